@@ -1,0 +1,1 @@
+"""Roundsman. (map to come)"""

@@ -1,0 +1,61 @@
+"""The error tree: the type says what to do about it, so that nobody parses messages.
+
+RoundsmanError
+├── Rejected      the sender gets a 4xx and nothing is kept
+│   ├── BadSignature    401
+│   └── BadRequest      any other 4xx, with its status
+├── Temporary     worth trying again later; may know when
+├── Permanent     trying again is no use: a dead letter, for a person
+├── BadConfig     settings or roundsman.yaml: refuse to start
+└── NotFound      somebody asked for a thing by an id that we do not have
+
+A message names the thing and the next step, and never holds a secret.
+"""
+
+
+class RoundsmanError(Exception):
+    """Whatever Roundsman raises on purpose."""
+
+
+class Rejected(RoundsmanError):
+    """The sender is at fault: answer ``status``, keep nothing."""
+
+    status = 400
+
+
+class BadSignature(Rejected):
+    """The post is not signed by a secret we know."""
+
+    status = 401
+
+
+class BadRequest(Rejected):
+    """The request cannot be served as it is."""
+
+    def __init__(self, message: str, *, status: int = 400) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class Temporary(RoundsmanError):
+    """Trying again later may help; ``retry_after_s`` is what the other side asked for, if it did."""
+
+    def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class Permanent(RoundsmanError):
+    """Trying again is no use."""
+
+
+class BadConfig(RoundsmanError):
+    """The configuration is wrong: one sentence for each ``problems`` entry, each with its place and next step."""
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+class NotFound(RoundsmanError):
+    """There is no such thing here."""
