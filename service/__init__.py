@@ -1,1 +1,38 @@
-"""Roundsman. (map to come)"""
+"""Roundsman keeps every CircleCI webhook, finds out what happened, tells the right people, and can say why.
+
+The map. A module imports only from groups above its own; tests/test_map.py reads this table and holds us to it.
+
+    words       model errors
+    judgement   rules message
+    settings    config
+    records     tables metrics
+    edges       sources channels store jobs
+    flow        intake pipeline
+    acts        manage
+    doors       access
+    surfaces    api pages
+    assembly    app
+    stage       demo
+    entry       cli
+
+What each may import from others' work; what is not named here uses the standard library alone.
+
+    config      pydantic yaml
+    tables      sqlalchemy
+    metrics     prometheus_client
+    sources     httpx pydantic
+    channels    apprise
+    store       sqlalchemy alembic
+    jobs        structlog
+    intake      structlog
+    pipeline    structlog
+    access      itsdangerous starlette
+    api         starlette
+    pages       jinja2 starlette
+    app         starlette structlog uvicorn
+    demo        httpx rich starlette uvicorn
+    cli         rich structlog typer
+
+A post's way through the house: intake verifies and keeps it, pipeline parses, asks the source, decides and sends,
+store remembers each step, and pages, api and cli read it back.
+"""

@@ -1,0 +1,59 @@
+"""The words of Roundsman: this package is the glossary.
+
+A word means one thing in code, tables, addresses, pages, logs and docs. Absent facts are ``None``, never ``""``;
+times are aware and in UTC; units stand in the names.
+"""
+
+from service.model.details import Details, JobReport, Missing, TestFailure, TestReport, Vcs, Want
+from service.model.events import (
+    Actor,
+    Commit,
+    Delivery,
+    DeliveryState,
+    Event,
+    EventKind,
+    Job,
+    Pipeline,
+    Project,
+    Signed,
+    Via,
+    Workflow,
+)
+from service.model.records import Action, Attempt, Decision, Message, Notification, NotificationState, Outcome, Verdict
+from service.model.routes import Channel, Hook, HookSpec, Matcher, Receiver, Route
+
+__all__ = [
+    "Action",
+    "Actor",
+    "Attempt",
+    "Channel",
+    "Commit",
+    "Decision",
+    "Delivery",
+    "DeliveryState",
+    "Details",
+    "Event",
+    "EventKind",
+    "Hook",
+    "HookSpec",
+    "Job",
+    "JobReport",
+    "Matcher",
+    "Message",
+    "Missing",
+    "Notification",
+    "NotificationState",
+    "Outcome",
+    "Pipeline",
+    "Project",
+    "Receiver",
+    "Route",
+    "Signed",
+    "TestFailure",
+    "TestReport",
+    "Vcs",
+    "Verdict",
+    "Via",
+    "Want",
+    "Workflow",
+]

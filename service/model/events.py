@@ -1,0 +1,157 @@
+"""What comes in: deliveries, and the events they carry."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+
+class Via(StrEnum):
+    """How a delivery reached us: posted to our hook, or asked for because a post never came."""
+
+    WEBHOOK = "webhook"
+    RECONCILE = "reconcile"
+
+
+class DeliveryState(StrEnum):
+    """What has become of a delivery."""
+
+    KEPT = "kept"  # on disk, not yet judged
+    SETTLED = "settled"  # judged: its event, decisions and notifications are on record
+    DEAD = "dead"  # not understood: waits for a person
+
+
+@dataclass(frozen=True, kw_only=True)
+class Signed:
+    """Which of our secrets made a signature: its place in the list and a fingerprint, never the secret."""
+
+    index: int
+    fingerprint: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Delivery:
+    """One inbound POST, verbatim.
+
+    source_event_id   what the source calls the event; equal ids are one delivery repeated
+    headers           the relevant ones, names in lower case, in the order received
+    signed            None only for what we asked for ourselves (``via`` reconcile)
+    repeats           how often the source posted it again
+    """
+
+    id: UUID
+    source: str
+    source_event_id: str
+    via: Via
+    received_at: datetime
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+    signed: Signed | None
+    state: DeliveryState = DeliveryState.KEPT
+    reason: str | None = None
+    repeats: int = 0
+    failures: int = 0
+
+
+class EventKind(StrEnum):
+    """What a delivery tells of. CircleCI has these three; a fourth would be not understood, and kept."""
+
+    WORKFLOW_COMPLETED = "workflow-completed"
+    JOB_COMPLETED = "job-completed"
+    PING = "ping"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Project:
+    """A project at the source. The slug is opaque and case-sensitive."""
+
+    id: str | None = None
+    slug: str | None = None
+    name: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pipeline:
+    """One run of a project's configuration."""
+
+    id: str | None = None
+    number: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workflow:
+    """A group of jobs of a pipeline; its status is known once it has completed."""
+
+    id: str | None = None
+    name: str | None = None
+    status: str | None = None
+    url: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One job of a workflow."""
+
+    id: str | None = None
+    name: str | None = None
+    number: int | None = None
+    status: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Commit:
+    """What was built, as far as the source says; ``url`` is where people can read it."""
+
+    subject: str | None = None
+    author_name: str | None = None
+    author_email: str | None = None
+    url: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Actor:
+    """The person, or robot, who set a workflow going. ``login`` and ``name`` are found by asking the source."""
+
+    id: str | None = None
+    login: str | None = None
+    name: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """The fact that a delivery carries, in our words. Its id is its delivery's id.
+
+    status        the workflow's for a workflow event, the job's for a job event; an open set
+    trigger       what set the pipeline going (``webhook``, ``api``, ``schedule``, ...); an open set
+    duration_ms   of the workflow or the job; None when the source did not say
+    """
+
+    id: UUID
+    kind: EventKind
+    source_event_id: str
+    happened_at: datetime
+    received_at: datetime
+    via: Via = Via.WEBHOOK
+    org: str | None = None
+    project: Project = Project()
+    pipeline: Pipeline = Pipeline()
+    workflow: Workflow = Workflow()
+    job: Job | None = None
+    status: str | None = None
+    branch: str | None = None
+    tag: str | None = None
+    revision: str | None = None
+    commit: Commit = Commit()
+    actor: Actor = Actor()
+    trigger: str | None = None
+    duration_ms: int | None = None
+
+    @property
+    def topic(self) -> str:
+        """What people would be told of: two events with one topic are one piece of news.
+
+        Cancelling a workflow with N jobs posts N+1 ``workflow-completed`` events for it.
+        """
+        if self.job is not None:
+            return f"job:{self.job.id or self.source_event_id}:{self.status}"
+        return f"workflow:{self.workflow.id or self.source_event_id}:{self.status}"

@@ -1,0 +1,112 @@
+"""What we decided and did, each with its reason."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+
+class Verdict(StrEnum):
+    """What a route said of an event."""
+
+    MATCHED = "matched"  # it leads to notifications
+    ALREADY_TOLD = "already told"  # it matched, and all its channels know already
+    NOT_MATCHED = "not matched"
+    PRECEDED = "preceded"  # an earlier route won
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    """What a route said of an event, and why, in words for the person who asks why they were not told.
+
+    position   the route's place in roundsman.yaml, from 0
+    """
+
+    position: int
+    route: str
+    receiver: str
+    verdict: Verdict
+    reason: str
+
+
+class NotificationState(StrEnum):
+    """What has become of a notification."""
+
+    PENDING = "pending"
+    SENDING = "sending"
+    SENT = "sent"
+    DEAD = "dead"  # its attempts ran out or were no use: waits for a person
+
+
+@dataclass(frozen=True, kw_only=True)
+class Notification:
+    """An event that one channel must hear of; unique for each topic and channel.
+
+    attempts     how many were begun
+    give_up_at   no attempt is planned after this time
+    reason       why the last attempt did not work
+    """
+
+    id: UUID
+    event_id: UUID
+    topic: str
+    route: str
+    receiver: str
+    channel_key: str
+    channel_label: str
+    channel_kind: str
+    state: NotificationState
+    attempts: int
+    created_at: datetime
+    next_attempt_at: datetime
+    give_up_at: datetime
+    reason: str | None = None
+    sent_at: datetime | None = None
+
+
+class Outcome(StrEnum):
+    """How an attempt ended."""
+
+    SENDING = "sending"  # not yet
+    SENT = "sent"
+    PUT_OFF = "put off"  # did not work; there will be another
+    DEAD = "dead"  # did not work; there will be no other
+    INTERRUPTED = "interrupted"  # we were stopped in the middle: people may have got it
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attempt:
+    """One try at sending a notification; ``receipt`` is the channel's proof that it accepted."""
+
+    notification_id: UUID
+    number: int
+    started_at: datetime
+    ended_at: datetime | None = None
+    outcome: Outcome = Outcome.SENDING
+    reason: str | None = None
+    receipt: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Message:
+    """A notification in words: the same story in three forms, each with outside text escaped for its target.
+
+    title      plain text, one line
+    severity   ``success``, ``failure``, ``warning`` or ``info``: for channels that show a colour
+    """
+
+    title: str
+    text: str
+    markdown: str
+    html: str
+    severity: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Action:
+    """Something an operator did: ``replay`` of a delivery or ``resend`` of a notification."""
+
+    verb: str
+    subject_id: UUID
+    who: str
+    at: datetime

@@ -1,0 +1,63 @@
+"""The law of the map: the docstring of ``service`` says who may import whom, and this holds us to it."""
+
+import ast
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import service
+
+ROOT = Path(service.__file__).parent
+MODULES = sorted(path for path in ROOT.rglob("*.py") if path != ROOT / "__init__.py")
+GROUPS, THIRD_PARTY = (
+    [line.split() for line in table.splitlines()]
+    for table in re.findall(r"(?:^    \w+ +\w.*\n?)+", service.__doc__ or "", re.MULTILINE)
+)
+RANK = {name: rank for rank, (_, *names) in enumerate(GROUPS) for name in names}
+ALLOWED = {name: set(names) for name, *names in THIRD_PARTY}
+
+
+def unit(path: Path) -> str:
+    """The name on the map that a file belongs to."""
+    return path.relative_to(ROOT).parts[0].removesuffix(".py")
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Every dotted name a file imports, wherever in the file; relative ones made absolute."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        match node:
+            case ast.Import():
+                yield from (alias.name for alias in node.names)
+            case ast.ImportFrom(level=0, module=str(module)):
+                yield from (f"{module}.{alias.name}" for alias in node.names)
+            case ast.ImportFrom():
+                pytest.fail(f"{path}: relative imports hide the direction; write it out")
+
+
+def test_the_map_names_every_module_and_nothing_else() -> None:
+    assert {unit(path) for path in MODULES} == set(RANK)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_module_imports_only_from_groups_above_its_own(path: Path) -> None:
+    ours = [name.split(".")[1] for name in imports(path) if name.startswith("service.")]
+
+    uphill = {name for name in ours if name in RANK and name != unit(path) and RANK[name] >= RANK[unit(path)]}
+
+    assert not uphill, f"{unit(path)} may not import {', '.join(sorted(uphill))}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_module_uses_only_the_libraries_that_the_map_grants_it(path: Path) -> None:
+    theirs = {name.split(".")[0] for name in imports(path)} - set(sys.stdlib_module_names) - {"service"}
+
+    assert theirs <= ALLOWED.get(unit(path), set())
+
+
+def test_no_import_hides_behind_type_checking() -> None:
+    hiding = [str(path) for path in MODULES if "TYPE_CHECKING" in path.read_text()]
+
+    assert not hiding
