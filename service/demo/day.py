@@ -1,0 +1,132 @@
+"""The script of the demo: a small organisation's day, act by act, as data."""
+
+from datetime import date
+from importlib import resources
+from string import Template
+
+from service.demo import runs
+from service.demo.faults import Fault, broken
+from service.demo.organisation import WEB, JobRun, Run, made_id
+from service.demo.payloads import Payload, cancellation_storm, job_completed, ping, workflow_completed
+from service.demo.play import Act
+from service.demo.runs import clock
+from service.demo.sender import Post, Seal
+
+CLOSED_CHANNELS = ("old-pager",)  # an inbox with these closed gives the day its dead letter
+
+
+def the_day(on: date) -> tuple[Act, ...]:
+    """Every act of the day, in order: about 30 posts in about 50 seconds at pace 1."""
+    return *_morning(on), *_midday(on), *_afternoon(on), *_evening(on)
+
+
+def roundsman_yaml(inbox: str) -> str:
+    """The demo's receivers and routes, for an inbox at ``host:port``."""
+    return Template(resources.files(__package__).joinpath("roundsman.yaml").read_text()).substitute(INBOX=inbox)
+
+
+def _morning(on: date) -> tuple[Act, ...]:
+    red = runs.web_main_red(on)
+    lint, tests, *_ = red.jobs
+    return (
+        Act(
+            at=clock(on, "08:30"),
+            line="somebody tests the hook from CircleCI's page: a ping, kept, and nobody is told",
+            posts=(Post.of(ping(WEB, clock(on, "08:30"))),),
+        ),
+        _ended("shop-api main is green: nobody needs to hear", runs.api_main(on)),
+        _ended("mobile main is green too; this project uses the GitHub App", runs.mobile_main(on)),
+        _ended(
+            "web main goes red: 3 tests fail. The workflow's webhook overtakes its last job's",
+            red,
+            posts=_posts(job_completed(red, lint), workflow_completed(red), job_completed(red, tests)),
+            lasts_s=4,
+        ),
+        _ended("web feature/checkout-redesign is red: silence, and the reason is on record", runs.web_feature_red(on)),
+        _ended("web main is green again", runs.web_main_fixed(on)),
+    )
+
+
+def _midday(on: date) -> tuple[Act, ...]:
+    canceled, dark = runs.mobile_canceled(on), runs.web_red_in_the_dark(on)
+    return (
+        _ended(
+            "shop-api main goes red: 1 test fails. The old pager's address is gone for good: a dead letter",
+            runs.api_flaky(on),
+            lasts_s=4,
+        ),
+        _ended("shop-api main, the same pipeline rerun: green. A flaky test", runs.api_rerun(on)),
+        _ended(
+            "mobile: 3 jobs are canceled by hand, and CircleCI says so 4 times",
+            canceled,
+            posts=_posts(*cancellation_storm(canceled)),
+        ),
+        _ended("shop-api feature/refunds is red; its test results come late", runs.api_late_results(on), lasts_s=4),
+        _ended(
+            "web main is red while CircleCI's API answers 503: people hear less detail, not nothing",
+            dark,
+            faults=(("/workflow/*", broken(503)), ("/project/*", broken(503))),
+            lasts_s=4,
+        ),
+    )
+
+
+def _afternoon(on: date) -> tuple[Act, ...]:
+    known = workflow_completed(runs.web_main_red(on))
+    return (
+        Act(at=clock(on, "13:30"), line="CircleCI posts this morning's red again: a duplicate", posts=_posts(known)),
+        Act(
+            at=clock(on, "14:00"),
+            line="strangers post, one with a wrong secret and one with none: turned away, nothing kept",
+            posts=(Post.of(_invented(on), seal=Seal.FORGER), Post.of(_invented(on), seal=Seal.NOBODY)),
+        ),
+        Act(
+            at=clock(on, "14:10"),
+            line="CircleCI posts something new that nobody understands yet: kept, for a person to look at",
+            posts=_posts({"type": "pipeline-paused", "id": made_id("event", "paused", on), "reason": "plan"}),
+        ),
+        _ended("mobile main is red, and its commit message would like to be markup", runs.mobile_hostile(on)),
+        _ended("shop-api: the upgrade robot is red again; its branches are excluded", runs.api_upgrade(on)),
+    )
+
+
+def _evening(on: date) -> tuple[Act, ...]:
+    return (
+        _ended(
+            "web releases v2.5.0: the webhook does not say the tag, so Roundsman asks", runs.web_release(on), lasts_s=4
+        ),
+        _ended("shop-api: somebody may not use the production secrets: unauthorized", runs.api_unauthorized(on)),
+        _ended("shop-api nightly could not even start: error", runs.api_nightly(on), lasts_s=5),
+    )
+
+
+def _ended(
+    line: str,
+    run: Run,
+    *,
+    posts: tuple[Post, ...] | None = None,
+    faults: tuple[tuple[str, Fault], ...] = (),
+    lasts_s: float = 2.5,
+) -> Act:
+    """The act of a run's end; its posts are those that its project's hook asks for, unless given."""
+    return Act(
+        at=run.stopped_at,
+        line=line,
+        runs=(run,),
+        posts=posts or _posts(*_events(run)),
+        faults=faults,
+        lasts_s=lasts_s,
+    )
+
+
+def _events(run: Run) -> list[Payload]:
+    jobs: tuple[JobRun, ...] = run.jobs if "job-completed" in run.project.hook_events else ()
+    return [*(job_completed(run, job) for job in jobs if job.number is not None), workflow_completed(run)]
+
+
+def _posts(*events: Payload) -> tuple[Post, ...]:
+    return tuple(Post.of(event) for event in events)
+
+
+def _invented(on: date) -> Payload:
+    return workflow_completed(runs.web_main_fixed(on)) | {"id": made_id("event", "forged", on)}

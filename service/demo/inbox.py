@@ -1,0 +1,78 @@
+"""The demo's inbox: where Apprise's ``json://`` posts arrive, each printed as a card for the person watching."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.panel import Panel
+from rich.text import Text
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+CONTROLS = (*range(0x20), *range(0x7F, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A))  # also those of direction
+UNPRINTABLE = dict.fromkeys(set(CONTROLS) - {ord("\n")}, "\N{REPLACEMENT CHARACTER}")
+COLOURS = {"success": "green", "failure": "red", "warning": "yellow", "info": "blue"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Card:
+    """One notification as it arrived.
+
+    team   the path it was posted to
+    kind   Apprise's ``success``, ``failure``, ``warning`` or ``info``
+    """
+
+    team: str
+    title: str
+    text: str
+    kind: str
+
+
+class Inbox:
+    """Keeps and prints every notification; ``app`` is what a server serves.
+
+    closed    teams whose channel is gone for good: they answer 410
+    cards     what arrived, in that order
+    refused   how many posts a closed channel turned away
+    """
+
+    def __init__(self, console: Console, *, closed: Collection[str] = ()) -> None:
+        self.cards: list[Card] = []
+        self.refused = 0
+        self._console = console
+        self._closed = closed
+        self.app = Starlette(routes=[Route("/{team}", self._receive, methods=["POST"])])
+
+    async def _receive(self, request: Request) -> Response:
+        team = request.path_params["team"]
+        if team in self._closed:
+            self.refused += 1
+            return JSONResponse({"error": f"{team} was closed for good"}, 410)
+
+        post = await request.json()
+        card = Card(team=team, title=post["title"], text=post["message"], kind=post["type"])
+        self.cards.append(card)
+        show(self._console, card)
+        return JSONResponse({"received": len(self.cards)})
+
+
+def show(console: Console, card: Card) -> None:
+    """Print the card: framed on a terminal, one prefixed line after the other in a pipe."""
+    title, text = readable(card.title), readable(card.text)
+    if not console.is_terminal:
+        lines = [title, *text.splitlines()]
+        console.print(Text("\n".join(f"  {card.team} | {line}" for line in lines)), soft_wrap=True)
+        return
+
+    colour = COLOURS.get(card.kind, "white")
+    heading = Text.assemble((f" {card.team} ", "bold"), title, " ")
+    panel = Panel(Text(text), title=heading, title_align="left", border_style=colour)
+    console.print(Padding(panel, (0, 0, 0, 7)))
+
+
+def readable(text: str) -> str:
+    """The text without what could move a terminal's cursor or turn its lines around."""
+    return text.translate(UNPRINTABLE)

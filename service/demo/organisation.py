@@ -1,0 +1,206 @@
+"""An invented organisation: its people, its projects, and what one run of a workflow consists of."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from hashlib import sha256
+from uuid import NAMESPACE_URL, UUID, uuid3
+
+ORG = "acme"
+BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+
+
+def made_id(*parts: object) -> str:
+    """A UUID version 3, as CircleCI's event ids are: the same parts make the same id."""
+    return str(uuid3(NAMESPACE_URL, "https://acme.example.com/" + "/".join(map(str, parts))))
+
+
+def base58(made: str) -> str:
+    """The UUID as it stands in the slugs of projects that CircleCI reaches through an app."""
+    number, letters = UUID(made).int, ""
+    while number:
+        number, digit = divmod(number, len(BASE58))
+        letters = BASE58[digit] + letters
+    return letters
+
+
+ORG_ID = made_id("org", ORG)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Person:
+    """Somebody who pushes."""
+
+    login: str
+    name: str
+
+    @property
+    def id(self) -> str:
+        """Their id at CircleCI."""
+        return made_id("user", self.login)
+
+    @property
+    def email(self) -> str:
+        """The address in their commits."""
+        return f"{self.login}@example.com"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Project:
+    """A repository that CircleCI builds.
+
+    is_app        connected through the GitHub App, not through GitHub OAuth: other slugs, other webhooks
+    hook_events   what its hook asks for; not every team wants to hear of single jobs
+    """
+
+    name: str
+    is_app: bool = False
+    hook_events: tuple[str, ...] = ("workflow-completed",)
+
+    @property
+    def id(self) -> str:
+        """The project's id."""
+        return made_id("project", self.name)
+
+    @property
+    def slug(self) -> str:
+        """The slug that CircleCI's API answers with."""
+        return f"circleci/{base58(ORG_ID)}/{base58(self.id)}" if self.is_app else f"gh/{ORG}/{self.name}"
+
+    @property
+    def long_slug(self) -> str:
+        """The slug that CircleCI's webhooks carry."""
+        return self.slug.replace("gh/", "github/", 1)
+
+    @property
+    def repository_url(self) -> str:
+        """Where the code is."""
+        return f"https://github.com/{ORG}/{self.name}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TestResult:
+    """What one test of a job came to; ``result`` is ``success``, ``failure`` or ``skipped``."""
+
+    name: str
+    class_name: str
+    file: str
+    result: str = "success"
+    message: str = ""
+    run_time_s: float = 0.1
+
+    __test__ = False  # pytest would take the name for a test class
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobRun:
+    """One job of a run.
+
+    number         None for what never ran: an approval, a job behind a failed one
+    starts_s       seconds after the workflow's start
+    tests_late_by  how many times CircleCI answers "no results" before it has them
+    """
+
+    name: str
+    status: str = "success"
+    number: int | None = None
+    starts_s: int = 0
+    lasts_s: int = 40
+    is_approval: bool = False
+    messages: tuple[str, ...] = ()
+    tests: tuple[TestResult, ...] = ()
+    tests_late_by: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One workflow of one pipeline, from the push to its end.
+
+    number      of the pipeline
+    attempt     1, or more for a rerun: the same pipeline, another workflow id
+    waited_s    seconds from the push to the start of this attempt
+    trigger     what set it going; nobody at CircleCI started a ``schedule``
+    """
+
+    project: Project
+    number: int
+    author: Person
+    subject: str
+    pushed_at: datetime
+    jobs: tuple[JobRun, ...] = ()
+    workflow: str = "build-and-test"
+    status: str = "success"
+    branch: str | None = "main"
+    tag: str | None = None
+    attempt: int = 1
+    waited_s: int = 0
+    trigger: str = "webhook"
+
+    @property
+    def pipeline_id(self) -> str:
+        """The same for every attempt."""
+        return made_id("pipeline", self.project.name, self.number)
+
+    @property
+    def workflow_id(self) -> str:
+        """Another one for every attempt."""
+        return made_id("workflow", self.pipeline_id, self.workflow, self.attempt)
+
+    @property
+    def revision(self) -> str:
+        """The commit: 40 hex digits."""
+        return sha256(self.pipeline_id.encode()).hexdigest()[:40]
+
+    @property
+    def url(self) -> str:
+        """The page that people read."""
+        pipeline = f"https://app.circleci.com/pipelines/{self.project.long_slug}/{self.number}"
+        return f"{pipeline}/workflows/{self.workflow_id}"
+
+    @property
+    def starter(self) -> Person | None:
+        """Who set it going at CircleCI; None when the clock did."""
+        return None if self.trigger == "schedule" else self.author
+
+    @property
+    def stopped_at(self) -> datetime:
+        """When its last job ended."""
+        return self.at(max((job.starts_s + job.lasts_s for job in self.jobs), default=0))
+
+    def at(self, after_s: float) -> datetime:
+        """The moment so many seconds after this attempt began."""
+        return self.pushed_at + timedelta(seconds=self.waited_s + after_s)
+
+    def job_id(self, job: JobRun) -> str:
+        """The id of one of its jobs."""
+        return made_id("job", self.workflow_id, job.name)
+
+
+def one_after_another(first: int, *jobs: JobRun) -> tuple[JobRun, ...]:
+    """The jobs with their start, each after the one before, and with their numbers from ``first``.
+
+    CircleCI gives a number to a job when it starts, so approvals and jobs that never ran have none.
+    """
+    return tuple(_placed(first, jobs))
+
+
+def _placed(number: int, jobs: tuple[JobRun, ...]) -> Iterator[JobRun]:
+    starts_s = 0
+    for job in jobs:
+        if job.is_approval or job.status in {"blocked", "not_run", "unauthorized"}:
+            yield replace(job, starts_s=starts_s, lasts_s=0)
+            continue
+
+        yield replace(job, starts_s=starts_s, number=number)
+        number, starts_s = number + 1, starts_s + job.lasts_s
+
+
+ADA = Person(login="ada", name="Ada Example")
+GRACE = Person(login="grace", name="Grace Example")
+LINH = Person(login="linh", name="Linh Example")
+ROBOT = Person(login="upgrade-robot", name="Upgrade Robot")
+
+WEB = Project(name="web", hook_events=("workflow-completed", "job-completed"))
+SHOP_API = Project(name="shop-api")
+MOBILE = Project(name="mobile", is_app=True)
+PROJECTS = (WEB, SHOP_API, MOBILE)

@@ -1,0 +1,97 @@
+"""Acts and how they are played: tell the pretend CircleCI, tell the people watching, post, pause, count."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from rich.console import Console
+from rich.text import Text
+
+from service.demo.circleci import PretendCircleCI
+from service.demo.faults import Fault
+from service.demo.organisation import Run
+from service.demo.sender import Answer, Post
+
+
+@dataclass(frozen=True, kw_only=True)
+class Act:
+    """One thing that happens in the day.
+
+    at        the time of day in the story
+    line      what the narrator says
+    runs      what CircleCI knows from now on
+    posts     the webhooks of this act, in their order
+    faults    how CircleCI's API misbehaves next: path below ``/api/v2`` as a glob, and how
+    lasts_s   until the next act, at pace 1
+    """
+
+    at: datetime
+    line: str
+    runs: tuple[Run, ...] = ()
+    posts: tuple[Post, ...] = ()
+    faults: tuple[tuple[str, Fault], ...] = ()
+    lasts_s: float = 2.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tally:
+    """What became of the posts: ``posted`` is the sum of the others."""
+
+    posted: int = 0
+    kept: int = 0
+    duplicates: int = 0
+    rejected: int = 0
+    unanswered: int = 0
+
+    @classmethod
+    def of(cls, answers: Iterable[Answer]) -> "Tally":
+        """Count the answers: 202 is kept or a duplicate, any 4xx rejected, and the rest might as well be silence."""
+        fates = [_fate(answer) for answer in answers]
+        return cls(
+            posted=len(fates),
+            kept=fates.count("kept"),
+            duplicates=fates.count("duplicate"),
+            rejected=fates.count("rejected"),
+            unanswered=fates.count("unanswered"),
+        )
+
+
+def _fate(answer: Answer) -> str:
+    match answer.status:
+        case 202:
+            return "duplicate" if answer.is_duplicate else "kept"
+        case int(status) if 400 <= status < 500:
+            return "rejected"
+        case _:
+            return "unanswered"
+
+
+async def play(
+    acts: Iterable[Act],
+    pretend: PretendCircleCI,
+    send: Callable[[Post], Awaitable[Answer]],
+    *,
+    narrate: Callable[[Act], None],
+    pace: float = 1.0,
+) -> Tally:
+    """Let the acts happen one after the other; at pace 0 without any pause."""
+    answers: list[Answer] = []
+    for act in acts:
+        narrate(act)
+        for run in act.runs:
+            pretend.run_finished(run)
+        for path, fault in act.faults:
+            pretend.faults.next(path, fault)
+        answers += [await send(post) for post in act.posts]
+        await asyncio.sleep(act.lasts_s * pace)
+    return Tally.of(answers)
+
+
+def narrator(console: Console) -> Callable[[Act], None]:
+    """A narrator who prints each act's line with its time of day."""
+
+    def narrate(act: Act) -> None:
+        console.print(Text.assemble((f"{act.at:%H:%M}  ", "bold cyan"), act.line), soft_wrap=True)
+
+    return narrate
