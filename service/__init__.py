@@ -22,7 +22,7 @@ What each may import from others' work; what is not named here uses the standard
     metrics     prometheus_client
     sources     httpx pydantic
     channels    apprise
-    store       sqlalchemy alembic
+    store       alembic pydantic sqlalchemy
     jobs        structlog
     intake      structlog
     pipeline    structlog

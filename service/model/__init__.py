@@ -18,14 +18,27 @@ from service.model.events import (
     Signed,
     Via,
     Workflow,
+    slug_spellings,
 )
-from service.model.records import Action, Attempt, Decision, Message, Notification, NotificationState, Outcome, Verdict
+from service.model.records import (
+    Action,
+    Attempt,
+    Backlog,
+    Decision,
+    Message,
+    Notification,
+    NotificationState,
+    Outcome,
+    QueuedJob,
+    Verdict,
+)
 from service.model.routes import Channel, Hook, HookSpec, Matcher, Receiver, Route
 
 __all__ = [
     "Action",
     "Actor",
     "Attempt",
+    "Backlog",
     "Channel",
     "Commit",
     "Decision",
@@ -46,6 +59,7 @@ __all__ = [
     "Outcome",
     "Pipeline",
     "Project",
+    "QueuedJob",
     "Receiver",
     "Route",
     "Signed",
@@ -56,4 +70,5 @@ __all__ = [
     "Via",
     "Want",
     "Workflow",
+    "slug_spellings",
 ]

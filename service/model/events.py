@@ -70,6 +70,15 @@ class Project:
     name: str | None = None
 
 
+def slug_spellings(slug: str) -> tuple[str, ...]:
+    """Every spelling of a project slug, ours first: ``gh/`` is ``github/`` and ``bb/`` is ``bitbucket/``."""
+    for short, long in (("gh/", "github/"), ("bb/", "bitbucket/")):
+        if slug.startswith((short, long)):
+            rest = slug.partition("/")[2]
+            return (short + rest, long + rest)
+    return (slug,)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Pipeline:
     """One run of a project's configuration."""

@@ -45,6 +45,7 @@ class Notification:
     attempts     how many were begun
     give_up_at   no attempt is planned after this time
     reason       why the last attempt did not work
+    title, words what was last sent: the message's title and text, for the record
     """
 
     id: UUID
@@ -62,6 +63,8 @@ class Notification:
     give_up_at: datetime
     reason: str | None = None
     sent_at: datetime | None = None
+    title: str | None = None
+    words: str | None = None
 
 
 class Outcome(StrEnum):
@@ -110,3 +113,25 @@ class Action:
     subject_id: UUID
     who: str
     at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class QueuedJob:
+    """Work of our own that is due at a time: what to do, and the id of the row that knows the rest.
+
+    lane   jobs of one lane run one after the other; None runs beside anything
+    """
+
+    id: int
+    kind: str
+    subject_id: UUID
+    lane: str | None
+    run_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backlog:
+    """How much is due, and for how long the oldest of it has been."""
+
+    depth: int
+    oldest_age_s: float

@@ -1,0 +1,43 @@
+"""Work of our own: enqueued with the rows it is about, run once or again until it is settled.
+
+A job carries ids only. It may run twice, after a crash: whoever handles it finds the work settled and leaves it.
+One job is one attempt; trying again is a new job, at a time that whoever tried chooses.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from service.jobs.embedded import EmbeddedJobs, Failed, Handler
+from service.model import Backlog
+from service.tables import Transaction
+
+__all__ = ["EmbeddedJobs", "Failed", "Handler", "Jobs"]
+
+
+class Jobs(Protocol):
+    """What the rest of the house asks of a job engine."""
+
+    async def later(
+        self,
+        kind: str,
+        subject_id: UUID,
+        *,
+        within: Transaction,
+        at: datetime | None = None,
+        lane: str | None = None,
+    ) -> None:
+        """Enqueue within a transaction: the job is there if and only if that commits. Now, unless ``at`` is given."""
+
+    def every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
+        """Have something done again and again while the engine runs, first when it starts."""
+
+    async def run(self, handlers: Mapping[str, Handler], failed: Failed) -> None:
+        """Run what is due until ``stop``; hand what a handler raised to ``failed``."""
+
+    def stop(self) -> None:
+        """Begin nothing new; ``run`` returns when what was begun has ended, or its grace time has."""
+
+    async def backlog(self) -> Backlog:
+        """How much is due, and for how long."""

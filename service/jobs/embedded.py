@@ -1,0 +1,198 @@
+"""The embedded engine: jobs in a table of the SQLite file, run by the one process that holds the data folder.
+
+Being the only one, it needs no claims: a row in the table is work to do until it is removed, and what it has begun
+it knows by heart. A crash forgets what was begun, and so begins it again.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+import structlog
+
+from service.errors import Temporary
+from service.model import Backlog, QueuedJob
+from service.tables import Transaction
+
+Handler = Callable[[UUID], Awaitable[None]]
+Failed = Callable[[str, UUID, Exception], Awaitable[None]]
+
+AT_ONCE = 16  # jobs begun and not ended; most of them wait for a socket
+LOOK_AHEAD = 4 * AT_ONCE  # rows read to find some whose lane is free
+NAP_S = 1.0  # between looks when nothing woke us: another process (`roundsman resend`) may have enqueued
+GRACE_S = 10.0
+
+log = structlog.get_logger()
+
+
+class JobTable(Protocol):
+    """What the engine asks of the store."""
+
+    async def add(
+        self, transaction: Transaction, kind: str, subject_id: UUID, *, run_at: datetime, lane: str | None
+    ) -> None:
+        """Add a job within a transaction."""
+
+    async def due(
+        self, now: datetime, *, limit: int, but_not: Collection[int], busy_lanes: Collection[str]
+    ) -> Sequence[QueuedJob]:
+        """What is due, oldest first, without these jobs and lanes."""
+        ...
+
+    async def next_run_at(self, after: datetime) -> datetime | None:
+        """When the next job after a time is due."""
+        ...
+
+    async def remove(self, ids: Collection[int]) -> None:
+        """Forget jobs that are done."""
+
+    async def backlog(self, now: datetime) -> Backlog:
+        """How much is due."""
+        ...
+
+
+class EmbeddedJobs:
+    """The job engine of one process; see ``Jobs`` for what it promises."""
+
+    def __init__(self, table: JobTable, *, clock: Callable[[], datetime]) -> None:
+        self._table = table
+        self._clock = clock
+        self._periodic: list[tuple[float, Callable[[], Awaitable[None]]]] = []
+        self._begun: dict[int, QueuedJob] = {}
+        self._done: list[int] = []
+        self._awake = asyncio.Event()
+        self._stopping = False
+
+    async def later(
+        self,
+        kind: str,
+        subject_id: UUID,
+        *,
+        within: Transaction,
+        at: datetime | None = None,
+        lane: str | None = None,
+    ) -> None:
+        """Enqueue within a transaction; whoever commits it calls ``wake``."""
+        await self._table.add(within, kind, subject_id, run_at=at or self._clock(), lane=lane)
+
+    def every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
+        """Have something done again and again while the engine runs."""
+        self._periodic.append((seconds, work))
+
+    def wake(self) -> None:
+        """Look now: there may be something new to do."""
+        self._awake.set()
+
+    def stop(self) -> None:
+        """Begin nothing new."""
+        self._stopping = True
+        self.wake()
+
+    async def backlog(self) -> Backlog:
+        """How much is due, and for how long."""
+        return await self._table.backlog(self._clock())
+
+    async def run(self, handlers: Mapping[str, Handler], failed: Failed) -> None:
+        """Run what is due until ``stop``, then give what was begun ``GRACE_S`` seconds to end."""
+        periodic = [asyncio.create_task(self._again_and_again(seconds, work)) for seconds, work in self._periodic]
+        tasks: set[asyncio.Task[None]] = set()
+        while not self._stopping:
+            self._awake.clear()
+            chosen = await self._choose()
+            for job in chosen:
+                self._begun[job.id] = job
+                task = asyncio.create_task(self._run_one(job, handlers[job.kind], failed))
+                tasks.add(task)
+                task.add_done_callback(tasks.discard)
+            if not chosen:  # what was chosen made lanes busy, so the next look may see past them
+                await self._nap()
+        for task in periodic:
+            task.cancel()
+        await self._finish(tasks)
+
+    async def _choose(self) -> list[QueuedJob]:
+        """What to begin now: as many as there is room for, one of a lane and one of a subject at a time."""
+        try:
+            if self._done:
+                done, self._done = self._done, []
+                await self._forget(done)
+            return await self._pick()
+        except Temporary as error:
+            log.warning("the queue waits", reason=str(error))
+            return []
+
+    async def _forget(self, done: list[int]) -> None:
+        try:
+            await self._table.remove(done)
+        except Temporary:
+            self._done += done  # they are settled; only the table does not know yet
+            raise
+        for job_id in done:
+            del self._begun[job_id]
+
+    async def _pick(self) -> list[QueuedJob]:
+        room = AT_ONCE - len(self._begun)
+        if room <= 0:
+            return []
+        lanes = {job.lane for job in self._begun.values() if job.lane}
+        subjects = {job.subject_id for job in self._begun.values()}
+        due = await self._table.due(self._clock(), limit=LOOK_AHEAD, but_not=list(self._begun), busy_lanes=list(lanes))
+        chosen: list[QueuedJob] = []
+        for job in due:
+            if len(chosen) < room and job.lane not in lanes and job.subject_id not in subjects:
+                chosen.append(job)
+                subjects.add(job.subject_id)
+                lanes |= {job.lane} if job.lane else set()
+        return chosen
+
+    async def _nap(self) -> None:
+        """Sleep until somebody wakes us, the next job is due, or it is time for a look."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(await self._nap_s()):
+                await self._awake.wait()
+
+    async def _nap_s(self) -> float:
+        now = self._clock()
+        try:
+            soonest = await self._table.next_run_at(now)
+        except Temporary:
+            return NAP_S
+        return min(NAP_S, max(0.0, (soonest - now).total_seconds())) if soonest else NAP_S
+
+    async def _run_one(self, job: QueuedJob, handler: Handler, failed: Failed) -> None:
+        error = await self._survive(job.kind, handler(job.subject_id))
+        if error is not None and await self._survive("a failure's record", failed(job.kind, job.subject_id, error)):
+            await asyncio.sleep(NAP_S)  # not even that could be written: the job stays, and is begun again
+            del self._begun[job.id]
+        else:
+            self._done.append(job.id)
+        self.wake()
+
+    async def _again_and_again(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            await self._survive("periodic work", work())
+            await asyncio.sleep(seconds)
+
+    async def _survive(self, what: str, work: Awaitable[None]) -> Exception | None:
+        """Do the work and live on: the one place that catches what nobody foresaw, and it says so in the log."""
+        try:
+            await work
+        except Temporary as error:
+            log.warning("work could not be done now", what=what, reason=str(error))
+            return error
+        except Exception as error:
+            log.exception("work failed in a way nobody foresaw", what=what)
+            return error
+        return None
+
+    async def _finish(self, tasks: set[asyncio.Task[None]]) -> None:
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=GRACE_S)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+        with suppress(Temporary):  # the next start runs them once more and finds them settled
+            await self._table.remove(self._done)

@@ -1,0 +1,100 @@
+"""The way of a delivery through the house: process, enrich, send; and the sweep that finds what got stuck."""
+
+from datetime import timedelta
+from functools import partial
+from uuid import UUID
+
+import structlog
+
+from service.errors import NotFound, Temporary
+from service.jobs import Handler
+from service.model import Attempt, NotificationState
+from service.pipeline.enrich import enrich, release_as_it_is
+from service.pipeline.parts import Parts, Patience
+from service.pipeline.process import bury, process
+from service.pipeline.send import fall_back, send
+from service.store import deliveries, notifications
+
+__all__ = ["SWEEP_EVERY_S", "Parts", "Patience", "Pipeline"]
+
+SWEEP_EVERY_S = 30.0
+OVERDUE = timedelta(seconds=60)
+AT_A_TIME = 500
+
+log = structlog.get_logger()
+
+
+class Pipeline:
+    """The handlers of our jobs, and what to do when one of them fails in a way nobody foresaw."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self.handlers: dict[str, Handler] = {
+            "process": partial(process, parts),
+            "enrich": partial(enrich, parts),
+            "send": partial(send, parts),
+        }
+
+    async def recover(self) -> None:
+        """Take up what was being sent when the last process stopped. Only for the one process of a data folder."""
+        async with self._parts.store.writing() as transaction:
+            ids = await notifications.interrupted(transaction, at=self._parts.clock())
+        if ids:
+            log.warning("sends were interrupted and will be repeated", count=len(ids))
+
+    async def sweep(self) -> None:
+        """Enqueue what is overdue and has no job: after a lost job, nothing waits for longer than a minute or so."""
+        parts, before = self._parts, self._parts.clock() - OVERDUE
+        async with parts.store.reading() as transaction:
+            unjudged = await deliveries.forgotten(transaction, before=before, limit=AT_A_TIME)
+            unsent = await notifications.forgotten(transaction, before=before, limit=AT_A_TIME)
+        if not unjudged and not unsent:
+            return
+        async with parts.store.writing() as transaction:
+            for delivery_id in unjudged:
+                await parts.jobs.later("process", delivery_id, within=transaction)
+            for notification_id, channel_key in unsent:
+                await parts.jobs.later("send", notification_id, within=transaction, lane=channel_key)
+        log.warning("overdue work was enqueued again", deliveries=len(unjudged), notifications=len(unsent))
+
+    async def failed(self, kind: str, subject_id: UUID, error: Exception) -> None:
+        """Have the work of a failed job done another way, later, or by a person: it must not get lost."""
+        reason = f"{type(error).__name__}: {error}"
+        match kind, error:
+            case _, NotFound():
+                log.warning("a job's subject is gone", job=kind, reason=str(error))
+            case "process", _:
+                await self._process_failed(subject_id, error, reason)
+            case "enrich", _:
+                await self._enrich_failed(subject_id, error, reason)
+            case _:
+                await self._send_failed(subject_id, error, reason)
+
+    async def _process_failed(self, delivery_id: UUID, error: Exception, reason: str) -> None:
+        parts, failures = self._parts, 1
+        async with parts.store.writing() as transaction:
+            if not isinstance(error, Temporary):
+                failures = await deliveries.count_failure(transaction, delivery_id, reason)
+            if failures < parts.patience.failures:
+                at = parts.clock() + parts.patience.pause(failures)
+                await parts.jobs.later("process", delivery_id, within=transaction, at=at)
+                return
+        await bury(parts, delivery_id, f"judging it failed {failures} times; please report this: {reason}")
+
+    async def _enrich_failed(self, event_id: UUID, error: Exception, reason: str) -> None:
+        if not isinstance(error, Temporary):
+            await release_as_it_is(self._parts, event_id, f"asking CircleCI failed; please report this: {reason}")
+            return
+        async with self._parts.store.writing() as transaction:
+            at = self._parts.clock() + self._parts.patience.first
+            await self._parts.jobs.later("enrich", event_id, within=transaction, at=at)
+
+    async def _send_failed(self, notification_id: UUID, error: Exception, reason: str) -> None:
+        parts, now = self._parts, self._parts.clock()
+        async with parts.store.writing() as transaction:
+            attempt = await notifications.begin_attempt(transaction, notification_id, now)
+            notification = await notifications.find(transaction, notification_id)
+        if attempt is None and notification.state is NotificationState.SENDING:
+            attempt = Attempt(notification_id=notification_id, number=notification.attempts, started_at=now)
+        if attempt is not None:
+            await fall_back(parts, notification, attempt, Temporary(reason))

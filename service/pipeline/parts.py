@@ -1,0 +1,59 @@
+"""What the pipeline works with, and how long it has patience for what."""
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from service.channels import Notifier
+from service.jobs import Jobs
+from service.metrics import Metrics
+from service.model import Channel, Receiver, Route
+from service.sources import Source
+from service.store import Store
+
+
+@dataclass(frozen=True, kw_only=True)
+class Patience:
+    """How long to wait for what, and how long between tries.
+
+    for_details        a message waits this long for what it would be nice to know
+    for_late_details   the event's page waits this long for it
+    for_sending        a channel that does not take a message is tried this long
+    first, longest     the pause after the first try doubles up to the longest, give or take a quarter
+    """
+
+    for_details: timedelta = timedelta(minutes=2)
+    for_late_details: timedelta = timedelta(hours=24)
+    for_sending: timedelta = timedelta(hours=1)
+    first: timedelta = timedelta(seconds=5)
+    longest: timedelta = timedelta(minutes=10)
+    failures: int = 5
+    chance: Callable[[], float] = random.random
+
+    def pause(self, tries: int, *, asked_for_s: float | None = None) -> timedelta:
+        """How long to wait after so many tries: never less than the other side asked for."""
+        doubled: timedelta = min(self.first * 2 ** min(max(tries - 1, 0), 30), self.longest)
+        jittered = doubled * (0.75 + self.chance() / 2)  # many that failed together must not come back together
+        return max(jittered, timedelta(seconds=asked_for_s or 0))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """Everything the pipeline's steps are made of, chosen by ``app``."""
+
+    store: Store
+    source: Source
+    notifier: Notifier
+    jobs: Jobs
+    metrics: Metrics
+    routes: Sequence[Route]
+    receivers: Mapping[str, Receiver]
+    clock: Callable[[], datetime]
+    public_url: str | None = None
+    patience: Patience = Patience()
+
+    def channel(self, key: str) -> Channel | None:
+        """The channel with this key, if roundsman.yaml still has it."""
+        every = (channel for receiver in self.receivers.values() for channel in receiver.channels)
+        return next((channel for channel in every if channel.key == key), None)

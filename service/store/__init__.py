@@ -1,0 +1,24 @@
+"""Where everything is kept: the only place that speaks SQL.
+
+Each module holds one noun's functions; they work within a transaction that the caller opens, so that what belongs
+together is written together.
+"""
+
+from service.store import actions, deliveries, events, history, notifications
+from service.store.database import Store
+from service.store.queue import JobRows
+from service.store.schema import alembic_config, migrate, newest_revision, revision
+
+__all__ = [
+    "JobRows",
+    "Store",
+    "actions",
+    "alembic_config",
+    "deliveries",
+    "events",
+    "history",
+    "migrate",
+    "newest_revision",
+    "notifications",
+    "revision",
+]

@@ -1,0 +1,21 @@
+"""What operators did: who ran what again, and when."""
+
+from collections.abc import Collection, Sequence
+from uuid import uuid4
+
+from sqlalchemy import insert, select
+
+from service.model import Action
+from service.store.rows import to_action
+from service.tables import Transaction, actions
+
+
+async def record(transaction: Transaction, action: Action) -> None:
+    """Put on record what somebody did."""
+    await transaction.execute(insert(actions).values(id=uuid4(), **vars(action)))
+
+
+async def of_subjects(transaction: Transaction, subject_ids: Collection[object]) -> Sequence[Action]:
+    """What was done to these, oldest first."""
+    wanted = select(actions).where(actions.c.subject_id.in_(subject_ids)).order_by(actions.c.at)
+    return [to_action(row) for row in (await transaction.execute(wanted)).mappings()]

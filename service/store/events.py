@@ -1,0 +1,80 @@
+"""Events, the details we asked for, and the decisions: what happened and what each route said of it."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import func, insert, select
+
+from service.errors import NotFound
+from service.model import Decision, Details, Event
+from service.store.rows import DETAILS, event_row, insert_or_replace, to_decision, to_event
+from service.tables import Transaction, decisions, details, events
+
+
+async def put(transaction: Transaction, event: Event) -> None:
+    """Put an event on record, or what we know better about it by now."""
+    await transaction.execute(insert_or_replace(transaction, events, event_row(event), key=["id"]))
+
+
+async def find(transaction: Transaction, event_id: UUID) -> Event:
+    """The event. Raises NotFound."""
+    found = (await transaction.execute(select(events).where(events.c.id == event_id))).mappings().first()
+    if found is None:
+        raise NotFound(f"there is no event {event_id}")
+    return to_event(found)
+
+
+async def put_details(transaction: Transaction, event_id: UUID, learned: Details) -> None:
+    """Put on record what the source told us of an event, in place of what it told us before."""
+    row = {
+        "event_id": event_id,
+        "rounds": learned.rounds,
+        "asked_at": learned.asked_at,
+        "body": DETAILS.dump_python(learned, mode="json"),
+    }
+    await transaction.execute(insert_or_replace(transaction, details, row, key=["event_id"]))
+
+
+async def find_details(transaction: Transaction, event_id: UUID) -> Details | None:
+    """What the source told us of an event; None when we never asked."""
+    body = (await transaction.execute(select(details.c.body).where(details.c.event_id == event_id))).scalar()
+    return None if body is None else DETAILS.validate_python(body)
+
+
+async def last_round(transaction: Transaction, event_id: UUID) -> int:
+    """How often the event has been judged."""
+    highest = select(func.max(decisions.c.round)).where(decisions.c.event_id == event_id)
+    return (await transaction.execute(highest)).scalar() or 0
+
+
+async def put_decisions(
+    transaction: Transaction, event_id: UUID, said: Iterable[Decision], *, judged: int, at: datetime
+) -> None:
+    """Put on record what every route said of an event when it was judged for the ``judged``-th time."""
+    rows = [
+        {
+            "event_id": event_id,
+            "round": judged,
+            "position": decision.position,
+            "route": decision.route,
+            "receiver": decision.receiver,
+            "verdict": decision.verdict,
+            "reason": decision.reason,
+            "decided_at": at,
+        }
+        for decision in said
+    ]
+    if rows:
+        await transaction.execute(insert(decisions), rows)
+
+
+async def find_decisions(transaction: Transaction, event_id: UUID) -> Sequence[tuple[int, datetime, Decision]]:
+    """Every decision on an event with its round and time: the newest round first, routes in their order."""
+    found = (
+        select(decisions)
+        .where(decisions.c.event_id == event_id)
+        .order_by(decisions.c.round.desc(), decisions.c.position)
+    )
+    rows = (await transaction.execute(found)).mappings()
+    return [(row["round"], row["decided_at"], to_decision(row)) for row in rows]

@@ -1,0 +1,165 @@
+"""Notifications and their attempts: whom we owe word, and each try at giving it."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Update, insert, select, update
+
+from service.errors import NotFound
+from service.model import Attempt, Message, Notification, NotificationState, Outcome
+from service.store.rows import insert_or_leave, to_attempt, to_notification
+from service.tables import Transaction, attempts, jobs, notifications
+
+PENDING, SENDING, SENT, DEAD = NotificationState
+
+
+async def plan(transaction: Transaction, notification: Notification) -> Notification | None:
+    """Owe a channel word of a topic; None when that is new, else the notification that already stands for it."""
+    row = vars(notification)
+    if (await transaction.execute(insert_or_leave(transaction, notifications, row))).rowcount:
+        return None
+    standing = select(notifications).where(
+        notifications.c.topic == notification.topic, notifications.c.channel_key == notification.channel_key
+    )
+    return to_notification((await transaction.execute(standing)).mappings().one())
+
+
+async def find(transaction: Transaction, notification_id: UUID) -> Notification:
+    """The notification. Raises NotFound."""
+    wanted = select(notifications).where(notifications.c.id == notification_id)
+    found = (await transaction.execute(wanted)).mappings().first()
+    if found is None:
+        raise NotFound(f"there is no notification {notification_id}")
+    return to_notification(found)
+
+
+async def of_events(transaction: Transaction, event_ids: Collection[UUID]) -> Sequence[Notification]:
+    """The notifications of these events, oldest first."""
+    wanted = select(notifications).where(notifications.c.event_id.in_(event_ids)).order_by(notifications.c.created_at)
+    return [to_notification(row) for row in (await transaction.execute(wanted)).mappings()]
+
+
+async def of_topic(transaction: Transaction, topic: str) -> Sequence[Notification]:
+    """The notifications of one piece of news, whichever event brought it first."""
+    wanted = select(notifications).where(notifications.c.topic == topic).order_by(notifications.c.created_at)
+    return [to_notification(row) for row in (await transaction.execute(wanted)).mappings()]
+
+
+async def dead(transaction: Transaction, *, limit: int) -> Sequence[Notification]:
+    """The notifications that wait for a person, newest first."""
+    waiting = (
+        select(notifications)
+        .where(notifications.c.state == DEAD)
+        .order_by(notifications.c.next_attempt_at.desc())
+        .limit(limit)
+    )
+    return [to_notification(row) for row in (await transaction.execute(waiting)).mappings()]
+
+
+async def begin_attempt(transaction: Transaction, notification_id: UUID, at: datetime) -> Attempt | None:
+    """Begin the next attempt and put it on record before anything is sent; None when there is nothing to send.
+
+    The state is changed only from ``pending``: of two workers one gets the attempt, the other gets None.
+    """
+    beginning = (
+        update(notifications)
+        .where(notifications.c.id == notification_id, notifications.c.state == PENDING)
+        .values(state=SENDING, attempts=notifications.c.attempts + 1)
+        .returning(notifications.c.attempts)
+    )
+    number = (await transaction.execute(beginning)).scalar()
+    if number is None:
+        return None
+    attempt = Attempt(notification_id=notification_id, number=number, started_at=at)
+    await transaction.execute(insert(attempts).values(**vars(attempt)))
+    return attempt
+
+
+async def record_sent(
+    transaction: Transaction, attempt: Attempt, *, message: Message, receipt: str, at: datetime
+) -> None:
+    """Record that the channel accepted the message."""
+    await _end(transaction, attempt, outcome=Outcome.SENT, receipt=receipt, ended_at=at)
+    await transaction.execute(
+        _of(attempt).values(state=SENT, sent_at=at, reason=None, title=message.title, words=message.text)
+    )
+
+
+async def record_put_off(
+    transaction: Transaction, attempt: Attempt, *, reason: str, at: datetime, again_at: datetime
+) -> None:
+    """Record that the attempt did not work and when the next one is due."""
+    await _end(transaction, attempt, outcome=Outcome.PUT_OFF, reason=reason, ended_at=at)
+    await transaction.execute(_of(attempt).values(state=PENDING, reason=reason, next_attempt_at=again_at))
+
+
+async def record_dead(transaction: Transaction, attempt: Attempt, *, reason: str, at: datetime) -> None:
+    """Record that the attempt did not work and that there will be no other until a person says so."""
+    await _end(transaction, attempt, outcome=Outcome.DEAD, reason=reason, ended_at=at)
+    await transaction.execute(_of(attempt).values(state=DEAD, reason=reason, next_attempt_at=at))
+
+
+def _of(attempt: Attempt) -> Update:
+    return update(notifications).where(notifications.c.id == attempt.notification_id)
+
+
+async def _end(transaction: Transaction, attempt: Attempt, **how: Any) -> None:
+    key = (attempts.c.notification_id == attempt.notification_id, attempts.c.number == attempt.number)
+    await transaction.execute(update(attempts).where(*key).values(**how))
+
+
+async def owe_again(
+    transaction: Transaction, notification_id: UUID, *, at: datetime, patience: timedelta
+) -> Notification:
+    """Owe the word once more, for as long as ``patience`` lasts: a person asked for it. Raises NotFound."""
+    again = (
+        update(notifications)
+        .where(notifications.c.id == notification_id, notifications.c.state != SENDING)
+        .values(state=PENDING, next_attempt_at=at, give_up_at=at + patience, reason=None)
+    )
+    await transaction.execute(again)
+    return await find(transaction, notification_id)
+
+
+async def attempts_of(transaction: Transaction, notification_ids: Collection[UUID]) -> Sequence[Attempt]:
+    """Every attempt at these notifications, in order."""
+    wanted = select(attempts).where(attempts.c.notification_id.in_(notification_ids)).order_by(attempts.c.number)
+    return [to_attempt(row) for row in (await transaction.execute(wanted)).mappings()]
+
+
+async def interrupted(transaction: Transaction, *, at: datetime) -> Sequence[UUID]:
+    """Put back what was being sent when the last process stopped; people may have got it, and the record says so.
+
+    Only for a process that knows to be the only one: elsewhere, a notification being sent is somebody's.
+    """
+    reason = "Roundsman was stopped during this attempt: it may have arrived"
+    ending = (
+        update(attempts)
+        .where(attempts.c.outcome == Outcome.SENDING)
+        .values(outcome=Outcome.INTERRUPTED, reason=reason, ended_at=at)
+    )
+    await transaction.execute(ending)
+    back = (
+        update(notifications)
+        .where(notifications.c.state == SENDING)
+        .values(state=PENDING, reason=reason, next_attempt_at=at)
+        .returning(notifications.c.id)
+    )
+    ids: Sequence[UUID] = (await transaction.execute(back)).scalars().all()
+    return ids
+
+
+async def forgotten(transaction: Transaction, *, before: datetime, limit: int) -> Sequence[tuple[UUID, str]]:
+    """Notifications overdue since before a time with no job for them or their event: id and channel key."""
+    lost = (
+        select(notifications.c.id, notifications.c.channel_key)
+        .where(
+            notifications.c.state == PENDING,
+            notifications.c.next_attempt_at < before,
+            ~select(jobs.c.id).where(jobs.c.subject_id.in_([notifications.c.id, notifications.c.event_id])).exists(),
+        )
+        .limit(limit)
+    )
+    return [(row.id, row.channel_key) for row in await transaction.execute(lost)]

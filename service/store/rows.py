@@ -1,0 +1,163 @@
+"""Between rows and values: rows never leave this package."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from pydantic import TypeAdapter
+from sqlalchemy import Insert, RowMapping, Table
+from sqlalchemy.dialects import postgresql, sqlite
+
+from service.model import (
+    Action,
+    Actor,
+    Attempt,
+    Commit,
+    Decision,
+    Delivery,
+    DeliveryState,
+    Details,
+    Event,
+    EventKind,
+    Job,
+    Notification,
+    NotificationState,
+    Outcome,
+    Pipeline,
+    Project,
+    Signed,
+    Verdict,
+    Via,
+    Workflow,
+)
+from service.tables import Transaction
+
+DETAILS = TypeAdapter(Details)
+
+Row = Mapping[str, Any] | RowMapping
+
+
+def insert_or_leave(transaction: Transaction, table: Table, values: Row | Sequence[Row]) -> sqlite.Insert:
+    """An INSERT that leaves a row alone which a unique key says is there; both databases spell it alike."""
+    make: Any = sqlite.insert if transaction.dialect.name == "sqlite" else postgresql.insert
+    statement: sqlite.Insert = make(table).values(values).on_conflict_do_nothing()
+    return statement
+
+
+def insert_or_replace(transaction: Transaction, table: Table, values: Row, *, key: Iterable[str]) -> Insert:
+    """An INSERT that overwrites the row with the same key."""
+    make: Any = sqlite.insert if transaction.dialect.name == "sqlite" else postgresql.insert
+    statement = make(table).values(values)
+    new = {name: statement.excluded[name] for name in values if name not in set(key)}
+    replacing: Insert = statement.on_conflict_do_update(index_elements=list(key), set_=new)
+    return replacing
+
+
+def delivery_row(delivery: Delivery) -> dict[str, Any]:
+    """A delivery as a row of ``deliveries``."""
+    return {
+        "id": delivery.id,
+        "source": delivery.source,
+        "source_event_id": delivery.source_event_id,
+        "via": delivery.via,
+        "received_at": delivery.received_at,
+        "headers": [list(pair) for pair in delivery.headers],
+        "body": delivery.body,
+        "signed_index": delivery.signed.index if delivery.signed else None,
+        "signed_fingerprint": delivery.signed.fingerprint if delivery.signed else None,
+        "state": delivery.state,
+        "reason": delivery.reason,
+    }
+
+
+def to_delivery(row: Row) -> Delivery:
+    """A row of ``deliveries`` as a delivery."""
+    signed = None
+    if row["signed_index"] is not None:
+        signed = Signed(index=row["signed_index"], fingerprint=row["signed_fingerprint"])
+    return Delivery(
+        id=row["id"],
+        source=row["source"],
+        source_event_id=row["source_event_id"],
+        via=Via(row["via"]),
+        received_at=row["received_at"],
+        headers=tuple((name, value) for name, value in row["headers"]),
+        body=bytes(row["body"]),
+        signed=signed,
+        state=DeliveryState(row["state"]),
+        reason=row["reason"],
+        repeats=row["repeats"],
+        failures=row["failures"],
+    )
+
+
+PARTS = {
+    "project": (Project, ("id", "slug", "name")),
+    "pipeline": (Pipeline, ("id", "number")),
+    "workflow": (Workflow, ("id", "name", "status", "url")),
+    "job": (Job, ("id", "name", "number", "status")),
+    "commit": (Commit, ("subject", "author_name", "author_email", "url")),
+    "actor": (Actor, ("id", "login", "name")),
+}
+PLAIN = (
+    *("id", "source_event_id", "happened_at", "received_at", "org", "status"),
+    *("branch", "tag", "revision", "trigger", "duration_ms"),
+)
+
+
+SEARCHED = (
+    *("project_slug", "project_name", "org", "branch", "tag", "revision", "workflow_name", "job_name"),
+    *("commit_subject", "commit_author_name", "actor_login", "actor_name"),
+)
+
+
+def event_row(event: Event) -> dict[str, Any]:
+    """An event as a row of ``events``: its parts become columns such as ``workflow_name``."""
+    row: dict[str, Any] = {name: getattr(event, name) for name in PLAIN}
+    row |= {"kind": event.kind, "via": event.via, "has_job": event.job is not None}
+    for part, (_, fields) in PARTS.items():
+        value = getattr(event, part)
+        row |= {f"{part}_{name}": getattr(value, name, None) for name in fields}
+    row["haystack"] = "\n".join(row[name] for name in SEARCHED if row[name]).casefold()
+    return row
+
+
+def to_event(row: Row) -> Event:
+    """A row of ``events`` as an event."""
+    parts = {
+        part: make(**{name: row[f"{part}_{name}"] for name in fields})
+        for part, (make, fields) in PARTS.items()
+        if part != "job" or row["has_job"]
+    }
+    plain = {name: row[name] for name in PLAIN}
+    return Event(kind=EventKind(row["kind"]), via=Via(row["via"]), **plain, **parts)
+
+
+def to_decision(row: Row) -> Decision:
+    """A row of ``decisions`` as a decision."""
+    return Decision(
+        position=row["position"],
+        route=row["route"],
+        receiver=row["receiver"],
+        verdict=Verdict(row["verdict"]),
+        reason=row["reason"],
+    )
+
+
+def to_notification(row: Row) -> Notification:
+    """A row of ``notifications`` as a notification."""
+    names = (
+        *("id", "event_id", "topic", "route", "receiver", "channel_key", "channel_label", "channel_kind"),
+        *("attempts", "created_at", "next_attempt_at", "give_up_at", "reason", "sent_at", "title", "words"),
+    )
+    return Notification(state=NotificationState(row["state"]), **{name: row[name] for name in names})
+
+
+def to_attempt(row: Row) -> Attempt:
+    """A row of ``attempts`` as an attempt."""
+    names = ("notification_id", "number", "started_at", "ended_at", "reason", "receipt")
+    return Attempt(outcome=Outcome(row["outcome"]), **{name: row[name] for name in names})
+
+
+def to_action(row: Row) -> Action:
+    """A row of ``actions`` as an action."""
+    return Action(verb=row["verb"], subject_id=row["subject_id"], who=row["who"], at=row["at"])

@@ -1,0 +1,47 @@
+"""The schema: brought up to date by the migrations that ship with the release."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
+
+from service.errors import Temporary
+from service.store.database import Store, sync_url
+
+# a wheel carries the migrations inside the package; a checkout has them at its top
+_PLACES = (Path(__file__).parents[1] / "_migrations", Path(__file__).parents[2] / "migrations")
+
+
+def alembic_config(database_url: str) -> Config:
+    """What Alembic's commands need to work on this database with our migrations."""
+    config = Config()
+    config.set_main_option("script_location", str(next(place for place in _PLACES if place.is_dir())))
+    config.attributes["url"] = sync_url(database_url)
+    return config
+
+
+def migrate(database_url: str) -> None:
+    """Bring the schema up to date; harmless when it is. Blocks. Raises Temporary when the database is away."""
+    try:
+        command.upgrade(alembic_config(database_url), "head")
+    except OperationalError as error:
+        raise Temporary(f"the database cannot be migrated now: {error.orig}") from error
+
+
+def newest_revision() -> str | None:
+    """The revision that this release's code is written for."""
+    return ScriptDirectory.from_config(alembic_config("sqlite://")).get_current_head()
+
+
+async def revision(store: Store) -> str | None:
+    """The revision that the database is at; None before the first migration. Raises Temporary."""
+    try:
+        async with store.reading() as transaction:
+            return (await transaction.execute(text("SELECT version_num FROM alembic_version"))).scalar()
+    except Temporary as error:
+        if "no such table" in str(error):
+            return None
+        raise

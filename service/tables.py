@@ -1,0 +1,251 @@
+"""The tables, as SQLAlchemy Core values that run alike on SQLite and Postgres.
+
+The truth is in these rows: a job carries ids only, and whoever runs it reads here whether there is still work to do.
+"""
+
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Dialect,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    Uuid,
+    text,
+)
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from service.model import DeliveryState, EventKind, NotificationState, Outcome, Verdict, Via
+
+Transaction = AsyncConnection
+"""An open transaction: what is done within it happens together, or not at all."""
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware time in UTC; SQLite keeps no zone, so it is taken off on the way in and put back on the way out."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuse naive times: they would be read back as something else."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"{value} has no time zone")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Give back aware UTC on every database."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def one_of(column: str, words: type[StrEnum]) -> CheckConstraint:
+    """A CHECK that a column holds one of a closed set of words."""
+    listed = ", ".join(f"'{word}'" for word in words)
+    return CheckConstraint(f"{column} IN ({listed})", name=column)
+
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("source", String(40), nullable=False),
+    Column("source_event_id", String(200), nullable=False),
+    Column("via", String(20), nullable=False),
+    Column("received_at", UtcDateTime, nullable=False),
+    Column("headers", JSON, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("signed_index", Integer),
+    Column("signed_fingerprint", String(64)),
+    Column("state", String(20), nullable=False),
+    Column("reason", Text),
+    Column("repeats", Integer, nullable=False, server_default="0"),
+    Column("failures", Integer, nullable=False, server_default="0"),
+    UniqueConstraint("source", "source_event_id"),  # a delivery repeated is not a second one
+    one_of("state", DeliveryState),
+    one_of("via", Via),
+    # serves the sweeper (kept, but no job) and the dead letters; settled rows, nearly all, stay out of it
+    Index(
+        "ix_deliveries_unsettled",
+        "state",
+        "received_at",
+        sqlite_where=text("state <> 'settled'"),
+        postgresql_where=text("state <> 'settled'"),
+    ),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("kind", String(40), nullable=False),
+    Column("source_event_id", String(200), nullable=False),
+    Column("happened_at", UtcDateTime, nullable=False),
+    Column("received_at", UtcDateTime, nullable=False),
+    Column("via", String(20), nullable=False),
+    Column("org", Text),
+    Column("project_id", Text),
+    Column("project_slug", Text),
+    Column("project_name", Text),
+    Column("pipeline_id", Text),
+    Column("pipeline_number", BigInteger),
+    Column("workflow_id", Text),
+    Column("workflow_name", Text),
+    Column("workflow_status", Text),
+    Column("workflow_url", Text),
+    Column("has_job", Boolean, nullable=False),  # a job may be all unknown and yet be there
+    Column("job_id", Text),
+    Column("job_name", Text),
+    Column("job_number", BigInteger),
+    Column("job_status", Text),
+    Column("status", Text),
+    Column("branch", Text),
+    Column("tag", Text),
+    Column("revision", Text),
+    Column("commit_subject", Text),
+    Column("commit_author_name", Text),
+    Column("commit_author_email", Text),
+    Column("commit_url", Text),
+    Column("actor_id", Text),
+    Column("actor_login", Text),
+    Column("actor_name", Text),
+    Column("trigger", Text),
+    Column("duration_ms", BigInteger),
+    Column(
+        "haystack", Text, nullable=False
+    ),  # what ``q`` searches, in lower case: SQLite's own lower() knows ASCII only
+    one_of("kind", EventKind),
+    one_of("via", Via),
+    Index(None, "happened_at", "id"),  # the builds page, newest first, and its cursor
+    Index(None, "project_slug", "happened_at", "id"),  # one project's builds
+    Index(None, "branch", "happened_at", "id"),
+    Index(None, "tag", "happened_at", "id"),
+    Index(None, "workflow_name", "happened_at", "id"),
+    Index(None, "job_name", "happened_at", "id"),
+    Index(None, "status", "happened_at", "id"),
+    Index(None, "actor_login", "happened_at", "id"),
+    Index(None, "workflow_id"),  # the siblings of an event: its workflow and jobs
+)
+
+details = Table(
+    "details",
+    metadata,
+    Column("event_id", Uuid, primary_key=True),
+    Column("rounds", Integer, nullable=False),
+    Column("asked_at", UtcDateTime),
+    Column("body", JSON, nullable=False),
+)
+
+decisions = Table(
+    "decisions",
+    metadata,
+    Column("event_id", Uuid, primary_key=True),
+    Column("round", Integer, primary_key=True),  # a replay judges again, and what was said before stays on record
+    Column("position", Integer, primary_key=True),
+    Column("route", Text, nullable=False),
+    Column("receiver", Text, nullable=False),
+    Column("verdict", String(20), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("decided_at", UtcDateTime, nullable=False),
+    one_of("verdict", Verdict),
+    sqlite_with_rowid=False,
+)
+
+notifications = Table(
+    "notifications",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("event_id", Uuid, nullable=False),
+    Column("topic", Text, nullable=False),
+    Column("route", Text, nullable=False),
+    Column("receiver", Text, nullable=False),
+    Column("channel_key", String(64), nullable=False),
+    Column("channel_label", Text, nullable=False),
+    Column("channel_kind", String(40), nullable=False),
+    Column("state", String(20), nullable=False),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("next_attempt_at", UtcDateTime, nullable=False),
+    Column("give_up_at", UtcDateTime, nullable=False),
+    Column("reason", Text),
+    Column("sent_at", UtcDateTime),
+    Column("title", Text),
+    Column("words", Text),
+    UniqueConstraint("topic", "channel_key"),  # nobody is told twice of one thing
+    one_of("state", NotificationState),
+    Index(None, "event_id"),  # an event's page
+    # serves the sweeper and the dead letters; sent rows, nearly all, stay out of it
+    Index(
+        "ix_notifications_unsent",
+        "state",
+        "next_attempt_at",
+        sqlite_where=text("state <> 'sent'"),
+        postgresql_where=text("state <> 'sent'"),
+    ),
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("notification_id", Uuid, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("ended_at", UtcDateTime),
+    Column("outcome", String(20), nullable=False),
+    Column("reason", Text),
+    Column("receipt", Text),
+    one_of("outcome", Outcome),
+    sqlite_with_rowid=False,
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("kind", String(40), nullable=False),
+    Column("subject_id", Uuid, nullable=False),
+    Column("lane", String(64)),
+    Column("run_at", UtcDateTime, nullable=False),
+    Index(None, "run_at", "id"),  # what is due, oldest first
+    Index(None, "subject_id"),  # the sweeper asks whether a subject still has a job
+    sqlite_autoincrement=True,  # the engine knows what it has begun by id: an id must not come back
+)
+
+actions = Table(
+    "actions",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("verb", String(20), nullable=False),
+    Column("subject_id", Uuid, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Index(None, "subject_id"),  # an event's page: who ran it again
+)
