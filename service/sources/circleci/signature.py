@@ -1,0 +1,64 @@
+"""Did CircleCI send this? The signature of a post."""
+
+import hmac
+import re
+from collections.abc import Iterator, Sequence
+from hashlib import sha256
+
+from service.errors import BadSignature
+from service.model import Signed
+
+HEADER = b"circleci-signature"
+NEXT_STEP = "give the webhook at CircleCI a secret that is in ROUNDSMAN_WEBHOOK_SECRETS"
+
+
+def verify(headers: Sequence[tuple[bytes, bytes]], body: bytes, secrets: Sequence[str]) -> Signed:
+    """Which secret made the v1 signature of the body; raises BadSignature when none did.
+
+    headers  as ASGI gives them; ``circleci-signature`` is ``v1=<64 hex digits>,v2=...``, and only v1 exists
+    body     the bytes as received: re-encoded JSON would not verify
+    secrets  newest first; more than one while a secret is being rotated
+
+    Source: CircleCI docs, "Validate outbound webhooks".
+    """
+    claimed = claim(headers)
+    # Every secret is tried, so that the time taken does not tell which one fits. An empty one would let anybody in.
+    fits = [secret != "" and hmac.compare_digest(sign(secret, body), claimed) for secret in secrets]
+    if True not in fits:
+        raise BadSignature(f"the post is signed, but by none of the secrets we know: {NEXT_STEP}")
+    index = fits.index(True)
+    return Signed(index=index, fingerprint=sha256(b"roundsman" + key(secrets[index])).hexdigest()[:12])
+
+
+def claim(headers: Sequence[tuple[bytes, bytes]]) -> bytes:
+    """The one v1 signature that the headers claim, in bytes: comparing non-ASCII text raises TypeError."""
+    lines = [value for name, value in headers if name.lower() == HEADER]
+    if not lines:
+        raise BadSignature(f"the post is not signed, it has no circleci-signature header: {NEXT_STEP}")
+
+    claims = list(v1_signatures(lines))
+    if not claims:
+        raise BadSignature("the circleci-signature header holds no v1 signature, the only kind that we know")
+    if len(claims) > 1:
+        raise BadSignature("the circleci-signature header holds more than one v1 signature")
+    if not re.fullmatch(b"[0-9a-f]{64}", claims[0]):
+        raise BadSignature("the v1 signature is not made of 64 lower-case hex digits")
+    return claims[0]
+
+
+def v1_signatures(lines: Sequence[bytes]) -> Iterator[bytes]:
+    """The value of each ``v1=`` part; parts that are not pairs are passed over."""
+    for part in b",".join(lines).split(b","):
+        version, equals, signature = part.partition(b"=")
+        if equals and version.strip() == b"v1":
+            yield signature.strip()
+
+
+def sign(secret: str, body: bytes) -> bytes:
+    """The v1 signature that CircleCI makes with this secret."""
+    return hmac.new(key(secret), body, sha256).hexdigest().encode()
+
+
+def key(secret: str) -> bytes:
+    """The bytes of a secret; what the environment held as bytes outside UTF-8 comes back as those bytes."""
+    return secret.encode("utf-8", "surrogateescape")
