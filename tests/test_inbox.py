@@ -13,7 +13,7 @@ from service.demo.servers import serving
 # Apprise imports a module that Python 3.13 removed, and knows what to do without it.
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
 
-FAILED = Card(team="web-team", title="acme/web main: failed", text="3 of 214 tests failed\nby Ada", kind="failure")
+FAILED = Card(team="web-team", title="acme/web main: failed", text="3 of 214 tests failed\n\nby Ada", kind="failure")
 
 
 def printed(card: Card, *, terminal: bool) -> str:
@@ -62,7 +62,7 @@ async def test_a_server_is_gone_when_nobody_needs_it_any_more() -> None:
 
 def test_a_pipe_gets_one_prefixed_line_after_the_other() -> None:
     assert printed(FAILED, terminal=False) == (
-        "  web-team | acme/web main: failed\n  web-team | 3 of 214 tests failed\n  web-team | by Ada\n"
+        "  web-team | acme/web main: failed\n  web-team | 3 of 214 tests failed\n  web-team |\n  web-team | by Ada\n"
     )
 
 
@@ -72,13 +72,19 @@ def test_a_pipe_gets_long_lines_unbroken() -> None:
     assert printed(card, terminal=False).count("\n") == 1
 
 
-def test_a_terminal_gets_a_card_with_the_title_in_its_frame() -> None:
-    top, *lines, bottom = printed(FAILED, terminal=True).splitlines()
+def test_a_terminal_gets_a_card_framed_with_the_teams_name() -> None:
+    top, title, *lines, bottom = printed(FAILED, terminal=True).splitlines()
 
     assert "web-team" in top
-    assert "acme/web main: failed" in top
+    assert "acme/web main: failed" in title
     assert "3 of 214 tests failed" in lines[0]
     assert bottom.strip().startswith("╰")
+
+
+def test_a_terminal_gets_a_long_title_to_its_end() -> None:
+    card = Card(team="t", title="long " * 40 + "end", text="", kind="info")
+
+    assert "end" in printed(card, terminal=True)
 
 
 def test_a_kind_that_apprise_may_add_is_shown_as_well() -> None:

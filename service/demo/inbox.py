@@ -63,13 +63,13 @@ def show(console: Console, card: Card) -> None:
     """Print the card: framed on a terminal, one prefixed line after the other in a pipe."""
     title, text = readable(card.title), readable(card.text)
     if not console.is_terminal:
-        lines = [title, *text.splitlines()]
-        console.print(Text("\n".join(f"  {card.team} | {line}" for line in lines)), soft_wrap=True)
+        lines = [f"  {card.team} | {line}".rstrip() for line in (title, *text.splitlines())]
+        console.print(Text("\n".join(lines)), soft_wrap=True)
         return
 
-    colour = COLOURS.get(card.kind, "white")
-    heading = Text.assemble((f" {card.team} ", "bold"), title, " ")
-    panel = Panel(Text(text), title=heading, title_align="left", border_style=colour)
+    # The title stands inside: rich would cut it to the frame's width.
+    story = Text.assemble((title, "bold"), "\n", text)
+    panel = Panel(story, title=Text(card.team), title_align="left", border_style=COLOURS.get(card.kind, "white"))
     console.print(Padding(panel, (0, 0, 0, 7)))
 
 
