@@ -63,7 +63,7 @@ def _midday(on: date) -> tuple[Act, ...]:
         ),
         _ended("shop-api feature/refunds is red; its test results come late", runs.api_late_results(on), lasts_s=4),
         _ended(
-            "web main is red while CircleCI's API answers 503: people hear less detail, not nothing",
+            "web main is red while CircleCI's API answers 503 for a moment: Roundsman asks again before it tells",
             dark,
             faults=(("/workflow/*", broken(503)), ("/project/*", broken(503))),
             lasts_s=4,

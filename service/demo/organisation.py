@@ -164,8 +164,8 @@ class Run:
 
     @property
     def stopped_at(self) -> datetime:
-        """When its last job ended."""
-        return self.at(max((job.starts_s + job.lasts_s for job in self.jobs), default=0))
+        """When its last job ended; even a workflow that may not run takes CircleCI a second."""
+        return self.at(max(1, *(job.starts_s + job.lasts_s for job in self.jobs)))
 
     def at(self, after_s: float) -> datetime:
         """The moment so many seconds after this attempt began."""
