@@ -1,0 +1,11 @@
+"""A notification in words: one story of an event, told as text, as Markdown and as HTML.
+
+Everything that came from outside is a ``Said`` in the story, and each form escapes it in its own way, so that a commit
+subject of ``<!channel> *x* <script>`` arrives as exactly these characters.
+"""
+
+from service.message.clean import one_line
+from service.message.compose import compose
+from service.message.fit import Form, fit
+
+__all__ = ["Form", "compose", "fit", "one_line"]

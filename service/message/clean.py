@@ -1,0 +1,49 @@
+"""What outside text and addresses must lose before people see them."""
+
+import re
+import unicodedata
+from urllib.parse import quote, urlsplit
+
+MARK = "\N{REPLACEMENT CHARACTER}"
+JOINERS = "\N{ZERO WIDTH JOINER}\N{ZERO WIDTH NON-JOINER}"  # emoji and several scripts need them
+LONGEST_URL = 500
+
+# Colours and window titles carry no words: CSI and OSC sequences of ECMA-48 leave no mark.
+ANSI = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)")
+
+
+def one_line(text: str | None, longest: int = 200) -> str:
+    """The text on one line of at most ``longest`` characters, with nothing in it that acts on a screen.
+
+    White space of any kind becomes a space; control characters, and the invisible ones that reverse the direction of
+    writing, become a visible mark.
+    """
+    words = " ".join(ANSI.sub("", text or "").split())
+    return shortened("".join(MARK if _is_invisible(letter) else letter for letter in words), longest)
+
+
+def shortened(text: str, longest: int) -> str:
+    """The text, or as much of it as fits with three dots at its end."""
+    return text if len(text) <= longest else text[: longest - 3].rstrip() + "..."
+
+
+def web_link(url: str | None) -> str | None:
+    """The address if a browser may follow it: http or https, nobody's password in it, not endless.
+
+    What a form could take for markup is percent-encoded, so that the address needs no escaping in any form but HTML.
+    """
+    if not url or len(url) > LONGEST_URL or not _is_web(url):
+        return None
+    return quote(url, safe="/:?#@!$&+,;=%~-._")
+
+
+def _is_invisible(letter: str) -> bool:
+    return unicodedata.category(letter) in {"Cc", "Cf", "Cs"} and letter not in JOINERS
+
+
+def _is_web(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # brackets that are no IPv6 address
+        return False
+    return parts.scheme in {"http", "https"} and bool(re.fullmatch(r"[A-Za-z0-9.-]+(:[0-9]+)?", parts.netloc))
