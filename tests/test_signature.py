@@ -83,7 +83,7 @@ def test_any_other_header_is_refused_with_its_own_sentence(value: bytes, sentenc
 
 
 def test_a_post_without_the_header_is_told_to_get_a_secret() -> None:
-    with pytest.raises(BadSignature, match="not signed.*ROUNDSMAN_WEBHOOK_SECRETS"):
+    with pytest.raises(BadSignature, match=r"not signed.*ROUNDSMAN_WEBHOOK_SECRETS"):
         verify([(b"content-type", b"application/json")], BODY, [SECRET])
 
 

@@ -1,0 +1,31 @@
+"""Times as CircleCI writes them."""
+
+import re
+from datetime import UTC, datetime, timedelta
+
+# What Go prints for a time, seen in GitHub App payloads: 2024-12-18 17:23:29.361740256 +0000 UTC
+GO_TIME = re.compile(r"([0-9-]+) ([0-9:.]+) ([+-][0-9]{4})( .*)?")
+
+
+def now_utc() -> datetime:
+    """The time it is."""
+    return datetime.now(UTC)
+
+
+def read_time(value: object) -> datetime | None:
+    """An aware time in UTC from ISO 8601 or Go's format; None for anything else. Without an offset it is UTC."""
+    if not isinstance(value, str):
+        return None
+    go = GO_TIME.fullmatch(value)
+    try:
+        time = datetime.fromisoformat("{}T{}{}".format(*go.groups()) if go else value)
+        return time.replace(tzinfo=time.tzinfo or UTC).astimezone(UTC)
+    except (ValueError, OverflowError):  # the first and last days of the calendar cannot be moved to UTC
+        return None
+
+
+def milliseconds_between(start: datetime | None, end: datetime | None) -> int | None:
+    """How long it took; None when an end is unknown or they are the wrong way round."""
+    if start is None or end is None or end < start:
+        return None
+    return (end - start) // timedelta(milliseconds=1)
