@@ -1,0 +1,105 @@
+"""The environment: the settings as given, each by its variable or, for a secret, by the file of NAME_FILE."""
+
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from service.config.settings import A_GOOD_SECRET, PREFIX, Settings, is_secret, variable
+from service.errors import BadConfig
+
+_SHORTEST_WEBHOOK_SECRET = 8
+
+
+def load_settings(environ: Mapping[str, str], *, serving: bool = False) -> Settings:
+    """Read the environment; ``serving`` also requires what it takes to receive webhooks.
+
+    Raises BadConfig with every problem at once.
+    """
+    values, problems = _values(environ)
+    try:
+        settings = Settings.model_validate(values)
+    except ValidationError as error:
+        problems += [f"{variable(str(each['loc'][0]))} {_claim(each)}" for each in error.errors()]
+    else:
+        problems += _obstacles(settings) if serving else []
+    if problems:
+        raise BadConfig(*problems)
+    return settings
+
+
+def cautions(settings: Settings) -> tuple[str, ...]:
+    """What is allowed but unwise."""
+    return tuple(
+        f"{variable('webhook_secrets')}: secret {number} is shorter than {_SHORTEST_WEBHOOK_SECRET} characters "
+        f"and could be guessed; {A_GOOD_SECRET}"
+        for number, secret in enumerate(settings.webhook_secrets, start=1)
+        if len(secret) < _SHORTEST_WEBHOOK_SECRET
+    )
+
+
+def _values(environ: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
+    """The settings as written, and what was wrong with how they were given."""
+    values: dict[str, str] = {}
+    problems = list(_strangers(environ))
+    for name in Settings.model_fields:
+        try:
+            written = _written(environ, name)
+        except BadConfig as error:
+            problems += error.problems
+            continue
+        if written is not None:
+            values[name] = written
+    return values, problems
+
+
+def _strangers(environ: Mapping[str, str]) -> Iterator[str]:
+    names = [variable(name) for name in Settings.model_fields]
+    names += [f"{variable(name)}_FILE" for name in Settings.model_fields if is_secret(name)]
+    for stranger in sorted(name for name in environ if name.startswith(PREFIX) and name not in names):
+        likely = get_close_matches(stranger.removeprefix(PREFIX), [name.removeprefix(PREFIX) for name in names], n=1)
+        hint = f"did you mean {PREFIX}{likely[0]}?" if likely else "remove it, or see docs/configuration.md"
+        yield f"{stranger} is not a setting I know; {hint}"
+
+
+def _written(environ: Mapping[str, str], name: str) -> str | None:
+    given, pointer = variable(name), f"{variable(name)}_FILE"
+    if not is_secret(name) or pointer not in environ:
+        return _not_empty(given, environ[given]) if given in environ else None
+    if given in environ:
+        raise BadConfig(f"{given} and {pointer} are both set; keep one")
+    try:
+        return _not_empty(f"the file of {pointer}", Path(environ[pointer]).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise BadConfig(f"{pointer}: {environ[pointer] or 'no file'} cannot be read: {reason}") from None
+
+
+def _not_empty(subject: str, text: str) -> str:
+    if not text.strip():
+        raise BadConfig(f"{subject} is empty; give it a value or remove it")
+    return text.strip()
+
+
+def _claim(error: Mapping[str, Any]) -> str:
+    if error["type"] == "int_parsing":
+        return "must be a whole number"
+    return str(error["msg"]).removeprefix("Value error, ").replace("Input should be", "must be")
+
+
+def _obstacles(settings: Settings) -> list[str]:
+    """Why these settings are not enough to receive webhooks."""
+    obstacles = []
+    if not settings.webhook_secrets:
+        obstacles.append(
+            f"{variable('webhook_secrets')} holds no secret, and an unsigned webhook is never accepted; "
+            f"{A_GOOD_SECRET}, and give the same one to the hook at CircleCI"
+        )
+    if not settings.is_on_loopback and settings.admin_token is None:
+        obstacles.append(
+            f"{variable('host')} {settings.host} is reachable from other machines, so the pages need "
+            f"{variable('admin_token')}; {A_GOOD_SECRET}"
+        )
+    return obstacles

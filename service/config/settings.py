@@ -1,0 +1,135 @@
+"""The settings: each has its name, type, default and sentence here, and nowhere else.
+
+The variable of a field is ``ROUNDSMAN_`` and its name in capitals. A field with ``repr=False`` is a secret: it is never
+shown, and may also come from a file.
+"""
+
+import re
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+PREFIX = "ROUNDSMAN_"
+_SHORTEST_ADMIN_TOKEN = 16
+_DATABASES = {"sqlite": "sqlite", "postgresql": "postgresql", "postgres": "postgresql"}
+A_GOOD_SECRET = "make one with: openssl rand -hex 32"  # noqa: S105 - advice, not a secret
+
+
+def _database_url(url: str) -> str:
+    scheme, _, rest = url.partition("://")
+    database = _DATABASES.get(scheme.partition("+")[0])
+    if database is None:
+        raise ValueError("must begin with sqlite:/// or postgresql://")
+    if scheme != database:
+        raise ValueError(f"must begin with {database}://, without a driver; choosing one is our business")
+    if database == "sqlite" and (not rest.startswith("/") or rest in {"/", "/:memory:"}):
+        raise ValueError("must name a file, as in sqlite:///data/roundsman.db or sqlite:////var/lib/roundsman.db")
+    if not rest.strip("/"):
+        raise ValueError("must name a host and a database, as in postgresql://user:password@host/roundsman")
+    return url
+
+
+def _origin(url: str) -> str:
+    """A web address without path, query or user; a slash at its end is taken off."""
+    if not re.fullmatch(r"https?://(\[[0-9A-Fa-f:.]+\]|[\w.-]+)(:\d{1,5})?/?", url):
+        raise ValueError("must be an address like https://roundsman.example.com, with nothing after the host and port")
+    return url.removesuffix("/")
+
+
+def _host(host: str) -> str:
+    if not _is_address(host) and not re.fullmatch(r"[\w.-]+", host):
+        raise ValueError(f"must be a host name or an address; a port goes to {PREFIX}PORT")
+    return host
+
+
+def _port(port: object) -> object:
+    if isinstance(port, str) and port.startswith("tcp://"):
+        raise ValueError("was set by Kubernetes for a Service called roundsman; give the pod enableServiceLinks: false")
+    return port
+
+
+def _admin_token(token: str) -> str:
+    if len(token) < _SHORTEST_ADMIN_TOKEN:
+        raise ValueError(f"is shorter than {_SHORTEST_ADMIN_TOKEN} characters and could be guessed; {A_GOOD_SECRET}")
+    return token
+
+
+def _secrets(written: object) -> object:
+    """The secrets of a list with commas or line breaks, without blanks and repeats, in the order written."""
+    if not isinstance(written, str):
+        return written
+    return tuple(dict.fromkeys(secret.strip() for secret in re.split(r"[\n,]", written) if secret.strip()))
+
+
+class Settings(BaseModel):
+    """What the environment says, checked. Secrets are plain text, and no repr shows them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    database_url: Annotated[str, AfterValidator(_database_url)] = Field(
+        default="sqlite:///data/roundsman.db",
+        repr=False,
+        description="Where everything is kept: `sqlite:///relative/path`, `sqlite:////absolute/path` "
+        "or `postgresql://user:password@host/name`.",
+    )
+    config: Path = Field(
+        default=Path("roundsman.yaml"), description="The file that says who hears of what: receivers, routes and hooks."
+    )
+    webhook_secrets: Annotated[tuple[str, ...], BeforeValidator(_secrets)] = Field(
+        default=(),
+        repr=False,
+        description="The secrets that CircleCI signs with, separated by line breaks or commas, newest first. "
+        "Each is accepted, so that one can be replaced without losing a webhook. Required to serve.",
+    )
+    circleci_token: str | None = Field(
+        default=None,
+        repr=False,
+        description="A personal API token of CircleCI. Without it messages lack failed jobs, tests and the actor, "
+        "and hooks cannot be set up.",
+    )
+    circleci_url: Annotated[str, AfterValidator(_origin)] = Field(
+        default="https://circleci.com", description="Where CircleCI is; change it for CircleCI Server."
+    )
+    public_url: Annotated[str, AfterValidator(_origin)] | None = Field(
+        default=None, description="Our own address as CircleCI and people see it: for links in messages and for hooks."
+    )
+    host: Annotated[str, AfterValidator(_host)] = Field(
+        default="127.0.0.1", description="The address to listen on. Anything but loopback requires the admin token."
+    )
+    port: Annotated[int, BeforeValidator(_port)] = Field(
+        default=8000, ge=0, le=65535, description="The port to listen on; 0 takes any free one."
+    )
+    admin_token: Annotated[str, AfterValidator(_admin_token)] | None = Field(
+        default=None,
+        repr=False,
+        description="Bearer token of the API and password of the pages, at least 16 characters. "
+        "Without it both are open to whoever reaches the loopback address.",
+    )
+    max_body_bytes: int = Field(
+        default=1_048_576, gt=0, description="The largest post to accept; more is answered 413."
+    )
+
+    @property
+    def is_on_loopback(self) -> bool:
+        """Only this machine can reach us."""
+        return self.host == "localhost" or (_is_address(self.host) and ip_address(self.host).is_loopback)
+
+
+def variable(name: str) -> str:
+    """The environment variable of a setting."""
+    return PREFIX + name.upper()
+
+
+def is_secret(name: str) -> bool:
+    """Whether a setting is never shown, and may come from a file."""
+    return not Settings.model_fields[name].repr
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
