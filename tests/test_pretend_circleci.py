@@ -13,6 +13,7 @@ from service.demo.circleci import PretendCircleCI
 from service.demo.faults import Fault, broken, html_page, too_many
 from service.demo.organisation import ADA, GRACE, MOBILE, PROJECTS, SHOP_API, WEB, made_id
 from service.demo.payloads import trigger_parameters
+from service.demo.servers import serving
 
 MONDAY = date(2026, 3, 2)
 RED = runs.web_main_red(MONDAY)
@@ -335,3 +336,12 @@ async def test_jobs_come_in_pages_too() -> None:
 
     assert [len(first["items"]), len(last["items"])] == [2, 2]
     assert last["next_page_token"] is None
+
+
+@pytest.mark.parametrize("slug", ["gh/acme/web", "github%2Facme%2Fweb"])
+async def test_it_is_the_same_over_real_http(pretend: PretendCircleCI, slug: str) -> None:
+    async with serving(pretend.app) as address, httpx.AsyncClient(headers=BEARER) as client:
+        answer = await client.get(f"{address}/api/v2/project/{slug}/job/5921")
+
+    assert answer.json()["name"] == "unit-tests"
+    assert pretend.calls[0].path == "/project/" + slug.replace("%2F", "/") + "/job/5921"

@@ -12,7 +12,7 @@ class Fault:
     """One misbehaviour.
 
     status   None: the true answer, only late or with other headers
-    gate     the answer waits until somebody opens it; a gate that nobody opens is a server that hangs
+    gate     the answer waits until somebody opens it: until then, a server that hangs. Open it before the server stops
     """
 
     status: int | None = None
