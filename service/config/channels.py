@@ -1,0 +1,102 @@
+"""The channels of a receiver: from the text in roundsman.yaml to an address that Apprise understands."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from urllib.parse import quote
+
+from service.model import Channel
+
+_REFERENCE = re.compile(r"\$\$\{|\$\{(?P<file>file:)?(?P<name>[^}]*)(?P<end>\}?)")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Surroundings:
+    """What a channel may refer to: the environment, and files relative to the folder of roundsman.yaml."""
+
+    environ: Mapping[str, str] = field(repr=False)
+    folder: Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Address:
+    """A channel as written, and as it is with its secrets filled in."""
+
+    written: str
+    url: str = field(repr=False)
+
+    @property
+    def kind(self) -> str:
+        """The scheme of the URL."""
+        return self.url.partition("://")[0].lower()
+
+
+def resolve(written: str, surroundings: Surroundings) -> Address:
+    """Fill in ``${NAME}`` and ``${file:PATH}``; ``$${`` stands for ``${``.
+
+    Raises ValueError with a claim that names what is missing, and never shows a value.
+    """
+    url = _REFERENCE.sub(lambda reference: _filled(reference, surroundings), written).strip()
+    if not _SCHEME.match(url):
+        raise ValueError("is not an address: it must begin like slack:// or mailto:// (Apprise lists them all)")
+    return Address(written=written, url=url)
+
+
+def channels(receiver: str, addresses: Iterable[Address], keys: dict[str, str]) -> tuple[Channel, ...]:
+    """Name a receiver's channels; ``keys`` remembers the key of each URL, so that one address has one key.
+
+    The key is made of the text as written, so it stays when the secret behind it is replaced. An address that the
+    receiver names twice becomes one channel.
+    """
+    made: dict[str, Channel] = {}
+    seen: Counter[str] = Counter()
+    for address in addresses:
+        key = keys.setdefault(address.url, sha256(address.written.encode()).hexdigest()[:16])
+        if key in made:
+            continue
+        seen[address.kind] += 1
+        number = f" {seen[address.kind]}" if seen[address.kind] > 1 else ""
+        made[key] = Channel(key=key, label=f"{receiver}: {address.kind}{number}", kind=address.kind, url=address.url)
+    return tuple(made.values())
+
+
+def _filled(reference: re.Match[str], surroundings: Surroundings) -> str:
+    name = reference["name"]
+    if name is None:
+        return "${"
+    if not reference["end"]:
+        raise ValueError("opens a ${ that no } closes; write $${ for the plain characters")
+    value = _from_file(name, surroundings) if reference["file"] else _from_environment(name, surroundings)
+    return quote(value, safe="") if _is_password(reference) else value
+
+
+def _is_password(reference: re.Match[str]) -> bool:
+    """The whole of what stands between ``:`` and ``@``, where an @ or a slash would break the URL."""
+    text = reference.string
+    return text[: reference.start()].endswith(":") and text.startswith("@", reference.end())
+
+
+def _from_environment(name: str, surroundings: Surroundings) -> str:
+    if not _VARIABLE.fullmatch(name):
+        raise ValueError("has a ${...} that names neither a variable nor a file; write ${NAME} or ${file:PATH}")
+    value = surroundings.environ.get(name, "").strip()
+    if not value:
+        raise ValueError(f"needs the variable {name}, which is not set; set it where Roundsman runs")
+    return value
+
+
+def _from_file(name: str, surroundings: Surroundings) -> str:
+    try:
+        value = (surroundings.folder / name).read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise ValueError(f"needs the file {name}, which cannot be read: {error.strerror}") from None
+    except ValueError:  # not UTF-8, or a name that no file can have
+        raise ValueError(f"needs the file {name}, which is not UTF-8 text") from None
+    if not value:
+        raise ValueError(f"needs the file {name}, which is empty; put the secret into it")
+    return value

@@ -1,0 +1,54 @@
+"""What roundsman.yaml may say, but hardly means: sentences to show at the start, which stop nobody."""
+
+from collections.abc import Iterator
+from difflib import get_close_matches
+
+from service.config.document import Document
+from service.model import EventKind, Route
+
+# CircleCI may add others at any time, so an unknown status is a doubt and no mistake.
+_STATUSES = ("success", "failed", "error", "canceled", "unauthorized", "not_run")
+
+
+def doubts(document: Document, receivers: tuple[str, ...], routes: tuple[Route, ...]) -> tuple[str, ...]:
+    """Receivers that hear of nothing, routes that are never reached, statuses that look misspelt."""
+    return (
+        *_unused(document, receivers, routes),
+        *_unreachable(document, routes),
+        *_misspelt(document, routes),
+    )
+
+
+def _unused(document: Document, receivers: tuple[str, ...], routes: tuple[Route, ...]) -> Iterator[str]:
+    used = {route.receiver for route in routes}
+    for name in receivers:
+        if name not in used:
+            yield document.problem(("receivers", name), "hears of nothing: no route names it")
+
+
+def _unreachable(document: Document, routes: tuple[Route, ...]) -> Iterator[str]:
+    """Routes that hear only kinds of event which an earlier one takes all of, and does not pass on."""
+    taken: dict[str, str] = {}
+    for position, route in enumerate(routes):
+        heard = _heard(route)
+        if heard <= taken.keys():
+            blockers = " and ".join(dict.fromkeys(f"'{taken[kind]}'" for kind in sorted(heard)))
+            yield document.problem(("routes", position), f"is never reached: all it hears goes to {blockers} before")
+        elif not route.continues and all(matcher.key == "event" for matcher in route.matchers):
+            taken = dict.fromkeys(heard, route.name) | taken
+
+
+def _heard(route: Route) -> frozenset[str]:
+    asked = [matcher.patterns for matcher in route.matchers if matcher.key == "event"]
+    return frozenset(*asked) if asked else frozenset({EventKind.WORKFLOW_COMPLETED.value})
+
+
+def _misspelt(document: Document, routes: tuple[Route, ...]) -> Iterator[str]:
+    for position, route in enumerate(routes):
+        asked = [matcher.patterns + matcher.excluded for matcher in route.matchers if matcher.key == "status"]
+        for status in (status for statuses in asked for status in statuses if status not in _STATUSES):
+            if likely := get_close_matches(status, _STATUSES, n=1):
+                yield document.problem(
+                    ("routes", position, "match", "status"),
+                    f"{status} is not a status I know of CircleCI; did you mean {likely[0]}?",
+                )
