@@ -1,6 +1,6 @@
 """What we count: one registry for each process, handed to whoever counts."""
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 
 class Metrics:
@@ -23,6 +23,11 @@ class Metrics:
             "How long CircleCI's API took to answer",
             ["endpoint"],
             registry=self.registry,
+        )
+
+        self.queue_depth = Gauge("roundsman_queue_depth", "Jobs that are due", registry=self.registry)
+        self.queue_age = Gauge(
+            "roundsman_queue_oldest_age_seconds", "For how long the oldest of them has been", registry=self.registry
         )
 
     def _counter(self, name: str, sentence: str, *labels: str) -> Counter:

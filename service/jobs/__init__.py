@@ -19,6 +19,11 @@ __all__ = ["EmbeddedJobs", "Failed", "Handler", "Jobs"]
 class Jobs(Protocol):
     """What the rest of the house asks of a job engine."""
 
+    @property
+    def last_look_at(self) -> datetime | None:
+        """When it last looked for work: a worker that does not is no worker."""
+        ...
+
     async def later(
         self,
         kind: str,
@@ -41,3 +46,4 @@ class Jobs(Protocol):
 
     async def backlog(self) -> Backlog:
         """How much is due, and for how long."""
+        ...

@@ -65,6 +65,7 @@ class EmbeddedJobs:
         self._done: list[int] = []
         self._awake = asyncio.Event()
         self._stopping = False
+        self.last_look_at: datetime | None = None
 
     async def later(
         self,
@@ -101,6 +102,7 @@ class EmbeddedJobs:
         tasks: set[asyncio.Task[None]] = set()
         while not self._stopping:
             self._awake.clear()
+            self.last_look_at = self._clock()
             chosen = await self._choose()
             for job in chosen:
                 self._begun[job.id] = job

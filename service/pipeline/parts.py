@@ -4,13 +4,25 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Protocol
 
-from service.channels import Notifier
 from service.jobs import Jobs
 from service.metrics import Metrics
-from service.model import Channel, Receiver, Route
+from service.model import Channel, Message, Receiver, Route
 from service.sources import Source
 from service.store import Store
+
+
+class Notifier(Protocol):
+    """What we ask of whoever talks to channels."""
+
+    async def send(self, channel: Channel, message: Message) -> str:
+        """Send and return the receipt, a sentence. Raises Temporary or Permanent."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of what is still under way."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,16 +6,21 @@ together is written together.
 
 from service.store import actions, deliveries, events, history, notifications
 from service.store.database import Store
+from service.store.folder import data_folder, held
+from service.store.history import Search
 from service.store.queue import JobRows
 from service.store.schema import alembic_config, migrate, newest_revision, revision
 
 __all__ = [
     "JobRows",
+    "Search",
     "Store",
     "actions",
     "alembic_config",
+    "data_folder",
     "deliveries",
     "events",
+    "held",
     "history",
     "migrate",
     "newest_revision",

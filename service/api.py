@@ -1,0 +1,110 @@
+"""The JSON API, and what machines ask of us: health, readiness, metrics."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from service.access import Access
+from service.errors import BadRequest, Temporary
+from service.jobs import Jobs
+from service.manage import again, history
+from service.metrics import Metrics
+from service.store import Store, newest_revision, revision
+
+BEATING = timedelta(seconds=30)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Api:
+    """The API's endpoints; all but health and metrics need a credential."""
+
+    store: Store
+    jobs: Jobs
+    access: Access
+    metrics: Metrics
+    clock: Callable[[], datetime]
+
+    def routes(self) -> list[BaseRoute]:
+        """Where each endpoint is."""
+        return [
+            Route("/api/v1/events", self.events),
+            Route("/api/v1/events/{id}", self.event),
+            Route("/api/v1/dead-letters", self.dead_letters),
+            Route("/api/v1/deliveries/{id}/replay", self.replay, methods=["POST"]),
+            Route("/api/v1/notifications/{id}/resend", self.resend, methods=["POST"]),
+            Route("/healthz", self.healthz),
+            Route("/readyz", self.readyz),
+            Route("/metrics", self.prometheus),
+        ]
+
+    async def events(self, request: Request) -> Response:
+        """Events, newest first, a page at a time."""
+        self.access.require(request)
+        asked = dict(request.query_params)
+        limit, cursor = _limit(asked.pop("limit", "50")), asked.pop("cursor", None)
+        return JSONResponse(await history.list_events(self.store, history.to_search(asked), limit=limit, cursor=cursor))
+
+    async def event(self, request: Request) -> Response:
+        """Everything on record about one event."""
+        self.access.require(request)
+        return JSONResponse(await history.show_event(self.store, history.to_id(request.path_params["id"])))
+
+    async def dead_letters(self, request: Request) -> Response:
+        """What waits for a person."""
+        self.access.require(request)
+        return JSONResponse(await history.dead_letters(self.store))
+
+    async def replay(self, request: Request) -> Response:
+        """Judge a delivery again."""
+        who = self.access.require(request)
+        delivery_id = history.to_id(request.path_params["id"])
+        await again.replay(self.store, self.jobs, delivery_id, who=who, at=self.clock())
+        return JSONResponse({"delivery": str(delivery_id), "replay": "enqueued"}, status_code=202)
+
+    async def resend(self, request: Request) -> Response:
+        """Send a notification again."""
+        who = self.access.require(request)
+        notification_id = history.to_id(request.path_params["id"])
+        await again.resend(self.store, self.jobs, notification_id, who=who, at=self.clock())
+        return JSONResponse({"notification": str(notification_id), "resend": "enqueued"}, status_code=202)
+
+    async def healthz(self, _request: Request) -> Response:
+        """Alive: this process answers."""
+        return JSONResponse({"status": "alive"})
+
+    async def readyz(self, _request: Request) -> Response:
+        """Ready: each check by name, ``ok`` or what is wrong."""
+        checks = {"database": await self._database(), "worker": self._worker()}
+        is_ready = set(checks.values()) == {"ok"}
+        return JSONResponse({"ready": is_ready, "checks": checks}, status_code=200 if is_ready else 503)
+
+    async def prometheus(self, _request: Request) -> Response:
+        """The metrics; depth and age come from the tables, so they are true whoever answers."""
+        backlog = await self.jobs.backlog()
+        self.metrics.queue_depth.set(backlog.depth)
+        self.metrics.queue_age.set(backlog.oldest_age_s)
+        return Response(self.metrics.text(), media_type="text/plain; version=0.0.4")
+
+    async def _database(self) -> str:
+        try:
+            at = await revision(self.store)
+        except Temporary as error:
+            return str(error)
+        wanted = newest_revision()
+        return "ok" if at == wanted else f"the schema is at {at}, not {wanted}: run `roundsman migrate`"
+
+    def _worker(self) -> str:
+        last = self.jobs.last_look_at
+        if last is not None and self.clock() - last < BEATING:
+            return "ok"
+        return f"the worker has not looked for work since {last.isoformat() if last else 'the start'}"
+
+
+def _limit(text: str) -> int:
+    if not (text.isascii() and text.isdigit()):
+        raise BadRequest("limit must be a whole number")
+    return int(text)

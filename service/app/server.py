@@ -1,0 +1,73 @@
+"""A real HTTP server for as long as somebody needs it, and the signal that says when that is over."""
+
+import asyncio
+import signal
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+import uvicorn
+from starlette.applications import Starlette
+
+from service.errors import BadConfig
+
+WAITING_CALLERS = 1024
+GRACE_S = 5
+
+
+class _QuietServer(uvicorn.Server):
+    """Leaves signals to whoever started it: one process may have several servers, and has a worker to end first."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket; from here on early callers wait rather than being refused. Raises BadConfig."""
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family, backlog=WAITING_CALLERS)
+    except OSError as error:
+        problem = f"cannot listen on {host} port {port}: {error.strerror or error}"
+        raise BadConfig(f"{problem}; set ROUNDSMAN_HOST and ROUNDSMAN_PORT to an address that is free") from error
+
+
+def address(listener: socket.socket) -> str:
+    """Where people find a listener, such as ``http://127.0.0.1:8000``."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+@asynccontextmanager
+async def serving(app: Starlette, listener: socket.socket) -> AsyncIterator[str]:
+    """Serve an app on a listener while the block runs; yields its address."""
+    config = uvicorn.Config(
+        app,
+        lifespan="off",
+        ws="none",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_S,
+    )
+    server = _QuietServer(config)
+    running = asyncio.create_task(server.serve(sockets=[listener]))
+    try:
+        yield address(listener)
+    finally:
+        server.should_exit = True
+        await running
+
+
+async def until_signalled() -> None:
+    """Return when somebody asks this process to end: SIGTERM, or Ctrl-C."""
+    asked = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, asked.set)
+    try:
+        await asked.wait()
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)

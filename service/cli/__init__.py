@@ -1,0 +1,41 @@
+"""The command line. Exit codes: 0 done, 1 a check failed or work remains, 2 wrong usage or configuration."""
+
+import sys
+
+import typer
+
+from service.cli import hooking, looking, routing, serving
+from service.errors import BadConfig, BadRequest, RoundsmanError
+
+app = typer.Typer(
+    name="roundsman",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Keeps every CircleCI webhook, finds out what happened, tells the right people, and can say why.",
+)
+
+app.command()(serving.serve)
+app.command()(serving.migrate)
+app.command()(serving.check)
+app.command()(serving.demo)
+app.command()(serving.version)
+app.add_typer(looking.events, name="events")
+app.command()(looking.explain)
+app.command()(looking.replay)
+app.command()(looking.resend)
+app.command("dead-letters")(looking.dead_letters)
+app.add_typer(hooking.hooks, name="hooks")
+app.add_typer(routing.routes, name="routes")
+
+
+def main() -> None:
+    """Run the command that was asked for; an error of ours is one sentence for each problem, not a traceback."""
+    try:
+        app()
+    except (BadConfig, BadRequest) as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(2)
+    except RoundsmanError as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(1)

@@ -1,0 +1,113 @@
+"""Commands that manage our hooks at CircleCI: hooks list, plan, apply, delete."""
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any
+
+import typer
+
+from service.app import circleci
+from service.cli.output import AsJson, print_json, print_table, say
+from service.config import Config, load
+from service.errors import BadConfig
+from service.manage.hooks import UNDONE, HookBoard, Step, Verb, apply, delete, list_hooks, ours, plan
+from service.metrics import Metrics
+
+hooks = typer.Typer(no_args_is_help=True, help="Manage our hooks at CircleCI, as roundsman.yaml wants them.")
+
+Rotate = Annotated[
+    bool, typer.Option("--rotate", help="Also send the newest secret to hooks that are as they should be.")
+]
+Projects = Annotated[list[str], typer.Argument(metavar="PROJECT...", help="Slugs, such as gh/acme/web.")]
+
+
+@hooks.command("list")
+def list_command(
+    projects: Annotated[list[str] | None, typer.Argument(metavar="[PROJECT]...")] = None, as_json: AsJson = False
+) -> None:
+    """List every hook of the projects in roundsman.yaml, or of these."""
+    config = _config()
+    url = f"{config.settings.public_url}/hooks/circleci" if config.settings.public_url else None
+    named = projects or [spec.project for spec in config.hooks]
+    _print_steps(_ask(config, lambda board: list_hooks(board, named, url)), as_json)
+
+
+@hooks.command("plan")
+def plan_command(rotate: Rotate = False, as_json: AsJson = False) -> None:
+    """Show what `apply` would do; exit code 1 when there is something to do."""
+    config = _config()
+    mine = ours(config.settings.public_url, config.settings.webhook_secrets)
+    steps = _ask(config, lambda board: plan(board, _wanted(config), mine, rotate=rotate))
+    _print_steps(steps, as_json)
+    if any(step.verb in UNDONE for step in steps):
+        raise typer.Exit(1)
+
+
+@hooks.command("apply")
+def apply_command(rotate: Rotate = False, as_json: AsJson = False) -> None:
+    """Do what `plan` shows; safe to repeat, and never touches hooks that are not ours."""
+    config = _config()
+    mine = ours(config.settings.public_url, config.settings.webhook_secrets)
+    _finish(_ask(config, lambda board: apply(board, _wanted(config), mine, rotate=rotate)), as_json)
+
+
+@hooks.command("delete")
+def delete_command(projects: Projects, as_json: AsJson = False) -> None:
+    """Take our hooks away from these projects; foreign ones stay."""
+    config = _config()
+    mine = ours(config.settings.public_url, config.settings.webhook_secrets)
+    _finish(_ask(config, lambda board: delete(board, projects, mine)), as_json)
+
+
+def _config() -> Config:
+    config = load(os.environ, serving=False)
+    if config.settings.circleci_token is None:
+        raise BadConfig("ROUNDSMAN_CIRCLECI_TOKEN is not set: hooks are managed with an organization admin's token")
+    return config
+
+
+def _wanted(config: Config) -> Any:
+    if not config.hooks:
+        raise BadConfig(f"{config.settings.config} has no hooks; add `hooks: [{{project: gh/acme/web}}]`")
+    return config.hooks
+
+
+def _ask(config: Config, question: Callable[[HookBoard], Awaitable[list[Step]]]) -> list[Step]:
+    async def ask() -> list[Step]:
+        source = circleci(config, metrics=Metrics())
+        try:
+            return await question(source)
+        finally:
+            await source.close()
+
+    return asyncio.run(ask())
+
+
+def _finish(steps: list[Step], as_json: bool) -> None:
+    _print_steps(steps, as_json)
+    if any(step.verb in {Verb.BLOCKED, Verb.FAILED} for step in steps):
+        raise typer.Exit(1)
+
+
+def _print_steps(steps: list[Step], as_json: bool) -> None:
+    if as_json:
+        print_json({"steps": [_step_json(step) for step in steps]})
+    elif steps:
+        rows = [(step.verb, step.project, _name(step), step.why) for step in steps]
+        print_table(("", "project", "hook", ""), rows)
+    else:
+        say("no hooks")
+
+
+def _name(step: Step) -> str | None:
+    return step.hook.name if step.hook else step.spec.name if step.spec else None
+
+
+def _step_json(step: Step) -> dict[str, Any]:
+    return {
+        "verb": step.verb,
+        "project": step.project,
+        "hook": {"id": step.hook.id, "name": step.hook.name} if step.hook else None,
+        "why": step.why,
+    }

@@ -1,0 +1,71 @@
+"""Commands that try routes out: routes check, routes test."""
+
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from service.app import circleci
+from service.cli.output import AsJson, print_json, say
+from service.config import Config, load
+from service.errors import BadConfig, Permanent
+from service.manage.trial import event_of, parse_facts
+from service.metrics import Metrics
+from service.model import Decision, Event, Matcher, Verdict
+from service.rules import decide
+
+routes = typer.Typer(no_args_is_help=True, help="Try routes out; nothing is sent.")
+
+File = Annotated[Path | None, typer.Argument(metavar="[FILE.json]", help="A webhook's body, as CircleCI posts it.")]
+Facts = Annotated[list[str] | None, typer.Option("--set", help="key=value, for any match key; repeat it.")]
+
+
+@routes.command("check")
+def check_command(as_json: AsJson = False) -> None:
+    """Say whether roundsman.yaml is well formed, and list its routes."""
+    config = load(os.environ, serving=False)
+    if as_json:
+        print_json({"routes": [asdict(route) for route in config.routes], "warnings": list(config.warnings)})
+        return
+    for position, route in enumerate(config.routes, start=1):
+        wants = "; ".join(_in_words(matcher) for matcher in route.matchers) or "every workflow"
+        say(f"{position}. {route.name}: {wants} -> {route.receiver}{', and goes on' if route.continues else ''}")
+    for warning in config.warnings:
+        say(f"warning  {warning}", "yellow")
+
+
+def _in_words(matcher: Matcher) -> str:
+    return f"{matcher.key} {', '.join([*matcher.patterns, *(f'!{glob}' for glob in matcher.excluded)])}"
+
+
+@routes.command("test")
+def test_command(file: File = None, facts: Facts = None, as_json: AsJson = False) -> None:
+    """Show which routes match an event, and why the others do not; exit code 1 when none does."""
+    config = load(os.environ, serving=False)
+    decisions = decide(_event(config, file, facts or []), config.routes)
+    if as_json:
+        print_json({"decisions": [asdict(decision) for decision in decisions]})
+    else:
+        _print_decisions(decisions)
+    if not any(decision.verdict is Verdict.MATCHED for decision in decisions):
+        raise typer.Exit(1)
+
+
+def _event(config: Config, file: Path | None, facts: list[str]) -> Event:
+    try:
+        body = file.read_bytes() if file else None
+        return event_of(body, circleci(config, metrics=Metrics()), parse_facts(facts))
+    except OSError as error:
+        raise BadConfig(f"{file}: {error.strerror}") from error
+    except Permanent as error:
+        raise BadConfig(f"{file}: {error}") from error
+
+
+def _print_decisions(decisions: list[Decision]) -> None:
+    for decision in decisions:
+        style = "green" if decision.verdict is Verdict.MATCHED else ""
+        say(f"{decision.verdict:<12} {decision.route} -> {decision.receiver}: {decision.reason}", style)
+    if not decisions:
+        say("roundsman.yaml has no routes: nobody would be told")

@@ -1,0 +1,53 @@
+"""Is the configuration right? Everything that can be known before the first webhook comes."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from service.errors import Permanent, Temporary
+from service.model import Actor, Receiver
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One thing that was looked at: ``sentence`` says what was found and, when it is not right, the next step."""
+
+    what: str
+    is_right: bool
+    sentence: str
+
+
+class Introduces(Protocol):
+    """Whoever can tell whose token we hold."""
+
+    async def me(self) -> Actor:
+        """The token's owner. Raises Temporary or Permanent."""
+        ...
+
+
+class ChecksUrls(Protocol):
+    """Whoever knows what a channel's URL must look like."""
+
+    def check(self, url: str) -> str | None:
+        """What is wrong with it, without its secrets."""
+        ...
+
+
+async def check_token(source: Introduces, *, has_token: bool) -> Finding:
+    """Does CircleCI accept our token?"""
+    if not has_token:
+        sentence = "ROUNDSMAN_CIRCLECI_TOKEN is not set: messages will lack failed jobs, tests and the actor"
+        return Finding(what="CircleCI token", is_right=True, sentence=sentence)
+    try:
+        owner = await source.me()
+    except (Temporary, Permanent) as error:
+        return Finding(what="CircleCI token", is_right=False, sentence=str(error))
+    return Finding(what="CircleCI token", is_right=True, sentence=f"accepted; it is {owner.login or owner.id}'s")
+
+
+def check_channels(receivers: Mapping[str, Receiver], channels: ChecksUrls) -> Iterable[Finding]:
+    """Is every channel's URL one that can be sent to? Nothing is sent."""
+    for receiver in receivers.values():
+        for channel in receiver.channels:
+            wrong = channels.check(channel.url)
+            yield Finding(what=f"channel {channel.label}", is_right=wrong is None, sentence=wrong or "understood")

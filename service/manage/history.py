@@ -1,0 +1,130 @@
+"""Looking things up: what happened, what we learned, what each route said, whom we told."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from service.errors import BadRequest, NotFound
+from service.manage.shapes import (
+    Json,
+    action_json,
+    decision_json,
+    delivery_json,
+    details_json,
+    event_json,
+    notification_json,
+)
+from service.model import DeliveryState, EventKind, Notification
+from service.store import Search, Store, actions, deliveries, events, history, notifications
+from service.tables import Transaction
+
+MOST_AT_ONCE = 200
+SEARCHABLE = tuple(field.name for field in fields(Search))
+
+
+def to_id(text: str) -> UUID:
+    """The id that somebody typed. Raises BadRequest."""
+    try:
+        return UUID(text)
+    except ValueError as error:
+        raise BadRequest(f"{text!a} is not an id; ids look like 3f2c8a52-6d3e-4b7e-9a57-0f6a1c2b3d4e") from error
+
+
+async def list_events(store: Store, search: Search, *, limit: int = 50, cursor: str | None = None) -> Json:
+    """One page of events, newest first: ``{"items": [...], "next": cursor or null}``. Raises BadRequest."""
+    if not 1 <= limit <= MOST_AT_ONCE:
+        raise BadRequest(f"limit must be from 1 to {MOST_AT_ONCE}")
+    async with store.reading() as transaction:
+        page = await history.search(transaction, search, limit=limit, cursor=cursor)
+    return {"items": [event_json(event) for event in page.items], "next": page.next}
+
+
+async def told(store: Store, event_ids: Sequence[UUID]) -> dict[UUID, list[Notification]]:
+    """The notifications of these events."""
+    async with store.reading() as transaction:
+        found = await notifications.of_events(transaction, event_ids)
+    return {event_id: [one for one in found if one.event_id == event_id] for event_id in event_ids}
+
+
+async def show_event(store: Store, event_id: UUID) -> Json:
+    """Everything on record about an event, from the raw delivery to each attempt. Raises NotFound."""
+    async with store.reading() as transaction:
+        try:
+            event = await events.find(transaction, event_id)
+        except NotFound as error:
+            raise NotFound(await _why_no_event(transaction, event_id)) from error
+        standing = await notifications.of_topic(transaction, event.topic)
+        said = await events.find_decisions(transaction, event_id)
+        return {
+            **event_json(event),
+            "details": details_json(await events.find_details(transaction, event_id)),
+            "decisions": [decision_json(*judged) for judged in said],
+            "notifications": await _with_attempts(transaction, standing),
+            "delivery": await _delivery(transaction, event_id),
+            "actions": await _actions(transaction, event_id, standing),
+        }
+
+
+async def _why_no_event(transaction: Transaction, event_id: UUID) -> str:
+    delivery = await deliveries.find(transaction, event_id)  # NotFound: there is neither
+    if delivery.state is DeliveryState.DEAD:
+        return f"delivery {event_id} has no event: it was not understood ({delivery.reason}); see the dead letters"
+    return f"delivery {event_id} has not been judged yet; look again in a moment"
+
+
+async def _delivery(transaction: Transaction, delivery_id: UUID) -> Json:
+    return delivery_json(await deliveries.find(transaction, delivery_id))
+
+
+async def _with_attempts(transaction: Transaction, standing: Sequence[Notification]) -> list[Json]:
+    attempts = await notifications.attempts_of(transaction, [one.id for one in standing])
+    return [
+        notification_json(one, [attempt for attempt in attempts if attempt.notification_id == one.id])
+        for one in standing
+    ]
+
+
+async def _actions(transaction: Transaction, event_id: UUID, standing: Sequence[Notification]) -> list[Json]:
+    done = await actions.of_subjects(transaction, [event_id, *(one.id for one in standing)])
+    return [action_json(action) for action in done]
+
+
+async def dead_letters(store: Store, *, limit: int = MOST_AT_ONCE) -> Json:
+    """What waits for a person, newest first: ``{"deliveries": [...], "notifications": [...]}``."""
+    async with store.reading() as transaction:
+        unread = await deliveries.dead(transaction, limit=limit)
+        unsent = await notifications.dead(transaction, limit=limit)
+        return {
+            "deliveries": [delivery_json(delivery) for delivery in unread],
+            "notifications": await _with_attempts(transaction, unsent),
+        }
+
+
+def to_search(asked: Mapping[str, str]) -> Search:
+    """What query parameters or options ask for; empty ones ask for nothing. Raises BadRequest for unknown ones."""
+    if unknown := sorted(asked.keys() - set(SEARCHABLE)):
+        raise BadRequest(f"{unknown[0]!a} is not something to search by; there are {', '.join(SEARCHABLE)}")
+    given: dict[str, Any] = {name: value.strip() for name, value in asked.items() if value.strip()}
+    for name, read in (("since", _to_time), ("until", _to_time), ("event", to_kind)):
+        if name in given:
+            given[name] = read(given[name])
+    return Search(**given)
+
+
+def _to_time(text: str) -> datetime:
+    """The time that somebody typed: RFC 3339 or a date; in UTC unless it says otherwise."""
+    try:
+        time = datetime.fromisoformat(text)
+        return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise BadRequest(f"{text!a} is not a time; write 2026-11-22 or 2026-11-22T09:30:00Z") from error
+
+
+def to_kind(text: str) -> EventKind:
+    """The kind of event that somebody typed. Raises BadRequest."""
+    try:
+        return EventKind(text)
+    except ValueError as error:
+        raise BadRequest(f"{text!a} is not a kind of event; there are {', '.join(EventKind)}") from error

@@ -1,0 +1,189 @@
+"""Hooks at CircleCI, kept as roundsman.yaml wants them: look, plan, apply, take away.
+
+A hook is ours when it posts to our address. Others are foreign: shown, because they use slots, and never touched.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+from urllib.parse import urlsplit
+
+from service.errors import BadConfig, Permanent, Temporary
+from service.model import Hook, HookSpec
+
+SLOTS = 5  # CircleCI docs, "Outbound webhooks": at most five for each project
+HOOK_PATH = "/hooks/circleci"
+
+
+class HookBoard(Protocol):
+    """What we ask of the source; each raises Temporary or Permanent."""
+
+    async def project_id(self, slug: str) -> str:
+        """The id that hooks are listed under."""
+        ...
+
+    async def list_hooks(self, project_id: str) -> list[Hook]:
+        """The hooks of a project."""
+        ...
+
+    async def create_hook(self, project_id: str, *, name: str, url: str, events: Sequence[str], secret: str) -> Hook:
+        """Make one."""
+        ...
+
+    async def update_hook(self, hook_id: str, *, name: str, url: str, events: Sequence[str], secret: str) -> Hook:
+        """Change one."""
+        ...
+
+    async def delete_hook(self, hook_id: str) -> None:
+        """Take one away."""
+        ...
+
+
+class Verb(StrEnum):
+    """What is to be done about a hook."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    DELETE = "delete"
+    UNCHANGED = "unchanged"
+    FOREIGN = "foreign"
+    BLOCKED = "no free slot"
+    FAILED = "failed"
+
+
+TO_DO = frozenset({Verb.CREATE, Verb.UPDATE, Verb.DELETE})
+UNDONE = TO_DO | {Verb.BLOCKED, Verb.FAILED}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One hook and what is to be done about it; ``why`` is a phrase for the person who reads the plan."""
+
+    verb: Verb
+    project: str
+    why: str
+    hook: Hook | None = None
+    spec: HookSpec | None = None
+    project_id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ours:
+    """What makes a hook ours: where it posts to, and the newest secret, which it shall sign with."""
+
+    url: str
+    secret: str = field(repr=False)
+
+
+def ours(public_url: str | None, secrets: Sequence[str]) -> Ours:
+    """Our address and newest secret. Raises BadConfig when CircleCI could not post to us."""
+    if public_url is None:
+        raise BadConfig("ROUNDSMAN_PUBLIC_URL is not set: hooks need the address at which CircleCI reaches us")
+    if not public_url.startswith("https://"):
+        raise BadConfig("ROUNDSMAN_PUBLIC_URL must begin with https://: CircleCI posts to nothing else")
+    if not secrets:
+        raise BadConfig("ROUNDSMAN_WEBHOOK_SECRETS is not set: hooks sign with the first of them")
+    return Ours(url=public_url + HOOK_PATH, secret=secrets[0])
+
+
+async def plan(board: HookBoard, specs: Sequence[HookSpec], mine: Ours, *, rotate: bool = False) -> list[Step]:
+    """What ``apply`` would do, project by project; what cannot be planned is a failed step with its reason.
+
+    rotate   update every hook of ours: its secret cannot be read back, so only we know that it is an old one
+    """
+    return [step for spec in specs for step in await _plan_project(board, spec, mine, rotate=rotate)]
+
+
+async def apply(board: HookBoard, specs: Sequence[HookSpec], mine: Ours, *, rotate: bool = False) -> list[Step]:
+    """Plan and do it; the steps as they came out. Safe to repeat: what is done is unchanged the next time."""
+    steps = await plan(board, specs, mine, rotate=rotate)
+    return [await _do(board, step, mine) if step.verb in TO_DO else step for step in steps]
+
+
+async def list_hooks(board: HookBoard, projects: Sequence[str], mine_url: str | None) -> list[Step]:
+    """Every hook of these projects, ours marked ``unchanged``, others ``foreign``."""
+    steps = []
+    for project in projects:
+        for hook in await board.list_hooks(await board.project_id(project)):
+            verb = Verb.UNCHANGED if hook.url == mine_url else Verb.FOREIGN
+            steps.append(Step(verb=verb, project=project, hook=hook, why=", ".join(hook.events)))
+    return steps
+
+
+async def delete(board: HookBoard, projects: Sequence[str], mine: Ours) -> list[Step]:
+    """Take our hooks away from these projects; others stay. Safe to repeat."""
+    found = await list_hooks(board, projects, mine.url)
+    steps = [
+        Step(verb=Verb.DELETE, project=step.project, hook=step.hook, why="asked for")
+        for step in found
+        if step.verb is Verb.UNCHANGED
+    ]
+    return [await _do(board, step, mine) for step in steps]
+
+
+async def _plan_project(board: HookBoard, spec: HookSpec, mine: Ours, *, rotate: bool) -> list[Step]:
+    try:
+        project_id = await board.project_id(spec.project)
+        present = await board.list_hooks(project_id)
+    except (Temporary, Permanent) as error:
+        return [Step(verb=Verb.FAILED, project=spec.project, spec=spec, why=str(error))]
+    foreign = [
+        Step(verb=Verb.FOREIGN, project=spec.project, hook=hook, why=f"posts to {_host(hook)}")
+        for hook in present
+        if hook.url != mine.url
+    ]
+    own = [hook for hook in present if hook.url == mine.url]
+    if not own:
+        return [_make(spec, present, project_id), *foreign]
+    surplus = [
+        Step(verb=Verb.DELETE, project=spec.project, hook=hook, spec=spec, why="posts to our address a second time")
+        for hook in own[1:]
+    ]
+    return [_keep(spec, own[0], rotate=rotate), *surplus, *foreign]
+
+
+def _host(hook: Hook) -> str:
+    """Where a foreign hook posts to; the rest of its address may be somebody's secret."""
+    return urlsplit(hook.url).hostname or "an address of its own"
+
+
+def _make(spec: HookSpec, present: Sequence[Hook], project_id: str) -> Step:
+    if len(present) >= SLOTS:
+        users = ", ".join(hook.name or _host(hook) for hook in present)
+        return Step(
+            verb=Verb.BLOCKED, project=spec.project, spec=spec, why=f"{len(present)} of {SLOTS} used by {users}"
+        )
+    why = f"{', '.join(spec.events)}; slot {len(present) + 1} of {SLOTS}"
+    return Step(verb=Verb.CREATE, project=spec.project, spec=spec, project_id=project_id, why=why)
+
+
+def _keep(spec: HookSpec, hook: Hook, *, rotate: bool) -> Step:
+    changes = []
+    if set(hook.events) != set(spec.events):
+        changes.append(f"events {', '.join(hook.events) or 'none'} -> {', '.join(spec.events)}")
+    if hook.name != spec.name:
+        changes.append(f"name {hook.name!r} -> {spec.name!r}")
+    if not hook.verify_tls:
+        changes.append("verify TLS")
+    if rotate:
+        changes.append("newest secret")
+    verb = Verb.UPDATE if changes else Verb.UNCHANGED
+    return Step(verb=verb, project=spec.project, hook=hook, spec=spec, why="; ".join(changes) or "as it should be")
+
+
+async def _do(board: HookBoard, step: Step, mine: Ours) -> Step:
+    """Do one step; the same step when it worked, a failed one with the reason when it did not."""
+    try:
+        match step:
+            case Step(verb=Verb.CREATE, spec=HookSpec() as spec, project_id=str(project_id)):
+                wish = {"name": spec.name, "url": mine.url, "secret": mine.secret}
+                await board.create_hook(project_id, events=spec.events, **wish)
+            case Step(verb=Verb.UPDATE, spec=HookSpec() as spec, hook=Hook(id=hook_id)):
+                wish = {"name": spec.name, "url": mine.url, "secret": mine.secret}
+                await board.update_hook(hook_id, events=spec.events, **wish)
+            case Step(verb=Verb.DELETE, hook=Hook(id=hook_id)):
+                await board.delete_hook(hook_id)
+    except (Temporary, Permanent) as error:
+        return Step(verb=Verb.FAILED, project=step.project, hook=step.hook, spec=step.spec, why=f"{step.verb}: {error}")
+    return step

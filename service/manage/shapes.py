@@ -1,0 +1,77 @@
+"""The JSON shapes that outside users rely on: the API, ``--json`` and the pages all show these.
+
+Times are RFC 3339 in UTC; what is absent is null.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from service.model import Action, Attempt, Decision, Delivery, Details, Event, Notification
+
+Json = dict[str, Any]
+
+
+def event_json(event: Event) -> Json:
+    """An event, its parts nested: ``project``, ``pipeline``, ``workflow``, ``job``, ``commit``, ``actor``."""
+    return {name: _plain(value) for name, value in asdict(event).items()}
+
+
+def details_json(details: Details | None) -> Json | None:
+    """What the source told us; null when we never asked."""
+    if details is None:
+        return None
+    shape: Json = _plain(asdict(details))
+    return shape | {"wanted": sorted(details.wanted), "may_improve": details.may_improve}
+
+
+def decision_json(judged: int, decided_at: datetime, decision: Decision) -> Json:
+    """What a route said when the event was judged for the ``round``-th time."""
+    return {"round": judged, "decided_at": _plain(decided_at), **_plain(asdict(decision))}
+
+
+def notification_json(notification: Notification, attempts: Iterable[Attempt]) -> Json:
+    """A notification with its attempts in order."""
+    shape = _plain(asdict(notification))
+    del shape["attempts"], shape["channel_key"], shape["topic"]
+    return {**shape, "attempts": [attempt_json(attempt) for attempt in attempts]}
+
+
+def attempt_json(attempt: Attempt) -> Json:
+    """One try."""
+    shape: Json = _plain(asdict(attempt))
+    del shape["notification_id"]
+    return shape
+
+
+def delivery_json(delivery: Delivery) -> Json:
+    """A delivery as it came; ``body`` as text, with anything that is not UTF-8 shown as escapes."""
+    shape: Json = _plain({name: value for name, value in vars(delivery).items() if name not in {"body", "signed"}})
+    shape["headers"] = [list(pair) for pair in delivery.headers]
+    shape["signed"] = asdict(delivery.signed) if delivery.signed else None
+    shape["body"] = delivery.body.decode("utf-8", "backslashreplace")
+    return shape
+
+
+def action_json(action: Action) -> Json:
+    """What an operator did."""
+    shape: Json = _plain(asdict(action))
+    return shape
+
+
+def _plain(value: Any) -> Any:
+    """The value as JSON has it."""
+    match value:
+        case datetime():
+            return value.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        case Mapping():
+            return {key: _plain(one) for key, one in value.items()}
+        case str() | int() | float() | None:
+            return value
+        case frozenset():
+            return sorted(value)
+        case Sequence():
+            return [_plain(one) for one in value]
+        case _:
+            return str(value)

@@ -1,0 +1,73 @@
+"""Trying routes out on an event that never happened; nothing is sent."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from service.errors import BadConfig
+from service.manage.history import to_kind
+from service.model import Actor, Commit, Delivery, Event, EventKind, Job, Project, Via
+from service.rules import MATCH_KEYS
+from service.sources import Source
+
+NEVER = datetime(2026, 1, 1, tzinfo=UTC)
+NOBODY = UUID(int=0)
+PLAIN = ("org", "branch", "tag", "status", "trigger")
+
+
+def event_of(body: bytes | None, source: Source, facts: Mapping[str, str]) -> Event:
+    """The event of a webhook's body, or a bare completed workflow, with these facts in place of its own.
+
+    Raises Permanent for a body that is not understood, BadConfig for a fact that is no match key.
+    """
+    event = source.parse(_delivery(source, body)) if body is not None else _bare()
+    return _with_facts(event, facts)
+
+
+def parse_facts(given: Sequence[str]) -> dict[str, str]:
+    """``key=value`` texts as facts. Raises BadConfig."""
+    facts = dict(fact.partition("=")[::2] for fact in given)
+    if unknown := [key for key in facts if key not in MATCH_KEYS]:
+        raise BadConfig(f"--set {unknown[0]}=...: there is no such match key; there are {', '.join(MATCH_KEYS)}")
+    return facts
+
+
+def _bare() -> Event:
+    kind = EventKind.WORKFLOW_COMPLETED
+    return Event(id=NOBODY, kind=kind, source_event_id="trial", happened_at=NEVER, received_at=NEVER)
+
+
+def _delivery(source: Source, body: bytes) -> Delivery:
+    return Delivery(
+        id=NOBODY,
+        source=source.name,
+        source_event_id="trial",
+        via=Via.WEBHOOK,
+        received_at=NEVER,
+        headers=(),
+        body=body,
+        signed=None,
+    )
+
+
+def _with_facts(event: Event, facts: Mapping[str, str]) -> Event:
+    changes: dict[str, Any] = {key: facts[key] for key in PLAIN if key in facts}
+    for key, value in facts.items():
+        match key:
+            case "event":
+                changes["kind"] = to_kind(value)
+            case "project":
+                changes["project"] = Project(slug=value)
+            case "workflow":
+                changes["workflow"] = replace(event.workflow, name=value)
+            case "job":
+                changes["job"] = replace(event.job or Job(), name=value)
+            case "actor":
+                changes["actor"] = Actor(login=value)
+            case "author":
+                changes["commit"] = Commit(author_name=value)
+    if "job" in facts and "event" not in facts:
+        changes["kind"] = EventKind.JOB_COMPLETED  # nobody who names a job means a workflow
+    return replace(event, **changes)
