@@ -1,0 +1,68 @@
+"""Write the generated parts of the documentation anew: ``python -m tests.generate_docs``, or ``make docs``.
+
+A page says where a part goes with two comments, ``<!-- generated: NAME -->`` and ``<!-- end -->``; whatever stands
+between them is replaced. tests/test_docs.py fails when a page is behind.
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from service.config import Settings
+from service.config.settings import is_secret, variable
+from service.config.shapes import MatchShape
+
+ROOT = Path(__file__).parent.parent
+_SLOT = re.compile(r"(<!-- generated: (?P<part>[\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+_TYPES = {"string": "text", "integer": "number", "array": "list"}
+
+
+def pages() -> list[Path]:
+    """Every page of the documentation."""
+    return [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def rendered(page: str) -> str:
+    """The text of a page with its generated parts anew."""
+    return _SLOT.sub(lambda slot: f"{slot[1]}\n{PARTS[slot['part']]()}\n\n{slot[3]}", page)
+
+
+def settings() -> str:
+    """One row for each setting."""
+    schema = Settings.model_json_schema()["properties"]
+    rows = []
+    for name, field in Settings.model_fields.items():
+        names = f"`{variable(name)}`" + (f"<br>`{variable(name)}_FILE`" if is_secret(name) else "")
+        default = f"`{field.default}`" if field.default not in {None, ()} else "none"
+        rows.append((names, _type(schema[name]), default, field.description or ""))
+    return _table(("name", "type", "default", "meaning"), rows)
+
+
+def match_keys() -> str:
+    """One row for each key of a match."""
+    rows = [(f"`{key}`", field.description or "") for key, field in MatchShape.model_fields.items()]
+    return _table(("key", "tests"), rows)
+
+
+PARTS: dict[str, Callable[[], str]] = {"settings": settings, "match-keys": match_keys}
+
+
+def _type(schema: dict[str, Any]) -> str:
+    choices = schema.get("anyOf", [schema])
+    return "path" if schema.get("format") == "path" else _TYPES[choices[0]["type"]]
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [head, ("---",) * len(head), *rows]
+    return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
+
+
+def write(paths: Iterable[Path]) -> None:
+    """Bring pages up to date."""
+    for path in paths:
+        path.write_text(rendered(path.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write(pages())

@@ -1,0 +1,79 @@
+"""The law of the documentation: what exists is documented, what is generated is fresh, what is shown works."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from service.config import Settings, load
+from service.config.settings import variable
+from service.config.shapes import FileShape, HookShape, RouteShape
+from service.rules import MATCH_KEYS
+from tests.generate_docs import PARTS, ROOT, match_keys, pages, rendered, write
+
+CONFIGURATION = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+EXAMPLES = [
+    example
+    for page in pages()
+    for example in re.findall(r"^```yaml\n(.*?)^```$", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    if example.startswith("receivers:")
+]
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
+def test_what_is_generated_is_fresh(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+
+    assert text == rendered(text), "run: make docs"
+
+
+def test_a_stale_part_is_replaced_and_the_rest_of_the_page_stays(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("before\n<!-- generated: match-keys -->\nstale\n<!-- end -->\nafter\n")
+
+    write([page])
+
+    assert page.read_text() == f"before\n<!-- generated: match-keys -->\n\n{match_keys()}\n\n<!-- end -->\nafter\n"
+
+
+def test_every_generated_part_has_its_place_on_one_page() -> None:
+    text = "".join(page.read_text(encoding="utf-8") for page in pages())
+
+    assert sorted(re.findall(r"<!-- generated: ([\w-]+) -->", text)) == sorted(PARTS)
+
+
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_every_setting_has_its_row_and_sentence(name: str) -> None:
+    sentence = Settings.model_fields[name].description
+
+    assert sentence
+    assert sentence.endswith(".")
+    assert re.search(rf"^\| `{variable(name)}`.*{re.escape(sentence)} \|$", CONFIGURATION, re.MULTILINE)
+
+
+@pytest.mark.parametrize("key", MATCH_KEYS)
+def test_every_match_key_has_its_row(key: str) -> None:
+    assert re.search(rf"^\| `{key}` \| \S", CONFIGURATION, re.MULTILINE)
+
+
+@pytest.mark.parametrize("shape", [RouteShape, HookShape], ids=lambda shape: str(shape.__name__))
+def test_every_key_of_a_route_and_a_hook_has_its_row(shape: type[RouteShape | HookShape]) -> None:
+    for name, field in shape.model_fields.items():
+        assert re.search(rf"^\| `{field.alias or name}` \| \S", CONFIGURATION, re.MULTILINE)
+
+
+@pytest.mark.parametrize("section", FileShape.model_fields)
+def test_every_section_of_the_file_has_its_chapter(section: str) -> None:
+    assert f"\n### {section}\n" in CONFIGURATION
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: str(EXAMPLES.index(example)))
+def test_a_file_that_is_shown_works(example: str, tmp_path: Path) -> None:
+    file = tmp_path / "roundsman.yaml"
+    file.write_text(example)
+    environ = dict.fromkeys(re.findall(r"\$\{(\w+)\}", example), "json://example.com")
+
+    config = load({**environ, "ROUNDSMAN_CONFIG": str(file)}, serving=False)
+
+    assert config.routes
+    assert config.warnings == ()
