@@ -3,6 +3,8 @@
 RoundsmanError
 ├── Rejected      the sender gets a 4xx and nothing is kept
 │   ├── BadSignature    401
+│   ├── Unauthorised    401: no credential that we know
+│   ├── Forbidden       403: not in this way, whoever asks
 │   └── BadRequest      any other 4xx, with its status
 ├── Temporary     worth trying again later; may know when
 ├── Permanent     trying again is no use: a dead letter, for a person
@@ -27,6 +29,18 @@ class BadSignature(Rejected):
     """The post is not signed by a secret we know."""
 
     status = 401
+
+
+class Unauthorised(Rejected):
+    """Pages and API want a credential, and this is none."""
+
+    status = 401
+
+
+class Forbidden(Rejected):
+    """Whoever asks, and whatever they hold: not from there, or not in this way."""
+
+    status = 403
 
 
 class BadRequest(Rejected):
