@@ -1,71 +1,22 @@
 """What routes say of events: who hears, who does not, and the sentence that says why."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
-from typing import Any
 from uuid import UUID
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given
 
 from service.model import (
-    Actor,
-    Commit,
     Decision,
-    Details,
     Event,
     EventKind,
-    Job,
     Matcher,
     Project,
     Route,
-    Vcs,
     Verdict,
-    Want,
-    Workflow,
 )
-from service.rules import MATCH_KEYS, decide, undecided, with_details
-
-NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
-FAILED = Event(
-    id=UUID(int=1),
-    kind=EventKind.WORKFLOW_COMPLETED,
-    source_event_id="3888f21b-eaa7-38e3-8f3d-75a63bba8895",
-    happened_at=NOON,
-    received_at=NOON,
-    org="acme",
-    project=Project(slug="github/acme/web", name="web"),
-    workflow=Workflow(name="build", status="failed"),
-    status="failed",
-    branch="main",
-    commit=Commit(author_name="Ada Example", author_email="ada@example.com"),
-    actor=Actor(login="ada", name="Ada Example"),
-    trigger="webhook",
-)
-JOB = replace(FAILED, kind=EventKind.JOB_COMPLETED, job=Job(name="deploy-prod", status="failed"))
-PING = replace(FAILED, kind=EventKind.PING)
-UNPLACED = replace(FAILED, branch=None, tag=None)
-UNSIGNED = replace(FAILED, actor=Actor())
-
-
-def matcher(key: str, *written: str) -> Matcher:
-    """A matcher, written as in roundsman.yaml: a leading ``!`` excludes."""
-    return Matcher(
-        key=key,
-        patterns=tuple(pattern for pattern in written if not pattern.startswith("!")),
-        excluded=tuple(pattern[1:] for pattern in written if pattern.startswith("!")),
-    )
-
-
-def route(name: str = "route 1", /, **match: str | list[str]) -> Route:
-    """A route to ``team``, its matchers written as in roundsman.yaml."""
-    matchers = [matcher(key, *([written] if isinstance(written, str) else written)) for key, written in match.items()]
-    return Route(name=name, receiver="team", matchers=tuple(matchers))
-
-
-def continuing(name: str) -> Route:
-    return replace(route(name), continues=True)
+from service.rules import MATCH_KEYS, decide
+from tests.example_events import EVENTS, FAILED, JOB, NOON, PATTERNS, PING, ROUTES, TEXT, at_any_pace, continuing, route
 
 
 def said(event: Event, /, **match: str | list[str]) -> tuple[Verdict, str]:
@@ -296,106 +247,7 @@ def test_a_person_is_shown_by_both_names() -> None:
     assert said(FAILED, author="bob")[1] == "author Ada Example / ada@example.com is not bob"
 
 
-# What must be asked for first
-
-
-@pytest.mark.parametrize(
-    ("event", "match", "wants"),
-    [
-        (UNSIGNED, {"actor": "ada"}, {Want.ACTOR}),
-        (UNSIGNED, {"actor": "!dependabot*"}, {Want.ACTOR}),
-        (UNSIGNED, {"branch": "main", "actor": "ada"}, {Want.ACTOR}),
-        (UNSIGNED, {"branch": "develop", "actor": "ada"}, set()),
-        (UNSIGNED, {"event": "job-completed", "actor": "ada"}, set()),
-        (FAILED, {"actor": "bob"}, set()),
-        (replace(FAILED, actor=Actor(name="Ada Example")), {"actor": "ada"}, set()),
-        (UNPLACED, {"branch": "main"}, {Want.VCS}),
-        (UNPLACED, {"tag": "!*"}, {Want.VCS}),
-        (FAILED, {"tag": "v*"}, set()),
-        (replace(FAILED, branch=None, tag="v1"), {"branch": "main"}, set()),
-        (replace(UNPLACED, actor=Actor()), {"branch": "main", "actor": "ada"}, {Want.ACTOR, Want.VCS}),
-        (replace(FAILED, commit=Commit()), {"author": "ada*"}, set()),
-        (replace(UNPLACED, kind=EventKind.PING), {"event": "*", "branch": "main"}, set()),
-    ],
-)
-def test_we_ask_for_absent_facts_that_could_change_a_verdict(
-    event: Event, match: dict[str, Any], wants: set[Want]
-) -> None:
-    assert undecided(event, [route(**match)]) == wants
-
-
-def test_we_do_not_ask_for_a_route_that_cannot_win_any_more() -> None:
-    asking = route("asking", actor="ada")
-
-    assert undecided(UNSIGNED, [route("wins", branch="main"), asking]) == set()
-    assert undecided(UNSIGNED, [route("wins not", branch="develop"), asking]) == {Want.ACTOR}
-    assert undecided(UNSIGNED, [continuing("continues"), asking]) == {Want.ACTOR}
-
-
-def test_a_route_that_may_yet_lose_does_not_keep_later_ones_from_asking() -> None:
-    event = replace(UNPLACED, actor=Actor())
-
-    assert undecided(event, [route(actor="ada"), route(branch="main")]) == {Want.ACTOR, Want.VCS}
-
-
-# What the details add
-
-
-def test_details_fill_what_the_event_did_not_say() -> None:
-    found = Details(
-        actor=Actor(id="7", login="ada", name="Ada Example"),
-        vcs=Vcs(tag="v1", revision="c0ffee", subject="Paint it green"),
-    )
-
-    full = with_details(replace(UNPLACED, actor=Actor(id="7")), found)
-
-    assert (full.branch, full.tag, full.revision) == (None, "v1", "c0ffee")
-    assert full.commit == replace(FAILED.commit, subject="Paint it green")
-    assert full.actor == Actor(id="7", login="ada", name="Ada Example")
-
-
-def test_details_never_overwrite() -> None:
-    event = replace(FAILED, revision="c0ffee", commit=Commit(subject="Mine"))
-    found = Details(
-        actor=Actor(login="bob", name="Bob Example"),
-        vcs=Vcs(branch="develop", tag="v1", revision="beef", subject="Theirs"),
-    )
-
-    assert with_details(event, found) == event
-
-
-def test_details_do_not_put_one_persons_name_on_another_ones_id() -> None:
-    event = replace(FAILED, actor=Actor(id="7"))
-
-    assert with_details(event, Details(actor=Actor(id="8", login="bob"))) == event
-
-
-def test_without_details_the_event_stays_as_it_is() -> None:
-    assert with_details(FAILED, None) == FAILED
-    assert with_details(FAILED, Details()) == FAILED
-
-
 # Whatever comes
-
-at_any_pace = settings(deadline=None)
-TEXT = st.text(max_size=12)
-EVENTS = st.builds(
-    Event,
-    id=st.just(UUID(int=3)),
-    kind=st.sampled_from(EventKind),
-    source_event_id=st.just("x"),
-    happened_at=st.just(NOON),
-    received_at=st.just(NOON),
-    org=st.none() | TEXT,
-    project=st.builds(Project, slug=st.none() | TEXT | TEXT.map("gh/".__add__), name=st.none() | TEXT),
-    status=st.none() | TEXT,
-    branch=st.none() | TEXT,
-    tag=st.none() | TEXT,
-    actor=st.builds(Actor, login=st.none() | TEXT),
-)
-PATTERNS = st.lists(st.text("ab/*?[]!-^\\", min_size=1, max_size=6), max_size=3).map(tuple)
-MATCHERS = st.builds(Matcher, key=st.sampled_from(MATCH_KEYS), patterns=PATTERNS, excluded=PATTERNS)
-ROUTES = st.lists(st.builds(Route, name=TEXT, receiver=TEXT, matchers=st.lists(MATCHERS, max_size=3).map(tuple)))
 
 
 @at_any_pace
@@ -406,19 +258,6 @@ def test_every_event_gets_one_reasoned_decision_for_each_route(event: Event, rou
     assert [decision.position for decision in decisions] == list(range(len(routes)))
     assert all(decision.reason for decision in decisions)
     assert sum(decision.verdict is Verdict.MATCHED for decision in decisions) <= 1
-
-
-@at_any_pace
-@given(EVENTS, ROUTES)
-def test_when_nothing_is_undecided_no_detail_changes_a_decision(event: Event, routes: list[Route]) -> None:
-    if undecided(event, routes):
-        return
-    found = Details(actor=Actor(login="a"), vcs=Vcs(branch="b"))
-
-    before, after = decide(event, routes), decide(with_details(event, found), routes)
-
-    winners = [[d.position for d in decisions if d.verdict is Verdict.MATCHED] for decisions in (before, after)]
-    assert winners[0] == winners[1]
 
 
 @at_any_pace
