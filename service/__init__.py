@@ -21,7 +21,7 @@ What each may import from others' work; what is not named here uses the standard
     tables      sqlalchemy
     metrics     prometheus_client
     sources     httpx pydantic
-    channels    apprise
+    channels    apprise requests
     store       alembic pydantic sqlalchemy
     jobs        structlog
     intake      structlog

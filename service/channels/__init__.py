@@ -1,0 +1,9 @@
+"""Channels: where a message leaves the house. The only user of Apprise.
+
+``AppriseChannels`` sends; ``plugin`` holds what is particular to Apprise, ``witness`` sees what happened on the wire,
+``refusal`` turns that into our errors.
+"""
+
+from service.channels.apprise import AppriseChannels
+
+__all__ = ["AppriseChannels"]

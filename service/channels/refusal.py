@@ -1,0 +1,116 @@
+"""Why a message was not accepted, and whether trying again makes sense."""
+
+import re
+import smtplib
+import socket
+import ssl
+from collections.abc import Callable
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+import requests
+
+from service.channels.witness import Seen
+from service.errors import Permanent, Temporary
+from service.message import one_line
+
+# Besides 5xx.
+TRY_AGAIN = frozenset({408, 425, 429})
+
+NEXT_STEP = {
+    400: "it does not take messages of this kind; correct the channel's URL",
+    401: "it does not accept our credentials; correct the channel's URL",
+    403: "we may not post there; correct the channel's URL or its permissions",
+    404: "the address is not known there; correct the channel's URL",
+    410: "the address was taken out of service; correct the channel's URL",
+    429: "it gets too many messages",
+}
+
+# Slack answers its bots 200 with the name of an error; these pass by themselves, the others need a person.
+# Source: docs.slack.dev/reference/methods/chat.postMessage, "Errors".
+PASSING = frozenset({"ratelimited", "rate_limited", "internal_error", "fatal_error", "service_unavailable"})
+
+# Most telling first: what requests raises is also an OSError.
+TROUBLES: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
+    ((requests.exceptions.SSLError, ssl.SSLError), "cannot be trusted: its TLS certificate or version is not accepted"),
+    ((requests.Timeout, TimeoutError), "did not answer in time"),
+    ((socket.gaierror,), "cannot be found: its name does not resolve"),
+    ((ConnectionRefusedError,), "refused the connection"),
+    ((smtplib.SMTPServerDisconnected, requests.ConnectionError, OSError), "could not be reached or hung up"),
+    ((smtplib.SMTPException,), "does not speak SMTP as we need it; correct the channel's URL"),
+)
+
+
+def refusal(label: str, seen: Seen, hide: Callable[[str], str]) -> Temporary | Permanent:
+    """The error that tells of a send that did not work.
+
+    A send that reached some of a channel's recipients is not repeated: they would hear twice.
+
+    hide   takes the channel's secrets out of what a server said
+    """
+    error = _of_errors(label, seen.errors, hide) or _of_responses(label, seen.responses)
+    if seen.accepted:
+        return Permanent(f"Only some recipients of {label} got the message. {error or ''}".rstrip())
+    return error or Temporary(f"{label} did not accept the message, and Apprise did not say why")
+
+
+def _of_responses(label: str, responses: list[requests.Response]) -> Temporary | Permanent | None:
+    answers = [_answer(label, response) for response in responses]
+    refused = [answer for answer in answers if answer]
+    return next((answer for answer in refused if isinstance(answer, Temporary)), next(iter(refused), None))
+
+
+def _answer(label: str, response: requests.Response) -> Temporary | Permanent | None:
+    status = response.status_code
+    if status < 300:
+        return _named_error(label, response)
+    said = f"{label} answered {status}"
+    if status in TRY_AGAIN or status >= 500:
+        step = NEXT_STEP.get(status)
+        return Temporary(f"{said}: {step}" if step else said, retry_after_s=_retry_after_s(response))
+    moved = "it sends us to another address; correct the channel's URL"
+    return Permanent(f"{said}: {moved if status < 400 else NEXT_STEP.get(status, NEXT_STEP[400])}")
+
+
+def _named_error(label: str, response: requests.Response) -> Temporary | Permanent | None:
+    """What a 2xx answer says went wrong, in Slack's manner: ``{"ok": false, "error": "channel_not_found"}``."""
+    name = re.search(rb'"error": ?"([a-z_]{1,40})"', response.content[:2000])
+    if name is None:
+        return None
+    word = name[1].decode()
+    kind = Temporary if word in PASSING else Permanent
+    return kind(f"{label} answered {response.status_code}, but did not take the message: {word}")
+
+
+def _retry_after_s(response: requests.Response) -> float | None:
+    """How long the other side asks us to wait: it names seconds or a date (RFC 9110, 10.2.3)."""
+    asked = response.headers.get("Retry-After", "").strip()
+    if re.fullmatch(r"[0-9]{1,9}(\.[0-9]+)?", asked):
+        return float(asked)
+    try:
+        until = parsedate_to_datetime(asked)
+    except ValueError:
+        return None
+    return max(0.0, (until.astimezone(UTC) - datetime.now(UTC)).total_seconds())
+
+
+def _of_errors(label: str, errors: list[Exception], hide: Callable[[str], str]) -> Temporary | Permanent | None:
+    return next((_of_error(label, error, hide) for error in errors), None)
+
+
+def _of_error(label: str, error: Exception, hide: Callable[[str], str]) -> Temporary | Permanent:
+    code, words = _smtp_answer(error)
+    if code is None:
+        return Temporary(f"{label} {next(words for kinds, words in TROUBLES if isinstance(error, kinds))}")
+    said = f"{label} answered {code}: {hide(one_line(words.decode('utf-8', 'replace')))}"
+    return Permanent(said) if code >= 500 else Temporary(said)
+
+
+def _smtp_answer(error: Exception) -> tuple[int | None, bytes]:
+    """The code and text a mail server answered with; the mildest if it refused several recipients."""
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        return min(error.recipients.values())
+    if isinstance(error, smtplib.SMTPResponseException):
+        text = error.smtp_error
+        return error.smtp_code, text if isinstance(text, bytes) else str(text).encode()
+    return None, b""
