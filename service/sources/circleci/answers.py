@@ -1,0 +1,102 @@
+"""The shapes of the API's answers, as far as we read them.
+
+Source: CircleCI API v2 reference. A pipeline has the shape that webhooks carry: see ``payload``.
+"""
+
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator
+
+from service.sources.circleci.leaves import (
+    Flag,
+    Number,
+    Prose,
+    Seconds,
+    Shape,
+    Text,
+    Texts,
+    Time,
+    Token,
+    read_maps,
+)
+
+
+class ErrorShape(Shape):
+    """Any answer that is not a success."""
+
+    message: Text = None
+
+
+class ListAnswer(Shape):
+    """A page of a list."""
+
+    items: Annotated[tuple[dict[str, Any], ...], BeforeValidator(read_maps)] = ()
+    next_page_token: Token = None
+
+
+class UserShape(Shape):
+    """GET /user/{id} and GET /me."""
+
+    id: Text = None
+    login: Text = None
+    name: Text = None
+
+
+class ProjectShape(Shape):
+    """GET /project/{slug}."""
+
+    id: Text = None
+
+
+class WorkflowAnswer(Shape):
+    """GET /workflow/{id}."""
+
+    started_by: Text = None
+
+
+class ListedJob(Shape):
+    """An item of GET /workflow/{id}/job; an approval has no number."""
+
+    name: Text = None
+    status: Text = None
+    type: Text = None
+    job_number: Number = None
+    started_at: Time = None
+    stopped_at: Time = None
+
+
+class JobMessage(Shape):
+    """Something CircleCI tells about a job, such as why it could not start."""
+
+    message: Prose = None
+
+
+class JobAnswer(Shape):
+    """GET /project/{slug}/job/{number}; ``duration`` is in milliseconds."""
+
+    web_url: Text = None
+    duration: Number = None
+    messages: Annotated[tuple[JobMessage, ...], BeforeValidator(read_maps)] = ()
+
+
+class TestShape(Shape):
+    """An item of GET /project/{slug}/{number}/tests; ``result`` is an open set."""
+
+    name: Text = None
+    classname: Text = None
+    file: Text = None
+    message: Prose = None
+    result: Text = None
+    run_time: Seconds = None
+
+    __test__ = False  # pytest would take the name for a test class
+
+
+class HookShape(Shape):
+    """An outbound webhook; its signing secret comes masked, so it is not read at all."""
+
+    id: Text = None
+    name: Text = None
+    url: Text = None
+    events: Texts = ()
+    verify_tls: Flag = False
