@@ -1,14 +1,16 @@
 """What must be asked for before the routes can be trusted, and what the answers add to an event."""
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
-from service.model import Actor, Commit, Details, Event, EventKind, Route, Vcs, Verdict, Want
+from service.model import Actor, Commit, Details, Event, EventKind, Matcher, Route, Vcs, Verdict, Want
 from service.rules import decide, undecided, with_details
-from tests.example_events import EVENTS, FAILED, ROUTES, UNPLACED, UNSIGNED, at_any_pace, continuing, route
+from tests.example_events import FAILED, UNPLACED, UNSIGNED, at_any_pace, continuing, route
 
 # What must be asked for first
 
@@ -91,15 +93,34 @@ def test_without_details_the_event_stays_as_it_is() -> None:
 
 # Whatever comes
 
+WORD = st.sampled_from(["a", "b"])
+EVENTS = st.builds(
+    partial(replace, FAILED),
+    branch=st.none() | WORD,
+    actor=st.builds(Actor, login=st.none() | WORD),
+    status=WORD,
+)
+PATTERNS = st.lists(WORD | st.just("*"), max_size=1).map(tuple)
+MATCHERS = st.builds(
+    Matcher, key=st.sampled_from(["branch", "tag", "actor", "status"]), patterns=PATTERNS, excluded=PATTERNS
+)
+ROUTES = st.lists(
+    st.builds(Route, name=WORD, receiver=WORD, matchers=st.lists(MATCHERS, max_size=2).map(tuple), continues=...),
+    min_size=1,
+    max_size=3,
+)
+DETAILS = st.builds(
+    Details, actor=st.builds(Actor, login=WORD), vcs=st.builds(Vcs, branch=WORD) | st.builds(Vcs, tag=WORD)
+)
+
 
 @at_any_pace
-@given(EVENTS, ROUTES)
-def test_when_nothing_is_undecided_no_detail_changes_a_decision(event: Event, routes: list[Route]) -> None:
-    if undecided(event, routes):
-        return
-    found = Details(actor=Actor(login="a"), vcs=Vcs(branch="b"))
+@given(EVENTS, ROUTES, DETAILS)
+def test_when_nothing_is_undecided_no_answer_changes_who_hears(
+    event: Event, routes: list[Route], found: Details
+) -> None:
+    assume(not undecided(event, routes))
 
     before, after = decide(event, routes), decide(with_details(event, found), routes)
 
-    winners = [[d.position for d in decisions if d.verdict is Verdict.MATCHED] for decisions in (before, after)]
-    assert winners[0] == winners[1]
+    assert [d.verdict is Verdict.MATCHED for d in before] == [d.verdict is Verdict.MATCHED for d in after]
