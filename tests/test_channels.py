@@ -333,6 +333,7 @@ async def test_a_url_that_apprise_does_not_understand_needs_a_person() -> None:
         ("https://hooks.slack.com/services/T1JJ3T3L2/A1BRTD4JD/FakeSlackToken0123456789", None),
         ("slack://fake!", "Apprise does not understand this slack:// URL: compare it with appriseit.com/services"),
         ("json://[fake", "Apprise does not understand this json:// URL: compare it with appriseit.com/services"),
+        ("gnome://[fake", "Apprise does not understand this gnome:// URL: compare it with appriseit.com/services"),
         ("fake-token-alone", "this is not an Apprise URL: it has no scheme like slack:// in front"),
         ("", "this is not an Apprise URL: it has no scheme like slack:// in front"),
     ],

@@ -68,7 +68,10 @@ def hidden(words: str, url: str) -> str:
 
 def _plugin(url: str) -> apprise.NotifyBase | None:
     """The plugin of a URL, without the parts of its behaviour that are ours to decide."""
-    plugin = apprise.Apprise.instantiate(url, asset=ASSET)
+    try:
+        plugin = apprise.Apprise.instantiate(url, asset=ASSET)
+    except TypeError:  # a few plugins do not notice that Apprise could not parse the URL
+        return None
     if plugin is None:
         return None
     plugin.throttle = never_wait  # type: ignore[method-assign] # plugins sleep here, and some then try again
