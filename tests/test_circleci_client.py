@@ -256,9 +256,9 @@ async def test_a_shorter_wait_does_not_cut_a_longer_one_short() -> None:
     assert waiting.value.retry_after_s == 60
 
 
-def client(answer: Answers, *, patience_s: float = 30) -> Client:
+def client(answer: Answers, *, patience_s: float = 30, metrics: Metrics | None = None) -> Client:
     http = connect("https://ci.example.com", TOKEN, httpx.MockTransport(answer))  # type: ignore[arg-type]  # either kind
-    return Client(http, metrics=Metrics(), clock=Clock(), patience_s=patience_s)
+    return Client(http, metrics=metrics or Metrics(), clock=Clock(), patience_s=patience_s)
 
 
 async def test_no_more_than_four_calls_are_on_the_way_at_once() -> None:
@@ -287,6 +287,25 @@ async def test_a_call_that_never_ends_is_given_up() -> None:
 
     with pytest.raises(Temporary, match="did not answer in time"):
         await client(answer, patience_s=0).ask(Call(template="/me"), UserShape)
+
+
+async def test_a_call_that_nobody_waits_for_any_longer_is_counted_as_such() -> None:
+    arrived = asyncio.Event()
+
+    async def answer(_: httpx.Request) -> httpx.Response:
+        arrived.set()
+        await asyncio.Event().wait()
+        return ok()
+
+    metrics = Metrics()
+    asking = asyncio.create_task(client(answer, metrics=metrics).ask(Call(template="/me"), UserShape))
+    await arrived.wait()
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+
+    labels = {"endpoint": "/me", "status": "abandoned"}
+    assert metrics.registry.get_sample_value("roundsman_circleci_calls_total", labels) == 1
 
 
 @pytest.mark.parametrize("answer", [{}, {"items": None}, {"items": "none"}])

@@ -134,7 +134,7 @@ class Client:
             self._paused_until = max(self._paused_until or until, until)
 
     async def _exchange(self, http: httpx.AsyncClient, call: Call) -> Answer:
-        outcome = "unreachable"
+        outcome = "abandoned"  # by us: whoever asked could wait no longer
         try:
             with self._metrics.api_seconds.labels(call.template).time():
                 async with asyncio.timeout(self._patience_s):
@@ -144,6 +144,7 @@ class Client:
             outcome = "timeout"
             raise Temporary("CircleCI did not answer in time") from error
         except httpx.HTTPError as error:
+            outcome = "unreachable"
             raise Temporary(f"CircleCI could not be reached ({type(error).__name__})") from error
         finally:
             self._metrics.api_calls.labels(call.template, outcome).inc()
