@@ -10,11 +10,10 @@ from dataclasses import dataclass, replace
 from fnmatch import translate
 from functools import lru_cache
 
-from service.model import Actor, Decision, Details, Event, EventKind, Matcher, Route, Vcs, Verdict, Want
+from service.model import Actor, Decision, Details, Event, EventKind, Matcher, Route, Vcs, Verdict, Want, slug_spellings
 
 MATCH_KEYS = ("event", "org", "project", "branch", "tag", "workflow", "job", "status", "trigger", "actor", "author")
 _WORKFLOWS_ONLY = Matcher(key="event", patterns=(EventKind.WORKFLOW_COMPLETED,))
-_SPELLINGS = (("gh/", "github/"), ("bb/", "bitbucket/"))
 
 
 def decide(event: Event, routes: Sequence[Route]) -> list[Decision]:
@@ -115,10 +114,9 @@ def _fact(*spellings: str | None) -> _Fact:
 def _project(event: Event) -> _Fact:
     """The slug in both spellings; where it is opaque, also ``organisation/name``, which people can read."""
     slug, name = event.project.slug, event.project.name
-    for short, long in _SPELLINGS:
-        if slug is not None and slug.startswith((short, long)):
-            rest = slug.partition("/")[2]
-            return _Fact(short + rest, (short + rest, long + rest))
+    spellings = slug_spellings(slug) if slug is not None else ()
+    if len(spellings) > 1:
+        return _Fact(spellings[0], spellings)
     return _fact(f"{event.org}/{name}" if event.org and name else None, slug)
 
 

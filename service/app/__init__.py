@@ -90,8 +90,7 @@ def _parts(config: Config, *, clock: Callable[[], datetime], patience: Patience)
 
 def _asgi(config: Config, parts: Parts) -> Starlette:
     settings, clock = config.settings, parts.clock
-    is_secure = (settings.public_url or "").startswith("https:")
-    access = Access(admin_token=settings.admin_token, is_secure=is_secure, clock=clock)
+    access = Access(admin_token=settings.admin_token, public_url=settings.public_url, clock=clock)
     api = Api(store=parts.store, jobs=parts.jobs, access=access, metrics=parts.metrics, clock=clock)
     pages = Pages(store=parts.store, jobs=parts.jobs, access=access, clock=clock)
     intake = Intake(parts.source, store=parts.store, jobs=parts.jobs, metrics=parts.metrics, clock=clock)

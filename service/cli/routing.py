@@ -41,7 +41,7 @@ def _in_words(matcher: Matcher) -> str:
 
 
 @routes.command("test")
-def test_command(file: File = None, facts: Facts = None, as_json: AsJson = False) -> None:
+def try_command(file: File = None, facts: Facts = None, as_json: AsJson = False) -> None:
     """Show which routes match an event, and why the others do not; exit code 1 when none does."""
     config = load(os.environ, serving=False)
     decisions = decide(_event(config, file, facts or []), config.routes)

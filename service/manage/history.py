@@ -16,7 +16,7 @@ from service.manage.shapes import (
     event_json,
     notification_json,
 )
-from service.model import DeliveryState, EventKind, Notification
+from service.model import DeliveryState, EventKind, Notification, NotificationState
 from service.store import Search, Store, actions, deliveries, events, history, notifications
 from service.tables import Transaction
 
@@ -100,6 +100,19 @@ async def dead_letters(store: Store, *, limit: int = MOST_AT_ONCE) -> Json:
             "deliveries": [delivery_json(delivery) for delivery in unread],
             "notifications": await _with_attempts(transaction, unsent),
         }
+
+
+async def unsettled(store: Store) -> int:
+    """How many deliveries are yet to be judged and notifications yet to be sent."""
+    async with store.reading() as transaction:
+        pending = await notifications.count(transaction, NotificationState.PENDING, NotificationState.SENDING)
+        return pending + await deliveries.count_unjudged(transaction)
+
+
+async def told_so_far(store: Store) -> int:
+    """How many notifications have been sent."""
+    async with store.reading() as transaction:
+        return await notifications.count(transaction, NotificationState.SENT)
 
 
 def to_search(asked: Mapping[str, str]) -> Search:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
 from service.errors import NotFound
 from service.model import Delivery, DeliveryState
@@ -83,6 +83,12 @@ async def dead(transaction: Transaction, *, limit: int) -> list[Delivery]:
         .limit(limit)
     )
     return [to_delivery(row) for row in (await transaction.execute(waiting)).mappings()]
+
+
+async def count_unjudged(transaction: Transaction) -> int:
+    """How many deliveries are yet to be judged."""
+    counting = select(func.count()).where(deliveries.c.state == DeliveryState.KEPT)
+    return (await transaction.execute(counting)).scalar() or 0
 
 
 async def forgotten(transaction: Transaction, *, before: datetime, limit: int) -> Sequence[UUID]:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Update, insert, select, update
+from sqlalchemy import Update, func, insert, select, update
 
 from service.errors import NotFound
 from service.model import Attempt, Message, Notification, NotificationState, Outcome
@@ -45,6 +45,12 @@ async def of_topic(transaction: Transaction, topic: str) -> Sequence[Notificatio
     """The notifications of one piece of news, whichever event brought it first."""
     wanted = select(notifications).where(notifications.c.topic == topic).order_by(notifications.c.created_at)
     return [to_notification(row) for row in (await transaction.execute(wanted)).mappings()]
+
+
+async def count(transaction: Transaction, *states: NotificationState) -> int:
+    """How many notifications are in one of these states."""
+    counting = select(func.count()).where(notifications.c.state.in_(states))
+    return (await transaction.execute(counting)).scalar() or 0
 
 
 async def dead(transaction: Transaction, *, limit: int) -> Sequence[Notification]:

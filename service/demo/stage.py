@@ -1,0 +1,154 @@
+"""The demo on stage: the real service, the pretend CircleCI and the inbox, each a real HTTP server, and the summary."""
+
+import asyncio
+import logging
+import socket
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import httpx
+from rich.console import Console
+from rich.text import Text
+
+from service.app import Service, build, now_utc
+from service.app.logs import configure_logs
+from service.app.server import address, listen, serving, until_signalled
+from service.config import Config, load
+from service.demo.circleci import PretendCircleCI
+from service.demo.day import CLOSED_CHANNELS, roundsman_yaml, the_day
+from service.demo.inbox import Inbox
+from service.demo.organisation import ADA, PROJECTS
+from service.demo.play import Tally, narrator, play
+from service.demo.sender import Sender
+from service.errors import BadConfig
+from service.manage import history
+from service.pipeline import Patience
+from service.store import held, migrate
+
+SECRET = "only-for-the-demo"  # noqa: S105 - reason: a pretend CircleCI's pretend secret
+TOKEN = "only-for-the-demo-either"  # noqa: S105 - reason: the same
+IMPATIENCE = Patience(first=timedelta(seconds=1), for_details=timedelta(seconds=20))  # a day passes in a minute
+SETTLE_WITHIN_S = 30.0
+LOOK_EVERY_S = 0.1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """What the day is played on."""
+
+    service: Service
+    pretend: PretendCircleCI
+    inbox: Inbox
+    address: str
+    sender: Sender
+
+
+async def run(*, once: bool, port: int, folder: Path | None, pace: float = 1.0, console: Console | None = None) -> int:
+    """Play the day; the exit code: 0 when everything posted came out as the script says it must."""
+    console = console or Console(soft_wrap=True, highlight=False)
+    configure_logs(logging.ERROR)  # the narrator speaks, and the inbox
+    folder = folder or Path(tempfile.mkdtemp(prefix="roundsman-demo-"))
+    with held(folder, what="roundsman demo", since=now_utc()):
+        async with _staged(folder, _listener(port), console) as stage:
+            _show_around(console, stage, folder)
+            acts = the_day(now_utc().date())
+            tally = await play(acts, stage.pretend, stage.sender.send, narrate=narrator(console), pace=pace)
+            await _settled(stage.service)
+            came_out_right = await _sum_up(console, stage, tally)
+            if not once:
+                _say(console, f"The day is over; the pages stay at {stage.address}/ until you press Ctrl-C.")
+                await until_signalled()
+    return 0 if came_out_right else 1
+
+
+def _listener(port: int) -> socket.socket:
+    """The usual port, or any other when that is taken: a demo should not fail for it."""
+    try:
+        return listen("127.0.0.1", port)
+    except BadConfig:
+        return listen("127.0.0.1", 0)
+
+
+@asynccontextmanager
+async def _staged(folder: Path, listener: socket.socket, console: Console) -> AsyncIterator[Stage]:
+    pretend = PretendCircleCI(token=TOKEN, owner=ADA, projects=PROJECTS)
+    inbox = Inbox(console, closed=CLOSED_CHANNELS)
+    async with AsyncExitStack() as stack:
+        circleci_url = await stack.enter_async_context(serving(pretend.app, listen("127.0.0.1", 0)))
+        inbox_url = await stack.enter_async_context(serving(inbox.app, listen("127.0.0.1", 0)))
+        config = _config(folder, circleci_url=circleci_url, inbox_url=inbox_url, public_url=address(listener))
+        migrate(config.settings.database_url)
+        service = build(config, patience=IMPATIENCE)
+        await stack.enter_async_context(service.running())
+        url = await stack.enter_async_context(serving(service.asgi, listener))
+        http = await stack.enter_async_context(httpx.AsyncClient())
+        sender = Sender(http, url=f"{url}/hooks/circleci", secret=SECRET)
+        yield Stage(service=service, pretend=pretend, inbox=inbox, address=url, sender=sender)
+
+
+def _config(folder: Path, *, circleci_url: str, inbox_url: str, public_url: str) -> Config:
+    """The configuration a user would write, for this stage."""
+    file = folder / "roundsman.yaml"
+    file.write_text(roundsman_yaml(inbox_url.removeprefix("http://")), encoding="utf-8")
+    return load(
+        {
+            "ROUNDSMAN_DATABASE_URL": f"sqlite:///{(folder / 'roundsman.db').absolute()}",
+            "ROUNDSMAN_CONFIG": str(file),
+            "ROUNDSMAN_WEBHOOK_SECRETS": SECRET,
+            "ROUNDSMAN_CIRCLECI_TOKEN": TOKEN,
+            "ROUNDSMAN_CIRCLECI_URL": circleci_url,
+            "ROUNDSMAN_PUBLIC_URL": public_url,
+        }
+    )
+
+
+async def _settled(service: Service) -> None:
+    """Wait until nothing is left to judge or to send, or longer than that ought to take."""
+    for _ in range(int(SETTLE_WITHIN_S / LOOK_EVERY_S)):
+        if await history.unsettled(service.parts.store) == 0:
+            return
+        await asyncio.sleep(LOOK_EVERY_S)
+
+
+def _show_around(console: Console, stage: Stage, folder: Path) -> None:
+    _say(console, "Roundsman's demo: a small organisation's day in a minute.\n")
+    for what, where in (
+        ("pages", f"{stage.address}/"),
+        ("API", f"curl {stage.address}/api/v1/events"),
+        ("routes", f"{folder / 'roundsman.yaml'}"),
+        ("your own CircleCI", 'the README, "Connect your own CircleCI": five steps'),
+    ):
+        console.print(Text.assemble((f"  {what:<19}", "bold"), where))
+    console.print()
+
+
+async def _sum_up(console: Console, stage: Stage, tally: Tally) -> bool:
+    """Print what came of the day by the service's own books; do they agree with the sender's and the inbox's?"""
+    waiting = await history.dead_letters(stage.service.parts.store)
+    dead = len(waiting["deliveries"]) + len(waiting["notifications"])
+    kept, duplicates = _counted(stage, "kept"), _counted(stage, "duplicate")
+    rejected = _counted(stage, "not signed by us") + _counted(stage, "refused")
+    notified = await history.told_so_far(stage.service.parts.store)
+    _say(
+        console,
+        f"\nreceived {kept + duplicates}, rejected {rejected}, duplicates {duplicates}, "
+        f"notified {notified}, dead {dead}",
+    )
+    agrees = (kept, duplicates, rejected) == (tally.kept, tally.duplicates, tally.rejected)
+    agrees &= notified == len(stage.inbox.cards) and not await history.unsettled(stage.service.parts.store)
+    if not agrees:
+        _say(console, f"That is not what was posted and arrived: {tally}, {len(stage.inbox.cards)} in the inbox.")
+    return agrees
+
+
+def _counted(stage: Stage, result: str) -> int:
+    value = stage.service.parts.metrics.registry.get_sample_value("roundsman_deliveries_total", {"result": result})
+    return int(value or 0)
+
+
+def _say(console: Console, sentence: str) -> None:
+    console.print(Text(sentence))
