@@ -24,7 +24,7 @@ What each may import from others' work; what is not named here uses the standard
     channels    apprise requests
     store       alembic pydantic sqlalchemy
     jobs        structlog
-    intake      structlog
+    intake      starlette structlog
     pipeline    structlog
     access      itsdangerous starlette
     api         starlette
