@@ -7,8 +7,8 @@ import httpx
 import pytest
 from rich.console import Console
 
+from service.app.server import listen, serving
 from service.demo.inbox import Card, Inbox, readable, show
-from service.demo.servers import serving
 
 # Apprise imports a module that Python 3.13 removed, and knows what to do without it.
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
@@ -32,7 +32,7 @@ async def notify(address: str, *, title: str = "A title", body: str = "A body", 
 async def test_it_takes_what_apprise_sends_over_real_http() -> None:
     inbox = Inbox(Console(file=StringIO()))
 
-    async with serving(inbox.app) as address:
+    async with serving(inbox.app, listen("127.0.0.1", 0)) as address:
         sent = await notify(f"{address}/web-team", title="main is red", body="3 tests fail", kind="failure")
 
     assert sent
@@ -42,7 +42,7 @@ async def test_it_takes_what_apprise_sends_over_real_http() -> None:
 async def test_a_closed_channel_answers_410_and_keeps_nothing() -> None:
     inbox = Inbox(Console(file=StringIO()), closed=["old-pager"])
 
-    async with serving(inbox.app) as address, httpx.AsyncClient() as client:
+    async with serving(inbox.app, listen("127.0.0.1", 0)) as address, httpx.AsyncClient() as client:
         sent = await notify(f"{address}/old-pager")
         answer = await client.post(f"{address}/old-pager", json={})
 
@@ -52,7 +52,7 @@ async def test_a_closed_channel_answers_410_and_keeps_nothing() -> None:
 
 
 async def test_a_server_is_gone_when_nobody_needs_it_any_more() -> None:
-    async with serving(Inbox(Console(file=StringIO())).app) as address:
+    async with serving(Inbox(Console(file=StringIO())).app, listen("127.0.0.1", 0)) as address:
         pass
 
     async with httpx.AsyncClient() as client:

@@ -8,12 +8,12 @@ from datetime import date
 import httpx
 import pytest
 
+from service.app.server import listen, serving
 from service.demo import runs
 from service.demo.circleci import PretendCircleCI
 from service.demo.faults import Fault, broken, html_page, too_many
 from service.demo.organisation import ADA, GRACE, MOBILE, PROJECTS, SHOP_API, WEB, made_id
 from service.demo.payloads import trigger_parameters
-from service.demo.servers import serving
 
 MONDAY = date(2026, 3, 2)
 RED = runs.web_main_red(MONDAY)
@@ -340,7 +340,7 @@ async def test_jobs_come_in_pages_too() -> None:
 
 @pytest.mark.parametrize("slug", ["gh/acme/web", "github%2Facme%2Fweb"])
 async def test_it_is_the_same_over_real_http(pretend: PretendCircleCI, slug: str) -> None:
-    async with serving(pretend.app) as address, httpx.AsyncClient(headers=BEARER) as client:
+    async with serving(pretend.app, listen("127.0.0.1", 0)) as address, httpx.AsyncClient(headers=BEARER) as client:
         answer = await client.get(f"{address}/api/v2/project/{slug}/job/5921")
 
     assert answer.json()["name"] == "unit-tests"

@@ -12,13 +12,13 @@ from typing import Annotated
 import structlog
 import typer
 
-from service import demo as the_demo
 from service.app import Service, build, circleci, now_utc
 from service.app.logs import configure_logs
 from service.app.server import address, listen, serving, until_signalled
 from service.channels import AppriseChannels
 from service.cli.output import AsJson, print_json, say
 from service.config import Config, load, load_settings
+from service.demo import stage
 from service.manage.checks import Finding, check_channels, check_token
 from service.metrics import Metrics
 from service.store import data_folder, held
@@ -104,7 +104,7 @@ def demo(
     ] = None,
 ) -> None:
     """Live a small organisation's day in a minute: a pretend CircleCI, the real service, an inbox."""
-    raise typer.Exit(asyncio.run(the_demo.run(once=once, port=port, folder=folder)))
+    raise typer.Exit(asyncio.run(stage.run(once=once, port=port, folder=folder)))
 
 
 def version() -> None:

@@ -55,7 +55,7 @@ async def run(*, once: bool, port: int, folder: Path | None, pace: float = 1.0, 
     with held(folder, what="roundsman demo", since=now_utc()):
         async with _staged(folder, _listener(port), console) as stage:
             _show_around(console, stage, folder)
-            acts = the_day(now_utc().date())
+            acts = the_day(now_utc().date() - timedelta(days=1))  # today's evening has not happened yet
             tally = await play(acts, stage.pretend, stage.sender.send, narrate=narrator(console), pace=pace)
             await _settled(stage.service)
             came_out_right = await _sum_up(console, stage, tally)

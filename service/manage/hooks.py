@@ -164,12 +164,13 @@ def _keep(spec: HookSpec, hook: Hook, *, rotate: bool) -> Step:
         changes.append(f"events {', '.join(hook.events) or 'none'} -> {', '.join(spec.events)}")
     if hook.name != spec.name:
         changes.append(f"name {hook.name!r} -> {spec.name!r}")
-    if not hook.verify_tls:
-        changes.append("verify TLS")
     if rotate:
         changes.append("newest secret")
     verb = Verb.UPDATE if changes else Verb.UNCHANGED
-    return Step(verb=verb, project=spec.project, hook=hook, spec=spec, why="; ".join(changes) or "as it should be")
+    # whether it verifies TLS is left alone: behind a private CA somebody had a reason
+    remark = "" if hook.verify_tls else " (does not verify TLS)"
+    why = ("; ".join(changes) or "as it should be") + remark
+    return Step(verb=verb, project=spec.project, hook=hook, spec=spec, why=why)
 
 
 async def _do(board: HookBoard, step: Step, mine: Ours) -> Step:

@@ -21,7 +21,7 @@ from service.sources.circleci.reports import FAILED_JOB, detailed, job_of_event,
 from service.sources.circleci.users import Users
 
 MOST_JOBS = 10  # looked into closely: more failed jobs than that have one reason
-LATE_TESTS_S = 10.0
+LATE_TESTS_S = 5.0
 
 T = TypeVar("T")
 
