@@ -28,7 +28,7 @@ What each may import from others' work; what is not named here uses the standard
     pipeline    structlog
     access      itsdangerous starlette
     api         starlette
-    pages       jinja2 starlette
+    pages       jinja2 starlette structlog
     app         starlette structlog uvicorn
     demo        httpx rich starlette uvicorn
     cli         rich structlog typer
