@@ -5,16 +5,20 @@ from uuid import UUID
 
 from service.jobs import Jobs
 from service.model import Action, Notification
-from service.store import Store, actions, deliveries, notifications
+from service.store import Store, actions, deliveries, events, notifications
 
 PATIENCE = timedelta(hours=1)
 
 
 async def replay(store: Store, jobs: Jobs, delivery_id: UUID, *, who: str, at: datetime) -> None:
-    """Have a delivery judged again by the routes of today; who has been told stays told once. Raises NotFound."""
+    """Have a delivery judged again by the routes of today, and ask the source again for what it would not say.
+
+    Who has been told is not told twice. Raises NotFound.
+    """
     async with store.writing() as transaction:
         await deliveries.find(transaction, delivery_id)
         await deliveries.revive(transaction, delivery_id)
+        await events.forget_gaps(transaction, delivery_id)
         await actions.record(transaction, Action(verb="replay", subject_id=delivery_id, who=who, at=at))
         await jobs.later("process", delivery_id, within=transaction)
 

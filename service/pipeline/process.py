@@ -77,7 +77,7 @@ async def _settle(parts: Parts, delivery: Delivery, event: Event, details: Detai
         said, owes = await _plan(transaction, parts, event, now)
         judged = await events.last_round(transaction, event.id) + 1
         await events.put_decisions(transaction, event.id, _with_doubts(said, details), judged=judged, at=now)
-        if owes:
+        if owes or (judged > 1 and _is_told(said)):  # a replay may also fill in what could not be asked before
             await parts.jobs.later("enrich", event.id, within=transaction)
     parts.metrics.events.labels(event.kind).inc()
     for decision in said:
@@ -129,6 +129,10 @@ def _as_told(decision: Decision, standing: Sequence[Notification | None]) -> Dec
     reason = f"{decision.reason}; {labels} already hears of this, by route '{told[0].route}'"
     verdict = Verdict.ALREADY_TOLD if len(told) == len(standing) else decision.verdict
     return replace(decision, verdict=verdict, reason=reason)
+
+
+def _is_told(said: Sequence[Decision]) -> bool:
+    return any(decision.verdict in {Verdict.MATCHED, Verdict.ALREADY_TOLD} for decision in said)
 
 
 def _with_doubts(said: Sequence[Decision], details: Details | None) -> list[Decision]:

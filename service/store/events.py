@@ -1,6 +1,7 @@
 """Events, the details we asked for, and the decisions: what happened and what each route said of it."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -40,6 +41,14 @@ async def find_details(transaction: Transaction, event_id: UUID) -> Details | No
     """What the source told us of an event; None when we never asked."""
     body = (await transaction.execute(select(details.c.body).where(details.c.event_id == event_id))).scalar()
     return None if body is None else DETAILS.validate_python(body)
+
+
+async def forget_gaps(transaction: Transaction, event_id: UUID) -> None:
+    """Forget what the source would not say, so that it is asked again: the token may see more today."""
+    known = await find_details(transaction, event_id)
+    if known and known.missing:
+        gaps = {missing.want for missing in known.missing}
+        await put_details(transaction, event_id, replace(known, wanted=known.wanted - gaps, missing=()))
 
 
 async def last_round(transaction: Transaction, event_id: UUID) -> int:
