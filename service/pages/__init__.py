@@ -1,0 +1,205 @@
+"""The pages: what was built, what happened and who was told, what waits for a person. Plain HTML, no JavaScript."""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Any
+
+import structlog
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from service.access import Access, Session
+from service.errors import BadRequest, NotFound, Rejected, Temporary, Unauthorised
+from service.jobs import Jobs
+from service.manage import again, history
+from service.manage.shapes import action_json, delivery_json
+from service.pages import builds
+from service.pages.forms import local_path, login_path, read_form, sent_from
+from service.pages.screen import HEADERS, Screen
+from service.store import Store, actions, deliveries
+
+DEAD_LETTERS_ON_A_PAGE = 50
+NOTICES = {
+    "replay": "The delivery is being judged again. Reload the page to see what came of it.",
+    "resend": "The notification is being sent again. Reload the page to see what came of it.",
+}
+
+log = structlog.get_logger()
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+class Pages:
+    """The pages' endpoints; all but login and the static files need a session.
+
+    public_url   our address as CircleCI sees it, for the page that says how to connect it
+    """
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        jobs: Jobs,
+        access: Access,
+        clock: Callable[[], datetime],
+        public_url: str | None = None,
+    ) -> None:
+        self._store = store
+        self._jobs = jobs
+        self._access = access
+        self._clock = clock
+        self._public_url = public_url
+        self._screen = Screen()
+
+    def routes(self) -> list[BaseRoute]:
+        """Where each page is."""
+        pages: dict[str, Endpoint] = {
+            "/": self.builds,
+            "/events/{id}": self.event,
+            "/dead-letters": self.dead_letters,
+            "/deliveries/{id}/body": self.body,
+            "/login": self.login,
+            "/static/{name}": self.static,
+        }
+        forms: dict[str, Endpoint] = {
+            "/deliveries/{id}/replay": self.replay,
+            "/notifications/{id}/resend": self.resend,
+            "/login": self.log_in,
+            "/logout": self.log_out,
+        }
+        return [
+            *(Route(path, self._answered(page)) for path, page in pages.items()),
+            *(Route(path, self._answered(form), methods=["POST"]) for path, form in forms.items()),
+        ]
+
+    async def builds(self, request: Request) -> Response:
+        """What was built?"""
+        session = self._access.visit(request)
+        asked = builds.asked_for(request.query_params)
+        shown: dict[str, Any] = {"asked": asked, "kinds": builds.SHOWN, "problem": None}
+        shown["is_unfolded"] = any(asked[name] for name in builds.FOLDED)
+        try:
+            shown |= await builds.find(self._store, asked, request.query_params.get("cursor", ""))
+        except BadRequest as error:
+            shown |= {"items": [], "older": None, "newest": builds.address(asked), "problem": str(error)}
+        shown["is_filtered"] = any(asked.values()) or shown["newest"] is not None
+        shown["anything"] = shown["items"] or shown["is_filtered"] or await builds.anything(self._store)
+        shown["hook"] = f"{self._public_url or str(request.base_url).rstrip('/')}/hooks/circleci"
+        return self._draw("builds.html", session, status=400 if shown["problem"] else 200, **shown)
+
+    async def event(self, request: Request) -> Response:
+        """What happened, and who was told?"""
+        session = self._access.visit(request)
+        event_id = history.to_id(request.path_params["id"])
+        notice = NOTICES.get(request.query_params.get("done", ""))
+        try:
+            event = await history.show_event(self._store, event_id)
+        except NotFound:
+            return await self._delivery(session, request)
+        return self._draw("event.html", session, notice=notice, event=event)
+
+    async def _delivery(self, session: Session, request: Request) -> Response:
+        """What came, and why is there no event? Raises NotFound when nothing came."""
+        delivery_id = history.to_id(request.path_params["id"])
+        async with self._store.reading() as transaction:
+            delivery = delivery_json(await deliveries.find(transaction, delivery_id))
+            done = [action_json(action) for action in await actions.of_subjects(transaction, [delivery_id])]
+        notice = NOTICES.get(request.query_params.get("done", ""))
+        return self._draw("delivery.html", session, notice=notice, delivery=delivery, actions=done)
+
+    async def dead_letters(self, request: Request) -> Response:
+        """What waits for a person?"""
+        session = self._access.visit(request)
+        waiting = await history.dead_letters(self._store, limit=DEAD_LETTERS_ON_A_PAGE)
+        notice = NOTICES.get(request.query_params.get("done", ""))
+        return self._draw("dead_letters.html", session, notice=notice, most=DEAD_LETTERS_ON_A_PAGE, **waiting)
+
+    async def body(self, request: Request) -> Response:
+        """A delivery's body, byte for byte, to keep; never to be shown as whatever it claims to be."""
+        self._access.visit(request)
+        async with self._store.reading() as transaction:
+            delivery = await deliveries.find(transaction, history.to_id(request.path_params["id"]))
+        named = {"Content-Disposition": f'attachment; filename="{delivery.id}.json"'}
+        return Response(delivery.body, media_type="application/octet-stream", headers=HEADERS | named)
+
+    async def replay(self, request: Request) -> Response:
+        """Judge a delivery again, and go back."""
+        who = await self._sender(request)
+        delivery_id = history.to_id(request.path_params["id"])
+        await again.replay(self._store, self._jobs, delivery_id, who=who, at=self._clock())
+        return _to(f"{sent_from(request)}?done=replay")
+
+    async def resend(self, request: Request) -> Response:
+        """Send a notification again, and go back."""
+        who = await self._sender(request)
+        notification_id = history.to_id(request.path_params["id"])
+        await again.resend(self._store, self._jobs, notification_id, who=who, at=self._clock())
+        return _to(f"{sent_from(request)}?done=resend")
+
+    async def login(self, request: Request) -> Response:
+        """Who are you?"""
+        if self._access.is_open:
+            return _to("/")
+        return self._draw("login.html", None, next=local_path(request.query_params.get("next")), problem=None)
+
+    async def log_in(self, request: Request) -> Response:
+        """Begin a session and go to the page that was asked for."""
+        form = await read_form(request)
+        wanted = local_path(form.get("next"))
+        try:
+            session = self._access.log_in(request, form.get("token", ""))
+        except Unauthorised as error:
+            log.warning("login refused", client=request.client.host if request.client else None)
+            return self._draw("login.html", None, status=401, next=wanted, problem=str(error))
+        response = _to(wanted)
+        self._access.remember(response, session)
+        return response
+
+    async def log_out(self, request: Request) -> Response:
+        """End the session."""
+        await self._sender(request)
+        response = _to("/login")
+        self._access.forget(response)
+        return response
+
+    async def static(self, request: Request) -> Response:
+        """The style sheet and the picture in the tab."""
+        return self._screen.file(request.path_params["name"])
+
+    async def _sender(self, request: Request) -> str:
+        form = await read_form(request)
+        return self._access.require_form(request, form.get("form_token", ""))
+
+    def _draw(self, template: str, session: Session | None, *, status: int = 200, **shown: Any) -> Response:
+        shown |= {"session": session, "is_open": self._access.is_open, "now": self._clock()}
+        response = self._screen.draw(template, status=status, **shown)
+        if session:
+            self._access.remember(response, session)
+        return response
+
+    def _answered(self, endpoint: Endpoint) -> Endpoint:
+        """The endpoint, with errors told as pages and the way to the login where a session is missing."""
+
+        async def answer(request: Request) -> Response:
+            try:
+                return await endpoint(request)
+            except Unauthorised:
+                return _to(login_path(request))
+            except (Rejected, NotFound, Temporary) as error:
+                return self._draw("error.html", None, status=_status(error), problem=str(error))
+
+        return answer
+
+
+def _to(path: str) -> Response:
+    return RedirectResponse(path, status_code=303, headers=HEADERS)
+
+
+def _status(error: Rejected | NotFound | Temporary) -> int:
+    match error:
+        case Rejected():
+            return error.status
+        case NotFound():
+            return 404
+        case Temporary():
+            return 503

@@ -1,0 +1,42 @@
+"""What browsers send back: form fields, and the way to return."""
+
+import re
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from starlette.requests import Request
+
+from service.errors import BadRequest
+
+MOST_BYTES = 16_384
+# A browser takes two slashes, also crooked ones, for the start of another host, and skips blanks and line breaks
+LOCAL_PATH = re.compile(r"/(?![/\\])[^\\\x00-\x20\x7f]*")
+
+
+async def read_form(request: Request) -> dict[str, str]:
+    """The fields of a posted form. Raises BadRequest."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MOST_BYTES:
+            raise BadRequest(f"this form is larger than {MOST_BYTES} bytes", status=413)
+    return dict(parse_qsl(body.decode(errors="replace"), keep_blank_values=True))
+
+
+def local_path(text: str | None) -> str:
+    """The path if it leads to a page of ours, else ``/``: a link must not send people elsewhere after login."""
+    return text if text and LOCAL_PATH.fullmatch(text) else "/"
+
+
+def login_path(request: Request) -> str:
+    """Where to log in, and then see the page that was asked for, or the one that a form was sent from."""
+    asked = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    wanted = asked if request.method in {"GET", "HEAD"} else sent_from(request)
+    return "/login?" + urlencode({"next": local_path(wanted)})
+
+
+def sent_from(request: Request) -> str:
+    """The path of the page that a form was sent from; ``/`` when the browser does not say."""
+    try:
+        return local_path(urlsplit(request.headers.get("referer", "")).path)
+    except ValueError:  # brackets that are no IPv6 address
+        return "/"

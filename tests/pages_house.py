@@ -1,0 +1,187 @@
+"""A small house with pages: a real store in a file, records as the pipeline would leave them, and browsers."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+from starlette.applications import Starlette
+
+from service.access import Access
+from service.jobs import EmbeddedJobs
+from service.model import (
+    Actor,
+    Attempt,
+    Commit,
+    Decision,
+    Delivery,
+    DeliveryState,
+    Details,
+    Event,
+    EventKind,
+    Job,
+    Message,
+    Notification,
+    NotificationState,
+    Pipeline,
+    Project,
+    Signed,
+    Verdict,
+    Via,
+    Workflow,
+)
+from service.pages import Pages
+from service.store import JobRows, Store, deliveries, events, migrate, notifications
+
+NOW = datetime(2026, 11, 22, 9, 12, 3, tzinfo=UTC)
+TOKEN = "an-invented-admin-token"
+LOOPBACK = "http://127.0.0.1:8000"
+PUBLIC_URL = "https://ci.example.com"
+JOB = Job(id="j1", name="unit-tests", number=5921, status="failed")
+MESSAGE = Message(title="acme/web main: failed", text="build failed", markdown="", html="", severity="failure")
+
+
+@dataclass(kw_only=True)
+class House:
+    """A store, and what is put into it."""
+
+    store: Store
+    jobs: EmbeddedJobs
+    now: datetime = NOW
+    deliveries: list[Delivery] = field(default_factory=list)
+
+    def clock(self) -> datetime:
+        return self.now
+
+    async def deliver(self, **changes: Any) -> Delivery:
+        """A delivery; kept, unless ``state`` says otherwise."""
+        event_id = uuid4()
+        delivery = Delivery(
+            id=event_id,
+            source="circleci",
+            source_event_id=str(event_id),
+            via=Via.WEBHOOK,
+            received_at=self.now,
+            headers=(("circleci-event-type", "workflow-completed"),),
+            body=b'{"type": "workflow-completed", "id": "3888f21b"}',
+            signed=Signed(index=0, fingerprint="5f2ac01e"),
+        )
+        async with self.store.writing() as transaction:
+            await deliveries.keep(transaction, replace(delivery, **changes))
+        return replace(delivery, **changes)
+
+    async def build(self, **changes: Any) -> Event:
+        """A failed workflow that was judged, or what ``changes`` make of it; each is a minute older than the last."""
+        delivery = await self.deliver(state=DeliveryState.SETTLED)
+        self.deliveries.append(delivery)
+        event = Event(
+            id=delivery.id,
+            kind=EventKind.WORKFLOW_COMPLETED,
+            source_event_id=delivery.source_event_id,
+            happened_at=self.now - timedelta(minutes=len(self.deliveries)),
+            received_at=self.now,
+            org="acme",
+            project=Project(id="p1", slug="gh/acme/web", name="web"),
+            pipeline=Pipeline(id="pl1", number=1487),
+            workflow=Workflow(
+                id=str(uuid4()), name="build-and-test", status="failed", url="https://app.example.com/w1"
+            ),
+            status="failed",
+            branch="main",
+            revision="3f2c8a526d3e4b7e9a570f6a1c2b3d4e5f607182",
+            commit=Commit(subject="Apply vouchers before shipping", author_name="Ada Example"),
+            actor=Actor(id="u1", login="ada", name="Ada Example"),
+            trigger="webhook",
+            duration_ms=303_000,
+        )
+        async with self.store.writing() as transaction:
+            await events.put(transaction, replace(event, **changes))
+        return replace(event, **changes)
+
+    async def judge(self, event: Event, *said: tuple[Verdict, str], judged: int = 1) -> None:
+        """What routes said: verdict and reason of each."""
+        decisions = [
+            Decision(position=n, route=f"route {n + 1}", receiver="web-team", verdict=verdict, reason=reason)
+            for n, (verdict, reason) in enumerate(said)
+        ]
+        async with self.store.writing() as transaction:
+            await events.put_decisions(transaction, event.id, decisions, judged=judged, at=self.now)
+
+    async def learn(self, event: Event, details: Details) -> None:
+        async with self.store.writing() as transaction:
+            await events.put_details(transaction, event.id, details)
+
+    async def owe(self, event: Event, label: str = "web-team: slack") -> Notification:
+        """A notification that nobody has tried to send yet."""
+        notification = Notification(
+            id=uuid4(),
+            event_id=event.id,
+            topic=event.topic,
+            route="main is red",
+            receiver="web-team",
+            channel_key=label,
+            channel_label=label,
+            channel_kind="slack",
+            state=NotificationState.PENDING,
+            attempts=0,
+            created_at=self.now,
+            next_attempt_at=self.now,
+            give_up_at=self.now + timedelta(hours=1),
+        )
+        async with self.store.writing() as transaction:
+            await notifications.plan(transaction, notification)
+        return notification
+
+    async def try_to_send(self, notification: Notification) -> Attempt:
+        async with self.store.writing() as transaction:
+            attempt = await notifications.begin_attempt(transaction, notification.id, self.now)
+        assert attempt is not None
+        return attempt
+
+    async def send(self, notification: Notification) -> None:
+        attempt = await self.try_to_send(notification)
+        async with self.store.writing() as transaction:
+            await notifications.record_sent(
+                transaction, attempt, message=MESSAGE, receipt="Slack answered 200", at=self.now
+            )
+
+    async def put_off(self, notification: Notification, reason: str) -> None:
+        attempt = await self.try_to_send(notification)
+        again_at = self.now + timedelta(minutes=2)
+        async with self.store.writing() as transaction:
+            await notifications.record_put_off(transaction, attempt, reason=reason, at=self.now, again_at=again_at)
+
+    async def give_up(self, notification: Notification, reason: str) -> None:
+        attempt = await self.try_to_send(notification)
+        async with self.store.writing() as transaction:
+            await notifications.record_dead(transaction, attempt, reason=reason, at=self.now)
+
+    async def enqueued(self) -> set[tuple[str, UUID]]:
+        """The jobs that wait."""
+        waiting = await JobRows(self.store).due(self.now, limit=100, but_not=(), busy_lanes=())
+        return {(job.kind, job.subject_id) for job in waiting}
+
+    def app(self, *, admin_token: str | None = None, public_url: str | None = None) -> Starlette:
+        access = Access(admin_token=admin_token, public_url=public_url, clock=self.clock)
+        pages = Pages(store=self.store, jobs=self.jobs, access=access, clock=self.clock, public_url=public_url)
+        return Starlette(routes=pages.routes())
+
+    def browser(self, *, admin_token: str | None = None, public_url: str | None = None) -> httpx.AsyncClient:
+        """Somebody who looks; without an admin token on the machine itself."""
+        app = self.app(admin_token=admin_token, public_url=public_url)
+        return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=public_url or LOOPBACK)
+
+
+@asynccontextmanager
+async def a_house(folder: Path) -> AsyncIterator[House]:
+    """A house whose store is a file in this folder."""
+    url = f"sqlite:///{folder / 'roundsman.db'}"
+    migrate(url)
+    store = Store(url)
+    house = House(store=store, jobs=EmbeddedJobs(JobRows(store), clock=lambda: NOW))
+    yield house
+    await store.close()
