@@ -4,11 +4,13 @@ A page says where a part goes with two comments, ``<!-- generated: NAME -->`` an
 between them is replaced. tests/test_docs.py fails when a page is behind.
 """
 
+import inspect
 import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from service import model
 from service.config import Settings
 from service.config.settings import is_secret, variable
 from service.config.shapes import MatchShape
@@ -45,7 +47,22 @@ def match_keys() -> str:
     return _table(("key", "tests"), rows)
 
 
-PARTS: dict[str, Callable[[], str]] = {"settings": settings, "match-keys": match_keys}
+def glossary() -> str:
+    """One row for each word of the model, with the first sentence of what it is."""
+    words = {name: getattr(model, name) for name in model.__all__ if inspect.isclass(getattr(model, name))}
+    return _table(("word", "means"), [(_spaced(name), _first_paragraph(word)) for name, word in words.items()])
+
+
+PARTS: dict[str, Callable[[], str]] = {"settings": settings, "match-keys": match_keys, "glossary": glossary}
+
+
+def _spaced(name: str) -> str:
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower()
+
+
+def _first_paragraph(word: type) -> str:
+    paragraph = (inspect.getdoc(word) or "").partition("\n\n")[0]
+    return " ".join(paragraph.replace("``", "`").split())
 
 
 def _type(schema: dict[str, Any]) -> str:
