@@ -1,0 +1,36 @@
+"""What many tests start from: a migrated database, and a Roundsman that lives in a folder of its own."""
+
+import shutil
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from service.store import migrate
+from tests.house import House, a_house
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with the schema and no rows: migrated once, copied for each test."""
+    path = tmp_path_factory.mktemp("migrated") / "roundsman.db"
+    migrate(f"sqlite:///{path}")
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA journal_mode=WAL")  # as after the first start of a service
+    return path
+
+
+@pytest.fixture
+def folder(tmp_path: Path, migrated: Path) -> Path:
+    """A data folder with an empty database."""
+    shutil.copy(migrated, tmp_path / "roundsman.db")
+    return tmp_path
+
+
+@pytest.fixture
+async def house(folder: Path) -> AsyncIterator[House]:
+    """A Roundsman that tells the receiver ``web`` of red workflows."""
+    async with a_house(folder) as house:
+        yield house

@@ -1,0 +1,222 @@
+"""A whole Roundsman to try things with: the real service on a real SQLite file, the clock a value, both ends pretended.
+
+CircleCI is the demo's pretend one, asked through ASGI; channels are a notifier that does as it is told. Work is done
+only when a test says ``drain``.
+"""
+
+import asyncio
+import hmac
+import sqlite3
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, closing
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from service.app import Service, build
+from service.config import load
+from service.demo import runs
+from service.demo.circleci import PretendCircleCI
+from service.demo.organisation import ADA, PROJECTS, Run
+from service.demo.payloads import Payload, as_bytes, workflow_completed
+from service.jobs import EmbeddedJobs
+from service.model import Channel, Message
+from service.pipeline import Patience, Pipeline
+from service.sources.circleci import CircleCI
+from service.store import JobRows
+
+MONDAY = date(2026, 3, 2)
+NINE = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
+RED = runs.web_main_red(MONDAY)
+GREEN = runs.web_main_fixed(MONDAY)
+SECRET = "an-invented-secret"
+TOKEN = "an-invented-token"
+SETTLED_WITHIN_S = 30  # only a test that has gone wrong waits for this long
+
+RED_TO_WEB = """\
+receivers:
+  web:
+    channels: [json://web.example.com]
+routes:
+  - name: red
+    match: {status: [failed, error]}
+    receiver: web
+"""
+
+Act = Callable[[], Awaitable[None]]
+
+
+@dataclass(kw_only=True)
+class Clock:
+    """A time that stands still until somebody moves it."""
+
+    now: datetime = NINE
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def tick(self, **by: float) -> None:
+        self.now += timedelta(**by)
+
+
+@dataclass(kw_only=True)
+class Channels:
+    """A notifier that takes every message, except where a plan for the channel's label says otherwise.
+
+    plan   what happens to the next messages of a channel: an error to raise, or something to do first
+    """
+
+    took: list[tuple[str, Message]] = field(default_factory=list)
+    tried: list[str] = field(default_factory=list)
+    plan: dict[str, list[Exception | Act]] = field(default_factory=dict)
+
+    async def send(self, channel: Channel, message: Message) -> str:
+        self.tried.append(channel.label)
+        ahead = self.plan.get(channel.label)
+        match ahead.pop(0) if ahead else None:
+            case Exception() as error:
+                raise error
+            case None:
+                pass
+            case act:
+                await act()
+        self.took.append((channel.label, message))
+        return "taken"
+
+    async def close(self) -> None:
+        """Nothing is under way."""
+
+    @property
+    def told(self) -> list[str]:
+        """The labels of those who took a message, in order."""
+        return [label for label, _ in self.took]
+
+
+@dataclass(kw_only=True)
+class House:
+    """A service, and everything that a test may do to it."""
+
+    folder: Path
+    clock: Clock
+    channels: Channels
+    pretend: PretendCircleCI
+    service: Service
+    http: httpx.AsyncClient
+
+    async def send(self, body: bytes, *, secret: str = SECRET, **headers: str) -> httpx.Response:
+        """Post a body, signed."""
+        signed = {"circleci-signature": signature(body, secret), **headers}
+        return await self.http.post("/hooks/circleci", content=body, headers=signed)
+
+    async def post(self, payload: Payload) -> str:
+        """Post a payload that must be taken; the delivery's id."""
+        response = await self.send(as_bytes(payload))
+        assert response.status_code == 202, response.text
+        return str(response.json()["delivery"])
+
+    async def finish(self, run: Run) -> str:
+        """End a run: CircleCI can answer for it, and has posted it; the delivery's id."""
+        self.pretend.run_finished(run)
+        return await self.post(workflow_completed(run))
+
+    async def drain(self, **later: float) -> None:
+        """Work off everything that is due, when so much time has passed."""
+        self.clock.tick(**later)
+        await drain(self.service)
+
+    async def show(self, event_id: str) -> Any:
+        """Everything on record about an event."""
+        response = await self.http.get(f"/api/v1/events/{event_id}")
+        assert response.status_code == 200, response.text
+        return response.json()
+
+    async def dead_letters(self) -> Any:
+        return (await self.http.get("/api/v1/dead-letters")).json()
+
+    async def act(self, address: str) -> None:
+        """Do something over the API, such as ``deliveries/ID/replay``."""
+        response = await self.http.post(f"/api/v1/{address}")
+        assert response.status_code == 202, response.text
+
+    def rows(self, query: str, *values: object) -> list[Any]:
+        """What is on disk, read past the service."""
+        with closing(sqlite3.connect(self.database)) as connection:
+            return connection.execute(query, values).fetchall()
+
+    def change(self, statement: str, *values: object) -> None:
+        """Change what is on disk, behind the service's back."""
+        with closing(sqlite3.connect(self.database)) as connection:
+            connection.execute(statement, values)
+            connection.commit()
+
+    def counted(self, name: str, **labels: str) -> float:
+        """What a counter has come to."""
+        registry = self.service.parts.metrics.registry
+        return registry.get_sample_value(f"roundsman_{name}_total", labels) or 0.0
+
+    @property
+    def database(self) -> Path:
+        return self.folder / "roundsman.db"
+
+
+def signature(body: bytes, secret: str = SECRET) -> str:
+    """CircleCI's signature of a body."""
+    return "v1=" + hmac.new(secret.encode(), body, sha256).hexdigest()
+
+
+async def drain(service: Service) -> None:
+    """Run what is due through the real engine until nothing is; what is due later stays."""
+    parts, changed = service.parts, asyncio.Event()
+    jobs = EmbeddedJobs(JobRows(parts.store), clock=parts.clock)
+    parts.store.after_commit(jobs.wake)
+    parts.store.after_commit(changed.set)
+    running = asyncio.create_task(jobs.run(service.pipeline.handlers, service.pipeline.failed))
+    async with asyncio.timeout(SETTLED_WITHIN_S):
+        while (await jobs.backlog()).depth:  # a job's row stays until it has ended
+            await changed.wait()
+            changed.clear()
+    jobs.stop()
+    await running
+
+
+def environ(folder: Path, routes: str, **more: str) -> dict[str, str]:
+    """The environment of a service whose data and configuration are in a folder."""
+    (folder / "roundsman.yaml").write_text(routes, encoding="utf-8")
+    return {
+        "ROUNDSMAN_DATABASE_URL": f"sqlite:///{folder / 'roundsman.db'}",
+        "ROUNDSMAN_CONFIG": str(folder / "roundsman.yaml"),
+        "ROUNDSMAN_WEBHOOK_SECRETS": SECRET,
+        "ROUNDSMAN_CIRCLECI_TOKEN": TOKEN,
+        "ROUNDSMAN_CIRCLECI_URL": "http://circleci.example.com",
+        **more,
+    }
+
+
+@asynccontextmanager
+async def a_house(
+    folder: Path, routes: str = RED_TO_WEB, *, clock: Clock | None = None, patience: Patience | None = None, **env: str
+) -> AsyncIterator[House]:
+    """A house in a folder that holds a migrated database; the same folder again is the house after a restart."""
+    clock, channels = clock or Clock(), Channels()
+    pretend = PretendCircleCI(token=TOKEN, owner=ADA, projects=PROJECTS)
+    config = load(environ(folder, routes, **env))
+    service = build(config, clock=clock, patience=patience or Patience(chance=lambda: 0.5))
+    source = CircleCI(
+        secrets=config.settings.webhook_secrets,
+        url=config.settings.circleci_url,
+        token=config.settings.circleci_token,
+        metrics=service.parts.metrics,
+        transport=httpx.ASGITransport(pretend.app),
+        clock=clock,
+    )
+    parts = replace(service.parts, notifier=channels, source=source)
+    service = replace(service, parts=parts, pipeline=Pipeline(parts))
+    transport = httpx.ASGITransport(service.asgi, client=("127.0.0.1", 4711))
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000") as http:
+        yield House(folder=folder, clock=clock, channels=channels, pretend=pretend, service=service, http=http)
+    await source.close()
+    await parts.store.close()
