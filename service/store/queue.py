@@ -25,14 +25,21 @@ class JobRows:
         await transaction.execute(insert(jobs).values(**row))
 
     async def due(
-        self, now: datetime, *, limit: int, but_not: Collection[int], busy_lanes: Collection[str]
+        self,
+        now: datetime,
+        *,
+        limit: int,
+        but_not: Collection[int] = (),
+        busy_lanes: Collection[str] = (),
+        busy_kinds: Collection[str] = (),
     ) -> Sequence[QueuedJob]:
-        """What is due by now, oldest first, outside of these lanes and without these jobs."""
+        """What is due by now, oldest first, outside of these lanes and kinds and without these jobs."""
         wanted = (
             select(jobs)
             .where(
                 jobs.c.run_at <= now,
                 jobs.c.id.not_in(but_not),
+                jobs.c.kind.not_in(busy_kinds),
                 or_(jobs.c.lane.is_(None), jobs.c.lane.not_in(busy_lanes)),
             )
             .order_by(jobs.c.run_at, jobs.c.id)
