@@ -1,14 +1,17 @@
 """A small house with pages: a real store in a file, records as the pipeline would leave them, and browsers."""
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from html import unescape
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
+import pytest
 from starlette.applications import Starlette
 
 from service.access import Access
@@ -185,3 +188,22 @@ async def a_house(folder: Path) -> AsyncIterator[House]:
     house = House(store=store, jobs=EmbeddedJobs(JobRows(store), clock=lambda: NOW))
     yield house
     await store.close()
+
+
+def text(page: httpx.Response) -> str:
+    """The words of a page as people read them, one blank between each."""
+    body = page.text.partition("<main")[2]
+    words = " ".join(unescape(re.sub(r"<[^>]*>", " ", body.partition(">")[2])).split())
+    return re.sub(r" (?=[,.;:])", "", words)
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    async with a_house(tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def browser(house: House) -> AsyncIterator[httpx.AsyncClient]:
+    async with house.browser() as client:
+        yield client

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import structlog
 from starlette.requests import Request
@@ -91,28 +92,24 @@ class Pages:
         """What happened, and who was told?"""
         session = self._access.visit(request)
         event_id = history.to_id(request.path_params["id"])
-        notice = NOTICES.get(request.query_params.get("done", ""))
         try:
             event = await history.show_event(self._store, event_id)
         except NotFound:
-            return await self._delivery(session, request)
-        return self._draw("event.html", session, notice=notice, event=event)
+            return await self._delivery(session, request, event_id)
+        return self._draw("event.html", session, notice=_notice(request), event=event)
 
-    async def _delivery(self, session: Session, request: Request) -> Response:
-        """What came, and why is there no event? Raises NotFound when nothing came."""
-        delivery_id = history.to_id(request.path_params["id"])
+    async def _delivery(self, session: Session, request: Request, delivery_id: UUID) -> Response:
+        """What came, and why is it no build? Raises NotFound when nothing came."""
         async with self._store.reading() as transaction:
             delivery = delivery_json(await deliveries.find(transaction, delivery_id))
             done = [action_json(action) for action in await actions.of_subjects(transaction, [delivery_id])]
-        notice = NOTICES.get(request.query_params.get("done", ""))
-        return self._draw("delivery.html", session, notice=notice, delivery=delivery, actions=done)
+        return self._draw("delivery.html", session, notice=_notice(request), delivery=delivery, actions=done)
 
     async def dead_letters(self, request: Request) -> Response:
         """What waits for a person?"""
         session = self._access.visit(request)
         waiting = await history.dead_letters(self._store, limit=DEAD_LETTERS_ON_A_PAGE)
-        notice = NOTICES.get(request.query_params.get("done", ""))
-        return self._draw("dead_letters.html", session, notice=notice, most=DEAD_LETTERS_ON_A_PAGE, **waiting)
+        return self._draw("dead_letters.html", session, notice=_notice(request), most=DEAD_LETTERS_ON_A_PAGE, **waiting)
 
     async def body(self, request: Request) -> Response:
         """A delivery's body, byte for byte, to keep; never to be shown as whatever it claims to be."""
@@ -195,11 +192,11 @@ def _to(path: str) -> Response:
     return RedirectResponse(path, status_code=303, headers=HEADERS)
 
 
+def _notice(request: Request) -> str | None:
+    return NOTICES.get(request.query_params.get("done", ""))
+
+
 def _status(error: Rejected | NotFound | Temporary) -> int:
-    match error:
-        case Rejected():
-            return error.status
-        case NotFound():
-            return 404
-        case Temporary():
-            return 503
+    if isinstance(error, Rejected):
+        return error.status
+    return 404 if isinstance(error, NotFound) else 503

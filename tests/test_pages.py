@@ -1,0 +1,196 @@
+"""The builds page and the dead letters: what was built, and what waits for a person?"""
+
+import httpx
+import pytest
+
+from service.model import Commit, DeliveryState, EventKind, Project, Workflow
+from service.store import deliveries
+from tests.pages_house import JOB, PUBLIC_URL, TOKEN, House, browser, house, text
+
+__all__ = ["browser", "house"]  # pytest finds fixtures by name
+
+
+# What was built?
+
+
+async def test_a_build_is_one_line_with_its_story(house: House, browser: httpx.AsyncClient) -> None:
+    event = await house.build()
+
+    page = await browser.get("/")
+
+    line = (
+        "✕ failed build-and-test acme/web main Apply vouchers before shipping 3f2c8a5 Ada Example 2026-11-22 09:11:03"
+    )
+    assert f"{line} 5m 03s nobody: see why" in text(page)
+    assert f'href="/events/{event.id}"' in page.text
+    assert 'title="1 minute ago"' in page.text
+
+
+async def test_builds_are_shown_newest_first_and_older_ones_on_further_pages(
+    house: House, browser: httpx.AsyncClient
+) -> None:
+    for n in range(51):
+        await house.build(commit=Commit(subject=f"Part {n}."), branch="main" if n else "elsewhere")
+        await house.build(commit=Commit(subject=f"Other {n}."), branch="other")
+
+    first = await browser.get("/?branch=main&q=part")
+    everything = await browser.get("/?branch=&q=part")
+    older = await browser.get(link(everything, "Older"))
+
+    assert text(first).index("Part 1.") < text(first).index("Part 2.") < text(first).index("Part 50.")
+    assert ">Older<" not in first.text
+    assert "Part 49." in text(everything)
+    assert "Part 50." not in text(everything)
+    assert "Part 50." in text(older)
+    assert "Other" not in text(older)
+    assert link(older, "Newest") == "/?q=part"
+
+
+async def test_whole_workflows_are_shown_unless_something_else_is_asked_for(
+    house: House, browser: httpx.AsyncClient
+) -> None:
+    await house.build(workflow=Workflow(name="the-workflow"))
+    await house.build(kind=EventKind.JOB_COMPLETED, job=JOB, workflow=Workflow(name="its-job"))
+    await house.build(kind=EventKind.PING, workflow=Workflow(), status=None, project=Project(), org=None)
+
+    def seen(page: httpx.Response) -> list[str]:
+        return [word for word in ("the-workflow", "its-job / unit-tests", "– ping ping") if word in text(page)]
+
+    assert seen(await browser.get("/")) == ["the-workflow"]
+    assert seen(await browser.get("/?job=unit-tests")) == ["its-job / unit-tests"]
+    assert seen(await browser.get("/?event=job-completed")) == ["its-job / unit-tests"]
+    assert seen(await browser.get("/?event=ping")) == ["– ping ping"]
+    assert seen(await browser.get("/?event=any")) == ["the-workflow", "its-job / unit-tests", "– ping ping"]
+
+
+async def test_the_form_keeps_what_was_put_in(house: House, browser: httpx.AsyncClient) -> None:
+    await house.build()
+
+    page = await browser.get("/", params={"branch": ' "main" ', "event": "any", "since": "2026-11-01"})
+
+    assert 'name="branch" value="&#34;main&#34;"' in page.text
+    assert '<option value="any" selected>' in page.text
+    assert "<details open>" in page.text
+
+
+async def test_a_form_without_rare_filters_keeps_them_folded(house: House, browser: httpx.AsyncClient) -> None:
+    await house.build()
+
+    page = await browser.get("/?branch=main")
+
+    assert "<details open>" not in page.text
+
+
+@pytest.mark.parametrize(
+    ("query", "sentence"),
+    [
+        ("since=yesterday", "'yesterday' is not a time; write 2026-11-22"),
+        ("event=bogus", "'bogus' is not a kind of event"),
+        ("cursor=bogus", "this cursor is not one of ours"),
+    ],
+)
+async def test_a_filter_that_cannot_be_is_told_in_a_sentence_above_the_kept_form(
+    house: House, browser: httpx.AsyncClient, query: str, sentence: str
+) -> None:
+    await house.build()
+
+    page = await browser.get(f"/?branch=main&{query}")
+
+    assert page.status_code == 400
+    assert sentence in text(page)
+    assert 'name="branch" value="main"' in page.text
+
+
+async def test_where_nothing_fits_the_page_offers_to_clear_the_filters(
+    house: House, browser: httpx.AsyncClient
+) -> None:
+    await house.build()
+
+    page = await browser.get("/?branch=nowhere")
+
+    assert "No build fits these filters. Clear the filters" in text(page)
+
+
+async def test_before_the_first_webhook_the_page_says_how_to_connect_circleci(house: House) -> None:
+    async with house.browser() as local, house.browser(admin_token=TOKEN, public_url=PUBLIC_URL) as remote:
+        await remote.post("/login", data={"token": TOKEN})
+        near, far = await local.get("/"), await remote.get("/")
+
+    assert "give CircleCI this address: http://127.0.0.1:8000/hooks/circleci" in text(near)
+    assert "give CircleCI this address: https://ci.example.com/hooks/circleci" in text(far)
+    assert 'name="branch"' not in near.text
+
+
+async def test_after_a_ping_the_page_says_that_circleci_reaches_us(house: House, browser: httpx.AsyncClient) -> None:
+    await house.build(kind=EventKind.PING)
+
+    page = await browser.get("/")
+
+    assert "CircleCI does reach us: the last to come was a ping, 1 minute ago" in text(page)
+
+
+async def test_a_line_says_who_was_told_and_who_could_not_be(house: House, browser: httpx.AsyncClient) -> None:
+    event = await house.build()
+    await house.give_up(await house.owe(event, "ops: telegram"), "Telegram answered 403")
+    await house.owe(event, "web-team: mailto")
+    for label in ("a: slack", "b: slack", "c: slack", "d: slack"):
+        await house.send(await house.owe(event, label))
+
+    page = await browser.get("/")
+
+    assert "could not tell ops: telegram telling web-team: mailto told a: slack, b: slack and 2 more" in text(page)
+
+
+# What waits for a person?
+
+
+async def test_nothing_waits_at_first(browser: httpx.AsyncClient) -> None:
+    page = await browser.get("/dead-letters")
+
+    assert "What waits for a person? Nothing waits." in text(page)
+
+
+async def test_a_notification_given_up_waits_with_its_reason_and_attempts(
+    house: House, browser: httpx.AsyncClient
+) -> None:
+    event = await house.build()
+    await house.give_up(await house.owe(event), "Slack answered 410: the channel is gone")
+
+    page = await browser.get("/dead-letters")
+
+    assert "web-team: slack could not be told Resend to web-team: slack Slack answered 410" in text(page)
+    assert "Attempts: 1 Attempts to tell web-team: slack Attempt Began (UTC) Outcome 1 2026-11-22" in text(page)
+    assert f'<a href="/events/{event.id}">See the build</a>' in page.text
+    assert "Nothing waits" not in page.text
+
+
+async def test_a_delivery_not_understood_waits_with_its_reason_and_body(
+    house: House, browser: httpx.AsyncClient
+) -> None:
+    came = await house.deliver(state=DeliveryState.DEAD, reason="the type is not known", body=b"<what>")
+    async with house.store.writing() as transaction:
+        await deliveries.count_failure(transaction, came.id, "the type is not known")
+
+    page = await browser.get("/dead-letters")
+
+    assert f"circleci, 2026-11-22 09:12:03 UTC Replay delivery {came.id} the type is not known tried 1 time" in text(
+        page
+    )
+    assert "Body, as received <what> Download it byte for byte" in text(page)
+
+
+async def test_when_more_waits_than_a_page_shows_it_says_so(house: House, browser: httpx.AsyncClient) -> None:
+    event = await house.build()
+    for n in range(51):
+        await house.deliver(state=DeliveryState.DEAD)
+        await house.give_up(await house.owe(event, f"team {n}: json"), "gone")
+
+    page = await browser.get("/dead-letters")
+
+    assert text(page).count("These are the newest 50; there may be more.") == 2
+
+
+def link(page: httpx.Response, words: str) -> str:
+    """Where the link with these words leads."""
+    before = page.text[: page.text.index(f">{words}</a>")]
+    return before.rpartition('href="')[2].partition('"')[0].replace("&amp;", "&")

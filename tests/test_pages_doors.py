@@ -1,0 +1,243 @@
+"""The pages' doors: logging in and out, forms, the way back, and the headers that keep a page to itself."""
+
+from uuid import UUID
+
+import httpx
+import pytest
+from structlog.testing import capture_logs
+
+from service.model import Action, DeliveryState
+from service.store import actions
+from tests.pages_house import PUBLIC_URL, TOKEN, House, browser, house, text
+
+__all__ = ["browser", "house"]  # pytest finds fixtures by name
+
+EVIL_PATHS = [
+    *("//evil.example", "/\\evil.example", "\\\\evil.example", "https://evil.example", "javascript:alert(1)", "evil"),
+    *("/\t/evil.example", "\t//evil.example", "/\n/evil.example", " //evil.example", "/x\\evil", "/x y", ""),
+]
+
+
+def stranger(house: House) -> httpx.AsyncClient:
+    """Somebody who holds the token, and has not shown it yet."""
+    return house.browser(admin_token=TOKEN, public_url=PUBLIC_URL)
+
+
+async def form_token(client: httpx.AsyncClient, path: str = "/dead-letters") -> str:
+    page = (await client.get(path)).text
+    return page.partition('name="form_token" value="')[2].partition('"')[0]
+
+
+async def done(house: House, subject_id: UUID) -> list[Action]:
+    async with house.store.reading() as transaction:
+        return list(await actions.of_subjects(transaction, [subject_id]))
+
+
+# In and out
+
+
+@pytest.mark.parametrize("path", ["/", "/dead-letters?done=replay", f"/events/{UUID(int=1)}"])
+async def test_without_a_session_a_page_leads_to_the_login_and_from_there_to_itself(house: House, path: str) -> None:
+    async with stranger(house) as client:
+        turned_away = await client.get(path)
+        form = await client.get(turned_away.headers["location"])
+        wanted = form.text.partition('name="next" value="')[2].partition('"')[0]
+        let_in = await client.post("/login", data={"token": TOKEN, "next": wanted})
+        page = await client.get("/dead-letters")
+
+    assert (turned_away.status_code, let_in.status_code) == (303, 303)
+    assert turned_away.headers["location"].startswith("/login?next=%2F")
+    assert let_in.headers["location"] == path
+    assert "Log out" in page.text
+
+
+async def test_a_wrong_token_shows_the_form_again_and_leaves_a_line_in_the_log(house: House) -> None:
+    async with stranger(house) as client:
+        with capture_logs() as lines:
+            page = await client.post("/login", data={"token": "my-mistyped-token", "next": "/dead-letters"})
+
+    assert page.status_code == 401
+    assert "that is not the admin token" in text(page)
+    assert 'name="next" value="/dead-letters"' in page.text
+    assert "my-mistyped-token" not in page.text
+    assert lines == [{"event": "login refused", "log_level": "warning", "client": "127.0.0.1"}]
+
+
+@pytest.mark.parametrize("path", EVIL_PATHS)
+async def test_the_login_sends_nobody_to_another_site(house: House, path: str) -> None:
+    async with stranger(house) as client:
+        form = await client.get("/login", params={"next": path})
+        let_in = await client.post("/login", data={"token": TOKEN, "next": path})
+
+    assert 'name="next" value="/"' in form.text
+    assert let_in.headers["location"] == "/"
+
+
+@pytest.mark.parametrize(
+    "query", ["next=%2F%2Fevil.example", "next=%2f%5cevil.example", "next=/%09/evil.example", "x=y"]
+)
+async def test_nor_when_the_address_is_encoded(house: House, query: str) -> None:
+    async with stranger(house) as client:
+        form = await client.get(f"/login?{query}")
+
+    assert 'name="next" value="/"' in form.text
+
+
+async def test_logging_out_ends_the_session(house: House) -> None:
+    async with stranger(house) as client:
+        await client.post("/login", data={"token": TOKEN})
+        gone = await client.post("/logout", data={"form_token": await form_token(client)})
+        page = await client.get("/")
+
+    assert gone.headers["location"] == "/login"
+    assert page.status_code == 303
+
+
+async def test_without_an_admin_token_there_is_no_login(browser: httpx.AsyncClient) -> None:
+    form, page = await browser.get("/login"), await browser.get("/dead-letters")
+
+    assert (form.status_code, form.headers["location"]) == (303, "/")
+    assert "Log out" not in page.text
+
+
+# Replay and resend
+
+
+async def test_a_delivery_is_replayed_once_and_on_record(house: House, browser: httpx.AsyncClient) -> None:
+    came = await house.deliver(state=DeliveryState.DEAD)
+    form = {"form_token": await form_token(browser)}
+
+    answer = await browser.post(
+        f"/deliveries/{came.id}/replay",
+        data=form,
+        headers={"Referer": "http://127.0.0.1:8000/dead-letters?done=resend"},
+    )
+    back = await browser.get(answer.headers["location"])
+    page = await browser.get(f"/events/{came.id}")
+
+    assert (answer.status_code, answer.headers["location"]) == (303, "/dead-letters?done=replay")
+    assert "The delivery is being judged again." in text(back)
+    assert await house.enqueued() == {("process", came.id)}
+    assert await done(house, came.id) == [Action(verb="replay", subject_id=came.id, who="loopback", at=house.now)]
+    assert "What operators did 2026-11-22 09:12:03 replay by loopback" in text(page)
+
+
+async def test_a_notification_is_resent_and_on_record(house: House) -> None:
+    event = await house.build()
+    notification = await house.owe(event)
+    await house.give_up(notification, "gone")
+    async with stranger(house) as client:
+        await client.post("/login", data={"token": TOKEN})
+        form = {"form_token": await form_token(client, f"/events/{event.id}")}
+        headers = {"Referer": f"{PUBLIC_URL}/events/{event.id}", "Origin": PUBLIC_URL}
+        answer = await client.post(f"/notifications/{notification.id}/resend", data=form, headers=headers)
+        back = await client.get(answer.headers["location"])
+
+    assert answer.headers["location"] == f"/events/{event.id}?done=resend"
+    assert "The notification is being sent again." in text(back)
+    assert await house.enqueued() == {("send", notification.id)}
+    assert [action.who for action in await done(house, notification.id)] == ["pages"]
+
+
+@pytest.mark.parametrize("form", [{}, {"form_token": ""}, {"form_token": "made-up"}])
+async def test_a_form_that_is_not_ours_does_nothing(
+    house: House, browser: httpx.AsyncClient, form: dict[str, str]
+) -> None:
+    came = await house.deliver(state=DeliveryState.DEAD)
+    await browser.get("/")
+
+    answer = await browser.post(f"/deliveries/{came.id}/replay", data=form)
+
+    assert answer.status_code == 403
+    assert "What went wrong? this form is not of your session" in text(answer)
+    assert await house.enqueued() == set()
+
+
+async def test_a_page_of_another_site_replays_nothing(house: House, browser: httpx.AsyncClient) -> None:
+    came = await house.deliver(state=DeliveryState.DEAD)
+    form = {"form_token": await form_token(browser)}
+
+    answer = await browser.post(f"/deliveries/{came.id}/replay", data=form, headers={"Origin": "https://evil.example"})
+
+    assert answer.status_code == 403
+    assert await house.enqueued() == set()
+
+
+@pytest.mark.parametrize("path", ["/deliveries/{}/replay", "/notifications/{}/resend"])
+async def test_what_is_not_there_cannot_be_done_again(house: House, browser: httpx.AsyncClient, path: str) -> None:
+    await house.deliver(state=DeliveryState.DEAD)
+    form = {"form_token": await form_token(browser)}
+
+    answer = await browser.post(path.format(UUID(int=1)), data=form)
+
+    assert answer.status_code == 404
+    assert "there is no" in text(answer)
+
+
+@pytest.mark.parametrize(
+    ("referer", "wanted"),
+    [
+        ("https://ci.example.com/events/1?done=resend", "/events/1"),
+        ("", "/"),
+        ("https://ci.example.com//evil.example", "/"),
+        ("https://[evil", "/"),
+    ],
+)
+async def test_a_form_sent_after_the_session_ended_leads_back_to_its_page(
+    house: House, referer: str, wanted: str
+) -> None:
+    async with stranger(house) as client:
+        answer = await client.post(f"/notifications/{UUID(int=1)}/resend", headers={"Referer": referer})
+
+    assert answer.status_code == 303
+    assert httpx.URL(answer.headers["location"]).params["next"] == wanted
+
+
+async def test_an_endless_form_is_not_read_to_its_end(browser: httpx.AsyncClient) -> None:
+    answer = await browser.post("/login", content=b"token=" + b"x" * 16_384)
+
+    assert answer.status_code == 413
+    assert "larger than 16384 bytes" in text(answer)
+
+
+# Headers and files
+
+
+async def test_no_page_may_be_framed_cached_or_given_a_script(house: House, browser: httpx.AsyncClient) -> None:
+    event = await house.build()
+    paths = ["/", "/?since=never", f"/events/{event.id}", "/dead-letters", "/events/what", "/login"]
+
+    for page in [await browser.get(path) for path in (*paths, f"/deliveries/{event.id}/body")]:
+        policy = page.headers["content-security-policy"].split("; ")
+        assert policy == [
+            *("default-src 'none'", "style-src 'self'", "img-src 'self' data:", "form-action 'self'"),
+            *("base-uri 'none'", "frame-ancestors 'none'"),
+        ]
+        assert page.headers["x-content-type-options"] == "nosniff"
+        assert page.headers["referrer-policy"] == "same-origin"
+        assert page.headers["cache-control"] == "no-store"
+        assert not {"<script", "<style", "style=", "onclick"} & set(page.text.split())
+
+
+@pytest.mark.parametrize(("name", "kind"), [("roundsman.css", "text/css"), ("favicon.svg", "image/svg+xml")])
+async def test_a_static_file_needs_no_session(house: House, name: str, kind: str) -> None:
+    async with stranger(house) as client:
+        file = await client.get(f"/static/{name}")
+
+    assert (file.status_code, file.headers["content-type"].partition(";")[0]) == (200, kind)
+    assert file.headers["cache-control"] == "max-age=600"
+
+
+@pytest.mark.parametrize("name", ["nothing.css", "..%2f__init__.py", "%2e%2e"])
+async def test_there_are_no_other_static_files(browser: httpx.AsyncClient, name: str) -> None:
+    assert (await browser.get(f"/static/{name}")).status_code == 404
+
+
+async def test_a_database_that_is_away_is_told_in_a_sentence(house: House, browser: httpx.AsyncClient) -> None:
+    async with house.store.writing() as transaction:
+        await transaction.exec_driver_sql("DROP TABLE events")
+
+    page = await browser.get("/")
+
+    assert page.status_code == 503
+    assert "the database cannot be read now" in text(page)
