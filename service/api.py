@@ -1,9 +1,11 @@
 """The JSON API, and what machines ask of us: health, readiness, metrics."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -12,6 +14,7 @@ from service.access import Access
 from service.errors import BadRequest, Temporary
 from service.jobs import Jobs
 from service.manage import again, history
+from service.manage.shapes import rfc3339
 from service.metrics import Metrics
 from service.store import Store, newest_revision, revision
 
@@ -44,7 +47,7 @@ class Api:
     async def events(self, request: Request) -> Response:
         """Events, newest first, a page at a time."""
         self.access.require(request)
-        asked = dict(request.query_params)
+        asked = _asked(request.query_params)
         limit, cursor = _limit(asked.pop("limit", "50")), asked.pop("cursor", None)
         return JSONResponse(await history.list_events(self.store, history.to_search(asked), limit=limit, cursor=cursor))
 
@@ -91,20 +94,30 @@ class Api:
 
     async def _database(self) -> str:
         try:
-            at = await revision(self.store)
+            async with self.store.writing():  # who cannot write cannot keep a delivery, though reading may go on
+                at = await revision(self.store)
         except Temporary as error:
             return str(error)
         wanted = newest_revision()
-        return "ok" if at == wanted else f"the schema is at {at}, not {wanted}: run `roundsman migrate`"
+        is_at = f"the schema is at {at}, not {wanted}" if at else "there is no schema yet"
+        return "ok" if at == wanted else f"{is_at}: run `roundsman migrate`"
 
     def _worker(self) -> str:
         last = self.jobs.last_look_at
         if last is not None and self.clock() - last < BEATING:
             return "ok"
-        return f"the worker has not looked for work since {last.isoformat() if last else 'the start'}"
+        return f"the worker has not looked for work since {rfc3339(last) if last else 'the start'}"
+
+
+def _asked(parameters: QueryParams) -> dict[str, str]:
+    """The query parameters, each once: of two values one would be ignored without a word."""
+    names = [name for name, _ in parameters.multi_items()]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise BadRequest(f"{twice!a} stands twice; give it once")
+    return dict(parameters)
 
 
 def _limit(text: str) -> int:
-    if not (text.isascii() and text.isdigit()):
-        raise BadRequest("limit must be a whole number")
+    if not re.fullmatch("[0-9]{1,9}", text):  # Python itself refuses numbers of thousands of digits
+        raise BadRequest(f"limit must be a whole number from 1 to {history.MOST_AT_ONCE}")
     return int(text)

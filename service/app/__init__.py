@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -15,7 +16,7 @@ from service.access import Access
 from service.api import Api
 from service.app.errors import answer_error
 from service.channels import AppriseChannels
-from service.config import Config
+from service.config import Config, Settings
 from service.errors import BadConfig, RoundsmanError
 from service.intake import Intake
 from service.jobs import EmbeddedJobs
@@ -23,7 +24,7 @@ from service.metrics import Metrics
 from service.pages import Pages
 from service.pipeline import SWEEP_EVERY_S, Parts, Patience, Pipeline
 from service.sources.circleci import CircleCI
-from service.store import JobRows, Store
+from service.store import JobRows, Store, database_file
 
 
 def now_utc() -> datetime:
@@ -67,10 +68,7 @@ def build(config: Config, *, clock: Callable[[], datetime] = now_utc, patience: 
 
 def _parts(config: Config, *, clock: Callable[[], datetime], patience: Patience) -> Parts:
     settings, metrics = config.settings, Metrics()
-    if not settings.database_url.startswith("sqlite:"):
-        raise BadConfig(
-            "ROUNDSMAN_DATABASE_URL: this release keeps everything in SQLite; use sqlite:///data/roundsman.db"
-        )
+    embedded(settings)
     store = Store(settings.database_url)
     jobs = EmbeddedJobs(JobRows(store), clock=clock)
     store.after_commit(jobs.wake)
@@ -86,6 +84,16 @@ def _parts(config: Config, *, clock: Callable[[], datetime], patience: Patience)
         public_url=settings.public_url,
         patience=patience,
     )
+
+
+def embedded(settings: Settings) -> Path:
+    """The file of the database. Raises BadConfig for a database that this release has no engine for."""
+    file = database_file(settings.database_url)
+    if file is None:
+        raise BadConfig(
+            "ROUNDSMAN_DATABASE_URL: this release keeps everything in SQLite; use sqlite:///data/roundsman.db"
+        )
+    return file
 
 
 def _asgi(config: Config, parts: Parts) -> Starlette:

@@ -60,14 +60,16 @@ async def serving(app: Starlette, listener: socket.socket) -> AsyncIterator[str]
         await running
 
 
-async def until_signalled() -> None:
-    """Return when somebody asks this process to end: SIGTERM, or Ctrl-C."""
+def asked_to_end() -> asyncio.Event:
+    """An event that the first SIGTERM or Ctrl-C sets; a second one ends the process at once."""
     asked = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, asked.set)
-    try:
-        await asked.wait()
-    finally:
+
+    def ask() -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.remove_signal_handler(number)
+        asked.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ask)
+    return asked

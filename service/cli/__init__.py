@@ -12,6 +12,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain help: rich's frames say <bool> after every flag, and cost half the width
     help="Keeps every CircleCI webhook, finds out what happened, tells the right people, and can say why.",
 )
 

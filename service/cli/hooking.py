@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -13,8 +13,11 @@ from service.config import Config, load
 from service.errors import BadConfig
 from service.manage.hooks import UNDONE, HookBoard, Step, Verb, apply, delete, list_hooks, ours, plan
 from service.metrics import Metrics
+from service.model import HookSpec
 
-hooks = typer.Typer(no_args_is_help=True, help="Manage our hooks at CircleCI, as roundsman.yaml wants them.")
+hooks = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="Manage our hooks at CircleCI, as roundsman.yaml wants them."
+)
 
 Rotate = Annotated[
     bool, typer.Option("--rotate", help="Also send the newest secret to hooks that are as they should be.")
@@ -26,16 +29,22 @@ Projects = Annotated[list[str], typer.Argument(metavar="PROJECT...", help="Slugs
 def list_command(
     projects: Annotated[list[str] | None, typer.Argument(metavar="[PROJECT]...")] = None, as_json: AsJson = False
 ) -> None:
-    """List every hook of the projects in roundsman.yaml, or of these."""
+    """List the hooks of these projects, ours and others'.
+
+    Without projects, of those in roundsman.yaml.
+    """
     config = _config()
     url = f"{config.settings.public_url}/hooks/circleci" if config.settings.public_url else None
     named = projects or [spec.project for spec in config.hooks]
-    _print_steps(_ask(config, lambda board: list_hooks(board, named, url)), as_json)
+    _finish(_ask(config, lambda board: list_hooks(board, named, url)), as_json)
 
 
 @hooks.command("plan")
 def plan_command(rotate: Rotate = False, as_json: AsJson = False) -> None:
-    """Show what `apply` would do; exit code 1 when there is something to do."""
+    """Show what `apply` would do.
+
+    Exit code 1 when there is something to do, or something in the way.
+    """
     config = _config()
     mine = ours(config.settings.public_url, config.settings.webhook_secrets)
     steps = _ask(config, lambda board: plan(board, _wanted(config), mine, rotate=rotate))
@@ -46,7 +55,11 @@ def plan_command(rotate: Rotate = False, as_json: AsJson = False) -> None:
 
 @hooks.command("apply")
 def apply_command(rotate: Rotate = False, as_json: AsJson = False) -> None:
-    """Do what `plan` shows; safe to repeat, and never touches hooks that are not ours."""
+    """Do what `plan` shows.
+
+    Safe to repeat. A hook is ours when it posts to ROUNDSMAN_PUBLIC_URL; others are never touched. Exit code 1 when
+    something could not be done.
+    """
     config = _config()
     mine = ours(config.settings.public_url, config.settings.webhook_secrets)
     _finish(_ask(config, lambda board: apply(board, _wanted(config), mine, rotate=rotate)), as_json)
@@ -54,7 +67,10 @@ def apply_command(rotate: Rotate = False, as_json: AsJson = False) -> None:
 
 @hooks.command("delete")
 def delete_command(projects: Projects, as_json: AsJson = False) -> None:
-    """Take our hooks away from these projects; foreign ones stay."""
+    """Take our hooks away from these projects.
+
+    Hooks that are not ours stay. Safe to repeat.
+    """
     config = _config()
     mine = ours(config.settings.public_url, config.settings.webhook_secrets)
     _finish(_ask(config, lambda board: delete(board, projects, mine)), as_json)
@@ -67,7 +83,7 @@ def _config() -> Config:
     return config
 
 
-def _wanted(config: Config) -> Any:
+def _wanted(config: Config) -> Sequence[HookSpec]:
     if not config.hooks:
         raise BadConfig(f"{config.settings.config} has no hooks; add `hooks: [{{project: gh/acme/web}}]`")
     return config.hooks

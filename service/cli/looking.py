@@ -10,7 +10,7 @@ from uuid import UUID
 
 import typer
 
-from service.app import now_utc
+from service.app import embedded, now_utc
 from service.cli.output import AsJson, print_json, print_table, say
 from service.config import load_settings
 from service.errors import BadConfig
@@ -18,13 +18,17 @@ from service.jobs import EmbeddedJobs, Jobs
 from service.manage import again, history
 from service.store import JobRows, Store, newest_revision, revision
 
-events = typer.Typer(no_args_is_help=True, help="Look up what was built.")
+events = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look up what was built.")
 
 
 @asynccontextmanager
 async def _open() -> AsyncIterator[tuple[Store, Jobs]]:
     """The store, beside a running service or alone. Raises BadConfig when there is nothing to look at."""
-    store = Store(load_settings(os.environ, serving=False).database_url)
+    settings = load_settings(os.environ, serving=False)
+    file = embedded(settings)
+    if not file.exists():
+        raise BadConfig(f"there is no database at {file} yet; start `roundsman serve`, or set ROUNDSMAN_DATABASE_URL")
+    store = Store(settings.database_url)
     try:
         if await revision(store) != newest_revision():
             raise BadConfig("the database is not of this release; start `roundsman serve`, or run `roundsman migrate`")
@@ -84,7 +88,7 @@ def _print_page(page: Any) -> None:
 
 @events.command("show")
 def show_event(event_id: Annotated[str, typer.Argument(metavar="EVENT")], as_json: AsJson = False) -> None:
-    """Show everything on record about an event: what came, what was learned, who was told."""
+    """Show everything on record about an event."""
     shape = _look_up(event_id)
     if as_json:
         print_json(shape)
@@ -95,7 +99,10 @@ def show_event(event_id: Annotated[str, typer.Argument(metavar="EVENT")], as_jso
 
 
 def explain(event_id: Annotated[str, typer.Argument(metavar="EVENT")], as_json: AsJson = False) -> None:
-    """Explain why people were told of an event, or were not: each route's reason."""
+    """Explain why people were told of an event, or were not.
+
+    Shows each route's reason, and each attempt at telling somebody.
+    """
     shape = _look_up(event_id)
     if as_json:
         print_json({name: shape[name] for name in ("id", "status", "decisions", "notifications")})
@@ -150,7 +157,11 @@ def _print_notifications(notifications: Any) -> None:
 
 
 def dead_letters(as_json: AsJson = False) -> None:
-    """List what waits for a person; exit code 1 when something does."""
+    """List what waits for a person.
+
+    Deliveries that were not understood and notifications that could not be sent, each with its reason and the command
+    that tries again. Exit code 1 when there are any.
+    """
 
     async def look() -> Any:
         async with _open() as (store, _):
@@ -177,7 +188,10 @@ def _print_waiting(waiting: Any) -> None:
 
 
 def replay(delivery_id: Annotated[str, typer.Argument(metavar="DELIVERY")], as_json: AsJson = False) -> None:
-    """Have a delivery judged again by the routes of today; who has been told is not told twice."""
+    """Have a delivery judged again, by the routes of today.
+
+    Whoever has been told is not told twice. A running `roundsman serve` does it.
+    """
 
     async def do(subject_id: UUID) -> None:
         async with _open() as (store, jobs):
@@ -189,7 +203,10 @@ def replay(delivery_id: Annotated[str, typer.Argument(metavar="DELIVERY")], as_j
 
 
 def resend(notification_id: Annotated[str, typer.Argument(metavar="NOTIFICATION")], as_json: AsJson = False) -> None:
-    """Send a notification again, also one that was sent."""
+    """Send a notification again, also one that was sent.
+
+    A running `roundsman serve` does it.
+    """
 
     async def do(subject_id: UUID) -> None:
         async with _open() as (store, jobs):

@@ -12,63 +12,72 @@ from typing import Annotated
 import structlog
 import typer
 
-from service.app import Service, build, circleci, now_utc
+from service.app import Service, build, circleci, embedded, now_utc
 from service.app.logs import configure_logs
-from service.app.server import address, listen, serving, until_signalled
+from service.app.server import address, asked_to_end, listen, serving
 from service.channels import AppriseChannels
 from service.cli.output import AsJson, print_json, say
-from service.config import Config, load, load_settings
+from service.config import Config, Settings, load, load_settings
 from service.demo import stage
 from service.manage.checks import Finding, check_channels, check_token
 from service.metrics import Metrics
-from service.store import data_folder, held
+from service.store import held, newest_revision
 from service.store import migrate as bring_up_to_date
 
 log = structlog.get_logger()
 
 
 def serve() -> None:
-    """Receive webhooks, judge them, tell people; until it is stopped."""
+    """Receive webhooks, judge them, tell people.
+
+    Runs until SIGTERM or Ctrl-C, and lets what was begun end. The settings come from the environment; `roundsman check`
+    says whether they are right.
+    """
     config = load(os.environ)
     configure_logs()
     for warning in config.warnings:
         log.warning(warning)
     if config.settings.circleci_token is None:
         log.warning("ROUNDSMAN_CIRCLECI_TOKEN is not set: messages lack failed jobs, tests and the actor")
-    with _folder_held(config.settings.database_url, "roundsman serve"):
-        bring_up_to_date(config.settings.database_url)
+    with _brought_up_to_date(config.settings, "roundsman serve"):
         asyncio.run(_serve(build(config), config))
 
 
 async def _serve(service: Service, config: Config) -> None:
+    asked = asked_to_end()  # first of all: whoever reads that we listen may ask us to end
     listener = listen(config.settings.host, config.settings.port)
     async with service.running(), serving(service.asgi, listener):
         log.info("roundsman is listening", address=address(listener), hook=f"{address(listener)}/hooks/circleci")
-        await until_signalled()
+        await asked.wait()
         log.info("roundsman is stopping: what was begun may end")
 
 
 @contextmanager
-def _folder_held(database_url: str, what: str) -> Iterator[None]:
-    folder = data_folder(database_url)
-    if folder is None:
-        yield
-        return
-    with held(folder, what=what, since=now_utc()):
+def _brought_up_to_date(settings: Settings, what: str) -> Iterator[None]:
+    """Hold the data folder while the block runs, its database's schema up to date."""
+    with held(embedded(settings).parent, what=what, since=now_utc()):
+        bring_up_to_date(settings.database_url)
         yield
 
 
-def migrate() -> None:
-    """Bring the database's schema up to date; `serve` does this by itself."""
-    database_url = load_settings(os.environ, serving=False).database_url
-    with _folder_held(database_url, "roundsman migrate"):
-        bring_up_to_date(database_url)
-    say("the schema is up to date")
+def migrate(as_json: AsJson = False) -> None:
+    """Bring the database's schema up to date.
+
+    `roundsman serve` does this by itself when it starts.
+    """
+    with _brought_up_to_date(load_settings(os.environ, serving=False), "roundsman migrate"):
+        revision = newest_revision()
+    print_json({"revision": revision}) if as_json else say(f"the schema is up to date, at revision {revision}")
 
 
 def check(as_json: AsJson = False) -> None:
-    """Say what is wrong with the configuration, and try the token and every channel's URL; nothing is sent."""
+    """Say whether `serve` would start, without starting it.
+
+    Reads the settings and roundsman.yaml, looks at the database, asks CircleCI whose token it is, and reads every
+    channel's URL; nothing is sent. Exit code 1 when something is wrong, 2 when `serve` would refuse the configuration.
+    """
     config = load(os.environ)
+    embedded(config.settings)
     findings = asyncio.run(_findings(config))
     if as_json:
         print_json({"findings": [asdict(finding) for finding in findings], "warnings": list(config.warnings)})
@@ -103,10 +112,15 @@ def demo(
         Path | None, typer.Option(help="Where to keep the demo's data; a fresh folder if not given.")
     ] = None,
 ) -> None:
-    """Live a small organisation's day in a minute: a pretend CircleCI, the real service, an inbox."""
+    """Show an invented organisation's day in a minute.
+
+    A pretend CircleCI, the real service and an inbox, each a real server on this machine. Needs no settings, and
+    nothing leaves the machine. With --once, exit code 1 when not all came out as the script says.
+    """
     raise typer.Exit(asyncio.run(stage.run(once=once, port=port, folder=folder)))
 
 
-def version() -> None:
+def version(as_json: AsJson = False) -> None:
     """Say which release this is."""
-    say(f"roundsman {installed_version('roundsman')}")
+    release = installed_version("roundsman")
+    print_json({"version": release}) if as_json else say(f"roundsman {release}")

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from service.app import Service, build, now_utc
 from service.app.logs import configure_logs
-from service.app.server import address, listen, serving, until_signalled
+from service.app.server import address, asked_to_end, listen, serving
 from service.config import Config, load
 from service.demo.circleci import PretendCircleCI
 from service.demo.day import CLOSED_CHANNELS, roundsman_yaml, the_day
@@ -51,7 +51,7 @@ async def run(*, once: bool, port: int, folder: Path | None, pace: float = 1.0, 
     """Play the day; the exit code: 0 when everything posted came out as the script says it must."""
     console = console or Console(soft_wrap=True, highlight=False)
     configure_logs(logging.ERROR)  # the narrator speaks, and the inbox
-    folder = folder or Path(tempfile.mkdtemp(prefix="roundsman-demo-"))
+    folder = _fresh(folder)
     with held(folder, what="roundsman demo", since=now_utc()):
         async with _staged(folder, _listener(port), console) as stage:
             _show_around(console, stage, folder)
@@ -61,8 +61,17 @@ async def run(*, once: bool, port: int, folder: Path | None, pace: float = 1.0, 
             came_out_right = await _sum_up(console, stage, tally)
             if not once:
                 _say(console, f"The day is over; the pages stay at {stage.address}/ until you press Ctrl-C.")
-                await until_signalled()
+                await asked_to_end().wait()
     return 0 if came_out_right else 1
+
+
+def _fresh(folder: Path | None) -> Path:
+    """A folder for this day alone: the demo would overwrite a roundsman.yaml, and mix its builds with true ones."""
+    if folder is None:
+        return Path(tempfile.mkdtemp(prefix="roundsman-demo-"))
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise BadConfig(f"{folder} is in use; name a folder that is empty or does not exist yet")
+    return folder
 
 
 def _listener(port: int) -> socket.socket:

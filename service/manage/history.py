@@ -35,7 +35,7 @@ def to_id(text: str) -> UUID:
 async def list_events(store: Store, search: Search, *, limit: int = 50, cursor: str | None = None) -> Json:
     """One page of events, newest first: ``{"items": [...], "next": cursor or null}``. Raises BadRequest."""
     if not 1 <= limit <= MOST_AT_ONCE:
-        raise BadRequest(f"limit must be from 1 to {MOST_AT_ONCE}")
+        raise BadRequest(f"limit must be a whole number from 1 to {MOST_AT_ONCE}")
     async with store.reading() as transaction:
         page = await history.search(transaction, search, limit=limit, cursor=cursor)
     return {"items": [event_json(event) for event in page.items], "next": page.next}

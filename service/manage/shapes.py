@@ -60,11 +60,16 @@ def action_json(action: Action) -> Json:
     return shape
 
 
+def rfc3339(time: datetime) -> str:
+    """A time in UTC, to the millisecond: ``2026-11-22T09:30:00.000Z``."""
+    return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
 def _plain(value: Any) -> Any:
     """The value as JSON has it."""
     match value:
         case datetime():
-            return value.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+            return rfc3339(value)
         case Mapping():
             return {key: _plain(one) for key, one in value.items()}
         case str() | int() | float() | None:

@@ -6,7 +6,7 @@ together is written together.
 
 from service.store import actions, deliveries, events, history, notifications
 from service.store.database import Store
-from service.store.folder import data_folder, held
+from service.store.folder import database_file, held
 from service.store.history import Search
 from service.store.queue import JobRows
 from service.store.schema import alembic_config, migrate, newest_revision, revision
@@ -17,7 +17,7 @@ __all__ = [
     "Store",
     "actions",
     "alembic_config",
-    "data_folder",
+    "database_file",
     "deliveries",
     "events",
     "held",

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 from sqlalchemy import URL, event, make_url
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
@@ -11,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import PoolProxiedConnection
 
 from service.errors import Temporary
+from service.store.folder import database_file
 from service.tables import Transaction
 
 BUSY_TIMEOUT_MS = 5_000
@@ -37,13 +37,12 @@ class Store:
 
     def __init__(self, database_url: str) -> None:
         url = driver_url(database_url)
-        self.is_sqlite = url.get_backend_name() == "sqlite"
+        self.file = database_file(database_url)
         self._listeners: list[Callable[[], None]] = []
-        if not self.is_sqlite:
+        if self.file is None:
             self._writer = self._reader = create_async_engine(url)
             return
-        if url.database:
-            Path(url.database).absolute().parent.mkdir(parents=True, exist_ok=True)
+        self.file.parent.mkdir(parents=True, exist_ok=True)
         self._writer = _sqlite(url, begin="BEGIN IMMEDIATE", connections=1)
         self._reader = _sqlite(url, begin="BEGIN", connections=READERS)
 

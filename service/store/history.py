@@ -1,10 +1,9 @@
 """Looking things up: builds by any filter, newest first, a page at a time by cursor."""
 
 import base64
-import binascii
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, Tuple, Uuid, and_, literal, or_, select, tuple_
@@ -109,7 +108,8 @@ def _cursor(last: Event) -> str:
 def _place(cursor: str) -> Tuple:
     try:
         text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
-        happened_at, _, event_id = text.partition("|")
-        return tuple_(literal(datetime.fromisoformat(happened_at), UtcDateTime), literal(UUID(event_id), Uuid))
-    except (ValueError, binascii.Error) as error:
+        written, _, event_id = text.partition("|")
+        happened_at = datetime.fromisoformat(written).astimezone(UTC)
+        return tuple_(literal(happened_at, UtcDateTime), literal(UUID(event_id), Uuid))
+    except (ValueError, OverflowError) as error:  # also what base64 and UTF-8 have to complain of
         raise BadRequest("this cursor is not one of ours; start again without it") from error

@@ -5,10 +5,11 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DatabaseError, OperationalError
 
-from service.errors import Temporary
+from service.errors import BadConfig, Temporary
 from service.store.database import Store, sync_url
 
 # a wheel carries the migrations inside the package; a checkout has them at its top
@@ -24,11 +25,18 @@ def alembic_config(database_url: str) -> Config:
 
 
 def migrate(database_url: str) -> None:
-    """Bring the schema up to date; harmless when it is. Blocks. Raises Temporary when the database is away."""
+    """Bring the schema up to date; harmless when it is. Blocks.
+
+    Raises Temporary when the database is away, BadConfig when it is none, or one that a newer release has migrated.
+    """
     try:
         command.upgrade(alembic_config(database_url), "head")
     except OperationalError as error:
         raise Temporary(f"the database cannot be migrated now: {error.orig}") from error
+    except DatabaseError as error:
+        raise BadConfig(f"ROUNDSMAN_DATABASE_URL does not lead to a database of ours: {error.orig}") from error
+    except CommandError as error:
+        raise BadConfig(f"the database is of another release: {error}; run that one, or restore a backup") from error
 
 
 def newest_revision() -> str | None:
@@ -38,6 +46,8 @@ def newest_revision() -> str | None:
 
 async def revision(store: Store) -> str | None:
     """The revision that the database is at; None before the first migration. Raises Temporary."""
+    if store.file is not None and not store.file.exists():
+        raise Temporary(f"the database {store.file} is gone; put it back, or restart")  # an open file outlives its name
     try:
         async with store.reading() as transaction:
             return (await transaction.execute(text("SELECT version_num FROM alembic_version"))).scalar()

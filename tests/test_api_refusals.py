@@ -1,0 +1,177 @@
+"""What the API does not do: for questions that make no sense, things that are not there, and people without a token."""
+
+import base64
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+
+from service.demo.payloads import workflow_completed
+from tests.house import GREEN, RED, House, a_house
+
+ADMIN_TOKEN = "an-invented-admin-token"
+ADDRESSES = [
+    ("GET", "/api/v1/events"),
+    ("GET", f"/api/v1/events/{UUID(int=1)}"),
+    ("GET", "/api/v1/dead-letters"),
+    ("POST", f"/api/v1/deliveries/{UUID(int=1)}/replay"),
+    ("POST", f"/api/v1/notifications/{UUID(int=1)}/resend"),
+]
+
+
+def made_cursor(text: str) -> str:
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+@pytest.mark.parametrize(
+    ("query", "sentence"),
+    [
+        *((f"limit={limit}", "limit must be a whole number from 1 to 200") for limit in ("0", "201", "abc", "-1", "")),
+        ("limit=" + "9" * 5000, "limit must be a whole number from 1 to 200"),
+        ("limit=%C2%B2", "limit must be a whole number from 1 to 200"),
+        ("colour=red", "'colour' is not something to search by; there are project, branch, tag, workflow, job, .*"),
+        ("branch=a&branch=b", "'branch' stands twice; give it once"),
+        ("since=yesterday", "'yesterday' is not a time; write 2026-11-22 or 2026-11-22T09:30:00Z"),
+        ("until=0001-01-01T00:00:00%2B23:00", r"'0001-\S+' is not a time; .*"),
+        ("event=deploy", "'deploy' is not a kind of event; there are workflow-completed, job-completed, ping"),
+        ("cursor=x", "this cursor is not one of ours; start again without it"),
+        ("cursor=%C3%A9", "this cursor is not one of ours; .*"),
+        ("cursor=" + made_cursor(f"yesterday|{UUID(int=1)}"), "this cursor is not one of ours; .*"),
+        ("cursor=" + made_cursor("2026-03-02T08:30:00+00:00|1"), "this cursor is not one of ours; .*"),
+        ("cursor=" + made_cursor(f"0001-01-01T00:00:00+23:00|{UUID(int=1)}"), "this cursor is not one of ours; .*"),
+    ],
+)
+async def test_a_question_that_makes_no_sense_is_a_400_with_the_next_step(
+    house: House, query: str, sentence: str
+) -> None:
+    response = await house.http.get(f"/api/v1/events?{query}")
+
+    assert response.status_code == 400
+    assert list(response.json()) == ["error"]
+    assert re.fullmatch(sentence, response.json()["error"])
+
+
+async def test_a_made_up_cursor_without_a_zone_is_only_a_place(house: House) -> None:
+    cursor = made_cursor(f"2026-03-02T08:30:00|{UUID(int=1)}")
+
+    response = await house.http.get(f"/api/v1/events?cursor={cursor}")
+
+    assert response.json() == {"items": [], "next": None}
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/api/v1/events/not-an-id"),
+        ("POST", "/api/v1/deliveries/not-an-id/replay"),
+        ("POST", "/api/v1/notifications/not-an-id/resend"),
+    ],
+)
+async def test_an_id_that_is_none_is_a_400_that_shows_one(house: House, method: str, path: str) -> None:
+    response = await house.http.request(method, path)
+
+    assert response.status_code == 400
+    assert response.json()["error"].startswith("'not-an-id' is not an id; ids look like ")
+
+
+@pytest.mark.parametrize(("method", "path"), ADDRESSES[1:2] + ADDRESSES[3:])
+async def test_what_is_not_there_is_a_404(house: House, method: str, path: str) -> None:
+    response = await house.http.request(method, path)
+
+    assert response.status_code == 404
+    assert response.json()["error"].startswith("there is no ")
+
+
+async def test_an_address_that_leads_nowhere_is_a_404_that_says_where_to_look(house: House) -> None:
+    response = await house.http.get("/api/v2/events")
+
+    assert (response.status_code, response.json()) == (
+        404,
+        {"error": "there is nothing at '/api/v2/events'; docs/http.md lists what there is"},
+    )
+
+
+@pytest.mark.parametrize(("method", "path"), ADDRESSES)
+async def test_another_method_is_a_405_that_names_the_right_one(house: House, method: str, path: str) -> None:
+    response = await house.http.delete(path)
+
+    assert response.status_code == 405
+    assert method in response.headers["allow"]
+    assert response.json()["error"].startswith(f"'{path}' does not take DELETE; it takes ")
+
+
+async def test_a_delivery_that_is_not_judged_yet_says_so(house: House) -> None:
+    delivery = await house.post(workflow_completed(RED))
+
+    response = await house.http.get(f"/api/v1/events/{delivery}")
+
+    assert response.status_code == 404
+    assert response.json()["error"] == f"delivery {delivery} has not been judged yet; look again in a moment"
+
+
+async def test_a_delivery_that_was_not_understood_has_its_reason_instead_of_an_event(house: House) -> None:
+    delivery = (await house.send(b"[]")).json()["delivery"]
+    await house.drain()
+
+    response = await house.http.get(f"/api/v1/events/{delivery}")
+
+    assert response.status_code == 404
+    assert "it was not understood (" in response.json()["error"]
+
+
+# Who may ask
+
+
+@pytest.fixture
+async def guarded(folder: Path) -> AsyncIterator[House]:
+    async with a_house(folder, ROUNDSMAN_ADMIN_TOKEN=ADMIN_TOKEN) as house:
+        yield house
+
+
+@pytest.mark.parametrize(("method", "path"), ADDRESSES)
+async def test_the_api_wants_the_admin_token_where_there_is_one(guarded: House, method: str, path: str) -> None:
+    without = await guarded.http.request(method, path)
+    wrong = await guarded.http.request(method, path, headers={"Authorization": "Bearer a-guess"})
+    right = await guarded.http.request(method, path, headers={"Authorization": f"Bearer {ADMIN_TOKEN}"})
+
+    assert (without.status_code, wrong.status_code) == (401, 401)
+    assert "Authorization: Bearer" in without.json()["error"]
+    assert right.status_code in {200, 404}
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
+async def test_what_machines_ask_needs_no_credential(guarded: House, path: str) -> None:
+    response = await guarded.http.get(path)
+
+    assert response.status_code in {200, 503}
+
+
+async def test_who_did_it_is_the_token_s_holder(guarded: House) -> None:
+    guarded.http.headers["Authorization"] = f"Bearer {ADMIN_TOKEN}"
+    delivery = await guarded.finish(GREEN)
+    await guarded.drain()
+    await guarded.act(f"deliveries/{delivery}/replay")
+
+    assert [action["who"] for action in (await guarded.show(delivery))["actions"]] == ["api token"]
+
+
+async def test_an_id_that_was_never_given_does_nothing(house: House) -> None:
+    response = await house.http.post(f"/api/v1/deliveries/{uuid4()}/replay")
+
+    assert response.status_code == 404
+    assert house.rows("SELECT count(*) FROM actions") == [(0,)]
+
+
+async def test_an_error_that_nobody_foresaw_shows_nothing_of_itself(house: House) -> None:
+    event = await house.finish(RED)
+    await house.drain()
+    house.change("UPDATE details SET body = json_object('rounds', 'a-word-that-nobody-should-see')")
+    transport = httpx.ASGITransport(house.service.asgi, raise_app_exceptions=False)
+
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as http:
+        response = await http.get(f"/api/v1/events/{event}")
+
+    assert (response.status_code, response.json()) == (500, {"error": "something went wrong here; the log says what"})

@@ -1,0 +1,148 @@
+"""What machines ask: is it alive, is it ready, and how much has it done?"""
+
+import asyncio
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from service.store import newest_revision
+from tests.house import RED, House
+
+OURS = {
+    *("deliveries", "events", "decisions", "attempts", "dead_letters", "circleci_calls", "circleci_rate_limit_waits"),
+    *("circleci_call_seconds", "queue_depth", "queue_oldest_age_seconds"),
+}
+
+
+@contextmanager
+def locked(house: House) -> Iterator[None]:
+    """Another process that holds the database for itself."""
+    with closing(sqlite3.connect(house.database, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield
+        other.execute("ROLLBACK")
+
+
+async def checks(house: House, *, status: int) -> dict[str, str]:
+    response = await house.http.get("/readyz")
+    assert response.status_code == status
+    assert response.json()["ready"] is (status == 200)
+    found: dict[str, str] = response.json()["checks"]
+    assert list(found) == ["database", "worker"]
+    return found
+
+
+@pytest.fixture
+def working(house: House) -> House:
+    """A house whose worker has just looked for work."""
+    house.service.parts.jobs.last_look_at = house.clock()  # type: ignore[misc]  # reason: a property to readers only
+    return house
+
+
+async def test_a_process_that_answers_is_alive(house: House) -> None:
+    response = await house.http.get("/healthz")
+
+    assert (response.status_code, response.json()) == (200, {"status": "alive"})
+
+
+async def test_a_service_whose_worker_runs_is_ready(house: House) -> None:
+    async with house.service.running(), asyncio.timeout(10):
+        while (response := await house.http.get("/readyz")).status_code == 503:  # noqa: ASYNC110 - asking again is how a probe waits
+            await asyncio.sleep(0)
+
+    assert response.json() == {"ready": True, "checks": {"database": "ok", "worker": "ok"}}
+
+
+async def test_without_a_worker_it_is_not_ready(house: House) -> None:
+    found = await checks(house, status=503)
+
+    assert found == {"database": "ok", "worker": "the worker has not looked for work since the start"}
+
+
+async def test_a_worker_that_hangs_is_noticed_within_half_a_minute(working: House) -> None:
+    working.clock.tick(seconds=29)
+    await checks(working, status=200)
+    working.clock.tick(seconds=1)
+
+    found = await checks(working, status=503)
+
+    assert found["worker"] == "the worker has not looked for work since 2026-03-02T09:30:00.000Z"
+
+
+async def test_a_database_that_is_gone_is_noticed_though_its_file_is_still_open(working: House) -> None:
+    await checks(working, status=200)
+    working.database.unlink()
+
+    found = await checks(working, status=503)
+
+    assert found["database"] == f"the database {working.database} is gone; put it back, or restart"
+
+
+async def test_a_database_that_somebody_else_holds_is_not_ready_to_keep_anything(working: House) -> None:
+    with locked(working):
+        found = await checks(working, status=503)
+
+    assert found["database"] == "the database cannot be written now: database is locked"
+
+
+async def test_a_database_of_another_release_is_named_with_the_command_that_helps(working: House) -> None:
+    working.change("UPDATE alembic_version SET version_num = '0000'")
+
+    found = await checks(working, status=503)
+
+    wanted = newest_revision()
+    assert found["database"] == f"the schema is at 0000, not {wanted}: run `roundsman migrate`"
+
+
+async def test_a_database_without_a_schema_is_not_ready(working: House) -> None:
+    working.change("DROP TABLE alembic_version")
+
+    found = await checks(working, status=503)
+
+    assert found["database"].startswith("there is no schema yet: run `roundsman migrate`")
+
+
+async def test_metrics_are_prometheus_text_under_names_that_stay(house: House) -> None:
+    await house.finish(RED)
+    await house.drain()
+
+    response = await house.http.get("/metrics")
+
+    assert response.headers["content-type"].startswith("text/plain; version=0.0.4")
+    families = {family.name: family for family in text_string_to_metric_families(response.text)}
+    assert {f"roundsman_{name}" for name in OURS} <= families.keys()
+    assert [(s.labels, s.value) for s in families["roundsman_attempts"].samples if s.name.endswith("_total")] == [
+        ({"channel": "json", "outcome": "sent"}, 1.0)
+    ]
+
+
+async def test_metrics_say_how_much_is_due_and_for_how_long(house: House) -> None:
+    await house.finish(RED)
+    house.clock.tick(seconds=90)
+
+    text = (await house.http.get("/metrics")).text
+
+    assert "roundsman_queue_depth 1.0" in text
+    assert "roundsman_queue_oldest_age_seconds 90.0" in text
+
+
+async def test_metrics_name_no_project_and_no_person(house: House) -> None:
+    await house.finish(RED)
+    await house.drain()
+
+    text = (await house.http.get("/metrics")).text
+
+    assert not [name for name in ("acme", "web", "ada", "main") if name in text.replace("webhook", "")]
+
+
+async def test_metrics_are_a_503_while_the_database_is_away(house: House) -> None:
+    house.change("DROP TABLE jobs")
+
+    response = await house.http.get("/metrics")
+
+    assert response.status_code == 503
+    assert int(response.headers["retry-after"]) > 0
+    assert response.json()["error"].startswith("the database cannot be read now")
