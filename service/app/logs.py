@@ -16,7 +16,7 @@ def configure_logs(level: int = logging.INFO) -> None:
     ]
     on_terminal = sys.stderr.isatty()
     ending: list[Processor] = (
-        [structlog.dev.ConsoleRenderer()]
+        [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]  # rich's shows local values
         if on_terminal
         else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
     )
