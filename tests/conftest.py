@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from service.store import migrate
-from tests.house import House, a_house
+from service.store import Store, migrate
+from tests.house import Clock, House, a_house
+from tests.work import ENGINES, Work
 
 
 @pytest.fixture(scope="session")
@@ -34,3 +35,10 @@ async def house(folder: Path) -> AsyncIterator[House]:
     """A Roundsman that tells the receiver ``web`` of red workflows."""
     async with a_house(folder) as house:
         yield house
+
+
+@pytest.fixture(params=ENGINES.values(), ids=list(ENGINES))
+async def work(request: pytest.FixtureRequest, folder: Path) -> AsyncIterator[Work]:
+    store = Store(f"sqlite:///{folder / 'roundsman.db'}")
+    yield Work(store=store, clock=Clock(), make=request.param)
+    await store.close()

@@ -1,0 +1,173 @@
+"""What every job engine promises when something goes wrong, or when it has to stop."""
+
+import asyncio
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+
+from service.errors import Temporary
+from service.jobs import EmbeddedJobs, embedded
+from service.model import QueuedJob
+from service.store import JobRows, Store
+from tests.house import Clock
+from tests.work import Work, raising, some
+
+
+class Unreliable(JobRows):
+    """The table of jobs in a database that is away whenever it is first asked for something."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self.asked: set[str] = set()
+
+    def stumble(self, what: str) -> None:
+        if what not in self.asked:
+            self.asked.add(what)
+            raise Temporary("the database is away")
+
+    async def due(
+        self,
+        now: datetime,
+        *,
+        limit: int,
+        but_not: Collection[int] = (),
+        busy_lanes: Collection[str] = (),
+        busy_kinds: Collection[str] = (),
+    ) -> Sequence[QueuedJob]:
+        self.stumble("due")
+        return await super().due(now, limit=limit, but_not=but_not, busy_lanes=busy_lanes, busy_kinds=busy_kinds)
+
+    async def next_run_at(self, after: datetime) -> datetime | None:
+        self.stumble("next_run_at")
+        return await super().next_run_at(after)
+
+    async def remove(self, ids: Collection[int]) -> None:
+        self.stumble("remove")
+        await super().remove(ids)
+
+
+async def test_what_a_handler_raises_is_handed_over_and_the_job_is_over(work: Work) -> None:
+    bad, good = some(2)
+    work.acts[bad] = raising(ValueError("nobody foresaw this"))
+    await work.later(bad)
+    await work.later(good)
+
+    await work.drain()
+
+    assert work.failures == [("note", bad, "nobody foresaw this")]
+    assert sorted(work.ran) == sorted([bad, good])
+
+
+async def test_a_job_whose_failure_cannot_be_recorded_is_run_again(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embedded, "NAP_S", 0.01)
+    [subject] = some(1)
+    away = [Temporary("the database is away"), ValueError("nobody foresaw this")]
+    work.acts[subject] = raising(Temporary("the database is away"))
+
+    async def failed(_kind: str, _subject: UUID, error: Exception) -> None:
+        if away:
+            raise away.pop()
+        work.failures.append(("note", subject, str(error)))
+
+    running = asyncio.create_task(work.jobs.run({"note": work.note}, failed))
+    await work.later(subject)
+    await work.until_idle()
+    work.jobs.stop()
+    await running
+
+    assert work.ran == [subject] * 3
+    assert len(work.failures) == 1
+
+
+async def test_a_job_of_a_kind_nobody_knows_stops_no_other(work: Work) -> None:
+    """Another release may have left it; whatever it was about, the sweep finds."""
+    [subject] = some(1)
+    await work.later(uuid4(), kind="of-the-future")
+    await work.later(subject)
+
+    await work.drain()
+
+    assert work.ran == [subject]
+
+
+async def test_stopping_lets_what_was_begun_end_and_begins_nothing_new(work: Work) -> None:
+    begun, waiting = some(2)
+    started, gate = asyncio.Event(), asyncio.Event()
+    ended: list[UUID] = []
+
+    async def slow() -> None:
+        started.set()
+        await gate.wait()
+        ended.append(begun)
+
+    work.acts[begun] = slow
+    running = asyncio.create_task(work.jobs.run({"note": work.note}, work.failed))
+    await work.later(begun)
+    await started.wait()
+    work.jobs.stop()
+    await work.later(waiting)
+    gate.set()
+    await running
+
+    assert (ended, work.ran) == ([begun], [begun])
+    assert (await work.jobs.backlog()).depth == 1
+
+
+async def test_what_does_not_end_in_time_is_cancelled_and_runs_again_after_the_next_start(
+    work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embedded, "GRACE_S", 0.01)
+    [subject] = some(1)
+    started = asyncio.Event()
+
+    async def endless() -> None:
+        started.set()
+        await asyncio.Event().wait()
+
+    work.acts[subject] = endless
+    await work.later(subject)
+    async with work.running():
+        await started.wait()
+    del work.acts[subject]
+    work.jobs = work.make(work.store, work.clock)
+    await work.drain()
+
+    assert work.ran == [subject, subject]
+    assert work.failures == []
+
+
+async def test_periodic_work_is_done_when_the_engine_starts_and_survives_an_exception(work: Work) -> None:
+    enough = asyncio.Event()
+    times = []
+
+    async def tick() -> None:
+        times.append(work.clock())
+        if len(times) == 3:
+            enough.set()
+        raise ValueError("nobody foresaw this")
+
+    work.jobs.every(0.001, tick)
+    async with work.running():
+        await enough.wait()
+
+    assert len(times) >= 3
+
+
+async def test_the_embedded_engine_outlives_a_database_that_is_away(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embedded, "NAP_S", 0.01)
+    [subject] = some(1)
+    store = Store(f"sqlite:///{folder / 'roundsman.db'}")
+    table = Unreliable(store)
+    work = Work(store=store, clock=Clock(), make=lambda _, clock: EmbeddedJobs(table, clock=clock))
+    await work.later(subject)
+
+    await work.drain()
+    await store.close()
+
+    assert work.ran == [subject]
+    assert table.asked == {"due", "next_run_at", "remove"}

@@ -1,0 +1,131 @@
+"""A job engine to try things with, and handlers that write down what they were given.
+
+A second engine runs through the same tests: add it to ``ENGINES``.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+from service.jobs import EmbeddedJobs, Jobs
+from service.store import JobRows, Store
+from tests.house import Clock
+
+Make = Callable[[Store, Clock], Jobs]
+
+
+def make_embedded(store: Store, clock: Clock) -> Jobs:
+    jobs = EmbeddedJobs(JobRows(store), clock=clock)
+    store.after_commit(jobs.wake)
+    return jobs
+
+
+ENGINES: dict[str, Make] = {"embedded": make_embedded}
+
+
+@dataclass(kw_only=True)
+class Work:
+    """An engine, and handlers that write down what they were given.
+
+    acts      what else the handler does for a subject
+    failures  what ``failed`` was told
+    """
+
+    store: Store
+    clock: Clock
+    make: Make
+    jobs: Jobs = field(init=False)
+    ran: list[UUID] = field(default_factory=list)
+    acts: dict[UUID, Callable[[], Awaitable[None]]] = field(default_factory=dict)
+    failures: list[tuple[str, UUID, str]] = field(default_factory=list)
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.jobs = self.make(self.store, self.clock)
+        self.store.after_commit(self.changed.set)
+
+    async def later(self, subject: UUID, *, lane: str | None = None, in_s: float = 0, kind: str = "note") -> None:
+        at = self.clock() + timedelta(seconds=in_s)
+        async with self.store.writing() as transaction:
+            await self.jobs.later(kind, subject, within=transaction, at=at, lane=lane)
+
+    async def note(self, subject: UUID) -> None:
+        self.ran.append(subject)
+        if subject in self.acts:
+            await self.acts[subject]()
+
+    async def failed(self, kind: str, subject: UUID, error: Exception) -> None:
+        self.failures.append((kind, subject, str(error)))
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """The engine at work; whoever leaves stops it, and waits for it to end."""
+        running = asyncio.create_task(self.jobs.run({"note": self.note}, self.failed))
+        try:
+            yield
+        finally:
+            self.jobs.stop()
+            await running
+
+    async def drain(self) -> None:
+        """Run until nothing is due, and then stop for good."""
+        async with self.running():
+            await self.until_idle()
+
+    async def until_idle(self) -> None:
+        while (await self.jobs.backlog()).depth:
+            await self.changed.wait()
+            self.changed.clear()
+
+
+def some(count: int) -> list[UUID]:
+    return [uuid4() for _ in range(count)]
+
+
+class Counted:
+    """How many were in here at the same time, at most."""
+
+    def __init__(self) -> None:
+        self.now = self.most = 0
+
+    async def act(self) -> None:
+        self.now += 1
+        self.most = max(self.most, self.now)
+        for _ in range(50):  # let others in, if they may
+            await asyncio.sleep(0)
+        self.now -= 1
+
+
+def acting(act: Callable[[], None]) -> Callable[[], Awaitable[None]]:
+    async def acted() -> None:
+        act()
+
+    return acted
+
+
+def acting_async(act: Callable[[], Awaitable[object]]) -> Callable[[], Awaitable[None]]:
+    async def acted() -> None:
+        await act()
+
+    return acted
+
+
+def opening(gate: asyncio.Event) -> Callable[[UUID], Awaitable[None]]:
+    async def opened(_subject: UUID) -> None:
+        gate.set()
+
+    return opened
+
+
+def passing(gate: asyncio.Barrier) -> Callable[[], Awaitable[None]]:
+    return acting_async(gate.wait)
+
+
+def raising(error: Exception) -> Callable[[], Awaitable[None]]:
+    async def raised() -> None:
+        raise error
+
+    return raised
