@@ -34,7 +34,7 @@ async def test_builds_are_shown_newest_first_and_older_ones_on_further_pages(
         await house.build(commit=Commit(subject=f"Other {n}."), branch="other")
 
     first = await browser.get("/?branch=main&q=part")
-    everything = await browser.get("/?branch=&q=part")
+    everything = await browser.get("/?q=part")
     older = await browser.get(link(everything, "Older"))
 
     assert text(first).index("Part 1.") < text(first).index("Part 2.") < text(first).index("Part 50.")
@@ -71,6 +71,12 @@ async def test_the_form_keeps_what_was_put_in(house: House, browser: httpx.Async
     assert 'name="branch" value="&#34;main&#34;"' in page.text
     assert '<option value="any" selected>' in page.text
     assert "<details open>" in page.text
+
+
+async def test_fields_left_empty_leave_the_address(browser: httpx.AsyncClient) -> None:
+    answer = await browser.get("/?q=&project=gh%2Facme%2Fweb&branch=&since=")
+
+    assert (answer.status_code, answer.headers["location"]) == (303, "/?project=gh%2Facme%2Fweb")
 
 
 async def test_a_form_without_rare_filters_keeps_them_folded(house: House, browser: httpx.AsyncClient) -> None:

@@ -1,5 +1,6 @@
 """The pages' doors: logging in and out, forms, the way back, and the headers that keep a page to itself."""
 
+import re
 from uuid import UUID
 
 import httpx
@@ -216,7 +217,7 @@ async def test_no_page_may_be_framed_cached_or_given_a_script(house: House, brow
         assert page.headers["x-content-type-options"] == "nosniff"
         assert page.headers["referrer-policy"] == "same-origin"
         assert page.headers["cache-control"] == "no-store"
-        assert not {"<script", "<style", "style=", "onclick"} & set(page.text.split())
+        assert not re.search(r"<(script|style)|\s(style|on\w+)=", page.text)
 
 
 @pytest.mark.parametrize(("name", "kind"), [("roundsman.css", "text/css"), ("favicon.svg", "image/svg+xml")])

@@ -39,7 +39,7 @@ async def test_the_story_stands_at_the_top(house: House, browser: httpx.AsyncCli
 
     assert "<title>web main failed · Roundsman</title>" in page.text
     assert "✕ failed build-and-test Apply vouchers Project acme/web its builds Branch main" in text(page)
-    assert "Commit 3f2c8a526d3e by Grace Example Set going by Ada Example through webhook" in text(page)
+    assert "Commit 3f2c8a526d3e by Grace Example Started by Ada Example through webhook" in text(page)
     assert "2026-11-22 09:11:03 UTC, 1 minute ago; took 5m 03s" in text(page)
     assert '<a href="https://app.example.com/w1" rel="noreferrer">' in page.text
     assert '<a href="https://github.example.com/c/1" rel="noreferrer">' in page.text

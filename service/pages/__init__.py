@@ -77,6 +77,10 @@ class Pages:
         """What was built?"""
         session = self._access.visit(request)
         asked = builds.asked_for(request.query_params)
+        if "" in request.query_params.values():
+            return _to(
+                builds.address(asked)
+            )  # a browser sends empty fields too: people should not have to pass them on
         shown: dict[str, Any] = {"asked": asked, "kinds": builds.SHOWN, "problem": None}
         shown["is_unfolded"] = any(asked[name] for name in builds.FOLDED)
         try:
