@@ -38,7 +38,7 @@ from service.model import (
     Workflow,
 )
 from service.pages import Pages
-from service.store import JobRows, Store, deliveries, events, migrate, notifications
+from service.store import JobRows, Store, deliveries, events, notifications
 
 NOW = datetime(2026, 11, 22, 9, 12, 3, tzinfo=UTC)
 TOKEN = "an-invented-admin-token"
@@ -181,10 +181,8 @@ class House:
 
 @asynccontextmanager
 async def a_house(folder: Path) -> AsyncIterator[House]:
-    """A house whose store is a file in this folder."""
-    url = f"sqlite:///{folder / 'roundsman.db'}"
-    migrate(url)
-    store = Store(url)
+    """A house whose store is the database in this folder."""
+    store = Store(f"sqlite:///{folder / 'roundsman.db'}")
     house = House(store=store, jobs=EmbeddedJobs(JobRows(store), clock=lambda: NOW))
     yield house
     await store.close()
@@ -198,8 +196,8 @@ def text(page: httpx.Response) -> str:
 
 
 @pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[House]:
-    async with a_house(tmp_path) as opened:
+async def house(folder: Path) -> AsyncIterator[House]:
+    async with a_house(folder) as opened:
         yield opened
 
 
