@@ -100,7 +100,7 @@ def _asgi(config: Config, parts: Parts) -> Starlette:
     settings, clock = config.settings, parts.clock
     access = Access(admin_token=settings.admin_token, public_url=settings.public_url, clock=clock)
     api = Api(store=parts.store, jobs=parts.jobs, access=access, metrics=parts.metrics, clock=clock)
-    pages = Pages(store=parts.store, jobs=parts.jobs, access=access, clock=clock)
+    pages = Pages(store=parts.store, jobs=parts.jobs, access=access, clock=clock, public_url=settings.public_url)
     intake = Intake(parts.source, store=parts.store, jobs=parts.jobs, metrics=parts.metrics, clock=clock)
     receive = partial(intake.receive, max_body_bytes=settings.max_body_bytes)
     hook = Route("/hooks/circleci", receive, methods=["POST"])

@@ -6,7 +6,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from service.errors import NotFound, Rejected, Temporary
+from service.errors import NotFound, Rejected, Temporary, Unauthorised
 
 COME_BACK_IN_S = 10
 
@@ -17,6 +17,8 @@ async def answer_error(request: Request, error: Exception) -> Response:
     match error:
         case HTTPException():
             status, sentence, headers = error.status_code, _routed_nowhere(request, error), error.headers or {}
+        case Unauthorised():
+            status, sentence, headers = error.status, str(error), {"WWW-Authenticate": "Bearer"}
         case Rejected():
             status, sentence = error.status, str(error)
         case NotFound():
