@@ -4,7 +4,7 @@ A hook is ours when it posts to our address. Others are foreign: shown, because 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -41,12 +41,13 @@ class HookBoard(Protocol):
 
 
 class Verb(StrEnum):
-    """What is to be done about a hook."""
+    """What is to be done about a hook, or what it is."""
 
     CREATE = "create"
     UPDATE = "update"
     DELETE = "delete"
     UNCHANGED = "unchanged"
+    OURS = "ours"
     FOREIGN = "foreign"
     BLOCKED = "no free slot"
     FAILED = "failed"
@@ -102,24 +103,31 @@ async def apply(board: HookBoard, specs: Sequence[HookSpec], mine: Ours, *, rota
 
 
 async def list_hooks(board: HookBoard, projects: Sequence[str], mine_url: str | None) -> list[Step]:
-    """Every hook of these projects, ours marked ``unchanged``, others ``foreign``."""
-    steps = []
-    for project in projects:
-        for hook in await board.list_hooks(await board.project_id(project)):
-            verb = Verb.UNCHANGED if hook.url == mine_url else Verb.FOREIGN
-            steps.append(Step(verb=verb, project=project, hook=hook, why=", ".join(hook.events)))
-    return steps
+    """Every hook of these projects: ours, foreign, or a failed step where we could not look."""
+    return [step for project in projects for step in await _list_project(board, project, mine_url)]
 
 
 async def delete(board: HookBoard, projects: Sequence[str], mine: Ours) -> list[Step]:
     """Take our hooks away from these projects; others stay. Safe to repeat."""
     found = await list_hooks(board, projects, mine.url)
-    steps = [
-        Step(verb=Verb.DELETE, project=step.project, hook=step.hook, why="asked for")
-        for step in found
-        if step.verb is Verb.UNCHANGED
+    steps = [replace(step, verb=Verb.DELETE) if step.verb is Verb.OURS else step for step in found]
+    return [await _do(board, step, mine) for step in steps if step.verb is not Verb.FOREIGN]
+
+
+async def _list_project(board: HookBoard, project: str, mine_url: str | None) -> list[Step]:
+    try:
+        present = await board.list_hooks(await board.project_id(project))
+    except (Temporary, Permanent) as error:
+        return [Step(verb=Verb.FAILED, project=project, why=str(error))]
+    return [
+        Step(
+            verb=Verb.OURS if hook.url == mine_url else Verb.FOREIGN,
+            project=project,
+            hook=hook,
+            why=f"{', '.join(hook.events) or 'no events'}; posts to {_host(hook)}",
+        )
+        for hook in present
     ]
-    return [await _do(board, step, mine) for step in steps]
 
 
 async def _plan_project(board: HookBoard, spec: HookSpec, mine: Ours, *, rotate: bool) -> list[Step]:
@@ -186,5 +194,5 @@ async def _do(board: HookBoard, step: Step, mine: Ours) -> Step:
             case Step(verb=Verb.DELETE, hook=Hook(id=hook_id)):
                 await board.delete_hook(hook_id)
     except (Temporary, Permanent) as error:
-        return Step(verb=Verb.FAILED, project=step.project, hook=step.hook, spec=step.spec, why=f"{step.verb}: {error}")
+        return replace(step, verb=Verb.FAILED, why=f"{step.verb}: {error}")
     return step
