@@ -16,21 +16,28 @@ NEVER = datetime(2026, 1, 1, tzinfo=UTC)
 NOBODY = UUID(int=0)
 PLAIN = ("org", "branch", "tag", "status", "trigger")
 
+Facts = Mapping[str, str | None]
 
-def event_of(body: bytes | None, source: Source, facts: Mapping[str, str]) -> Event:
+
+def event_of(body: bytes | None, source: Source, facts: Facts) -> Event:
     """The event of a webhook's body, or a bare completed workflow, with these facts in place of its own.
 
-    Raises Permanent for a body that is not understood, BadConfig for a fact that is no match key.
+    Raises Permanent for a body that is not understood, BadRequest for a kind of event that there is not.
     """
     event = source.parse(_delivery(source, body)) if body is not None else _bare()
     return _with_facts(event, facts)
 
 
-def parse_facts(given: Sequence[str]) -> dict[str, str]:
-    """``key=value`` texts as facts. Raises BadConfig."""
-    facts = dict(fact.partition("=")[::2] for fact in given)
-    if unknown := [key for key in facts if key not in MATCH_KEYS]:
-        raise BadConfig(f"--set {unknown[0]}=...: there is no such match key; there are {', '.join(MATCH_KEYS)}")
+def parse_facts(given: Sequence[str]) -> Facts:
+    """``key=value`` texts as facts; an empty value stands for a fact that is absent. Raises BadConfig."""
+    facts: dict[str, str | None] = {}
+    for written in given:
+        key, equals, value = written.partition("=")
+        if not equals:
+            raise BadConfig(f"--set {written}: write key=value, such as --set branch=main")
+        if key not in MATCH_KEYS:
+            raise BadConfig(f"--set {written}: there is no match key {key!a}; there are {', '.join(MATCH_KEYS)}")
+        facts[key] = value or None
     return facts
 
 
@@ -52,12 +59,12 @@ def _delivery(source: Source, body: bytes) -> Delivery:
     )
 
 
-def _with_facts(event: Event, facts: Mapping[str, str]) -> Event:
+def _with_facts(event: Event, facts: Facts) -> Event:
     changes: dict[str, Any] = {key: facts[key] for key in PLAIN if key in facts}
     for key, value in facts.items():
         match key:
             case "event":
-                changes["kind"] = to_kind(value)
+                changes["kind"] = to_kind(value or "")
             case "project":
                 changes["project"] = Project(slug=value)
             case "workflow":
