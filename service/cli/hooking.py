@@ -22,12 +22,15 @@ hooks = typer.Typer(
 Rotate = Annotated[
     bool, typer.Option("--rotate", help="Also send the newest secret to hooks that are as they should be.")
 ]
-Projects = Annotated[list[str], typer.Argument(metavar="PROJECT...", help="Slugs, such as gh/acme/web.")]
+Projects = Annotated[list[str], typer.Argument(metavar="PROJECT", help="A slug, such as gh/acme/web.")]
 
 
 @hooks.command("list")
 def list_command(
-    projects: Annotated[list[str] | None, typer.Argument(metavar="[PROJECT]...")] = None, as_json: AsJson = False
+    projects: Annotated[
+        list[str] | None, typer.Argument(metavar="PROJECT", help="A slug, such as gh/acme/web.")
+    ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """List the hooks of these projects, ours and others'.
 

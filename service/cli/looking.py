@@ -37,21 +37,25 @@ async def _open() -> AsyncIterator[tuple[Store, Jobs]]:
         await store.close()
 
 
+def _filter(sentence: str) -> Any:
+    return typer.Option(metavar="TEXT", help=sentence)
+
+
 @events.command("list")
 def list_events(  # noqa: PLR0913, PLR0917 - one option for each filter of the API
-    project: str = "",
-    branch: str = "",
-    tag: str = "",
-    workflow: str = "",
-    job: str = "",
-    status: str = "",
-    event: Annotated[str, typer.Option(help="workflow-completed, job-completed or ping")] = "",
-    actor: str = "",
-    since: Annotated[str, typer.Option(help="2026-11-22 or 2026-11-22T09:30:00Z")] = "",
-    until: str = "",
-    q: Annotated[str, typer.Option("--q", help="Words anywhere in names, subject, branch, tag, revision")] = "",
-    limit: int = 20,
-    cursor: Annotated[str, typer.Option(help="The `next` of the page before")] = "",
+    project: Annotated[str, _filter("Its slug, such as gh/acme/web, or its name.")] = "",
+    branch: Annotated[str, _filter("The whole name.")] = "",
+    tag: Annotated[str, _filter("The whole name.")] = "",
+    workflow: Annotated[str, _filter("The whole name.")] = "",
+    job: Annotated[str, _filter("The whole name.")] = "",
+    status: Annotated[str, _filter("success, failed, error, canceled or unauthorized.")] = "",
+    event: Annotated[str, _filter("workflow-completed, job-completed or ping.")] = "",
+    actor: Annotated[str, _filter("Login or name of who started it.")] = "",
+    since: Annotated[str, _filter("From this time on: 2026-11-22 or 2026-11-22T09:30:00Z.")] = "",
+    until: Annotated[str, _filter("Before this time.")] = "",
+    q: Annotated[str, typer.Option("--q", metavar="WORDS", help="Anywhere in names, subject and revision.")] = "",
+    limit: Annotated[int, typer.Option(metavar="NUMBER", help=f"At most {history.MOST_AT_ONCE}.")] = 20,
+    cursor: Annotated[str, typer.Option(metavar="NEXT", help="What the page before said, for older ones.")] = "",
     as_json: AsJson = False,
 ) -> None:
     """List events, newest first."""
@@ -87,7 +91,10 @@ def _print_page(page: Any) -> None:
 
 
 @events.command("show")
-def show_event(event_id: Annotated[str, typer.Argument(metavar="EVENT")], as_json: AsJson = False) -> None:
+def show_event(
+    event_id: Annotated[str, typer.Argument(metavar="EVENT", help="An id, from `roundsman events list`.")],
+    as_json: AsJson = False,
+) -> None:
     """Show everything on record about an event."""
     shape = _look_up(event_id)
     if as_json:
@@ -98,7 +105,10 @@ def show_event(event_id: Annotated[str, typer.Argument(metavar="EVENT")], as_jso
     _print_notifications(shape["notifications"])
 
 
-def explain(event_id: Annotated[str, typer.Argument(metavar="EVENT")], as_json: AsJson = False) -> None:
+def explain(
+    event_id: Annotated[str, typer.Argument(metavar="EVENT", help="An id, from `roundsman events list`.")],
+    as_json: AsJson = False,
+) -> None:
     """Explain why people were told of an event, or were not.
 
     Shows each route's reason, and each attempt at telling somebody.
@@ -187,7 +197,12 @@ def _print_waiting(waiting: Any) -> None:
         say("nothing waits for a person")
 
 
-def replay(delivery_id: Annotated[str, typer.Argument(metavar="DELIVERY")], as_json: AsJson = False) -> None:
+def replay(
+    delivery_id: Annotated[
+        str, typer.Argument(metavar="DELIVERY", help="An id: its event's, or one from `roundsman dead-letters`.")
+    ],
+    as_json: AsJson = False,
+) -> None:
     """Have a delivery judged again, by the routes of today.
 
     Whoever has been told is not told twice. A running `roundsman serve` does it.
@@ -202,7 +217,12 @@ def replay(delivery_id: Annotated[str, typer.Argument(metavar="DELIVERY")], as_j
     _confirm({"delivery": str(subject_id), "replay": "enqueued"}, as_json)
 
 
-def resend(notification_id: Annotated[str, typer.Argument(metavar="NOTIFICATION")], as_json: AsJson = False) -> None:
+def resend(
+    notification_id: Annotated[
+        str, typer.Argument(metavar="NOTIFICATION", help="An id, from `roundsman explain` or `dead-letters`.")
+    ],
+    as_json: AsJson = False,
+) -> None:
     """Send a notification again, also one that was sent.
 
     A running `roundsman serve` does it.

@@ -18,8 +18,11 @@ from service.rules import decide
 
 routes = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Try routes out; nothing is sent.")
 
-File = Annotated[Path | None, typer.Argument(metavar="[FILE.json]", help="A webhook's body, as CircleCI posts it.")]
-Facts = Annotated[list[str] | None, typer.Option("--set", help="key=value, for any match key; repeat it.")]
+File = Annotated[Path | None, typer.Argument(metavar="FILE", help="A webhook's body, as CircleCI posts it.")]
+Facts = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="A fact, by its match key; repeat it. Empty: absent."),
+]
 
 
 @routes.command("check")

@@ -19,7 +19,7 @@ from service.channels import AppriseChannels
 from service.cli.output import AsJson, print_json, say
 from service.config import Config, Settings, load, load_settings
 from service.demo import stage
-from service.manage.checks import Finding, check_channels, check_token
+from service.manage.checks import Finding, check_channels, check_database, check_token
 from service.metrics import Metrics
 from service.store import held, newest_revision
 from service.store import migrate as bring_up_to_date
@@ -77,8 +77,7 @@ def check(as_json: AsJson = False) -> None:
     channel's URL; nothing is sent. Exit code 1 when something is wrong, 2 when `serve` would refuse the configuration.
     """
     config = load(os.environ)
-    embedded(config.settings)
-    findings = asyncio.run(_findings(config))
+    findings = asyncio.run(_findings(config, embedded(config.settings)))
     if as_json:
         print_json({"findings": [asdict(finding) for finding in findings], "warnings": list(config.warnings)})
     else:
@@ -87,13 +86,14 @@ def check(as_json: AsJson = False) -> None:
         raise typer.Exit(1)
 
 
-async def _findings(config: Config) -> list[Finding]:
+async def _findings(config: Config, file: Path) -> list[Finding]:
     source, channels = circleci(config, metrics=Metrics()), AppriseChannels()
+    database = await check_database(file, config.settings.database_url)
     try:
         token = await check_token(source, has_token=config.settings.circleci_token is not None)
     finally:
         await source.close()
-    return [token, *check_channels(config.receivers, channels)]
+    return [database, token, *check_channels(config.receivers, channels)]
 
 
 def _print_findings(config: Config, findings: list[Finding]) -> None:
@@ -107,9 +107,9 @@ def _print_findings(config: Config, findings: list[Finding]) -> None:
 
 def demo(
     once: Annotated[bool, typer.Option("--once", help="End by itself after the day, with a summary.")] = False,
-    port: Annotated[int, typer.Option(help="Where the pages are; 0 takes any free port.")] = 8000,
+    port: Annotated[int, typer.Option(metavar="NUMBER", help="Where the pages are; 0: any free one.")] = 8000,
     folder: Annotated[
-        Path | None, typer.Option(help="Where to keep the demo's data; a fresh folder if not given.")
+        Path | None, typer.Option(metavar="PATH", help="Where to keep its data; if not given, a temporary folder.")
     ] = None,
 ) -> None:
     """Show an invented organisation's day in a minute.

@@ -1,11 +1,14 @@
 """Is the configuration right? Everything that can be known before the first webhook comes."""
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from service.errors import Permanent, Temporary
 from service.model import Actor, Receiver
+from service.store import Store, is_older, newest_revision, revision
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +34,33 @@ class ChecksUrls(Protocol):
     def check(self, url: str) -> str | None:
         """What is wrong with it, without its secrets."""
         ...
+
+
+async def check_database(file: Path, database_url: str) -> Finding:
+    """Is there a database that we could use, or room for one? Nothing is written."""
+    if not file.exists():  # noqa: ASYNC240 - nothing waits meanwhile
+        return _room_for(file)
+    store = Store(database_url)
+    try:
+        at = await revision(store)
+    except Temporary as error:
+        return Finding(what="database", is_right=False, sentence=f"{file}: {error}")
+    finally:
+        await store.close()
+    if at == newest_revision():
+        return Finding(what="database", is_right=True, sentence=f"{file} is up to date")
+    if is_older(at):
+        return Finding(what="database", is_right=True, sentence=f"{file} will be brought up to date at the next start")
+    sentence = f"{file} is of another release, at revision {at}; run that release, or restore a backup"
+    return Finding(what="database", is_right=False, sentence=sentence)
+
+
+def _room_for(file: Path) -> Finding:
+    folder = next(folder for folder in file.parents if folder.exists())
+    if folder.is_dir() and os.access(folder, os.W_OK | os.X_OK):
+        return Finding(what="database", is_right=True, sentence=f"{file} will be made at the first start")
+    sentence = f"{folder} cannot hold it: let this user write there, or name another place in ROUNDSMAN_DATABASE_URL"
+    return Finding(what="database", is_right=False, sentence=sentence)
 
 
 async def check_token(source: Introduces, *, has_token: bool) -> Finding:

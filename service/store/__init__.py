@@ -9,7 +9,7 @@ from service.store.database import Store
 from service.store.folder import database_file, held
 from service.store.history import Search
 from service.store.queue import JobRows
-from service.store.schema import alembic_config, migrate, newest_revision, revision
+from service.store.schema import alembic_config, is_older, migrate, newest_revision, revision
 
 __all__ = [
     "JobRows",
@@ -22,6 +22,7 @@ __all__ = [
     "events",
     "held",
     "history",
+    "is_older",
     "migrate",
     "newest_revision",
     "notifications",

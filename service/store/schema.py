@@ -44,6 +44,12 @@ def newest_revision() -> str | None:
     return ScriptDirectory.from_config(alembic_config("sqlite://")).get_current_head()
 
 
+def is_older(revision: str | None) -> bool:
+    """Whether `migrate` would bring a database at this revision up to date."""
+    known = ScriptDirectory.from_config(alembic_config("sqlite://")).walk_revisions()
+    return revision is None or revision in {one.revision for one in known} - {newest_revision()}
+
+
 async def revision(store: Store) -> str | None:
     """The revision that the database is at; None before the first migration. Raises Temporary."""
     if store.file is not None and not store.file.exists():

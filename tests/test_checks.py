@@ -1,0 +1,155 @@
+"""What can be known before the first webhook comes: the database, the token, the channels' URLs."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import httpx
+import pytest
+
+from service.channels import AppriseChannels
+from service.demo.circleci import PretendCircleCI
+from service.demo.faults import broken
+from service.demo.organisation import ADA
+from service.manage.checks import Finding, check_channels, check_database, check_token
+from service.metrics import Metrics
+from service.model import Channel, Receiver
+from service.sources.circleci import CircleCI
+from service.store import is_older, newest_revision
+
+
+@pytest.fixture
+def pretend() -> PretendCircleCI:
+    return PretendCircleCI(token="an-invented-token", owner=ADA)
+
+
+async def of_token(pretend: PretendCircleCI, token: str | None) -> Finding:
+    transport = httpx.ASGITransport(pretend.app)
+    source = CircleCI(
+        secrets=[], url="http://circleci.example.com", token=token, metrics=Metrics(), transport=transport
+    )
+    finding = await check_token(source, has_token=token is not None)
+    await source.close()
+    return finding
+
+
+async def of_database(file: Path) -> Finding:
+    finding = await check_database(file, f"sqlite:///{file}")
+    assert finding.what == "database"
+    return finding
+
+
+# The token
+
+
+async def test_a_token_that_is_accepted_is_told_with_its_owner(pretend: PretendCircleCI) -> None:
+    finding = await of_token(pretend, "an-invented-token")
+
+    assert finding == Finding(what="CircleCI token", is_right=True, sentence="accepted; it is ada's")
+
+
+async def test_a_token_that_is_not_accepted_is_wrong_and_not_shown(pretend: PretendCircleCI) -> None:
+    finding = await of_token(pretend, "a-guess")
+
+    assert not finding.is_right
+    assert finding.sentence.startswith("CircleCI answered 401: the API token is not accepted; put a valid personal")
+    assert "a-guess" not in finding.sentence
+
+
+async def test_a_circleci_that_is_down_is_told_as_such(pretend: PretendCircleCI) -> None:
+    pretend.faults.next("/me", broken(503))
+
+    finding = await of_token(pretend, "an-invented-token")
+
+    assert (finding.is_right, finding.sentence) == (False, "CircleCI answered 503")
+
+
+async def test_no_token_is_allowed_and_costs_details(pretend: PretendCircleCI) -> None:
+    finding = await of_token(pretend, None)
+
+    assert finding.is_right
+    assert finding.sentence == (
+        "ROUNDSMAN_CIRCLECI_TOKEN is not set: messages will lack failed jobs, tests and the actor"
+    )
+    assert not pretend.calls
+
+
+# The channels
+
+
+def test_each_channel_is_found_right_or_wrong_without_its_secret() -> None:
+    def channel(label: str, url: str) -> Channel:
+        return Channel(key=label, label=label, kind=url.partition(":")[0], url=url)
+
+    channels = (channel("web: json", "json://example.com"), channel("web: slack", "slack://an-invented-token"))
+    findings = list(check_channels({"web": Receiver(name="web", channels=channels)}, AppriseChannels()))
+
+    assert [(finding.what, finding.is_right) for finding in findings] == [
+        ("channel web: json", True),
+        ("channel web: slack", False),
+    ]
+    assert findings[0].sentence == "understood"
+    assert "an-invented-token" not in findings[1].sentence
+
+
+# The database
+
+
+async def test_a_database_of_this_release_is_right(folder: Path) -> None:
+    finding = await of_database(folder / "roundsman.db")
+
+    assert finding.is_right
+    assert finding.sentence == f"{folder / 'roundsman.db'} is up to date"
+
+
+async def test_a_database_that_is_not_there_yet_is_right_and_stays_away(tmp_path: Path) -> None:
+    finding = await of_database(tmp_path / "data" / "roundsman.db")
+
+    assert finding.is_right
+    assert finding.sentence == f"{tmp_path}/data/roundsman.db will be made at the first start"
+    assert not list(tmp_path.iterdir())  # noqa: ASYNC240 - nothing waits meanwhile
+
+
+async def test_an_empty_database_is_right_since_a_start_fills_it(tmp_path: Path) -> None:
+    (tmp_path / "roundsman.db").touch()
+
+    finding = await of_database(tmp_path / "roundsman.db")
+
+    assert finding.is_right
+    assert finding.sentence.endswith("will be brought up to date at the next start")
+
+
+async def test_a_place_that_can_hold_no_database_is_wrong(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("a file where a folder should be")
+
+    finding = await of_database(tmp_path / "data" / "roundsman.db")
+
+    assert not finding.is_right
+    assert finding.sentence == (
+        f"{tmp_path}/data cannot hold it: let this user write there, or name another place in ROUNDSMAN_DATABASE_URL"
+    )
+
+
+@pytest.mark.parametrize("is_folder", [True, False])
+async def test_what_is_no_database_is_wrong(tmp_path: Path, is_folder: bool) -> None:
+    file = tmp_path / "roundsman.db"
+    file.mkdir() if is_folder else file.write_text("this is a text, and no database at all\n" * 100)
+
+    finding = await of_database(file)
+
+    assert not finding.is_right
+    assert finding.sentence.startswith(f"{file}: the database cannot be read now: ")
+
+
+async def test_a_database_of_a_newer_release_is_wrong(folder: Path) -> None:
+    with closing(sqlite3.connect(folder / "roundsman.db")) as connection, connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+
+    finding = await of_database(folder / "roundsman.db")
+
+    assert not finding.is_right
+    assert finding.sentence.endswith("is of another release, at revision 9999; run that release, or restore a backup")
+
+
+def test_only_what_a_migration_leads_on_from_is_older() -> None:
+    assert [is_older(revision) for revision in (None, newest_revision(), "9999")] == [True, False, False]
