@@ -14,6 +14,7 @@ from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import httpx
 
@@ -26,6 +27,7 @@ from service.demo.payloads import Payload, as_bytes, workflow_completed
 from service.jobs import EmbeddedJobs
 from service.model import Channel, Message
 from service.pipeline import Patience, Pipeline
+from service.sources import Source
 from service.sources.circleci import CircleCI
 from service.store import JobRows
 
@@ -123,6 +125,15 @@ class House:
         self.pretend.run_finished(run)
         return await self.post(workflow_completed(run))
 
+    def replace_source(self, make: Callable[[Source], Source]) -> None:
+        """Have another source in place of the one that is there."""
+        parts = replace(self.service.parts, source=make(self.service.parts.source))
+        self.service = replace(self.service, parts=parts, pipeline=Pipeline(parts))
+
+    async def work(self, kind: str, subject_id: str) -> None:
+        """Do one job, whether or not it is due."""
+        await self.service.pipeline.handlers[kind](UUID(subject_id))
+
     async def drain(self, **later: float) -> None:
         """Work off everything that is due, when so much time has passed."""
         self.clock.tick(**later)
@@ -216,7 +227,9 @@ async def a_house(
     parts = replace(service.parts, notifier=channels, source=source)
     service = replace(service, parts=parts, pipeline=Pipeline(parts))
     transport = httpx.ASGITransport(service.asgi, client=("127.0.0.1", 4711))
-    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000") as http:
+    http = httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000")
+    try:
         yield House(folder=folder, clock=clock, channels=channels, pretend=pretend, service=service, http=http)
-    await source.close()
-    await parts.store.close()
+    finally:
+        for open_end in (http.aclose, source.close, parts.store.close):
+            await open_end()

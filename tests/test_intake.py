@@ -14,7 +14,7 @@ from service import intake
 from service.app.server import listen, serving
 from service.demo.organisation import WEB
 from service.demo.payloads import as_bytes, ping, workflow_completed
-from tests.house import NINE, RED, SECRET, Act, House, a_house, signature
+from tests.house import GREEN, NINE, RED, SECRET, Act, House, a_house, signature
 
 BODY = as_bytes(workflow_completed(RED))
 WEIRD = [
@@ -197,12 +197,12 @@ async def test_a_delivery_repeated_is_one_delivery(house: House) -> None:
 
 
 async def test_a_repeat_of_what_was_judged_long_ago_is_not_judged_again(house: House) -> None:
-    await house.send(BODY)
+    delivery = await house.finish(GREEN)
     await house.drain()
 
-    again = await house.send(BODY)
+    again = await house.send(as_bytes(workflow_completed(GREEN)))
 
-    assert again.json()["duplicate"] is True
+    assert again.json() == {"delivery": delivery, "duplicate": True}
     assert traces(house) == [1, 0]
 
 

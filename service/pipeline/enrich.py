@@ -1,19 +1,18 @@
 """From an event that somebody must hear of to what is worth saying about it."""
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from service.model import Details, Event, Missing, Notification, NotificationState, Want
+from service.pipeline.ask import again_at, ask, asked_for_s
 from service.pipeline.parts import Parts
 from service.rules import with_details
 from service.store import events, notifications
 from service.tables import Transaction
 
 QUIET = frozenset({"success", "canceled"})  # their jobs and tests explain nothing
-SHORTEST_HEARING = timedelta(seconds=15)  # asked even when we are late ourselves: after a night's stop, say
 
 
 async def enrich(parts: Parts, event_id: UUID) -> None:
@@ -26,7 +25,8 @@ async def enrich(parts: Parts, event_id: UUID) -> None:
         known = await events.find_details(transaction, event_id)
         owed = [one for one in await notifications.of_events(transaction, [event_id]) if _is_untold(one)]
     deadline = min((one.created_at for one in owed), default=event.received_at) + parts.patience.for_details
-    details = await _hear(parts, event, known, deadline)
+    within = max(deadline - parts.clock(), parts.patience.for_an_answer)
+    details = await ask(parts, event, wants_of(event), known, within=within)
     async with parts.store.writing() as transaction:
         await events.put(transaction, with_details(event, details))
         await events.put_details(transaction, event_id, details)
@@ -66,19 +66,6 @@ def _is_untold(notification: Notification) -> bool:
     return notification.state is NotificationState.PENDING and notification.attempts == 0
 
 
-async def _hear(parts: Parts, event: Event, known: Details | None, deadline: datetime) -> Details:
-    wants = wants_of(event)
-    budget = max(deadline - parts.clock(), SHORTEST_HEARING)
-    try:
-        async with asyncio.timeout(budget.total_seconds()):
-            return await parts.source.enrich(event, wants, known)
-    except TimeoutError:
-        reason = f"CircleCI did not answer everything within {budget.total_seconds():.0f} s"
-        missing = tuple(Missing(want=want, reason=reason, is_final=False) for want in sorted(wants))
-        before = known or Details()
-        return replace(before, missing=missing, rounds=before.rounds + 1, asked_at=parts.clock())
-
-
 async def _come_back(
     transaction: Transaction, parts: Parts, event: Event, details: Details, *, deadline: datetime | None
 ) -> None:
@@ -86,9 +73,8 @@ async def _come_back(
     now, patience = parts.clock(), parts.patience
     if not details.may_improve or now > event.received_at + patience.for_late_details:
         return
-    asked_for_s = max((missing.retry_after_s or 0 for missing in details.missing), default=0)
     if deadline is None:
-        at = now + max(patience.longest, timedelta(seconds=asked_for_s))
+        at = now + max(patience.longest, timedelta(seconds=asked_for_s(details)))
     else:
-        at = min(now + patience.pause(details.rounds, asked_for_s=asked_for_s), deadline)
+        at = again_at(parts, details, deadline=deadline)
     await parts.jobs.later("enrich", event.id, within=transaction, at=at)

@@ -2,21 +2,22 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 from service.errors import Permanent
 from service.model import (
     Channel,
     Decision,
-    Delivery,
     DeliveryState,
     Details,
     Event,
     Notification,
     NotificationState,
     Verdict,
+    Want,
 )
+from service.pipeline.ask import again_at, ask
 from service.pipeline.parts import Parts
 from service.rules import decide, undecided, with_details
 from service.store import deliveries, events, notifications
@@ -35,11 +36,14 @@ async def process(parts: Parts, delivery_id: UUID) -> None:
     except Permanent as error:
         await bury(parts, delivery_id, str(error))
         return
-    details = await _ask_what_decides(parts, event, known)
-    if details and details.may_improve and parts.clock() < delivery.received_at + parts.patience.for_details:
-        await _judge_later(parts, event, details)
-        return
-    await _settle(parts, delivery, with_details(event, details), details)
+    wants = undecided(with_details(event, known), parts.routes)
+    details = await ask(parts, event, wants, known, within=parts.patience.for_an_answer) if wants else known
+    if not (details and _may_yet_come(wants, details)):
+        await _settle(parts, event, details, hold=parts.patience.for_details)
+    elif parts.clock() < (deadline := delivery.received_at + parts.patience.for_details):
+        await _judge_later(parts, event, details, deadline)
+    else:  # waiting any longer for a courtesy would keep people in the dark
+        await _settle(parts, event, details, hold=parts.patience.for_an_answer)
 
 
 async def bury(parts: Parts, delivery_id: UUID, reason: str) -> None:
@@ -49,54 +53,57 @@ async def bury(parts: Parts, delivery_id: UUID, reason: str) -> None:
     parts.metrics.dead_letters.labels("delivery").inc()
 
 
-async def _ask_what_decides(parts: Parts, event: Event, known: Details | None) -> Details | None:
-    """Ask the source for what a route must know before it can be judged; nothing when no route would use it."""
-    wants = undecided(with_details(event, known), parts.routes)
-    if known and wants <= known.wanted and not known.may_improve:
-        return known
-    return await parts.source.enrich(event, wants, known) if wants else known
+def _may_yet_come(wants: frozenset[Want], details: Details) -> bool:
+    return any(missing.want in wants and not missing.is_final for missing in details.missing)
 
 
-async def _judge_later(parts: Parts, event: Event, details: Details) -> None:
-    asked_for_s = max((missing.retry_after_s or 0 for missing in details.missing), default=0)
+async def _judge_later(parts: Parts, event: Event, details: Details, deadline: datetime) -> None:
     async with parts.store.writing() as transaction:
         await events.put(transaction, with_details(event, details))
         await events.put_details(transaction, event.id, details)
-        at = parts.clock() + parts.patience.pause(details.rounds, asked_for_s=asked_for_s)
+        at = again_at(parts, details, deadline=deadline)
         await parts.jobs.later("process", event.id, within=transaction, at=at)
 
 
-async def _settle(parts: Parts, delivery: Delivery, event: Event, details: Details | None) -> None:
-    now = parts.clock()
+async def _settle(parts: Parts, told: Event, details: Details | None, *, hold: timedelta) -> None:
+    """Judge what the delivery told with what the source told; messages wait for more details, but not past ``hold``."""
+    now, event = parts.clock(), with_details(told, details)
     async with parts.store.writing() as transaction:
-        if not await deliveries.settle(transaction, delivery.id):
+        if not await deliveries.settle(transaction, event.id):
             return  # somebody else has judged it meanwhile
         await events.put(transaction, event)
         if details:
             await events.put_details(transaction, event.id, details)
-        said, owes = await _plan(transaction, parts, event, now)
+        said, owed = await _plan(transaction, parts, event, now)
         judged = await events.last_round(transaction, event.id) + 1
-        await events.put_decisions(transaction, event.id, _with_doubts(said, details), judged=judged, at=now)
-        if owes or (judged > 1 and _is_told(said)):  # a replay may also fill in what could not be asked before
+        doubted = [_with_doubts(parts, decision, event, details) for decision in said]
+        await events.put_decisions(transaction, event.id, doubted, judged=judged, at=now)
+        if owed or (judged > 1 and _is_told(said)):  # a replay may also fill in what could not be asked before
             await parts.jobs.later("enrich", event.id, within=transaction)
+        for notification in owed:  # whatever becomes of asking: it goes out by then
+            lane = notification.channel_key
+            await parts.jobs.later("send", notification.id, within=transaction, at=now + hold, lane=lane)
     parts.metrics.events.labels(event.kind).inc()
     for decision in said:
         parts.metrics.decisions.labels(decision.verdict).inc()
 
 
-async def _plan(transaction: Transaction, parts: Parts, event: Event, now: datetime) -> tuple[list[Decision], bool]:
+async def _plan(
+    transaction: Transaction, parts: Parts, event: Event, now: datetime
+) -> tuple[list[Decision], list[Notification]]:
     """Owe word to every channel of every route that matched, and say so where it has been told before."""
-    decisions, owes = [], False
+    decisions: list[Decision] = []
+    owed: list[Notification] = []
     for decision in decide(event, parts.routes):
         if decision.verdict is not Verdict.MATCHED:
             decisions.append(decision)
             continue
-        owed = _notification(event, decision, created_at=now, give_up_at=now + parts.patience.for_sending)
-        channels = parts.receivers[decision.receiver].channels
-        standing = [await notifications.plan(transaction, owed(channel)) for channel in channels]
+        make = _notification(event, decision, created_at=now, give_up_at=now + parts.patience.for_sending)
+        wanted = [make(channel) for channel in parts.receivers[decision.receiver].channels]
+        standing = [await notifications.plan(transaction, notification) for notification in wanted]
         decisions.append(_as_told(decision, standing))
-        owes |= None in standing
-    return decisions, owes
+        owed += [notification for notification, before in zip(wanted, standing, strict=True) if before is None]
+    return decisions, owed
 
 
 def _notification(
@@ -135,14 +142,10 @@ def _is_told(said: Sequence[Decision]) -> bool:
     return any(decision.verdict in {Verdict.MATCHED, Verdict.ALREADY_TOLD} for decision in said)
 
 
-def _with_doubts(said: Sequence[Decision], details: Details | None) -> list[Decision]:
-    """Where a fact could not be had in time, a silence may be wrong: its reason says so."""
-    doubts = "; ".join(sorted({missing.reason for missing in details.missing})) if details else ""
-    if not doubts:
-        return list(said)
-    return [
-        replace(decision, reason=f"{decision.reason} (not everything could be asked: {doubts})")
-        if decision.verdict is Verdict.NOT_MATCHED
-        else decision
-        for decision in said
-    ]
+def _with_doubts(parts: Parts, decision: Decision, event: Event, details: Details | None) -> Decision:
+    """Where a fact that the route tests could not be had, its silence may be wrong: the reason says so."""
+    if details is None or decision.verdict is not Verdict.NOT_MATCHED:
+        return decision
+    wants = undecided(event, [parts.routes[decision.position]])
+    doubts = "; ".join(sorted({missing.reason for missing in details.missing if missing.want in wants}))
+    return replace(decision, reason=f"{decision.reason} (it could not be asked: {doubts})") if doubts else decision

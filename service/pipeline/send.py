@@ -21,15 +21,14 @@ async def send(parts: Parts, notification_id: UUID) -> None:
     """Try once to tell the channel; a try that did not work leads to another one later, or to a dead letter."""
     async with parts.store.reading() as transaction:
         notification = await notifications.find(transaction, notification_id)
+        if notification.state is not NotificationState.PENDING or notification.next_attempt_at > parts.clock():
+            return  # settled, or put off: another job will come for it
         event = await events.find(transaction, notification.event_id)
         details = await events.find_details(transaction, event.id)
-    now = parts.clock()
-    if notification.state is not NotificationState.PENDING or notification.next_attempt_at > now:
-        return  # settled, or put off: another job will come for it
     event_url = f"{parts.public_url}/events/{event.id}" if parts.public_url else None
     message = compose(event, details, event_url=event_url)
     async with parts.store.writing() as transaction:
-        attempt = await notifications.begin_attempt(transaction, notification_id, now)
+        attempt = await notifications.begin_attempt(transaction, notification_id, parts.clock())
     if attempt is not None:
         await _try(parts, notification, attempt, message)
 

@@ -158,13 +158,13 @@ async def interrupted(transaction: Transaction, *, at: datetime) -> Sequence[UUI
 
 
 async def forgotten(transaction: Transaction, *, before: datetime, limit: int) -> Sequence[tuple[UUID, str]]:
-    """Notifications overdue since before a time with no job for them or their event: id and channel key."""
+    """Notifications overdue since before a time with no job that would send them: id and channel key."""
     lost = (
         select(notifications.c.id, notifications.c.channel_key)
         .where(
             notifications.c.state == PENDING,
             notifications.c.next_attempt_at < before,
-            ~select(jobs.c.id).where(jobs.c.subject_id.in_([notifications.c.id, notifications.c.event_id])).exists(),
+            ~select(jobs.c.id).where(jobs.c.subject_id == notifications.c.id).exists(),
         )
         .limit(limit)
     )
