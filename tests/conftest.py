@@ -10,6 +10,7 @@ import pytest
 
 from service.store import Store, migrate
 from tests.house import Clock, House, a_house
+from tests.terminal import Terminal
 from tests.work import ENGINES, Work
 
 
@@ -42,3 +43,9 @@ async def work(request: pytest.FixtureRequest, folder: Path) -> AsyncIterator[Wo
     store = Store(f"sqlite:///{folder / 'roundsman.db'}")
     yield Work(store=store, clock=Clock(), make=request.param)
     await store.close()
+
+
+@pytest.fixture
+def terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Terminal:
+    """Somebody who types commands in an empty folder."""
+    return Terminal(tmp_path, monkeypatch, capsys)

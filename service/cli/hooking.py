@@ -114,7 +114,7 @@ def _print_steps(steps: list[Step], as_json: bool) -> None:
         print_json({"steps": [_step_json(step) for step in steps]})
     elif steps:
         rows = [(step.verb, step.project, _name(step), step.why) for step in steps]
-        print_table(("", "project", "hook", ""), rows)
+        print_table(("step", "project", "hook", "why"), rows)
     else:
         say("no hooks")
 

@@ -59,7 +59,7 @@ def list_events(  # noqa: PLR0913, PLR0917 - one option for each filter of the A
     as_json: AsJson = False,
 ) -> None:
     """List events, newest first."""
-    given = {**locals()}
+    given = {**locals()}  # the options bear the filters' names
     search = history.to_search({name: given[name] for name in history.SEARCHABLE})
 
     async def look() -> Any:
@@ -71,17 +71,20 @@ def list_events(  # noqa: PLR0913, PLR0917 - one option for each filter of the A
 
 
 def _print_page(page: Any) -> None:
+    if not page["items"]:
+        say("no events")
+        return
     print_table(
-        ("when", "status", "project", "branch or tag", "workflow / job", "commit", "id"),
+        ("when (UTC)", "id", "status", "project", "branch or tag", "workflow / job", "commit"),
         [
             (
                 event["happened_at"][:19].replace("T", " "),
+                event["id"],
                 event["status"] or event["kind"],
                 event["project"]["name"] or event["project"]["slug"],
                 event["tag"] or event["branch"],
-                " / ".join(filter(None, [event["workflow"]["name"], (event["job"] or {}).get("name")])),
-                (event["commit"]["subject"] or "")[:48],
-                event["id"],
+                " / ".join(filter(None, [event["workflow"]["name"], (event["job"] or {}).get("name")])) or None,
+                event["commit"]["subject"],
             )
             for event in page["items"]
         ],

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Sequence
 from typing import Annotated, Any
 
 import typer
-from rich import box
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
+
+from service.message import visible
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
@@ -22,13 +23,14 @@ def print_json(shape: Any) -> None:
 
 
 def say(sentence: str, style: str = "") -> None:
-    """Print a sentence; whatever stands in it is text, never markup."""
-    console.print(Text(sentence, style=style))
+    """Print a sentence; whatever stands in it is text, never markup or a command to the terminal."""
+    console.print(Text(visible(sentence), style=style))
 
 
 def print_table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print rows under heads; an absent cell is a dash."""
-    table = Table(*heads, box=box.SIMPLE_HEAD, pad_edge=False)
-    for row in rows:
-        table.add_row(*(Text("–" if cell is None else str(cell)) for cell in row))
-    console.print(table)
+    """Print rows under heads, each on one line however long: half an id is no use. What is absent is a dash."""
+    lines = [list(heads), *([visible("–" if cell is None else str(cell)) for cell in row] for row in rows)]
+    widths = [max(map(cell_len, column)) for column in zip(*lines, strict=True)]
+    for number, line in enumerate(lines):
+        cells = (set_cell_size(cell, width) for cell, width in zip(line, widths, strict=True))
+        say("  ".join(cells).rstrip(), style="" if number else "bold")

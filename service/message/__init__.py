@@ -4,8 +4,8 @@ Everything that came from outside is a ``Said`` in the story, and each form esca
 subject of ``<!channel> *x* <script>`` arrives as exactly these characters.
 """
 
-from service.message.clean import one_line
+from service.message.clean import one_line, visible
 from service.message.compose import compose
 from service.message.fit import Form, fit
 
-__all__ = ["Form", "compose", "fit", "one_line"]
+__all__ = ["Form", "compose", "fit", "one_line", "visible"]

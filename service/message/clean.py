@@ -18,8 +18,12 @@ def one_line(text: str | None, longest: int = 200) -> str:
     White space of any kind becomes a space; control characters, and the invisible ones that reverse the direction of
     writing, become a visible mark.
     """
-    words = " ".join(ANSI.sub("", text or "").split())
-    return shortened("".join(MARK if _is_invisible(letter) else letter for letter in words), longest)
+    return shortened(visible(" ".join(ANSI.sub("", text or "").split())), longest)
+
+
+def visible(text: str) -> str:
+    """The text with a mark in place of whatever acts on a screen, line breaks included."""
+    return "".join(MARK if _is_invisible(letter) else letter for letter in ANSI.sub("", text))
 
 
 def shortened(text: str, longest: int) -> str:
