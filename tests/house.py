@@ -169,6 +169,11 @@ class House:
         registry = self.service.parts.metrics.registry
         return registry.get_sample_value(f"roundsman_{name}_total", labels) or 0.0
 
+    async def expect_the_database_within(self, ms: int) -> None:
+        """Have the one connection that writes wait no longer than this when somebody else is writing."""
+        async with self.service.parts.store.writing() as transaction:
+            await transaction.exec_driver_sql(f"PRAGMA busy_timeout={ms}")
+
     @property
     def database(self) -> Path:
         return self.folder / "roundsman.db"

@@ -13,7 +13,8 @@ from service.errors import Temporary
 from service.store.folder import database_file
 from service.tables import Transaction
 
-BUSY_TIMEOUT_MS = 5_000
+BUSY_TIMEOUT_MS = 3_500  # for another process to end its transaction
+IN_LINE_S = 4.0  # for our own before us; together less than a sender is kept waiting
 READERS = 4
 
 
@@ -86,7 +87,7 @@ async def _translated(verb: str) -> AsyncIterator[None]:
 
 
 def _sqlite(url: URL, *, begin: str, connections: int) -> AsyncEngine:
-    engine = create_async_engine(url, pool_size=connections, max_overflow=0, pool_timeout=BUSY_TIMEOUT_MS / 1000)
+    engine = create_async_engine(url, pool_size=connections, max_overflow=0, pool_timeout=IN_LINE_S)
 
     @event.listens_for(engine.sync_engine, "connect")
     def prepare(connection: PoolProxiedConnection, _record: object) -> None:
