@@ -61,6 +61,8 @@ async def _live(folder: Path) -> Past:
         ids["unread"] = (await house.send(b'{"type": "new"}')).json()["delivery"]
         await house.drain()
         await house.drain(minutes=1)
+        await house.act(f"deliveries/{ids['green']}/replay")
+        await house.drain()
         [dead] = (await house.dead_letters())["notifications"]
         return Past(folder=folder, unsent=dead["id"], **ids)
 
@@ -196,7 +198,7 @@ def test_a_message_is_explained_by_each_route_s_reason(operator: Terminal, past:
     assert "status failed matches failed" in said.lines[1]
 
 
-def test_a_silence_is_explained_too(operator: Terminal, past: Past) -> None:
+def test_a_silence_is_explained_too_by_the_newest_judgement(operator: Terminal, past: Past) -> None:
     said = operator.run("explain", past.green)
 
     assert said.lines == ["route 'red' to web: not matched", "  status success is not failed or error"]

@@ -1,0 +1,197 @@
+"""The hooks commands at the pretend CircleCI: what they print, their exit codes, and what they never show."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from service.app.server import listen, serving
+from service.demo.circleci import PretendCircleCI
+from service.demo.faults import broken
+from service.demo.organisation import ADA, PROJECTS
+from tests.house import SECRET, TOKEN
+from tests.terminal import Terminal
+
+READER_TOKEN = "an-invented-token-of-a-reader"
+PUBLIC_URL = "https://roundsman.example.com"
+RECEIVERS = """\
+receivers:
+  web:
+    channels: [json://web.example.com]
+routes:
+  - receiver: web
+"""
+HOOKS = "hooks:\n  - project: gh/acme/web\n  - project: gh/acme/shop-api\n    events: workflow-completed\n"
+
+
+@contextmanager
+def served(pretend: PretendCircleCI) -> Iterator[str]:
+    """Serve the pretend CircleCI from a thread, since commands have an event loop of their own; its address."""
+    ready, loop, over = threading.Event(), asyncio.new_event_loop(), asyncio.Event()
+    addresses: list[str] = []
+
+    async def serve() -> None:
+        async with serving(pretend.app, listen("127.0.0.1", 0)) as address:
+            addresses.append(address)
+            ready.set()
+            await over.wait()
+
+    thread = threading.Thread(target=lambda: loop.run_until_complete(serve()))
+    thread.start()
+    assert ready.wait(timeout=10)
+    try:
+        yield addresses[0]
+    finally:
+        loop.call_soon_threadsafe(over.set)
+        thread.join()
+        loop.close()
+
+
+@pytest.fixture
+def pretend() -> PretendCircleCI:
+    return PretendCircleCI(token=TOKEN, reader_token=READER_TOKEN, owner=ADA, projects=PROJECTS)
+
+
+@pytest.fixture
+def admin(terminal: Terminal, pretend: PretendCircleCI) -> Iterator[Terminal]:
+    """Somebody with an organization admin's token, and two hooks to make."""
+    with served(pretend) as address:
+        terminal.configure(RECEIVERS + HOOKS, ROUNDSMAN_CIRCLECI_URL=address, ROUNDSMAN_PUBLIC_URL=PUBLIC_URL)
+        yield terminal
+
+
+def test_a_plan_ends_with_1_while_work_remains_and_with_0_afterwards(admin: Terminal, pretend: PretendCircleCI) -> None:
+    before, done, after = (admin.run("hooks", verb) for verb in ("plan", "apply", "plan"))
+
+    assert (before.code, done.code, after.code) == (1, 0, 0)
+    assert before.out == done.out
+    assert [line.split() for line in before.lines] == [
+        ["step", "project", "hook", "why"],
+        ["create", "gh/acme/web", "Roundsman", "workflow-completed,", "job-completed;", "slot", "1", "of", "5"],
+        ["create", "gh/acme/shop-api", "Roundsman", "workflow-completed;", "slot", "1", "of", "5"],
+    ]
+    assert [line.split()[0] for line in after.lines[1:]] == ["unchanged", "unchanged"]
+    assert len(pretend.hooks.registered) == 2
+
+
+def test_steps_in_json_say_what_and_why(admin: Terminal) -> None:
+    [first, _] = admin.run("hooks", "apply", "--json").json["steps"]
+    [again, _] = admin.run("hooks", "plan", "--json").json["steps"]
+
+    assert first == {
+        "verb": "create",
+        "project": "gh/acme/web",
+        "hook": None,
+        "why": "workflow-completed, job-completed; slot 1 of 5",
+    }
+    assert (again["verb"], again["hook"]["name"]) == ("unchanged", "Roundsman")
+
+
+def test_rotating_is_work_each_time_it_is_asked_for(admin: Terminal) -> None:
+    admin.run("hooks", "apply")
+
+    planned, done = admin.run("hooks", "plan", "--rotate"), admin.run("hooks", "apply", "--rotate", "--json")
+
+    assert (planned.code, done.code) == (1, 0)
+    assert [(step["verb"], step["why"]) for step in done.json["steps"]] == [("update", "newest secret")] * 2
+
+
+def test_one_project_of_two_out_of_reach_ends_with_1(admin: Terminal, pretend: PretendCircleCI) -> None:
+    pretend.faults.next("/project/gh/acme/web", broken(503))
+
+    said = admin.run("hooks", "apply")
+
+    assert said.code == 1
+    assert "CircleCI answered 503" in said.lines[1]
+    assert said.lines[2].startswith("create")
+    assert len(pretend.hooks.registered) == 1
+
+
+def test_who_is_no_admin_hears_what_is_needed(admin: Terminal) -> None:
+    admin.set(ROUNDSMAN_CIRCLECI_TOKEN=READER_TOKEN)
+
+    said = admin.run("hooks", "apply")
+
+    assert said.code == 1
+    assert said.out.count("organization admin needed") == 2
+
+
+def test_hooks_are_listed_and_taken_away(admin: Terminal, pretend: PretendCircleCI) -> None:
+    admin.run("hooks", "apply")
+
+    listed = admin.run("hooks", "list")
+    elsewhere = admin.run("hooks", "list", "gh/acme/web")
+    gone = admin.run("hooks", "delete", "gh/acme/web", "gh/acme/shop-api")
+    nothing = admin.run("hooks", "delete", "gh/acme/web")
+
+    assert [line.split()[:2] for line in listed.lines[1:]] == [["ours", "gh/acme/web"], ["ours", "gh/acme/shop-api"]]
+    assert len(elsewhere.lines) == 2
+    assert [line.split()[0] for line in gone.lines[1:]] == ["delete", "delete"]
+    assert (nothing.code, nothing.out) == (0, "no hooks\n")
+    assert not pretend.hooks.registered
+
+
+def test_a_list_needs_no_public_url(admin: Terminal) -> None:
+    admin.run("hooks", "apply")
+    admin.unset("ROUNDSMAN_PUBLIC_URL")
+
+    said = admin.run("hooks", "list", "--json")
+
+    assert {step["verb"] for step in said.json["steps"]} == {"foreign"}
+
+
+@pytest.mark.parametrize("verb", ["plan", "apply", "list"])
+def test_no_secret_is_ever_printed(admin: Terminal, verb: str) -> None:
+    for options in ((), ("--json",)):
+        said = admin.run("hooks", verb, *options)
+
+        assert SECRET not in said.out + said.err
+        assert TOKEN not in said.out + said.err
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("ROUNDSMAN_CIRCLECI_TOKEN", "ROUNDSMAN_CIRCLECI_TOKEN is not set: hooks are managed with an organization"),
+        ("ROUNDSMAN_PUBLIC_URL", "ROUNDSMAN_PUBLIC_URL is not set: hooks need the address at which CircleCI reaches"),
+        ("ROUNDSMAN_WEBHOOK_SECRETS", "ROUNDSMAN_WEBHOOK_SECRETS is not set: hooks sign with the first of them"),
+    ],
+)
+def test_what_is_missing_is_one_sentence(admin: Terminal, pretend: PretendCircleCI, name: str, sentence: str) -> None:
+    admin.unset(name)
+
+    said = admin.run("hooks", "apply")
+
+    assert (said.code, said.out) == (2, "")
+    assert said.err.startswith(sentence)
+    assert not pretend.calls
+
+
+def test_a_public_url_without_tls_is_refused(admin: Terminal) -> None:
+    admin.set(ROUNDSMAN_PUBLIC_URL="http://roundsman.example.com")
+
+    said = admin.run("hooks", "plan")
+
+    assert (said.code, said.err) == (
+        2,
+        "ROUNDSMAN_PUBLIC_URL must begin with https://: CircleCI posts to nothing else\n",
+    )
+
+
+def test_a_file_without_hooks_says_what_to_add(admin: Terminal) -> None:
+    Path("roundsman.yaml").write_text(RECEIVERS)
+
+    said = admin.run("hooks", "plan")
+
+    assert said.code == 2
+    assert said.err.endswith("roundsman.yaml has no hooks; add `hooks: [{project: gh/acme/web}]`\n")
+
+
+def test_deleting_needs_the_projects_named(admin: Terminal) -> None:
+    said = admin.run("hooks", "delete")
+
+    assert said.code == 2
+    assert "Missing argument" in said.err

@@ -1,0 +1,150 @@
+"""The routes commands: what a file says, and whom it would tell of an event."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.terminal import Terminal
+
+PAYLOADS = sorted((Path(__file__).parent / "payloads" / "circleci").glob("*.json"))
+ROUTES = """\
+receivers:
+  web: {channels: [json://web.example.com]}
+  crew: {channels: [json://crew.example.com]}
+routes:
+  - name: deploys
+    match: {event: job-completed, job: deploy-*}
+    receiver: crew
+    continue: true
+  - name: red
+    match: {branch: [main, "!old"], status: [failed, error]}
+    receiver: web
+  - receiver: crew
+"""
+
+
+@pytest.fixture
+def writer(terminal: Terminal) -> Terminal:
+    """Somebody who writes routes, without any other setting."""
+    (terminal.folder / "roundsman.yaml").write_text(ROUTES)
+    return terminal
+
+
+def test_routes_are_listed_in_words(writer: Terminal) -> None:
+    said = writer.run("routes", "check")
+
+    assert said.code == 0
+    assert said.lines == [
+        "1. deploys: event job-completed; job deploy-* -> crew, and goes on",
+        "2. red: branch main, !old; status failed, error -> web",
+        "3. route 3: every workflow -> crew",
+    ]
+
+
+def test_routes_in_json_hold_every_matcher(writer: Terminal) -> None:
+    shape = writer.run("routes", "check", "--json").json
+
+    assert shape["warnings"] == []
+    assert shape["routes"][1] == {
+        "name": "red",
+        "receiver": "web",
+        "matchers": [
+            {"key": "branch", "patterns": ["main"], "excluded": ["old"]},
+            {"key": "status", "patterns": ["failed", "error"], "excluded": []},
+        ],
+        "continues": False,
+    }
+
+
+def test_a_doubt_is_shown_and_stops_nobody(writer: Terminal) -> None:
+    Path("roundsman.yaml").write_text(ROUTES.replace("status: [failed, error]", "status: [faild]"))
+
+    said = writer.run("routes", "check")
+
+    assert said.code == 0
+    assert said.lines[-1].startswith("warning  roundsman.yaml:10: ")
+    assert said.lines[-1].endswith("did you mean failed?")
+
+
+@pytest.mark.parametrize("command", [("routes", "check"), ("routes", "test"), ("hooks", "plan"), ("check",)])
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (None, "roundsman.yaml does not exist; copy roundsman.example.yaml to it"),
+        ("routes: [", "roundsman.yaml:1:"),
+        ("recievers: {}", "did you mean receivers?"),
+        ("receivers:\n  web: {channels: ['${SLACK}']}\n", "needs the variable SLACK, which is not set"),
+    ],
+)
+def test_a_file_that_is_wrong_ends_with_2_and_the_next_step(
+    terminal: Terminal, command: tuple[str, ...], text: str | None, sentence: str
+) -> None:
+    if text is not None:
+        Path("roundsman.yaml").write_text(text)
+
+    said = terminal.run(*command)
+
+    assert (said.code, said.out) == (2, "")
+    assert sentence in said.err
+
+
+@pytest.mark.parametrize("path", PAYLOADS, ids=lambda path: path.stem)
+def test_every_webhook_can_be_tried(writer: Terminal, path: Path) -> None:
+    said = writer.run("routes", "test", str(path), "--json")
+
+    matched = [decision["route"] for decision in said.json["decisions"] if decision["verdict"] == "matched"]
+    assert said.code == (0 if matched else 1)
+    assert bool(matched) == path.stem.startswith("workflow")
+
+
+def test_a_trial_gives_every_route_s_reason(writer: Terminal) -> None:
+    said = writer.run("routes", "test", "--set", "branch=main", "--set", "status=failed")
+
+    assert said.code == 0
+    assert said.lines == [
+        "not matched  deploys -> crew: hears job-completed only",
+        "matched      red -> web: branch main matches main; status failed matches failed",
+        "preceded     route 3 -> crew: route 'red' came first",
+    ]
+
+
+def test_a_fact_changes_what_the_file_says(writer: Terminal) -> None:
+    path = next(path for path in PAYLOADS if path.stem == "workflow-github")
+
+    said = writer.run("routes", "test", str(path), "--set", "branch=topic", "--json")
+
+    red = said.json["decisions"][1]
+    assert set(red) == {"position", "route", "receiver", "verdict", "reason"}
+    assert (red["verdict"], red["reason"]) == ("not matched", "branch topic is not main")
+
+
+def test_no_match_ends_with_1(writer: Terminal) -> None:
+    said = writer.run("routes", "test", "--set", "job=build")
+
+    assert said.code == 1
+    assert not any(line.startswith("matched") for line in said.lines)
+
+
+def test_without_routes_nobody_would_be_told(terminal: Terminal) -> None:
+    Path("roundsman.yaml").write_text(ROUTES.partition("routes:")[0] + "routes: []\n")
+
+    said = terminal.run("routes", "test")
+
+    assert (said.code, said.out) == (1, "roundsman.yaml has no routes: nobody would be told\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("nowhere.json",), "nowhere.json: No such file or directory"),
+        (("roundsman.yaml",), "roundsman.yaml: "),
+        (("--set", "branch"), "--set branch: write key=value"),
+        (("--set", "colour=red"), "there is no match key 'colour'"),
+        (("--set", "event=deploy"), "'deploy' is not a kind of event"),
+    ],
+)
+def test_what_cannot_be_tried_is_wrong_usage(writer: Terminal, words: tuple[str, ...], sentence: str) -> None:
+    said = writer.run("routes", "test", *words)
+
+    assert (said.code, said.out) == (2, "")
+    assert sentence in said.err
