@@ -1,15 +1,21 @@
 """Somebody at a terminal: what they type, what they read, and the exit code."""
 
+import asyncio
 import json
 import os
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from service.app.server import listen, serving
 from service.cli import main
+from service.demo.circleci import PretendCircleCI
 from tests.house import environ
 
 
@@ -61,3 +67,26 @@ class Terminal:
         printed = self._capsys.readouterr()
         assert isinstance(ended.value.code, int)
         return Said(code=ended.value.code, out=printed.out, err=printed.err)
+
+
+@contextmanager
+def served(pretend: PretendCircleCI) -> Iterator[str]:
+    """Serve the pretend CircleCI from a thread, since commands have an event loop of their own; its address."""
+    ready, loop, over = threading.Event(), asyncio.new_event_loop(), asyncio.Event()
+    addresses: list[str] = []
+
+    async def serve() -> None:
+        async with serving(pretend.app, listen("127.0.0.1", 0)) as address:
+            addresses.append(address)
+            ready.set()
+            await over.wait()
+
+    thread = threading.Thread(target=lambda: loop.run_until_complete(serve()))
+    thread.start()
+    assert ready.wait(timeout=10)
+    try:
+        yield addresses[0]
+    finally:
+        loop.call_soon_threadsafe(over.set)
+        thread.join()
+        loop.close()

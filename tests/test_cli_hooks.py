@@ -1,19 +1,15 @@
 """The hooks commands at the pretend CircleCI: what they print, their exit codes, and what they never show."""
 
-import asyncio
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from service.app.server import listen, serving
 from service.demo.circleci import PretendCircleCI
 from service.demo.faults import broken
 from service.demo.organisation import ADA, PROJECTS
 from tests.house import SECRET, TOKEN
-from tests.terminal import Terminal
+from tests.terminal import Terminal, served
 
 READER_TOKEN = "an-invented-token-of-a-reader"
 PUBLIC_URL = "https://roundsman.example.com"
@@ -25,29 +21,6 @@ routes:
   - receiver: web
 """
 HOOKS = "hooks:\n  - project: gh/acme/web\n  - project: gh/acme/shop-api\n    events: workflow-completed\n"
-
-
-@contextmanager
-def served(pretend: PretendCircleCI) -> Iterator[str]:
-    """Serve the pretend CircleCI from a thread, since commands have an event loop of their own; its address."""
-    ready, loop, over = threading.Event(), asyncio.new_event_loop(), asyncio.Event()
-    addresses: list[str] = []
-
-    async def serve() -> None:
-        async with serving(pretend.app, listen("127.0.0.1", 0)) as address:
-            addresses.append(address)
-            ready.set()
-            await over.wait()
-
-    thread = threading.Thread(target=lambda: loop.run_until_complete(serve()))
-    thread.start()
-    assert ready.wait(timeout=10)
-    try:
-        yield addresses[0]
-    finally:
-        loop.call_soon_threadsafe(over.set)
-        thread.join()
-        loop.close()
 
 
 @pytest.fixture

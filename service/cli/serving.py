@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sized
 from contextlib import contextmanager
 from dataclasses import asdict
 from importlib.metadata import version as installed_version
@@ -97,12 +97,16 @@ async def _findings(config: Config, file: Path) -> list[Finding]:
 
 
 def _print_findings(config: Config, findings: list[Finding]) -> None:
-    say(f"{config.settings.config}: {len(config.routes)} routes to {len(config.receivers)} receivers, well formed")
+    say(f"{config.settings.config}: {_counted(config.routes, 'route')}, {_counted(config.receivers, 'receiver')}")
     for warning in config.warnings:
         say(f"warning  {warning}", "yellow")
     for finding in findings:
         mark, style = ("right  ", "green") if finding.is_right else ("wrong  ", "red")
         say(f"{mark}  {finding.what}: {finding.sentence}", style)
+
+
+def _counted(things: Sized, noun: str) -> str:
+    return f"{len(things)} {noun}{'' if len(things) == 1 else 's'}"
 
 
 def demo(

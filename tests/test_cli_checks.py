@@ -1,0 +1,236 @@
+"""Commands around the service: check, migrate, version, and the help of them all."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from service.cli import app
+from service.demo.circleci import PretendCircleCI
+from service.demo.organisation import ADA
+from service.store import held, newest_revision
+from tests.house import NINE, RED_TO_WEB, SECRET, TOKEN
+from tests.terminal import Terminal, served
+
+STREAMING = {"serve", "demo"}  # they run and narrate; what they did is asked of the API and the other commands
+
+
+@pytest.fixture
+def pretend() -> PretendCircleCI:
+    return PretendCircleCI(token=TOKEN, owner=ADA)
+
+
+@pytest.fixture
+def operator(terminal: Terminal, pretend: PretendCircleCI) -> Iterator[Terminal]:
+    """Somebody whose configuration is right."""
+    with served(pretend) as address:
+        terminal.configure(RED_TO_WEB, ROUNDSMAN_CIRCLECI_URL=address)
+        yield terminal
+
+
+def commands() -> list[tuple[str, Any]]:
+    """Every command as it is typed, and what click knows of it."""
+    found = []
+    for name, command in typer.main.get_command(app).commands.items():  # type: ignore[attr-defined]  # reason: a group
+        found += [(f"{name} {sub}", one) for sub, one in getattr(command, "commands", {}).items()] or [(name, command)]
+    return found
+
+
+# check
+
+
+def test_a_right_configuration_is_said_to_be_right(operator: Terminal) -> None:
+    said = operator.run("check")
+
+    assert said.code == 0
+    assert said.lines == [
+        f"{operator.folder}/roundsman.yaml: 1 route, 1 receiver",
+        f"right    database: {operator.folder}/roundsman.db will be made at the first start",
+        "right    CircleCI token: accepted; it is ada's",
+        "right    channel web: json: understood",
+    ]
+
+
+def test_a_check_in_json_names_each_finding(operator: Terminal) -> None:
+    shape = operator.run("check", "--json").json
+
+    assert [(finding["what"], finding["is_right"]) for finding in shape["findings"]] == [
+        ("database", True),
+        ("CircleCI token", True),
+        ("channel web: json", True),
+    ]
+    assert shape["warnings"] == []
+
+
+def test_a_check_makes_and_sends_nothing(operator: Terminal, pretend: PretendCircleCI) -> None:
+    before = sorted(operator.folder.iterdir())
+    operator.run("check")
+
+    assert sorted(operator.folder.iterdir()) == before
+    assert [(call.method, call.path) for call in pretend.calls] == [("GET", "/me")]
+
+
+def test_a_wrong_token_and_a_bad_channel_are_both_told_and_end_with_1(operator: Terminal) -> None:
+    (operator.folder / "roundsman.yaml").write_text(
+        RED_TO_WEB.replace("json://web.example.com", "slack://an-invented-slack-token")
+    )
+    operator.set(ROUNDSMAN_CIRCLECI_TOKEN="a-guess-at-a-token")
+
+    said = operator.run("check")
+
+    assert said.code == 1
+    assert said.lines[2].startswith("wrong    CircleCI token: CircleCI answered 401: the API token is not accepted;")
+    assert said.lines[3].startswith("wrong    channel web: slack: ")
+    assert "a-guess-at-a-token" not in said.out
+    assert "an-invented-slack-token" not in said.out
+
+
+def test_what_is_allowed_but_unwise_is_a_warning(operator: Terminal) -> None:
+    operator.set(ROUNDSMAN_WEBHOOK_SECRETS="short")
+
+    said = operator.run("check")
+
+    assert said.code == 0
+    assert said.lines[1].startswith("warning  ROUNDSMAN_WEBHOOK_SECRETS: secret 1 is shorter than 8 characters")
+
+
+@pytest.mark.parametrize("command", ["check", "serve"])
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("ROUNDSMAN_WEBHOOK_SECRETS", None, "ROUNDSMAN_WEBHOOK_SECRETS holds no secret"),
+        ("ROUNDSMAN_CONFIG", "nowhere.yaml", "nowhere.yaml does not exist"),
+        ("ROUNDSMAN_HOST", "0.0.0.0", "is reachable from other machines, so the pages need ROUNDSMAN_ADMIN_TOKEN"),  # noqa: S104 - that is what is refused
+        ("ROUNDSMAN_PORT", "many", "ROUNDSMAN_PORT must be a whole number"),
+        ("ROUNDSMAN_PROT", "1", "ROUNDSMAN_PROT is not a setting I know; did you mean ROUNDSMAN_PORT?"),
+        ("ROUNDSMAN_DATABASE_URL", "postgresql://ci:pw@db.example.com/ci", "this release keeps everything in SQLite"),
+    ],
+)
+def test_check_and_serve_refuse_the_same_in_the_same_words(
+    operator: Terminal, command: str, name: str, value: str | None, sentence: str
+) -> None:
+    operator.unset(name) if value is None else operator.set(**{name: value})
+
+    said = operator.run(command)
+
+    assert (said.code, said.out) == (2, "")
+    assert sentence in said.err
+    assert SECRET not in said.err
+    assert TOKEN not in said.err
+
+
+# migrate
+
+
+def test_migrating_makes_the_database_and_may_be_repeated(terminal: Terminal) -> None:
+    first, second = terminal.run("migrate"), terminal.run("migrate", "--json")
+
+    assert (first.code, first.out) == (0, f"the schema is up to date, at revision {newest_revision()}\n")
+    assert (second.code, second.json) == (0, {"revision": newest_revision()})
+    with closing(sqlite3.connect(terminal.folder / "data" / "roundsman.db")) as connection:
+        assert connection.execute("SELECT count(*) FROM deliveries").fetchone() == (0,)
+
+
+@pytest.mark.parametrize("command", ["migrate", "serve"])
+def test_a_folder_that_somebody_holds_is_left_alone(operator: Terminal, command: str) -> None:
+    with held(operator.folder, what="roundsman serve", since=NINE):
+        said = operator.run(command)
+
+    assert (said.code, said.out) == (2, "")
+    assert said.err.startswith(f"{operator.folder} is in use by `roundsman serve`, process ")
+    assert said.err.endswith("stop that one, or use another folder\n")
+
+
+def test_a_lock_file_that_says_nothing_is_somebody_s_too(operator: Terminal) -> None:
+    with held(operator.folder, what="roundsman serve", since=NINE):
+        (operator.folder / "roundsman.lock").write_text("?")
+        said = operator.run("migrate")
+
+    assert "is in use by another process; " in said.err
+
+
+@pytest.mark.parametrize("command", ["migrate", "serve"])
+def test_a_place_that_can_hold_nothing_is_a_sentence(operator: Terminal, command: str) -> None:
+    Path("data").write_text("a file where a folder should be")
+    operator.set(ROUNDSMAN_DATABASE_URL="sqlite:///data/roundsman.db")
+
+    said = operator.run(command)
+
+    assert (said.code, said.out) == (2, "")
+    assert said.err == (
+        f"{operator.folder}/data cannot hold our data: File exists; let this user write there, "
+        "or name another place in ROUNDSMAN_DATABASE_URL\n"
+    )
+
+
+@pytest.mark.parametrize("command", ["migrate", "serve"])
+@pytest.mark.parametrize(
+    ("is_folder", "code", "sentence"),
+    [
+        (True, 1, "the database cannot be migrated now: unable to open database file\n"),
+        (False, 2, "ROUNDSMAN_DATABASE_URL does not lead to a database of ours: file is not a database\n"),
+    ],
+)
+def test_what_is_no_database_is_a_sentence(
+    operator: Terminal, command: str, is_folder: bool, code: int, sentence: str
+) -> None:
+    file = operator.folder / "roundsman.db"
+    file.mkdir() if is_folder else file.write_text("a text, and not a database\n" * 100)
+
+    said = operator.run(command)
+
+    assert (said.code, said.out, said.err) == (code, "", sentence)
+
+
+def test_a_database_of_a_newer_release_is_not_touched(terminal: Terminal) -> None:
+    terminal.run("migrate")
+    with closing(sqlite3.connect(terminal.folder / "data" / "roundsman.db")) as connection, connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+
+    said = terminal.run("migrate")
+
+    assert said.code == 2
+    assert said.err.startswith("the database is of another release: ")
+    assert "9999" in said.err
+
+
+# version and help
+
+
+def test_the_version_is_the_package_s(terminal: Terminal) -> None:
+    said = terminal.run("version")
+
+    assert said.code == 0
+    assert said.out == f"roundsman {terminal.run('version', '--json').json['version']}\n"
+
+
+@pytest.mark.parametrize(("name", "command"), commands(), ids=lambda one: one if isinstance(one, str) else "")
+def test_every_command_explains_itself_within_80_columns(terminal: Terminal, name: str, command: Any) -> None:
+    said = terminal.run(*name.split(), "--help")
+
+    assert said.code == 0
+    assert max(map(len, said.lines)) <= 80
+    summary = command.help.partition("\n")[0]
+    assert summary.endswith(".")
+    assert len(summary) <= 60, "or the list of commands cuts it short"
+    for parameter in command.params:
+        assert parameter.help.endswith("."), parameter.name
+
+
+@pytest.mark.parametrize("name", [name for name, _ in commands() if name not in STREAMING])
+def test_every_command_has_json(name: str) -> None:
+    options = {option for parameter in dict(commands())[name].params for option in parameter.opts}
+
+    assert "--json" in options
+
+
+@pytest.mark.parametrize("words", [(), ("events",), ("hooks",), ("routes",), ("nonsense",), ("serve", "now")])
+def test_wrong_usage_ends_with_2_and_says_how(terminal: Terminal, words: tuple[str, ...]) -> None:
+    said = terminal.run(*words)
+
+    assert said.code == 2
+    assert "Usage: roundsman" in said.out + said.err
