@@ -29,7 +29,8 @@ def listen(host: str, port: int) -> socket.socket:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         return socket.create_server((host, port), family=family, backlog=WAITING_CALLERS)
     except OSError as error:
-        problem = f"cannot listen on {host} port {port}: {error.strerror or error}"
+        reason = str(error.strerror).partition(" (while ")[0]  # Python repeats the address here
+        problem = f"cannot listen on {host} port {port}: {reason}"
         raise BadConfig(f"{problem}; set ROUNDSMAN_HOST and ROUNDSMAN_PORT to an address that is free") from error
 
 

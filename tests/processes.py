@@ -1,0 +1,130 @@
+"""The console script as a process of its own, and a channel that takes its time."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tests.ends import LOOPBACK
+from tests.house import signature
+
+ROUNDSMAN = Path(sys.executable).parent / "roundsman"
+ENDS_WITHIN_S = 30  # only a test that has gone wrong waits for this long
+
+
+def surroundings(environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a process: ours without settings, with these."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("ROUNDSMAN_", "COV_"))}
+    return {**inherited, "NO_PROXY": LOOPBACK, "no_proxy": LOOPBACK, **environ}
+
+
+def run(*words: str, folder: Path, **environ: str) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end, its output in pipes."""
+    return subprocess.run(
+        [str(ROUNDSMAN), *words],
+        cwd=folder,
+        env=surroundings(environ),
+        capture_output=True,
+        text=True,
+        timeout=ENDS_WITHIN_S,
+        check=False,
+    )
+
+
+@dataclass(kw_only=True)
+class Served:
+    """A running ``roundsman serve``; its log is read as JSON lines."""
+
+    process: subprocess.Popen[str]
+    address: str = ""
+    log: list[Any] = field(default_factory=list)
+
+    def read_until(self, what: str) -> Any:
+        """Read the log up to a line that says this; what it says."""
+        assert self.process.stderr
+        for line in self.process.stderr:
+            self.log.append(json.loads(line))
+            if self.log[-1]["event"] == what:
+                return self.log[-1]
+        raise AssertionError(f"it ended without saying {what!r}: {self.log}")
+
+    def post(self, body: bytes) -> httpx.Response:
+        headers = {"circleci-signature": signature(body)}
+        return httpx.post(f"{self.address}/hooks/circleci", content=body, headers=headers, trust_env=False)
+
+    def end(self, how: signal.Signals = signal.SIGTERM) -> int:
+        """Ask it to end and read the rest of its log; its exit code."""
+        self.process.send_signal(how)
+        return self.ended()
+
+    def ended(self) -> int:
+        """Read the rest of its log; its exit code."""
+        _, rest = self.process.communicate(timeout=ENDS_WITHIN_S)
+        self.log += [json.loads(line) for line in rest.splitlines()]
+        return self.process.returncode
+
+
+@contextmanager
+def serve(folder: Path, environ: Mapping[str, str]) -> Iterator[Served]:
+    """A ``roundsman serve`` on a free port, from when it says that it listens."""
+    with subprocess.Popen(
+        [str(ROUNDSMAN), "serve"],
+        cwd=folder,
+        env=surroundings({**environ, "ROUNDSMAN_PORT": "0"}),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        served = Served(process=process)
+        try:
+            served.address = served.read_until("roundsman is listening")["address"]
+            yield served
+        finally:
+            process.kill()
+
+
+@dataclass(kw_only=True)
+class SlowChannel:
+    """Takes a message, and says so only when it is let go on."""
+
+    url: str = ""
+    arrived: threading.Event = field(default_factory=threading.Event)
+    may_answer: threading.Event = field(default_factory=threading.Event)
+
+
+@contextmanager
+def slow_channel() -> Iterator[SlowChannel]:
+    channel = SlowChannel()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            channel.arrived.set()
+            channel.may_answer.wait(ENDS_WITHIN_S)
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_args: object) -> None:
+            """Say nothing on the terminal."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    channel.url = f"json://127.0.0.1:{server.server_address[1]}/an-invented-channel-token"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield channel
+    finally:
+        channel.may_answer.set()
+        server.shutdown()
+        server.server_close()
+        thread.join()
