@@ -8,7 +8,7 @@ READY  := $(VENV)/.ready
 
 .PHONY: help
 help:  ## Say what can be done here
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(READY): requirements-dev.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("Roundsman needs Python 3.11 or newer; name one with PYTHON=python3.x" if sys.version_info < (3, 11) else 0)'
@@ -32,14 +32,29 @@ lint: $(READY)  ## Check format, style and types
 	$(BIN)/mypy
 
 .PHONY: docs
-docs: $(READY)  ## Write the generated parts of docs/ anew
+docs: $(READY)  ## Write the generated parts of docs/ and of the chart anew
 	$(BIN)/python -m tests.generate_docs
+	$(BIN)/python -m tests.generate_schema
 
 .PHONY: cover
 cover: $(READY)  ## Run every test and show the lines and branches none of them reached
 	$(BIN)/pytest -n auto --cov --cov-report=term $(ARGS)
 
+.PHONY: chart-check
+chart-check: $(READY)  ## Lint, render and validate the Helm chart, and lint the Dockerfile (tools from PyPI)
+	@VENV=$(VENV) PYTHON=$(PYTHON) .ci/chart-check
+
+.PHONY: image-check
+image-check:  ## Build the image without Docker, run it locked down, post to it (Debian, as root)
+	@.ci/image-check
+
+COMPILE := uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11
+
 .PHONY: lock
-lock:  ## Write both lock files anew (needs uv)
-	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 pyproject.toml -o requirements.lock
-	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 pyproject.toml --group dev -o requirements-dev.lock
+lock:  ## Write every lock file anew (needs uv)
+	$(COMPILE) pyproject.toml -o requirements.lock
+	$(COMPILE) pyproject.toml --group dev -o requirements-dev.lock
+	$(PYTHON) -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")' \
+		| $(COMPILE) - -o requirements-build.lock
+	$(COMPILE) .ci/chart.in -o .ci/chart.lock
+	$(COMPILE) --no-deps .ci/helm.in -o .ci/helm.lock
