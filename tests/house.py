@@ -164,6 +164,22 @@ class House:
             connection.execute(statement, values)
             connection.commit()
 
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """The service at work by itself, as long as the block runs."""
+        async with asyncio.timeout(SETTLED_WITHIN_S), self.service.running():
+            yield
+
+    def expect_word(self, label: str) -> asyncio.Event:
+        """What is set once a channel has been sent something."""
+        told = asyncio.Event()
+
+        async def act() -> None:
+            told.set()
+
+        self.channels.plan[label] = [act]
+        return told
+
     def counted(self, name: str, **labels: str) -> float:
         """What a counter has come to."""
         registry = self.service.parts.metrics.registry

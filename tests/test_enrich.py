@@ -17,7 +17,6 @@ from service.model import Details, Event, Want
 from service.pipeline import Patience
 from service.sources import Source
 from tests.house import GREEN, MONDAY, RED, RED_TO_WEB, House, a_house
-from tests.work import acting
 
 LATE = runs.api_late_results(MONDAY)
 HASTY = Patience(chance=lambda: 0.5, for_details=timedelta(seconds=0.1), for_an_answer=timedelta(seconds=0.01))
@@ -176,11 +175,10 @@ async def test_a_circleci_that_hangs_holds_no_message(hasty: House) -> None:
 
 async def test_a_message_goes_at_its_time_also_while_somebody_is_still_asking(house: House) -> None:
     """Many events may wait for a CircleCI that hangs; none of their messages waits for the others."""
-    hanging, told = Gate(), asyncio.Event()
+    hanging, told = Gate(), house.expect_word("web: json")
     house.pretend.faults.next("*", Fault(gate=hanging), times=1000)
-    house.channels.plan["web: json"] = [acting(told.set)]
 
-    async with house.service.running():
+    async with house.running():
         await house.finish(RED)
         await hanging.reached.wait()
         house.clock.tick(minutes=2)

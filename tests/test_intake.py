@@ -16,7 +16,6 @@ from service.demo.organisation import WEB
 from service.demo.payloads import as_bytes, ping, workflow_completed
 from service.store import database
 from tests.house import GREEN, NINE, RED, SECRET, House, a_house, signature
-from tests.work import acting
 
 BODY = as_bytes(workflow_completed(RED))
 WEIRD = [
@@ -290,9 +289,8 @@ async def _allow_pages(house: House, most: int) -> None:
 
 
 async def test_what_was_kept_wakes_the_worker(house: House) -> None:
-    told = asyncio.Event()
-    house.channels.plan["web: json"] = [acting(told.set)]
-    async with house.service.running():
+    told = house.expect_word("web: json")
+    async with house.running():
         await house.send(BODY)
         await told.wait()
 
