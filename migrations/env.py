@@ -1,8 +1,8 @@
 """How Alembic reaches the database: the address comes from whoever calls, never from a file."""
 
 from alembic import context
-from sqlalchemy import Connection, create_engine, text
-from sqlalchemy.pool import NullPool
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.pool import NullPool, PoolProxiedConnection
 
 from service.tables import metadata
 
@@ -21,13 +21,28 @@ def run(connection: Connection) -> None:
         connection=connection,
         target_metadata=metadata,
         transaction_per_migration=True,
+        transactional_ddl=True,
         render_as_batch=not is_postgres,  # SQLite alters a table by copying it
     )
     with context.begin_transaction():
         context.run_migrations()
 
 
+def begin_for_real(engine: Engine) -> None:
+    """Have SQLite make a migration whole or not at all: Python's driver would commit each CREATE TABLE by itself."""
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: PoolProxiedConnection, _record: object) -> None:
+        connection.isolation_level = None  # type: ignore[attr-defined]  # reason: sqlite3's own attribute
+
+    @event.listens_for(engine, "begin")
+    def start(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
 engine = create_engine(context.config.attributes["url"], poolclass=NullPool)
+if engine.dialect.name == "sqlite":
+    begin_for_real(engine)
 with engine.connect() as connection:
     run(connection)
 engine.dispose()
