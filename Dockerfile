@@ -50,7 +50,7 @@ STOPSIGNAL SIGTERM
 # http.client, since urllib would ask a proxy that the environment names. The first start may migrate for a while.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s CMD ["python", "-c", "\
 import http.client, os, sys; \
-house = http.client.HTTPConnection('127.0.0.1', int(os.environ['ROUNDSMAN_PORT']), timeout=4); \
+house = http.client.HTTPConnection('localhost', int(os.environ['ROUNDSMAN_PORT']), timeout=4); \
 house.request('GET', '/healthz'); \
 sys.exit(house.getresponse().status != 200)"]
 

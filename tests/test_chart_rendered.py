@@ -28,8 +28,11 @@ pytestmark = pytest.mark.skipif(HELMS == [""], reason="no helm: `make chart-chec
 
 
 def helm(binary: str, example: str, *options: str) -> "subprocess.CompletedProcess[str]":
-    values = CHART / "ci" / f"{example}-values.yaml"
-    command = [binary, "template", "acme", str(CHART), "--values", str(values), *options]
+    return template(binary, "acme", CHART / "ci" / f"{example}-values.yaml", *options)
+
+
+def template(binary: str, release: str, values: Path, *options: str) -> "subprocess.CompletedProcess[str]":
+    command = [binary, "template", release, str(CHART), "--values", str(values), *options]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
@@ -293,11 +296,23 @@ def test_what_could_not_work_is_refused_with_its_name(binary: str, example: str,
     assert re.search(complaint, done.stderr)
 
 
+def test_the_values_that_the_docs_show_work(binary: str, tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "container.md").read_text(encoding="utf-8")
+    [shown] = re.findall(r"^```yaml\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    values = tmp_path / "my-values.yaml"
+    values.write_text(shown)
+
+    done = template(binary, "roundsman", values, "--set-file", f"roundsmanYaml={ROOT / 'roundsman.example.yaml'}")
+
+    objects = {each["kind"]: each for each in yaml.safe_load_all(done.stdout) if each}
+    assert objects["StatefulSet"]["metadata"]["name"] == "roundsman"
+    assert objects["PersistentVolumeClaim"]["metadata"]["name"] == "roundsman-data"
+    assert objects["ConfigMap"]["data"]["roundsman.yaml"] == (ROOT / "roundsman.example.yaml").read_text()
+
+
 @pytest.mark.parametrize("name", ["a" * 53, "roundsman", "builds-of-roundsman"])
 def test_names_fit_into_what_kubernetes_allows(binary: str, name: str) -> None:
-    values = CHART / "ci" / "minimal-values.yaml"
-
-    done = subprocess.run([binary, "template", name, CHART, "-f", values], capture_output=True, text=True, check=True)
+    done = template(binary, name, CHART / "ci" / "minimal-values.yaml")
 
     [made] = [each for each in yaml.safe_load_all(done.stdout) if each and each["kind"] == "StatefulSet"]
     assert len(made["metadata"]["name"]) <= 52  # Kubernetes adds "-" and a hash of ten for the revision's label of 63
