@@ -39,6 +39,12 @@ class Api:
             Route("/api/v1/dead-letters", self.dead_letters),
             Route("/api/v1/deliveries/{id}/replay", self.replay, methods=["POST"]),
             Route("/api/v1/notifications/{id}/resend", self.resend, methods=["POST"]),
+            *self.health_routes(),
+        ]
+
+    def health_routes(self) -> list[BaseRoute]:
+        """Where machines ask; no credential is needed."""
+        return [
             Route("/healthz", self.healthz),
             Route("/readyz", self.readyz),
             Route("/metrics", self.prometheus),
@@ -81,7 +87,7 @@ class Api:
 
     async def readyz(self, _request: Request) -> Response:
         """Ready: each check by name, ``ok`` or what is wrong."""
-        checks = {"database": await self._database(), "worker": self._worker()}
+        checks = {"database": await self._database(), "worker": await self._worker()}
         is_ready = set(checks.values()) == {"ok"}
         return JSONResponse({"ready": is_ready, "checks": checks}, status_code=200 if is_ready else 503)
 
@@ -102,8 +108,8 @@ class Api:
         is_at = f"the schema is at {at}, not {wanted}" if at else "there is no schema yet"
         return "ok" if at == wanted else f"{is_at}: run `roundsman migrate`"
 
-    def _worker(self) -> str:
-        last = self.jobs.last_look_at
+    async def _worker(self) -> str:
+        last = await self.jobs.last_look_at()
         if last is not None and self.clock() - last < BEATING:
             return "ok"
         return f"the worker has not looked for work since {rfc3339(last) if last else 'the start'}"

@@ -2,16 +2,24 @@
 
 import shutil
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+import structlog
 
 from service.store import Store, migrate
 from tests.house import Clock, House, a_house
 from tests.terminal import Terminal
 from tests.work import ENGINES, Work
+
+
+@pytest.fixture(autouse=True)
+def logs_as_at_first() -> Iterator[None]:
+    """What a command set up for the log goes with the standard error that it was given."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

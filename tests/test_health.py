@@ -36,9 +36,19 @@ async def checks(house: House, *, status: int) -> dict[str, str]:
 
 
 @pytest.fixture
-def working(house: House) -> House:
-    """A house whose worker has just looked for work."""
-    house.service.parts.jobs.last_look_at = house.clock()  # type: ignore[misc]  # reason: a property to readers only
+async def working(house: House) -> House:
+    """A house whose worker has just looked for work, and will not again."""
+    jobs, pipeline = house.service.parts.jobs, house.service.pipeline
+    looked = asyncio.Event()
+
+    async def look() -> None:
+        looked.set()
+
+    jobs.every(3600, look)
+    running = asyncio.create_task(jobs.run(pipeline.handlers, pipeline.failed))
+    await looked.wait()
+    jobs.stop()
+    await running
     return house
 
 

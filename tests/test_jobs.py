@@ -174,9 +174,9 @@ async def test_the_backlog_is_what_is_due_and_how_long_the_oldest_has_been(work:
 
 
 async def test_the_engine_says_when_it_last_looked_for_work(work: Work) -> None:
-    before = work.jobs.last_look_at
+    before = await work.jobs.last_look_at()
     await work.later(uuid4())
 
     await work.drain()
 
-    assert (before, work.jobs.last_look_at) == (None, work.clock())
+    assert (before, await work.jobs.last_look_at()) == (None, work.clock())

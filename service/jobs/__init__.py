@@ -9,20 +9,17 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
-from service.jobs.embedded import EmbeddedJobs, Failed, Handler
+from service.jobs.embedded import EmbeddedJobs
+from service.jobs.procrastinate import ProcrastinateJobs
+from service.jobs.work import Failed, Handler
 from service.model import Backlog
 from service.tables import Transaction
 
-__all__ = ["EmbeddedJobs", "Failed", "Handler", "Jobs"]
+__all__ = ["EmbeddedJobs", "Failed", "Handler", "Jobs", "ProcrastinateJobs"]
 
 
 class Jobs(Protocol):
     """What the rest of the house asks of a job engine."""
-
-    @property
-    def last_look_at(self) -> datetime | None:
-        """When it last looked for work: a worker that does not is no worker."""
-        ...
 
     async def later(
         self,
@@ -46,4 +43,8 @@ class Jobs(Protocol):
 
     async def backlog(self) -> Backlog:
         """How much is due, and for how long."""
+        ...
+
+    async def last_look_at(self) -> datetime | None:
+        """When any worker last looked for work: one that does not is no worker."""
         ...

@@ -15,11 +15,9 @@ from uuid import UUID
 import structlog
 
 from service.errors import Temporary
+from service.jobs.work import Failed, Handler, survive
 from service.model import Backlog, QueuedJob
 from service.tables import Transaction
-
-Handler = Callable[[UUID], Awaitable[None]]
-Failed = Callable[[str, UUID, Exception], Awaitable[None]]
 
 AT_ONCE = (
     16  # jobs of a kind begun and not ended: while CircleCI hangs, those that ask it leave room to those that send
@@ -74,7 +72,7 @@ class EmbeddedJobs:
         self._done: list[int] = []
         self._awake = asyncio.Event()
         self._stopping = False
-        self.last_look_at: datetime | None = None
+        self._last_look_at: datetime | None = None
 
     async def later(
         self,
@@ -105,13 +103,17 @@ class EmbeddedJobs:
         """How much is due, and for how long."""
         return await self._table.backlog(self._clock())
 
+    async def last_look_at(self) -> datetime | None:
+        """When it last looked for work."""
+        return self._last_look_at
+
     async def run(self, handlers: Mapping[str, Handler], failed: Failed) -> None:
         """Run what is due until ``stop``, then give what was begun ``GRACE_S`` seconds to end."""
         periodic = [asyncio.create_task(self._again_and_again(seconds, work)) for seconds, work in self._periodic]
         tasks: set[asyncio.Task[None]] = set()
         while not self._stopping:
             self._awake.clear()
-            self.last_look_at = self._clock()
+            self._last_look_at = self._clock()
             chosen = await self._choose()
             for job in chosen:
                 self._begun[job.id] = job
@@ -184,8 +186,8 @@ class EmbeddedJobs:
             self._done.append(job.id)
             self.wake()
             return
-        error = await self._survive(job.kind, handler(job.subject_id))
-        if error is not None and await self._survive("a failure's record", failed(job.kind, job.subject_id, error)):
+        error = await survive(job.kind, handler(job.subject_id))
+        if error is not None and await survive("a failure's record", failed(job.kind, job.subject_id, error)):
             await asyncio.sleep(NAP_S)  # not even that could be written: the job stays, and is begun again
             del self._begun[job.id]
         else:
@@ -194,20 +196,8 @@ class EmbeddedJobs:
 
     async def _again_and_again(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
         while True:
-            await self._survive("periodic work", work())
+            await survive("periodic work", work())
             await asyncio.sleep(seconds)
-
-    async def _survive(self, what: str, work: Awaitable[None]) -> Exception | None:
-        """Do the work and live on: the one place that catches what nobody foresaw, and it says so in the log."""
-        try:
-            await work
-        except Temporary as error:
-            log.warning("work could not be done now", what=what, reason=str(error))
-            return error
-        except Exception as error:
-            log.exception("work failed in a way nobody foresaw", what=what)
-            return error
-        return None
 
     async def _finish(self, tasks: set[asyncio.Task[None]]) -> None:
         if tasks:

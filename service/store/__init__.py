@@ -8,10 +8,11 @@ from service.store import actions, deliveries, events, history, notifications
 from service.store.database import Store
 from service.store.folder import database_file, held
 from service.store.history import Search
-from service.store.queue import JobRows
+from service.store.queue import EngineRows, JobRows
 from service.store.schema import alembic_config, is_older, migrate, newest_revision, revision
 
 __all__ = [
+    "EngineRows",
     "JobRows",
     "Search",
     "Store",

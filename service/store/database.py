@@ -16,6 +16,8 @@ from service.tables import Transaction
 BUSY_TIMEOUT_MS = 3_500  # for another process to end its transaction
 IN_LINE_S = 4.0  # for our own before us; together less than a sender is kept waiting
 READERS = 4
+CONNECTIONS = 10  # to Postgres, for each process, and as many again in a rush
+STATEMENT_TIMEOUT_MS = 7_000
 
 
 def driver_url(database_url: str) -> URL:
@@ -41,7 +43,7 @@ class Store:
         self.file = database_file(database_url)
         self._listeners: list[Callable[[], None]] = []
         if self.file is None:
-            self._writer = self._reader = create_async_engine(url)
+            self._writer = self._reader = _postgres(url)
             return
         self.file.parent.mkdir(parents=True, exist_ok=True)
         self._writer = _sqlite(url, begin="BEGIN IMMEDIATE", connections=1)
@@ -84,6 +86,19 @@ async def _translated(verb: str) -> AsyncIterator[None]:
         raise Temporary(f"the database cannot be {verb} now: {error.orig}") from error
     except PoolTimeout as error:
         raise Temporary(f"the database cannot be {verb} now: others are still waiting for it") from error
+
+
+def _postgres(url: URL) -> AsyncEngine:
+    """No statement may take longer than a sender's patience: the database is asked to end it by itself."""
+    limits = f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c lock_timeout={BUSY_TIMEOUT_MS}"
+    return create_async_engine(
+        url,
+        pool_size=CONNECTIONS,
+        max_overflow=CONNECTIONS,
+        pool_timeout=BUSY_TIMEOUT_MS / 1000,
+        pool_pre_ping=True,  # a restarted server leaves dead connections behind
+        connect_args={"options": limits, "connect_timeout": 5},
+    )
 
 
 def _sqlite(url: URL, *, begin: str, connections: int) -> AsyncEngine:

@@ -8,8 +8,9 @@ from sqlalchemy import func, select, update
 
 from service.errors import NotFound
 from service.model import Delivery, DeliveryState
-from service.store.rows import delivery_row, insert_or_leave, to_delivery
-from service.tables import Transaction, deliveries, jobs
+from service.store.queue import has_job
+from service.store.rows import delivery_row, insert_new, to_delivery
+from service.tables import Transaction, deliveries
 
 
 async def keep(transaction: Transaction, delivery: Delivery) -> UUID | None:
@@ -17,8 +18,7 @@ async def keep(transaction: Transaction, delivery: Delivery) -> UUID | None:
 
     Two posts of one event may race: the unique key decides which is the first, not a look before the insert.
     """
-    statement = insert_or_leave(transaction, deliveries, delivery_row(delivery))
-    if (await transaction.execute(statement)).rowcount:
+    if await insert_new(transaction, deliveries, delivery_row(delivery)):
         return None
     same = (
         deliveries.c.source == delivery.source,
@@ -43,8 +43,9 @@ async def settle(transaction: Transaction, delivery_id: UUID) -> bool:
         update(deliveries)
         .where(deliveries.c.id == delivery_id, deliveries.c.state == DeliveryState.KEPT)
         .values(state=DeliveryState.SETTLED, reason=None)
+        .returning(deliveries.c.id)
     )
-    return (await transaction.execute(judged)).rowcount == 1
+    return (await transaction.execute(judged)).first() is not None
 
 
 async def bury(transaction: Transaction, delivery_id: UUID, reason: str) -> None:
@@ -98,7 +99,7 @@ async def forgotten(transaction: Transaction, *, before: datetime, limit: int) -
         .where(
             deliveries.c.state == DeliveryState.KEPT,
             deliveries.c.received_at < before,
-            ~select(jobs.c.id).where(jobs.c.subject_id == deliveries.c.id).exists(),
+            ~has_job(transaction, deliveries.c.id),
         )
         .limit(limit)
     )

@@ -9,8 +9,9 @@ from sqlalchemy import Update, func, insert, select, update
 
 from service.errors import NotFound
 from service.model import Attempt, Message, Notification, NotificationState, Outcome
-from service.store.rows import insert_or_leave, to_attempt, to_notification
-from service.tables import Transaction, attempts, jobs, notifications
+from service.store.queue import has_job
+from service.store.rows import insert_new, to_attempt, to_notification
+from service.tables import Transaction, attempts, notifications
 
 PENDING, SENDING, SENT, DEAD = NotificationState
 
@@ -18,7 +19,7 @@ PENDING, SENDING, SENT, DEAD = NotificationState
 async def plan(transaction: Transaction, notification: Notification) -> Notification | None:
     """Owe a channel word of a topic; None when that is new, else the notification that already stands for it."""
     row = vars(notification)
-    if (await transaction.execute(insert_or_leave(transaction, notifications, row))).rowcount:
+    if await insert_new(transaction, notifications, row):
         return None
     standing = select(notifications).where(
         notifications.c.topic == notification.topic, notifications.c.channel_key == notification.channel_key
@@ -135,26 +136,24 @@ async def attempts_of(transaction: Transaction, notification_ids: Collection[UUI
     return [to_attempt(row) for row in (await transaction.execute(wanted)).mappings()]
 
 
-async def interrupted(transaction: Transaction, *, at: datetime) -> Sequence[UUID]:
-    """Put back what was being sent when the last process stopped; people may have got it, and the record says so.
+async def interrupt(transaction: Transaction, notification_id: UUID, at: datetime) -> None:
+    """End an attempt whose process is gone; people may have got it, and the record says so.
 
-    Only for a process that knows to be the only one: elsewhere, a notification being sent is somebody's.
+    Only for who holds the channel's lane: anybody else's attempt may still be under way.
     """
     reason = "Roundsman was stopped during this attempt: it may have arrived"
     ending = (
         update(attempts)
-        .where(attempts.c.outcome == Outcome.SENDING)
+        .where(attempts.c.notification_id == notification_id, attempts.c.outcome == Outcome.SENDING)
         .values(outcome=Outcome.INTERRUPTED, reason=reason, ended_at=at)
     )
     await transaction.execute(ending)
     back = (
         update(notifications)
-        .where(notifications.c.state == SENDING)
+        .where(notifications.c.id == notification_id, notifications.c.state == SENDING)
         .values(state=PENDING, reason=reason, next_attempt_at=at)
-        .returning(notifications.c.id)
     )
-    ids: Sequence[UUID] = (await transaction.execute(back)).scalars().all()
-    return ids
+    await transaction.execute(back)
 
 
 async def forgotten(transaction: Transaction, *, before: datetime, limit: int) -> Sequence[tuple[UUID, str]]:
@@ -162,9 +161,9 @@ async def forgotten(transaction: Transaction, *, before: datetime, limit: int) -
     lost = (
         select(notifications.c.id, notifications.c.channel_key)
         .where(
-            notifications.c.state == PENDING,
+            notifications.c.state.in_([PENDING, SENDING]),
             notifications.c.next_attempt_at < before,
-            ~select(jobs.c.id).where(jobs.c.subject_id == notifications.c.id).exists(),
+            ~has_job(transaction, notifications.c.id),
         )
         .limit(limit)
     )

@@ -1,10 +1,24 @@
-"""The embedded queue's rows: what is to be done, and when."""
+"""The queue's rows: what is to be done, and when. Ours on SQLite, Procrastinate's on Postgres."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import delete, func, insert, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Text,
+    cast,
+    column,
+    delete,
+    func,
+    insert,
+    literal,
+    literal_column,
+    or_,
+    select,
+    table,
+    text,
+)
 
 from service.model import Backlog, QueuedJob
 from service.store.database import Store
@@ -66,3 +80,41 @@ class JobRows:
         async with self._store.reading() as transaction:
             depth, oldest = (await transaction.execute(counting)).one()
         return Backlog(depth=depth, oldest_age_s=(now - oldest).total_seconds() if oldest else 0.0)
+
+
+class EngineRows:
+    """Procrastinate's tables, as far as we look into them ourselves."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def backlog(self, now: datetime) -> Backlog:
+        """How much is due by now, or being done, in all processes together."""
+        counting = text(
+            "SELECT count(*), min(coalesce(job.scheduled_at, event.at)) FROM procrastinate_jobs AS job "
+            "LEFT JOIN procrastinate_events AS event ON event.job_id = job.id AND event.type = 'deferred' "
+            "WHERE job.status IN ('todo', 'doing') AND job.task_name IN ('do', 'do then') "
+            "AND (job.scheduled_at IS NULL OR job.scheduled_at <= now())"
+        )
+        async with self._store.reading() as transaction:
+            depth, oldest = (await transaction.execute(counting)).one()
+        return Backlog(depth=depth, oldest_age_s=max(0.0, (now - oldest).total_seconds()) if oldest else 0.0)
+
+    async def last_look_at(self) -> datetime | None:
+        """When any worker last showed that it lives."""
+        async with self._store.reading() as transaction:
+            latest = await transaction.execute(text("SELECT max(last_heartbeat) FROM procrastinate_workers"))
+            found: datetime | None = latest.scalar()
+            return found
+
+
+_engine_jobs = table("procrastinate_jobs", column("status"))
+_SUBJECT = literal_column("procrastinate_jobs.args ->> 'subject_id'", Text)  # to the letter what the index is on
+
+
+def has_job(transaction: Transaction, subject: ColumnElement[UUID]) -> ColumnElement[bool]:
+    """A test that a subject still has a job, begun or not."""
+    if transaction.dialect.name == "sqlite":
+        return select(jobs.c.id).where(jobs.c.subject_id == subject).exists()
+    is_undone = cast(_engine_jobs.c.status, Text).in_(["todo", "doing"])
+    return select(literal(1)).select_from(_engine_jobs).where(cast(subject, Text) == _SUBJECT, is_undone).exists()

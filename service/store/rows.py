@@ -1,6 +1,6 @@
 """Between rows and values: rows never leave this package."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -36,11 +36,14 @@ DETAILS = TypeAdapter(Details)
 Row = Mapping[str, Any] | RowMapping
 
 
-def insert_or_leave(transaction: Transaction, table: Table, values: Row | Sequence[Row]) -> sqlite.Insert:
-    """An INSERT that leaves a row alone which a unique key says is there; both databases spell it alike."""
+async def insert_new(transaction: Transaction, table: Table, row: Row) -> bool:
+    """Insert a row unless a unique key says that it is there; whether it was new.
+
+    Both databases spell it alike. What comes back tells, and not a count of rows: a driver may not know that.
+    """
     make: Any = sqlite.insert if transaction.dialect.name == "sqlite" else postgresql.insert
-    statement: sqlite.Insert = make(table).values(values).on_conflict_do_nothing()
-    return statement
+    statement = make(table).values(row).on_conflict_do_nothing().returning(table.c.id)
+    return (await transaction.execute(statement)).first() is not None
 
 
 def insert_or_replace(transaction: Transaction, table: Table, values: Row, *, key: Iterable[str]) -> Insert:

@@ -6,7 +6,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import text
+from sqlalchemy import inspect, text
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from service.errors import BadConfig, Temporary
@@ -54,10 +54,8 @@ async def revision(store: Store) -> str | None:
     """The revision that the database is at; None before the first migration. Raises Temporary."""
     if store.file is not None and not store.file.exists():
         raise Temporary(f"the database {store.file} is gone; put it back, or restart")  # an open file outlives its name
-    try:
-        async with store.reading() as transaction:
-            return (await transaction.execute(text("SELECT version_num FROM alembic_version"))).scalar()
-    except Temporary as error:
-        if "no such table" in str(error):
+    async with store.reading() as transaction:
+        if not await transaction.run_sync(lambda connection: inspect(connection).has_table("alembic_version")):
             return None
-        raise
+        found: str | None = (await transaction.execute(text("SELECT version_num FROM alembic_version"))).scalar()
+        return found
