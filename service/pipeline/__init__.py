@@ -35,13 +35,6 @@ class Pipeline:
             "send": partial(send, parts),
         }
 
-    async def recover(self) -> None:
-        """Take up what was being sent when the last process stopped. Only for the one process of a data folder."""
-        async with self._parts.store.writing() as transaction:
-            ids = await notifications.interrupted(transaction, at=self._parts.clock())
-        if ids:
-            log.warning("sends were interrupted and will be repeated", count=len(ids))
-
     async def sweep(self) -> None:
         """Enqueue what is overdue and has no job: after a lost job, nothing waits for longer than a minute or so."""
         parts, before = self._parts, self._parts.clock() - OVERDUE

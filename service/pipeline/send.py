@@ -13,21 +13,27 @@ from service.pipeline.parts import Parts
 from service.store import events, notifications
 
 RECORD_AGAIN_S = 1.0
+OWED = frozenset({NotificationState.PENDING, NotificationState.SENDING})
 
 log = structlog.get_logger()
 
 
 async def send(parts: Parts, notification_id: UUID) -> None:
-    """Try once to tell the channel; a try that did not work leads to another one later, or to a dead letter."""
+    """Try once to tell the channel; a try that did not work leads to another one later, or to a dead letter.
+
+    Run in the channel's lane, one at a time: what looks as if it were being sent was cut off.
+    """
     async with parts.store.reading() as transaction:
         notification = await notifications.find(transaction, notification_id)
-        if notification.state is not NotificationState.PENDING or notification.next_attempt_at > parts.clock():
+        if notification.state not in OWED or notification.next_attempt_at > parts.clock():
             return  # settled, or put off: another job will come for it
         event = await events.find(transaction, notification.event_id)
         details = await events.find_details(transaction, event.id)
     event_url = f"{parts.public_url}/events/{event.id}" if parts.public_url else None
     message = compose(event, details, event_url=event_url)
     async with parts.store.writing() as transaction:
+        if notification.state is NotificationState.SENDING:  # we hold the channel's lane: who was sending is gone
+            await notifications.interrupt(transaction, notification_id, parts.clock())
         attempt = await notifications.begin_attempt(transaction, notification_id, parts.clock())
     if attempt is not None:
         await _try(parts, notification, attempt, message)
