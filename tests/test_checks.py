@@ -34,7 +34,7 @@ async def of_token(pretend: PretendCircleCI, token: str | None) -> Finding:
 
 
 async def of_database(file: Path) -> Finding:
-    finding = await check_database(file, f"sqlite:///{file}")
+    finding = await check_database(f"sqlite:///{file}")
     assert finding.what == "database"
     return finding
 

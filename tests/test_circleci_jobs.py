@@ -92,7 +92,7 @@ async def test_test_results_that_come_late_are_worth_one_more_round() -> None:
     house = House({**GOOD, "/project/gh/acme/shop/7/tests": {"items": [], "next_page_token": None}})
 
     early = await house.enrich(Want.TESTS)
-    assert early.missing == (Missing(want=Want.TESTS, reason="no test results yet", is_final=False, retry_after_s=10),)
+    assert early.missing == (Missing(want=Want.TESTS, reason="no test results yet", is_final=False, retry_after_s=5),)
 
     house.answers |= GOOD
     late = await house.enrich(Want.TESTS, known=early)

@@ -16,7 +16,7 @@ from service.store import held, newest_revision
 from tests.house import NINE, RED_TO_WEB, SECRET, TOKEN
 from tests.terminal import Terminal, served
 
-STREAMING = {"serve", "demo"}  # they run and narrate; what they did is asked of the API and the other commands
+STREAMING = {"serve", "web", "worker", "demo"}  # they run and narrate; other commands tell what they did
 
 
 @pytest.fixture
@@ -107,7 +107,6 @@ def test_what_is_allowed_but_unwise_is_a_warning(operator: Terminal) -> None:
         ("ROUNDSMAN_HOST", "0.0.0.0", "is reachable from other machines, so the pages need ROUNDSMAN_ADMIN_TOKEN"),  # noqa: S104 - that is what is refused
         ("ROUNDSMAN_PORT", "many", "ROUNDSMAN_PORT must be a whole number"),
         ("ROUNDSMAN_PROT", "1", "ROUNDSMAN_PROT is not a setting I know; did you mean ROUNDSMAN_PORT?"),
-        ("ROUNDSMAN_DATABASE_URL", "postgresql://ci:pw@db.example.com/ci", "this release keeps everything in SQLite"),
     ],
 )
 def test_check_and_serve_refuse_the_same_in_the_same_words(

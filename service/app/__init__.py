@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -17,14 +16,14 @@ from service.api import Api
 from service.app.errors import answer_error
 from service.channels import AppriseChannels
 from service.config import Config, Settings
-from service.errors import BadConfig, RoundsmanError
+from service.errors import RoundsmanError
 from service.intake import Intake
-from service.jobs import EmbeddedJobs
+from service.jobs import EmbeddedJobs, Jobs, ProcrastinateJobs
 from service.metrics import Metrics
 from service.pages import Pages
 from service.pipeline import SWEEP_EVERY_S, Parts, Patience, Pipeline
 from service.sources.circleci import CircleCI
-from service.store import JobRows, Store, database_file
+from service.store import EngineRows, JobRows, Store
 
 
 def now_utc() -> datetime:
@@ -44,39 +43,48 @@ class Service:
     async def running(self) -> AsyncIterator[None]:
         """Work off what is due while the block runs; then end what was begun and let everything go.
 
-        Whoever enters holds the data folder: what was being sent when the last process stopped is taken up again.
+        A worker that fails ends the block too: a process that keeps webhooks and judges none would fool everybody.
         """
         parts, pipeline = self.parts, self.pipeline
-        await pipeline.recover()
-        worker = asyncio.create_task(parts.jobs.run(pipeline.handlers, pipeline.failed))
+        async with self.open(), asyncio.TaskGroup() as group:
+            group.create_task(parts.jobs.run(pipeline.handlers, pipeline.failed))
+            try:
+                yield
+            finally:
+                parts.jobs.stop()
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[None]:
+        """Answer while the block runs, and leave the work to others; then let everything go."""
         try:
             yield
         finally:
-            parts.jobs.stop()
-            await worker
-            for part in (parts.notifier, parts.source, parts.store):
+            for part in (self.parts.notifier, self.parts.source, self.parts.store):
                 await part.close()
 
 
-def build(config: Config, *, clock: Callable[[], datetime] = now_utc, patience: Patience | None = None) -> Service:
-    """Put a service together for one process with an embedded database. Raises BadConfig."""
+def build(
+    config: Config,
+    *,
+    clock: Callable[[], datetime] = now_utc,
+    patience: Patience | None = None,
+    has_door: bool = True,
+) -> Service:
+    """Put a service together; without a door it answers nothing but whether it is well."""
     parts = _parts(config, clock=clock, patience=patience or Patience())
     pipeline = Pipeline(parts)
     parts.jobs.every(SWEEP_EVERY_S, pipeline.sweep)
-    return Service(asgi=_asgi(config, parts), parts=parts, pipeline=pipeline)
+    return Service(asgi=_asgi(config, parts, has_door=has_door), parts=parts, pipeline=pipeline)
 
 
 def _parts(config: Config, *, clock: Callable[[], datetime], patience: Patience) -> Parts:
     settings, metrics = config.settings, Metrics()
-    embedded(settings)
     store = Store(settings.database_url)
-    jobs = EmbeddedJobs(JobRows(store), clock=clock)
-    store.after_commit(jobs.wake)
     return Parts(
         store=store,
         source=circleci(config, metrics=metrics, clock=clock),
         notifier=AppriseChannels(),
-        jobs=jobs,
+        jobs=job_engine(settings, store, clock=clock),
         metrics=metrics,
         routes=config.routes,
         receivers=config.receivers,
@@ -86,28 +94,27 @@ def _parts(config: Config, *, clock: Callable[[], datetime], patience: Patience)
     )
 
 
-def embedded(settings: Settings) -> Path:
-    """The file of the database. Raises BadConfig for a database that this release has no engine for."""
-    file = database_file(settings.database_url)
-    if file is None:
-        raise BadConfig(
-            "ROUNDSMAN_DATABASE_URL: this release keeps everything in SQLite; use sqlite:///data/roundsman.db"
-        )
-    return file
+def job_engine(settings: Settings, store: Store, *, clock: Callable[[], datetime] = now_utc) -> Jobs:
+    """The engine that fits the database: its jobs are rows of the same one."""
+    if store.file is None:
+        return ProcrastinateJobs(settings.database_url, EngineRows(store), clock=clock)
+    jobs = EmbeddedJobs(JobRows(store), clock=clock)
+    store.after_commit(jobs.wake)
+    return jobs
 
 
-def _asgi(config: Config, parts: Parts) -> Starlette:
+def _asgi(config: Config, parts: Parts, *, has_door: bool) -> Starlette:
     settings, clock = config.settings, parts.clock
     access = Access(admin_token=settings.admin_token, public_url=settings.public_url, clock=clock)
     api = Api(store=parts.store, jobs=parts.jobs, access=access, metrics=parts.metrics, clock=clock)
+    handlers = {RoundsmanError: answer_error, HTTPException: answer_error, 500: answer_error}
+    if not has_door:
+        return Starlette(routes=api.health_routes(), exception_handlers=handlers)
     pages = Pages(store=parts.store, jobs=parts.jobs, access=access, clock=clock, public_url=settings.public_url)
     intake = Intake(parts.source, store=parts.store, jobs=parts.jobs, metrics=parts.metrics, clock=clock)
     receive = partial(intake.receive, max_body_bytes=settings.max_body_bytes)
     hook = Route("/hooks/circleci", receive, methods=["POST"])
-    return Starlette(
-        routes=[hook, *api.routes(), *pages.routes()],
-        exception_handlers={RoundsmanError: answer_error, HTTPException: answer_error, 500: answer_error},
-    )
+    return Starlette(routes=[hook, *api.routes(), *pages.routes()], exception_handlers=handlers)
 
 
 def circleci(config: Config, *, metrics: Metrics, clock: Callable[[], datetime] = now_utc) -> CircleCI:

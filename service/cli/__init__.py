@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from service.cli import hooking, looking, routing, serving
+from service.cli import checking, hooking, looking, routing, serving
 from service.errors import BadConfig, BadRequest, RoundsmanError
 
 app = typer.Typer(
@@ -17,10 +17,12 @@ app = typer.Typer(
 )
 
 app.command()(serving.serve)
+app.command()(serving.web)
+app.command()(serving.worker)
 app.command()(serving.migrate)
-app.command()(serving.check)
-app.command()(serving.demo)
-app.command()(serving.version)
+app.command()(checking.check)
+app.command()(checking.demo)
+app.command()(checking.version)
 app.add_typer(looking.events, name="events")
 app.command()(looking.explain)
 app.command()(looking.replay)

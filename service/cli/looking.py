@@ -10,13 +10,13 @@ from uuid import UUID
 
 import typer
 
-from service.app import embedded, now_utc
+from service.app import job_engine, now_utc
 from service.cli.output import AsJson, print_json, print_table, say
 from service.config import load_settings
 from service.errors import BadConfig
-from service.jobs import EmbeddedJobs, Jobs
+from service.jobs import Jobs
 from service.manage import again, history
-from service.store import JobRows, Store, newest_revision, revision
+from service.store import Store, database_file, newest_revision, revision
 
 events = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look up what was built.")
 
@@ -25,14 +25,14 @@ events = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look up 
 async def _open() -> AsyncIterator[tuple[Store, Jobs]]:
     """The store, beside a running service or alone. Raises BadConfig when there is nothing to look at."""
     settings = load_settings(os.environ, serving=False)
-    file = embedded(settings)
-    if not file.exists():
+    file = database_file(settings.database_url)
+    if file is not None and not file.exists():
         raise BadConfig(f"there is no database at {file} yet; start `roundsman serve`, or set ROUNDSMAN_DATABASE_URL")
     store = Store(settings.database_url)
     try:
         if await revision(store) != newest_revision():
             raise BadConfig("the database is not of this release; start `roundsman serve`, or run `roundsman migrate`")
-        yield store, EmbeddedJobs(JobRows(store), clock=now_utc)
+        yield store, job_engine(settings, store)
     finally:
         await store.close()
 

@@ -1,27 +1,19 @@
-"""Commands that run the service or get it ready: serve, migrate, check, demo, version."""
+"""Commands that run the service: serve, web, worker; and migrate, which gets its database ready."""
 
 import asyncio
 import os
-from collections.abc import Iterator, Sized
-from contextlib import contextmanager
-from dataclasses import asdict
-from importlib.metadata import version as installed_version
-from pathlib import Path
-from typing import Annotated
+from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager
 
 import structlog
-import typer
 
-from service.app import Service, build, circleci, embedded, now_utc
+from service.app import Service, build, now_utc
 from service.app.logs import configure_logs
 from service.app.server import address, asked_to_end, listen, serving
-from service.channels import AppriseChannels
 from service.cli.output import AsJson, print_json, say
 from service.config import Config, Settings, load, load_settings
-from service.demo import stage
-from service.manage.checks import Finding, check_channels, check_database, check_token
-from service.metrics import Metrics
-from service.store import held, newest_revision
+from service.errors import BadConfig
+from service.store import Store, database_file, held, newest_revision, revision
 from service.store import migrate as bring_up_to_date
 
 log = structlog.get_logger()
@@ -33,98 +25,99 @@ def serve() -> None:
     Runs until SIGTERM or Ctrl-C, and lets what was begun end. The settings come from the environment; `roundsman check`
     says whether they are right.
     """
+    config = _read()
+    with _ready(config.settings, "roundsman serve"):
+        service = build(config)
+        asyncio.run(_run(config, service, service.running()))
+
+
+def web() -> None:
+    """Receive webhooks and show pages; needs Postgres.
+
+    Run as many as you like behind a load balancer; `roundsman worker` processes do the rest.
+    """
+    config = _read()
+    _require_postgres(config.settings, "web")
+    with _ready(config.settings, "roundsman web"):
+        service = build(config)
+        asyncio.run(_run(config, service, service.open()))
+
+
+def worker() -> None:
+    """Judge deliveries and tell people; needs Postgres.
+
+    Run as many as you like; `roundsman web` processes receive. Listens for health checks and metrics only.
+    """
+    config = _read()
+    _require_postgres(config.settings, "worker")
+    with _ready(config.settings, "roundsman worker"):
+        service = build(config, has_door=False)
+        asyncio.run(_run(config, service, service.running()))
+
+
+def _read() -> Config:
     config = load(os.environ)
     configure_logs()
     for warning in config.warnings:
         log.warning(warning)
     if config.settings.circleci_token is None:
         log.warning("ROUNDSMAN_CIRCLECI_TOKEN is not set: messages lack failed jobs, tests and the actor")
-    with _brought_up_to_date(config.settings, "roundsman serve"):
-        asyncio.run(_serve(build(config), config))
+    return config
 
 
-async def _serve(service: Service, config: Config) -> None:
+def _require_postgres(settings: Settings, role: str) -> None:
+    if database_file(settings.database_url) is not None:
+        raise BadConfig(
+            f"roundsman {role} needs Postgres, which several processes can share: set "
+            "ROUNDSMAN_DATABASE_URL=postgresql://..., or run `roundsman serve`, which does everything on SQLite"
+        )
+
+
+async def _run(config: Config, service: Service, life: AbstractAsyncContextManager[None]) -> None:
     asked = asked_to_end()  # first of all: whoever reads that we listen may ask us to end
     listener = listen(config.settings.host, config.settings.port)
-    async with service.running(), serving(service.asgi, listener):
+    async with life, serving(service.asgi, listener):
         log.info("roundsman is listening", address=address(listener), hook=f"{address(listener)}/hooks/circleci")
         await asked.wait()
         log.info("roundsman is stopping: what was begun may end")
 
 
 @contextmanager
-def _brought_up_to_date(settings: Settings, what: str) -> Iterator[None]:
-    """Hold the data folder while the block runs, its database's schema up to date."""
-    with held(embedded(settings).parent, what=what, since=now_utc()):
+def _ready(settings: Settings, what: str) -> Iterator[None]:
+    """A database to run on: SQLite's folder held and its schema brought up to date, Postgres's only looked at.
+
+    Many processes start on one Postgres, with the release before still running: there, migrating is a step of its own.
+    """
+    file = database_file(settings.database_url)
+    if file is None:
+        asyncio.run(_require_schema(settings.database_url))
+        yield
+        return
+    with held(file.parent, what=what, since=now_utc()):
         bring_up_to_date(settings.database_url)
         yield
+
+
+async def _require_schema(database_url: str) -> None:
+    store = Store(database_url)
+    try:
+        at, wanted = await revision(store), newest_revision()
+    finally:
+        await store.close()
+    if at != wanted:
+        raise BadConfig(f"the database's schema is at revision {at}, not {wanted}: run `roundsman migrate` first")
 
 
 def migrate(as_json: AsJson = False) -> None:
     """Bring the database's schema up to date.
 
-    `roundsman serve` does this by itself when it starts.
+    On SQLite, `roundsman serve` does this by itself when it starts.
     """
-    with _brought_up_to_date(load_settings(os.environ, serving=False), "roundsman migrate"):
-        revision = newest_revision()
-    print_json({"revision": revision}) if as_json else say(f"the schema is up to date, at revision {revision}")
-
-
-def check(as_json: AsJson = False) -> None:
-    """Say whether `serve` would start, without starting it.
-
-    Reads the settings and roundsman.yaml, looks at the database, asks CircleCI whose token it is, and reads every
-    channel's URL; nothing is sent. Exit code 1 when something is wrong, 2 when `serve` would refuse the configuration.
-    """
-    config = load(os.environ)
-    findings = asyncio.run(_findings(config, embedded(config.settings)))
-    if as_json:
-        print_json({"findings": [asdict(finding) for finding in findings], "warnings": list(config.warnings)})
+    settings = load_settings(os.environ, serving=False)
+    if database_file(settings.database_url) is None:
+        bring_up_to_date(settings.database_url)
     else:
-        _print_findings(config, findings)
-    if not all(finding.is_right for finding in findings):
-        raise typer.Exit(1)
-
-
-async def _findings(config: Config, file: Path) -> list[Finding]:
-    source, channels = circleci(config, metrics=Metrics()), AppriseChannels()
-    database = await check_database(file, config.settings.database_url)
-    try:
-        token = await check_token(source, has_token=config.settings.circleci_token is not None)
-    finally:
-        await source.close()
-    return [database, token, *check_channels(config.receivers, channels)]
-
-
-def _print_findings(config: Config, findings: list[Finding]) -> None:
-    say(f"{config.settings.config}: {_counted(config.routes, 'route')}, {_counted(config.receivers, 'receiver')}")
-    for warning in config.warnings:
-        say(f"warning  {warning}", "yellow")
-    for finding in findings:
-        mark, style = ("right  ", "green") if finding.is_right else ("wrong  ", "red")
-        say(f"{mark}  {finding.what}: {finding.sentence}", style)
-
-
-def _counted(things: Sized, noun: str) -> str:
-    return f"{len(things)} {noun}{'' if len(things) == 1 else 's'}"
-
-
-def demo(
-    once: Annotated[bool, typer.Option("--once", help="End by itself after the day, with a summary.")] = False,
-    port: Annotated[int, typer.Option(metavar="NUMBER", help="Where the pages are; 0: any free one.")] = 8000,
-    folder: Annotated[
-        Path | None, typer.Option(metavar="PATH", help="Where to keep its data; if not given, a temporary folder.")
-    ] = None,
-) -> None:
-    """Show an invented organisation's day in a minute.
-
-    A pretend CircleCI, the real service and an inbox, each a real server on this machine. Needs no settings, and
-    nothing leaves the machine. With --once, exit code 1 when not all came out as the script says.
-    """
-    raise typer.Exit(asyncio.run(stage.run(once=once, port=port, folder=folder)))
-
-
-def version(as_json: AsJson = False) -> None:
-    """Say which release this is."""
-    release = installed_version("roundsman")
-    print_json({"version": release}) if as_json else say(f"roundsman {release}")
+        with _ready(settings, "roundsman migrate"):
+            pass
+    newest = newest_revision()
+    print_json({"revision": newest}) if as_json else say(f"the schema is up to date, at revision {newest}")

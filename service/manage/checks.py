@@ -8,7 +8,7 @@ from typing import Protocol
 
 from service.errors import Permanent, Temporary
 from service.model import Actor, Receiver
-from service.store import Store, is_older, newest_revision, revision
+from service.store import Store, database_file, is_older, newest_revision, revision
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,23 +36,26 @@ class ChecksUrls(Protocol):
         ...
 
 
-async def check_database(file: Path, database_url: str) -> Finding:
+async def check_database(database_url: str) -> Finding:
     """Is there a database that we could use, or room for one? Nothing is written."""
-    if not file.exists():  # noqa: ASYNC240 - nothing waits meanwhile
+    file = database_file(database_url)
+    if file is not None and not file.exists():
         return _room_for(file)
-    store = Store(database_url)
+    name, store = file or "Postgres", Store(database_url)
     try:
         at = await revision(store)
     except Temporary as error:
-        return Finding(what="database", is_right=False, sentence=f"{file}: {error}")
+        return Finding(what="database", is_right=False, sentence=f"{name}: {error}")
     finally:
         await store.close()
     if at == newest_revision():
-        return Finding(what="database", is_right=True, sentence=f"{file} is up to date")
-    if is_older(at):
-        return Finding(what="database", is_right=True, sentence=f"{file} will be brought up to date at the next start")
-    sentence = f"{file} is of another release, at revision {at}; run that release, or restore a backup"
-    return Finding(what="database", is_right=False, sentence=sentence)
+        return Finding(what="database", is_right=True, sentence=f"{name} is up to date")
+    if not is_older(at):
+        sentence = f"{name} is of another release, at revision {at}; run that release, or restore a backup"
+        return Finding(what="database", is_right=False, sentence=sentence)
+    if file is None:
+        return Finding(what="database", is_right=False, sentence=f"{name} is not up to date; run `roundsman migrate`")
+    return Finding(what="database", is_right=True, sentence=f"{name} will be brought up to date at the next start")
 
 
 def _room_for(file: Path) -> Finding:

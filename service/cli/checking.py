@@ -1,0 +1,79 @@
+"""Commands that try things without serving: check, demo, version."""
+
+import asyncio
+import os
+from collections.abc import Sized
+from dataclasses import asdict
+from importlib.metadata import version as installed_version
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from service.app import circleci
+from service.channels import AppriseChannels
+from service.cli.output import AsJson, print_json, say
+from service.config import Config, load
+from service.demo import stage
+from service.manage.checks import Finding, check_channels, check_database, check_token
+from service.metrics import Metrics
+
+
+def check(as_json: AsJson = False) -> None:
+    """Say whether `serve` would start, without starting it.
+
+    Reads the settings and roundsman.yaml, looks at the database, asks CircleCI whose token it is, and reads every
+    channel's URL; nothing is sent. Exit code 1 when something is wrong, 2 when `serve` would refuse the configuration.
+    """
+    config = load(os.environ)
+    findings = asyncio.run(_findings(config))
+    if as_json:
+        print_json({"findings": [asdict(finding) for finding in findings], "warnings": list(config.warnings)})
+    else:
+        _print_findings(config, findings)
+    if not all(finding.is_right for finding in findings):
+        raise typer.Exit(1)
+
+
+async def _findings(config: Config) -> list[Finding]:
+    source, channels = circleci(config, metrics=Metrics()), AppriseChannels()
+    database = await check_database(config.settings.database_url)
+    try:
+        token = await check_token(source, has_token=config.settings.circleci_token is not None)
+    finally:
+        await source.close()
+    return [database, token, *check_channels(config.receivers, channels)]
+
+
+def _print_findings(config: Config, findings: list[Finding]) -> None:
+    say(f"{config.settings.config}: {_counted(config.routes, 'route')}, {_counted(config.receivers, 'receiver')}")
+    for warning in config.warnings:
+        say(f"warning  {warning}", "yellow")
+    for finding in findings:
+        mark, style = ("right  ", "green") if finding.is_right else ("wrong  ", "red")
+        say(f"{mark}  {finding.what}: {finding.sentence}", style)
+
+
+def _counted(things: Sized, noun: str) -> str:
+    return f"{len(things)} {noun}{'' if len(things) == 1 else 's'}"
+
+
+def demo(
+    once: Annotated[bool, typer.Option("--once", help="End by itself after the day, with a summary.")] = False,
+    port: Annotated[int, typer.Option(metavar="NUMBER", help="Where the pages are; 0: any free one.")] = 8000,
+    folder: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="Where to keep its data; if not given, a temporary folder.")
+    ] = None,
+) -> None:
+    """Show an invented organisation's day in a minute.
+
+    A pretend CircleCI, the real service and an inbox, each a real server on this machine. Needs no settings, and
+    nothing leaves the machine. With --once, exit code 1 when not all came out as the script says.
+    """
+    raise typer.Exit(asyncio.run(stage.run(once=once, port=port, folder=folder)))
+
+
+def version(as_json: AsJson = False) -> None:
+    """Say which release this is."""
+    release = installed_version("roundsman")
+    print_json({"version": release}) if as_json else say(f"roundsman {release}")
