@@ -74,7 +74,7 @@ class House:
             signed=Signed(index=0, fingerprint="5f2ac01e"),
         )
         async with self.store.writing() as transaction:
-            await deliveries.keep(transaction, replace(delivery, **changes))
+            await deliveries.keep_many(transaction, [replace(delivery, **changes)])
         return replace(delivery, **changes)
 
     async def build(self, **changes: Any) -> Event:

@@ -10,10 +10,11 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from service import intake
 from service.app.server import listen, serving
 from service.demo.organisation import WEB
 from service.demo.payloads import as_bytes, ping, workflow_completed
+from service.intake import body as body_of_a_post
+from service.intake import line
 from service.store import database
 from tests.house import GREEN, NINE, RED, SECRET, House, a_house, signature
 
@@ -161,7 +162,7 @@ async def test_a_packed_body_is_refused_as_a_kind_we_do_not_take(house: House) -
 
 
 async def test_who_never_finishes_is_told_so_in_time(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(intake, "READ_WITHIN_S", 0.01)
+    monkeypatch.setattr(body_of_a_post, "READ_WITHIN_S", 0.01)
 
     async def stalling() -> AsyncIterator[bytes]:
         yield BODY[:10]
@@ -249,13 +250,13 @@ async def test_while_others_hold_the_database_the_sender_is_asked_to_come_back(h
 
 
 def test_who_waits_in_line_and_then_for_others_hears_from_us_before_circleci_gives_up() -> None:
-    assert database.IN_LINE_S + database.BUSY_TIMEOUT_MS / 1000 < intake.KEEP_WITHIN_S < 10
+    assert database.IN_LINE_S + database.BUSY_TIMEOUT_MS / 1000 < line.KEEP_WITHIN_S < 10
 
 
 async def test_who_waited_too_long_is_given_up_and_the_next_one_is_kept(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(intake, "KEEP_WITHIN_S", 0.01)
+    monkeypatch.setattr(line, "KEEP_WITHIN_S", 0.01)
     await house.expect_the_database_within(200)
     with locked(house.database):
         given_up = await house.send(BODY)

@@ -4,7 +4,7 @@ A job carries ids only. It may run twice, after a crash: whoever handles it find
 One job is one attempt; trying again is a new job, at a time that whoever tried chooses.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
@@ -31,6 +31,9 @@ class Jobs(Protocol):
         lane: str | None = None,
     ) -> None:
         """Enqueue within a transaction: the job is there if and only if that commits. Now, unless ``at`` is given."""
+
+    async def later_many(self, kind: str, subject_ids: Sequence[UUID], *, within: Transaction) -> None:
+        """Enqueue a job for each of some subjects, in their order and due now: cheaper than one by one."""
 
     def every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
         """Have something done again and again while the engine runs, first when it starts."""

@@ -37,6 +37,11 @@ class JobTable(Protocol):
     ) -> None:
         """Add a job within a transaction."""
 
+    async def add_many(
+        self, transaction: Transaction, kind: str, subject_ids: Sequence[UUID], *, run_at: datetime
+    ) -> None:
+        """Add a job for each subject within a transaction."""
+
     async def due(
         self,
         now: datetime,
@@ -85,6 +90,10 @@ class EmbeddedJobs:
     ) -> None:
         """Enqueue within a transaction; whoever commits it calls ``wake``."""
         await self._table.add(within, kind, subject_id, run_at=at or self._clock(), lane=lane)
+
+    async def later_many(self, kind: str, subject_ids: Sequence[UUID], *, within: Transaction) -> None:
+        """Enqueue a job for each subject, due now."""
+        await self._table.add_many(within, kind, subject_ids, run_at=self._clock())
 
     def every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
         """Have something done again and again while the engine runs."""

@@ -5,7 +5,7 @@ which of them live (heartbeats). Taking over a dead worker's jobs is left to us;
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import Protocol
@@ -15,6 +15,7 @@ import structlog
 from procrastinate import App, BaseRetryStrategy, PsycopgConnector, RetryDecision
 from procrastinate.exceptions import ConnectorException
 from procrastinate.jobs import Job
+from procrastinate.types import JSONDict
 
 from service.jobs.work import Failed, Handler, survive
 from service.model import Backlog
@@ -86,6 +87,12 @@ class ProcrastinateJobs:
         task, lock = (self._do_then, None) if waits_outside else (self._do, lane)
         job = task.configure(lock=lock, schedule_at=at, connection=connection)
         await job.defer_async(kind=kind, subject_id=str(subject_id), **({"lane": lane} if waits_outside else {}))
+
+    async def later_many(self, kind: str, subject_ids: Sequence[UUID], *, within: Transaction) -> None:
+        """Enqueue a job for each subject, due now: one statement, however many."""
+        connection = (await within.get_raw_connection()).driver_connection
+        jobs: list[JSONDict] = [{"kind": kind, "subject_id": str(subject_id)} for subject_id in subject_ids]
+        await self._do.configure(connection=connection).batch_defer_async(*jobs)
 
     def every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
         """Have something done again and again: by one worker at a time, however many there are."""

@@ -1,32 +1,50 @@
 """Deliveries: kept once each, byte for byte, and what became of them."""
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, literal_column, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql.dml import ReturningInsert
 
 from service.errors import NotFound
 from service.model import Delivery, DeliveryState
 from service.store.queue import has_job
-from service.store.rows import delivery_row, insert_new, to_delivery
+from service.store.rows import delivery_row, to_delivery
 from service.tables import Transaction, deliveries
 
 
-async def keep(transaction: Transaction, delivery: Delivery) -> UUID | None:
-    """Keep a delivery; None when it is new, else the id under which the same one was kept before.
+async def keep_many(transaction: Transaction, arrived: Sequence[Delivery]) -> list[UUID]:
+    """Keep deliveries; the id under which each is on record: its own, or that of the same one that came before it.
 
-    Two posts of one event may race: the unique key decides which is the first, not a look before the insert.
+    Two posts of one event may race: the unique key decides which is the first, not a look before the insert. Rows are
+    written in the order of that key, so that two processes that keep the same deliveries never wait in a ring.
     """
-    if await insert_new(transaction, deliveries, delivery_row(delivery)):
-        return None
-    same = (
-        deliveries.c.source == delivery.source,
-        deliveries.c.source_event_id == delivery.source_event_id,
-    )
-    await transaction.execute(update(deliveries).where(*same).values(repeats=deliveries.c.repeats + 1))
-    first: UUID = (await transaction.execute(select(deliveries.c.id).where(*same))).scalar_one()
-    return first
+    times = Counter(map(_key, arrived))
+    first = {_key(delivery): delivery for delivery in reversed(arrived)}
+    rows = [delivery_row(first[key]) | {"repeats": times[key] - 1} for key in sorted(first)]
+    kept = await transaction.execute(_KEEPING[transaction.dialect.name], rows)
+    ids = {(row.source, row.source_event_id): row.id for row in kept}
+    return [ids[_key(delivery)] for delivery in arrived]
+
+
+def _key(delivery: Delivery) -> tuple[str, str]:
+    return delivery.source, delivery.source_event_id
+
+
+def _keeping(insert: Any) -> ReturningInsert[Any]:
+    """An INSERT of many rows at once that counts a repeat where the row is there already."""
+    new = insert(deliveries)
+    repeats = deliveries.c.repeats + new.excluded.repeats + literal_column("1")
+    upsert = new.on_conflict_do_update(index_elements=["source", "source_event_id"], set_={"repeats": repeats})
+    keeping: ReturningInsert[Any] = upsert.returning(deliveries.c.source, deliveries.c.source_event_id, deliveries.c.id)
+    return keeping
+
+
+_KEEPING = {"sqlite": _keeping(sqlite.insert), "postgresql": _keeping(postgresql.insert)}
 
 
 async def find(transaction: Transaction, delivery_id: UUID) -> Delivery:

@@ -38,6 +38,13 @@ class JobRows:
         row = {"kind": kind, "subject_id": subject_id, "run_at": run_at, "lane": lane}
         await transaction.execute(insert(jobs).values(**row))
 
+    async def add_many(
+        self, transaction: Transaction, kind: str, subject_ids: Sequence[UUID], *, run_at: datetime
+    ) -> None:
+        """Add a job for each subject, in their order."""
+        rows = [{"kind": kind, "subject_id": subject_id, "run_at": run_at} for subject_id in subject_ids]
+        await transaction.execute(insert(jobs), rows)
+
     async def due(
         self,
         now: datetime,

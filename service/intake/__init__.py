@@ -1,0 +1,73 @@
+"""Our HTTP entrance: what is signed is kept before it is acknowledged, and nothing else is kept at all."""
+
+from collections.abc import Callable
+from datetime import datetime
+from uuid import uuid4
+
+import structlog
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+
+from service.errors import BadSignature, Rejected, Temporary
+from service.intake.body import read_body
+from service.intake.line import Line
+from service.jobs import Jobs
+from service.metrics import Metrics
+from service.model import Delivery, Signed, Via
+from service.sources import Source
+from service.store import Store
+
+log = structlog.get_logger()
+
+
+class Intake:
+    """Verifies posts and keeps them: the body byte for byte, and which secret signed it."""
+
+    def __init__(
+        self, source: Source, *, store: Store, jobs: Jobs, metrics: Metrics, clock: Callable[[], datetime]
+    ) -> None:
+        self._source = source
+        self._line = Line(store, jobs)
+        self._metrics = metrics
+        self._clock = clock
+
+    async def receive(self, request: Request, *, max_body_bytes: int) -> Response:
+        """Answer a post: 202 once it is on disk. Raises Rejected, or Temporary when it cannot be kept in time."""
+        try:
+            body = await read_body(request, max_body_bytes)
+            signed = self._source.verify(request.headers.raw, body)
+            kept = await self._line.keep(self._delivery(request, body, signed))
+        except ClientDisconnect:
+            self._note("broken off", "the sender went away before its post was complete")
+            return Response(status_code=400)
+        except (Rejected, Temporary) as error:
+            self._note(_result(error), str(error))
+            raise
+        self._note("duplicate" if kept.is_duplicate else "kept", None, delivery=str(kept.id), bytes=len(body))
+        return JSONResponse({"delivery": str(kept.id), "duplicate": kept.is_duplicate}, status_code=202)
+
+    def _delivery(self, request: Request, body: bytes, signed: Signed) -> Delivery:
+        return Delivery(
+            id=uuid4(),
+            source=self._source.name,
+            source_event_id=self._source.identify(body),
+            via=Via.WEBHOOK,
+            received_at=self._clock(),
+            headers=self._source.kept_headers(request.headers.raw),
+            body=body,
+            signed=signed,
+        )
+
+    def _note(self, result: str, reason: str | None, **facts: object) -> None:
+        self._metrics.deliveries.labels(result).inc()
+        log.info("delivery", source=self._source.name, result=result, reason=reason, **facts)
+
+
+def _result(error: Rejected | Temporary) -> str:
+    match error:
+        case BadSignature():
+            return "not signed by us"
+        case Temporary():
+            return "not kept"
+        case _:
+            return "refused"

@@ -1,0 +1,123 @@
+"""The line at the door: deliveries that wait to be kept. Those that wait together are committed together.
+
+A commit waits for the disk, and a disk is as slow for one delivery as for a hundred. Whoever comes while a commit is
+under way forms the next batch; so one that comes alone is committed at once, and no timer must find it company.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+import structlog
+
+from service.errors import Temporary
+from service.jobs import Jobs
+from service.model import Delivery
+from service.store import Store, deliveries
+
+KEEP_WITHIN_S = 8.0  # CircleCI gives up after 10 s (docs, "Outbound webhooks"): answer while it still listens
+COME_BACK_IN_S = 10
+MOST_IN_LINE = 2_000
+MOST_BYTES_IN_LINE = 64 * 2**20
+MOST_IN_A_BATCH = 200
+MOST_BYTES_IN_A_BATCH = 8 * 2**20
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kept:
+    """Where a delivery is on record, and whether it was there before."""
+
+    id: UUID
+    is_duplicate: bool
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Place:
+    """A delivery in line, and what its sender waits for; ``kept`` is cancelled when nobody waits any longer."""
+
+    delivery: Delivery
+    kept: asyncio.Future[Kept]
+
+
+class Line:
+    """Keeps deliveries in the order of their arrival, each with the job that will judge it, all or nothing."""
+
+    def __init__(self, store: Store, jobs: Jobs) -> None:
+        self._store = store
+        self._jobs = jobs
+        self._places: deque[Place] = deque()
+        self._bytes = 0
+        self._clerk: asyncio.Task[None] | None = None
+
+    async def keep(self, delivery: Delivery) -> Kept:
+        """Wait until the delivery is on disk. Raises Temporary when that is not to be had in time, or at all now."""
+        if len(self._places) >= MOST_IN_LINE or self._bytes + len(delivery.body) > MOST_BYTES_IN_LINE:
+            raise Temporary("too many deliveries wait to be kept", retry_after_s=COME_BACK_IN_S)
+        place = Place(delivery=delivery, kept=asyncio.get_running_loop().create_future())
+        self._places.append(place)
+        self._bytes += len(delivery.body)
+        if self._clerk is None or self._clerk.done():
+            self._clerk = asyncio.create_task(self._serve())
+        try:
+            async with asyncio.timeout(KEEP_WITHIN_S):
+                return await place.kept
+        except TimeoutError as error:
+            message = f"the delivery could not be kept within {KEEP_WITHIN_S:.0f} s"
+            raise Temporary(message, retry_after_s=COME_BACK_IN_S) from error
+        except Temporary as error:
+            raise Temporary(str(error), retry_after_s=COME_BACK_IN_S) from error
+
+    @property
+    def is_pressed(self) -> bool:
+        """Somebody waits who is not even in the commit that is under way."""
+        return bool(self._places)
+
+    async def _serve(self) -> None:
+        """Keep one batch after the other until nobody is left: a task of its own, which no sender can take away."""
+        while self._places:
+            if batch := self._next_batch():
+                await self._settle(batch)
+
+    def _next_batch(self) -> list[Place]:
+        """The first in line, without those whose senders have gone."""
+        batch: list[Place] = []
+        size = 0
+        while self._places and len(batch) < MOST_IN_A_BATCH and size < MOST_BYTES_IN_A_BATCH:
+            place = self._places.popleft()
+            self._bytes -= len(place.delivery.body)
+            if not place.kept.done():
+                batch.append(place)
+                size += len(place.delivery.body)
+        return batch
+
+    async def _settle(self, batch: Sequence[Place]) -> None:
+        """Answer everybody in a batch. When it fails by something in it, only those whose fault it is may suffer."""
+        [outcome] = await asyncio.gather(self._keep(batch), return_exceptions=True)
+        if isinstance(outcome, BaseException) and not isinstance(outcome, Temporary) and len(batch) > 1:
+            log.warning("a batch is kept one by one", deliveries=len(batch), reason=type(outcome).__name__)
+            for place in batch:
+                await self._settle([place])
+            return
+        for number, place in enumerate(batch):
+            if place.kept.done():
+                continue
+            if isinstance(outcome, BaseException):
+                place.kept.set_exception(outcome)
+            else:
+                place.kept.set_result(outcome[number])
+
+    async def _keep(self, batch: Sequence[Place]) -> list[Kept]:
+        arrived = [place.delivery for place in batch]
+        async with self._store.writing() as transaction:
+            ids = await deliveries.keep_many(transaction, arrived)
+            new = [delivery.id for delivery, kept_id in zip(arrived, ids, strict=True) if delivery.id == kept_id]
+            if new:
+                await self._jobs.later_many("process", new, within=transaction)
+        return [
+            Kept(id=kept_id, is_duplicate=kept_id != delivery.id)
+            for delivery, kept_id in zip(arrived, ids, strict=True)
+        ]
