@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from structlog.testing import capture_logs
@@ -232,3 +233,12 @@ async def test_two_who_send_one_notification_at_once_send_it_once(house: House) 
 
     assert house.channels.told == ["web: json"]
     assert len((await only(house, delivery))["attempts"]) == 1
+
+
+async def test_a_failure_of_what_was_settled_meanwhile_changes_nothing(house: House) -> None:
+    delivery = await sent(house)
+    before = await only(house, delivery)
+
+    await house.service.pipeline.failed("send", UUID(before["id"]), ValueError("too late to matter"))
+
+    assert await only(house, delivery) == before

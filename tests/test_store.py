@@ -32,7 +32,7 @@ from service.model import (
     Want,
     Workflow,
 )
-from service.store import Store, deliveries, events, notifications
+from service.store import Store, database, deliveries, events, notifications
 from service.store.database import driver_url, sync_url
 from tests.house import NINE
 
@@ -117,7 +117,7 @@ async def test_a_delivery_comes_back_as_it_came(store: Store, signed: Signed | N
         signed=signed,
     )
     async with store.writing() as transaction:
-        await deliveries.keep(transaction, delivery)
+        assert await deliveries.keep_many(transaction, [delivery]) == [delivery.id]
 
     async with store.reading() as transaction:
         assert await deliveries.find(transaction, delivery.id) == delivery
@@ -227,8 +227,7 @@ async def test_a_file_that_is_no_database_is_trouble_of_the_database(tmp_path: P
     store = Store(f"sqlite:///{tmp_path / 'roundsman.db'}")
 
     with pytest.raises(Temporary, match="the database cannot be written now: file is not a database"):
-        async with store.writing():
-            pass
+        await _write_nothing(store)
     await store.close()
 
 
@@ -240,3 +239,26 @@ def test_the_user_names_a_database_and_we_choose_the_driver() -> None:
         "postgresql+psycopg",
     )
     assert (sync_url(sqlite).drivername, sync_url(postgres).drivername) == ("sqlite", "postgresql+psycopg")
+
+
+async def test_who_stands_in_line_for_too_long_is_told_so(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "IN_LINE_S", 0.01)
+    store = Store(f"sqlite:///{folder / 'roundsman.db'}")
+
+    async with store.writing():
+        with pytest.raises(Temporary, match="others are still waiting for it"):
+            await _write_nothing(store)
+    await store.close()
+
+
+async def _write_nothing(store: Store) -> None:
+    async with store.writing():
+        pass
+
+
+async def test_where_no_route_says_anything_there_is_nothing_to_write(store: Store) -> None:
+    async with store.writing() as transaction:
+        await events.put_decisions(transaction, EMPTY.id, [], judged=1, at=NINE)
+
+        assert await events.find_decisions(transaction, EMPTY.id) == []
+        assert await events.last_round(transaction, EMPTY.id) == 0
