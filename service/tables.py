@@ -102,6 +102,12 @@ deliveries = Table(
     ),
 )
 
+LISTED = (
+    *("project_slug", "project_name", "branch", "tag", "workflow_name", "job_name", "status"),
+    *("actor_login", "actor_name"),
+)
+"""The facts by which people look events up, and which not every event has."""
+
 events = Table(
     "events",
     metadata,
@@ -139,20 +145,28 @@ events = Table(
     Column("actor_name", Text),
     Column("trigger", Text),
     Column("duration_ms", BigInteger),
-    Column(
-        "haystack", Text, nullable=False
-    ),  # what ``q`` searches, in lower case: SQLite's own lower() knows ASCII only
     one_of("kind", EventKind),
     one_of("via", Via),
-    Index(None, "happened_at", "id"),  # the builds page, newest first, and its cursor
-    Index(None, "project_slug", "happened_at", "id"),  # one project's builds
-    Index(None, "branch", "happened_at", "id"),
-    Index(None, "tag", "happened_at", "id"),
-    Index(None, "workflow_name", "happened_at", "id"),
-    Index(None, "job_name", "happened_at", "id"),
-    Index(None, "status", "happened_at", "id"),
-    Index(None, "actor_login", "happened_at", "id"),
+    # Every filter is a list of events, newest first: a search walks the shortest of those it is given, and looks up in
+    # the others. What an event does not have is in no list.
+    Index(None, "happened_at", "id"),  # everything
+    Index(None, "kind", "happened_at", "id"),
+    *(
+        Index(None, name, "happened_at", "id", sqlite_where=is_there, postgresql_where=is_there)
+        for name, is_there in ((name, text(f"{name} IS NOT NULL")) for name in LISTED)
+    ),
+    Index(None, "received_at", "id"),  # what has been kept for long enough, oldest first
     Index(None, "workflow_id"),  # the siblings of an event: its workflow and jobs
+)
+
+# One row for each word of each event, in the order of the key: the list of a word is walked like those above.
+words = Table(
+    "words",
+    metadata,
+    Column("word", Text, primary_key=True),
+    Column("happened_at", UtcDateTime, primary_key=True),
+    Column("event_id", Uuid, primary_key=True),
+    sqlite_with_rowid=False,
 )
 
 details = Table(

@@ -206,8 +206,8 @@ async def test_a_word_outside_a_closed_set_is_a_bug_and_no_trouble_of_the_databa
         with pytest.raises(IntegrityError, match="ck_events_via"):
             await transaction.execute(
                 text(
-                    "INSERT INTO events (id, kind, source_event_id, happened_at, received_at, via, has_job, haystack) "
-                    "VALUES ('1', 'ping', '1', '', '', 'pigeon', 0, '')"
+                    "INSERT INTO events (id, kind, source_event_id, happened_at, received_at, via, has_job) "
+                    "VALUES ('1', 'ping', '1', '', '', 'pigeon', 0)"
                 )
             )
 

@@ -127,32 +127,77 @@ def upgrade() -> None:
         sa.Column("actor_name", sa.Text(), nullable=True),
         sa.Column("trigger", sa.Text(), nullable=True),
         sa.Column("duration_ms", sa.BigInteger(), nullable=True),
-        sa.Column("haystack", sa.Text(), nullable=False),
         sa.CheckConstraint("kind IN ('workflow-completed', 'job-completed', 'ping')", name=op.f("ck_events_kind")),
         sa.CheckConstraint("via IN ('webhook', 'reconcile')", name=op.f("ck_events_via")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_events")),
     )
     with op.batch_alter_table("events", schema=None) as batch_op:
         batch_op.create_index(
-            batch_op.f("ix_events_actor_login_happened_at_id"), ["actor_login", "happened_at", "id"], unique=False
+            batch_op.f("ix_events_actor_login_happened_at_id"),
+            ["actor_login", "happened_at", "id"],
+            unique=False,
+            sqlite_where=sa.text("actor_login IS NOT NULL"),
+            postgresql_where=sa.text("actor_login IS NOT NULL"),
         )
         batch_op.create_index(
-            batch_op.f("ix_events_branch_happened_at_id"), ["branch", "happened_at", "id"], unique=False
+            batch_op.f("ix_events_actor_name_happened_at_id"),
+            ["actor_name", "happened_at", "id"],
+            unique=False,
+            sqlite_where=sa.text("actor_name IS NOT NULL"),
+            postgresql_where=sa.text("actor_name IS NOT NULL"),
+        )
+        batch_op.create_index(
+            batch_op.f("ix_events_branch_happened_at_id"),
+            ["branch", "happened_at", "id"],
+            unique=False,
+            sqlite_where=sa.text("branch IS NOT NULL"),
+            postgresql_where=sa.text("branch IS NOT NULL"),
         )
         batch_op.create_index(batch_op.f("ix_events_happened_at_id"), ["happened_at", "id"], unique=False)
         batch_op.create_index(
-            batch_op.f("ix_events_job_name_happened_at_id"), ["job_name", "happened_at", "id"], unique=False
+            batch_op.f("ix_events_job_name_happened_at_id"),
+            ["job_name", "happened_at", "id"],
+            unique=False,
+            sqlite_where=sa.text("job_name IS NOT NULL"),
+            postgresql_where=sa.text("job_name IS NOT NULL"),
+        )
+        batch_op.create_index(batch_op.f("ix_events_kind_happened_at_id"), ["kind", "happened_at", "id"], unique=False)
+        batch_op.create_index(
+            batch_op.f("ix_events_project_name_happened_at_id"),
+            ["project_name", "happened_at", "id"],
+            unique=False,
+            sqlite_where=sa.text("project_name IS NOT NULL"),
+            postgresql_where=sa.text("project_name IS NOT NULL"),
         )
         batch_op.create_index(
-            batch_op.f("ix_events_project_slug_happened_at_id"), ["project_slug", "happened_at", "id"], unique=False
+            batch_op.f("ix_events_project_slug_happened_at_id"),
+            ["project_slug", "happened_at", "id"],
+            unique=False,
+            sqlite_where=sa.text("project_slug IS NOT NULL"),
+            postgresql_where=sa.text("project_slug IS NOT NULL"),
+        )
+        batch_op.create_index(batch_op.f("ix_events_received_at_id"), ["received_at", "id"], unique=False)
+        batch_op.create_index(
+            batch_op.f("ix_events_status_happened_at_id"),
+            ["status", "happened_at", "id"],
+            unique=False,
+            sqlite_where=sa.text("status IS NOT NULL"),
+            postgresql_where=sa.text("status IS NOT NULL"),
         )
         batch_op.create_index(
-            batch_op.f("ix_events_status_happened_at_id"), ["status", "happened_at", "id"], unique=False
+            batch_op.f("ix_events_tag_happened_at_id"),
+            ["tag", "happened_at", "id"],
+            unique=False,
+            sqlite_where=sa.text("tag IS NOT NULL"),
+            postgresql_where=sa.text("tag IS NOT NULL"),
         )
-        batch_op.create_index(batch_op.f("ix_events_tag_happened_at_id"), ["tag", "happened_at", "id"], unique=False)
         batch_op.create_index(batch_op.f("ix_events_workflow_id"), ["workflow_id"], unique=False)
         batch_op.create_index(
-            batch_op.f("ix_events_workflow_name_happened_at_id"), ["workflow_name", "happened_at", "id"], unique=False
+            batch_op.f("ix_events_workflow_name_happened_at_id"),
+            ["workflow_name", "happened_at", "id"],
+            unique=False,
+            sqlite_where=sa.text("workflow_name IS NOT NULL"),
+            postgresql_where=sa.text("workflow_name IS NOT NULL"),
         )
 
     op.create_table(
@@ -202,9 +247,19 @@ def upgrade() -> None:
             postgresql_where=sa.text("state <> 'sent'"),
         )
 
+    op.create_table(
+        "words",
+        sa.Column("word", sa.Text(), nullable=False),
+        sa.Column("happened_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("event_id", sa.Uuid(), nullable=False),
+        sa.PrimaryKeyConstraint("word", "happened_at", "event_id", name=op.f("pk_words")),
+        sqlite_with_rowid=False,
+    )
+
 
 def downgrade() -> None:
     """Drop every table: all that was kept is gone."""
+    op.drop_table("words")
     with op.batch_alter_table("notifications", schema=None) as batch_op:
         batch_op.drop_index(
             "ix_notifications_unsent",
@@ -220,15 +275,55 @@ def downgrade() -> None:
 
     op.drop_table("jobs")
     with op.batch_alter_table("events", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_events_workflow_name_happened_at_id"))
+        batch_op.drop_index(
+            batch_op.f("ix_events_workflow_name_happened_at_id"),
+            sqlite_where=sa.text("workflow_name IS NOT NULL"),
+            postgresql_where=sa.text("workflow_name IS NOT NULL"),
+        )
         batch_op.drop_index(batch_op.f("ix_events_workflow_id"))
-        batch_op.drop_index(batch_op.f("ix_events_tag_happened_at_id"))
-        batch_op.drop_index(batch_op.f("ix_events_status_happened_at_id"))
-        batch_op.drop_index(batch_op.f("ix_events_project_slug_happened_at_id"))
-        batch_op.drop_index(batch_op.f("ix_events_job_name_happened_at_id"))
+        batch_op.drop_index(
+            batch_op.f("ix_events_tag_happened_at_id"),
+            sqlite_where=sa.text("tag IS NOT NULL"),
+            postgresql_where=sa.text("tag IS NOT NULL"),
+        )
+        batch_op.drop_index(
+            batch_op.f("ix_events_status_happened_at_id"),
+            sqlite_where=sa.text("status IS NOT NULL"),
+            postgresql_where=sa.text("status IS NOT NULL"),
+        )
+        batch_op.drop_index(batch_op.f("ix_events_received_at_id"))
+        batch_op.drop_index(
+            batch_op.f("ix_events_project_slug_happened_at_id"),
+            sqlite_where=sa.text("project_slug IS NOT NULL"),
+            postgresql_where=sa.text("project_slug IS NOT NULL"),
+        )
+        batch_op.drop_index(
+            batch_op.f("ix_events_project_name_happened_at_id"),
+            sqlite_where=sa.text("project_name IS NOT NULL"),
+            postgresql_where=sa.text("project_name IS NOT NULL"),
+        )
+        batch_op.drop_index(batch_op.f("ix_events_kind_happened_at_id"))
+        batch_op.drop_index(
+            batch_op.f("ix_events_job_name_happened_at_id"),
+            sqlite_where=sa.text("job_name IS NOT NULL"),
+            postgresql_where=sa.text("job_name IS NOT NULL"),
+        )
         batch_op.drop_index(batch_op.f("ix_events_happened_at_id"))
-        batch_op.drop_index(batch_op.f("ix_events_branch_happened_at_id"))
-        batch_op.drop_index(batch_op.f("ix_events_actor_login_happened_at_id"))
+        batch_op.drop_index(
+            batch_op.f("ix_events_branch_happened_at_id"),
+            sqlite_where=sa.text("branch IS NOT NULL"),
+            postgresql_where=sa.text("branch IS NOT NULL"),
+        )
+        batch_op.drop_index(
+            batch_op.f("ix_events_actor_name_happened_at_id"),
+            sqlite_where=sa.text("actor_name IS NOT NULL"),
+            postgresql_where=sa.text("actor_name IS NOT NULL"),
+        )
+        batch_op.drop_index(
+            batch_op.f("ix_events_actor_login_happened_at_id"),
+            sqlite_where=sa.text("actor_login IS NOT NULL"),
+            postgresql_where=sa.text("actor_login IS NOT NULL"),
+        )
 
     op.drop_table("events")
     op.drop_table("details")

@@ -9,13 +9,16 @@ from sqlalchemy import func, insert, select
 
 from service.errors import NotFound
 from service.model import Decision, Details, Event
+from service.store import words
 from service.store.rows import DETAILS, event_row, insert_or_replace, to_decision, to_event
 from service.tables import Transaction, decisions, details, events
 
 
 async def put(transaction: Transaction, event: Event) -> None:
     """Put an event on record, or what we know better about it by now."""
-    await transaction.execute(insert_or_replace(transaction, events, event_row(event), key=["id"]))
+    row = event_row(event)
+    await transaction.execute(insert_or_replace(transaction, events, row, key=["id"]))
+    await words.put(transaction, row)
 
 
 async def find(transaction: Transaction, event_id: UUID) -> Event:

@@ -1,17 +1,21 @@
 """Looking things up: builds by any filter, newest first, a page at a time by cursor."""
 
 import base64
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, Tuple, Uuid, and_, literal, or_, select, tuple_
+from sqlalchemy import select
 
 from service.errors import BadRequest
 from service.model import Event, EventKind, slug_spellings
+from service.store.lists import Entries, Filter, Place, Span, end_of_stride, first_in_all, shortest_first
 from service.store.rows import to_event
-from service.tables import Transaction, UtcDateTime, events
+from service.store.words import spellings, words_in
+from service.tables import Transaction, events, words
+
+STRIDES = (200, 2_000, 18_000)  # how far a list is walked for one page: most pages are full after the first few entries
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,8 +23,9 @@ class Search:
     """What to look for; what is None does not matter.
 
     project       a slug, ``gh/acme/web`` or ``github/acme/web`` alike, or the project's name
-    actor         login or name; ``q`` is found anywhere in names, subject, branch, tag and revision, in any case
+    actor         login or name
     since, until  when it happened: from, and up to but without
+    q             whole words of names, subject, branch, tag and revision, each of them, in any case
     """
 
     project: str | None = None
@@ -43,43 +48,48 @@ class Search:
 
 @dataclass(frozen=True, kw_only=True)
 class Page:
-    """Some events, newest first, and the cursor that leads to the ones after them."""
+    """Some events, newest first, and the cursor that leads to the ones after them.
+
+    looked_back_to   how far the search came when it had looked at enough for one page and found too little to fill it
+    """
 
     items: Sequence[Event]
     next: str | None
+    looked_back_to: datetime | None = None
 
 
 async def search(transaction: Transaction, wanted: Search, *, limit: int, cursor: str | None = None) -> Page:
-    """One page of the events that fit. Raises BadRequest for a cursor that is not one of ours."""
-    found = select(events).order_by(events.c.happened_at.desc(), events.c.id.desc()).limit(limit + 1)
-    found = _narrowed(found, wanted)
-    if cursor:
-        # a place, not a count: what comes in meanwhile shifts nothing, and the thousandth page costs no more
-        found = found.where(tuple_(events.c.happened_at, events.c.id) < _place(cursor))
-    rows = (await transaction.execute(found)).mappings().all()
-    items = [to_event(row) for row in rows[:limit]]
-    return Page(items=items, next=_cursor(items[-1]) if len(rows) > limit else None)
+    """One page of the events that fit. Raises BadRequest for a cursor that is not one of ours.
+
+    Where too few of what was looked at fit, the page is not full, or empty even, and ``next`` leads on.
+    """
+    # a place, not a count: what comes in meanwhile shifts nothing, and the thousandth page costs no more
+    span = Span(since=wanted.since, until=wanted.until, beyond=_place(cursor) if cursor else None)
+    if wanted.q and wanted.q.strip() and not words_in(wanted.q):
+        return Page(items=[], next=None)
+    filters = await shortest_first(transaction, list(_filters(wanted)), span)
+    places: list[Place] = []
+    strides = iter(STRIDES)
+    stride: int | None = next(strides)
+    while stride:
+        places += await first_in_all(transaction, filters, span, stride=stride, limit=limit + 1 - len(places))
+        if len(places) > limit:
+            return Page(items=await _events(transaction, places[:limit]), next=_cursor(places[limit - 1]))
+        end = await end_of_stride(transaction, filters[0], span, stride=stride)
+        if end is None:
+            break
+        span, stride = replace(span, beyond=end), next(strides, None)
+    items = await _events(transaction, places)
+    return Page(items=items, next=_cursor(end), looked_back_to=end.happened_at) if end else Page(items=items, next=None)
 
 
-def _narrowed(found: Select[tuple[object]], wanted: Search) -> Select[tuple[object]]:
-    for field, column in _EXACT.items():
-        value = getattr(wanted, field)
-        if value is not None:
-            found = found.where(column == value)
-    if wanted.project is not None:
-        found = found.where(_is_project(wanted.project))
-    if wanted.actor is not None:
-        found = found.where(or_(events.c.actor_login == wanted.actor, events.c.actor_name == wanted.actor))
-    if wanted.since is not None:
-        found = found.where(events.c.happened_at >= wanted.since)
-    if wanted.until is not None:
-        found = found.where(events.c.happened_at < wanted.until)
-    if wanted.q and wanted.q.strip():
-        found = found.where(_mentions(wanted.q))
-    return found
+async def _events(transaction: Transaction, places: Sequence[Place]) -> list[Event]:
+    found = select(events).where(events.c.id.in_([place.event_id for place in places]))
+    rows = {row["id"]: row for row in (await transaction.execute(found)).mappings()}
+    return [to_event(rows[place.event_id]) for place in places if place.event_id in rows]
 
 
-_EXACT = {
+_COLUMNS = {
     "branch": events.c.branch,
     "tag": events.c.tag,
     "workflow": events.c.workflow_name,
@@ -89,27 +99,31 @@ _EXACT = {
 }
 
 
-def _is_project(text: str) -> ColumnElement[bool]:
-    if "/" in text:
-        return events.c.project_slug.in_(slug_spellings(text))
-    return events.c.project_name == text
+def _filters(wanted: Search) -> Iterator[Filter]:
+    for field, column in _COLUMNS.items():
+        value = getattr(wanted, field)
+        if value is not None:
+            yield Filter(either=[Entries(table=events, value=column == value)])
+    if wanted.project is not None:
+        named = events.c.project_slug if "/" in wanted.project else events.c.project_name
+        either = [Entries(table=events, value=named == spelt) for spelt in slug_spellings(wanted.project)]
+        yield Filter(either=either)
+    if wanted.actor is not None:
+        named_so = (events.c.actor_login == wanted.actor, events.c.actor_name == wanted.actor)
+        yield Filter(either=[Entries(table=events, value=value) for value in named_so])
+    for word in dict.fromkeys(words_in(wanted.q or "")):
+        yield Filter(either=[Entries(table=words, value=words.c.word == spelt) for spelt in spellings(word)])
 
 
-def _mentions(text: str) -> ColumnElement[bool]:
-    """Every word of the text, anywhere, in any case; a word's ``%`` and ``_`` mean themselves."""
-    return and_(*(events.c.haystack.contains(word, autoescape=True) for word in text.casefold().split()))
-
-
-def _cursor(last: Event) -> str:
-    place = f"{last.happened_at.isoformat()}|{last.id}"
+def _cursor(last: Place) -> str:
+    place = f"{last.happened_at.isoformat()}|{last.event_id}"
     return base64.urlsafe_b64encode(place.encode()).decode().rstrip("=")
 
 
-def _place(cursor: str) -> Tuple:
+def _place(cursor: str) -> Place:
     try:
         text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
         written, _, event_id = text.partition("|")
-        happened_at = datetime.fromisoformat(written).astimezone(UTC)
-        return tuple_(literal(happened_at, UtcDateTime), literal(UUID(event_id), Uuid))
+        return Place(happened_at=datetime.fromisoformat(written).astimezone(UTC), event_id=UUID(event_id))
     except (ValueError, OverflowError) as error:  # also what base64 and UTF-8 have to complain of
         raise BadRequest("this cursor is not one of ours; start again without it") from error

@@ -107,12 +107,6 @@ PLAIN = (
 )
 
 
-SEARCHED = (
-    *("project_slug", "project_name", "org", "branch", "tag", "revision", "workflow_name", "job_name"),
-    *("commit_subject", "commit_author_name", "actor_login", "actor_name"),
-)
-
-
 def event_row(event: Event) -> dict[str, Any]:
     """An event as a row of ``events``: its parts become columns such as ``workflow_name``."""
     row: dict[str, Any] = {name: getattr(event, name) for name in PLAIN}
@@ -120,7 +114,6 @@ def event_row(event: Event) -> dict[str, Any]:
     for part, (_, fields) in PARTS.items():
         value = getattr(event, part)
         row |= {f"{part}_{name}": getattr(value, name, None) for name in fields}
-    row["haystack"] = "\n".join(row[name] for name in SEARCHED if row[name]).casefold()
     return row
 
 

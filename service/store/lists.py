@@ -1,0 +1,154 @@
+"""Ordered lists of events: each filter is one, and an index holds it newest first.
+
+A search walks the list that is shortest where it begins and looks each event up in the others, all within the indexes;
+so it costs what the page needs and not what the table holds. What is walked for one page is limited.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID
+
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    Select,
+    Subquery,
+    Tuple,
+    Uuid,
+    and_,
+    func,
+    literal,
+    literal_column,
+    or_,
+    select,
+    tuple_,
+    union,
+    union_all,
+)
+
+from service.tables import Transaction, UtcDateTime, events, words
+
+NEVER = datetime.max.replace(tzinfo=UTC)
+SAMPLE = 500  # entries looked at to see which list is the shortest
+
+
+@dataclass(frozen=True, kw_only=True, order=True)
+class Place:
+    """Where an event stands among the others: by the time it happened, then by its id."""
+
+    happened_at: datetime
+    event_id: UUID
+
+    @property
+    def sql(self) -> Tuple:
+        """The place as a row value."""
+        return tuple_(literal(self.happened_at, UtcDateTime), literal(self.event_id, Uuid))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Span:
+    """A stretch of time: ``since`` and after, before ``until``, and beyond the place where the last page ended."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+    beyond: Place | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entries:
+    """The entries of an index that have one value, newest first."""
+
+    table: FromClause
+    value: ColumnElement[bool] | None
+
+    @property
+    def place(self) -> tuple[ColumnElement[datetime], ColumnElement[UUID]]:
+        """The two columns that say where an entry stands."""
+        ids = events.c.id if self.table is events else words.c.event_id
+        return self.table.c.happened_at, ids
+
+    def within(self, span: Span, *, limit: int) -> Select[datetime, UUID]:
+        """The first places within a span."""
+        at, event_id = self.place
+        found = select(at.label("happened_at"), event_id.label("event_id")).select_from(self.table)
+        if self.value is not None:
+            found = found.where(self.value)
+        if span.since is not None:
+            found = found.where(at >= span.since)
+        if span.until is not None:
+            found = found.where(at < span.until)
+        if span.beyond is not None:
+            found = found.where(tuple_(at, event_id) < span.beyond.sql)
+        return found.order_by(at.desc(), event_id.desc()).limit(limit)
+
+    def has(self, place: Subquery) -> ColumnElement[bool]:
+        """A test that a place is among the entries: one look into the index, whatever the planner thinks of it.
+
+        An EXISTS could be turned into a join with the whole list.
+        """
+        at, event_id = self.place
+        same = (at == place.c.happened_at, event_id == place.c.event_id)
+        wanted = and_(*same) if self.value is None else and_(self.value, *same)
+        return select(literal(1)).select_from(self.table).where(wanted).scalar_subquery() == 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Filter:
+    """The events that are in one of these entries; nearly always there is one."""
+
+    either: Sequence[Entries]
+
+    def within(self, span: Span, *, limit: int) -> Subquery:
+        """The first places within a span, newest first, each once."""
+        firsts = [entries.within(span, limit=limit).subquery() for entries in self.either]
+        if len(firsts) == 1:
+            return firsts[0]
+        every = union(*(select(first.c.happened_at, first.c.event_id) for first in firsts)).subquery()
+        newest = (every.c.happened_at.desc(), every.c.event_id.desc())
+        return select(every.c.happened_at, every.c.event_id).order_by(*newest).limit(limit).subquery()
+
+    def has(self, place: Subquery) -> ColumnElement[bool]:
+        """A test that a place is in the list."""
+        return or_(*(entries.has(place) for entries in self.either))
+
+
+EVERYTHING = Filter(either=[Entries(table=events, value=None)])
+
+
+async def shortest_first(transaction: Transaction, filters: Sequence[Filter], span: Span) -> Sequence[Filter]:
+    """The filters, in front the one whose list is the shortest, or reaches back the farthest, where the span begins."""
+    if len(filters) < 2:
+        return filters or [EVERYTHING]
+    samples: list[Select[int, int, datetime | None]] = [
+        select(literal_column(str(n)), func.count(sample.c.event_id), func.min(sample.c.happened_at))
+        for n, sample in enumerate(one.within(span, limit=SAMPLE) for one in filters)
+    ]
+    sizes = [(size, back_to or NEVER, n) for n, size, back_to in await transaction.execute(union_all(*samples))]
+    return [filters[n] for _, _, n in sorted(sizes)]
+
+
+async def first_in_all(
+    transaction: Transaction, filters: Sequence[Filter], span: Span, *, stride: int, limit: int
+) -> list[Place]:
+    """Of the next ``stride`` entries of the first filter's list, those that are in the other lists too."""
+    walked = filters[0].within(span, limit=stride)
+    found = (
+        select(walked.c.happened_at, walked.c.event_id)
+        .where(*(other.has(walked) for other in filters[1:]))
+        .order_by(walked.c.happened_at.desc(), walked.c.event_id.desc())
+        .limit(limit)
+    )
+    return [Place(happened_at=at, event_id=event_id) for at, event_id in await transaction.execute(found)]
+
+
+async def end_of_stride(transaction: Transaction, walked: Filter, span: Span, *, stride: int) -> Place | None:
+    """The place of the last of the next ``stride`` entries; None when the list ends before."""
+    entries = walked.within(span, limit=stride)
+    last = (
+        select(entries.c.happened_at, entries.c.event_id, func.count().over().label("size"))
+        .order_by(entries.c.happened_at, entries.c.event_id)
+        .limit(1)
+    )
+    row = (await transaction.execute(last)).first()
+    return Place(happened_at=row.happened_at, event_id=row.event_id) if row and row.size == stride else None

@@ -1,0 +1,47 @@
+"""The words that ``q`` finds an event by, each with its place in time, so that they can be walked newest first."""
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy.dialects import postgresql, sqlite
+
+from service.store.rows import Row
+from service.tables import Transaction, words
+
+SEARCHED = (
+    *("project_slug", "project_name", "org", "branch", "tag", "revision", "workflow_name", "job_name"),
+    *("commit_subject", "commit_author_name", "actor_login", "actor_name"),
+)
+SHORT_REVISION = 7
+REVISION = 40
+_MOST_WORDS = 100  # of one event: a subject may be a whole essay
+_LONGEST = 64  # of one word, in characters: an index takes no entry of any length
+
+
+def words_in(text: str) -> list[str]:
+    """The words of a text: letters and digits, in lower case; whatever else there is stands between them."""
+    return [word[:_LONGEST] for word in re.findall(r"[^\W_]+", text.casefold())]
+
+
+def words_of(row: Row) -> set[str]:
+    """The words of an event's row; a revision also counts by its first seven digits, as people quote it."""
+    found = dict.fromkeys(word for name in SEARCHED if row[name] for word in words_in(row[name]))
+    short = {row["revision"][:SHORT_REVISION].casefold()} if row["revision"] else set()
+    return {*list(found)[:_MOST_WORDS], *short}
+
+
+def spellings(word: str) -> Iterable[str]:
+    """What a word that somebody looks for may stand as: what looks like part of a revision, as its first digits too."""
+    is_part = SHORT_REVISION < len(word) < REVISION and re.fullmatch("[0-9a-f]+", word)
+    return (word, word[:SHORT_REVISION]) if is_part else (word,)
+
+
+async def put(transaction: Transaction, row: Row) -> None:
+    """Have an event found by its words; those that it is found by already stay."""
+    make: Any = sqlite.insert if transaction.dialect.name == "sqlite" else postgresql.insert
+    place = {"happened_at": row["happened_at"], "event_id": row["id"]}
+    # in order: two workers that put one event must not wait for each other crosswise
+    rows = [{"word": word, **place} for word in sorted(words_of(row))]
+    if rows:
+        await transaction.execute(make(words).on_conflict_do_nothing(), rows)
