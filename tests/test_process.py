@@ -217,6 +217,18 @@ async def test_a_fact_that_comes_within_two_minutes_decides(many: House) -> None
     assert verdicts(await many.show(delivery))[0][0] == "matched"
 
 
+async def test_a_fact_that_no_longer_matters_is_not_waited_for(folder: Path) -> None:
+    """Ada's builds are nothing to a route of Grace's, whatever their tag."""
+    async with a_house(folder, RED_TO_WEB.replace("{status: [failed, error]}", "{actor: grace, tag: v*}")) as house:
+        house.pretend.faults.next("/pipeline/*", broken(503), times=1000)
+        delivery = await house.finish(RELEASE)
+        await house.drain()
+
+        [(verdict, reason)] = verdicts(await house.show(delivery))
+        assert verdict == "not matched"
+        assert "actor ada / Ada Example is not grace" in reason
+
+
 async def test_gaps_that_decide_nothing_put_off_no_decision(many: House) -> None:
     """What was not learned for a message is no reason to judge a replay later."""
     many.pretend.faults.next("/workflow/*/job", broken(503), times=1000)

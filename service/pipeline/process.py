@@ -15,7 +15,6 @@ from service.model import (
     Notification,
     NotificationState,
     Verdict,
-    Want,
 )
 from service.pipeline.ask import again_at, ask
 from service.pipeline.parts import Parts
@@ -38,7 +37,7 @@ async def process(parts: Parts, delivery_id: UUID) -> None:
         return
     wants = undecided(with_details(event, known), parts.routes)
     details = await ask(parts, event, wants, known, within=parts.patience.for_an_answer) if wants else known
-    if not (details and _may_yet_come(wants, details)):
+    if not (details and _may_decide_more(parts, event, details)):
         await _settle(parts, event, details, hold=parts.patience.for_details)
     elif parts.clock() < (deadline := delivery.received_at + parts.patience.for_details):
         await _judge_later(parts, event, details, deadline)
@@ -53,7 +52,9 @@ async def bury(parts: Parts, delivery_id: UUID, reason: str) -> None:
     parts.metrics.dead_letters.labels("delivery").inc()
 
 
-def _may_yet_come(wants: frozenset[Want], details: Details) -> bool:
+def _may_decide_more(parts: Parts, event: Event, details: Details) -> bool:
+    """Whether a fact that a route still needs may yet be told; another fact may have settled the matter without it."""
+    wants = undecided(with_details(event, details), parts.routes)
     return any(missing.want in wants and not missing.is_final for missing in details.missing)
 
 
