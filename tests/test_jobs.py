@@ -6,7 +6,7 @@ from uuid import uuid4
 
 from service.jobs import embedded
 from service.model import Backlog
-from tests.work import Counted, Work, acting, acting_async, opening, passing, some
+from tests.work import Counted, Work, acting, acting_async, opening, passing, some, soon
 
 
 async def test_a_job_runs_once(work: Work) -> None:
@@ -41,14 +41,14 @@ async def test_a_job_without_a_time_is_due_at_once(work: Work) -> None:
 
 
 async def test_a_job_waits_for_its_time(work: Work) -> None:
-    soon, later = some(2)
+    early, later = some(2)
     await work.later(later, in_s=61)
-    await work.later(soon, in_s=60)
+    await work.later(early, in_s=60)
     work.clock.tick(seconds=60)
 
     await work.drain()
 
-    assert work.ran == [soon]
+    assert work.ran == [early]
 
 
 async def test_the_engine_wakes_by_itself_when_a_time_has_come(work: Work) -> None:
@@ -58,7 +58,7 @@ async def test_the_engine_wakes_by_itself_when_a_time_has_come(work: Work) -> No
     await work.later(subject, in_s=0.02)
     async with work.running():
         work.clock.tick(seconds=0.02)
-        await ran.wait()
+        await soon(ran)
 
     assert work.ran == [subject]
 
@@ -119,7 +119,7 @@ async def test_a_thousand_jobs_of_a_busy_lane_keep_nobody_else_waiting(work: Wor
     await work.later(urgent, lane="mail")
 
     async with work.running():
-        await gate.wait()
+        await soon(gate)
 
     assert work.ran[:2] == [crowd[0], urgent]
 
@@ -157,7 +157,7 @@ async def test_many_slow_jobs_of_a_kind_keep_no_other_kind_waiting(work: Work) -
     await work.later(urgent, kind="urgent")
 
     running = asyncio.create_task(work.jobs.run({"note": work.note, "urgent": opening(gate)}, work.failed))
-    await gate.wait()
+    await soon(gate)
     await work.until_idle()
     work.jobs.stop()
     await running

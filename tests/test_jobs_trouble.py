@@ -13,7 +13,7 @@ from service.jobs import EmbeddedJobs, embedded
 from service.model import QueuedJob
 from service.store import JobRows, Store
 from tests.house import Clock
-from tests.work import Work, raising, some
+from tests.work import Work, raising, some, soon
 
 
 class Unreliable(JobRows):
@@ -100,13 +100,13 @@ async def test_stopping_lets_what_was_begun_end_and_begins_nothing_new(work: Wor
 
     async def slow() -> None:
         started.set()
-        await gate.wait()
+        await soon(gate)
         ended.append(begun)
 
     work.acts[begun] = slow
     running = asyncio.create_task(work.jobs.run({"note": work.note}, work.failed))
     await work.later(begun)
-    await started.wait()
+    await soon(started)
     work.jobs.stop()
     await work.later(waiting)
     gate.set()
@@ -130,7 +130,7 @@ async def test_what_does_not_end_in_time_is_cancelled_and_runs_again_after_the_n
     work.acts[subject] = endless
     await work.later(subject)
     async with work.running():
-        await started.wait()
+        await soon(started)
     del work.acts[subject]
     work.jobs = work.make(work.store, work.clock)
     await work.drain()
@@ -151,7 +151,7 @@ async def test_periodic_work_is_done_when_the_engine_starts_and_survives_an_exce
 
     work.jobs.every(0.001, tick)
     async with work.running():
-        await enough.wait()
+        await soon(enough)
 
     assert len(times) >= 3
 

@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 
 from service.jobs import EmbeddedJobs, Jobs
 from service.store import JobRows, Store
-from tests.house import Clock
+from tests.house import SETTLED_WITHIN_S, Clock
 
 Make = Callable[[Store, Clock], Jobs]
 
@@ -76,6 +76,10 @@ class Work:
             await self.until_idle()
 
     async def until_idle(self) -> None:
+        async with asyncio.timeout(SETTLED_WITHIN_S):
+            await self._until_idle()
+
+    async def _until_idle(self) -> None:
         while (await self.jobs.backlog()).depth:
             await self.changed.wait()
             self.changed.clear()
@@ -129,3 +133,9 @@ def raising(error: Exception) -> Callable[[], Awaitable[None]]:
         raise error
 
     return raised
+
+
+async def soon(event: asyncio.Event) -> None:
+    """Wait for what must happen, but not for ever."""
+    async with asyncio.timeout(SETTLED_WITHIN_S):
+        await event.wait()
