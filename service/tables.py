@@ -253,6 +253,15 @@ jobs = Table(
     sqlite_autoincrement=True,  # the engine knows what it has begun by id: an id must not come back
 )
 
+lanes = Table(
+    "lanes",
+    metadata,
+    Column("lane", String(64), primary_key=True),
+    Column("closed_at", UtcDateTime, nullable=False),
+    Column("opens_at", UtcDateTime, nullable=False),  # none of its jobs begins before, on whichever machine
+    sqlite_with_rowid=False,
+)
+
 actions = Table(
     "actions",
     metadata,

@@ -215,6 +215,14 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_jobs_subject_id"), ["subject_id"], unique=False)
 
     op.create_table(
+        "lanes",
+        sa.Column("lane", sa.String(length=64), nullable=False),
+        sa.Column("closed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("opens_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("lane", name=op.f("pk_lanes")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "notifications",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("event_id", sa.Uuid(), nullable=False),
@@ -273,6 +281,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_jobs_subject_id"))
         batch_op.drop_index(batch_op.f("ix_jobs_run_at_id"))
 
+    op.drop_table("lanes")
     op.drop_table("jobs")
     with op.batch_alter_table("events", schema=None) as batch_op:
         batch_op.drop_index(

@@ -35,6 +35,12 @@ class Jobs(Protocol):
     async def later_many(self, kind: str, subject_ids: Sequence[UUID], *, within: Transaction) -> None:
         """Enqueue a job for each of some subjects, in their order and due now: cheaper than one by one."""
 
+    async def next_in(self, lane: str, kind: str, subject_id: UUID, *, within: Transaction) -> None:
+        """Enqueue before everything else that waits in a lane."""
+
+    async def rest(self, lane: str, *, within: Transaction, until: datetime) -> None:
+        """Begin nothing of a lane before a time, on no machine; what waits in it keeps its order."""
+
     def every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
         """Have something done again and again while the engine runs, first when it starts."""
 

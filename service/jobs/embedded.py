@@ -8,7 +8,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
@@ -25,6 +25,7 @@ AT_ONCE = (
 LOOK_AHEAD = 4 * AT_ONCE  # rows read to find some whose lane is free
 NAP_S = 1.0  # between looks when nothing woke us: another process (`roundsman resend`) may have enqueued
 GRACE_S = 10.0
+AHEAD = timedelta(milliseconds=1)
 
 log = structlog.get_logger()
 
@@ -42,6 +43,13 @@ class JobTable(Protocol):
     ) -> None:
         """Add a job for each subject within a transaction."""
 
+    async def leading(self, transaction: Transaction, lane: str) -> datetime | None:
+        """When the first job of a lane is due; None when it has none."""
+        ...
+
+    async def rest(self, transaction: Transaction, lane: str, *, since: datetime, until: datetime) -> None:
+        """Close a lane for a time within a transaction."""
+
     async def due(
         self,
         now: datetime,
@@ -51,11 +59,11 @@ class JobTable(Protocol):
         busy_lanes: Collection[str],
         busy_kinds: Collection[str],
     ) -> Sequence[QueuedJob]:
-        """What is due, oldest first, without these jobs, lanes and kinds."""
+        """What is due, oldest first, without these jobs, lanes and kinds, and without lanes that rest."""
         ...
 
     async def next_run_at(self, after: datetime) -> datetime | None:
-        """When the next job after a time is due."""
+        """When, after a time, the next job is due or the next lane has rested."""
         ...
 
     async def remove(self, ids: Collection[int]) -> None:
@@ -94,6 +102,16 @@ class EmbeddedJobs:
     async def later_many(self, kind: str, subject_ids: Sequence[UUID], *, within: Transaction) -> None:
         """Enqueue a job for each subject, due now."""
         await self._table.add_many(within, kind, subject_ids, run_at=self._clock())
+
+    async def next_in(self, lane: str, kind: str, subject_id: UUID, *, within: Transaction) -> None:
+        """Enqueue before everything else that waits in a lane: what is due first is begun first."""
+        now = self._clock()
+        run_at = min(now, (await self._table.leading(within, lane) or now) - AHEAD)
+        await self._table.add(within, kind, subject_id, run_at=run_at, lane=lane)
+
+    async def rest(self, lane: str, *, within: Transaction, until: datetime) -> None:
+        """Begin nothing of a lane before a time."""
+        await self._table.rest(within, lane, since=self._clock(), until=until)
 
     def every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
         """Have something done again and again while the engine runs."""

@@ -12,7 +12,7 @@ from typing import Protocol
 from uuid import UUID
 
 import structlog
-from procrastinate import App, BaseRetryStrategy, PsycopgConnector, RetryDecision
+from procrastinate import App, BaseRetryStrategy, JobContext, PsycopgConnector, RetryDecision
 from procrastinate.exceptions import ConnectorException
 from procrastinate.jobs import Job
 from procrastinate.types import JSONDict
@@ -26,7 +26,7 @@ GRACE_S = 10.0
 HEARTBEAT_S = 5.0
 DEAD_AFTER_S = 25.0  # five heartbeats missed
 LOOK_FOR_DEAD_EVERY_S = 10.0  # seen twice: after 25 + 2 * 10 s at most, a dead worker's job runs elsewhere
-POLL_S = 5.0  # LISTEN is quicker; this is for jobs whose time has come
+POLL_S = 0.5  # LISTEN is quicker; this is for jobs whose time has come, and for lanes that have rested
 RECONNECT_S = 1.0
 JobId = int
 
@@ -40,16 +40,33 @@ class JobView(Protocol):
         """How much is due."""
         ...
 
+    async def rest(self, transaction: Transaction, lane: str, *, since: datetime, until: datetime) -> None:
+        """Close a lane for a time within a transaction."""
+
+    async def opens_at(self, lane: str, now: datetime) -> datetime | None:
+        """When a closed lane opens; None when it is open."""
+        ...
+
     async def last_look_at(self) -> datetime | None:
         """When any worker last showed that it lives."""
         ...
 
 
+class Resting(Exception):
+    """The lane of a job is closed: the job waits at its head, where it keeps the others back."""
+
+    def __init__(self, until: datetime) -> None:
+        super().__init__(f"the lane rests until {until}")
+        self.until = until
+
+
 class GiveBack(BaseRetryStrategy):
-    """What was cut off, or could not even be recorded as failed, goes back to the queue."""
+    """What was cut off, or could not even be recorded as failed, or must rest, goes back to its place in the queue."""
 
     def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision:
-        """Try again in a second."""
+        """Try again when the lane opens, or in a second."""
+        if isinstance(exception, Resting):
+            return RetryDecision(retry_at=exception.until)
         return RetryDecision(retry_in={"seconds": 1})
 
 
@@ -60,7 +77,7 @@ class ProcrastinateJobs:
         self._view = view
         self._clock = clock
         self._app = App(connector=PsycopgConnector(conninfo=database_url, min_size=1, max_size=AT_ONCE + 4))
-        self._do = self._app.task(name="do", retry=GiveBack())(self._run_one)
+        self._do = self._app.task(name="do", retry=GiveBack(), pass_context=True)(self._run_one)
         self._do_then = self._app.task(name="do then", retry=GiveBack())(self._enqueue)
         self._handlers: Mapping[str, Handler] = {}
         self._failed: Failed | None = None
@@ -93,6 +110,16 @@ class ProcrastinateJobs:
         connection = (await within.get_raw_connection()).driver_connection
         jobs: list[JSONDict] = [{"kind": kind, "subject_id": str(subject_id)} for subject_id in subject_ids]
         await self._do.configure(connection=connection).batch_defer_async(*jobs)
+
+    async def next_in(self, lane: str, kind: str, subject_id: UUID, *, within: Transaction) -> None:
+        """Enqueue before everything else that waits in a lane."""
+        connection = (await within.get_raw_connection()).driver_connection
+        job = self._do.configure(lock=lane, priority=1, connection=connection)
+        await job.defer_async(kind=kind, subject_id=str(subject_id))
+
+    async def rest(self, lane: str, *, within: Transaction, until: datetime) -> None:
+        """Begin nothing of a lane before a time: whoever begins the first of its jobs puts it back until then."""
+        await self._view.rest(within, lane, since=self._clock(), until=until)
 
     def every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
         """Have something done again and again: by one worker at a time, however many there are."""
@@ -156,14 +183,19 @@ class ProcrastinateJobs:
         with suppress(asyncio.CancelledError):
             await worker
 
-    async def _run_one(self, kind: str, subject_id: str) -> None:
+    async def _run_one(self, context: JobContext, kind: str, subject_id: str) -> None:
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 reason: tells mypy what asyncio promises
         self._begun.add(task)
         try:
+            await self._respect(context.job.lock)
             await self._handle(kind, UUID(subject_id))
         finally:
             self._begun.discard(task)
+
+    async def _respect(self, lane: str | None) -> None:
+        if lane and (opens_at := await self._view.opens_at(lane, self._clock())):
+            raise Resting(opens_at)
 
     async def _handle(self, kind: str, subject_id: UUID) -> None:
         assert self._failed is not None  # noqa: S101 reason: only ``run`` leads here

@@ -21,6 +21,7 @@ from sqlalchemy import (
 )
 
 from service.model import Backlog, QueuedJob
+from service.store import lanes
 from service.store.database import Store
 from service.tables import Transaction, jobs
 
@@ -45,6 +46,16 @@ class JobRows:
         rows = [{"kind": kind, "subject_id": subject_id, "run_at": run_at} for subject_id in subject_ids]
         await transaction.execute(insert(jobs), rows)
 
+    async def leading(self, transaction: Transaction, lane: str) -> datetime | None:
+        """When the first job of a lane is due; None when it has none."""
+        leading = await transaction.execute(select(func.min(jobs.c.run_at)).where(jobs.c.lane == lane))
+        found: datetime | None = leading.scalar()
+        return found
+
+    async def rest(self, transaction: Transaction, lane: str, *, since: datetime, until: datetime) -> None:
+        """Close a lane for a time."""
+        await lanes.close(transaction, lane, since=since, until=until)
+
     async def due(
         self,
         now: datetime,
@@ -54,14 +65,14 @@ class JobRows:
         busy_lanes: Collection[str] = (),
         busy_kinds: Collection[str] = (),
     ) -> Sequence[QueuedJob]:
-        """What is due by now, oldest first, outside of these lanes and kinds and without these jobs."""
+        """What is due by now, oldest first, without these jobs, lanes and kinds, and without closed lanes."""
         wanted = (
             select(jobs)
             .where(
                 jobs.c.run_at <= now,
                 jobs.c.id.not_in(but_not),
                 jobs.c.kind.not_in(busy_kinds),
-                or_(jobs.c.lane.is_(None), jobs.c.lane.not_in(busy_lanes)),
+                or_(jobs.c.lane.is_(None), jobs.c.lane.not_in(busy_lanes) & ~lanes.is_closed(jobs.c.lane, now)),
             )
             .order_by(jobs.c.run_at, jobs.c.id)
             .limit(limit)
@@ -70,11 +81,12 @@ class JobRows:
             return [QueuedJob(**row) for row in (await transaction.execute(wanted)).mappings()]
 
     async def next_run_at(self, after: datetime) -> datetime | None:
-        """When the next job after a time is due; None when there is none."""
+        """When, after a time, the next job is due or the next lane opens; None when there is neither."""
         soonest = select(func.min(jobs.c.run_at)).where(jobs.c.run_at > after)
         async with self._store.reading() as transaction:
-            found: datetime | None = (await transaction.execute(soonest)).scalar()
-            return found
+            due_at: datetime | None = (await transaction.execute(soonest)).scalar()
+            opens_at = await lanes.next_opening(transaction, after)
+        return min((at for at in (due_at, opens_at) if at), default=None)
 
     async def remove(self, ids: Collection[int]) -> None:
         """Forget jobs that are done."""
@@ -106,6 +118,15 @@ class EngineRows:
         async with self._store.reading() as transaction:
             depth, oldest = (await transaction.execute(counting)).one()
         return Backlog(depth=depth, oldest_age_s=max(0.0, (now - oldest).total_seconds()) if oldest else 0.0)
+
+    async def rest(self, transaction: Transaction, lane: str, *, since: datetime, until: datetime) -> None:
+        """Close a lane for a time."""
+        await lanes.close(transaction, lane, since=since, until=until)
+
+    async def opens_at(self, lane: str, now: datetime) -> datetime | None:
+        """When a lane opens that is closed now; None when it is open."""
+        async with self._store.reading() as transaction:
+            return await lanes.opens_at(transaction, lane, now)
 
     async def last_look_at(self) -> datetime | None:
         """When any worker last showed that it lives."""
