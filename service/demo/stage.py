@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import socket
 import tempfile
 from collections.abc import AsyncIterator
@@ -52,8 +53,9 @@ async def run(*, once: bool, port: int, folder: Path | None, pace: float = 1.0, 
     console = console or Console(soft_wrap=True, highlight=False)
     configure_logs(logging.ERROR)  # the narrator speaks, and the inbox
     folder = _fresh(folder)
+    os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1"  # all that is played with is on this machine
     with held(folder, what="roundsman demo", since=now_utc()):
-        async with _staged(folder, _listener(port), console) as stage:
+        async with _staged(folder, port, console) as stage:
             _show_around(console, stage, folder)
             acts = the_day(now_utc().date() - timedelta(days=1))  # today's evening has not happened yet
             tally = await play(acts, stage.pretend, stage.sender.send, narrate=narrator(console), pace=pace)
@@ -83,10 +85,11 @@ def _listener(port: int) -> socket.socket:
 
 
 @asynccontextmanager
-async def _staged(folder: Path, listener: socket.socket, console: Console) -> AsyncIterator[Stage]:
+async def _staged(folder: Path, port: int, console: Console) -> AsyncIterator[Stage]:
     pretend = PretendCircleCI(token=TOKEN, owner=ADA, projects=PROJECTS)
     inbox = Inbox(console, closed=CLOSED_CHANNELS)
     async with AsyncExitStack() as stack:
+        listener = stack.enter_context(_listener(port))
         circleci_url = await stack.enter_async_context(serving(pretend.app, listen("127.0.0.1", 0)))
         inbox_url = await stack.enter_async_context(serving(inbox.app, listen("127.0.0.1", 0)))
         config = _config(folder, circleci_url=circleci_url, inbox_url=inbox_url, public_url=address(listener))
@@ -147,7 +150,7 @@ async def _sum_up(console: Console, stage: Stage, tally: Tally) -> bool:
         f"\nreceived {kept + duplicates}, rejected {rejected}, duplicates {duplicates}, "
         f"notified {notified}, dead {dead}",
     )
-    agrees = (kept, duplicates, rejected) == (tally.kept, tally.duplicates, tally.rejected)
+    agrees = (kept, duplicates, rejected, 0) == (tally.kept, tally.duplicates, tally.rejected, tally.unanswered)
     agrees &= notified == len(stage.inbox.cards) and not await history.unsettled(stage.service.parts.store)
     if not agrees:
         _say(console, f"That is not what was posted and arrived: {tally}, {len(stage.inbox.cards)} in the inbox.")
