@@ -14,6 +14,8 @@ from service import model
 from service.config import Settings
 from service.config.settings import is_secret, variable
 from service.config.shapes import MatchShape
+from tests import reference
+from tests.reference import table
 
 ROOT = Path(__file__).parent.parent
 _SLOT = re.compile(r"(<!-- generated: (?P<part>[\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -38,22 +40,29 @@ def settings() -> str:
         names = f"`{variable(name)}`" + (f"<br>`{variable(name)}_FILE`" if is_secret(name) else "")
         default = f"`{field.default}`" if field.default not in {None, ()} else "none"
         rows.append((names, _type(schema[name]), default, field.description or ""))
-    return _table(("name", "type", "default", "meaning"), rows)
+    return table(("name", "type", "default", "meaning"), rows)
 
 
 def match_keys() -> str:
     """One row for each key of a match."""
     rows = [(f"`{key}`", field.description or "") for key, field in MatchShape.model_fields.items()]
-    return _table(("key", "tests"), rows)
+    return table(("key", "tests"), rows)
 
 
 def glossary() -> str:
     """One row for each word of the model, with the first sentence of what it is."""
     words = {name: getattr(model, name) for name in model.__all__ if inspect.isclass(getattr(model, name))}
-    return _table(("word", "means"), [(_spaced(name), _first_paragraph(word)) for name, word in words.items()])
+    return table(("word", "means"), [(_spaced(name), _first_paragraph(word)) for name, word in words.items()])
 
 
-PARTS: dict[str, Callable[[], str]] = {"settings": settings, "match-keys": match_keys, "glossary": glossary}
+PARTS: dict[str, Callable[[], str]] = {
+    "settings": settings,
+    "match-keys": match_keys,
+    "glossary": glossary,
+    "commands": reference.commands,
+    "routes": reference.routes,
+    "event": reference.event,
+}
 
 
 def _spaced(name: str) -> str:
@@ -68,11 +77,6 @@ def _first_paragraph(word: type) -> str:
 def _type(schema: dict[str, Any]) -> str:
     choices = schema.get("anyOf", [schema])
     return "path" if schema.get("format") == "path" else _TYPES[choices[0]["type"]]
-
-
-def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
-    lines = [head, ("---",) * len(head), *rows]
-    return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
 
 
 def write(paths: Iterable[Path]) -> None:

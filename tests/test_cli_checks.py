@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
 
-from service.cli import app
 from service.demo.circleci import PretendCircleCI
 from service.demo.organisation import ADA
 from service.store import held, newest_revision
 from tests.house import NINE, RED_TO_WEB, SECRET, TOKEN
+from tests.reference import every_command
 from tests.terminal import Terminal, served
 
 STREAMING = {"serve", "web", "worker", "demo"}  # they run and narrate; other commands tell what they did
@@ -30,14 +29,6 @@ def operator(terminal: Terminal, pretend: PretendCircleCI) -> Iterator[Terminal]
     with served(pretend) as address:
         terminal.configure(RED_TO_WEB, ROUNDSMAN_CIRCLECI_URL=address)
         yield terminal
-
-
-def commands() -> list[tuple[str, Any]]:
-    """Every command as it is typed, and what click knows of it."""
-    found = []
-    for name, command in typer.main.get_command(app).commands.items():  # type: ignore[attr-defined]  # reason: a group
-        found += [(f"{name} {sub}", one) for sub, one in getattr(command, "commands", {}).items()] or [(name, command)]
-    return found
 
 
 # check
@@ -207,7 +198,7 @@ def test_the_version_is_the_package_s(terminal: Terminal) -> None:
     assert said.out == f"roundsman {terminal.run('version', '--json').json['version']}\n"
 
 
-@pytest.mark.parametrize(("name", "command"), commands(), ids=lambda one: one if isinstance(one, str) else "")
+@pytest.mark.parametrize(("name", "command"), every_command(), ids=lambda one: one if isinstance(one, str) else "")
 def test_every_command_explains_itself_within_80_columns(terminal: Terminal, name: str, command: Any) -> None:
     said = terminal.run(*name.split(), "--help")
 
@@ -220,9 +211,9 @@ def test_every_command_explains_itself_within_80_columns(terminal: Terminal, nam
         assert parameter.help.endswith("."), parameter.name
 
 
-@pytest.mark.parametrize("name", [name for name, _ in commands() if name not in STREAMING])
+@pytest.mark.parametrize("name", [name for name, _ in every_command() if name not in STREAMING])
 def test_every_command_has_json(name: str) -> None:
-    options = {option for parameter in dict(commands())[name].params for option in parameter.opts}
+    options = {option for parameter in dict(every_command())[name].params for option in parameter.opts}
 
     assert "--json" in options
 

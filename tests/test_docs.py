@@ -2,16 +2,21 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from service.config import Settings, load
 from service.config.settings import variable
 from service.config.shapes import FileShape, HookShape, RouteShape
+from service.manage.history import SEARCHABLE
 from service.rules import MATCH_KEYS
 from tests.generate_docs import PARTS, ROOT, match_keys, pages, rendered, write
+from tests.reference import every_command, every_route
 
-CONFIGURATION = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+CONFIGURATION, COMMANDS, HTTP = (
+    (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8") for name in ("configuration", "commands", "http")
+)
 EXAMPLES = [
     example
     for page in pages()
@@ -65,6 +70,26 @@ def test_every_key_of_a_route_and_a_hook_has_its_row(shape: type[RouteShape | Ho
 @pytest.mark.parametrize("section", FileShape.model_fields)
 def test_every_section_of_the_file_has_its_chapter(section: str) -> None:
     assert f"\n### {section}\n" in CONFIGURATION
+
+
+@pytest.mark.parametrize(("name", "command"), every_command(), ids=lambda one: one if isinstance(one, str) else "")
+def test_every_command_and_each_of_its_options_is_explained(name: str, command: Any) -> None:
+    chapter = COMMANDS.partition(f"\n### roundsman {name}\n")[2].partition("\n### ")[0]
+
+    assert command.help.partition("\n")[0] in chapter
+    for parameter in command.params:
+        assert parameter.name == "help" or f" {parameter.help}" in chapter
+
+
+@pytest.mark.parametrize(("method", "path", "says"), every_route())
+def test_every_address_has_its_row_and_sentence(method: str, path: str, says: str) -> None:
+    assert says
+    assert f"| `{method} {path}` | {says} |" in HTTP
+
+
+@pytest.mark.parametrize("name", [*SEARCHABLE, "limit"])
+def test_every_parameter_of_a_search_has_its_row(name: str) -> None:
+    assert re.search(rf"^\| [^|]*`{name}`[^|]* \| \S", HTTP, re.MULTILINE)
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: str(EXAMPLES.index(example)))

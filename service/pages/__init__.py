@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
+from functools import wraps
 from typing import Any
 from uuid import UUID
 
@@ -181,6 +182,7 @@ class Pages:
     def _answered(self, endpoint: Endpoint) -> Endpoint:
         """The endpoint, with errors told as pages and the way to the login where a session is missing."""
 
+        @wraps(endpoint)
         async def answer(request: Request) -> Response:
             try:
                 return await endpoint(request)
