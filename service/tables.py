@@ -236,6 +236,8 @@ attempts = Table(
     Column("outcome", String(20), nullable=False),
     Column("reason", Text),
     Column("receipt", Text),
+    Column("title", Text),  # what was said, where it was not what the attempt before had said
+    Column("words", Text),
     one_of("outcome", Outcome),
     sqlite_with_rowid=False,
 )

@@ -225,6 +225,23 @@ async def test_a_resend_has_an_hour_of_its_own(house: House) -> None:
     assert (await only(house, delivery))["state"] == "sent"
 
 
+async def test_what_was_said_first_stays_on_record_when_a_resend_says_something_else(house: House) -> None:
+    delivery = await sent(house)
+    notification = await only(house, delivery)
+    await house.act(f"notifications/{notification['id']}/resend")
+    await house.drain()
+    house.change("UPDATE events SET branch = 'release/7'")
+    await house.act(f"notifications/{notification['id']}/resend")
+    await house.drain(seconds=10)
+
+    first, same, other = (await only(house, delivery))["attempts"]
+
+    assert first["title"] == "acme/web main: build-and-test failed"
+    assert first["words"] == notification["words"]
+    assert (same["outcome"], same["title"], same["words"]) == ("sent", None, None)
+    assert other["title"] == "acme/web release/7: build-and-test failed"
+
+
 async def test_two_who_send_one_notification_at_once_send_it_once(house: House) -> None:
     delivery = await red(house)
     notification = (await only(house, delivery))["id"]

@@ -32,6 +32,8 @@ def upgrade() -> None:
         sa.Column("outcome", sa.String(length=20), nullable=False),
         sa.Column("reason", sa.Text(), nullable=True),
         sa.Column("receipt", sa.Text(), nullable=True),
+        sa.Column("title", sa.Text(), nullable=True),
+        sa.Column("words", sa.Text(), nullable=True),
         sa.CheckConstraint(
             "outcome IN ('sending', 'sent', 'put off', 'dead', 'interrupted')", name=op.f("ck_attempts_outcome")
         ),

@@ -79,7 +79,10 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Attempt:
-    """One try at sending a notification; ``receipt`` is the channel's proof that it accepted."""
+    """One try at sending a notification; ``receipt`` is the channel's proof that it accepted.
+
+    title, words   what was said, when that was something new: None repeats what was said before, or said nothing
+    """
 
     notification_id: UUID
     number: int
@@ -88,6 +91,8 @@ class Attempt:
     outcome: Outcome = Outcome.SENDING
     reason: str | None = None
     receipt: str | None = None
+    title: str | None = None
+    words: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

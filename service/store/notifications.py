@@ -87,11 +87,12 @@ async def begin_attempt(transaction: Transaction, notification_id: UUID, at: dat
 async def record_sent(
     transaction: Transaction, attempt: Attempt, *, message: Message, receipt: str, at: datetime
 ) -> None:
-    """Record that the channel accepted the message."""
-    await _end(transaction, attempt, outcome=Outcome.SENT, receipt=receipt, ended_at=at)
-    await transaction.execute(
-        _of(attempt).values(state=SENT, sent_at=at, reason=None, title=message.title, words=message.text)
-    )
+    """Record that the channel accepted the message, and what it said where that is not what was said before."""
+    said = {"title": message.title, "words": message.text}
+    before = select(notifications.c.title, notifications.c.words).where(notifications.c.id == attempt.notification_id)
+    is_new = tuple((await transaction.execute(before)).one()) != tuple(said.values())
+    await _end(transaction, attempt, outcome=Outcome.SENT, receipt=receipt, ended_at=at, **(said if is_new else {}))
+    await transaction.execute(_of(attempt).values(state=SENT, sent_at=at, reason=None, **said))
 
 
 async def record_put_off(

@@ -150,7 +150,7 @@ def to_notification(row: Row) -> Notification:
 
 def to_attempt(row: Row) -> Attempt:
     """A row of ``attempts`` as an attempt."""
-    names = ("notification_id", "number", "started_at", "ended_at", "reason", "receipt")
+    names = ("notification_id", "number", "started_at", "ended_at", "reason", "receipt", "title", "words")
     return Attempt(outcome=Outcome(row["outcome"]), **{name: row[name] for name in names})
 
 
