@@ -110,6 +110,13 @@ class Settings(BaseModel):
     max_body_bytes: int = Field(
         default=1_048_576, gt=0, description="The largest post to accept; more is answered 413."
     )
+    keep_days: int = Field(
+        default=400,
+        ge=1,
+        le=36_500,
+        description="For how many days events are kept, with their deliveries, decisions and messages. "
+        "What waits for a person is kept until it is dealt with.",
+    )
 
     @property
     def is_on_loopback(self) -> bool:

@@ -128,8 +128,8 @@ class ProcrastinateJobs:
         async def once(timestamp: int) -> None:
             await survive(f"{name} at {timestamp}", work())
 
-        task = self._app.task(name=name, queueing_lock=name)(once)
-        self._app.periodic(cron=f"* * * * * */{round(seconds)}", periodic_id=name)(task)
+        task = self._app.task(name=name, queueing_lock=name, lock=name)(once)  # the next one waits for a long one
+        self._app.periodic(cron=_cron(round(seconds)), periodic_id=name)(task)
 
     def stop(self) -> None:
         """Begin nothing new."""
@@ -225,3 +225,10 @@ class ProcrastinateJobs:
             with suppress(ConnectorException):  # another worker was quicker
                 await manager.retry_job(stalled[job_id])
         self._suspects = frozenset(stalled)
+
+
+def _cron(seconds: int) -> str:
+    """Every so many seconds, or else minutes or hours, of the clock on the wall; the sixth field is the seconds'."""
+    if seconds < 60:
+        return f"* * * * * */{seconds}"
+    return f"*/{seconds // 60} * * * *" if seconds < 3600 else f"0 */{seconds // 3600} * * *"

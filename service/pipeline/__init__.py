@@ -1,4 +1,4 @@
-"""The way of a delivery through the house: process, enrich, send; and the sweep that finds what got stuck."""
+"""The way of a delivery through the house: process, enrich, send; the sweep, and forgetting."""
 
 from datetime import timedelta
 from functools import partial
@@ -12,12 +12,14 @@ from service.model import Attempt, NotificationState
 from service.pipeline.enrich import enrich, release_as_it_is
 from service.pipeline.parts import Parts, Patience
 from service.pipeline.process import bury, process
+from service.pipeline.prune import prune
 from service.pipeline.send import fall_back, send
 from service.store import deliveries, notifications
 
-__all__ = ["SWEEP_EVERY_S", "Parts", "Patience", "Pipeline"]
+__all__ = ["PRUNE_EVERY_S", "SWEEP_EVERY_S", "Parts", "Patience", "Pipeline"]
 
 SWEEP_EVERY_S = 30.0
+PRUNE_EVERY_S = 3600.0
 OVERDUE = timedelta(seconds=60)
 AT_A_TIME = 500
 
@@ -49,6 +51,10 @@ class Pipeline:
             for notification_id, channel_key in unsent:
                 await parts.jobs.later("send", notification_id, within=transaction, lane=channel_key)
         log.warning("overdue work was enqueued again", deliveries=len(unjudged), notifications=len(unsent))
+
+    async def prune(self) -> None:
+        """Forget what has been kept for long enough."""
+        await prune(self._parts)
 
     async def failed(self, kind: str, subject_id: UUID, error: Exception) -> None:
         """Have the work of a failed job done another way, later, or by a person: it must not get lost."""

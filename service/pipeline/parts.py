@@ -54,7 +54,10 @@ class Patience:
 
 @dataclass(frozen=True, kw_only=True)
 class Parts:
-    """Everything the pipeline's steps are made of, chosen by ``app``."""
+    """Everything the pipeline's steps are made of, chosen by ``app``.
+
+    keep_for   events older than this are forgotten
+    """
 
     store: Store
     source: Source
@@ -64,6 +67,7 @@ class Parts:
     routes: Sequence[Route]
     receivers: Mapping[str, Receiver]
     clock: Callable[[], datetime]
+    keep_for: timedelta
     public_url: str | None = None
     patience: Patience = Patience()
 

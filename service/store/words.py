@@ -1,13 +1,16 @@
 """The words that ``q`` finds an event by, each with its place in time, so that they can be walked newest first."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from operator import itemgetter
 from typing import Any
+from uuid import UUID
 
+from sqlalchemy import bindparam, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from service.store.rows import Row
-from service.tables import Transaction, words
+from service.tables import Transaction, events, words
 
 SEARCHED = (
     *("project_slug", "project_name", "org", "branch", "tag", "revision", "workflow_name", "job_name"),
@@ -45,3 +48,17 @@ async def put(transaction: Transaction, row: Row) -> None:
     rows = [{"word": word, **place} for word in sorted(words_of(row))]
     if rows:
         await transaction.execute(make(words).on_conflict_do_nothing(), rows)
+
+
+async def forget(transaction: Transaction, event_ids: Collection[UUID]) -> None:
+    """Have events no longer found by their words; called while the events are there, since they say which these are."""
+    columns = (events.c.id, events.c.happened_at, *(events.c[name] for name in SEARCHED))
+    rows = (await transaction.execute(select(*columns).where(events.c.id.in_(event_ids)))).mappings().all()
+    keys = [{"b_word": word, "b_at": row["happened_at"], "b_id": row["id"]} for row in rows for word in words_of(row)]
+    if keys:
+        same = (
+            words.c.word == bindparam("b_word"),
+            words.c.happened_at == bindparam("b_at"),
+            words.c.event_id == bindparam("b_id"),
+        )
+        await transaction.execute(delete(words).where(*same), sorted(keys, key=itemgetter("b_word")))

@@ -1,0 +1,96 @@
+"""What has been kept for long enough: an event goes with everything that belongs to it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Uuid, delete, literal, select, tuple_
+
+from service.model import DeliveryState, NotificationState
+from service.store import words
+from service.tables import (
+    Transaction,
+    UtcDateTime,
+    actions,
+    attempts,
+    decisions,
+    deliveries,
+    details,
+    events,
+    notifications,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mark:
+    """How far a pass through the oldest events has come."""
+
+    received_at: datetime
+    event_id: UUID
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pruned:
+    """How many events were forgotten, and where to go on; ``mark`` is None when there is nothing old left."""
+
+    count: int
+    mark: Mark | None
+
+
+async def prune(transaction: Transaction, *, before: datetime, beyond: Mark | None, limit: int) -> Pruned:
+    """Of the ``limit`` oldest events beyond the mark, forget those received before a time and all that belongs to them.
+
+    What waits for a person, or for us, stays: a delivery not judged or not understood, a notification not sent.
+    """
+    old = await _oldest(transaction, before=before, beyond=beyond, limit=limit)
+    if not old:
+        return Pruned(count=0, mark=None)
+    forgotten = await _forget_settled(transaction, [mark.event_id for mark in old])
+    return Pruned(count=forgotten, mark=old[-1])
+
+
+async def _oldest(transaction: Transaction, *, before: datetime, beyond: Mark | None, limit: int) -> Sequence[Mark]:
+    place = (events.c.received_at, events.c.id)
+    oldest = select(*place).where(events.c.received_at < before).order_by(*place).limit(limit)
+    if beyond is not None:
+        mark = (literal(beyond.received_at, UtcDateTime), literal(beyond.event_id, Uuid))
+        oldest = oldest.where(tuple_(*place) > tuple_(*mark))
+    return [Mark(received_at=at, event_id=event_id) for at, event_id in await transaction.execute(oldest)]
+
+
+async def _forget_settled(transaction: Transaction, event_ids: Sequence[UUID]) -> int:
+    """Forget those of which nothing is owed to anybody.
+
+    Until that is done their rows are held: a replay or resend waits, and then finds them gone.
+    """
+    judged = (
+        select(deliveries.c.id)
+        .where(deliveries.c.id.in_(event_ids), deliveries.c.state == DeliveryState.SETTLED)
+        .with_for_update(skip_locked=True)
+    )
+    judged_ids = (await transaction.execute(judged)).scalars().all()
+    told = (
+        select(notifications.c.id, notifications.c.event_id, notifications.c.state)
+        .where(notifications.c.event_id.in_(judged_ids))
+        .with_for_update()
+    )
+    messages = (await transaction.execute(told)).all()
+    owed = {message.event_id for message in messages if message.state != NotificationState.SENT}
+    settled = [event_id for event_id in judged_ids if event_id not in owed]
+    await _forget(transaction, settled, [message.id for message in messages if message.event_id not in owed])
+    return len(settled)
+
+
+async def _forget(transaction: Transaction, event_ids: Sequence[UUID], message_ids: Sequence[UUID]) -> None:
+    await words.forget(transaction, event_ids)
+    for column, ids in (
+        (actions.c.subject_id, [*event_ids, *message_ids]),
+        (attempts.c.notification_id, message_ids),
+        (notifications.c.id, message_ids),
+        (decisions.c.event_id, event_ids),
+        (details.c.event_id, event_ids),
+        (events.c.id, event_ids),
+        (deliveries.c.id, event_ids),
+    ):
+        await transaction.execute(delete(column.table).where(column.in_(ids)))

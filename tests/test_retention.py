@@ -1,0 +1,275 @@
+"""What has been kept for long enough is forgotten, all of it; what waits for somebody is not."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import func, select
+from structlog.testing import capture_logs
+
+from service.model import (
+    Action,
+    Decision,
+    Delivery,
+    DeliveryState,
+    Details,
+    Event,
+    EventKind,
+    Message,
+    Notification,
+    NotificationState,
+    Verdict,
+    Via,
+)
+from service.store import Search, Store, actions, deliveries, events, history, notifications, retention
+from service.tables import metadata
+from tests.databases import database_url, postgres, postgres_template
+from tests.house import NINE, RED, House, a_house
+
+__all__ = ["database_url", "postgres", "postgres_template"]  # pytest finds fixtures by name
+
+NOW = NINE
+OLD = NOW - timedelta(days=401)
+BEFORE = NOW - timedelta(days=400)
+MESSAGE = Message(title="t", text="w", markdown="", html="", severity="failure")
+
+
+@dataclass(kw_only=True)
+class Past:
+    """A store, and what is put on record in it."""
+
+    store: Store
+
+    async def build(self, received_at: datetime, *, state: DeliveryState = DeliveryState.SETTLED) -> Event:
+        """A build with everything that may belong to one, up to a message that was sent and what an operator did."""
+        event_id = uuid4()
+        came: dict[str, Any] = {
+            "id": event_id,
+            "source_event_id": str(event_id),
+            "received_at": received_at,
+            "via": Via.WEBHOOK,
+        }
+        delivery = Delivery(source="circleci", headers=(), body=b"{}", signed=None, state=state, **came)
+        event = Event(kind=EventKind.WORKFLOW_COMPLETED, happened_at=received_at, branch="main", **came)
+        said = Decision(position=0, route="r", receiver="web", verdict=Verdict.MATCHED, reason="fits")
+        async with self.store.writing() as transaction:
+            await deliveries.keep_many(transaction, [delivery])
+            await events.put(transaction, event)
+            await events.put_details(transaction, event.id, Details(rounds=1))
+            await events.put_decisions(transaction, event.id, [said], judged=1, at=received_at)
+            await actions.record(transaction, Action(verb="replay", subject_id=event.id, who="ada", at=received_at))
+        return event
+
+    async def tell(self, event: Event, state: NotificationState = NotificationState.SENT) -> Notification:
+        """A message about the build, with its attempt."""
+        at = event.received_at
+        notification = Notification(
+            id=uuid4(),
+            event_id=event.id,
+            topic=str(uuid4()),
+            route="r",
+            receiver="web",
+            channel_key="k",
+            channel_label="web: json",
+            channel_kind="json",
+            state=NotificationState.PENDING,
+            attempts=0,
+            created_at=at,
+            next_attempt_at=at,
+            give_up_at=at,
+        )
+        async with self.store.writing() as transaction:
+            await notifications.plan(transaction, notification)
+            resent = Action(verb="resend", subject_id=notification.id, who="ada", at=at)
+            await actions.record(transaction, resent)
+            if state is NotificationState.PENDING:
+                return notification
+            attempt = await notifications.begin_attempt(transaction, notification.id, at)
+            assert attempt is not None
+            if state is NotificationState.SENT:
+                await notifications.record_sent(transaction, attempt, message=MESSAGE, receipt="ok", at=at)
+            if state is NotificationState.DEAD:
+                await notifications.record_dead(transaction, attempt, reason="gone", at=at)
+        return notification
+
+    async def prune(self, *, limit: int = 100) -> int:
+        """Forget all that is old, in as many batches as it takes; how many events were forgotten."""
+        count, mark = 0, None
+        while True:
+            async with self.store.writing() as transaction:
+                pruned = await retention.prune(transaction, before=BEFORE, beyond=mark, limit=limit)
+            count, mark = count + pruned.count, pruned.mark
+            if mark is None:
+                return count
+
+    async def sizes(self) -> dict[str, int]:
+        """How many rows there are in each table that has any."""
+        async with self.store.reading() as transaction:
+            counted = {
+                table.name: (await transaction.execute(select(func.count()).select_from(table))).scalar_one()
+                for table in metadata.sorted_tables
+            }
+        return {name: size for name, size in counted.items() if size}
+
+    async def found(self) -> list[UUID]:
+        """What a search for everything finds."""
+        async with self.store.reading() as transaction:
+            page = await history.search(transaction, Search(), limit=100)
+        return [event.id for event in page.items]
+
+
+@pytest.fixture
+async def past(database_url: str) -> AsyncIterator[Past]:
+    store = Store(database_url)
+    yield Past(store=store)
+    await store.close()
+
+
+async def test_an_old_event_goes_with_everything_that_belongs_to_it(past: Past) -> None:
+    await past.tell(await past.build(OLD))
+    before = await past.sizes()
+
+    forgotten = await past.prune()
+
+    assert set(before) == {
+        *("actions", "attempts", "decisions", "deliveries", "details", "events", "notifications", "words"),
+    }
+    assert forgotten == 1
+    assert await past.sizes() == {}
+
+
+async def test_what_is_young_enough_stays_whole(past: Past) -> None:
+    young = await past.build(BEFORE)
+    await past.tell(young)
+    before = await past.sizes()
+    await past.tell(await past.build(BEFORE - timedelta(microseconds=1)))
+
+    await past.prune()
+
+    assert await past.sizes() == before
+    assert await past.found() == [young.id]
+
+
+async def test_it_is_by_when_it_came_and_not_by_when_it_happened(past: Past) -> None:
+    """A sample from the manual happened years ago, and who posts one wants to see it."""
+    event = await past.build(NOW)
+    async with past.store.writing() as transaction:
+        await events.put(transaction, replace(event, happened_at=OLD))
+
+    assert await past.prune() == 0
+
+
+@pytest.mark.parametrize("state", [state for state in NotificationState if state is not NotificationState.SENT])
+async def test_what_somebody_is_still_to_be_told_of_stays(past: Past, state: NotificationState) -> None:
+    event = await past.build(OLD)
+    await past.tell(event)
+    await past.tell(event, state)
+    before = await past.sizes()
+
+    assert await past.prune() == 0
+    assert await past.sizes() == before
+
+
+@pytest.mark.parametrize("state", [DeliveryState.KEPT, DeliveryState.DEAD])
+async def test_what_is_not_judged_or_not_understood_stays(past: Past, state: DeliveryState) -> None:
+    event = await past.build(OLD, state=state)
+
+    assert await past.prune() == 0
+    assert await past.found() == [event.id]
+
+
+async def test_what_stays_does_not_keep_the_rest_from_going(past: Past) -> None:
+    waiting = [await past.build(OLD + timedelta(seconds=second), state=DeliveryState.DEAD) for second in range(3)]
+    for second in range(5):
+        await past.build(OLD + timedelta(seconds=second))
+
+    forgotten = await past.prune(limit=2)
+
+    assert forgotten == 5
+    assert await past.found() == [event.id for event in reversed(waiting)]
+
+
+async def test_words_of_others_stay(past: Past) -> None:
+    await past.build(OLD)
+    young = await past.build(NOW)
+
+    await past.prune()
+
+    async with past.store.reading() as transaction:
+        page = await history.search(transaction, Search(q="main"), limit=10)
+    assert [event.id for event in page.items] == [young.id]
+
+
+async def test_what_another_process_holds_is_left_for_the_next_time(past: Past) -> None:
+    """On SQLite there is no other process: there, whoever writes has the file."""
+    if past.store.file is not None:
+        return
+    event = await past.build(OLD)
+    async with past.store.writing() as replaying:
+        await deliveries.revive(replaying, event.id)
+        async with asyncio.timeout(30):
+            meanwhile = await past.prune()
+
+    assert meanwhile == 0
+    assert await past.found() == [event.id]
+
+
+# The service
+
+
+async def test_the_service_forgets_by_itself_and_says_how_much(house: House) -> None:
+    delivery = await house.finish(RED)
+    await house.drain()
+    house.clock.tick(days=401)
+
+    with capture_logs() as log:
+        await house.service.pipeline.prune()
+
+    gone = await house.http.get(f"/api/v1/events/{delivery}")
+    assert gone.status_code == 404
+    [said] = [line for line in log if line["event"] == "old events were forgotten"]
+    assert said["events"] == 1
+
+
+async def test_nothing_is_said_when_nothing_was_old(house: House) -> None:
+    await house.finish(RED)
+    await house.drain()
+
+    with capture_logs() as log:
+        await house.service.pipeline.prune()
+
+    assert log == []
+    assert house.rows("SELECT count(*) FROM events") == [(1,)]
+
+
+async def test_for_how_long_is_a_setting(folder: Path) -> None:
+    async with a_house(folder, ROUNDSMAN_KEEP_DAYS="2") as house:
+        await house.finish(RED)
+        await house.drain()
+        house.clock.tick(days=2, seconds=1)
+
+        await house.service.pipeline.prune()
+
+        assert house.rows("SELECT count(*) FROM deliveries") == [(0,)]
+
+
+async def test_a_started_service_looks_for_old_events_at_once(house: House) -> None:
+    await house.finish(RED)
+    await house.drain()
+    house.clock.tick(days=401)
+    gone = asyncio.Event()
+
+    def look() -> None:
+        if house.rows("SELECT count(*) FROM events") == [(0,)]:
+            gone.set()
+
+    house.service.parts.store.after_commit(look)
+    async with house.running():
+        await gone.wait()
+
+    assert house.rows("SELECT count(*) FROM words") == [(0,)]
