@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 
 from starlette.applications import Starlette
@@ -17,11 +17,11 @@ from service.app.errors import answer_error
 from service.channels import AppriseChannels
 from service.config import Config, Settings
 from service.errors import RoundsmanError
-from service.intake import Intake
+from service.intake import Intake, Line
 from service.jobs import EmbeddedJobs, Jobs, ProcrastinateJobs
 from service.metrics import Metrics
 from service.pages import Pages
-from service.pipeline import PRUNE_EVERY_S, SWEEP_EVERY_S, Parts, Patience, Pipeline
+from service.pipeline import SWEEP_EVERY_S, Parts, Patience, Pipeline
 from service.sources.circleci import CircleCI
 from service.store import EngineRows, JobRows, Store
 
@@ -74,7 +74,6 @@ def build(
     parts = _parts(config, clock=clock, patience=patience or Patience())
     pipeline = Pipeline(parts)
     parts.jobs.every(SWEEP_EVERY_S, pipeline.sweep)
-    parts.jobs.every(PRUNE_EVERY_S, pipeline.prune)
     return Service(asgi=_asgi(config, parts, has_door=has_door), parts=parts, pipeline=pipeline)
 
 
@@ -90,7 +89,6 @@ def _parts(config: Config, *, clock: Callable[[], datetime], patience: Patience)
         routes=config.routes,
         receivers=config.receivers,
         clock=clock,
-        keep_for=timedelta(days=settings.keep_days),
         public_url=settings.public_url,
         patience=patience,
     )
@@ -113,7 +111,7 @@ def _asgi(config: Config, parts: Parts, *, has_door: bool) -> Starlette:
     if not has_door:
         return Starlette(routes=api.health_routes(), exception_handlers=handlers)
     pages = Pages(store=parts.store, jobs=parts.jobs, access=access, clock=clock, public_url=settings.public_url)
-    intake = Intake(parts.source, store=parts.store, jobs=parts.jobs, metrics=parts.metrics, clock=clock)
+    intake = Intake(parts.source, line=Line(parts.store, parts.jobs), metrics=parts.metrics, clock=clock)
     receive = partial(intake.receive, max_body_bytes=settings.max_body_bytes)
     hook = Route("/hooks/circleci", receive, methods=["POST"])
     return Starlette(routes=[hook, *api.routes(), *pages.routes()], exception_handlers=handlers)

@@ -3,8 +3,9 @@
 import asyncio
 import signal
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
@@ -59,6 +60,12 @@ async def serving(app: Starlette, listener: socket.socket) -> AsyncIterator[str]
     finally:
         server.should_exit = True
         await running
+
+
+def run(main: Coroutine[Any, Any, None]) -> None:
+    """Run to the end on the quickest event loop there is: uvicorn chooses one only where it starts the loop itself."""
+    with asyncio.Runner(loop_factory=uvicorn.Config("").get_loop_factory()) as runner:
+        runner.run(main)
 
 
 def asked_to_end() -> asyncio.Event:

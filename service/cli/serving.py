@@ -9,7 +9,7 @@ import structlog
 
 from service.app import Service, build, now_utc
 from service.app.logs import configure_logs
-from service.app.server import address, asked_to_end, listen, serving
+from service.app.server import address, asked_to_end, listen, run, serving
 from service.cli.output import AsJson, print_json, say
 from service.config import Config, Settings, load, load_settings
 from service.errors import BadConfig
@@ -28,7 +28,7 @@ def serve() -> None:
     config = _read()
     with _ready(config.settings, "roundsman serve"):
         service = build(config)
-        asyncio.run(_run(config, service, service.running()))
+        run(_run(config, service, service.running()))
 
 
 def web() -> None:
@@ -40,7 +40,7 @@ def web() -> None:
     _require_postgres(config.settings, "web")
     with _ready(config.settings, "roundsman web"):
         service = build(config)
-        asyncio.run(_run(config, service, service.open()))
+        run(_run(config, service, service.open()))
 
 
 def worker() -> None:
@@ -52,7 +52,7 @@ def worker() -> None:
     _require_postgres(config.settings, "worker")
     with _ready(config.settings, "roundsman worker"):
         service = build(config, has_door=False)
-        asyncio.run(_run(config, service, service.running()))
+        run(_run(config, service, service.running()))
 
 
 def _read() -> Config:

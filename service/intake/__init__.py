@@ -11,11 +11,11 @@ from starlette.responses import JSONResponse, Response
 from service.errors import BadSignature, Rejected, Temporary
 from service.intake.body import read_body
 from service.intake.line import Line
-from service.jobs import Jobs
 from service.metrics import Metrics
 from service.model import Delivery, Signed, Via
 from service.sources import Source
-from service.store import Store
+
+__all__ = ["Intake", "Line"]
 
 log = structlog.get_logger()
 
@@ -23,11 +23,9 @@ log = structlog.get_logger()
 class Intake:
     """Verifies posts and keeps them: the body byte for byte, and which secret signed it."""
 
-    def __init__(
-        self, source: Source, *, store: Store, jobs: Jobs, metrics: Metrics, clock: Callable[[], datetime]
-    ) -> None:
+    def __init__(self, source: Source, *, line: Line, metrics: Metrics, clock: Callable[[], datetime]) -> None:
         self._source = source
-        self._line = Line(store, jobs)
+        self._line = line
         self._metrics = metrics
         self._clock = clock
 
