@@ -6,11 +6,14 @@ from uuid import UUID
 
 import structlog
 
+from service.channels import pace
 from service.errors import Permanent, Temporary
 from service.message import compose
 from service.model import Attempt, Channel, Message, Notification, NotificationState, Outcome
+from service.pipeline.fallback import Fallback, fallback
 from service.pipeline.parts import Parts
 from service.store import events, notifications
+from service.tables import Transaction
 
 RECORD_AGAIN_S = 1.0
 OWED = frozenset({NotificationState.PENDING, NotificationState.SENDING})
@@ -35,8 +38,17 @@ async def send(parts: Parts, notification_id: UUID) -> None:
         if notification.state is NotificationState.SENDING:  # we hold the channel's lane: who was sending is gone
             await notifications.interrupt(transaction, notification_id, parts.clock())
         attempt = await notifications.begin_attempt(transaction, notification_id, parts.clock())
+        if attempt is not None:
+            await _keep_pace(transaction, parts, notification)
     if attempt is not None:
         await _try(parts, notification, attempt, message)
+
+
+async def _keep_pace(transaction: Transaction, parts: Parts, notification: Notification) -> None:
+    """Close the channel's lane for as long as must lie between two messages, whichever worker sends the next."""
+    channel = parts.channel(notification.channel_key)
+    if channel is not None and (pause := pace(channel)):
+        await parts.jobs.rest(channel.key, within=transaction, until=parts.clock() + pause)
 
 
 async def _try(parts: Parts, notification: Notification, attempt: Attempt, message: Message) -> None:
@@ -67,23 +79,37 @@ async def _record_sent(parts: Parts, attempt: Attempt, message: Message, receipt
 async def fall_back(parts: Parts, notification: Notification, attempt: Attempt, error: Exception) -> None:
     """After a try that did not work: another one later, unless that is no use or patience has ended."""
     now = parts.clock()
-    retry_after_s = error.retry_after_s if isinstance(error, Temporary) else None
-    again_at = now + parts.patience.pause(attempt.number, asked_for_s=retry_after_s)
-    is_over = isinstance(error, Permanent) or again_at > notification.give_up_at
+    then = fallback(notification, attempt, error, patience=parts.patience, now=now)
 
     async def record() -> None:
         async with parts.store.writing() as transaction:
-            if is_over:
+            if then.again_at is None:
                 await notifications.record_dead(transaction, attempt, reason=str(error), at=now)
-                return
-            await notifications.record_put_off(transaction, attempt, reason=str(error), at=now, again_at=again_at)
-            lane = notification.channel_key
-            await parts.jobs.later("send", notification.id, within=transaction, at=again_at, lane=lane)
+            else:
+                await notifications.record_put_off(
+                    transaction, attempt, reason=str(error), at=now, again_at=then.again_at
+                )
+            await _go_on(transaction, parts, notification, then)
 
     await _insist(record)
-    _note(parts, notification, attempt, outcome=Outcome.DEAD if is_over else Outcome.PUT_OFF, reason=str(error))
-    if is_over:
+    outcome = Outcome.PUT_OFF if then.again_at else Outcome.DEAD
+    _note(parts, notification, attempt, outcome=outcome, reason=str(error))
+    if outcome is Outcome.DEAD:
         parts.metrics.dead_letters.labels("notification").inc()
+
+
+async def _go_on(transaction: Transaction, parts: Parts, notification: Notification, then: Fallback) -> None:
+    """Try again beside the lane, so that others go on; at its head where the channel wants none of them."""
+    lane = notification.channel_key
+    if then.rests_until:
+        await parts.jobs.rest(lane, within=transaction, until=then.rests_until)
+    if then.again_at is None:
+        return
+    await notifications.give_up_later(transaction, notification.id, then.give_up_at)
+    if then.rests_until:
+        await parts.jobs.next_in(lane, "send", notification.id, within=transaction)
+    else:
+        await parts.jobs.later("send", notification.id, within=transaction, at=then.again_at, lane=lane)
 
 
 async def _insist(record: Callable[[], Awaitable[None]]) -> None:

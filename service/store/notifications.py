@@ -103,6 +103,12 @@ async def record_put_off(
     await transaction.execute(_of(attempt).values(state=PENDING, reason=reason, next_attempt_at=again_at))
 
 
+async def give_up_later(transaction: Transaction, notification_id: UUID, at: datetime) -> None:
+    """Have patience with the channel until a time, if that was not so long."""
+    later = update(notifications).where(notifications.c.id == notification_id, notifications.c.give_up_at < at)
+    await transaction.execute(later.values(give_up_at=at))
+
+
 async def record_dead(transaction: Transaction, attempt: Attempt, *, reason: str, at: datetime) -> None:
     """Record that the attempt did not work and that there will be no other until a person says so."""
     await _end(transaction, attempt, outcome=Outcome.DEAD, reason=reason, ended_at=at)

@@ -94,8 +94,9 @@ class JobRows:
             await transaction.execute(delete(jobs).where(jobs.c.id.in_(ids)))
 
     async def backlog(self, now: datetime) -> Backlog:
-        """How much is due by now."""
-        counting = select(func.count(), func.min(jobs.c.run_at)).where(jobs.c.run_at <= now)
+        """How much is due by now; what waits in closed lanes is not, but it ages."""
+        could_begin = or_(jobs.c.lane.is_(None), ~lanes.is_closed(jobs.c.lane, now))
+        counting = select(func.count().filter(could_begin), func.min(jobs.c.run_at)).where(jobs.c.run_at <= now)
         async with self._store.reading() as transaction:
             depth, oldest = (await transaction.execute(counting)).one()
         return Backlog(depth=depth, oldest_age_s=(now - oldest).total_seconds() if oldest else 0.0)
@@ -108,12 +109,15 @@ class EngineRows:
         self._store = store
 
     async def backlog(self, now: datetime) -> Backlog:
-        """How much is due by now, or being done, in all processes together."""
+        """How much is due by now, or being done, in all processes; what waits in closed lanes is not, but it ages."""
         counting = text(
-            "SELECT count(*), min(coalesce(job.scheduled_at, event.at)) FROM procrastinate_jobs AS job "
+            "SELECT count(*) FILTER (WHERE lane.lane IS NULL), "
+            "min(CASE WHEN job.lock IS NULL THEN coalesce(job.scheduled_at, event.at) ELSE event.at END) "
+            "FROM procrastinate_jobs AS job "
             "LEFT JOIN procrastinate_events AS event ON event.job_id = job.id AND event.type = 'deferred' "
+            "LEFT JOIN lanes AS lane ON lane.lane = job.lock AND lane.opens_at > now() "
             "WHERE job.status IN ('todo', 'doing') AND job.task_name IN ('do', 'do then') "
-            "AND (job.scheduled_at IS NULL OR job.scheduled_at <= now())"
+            "AND (job.scheduled_at IS NULL OR job.scheduled_at <= now() OR lane.lane IS NOT NULL)"
         )
         async with self._store.reading() as transaction:
             depth, oldest = (await transaction.execute(counting)).one()

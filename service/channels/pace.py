@@ -1,0 +1,34 @@
+"""How far apart messages to a channel must be, where those who run it say so.
+
+Who is told faster refuses messages, with 429, or closes the account. Where nothing is documented, a channel is told as
+fast as it answers, one message at a time, and its Retry-After is honoured all the same.
+"""
+
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+from service.model import Channel
+
+# Sources (read 2026-11-22): Slack, "Rate limits": one message a second for each channel; Google Chat, "Usage limits":
+# 60 writes a minute for each space, webhooks included; Telegram, "Bots FAQ": 20 messages a minute to a group; Microsoft
+# Teams, "Incoming Webhooks": four requests a second.
+BY_KIND = {
+    "slack": timedelta(seconds=1),
+    "gchat": timedelta(seconds=1),
+    "tgram": timedelta(seconds=3),
+    "msteams": timedelta(seconds=0.25),
+}
+# Apprise also takes the addresses that these services show their users.
+BY_HOST = {
+    "hooks.slack.com": BY_KIND["slack"],
+    "hooks.slack-gov.com": BY_KIND["slack"],
+    "chat.googleapis.com": BY_KIND["gchat"],
+}
+
+
+def pace(channel: Channel) -> timedelta:
+    """How long after one message the next may be sent; zero where nobody says."""
+    known = BY_KIND.get(channel.kind)
+    if known is None and channel.kind == "https":
+        known = BY_HOST.get(urlsplit(channel.url).hostname or "")
+    return known or timedelta()
