@@ -119,6 +119,9 @@ async def test_an_event_s_page_tells_the_whole_story(house: House, day: dict[str
         "outcome": "sent",
         "reason": None,
         "receipt": "taken",
+        "asked_by": None,
+        "title": notification["title"],
+        "words": notification["words"],
     }
     assert story["details"]["wanted"] == ["actor", "jobs", "tests"]
     assert story["details"]["may_improve"] is False

@@ -225,6 +225,27 @@ async def test_a_resend_has_an_hour_of_its_own(house: House) -> None:
     assert (await only(house, delivery))["state"] == "sent"
 
 
+async def test_of_all_attempts_those_are_marked_that_an_operator_asked_for(house: House) -> None:
+    house.channels.plan["web: json"] = [AWAY, Permanent("web: json answered 404"), AWAY]
+    delivery = await sent(house)
+    await house.drain(minutes=1)
+    house.clock.tick(days=3)
+
+    [waiting] = (await house.dead_letters())["notifications"]
+    await house.act(f"notifications/{waiting['id']}/resend")
+    await house.drain()
+    await house.drain(minutes=1)
+
+    attempts = (await only(house, delivery))["attempts"]
+    assert [(attempt["outcome"], attempt["asked_by"]) for attempt in attempts] == [
+        ("put off", None),
+        ("dead", None),
+        ("put off", "loopback"),
+        ("sent", None),
+    ]
+    assert [attempt["asked_by"] for attempt in waiting["attempts"]] == [None, None]
+
+
 async def test_what_was_said_first_stays_on_record_when_a_resend_says_something_else(house: House) -> None:
     delivery = await sent(house)
     notification = await only(house, delivery)

@@ -16,7 +16,7 @@ from service.manage.shapes import (
     event_json,
     notification_json,
 )
-from service.model import DeliveryState, EventKind, Notification, NotificationState
+from service.model import Action, DeliveryState, EventKind, Notification, NotificationState
 from service.store import Search, Store, actions, deliveries, events, history, notifications
 from service.tables import Transaction
 
@@ -57,13 +57,14 @@ async def show_event(store: Store, event_id: UUID) -> Json:
             raise NotFound(await _why_no_event(transaction, event_id)) from error
         standing = await notifications.of_topic(transaction, event.topic)
         said = await events.find_decisions(transaction, event_id)
+        done = await actions.of_subjects(transaction, [event_id, *(one.id for one in standing)])
         return {
             **event_json(event),
             "details": details_json(await events.find_details(transaction, event_id)),
             "decisions": [decision_json(*judged) for judged in said],
-            "notifications": await _with_attempts(transaction, standing),
+            "notifications": await _with_attempts(transaction, standing, done),
             "delivery": await _delivery(transaction, event_id),
-            "actions": await _actions(transaction, event_id, standing),
+            "actions": [action_json(action) for action in done],
         }
 
 
@@ -78,17 +79,18 @@ async def _delivery(transaction: Transaction, delivery_id: UUID) -> Json:
     return delivery_json(await deliveries.find(transaction, delivery_id))
 
 
-async def _with_attempts(transaction: Transaction, standing: Sequence[Notification]) -> list[Json]:
+async def _with_attempts(
+    transaction: Transaction, standing: Sequence[Notification], done: Sequence[Action]
+) -> list[Json]:
     attempts = await notifications.attempts_of(transaction, [one.id for one in standing])
     return [
-        notification_json(one, [attempt for attempt in attempts if attempt.notification_id == one.id])
+        notification_json(
+            one,
+            [attempt for attempt in attempts if attempt.notification_id == one.id],
+            [action for action in done if action.subject_id == one.id],
+        )
         for one in standing
     ]
-
-
-async def _actions(transaction: Transaction, event_id: UUID, standing: Sequence[Notification]) -> list[Json]:
-    done = await actions.of_subjects(transaction, [event_id, *(one.id for one in standing)])
-    return [action_json(action) for action in done]
 
 
 async def dead_letters(store: Store, *, limit: int = MOST_AT_ONCE) -> Json:
@@ -96,9 +98,10 @@ async def dead_letters(store: Store, *, limit: int = MOST_AT_ONCE) -> Json:
     async with store.reading() as transaction:
         unread = await deliveries.dead(transaction, limit=limit)
         unsent = await notifications.dead(transaction, limit=limit)
+        done = await actions.of_subjects(transaction, [one.id for one in unsent])
         return {
             "deliveries": [delivery_json(delivery) for delivery in unread],
-            "notifications": await _with_attempts(transaction, unsent),
+            "notifications": await _with_attempts(transaction, unsent, done),
         }
 
 

@@ -31,18 +31,29 @@ def decision_json(judged: int, decided_at: datetime, decision: Decision) -> Json
     return {"round": judged, "decided_at": _plain(decided_at), **_plain(asdict(decision))}
 
 
-def notification_json(notification: Notification, attempts: Iterable[Attempt]) -> Json:
-    """A notification with its attempts in order."""
+def notification_json(notification: Notification, attempts: Sequence[Attempt], done: Iterable[Action]) -> Json:
+    """A notification with its attempts in order, and which of them were asked for, by what was ``done`` to it."""
     shape = _plain(asdict(notification))
     del shape["attempts"], shape["channel_key"], shape["topic"]
-    return {**shape, "attempts": [attempt_json(attempt) for attempt in attempts]}
+    asked = _asked_by(attempts, done)
+    return {**shape, "attempts": [attempt_json(attempt, asked.get(attempt.number)) for attempt in attempts]}
 
 
-def attempt_json(attempt: Attempt) -> Json:
-    """One try."""
+def _asked_by(attempts: Sequence[Attempt], done: Iterable[Action]) -> dict[int, str]:
+    """Who asked for which attempt: the next to begin after a resend; those that follow are retries of our own."""
+    asked = {}
+    for resend in (action for action in done if action.verb == "resend"):
+        began = (attempt.number for attempt in attempts if attempt.started_at >= resend.at)
+        if number := next(began, None):
+            asked[number] = resend.who
+    return asked
+
+
+def attempt_json(attempt: Attempt, asked_by: str | None) -> Json:
+    """One try; ``asked_by`` is null where it was not a person's wish."""
     shape: Json = _plain(asdict(attempt))
     del shape["notification_id"]
-    return shape
+    return {**shape, "asked_by": asked_by}
 
 
 def delivery_json(delivery: Delivery) -> Json:
