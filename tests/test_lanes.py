@@ -1,10 +1,11 @@
 """Lanes that rest: none of their jobs begins, others go on, and the order stays."""
 
+import asyncio
 from datetime import timedelta
 from uuid import UUID
 
 from service.model import Backlog
-from tests.work import Work, acting_async, some
+from tests.work import Work, acting, acting_async, some
 
 
 async def rest(work: Work, lane: str, *, s: float) -> None:
@@ -40,6 +41,19 @@ async def test_a_lane_that_rests_begins_nothing_until_its_time(work: Work) -> No
     await drain_again(work)
 
     assert (too_early, work.ran) == ([], [subject])
+
+
+async def test_the_engine_wakes_by_itself_when_a_lane_opens(work: Work) -> None:
+    [subject] = some(1)
+    ran = asyncio.Event()
+    work.acts[subject] = acting(ran.set)
+    await rest(work, "slack", s=0.02)
+    await work.later(subject, lane="slack")
+    async with work.running():
+        work.clock.tick(seconds=0.02)
+        await ran.wait()
+
+    assert work.ran == [subject]
 
 
 async def test_a_lane_that_rests_keeps_no_other_waiting(work: Work) -> None:

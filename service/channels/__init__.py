@@ -1,10 +1,10 @@
 """Channels: where a message leaves the house. The only user of Apprise.
 
-``AppriseChannels`` sends; ``pace`` says how far apart messages must be; ``plugin`` holds what is particular to
+``AppriseChannels`` sends; ``limits`` says how far apart messages must be; ``plugin`` holds what is particular to
 Apprise, ``witness`` sees what happened on the wire, ``refusal`` turns that into our errors.
 """
 
 from service.channels.apprise import AppriseChannels
-from service.channels.pace import pace
+from service.channels.limits import pace
 
 __all__ = ["AppriseChannels", "pace"]

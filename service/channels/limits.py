@@ -5,7 +5,6 @@ fast as it answers, one message at a time, and its Retry-After is honoured all t
 """
 
 from datetime import timedelta
-from urllib.parse import urlsplit
 
 from service.model import Channel
 
@@ -19,16 +18,14 @@ BY_KIND = {
     "msteams": timedelta(seconds=0.25),
 }
 # Apprise also takes the addresses that these services show their users.
-BY_HOST = {
-    "hooks.slack.com": BY_KIND["slack"],
-    "hooks.slack-gov.com": BY_KIND["slack"],
-    "chat.googleapis.com": BY_KIND["gchat"],
+BY_ADDRESS = {
+    "https://hooks.slack.com/": BY_KIND["slack"],
+    "https://hooks.slack-gov.com/": BY_KIND["slack"],
+    "https://chat.googleapis.com/": BY_KIND["gchat"],
 }
 
 
 def pace(channel: Channel) -> timedelta:
     """How long after one message the next may be sent; zero where nobody says."""
-    known = BY_KIND.get(channel.kind)
-    if known is None and channel.kind == "https":
-        known = BY_HOST.get(urlsplit(channel.url).hostname or "")
-    return known or timedelta()
+    by_address = (pause for start, pause in BY_ADDRESS.items() if channel.url.lower().startswith(start))
+    return BY_KIND.get(channel.kind) or next(by_address, timedelta())
