@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from starlette.applications import Starlette
@@ -21,7 +21,7 @@ from service.intake import Intake, Line
 from service.jobs import EmbeddedJobs, Jobs, ProcrastinateJobs
 from service.metrics import Metrics
 from service.pages import Pages
-from service.pipeline import SWEEP_EVERY_S, Parts, Patience, Pipeline
+from service.pipeline import PRUNE_EVERY_S, SWEEP_EVERY_S, Parts, Patience, Pipeline
 from service.sources.circleci import CircleCI
 from service.store import EngineRows, JobRows, Store
 
@@ -74,6 +74,7 @@ def build(
     parts = _parts(config, clock=clock, patience=patience or Patience())
     pipeline = Pipeline(parts)
     parts.jobs.every(SWEEP_EVERY_S, pipeline.sweep)
+    parts.jobs.every(PRUNE_EVERY_S, pipeline.prune)
     return Service(asgi=_asgi(config, parts, has_door=has_door), parts=parts, pipeline=pipeline)
 
 
@@ -89,6 +90,7 @@ def _parts(config: Config, *, clock: Callable[[], datetime], patience: Patience)
         routes=config.routes,
         receivers=config.receivers,
         clock=clock,
+        keep_for=timedelta(days=settings.keep_days),
         public_url=settings.public_url,
         patience=patience,
     )
