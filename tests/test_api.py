@@ -112,17 +112,13 @@ async def test_an_event_s_page_tells_the_whole_story(house: House, day: dict[str
     }
     assert notification["state"] == "sent"
     [attempt] = notification["attempts"]
-    assert attempt == {
+    assert {name: attempt[name] for name in ("number", "outcome", "reason", "receipt")} == {
         "number": 1,
-        "started_at": "2026-03-02T09:30:00.000Z",
-        "ended_at": "2026-03-02T09:30:00.000Z",
         "outcome": "sent",
         "reason": None,
         "receipt": "taken",
-        "asked_by": None,
-        "title": notification["title"],
-        "words": notification["words"],
     }
+    assert attempt["started_at"] == attempt["ended_at"] == "2026-03-02T09:30:00.000Z"
     assert story["details"]["wanted"] == ["actor", "jobs", "tests"]
     assert story["details"]["may_improve"] is False
     assert story["delivery"]["body"] == as_bytes(workflow_completed(RED)).decode()

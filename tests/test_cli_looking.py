@@ -56,7 +56,7 @@ async def _live(folder: Path) -> Past:
         ids = {"ping": await house.post(ping(WEB, NINE)), "red": await house.finish(RED)}
         house.pretend.run_finished(GREEN)
         green = workflow_completed(GREEN)
-        green["pipeline"]["vcs"]["commit"]["subject"] = "\x1b[31mFix\x07 [bold]it[/]"
+        green["pipeline"]["vcs"]["commit"]["subject"] = "\x1b[31m Fix\x07 [bold]it[/]"
         ids["green"] = await house.post(green)
         ids["unread"] = (await house.send(b'{"type": "new"}')).json()["delivery"]
         await house.drain()

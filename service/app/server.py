@@ -64,7 +64,8 @@ async def serving(app: Starlette, listener: socket.socket) -> AsyncIterator[str]
 
 def run(main: Coroutine[Any, Any, None]) -> None:
     """Run to the end on the quickest event loop there is: uvicorn chooses one only where it starts the loop itself."""
-    with asyncio.Runner(loop_factory=uvicorn.Config("").get_loop_factory()) as runner:
+    chooser = uvicorn.Config("", log_config=None)  # with its own, its lines would stand unlike ours among them
+    with asyncio.Runner(loop_factory=chooser.get_loop_factory()) as runner:
         runner.run(main)
 
 

@@ -53,7 +53,7 @@ def list_events(  # noqa: PLR0913, PLR0917 - one option for each filter of the A
     actor: Annotated[str, _filter("Login or name of who started it.")] = "",
     since: Annotated[str, _filter("From this time on: 2026-11-22 or 2026-11-22T09:30:00Z.")] = "",
     until: Annotated[str, _filter("Before this time.")] = "",
-    q: Annotated[str, typer.Option("--q", metavar="WORDS", help="Anywhere in names, subject and revision.")] = "",
+    q: Annotated[str, typer.Option("--q", metavar="WORDS", help="Whole words of names, subject or revision.")] = "",
     limit: Annotated[int, typer.Option(metavar="NUMBER", help=f"At most {history.MOST_AT_ONCE}.")] = 20,
     cursor: Annotated[str, typer.Option(metavar="NEXT", help="What the page before said, for older ones.")] = "",
     as_json: AsJson = False,
