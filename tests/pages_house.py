@@ -1,7 +1,7 @@
 """A small house with pages: a real store in a file, records as the pipeline would leave them, and browsers."""
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -16,6 +16,7 @@ from starlette.applications import Starlette
 
 from service.access import Access
 from service.jobs import EmbeddedJobs
+from service.manage import again
 from service.model import (
     Actor,
     Attempt,
@@ -162,6 +163,16 @@ class House:
         attempt = await self.try_to_send(notification)
         async with self.store.writing() as transaction:
             await notifications.record_dead(transaction, attempt, reason=reason, at=self.now)
+
+    async def told(self, event: Event) -> Sequence[Notification]:
+        """Who is told of an event."""
+        async with self.store.reading() as transaction:
+            return await notifications.of_events(transaction, [event.id])
+
+    async def ask_again(self, notification: Notification) -> None:
+        """Have it sent again on the word of an operator, some time after what was done before."""
+        self.now += timedelta(minutes=1)
+        await again.resend(self.store, self.jobs, notification.id, who="command line, ada", at=self.now)
 
     async def enqueued(self) -> set[tuple[str, UUID]]:
         """The jobs that wait."""

@@ -147,6 +147,35 @@ async def test_a_line_says_who_was_told_and_who_could_not_be(house: House, brows
     assert "could not tell ops: telegram telling web-team: mailto told a: slack, b: slack and 2 more" in text(page)
 
 
+async def test_who_was_told_stays_told_whatever_comes_of_a_resend(house: House, browser: httpx.AsyncClient) -> None:
+    event = await house.build()
+    for label in ("a: slack", "b: slack"):
+        await house.send(await house.owe(event, label))
+    dead, going = await house.told(event)
+    await house.ask_again(dead)
+    await house.give_up(dead, "Slack answered 410")
+    await house.ask_again(going)
+
+    page = await browser.get("/")
+
+    assert "5m 03s told a: slack, b: slack" in text(page)
+
+
+async def test_a_line_says_who_was_told_by_another_report_of_the_same_news(
+    house: House, browser: httpx.AsyncClient
+) -> None:
+    first = await house.build(workflow=Workflow(id="w1", name="the-first", status="canceled"))
+    await house.build(workflow=Workflow(id="w1", name="the-second", status="canceled"))
+    await house.send(await house.owe(first))
+
+    told, by_another = text(await browser.get("/")).split("the-second")
+
+    assert "told web-team: slack" in told
+    assert "by another report" not in told
+    assert "told web-team: slack by another report of it" in by_another
+    assert "nobody" not in told + by_another
+
+
 # What waits for a person?
 
 

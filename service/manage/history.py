@@ -1,6 +1,6 @@
 """Looking things up: what happened, what we learned, what each route said, whom we told."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
@@ -34,18 +34,23 @@ def to_id(text: str) -> UUID:
 
 async def list_events(store: Store, search: Search, *, limit: int = 50, cursor: str | None = None) -> Json:
     """One page of events, newest first: ``{"items": [...], "next": cursor or null}``. Raises BadRequest."""
-    if not 1 <= limit <= MOST_AT_ONCE:
-        raise BadRequest(f"limit must be a whole number from 1 to {MOST_AT_ONCE}")
-    async with store.reading() as transaction:
-        page = await history.search(transaction, search, limit=limit, cursor=cursor)
+    page = await find_events(store, search, limit=limit, cursor=cursor)
     return {"items": [event_json(event) for event in page.items], "next": page.next}
 
 
-async def told(store: Store, event_ids: Sequence[UUID]) -> dict[UUID, list[Notification]]:
-    """The notifications of these events."""
+async def find_events(store: Store, search: Search, *, limit: int, cursor: str | None) -> history.Page:
+    """One page of events, newest first. Raises BadRequest."""
+    if not 1 <= limit <= MOST_AT_ONCE:
+        raise BadRequest(f"limit must be a whole number from 1 to {MOST_AT_ONCE}")
     async with store.reading() as transaction:
-        found = await notifications.of_events(transaction, event_ids)
-    return {event_id: [one for one in found if one.event_id == event_id] for event_id in event_ids}
+        return await history.search(transaction, search, limit=limit, cursor=cursor)
+
+
+async def told(store: Store, topics: Collection[str]) -> Mapping[str, Sequence[Notification]]:
+    """The notifications of these pieces of news, whichever event brought each of them first."""
+    async with store.reading() as transaction:
+        found = await notifications.of_topics(transaction, topics)
+    return {topic: [one for one in found if one.topic == topic] for topic in topics}
 
 
 async def show_event(store: Store, event_id: UUID) -> Json:
@@ -55,7 +60,7 @@ async def show_event(store: Store, event_id: UUID) -> Json:
             event = await events.find(transaction, event_id)
         except NotFound as error:
             raise NotFound(await _why_no_event(transaction, event_id)) from error
-        standing = await notifications.of_topic(transaction, event.topic)
+        standing = await notifications.of_topics(transaction, [event.topic])
         said = await events.find_decisions(transaction, event_id)
         done = await actions.of_subjects(transaction, [event_id, *(one.id for one in standing)])
         return {

@@ -1,11 +1,11 @@
 """The builds page: what was asked for, as a form and as a search, and the way to older builds."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from urllib.parse import urlencode
 
 from service.manage import history
-from service.manage.shapes import Json
-from service.model import EventKind
+from service.manage.shapes import Json, event_json
+from service.model import Event, EventKind, Notification
 from service.store import Search, Store
 
 ON_A_PAGE = 50
@@ -32,14 +32,20 @@ def address(asked: Mapping[str, str], **more: str) -> str:
 
 
 async def find(store: Store, asked: Mapping[str, str], cursor: str) -> Json:
-    """What the page shows: ``items`` each with its ``told``, ``older`` and ``newest`` addresses. Raises BadRequest."""
-    page = await history.list_events(store, to_search(asked), limit=ON_A_PAGE, cursor=cursor or None)
-    told = await history.told(store, [history.to_id(event["id"]) for event in page["items"]])
+    """What the page shows: ``items``, and the addresses of ``older`` and ``newest`` ones. Raises BadRequest."""
+    page = await history.find_events(store, to_search(asked), limit=ON_A_PAGE, cursor=cursor or None)
+    told = await history.told(store, {event.topic for event in page.items})
     return {
-        "items": [{**event, "notifications": told[history.to_id(event["id"])]} for event in page["items"]],
-        "older": address(asked, cursor=page["next"]) if page["next"] else None,
+        "items": [_line(event, told[event.topic]) for event in page.items],
+        "older": address(asked, cursor=page.next) if page.next else None,
         "newest": address(asked) if cursor else None,
     }
+
+
+def _line(event: Event, told: Sequence[Notification]) -> Json:
+    """An event, who was told of its news, and whether all of them were by another event that brought the same."""
+    elsewhere = bool(told) and all(one.event_id != event.id for one in told)
+    return {**event_json(event), "notifications": told, "is_told_elsewhere": elsewhere}
 
 
 async def anything(store: Store) -> Json | None:

@@ -12,12 +12,7 @@ from service.message.words import severity
 from service.model import Notification, NotificationState
 
 MARKS = {"success": "✓", "failure": "✕", "warning": "!", "info": "–"}
-TELLING = {
-    NotificationState.DEAD: "could not tell",
-    NotificationState.PENDING: "telling",
-    NotificationState.SENDING: "telling",
-    NotificationState.SENT: "told",
-}
+TELLING = ("could not tell", "telling", "told")
 SPANS = ((86_400, "day"), (3_600, "hour"), (60, "minute"))
 LONGEST_BODY = 20_000  # characters on a page; the rest is a download away
 
@@ -54,10 +49,17 @@ class Told:
 def told(notifications: Iterable[Notification]) -> list[Told]:
     """Who was told, the bad news first."""
     lines = []
-    for verb in dict.fromkeys(TELLING.values()):
-        labels = tuple(one.channel_label for one in notifications if TELLING[one.state] == verb)
+    for verb in TELLING:
+        labels = tuple(one.channel_label for one in notifications if _telling(one) == verb)
         lines += [Told(verb=verb, labels=labels)] if labels else []
     return lines
+
+
+def _telling(notification: Notification) -> str:
+    """How far it is with the first telling: what comes of a resend makes nobody unhear it."""
+    if notification.sent_at is not None:
+        return "told"
+    return "could not tell" if notification.state is NotificationState.DEAD else "telling"
 
 
 def rounds(decisions: Sequence[Json]) -> list[list[Json]]:

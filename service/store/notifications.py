@@ -42,9 +42,9 @@ async def of_events(transaction: Transaction, event_ids: Collection[UUID]) -> Se
     return [to_notification(row) for row in (await transaction.execute(wanted)).mappings()]
 
 
-async def of_topic(transaction: Transaction, topic: str) -> Sequence[Notification]:
-    """The notifications of one piece of news, whichever event brought it first."""
-    wanted = select(notifications).where(notifications.c.topic == topic).order_by(notifications.c.created_at)
+async def of_topics(transaction: Transaction, topics: Collection[str]) -> Sequence[Notification]:
+    """The notifications of these pieces of news, whichever event brought each of them first; oldest first."""
+    wanted = select(notifications).where(notifications.c.topic.in_(topics)).order_by(notifications.c.created_at)
     return [to_notification(row) for row in (await transaction.execute(wanted)).mappings()]
 
 
