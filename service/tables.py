@@ -102,10 +102,7 @@ deliveries = Table(
     ),
 )
 
-LISTED = (
-    *("project_slug", "project_name", "branch", "tag", "workflow_name", "job_name", "status"),
-    *("actor_login", "actor_name"),
-)
+LISTED = ("branch", "tag", "workflow_name", "job_name", "status")
 """The facts by which people look events up, and which not every event has."""
 
 events = Table(
@@ -159,7 +156,8 @@ events = Table(
     Index(None, "workflow_id"),  # the siblings of an event: its workflow and jobs
 )
 
-# One row for each word of each event, in the order of the key: the list of a word is walked like those above.
+# One row for each word of each event, and for its project and actor by each name, in the order of the key: the list of
+# a word is walked like those above.
 words = Table(
     "words",
     metadata,

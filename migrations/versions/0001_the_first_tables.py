@@ -135,20 +135,6 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("events", schema=None) as batch_op:
         batch_op.create_index(
-            batch_op.f("ix_events_actor_login_happened_at_id"),
-            ["actor_login", "happened_at", "id"],
-            unique=False,
-            sqlite_where=sa.text("actor_login IS NOT NULL"),
-            postgresql_where=sa.text("actor_login IS NOT NULL"),
-        )
-        batch_op.create_index(
-            batch_op.f("ix_events_actor_name_happened_at_id"),
-            ["actor_name", "happened_at", "id"],
-            unique=False,
-            sqlite_where=sa.text("actor_name IS NOT NULL"),
-            postgresql_where=sa.text("actor_name IS NOT NULL"),
-        )
-        batch_op.create_index(
             batch_op.f("ix_events_branch_happened_at_id"),
             ["branch", "happened_at", "id"],
             unique=False,
@@ -164,20 +150,6 @@ def upgrade() -> None:
             postgresql_where=sa.text("job_name IS NOT NULL"),
         )
         batch_op.create_index(batch_op.f("ix_events_kind_happened_at_id"), ["kind", "happened_at", "id"], unique=False)
-        batch_op.create_index(
-            batch_op.f("ix_events_project_name_happened_at_id"),
-            ["project_name", "happened_at", "id"],
-            unique=False,
-            sqlite_where=sa.text("project_name IS NOT NULL"),
-            postgresql_where=sa.text("project_name IS NOT NULL"),
-        )
-        batch_op.create_index(
-            batch_op.f("ix_events_project_slug_happened_at_id"),
-            ["project_slug", "happened_at", "id"],
-            unique=False,
-            sqlite_where=sa.text("project_slug IS NOT NULL"),
-            postgresql_where=sa.text("project_slug IS NOT NULL"),
-        )
         batch_op.create_index(batch_op.f("ix_events_received_at_id"), ["received_at", "id"], unique=False)
         batch_op.create_index(
             batch_op.f("ix_events_status_happened_at_id"),
@@ -279,11 +251,11 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_notifications_event_id"))
 
     op.drop_table("notifications")
+    op.drop_table("lanes")
     with op.batch_alter_table("jobs", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_jobs_subject_id"))
         batch_op.drop_index(batch_op.f("ix_jobs_run_at_id"))
 
-    op.drop_table("lanes")
     op.drop_table("jobs")
     with op.batch_alter_table("events", schema=None) as batch_op:
         batch_op.drop_index(
@@ -303,16 +275,6 @@ def downgrade() -> None:
             postgresql_where=sa.text("status IS NOT NULL"),
         )
         batch_op.drop_index(batch_op.f("ix_events_received_at_id"))
-        batch_op.drop_index(
-            batch_op.f("ix_events_project_slug_happened_at_id"),
-            sqlite_where=sa.text("project_slug IS NOT NULL"),
-            postgresql_where=sa.text("project_slug IS NOT NULL"),
-        )
-        batch_op.drop_index(
-            batch_op.f("ix_events_project_name_happened_at_id"),
-            sqlite_where=sa.text("project_name IS NOT NULL"),
-            postgresql_where=sa.text("project_name IS NOT NULL"),
-        )
         batch_op.drop_index(batch_op.f("ix_events_kind_happened_at_id"))
         batch_op.drop_index(
             batch_op.f("ix_events_job_name_happened_at_id"),
@@ -324,16 +286,6 @@ def downgrade() -> None:
             batch_op.f("ix_events_branch_happened_at_id"),
             sqlite_where=sa.text("branch IS NOT NULL"),
             postgresql_where=sa.text("branch IS NOT NULL"),
-        )
-        batch_op.drop_index(
-            batch_op.f("ix_events_actor_name_happened_at_id"),
-            sqlite_where=sa.text("actor_name IS NOT NULL"),
-            postgresql_where=sa.text("actor_name IS NOT NULL"),
-        )
-        batch_op.drop_index(
-            batch_op.f("ix_events_actor_login_happened_at_id"),
-            sqlite_where=sa.text("actor_login IS NOT NULL"),
-            postgresql_where=sa.text("actor_login IS NOT NULL"),
         )
 
     op.drop_table("events")

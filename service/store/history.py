@@ -9,13 +9,13 @@ from uuid import UUID
 from sqlalchemy import select
 
 from service.errors import BadRequest
-from service.model import Event, EventKind, slug_spellings
-from service.store.lists import Entries, Filter, Place, Span, end_of_stride, first_in_all, shortest_first
+from service.model import Event, EventKind
+from service.store.lists import Entries, Place, Span, end_of_stride, first_in_all, shortest_first
 from service.store.rows import to_event
-from service.store.words import spellings, words_in
+from service.store.words import actor_word, project_word, words_in
 from service.tables import Transaction, events, words
 
-STRIDES = (200, 2_000, 18_000)  # how far a list is walked for one page: most pages are full after the first few entries
+STRIDES = (200, 2_000, 10_000)  # how far a list is walked for one page: most pages are full after the first few entries
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +25,8 @@ class Search:
     project       a slug, ``gh/acme/web`` or ``github/acme/web`` alike, or the project's name
     actor         login or name
     since, until  when it happened: from, and up to but without
-    q             whole words of names, subject, branch, tag and revision, each of them, in any case
+    q             words, whole and in any case, each of them anywhere in names, subject, branch and tag; a revision goes
+                  by its first seven digits or by all of them
     """
 
     project: str | None = None
@@ -99,20 +100,18 @@ _COLUMNS = {
 }
 
 
-def _filters(wanted: Search) -> Iterator[Filter]:
+def _filters(wanted: Search) -> Iterator[Entries]:
     for field, column in _COLUMNS.items():
         value = getattr(wanted, field)
         if value is not None:
-            yield Filter(either=[Entries(table=events, value=column == value)])
+            yield Entries(table=events, value=column == value)
+    given = words_in(wanted.q or "")
     if wanted.project is not None:
-        named = events.c.project_slug if "/" in wanted.project else events.c.project_name
-        either = [Entries(table=events, value=named == spelt) for spelt in slug_spellings(wanted.project)]
-        yield Filter(either=either)
+        given.append(project_word(wanted.project))
     if wanted.actor is not None:
-        named_so = (events.c.actor_login == wanted.actor, events.c.actor_name == wanted.actor)
-        yield Filter(either=[Entries(table=events, value=value) for value in named_so])
-    for word in dict.fromkeys(words_in(wanted.q or "")):
-        yield Filter(either=[Entries(table=words, value=words.c.word == spelt) for spelt in spellings(word)])
+        given.append(actor_word(wanted.actor))
+    for word in dict.fromkeys(given):
+        yield Entries(table=words, value=words.c.word == word)
 
 
 def _cursor(last: Place) -> str:

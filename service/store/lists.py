@@ -16,14 +16,13 @@ from sqlalchemy import (
     Subquery,
     Tuple,
     Uuid,
-    and_,
     func,
     literal,
     literal_column,
-    or_,
+    null,
     select,
+    true,
     tuple_,
-    union,
     union_all,
 )
 
@@ -60,7 +59,7 @@ class Entries:
     """The entries of an index that have one value, newest first."""
 
     table: FromClause
-    value: ColumnElement[bool] | None
+    value: ColumnElement[bool]
 
     @property
     def place(self) -> tuple[ColumnElement[datetime], ColumnElement[UUID]]:
@@ -68,19 +67,17 @@ class Entries:
         ids = events.c.id if self.table is events else words.c.event_id
         return self.table.c.happened_at, ids
 
-    def within(self, span: Span, *, limit: int) -> Select[datetime, UUID]:
+    def within(self, span: Span, *, limit: int) -> Subquery:
         """The first places within a span."""
         at, event_id = self.place
-        found = select(at.label("happened_at"), event_id.label("event_id")).select_from(self.table)
-        if self.value is not None:
-            found = found.where(self.value)
+        found = select(at.label("happened_at"), event_id.label("event_id")).where(self.value)
         if span.since is not None:
             found = found.where(at >= span.since)
         if span.until is not None:
             found = found.where(at < span.until)
         if span.beyond is not None:
             found = found.where(tuple_(at, event_id) < span.beyond.sql)
-        return found.order_by(at.desc(), event_id.desc()).limit(limit)
+        return found.order_by(at.desc(), event_id.desc()).limit(limit).subquery()
 
     def has(self, place: Subquery) -> ColumnElement[bool]:
         """A test that a place is among the entries: one look into the index, whatever the planner thinks of it.
@@ -88,35 +85,15 @@ class Entries:
         An EXISTS could be turned into a join with the whole list.
         """
         at, event_id = self.place
-        same = (at == place.c.happened_at, event_id == place.c.event_id)
-        wanted = and_(*same) if self.value is None else and_(self.value, *same)
-        return select(literal(1)).select_from(self.table).where(wanted).scalar_subquery() == 1
+        # not the bare id: SQLite would look that up among all events, and fetch the whole row to see the rest
+        same = (at == place.c.happened_at, func.coalesce(event_id, null()) == place.c.event_id)
+        return select(literal(1)).where(self.value, *same).scalar_subquery() == 1
 
 
-@dataclass(frozen=True, kw_only=True)
-class Filter:
-    """The events that are in one of these entries; nearly always there is one."""
-
-    either: Sequence[Entries]
-
-    def within(self, span: Span, *, limit: int) -> Subquery:
-        """The first places within a span, newest first, each once."""
-        firsts = [entries.within(span, limit=limit).subquery() for entries in self.either]
-        if len(firsts) == 1:
-            return firsts[0]
-        every = union(*(select(first.c.happened_at, first.c.event_id) for first in firsts)).subquery()
-        newest = (every.c.happened_at.desc(), every.c.event_id.desc())
-        return select(every.c.happened_at, every.c.event_id).order_by(*newest).limit(limit).subquery()
-
-    def has(self, place: Subquery) -> ColumnElement[bool]:
-        """A test that a place is in the list."""
-        return or_(*(entries.has(place) for entries in self.either))
+EVERYTHING = Entries(table=events, value=true())
 
 
-EVERYTHING = Filter(either=[Entries(table=events, value=None)])
-
-
-async def shortest_first(transaction: Transaction, filters: Sequence[Filter], span: Span) -> Sequence[Filter]:
+async def shortest_first(transaction: Transaction, filters: Sequence[Entries], span: Span) -> Sequence[Entries]:
     """The filters, in front the one whose list is the shortest, or reaches back the farthest, where the span begins."""
     if len(filters) < 2:
         return filters or [EVERYTHING]
@@ -129,7 +106,7 @@ async def shortest_first(transaction: Transaction, filters: Sequence[Filter], sp
 
 
 async def first_in_all(
-    transaction: Transaction, filters: Sequence[Filter], span: Span, *, stride: int, limit: int
+    transaction: Transaction, filters: Sequence[Entries], span: Span, *, stride: int, limit: int
 ) -> list[Place]:
     """Of the next ``stride`` entries of the first filter's list, those that are in the other lists too."""
     walked = filters[0].within(span, limit=stride)
@@ -142,7 +119,7 @@ async def first_in_all(
     return [Place(happened_at=at, event_id=event_id) for at, event_id in await transaction.execute(found)]
 
 
-async def end_of_stride(transaction: Transaction, walked: Filter, span: Span, *, stride: int) -> Place | None:
+async def end_of_stride(transaction: Transaction, walked: Entries, span: Span, *, stride: int) -> Place | None:
     """The place of the last of the next ``stride`` entries; None when the list ends before."""
     entries = walked.within(span, limit=stride)
     last = (

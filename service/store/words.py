@@ -1,7 +1,10 @@
-"""The words that ``q`` finds an event by, each with its place in time, so that they can be walked newest first."""
+"""What events are found by that is no column of theirs alone: words, and people and projects under all their names.
+
+Each stands in the table with its place in time, so that the events of one can be walked newest first.
+"""
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from operator import itemgetter
 from typing import Any
 from uuid import UUID
@@ -9,6 +12,7 @@ from uuid import UUID
 from sqlalchemy import bindparam, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 
+from service.model import slug_spellings
 from service.store.rows import Row
 from service.tables import Transaction, events, words
 
@@ -17,9 +21,8 @@ SEARCHED = (
     *("commit_subject", "commit_author_name", "actor_login", "actor_name"),
 )
 SHORT_REVISION = 7
-REVISION = 40
 _MOST_WORDS = 100  # of one event: a subject may be a whole essay
-_LONGEST = 64  # of one word, in characters: an index takes no entry of any length
+_LONGEST = 400  # in characters: an index takes no entry of any length
 
 
 def words_in(text: str) -> list[str]:
@@ -27,17 +30,23 @@ def words_in(text: str) -> list[str]:
     return [word[:_LONGEST] for word in re.findall(r"[^\W_]+", text.casefold())]
 
 
+def actor_word(name: str) -> str:
+    """What stands for an actor, by login or name: no word that is in a text, since it begins with a sign."""
+    return f"@{name}"[:_LONGEST]
+
+
+def project_word(name: str) -> str:
+    """What stands for a project, by slug, in any of its spellings, or by name."""
+    return f"#{slug_spellings(name)[0]}"[:_LONGEST]
+
+
 def words_of(row: Row) -> set[str]:
-    """The words of an event's row; a revision also counts by its first seven digits, as people quote it."""
+    """All that an event is found by; a revision also by its first seven digits, as people quote it."""
     found = dict.fromkeys(word for name in SEARCHED if row[name] for word in words_in(row[name]))
+    actors = {actor_word(row[name]) for name in ("actor_login", "actor_name") if row[name]}
+    projects = {project_word(row[name]) for name in ("project_slug", "project_name") if row[name]}
     short = {row["revision"][:SHORT_REVISION].casefold()} if row["revision"] else set()
-    return {*list(found)[:_MOST_WORDS], *short}
-
-
-def spellings(word: str) -> Iterable[str]:
-    """What a word that somebody looks for may stand as: what looks like part of a revision, as its first digits too."""
-    is_part = SHORT_REVISION < len(word) < REVISION and re.fullmatch("[0-9a-f]+", word)
-    return (word, word[:SHORT_REVISION]) if is_part else (word,)
+    return {*list(found)[:_MOST_WORDS], *actors, *projects, *short}
 
 
 async def put(transaction: Transaction, row: Row) -> None:
