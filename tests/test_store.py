@@ -65,7 +65,7 @@ LEARNED = Details(
     jobs=(
         JobReport(name="unit", status="failed", tests=TestReport(failures=(TestFailure(name="t", run_time_s=0.5),))),
     ),
-    missing=(Missing(want=Want.TESTS, reason="not yet", is_final=False, retry_after_s=10.0),),
+    missing=(Missing(want=Want.TESTS, reason="the token may not read them", is_final=True, retry_after_s=10.0),),
     rounds=2,
     asked_at=NINE,
 )
@@ -95,13 +95,15 @@ async def test_details_come_back_as_they_went_in(store: Store) -> None:
         assert await events.find_details(transaction, FULL.id) == LEARNED
 
 
-async def test_gaps_that_are_forgotten_are_wanted_again(store: Store) -> None:
+async def test_gaps_that_are_reopened_stay_on_record_and_may_be_asked_again(store: Store) -> None:
     async with store.writing() as transaction:
         await events.put_details(transaction, FULL.id, LEARNED)
-        await events.forget_gaps(transaction, FULL.id)
+        await events.reopen_gaps(transaction, FULL.id)
         learned = await events.find_details(transaction, FULL.id)
 
-    assert learned == replace(LEARNED, wanted=frozenset(Want) - {Want.TESTS}, missing=())
+    [gap] = LEARNED.missing
+    assert learned == replace(LEARNED, missing=(replace(gap, is_final=False, retry_after_s=None),))
+    assert learned.may_improve
 
 
 @pytest.mark.parametrize("signed", [Signed(index=1, fingerprint="5f2a"), None])

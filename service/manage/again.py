@@ -18,7 +18,7 @@ async def replay(store: Store, jobs: Jobs, delivery_id: UUID, *, who: str, at: d
     async with store.writing() as transaction:
         await deliveries.find(transaction, delivery_id)
         await deliveries.revive(transaction, delivery_id)
-        await events.forget_gaps(transaction, delivery_id)
+        await events.reopen_gaps(transaction, delivery_id)
         await actions.record(transaction, Action(verb="replay", subject_id=delivery_id, who=who, at=at))
         await jobs.later("process", delivery_id, within=transaction)
 

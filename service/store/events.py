@@ -46,12 +46,15 @@ async def find_details(transaction: Transaction, event_id: UUID) -> Details | No
     return None if body is None else DETAILS.validate_python(body)
 
 
-async def forget_gaps(transaction: Transaction, event_id: UUID) -> None:
-    """Forget what the source would not say, so that it is asked again: the token may see more today."""
+async def reopen_gaps(transaction: Transaction, event_id: UUID) -> None:
+    """Have the source asked again for what it would not say: the token may see more today.
+
+    What is missing stays on record until it is answered, so that a message sent meanwhile says so.
+    """
     known = await find_details(transaction, event_id)
     if known and known.missing:
-        gaps = {missing.want for missing in known.missing}
-        await put_details(transaction, event_id, replace(known, wanted=known.wanted - gaps, missing=()))
+        open_again = tuple(replace(missing, is_final=False, retry_after_s=None) for missing in known.missing)
+        await put_details(transaction, event_id, replace(known, missing=open_again))
 
 
 async def last_round(transaction: Transaction, event_id: UUID) -> int:
