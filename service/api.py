@@ -38,7 +38,9 @@ class Api:
             Route("/api/v1/events/{id}", self.event),
             Route("/api/v1/dead-letters", self.dead_letters),
             Route("/api/v1/deliveries/{id}/replay", self.replay, methods=["POST"]),
+            Route("/api/v1/deliveries/{id}/dismiss", self.dismiss_delivery, methods=["POST"]),
             Route("/api/v1/notifications/{id}/resend", self.resend, methods=["POST"]),
+            Route("/api/v1/notifications/{id}/dismiss", self.dismiss_notification, methods=["POST"]),
             *self.health_routes(),
         ]
 
@@ -81,6 +83,20 @@ class Api:
         await again.resend(self.store, self.jobs, notification_id, who=who, at=self.clock())
         return JSONResponse({"notification": str(notification_id), "resend": "enqueued"}, status_code=202)
 
+    async def dismiss_delivery(self, request: Request) -> Response:
+        """Put away a delivery that was not understood; ``?because=`` says why."""
+        who, because = self.access.require(request), _because(request.query_params)
+        delivery_id = history.to_id(request.path_params["id"])
+        await again.dismiss_delivery(self.store, delivery_id, who=who, at=self.clock(), because=because)
+        return JSONResponse({"delivery": str(delivery_id), "dismiss": "done"}, status_code=202)
+
+    async def dismiss_notification(self, request: Request) -> Response:
+        """Put away a notification that could not be sent; ``?because=`` says why."""
+        who, because = self.access.require(request), _because(request.query_params)
+        notification_id = history.to_id(request.path_params["id"])
+        await again.dismiss_notification(self.store, notification_id, who=who, at=self.clock(), because=because)
+        return JSONResponse({"notification": str(notification_id), "dismiss": "done"}, status_code=202)
+
     async def healthz(self, _request: Request) -> Response:
         """Alive: this process answers."""
         return JSONResponse({"status": "alive"})
@@ -121,6 +137,15 @@ def _asked(parameters: QueryParams) -> dict[str, str]:
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise BadRequest(f"{twice!a} stands twice; give it once")
     return dict(parameters)
+
+
+def _because(parameters: QueryParams) -> str:
+    """The reason that somebody gave, or none. Raises BadRequest for anything else that was asked."""
+    asked = _asked(parameters)
+    because = asked.pop("because", "")
+    if asked:
+        raise BadRequest(f"{next(iter(asked))!a} means nothing here; a reason is given as because=...")
+    return because
 
 
 def _limit(text: str) -> int:

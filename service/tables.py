@@ -270,5 +270,6 @@ actions = Table(
     Column("subject_id", Uuid, nullable=False),
     Column("who", Text, nullable=False),
     Column("at", UtcDateTime, nullable=False),
+    Column("reason", Text),
     Index(None, "subject_id"),  # an event's page: who ran it again
 )

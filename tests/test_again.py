@@ -1,9 +1,14 @@
-"""What a person decides by hand, and what stays on record of it."""
+"""What a person decides by hand: replay, resend, dismiss; and what stays on record of it."""
 
 from typing import Any
 
+import pytest
+
 from service.demo.faults import broken
+from service.errors import Permanent
 from tests.house import RED, House
+
+GONE = Permanent("the channel is gone")
 
 
 async def told_red(house: House) -> tuple[str, Any]:
@@ -12,6 +17,11 @@ async def told_red(house: House) -> tuple[str, Any]:
     await house.drain()
     [notification] = (await house.show(delivery))["notifications"]
     return delivery, notification
+
+
+async def only(house: House, delivery: str) -> Any:
+    [notification] = (await house.show(delivery))["notifications"]
+    return notification
 
 
 # Replay
@@ -38,3 +48,118 @@ async def test_what_was_missing_is_asked_again_on_replay(house: House) -> None:
 
     details = (await house.show(delivery))["details"]
     assert (details["missing"], details["jobs"] is None) == ([], False)
+
+
+# Resend
+
+
+async def test_who_was_told_stays_told_when_a_resend_fails(house: House) -> None:
+    delivery, notification = await told_red(house)
+    house.channels.plan["web: json"] = [GONE]
+
+    await house.act(f"notifications/{notification['id']}/resend")
+    await house.drain(hours=1)
+
+    again = await only(house, delivery)
+    assert (again["state"], again["reason"]) == ("dead", "the channel is gone")
+    assert again["sent_at"] == notification["sent_at"] == "2026-03-02T09:30:00.000Z"
+
+
+async def test_the_time_of_telling_is_that_of_the_first_message(house: House) -> None:
+    delivery, notification = await told_red(house)
+
+    await house.act(f"notifications/{notification['id']}/resend")
+    await house.drain(hours=1)
+
+    again = await only(house, delivery)
+    assert again["sent_at"] == notification["sent_at"]
+    assert [attempt["outcome"] for attempt in again["attempts"]] == ["sent", "sent"]
+
+
+async def test_what_will_not_be_tried_again_has_no_next_attempt(house: House) -> None:
+    house.channels.plan["web: json"] = [GONE]
+    _, dead = await told_red(house)
+
+    assert dead["next_attempt_at"] is None
+
+
+# Dismiss
+
+
+async def test_a_dismissed_notification_waits_no_longer_and_says_who_and_why(house: House) -> None:
+    house.channels.plan["web: json"] = [GONE]
+    delivery, notification = await told_red(house)
+
+    response = await house.http.post(f"/api/v1/notifications/{notification['id']}/dismiss?because=told+by+phone")
+
+    assert (response.status_code, response.json()) == (202, {"notification": notification["id"], "dismiss": "done"})
+    assert await house.dead_letters() == {"deliveries": [], "notifications": []}
+    shown = await house.show(delivery)
+    [action], [dismissed] = shown["actions"], shown["notifications"]
+    assert (action["verb"], action["who"], action["reason"]) == ("dismiss", "loopback", "told by phone")
+    assert (dismissed["state"], dismissed["reason"]) == ("dismissed", "the channel is gone")
+
+
+async def test_a_dismissed_delivery_waits_no_longer_and_keeps_its_reason(house: House) -> None:
+    delivery = (await house.send(b'{"type": "new"}')).json()["delivery"]
+    await house.drain()
+    [dead] = (await house.dead_letters())["deliveries"]
+
+    response = await house.http.post(f"/api/v1/deliveries/{delivery}/dismiss")
+
+    assert (response.status_code, response.json()) == (202, {"delivery": delivery, "dismiss": "done"})
+    assert await house.dead_letters() == {"deliveries": [], "notifications": []}
+    assert house.rows("SELECT state, reason FROM deliveries") == [("dismissed", dead["reason"])]
+    assert house.rows("SELECT verb, reason FROM actions") == [("dismiss", None)]
+    answer = await house.http.get(f"/api/v1/events/{delivery}")
+    assert (
+        answer.json()["error"]
+        == f"delivery {delivery} has no event: it was not understood ({dead['reason']}), and dismissed"
+    )
+
+
+async def test_what_was_dismissed_can_still_be_replayed_and_resent(house: House) -> None:
+    unread = (await house.send(b'{"type": "new"}')).json()["delivery"]
+    house.channels.plan["web: json"] = [GONE]
+    delivery, notification = await told_red(house)
+    await house.act(f"deliveries/{unread}/dismiss")
+    await house.act(f"notifications/{notification['id']}/dismiss")
+
+    await house.act(f"deliveries/{unread}/replay")
+    await house.act(f"notifications/{notification['id']}/resend")
+    await house.drain()
+
+    assert [dead["id"] for dead in (await house.dead_letters())["deliveries"]] == [unread]
+    assert (await only(house, delivery))["state"] == "sent"
+
+
+async def test_only_a_dead_letter_can_be_dismissed(house: House) -> None:
+    delivery, notification = await told_red(house)
+
+    for path, sentence in (
+        (f"deliveries/{delivery}", f"delivery {delivery} is settled"),
+        (f"notifications/{notification['id']}", f"notification {notification['id']} is sent"),
+    ):
+        response = await house.http.post(f"/api/v1/{path}/dismiss")
+
+        assert response.status_code == 409
+        assert response.json() == {"error": f"{sentence}: only a dead letter can be dismissed"}
+    assert house.rows("SELECT * FROM actions") == []
+
+
+@pytest.mark.parametrize(
+    ("query", "sentence"),
+    [
+        ("because=" + "x" * 501, "a reason may have 500 characters, and this one has 501; shorten it"),
+        ("reason=x", "'reason' means nothing here; a reason is given as because=..."),
+        ("because=a&because=b", "'because' stands twice; give it once"),
+    ],
+)
+async def test_a_reason_that_cannot_be_recorded_dismisses_nothing(house: House, query: str, sentence: str) -> None:
+    delivery = (await house.send(b'{"type": "new"}')).json()["delivery"]
+    await house.drain()
+
+    response = await house.http.post(f"/api/v1/deliveries/{delivery}/dismiss?{query}")
+
+    assert (response.status_code, response.json()) == (400, {"error": sentence})
+    assert len((await house.dead_letters())["deliveries"]) == 1

@@ -219,7 +219,13 @@ async def test_a_replay_is_taken_and_recorded_with_who_and_when(house: House, da
     assert (response.status_code, response.json()) == (202, {"delivery": day["red"], "replay": "enqueued"})
     story = await house.show(day["red"])
     assert story["actions"] == [
-        {"verb": "replay", "subject_id": day["red"], "who": "loopback", "at": "2026-03-02T09:30:00.000Z"}
+        {
+            "verb": "replay",
+            "subject_id": day["red"],
+            "who": "loopback",
+            "at": "2026-03-02T09:30:00.000Z",
+            "reason": None,
+        }
     ]
     assert [decision["round"] for decision in story["decisions"]] == [2, 1]
     assert house.channels.told == ["web: json"]

@@ -19,6 +19,8 @@ ADDRESSES = [
     ("GET", "/api/v1/dead-letters"),
     ("POST", f"/api/v1/deliveries/{UUID(int=1)}/replay"),
     ("POST", f"/api/v1/notifications/{UUID(int=1)}/resend"),
+    ("POST", f"/api/v1/deliveries/{UUID(int=1)}/dismiss"),
+    ("POST", f"/api/v1/notifications/{UUID(int=1)}/dismiss"),
 ]
 
 
@@ -68,6 +70,8 @@ async def test_a_made_up_cursor_without_a_zone_is_only_a_place(house: House) -> 
         ("GET", "/api/v1/events/not-an-id"),
         ("POST", "/api/v1/deliveries/not-an-id/replay"),
         ("POST", "/api/v1/notifications/not-an-id/resend"),
+        ("POST", "/api/v1/deliveries/not-an-id/dismiss"),
+        ("POST", "/api/v1/notifications/not-an-id/dismiss"),
     ],
 )
 async def test_an_id_that_is_none_is_a_400_that_shows_one(house: House, method: str, path: str) -> None:

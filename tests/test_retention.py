@@ -183,6 +183,15 @@ async def test_what_is_not_judged_or_not_understood_stays(past: Past, state: Del
     assert await past.found() == [event.id]
 
 
+async def test_what_a_person_has_dismissed_goes_like_what_was_sent(past: Past) -> None:
+    notification = await past.tell(await past.build(OLD), NotificationState.DEAD)
+    async with past.store.writing() as transaction:
+        await notifications.dismiss(transaction, notification.id)
+
+    assert await past.prune() == 1
+    assert await past.sizes() == {}
+
+
 async def test_what_stays_does_not_keep_the_rest_from_going(past: Past) -> None:
     waiting = [await past.build(OLD + timedelta(seconds=second), state=DeliveryState.DEAD) for second in range(3)]
     for second in range(5):

@@ -18,6 +18,7 @@ def upgrade() -> None:
         sa.Column("subject_id", sa.Uuid(), nullable=False),
         sa.Column("who", sa.Text(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_actions")),
     )
     with op.batch_alter_table("actions", schema=None) as batch_op:
@@ -71,7 +72,7 @@ def upgrade() -> None:
         sa.Column("reason", sa.Text(), nullable=True),
         sa.Column("repeats", sa.Integer(), server_default="0", nullable=False),
         sa.Column("failures", sa.Integer(), server_default="0", nullable=False),
-        sa.CheckConstraint("state IN ('kept', 'settled', 'dead')", name=op.f("ck_deliveries_state")),
+        sa.CheckConstraint("state IN ('kept', 'settled', 'dead', 'dismissed')", name=op.f("ck_deliveries_state")),
         sa.CheckConstraint("via IN ('webhook', 'reconcile')", name=op.f("ck_deliveries_via")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_deliveries")),
         sa.UniqueConstraint("source", "source_event_id", name=op.f("uq_deliveries_source_source_event_id")),
@@ -215,7 +216,9 @@ def upgrade() -> None:
         sa.Column("sent_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("title", sa.Text(), nullable=True),
         sa.Column("words", sa.Text(), nullable=True),
-        sa.CheckConstraint("state IN ('pending', 'sending', 'sent', 'dead')", name=op.f("ck_notifications_state")),
+        sa.CheckConstraint(
+            "state IN ('pending', 'sending', 'sent', 'dead', 'dismissed')", name=op.f("ck_notifications_state")
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_notifications")),
         sa.UniqueConstraint("topic", "channel_key", name=op.f("uq_notifications_topic_channel_key")),
     )

@@ -1,13 +1,16 @@
-"""Doing things again on an operator's word: replay a delivery, resend a notification. Both leave a record."""
+"""What a person decides by hand, on record: replay a delivery, resend a notification, dismiss a dead letter."""
 
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from service.errors import BadRequest
 from service.jobs import Jobs
 from service.model import Action, Notification
 from service.store import Store, actions, deliveries, events, notifications
+from service.tables import Transaction
 
 PATIENCE = timedelta(hours=1)
+LONGEST_REASON = 500
 
 
 async def replay(store: Store, jobs: Jobs, delivery_id: UUID, *, who: str, at: datetime) -> None:
@@ -30,3 +33,44 @@ async def resend(store: Store, jobs: Jobs, notification_id: UUID, *, who: str, a
         await actions.record(transaction, Action(verb="resend", subject_id=notification_id, who=who, at=at))
         await jobs.later("send", notification_id, within=transaction, lane=notification.channel_key)
     return notification
+
+
+async def dismiss_delivery(store: Store, delivery_id: UUID, *, who: str, at: datetime, because: str = "") -> None:
+    """Put a delivery that was not understood away: a person has seen to it. It can still be replayed.
+
+    because   why, for the record; may be empty
+    Raises NotFound, or BadRequest when it is no dead letter.
+    """
+    async with store.writing() as transaction:
+        if not await deliveries.dismiss(transaction, delivery_id):
+            found = await deliveries.find(transaction, delivery_id)
+            raise _nothing_to_dismiss(f"delivery {delivery_id} is {found.state}")
+        await _record_dismissal(transaction, delivery_id, who=who, at=at, because=because)
+
+
+async def dismiss_notification(
+    store: Store, notification_id: UUID, *, who: str, at: datetime, because: str = ""
+) -> None:
+    """Put a notification that could not be sent away: a person has seen to it. It can still be resent.
+
+    because   why, for the record; may be empty
+    Raises NotFound, or BadRequest when it is no dead letter.
+    """
+    async with store.writing() as transaction:
+        if not await notifications.dismiss(transaction, notification_id):
+            found = await notifications.find(transaction, notification_id)
+            raise _nothing_to_dismiss(f"notification {notification_id} is {found.state}")
+        await _record_dismissal(transaction, notification_id, who=who, at=at, because=because)
+
+
+def _nothing_to_dismiss(state: str) -> BadRequest:
+    return BadRequest(f"{state}: only a dead letter can be dismissed", status=409)
+
+
+async def _record_dismissal(
+    transaction: Transaction, subject_id: UUID, *, who: str, at: datetime, because: str
+) -> None:
+    reason = because.strip() or None
+    if reason and len(reason) > LONGEST_REASON:
+        raise BadRequest(f"a reason may have {LONGEST_REASON} characters, and this one has {len(reason)}; shorten it")
+    await actions.record(transaction, Action(verb="dismiss", subject_id=subject_id, who=who, at=at, reason=reason))

@@ -77,6 +77,8 @@ async def _why_no_event(transaction: Transaction, event_id: UUID) -> str:
     delivery = await deliveries.find(transaction, event_id)  # NotFound: there is neither
     if delivery.state is DeliveryState.DEAD:
         return f"delivery {event_id} has no event: it was not understood ({delivery.reason}); see the dead letters"
+    if delivery.state is DeliveryState.DISMISSED:
+        return f"delivery {event_id} has no event: it was not understood ({delivery.reason}), and dismissed"
     return f"delivery {event_id} has not been judged yet; look again in a moment"
 
 

@@ -32,9 +32,14 @@ def decision_json(judged: int, decided_at: datetime, decision: Decision) -> Json
 
 
 def notification_json(notification: Notification, attempts: Sequence[Attempt], done: Iterable[Action]) -> Json:
-    """A notification with its attempts in order, and which of them were asked for, by what was ``done`` to it."""
+    """A notification with its attempts in order, and which of them were asked for, by what was ``done`` to it.
+
+    What is not owed has no next attempt.
+    """
     shape = _plain(asdict(notification))
     del shape["attempts"], shape["channel_key"], shape["topic"]
+    if not notification.is_owed:
+        shape["next_attempt_at"] = None
     asked = _asked_by(attempts, done)
     return {**shape, "attempts": [attempt_json(attempt, asked.get(attempt.number)) for attempt in attempts]}
 

@@ -36,6 +36,7 @@ class NotificationState(StrEnum):
     SENDING = "sending"
     SENT = "sent"
     DEAD = "dead"  # its attempts ran out or were no use: waits for a person
+    DISMISSED = "dismissed"  # a person has seen to it by other means
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +46,7 @@ class Notification:
     attempts     how many were begun
     give_up_at   no attempt is planned after this time
     reason       why the last attempt did not work
+    sent_at      when the channel first took it: it stays, whatever becomes of sending it again
     title, words what was last sent: the message's title and text, for the record
     """
 
@@ -65,6 +67,16 @@ class Notification:
     sent_at: datetime | None = None
     title: str | None = None
     words: str | None = None
+
+    @property
+    def is_owed(self) -> bool:
+        """There will be an attempt, or one is under way."""
+        return self.state in {NotificationState.PENDING, NotificationState.SENDING}
+
+    @property
+    def is_told(self) -> bool:
+        """People have it, also when a later resend did not work."""
+        return self.sent_at is not None
 
 
 class Outcome(StrEnum):
@@ -112,12 +124,16 @@ class Message:
 
 @dataclass(frozen=True, kw_only=True)
 class Action:
-    """Something an operator did: ``replay`` of a delivery or ``resend`` of a notification."""
+    """Something an operator did: ``replay`` of a delivery, ``resend`` of a notification, ``dismiss`` of either.
+
+    reason   why, if they said so
+    """
 
     verb: str
     subject_id: UUID
     who: str
     at: datetime
+    reason: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

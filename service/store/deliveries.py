@@ -76,6 +76,17 @@ async def revive(transaction: Transaction, delivery_id: UUID) -> None:
     await _become(transaction, delivery_id, DeliveryState.KEPT, reason=None)
 
 
+async def dismiss(transaction: Transaction, delivery_id: UUID) -> bool:
+    """Put a dead letter away, its reason kept; False when it is none."""
+    put_away = (
+        update(deliveries)
+        .where(deliveries.c.id == delivery_id, deliveries.c.state == DeliveryState.DEAD)
+        .values(state=DeliveryState.DISMISSED)
+        .returning(deliveries.c.id)
+    )
+    return (await transaction.execute(put_away)).first() is not None
+
+
 async def _become(transaction: Transaction, delivery_id: UUID, state: DeliveryState, *, reason: str | None) -> None:
     new = {"state": state, "reason": reason} | ({} if reason else {"failures": 0})
     await transaction.execute(update(deliveries).where(deliveries.c.id == delivery_id).values(**new))

@@ -11,9 +11,9 @@ from service.errors import NotFound
 from service.model import Attempt, Message, Notification, NotificationState, Outcome
 from service.store.queue import has_job
 from service.store.rows import insert_new, to_attempt, to_notification
-from service.tables import Transaction, attempts, notifications
+from service.tables import Transaction, UtcDateTime, attempts, notifications
 
-PENDING, SENDING, SENT, DEAD = NotificationState
+PENDING, SENDING, SENT, DEAD, DISMISSED = NotificationState
 
 
 async def plan(transaction: Transaction, notification: Notification) -> Notification | None:
@@ -87,12 +87,16 @@ async def begin_attempt(transaction: Transaction, notification_id: UUID, at: dat
 async def record_sent(
     transaction: Transaction, attempt: Attempt, *, message: Message, receipt: str, at: datetime
 ) -> None:
-    """Record that the channel accepted the message, and what it said where that is not what was said before."""
+    """Record that the channel accepted the message, and what it said where that is not what was said before.
+
+    Who was told once stays told since then.
+    """
     said = {"title": message.title, "words": message.text}
     before = select(notifications.c.title, notifications.c.words).where(notifications.c.id == attempt.notification_id)
     is_new = tuple((await transaction.execute(before)).one()) != tuple(said.values())
     await _end(transaction, attempt, outcome=Outcome.SENT, receipt=receipt, ended_at=at, **(said if is_new else {}))
-    await transaction.execute(_of(attempt).values(state=SENT, sent_at=at, reason=None, **said))
+    first = func.coalesce(notifications.c.sent_at, at, type_=UtcDateTime)
+    await transaction.execute(_of(attempt).values(state=SENT, sent_at=first, reason=None, **said))
 
 
 async def record_put_off(
@@ -135,6 +139,17 @@ async def owe_again(
     )
     await transaction.execute(again)
     return await find(transaction, notification_id)
+
+
+async def dismiss(transaction: Transaction, notification_id: UUID) -> bool:
+    """Put a dead letter away, its reason kept; False when it is none."""
+    put_away = (
+        update(notifications)
+        .where(notifications.c.id == notification_id, notifications.c.state == DEAD)
+        .values(state=DISMISSED)
+        .returning(notifications.c.id)
+    )
+    return (await transaction.execute(put_away)).first() is not None
 
 
 async def attempts_of(transaction: Transaction, notification_ids: Collection[UUID]) -> Sequence[Attempt]:

@@ -21,6 +21,8 @@ from service.tables import (
     notifications,
 )
 
+DONE = frozenset({NotificationState.SENT, NotificationState.DISMISSED})
+
 
 @dataclass(frozen=True, kw_only=True)
 class Mark:
@@ -76,7 +78,7 @@ async def _forget_settled(transaction: Transaction, event_ids: Sequence[UUID]) -
         .with_for_update()
     )
     messages = (await transaction.execute(told)).all()
-    owed = {message.event_id for message in messages if message.state != NotificationState.SENT}
+    owed = {message.event_id for message in messages if message.state not in DONE}
     settled = [event_id for event_id in judged_ids if event_id not in owed]
     await _forget(transaction, settled, [message.id for message in messages if message.event_id not in owed])
     return len(settled)

@@ -156,4 +156,4 @@ def to_attempt(row: Row) -> Attempt:
 
 def to_action(row: Row) -> Action:
     """A row of ``actions`` as an action."""
-    return Action(verb=row["verb"], subject_id=row["subject_id"], who=row["who"], at=row["at"])
+    return Action(verb=row["verb"], subject_id=row["subject_id"], who=row["who"], at=row["at"], reason=row["reason"])
