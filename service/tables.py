@@ -24,6 +24,7 @@ from sqlalchemy import (
     TypeDecorator,
     UniqueConstraint,
     Uuid,
+    literal_column,
     text,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -92,7 +93,8 @@ deliveries = Table(
     UniqueConstraint("source", "source_event_id"),  # a delivery repeated is not a second one
     one_of("state", DeliveryState),
     one_of("via", Via),
-    # serves the sweeper (kept, but no job) and the dead letters; settled rows, nearly all, stay out of it
+    # serves the sweeper (kept, but no job) and the dead letters; settled rows, nearly all, stay out of it. A query must
+    # say ``is_unsettled`` beside the state it looks for: SQLite does not conclude the one from the other
     Index(
         "ix_deliveries_unsettled",
         "state",
@@ -101,6 +103,8 @@ deliveries = Table(
         postgresql_where=text("state <> 'settled'"),
     ),
 )
+
+is_unsettled = deliveries.c.state != literal_column("'settled'")
 
 LISTED = ("branch", "tag", "workflow_name", "job_name", "status")
 """The facts by which people look events up, and which not every event has."""
@@ -214,7 +218,7 @@ notifications = Table(
     UniqueConstraint("topic", "channel_key"),  # nobody is told twice of one thing
     one_of("state", NotificationState),
     Index(None, "event_id"),  # an event's page
-    # serves the sweeper and the dead letters; sent rows, nearly all, stay out of it
+    # serves the sweeper and the dead letters; sent rows, nearly all, stay out of it. As above: say ``is_unsent``
     Index(
         "ix_notifications_unsent",
         "state",
@@ -223,6 +227,8 @@ notifications = Table(
         postgresql_where=text("state <> 'sent'"),
     ),
 )
+
+is_unsent = notifications.c.state != literal_column("'sent'")
 
 attempts = Table(
     "attempts",

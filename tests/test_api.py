@@ -58,7 +58,7 @@ async def day(house: House) -> dict[str, str]:
 async def test_an_event_has_these_keys_whatever_it_is(house: House, day: dict[str, str]) -> None:
     page = await asked(house)
 
-    assert set(page) == {"items", "next"}
+    assert set(page) == {"items", "next", "looked_back_to"}
     assert page["next"] is None
     assert len(page["items"]) == len(day)
     for event in page["items"]:
@@ -206,7 +206,7 @@ async def test_dead_letters_are_what_waits_for_a_person(house: House) -> None:
     [delivery], [notification] = waiting["deliveries"], waiting["notifications"]
     assert set(delivery) == {
         *("id", "source", "source_event_id", "via", "received_at", "headers", "state", "reason", "repeats"),
-        *("failures", "signed", "body"),
+        *("failures", "signed", "body", "body_bytes"),
     }
     assert (delivery["state"], notification["state"]) == ("dead", "dead")
     assert notification["reason"] == "the channel is gone"

@@ -99,7 +99,7 @@ def test_what_came_from_outside_moves_no_cursor(operator: Terminal, past: Past) 
 def test_a_list_in_json_is_the_api_s(operator: Terminal, past: Past) -> None:
     page = operator.run("events", "list", "--json").json
 
-    assert set(page) == {"items", "next"}
+    assert set(page) == {"items", "next", "looked_back_to"}
     assert {event["id"] for event in page["items"]} == {past.green, past.red, past.ping}
 
 

@@ -241,8 +241,8 @@ async def test_the_service_forgets_by_itself_and_says_how_much(house: House) -> 
 
     gone = await house.http.get(f"/api/v1/events/{delivery}")
     assert gone.status_code == 404
-    [said] = [line for line in log if line["event"] == "old events were forgotten"]
-    assert said["events"] == 1
+    [said] = [line for line in log if line["event"] == "what is old was forgotten"]
+    assert said["deliveries"] == 1
 
 
 async def test_nothing_is_said_when_nothing_was_old(house: House) -> None:

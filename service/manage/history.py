@@ -15,6 +15,7 @@ from service.manage.shapes import (
     details_json,
     event_json,
     notification_json,
+    rfc3339,
 )
 from service.model import Action, DeliveryState, EventKind, Notification, NotificationState
 from service.store import Search, Store, actions, deliveries, events, history, notifications
@@ -33,17 +34,26 @@ def to_id(text: str) -> UUID:
 
 
 async def list_events(store: Store, search: Search, *, limit: int = 50, cursor: str | None = None) -> Json:
-    """One page of events, newest first: ``{"items": [...], "next": cursor or null}``. Raises BadRequest."""
+    """One page of events, newest first: ``{"items": [...], "next": cursor or null, "looked_back_to": time or null}``.
+
+    ``looked_back_to`` says how far the search came where it found too little to fill the page, and may find more by
+    ``next``. Raises BadRequest.
+    """
     page = await find_events(store, search, limit=limit, cursor=cursor)
-    return {"items": [event_json(event) for event in page.items], "next": page.next}
+    looked = rfc3339(page.looked_back_to) if page.looked_back_to else None
+    return {"items": [event_json(event) for event in page.items], "next": page.next, "looked_back_to": looked}
 
 
 async def find_events(store: Store, search: Search, *, limit: int, cursor: str | None) -> history.Page:
     """One page of events, newest first. Raises BadRequest."""
-    if not 1 <= limit <= MOST_AT_ONCE:
-        raise BadRequest(f"limit must be a whole number from 1 to {MOST_AT_ONCE}")
+    _refuse(limit)
     async with store.reading() as transaction:
         return await history.search(transaction, search, limit=limit, cursor=cursor)
+
+
+def _refuse(limit: int) -> None:
+    if not 1 <= limit <= MOST_AT_ONCE:
+        raise BadRequest(f"limit must be a whole number from 1 to {MOST_AT_ONCE}")
 
 
 async def told(store: Store, topics: Collection[str]) -> Mapping[str, Sequence[Notification]]:
@@ -101,13 +111,17 @@ async def _with_attempts(
 
 
 async def dead_letters(store: Store, *, limit: int = MOST_AT_ONCE) -> Json:
-    """What waits for a person, newest first: ``{"deliveries": [...], "notifications": [...]}``."""
+    """What waits for a person, newest first: ``{"deliveries": [...], "notifications": [...]}``.
+
+    At most ``limit`` of each, and of a delivery no more than the beginning of its body. Raises BadRequest.
+    """
+    _refuse(limit)
     async with store.reading() as transaction:
         unread = await deliveries.dead(transaction, limit=limit)
         unsent = await notifications.dead(transaction, limit=limit)
         done = await actions.of_subjects(transaction, [one.id for one in unsent])
         return {
-            "deliveries": [delivery_json(delivery) for delivery in unread],
+            "deliveries": [delivery_json(delivery, body_bytes=size) for delivery, size in unread],
             "notifications": await _with_attempts(transaction, unsent, done),
         }
 

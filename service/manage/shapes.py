@@ -61,12 +61,16 @@ def attempt_json(attempt: Attempt, asked_by: str | None) -> Json:
     return {**shape, "asked_by": asked_by}
 
 
-def delivery_json(delivery: Delivery) -> Json:
-    """A delivery as it came; ``body`` as text, with anything that is not UTF-8 shown as escapes."""
+def delivery_json(delivery: Delivery, *, body_bytes: int | None = None) -> Json:
+    """A delivery as it came; ``body`` as text, with anything that is not UTF-8 shown as escapes.
+
+    ``body_bytes`` is the whole length, where the delivery holds the beginning of its body only.
+    """
     shape: Json = _plain({name: value for name, value in vars(delivery).items() if name not in {"body", "signed"}})
     shape["headers"] = [list(pair) for pair in delivery.headers]
     shape["signed"] = asdict(delivery.signed) if delivery.signed else None
     shape["body"] = delivery.body.decode("utf-8", "backslashreplace")
+    shape["body_bytes"] = len(delivery.body) if body_bytes is None else body_bytes
     return shape
 
 

@@ -1,6 +1,7 @@
 """Forgetting what has been kept for long enough, a little at a time, so that nobody at the door has to wait for it."""
 
 import asyncio
+from datetime import datetime
 
 import structlog
 
@@ -14,14 +15,30 @@ log = structlog.get_logger()
 
 
 async def prune(parts: Parts, *, at_a_time: int = AT_A_TIME) -> None:
-    """Forget every event received longer ago than we keep them, except what still waits for somebody."""
-    before, count, mark = parts.clock() - parts.keep_for, 0, None
+    """Forget what was received longer ago than we keep it, except what still waits for somebody."""
+    before = parts.clock() - parts.keep_for
+    count = await _events(parts, before, at_a_time) + await _dismissed(parts, before, at_a_time)
+    if count:
+        log.info("what is old was forgotten", deliveries=count, received_before=before.isoformat())
+
+
+async def _events(parts: Parts, before: datetime, at_a_time: int) -> int:
+    count, mark = 0, None
     while True:
         async with parts.store.writing() as transaction:
             pruned = await retention.prune(transaction, before=before, beyond=mark, limit=at_a_time)
         count, mark = count + pruned.count, pruned.mark
         if mark is None:
-            break
+            return count
         await asyncio.sleep(PAUSE_S)
-    if count:
-        log.info("old events were forgotten", events=count, received_before=before.isoformat())
+
+
+async def _dismissed(parts: Parts, before: datetime, at_a_time: int) -> int:
+    count = 0
+    while True:
+        async with parts.store.writing() as transaction:
+            pruned = await retention.prune_dismissed(transaction, before=before, limit=at_a_time)
+        count += pruned
+        if pruned < at_a_time:
+            return count
+        await asyncio.sleep(PAUSE_S)

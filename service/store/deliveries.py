@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, literal_column, select, update
+from sqlalchemy import LargeBinary, func, literal_column, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.dml import ReturningInsert
 
@@ -14,7 +14,9 @@ from service.errors import NotFound
 from service.model import Delivery, DeliveryState
 from service.store.queue import has_job
 from service.store.rows import delivery_row, to_delivery
-from service.tables import Transaction, deliveries
+from service.tables import Transaction, deliveries, is_unsettled
+
+OPENING_BYTES = 16_384  # of a body, where many are listed: most are whole with less
 
 
 async def keep_many(transaction: Transaction, arrived: Sequence[Delivery]) -> list[UUID]:
@@ -104,20 +106,23 @@ async def count_failure(transaction: Transaction, delivery_id: UUID, reason: str
     return failures
 
 
-async def dead(transaction: Transaction, *, limit: int) -> list[Delivery]:
-    """The deliveries that wait for a person, newest first."""
+async def dead(transaction: Transaction, *, limit: int) -> list[tuple[Delivery, int]]:
+    """The deliveries that wait for a person, newest first: of each the beginning of its body, and the whole length."""
+    others = [column for column in deliveries.c if column.name != "body"]
+    opening = func.substr(deliveries.c.body, 1, OPENING_BYTES, type_=LargeBinary)
     waiting = (
-        select(deliveries)
-        .where(deliveries.c.state == DeliveryState.DEAD)
+        select(*others, opening.label("body"), func.length(deliveries.c.body).label("body_bytes"))
+        .where(deliveries.c.state == DeliveryState.DEAD, is_unsettled)
         .order_by(deliveries.c.received_at.desc())
         .limit(limit)
     )
-    return [to_delivery(row) for row in (await transaction.execute(waiting)).mappings()]
+    rows = (await transaction.execute(waiting)).mappings()
+    return [(to_delivery(row), row["body_bytes"]) for row in rows]
 
 
 async def count_unjudged(transaction: Transaction) -> int:
     """How many deliveries are yet to be judged."""
-    counting = select(func.count()).where(deliveries.c.state == DeliveryState.KEPT)
+    counting = select(func.count()).where(deliveries.c.state == DeliveryState.KEPT, is_unsettled)
     return (await transaction.execute(counting)).scalar() or 0
 
 
@@ -127,6 +132,7 @@ async def forgotten(transaction: Transaction, *, before: datetime, limit: int) -
         select(deliveries.c.id)
         .where(
             deliveries.c.state == DeliveryState.KEPT,
+            is_unsettled,
             deliveries.c.received_at < before,
             ~has_job(transaction, deliveries.c.id),
         )

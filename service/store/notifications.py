@@ -11,7 +11,7 @@ from service.errors import NotFound
 from service.model import Attempt, Message, Notification, NotificationState, Outcome
 from service.store.queue import has_job
 from service.store.rows import insert_new, to_attempt, to_notification
-from service.tables import Transaction, UtcDateTime, attempts, notifications
+from service.tables import Transaction, UtcDateTime, attempts, is_unsent, notifications
 
 PENDING, SENDING, SENT, DEAD, DISMISSED = NotificationState
 
@@ -51,6 +51,8 @@ async def of_topics(transaction: Transaction, topics: Collection[str]) -> Sequen
 async def count(transaction: Transaction, *states: NotificationState) -> int:
     """How many notifications are in one of these states."""
     counting = select(func.count()).where(notifications.c.state.in_(states))
+    if SENT not in states:
+        counting = counting.where(is_unsent)
     return (await transaction.execute(counting)).scalar() or 0
 
 
@@ -58,7 +60,7 @@ async def dead(transaction: Transaction, *, limit: int) -> Sequence[Notification
     """The notifications that wait for a person, newest first."""
     waiting = (
         select(notifications)
-        .where(notifications.c.state == DEAD)
+        .where(notifications.c.state == DEAD, is_unsent)
         .order_by(notifications.c.next_attempt_at.desc())
         .limit(limit)
     )
@@ -184,6 +186,7 @@ async def forgotten(transaction: Transaction, *, before: datetime, limit: int) -
         select(notifications.c.id, notifications.c.channel_key)
         .where(
             notifications.c.state.in_([PENDING, SENDING]),
+            is_unsent,
             notifications.c.next_attempt_at < before,
             ~has_job(transaction, notifications.c.id),
         )

@@ -18,10 +18,12 @@ from service.tables import (
     deliveries,
     details,
     events,
+    is_unsettled,
     notifications,
 )
 
-DONE = frozenset({NotificationState.SENT, NotificationState.DISMISSED})
+JUDGED = (DeliveryState.SETTLED, DeliveryState.DISMISSED)
+DONE = (NotificationState.SENT, NotificationState.DISMISSED)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +54,22 @@ async def prune(transaction: Transaction, *, before: datetime, beyond: Mark | No
     return Pruned(count=forgotten, mark=old[-1])
 
 
+async def prune_dismissed(transaction: Transaction, *, before: datetime, limit: int) -> int:
+    """Forget deliveries received before a time that never became events and that a person put away; how many."""
+    became_none = ~select(events.c.id).where(events.c.id == deliveries.c.id).exists()
+    put_away = (
+        select(deliveries.c.id)
+        .where(
+            deliveries.c.state == DeliveryState.DISMISSED, is_unsettled, deliveries.c.received_at < before, became_none
+        )
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    delivery_ids = (await transaction.execute(put_away)).scalars().all()
+    await _forget(transaction, delivery_ids, [])
+    return len(delivery_ids)
+
+
 async def _oldest(transaction: Transaction, *, before: datetime, beyond: Mark | None, limit: int) -> Sequence[Mark]:
     place = (events.c.received_at, events.c.id)
     oldest = select(*place).where(events.c.received_at < before).order_by(*place).limit(limit)
@@ -68,7 +86,7 @@ async def _forget_settled(transaction: Transaction, event_ids: Sequence[UUID]) -
     """
     judged = (
         select(deliveries.c.id)
-        .where(deliveries.c.id.in_(event_ids), deliveries.c.state == DeliveryState.SETTLED)
+        .where(deliveries.c.id.in_(event_ids), deliveries.c.state.in_(JUDGED))
         .with_for_update(skip_locked=True)
     )
     judged_ids = (await transaction.execute(judged)).scalars().all()
