@@ -1,5 +1,6 @@
 """The JSON API, and what machines ask of us: health, readiness, metrics."""
 
+import asyncio
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,9 +17,10 @@ from service.jobs import Jobs
 from service.manage import again, history
 from service.manage.shapes import rfc3339
 from service.metrics import Metrics
-from service.store import Store, newest_revision, revision
+from service.store import Store, newest_revision, revision, standing
 
 BEATING = timedelta(seconds=30)
+LOOK_WITHIN_S = 5.0  # Prometheus waits 10 s, and half of that is enough to know that a database is away
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,18 +103,38 @@ class Api:
         """Alive: this process answers."""
         return JSONResponse({"status": "alive"})
 
-    async def readyz(self, _request: Request) -> Response:
-        """Ready: each check by name, ``ok`` or what is wrong."""
-        checks = {"database": await self._database(), "worker": await self._worker()}
+    async def readyz(self, request: Request) -> Response:
+        """Ready: each check by name, ``ok`` or what is wrong. ``?check=database`` asks for that one alone.
+
+        A door is open when the database answers, whether or not a worker lives: it must not close for want of one.
+        """
+        every = {"database": self._database, "worker": self._worker}
+        wanted = request.query_params.getlist("check") or every
+        if unknown := next((name for name in wanted if name not in every), None):
+            raise BadRequest(f"there is no check {unknown!a}; there are {', '.join(every)}")
+        checks = {name: await every[name]() for name in wanted}
         is_ready = set(checks.values()) == {"ok"}
         return JSONResponse({"ready": is_ready, "checks": checks}, status_code=200 if is_ready else 503)
 
     async def prometheus(self, _request: Request) -> Response:
-        """The metrics; depth and age come from the tables, so they are true whoever answers."""
-        backlog = await self.jobs.backlog()
+        """The metrics; when the database is away, this process's own and a gauge that says so."""
+        try:
+            async with asyncio.timeout(LOOK_WITHIN_S):
+                await self._look_into_the_tables()
+        except (Temporary, TimeoutError):
+            self.metrics.forget_the_tables()
+        return Response(self.metrics.text(), media_type="text/plain; version=0.0.4")
+
+    async def _look_into_the_tables(self) -> None:
+        backlog, last_look = await self.jobs.backlog(), await self.jobs.last_look_at()
+        async with self.store.reading() as transaction:
+            waiting = await standing.dead_letters(transaction)
+        self.metrics.database_up.set(1)
         self.metrics.queue_depth.set(backlog.depth)
         self.metrics.queue_age.set(backlog.oldest_age_s)
-        return Response(self.metrics.text(), media_type="text/plain; version=0.0.4")
+        self.metrics.last_look.set(last_look.timestamp() if last_look else 0)
+        for what, count in waiting.items():
+            self.metrics.waiting.labels(what).set(count)
 
     async def _database(self) -> str:
         try:

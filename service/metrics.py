@@ -1,16 +1,38 @@
 """What we count: one registry for each process, handed to whoever counts."""
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+import math
+from collections.abc import Iterable
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    Info,
+    ProcessCollector,
+    generate_latest,
+)
+
+from service.model import EventKind, Verdict
+
+RESULTS = ("kept", "duplicate", "not signed by us", "refused", "not kept", "broken off")
+DEAD = ("delivery", "notification")
+UP_TO_10_S = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 8, 10)  # CircleCI gives up after 10 s
+UP_TO_2_MIN = (0.005, 0.02, 0.1, 0.5, 1, 5, 15, 30, 60, 120)  # a job that asks CircleCI waits this long at most
 
 
 class Metrics:
-    """Every counter of the service, under names that dashboards and alerts rely on.
+    """Every number of the service, under names that dashboards and alerts rely on (docs/monitoring.md).
 
     Labels never carry names of projects or people, so that /metrics may be read by a scraper without a credential.
+    What is known to come is there from the start, as 0: a rate needs a value to begin with.
     """
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        ProcessCollector(namespace="roundsman", registry=self.registry)
+        self.build = Info("roundsman_build", "Which release this is, and on what database", registry=self.registry)
+
         self.deliveries = self._counter("deliveries", "Posts at the hook, by what became of them", "result")
         self.events = self._counter("events", "Events put on record", "kind")
         self.decisions = self._counter("decisions", "What routes said of events", "verdict")
@@ -18,21 +40,48 @@ class Metrics:
         self.dead_letters = self._counter("dead_letters", "What was given up and waits for a person", "what")
         self.api_calls = self._counter("circleci_calls", "Calls to CircleCI's API", "endpoint", "status")
         self.api_waits = self._counter("circleci_rate_limit_waits", "Times CircleCI told us to wait")
-        self.api_seconds = Histogram(
-            "roundsman_circleci_call_seconds",
-            "How long CircleCI's API took to answer",
-            ["endpoint"],
-            registry=self.registry,
-        )
+        _begin(self.deliveries, RESULTS)
+        _begin(self.events, EventKind)
+        _begin(self.decisions, Verdict)
+        _begin(self.dead_letters, DEAD)
 
-        self.queue_depth = Gauge("roundsman_queue_depth", "Jobs that are due", registry=self.registry)
-        self.queue_age = Gauge(
-            "roundsman_queue_oldest_age_seconds", "For how long the oldest of them has been", registry=self.registry
-        )
+        self.api_seconds = self._histogram("circleci_call_seconds", "How long CircleCI's API took", "endpoint")
+        self.request_seconds = self._histogram("request_seconds", "How long requests took", "route", upto=UP_TO_10_S)
+        self.job_seconds = self._histogram("job_seconds", "How long jobs took", "job", "outcome", upto=UP_TO_2_MIN)
 
-    def _counter(self, name: str, sentence: str, *labels: str) -> Counter:
-        return Counter(f"roundsman_{name}", sentence, labels, registry=self.registry)
+        # these come from the tables when somebody asks: true of all processes together, whichever answers
+        self.database_up = self._gauge("database_up", "Whether the database answered just now: 1 or 0")
+        self.queue_depth = self._gauge("queue_depth", "Jobs that are due")
+        self.queue_age = self._gauge("queue_oldest_age_seconds", "For how long the oldest of them has been")
+        self.last_look = self._gauge(
+            "worker_last_look_timestamp_seconds", "When a worker last looked for work; 0: never"
+        )
+        self.waiting = self._gauge("dead_letters_waiting", "Dead letters that wait for a person now", "what")
+        _begin(self.waiting, DEAD)
+
+    def forget_the_tables(self) -> None:
+        """Say nothing rather than something old while the database is away: not a number is no number."""
+        self.database_up.set(0)
+        waiting = [self.waiting.labels(what) for what in DEAD]
+        for gauge in (self.queue_depth, self.queue_age, self.last_look, *waiting):
+            gauge.set(math.nan)
 
     def text(self) -> bytes:
         """The Prometheus exposition text, version 0.0.4."""
         return generate_latest(self.registry)
+
+    def _counter(self, name: str, sentence: str, *labels: str) -> Counter:
+        return Counter(f"roundsman_{name}", sentence, labels, registry=self.registry)
+
+    def _gauge(self, name: str, sentence: str, *labels: str) -> Gauge:
+        return Gauge(f"roundsman_{name}", sentence, labels, registry=self.registry)
+
+    def _histogram(
+        self, name: str, sentence: str, *labels: str, upto: tuple[float, ...] = Histogram.DEFAULT_BUCKETS
+    ) -> Histogram:
+        return Histogram(f"roundsman_{name}", sentence, labels, registry=self.registry, buckets=upto)
+
+
+def _begin(metric: Counter | Gauge, values: Iterable[str]) -> None:
+    for value in values:
+        metric.labels(value)

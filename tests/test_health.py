@@ -1,4 +1,4 @@
-"""What machines ask: is it alive, is it ready, and how much has it done?"""
+"""What machines ask: is it alive, and is it ready?"""
 
 import asyncio
 import sqlite3
@@ -6,15 +6,9 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
 from service.store import newest_revision
-from tests.house import RED, House
-
-OURS = {
-    *("deliveries", "events", "decisions", "attempts", "dead_letters", "circleci_calls", "circleci_rate_limit_waits"),
-    *("circleci_call_seconds", "queue_depth", "queue_oldest_age_seconds"),
-}
+from tests.house import House
 
 
 @contextmanager
@@ -115,44 +109,14 @@ async def test_a_database_without_a_schema_is_not_ready(working: House) -> None:
     assert found["database"].startswith("there is no schema yet: run `roundsman migrate`")
 
 
-async def test_metrics_are_prometheus_text_under_names_that_stay(house: House) -> None:
-    await house.finish(RED)
-    await house.drain()
+async def test_one_check_may_be_asked_for_alone_since_a_door_is_open_without_a_worker(house: House) -> None:
+    response = await house.http.get("/readyz?check=database")
 
-    response = await house.http.get("/metrics")
-
-    assert response.headers["content-type"].startswith("text/plain; version=0.0.4")
-    families = {family.name: family for family in text_string_to_metric_families(response.text)}
-    assert {f"roundsman_{name}" for name in OURS} <= families.keys()
-    assert [(s.labels, s.value) for s in families["roundsman_attempts"].samples if s.name.endswith("_total")] == [
-        ({"channel": "json", "outcome": "sent"}, 1.0)
-    ]
+    assert (response.status_code, response.json()) == (200, {"ready": True, "checks": {"database": "ok"}})
 
 
-async def test_metrics_say_how_much_is_due_and_for_how_long(house: House) -> None:
-    await house.finish(RED)
-    house.clock.tick(seconds=90)
+async def test_a_check_that_there_is_not_is_no_check_passed(house: House) -> None:
+    response = await house.http.get("/readyz?check=databse")
 
-    text = (await house.http.get("/metrics")).text
-
-    assert "roundsman_queue_depth 1.0" in text
-    assert "roundsman_queue_oldest_age_seconds 90.0" in text
-
-
-async def test_metrics_name_no_project_and_no_person(house: House) -> None:
-    await house.finish(RED)
-    await house.drain()
-
-    text = (await house.http.get("/metrics")).text
-
-    assert not [name for name in ("acme", "web", "ada", "main") if name in text.replace("webhook", "")]
-
-
-async def test_metrics_are_a_503_while_the_database_is_away(house: House) -> None:
-    house.change("DROP TABLE jobs")
-
-    response = await house.http.get("/metrics")
-
-    assert response.status_code == 503
-    assert int(response.headers["retry-after"]) > 0
-    assert response.json()["error"].startswith("the database cannot be read now")
+    assert response.status_code == 400
+    assert response.json()["error"] == "there is no check 'databse'; there are database, worker"

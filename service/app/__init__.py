@@ -6,14 +6,17 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from importlib.metadata import version
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from service.access import Access
 from service.api import Api
 from service.app.errors import answer_error
+from service.app.requests import Requests
 from service.channels import AppriseChannels
 from service.config import Config, Settings
 from service.errors import RoundsmanError
@@ -81,6 +84,8 @@ def build(
 def _parts(config: Config, *, clock: Callable[[], datetime], patience: Patience) -> Parts:
     settings, metrics = config.settings, Metrics()
     store = Store(settings.database_url)
+    database = "sqlite" if store.file else "postgres"
+    metrics.build.info({"version": version("roundsman"), "database": database})
     return Parts(
         store=store,
         source=circleci(config, metrics=metrics, clock=clock),
@@ -110,13 +115,15 @@ def _asgi(config: Config, parts: Parts, *, has_door: bool) -> Starlette:
     access = Access(admin_token=settings.admin_token, public_url=settings.public_url, clock=clock)
     api = Api(store=parts.store, jobs=parts.jobs, access=access, metrics=parts.metrics, clock=clock)
     handlers = {RoundsmanError: answer_error, HTTPException: answer_error, 500: answer_error}
+    middleware = [Middleware(Requests, metrics=parts.metrics)]
     if not has_door:
-        return Starlette(routes=api.health_routes(), exception_handlers=handlers)
+        return Starlette(routes=api.health_routes(), middleware=middleware, exception_handlers=handlers)
     pages = Pages(store=parts.store, jobs=parts.jobs, access=access, clock=clock, public_url=settings.public_url)
     intake = Intake(parts.source, line=Line(parts.store, parts.jobs), metrics=parts.metrics, clock=clock)
     receive = partial(intake.receive, max_body_bytes=settings.max_body_bytes)
     hook = Route("/hooks/circleci", receive, methods=["POST"])
-    return Starlette(routes=[hook, *api.routes(), *pages.routes()], exception_handlers=handlers)
+    routes = [hook, *api.routes(), *pages.routes()]
+    return Starlette(routes=routes, middleware=middleware, exception_handlers=handlers)
 
 
 def circleci(config: Config, *, metrics: Metrics, clock: Callable[[], datetime] = now_utc) -> CircleCI:

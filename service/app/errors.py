@@ -6,6 +6,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from service.app.requests import REQUEST_ID
 from service.errors import NotFound, Rejected, Temporary, Unauthorised
 
 COME_BACK_IN_S = 10
@@ -28,6 +29,7 @@ async def answer_error(request: Request, error: Exception) -> Response:
             headers = {"Retry-After": str(round(error.retry_after_s or COME_BACK_IN_S))}
         case _:
             status, sentence = 500, "something went wrong here; the log says what"
+            headers = {REQUEST_ID: request.state.request_id}  # this one is answered outside of all middleware
     return JSONResponse({"error": sentence}, status_code=status, headers=headers)
 
 

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from datetime import datetime
 from uuid import uuid4
 
-import structlog
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
@@ -16,8 +15,6 @@ from service.model import Delivery, Signed, Via
 from service.sources import Source
 
 __all__ = ["Intake", "Line"]
-
-log = structlog.get_logger()
 
 
 class Intake:
@@ -36,12 +33,13 @@ class Intake:
             signed = self._source.verify(request.headers.raw, body)
             kept = await self._line.keep(self._delivery(request, body, signed))
         except ClientDisconnect:
-            self._note("broken off", "the sender went away before its post was complete")
+            self._note(request, "broken off", "the sender went away before its post was complete")
             return Response(status_code=400)
         except (Rejected, Temporary) as error:
-            self._note(_result(error), str(error))
+            self._note(request, _result(error), str(error))
             raise
-        self._note("duplicate" if kept.is_duplicate else "kept", None, delivery=str(kept.id), bytes=len(body))
+        result = "duplicate" if kept.is_duplicate else "kept"
+        self._note(request, result, None, delivery=str(kept.id), bytes=len(body))
         return JSONResponse({"delivery": str(kept.id), "duplicate": kept.is_duplicate}, status_code=202)
 
     def _delivery(self, request: Request, body: bytes, signed: Signed) -> Delivery:
@@ -56,9 +54,11 @@ class Intake:
             signed=signed,
         )
 
-    def _note(self, result: str, reason: str | None, **facts: object) -> None:
+    def _note(self, request: Request, result: str, reason: str | None, **facts: object) -> None:
+        """Count it, and have the request's line in the log say it: one line for each post, under this name."""
         self._metrics.deliveries.labels(result).inc()
-        log.info("delivery", source=self._source.name, result=result, reason=reason, **facts)
+        request.state.facts |= {"event": "delivery", "source": self._source.name, "result": result, "reason": reason}
+        request.state.facts |= facts
 
 
 def _result(error: Rejected | Temporary) -> str:

@@ -14,6 +14,7 @@ from service.pipeline.parts import Parts, Patience
 from service.pipeline.process import bury, process
 from service.pipeline.prune import prune
 from service.pipeline.send import fall_back, send
+from service.pipeline.watch import watched
 from service.store import deliveries, notifications
 
 __all__ = ["PRUNE_EVERY_S", "SWEEP_EVERY_S", "Parts", "Patience", "Pipeline"]
@@ -31,10 +32,9 @@ class Pipeline:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        steps = {"process": process, "enrich": enrich, "send": send}
         self.handlers: dict[str, Handler] = {
-            "process": partial(process, parts),
-            "enrich": partial(enrich, parts),
-            "send": partial(send, parts),
+            kind: watched(kind, partial(step, parts), parts.metrics) for kind, step in steps.items()
         }
 
     async def sweep(self) -> None:

@@ -4,7 +4,7 @@ Each module holds one noun's functions; they work within a transaction that the 
 together is written together.
 """
 
-from service.store import actions, deliveries, events, history, notifications
+from service.store import actions, deliveries, events, history, notifications, standing
 from service.store.database import Store
 from service.store.folder import database_file, held
 from service.store.history import Search
@@ -28,4 +28,5 @@ __all__ = [
     "newest_revision",
     "notifications",
     "revision",
+    "standing",
 ]

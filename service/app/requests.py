@@ -1,0 +1,65 @@
+"""One line in the log for each request, and an id by which to find it: ours, or the one that came with it."""
+
+import re
+from time import perf_counter
+from uuid import uuid4
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from structlog.contextvars import bind_contextvars, reset_contextvars
+
+from service.metrics import Metrics
+
+REQUEST_ID = "X-Request-Id"
+SANE = re.compile(r"[\w.:+/=-]{1,64}", re.ASCII)  # whoever sends more than an id does not get it into our log
+ASKED_ALL_THE_TIME = frozenset({"/healthz", "/readyz", "/metrics"})  # worth a line only when it goes wrong
+
+log = structlog.get_logger()
+
+
+class Requests:
+    """Middleware: times each request, names it, and says how it ended.
+
+    What handles a request may add to its line: ``request.state.facts`` is a dictionary for that. Its ``event``, if it
+    puts one there, is what the line is called instead of ``request``.
+    """
+
+    def __init__(self, app: ASGIApp, *, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        status, began = 500, perf_counter()  # who raises is answered further out, with just that
+
+        async def answer(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message)[REQUEST_ID] = request_id
+            await send(message)
+
+        request_id = _id_of(scope)
+        scope.setdefault("state", {}).update(request_id=request_id, facts={})
+        bound = bind_contextvars(request=request_id)
+        try:
+            await self._app(scope, receive, answer)
+            reset_contextvars(**bound)  # not after an error: the server's own line about it is yet to come
+        finally:
+            self._note(scope, status, perf_counter() - began)
+
+    def _note(self, scope: Scope, status: int, took_s: float) -> None:
+        route = getattr(scope.get("route"), "path", "none")  # none: there is nothing at that address
+        self._metrics.request_seconds.labels(route).observe(took_s)
+        if route in ASKED_ALL_THE_TIME and status < 500:
+            return
+        said = {"event": "request", "request": scope["state"]["request_id"], "method": scope["method"], "route": route}
+        said |= {"status": status, **scope["state"]["facts"], "ms": round(took_s * 1000, 1)}
+        say = log.warning if status >= 500 else log.info
+        say(**said)
+
+
+def _id_of(scope: Scope) -> str:
+    given = Headers(scope=scope).get(REQUEST_ID, "")
+    return given if SANE.fullmatch(given) else uuid4().hex

@@ -1,0 +1,197 @@
+"""The numbers at /metrics: under names that stay, true of all processes where that matters, and there in bad times."""
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from prometheus_client import Metric
+from prometheus_client.parser import text_string_to_metric_families
+from sqlalchemy import Engine, event
+
+from service.demo.payloads import as_bytes, workflow_completed
+from service.errors import Permanent
+from service.metrics import RESULTS
+from tests.house import GREEN, RED, House
+
+OURS = {
+    *("deliveries", "events", "decisions", "attempts", "dead_letters", "circleci_calls", "circleci_rate_limit_waits"),
+    *("circleci_call_seconds", "request_seconds", "job_seconds", "build_info"),
+    *("database_up", "queue_depth", "queue_oldest_age_seconds", "worker_last_look_timestamp_seconds"),
+    *("dead_letters_waiting", "process_resident_memory_bytes", "process_cpu_seconds", "process_open_fds"),
+}
+
+
+@contextmanager
+def noted(note: Callable[..., None]) -> Iterator[None]:
+    """Have every statement that reaches the database noted."""
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        yield
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+
+
+async def scraped(house: House) -> dict[str, Metric]:
+    response = await house.http.get("/metrics")
+    assert response.status_code == 200
+    assert response.headers["content-type"].startswith("text/plain; version=0.0.4")
+    return {family.name.removeprefix("roundsman_"): family for family in text_string_to_metric_families(response.text)}
+
+
+async def values(house: House, name: str) -> dict[Any, float]:
+    """What a metric says, by its labels' values: a string for one label, a tuple for several."""
+    counted = [
+        one for one in (await scraped(house))[name].samples if not one.name.endswith(("_created", "_bucket", "_sum"))
+    ]
+    return {next(iter(key)) if len(key := tuple(one.labels.values())) == 1 else key: one.value for one in counted}
+
+
+async def value(house: House, name: str) -> float:
+    [sample] = (await scraped(house))[name].samples
+    return sample.value
+
+
+async def test_a_story_leaves_its_numbers_under_names_that_stay(house: House) -> None:
+    await house.finish(RED)
+    await house.drain()
+
+    assert (await scraped(house)).keys() >= OURS
+    assert await values(house, "attempts") == {("json", "sent"): 1}
+    assert (await values(house, "deliveries"))["kept"] == 1
+    assert (await values(house, "events"))["workflow-completed"] == 1
+    assert (await values(house, "decisions"))["matched"] == 1
+
+
+async def test_every_name_is_ours(house: House) -> None:
+    text = (await house.http.get("/metrics")).text
+
+    assert all(family.name.startswith("roundsman_") for family in text_string_to_metric_families(text))
+
+
+async def test_what_is_known_to_come_is_there_as_nothing_so_that_a_rate_has_a_beginning(house: House) -> None:
+    assert await values(house, "deliveries") == dict.fromkeys(RESULTS, 0)
+    assert await values(house, "dead_letters") == {"delivery": 0, "notification": 0}
+    assert (await values(house, "decisions"))["preceded"] == 0
+    assert (await values(house, "events"))["ping"] == 0
+
+
+async def test_every_result_of_a_post_is_one_of_those(house: House) -> None:
+    await house.send(as_bytes(workflow_completed(RED)), secret="another")
+    await house.send(b"{}", **{"content-encoding": "gzip"})
+    await house.post(workflow_completed(GREEN))
+    await house.post(workflow_completed(GREEN))
+
+    said = await values(house, "deliveries")
+
+    assert said.keys() == set(RESULTS)
+    assert said == dict.fromkeys(RESULTS, 0) | {"not signed by us": 1, "refused": 1, "kept": 1, "duplicate": 1}
+
+
+async def test_they_say_which_release_this_is_and_on_what_database(house: House) -> None:
+    [build] = (await scraped(house))["build_info"].samples
+
+    assert build.labels == {"version": "0.1.0", "database": "sqlite"}
+
+
+async def test_they_say_how_much_is_due_and_for_how_long(house: House) -> None:
+    await house.finish(RED)
+    house.clock.tick(seconds=90)
+
+    assert await value(house, "queue_depth") == 1
+    assert await value(house, "queue_oldest_age_seconds") == 90
+
+
+async def test_they_say_when_a_worker_last_looked_and_that_none_ever_did(house: House) -> None:
+    before = await value(house, "worker_last_look_timestamp_seconds")
+    async with house.running():
+        while not await value(house, "worker_last_look_timestamp_seconds"):
+            pass
+
+    assert before == 0
+    assert await value(house, "worker_last_look_timestamp_seconds") == house.clock().timestamp()
+
+
+async def test_dead_letters_are_counted_as_they_are_made_and_as_they_wait(house: House) -> None:
+    house.channels.plan["web: json"] = [Permanent("the channel is gone")]
+    await house.send(b'{"type": "something-new"}')
+    await house.finish(RED)
+    await house.drain()
+    made, waiting = await values(house, "dead_letters"), await values(house, "dead_letters_waiting")
+    [notification] = (await house.dead_letters())["notifications"]
+
+    await house.act(f"notifications/{notification['id']}/resend")
+
+    assert made == waiting == {"delivery": 1, "notification": 1}
+    assert await values(house, "dead_letters_waiting") == {"delivery": 1, "notification": 0}
+    assert (await values(house, "dead_letters"))["notification"] == 1
+
+
+async def test_what_is_asked_of_the_tables_is_answered_by_indexes_not_by_everything_kept(house: House) -> None:
+    asked: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+        asked.extend([statement] if statement.startswith("SELECT") else [])
+
+    with noted(note):
+        await scraped(house)
+
+    plans = [
+        row[-1]
+        for statement in asked
+        for row in house.rows(f"EXPLAIN QUERY PLAN {statement}", *["0"] * statement.count("?"))
+    ]
+    assert len(asked) == 3
+    assert not [plan for plan in plans if plan.startswith("SCAN")]
+
+
+async def test_jobs_are_counted_with_how_they_ended(house: House) -> None:
+    await house.finish(GREEN)
+
+    await house.drain()
+
+    assert await values(house, "job_seconds") == {("process", "done"): 1}
+
+
+async def test_requests_are_timed_by_route_and_not_by_address(house: House) -> None:
+    red = await house.finish(RED)
+    await house.drain()
+    for path in (f"/api/v1/events/{red}", "/api/v1/events/1", "/wp-login.php", "/.env"):
+        await house.http.get(path)
+
+    timed = await values(house, "request_seconds")
+
+    assert timed == {"/hooks/circleci": 1, "/api/v1/events/{id}": 2, "none": 2}
+
+
+async def test_they_name_no_project_and_no_person(house: House) -> None:
+    await house.finish(RED)
+    await house.drain()
+
+    text = (await house.http.get("/metrics")).text
+
+    assert not [name for name in ("acme", "web", "ada", "main") if name in text.replace("webhook", "")]
+
+
+async def test_while_the_database_is_away_they_say_so_and_nothing_that_was_true_before(house: House) -> None:
+    await house.finish(RED)
+    before = [await value(house, name) for name in ("database_up", "queue_depth")]
+    house.change("ALTER TABLE jobs RENAME TO lost")
+
+    away = {name: await value(house, name) for name in ("database_up", "queue_depth", "queue_oldest_age_seconds")}
+    kept = await values(house, "deliveries")
+    house.change("ALTER TABLE lost RENAME TO jobs")
+
+    assert before == [1, 1]
+    assert away["database_up"] == 0
+    assert math.isnan(away["queue_depth"])
+    assert math.isnan(away["queue_oldest_age_seconds"])
+    assert kept["kept"] == 1
+    assert [await value(house, name) for name in ("database_up", "queue_depth")] == [1, 1]
+
+
+async def test_a_database_that_never_answers_holds_up_no_scraper(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("service.api.LOOK_WITHIN_S", 0.0)
+
+    assert await value(house, "database_up") == 0
