@@ -146,11 +146,11 @@ class House:
         assert attempt is not None
         return attempt
 
-    async def send(self, notification: Notification) -> None:
-        attempt = await self.try_to_send(notification)
+    async def send(self, notification: Notification, title: str = MESSAGE.title) -> None:
+        attempt, message = await self.try_to_send(notification), replace(MESSAGE, title=title)
         async with self.store.writing() as transaction:
             await notifications.record_sent(
-                transaction, attempt, message=MESSAGE, receipt="Slack answered 200", at=self.now
+                transaction, attempt, message=message, receipt="Slack answered 200", at=self.now
             )
 
     async def put_off(self, notification: Notification, reason: str) -> None:

@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 
 from service.model import Action, DeliveryState
 from service.store import actions
-from tests.pages_house import PUBLIC_URL, TOKEN, House, browser, house, text
+from tests.pages_house import LOOPBACK, PUBLIC_URL, TOKEN, House, browser, house, text
 
 __all__ = ["browser", "house"]  # pytest finds fixtures by name
 
@@ -101,7 +101,7 @@ async def test_without_an_admin_token_there_is_no_login(browser: httpx.AsyncClie
     assert "Log out" not in page.text
 
 
-# Replay and resend
+# Replay, resend, dismiss
 
 
 async def test_a_delivery_is_replayed_once_and_on_record(house: House, browser: httpx.AsyncClient) -> None:
@@ -140,6 +140,65 @@ async def test_a_notification_is_resent_and_on_record(house: House) -> None:
     assert [action.who for action in await done(house, notification.id)] == ["pages"]
 
 
+@pytest.mark.parametrize(
+    ("because", "on_record"), [("told by phone", "by loopback: told by phone"), ("", "by loopback")]
+)
+async def test_a_notification_is_dismissed_and_on_record(
+    house: House, browser: httpx.AsyncClient, because: str, on_record: str
+) -> None:
+    event = await house.build()
+    notification = await house.owe(event)
+    await house.give_up(notification, "Slack answered 410")
+    form = {"form_token": await form_token(browser), "because": because}
+
+    answer = await browser.post(
+        f"/notifications/{notification.id}/dismiss", data=form, headers={"Referer": f"{LOOPBACK}/dead-letters"}
+    )
+    back = await browser.get(answer.headers["location"])
+    page = await browser.get(f"/events/{event.id}")
+
+    assert "Dismissed, and on record." in text(back)
+    assert "Nothing waits." in text(back)
+    assert "web-team: slack could not be told, dismissed Resend to web-team: slack Slack answered 410" in text(page)
+    assert f"Dismissed 2026-11-22 09:12:03 UTC {on_record} by route" in text(page)
+    assert f"2026-11-22 09:12:03 dismiss of web-team: slack {on_record}" in text(page)
+    assert "/dismiss" not in page.text
+
+
+async def test_a_delivery_is_dismissed_and_on_record(house: House, browser: httpx.AsyncClient) -> None:
+    came = await house.deliver(state=DeliveryState.DEAD, reason="the type is not known")
+    form = {"form_token": await form_token(browser), "because": "a test of ours"}
+
+    answer = await browser.post(f"/deliveries/{came.id}/dismiss", data=form)
+    page = await browser.get(answer.headers["location"])
+    waiting = await browser.get("/dead-letters")
+
+    assert "– dismissed the type is not known It was not understood, and nobody was told." in text(page)
+    assert "State dismissed: the type is not known" in text(page)
+    assert "Dismissed 2026-11-22 09:12:03 UTC by loopback: a test of ours" in text(page)
+    assert "Nothing waits." in text(waiting)
+
+
+async def test_only_what_waits_for_a_person_can_be_dismissed(house: House, browser: httpx.AsyncClient) -> None:
+    event = await house.build()
+    await house.give_up(await house.owe(event), "gone")
+    form = {"form_token": await form_token(browser)}
+
+    answer = await browser.post(f"/deliveries/{event.id}/dismiss", data=form)
+
+    assert answer.status_code == 409
+    assert "only a dead letter can be dismissed" in text(answer)
+
+
+async def test_nobody_dismisses_anything_without_our_form(house: House, browser: httpx.AsyncClient) -> None:
+    came = await house.deliver(state=DeliveryState.DEAD)
+
+    answer = await browser.post(f"/deliveries/{came.id}/dismiss", data={"because": "why not"})
+
+    assert answer.status_code == 403
+    assert await done(house, came.id) == []
+
+
 @pytest.mark.parametrize("form", [{}, {"form_token": ""}, {"form_token": "made-up"}])
 async def test_a_form_that_is_not_ours_does_nothing(
     house: House, browser: httpx.AsyncClient, form: dict[str, str]
@@ -164,8 +223,10 @@ async def test_a_page_of_another_site_replays_nothing(house: House, browser: htt
     assert await house.enqueued() == set()
 
 
-@pytest.mark.parametrize("path", ["/deliveries/{}/replay", "/notifications/{}/resend"])
-async def test_what_is_not_there_cannot_be_done_again(house: House, browser: httpx.AsyncClient, path: str) -> None:
+@pytest.mark.parametrize(
+    "path", [f"/{what}" for what in ("deliveries/{}/replay", "notifications/{}/resend", "notifications/{}/dismiss")]
+)
+async def test_what_is_not_there_cannot_be_acted_on(house: House, browser: httpx.AsyncClient, path: str) -> None:
     await house.deliver(state=DeliveryState.DEAD)
     form = {"form_token": await form_token(browser)}
 
@@ -178,10 +239,11 @@ async def test_what_is_not_there_cannot_be_done_again(house: House, browser: htt
 @pytest.mark.parametrize(
     ("referer", "wanted"),
     [
-        ("https://ci.example.com/events/1?done=resend", "/events/1"),
-        ("", "/"),
-        ("https://ci.example.com//evil.example", "/"),
-        ("https://[evil", "/"),
+        ("https://ci.example.com/events/1?done=resend", "/events/1?done=nothing"),
+        ("", "/?done=nothing"),
+        ("https://ci.example.com/", "/?done=nothing"),
+        ("https://ci.example.com//evil.example", "/?done=nothing"),
+        ("https://[evil", "/?done=nothing"),
     ],
 )
 async def test_a_form_sent_after_the_session_ended_leads_back_to_its_page(
@@ -192,6 +254,45 @@ async def test_a_form_sent_after_the_session_ended_leads_back_to_its_page(
 
     assert answer.status_code == 303
     assert httpx.URL(answer.headers["location"]).params["next"] == wanted
+
+
+@pytest.mark.parametrize("path", ["/", "/dead-letters"])
+async def test_and_there_it_says_that_it_must_be_pressed_again(house: House, path: str) -> None:
+    async with stranger(house) as client:
+        turned_away = await client.post("/deliveries/1/replay", headers={"Referer": PUBLIC_URL + path})
+        wanted = httpx.URL(turned_away.headers["location"]).params["next"]
+        let_in = await client.post("/login", data={"token": TOKEN, "next": wanted})
+        page = await client.get(let_in.headers["location"])
+
+    assert "Your session had ended, so nothing was done." in text(page)
+    assert await house.enqueued() == set()
+
+
+async def test_who_logs_out_after_the_session_ended_is_out_without_further_words(house: House) -> None:
+    async with stranger(house) as client:
+        answer = await client.post("/logout", headers={"Referer": f"{PUBLIC_URL}/dead-letters"})
+
+    assert (answer.status_code, answer.headers["location"]) == (303, "/login")
+
+
+@pytest.mark.parametrize("referer", [{}, {"Referer": "http://127.0.0.1:8000/"}])
+async def test_where_the_browser_does_not_say_the_way_back_is_the_page_of_the_thing(
+    house: House, browser: httpx.AsyncClient, referer: dict[str, str]
+) -> None:
+    event = await house.build()
+    came = await house.deliver(state=DeliveryState.DEAD)
+    sent, dead = await house.owe(event, "a: json"), await house.owe(event, "b: json")
+    await house.send(sent)
+    await house.give_up(dead, "gone")
+    form = {"form_token": await form_token(browser)}
+
+    presses = (
+        *((f"/deliveries/{came.id}", "dismiss", came.id), (f"/deliveries/{came.id}", "replay", came.id)),
+        *((f"/notifications/{dead.id}", "dismiss", event.id), (f"/notifications/{sent.id}", "resend", event.id)),
+    )
+    for address, verb, event_id in presses:
+        answer = await browser.post(f"{address}/{verb}", data=form, headers=referer)
+        assert answer.headers["location"] == f"/events/{event_id}?done={verb}"
 
 
 async def test_an_endless_form_is_not_read_to_its_end(browser: httpx.AsyncClient) -> None:

@@ -220,7 +220,7 @@ async def test_a_delivery_that_we_asked_for_and_that_was_repeated_says_so(
 
     page = text(await browser.get(f"/events/{came.id}"))
 
-    assert "09:12:03 UTC, and 2 more times Through our own question to circleci" in page
+    assert "09:12:03 UTC, posted 3 times Through our own question to circleci" in page
     assert "Signed by nobody: we asked for it ourselves" in page
     assert "Judging failed 1 time" in page
     assert "Headers" not in page

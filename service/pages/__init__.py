@@ -17,14 +17,16 @@ from service.jobs import Jobs
 from service.manage import again, history
 from service.manage.shapes import action_json, delivery_json
 from service.pages import builds
-from service.pages.forms import local_path, login_path, read_form, sent_from
+from service.pages.forms import local_path, login_path, read_form, sent_from, with_notice
 from service.pages.screen import HEADERS, Screen
-from service.store import Store, actions, deliveries
+from service.store import Store, actions, deliveries, notifications
 
 DEAD_LETTERS_ON_A_PAGE = 50
 NOTICES = {
     "replay": "The delivery is being judged again. Reload the page to see what came of it.",
     "resend": "The notification is being sent again. Reload the page to see what came of it.",
+    "dismiss": "Dismissed, and on record. It can still be replayed or sent again.",
+    "nothing": "Your session had ended, so nothing was done. You are logged in again: please press it once more.",
 }
 
 log = structlog.get_logger()
@@ -65,7 +67,9 @@ class Pages:
         }
         forms: dict[str, Endpoint] = {
             "/deliveries/{id}/replay": self.replay,
+            "/deliveries/{id}/dismiss": self.dismiss_delivery,
             "/notifications/{id}/resend": self.resend,
+            "/notifications/{id}/dismiss": self.dismiss_notification,
             "/login": self.log_in,
             "/logout": self.log_out,
         }
@@ -82,7 +86,7 @@ class Pages:
             return _to(
                 builds.address(asked)
             )  # a browser sends empty fields too: people should not have to pass them on
-        shown: dict[str, Any] = {"asked": asked, "kinds": builds.SHOWN, "problem": None}
+        shown: dict[str, Any] = {"asked": asked, "kinds": builds.SHOWN, "problem": None, "notice": _notice(request)}
         shown["is_unfolded"] = any(asked[name] for name in builds.FOLDED)
         try:
             shown |= await builds.find(self._store, asked, request.query_params.get("cursor", ""))
@@ -126,17 +130,33 @@ class Pages:
 
     async def replay(self, request: Request) -> Response:
         """Judge a delivery again, and go back."""
-        who = await self._sender(request)
+        who, _ = await self._sender(request)
         delivery_id = history.to_id(request.path_params["id"])
         await again.replay(self._store, self._jobs, delivery_id, who=who, at=self._clock())
-        return _to(f"{sent_from(request)}?done=replay")
+        return _to(with_notice(sent_from(request) or f"/events/{delivery_id}", "replay"))
 
     async def resend(self, request: Request) -> Response:
         """Send a notification again, and go back."""
-        who = await self._sender(request)
+        who, _ = await self._sender(request)
         notification_id = history.to_id(request.path_params["id"])
-        await again.resend(self._store, self._jobs, notification_id, who=who, at=self._clock())
-        return _to(f"{sent_from(request)}?done=resend")
+        sent = await again.resend(self._store, self._jobs, notification_id, who=who, at=self._clock())
+        return _to(with_notice(sent_from(request) or f"/events/{sent.event_id}", "resend"))
+
+    async def dismiss_delivery(self, request: Request) -> Response:
+        """Put away a delivery that was not understood, and go back."""
+        who, because = await self._sender(request)
+        delivery_id = history.to_id(request.path_params["id"])
+        await again.dismiss_delivery(self._store, delivery_id, who=who, at=self._clock(), because=because)
+        return _to(with_notice(sent_from(request) or f"/events/{delivery_id}", "dismiss"))
+
+    async def dismiss_notification(self, request: Request) -> Response:
+        """Put away a notification that could not be sent, and go back."""
+        who, because = await self._sender(request)
+        notification_id = history.to_id(request.path_params["id"])
+        await again.dismiss_notification(self._store, notification_id, who=who, at=self._clock(), because=because)
+        async with self._store.reading() as transaction:
+            notification = await notifications.find(transaction, notification_id)
+        return _to(with_notice(sent_from(request) or f"/events/{notification.event_id}", "dismiss"))
 
     async def login(self, request: Request) -> Response:
         """Who are you?"""
@@ -158,9 +178,12 @@ class Pages:
         return response
 
     async def log_out(self, request: Request) -> Response:
-        """End the session."""
-        await self._sender(request)
+        """End the session; one that has ended by itself needs no more than that."""
         response = _to("/login")
+        try:
+            await self._sender(request)
+        except Unauthorised:
+            return response
         self._access.forget(response)
         return response
 
@@ -168,12 +191,18 @@ class Pages:
         """The style sheet and the picture in the tab."""
         return self._screen.file(request.path_params["name"])
 
-    async def _sender(self, request: Request) -> str:
+    async def _sender(self, request: Request) -> tuple[str, str]:
+        """By which right a form was sent, and the reason that was given in it."""
         form = await read_form(request)
-        return self._access.require_form(request, form.get("form_token", ""))
+        return self._access.require_form(request, form.get("form_token", "")), form.get("because", "")
 
     def _draw(self, template: str, session: Session | None, *, status: int = 200, **shown: Any) -> Response:
-        shown |= {"session": session, "is_open": self._access.is_open, "now": self._clock()}
+        shown |= {
+            "session": session,
+            "is_open": self._access.is_open,
+            "now": self._clock(),
+            "longest_reason": again.LONGEST_REASON,
+        }
         response = self._screen.draw(template, status=status, **shown)
         if session:
             self._access.remember(response, session)

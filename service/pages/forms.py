@@ -30,13 +30,19 @@ def local_path(text: str | None) -> str:
 def login_path(request: Request) -> str:
     """Where to log in, and then see the page that was asked for, or the one that a form was sent from."""
     asked = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-    wanted = asked if request.method in {"GET", "HEAD"} else sent_from(request)
+    wanted = asked if request.method in {"GET", "HEAD"} else with_notice(sent_from(request) or "/", "nothing")
     return "/login?" + urlencode({"next": local_path(wanted)})
 
 
-def sent_from(request: Request) -> str:
-    """The path of the page that a form was sent from; ``/`` when the browser does not say."""
+def sent_from(request: Request) -> str | None:
+    """The path of the page that a form was sent from; None when the browser does not say, or only from which site."""
     try:
-        return local_path(urlsplit(request.headers.get("referer", "")).path)
+        path = local_path(urlsplit(request.headers.get("referer", "")).path)
     except ValueError:  # brackets that are no IPv6 address
-        return "/"
+        return None
+    return None if path == "/" else path
+
+
+def with_notice(path: str, done: str) -> str:
+    """The address of a page that says at its top what was done."""
+    return f"{path}?done={done}"

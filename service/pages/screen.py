@@ -36,6 +36,7 @@ class Screen:
         )
         self._templates.filters |= {
             "ago": words.ago,
+            "dismissal": words.dismissal,
             "duration": duration,
             "mark": words.mark,
             "one_line": one_line,
@@ -44,8 +45,10 @@ class Screen:
             "rounds": words.rounds,
             "severity": severity,
             "told": words.told,
+            "told_again_at": words.told_again_at,
             "web_link": web_link,
             "when": words.when,
+            "wordings": words.wordings,
         }
         self._files = {path.name: path.read_bytes() for path in (HERE / "static").iterdir()}
 

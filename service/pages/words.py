@@ -9,7 +9,7 @@ from operator import itemgetter
 
 from service.manage.shapes import Json
 from service.message.words import severity
-from service.model import Notification, NotificationState
+from service.model import Notification, Outcome
 
 MARKS = {"success": "✓", "failure": "✕", "warning": "!", "info": "–"}
 TELLING = ("could not tell", "telling", "told")
@@ -56,10 +56,27 @@ def told(notifications: Iterable[Notification]) -> list[Told]:
 
 
 def _telling(notification: Notification) -> str:
-    """How far it is with the first telling: what comes of a resend makes nobody unhear it."""
-    if notification.sent_at is not None:
+    """How far it is with telling them at all: what comes of a resend makes nobody unhear it."""
+    if notification.is_told:
         return "told"
-    return "could not tell" if notification.state is NotificationState.DEAD else "telling"
+    return "telling" if notification.is_owed else "could not tell"
+
+
+def told_again_at(notification: Json) -> str | None:
+    """When a resend last arrived; None when what arrived was the first telling, or nothing."""
+    sent = [attempt["ended_at"] for attempt in notification["attempts"] if attempt["outcome"] == Outcome.SENT]
+    return sent[-1] if len(sent) > 1 else None
+
+
+def dismissal(actions: Iterable[Json], subject_id: str) -> Json | None:
+    """Who dismissed this, when and why, if somebody did; the last time counts."""
+    dismissals = [one for one in actions if one["verb"] == "dismiss" and one["subject_id"] == subject_id]
+    return dismissals[-1] if dismissals else None
+
+
+def wordings(notification: Json) -> list[Json]:
+    """The attempts that said something else than those before them, with its ``title`` and ``words``."""
+    return [attempt for attempt in notification["attempts"] if attempt["title"] is not None]
 
 
 def rounds(decisions: Sequence[Json]) -> list[list[Json]]:
