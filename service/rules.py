@@ -112,12 +112,13 @@ def _fact(*spellings: str | None) -> _Fact:
 
 
 def _project(event: Event) -> _Fact:
-    """The slug in both spellings; where it is opaque, also ``organisation/name``, which people can read."""
+    """The slug in every spelling, and ``organisation/name``, as messages and pages call it."""
     slug, name = event.project.slug, event.project.name
     spellings = slug_spellings(slug) if slug is not None else ()
+    readable = (f"{event.org}/{name}",) if event.org and name else ()
     if len(spellings) > 1:
-        return _Fact(spellings[0], spellings)
-    return _fact(f"{event.org}/{name}" if event.org and name else None, slug)
+        return _Fact(spellings[0], (*spellings, *readable))
+    return _fact(*readable, *spellings)
 
 
 def _findable(event: Event) -> dict[str, Want]:

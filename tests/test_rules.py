@@ -164,6 +164,12 @@ def test_excluding_one_spelling_of_a_project_excludes_the_other() -> None:
     )
 
 
+def test_any_project_is_also_known_by_organisation_and_name() -> None:
+    assert matches(FAILED, project="acme/web")
+    assert not matches(FAILED, project=["*", "!acme/*"])
+    assert said(FAILED, project="acme/api")[1] == "project gh/acme/web is not acme/api"
+
+
 def test_a_project_with_an_opaque_slug_is_also_known_by_organisation_and_name() -> None:
     event = replace(FAILED, project=Project(slug="circleci/Ab3/Xy9", name="web"))
 

@@ -114,7 +114,8 @@ class MatchShape(_Shape):
     project: Patterns | None = Field(
         default=None,
         description="the project's slug, like `gh/acme/web`; `gh/` and `github/` are the same, `bb/` and `bitbucket/` "
-        "too. A project whose slug is opaque (`circleci/...`) also goes by organisation and name, like `acme/web`",
+        "too. Any project also goes by organisation and name, like `acme/web`: the only way where slugs are opaque "
+        "(`circleci/...`)",
     )
     branch: Patterns | None = Field(default=None, description="the branch; absent when a tag was built")
     tag: Patterns | None = Field(
