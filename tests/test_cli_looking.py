@@ -108,6 +108,7 @@ def test_a_list_in_json_is_the_api_s(operator: Terminal, past: Past) -> None:
     [
         (("--status", "failed"), ["red"]),
         (("--project", "gh/acme/web", "--status", "success"), ["green"]),
+        (("--project", "acme/web", "--status", "success"), ["green"]),
         (("--event", "ping"), ["ping"]),
         (("--branch", "main", "--workflow", "build-and-test"), ["green", "red"]),
         (("--q", "FIX"), ["green"]),

@@ -43,7 +43,7 @@ def _filter(sentence: str) -> Any:
 
 @events.command("list")
 def list_events(  # noqa: PLR0913, PLR0917 - one option for each filter of the API
-    project: Annotated[str, _filter("Its slug, such as gh/acme/web, or its name.")] = "",
+    project: Annotated[str, _filter("Its slug, such as gh/acme/web, or its name: acme/web, web.")] = "",
     branch: Annotated[str, _filter("The whole name.")] = "",
     tag: Annotated[str, _filter("The whole name.")] = "",
     workflow: Annotated[str, _filter("The whole name.")] = "",

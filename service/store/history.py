@@ -22,7 +22,7 @@ STRIDES = (200, 2_000, 10_000)  # how far a list is walked for one page: most pa
 class Search:
     """What to look for; what is None does not matter.
 
-    project       a slug, ``gh/acme/web`` or ``github/acme/web`` alike, or the project's name
+    project       a slug, ``gh/acme/web`` or ``github/acme/web`` alike, or the project's name, ``acme/web`` or ``web``
     actor         login or name
     since, until  when it happened: from, and up to but without
     q             words, whole and in any case, each of them anywhere in names, subject, branch and tag; a revision goes

@@ -36,7 +36,7 @@ def actor_word(name: str) -> str:
 
 
 def project_word(name: str) -> str:
-    """What stands for a project, by slug, in any of its spellings, or by name."""
+    """What stands for a project, by slug, in any of its spellings, or by name, with or without its organisation."""
     return f"#{slug_spellings(name)[0]}"[:_LONGEST]
 
 
@@ -44,9 +44,14 @@ def words_of(row: Row) -> set[str]:
     """All that an event is found by; a revision also by its first seven digits, as people quote it."""
     found = dict.fromkeys(word for name in SEARCHED if row[name] for word in words_in(row[name]))
     actors = {actor_word(row[name]) for name in ("actor_login", "actor_name") if row[name]}
-    projects = {project_word(row[name]) for name in ("project_slug", "project_name") if row[name]}
+    projects = {project_word(name) for name in (row["project_slug"], row["project_name"], _full_name(row)) if name}
     short = {row["revision"][:SHORT_REVISION].casefold()} if row["revision"] else set()
     return {*list(found)[:_MOST_WORDS], *actors, *projects, *short}
+
+
+def _full_name(row: Row) -> str | None:
+    """``acme/web``, as messages and pages call it."""
+    return f"{row['org']}/{row['project_name']}" if row["org"] and row["project_name"] else None
 
 
 async def put(transaction: Transaction, row: Row) -> None:
