@@ -11,7 +11,17 @@ from service.channels import AppriseChannels
 from service.demo.circleci import PretendCircleCI
 from service.demo.faults import broken
 from service.demo.organisation import ADA
-from service.manage.checks import Finding, check_channels, check_database, check_token
+from service.errors import BadConfig
+from service.manage.checks import (
+    Finding,
+    Grade,
+    check_channels,
+    check_database,
+    check_folder,
+    check_port,
+    check_public_url,
+    check_token,
+)
 from service.metrics import Metrics
 from service.model import Channel, Receiver
 from service.sources.circleci import CircleCI
@@ -45,13 +55,13 @@ async def of_database(file: Path) -> Finding:
 async def test_a_token_that_is_accepted_is_told_with_its_owner(pretend: PretendCircleCI) -> None:
     finding = await of_token(pretend, "an-invented-token")
 
-    assert finding == Finding(what="CircleCI token", is_right=True, sentence="accepted; it is ada's")
+    assert finding == Finding(what="CircleCI token", grade=Grade.RIGHT, sentence="accepted; it is ada's")
 
 
 async def test_a_token_that_is_not_accepted_is_wrong_and_not_shown(pretend: PretendCircleCI) -> None:
     finding = await of_token(pretend, "a-guess")
 
-    assert not finding.is_right
+    assert finding.grade is Grade.WRONG
     assert finding.sentence.startswith("CircleCI answered 401: the API token is not accepted; put a valid personal")
     assert "a-guess" not in finding.sentence
 
@@ -61,17 +71,70 @@ async def test_a_circleci_that_is_down_is_told_as_such(pretend: PretendCircleCI)
 
     finding = await of_token(pretend, "an-invented-token")
 
-    assert (finding.is_right, finding.sentence) == (False, "CircleCI answered 503")
+    assert (finding.grade, finding.sentence) == (Grade.WRONG, "CircleCI answered 503")
 
 
 async def test_no_token_is_allowed_and_costs_details(pretend: PretendCircleCI) -> None:
     finding = await of_token(pretend, None)
 
-    assert finding.is_right
+    assert finding.grade is Grade.NOTE
     assert finding.sentence == (
         "ROUNDSMAN_CIRCLECI_TOKEN is not set: messages will lack failed jobs, tests and the actor"
     )
     assert not pretend.calls
+
+
+# The place
+
+
+def test_a_folder_that_can_be_written_is_right_and_stays_as_it_is(tmp_path: Path) -> None:
+    for folder in (tmp_path, tmp_path / "not" / "yet"):
+        [finding] = check_folder(f"sqlite:///{folder}/roundsman.db")
+
+        assert (finding.grade, finding.sentence) == (Grade.RIGHT, f"{folder} can be written")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("place", ["data", "data/deeper"])
+def test_a_folder_that_nothing_can_be_made_in_is_wrong(tmp_path: Path, place: str) -> None:
+    (tmp_path / "data").write_text("a file where a folder should be")
+
+    [finding] = check_folder(f"sqlite:///{tmp_path}/{place}/roundsman.db")
+
+    assert finding.grade is Grade.WRONG
+    assert finding.sentence == (
+        f"{tmp_path}/{place} cannot hold our data: Not a directory; let this user write there, "
+        "or name another place in ROUNDSMAN_DATABASE_URL"
+    )
+
+
+def test_a_place_that_is_read_only_whatever_its_permissions_say_is_wrong() -> None:
+    [finding] = check_folder("sqlite:////proc/roundsman.db")
+
+    assert finding.grade is Grade.WRONG
+
+
+def test_a_server_needs_no_folder() -> None:
+    assert not list(check_folder("postgresql://db.example.com/roundsman"))
+
+
+def test_a_port_is_right_when_one_can_listen_there() -> None:
+    assert check_port(lambda: None, "127.0.0.1 port 8000") == Finding(
+        what="port", grade=Grade.RIGHT, sentence="127.0.0.1 port 8000 is free"
+    )
+
+
+def test_a_port_is_wrong_in_the_words_of_the_refusal() -> None:
+    def refuse() -> None:
+        raise BadConfig("somebody is there")
+
+    finding = check_port(refuse, "127.0.0.1 port 8000")
+
+    assert (finding.grade, finding.sentence) == (Grade.WRONG, "somebody is there")
+
+
+def test_an_address_that_people_know_is_right() -> None:
+    assert check_public_url("https://ci.example.com").grade is Grade.RIGHT
 
 
 # The channels
@@ -84,9 +147,9 @@ def test_each_channel_is_found_right_or_wrong_without_its_secret() -> None:
     channels = (channel("web: json", "json://example.com"), channel("web: slack", "slack://an-invented-token"))
     findings = list(check_channels({"web": Receiver(name="web", channels=channels)}, AppriseChannels()))
 
-    assert [(finding.what, finding.is_right) for finding in findings] == [
-        ("channel web: json", True),
-        ("channel web: slack", False),
+    assert [(finding.what, finding.grade) for finding in findings] == [
+        ("channel web: json", Grade.RIGHT),
+        ("channel web: slack", Grade.WRONG),
     ]
     assert findings[0].sentence == "understood"
     assert "an-invented-token" not in findings[1].sentence
@@ -98,14 +161,14 @@ def test_each_channel_is_found_right_or_wrong_without_its_secret() -> None:
 async def test_a_database_of_this_release_is_right(folder: Path) -> None:
     finding = await of_database(folder / "roundsman.db")
 
-    assert finding.is_right
+    assert finding.grade is Grade.RIGHT
     assert finding.sentence == f"{folder / 'roundsman.db'} is up to date"
 
 
 async def test_a_database_that_is_not_there_yet_is_right_and_stays_away(tmp_path: Path) -> None:
     finding = await of_database(tmp_path / "data" / "roundsman.db")
 
-    assert finding.is_right
+    assert finding.grade is Grade.RIGHT
     assert finding.sentence == f"{tmp_path}/data/roundsman.db will be made at the first start"
     assert not list(tmp_path.iterdir())  # noqa: ASYNC240 - nothing waits meanwhile
 
@@ -115,19 +178,18 @@ async def test_an_empty_database_is_right_since_a_start_fills_it(tmp_path: Path)
 
     finding = await of_database(tmp_path / "roundsman.db")
 
-    assert finding.is_right
+    assert finding.grade is Grade.RIGHT
     assert finding.sentence.endswith("will be brought up to date at the next start")
 
 
-async def test_a_place_that_can_hold_no_database_is_wrong(tmp_path: Path) -> None:
-    (tmp_path / "data").write_text("a file where a folder should be")
+async def test_somebody_else_s_database_is_wrong(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "roundsman.db")) as connection, connection:
+        connection.execute("CREATE TABLE recipes (name TEXT)")
 
-    finding = await of_database(tmp_path / "data" / "roundsman.db")
+    finding = await of_database(tmp_path / "roundsman.db")
 
-    assert not finding.is_right
-    assert finding.sentence == (
-        f"{tmp_path}/data cannot hold it: let this user write there, or name another place in ROUNDSMAN_DATABASE_URL"
-    )
+    assert finding.grade is Grade.WRONG
+    assert "is somebody else's: it has tables (recipes ...)" in finding.sentence
 
 
 @pytest.mark.parametrize("is_folder", [True, False])
@@ -137,7 +199,7 @@ async def test_what_is_no_database_is_wrong(tmp_path: Path, is_folder: bool) -> 
 
     finding = await of_database(file)
 
-    assert not finding.is_right
+    assert finding.grade is Grade.WRONG
     assert finding.sentence.startswith(f"{file}: the database cannot be read now: ")
 
 
@@ -147,7 +209,7 @@ async def test_a_database_of_a_newer_release_is_wrong(folder: Path) -> None:
 
     finding = await of_database(folder / "roundsman.db")
 
-    assert not finding.is_right
+    assert finding.grade is Grade.WRONG
     assert finding.sentence.endswith("is of another release, at revision 9999; run that release, or restore a backup")
 
 

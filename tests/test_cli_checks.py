@@ -1,5 +1,7 @@
 """Commands around the service: check, migrate, version, and the help of them all."""
 
+import os
+import socket
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -10,7 +12,9 @@ import pytest
 
 from service.demo.circleci import PretendCircleCI
 from service.demo.organisation import ADA
+from service.manage.checks import check_public_url
 from service.store import held, newest_revision
+from tests.ends import free_port
 from tests.house import NINE, RED_TO_WEB, SECRET, TOKEN
 from tests.reference import every_command
 from tests.terminal import Terminal, served
@@ -27,7 +31,7 @@ def pretend() -> PretendCircleCI:
 def operator(terminal: Terminal, pretend: PretendCircleCI) -> Iterator[Terminal]:
     """Somebody whose configuration is right."""
     with served(pretend) as address:
-        terminal.configure(RED_TO_WEB, ROUNDSMAN_CIRCLECI_URL=address)
+        terminal.configure(RED_TO_WEB, ROUNDSMAN_CIRCLECI_URL=address, ROUNDSMAN_PORT=str(free_port()))
         yield terminal
 
 
@@ -40,7 +44,10 @@ def test_a_right_configuration_is_said_to_be_right(operator: Terminal) -> None:
     assert said.code == 0
     assert said.lines == [
         f"{operator.folder}/roundsman.yaml: 1 route, 1 receiver",
+        f"right    data folder: {operator.folder} can be written",
         f"right    database: {operator.folder}/roundsman.db will be made at the first start",
+        f"right    port: 127.0.0.1 port {os.environ['ROUNDSMAN_PORT']} is free",
+        f"note     public URL: {check_public_url(None).sentence}",
         "right    CircleCI token: accepted; it is ada's",
         "right    channel web: json: understood",
     ]
@@ -49,10 +56,13 @@ def test_a_right_configuration_is_said_to_be_right(operator: Terminal) -> None:
 def test_a_check_in_json_names_each_finding(operator: Terminal) -> None:
     shape = operator.run("check", "--json").json
 
-    assert [(finding["what"], finding["is_right"]) for finding in shape["findings"]] == [
-        ("database", True),
-        ("CircleCI token", True),
-        ("channel web: json", True),
+    assert [(finding["what"], finding["grade"]) for finding in shape["findings"]] == [
+        ("data folder", "right"),
+        ("database", "right"),
+        ("port", "right"),
+        ("public URL", "note"),
+        ("CircleCI token", "right"),
+        ("channel web: json", "right"),
     ]
     assert shape["warnings"] == []
 
@@ -74,10 +84,30 @@ def test_a_wrong_token_and_a_bad_channel_are_both_told_and_end_with_1(operator: 
     said = operator.run("check")
 
     assert said.code == 1
-    assert said.lines[2].startswith("wrong    CircleCI token: CircleCI answered 401: the API token is not accepted;")
-    assert said.lines[3].startswith("wrong    channel web: slack: ")
+    token, channel = said.lines[-2:]
+    assert token.startswith("wrong    CircleCI token: CircleCI answered 401: the API token is not accepted;")
+    assert channel.startswith("wrong    channel web: slack: ")
     assert "a-guess-at-a-token" not in said.out
     assert "an-invented-slack-token" not in said.out
+
+
+def test_a_running_service_is_named_and_nothing_is_wrong_with_it(operator: Terminal) -> None:
+    port = int(os.environ["ROUNDSMAN_PORT"])
+    with held(operator.folder, what="roundsman serve", since=NINE), socket.create_server(("127.0.0.1", port)):
+        said = operator.run("check")
+
+    assert said.code == 0
+    assert said.lines[1].startswith(f"note     data folder: {operator.folder} is in use by `roundsman serve`, process ")
+    assert not any("port:" in line for line in said.lines)
+
+
+def test_a_port_that_somebody_else_has_is_wrong(operator: Terminal) -> None:
+    port = int(os.environ["ROUNDSMAN_PORT"])
+    with socket.create_server(("127.0.0.1", port)):
+        said = operator.run("check")
+
+    assert said.code == 1
+    assert f"wrong    port: cannot listen on 127.0.0.1 port {port}: Address already in use; " in said.out
 
 
 def test_what_is_allowed_but_unwise_is_a_warning(operator: Terminal) -> None:
@@ -174,6 +204,29 @@ def test_what_is_no_database_is_a_sentence(
     said = operator.run(command)
 
     assert (said.code, said.out, said.err) == (code, "", sentence)
+
+
+@pytest.mark.parametrize("command", ["migrate", "serve"])
+def test_somebody_else_s_database_is_not_taken_over(operator: Terminal, command: str) -> None:
+    with closing(sqlite3.connect(operator.folder / "roundsman.db")) as connection, connection:
+        connection.execute("CREATE TABLE recipes (name TEXT)")
+
+    said = operator.run(command)
+
+    assert (said.code, said.out) == (2, "")
+    assert said.err == (
+        "the database is somebody else's: it has tables (recipes ...) and none of them is ours; "
+        "name another file in ROUNDSMAN_DATABASE_URL\n"
+    )
+    with closing(sqlite3.connect(operator.folder / "roundsman.db")) as connection:
+        assert connection.execute("SELECT name FROM sqlite_master").fetchall() == [("recipes",)]
+
+
+def test_what_migrating_makes_is_its_owner_s_alone(terminal: Terminal) -> None:
+    terminal.run("migrate")
+
+    modes = {path.name: path.stat().st_mode & 0o777 for path in terminal.folder.rglob("*")}
+    assert modes == {"data": 0o700, "roundsman.db": 0o600, "roundsman.lock": 0o600}
 
 
 def test_a_database_of_a_newer_release_is_not_touched(terminal: Terminal) -> None:

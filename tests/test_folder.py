@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from service.errors import BadConfig
-from service.store import database_file, held
+from service.store import database_file, held, holder
 from tests.house import NINE
 
 HOLD = """
@@ -52,6 +52,14 @@ def test_a_second_process_is_told_who_holds_the_folder(tmp_path: Path) -> None:
         f"{tmp_path} is in use by `roundsman serve`, process {other.pid}, since 2026-03-02T09:30:00+00:00; "
         "stop that one, or use another folder"
     )
+
+
+def test_whoever_asks_is_told_who_holds_the_folder_and_takes_nothing(tmp_path: Path) -> None:
+    assert holder(tmp_path / "nowhere") is None
+    with another_holder(tmp_path) as other:
+        assert holder(tmp_path) == f"`roundsman serve`, process {other.pid}, since 2026-03-02T09:30:00+00:00"
+
+    assert holder(tmp_path) is None
 
 
 def test_a_killed_process_holds_nothing(tmp_path: Path) -> None:

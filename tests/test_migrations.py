@@ -75,6 +75,7 @@ def test_migrating_what_is_up_to_date_changes_nothing(folder: Path) -> None:
 
 def test_a_migration_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "roundsman.db")) as connection:
+        connection.execute("CREATE TABLE alembic_version (version_num VARCHAR(32))")  # so it is one of ours
         connection.execute("CREATE TABLE notifications (in_the_way INTEGER)")  # the last table that would be made
 
     with pytest.raises(Temporary, match="table notifications already exists"):

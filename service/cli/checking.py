@@ -11,19 +11,33 @@ from typing import Annotated
 import typer
 
 from service.app import circleci
+from service.app.server import listen
 from service.channels import AppriseChannels
 from service.cli.output import AsJson, print_json, say
 from service.config import Config, load
 from service.demo import stage
-from service.manage.checks import Finding, check_channels, check_database, check_token
+from service.manage.checks import (
+    Finding,
+    Grade,
+    check_channels,
+    check_database,
+    check_folder,
+    check_port,
+    check_public_url,
+    check_token,
+    running,
+)
 from service.metrics import Metrics
+
+STYLES = {Grade.RIGHT: "green", Grade.NOTE: "yellow", Grade.WRONG: "red"}
 
 
 def check(as_json: AsJson = False) -> None:
     """Say whether `serve` would start, without starting it.
 
-    Reads the settings and roundsman.yaml, looks at the database, asks CircleCI whose token it is, and reads every
-    channel's URL; nothing is sent. Exit code 1 when something is wrong, 2 when `serve` would refuse the configuration.
+    Reads the settings and roundsman.yaml, tries the data folder and the port, looks at the database, asks CircleCI
+    whose token it is, and reads every channel's URL; nothing is sent, and nothing stays behind. Exit code 1 when
+    something is wrong, 2 when `serve` would refuse the configuration.
     """
     config = load(os.environ)
     findings = asyncio.run(_findings(config))
@@ -31,18 +45,22 @@ def check(as_json: AsJson = False) -> None:
         print_json({"findings": [asdict(finding) for finding in findings], "warnings": list(config.warnings)})
     else:
         _print_findings(config, findings)
-    if not all(finding.is_right for finding in findings):
+    if any(finding.grade is Grade.WRONG for finding in findings):
         raise typer.Exit(1)
 
 
 async def _findings(config: Config) -> list[Finding]:
-    source, channels = circleci(config, metrics=Metrics()), AppriseChannels()
-    database = await check_database(config.settings.database_url)
+    settings, source = config.settings, circleci(config, metrics=Metrics())
+    here = [*check_folder(settings.database_url), await check_database(settings.database_url)]
+    if not running(settings.database_url):  # whoever runs has the port, and ought to
+        here.append(
+            check_port(lambda: listen(settings.host, settings.port).close(), f"{settings.host} port {settings.port}")
+        )
     try:
-        token = await check_token(source, has_token=config.settings.circleci_token is not None)
+        token = await check_token(source, has_token=settings.circleci_token is not None)
     finally:
         await source.close()
-    return [database, token, *check_channels(config.receivers, channels)]
+    return [*here, check_public_url(settings.public_url), token, *check_channels(config.receivers, AppriseChannels())]
 
 
 def _print_findings(config: Config, findings: list[Finding]) -> None:
@@ -50,8 +68,7 @@ def _print_findings(config: Config, findings: list[Finding]) -> None:
     for warning in config.warnings:
         say(f"warning  {warning}", "yellow")
     for finding in findings:
-        mark, style = ("right  ", "green") if finding.is_right else ("wrong  ", "red")
-        say(f"{mark}  {finding.what}: {finding.sentence}", style)
+        say(f"{finding.grade:<7}  {finding.what}: {finding.sentence}", STYLES[finding.grade])
 
 
 def _counted(things: Sized, noun: str) -> str:

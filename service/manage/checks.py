@@ -1,14 +1,22 @@
 """Is the configuration right? Everything that can be known before the first webhook comes."""
 
-import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
-from service.errors import Permanent, Temporary
+from service.errors import BadConfig, Permanent, Temporary
 from service.model import Actor, Receiver
-from service.store import Store, database_file, is_older, newest_revision, revision
+from service.store import Store, database_file, holder, is_older, newest_revision, revision, try_out
+
+
+class Grade(StrEnum):
+    """What a finding means for whoever wants to start."""
+
+    RIGHT = "right"
+    NOTE = "note"  # it works, but there is something to know
+    WRONG = "wrong"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,7 +24,7 @@ class Finding:
     """One thing that was looked at: ``sentence`` says what was found and, when it is not right, the next step."""
 
     what: str
-    is_right: bool
+    grade: Grade
     sentence: str
 
 
@@ -36,46 +44,82 @@ class ChecksUrls(Protocol):
         ...
 
 
+def running(database_url: str) -> str | None:
+    """Who runs on this database, in words; None when nobody does, or when it is a server for many."""
+    file = database_file(database_url)
+    return holder(file.parent) if file else None
+
+
+def check_folder(database_url: str) -> Iterable[Finding]:
+    """Can a process hold the data folder and write there? Nothing for a server's database; nothing stays behind."""
+    file = database_file(database_url)
+    if file is None:
+        return
+    if who := holder(file.parent):
+        sentence = f"{file.parent} is in use by {who}; that one is running, and a second one would be refused"
+        yield Finding(what="data folder", grade=Grade.NOTE, sentence=sentence)
+        return
+    try:
+        try_out(file.parent)
+    except BadConfig as error:
+        yield Finding(what="data folder", grade=Grade.WRONG, sentence=str(error))
+    else:
+        yield Finding(what="data folder", grade=Grade.RIGHT, sentence=f"{file.parent} can be written")
+
+
 async def check_database(database_url: str) -> Finding:
-    """Is there a database that we could use, or room for one? Nothing is written."""
+    """Is there a database that we could use, or will there be one? Nothing is written."""
     file = database_file(database_url)
     if file is not None and not file.exists():
-        return _room_for(file)
+        return Finding(what="database", grade=Grade.RIGHT, sentence=f"{file} will be made at the first start")
     name, store = file or "Postgres", Store(database_url)
     try:
         at = await revision(store)
-    except Temporary as error:
-        return Finding(what="database", is_right=False, sentence=f"{name}: {error}")
+    except (Temporary, BadConfig) as error:
+        return Finding(what="database", grade=Grade.WRONG, sentence=f"{name}: {error}")
     finally:
         await store.close()
+    return _of_revision(at, name, is_server=file is None)
+
+
+def _of_revision(at: str | None, name: Path | str, *, is_server: bool) -> Finding:
+    grade, sentence = Grade.WRONG, f"{name} is not up to date; run `roundsman migrate`"
     if at == newest_revision():
-        return Finding(what="database", is_right=True, sentence=f"{name} is up to date")
-    if not is_older(at):
+        grade, sentence = Grade.RIGHT, f"{name} is up to date"
+    elif not is_older(at):
         sentence = f"{name} is of another release, at revision {at}; run that release, or restore a backup"
-        return Finding(what="database", is_right=False, sentence=sentence)
-    if file is None:
-        return Finding(what="database", is_right=False, sentence=f"{name} is not up to date; run `roundsman migrate`")
-    return Finding(what="database", is_right=True, sentence=f"{name} will be brought up to date at the next start")
+    elif not is_server:
+        grade, sentence = Grade.RIGHT, f"{name} will be brought up to date at the next start"
+    return Finding(what="database", grade=grade, sentence=sentence)
 
 
-def _room_for(file: Path) -> Finding:
-    folder = next(folder for folder in file.parents if folder.exists())
-    if folder.is_dir() and os.access(folder, os.W_OK | os.X_OK):
-        return Finding(what="database", is_right=True, sentence=f"{file} will be made at the first start")
-    sentence = f"{folder} cannot hold it: let this user write there, or name another place in ROUNDSMAN_DATABASE_URL"
-    return Finding(what="database", is_right=False, sentence=sentence)
+def check_port(try_to_listen: Callable[[], None], where: str) -> Finding:
+    """Could we listen there? ``try_to_listen`` raises BadConfig when not."""
+    try:
+        try_to_listen()
+    except BadConfig as error:
+        return Finding(what="port", grade=Grade.WRONG, sentence=str(error))
+    return Finding(what="port", grade=Grade.RIGHT, sentence=f"{where} is free")
+
+
+def check_public_url(public_url: str | None) -> Finding:
+    """Do we know where people reach us?"""
+    if public_url is not None:
+        return Finding(what="public URL", grade=Grade.RIGHT, sentence=public_url)
+    sentence = "ROUNDSMAN_PUBLIC_URL is not set: messages lead to no page of ours, and hooks cannot be set up"
+    return Finding(what="public URL", grade=Grade.NOTE, sentence=sentence)
 
 
 async def check_token(source: Introduces, *, has_token: bool) -> Finding:
     """Does CircleCI accept our token?"""
     if not has_token:
         sentence = "ROUNDSMAN_CIRCLECI_TOKEN is not set: messages will lack failed jobs, tests and the actor"
-        return Finding(what="CircleCI token", is_right=True, sentence=sentence)
+        return Finding(what="CircleCI token", grade=Grade.NOTE, sentence=sentence)
     try:
         owner = await source.me()
     except (Temporary, Permanent) as error:
-        return Finding(what="CircleCI token", is_right=False, sentence=str(error))
-    return Finding(what="CircleCI token", is_right=True, sentence=f"accepted; it is {owner.login or owner.id}'s")
+        return Finding(what="CircleCI token", grade=Grade.WRONG, sentence=str(error))
+    return Finding(what="CircleCI token", grade=Grade.RIGHT, sentence=f"accepted; it is {owner.login or owner.id}'s")
 
 
 def check_channels(receivers: Mapping[str, Receiver], channels: ChecksUrls) -> Iterable[Finding]:
@@ -83,4 +127,5 @@ def check_channels(receivers: Mapping[str, Receiver], channels: ChecksUrls) -> I
     for receiver in receivers.values():
         for channel in receiver.channels:
             wrong = channels.check(channel.url)
-            yield Finding(what=f"channel {channel.label}", is_right=wrong is None, sentence=wrong or "understood")
+            grade = Grade.WRONG if wrong else Grade.RIGHT
+            yield Finding(what=f"channel {channel.label}", grade=grade, sentence=wrong or "understood")

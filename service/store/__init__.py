@@ -6,7 +6,7 @@ together is written together.
 
 from service.store import actions, deliveries, events, history, notifications, standing
 from service.store.database import Store
-from service.store.folder import database_file, held
+from service.store.folder import database_file, held, holder, try_out
 from service.store.history import Search
 from service.store.queue import EngineRows, JobRows
 from service.store.schema import alembic_config, is_older, migrate, newest_revision, revision
@@ -23,10 +23,12 @@ __all__ = [
     "events",
     "held",
     "history",
+    "holder",
     "is_older",
     "migrate",
     "newest_revision",
     "notifications",
     "revision",
     "standing",
+    "try_out",
 ]

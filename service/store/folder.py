@@ -1,4 +1,4 @@
-"""The data folder of an embedded database belongs to one process at a time."""
+"""The data folder of an embedded database: one process at a time holds it, and only its owner reads it."""
 
 import fcntl
 import json
@@ -7,11 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory, TemporaryFile
 from typing import IO
 
 from sqlalchemy import make_url
 
 from service.errors import BadConfig
+
+LOCK_FILE = "roundsman.lock"
 
 
 def database_file(database_url: str) -> Path | None:
@@ -42,13 +45,64 @@ def held(folder: Path, *, what: str, since: datetime) -> Iterator[None]:
 
 def _lock_file(folder: Path) -> IO[str]:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        return (folder / "roundsman.lock").open("a+")
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return open(folder / LOCK_FILE, "a+", opener=_private)
     except OSError as error:
-        raise BadConfig(
-            f"{folder} cannot hold our data: {error.strerror}; let this user write there, "
-            "or name another place in ROUNDSMAN_DATABASE_URL"
-        ) from error
+        raise _no_room(folder, error) from error
+
+
+def _private(path: str, flags: int) -> int:
+    """Open as asked; what is made is its owner's alone."""
+    return os.open(path, flags, 0o600)
+
+
+def _no_room(folder: Path, error: OSError) -> BadConfig:
+    return BadConfig(
+        f"{folder} cannot hold our data: {error.strerror}; let this user write there, "
+        "or name another place in ROUNDSMAN_DATABASE_URL"
+    )
+
+
+def make_private(file: Path) -> None:
+    """Make an empty database that only its owner can read, unless there is one; SQLite's other files will be like it.
+
+    Raises BadConfig when it cannot be made.
+    """
+    try:
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with open(file, "a", opener=_private):
+            pass
+    except IsADirectoryError:
+        pass  # whoever opens it as a database says so
+    except OSError as error:
+        raise _no_room(file.parent, error) from error
+
+
+def try_out(folder: Path) -> None:
+    """Make a file in the folder, or in the one that it would be made in, and take it away again.
+
+    Permissions alone do not tell: a file system may be read-only, or full. Raises BadConfig.
+    """
+    place = next(place for place in (folder, *folder.parents) if place.exists())
+    try:
+        with TemporaryFile(dir=place) if place == folder else TemporaryDirectory(dir=place):
+            pass
+    except OSError as error:
+        raise _no_room(folder, error) from error
+
+
+def holder(folder: Path) -> str | None:
+    """Who holds the folder, in words; None when nobody does. Nothing is made or changed."""
+    try:
+        file = (folder / LOCK_FILE).open()
+    except OSError:
+        return None
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return _holder(file.name)
+    return None
 
 
 def _holder(path: str) -> str:

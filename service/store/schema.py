@@ -6,11 +6,12 @@ from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import inspect, text
+from sqlalchemy import Connection, create_engine, inspect, text
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from service.errors import BadConfig, Temporary
 from service.store.database import Store, sync_url
+from service.store.folder import database_file, make_private
 
 # a wheel carries the migrations inside the package; a checkout has them at its top
 _PLACES = (Path(__file__).parents[1] / "_migrations", Path(__file__).parents[2] / "migrations")
@@ -27,9 +28,14 @@ def alembic_config(database_url: str) -> Config:
 def migrate(database_url: str) -> None:
     """Bring the schema up to date; harmless when it is. Blocks.
 
-    Raises Temporary when the database is away, BadConfig when it is none, or one that a newer release has migrated.
+    Raises Temporary when the database is away, BadConfig when it is none, somebody else's, or one that a newer release
+    has migrated.
     """
+    file = database_file(database_url)
     try:
+        if file is not None:
+            make_private(file)
+            _require_ours(database_url)
         command.upgrade(alembic_config(database_url), "head")
     except OperationalError as error:
         raise Temporary(f"the database cannot be migrated now: {error.orig}") from error
@@ -37,6 +43,31 @@ def migrate(database_url: str) -> None:
         raise BadConfig(f"ROUNDSMAN_DATABASE_URL does not lead to a database of ours: {error.orig}") from error
     except CommandError as error:
         raise BadConfig(f"the database is of another release: {error}; run that one, or restore a backup") from error
+
+
+def _require_ours(database_url: str) -> None:
+    engine = create_engine(sync_url(database_url))
+    try:
+        with engine.connect() as connection:
+            _has_schema(connection)
+    finally:
+        engine.dispose()
+
+
+def _has_schema(connection: Connection) -> bool:
+    """Whether there is a schema of ours, of any release. Raises BadConfig for a file with somebody else's tables.
+
+    On Postgres others may well have tables beside ours; a file of SQLite's belongs to one program.
+    """
+    tables = inspect(connection).get_table_names()
+    if "alembic_version" in tables:
+        return True
+    if tables and connection.dialect.name == "sqlite":
+        raise BadConfig(
+            f"the database is somebody else's: it has tables ({', '.join(tables[:3])} ...) and none of them is ours; "
+            "name another file in ROUNDSMAN_DATABASE_URL"
+        )
+    return False
 
 
 def newest_revision() -> str | None:
@@ -51,11 +82,11 @@ def is_older(revision: str | None) -> bool:
 
 
 async def revision(store: Store) -> str | None:
-    """The revision that the database is at; None before the first migration. Raises Temporary."""
+    """The revision that the database is at; None before the first migration. Raises Temporary, or BadConfig."""
     if store.file is not None and not store.file.exists():
         raise Temporary(f"the database {store.file} is gone; put it back, or restart")  # an open file outlives its name
     async with store.reading() as transaction:
-        if not await transaction.run_sync(lambda connection: inspect(connection).has_table("alembic_version")):
+        if not await transaction.run_sync(_has_schema):
             return None
         found: str | None = (await transaction.execute(text("SELECT version_num FROM alembic_version"))).scalar()
         return found
