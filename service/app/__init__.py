@@ -1,7 +1,7 @@
 """The assembly: which implementation serves which part, and how they start and stop together."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -11,11 +11,11 @@ from importlib.metadata import version
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
 from service.access import Access
 from service.api import Api
-from service.app.errors import answer_error
+from service.app.errors import Answer, answer_error, answer_people
 from service.app.requests import Requests
 from service.channels import AppriseChannels
 from service.config import Config, Settings
@@ -114,16 +114,20 @@ def _asgi(config: Config, parts: Parts, *, has_door: bool) -> Starlette:
     settings, clock = config.settings, parts.clock
     access = Access(admin_token=settings.admin_token, public_url=settings.public_url, clock=clock)
     api = Api(store=parts.store, jobs=parts.jobs, access=access, metrics=parts.metrics, clock=clock)
-    handlers = {RoundsmanError: answer_error, HTTPException: answer_error, 500: answer_error}
-    middleware = [Middleware(Requests, metrics=parts.metrics)]
     if not has_door:
-        return Starlette(routes=api.health_routes(), middleware=middleware, exception_handlers=handlers)
+        return _starlette(api.health_routes(), parts, answer_error)
     pages = Pages(store=parts.store, jobs=parts.jobs, access=access, clock=clock, public_url=settings.public_url)
     intake = Intake(parts.source, line=Line(parts.store, parts.jobs), metrics=parts.metrics, clock=clock)
     receive = partial(intake.receive, max_body_bytes=settings.max_body_bytes)
     hook = Route("/hooks/circleci", receive, methods=["POST"])
-    routes = [hook, *api.routes(), *pages.routes()]
-    return Starlette(routes=routes, middleware=middleware, exception_handlers=handlers)
+    return _starlette([hook, *api.routes(), *pages.routes()], parts, answer_people(pages))
+
+
+def _starlette(routes: Sequence[BaseRoute], parts: Parts, answer: Answer) -> Starlette:
+    handlers = {RoundsmanError: answer, HTTPException: answer, 500: answer}
+    return Starlette(
+        routes=routes, middleware=[Middleware(Requests, metrics=parts.metrics)], exception_handlers=handlers
+    )
 
 
 def circleci(config: Config, *, metrics: Metrics, clock: Callable[[], datetime] = now_utc) -> CircleCI:

@@ -1,6 +1,7 @@
 """Errors as answers: the right status, and one sentence that says what is wrong and what to do."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -8,12 +9,38 @@ from starlette.responses import JSONResponse, Response
 
 from service.app.requests import REQUEST_ID
 from service.errors import NotFound, Rejected, Temporary, Unauthorised
+from service.pages import Pages
 
 COME_BACK_IN_S = 10
+
+Answer = Callable[[Request, Exception], Coroutine[Any, Any, Response]]
 
 
 async def answer_error(request: Request, error: Exception) -> Response:
     """``{"error": sentence}`` with the status that the error's type stands for."""
+    status, sentence, headers = _answer(request, error)
+    return JSONResponse({"error": sentence}, status_code=status, headers=headers)
+
+
+def answer_people(pages: Pages) -> Answer:
+    """What tells an error as a page where a browser asks for one, and as ``answer_error`` does everywhere else."""
+
+    async def answer(request: Request, error: Exception) -> Response:
+        if not _asks_for_a_page(request):
+            return await answer_error(request, error)
+        status, sentence, headers = _answer(request, error)
+        return pages.tell_error(sentence, status=status, headers=headers)
+
+    return answer
+
+
+def _asks_for_a_page(request: Request) -> bool:
+    is_for_programs = request.url.path.startswith(("/api/", "/hooks/"))
+    return not is_for_programs and "text/html" in request.headers.get("accept", "")
+
+
+def _answer(request: Request, error: Exception) -> tuple[int, str, Mapping[str, str]]:
+    """Status, sentence and headers."""
     headers: Mapping[str, str] = {}
     match error:
         case HTTPException():
@@ -30,7 +57,7 @@ async def answer_error(request: Request, error: Exception) -> Response:
         case _:
             status, sentence = 500, "something went wrong here; the log says what"
             headers = {REQUEST_ID: request.state.request_id}  # this one is answered outside of all middleware
-    return JSONResponse({"error": sentence}, status_code=status, headers=headers)
+    return status, sentence, headers
 
 
 def _routed_nowhere(request: Request, error: HTTPException) -> str:

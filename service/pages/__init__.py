@@ -1,6 +1,6 @@
 """The pages: what was built, what happened and who was told, what waits for a person. Plain HTML, no JavaScript."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from functools import wraps
 from typing import Any
@@ -191,6 +191,12 @@ class Pages:
         """The style sheet and the picture in the tab."""
         return self._screen.file(request.path_params["name"])
 
+    def tell_error(self, sentence: str, *, status: int, headers: Mapping[str, str]) -> Response:
+        """A page that says what went wrong and leads back, also from where there is no page."""
+        response = self._draw("error.html", None, status=status, problem=sentence)
+        response.headers.update(headers)
+        return response
+
     async def _sender(self, request: Request) -> tuple[str, str]:
         """By which right a form was sent, and the reason that was given in it."""
         form = await read_form(request)
@@ -218,7 +224,7 @@ class Pages:
             except Unauthorised:
                 return _to(login_path(request))
             except (Rejected, NotFound, Temporary) as error:
-                return self._draw("error.html", None, status=_status(error), problem=str(error))
+                return self.tell_error(str(error), status=_status(error), headers={})
 
         return answer
 
