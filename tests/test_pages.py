@@ -5,6 +5,7 @@ import pytest
 
 from service.model import Commit, DeliveryState, EventKind, Project, Workflow
 from service.store import deliveries
+from service.store import history as search
 from tests.pages_house import JOB, PUBLIC_URL, TOKEN, House, browser, house, text
 
 __all__ = ["browser", "house"]  # pytest finds fixtures by name
@@ -115,6 +116,20 @@ async def test_where_nothing_fits_the_page_offers_to_clear_the_filters(
     page = await browser.get("/?branch=nowhere")
 
     assert "No build fits these filters. Clear the filters" in text(page)
+
+
+async def test_a_search_that_was_cut_short_says_how_far_it_looked(
+    house: House, browser: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search, "STRIDES", (2,))  # as far as it looks for one page
+    for n in range(5):
+        await house.build(status="failed" if n in {0, 4} else "success", branch="main" if n else "elsewhere")
+
+    page = await browser.get("/?branch=main&status=failed")
+
+    assert "Looked back to 2026-11-22 09:0" in text(page)
+    assert "Older builds may fit too" in text(page)
+    assert ">Older<" in page.text
 
 
 async def test_before_the_first_webhook_the_page_says_how_to_connect_circleci(house: House) -> None:

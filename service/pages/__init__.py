@@ -91,7 +91,7 @@ class Pages:
         try:
             shown |= await builds.find(self._store, asked, request.query_params.get("cursor", ""))
         except BadRequest as error:
-            shown |= {"items": [], "older": None, "newest": builds.address(asked), "problem": str(error)}
+            shown |= builds.NOTHING | {"newest": builds.address(asked), "problem": str(error)}
         shown["is_filtered"] = any(asked.values()) or shown["newest"] is not None
         shown["anything"] = shown["items"] or shown["is_filtered"] or await builds.anything(self._store)
         shown["hook"] = f"{self._public_url or str(request.base_url).rstrip('/')}/hooks/circleci"

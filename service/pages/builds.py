@@ -4,13 +4,14 @@ from collections.abc import Mapping, Sequence
 from urllib.parse import urlencode
 
 from service.manage import history
-from service.manage.shapes import Json, event_json
+from service.manage.shapes import Json, event_json, rfc3339
 from service.model import Event, EventKind, Notification
 from service.store import Search, Store
 
 ON_A_PAGE = 50
 EVERYTHING = "any"
 SHOWN = {"": "workflows", EventKind.JOB_COMPLETED: "jobs", EventKind.PING: "pings", EVERYTHING: "everything"}
+NOTHING: Json = {"items": [], "older": None, "newest": None, "looked_back_to": None}
 FOLDED = ("workflow", "job", "tag", "actor", "since", "until", "event")
 
 
@@ -32,13 +33,17 @@ def address(asked: Mapping[str, str], **more: str) -> str:
 
 
 async def find(store: Store, asked: Mapping[str, str], cursor: str) -> Json:
-    """What the page shows: ``items``, and the addresses of ``older`` and ``newest`` ones. Raises BadRequest."""
+    """What the page shows: ``items``, the addresses of ``older`` and ``newest`` ones, and how far it looked back.
+
+    ``looked_back_to`` is None where the search was not cut short. Raises BadRequest.
+    """
     page = await history.find_events(store, to_search(asked), limit=ON_A_PAGE, cursor=cursor or None)
     told = await history.told(store, {event.topic for event in page.items})
     return {
         "items": [_line(event, told[event.topic]) for event in page.items],
         "older": address(asked, cursor=page.next) if page.next else None,
         "newest": address(asked) if cursor else None,
+        "looked_back_to": rfc3339(page.looked_back_to) if page.looked_back_to else None,
     }
 
 
