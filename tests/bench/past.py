@@ -1,0 +1,219 @@
+"""A past to search in: events as a company has them, put straight into the tables, in the order of time.
+
+Few projects own most builds, most builds are green, two branches in three are somebody's own, and a robot makes one
+pipeline in five. One event in ten was told to somebody.
+"""
+
+import random
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, create_engine, text
+
+from service.store.database import sync_url
+from service.store.words import words_of
+from service.tables import events
+
+Row = dict[str, Any]
+
+NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
+DAYS = 400
+AT_ONCE = 5_000
+PROJECTS = [f"service-{n}" for n in range(40)]
+WORKFLOWS = {"build-and-test": 60, "lint": 18, "deploy": 15, "nightly": 5, "release": 2}
+JOBS = [f"{what}-{where}" for what in ("unit", "lint", "build", "deploy", "e2e") for where in ("web", "api", "ios")]
+COMMON = [
+    *("fix", "add", "update", "voucher", "shipping", "login", "cache", "retry", "timeout", "bump", "refactor"),
+    *("tests", "docs", "typo", "button"),
+]
+RARE = [f"topic{n}" for n in range(3_000)]
+PEOPLE = [(f"dev{n}", f"Developer{n} Example") for n in range(200)]
+ROBOT = ("renovate[bot]", "Renovate")
+HOUSEKEEPING = {
+    "sqlite": ["ANALYZE"],
+    # VACUUM marks what is on disk, and only what is marked can be answered from an index alone
+    "postgresql": ["SET synchronous_commit = on", "CHECKPOINT", "VACUUM ANALYZE"],
+}
+
+
+class Past:
+    """Rows of events, oldest first, alike for the same seed."""
+
+    def __init__(self, size: int, *, seed: int = 1) -> None:
+        self._size = size
+        self._dice = random.Random(seed)
+        self._number = 0
+
+    def rows(self) -> Iterator[Row]:
+        """One row of ``events`` after the other: the jobs of a workflow, and then the workflow."""
+        return islice(self._endless(), self._size)
+
+    def _endless(self) -> Iterator[Row]:
+        at, step = NOW - timedelta(days=DAYS), timedelta(days=DAYS) / self._size
+        while True:
+            run = self._run()
+            for job in [*self._dice.sample(JOBS, 8), None]:
+                at += step
+                yield {**run, **self._ending(run, job), "happened_at": at, "received_at": at + timedelta(seconds=1)}
+
+    def _run(self) -> Row:
+        dice, is_robot = self._dice, self._dice.random() < 0.2
+        self._number += 1
+        login, name = ROBOT if is_robot else dice.choice(PEOPLE)
+        project = dice.choices(PROJECTS, [1 / (n + 1) ** 1.3 for n in range(len(PROJECTS))])[0]
+        return {
+            **dict.fromkeys(events.c.keys()),
+            "via": "webhook",
+            "org": "acme",
+            "trigger": "webhook",
+            "duration_ms": 303_000,
+            "project_id": project,
+            "project_slug": f"github/acme/{project}",
+            "project_name": project,
+            "pipeline_id": str(self._id()),
+            "pipeline_number": self._number,
+            "workflow_id": str(self._id()),
+            "workflow_name": dice.choices([*WORKFLOWS], [*WORKFLOWS.values()])[0],
+            **self._place(is_robot=is_robot),
+            "workflow_status": "success"
+            if dice.random() < 0.85
+            else dice.choices(["failed", "error", "canceled"], [10, 1, 4])[0],
+            "revision": f"{dice.getrandbits(160):040x}",
+            "commit_subject": " ".join([*dice.choices(COMMON, k=3), *dice.choices(RARE, k=3)]),
+            "commit_author_name": name,
+            "actor_login": login if is_robot else None,
+            "actor_name": name if is_robot else None,
+        }
+
+    def _place(self, *, is_robot: bool) -> Row:
+        if not is_robot and self._dice.random() < 0.35:
+            return {"branch": "main"}
+        if self._dice.random() < 0.01:
+            return {"tag": f"v{self._number}"}
+        return {"branch": f"{'renovate' if is_robot else 'feature'}/{self._dice.choice(RARE)}-{self._number}"}
+
+    def _ending(self, run: Row, job: str | None) -> Row:
+        event_id = self._id()
+        row: Row = {"id": event_id, "source_event_id": str(event_id), "has_job": job is not None}
+        if job is None:
+            return row | {"kind": "workflow-completed", "status": run["workflow_status"]}
+        status = "success" if self._dice.random() < 0.8 else run["workflow_status"]
+        return row | {"kind": "job-completed", "status": status, "job_name": job, "job_status": status}
+
+    def _id(self) -> UUID:
+        return UUID(int=self._dice.getrandbits(128), version=4)
+
+
+def fill(database_url: str, size: int) -> None:
+    """Put a past into an empty, migrated database; its statistics are as the database's own housekeeping has them."""
+    engine = create_engine(sync_url(database_url))
+    with engine.begin() as connection:
+        is_sqlite = connection.dialect.name == "sqlite"
+        connection.execute(text("CREATE TEMPORARY TABLE unsorted AS SELECT * FROM words WHERE 1 = 0"))
+        if is_sqlite:
+            connection.execute(text("PRAGMA cache_size = -500000"))
+        rows = Past(size).rows()
+        while some := list(islice(rows, AT_ONCE)):
+            _put(connection, some)
+        connection.execute(text("INSERT INTO words SELECT * FROM unsorted ORDER BY word, happened_at, event_id"))
+        connection.execute(text("DROP TABLE unsorted"))
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        for housekeeping in HOUSEKEEPING[connection.dialect.name]:
+            connection.execute(text(housekeeping))
+    engine.dispose()
+
+
+def _put(connection: Connection, some: Sequence[Row]) -> None:
+    told = [row for n, row in enumerate(some) if n % 10 == 0]
+    for table, rows in (
+        ("deliveries", [_delivery(row) for row in some]),
+        ("events", some),
+        ("decisions", [_decision(row) for row in some]),
+        (
+            "details",
+            [{"event_id": row["id"], "rounds": 1, "asked_at": row["received_at"], "body": "{}"} for row in told],
+        ),
+        ("notifications", [_notification(row) for row in told]),
+        ("attempts", [_attempt(row) for row in told]),
+    ):
+        _load(connection, table, rows)
+    spelt = [
+        {"word": word, "happened_at": row["happened_at"], "event_id": row["id"]}
+        for row in some
+        for word in words_of(row)
+    ]
+    _load(connection, "unsorted", spelt)
+
+
+def _load(connection: Connection, name: str, rows: Sequence[Row]) -> None:
+    """The quickest way in that each of the two has."""
+    driver = connection.connection.driver_connection
+    assert driver is not None
+    names = list(rows[0])
+    if connection.dialect.name == "sqlite":
+        places = ", ".join("?" * len(names))
+        lines = ([_as_sqlite(row[name]) for name in names] for row in rows)
+        driver.executemany(f"INSERT INTO {name} ({', '.join(names)}) VALUES ({places})", lines)  # noqa: S608 - our names
+        return
+    with driver.cursor() as cursor, cursor.copy(f"COPY {name} ({', '.join(names)}) FROM STDIN") as copy:
+        for row in rows:
+            copy.write_row([row[name] for name in names])
+
+
+def _as_sqlite(value: object) -> object:
+    """As the tables' types would write it."""
+    match value:
+        case UUID():
+            return value.hex
+        case datetime():
+            return value.replace(tzinfo=None).isoformat(sep=" ", timespec="microseconds")
+        case _:
+            return value
+
+
+def _delivery(row: Row) -> Row:
+    return {
+        "id": row["id"],
+        "source": "circleci",
+        "source_event_id": row["source_event_id"],
+        "via": "webhook",
+        "received_at": row["received_at"],
+        "headers": "[]",
+        "body": b"{" + b" " * 600 + b"}",
+        "state": "settled",
+    }
+
+
+def _decision(row: Row) -> Row:
+    said = {"route": "main is red", "receiver": "web-team", "verdict": "not matched", "reason": "status does not match"}
+    return {"event_id": row["id"], "round": 1, "position": 0, "decided_at": row["received_at"], **said}
+
+
+def _notification(row: Row) -> Row:
+    at = row["received_at"]
+    return {
+        "id": row["id"],
+        "event_id": row["id"],
+        "topic": str(row["id"]),
+        "route": "main is red",
+        "receiver": "web-team",
+        "channel_key": "k",
+        "channel_label": "web-team: slack",
+        "channel_kind": "slack",
+        "state": "sent",
+        "attempts": 1,
+        "created_at": at,
+        "next_attempt_at": at,
+        "give_up_at": at,
+        "sent_at": at,
+        "title": "t",
+        "words": "w",
+    }
+
+
+def _attempt(row: Row) -> Row:
+    at = row["received_at"]
+    return {"notification_id": row["id"], "number": 1, "started_at": at, "ended_at": at, "outcome": "sent"}

@@ -1,0 +1,159 @@
+"""Whatever people ask of the history, the database goes to it by an index: no question reads a whole table."""
+
+import shutil
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+
+from service.manage.history import SEARCHABLE, to_search
+from service.model import NotificationState
+from service.store import Store, deliveries, history, notifications, retention
+from service.tables import Transaction
+from tests.bench.past import NOW, fill
+from tests.databases import postgres, postgres_template
+
+__all__ = ["postgres", "postgres_template"]  # pytest finds fixtures by name
+
+ENOUGH = 10_000  # events: with fewer, reading everything may well be the best plan
+BIG = ("events", "words", "deliveries", "notifications", "attempts", "decisions", "details")
+ASKED = {
+    "project": "gh/acme/service-0",
+    "branch": "main",
+    "tag": "v25",
+    "workflow": "release",
+    "job": "unit-web",
+    "status": "failed",
+    "event": "workflow-completed",
+    "actor": "renovate[bot]",
+    "since": "2026-01-15",
+    "until": "2026-11-01",
+    "q": "voucher topic7",
+}
+
+Statement = tuple[str, Any]
+
+
+@pytest.fixture(scope="module", params=["SQLite", "Postgres"])
+def filled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, migrated: Path) -> str:
+    """The address of a database of either kind, with a past."""
+    if request.param == "Postgres":
+        url: str = request.getfixturevalue("postgres_template")()
+    else:
+        url = f"sqlite:///{shutil.copy(migrated, tmp_path_factory.mktemp('filled'))}"
+    fill(url, ENOUGH)
+    return url
+
+
+@pytest.fixture
+async def store(filled: str) -> AsyncIterator[Store]:
+    store = Store(filled)
+    yield store
+    await store.close()
+
+
+@contextmanager
+def listening(transaction: Transaction) -> Iterator[list[Statement]]:
+    """Every statement of the block, as the driver gets it."""
+    said: list[Statement] = []
+
+    def note(_connection: object, _cursor: object, statement: str, values: Any, *rest: Any) -> None:
+        said.append((statement, values[0] if rest[1] else values))  # one of many is like the others
+
+    assert transaction.sync_connection is not None
+    event.listen(transaction.sync_connection, "before_cursor_execute", note)
+    yield said
+    event.remove(transaction.sync_connection, "before_cursor_execute", note)
+
+
+async def whole_reads(transaction: Transaction, statement: str, values: Any) -> list[str]:
+    """The lines of the database's plan that read a big table, or an index of one, from end to end."""
+    if transaction.dialect.name == "sqlite":
+        plan = await transaction.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
+        lines = [str(row.detail) for row in plan]
+        return [line for line in lines if line.startswith("SCAN") and line.split()[1] in BIG]
+    plan = (await transaction.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {statement}", values)).scalar_one()
+    return [
+        f"{node['Node Type']} {node.get('Index Name')} {node['Relation Name']}"
+        for node in _nodes(plan[0]["Plan"])
+        if _is_whole(node)
+    ]
+
+
+def _is_whole(node: Any) -> bool:
+    """A scan of a big table that no condition leads into; a bitmap's reads what its index found, and no more."""
+    is_scan = node["Node Type"] in {"Seq Scan", "Index Scan", "Index Only Scan"} and node["Relation Name"] in BIG
+    return is_scan and "Index Cond" not in node
+
+
+def _nodes(node: Any) -> Iterator[Any]:
+    yield node
+    for below in node.get("Plans", []):
+        yield from _nodes(below)
+
+
+async def asking(store: Store, ask: Callable[[Transaction], Awaitable[object]]) -> list[str]:
+    """What is read as a whole when somebody asks."""
+    async with store.reading() as transaction:
+        with listening(transaction) as said:
+            await ask(transaction)
+        return [f"{line}: {sql}" for sql, values in said for line in await whole_reads(transaction, sql, values)]
+
+
+def test_every_documented_filter_is_asked_about() -> None:
+    assert set(ASKED) == set(SEARCHABLE)
+
+
+async def test_no_filter_and_no_pair_of_filters_reads_a_whole_table(store: Store) -> None:
+    asked = [{name: ASKED[name]} for name in ASKED]
+    asked += [{name: ASKED[name] for name in pair} for pair in combinations(ASKED, 2)]
+    found: dict[str, list[str]] = {}
+    for given in asked:
+        wanted = to_search(given)
+
+        async def ask(transaction: Transaction, wanted: history.Search = wanted) -> None:
+            first = await history.search(transaction, wanted, limit=5)
+            await history.search(transaction, wanted, limit=5, cursor=first.next)
+
+        found[str(given)] = await asking(store, ask)
+
+    assert {given: lines for given, lines in found.items() if lines} == {}
+
+
+async def test_everything_is_walked_newest_first_and_only_as_far_as_the_page_needs(store: Store) -> None:
+    async def ask(transaction: Transaction) -> None:
+        await history.search(transaction, history.Search(), limit=5)
+
+    assert all("ix_events_happened_at_id" in line for line in await asking(store, ask))
+
+
+async def test_neither_do_the_questions_of_the_other_pages_and_of_the_sweep(store: Store) -> None:
+    async def ask(transaction: Transaction) -> None:
+        await deliveries.dead(transaction, limit=50)
+        await deliveries.count_unjudged(transaction)
+        await deliveries.forgotten(transaction, before=NOW, limit=500)
+        await notifications.dead(transaction, limit=50)
+        await notifications.count(transaction, NotificationState.PENDING, NotificationState.SENDING)
+        await notifications.forgotten(transaction, before=NOW, limit=500)
+        page = await history.search(transaction, history.Search(until=NOW), limit=5)
+        told = await notifications.of_topics(transaction, {event.topic for event in page.items})
+        await notifications.of_events(transaction, [event.id for event in page.items])
+        await notifications.attempts_of(transaction, [one.id for one in told])
+
+    assert await asking(store, ask) == []
+
+
+async def test_neither_does_forgetting(store: Store) -> None:
+    async with store.writing() as transaction:
+        with listening(transaction) as said:
+            pruned = await retention.prune(transaction, before=NOW, beyond=None, limit=20)
+            await retention.prune(transaction, before=NOW, beyond=pruned.mark, limit=20)
+            await retention.prune_dismissed(transaction, before=NOW, limit=20)
+        read = [f"{line}: {sql}" for sql, values in said for line in await whole_reads(transaction, sql, values)]
+
+    assert pruned.count == 20
+    assert read == []
