@@ -1,78 +1,17 @@
-"""Commands that look things up and do things again, in a folder where a service has lived."""
+"""Commands that look things up, in a folder where a service has lived."""
 
-import asyncio
 import json
-import shutil
 import sqlite3
 from contextlib import closing
-from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
-from service.demo.faults import broken
-from service.demo.organisation import WEB
-from service.demo.payloads import as_bytes, ping, workflow_completed
-from service.errors import Permanent, Temporary
-from service.store import migrate
-from tests.house import GREEN, NINE, RED, a_house
+from service.demo.payloads import as_bytes, workflow_completed
+from tests.house import RED
+from tests.past import NOWHERE, Past, operator, past
 from tests.terminal import Terminal
 
-ROUTES = """\
-receivers:
-  web:
-    channels: [json://web.example.com, json://pager.example.com]
-routes:
-  - name: red
-    match: {status: [failed, error], actor: "!a-robot"}
-    receiver: web
-"""
-NOWHERE = "3f2c8a52-6d3e-4b7e-9a57-0f6a1c2b3d4e"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Past:
-    """A folder in which a service has lived, and the ids of what happened there."""
-
-    folder: Path
-    ping: str
-    red: str
-    green: str
-    unread: str
-    unsent: str
-
-
-@pytest.fixture(scope="module")
-def past(tmp_path_factory: pytest.TempPathFactory) -> Past:
-    folder = tmp_path_factory.mktemp("past")
-    migrate(f"sqlite:///{folder / 'roundsman.db'}")
-    return asyncio.run(_live(folder))
-
-
-async def _live(folder: Path) -> Past:
-    async with a_house(folder, ROUTES) as house:
-        house.pretend.faults.next("/workflow/*/job", broken(410))
-        house.channels.plan["web: json 2"] = [Temporary("the pager is busy"), Permanent("the pager is gone")]
-        ids = {"ping": await house.post(ping(WEB, NINE)), "red": await house.finish(RED)}
-        house.pretend.run_finished(GREEN)
-        green = workflow_completed(GREEN)
-        green["pipeline"]["vcs"]["commit"]["subject"] = "\x1b[31m Fix\x07 [bold]it[/]"
-        ids["green"] = await house.post(green)
-        ids["unread"] = (await house.send(b'{"type": "new"}')).json()["delivery"]
-        await house.drain()
-        await house.drain(minutes=1)
-        await house.act(f"deliveries/{ids['green']}/replay")
-        await house.drain()
-        [dead] = (await house.dead_letters())["notifications"]
-        return Past(folder=folder, unsent=dead["id"], **ids)
-
-
-@pytest.fixture
-def operator(terminal: Terminal, past: Past) -> Terminal:
-    """Somebody at a terminal in that folder."""
-    shutil.copytree(past.folder, terminal.folder, dirs_exist_ok=True)
-    terminal.set(ROUNDSMAN_DATABASE_URL="sqlite:///roundsman.db")
-    return terminal
+__all__ = ["operator", "past"]  # pytest finds fixtures by name
 
 
 # events
@@ -164,20 +103,33 @@ def test_an_event_is_shown_with_what_came_what_was_learned_and_who_was_told(oper
     said = operator.run("events", "show", past.red)
 
     assert said.code == 0
-    assert said.lines[0] == "web main: failed"
+    assert said.lines[0] == "acme/web main: build-and-test failed"
     for line in (
-        "  workflow    build-and-test",
+        "  project     github/acme/web",
+        f"  pipeline    {RED.number}",
         "  by          Ada Example",
-        "  received    2026-03-02T09:30:00.000Z",
-        "  delivery    settled, posted 1 time(s)",
+        "  received    2026-03-02 09:30:00 UTC",
+        "  delivery    settled, posted once",
         "route 'red' to web: matched",
         "  not known   jobs: CircleCI answered 410 to GET /workflow/{id}/job: Something unexpected happened.",
-        "  attempt 1 at 2026-03-02T09:30:00.000Z: sent taken",
-        "  attempt 1 at 2026-03-02T09:30:00.000Z: put off the pager is busy",
-        "  attempt 2 at 2026-03-02T09:31:00.000Z: dead the pager is gone",
-        f"web: json 2: dead  (notification {past.unsent})",
+        "  attempt 1 at 2026-03-02 09:30:00 UTC: sent: taken",
+        "    acme/web main: build-and-test failed",
+        "  attempt 1 at 2026-03-02 09:30:00 UTC: put off: the pager is busy",
+        "  attempt 2 at 2026-03-02 09:31:00 UTC: dead: the pager is gone",
+        f"web: json 2: could not be told: the pager is gone  (notification {past.unsent})",
     ):
         assert line in said.lines
+
+
+def test_a_ping_is_told_as_what_it_is(operator: Terminal, past: Past) -> None:
+    said = operator.run("events", "show", past.ping)
+
+    assert said.lines[0] == "a ping: CircleCI tried whether it reaches us"
+
+
+@pytest.mark.parametrize("words", [("events", "show"), ("explain",)])
+def test_the_beginning_of_an_id_is_enough(operator: Terminal, past: Past, words: tuple[str, ...]) -> None:
+    assert operator.run(*words, past.red[:8]).out == operator.run(*words, past.red).out
 
 
 def test_an_event_in_json_is_the_api_s(operator: Terminal, past: Past) -> None:
@@ -195,14 +147,22 @@ def test_a_message_is_explained_by_each_route_s_reason(operator: Terminal, past:
     said = operator.run("explain", past.red)
 
     assert said.code == 0
-    assert said.lines[0] == "route 'red' to web: matched"
-    assert "status failed matches failed" in said.lines[1]
+    assert said.lines[:2] == ["acme/web main: build-and-test failed", "route 'red' to web: matched"]
+    assert "status failed matches failed" in said.lines[2]
 
 
-def test_a_silence_is_explained_too_by_the_newest_judgement(operator: Terminal, past: Past) -> None:
+def test_a_silence_is_explained_too_and_older_rounds_are_short(operator: Terminal, past: Past) -> None:
     said = operator.run("explain", past.green)
 
-    assert said.lines == ["route 'red' to web: not matched", "  status success is not failed or error"]
+    assert said.lines == [
+        "acme/web main: build-and-test success",
+        "judged again at 2026-03-02 09:31:00 UTC",
+        "route 'red' to web: not matched",
+        "  status success is not failed or error",
+        "judged at 2026-03-02 09:30:00 UTC",
+        "route 'red' to web: not matched",
+        "replay at 2026-03-02 09:31:00 UTC by loopback",
+    ]
 
 
 def test_without_routes_the_reason_is_that_there_were_none(operator: Terminal, past: Past) -> None:
@@ -211,29 +171,34 @@ def test_without_routes_the_reason_is_that_there_were_none(operator: Terminal, p
 
     said = operator.run("explain", past.green)
 
-    assert said.out == "nobody was told: roundsman.yaml had no routes\n"
+    assert said.lines[1] == "nobody was told: roundsman.yaml had no routes"
 
 
 def test_an_explanation_in_json_holds_the_decisions_and_what_became_of_them(operator: Terminal, past: Past) -> None:
     shape = operator.run("explain", past.red, "--json").json
 
-    assert set(shape) == {"id", "status", "decisions", "notifications"}
+    assert set(shape) == {"id", "status", "decisions", "notifications", "actions"}
     assert {(one["channel_label"], one["state"]) for one in shape["notifications"]} == {
         ("web: json", "sent"),
         ("web: json 2", "dead"),
     }
 
 
-# dead-letters, replay, resend
+# dead-letters
 
 
-def test_what_waits_for_a_person_is_listed_with_the_command_that_tries_again(operator: Terminal, past: Past) -> None:
+def test_what_waits_for_a_person_is_listed_with_the_commands_for_it(operator: Terminal, past: Past) -> None:
     said = operator.run("dead-letters")
 
     assert said.code == 1
-    assert f"  roundsman replay {past.unread}" in said.lines
-    assert f"  roundsman resend {past.unsent}" in said.lines
-    assert f"notification {past.unsent} to web: json 2: the pager is gone" in said.lines
+    for line in (
+        f"  roundsman replay {past.unread}",
+        f"  roundsman dismiss {past.unread}",
+        f"notification {past.unsent} to web: json 2: could not be told: the pager is gone",
+        f"  roundsman resend {past.unsent}",
+        f"  roundsman dismiss {past.unsent}",
+    ):
+        assert line in said.lines
 
 
 def test_dead_letters_in_json_are_the_api_s(operator: Terminal, past: Past) -> None:
@@ -244,29 +209,9 @@ def test_dead_letters_in_json_are_the_api_s(operator: Terminal, past: Past) -> N
     assert [notification["id"] for notification in said.json["notifications"]] == [past.unsent]
 
 
-def test_what_is_taken_up_again_waits_no_longer_and_has_its_doer_on_record(operator: Terminal, past: Past) -> None:
-    replayed = operator.run("replay", past.unread, "--json")
-    resent = operator.run("resend", past.unsent)
-
-    assert (replayed.code, replayed.json) == (0, {"delivery": past.unread, "replay": "enqueued"})
-    assert (resent.code, resent.out) == (
-        0,
-        "enqueued; a running `roundsman serve` takes it up within a second or so\n",
-    )
-    assert operator.run("dead-letters").out == "nothing waits for a person\n"
-    [action] = operator.run("events", "show", past.red, "--json").json["actions"]
-    assert action["verb"] == "resend"
-    assert action["who"].startswith("command line, ")
-
-
-def test_a_replay_says_so_in_words_and_a_resend_in_json(operator: Terminal, past: Past) -> None:
-    assert operator.run("replay", past.red).out.startswith("enqueued; ")
-    assert operator.run("resend", past.unsent, "--json").json == {"notification": past.unsent, "resend": "enqueued"}
-
-
 # What is not there
 
-BY_ID = [("events", "show"), ("explain",), ("replay",), ("resend",)]
+BY_ID = [("events", "show"), ("explain",), ("replay",), ("resend",), ("dismiss",)]
 
 
 @pytest.mark.parametrize("words", BY_ID)

@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from service.cli import checking, hooking, looking, routing, serving
+from service.cli import acting, checking, hooking, looking, routing, serving
 from service.errors import BadConfig, BadRequest, RoundsmanError
 
 app = typer.Typer(
@@ -25,9 +25,10 @@ app.command()(checking.demo)
 app.command()(checking.version)
 app.add_typer(looking.events, name="events")
 app.command()(looking.explain)
-app.command()(looking.replay)
-app.command()(looking.resend)
 app.command("dead-letters")(looking.dead_letters)
+app.command()(acting.replay)
+app.command()(acting.resend)
+app.command()(acting.dismiss)
 app.add_typer(hooking.hooks, name="hooks")
 app.add_typer(routing.routes, name="routes")
 

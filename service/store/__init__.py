@@ -4,7 +4,7 @@ Each module holds one noun's functions; they work within a transaction that the 
 together is written together.
 """
 
-from service.store import actions, deliveries, events, history, notifications, standing
+from service.store import actions, deliveries, events, history, ids, notifications, standing
 from service.store.database import Store
 from service.store.folder import database_file, held, holder, try_out
 from service.store.history import Search
@@ -24,6 +24,7 @@ __all__ = [
     "held",
     "history",
     "holder",
+    "ids",
     "is_older",
     "migrate",
     "newest_revision",

@@ -1,0 +1,88 @@
+"""Commands by which a person decides: replay, resend, dismiss."""
+
+import getpass
+from typing import Annotated
+
+import typer
+
+from service.app import now_utc
+from service.cli.opening import Opened, with_store
+from service.cli.output import AsJson, print_json, say
+from service.manage import again, ids
+from service.manage.ids import Noun
+
+
+def replay(
+    delivery_id: Annotated[
+        str,
+        typer.Argument(metavar="DELIVERY", help="An id, or its first 8 digits: its event's, or from `dead-letters`."),
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Have a delivery judged again, by the routes of today.
+
+    Whoever has been told is not told twice. A running `roundsman serve` or `worker` does it.
+    """
+
+    async def do(opened: Opened) -> tuple[str, bool]:
+        _, subject_id = await ids.find(opened.store, delivery_id, Noun.DELIVERY)
+        await again.replay(opened.store, opened.jobs, subject_id, who=_who(), at=now_utc())
+        return str(subject_id), await opened.is_attended()
+
+    subject_id, is_attended = with_store(do)
+    _confirm({"delivery": subject_id, "replay": "enqueued"}, is_attended=is_attended, as_json=as_json)
+
+
+def resend(
+    notification_id: Annotated[
+        str, typer.Argument(metavar="NOTIFICATION", help="An id, or its first 8 digits, from `roundsman explain`.")
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Send a notification again, also one that was sent.
+
+    A running `roundsman serve` or `worker` does it.
+    """
+
+    async def do(opened: Opened) -> tuple[str, bool]:
+        _, subject_id = await ids.find(opened.store, notification_id, Noun.NOTIFICATION)
+        await again.resend(opened.store, opened.jobs, subject_id, who=_who(), at=now_utc())
+        return str(subject_id), await opened.is_attended()
+
+    subject_id, is_attended = with_store(do)
+    _confirm({"notification": subject_id, "resend": "enqueued"}, is_attended=is_attended, as_json=as_json)
+
+
+def dismiss(
+    subject: Annotated[
+        str, typer.Argument(metavar="ID", help="A dead letter's id, or its first 8 digits, from `dead-letters`.")
+    ],
+    because: Annotated[str, typer.Option(metavar="TEXT", help="Why, for the record.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Put a dead letter away: you have seen to it.
+
+    A delivery that was not understood, or a notification that could not be sent. It can still be replayed or resent.
+    """
+
+    async def do(opened: Opened) -> dict[str, str]:
+        noun, subject_id = await ids.find(opened.store, subject, *Noun)
+        put_away = again.dismiss_delivery if noun is Noun.DELIVERY else again.dismiss_notification
+        await put_away(opened.store, subject_id, who=_who(), at=now_utc(), because=because)
+        return {noun: str(subject_id), "dismiss": "done"}
+
+    shape = with_store(do)
+    print_json(shape) if as_json else say("dismissed, and on record")
+
+
+def _confirm(shape: dict[str, str], *, is_attended: bool, as_json: bool) -> None:
+    if as_json:
+        print_json({**shape, "is_attended": is_attended})
+    elif is_attended:
+        say("enqueued; the running service takes it up within a second or so")
+    else:
+        say("enqueued, but no service is running: it is done once `roundsman serve` has started", "yellow")
+
+
+def _who() -> str:
+    return f"command line, {getpass.getuser()}"

@@ -1,0 +1,40 @@
+"""Finding what somebody means by an id, or by the beginning of one."""
+
+import re
+from enum import StrEnum
+from uuid import UUID
+
+from service.errors import BadRequest, NotFound
+from service.store import Store, ids
+from service.tables import deliveries, notifications
+
+SHORTEST = 8
+
+
+class Noun(StrEnum):
+    """What has an id that people type; an event's is its delivery's."""
+
+    DELIVERY = "delivery"
+    NOTIFICATION = "notification"
+
+
+COLUMNS = {Noun.DELIVERY: deliveries.c.id, Noun.NOTIFICATION: notifications.c.id}
+
+
+async def find(store: Store, text: str, *nouns: Noun) -> tuple[Noun, UUID]:
+    """The one of these that an id, or at least its first eight digits, stands for. Raises BadRequest or NotFound."""
+    digits = text.strip().lower().replace("-", "")
+    if not re.fullmatch(f"[0-9a-f]{{{SHORTEST},{ids.DIGITS}}}", digits):
+        example = "ids look like 3f2c8a52-6d3e-4b7e-9a57-0f6a1c2b3d4e"
+        raise BadRequest(f"{text!a} is not an id; {example}, and the first {SHORTEST} digits are enough")
+    async with store.reading() as transaction:
+        found = [
+            (noun, one)
+            for noun in nouns
+            for one in await ids.beginning_with(transaction, COLUMNS[noun], digits, limit=2)
+        ]
+    if not found:
+        raise NotFound(f"there is no {' or '.join(nouns)} {text}")
+    if len(found) > 1:
+        raise BadRequest(f"{text} is the beginning of more than one id; write more of it")
+    return found[0]
