@@ -25,6 +25,10 @@ run: $(READY)  ## See the main job in a minute: a pretend CircleCI, the real ser
 test: $(READY)  ## Run every test
 	$(BIN)/pytest -n auto $(ARGS)
 
+.PHONY: crash
+crash: $(READY)  ## Kill real processes at random under load and count what is lost (ROUNDS=50 SEED=7)
+	$(BIN)/python -m tests.crash $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SEED),--seed $(SEED))
+
 .PHONY: lint
 lint: $(READY)  ## Check format, style and types
 	$(BIN)/ruff format --check .

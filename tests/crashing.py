@@ -1,24 +1,38 @@
-"""The real service in a process that dies by SIGKILL: ``python -m tests.crashing WHEN``, configured by the environment.
+"""The real service in a process that dies by SIGKILL: ``python -m tests.crashing ROLE WHEN``, set by the environment.
 
-``never``      serves until it is ended
-``commits=N``  dies when the N-th transaction has been committed
-``sent``       dies when a channel has taken a message, before that is on record
+ROLE is ``serve``, ``web`` or ``worker``, as on the command line. WHEN is
+
+``never``           serves until it is ended
+``before:TABLE=N``  dies when the N-th transaction that wrote to a table is all but committed
+``after:TABLE=N``   dies when the N-th transaction that wrote to a table has been committed
+``sent=N``          dies when a channel has taken the N-th message, before that is on record
+
+Pauses are short here, so that a test need not wait for them: between tries, and until a worker is taken for dead.
 """
 
 import asyncio
 import os
+import re
 import signal
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
+
+from sqlalchemy import Connection, Engine, event
 
 from service.app import Service, build, now_utc
 from service.app.server import listen, serving
-from service.config import load
+from service.config import Config, load
+from service.jobs import procrastinate
 from service.model import Channel, Message
-from service.pipeline import Pipeline
+from service.pipeline import Patience, Pipeline
 from service.pipeline.parts import Notifier
 from service.store import held, migrate
+
+PATIENCE = Patience(first=timedelta(seconds=0.2), longest=timedelta(seconds=1))
 
 
 def die() -> None:
@@ -27,7 +41,7 @@ def die() -> None:
 
 @dataclass
 class Countdown:
-    """Called for each commit, it lets so many happen."""
+    """Called for each of something, it lets so many happen, and the last of them is the end."""
 
     left: int
 
@@ -37,40 +51,98 @@ class Countdown:
             die()
 
 
-class DiesHavingSent:
-    """A notifier that tells one channel, and nobody what came of it."""
+@dataclass
+class Writes:
+    """Watches every connection for transactions that write to a table."""
 
-    def __init__(self, notifier: Notifier) -> None:
+    table: str
+    before: Callable[[], None] = lambda: None
+    has_committed: bool = False
+
+    def listen(self) -> None:
+        event.listen(Engine, "before_cursor_execute", self._on_statement)
+        event.listen(Engine, "commit", self._on_commit)
+        event.listen(Engine, "rollback", lambda connection: connection.info.pop("wrote", None))
+
+    def _on_statement(self, connection: Connection, _cursor: object, statement: str, *_: object) -> None:
+        if re.match(rf"(INSERT INTO|UPDATE) {self.table}\b", statement):
+            connection.info["wrote"] = True
+
+    def _on_commit(self, connection: Connection) -> None:
+        if connection.info.pop("wrote", False):
+            self.has_committed = True
+            self.before()
+
+
+class DiesHavingSent:
+    """A notifier that tells so many channels, and of the last one nobody what came of it."""
+
+    def __init__(self, notifier: Notifier, ended: Countdown) -> None:
         self._notifier = notifier
+        self._ended = ended
         self.close = notifier.close
 
     async def send(self, channel: Channel, message: Message) -> str:
         receipt = await self._notifier.send(channel, message)
-        die()
+        self._ended()
         return receipt
 
 
 def mortal(service: Service, when: str) -> Service:
     """The service, with an end ahead of it."""
-    word, _, count = when.partition("=")
-    if word == "commits":
-        service.parts.store.after_commit(Countdown(int(count)))
-    if word == "sent":
-        parts = replace(service.parts, notifier=DiesHavingSent(service.parts.notifier))
-        return replace(service, parts=parts, pipeline=Pipeline(parts))
+    moment, _, count = when.partition("=")
+    word, _, table = moment.partition(":")
+    match word:
+        case "before":
+            Writes(table, before=Countdown(int(count))).listen()
+        case "after":
+            service.parts.store.after_commit(_after(Writes(table), Countdown(int(count))))
+        case "sent":
+            notifier = DiesHavingSent(service.parts.notifier, Countdown(int(count)))
+            parts = replace(service.parts, notifier=notifier)
+            return replace(service, parts=parts, pipeline=Pipeline(parts))
     return service
 
 
-async def serve(when: str) -> None:
-    service = mortal(build(load(os.environ)), when)
-    async with service.running(), serving(service.asgi, listen("127.0.0.1", 0)) as address:
+def _after(writes: Writes, countdown: Countdown) -> Callable[[], None]:
+    writes.listen()
+
+    def committed() -> None:
+        if writes.has_committed:
+            writes.has_committed = False
+            countdown()
+
+    return committed
+
+
+def impatient() -> None:
+    """Have a dead worker found in seconds, not within the minute."""
+    procrastinate.HEARTBEAT_S, procrastinate.DEAD_AFTER_S, procrastinate.LOOK_FOR_DEAD_EVERY_S = 0.5, 2.5, 0.5
+
+
+async def live(config: Config, role: str, when: str) -> None:
+    service = mortal(build(config, patience=PATIENCE, has_door=role != "worker"), when)
+    life = service.open() if role == "web" else service.running()
+    async with life, serving(service.asgi, listen("127.0.0.1", 0)) as address:
         sys.stdout.write(f"{address}\n")
         sys.stdout.flush()
         await asyncio.Event().wait()
 
 
-if __name__ == "__main__":
-    database_url = os.environ["ROUNDSMAN_DATABASE_URL"]
+@contextmanager
+def ready(config: Config) -> Iterator[None]:
+    """SQLite's folder held and its schema in place, as when ``roundsman serve`` starts; Postgres as it is."""
+    database_url = config.settings.database_url
+    if not database_url.startswith("sqlite"):
+        yield
+        return
     with held(Path(os.environ["ROUNDSMAN_CONFIG"]).parent, what="tests.crashing", since=now_utc()):
         migrate(database_url)
-        asyncio.run(serve(sys.argv[1]))
+        yield
+
+
+if __name__ == "__main__":
+    configured = load(os.environ)
+    impatient()
+    with ready(configured):
+        asyncio.run(live(configured, *sys.argv[1:]))

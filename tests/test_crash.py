@@ -1,167 +1,171 @@
-"""The crash list: real processes, killed with SIGKILL at the worst moments, and what the next one makes of it.
+"""The crash list: real processes, killed with SIGKILL at the worst moments, and what the next ones make of it.
 
-Nothing acknowledged is lost, nothing decided goes unsent; only a send that was in flight may be repeated.
+Nothing acknowledged is lost, nothing decided goes unsent; only a send that was in flight may be repeated. The
+random round that is played here once on each database, ``make crash`` plays as often as you like.
 """
 
 import asyncio
-import os
-import sqlite3
-import sys
-import time
-from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, closing
-from dataclasses import dataclass, field, replace
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import httpx
 import pytest
 
-from service.demo.organisation import Run
-from service.demo.payloads import as_bytes, workflow_completed
-from tests.ends import Answer, HttpEnd, Silence, http_end
-from tests.house import RED, SECRET, environ, signature
+from service.demo.payloads import workflow_completed
+from tests import postgres
+from tests.crash.channel import Channel, channel
+from tests.crash.fleet import Database, Fleet, Member, a_fleet, new_postgres, new_sqlite
+from tests.crash.load import Load
+from tests.crash.rounds import Count, a_round, wait
+from tests.house import RED
 
-FOUND_WITHIN_S = 20  # only a test that has gone wrong waits for this long
-TELL = """\
-receivers:
-  web:
-    channels: [json://127.0.0.1:{port}/web]
-routes:
-  - match: {{status: failed}}
-    receiver: web
-"""
+COMES_WITHIN_S = 20  # only a test that has gone wrong waits for this long
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[postgres.Server]:
+    with postgres.running() as server:
+        yield server
+
+
+@pytest.fixture(params=["SQLite", "Postgres"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Database:
+    if request.param == "SQLite":
+        return new_sqlite(tmp_path)
+    return new_postgres(request.getfixturevalue("server"))
 
 
 @dataclass(kw_only=True)
-class Victim:
-    """A data folder, and one process after the other that works on it."""
+class Scene:
+    """A fleet, the channels that it tells, and what was acknowledged."""
 
-    folder: Path
-    environ: dict[str, str]
-    end: HttpEnd
-    acknowledged: list[str] = field(default_factory=list)
+    fleet: Fleet
+    end: Channel
+    load: Load
 
-    @asynccontextmanager
-    async def process(self, when: str) -> AsyncIterator[tuple[Process, str]]:
-        """A running service and its address; killed when the block ends, if not before. It may not even start."""
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "tests.crashing", when, env=self.environ, stdout=PIPE, stderr=PIPE
-        )
-        assert process.stdout is not None
-        try:
-            yield process, (await process.stdout.readline()).decode().strip()
-        finally:
-            if process.returncode is None:
-                process.kill()
-            await process.communicate()
+    async def start(self, *, door: str = "never", worker: str = "never") -> Member:
+        """Start what receives and what sends, each with its end ahead of it; who sends."""
+        if self.fleet.database.roles == ("serve",):
+            return await self.fleet.start("serve", door if worker == "never" else worker)
+        await self.fleet.start("web", door)
+        return await self.fleet.start("worker", worker)
 
-    async def post(self, address: str, run: Run) -> None:
-        """Post what CircleCI would; whether it was acknowledged is noted."""
-        body = as_bytes(workflow_completed(run))
-        async with httpx.AsyncClient() as http:
-            answer = await http.post(
-                f"{address}/hooks/circleci", content=body, headers={"circleci-signature": signature(body)}
-            )
-        assert answer.status_code == 202
-        self.acknowledged.append(answer.json()["delivery"])
-
-    async def until(self, claim: Callable[[], bool]) -> None:
-        """Look again and again until something is so: it happens in another process."""
-        async with asyncio.timeout(FOUND_WITHIN_S):
-            while not claim():
-                await asyncio.to_thread(time.sleep, 0.02)
+    async def post(self, *numbers: int) -> None:
+        """Post so many broken workflows at once; whoever gets a 202 for one is promised something."""
+        runs = [replace(RED, number=number, subject=f"Change {number}") for number in numbers]
+        async with httpx.AsyncClient(trust_env=False, timeout=COMES_WITHIN_S) as http:
+            posts = (self.load.post(http, self.fleet.door(), workflow_completed(run)) for run in runs)
+            await asyncio.gather(*posts)
 
     async def recover(self) -> None:
-        """Have a process that does not die work off what the others left."""
-        async with self.process("never"):
-            await self.until(self.is_settled)
+        """Have processes that do not die work off what the others left."""
+        await self.fleet.revive()
+        await asyncio.to_thread(wait, self.fleet.is_settled)
 
-    def rows(self, query: str) -> list[Any]:
-        with closing(sqlite3.connect(self.folder / "roundsman.db")) as connection:
-            return connection.execute(query).fetchall()
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        return self.fleet.database.rows(query)
 
-    def is_settled(self) -> bool:
-        """Everything kept is judged, and everything decided is sent."""
-        waiting = (
-            "SELECT id FROM deliveries WHERE state = 'kept' UNION SELECT id FROM notifications WHERE state <> 'sent'"
+    def outcomes(self, label: str = "web: json") -> list[str]:
+        """What came of each attempt to tell a channel."""
+        attempts = self.rows(
+            "SELECT channel_label, outcome FROM attempts "
+            "JOIN notifications ON notifications.id = attempts.notification_id ORDER BY number"
         )
-        return self.rows(waiting) == []
-
-    def lost(self) -> set[str]:
-        """The acknowledged deliveries that led to no sent notification."""
-        told = {row[0] for row in self.rows("SELECT event_id FROM notifications WHERE state = 'sent'")}
-        return {delivery for delivery in self.acknowledged if delivery.replace("-", "") not in told}
-
-    def outcomes(self) -> list[str]:
-        return [row[0] for row in self.rows("SELECT outcome FROM attempts ORDER BY notification_id, number")]
+        return [outcome for channel_label, outcome in attempts if channel_label == label]
 
 
 @pytest.fixture
-def victim(folder: Path) -> Iterator[Victim]:
-    with http_end() as end:
-        ours = environ(folder, TELL.format(port=end.port))
-        del ours["ROUNDSMAN_CIRCLECI_TOKEN"]  # asking is a courtesy, and not what this is about
-        assert ours["ROUNDSMAN_WEBHOOK_SECRETS"] == SECRET
-        yield Victim(folder=folder, environ={**os.environ, **ours}, end=end)
+async def scene(database: Database, tmp_path: Path) -> AsyncIterator[Scene]:
+    with channel(Random(1)) as end:
+        async with a_fleet(database, tmp_path, end.port) as fleet:
+            yield Scene(fleet=fleet, end=end, load=Load(door=fleet.door, chances=Random(1)))
 
 
-async def test_who_dies_again_and_again_a_commit_later_each_time_still_tells(victim: Victim) -> None:
-    async with victim.process("commits=1") as (process, address):
-        with pytest.raises(httpx.TransportError):
-            await victim.post(address, RED)
-        await process.wait()
-    assert victim.rows("SELECT state FROM deliveries") == [("kept",)]
+async def test_what_was_kept_and_not_even_acknowledged_is_told(scene: Scene) -> None:
+    await scene.start(door="after:deliveries=1")
+    await scene.post(1)
+    kept = scene.rows("SELECT commit_subject FROM events UNION ALL SELECT state FROM deliveries")
 
-    for commits in (1, 2, 3):
-        async with victim.process(f"commits={commits}") as (process, _):
-            await process.wait()
-    await victim.recover()
+    await scene.recover()
 
-    assert victim.rows("SELECT state FROM notifications") == [("sent",)]
-    assert victim.outcomes()[-1] == "sent"
-    assert set(victim.outcomes()[:-1]) <= {"interrupted"}
-    assert 1 <= len(victim.end.got) <= len(victim.outcomes())
+    assert (scene.load.acknowledged, kept) == ({}, [("kept",)])
+    assert scene.end.taken == {("/a", "Change 1"): 1, ("/b", "Change 1"): 1}
 
 
-async def test_a_send_in_flight_is_repeated_and_the_interruption_is_on_record(victim: Victim) -> None:
-    victim.end.behave(Silence(), Answer())
-    async with victim.process("never") as (process, address):
-        await victim.post(address, RED)
-        await asyncio.to_thread(victim.end.arrived.wait, FOUND_WITHIN_S)
-        process.kill()
+async def test_what_died_before_its_commit_was_never_there_and_comes_again(scene: Scene) -> None:
+    """A whole batch of posts is one commit: none of them may be kept by half."""
+    await scene.start(door="before:deliveries=1")
+    await scene.post(*range(1, 20))
+    kept = scene.rows("SELECT id FROM deliveries")
 
-    await victim.recover()
+    await scene.fleet.revive()
+    await scene.post(*range(1, 20))
+    await scene.recover()
 
-    assert victim.lost() == set()
-    assert victim.outcomes() == ["interrupted", "sent"]
-    assert len(victim.end.got) == 2
-
-
-async def test_a_message_that_arrived_but_is_not_on_record_is_the_only_one_repeated(victim: Victim) -> None:
-    async with victim.process("sent") as (process, address):
-        await victim.post(address, RED)
-        await process.wait()
-
-    await victim.recover()
-
-    assert victim.lost() == set()
-    assert victim.outcomes() == ["interrupted", "sent"]
-    assert len(victim.end.got) == 2
+    assert kept == []
+    assert len(scene.load.acknowledged) == 19
+    assert scene.end.taken == {(path, f"Change {n}"): 1 for path in ("/a", "/b") for n in range(1, 20)}
 
 
-async def test_a_burst_of_posts_loses_none_that_was_acknowledged(victim: Victim) -> None:
-    runs = [replace(RED, number=number) for number in range(40)]
-    async with victim.process("never") as (process, address):
-        posting = [asyncio.create_task(victim.post(address, run)) for run in runs]
-        await victim.until(lambda: len(victim.acknowledged) >= 15)
-        process.kill()
-        await asyncio.gather(*posting, return_exceptions=True)
+@pytest.mark.parametrize("when", ["after:notifications=1", "after:attempts=1"])
+async def test_what_was_decided_or_begun_and_not_sent_is_sent(scene: Scene, when: str) -> None:
+    worker = await scene.start(worker=when)
+    await scene.post(1)
+    await worker.died()
 
-    await victim.recover()
+    await scene.recover()
 
-    told = [got.json["title"] + got.json["message"] for got in victim.end.got]
-    assert len(victim.acknowledged) >= 15
-    assert victim.lost() == set()
-    assert len(told) - len(set(told)) <= victim.outcomes().count("interrupted")
+    assert scene.end.taken.keys() == {("/a", "Change 1"), ("/b", "Change 1")}
+    assert scene.outcomes()[-1] == "sent"
+    assert set(scene.outcomes()[:-1]) <= {"interrupted"}
+
+
+async def test_a_send_in_flight_is_repeated_and_the_interruption_is_on_record(scene: Scene) -> None:
+    scene.end.hang.set()
+    worker = await scene.start()
+    await scene.post(1)
+    await asyncio.to_thread(wait, lambda: scene.end.requests == 2)
+    worker.kill()
+    await worker.died()
+    scene.end.hang.clear()
+
+    await scene.recover()
+
+    assert scene.outcomes() == ["interrupted", "sent"]
+    assert set(scene.end.taken.values()) == {2}
+
+
+async def test_a_message_that_arrived_but_is_not_on_record_is_the_only_one_repeated(scene: Scene) -> None:
+    worker = await scene.start(worker="sent=1")
+    await scene.post(1)
+    await worker.died()
+
+    await scene.recover()
+
+    repeated = [path for (path, _), times in scene.end.taken.items() if times > 1]
+    interrupted = [
+        path for path, label in (("/a", "web: json"), ("/b", "web: json 2")) if scene.outcomes(label)[0] != "sent"
+    ]
+    assert repeated
+    assert set(repeated) <= set(interrupted)
+
+
+async def test_a_round_of_random_kills_under_load_loses_nothing(database: Database, tmp_path: Path) -> None:
+    count = await a_round(database, tmp_path, Random("a round of random kills"), load_s=1.0, most_kills=2)
+
+    assert count.is_good, count
+    assert count.acknowledged > 0
+
+
+def test_a_count_that_misses_anything_is_not_good() -> None:
+    good = Count(acknowledged=2, kept=2, owed=4, told=4, repeated=1, in_flight=1)
+
+    assert good.is_good
+    assert not replace(good, kept=1).is_good
+    assert not replace(good, told=3).is_good
+    assert not replace(good, unexcused=1).is_good
+    assert not replace(good, stuck=1).is_good
+    assert (good + good).acknowledged == 4

@@ -1,0 +1,185 @@
+"""Real processes of the service on one database, what kills them, and what is on record when they are gone."""
+
+import asyncio
+import sqlite3
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import psycopg
+
+from service.store import migrate
+from tests import postgres
+from tests.house import environ
+from tests.processes import surroundings
+
+STARTS_WITHIN_S = 60  # only a run that has gone wrong waits for this long
+TELL_TWO = """\
+receivers:
+  web:
+    channels: [json://127.0.0.1:{port}/a, json://127.0.0.1:{port}/b]
+routes:
+  - match: {{status: [failed, canceled]}}
+    receiver: web
+"""
+
+
+class Database(Protocol):
+    """What a fleet works on."""
+
+    roles: tuple[str, ...]
+
+    @property
+    def url(self) -> str:
+        """Its address, as the setting has it."""
+        ...
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """What is on record, read past the service."""
+        ...
+
+
+@dataclass(kw_only=True)
+class SQLite:
+    """One file, one process."""
+
+    file: Path
+    roles: tuple[str, ...] = ("serve",)
+
+    @property
+    def url(self) -> str:
+        return f"sqlite:///{self.file}"
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        with closing(sqlite3.connect(self.file)) as connection:
+            return connection.execute(query).fetchall()
+
+
+@dataclass(kw_only=True)
+class Postgres:
+    """A server that can be killed too, and several processes."""
+
+    server: postgres.Server
+    name: str
+    roles: tuple[str, ...] = ("web", "worker", "worker")
+
+    @property
+    def url(self) -> str:
+        return self.server.url(self.name)
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        with psycopg.connect(self.url) as connection:
+            return connection.execute(query).fetchall()
+
+    async def crash(self) -> None:
+        """Kill the server's processes, and start it again: it recovers from its log."""
+        await asyncio.to_thread(self.server.stop, "immediate")
+        await asyncio.to_thread(self.server.start)
+
+
+def new_sqlite(folder: Path) -> SQLite:
+    database = SQLite(file=folder / "roundsman.db")
+    migrate(database.url)
+    return database
+
+
+def new_postgres(server: postgres.Server) -> Postgres:
+    """A database whose commits survive a crash of the server: tests that crash none leave that away."""
+    name = server.new_database().rpartition("/")[2]
+    with psycopg.connect(server.url(), autocommit=True) as connection:
+        connection.execute(f"ALTER DATABASE {name} SET synchronous_commit = on")
+    migrate(server.url(name))
+    return Postgres(server=server, name=name)
+
+
+@dataclass(kw_only=True, eq=False)
+class Member:
+    """One process; it may have died before it could say where it listens."""
+
+    role: str
+    when: str
+    process: Process
+    address: str = ""
+
+    @property
+    def is_well(self) -> bool:
+        """It lives, and no end is ahead of it."""
+        return self.when == "never" and self.process.returncode is None
+
+    def kill(self) -> None:
+        if self.process.returncode is None:
+            self.process.kill()
+
+    async def died(self) -> None:
+        """Wait for its end."""
+        async with asyncio.timeout(STARTS_WITHIN_S):
+            await self.process.wait()
+
+
+@dataclass(kw_only=True)
+class Fleet:
+    """The processes that live; what they say is in their logs, in the folder."""
+
+    database: Database
+    folder: Path
+    environ: Mapping[str, str]
+    members: list[Member] = field(default_factory=list)
+
+    async def start(self, role: str, when: str = "never") -> Member:
+        """Start a process, and wait until it listens or has died."""
+        with (self.folder / f"{role}.log").open("ab") as log:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "tests.crashing", role, when, env=self.environ, stdout=PIPE, stderr=log
+            )
+        assert process.stdout is not None
+        member = Member(role=role, when=when, process=process)
+        self.members.append(member)
+        async with asyncio.timeout(STARTS_WITHIN_S):
+            member.address = (await process.stdout.readline()).decode().strip()
+        return member
+
+    async def replace(self, member: Member, when: str = "never") -> Member:
+        """Kill a process, and start another one in its place."""
+        member.kill()
+        await member.died()
+        self.members.remove(member)
+        return await self.start(member.role, when)
+
+    async def revive(self) -> None:
+        """Have everybody alive who should be, and none who will die."""
+        await asyncio.gather(*(self.replace(member) for member in list(self.members) if not member.is_well))
+        assert all(member.address for member in self.members), f"one did not start: see the logs in {self.folder}"
+
+    def door(self) -> str:
+        """Where to post; empty while nobody listens."""
+        doors = (m.address for m in self.members if m.role != "worker" and m.process.returncode is None)
+        return next((address for address in doors if address), "")
+
+    def unsettled(self) -> list[tuple[Any, ...]]:
+        """What is kept and not judged, or decided and not sent."""
+        return self.database.rows(
+            "SELECT 'delivery', id FROM deliveries WHERE state = 'kept' UNION ALL "
+            "SELECT 'notification', id FROM notifications WHERE state <> 'sent'"
+        )
+
+    def is_settled(self) -> bool:
+        """Everything kept is judged, and everything decided is sent."""
+        return not self.unsettled()
+
+
+@asynccontextmanager
+async def a_fleet(database: Database, folder: Path, port: int) -> AsyncIterator[Fleet]:
+    """A fleet without processes yet; those that are started end with the block."""
+    settings = environ(folder, TELL_TWO.format(port=port), ROUNDSMAN_DATABASE_URL=database.url)
+    del settings["ROUNDSMAN_CIRCLECI_TOKEN"]  # asking is a courtesy, and not what this is about
+    fleet = Fleet(database=database, folder=folder, environ=surroundings(settings))
+    try:
+        yield fleet
+    finally:
+        for member in fleet.members:
+            member.kill()
+        await asyncio.gather(*(member.process.communicate() for member in fleet.members))
