@@ -61,7 +61,7 @@ async def test_a_made_up_cursor_without_a_zone_is_only_a_place(house: House) -> 
 
     response = await house.http.get(f"/api/v1/events?cursor={cursor}")
 
-    assert response.json() == {"items": [], "next": None}
+    assert response.json() == {"items": [], "next": None, "looked_back_to": None}
 
 
 @pytest.mark.parametrize(
