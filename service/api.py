@@ -69,7 +69,8 @@ class Api:
     async def dead_letters(self, request: Request) -> Response:
         """What waits for a person."""
         self.access.require(request)
-        return JSONResponse(await history.dead_letters(self.store))
+        limit = _limit(_asked(request.query_params).get("limit", str(history.MOST_AT_ONCE)))
+        return JSONResponse(await history.dead_letters(self.store, limit=limit))
 
     async def replay(self, request: Request) -> Response:
         """Judge a delivery again."""

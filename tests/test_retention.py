@@ -26,6 +26,7 @@ from service.model import (
     Verdict,
     Via,
 )
+from service.pipeline.prune import prune
 from service.store import Search, Store, actions, deliveries, events, history, notifications, retention
 from service.tables import metadata
 from tests.databases import database_url, postgres, postgres_template
@@ -64,6 +65,23 @@ class Past:
             await events.put_decisions(transaction, event.id, [said], judged=1, at=received_at)
             await actions.record(transaction, Action(verb="replay", subject_id=event.id, who="ada", at=received_at))
         return event
+
+    async def deliver(self, received_at: datetime) -> Delivery:
+        """A delivery that was not understood."""
+        delivery = Delivery(
+            id=(delivery_id := uuid4()),
+            source="circleci",
+            source_event_id=str(delivery_id),
+            via=Via.WEBHOOK,
+            received_at=received_at,
+            headers=(),
+            body=b"?",
+            signed=None,
+            state=DeliveryState.DEAD,
+        )
+        async with self.store.writing() as transaction:
+            await deliveries.keep_many(transaction, [delivery])
+        return delivery
 
     async def tell(self, event: Event, state: NotificationState = NotificationState.SENT) -> Notification:
         """A message about the build, with its attempt."""
@@ -228,6 +246,36 @@ async def test_what_another_process_holds_is_left_for_the_next_time(past: Past) 
     assert await past.found() == [event.id]
 
 
+async def test_what_was_not_understood_and_put_away_goes_when_it_is_old(past: Past) -> None:
+    put_away = [await past.deliver(at) for at in (OLD, OLD, NOW)]
+    waiting = await past.deliver(OLD)
+    async with past.store.writing() as transaction:
+        for delivery in put_away:
+            await deliveries.dismiss(transaction, delivery.id)
+            await actions.record(transaction, Action(verb="dismiss", subject_id=delivery.id, who="ada", at=OLD))
+
+    counts = []
+    for _ in range(3):
+        async with past.store.writing() as transaction:
+            counts.append(await retention.prune_dismissed(transaction, before=BEFORE, limit=1))
+
+    assert counts == [1, 1, 0]
+    assert await past.sizes() == {"deliveries": 2, "actions": 1}
+    async with past.store.reading() as transaction:
+        assert [delivery.id for delivery, _ in await deliveries.dead(transaction, limit=9)] == [waiting.id]
+
+
+async def test_what_became_an_event_and_was_put_away_later_goes_with_its_event(past: Past) -> None:
+    event = await past.build(OLD, state=DeliveryState.DEAD)
+    async with past.store.writing() as transaction:
+        await deliveries.dismiss(transaction, event.id)
+        alone = await retention.prune_dismissed(transaction, before=BEFORE, limit=9)
+
+    assert alone == 0
+    assert await past.prune() == 1
+    assert await past.sizes() == {}
+
+
 # The service
 
 
@@ -243,6 +291,19 @@ async def test_the_service_forgets_by_itself_and_says_how_much(house: House) -> 
     assert gone.status_code == 404
     [said] = [line for line in log if line["event"] == "what is old was forgotten"]
     assert said["deliveries"] == 1
+
+
+async def test_the_service_forgets_what_was_put_away_too_in_as_many_steps_as_it_takes(house: House) -> None:
+    for number in range(3):
+        await house.send(b'{"type": "new", "id": "%d"}' % number)
+    await house.drain()
+    for waiting in (await house.dead_letters())["deliveries"]:
+        await house.act(f"deliveries/{waiting['id']}/dismiss")
+    house.clock.tick(days=401)
+
+    await prune(house.service.parts, at_a_time=2)
+
+    assert house.rows("SELECT count(*) FROM deliveries") == [(0,)]
 
 
 async def test_nothing_is_said_when_nothing_was_old(house: House) -> None:

@@ -49,9 +49,17 @@ def list_events(  # noqa: PLR0913, PLR0917 - one option for each filter of the A
 
 
 def _print_page(page: Any) -> None:
-    if not page["items"]:
+    if page["items"]:
+        _print_events(page["items"])
+    elif not page["next"]:
         say("no events")
-        return
+    if page["looked_back_to"]:
+        say(f"looked back to {page['looked_back_to']}; there may be more before that")
+    if page["next"]:
+        say(f"older ones: --cursor {page['next']}")
+
+
+def _print_events(items: Any) -> None:
     print_table(
         ("when (UTC)", "id", "status", "project", "branch or tag", "workflow / job", "commit"),
         [
@@ -64,11 +72,9 @@ def _print_page(page: Any) -> None:
                 " / ".join(filter(None, [event["workflow"]["name"], (event["job"] or {}).get("name")])) or None,
                 event["commit"]["subject"],
             )
-            for event in page["items"]
+            for event in items
         ],
     )
-    if page["next"]:
-        say(f"older ones: --cursor {page['next']}")
 
 
 @events.command("show")

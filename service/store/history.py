@@ -59,7 +59,14 @@ class Page:
     looked_back_to: datetime | None = None
 
 
-async def search(transaction: Transaction, wanted: Search, *, limit: int, cursor: str | None = None) -> Page:
+async def search(
+    transaction: Transaction,
+    wanted: Search,
+    *,
+    limit: int,
+    cursor: str | None = None,
+    strides: Sequence[int] = STRIDES,
+) -> Page:
     """One page of the events that fit. Raises BadRequest for a cursor that is not one of ours.
 
     Where too few of what was looked at fit, the page is not full, or empty even, and ``next`` leads on.
@@ -70,8 +77,8 @@ async def search(transaction: Transaction, wanted: Search, *, limit: int, cursor
         return Page(items=[], next=None)
     filters = await shortest_first(transaction, list(_filters(wanted)), span)
     places: list[Place] = []
-    strides = iter(STRIDES)
-    stride: int | None = next(strides)
+    ahead = iter(strides)
+    stride: int | None = next(ahead)
     while stride:
         places += await first_in_all(transaction, filters, span, stride=stride, limit=limit + 1 - len(places))
         if len(places) > limit:
@@ -79,7 +86,7 @@ async def search(transaction: Transaction, wanted: Search, *, limit: int, cursor
         end = await end_of_stride(transaction, filters[0], span, stride=stride)
         if end is None:
             break
-        span, stride = replace(span, beyond=end), next(strides, None)
+        span, stride = replace(span, beyond=end), next(ahead, None)
     items = await _events(transaction, places)
     return Page(items=items, next=_cursor(end), looked_back_to=end.happened_at) if end else Page(items=items, next=None)
 

@@ -1,0 +1,81 @@
+"""What waits for a person is listed without reading all of it, and never more than was asked for."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+
+from service.errors import BadRequest
+from service.manage.history import dead_letters
+from service.model import Delivery, DeliveryState, Via
+from service.store import Store, deliveries
+from tests.databases import database_url, postgres, postgres_template
+from tests.house import NINE, House
+
+__all__ = ["database_url", "postgres", "postgres_template"]  # pytest finds fixtures by name
+
+LONG = b"\xc3\xa4" * 500_000
+
+
+@pytest.fixture
+async def store(database_url: str) -> AsyncIterator[Store]:
+    store = Store(database_url)
+    yield store
+    await store.close()
+
+
+async def bury(store: Store, *bodies: bytes) -> None:
+    """Deliveries that were not understood, each a second younger than the one before."""
+    dead = [
+        Delivery(
+            id=(delivery_id := uuid4()),
+            source="circleci",
+            source_event_id=str(delivery_id),
+            via=Via.WEBHOOK,
+            received_at=NINE + timedelta(seconds=second),
+            headers=(),
+            body=body,
+            signed=None,
+            state=DeliveryState.DEAD,
+        )
+        for second, body in enumerate(bodies)
+    ]
+    async with store.writing() as transaction:
+        await deliveries.keep_many(transaction, dead)
+
+
+async def test_of_a_long_body_only_the_beginning_is_read(store: Store) -> None:
+    await bury(store, LONG, b"short")
+
+    [short, long] = (await dead_letters(store))["deliveries"]
+
+    assert (short["body"], short["body_bytes"]) == ("short", 5)
+    assert long["body"] == "ä" * (deliveries.OPENING_BYTES // 2)
+    assert long["body_bytes"] == len(LONG)
+
+
+async def test_the_newest_are_listed_and_no_more_than_asked_for(store: Store) -> None:
+    await bury(store, b"1", b"2", b"3")
+
+    waiting = await dead_letters(store, limit=2)
+
+    assert [delivery["body"] for delivery in waiting["deliveries"]] == ["3", "2"]
+
+
+@pytest.mark.parametrize("limit", [0, 201])
+async def test_a_limit_out_of_reach_is_refused(store: Store, limit: int) -> None:
+    with pytest.raises(BadRequest, match="from 1 to 200"):
+        await dead_letters(store, limit=limit)
+
+
+async def test_the_api_takes_a_limit(house: House) -> None:
+    for number in range(3):
+        await house.send(b'{"type": "new", "id": "%d"}' % number)
+    await house.drain()
+
+    some = await house.http.get("/api/v1/dead-letters?limit=2")
+    refused = await house.http.get("/api/v1/dead-letters?limit=0")
+
+    assert len(some.json()["deliveries"]) == 2
+    assert refused.status_code == 400
