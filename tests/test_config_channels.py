@@ -62,6 +62,18 @@ def test_what_cannot_be_filled_in_is_named_and_no_value_shown(written: str, clai
     assert "hush" not in str(caught.value)
 
 
+@pytest.mark.parametrize("written", ["${TOKEN}", "${file:nowhere}", "mailto://ci:${TOKEN}@example.com"])
+def test_where_nothing_is_sent_secrets_may_be_away(written: str) -> None:
+    surroundings = Surroundings(environ={"TOKEN": "hush"}, folder=Path(), stand_in="secret://secret")
+
+    assert "hush" not in resolve(written, surroundings).url
+
+
+def test_a_reference_that_names_nothing_is_wrong_even_then() -> None:
+    with pytest.raises(ValueError, match="names neither a variable nor a file"):
+        resolve("${a b}", Surroundings(environ={}, folder=Path(), stand_in="secret://secret"))
+
+
 def test_a_key_survives_a_new_secret() -> None:
     old, new = (Address(written="slack://${TOKEN}", url=f"slack://{token}") for token in ("old", "new"))
 

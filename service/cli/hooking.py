@@ -80,7 +80,7 @@ def delete_command(projects: Projects, as_json: AsJson = False) -> None:
 
 
 def _config() -> Config:
-    config = load(os.environ, serving=False)
+    config = load(os.environ, serving=False, sending=False)
     if config.settings.circleci_token is None:
         raise BadConfig("ROUNDSMAN_CIRCLECI_TOKEN is not set: hooks are managed with an organization admin's token")
     return config

@@ -31,7 +31,7 @@ def check_command(as_json: AsJson = False) -> None:
 
     Exit code 2 when it is not well formed, with file, line and next step.
     """
-    config = load(os.environ, serving=False)
+    config = load(os.environ, serving=False, sending=False)
     if as_json:
         print_json({"routes": [asdict(route) for route in config.routes], "warnings": list(config.warnings)})
         return
@@ -54,7 +54,7 @@ def try_command(file: File = None, facts: Facts = None, as_json: AsJson = False)
     `roundsman routes test --set project=gh/acme/web --set branch=main --set status=failed`. Exit code 1 when no route
     matches.
     """
-    config = load(os.environ, serving=False)
+    config = load(os.environ, serving=False, sending=False)
     decisions = decide(_event(config, file, facts or []), config.routes)
     if as_json:
         print_json({"decisions": [asdict(decision) for decision in decisions]})

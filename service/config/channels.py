@@ -17,10 +17,14 @@ _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://.")
 
 @dataclass(frozen=True, kw_only=True)
 class Surroundings:
-    """What a channel may refer to: the environment, and files relative to the folder of roundsman.yaml."""
+    """What a channel may refer to: the environment, and files relative to the folder of roundsman.yaml.
+
+    stand_in   what takes the place of secrets when nothing will be sent; None: they must be there
+    """
 
     environ: Mapping[str, str] = field(repr=False)
     folder: Path
+    stand_in: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,6 +88,8 @@ def _is_password(reference: re.Match[str]) -> bool:
 def _from_environment(name: str, surroundings: Surroundings) -> str:
     if not _VARIABLE.fullmatch(name):
         raise ValueError("has a ${...} that names neither a variable nor a file; write ${NAME} or ${file:PATH}")
+    if surroundings.stand_in is not None:
+        return surroundings.stand_in
     value = surroundings.environ.get(name, "").strip()
     if not value:
         raise ValueError(f"needs the variable {name}, which is not set; set it where Roundsman runs")
@@ -91,6 +97,8 @@ def _from_environment(name: str, surroundings: Surroundings) -> str:
 
 
 def _from_file(name: str, surroundings: Surroundings) -> str:
+    if surroundings.stand_in is not None:
+        return surroundings.stand_in
     try:
         value = (surroundings.folder / name).read_text(encoding="utf-8").strip()
     except OSError as error:

@@ -48,8 +48,11 @@ class Contents:
     warnings: tuple[str, ...]
 
 
-def read_file(path: Path, environ: Mapping[str, str]) -> Contents:
-    """Read and check the file; channels take their secrets from ``environ`` and mounted files.
+_STAND_IN = "secret://secret"  # an address where the whole of one is a secret, and harmless inside of one
+
+
+def read_file(path: Path, environ: Mapping[str, str], *, sending: bool = True) -> Contents:
+    """Read and check the file; channels take their secrets from ``environ`` and mounted files, if for ``sending``.
 
     Raises BadConfig with every problem at once.
     """
@@ -59,7 +62,7 @@ def read_file(path: Path, environ: Mapping[str, str]) -> Contents:
 
     receivers = document.at(("receivers",))
     context = Context(
-        surroundings=Surroundings(environ=environ, folder=path.parent),
+        surroundings=Surroundings(environ=environ, folder=path.parent, stand_in=None if sending else _STAND_IN),
         receivers=tuple(receivers) if isinstance(receivers, dict) else None,
     )
     problems = list(_repeats(document))
