@@ -1,5 +1,6 @@
 """The environment: the settings as given, each by its variable or, for a secret, by the file of NAME_FILE."""
 
+import re
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
@@ -11,6 +12,7 @@ from service.config.settings import A_GOOD_SECRET, PREFIX, Settings, is_secret, 
 from service.errors import BadConfig
 
 _SHORTEST_WEBHOOK_SECRET = 8
+_PLACEHOLDER = re.compile(r"\.\.\.|\u2026|<[^<>]*>")  # as instructions write what the reader is to fill in
 
 
 def load_settings(environ: Mapping[str, str], *, serving: bool = False) -> Settings:
@@ -80,6 +82,8 @@ def _written(environ: Mapping[str, str], name: str) -> str | None:
 def _not_empty(subject: str, text: str) -> str:
     if not text.strip():
         raise BadConfig(f"{subject} is empty; give it a value or remove it")
+    if _PLACEHOLDER.fullmatch(text.strip()):
+        raise BadConfig(f"{subject} is {text.strip()}, which only stands for a value; give it a real one")
     return text.strip()
 
 
