@@ -143,8 +143,16 @@ async def test_what_asking_again_will_not_change_is_permanent(answer: httpx.Resp
         (httpx.Response(200, text="<html>Back soon</html>"), "is not JSON that we can read", None),
         (httpx.Response(200, json=[ADA]), "is JSON, but not an object", None),
         (httpx.ReadTimeout("x"), "CircleCI did not answer in time", None),
-        (httpx.ConnectError("x"), r"CircleCI could not be reached \(ConnectError\)", None),
-        (httpx.RemoteProtocolError("x"), r"CircleCI could not be reached \(RemoteProtocolError\)", None),
+        (
+            httpx.ConnectError("x"),
+            r"CircleCI could not be reached at \S+ \(ConnectError\); look at the network and at ROUNDSMAN_CIRCLECI_URL",
+            None,
+        ),
+        (
+            httpx.RemoteProtocolError("x"),
+            r"CircleCI could not be reached at \S+ \(RemoteProtocolError\); look at .*",
+            None,
+        ),
     ],
 )
 async def test_what_may_pass_is_temporary(

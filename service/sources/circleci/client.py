@@ -145,7 +145,9 @@ class Client:
             raise Temporary("CircleCI did not answer in time") from error
         except httpx.HTTPError as error:
             outcome = "unreachable"
-            raise Temporary(f"CircleCI could not be reached ({type(error).__name__})") from error
+            at = http.base_url.copy_with(raw_path=b"/")
+            message = f"CircleCI could not be reached at {at} ({type(error).__name__})"
+            raise Temporary(f"{message}; look at the network and at ROUNDSMAN_CIRCLECI_URL") from error
         finally:
             self._metrics.api_calls.labels(call.template, outcome).inc()
         return answer
