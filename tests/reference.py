@@ -46,7 +46,7 @@ def every_route() -> list[tuple[str, str, str]]:
     return [
         (method, route.path, _first_paragraph(_endpoint(route)))
         for route in service.asgi.routes
-        if isinstance(route, Route)
+        if isinstance(route, Route) and route.include_in_schema
         for method in sorted((route.methods or set()) - {"HEAD"})
     ]
 

@@ -298,6 +298,12 @@ async def test_what_was_kept_wakes_the_worker(house: House) -> None:
     assert house.channels.told == ["web: json"]
 
 
+async def test_a_slash_at_the_end_of_the_address_loses_no_post(house: House) -> None:
+    response = await house.http.post("/hooks/circleci/", content=BODY, headers={"circleci-signature": signature(BODY)})
+
+    assert response.status_code == 202
+
+
 async def test_only_posts_are_taken_at_the_hook(house: House) -> None:
     response: httpx.Response = await house.http.get("/hooks/circleci")
 

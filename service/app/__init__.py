@@ -120,7 +120,9 @@ def _asgi(config: Config, parts: Parts, *, has_door: bool) -> Starlette:
     intake = Intake(parts.source, line=Line(parts.store, parts.jobs), metrics=parts.metrics, clock=clock)
     receive = partial(intake.receive, max_body_bytes=settings.max_body_bytes)
     hook = Route("/hooks/circleci", receive, methods=["POST"])
-    return _starlette([hook, *api.routes(), *pages.routes()], parts, answer_people(pages))
+    # CircleCI follows no redirect: who wrote the address with a slash at its end must not lose every webhook
+    slashed = Route("/hooks/circleci/", receive, methods=["POST"], include_in_schema=False)
+    return _starlette([hook, slashed, *api.routes(), *pages.routes()], parts, answer_people(pages))
 
 
 def _starlette(routes: Sequence[BaseRoute], parts: Parts, answer: Answer) -> Starlette:
