@@ -73,10 +73,11 @@ async def test_a_post_at_the_hook_is_one_line_too_with_what_became_of_it(house: 
 
 
 async def test_a_post_that_is_refused_says_why(house: House, talk: Talk) -> None:
-    await house.send(b"{}", secret="another")
+    await house.send(b"{}", secret="another", **{"user-agent": "a-forger/1.0\x1b[31m"})
 
     [line] = said(talk, "delivery")
     assert (line["status"], line["result"]) == (401, "not signed by us")
+    assert (line["client"], line["user_agent"]) == ("127.0.0.1", "a-forger/1.0")
     assert line["reason"].startswith("the post is signed, but by none of the secrets we know")
     assert "delivery" not in line
 
@@ -200,3 +201,20 @@ async def test_no_line_of_a_story_has_a_secret(house: House, talk: Talk) -> None
     await house.drain()
 
     assert not [secret for secret in (SECRET, TOKEN, "web.example.com") if secret in talk.getvalue()]
+
+
+# dead letters
+
+
+async def test_a_dead_letter_is_a_warning_with_the_next_step(house: House, talk: Talk) -> None:
+    house.channels.plan["web: json"] = [Permanent("the channel is gone")]
+    unread = (await house.send(b'{"type": "new"}')).json()["delivery"]
+    delivery = await house.finish(RED)
+    await house.drain()
+
+    [notification] = (await house.show(delivery))["notifications"]
+    [of_delivery] = said(talk, "a delivery is a dead letter: `roundsman dead-letters`")
+    [of_notification] = said(talk, "a notification is a dead letter: `roundsman dead-letters`")
+    assert (of_delivery["level"], of_delivery["delivery"]) == ("warning", unread)
+    assert (of_notification["level"], of_notification["notification"]) == ("warning", notification["id"])
+    assert of_notification["reason"] == "the channel is gone"

@@ -10,11 +10,14 @@ from starlette.responses import JSONResponse, Response
 from service.errors import BadSignature, Rejected, Temporary
 from service.intake.body import read_body
 from service.intake.line import Line
+from service.message import one_line
 from service.metrics import Metrics
 from service.model import Delivery, Signed, Via
 from service.sources import Source
 
 __all__ = ["Intake", "Line"]
+
+LONGEST_USER_AGENT = 200
 
 
 class Intake:
@@ -36,7 +39,7 @@ class Intake:
             self._note(request, "broken off", "the sender went away before its post was complete")
             return Response(status_code=400)
         except (Rejected, Temporary) as error:
-            self._note(request, _result(error), str(error))
+            self._note(request, _result(error), str(error), **(_whence(request) if isinstance(error, Rejected) else {}))
             raise
         result = "duplicate" if kept.is_duplicate else "kept"
         self._note(request, result, None, delivery=str(kept.id), bytes=len(body))
@@ -59,6 +62,12 @@ class Intake:
         self._metrics.deliveries.labels(result).inc()
         request.state.facts |= {"event": "delivery", "source": self._source.name, "result": result, "reason": reason}
         request.state.facts |= facts
+
+
+def _whence(request: Request) -> dict[str, str | None]:
+    """Who posts what we refuse: a forger, or a hook with another secret."""
+    client = request.client.host if request.client else None
+    return {"client": client, "user_agent": one_line(request.headers.get("user-agent"), LONGEST_USER_AGENT)}
 
 
 def _result(error: Rejected | Temporary) -> str:

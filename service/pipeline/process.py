@@ -5,6 +5,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
+import structlog
+
 from service.errors import Permanent
 from service.model import (
     Channel,
@@ -21,6 +23,8 @@ from service.pipeline.parts import Parts
 from service.rules import decide, undecided, with_details
 from service.store import deliveries, events, notifications
 from service.tables import Transaction
+
+log = structlog.get_logger()
 
 
 async def process(parts: Parts, delivery_id: UUID) -> None:
@@ -49,6 +53,7 @@ async def bury(parts: Parts, delivery_id: UUID, reason: str) -> None:
     """Make a dead letter of a delivery."""
     async with parts.store.writing() as transaction:
         await deliveries.bury(transaction, delivery_id, reason)
+    log.warning("a delivery is a dead letter: `roundsman dead-letters`", delivery=str(delivery_id), reason=reason)
     parts.metrics.dead_letters.labels("delivery").inc()
 
 

@@ -95,6 +95,8 @@ async def fall_back(parts: Parts, notification: Notification, attempt: Attempt, 
     outcome = Outcome.PUT_OFF if then.again_at else Outcome.DEAD
     _note(parts, notification, attempt, outcome=outcome, reason=str(error))
     if outcome is Outcome.DEAD:
+        told = str(notification.id)
+        log.warning("a notification is a dead letter: `roundsman dead-letters`", notification=told, reason=str(error))
         parts.metrics.dead_letters.labels("notification").inc()
 
 
