@@ -19,7 +19,7 @@ from tests.house import NINE, RED_TO_WEB, SECRET, TOKEN
 from tests.reference import every_command
 from tests.terminal import Terminal, served
 
-STREAMING = {"serve", "web", "worker", "demo"}  # they run and narrate; other commands tell what they did
+STREAMING = {"serve", "web", "worker", "demo", "inbox"}  # they run and narrate; other commands tell what they did
 
 
 @pytest.fixture

@@ -116,6 +116,24 @@ def test_commands_work_beside_a_running_service(served: Served, tmp_path: Path) 
     assert served.end() == 0
 
 
+# inbox
+
+
+def test_an_inbox_prints_what_a_channel_receives(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [str(ROUNDSMAN), "inbox", "--port", "0"], cwd=tmp_path, env=surroundings({}), stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout
+        address = process.stdout.readline().rpartition("json://")[2].strip().removesuffix("/NAME")
+        post = {"title": "acme/web main: failed", "message": "by Ada", "type": "failure"}
+        answer = httpx.post(f"http://{address}/web-team", json=post, trust_env=False)
+        process.send_signal(signal.SIGINT)
+        printed, _ = process.communicate(timeout=ENDS_WITHIN_S)
+
+    assert (answer.status_code, process.returncode) == (200, 0)
+    assert printed == "  web-team | acme/web main: failed\n  web-team | by Ada\n"
+
+
 # Pipes
 
 

@@ -6,7 +6,8 @@ import pytest
 
 from tests.terminal import Terminal
 
-PAYLOADS = sorted((Path(__file__).parent / "payloads" / "circleci").glob("*.json"))
+ROOT = Path(__file__).parent.parent
+PAYLOADS = sorted((ROOT / "tests" / "payloads" / "circleci").glob("*.json"))
 ROUTES = """\
 receivers:
   web: {channels: [json://web.example.com]}
@@ -103,6 +104,15 @@ def test_every_webhook_can_be_tried(writer: Terminal, path: Path) -> None:
     matched = [decision["route"] for decision in said.json["decisions"] if decision["verdict"] == "matched"]
     assert said.code == (0 if matched else 1)
     assert bool(matched) == path.stem.startswith("workflow")
+
+
+def test_the_sample_of_the_docs_is_a_build_that_the_example_file_tells_of(terminal: Terminal) -> None:
+    terminal.set(ROUNDSMAN_CONFIG=str(ROOT / "roundsman.example.yaml"))
+
+    said = terminal.run("routes", "test", str(ROOT / "docs" / "samples" / "workflow-failed.json"))
+
+    assert said.code == 0
+    assert any(line.startswith("matched      main is red -> web-team: project gh/acme/web") for line in said.lines)
 
 
 def test_a_trial_gives_every_route_s_reason(writer: Terminal) -> None:

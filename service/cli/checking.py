@@ -1,4 +1,4 @@
-"""Commands that try things without serving: check, demo, version."""
+"""Commands that try things without serving: check, demo, inbox, version."""
 
 import asyncio
 import os
@@ -11,11 +11,12 @@ from typing import Annotated
 import typer
 
 from service.app import circleci
-from service.app.server import listen
+from service.app.server import asked_to_end, listen, serving
 from service.channels import AppriseChannels
-from service.cli.output import AsJson, print_json, say
+from service.cli.output import AsJson, console, print_json, say
 from service.config import Config, load
 from service.demo import stage
+from service.demo.inbox import Inbox
 from service.manage.checks import (
     Finding,
     Grade,
@@ -88,6 +89,23 @@ def demo(
     nothing leaves the machine. With --once, exit code 1 when not all came out as the script says.
     """
     raise typer.Exit(asyncio.run(stage.run(once=once, port=port, folder=folder)))
+
+
+def inbox(
+    port: Annotated[int, typer.Option(metavar="NUMBER", help="Where to listen; 0: any free one.")] = 9000,
+) -> None:
+    """Print what arrives at json://127.0.0.1:9000/NAME.
+
+    A channel to try routes and messages with. Runs until Ctrl-C; it listens on this machine only and keeps nothing.
+    """
+    asyncio.run(_print_what_arrives(port))
+
+
+async def _print_what_arrives(port: int) -> None:
+    asked = asked_to_end()
+    async with serving(Inbox(console).app, listen("127.0.0.1", port)) as where:
+        say(f"a channel that leads here: json://{where.removeprefix('http://')}/NAME")
+        await asked.wait()
 
 
 def version(as_json: AsJson = False) -> None:
