@@ -13,7 +13,8 @@ DROP_ALL = """
 DO $$
 DECLARE found record;
 BEGIN
-    FOR found IN SELECT tablename FROM pg_tables WHERE schemaname = current_schema() AND tablename LIKE 'procrastinate%' LOOP
+    FOR found IN SELECT tablename FROM pg_tables
+        WHERE schemaname = current_schema() AND tablename LIKE 'procrastinate%' LOOP
         EXECUTE format('DROP TABLE %I CASCADE', found.tablename);
     END LOOP;
     FOR found IN SELECT oid::regprocedure AS signature FROM pg_proc
@@ -21,7 +22,8 @@ BEGIN
         EXECUTE format('DROP FUNCTION %s CASCADE', found.signature);
     END LOOP;
     FOR found IN SELECT typname FROM pg_type
-        WHERE typnamespace = current_schema()::regnamespace AND typname LIKE 'procrastinate%' AND typtype IN ('e', 'c') LOOP
+        WHERE typnamespace = current_schema()::regnamespace AND typname LIKE 'procrastinate%'
+        AND typtype IN ('e', 'c') LOOP
         EXECUTE format('DROP TYPE %I CASCADE', found.typname);
     END LOOP;
 END $$;
@@ -46,5 +48,5 @@ def downgrade() -> None:
 def _run(script: str) -> None:
     """Run several statements as they are: a per cent sign in them means itself."""
     connection = op.get_bind().connection.driver_connection
-    assert connection is not None
+    assert connection is not None  # noqa: S101 reason: tells mypy that we are connected
     connection.execute(script)

@@ -15,7 +15,8 @@ MAKE = (
     CREATE FUNCTION roundsman_lane_moved_on() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
         PERFORM pg_notify(
-            'procrastinate_any_queue_v1', json_build_object('type', 'job_inserted', 'job_id', OLD.id)::text
+            'procrastinate_queue_v1#' || OLD.queue_name,
+            json_build_object('type', 'job_inserted', 'job_id', OLD.id)::text
         );
         RETURN NULL;
     END $$
@@ -24,8 +25,13 @@ MAKE = (
     CREATE TRIGGER roundsman_lane_moved_on AFTER DELETE ON procrastinate_jobs
     FOR EACH ROW WHEN (OLD.lock IS NOT NULL) EXECUTE FUNCTION roundsman_lane_moved_on()
     """,
+    """
+    CREATE TRIGGER roundsman_given_back AFTER UPDATE OF status ON procrastinate_jobs
+    FOR EACH ROW WHEN (NEW.status = 'todo') EXECUTE FUNCTION roundsman_lane_moved_on()
+    """,
 )
 DROP = (
+    "DROP TRIGGER roundsman_given_back ON procrastinate_jobs",
     "DROP TRIGGER roundsman_lane_moved_on ON procrastinate_jobs",
     "DROP FUNCTION roundsman_lane_moved_on()",
     "DROP INDEX ix_procrastinate_jobs_lanes",

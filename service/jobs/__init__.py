@@ -10,12 +10,12 @@ from typing import Protocol
 from uuid import UUID
 
 from service.jobs.embedded import EmbeddedJobs
-from service.jobs.procrastinate import ProcrastinateJobs
+from service.jobs.procrastinate import ProcrastinateJobs, Rhythm
 from service.jobs.work import Failed, Handler
 from service.model import Backlog
 from service.tables import Transaction
 
-__all__ = ["EmbeddedJobs", "Failed", "Handler", "Jobs", "ProcrastinateJobs"]
+__all__ = ["EmbeddedJobs", "Failed", "Handler", "Jobs", "ProcrastinateJobs", "Rhythm"]
 
 
 class Jobs(Protocol):

@@ -5,38 +5,55 @@ which of them live (heartbeats). Taking over a dead worker's jobs is left to us;
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
-from datetime import datetime
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
 import structlog
 from procrastinate import App, BaseRetryStrategy, JobContext, PsycopgConnector, RetryDecision
-from procrastinate.exceptions import ConnectorException
 from procrastinate.jobs import Job
 from procrastinate.types import JSONDict
 
+from service.errors import Temporary
+from service.jobs.timetable import PERIODIC, Timetable
+from service.jobs.trouble import translated
 from service.jobs.work import Failed, Handler, survive
 from service.model import Backlog
 from service.tables import Transaction
 
-AT_ONCE = 16
+AT_ONCE = 16  # jobs of a kind, in each process: a kind is a queue of its own, so that none takes another's room
+CONNECTIONS = 8  # each is needed for a moment only: to fetch a job, or to put one away
+# a database that does not answer within these is away; without them a silent network would look like a long wait
+CONNECTING = {"connect_timeout": 5, "keepalives_idle": 10, "keepalives_interval": 5, "tcp_user_timeout": 15_000}
+ANSWERS_WITHIN_S = 5.0
+NAP_S = 1.0
 GRACE_S = 10.0
-HEARTBEAT_S = 5.0
-DEAD_AFTER_S = 25.0  # five heartbeats missed
-LOOK_FOR_DEAD_EVERY_S = 10.0  # seen twice: after 25 + 2 * 10 s at most, a dead worker's job runs elsewhere
-POLL_S = 0.5  # LISTEN is quicker; this is for jobs whose time has come, and for lanes that have rested
-RECONNECT_S = 1.0
-JobId = int
+LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)  # at once, also where the database's clock is behind ours
 
 log = structlog.get_logger()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rhythm:
+    """How often a worker shows that it lives, and how soon it is thought dead, in seconds.
+
+    A dead worker's job runs elsewhere after ``dead_after`` and two looks more; all others of a second look have had
+    time to show that they live, also when the database itself was away.
+    """
+
+    heartbeat: float = 5.0
+    dead_after: float = 25.0
+    look: float = 10.0
+    poll: float = 0.5  # LISTEN is quicker; this is for jobs whose time has come, and for lanes that have rested
 
 
 class JobView(Protocol):
     """What the engine asks of the store: how the jobs and workers of all processes stand."""
 
-    async def backlog(self, now: datetime) -> Backlog:
+    async def backlog(self) -> Backlog:
         """How much is due."""
         ...
 
@@ -47,8 +64,14 @@ class JobView(Protocol):
         """When a closed lane opens; None when it is open."""
         ...
 
-    async def last_look_at(self) -> datetime | None:
-        """When any worker last showed that it lives."""
+    async def silent_for(self) -> timedelta | None:
+        """Since when no worker has shown that it lives; None when there is none."""
+        ...
+
+    async def take_over(
+        self, suspects: Collection[int], *, dead_after_s: float, own_workers: Collection[int], begun: Collection[int]
+    ) -> tuple[Sequence[int], Collection[int]]:
+        """Give suspects back that nobody works on; these, and all others that look as if nobody did."""
         ...
 
 
@@ -64,25 +87,36 @@ class GiveBack(BaseRetryStrategy):
     """What was cut off, or could not even be recorded as failed, or must rest, goes back to its place in the queue."""
 
     def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision:
-        """Try again when the lane opens, or in a second."""
-        if isinstance(exception, Resting):
-            return RetryDecision(retry_at=exception.until)
-        return RetryDecision(retry_in={"seconds": 1})
+        """Try again when the lane opens, or else at once."""
+        return RetryDecision(retry_at=exception.until if isinstance(exception, Resting) else LONG_AGO)
 
 
 class ProcrastinateJobs:
     """The job engine of many processes; see ``Jobs`` for what it promises."""
 
-    def __init__(self, database_url: str, view: JobView, *, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, database_url: str, view: JobView, *, clock: Callable[[], datetime], rhythm: Rhythm | None = None
+    ) -> None:
         self._view = view
         self._clock = clock
-        self._app = App(connector=PsycopgConnector(conninfo=database_url, min_size=1, max_size=AT_ONCE + 4))
+        self._rhythm = rhythm or Rhythm()
+        connector = PsycopgConnector(
+            conninfo=database_url,
+            min_size=1,
+            max_size=CONNECTIONS,
+            timeout=ANSWERS_WITHIN_S,
+            reconnect_timeout=ANSWERS_WITHIN_S,  # longer, and it would sleep for minutes between two tries
+            kwargs=CONNECTING,
+        )
+        self._app = App(connector=connector)
         self._do = self._app.task(name="do", retry=GiveBack(), pass_context=True)(self._run_one)
         self._do_then = self._app.task(name="do then", retry=GiveBack())(self._enqueue)
+        self._timetable = Timetable(self._app)
         self._handlers: Mapping[str, Handler] = {}
         self._failed: Failed | None = None
-        self._begun: set[asyncio.Task[None]] = set()
-        self._suspects: frozenset[JobId] = frozenset()
+        self._begun: dict[int, asyncio.Task[None]] = {}
+        self._workers: set[int] = set()
+        self._suspects: Collection[int] = ()
         self._stop_asked = asyncio.Event()
 
     async def later(
@@ -102,20 +136,23 @@ class ProcrastinateJobs:
         connection = (await within.get_raw_connection()).driver_connection
         waits_outside = at is not None and at > self._clock() and lane is not None
         task, lock = (self._do_then, None) if waits_outside else (self._do, lane)
-        job = task.configure(lock=lock, schedule_at=at, connection=connection)
-        await job.defer_async(kind=kind, subject_id=str(subject_id), **({"lane": lane} if waits_outside else {}))
+        job = task.configure(queue=kind, lock=lock, schedule_at=at, connection=connection)
+        with translated():
+            await job.defer_async(kind=kind, subject_id=str(subject_id), **({"lane": lane} if waits_outside else {}))
 
     async def later_many(self, kind: str, subject_ids: Sequence[UUID], *, within: Transaction) -> None:
         """Enqueue a job for each subject, due now: one statement, however many."""
         connection = (await within.get_raw_connection()).driver_connection
         jobs: list[JSONDict] = [{"kind": kind, "subject_id": str(subject_id)} for subject_id in subject_ids]
-        await self._do.configure(connection=connection).batch_defer_async(*jobs)
+        with translated():
+            await self._do.configure(queue=kind, connection=connection).batch_defer_async(*jobs)
 
     async def next_in(self, lane: str, kind: str, subject_id: UUID, *, within: Transaction) -> None:
         """Enqueue before everything else that waits in a lane."""
         connection = (await within.get_raw_connection()).driver_connection
-        job = self._do.configure(lock=lane, priority=1, connection=connection)
-        await job.defer_async(kind=kind, subject_id=str(subject_id))
+        job = self._do.configure(queue=kind, lock=lane, priority=1, connection=connection)
+        with translated():
+            await job.defer_async(kind=kind, subject_id=str(subject_id))
 
     async def rest(self, lane: str, *, within: Transaction, until: datetime) -> None:
         """Begin nothing of a lane before a time: whoever begins the first of its jobs puts it back until then."""
@@ -123,13 +160,7 @@ class ProcrastinateJobs:
 
     def every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
         """Have something done again and again: by one worker at a time, however many there are."""
-        name = f"every {seconds:g} s: {work.__qualname__}"
-
-        async def once(timestamp: int) -> None:
-            await survive(f"{name} at {timestamp}", work())
-
-        task = self._app.task(name=name, queueing_lock=name, lock=name)(once)  # the next one waits for a long one
-        self._app.periodic(cron=_cron(round(seconds)), periodic_id=name)(task)
+        self._timetable.add(seconds, work)
 
     def stop(self) -> None:
         """Begin nothing new."""
@@ -137,61 +168,81 @@ class ProcrastinateJobs:
 
     async def backlog(self) -> Backlog:
         """How much is due, and for how long, in all processes together."""
-        return await self._view.backlog(self._clock())
+        return await self._view.backlog()
 
     async def last_look_at(self) -> datetime | None:
         """When any worker last looked for work."""
-        return await self._view.last_look_at()
+        silent_for = await self._view.silent_for()
+        return None if silent_for is None else self._clock() - silent_for
 
     async def run(self, handlers: Mapping[str, Handler], failed: Failed) -> None:
         """Run what is due until ``stop``; what has not ended ``GRACE_S`` later goes back to the queue."""
         self._handlers, self._failed = handlers, failed
-        stop_asked = asyncio.create_task(self._stop_asked.wait())
-        async with self._app.open_async():
-            watch = asyncio.create_task(self._watch())
-            while not self._stop_asked.is_set():
-                worker = asyncio.create_task(self._work())
-                await asyncio.wait({worker, stop_asked}, return_when=asyncio.FIRST_COMPLETED)
-                await self._end(worker)
-            watch.cancel()
-            await asyncio.gather(watch, return_exceptions=True)
+        async with self._app.open_async(), self._beside(), asyncio.TaskGroup() as group:
+            for queue in (*handlers, PERIODIC):
+                group.create_task(self._serve(queue))
 
-    async def _work(self) -> None:
+    @asynccontextmanager
+    async def _beside(self) -> AsyncIterator[None]:
+        tasks = [asyncio.create_task(work) for work in (self._watch(), self._timetable.keep())]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _serve(self, queue: str) -> None:
+        """Work off a queue until ``stop``; begin anew whenever the database has been away."""
+        stop_asked = asyncio.create_task(self._stop_asked.wait())
+        while not self._stop_asked.is_set():
+            worker = asyncio.create_task(self._work(queue))
+            await asyncio.wait({worker, stop_asked}, return_when=asyncio.FIRST_COMPLETED)
+            await self._end(worker)
+        stop_asked.cancel()
+
+    async def _work(self, queue: str) -> None:
         """Be a worker until the database goes away; what was begun is waited for, also then."""
         try:
-            await self._app.run_worker_async(
-                concurrency=AT_ONCE,
-                fetch_job_polling_interval=POLL_S,
-                delete_jobs="always",
-                install_signal_handlers=False,
-                update_heartbeat_interval=HEARTBEAT_S,
-                stalled_worker_timeout=DEAD_AFTER_S,
-            )
-        except ConnectorException as error:
-            log.warning("the queue waits for the database", reason=str(error))
+            with translated():
+                await self._app.run_worker_async(
+                    queues=[queue],
+                    concurrency=AT_ONCE,
+                    fetch_job_polling_interval=self._rhythm.poll,
+                    delete_jobs="always",
+                    install_signal_handlers=False,
+                    update_heartbeat_interval=self._rhythm.heartbeat,
+                    stalled_worker_timeout=self._rhythm.dead_after,
+                )
+        except Temporary as error:
+            log.warning("a queue waits for the database", queue=queue, reason=str(error))
 
     async def _end(self, worker: asyncio.Task[None]) -> None:
         if not self._stop_asked.is_set():  # it ended by itself
             await worker
-            await asyncio.sleep(RECONNECT_S)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stop_asked.wait(), NAP_S)
             return
         worker.cancel()  # begins nothing new, and waits for what was begun
         _, late = await asyncio.wait({worker}, timeout=GRACE_S)
         if late:
-            for task in self._begun:
+            for task in self._begun.values():
                 task.cancel()
         with suppress(asyncio.CancelledError):
             await worker
 
     async def _run_one(self, context: JobContext, kind: str, subject_id: str) -> None:
-        task = asyncio.current_task()
+        task, job = asyncio.current_task(), context.job
         assert task is not None  # noqa: S101 reason: tells mypy what asyncio promises
-        self._begun.add(task)
+        assert job.id is not None  # noqa: S101 reason: a job that was fetched has been saved
+        assert job.worker_id is not None  # noqa: S101 reason: the same
+        self._workers.add(job.worker_id)
+        self._begun[job.id] = task
         try:
-            await self._respect(context.job.lock)
+            await self._respect(job.lock)
             await self._handle(kind, UUID(subject_id))
         finally:
-            self._begun.discard(task)
+            del self._begun[job.id]
 
     async def _respect(self, lane: str | None) -> None:
         if lane and (opens_at := await self._view.opens_at(lane, self._clock())):
@@ -204,31 +255,27 @@ class ProcrastinateJobs:
             return
         trouble = await survive("a failure's record", self._failed(kind, subject_id, error))
         if trouble is not None:
+            await asyncio.sleep(NAP_S)
             raise trouble  # not even that could be written: the job goes back
 
     async def _enqueue(self, kind: str, subject_id: str, lane: str) -> None:
-        await self._do.configure(lock=lane).defer_async(kind=kind, subject_id=subject_id)
+        await self._do.configure(queue=kind, lock=lane).defer_async(kind=kind, subject_id=subject_id)
 
     async def _watch(self) -> None:
         while True:
-            await asyncio.sleep(LOOK_FOR_DEAD_EVERY_S)
+            await asyncio.sleep(self._rhythm.look)
             await survive("the look for dead workers", self._take_over())
 
     async def _take_over(self) -> None:
-        """Give back the jobs of dead workers; one look is not enough, a restarted database makes all seem dead."""
-        manager = self._app.job_manager
-        stalled = {
-            job.id: job for job in await manager.get_stalled_jobs(seconds_since_heartbeat=DEAD_AFTER_S) if job.id
-        }
-        for job_id in self._suspects & stalled.keys():
-            log.warning("a dead worker's job is taken over", job=stalled[job_id].task_kwargs)
-            with suppress(ConnectorException):  # another worker was quicker
-                await manager.retry_job(stalled[job_id])
-        self._suspects = frozenset(stalled)
+        """Give back the jobs of dead workers; one look is not enough, a restarted database makes all seem dead.
 
-
-def _cron(seconds: int) -> str:
-    """Every so many seconds, or else minutes or hours, of the clock on the wall; the sixth field is the seconds'."""
-    if seconds < 60:
-        return f"* * * * * */{seconds}"
-    return f"*/{seconds // 60} * * * *" if seconds < 3600 else f"0 */{seconds // 3600} * * *"
+        Also our own that have ended without the database hearing of it: a lost connection leaves them begun for ever.
+        """
+        taken, self._suspects = await self._view.take_over(
+            self._suspects,
+            dead_after_s=self._rhythm.dead_after,
+            own_workers=self._workers,
+            begun=self._begun,
+        )
+        if taken:
+            log.warning("jobs that nobody works on any longer were given back", jobs=len(taken))

@@ -6,9 +6,10 @@ together is written together.
 
 from service.store import actions, deliveries, events, history, ids, notifications, standing
 from service.store.database import Store
+from service.store.engine import EngineRows
 from service.store.folder import database_file, held, holder, try_out
 from service.store.history import Search
-from service.store.queue import EngineRows, JobRows
+from service.store.queue import JobRows
 from service.store.schema import alembic_config, is_older, migrate, newest_revision, revision
 
 __all__ = [

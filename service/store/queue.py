@@ -17,7 +17,6 @@ from sqlalchemy import (
     or_,
     select,
     table,
-    text,
 )
 
 from service.model import Backlog, QueuedJob
@@ -100,44 +99,6 @@ class JobRows:
         async with self._store.reading() as transaction:
             depth, oldest = (await transaction.execute(counting)).one()
         return Backlog(depth=depth, oldest_age_s=(now - oldest).total_seconds() if oldest else 0.0)
-
-
-class EngineRows:
-    """Procrastinate's tables, as far as we look into them ourselves."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-
-    async def backlog(self, now: datetime) -> Backlog:
-        """How much is due by now, or being done, in all processes; what waits in closed lanes is not, but it ages."""
-        counting = text(
-            "SELECT count(*) FILTER (WHERE lane.lane IS NULL), "
-            "min(CASE WHEN job.lock IS NULL THEN coalesce(job.scheduled_at, event.at) ELSE event.at END) "
-            "FROM procrastinate_jobs AS job "
-            "LEFT JOIN procrastinate_events AS event ON event.job_id = job.id AND event.type = 'deferred' "
-            "LEFT JOIN lanes AS lane ON lane.lane = job.lock AND lane.opens_at > now() "
-            "WHERE job.status IN ('todo', 'doing') AND job.task_name IN ('do', 'do then') "
-            "AND (job.scheduled_at IS NULL OR job.scheduled_at <= now() OR lane.lane IS NOT NULL)"
-        )
-        async with self._store.reading() as transaction:
-            depth, oldest = (await transaction.execute(counting)).one()
-        return Backlog(depth=depth, oldest_age_s=max(0.0, (now - oldest).total_seconds()) if oldest else 0.0)
-
-    async def rest(self, transaction: Transaction, lane: str, *, since: datetime, until: datetime) -> None:
-        """Close a lane for a time."""
-        await lanes.close(transaction, lane, since=since, until=until)
-
-    async def opens_at(self, lane: str, now: datetime) -> datetime | None:
-        """When a lane opens that is closed now; None when it is open."""
-        async with self._store.reading() as transaction:
-            return await lanes.opens_at(transaction, lane, now)
-
-    async def last_look_at(self) -> datetime | None:
-        """When any worker last showed that it lives."""
-        async with self._store.reading() as transaction:
-            latest = await transaction.execute(text("SELECT max(last_heartbeat) FROM procrastinate_workers"))
-            found: datetime | None = latest.scalar()
-            return found
 
 
 _engine_jobs = table("procrastinate_jobs", column("status"))
