@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from service.access import Access
-from service.errors import BadRequest, Temporary
+from service.errors import BadConfig, BadRequest, Temporary
 from service.jobs import Jobs
 from service.manage import again, history
 from service.manage.shapes import rfc3339
@@ -141,14 +141,17 @@ class Api:
         try:
             async with self.store.writing():  # who cannot write cannot keep a delivery, though reading may go on
                 at = await revision(self.store)
-        except Temporary as error:
+        except (Temporary, BadConfig) as error:
             return str(error)
         wanted = newest_revision()
         is_at = f"the schema is at {at}, not {wanted}" if at else "there is no schema yet"
         return "ok" if at == wanted else f"{is_at}: run `roundsman migrate`"
 
     async def _worker(self) -> str:
-        last = await self.jobs.last_look_at()
+        try:
+            last = await self.jobs.last_look_at()
+        except Temporary:
+            return "nobody can tell while the database is away"
         if last is not None and self.clock() - last < BEATING:
             return "ok"
         return f"the worker has not looked for work since {rfc3339(last) if last else 'the start'}"

@@ -10,9 +10,22 @@ import pytest
 import structlog
 
 from service.store import Store, migrate
+from tests import postgres
+from tests.databases import Database, a_copy, a_template, database_of
 from tests.house import Clock, House, a_house
 from tests.terminal import Terminal
-from tests.work import ENGINES, Work
+from tests.work import Work, engine_on
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "databases(*kinds): the databases to run on: sqlite (as without it), postgres")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test once on each of its databases; the mark that is nearest to the test tells which."""
+    mark = metafunc.definition.get_closest_marker("databases")
+    if mark is not None and "kind_of_database" in metafunc.fixturenames:
+        metafunc.parametrize("kind_of_database", mark.args)
 
 
 @pytest.fixture(autouse=True)
@@ -32,11 +45,46 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def server() -> Iterator[postgres.Server]:
+    """A Postgres of our own, started when the first test asks for it."""
+    with postgres.running() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def template(server: postgres.Server) -> str:
+    """A migrated database of that server: copied for each test."""
+    return a_template(server)
+
+
 @pytest.fixture
-def folder(tmp_path: Path, migrated: Path) -> Path:
-    """A data folder with an empty database."""
-    shutil.copy(migrated, tmp_path / "roundsman.db")
-    return tmp_path
+def kind_of_database() -> str:
+    return "sqlite"
+
+
+@pytest.fixture
+def folder(request: pytest.FixtureRequest, tmp_path: Path, kind_of_database: str) -> Iterator[Path]:
+    """A folder that stands for an empty database."""
+    if kind_of_database == "sqlite":
+        shutil.copy(request.getfixturevalue("migrated"), tmp_path / "roundsman.db")
+        yield tmp_path
+        return
+    with a_copy(request.getfixturevalue("server"), request.getfixturevalue("template")) as url:
+        (tmp_path / "database.url").write_text(url, encoding="utf-8")
+        yield tmp_path
+
+
+@pytest.fixture
+def database(folder: Path) -> Database:
+    """The database that the folder stands for."""
+    return database_of(folder)
+
+
+@pytest.fixture
+def database_url(database: Database) -> str:
+    """The address of that database."""
+    return database.url
 
 
 @pytest.fixture
@@ -46,10 +94,11 @@ async def house(folder: Path) -> AsyncIterator[House]:
         yield house
 
 
-@pytest.fixture(params=ENGINES.values(), ids=list(ENGINES))
-async def work(request: pytest.FixtureRequest, folder: Path) -> AsyncIterator[Work]:
-    store = Store(f"sqlite:///{folder / 'roundsman.db'}")
-    yield Work(store=store, clock=Clock(), make=request.param)
+@pytest.fixture
+async def work(database: Database) -> AsyncIterator[Work]:
+    store, clock = Store(database.url), Clock()
+    clock.shown_by(database)
+    yield Work(store=store, clock=clock, make=engine_on(database))
     await store.close()
 
 

@@ -1,4 +1,4 @@
-"""A whole Roundsman to try things with: the real service on a real SQLite file, the clock a value, both ends pretended.
+"""A whole Roundsman to try things with: the real service on a real database, the clock a value, both ends pretended.
 
 CircleCI is the demo's pretend one, asked through ASGI; channels are a notifier that does as it is told. Work is done
 only when a test says ``drain``.
@@ -6,9 +6,8 @@ only when a test says ``drain``.
 
 import asyncio
 import hmac
-import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
@@ -18,18 +17,17 @@ from uuid import UUID
 
 import httpx
 
-from service.app import Service, build
-from service.config import load
+from service.app import Service, build, job_engine
+from service.config import Settings, load
 from service.demo import runs
 from service.demo.circleci import PretendCircleCI
 from service.demo.organisation import ADA, PROJECTS, Run
 from service.demo.payloads import Payload, as_bytes, workflow_completed
-from service.jobs import EmbeddedJobs
 from service.model import Channel, Message
 from service.pipeline import Patience, Pipeline
 from service.sources import Source
 from service.sources.circleci import CircleCI
-from service.store import JobRows
+from tests.databases import Database, database_of
 
 MONDAY = date(2026, 3, 2)
 NINE = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
@@ -57,12 +55,19 @@ class Clock:
     """A time that stands still until somebody moves it."""
 
     now: datetime = NINE
+    show: Callable[[datetime], None] = field(default=lambda _now: None)
 
     def __call__(self) -> datetime:
         return self.now
 
     def tick(self, **by: float) -> None:
         self.now += timedelta(**by)
+        self.show(self.now)
+
+    def shown_by(self, database: Database) -> None:
+        """Have a database tell the same time."""
+        self.show = database.tell_time
+        self.show(self.now)
 
 
 @dataclass(kw_only=True)
@@ -103,6 +108,7 @@ class House:
     """A service, and everything that a test may do to it."""
 
     folder: Path
+    settings: Settings
     clock: Clock
     channels: Channels
     pretend: PretendCircleCI
@@ -137,7 +143,7 @@ class House:
     async def drain(self, **later: float) -> None:
         """Work off everything that is due, when so much time has passed."""
         self.clock.tick(**later)
-        await drain(self.service)
+        await drain(self.service, self.settings)
 
     async def show(self, event_id: str) -> Any:
         """Everything on record about an event."""
@@ -155,14 +161,15 @@ class House:
 
     def rows(self, query: str, *values: object) -> list[Any]:
         """What is on disk, read past the service."""
-        with closing(sqlite3.connect(self.database)) as connection:
-            return connection.execute(query, values).fetchall()
+        return self.database.rows(query, *values)
+
+    def jobs(self) -> list[str]:
+        """The kinds of the jobs that are yet to be done, due or not."""
+        return [kind for kind, _, _ in self.database.jobs()]
 
     def change(self, statement: str, *values: object) -> None:
         """Change what is on disk, behind the service's back."""
-        with closing(sqlite3.connect(self.database)) as connection:
-            connection.execute(statement, values)
-            connection.commit()
+        self.database.change(statement, *values)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -191,8 +198,8 @@ class House:
             await transaction.exec_driver_sql(f"PRAGMA busy_timeout={ms}")
 
     @property
-    def database(self) -> Path:
-        return self.folder / "roundsman.db"
+    def database(self) -> Database:
+        return database_of(self.folder)
 
 
 def signature(body: bytes, secret: str = SECRET) -> str:
@@ -200,26 +207,30 @@ def signature(body: bytes, secret: str = SECRET) -> str:
     return "v1=" + hmac.new(secret.encode(), body, sha256).hexdigest()
 
 
-async def drain(service: Service) -> None:
+async def drain(service: Service, settings: Settings) -> None:
     """Run what is due through the real engine until nothing is; what is due later stays."""
-    parts, changed = service.parts, asyncio.Event()
-    jobs = EmbeddedJobs(JobRows(parts.store), clock=parts.clock)
-    parts.store.after_commit(jobs.wake)
-    parts.store.after_commit(changed.set)
+    parts = service.parts
+    jobs = job_engine(settings, parts.store, clock=parts.clock)
+    if not (await jobs.backlog()).depth:
+        return
     running = asyncio.create_task(jobs.run(service.pipeline.handlers, service.pipeline.failed))
     async with asyncio.timeout(SETTLED_WITHIN_S):
         while (await jobs.backlog()).depth:  # a job's row stays until it has ended
-            await changed.wait()
-            changed.clear()
+            await a_moment()
     jobs.stop()
     await running
+
+
+async def a_moment() -> None:
+    """Wait before looking again for what happens in the database, where nobody tells us of it."""
+    await asyncio.sleep(0.005)
 
 
 def environ(folder: Path, routes: str, **more: str) -> dict[str, str]:
     """The environment of a service whose data and configuration are in a folder."""
     (folder / "roundsman.yaml").write_text(routes, encoding="utf-8")
     return {
-        "ROUNDSMAN_DATABASE_URL": f"sqlite:///{folder / 'roundsman.db'}",
+        "ROUNDSMAN_DATABASE_URL": database_of(folder).url,
         "ROUNDSMAN_CONFIG": str(folder / "roundsman.yaml"),
         "ROUNDSMAN_WEBHOOK_SECRETS": SECRET,
         "ROUNDSMAN_CIRCLECI_TOKEN": TOKEN,
@@ -234,6 +245,7 @@ async def a_house(
 ) -> AsyncIterator[House]:
     """A house in a folder that holds a migrated database; the same folder again is the house after a restart."""
     clock, channels = clock or Clock(), Channels()
+    clock.shown_by(database_of(folder))
     pretend = PretendCircleCI(token=TOKEN, owner=ADA, projects=PROJECTS)
     config = load(environ(folder, routes, **env))
     service = build(config, clock=clock, patience=patience or Patience(chance=lambda: 0.5))
@@ -250,7 +262,15 @@ async def a_house(
     transport = httpx.ASGITransport(service.asgi, client=("127.0.0.1", 4711))
     http = httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000")
     try:
-        yield House(folder=folder, clock=clock, channels=channels, pretend=pretend, service=service, http=http)
+        yield House(
+            folder=folder,
+            settings=config.settings,
+            clock=clock,
+            channels=channels,
+            pretend=pretend,
+            service=service,
+            http=http,
+        )
     finally:
         for open_end in (http.aclose, source.close, parts.store.close):
             await open_end()

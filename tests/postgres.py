@@ -33,12 +33,19 @@ class Server:
         """The address of a database."""
         return f"postgresql://postgres@127.0.0.1:{self.port}/{database}"
 
-    def new_database(self, template: str = "template0") -> str:
-        """The address of a new database, empty or a copy of another."""
+    def new_database(self, template: str = "template0", *settings: str) -> str:
+        """The address of a new database, empty or a copy of another, with settings of its own."""
         name = f"t{uuid4().hex}"
         with psycopg.connect(self.url(), autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
+            for setting in settings:
+                connection.execute(f"ALTER DATABASE {name} SET {setting}")
         return self.url(name)
+
+    def drop_database(self, url: str) -> None:
+        """Forget a database, whoever may still be connected to it."""
+        with psycopg.connect(self.url(), autocommit=True) as connection:
+            connection.execute(f"DROP DATABASE {name_of(url)} WITH (FORCE)")
 
     def start(self) -> None:
         """Start, and return when it answers."""
@@ -56,6 +63,11 @@ class Server:
         command = [str(self.binaries / program), "-D", str(self.folder / "data"), *arguments]
         as_nobody = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if os.getuid() == 0 else {}
         subprocess.run(command, check=True, cwd=self.folder, stdout=subprocess.DEVNULL, **as_nobody)  # type: ignore[call-overload]
+
+
+def name_of(url: str) -> str:
+    """The name of the database that an address leads to."""
+    return url.rpartition("/")[2]
 
 
 def binaries() -> Path:

@@ -12,6 +12,8 @@ from service.demo.payloads import as_bytes, job_completed, ping, workflow_comple
 from service.errors import Permanent
 from tests.house import GREEN, MONDAY, RED, House
 
+pytestmark = pytest.mark.databases("sqlite", "postgres")
+
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 EVENT_KEYS = (
     *("id", "kind", "source_event_id", "happened_at", "received_at", "via", "org", "project", "pipeline", "workflow"),

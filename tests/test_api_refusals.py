@@ -12,6 +12,8 @@ import pytest
 from service.demo.payloads import workflow_completed
 from tests.house import GREEN, RED, House, a_house
 
+pytestmark = pytest.mark.databases("sqlite", "postgres")
+
 ADMIN_TOKEN = "an-invented-admin-token"
 ADDRESSES = [
     ("GET", "/api/v1/events"),
@@ -172,7 +174,7 @@ async def test_an_id_that_was_never_given_does_nothing(house: House) -> None:
 async def test_an_error_that_nobody_foresaw_shows_nothing_of_itself(house: House) -> None:
     event = await house.finish(RED)
     await house.drain()
-    house.change("UPDATE details SET body = json_object('rounds', 'a-word-that-nobody-should-see')")
+    house.change("UPDATE details SET body = ?", '{"rounds": "a-word-that-nobody-should-see"}')
     transport = httpx.ASGITransport(house.service.asgi, raise_app_exceptions=False)
 
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as http:

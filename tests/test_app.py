@@ -13,8 +13,11 @@ from service.demo.payloads import workflow_completed
 from service.jobs import EmbeddedJobs, ProcrastinateJobs
 from tests.house import RED, RED_TO_WEB, House, a_house, environ
 
+pytestmark = pytest.mark.databases("sqlite", "postgres")
 
-def test_a_service_is_built_without_touching_the_network_or_the_database(folder: Path) -> None:
+
+@pytest.mark.databases("sqlite")
+def test_a_service_is_built_without_touching_the_network_or_the_database_on_sqlite(folder: Path) -> None:
     before = (folder / "roundsman.db").read_bytes()
 
     service = build(load(environ(folder, RED_TO_WEB)))
@@ -23,6 +26,7 @@ def test_a_service_is_built_without_touching_the_network_or_the_database(folder:
     assert service.parts.routes[0].name == "red"
 
 
+@pytest.mark.databases("sqlite")
 def test_the_database_chooses_the_job_engine(folder: Path) -> None:
     given = environ(folder, RED_TO_WEB)
     server = given | {"ROUNDSMAN_DATABASE_URL": "postgresql://ci:an-invented-password@db.example.com/ci"}
@@ -43,7 +47,8 @@ def test_without_a_door_there_is_only_its_health_to_ask_for(folder: Path) -> Non
     }
 
 
-async def test_a_worker_that_fails_ends_the_process_that_would_judge_nothing(house: House) -> None:
+@pytest.mark.databases("sqlite")
+async def test_a_worker_that_fails_ends_the_process_that_would_judge_nothing_on_sqlite(house: House) -> None:
     await house.post(workflow_completed(RED))
     house.change("UPDATE jobs SET run_at = '0'")  # as no release would write it
 

@@ -18,6 +18,8 @@ from service.pipeline import Patience
 from service.sources import Source
 from tests.house import GREEN, MONDAY, RED, RED_TO_WEB, House, a_house
 
+pytestmark = pytest.mark.databases("sqlite", "postgres")
+
 LATE = runs.api_late_results(MONDAY)
 HASTY = Patience(chance=lambda: 0.5, for_details=timedelta(seconds=0.1), for_an_answer=timedelta(seconds=0.01))
 GREEN_TO_WEB = RED_TO_WEB.replace("[failed, error]", "[success, canceled]")
@@ -93,6 +95,7 @@ async def test_what_comes_later_is_filled_in_without_telling_anybody_again(house
     assert house.channels.told == ["web: json"]
 
 
+@pytest.mark.databases("sqlite")  # hundreds of looks, none of which is about the database
 async def test_a_day_later_nobody_asks_any_more(house: House) -> None:
     house.pretend.faults.next("*", broken(503), times=10_000)
     await house.finish(RED)
@@ -103,7 +106,7 @@ async def test_a_day_later_nobody_asks_any_more(house: House) -> None:
     await house.drain(days=1)
 
     assert len(house.pretend.calls) == calls
-    assert house.rows("SELECT kind FROM jobs") == []
+    assert house.jobs() == []
 
 
 async def test_circleci_is_not_asked_again_before_it_said(house: House) -> None:

@@ -1,23 +1,13 @@
 """What machines ask: is it alive, and is it ready?"""
 
 import asyncio
-import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
 
 import pytest
 
 from service.store import newest_revision
 from tests.house import House
 
-
-@contextmanager
-def locked(house: House) -> Iterator[None]:
-    """Another process that holds the database for itself."""
-    with closing(sqlite3.connect(house.database, isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")
-        yield
-        other.execute("ROLLBACK")
+pytestmark = pytest.mark.databases("sqlite", "postgres")
 
 
 async def checks(house: House, *, status: int) -> dict[str, str]:
@@ -66,6 +56,7 @@ async def test_without_a_worker_it_is_not_ready(house: House) -> None:
     assert found == {"database": "ok", "worker": "the worker has not looked for work since the start"}
 
 
+@pytest.mark.databases("sqlite")  # Procrastinate's workers have heartbeats: see there
 async def test_a_worker_that_hangs_is_noticed_within_half_a_minute(working: House) -> None:
     working.clock.tick(seconds=29)
     await checks(working, status=200)
@@ -76,17 +67,19 @@ async def test_a_worker_that_hangs_is_noticed_within_half_a_minute(working: Hous
     assert found["worker"] == "the worker has not looked for work since 2026-03-02T09:30:00.000Z"
 
 
-async def test_a_database_that_is_gone_is_noticed_though_its_file_is_still_open(working: House) -> None:
+@pytest.mark.databases("sqlite")
+async def test_a_database_that_is_gone_is_noticed_though_its_file_is_still_open_on_sqlite(working: House) -> None:
     await checks(working, status=200)
-    working.database.unlink()
+    (working.folder / "roundsman.db").unlink()
 
     found = await checks(working, status=503)
 
-    assert found["database"] == f"the database {working.database} is gone; put it back, or restart"
+    assert found["database"] == f"the database {working.folder}/roundsman.db is gone; put it back, or restart"
 
 
-async def test_a_database_that_somebody_else_holds_is_not_ready_to_keep_anything(working: House) -> None:
-    with locked(working):
+@pytest.mark.databases("sqlite")
+async def test_a_database_that_somebody_else_holds_is_not_ready_to_keep_anything_on_sqlite(working: House) -> None:
+    with working.database.locked():
         found = await checks(working, status=503)
 
     assert found["database"] == "the database cannot be written now: database is locked"
@@ -106,7 +99,7 @@ async def test_a_database_without_a_schema_is_not_ready(working: House) -> None:
 
     found = await checks(working, status=503)
 
-    assert found["database"].startswith("there is no schema yet: run `roundsman migrate`")
+    assert found["database"].startswith(("there is no schema yet: run `roundsman migrate`", "the database is somebody"))
 
 
 async def test_one_check_may_be_asked_for_alone_since_a_door_is_open_without_a_worker(house: House) -> None:

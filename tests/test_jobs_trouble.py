@@ -9,11 +9,13 @@ from uuid import UUID, uuid4
 import pytest
 
 from service.errors import Temporary
-from service.jobs import EmbeddedJobs, embedded
+from service.jobs import EmbeddedJobs, embedded, procrastinate
 from service.model import QueuedJob
 from service.store import JobRows, Store
 from tests.house import Clock
-from tests.work import Work, raising, some, soon
+from tests.work import Work, acting, raising, some, soon
+
+pytestmark = pytest.mark.databases("sqlite", "postgres")
 
 
 class Unreliable(JobRows):
@@ -62,7 +64,8 @@ async def test_what_a_handler_raises_is_handed_over_and_the_job_is_over(work: Wo
 
 
 async def test_a_job_whose_failure_cannot_be_recorded_is_run_again(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embedded, "NAP_S", 0.01)
+    for engine in (embedded, procrastinate):
+        monkeypatch.setattr(engine, "NAP_S", 0.01)
     [subject] = some(1)
     away = [Temporary("the database is away"), ValueError("nobody foresaw this")]
     work.acts[subject] = raising(Temporary("the database is away"))
@@ -85,10 +88,13 @@ async def test_a_job_whose_failure_cannot_be_recorded_is_run_again(work: Work, m
 async def test_a_job_of_a_kind_nobody_knows_stops_no_other(work: Work) -> None:
     """Another release may have left it; whatever it was about, the sweep finds."""
     [subject] = some(1)
+    ran = asyncio.Event()
+    work.acts[subject] = acting(ran.set)
     await work.later(uuid4(), kind="of-the-future")
     await work.later(subject)
 
-    await work.drain()
+    async with work.running():
+        await soon(ran)
 
     assert work.ran == [subject]
 
@@ -119,7 +125,8 @@ async def test_stopping_lets_what_was_begun_end_and_begins_nothing_new(work: Wor
 async def test_what_does_not_end_in_time_is_cancelled_and_runs_again_after_the_next_start(
     work: Work, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(embedded, "GRACE_S", 0.01)
+    for engine in (embedded, procrastinate):
+        monkeypatch.setattr(engine, "GRACE_S", 0.01)
     [subject] = some(1)
     started = asyncio.Event()
 
@@ -156,6 +163,7 @@ async def test_periodic_work_is_done_when_the_engine_starts_and_survives_an_exce
     assert len(times) >= 3
 
 
+@pytest.mark.databases("sqlite")
 async def test_the_embedded_engine_outlives_a_database_that_is_away(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -18,6 +18,8 @@ from service.sources import Source
 from service.sources.circleci import CircleCI
 from tests.house import GREEN, MONDAY, RED, RED_TO_WEB, House, a_house
 
+pytestmark = pytest.mark.databases("sqlite", "postgres")
+
 RELEASE = runs.web_release(MONDAY)  # a tag, whose name only CircleCI's API knows
 CANCELED = runs.mobile_canceled(MONDAY)
 MANY_ROUTES = """\
@@ -128,7 +130,7 @@ async def test_what_is_not_understood_waits_for_a_person_with_the_reason(house: 
     assert dead["id"] == delivery
     assert dead["reason"].startswith("type 'job-started' is not one that Roundsman knows")
     assert house.counted("dead_letters", what="delivery") == 1
-    assert house.rows("SELECT count(*) FROM jobs") == [(0,)]
+    assert house.jobs() == []
 
 
 async def test_what_fails_unforeseen_is_tried_again_and_then_waits_for_a_person(house: House) -> None:
@@ -337,7 +339,7 @@ async def test_a_job_whose_delivery_is_gone_ends_quietly(house: House) -> None:
 
     await house.drain()
 
-    assert house.rows("SELECT count(*) FROM jobs") == [(0,)]
+    assert house.jobs() == []
 
 
 class Stumbling:

@@ -29,10 +29,9 @@ from service.model import (
 from service.pipeline.prune import prune
 from service.store import Search, Store, actions, deliveries, events, history, notifications, retention
 from service.tables import metadata
-from tests.databases import database_url, postgres, postgres_template
 from tests.house import NINE, RED, House, a_house
 
-__all__ = ["database_url", "postgres", "postgres_template"]  # pytest finds fixtures by name
+pytestmark = pytest.mark.databases("sqlite", "postgres")
 
 NOW = NINE
 OLD = NOW - timedelta(days=401)

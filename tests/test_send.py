@@ -11,8 +11,9 @@ from structlog.testing import capture_logs
 
 from service.errors import Permanent, Temporary
 from tests.house import RED, RED_TO_WEB, House, a_house
-from tests.test_intake import locked
 from tests.work import acting, acting_async
+
+pytestmark = pytest.mark.databases("sqlite", "postgres")
 
 TWO_CHANNELS = RED_TO_WEB.replace("[json://web.example.com]", "[json://web.example.com, xml://web.example.com]")
 AWAY = Temporary("web: json answered 503")
@@ -85,6 +86,7 @@ async def test_the_next_attempt_is_made_at_its_time_and_not_before(house: House)
     assert house.channels.told == ["web: json"]
 
 
+@pytest.mark.databases("sqlite")  # hundreds of looks, none of which is about the database
 async def test_pauses_grow_for_an_hour_and_then_a_person_has_to_look(house: House) -> None:
     house.channels.plan["web: json"] = [Temporary(f"answer {n}") for n in range(1, 100)]
     delivery = await sent(house)
@@ -167,7 +169,8 @@ async def test_what_a_notifier_raises_unforeseen_is_an_attempt_that_did_not_work
     assert house.channels.told == ["web: json"]
 
 
-async def test_what_cannot_be_put_into_words_is_an_attempt_that_did_not_work(house: House) -> None:
+@pytest.mark.databases("sqlite")
+async def test_what_cannot_be_put_into_words_is_an_attempt_that_did_not_work_on_sqlite(house: House) -> None:
     """Nothing was sent, and yet somebody must be able to see that it was tried."""
     await red(house)
     house.change("UPDATE events SET via = 'webhook', happened_at = 'never'")
@@ -178,8 +181,9 @@ async def test_what_cannot_be_put_into_words_is_an_attempt_that_did_not_work(hou
     assert reason.startswith("ValueError")
 
 
-async def test_who_was_told_is_not_told_again_because_the_database_went_away(house: House) -> None:
-    lock = locked(house.database)
+@pytest.mark.databases("sqlite")
+async def test_who_was_told_is_not_told_again_because_the_database_went_away_on_sqlite(house: House) -> None:
+    lock = house.database.locked()
 
     async def another_process_takes_it() -> None:
         await house.expect_the_database_within(1)

@@ -32,9 +32,13 @@ from service.model import (
     Want,
     Workflow,
 )
-from service.store import Store, database, deliveries, events, notifications
+from service.store import Store, deliveries, events, notifications
+from service.store import database as database_module
 from service.store.database import driver_url, sync_url
+from tests.databases import Database
 from tests.house import NINE
+
+pytestmark = pytest.mark.databases("sqlite", "postgres")
 
 FULL = Event(
     id=uuid4(),
@@ -72,8 +76,8 @@ LEARNED = Details(
 
 
 @pytest.fixture
-async def store(folder: Path) -> AsyncIterator[Store]:
-    store = Store(f"sqlite:///{folder / 'roundsman.db'}")
+async def store(database: Database) -> AsyncIterator[Store]:
+    store = Store(database.url)
     yield store
     await store.close()
 
@@ -193,7 +197,8 @@ async def test_writers_take_turns(store: Store) -> None:
         assert (await transaction.execute(text("SELECT count(*) FROM events"))).scalar() == 50
 
 
-async def test_a_commit_is_on_disk_when_it_returns(store: Store) -> None:
+@pytest.mark.databases("sqlite")
+async def test_a_commit_is_on_disk_when_it_returns_on_sqlite(store: Store) -> None:
     """SQLite's FULL (2), and WAL: a reader keeps no writer waiting."""
     async with store.writing() as transaction:
         modes = [
@@ -208,8 +213,8 @@ async def test_a_word_outside_a_closed_set_is_a_bug_and_no_trouble_of_the_databa
         with pytest.raises(IntegrityError, match="ck_events_via"):
             await transaction.execute(
                 text(
-                    "INSERT INTO events (id, kind, source_event_id, happened_at, received_at, via, has_job) "
-                    "VALUES ('1', 'ping', '1', '', '', 'pigeon', 0)"
+                    "INSERT INTO events (id, kind, source_event_id, happened_at, received_at, via, has_job) VALUES "
+                    "('5f0c3f3d-7f58-4d5e-9b0a-000000000001', 'ping', '1', '2026-03-02', '2026-03-02', 'pigeon', false)"
                 )
             )
 
@@ -243,8 +248,9 @@ def test_the_user_names_a_database_and_we_choose_the_driver() -> None:
     assert (sync_url(sqlite).drivername, sync_url(postgres).drivername) == ("sqlite", "postgresql+psycopg")
 
 
-async def test_who_stands_in_line_for_too_long_is_told_so(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database, "IN_LINE_S", 0.01)
+@pytest.mark.databases("sqlite")
+async def test_who_stands_in_line_for_too_long_is_told_on_sqlite(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database_module, "IN_LINE_S", 0.01)
     store = Store(f"sqlite:///{folder / 'roundsman.db'}")
 
     async with store.writing():

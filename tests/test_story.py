@@ -21,6 +21,8 @@ from service.demo.sender import Answer, Post, Seal, Sender
 from tests import ends
 from tests.house import GREEN, RED, SECRET, SETTLED_WITHIN_S, TOKEN, environ
 
+pytestmark = pytest.mark.databases("sqlite", "postgres")
+
 TELL = """\
 receivers:
   web:

@@ -1,12 +1,19 @@
 """What got stuck is found: nothing waits for longer than a minute or so because a job was lost."""
 
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+
 from service.errors import Temporary
 from tests.house import RED, House
+
+pytestmark = pytest.mark.databases("sqlite", "postgres")
 
 
 async def test_a_delivery_that_lost_its_job_is_judged_after_a_minute(house: House) -> None:
     await house.finish(RED)
-    house.change("DELETE FROM jobs")
+    house.database.lose_jobs()
     house.clock.tick(seconds=61)
 
     await house.service.pipeline.sweep()
@@ -18,7 +25,7 @@ async def test_a_delivery_that_lost_its_job_is_judged_after_a_minute(house: Hous
 async def test_a_notification_that_lost_its_jobs_is_sent_after_a_minute(house: House) -> None:
     delivery = await house.finish(RED)
     await house.work("process", delivery)
-    house.change("DELETE FROM jobs")
+    house.database.lose_jobs()
     house.clock.tick(seconds=61)
 
     await house.service.pipeline.sweep()
@@ -32,10 +39,10 @@ async def test_a_repeat_that_lost_its_job_is_made_though_the_event_has_one(house
     house.channels.plan["web: json"] = [Temporary("web: json answered 503")]
     delivery = await house.finish(RED)
     await house.drain()
-    house.change("DELETE FROM jobs")
-    house.change(
-        "INSERT INTO jobs (kind, subject_id, run_at) SELECT 'enrich', id, '2030-01-01 00:00:00.000' FROM events"
-    )
+    house.database.lose_jobs()
+    async with house.service.parts.store.writing() as transaction:
+        next_year = house.clock() + timedelta(days=365)
+        await house.service.parts.jobs.later("enrich", UUID(delivery), within=transaction, at=next_year)
     house.clock.tick(seconds=66)
 
     await house.service.pipeline.sweep()
@@ -48,12 +55,12 @@ async def test_what_is_not_overdue_is_left_alone(house: House) -> None:
     delivery = await house.finish(RED)
     await house.work("process", delivery)
     await house.finish(RED)
-    house.change("DELETE FROM jobs")
+    house.database.lose_jobs()
     house.clock.tick(seconds=60)
 
     await house.service.pipeline.sweep()
 
-    assert house.rows("SELECT count(*) FROM jobs") == [(0,)]
+    assert house.jobs() == []
 
 
 async def test_what_has_a_job_gets_no_second_one(house: House) -> None:
@@ -62,7 +69,7 @@ async def test_what_has_a_job_gets_no_second_one(house: House) -> None:
 
     await house.service.pipeline.sweep()
 
-    assert house.rows("SELECT kind FROM jobs") == [("process",)]
+    assert house.jobs() == ["process"]
 
 
 async def test_what_waits_for_its_next_attempt_gets_no_second_job(house: House) -> None:
@@ -70,12 +77,12 @@ async def test_what_waits_for_its_next_attempt_gets_no_second_job(house: House) 
     await house.finish(RED)
     await house.drain()
     await house.drain(minutes=3)
-    before = house.rows("SELECT kind FROM jobs")
+    before = house.jobs()
 
     await house.service.pipeline.sweep()
 
-    assert set(before) == {("send",)}
-    assert house.rows("SELECT kind FROM jobs") == before
+    assert set(before) == {"send"}
+    assert house.jobs() == before
 
 
 async def test_what_is_settled_stays_settled(house: House) -> None:
@@ -85,16 +92,16 @@ async def test_what_is_settled_stays_settled(house: House) -> None:
 
     await house.service.pipeline.sweep()
 
-    assert house.rows("SELECT count(*) FROM jobs") == [(0,)]
+    assert house.jobs() == []
 
 
 async def test_a_sweep_that_finds_everything_twice_harms_nobody(house: House) -> None:
     await house.finish(RED)
-    house.change("DELETE FROM jobs")
+    house.database.lose_jobs()
     house.clock.tick(seconds=61)
 
     await house.service.pipeline.sweep()
-    house.change("INSERT INTO jobs (kind, subject_id, run_at) SELECT kind, subject_id, run_at FROM jobs")
+    house.database.repeat_jobs()
     await house.drain()
 
     assert house.channels.told == ["web: json"]
@@ -102,7 +109,7 @@ async def test_a_sweep_that_finds_everything_twice_harms_nobody(house: House) ->
 
 async def test_a_started_service_sweeps_by_itself(house: House) -> None:
     await house.finish(RED)
-    house.change("DELETE FROM jobs")
+    house.database.lose_jobs()
     house.clock.tick(seconds=61)
     told = house.expect_word("web: json")
 

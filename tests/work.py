@@ -1,7 +1,4 @@
-"""A job engine to try things with, and handlers that write down what they were given.
-
-A second engine runs through the same tests: add it to ``ENGINES``.
-"""
+"""A job engine to try things with, and handlers that write down what they were given."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -10,20 +7,28 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import UUID, uuid4
 
-from service.jobs import EmbeddedJobs, Jobs
-from service.store import JobRows, Store
-from tests.house import SETTLED_WITHIN_S, Clock
+from service.jobs import EmbeddedJobs, Jobs, ProcrastinateJobs, Rhythm
+from service.store import EngineRows, JobRows, Store
+from tests.databases import Database, Sqlite
+from tests.house import SETTLED_WITHIN_S, Clock, a_moment
 
 Make = Callable[[Store, Clock], Jobs]
+HASTY = Rhythm(poll=0.05)
+
+
+def engine_on(database: Database, rhythm: Rhythm = HASTY) -> Make:
+    """What makes the job engine that fits a database."""
+
+    def make_procrastinate(store: Store, clock: Clock) -> Jobs:
+        return ProcrastinateJobs(database.url, EngineRows(store), clock=clock, rhythm=rhythm)
+
+    return make_embedded if isinstance(database, Sqlite) else make_procrastinate
 
 
 def make_embedded(store: Store, clock: Clock) -> Jobs:
     jobs = EmbeddedJobs(JobRows(store), clock=clock)
     store.after_commit(jobs.wake)
     return jobs
-
-
-ENGINES: dict[str, Make] = {"embedded": make_embedded}
 
 
 @dataclass(kw_only=True)
@@ -41,11 +46,9 @@ class Work:
     ran: list[UUID] = field(default_factory=list)
     acts: dict[UUID, Callable[[], Awaitable[None]]] = field(default_factory=dict)
     failures: list[tuple[str, UUID, str]] = field(default_factory=list)
-    changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
         self.jobs = self.make(self.store, self.clock)
-        self.store.after_commit(self.changed.set)
 
     async def later(self, subject: UUID, *, lane: str | None = None, in_s: float = 0, kind: str = "note") -> None:
         at = self.clock() + timedelta(seconds=in_s)
@@ -81,8 +84,7 @@ class Work:
 
     async def _until_idle(self) -> None:
         while (await self.jobs.backlog()).depth:
-            await self.changed.wait()
-            self.changed.clear()
+            await a_moment()
 
 
 def some(count: int) -> list[UUID]:
@@ -94,13 +96,19 @@ class Counted:
 
     def __init__(self) -> None:
         self.now = self.most = 0
+        self.meanwhile: Callable[[], Awaitable[None]] = yielding
 
     async def act(self) -> None:
         self.now += 1
         self.most = max(self.most, self.now)
-        for _ in range(50):  # let others in, if they may
-            await asyncio.sleep(0)
+        await self.meanwhile()
         self.now -= 1
+
+
+async def yielding() -> None:
+    """Let others in, if they may."""
+    for _ in range(50):
+        await asyncio.sleep(0)
 
 
 def acting(act: Callable[[], None]) -> Callable[[], Awaitable[None]]:
