@@ -32,7 +32,8 @@ def every_command() -> list[tuple[str, Any]]:
 
 
 def _commands(prefix: str, group: Any) -> Iterator[tuple[str, Any]]:
-    for name, command in group.commands.items():
+    for name in group.list_commands(None):
+        command = group.get_command(None, name)
         if hasattr(command, "commands"):
             yield from _commands(f"{prefix}{name} ", command)
         else:

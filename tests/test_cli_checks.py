@@ -3,6 +3,8 @@
 import os
 import socket
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -16,6 +18,7 @@ from service.manage.checks import check_public_url
 from service.store import held, newest_revision
 from tests.ends import free_port
 from tests.house import NINE, RED_TO_WEB, SECRET, TOKEN
+from tests.processes import surroundings
 from tests.reference import every_command
 from tests.terminal import Terminal, served
 
@@ -249,6 +252,7 @@ def test_the_version_is_the_package_s(terminal: Terminal) -> None:
 
     assert said.code == 0
     assert said.out == f"roundsman {terminal.run('version', '--json').json['version']}\n"
+    assert terminal.run("--version").out == said.out
 
 
 @pytest.mark.parametrize(("name", "command"), every_command(), ids=lambda one: one if isinstance(one, str) else "")
@@ -269,6 +273,20 @@ def test_every_command_has_json(name: str) -> None:
     options = {option for parameter in dict(every_command())[name].params for option in parameter.opts}
 
     assert "--json" in options
+
+
+def test_a_command_loads_only_what_it_needs() -> None:
+    said = subprocess.run(
+        [sys.executable, "-X", "importtime", "-c", "from service.cli import main; main()", "events", "list"],
+        env=surroundings({"ROUNDSMAN_DATABASE_URL": "sqlite:////nowhere/roundsman.db"}),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    loaded = {line.rpartition("|")[2].strip() for line in said.stderr.splitlines()}
+
+    assert (said.returncode, "sqlalchemy" in loaded) == (2, True)
+    assert not loaded & {"apprise", "procrastinate", "uvicorn", "starlette", "jinja2", "httpx"}
 
 
 @pytest.mark.parametrize("words", [(), ("events",), ("hooks",), ("routes",), ("nonsense",), ("serve", "now")])

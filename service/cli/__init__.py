@@ -1,37 +1,83 @@
 """The command line. Exit codes: 0 done, 1 a check failed or work remains, 2 wrong usage or configuration."""
 
 import sys
+from importlib import import_module
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
-from service.cli import acting, checking, hooking, looking, routing, serving
+from service.cli.about import version
 from service.errors import BadConfig, BadRequest, RoundsmanError
 
-app = typer.Typer(
-    name="roundsman",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,  # plain help: rich's frames say <bool> after every flag, and cost half the width
-    help="Keeps every CircleCI webhook, finds out what happened, tells the right people, and can say why.",
-)
+COMMANDS = {
+    "serve": "serving:serve",
+    "web": "serving:web",
+    "worker": "serving:worker",
+    "migrate": "serving:migrate",
+    "check": "checking:check",
+    "demo": "playing:demo",
+    "inbox": "playing:inbox",
+    "version": "about:version",
+    "events": "looking:events",
+    "explain": "looking:explain",
+    "dead-letters": "looking:dead_letters",
+    "replay": "acting:replay",
+    "resend": "acting:resend",
+    "dismiss": "acting:dismiss",
+    "hooks": "hooking:hooks",
+    "routes": "routing:routes",
+}
+"""Where each command is: module and name. It is imported when it is asked for, with the libraries that it needs."""
 
-app.command()(serving.serve)
-app.command()(serving.web)
-app.command()(serving.worker)
-app.command()(serving.migrate)
-app.command()(checking.check)
-app.command()(checking.demo)
-app.command()(checking.inbox)
-app.command()(checking.version)
-app.add_typer(looking.events, name="events")
-app.command()(looking.explain)
-app.command("dead-letters")(looking.dead_letters)
-app.command()(acting.replay)
-app.command()(acting.resend)
-app.command()(acting.dismiss)
-app.add_typer(hooking.hooks, name="hooks")
-app.add_typer(routing.routes, name="routes")
+PLAIN: dict[str, Any] = {  # plain help: rich's frames say <bool> after every flag, and cost half the width
+    "add_completion": False,
+    "pretty_exceptions_enable": False,
+    "rich_markup_mode": None,
+}
+
+
+class Commands(TyperGroup):
+    """The commands, each of them loaded by its name."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Their names, in the order of the help."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """One of them; None when there is no such command."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name].partition(":")
+        found = getattr(import_module(f"service.cli.{module}"), name)
+        group = found if isinstance(found, typer.Typer) else _alone(found)
+        command = typer.main.get_command(group)
+        command.name = cmd_name
+        return command
+
+
+def _alone(function: Any) -> typer.Typer:
+    app = typer.Typer(**PLAIN)
+    app.command()(function)
+    return app
+
+
+app = typer.Typer(cls=Commands, name="roundsman", no_args_is_help=True, **PLAIN)
+
+
+def _say_version(is_asked: bool) -> None:
+    if is_asked:
+        version()
+        raise typer.Exit
+
+
+@app.callback()
+def roundsman(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Say which release this is.")
+    ] = False,
+) -> None:
+    """Keep every CircleCI webhook, find out what happened, tell the right people, and say why."""
 
 
 def main() -> None:

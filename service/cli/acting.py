@@ -1,15 +1,21 @@
 """Commands by which a person decides: replay, resend, dismiss."""
 
 import getpass
+from datetime import timedelta
 from typing import Annotated
 
 import typer
 
-from service.app import now_utc
-from service.cli.opening import Opened, with_store
+from service.app import job_engine, now_utc
+from service.cli.opening import with_store
 from service.cli.output import AsJson, print_json, say
+from service.config import Settings
+from service.jobs import Jobs
 from service.manage import again, ids
 from service.manage.ids import Noun
+from service.store import Store, holder
+
+BEATING = timedelta(seconds=30)
 
 
 def replay(
@@ -24,10 +30,11 @@ def replay(
     Whoever has been told is not told twice. A running `roundsman serve` or `worker` does it.
     """
 
-    async def do(opened: Opened) -> tuple[str, bool]:
-        _, subject_id = await ids.find(opened.store, delivery_id, Noun.DELIVERY)
-        await again.replay(opened.store, opened.jobs, subject_id, who=_who(), at=now_utc())
-        return str(subject_id), await opened.is_attended()
+    async def do(settings: Settings, store: Store) -> tuple[str, bool]:
+        jobs = job_engine(settings, store)
+        _, subject_id = await ids.find(store, delivery_id, Noun.DELIVERY)
+        await again.replay(store, jobs, subject_id, who=_who(), at=now_utc())
+        return str(subject_id), await _is_attended(store, jobs)
 
     subject_id, is_attended = with_store(do)
     _confirm({"delivery": subject_id, "replay": "enqueued"}, is_attended=is_attended, as_json=as_json)
@@ -44,10 +51,11 @@ def resend(
     A running `roundsman serve` or `worker` does it.
     """
 
-    async def do(opened: Opened) -> tuple[str, bool]:
-        _, subject_id = await ids.find(opened.store, notification_id, Noun.NOTIFICATION)
-        await again.resend(opened.store, opened.jobs, subject_id, who=_who(), at=now_utc())
-        return str(subject_id), await opened.is_attended()
+    async def do(settings: Settings, store: Store) -> tuple[str, bool]:
+        jobs = job_engine(settings, store)
+        _, subject_id = await ids.find(store, notification_id, Noun.NOTIFICATION)
+        await again.resend(store, jobs, subject_id, who=_who(), at=now_utc())
+        return str(subject_id), await _is_attended(store, jobs)
 
     subject_id, is_attended = with_store(do)
     _confirm({"notification": subject_id, "resend": "enqueued"}, is_attended=is_attended, as_json=as_json)
@@ -65,10 +73,10 @@ def dismiss(
     A delivery that was not understood, or a notification that could not be sent. It can still be replayed or resent.
     """
 
-    async def do(opened: Opened) -> dict[str, str]:
-        noun, subject_id = await ids.find(opened.store, subject, *Noun)
+    async def do(_: Settings, store: Store) -> dict[str, str]:
+        noun, subject_id = await ids.find(store, subject, *Noun)
         put_away = again.dismiss_delivery if noun is Noun.DELIVERY else again.dismiss_notification
-        await put_away(opened.store, subject_id, who=_who(), at=now_utc(), because=because)
+        await put_away(store, subject_id, who=_who(), at=now_utc(), because=because)
         return {noun: str(subject_id), "dismiss": "done"}
 
     shape = with_store(do)
@@ -82,6 +90,14 @@ def _confirm(shape: dict[str, str], *, is_attended: bool, as_json: bool) -> None
         say("enqueued; the running service takes it up within a second or so")
     else:
         say("enqueued, but no service is running: it is done once `roundsman serve` has started", "yellow")
+
+
+async def _is_attended(store: Store, jobs: Jobs) -> bool:
+    """Whether somebody is running who will do what is enqueued."""
+    if store.file is not None:
+        return holder(store.file.parent) is not None
+    last = await jobs.last_look_at()
+    return last is not None and now_utc() - last < BEATING
 
 
 def _who() -> str:

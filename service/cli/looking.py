@@ -7,10 +7,12 @@ from typing import Annotated, Any
 import typer
 
 from service.cli import account
-from service.cli.opening import Opened, with_store
+from service.cli.opening import with_store
 from service.cli.output import AsJson, print_json, print_table, say
+from service.config import Settings
 from service.manage import history, ids
 from service.manage.ids import Noun
+from service.store import Store
 
 events = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look up what was built.")
 
@@ -44,7 +46,7 @@ def list_events(  # noqa: PLR0913, PLR0917 - one option for each filter of the A
     """List events, newest first."""
     given = {**locals()}  # the options bear the filters' names
     search = history.to_search({name: given[name] for name in history.SEARCHABLE})
-    page = with_store(lambda opened: history.list_events(opened.store, search, limit=limit, cursor=cursor or None))
+    page = with_store(lambda _, store: history.list_events(store, search, limit=limit, cursor=cursor or None))
     print_json(page) if as_json else _print_page(page)
 
 
@@ -103,9 +105,9 @@ def explain(event_id: EventId, as_json: AsJson = False) -> None:
 
 
 def _look_up(event_id: str) -> Any:
-    async def look(opened: Opened) -> Any:
-        _, found = await ids.find(opened.store, event_id, Noun.DELIVERY)
-        return await history.show_event(opened.store, found)
+    async def look(_: Settings, store: Store) -> Any:
+        _noun, found = await ids.find(store, event_id, Noun.DELIVERY)
+        return await history.show_event(store, found)
 
     return with_store(look)
 
@@ -121,7 +123,7 @@ def dead_letters(as_json: AsJson = False) -> None:
     Deliveries that were not understood and notifications that could not be sent, each with its reason and the commands
     that try again or put it away. Exit code 1 when there are any.
     """
-    waiting = with_store(lambda opened: history.dead_letters(opened.store))
+    waiting = with_store(lambda _, store: history.dead_letters(store))
     if as_json:
         print_json(waiting)
     else:
