@@ -151,6 +151,7 @@ class EmbeddedJobs:
                 await self._nap()
         for task in periodic:
             task.cancel()
+        await asyncio.gather(*periodic, return_exceptions=True)
         await self._finish(tasks)
 
     async def _choose(self) -> list[QueuedJob]:
