@@ -195,8 +195,8 @@ async def test_every_call_is_counted_by_template_and_outcome() -> None:
             await house.circleci.project_id("gh/acme/shop")
 
     outcomes = ["200", "404", "timeout", "unreachable"]
-    assert [house.counted("calls_total", endpoint="/project/{slug}", status=status) for status in outcomes] == [1] * 4
-    assert house.counted("call_seconds_count", endpoint="/project/{slug}") == 4
+    assert [house.counted("calls_total", path="/project/{slug}", status=status) for status in outcomes] == [1] * 4
+    assert house.counted("call_seconds_count", path="/project/{slug}") == 4
 
 
 async def test_a_project_without_an_id_is_not_taken_for_one() -> None:
@@ -312,7 +312,7 @@ async def test_a_call_that_nobody_waits_for_any_longer_is_counted_as_such() -> N
     with pytest.raises(asyncio.CancelledError):
         await asking
 
-    labels = {"endpoint": "/me", "status": "abandoned"}
+    labels = {"path": "/me", "status": "abandoned"}
     assert metrics.registry.get_sample_value("roundsman_circleci_calls_total", labels) == 1
 
 
