@@ -89,7 +89,7 @@ def test_the_image_and_the_chart_agree_on_user_and_port() -> None:
 
     assert f"USER {security['runAsUser']}:{security['runAsGroup']}\n" in DOCKERFILE
     assert "EXPOSE 8000\n" in DOCKERFILE
-    assert "containerPort: 8000\n" in (CHART / "templates" / "statefulset.yaml").read_text(encoding="utf-8")
+    assert "containerPort: 8000\n" in (CHART / "templates" / "_pod.tpl").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("requirement", PROJECT["build-system"]["requires"])

@@ -1,15 +1,8 @@
-"""What Helm makes of the chart.
+"""What Helm makes of the chart: one pod, one volume."""
 
-HELM names the binaries, separated by colons: `make chart-check` fetches two and sets it. Without it nothing here can
-run, and every test says that it was skipped.
-"""
-
-import os
 import re
-import subprocess
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -17,57 +10,28 @@ import yaml
 from service.config import load
 from service.config.settings import PREFIX
 from tests.generate_docs import ROOT
+from tests.rendering import (
+    ALONE,
+    CHART,
+    EXAMPLES,
+    Render,
+    container,
+    each_helm,
+    environ,
+    helm,
+    needs_helm,
+    pod,
+    rendered,
+    template,
+)
 
-CHART = ROOT / "helm"
-HELMS = os.environ.get("HELM", "").split(":")
-EXAMPLES = sorted(path.name.removesuffix("-values.yaml") for path in (CHART / "ci").iterdir())
-Objects = dict[str, dict[str, Any]]
-Render = Callable[..., Objects]
-
-pytestmark = pytest.mark.skipif(HELMS == [""], reason="no helm: `make chart-check` fetches it and runs these")
-
-
-def helm(binary: str, example: str, *options: str) -> "subprocess.CompletedProcess[str]":
-    return template(binary, "acme", CHART / "ci" / f"{example}-values.yaml", *options)
-
-
-def template(binary: str, release: str, values: Path, *options: str) -> "subprocess.CompletedProcess[str]":
-    command = [binary, "template", release, str(CHART), "--values", str(values), *options]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
-
-
-@pytest.fixture(params=HELMS, ids=lambda binary: Path(binary).parent.name)
-def binary(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
+pytestmark = [needs_helm, each_helm]
+SERVE = "StatefulSet"
 
 
 @pytest.fixture
 def render(binary: str) -> Render:
-    """The objects of an example by their kind; there is one of each at most."""
-
-    def objects(example: str, *options: str) -> Objects:
-        done = helm(binary, example, *options)
-        assert done.returncode == 0, done.stderr
-        made = [each for each in yaml.safe_load_all(done.stdout) if each]
-        assert len(made) == len({each["kind"] for each in made})
-        return {each["kind"]: each for each in made}
-
-    return objects
-
-
-def pod(objects: Objects) -> dict[str, Any]:
-    return dict(objects["StatefulSet"]["spec"]["template"]["spec"])
-
-
-def container(objects: Objects) -> dict[str, Any]:
-    return dict(pod(objects)["containers"][0])
-
-
-def environ(objects: Objects) -> dict[str, str]:
-    """The environment of the container, as Kubernetes would put it together."""
-    secret = objects.get("Secret", {"metadata": {"name": "acme-roundsman"}, "stringData": {}})
-    assert container(objects)["envFrom"] == [{"secretRef": {"name": secret["metadata"]["name"]}}]
-    return {**secret["stringData"], **{each["name"]: each["value"] for each in container(objects)["env"]}}
+    return partial(rendered, binary)
 
 
 @pytest.mark.parametrize(
@@ -84,7 +48,7 @@ def test_roundsman_would_start_with_what_the_chart_gives_it(
     file = tmp_path / "roundsman.yaml"
     file.write_text(objects["ConfigMap"]["data"]["roundsman.yaml"])
 
-    config = load({**environ(objects), "ROUNDSMAN_CONFIG": str(file)}, serving=True)
+    config = load({**environ(objects, SERVE), "ROUNDSMAN_CONFIG": str(file)}, serving=True)
 
     assert config.settings.webhook_secrets == secrets
     assert len(config.routes) == 1
@@ -100,7 +64,9 @@ def test_roundsman_yaml_arrives_as_it_was_written(render: Render) -> None:
 
 
 def test_every_setting_reaches_the_service_and_numbers_stay_whole(render: Render) -> None:
-    given = {name: value for name, value in environ(render("ingress-and-monitor")).items() if name.startswith(PREFIX)}
+    given = {
+        name: value for name, value in environ(render("ingress-and-monitor"), SERVE).items() if name.startswith(PREFIX)
+    }
 
     assert given == {
         "ROUNDSMAN_ADMIN_TOKEN": "example-admin-token",
@@ -119,8 +85,8 @@ def test_every_setting_reaches_the_service_and_numbers_stay_whole(render: Render
 def test_the_file_and_the_database_are_where_the_environment_says(render: Render) -> None:
     objects = render("minimal")
 
-    mounts = {each["mountPath"]: each["name"] for each in container(objects)["volumeMounts"]}
-    volumes = {each["name"]: each for each in pod(objects)["volumes"]}
+    mounts = {each["mountPath"]: each["name"] for each in container(objects[SERVE])["volumeMounts"]}
+    volumes = {each["name"]: each for each in pod(objects[SERVE])["volumes"]}
 
     assert volumes[mounts["/etc/roundsman"]]["configMap"] == {"name": objects["ConfigMap"]["metadata"]["name"]}
     assert volumes[mounts["/data"]]["persistentVolumeClaim"] == {
@@ -132,35 +98,37 @@ def test_the_file_and_the_database_are_where_the_environment_says(render: Render
 def test_what_is_there_already_is_used_and_not_made(render: Render) -> None:
     objects = render("existing-secret")
 
-    volumes = {each["name"]: each for each in pod(objects)["volumes"]}
+    volumes = {each["name"]: each for each in pod(objects[SERVE])["volumes"]}
 
     assert set(objects) == {"Service", "StatefulSet"}
-    assert container(objects)["envFrom"] == [{"secretRef": {"name": "our-roundsman-secrets"}}]
+    assert container(objects[SERVE])["envFrom"] == [{"secretRef": {"name": "our-roundsman-secrets"}}]
     assert volumes["config"]["configMap"] == {"name": "our-roundsman-yaml"}
     assert volumes["data"]["persistentVolumeClaim"] == {"claimName": "our-roundsman-data"}
     assert volumes["our-authority"]["configMap"] == {"name": "our-authority"}
-    assert container(objects)["volumeMounts"][-1]["mountPath"] == "/etc/our-authority"
-    assert container(objects)["env"][-1]["name"] == "SSL_CERT_FILE"
-    assert pod(objects)["serviceAccountName"] == "default"
-    assert pod(objects)["imagePullSecrets"] == [{"name": "example-registry"}]
+    assert container(objects[SERVE])["volumeMounts"][-1]["mountPath"] == "/etc/our-authority"
+    assert container(objects[SERVE])["env"][-1]["name"] == "SSL_CERT_FILE"
+    assert pod(objects[SERVE])["serviceAccountName"] == "default"
+    assert pod(objects[SERVE])["imagePullSecrets"] == [{"name": "example-registry"}]
 
 
 @pytest.mark.parametrize("example", EXAMPLES)
-def test_the_pod_may_do_nothing_out_of_the_ordinary(render: Render, example: str) -> None:
-    objects = render(example)
+def test_a_pod_may_do_nothing_out_of_the_ordinary(render: Render, example: str) -> None:
+    makers = [made for made in render(example).values() if made["kind"] in {"StatefulSet", "Deployment", "Job"}]
 
-    assert container(objects)["securityContext"] == {
-        "allowPrivilegeEscalation": False,
-        "readOnlyRootFilesystem": True,
-        "capabilities": {"drop": ["ALL"]},
-    }
-    assert pod(objects)["securityContext"]["runAsNonRoot"] is True
-    assert pod(objects)["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
-    assert pod(objects)["automountServiceAccountToken"] is False
-    assert pod(objects)["enableServiceLinks"] is False
+    assert len(makers) == (1 if example in ALONE else 3)
+    for made in makers:
+        assert container(made)["securityContext"] == {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        }
+        assert pod(made)["securityContext"]["runAsNonRoot"] is True
+        assert pod(made)["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        assert pod(made)["automountServiceAccountToken"] is False
+        assert pod(made)["enableServiceLinks"] is False
 
 
-@pytest.mark.parametrize("example", EXAMPLES)
+@pytest.mark.parametrize("example", ALONE)
 def test_there_is_one_pod_and_posts_reach_it_even_when_it_is_not_ready(render: Render, example: str) -> None:
     objects = render(example)
     spec, service = objects["StatefulSet"]["spec"], objects["Service"]["spec"]
@@ -169,11 +137,11 @@ def test_there_is_one_pod_and_posts_reach_it_even_when_it_is_not_ready(render: R
     assert service["publishNotReadyAddresses"] is True
     assert service["selector"] == spec["selector"]["matchLabels"]
     assert service["selector"].items() <= spec["template"]["metadata"]["labels"].items()
-    assert service["ports"][0]["targetPort"] == container(objects)["ports"][0]["name"]
+    assert service["ports"][0]["targetPort"] == container(objects[SERVE])["ports"][0]["name"]
 
 
 def test_the_probes_ask_the_health_addresses(render: Render) -> None:
-    made = container(render("minimal"))
+    made = container(render("minimal")[SERVE])
 
     asked = {name: made[f"{name}Probe"]["httpGet"] for name in ("startup", "liveness", "readiness")}
 
@@ -211,7 +179,7 @@ def test_a_change_of_what_is_read_at_the_start_restarts_the_pod(render: Render, 
     ],
 )
 def test_the_image_is_the_one_named(render: Render, example: str, options: list[str], image: str) -> None:
-    assert container(render(example, *options))["image"] == image
+    assert container(render(example, *options)[SERVE])["image"] == image
 
 
 def test_the_history_outlives_the_release(render: Render) -> None:
@@ -259,13 +227,14 @@ def test_the_fence_stands_around_the_pod(render: Render, options: list[str], dir
 
     fence = objects["NetworkPolicy"]["spec"]
 
-    assert fence["podSelector"] == objects["StatefulSet"]["spec"]["selector"]
+    labels = objects["StatefulSet"]["spec"]["template"]["metadata"]["labels"]
+    assert fence["podSelector"]["matchLabels"].items() <= labels.items()
     assert fence["policyTypes"] == directions
     assert ("egress" in fence) is ("Egress" in directions)
 
 
 def test_a_cluster_may_choose_the_user(render: Render) -> None:
-    chosen = pod(render("minimal", "--set", "podSecurityContext.runAsUser=null"))["securityContext"]
+    chosen = pod(render("minimal", "--set", "podSecurityContext.runAsUser=null")[SERVE])["securityContext"]
 
     assert "runAsUser" not in chosen
     assert chosen["runAsNonRoot"] is True
@@ -298,7 +267,7 @@ def test_what_could_not_work_is_refused_with_its_name(binary: str, example: str,
 
 def test_the_values_that_the_docs_show_work(binary: str, tmp_path: Path) -> None:
     page = (ROOT / "docs" / "container.md").read_text(encoding="utf-8")
-    [shown] = re.findall(r"^```yaml\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    shown, _ = re.findall(r"^```yaml\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
     values = tmp_path / "my-values.yaml"
     values.write_text(shown)
 

@@ -2,7 +2,7 @@
 {{ default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
 {{- end }}
 
-{{/* At most 50 characters: a StatefulSet's pods carry its name and an 11 character hash in a label of 63. */}}
+{{/* At most 50 characters: pods carry the name of what made them, and a hash of ten or so, in labels of 63. */}}
 {{- define "roundsman.fullname" -}}
 {{- $name := include "roundsman.name" . }}
 {{- $usual := contains $name .Release.Name | ternary .Release.Name (printf "%s-%s" .Release.Name $name) }}
@@ -21,10 +21,24 @@ app.kubernetes.io/name: {{ include "roundsman.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end }}
 
-{{/* Which pods: other components may join this one in the same release. */}}
-{{- define "roundsman.serve" -}}
-{{ include "roundsman.instance" . }}
-app.kubernetes.io/component: serve
+{{/* Not empty when many pods share a Postgres. */}}
+{{- define "roundsman.isShared" -}}
+{{- $url := .Values.database.url }}
+{{- if and $url (not (hasPrefix "postgresql://" $url)) }}
+{{- fail "database.url must begin with postgresql://; leave it out to keep everything on a volume" }}
+{{- end }}
+{{- if and $url .Values.database.existingSecret }}
+{{- fail "database.existingSecret holds the address already: leave database.url out" }}
+{{- end }}
+{{- if and $url .Values.existingSecret }}
+{{- fail "existingSecret holds every secret: put database.url there as ROUNDSMAN_DATABASE_URL, and name it as database.existingSecret" }}
+{{- end }}
+{{- if or $url .Values.database.existingSecret }}yes{{ end }}
+{{- end }}
+
+{{/* Which pods answer the hook and the pages. */}}
+{{- define "roundsman.door" -}}
+{{ include "roundsman.isShared" . | empty | ternary "serve" "web" }}
 {{- end }}
 
 {{- define "roundsman.image" -}}
@@ -48,5 +62,20 @@ app.kubernetes.io/component: serve
 - name: ROUNDSMAN_{{ $name | snakecase | upper }}
   value: {{ kindIs "float64" $value | ternary (int64 $value) $value | quote }}
 {{- end }}
+{{- end }}
+{{- end }}
+
+{{/* Where everything is kept. An address of ours comes with the other secrets. */}}
+{{- define "roundsman.database" -}}
+{{- with .Values.database.existingSecret }}
+- name: ROUNDSMAN_DATABASE_URL
+  valueFrom:
+    secretKeyRef:
+      name: {{ . }}
+      key: {{ $.Values.database.existingSecretKey }}
+{{- end }}
+{{- if not (include "roundsman.isShared" .) }}
+- name: ROUNDSMAN_DATABASE_URL
+  value: sqlite:////data/roundsman.db
 {{- end }}
 {{- end }}
