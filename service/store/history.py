@@ -15,7 +15,7 @@ from service.store.rows import to_event
 from service.store.words import actor_word, project_word, words_in
 from service.tables import Transaction, events, words
 
-STRIDES = (200, 2_000, 8_000)  # how far a list is walked for one page: most pages are full after the first few entries
+STRIDES = (200, 2_000, 6_000)  # how far a list is walked for one page: most pages are full after the first few entries
 
 
 @dataclass(frozen=True, kw_only=True)
