@@ -49,9 +49,9 @@ def morning() -> Iterator[None]:
         yield
 
 
-async def played(folder: Path | None, audience: Audience, *, once: bool = True, port: int = 0) -> int:
+async def played(folder: Path | None, audience: Audience, *, once: bool = True, port: int = 0, pace: float = 0) -> int:
     console = Console(file=audience, soft_wrap=True, highlight=False)
-    return await run(once=once, port=port, folder=folder, pace=0, console=console)
+    return await run(once=once, port=port, folder=folder, pace=pace, console=console)
 
 
 async def test_the_day_comes_out_as_its_script_says(tmp_path: Path) -> None:
@@ -60,7 +60,7 @@ async def test_the_day_comes_out_as_its_script_says(tmp_path: Path) -> None:
     code = await played(tmp_path / "fresh", audience)
 
     said = audience.getvalue().splitlines()
-    assert said[-1] == "received 29, rejected 2, duplicates 1, notified 9, dead 2"
+    assert said[-2:] == ["received 29, rejected 2, duplicates 1, notified 9, dead 2", "All as the script says."]
     assert code == 0
     assert "  pages              http://127.0.0.1:" in audience.getvalue()
     assert sorted(path.name for path in (tmp_path / "fresh").iterdir())[:1] == ["roundsman.db"]
@@ -82,6 +82,28 @@ async def test_the_pages_stay_until_somebody_presses_ctrl_c(tmp_path: Path) -> N
     assert "build-and-test" in page.text
 
 
+@pytest.mark.parametrize(("once", "code"), [(False, 0), (True, 130)])
+async def test_ctrl_c_ends_the_day_at_any_time_and_well(tmp_path: Path, once: bool, code: int) -> None:
+    audience = Audience("08:30")
+    playing = asyncio.create_task(played(tmp_path / "fresh", audience, once=once, pace=60))
+    await asyncio.wait_for(audience.heard.wait(), timeout=60)
+
+    os.kill(os.getpid(), signal.SIGINT)
+
+    assert await playing == code
+    assert "received" not in audience.getvalue()
+
+
+@pytest.mark.usefixtures("morning")
+async def test_the_commands_look_into_a_running_demo(tmp_path: Path) -> None:
+    audience = Audience("received")
+
+    await played(tmp_path / "fresh", audience)
+
+    line = f"  commands, after    export ROUNDSMAN_DATABASE_URL=sqlite:///{tmp_path}/fresh/roundsman.db"
+    assert line in audience.getvalue().splitlines()
+
+
 @pytest.mark.usefixtures("morning")
 async def test_a_port_that_is_taken_is_no_reason_to_fail(tmp_path: Path) -> None:
     audience = Audience("received")
@@ -92,6 +114,7 @@ async def test_a_port_that_is_taken_is_no_reason_to_fail(tmp_path: Path) -> None
 
     assert code == 0
     assert f"http://127.0.0.1:{port}/" not in audience.getvalue()
+    assert f"Somebody has port {port}, so the pages are elsewhere." in audience.getvalue()
 
 
 @pytest.mark.usefixtures("morning")
@@ -103,7 +126,8 @@ async def test_a_proxy_in_the_environment_is_not_asked(tmp_path: Path) -> None:
 
     assert code == 0
     assert "notified 1" in audience.getvalue()
-    assert f"  routes             {tmp_path}/roundsman-demo-" in audience.getvalue()  # no folder was named
+    assert f"  routes             {tmp_path}/roundsman-demo-" in audience.getvalue()
+    assert not list(tmp_path.iterdir())  # noqa: ASYNC240 - nobody named the folder, so it went with the demo
 
 
 async def test_books_that_do_not_agree_are_told_and_end_with_1(tmp_path: Path) -> None:

@@ -5,8 +5,8 @@ import logging
 import os
 import socket
 import tempfile
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -35,6 +35,7 @@ TOKEN = "only-for-the-demo-either"  # noqa: S105 - reason: the same
 IMPATIENCE = Patience(first=timedelta(seconds=1), for_details=timedelta(seconds=20))  # a day passes in a minute
 SETTLE_WITHIN_S = 30.0
 LOOK_EVERY_S = 0.1
+CUT_SHORT = 130  # as shells have it for Ctrl-C
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,31 +50,54 @@ class Stage:
 
 
 async def run(*, once: bool, port: int, folder: Path | None, pace: float = 1.0, console: Console | None = None) -> int:
-    """Play the day; the exit code: 0 when everything posted came out as the script says it must."""
+    """Play the day; the exit code: 0 when everything posted came out as the script says it must.
+
+    Ctrl-C ends it at any time, and is no failure but of a day that was to be played to its end.
+    """
     console = console or Console(soft_wrap=True, highlight=False)
     configure_logs(logging.ERROR)  # the narrator speaks, and the inbox
-    folder = _fresh(folder)
     os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1"  # all that is played with is on this machine
-    with held(folder, what="roundsman demo", since=now_utc()):
-        async with _staged(folder, port, console) as stage:
-            _show_around(console, stage, folder)
-            acts = the_day(now_utc().date() - timedelta(days=1))  # today's evening has not happened yet
-            tally = await play(acts, stage.pretend, stage.sender.send, narrate=narrator(console), pace=pace)
-            await _settled(stage.service)
-            came_out_right = await _sum_up(console, stage, tally)
+    asked = asyncio.create_task(asked_to_end().wait())
+    with _place(folder) as place, held(place, what="roundsman demo", since=now_utc()):
+        async with _staged(place, port, console) as stage:
+            _show_around(console, stage, place, port=port)
+            playing = asyncio.create_task(_play(console, stage, pace))
+            await asyncio.wait({playing, asked}, return_when=asyncio.FIRST_COMPLETED)
+            if not playing.done():
+                await _cut_short(playing)
+                return CUT_SHORT if once else 0
             if not once:
                 _say(console, f"The day is over; the pages stay at {stage.address}/ until you press Ctrl-C.")
-                await asked_to_end().wait()
-    return 0 if came_out_right else 1
+                await asked
+    return 0 if await playing else 1
 
 
-def _fresh(folder: Path | None) -> Path:
-    """A folder for this day alone: the demo would overwrite a roundsman.yaml, and mix its builds with true ones."""
+async def _play(console: Console, stage: Stage, pace: float) -> bool:
+    acts = the_day(now_utc().date() - timedelta(days=1))  # today's evening has not happened yet
+    tally = await play(acts, stage.pretend, stage.sender.send, narrate=narrator(console), pace=pace)
+    await _settled(stage.service)
+    return await _sum_up(console, stage, tally)
+
+
+async def _cut_short(playing: asyncio.Task[bool]) -> None:
+    playing.cancel()
+    with suppress(asyncio.CancelledError):
+        await playing
+
+
+@contextmanager
+def _place(folder: Path | None) -> Iterator[Path]:
+    """A folder for this day alone: the demo would overwrite a roundsman.yaml, and mix its builds with true ones.
+
+    One that nobody named goes with the demo.
+    """
     if folder is None:
-        return Path(tempfile.mkdtemp(prefix="roundsman-demo-"))
+        with tempfile.TemporaryDirectory(prefix="roundsman-demo-") as made:
+            yield Path(made)
+        return
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise BadConfig(f"{folder} is in use; name a folder that is empty or does not exist yet")
-    return folder
+    yield folder
 
 
 def _listener(port: int) -> socket.socket:
@@ -108,7 +132,7 @@ def _config(folder: Path, *, circleci_url: str, inbox_url: str, public_url: str)
     file.write_text(roundsman_yaml(inbox_url.removeprefix("http://")), encoding="utf-8")
     return load(
         {
-            "ROUNDSMAN_DATABASE_URL": f"sqlite:///{(folder / 'roundsman.db').absolute()}",
+            "ROUNDSMAN_DATABASE_URL": _database_url(folder),
             "ROUNDSMAN_CONFIG": str(file),
             "ROUNDSMAN_WEBHOOK_SECRETS": SECRET,
             "ROUNDSMAN_CIRCLECI_TOKEN": TOKEN,
@@ -116,6 +140,10 @@ def _config(folder: Path, *, circleci_url: str, inbox_url: str, public_url: str)
             "ROUNDSMAN_PUBLIC_URL": public_url,
         }
     )
+
+
+def _database_url(folder: Path) -> str:
+    return f"sqlite:///{(folder / 'roundsman.db').absolute()}"
 
 
 async def _settled(service: Service) -> None:
@@ -126,12 +154,15 @@ async def _settled(service: Service) -> None:
         await asyncio.sleep(LOOK_EVERY_S)
 
 
-def _show_around(console: Console, stage: Stage, folder: Path) -> None:
+def _show_around(console: Console, stage: Stage, folder: Path, *, port: int) -> None:
     _say(console, "Roundsman's demo: a small organisation's day in a minute.\n")
+    if port and not stage.address.endswith(f":{port}"):
+        _say(console, f"Somebody has port {port}, so the pages are elsewhere.\n")
     for what, where in (
         ("pages", f"{stage.address}/"),
         ("API", f"curl {stage.address}/api/v1/events"),
         ("routes", f"{folder / 'roundsman.yaml'}"),
+        ("commands, after", f"export ROUNDSMAN_DATABASE_URL={_database_url(folder)}"),
         ("your own CircleCI", 'the README, "Connect your own CircleCI": five steps'),
     ):
         console.print(Text.assemble((f"  {what:<19}", "bold"), where))
@@ -152,7 +183,9 @@ async def _sum_up(console: Console, stage: Stage, tally: Tally) -> bool:
     )
     agrees = (kept, duplicates, rejected, 0) == (tally.kept, tally.duplicates, tally.rejected, tally.unanswered)
     agrees &= notified == len(stage.inbox.cards) and not await history.unsettled(stage.service.parts.store)
-    if not agrees:
+    if agrees:
+        _say(console, "All as the script says.")
+    else:
         _say(console, f"That is not what was posted and arrived: {tally}, {len(stage.inbox.cards)} in the inbox.")
     return agrees
 
