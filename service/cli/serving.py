@@ -80,6 +80,7 @@ async def _run(config: Config, service: Service, life: AbstractAsyncContextManag
         log.info("roundsman is listening", address=address(listener), hook=f"{address(listener)}/hooks/circleci")
         await asked.wait()
         log.info("roundsman is stopping: what was begun may end")
+    log.info("roundsman has stopped")
 
 
 @contextmanager
