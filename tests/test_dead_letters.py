@@ -10,10 +10,9 @@ from service.errors import BadRequest
 from service.manage.history import dead_letters
 from service.model import Delivery, DeliveryState, Via
 from service.store import Store, deliveries
-from tests.databases import database_url, postgres, postgres_template
 from tests.house import NINE, House
 
-__all__ = ["database_url", "postgres", "postgres_template"]  # pytest finds fixtures by name
+pytestmark = pytest.mark.databases("sqlite", "postgres")
 
 LONG = b"\xc3\xa4" * 500_000
 

@@ -1,8 +1,6 @@
 """Whatever combination is asked for, its pages together hold what fits, all of it and nothing else, newest first."""
 
-import shutil
 from collections.abc import AsyncIterator, Mapping
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -10,27 +8,17 @@ import pytest
 
 from service.manage.history import to_search
 from service.store import Store, history
-from tests.bench.past import NOW, Past, fill
-from tests.databases import postgres, postgres_template
-
-__all__ = ["postgres", "postgres_template"]  # pytest finds fixtures by name
+from tests.bench.past import NOW, Past
+from tests.filled import a_past_of
 
 SIZE = 900
 ROWS = list(reversed(list(Past(SIZE).rows())))
 SHORT_STRIDES = (3, 20, 60)
 COLUMNS = {"branch": "branch", "workflow": "workflow_name", "job": "job_name", "status": "status", "event": "kind"}
-ONE = ROWS[SIZE // 2]
+ONE = next(row for row in ROWS[SIZE // 2 :] if row["branch"])
 
 
-@pytest.fixture(scope="module", params=["SQLite", "Postgres"])
-def filled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, migrated: Path) -> str:
-    """The address of a database of either kind, with the past of ``ROWS``."""
-    if request.param == "Postgres":
-        url: str = request.getfixturevalue("postgres_template")()
-    else:
-        url = f"sqlite:///{shutil.copy(migrated, tmp_path_factory.mktemp('filled'))}"
-    fill(url, SIZE)
-    return url
+filled = a_past_of(SIZE)
 
 
 @pytest.fixture

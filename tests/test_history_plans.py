@@ -1,10 +1,8 @@
 """Whatever people ask of the history, the database goes to it by an index: no question reads a whole table."""
 
-import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from itertools import combinations
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,10 +12,8 @@ from service.manage.history import SEARCHABLE, to_search
 from service.model import NotificationState
 from service.store import Store, deliveries, history, notifications, retention
 from service.tables import Transaction
-from tests.bench.past import NOW, fill
-from tests.databases import postgres, postgres_template
-
-__all__ = ["postgres", "postgres_template"]  # pytest finds fixtures by name
+from tests.bench.past import NOW
+from tests.filled import a_past_of
 
 ENOUGH = 10_000  # events: with fewer, reading everything may well be the best plan
 BIG = ("events", "words", "deliveries", "notifications", "attempts", "decisions", "details")
@@ -38,15 +34,7 @@ ASKED = {
 Statement = tuple[str, Any]
 
 
-@pytest.fixture(scope="module", params=["SQLite", "Postgres"])
-def filled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, migrated: Path) -> str:
-    """The address of a database of either kind, with a past."""
-    if request.param == "Postgres":
-        url: str = request.getfixturevalue("postgres_template")()
-    else:
-        url = f"sqlite:///{shutil.copy(migrated, tmp_path_factory.mktemp('filled'))}"
-    fill(url, ENOUGH)
-    return url
+filled = a_past_of(ENOUGH)
 
 
 @pytest.fixture
