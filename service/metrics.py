@@ -58,7 +58,7 @@ class Metrics:
         self.queue_depth = self._gauge("queue_depth", "Jobs that are due")
         self.queue_age = self._gauge("queue_oldest_age_seconds", "For how long the oldest of them has been")
         self.last_look = self._gauge(
-            "worker_last_look_timestamp_seconds", "When a worker last looked for work; 0: never"
+            "worker_last_look_timestamp_seconds", "When a worker last looked for work; 0: there is none"
         )
         self.waiting = self._gauge("dead_letters_waiting", "Dead letters that wait for a person now", "what")
         _begin(self.waiting, DEAD)
