@@ -26,13 +26,14 @@ from sqlalchemy import Connection, Engine, event
 from service.app import Service, build, now_utc
 from service.app.server import listen, serving
 from service.config import Config, load
-from service.jobs import procrastinate
+from service.jobs import ProcrastinateJobs, Rhythm
 from service.model import Channel, Message
-from service.pipeline import Patience, Pipeline
+from service.pipeline import SWEEP_EVERY_S, Patience, Pipeline
 from service.pipeline.parts import Notifier
-from service.store import held, migrate
+from service.store import EngineRows, held, migrate
 
 PATIENCE = Patience(first=timedelta(seconds=0.2), longest=timedelta(seconds=1))
+HASTY = Rhythm(heartbeat=0.5, dead_after=2.5, look=0.5)
 
 
 def die() -> None:
@@ -115,13 +116,21 @@ def _after(writes: Writes, countdown: Countdown) -> Callable[[], None]:
     return committed
 
 
-def impatient() -> None:
-    """Have a dead worker found in seconds, not within the minute."""
-    procrastinate.HEARTBEAT_S, procrastinate.DEAD_AFTER_S, procrastinate.LOOK_FOR_DEAD_EVERY_S = 0.5, 2.5, 0.5
+def impatient(service: Service, database_url: str) -> Service:
+    """The service, with an engine that finds a dead worker in seconds, not within the minute."""
+    parts = service.parts
+    if parts.store.file is not None:
+        return service
+    jobs = ProcrastinateJobs(database_url, EngineRows(parts.store), clock=now_utc, rhythm=HASTY)
+    parts = replace(parts, jobs=jobs)
+    pipeline = Pipeline(parts)
+    jobs.every(SWEEP_EVERY_S, pipeline.sweep)
+    return replace(service, parts=parts, pipeline=pipeline)
 
 
 async def live(config: Config, role: str, when: str) -> None:
-    service = mortal(build(config, patience=PATIENCE, has_door=role != "worker"), when)
+    service = build(config, patience=PATIENCE, has_door=role != "worker")
+    service = mortal(impatient(service, config.settings.database_url), when)
     life = service.open() if role == "web" else service.running()
     async with life, serving(service.asgi, listen("127.0.0.1", 0)) as address:
         sys.stdout.write(f"{address}\n")
@@ -143,6 +152,5 @@ def ready(config: Config) -> Iterator[None]:
 
 if __name__ == "__main__":
     configured = load(os.environ)
-    impatient()
     with ready(configured):
         asyncio.run(live(configured, *sys.argv[1:]))

@@ -4,8 +4,7 @@ import httpx
 import pytest
 
 from service.model import Commit, DeliveryState, EventKind, Project, Workflow
-from service.store import deliveries
-from service.store import history as search
+from service.store import deliveries, history
 from tests.pages_house import JOB, PUBLIC_URL, TOKEN, House, browser, house, text
 
 __all__ = ["browser", "house"]  # pytest finds fixtures by name
@@ -121,9 +120,9 @@ async def test_where_nothing_fits_the_page_offers_to_clear_the_filters(
 async def test_a_search_that_was_cut_short_says_how_far_it_looked(
     house: House, browser: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(search, "STRIDES", (2,))  # as far as it looks for one page
-    for n in range(5):
-        await house.build(status="failed" if n in {0, 4} else "success", branch="main" if n else "elsewhere")
+    monkeypatch.setattr(history.search, "__kwdefaults__", {"strides": (2,)})  # as far as it looks for one page
+    for n in range(9):  # whichever list it walks, the first two builds of it do not fit
+        await house.build(status="failed" if n > 3 else "success", branch="main" if n < 5 else "elsewhere")
 
     page = await browser.get("/?branch=main&status=failed")
 

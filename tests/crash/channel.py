@@ -48,7 +48,7 @@ class Channel:
 
     def linger(self) -> None:
         """Take the time that a channel takes; while ``hang`` is set, for ever."""
-        time.sleep(self.moods.uniform(0, 0.02) if self.moody else 0)
+        time.sleep(self.moods.uniform(0, 0.1) if self.moody else 0)
         if self.hang.is_set():
             self.closing.wait()
 

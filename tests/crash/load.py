@@ -13,7 +13,7 @@ from service.demo.payloads import Payload, as_bytes, cancellation_storm, workflo
 from tests.house import RED, signature
 
 SENDERS = 8
-MOST = 150  # changes: what is still to be sent when the last process is back must not take for ever
+MOST = 100  # changes: what is still to be sent when the last process is back must not take for ever
 
 
 @dataclass(kw_only=True)
