@@ -23,7 +23,7 @@ run: $(READY)  ## See the main job in a minute: a pretend CircleCI, the real ser
 
 .PHONY: test
 test: $(READY)  ## Run every test
-	$(BIN)/pytest -n 4 $(ARGS)
+	$(BIN)/pytest -n auto $(ARGS)
 
 .PHONY: crash
 crash: $(READY)  ## Kill real processes at random under load and count what is lost (ROUNDS=50 SEED=7)
