@@ -9,8 +9,8 @@ from datetime import timedelta
 from service.model import Channel
 
 # Sources (read 2026-11-22): Slack, "Rate limits": one message a second for each channel; Google Chat, "Usage limits":
-# 60 writes a minute for each space, webhooks included; Telegram, "Bots FAQ": 20 messages a minute to a group; Microsoft
-# Teams, "Incoming Webhooks": four requests a second.
+# 60 writes a minute for each space, webhooks included; Telegram, support FAQ: 20 messages a minute to a group.
+# Microsoft Teams: four requests a second, a cautious figure that was not checked against its documentation.
 BY_KIND = {
     "slack": timedelta(seconds=1),
     "gchat": timedelta(seconds=1),
