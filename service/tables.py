@@ -12,6 +12,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Connection,
     DateTime,
     Dialect,
     Index,
@@ -33,6 +34,9 @@ from service.model import DeliveryState, EventKind, NotificationState, Outcome, 
 
 Transaction = AsyncConnection
 """An open transaction: what is done within it happens together, or not at all."""
+
+ThreadTransaction = Connection
+"""The same, open in a thread of its own: what is done within it is not awaited."""
 
 
 class UtcDateTime(TypeDecorator[datetime]):

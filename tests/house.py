@@ -193,9 +193,14 @@ class House:
         return registry.get_sample_value(f"roundsman_{name}_total", labels) or 0.0
 
     async def expect_the_database_within(self, ms: int) -> None:
-        """Have the one connection that writes wait no longer than this when somebody else is writing."""
+        """Have the connections that write wait no longer than this when somebody else is writing."""
+        await self.tell_the_writers(f"PRAGMA busy_timeout={ms}")
+
+    async def tell_the_writers(self, pragma: str) -> None:
+        """Set something on both connections that write: SQLite remembers it for each."""
         async with self.service.parts.store.writing() as transaction:
-            await transaction.exec_driver_sql(f"PRAGMA busy_timeout={ms}")
+            await transaction.exec_driver_sql(pragma)
+        await self.service.parts.store.in_one_go(lambda transaction: transaction.exec_driver_sql(pragma).close())
 
     @property
     def database(self) -> Database:

@@ -75,7 +75,7 @@ class House:
             signed=Signed(index=0, fingerprint="5f2ac01e"),
         )
         async with self.store.writing() as transaction:
-            await deliveries.keep_many(transaction, [replace(delivery, **changes)])
+            await transaction.run_sync(deliveries.keep_many, [replace(delivery, **changes)])
         return replace(delivery, **changes)
 
     async def build(self, **changes: Any) -> Event:

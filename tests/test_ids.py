@@ -32,7 +32,7 @@ async def two(house: House) -> House:
         for one in (ONE, OTHER)
     ]
     async with house.service.parts.store.writing() as transaction:
-        await deliveries.keep_many(transaction, came)
+        await transaction.run_sync(deliveries.keep_many, came)
     return house
 
 

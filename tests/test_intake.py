@@ -260,22 +260,16 @@ async def test_who_waited_too_long_is_given_up_and_the_next_one_is_kept(
 
 async def test_a_full_disk_is_said_and_nothing_is_half_kept(house: House) -> None:
     large = b'["' + b"x" * 200_000 + b'"]'
-    await _allow_pages(house, 1)  # SQLite takes this for as few pages as there are
+    await house.tell_the_writers("PRAGMA max_page_count=1")  # SQLite takes this for as few pages as there are
 
     full = await house.send(large)
-    await _allow_pages(house, 1_000_000)
+    await house.tell_the_writers("PRAGMA max_page_count=1000000")
     again = await house.send(large)
 
     assert full.status_code == 503
     assert full.json()["error"] == "the database cannot be written now: database or disk is full"
     assert (again.status_code, again.json()["duplicate"]) == (202, False)
     assert traces(house) == [1, 1]
-
-
-async def _allow_pages(house: House, most: int) -> None:
-    """Let the file grow to so many pages: SQLite remembers it for the connection, and there is one that writes."""
-    async with house.service.parts.store.writing() as transaction:
-        await transaction.exec_driver_sql(f"PRAGMA max_page_count={most}")
 
 
 async def test_what_was_kept_wakes_the_worker(house: House) -> None:

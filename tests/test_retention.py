@@ -58,7 +58,7 @@ class Past:
         event = Event(kind=EventKind.WORKFLOW_COMPLETED, happened_at=received_at, branch="main", **came)
         said = Decision(position=0, route="r", receiver="web", verdict=Verdict.MATCHED, reason="fits")
         async with self.store.writing() as transaction:
-            await deliveries.keep_many(transaction, [delivery])
+            await transaction.run_sync(deliveries.keep_many, [delivery])
             await events.put(transaction, event)
             await events.put_details(transaction, event.id, Details(rounds=1))
             await events.put_decisions(transaction, event.id, [said], judged=1, at=received_at)
@@ -79,7 +79,7 @@ class Past:
             state=DeliveryState.DEAD,
         )
         async with self.store.writing() as transaction:
-            await deliveries.keep_many(transaction, [delivery])
+            await transaction.run_sync(deliveries.keep_many, [delivery])
         return delivery
 
     async def tell(self, event: Event, state: NotificationState = NotificationState.SENT) -> Notification:

@@ -123,7 +123,7 @@ async def test_a_delivery_comes_back_as_it_came(store: Store, signed: Signed | N
         signed=signed,
     )
     async with store.writing() as transaction:
-        assert await deliveries.keep_many(transaction, [delivery]) == [delivery.id]
+        assert await transaction.run_sync(deliveries.keep_many, [delivery]) == [delivery.id]
 
     async with store.reading() as transaction:
         assert await deliveries.find(transaction, delivery.id) == delivery

@@ -13,7 +13,7 @@ from service.jobs.embedded import EmbeddedJobs
 from service.jobs.procrastinate import ProcrastinateJobs, Rhythm
 from service.jobs.work import Failed, Handler
 from service.model import Backlog
-from service.tables import Transaction
+from service.tables import ThreadTransaction, Transaction
 
 __all__ = ["EmbeddedJobs", "Failed", "Handler", "Jobs", "ProcrastinateJobs", "Rhythm"]
 
@@ -32,8 +32,8 @@ class Jobs(Protocol):
     ) -> None:
         """Enqueue within a transaction: the job is there if and only if that commits. Now, unless ``at`` is given."""
 
-    async def later_many(self, kind: str, subject_ids: Sequence[UUID], *, within: Transaction) -> None:
-        """Enqueue a job for each of some subjects, in their order and due now: cheaper than one by one."""
+    def later_many(self, kind: str, subject_ids: Sequence[UUID], *, within: ThreadTransaction) -> None:
+        """Enqueue a job for each of some subjects, in their order and due now, from a thread."""
 
     async def next_in(self, lane: str, kind: str, subject_id: UUID, *, within: Transaction) -> None:
         """Enqueue before everything else that waits in a lane."""

@@ -17,7 +17,7 @@ import structlog
 from service.errors import Temporary
 from service.jobs.work import Failed, Handler, survive
 from service.model import Backlog, QueuedJob
-from service.tables import Transaction
+from service.tables import ThreadTransaction, Transaction
 
 AT_ONCE = (
     16  # jobs of a kind begun and not ended: while CircleCI hangs, those that ask it leave room to those that send
@@ -38,9 +38,8 @@ class JobTable(Protocol):
     ) -> None:
         """Add a job within a transaction."""
 
-    async def add_many(
-        self, transaction: Transaction, kind: str, subject_ids: Sequence[UUID], *, run_at: datetime
-    ) -> None:
+    @staticmethod
+    def add_many(transaction: ThreadTransaction, kind: str, subject_ids: Sequence[UUID], *, run_at: datetime) -> None:
         """Add a job for each subject within a transaction."""
 
     async def leading(self, transaction: Transaction, lane: str) -> datetime | None:
@@ -99,9 +98,9 @@ class EmbeddedJobs:
         """Enqueue within a transaction; whoever commits it calls ``wake``."""
         await self._table.add(within, kind, subject_id, run_at=at or self._clock(), lane=lane)
 
-    async def later_many(self, kind: str, subject_ids: Sequence[UUID], *, within: Transaction) -> None:
+    def later_many(self, kind: str, subject_ids: Sequence[UUID], *, within: ThreadTransaction) -> None:
         """Enqueue a job for each subject, due now."""
-        await self._table.add_many(within, kind, subject_ids, run_at=self._clock())
+        self._table.add_many(within, kind, subject_ids, run_at=self._clock())
 
     async def next_in(self, lane: str, kind: str, subject_id: UUID, *, within: Transaction) -> None:
         """Enqueue before everything else that waits in a lane: what is due first is begun first."""

@@ -15,14 +15,13 @@ from uuid import UUID
 import structlog
 from procrastinate import App, BaseRetryStrategy, JobContext, PsycopgConnector, RetryDecision
 from procrastinate.jobs import Job
-from procrastinate.types import JSONDict
 
 from service.errors import Temporary
 from service.jobs.timetable import PERIODIC, Timetable
 from service.jobs.trouble import translated
 from service.jobs.work import Failed, Handler, survive
 from service.model import Backlog
-from service.tables import Transaction
+from service.tables import ThreadTransaction, Transaction
 
 AT_ONCE = 16  # jobs of a kind, in each process: a kind is a queue of its own, so that none takes another's room
 CONNECTIONS = 8  # each is needed for a moment only: to fetch a job, or to put one away
@@ -52,6 +51,10 @@ class Rhythm:
 
 class JobView(Protocol):
     """What the engine asks of the store: how the jobs and workers of all processes stand."""
+
+    @staticmethod
+    def add_many(transaction: ThreadTransaction, kind: str, subject_ids: Sequence[UUID]) -> None:
+        """Add a job for each subject within a transaction."""
 
     async def backlog(self) -> Backlog:
         """How much is due."""
@@ -140,12 +143,9 @@ class ProcrastinateJobs:
         with translated():
             await job.defer_async(kind=kind, subject_id=str(subject_id), **({"lane": lane} if waits_outside else {}))
 
-    async def later_many(self, kind: str, subject_ids: Sequence[UUID], *, within: Transaction) -> None:
+    def later_many(self, kind: str, subject_ids: Sequence[UUID], *, within: ThreadTransaction) -> None:
         """Enqueue a job for each subject, due now: one statement, however many."""
-        connection = (await within.get_raw_connection()).driver_connection
-        jobs: list[JSONDict] = [{"kind": kind, "subject_id": str(subject_id)} for subject_id in subject_ids]
-        with translated():
-            await self._do.configure(queue=kind, connection=connection).batch_defer_async(*jobs)
+        self._view.add_many(within, kind, subject_ids)
 
     async def next_in(self, lane: str, kind: str, subject_id: UUID, *, within: Transaction) -> None:
         """Enqueue before everything else that waits in a lane."""

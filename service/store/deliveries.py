@@ -14,12 +14,12 @@ from service.errors import NotFound
 from service.model import Delivery, DeliveryState
 from service.store.queue import has_job
 from service.store.rows import delivery_row, to_delivery
-from service.tables import Transaction, deliveries, is_unsettled
+from service.tables import ThreadTransaction, Transaction, deliveries, is_unsettled
 
 OPENING_BYTES = 16_384  # of a body, where many are listed: most are whole with less
 
 
-async def keep_many(transaction: Transaction, arrived: Sequence[Delivery]) -> list[UUID]:
+def keep_many(transaction: ThreadTransaction, arrived: Sequence[Delivery]) -> list[UUID]:
     """Keep deliveries; the id under which each is on record: its own, or that of the same one that came before it.
 
     Two posts of one event may race: the unique key decides which is the first, not a look before the insert. Rows are
@@ -28,7 +28,7 @@ async def keep_many(transaction: Transaction, arrived: Sequence[Delivery]) -> li
     times = Counter(map(_key, arrived))
     first = {_key(delivery): delivery for delivery in reversed(arrived)}
     rows = [delivery_row(first[key]) | {"repeats": times[key] - 1} for key in sorted(first)]
-    kept = await transaction.execute(_KEEPING[transaction.dialect.name], rows)
+    kept = transaction.execute(_KEEPING[transaction.dialect.name], rows)
     ids = {(row.source, row.source_event_id): row.id for row in kept}
     return [ids[_key(delivery)] for delivery in arrived]
 
