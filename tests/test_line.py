@@ -12,7 +12,7 @@ from sqlalchemy import select, text
 
 from service.errors import Temporary
 from service.intake import line as line_module
-from service.intake.line import Kept, Line
+from service.intake.line import Kept, Line, Place
 from service.jobs import EmbeddedJobs, Jobs, ProcrastinateJobs
 from service.model import Delivery, Signed, Via
 from service.store import EngineRows, JobRows, Store
@@ -254,3 +254,70 @@ async def test_who_waited_too_long_is_asked_to_come_back(door: Door, monkeypatch
 
     assert {str(failure) for failure in failures} == {"the delivery could not be kept within 0 s"}
     assert {failure.retry_after_s for failure in failures} == {10}
+
+
+async def test_work_that_may_wait_begins_at_once_where_nobody_is_in_line(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(line_module, "COURTESY_S", 3600)
+
+    async with asyncio.timeout(30):
+        await door.line.give_way()
+
+
+async def test_work_that_may_wait_begins_when_the_line_is_empty(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(line_module, "COURTESY_S", 3600)
+    async with held_up(door.store):
+        tasks = await door.arrive_after(some_delivery(), several(3))
+        giving = asyncio.create_task(door.line.give_way())
+        await asyncio.sleep(0)
+        gave_way_early = giving.done()
+
+    async with asyncio.timeout(30):
+        await giving
+
+    assert not gave_way_early
+    assert not door.line.is_pressed
+    await outcomes(tasks)
+
+
+async def test_in_the_longest_rush_one_piece_of_work_after_the_other_begins(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(line_module, "COURTESY_S", 0.001)
+    async with held_up(door.store):
+        tasks = await door.arrive_after(some_delivery(), several(3))
+        await asyncio.gather(*(door.line.give_way() for _ in range(3)))
+        assert door.line.is_pressed
+
+    await outcomes(tasks)
+
+
+async def test_a_batch_of_nothing_but_repeats_enqueues_nothing(door: Door, database: Database) -> None:
+    first = some_delivery("the same")
+    await door.line.keep(first)
+
+    await outcomes(await door.arrive([some_delivery("the same"), some_delivery("the same")]))
+
+    assert await on_disk(door.store) == {first.id: 2}
+    assert database.jobs() == [("process", first.id.hex, None)]
+
+
+async def test_whoever_is_kept_at_the_last_moment_is_kept() -> None:
+    delivery = some_delivery()
+    place = Place(delivery=delivery, kept=asyncio.get_running_loop().create_future())
+    place.kept.set_result(Kept(id=delivery.id, is_duplicate=False))
+
+    place.give_up()
+
+    assert await place.kept == Kept(id=delivery.id, is_duplicate=False)
+
+
+async def test_one_that_is_larger_than_the_line_is_kept_when_it_comes_alone(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(line_module, "MOST_BYTES_IN_LINE", 3)
+
+    kept = await door.line.keep(some_delivery(body=b"much too long"))
+
+    assert set(await on_disk(door.store)) == {kept.id}

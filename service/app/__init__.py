@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from importlib.metadata import version
+from uuid import UUID
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -21,7 +22,7 @@ from service.channels import AppriseChannels
 from service.config import Config, Settings
 from service.errors import RoundsmanError
 from service.intake import Intake, Line
-from service.jobs import EmbeddedJobs, Jobs, ProcrastinateJobs
+from service.jobs import EmbeddedJobs, Handler, Jobs, ProcrastinateJobs
 from service.metrics import Metrics
 from service.pages import Pages
 from service.pipeline import PRUNE_EVERY_S, SWEEP_EVERY_S, Parts, Patience, Pipeline
@@ -41,6 +42,7 @@ class Service:
     asgi: Starlette
     parts: Parts
     pipeline: Pipeline
+    line: Line
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -50,11 +52,20 @@ class Service:
         """
         parts, pipeline = self.parts, self.pipeline
         async with self.open(), asyncio.TaskGroup() as group:
-            group.create_task(parts.jobs.run(pipeline.handlers, pipeline.failed))
+            group.create_task(parts.jobs.run(self._handlers(), pipeline.failed))
             try:
                 yield
             finally:
                 parts.jobs.stop()
+
+    def _handlers(self) -> dict[str, Handler]:
+        """What the jobs are done by: while posts wait to be kept, which cannot wait for long, jobs begin later."""
+
+        async def after_the_door(handler: Handler, subject_id: UUID) -> None:
+            await self.line.give_way()
+            await handler(subject_id)
+
+        return {kind: partial(after_the_door, handler) for kind, handler in self.pipeline.handlers.items()}
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
@@ -78,7 +89,8 @@ def build(
     pipeline = Pipeline(parts)
     parts.jobs.every(SWEEP_EVERY_S, pipeline.sweep)
     parts.jobs.every(PRUNE_EVERY_S, pipeline.prune)
-    return Service(asgi=_asgi(config, parts, has_door=has_door), parts=parts, pipeline=pipeline)
+    line = Line(parts.store, parts.jobs)
+    return Service(asgi=_asgi(config, parts, line, has_door=has_door), parts=parts, pipeline=pipeline, line=line)
 
 
 def _parts(config: Config, *, clock: Callable[[], datetime], patience: Patience) -> Parts:
@@ -110,14 +122,14 @@ def job_engine(settings: Settings, store: Store, *, clock: Callable[[], datetime
     return jobs
 
 
-def _asgi(config: Config, parts: Parts, *, has_door: bool) -> Starlette:
+def _asgi(config: Config, parts: Parts, line: Line, *, has_door: bool) -> Starlette:
     settings, clock = config.settings, parts.clock
     access = Access(admin_token=settings.admin_token, public_url=settings.public_url, clock=clock)
     api = Api(store=parts.store, jobs=parts.jobs, access=access, metrics=parts.metrics, clock=clock)
     if not has_door:
         return _starlette(api.health_routes(), parts, answer_error)
     pages = Pages(store=parts.store, jobs=parts.jobs, access=access, clock=clock, public_url=settings.public_url)
-    intake = Intake(parts.source, line=Line(parts.store, parts.jobs), metrics=parts.metrics, clock=clock)
+    intake = Intake(parts.source, line=line, metrics=parts.metrics, clock=clock)
     receive = partial(intake.receive, max_body_bytes=settings.max_body_bytes)
     hook = Route("/hooks/circleci", receive, methods=["POST"])
     # CircleCI follows no redirect: who wrote the address with a slash at its end must not lose every webhook

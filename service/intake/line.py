@@ -21,6 +21,7 @@ from service.tables import ThreadTransaction
 
 KEEP_WITHIN_S = 8.0  # CircleCI gives up after 10 s (docs, "Outbound webhooks"): answer while it still listens
 COME_BACK_IN_S = 10
+COURTESY_S = 0.05  # so, even in the longest rush, twenty jobs begin in a second
 MOST_IN_LINE = 2_000
 MOST_BYTES_IN_LINE = 64 * 2**20
 MOST_IN_A_BATCH = 100
@@ -59,10 +60,12 @@ class Line:
         self._places: deque[Place] = deque()
         self._bytes = 0
         self._clerk: asyncio.Task[None] | None = None
+        self._quiet: asyncio.Future[None] | None = None
+        self._courteous = asyncio.Lock()
 
     async def keep(self, delivery: Delivery) -> Kept:
         """Wait until the delivery is on disk. Raises Temporary when that is not to be had in time, or at all now."""
-        if len(self._places) >= MOST_IN_LINE or self._bytes + len(delivery.body) > MOST_BYTES_IN_LINE:
+        if self._is_full(delivery):
             raise Temporary("too many deliveries wait to be kept", retry_after_s=COME_BACK_IN_S)
         loop = asyncio.get_running_loop()
         place = Place(delivery=delivery, kept=loop.create_future())
@@ -78,10 +81,25 @@ class Line:
         finally:
             patience.cancel()
 
+    def _is_full(self, delivery: Delivery) -> bool:
+        """No room for one more; the first in line is let in whatever its size, or it never would be."""
+        is_too_much = self._bytes + len(delivery.body) > MOST_BYTES_IN_LINE
+        return len(self._places) >= MOST_IN_LINE or (is_too_much and bool(self._places))
+
     @property
     def is_pressed(self) -> bool:
         """Somebody waits who is not even in the commit that is under way."""
         return bool(self._places)
+
+    async def give_way(self) -> None:
+        """Return when the line is empty, or after ``COURTESY_S``: for work that may as well begin a little later.
+
+        One returns at a time, so that a lull in a rush lets one piece of work in, and not all that there is.
+        """
+        async with self._courteous:
+            if self.is_pressed:
+                self._quiet = asyncio.get_running_loop().create_future()
+                await asyncio.wait([self._quiet], timeout=COURTESY_S)
 
     async def _serve(self) -> None:
         """Keep one batch after the other until nobody is left: a task of its own, which no sender can take away."""
@@ -89,6 +107,8 @@ class Line:
             await self._let_in()
             if batch := self._next_batch():
                 await self._settle(batch)
+        if self._quiet and not self._quiet.done():
+            self._quiet.set_result(None)
 
     async def _let_in(self) -> None:
         """Whoever stands at the door by now comes in too: until the event loop has gone round and found nobody."""
