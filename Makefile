@@ -29,6 +29,10 @@ test: $(READY)  ## Run every test
 crash: $(READY)  ## Kill real processes at random under load and count what is lost (ROUNDS=50 SEED=7)
 	$(BIN)/python -m tests.crash $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SEED),--seed $(SEED))
 
+.PHONY: bench
+bench: $(READY)  ## Measure and print one table (SCALE=full takes hours, ONLY="intake drain" is a part)
+	@$(BIN)/python -m tests.bench --scale $(or $(SCALE),small) $(if $(ONLY),--only $(ONLY))
+
 .PHONY: lint
 lint: $(READY)  ## Check format, style and types
 	$(BIN)/ruff format --check .

@@ -23,11 +23,12 @@ FASTER = ("fsync=off", "full_page_writes=off", "synchronous_commit=off")  # nobo
 
 @dataclass(frozen=True, kw_only=True)
 class Server:
-    """A running server; ``url`` leads to its maintenance database."""
+    """A running server; ``url`` leads to its maintenance database, ``faster`` are settings that spare the disk."""
 
     port: int
     folder: Path
     binaries: Path
+    faster: tuple[str, ...] = FASTER
 
     def url(self, database: str = "postgres") -> str:
         """The address of a database."""
@@ -57,7 +58,12 @@ class Server:
         self._run("pg_ctl", "-w", "-m", mode, "stop")
 
     def _settings(self) -> tuple[str, ...]:
-        return ("listen_addresses=127.0.0.1", f"unix_socket_directories={self.folder}", "max_connections=200", *FASTER)
+        return (
+            "listen_addresses=127.0.0.1",
+            f"unix_socket_directories={self.folder}",
+            "max_connections=200",
+            *self.faster,
+        )
 
     def _run(self, program: str, *arguments: str) -> None:
         command = [str(self.binaries / program), "-D", str(self.folder / "data"), *arguments]
@@ -81,12 +87,12 @@ def binaries() -> Path:
 
 
 @contextmanager
-def running() -> Iterator[Server]:
+def running(faster: tuple[str, ...] = FASTER) -> Iterator[Server]:
     """A fresh server on a free port of the loopback interface, gone without a trace afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="roundsman-postgres-"))
     if os.getuid() == 0:
         shutil.chown(folder, NOBODY, NOBODY)
-    server = Server(port=_free_port(), folder=folder, binaries=binaries())
+    server = Server(port=_free_port(), folder=folder, binaries=binaries(), faster=faster)
     try:
         server._run("initdb", "--username=postgres", "--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C")
         server.start()

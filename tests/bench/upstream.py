@@ -1,0 +1,61 @@
+"""The other ends, which answer at once or after a time that was asked for: CircleCI's API, and a channel."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from service.app.server import listen, serving
+from service.demo import answers
+from service.demo.organisation import ADA
+from service.demo.payloads import Payload
+from tests.house import RED
+
+FAILED = next(job for job in RED.jobs if job.status == "failed")
+ANSWERS: dict[str, Payload] = {
+    "/user/{id}": answers.user(ADA),
+    "/workflow/{id}/job": {"items": answers.workflow_jobs(RED), "next_page_token": None},
+    "/pipeline/{id}": answers.pipeline(RED),
+    "/project/{slug:path}/job/{number:int}": answers.job(RED, FAILED),
+    "/project/{slug:path}/{number:int}/tests": {
+        "items": [answers.test(result) for result in FAILED.tests],
+        "next_page_token": None,
+    },
+}
+
+
+class Upstream:
+    """Answers for every run as for one, and counts what the channel was told.
+
+    ``delay_s`` is how long an answer of CircleCI takes, ``heard`` is set whenever the channel has been told something.
+    """
+
+    def __init__(self, delay_s: float = 0.0) -> None:
+        self.delay_s = delay_s
+        self.told = 0
+        self.heard = asyncio.Event()
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[str]:
+        """Both ends at one address, while the block runs."""
+        api = [Route(f"/api/v2{path}", self._saying(answer)) for path, answer in ANSWERS.items()]
+        app = Starlette(routes=[*api, Route("/told", self._hear, methods=["POST"])])
+        async with serving(app, listen("127.0.0.1", 0)) as address:
+            yield address
+
+    def _saying(self, answer: Payload) -> Callable[[Request], Awaitable[Response]]:
+        async def say(_: Request) -> Response:
+            await asyncio.sleep(self.delay_s)
+            return JSONResponse(answer)
+
+        return say
+
+    async def _hear(self, request: Request) -> Response:
+        await request.body()
+        self.told += 1
+        self.heard.set()
+        return Response()
