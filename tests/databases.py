@@ -134,6 +134,14 @@ class Postgres:
             yield
             other.rollback()
 
+    @contextmanager
+    def engine_locked(self) -> Iterator[None]:
+        """Somebody who lets nobody enqueue anything."""
+        with psycopg.connect(self.url) as other:
+            other.execute("LOCK TABLE procrastinate_jobs IN ACCESS EXCLUSIVE MODE")
+            yield
+            other.rollback()
+
 
 def _as_sqlite_has_it(value: object) -> object:
     match value:

@@ -43,7 +43,7 @@ def run(*words: str, folder: Path, **environ: str) -> subprocess.CompletedProces
 
 @dataclass(kw_only=True)
 class Served:
-    """A running ``roundsman serve``; its log is read as JSON lines."""
+    """A running service; its log is read as JSON lines."""
 
     process: subprocess.Popen[str]
     address: str = ""
@@ -75,10 +75,10 @@ class Served:
 
 
 @contextmanager
-def serve(folder: Path, environ: Mapping[str, str]) -> Iterator[Served]:
-    """A ``roundsman serve`` on a free port, from when it says that it listens."""
+def serve(folder: Path, environ: Mapping[str, str], role: str = "serve") -> Iterator[Served]:
+    """A ``roundsman serve``, or web or worker, on a free port, from when it says that it listens."""
     with subprocess.Popen(
-        [str(ROUNDSMAN), "serve"],
+        [str(ROUNDSMAN), role],
         cwd=folder,
         env=surroundings({**environ, "ROUNDSMAN_PORT": "0"}),
         stdout=subprocess.PIPE,

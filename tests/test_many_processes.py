@@ -1,0 +1,180 @@
+"""Doors and workers as processes of their own, on one Postgres: what they promise together, also when it goes away."""
+
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import httpx
+import pytest
+
+from service.demo.payloads import as_bytes, workflow_completed
+from service.store import newest_revision
+from tests import postgres
+from tests.ends import HttpEnd, http_end
+from tests.house import RED, environ
+from tests.processes import ENDS_WITHIN_S, ROUNDSMAN, Served, run, serve, slow_channel, surroundings
+
+PASSWORD = "an-invented-password"
+TELL = """\
+receivers:
+  web:
+    channels: [{url}]
+routes:
+  - match: {{status: failed}}
+    receiver: web
+"""
+
+
+@dataclass(kw_only=True)
+class Site:
+    """A Postgres of its own, which may go away, and the environment of processes that use it."""
+
+    server: postgres.Server
+    folder: Path
+    end: HttpEnd
+    environ: dict[str, str]
+
+    @property
+    def told(self) -> int:
+        return len(self.end.got)
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    with postgres.running() as server, http_end() as end:
+        url = server.new_database().replace("postgres@", f"postgres:{PASSWORD}@")
+        (tmp_path / "database.url").write_text(url, encoding="utf-8")
+        ours = environ(tmp_path, TELL.format(url=f"json://127.0.0.1:{end.port}/web"))
+        del ours["ROUNDSMAN_CIRCLECI_TOKEN"]  # asking is a courtesy, and not what this is about
+        assert run("migrate", folder=tmp_path, **ours).returncode == 0
+        yield Site(server=server, folder=tmp_path, end=end, environ=ours)
+
+
+def news(number: int) -> bytes:
+    """A red workflow that nobody has heard of yet."""
+    return as_bytes(workflow_completed(replace(RED, number=number)))
+
+
+def until(claim: Callable[[], bool]) -> None:
+    """Look again and again until something is so: it happens in another process."""
+    give_up_at = time.monotonic() + ENDS_WITHIN_S
+    while not claim():
+        assert time.monotonic() < give_up_at, "it never came to be so"
+        time.sleep(0.02)
+
+
+def refusal(site: Site, web: Served, body: bytes) -> httpx.Response:
+    """What a door answers that cannot keep anything, and how soon."""
+    begun = time.monotonic()
+    response = web.post(body)
+    assert time.monotonic() - begun < 9
+    return response
+
+
+def test_postgres_goes_away_and_comes_back_and_nothing_acknowledged_is_lost(site: Site) -> None:
+    with (
+        serve(site.folder, site.environ, "web") as web,
+        serve(site.folder, site.environ, "worker") as worker,
+    ):
+        assert web.post(news(1)).status_code == 202
+        until(lambda: site.told == 1)
+
+        site.server.stop("immediate")
+        refused = refusal(site, web, news(2))
+        health = httpx.get(f"{web.address}/readyz", trust_env=False)
+        site.server.start()
+
+        until(lambda: web.post(news(2)).status_code == 202)
+        until(lambda: site.told == 2)
+        until(lambda: httpx.get(f"{worker.address}/readyz", trust_env=False).status_code == 200)
+        said = (worker.end(), web.end(), f"{worker.log} {web.log} {refused.text} {health.text}")
+
+    assert refused.status_code == 503
+    assert int(refused.headers["retry-after"]) > 0
+    assert health.status_code == 503
+    assert health.json()["checks"]["database"].startswith("the database cannot be written now")
+    assert said[:2] == (0, 0)
+    assert PASSWORD not in said[2]
+
+
+def test_a_worker_that_is_asked_to_end_while_the_database_is_away_ends(site: Site) -> None:
+    with serve(site.folder, site.environ, "worker") as worker:
+        site.server.stop("immediate")
+
+        code = worker.end()
+
+    assert code == 0
+
+
+def test_a_send_that_was_begun_may_end_also_on_many_machines(site: Site) -> None:
+    with slow_channel() as channel:
+        (site.folder / "roundsman.yaml").write_text(TELL.format(url=channel.url), encoding="utf-8")
+        with serve(site.folder, site.environ, "web") as web, serve(site.folder, site.environ, "worker") as worker:
+            web.post(news(1))
+            assert channel.arrived.wait(ENDS_WITHIN_S)
+            worker.process.send_signal(signal.SIGTERM)
+            channel.may_answer.set()
+            code = worker.ended()
+
+    assert code == 0
+    assert [line["outcome"] for line in worker.log if line["event"] == "attempt"] == ["sent"]
+
+
+def test_two_who_migrate_at_once_take_turns(site: Site) -> None:
+    given = site.environ | {"ROUNDSMAN_DATABASE_URL": site.server.new_database()}
+    with ExitStack() as stack:
+        both = [
+            stack.enter_context(
+                subprocess.Popen(
+                    [str(ROUNDSMAN), "migrate"],
+                    cwd=site.folder,
+                    env=surroundings(given),
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                    text=True,
+                )
+            )
+            for _ in range(2)
+        ]
+        said = [process.communicate(timeout=ENDS_WITHIN_S)[0] for process in both]
+
+    assert [process.returncode for process in both] == [0, 0]
+    assert said == [f"the schema is up to date, at revision {newest_revision()}\n"] * 2
+
+
+@pytest.mark.parametrize("role", ["web", "worker"])
+def test_who_finds_no_schema_names_the_command_that_makes_one(site: Site, role: str) -> None:
+    ended = run(role, folder=site.folder, **site.environ | {"ROUNDSMAN_DATABASE_URL": site.server.new_database()})
+
+    assert ended.returncode == 2
+    assert "run `roundsman migrate` first" in ended.stderr
+
+
+def test_commands_look_into_postgres_as_they_do_into_a_file(site: Site) -> None:
+    with serve(site.folder, site.environ, "web") as web, serve(site.folder, site.environ, "worker"):
+        event = web.post(news(1)).json()["delivery"]
+        until(lambda: site.told == 1)
+    listed = run("events", "list", folder=site.folder, **site.environ)
+    explained = run("explain", event, folder=site.folder, **site.environ)
+    checked = run("check", folder=site.folder, **site.environ)
+
+    assert event in listed.stdout
+    assert "status failed matches failed" in explained.stdout
+    assert "database: Postgres is up to date" in checked.stdout
+    assert PASSWORD not in listed.stdout + explained.stdout + checked.stdout + checked.stderr
+
+
+@pytest.mark.parametrize("words", [("check",), ("events", "list"), ("migrate",), ("worker",)])
+def test_a_database_that_is_away_is_said_to_be_without_its_password(site: Site, words: tuple[str, ...]) -> None:
+    site.server.stop("immediate")
+
+    ended = run(*words, folder=site.folder, **site.environ)
+
+    assert ended.returncode == 1
+    assert "Connection refused" in ended.stdout + ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert PASSWORD not in ended.stdout + ended.stderr
