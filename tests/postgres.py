@@ -9,7 +9,7 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -97,8 +97,9 @@ def running(faster: tuple[str, ...] = FASTER) -> Iterator[Server]:
         server._run("initdb", "--username=postgres", "--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C")
         server.start()
         yield server
-        server.stop("immediate")
     finally:
+        with suppress(subprocess.CalledProcessError):  # a test may have stopped it
+            server.stop("immediate")
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -56,8 +56,7 @@ async def test_a_lane_keeps_its_order_and_runs_one_at_a_time_across_workers(data
 
 async def test_of_many_jobs_each_runs_once_however_many_workers_there_are(database: Database, work: Work) -> None:
     subjects = some(200)
-    async with work.store.writing() as transaction:
-        await work.jobs.later_many("note", subjects, within=transaction)
+    await work.store.in_one_go(lambda transaction: work.jobs.later_many("note", subjects, within=transaction))
 
     async with workers(database, work, 3):
         await work.until_idle()
