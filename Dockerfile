@@ -6,11 +6,18 @@ FROM ${PYTHON_IMAGE} AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
 WORKDIR /build
 
+# What makes libraries smaller is not shipped, so any version of it will do.
+# hadolint ignore=DL3008
+RUN apt-get update && apt-get install --yes --no-install-recommends binutils && rm -r /var/lib/apt/lists/*
+
 # Two environments: one is shipped and never holds pip or a build tool, the other makes the wheel.
 RUN python -m venv --without-pip /opt/roundsman && python -m venv /opt/builder
 COPY requirements.lock requirements-build.lock ./
 RUN python -m pip --python /opt/roundsman install --require-hashes --only-binary :all: --requirement requirements.lock \
     && python -m pip --python /opt/builder install --require-hashes --only-binary :all: --requirement requirements-build.lock
+
+# A quarter of all that is names for debuggers. In *.libs are copies of system libraries, which have none left.
+RUN find /opt/roundsman -name '*.libs' -prune -o -name '*.so' -exec strip --strip-debug {} +
 
 COPY pyproject.toml README.md LICENSE ./
 COPY migrations migrations
