@@ -53,8 +53,8 @@ chart-check: $(READY)  ## Lint, render and validate the Helm chart, and lint the
 	@VENV=$(VENV) PYTHON=$(PYTHON) .ci/chart-check
 
 .PHONY: image-check
-image-check:  ## Build the image without Docker, run it locked down, post to it (Debian, as root)
-	@.ci/image-check
+image-check: $(READY)  ## Build the image without Docker, run it locked down, post to it (Debian, as root)
+	@VENV=$(VENV) .ci/image-check
 
 COMPILE := uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11
 
