@@ -1,4 +1,4 @@
-"""The real service in a process that dies by SIGKILL: ``python -m tests.crashing ROLE WHEN``, set by the environment.
+"""The real service in a process that dies by SIGKILL; ``begin`` is what such a process runs.
 
 ROLE is ``serve``, ``web`` or ``worker``, as on the command line. WHEN is
 
@@ -7,7 +7,8 @@ ROLE is ``serve``, ``web`` or ``worker``, as on the command line. WHEN is
 ``after:TABLE=N``   dies when the N-th transaction that wrote to a table has been committed
 ``sent=N``          dies when a channel has taken the N-th message, before that is on record
 
-Pauses are short here, so that a test need not wait for them: between tries, and until a worker is taken for dead.
+Pauses are short here, so that a test need not wait for them: between tries, and, as the rhythm has it, until a worker
+is taken for dead.
 """
 
 import asyncio
@@ -15,10 +16,11 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from multiprocessing.connection import Connection as Pipe
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, event
@@ -34,6 +36,7 @@ from service.store import EngineRows, held, migrate
 
 PATIENCE = Patience(first=timedelta(seconds=0.2), longest=timedelta(seconds=1))
 HASTY = Rhythm(heartbeat=0.5, dead_after=2.5, look=0.5)
+ALONE = Rhythm(heartbeat=0.1, dead_after=0.5, look=0.1)  # where nobody else is there to take a busy worker for dead
 
 
 def die() -> None:
@@ -116,25 +119,36 @@ def _after(writes: Writes, countdown: Countdown) -> Callable[[], None]:
     return committed
 
 
-def impatient(service: Service, database_url: str) -> Service:
+def impatient(service: Service, database_url: str, rhythm: Rhythm) -> Service:
     """The service, with an engine that finds a dead worker in seconds, not within the minute."""
     parts = service.parts
     if parts.store.file is not None:
         return service
-    jobs = ProcrastinateJobs(database_url, EngineRows(parts.store), clock=now_utc, rhythm=HASTY)
+    jobs = ProcrastinateJobs(database_url, EngineRows(parts.store), clock=now_utc, rhythm=rhythm)
     parts = replace(parts, jobs=jobs)
     pipeline = Pipeline(parts)
     jobs.every(SWEEP_EVERY_S, pipeline.sweep)
     return replace(service, parts=parts, pipeline=pipeline)
 
 
-async def live(config: Config, role: str, when: str) -> None:
+def begin(role: str, when: str, rhythm: Rhythm, environ: Mapping[str, str], log: Path, says: Pipe) -> None:
+    """Live until killed; says where it listens, and writes what it logs to a file."""
+    with log.open("ab") as file:
+        for stream in (sys.stdout, sys.stderr):
+            os.dup2(file.fileno(), stream.fileno())
+    os.environ.clear()
+    os.environ.update(environ)
+    config = load(environ)
+    with ready(config):
+        asyncio.run(live(config, role, when, rhythm, says))
+
+
+async def live(config: Config, role: str, when: str, rhythm: Rhythm, says: Pipe) -> None:
     service = build(config, patience=PATIENCE, has_door=role != "worker")
-    service = mortal(impatient(service, config.settings.database_url), when)
+    service = mortal(impatient(service, config.settings.database_url, rhythm), when)
     life = service.open() if role == "web" else service.running()
     async with life, serving(service.asgi, listen("127.0.0.1", 0)) as address:
-        sys.stdout.write(f"{address}\n")
-        sys.stdout.flush()
+        says.send(address)
         await asyncio.Event().wait()
 
 
@@ -148,9 +162,3 @@ def ready(config: Config) -> Iterator[None]:
     with held(Path(os.environ["ROUNDSMAN_CONFIG"]).parent, what="tests.crashing", since=now_utc()):
         migrate(database_url)
         yield
-
-
-if __name__ == "__main__":
-    configured = load(os.environ)
-    with ready(configured):
-        asyncio.run(live(configured, *sys.argv[1:]))

@@ -20,6 +20,7 @@ from tests.crash.channel import Channel, channel
 from tests.crash.fleet import Database, Fleet, Member, a_fleet, new_postgres, new_sqlite
 from tests.crash.load import Load
 from tests.crash.rounds import Count, a_round, wait
+from tests.crashing import ALONE
 from tests.house import RED
 
 COMES_WITHIN_S = 20  # only a test that has gone wrong waits for this long
@@ -80,7 +81,7 @@ class Scene:
 @pytest.fixture
 async def scene(database: Database, tmp_path: Path) -> AsyncIterator[Scene]:
     with channel(Random(1)) as end:
-        async with a_fleet(database, tmp_path, end.port) as fleet:
+        async with a_fleet(database, tmp_path, end.port, ALONE) as fleet:
             yield Scene(fleet=fleet, end=end, load=Load(door=fleet.door, chances=Random(1)))
 
 
@@ -98,16 +99,16 @@ async def test_what_was_kept_and_not_even_acknowledged_is_told(scene: Scene) -> 
 async def test_what_died_before_its_commit_was_never_there_and_comes_again(scene: Scene) -> None:
     """A whole batch of posts is one commit: none of them may be kept by half."""
     await scene.start(door="before:deliveries=1")
-    await scene.post(*range(1, 20))
+    await scene.post(*range(1, 10))
     kept = scene.rows("SELECT id FROM deliveries")
 
     await scene.fleet.revive()
-    await scene.post(*range(1, 20))
+    await scene.post(*range(1, 10))
     await scene.recover()
 
     assert kept == []
-    assert len(scene.load.acknowledged) == 19
-    assert scene.end.taken == {(path, f"Change {n}"): 1 for path in ("/a", "/b") for n in range(1, 20)}
+    assert len(scene.load.acknowledged) == 9
+    assert scene.end.taken == {(path, f"Change {n}"): 1 for path in ("/a", "/b") for n in range(1, 10)}
 
 
 @pytest.mark.parametrize("when", ["after:notifications=1", "after:attempts=1"])
@@ -154,7 +155,7 @@ async def test_a_message_that_arrived_but_is_not_on_record_is_the_only_one_repea
 
 
 async def test_a_round_of_random_kills_under_load_loses_nothing(database: Database, tmp_path: Path) -> None:
-    count = await a_round(database, tmp_path, Random("a round of random kills"), load_s=1.0, most_kills=2)
+    count = await a_round(database, tmp_path, Random("a round of random kills"), load_s=1.2, changes=30, most_kills=2)
 
     assert count.is_good, count
     assert count.acknowledged > 0

@@ -1,23 +1,28 @@
 """Real processes of the service on one database, what kills them, and what is on record when they are gone."""
 
 import asyncio
+import multiprocessing
 import sqlite3
-import sys
-from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any, Protocol
 
 import psycopg
 
+from service.jobs import Rhythm
 from service.store import migrate
-from tests import postgres
+from tests import crashing, postgres
 from tests.house import environ
 from tests.processes import surroundings
 
 STARTS_WITHIN_S = 60  # only a run that has gone wrong waits for this long
+# every member is forked from one process that has imported everything: it starts in a moment, and dies like any other
+BREEDER = multiprocessing.get_context("forkserver")
+BREEDER.set_forkserver_preload(["__main__", "tests.crashing", "apprise"])
 TELL_TWO = """\
 receivers:
   web:
@@ -102,22 +107,22 @@ class Member:
 
     role: str
     when: str
-    process: Process
+    process: ForkServerProcess
     address: str = ""
 
     @property
     def is_well(self) -> bool:
         """It lives, and no end is ahead of it."""
-        return self.when == "never" and self.process.returncode is None
+        return self.when == "never" and self.process.is_alive()
 
     def kill(self) -> None:
-        if self.process.returncode is None:
-            self.process.kill()
+        self.process.kill()
 
     async def died(self) -> None:
         """Wait for its end."""
         async with asyncio.timeout(STARTS_WITHIN_S):
-            await self.process.wait()
+            while self.process.is_alive():  # noqa: ASYNC110 - it ends elsewhere
+                await asyncio.sleep(0.01)
 
 
 @dataclass(kw_only=True)
@@ -127,19 +132,20 @@ class Fleet:
     database: Database
     folder: Path
     environ: Mapping[str, str]
+    rhythm: Rhythm
     members: list[Member] = field(default_factory=list)
 
     async def start(self, role: str, when: str = "never") -> Member:
         """Start a process, and wait until it listens or has died."""
-        with (self.folder / f"{role}.log").open("ab") as log:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "tests.crashing", role, when, env=self.environ, stdout=PIPE, stderr=log
-            )
-        assert process.stdout is not None
+        hears, says = BREEDER.Pipe(duplex=False)
+        given = (role, when, self.rhythm, dict(self.environ), self.folder / f"{role}.log", says)
+        process = BREEDER.Process(target=crashing.begin, args=given, daemon=True)
+        process.start()
+        says.close()
         member = Member(role=role, when=when, process=process)
         self.members.append(member)
-        async with asyncio.timeout(STARTS_WITHIN_S):
-            member.address = (await process.stdout.readline()).decode().strip()
+        with hears:
+            member.address = await asyncio.to_thread(_heard, hears)
         return member
 
     async def replace(self, member: Member, when: str = "never") -> Member:
@@ -156,7 +162,7 @@ class Fleet:
 
     def door(self) -> str:
         """Where to post; empty while nobody listens."""
-        doors = (m.address for m in self.members if m.role != "worker" and m.process.returncode is None)
+        doors = (m.address for m in self.members if m.role != "worker" and m.process.is_alive())
         return next((address for address in doors if address), "")
 
     def unsettled(self) -> list[tuple[Any, ...]]:
@@ -172,14 +178,22 @@ class Fleet:
 
 
 @asynccontextmanager
-async def a_fleet(database: Database, folder: Path, port: int) -> AsyncIterator[Fleet]:
+async def a_fleet(database: Database, folder: Path, port: int, rhythm: Rhythm = crashing.HASTY) -> AsyncIterator[Fleet]:
     """A fleet without processes yet; those that are started end with the block."""
     settings = environ(folder, TELL_TWO.format(port=port), ROUNDSMAN_DATABASE_URL=database.url)
     del settings["ROUNDSMAN_CIRCLECI_TOKEN"]  # asking is a courtesy, and not what this is about
-    fleet = Fleet(database=database, folder=folder, environ=surroundings(settings))
+    fleet = Fleet(database=database, folder=folder, environ=surroundings(settings), rhythm=rhythm)
     try:
         yield fleet
     finally:
         for member in fleet.members:
             member.kill()
-        await asyncio.gather(*(member.process.communicate() for member in fleet.members))
+        await asyncio.gather(*(member.died() for member in fleet.members))
+
+
+def _heard(hears: Connection) -> str:
+    """Where a process listens; empty when it died before it could say so."""
+    try:
+        return str(hears.recv()) if hears.poll(STARTS_WITHIN_S) else ""
+    except EOFError:
+        return ""

@@ -21,10 +21,12 @@ class Load:
     """Posts until it is told to stop; who gets no answer does not try again, so that only a 202 is a promise.
 
     acknowledged   deliveries that were answered with 202, and which change each was about
+    most           changes to post about
     """
 
     door: Callable[[], str]
     chances: Random
+    most: int = MOST
     acknowledged: dict[UUID, str] = field(default_factory=dict)
     posted: int = 0
     stopping: bool = False
@@ -36,7 +38,7 @@ class Load:
             await asyncio.gather(*(self._send(http) for _ in range(SENDERS)))
 
     async def _send(self, http: httpx.AsyncClient) -> None:
-        while not self.stopping and self.number < MOST:
+        while not self.stopping and self.number < self.most:
             await asyncio.sleep(self.chances.uniform(0, 0.1))
             if address := self.door():
                 for payload in self._next():

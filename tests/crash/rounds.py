@@ -11,7 +11,7 @@ from uuid import UUID
 
 from tests.crash.channel import Channel, Told, channel
 from tests.crash.fleet import Database, Fleet, Postgres, a_fleet
-from tests.crash.load import Load
+from tests.crash.load import MOST, Load
 
 SETTLES_WITHIN_S = 90.0
 PATHS = ("/a", "/b")
@@ -50,12 +50,14 @@ class Count:
         return nothing_lost and self.unexcused == 0 and self.stuck == 0
 
 
-async def a_round(database: Database, folder: Path, dice: Random, *, load_s: float, most_kills: int = 3) -> Count:
+async def a_round(
+    database: Database, folder: Path, dice: Random, *, load_s: float, changes: int = MOST, most_kills: int = 3
+) -> Count:
     """Kill processes of a fleet under load, let it recover, and count."""
     with channel(Random(dice.random()), moody=0.1) as end:
         async with a_fleet(database, folder, end.port) as fleet:
             await asyncio.gather(*(fleet.start(role) for role in database.roles))
-            load = Load(door=fleet.door, chances=Random(dice.random()))
+            load = Load(door=fleet.door, chances=Random(dice.random()), most=changes)
             posting = asyncio.create_task(load.run())
             kills = dice.randint(1, most_kills)
             for _ in range(kills):
