@@ -9,7 +9,7 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -47,6 +47,11 @@ class Server:
         """Forget a database, whoever may still be connected to it."""
         with psycopg.connect(self.url(), autocommit=True) as connection:
             connection.execute(f"DROP DATABASE {name_of(url)} WITH (FORCE)")
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it was started, and not stopped since."""
+        return (self.folder / "data" / "postmaster.pid").exists()
 
     def start(self) -> None:
         """Start, and return when it answers."""
@@ -98,7 +103,7 @@ def running(faster: tuple[str, ...] = FASTER) -> Iterator[Server]:
         server.start()
         yield server
     finally:
-        with suppress(subprocess.CalledProcessError):  # a test may have stopped it
+        if server.is_running:  # a test may have stopped it
             server.stop("immediate")
         shutil.rmtree(folder, ignore_errors=True)
 
