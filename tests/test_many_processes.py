@@ -4,7 +4,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,10 +12,10 @@ import httpx
 import pytest
 
 from service.demo.payloads import as_bytes, workflow_completed
-from service.store import newest_revision
+from service.store import migrate, newest_revision
 from tests import postgres
-from tests.ends import HttpEnd, http_end
-from tests.house import RED, environ
+from tests.ends import HttpEnd, free_port, http_end
+from tests.house import RED, RED_TO_WEB, House, environ
 from tests.processes import ENDS_WITHIN_S, ROUNDSMAN, Served, run, serve, slow_channel, surroundings
 
 PASSWORD = "an-invented-password"
@@ -31,7 +31,7 @@ routes:
 
 @dataclass(kw_only=True)
 class Site:
-    """A Postgres of its own, which may go away, and the environment of processes that use it."""
+    """A database on Postgres, the environment of processes that use it, and whom they tell."""
 
     server: postgres.Server
     folder: Path
@@ -43,15 +43,42 @@ class Site:
         return len(self.end.got)
 
 
+@pytest.fixture(scope="module")
+def migrated_in_real_time(server: postgres.Server) -> str:
+    """A migrated database whose clock runs: processes of their own have no other."""
+    url = server.new_database()
+    migrate(url)
+    return postgres.name_of(url)
+
+
 @pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
-    with postgres.running() as server, http_end() as end:
-        url = server.new_database().replace("postgres@", f"postgres:{PASSWORD}@")
-        (tmp_path / "database.url").write_text(url, encoding="utf-8")
-        ours = environ(tmp_path, TELL.format(url=f"json://127.0.0.1:{end.port}/web"))
-        del ours["ROUNDSMAN_CIRCLECI_TOKEN"]  # asking is a courtesy, and not what this is about
-        assert run("migrate", folder=tmp_path, **ours).returncode == 0
-        yield Site(server=server, folder=tmp_path, end=end, environ=ours)
+def site(server: postgres.Server, migrated_in_real_time: str, tmp_path: Path) -> Iterator[Site]:
+    with a_site(server, server.new_database(migrated_in_real_time), tmp_path) as site:
+        yield site
+
+
+@pytest.fixture
+def mortal_site(tmp_path: Path) -> Iterator[Site]:
+    """One whose Postgres nobody else uses."""
+    with postgres.running() as server:
+        url = server.new_database()
+        migrate(url)
+        with a_site(server, url, tmp_path) as site:
+            yield site
+
+
+@contextmanager
+def a_site(server: postgres.Server, url: str, folder: Path) -> Iterator[Site]:
+    with http_end() as end:
+        routes = TELL.format(url=f"json://127.0.0.1:{end.port}/web")
+        yield Site(server=server, folder=folder, end=end, environ=surroundings_at(url, folder, routes))
+
+
+def surroundings_at(url: str, folder: Path, routes: str = RED_TO_WEB) -> dict[str, str]:
+    """What processes need to know that use this database; asking CircleCI is a courtesy, and not what this is about."""
+    given = environ(folder, routes, ROUNDSMAN_DATABASE_URL=url.replace("postgres@", f"postgres:{PASSWORD}@"))
+    del given["ROUNDSMAN_CIRCLECI_TOKEN"]
+    return given
 
 
 def news(number: int) -> bytes:
@@ -75,21 +102,21 @@ def refusal(site: Site, web: Served, body: bytes) -> httpx.Response:
     return response
 
 
-def test_postgres_goes_away_and_comes_back_and_nothing_acknowledged_is_lost(site: Site) -> None:
+def test_postgres_goes_away_and_comes_back_and_nothing_acknowledged_is_lost(mortal_site: Site) -> None:
     with (
-        serve(site.folder, site.environ, "web") as web,
-        serve(site.folder, site.environ, "worker") as worker,
+        serve(mortal_site.folder, mortal_site.environ, "web") as web,
+        serve(mortal_site.folder, mortal_site.environ, "worker") as worker,
     ):
         assert web.post(news(1)).status_code == 202
-        until(lambda: site.told == 1)
+        until(lambda: mortal_site.told == 1)
 
-        site.server.stop("immediate")
-        refused = refusal(site, web, news(2))
+        mortal_site.server.stop("immediate")
+        refused = refusal(mortal_site, web, news(2))
         health = httpx.get(f"{web.address}/readyz", trust_env=False)
-        site.server.start()
+        mortal_site.server.start()
 
         until(lambda: web.post(news(2)).status_code == 202)
-        until(lambda: site.told == 2)
+        until(lambda: mortal_site.told == 2)
         until(lambda: httpx.get(f"{worker.address}/readyz", trust_env=False).status_code == 200)
         said = (worker.end(), web.end(), f"{worker.log} {web.log} {refused.text} {health.text}")
 
@@ -101,9 +128,9 @@ def test_postgres_goes_away_and_comes_back_and_nothing_acknowledged_is_lost(site
     assert PASSWORD not in said[2]
 
 
-def test_a_worker_that_is_asked_to_end_while_the_database_is_away_ends(site: Site) -> None:
-    with serve(site.folder, site.environ, "worker") as worker:
-        site.server.stop("immediate")
+def test_a_worker_that_is_asked_to_end_while_the_database_is_away_ends(mortal_site: Site) -> None:
+    with serve(mortal_site.folder, mortal_site.environ, "worker") as worker:
+        mortal_site.server.stop("immediate")
 
         code = worker.end()
 
@@ -154,13 +181,15 @@ def test_who_finds_no_schema_names_the_command_that_makes_one(site: Site, role: 
     assert "run `roundsman migrate` first" in ended.stderr
 
 
-def test_commands_look_into_postgres_as_they_do_into_a_file(site: Site) -> None:
-    with serve(site.folder, site.environ, "web") as web, serve(site.folder, site.environ, "worker"):
-        event = web.post(news(1)).json()["delivery"]
-        until(lambda: site.told == 1)
-    listed = run("events", "list", folder=site.folder, **site.environ)
-    explained = run("explain", event, folder=site.folder, **site.environ)
-    checked = run("check", folder=site.folder, **site.environ)
+@pytest.mark.databases("postgres")
+async def test_commands_look_into_postgres_as_they_do_into_a_file(house: House) -> None:
+    event = await house.finish(RED)
+    await house.drain()
+    given = surroundings_at(house.database.url, house.folder)
+
+    listed = run("events", "list", folder=house.folder, **given)
+    explained = run("explain", event, folder=house.folder, **given)
+    checked = run("check", folder=house.folder, **given)
 
     assert event in listed.stdout
     assert "status failed matches failed" in explained.stdout
@@ -169,10 +198,10 @@ def test_commands_look_into_postgres_as_they_do_into_a_file(site: Site) -> None:
 
 
 @pytest.mark.parametrize("words", [("check",), ("events", "list"), ("migrate",), ("worker",)])
-def test_a_database_that_is_away_is_said_to_be_without_its_password(site: Site, words: tuple[str, ...]) -> None:
-    site.server.stop("immediate")
+def test_a_database_that_is_away_is_said_to_be_without_its_password(tmp_path: Path, words: tuple[str, ...]) -> None:
+    given = surroundings_at(f"postgresql://postgres@127.0.0.1:{free_port()}/roundsman", tmp_path)
 
-    ended = run(*words, folder=site.folder, **site.environ)
+    ended = run(*words, folder=tmp_path, **given)
 
     assert ended.returncode == 1
     assert "Connection refused" in ended.stdout + ended.stderr
