@@ -128,8 +128,7 @@ class Api:
 
     async def _look_into_the_tables(self) -> None:
         backlog, last_look = await self.jobs.backlog(), await self.jobs.last_look_at()
-        async with self.store.reading() as transaction:
-            waiting = await standing.dead_letters(transaction)
+        waiting = await self.store.read(standing.dead_letters)
         self.metrics.database_up.set(1)
         self.metrics.queue_depth.set(backlog.depth)
         self.metrics.queue_age.set(backlog.oldest_age_s)
@@ -139,8 +138,8 @@ class Api:
 
     async def _database(self) -> str:
         try:
-            async with self.store.writing():  # who cannot write cannot keep a delivery, though reading may go on
-                at = await revision(self.store)
+            await self.store.write(lambda _: None)  # who cannot write cannot keep, though reading may go on
+            at = await revision(self.store)
         except (Temporary, BadConfig) as error:
             return str(error)
         wanted = newest_revision()

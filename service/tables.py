@@ -28,15 +28,11 @@ from sqlalchemy import (
     literal_column,
     text,
 )
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.model import DeliveryState, EventKind, NotificationState, Outcome, Verdict, Via
 
-Transaction = AsyncConnection
-"""An open transaction: what is done within it happens together, or not at all."""
-
-ThreadTransaction = Connection
-"""The same, open in a thread of its own: what is done within it is not awaited."""
+Transaction = Connection
+"""An open transaction: what is done within it happens together, or not at all; the thread that opened it uses it."""
 
 
 class UtcDateTime(TypeDecorator[datetime]):

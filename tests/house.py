@@ -6,6 +6,7 @@ only when a test says ``drain``.
 
 import asyncio
 import hmac
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -27,6 +28,8 @@ from service.model import Channel, Message
 from service.pipeline import Patience, Pipeline
 from service.sources import Source
 from service.sources.circleci import CircleCI
+from service.store import Store
+from service.tables import Transaction
 from tests.databases import Database, database_of
 
 MONDAY = date(2026, 3, 2)
@@ -36,6 +39,7 @@ GREEN = runs.web_main_fixed(MONDAY)
 SECRET = "an-invented-secret"
 TOKEN = "an-invented-token"
 SETTLED_WITHIN_S = 30  # only a test that has gone wrong waits for this long
+HELD_FOR_S = 30  # the same
 
 RED_TO_WEB = """\
 receivers:
@@ -197,14 +201,36 @@ class House:
         await self.tell_the_writers(f"PRAGMA busy_timeout={ms}")
 
     async def tell_the_writers(self, pragma: str) -> None:
-        """Set something on both connections that write: SQLite remembers it for each."""
-        async with self.service.parts.store.writing() as transaction:
-            await transaction.exec_driver_sql(pragma)
-        await self.service.parts.store.in_one_go(lambda transaction: transaction.exec_driver_sql(pragma).close())
+        """Set something on the connection that writes: SQLite remembers it for each."""
+        await self.service.parts.store.write(lambda transaction: transaction.exec_driver_sql(pragma).close())
 
     @property
     def database(self) -> Database:
         return database_of(self.folder)
+
+
+def nothing(_transaction: Transaction) -> None:
+    """Write nothing, and keep others from it."""
+
+
+@asynccontextmanager
+async def still_writing(store: Store, work: Callable[[Transaction], None] = nothing) -> AsyncIterator[None]:
+    """A transaction that has done ``work`` and stays open while the block runs."""
+    begun, may_end = asyncio.Event(), threading.Event()
+    loop = asyncio.get_running_loop()
+
+    def hold(transaction: Transaction) -> None:
+        work(transaction)
+        loop.call_soon_threadsafe(begun.set)
+        may_end.wait(HELD_FOR_S)
+
+    writing = asyncio.create_task(store.write(hold))
+    await begun.wait()
+    try:
+        yield
+    finally:
+        may_end.set()
+        await writing
 
 
 def signature(body: bytes, secret: str = SECRET) -> str:

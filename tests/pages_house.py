@@ -74,8 +74,7 @@ class House:
             body=b'{"type": "workflow-completed", "id": "3888f21b"}',
             signed=Signed(index=0, fingerprint="5f2ac01e"),
         )
-        async with self.store.writing() as transaction:
-            await transaction.run_sync(deliveries.keep_many, [replace(delivery, **changes)])
+        await self.store.write(deliveries.keep_many, [replace(delivery, **changes)])
         return replace(delivery, **changes)
 
     async def build(self, **changes: Any) -> Event:
@@ -102,8 +101,7 @@ class House:
             trigger="webhook",
             duration_ms=303_000,
         )
-        async with self.store.writing() as transaction:
-            await events.put(transaction, replace(event, **changes))
+        await self.store.write(events.put, replace(event, **changes))
         return replace(event, **changes)
 
     async def judge(self, event: Event, *said: tuple[Verdict, str], judged: int = 1) -> None:
@@ -112,12 +110,10 @@ class House:
             Decision(position=n, route=f"route {n + 1}", receiver="web-team", verdict=verdict, reason=reason)
             for n, (verdict, reason) in enumerate(said)
         ]
-        async with self.store.writing() as transaction:
-            await events.put_decisions(transaction, event.id, decisions, judged=judged, at=self.now)
+        await self.store.write(events.put_decisions, event.id, decisions, judged=judged, at=self.now)
 
     async def learn(self, event: Event, details: Details) -> None:
-        async with self.store.writing() as transaction:
-            await events.put_details(transaction, event.id, details)
+        await self.store.write(events.put_details, event.id, details)
 
     async def owe(self, event: Event, label: str = "web-team: slack") -> Notification:
         """A notification that nobody has tried to send yet."""
@@ -136,38 +132,32 @@ class House:
             next_attempt_at=self.now,
             give_up_at=self.now + timedelta(hours=1),
         )
-        async with self.store.writing() as transaction:
-            await notifications.plan(transaction, notification)
+        await self.store.write(notifications.plan, notification)
         return notification
 
     async def try_to_send(self, notification: Notification) -> Attempt:
-        async with self.store.writing() as transaction:
-            attempt = await notifications.begin_attempt(transaction, notification.id, self.now)
+        attempt = await self.store.write(notifications.begin_attempt, notification.id, self.now)
         assert attempt is not None
         return attempt
 
     async def send(self, notification: Notification, title: str = MESSAGE.title) -> None:
         attempt, message = await self.try_to_send(notification), replace(MESSAGE, title=title)
-        async with self.store.writing() as transaction:
-            await notifications.record_sent(
-                transaction, attempt, message=message, receipt="Slack answered 200", at=self.now
-            )
+        await self.store.write(
+            notifications.record_sent, attempt, message=message, receipt="Slack answered 200", at=self.now
+        )
 
     async def put_off(self, notification: Notification, reason: str) -> None:
         attempt = await self.try_to_send(notification)
         again_at = self.now + timedelta(minutes=2)
-        async with self.store.writing() as transaction:
-            await notifications.record_put_off(transaction, attempt, reason=reason, at=self.now, again_at=again_at)
+        await self.store.write(notifications.record_put_off, attempt, reason=reason, at=self.now, again_at=again_at)
 
     async def give_up(self, notification: Notification, reason: str) -> None:
         attempt = await self.try_to_send(notification)
-        async with self.store.writing() as transaction:
-            await notifications.record_dead(transaction, attempt, reason=reason, at=self.now)
+        await self.store.write(notifications.record_dead, attempt, reason=reason, at=self.now)
 
     async def told(self, event: Event) -> Sequence[Notification]:
         """Who is told of an event."""
-        async with self.store.reading() as transaction:
-            return await notifications.of_events(transaction, [event.id])
+        return await self.store.read(notifications.of_events, [event.id])
 
     async def ask_again(self, notification: Notification) -> None:
         """Have it sent again on the word of an operator, some time after what was done before."""

@@ -40,8 +40,7 @@ async def bury(store: Store, *bodies: bytes) -> None:
         )
         for second, body in enumerate(bodies)
     ]
-    async with store.writing() as transaction:
-        await transaction.run_sync(deliveries.keep_many, dead)
+    await store.write(deliveries.keep_many, dead)
 
 
 async def test_of_a_long_body_only_the_beginning_is_read(store: Store) -> None:

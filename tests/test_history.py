@@ -59,14 +59,12 @@ async def store(folder: Path) -> AsyncIterator[Store]:
 
 
 async def put(store: Store, *some: Event) -> None:
-    async with store.writing() as transaction:
-        for event in some:
-            await events.put(transaction, event)
+    for event in some:
+        await store.write(events.put, event)
 
 
 async def page(store: Store, wanted: Search, *, limit: int = 10, cursor: str | None = None) -> history.Page:
-    async with store.reading() as transaction:
-        return await history.search(transaction, wanted, limit=limit, cursor=cursor)
+    return await store.read(history.search, wanted, limit=limit, cursor=cursor)
 
 
 @pytest.mark.parametrize(

@@ -45,12 +45,11 @@ def fits(row: Mapping[str, Any], asked: Mapping[str, str]) -> bool:
 
 async def every_page(store: Store, asked: Mapping[str, str], *, limit: int = 7) -> list[history.Page]:
     pages: list[history.Page] = []
-    async with store.reading() as transaction:
-        while not pages or pages[-1].next:
-            cursor = pages[-1].next if pages else None
-            wanted = to_search(asked)
-            page = await history.search(transaction, wanted, limit=limit, cursor=cursor, strides=SHORT_STRIDES)
-            pages.append(page)
+    while not pages or pages[-1].next:
+        cursor = pages[-1].next if pages else None
+        wanted = to_search(asked)
+        page = await store.read(history.search, wanted, limit=limit, cursor=cursor, strides=SHORT_STRIDES)
+        pages.append(page)
     return pages
 
 
@@ -117,6 +116,5 @@ async def test_what_stands_for_people_and_projects_is_no_word(store: Store) -> N
 
 
 async def ids(store: Store, text: str) -> list[UUID]:
-    async with store.reading() as transaction:
-        page = await history.search(transaction, history.Search(q=text, until=NOW), limit=SIZE)
+    page = await store.read(history.search, history.Search(q=text, until=NOW), limit=SIZE)
     return [event.id for event in page.items]

@@ -1,6 +1,6 @@
 """Whatever people ask of the history, the database goes to it by an index: no question reads a whole table."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from itertools import combinations
 from typing import Any
@@ -52,19 +52,18 @@ def listening(transaction: Transaction) -> Iterator[list[Statement]]:
     def note(_connection: object, _cursor: object, statement: str, values: Any, *rest: Any) -> None:
         said.append((statement, values[0] if rest[1] else values))  # one of many is like the others
 
-    assert transaction.sync_connection is not None
-    event.listen(transaction.sync_connection, "before_cursor_execute", note)
+    event.listen(transaction, "before_cursor_execute", note)
     yield said
-    event.remove(transaction.sync_connection, "before_cursor_execute", note)
+    event.remove(transaction, "before_cursor_execute", note)
 
 
-async def whole_reads(transaction: Transaction, statement: str, values: Any) -> list[str]:
+def whole_reads(transaction: Transaction, statement: str, values: Any) -> list[str]:
     """The lines of the database's plan that read a big table, or an index of one, from end to end."""
     if transaction.dialect.name == "sqlite":
-        plan = await transaction.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
+        plan = transaction.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
         lines = [str(row.detail) for row in plan]
         return [line for line in lines if line.startswith("SCAN") and line.split()[1] in BIG]
-    plan = (await transaction.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {statement}", values)).scalar_one()
+    plan = transaction.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {statement}", values).scalar_one()
     return [
         f"{node['Node Type']} {node.get('Index Name')} {node['Relation Name']}"
         for node in _nodes(plan[0]["Plan"])
@@ -84,12 +83,11 @@ def _nodes(node: Any) -> Iterator[Any]:
         yield from _nodes(below)
 
 
-async def asking(store: Store, ask: Callable[[Transaction], Awaitable[object]]) -> list[str]:
+def asking(transaction: Transaction, ask: Callable[[Transaction], object]) -> list[str]:
     """What is read as a whole when somebody asks."""
-    async with store.reading() as transaction:
-        with listening(transaction) as said:
-            await ask(transaction)
-        return [f"{line}: {sql}" for sql, values in said for line in await whole_reads(transaction, sql, values)]
+    with listening(transaction) as said:
+        ask(transaction)
+    return [f"{line}: {sql}" for sql, values in said for line in whole_reads(transaction, sql, values)]
 
 
 def test_every_documented_filter_is_asked_about() -> None:
@@ -103,45 +101,46 @@ async def test_no_filter_and_no_pair_of_filters_reads_a_whole_table(store: Store
     for given in asked:
         wanted = to_search(given)
 
-        async def ask(transaction: Transaction, wanted: history.Search = wanted) -> None:
-            first = await history.search(transaction, wanted, limit=5)
-            await history.search(transaction, wanted, limit=5, cursor=first.next)
+        def ask(transaction: Transaction, wanted: history.Search = wanted) -> None:
+            first = history.search(transaction, wanted, limit=5)
+            history.search(transaction, wanted, limit=5, cursor=first.next)
 
-        found[str(given)] = await asking(store, ask)
+        found[str(given)] = await store.read(asking, ask)
 
     assert {given: lines for given, lines in found.items() if lines} == {}
 
 
 async def test_everything_is_walked_newest_first_and_only_as_far_as_the_page_needs(store: Store) -> None:
-    async def ask(transaction: Transaction) -> None:
-        await history.search(transaction, history.Search(), limit=5)
+    def ask(transaction: Transaction) -> None:
+        history.search(transaction, history.Search(), limit=5)
 
-    assert all("ix_events_happened_at_id" in line for line in await asking(store, ask))
+    assert all("ix_events_happened_at_id" in line for line in await store.read(asking, ask))
 
 
 async def test_neither_do_the_questions_of_the_other_pages_and_of_the_sweep(store: Store) -> None:
-    async def ask(transaction: Transaction) -> None:
-        await deliveries.dead(transaction, limit=50)
-        await deliveries.count_unjudged(transaction)
-        await deliveries.forgotten(transaction, before=NOW, limit=500)
-        await notifications.dead(transaction, limit=50)
-        await notifications.count(transaction, NotificationState.PENDING, NotificationState.SENDING)
-        await notifications.forgotten(transaction, before=NOW, limit=500)
-        page = await history.search(transaction, history.Search(until=NOW), limit=5)
-        told = await notifications.of_topics(transaction, {event.topic for event in page.items})
-        await notifications.of_events(transaction, [event.id for event in page.items])
-        await notifications.attempts_of(transaction, [one.id for one in told])
+    def ask(transaction: Transaction) -> None:
+        deliveries.dead(transaction, limit=50)
+        deliveries.count_unjudged(transaction)
+        deliveries.forgotten(transaction, before=NOW, limit=500)
+        notifications.dead(transaction, limit=50)
+        notifications.count(transaction, NotificationState.PENDING, NotificationState.SENDING)
+        notifications.forgotten(transaction, before=NOW, limit=500)
+        page = history.search(transaction, history.Search(until=NOW), limit=5)
+        told = notifications.of_topics(transaction, {event.topic for event in page.items})
+        notifications.of_events(transaction, [event.id for event in page.items])
+        notifications.attempts_of(transaction, [one.id for one in told])
 
-    assert await asking(store, ask) == []
+    assert await store.read(asking, ask) == []
 
 
 async def test_neither_does_forgetting(store: Store) -> None:
-    async with store.writing() as transaction:
-        with listening(transaction) as said:
-            pruned = await retention.prune(transaction, before=NOW, beyond=None, limit=20)
-            await retention.prune(transaction, before=NOW, beyond=pruned.mark, limit=20)
-            await retention.prune_dismissed(transaction, before=NOW, limit=20)
-        read = [f"{line}: {sql}" for sql, values in said for line in await whole_reads(transaction, sql, values)]
+    counts: list[int] = []
 
-    assert pruned.count == 20
-    assert read == []
+    def forget(transaction: Transaction) -> None:
+        pruned = retention.prune(transaction, before=NOW, beyond=None, limit=20)
+        again = retention.prune(transaction, before=NOW, beyond=pruned.mark, limit=20)
+        retention.prune_dismissed(transaction, before=NOW, limit=20)
+        counts.extend([pruned.count, again.count])
+
+    assert await store.write(asking, forget) == []
+    assert counts == [20, 20]

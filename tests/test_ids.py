@@ -31,8 +31,7 @@ async def two(house: House) -> House:
         )
         for one in (ONE, OTHER)
     ]
-    async with house.service.parts.store.writing() as transaction:
-        await transaction.run_sync(deliveries.keep_many, came)
+    await house.service.parts.store.write(deliveries.keep_many, came)
     return house
 
 

@@ -1,13 +1,13 @@
 """What every job engine promises: what runs when, and beside what."""
 
 import asyncio
-from contextlib import suppress
 from uuid import uuid4
 
 import pytest
 
 from service.jobs import embedded, procrastinate
 from service.model import Backlog
+from service.tables import Transaction
 from tests.work import Counted, Work, acting, acting_async, opening, passing, some, soon
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
@@ -24,10 +24,12 @@ async def test_a_job_runs_once(work: Work) -> None:
 
 
 async def test_a_job_is_gone_when_its_transaction_is(work: Work) -> None:
-    with suppress(ZeroDivisionError):
-        async with work.store.writing() as transaction:
-            await work.jobs.later("note", uuid4(), within=transaction)
-            raise ZeroDivisionError
+    def enqueue_and_fail(transaction: Transaction) -> None:
+        work.jobs.later("note", uuid4(), within=transaction)
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await work.store.write(enqueue_and_fail)
 
     await work.drain()
 
@@ -36,8 +38,7 @@ async def test_a_job_is_gone_when_its_transaction_is(work: Work) -> None:
 
 async def test_a_job_without_a_time_is_due_at_once(work: Work) -> None:
     [subject] = some(1)
-    async with work.store.writing() as transaction:
-        await work.jobs.later("note", subject, within=transaction)
+    await work.store.write(lambda transaction: work.jobs.later("note", subject, within=transaction))
 
     await work.drain()
 
@@ -117,9 +118,8 @@ async def test_a_thousand_jobs_of_a_busy_lane_keep_nobody_else_waiting(work: Wor
     gate = asyncio.Event()
     work.acts[crowd[0]] = acting_async(gate.wait)
     work.acts[urgent] = acting(gate.set)
-    async with work.store.writing() as transaction:
-        for subject in crowd:
-            await work.jobs.later("note", subject, within=transaction, lane="slack")
+    for subject in crowd:
+        await work.later(subject, lane="slack")
     await work.later(urgent, lane="mail")
 
     async with work.running():

@@ -9,13 +9,13 @@ from tests.work import Work, acting, acting_async, some
 
 
 async def rest(work: Work, lane: str, *, s: float) -> None:
-    async with work.store.writing() as transaction:
-        await work.jobs.rest(lane, within=transaction, until=work.clock() + timedelta(seconds=s))
+    await work.store.write(
+        lambda transaction: work.jobs.rest(lane, within=transaction, until=work.clock() + timedelta(seconds=s))
+    )
 
 
 async def next_in(work: Work, lane: str, subject: UUID) -> None:
-    async with work.store.writing() as transaction:
-        await work.jobs.next_in(lane, "note", subject, within=transaction)
+    await work.store.write(lambda transaction: work.jobs.next_in(lane, "note", subject, within=transaction))
 
 
 async def drain_again(work: Work) -> None:

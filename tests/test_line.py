@@ -16,9 +16,9 @@ from service.intake.line import Kept, Line, Place
 from service.jobs import EmbeddedJobs, Jobs, ProcrastinateJobs
 from service.model import Delivery, Signed, Via
 from service.store import EngineRows, JobRows, Store
-from service.tables import deliveries
+from service.tables import Transaction, deliveries
 from tests.databases import Database
-from tests.house import NINE, Clock
+from tests.house import NINE, Clock, still_writing
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 
@@ -42,17 +42,19 @@ def several(count: int) -> list[Delivery]:
 
 async def on_disk(store: Store) -> dict[UUID, int]:
     """The deliveries that are kept, and how often each came again."""
-    async with store.reading() as transaction:
-        rows = await transaction.execute(select(deliveries.c.id, deliveries.c.repeats))
-        return {row.id: row.repeats for row in rows}
+    rows = await store.read(lambda transaction: transaction.execute(select(deliveries.c.id, deliveries.c.repeats)))
+    return {row.id: row.repeats for row in rows}
 
 
 @asynccontextmanager
 async def held_up(store: Store) -> AsyncIterator[None]:
     """Nobody else's delivery gets on disk while the block runs."""
-    async with store.writing() as transaction:
+
+    def lock(transaction: Transaction) -> None:
         if transaction.dialect.name == "postgresql":  # where others may write beside us
-            await transaction.execute(text("LOCK TABLE deliveries IN EXCLUSIVE MODE"))
+            transaction.execute(text("LOCK TABLE deliveries IN EXCLUSIVE MODE"))
+
+    async with still_writing(store, lock):
         yield
 
 

@@ -217,8 +217,7 @@ async def test_a_delivery_not_understood_waits_with_its_reason_and_body(
     house: House, browser: httpx.AsyncClient
 ) -> None:
     came = await house.deliver(state=DeliveryState.DEAD, reason="the type is not known", body=b"<what>")
-    async with house.store.writing() as transaction:
-        await deliveries.count_failure(transaction, came.id, "the type is not known")
+    await house.store.write(deliveries.count_failure, came.id, "the type is not known")
 
     page = await browser.get("/dead-letters")
 

@@ -30,8 +30,7 @@ async def form_token(client: httpx.AsyncClient, path: str = "/dead-letters") -> 
 
 
 async def done(house: House, subject_id: UUID) -> list[Action]:
-    async with house.store.reading() as transaction:
-        return list(await actions.of_subjects(transaction, [subject_id]))
+    return await house.store.read(lambda transaction: list(actions.of_subjects(transaction, [subject_id])))
 
 
 # In and out
@@ -336,8 +335,7 @@ async def test_there_are_no_other_static_files(browser: httpx.AsyncClient, name:
 
 
 async def test_a_database_that_is_away_is_told_in_a_sentence(house: House, browser: httpx.AsyncClient) -> None:
-    async with house.store.writing() as transaction:
-        await transaction.exec_driver_sql("DROP TABLE events")
+    await house.store.write(lambda transaction: transaction.exec_driver_sql("DROP TABLE events"))
 
     page = await browser.get("/")
 

@@ -102,11 +102,10 @@ async def test_without_any_decision_the_page_says_why_there_is_none(
     house: House, browser: httpx.AsyncClient, state: DeliveryState, sentence: str
 ) -> None:
     event = await house.build()
-    async with house.store.writing() as transaction:
-        if state is DeliveryState.KEPT:
-            await deliveries.revive(transaction, event.id)
-        if state is DeliveryState.DEAD:
-            await deliveries.bury(transaction, event.id, "the disk was full")
+    if state is DeliveryState.KEPT:
+        await house.store.write(deliveries.revive, event.id)
+    if state is DeliveryState.DEAD:
+        await house.store.write(deliveries.bury, event.id, "the disk was full")
 
     page = await browser.get(f"/events/{event.id}")
 
@@ -215,8 +214,7 @@ async def test_a_delivery_that_we_asked_for_and_that_was_repeated_says_so(
     came = await house.deliver(via=Via.RECONCILE, signed=None, headers=(), source_event_id="e1")
     for _ in range(2):
         await house.deliver(source_event_id="e1")
-    async with house.store.writing() as transaction:
-        await deliveries.count_failure(transaction, came.id, "nobody foresaw this")
+    await house.store.write(deliveries.count_failure, came.id, "nobody foresaw this")
 
     page = text(await browser.get(f"/events/{came.id}"))
 

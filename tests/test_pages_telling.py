@@ -125,9 +125,8 @@ async def test_an_event_whose_delivery_was_dismissed_says_why_it_was_never_judge
     house: House, browser: httpx.AsyncClient
 ) -> None:
     event = await house.build()
-    async with house.store.writing() as transaction:
-        await deliveries.bury(transaction, event.id, "the disk was full")
-        await deliveries.dismiss(transaction, event.id)
+    await house.store.write(deliveries.bury, event.id, "the disk was full")
+    await house.store.write(deliveries.dismiss, event.id)
 
     page = text(await browser.get(f"/events/{event.id}"))
 

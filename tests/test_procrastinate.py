@@ -14,6 +14,7 @@ import pytest
 from service.errors import Temporary
 from service.jobs import Rhythm
 from service.store import Store
+from service.tables import Transaction
 from tests.databases import Database, Postgres
 from tests.work import Counted, Work, acting, acting_async, engine_on, some, soon
 
@@ -56,7 +57,7 @@ async def test_a_lane_keeps_its_order_and_runs_one_at_a_time_across_workers(data
 
 async def test_of_many_jobs_each_runs_once_however_many_workers_there_are(database: Database, work: Work) -> None:
     subjects = some(200)
-    await work.store.in_one_go(lambda transaction: work.jobs.later_many("note", subjects, within=transaction))
+    await work.store.write_first(lambda transaction: work.jobs.later_many("note", subjects, within=transaction))
 
     async with workers(database, work, 3):
         await work.until_idle()
@@ -213,13 +214,12 @@ async def test_a_lane_does_not_wait_for_a_poll(database: Database, work: Work) -
 
 
 async def test_what_cannot_be_enqueued_is_trouble_of_the_database(database: Database, work: Work) -> None:
-    async def enqueue() -> None:
-        async with work.store.writing() as transaction:
-            await transaction.exec_driver_sql("SET LOCAL lock_timeout = 1")
-            await work.jobs.later("note", uuid4(), within=transaction)
+    def enqueue(transaction: Transaction) -> None:
+        transaction.exec_driver_sql("SET LOCAL lock_timeout = 1")
+        work.jobs.later("note", uuid4(), within=transaction)
 
-    with Postgres(database.url).engine_locked(), pytest.raises(Temporary, match="does not serve the job engine now"):
-        await enqueue()
+    with Postgres(database.url).engine_locked(), pytest.raises(Temporary, match="cannot be written now"):
+        await work.store.write(enqueue)
 
 
 async def test_a_heartbeat_is_told_by_the_clock_of_who_asks(database: Database, work: Work) -> None:

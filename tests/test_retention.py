@@ -29,7 +29,7 @@ from service.model import (
 from service.pipeline.prune import prune
 from service.store import Search, Store, actions, deliveries, events, history, notifications, retention
 from service.tables import metadata
-from tests.house import NINE, RED, House, a_house
+from tests.house import NINE, RED, House, a_house, still_writing
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 
@@ -57,12 +57,12 @@ class Past:
         delivery = Delivery(source="circleci", headers=(), body=b"{}", signed=None, state=state, **came)
         event = Event(kind=EventKind.WORKFLOW_COMPLETED, happened_at=received_at, branch="main", **came)
         said = Decision(position=0, route="r", receiver="web", verdict=Verdict.MATCHED, reason="fits")
-        async with self.store.writing() as transaction:
-            await transaction.run_sync(deliveries.keep_many, [delivery])
-            await events.put(transaction, event)
-            await events.put_details(transaction, event.id, Details(rounds=1))
-            await events.put_decisions(transaction, event.id, [said], judged=1, at=received_at)
-            await actions.record(transaction, Action(verb="replay", subject_id=event.id, who="ada", at=received_at))
+        await self.store.write(deliveries.keep_many, [delivery])
+        await self.store.write(events.put, event)
+        await self.store.write(events.put_details, event.id, Details(rounds=1))
+        await self.store.write(events.put_decisions, event.id, [said], judged=1, at=received_at)
+        done = Action(verb="replay", subject_id=event.id, who="ada", at=received_at)
+        await self.store.write(actions.record, done)
         return event
 
     async def deliver(self, received_at: datetime) -> Delivery:
@@ -78,8 +78,7 @@ class Past:
             signed=None,
             state=DeliveryState.DEAD,
         )
-        async with self.store.writing() as transaction:
-            await transaction.run_sync(deliveries.keep_many, [delivery])
+        await self.store.write(deliveries.keep_many, [delivery])
         return delivery
 
     async def tell(self, event: Event, state: NotificationState = NotificationState.SENT) -> Notification:
@@ -100,43 +99,41 @@ class Past:
             next_attempt_at=at,
             give_up_at=at,
         )
-        async with self.store.writing() as transaction:
-            await notifications.plan(transaction, notification)
-            resent = Action(verb="resend", subject_id=notification.id, who="ada", at=at)
-            await actions.record(transaction, resent)
-            if state is NotificationState.PENDING:
-                return notification
-            attempt = await notifications.begin_attempt(transaction, notification.id, at)
-            assert attempt is not None
-            if state is NotificationState.SENT:
-                await notifications.record_sent(transaction, attempt, message=MESSAGE, receipt="ok", at=at)
-            if state is NotificationState.DEAD:
-                await notifications.record_dead(transaction, attempt, reason="gone", at=at)
+        write = self.store.write
+        await write(notifications.plan, notification)
+        await write(actions.record, Action(verb="resend", subject_id=notification.id, who="ada", at=at))
+        if state is NotificationState.PENDING:
+            return notification
+        attempt = await write(notifications.begin_attempt, notification.id, at)
+        assert attempt is not None
+        if state is NotificationState.SENT:
+            await write(notifications.record_sent, attempt, message=MESSAGE, receipt="ok", at=at)
+        if state is NotificationState.DEAD:
+            await write(notifications.record_dead, attempt, reason="gone", at=at)
         return notification
 
     async def prune(self, *, limit: int = 100) -> int:
         """Forget all that is old, in as many batches as it takes; how many events were forgotten."""
         count, mark = 0, None
         while True:
-            async with self.store.writing() as transaction:
-                pruned = await retention.prune(transaction, before=BEFORE, beyond=mark, limit=limit)
+            pruned = await self.store.write(retention.prune, before=BEFORE, beyond=mark, limit=limit)
             count, mark = count + pruned.count, pruned.mark
             if mark is None:
                 return count
 
     async def sizes(self) -> dict[str, int]:
         """How many rows there are in each table that has any."""
-        async with self.store.reading() as transaction:
-            counted = {
-                table.name: (await transaction.execute(select(func.count()).select_from(table))).scalar_one()
+        counted = await self.store.read(
+            lambda transaction: {
+                table.name: (transaction.execute(select(func.count()).select_from(table))).scalar_one()
                 for table in metadata.sorted_tables
             }
+        )
         return {name: size for name, size in counted.items() if size}
 
     async def found(self) -> list[UUID]:
         """What a search for everything finds."""
-        async with self.store.reading() as transaction:
-            page = await history.search(transaction, Search(), limit=100)
+        page = await self.store.read(history.search, Search(), limit=100)
         return [event.id for event in page.items]
 
 
@@ -175,8 +172,7 @@ async def test_what_is_young_enough_stays_whole(past: Past) -> None:
 async def test_it_is_by_when_it_came_and_not_by_when_it_happened(past: Past) -> None:
     """A sample from the manual happened years ago, and who posts one wants to see it."""
     event = await past.build(NOW)
-    async with past.store.writing() as transaction:
-        await events.put(transaction, replace(event, happened_at=OLD))
+    await past.store.write(events.put, replace(event, happened_at=OLD))
 
     assert await past.prune() == 0
 
@@ -202,8 +198,7 @@ async def test_what_is_not_judged_or_not_understood_stays(past: Past, state: Del
 
 async def test_what_a_person_has_dismissed_goes_like_what_was_sent(past: Past) -> None:
     notification = await past.tell(await past.build(OLD), NotificationState.DEAD)
-    async with past.store.writing() as transaction:
-        await notifications.dismiss(transaction, notification.id)
+    await past.store.write(notifications.dismiss, notification.id)
 
     assert await past.prune() == 1
     assert await past.sizes() == {}
@@ -226,8 +221,7 @@ async def test_words_of_others_stay(past: Past) -> None:
 
     await past.prune()
 
-    async with past.store.reading() as transaction:
-        page = await history.search(transaction, Search(q="main"), limit=10)
+    page = await past.store.read(history.search, Search(q="main"), limit=10)
     assert [event.id for event in page.items] == [young.id]
 
 
@@ -236,8 +230,7 @@ async def test_what_another_process_holds_is_left_for_the_next_time(past: Past) 
     if past.store.file is not None:
         return
     event = await past.build(OLD)
-    async with past.store.writing() as replaying:
-        await deliveries.revive(replaying, event.id)
+    async with still_writing(past.store, lambda replaying: deliveries.revive(replaying, event.id)):
         async with asyncio.timeout(30):
             meanwhile = await past.prune()
 
@@ -248,27 +241,22 @@ async def test_what_another_process_holds_is_left_for_the_next_time(past: Past) 
 async def test_what_was_not_understood_and_put_away_goes_when_it_is_old(past: Past) -> None:
     put_away = [await past.deliver(at) for at in (OLD, OLD, NOW)]
     waiting = await past.deliver(OLD)
-    async with past.store.writing() as transaction:
-        for delivery in put_away:
-            await deliveries.dismiss(transaction, delivery.id)
-            await actions.record(transaction, Action(verb="dismiss", subject_id=delivery.id, who="ada", at=OLD))
+    for delivery in put_away:
+        await past.store.write(deliveries.dismiss, delivery.id)
+        dismissed = Action(verb="dismiss", subject_id=delivery.id, who="ada", at=OLD)
+        await past.store.write(actions.record, dismissed)
 
-    counts = []
-    for _ in range(3):
-        async with past.store.writing() as transaction:
-            counts.append(await retention.prune_dismissed(transaction, before=BEFORE, limit=1))
+    counts = [await past.store.write(retention.prune_dismissed, before=BEFORE, limit=1) for _ in range(3)]
 
     assert counts == [1, 1, 0]
     assert await past.sizes() == {"deliveries": 2, "actions": 1}
-    async with past.store.reading() as transaction:
-        assert [delivery.id for delivery, _ in await deliveries.dead(transaction, limit=9)] == [waiting.id]
+    assert [delivery.id for delivery, _ in await past.store.read(deliveries.dead, limit=9)] == [waiting.id]
 
 
 async def test_what_became_an_event_and_was_put_away_later_goes_with_its_event(past: Past) -> None:
     event = await past.build(OLD, state=DeliveryState.DEAD)
-    async with past.store.writing() as transaction:
-        await deliveries.dismiss(transaction, event.id)
-        alone = await retention.prune_dismissed(transaction, before=BEFORE, limit=9)
+    await past.store.write(deliveries.dismiss, event.id)
+    alone = await past.store.write(retention.prune_dismissed, before=BEFORE, limit=9)
 
     assert alone == 0
     assert await past.prune() == 1

@@ -1,11 +1,11 @@
 """The store: what a transaction is, and that everything comes back as it went in."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import text
@@ -32,11 +32,11 @@ from service.model import (
     Want,
     Workflow,
 )
-from service.store import Store, deliveries, events, notifications
-from service.store import database as database_module
-from service.store.database import driver_url, sync_url
+from service.store import Store, deliveries, events, notifications, threads
+from service.store.database import driver_url
+from service.tables import Transaction
 from tests.databases import Database
-from tests.house import NINE
+from tests.house import NINE, still_writing
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 
@@ -84,26 +84,21 @@ async def store(database: Database) -> AsyncIterator[Store]:
 
 @pytest.mark.parametrize("event", [FULL, EMPTY, replace(EMPTY, job=Job())], ids=["all", "nothing", "unknown job"])
 async def test_an_event_comes_back_as_it_went_in(store: Store, event: Event) -> None:
-    async with store.writing() as transaction:
-        await events.put(transaction, event)
+    await store.write(events.put, event)
 
-    async with store.reading() as transaction:
-        assert await events.find(transaction, event.id) == event
+    assert await store.read(events.find, event.id) == event
 
 
 async def test_details_come_back_as_they_went_in(store: Store) -> None:
-    async with store.writing() as transaction:
-        await events.put_details(transaction, FULL.id, LEARNED)
+    await store.write(events.put_details, FULL.id, LEARNED)
 
-    async with store.reading() as transaction:
-        assert await events.find_details(transaction, FULL.id) == LEARNED
+    assert await store.read(events.find_details, FULL.id) == LEARNED
 
 
 async def test_gaps_that_are_reopened_stay_on_record_and_may_be_asked_again(store: Store) -> None:
-    async with store.writing() as transaction:
-        await events.put_details(transaction, FULL.id, LEARNED)
-        await events.reopen_gaps(transaction, FULL.id)
-        learned = await events.find_details(transaction, FULL.id)
+    await store.write(events.put_details, FULL.id, LEARNED)
+    await store.write(events.reopen_gaps, FULL.id)
+    learned = await store.read(events.find_details, FULL.id)
 
     [gap] = LEARNED.missing
     assert learned == replace(LEARNED, missing=(replace(gap, is_final=False, retry_after_s=None),))
@@ -122,26 +117,30 @@ async def test_a_delivery_comes_back_as_it_came(store: Store, signed: Signed | N
         body=bytes(range(256)),
         signed=signed,
     )
-    async with store.writing() as transaction:
-        assert await transaction.run_sync(deliveries.keep_many, [delivery]) == [delivery.id]
+    ids = await store.write(deliveries.keep_many, [delivery])
 
-    async with store.reading() as transaction:
-        assert await deliveries.find(transaction, delivery.id) == delivery
+    assert ids == [delivery.id]
+    assert await store.read(deliveries.find, delivery.id) == delivery
 
 
-async def test_what_is_not_there_is_not_found_by_its_id(store: Store) -> None:
+def how_many(transaction: Transaction) -> int:
+    """How many events there are."""
+    return int(transaction.execute(text("SELECT count(*) FROM events")).scalar_one())
+
+
+@pytest.mark.parametrize("find", [deliveries.find, events.find, notifications.find])
+async def test_what_is_not_there_is_not_found_by_its_id(
+    store: Store, find: Callable[[Transaction, UUID], object]
+) -> None:
     nobody = uuid4()
-    async with store.reading() as transaction:
-        for find in (deliveries.find, events.find, notifications.find):
-            with pytest.raises(NotFound, match=str(nobody)):
-                await find(transaction, nobody)
+    with pytest.raises(NotFound, match=str(nobody)):
+        await store.read(find, nobody)
 
 
 async def test_a_time_of_elsewhere_is_the_same_moment_in_utc(store: Store) -> None:
     there = NINE.astimezone(timezone(timedelta(hours=-8)))
-    async with store.writing() as transaction:
-        await events.put(transaction, replace(EMPTY, happened_at=there))
-        found = await events.find(transaction, EMPTY.id)
+    await store.write(events.put, replace(EMPTY, happened_at=there))
+    found = await store.write(events.find, EMPTY.id)
 
     assert found.happened_at == NINE
     assert found.happened_at.tzinfo is UTC
@@ -149,84 +148,71 @@ async def test_a_time_of_elsewhere_is_the_same_moment_in_utc(store: Store) -> No
 
 async def test_a_time_without_a_zone_is_refused(store: Store) -> None:
     naive = datetime(2026, 3, 2, 9, 30)  # noqa: DTZ001 - the point
-    async with store.writing() as transaction:
-        with pytest.raises(Exception, match="has no time zone"):
-            await events.put(transaction, replace(EMPTY, happened_at=naive))
+    with pytest.raises(Exception, match="has no time zone"):
+        await store.write(events.put, replace(EMPTY, happened_at=naive))
 
 
 async def test_what_raises_in_the_middle_was_never_written(store: Store) -> None:
-    async def write_and_fail() -> None:
-        async with store.writing() as transaction:
-            await events.put(transaction, EMPTY)
-            raise ZeroDivisionError
+    def write_and_fail(transaction: Transaction) -> None:
+        events.put(transaction, EMPTY)
+        raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        await write_and_fail()
+        await store.write(write_and_fail)
 
-    async with store.reading() as transaction:
-        assert (await transaction.execute(text("SELECT count(*) FROM events"))).scalar() == 0
+    assert await store.read(how_many) == 0
 
 
 async def test_who_listens_hears_of_commits_and_of_nothing_else(store: Store) -> None:
     heard: list[None] = []
     store.after_commit(lambda: heard.append(None))
-    async with store.writing() as transaction:
-        await events.put(transaction, EMPTY)
-        before = len(heard)
-    async with store.reading():
-        pass
+    await store.write(events.put, EMPTY)
+    await store.read(how_many)
 
-    assert (before, len(heard)) == (0, 1)
+    assert len(heard) == 1
 
 
 async def test_readers_see_what_was_committed_while_somebody_writes(store: Store) -> None:
-    async with store.writing() as transaction:
-        await events.put(transaction, EMPTY)
-        async with store.reading() as other:
-            assert (await other.execute(text("SELECT count(*) FROM events"))).scalar() == 0
+    async with still_writing(store, lambda transaction: events.put(transaction, EMPTY)):
+        meanwhile = await store.read(how_many)
+
+    assert (meanwhile, await store.read(how_many)) == (0, 1)
 
 
 async def test_writers_take_turns(store: Store) -> None:
-    async def write(event: Event) -> None:
-        async with store.writing() as transaction:
-            await events.put(transaction, event)
+    await asyncio.gather(*(store.write(events.put, replace(EMPTY, id=uuid4())) for _ in range(50)))
 
-    await asyncio.gather(*(write(replace(EMPTY, id=uuid4())) for _ in range(50)))
-
-    async with store.reading() as transaction:
-        assert (await transaction.execute(text("SELECT count(*) FROM events"))).scalar() == 50
+    assert await store.read(how_many) == 50
 
 
 @pytest.mark.databases("sqlite")
 async def test_a_commit_is_on_disk_when_it_returns_on_sqlite(store: Store) -> None:
     """SQLite's FULL (2), and WAL: a reader keeps no writer waiting."""
-    async with store.writing() as transaction:
-        modes = [
-            (await transaction.execute(text(f"PRAGMA {name}"))).scalar() for name in ("synchronous", "journal_mode")
+    modes = await store.write(
+        lambda transaction: [
+            (transaction.execute(text(f"PRAGMA {name}"))).scalar() for name in ("synchronous", "journal_mode")
         ]
+    )
 
     assert modes == [2, "wal"]
 
 
 async def test_a_word_outside_a_closed_set_is_a_bug_and_no_trouble_of_the_database(store: Store) -> None:
-    async with store.writing() as transaction:
-        with pytest.raises(IntegrityError, match="ck_events_via"):
-            await transaction.execute(
-                text(
-                    "INSERT INTO events (id, kind, source_event_id, happened_at, received_at, via, has_job) VALUES "
-                    "('5f0c3f3d-7f58-4d5e-9b0a-000000000001', 'ping', '1', '2026-03-02', '2026-03-02', 'pigeon', false)"
-                )
-            )
+    strange = text(
+        "INSERT INTO events (id, kind, source_event_id, happened_at, received_at, via, has_job) VALUES "
+        "('5f0c3f3d-7f58-4d5e-9b0a-000000000001', 'ping', '1', '2026-03-02', '2026-03-02', 'pigeon', false)"
+    )
+    with pytest.raises(IntegrityError, match="ck_events_via"):
+        await store.write(lambda transaction: transaction.execute(strange))
 
 
 async def test_a_bug_of_ours_is_not_hidden_as_trouble_of_the_database(store: Store) -> None:
-    async def write_twice() -> None:
-        async with store.writing() as transaction:
-            for _ in range(2):
-                await transaction.execute(text("INSERT INTO alembic_version VALUES ('0001')"))
+    def write_twice(transaction: Transaction) -> None:
+        for _ in range(2):
+            transaction.execute(text("INSERT INTO alembic_version VALUES ('0001')"))
 
     with pytest.raises(IntegrityError):
-        await write_twice()
+        await store.write(write_twice)
 
 
 async def test_a_file_that_is_no_database_is_trouble_of_the_database(tmp_path: Path) -> None:
@@ -234,7 +220,7 @@ async def test_a_file_that_is_no_database_is_trouble_of_the_database(tmp_path: P
     store = Store(f"sqlite:///{tmp_path / 'roundsman.db'}")
 
     with pytest.raises(Temporary, match="the database cannot be written now: file is not a database"):
-        await _write_nothing(store)
+        await store.write(how_many)
     await store.close()
 
 
@@ -242,31 +228,24 @@ def test_the_user_names_a_database_and_we_choose_the_driver() -> None:
     sqlite, postgres = "sqlite:///data/roundsman.db", "postgresql://ci:fake@db.example.com/roundsman"
 
     assert (driver_url(sqlite).drivername, driver_url(postgres).drivername) == (
-        "sqlite+aiosqlite",
+        "sqlite",
         "postgresql+psycopg",
     )
-    assert (sync_url(sqlite).drivername, sync_url(postgres).drivername) == ("sqlite", "postgresql+psycopg")
 
 
 @pytest.mark.databases("sqlite")
 async def test_who_stands_in_line_for_too_long_is_told_on_sqlite(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database_module, "IN_LINE_S", 0.01)
+    monkeypatch.setattr(threads, "IN_LINE_S", 0.01)
     store = Store(f"sqlite:///{folder / 'roundsman.db'}")
 
-    async with store.writing():
+    async with still_writing(store):
         with pytest.raises(Temporary, match="others are still waiting for it"):
-            await _write_nothing(store)
+            await store.write(how_many)
     await store.close()
 
 
-async def _write_nothing(store: Store) -> None:
-    async with store.writing():
-        pass
-
-
 async def test_where_no_route_says_anything_there_is_nothing_to_write(store: Store) -> None:
-    async with store.writing() as transaction:
-        await events.put_decisions(transaction, EMPTY.id, [], judged=1, at=NINE)
+    await store.write(events.put_decisions, EMPTY.id, [], judged=1, at=NINE)
 
-        assert await events.find_decisions(transaction, EMPTY.id) == []
-        assert await events.last_round(transaction, EMPTY.id) == 0
+    assert await store.read(events.find_decisions, EMPTY.id) == []
+    assert await store.read(events.last_round, EMPTY.id) == 0

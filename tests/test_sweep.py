@@ -40,9 +40,10 @@ async def test_a_repeat_that_lost_its_job_is_made_though_the_event_has_one(house
     delivery = await house.finish(RED)
     await house.drain()
     house.database.lose_jobs()
-    async with house.service.parts.store.writing() as transaction:
-        next_year = house.clock() + timedelta(days=365)
-        await house.service.parts.jobs.later("enrich", UUID(delivery), within=transaction, at=next_year)
+    next_year = house.clock() + timedelta(days=365)
+    await house.service.parts.store.write(
+        lambda transaction: house.service.parts.jobs.later("enrich", UUID(delivery), within=transaction, at=next_year)
+    )
     house.clock.tick(seconds=66)
 
     await house.service.pipeline.sweep()

@@ -6,7 +6,7 @@ import pytest
 
 from service.store.turns import Turns
 
-TOO_LATE = "the database cannot be written now: others are still waiting for it"
+TOO_LATE = "the database cannot be used now: others are still waiting for it"
 
 
 class Writers:
@@ -51,20 +51,29 @@ async def test_one_writes_at_a_time() -> None:
 
 async def test_an_urgent_one_goes_before_all_the_others() -> None:
     writers = Writers()
-    async with writers.turns.taken():
-        await writers.ask("abcd")
+    async with writers.turns.taken(is_urgent=True):
         await writers.ask("X", is_urgent=True)
+        await writers.ask("abcd")
 
     assert await writers.finish() == "Xabcd"
 
 
 async def test_only_who_is_next_already_goes_before_an_urgent_one() -> None:
     writers = Writers()
-    async with writers.turns.taken(is_urgent=True):
+    async with writers.turns.taken():
         await writers.ask("abcd")
         await writers.ask("X", is_urgent=True)
 
     assert await writers.finish() == "aXbcd"
+
+
+async def test_where_several_go_at_once_the_others_do_not_wait_for_each_other() -> None:
+    turns = Turns(wait_s=30, at_once=2)
+
+    async with asyncio.timeout(30), turns.taken(), turns.taken():
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.01), turns.taken():
+                pass
 
 
 async def test_many_urgent_ones_do_not_starve_the_others() -> None:

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import insert, select
 
 from service.store import Store
-from service.tables import ThreadTransaction, lanes
+from service.tables import Transaction, lanes
 from tests.databases import Database
 from tests.house import NINE
 
@@ -21,21 +21,22 @@ async def store(database: Database) -> AsyncIterator[Store]:
     await store.close()
 
 
-def write(transaction: ThreadTransaction, lane: str) -> str:
+def write(transaction: Transaction, lane: str) -> str:
     transaction.execute(insert(lanes), {"lane": lane, "closed_at": NINE, "opens_at": NINE})
     return lane
 
 
 async def written(store: Store) -> list[str]:
-    async with store.reading() as transaction:
-        return list((await transaction.execute(select(lanes.c.lane).order_by(lanes.c.lane))).scalars())
+    return await store.read(
+        lambda transaction: list((transaction.execute(select(lanes.c.lane).order_by(lanes.c.lane))).scalars())
+    )
 
 
 async def test_it_is_on_disk_when_it_is_over_and_is_heard_of(store: Store) -> None:
     heard: list[str] = []
     store.after_commit(lambda: heard.append("committed"))
 
-    said = await store.in_one_go(lambda transaction: write(transaction, "web"))
+    said = await store.write_first(write, "web")
 
     assert (said, heard, await written(store)) == ("web", ["committed"], ["web"])
 
@@ -44,20 +45,19 @@ async def test_what_fails_leaves_nothing(store: Store) -> None:
     heard: list[str] = []
     store.after_commit(lambda: heard.append("committed"))
 
-    def fail(transaction: ThreadTransaction) -> None:
+    def fail(transaction: Transaction) -> None:
         write(transaction, "web")
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        await store.in_one_go(fail)
+        await store.write_first(fail)
 
     assert (heard, await written(store)) == ([], [])
 
 
 async def test_it_goes_beside_a_transaction_that_is_under_way_or_after_it(store: Store) -> None:
-    async with store.writing() as transaction:
-        going = asyncio.create_task(store.in_one_go(lambda thread: write(thread, "a")))
-        await transaction.run_sync(write, "b")
+    going = asyncio.create_task(store.write_first(write, "a"))
+    await store.write(write, "b")
     await going
 
     assert await written(store) == ["a", "b"]

@@ -52,8 +52,7 @@ class Work:
 
     async def later(self, subject: UUID, *, lane: str | None = None, in_s: float = 0, kind: str = "note") -> None:
         at = self.clock() + timedelta(seconds=in_s)
-        async with self.store.writing() as transaction:
-            await self.jobs.later(kind, subject, within=transaction, at=at, lane=lane)
+        await self.store.write(lambda transaction: self.jobs.later(kind, subject, within=transaction, at=at, lane=lane))
 
     async def note(self, subject: UUID) -> None:
         self.ran.append(subject)

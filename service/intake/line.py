@@ -8,7 +8,6 @@ import asyncio
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from uuid import UUID
 
 import structlog
@@ -17,7 +16,7 @@ from service.errors import Temporary
 from service.jobs import Jobs
 from service.model import Delivery
 from service.store import Store, deliveries
-from service.tables import ThreadTransaction
+from service.tables import Transaction
 
 KEEP_WITHIN_S = 8.0  # CircleCI gives up after 10 s (docs, "Outbound webhooks"): answer while it still listens
 COME_BACK_IN_S = 10
@@ -147,10 +146,10 @@ class Line:
 
     async def _keep(self, batch: Sequence[Place]) -> list[Kept]:
         arrived = [place.delivery for place in batch]
-        ids = await self._store.in_one_go(partial(self._write, arrived))
+        ids = await self._store.write_first(self._write, arrived)
         return [Kept(id=id_, is_duplicate=id_ != delivery.id) for delivery, id_ in zip(arrived, ids, strict=True)]
 
-    def _write(self, arrived: Sequence[Delivery], transaction: ThreadTransaction) -> list[UUID]:
+    def _write(self, transaction: Transaction, arrived: Sequence[Delivery]) -> list[UUID]:
         ids = deliveries.keep_many(transaction, arrived)
         new = [delivery.id for delivery, id_ in zip(arrived, ids, strict=True) if delivery.id == id_]
         if new:

@@ -13,7 +13,7 @@ from service.jobs.embedded import EmbeddedJobs
 from service.jobs.procrastinate import ProcrastinateJobs, Rhythm
 from service.jobs.work import Failed, Handler
 from service.model import Backlog
-from service.tables import ThreadTransaction, Transaction
+from service.tables import Transaction
 
 __all__ = ["EmbeddedJobs", "Failed", "Handler", "Jobs", "ProcrastinateJobs", "Rhythm"]
 
@@ -21,7 +21,7 @@ __all__ = ["EmbeddedJobs", "Failed", "Handler", "Jobs", "ProcrastinateJobs", "Rh
 class Jobs(Protocol):
     """What the rest of the house asks of a job engine."""
 
-    async def later(
+    def later(
         self,
         kind: str,
         subject_id: UUID,
@@ -32,13 +32,13 @@ class Jobs(Protocol):
     ) -> None:
         """Enqueue within a transaction: the job is there if and only if that commits. Now, unless ``at`` is given."""
 
-    def later_many(self, kind: str, subject_ids: Sequence[UUID], *, within: ThreadTransaction) -> None:
-        """Enqueue a job for each of some subjects, in their order and due now, from a thread."""
+    def later_many(self, kind: str, subject_ids: Sequence[UUID], *, within: Transaction) -> None:
+        """Enqueue a job for each of some subjects, in their order and due now: cheaper than one by one."""
 
-    async def next_in(self, lane: str, kind: str, subject_id: UUID, *, within: Transaction) -> None:
+    def next_in(self, lane: str, kind: str, subject_id: UUID, *, within: Transaction) -> None:
         """Enqueue before everything else that waits in a lane."""
 
-    async def rest(self, lane: str, *, within: Transaction, until: datetime) -> None:
+    def rest(self, lane: str, *, within: Transaction, until: datetime) -> None:
         """Begin nothing of a lane before a time, on no machine; what waits in it keeps its order."""
 
     def every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:

@@ -17,11 +17,9 @@ import structlog
 from service.errors import Temporary
 from service.jobs.work import Failed, Handler, survive
 from service.model import Backlog, QueuedJob
-from service.tables import ThreadTransaction, Transaction
+from service.tables import Transaction
 
-AT_ONCE = (
-    16  # jobs of a kind begun and not ended: while CircleCI hangs, those that ask it leave room to those that send
-)
+AT_ONCE = 16  # jobs of a kind begun and not ended: while CircleCI hangs, those that send still have room
 LOOK_AHEAD = 4 * AT_ONCE  # rows read to find some whose lane is free
 NAP_S = 1.0  # between looks when nothing woke us: another process (`roundsman resend`) may have enqueued
 GRACE_S = 10.0
@@ -33,20 +31,18 @@ log = structlog.get_logger()
 class JobTable(Protocol):
     """What the engine asks of the store."""
 
-    async def add(
-        self, transaction: Transaction, kind: str, subject_id: UUID, *, run_at: datetime, lane: str | None
-    ) -> None:
+    def add(self, transaction: Transaction, kind: str, subject_id: UUID, *, run_at: datetime, lane: str | None) -> None:
         """Add a job within a transaction."""
 
     @staticmethod
-    def add_many(transaction: ThreadTransaction, kind: str, subject_ids: Sequence[UUID], *, run_at: datetime) -> None:
+    def add_many(transaction: Transaction, kind: str, subject_ids: Sequence[UUID], *, run_at: datetime) -> None:
         """Add a job for each subject within a transaction."""
 
-    async def leading(self, transaction: Transaction, lane: str) -> datetime | None:
+    def leading(self, transaction: Transaction, lane: str) -> datetime | None:
         """When the first job of a lane is due; None when it has none."""
         ...
 
-    async def rest(self, transaction: Transaction, lane: str, *, since: datetime, until: datetime) -> None:
+    def rest(self, transaction: Transaction, lane: str, *, since: datetime, until: datetime) -> None:
         """Close a lane for a time within a transaction."""
 
     async def due(
@@ -86,7 +82,7 @@ class EmbeddedJobs:
         self._stopping = False
         self._last_look_at: datetime | None = None
 
-    async def later(
+    def later(
         self,
         kind: str,
         subject_id: UUID,
@@ -96,21 +92,21 @@ class EmbeddedJobs:
         lane: str | None = None,
     ) -> None:
         """Enqueue within a transaction; whoever commits it calls ``wake``."""
-        await self._table.add(within, kind, subject_id, run_at=at or self._clock(), lane=lane)
+        self._table.add(within, kind, subject_id, run_at=at or self._clock(), lane=lane)
 
-    def later_many(self, kind: str, subject_ids: Sequence[UUID], *, within: ThreadTransaction) -> None:
+    def later_many(self, kind: str, subject_ids: Sequence[UUID], *, within: Transaction) -> None:
         """Enqueue a job for each subject, due now."""
         self._table.add_many(within, kind, subject_ids, run_at=self._clock())
 
-    async def next_in(self, lane: str, kind: str, subject_id: UUID, *, within: Transaction) -> None:
+    def next_in(self, lane: str, kind: str, subject_id: UUID, *, within: Transaction) -> None:
         """Enqueue before everything else that waits in a lane: what is due first is begun first."""
         now = self._clock()
-        run_at = min(now, (await self._table.leading(within, lane) or now) - AHEAD)
-        await self._table.add(within, kind, subject_id, run_at=run_at, lane=lane)
+        run_at = min(now, (self._table.leading(within, lane) or now) - AHEAD)
+        self._table.add(within, kind, subject_id, run_at=run_at, lane=lane)
 
-    async def rest(self, lane: str, *, within: Transaction, until: datetime) -> None:
+    def rest(self, lane: str, *, within: Transaction, until: datetime) -> None:
         """Begin nothing of a lane before a time."""
-        await self._table.rest(within, lane, since=self._clock(), until=until)
+        self._table.rest(within, lane, since=self._clock(), until=until)
 
     def every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
         """Have something done again and again while the engine runs."""

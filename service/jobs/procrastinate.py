@@ -7,7 +7,7 @@ which of them live (heartbeats). Taking over a dead worker's jobs is left to us;
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 from uuid import UUID
@@ -20,8 +20,8 @@ from service.errors import Temporary
 from service.jobs.timetable import PERIODIC, Timetable
 from service.jobs.trouble import translated
 from service.jobs.work import Failed, Handler, survive
-from service.model import Backlog
-from service.tables import ThreadTransaction, Transaction
+from service.model import Backlog, NewJob
+from service.tables import Transaction
 
 AT_ONCE = 16  # jobs of a kind, in each process: a kind is a queue of its own, so that none takes another's room
 CONNECTIONS = 8  # each is needed for a moment only: to fetch a job, or to put one away
@@ -53,14 +53,15 @@ class JobView(Protocol):
     """What the engine asks of the store: how the jobs and workers of all processes stand."""
 
     @staticmethod
-    def add_many(transaction: ThreadTransaction, kind: str, subject_ids: Sequence[UUID]) -> None:
-        """Add a job for each subject within a transaction."""
+    def add(transaction: Transaction, subject_ids: Sequence[UUID], new: NewJob) -> None:
+        """Add a job for each subject within a transaction, in their order."""
 
     async def backlog(self) -> Backlog:
         """How much is due."""
         ...
 
-    async def rest(self, transaction: Transaction, lane: str, *, since: datetime, until: datetime) -> None:
+    @staticmethod
+    def rest(transaction: Transaction, lane: str, *, since: datetime, until: datetime) -> None:
         """Close a lane for a time within a transaction."""
 
     async def opens_at(self, lane: str, now: datetime) -> datetime | None:
@@ -122,7 +123,7 @@ class ProcrastinateJobs:
         self._suspects: Collection[int] = ()
         self._stop_asked = asyncio.Event()
 
-    async def later(
+    def later(
         self,
         kind: str,
         subject_id: UUID,
@@ -136,27 +137,24 @@ class ProcrastinateJobs:
         Of a lane's jobs Procrastinate begins the first one only, and one whose time is yet to come would hold up the
         others: so it waits outside, and queues up when its time has come.
         """
-        connection = (await within.get_raw_connection()).driver_connection
-        waits_outside = at is not None and at > self._clock() and lane is not None
-        task, lock = (self._do_then, None) if waits_outside else (self._do, lane)
-        job = task.configure(queue=kind, lock=lock, schedule_at=at, connection=connection)
-        with translated():
-            await job.defer_async(kind=kind, subject_id=str(subject_id), **({"lane": lane} if waits_outside else {}))
+        new = NewJob(kind=kind, task=self._do.name, arguments={"kind": kind}, lock=lane, run_at=at)
+        if lane is not None and at is not None and at > self._clock():
+            waits = {"kind": kind, "lane": lane}
+            new = replace(new, task=self._do_then.name, arguments=waits, lock=None)
+        self._view.add(within, [subject_id], new)
 
-    def later_many(self, kind: str, subject_ids: Sequence[UUID], *, within: ThreadTransaction) -> None:
+    def later_many(self, kind: str, subject_ids: Sequence[UUID], *, within: Transaction) -> None:
         """Enqueue a job for each subject, due now: one statement, however many."""
-        self._view.add_many(within, kind, subject_ids)
+        self._view.add(within, subject_ids, NewJob(kind=kind, task=self._do.name, arguments={"kind": kind}))
 
-    async def next_in(self, lane: str, kind: str, subject_id: UUID, *, within: Transaction) -> None:
+    def next_in(self, lane: str, kind: str, subject_id: UUID, *, within: Transaction) -> None:
         """Enqueue before everything else that waits in a lane."""
-        connection = (await within.get_raw_connection()).driver_connection
-        job = self._do.configure(queue=kind, lock=lane, priority=1, connection=connection)
-        with translated():
-            await job.defer_async(kind=kind, subject_id=str(subject_id))
+        new = NewJob(kind=kind, task=self._do.name, arguments={"kind": kind}, lock=lane, is_first=True)
+        self._view.add(within, [subject_id], new)
 
-    async def rest(self, lane: str, *, within: Transaction, until: datetime) -> None:
+    def rest(self, lane: str, *, within: Transaction, until: datetime) -> None:
         """Begin nothing of a lane before a time: whoever begins the first of its jobs puts it back until then."""
-        await self._view.rest(within, lane, since=self._clock(), until=until)
+        self._view.rest(within, lane, since=self._clock(), until=until)
 
     def every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
         """Have something done again and again: by one worker at a time, however many there are."""

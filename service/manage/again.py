@@ -18,21 +18,27 @@ async def replay(store: Store, jobs: Jobs, delivery_id: UUID, *, who: str, at: d
 
     Who has been told is not told twice. Raises NotFound.
     """
-    async with store.writing() as transaction:
-        await deliveries.find(transaction, delivery_id)
-        await deliveries.revive(transaction, delivery_id)
-        await events.reopen_gaps(transaction, delivery_id)
-        await actions.record(transaction, Action(verb="replay", subject_id=delivery_id, who=who, at=at))
-        await jobs.later("process", delivery_id, within=transaction)
+
+    def judge_again(transaction: Transaction) -> None:
+        deliveries.find(transaction, delivery_id)
+        deliveries.revive(transaction, delivery_id)
+        events.reopen_gaps(transaction, delivery_id)
+        actions.record(transaction, Action(verb="replay", subject_id=delivery_id, who=who, at=at))
+        jobs.later("process", delivery_id, within=transaction)
+
+    await store.write(judge_again)
 
 
 async def resend(store: Store, jobs: Jobs, notification_id: UUID, *, who: str, at: datetime) -> Notification:
     """Send a notification again, also one that was sent: a person asked for it. Raises NotFound."""
-    async with store.writing() as transaction:
-        notification = await notifications.owe_again(transaction, notification_id, at=at, patience=PATIENCE)
-        await actions.record(transaction, Action(verb="resend", subject_id=notification_id, who=who, at=at))
-        await jobs.later("send", notification_id, within=transaction, lane=notification.channel_key)
-    return notification
+
+    def send_again(transaction: Transaction) -> Notification:
+        notification = notifications.owe_again(transaction, notification_id, at=at, patience=PATIENCE)
+        actions.record(transaction, Action(verb="resend", subject_id=notification_id, who=who, at=at))
+        jobs.later("send", notification_id, within=transaction, lane=notification.channel_key)
+        return notification
+
+    return await store.write(send_again)
 
 
 async def dismiss_delivery(store: Store, delivery_id: UUID, *, who: str, at: datetime, because: str = "") -> None:
@@ -41,11 +47,14 @@ async def dismiss_delivery(store: Store, delivery_id: UUID, *, who: str, at: dat
     because   why, for the record; may be empty
     Raises NotFound, or BadRequest when it is no dead letter.
     """
-    async with store.writing() as transaction:
-        if not await deliveries.dismiss(transaction, delivery_id):
-            found = await deliveries.find(transaction, delivery_id)
+
+    def put_away(transaction: Transaction) -> None:
+        if not deliveries.dismiss(transaction, delivery_id):
+            found = deliveries.find(transaction, delivery_id)
             raise _nothing_to_dismiss(f"delivery {delivery_id} is {found.state}")
-        await _record_dismissal(transaction, delivery_id, who=who, at=at, because=because)
+        _record_dismissal(transaction, delivery_id, who=who, at=at, because=because)
+
+    await store.write(put_away)
 
 
 async def dismiss_notification(
@@ -56,21 +65,22 @@ async def dismiss_notification(
     because   why, for the record; may be empty
     Raises NotFound, or BadRequest when it is no dead letter.
     """
-    async with store.writing() as transaction:
-        if not await notifications.dismiss(transaction, notification_id):
-            found = await notifications.find(transaction, notification_id)
+
+    def put_away(transaction: Transaction) -> None:
+        if not notifications.dismiss(transaction, notification_id):
+            found = notifications.find(transaction, notification_id)
             raise _nothing_to_dismiss(f"notification {notification_id} is {found.state}")
-        await _record_dismissal(transaction, notification_id, who=who, at=at, because=because)
+        _record_dismissal(transaction, notification_id, who=who, at=at, because=because)
+
+    await store.write(put_away)
 
 
 def _nothing_to_dismiss(state: str) -> BadRequest:
     return BadRequest(f"{state}: only a dead letter can be dismissed", status=409)
 
 
-async def _record_dismissal(
-    transaction: Transaction, subject_id: UUID, *, who: str, at: datetime, because: str
-) -> None:
+def _record_dismissal(transaction: Transaction, subject_id: UUID, *, who: str, at: datetime, because: str) -> None:
     reason = because.strip() or None
     if reason and len(reason) > LONGEST_REASON:
         raise BadRequest(f"a reason may have {LONGEST_REASON} characters, and this one has {len(reason)}; shorten it")
-    await actions.record(transaction, Action(verb="dismiss", subject_id=subject_id, who=who, at=at, reason=reason))
+    actions.record(transaction, Action(verb="dismiss", subject_id=subject_id, who=who, at=at, reason=reason))

@@ -47,8 +47,7 @@ async def list_events(store: Store, search: Search, *, limit: int = 50, cursor: 
 async def find_events(store: Store, search: Search, *, limit: int, cursor: str | None) -> history.Page:
     """One page of events, newest first. Raises BadRequest."""
     _refuse(limit)
-    async with store.reading() as transaction:
-        return await history.search(transaction, search, limit=limit, cursor=cursor)
+    return await store.read(history.search, search, limit=limit, cursor=cursor)
 
 
 def _refuse(limit: int) -> None:
@@ -58,33 +57,35 @@ def _refuse(limit: int) -> None:
 
 async def told(store: Store, topics: Collection[str]) -> Mapping[str, Sequence[Notification]]:
     """The notifications of these pieces of news, whichever event brought each of them first."""
-    async with store.reading() as transaction:
-        found = await notifications.of_topics(transaction, topics)
+    found = await store.read(notifications.of_topics, topics)
     return {topic: [one for one in found if one.topic == topic] for topic in topics}
 
 
 async def show_event(store: Store, event_id: UUID) -> Json:
     """Everything on record about an event, from the raw delivery to each attempt. Raises NotFound."""
-    async with store.reading() as transaction:
-        try:
-            event = await events.find(transaction, event_id)
-        except NotFound as error:
-            raise NotFound(await _why_no_event(transaction, event_id)) from error
-        standing = await notifications.of_topics(transaction, [event.topic])
-        said = await events.find_decisions(transaction, event_id)
-        done = await actions.of_subjects(transaction, [event_id, *(one.id for one in standing)])
-        return {
-            **event_json(event),
-            "details": details_json(await events.find_details(transaction, event_id)),
-            "decisions": [decision_json(*judged) for judged in said],
-            "notifications": await _with_attempts(transaction, standing, done),
-            "delivery": await _delivery(transaction, event_id),
-            "actions": [action_json(action) for action in done],
-        }
+    return await store.read(_event, event_id)
 
 
-async def _why_no_event(transaction: Transaction, event_id: UUID) -> str:
-    delivery = await deliveries.find(transaction, event_id)  # NotFound: there is neither
+def _event(transaction: Transaction, event_id: UUID) -> Json:
+    try:
+        event = events.find(transaction, event_id)
+    except NotFound as error:
+        raise NotFound(_why_no_event(transaction, event_id)) from error
+    standing = notifications.of_topics(transaction, [event.topic])
+    said = events.find_decisions(transaction, event_id)
+    done = actions.of_subjects(transaction, [event_id, *(one.id for one in standing)])
+    return {
+        **event_json(event),
+        "details": details_json(events.find_details(transaction, event_id)),
+        "decisions": [decision_json(*judged) for judged in said],
+        "notifications": _with_attempts(transaction, standing, done),
+        "delivery": delivery_json(deliveries.find(transaction, event_id)),
+        "actions": [action_json(action) for action in done],
+    }
+
+
+def _why_no_event(transaction: Transaction, event_id: UUID) -> str:
+    delivery = deliveries.find(transaction, event_id)  # NotFound: there is neither
     if delivery.state is DeliveryState.DEAD:
         return f"delivery {event_id} has no event: it was not understood ({delivery.reason}); see the dead letters"
     if delivery.state is DeliveryState.DISMISSED:
@@ -92,14 +93,8 @@ async def _why_no_event(transaction: Transaction, event_id: UUID) -> str:
     return f"delivery {event_id} has not been judged yet; look again in a moment"
 
 
-async def _delivery(transaction: Transaction, delivery_id: UUID) -> Json:
-    return delivery_json(await deliveries.find(transaction, delivery_id))
-
-
-async def _with_attempts(
-    transaction: Transaction, standing: Sequence[Notification], done: Sequence[Action]
-) -> list[Json]:
-    attempts = await notifications.attempts_of(transaction, [one.id for one in standing])
+def _with_attempts(transaction: Transaction, standing: Sequence[Notification], done: Sequence[Action]) -> list[Json]:
+    attempts = notifications.attempts_of(transaction, [one.id for one in standing])
     return [
         notification_json(
             one,
@@ -116,27 +111,28 @@ async def dead_letters(store: Store, *, limit: int = MOST_AT_ONCE) -> Json:
     At most ``limit`` of each, and of a delivery no more than the beginning of its body. Raises BadRequest.
     """
     _refuse(limit)
-    async with store.reading() as transaction:
-        unread = await deliveries.dead(transaction, limit=limit)
-        unsent = await notifications.dead(transaction, limit=limit)
-        done = await actions.of_subjects(transaction, [one.id for one in unsent])
-        return {
-            "deliveries": [delivery_json(delivery, body_bytes=size) for delivery, size in unread],
-            "notifications": await _with_attempts(transaction, unsent, done),
-        }
+    return await store.read(_dead_letters, limit)
+
+
+def _dead_letters(transaction: Transaction, limit: int) -> Json:
+    unread = deliveries.dead(transaction, limit=limit)
+    unsent = notifications.dead(transaction, limit=limit)
+    done = actions.of_subjects(transaction, [one.id for one in unsent])
+    return {
+        "deliveries": [delivery_json(delivery, body_bytes=size) for delivery, size in unread],
+        "notifications": _with_attempts(transaction, unsent, done),
+    }
 
 
 async def unsettled(store: Store) -> int:
     """How many deliveries are yet to be judged and notifications yet to be sent."""
-    async with store.reading() as transaction:
-        pending = await notifications.count(transaction, NotificationState.PENDING, NotificationState.SENDING)
-        return pending + await deliveries.count_unjudged(transaction)
+    pending = await store.read(notifications.count, NotificationState.PENDING, NotificationState.SENDING)
+    return pending + await store.read(deliveries.count_unjudged)
 
 
 async def told_so_far(store: Store) -> int:
     """How many notifications have been sent."""
-    async with store.reading() as transaction:
-        return await notifications.count(transaction, NotificationState.SENT)
+    return await store.read(notifications.count, NotificationState.SENT)
 
 
 def to_search(asked: Mapping[str, str]) -> Search:

@@ -27,12 +27,9 @@ async def find(store: Store, text: str, *nouns: Noun) -> tuple[Noun, UUID]:
     if not re.fullmatch(f"[0-9a-f]{{{SHORTEST},{ids.DIGITS}}}", digits):
         example = "ids look like 3f2c8a52-6d3e-4b7e-9a57-0f6a1c2b3d4e"
         raise BadRequest(f"{text!a} is not an id; {example}, and the first {SHORTEST} digits are enough")
-    async with store.reading() as transaction:
-        found = [
-            (noun, one)
-            for noun in nouns
-            for one in await ids.beginning_with(transaction, COLUMNS[noun], digits, limit=2)
-        ]
+    found = [
+        (noun, one) for noun in nouns for one in await store.read(ids.beginning_with, COLUMNS[noun], digits, limit=2)
+    ]
     if not found:
         raise NotFound(f"there is no {' or '.join(nouns)} {text}")
     if len(found) > 1:

@@ -1,5 +1,6 @@
 """What we decided and did, each with its reason."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -148,6 +149,23 @@ class QueuedJob:
     subject_id: UUID
     lane: str | None
     run_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewJob:
+    """Work to be handed to Procrastinate, but for the id of its subject.
+
+    kind   also the queue it waits in
+    task   the name of the task that does it, which gets ``arguments`` and the ``subject_id``
+    lock   jobs of one lock run one after the other, those with ``is_first`` before the others
+    """
+
+    kind: str
+    task: str
+    arguments: Mapping[str, str]
+    lock: str | None = None
+    is_first: bool = False
+    run_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -109,9 +109,8 @@ class Pages:
 
     async def _delivery(self, session: Session, request: Request, delivery_id: UUID) -> Response:
         """What came, and why is it no build? Raises NotFound when nothing came."""
-        async with self._store.reading() as transaction:
-            delivery = delivery_json(await deliveries.find(transaction, delivery_id))
-            done = [action_json(action) for action in await actions.of_subjects(transaction, [delivery_id])]
+        delivery = delivery_json(await self._store.read(deliveries.find, delivery_id))
+        done = [action_json(action) for action in await self._store.read(actions.of_subjects, [delivery_id])]
         return self._draw("delivery.html", session, notice=_notice(request), delivery=delivery, actions=done)
 
     async def dead_letters(self, request: Request) -> Response:
@@ -123,8 +122,7 @@ class Pages:
     async def body(self, request: Request) -> Response:
         """A delivery's body, byte for byte, to keep; never to be shown as whatever it claims to be."""
         self._access.visit(request)
-        async with self._store.reading() as transaction:
-            delivery = await deliveries.find(transaction, history.to_id(request.path_params["id"]))
+        delivery = await self._store.read(deliveries.find, history.to_id(request.path_params["id"]))
         named = {"Content-Disposition": f'attachment; filename="{delivery.id}.json"'}
         return Response(delivery.body, media_type="application/octet-stream", headers=HEADERS | named)
 
@@ -154,8 +152,7 @@ class Pages:
         who, because = await self._sender(request)
         notification_id = history.to_id(request.path_params["id"])
         await again.dismiss_notification(self._store, notification_id, who=who, at=self._clock(), because=because)
-        async with self._store.reading() as transaction:
-            notification = await notifications.find(transaction, notification_id)
+        notification = await self._store.read(notifications.find, notification_id)
         return _to(with_notice(sent_from(request) or f"/events/{notification.event_id}", "dismiss"))
 
     async def login(self, request: Request) -> Response:

@@ -1,5 +1,6 @@
 """The way of a delivery through the house: process, enrich, send; the sweep, and forgetting."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
 from uuid import UUID
@@ -16,6 +17,7 @@ from service.pipeline.prune import prune
 from service.pipeline.send import fall_back, send
 from service.pipeline.watch import watched
 from service.store import deliveries, notifications
+from service.tables import Transaction
 
 __all__ = ["PRUNE_EVERY_S", "SWEEP_EVERY_S", "Parts", "Patience", "Pipeline"]
 
@@ -40,17 +42,20 @@ class Pipeline:
     async def sweep(self) -> None:
         """Enqueue what is overdue and has no job: after a lost job, nothing waits for longer than a minute or so."""
         parts, before = self._parts, self._parts.clock() - OVERDUE
-        async with parts.store.reading() as transaction:
-            unjudged = await deliveries.forgotten(transaction, before=before, limit=AT_A_TIME)
-            unsent = await notifications.forgotten(transaction, before=before, limit=AT_A_TIME)
+        unjudged = await parts.store.read(deliveries.forgotten, before=before, limit=AT_A_TIME)
+        unsent = await parts.store.read(notifications.forgotten, before=before, limit=AT_A_TIME)
         if not unjudged and not unsent:
             return
-        async with parts.store.writing() as transaction:
-            for delivery_id in unjudged:
-                await parts.jobs.later("process", delivery_id, within=transaction)
-            for notification_id, channel_key in unsent:
-                await parts.jobs.later("send", notification_id, within=transaction, lane=channel_key)
+        await parts.store.write(self._enqueue_again, unjudged, unsent)
         log.warning("overdue work was enqueued again", deliveries=len(unjudged), notifications=len(unsent))
+
+    def _enqueue_again(
+        self, transaction: Transaction, unjudged: Sequence[UUID], unsent: Sequence[tuple[UUID, str]]
+    ) -> None:
+        for delivery_id in unjudged:
+            self._parts.jobs.later("process", delivery_id, within=transaction)
+        for notification_id, channel_key in unsent:
+            self._parts.jobs.later("send", notification_id, within=transaction, lane=channel_key)
 
     async def prune(self) -> None:
         """Forget what has been kept for long enough."""
@@ -70,29 +75,33 @@ class Pipeline:
                 await self._send_failed(subject_id, error, reason)
 
     async def _process_failed(self, delivery_id: UUID, error: Exception, reason: str) -> None:
-        parts, failures = self._parts, 1
-        async with parts.store.writing() as transaction:
+        parts = self._parts
+
+        def go_on(transaction: Transaction) -> int:
+            failures = 1
             if not isinstance(error, Temporary):
-                failures = await deliveries.count_failure(transaction, delivery_id, reason)
+                failures = deliveries.count_failure(transaction, delivery_id, reason)
             if failures < parts.patience.failures:
                 at = parts.clock() + parts.patience.pause(failures)
-                await parts.jobs.later("process", delivery_id, within=transaction, at=at)
-                return
-        await bury(parts, delivery_id, f"judging it failed {failures} times; please report this: {reason}")
+                parts.jobs.later("process", delivery_id, within=transaction, at=at)
+            return failures
+
+        failures = await parts.store.write(go_on)
+        if failures >= parts.patience.failures:
+            await bury(parts, delivery_id, f"judging it failed {failures} times; please report this: {reason}")
 
     async def _enrich_failed(self, event_id: UUID, error: Exception, reason: str) -> None:
+        parts = self._parts
         if not isinstance(error, Temporary):
-            await release_as_it_is(self._parts, event_id, f"asking CircleCI failed; please report this: {reason}")
+            await release_as_it_is(parts, event_id, f"asking CircleCI failed; please report this: {reason}")
             return
-        async with self._parts.store.writing() as transaction:
-            at = self._parts.clock() + self._parts.patience.first
-            await self._parts.jobs.later("enrich", event_id, within=transaction, at=at)
+        at = parts.clock() + parts.patience.first
+        await parts.store.write(lambda transaction: parts.jobs.later("enrich", event_id, within=transaction, at=at))
 
     async def _send_failed(self, notification_id: UUID, error: Exception, reason: str) -> None:
         parts, now = self._parts, self._parts.clock()
-        async with parts.store.writing() as transaction:
-            attempt = await notifications.begin_attempt(transaction, notification_id, now)
-            notification = await notifications.find(transaction, notification_id)
+        attempt = await parts.store.write(notifications.begin_attempt, notification_id, now)
+        notification = await parts.store.read(notifications.find, notification_id)
         if attempt is None and notification.state is NotificationState.SENDING:
             attempt = Attempt(notification_id=notification_id, number=notification.attempts, started_at=now)
         if attempt is not None:

@@ -20,36 +20,49 @@ async def enrich(parts: Parts, event_id: UUID) -> None:
 
     Comes back later for what is still missing, so that the event's page has it once the source can say it.
     """
-    async with parts.store.reading() as transaction:
-        event = await events.find(transaction, event_id)
-        known = await events.find_details(transaction, event_id)
-        owed = [one for one in await notifications.of_events(transaction, [event_id]) if _is_untold(one)]
+    event, known, owed = await parts.store.read(_as_it_is, event_id)
     deadline = min((one.created_at for one in owed), default=event.received_at) + parts.patience.for_details
     within = max(deadline - parts.clock(), parts.patience.for_an_answer)
     details = await ask(parts, event, wants_of(event), known, within=within)
-    async with parts.store.writing() as transaction:
-        await events.put(transaction, with_details(event, details))
-        await events.put_details(transaction, event_id, details)
-        if owed and not (details.may_improve and parts.clock() < deadline):
-            await release(transaction, parts, owed)
-            owed = []
-        await _come_back(transaction, parts, event, details, deadline=deadline if owed else None)
+
+    def learn(transaction: Transaction) -> None:
+        events.put(transaction, with_details(event, details))
+        events.put_details(transaction, event_id, details)
+        waits_on = bool(owed) and details.may_improve and parts.clock() < deadline
+        if not waits_on:
+            release(transaction, parts, owed)
+        _come_back(transaction, parts, event, details, deadline=deadline if waits_on else None)
+
+    await parts.store.write(learn)
 
 
-async def release(transaction: Transaction, parts: Parts, owed: Sequence[Notification]) -> None:
+def _as_it_is(transaction: Transaction, event_id: UUID) -> tuple[Event, Details | None, Sequence[Notification]]:
+    """The event, what is known of it, and the messages that wait to say so."""
+    event, known = events.find(transaction, event_id), events.find_details(transaction, event_id)
+    return event, known, _untold(transaction, event_id)
+
+
+def _untold(transaction: Transaction, event_id: UUID) -> Sequence[Notification]:
+    standing = notifications.of_events(transaction, [event_id])
+    return [one for one in standing if one.state is NotificationState.PENDING and one.attempts == 0]
+
+
+def release(transaction: Transaction, parts: Parts, owed: Sequence[Notification]) -> None:
     """Let messages go, each in its channel's lane."""
     for notification in owed:
-        await parts.jobs.later("send", notification.id, within=transaction, lane=notification.channel_key)
+        parts.jobs.later("send", notification.id, within=transaction, lane=notification.channel_key)
 
 
 async def release_as_it_is(parts: Parts, event_id: UUID, reason: str) -> None:
     """Let an event's messages go with what is known, because asking failed in a way nobody foresaw."""
-    async with parts.store.writing() as transaction:
-        known = await events.find_details(transaction, event_id) or Details(rounds=1, asked_at=parts.clock())
-        gap = Missing(want=Want.JOBS, reason=reason, is_final=True)
-        await events.put_details(transaction, event_id, replace(known, missing=(*known.missing, gap)))
-        owed = [one for one in await notifications.of_events(transaction, [event_id]) if _is_untold(one)]
-        await release(transaction, parts, owed)
+    gap = Missing(want=Want.JOBS, reason=reason, is_final=True)
+
+    def give_up(transaction: Transaction) -> None:
+        known = events.find_details(transaction, event_id) or Details(rounds=1, asked_at=parts.clock())
+        events.put_details(transaction, event_id, replace(known, missing=(*known.missing, gap)))
+        release(transaction, parts, _untold(transaction, event_id))
+
+    await parts.store.write(give_up)
 
 
 def wants_of(event: Event) -> frozenset[Want]:
@@ -62,11 +75,7 @@ def wants_of(event: Event) -> frozenset[Want]:
     return frozenset(wants)
 
 
-def _is_untold(notification: Notification) -> bool:
-    return notification.state is NotificationState.PENDING and notification.attempts == 0
-
-
-async def _come_back(
+def _come_back(
     transaction: Transaction, parts: Parts, event: Event, details: Details, *, deadline: datetime | None
 ) -> None:
     """Ask again later for what is missing: soon while a message waits for it (``deadline``), else at leisure."""
@@ -77,4 +86,4 @@ async def _come_back(
         at = now + max(patience.longest, timedelta(seconds=asked_for_s(details)))
     else:
         at = again_at(parts, details, deadline=deadline)
-    await parts.jobs.later("enrich", event.id, within=transaction, at=at)
+    parts.jobs.later("enrich", event.id, within=transaction, at=at)

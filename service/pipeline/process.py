@@ -11,6 +11,7 @@ from service.errors import Permanent
 from service.model import (
     Channel,
     Decision,
+    Delivery,
     DeliveryState,
     Details,
     Event,
@@ -29,9 +30,7 @@ log = structlog.get_logger()
 
 async def process(parts: Parts, delivery_id: UUID) -> None:
     """Judge a delivery: put its event, every route's decision and what we owe to whom on record, all or nothing."""
-    async with parts.store.reading() as transaction:
-        delivery = await deliveries.find(transaction, delivery_id)
-        known = await events.find_details(transaction, delivery_id)
+    delivery, known = await parts.store.read(_as_it_came, delivery_id)
     if delivery.state is not DeliveryState.KEPT:
         return
     try:
@@ -49,10 +48,14 @@ async def process(parts: Parts, delivery_id: UUID) -> None:
         await _settle(parts, event, details, hold=parts.patience.for_an_answer)
 
 
+def _as_it_came(transaction: Transaction, delivery_id: UUID) -> tuple[Delivery, Details | None]:
+    """The delivery, and what an earlier look at it has learnt of its event."""
+    return deliveries.find(transaction, delivery_id), events.find_details(transaction, delivery_id)
+
+
 async def bury(parts: Parts, delivery_id: UUID, reason: str) -> None:
     """Make a dead letter of a delivery."""
-    async with parts.store.writing() as transaction:
-        await deliveries.bury(transaction, delivery_id, reason)
+    await parts.store.write(deliveries.bury, delivery_id, reason)
     log.warning("a delivery is a dead letter: `roundsman dead-letters`", delivery=str(delivery_id), reason=reason)
     parts.metrics.dead_letters.labels("delivery").inc()
 
@@ -64,37 +67,50 @@ def _may_decide_more(parts: Parts, event: Event, details: Details) -> bool:
 
 
 async def _judge_later(parts: Parts, event: Event, details: Details, deadline: datetime) -> None:
-    async with parts.store.writing() as transaction:
-        await events.put(transaction, with_details(event, details))
-        await events.put_details(transaction, event.id, details)
+
+    def put_off(transaction: Transaction) -> None:
+        events.put(transaction, with_details(event, details))
+        events.put_details(transaction, event.id, details)
         at = again_at(parts, details, deadline=deadline)
-        await parts.jobs.later("process", event.id, within=transaction, at=at)
+        parts.jobs.later("process", event.id, within=transaction, at=at)
+
+    await parts.store.write(put_off)
 
 
 async def _settle(parts: Parts, told: Event, details: Details | None, *, hold: timedelta) -> None:
     """Judge what the delivery told with what the source told; messages wait for more details, but not past ``hold``."""
-    now, event = parts.clock(), with_details(told, details)
-    async with parts.store.writing() as transaction:
-        if not await deliveries.settle(transaction, event.id):
-            return  # somebody else has judged it meanwhile
-        await events.put(transaction, event)
-        if details:
-            await events.put_details(transaction, event.id, details)
-        said, owed = await _plan(transaction, parts, event, now)
-        judged = await events.last_round(transaction, event.id) + 1
-        doubted = [_with_doubts(parts, decision, event, details) for decision in said]
-        await events.put_decisions(transaction, event.id, doubted, judged=judged, at=now)
-        if owed or (judged > 1 and _is_told(said)):  # a replay may also fill in what could not be asked before
-            await parts.jobs.later("enrich", event.id, within=transaction)
-        for notification in owed:  # whatever becomes of asking: it goes out by then
-            lane = notification.channel_key
-            await parts.jobs.later("send", notification.id, within=transaction, at=now + hold, lane=lane)
+    event = with_details(told, details)
+    said = await parts.store.write(_judge, parts, event, details, hold=hold)
+    if said is None:
+        return  # somebody else has judged it meanwhile
     parts.metrics.events.labels(event.kind).inc()
     for decision in said:
         parts.metrics.decisions.labels(decision.verdict).inc()
 
 
-async def _plan(
+def _judge(
+    transaction: Transaction, parts: Parts, event: Event, details: Details | None, *, hold: timedelta
+) -> Sequence[Decision] | None:
+    """Decide, and put everything that comes of it on record; None when that has been done already."""
+    now = parts.clock()
+    if not deliveries.settle(transaction, event.id):
+        return None
+    events.put(transaction, event)
+    if details:
+        events.put_details(transaction, event.id, details)
+    said, owed = _plan(transaction, parts, event, now)
+    judged = events.last_round(transaction, event.id) + 1
+    doubted = [_with_doubts(parts, decision, event, details) for decision in said]
+    events.put_decisions(transaction, event.id, doubted, judged=judged, at=now)
+    if owed or (judged > 1 and _is_told(said)):  # a replay may also fill in what could not be asked before
+        parts.jobs.later("enrich", event.id, within=transaction)
+    for notification in owed:  # whatever becomes of asking: it goes out by then
+        lane = notification.channel_key
+        parts.jobs.later("send", notification.id, within=transaction, at=now + hold, lane=lane)
+    return said
+
+
+def _plan(
     transaction: Transaction, parts: Parts, event: Event, now: datetime
 ) -> tuple[list[Decision], list[Notification]]:
     """Owe word to every channel of every route that matched, and say so where it has been told before."""
@@ -106,7 +122,7 @@ async def _plan(
             continue
         make = _notification(event, decision, created_at=now, give_up_at=now + parts.patience.for_sending)
         wanted = [make(channel) for channel in parts.receivers[decision.receiver].channels]
-        standing = [await notifications.plan(transaction, notification) for notification in wanted]
+        standing = [notifications.plan(transaction, notification) for notification in wanted]
         decisions.append(_as_told(decision, standing))
         owed += [notification for notification, before in zip(wanted, standing, strict=True) if before is None]
     return decisions, owed

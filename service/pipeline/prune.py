@@ -25,8 +25,7 @@ async def prune(parts: Parts, *, at_a_time: int = AT_A_TIME) -> None:
 async def _events(parts: Parts, before: datetime, at_a_time: int) -> int:
     count, mark = 0, None
     while True:
-        async with parts.store.writing() as transaction:
-            pruned = await retention.prune(transaction, before=before, beyond=mark, limit=at_a_time)
+        pruned = await parts.store.write(retention.prune, before=before, beyond=mark, limit=at_a_time)
         count, mark = count + pruned.count, pruned.mark
         if mark is None:
             return count
@@ -36,8 +35,7 @@ async def _events(parts: Parts, before: datetime, at_a_time: int) -> int:
 async def _dismissed(parts: Parts, before: datetime, at_a_time: int) -> int:
     count = 0
     while True:
-        async with parts.store.writing() as transaction:
-            pruned = await retention.prune_dismissed(transaction, before=before, limit=at_a_time)
+        pruned = await parts.store.write(retention.prune_dismissed, before=before, limit=at_a_time)
         count += pruned
         if pruned < at_a_time:
             return count

@@ -9,7 +9,7 @@ import structlog
 from service.channels import pace
 from service.errors import Permanent, Temporary
 from service.message import compose
-from service.model import Attempt, Channel, Message, Notification, NotificationState, Outcome
+from service.model import Attempt, Channel, Details, Event, Message, Notification, NotificationState, Outcome
 from service.pipeline.fallback import Fallback, fallback
 from service.pipeline.parts import Parts
 from service.store import events, notifications
@@ -26,29 +26,36 @@ async def send(parts: Parts, notification_id: UUID) -> None:
 
     Run in the channel's lane, one at a time: what looks as if it were being sent was cut off.
     """
-    async with parts.store.reading() as transaction:
-        notification = await notifications.find(transaction, notification_id)
-        if notification.state not in OWED or notification.next_attempt_at > parts.clock():
-            return  # settled, or put off: another job will come for it
-        event = await events.find(transaction, notification.event_id)
-        details = await events.find_details(transaction, event.id)
+    notification, event, details = await parts.store.read(_news, notification_id)
+    if notification.state not in OWED or notification.next_attempt_at > parts.clock():
+        return  # settled, or put off: another job will come for it
     event_url = f"{parts.public_url}/events/{event.id}" if parts.public_url else None
     message = compose(event, details, event_url=event_url)
-    async with parts.store.writing() as transaction:
-        if notification.state is NotificationState.SENDING:  # we hold the channel's lane: who was sending is gone
-            await notifications.interrupt(transaction, notification_id, parts.clock())
-        attempt = await notifications.begin_attempt(transaction, notification_id, parts.clock())
-        if attempt is not None:
-            await _keep_pace(transaction, parts, notification)
+    attempt = await parts.store.write(_begin, parts, notification)
     if attempt is not None:
         await _try(parts, notification, attempt, message)
 
 
-async def _keep_pace(transaction: Transaction, parts: Parts, notification: Notification) -> None:
+def _news(transaction: Transaction, notification_id: UUID) -> tuple[Notification, Event, Details | None]:
+    notification = notifications.find(transaction, notification_id)
+    event = events.find(transaction, notification.event_id)
+    return notification, event, events.find_details(transaction, event.id)
+
+
+def _begin(transaction: Transaction, parts: Parts, notification: Notification) -> Attempt | None:
+    if notification.state is NotificationState.SENDING:  # we hold the channel's lane: who was sending is gone
+        notifications.interrupt(transaction, notification.id, parts.clock())
+    attempt = notifications.begin_attempt(transaction, notification.id, parts.clock())
+    if attempt is not None:
+        _keep_pace(transaction, parts, notification)
+    return attempt
+
+
+def _keep_pace(transaction: Transaction, parts: Parts, notification: Notification) -> None:
     """Close the channel's lane for as long as must lie between two messages, whichever worker sends the next."""
     channel = parts.channel(notification.channel_key)
     if channel is not None and (pause := pace(channel)):
-        await parts.jobs.rest(channel.key, within=transaction, until=parts.clock() + pause)
+        parts.jobs.rest(channel.key, within=transaction, until=parts.clock() + pause)
 
 
 async def _try(parts: Parts, notification: Notification, attempt: Attempt, message: Message) -> None:
@@ -72,8 +79,7 @@ def _channel(parts: Parts, notification: Notification) -> Channel:
 
 
 async def _record_sent(parts: Parts, attempt: Attempt, message: Message, receipt: str) -> None:
-    async with parts.store.writing() as transaction:
-        await notifications.record_sent(transaction, attempt, message=message, receipt=receipt, at=parts.clock())
+    await parts.store.write(notifications.record_sent, attempt, message=message, receipt=receipt, at=parts.clock())
 
 
 async def fall_back(parts: Parts, notification: Notification, attempt: Attempt, error: Exception) -> None:
@@ -81,17 +87,14 @@ async def fall_back(parts: Parts, notification: Notification, attempt: Attempt, 
     now = parts.clock()
     then = fallback(notification, attempt, error, patience=parts.patience, now=now)
 
-    async def record() -> None:
-        async with parts.store.writing() as transaction:
-            if then.again_at is None:
-                await notifications.record_dead(transaction, attempt, reason=str(error), at=now)
-            else:
-                await notifications.record_put_off(
-                    transaction, attempt, reason=str(error), at=now, again_at=then.again_at
-                )
-            await _go_on(transaction, parts, notification, then)
+    def record(transaction: Transaction) -> None:
+        if then.again_at is None:
+            notifications.record_dead(transaction, attempt, reason=str(error), at=now)
+        else:
+            notifications.record_put_off(transaction, attempt, reason=str(error), at=now, again_at=then.again_at)
+        _go_on(transaction, parts, notification, then)
 
-    await _insist(record)
+    await _insist(lambda: parts.store.write(record))
     outcome = Outcome.PUT_OFF if then.again_at else Outcome.DEAD
     _note(parts, notification, attempt, outcome=outcome, reason=str(error))
     if outcome is Outcome.DEAD:
@@ -100,18 +103,18 @@ async def fall_back(parts: Parts, notification: Notification, attempt: Attempt, 
         parts.metrics.dead_letters.labels("notification").inc()
 
 
-async def _go_on(transaction: Transaction, parts: Parts, notification: Notification, then: Fallback) -> None:
+def _go_on(transaction: Transaction, parts: Parts, notification: Notification, then: Fallback) -> None:
     """Try again beside the lane, so that others go on; at its head where the channel wants none of them."""
     lane = notification.channel_key
     if then.rests_until:
-        await parts.jobs.rest(lane, within=transaction, until=then.rests_until)
+        parts.jobs.rest(lane, within=transaction, until=then.rests_until)
     if then.again_at is None:
         return
-    await notifications.give_up_later(transaction, notification.id, then.give_up_at)
+    notifications.give_up_later(transaction, notification.id, then.give_up_at)
     if then.rests_until:
-        await parts.jobs.next_in(lane, "send", notification.id, within=transaction)
+        parts.jobs.next_in(lane, "send", notification.id, within=transaction)
     else:
-        await parts.jobs.later("send", notification.id, within=transaction, at=then.again_at, lane=lane)
+        parts.jobs.later("send", notification.id, within=transaction, at=then.again_at, lane=lane)
 
 
 async def _insist(record: Callable[[], Awaitable[None]]) -> None:

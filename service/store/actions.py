@@ -10,12 +10,12 @@ from service.store.rows import to_action
 from service.tables import Transaction, actions
 
 
-async def record(transaction: Transaction, action: Action) -> None:
+def record(transaction: Transaction, action: Action) -> None:
     """Put on record what somebody did."""
-    await transaction.execute(insert(actions).values(id=uuid4(), **vars(action)))
+    transaction.execute(insert(actions).values(id=uuid4(), **vars(action)))
 
 
-async def of_subjects(transaction: Transaction, subject_ids: Collection[object]) -> Sequence[Action]:
+def of_subjects(transaction: Transaction, subject_ids: Collection[object]) -> Sequence[Action]:
     """What was done to these, oldest first."""
     wanted = select(actions).where(actions.c.subject_id.in_(subject_ids)).order_by(actions.c.at)
-    return [to_action(row) for row in (await transaction.execute(wanted)).mappings()]
+    return [to_action(row) for row in transaction.execute(wanted).mappings()]

@@ -1,111 +1,93 @@
-"""The database itself: its engines, and what a transaction is on each of the two."""
+"""The database itself: what a transaction is on each of the two, and how one is run."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
-from typing import Any, TypeVar
+from contextlib import asynccontextmanager
+from typing import Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import URL, Engine, create_engine, event, make_url
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import PoolProxiedConnection
 
 from service.errors import Temporary
 from service.store.folder import database_file
-from service.store.turns import Turns
-from service.tables import ThreadTransaction, Transaction
+from service.store.threads import Threads
+from service.tables import Transaction
 
-BUSY_TIMEOUT_MS = 3_500  # for another process to end its transaction
-IN_LINE_S = 4.0  # for our own before us; together less than a sender is kept waiting
+BUSY_TIMEOUT_MS = 3_500  # for another process to end its transaction; our own before us have theirs, see Threads
 READERS = 4
-CONNECTIONS = 10  # to Postgres, for each process, and as many again in a rush
+WRITERS = 8  # to Postgres, for each process
 STATEMENT_TIMEOUT_MS = 7_000
 
+Asked = ParamSpec("Asked")
 Done = TypeVar("Done")
 
 
 def driver_url(database_url: str) -> URL:
     """The address with the driver of our choice: the user names the database, never the driver."""
     url = make_url(database_url)
-    return url.set(drivername="sqlite+aiosqlite" if url.get_backend_name() == "sqlite" else "postgresql+psycopg")
-
-
-def sync_url(database_url: str) -> URL:
-    """The same address for migrations, which run one after the other and need no event loop."""
-    url = make_url(database_url)
     return url.set(drivername="sqlite" if url.get_backend_name() == "sqlite" else "postgresql+psycopg")
 
 
 class Store:
-    """Where everything is kept. ``writing`` and ``reading`` give a transaction; the functions of this package use it.
+    """Where everything is kept. Functions that take a transaction, such as those of this package, are run within one.
 
-    On SQLite one transaction writes and a few read beside it (WAL): whoever wants to write waits for its turn.
+    A transaction begins and ends in a thread, and nothing is awaited within it: it holds up others for no longer than
+    the database itself takes. On SQLite one writes and a few read beside it (WAL).
     """
 
     def __init__(self, database_url: str) -> None:
-        url = driver_url(database_url)
         self.file = database_file(database_url)
         self._listeners: list[Callable[[], None]] = []
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="database")
-        self._turns = Turns(IN_LINE_S) if self.file else None
+        url = driver_url(database_url)
         if self.file is None:
-            self._writer = self._reader = create_async_engine(url, **_on_postgres(CONNECTIONS))
-            self._threads_own = create_engine(url, **_on_postgres(1))
+            engine = _postgres(url)
+            self._writers, self._readers = Threads(engine.begin, WRITERS), Threads(engine.connect, READERS)
+            self._engines = [engine]
             return
         self.file.parent.mkdir(parents=True, exist_ok=True)
-        self._writer = _sqlite(url, begin="BEGIN IMMEDIATE", connections=1)
-        self._reader = _sqlite(url, begin="BEGIN", connections=READERS)
-        self._threads_own = _prepared(create_engine(sync_url(database_url), pool_size=1), begin="BEGIN IMMEDIATE")
+        writer, reader = _sqlite(url, "BEGIN IMMEDIATE", 1), _sqlite(url, "BEGIN", READERS)
+        self._writers, self._readers = Threads(writer.begin, 1), Threads(reader.connect, READERS)
+        self._engines = [writer, reader]
 
     def after_commit(self, listener: Callable[[], None]) -> None:
         """Have ``listener`` called after every commit: there may be something new to do."""
         self._listeners.append(listener)
 
-    @asynccontextmanager
-    async def writing(self) -> AsyncIterator[Transaction]:
-        """A transaction that is on disk when the block has ended, or gone when it raised.
+    async def write(
+        self, work: Callable[Concatenate[Transaction, Asked], Done], *args: Asked.args, **kwargs: Asked.kwargs
+    ) -> Done:
+        """Run ``work`` within a transaction that is on disk when this returns, or gone when it raises.
 
         Raises Temporary when the database is away, locked, or its disk is full.
         """
-        async with _translated("written"), self._turn(), self._writer.begin() as transaction:
-            yield transaction
-        self._committed()
+        return await self._commit(lambda transaction: work(transaction, *args, **kwargs), is_urgent=False)
 
-    async def in_one_go(self, work: Callable[[ThreadTransaction], Done]) -> Done:
-        """The same for who is in a hurry: a whole transaction in a thread, ahead of others who wait to write.
+    async def write_first(
+        self, work: Callable[Concatenate[Transaction, Asked], Done], *args: Asked.args, **kwargs: Asked.kwargs
+    ) -> Done:
+        """The same for who is in a hurry: ahead of others who wait to write."""
+        return await self._commit(lambda transaction: work(transaction, *args, **kwargs), is_urgent=True)
 
-        A statement that is awaited comes back only when the event loop has gone round, and in a rush that is long.
-        """
-        async with _translated("written"), self._turn(is_urgent=True):
-            done = await asyncio.get_running_loop().run_in_executor(self._thread, self._transact, work)
-        self._committed()
-        return done
-
-    def _transact(self, work: Callable[[ThreadTransaction], Done]) -> Done:
-        with self._threads_own.begin() as transaction:
-            return work(transaction)
-
-    def _turn(self, *, is_urgent: bool = False) -> AbstractAsyncContextManager[None]:
-        return self._turns.taken(is_urgent=is_urgent) if self._turns else nullcontext()
-
-    def _committed(self) -> None:
+    async def _commit(self, work: Callable[[Transaction], Done], *, is_urgent: bool) -> Done:
+        async with _translated("written"):
+            done = await self._writers.run(work, is_urgent=is_urgent)
         for listener in self._listeners:
             listener()
+        return done
 
-    @asynccontextmanager
-    async def reading(self) -> AsyncIterator[Transaction]:
-        """A transaction that only looks. Raises Temporary when the database is away."""
-        async with _translated("read"), self._reader.connect() as transaction:
-            yield transaction
+    async def read(
+        self, work: Callable[Concatenate[Transaction, Asked], Done], *args: Asked.args, **kwargs: Asked.kwargs
+    ) -> Done:
+        """Run ``work`` within a transaction that only looks. Raises Temporary when the database is away."""
+        async with _translated("read"):
+            return await self._readers.run(lambda transaction: work(transaction, *args, **kwargs))
 
     async def close(self) -> None:
-        """Let every connection go."""
-        await self._reader.dispose()
-        await self._writer.dispose()
-        await asyncio.to_thread(self._thread.shutdown)  # what is under way there ends first
-        self._threads_own.dispose()
+        """Let every connection go; what is under way ends first."""
+        for threads in (self._readers, self._writers):
+            await threads.end()
+        for engine in self._engines:
+            engine.dispose()
 
 
 @asynccontextmanager
@@ -116,30 +98,22 @@ async def _translated(verb: str) -> AsyncIterator[None]:
         raise  # a bug of ours, not the database's trouble
     except DBAPIError as error:
         raise Temporary(f"the database cannot be {verb} now: {error.orig}") from error
-    except PoolTimeout as error:
-        raise Temporary(f"the database cannot be {verb} now: others are still waiting for it") from error
 
 
-def _on_postgres(connections: int) -> dict[str, Any]:
+def _postgres(url: URL) -> Engine:
     """No statement may take longer than a sender's patience: the database is asked to end it by itself."""
     limits = f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c lock_timeout={BUSY_TIMEOUT_MS}"
-    return {
-        "pool_size": connections,
-        "max_overflow": connections,
-        "pool_timeout": BUSY_TIMEOUT_MS / 1000,
-        "pool_pre_ping": True,  # a restarted server leaves dead connections behind
-        "connect_args": {"options": limits, "connect_timeout": 5},
-    }
+    return create_engine(
+        url,
+        pool_size=READERS + WRITERS,
+        pool_pre_ping=True,  # a restarted server leaves dead connections behind
+        connect_args={"options": limits, "connect_timeout": 5},
+    )
 
 
-def _sqlite(url: URL, *, begin: str, connections: int) -> AsyncEngine:
-    engine = create_async_engine(url, pool_size=connections, max_overflow=0, pool_timeout=IN_LINE_S)
-    _prepared(engine.sync_engine, begin=begin)
-    return engine
-
-
-def _prepared(engine: Engine, *, begin: str) -> Engine:
-    """The engine, its SQLite connections set up for writing beside others."""
+def _sqlite(url: URL, begin: str, connections: int) -> Engine:
+    """An engine whose connections are set up for one that writes beside others that read."""
+    engine = create_engine(url, pool_size=connections)
 
     @event.listens_for(engine, "connect")
     def prepare(connection: PoolProxiedConnection, _record: object) -> None:

@@ -14,12 +14,12 @@ from service.errors import NotFound
 from service.model import Delivery, DeliveryState
 from service.store.queue import has_job
 from service.store.rows import delivery_row, to_delivery
-from service.tables import ThreadTransaction, Transaction, deliveries, is_unsettled
+from service.tables import Transaction, deliveries, is_unsettled
 
 OPENING_BYTES = 16_384  # of a body, where many are listed: most are whole with less
 
 
-def keep_many(transaction: ThreadTransaction, arrived: Sequence[Delivery]) -> list[UUID]:
+def keep_many(transaction: Transaction, arrived: Sequence[Delivery]) -> list[UUID]:
     """Keep deliveries; the id under which each is on record: its own, or that of the same one that came before it.
 
     Two posts of one event may race: the unique key decides which is the first, not a look before the insert. Rows are
@@ -49,15 +49,15 @@ def _keeping(insert: Any) -> ReturningInsert[Any]:
 _KEEPING = {"sqlite": _keeping(sqlite.insert), "postgresql": _keeping(postgresql.insert)}
 
 
-async def find(transaction: Transaction, delivery_id: UUID) -> Delivery:
+def find(transaction: Transaction, delivery_id: UUID) -> Delivery:
     """The delivery, body and all. Raises NotFound."""
-    found = (await transaction.execute(select(deliveries).where(deliveries.c.id == delivery_id))).mappings().first()
+    found = transaction.execute(select(deliveries).where(deliveries.c.id == delivery_id)).mappings().first()
     if found is None:
         raise NotFound(f"there is no delivery {delivery_id}")
     return to_delivery(found)
 
 
-async def settle(transaction: Transaction, delivery_id: UUID) -> bool:
+def settle(transaction: Transaction, delivery_id: UUID) -> bool:
     """Say that the delivery has been judged; False when somebody else said so first, and nothing is to be written."""
     judged = (
         update(deliveries)
@@ -65,20 +65,20 @@ async def settle(transaction: Transaction, delivery_id: UUID) -> bool:
         .values(state=DeliveryState.SETTLED, reason=None)
         .returning(deliveries.c.id)
     )
-    return (await transaction.execute(judged)).first() is not None
+    return transaction.execute(judged).first() is not None
 
 
-async def bury(transaction: Transaction, delivery_id: UUID, reason: str) -> None:
+def bury(transaction: Transaction, delivery_id: UUID, reason: str) -> None:
     """Make the delivery a dead letter: it waits for a person, who reads the reason."""
-    await _become(transaction, delivery_id, DeliveryState.DEAD, reason=reason)
+    _become(transaction, delivery_id, DeliveryState.DEAD, reason=reason)
 
 
-async def revive(transaction: Transaction, delivery_id: UUID) -> None:
+def revive(transaction: Transaction, delivery_id: UUID) -> None:
     """Have the delivery judged again, as if it had just come."""
-    await _become(transaction, delivery_id, DeliveryState.KEPT, reason=None)
+    _become(transaction, delivery_id, DeliveryState.KEPT, reason=None)
 
 
-async def dismiss(transaction: Transaction, delivery_id: UUID) -> bool:
+def dismiss(transaction: Transaction, delivery_id: UUID) -> bool:
     """Put a dead letter away, its reason kept; False when it is none."""
     put_away = (
         update(deliveries)
@@ -86,15 +86,15 @@ async def dismiss(transaction: Transaction, delivery_id: UUID) -> bool:
         .values(state=DeliveryState.DISMISSED)
         .returning(deliveries.c.id)
     )
-    return (await transaction.execute(put_away)).first() is not None
+    return transaction.execute(put_away).first() is not None
 
 
-async def _become(transaction: Transaction, delivery_id: UUID, state: DeliveryState, *, reason: str | None) -> None:
+def _become(transaction: Transaction, delivery_id: UUID, state: DeliveryState, *, reason: str | None) -> None:
     new = {"state": state, "reason": reason} | ({} if reason else {"failures": 0})
-    await transaction.execute(update(deliveries).where(deliveries.c.id == delivery_id).values(**new))
+    transaction.execute(update(deliveries).where(deliveries.c.id == delivery_id).values(**new))
 
 
-async def count_failure(transaction: Transaction, delivery_id: UUID, reason: str) -> int:
+def count_failure(transaction: Transaction, delivery_id: UUID, reason: str) -> int:
     """Note that judging the delivery failed for a reason nobody foresaw; how often that happened by now."""
     failing = (
         update(deliveries)
@@ -102,11 +102,11 @@ async def count_failure(transaction: Transaction, delivery_id: UUID, reason: str
         .values(failures=deliveries.c.failures + 1, reason=reason)
         .returning(deliveries.c.failures)
     )
-    failures: int = (await transaction.execute(failing)).scalar_one()
+    failures: int = transaction.execute(failing).scalar_one()
     return failures
 
 
-async def dead(transaction: Transaction, *, limit: int) -> list[tuple[Delivery, int]]:
+def dead(transaction: Transaction, *, limit: int) -> list[tuple[Delivery, int]]:
     """The deliveries that wait for a person, newest first: of each the beginning of its body, and the whole length."""
     others = [column for column in deliveries.c if column.name != "body"]
     opening = func.substr(deliveries.c.body, 1, OPENING_BYTES, type_=LargeBinary)
@@ -116,17 +116,17 @@ async def dead(transaction: Transaction, *, limit: int) -> list[tuple[Delivery, 
         .order_by(deliveries.c.received_at.desc())
         .limit(limit)
     )
-    rows = (await transaction.execute(waiting)).mappings()
+    rows = transaction.execute(waiting).mappings()
     return [(to_delivery(row), row["body_bytes"]) for row in rows]
 
 
-async def count_unjudged(transaction: Transaction) -> int:
+def count_unjudged(transaction: Transaction) -> int:
     """How many deliveries are yet to be judged."""
     counting = select(func.count()).where(deliveries.c.state == DeliveryState.KEPT, is_unsettled)
-    return (await transaction.execute(counting)).scalar() or 0
+    return transaction.execute(counting).scalar() or 0
 
 
-async def forgotten(transaction: Transaction, *, before: datetime, limit: int) -> Sequence[UUID]:
+def forgotten(transaction: Transaction, *, before: datetime, limit: int) -> Sequence[UUID]:
     """Deliveries kept before a time, not judged, and without a job that would judge them."""
     lost = (
         select(deliveries.c.id)
@@ -138,4 +138,4 @@ async def forgotten(transaction: Transaction, *, before: datetime, limit: int) -
         )
         .limit(limit)
     )
-    return (await transaction.execute(lost)).scalars().all()
+    return transaction.execute(lost).scalars().all()

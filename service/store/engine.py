@@ -1,15 +1,17 @@
 """Procrastinate's tables, as far as we look into them ourselves."""
 
-from collections.abc import Collection, Sequence
+import json
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
 
-from service.model import Backlog
+from service.model import Backlog, NewJob
 from service.store import lanes
 from service.store.database import Store
-from service.tables import ThreadTransaction, Transaction
+from service.tables import Transaction
 
 _IS_DESERTED = (
     "status = 'doing' AND NOT id = ANY(:begun) AND (worker_id IS NULL OR worker_id = ANY(:own_workers) OR worker_id IN "
@@ -25,9 +27,11 @@ _GIVING_BACK = text(
 _ADDING = text(
     """
     SELECT procrastinate_defer_jobs_v1(array_agg(
-        ROW(kind, 'do', 0, NULL, NULL, jsonb_build_object('kind', kind, 'subject_id', id), NULL)
-        ::procrastinate_job_to_defer_v1 ORDER BY place
-    )) FROM CAST(:kind AS text) AS kind, unnest(CAST(:ids AS text[])) WITH ORDINALITY AS subject (id, place)
+        ROW(
+            CAST(:kind AS text), CAST(:task AS text), CAST(:is_first AS boolean)::integer, CAST(:lock AS text), NULL,
+            CAST(:arguments AS jsonb) || jsonb_build_object('subject_id', id), CAST(:run_at AS timestamptz)
+        )::procrastinate_job_to_defer_v1 ORDER BY place
+    )) FROM unnest(CAST(:ids AS text[])) WITH ORDINALITY AS subject (id, place)
     """
 )
 
@@ -39,12 +43,10 @@ class EngineRows:
         self._store = store
 
     @staticmethod
-    def add_many(transaction: ThreadTransaction, kind: str, subject_ids: Sequence[UUID]) -> None:
-        """Add a job for each subject, in their order, due at once.
-
-        By Procrastinate's own function, as its connector calls it, but without an object and two log lines for each.
-        """
-        transaction.execute(_ADDING, {"kind": kind, "ids": list(map(str, subject_ids))})
+    def add(transaction: Transaction, subject_ids: Sequence[UUID], new: NewJob) -> None:
+        """Add a job for each subject, in their order: by Procrastinate's own function, as its connector calls it."""
+        ids, arguments = list(map(str, subject_ids)), json.dumps(dict(new.arguments))
+        transaction.execute(_ADDING, vars(new) | {"ids": ids, "arguments": arguments})
 
     async def backlog(self) -> Backlog:
         """How much is due by now, or being done, in all processes; what waits in closed lanes is not, but it ages."""
@@ -57,25 +59,23 @@ class EngineRows:
             "WHERE job.status IN ('todo', 'doing') AND job.task_name IN ('do', 'do then') "
             "AND (job.scheduled_at IS NULL OR job.scheduled_at <= now() OR lane.lane IS NOT NULL)"
         )
-        async with self._store.reading() as transaction:
-            depth, age_s = (await transaction.execute(counting)).one()
+        depth, age_s = await self._store.read(lambda transaction: transaction.execute(counting).one())
         return Backlog(depth=depth, oldest_age_s=max(0.0, float(age_s or 0)))
 
-    async def rest(self, transaction: Transaction, lane: str, *, since: datetime, until: datetime) -> None:
+    @staticmethod
+    def rest(transaction: Transaction, lane: str, *, since: datetime, until: datetime) -> None:
         """Close a lane for a time."""
-        await lanes.close(transaction, lane, since=since, until=until)
+        lanes.close(transaction, lane, since=since, until=until)
 
     async def opens_at(self, lane: str, now: datetime) -> datetime | None:
         """When a lane opens that is closed now; None when it is open."""
-        async with self._store.reading() as transaction:
-            return await lanes.opens_at(transaction, lane, now)
+        return await self._store.read(lanes.opens_at, lane, now)
 
     async def silent_for(self) -> timedelta | None:
         """Since when no worker has shown that it lives; None when there is none."""
-        async with self._store.reading() as transaction:
-            latest = await transaction.execute(text("SELECT now() - max(last_heartbeat) FROM procrastinate_workers"))
-            found: timedelta | None = latest.scalar()
-            return found
+        latest = text("SELECT now() - max(last_heartbeat) FROM procrastinate_workers")
+        found: timedelta | None = await self._store.read(lambda transaction: transaction.execute(latest).scalar())
+        return found
 
     async def take_over(
         self, suspects: Collection[int], *, dead_after_s: float, own_workers: Collection[int], begun: Collection[int]
@@ -85,6 +85,9 @@ class EngineRows:
         One statement judges and gives back: a job that another process took over meanwhile is left to it.
         """
         known = {"dead_after_s": dead_after_s, "own_workers": list(own_workers), "begun": list(begun)}
-        async with self._store.writing() as transaction:
-            taken = (await transaction.execute(_GIVING_BACK, {**known, "suspects": list(suspects)})).scalars().all()
-            return taken, (await transaction.execute(_LOOKING, known)).scalars().all()
+        return await self._store.write(_take_over, known | {"suspects": list(suspects)})
+
+
+def _take_over(transaction: Transaction, known: Mapping[str, Any]) -> tuple[Sequence[int], Collection[int]]:
+    taken = transaction.execute(_GIVING_BACK, known).scalars().all()
+    return taken, transaction.execute(_LOOKING, known).scalars().all()

@@ -14,22 +14,22 @@ from service.store.rows import DETAILS, event_row, insert_or_replace, to_decisio
 from service.tables import Transaction, decisions, details, events
 
 
-async def put(transaction: Transaction, event: Event) -> None:
+def put(transaction: Transaction, event: Event) -> None:
     """Put an event on record, or what we know better about it by now."""
     row = event_row(event)
-    await transaction.execute(insert_or_replace(transaction, events, row, key=["id"]))
-    await words.put(transaction, row)
+    transaction.execute(insert_or_replace(transaction, events, row, key=["id"]))
+    words.put(transaction, row)
 
 
-async def find(transaction: Transaction, event_id: UUID) -> Event:
+def find(transaction: Transaction, event_id: UUID) -> Event:
     """The event. Raises NotFound."""
-    found = (await transaction.execute(select(events).where(events.c.id == event_id))).mappings().first()
+    found = transaction.execute(select(events).where(events.c.id == event_id)).mappings().first()
     if found is None:
         raise NotFound(f"there is no event {event_id}")
     return to_event(found)
 
 
-async def put_details(transaction: Transaction, event_id: UUID, learned: Details) -> None:
+def put_details(transaction: Transaction, event_id: UUID, learned: Details) -> None:
     """Put on record what the source told us of an event, in place of what it told us before."""
     row = {
         "event_id": event_id,
@@ -37,33 +37,33 @@ async def put_details(transaction: Transaction, event_id: UUID, learned: Details
         "asked_at": learned.asked_at,
         "body": DETAILS.dump_python(learned, mode="json"),
     }
-    await transaction.execute(insert_or_replace(transaction, details, row, key=["event_id"]))
+    transaction.execute(insert_or_replace(transaction, details, row, key=["event_id"]))
 
 
-async def find_details(transaction: Transaction, event_id: UUID) -> Details | None:
+def find_details(transaction: Transaction, event_id: UUID) -> Details | None:
     """What the source told us of an event; None when we never asked."""
-    body = (await transaction.execute(select(details.c.body).where(details.c.event_id == event_id))).scalar()
+    body = transaction.execute(select(details.c.body).where(details.c.event_id == event_id)).scalar()
     return None if body is None else DETAILS.validate_python(body)
 
 
-async def reopen_gaps(transaction: Transaction, event_id: UUID) -> None:
+def reopen_gaps(transaction: Transaction, event_id: UUID) -> None:
     """Have the source asked again for what it would not say: the token may see more today.
 
     What is missing stays on record until it is answered, so that a message sent meanwhile says so.
     """
-    known = await find_details(transaction, event_id)
+    known = find_details(transaction, event_id)
     if known and known.missing:
         open_again = tuple(replace(missing, is_final=False, retry_after_s=None) for missing in known.missing)
-        await put_details(transaction, event_id, replace(known, missing=open_again))
+        put_details(transaction, event_id, replace(known, missing=open_again))
 
 
-async def last_round(transaction: Transaction, event_id: UUID) -> int:
+def last_round(transaction: Transaction, event_id: UUID) -> int:
     """How often the event has been judged."""
     highest = select(func.max(decisions.c.round)).where(decisions.c.event_id == event_id)
-    return (await transaction.execute(highest)).scalar() or 0
+    return transaction.execute(highest).scalar() or 0
 
 
-async def put_decisions(
+def put_decisions(
     transaction: Transaction, event_id: UUID, said: Iterable[Decision], *, judged: int, at: datetime
 ) -> None:
     """Put on record what every route said of an event when it was judged for the ``judged``-th time."""
@@ -81,15 +81,15 @@ async def put_decisions(
         for decision in said
     ]
     if rows:
-        await transaction.execute(insert(decisions), rows)
+        transaction.execute(insert(decisions), rows)
 
 
-async def find_decisions(transaction: Transaction, event_id: UUID) -> Sequence[tuple[int, datetime, Decision]]:
+def find_decisions(transaction: Transaction, event_id: UUID) -> Sequence[tuple[int, datetime, Decision]]:
     """Every decision on an event with its round and time: the newest round first, routes in their order."""
     found = (
         select(decisions)
         .where(decisions.c.event_id == event_id)
         .order_by(decisions.c.round.desc(), decisions.c.position)
     )
-    rows = (await transaction.execute(found)).mappings()
+    rows = transaction.execute(found).mappings()
     return [(row["round"], row["decided_at"], to_decision(row)) for row in rows]

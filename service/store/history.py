@@ -59,7 +59,7 @@ class Page:
     looked_back_to: datetime | None = None
 
 
-async def search(
+def search(
     transaction: Transaction,
     wanted: Search,
     *,
@@ -75,25 +75,25 @@ async def search(
     span = Span(since=wanted.since, until=wanted.until, beyond=_place(cursor) if cursor else None)
     if wanted.q and wanted.q.strip() and not words_in(wanted.q):
         return Page(items=[], next=None)
-    filters = await shortest_first(transaction, list(_filters(wanted)), span)
+    filters = shortest_first(transaction, list(_filters(wanted)), span)
     places: list[Place] = []
     ahead = iter(strides)
     stride: int | None = next(ahead)
     while stride:
-        places += await first_in_all(transaction, filters, span, stride=stride, limit=limit + 1 - len(places))
+        places += first_in_all(transaction, filters, span, stride=stride, limit=limit + 1 - len(places))
         if len(places) > limit:
-            return Page(items=await _events(transaction, places[:limit]), next=_cursor(places[limit - 1]))
-        end = await end_of_stride(transaction, filters[0], span, stride=stride)
+            return Page(items=_events(transaction, places[:limit]), next=_cursor(places[limit - 1]))
+        end = end_of_stride(transaction, filters[0], span, stride=stride)
         if end is None:
             break
         span, stride = replace(span, beyond=end), next(ahead, None)
-    items = await _events(transaction, places)
+    items = _events(transaction, places)
     return Page(items=items, next=_cursor(end), looked_back_to=end.happened_at) if end else Page(items=items, next=None)
 
 
-async def _events(transaction: Transaction, places: Sequence[Place]) -> list[Event]:
+def _events(transaction: Transaction, places: Sequence[Place]) -> list[Event]:
     found = select(events).where(events.c.id.in_([place.event_id for place in places]))
-    rows = {row["id"]: row for row in (await transaction.execute(found)).mappings()}
+    rows = {row["id"]: row for row in transaction.execute(found).mappings()}
     return [to_event(rows[place.event_id]) for place in places if place.event_id in rows]
 
 

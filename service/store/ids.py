@@ -10,8 +10,8 @@ from service.tables import Transaction
 DIGITS = 32
 
 
-async def beginning_with(transaction: Transaction, column: Column[UUID], digits: str, *, limit: int) -> Sequence[UUID]:
+def beginning_with(transaction: Transaction, column: Column[UUID], digits: str, *, limit: int) -> Sequence[UUID]:
     """The ids of a column that begin with these hexadecimal digits; a stretch of its index, whatever the database."""
     first, last = UUID(digits.ljust(DIGITS, "0")), UUID(digits.ljust(DIGITS, "f"))
     found = select(column).where(column >= first, column <= last).order_by(column).limit(limit)
-    return (await transaction.execute(found)).scalars().all()
+    return transaction.execute(found).scalars().all()

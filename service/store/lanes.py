@@ -13,10 +13,10 @@ from service.tables import Transaction, lanes
 CLOCKS_DIFFER_BY = timedelta(minutes=1)
 
 
-async def close(transaction: Transaction, lane: str, *, since: datetime, until: datetime) -> None:
+def close(transaction: Transaction, lane: str, *, since: datetime, until: datetime) -> None:
     """Close a lane for a time, whatever was said of it before."""
     row = {"lane": lane, "closed_at": since, "opens_at": until}
-    await transaction.execute(insert_or_replace(transaction, lanes, row, key=["lane"]))
+    transaction.execute(insert_or_replace(transaction, lanes, row, key=["lane"]))
 
 
 def is_closed(lane: ColumnElement[str], now: datetime) -> ColumnElement[bool]:
@@ -24,18 +24,16 @@ def is_closed(lane: ColumnElement[str], now: datetime) -> ColumnElement[bool]:
     return select(lanes.c.lane).where(lanes.c.lane == lane, *_closed(now)).exists()
 
 
-async def opens_at(transaction: Transaction, lane: str, now: datetime) -> datetime | None:
+def opens_at(transaction: Transaction, lane: str, now: datetime) -> datetime | None:
     """When a lane opens that is closed now; None when it is open."""
     opening = select(lanes.c.opens_at).where(lanes.c.lane == lane, *_closed(now))
-    found: datetime | None = (await transaction.execute(opening)).scalar()
+    found: datetime | None = transaction.execute(opening).scalar()
     return found
 
 
-async def next_opening(transaction: Transaction, now: datetime) -> datetime | None:
+def next_opening(transaction: Transaction, now: datetime) -> datetime | None:
     """When the next of all closed lanes opens; None when all are open."""
-    found: datetime | None = (
-        await transaction.execute(select(func.min(lanes.c.opens_at)).where(*_closed(now)))
-    ).scalar()
+    found: datetime | None = transaction.execute(select(func.min(lanes.c.opens_at)).where(*_closed(now))).scalar()
     return found
 
 

@@ -93,7 +93,7 @@ class Entries:
 EVERYTHING = Entries(table=events, value=true())
 
 
-async def shortest_first(transaction: Transaction, filters: Sequence[Entries], span: Span) -> Sequence[Entries]:
+def shortest_first(transaction: Transaction, filters: Sequence[Entries], span: Span) -> Sequence[Entries]:
     """The filters, in front the one whose list is the shortest, or reaches back the farthest, where the span begins."""
     if len(filters) < 2:
         return filters or [EVERYTHING]
@@ -101,11 +101,11 @@ async def shortest_first(transaction: Transaction, filters: Sequence[Entries], s
         select(literal_column(str(n)), func.count(sample.c.event_id), func.min(sample.c.happened_at))
         for n, sample in enumerate(one.within(span, limit=SAMPLE) for one in filters)
     ]
-    sizes = [(size, back_to or NEVER, n) for n, size, back_to in await transaction.execute(union_all(*samples))]
+    sizes = [(size, back_to or NEVER, n) for n, size, back_to in transaction.execute(union_all(*samples))]
     return [filters[n] for _, _, n in sorted(sizes)]
 
 
-async def first_in_all(
+def first_in_all(
     transaction: Transaction, filters: Sequence[Entries], span: Span, *, stride: int, limit: int
 ) -> list[Place]:
     """Of the next ``stride`` entries of the first filter's list, those that are in the other lists too."""
@@ -116,10 +116,10 @@ async def first_in_all(
         .order_by(walked.c.happened_at.desc(), walked.c.event_id.desc())
         .limit(limit)
     )
-    return [Place(happened_at=at, event_id=event_id) for at, event_id in await transaction.execute(found)]
+    return [Place(happened_at=at, event_id=event_id) for at, event_id in transaction.execute(found)]
 
 
-async def end_of_stride(transaction: Transaction, walked: Entries, span: Span, *, stride: int) -> Place | None:
+def end_of_stride(transaction: Transaction, walked: Entries, span: Span, *, stride: int) -> Place | None:
     """The place of the last of the next ``stride`` entries; None when the list ends before."""
     entries = walked.within(span, limit=stride)
     last = (
@@ -127,5 +127,5 @@ async def end_of_stride(transaction: Transaction, walked: Entries, span: Span, *
         .order_by(entries.c.happened_at, entries.c.event_id)
         .limit(1)
     )
-    row = (await transaction.execute(last)).first()
+    row = transaction.execute(last).first()
     return Place(happened_at=row.happened_at, event_id=row.event_id) if row and row.size == stride else None

@@ -16,47 +16,47 @@ from service.tables import Transaction, UtcDateTime, attempts, is_unsent, notifi
 PENDING, SENDING, SENT, DEAD, DISMISSED = NotificationState
 
 
-async def plan(transaction: Transaction, notification: Notification) -> Notification | None:
+def plan(transaction: Transaction, notification: Notification) -> Notification | None:
     """Owe a channel word of a topic; None when that is new, else the notification that already stands for it."""
     row = vars(notification)
-    if await insert_new(transaction, notifications, row):
+    if insert_new(transaction, notifications, row):
         return None
     standing = select(notifications).where(
         notifications.c.topic == notification.topic, notifications.c.channel_key == notification.channel_key
     )
-    return to_notification((await transaction.execute(standing)).mappings().one())
+    return to_notification(transaction.execute(standing).mappings().one())
 
 
-async def find(transaction: Transaction, notification_id: UUID) -> Notification:
+def find(transaction: Transaction, notification_id: UUID) -> Notification:
     """The notification. Raises NotFound."""
     wanted = select(notifications).where(notifications.c.id == notification_id)
-    found = (await transaction.execute(wanted)).mappings().first()
+    found = transaction.execute(wanted).mappings().first()
     if found is None:
         raise NotFound(f"there is no notification {notification_id}")
     return to_notification(found)
 
 
-async def of_events(transaction: Transaction, event_ids: Collection[UUID]) -> Sequence[Notification]:
+def of_events(transaction: Transaction, event_ids: Collection[UUID]) -> Sequence[Notification]:
     """The notifications of these events, oldest first."""
     wanted = select(notifications).where(notifications.c.event_id.in_(event_ids)).order_by(notifications.c.created_at)
-    return [to_notification(row) for row in (await transaction.execute(wanted)).mappings()]
+    return [to_notification(row) for row in transaction.execute(wanted).mappings()]
 
 
-async def of_topics(transaction: Transaction, topics: Collection[str]) -> Sequence[Notification]:
+def of_topics(transaction: Transaction, topics: Collection[str]) -> Sequence[Notification]:
     """The notifications of these pieces of news, whichever event brought each of them first; oldest first."""
     wanted = select(notifications).where(notifications.c.topic.in_(topics)).order_by(notifications.c.created_at)
-    return [to_notification(row) for row in (await transaction.execute(wanted)).mappings()]
+    return [to_notification(row) for row in transaction.execute(wanted).mappings()]
 
 
-async def count(transaction: Transaction, *states: NotificationState) -> int:
+def count(transaction: Transaction, *states: NotificationState) -> int:
     """How many notifications are in one of these states."""
     counting = select(func.count()).where(notifications.c.state.in_(states))
     if SENT not in states:
         counting = counting.where(is_unsent)
-    return (await transaction.execute(counting)).scalar() or 0
+    return transaction.execute(counting).scalar() or 0
 
 
-async def dead(transaction: Transaction, *, limit: int) -> Sequence[Notification]:
+def dead(transaction: Transaction, *, limit: int) -> Sequence[Notification]:
     """The notifications that wait for a person, newest first."""
     waiting = (
         select(notifications)
@@ -64,10 +64,10 @@ async def dead(transaction: Transaction, *, limit: int) -> Sequence[Notification
         .order_by(notifications.c.next_attempt_at.desc())
         .limit(limit)
     )
-    return [to_notification(row) for row in (await transaction.execute(waiting)).mappings()]
+    return [to_notification(row) for row in transaction.execute(waiting).mappings()]
 
 
-async def begin_attempt(transaction: Transaction, notification_id: UUID, at: datetime) -> Attempt | None:
+def begin_attempt(transaction: Transaction, notification_id: UUID, at: datetime) -> Attempt | None:
     """Begin the next attempt and put it on record before anything is sent; None when there is nothing to send.
 
     The state is changed only from ``pending``: of two workers one gets the attempt, the other gets None.
@@ -78,72 +78,68 @@ async def begin_attempt(transaction: Transaction, notification_id: UUID, at: dat
         .values(state=SENDING, attempts=notifications.c.attempts + 1)
         .returning(notifications.c.attempts)
     )
-    number = (await transaction.execute(beginning)).scalar()
+    number = transaction.execute(beginning).scalar()
     if number is None:
         return None
     attempt = Attempt(notification_id=notification_id, number=number, started_at=at)
-    await transaction.execute(insert(attempts).values(**vars(attempt)))
+    transaction.execute(insert(attempts).values(**vars(attempt)))
     return attempt
 
 
-async def record_sent(
-    transaction: Transaction, attempt: Attempt, *, message: Message, receipt: str, at: datetime
-) -> None:
+def record_sent(transaction: Transaction, attempt: Attempt, *, message: Message, receipt: str, at: datetime) -> None:
     """Record that the channel accepted the message, and what it said where that is not what was said before.
 
     Who was told once stays told since then.
     """
     said = {"title": message.title, "words": message.text}
     before = select(notifications.c.title, notifications.c.words).where(notifications.c.id == attempt.notification_id)
-    is_new = tuple((await transaction.execute(before)).one()) != tuple(said.values())
-    await _end(transaction, attempt, outcome=Outcome.SENT, receipt=receipt, ended_at=at, **(said if is_new else {}))
+    is_new = tuple(transaction.execute(before).one()) != tuple(said.values())
+    _end(transaction, attempt, outcome=Outcome.SENT, receipt=receipt, ended_at=at, **(said if is_new else {}))
     first = func.coalesce(notifications.c.sent_at, at, type_=UtcDateTime)
-    await transaction.execute(_of(attempt).values(state=SENT, sent_at=first, reason=None, **said))
+    transaction.execute(_of(attempt).values(state=SENT, sent_at=first, reason=None, **said))
 
 
-async def record_put_off(
+def record_put_off(
     transaction: Transaction, attempt: Attempt, *, reason: str, at: datetime, again_at: datetime
 ) -> None:
     """Record that the attempt did not work and when the next one is due."""
-    await _end(transaction, attempt, outcome=Outcome.PUT_OFF, reason=reason, ended_at=at)
-    await transaction.execute(_of(attempt).values(state=PENDING, reason=reason, next_attempt_at=again_at))
+    _end(transaction, attempt, outcome=Outcome.PUT_OFF, reason=reason, ended_at=at)
+    transaction.execute(_of(attempt).values(state=PENDING, reason=reason, next_attempt_at=again_at))
 
 
-async def give_up_later(transaction: Transaction, notification_id: UUID, at: datetime) -> None:
+def give_up_later(transaction: Transaction, notification_id: UUID, at: datetime) -> None:
     """Have patience with the channel until a time, if that was not so long."""
     later = update(notifications).where(notifications.c.id == notification_id, notifications.c.give_up_at < at)
-    await transaction.execute(later.values(give_up_at=at))
+    transaction.execute(later.values(give_up_at=at))
 
 
-async def record_dead(transaction: Transaction, attempt: Attempt, *, reason: str, at: datetime) -> None:
+def record_dead(transaction: Transaction, attempt: Attempt, *, reason: str, at: datetime) -> None:
     """Record that the attempt did not work and that there will be no other until a person says so."""
-    await _end(transaction, attempt, outcome=Outcome.DEAD, reason=reason, ended_at=at)
-    await transaction.execute(_of(attempt).values(state=DEAD, reason=reason, next_attempt_at=at))
+    _end(transaction, attempt, outcome=Outcome.DEAD, reason=reason, ended_at=at)
+    transaction.execute(_of(attempt).values(state=DEAD, reason=reason, next_attempt_at=at))
 
 
 def _of(attempt: Attempt) -> Update:
     return update(notifications).where(notifications.c.id == attempt.notification_id)
 
 
-async def _end(transaction: Transaction, attempt: Attempt, **how: Any) -> None:
+def _end(transaction: Transaction, attempt: Attempt, **how: Any) -> None:
     key = (attempts.c.notification_id == attempt.notification_id, attempts.c.number == attempt.number)
-    await transaction.execute(update(attempts).where(*key).values(**how))
+    transaction.execute(update(attempts).where(*key).values(**how))
 
 
-async def owe_again(
-    transaction: Transaction, notification_id: UUID, *, at: datetime, patience: timedelta
-) -> Notification:
+def owe_again(transaction: Transaction, notification_id: UUID, *, at: datetime, patience: timedelta) -> Notification:
     """Owe the word once more, for as long as ``patience`` lasts: a person asked for it. Raises NotFound."""
     again = (
         update(notifications)
         .where(notifications.c.id == notification_id, notifications.c.state != SENDING)
         .values(state=PENDING, next_attempt_at=at, give_up_at=at + patience, reason=None)
     )
-    await transaction.execute(again)
-    return await find(transaction, notification_id)
+    transaction.execute(again)
+    return find(transaction, notification_id)
 
 
-async def dismiss(transaction: Transaction, notification_id: UUID) -> bool:
+def dismiss(transaction: Transaction, notification_id: UUID) -> bool:
     """Put a dead letter away, its reason kept; False when it is none."""
     put_away = (
         update(notifications)
@@ -151,16 +147,16 @@ async def dismiss(transaction: Transaction, notification_id: UUID) -> bool:
         .values(state=DISMISSED)
         .returning(notifications.c.id)
     )
-    return (await transaction.execute(put_away)).first() is not None
+    return transaction.execute(put_away).first() is not None
 
 
-async def attempts_of(transaction: Transaction, notification_ids: Collection[UUID]) -> Sequence[Attempt]:
+def attempts_of(transaction: Transaction, notification_ids: Collection[UUID]) -> Sequence[Attempt]:
     """Every attempt at these notifications, in order."""
     wanted = select(attempts).where(attempts.c.notification_id.in_(notification_ids)).order_by(attempts.c.number)
-    return [to_attempt(row) for row in (await transaction.execute(wanted)).mappings()]
+    return [to_attempt(row) for row in transaction.execute(wanted).mappings()]
 
 
-async def interrupt(transaction: Transaction, notification_id: UUID, at: datetime) -> None:
+def interrupt(transaction: Transaction, notification_id: UUID, at: datetime) -> None:
     """End an attempt whose process is gone; people may have got it, and the record says so.
 
     Only for who holds the channel's lane: anybody else's attempt may still be under way.
@@ -171,16 +167,16 @@ async def interrupt(transaction: Transaction, notification_id: UUID, at: datetim
         .where(attempts.c.notification_id == notification_id, attempts.c.outcome == Outcome.SENDING)
         .values(outcome=Outcome.INTERRUPTED, reason=reason, ended_at=at)
     )
-    await transaction.execute(ending)
+    transaction.execute(ending)
     back = (
         update(notifications)
         .where(notifications.c.id == notification_id, notifications.c.state == SENDING)
         .values(state=PENDING, reason=reason, next_attempt_at=at)
     )
-    await transaction.execute(back)
+    transaction.execute(back)
 
 
-async def forgotten(transaction: Transaction, *, before: datetime, limit: int) -> Sequence[tuple[UUID, str]]:
+def forgotten(transaction: Transaction, *, before: datetime, limit: int) -> Sequence[tuple[UUID, str]]:
     """Notifications overdue since before a time with no job that would send them: id and channel key."""
     lost = (
         select(notifications.c.id, notifications.c.channel_key)
@@ -192,4 +188,4 @@ async def forgotten(transaction: Transaction, *, before: datetime, limit: int) -
         )
         .limit(limit)
     )
-    return [(row.id, row.channel_key) for row in await transaction.execute(lost)]
+    return [(row.id, row.channel_key) for row in transaction.execute(lost)]

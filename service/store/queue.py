@@ -22,7 +22,7 @@ from sqlalchemy import (
 from service.model import Backlog, QueuedJob
 from service.store import lanes
 from service.store.database import Store
-from service.tables import ThreadTransaction, Transaction, jobs
+from service.tables import Transaction, jobs
 
 _ADDING = insert(jobs).returning(jobs.c.id)  # asked for what nobody reads: with that, all rows are one statement
 
@@ -33,28 +33,29 @@ class JobRows:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    async def add(
-        self, transaction: Transaction, kind: str, subject_id: UUID, *, run_at: datetime, lane: str | None
-    ) -> None:
+    @staticmethod
+    def add(transaction: Transaction, kind: str, subject_id: UUID, *, run_at: datetime, lane: str | None) -> None:
         """Add a job within the transaction of the rows it is about: both are there, or neither."""
         row = {"kind": kind, "subject_id": subject_id, "run_at": run_at, "lane": lane}
-        await transaction.execute(insert(jobs).values(**row))
+        transaction.execute(insert(jobs).values(**row))
 
     @staticmethod
-    def add_many(transaction: ThreadTransaction, kind: str, subject_ids: Sequence[UUID], *, run_at: datetime) -> None:
+    def add_many(transaction: Transaction, kind: str, subject_ids: Sequence[UUID], *, run_at: datetime) -> None:
         """Add a job for each subject, in their order."""
         rows = [{"kind": kind, "subject_id": subject_id, "run_at": run_at} for subject_id in subject_ids]
         transaction.execute(_ADDING, rows)
 
-    async def leading(self, transaction: Transaction, lane: str) -> datetime | None:
+    @staticmethod
+    def leading(transaction: Transaction, lane: str) -> datetime | None:
         """When the first job of a lane is due; None when it has none."""
-        leading = await transaction.execute(select(func.min(jobs.c.run_at)).where(jobs.c.lane == lane))
+        leading = transaction.execute(select(func.min(jobs.c.run_at)).where(jobs.c.lane == lane))
         found: datetime | None = leading.scalar()
         return found
 
-    async def rest(self, transaction: Transaction, lane: str, *, since: datetime, until: datetime) -> None:
+    @staticmethod
+    def rest(transaction: Transaction, lane: str, *, since: datetime, until: datetime) -> None:
         """Close a lane for a time."""
-        await lanes.close(transaction, lane, since=since, until=until)
+        lanes.close(transaction, lane, since=since, until=until)
 
     async def due(
         self,
@@ -77,29 +78,30 @@ class JobRows:
             .order_by(jobs.c.run_at, jobs.c.id)
             .limit(limit)
         )
-        async with self._store.reading() as transaction:
-            return [QueuedJob(**row) for row in (await transaction.execute(wanted)).mappings()]
+        rows = await self._store.read(lambda transaction: transaction.execute(wanted).mappings().all())
+        return [QueuedJob(**row) for row in rows]
 
     async def next_run_at(self, after: datetime) -> datetime | None:
         """When, after a time, the next job is due or the next lane opens; None when there is neither."""
-        soonest = select(func.min(jobs.c.run_at)).where(jobs.c.run_at > after)
-        async with self._store.reading() as transaction:
-            due_at: datetime | None = (await transaction.execute(soonest)).scalar()
-            opens_at = await lanes.next_opening(transaction, after)
-        return min((at for at in (due_at, opens_at) if at), default=None)
+        return await self._store.read(_next_run_at, after)
 
     async def remove(self, ids: Collection[int]) -> None:
         """Forget jobs that are done."""
-        async with self._store.writing() as transaction:
-            await transaction.execute(delete(jobs).where(jobs.c.id.in_(ids)))
+        await self._store.write(lambda transaction: transaction.execute(delete(jobs).where(jobs.c.id.in_(ids))))
 
     async def backlog(self, now: datetime) -> Backlog:
         """How much is due by now; what waits in closed lanes is not, but it ages."""
         could_begin = or_(jobs.c.lane.is_(None), ~lanes.is_closed(jobs.c.lane, now))
         counting = select(func.count().filter(could_begin), func.min(jobs.c.run_at)).where(jobs.c.run_at <= now)
-        async with self._store.reading() as transaction:
-            depth, oldest = (await transaction.execute(counting)).one()
+        depth, oldest = await self._store.read(lambda transaction: transaction.execute(counting).one())
         return Backlog(depth=depth, oldest_age_s=(now - oldest).total_seconds() if oldest else 0.0)
+
+
+def _next_run_at(transaction: Transaction, after: datetime) -> datetime | None:
+    soonest = select(func.min(jobs.c.run_at)).where(jobs.c.run_at > after)
+    due_at: datetime | None = transaction.execute(soonest).scalar()
+    opens_at = lanes.next_opening(transaction, after)
+    return min((at for at in (due_at, opens_at) if at), default=None)
 
 
 _engine_jobs = table("procrastinate_jobs", column("status"))

@@ -42,19 +42,19 @@ class Pruned:
     mark: Mark | None
 
 
-async def prune(transaction: Transaction, *, before: datetime, beyond: Mark | None, limit: int) -> Pruned:
+def prune(transaction: Transaction, *, before: datetime, beyond: Mark | None, limit: int) -> Pruned:
     """Of the ``limit`` oldest events beyond the mark, forget those received before a time and all that belongs to them.
 
     What waits for a person, or for us, stays: a delivery not judged or not understood, a notification not sent.
     """
-    old = await _oldest(transaction, before=before, beyond=beyond, limit=limit)
+    old = _oldest(transaction, before=before, beyond=beyond, limit=limit)
     if not old:
         return Pruned(count=0, mark=None)
-    forgotten = await _forget_settled(transaction, [mark.event_id for mark in old])
+    forgotten = _forget_settled(transaction, [mark.event_id for mark in old])
     return Pruned(count=forgotten, mark=old[-1])
 
 
-async def prune_dismissed(transaction: Transaction, *, before: datetime, limit: int) -> int:
+def prune_dismissed(transaction: Transaction, *, before: datetime, limit: int) -> int:
     """Forget deliveries received before a time that never became events and that a person put away; how many."""
     became_none = ~select(events.c.id).where(events.c.id == deliveries.c.id).exists()
     put_away = (
@@ -65,21 +65,21 @@ async def prune_dismissed(transaction: Transaction, *, before: datetime, limit: 
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
-    delivery_ids = (await transaction.execute(put_away)).scalars().all()
-    await _forget(transaction, delivery_ids, [])
+    delivery_ids = transaction.execute(put_away).scalars().all()
+    _forget(transaction, delivery_ids, [])
     return len(delivery_ids)
 
 
-async def _oldest(transaction: Transaction, *, before: datetime, beyond: Mark | None, limit: int) -> Sequence[Mark]:
+def _oldest(transaction: Transaction, *, before: datetime, beyond: Mark | None, limit: int) -> Sequence[Mark]:
     place = (events.c.received_at, events.c.id)
     oldest = select(*place).where(events.c.received_at < before).order_by(*place).limit(limit)
     if beyond is not None:
         mark = (literal(beyond.received_at, UtcDateTime), literal(beyond.event_id, Uuid))
         oldest = oldest.where(tuple_(*place) > tuple_(*mark))
-    return [Mark(received_at=at, event_id=event_id) for at, event_id in await transaction.execute(oldest)]
+    return [Mark(received_at=at, event_id=event_id) for at, event_id in transaction.execute(oldest)]
 
 
-async def _forget_settled(transaction: Transaction, event_ids: Sequence[UUID]) -> int:
+def _forget_settled(transaction: Transaction, event_ids: Sequence[UUID]) -> int:
     """Forget those of which nothing is owed to anybody.
 
     Until that is done their rows are held: a replay or resend waits, and then finds them gone.
@@ -89,21 +89,21 @@ async def _forget_settled(transaction: Transaction, event_ids: Sequence[UUID]) -
         .where(deliveries.c.id.in_(event_ids), deliveries.c.state.in_(JUDGED))
         .with_for_update(skip_locked=True)
     )
-    judged_ids = (await transaction.execute(judged)).scalars().all()
+    judged_ids = transaction.execute(judged).scalars().all()
     told = (
         select(notifications.c.id, notifications.c.event_id, notifications.c.state)
         .where(notifications.c.event_id.in_(judged_ids))
         .with_for_update()
     )
-    messages = (await transaction.execute(told)).all()
+    messages = transaction.execute(told).all()
     owed = {message.event_id for message in messages if message.state not in DONE}
     settled = [event_id for event_id in judged_ids if event_id not in owed]
-    await _forget(transaction, settled, [message.id for message in messages if message.event_id not in owed])
+    _forget(transaction, settled, [message.id for message in messages if message.event_id not in owed])
     return len(settled)
 
 
-async def _forget(transaction: Transaction, event_ids: Sequence[UUID], message_ids: Sequence[UUID]) -> None:
-    await words.forget(transaction, event_ids)
+def _forget(transaction: Transaction, event_ids: Sequence[UUID], message_ids: Sequence[UUID]) -> None:
+    words.forget(transaction, event_ids)
     for column, ids in (
         (actions.c.subject_id, [*event_ids, *message_ids]),
         (attempts.c.notification_id, message_ids),
@@ -113,4 +113,4 @@ async def _forget(transaction: Transaction, event_ids: Sequence[UUID], message_i
         (events.c.id, event_ids),
         (deliveries.c.id, event_ids),
     ):
-        await transaction.execute(delete(column.table).where(column.in_(ids)))
+        transaction.execute(delete(column.table).where(column.in_(ids)))

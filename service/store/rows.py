@@ -36,14 +36,14 @@ DETAILS = TypeAdapter(Details)
 Row = Mapping[str, Any] | RowMapping
 
 
-async def insert_new(transaction: Transaction, table: Table, row: Row) -> bool:
+def insert_new(transaction: Transaction, table: Table, row: Row) -> bool:
     """Insert a row unless a unique key says that it is there; whether it was new.
 
     Both databases spell it alike. What comes back tells, and not a count of rows: a driver may not know that.
     """
     make: Any = sqlite.insert if transaction.dialect.name == "sqlite" else postgresql.insert
     statement = make(table).values(row).on_conflict_do_nothing().returning(table.c.id)
-    return (await transaction.execute(statement)).first() is not None
+    return transaction.execute(statement).first() is not None
 
 
 def insert_or_replace(transaction: Transaction, table: Table, values: Row, *, key: Iterable[str]) -> Insert:

@@ -6,12 +6,13 @@ from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import Connection, create_engine, inspect, text
+from sqlalchemy import create_engine, inspect, text
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from service.errors import BadConfig, Temporary
-from service.store.database import Store, sync_url
+from service.store.database import Store, driver_url
 from service.store.folder import database_file, make_private
+from service.tables import Transaction
 
 # a wheel carries the migrations inside the package; a checkout has them at its top
 _PLACES = (Path(__file__).parents[1] / "_migrations", Path(__file__).parents[2] / "migrations")
@@ -21,7 +22,7 @@ def alembic_config(database_url: str) -> Config:
     """What Alembic's commands need to work on this database with our migrations."""
     config = Config()
     config.set_main_option("script_location", str(next(place for place in _PLACES if place.is_dir())))
-    config.attributes["url"] = sync_url(database_url)
+    config.attributes["url"] = driver_url(database_url)
     return config
 
 
@@ -46,7 +47,7 @@ def migrate(database_url: str) -> None:
 
 
 def _require_ours(database_url: str) -> None:
-    engine = create_engine(sync_url(database_url))
+    engine = create_engine(driver_url(database_url))
     try:
         with engine.connect() as connection:
             _has_schema(connection)
@@ -54,7 +55,7 @@ def _require_ours(database_url: str) -> None:
         engine.dispose()
 
 
-def _has_schema(connection: Connection) -> bool:
+def _has_schema(connection: Transaction) -> bool:
     """Whether there is a schema of ours, of any release. Raises BadConfig for a file with somebody else's tables.
 
     On Postgres others may well have tables beside ours; a file of SQLite's belongs to one program.
@@ -85,8 +86,11 @@ async def revision(store: Store) -> str | None:
     """The revision that the database is at; None before the first migration. Raises Temporary, or BadConfig."""
     if store.file is not None and not store.file.exists():
         raise Temporary(f"the database {store.file} is gone; put it back, or restart")  # an open file outlives its name
-    async with store.reading() as transaction:
-        if not await transaction.run_sync(_has_schema):
-            return None
-        found: str | None = (await transaction.execute(text("SELECT version_num FROM alembic_version"))).scalar()
-        return found
+    return await store.read(_revision)
+
+
+def _revision(transaction: Transaction) -> str | None:
+    if not _has_schema(transaction):
+        return None
+    found: str | None = transaction.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    return found

@@ -5,16 +5,16 @@ from sqlalchemy import Table, func, select, text
 from service.tables import Transaction, deliveries, notifications
 
 
-async def dead_letters(transaction: Transaction) -> dict[str, int]:
+def dead_letters(transaction: Transaction) -> dict[str, int]:
     """How many deliveries and notifications wait for a person: ``{"delivery": 0, "notification": 2}``."""
     return {
-        "delivery": await _count(transaction, deliveries, "state <> 'settled'"),
-        "notification": await _count(transaction, notifications, "state <> 'sent'"),
+        "delivery": _count(transaction, deliveries, "state <> 'settled'"),
+        "notification": _count(transaction, notifications, "state <> 'sent'"),
     }
 
 
-async def _count(transaction: Transaction, table: Table, unsettled: str) -> int:
+def _count(transaction: Transaction, table: Table, unsettled: str) -> int:
     # the index's own condition, to the letter: SQLite does not conclude it from the other
     counting = select(func.count()).select_from(table).where(text("state = 'dead'"), text(unsettled))
-    found: int = (await transaction.execute(counting)).scalar_one()
+    found: int = transaction.execute(counting).scalar_one()
     return found

@@ -1,8 +1,8 @@
-"""Turns at writing, for a database that takes one writer at a time: whoever is in a hurry goes before all but one."""
+"""Turns at the database, which takes so many at a time: whoever is in a hurry goes before all but one."""
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 
 from service.errors import Temporary
 
@@ -14,23 +14,30 @@ class Turns:
     least: nobody starves.
     """
 
-    def __init__(self, wait_s: float) -> None:
+    def __init__(self, wait_s: float, at_once: int = 1) -> None:
         self._wait_s = wait_s
-        self._pen = asyncio.Lock()
+        self._turns = asyncio.Semaphore(at_once)
         self._next = asyncio.Lock()
 
     @asynccontextmanager
     async def taken(self, *, is_urgent: bool = False) -> AsyncIterator[None]:
         """Hold the turn while the block runs. Raises Temporary when somebody ahead takes too long."""
-        async with AsyncExitStack() as held:
-            for lock in [self._pen] if is_urgent else [self._next, self._pen]:
-                await self._wait(lock)
-                held.callback(lock.release)
+        await (self._wait(self._turns) if is_urgent else self._wait_behind())
+        try:
             yield
+        finally:
+            self._turns.release()
 
-    async def _wait(self, lock: asyncio.Lock) -> None:
+    async def _wait_behind(self) -> None:
+        await self._wait(self._next)
+        try:
+            await self._wait(self._turns)
+        finally:
+            self._next.release()
+
+    async def _wait(self, lock: asyncio.Lock | asyncio.Semaphore) -> None:
         try:
             async with asyncio.timeout(self._wait_s):
                 await lock.acquire()
         except TimeoutError as error:
-            raise Temporary("the database cannot be written now: others are still waiting for it") from error
+            raise Temporary("the database cannot be used now: others are still waiting for it") from error

@@ -54,20 +54,20 @@ def _full_name(row: Row) -> str | None:
     return f"{row['org']}/{row['project_name']}" if row["org"] and row["project_name"] else None
 
 
-async def put(transaction: Transaction, row: Row) -> None:
+def put(transaction: Transaction, row: Row) -> None:
     """Have an event found by its words; those that it is found by already stay."""
     make: Any = sqlite.insert if transaction.dialect.name == "sqlite" else postgresql.insert
     place = {"happened_at": row["happened_at"], "event_id": row["id"]}
     # in order: two workers that put one event must not wait for each other crosswise
     rows = [{"word": word, **place} for word in sorted(words_of(row))]
     if rows:
-        await transaction.execute(make(words).on_conflict_do_nothing(), rows)
+        transaction.execute(make(words).on_conflict_do_nothing(), rows)
 
 
-async def forget(transaction: Transaction, event_ids: Collection[UUID]) -> None:
+def forget(transaction: Transaction, event_ids: Collection[UUID]) -> None:
     """Have events no longer found by their words; called while the events are there, since they say which these are."""
     columns = (events.c.id, events.c.happened_at, *(events.c[name] for name in SEARCHED))
-    rows = (await transaction.execute(select(*columns).where(events.c.id.in_(event_ids)))).mappings().all()
+    rows = transaction.execute(select(*columns).where(events.c.id.in_(event_ids))).mappings().all()
     keys = [{"b_word": word, "b_at": row["happened_at"], "b_id": row["id"]} for row in rows for word in words_of(row)]
     if keys:
         same = (
@@ -75,4 +75,4 @@ async def forget(transaction: Transaction, event_ids: Collection[UUID]) -> None:
             words.c.happened_at == bindparam("b_at"),
             words.c.event_id == bindparam("b_id"),
         )
-        await transaction.execute(delete(words).where(*same), sorted(keys, key=itemgetter("b_word")))
+        transaction.execute(delete(words).where(*same), sorted(keys, key=itemgetter("b_word")))

@@ -66,8 +66,7 @@ async def how_many_are_left(place: Place) -> int:
     """How many deliveries are yet to be judged."""
     store = Store(place.database_url)
     try:
-        async with store.reading() as transaction:
-            return await deliveries.count_unjudged(transaction)
+        return await store.read(deliveries.count_unjudged)
     finally:
         await store.close()
 
@@ -83,7 +82,6 @@ async def until_drained(place: Place) -> None:
 
 
 async def _waiting(store: Store) -> int:
-    async with store.reading() as transaction:
-        unjudged = await deliveries.count_unjudged(transaction)
-        unsent = await notifications.count(transaction, NotificationState.PENDING, NotificationState.SENDING)
+    unjudged = await store.read(deliveries.count_unjudged)
+    unsent = await store.read(notifications.count, NotificationState.PENDING, NotificationState.SENDING)
     return unjudged + unsent

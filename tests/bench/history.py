@@ -133,10 +133,9 @@ async def _deep_pages(http: httpx.AsyncClient, store: Store, where: str, depth: 
 async def _cursor(store: Store, asked: Asked, events: int) -> str:
     """Where so many events have gone by."""
     cursor: str | None = None
-    async with store.reading() as transaction:
-        for _ in range(0, events, MOST_AT_ONCE):
-            page = await history.search(transaction, to_search(asked), limit=MOST_AT_ONCE, cursor=cursor)
-            cursor = page.next or cursor
+    for _ in range(0, events, MOST_AT_ONCE):
+        page = await store.read(history.search, to_search(asked), limit=MOST_AT_ONCE, cursor=cursor)
+        cursor = page.next or cursor
     assert cursor is not None
     return cursor
 
@@ -145,8 +144,7 @@ async def _forgetting(store: Store, where: str, count: int) -> list[Row]:
     taken, mark = [], None
     for _ in range(0, count, AT_A_TIME):
         began = time.perf_counter()
-        async with store.writing() as transaction:
-            mark = (await retention.prune(transaction, before=NOW, beyond=mark, limit=AT_A_TIME)).mark
+        mark = (await store.write(retention.prune, before=NOW, beyond=mark, limit=AT_A_TIME)).mark
         taken.append(time.perf_counter() - began)
     what = f"forget {AT_A_TIME} events, while nobody else may write on SQLite"
     return [Row(what=what, where=where, figure=f"{distribution(taken)}; {count / sum(taken):,.0f} events/s")]
