@@ -156,6 +156,8 @@ def test_a_problem_leaves_no_trace_of_the_value_behind() -> None:
         "sqlite:///data/roundsman.db",
         "sqlite:////var/lib/roundsman/roundsman.db",
         "postgresql://user:pw@db.example.com:5432/roundsman",
+        "postgresql://user:p/w:1@[::1]:5432/roundsman?sslmode=require",
+        "postgresql://db.example.com",
         "postgresql:///roundsman",
     ],
 )
@@ -176,6 +178,8 @@ def test_a_database_is_a_file_or_a_postgres(url: str) -> None:
         ("sqlite:///", "must name a file"),
         ("sqlite:///:memory:", "must name a file"),
         ("postgresql://", "must name a host and a database"),
+        ("postgresql://u:hush@h:port/d", "must name the port by its number"),
+        ("postgresql://h:543210/d", "must name the port by its number"),
     ],
 )
 def test_any_other_database_is_refused_with_the_way_to_write_it(url: str, claim: str) -> None:

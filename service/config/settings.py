@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 PREFIX = "ROUNDSMAN_"
 _SHORTEST_ADMIN_TOKEN = 16
 _DATABASES = {"sqlite": "sqlite", "postgresql": "postgresql", "postgres": "postgresql"}
+_HOST_AND_PORT = re.compile(r"(\[[^\]]*\]|[^:/?]*)(:\d{1,5})?([/?]|$)")
 A_GOOD_SECRET = "make one with: openssl rand -hex 32"  # noqa: S105 - advice, not a secret
 
 
@@ -28,6 +29,8 @@ def _database_url(url: str) -> str:
         raise ValueError("must name a file, as in sqlite:///data/roundsman.db or sqlite:////var/lib/roundsman.db")
     if not rest.strip("/"):
         raise ValueError("must name a host and a database, as in postgresql://user:password@host/roundsman")
+    if not _HOST_AND_PORT.match(rest.rpartition("@")[2]):
+        raise ValueError("must name the port by its number, as in postgresql://user:password@host:5432/roundsman")
     return url
 
 
