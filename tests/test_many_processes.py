@@ -137,6 +137,11 @@ def test_a_worker_that_is_asked_to_end_while_the_database_is_away_ends(mortal_si
     assert code == 0
 
 
+def test_a_worker_names_no_hook_since_it_has_none(site: Site) -> None:
+    with serve(site.folder, site.environ, "worker") as worker:
+        assert (worker.log[-1]["event"], worker.log[-1].get("hook")) == ("roundsman is listening", None)
+
+
 def test_a_send_that_was_begun_may_end_also_on_many_machines(site: Site) -> None:
     with slow_channel() as channel:
         (site.folder / "roundsman.yaml").write_text(TELL.format(url=channel.url), encoding="utf-8")

@@ -52,7 +52,7 @@ def worker() -> None:
     _require_postgres(config.settings, "worker")
     with _ready(config.settings, "roundsman worker"):
         service = build(config, has_door=False)
-        run(_run(config, service, service.running()))
+        run(_run(config, service, service.running(), has_door=False))
 
 
 def _read() -> Config:
@@ -73,11 +73,14 @@ def _require_postgres(settings: Settings, role: str) -> None:
         )
 
 
-async def _run(config: Config, service: Service, life: AbstractAsyncContextManager[None]) -> None:
+async def _run(
+    config: Config, service: Service, life: AbstractAsyncContextManager[None], *, has_door: bool = True
+) -> None:
     asked = asked_to_end()  # first of all: whoever reads that we listen may ask us to end
     listener = listen(config.settings.host, config.settings.port)
+    hook = {"hook": f"{address(listener)}/hooks/circleci"} if has_door else {}
     async with life, serving(service.asgi, listener):
-        log.info("roundsman is listening", address=address(listener), hook=f"{address(listener)}/hooks/circleci")
+        log.info("roundsman is listening", address=address(listener), **hook)
         await asked.wait()
         log.info("roundsman is stopping: what was begun may end")
     log.info("roundsman has stopped")
