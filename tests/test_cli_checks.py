@@ -295,3 +295,26 @@ def test_wrong_usage_ends_with_2_and_says_how(terminal: Terminal, words: tuple[s
 
     assert said.code == 2
     assert "Usage: roundsman" in said.out + said.err
+    assert "completion" not in said.out
+
+
+@pytest.mark.parametrize(
+    ("words", "next_step"),
+    [
+        (("evnts", "list"), "No such command 'evnts'. Did you mean 'events'?"),
+        (("dead-letter",), "No such command 'dead-letter'. Did you mean 'dead-letters'?"),
+        (("routes", "chek"), "No such command 'chek'. Did you mean 'check'?"),
+        (("nonsense",), "No such command 'nonsense'.\n"),
+        (("serve", "--port", "9000"), "No such option: --port. Settings come from the environment, such as"),
+        (("events", "list", "--brnch", "main"), "No such option: --brnch (Possible options: --branch)"),
+        (("demo", "--port", "99999"), "Invalid value for '--port'"),
+        (("inbox", "--port", "-1"), "Invalid value for '--port'"),
+    ],
+)
+def test_a_slip_of_the_pen_is_answered_with_what_was_meant(
+    terminal: Terminal, words: tuple[str, ...], next_step: str
+) -> None:
+    said = terminal.run(*words)
+
+    assert (said.code, said.out) == (2, "")
+    assert next_step in said.err

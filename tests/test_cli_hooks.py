@@ -163,6 +163,17 @@ def test_a_file_without_hooks_says_what_to_add(admin: Terminal) -> None:
     assert said.err.endswith("roundsman.yaml has no hooks; add `hooks: [{project: gh/acme/web}]`\n")
 
 
+@pytest.mark.parametrize("verb", ["list", "delete"])
+def test_what_is_no_slug_is_refused_before_anybody_is_asked(
+    admin: Terminal, pretend: PretendCircleCI, verb: str
+) -> None:
+    said = admin.run("hooks", verb, "gh/acme/web", "web")
+
+    assert said.code == 2
+    assert "web is not a project slug; write it as CircleCI does, like gh/acme/web" in said.err
+    assert not pretend.calls
+
+
 def test_deleting_needs_the_projects_named(admin: Terminal) -> None:
     said = admin.run("hooks", "delete")
 

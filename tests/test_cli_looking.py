@@ -73,10 +73,18 @@ def test_a_page_says_how_to_get_to_the_next(operator: Terminal) -> None:
     assert (len(first.lines), len(second.lines)) == (4, 2)
 
 
-def test_nothing_found_is_said(operator: Terminal) -> None:
-    said = operator.run("events", "list", "--branch", "nowhere")
+@pytest.mark.parametrize("option", [("--branch", "nowhere"), ("--status", "not_run"), ("--status", "on-fire")])
+def test_nothing_found_is_said(operator: Terminal, option: tuple[str, str]) -> None:
+    said = operator.run("events", "list", *option)
 
     assert (said.code, said.out) == (0, "no events\n")
+
+
+@pytest.mark.parametrize(("written", "meant"), [("faild", "failed"), ("cancelled", "canceled")])
+def test_a_status_that_looks_misspelt_is_doubted(operator: Terminal, written: str, meant: str) -> None:
+    said = operator.run("events", "list", "--status", written)
+
+    assert said.out == f"no events; {written} is not a status I know of CircleCI; did you mean {meant}?\n"
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """The command line. Exit codes: 0 done, 1 a check failed or work remains, 2 wrong usage or configuration."""
 
 import sys
+from difflib import get_close_matches
 from importlib import import_module
 from typing import Annotated, Any
 
@@ -30,6 +31,8 @@ COMMANDS = {
 }
 """Where each command is: module and name. It is imported when it is asked for, with the libraries that it needs."""
 
+LONG_RUNNING = frozenset({"serve", "web", "worker"})
+
 PLAIN: dict[str, Any] = {  # plain help: rich's frames say <bool> after every flag, and cost half the width
     "add_completion": False,
     "pretty_exceptions_enable": False,
@@ -45,15 +48,26 @@ class Commands(TyperGroup):
         return list(COMMANDS)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """One of them; None when there is no such command."""
+        """One of them. Ends with the usage when there is no such command."""
         if cmd_name not in COMMANDS:
-            return None
+            likely = get_close_matches(cmd_name, COMMANDS, n=1)
+            hint = f" Did you mean '{likely[0]}'?" if likely else ""
+            ctx.fail(f"No such command '{cmd_name}'.{hint}")
         module, _, name = COMMANDS[cmd_name].partition(":")
         found = getattr(import_module(f"service.cli.{module}"), name)
         group = found if isinstance(found, typer.Typer) else _alone(found)
         command = typer.main.get_command(group)
         command.name = cmd_name
         return command
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that was asked for; settings are no options, and whoever gives one hears where they go."""
+        try:
+            return super().invoke(ctx)
+        except typer.TyperException as error:
+            if ctx.invoked_subcommand in LONG_RUNNING:
+                error.message += ". Settings come from the environment, such as ROUNDSMAN_PORT: docs/configuration.md"
+            raise
 
 
 def _alone(function: Any) -> typer.Typer:

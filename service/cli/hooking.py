@@ -10,28 +10,35 @@ import typer
 from service.app import circleci
 from service.cli.output import AsJson, print_json, print_table, say
 from service.config import Config, load
+from service.config.shapes import project_slug
 from service.errors import BadConfig
 from service.manage.hooks import UNDONE, HookBoard, Step, Verb, apply, delete, list_hooks, ours, plan
 from service.metrics import Metrics
 from service.model import HookSpec
 
 hooks = typer.Typer(
-    no_args_is_help=True, rich_markup_mode=None, help="Manage our hooks at CircleCI, as roundsman.yaml wants them."
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    help="Manage our hooks at CircleCI, as roundsman.yaml wants them.",
 )
+
+
+def _slugs(projects: list[str] | None) -> list[str] | None:
+    try:
+        return projects and [project_slug(project) for project in projects]
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
 
 Rotate = Annotated[
     bool, typer.Option("--rotate", help="Also send the newest secret to hooks that are as they should be.")
 ]
-Projects = Annotated[list[str], typer.Argument(metavar="PROJECT", help="A slug, such as gh/acme/web.")]
+PROJECT = typer.Argument(metavar="PROJECT", help="A slug, such as gh/acme/web.", callback=_slugs)
 
 
 @hooks.command("list")
-def list_command(
-    projects: Annotated[
-        list[str] | None, typer.Argument(metavar="PROJECT", help="A slug, such as gh/acme/web.")
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
+def list_command(projects: Annotated[list[str] | None, PROJECT] = None, as_json: AsJson = False) -> None:
     """List the hooks of these projects, ours and others'.
 
     Without projects, of those in roundsman.yaml.
@@ -69,7 +76,7 @@ def apply_command(rotate: Rotate = False, as_json: AsJson = False) -> None:
 
 
 @hooks.command("delete")
-def delete_command(projects: Projects, as_json: AsJson = False) -> None:
+def delete_command(projects: Annotated[list[str], PROJECT], as_json: AsJson = False) -> None:
     """Take our hooks away from these projects.
 
     Hooks that are not ours stay. Safe to repeat.

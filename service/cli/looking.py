@@ -10,11 +10,12 @@ from service.cli import account
 from service.cli.opening import with_store
 from service.cli.output import AsJson, print_json, print_table, say
 from service.config import Settings
+from service.config.doubts import doubt_of_status
 from service.manage import history, ids
 from service.manage.ids import Noun
 from service.store import Store
 
-events = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look up what was built.")
+events = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, help="Look up what was built.")
 
 
 EventId = Annotated[
@@ -47,14 +48,14 @@ def list_events(  # noqa: PLR0913, PLR0917 - one option for each filter of the A
     given = {**locals()}  # the options bear the filters' names
     search = history.to_search({name: given[name] for name in history.SEARCHABLE})
     page = with_store(lambda _, store: history.list_events(store, search, limit=limit, cursor=cursor or None))
-    print_json(page) if as_json else _print_page(page)
+    print_json(page) if as_json else _print_page(page, doubt_of_status(status))
 
 
-def _print_page(page: Any) -> None:
+def _print_page(page: Any, doubt: str | None) -> None:
     if page["items"]:
         _print_events(page["items"])
     elif not page["next"]:
-        say("no events")
+        say("; ".join(filter(None, ["no events", doubt])))
     if page["looked_back_to"]:
         say(f"looked back to {page['looked_back_to']}; there may be more before that")
     if page["next"]:

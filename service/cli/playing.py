@@ -14,7 +14,9 @@ from service.demo.inbox import Inbox
 
 def demo(
     once: Annotated[bool, typer.Option("--once", help="End by itself after the day, with a summary.")] = False,
-    port: Annotated[int, typer.Option(metavar="NUMBER", help="Where the pages are; 0: any free one.")] = 8000,
+    port: Annotated[
+        int, typer.Option(min=0, max=65_535, metavar="NUMBER", help="Where the pages are; 0: any free one.")
+    ] = 8000,
     folder: Annotated[
         Path | None, typer.Option(metavar="PATH", help="Where to keep its data; if not given, a temporary folder.")
     ] = None,
@@ -28,7 +30,9 @@ def demo(
 
 
 def inbox(
-    port: Annotated[int, typer.Option(metavar="NUMBER", help="Where to listen; 0: any free one.")] = 9000,
+    port: Annotated[
+        int, typer.Option(min=0, max=65_535, metavar="NUMBER", help="Where to listen; 0: any free one.")
+    ] = 9000,
 ) -> None:
     """Print what arrives at json://127.0.0.1:9000/NAME.
 

@@ -16,7 +16,9 @@ from service.metrics import Metrics
 from service.model import Decision, Event, Matcher, Verdict
 from service.rules import decide
 
-routes = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Try routes out; nothing is sent.")
+routes = typer.Typer(
+    no_args_is_help=True, add_completion=False, rich_markup_mode=None, help="Try routes out; nothing is sent."
+)
 
 File = Annotated[Path | None, typer.Argument(metavar="FILE", help="A webhook's body, as CircleCI posts it.")]
 Facts = Annotated[

@@ -46,9 +46,11 @@ def _heard(route: Route) -> frozenset[str]:
 def _misspelt(document: Document, routes: tuple[Route, ...]) -> Iterator[str]:
     for position, route in enumerate(routes):
         asked = [matcher.patterns + matcher.excluded for matcher in route.matchers if matcher.key == "status"]
-        for status in (status for statuses in asked for status in statuses if status not in _STATUSES):
-            if likely := get_close_matches(status, _STATUSES, n=1):
-                yield document.problem(
-                    ("routes", position, "match", "status"),
-                    f"{status} is not a status I know of CircleCI; did you mean {likely[0]}?",
-                )
+        for doubt in filter(None, (doubt_of_status(status) for statuses in asked for status in statuses)):
+            yield document.problem(("routes", position, "match", "status"), doubt)
+
+
+def doubt_of_status(status: str) -> str | None:
+    """``faild is not a status I know of CircleCI; did you mean failed?``; None when it is one, or like none."""
+    likely = [] if status in _STATUSES else get_close_matches(status, _STATUSES, n=1)
+    return f"{status} is not a status I know of CircleCI; did you mean {likely[0]}?" if likely else None

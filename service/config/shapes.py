@@ -87,7 +87,8 @@ def _receiver(name: str, info: ValidationInfo[Any]) -> str:
     return name
 
 
-def _slug(slug: str) -> str:
+def project_slug(slug: str) -> str:
+    """The slug of a project, as it is. Raises ValueError when it cannot be one."""
     if not _SLUG.fullmatch(slug):
         raise ValueError(f"{slug} is not a project slug; write it as CircleCI does, like gh/acme/web")
     return slug
@@ -163,7 +164,7 @@ class ReceiverShape(_Shape):
 class HookShape(_Shape):
     """A hook that CircleCI should have at a project."""
 
-    project: Annotated[str, AfterValidator(_slug)]
+    project: Annotated[str, AfterValidator(project_slug)]
     name: str = Field(default="Roundsman", min_length=1)
     events: Events = _EVENTS
 
