@@ -106,7 +106,7 @@ class ProcrastinateJobs:
         self._rhythm = rhythm or Rhythm()
         connector = PsycopgConnector(
             conninfo=database_url,
-            min_size=1,
+            min_size=0,  # with one, it would insist on that first, and not end while the database is away
             max_size=CONNECTIONS,
             timeout=ANSWERS_WITHIN_S,
             reconnect_timeout=ANSWERS_WITHIN_S,  # longer, and it would sleep for minutes between two tries
