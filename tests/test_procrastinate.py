@@ -136,9 +136,9 @@ async def test_a_job_whose_end_the_database_never_heard_of_does_not_block_its_la
 
     async def lose_it() -> None:
         del watchful.acts[first]
-        database.change("ALTER TABLE procrastinate_jobs RENAME TO procrastinate_jobs_away")
-        loop = asyncio.get_running_loop()
-        loop.call_later(0.3, database.change, "ALTER TABLE procrastinate_jobs_away RENAME TO procrastinate_jobs")
+        loop, change = asyncio.get_running_loop(), database.change
+        await asyncio.to_thread(change, "ALTER TABLE procrastinate_jobs RENAME TO procrastinate_jobs_away")
+        loop.call_later(0.3, change, "ALTER TABLE procrastinate_jobs_away RENAME TO procrastinate_jobs")
 
     watchful.acts |= {first: lose_it, second: acting(ran.set)}
     await watchful.later(first, lane="slack")
@@ -204,7 +204,7 @@ async def test_all_connections_may_be_lost_at_once(database: Database, work: Wor
 
 async def test_a_lane_does_not_wait_for_a_poll(database: Database, work: Work) -> None:
     """Every job would take as long as a poll, if its worker had to find it by itself."""
-    work.jobs = engine_on(database, Rhythm(poll=600))(work.store, work.clock)
+    work.jobs = engine_on(database, Rhythm(poll=3))(work.store, work.clock)
     for subject in some(20):
         await work.later(subject, lane="slack")
 
