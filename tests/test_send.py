@@ -10,6 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from service.errors import Permanent, Temporary
+from service.store import notifications
 from tests.house import RED, RED_TO_WEB, House, a_house
 from tests.work import acting, acting_async
 
@@ -267,14 +268,13 @@ async def test_what_was_said_first_stays_on_record_when_a_resend_says_something_
     assert other["title"] == "acme/web release/7: build-and-test failed"
 
 
-async def test_two_who_send_one_notification_at_once_send_it_once(house: House) -> None:
-    delivery = await red(house)
-    notification = (await only(house, delivery))["id"]
+async def test_of_all_who_begin_one_attempt_at_once_one_gets_it(house: House) -> None:
+    notification = UUID((await only(house, await red(house)))["id"])
+    store, now = house.service.parts.store, house.clock()
 
-    await asyncio.gather(*(house.work("send", notification) for _ in range(5)))
+    begun = await asyncio.gather(*(store.write(notifications.begin_attempt, notification, now) for _ in range(5)))
 
-    assert house.channels.told == ["web: json"]
-    assert len((await only(house, delivery))["attempts"]) == 1
+    assert [attempt.number for attempt in begun if attempt] == [1]
 
 
 async def test_a_failure_of_what_was_settled_meanwhile_changes_nothing(house: House) -> None:
