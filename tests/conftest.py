@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import structlog
+from structlog.typing import Processor
 
 from service.store import Store, migrate
 from tests import postgres
@@ -15,6 +16,11 @@ from tests.databases import Database, a_copy, a_template, database_of
 from tests.house import Clock, House, a_house
 from tests.terminal import Terminal
 from tests.work import Work, engine_on
+
+PLAIN_LOG: list[Processor] = [  # by default, rich draws every traceback with all its values, for half a second each
+    structlog.contextvars.merge_contextvars,
+    structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
+]
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -31,6 +37,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture(autouse=True)
 def logs_as_at_first() -> Iterator[None]:
     """What a command set up for the log goes with the standard error that it was given."""
+    structlog.configure(processors=PLAIN_LOG)
     yield
     structlog.reset_defaults()
 
