@@ -112,13 +112,11 @@ def _fact(*spellings: str | None) -> _Fact:
 
 
 def _project(event: Event) -> _Fact:
-    """The slug in every spelling, and ``organisation/name``, as messages and pages call it."""
-    slug, name = event.project.slug, event.project.name
+    """The slug in every spelling, and the name by which messages and pages call it."""
+    slug, name = event.project.slug, event.project_name
     spellings = slug_spellings(slug) if slug is not None else ()
-    readable = (f"{event.org}/{name}",) if event.org and name else ()
-    if len(spellings) > 1:
-        return _Fact(spellings[0], (*spellings, *readable))
-    return _fact(*readable, *spellings)
+    every = _fact(name, *spellings)
+    return _Fact(spellings[0], every.spellings) if len(spellings) > 1 else every
 
 
 def _findable(event: Event) -> dict[str, Want]:

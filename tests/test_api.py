@@ -20,7 +20,7 @@ EVENT_KEYS = (
     *("job", "status", "branch", "tag", "revision", "commit", "actor", "trigger", "duration_ms"),
 )
 PART_KEYS = {
-    "project": ["id", "slug", "name"],
+    "project": ["id", "slug", "name", "full_name"],
     "pipeline": ["id", "number"],
     "workflow": ["id", "name", "status", "url"],
     "commit": ["subject", "author_name", "author_email", "url"],
@@ -86,7 +86,7 @@ async def test_a_workflow_is_told_in_words_and_numbers(house: House, day: dict[s
         "failed",
         "main",
     )
-    assert event["project"] == {"id": WEB.id, "slug": "github/acme/web", "name": "web"}
+    assert event["project"] == {"id": WEB.id, "slug": "github/acme/web", "name": "web", "full_name": "acme/web"}
     assert TIME.fullmatch(event["happened_at"])
     assert event["received_at"] == "2026-03-02T09:30:00.000Z"
     assert event["actor"]["login"] == "ada"  # asked for, since somebody was told

@@ -164,13 +164,13 @@ def test_excluding_one_spelling_of_a_project_excludes_the_other() -> None:
     )
 
 
-def test_any_project_is_also_known_by_organisation_and_name() -> None:
+def test_any_project_is_also_known_by_organization_and_name() -> None:
     assert matches(FAILED, project="acme/web")
     assert not matches(FAILED, project=["*", "!acme/*"])
     assert said(FAILED, project="acme/api")[1] == "project gh/acme/web is not acme/api"
 
 
-def test_a_project_with_an_opaque_slug_is_also_known_by_organisation_and_name() -> None:
+def test_a_project_with_an_opaque_slug_is_also_known_by_organization_and_name() -> None:
     event = replace(FAILED, project=Project(slug="circleci/Ab3/Xy9", name="web"))
 
     assert matches(event, project="acme/web")
@@ -181,10 +181,18 @@ def test_a_project_with_an_opaque_slug_is_also_known_by_organisation_and_name() 
     )
 
 
-def test_an_opaque_slug_stands_alone_without_an_organisation() -> None:
+def test_without_an_organization_a_project_is_known_by_its_name_alone() -> None:
     event = replace(FAILED, org=None, project=Project(slug="circleci/Ab3/Xy9", name="web"))
 
-    assert said(event, project="acme/web")[1] == "project circleci/Ab3/Xy9 is not acme/web"
+    assert matches(event, project="web")
+    assert said(event, project="acme/web")[1] == "project web / circleci/Ab3/Xy9 is not acme/web"
+
+
+def test_a_name_that_is_a_path_says_itself_whose_it_is() -> None:
+    event = replace(FAILED, project=Project(slug="circleci/Ab3/Xy9", name="acme/shop/web"))
+
+    assert matches(event, project="acme/shop/*")
+    assert said(event, project="acme/acme/*")[0] is Verdict.NOT_MATCHED
 
 
 # Absent facts and exclusion

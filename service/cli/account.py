@@ -20,19 +20,13 @@ def when(time: str) -> str:
 
 def headline(event: Any) -> Line:
     """``acme/web main: build-and-test failed``."""
-    project = project_of(event)
+    project = event["project"]["full_name"]
     if event["kind"] == "ping":
         return f"a ping{f' of {project}' if project else ''}: CircleCI tried whether it reaches us", BOLD
     where = f"tag {event['tag']}" if event["tag"] else event["branch"]
     place = " ".join(filter(None, [project or "a project", where]))
     what = " / ".join(filter(None, [event["workflow"]["name"], (event["job"] or {}).get("name")]))
     return f"{place}: {' '.join(filter(None, [what, event['status']])) or event['kind']}", BOLD
-
-
-def project_of(event: Any) -> str | None:
-    """The project as people know it: ``acme/web``."""
-    name, slug = event["project"]["name"], event["project"]["slug"]
-    return f"{event['org']}/{name}" if event["org"] and name else name or slug
 
 
 def facts(event: Any) -> Iterator[Line]:

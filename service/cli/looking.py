@@ -70,7 +70,7 @@ def _print_events(items: Any) -> None:
                 account.when(event["happened_at"]).removesuffix(" UTC"),
                 event["id"],
                 event["status"] or event["kind"],
-                account.project_of(event),
+                event["project"]["full_name"],
                 event["tag"] or event["branch"],
                 " / ".join(filter(None, [event["workflow"]["name"], (event["job"] or {}).get("name")])) or None,
                 event["commit"]["subject"],

@@ -21,7 +21,7 @@ def demo(
         Path | None, typer.Option(metavar="PATH", help="Where to keep its data; if not given, a temporary folder.")
     ] = None,
 ) -> None:
-    """Show an invented organisation's day in a minute.
+    """Show an invented organization's day in a minute.
 
     A pretend CircleCI, the real service and an inbox, each a real server on this machine. Needs no settings, and
     nothing leaves the machine. With --once, exit code 1 when not all came out as the script says.

@@ -111,11 +111,11 @@ class MatchShape(_Shape):
     event: Events | None = Field(
         default=None, description="`workflow-completed`, `job-completed` or a list of both; without it, workflows only"
     )
-    org: Patterns | None = Field(default=None, description="the organisation's name")
+    org: Patterns | None = Field(default=None, description="the organization's name")
     project: Patterns | None = Field(
         default=None,
         description="the project's slug, like `gh/acme/web`; `gh/` and `github/` are the same, `bb/` and `bitbucket/` "
-        "too. Any project also goes by organisation and name, like `acme/web`: the only way where slugs are opaque "
+        "too. Any project also goes by organization and name, like `acme/web`: the only way where slugs are opaque "
         "(`circleci/...`)",
     )
     branch: Patterns | None = Field(default=None, description="the branch; absent when a tag was built")

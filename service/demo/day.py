@@ -1,4 +1,4 @@
-"""The script of the demo: a small organisation's day, act by act, as data."""
+"""The script of the demo: a small organization's day, act by act, as data."""
 
 from datetime import date
 from importlib import resources

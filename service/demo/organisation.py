@@ -1,4 +1,4 @@
-"""An invented organisation: its people, its projects, and what one run of a workflow consists of."""
+"""An invented organization: its people, its projects, and what one run of a workflow consists of."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace

@@ -155,7 +155,7 @@ async def _settled(service: Service) -> None:
 
 
 def _show_around(console: Console, stage: Stage, folder: Path, *, port: int) -> None:
-    _say(console, "Roundsman's demo: a small organisation's day in a minute.\n")
+    _say(console, "Roundsman's demo: a small organization's day in a minute.\n")
     if port and not stage.address.endswith(f":{port}"):
         _say(console, f"Somebody has port {port}, so the pages are elsewhere.\n")
     for what, where in (

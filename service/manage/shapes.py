@@ -16,7 +16,7 @@ Json = dict[str, Any]
 def event_json(event: Event) -> Json:
     """An event, its parts nested: ``project``, ``pipeline``, ``workflow``, ``job``, ``commit``, ``actor``."""
     shape: Json = _plain(event)
-    return shape
+    return shape | {"project": {**shape["project"], "full_name": event.project_name}}
 
 
 def details_json(details: Details | None) -> Json | None:

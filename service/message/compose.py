@@ -11,7 +11,6 @@ from service.message.words import (
     after,
     by_reason,
     enumeration,
-    project_name,
     severity,
     started,
     status_words,
@@ -50,7 +49,7 @@ def _blocks(event: Event, details: Details, event_url: str | None) -> Iterator[B
 
 def _title(event: Event, details: Details) -> Line:
     """``acme/web main: build-and-test failed``."""
-    place = joined([said(project_name(event), 100) or ("a project",), _where(event, details.vcs or Vcs())])
+    place = joined([said(event.project_name, 100) or ("a project",), _where(event, details.vcs or Vcs())])
     workflow = said(event.workflow.name, 80) or ("a workflow",)
     what = joined([_job_name(event), workflow], " of ")
     return _sentence((*place, ": ", *what, " ", *status_words(event.status)))

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from service.message.story import Line, Words, said
-from service.model import Event, Missing, Want
+from service.model import Missing, Want
 
 # Statuses are an open set: what is not here is told verbatim.
 ENDED = {
@@ -40,14 +40,6 @@ WANTED = {
 def severity(status: str | None) -> str:
     """How a channel that knows colours should show it."""
     return "failure" if status in BROKEN - SEVERITY.keys() else SEVERITY.get(status or "", "info")
-
-
-def project_name(event: Event) -> str | None:
-    """The project as people know it. A slug is the last resort: those of GitHub App projects are codes."""
-    name, slug = event.project.name, event.project.slug
-    if name and event.org and "/" not in name:
-        return f"{event.org}/{name}"
-    return name or slug
 
 
 def status_words(status: str | None) -> Words:

@@ -157,6 +157,17 @@ class Event:
     duration_ms: int | None = None
 
     @property
+    def project_name(self) -> str | None:
+        """The project as people know it, such as ``acme/web``. A slug is the last resort: some are codes.
+
+        A name that is a path says itself whose it is.
+        """
+        name = self.project.name
+        if name and self.org and "/" not in name:
+            return f"{self.org}/{name}"
+        return name or self.project.slug
+
+    @property
     def topic(self) -> str:
         """What people would be told of: two events with one topic are one piece of news.
 
