@@ -1,5 +1,6 @@
 """Trying routes out on an event that never happened; nothing is sent."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ from service.sources import Source
 
 NEVER = datetime(2026, 1, 1, tzinfo=UTC)
 NOBODY = UUID(int=0)
+SLUG = re.compile("(?P<vcs>[^/]+)/(?P<org>[^/]+)/(?P<name>.+)")
 PLAIN = ("org", "branch", "tag", "status", "trigger")
 
 Facts = Mapping[str, str | None]
@@ -37,6 +39,8 @@ def parse_facts(given: Sequence[str]) -> Facts:
             raise BadConfig(f"--set {written}: write key=value, such as --set branch=main")
         if key not in MATCH_KEYS:
             raise BadConfig(f"--set {written}: there is no match key {key!a}; there are {', '.join(MATCH_KEYS)}")
+        if key == "project" and value and not SLUG.fullmatch(value):
+            raise BadConfig(f"--set {written}: write the slug, such as gh/acme/web")
         facts[key] = value or None
     return facts
 
@@ -60,13 +64,12 @@ def _delivery(source: Source, body: bytes) -> Delivery:
 
 
 def _with_facts(event: Event, facts: Facts) -> Event:
-    changes: dict[str, Any] = {key: facts[key] for key in PLAIN if key in facts}
+    changes: dict[str, Any] = _of_slug(facts["project"]) if "project" in facts else {}
+    changes |= {key: facts[key] for key in PLAIN if key in facts}
     for key, value in facts.items():
         match key:
             case "event":
                 changes["kind"] = to_kind(value or "")
-            case "project":
-                changes["project"] = Project(slug=value)
             case "workflow":
                 changes["workflow"] = replace(event.workflow, name=value)
             case "job":
@@ -78,3 +81,11 @@ def _with_facts(event: Event, facts: Facts) -> Event:
     if "job" in facts and "event" not in facts:
         changes["kind"] = EventKind.JOB_COMPLETED  # nobody who names a job means a workflow
     return replace(event, **changes)
+
+
+def _of_slug(slug: str | None) -> dict[str, Any]:
+    """What a webhook says beside a slug: the project's name and its organization. A slug of codes names neither."""
+    found = SLUG.fullmatch(slug or "")
+    if found is None or found["vcs"] == "circleci":
+        return {"project": Project(slug=slug)}
+    return {"org": found["org"], "project": Project(slug=slug, name=found["name"])}
