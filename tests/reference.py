@@ -4,6 +4,7 @@ import inspect
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -24,6 +25,7 @@ from tests.house import RED_TO_WEB, environ
 
 PAYLOAD = Path(__file__).parent / "payloads" / "circleci" / "workflow-github.json"
 AN_ID = UUID("3f2c8a52-6d3e-4b7e-9a57-0f6a1c2b3d4e")
+POSTED_AS = "3888f21b-eaa7-38e3-8f3d-75a63bba8895"
 
 
 def every_command() -> list[tuple[str, Any]]:
@@ -85,7 +87,10 @@ def routes() -> str:
 def event() -> str:
     """An event as the API tells it: the one of a recorded webhook."""
     source = CircleCI(secrets=[], url="https://circleci.com", token=None, metrics=Metrics())
-    told = replace(event_of(PAYLOAD.read_bytes(), source, {}), id=AN_ID)
+    told = event_of(PAYLOAD.read_bytes(), source, {})
+    told = replace(
+        told, id=AN_ID, source_event_id=POSTED_AS, received_at=told.happened_at + timedelta(milliseconds=180)
+    )
     return f"```json\n{json.dumps(event_json(told), indent=2)}\n```"
 
 
