@@ -17,7 +17,7 @@ from service.jobs import Jobs
 from service.manage import again, history
 from service.manage.shapes import rfc3339
 from service.metrics import Metrics
-from service.store import Store, newest_revision, revision, standing
+from service.store import Store, is_workable, newest_revision, revision, standing
 
 BEATING = timedelta(seconds=30)
 LOOK_WITHIN_S = 5.0  # Prometheus waits 10 s, and half of that is enough to know that a database is away
@@ -142,9 +142,10 @@ class Api:
             at = await revision(self.store)
         except (Temporary, BadConfig) as error:
             return str(error)
-        wanted = newest_revision()
-        is_at = f"the schema is at {at}, not {wanted}" if at else "there is no schema yet"
-        return "ok" if at == wanted else f"{is_at}: run `roundsman migrate`"
+        if is_workable(at):
+            return "ok"
+        is_at = f"the schema is at {at}, not {newest_revision()}" if at else "there is no schema yet"
+        return f"{is_at}: run `roundsman migrate`"
 
     async def _worker(self) -> str:
         try:

@@ -5,6 +5,7 @@ from contextlib import closing
 from pathlib import Path
 
 import httpx
+import psycopg
 import pytest
 
 from service.channels import AppriseChannels
@@ -26,6 +27,7 @@ from service.metrics import Metrics
 from service.model import Channel, Receiver
 from service.sources.circleci import CircleCI
 from service.store import is_older, newest_revision
+from tests.postgres import Server
 
 
 @pytest.fixture
@@ -211,6 +213,17 @@ async def test_a_database_of_a_newer_release_is_wrong(folder: Path) -> None:
 
     assert finding.grade is Grade.WRONG
     assert finding.sentence.endswith("is of another release, at revision 9999; run that release, or restore a backup")
+
+
+async def test_a_server_s_database_of_a_newer_release_is_worth_a_note(server: Server, template: str) -> None:
+    url = server.new_database(template)
+    with psycopg.connect(url) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+
+    finding = await check_database(url)
+
+    assert finding.grade is Grade.NOTE
+    assert finding.sentence == "Postgres is a newer release's, at revision 9999; run that release"
 
 
 def test_only_what_a_migration_leads_on_from_is_older() -> None:

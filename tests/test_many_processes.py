@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import httpx
+import psycopg
 import pytest
 
 from service.demo.payloads import as_bytes, workflow_completed
@@ -135,6 +136,18 @@ def test_a_worker_that_is_asked_to_end_while_the_database_is_away_ends(mortal_si
         code = worker.end()
 
     assert code == 0
+
+
+def test_a_door_keeps_webhooks_also_when_the_next_release_has_migrated_already(site: Site) -> None:
+    with psycopg.connect(site.environ["ROUNDSMAN_DATABASE_URL"]) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+
+    with serve(site.folder, site.environ, "web") as web:
+        kept = web.post(news(1))
+        ready = httpx.get(f"{web.address}/readyz?check=database", trust_env=False)
+
+    assert (kept.status_code, ready.status_code) == (202, 200)
+    assert "the database's schema is a newer release's: run that release" in [line["event"] for line in web.log]
 
 
 def test_a_worker_names_no_hook_since_it_has_none(site: Site) -> None:

@@ -9,11 +9,12 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 from sqlalchemy.schema import CreateTable
 
 from service.errors import BadConfig, Temporary
-from service.store import Store, alembic_config, is_older, migrate, newest_revision, revision
+from service.store import Store, alembic_config, is_older, is_workable, migrate, newest_revision, revision
 from service.tables import metadata
 
 
@@ -98,6 +99,18 @@ def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(BadConfig, match="does not lead to a database of ours"):
         migrate(url_of(tmp_path))
+
+
+def test_a_release_works_on_its_own_schema_and_on_those_that_follow() -> None:
+    workable = {at: is_workable(at) for at in (None, "0001", newest_revision(), "9999", "a1b2c3d4e5f6")}
+
+    assert workable == {None: False, "0001": False, newest_revision(): True, "9999": True, "a1b2c3d4e5f6": False}
+
+
+def test_revisions_are_numbers_in_order_so_that_a_newer_one_can_be_told() -> None:
+    known = [one.revision for one in ScriptDirectory.from_config(alembic_config("sqlite://")).walk_revisions()]
+
+    assert known == [f"{number:04}" for number in range(len(known), 0, -1)]
 
 
 async def test_a_database_says_its_revision(folder: Path) -> None:

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from service.config import Settings, load_settings
 from service.errors import BadConfig
-from service.store import Store, database_file, newest_revision, revision
+from service.store import Store, database_file, is_workable, revision
 
 T = TypeVar("T")
 
@@ -31,7 +31,7 @@ async def _opened(database_url: str) -> AsyncIterator[Store]:
         raise BadConfig(f"there is no database at {file} yet; start `roundsman serve`, or set ROUNDSMAN_DATABASE_URL")
     store = Store(database_url)
     try:
-        if await revision(store) != newest_revision():
+        if not is_workable(await revision(store)):
             raise BadConfig("the database is not of this release; start `roundsman serve`, or run `roundsman migrate`")
         yield store
     finally:

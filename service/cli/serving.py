@@ -13,7 +13,7 @@ from service.app.server import address, asked_to_end, listen, run, serving
 from service.cli.output import AsJson, print_json, say
 from service.config import Config, Settings, load, load_settings
 from service.errors import BadConfig
-from service.store import Store, database_file, held, newest_revision, revision
+from service.store import Store, database_file, held, is_workable, newest_revision, revision
 from service.store import migrate as bring_up_to_date
 
 log = structlog.get_logger()
@@ -108,8 +108,10 @@ async def _require_schema(database_url: str) -> None:
         at, wanted = await revision(store), newest_revision()
     finally:
         await store.close()
-    if at != wanted:
+    if not is_workable(at):
         raise BadConfig(f"the database's schema is at revision {at}, not {wanted}: run `roundsman migrate` first")
+    if at != wanted:
+        log.warning("the database's schema is a newer release's: run that release", schema=at, ours=wanted)
 
 
 def migrate(as_json: AsJson = False) -> None:

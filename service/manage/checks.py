@@ -8,7 +8,7 @@ from typing import Protocol
 
 from service.errors import BadConfig, Permanent, Temporary
 from service.model import Actor, Receiver
-from service.store import Store, database_file, holder, is_older, newest_revision, revision, try_out
+from service.store import Store, database_file, holder, is_older, is_workable, newest_revision, revision, try_out
 
 
 class Grade(StrEnum):
@@ -86,6 +86,8 @@ def _of_revision(at: str | None, name: Path | str, *, is_server: bool) -> Findin
     grade, sentence = Grade.WRONG, f"{name} is not up to date; run `roundsman migrate`"
     if at == newest_revision():
         grade, sentence = Grade.RIGHT, f"{name} is up to date"
+    elif is_server and is_workable(at):
+        grade, sentence = Grade.NOTE, f"{name} is a newer release's, at revision {at}; run that release"
     elif not is_older(at):
         sentence = f"{name} is of another release, at revision {at}; run that release, or restore a backup"
     elif not is_server:

@@ -10,7 +10,7 @@ from service.store.engine import EngineRows
 from service.store.folder import database_file, held, holder, try_out
 from service.store.history import Search
 from service.store.queue import JobRows
-from service.store.schema import alembic_config, is_older, migrate, newest_revision, revision
+from service.store.schema import alembic_config, is_older, is_workable, migrate, newest_revision, revision
 
 __all__ = [
     "EngineRows",
@@ -27,6 +27,7 @@ __all__ = [
     "holder",
     "ids",
     "is_older",
+    "is_workable",
     "migrate",
     "newest_revision",
     "notifications",

@@ -1,5 +1,6 @@
 """The schema: brought up to date by the migrations that ship with the release."""
 
+from functools import cache
 from pathlib import Path
 
 from alembic import command
@@ -71,15 +72,29 @@ def _has_schema(connection: Transaction) -> bool:
     return False
 
 
-def newest_revision() -> str | None:
+@cache
+def _revisions() -> tuple[str, ...]:
+    """The revisions that this release knows, newest first."""
+    return tuple(one.revision for one in ScriptDirectory.from_config(alembic_config("sqlite://")).walk_revisions())
+
+
+def newest_revision() -> str:
     """The revision that this release's code is written for."""
-    return ScriptDirectory.from_config(alembic_config("sqlite://")).get_current_head()
+    return _revisions()[0]
 
 
 def is_older(revision: str | None) -> bool:
     """Whether `migrate` would bring a database at this revision up to date."""
-    known = ScriptDirectory.from_config(alembic_config("sqlite://")).walk_revisions()
-    return revision is None or revision in {one.revision for one in known} - {newest_revision()}
+    return revision is None or revision in _revisions()[1:]
+
+
+def is_workable(revision: str | None) -> bool:
+    """Whether this release can work on a database at this revision: its own, or the next release's.
+
+    A migration leaves in place what the release before it needs, so that the pods of both work while one replaces the
+    other, and a release can be rolled back. Revisions are numbers; what is none is somebody else's.
+    """
+    return revision is not None and revision.isdecimal() and revision >= newest_revision()
 
 
 async def revision(store: Store) -> str | None:
