@@ -5,7 +5,7 @@ The map. A module imports only from groups above its own; tests/test_map.py read
     words       model errors
     judgement   rules message
     settings    config
-    records     tables metrics
+    records     tables metrics postgres
     edges       sources channels store jobs
     flow        intake pipeline
     acts        manage

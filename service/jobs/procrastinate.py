@@ -21,12 +21,11 @@ from service.jobs.timetable import PERIODIC, Timetable
 from service.jobs.trouble import translated
 from service.jobs.work import Failed, Handler, survive
 from service.model import Backlog, NewJob
+from service.postgres import connecting
 from service.tables import Transaction
 
 AT_ONCE = 16  # jobs of a kind, in each process: a kind is a queue of its own, so that none takes another's room
 CONNECTIONS = 8  # each is needed for a moment only: to fetch a job, or to put one away
-# a database that does not answer within these is away; without them a silent network would look like a long wait
-CONNECTING = {"connect_timeout": 5, "keepalives_idle": 10, "keepalives_interval": 5, "tcp_user_timeout": 15_000}
 ANSWERS_WITHIN_S = 5.0
 NAP_S = 1.0
 GRACE_S = 10.0
@@ -110,7 +109,7 @@ class ProcrastinateJobs:
             max_size=CONNECTIONS,
             timeout=ANSWERS_WITHIN_S,
             reconnect_timeout=ANSWERS_WITHIN_S,  # longer, and it would sleep for minutes between two tries
-            kwargs=CONNECTING,
+            kwargs=connecting(),
         )
         self._app = App(connector=connector)
         self._do = self._app.task(name="do", retry=GiveBack(), pass_context=True)(self._run_one)

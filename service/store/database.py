@@ -9,6 +9,7 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingErr
 from sqlalchemy.pool import PoolProxiedConnection
 
 from service.errors import Temporary
+from service.postgres import connecting
 from service.store.folder import database_file
 from service.store.threads import Threads
 from service.tables import Transaction
@@ -101,19 +102,23 @@ async def _translated(verb: str) -> AsyncIterator[None]:
 
 
 def _postgres(url: URL) -> Engine:
-    """No statement may take longer than a sender's patience: the database is asked to end it by itself."""
-    limits = f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c lock_timeout={BUSY_TIMEOUT_MS}"
+    """No statement may take longer than a sender's patience: the database is asked to end it by itself.
+
+    Its errors name no value, here and on SQLite: they are outside words, and go into the log and into reasons.
+    """
+    limits = {"statement_timeout": STATEMENT_TIMEOUT_MS, "lock_timeout": BUSY_TIMEOUT_MS}
     return create_engine(
         url,
         pool_size=READERS + WRITERS,
         pool_pre_ping=True,  # a restarted server leaves dead connections behind
-        connect_args={"options": limits, "connect_timeout": 5},
+        connect_args=connecting(**limits),
+        hide_parameters=True,
     )
 
 
 def _sqlite(url: URL, begin: str, connections: int) -> Engine:
     """An engine whose connections are set up for one that writes beside others that read."""
-    engine = create_engine(url, pool_size=connections)
+    engine = create_engine(url, pool_size=connections, hide_parameters=True)
 
     @event.listens_for(engine, "connect")
     def prepare(connection: PoolProxiedConnection, _record: object) -> None:
