@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from service.demo import runs
 from service.demo.faults import Fault, broken, too_many
 from service.demo.payloads import as_bytes, cancellation_storm, job_completed, workflow_completed
 from service.errors import Temporary
+from service.jobs.embedded import AT_ONCE
 from service.model import Delivery, Event
 from service.pipeline import Patience
 from service.sources import Source
@@ -204,9 +206,62 @@ async def test_a_circleci_that_hangs_puts_off_no_decision_past_its_time(folder: 
         delivery = await house.finish(RELEASE)
         await house.drain()
         house.clock.tick(minutes=2)
-        await house.work("process", delivery)
+        await house.work("ask", delivery)
 
         assert "CircleCI did not answer everything within 0 s" in verdicts(await house.show(delivery))[0][1]
+
+
+async def test_circleci_is_not_asked_once_more_when_time_is_up(many: House) -> None:
+    many.pretend.faults.next("*", broken(503), times=1000)
+    delivery = await many.finish(RELEASE)
+    await many.drain()
+    asked = len(many.pretend.calls)
+
+    many.clock.tick(minutes=2)
+    await many.work("ask", delivery)
+
+    assert len(many.pretend.calls) == asked
+    assert verdicts(await many.show(delivery))[4][0] == "matched"
+
+
+async def test_a_replay_asks_again_however_late_it_is(many: House) -> None:
+    many.pretend.faults.next("/pipeline/*", broken(503))
+    delivery = await many.finish(RELEASE)
+    await many.drain()
+    await many.drain(minutes=2)
+
+    await many.act(f"deliveries/{delivery}/replay")
+    await many.drain()
+
+    assert verdicts(await many.show(delivery))[0][1].startswith("tag v2.5.0 matches v*")
+
+
+async def test_a_delivery_that_was_long_in_coming_is_asked_about_once(many: House) -> None:
+    """We were away for an hour: what CircleCI can say at once is worth having all the same."""
+    delivery = await many.finish(RELEASE)
+
+    await many.drain(hours=1)
+
+    assert verdicts(await many.show(delivery))[0] == ("matched", "tag v2.5.0 matches v*")
+
+
+async def test_events_that_need_no_answer_do_not_wait_behind_those_that_do(folder: Path) -> None:
+    hanging, written = asyncio.Event(), asyncio.Event()
+    patient = Patience(for_an_answer=timedelta(hours=1))
+    async with a_house(folder, MANY_ROUTES, patience=patient) as house:
+        house.pretend.faults.next("*", Fault(gate=hanging), times=1000)
+        house.service.parts.store.after_commit(written.set)
+        async with house.running():
+            for number in range(AT_ONCE):
+                await house.finish(replace(RELEASE, number=10_000 + number))
+            delivery = await house.finish(GREEN)
+            while not house.rows("SELECT 1 FROM decisions"):
+                written.clear()
+                await written.wait()
+            judged = await house.show(delivery)
+            hanging.set()
+
+    assert verdicts(judged)[4][0] == "matched"
 
 
 async def test_a_fact_that_comes_within_two_minutes_decides(many: House) -> None:

@@ -1,4 +1,4 @@
-"""The way of a delivery through the house: process, enrich, send; the sweep, and forgetting."""
+"""The way of a delivery through the house: process, ask, enrich, send; the sweep, and forgetting."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -12,7 +12,7 @@ from service.jobs import Handler
 from service.model import Attempt, NotificationState
 from service.pipeline.enrich import enrich, release_as_it_is
 from service.pipeline.parts import Parts, Patience
-from service.pipeline.process import bury, process
+from service.pipeline.process import bury, inquire, process
 from service.pipeline.prune import prune
 from service.pipeline.send import fall_back, send
 from service.pipeline.watch import watched
@@ -34,7 +34,7 @@ class Pipeline:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        steps = {"process": process, "enrich": enrich, "send": send}
+        steps = {"process": process, "ask": inquire, "enrich": enrich, "send": send}
         self.handlers: dict[str, Handler] = {
             kind: watched(kind, partial(step, parts), parts.metrics) for kind, step in steps.items()
         }
@@ -67,7 +67,7 @@ class Pipeline:
         match kind, error:
             case _, NotFound():
                 log.warning("a job's subject is gone", job=kind, reason=str(error))
-            case "process", _:
+            case "process" | "ask", _:
                 await self._process_failed(subject_id, error, reason)
             case "enrich", _:
                 await self._enrich_failed(subject_id, error, reason)
