@@ -7,7 +7,8 @@ RoundsmanError
 │   ├── Forbidden       403: not in this way, whoever asks
 │   └── BadRequest      any other 4xx, with its status
 ├── Temporary     worth trying again later; may know when
-├── Permanent     trying again is no use: a dead letter, for a person
+├── Permanent     trying again will not help: a dead letter, for a person
+│   └── NoToken         whoever runs Roundsman gave it no token to ask with
 ├── BadConfig     settings or roundsman.yaml: refuse to start
 └── NotFound      somebody asked for a thing by an id that we do not have
 
@@ -60,7 +61,11 @@ class Temporary(RoundsmanError):
 
 
 class Permanent(RoundsmanError):
-    """Trying again is no use."""
+    """Trying again will not help."""
+
+
+class NoToken(Permanent):
+    """There is no token to ask with: a choice of whoever runs Roundsman, and no news to those who are told."""
 
 
 class BadConfig(RoundsmanError):

@@ -166,7 +166,9 @@ async def test_without_a_token_each_want_is_finally_missing() -> None:
     details = await House(GOOD, has_token=False).enrich(*ALL)
 
     reason = "no ROUNDSMAN_CIRCLECI_TOKEN is set"
-    assert details.missing == tuple(Missing(want=want, reason=reason, is_final=True) for want in sorted(Want))
+    assert details.missing == tuple(
+        Missing(want=want, reason=reason, is_final=True, is_by_choice=True) for want in sorted(Want)
+    )
     assert (details.wanted, details.rounds, details.may_improve) == (ALL, 1, False)
 
 

@@ -146,8 +146,16 @@ async def test_test_results_are_counted_over_all_pages_whatever_they_are_called(
     )
 
     assert tests.counts == {"success": 1, "error": 1, "skipped": 1, "unknown": 1, "failure": 1}
-    assert [failure.name for failure in tests.failures] == ["(no name)", "(no name)"]
     assert tests.is_complete
+
+
+async def test_a_failed_test_is_kept_by_whatever_word_its_runner_says_so() -> None:
+    words = ("error", "failed", "failure", "skipped", "success", "xfail")
+
+    tests = await report([{"name": word, "result": word} for word in words])
+
+    assert [failure.name for failure in tests.failures] == ["error", "failed", "failure"]
+    assert tests.failed == 3
 
 
 async def test_test_results_with_more_pages_than_we_read_say_so() -> None:

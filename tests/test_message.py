@@ -188,6 +188,12 @@ def test_a_story_is_told_as_written_down(case: str) -> None:
     assert rendered(message) == (GOLDEN / f"{case}.txt").read_text()
 
 
+def test_those_who_are_told_need_not_know_that_there_is_no_token() -> None:
+    missing = tuple(Missing(want=want, reason="no TOKEN is set", is_final=True, is_by_choice=True) for want in Want)
+
+    assert compose(a_workflow(), Details(missing=missing)) == compose(a_workflow(), None)
+
+
 def test_every_written_story_is_told() -> None:
     assert {path.stem for path in GOLDEN.iterdir()} == set(STORIES)
 

@@ -100,6 +100,6 @@ def _who(event: Event, details: Details) -> Line:
 
 
 def _missing(details: Details) -> Iterator[Line]:
-    """``Jobs and tests could not be read: CircleCI answered 503.``."""
-    for reason, wanted in by_reason(details.missing).items():
+    """``Jobs and tests could not be read: CircleCI answered 503.``; nothing of what is missing by choice."""
+    for reason, wanted in by_reason(one for one in details.missing if not one.is_by_choice).items():
         yield _sentence((f"{enumeration(wanted)} could not be read: ", *said(reason), "."))

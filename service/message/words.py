@@ -18,6 +18,7 @@ ENDED = {
     "terminated-unknown": "was terminated",
 }
 SEVERITY = {"success": "success", "unauthorized": "warning", "canceled": "info", "not_run": "info"}
+# What a message counts among the failed jobs, whether it ran or could not even begin.
 BROKEN = frozenset({"failed", "error", "timedout", "infrastructure_fail", "terminated-unknown", "unauthorized"})
 
 # Sources name a push after the way it reached them.

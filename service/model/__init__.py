@@ -4,7 +4,7 @@ A word means one thing in code, tables, addresses, pages, logs and docs. Absent 
 times are aware and in UTC; units stand in the names.
 """
 
-from service.model.details import Details, JobReport, Missing, TestFailure, TestReport, Vcs, Want
+from service.model.details import FAILED_RESULTS, Details, JobReport, Missing, TestFailure, TestReport, Vcs, Want
 from service.model.events import (
     Actor,
     Commit,
@@ -36,6 +36,7 @@ from service.model.records import (
 from service.model.routes import Channel, Hook, HookSpec, Matcher, Receiver, Route
 
 __all__ = [
+    "FAILED_RESULTS",
     "Action",
     "Actor",
     "Attempt",

@@ -19,12 +19,16 @@ class Want(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Missing:
-    """What we wanted and could not have, and why; ``retry_after_s`` where the source said when to come back."""
+    """What we wanted and could not have, and why; ``retry_after_s`` where the source said when to come back.
+
+    is_by_choice   whoever runs Roundsman gave it no token: nothing went wrong, and those who are told need not know
+    """
 
     want: Want
     reason: str
     is_final: bool
     retry_after_s: float | None = None
+    is_by_choice: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +39,10 @@ class Vcs:
     tag: str | None = None
     revision: str | None = None
     subject: str | None = None
+
+
+FAILED_RESULTS = frozenset({"failure", "failed", "error"})
+"""The results of a test that failed. CircleCI documents no set: these are what runners are seen to write."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +70,11 @@ class TestReport:
     is_complete: bool = True
 
     __test__ = False
+
+    @property
+    def failed(self) -> int:
+        """How many tests failed: at least those that are named."""
+        return max(len(self.failures), sum(self.counts.get(result, 0) for result in FAILED_RESULTS))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 
 import httpx
 
-from service.errors import BadConfig, Permanent, Temporary
+from service.errors import BadConfig, NoToken, Permanent, Temporary
 from service.metrics import Metrics
 from service.sources.circleci.answers import ListAnswer
 from service.sources.circleci.exchange import Answer, Call, judge
@@ -113,7 +113,7 @@ class Client:
 
     async def _succeed(self, call: Call) -> Answer:
         if self._http is None:
-            raise Permanent("no ROUNDSMAN_CIRCLECI_TOKEN is set")
+            raise NoToken("no ROUNDSMAN_CIRCLECI_TOKEN is set")
         async with self._slots:
             self._respect_pause()
             answer = await self._exchange(self._http, call)

@@ -8,9 +8,9 @@ from collections.abc import Awaitable, Callable, Set
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from service.errors import Permanent, Temporary
+from service.errors import NoToken, Permanent, Temporary
 from service.model import Actor, Details, Event, JobReport, Missing, TestReport, Vcs, Want
 from service.sources.circleci.answers import JobAnswer, ListedJob, TestShape, WorkflowAnswer
 from service.sources.circleci.checkout import vcs_of
@@ -65,14 +65,15 @@ class Enquiry:
             return await question()
         except Temporary as error:
             self._miss(wants, str(error), is_final=False, retry_after_s=error.retry_after_s)
+        except NoToken as error:
+            self._miss(wants, str(error), is_final=True, is_by_choice=True)
         except Permanent as error:
             self._miss(wants, str(error), is_final=True)
         return None
 
-    def _miss(self, wants: Set[Want], reason: str, *, is_final: bool, retry_after_s: float | None = None) -> None:
+    def _miss(self, wants: Set[Want], reason: str, *, is_final: bool, **more: Any) -> None:
         for want in wants:  # ten jobs that miss one thing for one reason are one Missing
-            missing = Missing(want=want, reason=reason, is_final=is_final, retry_after_s=retry_after_s)
-            self._missing[want, reason] = missing
+            self._missing[want, reason] = Missing(want=want, reason=reason, is_final=is_final, **more)
 
     async def _actor(self) -> Actor:
         return await self._users.find(self._event.actor.id or await self._starter())

@@ -4,14 +4,15 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
-from service.model import Event, JobReport, TestFailure, TestReport
+from service.model import FAILED_RESULTS, Event, JobReport, TestFailure, TestReport
 from service.sources.circleci.answers import JobAnswer, ListedJob, TestShape
 from service.sources.circleci.client import Page
 from service.sources.circleci.links import job_url, web_url
 from service.sources.circleci.times import milliseconds_between
 
+# What ran and failed has a page and perhaps tests. What never ran (error, unauthorized) is told as failed too, see
+# message.words.BROKEN, but there is nothing to look into.
 FAILED_JOB = frozenset({"failed", "timedout", "infrastructure_fail"})
-FAILED_TEST = frozenset({"failure", "error"})
 MOST_FAILURES = 200
 NAMELESS = "(no name)"
 
@@ -58,7 +59,7 @@ async def tested(pages: AsyncIterator[Page[TestShape]]) -> TestReport | None:
     is_complete = False
     async for page in pages:
         counts.update(test.result or "unknown" for test in page.items)
-        failed = [failure_of(test) for test in page.items if test.result in FAILED_TEST]
+        failed = [failure_of(test) for test in page.items if test.result in FAILED_RESULTS]
         failures += failed[: MOST_FAILURES - len(failures)]
         is_complete = page.is_last
     return TestReport(failures=tuple(failures), counts=dict(counts), is_complete=is_complete) if counts else None
