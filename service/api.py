@@ -91,14 +91,14 @@ class Api:
         who, because = self.access.require(request), _because(request.query_params)
         delivery_id = history.to_id(request.path_params["id"])
         await again.dismiss_delivery(self.store, delivery_id, who=who, at=self.clock(), because=because)
-        return JSONResponse({"delivery": str(delivery_id), "dismiss": "done"}, status_code=202)
+        return JSONResponse({"delivery": str(delivery_id), "dismiss": "done"})
 
     async def dismiss_notification(self, request: Request) -> Response:
         """Put away a notification that could not be sent; ``?because=`` says why."""
         who, because = self.access.require(request), _because(request.query_params)
         notification_id = history.to_id(request.path_params["id"])
         await again.dismiss_notification(self.store, notification_id, who=who, at=self.clock(), because=because)
-        return JSONResponse({"notification": str(notification_id), "dismiss": "done"}, status_code=202)
+        return JSONResponse({"notification": str(notification_id), "dismiss": "done"})
 
     async def healthz(self, _request: Request) -> Response:
         """Alive: this process answers."""
