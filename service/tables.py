@@ -157,7 +157,6 @@ events = Table(
         for name, is_there in ((name, text(f"{name} IS NOT NULL")) for name in LISTED)
     ),
     Index(None, "received_at", "id"),  # what has been kept for long enough, oldest first
-    Index(None, "workflow_id"),  # the siblings of an event: its workflow and jobs
 )
 
 # One row for each word of each event, and for its project and actor by each name, in the order of the key: the list of

@@ -134,8 +134,3 @@ async def test_a_last_page_that_is_full_leads_nowhere(store: Store) -> None:
 async def test_a_cursor_that_is_not_ours_is_refused(store: Store, cursor: str) -> None:
     with pytest.raises(BadRequest, match="cursor"):
         await page(store, Search(), cursor=cursor)
-
-
-def test_a_search_knows_whether_it_asks_for_anything() -> None:
-    assert Search().is_empty
-    assert not Search(q="x").is_empty

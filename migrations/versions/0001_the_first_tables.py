@@ -166,7 +166,6 @@ def upgrade() -> None:
             sqlite_where=sa.text("tag IS NOT NULL"),
             postgresql_where=sa.text("tag IS NOT NULL"),
         )
-        batch_op.create_index(batch_op.f("ix_events_workflow_id"), ["workflow_id"], unique=False)
         batch_op.create_index(
             batch_op.f("ix_events_workflow_name_happened_at_id"),
             ["workflow_name", "happened_at", "id"],
@@ -266,7 +265,6 @@ def downgrade() -> None:
             sqlite_where=sa.text("workflow_name IS NOT NULL"),
             postgresql_where=sa.text("workflow_name IS NOT NULL"),
         )
-        batch_op.drop_index(batch_op.f("ix_events_workflow_id"))
         batch_op.drop_index(
             batch_op.f("ix_events_tag_happened_at_id"),
             sqlite_where=sa.text("tag IS NOT NULL"),

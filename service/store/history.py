@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -40,11 +40,6 @@ class Search:
     since: datetime | None = None
     until: datetime | None = None
     q: str | None = None
-
-    @property
-    def is_empty(self) -> bool:
-        """Nothing is asked for in particular."""
-        return all(getattr(self, field.name) is None for field in fields(self))
 
 
 @dataclass(frozen=True, kw_only=True)

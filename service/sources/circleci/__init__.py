@@ -14,11 +14,10 @@ from service.sources.circleci.answers import ProjectShape, UserShape
 from service.sources.circleci.client import Client, connect
 from service.sources.circleci.details import Enquiry
 from service.sources.circleci.exchange import Call
-from service.sources.circleci.links import job_url
 from service.sources.circleci.times import now_utc
 from service.sources.circleci.users import Users
 
-__all__ = ["CircleCI", "job_url"]
+__all__ = ["CircleCI"]
 
 
 class CircleCI:
