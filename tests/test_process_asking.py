@@ -1,0 +1,163 @@
+"""What a route needs to know and the webhook does not say: CircleCI is asked for it, but not waited for for ever."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from service.demo.faults import Fault, broken, too_many
+from service.jobs.embedded import AT_ONCE
+from service.pipeline import Patience
+from tests.house import GREEN, RED, RED_TO_WEB, House, a_house
+from tests.test_process import MANY_ROUTES, RELEASE, verdicts
+
+pytestmark = pytest.mark.databases("sqlite", "postgres")
+
+
+@pytest.fixture
+async def many(folder: Path) -> AsyncIterator[House]:
+    """A house with routes that need to know who pushed, and which tag."""
+    async with a_house(folder, MANY_ROUTES) as house:
+        yield house
+
+
+async def test_without_circleci_an_event_is_judged_after_two_minutes_and_the_reason_says_so(many: House) -> None:
+    many.pretend.faults.next("*", broken(503), times=1000)
+    delivery = await many.finish(RELEASE)
+
+    await many.drain(seconds=119)
+    undecided = await many.show(delivery)
+    await many.drain(seconds=1)
+    decided = await many.show(delivery)
+
+    assert undecided["decisions"] == []
+    assert verdicts(decided)[0] == (
+        "not matched",
+        "this event has no tag (it could not be asked: CircleCI answered 503)",
+    )
+    assert verdicts(decided)[1] == ("not matched", "hears job-completed only")
+    assert verdicts(decided)[4][0] == "matched"
+
+
+async def test_a_message_that_waited_for_a_decision_does_not_wait_as_long_again(many: House) -> None:
+    many.pretend.faults.next("*", broken(503), times=1000)
+    await many.finish(RELEASE)
+
+    await many.drain(minutes=2)
+    await many.drain(seconds=15)
+
+    assert many.channels.told == ["ops: form"]
+
+
+async def test_an_hour_that_circleci_asks_for_does_not_put_off_a_decision(many: House) -> None:
+    many.pretend.faults.next("*", too_many("3600"))
+    delivery = await many.finish(RELEASE)
+    await many.drain()
+
+    await many.drain(minutes=2)
+
+    assert verdicts(await many.show(delivery))[4][0] == "matched"
+
+
+async def test_a_circleci_that_hangs_puts_off_no_decision_past_its_time(folder: Path) -> None:
+    hanging = asyncio.Event()
+    impatient = Patience(chance=lambda: 0.5, for_an_answer=Patience().for_an_answer / 1000)
+    async with a_house(folder, MANY_ROUTES, patience=impatient) as house:
+        house.pretend.faults.next("*", Fault(gate=hanging), times=1000)
+        delivery = await house.finish(RELEASE)
+        await house.drain()
+        house.clock.tick(minutes=2)
+        await house.work("ask", delivery)
+
+        assert "CircleCI did not answer everything within 0 s" in verdicts(await house.show(delivery))[0][1]
+
+
+async def test_circleci_is_not_asked_once_more_when_time_is_up(many: House) -> None:
+    many.pretend.faults.next("*", broken(503), times=1000)
+    delivery = await many.finish(RELEASE)
+    await many.drain()
+    asked = len(many.pretend.calls)
+
+    many.clock.tick(minutes=2)
+    await many.work("ask", delivery)
+
+    assert len(many.pretend.calls) == asked
+    assert verdicts(await many.show(delivery))[4][0] == "matched"
+
+
+async def test_a_replay_asks_again_however_late_it_is(many: House) -> None:
+    many.pretend.faults.next("/pipeline/*", broken(503))
+    delivery = await many.finish(RELEASE)
+    await many.drain()
+    await many.drain(minutes=2)
+
+    await many.act(f"deliveries/{delivery}/replay")
+    await many.drain()
+
+    assert verdicts(await many.show(delivery))[0][1].startswith("tag v2.5.0 matches v*")
+
+
+async def test_a_delivery_that_was_long_in_coming_is_asked_about_once(many: House) -> None:
+    """We were away for an hour: what CircleCI can say at once is worth having all the same."""
+    delivery = await many.finish(RELEASE)
+
+    await many.drain(hours=1)
+
+    assert verdicts(await many.show(delivery))[0] == ("matched", "tag v2.5.0 matches v*")
+
+
+async def test_events_that_need_no_answer_do_not_wait_behind_those_that_do(folder: Path) -> None:
+    hanging, written = asyncio.Event(), asyncio.Event()
+    patient = Patience(for_an_answer=timedelta(hours=1))
+    async with a_house(folder, MANY_ROUTES, patience=patient) as house:
+        house.pretend.faults.next("*", Fault(gate=hanging), times=1000)
+        house.service.parts.store.after_commit(written.set)
+        async with house.running():
+            for number in range(AT_ONCE):
+                await house.finish(replace(RELEASE, number=10_000 + number))
+            delivery = await house.finish(GREEN)
+            while not house.rows("SELECT 1 FROM decisions"):
+                written.clear()
+                await written.wait()
+            judged = await house.show(delivery)
+            hanging.set()
+
+    assert verdicts(judged)[4][0] == "matched"
+
+
+async def test_a_fact_that_comes_within_two_minutes_decides(many: House) -> None:
+    many.pretend.faults.next("*", broken(503))
+    delivery = await many.finish(RELEASE)
+    await many.drain()
+
+    await many.drain(seconds=5)
+
+    assert verdicts(await many.show(delivery))[0][0] == "matched"
+
+
+async def test_a_fact_that_no_longer_matters_is_not_waited_for(folder: Path) -> None:
+    """Ada's builds are nothing to a route of Grace's, whatever their tag."""
+    async with a_house(folder, RED_TO_WEB.replace("{status: [failed, error]}", "{actor: grace, tag: v*}")) as house:
+        house.pretend.faults.next("/pipeline/*", broken(503), times=1000)
+        delivery = await house.finish(RELEASE)
+        await house.drain()
+
+        [(verdict, reason)] = verdicts(await house.show(delivery))
+        assert verdict == "not matched"
+        assert "actor ada / Ada Example is not grace" in reason
+
+
+async def test_gaps_that_decide_nothing_put_off_no_decision(many: House) -> None:
+    """What was not learned for a message is no reason to judge a replay later."""
+    many.pretend.faults.next("/workflow/*/job", broken(503), times=1000)
+    delivery = await many.finish(RED)
+    await many.drain()
+
+    await many.act(f"deliveries/{delivery}/replay")
+    await many.drain()
+
+    shown = await many.show(delivery)
+    assert {decision["round"] for decision in shown["decisions"]} == {1, 2}
