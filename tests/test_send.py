@@ -277,6 +277,33 @@ async def test_of_all_who_begin_one_attempt_at_once_one_gets_it(house: House) ->
     assert [attempt.number for attempt in begun if attempt] == [1]
 
 
+@pytest.mark.parametrize("error", [AWAY, Permanent("web: json answered 404")])
+async def test_an_attempt_that_was_frozen_and_taken_for_dead_changes_nothing_when_it_fails(
+    house: House, error: Exception
+) -> None:
+    frozen, thawed = asyncio.Event(), asyncio.Event()
+
+    async def freeze() -> None:
+        frozen.set()
+        await thawed.wait()
+        raise error
+
+    house.channels.plan["web: json"] = [freeze]
+    delivery = await red(house)
+    notification = (await only(house, delivery))["id"]
+    first = asyncio.create_task(house.work("send", notification))
+    await frozen.wait()
+    await house.work("send", notification)
+    taken_over, waiting = await only(house, delivery), house.jobs()
+    thawed.set()
+    await first
+
+    assert taken_over["state"] == "sent"
+    assert await only(house, delivery) == taken_over
+    assert house.jobs() == waiting
+    assert house.counted("dead_letters", what="notification") == 0
+
+
 async def test_a_failure_of_what_was_settled_meanwhile_changes_nothing(house: House) -> None:
     delivery = await sent(house)
     before = await only(house, delivery)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import TypeVar
 from uuid import UUID
 
 import structlog
@@ -16,6 +17,7 @@ from service.store import events, notifications
 from service.tables import Transaction
 
 RECORD_AGAIN_S = 1.0
+Recorded = TypeVar("Recorded")
 OWED = frozenset({NotificationState.PENDING, NotificationState.SENDING})
 
 log = structlog.get_logger()
@@ -84,22 +86,25 @@ async def _record_sent(parts: Parts, attempt: Attempt, message: Message, receipt
 
 async def fall_back(parts: Parts, notification: Notification, attempt: Attempt, error: Exception) -> None:
     """After a try that did not work: another one later, unless that is no use or patience has ended."""
-    now = parts.clock()
+    now, reason = parts.clock(), str(error)
     then = fallback(notification, attempt, error, patience=parts.patience, now=now)
 
-    def record(transaction: Transaction) -> None:
+    def record(transaction: Transaction) -> bool:
         if then.again_at is None:
-            notifications.record_dead(transaction, attempt, reason=str(error), at=now)
+            counts = notifications.record_dead(transaction, attempt, reason=reason, at=now)
         else:
-            notifications.record_put_off(transaction, attempt, reason=str(error), at=now, again_at=then.again_at)
-        _go_on(transaction, parts, notification, then)
+            counts = notifications.record_put_off(transaction, attempt, reason=reason, at=now, again_at=then.again_at)
+        if counts:
+            _go_on(transaction, parts, notification, then)
+        return counts
 
-    await _insist(lambda: parts.store.write(record))
+    if not await _insist(lambda: parts.store.write(record)):
+        return  # it took so long that we were thought dead: another attempt has taken its place
     outcome = Outcome.PUT_OFF if then.again_at else Outcome.DEAD
-    _note(parts, notification, attempt, outcome=outcome, reason=str(error))
+    _note(parts, notification, attempt, outcome=outcome, reason=reason)
     if outcome is Outcome.DEAD:
         told = str(notification.id)
-        log.warning("a notification is a dead letter: `roundsman dead-letters`", notification=told, reason=str(error))
+        log.warning("a notification is a dead letter: `roundsman dead-letters`", notification=told, reason=reason)
         parts.metrics.dead_letters.labels("notification").inc()
 
 
@@ -117,7 +122,7 @@ def _go_on(transaction: Transaction, parts: Parts, notification: Notification, t
         parts.jobs.later("send", notification.id, within=transaction, at=then.again_at, lane=lane)
 
 
-async def _insist(record: Callable[[], Awaitable[None]]) -> None:
+async def _insist(record: Callable[[], Awaitable[Recorded]]) -> Recorded:
     """Record what happened, however long the database is away: forgetting a sent message would send it twice."""
     while True:
         try:

@@ -101,10 +101,12 @@ def record_sent(transaction: Transaction, attempt: Attempt, *, message: Message,
 
 def record_put_off(
     transaction: Transaction, attempt: Attempt, *, reason: str, at: datetime, again_at: datetime
-) -> None:
-    """Record that the attempt did not work and when the next one is due."""
+) -> bool:
+    """Record that the attempt did not work and when the next one is due; False when another has taken its place."""
+    if not _leave(transaction, attempt, state=PENDING, reason=reason, next_attempt_at=again_at):
+        return False
     _end(transaction, attempt, outcome=Outcome.PUT_OFF, reason=reason, ended_at=at)
-    transaction.execute(_of(attempt).values(state=PENDING, reason=reason, next_attempt_at=again_at))
+    return True
 
 
 def give_up_later(transaction: Transaction, notification_id: UUID, at: datetime) -> None:
@@ -113,10 +115,22 @@ def give_up_later(transaction: Transaction, notification_id: UUID, at: datetime)
     transaction.execute(later.values(give_up_at=at))
 
 
-def record_dead(transaction: Transaction, attempt: Attempt, *, reason: str, at: datetime) -> None:
-    """Record that the attempt did not work and that there will be no other until a person says so."""
+def record_dead(transaction: Transaction, attempt: Attempt, *, reason: str, at: datetime) -> bool:
+    """Record that the attempt did not work and that there will be no other until a person says so; False as above."""
+    if not _leave(transaction, attempt, state=DEAD, reason=reason, next_attempt_at=at):
+        return False
     _end(transaction, attempt, outcome=Outcome.DEAD, reason=reason, ended_at=at)
-    transaction.execute(_of(attempt).values(state=DEAD, reason=reason, next_attempt_at=at))
+    return True
+
+
+def _leave(transaction: Transaction, attempt: Attempt, **values: Any) -> bool:
+    """Let the notification be sent no longer, unless that is another attempt's business.
+
+    Who was frozen in the middle of a send was taken for dead, and what became of it since then counts.
+    """
+    is_its_own = (notifications.c.state == SENDING, notifications.c.attempts == attempt.number)
+    leaving = _of(attempt).where(*is_its_own).values(**values).returning(notifications.c.id)
+    return transaction.execute(leaving).first() is not None
 
 
 def _of(attempt: Attempt) -> Update:
