@@ -12,6 +12,7 @@ from service.store import deliveries
 from tests.house import NINE, House
 
 ONE = UUID("3f2c8a52-6d3e-4b7e-9a57-0f6a1c2b3d4e")
+BOTH = (Noun.DELIVERY, Noun.NOTIFICATION)
 OTHER = UUID("3f2c8a52-ffff-4b7e-9a57-0f6a1c2b3d4e")
 
 
@@ -37,7 +38,7 @@ async def two(house: House) -> House:
 
 @pytest.mark.parametrize("text", [str(ONE), ONE.hex, "3f2c8a52-6", "3f2c8a526", " 3F2C8A52-6D3E "])
 async def test_an_id_is_found_by_as_much_of_it_as_tells_it_from_others(two: House, text: str) -> None:
-    assert await ids.find(two.service.parts.store, text, *Noun) == (Noun.DELIVERY, ONE)
+    assert await ids.find(two.service.parts.store, text, *BOTH) == (Noun.DELIVERY, ONE)
 
 
 async def test_a_beginning_of_two_is_neither(two: House) -> None:
@@ -52,7 +53,7 @@ async def test_what_is_too_short_or_no_id_is_refused(two: House, text: str) -> N
 
 
 async def test_what_nothing_has_is_said_by_what_was_looked_for(two: House) -> None:
-    with pytest.raises(NotFound, match=f"there is no notification {ONE}"):
+    with pytest.raises(NotFound, match=f"there is no notification {ONE}; ids are in `roundsman explain EVENT`"):
         await ids.find(two.service.parts.store, str(ONE), Noun.NOTIFICATION)
-    with pytest.raises(NotFound, match="there is no delivery or notification ffffffff"):
-        await ids.find(two.service.parts.store, "ffffffff", *Noun)
+    with pytest.raises(NotFound, match="there is no delivery or notification ffffffff; ids are in `roundsman dead-l"):
+        await ids.find(two.service.parts.store, "ffffffff", *BOTH)

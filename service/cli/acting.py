@@ -74,7 +74,7 @@ def dismiss(
     """
 
     async def do(_: Settings, store: Store) -> dict[str, str]:
-        noun, subject_id = await ids.find(store, subject, *Noun)
+        noun, subject_id = await ids.find(store, subject, Noun.DELIVERY, Noun.NOTIFICATION)
         put_away = again.dismiss_delivery if noun is Noun.DELIVERY else again.dismiss_notification
         await put_away(store, subject_id, who=_who(), at=now_utc(), because=because)
         return {noun: str(subject_id), "dismiss": "done"}

@@ -14,11 +14,17 @@ SHORTEST = 8
 class Noun(StrEnum):
     """What has an id that people type; an event's is its delivery's."""
 
+    EVENT = "event"
     DELIVERY = "delivery"
     NOTIFICATION = "notification"
 
 
-COLUMNS = {Noun.DELIVERY: deliveries.c.id, Noun.NOTIFICATION: notifications.c.id}
+COLUMNS = {
+    Noun.EVENT: deliveries.c.id,
+    Noun.DELIVERY: deliveries.c.id,
+    Noun.NOTIFICATION: notifications.c.id,
+}
+LISTED_BY = {Noun.EVENT: "events list", Noun.DELIVERY: "dead-letters", Noun.NOTIFICATION: "explain EVENT"}
 
 
 async def find(store: Store, text: str, *nouns: Noun) -> tuple[Noun, UUID]:
@@ -31,7 +37,8 @@ async def find(store: Store, text: str, *nouns: Noun) -> tuple[Noun, UUID]:
         (noun, one) for noun in nouns for one in await store.read(ids.beginning_with, COLUMNS[noun], digits, limit=2)
     ]
     if not found:
-        raise NotFound(f"there is no {' or '.join(nouns)} {text}")
+        lists = " and ".join(f"`roundsman {LISTED_BY[noun]}`" for noun in nouns)
+        raise NotFound(f"there is no {' or '.join(nouns)} {text}; ids are in {lists}")
     if len(found) > 1:
         raise BadRequest(f"{text} is the beginning of more than one id; write more of it")
     return found[0]
