@@ -67,10 +67,13 @@ class Api:
         return JSONResponse(await history.show_event(self.store, history.to_id(request.path_params["id"])))
 
     async def dead_letters(self, request: Request) -> Response:
-        """What waits for a person."""
+        """What waits for a person; with ``?dismissed=true``, what was put away."""
         self.access.require(request)
-        limit = _limit(_asked(request.query_params).get("limit", str(history.MOST_AT_ONCE)))
-        return JSONResponse(await history.dead_letters(self.store, limit=limit))
+        asked = _asked(request.query_params)
+        limit, dismissed = _limit(asked.get("limit", str(history.MOST_AT_ONCE))), asked.get("dismissed", "false")
+        if dismissed not in {"true", "false"}:
+            raise BadRequest("dismissed must be true or false")
+        return JSONResponse(await history.dead_letters(self.store, limit=limit, dismissed=dismissed == "true"))
 
     async def replay(self, request: Request) -> Response:
         """Judge a delivery again."""

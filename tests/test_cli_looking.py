@@ -92,6 +92,7 @@ def test_a_status_that_looks_misspelt_is_doubted(operator: Terminal, written: st
     [
         (("--limit", "0"), "limit must be a whole number from 1 to 200"),
         (("--since", "yesterday"), "'yesterday' is not a time; write 2026-11-22 or 2026-11-22T09:30:00Z"),
+        (("--since", "2026-11-23", "--until", "2026-11-22"), "until must be the later time"),
         (("--event", "x"), "'x' is not a kind of event"),
         (("--cursor", "x"), "this cursor is not one of ours; start again without it"),
         (("--limit", "many"), "Invalid value for '--limit'"),
@@ -207,6 +208,23 @@ def test_what_waits_for_a_person_is_listed_with_the_commands_for_it(operator: Te
         f"  roundsman dismiss {past.unsent}",
     ):
         assert line in said.lines
+
+
+def test_what_was_dismissed_is_listed_apart_and_waits_no_more(operator: Terminal, past: Past) -> None:
+    before = operator.run("dead-letters", "--dismissed")
+    for dead in (past.unread, past.unsent):
+        operator.run("dismiss", dead)
+
+    said = operator.run("dead-letters", "--dismissed")
+    waiting = operator.run("dead-letters")
+
+    assert (before.code, before.out) == (0, "nothing was dismissed\n")
+    assert said.code == 0
+    assert [line for line in said.lines if line.startswith(" ")] == [
+        f"  roundsman replay {past.unread}",
+        f"  roundsman resend {past.unsent}",
+    ]
+    assert (waiting.code, waiting.out) == (0, "nothing waits for a person\n")
 
 
 def test_dead_letters_in_json_are_the_api_s(operator: Terminal, past: Past) -> None:

@@ -67,6 +67,21 @@ async def test_a_limit_out_of_reach_is_refused(store: Store, limit: int) -> None
         await dead_letters(store, limit=limit)
 
 
+async def test_the_api_lists_what_was_dismissed_when_asked_to(house: House) -> None:
+    dismissed = (await house.send(b'{"type": "new", "id": "1"}')).json()["delivery"]
+    waiting = (await house.send(b'{"type": "new", "id": "2"}')).json()["delivery"]
+    await house.drain()
+    await house.act(f"deliveries/{dismissed}/dismiss")
+
+    found = {
+        value: await house.http.get(f"/api/v1/dead-letters?dismissed={value}") for value in ("true", "false", "yes")
+    }
+
+    assert [one["id"] for one in found["true"].json()["deliveries"]] == [dismissed]
+    assert [one["id"] for one in found["false"].json()["deliveries"]] == [waiting]
+    assert (found["yes"].status_code, found["yes"].json()) == (400, {"error": "dismissed must be true or false"})
+
+
 async def test_the_api_takes_a_limit(house: House) -> None:
     for number in range(3):
         await house.send(b'{"type": "new", "id": "%d"}' % number)

@@ -107,7 +107,7 @@ def explain(event_id: EventId, as_json: AsJson = False) -> None:
 
 def _look_up(event_id: str) -> Any:
     async def look(_: Settings, store: Store) -> Any:
-        _noun, found = await ids.find(store, event_id, Noun.DELIVERY)
+        _noun, found = await ids.find(store, event_id, Noun.EVENT)
         return await history.show_event(store, found)
 
     return with_store(look)
@@ -118,30 +118,37 @@ def _print(*parts: Iterable[account.Line]) -> None:
         say(sentence, style)
 
 
-def dead_letters(as_json: AsJson = False) -> None:
+def dead_letters(
+    dismissed: Annotated[bool, typer.Option("--dismissed", help="List what was dismissed instead.")] = False,
+    as_json: AsJson = False,
+) -> None:
     """List what waits for a person.
 
     Deliveries that were not understood and notifications that could not be sent, each with its reason and the commands
     that try again or put it away. Exit code 1 when there are any.
     """
-    waiting = with_store(lambda _, store: history.dead_letters(store))
+    found = with_store(lambda _, store: history.dead_letters(store, dismissed=dismissed))
     if as_json:
-        print_json(waiting)
+        print_json(found)
     else:
-        _print_waiting(waiting)
-    if waiting["deliveries"] or waiting["notifications"]:
+        _print_dead(found, dismissed=dismissed)
+    if not dismissed and (found["deliveries"] or found["notifications"]):
         raise typer.Exit(1)
 
 
-def _print_waiting(waiting: Any) -> None:
-    for delivery in waiting["deliveries"]:
+def _print_dead(found: Any, *, dismissed: bool) -> None:
+    for delivery in found["deliveries"]:
         say(f"delivery {delivery['id']} of {account.when(delivery['received_at'])}: {delivery['reason']}", "bold")
-        say(f"  roundsman replay {delivery['id']}")
-        say(f"  roundsman dismiss {delivery['id']}")
-    for notification in waiting["notifications"]:
+        _print_commands("replay", delivery["id"], dismissed=dismissed)
+    for notification in found["notifications"]:
         how_far = account.how_far(notification)
         say(f"notification {notification['id']} to {notification['channel_label']}: {how_far}", "bold")
-        say(f"  roundsman resend {notification['id']}")
-        say(f"  roundsman dismiss {notification['id']}")
-    if not waiting["deliveries"] and not waiting["notifications"]:
-        say("nothing waits for a person")
+        _print_commands("resend", notification["id"], dismissed=dismissed)
+    if not found["deliveries"] and not found["notifications"]:
+        say("nothing was dismissed" if dismissed else "nothing waits for a person")
+
+
+def _print_commands(again: str, subject: str, *, dismissed: bool) -> None:
+    say(f"  roundsman {again} {subject}")
+    if not dismissed:
+        say(f"  roundsman dismiss {subject}")

@@ -105,18 +105,19 @@ def _with_attempts(transaction: Transaction, standing: Sequence[Notification], d
     ]
 
 
-async def dead_letters(store: Store, *, limit: int = MOST_AT_ONCE) -> Json:
+async def dead_letters(store: Store, *, limit: int = MOST_AT_ONCE, dismissed: bool = False) -> Json:
     """What waits for a person, newest first: ``{"deliveries": [...], "notifications": [...]}``.
 
-    At most ``limit`` of each, and of a delivery no more than the beginning of its body. Raises BadRequest.
+    At most ``limit`` of each, and of a delivery no more than the beginning of its body. ``dismissed`` asks for what was
+    put away instead. Raises BadRequest.
     """
     _refuse(limit)
-    return await store.read(_dead_letters, limit)
+    return await store.read(_dead_letters, limit, dismissed)
 
 
-def _dead_letters(transaction: Transaction, limit: int) -> Json:
-    unread = deliveries.dead(transaction, limit=limit)
-    unsent = notifications.dead(transaction, limit=limit)
+def _dead_letters(transaction: Transaction, limit: int, dismissed: bool) -> Json:
+    unread = deliveries.dead(transaction, limit=limit, dismissed=dismissed)
+    unsent = notifications.dead(transaction, limit=limit, dismissed=dismissed)
     done = actions.of_subjects(transaction, [one.id for one in unsent])
     return {
         "deliveries": [delivery_json(delivery, body_bytes=size) for delivery, size in unread],
@@ -143,7 +144,10 @@ def to_search(asked: Mapping[str, str]) -> Search:
     for name, read in (("since", _to_time), ("until", _to_time), ("event", to_kind)):
         if name in given:
             given[name] = read(given[name])
-    return Search(**given)
+    search = Search(**given)
+    if search.since and search.until and search.since >= search.until:
+        raise BadRequest("nothing happens between since and until: until must be the later time")
+    return search
 
 
 def _to_time(text: str) -> datetime:

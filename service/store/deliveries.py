@@ -106,13 +106,17 @@ def count_failure(transaction: Transaction, delivery_id: UUID, reason: str) -> i
     return failures
 
 
-def dead(transaction: Transaction, *, limit: int) -> list[tuple[Delivery, int]]:
-    """The deliveries that wait for a person, newest first: of each the beginning of its body, and the whole length."""
+def dead(transaction: Transaction, *, limit: int, dismissed: bool = False) -> list[tuple[Delivery, int]]:
+    """The deliveries that wait for a person, newest first: of each the beginning of its body, and the whole length.
+
+    dismissed   those that a person has put away instead
+    """
+    state = DeliveryState.DISMISSED if dismissed else DeliveryState.DEAD
     others = [column for column in deliveries.c if column.name != "body"]
     opening = func.substr(deliveries.c.body, 1, OPENING_BYTES, type_=LargeBinary)
     waiting = (
         select(*others, opening.label("body"), func.length(deliveries.c.body).label("body_bytes"))
-        .where(deliveries.c.state == DeliveryState.DEAD, is_unsettled)
+        .where(deliveries.c.state == state, is_unsettled)
         .order_by(deliveries.c.received_at.desc())
         .limit(limit)
     )

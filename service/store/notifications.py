@@ -56,11 +56,11 @@ def count(transaction: Transaction, *states: NotificationState) -> int:
     return transaction.execute(counting).scalar() or 0
 
 
-def dead(transaction: Transaction, *, limit: int) -> Sequence[Notification]:
-    """The notifications that wait for a person, newest first."""
+def dead(transaction: Transaction, *, limit: int, dismissed: bool = False) -> Sequence[Notification]:
+    """The notifications that wait for a person, newest first; ``dismissed``: that a person has put away."""
     waiting = (
         select(notifications)
-        .where(notifications.c.state == DEAD, is_unsent)
+        .where(notifications.c.state == (DISMISSED if dismissed else DEAD), is_unsent)
         .order_by(notifications.c.next_attempt_at.desc())
         .limit(limit)
     )
