@@ -5,7 +5,7 @@ import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TextIO
 from unittest.mock import patch
 
 import structlog
@@ -32,13 +32,21 @@ class Talk(io.StringIO):
 @contextmanager
 def logged(level: int = logging.INFO, *, is_terminal: bool = False) -> Iterator[Talk]:
     """Configure the logs for this block; afterwards they are as they were."""
-    root, talk = logging.getLogger(), Talk(is_terminal=is_terminal)
+    talk = Talk(is_terminal=is_terminal)
+    with logged_to(talk, level):
+        yield talk
+
+
+@contextmanager
+def logged_to(stream: TextIO, level: int = logging.INFO) -> Iterator[None]:
+    """The same, to a stream of one's own."""
+    root = logging.getLogger()
     before, handlers = root.level, list(root.handlers)
     root.handlers = []  # configuring would close them
     try:
-        with patch("sys.stderr", talk):
+        with patch("sys.stderr", stream):
             configure_logs(level)
-        yield talk
+        yield
     finally:
         structlog.reset_defaults()
         root.handlers = handlers

@@ -1,11 +1,15 @@
 """The log: JSON lines in a pipe, lines for people on a terminal, ours and the libraries' alike."""
 
 import logging
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 import structlog
 
-from tests.talk import logged
+from tests.talk import logged, logged_to
 
 PASSWORD = "an-invented-password"
 
@@ -80,3 +84,25 @@ def test_what_came_from_outside_breaks_no_line() -> None:
     [line] = talk.lines
     assert line["event"] == "delivery"
     assert "\x1b" not in talk.getvalue()
+
+
+def a_pipe_that_nobody_reads() -> int:
+    reading, writing = os.pipe()
+    os.close(reading)
+    return writing
+
+
+def a_full_disk() -> int:
+    return os.open("/dev/full", os.O_WRONLY)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this machine cannot pretend a full disk")
+@pytest.mark.parametrize("end", [a_pipe_that_nobody_reads, a_full_disk])
+def test_a_line_that_cannot_be_written_stops_no_work(end: Callable[[], int], capfd: pytest.CaptureFixture[str]) -> None:
+    went_on = False
+    with suppress(OSError), os.fdopen(end(), "w", buffering=1) as stream, logged_to(stream):
+        structlog.get_logger().error("nobody hears this")
+        logging.getLogger("some.library").error("nor this")
+        went_on = True
+
+    assert (went_on, capfd.readouterr().err) == (True, "")
