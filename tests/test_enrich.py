@@ -11,6 +11,7 @@ import pytest
 
 from service.demo import runs
 from service.demo.faults import Fault, Faults, broken, too_many
+from service.demo.organisation import Run
 from service.demo.payloads import workflow_completed
 from service.errors import Temporary
 from service.model import Details, Event, Want
@@ -39,12 +40,13 @@ async def test_a_message_says_which_tests_failed(house: House) -> None:
     assert "By Ada Example" in told(house)
 
 
-async def test_of_a_green_workflow_no_jobs_are_asked_for(folder: Path) -> None:
+@pytest.mark.parametrize("run", [runs.web_main_fixed(MONDAY), runs.mobile_canceled(MONDAY)])
+async def test_of_what_did_not_fail_no_jobs_are_asked_for(folder: Path, run: Run) -> None:
     async with a_house(folder, GREEN_TO_WEB) as house:
-        await house.finish(runs.web_main_fixed(MONDAY))
+        await house.finish(run)
         await house.drain()
 
-    assert {call.path.split("/")[1] for call in house.pretend.calls} <= {"workflow", "user"}
+    assert not [call.path for call in house.pretend.calls if call.path.endswith(("/job", "/tests"))]
     assert house.channels.told == ["web: json"]
 
 

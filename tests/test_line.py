@@ -286,12 +286,16 @@ async def test_work_that_may_wait_begins_when_the_line_is_empty(door: Door, monk
 async def test_in_the_longest_rush_one_piece_of_work_after_the_other_begins(
     door: Door, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(line_module, "COURTESY_S", 0.001)
+    monkeypatch.setattr(line_module, "COURTESY_S", 0.05)
+    loop = asyncio.get_running_loop()
     async with held_up(door.store):
         tasks = await door.arrive_after(some_delivery(), several(3))
+        since = loop.time()
         await asyncio.gather(*(door.line.give_way() for _ in range(3)))
+        waited_s = loop.time() - since
         assert door.line.is_pressed
 
+    assert waited_s > 0.14  # side by side, they would all begin after 0.05
     await outcomes(tasks)
 
 

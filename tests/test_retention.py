@@ -293,6 +293,20 @@ async def test_the_service_forgets_what_was_put_away_too_in_as_many_steps_as_it_
     assert house.rows("SELECT count(*) FROM deliveries") == [(0,)]
 
 
+async def test_others_may_write_between_one_little_and_the_next(house: House) -> None:
+    for number in range(3):
+        await house.finish(replace(RED, number=RED.number + number))
+    await house.drain()
+    house.clock.tick(days=401)
+    loop = asyncio.get_running_loop()
+    since = loop.time()
+
+    await prune(house.service.parts, at_a_time=1)
+
+    assert house.rows("SELECT count(*) FROM events") == [(0,)]
+    assert loop.time() - since > 0.29  # a tenth of a second after each of three
+
+
 async def test_nothing_is_said_when_nothing_was_old(house: House) -> None:
     await house.finish(RED)
     await house.drain()
