@@ -12,7 +12,7 @@ import pytest
 from service.channels import pace
 from service.errors import Permanent, Temporary
 from service.model import Channel
-from tests.house import RED, House, a_house
+from tests.house import NINE, RED, House, a_house
 
 SLACK, MAIL = "web: slack", "web: mailto"
 SLACK_AND_MAIL = """\
@@ -121,6 +121,28 @@ async def test_a_channel_that_asks_for_a_day_is_asked_again_within_the_hour(hous
 
     assert at_first == [("dead", "web: slack answered 429"), ("pending", None)]
     assert numbers(house, SLACK) == [2]
+
+
+@pytest.mark.databases("sqlite")  # more than a hundred looks, none of which is about the database
+async def test_one_message_at_a_time_tries_a_channel_that_never_answers_and_none_holds_it_for_ever(
+    house: House,
+) -> None:
+    house.channels.plan[SLACK] = [Temporary("web: slack did not answer in time", retry_after_s=60)] * 1000
+    await owe(house, 3)
+    await house.drain()
+    await house.drain(seconds=59)
+    tried_in_a_minute = house.channels.tried.count(SLACK)
+    while slack_states(house)[0][0] == "pending":
+        await house.drain(seconds=60)
+    of_the_others = [state for state, _ in slack_states(house)[1:]]
+    house.channels.plan[SLACK] = []
+    for _ in range(3):
+        await house.drain(minutes=2)
+
+    assert (tried_in_a_minute, of_the_others) == (1, ["pending", "pending"])
+    assert house.clock() - NINE < timedelta(hours=1, minutes=10)
+    assert 25 < house.channels.tried.count(SLACK) < 60
+    assert numbers(house, SLACK) == [2, 3]
 
 
 async def test_who_stood_in_line_for_hours_has_an_hour_of_the_channels_time_all_the_same(house: House) -> None:

@@ -10,8 +10,11 @@ from email.utils import format_datetime
 from uuid import UUID
 
 import pytest
+import requests
 
 from service.channels import AppriseChannels
+from service.channels.refusal import refusal
+from service.channels.witness import Seen
 from service.errors import Permanent, Temporary
 from service.message import compose
 from service.model import Channel, Commit, Event, EventKind, Message, Project, Workflow
@@ -186,18 +189,39 @@ async def test_each_answer_says_whether_another_attempt_makes_sense(
         ("17", 17.0),
         ("0.5", 0.5),
         ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0),
-        ("soon", None),
-        ("-5", None),
-        ("inf", None),
+        ("soon", 30.0),
+        ("-5", 30.0),
+        ("inf", 30.0),
+        ("", 30.0),
     ],
 )
-async def test_who_asks_us_to_wait_is_heard(web: HttpEnd, header: str, seconds: float | None) -> None:
+async def test_who_is_told_too_much_is_left_alone_for_as_long_as_it_asks_or_half_a_minute(
+    web: HttpEnd, header: str, seconds: float
+) -> None:
     web.behave(Answer(status=429, headers=(("Retry-After", header),)))
 
     with pytest.raises(Temporary) as caught:
         await sent(json_url(web))
 
     assert caught.value.retry_after_s == seconds
+
+
+async def test_who_has_another_trouble_and_asks_for_no_time_is_asked_no_time(web: HttpEnd) -> None:
+    web.behave(Answer(status=503, headers=(("Retry-After", "soon"),)))
+
+    with pytest.raises(Temporary) as caught:
+        await sent(json_url(web))
+
+    assert caught.value.retry_after_s is None
+
+
+@pytest.mark.parametrize("error", [requests.ConnectTimeout(), requests.ReadTimeout(), TimeoutError()])
+def test_who_keeps_us_waiting_is_left_alone_for_a_minute(error: Exception) -> None:
+    """Here without the wire: the plugins wait for twenty seconds."""
+    found = refusal("web", Seen(errors=[error]), str)
+
+    assert isinstance(found, Temporary)
+    assert (str(found), found.retry_after_s) == ("web did not answer in time", 60)
 
 
 async def test_a_date_to_wait_for_becomes_seconds_from_now(web: HttpEnd) -> None:
@@ -228,6 +252,7 @@ async def test_a_certificate_that_nobody_vouches_for_is_named(net: HttpEnd, monk
     [
         (b'{"ok": false, "error": "channel_not_found"}', Permanent, "channel_not_found"),
         (b'{"ok":false,"error":"ratelimited"}', Temporary, "ratelimited"),
+        (b'{"ok":false,"error":"internal_error"}', Temporary, "internal_error"),
         (b"maintenance", Temporary, "Apprise did not say why"),
     ],
 )
@@ -236,8 +261,10 @@ async def test_a_200_that_took_nothing_is_no_success(
 ) -> None:
     net.behave(Answer(body=body))
 
-    with pytest.raises(kind, match=words):
+    with pytest.raises(kind, match=words) as caught:
         await sent(SLACK_BOT)
+
+    assert getattr(caught.value, "retry_after_s", None) == (30 if words == "ratelimited" else None)
 
 
 async def test_nobody_hears_twice_because_another_recipient_did_not_hear_at_all(net: HttpEnd) -> None:
@@ -251,9 +278,10 @@ async def test_who_never_answers_holds_up_nobody_else(net: HttpEnd, web: HttpEnd
     net.behave(Silence())
     channels = AppriseChannels(deadline_s=0.5, at_once=1)
 
-    with pytest.raises(Temporary, match=r"web-team: slack did not answer within 0\.5 s"):
+    with pytest.raises(Temporary, match=r"web-team: slack did not answer within 0\.5 s") as caught:
         await channels.send(a_channel(SLACK), a_message())
 
+    assert caught.value.retry_after_s == 60
     assert "accepted" in await channels.send(a_channel(json_url(web)), a_message())
 
 
@@ -264,8 +292,9 @@ async def test_a_channel_that_holds_two_messages_gets_no_third_until_it_lets_go(
         with pytest.raises(Temporary, match="did not answer"):
             await channels.send(a_channel(SLACK), a_message())
 
-    with pytest.raises(Temporary, match="still holds 2 messages without an answer"):
+    with pytest.raises(Temporary, match="still holds 2 messages without an answer") as caught:
         await channels.send(a_channel(SLACK), a_message())
+    assert caught.value.retry_after_s == 60
     net.closing.set()
     for thread in threading.enumerate():
         if thread.name.startswith("send "):

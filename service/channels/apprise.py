@@ -4,6 +4,7 @@ import asyncio
 from concurrent.futures import Future, wait
 from threading import Thread
 
+from service.channels.limits import UNANSWERED_REST_S
 from service.errors import Temporary
 from service.model import Channel, Message
 
@@ -33,7 +34,8 @@ class AppriseChannels:
             try:
                 return await asyncio.wait_for(asyncio.wrap_future(sending), self._deadline_s)
             except TimeoutError as error:
-                raise Temporary(f"{channel.label} did not answer within {self._deadline_s:g} s") from error
+                said = f"{channel.label} did not answer within {self._deadline_s:g} s"
+                raise Temporary(said, retry_after_s=UNANSWERED_REST_S) from error
             finally:
                 if not sending.done():
                     self._late.setdefault(channel.key, []).append(sending)
@@ -55,7 +57,8 @@ class AppriseChannels:
         if late:
             self._late[channel.key] = late
         if len(late) >= MOST_LATE:
-            raise Temporary(f"{channel.label} still holds {len(late)} messages without an answer")
+            said = f"{channel.label} still holds {len(late)} messages without an answer"
+            raise Temporary(said, retry_after_s=UNANSWERED_REST_S)
 
 
 def _start(channel: Channel, message: Message) -> Future[str]:

@@ -8,6 +8,11 @@ from datetime import timedelta
 
 from service.model import Channel
 
+# Of all that waits for a channel only the first is tried meanwhile. For one that keeps us waiting, because some twenty
+# that do so would take all the room there is for sending; for one that says 429, but not until when.
+UNANSWERED_REST_S = 60.0
+TIRED_REST_S = 30.0
+
 # Sources (read 2026-11-22): Slack, "Rate limits": one message a second for each channel; Google Chat, "Usage limits":
 # 60 writes a minute for each space, webhooks included; Telegram, support FAQ: 20 messages a minute to a group.
 # Microsoft Teams: four requests a second, a cautious figure that was not checked against its documentation.

@@ -10,12 +10,14 @@ from email.utils import parsedate_to_datetime
 
 import requests
 
+from service.channels.limits import TIRED_REST_S, UNANSWERED_REST_S
 from service.channels.witness import Seen
 from service.errors import Permanent, Temporary
 from service.message import one_line
 
 # Besides 5xx.
-TRY_AGAIN = frozenset({408, 425, 429})
+TOO_MANY = 429
+TRY_AGAIN = frozenset({408, 425, TOO_MANY})
 
 NEXT_STEP = {
     400: "it does not take messages of this kind; correct the channel's URL",
@@ -23,17 +25,19 @@ NEXT_STEP = {
     403: "we may not post there; correct the channel's URL or its permissions",
     404: "the address is not known there; correct the channel's URL",
     410: "the address was taken out of service; correct the channel's URL",
-    429: "it gets too many messages",
+    TOO_MANY: "it gets too many messages",
 }
 
 # Slack answers its bots 200 with the name of an error; these pass by themselves, the others need a person.
 # Source: docs.slack.dev/reference/methods/chat.postMessage, "Errors".
-PASSING = frozenset({"ratelimited", "rate_limited", "internal_error", "fatal_error", "service_unavailable"})
+TIRED = frozenset({"ratelimited", "rate_limited"})
+PASSING = TIRED | {"internal_error", "fatal_error", "service_unavailable"}
 
 # Most telling first: what requests raises is also an OSError.
+UNANSWERED = "did not answer in time"
 TROUBLES: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
     ((requests.exceptions.SSLError, ssl.SSLError), "cannot be trusted: its TLS certificate or version is not accepted"),
-    ((requests.Timeout, TimeoutError), "did not answer in time"),
+    ((requests.Timeout, TimeoutError), UNANSWERED),
     ((socket.gaierror,), "cannot be found: its name does not resolve"),
     ((ConnectionRefusedError,), "refused the connection"),
     ((smtplib.SMTPServerDisconnected, requests.ConnectionError, OSError), "could not be reached or hung up"),
@@ -67,7 +71,10 @@ def _answer(label: str, response: requests.Response) -> Temporary | Permanent | 
     said = f"{label} answered {status}"
     if status in TRY_AGAIN or status >= 500:
         step = NEXT_STEP.get(status)
-        return Temporary(f"{said}: {step}" if step else said, retry_after_s=_retry_after_s(response))
+        wait_s = _retry_after_s(response)
+        if wait_s is None and status == TOO_MANY:
+            wait_s = TIRED_REST_S
+        return Temporary(f"{said}: {step}" if step else said, retry_after_s=wait_s)
     moved = "it sends us to another address; correct the channel's URL"
     return Permanent(f"{said}: {moved if status < 400 else NEXT_STEP.get(status, NEXT_STEP[400])}")
 
@@ -78,8 +85,10 @@ def _named_error(label: str, response: requests.Response) -> Temporary | Permane
     if name is None:
         return None
     word = name[1].decode()
-    kind = Temporary if word in PASSING else Permanent
-    return kind(f"{label} answered {response.status_code}, but did not take the message: {word}")
+    said = f"{label} answered {response.status_code}, but did not take the message: {word}"
+    if word not in PASSING:
+        return Permanent(said)
+    return Temporary(said, retry_after_s=TIRED_REST_S if word in TIRED else None)
 
 
 def _retry_after_s(response: requests.Response) -> float | None:
@@ -101,7 +110,8 @@ def _of_errors(label: str, errors: list[Exception], hide: Callable[[str], str]) 
 def _of_error(label: str, error: Exception, hide: Callable[[str], str]) -> Temporary | Permanent:
     code, words = _smtp_answer(error)
     if code is None:
-        return Temporary(f"{label} {next(words for kinds, words in TROUBLES if isinstance(error, kinds))}")
+        trouble = next(words for kinds, words in TROUBLES if isinstance(error, kinds))
+        return Temporary(f"{label} {trouble}", retry_after_s=UNANSWERED_REST_S if trouble is UNANSWERED else None)
     said = f"{label} answered {code}: {hide(one_line(words.decode('utf-8', 'replace')))}"
     return Permanent(said) if code >= 500 else Temporary(said)
 
