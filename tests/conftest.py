@@ -1,13 +1,16 @@
 """What many tests start from: a migrated database, and a Roundsman that lives in a folder of its own."""
 
+import os
 import shutil
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 import structlog
+import trustme
 from structlog.typing import Processor
 
 from service.store import Store, migrate
@@ -32,6 +35,15 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     mark = metafunc.definition.get_closest_marker("databases")
     if mark is not None and "kind_of_database" in metafunc.fixturenames:
         metafunc.parametrize("kind_of_database", mark.args)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def few_authorities(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Trust one certificate: every service reads all that the machine trusts, and that takes longer than most tests."""
+    bundle = tmp_path_factory.mktemp("trusted") / "ca.pem"
+    trustme.CA().cert_pem.write_to_path(str(bundle))
+    with patch.dict(os.environ, SSL_CERT_FILE=str(bundle)):
+        yield
 
 
 @pytest.fixture(autouse=True)
