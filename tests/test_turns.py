@@ -1,12 +1,24 @@
 """Turns at writing: the urgent go first, and nobody starves."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 
 from service.store.turns import Turns
 
 TOO_LATE = "the database cannot be used now: others are still waiting for it"
+
+
+@asynccontextmanager
+async def taken(turns: Turns, *, is_urgent: bool = False) -> AsyncIterator[None]:
+    """A turn that is had while the block runs."""
+    await turns.take(is_urgent=is_urgent)
+    try:
+        yield
+    finally:
+        turns.give_back()
 
 
 class Writers:
@@ -23,7 +35,7 @@ class Writers:
             await asyncio.sleep(0)
 
     async def _write(self, letter: str, *, is_urgent: bool) -> None:
-        async with self.turns.taken(is_urgent=is_urgent):
+        async with taken(self.turns, is_urgent=is_urgent):
             self.written += letter
 
     async def finish(self) -> str:
@@ -33,7 +45,7 @@ class Writers:
 
 async def test_turns_are_taken_in_the_order_of_asking() -> None:
     writers = Writers()
-    async with writers.turns.taken():
+    async with taken(writers.turns):
         await writers.ask("abc")
 
     assert await writers.finish() == "abc"
@@ -41,7 +53,7 @@ async def test_turns_are_taken_in_the_order_of_asking() -> None:
 
 async def test_one_writes_at_a_time() -> None:
     writers = Writers()
-    async with writers.turns.taken(is_urgent=True):
+    async with taken(writers.turns, is_urgent=True):
         await writers.ask("a")
         await writers.ask("B", is_urgent=True)
         assert writers.written == ""
@@ -51,7 +63,7 @@ async def test_one_writes_at_a_time() -> None:
 
 async def test_an_urgent_one_goes_before_all_the_others() -> None:
     writers = Writers()
-    async with writers.turns.taken(is_urgent=True):
+    async with taken(writers.turns, is_urgent=True):
         await writers.ask("X", is_urgent=True)
         await writers.ask("abcd")
 
@@ -60,7 +72,7 @@ async def test_an_urgent_one_goes_before_all_the_others() -> None:
 
 async def test_only_who_is_next_already_goes_before_an_urgent_one() -> None:
     writers = Writers()
-    async with writers.turns.taken():
+    async with taken(writers.turns):
         await writers.ask("abcd")
         await writers.ask("X", is_urgent=True)
 
@@ -70,15 +82,15 @@ async def test_only_who_is_next_already_goes_before_an_urgent_one() -> None:
 async def test_where_several_go_at_once_the_others_do_not_wait_for_each_other() -> None:
     turns = Turns(wait_s=30, at_once=2)
 
-    async with asyncio.timeout(30), turns.taken(), turns.taken():
+    async with asyncio.timeout(30), taken(turns), taken(turns):
         with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.01), turns.taken():
+            async with asyncio.timeout(0.01), taken(turns):
                 pass
 
 
 async def test_many_urgent_ones_do_not_starve_the_others() -> None:
     writers = Writers()
-    async with writers.turns.taken(is_urgent=True):
+    async with taken(writers.turns, is_urgent=True):
         await writers.ask("XYZ", is_urgent=True)
         await writers.ask("ab")
 
@@ -87,7 +99,7 @@ async def test_many_urgent_ones_do_not_starve_the_others() -> None:
 
 async def test_a_turn_that_does_not_come_is_given_up_and_the_others_get_theirs() -> None:
     writers = Writers(wait_s=0.01)
-    async with writers.turns.taken(is_urgent=True):
+    async with taken(writers.turns, is_urgent=True):
         await writers.ask("ab")
         outcomes = await asyncio.gather(*writers.tasks, return_exceptions=True)
     writers.tasks.clear()
@@ -100,7 +112,7 @@ async def test_a_turn_that_does_not_come_is_given_up_and_the_others_get_theirs()
 async def test_who_fails_passes_the_turn_on() -> None:
     writers = Writers()
     with pytest.raises(ZeroDivisionError):
-        async with writers.turns.taken():
+        async with taken(writers.turns):
             raise ZeroDivisionError
 
     await writers.ask("a")

@@ -26,11 +26,13 @@ class Threads:
     async def run(self, work: Callable[[Transaction], Done], *, is_urgent: bool = False) -> Done:
         """What ``work`` returns, once its transaction has ended. Raises Temporary when no turn is to be had in time.
 
-        Whoever is cancelled meanwhile leaves it to its thread: it ends as it would have.
+        Whoever is cancelled meanwhile leaves it to its thread: it ends as it would have, and so long the turn is taken.
         """
         loop, context = asyncio.get_running_loop(), copy_context()
-        async with self._turns.taken(is_urgent=is_urgent):
-            return await loop.run_in_executor(self._pool, context.run, self._transact, work)
+        await self._turns.take(is_urgent=is_urgent)
+        working = loop.run_in_executor(self._pool, context.run, self._transact, work)
+        working.add_done_callback(lambda _: self._turns.give_back())
+        return await asyncio.shield(working)
 
     def _transact(self, work: Callable[[Transaction], Done]) -> Done:
         with self._opened() as transaction:

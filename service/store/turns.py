@@ -1,8 +1,6 @@
 """Turns at the database, which takes so many at a time: whoever is in a hurry goes before all but one."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 from service.errors import Temporary
 
@@ -19,14 +17,13 @@ class Turns:
         self._turns = asyncio.Semaphore(at_once)
         self._next = asyncio.Lock()
 
-    @asynccontextmanager
-    async def taken(self, *, is_urgent: bool = False) -> AsyncIterator[None]:
-        """Hold the turn while the block runs. Raises Temporary when somebody ahead takes too long."""
+    async def take(self, *, is_urgent: bool = False) -> None:
+        """Take a turn, to be given back. Raises Temporary when somebody ahead takes too long."""
         await (self._wait(self._turns) if is_urgent else self._wait_behind())
-        try:
-            yield
-        finally:
-            self._turns.release()
+
+    def give_back(self) -> None:
+        """Let the next one have the turn."""
+        self._turns.release()
 
     async def _wait_behind(self) -> None:
         await self._wait(self._next)
