@@ -145,6 +145,16 @@ def test_an_address_with_its_password_is_nowhere_but_in_secrets(render: Render, 
     assert "example-password" not in said
 
 
+def test_that_finds_its_node_and_is_let_alone_by_a_mesh(render: Render) -> None:
+    job = render("postgres-watched")["Job migrate"]
+
+    assert labels_of(job)["sidecar.istio.io/inject"] == "false"
+    assert labels_of(job)["app.kubernetes.io/component"] == "migrate"
+    assert pod(job)["nodeSelector"] == {"kubernetes.io/os": "linux"}
+    assert pod(job)["tolerations"][0]["key"] == "example.com/builds"
+    assert container(job)["resources"]["limits"]["memory"] == "512Mi"
+
+
 # how many
 
 
@@ -157,6 +167,16 @@ def test_they_are_two_and_never_go_at_once(render: Render, role: str) -> None:
     assert objects[f"Deployment {role}"]["spec"]["replicas"] == 2
     assert budget["maxUnavailable"] == 1
     assert budget["selector"]["matchLabels"].items() <= labels_of(objects[f"Deployment {role}"]).items()
+
+
+@BOTH
+def test_they_are_rather_not_all_on_one_node(render: Render, role: str) -> None:
+    made = render("postgres")[f"Deployment {role}"]
+
+    [spread] = pod(made)["topologySpreadConstraints"]
+
+    assert (spread["topologyKey"], spread["whenUnsatisfiable"]) == ("kubernetes.io/hostname", "ScheduleAnyway")
+    assert spread["labelSelector"]["matchLabels"] == made["spec"]["selector"]["matchLabels"]
 
 
 def test_their_number_is_the_autoscaler_s_where_there_is_one(render: Render) -> None:

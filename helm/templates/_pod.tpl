@@ -24,20 +24,19 @@ spec:
   serviceAccountName: {{ include "roundsman.serviceAccount" . }}
   {{- include "roundsman.careful" . | nindent 2 }}
   terminationGracePeriodSeconds: {{ $own.terminationGracePeriodSeconds }}
-  {{- with $own.priorityClassName }}
-  priorityClassName: {{ . }}
+  {{- with include "roundsman.place" $own | trim }}
+  {{- . | nindent 2 }}
   {{- end }}
-  {{- with $own.nodeSelector }}
-  nodeSelector:
-    {{- toYaml . | nindent 4 }}
-  {{- end }}
-  {{- with $own.tolerations }}
-  tolerations:
-    {{- toYaml . | nindent 4 }}
-  {{- end }}
-  {{- with $own.affinity }}
-  affinity:
-    {{- toYaml . | nindent 4 }}
+  {{- if ne $as "serve" }}
+  {{- /* Rather not all on one node; where there is only one, it is better than none. */}}
+  topologySpreadConstraints:
+    - maxSkew: 1
+      topologyKey: kubernetes.io/hostname
+      whenUnsatisfiable: ScheduleAnyway
+      labelSelector:
+        matchLabels:
+          {{- include "roundsman.instance" . | nindent 10 }}
+          app.kubernetes.io/component: {{ $as }}
   {{- end }}
   containers:
     - name: roundsman
@@ -120,6 +119,25 @@ spec:
     {{- with .Values.extraVolumes }}
     {{- toYaml . | nindent 4 }}
     {{- end }}
+{{- end }}
+{{- end }}
+
+{{/* Where a pod may run, and how much it matters. */}}
+{{- define "roundsman.place" -}}
+{{- with .priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- with .nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .affinity }}
+affinity:
+  {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end }}
 
