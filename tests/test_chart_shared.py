@@ -290,6 +290,6 @@ def test_names_fit_into_what_kubernetes_allows(binary: str, name: str) -> None:
     assert all(len(one) <= 63 for one in names)
 
 
-def labels_of(made: dict[str, Any]) -> Objects:
+def labels_of(made: dict[str, Any]) -> dict[str, str]:
     """The labels of the pods that this makes."""
     return dict(made["spec"]["template"]["metadata"]["labels"])
