@@ -14,7 +14,6 @@ from tests.generate_docs import ROOT
 from tests.rendering import (
     CHART,
     SHARED,
-    Objects,
     Render,
     container,
     each_helm,
