@@ -53,7 +53,7 @@ OWED = Notification(
     give_up_at=NOON + timedelta(hours=1),
 )
 BUSY = "answered 503"
-TRIED = "answered 503; next at 2026-11-22 12:01:00 UTC, given up after 2026-11-22 13:00:00 UTC"
+TRIED = "next attempt at 2026-11-22 12:01:00 UTC, given up after 2026-11-22 13:00:00 UTC: answered 503"
 
 
 def shape(event: Event) -> Any:
@@ -194,11 +194,11 @@ def test_after_a_replay_the_round_that_led_to_the_messages_keeps_its_reason() ->
 @pytest.mark.parametrize(
     ("state", "reason", "sentence"),
     [
-        ("pending", None, "to be told"),
-        ("pending", BUSY, f"put off: {TRIED}"),
-        ("sending", None, "being told now"),
-        ("dead", BUSY, "could not be told: answered 503"),
-        ("dismissed", BUSY, "could not be told: answered 503; dismissed"),
+        ("pending", None, "to be sent"),
+        ("pending", BUSY, f"put off, {TRIED}"),
+        ("sending", None, "being sent now"),
+        ("dead", BUSY, "not delivered: answered 503"),
+        ("dismissed", BUSY, "not delivered, dismissed: answered 503"),
     ],
 )
 def test_how_far_it_is_with_who_was_not_told(state: str, reason: str | None, sentence: str) -> None:
@@ -211,11 +211,11 @@ def test_how_far_it_is_with_who_was_not_told(state: str, reason: str | None, sen
     ("state", "reason", "sentence"),
     [
         ("sent", None, ""),
-        ("pending", None, "; a resend is yet to be sent"),
-        ("pending", BUSY, f"; a resend was put off: {TRIED}"),
+        ("pending", None, "; a resend is to be sent"),
+        ("pending", BUSY, f"; a resend was put off, {TRIED}"),
         ("sending", None, "; a resend is being sent now"),
-        ("dead", BUSY, "; a resend could not be sent: answered 503"),
-        ("dismissed", BUSY, "; a resend could not be sent: answered 503; dismissed"),
+        ("dead", BUSY, "; a resend was not delivered: answered 503"),
+        ("dismissed", BUSY, "; a resend was not delivered, dismissed: answered 503"),
     ],
 )
 def test_who_was_told_stays_told_whatever_becomes_of_a_resend(state: str, reason: str | None, sentence: str) -> None:

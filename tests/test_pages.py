@@ -1,5 +1,7 @@
 """The builds page and the dead letters: what was built, and what waits for a person?"""
 
+from importlib.metadata import version
+
 import httpx
 import pytest
 
@@ -18,12 +20,10 @@ async def test_a_build_is_one_line_with_its_story(house: House, browser: httpx.A
 
     page = await browser.get("/")
 
-    line = (
-        "✕ failed build-and-test acme/web main Apply vouchers before shipping 3f2c8a5 Ada Example 2026-11-22 09:11:03"
-    )
-    assert f"{line} 5m 03s nobody: see why" in text(page)
+    line = "✕ failed build-and-test acme/web main Apply vouchers before shipping 3f2c8a5 Ada Example"
+    assert f"{line} 2026-11-22 09:11 1 minute ago · took 5m 03s nobody: see why" in text(page)
     assert f'href="/events/{event.id}"' in page.text
-    assert 'title="1 minute ago"' in page.text
+    assert '<time datetime="2026-11-22T09:11:03.000Z">' in page.text
 
 
 async def test_builds_are_shown_newest_first_and_older_ones_on_further_pages(
@@ -158,7 +158,7 @@ async def test_a_line_says_who_was_told_and_who_could_not_be(house: House, brows
 
     page = await browser.get("/")
 
-    assert "could not tell ops: telegram telling web-team: mailto told a: slack, b: slack and 2 more" in text(page)
+    assert "not delivered: ops: telegram on the way: web-team: mailto a: slack, b: slack and 2 more" in text(page)
 
 
 async def test_who_was_told_stays_told_whatever_comes_of_a_resend(house: House, browser: httpx.AsyncClient) -> None:
@@ -172,7 +172,7 @@ async def test_who_was_told_stays_told_whatever_comes_of_a_resend(house: House, 
 
     page = await browser.get("/")
 
-    assert "5m 03s told a: slack, b: slack" in text(page)
+    assert "5m 03s a: slack, b: slack" in text(page)
 
 
 async def test_a_line_says_who_was_told_by_another_report_of_the_same_news(
@@ -184,13 +184,32 @@ async def test_a_line_says_who_was_told_by_another_report_of_the_same_news(
 
     told, by_another = text(await browser.get("/")).split("the-second")
 
-    assert "told web-team: slack" in told
+    assert "5m 03s web-team: slack" in told
     assert "by another report" not in told
-    assert "told web-team: slack by another report of it" in by_another
+    assert "5m 03s web-team: slack by another report of it" in by_another
     assert "nobody" not in told + by_another
 
 
 # What waits for a person?
+
+
+async def test_every_page_says_how_much_waits(house: House, browser: httpx.AsyncClient) -> None:
+    event = await house.build()
+    before = (await browser.get("/")).text
+
+    await house.give_up(await house.owe(event), "Slack answered 410")
+    await house.deliver(state=DeliveryState.DEAD)
+
+    assert ">Dead letters</a>" in before
+    for path in ("/", f"/events/{event.id}", "/dead-letters"):
+        assert ">Dead letters (2)</a>" in (await browser.get(path)).text
+
+
+async def test_every_page_says_which_release_it_is_and_leads_to_how_it_is(browser: httpx.AsyncClient) -> None:
+    page = await browser.get("/")
+
+    assert f"Roundsman {version('roundsman')} · readiness · metrics" in text(page)
+    assert '<a href="/readyz">readiness</a>' in page.text
 
 
 async def test_nothing_waits_at_first(browser: httpx.AsyncClient) -> None:
@@ -207,7 +226,7 @@ async def test_a_notification_given_up_waits_with_its_reason_and_attempts(
 
     page = await browser.get("/dead-letters")
 
-    assert "web-team: slack could not be told Resend to web-team: slack Slack answered 410" in text(page)
+    assert "web-team: slack not delivered Resend to web-team: slack Slack answered 410" in text(page)
     assert "Attempts: 1 Attempts to tell web-team: slack Attempt Began (UTC) Outcome 1 2026-11-22" in text(page)
     assert f'<a href="/events/{event.id}">See the build</a>' in page.text
     assert "Nothing waits" not in page.text
@@ -221,10 +240,8 @@ async def test_a_delivery_not_understood_waits_with_its_reason_and_body(
 
     page = await browser.get("/dead-letters")
 
-    assert f"circleci, 2026-11-22 09:12:03 UTC Replay delivery {came.id} the type is not known tried 1 time" in text(
-        page
-    )
-    assert "Body, as received <what> Download it byte for byte" in text(page)
+    assert f"circleci, 2026-11-22 09:12:03 UTC Replay delivery {came.id} the type is not known tried once" in text(page)
+    assert "Body, raw <what> Download it byte for byte" in text(page)
 
 
 async def test_when_more_waits_than_a_page_shows_it_says_so(house: House, browser: httpx.AsyncClient) -> None:

@@ -158,7 +158,7 @@ async def test_a_notification_is_dismissed_and_on_record(
 
     assert "Dismissed, and on record." in text(back)
     assert "Nothing waits." in text(back)
-    assert "web-team: slack could not be told, dismissed Resend to web-team: slack Slack answered 410" in text(page)
+    assert "web-team: slack not delivered, dismissed Resend to web-team: slack Slack answered 410" in text(page)
     assert f"Dismissed 2026-11-22 09:12:03 UTC {on_record} by route" in text(page)
     assert f"2026-11-22 09:12:03 dismiss of web-team: slack {on_record}" in text(page)
     assert "/dismiss" not in page.text

@@ -39,11 +39,19 @@ async def test_the_story_stands_at_the_top(house: House, browser: httpx.AsyncCli
 
     assert "<title>web main failed · Roundsman</title>" in page.text
     assert "✕ failed build-and-test Apply vouchers Project acme/web its builds Branch main" in text(page)
-    assert "Commit 3f2c8a526d3e by Grace Example Started by Ada Example through webhook" in text(page)
+    assert "Commit 3f2c8a526d3e by Grace Example Started by Ada Example by a push, trigger webhook" in text(page)
     assert "2026-11-22 09:11:03 UTC, 1 minute ago; took 5m 03s" in text(page)
     assert '<a href="https://app.example.com/w1" rel="noreferrer">' in page.text
     assert '<a href="https://github.example.com/c/1" rel="noreferrer">' in page.text
     assert '<a class="muted" href="/?project=gh%2Facme%2Fweb">' in page.text
+
+
+async def test_a_trigger_without_words_of_ours_is_shown_as_routes_match_it(
+    house: House, browser: httpx.AsyncClient
+) -> None:
+    event = await house.build(trigger="robot", actor=Actor())
+
+    assert "Started trigger robot" in text(await browser.get(f"/events/{event.id}"))
 
 
 async def test_what_nobody_knows_is_left_out(house: House, browser: httpx.AsyncClient) -> None:
@@ -124,13 +132,13 @@ async def test_each_attempt_is_told_with_its_outcome(house: House, browser: http
 
     page = text(await browser.get(f"/events/{event.id}"))
 
-    assert "web-team: slack told 2026-11-22 09:12:03 UTC Resend to web-team: slack by route main is red" in page
+    assert "web-team: slack told 2026-11-22 09:12:03 UTC Resend to web-team: slack by route 'main is red'" in page
     assert "1 2026-11-22 09:12:03 put off: Slack answered 503 2 2026-11-22 09:12:03 sent: Slack answered 200" in page
     assert "What was said acme/web main: failed build failed" in page
-    assert "put off: mailto put off, again 2026-11-22 09:14:03 UTC" in page
-    assert "dead: json could not be told" in page
-    assert "going: json being told now by route" in page
-    assert "waiting: json to be told Resend to waiting: json by route main is red No attempt yet." in page
+    assert "put off: mailto put off, next attempt 2026-11-22 09:14:03 UTC" in page
+    assert "dead: json not delivered" in page
+    assert "going: json being sent now by route" in page
+    assert "waiting: json to be sent Resend to waiting: json by route 'main is red' No attempt yet." in page
 
 
 async def test_news_that_another_report_brought_is_linked_to_it(house: House, browser: httpx.AsyncClient) -> None:
@@ -166,7 +174,7 @@ async def test_what_circleci_told_us_is_shown_and_what_it_would_not(house: House
     assert "test_9. in test_a.py assert 9" in before
     assert "test_10." in folded
     assert "actor missing: CircleCI answered 404 vcs missing: CircleCI answered 503 (to be asked again)" in folded
-    assert "Asked 2 times, last 2026-11-22 09:12:03 UTC" in folded
+    assert "Asked twice, last 2026-11-22 09:12:03 UTC" in folded
     assert '<a href="https://app.example.com/j" rel="noreferrer">' in page.text
 
 
@@ -183,7 +191,7 @@ async def test_what_came_is_shown_and_can_be_had_byte_for_byte(house: House, bro
 
     page, download = await browser.get(f"/events/{came.id}"), await browser.get(f"/deliveries/{came.id}/body")
 
-    assert "Signed with secret number 1 of ours, fingerprint 5f2ac01e" in text(page)
+    assert "Signature valid, secret 1 (fingerprint 5f2ac01e )" in text(page)
     assert "Headers circleci-event-type workflow-completed" in text(page)
     assert "{&#34;b&#34;:&#34;\\xff&lt;b&gt;&#34;,&#34;a&#34;:[1]}" in page.text
     assert download.content == body
@@ -218,9 +226,9 @@ async def test_a_delivery_that_we_asked_for_and_that_was_repeated_says_so(
 
     page = text(await browser.get(f"/events/{came.id}"))
 
-    assert "09:12:03 UTC, posted 3 times Through our own question to circleci" in page
-    assert "Signed by nobody: we asked for it ourselves" in page
-    assert "Judging failed 1 time" in page
+    assert "09:12:03 UTC, posted 3 times Via CircleCI API: the webhook never came" in page
+    assert "Signature none: it came from the API" in page
+    assert "Judging failed once" in page
     assert "Headers" not in page
 
 

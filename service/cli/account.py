@@ -5,7 +5,9 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
+from service.manage.telling import is_put_off, standings
 from service.message.words import BROKEN, duration
+from service.model import NotificationState
 
 Line = tuple[str, str]
 
@@ -99,29 +101,13 @@ def tellings(notifications: Sequence[Any], *, words: bool = False) -> Iterator[L
 
 
 def how_far(notification: Any) -> str:
-    """``told at ...``, ``could not be told: ...``; whoever was told stays told, whatever becomes of a resend."""
-    state, is_told = notification["state"], notification["sent_at"] is not None
-    subject = "a resend " if is_told else ""
-    told = f"told at {when(notification['sent_at'])}" if is_told else ""
-    match state:
-        case "dead" | "dismissed":
-            failed = "could not be sent" if is_told else "could not be told"
-            now = f"{subject}{failed}: {notification['reason']}{'; dismissed' if state == 'dismissed' else ''}"
-        case "sending":
-            now = "a resend is being sent now" if is_told else "being told now"
-        case "pending":
-            now = subject + _next(notification)
-        case _:
-            now = ""
-    return "; ".join(filter(None, [told, now]))
-
-
-def _next(notification: Any) -> str:
-    """When the next attempt is; after one that did not work, why, and until when it is tried."""
-    if not notification["reason"]:
-        return "is yet to be sent" if notification["sent_at"] else "to be told"
-    times = f"next at {when(notification['next_attempt_at'])}, given up after {when(notification['give_up_at'])}"
-    return f"{'was ' if notification['sent_at'] else ''}put off: {notification['reason']}; {times}"
+    """``told at ...``, ``not delivered: ...``; of what did not work also why, and until when it is tried."""
+    said = [f"{one.words} at {when(one.time)}" if one.time else one.words for one in standings(notification)]
+    if is_put_off(notification):
+        said[-1] += f", given up after {when(notification['give_up_at'])}"
+    if notification["reason"] and notification["state"] not in {NotificationState.SENDING, NotificationState.SENT}:
+        said[-1] += f": {notification['reason']}"
+    return "; ".join(said)
 
 
 def _attempt(attempt: Any) -> str:

@@ -24,10 +24,11 @@ BROKEN = frozenset({"failed", "error", "timedout", "infrastructure_fail", "termi
 # Sources name a push after the way it reached them.
 PUSHES = frozenset({"webhook", "push", "github_app", "gitlab", "bitbucket_dc"})
 STARTED = {
-    "api": "Started through the API.",
-    "schedule": "Started by a schedule.",
-    "scheduled_pipeline": "Started by a schedule.",
-    "explicit": "Started by hand.",
+    **dict.fromkeys(PUSHES, "by a push"),
+    "api": "through the API",
+    "schedule": "by a schedule",
+    "scheduled_pipeline": "by a schedule",
+    "explicit": "by hand",
 }
 
 WANTED = {
@@ -54,7 +55,12 @@ def started(trigger: str | None) -> Line:
     if not trigger or trigger in PUSHES:
         return ()
     known = STARTED.get(trigger)
-    return (known,) if known else ("Started by ", *said(trigger, 40), ".")
+    return (f"Started {known}.",) if known else ("Started by ", *said(trigger, 40), ".")
+
+
+def started_by(trigger: str) -> str | None:
+    """What set it going: ``by a push``; None for a trigger that we have no words for."""
+    return STARTED.get(trigger)
 
 
 def after(milliseconds: int | None) -> str:

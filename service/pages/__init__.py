@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from functools import wraps
+from importlib.metadata import version
 from typing import Any
 from uuid import UUID
 
@@ -19,7 +20,7 @@ from service.manage.shapes import action_json, delivery_json
 from service.pages import builds
 from service.pages.forms import local_path, login_path, read_form, sent_from, with_notice
 from service.pages.screen import HEADERS, Screen
-from service.store import Store, actions, deliveries, notifications
+from service.store import Store, actions, deliveries, notifications, standing
 
 DEAD_LETTERS_ON_A_PAGE = 50
 NOTICES = {
@@ -95,7 +96,7 @@ class Pages:
         shown["is_filtered"] = any(asked.values()) or shown["newest"] is not None
         shown["anything"] = shown["items"] or shown["is_filtered"] or await builds.anything(self._store)
         shown["hook"] = f"{self._public_url or str(request.base_url).rstrip('/')}/hooks/circleci"
-        return self._draw("builds.html", session, status=400 if shown["problem"] else 200, **shown)
+        return await self._show("builds.html", session, status=400 if shown["problem"] else 200, **shown)
 
     async def event(self, request: Request) -> Response:
         """What happened, and who was told?"""
@@ -105,19 +106,21 @@ class Pages:
             event = await history.show_event(self._store, event_id)
         except NotFound:
             return await self._delivery(session, request, event_id)
-        return self._draw("event.html", session, notice=_notice(request), event=event)
+        return await self._show("event.html", session, notice=_notice(request), event=event)
 
     async def _delivery(self, session: Session, request: Request, delivery_id: UUID) -> Response:
         """What came, and why is it no build? Raises NotFound when nothing came."""
         delivery = delivery_json(await self._store.read(deliveries.find, delivery_id))
         done = [action_json(action) for action in await self._store.read(actions.of_subjects, [delivery_id])]
-        return self._draw("delivery.html", session, notice=_notice(request), delivery=delivery, actions=done)
+        return await self._show("delivery.html", session, notice=_notice(request), delivery=delivery, actions=done)
 
     async def dead_letters(self, request: Request) -> Response:
         """What waits for a person?"""
         session = self._access.visit(request)
         waiting = await history.dead_letters(self._store, limit=DEAD_LETTERS_ON_A_PAGE)
-        return self._draw("dead_letters.html", session, notice=_notice(request), most=DEAD_LETTERS_ON_A_PAGE, **waiting)
+        return await self._show(
+            "dead_letters.html", session, notice=_notice(request), most=DEAD_LETTERS_ON_A_PAGE, **waiting
+        )
 
     async def body(self, request: Request) -> Response:
         """A delivery's body, byte for byte, to keep; never to be shown as whatever it claims to be."""
@@ -199,12 +202,18 @@ class Pages:
         form = await read_form(request)
         return self._access.require_form(request, form.get("form_token", "")), form.get("because", "")
 
+    async def _show(self, template: str, session: Session, *, status: int = 200, **shown: Any) -> Response:
+        """A page for somebody who is logged in, who also sees how much waits for a person."""
+        waiting = sum((await self._store.read(standing.dead_letters)).values())
+        return self._draw(template, session, status=status, waiting=waiting, **shown)
+
     def _draw(self, template: str, session: Session | None, *, status: int = 200, **shown: Any) -> Response:
         shown |= {
             "session": session,
             "is_open": self._access.is_open,
             "now": self._clock(),
             "longest_reason": again.LONGEST_REASON,
+            "release": version("roundsman"),
         }
         response = self._screen.draw(template, status=status, **shown)
         if session:

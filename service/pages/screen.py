@@ -6,9 +6,10 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import Response
 
+from service.manage.telling import standings
 from service.message import one_line
 from service.message.clean import web_link
-from service.message.words import duration, severity
+from service.message.words import duration, severity, started_by
 from service.pages import words
 
 HERE = Path(__file__).parent
@@ -44,8 +45,10 @@ class Screen:
             "pretty": words.pretty,
             "rounds": words.rounds,
             "severity": severity,
+            "standings": standings,
+            "started_by": started_by,
+            "times": words.times,
             "told": words.told,
-            "told_again_at": words.told_again_at,
             "web_link": web_link,
             "when": words.when,
             "wordings": words.wordings,

@@ -9,10 +9,14 @@ from operator import itemgetter
 
 from service.manage.shapes import Json
 from service.message.words import severity
-from service.model import Notification, Outcome
+from service.model import Notification, NotificationState
 
 MARKS = {"success": "✓", "failure": "✕", "warning": "!", "info": "–"}
-TELLING = ("could not tell", "telling", "told")
+TELLING = {
+    NotificationState.DEAD: "not delivered:",
+    NotificationState.PENDING: "on the way:",
+    NotificationState.SENT: "",
+}
 SPANS = ((86_400, "day"), (3_600, "hour"), (60, "minute"))
 LONGEST_BODY = 20_000  # characters on a page; the rest is a download away
 
@@ -20,6 +24,11 @@ LONGEST_BODY = 20_000  # characters on a page; the rest is a download away
 def when(time: str) -> str:
     """``2026-11-22 09:12:03``, in UTC."""
     return datetime.fromisoformat(time).astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def times(count: int) -> str:
+    """``once``, ``twice`` or ``3 times``."""
+    return {1: "once", 2: "twice"}.get(count, f"{count} times")
 
 
 def ago(time: str, now: datetime) -> str:
@@ -40,32 +49,27 @@ def mark(status: str | None) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Told:
-    """Channels that are equally far: ``told``, ``telling`` or ``could not tell``."""
+    """Channels that are equally far, and the words before their names: none for those that have it."""
 
-    verb: str
+    state: NotificationState
+    words: str
     labels: tuple[str, ...]
 
 
 def told(notifications: Iterable[Notification]) -> list[Told]:
     """Who was told, the bad news first."""
     lines = []
-    for verb in TELLING:
-        labels = tuple(one.channel_label for one in notifications if _telling(one) == verb)
-        lines += [Told(verb=verb, labels=labels)] if labels else []
+    for state, before in TELLING.items():
+        labels = tuple(one.channel_label for one in notifications if _telling(one) is state)
+        lines += [Told(state=state, words=before, labels=labels)] if labels else []
     return lines
 
 
-def _telling(notification: Notification) -> str:
+def _telling(notification: Notification) -> NotificationState:
     """How far it is with telling them at all: what comes of a resend makes nobody unhear it."""
     if notification.is_told:
-        return "told"
-    return "telling" if notification.is_owed else "could not tell"
-
-
-def told_again_at(notification: Json) -> str | None:
-    """When a resend last arrived; None when what arrived was the first telling, or nothing."""
-    sent = [attempt["ended_at"] for attempt in notification["attempts"] if attempt["outcome"] == Outcome.SENT]
-    return sent[-1] if len(sent) > 1 else None
+        return NotificationState.SENT
+    return NotificationState.PENDING if notification.is_owed else NotificationState.DEAD
 
 
 def dismissal(actions: Iterable[Json], subject_id: str) -> Json | None:
