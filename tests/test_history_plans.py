@@ -2,15 +2,17 @@
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from itertools import combinations
 from typing import Any
+from uuid import UUID
 
 import pytest
 from sqlalchemy import event
 
 from service.manage.history import SEARCHABLE, to_search
 from service.model import NotificationState
-from service.store import Store, deliveries, history, notifications, retention
+from service.store import Store, deliveries, history, notifications, overdue, retention
 from service.tables import Transaction
 from tests.bench.past import NOW
 from tests.filled import a_past_of
@@ -121,10 +123,12 @@ async def test_neither_do_the_questions_of_the_other_pages_and_of_the_sweep(stor
     def ask(transaction: Transaction) -> None:
         deliveries.dead(transaction, limit=50)
         deliveries.count_unjudged(transaction)
-        deliveries.forgotten(transaction, before=NOW, limit=500)
         notifications.dead(transaction, limit=50)
         notifications.count(transaction, NotificationState.PENDING, NotificationState.SENDING)
-        notifications.forgotten(transaction, before=NOW, limit=500)
+        for waiting in (overdue.UNJUDGED, overdue.UNSENT, overdue.CUT_OFF):
+            beyond = overdue.Mark(since=NOW - timedelta(days=1), subject_id=UUID(int=1))
+            overdue.look(transaction, waiting, before=NOW, beyond=None, limit=500)
+            overdue.look(transaction, waiting, before=NOW, beyond=beyond, limit=500)
         page = history.search(transaction, history.Search(until=NOW), limit=5)
         told = notifications.of_topics(transaction, {event.topic for event in page.items})
         notifications.of_events(transaction, [event.id for event in page.items])

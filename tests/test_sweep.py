@@ -1,11 +1,13 @@
 """What got stuck is found: nothing waits for longer than a minute or so because a job was lost."""
 
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
 import pytest
 
 from service.errors import Temporary
+from service.pipeline.sweep import sweep
 from tests.house import RED, House
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
@@ -50,6 +52,34 @@ async def test_a_repeat_that_lost_its_job_is_made_though_the_event_has_one(house
     await house.drain()
 
     assert (await house.show(delivery))["notifications"][0]["state"] == "sent"
+
+
+async def test_however_much_waits_all_of_it_is_looked_at_a_little_at_a_time(house: House) -> None:
+    for number in range(3):
+        delivery = await house.finish(replace(RED, number=number))
+        await house.work("process", delivery)
+        await house.finish(replace(RED, number=10 + number))
+    house.database.lose_jobs()
+    house.clock.tick(seconds=61)
+
+    await sweep(house.service.parts, at_a_time=2)
+
+    assert sorted(house.jobs()) == ["process"] * 3 + ["send"] * 3
+
+
+@pytest.mark.databases("sqlite")
+async def test_where_deliveries_cannot_be_looked_through_notifications_are(house: House) -> None:
+    delivery = await house.finish(RED)
+    await house.work("process", delivery)
+    await house.finish(replace(RED, number=2))
+    house.change("UPDATE deliveries SET received_at = '0 is no time' WHERE state = 'kept'")
+    house.database.lose_jobs()
+    house.clock.tick(seconds=61)
+
+    with pytest.raises(ValueError, match="isoformat"):
+        await house.service.pipeline.sweep()
+
+    assert house.jobs() == ["send"]
 
 
 async def test_what_is_not_overdue_is_left_alone(house: House) -> None:

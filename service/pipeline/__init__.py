@@ -1,7 +1,5 @@
 """The way of a delivery through the house: process, ask, enrich, send; the sweep, and forgetting."""
 
-from collections.abc import Sequence
-from datetime import timedelta
 from functools import partial
 from uuid import UUID
 
@@ -15,6 +13,7 @@ from service.pipeline.parts import Parts, Patience
 from service.pipeline.process import bury, inquire, process
 from service.pipeline.prune import prune
 from service.pipeline.send import fall_back, send
+from service.pipeline.sweep import sweep
 from service.pipeline.watch import watched
 from service.store import deliveries, notifications
 from service.tables import Transaction
@@ -23,8 +22,6 @@ __all__ = ["PRUNE_EVERY_S", "SWEEP_EVERY_S", "Parts", "Patience", "Pipeline"]
 
 SWEEP_EVERY_S = 30.0
 PRUNE_EVERY_S = 3600.0
-OVERDUE = timedelta(seconds=60)
-AT_A_TIME = 500
 
 log = structlog.get_logger()
 
@@ -40,22 +37,8 @@ class Pipeline:
         }
 
     async def sweep(self) -> None:
-        """Enqueue what is overdue and has no job: after a lost job, nothing waits for longer than a minute or so."""
-        parts, before = self._parts, self._parts.clock() - OVERDUE
-        unjudged = await parts.store.read(deliveries.forgotten, before=before, limit=AT_A_TIME)
-        unsent = await parts.store.read(notifications.forgotten, before=before, limit=AT_A_TIME)
-        if not unjudged and not unsent:
-            return
-        await parts.store.write(self._enqueue_again, unjudged, unsent)
-        log.warning("overdue work was enqueued again", deliveries=len(unjudged), notifications=len(unsent))
-
-    def _enqueue_again(
-        self, transaction: Transaction, unjudged: Sequence[UUID], unsent: Sequence[tuple[UUID, str]]
-    ) -> None:
-        for delivery_id in unjudged:
-            self._parts.jobs.later("process", delivery_id, within=transaction)
-        for notification_id, channel_key in unsent:
-            self._parts.jobs.later("send", notification_id, within=transaction, lane=channel_key)
+        """Enqueue what is overdue and has no job."""
+        await sweep(self._parts)
 
     async def prune(self) -> None:
         """Forget what has been kept for long enough."""

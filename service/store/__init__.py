@@ -4,7 +4,7 @@ Each module holds one noun's functions; they work within a transaction that the 
 together is written together.
 """
 
-from service.store import actions, deliveries, events, history, ids, notifications, standing
+from service.store import actions, deliveries, events, history, ids, notifications, overdue, standing
 from service.store.database import Store
 from service.store.engine import EngineRows
 from service.store.folder import database_file, held, holder, try_out
@@ -31,6 +31,7 @@ __all__ = [
     "migrate",
     "newest_revision",
     "notifications",
+    "overdue",
     "revision",
     "standing",
     "try_out",

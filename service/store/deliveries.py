@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +11,6 @@ from sqlalchemy.sql.dml import ReturningInsert
 
 from service.errors import NotFound
 from service.model import Delivery, DeliveryState
-from service.store.queue import has_job
 from service.store.rows import delivery_row, to_delivery
 from service.tables import Transaction, deliveries, is_unsettled
 
@@ -128,18 +126,3 @@ def count_unjudged(transaction: Transaction) -> int:
     """How many deliveries are yet to be judged."""
     counting = select(func.count()).where(deliveries.c.state == DeliveryState.KEPT, is_unsettled)
     return transaction.execute(counting).scalar() or 0
-
-
-def forgotten(transaction: Transaction, *, before: datetime, limit: int) -> Sequence[UUID]:
-    """Deliveries kept before a time, not judged, and without a job that would judge them."""
-    lost = (
-        select(deliveries.c.id)
-        .where(
-            deliveries.c.state == DeliveryState.KEPT,
-            is_unsettled,
-            deliveries.c.received_at < before,
-            ~has_job(transaction, deliveries.c.id),
-        )
-        .limit(limit)
-    )
-    return transaction.execute(lost).scalars().all()

@@ -9,7 +9,6 @@ from sqlalchemy import Update, func, insert, select, update
 
 from service.errors import NotFound
 from service.model import Attempt, Message, Notification, NotificationState, Outcome
-from service.store.queue import has_job
 from service.store.rows import insert_new, to_attempt, to_notification
 from service.tables import Transaction, UtcDateTime, attempts, is_unsent, notifications
 
@@ -188,18 +187,3 @@ def interrupt(transaction: Transaction, notification_id: UUID, at: datetime) -> 
         .values(state=PENDING, reason=reason, next_attempt_at=at)
     )
     transaction.execute(back)
-
-
-def forgotten(transaction: Transaction, *, before: datetime, limit: int) -> Sequence[tuple[UUID, str]]:
-    """Notifications overdue since before a time with no job that would send them: id and channel key."""
-    lost = (
-        select(notifications.c.id, notifications.c.channel_key)
-        .where(
-            notifications.c.state.in_([PENDING, SENDING]),
-            is_unsent,
-            notifications.c.next_attempt_at < before,
-            ~has_job(transaction, notifications.c.id),
-        )
-        .limit(limit)
-    )
-    return [(row.id, row.channel_key) for row in transaction.execute(lost)]
