@@ -10,6 +10,7 @@ import typer
 from service.app import circleci
 from service.cli.output import AsJson, print_json, say
 from service.config import Config, load
+from service.config.doubts import doubt_of_status
 from service.errors import BadConfig, Permanent
 from service.manage.trial import event_of, parse_facts
 from service.metrics import Metrics
@@ -57,11 +58,14 @@ def try_command(file: File = None, facts: Facts = None, as_json: AsJson = False)
     matches.
     """
     config = load(os.environ, serving=False, sending=False)
-    decisions = decide(_event(config, file, facts or []), config.routes)
+    event = _event(config, file, facts or [])
+    decisions = decide(event, config.routes)
     if as_json:
         print_json({"decisions": [asdict(decision) for decision in decisions]})
     else:
         _print_decisions(decisions)
+        if doubt := doubt_of_status(event.status or ""):
+            say(f"warning  {doubt}", "yellow")
     if not any(decision.verdict is Verdict.MATCHED for decision in decisions):
         raise typer.Exit(1)
 
