@@ -251,3 +251,31 @@ async def test_asking_twice_at_once_tells_once(house: House) -> None:
     await house.drain(minutes=5)
 
     assert house.channels.told == ["web: json"]
+
+
+class Forgotten(Buggy):
+    """A source that takes so long to fail that what it is asked about is forgotten meanwhile."""
+
+    def __init__(self, source: Source, error: Exception, house: House) -> None:
+        super().__init__(source, error)
+        self._house = house
+
+    async def enrich(self, event: Event, wants: frozenset[Want], known: Details | None) -> Details:
+        await self._house.service.pipeline.prune()
+        return await super().enrich(event, wants, known)
+
+
+@pytest.mark.parametrize("error", [TimeoutError(), ValueError("nobody foresaw this")])
+async def test_what_was_forgotten_while_we_asked_stays_forgotten(house: House, error: Exception) -> None:
+    delivery = await house.finish(RED)
+    await house.drain()
+    await house.drain(days=401)
+    await house.act(f"deliveries/{delivery}/replay")
+    house.replace_source(lambda source: Forgotten(source, error, house))
+    await house.drain()
+
+    left = house.rows(
+        "SELECT id FROM deliveries UNION ALL SELECT id FROM events "
+        "UNION ALL SELECT event_id FROM details UNION ALL SELECT event_id FROM words"
+    )
+    assert (left, house.jobs()) == ([], [])

@@ -9,7 +9,7 @@ from service.model import Details, Event, Missing, Notification, NotificationSta
 from service.pipeline.ask import again_at, ask, asked_for_s
 from service.pipeline.parts import Parts
 from service.rules import with_details
-from service.store import events, notifications
+from service.store import deliveries, events, notifications
 from service.tables import Transaction
 
 QUIET = frozenset({"success", "canceled"})  # their jobs and tests explain nothing
@@ -26,6 +26,8 @@ async def enrich(parts: Parts, event_id: UUID) -> None:
     details = await ask(parts, event, wants_of(event), known, within=within)
 
     def learn(transaction: Transaction) -> None:
+        if not deliveries.hold(transaction, event_id):
+            return  # forgotten while we asked
         events.put(transaction, with_details(event, details))
         events.put_details(transaction, event_id, details)
         waits_on = bool(owed) and details.may_improve and parts.clock() < deadline
@@ -58,6 +60,8 @@ async def release_as_it_is(parts: Parts, event_id: UUID, reason: str) -> None:
     gap = Missing(want=Want.JOBS, reason=reason, is_final=True)
 
     def give_up(transaction: Transaction) -> None:
+        if not deliveries.hold(transaction, event_id):
+            return
         known = events.find_details(transaction, event_id) or Details(rounds=1, asked_at=parts.clock())
         events.put_details(transaction, event_id, replace(known, missing=(*known.missing, gap)))
         release(transaction, parts, _untold(transaction, event_id))

@@ -55,6 +55,15 @@ def find(transaction: Transaction, delivery_id: UUID) -> Delivery:
     return to_delivery(found)
 
 
+def hold(transaction: Transaction, delivery_id: UUID) -> bool:
+    """Have nobody forget the delivery, and all that belongs to it, before the transaction ends; False when it is gone.
+
+    On SQLite nobody could: one writes at a time.
+    """
+    held = select(deliveries.c.id).where(deliveries.c.id == delivery_id).with_for_update()
+    return transaction.execute(held).first() is not None
+
+
 def settle(transaction: Transaction, delivery_id: UUID) -> bool:
     """Say that the delivery has been judged; False when somebody else said so first, and nothing is to be written."""
     judged = (
