@@ -65,6 +65,40 @@ async def test_who_was_told_stays_told_when_a_resend_fails(house: House) -> None
     assert again["sent_at"] == notification["sent_at"] == "2026-03-02T09:30:00.000Z"
 
 
+@pytest.mark.parametrize("is_dismissed", [False, True])
+async def test_a_replay_says_of_whom_no_message_reached_that_a_resend_is_needed(
+    house: House, is_dismissed: bool
+) -> None:
+    house.channels.plan["web: json"] = [Permanent("web: json answered 404")]
+    delivery = await house.finish(RED)
+    await house.drain()
+    if is_dismissed:
+        await house.act(f"notifications/{(await only(house, delivery))['id']}/dismiss")
+    await house.act(f"deliveries/{delivery}/replay")
+    await house.drain()
+
+    latest = (await house.show(delivery))["decisions"][0]
+    assert (latest["round"], latest["verdict"]) == (2, "matched")
+    assert latest["reason"] == (
+        "status failed matches failed; "
+        "web: json was to hear of this, but it could not be sent (web: json answered 404): resend it"
+    )
+    assert house.channels.told == []
+
+
+async def test_a_replay_says_who_heard_of_it_though_a_resend_did_not_work(house: House) -> None:
+    delivery, notification = await told_red(house)
+    house.channels.plan["web: json"] = [Permanent("web: json answered 404")]
+    await house.act(f"notifications/{notification['id']}/resend")
+    await house.drain()
+    await house.act(f"deliveries/{delivery}/replay")
+    await house.drain()
+
+    latest = (await house.show(delivery))["decisions"][0]
+    assert latest["verdict"] == "already told"
+    assert latest["reason"] == "status failed matches failed; web: json already hears of this, by route 'red'"
+
+
 async def test_the_time_of_telling_is_that_of_the_first_message(house: House) -> None:
     delivery, notification = await told_red(house)
 

@@ -11,6 +11,8 @@ from service.rules import decide, undecided, with_details
 from service.store import deliveries, events, notifications
 from service.tables import Transaction
 
+UNREACHED = frozenset({NotificationState.DEAD, NotificationState.DISMISSED})
+
 
 @dataclass(frozen=True, kw_only=True)
 class Judgement:
@@ -85,14 +87,22 @@ def _notification(
 
 
 def _as_told(decision: Decision, standing: Sequence[Notification | None]) -> Decision:
-    """The decision, with what stood in its way: the channels that already hear of the same news."""
-    told = [notification for notification in standing if notification is not None]
-    if not told:
+    """The decision, with what stood in its way: channels that already hear of the same news, or that could not."""
+    stood = [notification for notification in standing if notification is not None]
+    if not stood:
         return decision
-    labels = ", ".join(notification.channel_label for notification in told)
-    reason = f"{decision.reason}; {labels} already hears of this, by route '{told[0].route}'"
+    unreached = [one for one in stood if one.state in UNREACHED and not one.is_told]
+    told = [one for one in stood if one not in unreached]
+    reasons = [decision.reason]
+    if told:
+        labels = ", ".join(one.channel_label for one in told)
+        reasons.append(f"{labels} already hears of this, by route '{told[0].route}'")
+    reasons += [
+        f"{one.channel_label} was to hear of this, but it could not be sent ({one.reason}): resend it"
+        for one in unreached
+    ]
     verdict = Verdict.ALREADY_TOLD if len(told) == len(standing) else decision.verdict
-    return replace(decision, verdict=verdict, reason=reason)
+    return replace(decision, verdict=verdict, reason="; ".join(reasons))
 
 
 def _is_told(said: Sequence[Decision]) -> bool:
