@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import bindparam, func, insert, select
 
 from service.errors import NotFound
 from service.model import Decision, Details, Event
@@ -13,17 +13,23 @@ from service.store import words
 from service.store.rows import DETAILS, event_row, insert_or_replace, to_decision, to_event
 from service.tables import Transaction, decisions, details, events
 
+# built once: that takes longer than to run them
+_FINDING = select(events).where(events.c.id == bindparam("event_id"))
+_FINDING_DETAILS = select(details.c.body).where(details.c.event_id == bindparam("event_id"))
+_LAST_ROUND = select(func.max(decisions.c.round)).where(decisions.c.event_id == bindparam("event_id"))
+_DECIDING = insert(decisions)
+
 
 def put(transaction: Transaction, event: Event) -> None:
     """Put an event on record, or what we know better about it by now."""
     row = event_row(event)
-    transaction.execute(insert_or_replace(transaction, events, row, key=["id"]))
+    insert_or_replace(transaction, events, row, key="id")
     words.put(transaction, row)
 
 
 def find(transaction: Transaction, event_id: UUID) -> Event:
     """The event. Raises NotFound."""
-    found = transaction.execute(select(events).where(events.c.id == event_id)).mappings().first()
+    found = transaction.execute(_FINDING, {"event_id": event_id}).mappings().first()
     if found is None:
         raise NotFound(f"there is no event {event_id}")
     return to_event(found)
@@ -37,12 +43,12 @@ def put_details(transaction: Transaction, event_id: UUID, learned: Details) -> N
         "asked_at": learned.asked_at,
         "body": DETAILS.dump_python(learned, mode="json"),
     }
-    transaction.execute(insert_or_replace(transaction, details, row, key=["event_id"]))
+    insert_or_replace(transaction, details, row, key="event_id")
 
 
 def find_details(transaction: Transaction, event_id: UUID) -> Details | None:
     """What the source told us of an event; None when we never asked."""
-    body = transaction.execute(select(details.c.body).where(details.c.event_id == event_id)).scalar()
+    body = transaction.execute(_FINDING_DETAILS, {"event_id": event_id}).scalar()
     return None if body is None else DETAILS.validate_python(body)
 
 
@@ -59,8 +65,7 @@ def reopen_gaps(transaction: Transaction, event_id: UUID) -> None:
 
 def last_round(transaction: Transaction, event_id: UUID) -> int:
     """How often the event has been judged."""
-    highest = select(func.max(decisions.c.round)).where(decisions.c.event_id == event_id)
-    return transaction.execute(highest).scalar() or 0
+    return transaction.execute(_LAST_ROUND, {"event_id": event_id}).scalar() or 0
 
 
 def put_decisions(
@@ -81,7 +86,7 @@ def put_decisions(
         for decision in said
     ]
     if rows:
-        transaction.execute(insert(decisions), rows)
+        transaction.execute(_DECIDING, rows)
 
 
 def find_decisions(transaction: Transaction, event_id: UUID) -> Sequence[tuple[int, datetime, Decision]]:

@@ -16,7 +16,7 @@ CLOCKS_DIFFER_BY = timedelta(minutes=1)
 def close(transaction: Transaction, lane: str, *, since: datetime, until: datetime) -> None:
     """Close a lane for a time, whatever was said of it before."""
     row = {"lane": lane, "closed_at": since, "opens_at": until}
-    transaction.execute(insert_or_replace(transaction, lanes, row, key=["lane"]))
+    insert_or_replace(transaction, lanes, row, key="lane")
 
 
 def is_closed(lane: ColumnElement[str], now: datetime) -> ColumnElement[bool]:
@@ -37,6 +37,10 @@ def next_opening(transaction: Transaction, now: datetime) -> datetime | None:
     return found
 
 
+def latest(now: datetime) -> datetime:
+    """What was closed after this was closed before the clock was set back, and would stay so for far too long."""
+    return now + CLOCKS_DIFFER_BY
+
+
 def _closed(now: datetime) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
-    """What was closed in the future was closed before the clock was set back, and would stay so for far too long."""
-    return lanes.c.opens_at > now, lanes.c.closed_at <= now + CLOCKS_DIFFER_BY
+    return lanes.c.opens_at > now, lanes.c.closed_at <= latest(now)

@@ -1,11 +1,13 @@
 """Between rows and values: rows never leave this package."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from pydantic import TypeAdapter
 from sqlalchemy import Insert, RowMapping, Table
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql.dml import ReturningInsert
 
 from service.model import (
     Action,
@@ -34,24 +36,33 @@ from service.tables import Transaction
 DETAILS = TypeAdapter(Details)
 
 Row = Mapping[str, Any] | RowMapping
+INSERTS: Mapping[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
-def insert_new(transaction: Transaction, table: Table, row: Row) -> bool:
+def insert_new(transaction: Transaction, table: Table, row: Mapping[str, Any]) -> bool:
     """Insert a row unless a unique key says that it is there; whether it was new.
 
     Both databases spell it alike. What comes back tells, and not a count of rows: a driver may not know that.
     """
-    make: Any = sqlite.insert if transaction.dialect.name == "sqlite" else postgresql.insert
-    statement = make(table).values(row).on_conflict_do_nothing().returning(table.c.id)
-    return transaction.execute(statement).first() is not None
+    return transaction.execute(_inserting_new(transaction.dialect.name, table), row).first() is not None
 
 
-def insert_or_replace(transaction: Transaction, table: Table, values: Row, *, key: Iterable[str]) -> Insert:
-    """An INSERT that overwrites the row with the same key."""
-    make: Any = sqlite.insert if transaction.dialect.name == "sqlite" else postgresql.insert
-    statement = make(table).values(values)
-    new = {name: statement.excluded[name] for name in values if name not in set(key)}
-    replacing: Insert = statement.on_conflict_do_update(index_elements=list(key), set_=new)
+@cache  # to build a statement takes longer than to run it
+def _inserting_new(dialect: str, table: Table) -> ReturningInsert[Any]:
+    inserting: ReturningInsert[Any] = INSERTS[dialect](table).on_conflict_do_nothing().returning(table.c.id)
+    return inserting
+
+
+def insert_or_replace(transaction: Transaction, table: Table, row: Mapping[str, Any], *, key: str) -> None:
+    """Insert a row of all its columns, or overwrite the one with the same key."""
+    transaction.execute(_replacing(transaction.dialect.name, table, key), row)
+
+
+@cache
+def _replacing(dialect: str, table: Table, key: str) -> Insert:
+    statement = INSERTS[dialect](table)
+    new = {column.name: statement.excluded[column.name] for column in table.c if column.name != key}
+    replacing: Insert = statement.on_conflict_do_update(index_elements=[key], set_=new)
     return replacing
 
 

@@ -6,14 +6,12 @@ Each stands in the table with its place in time, so that the events of one can b
 import re
 from collections.abc import Collection
 from operator import itemgetter
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import bindparam, delete, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from service.model import slug_spellings
-from service.store.rows import Row
+from service.store.rows import INSERTS, Row
 from service.tables import Transaction, events, words
 
 SEARCHED = (
@@ -23,6 +21,7 @@ SEARCHED = (
 SHORT_REVISION = 7
 _MOST_WORDS = 100  # of one event: a subject may be a whole essay
 _LONGEST = 400  # in characters: an index takes no entry of any length
+_ADDING = {dialect: insert(words).on_conflict_do_nothing() for dialect, insert in INSERTS.items()}
 
 
 def words_in(text: str) -> list[str]:
@@ -56,12 +55,11 @@ def _full_name(row: Row) -> str | None:
 
 def put(transaction: Transaction, row: Row) -> None:
     """Have an event found by its words; those that it is found by already stay."""
-    make: Any = sqlite.insert if transaction.dialect.name == "sqlite" else postgresql.insert
     place = {"happened_at": row["happened_at"], "event_id": row["id"]}
     # in order: two workers that put one event must not wait for each other crosswise
     rows = [{"word": word, **place} for word in sorted(words_of(row))]
     if rows:
-        transaction.execute(make(words).on_conflict_do_nothing(), rows)
+        transaction.execute(_ADDING[transaction.dialect.name], rows)
 
 
 def forget(transaction: Transaction, event_ids: Collection[UUID]) -> None:
