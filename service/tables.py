@@ -253,7 +253,22 @@ jobs = Table(
     Column("subject_id", Uuid, nullable=False),
     Column("lane", String(64)),
     Column("run_at", UtcDateTime, nullable=False),
-    Index(None, "run_at", "id"),  # what is due, oldest first
+    Index(None, "run_at", "id"),  # when the next one is due
+    # what is due: the oldest of each kind that has room, and the first of each lane that is open, nothing in between
+    Index(
+        "ix_jobs_kinds",
+        "kind",
+        "run_at",
+        "id",
+        sqlite_where=text("lane IS NULL"),
+        postgresql_where=text("lane IS NULL"),
+    ),
+    Index(
+        "ix_jobs_lanes",
+        *("lane", "run_at", "id"),
+        sqlite_where=text("lane IS NOT NULL"),
+        postgresql_where=text("lane IS NOT NULL"),
+    ),
     Index(None, "subject_id"),  # the sweeper asks whether a subject still has a job
     sqlite_autoincrement=True,  # the engine knows what it has begun by id: an id must not come back
 )

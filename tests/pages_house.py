@@ -166,7 +166,7 @@ class House:
 
     async def enqueued(self) -> set[tuple[str, UUID]]:
         """The jobs that wait."""
-        waiting = await JobRows(self.store).due(self.now, limit=100, but_not=(), busy_lanes=())
+        waiting = await JobRows(self.store).due(self.now, limit=100)
         return {(job.kind, job.subject_id) for job in waiting}
 
     def app(self, *, admin_token: str | None = None, public_url: str | None = None) -> Starlette:

@@ -1,7 +1,7 @@
 """Clocks that jump, a day ahead or an hour back: nothing is lost, nothing is sent twice, and nobody spins."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -13,12 +13,11 @@ from service.app import now_utc
 from service.demo.payloads import workflow_completed
 from service.errors import Temporary
 from service.jobs import EmbeddedJobs
-from service.model import QueuedJob
-from service.store import JobRows
 from tests import postgres
 from tests.ends import Answer
 from tests.house import RED, House
 from tests.twins import Twins, twins
+from tests.work import Watched
 
 AWAY = Temporary("web: json answered 503")
 OTHER = replace(RED, number=RED.number + 1)
@@ -123,24 +122,6 @@ async def test_in_one_process_what_was_just_enqueued_waits_for_a_clock_set_back(
     await house.drain(hours=1)
 
     assert (told_meanwhile, house.channels.told) == ([], ["web: json"])
-
-
-class Watched(JobRows):
-    """The table of jobs, and how often somebody looked."""
-
-    looks = 0
-
-    async def due(
-        self,
-        now: datetime,
-        *,
-        limit: int,
-        but_not: Collection[int] = (),
-        busy_lanes: Collection[str] = (),
-        busy_kinds: Collection[str] = (),
-    ) -> Sequence[QueuedJob]:
-        self.looks += 1
-        return await super().due(now, limit=limit, but_not=but_not, busy_lanes=busy_lanes, busy_kinds=busy_kinds)
 
 
 @pytest.mark.parametrize("jump", [timedelta(days=1), timedelta(hours=-1)])

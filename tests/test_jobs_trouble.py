@@ -35,12 +35,12 @@ class Unreliable(JobRows):
         now: datetime,
         *,
         limit: int,
-        but_not: Collection[int] = (),
-        busy_lanes: Collection[str] = (),
+        done: Collection[int] = (),
+        begun: Collection[QueuedJob] = (),
         busy_kinds: Collection[str] = (),
     ) -> Sequence[QueuedJob]:
         self.stumble("due")
-        return await super().due(now, limit=limit, but_not=but_not, busy_lanes=busy_lanes, busy_kinds=busy_kinds)
+        return await super().due(now, limit=limit, done=done, begun=begun, busy_kinds=busy_kinds)
 
     async def next_run_at(self, after: datetime) -> datetime | None:
         self.stumble("next_run_at")
@@ -83,6 +83,20 @@ async def test_a_job_whose_failure_cannot_be_recorded_is_run_again(work: Work, m
 
     assert work.ran == [subject] * 3
     assert len(work.failures) == 1
+
+
+async def test_work_that_is_cut_off_from_within_takes_nobody_s_room(work: Work) -> None:
+    """A library may cancel what we wait for: that is a failure like any other, however many there are."""
+    crowd, [good] = some(embedded.AT_ONCE), some(1)
+    for subject in crowd:
+        work.acts[subject] = raising(asyncio.CancelledError())
+        await work.later(subject)
+    await work.later(good)
+
+    await work.drain()
+
+    assert sorted(work.failures) == sorted(("note", subject, "it was cut off from within") for subject in crowd)
+    assert good in work.ran
 
 
 async def test_a_job_of_a_kind_nobody_knows_stops_no_other(work: Work) -> None:
@@ -146,7 +160,10 @@ async def test_what_does_not_end_in_time_is_cancelled_and_runs_again_after_the_n
     assert work.failures == []
 
 
-async def test_periodic_work_is_done_when_the_engine_starts_and_survives_an_exception(work: Work) -> None:
+@pytest.mark.parametrize("trouble", [ValueError("nobody foresaw this"), asyncio.CancelledError()])
+async def test_periodic_work_is_done_when_the_engine_starts_and_survives_an_exception(
+    work: Work, trouble: BaseException
+) -> None:
     enough = asyncio.Event()
     times = []
 
@@ -154,7 +171,7 @@ async def test_periodic_work_is_done_when_the_engine_starts_and_survives_an_exce
         times.append(work.clock())
         if len(times) == 3:
             enough.set()
-        raise ValueError("nobody foresaw this")
+        raise trouble
 
     work.jobs.every(0.001, tick)
     async with work.running():

@@ -1,13 +1,14 @@
 """A job engine to try things with, and handlers that write down what they were given."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 from service.jobs import EmbeddedJobs, Jobs, ProcrastinateJobs, Rhythm
+from service.model import QueuedJob
 from service.store import EngineRows, JobRows, Store
 from tests.databases import Database, Sqlite
 from tests.house import SETTLED_WITHIN_S, Clock, a_moment
@@ -86,6 +87,24 @@ class Work:
             await a_moment()
 
 
+class Watched(JobRows):
+    """The table of jobs, and how often somebody looked."""
+
+    looks = 0
+
+    async def due(
+        self,
+        now: datetime,
+        *,
+        limit: int,
+        done: Collection[int] = (),
+        begun: Collection[QueuedJob] = (),
+        busy_kinds: Collection[str] = (),
+    ) -> Sequence[QueuedJob]:
+        self.looks += 1
+        return await super().due(now, limit=limit, done=done, begun=begun, busy_kinds=busy_kinds)
+
+
 def some(count: int) -> list[UUID]:
     return [uuid4() for _ in range(count)]
 
@@ -135,7 +154,7 @@ def passing(gate: asyncio.Barrier) -> Callable[[], Awaitable[None]]:
     return acting_async(gate.wait)
 
 
-def raising(error: Exception) -> Callable[[], Awaitable[None]]:
+def raising(error: BaseException) -> Callable[[], Awaitable[None]]:
     async def raised() -> None:
         raise error
 

@@ -187,6 +187,20 @@ def upgrade() -> None:
     with op.batch_alter_table("jobs", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_jobs_run_at_id"), ["run_at", "id"], unique=False)
         batch_op.create_index(batch_op.f("ix_jobs_subject_id"), ["subject_id"], unique=False)
+        batch_op.create_index(
+            "ix_jobs_kinds",
+            ["kind", "run_at", "id"],
+            unique=False,
+            sqlite_where=sa.text("lane IS NULL"),
+            postgresql_where=sa.text("lane IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_jobs_lanes",
+            ["lane", "run_at", "id"],
+            unique=False,
+            sqlite_where=sa.text("lane IS NOT NULL"),
+            postgresql_where=sa.text("lane IS NOT NULL"),
+        )
 
     op.create_table(
         "lanes",
@@ -256,6 +270,12 @@ def downgrade() -> None:
     op.drop_table("lanes")
     with op.batch_alter_table("jobs", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_jobs_subject_id"))
+        batch_op.drop_index(
+            "ix_jobs_lanes", sqlite_where=sa.text("lane IS NOT NULL"), postgresql_where=sa.text("lane IS NOT NULL")
+        )
+        batch_op.drop_index(
+            "ix_jobs_kinds", sqlite_where=sa.text("lane IS NULL"), postgresql_where=sa.text("lane IS NULL")
+        )
         batch_op.drop_index(batch_op.f("ix_jobs_run_at_id"))
 
     op.drop_table("jobs")

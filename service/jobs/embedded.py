@@ -20,7 +20,8 @@ from service.model import Backlog, QueuedJob
 from service.tables import Transaction
 
 AT_ONCE = 16  # jobs of a kind begun and not ended: while CircleCI hangs, those that send still have room
-LOOK_AHEAD = 4 * AT_ONCE  # rows read to find some whose lane is free
+LOOK_AHEAD = 4 * AT_ONCE  # of a kind, found at one look: most of them begin later, without another look
+LOOK_EVERY_S = 0.05  # while there is enough at hand; else at once
 NAP_S = 1.0  # between looks when nothing woke us: another process (`roundsman resend`) may have enqueued
 GRACE_S = 10.0
 AHEAD = timedelta(milliseconds=1)
@@ -50,11 +51,11 @@ class JobTable(Protocol):
         now: datetime,
         *,
         limit: int,
-        but_not: Collection[int],
-        busy_lanes: Collection[str],
+        done: Collection[int],
+        begun: Collection[QueuedJob],
         busy_kinds: Collection[str],
     ) -> Sequence[QueuedJob]:
-        """What is due, oldest first, without these jobs, lanes and kinds, and without lanes that rest."""
+        """Forget jobs that are done; what else is due, oldest first, of lanes that neither rest nor are busy."""
         ...
 
     async def next_run_at(self, after: datetime) -> datetime | None:
@@ -76,11 +77,13 @@ class EmbeddedJobs:
         self._table = table
         self._clock = clock
         self._periodic: list[tuple[float, Callable[[], Awaitable[None]]]] = []
+        self._at_hand: list[QueuedJob] = []
         self._begun: dict[int, QueuedJob] = {}
         self._done: list[int] = []
         self._awake = asyncio.Event()
         self._stopping = False
         self._last_look_at: datetime | None = None
+        self._look_again_at = 0.0  # by the event loop's clock
 
     def later(
         self,
@@ -135,10 +138,8 @@ class EmbeddedJobs:
         tasks: set[asyncio.Task[None]] = set()
         while not self._stopping:
             self._awake.clear()
-            self._last_look_at = self._clock()
             chosen = await self._choose()
             for job in chosen:
-                self._begun[job.id] = job
                 task = asyncio.create_task(self._run_one(job, handlers.get(job.kind), failed))
                 tasks.add(task)
                 task.add_done_callback(tasks.discard)
@@ -150,43 +151,56 @@ class EmbeddedJobs:
         await self._finish(tasks)
 
     async def _choose(self) -> list[QueuedJob]:
-        """What to begin now: as many as there is room for, one of a lane and one of a subject at a time."""
+        """What to begin now, of what is at hand if that is enough, or else after a look."""
+        now_s = asyncio.get_running_loop().time()
+        if now_s < self._look_again_at and (chosen := self._pick(self._at_hand)):
+            return chosen
+        self._look_again_at = now_s + LOOK_EVERY_S
+        self._last_look_at = self._clock()
         try:
-            if self._done:
-                done, self._done = self._done, []
-                await self._forget(done)
-            return await self._pick()
+            found = await self._look(self._last_look_at)
         except Temporary as error:
             log.warning("the queue waits", reason=str(error))
             return []
+        return self._pick([*self._at_hand, *found])
 
-    async def _forget(self, done: list[int]) -> None:
+    async def _look(self, now: datetime) -> Sequence[QueuedJob]:
+        """What else is due; the table forgets what is done in the same transaction."""
+        done, self._done = self._done, []
+        begun = Counter(job.kind for job in self._begun.values())
+        busy_kinds = {kind for kind, count in begun.items() if count >= AT_ONCE} | {job.kind for job in self._at_hand}
         try:
-            await self._table.remove(done)
+            return await self._table.due(
+                now,
+                limit=LOOK_AHEAD,
+                done=done,
+                begun=self._begun.values(),
+                busy_kinds=busy_kinds,
+            )
         except Temporary:
             self._done += done  # they are settled; only the table does not know yet
             raise
-        for job_id in done:
-            del self._begun[job_id]
 
-    async def _pick(self) -> list[QueuedJob]:
+    def _pick(self, found: Sequence[QueuedJob]) -> list[QueuedJob]:
+        """Begin as many as there is room for, one of a lane and one of a subject at a time.
+
+        Of the others we know for certain that they can begin later only where they are of no lane: these stay at hand.
+        """
         lanes = {job.lane for job in self._begun.values() if job.lane}
         subjects = {job.subject_id for job in self._begun.values()}
         begun = Counter(job.kind for job in self._begun.values())
-        due = await self._table.due(
-            self._clock(),
-            limit=LOOK_AHEAD,
-            but_not=list(self._begun),
-            busy_lanes=list(lanes),
-            busy_kinds=[kind for kind, count in begun.items() if count >= AT_ONCE],
-        )
         chosen: list[QueuedJob] = []
-        for job in due:
+        left: list[QueuedJob] = []
+        for job in found:
             if begun[job.kind] < AT_ONCE and job.lane not in lanes and job.subject_id not in subjects:
                 chosen.append(job)
                 begun[job.kind] += 1
                 subjects.add(job.subject_id)
                 lanes |= {job.lane} if job.lane else set()
+            elif job.lane is None:
+                left.append(job)
+        self._at_hand = left
+        self._begun |= {job.id: job for job in chosen}
         return chosen
 
     async def _nap(self) -> None:
@@ -204,18 +218,22 @@ class EmbeddedJobs:
         return min(NAP_S, max(0.0, (soonest - now).total_seconds())) if soonest else NAP_S
 
     async def _run_one(self, job: QueuedJob, handler: Handler | None, failed: Failed) -> None:
+        try:
+            if await self._is_over(job, handler, failed):
+                self._done.append(job.id)
+        finally:  # whatever happens: what stayed begun for ever would take the room of others
+            del self._begun[job.id]
+            self.wake()
+
+    async def _is_over(self, job: QueuedJob, handler: Handler | None, failed: Failed) -> bool:
         if handler is None:
             log.error("a job of another release is left undone; the sweep takes up what it was about", job=job.kind)
-            self._done.append(job.id)
-            self.wake()
-            return
+            return True
         error = await survive(job.kind, handler(job.subject_id))
         if error is not None and await survive("a failure's record", failed(job.kind, job.subject_id, error)):
             await asyncio.sleep(NAP_S)  # not even that could be written: the job stays, and is begun again
-            del self._begun[job.id]
-        else:
-            self._done.append(job.id)
-        self.wake()
+            return False
+        return True
 
     async def _again_and_again(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
         while True:

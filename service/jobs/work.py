@@ -1,5 +1,6 @@
 """What every engine runs, and how it lives on when that fails."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from uuid import UUID
 
@@ -20,6 +21,12 @@ async def survive(what: str, work: Awaitable[None]) -> Exception | None:
     except Temporary as error:
         log.warning("work could not be done now", what=what, reason=str(error))
         return error
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        log.warning("work was cut off from within", what=what)  # by a library: nobody asked us to end
+        return Temporary("it was cut off from within")
     except Exception as error:
         log.exception("work failed in a way nobody foresaw", what=what)
         return error
