@@ -209,14 +209,14 @@ def test_prometheus_finds_doors_and_workers(render: Render) -> None:
 
 def test_the_alerts_are_those_of_the_files(render: Render) -> None:
     rule = render("postgres-watched")["PrometheusRule"]
-    files = [CHART / "alerts" / f"{name}.yaml" for name in ("roundsman", "hears-nothing")]
+    files = [CHART / "alerts" / f"{name}.yaml" for name in ("roundsman", "no-webhooks")]
 
     assert rule["spec"]["groups"] == [group for file in files for group in yaml.safe_load(file.read_text())["groups"]]
     assert rule["metadata"]["labels"]["release"] == "prometheus"
 
 
 def test_nobody_is_told_that_nothing_comes_unless_they_asked(render: Render) -> None:
-    rule = render("postgres-watched", "--set", "prometheusRule.hearsNothing=false")["PrometheusRule"]
+    rule = render("postgres-watched", "--set", "prometheusRule.noWebhooks=false")["PrometheusRule"]
 
     assert [group["name"] for group in rule["spec"]["groups"]] == ["roundsman"]
 

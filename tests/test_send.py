@@ -73,6 +73,7 @@ async def test_one_job_is_one_attempt(house: House) -> None:
     assert (notification["state"], notification["reason"]) == ("pending", "web: json answered 503")
     assert [attempt["outcome"] for attempt in notification["attempts"]] == ["put off"]
     assert notification["next_attempt_at"] == "2026-03-02T09:30:05.000Z"
+    assert house.counted("attempts", channel="json", outcome="put_off") == 1
 
 
 async def test_the_next_attempt_is_made_at_its_time_and_not_before(house: House) -> None:

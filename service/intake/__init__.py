@@ -73,7 +73,7 @@ def _whence(request: Request) -> dict[str, str | None]:
 def _result(error: Rejected | Temporary) -> str:
     match error:
         case BadSignature():
-            return "not signed by us"
+            return "bad signature"
         case Temporary():
             return "not kept"
         case _:
