@@ -268,6 +268,11 @@ def test_every_command_explains_itself_within_80_columns(terminal: Terminal, nam
         assert parameter.help.endswith("."), parameter.name
 
 
+@pytest.mark.parametrize("words", [(), ("serve",), ("events",), ("events", "list")])
+def test_help_may_be_asked_for_in_short(terminal: Terminal, words: tuple[str, ...]) -> None:
+    assert terminal.run(*words, "-h").out == terminal.run(*words, "--help").out
+
+
 @pytest.mark.parametrize("name", [name for name, _ in every_command() if name not in STREAMING])
 def test_every_command_has_json(name: str) -> None:
     options = {option for parameter in dict(every_command())[name].params for option in parameter.opts}

@@ -76,7 +76,9 @@ def _alone(function: Any) -> typer.Typer:
     return app
 
 
-app = typer.Typer(cls=Commands, name="roundsman", no_args_is_help=True, **PLAIN)
+HELP = {"help_option_names": ["-h", "--help"]}
+
+app = typer.Typer(cls=Commands, name="roundsman", no_args_is_help=True, context_settings=HELP, **PLAIN)
 
 
 def _say_version(is_asked: bool) -> None:
