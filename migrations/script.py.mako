@@ -1,4 +1,7 @@
-"""${message}"""
+"""${message}
+
+Leaves in place what the release before this one needs, which works on meanwhile: see is_workable in the store.
+"""
 
 import sqlalchemy as sa
 from alembic import op
