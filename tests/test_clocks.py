@@ -88,6 +88,15 @@ async def test_on_many_machines_a_clock_set_back_an_hour_delays_and_loses_nothin
     assert machines.both.rows("SELECT count(*) FROM attempts WHERE outcome = 'sent'") == [(2,)]
 
 
+async def test_on_many_machines_a_clock_a_little_behind_the_databases_delays_no_second_try(machines: Machines) -> None:
+    """What is due by the database's clock is not quite due by the worker's."""
+    machines.clock.ahead = timedelta(seconds=-1.5)
+    await machines.put_off()
+    await machines.both.settled()
+
+    assert len(machines.both.end.got) == 2
+
+
 async def test_in_one_process_a_jump_of_a_day_sends_nothing_twice(house: House) -> None:
     house.channels.plan["web: json"] = [AWAY]
     await house.finish(RED)

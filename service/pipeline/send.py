@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import TypeVar
 from uuid import UUID
 
@@ -17,6 +18,7 @@ from service.store import events, notifications
 from service.tables import Transaction
 
 RECORD_AGAIN_S = 1.0
+BEHIND = timedelta(seconds=2)  # our clock may be so much behind the one by which this job became due: Postgres' own
 Recorded = TypeVar("Recorded")
 OWED = frozenset({NotificationState.PENDING, NotificationState.SENDING})
 
@@ -29,7 +31,7 @@ async def send(parts: Parts, notification_id: UUID) -> None:
     Run in the channel's lane, one at a time: what looks as if it were being sent was cut off.
     """
     notification, event, details = await parts.store.read(_news, notification_id)
-    if notification.state not in OWED or notification.next_attempt_at > parts.clock():
+    if notification.state not in OWED or notification.next_attempt_at > parts.clock() + BEHIND:
         return  # settled, or put off: another job will come for it
     event_url = f"{parts.public_url}/events/{event.id}" if parts.public_url else None
     message = compose(event, details, event_url=event_url)
