@@ -1,6 +1,7 @@
 """A real server on loopback: where it listens, what it says to errors, and when it ends."""
 
 import asyncio
+import gc
 import os
 import signal
 import socket
@@ -35,6 +36,14 @@ async def test_an_app_is_served_while_the_block_runs_and_no_longer() -> None:
     async with httpx.AsyncClient(trust_env=False) as http:
         with pytest.raises(httpx.ConnectError):
             await http.get(url)
+
+
+async def test_what_is_there_before_anybody_asks_is_not_looked_through_for_garbage() -> None:
+    async with serving(APP, listen("127.0.0.1", 0)):
+        set_aside = gc.get_freeze_count()
+
+    assert set_aside > 0
+    assert gc.get_freeze_count() == 0
 
 
 async def test_a_request_that_was_begun_is_answered_before_it_ends() -> None:

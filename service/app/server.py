@@ -1,6 +1,7 @@
 """A real HTTP server for as long as somebody needs it, and the signal that says when that is over."""
 
 import asyncio
+import gc
 import signal
 import socket
 from collections.abc import AsyncIterator, Coroutine, Iterator
@@ -43,7 +44,11 @@ def address(listener: socket.socket) -> str:
 
 @asynccontextmanager
 async def serving(app: Starlette, listener: socket.socket) -> AsyncIterator[str]:
-    """Serve an app on a listener while the block runs; yields its address."""
+    """Serve an app on a listener while the block runs; yields its address.
+
+    What has been made by then stays for as long, and is no garbage: where its collector looked through all of it, now
+    and then, everybody would wait for a tenth of a second.
+    """
     config = uvicorn.Config(
         app,
         lifespan="off",
@@ -55,9 +60,11 @@ async def serving(app: Starlette, listener: socket.socket) -> AsyncIterator[str]
     )
     server = _QuietServer(config)
     running = asyncio.create_task(server.serve(sockets=[listener]))
+    gc.freeze()
     try:
         yield address(listener)
     finally:
+        gc.unfreeze()
         server.should_exit = True
         await running
 
