@@ -1,18 +1,22 @@
 """Deliveries: kept once each, byte for byte, and what became of them."""
 
+import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import LargeBinary, func, literal_column, select, update
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.sql.dml import ReturningInsert
+from sqlalchemy import LargeBinary, bindparam, func, select, text, tuple_, update
+from sqlalchemy.dialects import sqlite
 
 from service.errors import NotFound
 from service.model import Delivery, DeliveryState
 from service.store.rows import delivery_row, to_delivery
 from service.tables import Transaction, deliveries, is_unsettled
+
+Key = tuple[str, str]
+"""The source of a delivery, and what the source calls the event."""
 
 OPENING_BYTES = 16_384  # of a body, where many are listed: most are whole with less
 
@@ -25,26 +29,68 @@ def keep_many(transaction: Transaction, arrived: Sequence[Delivery]) -> list[UUI
     """
     times = Counter(map(_key, arrived))
     first = {_key(delivery): delivery for delivery in reversed(arrived)}
-    rows = [delivery_row(first[key]) | {"repeats": times[key] - 1} for key in sorted(first)]
-    kept = transaction.execute(_KEEPING[transaction.dialect.name], rows)
-    ids = {(row.source, row.source_event_id): row.id for row in kept}
+    rows = {key: delivery_row(first[key]) | {"repeats": times[key] - 1} for key in sorted(first)}
+    keep = _keep_on_sqlite if transaction.dialect.name == "sqlite" else _keep_on_postgres
+    ids = keep(transaction, rows)
     return [ids[_key(delivery)] for delivery in arrived]
 
 
-def _key(delivery: Delivery) -> tuple[str, str]:
+def _key(delivery: Delivery) -> Key:
     return delivery.source, delivery.source_event_id
 
 
-def _keeping(insert: Any) -> ReturningInsert[Any]:
-    """An INSERT of many rows at once that counts a repeat where the row is there already."""
-    new = insert(deliveries)
-    repeats = deliveries.c.repeats + new.excluded.repeats + literal_column("1")
-    upsert = new.on_conflict_do_update(index_elements=["source", "source_event_id"], set_={"repeats": repeats})
-    keeping: ReturningInsert[Any] = upsert.returning(deliveries.c.source, deliveries.c.source_event_id, deliveries.c.id)
-    return keeping
+_KEY = (deliveries.c.source, deliveries.c.source_event_id)
+_NEW = sqlite.insert(deliveries).on_conflict_do_nothing(index_elements=_KEY)
+_AGAIN = (
+    update(deliveries)
+    .where(deliveries.c.id == bindparam("known_id"))
+    .values(repeats=deliveries.c.repeats + bindparam("times"))
+)
 
 
-_KEEPING = {"sqlite": _keeping(sqlite.insert), "postgresql": _keeping(postgresql.insert)}
+def _keep_on_sqlite(transaction: Transaction, rows: Mapping[Key, dict[str, Any]]) -> Mapping[Key, UUID]:
+    """Have SQLite say how many rows are new, and not which: that takes half the time, and nearly always it is all."""
+    if transaction.execute(_NEW, list(rows.values())).rowcount == len(rows):
+        return {key: row["id"] for key, row in rows.items()}
+
+    there = select(*_KEY, deliveries.c.id).where(tuple_(*_KEY).in_(list(rows)))
+    ids = {(source, event_id): id_ for source, event_id, id_ in transaction.execute(there)}
+    again = [key for key, row in rows.items() if row["id"] != ids[key]]
+    transaction.execute(_AGAIN, [{"known_id": ids[key], "times": rows[key]["repeats"] + 1} for key in again])
+    return ids
+
+
+_COLUMNS = (
+    "id, source, source_event_id, via, received_at, headers, body, signed_index, signed_fingerprint, state, reason, "
+    "repeats"
+)
+_KEEPING = text(
+    f"""
+    INSERT INTO deliveries ({_COLUMNS})
+    SELECT {_COLUMNS} FROM json_populate_recordset(NULL::deliveries, CAST(:rows AS json))
+    ON CONFLICT (source, source_event_id) DO UPDATE SET repeats = deliveries.repeats + excluded.repeats + 1
+    RETURNING source, source_event_id, id
+    """  # noqa: S608 reason: constants of ours
+)
+
+
+def _keep_on_postgres(transaction: Transaction, rows: Mapping[Key, dict[str, Any]]) -> Mapping[Key, UUID]:
+    """Send all rows as one value: a statement that grows with the batch is parsed anew each time, here and there."""
+    kept = transaction.execute(_KEEPING, {"rows": json.dumps(list(rows.values()), default=_spelt)})
+    return {(source, event_id): id_ for source, event_id, id_ in kept}
+
+
+def _spelt(value: object) -> str:
+    """A value of a kind that JSON does not have, as Postgres reads it."""
+    match value:
+        case bytes():
+            return f"\\x{value.hex()}"
+        case datetime(tzinfo=None):
+            raise ValueError(f"{value} has no time zone")
+        case datetime():
+            return value.isoformat()
+        case _:
+            return str(value)
 
 
 def find(transaction: Transaction, delivery_id: UUID) -> Delivery:
