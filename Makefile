@@ -1,4 +1,4 @@
-# Two commands do everything: `make run` shows the main job, `make test` runs the tests.
+# `make run` shows the main job, `make test` runs the tests; `make` alone lists the rest.
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
@@ -16,6 +16,9 @@ $(READY): requirements-dev.lock pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
+
+.PHONY: install
+install: $(READY)  ## Make .venv with everything that is needed here, .venv/bin/roundsman included
 
 .PHONY: run
 run: $(READY)  ## See the main job in a minute: a pretend CircleCI, the real service, an inbox (ARGS=--once to end by itself)

@@ -1,5 +1,6 @@
 """roundsman.yaml: what it may say, and what is said back, with file, line and next step, when it is wrong."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -22,10 +23,27 @@ def file(tmp_path: Path) -> File:
 # The whole of it
 
 
-def test_the_example_is_valid_and_beyond_doubt() -> None:
+def test_the_example_needs_one_channel_and_nothing_else() -> None:
     config = load(
         {
             "ROUNDSMAN_CONFIG": str(EXAMPLE),
+            "ROUNDSMAN_WEBHOOK_SECRETS": "not-a-real-secret",
+            "SLACK_WEB_TEAM": "slack://a/b/c",
+        }
+    )
+
+    assert config.warnings == ()
+    assert list(config.receivers) == ["web-team"]
+    assert config.routes[0].name == "main is red"
+
+
+def test_all_that_the_example_offers_is_valid_and_beyond_doubt(tmp_path: Path) -> None:
+    whole = tmp_path / "roundsman.yaml"
+    whole.write_text(re.sub("^#  ", "  ", EXAMPLE.read_text(), flags=re.MULTILINE))
+
+    config = load(
+        {
+            "ROUNDSMAN_CONFIG": str(whole),
             "ROUNDSMAN_WEBHOOK_SECRETS": "not-a-real-secret",
             "SLACK_WEB_TEAM": "slack://a/b/c",
             "SMTP_PASSWORD": "p@ss/word",
