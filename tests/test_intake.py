@@ -163,6 +163,29 @@ async def test_who_never_finishes_is_told_so_in_time(house: House, monkeypatch: 
     assert traces(house) == [0, 0]
 
 
+async def test_many_large_bodies_at_once_fill_no_memory_and_keep_no_small_one_out(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(body_of_a_post, "MOST_BYTES_AT_ONCE", 200_000)
+    begun, may_end = asyncio.Event(), asyncio.Event()
+
+    async def lingering() -> AsyncIterator[bytes]:
+        yield b"x" * 150_000
+        begun.set()
+        await may_end.wait()
+
+    first = asyncio.create_task(house.http.post("/hooks/circleci", content=lingering()))
+    await begun.wait()
+    meanwhile = [await house.send(b"y" * 100_000), await house.send(BODY)]
+    may_end.set()
+    unsigned = await first
+    afterwards = await house.send(b"y" * 100_000)
+
+    assert [response.status_code for response in meanwhile] == [503, 202]
+    assert meanwhile[0].json() == {"error": "too many large bodies arrive at once"}
+    assert (unsigned.status_code, afterwards.status_code) == (401, 202)
+
+
 async def test_who_goes_away_in_the_middle_leaves_nothing(house: House) -> None:
     async with serving(house.service.asgi, listen("127.0.0.1", 0)) as url:
         reader, writer = await asyncio.open_connection("127.0.0.1", urlsplit(url).port)

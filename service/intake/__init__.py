@@ -8,7 +8,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from service.errors import BadSignature, Rejected, Temporary
-from service.intake.body import read_body
+from service.intake.body import Bodies
 from service.intake.line import Line
 from service.message import one_line
 from service.metrics import Metrics
@@ -25,6 +25,7 @@ class Intake:
 
     def __init__(self, source: Source, *, line: Line, metrics: Metrics, clock: Callable[[], datetime]) -> None:
         self._source = source
+        self._bodies = Bodies()
         self._line = line
         self._metrics = metrics
         self._clock = clock
@@ -32,7 +33,7 @@ class Intake:
     async def receive(self, request: Request, *, max_body_bytes: int) -> Response:
         """Answer a post: 202 once it is on disk. Raises Rejected, or Temporary when it cannot be kept in time."""
         try:
-            body = await read_body(request, max_body_bytes)
+            body = await self._bodies.read(request, max_body_bytes)
             signed = self._source.verify(request.headers.raw, body)
             kept = await self._line.keep(self._delivery(request, body, signed))
         except ClientDisconnect:

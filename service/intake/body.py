@@ -4,32 +4,49 @@ import asyncio
 
 from starlette.requests import Request
 
-from service.errors import BadRequest
+from service.errors import BadRequest, Temporary
 
 READ_WITHIN_S = 8.0
+MOST_BYTES_AT_ONCE = 64 * 2**20  # of all bodies that are arriving: whoever sends them has not yet shown who it is
+SMALL_BYTES = 64 * 2**10  # CircleCI's have a few thousand: they are read, whatever else is arriving
 
 
-async def read_body(request: Request, max_body_bytes: int) -> bytes:
-    """The bytes as received. Raises BadRequest when they are packed, too many or too slow, ClientDisconnect."""
-    encoding = request.headers.get("content-encoding", "identity").strip().lower()
-    if encoding not in {"", "identity"}:
-        raise BadRequest(f"content-encoding {encoding!a} is not accepted; send the body as it is", status=415)
-    if _announced(request) > max_body_bytes:
-        raise _too_large(max_body_bytes)
-    try:
-        async with asyncio.timeout(READ_WITHIN_S):
-            return await _collect(request, max_body_bytes)
-    except TimeoutError as error:
-        raise BadRequest(f"the body did not arrive within {READ_WITHIN_S:.0f} s", status=408) from error
+class Bodies:
+    """Reads bodies, and knows how much of them is in memory."""
 
+    def __init__(self) -> None:
+        self._arriving_bytes = 0
 
-async def _collect(request: Request, max_body_bytes: int) -> bytes:
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > max_body_bytes:
+    async def read(self, request: Request, max_body_bytes: int) -> bytes:
+        """The bytes as received.
+
+        Raises BadRequest when they are packed, too many or too slow, ClientDisconnect, and Temporary when there are too
+        many of others.
+        """
+        encoding = request.headers.get("content-encoding", "identity").strip().lower()
+        if encoding not in {"", "identity"}:
+            raise BadRequest(f"content-encoding {encoding!a} is not accepted; send the body as it is", status=415)
+        if _announced(request) > max_body_bytes:
             raise _too_large(max_body_bytes)
-    return bytes(body)
+        try:
+            async with asyncio.timeout(READ_WITHIN_S):
+                return await self._collect(request, max_body_bytes)
+        except TimeoutError as error:
+            raise BadRequest(f"the body did not arrive within {READ_WITHIN_S:.0f} s", status=408) from error
+
+    async def _collect(self, request: Request, max_body_bytes: int) -> bytes:
+        body = bytearray()
+        try:
+            async for chunk in request.stream():
+                body += chunk
+                self._arriving_bytes += len(chunk)
+                if len(body) > max_body_bytes:
+                    raise _too_large(max_body_bytes)
+                if len(body) > SMALL_BYTES and self._arriving_bytes > MOST_BYTES_AT_ONCE:
+                    raise Temporary("too many large bodies arrive at once")
+            return bytes(body)
+        finally:
+            self._arriving_bytes -= len(body)
 
 
 def _announced(request: Request) -> int:
