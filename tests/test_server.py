@@ -38,6 +38,17 @@ async def test_an_app_is_served_while_the_block_runs_and_no_longer() -> None:
             await http.get(url)
 
 
+async def test_nobody_lives_on_behind_a_server_that_has_failed() -> None:
+    async def live_on(listener: socket.socket) -> None:
+        async with asyncio.timeout(30), serving(APP, listener):
+            await asyncio.Event().wait()
+
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as deaf:
+        deaf.bind(("127.0.0.1", 0))
+        with pytest.raises(ValueError, match="tream"):
+            await live_on(deaf)
+
+
 async def test_what_is_there_before_anybody_asks_is_not_looked_through_for_garbage() -> None:
     async with serving(APP, listen("127.0.0.1", 0)):
         set_aside = gc.get_freeze_count()

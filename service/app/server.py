@@ -46,6 +46,7 @@ def address(listener: socket.socket) -> str:
 async def serving(app: Starlette, listener: socket.socket) -> AsyncIterator[str]:
     """Serve an app on a listener while the block runs; yields its address.
 
+    A server that fails ends the block too: a process without a door would look as if nothing happened anywhere.
     What has been made by then stays for as long, and is no garbage: where its collector looked through all of it, now
     and then, everybody would wait for a tenth of a second.
     """
@@ -60,6 +61,8 @@ async def serving(app: Starlette, listener: socket.socket) -> AsyncIterator[str]
     )
     server = _QuietServer(config)
     running = asyncio.create_task(server.serve(sockets=[listener]))
+    if block := asyncio.current_task():
+        running.add_done_callback(lambda _: server.should_exit or block.cancel())
     gc.freeze()
     try:
         yield address(listener)
