@@ -23,7 +23,7 @@ What each may import from others' work; what is not named here uses the standard
     sources     httpx pydantic
     channels    apprise requests
     store       alembic pydantic sqlalchemy
-    jobs        procrastinate structlog
+    jobs        procrastinate psycopg psycopg_pool structlog
     intake      starlette structlog
     pipeline    structlog
     access      itsdangerous starlette

@@ -17,6 +17,7 @@ from procrastinate import App, BaseRetryStrategy, JobContext, PsycopgConnector, 
 from procrastinate.jobs import Job
 
 from service.errors import Temporary
+from service.jobs.connections import connections
 from service.jobs.timetable import PERIODIC, Timetable
 from service.jobs.trouble import translated
 from service.jobs.work import Failed, Handler, survive
@@ -109,7 +110,8 @@ class ProcrastinateJobs:
             max_size=CONNECTIONS,
             timeout=ANSWERS_WITHIN_S,
             reconnect_timeout=ANSWERS_WITHIN_S,  # longer, and it would sleep for minutes between two tries
-            kwargs=connecting(),
+            kwargs=connecting(synchronous_commit=False),  # a job whose end is forgotten runs again: work is settled
+            pool_factory=connections,
         )
         self._app = App(connector=connector)
         self._do = self._app.task(name="do", retry=GiveBack(), pass_context=True)(self._run_one)
