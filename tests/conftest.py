@@ -77,6 +77,21 @@ def template(server: postgres.Server) -> str:
     return a_template(server)
 
 
+@pytest.fixture(scope="session")
+def template_in_real_time(server: postgres.Server) -> str:
+    """The same with a clock that runs by itself: processes of their own go by no other."""
+    url = server.new_database()
+    migrate(url)
+    return postgres.name_of(url)
+
+
+@pytest.fixture
+def url_in_real_time(server: postgres.Server, template_in_real_time: str) -> Iterator[str]:
+    """The address of a Postgres database whose clock runs."""
+    with a_copy(server, template_in_real_time) as url:
+        yield url
+
+
 @pytest.fixture
 def kind_of_database() -> str:
     return "sqlite"

@@ -1,7 +1,7 @@
 """Clocks that jump, a day ahead or an hour back: nothing is lost, nothing is sent twice, and nobody spins."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -13,7 +13,6 @@ from service.app import now_utc
 from service.demo.payloads import workflow_completed
 from service.errors import Temporary
 from service.jobs import EmbeddedJobs
-from tests import postgres
 from tests.ends import Answer
 from tests.house import RED, House
 from tests.twins import Twins, twins
@@ -53,16 +52,10 @@ class Machines:
             connection.execute("UPDATE procrastinate_jobs SET scheduled_at = scheduled_at - %s", (by,))
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[postgres.Server]:
-    with postgres.running() as server:
-        yield server
-
-
 @pytest.fixture
-async def machines(server: postgres.Server, tmp_path: Path) -> AsyncIterator[Machines]:
+async def machines(url_in_real_time: str, tmp_path: Path) -> AsyncIterator[Machines]:
     clock = WallClock()
-    async with twins(server, tmp_path, clock=clock) as both:
+    async with twins(url_in_real_time, tmp_path, clock=clock) as both:
         yield Machines(clock=clock, both=both)
 
 

@@ -44,17 +44,9 @@ class Site:
         return len(self.end.got)
 
 
-@pytest.fixture(scope="module")
-def migrated_in_real_time(server: postgres.Server) -> str:
-    """A migrated database whose clock runs: processes of their own have no other."""
-    url = server.new_database()
-    migrate(url)
-    return postgres.name_of(url)
-
-
 @pytest.fixture
-def site(server: postgres.Server, migrated_in_real_time: str, tmp_path: Path) -> Iterator[Site]:
-    with a_site(server, server.new_database(migrated_in_real_time), tmp_path) as site:
+def site(server: postgres.Server, url_in_real_time: str, tmp_path: Path) -> Iterator[Site]:
+    with a_site(server, url_in_real_time, tmp_path) as site:
         yield site
 
 

@@ -1,6 +1,6 @@
 """Storms on many machines: two doors, two workers, and everything at once is told once and at its pace."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
@@ -11,7 +11,6 @@ import pytest
 from service.channels import limits
 from service.demo import runs
 from service.demo.payloads import cancellation_storm, workflow_completed
-from tests import postgres
 from tests.ends import Answer
 from tests.house import MONDAY, RED
 from tests.twins import Twins, twins
@@ -20,15 +19,9 @@ STORM = [replace(runs.mobile_canceled(MONDAY), number=number) for number in rang
 REDS = [replace(RED, number=number, subject=f"Change {number}") for number in range(1, 6)]
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[postgres.Server]:
-    with postgres.running() as server:
-        yield server
-
-
 @pytest.fixture
-async def both(server: postgres.Server, tmp_path: Path) -> AsyncIterator[Twins]:
-    async with twins(server, tmp_path) as both:
+async def both(url_in_real_time: str, tmp_path: Path) -> AsyncIterator[Twins]:
+    async with twins(url_in_real_time, tmp_path) as both:
         yield both
 
 

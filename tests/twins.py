@@ -15,8 +15,7 @@ from service.app import Service, build, now_utc
 from service.config import load
 from service.demo.payloads import Payload, as_bytes
 from service.pipeline import Patience
-from service.store import migrate
-from tests import ends, postgres
+from tests import ends
 from tests.house import SETTLED_WITHIN_S, environ, signature
 
 HASTY = Patience(first=timedelta(seconds=0.1), longest=timedelta(seconds=0.2), chance=lambda: 0.5)
@@ -78,12 +77,8 @@ class Twins:
 
 
 @asynccontextmanager
-async def twins(
-    server: postgres.Server, folder: Path, *, clock: Callable[[], datetime] = now_utc
-) -> AsyncIterator[Twins]:
-    """Two services at work on a fresh database; CircleCI cannot be asked."""
-    database_url = server.new_database()
-    await asyncio.to_thread(migrate, database_url)
+async def twins(database_url: str, folder: Path, *, clock: Callable[[], datetime] = now_utc) -> AsyncIterator[Twins]:
+    """Two services at work on one database; CircleCI cannot be asked."""
     async with AsyncExitStack() as stack:
         end = stack.enter_context(ends.http_end())
         settings = environ(folder, TELL.format(port=end.port), ROUNDSMAN_DATABASE_URL=database_url)
