@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psycopg
@@ -15,6 +16,7 @@ import pytest
 from service.demo.payloads import as_bytes, workflow_completed
 from service.store import migrate, newest_revision
 from tests import postgres
+from tests.databases import Postgres
 from tests.ends import HttpEnd, free_port, http_end
 from tests.house import RED, RED_TO_WEB, House, environ
 from tests.processes import ENDS_WITHIN_S, ROUNDSMAN, Served, run, serve, slow_channel, surroundings
@@ -35,6 +37,7 @@ class Site:
     """A database on Postgres, the environment of processes that use it, and whom they tell."""
 
     server: postgres.Server
+    database: Postgres
     folder: Path
     end: HttpEnd
     environ: dict[str, str]
@@ -42,6 +45,11 @@ class Site:
     @property
     def told(self) -> int:
         return len(self.end.got)
+
+    @property
+    def under_way(self) -> list[Any]:
+        """The jobs that some worker does."""
+        return self.database.rows("SELECT id FROM procrastinate_jobs WHERE status = 'doing'")
 
 
 @pytest.fixture
@@ -52,9 +60,9 @@ def site(server: postgres.Server, url_in_real_time: str, tmp_path: Path) -> Iter
 
 @pytest.fixture
 def mortal_site(tmp_path: Path) -> Iterator[Site]:
-    """One whose Postgres nobody else uses."""
+    """One whose Postgres nobody else uses, and whose commits survive a crash of it."""
     with postgres.running() as server:
-        url = server.new_database()
+        url = server.new_database("template0", "synchronous_commit = on")
         migrate(url)
         with a_site(server, url, tmp_path) as site:
             yield site
@@ -64,7 +72,13 @@ def mortal_site(tmp_path: Path) -> Iterator[Site]:
 def a_site(server: postgres.Server, url: str, folder: Path) -> Iterator[Site]:
     with http_end() as end:
         routes = TELL.format(url=f"json://127.0.0.1:{end.port}/web")
-        yield Site(server=server, folder=folder, end=end, environ=surroundings_at(url, folder, routes))
+        yield Site(
+            server=server,
+            database=Postgres(url),
+            folder=folder,
+            end=end,
+            environ=surroundings_at(url, folder, routes),
+        )
 
 
 def surroundings_at(url: str, folder: Path, routes: str = RED_TO_WEB) -> dict[str, str]:
@@ -102,6 +116,7 @@ def test_postgres_goes_away_and_comes_back_and_nothing_acknowledged_is_lost(mort
     ):
         assert web.post(news(1)).status_code == 202
         until(lambda: mortal_site.told == 1)
+        until(lambda: mortal_site.under_way == [])  # what is lost there is found in time, but not soon
 
         mortal_site.server.stop("immediate")
         refused = refusal(mortal_site, web, news(2))
