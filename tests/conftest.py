@@ -12,6 +12,8 @@ import pytest
 import structlog
 import trustme
 from structlog.typing import Processor
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling, Scheduling
 
 from service.store import Store, migrate
 from tests import postgres
@@ -24,6 +26,21 @@ PLAIN_LOG: list[Processor] = [  # by default, rich draws every traceback with al
     structlog.contextvars.merge_contextvars,
     structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
 ]
+
+KEPT_TOGETHER = ("test_crash.py", "test_history_pages.py", "test_history_plans.py", "test_wheel.py")
+
+
+class Spread(LoadScopeScheduling):  # type: ignore[misc] # xdist says nothing of its types
+    """Sends each test to whoever is free, but those together that share what takes long to make; these come first."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        module = nodeid.partition("::")[0]
+        return module if module.endswith(KEPT_TOGETHER) else nodeid
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduling | None:
+    return Spread(config, log) if config.getoption("dist") == "load" else None
 
 
 def pytest_configure(config: pytest.Config) -> None:

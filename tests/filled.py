@@ -2,6 +2,8 @@
 
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import cache
 from typing import Any
 
 import pytest
@@ -9,19 +11,30 @@ import pytest
 from tests.bench.past import fill
 from tests.databases import a_copy
 
+Filled = Callable[[str], str]
+"""The address of the database of a kind."""
+
 
 def a_past_of(size: int) -> Callable[..., Any]:
-    """A fixture: the address of a database that holds the rows of ``Past(size)``."""
+    """A fixture: where the rows of ``Past(size)`` are, on each kind of database that a test asks for."""
 
-    @pytest.fixture(scope="module", params=["sqlite", "postgres"])
-    def filled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-        if request.param == "sqlite":
-            file = shutil.copy(request.getfixturevalue("migrated"), tmp_path_factory.mktemp("filled"))
-            fill(f"sqlite:///{file}", size)
-            yield f"sqlite:///{file}"
-            return
-        with a_copy(request.getfixturevalue("server"), request.getfixturevalue("template")) as url:
+    @pytest.fixture(scope="module")
+    def filled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
+        def empty(kind: str) -> str:
+            if kind == "sqlite":
+                return (
+                    f"sqlite:///{shutil.copy(request.getfixturevalue('migrated'), tmp_path_factory.mktemp('filled'))}"
+                )
+            copy = a_copy(request.getfixturevalue("server"), request.getfixturevalue("template"))
+            return stack.enter_context(copy)
+
+        @cache  # tests come in any order: whichever is the first of its kind waits for this
+        def url_of(kind: str) -> str:
+            url = empty(kind)
             fill(url, size)
-            yield url
+            return url
+
+        with ExitStack() as stack:
+            yield url_of
 
     return filled

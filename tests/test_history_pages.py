@@ -9,8 +9,9 @@ import pytest
 from service.manage.history import to_search
 from service.store import Store, history
 from tests.bench.past import NOW, Past
-from tests.filled import a_past_of
+from tests.filled import Filled, a_past_of
 
+pytestmark = pytest.mark.databases("sqlite", "postgres")
 SIZE = 900
 ROWS = list(reversed(list(Past(SIZE).rows())))
 SHORT_STRIDES = (3, 20, 60)
@@ -22,8 +23,8 @@ filled = a_past_of(SIZE)
 
 
 @pytest.fixture
-async def store(filled: str) -> AsyncIterator[Store]:
-    store = Store(filled)
+async def store(filled: Filled, kind_of_database: str) -> AsyncIterator[Store]:
+    store = Store(filled(kind_of_database))
     yield store
     await store.close()
 

@@ -15,8 +15,9 @@ from service.model import NotificationState
 from service.store import Store, deliveries, history, notifications, overdue, retention
 from service.tables import Transaction
 from tests.bench.past import NOW
-from tests.filled import a_past_of
+from tests.filled import Filled, a_past_of
 
+pytestmark = pytest.mark.databases("sqlite", "postgres")
 ENOUGH = 10_000  # events: with fewer, reading everything may well be the best plan
 BIG = ("events", "words", "deliveries", "notifications", "attempts", "decisions", "details")
 ASKED = {
@@ -40,8 +41,8 @@ filled = a_past_of(ENOUGH)
 
 
 @pytest.fixture
-async def store(filled: str) -> AsyncIterator[Store]:
-    store = Store(filled)
+async def store(filled: Filled, kind_of_database: str) -> AsyncIterator[Store]:
+    store = Store(filled(kind_of_database))
     yield store
     await store.close()
 
