@@ -1,10 +1,13 @@
 """Finding out how jobs and their tests ended."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from typing import Any, NoReturn
 
 import pytest
 
 from service.model import Event, Job, JobReport, Missing, TestReport, Want
+from service.sources.circleci import reports
+from service.sources.circleci.client import Page
 from tests.circleci_house import ALL, FAILURE, GOOD, JOB_EVENT, REPORT, WORKFLOW_PAGE, House
 
 FAILED = [{"name": "unit", "status": "failed", "job_number": 7}]
@@ -160,6 +163,26 @@ async def test_a_failed_test_is_kept_by_whatever_word_its_runner_says_so() -> No
 
 async def test_test_results_with_more_pages_than_we_read_say_so() -> None:
     assert not (await report([{"result": "success"}], last="1")).is_complete
+
+
+class Passed(dict[str, Any]):
+    """A test that passed, and wants to be left alone."""
+
+    def items(self) -> NoReturn:
+        pytest.fail("nobody needs to read thousands of tests that passed, while everything else waits")
+
+
+async def test_of_what_passed_nothing_is_read_but_that_it_did() -> None:
+    async def pages() -> AsyncIterator[Page[dict[str, Any]]]:
+        yield Page(
+            items=(Passed(name="t", result="success"), FAILURE, Passed(name="u", result="skipped")), is_last=True
+        )
+
+    tests = await reports.tested(pages())
+
+    assert tests is not None
+    assert tests.counts == {"success": 1, "failure": 1, "skipped": 1}
+    assert len(tests.failures) == 1
 
 
 async def test_at_most_two_hundred_failures_are_kept_but_all_are_counted() -> None:

@@ -3,7 +3,7 @@
 Source: CircleCI API v2 reference. A pipeline has the shape that webhooks carry: see ``payload``.
 """
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BeforeValidator
 
@@ -28,9 +28,8 @@ class ErrorShape(Shape):
 
 
 class ListAnswer(Shape):
-    """A page of a list."""
+    """A page of a list, but for its items."""
 
-    items: Annotated[tuple[dict[str, Any], ...], BeforeValidator(read_maps)] = ()
     next_page_token: Token = None
 
 

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from service.errors import NoToken, Permanent, Temporary
 from service.model import Actor, Details, Event, JobReport, Missing, TestReport, Vcs, Want
-from service.sources.circleci.answers import JobAnswer, ListedJob, TestShape, WorkflowAnswer
+from service.sources.circleci.answers import JobAnswer, ListedJob, WorkflowAnswer
 from service.sources.circleci.checkout import vcs_of
 from service.sources.circleci.client import Client
 from service.sources.circleci.exchange import Call
@@ -130,7 +130,7 @@ class Enquiry:
         if job.tests is not None:
             return job.tests
         call = Call(template="/project/{slug}/{number}/tests", parts=self._place_of(job))
-        report = await tested(self._client.pages(call, TestShape))
+        report = await tested(self._client.unread_pages(call))
         if report is None and Want.TESTS not in self._known.wanted:
             # Nothing promises that results are there when the job ends. Once they had time, the job stores none.
             raise Temporary("no test results yet", retry_after_s=LATE_TESTS_S)
