@@ -41,6 +41,8 @@ def made_cursor(text: str) -> str:
         ("since=yesterday", "'yesterday' is not a time; write 2026-11-22 or 2026-11-22T09:30:00Z"),
         ("until=0001-01-01T00:00:00%2B23:00", r"'0001-\S+' is not a time; .*"),
         ("event=deploy", "'deploy' is not a kind of event; there are workflow-completed, job-completed, ping"),
+        ("q=" + "+".join(f"w{number}" for number in range(21)), "q may have 20 words; keep those that are rare"),
+        ("q=" + "a-" * 600, "q may have 20 words; .*"),
         ("cursor=x", "this cursor is not one of ours; start again without it"),
         ("cursor=%C3%A9", "this cursor is not one of ours; .*"),
         ("cursor=" + made_cursor(f"yesterday|{UUID(int=1)}"), "this cursor is not one of ours; .*"),
@@ -107,6 +109,12 @@ async def test_another_method_is_a_405_that_names_the_right_one(house: House, me
     assert response.status_code == 405
     assert method in response.headers["allow"]
     assert response.json()["error"].startswith(f"'{path}' does not take DELETE; it takes ")
+
+
+async def test_a_question_of_twenty_words_makes_sense(house: House) -> None:
+    response = await house.http.get("/api/v1/events", params={"q": " ".join(f"w{number}" for number in range(20))})
+
+    assert (response.status_code, response.json()["items"]) == (200, [])
 
 
 async def test_a_delivery_that_is_not_judged_yet_says_so(house: House) -> None:

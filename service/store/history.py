@@ -16,6 +16,7 @@ from service.store.words import actor_word, project_word, words_in
 from service.tables import Transaction, events, words
 
 STRIDES = (200, 2_000, 6_000)  # how far a list is walked for one page: most pages are full after the first few entries
+MOST_WORDS = 20  # of a search: each is a list of its own, and SQLite takes no more than some hundred at once
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +63,7 @@ def search(
     cursor: str | None = None,
     strides: Sequence[int] = STRIDES,
 ) -> Page:
-    """One page of the events that fit. Raises BadRequest for a cursor that is not one of ours.
+    """One page of the events that fit. Raises BadRequest for a cursor that is not one of ours, and for too many words.
 
     Where too few of what was looked at fit, the page is not full, or empty even, and ``next`` leads on.
     """
@@ -70,6 +71,8 @@ def search(
     span = Span(since=wanted.since, until=wanted.until, beyond=_place(cursor) if cursor else None)
     if wanted.q and wanted.q.strip() and not words_in(wanted.q):
         return Page(items=[], next=None)
+    if len(words_in(wanted.q or "")) > MOST_WORDS:
+        raise BadRequest(f"q may have {MOST_WORDS} words; keep those that are rare")
     filters = shortest_first(transaction, list(_filters(wanted)), span)
     places: list[Place] = []
     ahead = iter(strides)
