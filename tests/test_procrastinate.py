@@ -35,6 +35,11 @@ async def workers(database: Database, work: Work, count: int = 2) -> AsyncIterat
         yield
 
 
+async def close_lane(work: Work, lane: str, *, s: float) -> None:
+    until = work.clock() + timedelta(seconds=s)
+    await work.store.write(lambda transaction: work.jobs.rest(lane, within=transaction, until=until))
+
+
 @pytest.fixture
 def watchful(database: Database, work: Work) -> Work:
     """An engine that looks for dead workers all the time."""
@@ -211,6 +216,20 @@ async def test_a_lane_does_not_wait_for_a_poll(database: Database, work: Work) -
     await work.drain()
 
     assert len(work.ran) == 20
+
+
+async def test_a_lane_s_pace_does_not_wait_for_a_poll_either(database: Database, work: Work) -> None:
+    work.jobs = engine_on(database, Rhythm(poll=3))(work.store, work.clock)
+    subjects, ended = some(20), asyncio.Event()
+    for subject in subjects:
+        work.acts[subject] = acting_async(lambda: close_lane(work, "slack", s=0.01))
+        await work.later(subject, lane="slack")
+    work.acts[subjects[-1]] = acting(ended.set)
+
+    async with work.running():
+        await soon(ended)
+
+    assert work.ran == subjects
 
 
 async def test_what_cannot_be_enqueued_is_trouble_of_the_database(database: Database, work: Work) -> None:

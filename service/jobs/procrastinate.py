@@ -83,7 +83,7 @@ class Resting(Exception):
     """The lane of a job is closed: the job waits at its head, where it keeps the others back."""
 
     def __init__(self, until: datetime) -> None:
-        super().__init__(f"the lane rests until {until}")
+        super().__init__(f"the lane rests, look again at {until}")
         self.until = until
 
 
@@ -91,7 +91,7 @@ class GiveBack(BaseRetryStrategy):
     """What was cut off, or could not even be recorded as failed, or must rest, goes back to its place in the queue."""
 
     def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision:
-        """Try again when the lane opens, or else at once."""
+        """Try again shortly before the lane opens, or else at once."""
         return RetryDecision(retry_at=exception.until if isinstance(exception, Resting) else LONG_AGO)
 
 
@@ -244,8 +244,17 @@ class ProcrastinateJobs:
             del self._begun[job.id]
 
     async def _respect(self, lane: str | None) -> None:
-        if lane and (opens_at := await self._view.opens_at(lane, self._clock())):
-            raise Resting(opens_at)
+        """Wait for a lane that is about to open; of one that rests for longer, come back shortly before it does.
+
+        Who came back only when it is open would be found by a poll still later, and make every pace slower.
+        """
+        now, poll = self._clock(), timedelta(seconds=self._rhythm.poll)
+        opens_at = await self._view.opens_at(lane, now) if lane else None
+        if opens_at is None:
+            return
+        if opens_at - now > poll:
+            raise Resting(opens_at - poll)
+        await asyncio.sleep((opens_at - now).total_seconds())
 
     async def _handle(self, kind: str, subject_id: UUID) -> None:
         assert self._failed is not None  # noqa: S101 reason: only ``run`` leads here
