@@ -33,6 +33,6 @@ What each may import from others' work; what is not named here uses the standard
     demo        httpx rich starlette uvicorn
     cli         rich structlog typer
 
-A post's way through the house: intake verifies and keeps it, pipeline parses, asks the source, decides and sends,
+The life of a webhook: intake verifies and keeps it, pipeline parses, asks the source, decides and sends,
 store remembers each step, and pages, api and cli read it back.
 """

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -67,7 +67,7 @@ class Api:
         return JSONResponse(await history.show_event(self.store, history.to_id(request.path_params["id"])))
 
     async def dead_letters(self, request: Request) -> Response:
-        """What waits for a person; with ``?dismissed=true``, what was put away."""
+        """What waits for a person; with ``?dismissed=true``, what was dismissed."""
         self.access.require(request)
         asked = _asked(request.query_params)
         limit, dismissed = _limit(asked.get("limit", str(history.MOST_AT_ONCE))), asked.get("dismissed", "false")
@@ -90,14 +90,14 @@ class Api:
         return JSONResponse({"notification": str(notification_id), "resend": "enqueued"}, status_code=202)
 
     async def dismiss_delivery(self, request: Request) -> Response:
-        """Put away a delivery that was not understood; ``?because=`` says why."""
+        """Close a delivery that was not understood; ``?because=`` says why."""
         who, because = self.access.require(request), _because(request.query_params)
         delivery_id = history.to_id(request.path_params["id"])
         await again.dismiss_delivery(self.store, delivery_id, who=who, at=self.clock(), because=because)
         return JSONResponse({"delivery": str(delivery_id), "dismiss": "done"})
 
     async def dismiss_notification(self, request: Request) -> Response:
-        """Put away a notification that could not be sent; ``?because=`` says why."""
+        """Close a notification that could not be sent; ``?because=`` says why."""
         who, because = self.access.require(request), _because(request.query_params)
         notification_id = history.to_id(request.path_params["id"])
         await again.dismiss_notification(self.store, notification_id, who=who, at=self.clock(), because=because)
@@ -116,7 +116,7 @@ class Api:
         wanted = request.query_params.getlist("check") or every
         if unknown := next((name for name in wanted if name not in every), None):
             raise BadRequest(f"there is no check {unknown!a}; there are {', '.join(every)}")
-        checks = {name: await every[name]() for name in wanted}
+        checks = {name: await _found(request, every[name]) for name in wanted}
         is_ready = set(checks.values()) == {"ok"}
         return JSONResponse({"ready": is_ready, "checks": checks}, status_code=200 if is_ready else 503)
 
@@ -141,9 +141,9 @@ class Api:
 
     async def _database(self) -> str:
         try:
-            await self.store.write(lambda _: None)  # who cannot write cannot keep, though reading may go on
+            await self.store.write(lambda _: None)  # without writing nothing is kept, though reading may go on
             at = await revision(self.store)
-        except (Temporary, BadConfig) as error:
+        except BadConfig as error:
             return str(error)
         if is_workable(at):
             return "ok"
@@ -158,6 +158,15 @@ class Api:
         if last is not None and self.clock() - last < BEATING:
             return "ok"
         return f"the worker has not looked for work since {rfc3339(last) if last else 'the start'}"
+
+
+async def _found(request: Request, check: Callable[[], Awaitable[str]]) -> str:
+    """What a check found. Anybody may ask: what only those who run Roundsman should read goes into the log."""
+    try:
+        return await check()
+    except Temporary as error:
+        request.state.facts["reason"] = str(error)
+        return error.sentence
 
 
 def _asked(parameters: QueryParams) -> dict[str, str]:

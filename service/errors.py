@@ -4,7 +4,7 @@ RoundsmanError
 ├── Rejected      the sender gets a 4xx and nothing is kept
 │   ├── BadSignature    401
 │   ├── Unauthorised    401: no credential that we know
-│   ├── Forbidden       403: not in this way, whoever asks
+│   ├── Forbidden       403: not allowed from there, with any credential
 │   └── BadRequest      any other 4xx, with its status
 ├── Temporary     worth trying again later; may know when
 ├── Permanent     trying again will not help: a dead letter, for a person
@@ -39,7 +39,7 @@ class Unauthorised(Rejected):
 
 
 class Forbidden(Rejected):
-    """Whoever asks, and whatever they hold: not from there, or not in this way."""
+    """Not allowed from there, or not in this way, with any credential."""
 
     status = 403
 
@@ -53,10 +53,15 @@ class BadRequest(Rejected):
 
 
 class Temporary(RoundsmanError):
-    """Trying again later may help; ``retry_after_s`` is what the other side asked for, if it did."""
+    """Trying again later may help; ``retry_after_s`` is what the other side asked for, if it did.
 
-    def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
-        super().__init__(message)
+    inside   what strangers must not read, such as the name of a host: in the log it follows the sentence
+    """
+
+    def __init__(self, sentence: str, *, inside: str | None = None, retry_after_s: float | None = None) -> None:
+        super().__init__(f"{sentence}: {inside}" if inside else sentence)
+        self.sentence = sentence
+        self.inside = inside
         self.retry_after_s = retry_after_s
 
 

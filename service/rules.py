@@ -1,4 +1,4 @@
-"""What the routes say of an event, and why: a reason for every route, also for every silence.
+"""What the routes say of an event, and why: a reason for every route, and so for every silence.
 
 A route hears completed workflows unless it asks for another ``event``; all its matchers must fit; the first route
 that matches wins, unless it continues. Patterns are globs: case-sensitive, and ``*`` also crosses ``/``.

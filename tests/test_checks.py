@@ -57,7 +57,7 @@ async def of_database(file: Path) -> Finding:
 async def test_a_token_that_is_accepted_is_told_with_its_owner(pretend: PretendCircleCI) -> None:
     finding = await of_token(pretend, "an-invented-token")
 
-    assert finding == Finding(what="CircleCI token", grade=Grade.RIGHT, sentence="accepted; it is ada's")
+    assert finding == Finding(what="CircleCI token", grade=Grade.OK, sentence="accepted; it is ada's")
 
 
 async def test_a_token_that_is_not_accepted_is_wrong_and_not_shown(pretend: PretendCircleCI) -> None:
@@ -93,7 +93,7 @@ def test_a_folder_that_can_be_written_is_right_and_stays_as_it_is(tmp_path: Path
     for folder in (tmp_path, tmp_path / "not" / "yet"):
         [finding] = check_folder(f"sqlite:///{folder}/roundsman.db")
 
-        assert (finding.grade, finding.sentence) == (Grade.RIGHT, f"{folder} can be written")
+        assert (finding.grade, finding.sentence) == (Grade.OK, f"{folder} can be written")
     assert not list(tmp_path.iterdir())
 
 
@@ -122,7 +122,7 @@ def test_a_server_needs_no_folder() -> None:
 
 def test_a_port_is_right_when_one_can_listen_there() -> None:
     assert check_port(lambda: None, "127.0.0.1 port 8000") == Finding(
-        what="port", grade=Grade.RIGHT, sentence="127.0.0.1 port 8000 is free"
+        what="port", grade=Grade.OK, sentence="127.0.0.1 port 8000 is free"
     )
 
 
@@ -136,7 +136,7 @@ def test_a_port_is_wrong_in_the_words_of_the_refusal() -> None:
 
 
 def test_an_address_that_people_know_is_right() -> None:
-    assert check_public_url("https://ci.example.com").grade is Grade.RIGHT
+    assert check_public_url("https://ci.example.com").grade is Grade.OK
 
 
 # The channels
@@ -150,7 +150,7 @@ def test_each_channel_is_found_right_or_wrong_without_its_secret() -> None:
     findings = list(check_channels({"web": Receiver(name="web", channels=channels)}, AppriseChannels()))
 
     assert [(finding.what, finding.grade) for finding in findings] == [
-        ("channel web: json", Grade.RIGHT),
+        ("channel web: json", Grade.OK),
         ("channel web: slack", Grade.WRONG),
     ]
     assert findings[0].sentence == "understood"
@@ -163,14 +163,14 @@ def test_each_channel_is_found_right_or_wrong_without_its_secret() -> None:
 async def test_a_database_of_this_release_is_right(folder: Path) -> None:
     finding = await of_database(folder / "roundsman.db")
 
-    assert finding.grade is Grade.RIGHT
+    assert finding.grade is Grade.OK
     assert finding.sentence == f"{folder / 'roundsman.db'} is up to date"
 
 
 async def test_a_database_that_is_not_there_yet_is_right_and_stays_away(tmp_path: Path) -> None:
     finding = await of_database(tmp_path / "data" / "roundsman.db")
 
-    assert finding.grade is Grade.RIGHT
+    assert finding.grade is Grade.OK
     assert finding.sentence == f"{tmp_path}/data/roundsman.db will be made at the first start"
     assert not list(tmp_path.iterdir())  # noqa: ASYNC240 - nothing waits meanwhile
 
@@ -180,7 +180,7 @@ async def test_an_empty_database_is_right_since_a_start_fills_it(tmp_path: Path)
 
     finding = await of_database(tmp_path / "roundsman.db")
 
-    assert finding.grade is Grade.RIGHT
+    assert finding.grade is Grade.OK
     assert finding.sentence.endswith("will be brought up to date at the next start")
 
 

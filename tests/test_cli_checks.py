@@ -47,12 +47,12 @@ def test_a_right_configuration_is_said_to_be_right(operator: Terminal) -> None:
     assert said.code == 0
     assert said.lines == [
         f"{operator.folder}/roundsman.yaml: 1 route, 1 receiver",
-        f"right    data folder: {operator.folder} can be written",
-        f"right    database: {operator.folder}/roundsman.db will be made at the first start",
-        f"right    port: 127.0.0.1 port {os.environ['ROUNDSMAN_PORT']} is free",
+        f"ok       data folder: {operator.folder} can be written",
+        f"ok       database: {operator.folder}/roundsman.db will be made at the first start",
+        f"ok       port: 127.0.0.1 port {os.environ['ROUNDSMAN_PORT']} is free",
         f"note     public URL: {check_public_url(None).sentence}",
-        "right    CircleCI token: accepted; it is ada's",
-        "right    channel web: json: understood",
+        "ok       CircleCI token: accepted; it is ada's",
+        "ok       channel web: json: understood",
     ]
 
 
@@ -60,12 +60,12 @@ def test_a_check_in_json_names_each_finding(operator: Terminal) -> None:
     shape = operator.run("check", "--json").json
 
     assert [(finding["what"], finding["grade"]) for finding in shape["findings"]] == [
-        ("data folder", "right"),
-        ("database", "right"),
-        ("port", "right"),
+        ("data folder", "ok"),
+        ("database", "ok"),
+        ("port", "ok"),
         ("public URL", "note"),
-        ("CircleCI token", "right"),
-        ("channel web: json", "right"),
+        ("CircleCI token", "ok"),
+        ("channel web: json", "ok"),
     ]
     assert shape["warnings"] == []
 
@@ -130,7 +130,7 @@ def test_what_is_allowed_but_unwise_is_a_warning(operator: Terminal) -> None:
         ("ROUNDSMAN_CONFIG", "nowhere.yaml", "nowhere.yaml does not exist"),
         ("ROUNDSMAN_HOST", "0.0.0.0", "is reachable from other machines, so the pages need ROUNDSMAN_ADMIN_TOKEN"),  # noqa: S104 - that is what is refused
         ("ROUNDSMAN_PORT", "many", "ROUNDSMAN_PORT must be a whole number"),
-        ("ROUNDSMAN_PROT", "1", "ROUNDSMAN_PROT is not a setting I know; did you mean ROUNDSMAN_PORT?"),
+        ("ROUNDSMAN_PROT", "1", "ROUNDSMAN_PROT is not a setting; did you mean ROUNDSMAN_PORT?"),
     ],
 )
 def test_check_and_serve_refuse_the_same_in_the_same_words(

@@ -84,7 +84,7 @@ def test_nothing_found_is_said(operator: Terminal, option: tuple[str, str]) -> N
 def test_a_status_that_looks_misspelt_is_doubted(operator: Terminal, written: str, meant: str) -> None:
     said = operator.run("events", "list", "--status", written)
 
-    assert said.out == f"no events; {written} is not a status I know of CircleCI; did you mean {meant}?\n"
+    assert said.out == f"no events; {written} is not a known status; did you mean {meant}?\n"
 
 
 @pytest.mark.parametrize(

@@ -139,7 +139,7 @@ def test_a_fact_changes_what_the_file_says(writer: Terminal) -> None:
 def test_a_fact_that_looks_misspelt_is_doubted(writer: Terminal) -> None:
     said = writer.run("routes", "test", "--set", "status=faild", "--set", "branch=main")
 
-    assert said.lines[-1] == "warning  faild is not a status I know of CircleCI; did you mean failed?"
+    assert said.lines[-1] == "warning  faild is not a known status; did you mean failed?"
 
 
 def test_no_match_ends_with_1(writer: Terminal) -> None:

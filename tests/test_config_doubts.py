@@ -62,8 +62,8 @@ routes:
 
 def test_a_status_that_looks_misspelt_is_doubted_and_a_new_one_is_not(file: File) -> None:
     assert file.warnings(ROUTE + "    match: {status: [fail, 'infra*', '!successful', failed]}\n") == [
-        "roundsman.yaml:6: routes[0].match.status fail is not a status I know of CircleCI; did you mean failed?",
-        "roundsman.yaml:6: routes[0].match.status successful is not a status I know of CircleCI; did you mean success?",
+        "roundsman.yaml:6: routes[0].match.status fail is not a known status; did you mean failed?",
+        "roundsman.yaml:6: routes[0].match.status successful is not a known status; did you mean success?",
     ]
 
 

@@ -188,14 +188,14 @@ def test_yaml_that_means_something_else_is_refused(file: File, text: str, claim:
     [
         ("- a\n", "1: the file must hold lines of the form key: value"),
         ("receivers: {}\n", "1: routes is missing"),
-        (ROUTE + "people: x\n", "6: people is not a key I know; I know receivers, routes, hooks"),
-        (ROUTE + "hook: []\n", "6: hook is not a key I know; did you mean hooks?"),
-        (ROUTE + "    contineu: true\n", "6: routes[0].contineu is not a key I know; did you mean continue?"),
-        (ROUTE + "    match:\n      brnch: x\n", "7: routes[0].match.brnch is not a key I know; did you mean branch?"),
-        (ROUTE + "hooks:\n - project: gh/a/b\n   nam: x\n", "8: hooks[0].nam is not a key I know; did you mean name?"),
+        (ROUTE + "people: x\n", "6: people is not a key here; there are receivers, routes, hooks"),
+        (ROUTE + "hook: []\n", "6: hook is not a key here; did you mean hooks?"),
+        (ROUTE + "    contineu: true\n", "6: routes[0].contineu is not a key here; did you mean continue?"),
+        (ROUTE + "    match:\n      brnch: x\n", "7: routes[0].match.brnch is not a key here; did you mean branch?"),
+        (ROUTE + "hooks:\n - project: gh/a/b\n   nam: x\n", "8: hooks[0].nam is not a key here; did you mean name?"),
         (
             "receivers:\n  team:\n    channels: [json://x]\n    chanels: x\nroutes: []\n",
-            "4: receivers.team.chanels is not a key I know; did you mean channels?",
+            "4: receivers.team.chanels is not a key here; did you mean channels?",
         ),
         (ROUTE + "    match:\n", "6: routes[0].match has no value; give it one or remove the line"),
         (ROUTE + "    match: main\n", "6: routes[0].match must hold lines of the form key: value"),
@@ -228,7 +228,7 @@ def test_all_problems_of_environment_and_file_are_said_at_once(file: File) -> No
         "roundsman.yaml:6: routes[1] is called x, as line 5 is; give each route its own name",
         "roundsman.yaml:5: routes[0].receiver is missing",
         "roundsman.yaml:7: routes[1].match.tag is an empty pattern; write what to match, or * for anything",
-        "roundsman.yaml:7: routes[1].match.brnch is not a key I know; did you mean branch?",
+        "roundsman.yaml:7: routes[1].match.brnch is not a key here; did you mean branch?",
         "roundsman.yaml:8: routes[1].receiver taem is not one of the receivers; did you mean team?",
     ]
 
@@ -246,11 +246,11 @@ def test_all_problems_of_environment_and_file_are_said_at_once(file: File) -> No
         ('{branch: "[]"}', "branch [] opens a [ that no ] closes; write [[] for the plain character"),
         ('{branch: "[a][!]"}', "branch [a][!] opens a [ that no ] closes; write [[] for the plain character"),
         ("{event: job-complete}", "event job-complete is not an event; did you mean job-completed?"),
-        ("{event: ping}", "event ping is not an event; I know workflow-completed, job-completed"),
+        ("{event: ping}", "event ping is not an event; there are workflow-completed, job-completed"),
         ("{status: [failed, cancelled]}", "status[1] cancelled never happens: CircleCI spells it canceled"),
         ('{status: "!cancelled"}', "status cancelled never happens: CircleCI spells it canceled"),
         ("{job: x}", "job can never match, since the route hears workflows only; add event: job-completed"),
-        ("{job: x, event: job}", "event job is not an event; I know workflow-completed, job-completed"),
+        ("{job: x, event: job}", "event job is not an event; there are workflow-completed, job-completed"),
         (
             "{job: x, event: workflow-completed}",
             "job can never match, since the route hears workflows only; add event: job-completed",
@@ -277,7 +277,8 @@ def test_a_route_may_be_about_jobs_when_it_says_so(file: File) -> None:
 def test_a_route_to_nobody_is_refused(file: File) -> None:
     text = "receivers: {}\nroutes:\n  - receiver: team\n"
 
-    assert file.complaint(text) == "roundsman.yaml:3: routes[0].receiver team is not one of the receivers; I know none"
+    sentence = "roundsman.yaml:3: routes[0].receiver team is not one of the receivers; there are none"
+    assert file.complaint(text) == sentence
 
 
 def test_a_default_name_can_be_taken_too(file: File) -> None:

@@ -111,14 +111,14 @@ def test_a_secret_file_without_a_name_is_refused() -> None:
 
 def test_only_secrets_come_from_files() -> None:
     assert problems(lambda: load_settings({"ROUNDSMAN_PORT_FILE": "x"})) == [
-        "ROUNDSMAN_PORT_FILE is not a setting I know; did you mean ROUNDSMAN_PORT?"
+        "ROUNDSMAN_PORT_FILE is not a setting; did you mean ROUNDSMAN_PORT?"
     ]
 
 
 def test_an_unknown_name_is_refused_with_the_closest_known_one() -> None:
     assert problems(lambda: load_settings({"ROUNDSMAN_WEBHOOK_SECRET": "hush", "ROUNDSMAN_ZZZ": "x"})) == [
-        "ROUNDSMAN_WEBHOOK_SECRET is not a setting I know; did you mean ROUNDSMAN_WEBHOOK_SECRETS?",
-        "ROUNDSMAN_ZZZ is not a setting I know; remove it, or see docs/configuration.md",
+        "ROUNDSMAN_WEBHOOK_SECRET is not a setting; did you mean ROUNDSMAN_WEBHOOK_SECRETS?",
+        "ROUNDSMAN_ZZZ is not a setting; remove it, or see docs/configuration.md",
     ]
 
 

@@ -22,7 +22,7 @@ BY_TOKEN, BY_SESSION, BY_LOOPBACK = "api token", "pages", "loopback"
 
 
 class Access:
-    """Lets in who should be, and says by which right: that goes on record beside what they did.
+    """Lets in those who may come in, and says by which right: that goes on record beside what they did.
 
     admin_token   None: everybody who reaches our loopback address is let in
     public_url    our address as browsers see it, if a proxy stands before us
@@ -71,7 +71,7 @@ class Access:
         return BY_LOOPBACK if self.is_open else BY_SESSION
 
     def log_in(self, request: Request, token: str) -> Session:
-        """A fresh session for who knows the admin token. Raises Unauthorised or Forbidden."""
+        """A fresh session for a caller that knows the admin token. Raises Unauthorised or Forbidden."""
         self._refuse_strangers(request)
         if self._admin_token is None or not _is_same(token, self._admin_token):
             raise Unauthorised("that is not the admin token; it is what ROUNDSMAN_ADMIN_TOKEN was set to")

@@ -1,4 +1,4 @@
-"""Channels: where a message leaves the house. The only user of Apprise.
+"""Channels: where a message leaves Roundsman. The only user of Apprise.
 
 ``AppriseChannels`` sends; ``limits`` says how far apart messages must be; ``plugin`` holds what is particular to
 Apprise, ``witness`` sees what happened on the wire, ``refusal`` turns that into our errors.

@@ -1,7 +1,7 @@
 """How far apart messages to a channel must be, where those who run it say so.
 
-Who is told faster refuses messages, with 429, or closes the account. Where nothing is documented, a channel is told as
-fast as it answers, one message at a time, and its Retry-After is honoured all the same.
+A channel that is sent messages faster answers 429, or closes the account. Where nothing is documented, a channel is
+told as fast as it answers, one message at a time, and its Retry-After is honoured all the same.
 """
 
 from datetime import timedelta

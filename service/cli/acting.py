@@ -25,7 +25,7 @@ def replay(
     ],
     as_json: AsJson = False,
 ) -> None:
-    """Have a delivery judged again, by the routes of today.
+    """Judge a delivery again, by the current routes.
 
     Whoever has been told is not told twice. A running `roundsman serve` or `worker` does it.
     """
@@ -46,7 +46,7 @@ def resend(
     ],
     as_json: AsJson = False,
 ) -> None:
-    """Send a notification again, also one that was sent.
+    """Send a notification again, even one that was sent.
 
     A running `roundsman serve` or `worker` does it.
     """
@@ -68,7 +68,7 @@ def dismiss(
     because: Annotated[str, typer.Option(metavar="TEXT", help="Why, for the record.")] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Put a dead letter away: you have seen to it.
+    """Close a dead letter that you dealt with yourself.
 
     A delivery that was not understood, or a notification that could not be sent. It can still be replayed or resent.
     """

@@ -25,7 +25,7 @@ from service.manage.checks import (
 )
 from service.metrics import Metrics
 
-STYLES = {Grade.RIGHT: "green", Grade.NOTE: "yellow", Grade.WRONG: "red"}
+STYLES = {Grade.OK: "green", Grade.NOTE: "yellow", Grade.WRONG: "red"}
 
 
 def check(as_json: AsJson = False) -> None:

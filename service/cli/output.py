@@ -28,7 +28,7 @@ def say(sentence: str, style: str = "") -> None:
 
 
 def print_table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print rows under heads, each on one line however long: half an id is no use. What is absent is a dash."""
+    """Print rows under heads, each on one line however long: half an id helps nobody. What is absent is a dash."""
     lines = [list(heads), *([visible("–" if cell is None else str(cell)) for cell in row] for row in rows)]
     widths = [max(map(cell_len, column)) for column in zip(*lines, strict=True)]
     for number, line in enumerate(lines):

@@ -24,7 +24,9 @@ routes = typer.Typer(
 File = Annotated[Path | None, typer.Argument(metavar="FILE", help="A webhook's body, as CircleCI posts it.")]
 Facts = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="A fact, by its match key; repeat it. Empty: absent."),
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="A fact, by its match key; repeatable. An empty value means absent."
+    ),
 ]
 
 

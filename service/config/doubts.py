@@ -51,6 +51,6 @@ def _misspelt(document: Document, routes: tuple[Route, ...]) -> Iterator[str]:
 
 
 def doubt_of_status(status: str) -> str | None:
-    """``faild is not a status I know of CircleCI; did you mean failed?``; None when it is one, or like none."""
+    """``faild is not a known status; did you mean failed?``; None when it is one, or like none."""
     likely = [] if status in _STATUSES else get_close_matches(status, _STATUSES, n=1)
-    return f"{status} is not a status I know of CircleCI; did you mean {likely[0]}?" if likely else None
+    return f"{status} is not a known status; did you mean {likely[0]}?" if likely else None

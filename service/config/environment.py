@@ -63,7 +63,7 @@ def _strangers(environ: Mapping[str, str]) -> Iterator[str]:
     for stranger in sorted(name for name in environ if name.startswith(PREFIX) and name not in names):
         likely = get_close_matches(stranger.removeprefix(PREFIX), [name.removeprefix(PREFIX) for name in names], n=1)
         hint = f"did you mean {PREFIX}{likely[0]}?" if likely else "remove it, or see docs/configuration.md"
-        yield f"{stranger} is not a setting I know; {hint}"
+        yield f"{stranger} is not a setting; {hint}"
 
 
 def _written(environ: Mapping[str, str], name: str) -> str | None:

@@ -92,7 +92,7 @@ def _text(path: Path) -> str:
 def _problem(document: Document, error: Mapping[str, Any]) -> str:
     place = error["loc"]
     if error["type"] == "extra_forbidden":
-        claim = f"is not a key I know; {closest(str(place[-1]), _keys(place[:-1]))}"
+        claim = f"is not a key here; {closest(str(place[-1]), _keys(place[:-1]))}"
     elif error["type"] != "missing" and error["input"] is None:
         claim = "has no value; give it one or remove the line"
     else:

@@ -39,7 +39,7 @@ class Context:
 def closest(word: str, words: tuple[str, ...]) -> str:
     """The next step for somebody who wrote a word that we do not know."""
     likely = get_close_matches(word, words, n=1)
-    return f"did you mean {likely[0]}?" if likely else f"I know {', '.join(words) or 'none'}"
+    return f"did you mean {likely[0]}?" if likely else f"there are {', '.join(words) or 'none'}"
 
 
 def _not_empty(value: object) -> object:

@@ -19,7 +19,7 @@ __all__ = ["EmbeddedJobs", "Failed", "Handler", "Jobs", "ProcrastinateJobs", "Rh
 
 
 class Jobs(Protocol):
-    """What the rest of the house asks of a job engine."""
+    """What the rest of the service asks of a job engine."""
 
     def later(
         self,

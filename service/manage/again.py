@@ -14,9 +14,9 @@ LONGEST_REASON = 500
 
 
 async def replay(store: Store, jobs: Jobs, delivery_id: UUID, *, who: str, at: datetime) -> None:
-    """Have a delivery judged again by the routes of today, and ask the source again for what it would not say.
+    """Have a delivery judged again by the current routes, and ask the source again for what it would not say.
 
-    Who has been told is not told twice. Raises NotFound.
+    Nobody who has been told is told twice. Raises NotFound.
     """
 
     def judge_again(transaction: Transaction) -> None:
@@ -30,7 +30,7 @@ async def replay(store: Store, jobs: Jobs, delivery_id: UUID, *, who: str, at: d
 
 
 async def resend(store: Store, jobs: Jobs, notification_id: UUID, *, who: str, at: datetime) -> Notification:
-    """Send a notification again, also one that was sent: a person asked for it. Raises NotFound."""
+    """Send a notification again, even one that was sent: a person asked for it. Raises NotFound."""
 
     def send_again(transaction: Transaction) -> Notification:
         notification = notifications.owe_again(transaction, notification_id, at=at, patience=PATIENCE)
@@ -42,7 +42,7 @@ async def resend(store: Store, jobs: Jobs, notification_id: UUID, *, who: str, a
 
 
 async def dismiss_delivery(store: Store, delivery_id: UUID, *, who: str, at: datetime, because: str = "") -> None:
-    """Put a delivery that was not understood away: a person has seen to it. It can still be replayed.
+    """Close a delivery that was not understood: a person dealt with it. It can still be replayed.
 
     because   why, for the record; may be empty
     Raises NotFound, or BadRequest when it is no dead letter.
@@ -60,7 +60,7 @@ async def dismiss_delivery(store: Store, delivery_id: UUID, *, who: str, at: dat
 async def dismiss_notification(
     store: Store, notification_id: UUID, *, who: str, at: datetime, because: str = ""
 ) -> None:
-    """Put a notification that could not be sent away: a person has seen to it. It can still be resent.
+    """Close a notification that could not be sent: a person dealt with it. It can still be resent.
 
     because   why, for the record; may be empty
     Raises NotFound, or BadRequest when it is no dead letter.

@@ -14,7 +14,7 @@ from service.store import Store, database_file, holder, is_older, is_workable, n
 class Grade(StrEnum):
     """What a finding means for whoever wants to start."""
 
-    RIGHT = "right"
+    OK = "ok"
     NOTE = "note"  # it works, but there is something to know
     WRONG = "wrong"
 
@@ -64,14 +64,14 @@ def check_folder(database_url: str) -> Iterable[Finding]:
     except BadConfig as error:
         yield Finding(what="data folder", grade=Grade.WRONG, sentence=str(error))
     else:
-        yield Finding(what="data folder", grade=Grade.RIGHT, sentence=f"{file.parent} can be written")
+        yield Finding(what="data folder", grade=Grade.OK, sentence=f"{file.parent} can be written")
 
 
 async def check_database(database_url: str) -> Finding:
     """Is there a database that we could use, or will there be one? Nothing is written."""
     file = database_file(database_url)
     if file is not None and not file.exists():
-        return Finding(what="database", grade=Grade.RIGHT, sentence=f"{file} will be made at the first start")
+        return Finding(what="database", grade=Grade.OK, sentence=f"{file} will be made at the first start")
     name, store = file or "Postgres", Store(database_url)
     try:
         at = await revision(store)
@@ -85,13 +85,13 @@ async def check_database(database_url: str) -> Finding:
 def _of_revision(at: str | None, name: Path | str, *, is_server: bool) -> Finding:
     grade, sentence = Grade.WRONG, f"{name} is not up to date; run `roundsman migrate`"
     if at == newest_revision():
-        grade, sentence = Grade.RIGHT, f"{name} is up to date"
+        grade, sentence = Grade.OK, f"{name} is up to date"
     elif is_server and is_workable(at):
         grade, sentence = Grade.NOTE, f"{name} is a newer release's, at revision {at}; run that release"
     elif not is_older(at):
         sentence = f"{name} is of another release, at revision {at}; run that release, or restore a backup"
     elif not is_server:
-        grade, sentence = Grade.RIGHT, f"{name} will be brought up to date at the next start"
+        grade, sentence = Grade.OK, f"{name} will be brought up to date at the next start"
     return Finding(what="database", grade=grade, sentence=sentence)
 
 
@@ -101,14 +101,14 @@ def check_port(try_to_listen: Callable[[], None], where: str) -> Finding:
         try_to_listen()
     except BadConfig as error:
         return Finding(what="port", grade=Grade.WRONG, sentence=str(error))
-    return Finding(what="port", grade=Grade.RIGHT, sentence=f"{where} is free")
+    return Finding(what="port", grade=Grade.OK, sentence=f"{where} is free")
 
 
 def check_public_url(public_url: str | None) -> Finding:
     """Do we know where people reach us?"""
     if public_url is not None:
-        return Finding(what="public URL", grade=Grade.RIGHT, sentence=public_url)
-    sentence = "ROUNDSMAN_PUBLIC_URL is not set: messages lead to no page of ours, and hooks cannot be set up"
+        return Finding(what="public URL", grade=Grade.OK, sentence=public_url)
+    sentence = "ROUNDSMAN_PUBLIC_URL is not set: messages have no links to pages, and hooks cannot be set up"
     return Finding(what="public URL", grade=Grade.NOTE, sentence=sentence)
 
 
@@ -121,7 +121,7 @@ async def check_token(source: Introduces, *, has_token: bool) -> Finding:
         owner = await source.me()
     except (Temporary, Permanent) as error:
         return Finding(what="CircleCI token", grade=Grade.WRONG, sentence=str(error))
-    return Finding(what="CircleCI token", grade=Grade.RIGHT, sentence=f"accepted; it is {owner.login or owner.id}'s")
+    return Finding(what="CircleCI token", grade=Grade.OK, sentence=f"accepted; it is {owner.login or owner.id}'s")
 
 
 def check_channels(receivers: Mapping[str, Receiver], channels: ChecksUrls) -> Iterable[Finding]:
@@ -129,5 +129,5 @@ def check_channels(receivers: Mapping[str, Receiver], channels: ChecksUrls) -> I
     for receiver in receivers.values():
         for channel in receiver.channels:
             wrong = channels.check(channel.url)
-            grade = Grade.WRONG if wrong else Grade.RIGHT
+            grade = Grade.WRONG if wrong else Grade.OK
             yield Finding(what=f"channel {channel.label}", grade=grade, sentence=wrong or "understood")

@@ -19,7 +19,7 @@ class DeliveryState(StrEnum):
     KEPT = "kept"  # on disk, not yet judged
     SETTLED = "settled"  # judged: its event, decisions and notifications are on record
     DEAD = "dead"  # not understood: waits for a person
-    DISMISSED = "dismissed"  # a person has seen to it by other means
+    DISMISSED = "dismissed"  # a person dealt with it by other means
 
 
 @dataclass(frozen=True, kw_only=True)

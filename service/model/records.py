@@ -36,8 +36,8 @@ class NotificationState(StrEnum):
     PENDING = "pending"
     SENDING = "sending"
     SENT = "sent"
-    DEAD = "dead"  # its attempts ran out or were no use: waits for a person
-    DISMISSED = "dismissed"  # a person has seen to it by other means
+    DEAD = "dead"  # its attempts ran out, or another would not help: waits for a person
+    DISMISSED = "dismissed"  # a person dealt with it by other means
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +76,7 @@ class Notification:
 
     @property
     def is_told(self) -> bool:
-        """People have it, also when a later resend did not work."""
+        """People have it, even when a later resend did not work."""
         return self.sent_at is not None
 
 

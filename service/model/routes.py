@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 class Channel:
     """One address of a receiver.
 
-    key     stays the same while the entry in roundsman.yaml does, also when the secret behind it is rotated
-    label   how people recognise it: ``web-team: slack``
+    key     stays the same while the entry in roundsman.yaml does, even when the secret behind it is rotated
+    label   how people recognize it: ``web-team: slack``
     kind    the scheme of its URL: ``slack``, ``mailto``, ``json`` ...
     url     an Apprise URL with its secrets: never shown, logged or stored
     """

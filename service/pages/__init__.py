@@ -144,14 +144,14 @@ class Pages:
         return _to(with_notice(sent_from(request) or f"/events/{sent.event_id}", "resend"))
 
     async def dismiss_delivery(self, request: Request) -> Response:
-        """Put away a delivery that was not understood, and go back."""
+        """Close a delivery that was not understood, and go back."""
         who, because = await self._sender(request)
         delivery_id = history.to_id(request.path_params["id"])
         await again.dismiss_delivery(self._store, delivery_id, who=who, at=self._clock(), because=because)
         return _to(with_notice(sent_from(request) or f"/events/{delivery_id}", "dismiss"))
 
     async def dismiss_notification(self, request: Request) -> Response:
-        """Put away a notification that could not be sent, and go back."""
+        """Close a notification that could not be sent, and go back."""
         who, because = await self._sender(request)
         notification_id = history.to_id(request.path_params["id"])
         await again.dismiss_notification(self._store, notification_id, who=who, at=self._clock(), because=because)
@@ -192,7 +192,7 @@ class Pages:
         return self._screen.file(request.path_params["name"])
 
     def tell_error(self, sentence: str, *, status: int, headers: Mapping[str, str]) -> Response:
-        """A page that says what went wrong and leads back, also from where there is no page."""
+        """A page that says what went wrong and leads back, even from where there is no page."""
         response = self._draw("error.html", None, status=status, problem=sentence)
         response.headers.update(headers)
         return response

@@ -43,7 +43,7 @@ def ago(time: str, now: datetime) -> str:
 
 
 def mark(status: str | None) -> str:
-    """A sign that tells good from bad also without colour."""
+    """A sign that tells good from bad even without colour."""
     return MARKS[severity(status)]
 
 

@@ -1,4 +1,4 @@
-"""The way of a delivery through the house: process, ask, enrich, send; the sweep, and forgetting."""
+"""The life of a delivery: process, ask, enrich, send; the sweep, and forgetting."""
 
 from functools import partial
 from uuid import UUID

@@ -14,7 +14,7 @@ LONGEST_REST = timedelta(minutes=2)
 class Fallback:
     """How a notification goes on after a try that did not work.
 
-    again_at      when it is tried again; None when that is no use, or patience has ended
+    again_at      when it is tried again; None when that will not help, or patience has ended
     give_up_at    no try is planned after this time
     rests_until   until when nobody sends anything to the channel; None when it did not ask to be left alone
     """

@@ -1,4 +1,4 @@
-"""Forgetting what has been kept for long enough, a little at a time, so that nobody at the door has to wait for it."""
+"""Forgetting what has been kept for long enough, a little at a time, so that no webhook has to wait for it."""
 
 import asyncio
 from datetime import datetime

@@ -87,7 +87,7 @@ async def _record_sent(parts: Parts, attempt: Attempt, message: Message, receipt
 
 
 async def fall_back(parts: Parts, notification: Notification, attempt: Attempt, error: Exception) -> None:
-    """After a try that did not work: another one later, unless that is no use or patience has ended."""
+    """After a try that did not work: another one later, unless that will not help or patience has ended."""
     now, reason = parts.clock(), str(error)
     then = fallback(notification, attempt, error, patience=parts.patience, now=now)
 

@@ -1,4 +1,4 @@
-"""Where events come from: what the rest of the house asks of a continuous integration service."""
+"""Where events come from: what the rest of the service asks of a continuous integration service."""
 
 from collections.abc import Sequence
 from typing import Protocol

@@ -66,7 +66,7 @@ class Store:
     async def write_first(
         self, work: Callable[Concatenate[Transaction, Asked], Done], *args: Asked.args, **kwargs: Asked.kwargs
     ) -> Done:
-        """The same for who is in a hurry: ahead of others who wait to write."""
+        """The same for a caller in a hurry: ahead of others who wait to write."""
         return await self._commit(lambda transaction: work(transaction, *args, **kwargs), is_urgent=True)
 
     async def _commit(self, work: Callable[[Transaction], Done], *, is_urgent: bool) -> Done:
@@ -98,7 +98,15 @@ async def _translated(verb: str) -> AsyncIterator[None]:
     except (IntegrityError, ProgrammingError, DataError):
         raise  # a bug of ours, not the database's trouble
     except DBAPIError as error:
-        raise Temporary(f"the database cannot be {verb} now: {error.orig}") from error
+        raise _trouble(f"the database cannot be {verb} now", error.orig) from error
+
+
+def _trouble(sentence: str, error: object) -> Temporary:
+    """What went wrong; where the words are a server's, which name hosts and users, in a word of ours."""
+    if not isinstance(error, PostgresError):
+        return Temporary(f"{sentence}: {error}")
+    kind = TROUBLES.get(error.sqlstate, f"it answers {error.sqlstate}")
+    return Temporary(f"{sentence}: {kind}", inside=str(error))
 
 
 def _postgres(url: URL) -> Engine:

@@ -125,7 +125,7 @@ def record_dead(transaction: Transaction, attempt: Attempt, *, reason: str, at: 
 def _leave(transaction: Transaction, attempt: Attempt, **values: Any) -> bool:
     """Let the notification be sent no longer, unless that is another attempt's business.
 
-    Who was frozen in the middle of a send was taken for dead, and what became of it since then counts.
+    A worker that was frozen in the middle of a send was taken for dead, and what became of it since then counts.
     """
     is_its_own = (notifications.c.state == SENDING, notifications.c.attempts == attempt.number)
     leaving = _of(attempt).where(*is_its_own).values(**values).returning(notifications.c.id)
@@ -172,7 +172,7 @@ def attempts_of(transaction: Transaction, notification_ids: Collection[UUID]) ->
 def interrupt(transaction: Transaction, notification_id: UUID, at: datetime) -> None:
     """End an attempt whose process is gone; people may have got it, and the record says so.
 
-    Only for who holds the channel's lane: anybody else's attempt may still be under way.
+    Only for the holder of the channel's lane: anybody else's attempt may still be under way.
     """
     reason = "Roundsman was stopped during this attempt: it may have arrived"
     ending = (

@@ -16,7 +16,7 @@ Done = TypeVar("Done")
 
 
 class Threads:
-    """So many transactions at once, opened by ``opened``; who comes later waits for a turn."""
+    """So many transactions at once, opened by ``opened``; one that comes later waits for a turn."""
 
     def __init__(self, opened: Callable[[], AbstractContextManager[Transaction]], at_once: int) -> None:
         self._opened = opened
