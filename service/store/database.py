@@ -98,15 +98,7 @@ async def _translated(verb: str) -> AsyncIterator[None]:
     except (IntegrityError, ProgrammingError, DataError):
         raise  # a bug of ours, not the database's trouble
     except DBAPIError as error:
-        raise _trouble(f"the database cannot be {verb} now", error.orig) from error
-
-
-def _trouble(sentence: str, error: object) -> Temporary:
-    """What went wrong; where the words are a server's, which name hosts and users, in a word of ours."""
-    if not isinstance(error, PostgresError):
-        return Temporary(f"{sentence}: {error}")
-    kind = TROUBLES.get(error.sqlstate, f"it answers {error.sqlstate}")
-    return Temporary(f"{sentence}: {kind}", inside=str(error))
+        raise Temporary(f"the database cannot be {verb} now: {error.orig}") from error
 
 
 def _postgres(url: URL) -> Engine:
