@@ -60,9 +60,12 @@ async def test_the_day_comes_out_as_its_script_says(tmp_path: Path) -> None:
     code = await played(tmp_path / "fresh", audience)
 
     said = audience.getvalue().splitlines()
-    assert said[-2:] == ["received 29, rejected 2, duplicates 1, notified 9, dead 2", "All as the script says."]
+    assert said[-2:] == [
+        "received 29, rejected 2, duplicates 1, notifications sent 9, dead letters 2",
+        "All as the script says.",
+    ]
     assert code == 0
-    assert "  pages              http://127.0.0.1:" in audience.getvalue()
+    assert "  pages                http://127.0.0.1:" in audience.getvalue()
     assert sorted(path.name for path in (tmp_path / "fresh").iterdir())[:1] == ["roundsman.db"]
 
 
@@ -80,6 +83,7 @@ async def test_the_pages_stay_until_somebody_presses_ctrl_c(tmp_path: Path) -> N
 
     assert (page.status_code, code) == (200, 0)
     assert "build-and-test" in page.text
+    assert re.search("Try, .*: roundsman explain [0-9a-f]{8}\n", audience.getvalue())
 
 
 @pytest.mark.parametrize(("once", "code"), [(False, 0), (True, 130)])
@@ -100,7 +104,7 @@ async def test_the_commands_look_into_a_running_demo(tmp_path: Path) -> None:
 
     await played(tmp_path / "fresh", audience)
 
-    line = f"  commands, after    export ROUNDSMAN_DATABASE_URL=sqlite:///{tmp_path}/fresh/roundsman.db"
+    line = f"  to use the commands  export ROUNDSMAN_DATABASE_URL=sqlite:///{tmp_path}/fresh/roundsman.db"
     assert line in audience.getvalue().splitlines()
 
 
@@ -125,8 +129,8 @@ async def test_a_proxy_in_the_environment_is_not_asked(tmp_path: Path) -> None:
         code = await played(None, audience)
 
     assert code == 0
-    assert "notified 1" in audience.getvalue()
-    assert f"  routes             {tmp_path}/roundsman-demo-" in audience.getvalue()
+    assert "notifications sent 1" in audience.getvalue()
+    assert f"  routes               {tmp_path}/roundsman-demo-" in audience.getvalue()
     assert not list(tmp_path.iterdir())  # noqa: ASYNC240 - nobody named the folder, so it went with the demo
 
 

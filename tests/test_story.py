@@ -128,7 +128,7 @@ async def test_a_forged_post_is_a_count_and_nothing_else(town: Town) -> None:
 
     metrics = (await town.http.get(f"{town.address}/metrics")).text
     assert answer.status == 401
-    assert 'roundsman_deliveries_total{result="not signed by us"} 1.0' in metrics
+    assert 'roundsman_deliveries_total{result="bad_signature"} 1.0' in metrics
     assert (await town.get("/api/v1/events"))["items"] == []
 
 

@@ -49,7 +49,7 @@ async def test_a_job_s_line_and_its_numbers_say_how_it_ended(
     [line] = talk.lines
     assert type(came_out) is type(how)
     assert (line["event"], line["job"], line["outcome"]) == ("job", "enrich", outcome)
-    labels = {"kind": "enrich", "outcome": outcome}
+    labels = {"kind": "enrich", "outcome": outcome.replace(" ", "_")}
     assert metrics.registry.get_sample_value("roundsman_job_seconds_count", labels) == 1
 
 

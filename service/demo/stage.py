@@ -27,8 +27,9 @@ from service.demo.play import Tally, narrator, play
 from service.demo.sender import Sender
 from service.errors import BadConfig
 from service.manage import history
+from service.manage.hooks import HOOK_PATH
 from service.pipeline import Patience
-from service.store import held, migrate
+from service.store import Search, held, migrate
 
 SECRET = "only-for-the-demo"  # noqa: S105 - reason: a pretend CircleCI's pretend secret
 TOKEN = "only-for-the-demo-either"  # noqa: S105 - reason: the same
@@ -67,7 +68,7 @@ async def run(*, once: bool, port: int, folder: Path | None, pace: float = 1.0, 
                 await _cut_short(playing)
                 return CUT_SHORT if once else 0
             if not once:
-                _say(console, f"The day is over; the pages stay at {stage.address}/ until you press Ctrl-C.")
+                await _invite(console, stage)
                 await asked
     return 0 if await playing else 1
 
@@ -122,7 +123,7 @@ async def _staged(folder: Path, port: int, console: Console) -> AsyncIterator[St
         await stack.enter_async_context(service.running())
         url = await stack.enter_async_context(serving(service.asgi, listener))
         http = await stack.enter_async_context(httpx.AsyncClient())
-        sender = Sender(http, url=f"{url}/hooks/circleci", secret=SECRET)
+        sender = Sender(http, url=f"{url}{HOOK_PATH}", secret=SECRET)
         yield Stage(service=service, pretend=pretend, inbox=inbox, address=url, sender=sender)
 
 
@@ -162,11 +163,18 @@ def _show_around(console: Console, stage: Stage, folder: Path, *, port: int) -> 
         ("pages", f"{stage.address}/"),
         ("API", f"curl {stage.address}/api/v1/events"),
         ("routes", f"{folder / 'roundsman.yaml'}"),
-        ("commands, after", f"export ROUNDSMAN_DATABASE_URL={_database_url(folder)}"),
+        ("to use the commands", f"export ROUNDSMAN_DATABASE_URL={_database_url(folder)}"),
         ("your own CircleCI", 'the README, "Connect your own CircleCI": five steps'),
     ):
-        console.print(Text.assemble((f"  {what:<19}", "bold"), where))
+        console.print(Text.assemble((f"  {what:<21}", "bold"), where))
     console.print()
+
+
+async def _invite(console: Console, stage: Stage) -> None:
+    """Say what to try while the service stays."""
+    newest = (await history.list_events(stage.service.parts.store, Search(), limit=1))["items"][0]
+    _say(console, f"Try, in another terminal after that export: roundsman explain {newest['id'][:8]}")
+    _say(console, f"The day is over; the pages stay at {stage.address}/ until you press Ctrl-C.")
 
 
 async def _sum_up(console: Console, stage: Stage, tally: Tally) -> bool:
@@ -174,12 +182,12 @@ async def _sum_up(console: Console, stage: Stage, tally: Tally) -> bool:
     waiting = await history.dead_letters(stage.service.parts.store)
     dead = len(waiting["deliveries"]) + len(waiting["notifications"])
     kept, duplicates = _counted(stage, "kept"), _counted(stage, "duplicate")
-    rejected = _counted(stage, "not signed by us") + _counted(stage, "refused")
+    rejected = _counted(stage, "bad_signature") + _counted(stage, "refused")
     notified = await history.told_so_far(stage.service.parts.store)
     _say(
         console,
         f"\nreceived {kept + duplicates}, rejected {rejected}, duplicates {duplicates}, "
-        f"notified {notified}, dead {dead}",
+        f"notifications sent {notified}, dead letters {dead}",
     )
     agrees = (kept, duplicates, rejected, 0) == (tally.kept, tally.duplicates, tally.rejected, tally.unanswered)
     agrees &= notified == len(stage.inbox.cards) and not await history.unsettled(stage.service.parts.store)

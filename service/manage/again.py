@@ -1,15 +1,16 @@
 """What a person decides by hand, on record: replay a delivery, resend a notification, dismiss a dead letter."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from service.errors import BadRequest
 from service.jobs import Jobs
 from service.model import Action, Notification
+from service.pipeline import Patience
 from service.store import Store, actions, deliveries, events, notifications
 from service.tables import Transaction
 
-PATIENCE = timedelta(hours=1)
+PATIENCE = Patience.for_sending
 LONGEST_REASON = 500
 
 
