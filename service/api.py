@@ -4,7 +4,7 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
@@ -13,13 +13,12 @@ from starlette.routing import BaseRoute, Route
 
 from service.access import Access
 from service.errors import BadConfig, BadRequest, Temporary
-from service.jobs import Jobs
+from service.jobs import LIVES, Jobs
 from service.manage import again, history
 from service.manage.shapes import rfc3339
 from service.metrics import Metrics
 from service.store import Store, is_workable, newest_revision, revision, standing
 
-BEATING = timedelta(seconds=30)
 LOOK_WITHIN_S = 5.0  # Prometheus waits 10 s, and half of that is enough to know that a database is away
 
 
@@ -155,7 +154,7 @@ class Api:
             last = await self.jobs.last_look_at()
         except Temporary:
             return "nobody can tell while the database is away"
-        if last is not None and self.clock() - last < BEATING:
+        if last is not None and self.clock() - last < LIVES:
             return "ok"
         return f"the worker has not looked for work since {rfc3339(last) if last else 'the start'}"
 

@@ -23,6 +23,7 @@ from service.config import Config, Settings
 from service.errors import RoundsmanError
 from service.intake import Intake, Line
 from service.jobs import EmbeddedJobs, Handler, Jobs, ProcrastinateJobs
+from service.manage.hooks import HOOK_PATH
 from service.metrics import Metrics
 from service.pages import Pages
 from service.pipeline import PRUNE_EVERY_S, SWEEP_EVERY_S, Parts, Patience, Pipeline
@@ -131,9 +132,9 @@ def _asgi(config: Config, parts: Parts, line: Line, *, has_door: bool) -> Starle
     pages = Pages(store=parts.store, jobs=parts.jobs, access=access, clock=clock, public_url=settings.public_url)
     intake = Intake(parts.source, line=line, metrics=parts.metrics, clock=clock)
     receive = partial(intake.receive, max_body_bytes=settings.max_body_bytes)
-    hook = Route("/hooks/circleci", receive, methods=["POST"])
+    hook = Route(HOOK_PATH, receive, methods=["POST"])
     # CircleCI follows no redirect: who wrote the address with a slash at its end must not lose every webhook
-    slashed = Route("/hooks/circleci/", receive, methods=["POST"], include_in_schema=False)
+    slashed = Route(f"{HOOK_PATH}/", receive, methods=["POST"], include_in_schema=False)
     return _starlette([hook, slashed, *api.routes(), *pages.routes()], parts, answer_people(pages))
 
 

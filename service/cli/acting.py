@@ -1,7 +1,6 @@
 """Commands by which a person decides: replay, resend, dismiss."""
 
 import getpass
-from datetime import timedelta
 from typing import Annotated
 
 import typer
@@ -10,12 +9,10 @@ from service.app import job_engine, now_utc
 from service.cli.opening import with_store
 from service.cli.output import AsJson, print_json, say
 from service.config import Settings
-from service.jobs import Jobs
+from service.jobs import LIVES, Jobs
 from service.manage import again, ids
 from service.manage.ids import Noun
 from service.store import Store, holder
-
-BEATING = timedelta(seconds=30)
 
 
 def replay(
@@ -97,7 +94,7 @@ async def _is_attended(store: Store, jobs: Jobs) -> bool:
     if store.file is not None:
         return holder(store.file.parent) is not None
     last = await jobs.last_look_at()
-    return last is not None and now_utc() - last < BEATING
+    return last is not None and now_utc() - last < LIVES
 
 
 def _who() -> str:

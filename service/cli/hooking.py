@@ -12,7 +12,7 @@ from service.cli.output import AsJson, print_json, print_table, say
 from service.config import Config, load
 from service.config.shapes import project_slug
 from service.errors import BadConfig
-from service.manage.hooks import UNDONE, HookBoard, Step, Verb, apply, delete, list_hooks, ours, plan
+from service.manage.hooks import HOOK_PATH, UNDONE, HookBoard, Step, Verb, apply, delete, list_hooks, ours, plan
 from service.metrics import Metrics
 from service.model import HookSpec
 
@@ -44,7 +44,7 @@ def list_command(projects: Annotated[list[str] | None, PROJECT] = None, as_json:
     Without projects, of those in roundsman.yaml.
     """
     config = _config()
-    url = f"{config.settings.public_url}/hooks/circleci" if config.settings.public_url else None
+    url = f"{config.settings.public_url}{HOOK_PATH}" if config.settings.public_url else None
     named = projects or [spec.project for spec in config.hooks]
     _finish(_ask(config, lambda board: list_hooks(board, named, url)), as_json)
 

@@ -13,6 +13,7 @@ from service.app.server import address, asked_to_end, listen, run, serving
 from service.cli.output import AsJson, print_json, say
 from service.config import Config, Settings, load, load_settings
 from service.errors import BadConfig
+from service.manage.hooks import HOOK_PATH
 from service.store import Store, database_file, held, is_workable, newest_revision, revision
 from service.store import migrate as bring_up_to_date
 
@@ -78,7 +79,7 @@ async def _run(
 ) -> None:
     asked = asked_to_end()  # first of all: whoever reads that we listen may ask us to end
     listener = listen(config.settings.host, config.settings.port)
-    hook = {"hook": f"{address(listener)}/hooks/circleci"} if has_door else {}
+    hook = {"hook": f"{address(listener)}{HOOK_PATH}"} if has_door else {}
     async with life, serving(service.asgi, listener):
         log.info("roundsman is listening", address=address(listener), **hook)
         await asked.wait()

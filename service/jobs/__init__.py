@@ -5,7 +5,7 @@ One job is one attempt; trying again is a new job, at a time that whoever tried 
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
@@ -15,7 +15,10 @@ from service.jobs.work import Failed, Handler
 from service.model import Backlog
 from service.tables import Transaction
 
-__all__ = ["EmbeddedJobs", "Failed", "Handler", "Jobs", "ProcrastinateJobs", "Rhythm"]
+__all__ = ["LIVES", "EmbeddedJobs", "Failed", "Handler", "Jobs", "ProcrastinateJobs", "Rhythm"]
+
+LIVES = timedelta(seconds=30)
+"""A worker that looked for work within this time lives."""
 
 
 class Jobs(Protocol):
