@@ -16,6 +16,7 @@ from service.access import Access, Session
 from service.errors import BadRequest, NotFound, Rejected, Temporary, Unauthorised
 from service.jobs import Jobs
 from service.manage import again, history
+from service.manage.hooks import HOOK_PATH
 from service.manage.shapes import action_json, delivery_json
 from service.pages import builds
 from service.pages.forms import local_path, login_path, read_form, sent_from, with_notice
@@ -95,7 +96,7 @@ class Pages:
             shown |= builds.NOTHING | {"newest": builds.address(asked), "problem": str(error)}
         shown["is_filtered"] = any(asked.values()) or shown["newest"] is not None
         shown["anything"] = shown["items"] or shown["is_filtered"] or await builds.anything(self._store)
-        shown["hook"] = f"{self._public_url or str(request.base_url).rstrip('/')}/hooks/circleci"
+        shown["hook"] = f"{self._public_url or str(request.base_url).rstrip('/')}{HOOK_PATH}"
         return await self._show("builds.html", session, status=400 if shown["problem"] else 200, **shown)
 
     async def event(self, request: Request) -> Response:
