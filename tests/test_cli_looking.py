@@ -295,5 +295,5 @@ def test_a_server_that_is_away_is_one_sentence_without_the_password(terminal: Te
     said = terminal.run("events", "list")
 
     assert said.code == 1
-    assert said.err.startswith("the database cannot be read now: connection failed")
+    assert said.err.startswith("the database cannot be read now: it cannot be reached: connection failed")
     assert "an-invented-password" not in said.err

@@ -1,11 +1,14 @@
 """What machines ask: is it alive, and is it ready?"""
 
 import asyncio
+import re
+from pathlib import Path
 
 import pytest
 
 from service.store import newest_revision
-from tests.house import House
+from tests.house import House, a_house
+from tests.talk import logged
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 
@@ -83,6 +86,20 @@ async def test_a_database_that_somebody_else_holds_is_not_ready_to_keep_anything
         found = await checks(working, status=503)
 
     assert found["database"] == "the database cannot be written now: database is locked"
+
+
+@pytest.mark.databases("sqlite")  # in the folder, where nobody looks
+@pytest.mark.parametrize("address", ["/readyz?check=database", "/", "/api/v1/events", "/hooks/circleci"])
+async def test_a_server_that_is_away_is_told_strangers_without_its_address_and_the_log_with_it(
+    folder: Path, address: str
+) -> None:
+    async with a_house(folder, ROUNDSMAN_DATABASE_URL="postgresql://ci@127.0.0.1:1/roundsman") as house:
+        with logged() as talk:
+            response = await (house.send(b"{}") if "hooks" in address else house.http.get(address))
+
+    assert response.status_code == 503
+    assert re.search("the database cannot be (read|written) now: it cannot be reached[^:]", response.text)
+    assert 'connection to server at "127.0.0.1", port 1 failed' in talk.lines[0]["reason"]
 
 
 async def test_a_database_of_another_release_is_named_with_the_command_that_helps(working: House) -> None:

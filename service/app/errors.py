@@ -52,7 +52,8 @@ def _answer(request: Request, error: Exception) -> tuple[int, str, Mapping[str, 
         case NotFound():
             status, sentence = 404, str(error)
         case Temporary():
-            status, sentence = 503, str(error)
+            status, sentence = 503, error.sentence
+            request.state.facts.setdefault("reason", str(error))
             headers = {"Retry-After": str(round(error.retry_after_s or COME_BACK_IN_S))}
         case _:
             status, sentence = 500, "something went wrong here; the log says what"

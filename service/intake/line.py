@@ -76,7 +76,7 @@ class Line:
         try:
             return await place.kept
         except Temporary as error:
-            raise Temporary(str(error), retry_after_s=COME_BACK_IN_S) from error
+            raise Temporary(error.sentence, inside=error.inside, retry_after_s=COME_BACK_IN_S) from error
         finally:
             patience.cancel()
 

@@ -230,8 +230,12 @@ class Pages:
                 return await endpoint(request)
             except Unauthorised:
                 return _to(login_path(request))
-            except (Rejected, NotFound, Temporary) as error:
-                return self.tell_error(str(error), status=_status(error), headers={})
+            except Temporary as error:
+                log.warning("a page cannot be shown now", reason=str(error))
+                return self.tell_error(error.sentence, status=503, headers={})
+            except (Rejected, NotFound) as error:
+                status = error.status if isinstance(error, Rejected) else 404
+                return self.tell_error(str(error), status=status, headers={})
 
         return answer
 
@@ -242,9 +246,3 @@ def _to(path: str) -> Response:
 
 def _notice(request: Request) -> str | None:
     return NOTICES.get(request.query_params.get("done", ""))
-
-
-def _status(error: Rejected | NotFound | Temporary) -> int:
-    if isinstance(error, Rejected):
-        return error.status
-    return 404 if isinstance(error, NotFound) else 503

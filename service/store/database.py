@@ -1,5 +1,6 @@
 """The database itself: what a transaction is on each of the two, and how one is run."""
 
+import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Concatenate, ParamSpec, TypeVar
@@ -18,6 +19,15 @@ BUSY_TIMEOUT_MS = 3_500  # for another process to end its transaction; our own b
 READERS = 4
 WRITERS = 8  # to Postgres, for each process
 STATEMENT_TIMEOUT_MS = 7_000
+
+# by SQLSTATE (PostgreSQL documentation, appendix A); without one it was no answer of the server's
+TROUBLES: dict[str | None, str] = {
+    None: "it cannot be reached",
+    "53100": "its disk is full",
+    "55P03": "others are using what is needed",
+    "57014": "it takes too long",
+    **dict.fromkeys(("57P01", "57P02", "57P03"), "it is stopping or starting"),
+}
 
 Asked = ParamSpec("Asked")
 Done = TypeVar("Done")
@@ -98,7 +108,15 @@ async def _translated(verb: str) -> AsyncIterator[None]:
     except (IntegrityError, ProgrammingError, DataError):
         raise  # a bug of ours, not the database's trouble
     except DBAPIError as error:
-        raise Temporary(f"the database cannot be {verb} now: {error.orig}") from error
+        raise _trouble(f"the database cannot be {verb} now", error.orig) from error
+
+
+def _trouble(sentence: str, error: object) -> Temporary:
+    """What went wrong, in SQLite's words; Postgres' own name hosts and users, and so are for the log alone."""
+    if isinstance(error, sqlite3.Error):
+        return Temporary(f"{sentence}: {error}")
+    state = getattr(error, "sqlstate", None)
+    return Temporary(f"{sentence}: {TROUBLES.get(state, f'it answers {state}')}", inside=str(error))
 
 
 def _postgres(url: URL) -> Engine:
