@@ -131,6 +131,8 @@ class Line:
     async def _settle(self, batch: Sequence[Place]) -> None:
         """Answer everybody in a batch. When it fails by something in it, only those whose fault it is may suffer."""
         [outcome] = await asyncio.gather(self._keep(batch), return_exceptions=True)
+        # Temporary is nobody's fault, and one by one all would only wait again: also where one row is held by a worker
+        # that is gone: Postgres takes that from it within 15 s, and CircleCI posts again.
         if isinstance(outcome, BaseException) and not isinstance(outcome, Temporary) and len(batch) > 1:
             log.warning("a batch is kept one by one", deliveries=len(batch), reason=type(outcome).__name__)
             for place in batch:
