@@ -115,7 +115,7 @@ class House:
     async def learn(self, event: Event, details: Details) -> None:
         await self.store.write(events.put_details, event.id, details)
 
-    async def owe(self, event: Event, label: str = "web-team: slack") -> Notification:
+    async def owe(self, event: Event, label: str = "web-team (slack)") -> Notification:
         """A notification that nobody has tried to send yet."""
         notification = Notification(
             id=uuid4(),

@@ -49,7 +49,7 @@ def past(tmp_path_factory: pytest.TempPathFactory) -> Past:
 async def _live(folder: Path) -> Past:
     async with a_house(folder, ROUTES) as house:
         house.pretend.faults.next("/workflow/*/job", broken(410))
-        house.channels.plan["web: json 2"] = [Temporary("the pager is busy"), Permanent("the pager is gone")]
+        house.channels.plan["web (json 2)"] = [Temporary("the pager is busy"), Permanent("the pager is gone")]
         ids = {"ping": await house.post(ping(WEB, NINE)), "red": await house.finish(RED)}
         house.pretend.run_finished(GREEN)
         green = workflow_completed(GREEN)

@@ -55,7 +55,7 @@ async def test_what_was_missing_is_asked_again_on_replay(house: House) -> None:
 
 async def test_who_was_told_stays_told_when_a_resend_fails(house: House) -> None:
     delivery, notification = await told_red(house)
-    house.channels.plan["web: json"] = [GONE]
+    house.channels.plan["web (json)"] = [GONE]
 
     await house.act(f"notifications/{notification['id']}/resend")
     await house.drain(hours=1)
@@ -69,7 +69,7 @@ async def test_who_was_told_stays_told_when_a_resend_fails(house: House) -> None
 async def test_a_replay_says_of_whom_no_message_reached_that_a_resend_is_needed(
     house: House, is_dismissed: bool
 ) -> None:
-    house.channels.plan["web: json"] = [Permanent("web: json answered 404")]
+    house.channels.plan["web (json)"] = [Permanent("web (json) answered 404")]
     delivery = await house.finish(RED)
     await house.drain()
     if is_dismissed:
@@ -81,14 +81,14 @@ async def test_a_replay_says_of_whom_no_message_reached_that_a_resend_is_needed(
     assert (latest["round"], latest["verdict"]) == (2, "matched")
     assert latest["reason"] == (
         "status failed matches failed; "
-        "web: json was to hear of this, but it could not be sent (web: json answered 404): resend it"
+        "web (json) was to hear of this, but it could not be sent (web (json) answered 404): resend it"
     )
     assert house.channels.told == []
 
 
 async def test_a_replay_says_who_heard_of_it_though_a_resend_did_not_work(house: House) -> None:
     delivery, notification = await told_red(house)
-    house.channels.plan["web: json"] = [Permanent("web: json answered 404")]
+    house.channels.plan["web (json)"] = [Permanent("web (json) answered 404")]
     await house.act(f"notifications/{notification['id']}/resend")
     await house.drain()
     await house.act(f"deliveries/{delivery}/replay")
@@ -96,7 +96,7 @@ async def test_a_replay_says_who_heard_of_it_though_a_resend_did_not_work(house:
 
     latest = (await house.show(delivery))["decisions"][0]
     assert latest["verdict"] == "already told"
-    assert latest["reason"] == "status failed matches failed; web: json already hears of this, by route 'red'"
+    assert latest["reason"] == "status failed matches failed; web (json) already hears of this, by route 'red'"
 
 
 async def test_the_time_of_telling_is_that_of_the_first_message(house: House) -> None:
@@ -111,7 +111,7 @@ async def test_the_time_of_telling_is_that_of_the_first_message(house: House) ->
 
 
 async def test_what_will_not_be_tried_again_has_no_next_attempt(house: House) -> None:
-    house.channels.plan["web: json"] = [GONE]
+    house.channels.plan["web (json)"] = [GONE]
     _, dead = await told_red(house)
 
     assert dead["next_attempt_at"] is None
@@ -121,7 +121,7 @@ async def test_what_will_not_be_tried_again_has_no_next_attempt(house: House) ->
 
 
 async def test_a_dismissed_notification_waits_no_longer_and_says_who_and_why(house: House) -> None:
-    house.channels.plan["web: json"] = [GONE]
+    house.channels.plan["web (json)"] = [GONE]
     delivery, notification = await told_red(house)
 
     response = await house.http.post(f"/api/v1/notifications/{notification['id']}/dismiss?because=told+by+phone")
@@ -154,7 +154,7 @@ async def test_a_dismissed_delivery_waits_no_longer_and_keeps_its_reason(house: 
 
 async def test_what_was_dismissed_can_still_be_replayed_and_resent(house: House) -> None:
     unread = (await house.send(b'{"type": "new"}')).json()["delivery"]
-    house.channels.plan["web: json"] = [GONE]
+    house.channels.plan["web (json)"] = [GONE]
     delivery, notification = await told_red(house)
     await house.act(f"deliveries/{unread}/dismiss")
     await house.act(f"notifications/{notification['id']}/dismiss")

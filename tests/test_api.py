@@ -197,7 +197,7 @@ async def test_pages_hang_together_while_new_events_come_in(house: House, day: d
 
 
 async def test_dead_letters_are_what_waits_for_a_person(house: House) -> None:
-    house.channels.plan["web: json"] = [Permanent("the channel is gone")]
+    house.channels.plan["web (json)"] = [Permanent("the channel is gone")]
     await house.finish(RED)
     await house.send(b'{"type": "new"}')
     await house.drain()
@@ -230,7 +230,7 @@ async def test_a_replay_is_taken_and_recorded_with_who_and_when(house: House, da
         }
     ]
     assert [decision["round"] for decision in story["decisions"]] == [2, 1]
-    assert house.channels.told == ["web: json"]
+    assert house.channels.told == ["web (json)"]
 
 
 async def test_a_resend_is_taken_recorded_and_sent(house: House, day: dict[str, str]) -> None:
@@ -246,4 +246,4 @@ async def test_a_resend_is_taken_recorded_and_sent(house: House, day: dict[str, 
     story = await house.show(day["red"])
     assert [(action["verb"], action["who"]) for action in story["actions"]] == [("resend", "loopback")]
     assert [attempt["number"] for attempt in story["notifications"][0]["attempts"]] == [1, 2]
-    assert house.channels.told == ["web: json"] * 2
+    assert house.channels.told == ["web (json)"] * 2

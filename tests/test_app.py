@@ -81,7 +81,7 @@ async def test_work_is_done_while_it_runs_and_what_was_begun_ends_with_it(house:
         while not house.channels.told:  # noqa: ASYNC110 - the notifier has no event
             await asyncio.sleep(0.01)
 
-    assert house.channels.told == ["web: json"]
+    assert house.channels.told == ["web (json)"]
     assert house.rows("SELECT count(*) FROM attempts WHERE outcome = 'sending'") == [(0,)]
     assert [event["id"] for event in await events(house.folder)] == [delivery]
 

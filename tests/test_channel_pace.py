@@ -14,7 +14,7 @@ from service.errors import Permanent, Temporary
 from service.model import Channel
 from tests.house import NINE, RED, House, a_house
 
-SLACK, MAIL = "web: slack", "web: mailto"
+SLACK, MAIL = "web (slack)", "web (mailto)"
 SLACK_AND_MAIL = """\
 receivers:
   web:
@@ -23,7 +23,7 @@ routes:
   - match: {status: failed}
     receiver: web
 """
-TIRED = Temporary("web: slack answered 429", retry_after_s=30)
+TIRED = Temporary("web (slack) answered 429", retry_after_s=30)
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ async def test_the_message_that_was_refused_for_haste_keeps_its_place(house: Hou
 
 
 async def test_a_message_that_failed_for_another_reason_lets_the_others_go_first(house: House) -> None:
-    house.channels.plan[SLACK] = [Temporary("web: slack answered 503")]
+    house.channels.plan[SLACK] = [Temporary("web (slack) answered 503")]
     await owe(house, 3)
     await house.drain()
     for _ in range(8):
@@ -103,7 +103,7 @@ async def test_a_message_that_failed_for_another_reason_lets_the_others_go_first
 
 
 async def test_a_refusal_for_good_leaves_the_channel_to_the_others(house: House) -> None:
-    house.channels.plan[SLACK] = [Permanent("web: slack answered 400")]
+    house.channels.plan[SLACK] = [Permanent("web (slack) answered 400")]
     await owe(house, 2)
     await house.drain()
     await house.drain(seconds=1)
@@ -113,13 +113,13 @@ async def test_a_refusal_for_good_leaves_the_channel_to_the_others(house: House)
 
 async def test_a_channel_that_asks_for_a_day_is_asked_again_within_the_hour(house: House) -> None:
     """Its word is kept for as long as we have patience at all: then a person must know."""
-    house.channels.plan[SLACK] = [Temporary("web: slack answered 429", retry_after_s=86_400)]
+    house.channels.plan[SLACK] = [Temporary("web (slack) answered 429", retry_after_s=86_400)]
     await owe(house, 2)
     await house.drain()
     at_first = slack_states(house)
     await house.drain(minutes=60)
 
-    assert at_first == [("dead", "web: slack answered 429"), ("pending", None)]
+    assert at_first == [("dead", "web (slack) answered 429"), ("pending", None)]
     assert numbers(house, SLACK) == [2]
 
 
@@ -127,7 +127,7 @@ async def test_a_channel_that_asks_for_a_day_is_asked_again_within_the_hour(hous
 async def test_one_message_at_a_time_tries_a_channel_that_never_answers_and_none_holds_it_for_ever(
     house: House,
 ) -> None:
-    house.channels.plan[SLACK] = [Temporary("web: slack did not answer in time", retry_after_s=60)] * 1000
+    house.channels.plan[SLACK] = [Temporary("web (slack) did not answer in time", retry_after_s=60)] * 1000
     await owe(house, 3)
     await house.drain()
     await house.drain(seconds=59)
@@ -148,7 +148,7 @@ async def test_one_message_at_a_time_tries_a_channel_that_never_answers_and_none
 async def test_who_stood_in_line_for_hours_has_an_hour_of_the_channels_time_all_the_same(house: House) -> None:
     await owe(house, 1)
     house.clock.tick(hours=5)
-    house.channels.plan[SLACK] = [Temporary("web: slack answered 503")] * 2
+    house.channels.plan[SLACK] = [Temporary("web (slack) answered 503")] * 2
     await house.drain()
     await house.drain(seconds=5)
     await house.drain(seconds=10)

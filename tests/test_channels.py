@@ -44,7 +44,7 @@ def a_message(subject: str = "Fix the cart", **facts: str) -> Message:
 
 
 def a_channel(url: str) -> Channel:
-    return Channel(key=url[:9], label=f"web-team: {url.partition(':')[0]}", kind=url.partition(":")[0], url=url)
+    return Channel(key=url[:9], label=f"web-team ({url.partition(':')[0]})", kind=url.partition(":")[0], url=url)
 
 
 async def sent(url: str, message: Message | None = None, *, deadline_s: float = 20) -> str:
@@ -81,7 +81,7 @@ async def test_slack_gets_outside_words_literally_with_formatting_off(net: HttpE
     receipt = await sent(SLACK, a_message(HOSTILE, project=HOSTILE))
 
     escaped = HOSTILE.replace("<", "&lt;").replace(">", "&gt;")
-    assert receipt == "web-team: slack accepted the message, it answered 200"
+    assert receipt == "web-team (slack) accepted the message, it answered 200"
     assert [got.url for got in net.got] == [
         "https://hooks.slack.com/services/T1JJ3T3L2/A1BRTD4JD/FakeSlackToken0123456789"
     ]
@@ -270,7 +270,7 @@ async def test_a_200_that_took_nothing_is_no_success(
 async def test_nobody_hears_twice_because_another_recipient_did_not_hear_at_all(net: HttpEnd) -> None:
     net.behave(Answer(body=b'{"ok": true, "channel": "C1"}'), Answer(status=503))
 
-    with pytest.raises(Permanent, match=r"Only some recipients of web-team: slack got the message\. .* answered 503"):
+    with pytest.raises(Permanent, match=r"Only some recipients of web-team \(slack\) got the message\. .* answered 503"):
         await sent(f"{SLACK_BOT}/#web")
 
 
@@ -278,7 +278,7 @@ async def test_who_never_answers_holds_up_nobody_else(net: HttpEnd, web: HttpEnd
     net.behave(Silence())
     channels = AppriseChannels(deadline_s=0.5, at_once=1)
 
-    with pytest.raises(Temporary, match=r"web-team: slack did not answer within 0\.5 s") as caught:
+    with pytest.raises(Temporary, match=r"web-team \(slack\) did not answer within 0\.5 s") as caught:
         await channels.send(a_channel(SLACK), a_message())
 
     assert caught.value.retry_after_s == 60
@@ -349,7 +349,7 @@ async def test_no_secret_is_written_to_any_log(net: HttpEnd, caplog: pytest.LogC
 
 
 async def test_a_url_that_apprise_does_not_understand_needs_a_person() -> None:
-    with pytest.raises(Permanent, match=r"slak: .* does not understand this slak:// URL"):
+    with pytest.raises(Permanent, match=r"slak.*: .* does not understand this slak:// URL"):
         await sent("slak://T1/FakeSlackToken")
 
 

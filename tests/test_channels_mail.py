@@ -24,7 +24,7 @@ async def test_mail_goes_out_over_tls_with_a_login_and_says_the_same_in_both_par
 
     (got,) = mail.got
     html, text = (got.get_body(preferencelist=(kind,)) for kind in ("html", "plain"))
-    assert receipt == "web-team: mailtos accepted the message"
+    assert receipt == "web-team (mailtos) accepted the message"
     assert (got["subject"], got["to"]) == ("acme/web main: build failed", "web@example.com")
     assert html is not None
     assert html.get_content().splitlines() == a_message(HOSTILE).html.splitlines()

@@ -146,12 +146,12 @@ def test_each_channel_is_found_right_or_wrong_without_its_secret() -> None:
     def channel(label: str, url: str) -> Channel:
         return Channel(key=label, label=label, kind=url.partition(":")[0], url=url)
 
-    channels = (channel("web: json", "json://example.com"), channel("web: slack", "slack://an-invented-token"))
+    channels = (channel("web (json)", "json://example.com"), channel("web (slack)", "slack://an-invented-token"))
     findings = list(check_channels({"web": Receiver(name="web", channels=channels)}, AppriseChannels()))
 
     assert [(finding.what, finding.grade) for finding in findings] == [
-        ("channel web: json", Grade.OK),
-        ("channel web: slack", Grade.WRONG),
+        ("channel web (json)", Grade.OK),
+        ("channel web (slack)", Grade.WRONG),
     ]
     assert findings[0].sentence == "understood"
     assert "an-invented-token" not in findings[1].sentence

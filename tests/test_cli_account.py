@@ -44,7 +44,7 @@ OWED = Notification(
     route="red",
     receiver="web",
     channel_key="k",
-    channel_label="web: json",
+    channel_label="web (json)",
     channel_kind="json",
     state=NotificationState.PENDING,
     attempts=0,
@@ -173,7 +173,7 @@ def test_after_a_replay_the_round_that_led_to_the_messages_keeps_its_reason() ->
     lines = texts(
         account.reasons(
             [
-                said(2, Verdict.ALREADY_TOLD, "web: json already hears of this"),
+                said(2, Verdict.ALREADY_TOLD, "web (json) already hears of this"),
                 said(1, Verdict.MATCHED, "status failed matches failed"),
                 said(1, Verdict.NOT_MATCHED, "branch main is not next", position=1),
             ]
@@ -183,7 +183,7 @@ def test_after_a_replay_the_round_that_led_to_the_messages_keeps_its_reason() ->
     assert lines == [
         "judged again at 2026-11-22 14:00:00 UTC",
         "route 'red' to web: already told",
-        "  web: json already hears of this",
+        "  web (json) already hears of this",
         "judged at 2026-11-22 13:00:00 UTC",
         "route 'red' to web: matched",
         "  status failed matches failed",
@@ -243,7 +243,7 @@ def test_attempts_say_what_was_said_and_who_asked_for_them() -> None:
     briefly, fully = texts(account.tellings(told)), texts(account.tellings(told, words=True))
 
     assert fully == [
-        f"web: json: told at 2026-11-22 12:00:00 UTC; a resend is being sent now  (notification {OWED.id})",
+        f"web (json): told at 2026-11-22 12:00:00 UTC; a resend is being sent now  (notification {OWED.id})",
         "  attempt 1 at 2026-11-22 12:00:00 UTC: sent: HTTP 200",
         "    acme/web main: failed",
         "    Workflow build failed.",

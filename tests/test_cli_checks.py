@@ -52,7 +52,7 @@ def test_a_right_configuration_is_said_to_be_right(operator: Terminal) -> None:
         f"ok       port: 127.0.0.1 port {os.environ['ROUNDSMAN_PORT']} is free",
         f"note     public URL: {check_public_url(None).sentence}",
         "ok       CircleCI token: accepted; it is ada's",
-        "ok       channel web: json: understood",
+        "ok       channel web (json): understood",
     ]
 
 
@@ -65,7 +65,7 @@ def test_a_check_in_json_names_each_finding(operator: Terminal) -> None:
         ("port", "ok"),
         ("public URL", "note"),
         ("CircleCI token", "ok"),
-        ("channel web: json", "ok"),
+        ("channel web (json)", "ok"),
     ]
     assert shape["warnings"] == []
 
@@ -89,7 +89,7 @@ def test_a_wrong_token_and_a_bad_channel_are_both_told_and_end_with_1(operator: 
     assert said.code == 1
     token, channel = said.lines[-2:]
     assert token.startswith("wrong    CircleCI token: CircleCI answered 401: the API token is not accepted;")
-    assert channel.startswith("wrong    channel web: slack: ")
+    assert channel.startswith("wrong    channel web (slack): ")
     assert "a-guess-at-a-token" not in said.out
     assert "an-invented-slack-token" not in said.out
 

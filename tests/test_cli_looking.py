@@ -125,7 +125,7 @@ def test_an_event_is_shown_with_what_came_what_was_learned_and_who_was_told(oper
         "    acme/web main: build-and-test failed",
         "  attempt 1 at 2026-03-02 09:30:00 UTC: put off: the pager is busy",
         "  attempt 2 at 2026-03-02 09:31:00 UTC: dead: the pager is gone",
-        f"web: json 2: not delivered: the pager is gone  (notification {past.unsent})",
+        f"web (json 2): not delivered: the pager is gone  (notification {past.unsent})",
     ):
         assert line in said.lines
 
@@ -188,8 +188,8 @@ def test_an_explanation_in_json_holds_the_decisions_and_what_became_of_them(oper
 
     assert set(shape) == {"id", "status", "decisions", "notifications", "actions"}
     assert {(one["channel_label"], one["state"]) for one in shape["notifications"]} == {
-        ("web: json", "sent"),
-        ("web: json 2", "dead"),
+        ("web (json)", "sent"),
+        ("web (json 2)", "dead"),
     }
 
 
@@ -203,7 +203,7 @@ def test_what_waits_for_a_person_is_listed_with_the_commands_for_it(operator: Te
     for line in (
         f"  roundsman replay {past.unread}",
         f"  roundsman dismiss {past.unread}",
-        f"notification {past.unsent} to web: json 2: not delivered: the pager is gone",
+        f"notification {past.unsent} to web (json 2): not delivered: the pager is gone",
         f"  roundsman resend {past.unsent}",
         f"  roundsman dismiss {past.unsent}",
     ):

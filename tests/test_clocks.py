@@ -18,7 +18,7 @@ from tests.house import RED, House
 from tests.twins import Twins, twins
 from tests.work import Watched
 
-AWAY = Temporary("web: json answered 503")
+AWAY = Temporary("web (json) answered 503")
 OTHER = replace(RED, number=RED.number + 1)
 
 
@@ -91,7 +91,7 @@ async def test_on_many_machines_a_clock_a_little_behind_the_databases_delays_no_
 
 
 async def test_in_one_process_a_jump_of_a_day_sends_nothing_twice(house: House) -> None:
-    house.channels.plan["web: json"] = [AWAY]
+    house.channels.plan["web (json)"] = [AWAY]
     await house.finish(RED)
     await house.drain()
     await house.drain(days=1)
@@ -99,11 +99,11 @@ async def test_in_one_process_a_jump_of_a_day_sends_nothing_twice(house: House) 
     await house.drain(minutes=5)
 
     assert len(house.channels.tried) == 2
-    assert house.channels.told == ["web: json"]
+    assert house.channels.told == ["web (json)"]
 
 
 async def test_in_one_process_a_clock_set_back_an_hour_delays_and_loses_nothing(house: House) -> None:
-    house.channels.plan["web: json"] = [AWAY]
+    house.channels.plan["web (json)"] = [AWAY]
     await house.finish(RED)
     await house.drain()
     await house.drain(hours=-1)
@@ -123,7 +123,7 @@ async def test_in_one_process_what_was_just_enqueued_waits_for_a_clock_set_back(
     told_meanwhile = list(house.channels.told)
     await house.drain(hours=1)
 
-    assert (told_meanwhile, house.channels.told) == ([], ["web: json"])
+    assert (told_meanwhile, house.channels.told) == ([], ["web (json)"])
 
 
 @pytest.mark.parametrize("jump", [timedelta(days=1), timedelta(hours=-1)])

@@ -53,8 +53,8 @@ def test_all_that_the_example_offers_is_valid_and_beyond_doubt(tmp_path: Path) -
 
     assert config.warnings == ()
     assert [channel.label for channel in config.receivers["web-team"].channels] == [
-        "web-team: slack",
-        "web-team: mailto",
+        "web-team (slack)",
+        "web-team (mailto)",
     ]
     assert config.routes[0] == Route(name="everything goes to the archive", receiver="archive", continues=True)
     assert config.hooks[1] == HookSpec(project="gh/acme/api", name="Roundsman", events=("workflow-completed",))
@@ -321,8 +321,8 @@ routes: []
     )
 
     web, ops = (config.receivers[name].channels for name in ("web", "ops"))
-    assert [channel.label for channel in web] == ["web: json", "web: json 2", "web: mailto"]
-    assert [channel.label for channel in ops] == ["ops: json", "ops: jsons"]
+    assert [channel.label for channel in web] == ["web (json)", "web (json 2)", "web (mailto)"]
+    assert [channel.label for channel in ops] == ["ops (json)", "ops (jsons)"]
     assert ops[0].key == web[0].key
     assert len({channel.key for channel in web + ops}) == 4
 

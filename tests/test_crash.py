@@ -69,7 +69,7 @@ class Scene:
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         return self.fleet.database.rows(query)
 
-    def outcomes(self, label: str = "web: json") -> list[str]:
+    def outcomes(self, label: str = "web (json)") -> list[str]:
         """What came of each attempt to tell a channel."""
         attempts = self.rows(
             "SELECT channel_label, outcome FROM attempts "
@@ -148,7 +148,7 @@ async def test_a_message_that_arrived_but_is_not_on_record_is_the_only_one_repea
 
     repeated = [path for (path, _), times in scene.end.taken.items() if times > 1]
     interrupted = [
-        path for path, label in (("/a", "web: json"), ("/b", "web: json 2")) if scene.outcomes(label)[0] != "sent"
+        path for path, label in (("/a", "web (json)"), ("/b", "web (json 2)")) if scene.outcomes(label)[0] != "sent"
     ]
     assert repeated
     assert set(repeated) <= set(interrupted)

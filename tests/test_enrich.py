@@ -47,7 +47,7 @@ async def test_of_what_did_not_fail_no_jobs_are_asked_for(folder: Path, run: Run
         await house.drain()
 
     assert not [call.path for call in house.pretend.calls if call.path.endswith(("/job", "/tests"))]
-    assert house.channels.told == ["web: json"]
+    assert house.channels.told == ["web (json)"]
 
 
 async def test_what_a_tags_webhook_does_not_say_is_asked_for(folder: Path) -> None:
@@ -68,7 +68,7 @@ async def test_without_circleci_a_message_waits_two_minutes_and_goes(house: Hous
     await house.drain(seconds=1)
 
     assert waiting == []
-    assert house.channels.told == ["web: json"]
+    assert house.channels.told == ["web (json)"]
     assert "CircleCI answered 503" in told(house)
 
 
@@ -94,7 +94,7 @@ async def test_what_comes_later_is_filled_in_without_telling_anybody_again(house
     shown = await house.show(delivery)
     assert shown["details"]["missing"] == []
     assert shown["actor"]["login"] == "ada"
-    assert house.channels.told == ["web: json"]
+    assert house.channels.told == ["web (json)"]
 
 
 @pytest.mark.databases("sqlite")  # hundreds of looks, none of which is about the database
@@ -132,7 +132,7 @@ async def test_an_hour_that_circleci_asks_for_does_not_put_off_the_message(house
 
     await house.drain(minutes=2)
 
-    assert house.channels.told == ["web: json"]
+    assert house.channels.told == ["web (json)"]
 
 
 async def test_an_empty_list_of_tests_is_asked_for_once_more(house: House) -> None:
@@ -154,7 +154,7 @@ async def test_a_job_that_stores_no_tests_keeps_the_message_for_seconds_only(hou
     calls = len(house.pretend.calls)
     await house.drain(hours=1)
 
-    assert house.channels.told == ["web: json"]
+    assert house.channels.told == ["web (json)"]
     assert len(house.pretend.calls) == calls
 
 
@@ -172,7 +172,7 @@ async def test_a_circleci_that_hangs_holds_no_message(hasty: House) -> None:
     await hasty.drain()
     await hasty.drain(seconds=0.1)
 
-    assert hasty.channels.told == ["web: json"]
+    assert hasty.channels.told == ["web (json)"]
     missing = (await hasty.show(delivery))["details"]["missing"]
     assert {gap["want"] for gap in missing} == {"actor", "jobs", "tests"}
     assert missing[0]["reason"] == "CircleCI did not answer everything within 0 s"
@@ -180,7 +180,7 @@ async def test_a_circleci_that_hangs_holds_no_message(hasty: House) -> None:
 
 async def test_a_message_goes_at_its_time_also_while_somebody_is_still_asking(house: House) -> None:
     """Many events may wait for a CircleCI that hangs; none of their messages waits for the others."""
-    hanging, told = Gate(), house.expect_word("web: json")
+    hanging, told = Gate(), house.expect_word("web (json)")
     house.pretend.faults.next("*", Fault(gate=hanging), times=1000)
 
     async with house.running():
@@ -191,7 +191,7 @@ async def test_a_message_goes_at_its_time_also_while_somebody_is_still_asking(ho
         await told.wait()
         hanging.set()
 
-    assert house.channels.told == ["web: json"]
+    assert house.channels.told == ["web (json)"]
 
 
 class Gate(asyncio.Event):
@@ -227,7 +227,7 @@ async def test_when_asking_fails_unforeseen_the_message_goes_with_what_is_known(
 
     [gap] = (await house.show(delivery))["details"]["missing"]
     assert gap["reason"] == "asking CircleCI failed; please report this: ValueError: nobody foresaw this"
-    assert house.channels.told == ["web: json"]
+    assert house.channels.told == ["web (json)"]
 
 
 async def test_a_database_that_is_away_while_asking_means_asking_again(house: House) -> None:
@@ -250,7 +250,7 @@ async def test_asking_twice_at_once_tells_once(house: House) -> None:
     await house.drain()
     await house.drain(minutes=5)
 
-    assert house.channels.told == ["web: json"]
+    assert house.channels.told == ["web (json)"]
 
 
 class Forgotten(Buggy):

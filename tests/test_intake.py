@@ -296,12 +296,12 @@ async def test_a_full_disk_is_said_and_nothing_is_half_kept(house: House) -> Non
 
 
 async def test_what_was_kept_wakes_the_worker(house: House) -> None:
-    told = house.expect_word("web: json")
+    told = house.expect_word("web (json)")
     async with house.running():
         await house.send(BODY)
         await told.wait()
 
-    assert house.channels.told == ["web: json"]
+    assert house.channels.told == ["web (json)"]
 
 
 async def test_a_slash_at_the_end_of_the_address_loses_no_post(house: House) -> None:

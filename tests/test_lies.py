@@ -73,7 +73,7 @@ async def test_a_channel_that_breaks_off_its_answer_is_told_again_and_the_record
         async with a_house(folder, to_port(port)) as house:
             attempts = await told(with_real_channels(house, deadline_s=20))
 
-    assert attempts == [("put off", "web: json could not be reached or hung up"), ("sent", None)]
+    assert attempts == [("put off", "web (json) could not be reached or hung up"), ("sent", None)]
 
 
 async def test_a_channel_that_takes_a_message_and_never_answers_is_told_again(folder: Path) -> None:
@@ -82,7 +82,7 @@ async def test_a_channel_that_takes_a_message_and_never_answers_is_told_again(fo
         async with a_house(folder, to_port(end.port)) as house:
             attempts = await told(with_real_channels(house, deadline_s=1.5))
 
-    assert attempts[0] == ("put off", "web: json did not answer within 1.5 s")
+    assert attempts[0] == ("put off", "web (json) did not answer within 1.5 s")
     assert attempts[-1] == ("sent", None)
 
 
@@ -92,7 +92,7 @@ async def test_a_channel_that_wants_time_gets_it(folder: Path) -> None:
         async with a_house(folder, to_port(end.port)) as house:
             attempts = await told(with_real_channels(house, deadline_s=20))
 
-    assert attempts == [("put off", "web: json answered 429: it gets too many messages"), ("sent", None)]
+    assert attempts == [("put off", "web (json) answered 429: it gets too many messages"), ("sent", None)]
 
 
 async def page(house: House, delivery: str) -> str:
@@ -116,4 +116,4 @@ async def test_an_hour_without_circleci_costs_people_detail_and_the_record_nothi
     assert "CircleCI answered 503" in meanwhile
     assert "3 of 214 tests failed" not in meanwhile
     assert "test_vouchers" in await page(house, delivery)
-    assert house.channels.told == ["web: json"]
+    assert house.channels.told == ["web (json)"]

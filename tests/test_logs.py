@@ -21,14 +21,14 @@ def fail(password: str) -> None:
 
 def test_in_a_pipe_each_line_is_json_with_level_and_time() -> None:
     with logged() as talk:
-        structlog.get_logger().info("attempt", channel="web: slack", number=2, reason=None, who="Zoë")
+        structlog.get_logger().info("attempt", channel="web (slack)", number=2, reason=None, who="Zoë")
 
     [line] = talk.lines
     assert line.pop("timestamp").endswith("Z")
     assert line == {
         "event": "attempt",
         "level": "info",
-        "channel": "web: slack",
+        "channel": "web (slack)",
         "number": 2,
         "reason": None,
         "who": "Zoë",

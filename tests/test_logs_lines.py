@@ -173,7 +173,7 @@ async def test_a_job_is_one_line_with_its_subject_and_outcome(house: House, talk
 
 
 async def test_an_attempt_is_the_line_of_its_job(house: House, talk: Talk) -> None:
-    house.channels.plan["web: json"] = [Permanent("the channel is gone")]
+    house.channels.plan["web (json)"] = [Permanent("the channel is gone")]
     delivery = await house.finish(RED)
 
     await house.drain()
@@ -207,7 +207,7 @@ async def test_no_line_of_a_story_has_a_secret(house: House, talk: Talk) -> None
 
 
 async def test_a_dead_letter_is_a_warning_with_the_next_step(house: House, talk: Talk) -> None:
-    house.channels.plan["web: json"] = [Permanent("the channel is gone")]
+    house.channels.plan["web (json)"] = [Permanent("the channel is gone")]
     unread = (await house.send(b'{"type": "new"}')).json()["delivery"]
     delivery = await house.finish(RED)
     await house.drain()

@@ -140,7 +140,7 @@ async def test_they_say_when_a_worker_last_looked_and_that_there_is_none(house: 
 
 @BOTH
 async def test_dead_letters_are_counted_as_they_are_made_and_as_they_wait(house: House) -> None:
-    house.channels.plan["web: json"] = [Permanent("the channel is gone")]
+    house.channels.plan["web (json)"] = [Permanent("the channel is gone")]
     await house.send(b'{"type": "something-new"}')
     await house.finish(RED)
     await house.drain()

@@ -57,7 +57,7 @@ def groupings(expression: str) -> set[str]:
 @pytest.fixture
 async def exposed(house: House) -> Exposed:
     """Every sample's name with its labels and their values, after a story in which much went wrong."""
-    house.channels.plan["web: json"] = [Temporary("not now"), Permanent("the channel is gone")]
+    house.channels.plan["web (json)"] = [Temporary("not now"), Permanent("the channel is gone")]
     await house.send(b"{}", secret="another")
     await house.send(b'{"type": "something-new"}')
     await house.finish(RED)

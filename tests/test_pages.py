@@ -151,19 +151,19 @@ async def test_after_a_ping_the_page_says_that_circleci_reaches_us(house: House,
 
 async def test_a_line_says_who_was_told_and_who_could_not_be(house: House, browser: httpx.AsyncClient) -> None:
     event = await house.build()
-    await house.give_up(await house.owe(event, "ops: telegram"), "Telegram answered 403")
-    await house.owe(event, "web-team: mailto")
-    for label in ("a: slack", "b: slack", "c: slack", "d: slack"):
+    await house.give_up(await house.owe(event, "ops (telegram)"), "Telegram answered 403")
+    await house.owe(event, "web-team (mailto)")
+    for label in ("a (slack)", "b (slack)", "c (slack)", "d (slack)"):
         await house.send(await house.owe(event, label))
 
     page = await browser.get("/")
 
-    assert "not delivered: ops: telegram on the way: web-team: mailto a: slack, b: slack and 2 more" in text(page)
+    assert "not delivered: ops (telegram) on the way: web-team (mailto) a (slack), b (slack) and 2 more" in text(page)
 
 
 async def test_who_was_told_stays_told_whatever_comes_of_a_resend(house: House, browser: httpx.AsyncClient) -> None:
     event = await house.build()
-    for label in ("a: slack", "b: slack"):
+    for label in ("a (slack)", "b (slack)"):
         await house.send(await house.owe(event, label))
     dead, going = await house.told(event)
     await house.ask_again(dead)
@@ -172,7 +172,7 @@ async def test_who_was_told_stays_told_whatever_comes_of_a_resend(house: House, 
 
     page = await browser.get("/")
 
-    assert "5m 03s a: slack, b: slack" in text(page)
+    assert "5m 03s a (slack), b (slack)" in text(page)
 
 
 async def test_a_line_says_who_was_told_by_another_report_of_the_same_news(
@@ -184,9 +184,9 @@ async def test_a_line_says_who_was_told_by_another_report_of_the_same_news(
 
     told, by_another = text(await browser.get("/")).split("the-second")
 
-    assert "5m 03s web-team: slack" in told
+    assert "5m 03s web-team (slack)" in told
     assert "by another report" not in told
-    assert "5m 03s web-team: slack by another report of it" in by_another
+    assert "5m 03s web-team (slack) by another report of it" in by_another
     assert "nobody" not in told + by_another
 
 
@@ -226,8 +226,8 @@ async def test_a_notification_given_up_waits_with_its_reason_and_attempts(
 
     page = await browser.get("/dead-letters")
 
-    assert "web-team: slack not delivered Resend to web-team: slack Slack answered 410" in text(page)
-    assert "Attempts: 1 Attempts to tell web-team: slack Attempt Began (UTC) Outcome 1 2026-11-22" in text(page)
+    assert "web-team (slack) not delivered Resend to web-team (slack) Slack answered 410" in text(page)
+    assert "Attempts: 1 Attempts to tell web-team (slack) Attempt Began (UTC) Outcome 1 2026-11-22" in text(page)
     assert f'<a href="/events/{event.id}">See the build</a>' in page.text
     assert "Nothing waits" not in page.text
 

@@ -158,9 +158,9 @@ async def test_a_notification_is_dismissed_and_on_record(
 
     assert "Dismissed, and on record." in text(back)
     assert "Nothing waits." in text(back)
-    assert "web-team: slack not delivered, dismissed Resend to web-team: slack Slack answered 410" in text(page)
+    assert "web-team (slack) not delivered, dismissed Resend to web-team (slack) Slack answered 410" in text(page)
     assert f"Dismissed 2026-11-22 09:12:03 UTC {on_record} by route" in text(page)
-    assert f"2026-11-22 09:12:03 dismiss of web-team: slack {on_record}" in text(page)
+    assert f"2026-11-22 09:12:03 dismiss of web-team (slack) {on_record}" in text(page)
     assert "/dismiss" not in page.text
 
 
@@ -280,7 +280,7 @@ async def test_where_the_browser_does_not_say_the_way_back_is_the_page_of_the_th
 ) -> None:
     event = await house.build()
     came = await house.deliver(state=DeliveryState.DEAD)
-    sent, dead = await house.owe(event, "a: json"), await house.owe(event, "b: json")
+    sent, dead = await house.owe(event, "a (json)"), await house.owe(event, "b (json)")
     await house.send(sent)
     await house.give_up(dead, "gone")
     form = {"form_token": await form_token(browser)}

@@ -88,7 +88,7 @@ async def test_a_ping_is_called_one(house: House, browser: httpx.AsyncClient) ->
 async def test_every_route_says_why_and_earlier_rounds_are_folded(house: House, browser: httpx.AsyncClient) -> None:
     event = await house.build()
     await house.judge(event, (Verdict.MATCHED, "branch main matches main"), SILENT)
-    await house.judge(event, (Verdict.ALREADY_TOLD, "web-team: slack already hears of this"), judged=2)
+    await house.judge(event, (Verdict.ALREADY_TOLD, "web-team (slack) already hears of this"), judged=2)
 
     page = await browser.get(f"/events/{event.id}")
 
@@ -122,23 +122,23 @@ async def test_without_any_decision_the_page_says_why_there_is_none(
 
 async def test_each_attempt_is_told_with_its_outcome(house: House, browser: httpx.AsyncClient) -> None:
     event = await house.build()
-    sent = await house.owe(event, "web-team: slack")
+    sent = await house.owe(event, "web-team (slack)")
     await house.put_off(sent, "Slack answered 503")
     await house.send(sent)
-    await house.put_off(await house.owe(event, "put off: mailto"), "the mail server hung up")
-    await house.give_up(await house.owe(event, "dead: json"), "it answered 410")
-    await house.try_to_send(await house.owe(event, "going: json"))
-    await house.owe(event, "waiting: json")
+    await house.put_off(await house.owe(event, "put off (mailto)"), "the mail server hung up")
+    await house.give_up(await house.owe(event, "dead (json)"), "it answered 410")
+    await house.try_to_send(await house.owe(event, "going (json)"))
+    await house.owe(event, "waiting (json)")
 
     page = text(await browser.get(f"/events/{event.id}"))
 
-    assert "web-team: slack told 2026-11-22 09:12:03 UTC Resend to web-team: slack by route 'main is red'" in page
+    assert "web-team (slack) told 2026-11-22 09:12:03 UTC Resend to web-team (slack) by route 'main is red'" in page
     assert "1 2026-11-22 09:12:03 put off: Slack answered 503 2 2026-11-22 09:12:03 sent: Slack answered 200" in page
     assert "What was said acme/web main: failed build failed" in page
-    assert "put off: mailto put off, next attempt 2026-11-22 09:14:03 UTC" in page
-    assert "dead: json not delivered" in page
-    assert "going: json being sent now by route" in page
-    assert "waiting: json to be sent Resend to waiting: json by route 'main is red' No attempt yet." in page
+    assert "put off (mailto) put off, next attempt 2026-11-22 09:14:03 UTC" in page
+    assert "dead (json) not delivered" in page
+    assert "going (json) being sent now by route" in page
+    assert "waiting (json) to be sent Resend to waiting (json) by route 'main is red' No attempt yet." in page
 
 
 async def test_news_that_another_report_brought_is_linked_to_it(house: House, browser: httpx.AsyncClient) -> None:

@@ -20,7 +20,7 @@ async def test_who_was_told_and_then_told_again_has_both_times(house: House, bro
 
     page = text(await browser.get(f"/events/{event.id}"))
 
-    assert f"web-team: slack told {NINE} UTC told again 2026-11-22 09:13:03 UTC Resend" in page
+    assert f"web-team (slack) told {NINE} UTC told again 2026-11-22 09:13:03 UTC Resend" in page
 
 
 async def test_a_resend_that_failed_leaves_the_first_telling_as_it_was(
@@ -34,14 +34,14 @@ async def test_a_resend_that_failed_leaves_the_first_telling_as_it_was(
 
     page, waiting = text(await browser.get(f"/events/{event.id}")), text(await browser.get("/dead-letters"))
 
-    said = f"web-team: slack told {NINE} UTC a resend was not delivered Resend to web-team: slack Slack answered 410"
+    said = f"web-team (slack) told {NINE} UTC a resend was not delivered Resend to web-team (slack) Slack answered 410"
     assert said in page
     assert said in waiting
 
 
 async def test_a_resend_on_its_way_says_how_far_it_is(house: House, browser: httpx.AsyncClient) -> None:
     event = await house.build()
-    asked, going, put_off = [await house.owe(event, f"{label}: json") for label in ("asked", "going", "put off")]
+    asked, going, put_off = [await house.owe(event, f"{label} (json)") for label in ("asked", "going", "put off")]
     for notification in (asked, going, put_off):
         await house.send(notification)
         await house.ask_again(notification)
@@ -50,9 +50,9 @@ async def test_a_resend_on_its_way_says_how_far_it_is(house: House, browser: htt
 
     page = text(await browser.get(f"/events/{event.id}"))
 
-    assert f"asked: json told {NINE} UTC a resend is to be sent Resend" in page
-    assert "going: json told 2026-11-22 09:13:03 UTC a resend is being sent now by route" in page
-    assert "put off: json told 2026-11-22 09:14:03 UTC a resend was put off, next attempt 2026-11-22 09:17" in page
+    assert f"asked (json) told {NINE} UTC a resend is to be sent Resend" in page
+    assert "going (json) told 2026-11-22 09:13:03 UTC a resend is being sent now by route" in page
+    assert "put off (json) told 2026-11-22 09:14:03 UTC a resend was put off, next attempt 2026-11-22 09:17" in page
 
 
 async def test_attempts_that_somebody_asked_for_differ_from_our_own_retries(
@@ -72,7 +72,7 @@ async def test_attempts_that_somebody_asked_for_differ_from_our_own_retries(
     assert page.text.count('<tr class="asked">') == 1
     assert asked_for in text(page)
     assert "sent: Slack answered 200 What was said" in text(page)
-    assert "2026-11-22 09:13:03 resend of web-team: slack by command line, ada" in text(page)
+    assert "2026-11-22 09:13:03 resend of web-team (slack) by command line, ada" in text(page)
 
 
 async def test_every_wording_is_shown_with_its_time(house: House, browser: httpx.AsyncClient) -> None:

@@ -78,7 +78,7 @@ async def test_every_route_is_on_record_with_its_reason(many: House) -> None:
         ("matched", "status failed matches failed; actor ada / Ada Example matches ada"),
         (
             "already told",
-            "status failed matches failed; web: json, web: xml already hears of this, by route 'ada's'",
+            "status failed matches failed; web (json), web (xml) already hears of this, by route 'ada's'",
         ),
         ("preceded", "route 'red' came first"),
     ]
@@ -90,7 +90,7 @@ async def test_a_channel_that_two_routes_name_is_told_once(many: House) -> None:
     await many.finish(RED)
     await many.drain()
 
-    assert sorted(many.channels.told) == ["web: json", "web: xml"]
+    assert sorted(many.channels.told) == ["web (json)", "web (xml)"]
 
 
 async def test_a_green_workflow_that_no_route_matches_costs_no_call(house: House) -> None:
@@ -109,7 +109,7 @@ async def test_a_fact_is_asked_for_when_a_route_needs_it(many: House) -> None:
     shown = await many.show(delivery)
     assert shown["tag"] == "v2.5.0"
     assert verdicts(shown)[0] == ("matched", "tag v2.5.0 matches v*")
-    assert many.channels.told == ["ops: form"]
+    assert many.channels.told == ["ops (form)"]
 
 
 async def test_a_fact_that_no_route_needs_is_not_asked_for(many: House) -> None:
@@ -153,7 +153,7 @@ async def test_a_database_that_is_away_counts_as_no_failure_of_the_delivery(hous
         await house.drain(minutes=10)
 
     assert house.rows("SELECT failures, state FROM deliveries") == [(0, "settled")]
-    assert house.channels.told == ["web: json"]
+    assert house.channels.told == ["web (json)"]
 
 
 async def test_a_replay_is_a_second_round_and_tells_nobody_twice(house: House) -> None:
@@ -166,7 +166,7 @@ async def test_a_replay_is_a_second_round_and_tells_nobody_twice(house: House) -
     shown = await house.show(delivery)
     assert [(said["round"], said["verdict"]) for said in shown["decisions"]] == [(2, "already told"), (1, "matched")]
     assert shown["actions"][0]["verb"] == "replay"
-    assert house.channels.told == ["web: json"]
+    assert house.channels.told == ["web (json)"]
 
 
 async def test_a_replay_tells_those_whom_the_routes_name_by_now(folder: Path) -> None:
@@ -180,9 +180,9 @@ async def test_a_replay_tells_those_whom_the_routes_name_by_now(folder: Path) ->
         await house.drain()
         shown = await house.show(delivery)
 
-    assert house.channels.told == ["web: xml"]
+    assert house.channels.told == ["web (xml)"]
     assert shown["decisions"][0]["verdict"] == "matched"
-    assert "web: json already hears of this" in shown["decisions"][0]["reason"]
+    assert "web (json) already hears of this" in shown["decisions"][0]["reason"]
 
 
 async def test_a_dead_letter_is_judged_on_replay_once_it_can_be(house: House) -> None:
@@ -198,7 +198,7 @@ async def test_a_dead_letter_is_judged_on_replay_once_it_can_be(house: House) ->
 
     assert (await house.show(delivery))["delivery"]["state"] == "settled"
     assert house.rows("SELECT failures, reason FROM deliveries") == [(0, None)]
-    assert house.channels.told == ["web: json"]
+    assert house.channels.told == ["web (json)"]
 
 
 async def test_a_cancellation_storm_is_one_piece_of_news_for_each_channel(folder: Path) -> None:
@@ -211,7 +211,7 @@ async def test_a_cancellation_storm_is_one_piece_of_news_for_each_channel(folder
 
     verdicts = [{decision["verdict"] for decision in decisions} for decisions in decided]
     assert len(set(storm)) == len(CANCELED.jobs) + 1
-    assert sorted(house.channels.told) == ["ops: form", "web: json"]
+    assert sorted(house.channels.told) == ["ops (form)", "web (json)"]
     assert verdicts.count({"matched"}) == 1
     assert verdicts.count({"already told"}) == len(CANCELED.jobs)
 
@@ -224,7 +224,7 @@ async def test_two_who_judge_one_delivery_at_once_settle_it_once(house: House) -
 
     assert house.rows("SELECT max(round), count(*) FROM decisions") == [(1, 1)]
     assert house.counted("events", kind="workflow-completed") == 1
-    assert house.channels.told == ["web: json"]
+    assert house.channels.told == ["web (json)"]
 
 
 async def test_a_job_event_is_judged_by_the_routes_that_hear_jobs(many: House) -> None:
@@ -235,7 +235,7 @@ async def test_a_job_event_is_judged_by_the_routes_that_hear_jobs(many: House) -
     shown = await many.show(delivery)
     assert [decision["verdict"] for decision in shown["decisions"]] == ["not matched", "matched"] + 3 * ["not matched"]
     assert shown["job"]["name"] == "unit-tests"
-    assert many.channels.told == ["ops: form"]
+    assert many.channels.told == ["ops (form)"]
 
 
 async def test_an_event_whose_numbers_no_database_holds_is_judged_all_the_same(house: House) -> None:

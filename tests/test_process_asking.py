@@ -49,7 +49,7 @@ async def test_a_message_that_waited_for_a_decision_does_not_wait_as_long_again(
     await many.drain(minutes=2)
     await many.drain(seconds=15)
 
-    assert many.channels.told == ["ops: form"]
+    assert many.channels.told == ["ops (form)"]
 
 
 async def test_an_hour_that_circleci_asks_for_does_not_put_off_a_decision(many: House) -> None:

@@ -91,7 +91,7 @@ class Past:
             route="r",
             receiver="web",
             channel_key="k",
-            channel_label="web: json",
+            channel_label="web (json)",
             channel_kind="json",
             state=NotificationState.PENDING,
             attempts=0,

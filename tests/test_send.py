@@ -17,7 +17,7 @@ from tests.work import acting, acting_async
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 
 TWO_CHANNELS = RED_TO_WEB.replace("[json://web.example.com]", "[json://web.example.com, xml://web.example.com]")
-AWAY = Temporary("web: json answered 503")
+AWAY = Temporary("web (json) answered 503")
 
 
 @pytest.fixture
@@ -66,18 +66,18 @@ async def test_the_message_leads_to_our_page_when_we_have_an_address(folder: Pat
 
 
 async def test_one_job_is_one_attempt(house: House) -> None:
-    house.channels.plan["web: json"] = [AWAY]
+    house.channels.plan["web (json)"] = [AWAY]
     delivery = await sent(house)
 
     notification = await only(house, delivery)
-    assert (notification["state"], notification["reason"]) == ("pending", "web: json answered 503")
+    assert (notification["state"], notification["reason"]) == ("pending", "web (json) answered 503")
     assert [attempt["outcome"] for attempt in notification["attempts"]] == ["put off"]
     assert notification["next_attempt_at"] == "2026-03-02T09:30:05.000Z"
     assert house.counted("attempts", channel="json", outcome="put_off") == 1
 
 
 async def test_the_next_attempt_is_made_at_its_time_and_not_before(house: House) -> None:
-    house.channels.plan["web: json"] = [AWAY]
+    house.channels.plan["web (json)"] = [AWAY]
     await sent(house)
 
     await house.drain(seconds=4.9)
@@ -85,12 +85,12 @@ async def test_the_next_attempt_is_made_at_its_time_and_not_before(house: House)
     await house.drain(seconds=0.1)
 
     assert (too_early, len(house.channels.tried)) == (1, 2)
-    assert house.channels.told == ["web: json"]
+    assert house.channels.told == ["web (json)"]
 
 
 @pytest.mark.databases("sqlite")  # hundreds of looks, none of which is about the database
 async def test_pauses_grow_for_an_hour_and_then_a_person_has_to_look(house: House) -> None:
-    house.channels.plan["web: json"] = [Temporary(f"answer {n}") for n in range(1, 100)]
+    house.channels.plan["web (json)"] = [Temporary(f"answer {n}") for n in range(1, 100)]
     delivery = await sent(house)
     for _ in range(400):
         await house.drain(seconds=10)
@@ -105,46 +105,46 @@ async def test_pauses_grow_for_an_hour_and_then_a_person_has_to_look(house: Hous
 
 
 async def test_what_no_repeat_can_mend_is_not_repeated(house: House) -> None:
-    house.channels.plan["web: json"] = [Permanent("web: json answered 404")]
+    house.channels.plan["web (json)"] = [Permanent("web (json) answered 404")]
     delivery = await sent(house)
 
     await house.drain(hours=2)
 
     notification = await only(house, delivery)
-    assert (notification["state"], notification["reason"]) == ("dead", "web: json answered 404")
+    assert (notification["state"], notification["reason"]) == ("dead", "web (json) answered 404")
     assert len(house.channels.tried) == 1
 
 
 async def test_a_channel_that_asks_for_time_gets_it(house: House) -> None:
-    house.channels.plan["web: json"] = [Temporary("web: json answered 429", retry_after_s=90)]
+    house.channels.plan["web (json)"] = [Temporary("web (json) answered 429", retry_after_s=90)]
     await sent(house)
 
     await house.drain(seconds=89)
     too_early = len(house.channels.tried)
     await house.drain(seconds=1)
 
-    assert (too_early, house.channels.told) == (1, ["web: json"])
+    assert (too_early, house.channels.told) == (1, ["web (json)"])
 
 
 async def test_a_failing_channel_neither_repeats_nor_delays_another(two: House) -> None:
-    two.channels.plan["web: json"] = [AWAY, AWAY]
+    two.channels.plan["web (json)"] = [AWAY, AWAY]
     await sent(two)
     told_at_once = list(two.channels.told)
 
     await two.drain(seconds=5)
     await two.drain(seconds=10)
 
-    assert told_at_once == ["web: xml"]
-    assert two.channels.told == ["web: xml", "web: json"]
+    assert told_at_once == ["web (xml)"]
+    assert two.channels.told == ["web (xml)", "web (json)"]
 
 
 async def test_a_channel_that_hangs_delays_no_other(two: House) -> None:
     told = asyncio.Event()
-    two.channels.plan = {"web: json": [acting_async(told.wait)], "web: xml": [acting(told.set)]}
+    two.channels.plan = {"web (json)": [acting_async(told.wait)], "web (xml)": [acting(told.set)]}
 
     await sent(two)
 
-    assert sorted(two.channels.told) == ["web: json", "web: xml"]
+    assert sorted(two.channels.told) == ["web (json)", "web (xml)"]
 
 
 async def test_a_channel_that_is_no_longer_configured_waits_for_a_person(folder: Path) -> None:
@@ -155,12 +155,12 @@ async def test_a_channel_that_is_no_longer_configured_waits_for_a_person(folder:
         notification = await only(house, delivery)
 
     assert notification["state"] == "dead"
-    assert notification["reason"].startswith("web: json is no longer in roundsman.yaml as it was; ")
+    assert notification["reason"].startswith("web (json) is no longer in roundsman.yaml as it was; ")
     assert house.channels.tried == []
 
 
 async def test_what_a_notifier_raises_unforeseen_is_an_attempt_that_did_not_work(house: House) -> None:
-    house.channels.plan["web: json"] = [ValueError("nobody foresaw this")]
+    house.channels.plan["web (json)"] = [ValueError("nobody foresaw this")]
     delivery = await sent(house)
     notification = await only(house, delivery)
 
@@ -168,7 +168,7 @@ async def test_what_a_notifier_raises_unforeseen_is_an_attempt_that_did_not_work
 
     assert notification["reason"] == "ValueError: nobody foresaw this"
     assert [attempt["outcome"] for attempt in notification["attempts"]] == ["put off"]
-    assert house.channels.told == ["web: json"]
+    assert house.channels.told == ["web (json)"]
 
 
 @pytest.mark.databases("sqlite")
@@ -192,18 +192,18 @@ async def test_who_was_told_is_not_told_again_because_the_database_went_away_on_
         lock.__enter__()
         asyncio.get_running_loop().call_later(0.1, lock.__exit__, None, None, None)
 
-    house.channels.plan["web: json"] = [another_process_takes_it]
+    house.channels.plan["web (json)"] = [another_process_takes_it]
     with capture_logs() as logs:
         notification = await only(house, await sent(house))
 
     assert "an attempt waits to be recorded" in [line["event"] for line in logs]
     assert notification["state"] == "sent"
     assert len(notification["attempts"]) == 1
-    assert house.channels.told == ["web: json"]
+    assert house.channels.told == ["web (json)"]
 
 
 async def test_a_dead_letter_is_sent_when_a_person_says_so(house: House) -> None:
-    house.channels.plan["web: json"] = [Permanent("web: json answered 404")]
+    house.channels.plan["web (json)"] = [Permanent("web (json) answered 404")]
     delivery = await sent(house)
     notification = await only(house, delivery)
     house.clock.tick(days=3)
@@ -221,18 +221,18 @@ async def test_a_resend_has_an_hour_of_its_own(house: House) -> None:
     delivery = await sent(house)
     notification = await only(house, delivery)
     house.clock.tick(days=3)
-    house.channels.plan["web: json"] = [AWAY]
+    house.channels.plan["web (json)"] = [AWAY]
 
     await house.act(f"notifications/{notification['id']}/resend")
     await house.drain()
     await house.drain(seconds=10)
 
-    assert house.channels.told == ["web: json", "web: json"]
+    assert house.channels.told == ["web (json)", "web (json)"]
     assert (await only(house, delivery))["state"] == "sent"
 
 
 async def test_of_all_attempts_those_are_marked_that_an_operator_asked_for(house: House) -> None:
-    house.channels.plan["web: json"] = [AWAY, Permanent("web: json answered 404"), AWAY]
+    house.channels.plan["web (json)"] = [AWAY, Permanent("web (json) answered 404"), AWAY]
     delivery = await sent(house)
     await house.drain(minutes=1)
     house.clock.tick(days=3)
@@ -278,7 +278,7 @@ async def test_of_all_who_begin_one_attempt_at_once_one_gets_it(house: House) ->
     assert [attempt.number for attempt in begun if attempt] == [1]
 
 
-@pytest.mark.parametrize("error", [AWAY, Permanent("web: json answered 404")])
+@pytest.mark.parametrize("error", [AWAY, Permanent("web (json) answered 404")])
 async def test_an_attempt_that_was_frozen_and_taken_for_dead_changes_nothing_when_it_fails(
     house: House, error: Exception
 ) -> None:
@@ -289,7 +289,7 @@ async def test_an_attempt_that_was_frozen_and_taken_for_dead_changes_nothing_whe
         await thawed.wait()
         raise error
 
-    house.channels.plan["web: json"] = [freeze]
+    house.channels.plan["web (json)"] = [freeze]
     delivery = await red(house)
     notification = (await only(house, delivery))["id"]
     first = asyncio.create_task(house.work("send", notification))

@@ -140,7 +140,7 @@ async def test_a_channel_that_is_closed_for_good_waits_for_a_person(town: Town) 
     [notification] = story["notifications"]
     [dead] = (await town.get("/api/v1/dead-letters"))["notifications"]
     assert (notification["state"], dead["id"]) == ("dead", notification["id"])
-    assert notification["reason"].startswith("web: json answered 410")
+    assert notification["reason"].startswith("web (json) answered 410")
 
 
 async def test_a_token_that_circleci_refuses_costs_detail_and_not_the_message(town: Town) -> None:

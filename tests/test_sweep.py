@@ -21,7 +21,7 @@ async def test_a_delivery_that_lost_its_job_is_judged_after_a_minute(house: Hous
     await house.service.pipeline.sweep()
     await house.drain()
 
-    assert house.channels.told == ["web: json"]
+    assert house.channels.told == ["web (json)"]
 
 
 async def test_a_notification_that_lost_its_jobs_is_sent_after_a_minute(house: House) -> None:
@@ -33,12 +33,12 @@ async def test_a_notification_that_lost_its_jobs_is_sent_after_a_minute(house: H
     await house.service.pipeline.sweep()
     await house.drain()
 
-    assert house.channels.told == ["web: json"]
+    assert house.channels.told == ["web (json)"]
 
 
 async def test_a_repeat_that_lost_its_job_is_made_though_the_event_has_one(house: House) -> None:
     """A job that asks CircleCI for late details is no job that sends."""
-    house.channels.plan["web: json"] = [Temporary("web: json answered 503")]
+    house.channels.plan["web (json)"] = [Temporary("web (json) answered 503")]
     delivery = await house.finish(RED)
     await house.drain()
     house.database.lose_jobs()
@@ -104,7 +104,7 @@ async def test_what_has_a_job_gets_no_second_one(house: House) -> None:
 
 
 async def test_what_waits_for_its_next_attempt_gets_no_second_job(house: House) -> None:
-    house.channels.plan["web: json"] = [Temporary("web: json answered 429", retry_after_s=1800)]
+    house.channels.plan["web (json)"] = [Temporary("web (json) answered 429", retry_after_s=1800)]
     await house.finish(RED)
     await house.drain()
     await house.drain(minutes=3)
@@ -135,19 +135,19 @@ async def test_a_sweep_that_finds_everything_twice_harms_nobody(house: House) ->
     house.database.repeat_jobs()
     await house.drain()
 
-    assert house.channels.told == ["web: json"]
+    assert house.channels.told == ["web (json)"]
 
 
 async def test_a_started_service_sweeps_by_itself(house: House) -> None:
     await house.finish(RED)
     house.database.lose_jobs()
     house.clock.tick(seconds=61)
-    told = house.expect_word("web: json")
+    told = house.expect_word("web (json)")
 
     async with house.running():
         await told.wait()
 
-    assert house.channels.told == ["web: json"]
+    assert house.channels.told == ["web (json)"]
 
 
 async def test_what_was_being_sent_when_we_stopped_is_sent_again_and_the_record_says_so(house: House) -> None:
@@ -159,7 +159,7 @@ async def test_what_was_being_sent_when_we_stopped_is_sent_again_and_the_record_
         "INSERT INTO attempts (notification_id, number, started_at, outcome) "
         "SELECT id, 1, created_at, state FROM notifications"
     )
-    told = house.expect_word("web: json")
+    told = house.expect_word("web (json)")
 
     async with house.running():
         await told.wait()

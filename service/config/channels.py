@@ -65,7 +65,7 @@ def channels(receiver: str, addresses: Iterable[Address], keys: dict[str, str]) 
             continue
         seen[address.kind] += 1
         number = f" {seen[address.kind]}" if seen[address.kind] > 1 else ""
-        made[key] = Channel(key=key, label=f"{receiver}: {address.kind}{number}", kind=address.kind, url=address.url)
+        made[key] = Channel(key=key, label=f"{receiver} ({address.kind}{number})", kind=address.kind, url=address.url)
     return tuple(made.values())
 
 

@@ -8,7 +8,7 @@ class Channel:
     """One address of a receiver.
 
     key     stays the same while the entry in roundsman.yaml does, even when the secret behind it is rotated
-    label   how people recognize it: ``web-team: slack``
+    label   how people recognize it: ``web-team (slack)``
     kind    the scheme of its URL: ``slack``, ``mailto``, ``json`` ...
     url     an Apprise URL with its secrets: never shown, logged or stored
     """

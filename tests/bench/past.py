@@ -201,7 +201,7 @@ def _notification(row: Row) -> Row:
         "route": "main is red",
         "receiver": "web-team",
         "channel_key": "k",
-        "channel_label": "web-team: slack",
+        "channel_label": "web-team (slack)",
         "channel_kind": "slack",
         "state": "sent",
         "attempts": 1,

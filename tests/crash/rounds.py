@@ -122,5 +122,5 @@ def _interrupted(database: Database) -> Counter[Told]:
         "JOIN notifications ON notifications.id = attempts.notification_id "
         "JOIN events ON events.id = notifications.event_id WHERE attempts.outcome = 'interrupted'"
     )
-    paths = {"web: json": "/a", "web: json 2": "/b"}
+    paths = {"web (json)": "/a", "web (json 2)": "/b"}
     return Counter((paths[label], subject) for label, subject in found)
