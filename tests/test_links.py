@@ -22,7 +22,7 @@ def event(url: str | None) -> Event:
     )
 
 
-@pytest.mark.parametrize("url", ["https://example.com/a?b=c#d", "http://localhost:8080/", "https://[::1]/x"])
+@pytest.mark.parametrize("url", ["https://example.com/a?b=c#d", "http://localhost:8080/", "https://10.0.0.1/x"])
 def test_a_web_address_is_left_as_it_is(url: str) -> None:
     assert web_url(url) == url
 
@@ -37,6 +37,7 @@ def test_a_web_address_is_left_as_it_is(url: str) -> None:
         "ftp://example.com/",
         "https:///path",
         "https://[half-an-address/",
+        "https://[::1]/no-form-of-a-message-can-show-its-brackets",
         "https://ada:invented@example.com/",
         "https://example.com/a b",
         "https://example.com/\nb",

@@ -36,18 +36,19 @@ def web_link(url: str | None) -> str | None:
 
     What a form could take for markup is percent-encoded, so that the address needs no escaping in any form but HTML.
     """
-    if not url or len(url) > LONGEST_URL or not _is_web(url):
+    if not url or len(url) > LONGEST_URL or not is_web(url):
         return None
     return quote(url, safe="/:?#@!$&+,;=%~-._")
 
 
-def _is_invisible(letter: str) -> bool:
-    return unicodedata.category(letter) in {"Cc", "Cf", "Cs"} and letter not in JOINERS
-
-
-def _is_web(url: str) -> bool:
+def is_web(url: str) -> bool:
+    """Whether a browser may be sent there: http or https, a host, and nobody's name or password before it."""
     try:
         parts = urlsplit(url)
     except ValueError:  # brackets that are no IPv6 address
         return False
     return parts.scheme in {"http", "https"} and bool(re.fullmatch(r"[A-Za-z0-9.-]+(:[0-9]+)?", parts.netloc))
+
+
+def _is_invisible(letter: str) -> bool:
+    return unicodedata.category(letter) in {"Cc", "Cf", "Cs"} and letter not in JOINERS

@@ -3,6 +3,7 @@
 import re
 from urllib.parse import quote, urlsplit
 
+from service.message.clean import is_web
 from service.model import Event
 
 GIT_OVER_SSH = re.compile(r"(?:ssh://)?[\w.-]+@([\w.-]+)(?::[0-9]+/|[:/])(.+)", re.ASCII)
@@ -11,14 +12,8 @@ COMMIT_PATHS = {"github": "commit", "github_app": "commit", "gitlab": "-/commit"
 
 
 def web_url(url: str | None) -> str | None:
-    """The URL if a browser may be sent there: http or https, a host, and no name or password before it."""
-    if url is None or UNPRINTABLE_OR_BLANK.search(url):
-        return None
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return None
-    return url if parts.scheme in {"http", "https"} and parts.hostname and "@" not in parts.netloc else None
+    """The URL if it can be kept as an address and a browser may be sent there."""
+    return url if url is not None and not UNPRINTABLE_OR_BLANK.search(url) and is_web(url) else None
 
 
 def repository_url(url: str | None) -> str | None:
