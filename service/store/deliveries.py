@@ -93,9 +93,19 @@ def _spelt(value: object) -> str:
             return str(value)
 
 
+# built once: that takes longer than to run them
+_FINDING = select(deliveries).where(deliveries.c.id == bindparam("delivery_id"))
+_SETTLING = (
+    update(deliveries)
+    .where(deliveries.c.id == bindparam("delivery_id"), deliveries.c.state == DeliveryState.KEPT)
+    .values(state=DeliveryState.SETTLED, reason=None)
+    .returning(deliveries.c.id)
+)
+
+
 def find(transaction: Transaction, delivery_id: UUID) -> Delivery:
     """The delivery, body and all. Raises NotFound."""
-    found = transaction.execute(select(deliveries).where(deliveries.c.id == delivery_id)).mappings().first()
+    found = transaction.execute(_FINDING, {"delivery_id": delivery_id}).mappings().first()
     if found is None:
         raise NotFound(f"there is no delivery {delivery_id}")
     return to_delivery(found)
@@ -112,13 +122,7 @@ def hold(transaction: Transaction, delivery_id: UUID) -> bool:
 
 def settle(transaction: Transaction, delivery_id: UUID) -> bool:
     """Say that the delivery has been judged; False when somebody else said so first, and nothing is to be written."""
-    judged = (
-        update(deliveries)
-        .where(deliveries.c.id == delivery_id, deliveries.c.state == DeliveryState.KEPT)
-        .values(state=DeliveryState.SETTLED, reason=None)
-        .returning(deliveries.c.id)
-    )
-    return transaction.execute(judged).first() is not None
+    return transaction.execute(_SETTLING, {"delivery_id": delivery_id}).first() is not None
 
 
 def bury(transaction: Transaction, delivery_id: UUID, reason: str) -> None:
@@ -162,7 +166,7 @@ def count_failure(transaction: Transaction, delivery_id: UUID, reason: str) -> i
 def dead(transaction: Transaction, *, limit: int, dismissed: bool = False) -> list[tuple[Delivery, int]]:
     """The deliveries that wait for a person, newest first: of each the beginning of its body, and the whole length.
 
-    dismissed   those that a person has put away instead
+    dismissed   those that a person dismissed instead
     """
     state = DeliveryState.DISMISSED if dismissed else DeliveryState.DEAD
     others = [column for column in deliveries.c if column.name != "body"]
