@@ -69,7 +69,7 @@ class Writes:
         event.listen(Engine, "rollback", lambda connection: connection.info.pop("wrote", None))
 
     def _on_statement(self, connection: Connection, _cursor: object, statement: str, *_: object) -> None:
-        if re.match(rf"(INSERT INTO|UPDATE) {self.table}\b", statement):
+        if re.match(rf"\s*(INSERT INTO|UPDATE) {self.table}\b", statement):
             connection.info["wrote"] = True
 
     def _on_commit(self, connection: Connection) -> None:
