@@ -58,7 +58,7 @@ async def told(house: House) -> list[tuple[str, str | None]]:
     delivery = await house.finish(RED)
     for _ in range(3):
         await house.drain()
-        house.clock.tick(seconds=10)
+        house.clock.tick(minutes=3)
     [notification] = (await house.show(delivery))["notifications"]
     return [(attempt["outcome"], attempt["reason"]) for attempt in notification["attempts"]]
 
