@@ -43,11 +43,11 @@ def made_cursor(text: str) -> str:
         ("event=deploy", "'deploy' is not a kind of event; there are workflow-completed, job-completed, ping"),
         ("q=" + "+".join(f"w{number}" for number in range(21)), "q may have 20 words; keep those that are rare"),
         ("q=" + "a-" * 600, "q may have 20 words; .*"),
-        ("cursor=x", "this cursor is not one of ours; start again without it"),
-        ("cursor=%C3%A9", "this cursor is not one of ours; .*"),
-        ("cursor=" + made_cursor(f"yesterday|{UUID(int=1)}"), "this cursor is not one of ours; .*"),
-        ("cursor=" + made_cursor("2026-03-02T08:30:00+00:00|1"), "this cursor is not one of ours; .*"),
-        ("cursor=" + made_cursor(f"0001-01-01T00:00:00+23:00|{UUID(int=1)}"), "this cursor is not one of ours; .*"),
+        ("cursor=x", "this is no cursor of Roundsman's; start again without it"),
+        ("cursor=%C3%A9", "this is no cursor of Roundsman's; .*"),
+        ("cursor=" + made_cursor(f"yesterday|{UUID(int=1)}"), "this is no cursor of Roundsman's; .*"),
+        ("cursor=" + made_cursor("2026-03-02T08:30:00+00:00|1"), "this is no cursor of Roundsman's; .*"),
+        ("cursor=" + made_cursor(f"0001-01-01T00:00:00+23:00|{UUID(int=1)}"), "this is no cursor of Roundsman's; .*"),
     ],
 )
 async def test_a_question_that_makes_no_sense_is_a_400_with_the_next_step(

@@ -195,7 +195,7 @@ def test_a_place_that_can_hold_nothing_is_a_sentence(operator: Terminal, command
     ("is_folder", "code", "sentence"),
     [
         (True, 1, "the database cannot be migrated now: unable to open database file\n"),
-        (False, 2, "ROUNDSMAN_DATABASE_URL does not lead to a database of ours: file is not a database\n"),
+        (False, 2, "ROUNDSMAN_DATABASE_URL does not lead to a database of Roundsman's: file is not a database\n"),
     ],
 )
 def test_what_is_no_database_is_a_sentence(

@@ -94,7 +94,7 @@ def test_a_status_that_looks_misspelt_is_doubted(operator: Terminal, written: st
         (("--since", "yesterday"), "'yesterday' is not a time; write 2026-11-22 or 2026-11-22T09:30:00Z"),
         (("--since", "2026-11-23", "--until", "2026-11-22"), "until must be the later time"),
         (("--event", "x"), "'x' is not a kind of event"),
-        (("--cursor", "x"), "this cursor is not one of ours; start again without it"),
+        (("--cursor", "x"), "this is no cursor of Roundsman's; start again without it"),
         (("--limit", "many"), "Invalid value for '--limit'"),
         (("--colour", "red"), "No such option: --colour"),
     ],

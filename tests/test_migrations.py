@@ -97,7 +97,7 @@ def test_a_database_of_a_newer_release_is_refused(folder: Path) -> None:
 def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     (tmp_path / "roundsman.db").write_bytes(b"what is this?" * 100)
 
-    with pytest.raises(BadConfig, match="does not lead to a database of ours"):
+    with pytest.raises(BadConfig, match="does not lead to a database of Roundsman's"):
         migrate(url_of(tmp_path))
 
 

@@ -92,7 +92,7 @@ async def test_a_form_without_rare_filters_keeps_them_folded(house: House, brows
     [
         ("since=yesterday", "'yesterday' is not a time; write 2026-11-22"),
         ("event=bogus", "'bogus' is not a kind of event"),
-        ("cursor=bogus", "this cursor is not one of ours"),
+        ("cursor=bogus", "this is no cursor of Roundsman's"),
     ],
 )
 async def test_a_filter_that_cannot_be_is_told_in_a_sentence_above_the_kept_form(

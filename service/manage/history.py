@@ -109,7 +109,7 @@ async def dead_letters(store: Store, *, limit: int = MOST_AT_ONCE, dismissed: bo
     """What waits for a person, newest first: ``{"deliveries": [...], "notifications": [...]}``.
 
     At most ``limit`` of each, and of a delivery no more than the beginning of its body. ``dismissed`` asks for what was
-    put away instead. Raises BadRequest.
+    dismissed instead. Raises BadRequest.
     """
     _refuse(limit)
     return await store.read(_dead_letters, limit, dismissed)

@@ -130,4 +130,4 @@ def _place(cursor: str) -> Place:
         written, _, event_id = text.partition("|")
         return Place(happened_at=datetime.fromisoformat(written).astimezone(UTC), event_id=UUID(event_id))
     except (ValueError, OverflowError) as error:  # also what base64 and UTF-8 have to complain of
-        raise BadRequest("this cursor is not one of ours; start again without it") from error
+        raise BadRequest("this is no cursor of Roundsman's; start again without it") from error

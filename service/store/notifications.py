@@ -56,7 +56,7 @@ def count(transaction: Transaction, *states: NotificationState) -> int:
 
 
 def dead(transaction: Transaction, *, limit: int, dismissed: bool = False) -> Sequence[Notification]:
-    """The notifications that wait for a person, newest first; ``dismissed``: that a person has put away."""
+    """The notifications that wait for a person, newest first; ``dismissed``: those that a person dismissed."""
     waiting = (
         select(notifications)
         .where(notifications.c.state == (DISMISSED if dismissed else DEAD), is_unsent)

@@ -55,7 +55,7 @@ def prune(transaction: Transaction, *, before: datetime, beyond: Mark | None, li
 
 
 def prune_dismissed(transaction: Transaction, *, before: datetime, limit: int) -> int:
-    """Forget deliveries received before a time that never became events and that a person put away; how many."""
+    """Forget deliveries received before a time that never became events and that a person dismissed; how many."""
     became_none = ~select(events.c.id).where(events.c.id == deliveries.c.id).exists()
     put_away = (
         select(deliveries.c.id)

@@ -42,7 +42,7 @@ def migrate(database_url: str) -> None:
     except OperationalError as error:
         raise Temporary(f"the database cannot be migrated now: {error.orig}") from error
     except DatabaseError as error:
-        raise BadConfig(f"ROUNDSMAN_DATABASE_URL does not lead to a database of ours: {error.orig}") from error
+        raise BadConfig(f"ROUNDSMAN_DATABASE_URL does not lead to a database of Roundsman's: {error.orig}") from error
     except CommandError as error:
         raise BadConfig(f"the database is of another release: {error}; run that one, or restore a backup") from error
 
