@@ -109,7 +109,7 @@ class Api:
     async def readyz(self, request: Request) -> Response:
         """Ready: each check by name, ``ok`` or what is wrong. ``?check=database`` asks for that one alone.
 
-        A door is open when the database answers, whether or not a worker lives: it must not close for want of one.
+        A web process is ready when the database answers, whether or not a worker lives: it must keep what comes.
         """
         every = {"database": self._database, "worker": self._worker}
         wanted = request.query_params.getlist("check") or every

@@ -80,7 +80,7 @@ class Door:
     async def arrive_after(self, first: Delivery, others: Iterable[Delivery]) -> list[asyncio.Task[Kept]]:
         """Get in line while the commit of the first one is under way."""
         [task] = await self.arrive([first])
-        for _ in range(5):  # until the clerk has let everybody in
+        for _ in range(5):  # until the line has let everybody in
             await asyncio.sleep(0)
         assert not self.line.is_pressed
         return [task, *await self.arrive(others)]

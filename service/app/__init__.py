@@ -85,7 +85,7 @@ def build(
     patience: Patience | None = None,
     has_door: bool = True,
 ) -> Service:
-    """Put a service together; without a door it answers nothing but whether it is well."""
+    """Put a service together; without a hook and pages it answers only for its health."""
     parts = _parts(config, clock=clock, patience=patience or Patience())
     pipeline = Pipeline(parts)
     parts.jobs.every(SWEEP_EVERY_S, pipeline.sweep)
@@ -133,7 +133,7 @@ def _asgi(config: Config, parts: Parts, line: Line, *, has_door: bool) -> Starle
     intake = Intake(parts.source, line=line, metrics=parts.metrics, clock=clock)
     receive = partial(intake.receive, max_body_bytes=settings.max_body_bytes)
     hook = Route(HOOK_PATH, receive, methods=["POST"])
-    # CircleCI follows no redirect: who wrote the address with a slash at its end must not lose every webhook
+    # CircleCI follows no redirect: an address with a slash at its end must not lose every webhook
     slashed = Route(f"{HOOK_PATH}/", receive, methods=["POST"], include_in_schema=False)
     return _starlette([hook, slashed, *api.routes(), *pages.routes()], parts, answer_people(pages))
 

@@ -12,7 +12,7 @@ from structlog.contextvars import bind_contextvars, reset_contextvars
 from service.metrics import Metrics
 
 REQUEST_ID = "X-Request-Id"
-SANE = re.compile(r"[\w.:+/=-]{1,64}", re.ASCII)  # whoever sends more than an id does not get it into our log
+SANE = re.compile(r"[\w.:+/=-]{1,64}", re.ASCII)  # what is more than an id does not get into our log
 ASKED_ALL_THE_TIME = frozenset({"/healthz", "/readyz", "/metrics"})  # worth a line only when it goes wrong
 
 log = structlog.get_logger()
@@ -31,7 +31,7 @@ class Requests:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        status, began = 500, perf_counter()  # who raises is answered further out, with just that
+        status, began = 500, perf_counter()  # an error is answered further out, with just that
 
         async def answer(message: Message) -> None:
             nonlocal status

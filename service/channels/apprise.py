@@ -76,7 +76,7 @@ def _run(sending: "Future[str]", channel: Channel, message: Message) -> None:
 
 
 def _deliver(channel: Channel, message: Message) -> str:
-    # Apprise takes 57 MB and up to a second to import: only who uses a channel pays, and in the thread.
+    # Apprise takes 57 MB and up to a second to import: only a process that uses a channel pays, and in the thread.
     from service.channels import plugin  # noqa: PLC0415
 
     return plugin.deliver(channel, message)

@@ -1,7 +1,7 @@
-"""The line at the door: deliveries that wait to be kept. Those that wait together are committed together.
+"""The line: deliveries that wait to be kept. Those that wait together are committed together.
 
-A commit waits for the disk, and a disk is as slow for one delivery as for a hundred. Whoever comes while a commit is
-under way forms the next batch; so one that comes alone is committed at once, and no timer must find it company.
+A commit waits for the disk, and a disk is as slow for one delivery as for a hundred. Those that come while a commit is
+under way form the next batch; so one that comes alone is committed at once, and no timer must find it company.
 """
 
 import asyncio
@@ -58,7 +58,7 @@ class Line:
         self._jobs = jobs
         self._places: deque[Place] = deque()
         self._bytes = 0
-        self._clerk: asyncio.Task[None] | None = None
+        self._keeper: asyncio.Task[None] | None = None
         self._quiet: asyncio.Future[None] | None = None
         self._courteous = asyncio.Lock()
 
@@ -70,8 +70,8 @@ class Line:
         place = Place(delivery=delivery, kept=loop.create_future())
         self._places.append(place)
         self._bytes += len(delivery.body)
-        if self._clerk is None or self._clerk.done():
-            self._clerk = asyncio.create_task(self._serve())
+        if self._keeper is None or self._keeper.done():
+            self._keeper = asyncio.create_task(self._serve())
         patience = loop.call_later(KEEP_WITHIN_S, place.give_up)
         try:
             return await place.kept
@@ -110,7 +110,7 @@ class Line:
             self._quiet.set_result(None)
 
     async def _let_in(self) -> None:
-        """Whoever stands at the door by now comes in too: until the event loop has gone round and found nobody."""
+        """Let in all that have arrived by now: until the event loop has gone round and found no more."""
         seen = 0
         while seen < len(self._places) < MOST_IN_A_BATCH:
             seen = len(self._places)

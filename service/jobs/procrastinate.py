@@ -30,7 +30,7 @@ CONNECTIONS = 8  # each is needed for a moment only: to fetch a job, or to put o
 ANSWERS_WITHIN_S = 5.0
 NAP_S = 1.0
 GRACE_S = 10.0
-LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)  # at once, also where the database's clock is behind ours
+LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)  # at once, even where the database's clock is behind ours
 
 log = structlog.get_logger()
 
@@ -40,7 +40,7 @@ class Rhythm:
     """How often a worker shows that it lives, and how soon it is thought dead, in seconds.
 
     A dead worker's job runs elsewhere after ``dead_after`` and two looks more; all others of a second look have had
-    time to show that they live, also when the database itself was away.
+    time to show that they live, even when the database itself was away.
     """
 
     heartbeat: float = 5.0

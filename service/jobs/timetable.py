@@ -18,7 +18,7 @@ Lasting = Callable[[], Awaitable[None]]
 
 
 class Timetable:
-    """Periodic jobs. Time is cut into turns of so many seconds; who is the first to enqueue a turn's job does so alone.
+    """Periodic jobs. Time is cut into turns of so many seconds; one process enqueues a turn's job, the first.
 
     Procrastinate's own timetable is written in cron's language, which knows no "every 45 seconds" and no "every 2 hours
     and a half".

@@ -91,7 +91,7 @@ def ours(public_url: str | None, secrets: Sequence[str]) -> Ours:
 async def plan(board: HookBoard, specs: Sequence[HookSpec], mine: Ours, *, rotate: bool = False) -> list[Step]:
     """What ``apply`` would do, project by project; what cannot be planned is a failed step with its reason.
 
-    rotate   update every hook of ours: its secret cannot be read back, so only we know that it is an old one
+    rotate   update every one of our hooks: a secret cannot be read back, so only we know that it is an old one
     """
     return [step for spec in specs for step in await _plan_project(board, spec, mine, rotate=rotate)]
 

@@ -31,7 +31,7 @@ class Patience:
 
     for_details        a message waits this long for what it would be nice to know
     for_late_details   the event's page waits this long for it
-    for_an_answer      the source is listened to for this long at a time, also when a message is late already
+    for_an_answer      the source is listened to for this long at a time, even when a message is late already
     for_sending        a channel that does not take a message is tried this long
     first, longest     the pause after the first try doubles up to the longest, give or take a quarter
     """

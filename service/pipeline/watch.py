@@ -19,7 +19,7 @@ log = structlog.get_logger()
 def watched(kind: str, handler: Handler, metrics: Metrics) -> Handler:
     """The handler, with one line in the log for each job at its end: the job, its subject, outcome, milliseconds.
 
-    A job is a task of its own, so what is bound to its lines here stays bound to all that follow, also those about
+    A job is a task of its own, so what is bound to its lines here stays bound to all that follow, even those about
     its failure.
     """
 
