@@ -1,5 +1,6 @@
 """The routes commands: what a file says, and whom it would tell of an event."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -113,6 +114,27 @@ def test_the_sample_of_the_docs_is_a_build_that_the_example_file_tells_of(termin
 
     assert said.code == 0
     assert any(line.startswith("matched      main is red -> web-team: project gh/acme/web") for line in said.lines)
+
+
+def test_what_the_readme_tries_is_a_build_that_its_own_route_tells_of(terminal: Terminal) -> None:
+    readme = (ROOT / "README.md").read_text()
+    [shown] = re.findall(r"^```yaml\n(.*?)^```$", readme, re.MULTILINE | re.DOTALL)
+    [tried] = re.findall(r"`roundsman (routes test --set [^`]*)`", readme)
+    Path("roundsman.yaml").write_text(shown)
+
+    said = terminal.run(*tried.split())
+
+    assert said.code == 0
+    assert said.lines[0].startswith("matched      main is red -> web-team: project gh/acme/web matches gh/acme/*; ")
+
+
+def test_the_readme_gives_all_that_the_example_file_asks_for() -> None:
+    given = set(re.findall(r"\$ export (\w+)=", (ROOT / "README.md").read_text()))
+    shipped = (ROOT / "roundsman.example.yaml").read_text()
+    asked = {name for line in shipped.splitlines() if line[:1] != "#" for name in re.findall(r"\$\{(\w+)\}", line)}
+
+    assert asked
+    assert asked <= given
 
 
 def test_a_trial_gives_every_route_s_reason(writer: Terminal) -> None:
