@@ -9,9 +9,8 @@ from starlette.responses import JSONResponse, Response
 
 from service.app.requests import REQUEST_ID
 from service.errors import NotFound, Rejected, Temporary, Unauthorised
+from service.intake.line import COME_BACK_IN_S
 from service.pages import Pages
-
-COME_BACK_IN_S = 10
 
 Answer = Callable[[Request, Exception], Coroutine[Any, Any, Response]]
 
