@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
@@ -161,3 +162,23 @@ async def test_gaps_that_decide_nothing_put_off_no_decision(many: House) -> None
 
     shown = await many.show(delivery)
     assert {decision["round"] for decision in shown["decisions"]} == {1, 2}
+
+
+async def test_two_who_ask_about_one_delivery_at_once_settle_it_once(many: House) -> None:
+    delivery = await many.finish(RELEASE)
+
+    await asyncio.gather(*(many.work("ask", delivery) for _ in range(3)))
+    await many.work("ask", delivery)
+
+    assert many.rows("SELECT max(round), count(DISTINCT event_id) FROM decisions") == [(1, 1)]
+    assert many.counted("events", kind="workflow-completed") == 1
+
+
+async def test_asking_that_fails_unforeseen_begins_anew(many: House) -> None:
+    delivery = await many.finish(RELEASE)
+
+    await many.service.pipeline.failed("ask", UUID(delivery), ValueError("nobody foresaw this"))
+    await many.drain(minutes=1)
+
+    assert verdicts(await many.show(delivery))[0] == ("matched", "tag v2.5.0 matches v*")
+    assert many.rows("SELECT failures FROM deliveries") == [(1,)]
