@@ -25,7 +25,7 @@ class Count:
     owed         messages that follow from what was acknowledged, and from what was kept without that
     told         of these, the ones that the channels took at least once
     repeated     how often a channel took a message that it had
-    in_flight    sends that a kill interrupted, by the record: each may be repeated once
+    in_flight    sends that a kill interrupted, or that another worker took over: each may be repeated once
     unexcused    repeats without an interruption of the same message
     stuck        deliveries that nobody judged, and notifications that nobody sent
     """
@@ -116,11 +116,13 @@ def count(fleet: Fleet, load: Load, end: Channel, *, kills: int) -> Count:
 
 
 def _interrupted(database: Database) -> Counter[Told]:
-    """The sends that were under way when somebody died, by the record."""
+    """The sends that were under way when somebody died, or was so slow that another took over, by the record."""
     found = database.rows(
         "SELECT notifications.channel_label, events.commit_subject FROM attempts "
         "JOIN notifications ON notifications.id = attempts.notification_id "
-        "JOIN events ON events.id = notifications.event_id WHERE attempts.outcome = 'interrupted'"
+        "JOIN events ON events.id = notifications.event_id WHERE attempts.outcome = 'interrupted' OR EXISTS ("
+        "SELECT 1 FROM attempts AS later WHERE later.notification_id = attempts.notification_id "
+        "AND later.number > attempts.number AND later.started_at < attempts.ended_at)"
     )
     paths = {"web (json)": "/a", "web (json 2)": "/b"}
     return Counter((paths[label], subject) for label, subject in found)
