@@ -151,18 +151,22 @@ class EmbeddedJobs:
         await self._finish(tasks)
 
     async def _choose(self) -> list[QueuedJob]:
-        """What to begin now, of what is at hand if that is enough, or else after a look."""
-        now_s = asyncio.get_running_loop().time()
-        if now_s < self._look_again_at and (chosen := self._pick(self._at_hand)):
-            return chosen
-        self._look_again_at = now_s + LOOK_EVERY_S
+        """What to begin now: of what is at hand if the last look is not long ago, or else after another."""
+        if self._looks_in_s():
+            return self._pick(self._at_hand)
         self._last_look_at = self._clock()
         try:
             found = await self._look(self._last_look_at)
         except Temporary as error:
             log.warning("the queue waits", reason=str(error))
             return []
-        return self._pick([*self._at_hand, *found])
+        chosen = self._pick([*self._at_hand, *found])
+        self._look_again_at = asyncio.get_running_loop().time() + LOOK_EVERY_S if chosen else 0.0
+        return chosen
+
+    def _looks_in_s(self) -> float:
+        """For how long what is at hand must do; after a look that found nothing to begin, every call is heeded."""
+        return max(0.0, self._look_again_at - asyncio.get_running_loop().time()) if self._at_hand else 0.0
 
     async def _look(self, now: datetime) -> Sequence[QueuedJob]:
         """What else is due; the table forgets what is done in the same transaction."""
@@ -210,6 +214,8 @@ class EmbeddedJobs:
                 await self._awake.wait()
 
     async def _nap_s(self) -> float:
+        if looks_in_s := self._looks_in_s():
+            return looks_in_s
         now = self._clock()
         try:
             soonest = await self._table.next_run_at(now)
