@@ -33,7 +33,7 @@ crash: $(READY)  ## Kill real processes at random under load and count what is l
 	$(BIN)/python -m tests.crash $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SEED),--seed $(SEED))
 
 .PHONY: bench
-bench: $(READY)  ## Measure and print one table (SCALE=full takes hours, ONLY="intake drain" is a part)
+bench: $(READY)  ## Measure and print one table (SCALE=full takes an hour or more, ONLY="intake drain" is a part)
 	@$(BIN)/python -m tests.bench --scale $(or $(SCALE),small) $(if $(ONLY),--only $(ONLY))
 
 .PHONY: lint

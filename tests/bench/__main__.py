@@ -23,7 +23,7 @@ Measuring = Callable[[], Awaitable[list[Row]]]
 
 @dataclass(frozen=True, kw_only=True)
 class Scale:
-    """How much of everything: the small one takes some minutes, the full one hours."""
+    """How much of everything: the small one takes some minutes, the full one an hour or more."""
 
     posts: int
     rounds: int
@@ -37,7 +37,7 @@ class Scale:
 SCALES = {
     "small": Scale(posts=4_000, rounds=3, drained=1_000, messages=50, past=20_000, remembered=2_000, shared=600),
     "full": Scale(
-        posts=30_000, rounds=5, drained=10_000, messages=500, past=1_000_000, remembered=100_000, shared=5_000
+        posts=12_000, rounds=5, drained=5_000, messages=300, past=1_000_000, remembered=100_000, shared=3_000
     ),
 }
 
