@@ -12,7 +12,7 @@ import os
 import socket
 import ssl
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -116,8 +116,19 @@ def internet() -> Iterator[HttpEnd]:
             yield end
 
 
+class QuietHandler(BaseHTTPRequestHandler):
+    """Says nothing on the terminal, neither of whom it answered nor of who hung up before that."""
+
+    def handle(self) -> None:
+        with suppress(ConnectionError):
+            super().handle()
+
+    def log_message(self, *_args: object) -> None:
+        """Say nothing."""
+
+
 def _handler(end: Callable[[], HttpEnd], issue: Callable[[str], ssl.SSLContext] | None) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(QuietHandler):
         protocol_version = "HTTP/1.1"
         host = ""
 
@@ -156,9 +167,6 @@ def _handler(end: Callable[[], HttpEnd], issue: Callable[[str], ssl.SSLContext] 
         def finish(self) -> None:
             super().finish()
             self.connection.close()  # under TLS it is not the one that the server closes
-
-        def log_message(self, *_args: object) -> None:
-            """Say nothing on the terminal."""
 
     return Handler
 

@@ -9,13 +9,13 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import httpx
 
-from tests.ends import LOOPBACK
+from tests.ends import LOOPBACK, QuietHandler
 from tests.house import signature
 
 ROUNDSMAN = Path(sys.executable).parent / "roundsman"
@@ -106,16 +106,13 @@ class SlowChannel:
 def slow_channel() -> Iterator[SlowChannel]:
     channel = SlowChannel()
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
+    class Handler(QuietHandler):
+        def do_POST(self) -> None:  # noqa: N802 - http.server's name for it
             self.rfile.read(int(self.headers["Content-Length"]))
             channel.arrived.set()
             channel.may_answer.wait(ENDS_WITHIN_S)
             self.send_response(200)
             self.end_headers()
-
-        def log_message(self, *_args: object) -> None:
-            """Say nothing on the terminal."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     channel.url = f"json://127.0.0.1:{server.server_address[1]}/an-invented-channel-token"

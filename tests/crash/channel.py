@@ -5,11 +5,13 @@ import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from random import Random
 from threading import Event, Lock, Thread
+
+from tests.ends import QuietHandler
 
 Told = tuple[str, str]
 """A channel's path, and which change it was told of."""
@@ -71,8 +73,8 @@ def channel(moods: Random, *, moody: float = 0.0) -> Iterator[Channel]:
 
 
 def _handler(channel: Callable[[], Channel]) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
+    class Handler(QuietHandler):
+        def do_POST(self) -> None:  # noqa: N802 - http.server's name for it
             body = self.rfile.read(int(self.headers["Content-Length"]))
             status = channel().note(self.path, body)
             channel().linger()
@@ -82,12 +84,5 @@ def _handler(channel: Callable[[], Channel]) -> type[BaseHTTPRequestHandler]:
             if status == 429:
                 self.send_header("Retry-After", "1")
             self.end_headers()
-
-        def handle(self) -> None:
-            with suppress(ConnectionError):  # who was to be answered is dead
-                super().handle()
-
-        def log_message(self, *_args: object) -> None:
-            """Say nothing on the terminal."""
 
     return Handler
