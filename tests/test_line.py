@@ -283,6 +283,29 @@ async def test_work_that_may_wait_begins_when_the_line_is_empty(door: Door, monk
     await outcomes(tasks)
 
 
+async def test_a_rush_is_not_over_between_two_of_its_batches(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(line_module, "COURTESY_S", 3600)
+    async with held_up(door.store):
+        tasks = await door.arrive_after(some_delivery(), several(8))
+        giving = asyncio.create_task(door.line.give_way())
+        await asyncio.sleep(0)
+    await outcomes(tasks)
+    for _ in range(5):  # until the keeper has left
+        await asyncio.sleep(0)
+
+    assert door.line.is_pressed
+    assert not giving.done()
+    giving.cancel()
+
+
+async def test_a_few_at_once_are_no_rush(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(line_module, "COURTESY_S", 3600)
+
+    await outcomes(await door.arrive(several(7)))
+
+    assert not door.line.is_pressed
+
+
 async def test_in_the_longest_rush_one_piece_of_work_after_the_other_begins(
     door: Door, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -21,6 +21,7 @@ from service.tables import Transaction
 KEEP_WITHIN_S = 8.0  # CircleCI gives up after 10 s (docs, "Outbound webhooks"): answer while it still listens
 COME_BACK_IN_S = 10
 COURTESY_S = 0.05  # so, even in the longest rush, twenty jobs begin in a second
+A_RUSH = 8  # so many in one batch come faster than anybody can judge and tell
 MOST_IN_LINE = 2_000
 MOST_BYTES_IN_LINE = 64 * 2**20
 MOST_IN_A_BATCH = 100
@@ -60,6 +61,7 @@ class Line:
         self._bytes = 0
         self._keeper: asyncio.Task[None] | None = None
         self._quiet: asyncio.Future[None] | None = None
+        self._calm_at = 0.0  # by the event loop's clock
         self._courteous = asyncio.Lock()
 
     async def keep(self, delivery: Delivery) -> Kept:
@@ -87,11 +89,14 @@ class Line:
 
     @property
     def is_pressed(self) -> bool:
-        """Somebody waits who is not even in the commit that is under way."""
-        return bool(self._places)
+        """Somebody waits who is not even in the commit that is under way; or the next of a rush are about to.
+
+        Many senders post again as soon as they are answered: between two of their batches the line is empty.
+        """
+        return bool(self._places) or asyncio.get_running_loop().time() < self._calm_at
 
     async def give_way(self) -> None:
-        """Return when the line is empty, or after ``COURTESY_S``: for work that may as well begin a little later.
+        """Return when nobody presses, or after ``COURTESY_S``: for work that may as well begin a little later.
 
         One returns at a time, so that a lull in a rush lets one piece of work in, and not all that there is.
         """
@@ -106,7 +111,9 @@ class Line:
             await self._let_in()
             if batch := self._next_batch():
                 await self._settle(batch)
-        if self._quiet and not self._quiet.done():
+            if len(batch) >= A_RUSH:
+                self._calm_at = asyncio.get_running_loop().time() + COURTESY_S
+        if self._quiet and not self._quiet.done() and not self.is_pressed:
             self._quiet.set_result(None)
 
     async def _let_in(self) -> None:
