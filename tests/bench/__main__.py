@@ -37,7 +37,7 @@ class Scale:
 SCALES = {
     "small": Scale(posts=4_000, rounds=3, drained=1_000, messages=50, past=20_000, remembered=2_000, shared=600),
     "full": Scale(
-        posts=12_000, rounds=5, drained=5_000, messages=300, past=1_000_000, remembered=100_000, shared=3_000
+        posts=12_000, rounds=3, drained=3_000, messages=200, past=1_000_000, remembered=100_000, shared=2_000
     ),
 }
 

@@ -1,8 +1,8 @@
 """Somebody who posts: ``python -m tests.bench.load`` in a process, and on a core, of its own.
 
 Signed bodies of workflows that ended, each with an id of its own, made before the clock starts; some connections,
-each with one request under way. Prints what came of it as JSON. On bare sockets, so that the sender is not the slow
-end: it takes some 40 microseconds for a post.
+each with one request under way. Writes what came of it into a file, as JSON. On bare sockets, so that the sender is not
+the slow end: it takes some 40 microseconds for a post.
 """
 
 import argparse
@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
+from pathlib import Path
 from typing import cast
 
 import uvloop
@@ -114,12 +115,13 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--path", default="/hooks/circleci")
     parser.add_argument("--header", default="circleci-signature")
+    parser.add_argument("--outcome", type=Path, required=True)
     asked = parser.parse_args()
     stay_on("theirs")
     numbers = range(asked.series * RUNS_OF_A_SERIES, asked.series * RUNS_OF_A_SERIES + asked.count)
     requests = [request(body(number), path=asked.path, header=asked.header) for number in numbers]
     outcome = uvloop.run(post(asked.port, requests, asked.connections))
-    print(json.dumps(asdict(outcome)))  # noqa: T201 - this is what the process is for
+    asked.outcome.write_text(json.dumps(asdict(outcome)), encoding="ascii")
 
 
 if __name__ == "__main__":
