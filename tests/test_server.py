@@ -135,3 +135,10 @@ async def test_an_error_that_nobody_foresaw_is_in_the_log_and_not_in_the_answer(
     [line] = [line for line in talk.lines if line["level"] == "error"]
     assert "ValidationError" in line["exception"]
     assert "find_details" in line["exception"]
+
+
+def test_the_second_piece_of_an_answer_does_not_wait_for_the_first_to_be_acknowledged() -> None:
+    with listen("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()[:2]):
+        accepted, _ = listener.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) != 0

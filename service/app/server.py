@@ -29,7 +29,10 @@ def listen(host: str, port: int) -> socket.socket:
     """A listening socket; from here on early callers wait rather than being refused. Raises BadConfig."""
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((host, port), family=family, backlog=WAITING_CALLERS)
+        listener = socket.create_server((host, port), family=family, backlog=WAITING_CALLERS)
+        # an answer is written in two pieces, and the second must not wait for the caller to acknowledge the first
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return listener
     except OSError as error:
         reason = str(error.strerror).partition(" (while ")[0]  # Python repeats the address here
         problem = f"cannot listen on {host} port {port}: {reason}"
