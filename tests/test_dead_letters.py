@@ -82,6 +82,21 @@ async def test_the_api_lists_what_was_dismissed_when_asked_to(house: House) -> N
     assert (found["yes"].status_code, found["yes"].json()) == (400, {"error": "dismissed must be true or false"})
 
 
+async def test_an_empty_body_is_listed_like_any_other(house: House) -> None:
+    delivery = (await house.send(b"")).json()["delivery"]
+    await house.drain()
+
+    waiting = await house.http.get("/api/v1/dead-letters")
+    page = await house.http.get("/dead-letters")
+    await house.act(f"deliveries/{delivery}/dismiss")
+    dismissed = await house.http.get("/api/v1/dead-letters?dismissed=true")
+
+    assert (waiting.status_code, page.status_code, dismissed.status_code) == (200, 200, 200)
+    for answer in (waiting, dismissed):
+        [listed] = answer.json()["deliveries"]
+        assert (listed["id"], listed["body"], listed["body_bytes"]) == (delivery, "", 0)
+
+
 async def test_the_api_takes_a_limit(house: House) -> None:
     for number in range(3):
         await house.send(b'{"type": "new", "id": "%d"}' % number)

@@ -170,7 +170,8 @@ def dead(transaction: Transaction, *, limit: int, dismissed: bool = False) -> li
     """
     state = DeliveryState.DISMISSED if dismissed else DeliveryState.DEAD
     others = [column for column in deliveries.c if column.name != "body"]
-    opening = func.substr(deliveries.c.body, 1, OPENING_BYTES, type_=LargeBinary)
+    cut = func.substr(deliveries.c.body, 1, OPENING_BYTES, type_=LargeBinary)
+    opening = func.coalesce(cut, b"")  # of an empty body, SQLite's is NULL
     waiting = (
         select(*others, opening.label("body"), func.length(deliveries.c.body).label("body_bytes"))
         .where(deliveries.c.state == state, is_unsettled)
