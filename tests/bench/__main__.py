@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import logging
 import os
 import platform
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import psycopg
 
+from service.app.logs import configure_logs
 from tests import postgres
 from tests.bench import drain, history, intake, moments
 from tests.bench.cores import ALL, stay_on
@@ -98,6 +100,7 @@ def main() -> None:
     parser.add_argument("--scale", choices=list(SCALES), default="small")
     parser.add_argument("--only", nargs="+", choices=names, default=names)
     asked = parser.parse_args()
+    configure_logs(logging.WARNING)  # a line for each request would be most of what is measured on a slow terminal
     stay_on("theirs")  # Postgres and whoever posts inherit it
     asyncio.run(measure(asked.only, SCALES[asked.scale]))
 
