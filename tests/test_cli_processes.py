@@ -135,6 +135,18 @@ def test_an_inbox_prints_what_a_channel_receives(tmp_path: Path) -> None:
     assert printed == "  web-team | acme/web main: failed\n  web-team | by Ada\n"
 
 
+def test_an_inbox_whose_port_is_taken_says_which_option_names_another(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+
+        ended = run("inbox", "--port", str(port), folder=tmp_path)
+
+    assert ended.returncode == 2
+    assert ended.stderr.splitlines() == [
+        f"cannot listen on 127.0.0.1 port {port}: Address already in use; name one that is free with --port"
+    ]
+
+
 # Pipes
 
 

@@ -25,8 +25,13 @@ class _QuietServer(uvicorn.Server):
         yield
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket; from here on early callers wait rather than being refused. Raises BadConfig."""
+def listen(
+    host: str, port: int, *, else_do: str = "set ROUNDSMAN_HOST and ROUNDSMAN_PORT to an address that is free"
+) -> socket.socket:
+    """A listening socket; from here on early callers wait rather than being refused.
+
+    Raises BadConfig, which ends with what to do.
+    """
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         listener = socket.create_server((host, port), family=family, backlog=WAITING_CALLERS)
@@ -36,7 +41,7 @@ def listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         reason = str(error.strerror).partition(" (while ")[0]  # Python repeats the address here
         problem = f"cannot listen on {host} port {port}: {reason}"
-        raise BadConfig(f"{problem}; set ROUNDSMAN_HOST and ROUNDSMAN_PORT to an address that is free") from error
+        raise BadConfig(f"{problem}; {else_do}") from error
 
 
 def address(listener: socket.socket) -> str:

@@ -43,6 +43,7 @@ def inbox(
 
 async def _print_what_arrives(port: int) -> None:
     asked = asked_to_end()
-    async with serving(Inbox(console).app, listen("127.0.0.1", port)) as where:
+    listener = listen("127.0.0.1", port, else_do="name one that is free with --port")
+    async with serving(Inbox(console).app, listener) as where:
         say(f"a channel that leads here: json://{where.removeprefix('http://')}/NAME")
         await asked.wait()
