@@ -63,6 +63,19 @@ def test_it_says_where_it_listens_and_what_messages_will_lack(served: Served) ->
     assert warnings == ["ROUNDSMAN_CIRCLECI_TOKEN is not set: messages lack failed jobs, tests and the actor"]
 
 
+def test_a_channel_that_cannot_be_told_is_said_at_the_start_without_its_secret(tmp_path: Path) -> None:
+    mixed = RED_TO_WEB.replace("[json://", "[slack://an-invented-token, json://")
+
+    with serve(tmp_path, settings(tmp_path, mixed)) as served:
+        assert served.end() == 0
+
+    warnings = [line["event"] for line in served.log if line["level"] == "warning"]
+    assert [warning for warning in warnings if warning.startswith("channel ")] == [
+        "channel web (slack): Apprise does not understand this slack:// URL: compare it with appriseit.com/services"
+    ]
+    assert "an-invented-token" not in str(served.log)
+
+
 def test_ctrl_c_is_a_wish_to_end_and_no_accident(served: Served) -> None:
     assert served.end(signal.SIGINT) == 0
     assert all(line["level"] != "error" for line in served.log)

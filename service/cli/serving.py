@@ -10,9 +10,11 @@ import structlog
 from service.app import Service, build, now_utc
 from service.app.logs import configure_logs
 from service.app.server import address, asked_to_end, listen, run, serving
+from service.channels import AppriseChannels
 from service.cli.output import AsJson, print_json, say
 from service.config import Config, Settings, load, load_settings
 from service.errors import BadConfig
+from service.manage.checks import Grade, check_channels
 from service.manage.hooks import HOOK_PATH
 from service.store import Store, database_file, held, is_workable, newest_revision, revision
 from service.store import migrate as bring_up_to_date
@@ -37,7 +39,7 @@ def web() -> None:
 
     Run as many as you like behind a load balancer; `roundsman worker` processes do the rest.
     """
-    config = _read()
+    config = _read(tells=False)
     _require_postgres(config.settings, "web")
     with _ready(config.settings, "roundsman web"):
         service = build(config)
@@ -56,14 +58,24 @@ def worker() -> None:
         run(_run(config, service, service.running(), has_door=False))
 
 
-def _read() -> Config:
+def _read(*, tells: bool = True) -> Config:
+    """The configuration, its warnings logged; those of channels only where people are told: Apprise is a big import."""
     config = load(os.environ)
     configure_logs()
     for warning in config.warnings:
         log.warning(warning)
     if config.settings.circleci_token is None:
         log.warning("ROUNDSMAN_CIRCLECI_TOKEN is not set: messages lack failed jobs, tests and the actor")
+    if tells:
+        _warn_of_channels(config)
     return config
+
+
+def _warn_of_channels(config: Config) -> None:
+    """Start all the same: a channel that cannot be told is no reason to tell nobody."""
+    for finding in check_channels(config.receivers, AppriseChannels()):
+        if finding.grade is Grade.WRONG:
+            log.warning(f"{finding.what}: {finding.sentence}")
 
 
 def _require_postgres(settings: Settings, role: str) -> None:
