@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from service.cli import account
-from service.manage.shapes import decision_json, delivery_json, details_json, event_json, notification_json
+from service.manage.shapes import action_json, decision_json, delivery_json, details_json, event_json, notification_json
 from service.model import (
     Action,
     Attempt,
@@ -238,6 +238,7 @@ def test_attempts_say_what_was_said_and_who_asked_for_them() -> None:
         Attempt(notification_id=OWED.id, number=2, started_at=SENT_AT, outcome=Outcome.SENDING),
     ]
     done = [Action(verb="resend", subject_id=OWED.id, who="pages", at=SENT_AT)]
+    replayed = Action(verb="replay", subject_id=BARE.id, who="cli", at=SENT_AT, reason="the route was wrong")
     told = [notification_json(replace(OWED, sent_at=NOON, state=NotificationState.SENDING), attempts, done)]
 
     briefly, fully = texts(account.tellings(told)), texts(account.tellings(told, words=True))
@@ -251,3 +252,7 @@ def test_attempts_say_what_was_said_and_who_asked_for_them() -> None:
         "  attempt 2 at 2026-11-22 12:00:02 UTC, asked for by pages: sending",
     ]
     assert briefly == [line for line in fully if not line.startswith("    ")]
+    assert texts(account.doings([action_json(action) for action in [*done, replayed]], told)) == [
+        "resend of web (json) at 2026-11-22 12:00:02 UTC by pages",
+        "replay at 2026-11-22 12:00:02 UTC by cli, because: the route was wrong",
+    ]

@@ -52,7 +52,7 @@ def test_a_dismissal_shows_in_the_explanation(operator: Terminal, past: Past) ->
     lines = operator.run("explain", past.red).lines
     assert shape == {"notification": past.unsent, "dismiss": "done"}
     assert f"web (json 2): not delivered, dismissed: the pager is gone  (notification {past.unsent})" in lines
-    assert lines[-1].startswith("dismiss at ")
+    assert lines[-1].startswith("dismiss of web (json 2) at ")
     assert lines[-1].endswith(", because: told by phone")
 
 

@@ -116,8 +116,10 @@ def _attempt(attempt: Any) -> str:
     return f"attempt {attempt['number']} at {when(attempt['started_at'])}{asked}: {came}"
 
 
-def doings(actions: Sequence[Any]) -> Iterator[Line]:
-    """What operators did, when and why."""
+def doings(actions: Sequence[Any], notifications: Sequence[Any]) -> Iterator[Line]:
+    """What operators did, to which channel's notification if to one, when and why."""
+    labels = {one["id"]: one["channel_label"] for one in notifications}
     for action in actions:
+        whose = f" of {labels[action['subject_id']]}" if action["subject_id"] in labels else ""
         because = f", because: {action['reason']}" if action["reason"] else ""
-        yield f"{action['verb']} at {when(action['at'])} by {action['who']}{because}", PLAIN
+        yield f"{action['verb']}{whose} at {when(action['at'])} by {action['who']}{because}", PLAIN

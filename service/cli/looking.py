@@ -89,7 +89,7 @@ def show_event(event_id: EventId, as_json: AsJson = False) -> None:
         return
     _print([account.headline(shape)], account.facts(shape), account.learned(shape["details"]))
     _print(account.reasons(shape["decisions"]), account.tellings(shape["notifications"], words=True))
-    _print(account.doings(shape["actions"]))
+    _print(account.doings(shape["actions"], shape["notifications"]))
 
 
 def explain(event_id: EventId, as_json: AsJson = False) -> None:
@@ -102,7 +102,7 @@ def explain(event_id: EventId, as_json: AsJson = False) -> None:
         print_json({name: shape[name] for name in ("id", "status", "decisions", "notifications", "actions")})
         return
     _print([account.headline(shape)], account.reasons(shape["decisions"]), account.tellings(shape["notifications"]))
-    _print(account.doings(shape["actions"]))
+    _print(account.doings(shape["actions"], shape["notifications"]))
 
 
 def _look_up(event_id: str) -> Any:
