@@ -177,6 +177,8 @@ async def test_what_cannot_be_put_into_words_is_an_attempt_that_did_not_work_on_
     await red(house)
     house.change("UPDATE events SET via = 'webhook', happened_at = 'never'")
     await house.drain()
+    [notification] = [UUID(row[0]) for row in house.rows("SELECT id FROM notifications")]
+    await house.service.pipeline.failed("send", notification, ValueError("once more, too early"))
 
     [(state, attempts, reason)] = house.rows("SELECT state, attempts, reason FROM notifications")
     assert (state, attempts) == ("pending", 1)

@@ -12,7 +12,7 @@ from service.pipeline.enrich import enrich, release_as_it_is
 from service.pipeline.parts import Parts, Patience
 from service.pipeline.process import bury, inquire, process
 from service.pipeline.prune import prune
-from service.pipeline.send import fall_back, send
+from service.pipeline.send import fall_back, is_settled_or_put_off, send
 from service.pipeline.sweep import sweep
 from service.pipeline.watch import watched
 from service.store import deliveries, notifications
@@ -83,6 +83,9 @@ class Pipeline:
 
     async def _send_failed(self, notification_id: UUID, error: Exception, reason: str) -> None:
         parts, now = self._parts, self._parts.clock()
+        notification = await parts.store.read(notifications.find, notification_id)
+        if is_settled_or_put_off(notification, now):
+            return
         attempt = await parts.store.write(notifications.begin_attempt, notification_id, now)
         notification = await parts.store.read(notifications.find, notification_id)
         if attempt is None and notification.state is NotificationState.SENDING:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TypeVar
 from uuid import UUID
 
@@ -31,13 +31,18 @@ async def send(parts: Parts, notification_id: UUID) -> None:
     Run in the channel's lane, one at a time: what looks as if it were being sent was cut off.
     """
     notification, event, details = await parts.store.read(_news, notification_id)
-    if notification.state not in OWED or notification.next_attempt_at > parts.clock() + BEHIND:
-        return  # settled, or put off: another job will come for it
+    if is_settled_or_put_off(notification, parts.clock()):
+        return  # another job will come for it, if there is anything left to do
     event_url = f"{parts.public_url}/events/{event.id}" if parts.public_url else None
     message = compose(event, details, event_url=event_url)
     attempt = await parts.store.write(_begin, parts, notification)
     if attempt is not None:
         await _try(parts, notification, attempt, message)
+
+
+def is_settled_or_put_off(notification: Notification, now: datetime) -> bool:
+    """Nothing is to be sent, or not yet."""
+    return notification.state not in OWED or notification.next_attempt_at > now + BEHIND
 
 
 def _news(transaction: Transaction, notification_id: UUID) -> tuple[Notification, Event, Details | None]:
