@@ -23,8 +23,9 @@ ENDS_WITHIN_S = 30  # only a test that has gone wrong waits for this long
 
 
 def surroundings(environ: Mapping[str, str]) -> dict[str, str]:
-    """The environment of a process: ours without settings, with these."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("ROUNDSMAN_", "COV_"))}
+    """The environment of a process: ours without settings, with these. Output is buffered, as it is for most people."""
+    ours = ("ROUNDSMAN_", "COV_", "PYTHONUNBUFFERED")
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     return {**inherited, "NO_PROXY": LOOPBACK, "no_proxy": LOOPBACK, **environ}
 
 

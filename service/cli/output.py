@@ -20,6 +20,7 @@ console = Console(highlight=False, soft_wrap=True)
 def print_json(shape: Any) -> None:
     """Print a shape as JSON, in a form that people can read too."""
     sys.stdout.write(json.dumps(shape, indent=2, ensure_ascii=False) + "\n")
+    sys.stdout.flush()  # a reader who has left is noticed here, and not when Python ends
 
 
 def say(sentence: str, style: str = "") -> None:
