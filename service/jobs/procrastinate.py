@@ -227,6 +227,9 @@ class ProcrastinateJobs:
         if late:
             for task in self._begun.values():
                 task.cancel()
+        while late:  # one that was just being started may have missed that it is to end
+            worker.cancel()
+            _, late = await asyncio.wait({worker}, timeout=NAP_S)
         with suppress(asyncio.CancelledError):
             await worker
 
