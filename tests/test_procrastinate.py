@@ -261,3 +261,13 @@ async def test_backlog_ages_by_the_database_s_clock(work: Work) -> None:
     work.clock.now -= timedelta(days=1)
 
     assert (await work.jobs.backlog()).oldest_age_s == 0
+
+
+async def test_a_worker_that_is_asked_to_end_while_it_starts_ends(database: Database, work: Work) -> None:
+    for nth in range(20):
+        engine = engine_on(database)(work.store, work.clock)
+        running = asyncio.create_task(engine.run({}, work.failed))
+        await asyncio.sleep(nth % 5 * 0.001)
+        engine.stop()
+        async with asyncio.timeout(30):
+            await running

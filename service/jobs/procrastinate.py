@@ -222,14 +222,15 @@ class ProcrastinateJobs:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stop_asked.wait(), NAP_S)
             return
+        clock = asyncio.get_running_loop().time
+        grace_ends_at = clock() + GRACE_S
         worker.cancel()  # begins nothing new, and waits for what was begun
-        _, late = await asyncio.wait({worker}, timeout=GRACE_S)
-        if late:
-            for task in self._begun.values():
-                task.cancel()
-        while late:  # one that was just being started may have missed that it is to end
-            worker.cancel()
-            _, late = await asyncio.wait({worker}, timeout=NAP_S)
+        while (await asyncio.wait({worker}, timeout=NAP_S))[1]:
+            if clock() >= grace_ends_at:
+                for task in self._begun.values():
+                    task.cancel()
+            if not self._begun:
+                worker.cancel()  # while it starts, Procrastinate may swallow the first
         with suppress(asyncio.CancelledError):
             await worker
 
