@@ -13,8 +13,9 @@ RUN apt-get update && apt-get install --yes --no-install-recommends binutils && 
 # Two environments: one is shipped and never holds pip or a build tool, the other makes the wheel.
 RUN python -m venv --without-pip /opt/roundsman && python -m venv /opt/builder
 COPY requirements.lock requirements-build.lock ./
-RUN python -m pip --python /opt/roundsman install --require-hashes --only-binary :all: --requirement requirements.lock \
-    && python -m pip --python /opt/builder install --require-hashes --only-binary :all: --requirement requirements-build.lock
+# The locks are complete: --no-deps leaves a resolver nothing to decide.
+RUN python -m pip --python /opt/roundsman install --require-hashes --no-deps --only-binary :all: -r requirements.lock \
+    && python -m pip --python /opt/builder install --require-hashes --no-deps --only-binary :all: -r requirements-build.lock
 
 # A quarter of all that is names for debuggers. In *.libs are copies of system libraries, which have none left.
 RUN find /opt/roundsman -name '*.libs' -prune -o -name '*.so' -exec strip --strip-debug {} +
@@ -23,7 +24,8 @@ COPY pyproject.toml README.md LICENSE ./
 COPY migrations migrations
 COPY service service
 RUN /opt/builder/bin/pip wheel --no-deps --no-build-isolation --wheel-dir dist . \
-    && python -m pip --python /opt/roundsman install --no-deps --no-index dist/*.whl
+    && python -m pip --python /opt/roundsman install --no-deps --no-index dist/*.whl \
+    && python -m pip --python /opt/roundsman check
 
 
 FROM ${PYTHON_IMAGE}

@@ -10,12 +10,18 @@ READY  := $(VENV)/.ready
 help:  ## Say what can be done here
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
+# The locks are complete: --no-deps leaves a resolver nothing to decide. A failed install removes the environment.
 $(READY): requirements-dev.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("Roundsman needs Python 3.11 or newer; name one with PYTHON=python3.x" if sys.version_info < (3, 11) else 0)'
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
-	@touch $@
+	@test ! -e $(VENV) -o -e $(VENV)/pyvenv.cfg || { echo "$(VENV) is no virtual environment: name another with VENV=..." >&2; exit 1; }
+	@rm -rf $(VENV)
+	@trap 'test -e $@ || rm -rf $(VENV)' EXIT; trap 'exit 1' INT TERM HUP; set -e; \
+	echo "installing what requirements-dev.lock names into $(VENV), which takes a minute"; \
+	$(PYTHON) -m venv $(VENV); \
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements-dev.lock; \
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .; \
+	$(BIN)/pip check --disable-pip-version-check >&2; \
+	touch $@
 
 .PHONY: install
 install: $(READY)  ## Make .venv with everything that is needed here, .venv/bin/roundsman included
@@ -50,6 +56,10 @@ docs: $(READY)  ## Write the generated parts of docs/ and of the chart anew
 .PHONY: cover
 cover: $(READY)  ## Run every test and show the lines and branches none of them reached
 	$(BIN)/pytest -n auto --cov --cov-report=term $(ARGS)
+
+.PHONY: install-check
+install-check: $(READY)  ## Install every lock with old and new pips and Pythons, beside an index that has newer releases
+	@VENV=$(VENV) .ci/install-check
 
 .PHONY: chart-check
 chart-check: $(READY)  ## Lint, render and validate the Helm chart, and lint the Dockerfile (tools from PyPI)
