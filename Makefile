@@ -31,8 +31,12 @@ run: $(READY)  ## See the main job in a minute: a pretend CircleCI, the real ser
 	$(BIN)/roundsman demo $(ARGS)
 
 .PHONY: test
-test: $(READY)  ## Run every test
+test: $(READY)  ## Run the tests, in less than three minutes on two cores
 	$(BIN)/pytest -n auto $(ARGS)
+
+.PHONY: test-all
+test-all: $(READY)  ## Run the tests in their long form, the long ones too
+	$(BIN)/pytest -n auto --long $(ARGS)
 
 .PHONY: crash
 crash: $(READY)  ## Kill real processes at random under load and count what is lost (ROUNDS=50 SEED=7)
