@@ -174,6 +174,20 @@ def test_what_is_no_slug_is_refused_before_anybody_is_asked(
     assert not pretend.calls
 
 
+@pytest.mark.parametrize("words", [("plan",), ("apply",), ("list", "gh/acme/*"), ("delete", "gh/acme/*")])
+def test_a_pattern_is_refused_before_anything_is_asked(
+    admin: Terminal, pretend: PretendCircleCI, words: tuple[str, ...]
+) -> None:
+    if words in {("plan",), ("apply",)}:
+        (admin.folder / "roundsman.yaml").write_text(RECEIVERS + "hooks: [{project: gh/acme/*}]\n")
+
+    said = admin.run("hooks", *words)
+
+    assert said.code == 2
+    assert "gh/acme/* is a pattern, and each hook is of one project; write the projects one by one" in said.err
+    assert not pretend.calls
+
+
 def test_deleting_needs_the_projects_named(admin: Terminal) -> None:
     said = admin.run("hooks", "delete")
 

@@ -306,6 +306,14 @@ def test_a_hook_needs_a_whole_slug(file: File) -> None:
     )
 
 
+@pytest.mark.parametrize("pattern", ["gh/acme/*", "gh/*/web", "gh/acme/we?", "gh/acme/[ab]", "!gh/acme/web", "*"])
+def test_a_pattern_is_no_project_of_a_hook(file: File, pattern: str) -> None:
+    assert file.complaint(f'{ROUTE}hooks: [{{project: "{pattern}"}}]\n') == (
+        f"roundsman.yaml:6: hooks[0].project {pattern} is a pattern, and each hook is of one project; "
+        "write the projects one by one"
+    )
+
+
 # Channels
 
 

@@ -25,6 +25,7 @@ from service.model import EventKind
 
 _EVENTS = (EventKind.WORKFLOW_COMPLETED.value, EventKind.JOB_COMPLETED.value)
 _CLASS = re.compile(r"\[!?+\]?+[^\]]*\]")  # what fnmatch takes for a set of characters
+_GLOB = re.compile(r"[*?\[\]]|^!")  # no git server allows these in a name
 _SLUG = re.compile(r"[^/\s]+/[^/\s]+/[^/\s]+")
 
 
@@ -88,7 +89,9 @@ def _receiver(name: str, info: ValidationInfo[Any]) -> str:
 
 
 def project_slug(slug: str) -> str:
-    """The slug of a project, as it is. Raises ValueError when it cannot be one."""
+    """Return the slug of one project, as it is; raise ValueError for a pattern and for what cannot be a slug."""
+    if _GLOB.search(slug):
+        raise ValueError(f"{slug} is a pattern, and each hook is of one project; write the projects one by one")
     if not _SLUG.fullmatch(slug):
         raise ValueError(f"{slug} is not a project slug; write it as CircleCI does, like gh/acme/web")
     return slug
