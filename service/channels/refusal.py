@@ -6,7 +6,6 @@ import socket
 import ssl
 from collections.abc import Callable
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 
 import requests
 
@@ -14,6 +13,7 @@ from service.channels.limits import TIRED_REST_S, UNANSWERED_REST_S
 from service.channels.witness import Seen
 from service.errors import Permanent, Temporary
 from service.message import one_line
+from service.retry_after import read_retry_after
 
 # Besides 5xx.
 TOO_MANY = 429
@@ -71,7 +71,7 @@ def _answer(label: str, response: requests.Response) -> Temporary | Permanent | 
     said = f"{label} answered {status}"
     if status in TRY_AGAIN or status >= 500:
         step = NEXT_STEP.get(status)
-        wait_s = _retry_after_s(response)
+        wait_s = read_retry_after(response.headers.get("Retry-After"), datetime.now(UTC))
         if wait_s is None and status == TOO_MANY:
             wait_s = TIRED_REST_S
         return Temporary(f"{said}: {step}" if step else said, retry_after_s=wait_s)
@@ -89,18 +89,6 @@ def _named_error(label: str, response: requests.Response) -> Temporary | Permane
     if word not in PASSING:
         return Permanent(said)
     return Temporary(said, retry_after_s=TIRED_REST_S if word in TIRED else None)
-
-
-def _retry_after_s(response: requests.Response) -> float | None:
-    """How long the other side asks us to wait: it names seconds or a date (RFC 9110, 10.2.3)."""
-    asked = response.headers.get("Retry-After", "").strip()
-    if re.fullmatch(r"[0-9]{1,9}(\.[0-9]+)?", asked):
-        return float(asked)
-    try:
-        until = parsedate_to_datetime(asked)
-    except ValueError:
-        return None
-    return max(0.0, (until.astimezone(UTC) - datetime.now(UTC)).total_seconds())
 
 
 def _of_errors(label: str, errors: list[Exception], hide: Callable[[str], str]) -> Temporary | Permanent | None:

@@ -6,10 +6,9 @@ and ``X-RateLimit-*-<Second|Minute|Hour|Day>`` count down in seconds, and of two
 
 import re
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 
-from service.sources.circleci.leaves import read_seconds
+from service import retry_after
 
 LONGEST_WAIT_S = 3600.0  # a wrong header must not silence us for longer
 UNSAID_WAIT_S = 10.0
@@ -27,24 +26,17 @@ def wait_after(status: int, headers: Mapping[str, str], now: datetime) -> float 
 
 def read_retry_after(value: str | None, now: datetime) -> float | None:
     """Seconds from ``Retry-After``, which holds seconds or an HTTP date."""
-    seconds = read_seconds(value)
-    if seconds is not None or value is None:
-        return believable(seconds)
-    try:
-        moment = parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    return believable((moment.replace(tzinfo=moment.tzinfo or UTC) - now).total_seconds())
+    return believable(retry_after.read_retry_after(value, now))
 
 
 def resets(headers: Mapping[str, str], *, exhausted: bool = False) -> Iterator[float]:
     """The seconds until each limit starts afresh; with ``exhausted`` only of those with nothing left."""
     for name, value in headers.items():
-        wait = believable(read_seconds(value)) if RESET.fullmatch(name) else None
+        wait = believable(retry_after.read_wait(value)) if RESET.fullmatch(name) else None
         if wait is not None and (not exhausted or headers.get(name.replace("reset", "remaining")) == "0"):
             yield wait
 
 
 def believable(seconds: float | None) -> float | None:
     """The wait, between nothing and an hour."""
-    return None if seconds is None else min(max(seconds, 0.0), LONGEST_WAIT_S)
+    return None if seconds is None else min(seconds, LONGEST_WAIT_S)
