@@ -10,12 +10,13 @@ WORKDIR /build
 # hadolint ignore=DL3008
 RUN apt-get update && apt-get install --yes --no-install-recommends binutils && rm -r /var/lib/apt/lists/*
 
-# Two environments: one is shipped and never holds pip or a build tool, the other makes the wheel.
-RUN python -m venv --without-pip /opt/roundsman && python -m venv /opt/builder
-COPY requirements.lock requirements-build.lock ./
+# Three environments: one is shipped and never holds pip or a build tool; the others make the wheel and list the parts.
+RUN python -m venv --without-pip /opt/roundsman && python -m venv /opt/builder && python -m venv /opt/auditor
+COPY requirements.lock requirements-build.lock requirements-audit.lock ./
 # The locks are complete: --no-deps leaves a resolver nothing to decide.
 RUN python -m pip --python /opt/roundsman install --require-hashes --no-deps --only-binary :all: -r requirements.lock \
-    && python -m pip --python /opt/builder install --require-hashes --no-deps --only-binary :all: -r requirements-build.lock
+    && python -m pip --python /opt/builder install --require-hashes --no-deps --only-binary :all: -r requirements-build.lock \
+    && python -m pip --python /opt/auditor install --require-hashes --no-deps --only-binary :all: -r requirements-audit.lock
 
 # A quarter of all that is names for debuggers. In *.libs are copies of system libraries, which have none left.
 RUN find /opt/roundsman -name '*.libs' -prune -o -name '*.so' -exec strip --strip-debug {} +
@@ -26,6 +27,11 @@ COPY service service
 RUN /opt/builder/bin/pip wheel --no-deps --no-build-isolation --wheel-dir dist . \
     && python -m pip --python /opt/roundsman install --no-deps --no-index dist/*.whl \
     && python -m pip --python /opt/roundsman check
+
+# Scanners look here. It lists what is in this image, Debian's own packages aside.
+RUN mkdir -p /opt/roundsman/share/sbom \
+    && /opt/auditor/bin/cyclonedx-py environment /opt/roundsman/bin/python --pyproject pyproject.toml \
+        --output-reproducible -o /opt/roundsman/share/sbom/roundsman.cdx.json
 
 
 FROM ${PYTHON_IMAGE}

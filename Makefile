@@ -65,6 +65,14 @@ cover: $(READY)  ## Run every test and show the lines and branches none of them 
 install-check: $(READY)  ## Install every lock with old and new pips and Pythons, beside an index that has newer releases
 	@VENV=$(VENV) .ci/install-check
 
+.PHONY: audit
+audit:  ## Compare what is pinned with the known vulnerabilities, where the index has that data
+	@PYTHON=$(PYTHON) .ci/audit
+
+.PHONY: sbom
+sbom:  ## Write a bill of materials (CycloneDX) of what requirements.lock installs to FILE=sbom.cdx.json
+	@PYTHON=$(PYTHON) .ci/sbom $(or $(FILE),sbom.cdx.json)
+
 .PHONY: chart-check
 chart-check: $(READY)  ## Lint, render and validate the Helm chart, and lint the Dockerfile (tools from PyPI)
 	@VENV=$(VENV) PYTHON=$(PYTHON) .ci/chart-check
@@ -81,5 +89,6 @@ lock:  ## Write every lock file anew (needs uv)
 	$(COMPILE) pyproject.toml --group dev -o requirements-dev.lock
 	$(PYTHON) -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")' \
 		| $(COMPILE) - -o requirements-build.lock
+	$(COMPILE) .ci/audit.in -o requirements-audit.lock
 	$(COMPILE) .ci/chart.in -o .ci/chart.lock
 	$(COMPILE) --no-deps .ci/helm.in -o .ci/helm.lock
