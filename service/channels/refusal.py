@@ -13,6 +13,7 @@ from service.channels.limits import TIRED_REST_S, UNANSWERED_REST_S
 from service.channels.witness import Seen
 from service.errors import Permanent, Temporary
 from service.message import one_line
+from service.network_errors import REFUSED, UNANSWERED, UNREACHABLE, UNRESOLVED, UNTRUSTED
 from service.retry_after import read_retry_after
 
 # Besides 5xx.
@@ -34,13 +35,12 @@ TIRED = frozenset({"ratelimited", "rate_limited"})
 PASSING = TIRED | {"internal_error", "fatal_error", "service_unavailable"}
 
 # Most telling first: what requests raises is also an OSError.
-UNANSWERED = "did not answer in time"
 TROUBLES: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
-    ((requests.exceptions.SSLError, ssl.SSLError), "cannot be trusted: its TLS certificate or version is not accepted"),
+    ((requests.exceptions.SSLError, ssl.SSLError), UNTRUSTED),
     ((requests.Timeout, TimeoutError), UNANSWERED),
-    ((socket.gaierror,), "cannot be found: its name does not resolve"),
-    ((ConnectionRefusedError,), "refused the connection"),
-    ((smtplib.SMTPServerDisconnected, requests.ConnectionError, OSError), "could not be reached or hung up"),
+    ((socket.gaierror,), UNRESOLVED),
+    ((ConnectionRefusedError,), REFUSED),
+    ((smtplib.SMTPServerDisconnected, requests.ConnectionError, OSError), UNREACHABLE),
     ((smtplib.SMTPException,), "does not speak SMTP as we need it; correct the channel's URL"),
 )
 
