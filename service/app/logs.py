@@ -1,5 +1,6 @@
 """Logs on standard error: lines for people on a terminal, JSON in a pipe."""
 
+import codecs
 import logging
 import sys
 from contextlib import suppress
@@ -26,6 +27,11 @@ class Forgiving:
             self._stream.flush()
 
 
+def _is_utf8() -> bool:
+    """Tell whether standard error takes every character; where not, JSON has escapes of its own, and no others."""
+    return codecs.lookup(sys.stderr.encoding or "ascii").name == "utf-8"
+
+
 def configure_logs(level: int = logging.INFO) -> None:
     """Have our own log and the libraries' come out alike; of the libraries only warnings and worse."""
     shared: list[Processor] = [
@@ -37,7 +43,7 @@ def configure_logs(level: int = logging.INFO) -> None:
     ending: list[Processor] = (
         [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]  # rich's shows local values
         if on_terminal
-        else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
+        else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=not _is_utf8())]
     )
     structlog.configure(
         processors=[*shared, *ending],

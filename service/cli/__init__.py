@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from service.cli._streams import prepare_streams, read_arguments
 from service.cli.about import version
 from service.errors import BadConfig, BadRequest, RoundsmanError
 
@@ -98,7 +99,9 @@ def roundsman(
 
 def main() -> None:
     """Run the command that was asked for; an error of ours is one sentence for each problem, not a traceback."""
+    prepare_streams()
     try:
+        sys.argv[1:] = read_arguments(sys.argv[1:])
         app()
     except (BadConfig, BadRequest) as error:
         sys.stderr.write(f"{error}\n")
