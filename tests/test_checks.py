@@ -51,6 +51,29 @@ async def of_database(file: Path) -> Finding:
     return finding
 
 
+# The public URL
+
+
+@pytest.mark.parametrize(
+    ("url", "grade"),
+    [
+        ("https://roundsman.example.com", Grade.OK),
+        ("http://127.0.0.1:8000", Grade.NOTE),
+        ("http://localhost:8000", Grade.NOTE),
+        ("http://[::1]:8000", Grade.NOTE),
+        ("http://roundsman.example.com", Grade.WRONG),
+        ("http://10.0.0.1", Grade.WRONG),
+        ("http://localhost.example.com", Grade.WRONG),
+    ],
+)
+def test_circleci_posts_to_no_address_without_tls(url: str, grade: Grade) -> None:
+    finding = check_public_url(url)
+
+    assert finding.grade is grade
+    assert (grade is Grade.OK) == (finding.sentence == url)
+    assert grade is Grade.OK or "https:// address" in finding.sentence
+
+
 # The token
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from service.demo.circleci import PretendCircleCI
-from service.demo.organisation import ADA
+from service.demo.organisation import ADA, PROJECTS
 from service.manage.checks import check_public_url
 from service.store import held, newest_revision
 from tests.ends import free_port
@@ -27,7 +27,7 @@ STREAMING = {"serve", "web", "worker", "demo", "inbox"}  # they run and narrate;
 
 @pytest.fixture
 def pretend() -> PretendCircleCI:
-    return PretendCircleCI(token=TOKEN, owner=ADA)
+    return PretendCircleCI(token=TOKEN, owner=ADA, projects=PROJECTS)
 
 
 @pytest.fixture
@@ -54,6 +54,36 @@ def test_a_right_configuration_is_said_to_be_right(operator: Terminal) -> None:
         "ok       CircleCI token: accepted; it is ada's",
         "ok       channel web (json): understood",
     ]
+
+
+def test_each_project_under_hooks_is_looked_at(operator: Terminal, pretend: PretendCircleCI) -> None:
+    hooks = "hooks:\n  - project: gh/acme/web\n  - project: gh/acme/nowhere\n"
+    terminal_file = operator.folder / "roundsman.yaml"
+    terminal_file.write_text(RED_TO_WEB + hooks, encoding="utf-8")
+
+    said, planned = operator.run("check"), _plan_over_https(operator)
+
+    assert said.code == 1
+    assert "ok       hook gh/acme/web: the token may see this project" in said.lines
+    [wrong] = [line for line in said.lines if line.startswith("wrong    hook ")]
+    sentence = wrong.removeprefix("wrong    hook gh/acme/nowhere: ")
+    assert sentence.startswith("CircleCI answered 404")
+    assert sentence in planned
+
+
+def _plan_over_https(operator: Terminal) -> str:
+    operator.set(ROUNDSMAN_PUBLIC_URL="https://roundsman.example.com")
+    return operator.run("hooks", "plan").out
+
+
+def test_projects_are_not_looked_at_with_a_token_that_is_refused(operator: Terminal) -> None:
+    (operator.folder / "roundsman.yaml").write_text(RED_TO_WEB + "hooks: [{project: gh/acme/web}]\n", encoding="utf-8")
+    operator.set(ROUNDSMAN_CIRCLECI_TOKEN="a-guess")
+
+    said = operator.run("check")
+
+    assert said.code == 1
+    assert not [line for line in said.lines if "hook gh/acme/web" in line]
 
 
 def test_a_check_in_json_names_each_finding(operator: Terminal) -> None:

@@ -18,6 +18,7 @@ from service.manage.checks import (
     check_channels,
     check_database,
     check_folder,
+    check_hooks,
     check_port,
     check_public_url,
     check_token,
@@ -32,7 +33,8 @@ def check(as_json: AsJson = False) -> None:
     """Say whether `serve` would start, without starting it.
 
     Reads the settings and roundsman.yaml, tries the data folder and the port, looks at the database, asks CircleCI
-    whose token it is, and reads every channel's URL; nothing is sent, and nothing stays behind. Exit code 1 when
+    whose token it is and whether it may see the projects under `hooks`, and reads every channel's URL; nothing is sent,
+    and nothing stays behind. Exit code 1 when
     something is wrong, 2 when `serve` would refuse the configuration.
     """
     config = load(os.environ)
@@ -54,9 +56,11 @@ async def _findings(config: Config) -> list[Finding]:
         )
     try:
         token = await check_token(source, has_token=settings.circleci_token is not None)
+        hooks = await check_hooks(source, config.hooks, token)
     finally:
         await source.close()
-    return [*here, check_public_url(settings.public_url), token, *check_channels(config.receivers, AppriseChannels())]
+    there = [check_public_url(settings.public_url), token, *hooks]
+    return [*here, *there, *check_channels(config.receivers, AppriseChannels())]
 
 
 def _print_findings(config: Config, findings: list[Finding]) -> None:

@@ -122,7 +122,8 @@ async def _require_schema(database_url: str) -> None:
     finally:
         await store.close()
     if not is_workable(at):
-        raise BadConfig(f"the database's schema is at revision {at}, not {wanted}: run `roundsman migrate` first")
+        is_at = f"the database's schema is at revision {at}, not {wanted}" if at else "the database has no schema yet"
+        raise BadConfig(f"{is_at}: run `roundsman migrate` first")
     if at != wanted:
         log.warning("the database's schema is a newer release's: run that release", schema=at, ours=wanted)
 

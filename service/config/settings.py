@@ -4,17 +4,20 @@ The variable of a field is ``ROUNDSMAN_`` and its name in capitals. A field with
 shown, and may also come from a file.
 """
 
+import json
 import re
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
+from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
 
 PREFIX = "ROUNDSMAN_"
 _SHORTEST_ADMIN_TOKEN = 16
 _DATABASES = {"sqlite": "sqlite", "postgresql": "postgresql", "postgres": "postgresql"}
 _HOST_AND_PORT = re.compile(r"(\[[^\]]*\]|[^:/?]*)(:\d{1,5})?([/?]|$)")
+_MODEL_ADDRESSES = {"public_url": "https://roundsman.example.com", "circleci_url": "https://circleci.example.com"}
 A_GOOD_SECRET = "make one with: openssl rand -hex 32"  # noqa: S105 - advice, not a secret
 
 
@@ -34,11 +37,19 @@ def _database_url(url: str) -> str:
     return url
 
 
-def _origin(url: str) -> str:
+def _origin(url: str, info: ValidationInfo[Any]) -> str:
     """A web address without path, query or user; a slash at its end is taken off."""
-    if not re.fullmatch(r"https?://(\[[0-9A-Fa-f:.]+\]|[\w.-]+)(:\d{1,5})?/?", url):
-        raise ValueError("must be an address like https://roundsman.example.com, with nothing after the host and port")
+    if not re.fullmatch(r"https?://(\[[0-9A-Fa-f:.]+\]|[\w.-]+)(:\d{1,5})?/?", url) or not _is_possible(url):
+        model = _MODEL_ADDRESSES[info.field_name or ""]
+        raise ValueError(f"must be an address like {model}, with nothing after the host and port")
     return url.removesuffix("/")
+
+
+def _is_possible(url: str) -> bool:
+    try:
+        return urlsplit(url).port != 0
+    except ValueError:  # a port of no machine, or brackets that are no IPv6 address
+        return False
 
 
 def _host(host: str) -> str:
@@ -60,10 +71,27 @@ def _admin_token(token: str) -> str:
 
 
 def _secrets(written: object) -> object:
-    """The secrets of a list with commas or line breaks, without blanks and repeats, in the order written."""
+    """The secrets of a list with commas or line breaks, without blanks and repeats, in the order written.
+
+    A JSON list of texts is taken as it is: the way to write a secret that has a comma in it.
+    """
     if not isinstance(written, str):
         return written
+    if listed := _json_list(written):
+        return listed
     return tuple(dict.fromkeys(secret.strip() for secret in re.split(r"[\n,]", written) if secret.strip()))
+
+
+def _json_list(written: str) -> tuple[str, ...] | None:
+    if not written.startswith("["):
+        return None
+    try:
+        listed = json.loads(written)
+    except (ValueError, RecursionError):
+        return None  # a secret may begin with a bracket
+    if isinstance(listed, list) and listed and all(isinstance(each, str) and each.strip() for each in listed):
+        return tuple(dict.fromkeys(listed))
+    return None
 
 
 class Settings(BaseModel):
@@ -84,7 +112,8 @@ class Settings(BaseModel):
         default=(),
         repr=False,
         description="The secrets that CircleCI signs with, separated by line breaks or commas, newest first. "
-        "Each is accepted, so that one can be replaced without losing a webhook. Required to serve.",
+        "Each is accepted, so that one can be replaced without losing a webhook. Required to serve. "
+        'A secret that has a comma in it is written in a JSON list: `["a,b", "another"]`.',
     )
     circleci_token: str | None = Field(
         default=None,
@@ -124,7 +153,12 @@ class Settings(BaseModel):
     @property
     def is_on_loopback(self) -> bool:
         """Only this machine can reach us."""
-        return self.host == "localhost" or (_is_address(self.host) and ip_address(self.host).is_loopback)
+        return is_loopback(self.host)
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host name or address leads to this machine alone."""
+    return host == "localhost" or (_is_address(host) and ip_address(host).is_loopback)
 
 
 def variable(name: str) -> str:

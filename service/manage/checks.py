@@ -1,13 +1,16 @@
 """Is the configuration right? Everything that can be known before the first webhook comes."""
 
-from collections.abc import Callable, Iterable, Mapping
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
+from urllib.parse import urlsplit
 
+from service.config.settings import is_loopback
 from service.errors import BadConfig, Permanent, Temporary
-from service.model import Actor, Receiver
+from service.model import Actor, HookSpec, Receiver
 from service.store import Store, database_file, holder, is_older, is_workable, newest_revision, revision, try_out
 
 
@@ -33,6 +36,14 @@ class Introduces(Protocol):
 
     async def me(self) -> Actor:
         """The token's owner. Raises Temporary or Permanent."""
+        ...
+
+
+class FindsProjects(Protocol):
+    """Looks projects up by their slugs."""
+
+    async def project_id(self, slug: str) -> str:
+        """Return the id of a project. Raises Temporary or Permanent."""
         ...
 
 
@@ -105,11 +116,23 @@ def check_port(try_to_listen: Callable[[], None], where: str) -> Finding:
 
 
 def check_public_url(public_url: str | None) -> Finding:
-    """Do we know where people reach us?"""
+    """Tell whether people and CircleCI know an address of ours that they can use."""
     if public_url is not None:
-        return Finding(what="public URL", grade=Grade.OK, sentence=public_url)
+        return Finding(what="public URL", **_of_public_url(public_url))
     sentence = "ROUNDSMAN_PUBLIC_URL is not set: messages have no links to pages, and hooks cannot be set up"
     return Finding(what="public URL", grade=Grade.NOTE, sentence=sentence)
+
+
+def _of_public_url(public_url: str) -> dict[str, Any]:
+    if public_url.startswith("https://"):
+        return {"grade": Grade.OK, "sentence": public_url}
+    wish = "CircleCI posts to https only: give ROUNDSMAN_PUBLIC_URL its https:// address"
+    if is_loopback(urlsplit(public_url).hostname or ""):
+        return {
+            "grade": Grade.NOTE,
+            "sentence": f"{public_url} leads to this machine alone; {wish} before others use it",
+        }
+    return {"grade": Grade.WRONG, "sentence": f"{public_url}: {wish}"}
 
 
 async def check_token(source: Introduces, *, has_token: bool) -> Finding:
@@ -122,6 +145,21 @@ async def check_token(source: Introduces, *, has_token: bool) -> Finding:
     except (Temporary, Permanent) as error:
         return Finding(what="CircleCI token", grade=Grade.WRONG, sentence=str(error))
     return Finding(what="CircleCI token", grade=Grade.OK, sentence=f"accepted; it is {owner.login or owner.id}'s")
+
+
+async def check_hooks(source: FindsProjects, hooks: Sequence[HookSpec], token: Finding) -> Sequence[Finding]:
+    """Tell of each project under ``hooks`` whether the token may see it; nothing without a token that is accepted."""
+    if token.grade is not Grade.OK:
+        return []
+    return await asyncio.gather(*(_of_hook(source, hook) for hook in hooks))
+
+
+async def _of_hook(source: FindsProjects, hook: HookSpec) -> Finding:
+    try:
+        await source.project_id(hook.project)
+    except (Temporary, Permanent) as error:
+        return Finding(what=f"hook {hook.project}", grade=Grade.WRONG, sentence=str(error))
+    return Finding(what=f"hook {hook.project}", grade=Grade.OK, sentence="the token may see this project")
 
 
 def check_channels(receivers: Mapping[str, Receiver], channels: ChecksUrls) -> Iterable[Finding]:
