@@ -148,6 +148,17 @@ def test_an_empty_file_says_how_to_start(file: File, text: str) -> None:
         ("a: b\nc: \x00\n", "2: holds a character that YAML does not allow; remove it"),
         ("a:\n\t- b\n", "2:1: is not YAML: found character '\\t' that cannot start any token; indent with spaces"),
         ("a: [b\n", "2:1: is not YAML: expected ',' or ']', but got '<stream end>'; look for a bracket"),
+        (
+            "a: [${X}]\n",
+            "1:6: is not YAML: expected ',' or ']', but got '{'; a ${...} inside [...] or {...} must stand",
+        ),
+        ("a: [x, ${X}]\n", "1:9: is not YAML: expected ',' or ']', but got '{'; a ${...} inside [...] or {...} must"),
+        (
+            "a: [json://${X}]\n",
+            "1:13: is not YAML: expected ',' or ']', but got '{'; a ${...} inside [...] or {...} must",
+        ),
+        ("a: {b: ${X}}\n", "1:9: is not YAML: expected ',' or '}', but got '{'; a ${...} inside [...] or {...} must"),
+        ("a:\n  [\n  ${X}\n  ]\n", "3:4: is not YAML: expected ',' or ']', but got '{'; a ${...} inside [...] or"),
         ("a: b: c\n", "1:5: is not YAML: mapping values are not allowed here; look for a bracket"),
         ("a: */x\n", "1:5: is not YAML: expected alphabetic or numeric character, but found '/'; a value that begins"),
         ("a: [b, !c]\nd: e\n", "2:2: is not YAML: expected ',' or ']', but got ':'; a value that begins"),
@@ -201,7 +212,7 @@ def test_yaml_that_means_something_else_is_refused(file: File, text: str, claim:
         (ROUTE + "    match: main\n", "6: routes[0].match must hold lines of the form key: value"),
         (
             ROUTE + "    match: {tag: {a: b}}\n",
-            "6: routes[0].match.tag must be a list; begin each of its lines with '- '",
+            "6: routes[0].match.tag must be one value, or a list of them",
         ),
         (ROUTE + "    match: {tag: [[a]]}\n", "6: routes[0].match.tag[0] must be one value"),
         (ROUTE + "    continue: maybe\n", "6: routes[0].continue must be true or false"),

@@ -206,6 +206,8 @@ def test_an_address_loses_only_the_slash_at_its_end(name: str, url: str) -> None
         "https://ci.example.com#x",
         "https://user:hush@ci.example.com",
         "https://ci.example.com:port",
+        "https://ci.example.com:65536",
+        "https://[:::]",
         "https://[::1",
     ],
 )
@@ -268,6 +270,33 @@ def test_serving_needs_a_webhook_secret() -> None:
 
     assert problem.startswith("ROUNDSMAN_WEBHOOK_SECRETS holds no secret")
     assert load_settings(ENOUGH, serving=True).webhook_secrets == ("not-a-real-secret",)
+
+
+@pytest.mark.parametrize("name", ["webhook_secrets", "admin_token"])
+def test_a_secret_whose_file_cannot_be_read_is_complained_of_once(name: str) -> None:
+    environ = {**ENOUGH, "ROUNDSMAN_HOST": "10.0.0.1", "ROUNDSMAN_ADMIN_TOKEN": "x" * 32}
+    del environ[f"ROUNDSMAN_{name.upper()}"]
+    environ[f"ROUNDSMAN_{name.upper()}_FILE"] = "nosuch"
+
+    [problem] = problems(lambda: load_settings(environ, serving=True))
+
+    assert problem == f"ROUNDSMAN_{name.upper()}_FILE: nosuch cannot be read: No such file or directory"
+
+
+@pytest.mark.parametrize(
+    ("written", "secrets"),
+    [
+        ('["a,b", "c"]', ("a,b", "c")),
+        ('["one, with a comma and a blank "]', ("one, with a comma and a blank ",)),
+        ('["a", "a"]', ("a",)),
+        ("[a,b]", ("[a", "b]")),
+        ("[1]", ("[1]",)),
+        ("[]", ("[]",)),
+        ("[" * 5_000, ("[" * 5_000,)),
+    ],
+)
+def test_a_secret_with_a_comma_stands_in_a_json_list(written: str, secrets: tuple[str, ...]) -> None:
+    assert load_settings({"ROUNDSMAN_WEBHOOK_SECRETS": written}).webhook_secrets == secrets
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "::1", "localhost"])

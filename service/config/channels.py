@@ -93,6 +93,10 @@ def _from_environment(name: str, surroundings: Surroundings) -> str:
     value = surroundings.environ.get(name, "").strip()
     if not value:
         raise ValueError(f"needs the variable {name}, which is not set; set it where Roundsman runs")
+    try:
+        value.encode()
+    except UnicodeEncodeError:  # Python keeps bytes that the locale cannot read as lone surrogates
+        raise ValueError(f"needs the variable {name}, which is not UTF-8 text; write it in UTF-8") from None
     return value
 
 

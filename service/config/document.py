@@ -81,12 +81,14 @@ def _syntax(name: str, text: str, error: yaml.MarkedYAMLError) -> str:
     marks = [mark for mark in (error.context_mark, error.problem_mark) if mark]
     begin, end = marks[0], marks[-1]
     passage = "\n".join(text.splitlines()[begin.line : end.line + 1])
-    return f"{name}:{end.line + 1}:{end.column + 1}: is not YAML: {error.problem}; {_remedy(passage)}"
+    return f"{name}:{end.line + 1}:{end.column + 1}: is not YAML: {error.problem}; {_remedy(passage, error)}"
 
 
-def _remedy(passage: str) -> str:
+def _remedy(passage: str, error: yaml.MarkedYAMLError) -> str:
     if "\t" in passage:
         return "indent with spaces, not with a tab"
+    if "${" in passage and "but got '{'" in str(error.problem):
+        return 'a ${...} inside [...] or {...} must stand in quotes: ["${NAME}"]'
     if _NEEDS_QUOTES.search(passage):
         return "a value that begins with one of ! * & @ % ` must stand in quotes"
     return "look for a bracket or quote that never closes, or a value with ': ' in it that needs quotes"

@@ -1,7 +1,7 @@
 """The environment: the settings as given, each by its variable or, for a secret, by the file of NAME_FILE."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,8 @@ def load_settings(environ: Mapping[str, str], *, serving: bool = False) -> Setti
     except ValidationError as error:
         problems += [f"{variable(str(each['loc'][0]))} {_claim(each)}" for each in error.errors()]
     else:
-        problems += _obstacles(settings) if serving else []
+        faulty = {name for name in Settings.model_fields if name not in values and _is_given(environ, name)}
+        problems += _obstacles(settings, faulty) if serving else []
     if problems:
         raise BadConfig(*problems)
     return settings
@@ -79,12 +80,23 @@ def _written(environ: Mapping[str, str], name: str) -> str | None:
         raise BadConfig(f"{pointer}: {environ[pointer] or 'no file'} cannot be read: {reason}") from None
 
 
+def _is_given(environ: Mapping[str, str], name: str) -> bool:
+    return variable(name) in environ or f"{variable(name)}_FILE" in environ
+
+
 def _not_empty(subject: str, text: str) -> str:
     if not text.strip():
         raise BadConfig(f"{subject} is empty; give it a value or remove it")
+    if not _is_text(text):
+        raise BadConfig(f"{subject} is not UTF-8 text; write it in UTF-8")
     if _PLACEHOLDER.fullmatch(text.strip()):
         raise BadConfig(f"{subject} is {text.strip()}, which only stands for a value; give it a real one")
     return text.strip()
+
+
+def _is_text(text: str) -> bool:
+    """Tell whether the text is without lone surrogates, as which Python keeps bytes that the locale cannot read."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
 def _claim(error: Mapping[str, Any]) -> str:
@@ -93,15 +105,15 @@ def _claim(error: Mapping[str, Any]) -> str:
     return str(error["msg"]).removeprefix("Value error, ").replace("Input should be", "must be")
 
 
-def _obstacles(settings: Settings) -> list[str]:
-    """Why these settings are not enough to receive webhooks."""
+def _obstacles(settings: Settings, faulty: Collection[str]) -> list[str]:
+    """Why these settings are not enough to receive webhooks; of those that are ``faulty``, enough has been said."""
     obstacles = []
-    if not settings.webhook_secrets:
+    if not settings.webhook_secrets and "webhook_secrets" not in faulty:
         obstacles.append(
             f"{variable('webhook_secrets')} holds no secret, and an unsigned webhook is never accepted; "
             f"{A_GOOD_SECRET}, and give the same one to the hook at CircleCI"
         )
-    if not settings.is_on_loopback and settings.admin_token is None:
+    if not settings.is_on_loopback and settings.admin_token is None and "admin_token" not in faulty:
         obstacles.append(
             f"{variable('host')} {settings.host} is reachable from other machines, so the pages need "
             f"{variable('admin_token')}; {A_GOOD_SECRET}"

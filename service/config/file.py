@@ -95,9 +95,20 @@ def _problem(document: Document, error: Mapping[str, Any]) -> str:
         claim = f"is not a key here; {closest(str(place[-1]), _keys(place[:-1]))}"
     elif error["type"] != "missing" and error["input"] is None:
         claim = "has no value; give it one or remove the line"
+    elif error["type"] == "tuple_type" and _takes_one_value(place):
+        claim = "must be one value, or a list of them"
     else:
         claim = _CLAIMS.get(error["type"]) or str(error["msg"]).removeprefix("Value error, ")
     return document.problem(place, claim)
+
+
+def _takes_one_value(place: Place) -> bool:
+    """Tell whether a single value may stand where a list may."""
+    match place:
+        case ("routes", _, "match", _) | ("hooks", _, "events"):
+            return True
+        case _:
+            return False
 
 
 def _keys(place: Place) -> tuple[str, ...]:
