@@ -1,12 +1,17 @@
 """What a person decides by hand: replay, resend, dismiss; and what stays on record of it."""
 
+import asyncio
+import re
 from typing import Any
+from uuid import UUID
 
+import httpx
 import pytest
 
 from service.demo.faults import broken
 from service.errors import Permanent
 from tests.house import RED, House
+from tests.terminal import Terminal
 
 GONE = Permanent("the channel is gone")
 
@@ -197,3 +202,58 @@ async def test_a_reason_that_cannot_be_recorded_dismisses_nothing(house: House, 
 
     assert (response.status_code, response.json()) == (400, {"error": sentence})
     assert len((await house.dead_letters())["deliveries"]) == 1
+
+
+# While it is under way
+
+
+@pytest.mark.databases("sqlite", "postgres")
+@pytest.mark.parametrize("verb", ["resend", "dismiss"])
+async def test_what_is_being_sent_is_neither_resent_nor_dismissed(house: House, verb: str) -> None:
+    """The end of the attempt under way would be written over it, and it would never be done."""
+    refused: list[httpx.Response] = []
+
+    async def press() -> None:
+        [(notification_id,)] = house.rows("SELECT id FROM notifications")
+        refused.append(await house.http.post(f"/api/v1/notifications/{UUID(notification_id)}/{verb}"))
+
+    house.channels.plan["web (json)"] = [press]
+    delivery = await house.finish(RED)
+    await house.drain()
+
+    [notification] = (await house.show(delivery))["notifications"]
+    assert [answer.status_code for answer in refused] == [409]
+    assert notification["id"] in refused[0].json()["error"]
+    assert re.search("is (being sent|sending): ", refused[0].json()["error"])
+    assert (notification["state"], (await house.show(delivery))["actions"]) == ("sent", [])
+
+
+@pytest.mark.databases("sqlite", "postgres")
+async def test_what_is_yet_to_be_judged_is_not_replayed_and_once_it_is_judged_it_is(house: House) -> None:
+    delivery = await house.finish(RED)
+
+    early = await house.http.post(f"/api/v1/deliveries/{delivery}/replay")
+    await house.drain()
+    late = await house.http.post(f"/api/v1/deliveries/{delivery}/replay")
+    again = await house.http.post(f"/api/v1/deliveries/{delivery}/replay")
+    await house.drain()
+
+    shown = await house.show(delivery)
+    assert [answer.status_code for answer in (early, late, again)] == [409, 202, 409]
+    assert early.json() == {"error": f"delivery {delivery} is being judged: replay it once that is done"}
+    assert [action["verb"] for action in shown["actions"]] == ["replay"]
+    assert max(decision["round"] for decision in shown["decisions"]) == 2
+
+
+async def test_a_command_that_comes_too_early_is_told_so(house: House, terminal: Terminal) -> None:
+    terminal.set(ROUNDSMAN_DATABASE_URL=house.database.url)
+    delivery, notification = await told_red(house)
+    house.change("UPDATE notifications SET state = 'sending'")
+    house.change("UPDATE deliveries SET state = 'kept'")
+
+    resent = await asyncio.to_thread(terminal.run, "resend", notification["id"])
+    replayed = await asyncio.to_thread(terminal.run, "replay", delivery)
+
+    assert (resent.code, replayed.code) == (2, 2)
+    assert resent.err.startswith(f"notification {notification['id']} is being sent: ")
+    assert replayed.err.startswith(f"delivery {delivery} is being judged: ")

@@ -139,6 +139,18 @@ async def test_a_notification_is_resent_and_on_record(house: House) -> None:
     assert [action.who for action in await done(house, notification.id)] == ["pages"]
 
 
+async def test_what_is_being_sent_is_not_resent_and_the_page_says_why(house: House, browser: httpx.AsyncClient) -> None:
+    notification = await house.owe(await house.build())
+    await house.try_to_send(notification)
+
+    form = {"form_token": await form_token(browser)}
+    answer = await browser.post(f"/notifications/{notification.id}/resend", data=form)
+
+    assert answer.status_code == 409
+    assert f"notification {notification.id} is being sent: see what comes of this attempt" in text(answer)
+    assert await done(house, notification.id) == []
+
+
 @pytest.mark.parametrize(
     ("because", "on_record"), [("told by phone", "by loopback: told by phone"), ("", "by loopback")]
 )

@@ -17,12 +17,14 @@ LONGEST_REASON = 500
 async def replay(store: Store, jobs: Jobs, delivery_id: UUID, *, who: str, at: datetime) -> None:
     """Have a delivery judged again by the current routes, and ask the source again for what it would not say.
 
-    Nobody who has been told is told twice. Raises NotFound.
+    Nobody who has been told is told twice. Raises NotFound, or BadRequest while it is yet to be judged: then that was
+    still to come, and nothing would come of it a second time.
     """
 
     def judge_again(transaction: Transaction) -> None:
-        deliveries.find(transaction, delivery_id)
-        deliveries.revive(transaction, delivery_id)
+        if not deliveries.revive(transaction, delivery_id):
+            deliveries.find(transaction, delivery_id)
+            raise BadRequest(f"delivery {delivery_id} is being judged: replay it once that is done", status=409)
         events.reopen_gaps(transaction, delivery_id)
         actions.record(transaction, Action(verb="replay", subject_id=delivery_id, who=who, at=at))
         jobs.later("process", delivery_id, within=transaction)
@@ -31,10 +33,18 @@ async def replay(store: Store, jobs: Jobs, delivery_id: UUID, *, who: str, at: d
 
 
 async def resend(store: Store, jobs: Jobs, notification_id: UUID, *, who: str, at: datetime) -> Notification:
-    """Send a notification again, even one that was sent: a person asked for it. Raises NotFound."""
+    """Send a notification again, even one that was sent: a person asked for it.
+
+    Raises NotFound, or BadRequest while it is being sent: when that ends well it is settled, and not sent again.
+    """
 
     def send_again(transaction: Transaction) -> Notification:
         notification = notifications.owe_again(transaction, notification_id, at=at, patience=PATIENCE)
+        if notification is None:
+            sentence = (
+                f"notification {notification_id} is being sent: see what comes of this attempt before you resend it"
+            )
+            raise BadRequest(sentence, status=409)
         actions.record(transaction, Action(verb="resend", subject_id=notification_id, who=who, at=at))
         jobs.later("send", notification_id, within=transaction, lane=notification.channel_key)
         return notification

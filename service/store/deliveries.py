@@ -127,12 +127,19 @@ def settle(transaction: Transaction, delivery_id: UUID) -> bool:
 
 def bury(transaction: Transaction, delivery_id: UUID, reason: str) -> None:
     """Make the delivery a dead letter: it waits for a person, who reads the reason."""
-    _become(transaction, delivery_id, DeliveryState.DEAD, reason=reason)
+    burying = update(deliveries).where(deliveries.c.id == delivery_id)
+    transaction.execute(burying.values(state=DeliveryState.DEAD, reason=reason))
 
 
-def revive(transaction: Transaction, delivery_id: UUID) -> None:
-    """Have the delivery judged again, as if it had just come."""
-    _become(transaction, delivery_id, DeliveryState.KEPT, reason=None)
+def revive(transaction: Transaction, delivery_id: UUID) -> bool:
+    """Have the delivery judged again, as if it had just come; False when it is yet to be judged, or not there."""
+    reviving = (
+        update(deliveries)
+        .where(deliveries.c.id == delivery_id, deliveries.c.state != DeliveryState.KEPT)
+        .values(state=DeliveryState.KEPT, reason=None, failures=0)
+        .returning(deliveries.c.id)
+    )
+    return transaction.execute(reviving).first() is not None
 
 
 def dismiss(transaction: Transaction, delivery_id: UUID) -> bool:
@@ -144,11 +151,6 @@ def dismiss(transaction: Transaction, delivery_id: UUID) -> bool:
         .returning(deliveries.c.id)
     )
     return transaction.execute(put_away).first() is not None
-
-
-def _become(transaction: Transaction, delivery_id: UUID, state: DeliveryState, *, reason: str | None) -> None:
-    new = {"state": state, "reason": reason} | ({} if reason else {"failures": 0})
-    transaction.execute(update(deliveries).where(deliveries.c.id == delivery_id).values(**new))
 
 
 def count_failure(transaction: Transaction, delivery_id: UUID, reason: str) -> int:

@@ -141,15 +141,22 @@ def _end(transaction: Transaction, attempt: Attempt, **how: Any) -> None:
     transaction.execute(update(attempts).where(*key).values(**how))
 
 
-def owe_again(transaction: Transaction, notification_id: UUID, *, at: datetime, patience: timedelta) -> Notification:
-    """Owe the word once more, for as long as ``patience`` lasts: a person asked for it. Raises NotFound."""
+def owe_again(
+    transaction: Transaction, notification_id: UUID, *, at: datetime, patience: timedelta
+) -> Notification | None:
+    """Owe the word once more, for as long as ``patience`` lasts: a person asked for it.
+
+    None, and nothing is changed, while it is being sent: that attempt's end would be written over it. Raises NotFound.
+    """
     again = (
         update(notifications)
         .where(notifications.c.id == notification_id, notifications.c.state != SENDING)
         .values(state=PENDING, next_attempt_at=at, give_up_at=at + patience, reason=None)
+        .returning(notifications.c.id)
     )
-    transaction.execute(again)
-    return find(transaction, notification_id)
+    is_owed = transaction.execute(again).first() is not None
+    found = find(transaction, notification_id)
+    return found if is_owed else None
 
 
 def dismiss(transaction: Transaction, notification_id: UUID) -> bool:
