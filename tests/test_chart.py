@@ -16,6 +16,7 @@ from service.config import Settings
 from service.config.settings import is_secret, variable
 from tests.generate_docs import ROOT
 from tests.generate_schema import DECIDED_BY_THE_CHART, SCHEMA, chart_name, rendered
+from tests.reference import every_route
 
 CHART = ROOT / "helm"
 VALUES_TEXT = (CHART / "values.yaml").read_text(encoding="utf-8")
@@ -68,6 +69,19 @@ def test_every_value_has_a_comment() -> None:
     ]
 
     assert bare == []
+
+
+def test_the_world_reaches_the_hook_the_pages_and_the_api_but_not_what_machines_ask() -> None:
+    published = [
+        (path, "Prefix") if isinstance(path, str) else tuple(path.values()) for path in VALUES["ingress"]["paths"]
+    ]
+    inside = {
+        path
+        for _, path, _ in every_route()
+        if not any(path == given or (kind == "Prefix" and path.startswith(f"{given}/")) for given, kind in published)
+    }
+
+    assert inside == {"/healthz", "/readyz", "/metrics"}
 
 
 def test_the_chart_is_of_this_release() -> None:

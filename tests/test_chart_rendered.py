@@ -208,6 +208,18 @@ def test_the_world_reaches_the_hook_and_nothing_else_when_told_so(render: Render
     assert path["backend"]["service"] == {"name": objects["Service"]["metadata"]["name"], "port": {"name": "http"}}
 
 
+def test_by_default_the_world_reaches_neither_metrics_nor_readiness(render: Render) -> None:
+    options = ["--set", "ingress.enabled=true", "--set", "ingress.host=roundsman.example.com"]
+
+    [rule] = render("minimal", *options)["Ingress"]["spec"]["rules"]
+
+    published = {path["path"]: path["pathType"] for path in rule["http"]["paths"]}
+    assert published.pop("/") == "Exact"
+    assert set(published.values()) == {"Prefix"}
+    assert {"/hooks/circleci", "/api", "/login"} < published.keys()
+    assert not {"/metrics", "/readyz", "/healthz"} & published.keys()
+
+
 def test_prometheus_finds_the_service(render: Render) -> None:
     objects = render("ingress-and-monitor")
 

@@ -205,11 +205,10 @@ async def test_every_page_says_how_much_waits(house: House, browser: httpx.Async
         assert ">Dead letters (2)</a>" in (await browser.get(path)).text
 
 
-async def test_every_page_says_which_release_it_is_and_leads_to_how_it_is(browser: httpx.AsyncClient) -> None:
+async def test_every_page_says_which_release_it_is(browser: httpx.AsyncClient) -> None:
     page = await browser.get("/")
 
-    assert f"Roundsman {version('roundsman')} · readiness · metrics" in text(page)
-    assert '<a href="/readyz">readiness</a>' in page.text
+    assert text(page).endswith(f"Roundsman {version('roundsman')}")
 
 
 async def test_nothing_waits_at_first(browser: httpx.AsyncClient) -> None:
