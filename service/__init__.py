@@ -2,13 +2,14 @@
 
 The map. A module imports only from groups above its own; tests/test_map.py reads this table and holds us to it.
 
-    words       model errors network_errors retry_after
+    words       model errors clock network_errors retry_after
     judgement   rules message
     settings    config
     records     tables metrics postgres
     edges       sources channels store jobs
     flow        intake pipeline
     acts        manage
+    health      health
     doors       access
     surfaces    api pages
     assembly    app
@@ -26,6 +27,7 @@ What each may import from others' work; what is not named here uses the standard
     jobs        procrastinate psycopg psycopg_pool structlog
     intake      starlette structlog
     pipeline    structlog
+    health      structlog
     access      itsdangerous starlette
     api         starlette
     pages       jinja2 starlette structlog

@@ -1,8 +1,9 @@
 """The JSON API, and what machines ask of us: health, readiness, metrics."""
 
 import asyncio
+import math
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,14 +13,12 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from service.access import Access
-from service.errors import BadConfig, BadRequest, Temporary
-from service.jobs import LIVES, Jobs
+from service.errors import BadRequest
+from service.health import Readiness, Tables
+from service.jobs import Jobs
 from service.manage import again, history
-from service.manage.shapes import rfc3339
 from service.metrics import Metrics
-from service.store import Store, is_workable, newest_revision, revision, standing
-
-LOOK_WITHIN_S = 5.0  # Prometheus waits 10 s, and half of that is enough to know that a database is away
+from service.store import Store
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +30,7 @@ class Api:
     access: Access
     metrics: Metrics
     clock: Callable[[], datetime]
+    readiness: Readiness
 
     def routes(self) -> list[BaseRoute]:
         """Where each endpoint is."""
@@ -111,61 +111,33 @@ class Api:
 
         A web process is ready when the database answers, whether or not a worker lives: it must keep what comes.
         """
-        every = {"database": self._database, "worker": self._worker}
-        wanted = request.query_params.getlist("check") or every
-        if unknown := next((name for name in wanted if name not in every), None):
-            raise BadRequest(f"there is no check {unknown!a}; there are {', '.join(every)}")
-        checks = {name: await _found(request, every[name]) for name in wanted}
-        is_ready = set(checks.values()) == {"ok"}
-        return JSONResponse({"ready": is_ready, "checks": checks}, status_code=200 if is_ready else 503)
+        wanted = dict.fromkeys(request.query_params.getlist("check") or self.readiness.names)
+        if unknown := next((name for name in wanted if name not in self.readiness.names), None):
+            raise BadRequest(f"there is no check {unknown!a}; there are {', '.join(self.readiness.names)}")
+        checks = {name: await self.readiness.check(name) for name in wanted}
+        if inside := next((check.inside for check in checks.values() if check.inside), None):
+            request.state.facts["reason"] = inside  # anybody may ask: this is for those who run Roundsman
+        is_ready = all(check.is_ok for check in checks.values())
+        shape = {"ready": is_ready, "checks": {name: check.sentence for name, check in checks.items()}}
+        return JSONResponse(shape, status_code=200 if is_ready else 503)
 
     async def prometheus(self, _request: Request) -> Response:
         """The metrics; when the database is away, this process's own and a gauge that says so."""
-        try:
-            async with asyncio.timeout(LOOK_WITHIN_S):
-                await self._look_into_the_tables()
-        except (Temporary, TimeoutError):
+        database, tables = await asyncio.gather(self.readiness.check("database"), self.readiness.tables())
+        if tables is None:
             self.metrics.forget_the_tables()
+        else:
+            self._show(tables)
+        self.metrics.database_up.set(database.is_ok and tables is not None)
         return Response(self.metrics.text(), media_type="text/plain; version=0.0.4")
 
-    async def _look_into_the_tables(self) -> None:
-        backlog, last_look = await self.jobs.backlog(), await self.jobs.last_look_at()
-        waiting = await self.store.read(standing.dead_letters)
-        self.metrics.database_up.set(1)
-        self.metrics.queue_depth.set(backlog.depth)
-        self.metrics.queue_age.set(backlog.oldest_age_s)
-        self.metrics.last_look.set(last_look.timestamp() if last_look else 0)
-        for what, count in waiting.items():
+    def _show(self, tables: Tables) -> None:
+        self.metrics.queue_depth.set(tables.backlog.depth)
+        self.metrics.queue_age.set(tables.backlog.oldest_age_s)
+        self.metrics.last_look.set(tables.last_look_s)
+        self.metrics.worker_silent.set(math.inf if tables.worker_silent_s is None else tables.worker_silent_s)
+        for what, count in tables.waiting.items():
             self.metrics.waiting.labels(what).set(count)
-
-    async def _database(self) -> str:
-        try:
-            await self.store.write(lambda _: None)  # without writing nothing is kept, though reading may go on
-            at = await revision(self.store)
-        except BadConfig as error:
-            return str(error)
-        if is_workable(at):
-            return "ok"
-        is_at = f"the schema is at {at}, not {newest_revision()}" if at else "there is no schema yet"
-        return f"{is_at}: run `roundsman migrate`"
-
-    async def _worker(self) -> str:
-        try:
-            last = await self.jobs.last_look_at()
-        except Temporary:
-            return "nobody can tell while the database is away"
-        if last is not None and self.clock() - last < LIVES:
-            return "ok"
-        return f"the worker has not looked for work since {rfc3339(last) if last else 'the start'}"
-
-
-async def _found(request: Request, check: Callable[[], Awaitable[str]]) -> str:
-    """What a check found. Anybody may ask: what only those who run Roundsman should read goes into the log."""
-    try:
-        return await check()
-    except Temporary as error:
-        request.state.facts["reason"] = str(error)
-        return error.sentence
 
 
 def _asked(parameters: QueryParams) -> dict[str, str]:

@@ -54,7 +54,9 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         ProcessCollector(namespace="roundsman", registry=self.registry)
-        self.build = Info("roundsman_build", "Which release this is, and on what database", registry=self.registry)
+        self.build = Info(
+            "roundsman_build", "Which release this is, in which role and on what database", registry=self.registry
+        )
 
         self.deliveries = self._counter("deliveries", "Posts at the hook, by what became of them", "result")
         self.events = self._counter("events", "Events put on record", "kind")
@@ -72,21 +74,29 @@ class Metrics:
         self.request_seconds = self._histogram("request_seconds", "How long requests took", "route", upto=UP_TO_10_S)
         self.job_seconds = self._histogram("job_seconds", "How long jobs took", "kind", "outcome", upto=UP_TO_2_MIN)
 
+        self.clock_offset = self._gauge(
+            "clock_offset_seconds", "How far this machine's clock is ahead of the database's, when last compared"
+        )
+
         # these come from the tables when somebody asks: true of all processes together, whichever answers
-        self.database_up = self._gauge("database_up", "Whether the database answered just now: 1 or 0")
+        self.database_up = self._gauge(
+            "database_up", "Whether the database took a row of this process just now: 1 or 0"
+        )
         self.queue_depth = self._gauge("queue_depth", "Jobs that are due")
         self.queue_age = self._gauge("queue_oldest_age_seconds", "For how long the oldest of them has been")
         self.last_look = self._gauge(
             "worker_last_look_timestamp_seconds", "When a worker last looked for work; 0: there is none"
+        )
+        self.worker_silent = self._gauge(
+            "worker_silent_seconds", "For how long no worker has looked for work; +Inf: none ever did"
         )
         self.waiting = self._gauge("dead_letters_waiting", "Dead letters that wait for a person now", "what")
         _begin(self.waiting, DEAD)
 
     def forget_the_tables(self) -> None:
         """Say nothing rather than something old while the database is away: not a number is no number."""
-        self.database_up.set(0)
         waiting = [self.waiting.labels(what) for what in DEAD]
-        for gauge in (self.queue_depth, self.queue_age, self.last_look, *waiting):
+        for gauge in (self.queue_depth, self.queue_age, self.last_look, self.worker_silent, *waiting):
             gauge.set(math.nan)
 
     def text(self) -> bytes:

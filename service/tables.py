@@ -282,6 +282,15 @@ lanes = Table(
     sqlite_with_rowid=False,
 )
 
+heartbeats = Table(
+    "heartbeats",
+    metadata,
+    Column("process", Uuid, primary_key=True),  # a row each: a frozen process locks its own alone
+    Column("role", String(20), nullable=False),
+    Column("beat_at", UtcDateTime, nullable=False),
+    Column("filler", LargeBinary),  # bytes without a meaning: a disk with room for a few more is as good as full
+)
+
 actions = Table(
     "actions",
     metadata,

@@ -29,7 +29,7 @@ from service.app import Service, build, now_utc
 from service.app.server import listen, serving
 from service.config import Config, load
 from service.jobs import ProcrastinateJobs, Rhythm
-from service.model import Channel, Message
+from service.model import Channel, Message, Role
 from service.pipeline import SWEEP_EVERY_S, Patience, Pipeline
 from service.pipeline.parts import Notifier
 from service.store import EngineRows, held, migrate
@@ -124,7 +124,7 @@ def impatient(service: Service, database_url: str, rhythm: Rhythm) -> Service:
     parts = service.parts
     if parts.store.file is not None:
         return service
-    jobs = ProcrastinateJobs(database_url, EngineRows(parts.store), clock=now_utc, rhythm=rhythm)
+    jobs = ProcrastinateJobs(database_url, EngineRows(parts.store), clock=parts.clock, rhythm=rhythm)
     parts = replace(parts, jobs=jobs)
     pipeline = Pipeline(parts)
     jobs.every(SWEEP_EVERY_S, pipeline.sweep)
@@ -144,7 +144,7 @@ def begin(role: str, when: str, rhythm: Rhythm, environ: Mapping[str, str], log:
 
 
 async def live(config: Config, role: str, when: str, rhythm: Rhythm, says: Pipe) -> None:
-    service = build(config, patience=PATIENCE, has_door=role != "worker")
+    service = build(config, patience=PATIENCE, role=Role(role))
     service = mortal(impatient(service, config.settings.database_url, rhythm), when)
     life = service.open() if role == "web" else service.running()
     async with life, serving(service.asgi, listen("127.0.0.1", 0)) as address:

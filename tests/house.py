@@ -214,7 +214,7 @@ def nothing(_transaction: Transaction) -> None:
 
 
 @asynccontextmanager
-async def still_writing(store: Store, work: Callable[[Transaction], None] = nothing) -> AsyncIterator[None]:
+async def still_writing(store: Store, work: Callable[[Transaction], object] = nothing) -> AsyncIterator[None]:
     """A transaction that has done ``work`` and stays open while the block runs."""
     begun, may_end = asyncio.Event(), threading.Event()
     loop = asyncio.get_running_loop()
@@ -272,14 +272,24 @@ def environ(folder: Path, routes: str, **more: str) -> dict[str, str]:
 
 @asynccontextmanager
 async def a_house(
-    folder: Path, routes: str = RED_TO_WEB, *, clock: Clock | None = None, patience: Patience | None = None, **env: str
+    folder: Path,
+    routes: str = RED_TO_WEB,
+    *,
+    clock: Clock | None = None,
+    patience: Patience | None = None,
+    look_good_for_s: float = 0,
+    **env: str,
 ) -> AsyncIterator[House]:
-    """A house in a folder that holds a migrated database; the same folder again is the house after a restart."""
+    """A house in a folder that holds a migrated database; the same folder again is the house after a restart.
+
+    look_good_for_s   for how long an answer of /readyz and /metrics stands; a test may change things in between
+    """
     clock, channels = clock or Clock(), Channels()
     clock.shown_by(database_of(folder))
     pretend = PretendCircleCI(token=TOKEN, owner=ADA, projects=PROJECTS)
     config = load(environ(folder, routes, **env))
-    service = build(config, clock=clock, patience=patience or Patience(chance=lambda: 0.5))
+    patience = patience or Patience(chance=lambda: 0.5)
+    service = build(config, clock=clock, patience=patience, look_good_for_s=look_good_for_s)
     source = CircleCI(
         secrets=config.settings.webhook_secrets,
         url=config.settings.circleci_url,

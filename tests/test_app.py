@@ -11,6 +11,7 @@ from service.app import build
 from service.config import load
 from service.demo.payloads import workflow_completed
 from service.jobs import EmbeddedJobs, ProcrastinateJobs
+from service.model import Role
 from tests.house import RED, RED_TO_WEB, House, a_house, environ
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
@@ -38,7 +39,7 @@ def test_the_database_chooses_the_job_engine(folder: Path) -> None:
 
 
 def test_without_a_door_there_is_only_its_health_to_ask_for(folder: Path) -> None:
-    service = build(load(environ(folder, RED_TO_WEB)), has_door=False)
+    service = build(load(environ(folder, RED_TO_WEB)), role=Role.WORKER)
 
     assert {route.path for route in service.asgi.routes if isinstance(route, Route)} == {
         "/healthz",

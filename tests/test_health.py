@@ -1,14 +1,25 @@
 """What machines ask: is it alive, and is it ready?"""
 
 import asyncio
+import contextlib
 import re
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
+import httpx
+import psycopg
 import pytest
 
+from service.demo.payloads import as_bytes, workflow_completed
 from service.store import newest_revision
-from tests.house import House, a_house
+from tests.house import RED, RED_TO_WEB, House, a_house, environ
+from tests.processes import Served, run, serve
 from tests.talk import logged
+from tests.terminal import Terminal
+from tests.test_metrics import noted, value
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 
@@ -138,3 +149,129 @@ async def test_a_check_that_there_is_not_is_no_check_passed(house: House) -> Non
 
     assert response.status_code == 400
     assert response.json()["error"] == "there is no check 'databse'; there are database, worker"
+
+
+async def test_a_check_named_many_times_is_made_once(house: House) -> None:
+    written: list[str] = []
+
+    with noted(lambda *what: written.extend([what[2]] if "heartbeats" in what[2] else [])):
+        response = await house.http.get("/readyz?" + "&".join(["check=database"] * 1000))
+
+    assert response.json() == {"ready": True, "checks": {"database": "ok"}}
+    assert len([statement for statement in written if statement.startswith("INSERT")]) == 1
+
+
+@pytest.mark.parametrize(("good_for_s", "looks"), [(3600, 1), (0, 2)])
+async def test_all_who_ask_within_a_moment_share_one_look(folder: Path, good_for_s: float, looks: int) -> None:
+    asked: list[str] = []
+    addresses = ["/readyz", "/readyz?check=database", "/metrics"] * 100
+
+    async with a_house(folder, look_good_for_s=good_for_s) as house:
+        with noted(lambda *what: asked.append(what[2])):
+            await asyncio.gather(*(house.http.get(address) for address in addresses))
+            await house.http.get("/metrics")
+
+    assert len([statement for statement in asked if statement.startswith("INSERT INTO heartbeats")]) == looks
+    assert len([statement for statement in asked if "FROM notifications" in statement]) == looks
+
+
+async def test_an_asker_who_goes_away_takes_the_look_from_nobody(house: House) -> None:
+    gone, stays = (asyncio.create_task(house.http.get("/readyz?check=database")) for _ in range(2))
+    await asyncio.sleep(0)
+    gone.cancel()
+
+    assert (await stays).status_code == 200
+
+
+# What cannot be written
+
+
+@pytest.mark.databases("sqlite")
+@pytest.mark.parametrize(("pragma", "words"), [("query_only = ON", "read-?only"), ("max_page_count = 1", "is full")])
+async def test_a_file_that_cannot_be_written_is_not_ready_though_it_can_be_read(
+    house: House, pragma: str, words: str
+) -> None:
+    await house.tell_the_writers(f"PRAGMA {pragma}")
+
+    await no_row_can_be_written(house, words)
+
+
+@pytest.mark.databases("postgres")
+async def test_a_server_that_writes_no_longer_is_not_ready_though_it_can_be_read(
+    house: House, terminal: Terminal
+) -> None:
+    terminal.configure(RED_TO_WEB, ROUNDSMAN_DATABASE_URL=house.database.url)
+    make_read_only(house)
+
+    await no_row_can_be_written(house, "read-only")
+    checked = await asyncio.to_thread(terminal.run, "check")
+
+    assert checked.code == 1
+    assert re.search("wrong +database: Postgres: the database cannot be written now: .*read-only", checked.out)
+
+
+def make_read_only(house: House) -> None:
+    """Have Postgres refuse every write, as hosts do whose disk is full."""
+    [(name,)] = house.rows("SELECT current_database()")
+    house.change(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
+    with contextlib.suppress(psycopg.errors.AdminShutdown):  # it ends the connection that asks for it too
+        house.change("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()")
+
+
+async def no_row_can_be_written(house: House, words: str) -> None:
+    """See that posts, checks and numbers agree on it, in these words."""
+    posted = await house.send(as_bytes(workflow_completed(RED)) + b" " * 50_000)  # more than fits into a last page
+    asked = await house.http.get("/readyz?check=database")
+
+    assert (posted.status_code, asked.status_code) == (503, 503)
+    assert re.search(f"the database cannot be written now: .*{words}", asked.json()["checks"]["database"])
+    assert await value(house, "database_up") == 0
+    assert await value(house, "queue_depth") == 0  # which can still be read
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 2 MB; where none can be mounted, the folder of the test."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "roundsman", disk], check=False)
+    yield disk
+    if mounted.returncode == 0:
+        subprocess.run(["umount", "--lazy", disk], check=True)
+
+
+@pytest.mark.long
+@pytest.mark.databases("sqlite")
+def test_a_disk_that_is_full_is_said_to_be_and_forgotten_when_there_is_room(small_disk: Path, tmp_path: Path) -> None:
+    if not small_disk.is_mount():
+        pytest.skip("a disk of its own can be mounted by root alone; the test above limits the file instead")
+    settings = environ(tmp_path, RED_TO_WEB, ROUNDSMAN_DATABASE_URL=f"sqlite:///{small_disk}/roundsman.db")
+    del settings["ROUNDSMAN_CIRCLECI_TOKEN"]
+    with serve(tmp_path, settings) as served:
+        before = [ask(served, "/readyz?check=database")]
+        fill(small_disk / "ballast")
+        posts = [served.post(as_bytes(workflow_completed(replace(RED, number=number)))) for number in range(50)]
+        full = [ask(served, "/readyz?check=database"), ask(served, "/metrics")]
+        checked = run("check", folder=tmp_path, **settings)
+        (small_disk / "ballast").unlink()
+        time.sleep(1.1)  # for as long an answer stands
+        after = [ask(served, "/readyz?check=database"), ask(served, "/metrics")]
+
+    assert (before[0].status_code, posts[-1].status_code) == (200, 503)
+    assert full[0].status_code == 503
+    assert "full" in full[0].json()["checks"]["database"]
+    assert "roundsman_database_up 0.0\n" in full[1].text
+    assert (checked.returncode, "full" in checked.stdout) == (1, True)
+    assert after[0].status_code == 200
+    assert "roundsman_database_up 1.0\n" in after[1].text
+
+
+def fill(file: Path) -> None:
+    """Take all the room there is."""
+    with file.open("wb", buffering=0) as ballast, contextlib.suppress(OSError):
+        while True:
+            ballast.write(bytes(4096))
+
+
+def ask(served: Served, address: str) -> httpx.Response:
+    return httpx.get(f"{served.address}{address}", trust_env=False)

@@ -1,10 +1,10 @@
 """The assembly: which implementation serves which part, and how they start and stop together."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from importlib.metadata import version
 from uuid import UUID
@@ -19,21 +19,21 @@ from service.api import Api
 from service.app.errors import Answer, answer_error, answer_people
 from service.app.requests import Requests
 from service.channels import AppriseChannels
+from service.clock import Clock, DatabaseClock, now_utc
 from service.config import Config, Settings
 from service.errors import RoundsmanError
+from service.health import GOOD_FOR_S, Heartbeat, Readiness
 from service.intake import Intake, Line
 from service.jobs import EmbeddedJobs, Handler, Jobs, ProcrastinateJobs
 from service.manage.hooks import HOOK_PATH
 from service.metrics import Metrics
+from service.model import Process, Role
 from service.pages import Pages
 from service.pipeline import PRUNE_EVERY_S, SWEEP_EVERY_S, Parts, Patience, Pipeline
 from service.sources.circleci import CircleCI
 from service.store import EngineRows, JobRows, Store
 
-
-def now_utc() -> datetime:
-    """The clock on the wall, in UTC."""
-    return datetime.now(UTC)
+__all__ = ["Service", "build", "circleci", "job_engine", "now_utc"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +44,7 @@ class Service:
     parts: Parts
     pipeline: Pipeline
     line: Line
+    heartbeat: Heartbeat
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -72,33 +73,56 @@ class Service:
     async def open(self) -> AsyncIterator[None]:
         """Answer while the block runs, and leave the work to others; then let everything go."""
         try:
-            yield
+            async with self._beating():
+                yield
         finally:
             for part in (self.parts.notifier, self.parts.source, self.parts.store):
                 await part.close()
+
+    @asynccontextmanager
+    async def _beating(self) -> AsyncIterator[None]:
+        """Keep the heartbeat where machines share a database; the first sets the clock, before anything is dated."""
+        if not self.parts.store.is_shared:
+            yield
+            return
+        await self.heartbeat.try_to_beat()
+        keeping = asyncio.create_task(self.heartbeat.keep())
+        try:
+            yield
+        finally:
+            keeping.cancel()
+            await asyncio.gather(keeping, return_exceptions=True)
 
 
 def build(
     config: Config,
     *,
-    clock: Callable[[], datetime] = now_utc,
+    clock: Clock | None = None,
     patience: Patience | None = None,
-    has_door: bool = True,
+    role: Role = Role.SERVE,
+    look_good_for_s: float = GOOD_FOR_S,
 ) -> Service:
-    """Put a service together; without a hook and pages it answers only for its health."""
-    parts = _parts(config, clock=clock, patience=patience or Patience())
+    """Put a service together; a worker has no hook and no pages, and answers only for its health.
+
+    clock   what dates everything; the store's own when left out, which a DatabaseClock becomes
+    """
+    parts = _parts(config, clock=clock, patience=patience or Patience(), role=role)
     pipeline = Pipeline(parts)
     parts.jobs.every(SWEEP_EVERY_S, pipeline.sweep)
     parts.jobs.every(PRUNE_EVERY_S, pipeline.prune)
     line = Line(parts.store, parts.jobs)
-    return Service(asgi=_asgi(config, parts, line, has_door=has_door), parts=parts, pipeline=pipeline, line=line)
+    heartbeat = Heartbeat(parts.store, Process(role=role), clock=parts.clock, metrics=parts.metrics)
+    readiness = Readiness(parts.store, parts.jobs, heartbeat=heartbeat, clock=parts.clock, good_for_s=look_good_for_s)
+    asgi = _asgi(config, parts, readiness, line if role.receives else None)
+    return Service(asgi=asgi, parts=parts, pipeline=pipeline, line=line, heartbeat=heartbeat)
 
 
-def _parts(config: Config, *, clock: Callable[[], datetime], patience: Patience) -> Parts:
+def _parts(config: Config, *, clock: Clock | None, patience: Patience, role: Role) -> Parts:
     settings, metrics = config.settings, Metrics()
-    store = Store(settings.database_url)
-    database = "sqlite" if store.file else "postgres"
-    metrics.build.info({"version": version("roundsman"), "database": database})
+    store = Store(settings.database_url, clock=clock if isinstance(clock, DatabaseClock) else None)
+    clock = clock or store.clock
+    database = "postgres" if store.is_shared else "sqlite"
+    metrics.build.info({"version": version("roundsman"), "database": database, "role": role.value})
     return Parts(
         store=store,
         source=circleci(config, metrics=metrics, clock=clock),
@@ -114,20 +138,24 @@ def _parts(config: Config, *, clock: Callable[[], datetime], patience: Patience)
     )
 
 
-def job_engine(settings: Settings, store: Store, *, clock: Callable[[], datetime] = now_utc) -> Jobs:
-    """The engine that fits the database: its jobs are rows of the same one."""
-    if store.file is None:
+def job_engine(settings: Settings, store: Store, *, clock: Clock | None = None) -> Jobs:
+    """The engine that fits the database: its jobs are rows of the same one, and go by the store's clock."""
+    clock = clock or store.clock
+    if store.is_shared:
         return ProcrastinateJobs(settings.database_url, EngineRows(store), clock=clock)
     jobs = EmbeddedJobs(JobRows(store), clock=clock)
     store.after_commit(jobs.wake)
     return jobs
 
 
-def _asgi(config: Config, parts: Parts, line: Line, *, has_door: bool) -> Starlette:
+def _asgi(config: Config, parts: Parts, readiness: Readiness, line: Line | None) -> Starlette:
+    """The app; without a line, where posts wait to be kept, it is one for health alone."""
     settings, clock = config.settings, parts.clock
     access = Access(admin_token=settings.admin_token, public_url=settings.public_url, clock=clock)
-    api = Api(store=parts.store, jobs=parts.jobs, access=access, metrics=parts.metrics, clock=clock)
-    if not has_door:
+    api = Api(
+        store=parts.store, jobs=parts.jobs, access=access, metrics=parts.metrics, clock=clock, readiness=readiness
+    )
+    if line is None:
         return _starlette(api.health_routes(), parts, answer_error)
     pages = Pages(store=parts.store, jobs=parts.jobs, access=access, clock=clock, public_url=settings.public_url)
     intake = Intake(parts.source, line=line, metrics=parts.metrics, clock=clock)
@@ -145,7 +173,7 @@ def _starlette(routes: Sequence[BaseRoute], parts: Parts, answer: Answer) -> Sta
     )
 
 
-def circleci(config: Config, *, metrics: Metrics, clock: Callable[[], datetime] = now_utc) -> CircleCI:
+def circleci(config: Config, *, metrics: Metrics, clock: Clock = now_utc) -> CircleCI:
     """The source, as configured."""
     settings = config.settings
     return CircleCI(

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from service.app import job_engine, now_utc
+from service.app import job_engine
 from service.cli.opening import with_store
 from service.cli.output import AsJson, print_json, say
 from service.config import Settings
@@ -30,7 +30,7 @@ def replay(
     async def do(settings: Settings, store: Store) -> tuple[str, bool]:
         jobs = job_engine(settings, store)
         _, subject_id = await ids.find(store, delivery_id, Noun.DELIVERY)
-        await again.replay(store, jobs, subject_id, who=_who(), at=now_utc())
+        await again.replay(store, jobs, subject_id, who=_who(), at=store.clock())
         return str(subject_id), await _is_attended(store, jobs)
 
     subject_id, is_attended = with_store(do)
@@ -51,7 +51,7 @@ def resend(
     async def do(settings: Settings, store: Store) -> tuple[str, bool]:
         jobs = job_engine(settings, store)
         _, subject_id = await ids.find(store, notification_id, Noun.NOTIFICATION)
-        await again.resend(store, jobs, subject_id, who=_who(), at=now_utc())
+        await again.resend(store, jobs, subject_id, who=_who(), at=store.clock())
         return str(subject_id), await _is_attended(store, jobs)
 
     subject_id, is_attended = with_store(do)
@@ -73,7 +73,7 @@ def dismiss(
     async def do(_: Settings, store: Store) -> dict[str, str]:
         noun, subject_id = await ids.find(store, subject, Noun.DELIVERY, Noun.NOTIFICATION)
         put_away = again.dismiss_delivery if noun is Noun.DELIVERY else again.dismiss_notification
-        await put_away(store, subject_id, who=_who(), at=now_utc(), because=because)
+        await put_away(store, subject_id, who=_who(), at=store.clock(), because=because)
         return {noun: str(subject_id), "dismiss": "done"}
 
     shape = with_store(do)
@@ -94,7 +94,7 @@ async def _is_attended(store: Store, jobs: Jobs) -> bool:
     if store.file is not None:
         return holder(store.file.parent) is not None
     last = await jobs.last_look_at()
-    return last is not None and now_utc() - last < LIVES
+    return last is not None and store.clock() - last < LIVES
 
 
 def _who() -> str:

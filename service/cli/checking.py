@@ -16,6 +16,7 @@ from service.manage.checks import (
     Finding,
     Grade,
     check_channels,
+    check_clock,
     check_database,
     check_folder,
     check_hooks,
@@ -50,6 +51,7 @@ def check(as_json: AsJson = False) -> None:
 async def _findings(config: Config) -> list[Finding]:
     settings, source = config.settings, circleci(config, metrics=Metrics())
     here = [*check_folder(settings.database_url), await check_database(settings.database_url)]
+    here += await check_clock(settings.database_url)
     if not running(settings.database_url):  # whoever runs has the port, and ought to
         here.append(
             check_port(lambda: listen(settings.host, settings.port).close(), f"{settings.host} port {settings.port}")

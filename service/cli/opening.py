@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from service.config import Settings, load_settings
 from service.errors import BadConfig
-from service.store import Store, database_file, is_workable, revision
+from service.store import Store, database_file, heartbeats, is_workable, revision
 
 T = TypeVar("T")
 
@@ -33,6 +33,8 @@ async def _opened(database_url: str) -> AsyncIterator[Store]:
     try:
         if not is_workable(await revision(store)):
             raise BadConfig("the database is not of this release; start `roundsman serve`, or run `roundsman migrate`")
+        if store.is_shared:
+            await store.read(heartbeats.read_clock, store.clock)  # what a command dates must be due for others too
         yield store
     finally:
         await store.close()

@@ -16,6 +16,7 @@ from service.config import Config, Settings, load, load_settings
 from service.errors import BadConfig
 from service.manage.checks import Grade, check_channels
 from service.manage.hooks import HOOK_PATH
+from service.model import Role
 from service.store import Store, database_file, held, is_workable, newest_revision, revision
 from service.store import migrate as bring_up_to_date
 
@@ -42,7 +43,7 @@ def web() -> None:
     config = _read(tells=False)
     _require_postgres(config.settings, "web")
     with _ready(config.settings, "roundsman web"):
-        service = build(config)
+        service = build(config, role=Role.WEB)
         run(_run(config, service, service.open()))
 
 
@@ -54,7 +55,7 @@ def worker() -> None:
     config = _read()
     _require_postgres(config.settings, "worker")
     with _ready(config.settings, "roundsman worker"):
-        service = build(config, has_door=False)
+        service = build(config, role=Role.WORKER)
         run(_run(config, service, service.running(), has_door=False))
 
 

@@ -116,7 +116,7 @@ class ProcrastinateJobs:
         self._app = App(connector=connector)
         self._do = self._app.task(name="do", retry=GiveBack(), pass_context=True)(self._run_one)
         self._do_then = self._app.task(name="do then", retry=GiveBack())(self._enqueue)
-        self._timetable = Timetable(self._app)
+        self._timetable = Timetable(self._app, clock)
         self._handlers: Mapping[str, Handler] = {}
         self._failed: Failed | None = None
         self._begun: dict[int, asyncio.Task[None]] = {}

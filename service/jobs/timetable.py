@@ -1,9 +1,9 @@
 """What Procrastinate's workers do again and again: each time once, however many workers there are."""
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from datetime import datetime
 from typing import Any
 
 from procrastinate import App
@@ -24,8 +24,9 @@ class Timetable:
     and a half".
     """
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: App, clock: Callable[[], datetime]) -> None:
         self._app = app
+        self._clock = clock
         self._entries: list[tuple[float, Task[Any, Any, Any]]] = []
 
     def add(self, seconds: float, work: Lasting) -> None:
@@ -46,7 +47,8 @@ class Timetable:
 
     async def _turns(self, seconds: float, task: Task[Any, Any, Any]) -> None:
         while True:
-            now = time.time()  # the wall's, which all machines share: a turn has the same number on each
+            # the database's, which all machines share: a turn that one machine took too early would be no other's
+            now = self._clock().timestamp()
             await survive(f"a turn of '{task.name}'", self._enqueue(task, int(now // seconds)))
             await asyncio.sleep(seconds - now % seconds)
 

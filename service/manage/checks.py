@@ -10,8 +10,18 @@ from urllib.parse import urlsplit
 
 from service.config.settings import is_loopback
 from service.errors import BadConfig, Permanent, Temporary
-from service.model import Actor, HookSpec, Receiver
-from service.store import Store, database_file, holder, is_older, is_workable, newest_revision, revision, try_out
+from service.model import Actor, HookSpec, Process, Receiver, Role
+from service.store import (
+    Store,
+    database_file,
+    heartbeats,
+    holder,
+    is_older,
+    is_workable,
+    newest_revision,
+    revision,
+    try_out,
+)
 
 
 class Grade(StrEnum):
@@ -79,18 +89,44 @@ def check_folder(database_url: str) -> Iterable[Finding]:
 
 
 async def check_database(database_url: str) -> Finding:
-    """Is there a database that we could use, or will there be one? Nothing is written."""
+    """Is there a database that we could use, or will there be one? Nothing that is written stays."""
     file = database_file(database_url)
     if file is not None and not file.exists():
         return Finding(what="database", grade=Grade.OK, sentence=f"{file} will be made at the first start")
     name, store = file or "Postgres", Store(database_url)
     try:
         at = await revision(store)
+        if is_workable(at):
+            await _write(store)
     except (Temporary, BadConfig) as error:
         return Finding(what="database", grade=Grade.WRONG, sentence=f"{name}: {error}")
     finally:
         await store.close()
     return _of_revision(at, name, is_server=file is None)
+
+
+async def _write(store: Store) -> None:
+    """Write a row and take it away again: a database that can only be read keeps nothing. Raises Temporary."""
+    process = Process(role=Role.WORKER)
+    await store.write(heartbeats.beat, process, store.clock())
+    await store.write(heartbeats.forget, process)
+
+
+async def check_clock(database_url: str) -> Iterable[Finding]:
+    """Does this machine's clock agree with the database's? Nothing for a file, or for a database that is away."""
+    if database_file(database_url) is not None:
+        return []
+    store = Store(database_url)
+    try:
+        await store.read(heartbeats.read_clock, store.clock)
+    except (Temporary, BadConfig):
+        return []  # the finding about the database says so
+    finally:
+        await store.close()
+    if store.clock.is_off:
+        sentence = f"{store.clock.comparison}; have it set by NTP: logs are dated by it, all else by the database's"
+        return [Finding(what="clock", grade=Grade.NOTE, sentence=sentence)]
+    return [Finding(what="clock", grade=Grade.OK, sentence="it agrees with the database's")]
 
 
 def _of_revision(at: str | None, name: Path | str, *, is_server: bool) -> Finding:

@@ -20,6 +20,7 @@ from service.model.events import (
     Workflow,
     slug_spellings,
 )
+from service.model.processes import Process, Role
 from service.model.records import (
     Action,
     Attempt,
@@ -61,9 +62,11 @@ __all__ = [
     "NotificationState",
     "Outcome",
     "Pipeline",
+    "Process",
     "Project",
     "QueuedJob",
     "Receiver",
+    "Role",
     "Route",
     "Signed",
     "TestFailure",

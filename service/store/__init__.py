@@ -4,7 +4,7 @@ Each module holds one noun's functions; they work within a transaction that the 
 together is written together.
 """
 
-from service.store import actions, deliveries, events, history, ids, notifications, overdue, standing
+from service.store import actions, deliveries, events, heartbeats, history, ids, notifications, overdue, standing
 from service.store.database import Store
 from service.store.engine import EngineRows
 from service.store.folder import database_file, held, holder, try_out
@@ -22,6 +22,7 @@ __all__ = [
     "database_file",
     "deliveries",
     "events",
+    "heartbeats",
     "held",
     "history",
     "holder",

@@ -9,6 +9,7 @@ from sqlalchemy import URL, Engine, create_engine, event, make_url
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 from sqlalchemy.pool import PoolProxiedConnection
 
+from service.clock import DatabaseClock
 from service.errors import Temporary
 from service.postgres import connecting
 from service.store.folder import database_file
@@ -23,6 +24,7 @@ STATEMENT_TIMEOUT_MS = 7_000
 # by SQLSTATE (PostgreSQL documentation, appendix A); without one it was no answer of the server's
 TROUBLES: dict[str | None, str] = {
     None: "it cannot be reached",
+    "25006": "it is read-only",
     "53100": "its disk is full",
     "55P03": "others are using what is needed",
     "57014": "it takes too long",
@@ -46,7 +48,8 @@ class Store:
     the database itself takes. On SQLite one writes and a few read beside it (WAL).
     """
 
-    def __init__(self, database_url: str) -> None:
+    def __init__(self, database_url: str, *, clock: DatabaseClock | None = None) -> None:
+        self.clock = clock or DatabaseClock()  # on SQLite it has nothing to follow, and is this machine's
         self.file = database_file(database_url)
         self._listeners: list[Callable[[], None]] = []
         url = driver_url(database_url)
@@ -59,6 +62,11 @@ class Store:
         writer, reader = _sqlite(url, "BEGIN IMMEDIATE", 1), _sqlite(url, "BEGIN", READERS)
         self._writers, self._readers = Threads(writer.begin, 1), Threads(reader.connect, READERS)
         self._engines = [writer, reader]
+
+    @property
+    def is_shared(self) -> bool:
+        """Processes on other machines may use the same database."""
+        return self.file is None
 
     def after_commit(self, listener: Callable[[], None]) -> None:
         """Have ``listener`` called after every commit: there may be something new to do."""

@@ -1,0 +1,49 @@
+"""Heartbeats: a row for each process, written again and again to prove that rows can be written."""
+
+from collections.abc import Collection
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import delete, func, select, text
+
+from service.clock import DatabaseClock, Reading
+from service.model import Process, Role
+from service.store.rows import insert_or_replace
+from service.tables import Transaction, heartbeats
+
+FILLER = bytes(65_536)
+KEPT_FOR = timedelta(days=1)
+_BEGINNING = text("SELECT 1")  # the journey that begins the transaction is none of the reading's
+_READING_THE_CLOCK = text("SELECT clock_timestamp()")
+
+
+def beat(transaction: Transaction, process: Process, at: datetime) -> None:
+    """Write the heartbeat of a process, and forget those of processes that ended long ago.
+
+    On SQLite it fills some pages: what fits into the rest of the last page would prove nothing of a full disk. Postgres
+    keeps files in reserve, and is full for all rows alike.
+    """
+    filler = FILLER if transaction.dialect.name == "sqlite" else None
+    row = {"process": process.id, "role": process.role.value, "beat_at": at, "filler": filler}
+    insert_or_replace(transaction, heartbeats, row, key="process")
+    old = select(heartbeats.c.process).where(heartbeats.c.beat_at < at - KEPT_FOR).with_for_update(skip_locked=True)
+    transaction.execute(delete(heartbeats).where(heartbeats.c.process.in_(old)))
+
+
+def forget(transaction: Transaction, process: Process) -> None:
+    """Take the heartbeat of a process away."""
+    transaction.execute(delete(heartbeats).where(heartbeats.c.process == process.id))
+
+
+def latest(transaction: Transaction, roles: Collection[Role]) -> datetime | None:
+    """Return the time of the latest heartbeat of these roles; None before the first."""
+    asking = select(func.max(heartbeats.c.beat_at)).where(heartbeats.c.role.in_(roles))
+    found: datetime | None = transaction.execute(asking).scalar()
+    return found
+
+
+def read_clock(transaction: Transaction, clock: DatabaseClock) -> None:
+    """Have a clock follow Postgres' own, which unlike ``now()`` goes on within a transaction."""
+    transaction.execute(_BEGINNING)
+    before_s = clock.stopwatch()
+    shown: datetime = transaction.execute(_READING_THE_CLOCK).scalar_one()
+    clock.follow(Reading(time=shown.astimezone(UTC), before_s=before_s, after_s=clock.stopwatch()))
