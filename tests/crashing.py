@@ -22,6 +22,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from multiprocessing.connection import Connection as Pipe
 from pathlib import Path
+from uuid import UUID
 
 from sqlalchemy import Connection, Engine, event
 
@@ -86,8 +87,8 @@ class DiesHavingSent:
         self._ended = ended
         self.close = notifier.close
 
-    async def send(self, channel: Channel, message: Message) -> str:
-        receipt = await self._notifier.send(channel, message)
+    async def send(self, channel: Channel, message: Message, *, notification_id: UUID) -> str:
+        receipt = await self._notifier.send(channel, message, notification_id=notification_id)
         self._ended()
         return receipt
 

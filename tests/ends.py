@@ -3,6 +3,7 @@
 ``http_end``   a plain HTTP receiver, for ``json://``
 ``internet``   every https address there is, behind a proxy that ends TLS: for plugins with an address of their own
 ``mail_end``   a mail server that wants STARTTLS and a login
+``raw_end``    a socket that says whatever bytes a test wants, in whatever rhythm
 
 Each is a context manager; what arrived is in its ``got``, in order.
 """
@@ -227,6 +228,45 @@ def mail_end() -> Iterator[MailEnd]:
             yield end
         finally:
             controller.stop()
+
+
+@dataclass(kw_only=True)
+class RawEnd:
+    """A server of bytes; ``connections`` counts those who came, ``ended`` those whose talk is over."""
+
+    port: int
+    connections: int = 0
+    ended: Event = field(default_factory=Event)
+    closing: Event = field(default_factory=Event)
+
+
+@contextmanager
+def raw_end(talk: Callable[[socket.socket, Event], None]) -> Iterator[RawEnd]:
+    """A server that talks to each connection in a thread of its own, until the other side hangs up or it closes."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        end = RawEnd(port=listener.getsockname()[1])
+
+        def converse(connection: socket.socket) -> None:
+            with connection, suppress(OSError):
+                talk(connection, end.closing)
+            end.ended.set()
+
+        def accept() -> None:
+            with suppress(OSError):
+                while True:
+                    connection, _ = listener.accept()
+                    end.connections += 1
+                    Thread(target=converse, args=(connection,), daemon=True).start()
+
+        accepting = Thread(target=accept, daemon=True)
+        accepting.start()
+        try:
+            with _environment(no_proxy=LOOPBACK):
+                yield end
+        finally:
+            end.closing.set()
+            listener.shutdown(socket.SHUT_RDWR)
+            accepting.join()
 
 
 def free_port() -> int:

@@ -85,7 +85,7 @@ class Channels:
     tried: list[str] = field(default_factory=list)
     plan: dict[str, list[Exception | Act]] = field(default_factory=dict)
 
-    async def send(self, channel: Channel, message: Message) -> str:
+    async def send(self, channel: Channel, message: Message, *, notification_id: UUID) -> str:
         self.tried.append(channel.label)
         ahead = self.plan.get(channel.label)
         match ahead.pop(0) if ahead else None:

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 import requests
@@ -50,7 +50,7 @@ def a_channel(url: str) -> Channel:
 async def sent(url: str, message: Message | None = None, *, deadline_s: float = 20) -> str:
     channels = AppriseChannels(deadline_s=deadline_s)
     try:
-        return await channels.send(a_channel(url), message or a_message())
+        return await channels.send(a_channel(url), message or a_message(), notification_id=uuid4())
     finally:
         await channels.close(grace_s=0)
 
@@ -238,7 +238,7 @@ async def test_a_date_to_wait_for_becomes_seconds_from_now(web: HttpEnd) -> None
 
 
 async def test_who_refuses_the_connection_may_be_back_later() -> None:
-    with pytest.raises(Temporary, match="could not be reached"):
+    with pytest.raises(Temporary, match="refused the connection"):
         await sent(f"json://127.0.0.1:{free_port()}/hook")
 
 
@@ -283,10 +283,10 @@ async def test_who_never_answers_holds_up_nobody_else(net: HttpEnd, web: HttpEnd
     channels = AppriseChannels(deadline_s=0.5, at_once=1)
 
     with pytest.raises(Temporary, match=r"web-team \(slack\) did not answer within 0\.5 s") as caught:
-        await channels.send(a_channel(SLACK), a_message())
+        await channels.send(a_channel(SLACK), a_message(), notification_id=uuid4())
 
     assert caught.value.retry_after_s == 60
-    assert "accepted" in await channels.send(a_channel(json_url(web)), a_message())
+    assert "accepted" in await channels.send(a_channel(json_url(web)), a_message(), notification_id=uuid4())
 
 
 async def test_a_channel_that_holds_two_messages_gets_no_third_until_it_lets_go(net: HttpEnd) -> None:
@@ -294,23 +294,23 @@ async def test_a_channel_that_holds_two_messages_gets_no_third_until_it_lets_go(
     channels = AppriseChannels(deadline_s=0.5)
     for _ in range(2):
         with pytest.raises(Temporary, match="did not answer"):
-            await channels.send(a_channel(SLACK), a_message())
+            await channels.send(a_channel(SLACK), a_message(), notification_id=uuid4())
 
     with pytest.raises(Temporary, match="still holds 2 messages without an answer") as caught:
-        await channels.send(a_channel(SLACK), a_message())
+        await channels.send(a_channel(SLACK), a_message(), notification_id=uuid4())
     assert caught.value.retry_after_s == 60
     net.closing.set()
     for thread in threading.enumerate():
         if thread.name.startswith("send "):
             thread.join()
 
-    assert "accepted" in await channels.send(a_channel(SLACK), a_message())
+    assert "accepted" in await channels.send(a_channel(SLACK), a_message(), notification_id=uuid4())
 
 
 async def test_closing_waits_for_a_send_that_nobody_waits_for_but_not_for_ever(net: HttpEnd) -> None:
     net.behave(Silence())
     channels = AppriseChannels()
-    sending = asyncio.create_task(channels.send(a_channel(SLACK), a_message()))
+    sending = asyncio.create_task(channels.send(a_channel(SLACK), a_message(), notification_id=uuid4()))
     await asyncio.to_thread(net.arrived.wait)
     sending.cancel()
     with pytest.raises(asyncio.CancelledError):

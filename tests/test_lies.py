@@ -48,8 +48,8 @@ def to_port(port: int) -> str:
     return RED_TO_WEB.replace("web.example.com", f"127.0.0.1:{port}")
 
 
-def with_real_channels(house: House, *, deadline_s: float) -> House:
-    parts = replace(house.service.parts, notifier=AppriseChannels(deadline_s=deadline_s))
+def with_real_channels(house: House, *, answer_s: float = 20) -> House:
+    parts = replace(house.service.parts, notifier=AppriseChannels(deadline_s=20, answer_s=answer_s))
     return replace(house, service=replace(house.service, parts=parts, pipeline=Pipeline(parts)))
 
 
@@ -71,7 +71,7 @@ async def test_a_channel_that_breaks_off_its_answer_is_told_again_and_the_record
 ) -> None:
     with raw_end(answer, TAKEN) as port:
         async with a_house(folder, to_port(port)) as house:
-            attempts = await told(with_real_channels(house, deadline_s=20))
+            attempts = await told(with_real_channels(house))
 
     assert attempts == [("put off", "web (json) could not be reached or hung up"), ("sent", None)]
 
@@ -80,9 +80,9 @@ async def test_a_channel_that_takes_a_message_and_never_answers_is_told_again(fo
     with ends.http_end() as end:
         end.behave(ends.Silence(), ends.Answer())
         async with a_house(folder, to_port(end.port)) as house:
-            attempts = await told(with_real_channels(house, deadline_s=1.5))
+            attempts = await told(with_real_channels(house, answer_s=0.5))
 
-    assert attempts[0] == ("put off", "web (json) did not answer within 1.5 s")
+    assert attempts[0] == ("put off", "web (json) did not answer in time")
     assert attempts[-1] == ("sent", None)
 
 
@@ -90,7 +90,7 @@ async def test_a_channel_that_wants_time_gets_it(folder: Path) -> None:
     with ends.http_end() as end:
         end.behave(ends.Answer(status=429, headers=(("Retry-After", "15"),)), ends.Answer())
         async with a_house(folder, to_port(end.port)) as house:
-            attempts = await told(with_real_channels(house, deadline_s=20))
+            attempts = await told(with_real_channels(house))
 
     assert attempts == [("put off", "web (json) answered 429: it gets too many messages"), ("sent", None)]
 

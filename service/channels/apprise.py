@@ -1,44 +1,82 @@
 """Send messages through Apprise, which waits in threads, without ever waiting for one that hangs."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Future, wait
+from dataclasses import dataclass
+from functools import partial
 from threading import Thread
+from uuid import UUID
 
-from service.channels.limits import UNANSWERED_REST_S
+from service.channels.budget import MAX_ANSWER_S, MAX_SEND_S, Budget
+from service.channels.limits import DEADLINE_S, UNANSWERED_REST_S, is_mail, rest_after
 from service.errors import Temporary
 from service.model import Channel, Message
 
 MOST_LATE = 2  # threads of one channel that may hang before we stop giving it more
+MARGIN_S = 5.0  # a thread that keeps its budget has ended by then
+
+
+class StillSending(Temporary):
+    """The channel has not answered within the deadline, and may yet do so.
+
+    outcome   waits for the end of the send, for as long as anything can come of it: returns the receipt, or raises
+    """
+
+    def __init__(self, sentence: str, *, outcome: Callable[[], Awaitable[str]]) -> None:
+        super().__init__(sentence, retry_after_s=UNANSWERED_REST_S)
+        self.outcome = outcome
+
+
+@dataclass(frozen=True, kw_only=True)
+class LateSend:
+    """A send whose deadline is over."""
+
+    channel: Channel
+    sending: "Future[str]"
 
 
 class AppriseChannels:
     """Every channel that Apprise has a plugin for.
 
-    deadline_s   how long one send may take
+    deadline_s   how long one send may keep its place, and others from it
+    answer_s     how long the answer to an HTTP request is listened for
+    send_s       how long a send may take altogether: mail servers may think for minutes (RFC 5321, 4.5.3.2)
     at_once      how many sends run at the same time, over all channels
 
     Each send has a thread of its own: a pool's threads would be used up by servers that never answer, and would keep
-    the process from ending. A server that takes a message only after the deadline will get it again.
+    the process from ending. A notification whose send is late is not sent again before the end of that is known.
     """
 
-    def __init__(self, *, deadline_s: float = 30.0, at_once: int = 16) -> None:
+    def __init__(
+        self,
+        *,
+        deadline_s: float = DEADLINE_S,
+        answer_s: float = MAX_ANSWER_S,
+        send_s: float = MAX_SEND_S,
+        at_once: int = 16,
+    ) -> None:
         self._deadline_s = deadline_s
+        self._answer_s = answer_s
+        self._send_s = send_s
         self._slots = asyncio.Semaphore(at_once)
-        self._late: dict[str, list[Future[str]]] = {}
+        self._late: dict[UUID, LateSend] = {}
 
-    async def send(self, channel: Channel, message: Message) -> str:
-        """Send the message and return the receipt, a sentence. Raises Temporary or Permanent."""
+    async def send(self, channel: Channel, message: Message, *, notification_id: UUID) -> str:
+        """Send the message and return the receipt, a sentence. Raises Temporary (or StillSending) or Permanent."""
+        if notification_id in self._late:
+            return self._end_of(notification_id)
         self._refuse_if_stuck(channel)
         async with self._slots:
-            sending = _start(channel, message)
+            sending = self._start(channel, message)
             try:
-                return await asyncio.wait_for(asyncio.wrap_future(sending), self._deadline_s)
+                return await _within(sending, self._deadline_s)
             except TimeoutError as error:
                 said = f"{channel.label} did not answer within {self._deadline_s:g} s"
-                raise Temporary(said, retry_after_s=UNANSWERED_REST_S) from error
+                raise StillSending(said, outcome=partial(self._outcome, notification_id)) from error
             finally:
                 if not sending.done():
-                    self._late.setdefault(channel.key, []).append(sending)
+                    self._late[notification_id] = LateSend(channel=channel, sending=sending)
 
     def check(self, url: str) -> str | None:
         """What is wrong with a channel's URL, as a sentence without its secrets; None if Apprise understands it."""
@@ -48,35 +86,63 @@ class AppriseChannels:
 
     async def close(self, *, grace_s: float = 2.0) -> None:
         """Let sends that nobody waits for any more finish, within the grace; their threads end with the process."""
-        late = [sending for sends in self._late.values() for sending in sends]
-        self._late.clear()
-        await asyncio.to_thread(wait, late, timeout=grace_s)
+        sends = [late.sending for late in self._late.values()]
+        await asyncio.to_thread(wait, sends, timeout=grace_s)
+
+    async def _outcome(self, notification_id: UUID) -> str:
+        late = self._late[notification_id]
+        try:
+            return await _within(late.sending, self._send_s - self._deadline_s + MARGIN_S)
+        except TimeoutError as error:
+            said = f"{late.channel.label} did not answer within {self._send_s:g} s"
+            raise Temporary(said, retry_after_s=rest_after(self._send_s)) from error
+        finally:
+            if late.sending.done():
+                self._late.pop(notification_id, None)
+
+    def _end_of(self, notification_id: UUID) -> str:
+        """Return or raise what came of a late send; Temporary while nothing has."""
+        late = self._late[notification_id]
+        if not late.sending.done():
+            said = f"{late.channel.label} still holds this message without an answer"
+            raise Temporary(said, retry_after_s=UNANSWERED_REST_S)
+        del self._late[notification_id]
+        return late.sending.result()
 
     def _refuse_if_stuck(self, channel: Channel) -> None:
-        late = [sending for sending in self._late.pop(channel.key, []) if not sending.done()]
-        if late:
-            self._late[channel.key] = late
+        late = [one for one in self._late.values() if one.channel.key == channel.key and not one.sending.done()]
         if len(late) >= MOST_LATE:
             said = f"{channel.label} still holds {len(late)} messages without an answer"
             raise Temporary(said, retry_after_s=UNANSWERED_REST_S)
 
+    def _start(self, channel: Channel, message: Message) -> "Future[str]":
+        budget = Budget(seconds=self._send_s, answer_s=self._answer_s, is_mail=is_mail(channel))
+        sending: Future[str] = Future()
+        sending.set_running_or_notify_cancel()  # from here on, giving up waiting does not touch it
+        work = partial(_deliver, channel, message, budget)
+        Thread(target=_run, args=(sending, work), name=f"send {channel.label}", daemon=True).start()
+        return sending
 
-def _start(channel: Channel, message: Message) -> Future[str]:
-    sending: Future[str] = Future()
-    sending.set_running_or_notify_cancel()  # from here on, giving up waiting does not touch it
-    Thread(target=_run, args=(sending, channel, message), name=f"send {channel.label}", daemon=True).start()
-    return sending
 
-
-def _run(sending: "Future[str]", channel: Channel, message: Message) -> None:
+async def _within(sending: "Future[str]", seconds: float) -> str:
+    """Return or raise what comes of a send within the time; TimeoutError when that is not known by then."""
     try:
-        sending.set_result(_deliver(channel, message))
+        return await asyncio.wait_for(asyncio.wrap_future(sending), seconds)
+    except TimeoutError:
+        if sending.done():  # just now, or it is the send that raised this
+            return sending.result()
+        raise
+
+
+def _run(sending: "Future[str]", work: Callable[[], str]) -> None:
+    try:
+        sending.set_result(work())
     except BaseException as error:  # noqa: BLE001 - carried to whoever waits, as an executor does
         sending.set_exception(error)
 
 
-def _deliver(channel: Channel, message: Message) -> str:
+def _deliver(channel: Channel, message: Message, budget: Budget) -> str:
     # Apprise takes 57 MB and up to a second to import: only a process that uses a channel pays, and in the thread.
     from service.channels import plugin  # noqa: PLC0415
 
-    return plugin.deliver(channel, message)
+    return plugin.deliver(channel, message, budget)

@@ -11,6 +11,8 @@ from service.model import Channel
 # Of all that waits for a channel only the first is tried meanwhile. For one that keeps us waiting, because some twenty
 # that do so would take all the room there is for sending; for one that says 429, but not until when.
 UNANSWERED_REST_S = 60.0
+MIN_UNANSWERED_REST_S = 10.0  # when it has kept us waiting for longer than the others' patience
+DEADLINE_S = 30.0  # after this, others take the place of a send; its answer is listened for a while longer
 TIRED_REST_S = 30.0
 
 # Sources (read 2026-11-22): Slack, "Rate limits": one message a second for each channel; Google Chat, "Usage limits":
@@ -28,6 +30,18 @@ BY_ADDRESS = {
     "https://hooks.slack-gov.com/": BY_KIND["slack"],
     "https://chat.googleapis.com/": BY_KIND["gchat"],
 }
+
+MAIL = frozenset({"mailto", "mailtos", "deltachat", "deltachats"})
+
+
+def is_mail(channel: Channel) -> bool:
+    """Tell whether a mail server takes the channel's messages, which may take its minutes over it."""
+    return channel.kind in MAIL
+
+
+def rest_after(age_s: float) -> float:
+    """Return how long to leave a channel alone that has not answered a send of this age: in all about the same."""
+    return min(UNANSWERED_REST_S, max(MIN_UNANSWERED_REST_S, DEADLINE_S + UNANSWERED_REST_S - age_s))
 
 
 def pace(channel: Channel) -> timedelta:

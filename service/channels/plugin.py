@@ -5,7 +5,9 @@ from urllib.parse import unquote_plus
 
 import apprise
 
-from service.channels.refusal import refusal
+from service.channels.answers import CONNECT_S, READ_S, make_safe
+from service.channels.budget import Budget
+from service.channels.refusal import is_refused_in_part, refusal
 from service.channels.witness import never_wait, post_watch, watching
 from service.errors import Permanent
 from service.message import Form, fit
@@ -33,19 +35,21 @@ ASSET = apprise.AppriseAsset(
 )
 
 post_watch()  # here, because a module is imported once
+make_safe()
 
 
-def deliver(channel: Channel, message: Message) -> str:
+def deliver(channel: Channel, message: Message, budget: Budget) -> str:
     """Send the message now, in this thread, and return the receipt. Raises Temporary or Permanent."""
     plugin = _plugin(channel.url)
     if plugin is None:
         raise Permanent(f"{channel.label}: {check(channel.url)}")
-    with watching() as seen:
+    with watching(budget) as seen:
         accepted = _notify(plugin, message)
-    if not accepted:
+    if not accepted or is_refused_in_part(seen):
         raise refusal(channel.label, seen, lambda words: hidden(words, channel.url))
     answer = f", it answered {seen.responses[-1].status_code}" if seen.responses else ""
-    return f"{channel.label} accepted the message{answer}"
+    flaw = f"; its answer {seen.flaws[-1]}" if seen.flaws else ""
+    return f"{channel.label} accepted the message{answer}{flaw}"
 
 
 def check(url: str) -> str | None:
@@ -80,8 +84,8 @@ def _plugin(url: str) -> apprise.NotifyBase | None:
     plugin.redirects = False
     plugin.overflow_mode = apprise.OverflowMode.TRUNCATE
     plugin.interpret_emojis = False
-    plugin.socket_connect_timeout = max(plugin.socket_connect_timeout, 10.0)
-    plugin.socket_read_timeout = max(plugin.socket_read_timeout, 20.0)
+    plugin.socket_connect_timeout = CONNECT_S  # whatever the URL says
+    plugin.socket_read_timeout = READ_S
     for extra in ("include_image", "include_footer", "footer", "avatar"):
         if getattr(plugin, extra, None) is True:
             setattr(plugin, extra, False)

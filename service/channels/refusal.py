@@ -9,12 +9,14 @@ from datetime import UTC, datetime
 
 import requests
 
-from service.channels.limits import TIRED_REST_S, UNANSWERED_REST_S
+from service.channels.limits import TIRED_REST_S, rest_after
 from service.channels.witness import Seen
 from service.errors import Permanent, Temporary
 from service.message import one_line
-from service.network_errors import REFUSED, UNANSWERED, UNREACHABLE, UNRESOLVED, UNTRUSTED
+from service.network_errors import REFUSED, UNANSWERED, UNREACHABLE, UNRESOLVED, UNTRUSTED, describe
 from service.retry_after import read_retry_after
+
+MAX_WORDS_BYTES = 2_000  # of a reply, which may have thousands of lines
 
 # Besides 5xx.
 TOO_MANY = 429
@@ -52,10 +54,25 @@ def refusal(label: str, seen: Seen, hide: Callable[[str], str]) -> Temporary | P
 
     hide   takes the channel's secrets out of what a server said
     """
-    error = _of_errors(label, seen.errors, hide) or _of_responses(label, seen.responses)
-    if seen.accepted:
+    error = _of_errors(label, seen, hide) or _of_responses(label, seen.responses)
+    if seen.accepted and not is_refused_in_part(seen):
         return Permanent(f"Only some recipients of {label} got the message. {error or ''}".rstrip())
-    return error or Temporary(f"{label} did not accept the message, and Apprise did not say why")
+    return (
+        error or _of_flaws(label, seen) or Temporary(f"{label} did not accept the message, and Apprise did not say why")
+    )
+
+
+def is_refused_in_part(seen: Seen) -> bool:
+    """Tell whether an answer that could not be read to its end says no as far as it goes."""
+    return bool(seen.flaws) and any(_named_error("", response) for response in seen.responses)
+
+
+def _of_flaws(label: str, seen: Seen) -> Permanent | None:
+    """The error of a success that the plugin could not read; another try might tell people twice."""
+    if not seen.flaws:
+        return None
+    status, step = seen.responses[-1].status_code, "it may have the message; look there, and send it again if not"
+    return Permanent(f"{label} answered {status}, but its answer {seen.flaws[-1]}: {step}")
 
 
 def _of_responses(label: str, responses: list[requests.Response]) -> Temporary | Permanent | None:
@@ -91,16 +108,20 @@ def _named_error(label: str, response: requests.Response) -> Temporary | Permane
     return Temporary(said, retry_after_s=TIRED_REST_S if word in TIRED else None)
 
 
-def _of_errors(label: str, errors: list[Exception], hide: Callable[[str], str]) -> Temporary | Permanent | None:
-    return next((_of_error(label, error, hide) for error in errors), None)
+def _of_errors(label: str, seen: Seen, hide: Callable[[str], str]) -> Temporary | Permanent | None:
+    if seen.budget.is_overdrawn:
+        return Temporary(f"{label} answered with more than we read; look at what its URL leads to")
+    return next((_of_error(label, error, hide, age_s=seen.budget.age_s) for error in seen.errors), None)
 
 
-def _of_error(label: str, error: Exception, hide: Callable[[str], str]) -> Temporary | Permanent:
+def _of_error(label: str, error: Exception, hide: Callable[[str], str], *, age_s: float) -> Temporary | Permanent:
     code, words = _smtp_answer(error)
     if code is None:
         trouble = next(words for kinds, words in TROUBLES if isinstance(error, kinds))
-        return Temporary(f"{label} {trouble}", retry_after_s=UNANSWERED_REST_S if trouble is UNANSWERED else None)
-    said = f"{label} answered {code}: {hide(one_line(words.decode('utf-8', 'replace')))}"
+        if trouble is UNREACHABLE:  # mail's library says so of a timeout too, and only the cause tells
+            trouble = describe(error)
+        return Temporary(f"{label} {trouble}", retry_after_s=rest_after(age_s) if trouble is UNANSWERED else None)
+    said = f"{label} answered {code}: {hide(one_line(words[:MAX_WORDS_BYTES].decode('utf-8', 'replace')))}"
     return Permanent(said) if code >= 500 else Temporary(said)
 
 

@@ -1,10 +1,12 @@
 """See what happens on the wire while Apprise sends.
 
 Apprise says only whether it worked. The rest can be seen from two places, both in the sending thread: the responses
-that ``requests`` gets, and the exceptions that are being handled while a plugin writes to Apprise's log.
+that ``requests`` gets, and the exceptions that are being handled while a plugin writes to Apprise's log. A third, where
+sockets are read, holds what is read to the budget of the send.
 """
 
 import logging
+import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,10 +15,14 @@ from dataclasses import dataclass, field
 from functools import wraps
 from http import HTTPStatus
 from smtplib import SMTPException
+from typing import Any
 
 import requests
 
+from service.channels.budget import Budget
 from service.errors import Temporary
+
+MAX_FAREWELL_S = 30.0
 
 
 @dataclass(kw_only=True)
@@ -25,11 +31,15 @@ class Seen:
 
     errors     what the network, TLS and mail libraries raised; plugins swallow these
     accepted   somebody at the other end took the message: at least one of several recipients
+    flaws      why an answer of 2xx could not be read to its end: "is longer than 250 kB"
     """
+
+    budget: Budget = field(default_factory=Budget)
 
     responses: list[requests.Response] = field(default_factory=list)
     errors: list[Exception] = field(default_factory=list)
     accepted: bool = False
+    flaws: list[str] = field(default_factory=list)
 
     def note(self, error: BaseException | None) -> None:
         """Remember the error once, if it is of a kind that tells something."""
@@ -40,10 +50,15 @@ class Seen:
 _present: ContextVar[Seen | None] = ContextVar("present", default=None)
 
 
+def present() -> Seen:
+    """Return what was seen so far of the send that this thread is in; outside of any, what nobody will look at."""
+    return _present.get() or Seen()
+
+
 @contextmanager
-def watching() -> Iterator[Seen]:
-    """Watch what the body of the with statement sends, in this thread and no other."""
-    seen = Seen()
+def watching(budget: Budget) -> Iterator[Seen]:
+    """Watch what the body of the with statement sends, in this thread and no other, and hold it to the budget."""
+    seen = Seen(budget=budget)
     token = _present.set(seen)
     try:
         yield seen
@@ -52,12 +67,13 @@ def watching() -> Iterator[Seen]:
 
 
 def post_watch() -> None:
-    """Take up both places, for the whole process; once.
+    """Take up all places, for the whole process; once.
 
     Apprise's log goes nowhere else from here on: at the level we need, it shows addresses with their tokens, and so
     does urllib3's.
     """
     requests.Session.send = _observed(requests.Session.send)  # type: ignore[method-assign] # there is no other door
+    socket.SocketIO.readinto = _budgeted(socket.SocketIO.readinto)  # type: ignore[method-assign, assignment] # the same
     log = logging.getLogger("apprise")
     log.setLevel(logging.DEBUG)  # what a mail server answered is logged at this level only
     log.propagate = False
@@ -70,30 +86,45 @@ def never_wait(last_io: object = None, wait: float | None = None) -> None:
 
     Waiting is what our jobs do. A plugin that sleeps here and tries again on its own could deliver after we gave up.
     """
-    seen = _present.get() or Seen()
+    seen = present()
     if wait or any(response.status_code == HTTPStatus.TOO_MANY_REQUESTS for response in seen.responses):
         raise Temporary("asked to wait")  # Apprise makes a failed send of it; the answer is in what was seen
 
 
 def _observed(send: Callable[..., requests.Response]) -> Callable[..., requests.Response]:
     @wraps(send)
-    def observed(*args: object, **kwargs: object) -> requests.Response:
-        response = send(*args, **kwargs)
-        (_present.get() or Seen()).responses.append(response)
+    def observed(*args: object, **kwargs: Any) -> requests.Response:
+        response = send(*args, **kwargs | {"allow_redirects": False})  # a redirect would take the message elsewhere
+        present().responses.append(response)
         return response
 
     return observed
+
+
+def _budgeted(readinto: Callable[[socket.SocketIO, Any], int | None]) -> Callable[[socket.SocketIO, Any], int | None]:
+    @wraps(readinto)
+    def budgeted(stream: socket.SocketIO, buffer: Any) -> int | None:
+        seen = _present.get()
+        if seen is None:
+            return readinto(stream, buffer)
+        with seen.budget.reading(stream._sock):  # type: ignore[attr-defined] # it has no public name, and no other place sees every read
+            count = readinto(stream, buffer)
+        seen.budget.spend(count or 0)
+        return count
+
+    return budgeted
 
 
 class _Listener(logging.Handler):
     """Hears what plugins say of a send."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        seen = _present.get() or Seen()
+        seen = present()
         seen.note(sys.exc_info()[1])
         # All plugins say it so, once for each recipient that was reached; the mail plugin tells of a refused copy
         # only when the message went out to others.
         if record.levelno == logging.INFO and str(record.msg).startswith("Sent "):
             seen.accepted = True
+            seen.budget.hurry(MAX_FAREWELL_S)  # a mail server may take minutes to say goodbye
         if str(record.msg).startswith("SMTP recipient %s was refused"):
             seen.accepted = True

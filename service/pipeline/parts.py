@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
+from uuid import UUID
 
 from service.jobs import Jobs
 from service.metrics import Metrics
@@ -16,8 +17,11 @@ from service.store import Store
 class Notifier(Protocol):
     """What we ask of whoever talks to channels."""
 
-    async def send(self, channel: Channel, message: Message) -> str:
-        """Send and return the receipt, a sentence. Raises Temporary or Permanent."""
+    async def send(self, channel: Channel, message: Message, *, notification_id: UUID) -> str:
+        """Send and return the receipt, a sentence. Raises Temporary or Permanent.
+
+        An earlier send of the same notification whose end was not known is looked at first, and not repeated.
+        """
         ...
 
     async def close(self) -> None:

@@ -69,7 +69,8 @@ def _keep_pace(transaction: Transaction, parts: Parts, notification: Notificatio
 
 async def _try(parts: Parts, notification: Notification, attempt: Attempt, message: Message) -> None:
     try:
-        receipt = await parts.notifier.send(_channel(parts, notification), message)
+        channel = _channel(parts, notification)
+        receipt = await parts.notifier.send(channel, message, notification_id=notification.id)
     except (Temporary, Permanent) as error:
         await fall_back(parts, notification, attempt, error)
         return
