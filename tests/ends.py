@@ -8,6 +8,7 @@
 Each is a context manager; what arrived is in its ``got``, in order.
 """
 
+import asyncio
 import json
 import os
 import socket
@@ -174,7 +175,10 @@ def _handler(end: Callable[[], HttpEnd], issue: Callable[[str], ssl.SSLContext] 
 
 @dataclass(kw_only=True)
 class MailEnd:
-    """A mail server. ``rcpt`` and ``data`` answer those commands, by recipient for ``rcpt``, if set."""
+    """A mail server. ``rcpt`` and ``data`` answer those commands, by recipient for ``rcpt``, if set.
+
+    pause_s   how long it thinks before it answers each of them
+    """
 
     port: int
     user: str
@@ -182,11 +186,13 @@ class MailEnd:
     got: list[EmailMessage] = field(default_factory=list)
     rcpt: dict[str, str] = field(default_factory=dict)
     data: str = "250 OK"
+    pause_s: float = 0.0
     refusal: str | None = None
 
     async def handle_RCPT(  # noqa: N802 - aiosmtpd's name for it
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
     ) -> str:
+        await asyncio.sleep(self.pause_s)
         answer = self.rcpt.get(address, "250 OK")
         if answer.startswith("2"):
             envelope.rcpt_tos.append(address)
@@ -195,6 +201,7 @@ class MailEnd:
     async def handle_DATA(  # noqa: N802 - aiosmtpd's name for it
         self, _server: SMTP, _session: Session, envelope: Envelope
     ) -> str:
+        await asyncio.sleep(self.pause_s)
         assert isinstance(envelope.content, bytes)
         if self.data.startswith("2"):
             self.got.append(message_from_bytes(envelope.content, policy=policy.default))

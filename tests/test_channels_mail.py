@@ -1,12 +1,15 @@
 """Mail, at the wire: what a mail server receives, and what we make of its codes."""
 
 from collections.abc import Iterator
+from contextlib import nullcontext
+from uuid import uuid4
 
 import pytest
 
+from service.channels import AppriseChannels, StillSending
 from service.errors import Permanent, Temporary
 from tests.ends import MailEnd, free_port, mail_end
-from tests.test_channels import HOSTILE, a_message, sent
+from tests.test_channels import HOSTILE, a_channel, a_message, sent
 
 
 @pytest.fixture
@@ -48,6 +51,37 @@ async def test_a_mail_servers_code_says_whether_another_attempt_makes_sense(
 
     with pytest.raises(kind, match=words):
         await sent(mail_url(mail))
+
+
+async def test_a_mail_server_that_thinks_for_longer_than_the_deadline_gets_the_mail_once(mail: MailEnd) -> None:
+    mail.pause_s = 0.4
+    channels, notification_id = AppriseChannels(deadline_s=0.3), uuid4()
+
+    with pytest.raises(StillSending, match=r"did not answer within 0\.3 s") as late:
+        await channels.send(a_channel(mail_url(mail)), a_message(), notification_id=notification_id)
+    with pytest.raises(Temporary, match="still holds this message") as again:
+        await channels.send(a_channel(mail_url(mail)), a_message(), notification_id=notification_id)
+
+    assert again.value.retry_after_s == 60
+    assert await late.value.outcome() == "web-team (mailtos) accepted the message"
+    assert len(mail.got) == 1
+
+
+@pytest.mark.parametrize(("data", "kind"), [("250 OK", None), ("451 later", Temporary), ("554 spam", Permanent)])
+async def test_what_came_of_a_late_mail_is_what_the_next_try_finds(
+    mail: MailEnd, data: str, kind: type[Exception] | None
+) -> None:
+    mail.pause_s, mail.data = 0.4, data
+    channels, notification_id = AppriseChannels(deadline_s=0.3), uuid4()
+    with pytest.raises(StillSending):
+        await channels.send(a_channel(mail_url(mail)), a_message(), notification_id=notification_id)
+    await channels.close(grace_s=10)
+    mail.data = "250 OK"
+
+    with pytest.raises(kind) if kind else nullcontext():
+        await channels.send(a_channel(mail_url(mail)), a_message(), notification_id=notification_id)
+
+    assert len(mail.got) == (0 if kind else 1)
 
 
 async def test_a_wrong_mail_password_needs_a_person_and_is_not_shown(mail: MailEnd) -> None:

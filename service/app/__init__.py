@@ -76,7 +76,7 @@ class Service:
             async with self._beating():
                 yield
         finally:
-            for part in (self.parts.notifier, self.parts.source, self.parts.store):
+            for part in (self.parts.notifier, self.parts.late_sends, self.parts.source, self.parts.store):
                 await part.close()
 
     @asynccontextmanager

@@ -11,11 +11,11 @@ from uuid import UUID
 
 from service.jobs.embedded import EmbeddedJobs
 from service.jobs.procrastinate import ProcrastinateJobs, Rhythm
-from service.jobs.work import Failed, Handler
+from service.jobs.work import Failed, Handler, survive
 from service.model import Backlog
 from service.tables import Transaction
 
-__all__ = ["LIVES", "EmbeddedJobs", "Failed", "Handler", "Jobs", "ProcrastinateJobs", "Rhythm"]
+__all__ = ["LIVES", "EmbeddedJobs", "Failed", "Handler", "Jobs", "ProcrastinateJobs", "Rhythm", "survive"]
 
 LIVES = timedelta(seconds=30)
 """A worker that looked for work within this time lives."""

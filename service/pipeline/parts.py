@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
@@ -10,6 +10,7 @@ from uuid import UUID
 from service.jobs import Jobs
 from service.metrics import Metrics
 from service.model import Channel, Message, Receiver, Route
+from service.pipeline.late import LateSends
 from service.sources import Source
 from service.store import Store
 
@@ -74,6 +75,7 @@ class Parts:
     keep_for: timedelta
     public_url: str | None = None
     patience: Patience = Patience()
+    late_sends: LateSends = field(default_factory=LateSends)
 
     def channel(self, key: str) -> Channel | None:
         """The channel with this key, if roundsman.yaml still has it."""

@@ -8,11 +8,13 @@ from uuid import UUID
 
 import structlog
 
-from service.channels import pace
+from service.channels import StillSending, pace
 from service.errors import Permanent, Temporary
+from service.jobs import survive
 from service.message import compose
 from service.model import Attempt, Channel, Details, Event, Message, Notification, NotificationState, Outcome
 from service.pipeline.fallback import Fallback, fallback
+from service.pipeline.late import LEASE, RENEW_S
 from service.pipeline.parts import Parts
 from service.store import events, notifications
 from service.tables import Transaction
@@ -33,6 +35,9 @@ async def send(parts: Parts, notification_id: UUID) -> None:
     notification, event, details = await parts.store.read(_news, notification_id)
     if is_settled_or_put_off(notification, parts.clock()):
         return  # another job will come for it, if there is anything left to do
+    if notification.state is NotificationState.SENDING and notification_id in parts.late_sends:
+        await parts.store.write(_let_go, parts, notification)  # the lease ran out while the database was away
+        return
     event_url = f"{parts.public_url}/events/{event.id}" if parts.public_url else None
     message = compose(event, details, event_url=event_url)
     attempt = await parts.store.write(_begin, parts, notification)
@@ -68,14 +73,18 @@ def _keep_pace(transaction: Transaction, parts: Parts, notification: Notificatio
 
 
 async def _try(parts: Parts, notification: Notification, attempt: Attempt, message: Message) -> None:
+    sending = _hand_over(parts, notification, message)
     try:
-        channel = _channel(parts, notification)
-        receipt = await parts.notifier.send(channel, message, notification_id=notification.id)
-    except (Temporary, Permanent) as error:
-        await fall_back(parts, notification, attempt, error)
-        return
-    await _insist(lambda: _record_sent(parts, attempt, message, receipt))
-    _note(parts, notification, attempt, outcome=Outcome.SENT)
+        await _conclude(sending, parts, notification, attempt, message=message)
+    except StillSending as late:
+        await _insist(lambda: parts.store.write(_let_go, parts, notification))
+        log.info("a send outlasts its job", notification=str(notification.id), reason=str(late))
+        ending = _conclude(late.outcome(), parts, notification, attempt, message=message)
+        parts.late_sends.add(notification.id, _listen(parts, notification, attempt, ending))
+
+
+async def _hand_over(parts: Parts, notification: Notification, message: Message) -> str:
+    return await parts.notifier.send(_channel(parts, notification), message, notification_id=notification.id)
 
 
 def _channel(parts: Parts, notification: Notification) -> Channel:
@@ -88,8 +97,60 @@ def _channel(parts: Parts, notification: Notification) -> Channel:
     return channel
 
 
-async def _record_sent(parts: Parts, attempt: Attempt, message: Message, receipt: str) -> None:
-    await parts.store.write(notifications.record_sent, attempt, message=message, receipt=receipt, at=parts.clock())
+async def _conclude(
+    sending: Awaitable[str], parts: Parts, notification: Notification, attempt: Attempt, *, message: Message
+) -> None:
+    """Record what comes of a send. Raises StillSending when that is not known yet."""
+    try:
+        receipt = await sending
+    except StillSending:
+        raise
+    except (Temporary, Permanent) as error:
+        await fall_back(parts, notification, attempt, error)
+        return
+
+    def record(transaction: Transaction) -> None:
+        notifications.record_sent(transaction, attempt, message=message, receipt=receipt, at=parts.clock())
+        _open_lane(transaction, parts, notification)
+
+    await _insist(lambda: parts.store.write(record))
+    _note(parts, notification, attempt, outcome=Outcome.SENT)
+
+
+def _let_go(transaction: Transaction, parts: Parts, notification: Notification) -> None:
+    """Leave an attempt open, and its lane closed; should this process end, the job that stands first goes on."""
+    if _hold(transaction, parts, notification):
+        parts.jobs.next_in(notification.channel_key, "send", notification.id, within=transaction)
+
+
+def _renew(transaction: Transaction, parts: Parts, notification: Notification) -> None:
+    _hold(transaction, parts, notification)
+
+
+def _hold(transaction: Transaction, parts: Parts, notification: Notification) -> bool:
+    until = parts.clock() + LEASE
+    if not notifications.hold(transaction, notification.id, until=until):
+        return False
+    parts.jobs.rest(notification.channel_key, within=transaction, until=until)
+    return True
+
+
+async def _listen(parts: Parts, notification: Notification, attempt: Attempt, ending: Awaitable[None]) -> None:
+    """Renew the lease until the end of a late send is on record."""
+    end = asyncio.ensure_future(survive("a late send", ending))
+    try:
+        while not (await asyncio.wait({end}, timeout=RENEW_S))[0]:
+            await survive("the lease of a late send", parts.store.write(_renew, parts, notification))
+    finally:
+        end.cancel()
+    if (error := end.result()) is not None:
+        await fall_back(parts, notification, attempt, Temporary(f"{type(error).__name__}: {error}"))
+
+
+def _open_lane(transaction: Transaction, parts: Parts, notification: Notification) -> None:
+    """End the lease on a lane, if the attempt had one."""
+    if notification.id in parts.late_sends:
+        parts.jobs.rest(notification.channel_key, within=transaction, until=parts.clock())
 
 
 async def fall_back(parts: Parts, notification: Notification, attempt: Attempt, error: Exception) -> None:
@@ -103,6 +164,7 @@ async def fall_back(parts: Parts, notification: Notification, attempt: Attempt, 
         else:
             counts = notifications.record_put_off(transaction, attempt, reason=reason, at=now, again_at=then.again_at)
         if counts:
+            _open_lane(transaction, parts, notification)
             _go_on(transaction, parts, notification, then)
         return counts
 

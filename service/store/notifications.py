@@ -85,6 +85,17 @@ def begin_attempt(transaction: Transaction, notification_id: UUID, at: datetime)
     return attempt
 
 
+def hold(transaction: Transaction, notification_id: UUID, *, until: datetime) -> bool:
+    """Have nobody begin another attempt before a time; False when none is open that could be waited for."""
+    holding = (
+        update(notifications)
+        .where(notifications.c.id == notification_id, notifications.c.state == SENDING)
+        .values(next_attempt_at=until)
+        .returning(notifications.c.id)
+    )
+    return transaction.execute(holding).first() is not None
+
+
 def record_sent(transaction: Transaction, attempt: Attempt, *, message: Message, receipt: str, at: datetime) -> None:
     """Record that the channel accepted the message, and what it said where that is not what was said before.
 
