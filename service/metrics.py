@@ -59,6 +59,7 @@ class Metrics:
         )
 
         self.deliveries = self._counter("deliveries", "Posts at the hook, by what became of them", "result")
+        self.signed = self._counter("signed", "Posts that were kept, by the place of their secret", "secret")
         self.events = self._counter("events", "Events put on record", "kind")
         self.decisions = self._counter("decisions", "What routes said of events", "verdict")
         self.attempts = self._counter("attempts", "Tries at sending", "channel", "outcome")
@@ -92,6 +93,10 @@ class Metrics:
         )
         self.waiting = self._gauge("dead_letters_waiting", "Dead letters that wait for a person now", "what")
         _begin(self.waiting, DEAD)
+
+    def expect_secrets(self, count: int) -> None:
+        """Have a number for each secret that posts may be signed with, from 1 on."""
+        _begin(self.signed, map(str, range(1, count + 1)))
 
     def forget_the_tables(self) -> None:
         """Say nothing rather than something old while the database is away: not a number is no number."""

@@ -124,7 +124,7 @@ async def test_an_event_s_page_tells_the_whole_story(house: House, day: dict[str
     assert story["details"]["wanted"] == ["actor", "jobs", "tests"]
     assert story["details"]["may_improve"] is False
     assert story["delivery"]["body"] == as_bytes(workflow_completed(RED)).decode()
-    assert story["delivery"]["signed"]["index"] == 0
+    assert story["delivery"]["signed"]["secret"] == 1
     assert story["actions"] == []
 
 

@@ -211,7 +211,8 @@ def test_the_alerts_are_those_of_the_files(render: Render) -> None:
     rule = render("postgres-watched")["PrometheusRule"]
     files = [CHART / "alerts" / f"{name}.yaml" for name in ("roundsman", "no-webhooks")]
 
-    assert rule["spec"]["groups"] == [group for file in files for group in yaml.safe_load(file.read_text())["groups"]]
+    made = yaml.safe_dump(rule["spec"]["groups"]).replace('namespace="default", ', "")
+    assert yaml.safe_load(made) == [group for file in files for group in yaml.safe_load(file.read_text())["groups"]]
     assert rule["metadata"]["labels"]["release"] == "prometheus"
 
 
@@ -292,3 +293,21 @@ def test_names_fit_into_what_kubernetes_allows(binary: str, name: str) -> None:
 def labels_of(made: dict[str, Any]) -> dict[str, str]:
     """The labels of the pods that this makes."""
     return dict(made["spec"]["template"]["metadata"]["labels"])
+
+
+def test_an_absence_is_one_of_this_release_s_namespace(render: Render) -> None:
+    groups = render("postgres-watched", "--namespace", "builds")["PrometheusRule"]["spec"]["groups"]
+
+    absences = re.findall(r"absent\([^)]*\)", yaml.safe_dump(groups))
+    assert len(absences) == 2
+    assert all('{namespace="builds", role=~"serve|' in absence for absence in absences)
+
+
+@pytest.mark.parametrize("given", ["https://git.example.com/roundsman", "https://git.example.com/roundsman/"])
+def test_runbooks_are_where_the_repository_is(render: Render, given: str) -> None:
+    groups = render("postgres-watched", "--set", f"prometheusRule.runbookBase={given}")["PrometheusRule"]["spec"][
+        "groups"
+    ]
+
+    links = [rule["annotations"]["runbook_url"] for group in groups for rule in group["rules"]]
+    assert all(link.startswith("https://git.example.com/roundsman/docs/monitoring.md#roundsman") for link in links)

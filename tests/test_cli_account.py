@@ -26,6 +26,7 @@ from service.model import (
     Outcome,
     Pipeline,
     Project,
+    Signed,
     TestFailure,
     TestReport,
     Verdict,
@@ -132,6 +133,12 @@ def test_what_a_page_shows_a_terminal_shows_too() -> None:
         "  at CircleCI https://app.example.com/w",
         "  delivery    settled, posted 3 times",
     ]
+
+
+def test_the_secret_that_signed_it_is_counted_from_one_as_on_its_page() -> None:
+    lines = texts(account.facts(with_delivery(BARE, signed=Signed(index=1, fingerprint="5f2ac01e"))))
+
+    assert lines[-1] == "  signature   valid, secret 2 (fingerprint 5f2ac01e)"
 
 
 def test_failed_jobs_come_with_their_first_ten_failed_tests_and_good_ones_are_left_out() -> None:

@@ -69,6 +69,7 @@ async def test_a_post_at_the_hook_is_one_line_too_with_what_became_of_it(house: 
         "reason": None,
         "delivery": response.json()["delivery"],
         "bytes": len(body),
+        "secret": 1,
     }
 
 

@@ -24,13 +24,22 @@ from service.metrics import Metrics
 from service.model import Backlog, Outcome
 from service.store import EngineRows
 from tests.ends import free_port
-from tests.house import GREEN, RED, House, a_house
+from tests.house import GREEN, RED, SECRET, House, a_house
 
 BOTH = pytest.mark.databases("sqlite", "postgres")
 
 NOTHING = dict.fromkeys(("kept", "duplicate", "bad_signature", "refused", "not_kept", "broken_off"), 0)
 OURS = {
-    *("deliveries", "events", "decisions", "attempts", "dead_letters", "circleci_calls", "circleci_rate_limit_waits"),
+    *(
+        "deliveries",
+        "signed",
+        "events",
+        "decisions",
+        "attempts",
+        "dead_letters",
+        "circleci_calls",
+        "circleci_rate_limit_waits",
+    ),
     *("circleci_call_seconds", "request_seconds", "job_seconds", "build_info"),
     *("database_up", "queue_depth", "queue_oldest_age_seconds", "worker_last_look_timestamp_seconds"),
     *("worker_silent_seconds", "clock_offset_seconds"),
@@ -250,3 +259,16 @@ async def test_a_database_that_never_answers_holds_up_no_scraper(house: House, m
 
     assert response.status_code == 200
     assert "roundsman_database_up 0.0" in response.text
+
+
+async def test_they_say_which_secret_signed_what_was_kept(folder: Path) -> None:
+    body = as_bytes(workflow_completed(RED))
+    async with a_house(folder, ROUNDSMAN_WEBHOOK_SECRETS=f"another,{SECRET}") as house:
+        before = await values(house, "signed")
+        await house.send(body)
+        await house.send(body)
+        await house.send(as_bytes(workflow_completed(GREEN)), secret="another")
+        await house.send(body, secret="a third")
+
+        assert before == {"1": 0, "2": 0}
+        assert await values(house, "signed") == {"1": 1, "2": 2}

@@ -107,7 +107,7 @@ async def test_the_record_of_a_message_explains_it(town: Town) -> None:
     assert decision["reason"] == (
         "project gh/acme/web matches gh/acme/*; branch main matches main; status failed matches failed"
     )
-    assert story["delivery"]["signed"]["index"] == 0
+    assert story["delivery"]["signed"]["secret"] == 1
     assert story["details"]["missing"] == []
     assert story["actor"]["name"] == "Ada Example"
     assert [job["status"] for job in story["details"]["jobs"]] == ["success", "failed", "blocked"]

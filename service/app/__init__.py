@@ -122,6 +122,7 @@ def _parts(config: Config, *, clock: Clock | None, patience: Patience, role: Rol
     store = Store(settings.database_url, clock=clock if isinstance(clock, DatabaseClock) else None)
     clock = clock or store.clock
     database = "postgres" if store.is_shared else "sqlite"
+    metrics.expect_secrets(len(settings.webhook_secrets))
     metrics.build.info({"version": version("roundsman"), "database": database, "role": role.value})
     return Parts(
         store=store,

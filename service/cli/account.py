@@ -34,7 +34,7 @@ def headline(event: Any) -> Line:
 def facts(event: Any) -> Iterator[Line]:
     """What the webhook said, and how it came."""
     pipeline, job, delivery = event["pipeline"]["number"], event["job"] or {}, event["delivery"]
-    took = event["duration_ms"]
+    took, signed = event["duration_ms"], delivery["signed"]
     posted = "once" if not delivery["repeats"] else f"{delivery['repeats'] + 1} times"
     told = {
         "id": event["id"],
@@ -48,6 +48,7 @@ def facts(event: Any) -> Iterator[Line]:
         "received": when(event["received_at"]),
         "at CircleCI": event["workflow"]["url"],
         "delivery": f"{delivery['state']}, posted {posted}",
+        "signature": f"valid, secret {signed['secret']} (fingerprint {signed['fingerprint']})" if signed else None,
     }
     yield from ((f"  {name:<12}{value}", PLAIN) for name, value in told.items() if value)
 

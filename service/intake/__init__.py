@@ -43,7 +43,8 @@ class Intake:
             self._note(request, _result(error), str(error), **(_whence(request) if isinstance(error, Rejected) else {}))
             raise
         result = "duplicate" if kept.is_duplicate else "kept"
-        self._note(request, result, None, delivery=str(kept.id), bytes=len(body))
+        self._metrics.signed.labels(signed.number).inc()
+        self._note(request, result, None, delivery=str(kept.id), bytes=len(body), secret=signed.number)
         return JSONResponse({"delivery": str(kept.id), "duplicate": kept.is_duplicate}, status_code=202)
 
     def _delivery(self, request: Request, body: bytes, signed: Signed) -> Delivery:

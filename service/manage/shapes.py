@@ -69,7 +69,8 @@ def delivery_json(delivery: Delivery, *, body_bytes: int | None = None) -> Json:
     """
     shape: Json = _plain({name: value for name, value in vars(delivery).items() if name not in {"body", "signed"}})
     shape["headers"] = [list(pair) for pair in delivery.headers]
-    shape["signed"] = _plain(delivery.signed)
+    signed = delivery.signed
+    shape["signed"] = {"secret": signed.number, "fingerprint": signed.fingerprint} if signed else None
     shape["body"] = delivery.body.decode("utf-8", "backslashreplace")
     shape["body_bytes"] = len(delivery.body) if body_bytes is None else body_bytes
     return shape

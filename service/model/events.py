@@ -24,10 +24,18 @@ class DeliveryState(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Signed:
-    """Which of our secrets made a signature: its place in the list and a fingerprint, never the secret."""
+    """Which of our secrets made a signature: its place in the list and a fingerprint, never the secret.
+
+    index   its place from 0, as it is stored; people and machines are told its ``number``
+    """
 
     index: int
     fingerprint: str
+
+    @property
+    def number(self) -> int:
+        """Its place from 1."""
+        return self.index + 1
 
 
 @dataclass(frozen=True, kw_only=True)
