@@ -214,6 +214,8 @@ notifications = Table(
     Column("sent_at", UtcDateTime),
     Column("title", Text),
     Column("words", Text),
+    Column("server_lane", String(64)),
+    Column("unknown_since", UtcDateTime),  # no worker that was to send it has had its channel in roundsman.yaml
     UniqueConstraint("topic", "channel_key"),  # nobody is told twice of one thing
     one_of("state", NotificationState),
     Index(None, "event_id"),  # an event's page

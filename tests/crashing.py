@@ -35,7 +35,7 @@ from service.pipeline import SWEEP_EVERY_S, Patience, Pipeline
 from service.pipeline.parts import Notifier
 from service.store import EngineRows, held, migrate
 
-PATIENCE = Patience(first=timedelta(seconds=0.2), longest=timedelta(seconds=1))
+PATIENCE = Patience(first=timedelta(seconds=0.2), longest=timedelta(seconds=1), between_workers=timedelta(seconds=0.2))
 HASTY = Rhythm(heartbeat=0.5, dead_after=5.0, look=0.5)  # sooner, and a busy machine would make the living seem dead
 ALONE = Rhythm(heartbeat=0.1, dead_after=0.5, look=0.1)  # where nobody else is there to take a busy worker for dead
 

@@ -1,5 +1,6 @@
 """Back-pressure for each channel: one that is slow, strict or tired delays nobody else, and is left alone itself."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from service.channels import pace
+from service.channels import pace, server_lane
 from service.errors import Permanent, Temporary
 from service.model import Channel
 from tests.house import NINE, RED, House, a_house
@@ -187,3 +188,70 @@ def channel(url: str) -> Channel:
 )
 def test_a_channel_has_the_pace_that_its_makers_document(url: str, pause_s: float) -> None:
     assert pace(channel(url)) == timedelta(seconds=pause_s)
+
+
+MAILS = """\
+receivers:
+  web:
+    channels:
+      - mailto://ci:secret@mail.example.com?to=a@example.com
+      - mailtos://ci:secret@example.org?smtp=mail.example.com&to=b@example.com
+      - mailto://ci:secret@other.example.com?to=c@example.com
+      - json://web.example.com
+routes:
+  - match: {status: failed}
+    receiver: web
+"""
+
+
+async def test_a_mail_server_gets_one_mail_at_a_time_from_all_its_channels(folder: Path) -> None:
+    async with a_house(folder, MAILS) as house:
+        tried_meanwhile: list[str] = []
+
+        async def hang() -> None:
+            for _ in range(200):
+                await asyncio.sleep(0.001)
+            tried_meanwhile.extend(house.channels.tried)
+
+        house.channels.plan["web (mailto)"] = [hang]
+        await owe(house, 1)
+        await house.drain()
+
+    assert sorted(tried_meanwhile) == ["web (json)", "web (mailto 2)", "web (mailto)"]
+    assert sorted(house.channels.told) == ["web (json)", "web (mailto 2)", "web (mailto)", "web (mailtos)"]
+
+
+async def test_a_mail_server_that_wants_to_be_left_alone_is_by_all_its_channels(folder: Path) -> None:
+    async with a_house(folder, MAILS) as house:
+        house.channels.plan["web (mailto)"] = [Temporary("web (mailto) did not answer in time", retry_after_s=60)]
+        await owe(house, 1)
+        await house.drain()
+        await house.drain(seconds=59)
+        at_first = sorted(house.channels.told)
+        await house.drain(seconds=1)
+
+    assert at_first == ["web (json)", "web (mailto 2)"]
+    assert sorted(house.channels.told) == ["web (json)", "web (mailto 2)", "web (mailto)", "web (mailtos)"]
+
+
+SERVER = "mailto://ci:secret@mail.example.com?to=a@example.com"
+
+
+@pytest.mark.parametrize(
+    ("url", "is_same"),
+    [
+        ("mailtos://other:fake@Mail.Example.com:465?to=b@example.com", True),
+        ("mailto://ci:secret@example.org/?smtp=mail.example.com", True),
+        ("mailto://ci:secret@example.org/?smtp=MAIL.example.com:25", True),
+        ("deltachat://ci:secret@mail.example.com", True),
+        ("mailto://ci:secret@example.org", False),
+        ("mailto://[broken", False),
+        ("json://mail.example.com", False),
+    ],
+)
+def test_channels_of_one_mail_server_share_a_lane(url: str, is_same: bool) -> None:
+    assert (server_lane(channel(url)) == server_lane(channel(SERVER))) is is_same
+
+
+def test_what_is_no_mail_has_a_lane_of_its_own() -> None:
+    assert server_lane(channel("json://mail.example.com")) is None

@@ -24,6 +24,12 @@ TIRED = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 2\r\n\r\nno"
 SOON_S = 20.0
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _apprise_is_imported() -> None:
+    """Importing it takes longer than the deadline here."""
+    AppriseChannels().check("json://web.example.com")
+
+
 class Slow:
     """An end that answers each request, but only when it is let."""
 

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -12,6 +13,7 @@ from service.demo import runs
 from service.demo.payloads import as_bytes, cancellation_storm, job_completed, workflow_completed
 from service.errors import Temporary
 from service.model import Delivery, Event
+from service.pipeline.process import bury
 from service.sources import Source
 from service.sources.circleci import CircleCI
 from tests.house import GREEN, MONDAY, RED, RED_TO_WEB, House, a_house
@@ -271,3 +273,14 @@ class Stumbling:
             return self._source.parse(delivery)
         self._left -= 1
         raise self._error
+
+
+async def test_a_delivery_that_was_judged_meanwhile_is_not_buried(house: House) -> None:
+    """A worker of an older release may not understand what a newer one has judged already."""
+    delivery = await house.finish(RED)
+    await house.work("process", delivery)
+
+    await bury(house.service.parts, UUID(delivery), "an old release does not know this kind")
+
+    assert house.rows("SELECT state, reason FROM deliveries") == [("settled", None)]
+    assert house.counted("dead_letters", what="delivery") == 0

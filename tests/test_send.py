@@ -152,11 +152,51 @@ async def test_a_channel_that_is_no_longer_configured_waits_for_a_person(folder:
         delivery = await red(house)
     async with a_house(folder, RED_TO_WEB.replace("web.example", "ops.example")) as house:
         await house.drain()
+        waits = await only(house, delivery)
+        for _ in range(30):
+            await house.drain(seconds=30)
         notification = await only(house, delivery)
 
+    assert (waits["state"], waits["attempts"]) == ("pending", [])
+    assert waits["reason"].startswith("web (json) is not in this worker's roundsman.yaml: it waits until ")
     assert notification["state"] == "dead"
     assert notification["reason"].startswith("web (json) is no longer in roundsman.yaml as it was; ")
+    assert [attempt["outcome"] for attempt in notification["attempts"]] == ["dead"]
     assert house.channels.tried == []
+
+
+async def test_a_channel_that_another_worker_has_is_told_by_that_one_with_its_patience_whole(folder: Path) -> None:
+    async with a_house(folder) as new:
+        delivery = await red(new)
+        async with a_house(folder, RED_TO_WEB.replace("web.example", "ops.example"), clock=new.clock) as old:
+            for _ in range(20):
+                await old.drain(seconds=30)
+        new.channels.plan["web (json)"] = [AWAY]
+        await new.drain(seconds=30)
+        await new.drain(seconds=30)
+        notification = await only(new, delivery)
+
+    assert old.channels.tried == []
+    assert [attempt["outcome"] for attempt in notification["attempts"]] == ["put off", "sent"]
+
+
+async def test_a_channel_that_comes_and_goes_has_the_whole_time_again(folder: Path) -> None:
+    other = RED_TO_WEB.replace("web.example", "ops.example")
+    async with a_house(folder) as house:
+        delivery = await red(house)
+        clock = house.clock
+    for _ in range(2):
+        async with a_house(folder, other, clock=clock) as without:
+            for _ in range(20):
+                await without.drain(seconds=30)
+            clock = without.clock
+        async with a_house(folder, clock=clock) as house:
+            house.channels.plan["web (json)"] = [AWAY] * 100
+            await house.drain(seconds=30)
+            notification = await only(house, delivery)
+
+    assert notification["state"] == "pending"
+    assert {attempt["outcome"] for attempt in notification["attempts"]} == {"put off"}
 
 
 async def test_what_a_notifier_raises_unforeseen_is_an_attempt_that_did_not_work(house: House) -> None:

@@ -6,6 +6,6 @@ turns all that into our errors.
 """
 
 from service.channels.apprise import AppriseChannels, StillSending
-from service.channels.limits import pace
+from service.channels.limits import pace, server_lane
 
-__all__ = ["AppriseChannels", "StillSending", "pace"]
+__all__ = ["AppriseChannels", "StillSending", "pace", "server_lane"]

@@ -4,7 +4,10 @@ A channel that is sent messages faster answers 429, or closes the account. Where
 told as fast as it answers, one message at a time, and its Retry-After is honoured all the same.
 """
 
+import re
 from datetime import timedelta
+from hashlib import sha256
+from urllib.parse import parse_qs, urlsplit
 
 from service.model import Channel
 
@@ -37,6 +40,27 @@ MAIL = frozenset({"mailto", "mailtos", "deltachat", "deltachats"})
 def is_mail(channel: Channel) -> bool:
     """Tell whether a mail server takes the channel's messages, which may take its minutes over it."""
     return channel.kind in MAIL
+
+
+def server_lane(channel: Channel) -> str | None:
+    """Return the lane that the channel shares with all others of its mail server; None for what is no mail.
+
+    A mail server gets one mail at a time, to whomever: one that hangs keeps one of us waiting, and one that limits its
+    connections is never asked for two.
+    """
+    if not is_mail(channel):
+        return None
+    return f"mail {sha256(_mail_host(channel.url).encode()).hexdigest()[:16]}"
+
+
+def _mail_host(url: str) -> str:
+    try:
+        address = urlsplit(url)
+    except ValueError:  # brackets that are no address; such a URL has itself for a server
+        return url
+    named = parse_qs(address.query).get("smtp")
+    server = named[-1] if named else address.netloc.rpartition("@")[2]
+    return re.sub(r":[0-9]*$", "", server.lower())
 
 
 def rest_after(age_s: float) -> float:

@@ -46,7 +46,7 @@ async def resend(store: Store, jobs: Jobs, notification_id: UUID, *, who: str, a
             )
             raise BadRequest(sentence, status=409)
         actions.record(transaction, Action(verb="resend", subject_id=notification_id, who=who, at=at))
-        jobs.later("send", notification_id, within=transaction, lane=notification.channel_key)
+        jobs.later("send", notification_id, within=transaction, lane=notification.lane)
         return notification
 
     return await store.write(send_again)

@@ -38,7 +38,7 @@ def notification_json(notification: Notification, attempts: Sequence[Attempt], d
     What is not owed has no next attempt.
     """
     shape = _plain(notification)
-    del shape["attempts"], shape["channel_key"], shape["topic"]
+    del shape["attempts"], shape["channel_key"], shape["server_lane"], shape["topic"]
     if not notification.is_owed:
         shape["next_attempt_at"] = None
     asked = _asked_by(attempts, done)

@@ -49,6 +49,7 @@ class Notification:
     reason       why the last attempt did not work
     sent_at      when the channel first took it: it stays, whatever becomes of sending it again
     title, words what was last sent: the message's title and text, for the record
+    server_lane  the lane that all channels of one mail server share; None: the channel has one of its own
     """
 
     id: UUID
@@ -68,6 +69,12 @@ class Notification:
     sent_at: datetime | None = None
     title: str | None = None
     words: str | None = None
+    server_lane: str | None = None
+
+    @property
+    def lane(self) -> str:
+        """The name of the lane in which it is sent."""
+        return self.server_lane or self.channel_key
 
     @property
     def is_owed(self) -> bool:

@@ -52,7 +52,7 @@ def _untold(transaction: Transaction, event_id: UUID) -> Sequence[Notification]:
 def release(transaction: Transaction, parts: Parts, owed: Sequence[Notification]) -> None:
     """Let messages go, each in its channel's lane."""
     for notification in owed:
-        parts.jobs.later("send", notification.id, within=transaction, lane=notification.channel_key)
+        parts.jobs.later("send", notification.id, within=transaction, lane=notification.lane)
 
 
 async def release_as_it_is(parts: Parts, event_id: UUID, reason: str) -> None:

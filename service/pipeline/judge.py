@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import uuid4
 
+from service.channels import server_lane
 from service.model import Channel, Decision, Details, Event, Notification, NotificationState, Verdict
 from service.pipeline.parts import Parts
 from service.rules import decide, undecided, with_details
@@ -42,7 +43,7 @@ def judge(
     if owed or (judged > 1 and _is_told(said)):  # a replay may also fill in what could not be asked before
         parts.jobs.later("enrich", event.id, within=transaction)
     for notification in owed:  # whatever becomes of asking: it goes out by then
-        lane = notification.channel_key
+        lane = notification.lane
         parts.jobs.later("send", notification.id, within=transaction, at=now + hold, lane=lane)
     return Judgement(event=event, said=said)
 
@@ -83,6 +84,7 @@ def _notification(
         created_at=created_at,
         next_attempt_at=created_at,
         give_up_at=give_up_at,
+        server_lane=server_lane(channel),
     )
 
 

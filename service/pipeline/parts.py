@@ -38,6 +38,8 @@ class Patience:
     for_late_details   the event's page waits this long for it
     for_an_answer      the source is listened to for this long at a time, even when a message is late already
     for_sending        a channel that does not take a message is tried this long
+    for_other_workers  a channel that a worker does not know may be known to others: they have this long
+    between_workers    the pause until the next worker looks at such a message
     first, longest     the pause after the first try doubles up to the longest, give or take a quarter
     """
 
@@ -45,6 +47,8 @@ class Patience:
     for_late_details: timedelta = timedelta(hours=24)
     for_an_answer: timedelta = timedelta(seconds=15)
     for_sending: timedelta = timedelta(hours=1)
+    for_other_workers: timedelta = timedelta(minutes=15)
+    between_workers: timedelta = timedelta(seconds=30)
     first: timedelta = timedelta(seconds=5)
     longest: timedelta = timedelta(minutes=10)
     failures: int = 5

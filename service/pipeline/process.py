@@ -85,7 +85,8 @@ def _count(parts: Parts, judgement: Judgement | None) -> None:
 
 
 async def bury(parts: Parts, delivery_id: UUID, reason: str) -> None:
-    """Make a dead letter of a delivery."""
-    await parts.store.write(deliveries.bury, delivery_id, reason)
+    """Make a dead letter of a delivery, unless it has been judged meanwhile."""
+    if not await parts.store.write(deliveries.bury, delivery_id, reason):
+        return
     log.warning("a delivery is a dead letter: `roundsman dead-letters`", delivery=str(delivery_id), reason=reason)
     parts.metrics.dead_letters.labels("delivery").inc()

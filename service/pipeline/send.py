@@ -16,6 +16,7 @@ from service.model import Attempt, Channel, Details, Event, Message, Notificatio
 from service.pipeline.fallback import Fallback, fallback
 from service.pipeline.late import LEASE, RENEW_S
 from service.pipeline.parts import Parts
+from service.pipeline.unknown import leave_to_others
 from service.store import events, notifications
 from service.tables import Transaction
 
@@ -37,6 +38,9 @@ async def send(parts: Parts, notification_id: UUID) -> None:
         return  # another job will come for it, if there is anything left to do
     if notification.state is NotificationState.SENDING and notification_id in parts.late_sends:
         await parts.store.write(_let_go, parts, notification)  # the lease ran out while the database was away
+        return
+    is_unknown = parts.channel(notification.channel_key) is None
+    if is_unknown and await parts.store.write(leave_to_others, parts, notification):
         return
     event_url = f"{parts.public_url}/events/{event.id}" if parts.public_url else None
     message = compose(event, details, event_url=event_url)
@@ -69,7 +73,7 @@ def _keep_pace(transaction: Transaction, parts: Parts, notification: Notificatio
     """Close the channel's lane for as long as must lie between two messages, whichever worker sends the next."""
     channel = parts.channel(notification.channel_key)
     if channel is not None and (pause := pace(channel)):
-        parts.jobs.rest(channel.key, within=transaction, until=parts.clock() + pause)
+        parts.jobs.rest(notification.lane, within=transaction, until=parts.clock() + pause)
 
 
 async def _try(parts: Parts, notification: Notification, attempt: Attempt, message: Message) -> None:
@@ -120,7 +124,7 @@ async def _conclude(
 def _let_go(transaction: Transaction, parts: Parts, notification: Notification) -> None:
     """Leave an attempt open, and its lane closed; should this process end, the job that stands first goes on."""
     if _hold(transaction, parts, notification):
-        parts.jobs.next_in(notification.channel_key, "send", notification.id, within=transaction)
+        parts.jobs.next_in(notification.lane, "send", notification.id, within=transaction)
 
 
 def _renew(transaction: Transaction, parts: Parts, notification: Notification) -> None:
@@ -131,7 +135,7 @@ def _hold(transaction: Transaction, parts: Parts, notification: Notification) ->
     until = parts.clock() + LEASE
     if not notifications.hold(transaction, notification.id, until=until):
         return False
-    parts.jobs.rest(notification.channel_key, within=transaction, until=until)
+    parts.jobs.rest(notification.lane, within=transaction, until=until)
     return True
 
 
@@ -150,7 +154,7 @@ async def _listen(parts: Parts, notification: Notification, attempt: Attempt, en
 def _open_lane(transaction: Transaction, parts: Parts, notification: Notification) -> None:
     """End the lease on a lane, if the attempt had one."""
     if notification.id in parts.late_sends:
-        parts.jobs.rest(notification.channel_key, within=transaction, until=parts.clock())
+        parts.jobs.rest(notification.lane, within=transaction, until=parts.clock())
 
 
 async def fall_back(parts: Parts, notification: Notification, attempt: Attempt, error: Exception) -> None:
@@ -180,7 +184,7 @@ async def fall_back(parts: Parts, notification: Notification, attempt: Attempt, 
 
 def _go_on(transaction: Transaction, parts: Parts, notification: Notification, then: Fallback) -> None:
     """Try again beside the lane, so that others go on; at its head where the channel wants none of them."""
-    lane = notification.channel_key
+    lane = notification.lane
     if then.rests_until:
         parts.jobs.rest(lane, within=transaction, until=then.rests_until)
     if then.again_at is None:

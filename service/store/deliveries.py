@@ -125,10 +125,18 @@ def settle(transaction: Transaction, delivery_id: UUID) -> bool:
     return transaction.execute(_SETTLING, {"delivery_id": delivery_id}).first() is not None
 
 
-def bury(transaction: Transaction, delivery_id: UUID, reason: str) -> None:
-    """Make the delivery a dead letter: it waits for a person, who reads the reason."""
-    burying = update(deliveries).where(deliveries.c.id == delivery_id)
-    transaction.execute(burying.values(state=DeliveryState.DEAD, reason=reason))
+def bury(transaction: Transaction, delivery_id: UUID, reason: str) -> bool:
+    """Make the delivery a dead letter: it waits for a person, who reads the reason; False when it is settled already.
+
+    A worker of another release may have understood it meanwhile.
+    """
+    burying = (
+        update(deliveries)
+        .where(deliveries.c.id == delivery_id, deliveries.c.state == DeliveryState.KEPT)
+        .values(state=DeliveryState.DEAD, reason=reason)
+        .returning(deliveries.c.id)
+    )
+    return transaction.execute(burying).first() is not None
 
 
 def revive(transaction: Transaction, delivery_id: UUID) -> bool:

@@ -66,6 +66,27 @@ def dead(transaction: Transaction, *, limit: int, dismissed: bool = False) -> Se
     return [to_notification(row) for row in transaction.execute(waiting).mappings()]
 
 
+def unknown_since(transaction: Transaction, notification_id: UUID, now: datetime) -> datetime | None:
+    """Note that a worker did not know the channel, and return since when none did; None when nothing is to be sent."""
+    since = func.coalesce(notifications.c.unknown_since, now, type_=UtcDateTime)
+    noting = (
+        update(notifications)
+        .where(notifications.c.id == notification_id, notifications.c.state == PENDING)
+        .values(unknown_since=since)
+        .returning(notifications.c.unknown_since)
+    )
+    noted: datetime | None = transaction.execute(noting).scalar()
+    return noted
+
+
+def put_off_unknown(transaction: Transaction, notification: Notification, *, again_at: datetime, reason: str) -> None:
+    """Put a notification off without an attempt: what it waits for is not its channel, whose time is left to it."""
+    waits = max(timedelta(), again_at - notification.next_attempt_at)
+    waiting = update(notifications).where(notifications.c.id == notification.id, notifications.c.state == PENDING)
+    new = {"next_attempt_at": again_at, "give_up_at": notification.give_up_at + waits, "reason": reason}
+    transaction.execute(waiting.values(**new))
+
+
 def begin_attempt(transaction: Transaction, notification_id: UUID, at: datetime) -> Attempt | None:
     """Begin the next attempt and put it on record before anything is sent; None when there is nothing to send.
 
@@ -74,7 +95,7 @@ def begin_attempt(transaction: Transaction, notification_id: UUID, at: datetime)
     beginning = (
         update(notifications)
         .where(notifications.c.id == notification_id, notifications.c.state == PENDING)
-        .values(state=SENDING, attempts=notifications.c.attempts + 1)
+        .values(state=SENDING, attempts=notifications.c.attempts + 1, unknown_since=None)
         .returning(notifications.c.attempts)
     )
     number = transaction.execute(beginning).scalar()
@@ -162,7 +183,7 @@ def owe_again(
     again = (
         update(notifications)
         .where(notifications.c.id == notification_id, notifications.c.state != SENDING)
-        .values(state=PENDING, next_attempt_at=at, give_up_at=at + patience, reason=None)
+        .values(state=PENDING, next_attempt_at=at, give_up_at=at + patience, reason=None, unknown_since=None)
         .returning(notifications.c.id)
     )
     is_owed = transaction.execute(again).first() is not None

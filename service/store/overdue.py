@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Column, ColumnElement, Table, Uuid, literal, select, tuple_
+from sqlalchemy import Column, ColumnElement, Table, Uuid, func, literal, select, tuple_
 
 from service.model import DeliveryState, NotificationState
 from service.store.queue import has_job
@@ -26,7 +26,7 @@ class Waiting:
     state: str
     since: Column[datetime]
     is_open: ColumnElement[bool]
-    lane: Column[str] | None = None
+    lane: ColumnElement[str] | None = None
 
 
 UNJUDGED = Waiting(
@@ -43,7 +43,7 @@ UNSENT, CUT_OFF = (
         state=state,
         since=notifications.c.next_attempt_at,
         is_open=is_unsent,
-        lane=notifications.c.channel_key,
+        lane=func.coalesce(notifications.c.server_lane, notifications.c.channel_key),
     )
     for state in (NotificationState.PENDING, NotificationState.SENDING)
 )
