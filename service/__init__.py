@@ -6,7 +6,7 @@ The map. A module imports only from groups above its own; tests/test_map.py read
     judgement   rules message
     settings    config
     records     tables metrics postgres
-    edges       sources channels store jobs
+    edges       sources channels store jobs watchdog
     flow        intake pipeline
     acts        manage
     health      health
@@ -22,6 +22,7 @@ What each may import from others' work; what is not named here uses the standard
     tables      sqlalchemy
     metrics     prometheus_client
     sources     httpx pydantic
+    watchdog    httpx
     channels    apprise requests
     store       alembic pydantic sqlalchemy
     jobs        procrastinate psycopg psycopg_pool structlog

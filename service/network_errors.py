@@ -41,4 +41,5 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         yield cause
         grouped = cause.exceptions if isinstance(cause, BaseExceptionGroup) else ()
         before = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
-        waiting += [*grouped, *([before] if before else [])]
+        told = [argument for argument in cause.args if isinstance(argument, BaseException)]  # so does httpcore
+        waiting += [*grouped, *([before] if before else []), *told]

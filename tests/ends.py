@@ -144,8 +144,11 @@ def _handler(end: Callable[[], HttpEnd], issue: Callable[[str], ssl.SSLContext] 
             self.rfile = self.connection.makefile("rb")
             self.wfile = self.connection.makefile("wb", buffering=0)
 
+        def do_GET(self) -> None:
+            self.do_POST()
+
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
+            body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
             headers = {name.lower(): value for name, value in self.headers.items()}
             origin = f"https://{self.host}" if self.host else f"http://{self.headers['Host']}"
             end().got.append(Got(url=origin + self.path, headers=headers, body=body))

@@ -10,7 +10,7 @@ from service.config.environment import cautions
 from service.config.settings import is_secret, variable
 from service.errors import BadConfig
 
-SECRETS = {"database_url", "webhook_secrets", "circleci_token", "admin_token"}
+SECRETS = {"database_url", "webhook_secrets", "watchdog_url", "circleci_token", "admin_token"}
 ENOUGH = {"ROUNDSMAN_WEBHOOK_SECRETS": "not-a-real-secret"}
 
 
@@ -70,7 +70,7 @@ def test_blanks_around_a_value_are_taken_off() -> None:
 # Where a value comes from
 
 
-@pytest.mark.parametrize("name", sorted(SECRETS - {"webhook_secrets", "database_url"}))
+@pytest.mark.parametrize("name", sorted(SECRETS - {"webhook_secrets", "database_url", "watchdog_url"}))
 def test_a_secret_may_come_from_a_file(name: str, tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("from-a-mounted-file\n")
 

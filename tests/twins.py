@@ -77,11 +77,13 @@ class Twins:
 
 
 @asynccontextmanager
-async def twins(database_url: str, folder: Path, *, clock: Callable[[], datetime] = now_utc) -> AsyncIterator[Twins]:
+async def twins(
+    database_url: str, folder: Path, *, clock: Callable[[], datetime] = now_utc, **env: str
+) -> AsyncIterator[Twins]:
     """Two services at work on one database; CircleCI cannot be asked."""
     async with AsyncExitStack() as stack:
         end = stack.enter_context(ends.http_end())
-        settings = environ(folder, TELL.format(port=end.port), ROUNDSMAN_DATABASE_URL=database_url)
+        settings = environ(folder, TELL.format(port=end.port), ROUNDSMAN_DATABASE_URL=database_url, **env)
         del settings["ROUNDSMAN_CIRCLECI_TOKEN"]
         changed, doors = asyncio.Event(), []
         one, other = (build(load(settings), clock=clock, patience=HASTY) for _ in range(2))

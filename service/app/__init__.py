@@ -22,7 +22,7 @@ from service.channels import AppriseChannels
 from service.clock import Clock, DatabaseClock, now_utc
 from service.config import Config, Settings
 from service.errors import RoundsmanError
-from service.health import GOOD_FOR_S, Heartbeat, Readiness
+from service.health import GOOD_FOR_S, TELL_EVERY_S, Heartbeat, Readiness, Watch
 from service.intake import Intake, Line
 from service.jobs import EmbeddedJobs, Handler, Jobs, ProcrastinateJobs
 from service.manage.hooks import HOOK_PATH
@@ -32,6 +32,7 @@ from service.pages import Pages
 from service.pipeline import PRUNE_EVERY_S, SWEEP_EVERY_S, Parts, Patience, Pipeline
 from service.sources.circleci import CircleCI
 from service.store import EngineRows, JobRows, Store
+from service.watchdog import Watchdog
 
 __all__ = ["Service", "build", "circleci", "job_engine", "now_utc"]
 
@@ -45,6 +46,7 @@ class Service:
     pipeline: Pipeline
     line: Line
     heartbeat: Heartbeat
+    watchdog: Watchdog | None = None
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -113,8 +115,11 @@ def build(
     line = Line(parts.store, parts.jobs)
     heartbeat = Heartbeat(parts.store, Process(role=role), clock=parts.clock, metrics=parts.metrics)
     readiness = Readiness(parts.store, parts.jobs, heartbeat=heartbeat, clock=parts.clock, good_for_s=look_good_for_s)
+    watchdog = Watchdog(config.settings.watchdog_url) if config.settings.watchdog_url else None
+    if watchdog is not None:
+        parts.jobs.every(TELL_EVERY_S, Watch(readiness, watchdog).tell)
     asgi = _asgi(config, parts, readiness, line if role.receives else None)
-    return Service(asgi=asgi, parts=parts, pipeline=pipeline, line=line, heartbeat=heartbeat)
+    return Service(asgi=asgi, parts=parts, pipeline=pipeline, line=line, heartbeat=heartbeat, watchdog=watchdog)
 
 
 def _parts(config: Config, *, clock: Clock | None, patience: Patience, role: Role) -> Parts:

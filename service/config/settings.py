@@ -45,6 +45,12 @@ def _origin(url: str, info: ValidationInfo[Any]) -> str:
     return url.removesuffix("/")
 
 
+def _watchdog(url: str) -> str:
+    if not re.fullmatch(r"https?://[^\s/?#@]+([/?]\S*)?", url) or not _is_possible(url):
+        raise ValueError("must be a whole address, as the service that waits for its call shows it: https://...")
+    return url
+
+
 def _is_possible(url: str) -> bool:
     try:
         return urlsplit(url).port != 0
@@ -138,6 +144,12 @@ class Settings(BaseModel):
         repr=False,
         description="Bearer token of the API and password of the pages, at least 16 characters. "
         "Without it both are open to whoever reaches the loopback address.",
+    )
+    watchdog_url: Annotated[str, AfterValidator(_watchdog)] | None = Field(
+        default=None,
+        repr=False,
+        description="A dead man's switch: the address of a service that raises the alarm when it is fetched no longer. "
+        "It is fetched once a minute while all is ready. Whoever knows it can do the same, so it is a secret.",
     )
     max_body_bytes: int = Field(
         default=1_048_576, gt=0, description="The largest post to accept; more is answered 413."

@@ -2,5 +2,6 @@
 
 from service.health.heartbeat import Heartbeat
 from service.health.readiness import GOOD_FOR_S, Check, Readiness, Tables
+from service.health.watch import TELL_EVERY_S, Watch
 
-__all__ = ["GOOD_FOR_S", "Check", "Heartbeat", "Readiness", "Tables"]
+__all__ = ["GOOD_FOR_S", "TELL_EVERY_S", "Check", "Heartbeat", "Readiness", "Tables", "Watch"]

@@ -11,7 +11,7 @@ from service.model import Process
 from service.store import Store, heartbeats
 from service.tables import Transaction
 
-BEAT_EVERY_S = 15.0
+BEAT_EVERY_S = 10.0  # three of them before one is missed (jobs.LIVES)
 
 log = structlog.get_logger()
 

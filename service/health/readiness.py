@@ -10,11 +10,12 @@ from service.health.cached import Cached
 from service.health.heartbeat import Heartbeat
 from service.jobs import LIVES, Jobs
 from service.manage.shapes import rfc3339
-from service.model import Backlog
-from service.store import Store, is_workable, newest_revision, revision, standing
+from service.model import Backlog, Role
+from service.store import Store, heartbeats, is_workable, newest_revision, revision, standing
 
 LOOK_WITHIN_S = 5.0  # Prometheus waits 10 s, and half of that is enough to know that a database is away
 GOOD_FOR_S = 1.0
+RECEIVING = tuple(role for role in Role if role.receives)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +77,21 @@ class Readiness:
                 return await self._looks[name]()
         except TimeoutError:
             return Check(sentence=f"the database has not answered for {LOOK_WITHIN_S:g} s")
+
+    async def problem(self) -> str | None:
+        """Return what is wrong with any part, on whichever machine; None when posts are kept and people are told."""
+        checks = [await self.check(name) for name in self.names]
+        wrong = [check.inside or check.sentence for check in checks if not check.is_ok]
+        return wrong[0] if wrong else await self._receiver()
+
+    async def _receiver(self) -> str | None:
+        try:
+            last = await self._store.read(heartbeats.latest, RECEIVING)
+        except Temporary as error:
+            return str(error)
+        if last is not None and self._clock() - last < LIVES:
+            return None
+        return f"no process that receives has been alive since {rfc3339(last) if last else 'the start'}"
 
     async def tables(self) -> Tables | None:
         """Return how things stand in the tables; None when they cannot be read within a few seconds."""
