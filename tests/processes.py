@@ -6,7 +6,8 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import ThreadingHTTPServer
@@ -40,6 +41,14 @@ def run(*words: str, folder: Path, **environ: str) -> subprocess.CompletedProces
         timeout=ENDS_WITHIN_S,
         check=False,
     )
+
+
+def until(claim: Callable[[], bool]) -> None:
+    """Look again and again until something is so: it happens in another process."""
+    give_up_at = time.monotonic() + ENDS_WITHIN_S
+    while not claim():
+        assert time.monotonic() < give_up_at, "it never came to be so"
+        time.sleep(0.02)
 
 
 @dataclass(kw_only=True)

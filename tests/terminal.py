@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import signal
 import sys
 import threading
 from collections.abc import Iterator
@@ -35,6 +36,20 @@ class Said:
     def json(self) -> Any:
         return json.loads(self.out)
 
+    @property
+    def problems(self) -> list[str]:
+        """What went wrong, in sentences; a service that cannot start says each in a line of JSON."""
+        return [json.loads(line)["problem"] if line.startswith("{") else line for line in self.err.splitlines()]
+
+
+@contextmanager
+def signals_as_they_are() -> Iterator[None]:
+    """Undo what a command does to signals."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
 
 class Terminal:
     """Runs the console script's own function in a folder, with an environment of its own."""
@@ -62,7 +77,8 @@ class Terminal:
 
     def run(self, *words: str) -> Said:
         self._monkeypatch.setattr(sys, "argv", ["roundsman", *words])
-        with pytest.raises(SystemExit) as ended:
+        self._monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+        with pytest.raises(SystemExit) as ended, signals_as_they_are():
             main()
         printed = self._capsys.readouterr()
         assert isinstance(ended.value.code, int)

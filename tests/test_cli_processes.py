@@ -1,5 +1,6 @@
 """The console script as a real process: it serves, ends when asked to, and behaves in pipes."""
 
+import json
 import os
 import signal
 import socket
@@ -101,7 +102,7 @@ def test_a_send_that_was_begun_may_end(tmp_path: Path) -> None:
 def test_a_second_one_in_the_same_folder_is_refused(served: Served, tmp_path: Path) -> None:
     second = run("serve", folder=tmp_path, **settings(tmp_path), ROUNDSMAN_PORT="0")
 
-    assert second.returncode == 2
+    assert second.returncode == 1
     assert f"is in use by `roundsman serve`, process {served.process.pid}, since " in second.stderr
 
 
@@ -111,8 +112,8 @@ def test_a_port_that_is_taken_is_a_sentence(tmp_path: Path) -> None:
 
         ended = run("serve", folder=tmp_path, **settings(tmp_path), ROUNDSMAN_PORT=str(port))
 
-    assert ended.returncode == 2
-    assert ended.stderr.splitlines()[-1] == (
+    assert ended.returncode == 1
+    assert json.loads(ended.stderr.splitlines()[-1])["problem"] == (
         f"cannot listen on 127.0.0.1 port {port}: Address already in use; "
         "set ROUNDSMAN_HOST and ROUNDSMAN_PORT to an address that is free"
     )
@@ -154,7 +155,7 @@ def test_an_inbox_whose_port_is_taken_says_which_option_names_another(tmp_path: 
 
         ended = run("inbox", "--port", str(port), folder=tmp_path)
 
-    assert ended.returncode == 2
+    assert ended.returncode == 1
     assert ended.stderr.splitlines() == [
         f"cannot listen on 127.0.0.1 port {port}: Address already in use; name one that is free with --port"
     ]

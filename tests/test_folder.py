@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from service.errors import BadConfig
+from service.errors import RoundsmanError
 from service.store import database_file, held, holder
 from tests.house import NINE
 
@@ -39,7 +39,7 @@ def another_holder(folder: Path) -> Iterator["subprocess.Popen[bytes]"]:
 
 def refusal(folder: Path) -> str:
     with ExitStack() as stack:
-        with pytest.raises(BadConfig) as caught:
+        with pytest.raises(RoundsmanError) as caught:
             stack.enter_context(held(folder, what="roundsman migrate", since=NINE))
         return str(caught.value)
 

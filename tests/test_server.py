@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from service.app.server import address, asked_to_end, listen, serving
-from service.errors import BadConfig
+from service.errors import RoundsmanError
 from tests.house import RED, House
 from tests.talk import logged
 
@@ -98,7 +98,7 @@ def test_a_version_6_address_stands_in_brackets() -> None:
     ],
 )
 def test_a_place_where_nobody_can_listen_is_a_sentence(host: str, reason: str) -> None:
-    with pytest.raises(BadConfig) as refused:
+    with pytest.raises(RoundsmanError) as refused:
         listen(host, 8000)
 
     assert str(refused.value) == (

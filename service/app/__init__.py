@@ -71,6 +71,16 @@ class Service:
 
         return {kind: partial(after_the_door, handler) for kind, handler in self.pipeline.handlers.items()}
 
+    def reload(self, config: Config) -> None:
+        """Put other secrets, routes and receivers into effect. Raises BadConfig, and then nothing changes.
+
+        The next post is verified and the next job done by them; a job that has begun ends by the routes it began with.
+        """
+        settings = config.settings
+        if isinstance(self.parts.source, CircleCI):
+            self.parts.source.renew(secrets=settings.webhook_secrets, token=settings.circleci_token)
+        self.pipeline.reload(routes=config.routes, receivers=config.receivers)
+
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
         """Answer while the block runs, and leave the work to others; then let everything go."""

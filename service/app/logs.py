@@ -48,7 +48,8 @@ def configure_logs(level: int = logging.INFO) -> None:
     logging.captureWarnings(capture=True)  # written to standard error directly, one could hold up everything
 
 
-def set_log_level(level: int) -> None:
+def set_log_level(name: str) -> None:
     """Leave out of the log what is less than this; where errors alone are wanted, also of the libraries' lines."""
+    level = logging.getLevelNamesMapping()[name.upper()]
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(level))
     logging.getLogger().setLevel(max(level, logging.WARNING))

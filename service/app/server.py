@@ -1,6 +1,7 @@
 """A real HTTP server for as long as somebody needs it, and the signal that says when that is over."""
 
 import asyncio
+import errno
 import gc
 import signal
 import socket
@@ -11,7 +12,7 @@ from typing import Any
 import uvicorn
 from starlette.applications import Starlette
 
-from service.errors import BadConfig
+from service.errors import BadConfig, Temporary
 
 WAITING_CALLERS = 1024
 GRACE_S = 5
@@ -30,7 +31,7 @@ def listen(
 ) -> socket.socket:
     """A listening socket; from here on early callers wait rather than being refused.
 
-    Raises BadConfig, which ends with what to do.
+    Raises BadConfig, or Temporary when another process has it or the address is yet to come; both end with what to do.
     """
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
@@ -41,7 +42,8 @@ def listen(
     except OSError as error:
         reason = str(error.strerror).partition(" (while ")[0]  # Python repeats the address here
         problem = f"cannot listen on {host} port {port}: {reason}"
-        raise BadConfig(f"{problem}; {else_do}") from error
+        passes = error.errno in {errno.EADDRINUSE, errno.EADDRNOTAVAIL}
+        raise (Temporary if passes else BadConfig)(f"{problem}; {else_do}") from error
 
 
 def address(listener: socket.socket) -> str:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from service.cli._signals import heed_signals
 from service.cli._streams import prepare_streams, read_arguments
 from service.cli.about import version
 from service.errors import BadConfig, BadRequest, RoundsmanError
@@ -100,6 +101,8 @@ def roundsman(
 def main() -> None:
     """Run the command that was asked for; an error of ours is one sentence for each problem, not a traceback."""
     prepare_streams()
+    if LONG_RUNNING.intersection(sys.argv[1:2]):
+        heed_signals()  # before what takes long: the libraries that the command needs
     try:
         sys.argv[1:] = read_arguments(sys.argv[1:])
         app()

@@ -2,22 +2,32 @@
 
 import asyncio
 import os
-from collections.abc import Iterator
-from contextlib import AbstractAsyncContextManager, contextmanager
+import socket
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from functools import partial
+from importlib.metadata import version
+from typing import Annotated
 
 import structlog
+import typer
 
-from service.app import Service, build, now_utc
-from service.app.logs import configure_logs
+from service.app import Service, build
+from service.app.logs import set_log_level
+from service.app.reload import Reloading
 from service.app.server import address, asked_to_end, listen, run, serving
+from service.app.systemd import READY, STOPPING, ServiceManager
 from service.channels import AppriseChannels
+from service.cli._signals import HANGUPS
+from service.cli._starting import failures_in_the_log, ready
+from service.cli._waiting import wait_for
 from service.cli.output import AsJson, print_json, say
 from service.config import Config, Settings, load, load_settings
 from service.errors import BadConfig
 from service.manage.checks import Grade, check_channels
 from service.manage.hooks import HOOK_PATH
 from service.model import Role
-from service.store import Store, database_file, held, is_workable, newest_revision, revision
+from service.store import database_file, look_up_revision, newest_revision
 from service.store import migrate as bring_up_to_date
 
 log = structlog.get_logger()
@@ -27,12 +37,9 @@ def serve() -> None:
     """Receive webhooks, judge them, tell people.
 
     Runs until SIGTERM or Ctrl-C, and lets what was begun end. The settings come from the environment; `roundsman check`
-    says whether they are right.
+    says whether they are right. SIGHUP reads roundsman.yaml and the files of secrets again.
     """
-    config = _read()
-    with _ready(config.settings, "roundsman serve"):
-        service = build(config)
-        run(_run(config, service, service.running()))
+    _run_as(Role.SERVE)
 
 
 def web() -> None:
@@ -40,11 +47,7 @@ def web() -> None:
 
     Run as many as you like behind a load balancer; `roundsman worker` processes do the rest.
     """
-    config = _read(tells=False)
-    _require_postgres(config.settings, "web")
-    with _ready(config.settings, "roundsman web"):
-        service = build(config, role=Role.WEB)
-        run(_run(config, service, service.open()))
+    _run_as(Role.WEB)
 
 
 def worker() -> None:
@@ -52,17 +55,24 @@ def worker() -> None:
 
     Run as many as you like; `roundsman web` processes receive. Listens for health checks and metrics only.
     """
-    config = _read()
-    _require_postgres(config.settings, "worker")
-    with _ready(config.settings, "roundsman worker"):
-        service = build(config, role=Role.WORKER)
-        run(_run(config, service, service.running(), has_door=False))
+    _run_as(Role.WORKER)
 
 
-def _read(*, tells: bool = True) -> Config:
+def _run_as(role: Role) -> None:
+    """Run a process of this role to its end."""
+    with failures_in_the_log():
+        read = partial(_read, tells=role is not Role.WEB)
+        config, manager = read(), ServiceManager(os.environ)
+        set_log_level(config.settings.log_level)
+        if role is not Role.SERVE:
+            _require_postgres(config.settings, role)
+        with ready(config.settings.database_url, f"roundsman {role}", manager):
+            run(_live(role, config, read, manager))
+
+
+def _read(*, tells: bool) -> Config:
     """The configuration, its warnings logged; those of channels only where people are told: Apprise is a big import."""
     config = load(os.environ)
-    configure_logs()
     for warning in config.warnings:
         log.warning(warning)
     if config.settings.circleci_token is None:
@@ -79,7 +89,7 @@ def _warn_of_channels(config: Config) -> None:
             log.warning(f"{finding.what}: {finding.sentence}")
 
 
-def _require_postgres(settings: Settings, role: str) -> None:
+def _require_postgres(settings: Settings, role: Role) -> None:
     if database_file(settings.database_url) is not None:
         raise BadConfig(
             f"roundsman {role} needs Postgres, which several processes can share: set "
@@ -87,58 +97,61 @@ def _require_postgres(settings: Settings, role: str) -> None:
         )
 
 
-async def _run(
-    config: Config, service: Service, life: AbstractAsyncContextManager[None], *, has_door: bool = True
-) -> None:
+async def _live(role: Role, config: Config, read: Callable[[], Config], manager: ServiceManager) -> None:
+    """Serve until asked to end; read the settings again whenever asked to."""
     asked = asked_to_end()  # first of all: whoever reads that we listen may ask us to end
-    listener = listen(config.settings.host, config.settings.port)
-    hook = {"hook": f"{address(listener)}{HOOK_PATH}"} if has_door else {}
-    async with life, serving(service.asgi, listener):
-        log.info("roundsman is listening", address=address(listener), **hook)
-        await asked.wait()
-        log.info("roundsman is stopping: what was begun may end")
+    listener, service = listen(config.settings.host, config.settings.port), build(config, role=role)
+    reloading = Reloading(service, config.settings, read)
+    with HANGUPS.noticed() as hung_up:
+        async with _life(role, service), serving(service.asgi, listener):
+            keeping = asyncio.create_task(reloading.keep(hung_up, manager))
+            log.info("roundsman is listening", **_facts(role, config), **_places(role, listener))
+            manager.tell(READY)
+            await asked.wait()
+            manager.tell(STOPPING)
+            keeping.cancel()
+            log.info("roundsman is stopping: what was begun may end")
     log.info("roundsman has stopped")
 
 
-@contextmanager
-def _ready(settings: Settings, what: str) -> Iterator[None]:
-    """A database to run on: SQLite's folder held and its schema brought up to date, Postgres's only looked at.
-
-    Many processes start on one Postgres, with the release before still running: there, migrating is a step of its own.
-    """
-    file = database_file(settings.database_url)
-    if file is None:
-        asyncio.run(_require_schema(settings.database_url))
-        yield
-        return
-    with held(file.parent, what=what, since=now_utc()):
-        bring_up_to_date(settings.database_url)
-        yield
+def _life(role: Role, service: Service) -> AbstractAsyncContextManager[None]:
+    """The service at the part of its work that is this role's."""
+    return service.open() if role is Role.WEB else service.running()
 
 
-async def _require_schema(database_url: str) -> None:
-    store = Store(database_url)
-    try:
-        at, wanted = await revision(store), newest_revision()
-    finally:
-        await store.close()
-    if not is_workable(at):
-        is_at = f"the database's schema is at revision {at}, not {wanted}" if at else "the database has no schema yet"
-        raise BadConfig(f"{is_at}: run `roundsman migrate` first")
-    if at != wanted:
-        log.warning("the database's schema is a newer release's: run that release", schema=at, ours=wanted)
+def _facts(role: Role, config: Config) -> dict[str, object]:
+    return {
+        "version": version("roundsman"),
+        "role": role.value,
+        "database": "sqlite" if database_file(config.settings.database_url) else "postgres",
+        "routes": len(config.routes),
+        "receivers": len(config.receivers),
+    }
 
 
-def migrate(as_json: AsJson = False) -> None:
+def _places(role: Role, listener: socket.socket) -> dict[str, str]:
+    """Where the process listens, and where CircleCI is to post."""
+    here = address(listener)
+    return {"address": here, "hook": f"{here}{HOOK_PATH}"} if role.receives else {"address": here}
+
+
+def migrate(
+    as_json: AsJson = False,
+    wait: Annotated[
+        float, typer.Option(metavar="SECONDS", min=0, help="Try again for so long while Postgres is away.")
+    ] = 60,
+) -> None:
     """Bring the database's schema up to date.
 
     On SQLite, `roundsman serve` does this by itself when it starts.
     """
     settings = load_settings(os.environ, serving=False)
+    manager = ServiceManager(os.environ)
     if database_file(settings.database_url) is None:
+        wait_for(lambda: look_up_revision(settings.database_url), manager, within_s=wait)
         bring_up_to_date(settings.database_url)
     else:
-        with _ready(settings, "roundsman migrate"):
+        with ready(settings.database_url, "roundsman migrate", manager):
             pass
     newest = newest_revision()
     print_json({"revision": newest}) if as_json else say(f"the schema is up to date, at revision {newest}")

@@ -8,7 +8,7 @@ import json
 import re
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
@@ -160,6 +160,10 @@ class Settings(BaseModel):
         le=36_500,
         description="For how many days events are kept, with their deliveries, decisions and messages. "
         "What waits for a person is kept until it is dealt with.",
+    )
+
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="The least that the log says: `debug`, `info`, `warning` or `error`."
     )
 
     @property

@@ -25,7 +25,7 @@ from service.demo.inbox import Inbox
 from service.demo.organisation import ADA, PROJECTS
 from service.demo.play import Tally, narrator, play
 from service.demo.sender import Sender
-from service.errors import BadConfig
+from service.errors import BadConfig, Temporary
 from service.manage import history
 from service.manage.hooks import HOOK_PATH
 from service.pipeline import Patience
@@ -105,7 +105,7 @@ def _listener(port: int) -> socket.socket:
     """The usual port, or any other when that is taken: a demo should not fail for it."""
     try:
         return listen("127.0.0.1", port)
-    except BadConfig:
+    except (BadConfig, Temporary):
         return listen("127.0.0.1", 0)
 
 

@@ -19,6 +19,7 @@ from service.store import (
     is_older,
     is_workable,
     newest_revision,
+    require_access,
     revision,
     try_out,
 )
@@ -82,7 +83,7 @@ def check_folder(database_url: str) -> Iterable[Finding]:
         return
     try:
         try_out(file.parent)
-    except BadConfig as error:
+    except (BadConfig, Temporary) as error:
         yield Finding(what="data folder", grade=Grade.WRONG, sentence=str(error))
     else:
         yield Finding(what="data folder", grade=Grade.OK, sentence=f"{file.parent} can be written")
@@ -93,6 +94,11 @@ async def check_database(database_url: str) -> Finding:
     file = database_file(database_url)
     if file is not None and not file.exists():
         return Finding(what="database", grade=Grade.OK, sentence=f"{file} will be made at the first start")
+    if file is not None:
+        try:
+            require_access(file)
+        except BadConfig as error:
+            return Finding(what="database", grade=Grade.WRONG, sentence=str(error))
     name, store = file or "Postgres", Store(database_url)
     try:
         at = await revision(store)
@@ -143,10 +149,10 @@ def _of_revision(at: str | None, name: Path | str, *, is_server: bool) -> Findin
 
 
 def check_port(try_to_listen: Callable[[], None], where: str) -> Finding:
-    """Could we listen there? ``try_to_listen`` raises BadConfig when not."""
+    """Could we listen there? ``try_to_listen`` raises BadConfig or Temporary when not."""
     try:
         try_to_listen()
-    except BadConfig as error:
+    except (BadConfig, Temporary) as error:
         return Finding(what="port", grade=Grade.WRONG, sentence=str(error))
     return Finding(what="port", grade=Grade.OK, sentence=f"{where} is free")
 

@@ -1,13 +1,14 @@
 """The life of a delivery: process, ask, enrich, send; the sweep, and forgetting."""
 
-from functools import partial
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from uuid import UUID
 
 import structlog
 
 from service.errors import NotFound, Temporary
 from service.jobs import Handler
-from service.model import Attempt, NotificationState
+from service.model import Attempt, NotificationState, Receiver, Route
 from service.pipeline.enrich import enrich, release_as_it_is
 from service.pipeline.parts import Parts, Patience
 from service.pipeline.process import bury, inquire, process
@@ -33,8 +34,20 @@ class Pipeline:
         self._parts = parts
         steps = {"process": process, "ask": inquire, "enrich": enrich, "send": send}
         self.handlers: dict[str, Handler] = {
-            kind: watched(kind, partial(step, parts), parts.metrics) for kind, step in steps.items()
+            kind: watched(kind, self._begun_with_parts(step), parts.metrics) for kind, step in steps.items()
         }
+
+    def _begun_with_parts(self, step: Callable[[Parts, UUID], Awaitable[None]]) -> Handler:
+        """Have a job work to its end by the routes and receivers that it began with."""
+
+        async def handle(subject_id: UUID) -> None:
+            await step(self._parts, subject_id)
+
+        return handle
+
+    def reload(self, *, routes: Sequence[Route], receivers: Mapping[str, Receiver]) -> None:
+        """Judge and send by other routes and receivers, from the next job on."""
+        self._parts = replace(self._parts, routes=routes, receivers=receivers)
 
     async def sweep(self) -> None:
         """Enqueue what is overdue and has no job."""

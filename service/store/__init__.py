@@ -5,9 +5,10 @@ together is written together.
 """
 
 from service.store import actions, deliveries, events, heartbeats, history, ids, notifications, overdue, standing
+from service.store.arrival import look_up_revision
 from service.store.database import Store
 from service.store.engine import EngineRows
-from service.store.folder import database_file, held, holder, try_out
+from service.store.folder import database_file, held, holder, require_access, try_out
 from service.store.history import Search
 from service.store.queue import JobRows
 from service.store.schema import alembic_config, is_older, is_workable, migrate, newest_revision, revision
@@ -29,10 +30,12 @@ __all__ = [
     "ids",
     "is_older",
     "is_workable",
+    "look_up_revision",
     "migrate",
     "newest_revision",
     "notifications",
     "overdue",
+    "require_access",
     "revision",
     "standing",
     "try_out",

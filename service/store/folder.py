@@ -3,7 +3,8 @@
 import fcntl
 import json
 import os
-from collections.abc import Iterator
+import pwd
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import IO
 
 from sqlalchemy import make_url
 
-from service.errors import BadConfig
+from service.errors import BadConfig, RoundsmanError, Temporary
 
 LOCK_FILE = "roundsman.lock"
 
@@ -28,25 +29,33 @@ def held(folder: Path, *, what: str, since: datetime) -> Iterator[None]:
     """Hold the folder while the block runs; ``what`` tells others who they meet.
 
     The lock is the kernel's: it goes with the process, however that ends, and a file left behind means nothing.
-    Raises BadConfig when somebody else holds it, or when nothing can be written there.
+    Raises Temporary when another process holds it or the disk is full, BadConfig when this user may not write there.
     """
     with _lock_file(folder) as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise BadConfig(
+            raise Temporary(
                 f"{folder} is in use by {_holder(file.name)}; stop that one, or use another folder"
             ) from error
-        file.truncate(0)
-        file.write(json.dumps({"pid": os.getpid(), "what": what, "since": since.isoformat(timespec="seconds")}))
-        file.flush()
+        _sign(file, folder, {"pid": os.getpid(), "what": what, "since": since.isoformat(timespec="seconds")})
         yield
 
 
 def _lock_file(folder: Path) -> IO[str]:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        require_access(folder / LOCK_FILE)
         return open(folder / LOCK_FILE, "a+", opener=_private)
+    except OSError as error:
+        raise _no_room(folder, error) from error
+
+
+def _sign(file: IO[str], folder: Path, holder: Mapping[str, object]) -> None:
+    try:
+        file.truncate(0)
+        file.write(json.dumps(holder))
+        file.flush()
     except OSError as error:
         raise _no_room(folder, error) from error
 
@@ -56,18 +65,40 @@ def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
-def _no_room(folder: Path, error: OSError) -> BadConfig:
-    return BadConfig(
-        f"{folder} cannot hold our data: {error.strerror}; let this user write there, "
-        "or name another place in ROUNDSMAN_DATABASE_URL"
-    )
+def _no_room(folder: Path, error: OSError) -> RoundsmanError:
+    sentence = f"{folder} cannot hold our data: {error.strerror}"
+    if isinstance(error, PermissionError | NotADirectoryError | FileExistsError):
+        return BadConfig(f"{sentence}; let this user write there, or name another place in ROUNDSMAN_DATABASE_URL")
+    return Temporary(f"{sentence}; mend that, or name another place in ROUNDSMAN_DATABASE_URL")
+
+
+def require_access(file: Path) -> None:
+    """Raise BadConfig if a file is there, or one of SQLite's beside it, that this user may not read and write.
+
+    The files are not opened: closing one would take away the locks that SQLite has on it in this process.
+    """
+    for path in (file, *(file.with_name(f"{file.name}-{end}") for end in ("wal", "shm"))):
+        if path.exists() and not os.access(path, os.R_OK | os.W_OK):
+            raise BadConfig(
+                f"{path} cannot be read and written by {_user(os.geteuid())}: it belongs to "
+                f"{_user(path.stat().st_uid)}, mode {path.stat().st_mode & 0o777:04o}; "
+                f"give it to the service's user: chown --reference={path.parent} {path} && chmod 0600 {path}"
+            )
+
+
+def _user(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"user {uid}"
 
 
 def make_private(file: Path) -> None:
     """Make an empty database that only its owner can read, unless there is one; SQLite's other files will be like it.
 
-    Raises BadConfig when it cannot be made.
+    Raises BadConfig when it cannot be made, or is there and may not be used; Temporary when the disk is full.
     """
+    require_access(file)
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with open(file, "a", opener=_private):
@@ -81,8 +112,9 @@ def make_private(file: Path) -> None:
 def try_out(folder: Path) -> None:
     """Make a file in the folder, or in the one that it would be made in, and take it away again.
 
-    Permissions alone do not tell: a file system may be read-only, or full. Raises BadConfig.
+    Permissions alone do not tell: a file system may be read-only, or full. Raises BadConfig, or Temporary.
     """
+    require_access(folder / LOCK_FILE)
     place = next(place for place in (folder, *folder.parents) if place.exists())
     try:
         with TemporaryFile(dir=place) if place == folder else TemporaryDirectory(dir=place):

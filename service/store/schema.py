@@ -101,10 +101,11 @@ async def revision(store: Store) -> str | None:
     """The revision that the database is at; None before the first migration. Raises Temporary, or BadConfig."""
     if store.file is not None and not store.file.exists():
         raise Temporary(f"the database {store.file} is gone; put it back, or restart")  # an open file outlives its name
-    return await store.read(_revision)
+    return await store.read(read_revision)
 
 
-def _revision(transaction: Transaction) -> str | None:
+def read_revision(transaction: Transaction) -> str | None:
+    """Return the revision of the schema; None before the first migration."""
     if not _has_schema(transaction):
         return None
     found: str | None = transaction.execute(text("SELECT version_num FROM alembic_version")).scalar()

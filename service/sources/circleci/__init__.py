@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 from urllib.parse import urlsplit
 
 import httpx
@@ -43,12 +44,21 @@ class CircleCI:
         self._secrets = tuple(secrets)
         self._is_cloud = urlsplit(url).hostname == "circleci.com"  # only there we know where the pages are
         self._clock = clock
-        self._client = Client(connect(url, token, transport), metrics=metrics, clock=clock)
+        self._token = token
+        self._connect = partial(connect, url, transport=transport)
+        self._client = Client(self._connect(token), metrics=metrics, clock=clock)
         self._users = Users(self._client, clock)
 
     def verify(self, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> Signed:
         """Which of our secrets signed the post; raises BadSignature."""
         return signature.verify(headers, body, self._secrets)
+
+    def renew(self, *, secrets: Sequence[str], token: str | None) -> None:
+        """Verify by other secrets, ask with another token; raises BadConfig, and then nothing changes."""
+        if token != self._token:
+            self._client.use(self._connect(token))
+            self._token = token
+        self._secrets = tuple(secrets)
 
     def identify(self, body: bytes) -> str:
         """CircleCI's own id of the event, or one made from the body; never raises."""

@@ -69,6 +69,7 @@ class Client:
         patience_s: float = 30,
     ) -> None:
         self._http = http
+        self._retired: list[httpx.AsyncClient] = []
         self._metrics = metrics
         self._clock = clock
         self._patience_s = patience_s
@@ -102,10 +103,17 @@ class Client:
         """Make a call whose answer nobody reads; raises Temporary or Permanent."""
         await self._succeed(call)
 
+    def use(self, http: httpx.AsyncClient | None) -> None:
+        """Make further calls over other connections; those that are under way end over the ones they have."""
+        if self._http is not None:
+            self._retired.append(self._http)
+        self._http = http
+
     async def close(self) -> None:
         """Let go of connections."""
-        if self._http is not None:
-            await self._http.aclose()
+        for http in (self._http, *self._retired):
+            if http is not None:
+                await http.aclose()
 
     async def _ask(self, call: Call) -> dict[str, Any]:
         answer = await self._succeed(call)
@@ -117,11 +125,12 @@ class Client:
             raise Temporary(f"CircleCI's answer to {call} {error}") from error
 
     async def _succeed(self, call: Call) -> Answer:
-        if self._http is None:
+        http = self._http
+        if http is None:
             raise NoToken("no ROUNDSMAN_CIRCLECI_TOKEN is set")
         async with self._slots:
             self._respect_pause()
-            answer = await self._exchange(self._http, call)
+            answer = await self._exchange(http, call)
             now = self._clock()
             self._pause(wait_after(answer.status, answer.headers, now), now)
         judge(call, answer, now)

@@ -1,0 +1,60 @@
+"""How a service's process starts: its failures told where its log is read, its database there and fit to work on."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import structlog
+import typer
+
+from service.app import now_utc
+from service.app.logs import configure_logs
+from service.app.systemd import ServiceManager
+from service.cli._waiting import wait_for
+from service.errors import BadConfig, RoundsmanError, Temporary
+from service.store import database_file, held, is_workable, look_up_revision, newest_revision
+from service.store import migrate as bring_up_to_date
+
+log = structlog.get_logger()
+
+
+@contextmanager
+def failures_in_the_log() -> Iterator[None]:
+    """Have what ends the block told in the log where that is JSON for a machine; people read it as it is."""
+    configure_logs()
+    if sys.stderr is not None and sys.stderr.isatty():
+        yield
+        return
+    sys.excepthook = lambda kind, error, trace: log.critical("roundsman has failed", exc_info=(kind, error, trace))
+    try:
+        yield
+    except RoundsmanError as error:
+        for problem in error.problems if isinstance(error, BadConfig) else [str(error)]:
+            log.error("roundsman cannot start", problem=problem)  # noqa: TRY400 reason: a sentence, not a traceback
+        raise typer.Exit(2 if isinstance(error, BadConfig) else 1) from None
+
+
+@contextmanager
+def ready(database_url: str, what: str, manager: ServiceManager) -> Iterator[None]:
+    """Have a database to run on: SQLite's folder held and its schema brought up to date, Postgres's only looked at.
+
+    Many processes start on one Postgres, with the release before still running: there, migrating is a step of its own.
+    A Postgres that is not there is waited for. Raises Temporary for what others will mend, BadConfig for what is wrong.
+    """
+    file = database_file(database_url)
+    if file is None:
+        _require_schema(wait_for(lambda: look_up_revision(database_url), manager))
+        yield
+        return
+    with held(file.parent, what=what, since=now_utc()):
+        bring_up_to_date(database_url)
+        yield
+
+
+def _require_schema(at: str | None) -> None:
+    wanted = newest_revision()
+    if not is_workable(at):
+        is_at = f"the database's schema is at revision {at}, not {wanted}" if at else "the database has no schema yet"
+        raise Temporary(f"{is_at}: run `roundsman migrate` first")
+    if at != wanted:
+        log.warning("the database's schema is a newer release's: run that release", schema=at, ours=wanted)

@@ -1,0 +1,48 @@
+"""Waiting for what a start needs and others bring: a Postgres that is still starting, or away for now."""
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import TypeVar
+
+import structlog
+
+from service.app.systemd import ServiceManager
+from service.errors import Temporary
+
+PAUSE_S = 3.0
+
+log = structlog.get_logger()
+T = TypeVar("T")
+
+
+def wait_for(look: Callable[[], T], manager: ServiceManager, *, within_s: float | None = None) -> T:
+    """Return what ``look`` returns, tried again for as long as it raises Temporary.
+
+    within_s   give up after so long and raise what it raised last; None: never
+    """
+    give_up_at = None if within_s is None else time.monotonic() + within_s
+    while True:
+        try:
+            return _aside(look)
+        except Temporary as error:
+            if give_up_at is not None and time.monotonic() >= give_up_at:
+                raise
+            log.warning("waiting for the database", reason=str(error), again_in_s=PAUSE_S)
+            manager.say_status(f"waiting for the database: {error}")
+        time.sleep(PAUSE_S)
+
+
+def _aside(look: Callable[[], T]) -> T:
+    """Look in a thread that no exit waits for: a signal ends the process also while a name is being resolved."""
+    found: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            found.set_result(look())
+        except BaseException as error:  # noqa: BLE001 reason: it is raised below, where it belongs
+            found.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    return found.result()
