@@ -123,7 +123,7 @@ def test_postgres_goes_away_and_comes_back_and_nothing_acknowledged_is_lost(mort
     assert refused.status_code == 503
     assert int(refused.headers["retry-after"]) > 0
     assert health.status_code == 503
-    assert health.json()["checks"]["database"].startswith("the database cannot be written now")
+    assert "it cannot be reached" in health.json()["checks"]["database"]
     assert said[:2] == (0, 0)
     assert PASSWORD not in said[2]
 
