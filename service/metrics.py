@@ -66,6 +66,9 @@ class Metrics:
         self.dead_letters = self._counter("dead_letters", "What was given up and waits for a person", "what")
         self.api_calls = self._counter("circleci_calls", "Calls to CircleCI's API", "path", "status")
         self.api_waits = self._counter("circleci_rate_limit_waits", "Times CircleCI told us to wait")
+        self.api_breaker_open = self._gauge(
+            "circleci_breaker_open", "Whether calls to CircleCI are held back because several went unanswered: 1 or 0"
+        )
         _begin(self.deliveries, RESULTS)
         _begin(self.events, EventKind)
         _begin(self.decisions, Verdict)

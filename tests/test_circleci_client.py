@@ -145,12 +145,15 @@ async def test_what_asking_again_will_not_change_is_permanent(answer: httpx.Resp
         (httpx.ReadTimeout("x"), "CircleCI did not answer in time", None),
         (
             httpx.ConnectError("x"),
-            r"CircleCI could not be reached at \S+ \(ConnectError\); look at the network and at ROUNDSMAN_CIRCLECI_URL",
+            (
+                "CircleCI at https://ci.example.com/ could not be reached or hung up; "
+                "look at the network and at ROUNDSMAN_CIRCLECI_URL"
+            ),
             None,
         ),
         (
             httpx.RemoteProtocolError("x"),
-            r"CircleCI could not be reached at \S+ \(RemoteProtocolError\); look at .*",
+            "CircleCI at https://ci.example.com/ hung up, or answered in a way that is not HTTP; look at",
             None,
         ),
     ],
@@ -172,18 +175,6 @@ async def test_an_endless_answer_is_read_only_to_the_limit() -> None:
 
     with pytest.raises(Permanent, match="is larger than 10 MB"):
         await client(lambda _: httpx.Response(200, stream=Endless())).ask(Call(template="/me"), UserShape)
-
-
-async def test_a_broken_encoding_is_trouble_on_the_way() -> None:
-    class Torn(httpx.AsyncByteStream):
-        async def __aiter__(self) -> AsyncIterator[bytes]:
-            yield b"this is not gzip"
-
-    def answer(_: httpx.Request) -> httpx.Response:
-        return httpx.Response(200, headers={"content-encoding": "gzip"}, stream=Torn())
-
-    with pytest.raises(Temporary, match="DecodingError"):
-        await client(answer).ask(Call(template="/me"), UserShape)
 
 
 async def test_every_call_is_counted_by_template_and_outcome() -> None:

@@ -9,6 +9,7 @@ from functools import partial
 from importlib.metadata import version
 from uuid import UUID
 
+import structlog
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -30,7 +31,7 @@ from service.metrics import Metrics
 from service.model import Process, Role
 from service.pages import Pages
 from service.pipeline import PRUNE_EVERY_S, SWEEP_EVERY_S, Parts, Patience, Pipeline
-from service.sources.circleci import CircleCI
+from service.sources.circleci import CircleCI, Log
 from service.store import EngineRows, JobRows, Store
 from service.watchdog import Watchdog
 
@@ -141,7 +142,7 @@ def _parts(config: Config, *, clock: Clock | None, patience: Patience, role: Rol
     metrics.build.info({"version": version("roundsman"), "database": database, "role": role.value})
     return Parts(
         store=store,
-        source=circleci(config, metrics=metrics, clock=clock),
+        source=circleci(config, metrics=metrics, clock=clock, log=structlog.get_logger()),
         notifier=AppriseChannels(),
         jobs=job_engine(settings, store, clock=clock),
         metrics=metrics,
@@ -189,8 +190,8 @@ def _starlette(routes: Sequence[BaseRoute], parts: Parts, answer: Answer) -> Sta
     )
 
 
-def circleci(config: Config, *, metrics: Metrics, clock: Clock = now_utc) -> CircleCI:
-    """The source, as configured."""
+def circleci(config: Config, *, metrics: Metrics, clock: Clock = now_utc, log: Log | None = None) -> CircleCI:
+    """The source, as configured; commands, which say what CircleCI answered, have it write no log."""
     settings = config.settings
     return CircleCI(
         secrets=settings.webhook_secrets,
@@ -198,4 +199,5 @@ def circleci(config: Config, *, metrics: Metrics, clock: Clock = now_utc) -> Cir
         token=settings.circleci_token,
         metrics=metrics,
         clock=clock,
+        log=log,
     )

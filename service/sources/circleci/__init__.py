@@ -12,13 +12,14 @@ from service.metrics import Metrics
 from service.model import Actor, Delivery, Details, Event, Hook, Signed, Want
 from service.sources.circleci import hooks, signature, webhook
 from service.sources.circleci.answers import ProjectShape, UserShape
+from service.sources.circleci.breaker import Log
 from service.sources.circleci.client import Client, connect
 from service.sources.circleci.details import Enquiry
 from service.sources.circleci.exchange import Call
 from service.sources.circleci.times import now_utc
 from service.sources.circleci.users import Users
 
-__all__ = ["CircleCI"]
+__all__ = ["CircleCI", "Log"]
 
 
 class CircleCI:
@@ -27,6 +28,7 @@ class CircleCI:
     secrets   of our hooks there, newest first
     url       its address, such as https://circleci.com
     token     a personal API token; without one posts are understood, but nothing can be asked
+    log       hears of a refused token, and of a CircleCI that does not answer; commands keep none
     """
 
     name = "circleci"
@@ -40,13 +42,14 @@ class CircleCI:
         metrics: Metrics,
         transport: httpx.AsyncBaseTransport | None = None,
         clock: Callable[[], datetime] = now_utc,
+        log: Log | None = None,
     ) -> None:
         self._secrets = tuple(secrets)
         self._is_cloud = urlsplit(url).hostname == "circleci.com"  # only there we know where the pages are
         self._clock = clock
         self._token = token
         self._connect = partial(connect, url, transport=transport)
-        self._client = Client(self._connect(token), metrics=metrics, clock=clock)
+        self._client = Client(self._connect(token), metrics=metrics, clock=clock, log=log)
         self._users = Users(self._client, clock)
 
     def verify(self, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> Signed:

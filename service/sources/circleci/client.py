@@ -7,21 +7,31 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 import httpx
 
-from service.errors import BadConfig, NoToken, Permanent, Temporary
+from service.errors import NoToken, Permanent, Temporary
 from service.metrics import Metrics
+from service.network_errors import UNTRUSTED, describe
 from service.sources.circleci.answers import ListAnswer
+from service.sources.circleci.breaker import Breaker, Log
 from service.sources.circleci.exchange import Answer, Call, judge
-from service.sources.circleci.leaves import Shape, read_maps, read_object
-from service.sources.circleci.limits import wait_after
+from service.sources.circleci.json_answer import TooMuch, parse
+from service.sources.circleci.leaves import Shape, read_maps
+from service.sources.circleci.limits import LONGEST_WAIT_S, wait_after
+from service.sources.circleci.single_flight import SingleFlight
+from service.sources.circleci.transfer import LARGEST_ANSWER_BYTES, connect, fetch
 
 CALLS_AT_ONCE = 4
-LARGEST_ANSWER_BYTES = 10_000_000
+MAX_BYTES_ON_THE_LOOP = 64_000
+MAX_ITEMS = 1_000
+MAX_LISTING_S = 60.0
 MOST_PAGES = 20
-TIMEOUT = httpx.Timeout(10, connect=5)
+WARN_AGAIN_AFTER = timedelta(minutes=5)
+
+__all__ = ["LARGEST_ANSWER_BYTES", "Client", "Page", "connect"]
 
 S = TypeVar("S", bound=Shape)
 T = TypeVar("T")
@@ -29,28 +39,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, kw_only=True)
 class Page(Generic[T]):
-    """Some items of a list."""
+    """Some items of a list; ``is_last`` is False where there are more, read or not."""
 
     items: tuple[T, ...]
     is_last: bool
-
-
-def connect(url: str, token: str | None, transport: httpx.AsyncBaseTransport | None) -> httpx.AsyncClient | None:
-    """Connections to the API under CircleCI's address; none without a token.
-
-    Redirects are not followed: one to another host would take the token there.
-    """
-    if token is None:
-        return None
-    if not (token.isascii() and token.isprintable() and token.strip()):  # the library's own error would show it
-        raise BadConfig("ROUNDSMAN_CIRCLECI_TOKEN: holds a character that no token has; copy the token again")
-    return httpx.AsyncClient(
-        base_url=f"{url.rstrip('/')}/api/v2",
-        headers={"Accept": "application/json", "Authorization": f"Bearer {token}"},
-        timeout=TIMEOUT,
-        transport=transport,
-        follow_redirects=False,
-    )
 
 
 class Client:
@@ -58,6 +50,7 @@ class Client:
 
     http         from ``connect``; None without a token: then every call raises Permanent
     patience_s   how long one whole call may take, however slowly its bytes trickle in
+    log          hears of a refused token, and of a CircleCI that does not answer; None where no log is kept
     """
 
     def __init__(
@@ -67,41 +60,66 @@ class Client:
         metrics: Metrics,
         clock: Callable[[], datetime],
         patience_s: float = 30,
+        log: Log | None = None,
     ) -> None:
         self._http = http
         self._retired: list[httpx.AsyncClient] = []
         self._metrics = metrics
         self._clock = clock
         self._patience_s = patience_s
+        self._log = log
         self._slots = asyncio.Semaphore(CALLS_AT_ONCE)
+        self._reading_much = asyncio.Lock()
+        self._breaker = Breaker(clock=clock, report=metrics.api_breaker_open.set, log=log)
+        self._under_way = SingleFlight()
         self._paused_until: datetime | None = None
+        self._warned_at: dict[int, datetime] = {}
 
     async def ask(self, call: Call, shape: type[S]) -> S:
-        """The answer to a question; raises Temporary or Permanent."""
-        return shape.model_validate(await self._ask(call))
+        """Return the answer to a question; raises Temporary or Permanent."""
+        return await self._ask(call, shape.model_validate)
+
+    async def ask_once(self, call: Call, shape: type[S]) -> S:
+        """Return the answer to a question that others may be asking too: those who ask at once share one call."""
+        return await self._under_way.ask((call.path, shape), partial(self.ask, call, shape))
+
+    async def whole_list(self, call: Call, shape: type[S]) -> Page[S]:
+        """Return a list as one page, which is the last if nothing is left out; raises Temporary or Permanent."""
+        pages = [page async for page in self.pages(call, shape)]
+        return Page(items=tuple(item for page in pages for item in page.items), is_last=pages[-1].is_last)
 
     async def pages(self, call: Call, shape: type[S]) -> AsyncIterator[Page[S]]:
-        """The pages of a list, as many as we are willing to read; raises Temporary or Permanent."""
-        async for page in self.unread_pages(call):
-            yield Page(items=tuple(map(shape.model_validate, page.items)), is_last=page.is_last)
+        """Yield the pages of a list, as many items as we are willing to read; raises Temporary or Permanent."""
+        left = MAX_ITEMS
+        async for items, is_last in self.read_pages(call, partial(_shaped, shape)):
+            yield Page(items=items[:left], is_last=is_last and len(items) <= left)
+            left -= len(items)
+            if left < 0:
+                return
 
-    async def unread_pages(self, call: Call) -> AsyncIterator[Page[dict[str, Any]]]:
-        """The same with each item as it came: to read thousands takes a second in which nothing else would happen."""
+    async def read_pages(self, call: Call, read: Callable[[list[dict[str, Any]]], T]) -> AsyncIterator[tuple[T, bool]]:
+        """Yield the pages of a list as ``read`` has them, and whether each is the last; as many as we willing to read.
+
+        read   pure, since it runs in a thread where the items are many
+        """
         tokens: set[str] = set()
+        ends_at = asyncio.get_running_loop().time() + MAX_LISTING_S
         for _ in range(MOST_PAGES):
-            said = await self._ask(call)
-            if not isinstance(said.get("items"), list):
-                raise Permanent(f"CircleCI's answer to {call} is not a list")
-            token = ListAnswer.model_validate(said).next_page_token
-            yield Page(items=tuple(read_maps(said["items"])), is_last=token is None)
+            page, token = await self._ask(call, partial(_read_page, call, read))
+            yield page, token is None
             if token is None or token in tokens:  # a token that comes back would lead round in circles
                 return
+            if asyncio.get_running_loop().time() > ends_at:
+                raise Temporary(f"CircleCI took longer than {MAX_LISTING_S:.0f} s to answer {call} page by page")
             tokens.add(token)
             call = replace(call, query={**call.query, "page-token": token})
 
     async def tell(self, call: Call) -> None:
-        """Make a call whose answer nobody reads; raises Temporary or Permanent."""
-        await self._succeed(call)
+        """Make a call whose answer is not read; raises Temporary or Permanent."""
+        if self._http is None:
+            raise _no_token()
+        async with self._slots:
+            await self._succeed(self._http, call)
 
     def use(self, http: httpx.AsyncClient | None) -> None:
         """Make further calls over other connections; those that are under way end over the ones they have."""
@@ -115,30 +133,43 @@ class Client:
             if http is not None:
                 await http.aclose()
 
-    async def _ask(self, call: Call) -> dict[str, Any]:
-        answer = await self._succeed(call)
-        if len(answer.body) > LARGEST_ANSWER_BYTES:
-            raise Permanent(f"CircleCI's answer to {call} is larger than {LARGEST_ANSWER_BYTES // 1_000_000} MB")
-        try:
-            return read_object(answer.body)
-        except ValueError as error:  # most likely the page of a proxy, or "back soon"
-            raise Temporary(f"CircleCI's answer to {call} {error}") from error
-
-    async def _succeed(self, call: Call) -> Answer:
+    async def _ask(self, call: Call, read: Callable[[dict[str, Any]], T]) -> T:
         http = self._http
         if http is None:
-            raise NoToken("no ROUNDSMAN_CIRCLECI_TOKEN is set")
+            raise _no_token()
+
         async with self._slots:
-            self._respect_pause()
+            answer = await self._succeed(http, call)
+            return await self._understood(call, answer, read)
+
+    async def _understood(self, call: Call, answer: Answer, read: Callable[[dict[str, Any]], T]) -> T:
+        """Make something of an answer; of a large one in a thread, and of one at a time: parsed, it is larger still."""
+        if answer.packing:
+            raise Permanent(
+                f"CircleCI's answer to {call} is packed ({answer.packing[:40]}), though we asked for it as it is; "
+                "look at the proxy before it, or at ROUNDSMAN_CIRCLECI_URL"
+            )
+        if answer.is_too_large:
+            raise Permanent(f"CircleCI's answer to {call} is larger than {LARGEST_ANSWER_BYTES // 1_000_000} MB")
+        if len(answer.body) <= MAX_BYTES_ON_THE_LOOP:
+            return _read_body(call, answer.body, read)
+        async with self._reading_much:
+            return await asyncio.to_thread(_read_body, call, answer.body, read)
+
+    async def _succeed(self, http: httpx.AsyncClient, call: Call) -> Answer:
+        """Return the answer if it is a success; to be called with a slot in hand."""
+        self._respect_pause()
+        with self._breaker.admit():
             answer = await self._exchange(http, call)
-            now = self._clock()
-            self._pause(wait_after(answer.status, answer.headers, now), now)
+        now = self._clock()
+        self._pause(wait_after(answer.status, answer.headers, now), now)
+        self._warn_of_refusal(call, answer, now)
         judge(call, answer, now)
         return answer
 
     def _respect_pause(self) -> None:
         left_s = (self._paused_until - self._clock()).total_seconds() if self._paused_until else 0
-        if left_s > 0:
+        if 0 < left_s <= LONGEST_WAIT_S:  # a longer one was never asked for: the clock has been set back since
             self._metrics.api_waits.inc()
             raise Temporary("CircleCI asked us to call less often", retry_after_s=left_s)
 
@@ -146,6 +177,21 @@ class Client:
         if wait_s is not None:
             until = now + timedelta(seconds=wait_s)
             self._paused_until = max(self._paused_until or until, until)
+
+    def _warn_of_refusal(self, call: Call, answer: Answer, now: datetime) -> None:
+        """Tell the operator of a refused token, at most once in some minutes: thousands of calls may be refused."""
+        if answer.status not in {401, 403} or self._log is None:
+            return
+        warned_at = self._warned_at.get(answer.status)
+        if warned_at is None or not timedelta() <= now - warned_at < WARN_AGAIN_AFTER:
+            self._warned_at[answer.status] = now
+            self._log.warning(
+                "CircleCI refuses the API token, so messages go without details",
+                status=answer.status,
+                call=str(call),
+                setting="ROUNDSMAN_CIRCLECI_TOKEN",
+                next_step="put a valid personal token of a person who may read the projects into it, and restart",
+            )
 
     async def _exchange(self, http: httpx.AsyncClient, call: Call) -> Answer:
         outcome = "abandoned"  # by us: whoever asked could wait no longer
@@ -159,21 +205,41 @@ class Client:
             raise Temporary("CircleCI did not answer in time") from error
         except httpx.HTTPError as error:
             outcome = "unreachable"
-            at = http.base_url.copy_with(raw_path=b"/")
-            message = f"CircleCI could not be reached at {at} ({type(error).__name__})"
-            raise Temporary(f"{message}; look at the network and at ROUNDSMAN_CIRCLECI_URL") from error
+            raise Temporary(_unreachable(http, error)) from error
         finally:
             self._metrics.api_calls.labels(call.template, outcome).inc()
         return answer
 
 
-async def fetch(http: httpx.AsyncClient, call: Call) -> Answer:
-    """The answer as it is, cut off soon after it has become larger than we are willing to read."""
-    async with http.stream(call.method, call.path, params=call.query, json=call.json) as response:
-        body = bytearray()
-        async for chunk in response.aiter_bytes():
-            body += chunk
-            if len(body) > LARGEST_ANSWER_BYTES:
-                break
-        headers = {name.lower(): value for name, value in response.headers.items()}
-        return Answer(status=response.status_code, headers=headers, body=bytes(body))
+def _no_token() -> NoToken:
+    return NoToken("no ROUNDSMAN_CIRCLECI_TOKEN is set")
+
+
+def _unreachable(http: httpx.AsyncClient, error: httpx.HTTPError) -> str:
+    words = describe(error)
+    if isinstance(error, httpx.RemoteProtocolError):
+        words = "hung up, or answered in a way that is not HTTP"
+    at = http.base_url.copy_with(raw_path=b"/")
+    authority = ", SSL_CERT_FILE (for a certificate authority of your own)" if words is UNTRUSTED else ""
+    return f"CircleCI at {at} {words}; look at the network{authority} and at ROUNDSMAN_CIRCLECI_URL"
+
+
+def _read_body(call: Call, body: bytes, read: Callable[[dict[str, Any]], T]) -> T:
+    try:
+        said = parse(body)
+    except TooMuch as error:
+        raise Permanent(f"CircleCI's answer to {call} {error}") from error
+    except ValueError as error:  # most likely the page of a proxy, or "back soon"
+        raise Temporary(f"CircleCI's answer to {call} {error}") from error
+    return read(said)
+
+
+def _read_page(call: Call, read: Callable[[list[dict[str, Any]]], T], said: dict[str, Any]) -> tuple[T, str | None]:
+    if not isinstance(said.get("items"), list):
+        raise Permanent(f"CircleCI's answer to {call} is not a list")
+    return read(read_maps(said["items"])), ListAnswer.model_validate(said).next_page_token
+
+
+def _shaped(shape: type[S], items: list[dict[str, Any]]) -> tuple[S, ...]:
+    """The items, of more than enough only as many as show that there are more."""
+    return tuple(map(shape.model_validate, items[: MAX_ITEMS + 1]))

@@ -17,7 +17,7 @@ from service.sources.circleci.checkout import vcs_of
 from service.sources.circleci.client import Client
 from service.sources.circleci.exchange import Call
 from service.sources.circleci.payload import PipelineShape
-from service.sources.circleci.reports import FAILED_JOB, detailed, job_of_event, listed, tested
+from service.sources.circleci.reports import FAILED_JOB, detailed, job_of_event, listed, read_tests, tested
 from service.sources.circleci.users import Users
 
 MOST_JOBS = 10  # looked into closely: more failed jobs than that have one reason
@@ -80,14 +80,14 @@ class Enquiry:
 
     async def _starter(self) -> str:
         call = Call(template="/workflow/{id}", parts={"id": needed(self._event.workflow.id, "the workflow's id")})
-        started_by = (await self._client.ask(call, WorkflowAnswer)).started_by
+        started_by = (await self._client.ask_once(call, WorkflowAnswer)).started_by
         if started_by is None:
             raise Permanent("CircleCI does not say who started the workflow")
         return started_by
 
     async def _vcs(self) -> Vcs:
         call = Call(template="/pipeline/{id}", parts={"id": needed(self._event.pipeline.id, "the pipeline's id")})
-        vcs = vcs_of(await self._client.ask(call, PipelineShape))
+        vcs = vcs_of(await self._client.ask_once(call, PipelineShape))
         if vcs == Vcs():
             raise Permanent("CircleCI does not say what the pipeline built")
         return vcs
@@ -113,7 +113,10 @@ class Enquiry:
 
         call = Call(template="/workflow/{id}/job", parts={"id": needed(self._event.workflow.id, "the workflow's id")})
         tests = {job.number: job.tests for job in known or ()}
-        jobs = [listed(self._event, job) async for page in self._client.pages(call, ListedJob) for job in page.items]
+        found = await self._client.whole_list(call, ListedJob)
+        if not found.is_last:
+            self._miss(wants & {Want.JOBS}, f"only {len(found.items)} jobs of the workflow were read", is_final=True)
+        jobs = [listed(self._event, job) for job in found.items]
         return tuple(replace(job, tests=tests.get(job.number)) for job in jobs)
 
     async def _look_into(self, job: JobReport, wants: Set[Want]) -> JobReport:
@@ -130,7 +133,7 @@ class Enquiry:
         if job.tests is not None:
             return job.tests
         call = Call(template="/project/{slug}/{number}/tests", parts=self._place_of(job))
-        report = await tested(self._client.unread_pages(call))
+        report = await tested(self._client.read_pages(call, read_tests))
         if report is None and Want.TESTS not in self._known.wanted:
             # Nothing promises that results are there when the job ends. Once they had time, the job stores none.
             raise Temporary("no test results yet", retry_after_s=LATE_TESTS_S)

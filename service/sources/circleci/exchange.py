@@ -51,11 +51,17 @@ class Call:
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """What came back; header names in lower case."""
+    """What came back; header names in lower case.
+
+    packing        how the body is compressed, though we asked for it as it is: then it was not read at all
+    is_too_large   the body is only the beginning of what there was
+    """
 
     status: int
     headers: Mapping[str, str]
     body: bytes
+    packing: str = ""
+    is_too_large: bool = False
 
 
 def judge(call: Call, answer: Answer, now: datetime) -> None:
@@ -76,15 +82,21 @@ def meaning(call: Call, answer: Answer) -> str:
     match answer.status:
         case 401:
             return ": the API token is not accepted; put a valid personal token into ROUNDSMAN_CIRCLECI_TOKEN"
-        case 403 if call.method != "GET":
-            return f" to {call}: the API token may not do this, organization admin needed"
         case 403:
-            return f" to {call}: the API token may not read this"
+            return f" to {call}: {_forbidden(call)}"
         case 404:
             return f" to {call}: there is no such thing, or the token may not see it"
         case status if 300 <= status < 400:
             return f" to {call}: a redirect, not followed to keep the token safe; check ROUNDSMAN_CIRCLECI_URL"
     return f" to {call}: {said(call, answer) or 'it does not say why'}"
+
+
+def _forbidden(call: Call) -> str:
+    if call.method != "GET":
+        return "the API token may not do this, organization admin needed"
+    if call.template.startswith("/webhook"):
+        return "an organization admin's token is needed to see webhooks; put one into ROUNDSMAN_CIRCLECI_TOKEN"
+    return "the API token may not read this"
 
 
 def said(call: Call, answer: Answer) -> str | None:

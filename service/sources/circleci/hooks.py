@@ -30,9 +30,12 @@ class Wish:
 
 
 async def list_hooks(client: Client, project_id: str) -> list[Hook]:
-    """The hooks of a project, in CircleCI's order."""
+    """Return the hooks of a project, in CircleCI's order; raises Permanent when there is no end of them."""
     call = Call(template="/webhook", query={"scope-id": project_id, "scope-type": "project"})
-    return [hook_of(shape) async for page in client.pages(call, HookShape) for shape in page.items]
+    found = await client.whole_list(call, HookShape)
+    if not found.is_last:  # one of ours that we did not see would be made a second time
+        raise Permanent(f"CircleCI lists no end of webhooks for one project: {len(found.items)} were read")
+    return [hook_of(shape) for shape in found.items]
 
 
 async def create_hook(client: Client, project_id: str, wish: Wish) -> Hook:

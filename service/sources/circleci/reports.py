@@ -8,7 +8,6 @@ from typing import Any
 
 from service.model import FAILED_RESULTS, Event, JobReport, TestFailure, TestReport
 from service.sources.circleci.answers import JobAnswer, ListedJob, TestShape
-from service.sources.circleci.client import Page
 from service.sources.circleci.leaves import read_text
 from service.sources.circleci.links import job_url, web_url
 from service.sources.circleci.times import milliseconds_between
@@ -17,6 +16,9 @@ from service.sources.circleci.times import milliseconds_between
 # message.words.BROKEN, but there is nothing to look into.
 FAILED_JOB = frozenset({"failed", "timedout", "infrastructure_fail"})
 MOST_FAILURES = 200
+MAX_RESULTS = 20  # different ones: CircleCI's set of them is open
+MAX_MESSAGES = 20
+OTHERS = "other"
 NAMELESS = "(no name)"
 
 
@@ -51,22 +53,36 @@ def detailed(report: JobReport, job: JobAnswer) -> JobReport:
         report,
         url=web_url(job.web_url) or report.url,
         duration_ms=report.duration_ms if job.duration is None else job.duration,
-        messages=tuple(said.message for said in job.messages if said.message),
+        messages=tuple(said.message for said in job.messages if said.message)[:MAX_MESSAGES],
     )
 
 
-async def tested(pages: AsyncIterator[Page[dict[str, Any]]]) -> TestReport | None:
-    """The test results of a job; None when it has none. Of thousands that passed nothing is read but that they did."""
-    counts: Counter[str] = Counter()
-    failures: list[TestFailure] = []
-    is_complete = False
-    async for page in pages:
-        results = [read_text(item.get("result")) or "unknown" for item in page.items]
-        counts.update(results)
-        failed = (item for item, result in zip(page.items, results, strict=True) if result in FAILED_RESULTS)
-        failures += map(failure_of, islice(failed, MOST_FAILURES - len(failures)))
-        is_complete = page.is_last
-    return TestReport(failures=tuple(failures), counts=dict(counts), is_complete=is_complete) if counts else None
+async def tested(pages: AsyncIterator[tuple[TestReport, bool]]) -> TestReport | None:
+    """The test results of a job from those of its pages; None when it has none."""
+    report = TestReport(is_complete=False)
+    async for page, is_last in pages:
+        report = TestReport(
+            failures=(*report.failures, *page.failures)[:MOST_FAILURES],
+            counts=bounded(Counter(report.counts) + Counter(page.counts)),
+            is_complete=is_last,
+        )
+    return report if report.counts else None
+
+
+def read_tests(items: list[dict[str, Any]]) -> TestReport:
+    """The test results of one page. Of thousands that passed nothing is read but that they did."""
+    results = [read_text(item.get("result")) or "unknown" for item in items]
+    failed = (item for item, result in zip(items, results, strict=True) if result in FAILED_RESULTS)
+    return TestReport(failures=tuple(map(failure_of, islice(failed, MOST_FAILURES))), counts=bounded(Counter(results)))
+
+
+def bounded(counts: Counter[str]) -> dict[str, int]:
+    """The counts of the most frequent results, those of failures in any case; all others are told as one."""
+    named = Counter({result: count for result, count in counts.items() if result != OTHERS})
+    kept = dict(named.most_common(MAX_RESULTS))
+    kept |= {result: counts[result] for result in FAILED_RESULTS if counts[result]}
+    rest = counts.total() - sum(kept.values())
+    return kept | ({OTHERS: rest} if rest else {})
 
 
 def failure_of(item: dict[str, Any]) -> TestFailure:

@@ -48,7 +48,7 @@ class Users:
 
     async def _ask(self, user_id: str) -> Memory:
         try:
-            user = await self._client.ask(Call(template="/user/{id}", parts={"id": user_id}), UserShape)
+            user = await self._client.ask_once(Call(template="/user/{id}", parts={"id": user_id}), UserShape)
         except Permanent as error:
             return Memory(until=self._clock() + UNKNOWN_FOR, refusal=str(error))
         actor = Actor(id=user.id or user_id, login=user.login, name=user.name)
