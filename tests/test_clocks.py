@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from service.app import now_utc
+from service.clock import DatabaseClock
 from service.demo.payloads import workflow_completed
 from service.errors import Temporary
 from service.jobs import EmbeddedJobs
@@ -88,6 +89,34 @@ async def test_on_many_machines_a_clock_a_little_behind_the_databases_delays_no_
     await machines.both.settled()
 
     assert len(machines.both.end.got) == 2
+
+
+@pytest.mark.parametrize("off", [timedelta(minutes=10), timedelta(minutes=-10)])
+async def test_a_machine_whose_clock_is_off_goes_by_the_databases(
+    url_in_real_time: str, tmp_path: Path, off: timedelta
+) -> None:
+    clock = DatabaseClock(WallClock(ahead=off))
+    async with twins(url_in_real_time, tmp_path, clock=clock) as both:
+        machines = Machines(clock=WallClock(), both=both)
+        await machines.put_off()
+        await both.settled()
+        offset_s = both.services[0].parts.metrics.registry.get_sample_value("roundsman_clock_offset_seconds")
+
+    dated = both.rows("SELECT now() - started_at FROM attempts UNION ALL SELECT now() - received_at FROM deliveries")
+    assert len(both.end.got) == 2
+    assert [age for (age,) in dated if abs(age) > timedelta(minutes=2)] == []
+    assert offset_s == pytest.approx(off.total_seconds(), abs=5)
+
+
+async def test_a_turn_of_periodic_work_has_the_same_number_on_every_machine(
+    url_in_real_time: str, tmp_path: Path
+) -> None:
+    """A machine that is ahead would take the next hours' turns, and after its end nobody would do that work."""
+    async with twins(url_in_real_time, tmp_path, clock=DatabaseClock(WallClock(ahead=timedelta(days=1)))) as both:
+        await both.until(lambda: both.rows("SELECT 1 FROM procrastinate_periodic_defers") != [])
+
+    asked = "SELECT 1 FROM procrastinate_periodic_defers WHERE defer_timestamp > extract(epoch FROM now()) / 30 + 1"
+    assert both.rows(asked) == []
 
 
 async def test_in_one_process_a_jump_of_a_day_sends_nothing_twice(house: House) -> None:

@@ -219,3 +219,5 @@ async def test_a_dead_letter_is_a_warning_with_the_next_step(house: House, talk:
     assert (of_delivery["level"], of_delivery["delivery"]) == ("warning", unread)
     assert (of_notification["level"], of_notification["notification"]) == ("warning", notification["id"])
     assert of_notification["reason"] == "the channel is gone"
+    [attempt] = said(talk, "attempt")
+    assert (attempt["level"], attempt["outcome"]) == ("warning", "dead")

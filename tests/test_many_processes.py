@@ -125,6 +125,7 @@ def test_postgres_goes_away_and_comes_back_and_nothing_acknowledged_is_lost(mort
     assert health.status_code == 503
     assert "it cannot be reached" in health.json()["checks"]["database"]
     assert said[:2] == (0, 0)
+    assert [line for line in (*worker.log, *web.log) if line["level"] == "error" or "exception" in line] == []
     assert PASSWORD not in said[2]
 
 

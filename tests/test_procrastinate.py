@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import pytest
 
+from service.clock import now_utc
 from service.errors import Temporary
 from service.jobs import Rhythm
 from service.store import Store
@@ -94,7 +95,7 @@ async def test_a_turn_of_periodic_work_comes_once_however_many_workers_there_are
             enough.set()
 
     stores = [Store(database.url) for _ in range(3)]
-    engines = [engine_on(database)(store, work.clock) for store in stores]
+    engines = [engine_on(database)(store, now_utc) for store in stores]
     for engine in engines:
         engine.every(turn_s, look)
     first = int(time.time() // turn_s)

@@ -13,20 +13,20 @@ from service.store import EngineRows, JobRows, Store
 from tests.databases import Database, Sqlite
 from tests.house import SETTLED_WITHIN_S, Clock, a_moment
 
-Make = Callable[[Store, Clock], Jobs]
+Make = Callable[[Store, Callable[[], datetime]], Jobs]
 HASTY = Rhythm(poll=0.05)
 
 
 def engine_on(database: Database, rhythm: Rhythm = HASTY) -> Make:
     """What makes the job engine that fits a database."""
 
-    def make_procrastinate(store: Store, clock: Clock) -> Jobs:
+    def make_procrastinate(store: Store, clock: Callable[[], datetime]) -> Jobs:
         return ProcrastinateJobs(database.url, EngineRows(store), clock=clock, rhythm=rhythm)
 
     return make_embedded if isinstance(database, Sqlite) else make_procrastinate
 
 
-def make_embedded(store: Store, clock: Clock) -> Jobs:
+def make_embedded(store: Store, clock: Callable[[], datetime]) -> Jobs:
     jobs = EmbeddedJobs(JobRows(store), clock=clock)
     store.after_commit(jobs.wake)
     return jobs

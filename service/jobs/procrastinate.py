@@ -19,7 +19,7 @@ from procrastinate.jobs import Job
 from service.errors import Temporary
 from service.jobs.connections import connections
 from service.jobs.timetable import PERIODIC, Timetable
-from service.jobs.trouble import translated
+from service.jobs.trouble import log_in_one_line, translated
 from service.jobs.work import Failed, Handler, survive
 from service.model import Backlog, NewJob
 from service.postgres import connecting
@@ -177,6 +177,7 @@ class ProcrastinateJobs:
     async def run(self, handlers: Mapping[str, Handler], failed: Failed) -> None:
         """Run what is due until ``stop``; what has not ended ``GRACE_S`` later goes back to the queue."""
         self._handlers, self._failed = handlers, failed
+        log_in_one_line()
         async with self._app.open_async(), self._beside(), asyncio.TaskGroup() as group:
             for queue in (*handlers, PERIODIC):
                 group.create_task(self._serve(queue))

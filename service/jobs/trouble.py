@@ -1,11 +1,17 @@
 """The job engine's trouble with its database, in our words."""
 
+import logging
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import psycopg
 from procrastinate.exceptions import ConnectorException
 
 from service.errors import Temporary
+
+LOGGERS = ("procrastinate.utils", "procrastinate.worker", "psycopg.pool", "psycopg_pool.sched_async")
+REPEAT_AFTER_S = 10.0
 
 
 @contextmanager
@@ -15,3 +21,38 @@ def translated() -> Iterator[None]:
         yield
     except ConnectorException as error:
         raise Temporary(f"the database does not serve the job engine now: {error.__cause__ or error}") from error
+
+
+class OneLine(logging.Filter):
+    """Makes one line of ours of what the libraries log of a database that is away, and lets it pass now and then.
+
+    Each of their tasks tells it with a traceback of its own, again and again. What else goes wrong passes as it is.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._silent_until = 0.0
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Rewrite a record; say whether it passes."""
+        error = record.exc_info[1] if record.exc_info else None
+        if not isinstance(error, ConnectorException | psycopg.Error) and not record.name.startswith("psycopg"):
+            return True
+        now = time.monotonic()
+        if now < self._silent_until:
+            return False
+        self._silent_until = now + REPEAT_AFTER_S
+        reason = str(error.__cause__ or error) if error else record.getMessage()
+        record.msg = f"the job engine has trouble with its connection to the database: {' '.join(reason.split())}"
+        record.args, record.exc_info, record.exc_text = (), None, None
+        record.levelno, record.levelname = logging.WARNING, "WARNING"
+        return True
+
+
+def log_in_one_line() -> None:
+    """Have the libraries' lines about the database rewritten, from all the places that they log from."""
+    for name in LOGGERS:
+        logging.getLogger(name).addFilter(_ONE_LINE)  # once, however often it is added
+
+
+_ONE_LINE = OneLine()

@@ -210,7 +210,8 @@ def _note(
     parts: Parts, notification: Notification, attempt: Attempt, *, outcome: Outcome, reason: str | None = None
 ) -> None:
     parts.metrics.attempts.labels(notification.channel_kind, outcome).inc()
-    log.info(
+    say = log.warning if outcome is Outcome.DEAD else log.info
+    say(
         "attempt",
         notification=str(notification.id),
         event_id=str(notification.event_id),
