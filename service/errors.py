@@ -8,6 +8,7 @@ RoundsmanError
 │   └── BadRequest      any other 4xx, with its status
 ├── Temporary     worth trying again later; may know when
 ├── Permanent     trying again will not help: a dead letter, for a person
+│   ├── AccessRefused   a channel does not accept our address or credentials
 │   └── NoToken         whoever runs Roundsman gave it no token to ask with
 ├── BadConfig     settings or roundsman.yaml: refuse to start
 └── NotFound      somebody asked for a thing by an id that we do not have
@@ -71,6 +72,10 @@ class Permanent(RoundsmanError):
 
 class NoToken(Permanent):
     """There is no token to ask with: a choice of whoever runs Roundsman, and no news to those who are told."""
+
+
+class AccessRefused(Permanent):
+    """The other side does not accept our address or credentials: a process that has newer ones may do better."""
 
 
 class BadConfig(RoundsmanError):

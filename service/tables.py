@@ -290,6 +290,7 @@ heartbeats = Table(
     Column("process", Uuid, primary_key=True),  # a row each: a frozen process locks its own alone
     Column("role", String(20), nullable=False),
     Column("beat_at", UtcDateTime, nullable=False),
+    Column("channels", String(16)),  # a fingerprint: while a change is rolled out, processes go by different ones
     Column("filler", LargeBinary),  # bytes without a meaning: a disk with room for a few more is as good as full
 )
 

@@ -97,3 +97,59 @@ async def test_what_only_an_old_file_knows_waits_for_a_worker_that_has_it(
 
     assert meanwhile == [("pending",)]
     assert end.taken == {("/a", "Change 1"): 1, ("/b", "Change 1"): 1}
+
+
+SECRET = """\
+receivers:
+  web:
+    channels: ["${CHANNEL}"]
+routes:
+  - match: {status: [failed, canceled]}
+    receiver: web
+"""
+
+
+def knowing(fleet: Fleet, address: str) -> Fleet:
+    """The same fleet, for members that were given this secret."""
+    given = going_by(fleet, "secret.yaml", SECRET)
+    return replace(given, environ={**given.environ, "CHANNEL": address})
+
+
+async def test_a_secret_that_was_revoked_is_no_reason_to_give_up_while_a_worker_has_the_new_one(
+    server: postgres.Server, tmp_path: Path
+) -> None:
+    database = new_postgres(server)
+    async with a_told_fleet(database, tmp_path) as (end, fleet):
+        end.unknown = frozenset({"/revoked"})
+        await fleet.start("web")
+        await knowing(fleet, f"json://127.0.0.1:{end.port}/revoked").start("worker")
+        await knowing(fleet, f"json://127.0.0.1:{end.port}/new").start("worker")
+        load = Load(door=fleet.door, chances=Random(1))
+        async with httpx.AsyncClient(trust_env=False) as http:
+            for number in range(1, MESSAGES + 1):
+                run = replace(RED, number=number, subject=f"Change {number}")
+                await load.post(http, fleet.door(), workflow_completed(run))
+        await comes_to_be(lambda: len(database.rows("SELECT id FROM notifications")) == MESSAGES)
+        await comes_to_be(fleet.is_settled)
+        states = database.rows("SELECT state, count(*) FROM notifications GROUP BY state")
+
+    assert states == [("sent", MESSAGES)]
+    assert end.taken == {("/new", f"Change {number}"): 1 for number in range(1, MESSAGES + 1)}
+
+
+async def test_a_wrong_secret_that_all_workers_have_is_given_up_at_once(
+    server: postgres.Server, tmp_path: Path
+) -> None:
+    database = new_postgres(server)
+    async with a_told_fleet(database, tmp_path) as (end, fleet):
+        end.unknown = frozenset({"/revoked"})
+        await fleet.start("web")
+        for _ in range(2):
+            await knowing(fleet, f"json://127.0.0.1:{end.port}/revoked").start("worker")
+        load = Load(door=fleet.door, chances=Random(1))
+        async with httpx.AsyncClient(trust_env=False) as http:
+            await load.post(http, fleet.door(), workflow_completed(replace(RED, number=1, subject="Change 1")))
+        await comes_to_be(lambda: bool(database.rows("SELECT id FROM notifications WHERE state = 'dead'")))
+        outcomes = database.rows("SELECT outcome FROM attempts")
+
+    assert outcomes == [("dead",)]

@@ -124,7 +124,9 @@ def build(
     parts.jobs.every(SWEEP_EVERY_S, pipeline.sweep)
     parts.jobs.every(PRUNE_EVERY_S, pipeline.prune)
     line = Line(parts.store, parts.jobs)
-    heartbeat = Heartbeat(parts.store, Process(role=role), clock=parts.clock, metrics=parts.metrics)
+    heartbeat = Heartbeat(
+        parts.store, Process(role=role, channels=parts.channels), clock=parts.clock, metrics=parts.metrics
+    )
     readiness = Readiness(parts.store, parts.jobs, heartbeat=heartbeat, clock=parts.clock, good_for_s=look_good_for_s)
     watchdog = Watchdog(config.settings.watchdog_url) if config.settings.watchdog_url else None
     if watchdog is not None:

@@ -11,7 +11,7 @@ import requests
 
 from service.channels.limits import TIRED_REST_S, rest_after
 from service.channels.witness import Seen
-from service.errors import Permanent, Temporary
+from service.errors import AccessRefused, Permanent, Temporary
 from service.message import one_line
 from service.network_errors import REFUSED, UNANSWERED, UNREACHABLE, UNRESOLVED, UNTRUSTED, describe
 from service.retry_after import read_retry_after
@@ -30,6 +30,7 @@ NEXT_STEP = {
     410: "the address was taken out of service; correct the channel's URL",
     TOO_MANY: "it gets too many messages",
 }
+UNAUTHORIZED = frozenset({401, 403, 404, 410})  # services forget an address whose token was revoked
 
 # Slack answers its bots 200 with the name of an error; these pass by themselves, the others need a person.
 # Source: docs.slack.dev/reference/methods/chat.postMessage, "Errors".
@@ -93,7 +94,8 @@ def _answer(label: str, response: requests.Response) -> Temporary | Permanent | 
             wait_s = TIRED_REST_S
         return Temporary(f"{said}: {step}" if step else said, retry_after_s=wait_s)
     moved = "it sends us to another address; correct the channel's URL"
-    return Permanent(f"{said}: {moved if status < 400 else NEXT_STEP.get(status, NEXT_STEP[400])}")
+    kind = AccessRefused if status in UNAUTHORIZED else Permanent
+    return kind(f"{said}: {moved if status < 400 else NEXT_STEP.get(status, NEXT_STEP[400])}")
 
 
 def _named_error(label: str, response: requests.Response) -> Temporary | Permanent | None:
@@ -122,7 +124,9 @@ def _of_error(label: str, error: Exception, hide: Callable[[str], str], *, age_s
             trouble = describe(error)
         return Temporary(f"{label} {trouble}", retry_after_s=rest_after(age_s) if trouble is UNANSWERED else None)
     said = f"{label} answered {code}: {hide(one_line(words[:MAX_WORDS_BYTES].decode('utf-8', 'replace')))}"
-    return Permanent(said) if code >= 500 else Temporary(said)
+    if code < 500:
+        return Temporary(said)
+    return AccessRefused(said) if isinstance(error, smtplib.SMTPAuthenticationError) else Permanent(said)
 
 
 def _smtp_answer(error: Exception) -> tuple[int | None, bytes]:

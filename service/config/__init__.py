@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from service.config.channels import fingerprint
 from service.config.environment import cautions, load_settings
 from service.config.file import Contents, read_file
 from service.config.settings import Settings, variable
 from service.errors import BadConfig
 from service.model import HookSpec, Receiver, Route
 
-__all__ = ["Config", "Settings", "load", "load_settings"]
+__all__ = ["Config", "Settings", "fingerprint", "load", "load_settings"]
 
 _T = TypeVar("_T")
 _TOKEN = variable("circleci_token")

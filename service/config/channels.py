@@ -8,7 +8,7 @@ from hashlib import sha256
 from pathlib import Path
 from urllib.parse import quote
 
-from service.model import Channel
+from service.model import Channel, Receiver
 
 _REFERENCE = re.compile(r"\$\$\{|\$\{(?P<file>file:)?(?P<name>[^}]*)(?P<end>\}?)")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -49,6 +49,12 @@ def resolve(written: str, surroundings: Surroundings) -> Address:
     if not _SCHEME.match(url):
         raise ValueError("is not an address: it must begin like slack:// or mailto:// (Apprise lists them all)")
     return Address(written=written, url=url)
+
+
+def fingerprint(receivers: Iterable[Receiver]) -> str:
+    """Return what tells one set of channels, secrets included, from another, and is too short to give any away."""
+    every = sorted({(channel.key, channel.url) for receiver in receivers for channel in receiver.channels})
+    return sha256(repr(every).encode()).hexdigest()[:8]
 
 
 def channels(receiver: str, addresses: Iterable[Address], keys: dict[str, str]) -> tuple[Channel, ...]:

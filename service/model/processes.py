@@ -20,7 +20,8 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Process:
-    """One process for as long as it lives."""
+    """One process for as long as it lives; ``channels`` is a fingerprint of those it goes by, if it sends."""
 
     role: Role
     id: UUID = field(default_factory=uuid4)
+    channels: str | None = None

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
+from service.config import fingerprint
 from service.jobs import Jobs
 from service.metrics import Metrics
 from service.model import Channel, Message, Receiver, Route
@@ -80,6 +81,11 @@ class Parts:
     public_url: str | None = None
     patience: Patience = Patience()
     late_sends: LateSends = field(default_factory=LateSends)
+
+    @property
+    def channels(self) -> str:
+        """A fingerprint of all channels with their secrets, by which processes compare what they go by."""
+        return fingerprint(self.receivers.values())
 
     def channel(self, key: str) -> Channel | None:
         """The channel with this key, if roundsman.yaml still has it."""

@@ -9,14 +9,14 @@ from uuid import UUID
 import structlog
 
 from service.channels import StillSending, pace
-from service.errors import Permanent, Temporary
+from service.errors import AccessRefused, Permanent, Temporary
 from service.jobs import survive
 from service.message import compose
 from service.model import Attempt, Channel, Details, Event, Message, Notification, NotificationState, Outcome
 from service.pipeline.fallback import Fallback, fallback
 from service.pipeline.late import LEASE, RENEW_S
 from service.pipeline.parts import Parts
-from service.pipeline.unknown import leave_to_others
+from service.pipeline.unknown import hope, leave_to_others
 from service.store import events, notifications
 from service.tables import Transaction
 
@@ -109,6 +109,9 @@ async def _conclude(
         receipt = await sending
     except StillSending:
         raise
+    except AccessRefused as error:
+        await fall_back(parts, notification, attempt, await hope(parts, error))
+        return
     except (Temporary, Permanent) as error:
         await fall_back(parts, notification, attempt, error)
         return

@@ -1,15 +1,20 @@
-"""A channel that this worker's roundsman.yaml does not have, while another worker's may.
+"""Channels of which another worker may know more: it has another roundsman.yaml, or newer secrets.
 
 While a new roundsman.yaml is rolled out, for seconds or minutes, some workers have it and some do not; what one of them
 does not know is no reason to give a message up.
 """
 
+from datetime import timedelta
+
 import structlog
 
+from service.errors import Permanent, Temporary
 from service.model import Notification, NotificationState
 from service.pipeline.parts import Parts
-from service.store import notifications
+from service.store import heartbeats, notifications
 from service.tables import Transaction
+
+LIVES = timedelta(seconds=45)  # who wrote a heartbeat within this time; that is done every 15 seconds
 
 log = structlog.get_logger()
 
@@ -36,3 +41,13 @@ def leave_to_others(transaction: Transaction, parts: Parts, notification: Notifi
     parts.jobs.later("send", notification.id, within=transaction, at=again_at, lane=notification.lane)
     log.warning("a notification waits for a worker with another roundsman.yaml", notification=str(notification.id))
     return True
+
+
+async def hope(parts: Parts, error: Permanent) -> Permanent | Temporary:
+    """Return what a refusal of our address or credentials is worth: it is not for good while others have newer ones."""
+    since = parts.clock() - LIVES
+    if not parts.store.is_shared or not await parts.store.read(
+        heartbeats.have_other_channels, parts.channels, since=since
+    ):
+        return error
+    return Temporary(f"{error}; a worker that has another roundsman.yaml or other secrets may do better")

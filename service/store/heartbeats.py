@@ -23,7 +23,8 @@ def beat(transaction: Transaction, process: Process, at: datetime) -> None:
     keeps files in reserve, and is full for all rows alike.
     """
     filler = FILLER if transaction.dialect.name == "sqlite" else None
-    row = {"process": process.id, "role": process.role.value, "beat_at": at, "filler": filler}
+    row: dict[str, object] = {"process": process.id, "role": process.role.value, "beat_at": at}
+    row |= {"channels": process.channels, "filler": filler}
     insert_or_replace(transaction, heartbeats, row, key="process")
     old = select(heartbeats.c.process).where(heartbeats.c.beat_at < at - KEPT_FOR).with_for_update(skip_locked=True)
     transaction.execute(delete(heartbeats).where(heartbeats.c.process.in_(old)))
@@ -39,6 +40,14 @@ def latest(transaction: Transaction, roles: Collection[Role]) -> datetime | None
     asking = select(func.max(heartbeats.c.beat_at)).where(heartbeats.c.role.in_(roles))
     found: datetime | None = transaction.execute(asking).scalar()
     return found
+
+
+def have_other_channels(transaction: Transaction, channels: str, *, since: datetime) -> bool:
+    """Tell whether a process that sends, and that has lived since a time, goes by other channels than these."""
+    others = select(heartbeats.c.process).where(
+        heartbeats.c.role != Role.WEB.value, heartbeats.c.channels != channels, heartbeats.c.beat_at >= since
+    )
+    return transaction.execute(others.limit(1)).first() is not None
 
 
 def read_clock(transaction: Transaction, clock: DatabaseClock) -> None:

@@ -19,11 +19,15 @@ Told = tuple[str, str]
 
 @dataclass(kw_only=True)
 class Channel:
-    """What was taken, and how often; ``moody`` is the share of requests that it refuses or answers late."""
+    """What was taken, and how often; ``moody`` is the share of requests that it refuses or answers late.
+
+    unknown   paths that it refuses with a 404
+    """
 
     port: int
     moods: Random
     moody: float = 0.0
+    unknown: frozenset[str] = frozenset()
     taken: Counter[Told] = field(default_factory=Counter)
     requests: int = 0
     arrived: Event = field(default_factory=Event)
@@ -37,7 +41,7 @@ class Channel:
         assert change is not None
         with self.lock:
             self.requests += 1
-            status = self._mood()
+            status = 404 if path in self.unknown else self._mood()
             if status == 200:
                 self.taken[path, change[0]] += 1
         self.arrived.set()
