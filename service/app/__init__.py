@@ -21,7 +21,7 @@ from service.app.errors import Answer, answer_error, answer_people
 from service.app.requests import Requests
 from service.channels import AppriseChannels
 from service.clock import Clock, DatabaseClock, now_utc
-from service.config import Config, Settings
+from service.config import Config, Settings, fingerprint
 from service.errors import RoundsmanError
 from service.health import GOOD_FOR_S, TELL_EVERY_S, Heartbeat, Readiness, Watch
 from service.intake import Intake, Line
@@ -81,6 +81,7 @@ class Service:
         if isinstance(self.parts.source, CircleCI):
             self.parts.source.renew(secrets=settings.webhook_secrets, token=settings.circleci_token)
         self.pipeline.reload(routes=config.routes, receivers=config.receivers)
+        self.heartbeat.go_by(fingerprint(config.receivers.values()))
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:

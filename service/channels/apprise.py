@@ -9,7 +9,7 @@ from threading import Thread
 from uuid import UUID
 
 from service.channels.budget import MAX_ANSWER_S, MAX_SEND_S, Budget
-from service.channels.limits import DEADLINE_S, UNANSWERED_REST_S, is_mail, rest_after
+from service.channels.limits import DEADLINE_S, MAIL_DEADLINE_S, UNANSWERED_REST_S, is_mail, rest_after
 from service.errors import Temporary
 from service.model import Channel, Message
 
@@ -39,7 +39,7 @@ class LateSend:
 class AppriseChannels:
     """Every channel that Apprise has a plugin for.
 
-    deadline_s   how long one send may keep its place, and others from it
+    deadline_s   how long one send may keep its place, and others from it; to a mail server not even that long
     answer_s     how long the answer to an HTTP request is listened for
     send_s       how long a send may take altogether: mail servers may think for minutes (RFC 5321, 4.5.3.2)
     at_once      how many sends run at the same time, over all channels
@@ -67,12 +67,13 @@ class AppriseChannels:
         if notification_id in self._late:
             return self._end_of(notification_id)
         self._refuse_if_stuck(channel)
+        deadline_s = min(self._deadline_s, MAIL_DEADLINE_S) if is_mail(channel) else self._deadline_s
         async with self._slots:
             sending = self._start(channel, message)
             try:
-                return await _within(sending, self._deadline_s)
+                return await _within(sending, deadline_s)
             except TimeoutError as error:
-                said = f"{channel.label} did not answer within {self._deadline_s:g} s"
+                said = f"{channel.label} did not answer within {deadline_s:g} s"
                 raise StillSending(said, outcome=partial(self._outcome, notification_id)) from error
             finally:
                 if not sending.done():
@@ -84,7 +85,7 @@ class AppriseChannels:
 
         return plugin.check(url)
 
-    async def close(self, *, grace_s: float = 2.0) -> None:
+    async def close(self, *, grace_s: float = 8.0) -> None:
         """Let sends that nobody waits for any more finish, within the grace; their threads end with the process."""
         sends = [late.sending for late in self._late.values()]
         await asyncio.to_thread(wait, sends, timeout=grace_s)
@@ -92,7 +93,7 @@ class AppriseChannels:
     async def _outcome(self, notification_id: UUID) -> str:
         late = self._late[notification_id]
         try:
-            return await _within(late.sending, self._send_s - self._deadline_s + MARGIN_S)
+            return await _within(late.sending, self._send_s + MARGIN_S)
         except TimeoutError as error:
             said = f"{late.channel.label} did not answer within {self._send_s:g} s"
             raise Temporary(said, retry_after_s=rest_after(self._send_s)) from error

@@ -15,6 +15,7 @@ from service.model import Channel
 # that do so would take all the room there is for sending; for one that says 429, but not until when.
 UNANSWERED_REST_S = 60.0
 MIN_UNANSWERED_REST_S = 10.0  # when it has kept us waiting for longer than the others' patience
+MAIL_DEADLINE_S = 10.0  # many mail servers that hang, with minutes to do so, must not hold the places of others
 DEADLINE_S = 30.0  # after this, others take the place of a send; its answer is listened for a while longer
 TIRED_REST_S = 30.0
 

@@ -1,6 +1,7 @@
 """The heartbeat of this process: a row that it writes, and on Postgres a look at the database's clock."""
 
 import asyncio
+from dataclasses import replace
 
 import structlog
 
@@ -28,6 +29,10 @@ class Heartbeat:
         self._clock = clock
         self._metrics = metrics
         self._was_off = False
+
+    def go_by(self, channels: str) -> None:
+        """Say from the next heartbeat on that this process has other channels."""
+        self._process = replace(self._process, channels=channels)
 
     async def beat(self) -> None:
         """Write it, ahead of others who wait to write. Raises Temporary where nothing can be written."""
