@@ -32,7 +32,7 @@ What each may import from others' work; what is not named here uses the standard
     access      itsdangerous starlette
     api         starlette
     pages       jinja2 starlette structlog
-    app         starlette structlog uvicorn
+    app         httptools starlette structlog uvicorn
     demo        httpx rich starlette uvicorn
     cli         rich structlog typer
 

@@ -3,6 +3,7 @@
 import asyncio
 import math
 import re
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,6 +20,8 @@ from service.jobs import Jobs
 from service.manage import again, history
 from service.metrics import Metrics
 from service.store import Store
+
+MAX_PARAMETERS = 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,8 +145,11 @@ class Api:
 
 def _asked(parameters: QueryParams) -> dict[str, str]:
     """The query parameters, each once: of two values one would be ignored without a word."""
-    names = [name for name, _ in parameters.multi_items()]
-    if twice := next((name for name in names if names.count(name) > 1), None):
+    given = parameters.multi_items()
+    if len(given) > MAX_PARAMETERS:
+        raise BadRequest(f"there are {len(given)} parameters; no request needs more than {MAX_PARAMETERS}")
+    names = Counter(name for name, _ in given)
+    if twice := next((name for name, count in names.items() if count > 1), None):
         raise BadRequest(f"{twice!a} stands twice; give it once")
     return dict(parameters)
 

@@ -100,6 +100,11 @@ async def test_a_slug_goes_into_the_path_segment_by_segment(slug: str, path: str
     assert house.wire.asked[0].url.raw_path.decode() == path
 
 
+@pytest.mark.parametrize(("user", "path"), [("a/b", "/api/v2/user/a%2Fb"), ("a%2Fb", "/api/v2/user/a%252Fb")])
+def test_an_id_with_a_slash_stays_one_segment(user: str, path: str) -> None:
+    assert f"/api/v2{Call(template='/user/{id}', parts={'id': user}).path}" == path
+
+
 @pytest.mark.parametrize("slug", ["gh/../../me", "gh/./x", "gh//x", ""])
 async def test_a_slug_cannot_lead_elsewhere_in_the_api(slug: str) -> None:
     house = House(ok(id="project-id"))

@@ -212,6 +212,7 @@ class Buggy:
     def __init__(self, source: Source, error: Exception) -> None:
         self.name, self.parse = source.name, source.parse
         self.verify, self.identify, self.kept_headers = source.verify, source.identify, source.kept_headers
+        self.require_signature, self.find_hook = source.require_signature, source.find_hook
         self.close = source.close
         self._error = error
 

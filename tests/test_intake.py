@@ -1,6 +1,7 @@
 """The entrance: what is signed is on disk before it is acknowledged, and nothing else leaves a trace."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -17,6 +18,7 @@ from service.store import database, threads
 from tests.house import GREEN, NINE, RED, SECRET, House, a_house, signature
 
 BODY = as_bytes(workflow_completed(RED))
+FORGED = {"circleci-signature": "v1=" + "0" * 64}
 WEIRD = [
     b'{"type": "workflow-completed",\r\n\t"id" : "1" }',
     b"\x00\xff\xfe not json \x80",
@@ -112,6 +114,22 @@ async def test_who_does_not_sign_with_our_secret_leaves_nothing_but_a_count(
     assert house.counted("deliveries", result="bad_signature") == 1
 
 
+async def test_a_large_signed_body_is_kept_as_a_small_one_is(house: House) -> None:
+    body = json.dumps({"id": "an-id", "fill": "x" * 500_000}).encode()
+
+    first, again = await house.send(body), await house.send(body)
+
+    assert (first.status_code, again.json()["duplicate"]) == (202, True)
+    assert house.rows("SELECT source_event_id, body FROM deliveries") == [("an-id", body)]
+
+
+async def test_a_large_forged_body_is_refused_as_a_small_one_is(house: House) -> None:
+    response = await house.http.post("/hooks/circleci", content=b"x" * 500_000, headers=FORGED)
+
+    assert response.status_code == 401
+    assert traces(house) == [0, 0]
+
+
 async def test_a_body_at_the_limit_is_kept(folder: Path) -> None:
     async with a_house(folder, ROUNDSMAN_MAX_BODY_BYTES=str(len(BODY))) as house:
         response = await house.send(BODY)
@@ -131,14 +149,16 @@ async def test_a_body_one_byte_over_the_limit_is_refused(folder: Path) -> None:
 
 async def test_a_body_without_end_is_refused_while_it_arrives(folder: Path) -> None:
     async with a_house(folder, ROUNDSMAN_MAX_BODY_BYTES="1000") as house:
-        response = await house.http.post("/hooks/circleci", content=without_end())
+        response = await house.http.post("/hooks/circleci", content=without_end(), headers=FORGED)
 
     assert response.status_code == 413
 
 
 async def test_who_lies_about_the_length_gains_nothing(folder: Path) -> None:
     async with a_house(folder, ROUNDSMAN_MAX_BODY_BYTES="1000") as house:
-        response = await house.http.post("/hooks/circleci", content=without_end(), headers={"content-length": "10"})
+        response = await house.http.post(
+            "/hooks/circleci", content=without_end(), headers={"content-length": "10", **FORGED}
+        )
 
     assert response.status_code == 413
 
@@ -157,7 +177,7 @@ async def test_who_never_finishes_is_told_so_in_time(house: House, monkeypatch: 
         yield BODY[:10]
         await asyncio.Event().wait()
 
-    response = await house.http.post("/hooks/circleci", content=stalling())
+    response = await house.http.post("/hooks/circleci", content=stalling(), headers=FORGED)
 
     assert response.status_code == 408
     assert traces(house) == [0, 0]
@@ -174,16 +194,16 @@ async def test_many_large_bodies_at_once_fill_no_memory_and_keep_no_small_one_ou
         begun.set()
         await may_end.wait()
 
-    first = asyncio.create_task(house.http.post("/hooks/circleci", content=lingering()))
+    first = asyncio.create_task(house.http.post("/hooks/circleci", content=lingering(), headers=FORGED))
     await begun.wait()
     meanwhile = [await house.send(b"y" * 100_000), await house.send(BODY)]
     may_end.set()
-    unsigned = await first
+    forged = await first
     afterwards = await house.send(b"y" * 100_000)
 
     assert [response.status_code for response in meanwhile] == [503, 202]
     assert meanwhile[0].json() == {"error": "too many large bodies arrive at once"}
-    assert (unsigned.status_code, afterwards.status_code) == (401, 202)
+    assert (forged.status_code, afterwards.status_code) == (401, 202)
 
 
 async def test_who_goes_away_in_the_middle_leaves_nothing(house: House) -> None:

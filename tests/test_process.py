@@ -265,6 +265,7 @@ class Stumbling:
         assert isinstance(source, CircleCI)
         self.name = source.name
         self.verify, self.identify, self.kept_headers = source.verify, source.identify, source.kept_headers
+        self.require_signature, self.find_hook = source.require_signature, source.find_hook
         self.enrich, self.close = source.enrich, source.close
         self._source, self._error, self._left = source, error, times
 

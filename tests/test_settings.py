@@ -320,3 +320,10 @@ def test_a_short_webhook_secret_is_allowed_and_warned_of() -> None:
 
     assert caution.startswith("ROUNDSMAN_WEBHOOK_SECRETS: secret 2 is shorter than 8 characters")
     assert "hush" not in caution
+
+
+@pytest.mark.parametrize("written", ["0.0.0.0/0", "10.0.0.0/8, ::/0"])
+def test_to_trust_everyone_as_a_proxy_is_allowed_and_warned_of(written: str) -> None:
+    [caution] = cautions(Settings(trusted_proxies=written))
+
+    assert caution.startswith(f"ROUNDSMAN_TRUSTED_PROXIES {written} believes every client")

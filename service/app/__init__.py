@@ -13,6 +13,7 @@ import structlog
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect
 from starlette.routing import BaseRoute, Route
 
 from service.access import Access
@@ -187,10 +188,12 @@ def _asgi(config: Config, parts: Parts, readiness: Readiness, line: Line | None)
 
 
 def _starlette(routes: Sequence[BaseRoute], parts: Parts, answer: Answer) -> Starlette:
-    handlers = {RoundsmanError: answer, HTTPException: answer, 500: answer}
-    return Starlette(
+    handlers = dict.fromkeys((RoundsmanError, HTTPException, ClientDisconnect, 500), answer)
+    app = Starlette(
         routes=routes, middleware=[Middleware(Requests, metrics=parts.metrics)], exception_handlers=handlers
     )
+    app.router.redirect_slashes = False  # it would lead to the host that the Host header names, which may be any
+    return app
 
 
 def circleci(config: Config, *, metrics: Metrics, clock: Clock = now_utc, log: Log | None = None) -> CircleCI:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from service.app.requests import REQUEST_ID
@@ -48,6 +48,9 @@ def _answer(request: Request, error: Exception) -> tuple[int, str, Mapping[str, 
             status, sentence, headers = error.status, str(error), {"WWW-Authenticate": "Bearer"}
         case Rejected():
             status, sentence = error.status, str(error)
+        case ClientDisconnect():  # only the log reads this answer
+            status, sentence = 400, "the client went away before its request was complete"
+            request.state.facts.setdefault("reason", sentence)
         case NotFound():
             status, sentence = 404, str(error)
         case Temporary():

@@ -5,21 +5,40 @@ import errno
 import gc
 import signal
 import socket
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any
+from functools import partial
+from ipaddress import ip_network
+from typing import Any, cast
 
+import structlog
 import uvicorn
 from starlette.applications import Starlette
 
+from service.app.connections import Connections
+from service.app.limits import MAX_CONNECTIONS, Limits, max_connections, raise_descriptor_limit
+from service.app.protocol import BoundedProtocol
+from service.app.proxies import Network, TrustedProxies
 from service.errors import BadConfig, Temporary
 
+LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1"))
 WAITING_CALLERS = 1024
 GRACE_S = 5
+
+log = structlog.get_logger()
 
 
 class _QuietServer(uvicorn.Server):
     """Leaves signals to whoever started it: one process may have several servers, and has a worker to end first."""
+
+    def __init__(self, config: uvicorn.Config, connections: Connections) -> None:
+        super().__init__(config)
+        self._connections = connections
+
+    async def on_tick(self, counter: int) -> bool:
+        """Look after the connections, ten times a second."""
+        self._connections.sweep(asyncio.get_running_loop().time())
+        return await super().on_tick(counter)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -52,16 +71,36 @@ def address(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
+def find_limits() -> Limits:
+    """The limits of a server in this process: of connections, as many as leave descriptors for everything else."""
+    descriptors = raise_descriptor_limit()
+    connections = max_connections(descriptors)
+    if connections < MAX_CONNECTIONS:
+        reason = f"this process may open {descriptors} files; let it open more (ulimit -n, LimitNOFILE)"
+        log.warning("few connections are possible", connections=connections, reason=reason)
+    return Limits(max_connections=connections)
+
+
 @asynccontextmanager
-async def serving(app: Starlette, listener: socket.socket) -> AsyncIterator[str]:
+async def serving(
+    app: Starlette,
+    listener: socket.socket,
+    *,
+    trusted_proxies: Sequence[Network] = LOOPBACK,
+    limits: Limits | None = None,
+) -> AsyncIterator[str]:
     """Serve an app on a listener while the block runs; yields its address.
 
     A server that fails ends the block too: a process without a door would look as if nothing happened anywhere.
     What has been made by then stays for as long, and is no garbage: where its collector looked through all of it, now
     and then, everybody would wait for a tenth of a second.
     """
+    connections = Connections(limits or find_limits(), TrustedProxies(trusted_proxies))
     config = uvicorn.Config(
         app,
+        http=cast("type[asyncio.Protocol]", partial(BoundedProtocol, all_connections=connections)),
+        proxy_headers=False,  # by itself it would believe those that its own variable names
+        timeout_keep_alive=connections.limits.idle_s,
         lifespan="off",
         ws="none",
         log_config=None,
@@ -69,7 +108,7 @@ async def serving(app: Starlette, listener: socket.socket) -> AsyncIterator[str]
         server_header=False,
         timeout_graceful_shutdown=GRACE_S,
     )
-    server = _QuietServer(config)
+    server = _QuietServer(config, connections)
     running = asyncio.create_task(server.serve(sockets=[listener]))
     if block := asyncio.current_task():
         running.add_done_callback(lambda _: server.should_exit or block.cancel())

@@ -103,7 +103,8 @@ async def _live(role: Role, config: Config, read: Callable[[], Config], manager:
     listener, service = listen(config.settings.host, config.settings.port), build(config, role=role)
     reloading = Reloading(service, config.settings, read)
     with HANGUPS.noticed() as hung_up:
-        async with _life(role, service), serving(service.asgi, listener):
+        proxies = config.settings.trusted_networks
+        async with _life(role, service), serving(service.asgi, listener, trusted_proxies=proxies):
             keeping = asyncio.create_task(reloading.keep(hung_up, manager))
             log.info("roundsman is listening", **_facts(role, config), **_places(role, listener))
             manager.tell(READY)

@@ -35,12 +35,24 @@ def load_settings(environ: Mapping[str, str], *, serving: bool = False) -> Setti
 
 def cautions(settings: Settings) -> tuple[str, ...]:
     """What is allowed but unwise."""
-    return tuple(
+    return tuple(_short_secrets(settings)) + tuple(_boundless_trust(settings))
+
+
+def _short_secrets(settings: Settings) -> Iterator[str]:
+    yield from (
         f"{variable('webhook_secrets')}: secret {number} is shorter than {_SHORTEST_WEBHOOK_SECRET} characters "
         f"and could be guessed; {A_GOOD_SECRET}"
         for number, secret in enumerate(settings.webhook_secrets, start=1)
         if len(secret) < _SHORTEST_WEBHOOK_SECRET
     )
+
+
+def _boundless_trust(settings: Settings) -> Iterator[str]:
+    if any(network.prefixlen == 0 for network in settings.trusted_networks):
+        yield (
+            f"{variable('trusted_proxies')} {settings.trusted_proxies} believes every client that says where a request "
+            "came from; name the addresses of your proxies alone"
+        )
 
 
 def _values(environ: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:

@@ -6,7 +6,7 @@ shown, and may also come from a file.
 
 import json
 import re
-from ipaddress import ip_address
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -68,6 +68,11 @@ def _port(port: object) -> object:
     if isinstance(port, str) and port.startswith("tcp://"):
         raise ValueError("was set by Kubernetes for a Service called roundsman; give the pod enableServiceLinks: false")
     return port
+
+
+def _networks(written: str) -> str:
+    parse_networks(written)
+    return written
 
 
 def _admin_token(token: str) -> str:
@@ -151,6 +156,11 @@ class Settings(BaseModel):
         description="A dead man's switch: the address of a service that raises the alarm when it is fetched no longer. "
         "It is fetched once a minute while all is ready. Whoever knows it can do the same, so it is a secret.",
     )
+    trusted_proxies: Annotated[str, AfterValidator(_networks)] = Field(
+        default="127.0.0.0/8, ::1",
+        description="The addresses and networks of proxies in front of us, separated by commas, or `none`. Only these "
+        "are believed when they say, in X-Forwarded-For and X-Forwarded-Proto, where a request came from.",
+    )
     max_body_bytes: int = Field(
         default=1_048_576, gt=0, description="The largest post to accept; more is answered 413."
     )
@@ -167,6 +177,11 @@ class Settings(BaseModel):
     )
 
     @property
+    def trusted_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """The networks of the trusted proxies."""
+        return parse_networks(self.trusted_proxies)
+
+    @property
     def is_on_loopback(self) -> bool:
         """Only this machine can reach us."""
         return is_loopback(self.host)
@@ -175,6 +190,27 @@ class Settings(BaseModel):
 def is_loopback(host: str) -> bool:
     """Tell whether a host name or address leads to this machine alone."""
     return host == "localhost" or (_is_address(host) and ip_address(host).is_loopback)
+
+
+def parse_networks(written: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    """Return the networks of a list with commas or blanks; raises ValueError with the end of a sentence."""
+    if written.strip().lower() == "none":
+        return ()
+    networks = []
+    for text in re.split(r"[,\s]+", written.strip(", ")):
+        try:
+            networks.append(ip_network(text))
+        except ValueError:
+            raise ValueError(_not_a_network(text)) from None
+    return tuple(networks)
+
+
+def _not_a_network(text: str) -> str:
+    problem = f"holds {text[:50]!a}, which is no address or network like 10.0.0.0/8"
+    try:
+        return f"{problem}; did you mean {ip_network(text, strict=False)}?"
+    except ValueError:
+        return f"{problem}; separate them by commas"
 
 
 def variable(name: str) -> str:

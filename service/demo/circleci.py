@@ -92,7 +92,9 @@ class PretendCircleCI:
             *self.hooks.routes(PREFIX),
         ]
         door = Middleware(BaseHTTPMiddleware, dispatch=self._at_the_door)
-        return Starlette(routes=routes, middleware=[door], exception_handlers={404: _no_such_address})
+        app = Starlette(routes=routes, middleware=[door], exception_handlers={404: _no_such_address})
+        app.router.redirect_slashes = False
+        return app
 
     async def _at_the_door(self, request: Request, proceed: Callable[[Request], Awaitable[Response]]) -> Response:
         path = request.url.path.removeprefix(PREFIX)

@@ -45,6 +45,7 @@ class Inbox:
         self._console = console
         self._closed = closed
         self.app = Starlette(routes=[Route("/{team}", self._receive, methods=["POST"])])
+        self.app.router.redirect_slashes = False
 
     async def _receive(self, request: Request) -> Response:
         team = request.path_params["team"]

@@ -1,6 +1,7 @@
 """Our HTTP entrance: what is signed is kept before it is acknowledged, and nothing else is kept at all."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from uuid import uuid4
 
@@ -8,16 +9,17 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from service.errors import BadSignature, Rejected, Temporary
-from service.intake.body import Bodies
+from service.intake.body import SMALL_BYTES, Bodies
 from service.intake.line import Line
 from service.message import one_line
 from service.metrics import Metrics
-from service.model import Delivery, Signed, Via
+from service.model import Delivery, Via
 from service.sources import Source
 
 __all__ = ["Intake", "Line"]
 
 LONGEST_USER_AGENT = 200
+Headers = Sequence[tuple[bytes, bytes]]
 
 
 class Intake:
@@ -33,9 +35,10 @@ class Intake:
     async def receive(self, request: Request, *, max_body_bytes: int) -> Response:
         """Answer a post: 202 once it is on disk. Raises Rejected, or Temporary when it cannot be kept in time."""
         try:
+            await self._refuse_unsigned(request)
             body = await self._bodies.read(request, max_body_bytes)
-            signed = self._source.verify(request.headers.raw, body)
-            kept = await self._line.keep(self._delivery(request, body, signed))
+            delivery = await self._verified(request.headers.raw, body)
+            kept = await self._line.keep(delivery)
         except ClientDisconnect:
             self._note(request, "broken off", "the sender went away before its post was complete")
             return Response(status_code=400)
@@ -43,18 +46,38 @@ class Intake:
             self._note(request, _result(error), str(error), **(_whence(request) if isinstance(error, Rejected) else {}))
             raise
         result = "duplicate" if kept.is_duplicate else "kept"
-        self._metrics.signed.labels(signed.number).inc()
-        self._note(request, result, None, delivery=str(kept.id), bytes=len(body), secret=signed.number)
+        secret = delivery.signed.number if delivery.signed else None
+        self._metrics.signed.labels(secret).inc()
+        self._note(request, result, None, delivery=str(kept.id), bytes=len(body), secret=secret)
         return JSONResponse({"delivery": str(kept.id), "duplicate": kept.is_duplicate}, status_code=202)
 
-    def _delivery(self, request: Request, body: bytes, signed: Signed) -> Delivery:
+    async def _refuse_unsigned(self, request: Request) -> None:
+        """Raise BadSignature for a post that its headers alone condemn: its body is not worth the memory.
+
+        Now and then one is read all the same, to tell which hook of ours has lost its secret.
+        """
+        try:
+            self._source.require_signature(request.headers.raw)
+        except BadSignature:
+            body = await self._bodies.read_unsigned(request)
+            request.state.facts["hook"] = self._source.find_hook(body) if body else None
+            raise
+
+    async def _verified(self, headers: Headers, body: bytes) -> Delivery:
+        """The delivery that a post is; what takes as long as its body is large leaves the event loop alone."""
+        if len(body) <= SMALL_BYTES:
+            return self._verify(headers, body)
+        return await asyncio.to_thread(self._verify, headers, body)
+
+    def _verify(self, headers: Headers, body: bytes) -> Delivery:
+        signed = self._source.verify(headers, body)
         return Delivery(
             id=uuid4(),
             source=self._source.name,
             source_event_id=self._source.identify(body),
             via=Via.WEBHOOK,
             received_at=self._clock(),
-            headers=self._source.kept_headers(request.headers.raw),
+            headers=self._source.kept_headers(headers),
             body=body,
             signed=signed,
         )

@@ -10,12 +10,35 @@ READ_WITHIN_S = 8.0
 MOST_BYTES_AT_ONCE = 64 * 2**20  # of all bodies that are arriving: whoever sends them has not yet shown who it is
 SMALL_BYTES = 64 * 2**10  # CircleCI's have a few thousand: they are read, whatever else is arriving
 
+MAX_UNSIGNED_BYTES = 16 * 2**10
+UNSIGNED_WITHIN_S = 2.0
+UNSIGNED_EVERY_S = 1.0
+
 
 class Bodies:
     """Reads bodies, and knows how much of them is in memory."""
 
     def __init__(self) -> None:
         self._arriving_bytes = 0
+        self._next_unsigned_at = 0.0  # by the event loop's clock
+
+    async def read_unsigned(self, request: Request) -> bytes | None:
+        """The body of a post that is refused anyway: only a small one, whose length is announced, and seldom.
+
+        None when it is not read to its end. Raises ClientDisconnect.
+        """
+        now, length = asyncio.get_running_loop().time(), _announced(request)
+        if now < self._next_unsigned_at or not 0 < length <= MAX_UNSIGNED_BYTES:
+            return None
+        self._next_unsigned_at = now + UNSIGNED_EVERY_S
+        body = bytearray()
+        try:
+            async with asyncio.timeout(UNSIGNED_WITHIN_S):
+                async for chunk in request.stream():
+                    body += chunk
+        except TimeoutError:
+            return None
+        return bytes(body[:MAX_UNSIGNED_BYTES])
 
     async def read(self, request: Request, max_body_bytes: int) -> bytes:
         """The bytes as received.

@@ -14,12 +14,20 @@ class Source(Protocol):
         """What deliveries call it; also the last part of its hook's address."""
         ...
 
+    def require_signature(self, headers: Sequence[tuple[bytes, bytes]]) -> None:
+        """Raise BadSignature unless the headers of a post hold one signature that its body can be checked by."""
+        ...
+
     def verify(self, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> Signed:
         """Which of our secrets signed the post; raises BadSignature."""
         ...
 
     def identify(self, body: bytes) -> str:
         """The source's own id of the event, or one made from the body; never raises."""
+        ...
+
+    def find_hook(self, body: bytes) -> str | None:
+        """Return the id of the hook that a post says it is from; None when it says none. Never raises."""
         ...
 
     def kept_headers(self, headers: Sequence[tuple[bytes, bytes]]) -> tuple[tuple[str, str], ...]:

@@ -52,6 +52,10 @@ class CircleCI:
         self._client = Client(self._connect(token), metrics=metrics, clock=clock, log=log)
         self._users = Users(self._client, clock)
 
+    def require_signature(self, headers: Sequence[tuple[bytes, bytes]]) -> None:
+        """Raise BadSignature unless the headers of a post hold one v1 signature."""
+        signature.claim(headers)
+
     def verify(self, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> Signed:
         """Which of our secrets signed the post; raises BadSignature."""
         return signature.verify(headers, body, self._secrets)
@@ -66,6 +70,10 @@ class CircleCI:
     def identify(self, body: bytes) -> str:
         """CircleCI's own id of the event, or one made from the body; never raises."""
         return webhook.identify(body)
+
+    def find_hook(self, body: bytes) -> str | None:
+        """Return the id of the hook that a post says it is from; None when it says none. Never raises."""
+        return webhook.find_hook(body)
 
     def kept_headers(self, headers: Sequence[tuple[bytes, bytes]]) -> tuple[tuple[str, str], ...]:
         """The headers worth keeping with the delivery."""

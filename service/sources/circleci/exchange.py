@@ -39,8 +39,11 @@ class Call:
 
     @property
     def path(self) -> str:
-        """The template filled in, each segment of a part percent-encoded."""
-        parts = {name: quote(str(part), safe="/", errors="replace") for name, part in self.parts.items()}
+        """The template filled in, each part percent-encoded; only the slashes of a slug lead anywhere."""
+        parts = {
+            name: quote(str(part), safe="/" if name == "slug" else "", errors="replace")
+            for name, part in self.parts.items()
+        }
         return self.template.format(**parts)
 
     @property

@@ -1,5 +1,6 @@
 """A post's bytes into an event: pure, and for bytes as hostile as they come."""
 
+import re
 from collections.abc import Sequence
 from hashlib import sha256
 
@@ -13,6 +14,7 @@ from service.sources.circleci.times import milliseconds_between
 
 KEPT_HEADERS = frozenset({"content-type", "user-agent", "circleci-event-type", "circleci-signature"})
 LONGEST_ID = 200
+HOOK_ID = re.compile("[0-9A-Za-z-]{1,64}")
 
 
 def kept_headers(headers: Sequence[tuple[bytes, bytes]]) -> tuple[tuple[str, str], ...]:
@@ -33,6 +35,19 @@ def identify(body: bytes) -> str:
     if isinstance(given, str) and given.strip() and given.isprintable() and len(given) <= LONGEST_ID:
         return given
     return f"sha256:{sha256(body).hexdigest()}"
+
+
+def find_hook(body: bytes) -> str | None:
+    """Return the id of the hook that the body names as its sender; None when it names none. Never raises.
+
+    Source: CircleCI docs, "Outbound webhooks reference": ``webhook.id``.
+    """
+    try:
+        hook = read_object(body).get("webhook")
+    except ValueError:
+        return None
+    given = hook.get("id") if isinstance(hook, dict) else None
+    return given if isinstance(given, str) and HOOK_ID.fullmatch(given) else None
 
 
 def parse(delivery: Delivery, *, links: bool) -> Event:

@@ -1,0 +1,53 @@
+"""The limits of the HTTP server: of a request, of its time, and of connections."""
+
+import resource
+from dataclasses import dataclass
+
+MAX_CONNECTIONS = 1_000
+MAX_DESCRIPTORS = 65_536  # a hard limit may be a thousand million, and some of what we start walks through all of them
+RESERVED_DESCRIPTORS = 200  # for the database, calls to CircleCI and channels, files
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """The limits of one server.
+
+    max_head_bytes      of the request line and all header fields together
+    max_ahead           requests of one connection that may wait while another is answered
+    head_within_s       from the first byte, or from the connection's beginning, until the head is complete
+    body_within_s       from the end of the head until the body is complete
+    idle_s              between two requests: longer than the 60 s of common load balancers, so that they close first
+    stalled_s           until at least ``min_taken_bytes`` more of an answer have been taken
+    linger_s            for which a connection that we close is still read, so that its client gets the answer
+    max_by_address      connections, or requests through a proxy, of one address
+    """
+
+    max_head_bytes: int = 65_536
+    max_url_bytes: int = 16_384
+    max_headers: int = 100
+    max_cookie_bytes: int = 16_384
+    max_ahead: int = 8
+    head_within_s: float = 10
+    body_within_s: float = 10
+    idle_s: int = 75
+    stalled_s: float = 30
+    min_taken_bytes: int = 32_768
+    linger_s: float = 2
+    max_linger_bytes: int = 16 * 2**20
+    max_connections: int = MAX_CONNECTIONS
+    max_by_address: int = 250
+
+
+def raise_descriptor_limit() -> int:
+    """Let this process open as many files as it may; return how many that is."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MAX_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, MAX_DESCRIPTORS)
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return MAX_DESCRIPTORS if soft == resource.RLIM_INFINITY else soft
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    return wanted
+
+
+def max_connections(descriptors: int) -> int:
+    """Return how many connections leave enough descriptors for everything else."""
+    return min(MAX_CONNECTIONS, max(descriptors - RESERVED_DESCRIPTORS, descriptors // 4))
