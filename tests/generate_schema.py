@@ -38,6 +38,8 @@ def _optional(shape: dict[str, Any]) -> dict[str, Any]:
         told["items"] = {"type": "string", "pattern": "^[^,\\n]+$"}
     if kind == "string":
         told["minLength"] = 1
+    if "enum" in told:
+        told["enum"] = [*told["enum"], None]  # a schema's list of values is exhaustive, whatever its types say
     return {"type": [kind, "null"], **told}
 
 
