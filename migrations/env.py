@@ -1,8 +1,8 @@
-"""How Alembic reaches the database: the address comes from whoever calls, never from a file."""
+"""How Alembic reaches the database: the engine comes from the caller, its address never from a file."""
 
 from alembic import context
-from sqlalchemy import Connection, Engine, create_engine, event, text
-from sqlalchemy.pool import NullPool, PoolProxiedConnection
+from sqlalchemy import Connection, Engine, event, text
+from sqlalchemy.pool import PoolProxiedConnection
 
 from service.tables import metadata
 
@@ -40,7 +40,7 @@ def begin_for_real(engine: Engine) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
-engine = create_engine(context.config.attributes["url"], poolclass=NullPool)
+engine: Engine = context.config.attributes["engine"]
 if engine.dialect.name == "sqlite":
     begin_for_real(engine)
 with engine.connect() as connection:

@@ -4,6 +4,8 @@ A network that swallows packets, as it may after a fail-over, ends no connection
 of an hour to say that nobody answers, and the server keeps the locks of a machine that is gone for two hours.
 """
 
+from urllib.parse import parse_qsl
+
 # What our kernel is asked to notice. Source: PostgreSQL documentation, "Parameter Key Words" of libpq.
 NOTICING = {
     "connect_timeout": 5,
@@ -22,7 +24,29 @@ NOTICED = {
 }
 
 
-def connecting(**settings: int) -> dict[str, int | str]:
-    """What every connection is opened with, as libpq's parameters; with more settings for the server, if any."""
-    said = (f"-c {name}={value}" for name, value in {**NOTICED, **settings}.items())
-    return {**NOTICING, "options": " ".join(said)}
+# What changes how values are read and written, whatever the server, the database or the role says of them. Who may
+# write, and in which schema the tables are, is left to the operator: default_transaction_read_only and search_path.
+READING = {
+    "timezone": "UTC",
+    "datestyle": "ISO,YMD",
+    "intervalstyle": "postgres",
+    "bytea_output": "hex",
+    "extra_float_digits": 1,
+    "standard_conforming_strings": "on",
+    "default_transaction_isolation": r"read\ committed",
+}
+
+
+def connecting(database_url: str, **settings: int) -> dict[str, int | str]:
+    """Return what every connection to an address is opened with, as libpq's parameters.
+
+    settings   more of them for the server; what the address itself has under ``options`` comes first, so that ours win
+    """
+    ours = (f"-c {name}={value}" for name, value in {**NOTICED, **READING, **settings}.items())
+    options = " ".join([*_options_of(database_url), *ours])
+    return {**NOTICING, "client_encoding": "utf8", "options": options}
+
+
+def _options_of(database_url: str) -> list[str]:
+    query = database_url.partition("?")[2]
+    return [value for name, value in parse_qsl(query.replace("+", "%2B")) if name == "options"]

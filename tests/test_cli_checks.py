@@ -225,8 +225,8 @@ def test_a_place_that_can_hold_nothing_is_a_sentence(operator: Terminal, command
 @pytest.mark.parametrize(
     ("is_folder", "code", "sentence"),
     [
-        (True, 1, "the database cannot be migrated now: unable to open database file"),
-        (False, 2, "ROUNDSMAN_DATABASE_URL does not lead to a database of Roundsman's: file is not a database"),
+        (True, 1, "the database cannot be migrated now: its file cannot be opened; "),
+        (False, 2, "the database cannot be migrated now: file is not a database; name another file in "),
     ],
 )
 def test_what_is_no_database_is_a_sentence(
@@ -237,7 +237,9 @@ def test_what_is_no_database_is_a_sentence(
 
     said = operator.run(command)
 
-    assert (said.code, said.out, said.problems) == (code, "", [sentence])
+    assert (said.code, said.out) == (code, "")
+    [problem] = said.problems
+    assert problem.startswith(sentence)
 
 
 @pytest.mark.parametrize("command", ["migrate", "serve"])

@@ -276,7 +276,7 @@ async def test_while_others_hold_the_database_the_sender_is_asked_to_come_back(h
 
     assert [response.status_code for response in responses] == [503, 503, 503]
     assert {response.headers["retry-after"] for response in responses} == {"10"}
-    assert responses[0].json()["error"] == "the database cannot be written now: database is locked"
+    assert responses[0].json()["error"].startswith("the database cannot be written now: the database is locked by ")
     assert traces(house) == [0, 0]
     assert house.counted("deliveries", result="not_kept") == 3
 
@@ -310,7 +310,7 @@ async def test_a_full_disk_is_said_and_nothing_is_half_kept(house: House) -> Non
     again = await house.send(large)
 
     assert full.status_code == 503
-    assert full.json()["error"] == "the database cannot be written now: database or disk is full"
+    assert full.json()["error"] == "the database cannot be written now: the disk is full; make room, or enlarge it"
     assert (again.status_code, again.json()["duplicate"]) == (202, False)
     assert traces(house) == [1, 1]
 

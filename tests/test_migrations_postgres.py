@@ -5,11 +5,10 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import create_engine
 
 from service.errors import BadConfig, Temporary
 from service.store import alembic_config, migrate
-from service.store.database import driver_url
+from service.store.database import make_engine
 from service.tables import metadata
 from tests.postgres import Server
 
@@ -40,7 +39,7 @@ def schema(url: str) -> list[tuple[str, str]]:
 
 def test_migrations_make_the_tables_that_the_code_works_with_on_postgres(url: str) -> None:
     migrate(url)
-    engine = create_engine(driver_url(url))
+    engine = make_engine(url)
 
     with engine.connect() as connection:
         ours = {"include_object": is_ours, "compare_type": True, "compare_server_default": True}

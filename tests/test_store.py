@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from service.errors import NotFound, Temporary
+from service.errors import BadConfig, NotFound, Temporary
 from service.model import (
     Actor,
     Commit,
@@ -33,7 +33,6 @@ from service.model import (
     Workflow,
 )
 from service.store import Store, deliveries, events, notifications, threads
-from service.store.database import driver_url
 from service.tables import Transaction
 from tests.databases import Database
 from tests.house import NINE, still_writing
@@ -230,22 +229,13 @@ async def test_a_bug_of_ours_tells_no_log_what_stood_in_a_delivery(store: Store)
     assert "an-invented-password" not in str(caught.value)
 
 
-async def test_a_file_that_is_no_database_is_trouble_of_the_database(tmp_path: Path) -> None:
+async def test_a_file_that_is_no_database_is_a_wrong_configuration(tmp_path: Path) -> None:
     (tmp_path / "roundsman.db").write_bytes(b"what is this?" * 100)
     store = Store(f"sqlite:///{tmp_path / 'roundsman.db'}")
 
-    with pytest.raises(Temporary, match="the database cannot be written now: file is not a database"):
+    with pytest.raises(BadConfig, match="the database cannot be written now: file is not a database; name another"):
         await store.write(how_many)
     await store.close()
-
-
-def test_the_user_names_a_database_and_we_choose_the_driver() -> None:
-    sqlite, postgres = "sqlite:///data/roundsman.db", "postgresql://ci:fake@db.example.com/roundsman"
-
-    assert (driver_url(sqlite).drivername, driver_url(postgres).drivername) == (
-        "sqlite",
-        "postgresql+psycopg",
-    )
 
 
 @pytest.mark.databases("sqlite")

@@ -19,6 +19,7 @@ from starlette.routing import BaseRoute, Route
 from service.access import Access
 from service.api import Api
 from service.app.errors import Answer, answer_error, answer_people
+from service.app.outside_text import OutsideText
 from service.app.requests import Requests
 from service.channels import AppriseChannels
 from service.clock import Clock, DatabaseClock, now_utc
@@ -189,9 +190,8 @@ def _asgi(config: Config, parts: Parts, readiness: Readiness, line: Line | None)
 
 def _starlette(routes: Sequence[BaseRoute], parts: Parts, answer: Answer) -> Starlette:
     handlers = dict.fromkeys((RoundsmanError, HTTPException, ClientDisconnect, 500), answer)
-    app = Starlette(
-        routes=routes, middleware=[Middleware(Requests, metrics=parts.metrics)], exception_handlers=handlers
-    )
+    middleware = [Middleware(Requests, metrics=parts.metrics), Middleware(OutsideText)]
+    app = Starlette(routes=routes, middleware=middleware, exception_handlers=handlers)
     app.router.redirect_slashes = False  # it would lead to the host that the Host header names, which may be any
     return app
 

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from service.config import Settings, load_settings
 from service.errors import BadConfig
-from service.store import Store, database_file, heartbeats, is_workable, require_access, revision
+from service.store import Store, database_file, heartbeats, is_there, is_workable, require_access, revision
 
 T = TypeVar("T")
 
@@ -27,7 +27,7 @@ def with_store(do: Callable[[Settings, Store], Awaitable[T]]) -> T:
 @asynccontextmanager
 async def _opened(database_url: str) -> AsyncIterator[Store]:
     file = database_file(database_url)
-    if file is not None and not file.exists():
+    if file is not None and not is_there(file):
         raise BadConfig(f"there is no database at {file} yet; start `roundsman serve`, or set ROUNDSMAN_DATABASE_URL")
     if file is not None:
         require_access(file)

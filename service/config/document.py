@@ -11,6 +11,7 @@ from typing import TypeAlias
 import yaml
 
 from service.errors import BadConfig
+from service.text import clean
 
 Tree: TypeAlias = "str | list[Tree] | dict[str, Tree] | None"
 Place: TypeAlias = tuple[str | int, ...]
@@ -116,7 +117,7 @@ class _Reading:
             case yaml.ScalarNode(value="", style=None):
                 return None
             case _:
-                return str(node.value)
+                return clean(str(node.value))  # in quotes, YAML spells any character
 
     def _item(self, node: yaml.Node, place: Place) -> Tree:
         self.lines[place] = node.start_mark.line + 1
@@ -131,8 +132,8 @@ class _Reading:
             elif key.value in first:
                 self._complain(key, (*place, key.value), f"stands twice, first in line {first[key.value]}; keep one")
             else:
-                first[key.value] = self.lines[*place, key.value] = line
-                yield key.value, value
+                first[key.value] = self.lines[*place, clean(key.value)] = line
+                yield clean(key.value), value
 
     def _complain(self, node: yaml.Node, place: Place, claim: str) -> None:
         self.problems.append(f"{self.name}:{node.start_mark.line + 1}: {spelled(place)} {claim}")

@@ -5,6 +5,7 @@ shown, and may also come from a file.
 """
 
 import json
+import os
 import re
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
@@ -16,8 +17,10 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 PREFIX = "ROUNDSMAN_"
 _SHORTEST_ADMIN_TOKEN = 16
 _DATABASES = {"sqlite": "sqlite", "postgresql": "postgresql", "postgres": "postgresql"}
-_HOST_AND_PORT = re.compile(r"(\[[^\]]*\]|[^:/?]*)(:\d{1,5})?([/?]|$)")
 _MODEL_ADDRESSES = {"public_url": "https://roundsman.example.com", "circleci_url": "https://circleci.example.com"}
+_MAX_NAME_BYTES = 255
+_POSTGRES = re.compile(r"(?:[^@/?]*@)?(?P<hosts>[^@/?#]*)(?:/[^@/?#]*)?(?:\?(?P<query>[^@#]*))?")
+_HOST_AND_PORT = re.compile(r"(\[[^\[\]]*\]|[^:\[\]]*)(:[0-9]{1,5})?")
 A_GOOD_SECRET = "make one with: openssl rand -hex 32"  # noqa: S105 - advice, not a secret
 
 
@@ -26,15 +29,40 @@ def _database_url(url: str) -> str:
     database = _DATABASES.get(scheme.partition("+")[0])
     if database is None:
         raise ValueError("must begin with sqlite:/// or postgresql://")
-    if scheme != database:
+    if "+" in scheme:
         raise ValueError(f"must begin with {database}://, without a driver; choosing one is our business")
-    if database == "sqlite" and (not rest.startswith("/") or rest in {"/", "/:memory:"}):
+    if re.search(r"[\x00-\x1f\x7f]", url):
+        raise ValueError("holds a control character, such as a line break; remove it")
+    if database == "sqlite":
+        _check_sqlite(rest)
+    else:
+        _check_postgres(rest)
+    return url
+
+
+def _check_sqlite(rest: str) -> None:
+    if not rest.startswith("/") or rest in {"/", "/:memory:"}:
         raise ValueError("must name a file, as in sqlite:///data/roundsman.db or sqlite:////var/lib/roundsman.db")
+    if "?" in rest:
+        raise ValueError("must name a file and nothing else: no parameters, and no ? in its name")
+    if any(len(os.fsencode(name)) > _MAX_NAME_BYTES for name in rest.split("/")):
+        raise ValueError(f"has a name that is longer than {_MAX_NAME_BYTES} bytes, which no file can have")
+
+
+def _check_postgres(rest: str) -> None:
+    """Refuse what Postgres' library would take for something else: its own errors may show a piece of the password."""
     if not rest.strip("/"):
         raise ValueError("must name a host and a database, as in postgresql://user:password@host/roundsman")
-    if not _HOST_AND_PORT.match(rest.rpartition("@")[2]):
+    parts = _POSTGRES.fullmatch(rest)
+    if parts is None or not rest.isprintable() or re.search(r"%(?![0-9A-Fa-f]{2})|%00", rest):
+        raise ValueError(
+            "cannot be taken apart: in user and password, percent-encode what is neither a letter nor a digit, "
+            "such as @ as %40, / as %2F, # as %23, ? as %3F and % as %25"
+        )
+    if not all(_HOST_AND_PORT.fullmatch(host) for host in parts["hosts"].split(",")):
         raise ValueError("must name the port by its number, as in postgresql://user:password@host:5432/roundsman")
-    return url
+    if not all(re.fullmatch("[a-z_]+=[^=]*", parameter) for parameter in (parts["query"] or "_=").split("&")):
+        raise ValueError("must have its parameters as name=value with & between them, as in ?sslmode=verify-full")
 
 
 def _origin(url: str, info: ValidationInfo[Any]) -> str:
@@ -114,7 +142,7 @@ class Settings(BaseModel):
         default="sqlite:///data/roundsman.db",
         repr=False,
         description="Where everything is kept: `sqlite:///relative/path`, `sqlite:////absolute/path` "
-        "or `postgresql://user:password@host/name`.",
+        "or `postgresql://user:password@host/name`; more on that in [scaling](scaling.md#the-address-of-postgres).",
     )
     config: Path = Field(
         default=Path("roundsman.yaml"), description="The file that says who hears of what: receivers, routes and hooks."

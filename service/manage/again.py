@@ -9,6 +9,7 @@ from service.model import Action, Notification
 from service.pipeline import Patience
 from service.store import Store, actions, deliveries, events, notifications
 from service.tables import Transaction
+from service.text import clean
 
 PATIENCE = Patience.for_sending
 LONGEST_REASON = 500
@@ -91,7 +92,7 @@ def _nothing_to_dismiss(state: str) -> BadRequest:
 
 
 def _record_dismissal(transaction: Transaction, subject_id: UUID, *, who: str, at: datetime, because: str) -> None:
-    reason = because.strip() or None
+    reason = clean(because.strip()) or None
     if reason and len(reason) > LONGEST_REASON:
         raise BadRequest(f"a reason may have {LONGEST_REASON} characters, and this one has {len(reason)}; shorten it")
     actions.record(transaction, Action(verb="dismiss", subject_id=subject_id, who=who, at=at, reason=reason))

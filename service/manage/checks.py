@@ -17,6 +17,7 @@ from service.store import (
     heartbeats,
     holder,
     is_older,
+    is_there,
     is_workable,
     newest_revision,
     require_access,
@@ -92,7 +93,7 @@ def check_folder(database_url: str) -> Iterable[Finding]:
 async def check_database(database_url: str) -> Finding:
     """Is there a database that we could use, or will there be one? Nothing that is written stays."""
     file = database_file(database_url)
-    if file is not None and not file.exists():
+    if file is not None and not is_there(file):
         return Finding(what="database", grade=Grade.OK, sentence=f"{file} will be made at the first start")
     if file is not None:
         try:

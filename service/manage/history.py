@@ -1,5 +1,6 @@
 """Looking things up: what happened, what we learned, what each route said, whom we told."""
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime
@@ -20,8 +21,10 @@ from service.manage.shapes import (
 from service.model import Action, DeliveryState, EventKind, Notification, NotificationState
 from service.store import Search, Store, actions, deliveries, events, history, notifications
 from service.tables import Transaction
+from service.text import clean
 
 MOST_AT_ONCE = 200
+SEARCHABLE_YEARS = range(1970, 2100)  # a zero time of any language means "from the beginning", and is no mistake
 SEARCHABLE = tuple(field.name for field in fields(Search))
 
 
@@ -61,12 +64,24 @@ async def told(store: Store, topics: Collection[str]) -> Mapping[str, Sequence[N
     return {topic: [one for one in found if one.topic == topic] for topic in topics}
 
 
-async def show_event(store: Store, event_id: UUID) -> Json:
-    """Everything on record about an event, from the raw delivery to each attempt. Raises NotFound."""
-    return await store.read(_event, event_id)
+async def show_event(store: Store, event_id: UUID, *, body_limit: int | None = None) -> Json:
+    """Everything on record about an event, from the raw delivery to each attempt. Raises NotFound.
+
+    body_limit   as many bytes of the delivery's body as are to be read; all of them, if none is given
+    """
+    return await store.read(_event, event_id, body_limit)
 
 
-def _event(transaction: Transaction, event_id: UUID) -> Json:
+async def show_delivery(store: Store, delivery_id: UUID, *, body_limit: int) -> Json:
+    """Return a delivery with the beginning of its body. Raises NotFound."""
+    return await store.read(_delivery, delivery_id, body_limit)
+
+
+def _delivery(transaction: Transaction, delivery_id: UUID, body_limit: int | None) -> Json:
+    return delivery_json(deliveries.find(transaction, delivery_id), body_limit=body_limit)
+
+
+def _event(transaction: Transaction, event_id: UUID, body_limit: int | None) -> Json:
     try:
         event = events.find(transaction, event_id)
     except NotFound as error:
@@ -79,7 +94,7 @@ def _event(transaction: Transaction, event_id: UUID) -> Json:
         "details": details_json(events.find_details(transaction, event_id)),
         "decisions": [decision_json(*judged) for judged in said],
         "notifications": _with_attempts(transaction, standing, done),
-        "delivery": delivery_json(deliveries.find(transaction, event_id)),
+        "delivery": _delivery(transaction, event_id, body_limit),
         "actions": [action_json(action) for action in done],
     }
 
@@ -94,15 +109,12 @@ def _why_no_event(transaction: Transaction, event_id: UUID) -> str:
 
 
 def _with_attempts(transaction: Transaction, standing: Sequence[Notification], done: Sequence[Action]) -> list[Json]:
-    attempts = notifications.attempts_of(transaction, [one.id for one in standing])
-    return [
-        notification_json(
-            one,
-            [attempt for attempt in attempts if attempt.notification_id == one.id],
-            [action for action in done if action.subject_id == one.id],
-        )
-        for one in standing
-    ]
+    attempts, acts = defaultdict(list), defaultdict(list)
+    for attempt in notifications.attempts_of(transaction, [one.id for one in standing]):
+        attempts[attempt.notification_id].append(attempt)
+    for action in done:
+        acts[action.subject_id].append(action)
+    return [notification_json(one, attempts[one.id], acts[one.id]) for one in standing]
 
 
 async def dead_letters(store: Store, *, limit: int = MOST_AT_ONCE, dismissed: bool = False) -> Json:
@@ -140,7 +152,7 @@ def to_search(asked: Mapping[str, str]) -> Search:
     """What query parameters or options ask for; empty ones ask for nothing. Raises BadRequest for unknown ones."""
     if unknown := sorted(asked.keys() - set(SEARCHABLE)):
         raise BadRequest(f"{unknown[0]!a} is not something to search by; there are {', '.join(SEARCHABLE)}")
-    given: dict[str, Any] = {name: value.strip() for name, value in asked.items() if value.strip()}
+    given: dict[str, Any] = {name: clean(value.strip()) for name, value in asked.items() if value.strip()}
     for name, read in (("since", _to_time), ("until", _to_time), ("event", to_kind)):
         if name in given:
             given[name] = read(given[name])
@@ -154,9 +166,14 @@ def _to_time(text: str) -> datetime:
     """The time that somebody typed: RFC 3339 or a date; in UTC unless it says otherwise."""
     try:
         time = datetime.fromisoformat(text)
-        return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
+        time = (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise BadRequest(f"{text!a} is not a time; write 2026-11-22 or 2026-11-22T09:30:00Z") from error
+    if not SEARCHABLE_YEARS[0] <= time.year <= SEARCHABLE_YEARS[-1]:
+        raise BadRequest(
+            f"{text!a} is not a time of a build; years from {SEARCHABLE_YEARS[0]} to {SEARCHABLE_YEARS[-1]} are"
+        )
+    return time
 
 
 def to_kind(text: str) -> EventKind:

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from service.model import Action, Attempt, Decision, Delivery, Details, Event, Notification
+from service.text import decode
 
 Json = dict[str, Any]
 
@@ -62,16 +63,17 @@ def attempt_json(attempt: Attempt, asked_by: str | None) -> Json:
     return {**shape, "asked_by": asked_by}
 
 
-def delivery_json(delivery: Delivery, *, body_bytes: int | None = None) -> Json:
+def delivery_json(delivery: Delivery, *, body_bytes: int | None = None, body_limit: int | None = None) -> Json:
     """A delivery as it came; ``body`` as text, with anything that is not UTF-8 shown as escapes.
 
-    ``body_bytes`` is the whole length, where the delivery holds the beginning of its body only.
+    ``body_bytes`` is the whole length, where the delivery holds the beginning of its body only; of more bytes than
+    ``body_limit`` no more are read.
     """
     shape: Json = _plain({name: value for name, value in vars(delivery).items() if name not in {"body", "signed"}})
     shape["headers"] = [list(pair) for pair in delivery.headers]
     signed = delivery.signed
     shape["signed"] = {"secret": signed.number, "fingerprint": signed.fingerprint} if signed else None
-    shape["body"] = delivery.body.decode("utf-8", "backslashreplace")
+    shape["body"] = decode(delivery.body, body_limit)
     shape["body_bytes"] = len(delivery.body) if body_bytes is None else body_bytes
     return shape
 

@@ -12,6 +12,7 @@ from service.manage.history import to_kind
 from service.model import Actor, Commit, Delivery, Event, EventKind, Job, Project, Via
 from service.rules import MATCH_KEYS
 from service.sources import Source
+from service.text import clean
 
 NEVER = datetime(2026, 1, 1, tzinfo=UTC)
 NOBODY = UUID(int=0)
@@ -41,7 +42,7 @@ def parse_facts(given: Sequence[str]) -> Facts:
             raise BadConfig(f"--set {written}: there is no match key {key!a}; there are {', '.join(MATCH_KEYS)}")
         if key == "project" and value and not SLUG.fullmatch(value):
             raise BadConfig(f"--set {written}: write the slug, such as gh/acme/web")
-        facts[key] = value or None
+        facts[key] = clean(value) or None
     return facts
 
 

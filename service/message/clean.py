@@ -4,7 +4,8 @@ import re
 import unicodedata
 from urllib.parse import quote, urlsplit
 
-MARK = "\N{REPLACEMENT CHARACTER}"
+from service.text import MARK
+
 JOINERS = "\N{ZERO WIDTH JOINER}\N{ZERO WIDTH NON-JOINER}"  # emoji and several scripts need them
 LONGEST_URL = 500
 
@@ -23,7 +24,10 @@ def one_line(text: str | None, longest: int = 200) -> str:
 
 def visible(text: str) -> str:
     """The text with a mark in place of whatever acts on a screen, line breaks included."""
-    return "".join(MARK if _is_invisible(letter) else letter for letter in ANSI.sub("", text))
+    bare = ANSI.sub("", text)
+    if bare.isprintable():  # nearly all is, and to look at each letter takes fifty times as long
+        return bare
+    return "".join(MARK if _is_invisible(letter) else letter for letter in bare)
 
 
 def shortened(text: str, longest: int) -> str:

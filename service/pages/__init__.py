@@ -1,5 +1,6 @@
 """The pages: what was built, what happened and who was told, what waits for a person. Plain HTML, no JavaScript."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from functools import wraps
@@ -17,10 +18,11 @@ from service.errors import BadRequest, NotFound, Rejected, Temporary, Unauthoris
 from service.jobs import Jobs
 from service.manage import again, history
 from service.manage.hooks import HOOK_PATH
-from service.manage.shapes import action_json, delivery_json
+from service.manage.shapes import action_json
 from service.pages import builds
 from service.pages.forms import local_path, login_path, read_form, sent_from, with_notice
 from service.pages.screen import HEADERS, Screen
+from service.pages.words import MAX_BODY_BYTES
 from service.store import Store, actions, deliveries, notifications, standing
 
 DEAD_LETTERS_ON_A_PAGE = 50
@@ -104,14 +106,14 @@ class Pages:
         session = self._access.visit(request)
         event_id = history.to_id(request.path_params["id"])
         try:
-            event = await history.show_event(self._store, event_id)
+            event = await history.show_event(self._store, event_id, body_limit=MAX_BODY_BYTES)
         except NotFound:
             return await self._delivery(session, request, event_id)
         return await self._show("event.html", session, notice=_notice(request), event=event)
 
     async def _delivery(self, session: Session, request: Request, delivery_id: UUID) -> Response:
         """What came, and why is it no build? Raises NotFound when nothing came."""
-        delivery = delivery_json(await self._store.read(deliveries.find, delivery_id))
+        delivery = await history.show_delivery(self._store, delivery_id, body_limit=MAX_BODY_BYTES)
         done = [action_json(action) for action in await self._store.read(actions.of_subjects, [delivery_id])]
         return await self._show("delivery.html", session, notice=_notice(request), delivery=delivery, actions=done)
 
@@ -204,9 +206,12 @@ class Pages:
         return self._access.require_form(request, form.get("form_token", "")), form.get("because", "")
 
     async def _show(self, template: str, session: Session, *, status: int = 200, **shown: Any) -> Response:
-        """A page for somebody who is logged in, who also sees how much waits for a person."""
+        """Return a page for a session, with the count of what waits for a person.
+
+        It is drawn in a thread: what it shows may be large, and webhooks must not wait for it.
+        """
         waiting = sum((await self._store.read(standing.dead_letters)).values())
-        return self._draw(template, session, status=status, waiting=waiting, **shown)
+        return await asyncio.to_thread(self._draw, template, session, status=status, waiting=waiting, **shown)
 
     def _draw(self, template: str, session: Session | None, *, status: int = 200, **shown: Any) -> Response:
         shown |= {

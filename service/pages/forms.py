@@ -6,6 +6,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 from starlette.requests import Request
 
 from service.errors import BadRequest
+from service.text import clean
 
 MOST_BYTES = 16_384
 # A browser takes two slashes, also crooked ones, for the start of another host, and skips blanks and line breaks
@@ -19,7 +20,8 @@ async def read_form(request: Request) -> dict[str, str]:
         body += chunk
         if len(body) > MOST_BYTES:
             raise BadRequest(f"this form is larger than {MOST_BYTES} bytes", status=413)
-    return dict(parse_qsl(body.decode(errors="replace"), keep_blank_values=True))
+    fields = parse_qsl(body.decode(errors="replace"), keep_blank_values=True)
+    return {clean(name): clean(value) for name, value in fields}
 
 
 def local_path(text: str | None) -> str:

@@ -1,6 +1,5 @@
 """How facts look on a page: times, durations, marks, and who was told in a few words."""
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,6 +9,7 @@ from operator import itemgetter
 from service.manage.shapes import Json
 from service.message.words import severity
 from service.model import Notification, NotificationState
+from service.pages.json_text import format_opening
 
 MARKS = {"success": "✓", "failure": "✕", "warning": "!", "info": "–"}
 TELLING = {
@@ -18,7 +18,8 @@ TELLING = {
     NotificationState.SENT: "",
 }
 SPANS = ((86_400, "day"), (3_600, "hour"), (60, "minute"))
-LONGEST_BODY = 20_000  # characters on a page; the rest is a download away
+MAX_BODY = 20_000  # characters on a page; the rest is a download away
+MAX_BODY_BYTES = 4 * MAX_BODY + 4  # and so many bytes are enough for them
 
 
 def when(time: str) -> str:
@@ -89,13 +90,13 @@ def rounds(decisions: Sequence[Json]) -> list[list[Json]]:
 
 
 def pretty(body: str) -> str:
-    """A body as people read JSON; as it is when it is none."""
+    """Return the beginning of a body as people read JSON; as it is when it is none, or nested too deep to read."""
     try:
-        return json.dumps(json.loads(body), indent=2, ensure_ascii=False)
-    except (ValueError, RecursionError):  # a thousand brackets are a body too
+        return format_opening(body, MAX_BODY)
+    except (ValueError, RecursionError):
         return body
 
 
 def opening(text: str) -> str:
-    """As much of a text as a page can bear."""
-    return text if len(text) <= LONGEST_BODY else text[:LONGEST_BODY] + " …"
+    """Return as much of a text as a page can bear."""
+    return text if len(text) <= MAX_BODY else text[:MAX_BODY] + " …"

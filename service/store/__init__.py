@@ -8,7 +8,7 @@ from service.store import actions, deliveries, events, heartbeats, history, ids,
 from service.store.arrival import look_up_revision
 from service.store.database import Store
 from service.store.engine import EngineRows
-from service.store.folder import database_file, held, holder, require_access, try_out
+from service.store.folder import database_file, held, holder, is_there, require_access, try_out
 from service.store.history import Search
 from service.store.queue import JobRows
 from service.store.schema import alembic_config, is_older, is_workable, migrate, newest_revision, revision
@@ -29,6 +29,7 @@ __all__ = [
     "holder",
     "ids",
     "is_older",
+    "is_there",
     "is_workable",
     "look_up_revision",
     "migrate",

@@ -2,13 +2,13 @@
 
 import re
 
-from sqlalchemy import NullPool, create_engine
+from sqlalchemy import NullPool
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from service.errors import BadConfig, Temporary
-from service.postgres import connecting
-from service.store.database import driver_url
+from service.store.database import make_engine
 from service.store.schema import read_revision
+from service.store.trouble import plain
 
 # libpq gives a refused connection no SQLSTATE, only the server's sentence; one in another language is waited for
 _REFUSALS = re.compile(
@@ -23,17 +23,15 @@ def look_up_revision(database_url: str) -> str | None:
 
     Raises Temporary while the server cannot be reached, BadConfig when it refuses us: time alone mends only the first.
     """
-    engine = create_engine(
-        driver_url(database_url), connect_args=connecting(), poolclass=NullPool, hide_parameters=True
-    )
+    engine = make_engine(database_url, poolclass=NullPool)
     try:
         with engine.connect() as connection:
             return read_revision(connection)
     except OperationalError as error:
-        reason = " ".join(str(error.orig).split())
+        reason = plain(error.orig)
         if _REFUSALS.search(reason):
             raise BadConfig(f"Postgres does not let us in: {reason}; correct ROUNDSMAN_DATABASE_URL") from error
         raise Temporary(f"Postgres is not there: {reason}") from error
     except DBAPIError as error:
-        reason = " ".join(str(error.orig).split())
+        reason = plain(error.orig)
         raise BadConfig(f"ROUNDSMAN_DATABASE_URL does not lead to a database of Roundsman's: {reason}") from error

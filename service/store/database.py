@@ -1,44 +1,72 @@
 """The database itself: what a transaction is on each of the two, and how one is run."""
 
-import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from sqlalchemy import URL, Engine, create_engine, event, make_url
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import PoolProxiedConnection
 
 from service.clock import DatabaseClock
-from service.errors import Temporary
 from service.postgres import connecting
 from service.store.folder import database_file
 from service.store.threads import Threads
+from service.store.trouble import translated
 from service.tables import Transaction
+from service.text import clean
 
 BUSY_TIMEOUT_MS = 3_500  # for another process to end its transaction; our own before us have theirs, see Threads
 READERS = 4
 WRITERS = 8  # to Postgres, for each process
 STATEMENT_TIMEOUT_MS = 7_000
-
-# by SQLSTATE (PostgreSQL documentation, appendix A); without one it was no answer of the server's
-TROUBLES: dict[str | None, str] = {
-    None: "it cannot be reached",
-    "25006": "it is read-only",
-    "53100": "its disk is full",
-    "55P03": "others are using what is needed",
-    "57014": "it takes too long",
-    **dict.fromkeys(("57P01", "57P02", "57P03"), "it is stopping or starting"),
-}
+MAX_JOURNAL_BYTES = 64 * 2**20  # of the write-ahead log, once what made it grow is gone
 
 Asked = ParamSpec("Asked")
 Done = TypeVar("Done")
 
 
-def driver_url(database_url: str) -> URL:
-    """The address with the driver of our choice: the user names the database, never the driver."""
-    url = make_url(database_url)
-    return url.set(drivername="sqlite" if url.get_backend_name() == "sqlite" else "postgresql+psycopg")
+def make_engine(database_url: str, **options: Any) -> Engine:
+    """Return an engine on a database: the user names the database, never the driver.
+
+    Its errors name no value: values are outside words, and errors go into the log and into reasons.
+    """
+    if database_file(database_url) is not None:
+        return _clean_texts(create_engine(database_url, hide_parameters=True, **options))
+    options = {"connect_args": connecting(database_url)} | options
+    engine = _clean_texts(create_engine("postgresql+psycopg://", hide_parameters=True, **options))
+
+    @event.listens_for(engine, "do_connect")
+    def name_the_database(_dialect: object, _record: object, arguments: list[str], _named: object) -> None:
+        arguments[:] = [database_url]  # as written: several hosts, sslmode and all else is understood by libpq alone
+
+    return engine
+
+
+def _clean_texts(engine: Engine) -> Engine:
+    """Let no text into a statement that a database cannot store: the last door, behind those where text comes in."""
+
+    @event.listens_for(engine, "before_cursor_execute", retval=True)
+    def clean_texts(
+        _connection: object, _cursor: object, statement: str, parameters: Any, *_context: object
+    ) -> tuple[str, Any]:
+        return statement, _cleaned(parameters)
+
+    return engine
+
+
+def _cleaned(parameters: Any) -> Any:
+    match parameters:
+        case str():
+            return clean(parameters)
+        case dict():
+            return {name: _cleaned(value) for name, value in parameters.items()}
+        case tuple():
+            return tuple(map(_cleaned, parameters))
+        case list():
+            return [_cleaned(one) for one in parameters]
+        case _:
+            return parameters
 
 
 class Store:
@@ -52,14 +80,13 @@ class Store:
         self.clock = clock or DatabaseClock()  # on SQLite it has nothing to follow, and is this machine's
         self.file = database_file(database_url)
         self._listeners: list[Callable[[], None]] = []
-        url = driver_url(database_url)
         if self.file is None:
-            engine = _postgres(url)
+            engine = _postgres(database_url)
             self._writers, self._readers = Threads(engine.begin, WRITERS), Threads(engine.connect, READERS)
             self._engines = [engine]
             return
         self.file.parent.mkdir(parents=True, exist_ok=True)
-        writer, reader = _sqlite(url, "BEGIN IMMEDIATE", 1), _sqlite(url, "BEGIN", READERS)
+        writer, reader = _sqlite(database_url, "BEGIN IMMEDIATE", 1), _sqlite(database_url, "BEGIN", READERS)
         self._writers, self._readers = Threads(writer.begin, 1), Threads(reader.connect, READERS)
         self._engines = [writer, reader]
 
@@ -77,7 +104,8 @@ class Store:
     ) -> Done:
         """Run ``work`` within a transaction that is on disk when this returns, or gone when it raises.
 
-        Raises Temporary when the database is away, locked, or its disk is full.
+        Raises Temporary when the database is away, locked, read-only, or its disk is full; what the content may have
+        caused is raised as the library raises it.
         """
         return await self._commit(lambda transaction: work(transaction, *args, **kwargs), is_urgent=False)
 
@@ -113,46 +141,36 @@ class Store:
 async def _translated(verb: str) -> AsyncIterator[None]:
     try:
         yield
-    except (IntegrityError, ProgrammingError, DataError):
-        raise  # a bug of ours, not the database's trouble
     except DBAPIError as error:
-        raise _trouble(f"the database cannot be {verb} now", error.orig) from error
+        trouble = translated(f"the database cannot be {verb} now", error)
+        if trouble is None:
+            raise
+        raise trouble from error
 
 
-def _trouble(sentence: str, error: object) -> Temporary:
-    """What went wrong, in SQLite's words; Postgres' own name hosts and users, and so are for the log alone."""
-    if isinstance(error, sqlite3.Error):
-        return Temporary(f"{sentence}: {error}")
-    state = getattr(error, "sqlstate", None)
-    return Temporary(f"{sentence}: {TROUBLES.get(state, f'it answers {state}')}", inside=str(error))
-
-
-def _postgres(url: URL) -> Engine:
-    """No statement may take longer than a sender's patience: the database is asked to end it by itself.
-
-    Its errors name no value, here and on SQLite: they are outside words, and go into the log and into reasons.
-    """
+def _postgres(database_url: str) -> Engine:
+    """No statement may take longer than a sender's patience: the database is asked to end it by itself."""
     limits = {"statement_timeout": STATEMENT_TIMEOUT_MS, "lock_timeout": BUSY_TIMEOUT_MS}
-    return create_engine(
-        url,
+    return make_engine(
+        database_url,
         pool_size=READERS + WRITERS,
         pool_pre_ping=True,  # a restarted server leaves dead connections behind
-        connect_args=connecting(**limits),
-        hide_parameters=True,
+        connect_args=connecting(database_url, **limits),
     )
 
 
-def _sqlite(url: URL, begin: str, connections: int) -> Engine:
+def _sqlite(database_url: str, begin: str, connections: int) -> Engine:
     """An engine whose connections are set up for one that writes beside others that read."""
-    engine = create_engine(url, pool_size=connections, hide_parameters=True)
+    engine = make_engine(database_url, pool_size=connections)
 
     @event.listens_for(engine, "connect")
     def prepare(connection: PoolProxiedConnection, _record: object) -> None:
         connection.isolation_level = None  # type: ignore[attr-defined]  # reason: we say BEGIN ourselves, below
         cursor = connection.cursor()
         # FULL: a commit is on disk when it returns, also through a power cut; WAL alone promises less
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", f"busy_timeout={BUSY_TIMEOUT_MS}"):
-            cursor.execute(f"PRAGMA {pragma}")
+        settings = {"journal_mode": "WAL", "synchronous": "FULL", "busy_timeout": BUSY_TIMEOUT_MS}
+        for name, value in {**settings, "journal_size_limit": MAX_JOURNAL_BYTES}.items():
+            cursor.execute(f"PRAGMA {name}={value}")
         cursor.close()
 
     @event.listens_for(engine, "begin")

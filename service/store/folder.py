@@ -20,8 +20,17 @@ LOCK_FILE = "roundsman.lock"
 
 def database_file(database_url: str) -> Path | None:
     """The SQLite file; None for a database that is a server of its own."""
-    url = make_url(database_url)
-    return Path(url.database or "").absolute() if url.get_backend_name() == "sqlite" else None
+    if not database_url.startswith("sqlite:"):
+        return None
+    return Path(make_url(database_url).database or "").absolute()
+
+
+def is_there(file: Path) -> bool:
+    """Return whether a file is there, as far as this user may know; Path.exists() raises where it may not look."""
+    try:
+        return file.exists()
+    except OSError:
+        return False
 
 
 @contextmanager
@@ -115,7 +124,7 @@ def try_out(folder: Path) -> None:
     Permissions alone do not tell: a file system may be read-only, or full. Raises BadConfig, or Temporary.
     """
     require_access(folder / LOCK_FILE)
-    place = next(place for place in (folder, *folder.parents) if place.exists())
+    place = next(place for place in (folder, *folder.parents) if is_there(place))
     try:
         with TemporaryFile(dir=place) if place == folder else TemporaryDirectory(dir=place):
             pass

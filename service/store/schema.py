@@ -7,12 +7,13 @@ from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import create_engine, inspect, text
-from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy import NullPool, inspect, text
+from sqlalchemy.exc import DBAPIError
 
 from service.errors import BadConfig, Temporary
-from service.store.database import Store, driver_url
-from service.store.folder import database_file, make_private
+from service.store.database import Store, make_engine
+from service.store.folder import database_file, is_there, make_private
+from service.store.trouble import plain, translated
 from service.tables import Transaction
 
 # a wheel carries the migrations inside the package; a checkout has them at its top
@@ -23,7 +24,7 @@ def alembic_config(database_url: str) -> Config:
     """What Alembic's commands need to work on this database with our migrations."""
     config = Config()
     config.set_main_option("script_location", str(next(place for place in _PLACES if place.is_dir())))
-    config.attributes["url"] = driver_url(database_url)
+    config.attributes["engine"] = make_engine(database_url, poolclass=NullPool)
     return config
 
 
@@ -39,16 +40,16 @@ def migrate(database_url: str) -> None:
             make_private(file)
             _require_ours(database_url)
         command.upgrade(alembic_config(database_url), "head")
-    except OperationalError as error:
-        raise Temporary(f"the database cannot be migrated now: {error.orig}") from error
-    except DatabaseError as error:
-        raise BadConfig(f"ROUNDSMAN_DATABASE_URL does not lead to a database of Roundsman's: {error.orig}") from error
+    except DBAPIError as error:
+        raise translated("the database cannot be migrated now", error) or BadConfig(
+            f"the database cannot be migrated: {plain(error.orig)}"
+        ) from error
     except CommandError as error:
         raise BadConfig(f"the database is of another release: {error}; run that one, or restore a backup") from error
 
 
 def _require_ours(database_url: str) -> None:
-    engine = create_engine(driver_url(database_url))
+    engine = make_engine(database_url)
     try:
         with engine.connect() as connection:
             _has_schema(connection)
@@ -99,7 +100,7 @@ def is_workable(revision: str | None) -> bool:
 
 async def revision(store: Store) -> str | None:
     """The revision that the database is at; None before the first migration. Raises Temporary, or BadConfig."""
-    if store.file is not None and not store.file.exists():
+    if store.file is not None and not is_there(store.file):
         raise Temporary(f"the database {store.file} is gone; put it back, or restart")  # an open file outlives its name
     return await store.read(read_revision)
 

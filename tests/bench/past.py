@@ -11,9 +11,9 @@ from itertools import islice
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, create_engine, text
+from sqlalchemy import Connection, text
 
-from service.store.database import driver_url
+from service.store.database import make_engine
 from service.store.words import words_of
 from service.tables import events
 
@@ -109,7 +109,7 @@ class Past:
 
 def fill(database_url: str, size: int) -> None:
     """Put a past into an empty, migrated database; its statistics are as the database's own housekeeping has them."""
-    engine = create_engine(driver_url(database_url))
+    engine = make_engine(database_url)
     with engine.begin() as connection:
         is_sqlite = connection.dialect.name == "sqlite"
         connection.execute(text("CREATE TEMPORARY TABLE unsorted AS SELECT * FROM words WHERE 1 = 0"))

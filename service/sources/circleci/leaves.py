@@ -13,12 +13,13 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
 
 from service.sources.circleci.times import read_time
+from service.text import clean
 
 MOST_CHARACTERS = 500  # four bytes each at worst: one entry of a Postgres index holds 2,704 bytes
 MOST_CHARACTERS_OF_PROSE = 2_000
 MOST_CHARACTERS_OF_A_TOKEN = 8_000
+MAX_CHARACTERS_OF_A_NUMBER = 100
 LARGEST_NUMBER = 2**63 - 1
-UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # Postgres refuses NUL, UTF-8 has no lone surrogates
 
 
 def read_object(body: bytes) -> dict[str, Any]:
@@ -31,11 +32,6 @@ def read_object(body: bytes) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ValueError("is JSON, but not an object")  # noqa: TRY004 - one kind of error for callers to turn into words
     return value
-
-
-def clean(text: str) -> str:
-    """The text with what no database can store replaced by U+FFFD."""
-    return UNSTORABLE.sub("\ufffd", text)
 
 
 def read_text(value: object, most: int = MOST_CHARACTERS) -> str | None:
@@ -62,6 +58,8 @@ def read_number(value: object) -> int | None:
 def read_seconds(value: object) -> float | None:
     """A duration in seconds, given as a number or a string."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    if isinstance(value, str) and len(value) > MAX_CHARACTERS_OF_A_NUMBER:
         return None
     try:
         seconds = float(value)

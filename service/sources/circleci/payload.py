@@ -4,18 +4,23 @@ Source: CircleCI docs, "Outbound webhooks reference". GitHub OAuth and Bitbucket
 ``pipeline.vcs``; GitHub App, GitLab and Bitbucket Data Center in the maps of ``pipeline.trigger_parameters``.
 """
 
+from itertools import islice
 from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
-from service.sources.circleci.leaves import Number, Shape, Text, Time, clean
+from service.sources.circleci.leaves import Number, Shape, Text, Time
+from service.text import clean
+
+MAX_MAPS = 20  # of a pipeline's trigger; CircleCI sends four at most
 
 
 def read_map_of_maps(value: object) -> dict[str, object]:
-    """The maps in a map; whatever else lies between them is left out."""
+    """The first maps in a map; whatever else lies between them is left out."""
     if not isinstance(value, dict):
         return {}
-    return {clean(key): leaf for key, leaf in value.items() if isinstance(leaf, dict)}
+    maps = ((clean(key), leaf) for key, leaf in value.items() if isinstance(leaf, dict))
+    return dict(islice(maps, MAX_MAPS))
 
 
 class PersonShape(Shape):

@@ -10,7 +10,8 @@ from service.sources.circleci.checkout import circleci_of, commit_of, vcs_of
 from service.sources.circleci.leaves import read_object
 from service.sources.circleci.links import web_url, workflow_url
 from service.sources.circleci.payload import Payload
-from service.sources.circleci.times import milliseconds_between
+from service.sources.circleci.times import happened_at, milliseconds_between
+from service.text import clean
 
 KEPT_HEADERS = frozenset({"content-type", "user-agent", "circleci-event-type", "circleci-signature"})
 LONGEST_ID = 200
@@ -20,7 +21,7 @@ HOOK_ID = re.compile("[0-9A-Za-z-]{1,64}")
 def kept_headers(headers: Sequence[tuple[bytes, bytes]]) -> tuple[tuple[str, str], ...]:
     """The headers worth keeping, names in lower case, in the order received."""
     decoded = ((name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in headers)
-    return tuple((name, value) for name, value in decoded if name in KEPT_HEADERS)
+    return tuple((name, clean(value)) for name, value in decoded if name in KEPT_HEADERS)
 
 
 def identify(body: bytes) -> str:
@@ -63,7 +64,7 @@ def parse(delivery: Delivery, *, links: bool) -> Event:
         id=delivery.id,
         kind=kind,
         source_event_id=delivery.source_event_id,
-        happened_at=payload.happened_at or delivery.received_at,
+        happened_at=happened_at(payload.happened_at, delivery.received_at),
         received_at=delivery.received_at,
         via=delivery.via,
         org=payload.organization.name,

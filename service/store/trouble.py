@@ -1,0 +1,87 @@
+"""Errors of the databases, told apart: which of them pass by themselves, and what to do about those that do not.
+
+Only a state that is named here is taken for a database that is away. All others may be caused by what was to be
+written: trying that again for ever would not help, so they are raised as they are, and are counted.
+"""
+
+import sqlite3
+
+from sqlalchemy.exc import DBAPIError, NotSupportedError, ProgrammingError
+
+from service.errors import BadConfig, RoundsmanError, Temporary
+from service.message import visible
+
+LOCKED = "others hold what is needed; if it stays so, end the program or the transaction that does"
+FULL = "the disk is full; make room, or enlarge it"
+READ_ONLY = "it is read-only"
+STARTING = "it is stopping or starting; if it stays so, read the log of Postgres"
+UNREACHABLE = (
+    "it cannot be reached; see that it runs, and look at host, port, user and password of ROUNDSMAN_DATABASE_URL"
+)
+
+# By SQLSTATE. Source: PostgreSQL documentation, appendix A.
+STATES = {
+    **dict.fromkeys(("08000", "08001", "08003", "08004", "08006", "08007"), UNREACHABLE),
+    "25006": f"{READ_ONLY}; connect to the primary, with target_session_attrs=read-write where several hosts are named",
+    "25P03": "it ended a transaction that stood still; if that comes again, the machine is short of time",
+    **dict.fromkeys(("40001", "40003", "40P01"), "others wrote the same at the same moment"),
+    **dict.fromkeys(("53000", "53200"), "it is short of memory; give it more, or less to do"),
+    "53100": FULL,
+    "53300": "it has no connection to spare; raise its max_connections, or run fewer processes",
+    "55P03": LOCKED,
+    "57014": "it takes too long; see what else it is busy with",
+    **dict.fromkeys(("57P01", "57P02", "57P03", "57P05"), STARTING),
+    "57P04": "the database was dropped; restore it from a backup",
+    "58030": "its disk fails; read the log of Postgres",
+}
+
+NO_WAY_IN = frozenset({"08", "28", "3D"})  # no server, not with this password, not to this database
+
+# By the primary result code. Source: SQLite documentation, "Result and Error Codes".
+CODES = {
+    sqlite3.SQLITE_BUSY: "the database is locked by another program that writes; end that one if it stays so",
+    sqlite3.SQLITE_LOCKED: "the database is locked by another program that writes; end that one if it stays so",
+    sqlite3.SQLITE_PROTOCOL: "the database is locked by another program; end that one if it stays so",
+    sqlite3.SQLITE_FULL: FULL,
+    sqlite3.SQLITE_IOERR: "its disk fails, or is full; look at the disk of the data folder",
+    sqlite3.SQLITE_READONLY: f"{READ_ONLY}; let this user write the data folder and every file in it",
+    sqlite3.SQLITE_CANTOPEN: "its file cannot be opened; see that this user may read and write it and its folder, and "
+    "that not too many files are open (ulimit -n)",
+}
+DAMAGED = frozenset({sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT})
+
+
+def translated(doing: str, error: DBAPIError) -> RoundsmanError | None:
+    """Return what an error means in our words; None for one that whatever was to be done may have caused.
+
+    doing   the beginning of the sentence, such as "the database cannot be written now"
+    """
+    cause = error.orig
+    if isinstance(cause, sqlite3.Error):
+        return _of_sqlite(doing, cause)
+    return _of_postgres(doing, error)
+
+
+def _of_sqlite(doing: str, cause: sqlite3.Error) -> RoundsmanError | None:
+    code = getattr(cause, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF  # the rest only says more exactly where
+    if code in DAMAGED:
+        return BadConfig(f"{doing}: {cause}; name another file in ROUNDSMAN_DATABASE_URL, or restore a backup")
+    return Temporary(f"{doing}: {CODES[code]}") if code in CODES else None
+
+
+def _of_postgres(doing: str, error: DBAPIError) -> RoundsmanError | None:
+    """Postgres' own words name hosts and users, and so are for the log alone."""
+    state, inside = getattr(error.orig, "sqlstate", None), plain(error.orig)
+    if state in STATES:
+        return Temporary(f"{doing}: {STATES[state]}", inside=inside)
+    is_connecting = error.statement is None
+    if is_connecting and state is None and isinstance(error, ProgrammingError | NotSupportedError):
+        return BadConfig(f"ROUNDSMAN_DATABASE_URL is no address that Postgres' library takes: {inside}")
+    if error.connection_invalidated or (is_connecting and (state or "08")[:2] in NO_WAY_IN):
+        return Temporary(f"{doing}: {UNREACHABLE}", inside=inside)
+    return None
+
+
+def plain(error: object) -> str:
+    """Return an error's own words on one line."""
+    return visible(" ".join(str(error).removeprefix("connection failed: ").split()))
