@@ -110,9 +110,8 @@ class ProcrastinateJobs:
             max_size=CONNECTIONS,
             timeout=ANSWERS_WITHIN_S,
             reconnect_timeout=ANSWERS_WITHIN_S,  # longer, and it would sleep for minutes between two tries
-            kwargs=connecting(
-                database_url, synchronous_commit=False
-            ),  # a job whose end is forgotten runs again: work is settled
+            # a job whose end is forgotten runs again: work is settled
+            kwargs=connecting(database_url, synchronous_commit=False),
             pool_factory=connections,
         )
         self._app = App(connector=connector)
