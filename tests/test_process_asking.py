@@ -1,7 +1,7 @@
 """What a route needs to know and the webhook does not say: CircleCI is asked for it, but not waited for for ever."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -12,7 +12,7 @@ import pytest
 from service.demo.faults import Fault, broken, too_many
 from service.jobs.embedded import AT_ONCE
 from service.pipeline import Patience
-from tests.house import GREEN, RED, RED_TO_WEB, House, a_house
+from tests.house import GREEN, RED, RED_TO_WEB, SETTLED_WITHIN_S, House, a_house, a_moment
 from tests.test_process import MANY_ROUTES, RELEASE, verdicts
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
@@ -101,13 +101,26 @@ async def test_a_replay_asks_again_however_late_it_is(many: House) -> None:
     assert verdicts(await many.show(delivery))[0][1].startswith("tag v2.5.0 matches v*")
 
 
-async def test_a_delivery_that_was_long_in_coming_is_asked_about_once(many: House) -> None:
-    """We were away for an hour: what CircleCI can say at once is worth having all the same."""
+async def test_a_delivery_that_was_long_in_coming_is_judged_at_once_and_asked_about_only_for_its_message(
+    many: House,
+) -> None:
+    """We were away for an hour: nobody waits any longer, and what CircleCI can say at once still goes out."""
     delivery = await many.finish(RELEASE)
 
-    await many.drain(hours=1)
+    many.clock.tick(hours=1)
+    await many.work("process", delivery)
 
-    assert verdicts(await many.show(delivery))[0] == ("matched", "tag v2.5.0 matches v*")
+    assert many.pretend.calls == []
+    assert verdicts(await many.show(delivery))[0] == (
+        "not matched",
+        (
+            "this event has no tag (it could not be asked: "
+            "the event came to be judged late, so CircleCI was not asked first)"
+        ),
+    )
+    await many.drain()
+    assert many.channels.told == ["ops (form)"]
+    assert "v2.5.0" in many.channels.took[0][1].title
 
 
 async def test_events_that_need_no_answer_do_not_wait_behind_those_that_do(folder: Path) -> None:
@@ -182,3 +195,85 @@ async def test_asking_that_fails_unforeseen_begins_anew(many: House) -> None:
 
     assert verdicts(await many.show(delivery))[0] == ("matched", "tag v2.5.0 matches v*")
     assert many.rows("SELECT failures FROM deliveries") == [(1,)]
+
+
+async def test_an_event_is_judged_at_its_deadline_by_whoever_is_not_asking(many: House) -> None:
+    """The line of those who ask may be of any length: this one never comes to its turn."""
+    delivery = await many.finish(RELEASE)
+    await many.work("process", delivery)
+    many.clock.tick(seconds=119)
+    await many.work("judge", delivery)
+    before = many.rows("SELECT count(*) FROM decisions")
+
+    many.clock.tick(seconds=1)
+    await many.work("judge", delivery)
+    await many.work("ask", delivery)
+
+    assert before == [(0,)]
+    assert many.pretend.calls == []
+    assert verdicts(await many.show(delivery))[0][1] == (
+        "this event has no tag (it could not be asked: "
+        "CircleCI had not answered by the time when the event had to be judged)"
+    )
+    assert many.rows("SELECT max(round), count(DISTINCT event_id) FROM decisions") == [(1, 1)]
+
+
+async def test_the_message_of_an_event_that_had_its_two_minutes_waits_no_longer(many: House) -> None:
+    many.pretend.faults.next("*", broken(503), times=1000)
+    await many.finish(RELEASE)
+    await many.drain()
+
+    await many.drain(minutes=2)
+
+    assert many.channels.told == ["ops (form)"]
+
+
+async def test_a_replay_is_judged_two_minutes_after_it_was_asked_for(many: House) -> None:
+    many.pretend.faults.next("*", broken(503), times=1000)
+    delivery = await many.finish(RELEASE)
+    await many.drain()
+    await many.drain(minutes=2)
+    await many.act(f"deliveries/{delivery}/replay")
+
+    await many.drain(seconds=119)
+    before = {decision["round"] for decision in (await many.show(delivery))["decisions"]}
+    await many.drain(seconds=1)
+    after = {decision["round"] for decision in (await many.show(delivery))["decisions"]}
+
+    assert (before, after) == ({1}, {1, 2})
+
+
+async def test_a_judgement_at_the_deadline_that_fails_unforeseen_begins_anew(many: House) -> None:
+    delivery = await many.finish(RELEASE)
+
+    await many.service.pipeline.failed("judge", UUID(delivery), ValueError("nobody foresaw this"))
+    await many.drain(minutes=1)
+
+    assert verdicts(await many.show(delivery))[0] == ("matched", "tag v2.5.0 matches v*")
+
+
+async def test_none_waits_for_those_who_ask_while_circleci_hangs(folder: Path, is_long: bool) -> None:
+    """The first route tests who pushed, CircleCI takes each call and never answers, and the line is long."""
+    hanging, number = asyncio.Event(), 300 if is_long else 3 * AT_ONCE
+    patient = Patience(for_an_answer=timedelta(hours=1))
+    routes = RED_TO_WEB.replace("routes:\n", "routes:\n  - {name: bots, match: {actor: renovate*}, receiver: web}\n")
+    async with a_house(folder, routes, patience=patient) as house:
+        house.pretend.faults.next("*", Fault(gate=hanging), times=1000)
+        async with asyncio.timeout(20 * SETTLED_WITHIN_S), house.service.running():
+            for place in range(number):
+                await house.finish(replace(RED, number=20_000 + place))
+            await until(lambda: house.jobs().count("process") == 0)
+            undecided = house.rows("SELECT count(*) FROM decisions")
+            house.clock.tick(minutes=2)
+            await until(lambda: len(house.channels.took) == number)
+            hanging.set()
+        waited = house.rows("SELECT max(decided_at), min(decided_at) FROM decisions")
+
+    assert undecided == [(0,)]
+    assert waited[0][0] == waited[0][1]
+
+
+async def until(is_so: Callable[[], bool]) -> None:
+    """Look again and again at what happens in the database."""
+    while not is_so():
+        await a_moment()

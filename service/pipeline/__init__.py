@@ -1,4 +1,4 @@
-"""The life of a delivery: process, ask, enrich, send; the sweep, and forgetting."""
+"""The life of a delivery: process, ask, judge, enrich, send; the sweep, and forgetting."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
@@ -11,7 +11,7 @@ from service.jobs import Handler
 from service.model import Attempt, NotificationState, Receiver, Route
 from service.pipeline.enrich import enrich, release_as_it_is
 from service.pipeline.parts import Parts, Patience
-from service.pipeline.process import bury, inquire, process
+from service.pipeline.process import bury, inquire, judge_as_it_is, process
 from service.pipeline.prune import prune
 from service.pipeline.send import fall_back, is_settled_or_put_off, send
 from service.pipeline.sweep import sweep
@@ -32,7 +32,14 @@ class Pipeline:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        steps = {"process": process, "ask": inquire, "enrich": enrich, "send": send}
+        steps = {
+            "process": process,
+            "ask": inquire,
+            "judge": judge_as_it_is,
+            "enrich": enrich,
+            "revisit": enrich,
+            "send": send,
+        }
         self.handlers: dict[str, Handler] = {
             kind: watched(kind, self._begun_with_parts(step), parts.metrics) for kind, step in steps.items()
         }
@@ -63,9 +70,9 @@ class Pipeline:
         match kind, error:
             case _, NotFound():
                 log.warning("a job's subject is gone", job=kind, reason=str(error))
-            case "process" | "ask", _:
+            case "process" | "ask" | "judge", _:
                 await self._process_failed(subject_id, error, reason)
-            case "enrich", _:
+            case "enrich" | "revisit", _:
                 await self._enrich_failed(subject_id, error, reason)
             case _:
                 await self._send_failed(subject_id, error, reason)

@@ -22,6 +22,14 @@ async def ask(
         return replace(before, missing=missing, rounds=before.rounds + 1, asked_at=parts.clock())
 
 
+def with_gaps(known: Details | None, wants: frozenset[Want], reason: str) -> Details | None:
+    """What is known, with a reason for each fact that is wanted and has none; it may yet be told."""
+    before = known or Details()
+    unexplained = wants - {missing.want for missing in before.missing}
+    gaps = tuple(Missing(want=want, reason=reason, is_final=False) for want in sorted(unexplained))
+    return replace(before, missing=(*before.missing, *gaps)) if gaps else known
+
+
 def again_at(parts: Parts, details: Details, *, deadline: datetime) -> datetime:
     """When to ask again while somebody waits for the answer: not before the source said, but at the deadline."""
     return min(parts.clock() + parts.patience.pause(details.rounds, asked_for_s=asked_for_s(details)), deadline)

@@ -22,7 +22,9 @@ async def enrich(parts: Parts, event_id: UUID) -> None:
     """
     event, known, owed = await parts.store.read(_as_it_is, event_id)
     deadline = min((one.created_at for one in owed), default=event.received_at) + parts.patience.for_details
-    within = max(deadline - parts.clock(), parts.patience.for_an_answer)
+    # not for as long as there is: a CircleCI that hangs would have those who come later wait for room
+    longest = 2 * parts.patience.for_an_answer if owed else parts.patience.for_an_answer
+    within = max(min(deadline - parts.clock(), longest), parts.patience.for_an_answer)
     details = await ask(parts, event, wants_of(event), known, within=within)
 
     def learn(transaction: Transaction) -> None:
@@ -86,8 +88,10 @@ def _come_back(
     now, patience = parts.clock(), parts.patience
     if not details.may_improve or now > event.received_at + patience.for_late_details:
         return
+    kind = "enrich"
     if deadline is None:
+        kind = "revisit"  # a queue of its own: those whose messages wait do not stand behind those whose pages do
         at = now + max(patience.longest, timedelta(seconds=asked_for_s(details)))
     else:
         at = again_at(parts, details, deadline=deadline)
-    parts.jobs.later("enrich", event.id, within=transaction, at=at)
+    parts.jobs.later(kind, event.id, within=transaction, at=at)

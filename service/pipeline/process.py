@@ -1,18 +1,21 @@
 """From a delivery to what every route says of its event: at once, or when the source has been asked."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import structlog
 
 from service.errors import Permanent
 from service.model import Delivery, DeliveryState, Details, Event
-from service.pipeline.ask import again_at, ask
+from service.pipeline.ask import again_at, ask, with_gaps
 from service.pipeline.judge import Judgement, judge
 from service.pipeline.parts import Parts
 from service.rules import undecided, with_details
-from service.store import deliveries, events
+from service.store import actions, deliveries, events
 from service.tables import Transaction
+
+UNASKED = "the event came to be judged late, so CircleCI was not asked first"
+UNANSWERED = "CircleCI had not answered by the time when the event had to be judged"
 
 log = structlog.get_logger()
 
@@ -35,33 +38,73 @@ def _judge_or_ask(transaction: Transaction, parts: Parts, delivery_id: UUID) -> 
     if delivery.state is not DeliveryState.KEPT:
         return None
     event = parts.source.parse(delivery)
-    if undecided(with_details(event, known), parts.routes):
-        parts.jobs.later("ask", delivery_id, within=transaction)
-        return None
-    return judge(transaction, parts, event, known, hold=parts.patience.for_details)
+    wants = undecided(with_details(event, known), parts.routes)
+    if not wants:
+        return judge(transaction, parts, event, known, hold=parts.patience.for_details)
+    deadline = _deadline(transaction, parts, delivery)
+    if parts.clock() >= deadline:  # it waited for us: what CircleCI can say at once may still go into the message
+        return judge(transaction, parts, event, with_gaps(known, wants, UNASKED), hold=parts.patience.for_an_answer)
+    parts.jobs.later("ask", delivery_id, within=transaction)
+    parts.jobs.later("judge", delivery_id, within=transaction, at=deadline)
+    return None
+
+
+async def judge_as_it_is(parts: Parts, delivery_id: UUID) -> None:
+    """Judge a delivery at its deadline with what is known, however many still stand in line to ask the source."""
+    try:
+        judgement = await parts.store.write(_judge_as_it_is, parts, delivery_id)
+    except Permanent as error:
+        await bury(parts, delivery_id, str(error))
+        return
+    _count(parts, judgement)
+    if judgement:
+        log.info("an event was judged with what was known, CircleCI had its time", delivery=str(delivery_id))
+
+
+def _judge_as_it_is(transaction: Transaction, parts: Parts, delivery_id: UUID) -> Judgement | None:
+    delivery, known = deliveries.find(transaction, delivery_id), events.find_details(transaction, delivery_id)
+    if delivery.state is not DeliveryState.KEPT or parts.clock() < _deadline(transaction, parts, delivery):
+        return None  # judged already, or to be judged again since: that has a job of its own
+    event = parts.source.parse(delivery)
+    wants = undecided(with_details(event, known), parts.routes)
+    return judge(transaction, parts, event, with_gaps(known, wants, UNANSWERED), hold=timedelta())
 
 
 async def inquire(parts: Parts, delivery_id: UUID) -> None:
-    """Ask the source for what the routes need, and judge the delivery; or ask again later, but not for ever."""
-    delivery, known, is_replay = await parts.store.read(_as_it_stands, delivery_id)
+    """Ask the source for what the routes need, and judge the delivery; or ask again later, but not past its deadline.
+
+    An event that is late is not asked about: waiting for a courtesy would keep people in the dark.
+    """
+    delivery, known, deadline = await parts.store.read(_as_it_stands, parts, delivery_id)
     if delivery.state is not DeliveryState.KEPT:
         return
-    event, deadline = parts.source.parse(delivery), delivery.received_at + parts.patience.for_details
-    wants, details = undecided(with_details(event, known), parts.routes), known
-    if wants and (parts.clock() < deadline or known is None or is_replay):  # late, once is enough
-        details = await ask(parts, event, wants, known, within=parts.patience.for_an_answer)
-    if not (details and _may_decide_more(parts, event, details)):
-        _count(parts, await parts.store.write(judge, parts, event, details, hold=parts.patience.for_details))
-    elif parts.clock() < deadline:
+    event, details, left = parts.source.parse(delivery), known, deadline - parts.clock()
+    wants = undecided(with_details(event, known), parts.routes)
+    if wants and left > timedelta():
+        details = await ask(parts, event, wants, known, within=min(left, parts.patience.for_an_answer))
+        left = deadline - parts.clock()
+    if left <= timedelta():
+        await judge_as_it_is(parts, delivery_id)
+    elif details and _may_decide_more(parts, event, details):
         await parts.store.write(_ask_again, parts, event, details, deadline=deadline)
-    else:  # waiting any longer for a courtesy would keep people in the dark
-        _count(parts, await parts.store.write(judge, parts, event, details, hold=parts.patience.for_an_answer))
+    else:
+        hold = max(left, parts.patience.for_an_answer)
+        _count(parts, await parts.store.write(judge, parts, event, details, hold=hold))
 
 
-def _as_it_stands(transaction: Transaction, delivery_id: UUID) -> tuple[Delivery, Details | None, bool]:
-    """The delivery, what an earlier look at it has learnt of its event, and whether that has been judged before."""
+def _as_it_stands(
+    transaction: Transaction, parts: Parts, delivery_id: UUID
+) -> tuple[Delivery, Details | None, datetime]:
+    """The delivery, what an earlier look at it has learnt of its event, and until when the source may be asked."""
     delivery, known = deliveries.find(transaction, delivery_id), events.find_details(transaction, delivery_id)
-    return delivery, known, events.last_round(transaction, delivery_id) > 0
+    return delivery, known, _deadline(transaction, parts, delivery)
+
+
+def _deadline(transaction: Transaction, parts: Parts, delivery: Delivery) -> datetime:
+    """Some minutes after the delivery came, or after a person wished to have it judged again."""
+    done = actions.of_subjects(transaction, [delivery.id])
+    wished = [action.at for action in done if action.verb == "replay"]
+    return max([delivery.received_at, *wished]) + parts.patience.for_details
 
 
 def _may_decide_more(parts: Parts, event: Event, details: Details) -> bool:

@@ -11,7 +11,7 @@ from service.errors import Temporary
 from service.jobs import Handler
 from service.metrics import Metrics
 
-SAYS_ITSELF = frozenset({"send"})  # its line is the attempt's; having found nothing to send is no news
+SAYS_ITSELF = frozenset({"send", "judge"})  # having found nothing to send, or to judge, is no news
 
 log = structlog.get_logger()
 
