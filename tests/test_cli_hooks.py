@@ -50,6 +50,20 @@ def test_a_plan_ends_with_1_while_work_remains_and_with_0_afterwards(admin: Term
     assert len(pretend.hooks.registered) == 2
 
 
+def test_what_is_left_undone_after_a_failure_is_said_and_ends_with_1(admin: Terminal, pretend: PretendCircleCI) -> None:
+    admin.run("hooks", "apply")
+    hook_id, hook = next(iter(pretend.hooks.registered.items()))
+    pretend.hooks.registered["surplus"] = hook | {"id": "surplus"}
+    hook["name"] = "Old"
+    pretend.faults.next(f"/webhook/{hook_id}", broken(500))
+
+    said = admin.run("hooks", "apply", "--json")
+
+    assert said.code == 1
+    assert [step["verb"] for step in said.json["steps"]] == ["failed", "left undone", "unchanged"]
+    assert "surplus" in pretend.hooks.registered
+
+
 def test_steps_in_json_say_what_and_why(admin: Terminal) -> None:
     [first, _] = admin.run("hooks", "apply", "--json").json["steps"]
     [again, _] = admin.run("hooks", "plan", "--json").json["steps"]

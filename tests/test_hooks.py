@@ -8,7 +8,7 @@ import pytest
 
 from service.app.server import listen, serving
 from service.demo.circleci import PretendCircleCI
-from service.demo.faults import broken
+from service.demo.faults import Fault, broken, too_many
 from service.demo.organisation import ADA, MOBILE, PROJECTS, SHOP_API, WEB, Project
 from service.errors import BadConfig
 from service.manage.hooks import Step, apply, delete, list_hooks, ours, plan
@@ -221,7 +221,7 @@ async def test_one_project_that_cannot_be_asked_does_not_stop_the_others(board: 
         (SHOP_API.slug, "failed"),
         (MOBILE.slug, "create"),
     ]
-    assert steps[1].why == "CircleCI answered 503"
+    assert steps[1].why == "CircleCI answered 503; run this again in some minutes, it is safe to repeat"
 
 
 async def test_a_project_that_circleci_does_not_know_says_so(board: Board) -> None:
@@ -265,6 +265,54 @@ async def test_a_hook_that_vanished_meanwhile_is_a_failed_step(board: Board) -> 
 
     assert [step.verb for step in steps] == ["unchanged", "failed"]
     assert steps[1].why.startswith("delete: CircleCI answered 404 to DELETE /webhook/{id}")
+
+
+@pytest.mark.parametrize("status", [404, 500])
+async def test_while_the_hook_that_stays_cannot_be_updated_the_surplus_one_is_kept(board: Board, status: int) -> None:
+    """The one lacks an event that the other posts: without both, that event would be lost."""
+    kept = board.register_ours(events=["job-completed"])
+    surplus = board.register_ours(events=["workflow-completed"])
+    third = board.register_ours()
+    board.pretend.faults.next(f"/webhook/{kept}", broken(status))
+
+    steps = await apply(board.circleci, [spec(), spec(MOBILE)], MINE)
+    again = await apply(board.circleci, [spec(), spec(MOBILE)], MINE)
+
+    assert [(step.project, step.verb.value) for step in steps] == [
+        (WEB.slug, "failed"),
+        (WEB.slug, "left undone"),
+        (WEB.slug, "left undone"),
+        (MOBILE.slug, "create"),
+    ]
+    assert steps[1].why == "delete: not tried, since a step before it failed"
+    assert board.changing_calls[:2] == [f"PUT /webhook/{kept}", "POST /webhook"]
+    assert [step.verb.value for step in again] == ["update", "delete", "delete", "unchanged"]
+    assert {surplus, third}.isdisjoint(board.hooks)
+
+
+@pytest.mark.parametrize(
+    ("fault", "why"),
+    [
+        (broken(500), "CircleCI answered 500; run this again in some minutes, it is safe to repeat"),
+        (
+            too_many("30"),
+            "CircleCI answered 429: too many calls for now; run this again in 30 s, it is safe to repeat",
+        ),
+        (
+            broken(403),
+            (
+                "CircleCI answered 403 to GET /webhook: an organization admin's token is needed to see webhooks; "
+                "put one into ROUNDSMAN_CIRCLECI_TOKEN"
+            ),
+        ),
+    ],
+)
+async def test_why_hooks_cannot_be_seen_comes_with_the_next_step(board: Board, fault: Fault, why: str) -> None:
+    board.pretend.faults.next("/webhook", fault)
+
+    [step] = await plan(board.circleci, [spec()], MINE)
+
+    assert (step.verb.value, step.why) == ("failed", why)
 
 
 # List and delete

@@ -12,7 +12,7 @@ from service.cli.output import AsJson, print_json, print_table, say
 from service.config import Config, load
 from service.config.shapes import project_slug
 from service.errors import BadConfig
-from service.manage.hooks import HOOK_PATH, UNDONE, HookBoard, Step, Verb, apply, delete, list_hooks, ours, plan
+from service.manage.hooks import HOOK_PATH, IN_THE_WAY, UNDONE, HookBoard, Step, apply, delete, list_hooks, ours, plan
 from service.metrics import Metrics
 from service.model import HookSpec
 
@@ -67,8 +67,8 @@ def plan_command(rotate: Rotate = False, as_json: AsJson = False) -> None:
 def apply_command(rotate: Rotate = False, as_json: AsJson = False) -> None:
     """Do what `plan` shows.
 
-    Safe to repeat. A hook is ours when it posts to ROUNDSMAN_PUBLIC_URL; others are never touched. Exit code 1 when
-    something could not be done.
+    Safe to repeat. A hook is ours when it posts to ROUNDSMAN_PUBLIC_URL; others are never touched. At its first
+    failure a project is left as it is, and the others go on. Exit code 1 when something could not be done.
     """
     config = _config()
     mine = ours(config.settings.public_url, config.settings.webhook_secrets)
@@ -112,7 +112,7 @@ def _ask(config: Config, question: Callable[[HookBoard], Awaitable[list[Step]]])
 
 def _finish(steps: list[Step], as_json: bool) -> None:
     _print_steps(steps, as_json)
-    if any(step.verb in {Verb.BLOCKED, Verb.FAILED} for step in steps):
+    if any(step.verb in IN_THE_WAY for step in steps):
         raise typer.Exit(1)
 
 

@@ -51,10 +51,12 @@ class Verb(StrEnum):
     FOREIGN = "foreign"
     BLOCKED = "no free slot"
     FAILED = "failed"
+    LEFT = "left undone"
 
 
 TO_DO = frozenset({Verb.CREATE, Verb.UPDATE, Verb.DELETE})
-UNDONE = TO_DO | {Verb.BLOCKED, Verb.FAILED}
+IN_THE_WAY = frozenset({Verb.BLOCKED, Verb.FAILED, Verb.LEFT})
+UNDONE = TO_DO | IN_THE_WAY
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,9 +99,23 @@ async def plan(board: HookBoard, specs: Sequence[HookSpec], mine: Ours, *, rotat
 
 
 async def apply(board: HookBoard, specs: Sequence[HookSpec], mine: Ours, *, rotate: bool = False) -> list[Step]:
-    """Plan and do it; the steps as they came out. Safe to repeat: what is done is unchanged the next time."""
-    steps = await plan(board, specs, mine, rotate=rotate)
-    return [await _do(board, step, mine) if step.verb in TO_DO else step for step in steps]
+    """Plan and do it; the steps as they came out. Safe to repeat: what is done is unchanged the next time.
+
+    At the first step that fails a project is left as it is, for what comes after relies on what came before: a surplus
+    hook is needed until the one that stays posts all events. Other projects go on.
+    """
+    stopped: set[str] = set()
+    done: list[Step] = []
+    for planned in await plan(board, specs, mine, rotate=rotate):
+        step = planned
+        if step.verb in TO_DO and step.project in stopped:
+            step = replace(step, verb=Verb.LEFT, why=f"{step.verb}: not tried, since a step before it failed")
+        elif step.verb in TO_DO:
+            step = await _do(board, step, mine)
+        if step.verb is Verb.FAILED:
+            stopped.add(step.project)
+        done.append(step)
+    return done
 
 
 async def list_hooks(board: HookBoard, projects: Sequence[str], mine_url: str | None) -> list[Step]:
@@ -118,7 +134,7 @@ async def _list_project(board: HookBoard, project: str, mine_url: str | None) ->
     try:
         present = await board.list_hooks(await board.project_id(project))
     except (Temporary, Permanent) as error:
-        return [Step(verb=Verb.FAILED, project=project, why=str(error))]
+        return [Step(verb=Verb.FAILED, project=project, why=_trouble(error))]
     return [
         Step(
             verb=Verb.OURS if hook.url == mine_url else Verb.FOREIGN,
@@ -135,7 +151,7 @@ async def _plan_project(board: HookBoard, spec: HookSpec, mine: Ours, *, rotate:
         project_id = await board.project_id(spec.project)
         present = await board.list_hooks(project_id)
     except (Temporary, Permanent) as error:
-        return [Step(verb=Verb.FAILED, project=spec.project, spec=spec, why=str(error))]
+        return [Step(verb=Verb.FAILED, project=spec.project, spec=spec, why=_trouble(error))]
     foreign = [
         Step(verb=Verb.FOREIGN, project=spec.project, hook=hook, why=f"posts to {_host(hook)}")
         for hook in present
@@ -194,5 +210,14 @@ async def _do(board: HookBoard, step: Step, mine: Ours) -> Step:
             case Step(verb=Verb.DELETE, hook=Hook(id=hook_id)):
                 await board.delete_hook(hook_id)
     except (Temporary, Permanent) as error:
-        return replace(step, verb=Verb.FAILED, why=f"{step.verb}: {error}")
+        return replace(step, verb=Verb.FAILED, why=f"{step.verb}: {_trouble(error)}")
     return step
+
+
+def _trouble(error: Temporary | Permanent) -> str:
+    """The error and, where it does not name one itself, the next step."""
+    if isinstance(error, Permanent):
+        return str(error)
+    wait_s = error.retry_after_s
+    when = "in some minutes" if wait_s is None else f"in {max(1, round(wait_s))} s"
+    return f"{error}; run this again {when}, it is safe to repeat"
