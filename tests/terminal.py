@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
@@ -78,7 +79,7 @@ class Terminal:
     def run(self, *words: str) -> Said:
         self._monkeypatch.setattr(sys, "argv", ["roundsman", *words])
         self._monkeypatch.setattr(sys, "excepthook", sys.excepthook)
-        with pytest.raises(SystemExit) as ended, signals_as_they_are():
+        with pytest.raises(SystemExit) as ended, signals_as_they_are(), patch.dict(os.environ):
             main()
         printed = self._capsys.readouterr()
         assert isinstance(ended.value.code, int)

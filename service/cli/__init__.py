@@ -1,5 +1,6 @@
 """The command line. Exit codes: 0 done, 1 a check failed or work remains, 2 wrong usage or configuration."""
 
+import os
 import sys
 from difflib import get_close_matches
 from importlib import import_module
@@ -8,6 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from service.cli._authorities import share_authorities
 from service.cli._signals import heed_signals
 from service.cli._streams import prepare_streams, read_arguments
 from service.cli.about import version
@@ -19,6 +21,7 @@ COMMANDS = {
     "worker": "serving:worker",
     "migrate": "serving:migrate",
     "check": "checking:check",
+    "backup": "backup:backup",
     "demo": "playing:demo",
     "inbox": "playing:inbox",
     "version": "about:version",
@@ -105,6 +108,7 @@ def main() -> None:
         heed_signals()  # before what takes long: the libraries that the command needs
     try:
         sys.argv[1:] = read_arguments(sys.argv[1:])
+        share_authorities(os.environ)
         app()
     except (BadConfig, BadRequest) as error:
         sys.stderr.write(f"{error}\n")

@@ -6,7 +6,8 @@ together is written together.
 
 from service.store import actions, deliveries, events, heartbeats, history, ids, notifications, overdue, standing
 from service.store.arrival import look_up_revision
-from service.store.database import Store
+from service.store.backup import back_up
+from service.store.database import Store, without_password
 from service.store.engine import EngineRows
 from service.store.folder import database_file, held, holder, is_there, require_access, try_out
 from service.store.history import Search
@@ -20,6 +21,7 @@ __all__ = [
     "Store",
     "actions",
     "alembic_config",
+    "back_up",
     "database_file",
     "deliveries",
     "events",
@@ -40,4 +42,5 @@ __all__ = [
     "revision",
     "standing",
     "try_out",
+    "without_password",
 ]
