@@ -197,3 +197,26 @@ def test_the_start_line_says_what_runs_and_the_level_what_is_left_out(folder: Pa
     assert facts == {"role": "serve", "database": "sqlite", "routes": 1, "receivers": 1}
     assert line["version"]
     assert os.environ.get("ROUNDSMAN_LOG_LEVEL") is None
+
+
+def test_each_process_on_postgres_reads_its_file_again(folder: Path, end: HttpEnd, url_in_real_time: str) -> None:
+    given = settings(folder, TELL.format(name="old", port=end.port), ROUNDSMAN_ADMIN_TOKEN="an-invented-admin-token")
+    given["ROUNDSMAN_DATABASE_URL"] = url_in_real_time
+    with serve(folder, given, "web") as web, serve(folder, given, "worker") as worker:
+        web.post(news(1))
+        until(lambda: told(end) == ["/old"])
+        write(folder, TELL.format(name="new", port=end.port))
+        for process in (web, worker):
+            process.process.send_signal(signal.SIGHUP)
+            process.read_until("settings reloaded")
+        web.post(news(2))
+        until(lambda: told(end) == ["/old", "/new"])
+
+        write(folder, "nonsense")
+        for process in (web, worker):
+            process.process.send_signal(signal.SIGHUP)
+            process.read_until("settings not reloaded")
+        web.post(news(3))
+        until(lambda: told(end) == ["/old", "/new", "/new"])
+
+        assert (web.end(), worker.end()) == (0, 0)
