@@ -17,7 +17,7 @@ Force = Annotated[bool, typer.Option("--force", help="Replace FILE if it exists.
 
 
 def backup(file: Target, force: Force = False, as_json: AsJson = False) -> None:
-    """Copy the SQLite database to a file, beside a running service.
+    """Copy the SQLite database, also beside a running service.
 
     The copy is one moment's, checked for damage, and readable by its owner alone. Postgres has a tool of its own,
     pg_dump: the command says how to call it.
