@@ -6,8 +6,8 @@ together is written together.
 
 from service.store import actions, deliveries, events, heartbeats, history, ids, notifications, overdue, standing
 from service.store.arrival import look_up_revision
-from service.store.backup import back_up
-from service.store.database import Store, without_password
+from service.store.backup import back_up, without_password
+from service.store.database import Store
 from service.store.engine import EngineRows
 from service.store.folder import database_file, held, holder, is_there, require_access, try_out
 from service.store.history import Search

@@ -6,6 +6,8 @@ import tempfile
 from contextlib import closing
 from pathlib import Path
 
+from sqlalchemy import URL, make_url
+
 from service.errors import BadConfig, Temporary
 from service.store.folder import require_access
 
@@ -43,3 +45,11 @@ def _copy(database: Path, copy: Path) -> None:
         raise Temporary(f"the copy of {database} is damaged, and so may be the database: {found[0]}")
     with copy.open("rb") as file:
         os.fsync(file.fileno())
+
+
+def without_password(database_url: str) -> str:
+    """Return the address as it may be shown."""
+    url = make_url(database_url)
+    return URL.create(
+        url.drivername, username=url.username, host=url.host, port=url.port, database=url.database, query=url.query
+    ).render_as_string()

@@ -69,14 +69,6 @@ def _cleaned(parameters: Any) -> Any:
             return parameters
 
 
-def without_password(database_url: str) -> str:
-    """Return the address as it may be shown."""
-    url = make_url(database_url)
-    return URL.create(
-        url.drivername, username=url.username, host=url.host, port=url.port, database=url.database, query=url.query
-    ).render_as_string()
-
-
 class Store:
     """Where everything is kept. Functions that take a transaction, such as those of this package, are run within one.
 
