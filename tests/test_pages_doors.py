@@ -143,8 +143,9 @@ async def test_what_is_being_sent_is_not_resent_and_the_page_says_why(house: Hou
     notification = await house.owe(await house.build())
     await house.try_to_send(notification)
 
-    form = {"form_token": await form_token(browser)}
-    answer = await browser.post(f"/notifications/{notification.id}/resend", data=form)
+    form = {"form_token": await form_token(browser, f"/events/{notification.event_id}")}
+    headers = {"Referer": f"{LOOPBACK}/dead-letters"}
+    answer = await browser.post(f"/notifications/{notification.id}/resend", data=form, headers=headers)
 
     assert answer.status_code == 409
     assert f"notification {notification.id} is being sent: see what comes of this attempt" in text(answer)
