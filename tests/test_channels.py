@@ -151,7 +151,6 @@ async def test_json_gets_plain_text_and_the_severity(web: HttpEnd) -> None:
     }
 
 
-IN_AN_HOUR = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
 ANSWERS: list[tuple[Behaviour, type[Exception], str]] = [
     (Answer(status=302, headers=(("Location", "http://127.0.0.1:9/"),)), Permanent, "302"),
     (Answer(status=400), Permanent, "400"),
@@ -229,12 +228,16 @@ def test_who_keeps_us_waiting_is_left_alone_for_a_minute(error: Exception) -> No
 
 
 async def test_a_date_to_wait_for_becomes_seconds_from_now(web: HttpEnd) -> None:
-    web.behave(Answer(status=503, headers=(("Retry-After", IN_AN_HOUR),)))
+    until = (datetime.now(UTC) + timedelta(hours=1)).replace(microsecond=0)
+    web.behave(Answer(status=503, headers=(("Retry-After", format_datetime(until, usegmt=True)),)))
 
+    asked_at = datetime.now(UTC)
     with pytest.raises(Temporary) as caught:
         await sent(json_url(web))
+    told_at = datetime.now(UTC)
 
-    assert 3000 < (caught.value.retry_after_s or 0) <= 3600
+    waits_until = timedelta(seconds=caught.value.retry_after_s or 0)
+    assert until - told_at <= waits_until <= until - asked_at
 
 
 async def test_who_refuses_the_connection_may_be_back_later() -> None:

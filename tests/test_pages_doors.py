@@ -345,12 +345,3 @@ async def test_a_static_file_needs_no_session(house: House, name: str, kind: str
 @pytest.mark.parametrize("name", ["nothing.css", "..%2f__init__.py", "%2e%2e"])
 async def test_there_are_no_other_static_files(browser: httpx.AsyncClient, name: str) -> None:
     assert (await browser.get(f"/static/{name}")).status_code == 404
-
-
-async def test_a_database_that_is_away_is_told_in_a_sentence(house: House, browser: httpx.AsyncClient) -> None:
-    await house.store.write(lambda transaction: transaction.exec_driver_sql("DROP TABLE events"))
-
-    page = await browser.get("/")
-
-    assert page.status_code == 503
-    assert "the database cannot be read now" in text(page)
