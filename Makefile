@@ -31,7 +31,7 @@ run: $(READY)  ## See the main job in a minute: a pretend CircleCI, the real ser
 	$(BIN)/roundsman demo $(ARGS)
 
 .PHONY: test
-test: $(READY)  ## Run the tests, in less than three minutes on two cores
+test: $(READY)  ## Run the tests, but for the long ones
 	$(BIN)/pytest -n auto $(ARGS)
 
 .PHONY: test-all
