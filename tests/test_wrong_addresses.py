@@ -7,30 +7,34 @@ from tests.house import RED_TO_WEB
 from tests.terminal import Said, Terminal
 
 PASSWORD = "an-invented-password"
+PATIENT = (("serve",), ("web",), ("worker",), ("migrate",))  # wait for a Postgres that is away: see test_waiting.py
 COMMANDS = (
-    ("serve",),
-    ("web",),
-    ("worker",),
-    ("migrate",),
     ("check",),
     ("events", "list"),
     ("dead-letters",),
     ("replay", "3f2c8a52"),
 )
+AWAY = (
+    f"postgresql://ci:{PASSWORD}@127.0.0.1:1/roundsman",
+    f"postgres://ci:{PASSWORD}@127.0.0.1:1/roundsman",
+    f"postgresql://ci:{PASSWORD}@127.0.0.1:1,127.0.0.1:2/roundsman",
+    f"postgresql://ci:{PASSWORD}@127.0.0.1:1/roundsman?connect_timeout=soon",
+    f"postgresql://ci:{PASSWORD}@127.0.0.1:1/roundsman?sslrootcert=/no/such/file&sslmode=verify-full",
+    f"postgresql://ci:{PASSWORD}@%2Fno%2Fsuch%2Ffolder/roundsman",
+)
 WRONG = (
     f"postgresql://ci:{PASSWORD}@127.0.0.1:1/roundsman?unknown=1",
     f"postgresql://ci:{PASSWORD}@127.0.0.1:1/roundsman?sslmode=no-such",
     f"postgresql://ci:{PASSWORD}@127.0.0.1:99999/roundsman",
-    f"postgresql://ci:{PASSWORD}@127.0.0.1:1/roundsman?sslrootcert=/no/such/file&sslmode=verify-full",
-    f"postgresql://ci:{PASSWORD}@127.0.0.1:1/roundsman?connect_timeout=soon",
     f"postgresql://ci:{PASSWORD}@127.0.0.1:1/roundsman?service=no-such",
+    f"postgresql://ci:{PASSWORD}@127.0.0.1:1/roundsman?gssencmode=no-such",
+    f"postgresql://ci:{PASSWORD}@127.0.0.1:1/roundsman?keepalives=soon",
+    f"postgresql://ci:{PASSWORD}@127.0.0.1:1/roundsman?hostaddr=no-such",
+    f"postgresql://ci:{PASSWORD}@127.0.0.1:1/roundsman?target_session_attrs=no-such",
     f"postgresql://ci:@{PASSWORD}@127.0.0.1:1/roundsman",
     f"postgresql://ci:{PASSWORD}%zz@127.0.0.1:1/roundsman",
     f"postgresql://ci:{PASSWORD}@[::1/roundsman",
-    f"postgresql://ci:{PASSWORD}@127.0.0.1:1,127.0.0.1:2/roundsman",
-    f"postgresql://ci:{PASSWORD}@%2Fno%2Fsuch%2Ffolder/roundsman",
     f"postgresql://ci:{PASSWORD}@127.0.0.1:1/roundsman?options=-c%20no_such=1",
-    f"postgres://ci:{PASSWORD}@127.0.0.1:1/roundsman",
     f"mysql://ci:{PASSWORD}@127.0.0.1/roundsman",
     "sqlite:///roundsman.db?mode=ro",
     "sqlite:////dev/null/roundsman.db",
@@ -48,15 +52,28 @@ def is_a_sentence(said: Said) -> bool:
     return said.code in {1, 2} and words.strip() != "" and "Traceback" not in words and "\ufffd" not in words
 
 
+def told_by_all(terminal: Terminal, commands: tuple[tuple[str, ...], ...]) -> None:
+    """Expect a sentence of each command, and the password in none."""
+    said = {words: terminal.run(*words) for words in commands}
+
+    assert [words for words in commands if not is_a_sentence(said[words])] == []
+    assert PASSWORD not in "".join(one.err + one.out for one in said.values())
+
+
 @pytest.mark.parametrize("url", WRONG)
 def test_every_command_ends_with_a_sentence(terminal: Terminal, url: str) -> None:
     terminal.configure(RED_TO_WEB)
     terminal.set(ROUNDSMAN_DATABASE_URL=url)
 
-    said = {words: terminal.run(*words) for words in COMMANDS}
+    told_by_all(terminal, PATIENT + COMMANDS)
 
-    assert [words for words in COMMANDS if not is_a_sentence(said[words])] == []
-    assert PASSWORD not in "".join(one.err + one.out for one in said.values())
+
+@pytest.mark.parametrize("url", AWAY)
+def test_a_database_that_is_away_is_a_sentence(terminal: Terminal, url: str) -> None:
+    terminal.configure(RED_TO_WEB)
+    terminal.set(ROUNDSMAN_DATABASE_URL=url)
+
+    told_by_all(terminal, COMMANDS)
 
 
 @pytest.mark.databases("postgres")
@@ -66,9 +83,7 @@ def test_a_server_that_does_not_let_us_in_is_a_sentence(terminal: Terminal, data
     server, _, name = database.url.rpartition("/")
     terminal.set(ROUNDSMAN_DATABASE_URL=f"{server}/{name}{change}" if "?" in change else server + change)
 
-    said = {words: terminal.run(*words) for words in COMMANDS}
-
-    assert [words for words in COMMANDS if not is_a_sentence(said[words])] == []
+    told_by_all(terminal, PATIENT + COMMANDS)
 
 
 @pytest.mark.databases("postgres")

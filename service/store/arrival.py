@@ -13,7 +13,8 @@ from service.store.trouble import plain
 # libpq gives a refused connection no SQLSTATE, only the server's sentence; one in another language is waited for
 _REFUSALS = re.compile(
     r"authentication failed|no password supplied|is not permitted to log in|pg_hba\.conf|permission denied"
-    r"|(role|database) \".*\" does not exist|SSL was required|certificate|invalid \S+ value",
+    r"|(role|database) \".*\" does not exist|SSL was required|certificate|private key file"
+    r"|invalid \S+ value|invalid port number|definition of service|service file|could not parse network address",
     re.IGNORECASE,
 )
 
