@@ -90,6 +90,7 @@ deliveries = Table(
     Column("reason", Text),
     Column("repeats", Integer, nullable=False, server_default="0"),
     Column("failures", Integer, nullable=False, server_default="0"),
+    Column("put_offs", Integer, nullable=False, server_default="0"),
     UniqueConstraint("source", "source_event_id"),  # a delivery repeated is not a second one
     one_of("state", DeliveryState),
     one_of("via", Via),

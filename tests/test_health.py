@@ -188,7 +188,7 @@ async def test_an_asker_who_goes_away_takes_the_look_from_nobody(house: House) -
 
 
 @pytest.mark.databases("sqlite")
-@pytest.mark.parametrize(("pragma", "words"), [("query_only = ON", "read-?only"), ("max_page_count = 1", "is full")])
+@pytest.mark.parametrize(("pragma", "words"), [("query_only = ON", "read-?only"), ("max_page_count = 1", "disk full")])
 async def test_a_file_that_cannot_be_written_is_not_ready_though_it_can_be_read(
     house: House, pragma: str, words: str
 ) -> None:

@@ -310,7 +310,7 @@ async def test_a_full_disk_is_said_and_nothing_is_half_kept(house: House) -> Non
     again = await house.send(large)
 
     assert full.status_code == 503
-    assert full.json()["error"] == "the database cannot be written now: the disk is full; make room, or enlarge it"
+    assert full.json()["error"] == "the database cannot be written now: disk full; make room, or enlarge the disk"
     assert (again.status_code, again.json()["duplicate"]) == (202, False)
     assert traces(house) == [1, 1]
 

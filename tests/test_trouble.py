@@ -52,8 +52,8 @@ def test_without_a_state_a_lost_connection_passes_and_a_refused_statement_does_n
 
 
 def test_words_for_a_full_disk_and_a_read_only_database_are_the_same_everywhere() -> None:
-    assert "disk is full" in STATES["53100"]
-    assert "disk is full" in CODES[sqlite3.SQLITE_FULL]
+    assert "disk full" in STATES["53100"]
+    assert "disk full" in CODES[sqlite3.SQLITE_FULL]
     assert "read-only" in STATES["25006"]
     assert "read-only" in CODES[sqlite3.SQLITE_READONLY]
 
@@ -98,6 +98,42 @@ async def test_what_a_database_refuses_is_counted_and_ends_as_a_dead_letter(hous
     [dead] = (await house.dead_letters())["deliveries"]
     assert (dead["id"], dead["failures"]) == (delivery, 5)
     assert house.jobs() == []
+
+
+def fails_for_content(database: Database, table: str) -> None:
+    """Have Postgres take too long over every row of a table, as over a row that is too much for it."""
+    database.change(
+        "CREATE FUNCTION takes_long() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN RAISE EXCEPTION 'it says why' USING ERRCODE = '57014'; END $$"
+    )
+    database.change(f"CREATE TRIGGER takes_long BEFORE INSERT ON {table} EXECUTE FUNCTION takes_long()")
+
+
+@pytest.mark.databases("postgres")
+async def test_what_seems_to_pass_by_itself_and_does_not_is_counted_too(house: House, database: Database) -> None:
+    fails_for_content(database, "events")
+    delivery = await house.post(workflow_completed(RED))
+    await house.drain()
+    house.change("UPDATE deliveries SET put_offs = put_offs + 145")
+    for _ in range(10):
+        await house.drain(minutes=15)
+
+    [dead] = (await house.dead_letters())["deliveries"]
+    assert dead["id"] == delivery
+    assert dead["failures"] == 0
+    assert "it takes too long" in dead["reason"]
+    assert house.jobs() == []
+
+
+@pytest.mark.databases("postgres")
+async def test_a_message_does_not_wait_for_details_that_cannot_be_kept(house: House, database: Database) -> None:
+    fails_for_content(database, "details")
+    delivery = await house.post(workflow_completed(RED))
+    for _ in range(3):
+        await house.drain(minutes=1)
+
+    shown = await house.show(delivery)
+    assert [one["state"] for one in shown["notifications"]] == ["sent"]
 
 
 @pytest.mark.databases("postgres")

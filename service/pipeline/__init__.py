@@ -9,7 +9,7 @@ import structlog
 from service.errors import NotFound, Temporary
 from service.jobs import Handler
 from service.model import Attempt, NotificationState, Receiver, Route
-from service.pipeline.enrich import enrich, release_as_it_is
+from service.pipeline.enrich import enrich, put_off, release_as_it_is
 from service.pipeline.parts import Parts, Patience
 from service.pipeline.process import bury, inquire, judge_as_it_is, process
 from service.pipeline.prune import prune
@@ -78,28 +78,27 @@ class Pipeline:
                 await self._send_failed(subject_id, error, reason)
 
     async def _process_failed(self, delivery_id: UUID, error: Exception, reason: str) -> None:
-        parts = self._parts
+        parts, is_temporary = self._parts, isinstance(error, Temporary)
+        allowed = parts.patience.put_offs if is_temporary else parts.patience.failures
 
         def go_on(transaction: Transaction) -> int:
-            failures = 1
-            if not isinstance(error, Temporary):
-                failures = deliveries.count_failure(transaction, delivery_id, reason)
-            if failures < parts.patience.failures:
+            failures = deliveries.count_failure(transaction, delivery_id, reason, is_temporary=is_temporary)
+            if failures < allowed:
                 at = parts.clock() + parts.patience.pause(failures)
                 parts.jobs.later("process", delivery_id, within=transaction, at=at)
             return failures
 
         failures = await parts.store.write(go_on)
-        if failures >= parts.patience.failures:
-            await bury(parts, delivery_id, f"judging it failed {failures} times; please report this: {reason}")
+        if failures >= allowed:
+            next_step = "mend that and replay it" if is_temporary else "please report this"
+            await bury(parts, delivery_id, f"judging it failed {failures} times; {next_step}: {reason}")
 
     async def _enrich_failed(self, event_id: UUID, error: Exception, reason: str) -> None:
         parts = self._parts
         if not isinstance(error, Temporary):
             await release_as_it_is(parts, event_id, f"asking CircleCI failed; please report this: {reason}")
             return
-        at = parts.clock() + parts.patience.first
-        await parts.store.write(lambda transaction: parts.jobs.later("enrich", event_id, within=transaction, at=at))
+        await put_off(parts, event_id, reason)
 
     async def _send_failed(self, notification_id: UUID, error: Exception, reason: str) -> None:
         parts, now = self._parts, self._parts.clock()

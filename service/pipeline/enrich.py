@@ -5,12 +5,16 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
+import structlog
+
 from service.model import Details, Event, Missing, Notification, NotificationState, Want
 from service.pipeline.ask import again_at, ask, asked_for_s
 from service.pipeline.parts import Parts
 from service.rules import with_details
 from service.store import deliveries, events, notifications
 from service.tables import Transaction
+
+log = structlog.get_logger()
 
 QUIET = frozenset({"success", "canceled"})  # their jobs and tests explain nothing
 
@@ -21,7 +25,7 @@ async def enrich(parts: Parts, event_id: UUID) -> None:
     Comes back later for what is still missing, so that the event's page has it once the source can say it.
     """
     event, known, owed = await parts.store.read(_as_it_is, event_id)
-    deadline = min((one.created_at for one in owed), default=event.received_at) + parts.patience.for_details
+    deadline = _deadline(parts, event, owed)
     # not for as long as there is: a CircleCI that hangs would have those who come later wait for room
     longest = 2 * parts.patience.for_an_answer if owed else parts.patience.for_an_answer
     within = max(min(deadline - parts.clock(), longest), parts.patience.for_an_answer)
@@ -46,6 +50,11 @@ def _as_it_is(transaction: Transaction, event_id: UUID) -> tuple[Event, Details 
     return event, known, _untold(transaction, event_id)
 
 
+def _deadline(parts: Parts, event: Event, owed: Sequence[Notification]) -> datetime:
+    """Return the time at which the messages go with what is known."""
+    return min((one.created_at for one in owed), default=event.received_at) + parts.patience.for_details
+
+
 def _untold(transaction: Transaction, event_id: UUID) -> Sequence[Notification]:
     standing = notifications.of_events(transaction, [event_id])
     return [one for one in standing if one.state is NotificationState.PENDING and one.attempts == 0]
@@ -55,6 +64,23 @@ def release(transaction: Transaction, parts: Parts, owed: Sequence[Notification]
     """Let messages go, each in its channel's lane."""
     for notification in owed:
         parts.jobs.later("send", notification.id, within=transaction, lane=notification.lane)
+
+
+async def put_off(parts: Parts, event_id: UUID, reason: str) -> None:
+    """Ask again later, because asking failed for a reason that should pass; at the deadline, let the messages go."""
+    event, _, owed = await parts.store.read(_as_it_is, event_id)
+    now, patience = parts.clock(), parts.patience
+    if owed and now >= _deadline(parts, event, owed):
+        log.warning("messages go without details, which cannot be kept", event_id=str(event_id), reason=reason)
+        await parts.store.write(release, parts, owed)
+    elif owed:
+        await parts.store.write(_later, parts, "enrich", event_id, at=now + patience.first)
+    elif now < event.received_at + patience.for_late_details:
+        await parts.store.write(_later, parts, "revisit", event_id, at=now + patience.longest)
+
+
+def _later(transaction: Transaction, parts: Parts, kind: str, event_id: UUID, *, at: datetime) -> None:
+    parts.jobs.later(kind, event_id, within=transaction, at=at)
 
 
 async def release_as_it_is(parts: Parts, event_id: UUID, reason: str) -> None:

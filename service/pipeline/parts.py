@@ -41,6 +41,7 @@ class Patience:
     for_sending        a channel that does not take a message is tried this long
     for_other_workers  a channel that a worker does not know may be known to others: they have this long
     between_workers    the pause until the next worker looks at such a message
+    failures, put_offs  so often judging may fail: for an unforeseen reason, and for one that should pass by itself
     first, longest     the pause after the first try doubles up to the longest, give or take a quarter
     """
 
@@ -53,6 +54,7 @@ class Patience:
     first: timedelta = timedelta(seconds=5)
     longest: timedelta = timedelta(minutes=10)
     failures: int = 5
+    put_offs: int = 150  # a day or so, most of it in the longest pauses
     chance: Callable[[], float] = random.random
 
     def pause(self, tries: int, *, asked_for_s: float | None = None) -> timedelta:

@@ -144,7 +144,7 @@ def revive(transaction: Transaction, delivery_id: UUID) -> bool:
     reviving = (
         update(deliveries)
         .where(deliveries.c.id == delivery_id, deliveries.c.state != DeliveryState.KEPT)
-        .values(state=DeliveryState.KEPT, reason=None, failures=0)
+        .values(state=DeliveryState.KEPT, reason=None, failures=0, put_offs=0)
         .returning(deliveries.c.id)
     )
     return transaction.execute(reviving).first() is not None
@@ -161,13 +161,17 @@ def dismiss(transaction: Transaction, delivery_id: UUID) -> bool:
     return transaction.execute(put_away).first() is not None
 
 
-def count_failure(transaction: Transaction, delivery_id: UUID, reason: str) -> int:
-    """Note that judging the delivery failed for a reason nobody foresaw; how often that happened by now."""
+def count_failure(transaction: Transaction, delivery_id: UUID, reason: str, *, is_temporary: bool = False) -> int:
+    """Count a failure to judge the delivery; return how many of its kind there were.
+
+    is_temporary   it was expected to pass by itself: such failures have a count of their own
+    """
+    count = deliveries.c.put_offs if is_temporary else deliveries.c.failures
     failing = (
         update(deliveries)
         .where(deliveries.c.id == delivery_id)
-        .values(failures=deliveries.c.failures + 1, reason=reason)
-        .returning(deliveries.c.failures)
+        .values({count: count + 1, deliveries.c.reason: reason})
+        .returning(count)
     )
     failures: int = transaction.execute(failing).scalar_one()
     return failures

@@ -12,7 +12,7 @@ from service.errors import BadConfig, RoundsmanError, Temporary
 from service.message import visible
 
 LOCKED = "others hold what is needed; if it stays so, end the program or the transaction that does"
-FULL = "the disk is full; make room, or enlarge it"
+FULL = "disk full; make room, or enlarge the disk"
 READ_ONLY = "it is read-only"
 STARTING = "it is stopping or starting; if it stays so, read the log of Postgres"
 UNREACHABLE = (
