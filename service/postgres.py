@@ -4,6 +4,7 @@ A network that swallows packets, as it may after a fail-over, ends no connection
 of an hour to say that nobody answers, and the server keeps the locks of a machine that is gone for two hours.
 """
 
+import os
 from urllib.parse import parse_qsl
 
 # What our kernel is asked to notice. Source: PostgreSQL documentation, "Parameter Key Words" of libpq.
@@ -37,11 +38,19 @@ READING = {
 }
 
 
+# libpq sends these after our options, so that they would win. Source: "Environment Variables" of libpq.
+OVERRIDING = ("PGDATESTYLE", "PGTZ")
+
+
 def connecting(database_url: str, **settings: int) -> dict[str, int | str]:
     """Return what every connection to an address is opened with, as libpq's parameters.
 
     settings   more of them for the server; what the address itself has under ``options`` comes first, so that ours win
+
+    Takes the variables out of the environment that would win over them.
     """
+    for name in OVERRIDING:
+        os.environ.pop(name, None)
     ours = (f"-c {name}={value}" for name, value in {**NOTICED, **READING, **settings}.items())
     options = " ".join([*_options_of(database_url), *ours])
     return {**NOTICING, "client_encoding": "utf8", "options": options}

@@ -8,7 +8,6 @@ so that a search for such a text finds what was stored of it.
 import codecs
 import re
 from collections.abc import Iterator
-from typing import Any
 
 MARK = "\N{REPLACEMENT CHARACTER}"
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
@@ -20,19 +19,6 @@ def clean(text: str) -> str:
     if text.isascii():  # nearly all is, and this look costs next to nothing
         return text.replace("\x00", MARK) if "\x00" in text else text
     return UNSTORABLE.sub(MARK, text)
-
-
-def clean_all(value: Any) -> Any:
-    """Return JSON or YAML that was decoded, with every text in it cleaned; raise RecursionError below a thousand."""
-    match value:
-        case str():
-            return clean(value)
-        case list():
-            return [clean_all(one) for one in value]
-        case dict():
-            return {clean_all(key): clean_all(one) for key, one in value.items()}
-        case _:
-            return value
 
 
 def decode(body: bytes, limit: int | None = None) -> str:

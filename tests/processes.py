@@ -70,7 +70,7 @@ class Served:
 
     def post(self, body: bytes) -> httpx.Response:
         headers = {"circleci-signature": signature(body)}
-        return httpx.post(f"{self.address}/hooks/circleci", content=body, headers=headers, trust_env=False)
+        return httpx.post(f"{self.address}/hooks/circleci", content=body, headers=headers, trust_env=False, timeout=60)
 
     def end(self, how: signal.Signals = signal.SIGTERM) -> int:
         """Ask it to end and read the rest of its log; its exit code."""

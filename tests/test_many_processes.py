@@ -2,7 +2,6 @@
 
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -19,7 +18,7 @@ from tests import postgres
 from tests.databases import Postgres
 from tests.ends import HttpEnd, free_port, http_end
 from tests.house import RED, RED_TO_WEB, House, environ
-from tests.processes import ENDS_WITHIN_S, ROUNDSMAN, Served, run, serve, slow_channel, surroundings, until
+from tests.processes import ENDS_WITHIN_S, ROUNDSMAN, run, serve, slow_channel, surroundings, until
 
 PASSWORD = "an-invented-password"
 TELL = """\
@@ -93,14 +92,6 @@ def news(number: int) -> bytes:
     return as_bytes(workflow_completed(replace(RED, number=number)))
 
 
-def refusal(site: Site, web: Served, body: bytes) -> httpx.Response:
-    """What a door answers that cannot keep anything, and how soon."""
-    begun = time.monotonic()
-    response = web.post(body)
-    assert time.monotonic() - begun < 9
-    return response
-
-
 def test_postgres_goes_away_and_comes_back_and_nothing_acknowledged_is_lost(mortal_site: Site) -> None:
     with (
         serve(mortal_site.folder, mortal_site.environ, "web") as web,
@@ -111,7 +102,7 @@ def test_postgres_goes_away_and_comes_back_and_nothing_acknowledged_is_lost(mort
         until(lambda: mortal_site.under_way == [])  # what is lost there is found in time, but not soon
 
         mortal_site.server.stop("immediate")
-        refused = refusal(mortal_site, web, news(2))
+        refused = web.post(news(2))
         health = httpx.get(f"{web.address}/readyz", trust_env=False)
         mortal_site.server.start()
 

@@ -153,6 +153,30 @@ async def test_a_message_does_not_wait_for_details_that_cannot_be_kept(house: Ho
 )
 async def test_no_setting_of_the_server_changes_what_is_read_back(database: Database, setting: str) -> None:
     database.change(f"ALTER DATABASE {database.url.rpartition('/')[2]} SET {setting}")
+
+    await expect_values_as_written(database)
+
+
+@pytest.mark.databases("postgres")
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PGTZ", "Pacific/Kiritimati"),
+        ("PGDATESTYLE", "German, DMY"),
+        ("PGCLIENTENCODING", "LATIN1"),
+        ("PGOPTIONS", "-c bytea_output=escape -c timezone=Asia/Tokyo -c extra_float_digits=-15"),
+    ],
+)
+async def test_no_variable_of_libpq_changes_what_is_read_back(
+    database: Database, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+
+    await expect_values_as_written(database)
+
+
+async def expect_values_as_written(database: Database) -> None:
+    """Read times, bytes, numbers and texts whose look a session's settings decide."""
     ends = [datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)]
 
     def look(transaction: Transaction) -> list[object]:
