@@ -19,6 +19,7 @@ from service.model import EventKind, Verdict
 
 RESULTS = ("kept", "duplicate", "bad signature", "refused", "not kept", "broken off")
 DEAD = ("delivery", "notification")
+LIMITS = ("all", "client")
 # When each number first was: a third of all lines, and read by nobody.
 disable_created_metrics()  # type: ignore[no-untyped-call]  # reason: the library does not say that it returns nothing
 
@@ -59,6 +60,9 @@ class Metrics:
         )
 
         self.deliveries = self._counter("deliveries", "Posts at the hook, by what became of them", "result")
+        self.refused = self._counter(
+            "connections_refused", "Connections and requests that were too many at once, by the limit", "limit"
+        )
         self.signed = self._counter("signed", "Posts that were kept, by the place of their secret", "secret")
         self.events = self._counter("events", "Events put on record", "kind")
         self.decisions = self._counter("decisions", "What routes said of events", "verdict")
@@ -70,6 +74,7 @@ class Metrics:
             "circleci_breaker_open", "Whether calls to CircleCI are held back because several went unanswered: 1 or 0"
         )
         _begin(self.deliveries, RESULTS)
+        _begin(self.refused, LIMITS)
         _begin(self.events, EventKind)
         _begin(self.decisions, Verdict)
         _begin(self.dead_letters, DEAD)

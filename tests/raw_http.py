@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -101,10 +101,15 @@ async def connected(url: str) -> AsyncIterator[Wire]:
 
 @asynccontextmanager
 async def echoing(
-    limits: Limits | None = None, *, trusted_proxies: tuple[Network, ...] = LOOPBACK, app: Starlette = ECHO
+    limits: Limits | None = None,
+    *,
+    trusted_proxies: tuple[Network, ...] = LOOPBACK,
+    app: Starlette = ECHO,
+    on_refusal: Callable[[str], object] = lambda _limit: None,
 ) -> AsyncIterator[str]:
     """A server that answers with what it understood."""
-    async with serving(app, listen("127.0.0.1", 0), trusted_proxies=trusted_proxies, limits=limits) as url:
+    listener = listen("127.0.0.1", 0)
+    async with serving(app, listener, trusted_proxies=trusted_proxies, limits=limits, on_refusal=on_refusal) as url:
         yield url
 
 

@@ -64,8 +64,9 @@ def blocking() -> tuple[Starlette, asyncio.Event]:
 
 async def test_what_is_being_answered_makes_no_room_and_who_comes_is_told() -> None:
     app, may_end = blocking()
+    refusals: list[str] = []
     with logged() as talk:
-        async with echoing(FEW, app=app) as url, AsyncExitStack() as stack:
+        async with echoing(FEW, app=app, on_refusal=refusals.append) as url, AsyncExitStack() as stack:
             first = await crowd(stack, url, 5, GET)
             [beyond] = await crowd(stack, url, 1, b"")
             refused = await beyond.rest()
@@ -74,6 +75,7 @@ async def test_what_is_being_answered_makes_no_room_and_who_comes_is_told() -> N
 
     assert statuses(refused) == [503]
     assert b"retry-after: 10" in refused
+    assert refusals == ["all"]
     assert answers == [(200, b"done")] * 5
     assert [line["event"] for line in talk.lines if line["level"] == "warning"] == ["connections are refused"]
 
@@ -102,7 +104,9 @@ def forwarded(client: str) -> bytes:
 
 async def test_behind_a_proxy_each_client_has_its_share_and_the_proxy_has_none() -> None:
     app, may_end = blocking()
-    async with echoing(replace(FEW, max_connections=20), app=app) as url, AsyncExitStack() as stack:
+    refusals: list[str] = []
+    few = replace(FEW, max_connections=20)
+    async with echoing(few, app=app, on_refusal=refusals.append) as url, AsyncExitStack() as stack:
         greedy = await crowd(stack, url, 5, forwarded("198.51.100.7"))
         other = await crowd(stack, url, 3, forwarded("203.0.113.9"))
         proxy = await crowd(stack, url, 5, GET)
@@ -111,6 +115,7 @@ async def test_behind_a_proxy_each_client_has_its_share_and_the_proxy_has_none()
         served = [await wire.answer() for wire in [*greedy[:3], *other, *proxy]]
 
     assert [status for status, _ in refused] == [503, 503]
+    assert refusals == ["client", "client"]
     assert [status for status, _ in served] == [200] * 11
 
 

@@ -1,6 +1,7 @@
 """The connections of one server: how many there may be, which of them make room, and which have taken too long."""
 
 from collections import Counter
+from collections.abc import Callable
 from time import monotonic
 from typing import Protocol
 
@@ -37,11 +38,17 @@ class Connection(Protocol):
 
 
 class Connections:
-    """Counts connections and clients, finds room for new ones, and looks after the slow."""
+    """Counts connections and clients, finds room for new ones, and looks after the slow.
 
-    def __init__(self, limits: Limits, proxies: TrustedProxies) -> None:
+    on_refusal   called with the limit that refused one: ``all`` or ``client``
+    """
+
+    def __init__(
+        self, limits: Limits, proxies: TrustedProxies, on_refusal: Callable[[str], object] = lambda _limit: None
+    ) -> None:
         self.limits = limits
         self.proxies = proxies
+        self._on_refusal = on_refusal
         self._open: dict[Connection, None] = {}
         self._by_address: Counter[str] = Counter()
         self._notices: dict[str, tuple[float, int]] = {}
@@ -56,6 +63,7 @@ class Connections:
             reason = f"{limit} connections at once are the limit{next_step}"
             self.note("waiting connections are closed" if has_room else "connections are refused", reason=reason)
             if not has_room:
+                self._on_refusal("all")
                 return False
         if address is not None and not self.count(connection, address):
             return False
@@ -71,6 +79,7 @@ class Connections:
             event = "waiting connections of a client are closed" if has_room else "a client is refused"
             self.note(event, client=address, reason=reason)
             if not has_room:
+                self._on_refusal("client")
                 return False
         self._by_address[address] += 1
         connection.counted_as.append(address)

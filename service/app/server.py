@@ -5,7 +5,7 @@ import errno
 import gc
 import signal
 import socket
-from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from ipaddress import ip_network
@@ -88,14 +88,17 @@ async def serving(
     *,
     trusted_proxies: Sequence[Network] = LOOPBACK,
     limits: Limits | None = None,
+    on_refusal: Callable[[str], object] = lambda _limit: None,
 ) -> AsyncIterator[str]:
     """Serve an app on a listener while the block runs; yields its address.
+
+    on_refusal   called with the limit, ``all`` or ``client``, whenever there are too many connections to take one
 
     A server that fails ends the block too: a process without a door would look as if nothing happened anywhere.
     What has been made by then stays for as long, and is no garbage: where its collector looked through all of it, now
     and then, everybody would wait for a tenth of a second.
     """
-    connections = Connections(limits or find_limits(), TrustedProxies(trusted_proxies))
+    connections = Connections(limits or find_limits(), TrustedProxies(trusted_proxies), on_refusal)
     config = uvicorn.Config(
         app,
         http=cast("type[asyncio.Protocol]", partial(BoundedProtocol, all_connections=connections)),

@@ -103,8 +103,7 @@ async def _live(role: Role, config: Config, read: Callable[[], Config], manager:
     listener, service = listen(config.settings.host, config.settings.port), build(config, role=role)
     reloading = Reloading(service, config.settings, read)
     with HANGUPS.noticed() as hung_up:
-        proxies = config.settings.trusted_networks
-        async with _life(role, service), serving(service.asgi, listener, trusted_proxies=proxies):
+        async with _life(role, service), _served(service, listener, config.settings):
             keeping = asyncio.create_task(reloading.keep(hung_up, manager))
             log.info("roundsman is listening", **_facts(role, config), **_places(role, listener))
             manager.tell(READY)
@@ -113,6 +112,13 @@ async def _live(role: Role, config: Config, read: Callable[[], Config], manager:
             keeping.cancel()
             log.info("roundsman is stopping: what was begun may end")
     log.info("roundsman has stopped")
+
+
+def _served(service: Service, listener: socket.socket, settings: Settings) -> AbstractAsyncContextManager[str]:
+    def count(limit: str) -> None:
+        service.parts.metrics.refused.labels(limit).inc()
+
+    return serving(service.asgi, listener, trusted_proxies=settings.trusted_networks, on_refusal=count)
 
 
 def _life(role: Role, service: Service) -> AbstractAsyncContextManager[None]:
