@@ -29,7 +29,7 @@ What each may import from others' work; what is not named here uses the standard
     intake      starlette structlog
     pipeline    structlog
     health      structlog
-    access      itsdangerous starlette
+    access      itsdangerous starlette structlog
     api         starlette
     pages       jinja2 starlette structlog
     app         httptools starlette structlog uvicorn

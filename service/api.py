@@ -58,19 +58,19 @@ class Api:
 
     async def events(self, request: Request) -> Response:
         """Events, newest first, a page at a time."""
-        self.access.require(request)
+        await self.access.require(request)
         asked = _asked(request.query_params)
         limit, cursor = _limit(asked.pop("limit", "50")), asked.pop("cursor", None)
         return JSONResponse(await history.list_events(self.store, history.to_search(asked), limit=limit, cursor=cursor))
 
     async def event(self, request: Request) -> Response:
         """Everything on record about one event."""
-        self.access.require(request)
+        await self.access.require(request)
         return JSONResponse(await history.show_event(self.store, history.to_id(request.path_params["id"])))
 
     async def dead_letters(self, request: Request) -> Response:
         """What waits for a person; with ``?dismissed=true``, what was dismissed."""
-        self.access.require(request)
+        await self.access.require(request)
         asked = _asked(request.query_params)
         limit, dismissed = _limit(asked.get("limit", str(history.MOST_AT_ONCE))), asked.get("dismissed", "false")
         if dismissed not in {"true", "false"}:
@@ -79,28 +79,28 @@ class Api:
 
     async def replay(self, request: Request) -> Response:
         """Judge a delivery again."""
-        who = self.access.require(request)
+        who = await self.access.require(request)
         delivery_id = history.to_id(request.path_params["id"])
         await again.replay(self.store, self.jobs, delivery_id, who=who, at=self.clock())
         return JSONResponse({"delivery": str(delivery_id), "replay": "enqueued"}, status_code=202)
 
     async def resend(self, request: Request) -> Response:
         """Send a notification again."""
-        who = self.access.require(request)
+        who = await self.access.require(request)
         notification_id = history.to_id(request.path_params["id"])
         await again.resend(self.store, self.jobs, notification_id, who=who, at=self.clock())
         return JSONResponse({"notification": str(notification_id), "resend": "enqueued"}, status_code=202)
 
     async def dismiss_delivery(self, request: Request) -> Response:
         """Close a delivery that was not understood; ``?because=`` says why."""
-        who, because = self.access.require(request), _because(request.query_params)
+        who, because = await self.access.require(request), _because(request.query_params)
         delivery_id = history.to_id(request.path_params["id"])
         await again.dismiss_delivery(self.store, delivery_id, who=who, at=self.clock(), because=because)
         return JSONResponse({"delivery": str(delivery_id), "dismiss": "done"})
 
     async def dismiss_notification(self, request: Request) -> Response:
         """Close a notification that could not be sent; ``?because=`` says why."""
-        who, because = self.access.require(request), _because(request.query_params)
+        who, because = await self.access.require(request), _because(request.query_params)
         notification_id = history.to_id(request.path_params["id"])
         await again.dismiss_notification(self.store, notification_id, who=who, at=self.clock(), because=because)
         return JSONResponse({"notification": str(notification_id), "dismiss": "done"})

@@ -5,6 +5,7 @@ RoundsmanError
 │   ├── BadSignature    401
 │   ├── Unauthorised    401: no credential that we know
 │   ├── Forbidden       403: not allowed from there, with any credential
+│   ├── TooManyGuesses  429: too many wrong credentials from there; knows when to try again
 │   └── BadRequest      any other 4xx, with its status
 ├── Temporary     worth trying again later; may know when
 ├── Permanent     trying again will not help: a dead letter, for a person
@@ -26,6 +27,11 @@ class Rejected(RoundsmanError):
 
     status = 400
 
+    @property
+    def headers(self) -> dict[str, str]:
+        """The headers that belong to the answer."""
+        return {}
+
 
 class BadSignature(Rejected):
     """The post is not signed by a secret we know."""
@@ -43,6 +49,21 @@ class Forbidden(Rejected):
     """Not allowed from there, or not in this way, with any credential."""
 
     status = 403
+
+
+class TooManyGuesses(Rejected):
+    """Too many wrong credentials came from this address: another may be tried after ``retry_after_s``."""
+
+    status = 429
+
+    def __init__(self, message: str, *, retry_after_s: int) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The headers that belong to the answer."""
+        return {"Retry-After": str(self.retry_after_s)}
 
 
 class BadRequest(Rejected):

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable
+from itertools import product
 from typing import Self
 
 from prometheus_client import (
@@ -20,6 +21,8 @@ from service.model import EventKind, Verdict
 RESULTS = ("kept", "duplicate", "bad signature", "refused", "not kept", "broken off")
 DEAD = ("delivery", "notification")
 LIMITS = ("all", "client")
+DOORS = ("api", "pages", "link")
+REFUSED = ("wrong", "too many")
 # When each number first was: a third of all lines, and read by nobody.
 disable_created_metrics()  # type: ignore[no-untyped-call]  # reason: the library does not say that it returns nothing
 
@@ -73,12 +76,7 @@ class Metrics:
         self.api_breaker_open = self._gauge(
             "circleci_breaker_open", "Whether calls to CircleCI are held back because several went unanswered: 1 or 0"
         )
-        _begin(self.deliveries, RESULTS)
-        _begin(self.refused, LIMITS)
-        _begin(self.events, EventKind)
-        _begin(self.decisions, Verdict)
-        _begin(self.dead_letters, DEAD)
-
+        self.logins_refused = self._counter("logins_refused", "Credentials that were refused", "door", "reason")
         self.api_seconds = self._histogram("circleci_call_seconds", "How long CircleCI's API took", "path")
         self.request_seconds = self._histogram("request_seconds", "How long requests took", "route", upto=UP_TO_10_S)
         self.job_seconds = self._histogram("job_seconds", "How long jobs took", "kind", "outcome", upto=UP_TO_2_MIN)
@@ -100,7 +98,18 @@ class Metrics:
             "worker_silent_seconds", "For how long no worker has looked for work; +Inf: none ever did"
         )
         self.waiting = self._gauge("dead_letters_waiting", "Dead letters that wait for a person now", "what")
+        self._begin_at_zero()
+
+    def _begin_at_zero(self) -> None:
+        """Have a number for each value of a label that is known to come."""
+        _begin(self.deliveries, RESULTS)
+        _begin(self.refused, LIMITS)
+        _begin(self.events, EventKind)
+        _begin(self.decisions, Verdict)
+        _begin(self.dead_letters, DEAD)
         _begin(self.waiting, DEAD)
+        for door, reason in product(DOORS, REFUSED):
+            self.logins_refused.labels(door, reason)
 
     def expect_secrets(self, count: int) -> None:
         """Have a number for each secret that posts may be signed with, from 1 on."""

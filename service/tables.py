@@ -306,3 +306,15 @@ actions = Table(
     Column("reason", Text),
     Index(None, "subject_id"),  # an event's page: who ran it again
 )
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("begun_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
+    # kept until it would have expired: a login link makes one session, and not a second one after a logout
+    Column("ended_at", UtcDateTime),
+    Column("address", Text),
+    sqlite_with_rowid=False,
+)

@@ -1,6 +1,7 @@
 """A door for each way in, and those who knock: fixtures for the tests of ``access``."""
 
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import httpx
@@ -12,8 +13,11 @@ from starlette.routing import Route
 
 from service.access import Access
 from service.errors import Rejected
+from service.metrics import Metrics
+from service.store import Store
+from tests.databases import Database
+from tests.operator import ADMIN_TOKEN
 
-TOKEN = "an-invented-admin-token"
 PUBLIC_URL = "https://ci.example.com"
 
 
@@ -31,38 +35,63 @@ def app(access: Access) -> Starlette:
     """A door for each way in, that says who came through it."""
 
     async def api(request: Request) -> Response:
-        return JSONResponse({"who": access.require(request)})
+        return JSONResponse({"who": await access.require(request)})
 
     async def page(request: Request) -> Response:
-        session = access.visit(request)
-        response = JSONResponse({"form_token": session.form_token, "is_new": session.is_new})
-        access.remember(response, session)
-        return response
+        session = await access.visit(request)
+        return JSONResponse({"form_token": session.form_token})
 
     async def form(request: Request) -> Response:
-        return JSONResponse({"who": access.require_form(request, request.query_params["form_token"])})
+        return JSONResponse({"who": await access.require_form(request, request.query_params["form_token"])})
 
     async def log_in(request: Request) -> Response:
         response = JSONResponse({})
-        access.remember(response, access.log_in(request, request.query_params["token"]))
+        access.remember(response, await access.log_in(request, request.query_params["token"]))
         return response
 
-    async def log_out(_request: Request) -> Response:
+    async def link(request: Request) -> Response:
         response = JSONResponse({})
+        access.remember(response, await access.log_in_by_link(request, request.query_params["code"]))
+        return response
+
+    async def log_out(request: Request) -> Response:
+        response = JSONResponse({})
+        await access.log_out(request)
         access.forget(response)
         return response
 
     async def refused(_request: Request, error: Exception) -> Response:
         assert isinstance(error, Rejected)
-        return JSONResponse({"error": str(error)}, error.status)
+        return JSONResponse({"error": str(error)}, error.status, error.headers)
 
-    doors = {"/page": page, "/form": form, "/log-in": log_in, "/log-out": log_out}
+    doors = {"/page": page, "/form": form, "/log-in": log_in, "/link": link, "/log-out": log_out}
     routes = [Route(path, door, methods=["GET", "POST"]) for path, door in {"/api": api, **doors}.items()]
     return Starlette(routes=routes, exception_handlers={Rejected: refused})
 
 
-def browser(access: Access, address: str = "http://127.0.0.1:8000") -> httpx.AsyncClient:
-    return httpx.AsyncClient(transport=httpx.ASGITransport(app(access)), base_url=address)
+def browser(access: Access, address: str = "http://127.0.0.1:8000", *, client: str = "192.0.2.1") -> httpx.AsyncClient:
+    """A browser, or a program, at an address of its own."""
+    transport = httpx.ASGITransport(app(access), client=(client, 4711))
+    return httpx.AsyncClient(transport=transport, base_url=address)
+
+
+@dataclass(kw_only=True)
+class Doors:
+    """Makes the doors of one process after the other, all on one database."""
+
+    store: Store
+    clock: Clock
+    metrics: Metrics
+
+    def made(self, *, admin_token: str = ADMIN_TOKEN, public_url: str | None = PUBLIC_URL) -> Access:
+        return Access(
+            admin_token=admin_token, public_url=public_url, clock=self.clock, store=self.store, metrics=self.metrics
+        )
+
+    def refused(self, door: str, reason: str) -> float:
+        """The refusals that were counted."""
+        labels = {"door": door, "reason": reason}
+        return self.metrics.registry.get_sample_value("roundsman_logins_refused_total", labels) or 0.0
 
 
 @pytest.fixture
@@ -71,8 +100,15 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def guarded(clock: Clock) -> Access:
-    return Access(admin_token=TOKEN, public_url=PUBLIC_URL, clock=clock)
+async def doors(database: Database, clock: Clock) -> AsyncIterator[Doors]:
+    store = Store(database.url)
+    yield Doors(store=store, clock=clock, metrics=Metrics())
+    await store.close()
+
+
+@pytest.fixture
+def guarded(doors: Doors) -> Access:
+    return doors.made()
 
 
 @pytest.fixture
@@ -84,14 +120,7 @@ async def stranger(guarded: Access) -> AsyncIterator[httpx.AsyncClient]:
 @pytest.fixture
 async def operator(guarded: Access) -> AsyncIterator[httpx.AsyncClient]:
     async with browser(guarded, PUBLIC_URL) as client:
-        await client.post("/log-in", params={"token": TOKEN})
-        yield client
-
-
-@pytest.fixture
-async def neighbour(clock: Clock) -> AsyncIterator[httpx.AsyncClient]:
-    """Somebody on the machine itself, where no token is set."""
-    async with browser(Access(admin_token=None, public_url=None, clock=clock)) as client:
+        await client.post("/log-in", params={"token": ADMIN_TOKEN})
         yield client
 
 

@@ -31,6 +31,7 @@ from service.sources.circleci import CircleCI
 from service.store import Store
 from service.tables import Transaction
 from tests.databases import Database, database_of
+from tests.operator import ADMIN_TOKEN, Operator
 
 MONDAY = date(2026, 3, 2)
 NINE = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
@@ -204,6 +205,11 @@ class House:
         """Set something on the connection that writes: SQLite remembers it for each."""
         await self.service.parts.store.write(lambda transaction: transaction.exec_driver_sql(pragma).close())
 
+    def stranger(self) -> httpx.AsyncClient:
+        """A client that holds no token."""
+        transport = httpx.ASGITransport(self.service.asgi, client=("127.0.0.1", 4711))
+        return httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000")
+
     @property
     def database(self) -> Database:
         return database_of(self.folder)
@@ -264,6 +270,7 @@ def environ(folder: Path, routes: str, **more: str) -> dict[str, str]:
         "ROUNDSMAN_DATABASE_URL": database_of(folder).url,
         "ROUNDSMAN_CONFIG": str(folder / "roundsman.yaml"),
         "ROUNDSMAN_WEBHOOK_SECRETS": SECRET,
+        "ROUNDSMAN_ADMIN_TOKEN": ADMIN_TOKEN,
         "ROUNDSMAN_CIRCLECI_TOKEN": TOKEN,
         "ROUNDSMAN_CIRCLECI_URL": "http://circleci.example.com",
         **more,
@@ -301,7 +308,7 @@ async def a_house(
     parts = replace(service.parts, notifier=channels, source=source)
     service = replace(service, parts=parts, pipeline=Pipeline(parts))
     transport = httpx.ASGITransport(service.asgi, client=("127.0.0.1", 4711))
-    http = httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000")
+    http = httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000", auth=Operator())
     try:
         yield House(
             folder=folder,

@@ -17,6 +17,7 @@ from starlette.applications import Starlette
 from service.access import Access
 from service.jobs import EmbeddedJobs
 from service.manage import again
+from service.metrics import Metrics
 from service.model import (
     Actor,
     Attempt,
@@ -40,9 +41,9 @@ from service.model import (
 )
 from service.pages import Pages
 from service.store import JobRows, Store, deliveries, events, notifications
+from tests.operator import ADMIN_TOKEN, Operator
 
 NOW = datetime(2026, 11, 22, 9, 12, 3, tzinfo=UTC)
-TOKEN = "an-invented-admin-token"
 LOOPBACK = "http://127.0.0.1:8000"
 PUBLIC_URL = "https://ci.example.com"
 JOB = Job(id="j1", name="unit-tests", number=5921, status="failed")
@@ -169,15 +170,23 @@ class House:
         waiting = await JobRows(self.store).due(self.now, limit=100)
         return {(job.kind, job.subject_id) for job in waiting}
 
-    def app(self, *, admin_token: str | None = None, public_url: str | None = None) -> Starlette:
-        access = Access(admin_token=admin_token, public_url=public_url, clock=self.clock)
+    def app(self, *, public_url: str | None = None) -> Starlette:
+        access = Access(
+            admin_token=ADMIN_TOKEN, public_url=public_url, clock=self.clock, store=self.store, metrics=Metrics()
+        )
         pages = Pages(store=self.store, jobs=self.jobs, access=access, clock=self.clock, public_url=public_url)
         return Starlette(routes=pages.routes())
 
-    def browser(self, *, admin_token: str | None = None, public_url: str | None = None) -> httpx.AsyncClient:
-        """Somebody who looks; without an admin token on the machine itself."""
-        app = self.app(admin_token=admin_token, public_url=public_url)
-        return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=public_url or LOOPBACK)
+    def stranger(self, *, public_url: str | None = None) -> httpx.AsyncClient:
+        """A browser that is not logged in."""
+        transport = httpx.ASGITransport(self.app(public_url=public_url))
+        return httpx.AsyncClient(transport=transport, base_url=public_url or LOOPBACK)
+
+    def browser(self, *, public_url: str | None = None) -> httpx.AsyncClient:
+        """A browser that logs in where it has to."""
+        client = self.stranger(public_url=public_url)
+        client.auth = Operator()
+        return client
 
 
 @asynccontextmanager

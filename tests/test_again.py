@@ -135,7 +135,7 @@ async def test_a_dismissed_notification_waits_no_longer_and_says_who_and_why(hou
     assert await house.dead_letters() == {"deliveries": [], "notifications": []}
     shown = await house.show(delivery)
     [action], [dismissed] = shown["actions"], shown["notifications"]
-    assert (action["verb"], action["who"], action["reason"]) == ("dismiss", "loopback", "told by phone")
+    assert (action["verb"], action["who"], action["reason"]) == ("dismiss", "api token", "told by phone")
     assert (dismissed["state"], dismissed["reason"]) == ("dismissed", "the channel is gone")
 
 

@@ -224,7 +224,7 @@ async def test_a_replay_is_taken_and_recorded_with_who_and_when(house: House, da
         {
             "verb": "replay",
             "subject_id": day["red"],
-            "who": "loopback",
+            "who": "api token",
             "at": "2026-03-02T09:30:00.000Z",
             "reason": None,
         }
@@ -244,6 +244,6 @@ async def test_a_resend_is_taken_recorded_and_sent(house: House, day: dict[str, 
         {"notification": notification["id"], "resend": "enqueued"},
     )
     story = await house.show(day["red"])
-    assert [(action["verb"], action["who"]) for action in story["actions"]] == [("resend", "loopback")]
+    assert [(action["verb"], action["who"]) for action in story["actions"]] == [("resend", "api token")]
     assert [attempt["number"] for attempt in story["notifications"][0]["attempts"]] == [1, 2]
     assert house.channels.told == ["web (json)"] * 2

@@ -159,6 +159,11 @@ def test_what_is_allowed_but_unwise_is_a_warning(operator: Terminal) -> None:
         ("ROUNDSMAN_WEBHOOK_SECRETS", None, "ROUNDSMAN_WEBHOOK_SECRETS holds no secret"),
         ("ROUNDSMAN_CONFIG", "nowhere.yaml", "nowhere.yaml does not exist"),
         ("ROUNDSMAN_HOST", "0.0.0.0", "is reachable from other machines, so the pages need ROUNDSMAN_ADMIN_TOKEN"),  # noqa: S104 - that is what is refused
+        (
+            "ROUNDSMAN_PUBLIC_URL",
+            "https://ci.example.com",
+            "is reachable from other machines, so the pages need ROUNDSMAN",
+        ),
         ("ROUNDSMAN_PORT", "many", "ROUNDSMAN_PORT must be a whole number"),
         ("ROUNDSMAN_PROT", "1", "ROUNDSMAN_PROT is not a setting; did you mean ROUNDSMAN_PORT?"),
     ],
@@ -166,6 +171,7 @@ def test_what_is_allowed_but_unwise_is_a_warning(operator: Terminal) -> None:
 def test_check_and_serve_refuse_the_same_in_the_same_words(
     operator: Terminal, command: str, name: str, value: str | None, sentence: str
 ) -> None:
+    operator.unset("ROUNDSMAN_ADMIN_TOKEN")
     operator.unset(name) if value is None else operator.set(**{name: value})
 
     said = operator.run(command)

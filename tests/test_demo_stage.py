@@ -66,7 +66,7 @@ async def test_the_day_comes_out_as_its_script_says(tmp_path: Path) -> None:
     ]
     assert code == 0
     assert "  pages                http://127.0.0.1:" in audience.getvalue()
-    assert sorted(path.name for path in (tmp_path / "fresh").iterdir())[:1] == ["roundsman.db"]
+    assert sorted(path.name for path in (tmp_path / "fresh").iterdir())[:2] == ["admin-token", "roundsman.db"]
 
 
 @pytest.mark.usefixtures("morning")
@@ -74,15 +74,17 @@ async def test_the_pages_stay_until_somebody_presses_ctrl_c(tmp_path: Path) -> N
     audience = Audience("until you press Ctrl-C")
     playing = asyncio.create_task(played(tmp_path / "fresh", audience, once=False))
     await asyncio.wait_for(audience.heard.wait(), timeout=60)
-    address = re.findall(r"pages stay at (\S+)/ until", audience.getvalue())[0]
+    links = re.findall(r"http://127\.0\.0\.1:\d+/login/\S+", audience.getvalue())
 
-    async with httpx.AsyncClient(trust_env=False) as http:
-        page = await http.get(address)
+    pages = []
+    for link in links:
+        async with httpx.AsyncClient(trust_env=False, follow_redirects=True) as http:
+            pages.append(await http.get(link))
     os.kill(os.getpid(), signal.SIGINT)
     code = await playing
 
-    assert (page.status_code, code) == (200, 0)
-    assert "build-and-test" in page.text
+    assert ([page.status_code for page in pages], code) == ([200, 200], 0)
+    assert all("build-and-test" in page.text for page in pages)
     assert re.search("Try, .*: roundsman explain [0-9a-f]{8}\n", audience.getvalue())
 
 
@@ -104,8 +106,9 @@ async def test_the_commands_look_into_a_running_demo(tmp_path: Path) -> None:
 
     await played(tmp_path / "fresh", audience)
 
-    line = f"  to use the commands  export ROUNDSMAN_DATABASE_URL=sqlite:///{tmp_path}/fresh/roundsman.db"
-    assert line in audience.getvalue().splitlines()
+    line = f"  to use the commands  export ROUNDSMAN_DATABASE_URL=sqlite:///{tmp_path}/fresh/roundsman.db ROUNDSMAN_"
+    [found] = [said for said in audience.getvalue().splitlines() if said.startswith(line)]
+    assert re.search(r"ROUNDSMAN_PUBLIC_URL=http://127\.0\.0\.1:\d+$", found)
 
 
 @pytest.mark.usefixtures("morning")

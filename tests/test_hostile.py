@@ -19,6 +19,7 @@ from starlette.routing import Route
 from service.manage.history import SEARCHABLE
 from tests import hostile
 from tests.house import RED_TO_WEB, House, a_house
+from tests.operator import ADMIN_TOKEN
 from tests.terminal import Terminal
 
 PARAMETERS = (
@@ -49,10 +50,11 @@ class Caller:
 
 @asynccontextmanager
 async def calling(house: House) -> AsyncIterator[Caller]:
-    """Somebody on the machine, to whom an error is an answer."""
+    """An operator who is logged in and holds the admin token, and to whom an error is an answer."""
     transport = httpx.ASGITransport(house.service.asgi, raise_app_exceptions=False, client=("127.0.0.1", 4711))
-    headers = dict(house.http.headers)
+    headers = {**house.http.headers, "Authorization": f"Bearer {ADMIN_TOKEN}"}
     async with httpx.AsyncClient(transport=transport, base_url=house.http.base_url, headers=headers) as http:
+        assert (await http.post("/login", data={"token": ADMIN_TOKEN})).cookies
         yield Caller(http)
 
 

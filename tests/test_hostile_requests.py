@@ -52,11 +52,12 @@ async def test_a_cookie_larger_than_any_browser_keeps_is_refused(house: House) -
 
 @pytest.mark.parametrize("path", ["/events/x/", "/hooks/circleci//", "/login/", "/api/v1/events/", "/healthz/", "//"])
 async def test_no_answer_leads_to_the_host_that_a_request_names(house: House, path: str) -> None:
-    for method in ("GET", "POST"):
-        response = await house.http.request(method, path, headers={"host": "elsewhere.example.com"})
+    async with house.stranger() as http:
+        for method in ("GET", "POST"):
+            response = await http.request(method, path, headers={"host": "elsewhere.example.com"})
 
-        assert response.status_code in {401, 403, 404, 405}
-        assert "elsewhere.example.com" not in response.headers.get("location", "")
+            assert response.status_code in {303, 401, 403, 404, 405}
+            assert "elsewhere.example.com" not in str(response.headers)
 
 
 async def test_a_parameter_that_stands_twice_is_found_and_too_many_are_not_looked_through(house: House) -> None:

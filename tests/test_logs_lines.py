@@ -10,6 +10,7 @@ import pytest
 from service.demo.payloads import as_bytes, workflow_completed
 from service.errors import Permanent
 from tests.house import RED, SECRET, TOKEN, House
+from tests.operator import Operator
 from tests.talk import Talk, logged
 
 MADE = r"[0-9a-f]{32}"
@@ -122,7 +123,7 @@ async def test_what_is_no_id_is_replaced_by_one(house: House, talk: Talk, given:
     response = await house.http.get("/", headers=[(b"X-Request-Id", value)])
 
     assert re.fullmatch(MADE, response.headers["x-request-id"])
-    assert talk.lines[0]["request"] == response.headers["x-request-id"]
+    assert talk.lines[-1]["request"] == response.headers["x-request-id"]
 
 
 async def test_each_request_has_an_id_of_its_own(house: House) -> None:
@@ -137,7 +138,7 @@ async def test_an_error_that_nobody_foresaw_is_found_by_the_id_that_was_answered
     house.change("UPDATE details SET body = json_object('rounds', 'not a number')")
     transport = httpx.ASGITransport(house.service.asgi, raise_app_exceptions=False)
 
-    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as http:
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", auth=Operator()) as http:
         response = await http.get(f"/api/v1/events/{event}")
 
     line = said(talk, "request")[-1]

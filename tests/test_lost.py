@@ -4,6 +4,7 @@ import httpx
 import pytest
 
 from tests.house import RED, House
+from tests.operator import Operator
 from tests.pages_house import text
 
 AS_BROWSERS_ASK = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
@@ -49,7 +50,7 @@ async def test_what_nobody_foresaw_is_told_people_as_a_page_too(house: House) ->
     house.change("UPDATE details SET body = json_object('rounds', 'a-word-that-nobody-should-see')")
     transport = httpx.ASGITransport(house.service.asgi, raise_app_exceptions=False, client=("127.0.0.1", 4711))
 
-    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000") as http:
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000", auth=Operator()) as http:
         page = await http.get(f"/events/{event}", headers=AS_BROWSERS_ASK | {"X-Request-Id": "request-7"})
 
     assert page.status_code == 500

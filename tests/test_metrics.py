@@ -27,6 +27,7 @@ from service.store import EngineRows
 from tests.databases import Database
 from tests.ends import free_port
 from tests.house import GREEN, RED, SECRET, House, a_house
+from tests.operator import ADMIN_TOKEN
 
 BOTH = pytest.mark.databases("sqlite", "postgres")
 
@@ -41,6 +42,7 @@ OURS = {
         "dead_letters",
         "circleci_calls",
         "circleci_rate_limit_waits",
+        "logins_refused",
     ),
     *("circleci_call_seconds", "request_seconds", "job_seconds", "build_info"),
     *("database_up", "queue_depth", "queue_oldest_age_seconds", "worker_last_look_timestamp_seconds"),
@@ -252,7 +254,9 @@ class NeverAnswers(EngineRows):
 async def test_a_database_that_never_answers_holds_up_no_scraper(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     parts = house.service.parts
     jobs = ProcrastinateJobs("postgresql://ci@db.example.com/ci", NeverAnswers(parts.store), clock=house.clock)
-    access = Access(admin_token=None, public_url=None, clock=house.clock)
+    access = Access(
+        admin_token=ADMIN_TOKEN, public_url=None, clock=house.clock, store=parts.store, metrics=parts.metrics
+    )
     readiness = Readiness(parts.store, jobs, heartbeat=house.service.heartbeat, clock=house.clock)
     api = Api(
         store=parts.store, jobs=jobs, access=access, metrics=parts.metrics, clock=house.clock, readiness=readiness

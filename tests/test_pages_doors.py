@@ -9,7 +9,8 @@ from structlog.testing import capture_logs
 
 from service.model import Action, DeliveryState
 from service.store import actions
-from tests.pages_house import LOOPBACK, PUBLIC_URL, TOKEN, House, browser, house, text
+from tests.operator import ADMIN_TOKEN as TOKEN
+from tests.pages_house import LOOPBACK, PUBLIC_URL, House, browser, house, text
 
 __all__ = ["browser", "house"]  # pytest finds fixtures by name
 
@@ -21,7 +22,7 @@ EVIL_PATHS = [
 
 def stranger(house: House) -> httpx.AsyncClient:
     """Somebody who holds the token, and has not shown it yet."""
-    return house.browser(admin_token=TOKEN, public_url=PUBLIC_URL)
+    return house.stranger(public_url=PUBLIC_URL)
 
 
 async def form_token(client: httpx.AsyncClient, path: str = "/dead-letters") -> str:
@@ -60,7 +61,7 @@ async def test_a_wrong_token_shows_the_form_again_and_leaves_a_line_in_the_log(h
     assert "that is not the admin token" in text(page)
     assert 'name="next" value="/dead-letters"' in page.text
     assert "my-mistyped-token" not in page.text
-    assert lines == [{"event": "login refused", "log_level": "warning", "client": "127.0.0.1"}]
+    assert lines == [{"event": "login refused", "log_level": "warning", "client": "127.0.0.1", "door": "pages"}]
 
 
 @pytest.mark.parametrize("path", EVIL_PATHS)
@@ -93,13 +94,6 @@ async def test_logging_out_ends_the_session(house: House) -> None:
     assert page.status_code == 303
 
 
-async def test_without_an_admin_token_there_is_no_login(browser: httpx.AsyncClient) -> None:
-    form, page = await browser.get("/login"), await browser.get("/dead-letters")
-
-    assert (form.status_code, form.headers["location"]) == (303, "/")
-    assert "Log out" not in page.text
-
-
 # Replay, resend, dismiss
 
 
@@ -118,8 +112,8 @@ async def test_a_delivery_is_replayed_once_and_on_record(house: House, browser: 
     assert (answer.status_code, answer.headers["location"]) == (303, "/dead-letters?done=replay")
     assert "The delivery is being judged again." in text(back)
     assert await house.enqueued() == {("process", came.id)}
-    assert await done(house, came.id) == [Action(verb="replay", subject_id=came.id, who="loopback", at=house.now)]
-    assert "What operators did 2026-11-22 09:12:03 replay by loopback" in text(page)
+    assert await done(house, came.id) == [Action(verb="replay", subject_id=came.id, who="pages", at=house.now)]
+    assert "What operators did 2026-11-22 09:12:03 replay by pages" in text(page)
 
 
 async def test_a_notification_is_resent_and_on_record(house: House) -> None:
@@ -152,9 +146,7 @@ async def test_what_is_being_sent_is_not_resent_and_the_page_says_why(house: Hou
     assert await done(house, notification.id) == []
 
 
-@pytest.mark.parametrize(
-    ("because", "on_record"), [("told by phone", "by loopback: told by phone"), ("", "by loopback")]
-)
+@pytest.mark.parametrize(("because", "on_record"), [("told by phone", "by pages: told by phone"), ("", "by pages")])
 async def test_a_notification_is_dismissed_and_on_record(
     house: House, browser: httpx.AsyncClient, because: str, on_record: str
 ) -> None:
@@ -187,7 +179,7 @@ async def test_a_delivery_is_dismissed_and_on_record(house: House, browser: http
 
     assert "– dismissed the type is not known It was not understood, and nobody was told." in text(page)
     assert "State dismissed: the type is not known" in text(page)
-    assert "Dismissed 2026-11-22 09:12:03 UTC by loopback: a test of ours" in text(page)
+    assert "Dismissed 2026-11-22 09:12:03 UTC by pages: a test of ours" in text(page)
     assert "Nothing waits." in text(waiting)
 
 

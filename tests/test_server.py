@@ -17,6 +17,7 @@ from starlette.routing import Route
 from service.app.server import address, asked_to_end, listen, serving
 from service.errors import RoundsmanError
 from tests.house import RED, House
+from tests.operator import Operator
 from tests.talk import logged
 
 
@@ -126,7 +127,7 @@ async def test_an_error_that_nobody_foresaw_is_in_the_log_and_not_in_the_answer(
 
     with logged() as talk:
         async with serving(house.service.asgi, listen("127.0.0.1", 0)) as url, httpx.AsyncClient(trust_env=False) as h:
-            response = await h.get(f"{url}/api/v1/events/{event}")
+            response = await h.get(f"{url}/api/v1/events/{event}", auth=Operator())
 
     assert response.status_code == 500
     assert list(response.json()) == ["error"]

@@ -20,6 +20,7 @@ from service.demo.payloads import workflow_completed
 from service.demo.sender import Answer, Post, Seal, Sender
 from tests import ends
 from tests.house import GREEN, RED, SECRET, SETTLED_WITHIN_S, TOKEN, environ
+from tests.operator import Operator
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 
@@ -50,7 +51,7 @@ class Town:
         return await self.sender.send(Post.of(workflow_completed(run), seal=seal))
 
     async def get(self, path: str) -> Any:
-        return (await self.http.get(f"{self.address}{path}")).json()
+        return (await self.http.get(f"{self.address}{path}", auth=Operator())).json()
 
     async def story(self) -> Any:
         """Everything on record about the only event, once it has been judged and everybody told."""

@@ -17,6 +17,7 @@ from service.demo.payloads import Payload, as_bytes
 from service.pipeline import Patience
 from tests import ends
 from tests.house import SETTLED_WITHIN_S, environ, signature
+from tests.operator import Operator
 
 HASTY = Patience(first=timedelta(seconds=0.1), longest=timedelta(seconds=0.2), chance=lambda: 0.5)
 TELL = """\
@@ -90,7 +91,7 @@ async def twins(
         for service in (one, other):
             service.parts.store.after_commit(changed.set)
             transport = httpx.ASGITransport(service.asgi, client=("127.0.0.1", 4711))
-            doors.append(httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000"))
+            doors.append(httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000", auth=Operator()))
             await stack.enter_async_context(doors[-1])
             await stack.enter_async_context(service.running())
         yield Twins(

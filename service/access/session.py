@@ -1,63 +1,95 @@
-"""Sessions: a random id in a signed cookie, and a form token that only its holder's pages show."""
+"""What browsers hold: a signed cookie that names a row, the form token of its pages, and the login link before both."""
 
+import hmac
 import secrets
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
+from uuid import UUID
 
-from itsdangerous import BadSignature, Signer, TimestampSigner
+from itsdangerous import BadSignature, Signer
 
 LIFETIME = timedelta(hours=12)
+LINK_LIFETIME = timedelta(minutes=15)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Session:
-    """One person's stay.
+class Cookie:
+    """A session as its browser holds it.
 
-    value        what the cookie holds
+    value        the cookie's
     form_token   what every form of this session carries
-    is_new       the browser does not have the cookie yet
+    session_id   the id of its row: a digest, from which the cookie cannot be made
     """
 
     value: str
     form_token: str
-    is_new: bool
+    session_id: UUID
 
 
-class Sessions:
-    """Begins sessions and knows them again; nothing is kept, so any process of ours with the same token knows them.
+class CookieSigner:
+    """Makes and verifies cookies, by a key that is derived from the admin token: a new token makes all others void.
 
-    The keys are derived from the admin token: changing it ends every session. Without one they are made up at start.
+    The signature keeps a made-up cookie away from the database. Whether the session is open only its row can tell.
     """
 
-    def __init__(self, admin_token: str | None, *, clock: Callable[[], datetime]) -> None:
-        key = admin_token or secrets.token_hex(32)
-        self._cookies = _CookieSigner(key, clock)
-        self._forms = Signer(key, salt="roundsman form", key_derivation="hmac", digest_method=sha256)
+    def __init__(self, admin_token: str) -> None:
+        self._cookies = _signer(admin_token, "roundsman session")
+        self._forms = _signer(admin_token, "roundsman form")
+        self._of_links = _signer(admin_token, "roundsman session of a link")
 
-    def begin(self) -> Session:
-        """A new session."""
-        return self._session(self._cookies.sign(secrets.token_urlsafe(24)).decode(), is_new=True)
+    def make(self) -> Cookie:
+        """Make the cookie of a new session."""
+        return self._cookie(secrets.token_urlsafe(32))
 
-    def resume(self, value: str) -> Session | None:
-        """The session of a cookie; None when we did not sign it, or too long ago."""
+    def make_for_link(self, code: str) -> Cookie:
+        """Make the cookie for a login link: the same one each time, so that its row can be made only once."""
+        return self._cookie(self._of_links.get_signature(code).decode())
+
+    def verify(self, value: str) -> Cookie | None:
+        """Return what a cookie's value holds; None for one that was not signed here."""
         try:
-            self._cookies.unsign(value, max_age=int(LIFETIME.total_seconds()))
-        except BadSignature:
+            return self._cookie(self._cookies.unsign(value).decode())
+        except (BadSignature, UnicodeError):
             return None
-        return self._session(value, is_new=False)
 
-    def _session(self, value: str, *, is_new: bool) -> Session:
-        return Session(value=value, form_token=self._forms.get_signature(value).decode(), is_new=is_new)
+    def _cookie(self, name: str) -> Cookie:
+        value = self._cookies.sign(name).decode()
+        return Cookie(
+            value=value,
+            form_token=self._forms.get_signature(value).decode(),
+            session_id=UUID(bytes=sha256(value.encode()).digest()[:16]),
+        )
 
 
-class _CookieSigner(TimestampSigner):
-    """A signer that asks our clock."""
+class LinkSigner:
+    """Makes and verifies the codes of login links: one cannot be guessed, and is good for a quarter of an hour."""
 
-    def __init__(self, key: str, clock: Callable[[], datetime]) -> None:
-        super().__init__(key, salt="roundsman session", key_derivation="hmac", digest_method=sha256)
-        self._clock = clock
+    def __init__(self, admin_token: str) -> None:
+        self._codes = _signer(admin_token, "roundsman login link")
 
-    def get_timestamp(self) -> int:
-        return int(self._clock().timestamp())
+    def make(self, now: datetime) -> str:
+        """Make a code: its last second, something random, and our signature."""
+        until = int((now + LINK_LIFETIME).timestamp())
+        return self._codes.sign(f"{until}.{secrets.token_hex(16)}").decode()
+
+    def expires_at(self, code: str) -> int | None:
+        """Return the last second of a code, in Unix time; None for one that was not signed here."""
+        try:
+            return int(self._codes.unsign(code).partition(b".")[0])
+        except (BadSignature, UnicodeError):
+            return None
+
+
+def login_link(admin_token: str, address: str, now: datetime) -> str:
+    """Return a link to these pages that logs one browser in."""
+    return f"{address}/login/{LinkSigner(admin_token).make(now)}"
+
+
+def is_same(given: bytes, known: str) -> bool:
+    """Compare a credential in a time that does not depend on where the two differ."""
+    return hmac.compare_digest(given, known.encode())
+
+
+def _signer(admin_token: str, salt: str) -> Signer:
+    return Signer(admin_token, salt=salt, key_derivation="hmac", digest_method=sha256)

@@ -1,22 +1,6 @@
 """Where a request came from, as far as its headers tell: browsers set these, and no page can make them lie."""
 
-import re
-
 from starlette.datastructures import Headers
-
-LOOPBACK = re.compile(r"(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?", re.IGNORECASE)
-LEFT_BY_PROXIES = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
-
-
-def is_addressed_to_loopback(headers: Headers) -> bool:
-    """The request was meant for this machine, by a name that only this machine can have.
-
-    A name of somebody's domain that resolves to 127.0.0.1 would let their page read ours (DNS rebinding). What a proxy
-    passes on may have been meant for anything: a tunnel can rewrite Host.
-    """
-    if any(name in headers for name in LEFT_BY_PROXIES):
-        return False
-    return LOOPBACK.fullmatch(headers.get("host", "")) is not None
 
 
 def is_from_another_site(headers: Headers, public_url: str | None) -> bool:

@@ -1,6 +1,7 @@
 """The assembly: which implementation serves which part, and how they start and stop together."""
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from service.access import Access
 from service.api import Api
 from service.app.errors import Answer, answer_error, answer_people
 from service.app.outside_text import OutsideText
+from service.app.private import PrivateAnswers
 from service.app.requests import Requests
 from service.channels import AppriseChannels
 from service.clock import Clock, DatabaseClock, now_utc
@@ -173,7 +175,7 @@ def job_engine(settings: Settings, store: Store, *, clock: Clock | None = None) 
 def _asgi(config: Config, parts: Parts, readiness: Readiness, line: Line | None) -> Starlette:
     """The app; without a line, where posts wait to be kept, it is one for health alone."""
     settings, clock = config.settings, parts.clock
-    access = Access(admin_token=settings.admin_token, public_url=settings.public_url, clock=clock)
+    access = _access(settings, parts)
     api = Api(
         store=parts.store, jobs=parts.jobs, access=access, metrics=parts.metrics, clock=clock, readiness=readiness
     )
@@ -188,9 +190,20 @@ def _asgi(config: Config, parts: Parts, readiness: Readiness, line: Line | None)
     return _starlette([hook, slashed, *api.routes(), *pages.routes()], parts, answer_people(pages))
 
 
+def _access(settings: Settings, parts: Parts) -> Access:
+    """The doors. Without an admin token they are closed: to one that is made up here, and not told."""
+    return Access(
+        admin_token=settings.admin_token or secrets.token_hex(32),
+        public_url=settings.public_url,
+        clock=parts.clock,
+        store=parts.store,
+        metrics=parts.metrics,
+    )
+
+
 def _starlette(routes: Sequence[BaseRoute], parts: Parts, answer: Answer) -> Starlette:
     handlers = dict.fromkeys((RoundsmanError, HTTPException, ClientDisconnect, 500), answer)
-    middleware = [Middleware(Requests, metrics=parts.metrics), Middleware(OutsideText)]
+    middleware = [Middleware(Requests, metrics=parts.metrics), Middleware(PrivateAnswers), Middleware(OutsideText)]
     app = Starlette(routes=routes, middleware=middleware, exception_handlers=handlers)
     app.router.redirect_slashes = False  # it would lead to the host that the Host header names, which may be any
     return app

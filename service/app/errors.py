@@ -7,6 +7,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
+from service.app.private import keep_private
 from service.app.requests import REQUEST_ID
 from service.errors import NotFound, Rejected, Temporary, Unauthorised
 from service.intake.line import COME_BACK_IN_S
@@ -18,7 +19,9 @@ Answer = Callable[[Request, Exception], Coroutine[Any, Any, Response]]
 async def answer_error(request: Request, error: Exception) -> Response:
     """``{"error": sentence}`` with the status that the error's type stands for."""
     status, sentence, headers = _answer(request, error)
-    return JSONResponse({"error": sentence}, status_code=status, headers=headers)
+    response = JSONResponse({"error": sentence}, status_code=status, headers=headers)
+    keep_private(response.headers)  # that of a 500 passes no middleware
+    return response
 
 
 def answer_people(pages: Pages) -> Answer:
@@ -28,7 +31,9 @@ def answer_people(pages: Pages) -> Answer:
         if not _asks_for_a_page(request):
             return await answer_error(request, error)
         status, sentence, headers = _answer(request, error)
-        return pages.tell_error(sentence, status=status, headers=headers)
+        response = pages.tell_error(sentence, status=status, headers=headers)
+        keep_private(response.headers)
+        return response
 
     return answer
 
@@ -47,7 +52,7 @@ def _answer(request: Request, error: Exception) -> tuple[int, str, Mapping[str, 
         case Unauthorised():
             status, sentence, headers = error.status, str(error), {"WWW-Authenticate": "Bearer"}
         case Rejected():
-            status, sentence = error.status, str(error)
+            status, sentence, headers = error.status, str(error), error.headers
         case ClientDisconnect():  # only the log reads this answer
             status, sentence = 400, "the client went away before its request was complete"
             request.state.facts.setdefault("reason", sentence)

@@ -31,6 +31,8 @@ COMMANDS = {
     "replay": "acting:replay",
     "resend": "acting:resend",
     "dismiss": "acting:dismiss",
+    "login-link": "sessions:login_link",
+    "sessions": "sessions:sessions",
     "hooks": "hooking:hooks",
     "routes": "routing:routes",
 }

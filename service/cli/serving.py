@@ -18,6 +18,7 @@ from service.app.reload import Reloading
 from service.app.server import address, asked_to_end, listen, run, serving
 from service.app.systemd import READY, STOPPING, ServiceManager
 from service.channels import AppriseChannels
+from service.cli._login import show_login, with_token
 from service.cli._signals import HANGUPS
 from service.cli._starting import failures_in_the_log, ready
 from service.cli._waiting import wait_for
@@ -61,7 +62,7 @@ def worker() -> None:
 def _run_as(role: Role) -> None:
     """Run a process of this role to its end."""
     with failures_in_the_log():
-        read = partial(_read, tells=role is not Role.WEB)
+        read = partial(_read, role)
         config, manager = read(), ServiceManager(os.environ)
         set_log_level(config.settings.log_level)
         if role is not Role.SERVE:
@@ -70,14 +71,14 @@ def _run_as(role: Role) -> None:
             run(_live(role, config, read, manager))
 
 
-def _read(*, tells: bool) -> Config:
+def _read(role: Role) -> Config:
     """The configuration, its warnings logged; those of channels only where people are told: Apprise is a big import."""
-    config = load(os.environ)
+    config = load(os.environ, has_pages=role.receives)
     for warning in config.warnings:
         log.warning(warning)
     if config.settings.circleci_token is None:
         log.warning("ROUNDSMAN_CIRCLECI_TOKEN is not set: messages lack failed jobs, tests and the actor")
-    if tells:
+    if role is not Role.WEB:
         _warn_of_channels(config)
     return config
 
@@ -100,12 +101,15 @@ def _require_postgres(settings: Settings, role: Role) -> None:
 async def _live(role: Role, config: Config, read: Callable[[], Config], manager: ServiceManager) -> None:
     """Serve until asked to end; read the settings again whenever asked to."""
     asked = asked_to_end()  # first of all: whoever reads that we listen may ask us to end
-    listener, service = listen(config.settings.host, config.settings.port), build(config, role=role)
+    listener = listen(config.settings.host, config.settings.port)
+    service = build(with_token(config) if role is Role.SERVE else config, role=role)
     reloading = Reloading(service, config.settings, read)
     with HANGUPS.noticed() as hung_up:
         async with _life(role, service), _served(service, listener, config.settings):
             keeping = asyncio.create_task(reloading.keep(hung_up, manager))
             log.info("roundsman is listening", **_facts(role, config), **_places(role, listener))
+            if role.receives and config.settings.admin_token is None:
+                show_login(config.settings, address(listener))
             manager.tell(READY)
             await asked.wait()
             manager.tell(STOPPING)

@@ -29,16 +29,17 @@ class Config:
     warnings: tuple[str, ...]
 
 
-def load(environ: Mapping[str, str], *, serving: bool = True, sending: bool = True) -> Config:
+def load(environ: Mapping[str, str], *, serving: bool = True, sending: bool = True, has_pages: bool = True) -> Config:
     """Read the environment and the file it names.
 
-    serving   also require what it takes to receive webhooks
-    sending   also require the secrets of channels
+    serving     also require what it takes to receive webhooks
+    sending     also require the secrets of channels
+    has_pages   with ``serving``: also require what it takes to show pages to those who may see them
 
     Raises BadConfig with every problem of both at once.
     """
     path = Path(environ.get(variable("config"), Settings.model_fields["config"].default))
-    settings, problems = _attempt(lambda: load_settings(environ, serving=serving))
+    settings, problems = _attempt(lambda: load_settings(environ, serving=serving, has_pages=has_pages))
     contents, more_problems = _attempt(lambda: read_file(path, environ, sending=sending))
     if settings is None or contents is None:
         raise BadConfig(*problems, *more_problems)

@@ -15,8 +15,8 @@ _SHORTEST_WEBHOOK_SECRET = 8
 _PLACEHOLDER = re.compile(r"\.\.\.|\u2026|<[^<>]*>")  # as instructions write what the reader is to fill in
 
 
-def load_settings(environ: Mapping[str, str], *, serving: bool = False) -> Settings:
-    """Read the environment; ``serving`` also requires what it takes to receive webhooks.
+def load_settings(environ: Mapping[str, str], *, serving: bool = False, has_pages: bool = True) -> Settings:
+    """Read the environment; ``serving`` also requires what it takes to receive webhooks, and to show pages if it does.
 
     Raises BadConfig with every problem at once.
     """
@@ -27,7 +27,7 @@ def load_settings(environ: Mapping[str, str], *, serving: bool = False) -> Setti
         problems += [f"{variable(str(each['loc'][0]))} {_claim(each)}" for each in error.errors()]
     else:
         faulty = {name for name in Settings.model_fields if name not in values and _is_given(environ, name)}
-        problems += _obstacles(settings, faulty) if serving else []
+        problems += _obstacles(settings, faulty, has_pages=has_pages) if serving else []
     if problems:
         raise BadConfig(*problems)
     return settings
@@ -117,7 +117,7 @@ def _claim(error: Mapping[str, Any]) -> str:
     return str(error["msg"]).removeprefix("Value error, ").replace("Input should be", "must be")
 
 
-def _obstacles(settings: Settings, faulty: Collection[str]) -> list[str]:
+def _obstacles(settings: Settings, faulty: Collection[str], *, has_pages: bool) -> list[str]:
     """Why these settings are not enough to receive webhooks; of those that are ``faulty``, enough has been said."""
     obstacles = []
     if not settings.webhook_secrets and "webhook_secrets" not in faulty:
@@ -125,9 +125,19 @@ def _obstacles(settings: Settings, faulty: Collection[str]) -> list[str]:
             f"{variable('webhook_secrets')} holds no secret, and an unsigned webhook is never accepted; "
             f"{A_GOOD_SECRET}, and give the same one to the hook at CircleCI"
         )
-    if not settings.is_on_loopback and settings.admin_token is None and "admin_token" not in faulty:
-        obstacles.append(
-            f"{variable('host')} {settings.host} is reachable from other machines, so the pages need "
-            f"{variable('admin_token')}; {A_GOOD_SECRET}"
-        )
+    if settings.admin_token is not None or "admin_token" in faulty:
+        return obstacles
+    if reason := _reason_for_a_token(settings, has_pages=has_pages):
+        obstacles.append(f"{reason} {variable('admin_token')}; {A_GOOD_SECRET}")
     return obstacles
+
+
+def _reason_for_a_token(settings: Settings, *, has_pages: bool) -> str | None:
+    """Say why the token that `serve` would make is not enough; None when it is."""
+    if not settings.is_on_loopback:
+        return f"{variable('host')} {settings.host} is reachable from other machines, so the pages need"
+    if has_pages and settings.has_public_address:
+        return f"{variable('public_url')} {settings.public_url} is reachable from other machines, so the pages need"
+    if has_pages and settings.is_shared:
+        return f"many processes share the Postgres of {variable('database_url')}, so their pages need one"
+    return None

@@ -164,7 +164,9 @@ class Settings(BaseModel):
         default="https://circleci.com", description="Where CircleCI is; change it for CircleCI Server."
     )
     public_url: Annotated[str, AfterValidator(_origin)] | None = Field(
-        default=None, description="Our own address as CircleCI and people see it: for links in messages and for hooks."
+        default=None,
+        description="Our own address as CircleCI and people see it: for links in messages and for hooks. "
+        "Anything but loopback requires the admin token.",
     )
     host: Annotated[str, AfterValidator(_host)] = Field(
         default="127.0.0.1", description="The address to listen on. Anything but loopback requires the admin token."
@@ -176,7 +178,8 @@ class Settings(BaseModel):
         default=None,
         repr=False,
         description="Bearer token of the API and password of the pages, at least 16 characters. "
-        "Without it both are open to whoever reaches the loopback address.",
+        "Without it `serve` makes one and keeps it in the file `admin-token` beside the database. "
+        "It is required on Postgres, and where others than this machine reach the pages.",
     )
     watchdog_url: Annotated[str, AfterValidator(_watchdog)] | None = Field(
         default=None,
@@ -214,10 +217,26 @@ class Settings(BaseModel):
         """Only this machine can reach us."""
         return is_loopback(self.host)
 
+    @property
+    def has_public_address(self) -> bool:
+        """Whether the public URL is of more than this machine: then something before us lets others in."""
+        return self.public_url is not None and not is_loopback(urlsplit(self.public_url).hostname or "")
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether many processes share the database."""
+        return not self.database_url.startswith("sqlite:")
+
+    @property
+    def address(self) -> str:
+        """Where people of this machine reach the pages, if the port is a fixed one."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104 - taken as its loopback
+        return self.public_url or f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
+
 
 def is_loopback(host: str) -> bool:
     """Tell whether a host name or address leads to this machine alone."""
-    return host == "localhost" or (_is_address(host) and ip_address(host).is_loopback)
+    return host.lower() in {"localhost", "localhost."} or (_is_address(host) and ip_address(host).is_loopback)
 
 
 def parse_networks(written: str) -> tuple[IPv4Network | IPv6Network, ...]:

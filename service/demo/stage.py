@@ -7,7 +7,7 @@ import socket
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,6 +15,7 @@ import httpx
 from rich.console import Console
 from rich.text import Text
 
+from service.access import ensure_token, login_link, token_file
 from service.app import Service, build, now_utc
 from service.app.logs import configure_logs
 from service.app.server import address, asked_to_end, listen, serving
@@ -48,6 +49,7 @@ class Stage:
     inbox: Inbox
     address: str
     sender: Sender
+    admin_token: str
 
 
 async def run(*, once: bool, port: int, folder: Path | None, pace: float = 1.0, console: Console | None = None) -> int:
@@ -117,14 +119,15 @@ async def _staged(folder: Path, port: int, console: Console) -> AsyncIterator[St
         listener = stack.enter_context(_listener(port))
         circleci_url = await stack.enter_async_context(serving(pretend.app, listen("127.0.0.1", 0)))
         inbox_url = await stack.enter_async_context(serving(inbox.app, listen("127.0.0.1", 0)))
+        token = ensure_token(folder)
         config = _config(folder, circleci_url=circleci_url, inbox_url=inbox_url, public_url=address(listener))
         migrate(config.settings.database_url)
-        service = build(config, patience=IMPATIENCE)
+        service = build(_with_token(config, token), patience=IMPATIENCE)
         await stack.enter_async_context(service.running())
         url = await stack.enter_async_context(serving(service.asgi, listener))
         http = await stack.enter_async_context(httpx.AsyncClient())
         sender = Sender(http, url=f"{url}{HOOK_PATH}", secret=SECRET)
-        yield Stage(service=service, pretend=pretend, inbox=inbox, address=url, sender=sender)
+        yield Stage(service=service, pretend=pretend, inbox=inbox, address=url, sender=sender, admin_token=token)
 
 
 def _config(folder: Path, *, circleci_url: str, inbox_url: str, public_url: str) -> Config:
@@ -141,6 +144,11 @@ def _config(folder: Path, *, circleci_url: str, inbox_url: str, public_url: str)
             "ROUNDSMAN_PUBLIC_URL": public_url,
         }
     )
+
+
+def _with_token(config: Config, token: str) -> Config:
+    """The configuration with the admin token of the folder, as `serve` would have it."""
+    return replace(config, settings=config.settings.model_copy(update={"admin_token": token}))
 
 
 def _database_url(folder: Path) -> str:
@@ -160,10 +168,14 @@ def _show_around(console: Console, stage: Stage, folder: Path, *, port: int) -> 
     if port and not stage.address.endswith(f":{port}"):
         _say(console, f"Somebody has port {port}, so the pages are elsewhere.\n")
     for what, where in (
-        ("pages", f"{stage.address}/"),
-        ("API", f"curl {stage.address}/api/v1/events"),
+        ("pages", _link(stage)),
+        ("", "that link is good for one login, within 15 minutes"),
+        ("API", f'curl -H "Authorization: Bearer $(cat {token_file(folder)})" {stage.address}/api/v1/events'),
         ("routes", f"{folder / 'roundsman.yaml'}"),
-        ("to use the commands", f"export ROUNDSMAN_DATABASE_URL={_database_url(folder)}"),
+        (
+            "to use the commands",
+            f"export ROUNDSMAN_DATABASE_URL={_database_url(folder)} ROUNDSMAN_PUBLIC_URL={stage.address}",
+        ),
         ("your own CircleCI", 'the README, "Connect your own CircleCI": five steps'),
     ):
         console.print(Text.assemble((f"  {what:<21}", "bold"), where))
@@ -174,7 +186,11 @@ async def _invite(console: Console, stage: Stage) -> None:
     """Say what to try while the service stays."""
     newest = (await history.list_events(stage.service.parts.store, Search(), limit=1))["items"][0]
     _say(console, f"Try, in another terminal after that export: roundsman explain {newest['id'][:8]}")
-    _say(console, f"The day is over; the pages stay at {stage.address}/ until you press Ctrl-C.")
+    _say(console, f"The day is over; the pages stay until you press Ctrl-C. A fresh login link: {_link(stage)}")
+
+
+def _link(stage: Stage) -> str:
+    return login_link(stage.admin_token, stage.address, now_utc())
 
 
 async def _sum_up(console: Console, stage: Stage, tally: Tally) -> bool:

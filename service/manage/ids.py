@@ -6,7 +6,7 @@ from uuid import UUID
 
 from service.errors import BadRequest, NotFound
 from service.store import Store, ids
-from service.tables import deliveries, notifications
+from service.tables import deliveries, notifications, sessions
 
 SHORTEST = 8
 
@@ -17,14 +17,21 @@ class Noun(StrEnum):
     EVENT = "event"
     DELIVERY = "delivery"
     NOTIFICATION = "notification"
+    SESSION = "session"
 
 
 COLUMNS = {
     Noun.EVENT: deliveries.c.id,
     Noun.DELIVERY: deliveries.c.id,
     Noun.NOTIFICATION: notifications.c.id,
+    Noun.SESSION: sessions.c.id,
 }
-LISTED_BY = {Noun.EVENT: "events list", Noun.DELIVERY: "dead-letters", Noun.NOTIFICATION: "explain EVENT"}
+LISTED_BY = {
+    Noun.EVENT: "events list",
+    Noun.DELIVERY: "dead-letters",
+    Noun.NOTIFICATION: "explain EVENT",
+    Noun.SESSION: "sessions list",
+}
 
 
 async def find(store: Store, text: str, *nouns: Noun) -> tuple[Noun, UUID]:

@@ -8,7 +8,7 @@ from dataclasses import is_dataclass
 from datetime import datetime
 from typing import Any
 
-from service.model import Action, Attempt, Decision, Delivery, Details, Event, Notification
+from service.model import Action, Attempt, Decision, Delivery, Details, Event, Notification, Session
 from service.text import decode
 
 Json = dict[str, Any]
@@ -81,6 +81,12 @@ def delivery_json(delivery: Delivery, *, body_bytes: int | None = None, body_lim
 def action_json(action: Action) -> Json:
     """What an operator did."""
     shape: Json = _plain(action)
+    return shape
+
+
+def session_json(session: Session) -> Json:
+    """A session of the pages, as its row has it."""
+    shape: Json = _plain(session)
     return shape
 
 

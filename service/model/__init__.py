@@ -32,6 +32,7 @@ from service.model.records import (
     NotificationState,
     Outcome,
     QueuedJob,
+    Session,
     Verdict,
 )
 from service.model.routes import Channel, Hook, HookSpec, Matcher, Receiver, Route
@@ -68,6 +69,7 @@ __all__ = [
     "Receiver",
     "Role",
     "Route",
+    "Session",
     "Signed",
     "TestFailure",
     "TestReport",

@@ -145,6 +145,20 @@ class Action:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Session:
+    """A browser's stay on the pages: from a login to the logout, or to its expiry.
+
+    id        a digest of what the browser's cookie holds: the row alone is no credential
+    address   the client's, as the login came from it
+    """
+
+    id: UUID
+    begun_at: datetime
+    expires_at: datetime
+    address: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class QueuedJob:
     """Work of our own that is due at a time: what to do, and the id of the row that knows the rest.
 

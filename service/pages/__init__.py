@@ -13,8 +13,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from service.access import Access, Session
-from service.errors import BadRequest, NotFound, Rejected, Temporary, Unauthorised
+from service.access import Access, Cookie
+from service.errors import BadRequest, NotFound, Rejected, Temporary, TooManyGuesses, Unauthorised
 from service.jobs import Jobs
 from service.manage import again, history
 from service.manage.hooks import HOOK_PATH
@@ -67,6 +67,7 @@ class Pages:
             "/dead-letters": self.dead_letters,
             "/deliveries/{id}/body": self.body,
             "/login": self.login,
+            "/login/{code}": self.log_in_by_link,
             "/static/{name}": self.static,
         }
         forms: dict[str, Endpoint] = {
@@ -84,7 +85,7 @@ class Pages:
 
     async def builds(self, request: Request) -> Response:
         """What was built?"""
-        session = self._access.visit(request)
+        session = await self._access.visit(request)
         asked = builds.asked_for(request.query_params)
         if "" in request.query_params.values():
             return _to(
@@ -103,7 +104,7 @@ class Pages:
 
     async def event(self, request: Request) -> Response:
         """What happened, and who was told?"""
-        session = self._access.visit(request)
+        session = await self._access.visit(request)
         event_id = history.to_id(request.path_params["id"])
         try:
             event = await history.show_event(self._store, event_id, body_limit=MAX_BODY_BYTES)
@@ -111,7 +112,7 @@ class Pages:
             return await self._delivery(session, request, event_id)
         return await self._show("event.html", session, notice=_notice(request), event=event)
 
-    async def _delivery(self, session: Session, request: Request, delivery_id: UUID) -> Response:
+    async def _delivery(self, session: Cookie, request: Request, delivery_id: UUID) -> Response:
         """What came, and why is it no build? Raises NotFound when nothing came."""
         delivery = await history.show_delivery(self._store, delivery_id, body_limit=MAX_BODY_BYTES)
         done = [action_json(action) for action in await self._store.read(actions.of_subjects, [delivery_id])]
@@ -119,7 +120,7 @@ class Pages:
 
     async def dead_letters(self, request: Request) -> Response:
         """What waits for a person?"""
-        session = self._access.visit(request)
+        session = await self._access.visit(request)
         waiting = await history.dead_letters(self._store, limit=DEAD_LETTERS_ON_A_PAGE)
         return await self._show(
             "dead_letters.html", session, notice=_notice(request), most=DEAD_LETTERS_ON_A_PAGE, **waiting
@@ -127,7 +128,7 @@ class Pages:
 
     async def body(self, request: Request) -> Response:
         """A delivery's body, byte for byte, to keep; never to be shown as whatever it claims to be."""
-        self._access.visit(request)
+        await self._access.visit(request)
         delivery = await self._store.read(deliveries.find, history.to_id(request.path_params["id"]))
         named = {"Content-Disposition": f'attachment; filename="{delivery.id}.json"'}
         return Response(delivery.body, media_type="application/octet-stream", headers=HEADERS | named)
@@ -163,8 +164,6 @@ class Pages:
 
     async def login(self, request: Request) -> Response:
         """Who are you?"""
-        if self._access.is_open:
-            return _to("/")
         return self._draw("login.html", None, next=local_path(request.query_params.get("next")), problem=None)
 
     async def log_in(self, request: Request) -> Response:
@@ -172,12 +171,26 @@ class Pages:
         form = await read_form(request)
         wanted = local_path(form.get("next"))
         try:
-            session = self._access.log_in(request, form.get("token", ""))
-        except Unauthorised as error:
-            log.warning("login refused", client=request.client.host if request.client else None)
-            return self._draw("login.html", None, status=401, next=wanted, problem=str(error))
+            session = await self._access.log_in(request, form.get("token", ""))
+        except (Unauthorised, TooManyGuesses) as error:
+            return self._refused(error, wanted)
         response = _to(wanted)
         self._access.remember(response, session)
+        return response
+
+    async def log_in_by_link(self, request: Request) -> Response:
+        """Begin the session of a login link, which is good for one, and go to the builds."""
+        try:
+            session = await self._access.log_in_by_link(request, request.path_params["code"])
+        except (Unauthorised, TooManyGuesses) as error:
+            return _to("/") if await self._access.session(request) else self._refused(error, "/")
+        response = _to("/")
+        self._access.remember(response, session)
+        return response
+
+    def _refused(self, error: Unauthorised | TooManyGuesses, wanted: str) -> Response:
+        response = self._draw("login.html", None, status=error.status, next=wanted, problem=str(error))
+        response.headers.update(error.headers)
         return response
 
     async def log_out(self, request: Request) -> Response:
@@ -187,6 +200,7 @@ class Pages:
             await self._sender(request)
         except Unauthorised:
             return response
+        await self._access.log_out(request)
         self._access.forget(response)
         return response
 
@@ -203,9 +217,9 @@ class Pages:
     async def _sender(self, request: Request) -> tuple[str, str]:
         """By which right a form was sent, and the reason that was given in it."""
         form = await read_form(request)
-        return self._access.require_form(request, form.get("form_token", "")), form.get("because", "")
+        return await self._access.require_form(request, form.get("form_token", "")), form.get("because", "")
 
-    async def _show(self, template: str, session: Session, *, status: int = 200, **shown: Any) -> Response:
+    async def _show(self, template: str, session: Cookie, *, status: int = 200, **shown: Any) -> Response:
         """Return a page for a session, with the count of what waits for a person.
 
         It is drawn in a thread: what it shows may be large, and webhooks must not wait for it.
@@ -213,18 +227,14 @@ class Pages:
         waiting = sum((await self._store.read(standing.dead_letters)).values())
         return await asyncio.to_thread(self._draw, template, session, status=status, waiting=waiting, **shown)
 
-    def _draw(self, template: str, session: Session | None, *, status: int = 200, **shown: Any) -> Response:
+    def _draw(self, template: str, session: Cookie | None, *, status: int = 200, **shown: Any) -> Response:
         shown |= {
             "session": session,
-            "is_open": self._access.is_open,
             "now": self._clock(),
             "longest_reason": again.LONGEST_REASON,
             "release": version("roundsman"),
         }
-        response = self._screen.draw(template, status=status, **shown)
-        if session:
-            self._access.remember(response, session)
-        return response
+        return self._screen.draw(template, status=status, **shown)
 
     def _answered(self, endpoint: Endpoint) -> Endpoint:
         """The endpoint, with errors told as pages and the way to the login where a session is missing."""
@@ -239,8 +249,8 @@ class Pages:
                 log.warning("a page cannot be shown now", reason=str(error))
                 return self.tell_error(error.sentence, status=503, headers={})
             except (Rejected, NotFound) as error:
-                status = error.status if isinstance(error, Rejected) else 404
-                return self.tell_error(str(error), status=status, headers={})
+                status, headers = (error.status, error.headers) if isinstance(error, Rejected) else (404, {})
+                return self.tell_error(str(error), status=status, headers=headers)
 
         return answer
 

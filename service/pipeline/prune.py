@@ -6,7 +6,7 @@ from datetime import datetime
 import structlog
 
 from service.pipeline.parts import Parts
-from service.store import retention
+from service.store import retention, sessions
 
 AT_A_TIME = 100  # events in a transaction: some tens of milliseconds
 PAUSE_S = 0.1  # in between, for others who want to write
@@ -18,6 +18,7 @@ async def prune(parts: Parts, *, at_a_time: int = AT_A_TIME) -> None:
     """Forget what was received longer ago than we keep it, except what still waits for somebody."""
     before = parts.clock() - parts.keep_for
     count = await _events(parts, before, at_a_time) + await _dismissed(parts, before, at_a_time)
+    await parts.store.write(sessions.prune, now=parts.clock())
     if count:
         log.info("what is old was forgotten", deliveries=count, received_before=before.isoformat())
 

@@ -4,7 +4,18 @@ Each module holds one noun's functions; they work within a transaction that the 
 together is written together.
 """
 
-from service.store import actions, deliveries, events, heartbeats, history, ids, notifications, overdue, standing
+from service.store import (
+    actions,
+    deliveries,
+    events,
+    heartbeats,
+    history,
+    ids,
+    notifications,
+    overdue,
+    sessions,
+    standing,
+)
 from service.store.arrival import look_up_revision
 from service.store.backup import back_up, without_password
 from service.store.database import Store
@@ -40,6 +51,7 @@ __all__ = [
     "overdue",
     "require_access",
     "revision",
+    "sessions",
     "standing",
     "try_out",
     "without_password",

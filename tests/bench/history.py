@@ -26,6 +26,7 @@ from service.store import Store, history, migrate, retention
 from tests.bench.past import NOW, fill
 from tests.bench.rows import Row, distribution
 from tests.house import RED_TO_WEB, environ
+from tests.operator import Operator
 
 Asked = Mapping[str, str]
 
@@ -68,7 +69,10 @@ async def look_and_forget(database_url: str, events: int) -> list[Row]:
         settings = environ(Path(folder), RED_TO_WEB) | {"ROUNDSMAN_DATABASE_URL": database_url}
         service = build(load(settings))
         transport = httpx.ASGITransport(service.asgi, client=("127.0.0.1", 1))
-        async with service.open(), httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as http:
+        async with (
+            service.open(),
+            httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", auth=Operator()) as http,
+        ):
             store = service.parts.store
             return [
                 *await _first_pages(http, where),

@@ -1,0 +1,88 @@
+"""A brake on guessing the admin token: wrong credentials are counted by address, and too many close it for a while."""
+
+import math
+import secrets
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import blake2b
+from ipaddress import IPv6Address, ip_address
+
+MAX_GUESSES = 10  # at once, from one address
+FORGET_ONE_AFTER_S = 30
+MAX_COUNTS = 20_000  # a few MB; beyond, those are dropped that were not added to for the longest time
+IPV6_NETWORK_BYTES = 8  # a /64: what one subscriber has
+
+
+@dataclass(kw_only=True)
+class _Count:
+    """Wrong guesses, of which one is forgotten every now and then."""
+
+    level: float
+    at: float
+
+
+class Guesses:
+    """The wrong credentials of each address, in this process.
+
+    The same wrong credential again is no new guess: a program with an old token closes the door for itself alone, and
+    not for all who share its address, as people behind one proxy do.
+    """
+
+    def __init__(self, clock: Callable[[], datetime]) -> None:
+        self._clock = clock
+        self._key = secrets.token_bytes(32)  # a credential is not kept, and its digest tells nothing without this key
+        self._counts: OrderedDict[bytes, _Count] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._counts)
+
+    def wait_s(self, address: str, credential: bytes) -> int:
+        """Return the seconds until this credential may be tried from this address; 0 at once."""
+        own, shared = self._keys(address, credential)
+        level = self._level(own)
+        return _wait_s(level) or (0 if level else _wait_s(self._level(shared)))
+
+    def add(self, address: str, credential: bytes) -> int:
+        """Count a wrong credential; return the seconds until it or another may be tried, 0 at once."""
+        own, shared = self._keys(address, credential)
+        if not self._level(own):
+            self._add(shared)
+        self._add(own)
+        return max(_wait_s(self._level(own)), _wait_s(self._level(shared)))
+
+    def _keys(self, address: str, credential: bytes) -> tuple[bytes, bytes]:
+        network = network_of(address)
+        return blake2b(network + b" " + credential, key=self._key, digest_size=16).digest(), network
+
+    def _level(self, key: bytes) -> float:
+        count = self._counts.get(key)
+        if count is None:
+            return 0.0
+        count.at = min(count.at, self._now())  # a clock that is set back must not close a door for as long
+        return max(0.0, count.level - (self._now() - count.at) / FORGET_ONE_AFTER_S)
+
+    def _add(self, key: bytes) -> None:
+        self._counts[key] = _Count(level=self._level(key) + 1, at=self._now())
+        self._counts.move_to_end(key)
+        if len(self._counts) > MAX_COUNTS:
+            self._counts.popitem(last=False)
+
+    def _now(self) -> float:
+        return self._clock().timestamp()
+
+
+def _wait_s(level: float) -> int:
+    return max(0, math.ceil((level + 1 - MAX_GUESSES) * FORGET_ONE_AFTER_S))
+
+
+def network_of(address: str) -> bytes:
+    """Return what guesses are counted by: an IPv4 address, or the network of an IPv6 one."""
+    try:
+        read = ip_address(address.partition("%")[0])
+    except ValueError:
+        return address.encode(errors="replace")[:64]  # a Unix socket, or what a proxy made up
+    if isinstance(read, IPv6Address):
+        return read.ipv4_mapped.packed if read.ipv4_mapped else read.packed[:IPV6_NETWORK_BYTES]
+    return read.packed

@@ -1,0 +1,33 @@
+"""Headers that keep an answer to the one who asked for it."""
+
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+NO_STORE = "no-store"
+
+
+def keep_private(headers: MutableHeaders) -> None:
+    """Have no cache keep an answer, unless it says itself for how long it may be kept.
+
+    What is answered depends on the cookie or the credential: a cache that stores all the same must at least know that.
+    """
+    headers.setdefault("X-Content-Type-Options", "nosniff")
+    if headers.setdefault("Cache-Control", NO_STORE) == NO_STORE:
+        headers.add_vary_header("Cookie, Authorization")
+
+
+class PrivateAnswers:
+    """Middleware: keeps every answer private, errors included."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+
+        async def answer(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                keep_private(MutableHeaders(scope=message))
+            await send(message)
+
+        await self._app(scope, receive, answer)

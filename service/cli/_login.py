@@ -1,0 +1,45 @@
+"""The way in where the operator set no admin token: the one of the data folder, and links that are made with it."""
+
+import sys
+from dataclasses import replace
+
+import structlog
+
+from service.access import ensure_token, login_link, read_token, token_file
+from service.app import now_utc
+from service.config import Config, Settings
+from service.errors import BadConfig
+from service.store import database_file
+
+log = structlog.get_logger()
+
+
+def with_token(config: Config) -> Config:
+    """Return the configuration with the operator's admin token, or else with that of the data folder, which is held."""
+    file = database_file(config.settings.database_url)
+    if config.settings.admin_token is not None or file is None:
+        return config
+    return replace(config, settings=config.settings.model_copy(update={"admin_token": ensure_token(file.parent)}))
+
+
+def find_token(settings: Settings) -> str:
+    """Return the admin token, the operator's or that of the data folder. Raises BadConfig when there is neither."""
+    file = database_file(settings.database_url)
+    token = settings.admin_token or (read_token(file.parent) if file else None)
+    if token is None:
+        where = (
+            f"and there is none in {token_file(file.parent)} yet: start `roundsman serve`" if file else "on Postgres"
+        )
+        raise BadConfig(f"ROUNDSMAN_ADMIN_TOKEN is not set {where}; or set it to what the running service has")
+    return token
+
+
+def show_login(settings: Settings, address: str) -> None:
+    """Show a login link on the terminal; in a log, where a link would be a secret, say which command prints one."""
+    for stream in (sys.stderr, sys.stdout):
+        if stream.isatty():
+            link = login_link(find_token(settings), address, now_utc())
+            stream.write(f"\n  Log in, once and within 15 minutes: {link}\n\n")
+            stream.flush()
+            return
+    log.info("ROUNDSMAN_ADMIN_TOKEN is not set, so this data folder's own is used: `roundsman login-link` lets you in")

@@ -1,0 +1,84 @@
+"""Commands about logins at the pages: login-link, sessions."""
+
+import os
+from typing import Annotated
+
+import typer
+
+from service.access import LINK_LIFETIME
+from service.access import login_link as new_link
+from service.app import now_utc
+from service.cli._login import find_token
+from service.cli.account import when
+from service.cli.opening import with_store
+from service.cli.output import AsJson, print_json, print_table, say
+from service.config import Settings, load_settings
+from service.errors import BadConfig, BadRequest
+from service.manage import ids
+from service.manage.ids import Noun
+from service.manage.shapes import rfc3339, session_json
+from service.store import Store
+from service.store import sessions as rows
+
+sessions = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    help="See the sessions of the pages, and end them.",
+)
+
+
+def login_link(as_json: AsJson = False) -> None:
+    """Print a link that logs one browser in at the pages.
+
+    Good for one login within 15 minutes. It is made with ROUNDSMAN_ADMIN_TOKEN or, where that is not set, with the
+    token that `roundsman serve` keeps in its data folder.
+    """
+    settings = load_settings(os.environ, serving=False)
+    if not settings.port and settings.public_url is None:
+        raise BadConfig("ROUNDSMAN_PORT is 0, which is any free port: set ROUNDSMAN_PUBLIC_URL to where the pages are")
+    now = now_utc()
+    link = new_link(find_token(settings), settings.address, now)
+    print_json({"link": link, "expires_at": rfc3339(now + LINK_LIFETIME)}) if as_json else say(link)
+
+
+@sessions.command("list")
+def list_sessions(as_json: AsJson = False) -> None:
+    """List the sessions of the pages that are open, newest first.
+
+    One that was begun under an admin token that has been replaced since is void, and listed until it expires.
+    """
+    items = [session_json(one) for one in with_store(lambda _, store: store.read(rows.open_sessions, now_utc()))]
+    if as_json:
+        print_json({"items": items})
+    elif items:
+        heads = ("id", "begun", "until", "from")
+        print_table(
+            heads, [(one["id"][:8], when(one["begun_at"]), when(one["expires_at"]), one["address"]) for one in items]
+        )
+    else:
+        say("no sessions")
+
+
+@sessions.command("end")
+def end_sessions(
+    session_ids: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="SESSION", help="Ids, or their first 8 digits, from `roundsman sessions list`."),
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="End every session instead.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """End sessions: their browsers have to log in again.
+
+    To keep out one who knows the admin token, replace the token: that ends every session too.
+    """
+    if bool(session_ids) == every:
+        raise BadRequest("say which sessions to end, by their ids, or --all; one or the other")
+
+    async def do(_: Settings, store: Store) -> int:
+        found = None if every else [(await ids.find(store, one, Noun.SESSION))[1] for one in session_ids or ()]
+        return await store.write(rows.end, found, now_utc())
+
+    count = with_store(do)
+    print_json({"ended": count}) if as_json else say(f"{count} session{'' if count == 1 else 's'} ended")
