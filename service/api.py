@@ -59,9 +59,11 @@ class Api:
     async def events(self, request: Request) -> Response:
         """Events, newest first, a page at a time."""
         await self.access.require(request)
-        asked = _asked(request.query_params)
-        limit, cursor = _limit(asked.pop("limit", "50")), asked.pop("cursor", None)
-        return JSONResponse(await history.list_events(self.store, history.to_search(asked), limit=limit, cursor=cursor))
+        once = _asked_once(request.query_params, "limit", "cursor")
+        limit, cursor = _limit(once.get("limit", "50")), once.get("cursor")
+        filters = {name: request.query_params.getlist(name) for name in request.query_params if name not in once}
+        search = history.to_search(filters, self.clock())
+        return JSONResponse(await history.list_events(self.store, search, limit=limit, cursor=cursor))
 
     async def event(self, request: Request) -> Response:
         """Everything on record about one event."""
@@ -152,6 +154,11 @@ def _asked(parameters: QueryParams) -> dict[str, str]:
     if twice := next((name for name, count in names.items() if count > 1), None):
         raise BadRequest(f"{twice!a} stands twice; give it once")
     return dict(parameters)
+
+
+def _asked_once(parameters: QueryParams, *names: str) -> dict[str, str]:
+    """Those of the query parameters that bear these names, each once."""
+    return _asked(QueryParams([(name, value) for name, value in parameters.multi_items() if name in names]))
 
 
 def _because(parameters: QueryParams) -> str:

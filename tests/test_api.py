@@ -60,7 +60,7 @@ async def day(house: House) -> dict[str, str]:
 async def test_an_event_has_these_keys_whatever_it_is(house: House, day: dict[str, str]) -> None:
     page = await asked(house)
 
-    assert set(page) == {"items", "next", "looked_back_to"}
+    assert set(page) == {"items", "next", "looked_back_to", "partial"}
     assert page["next"] is None
     assert len(page["items"]) == len(day)
     for event in page["items"]:
@@ -154,6 +154,9 @@ async def test_a_body_that_is_no_text_is_shown_with_escapes(house: House) -> Non
         ("status=success&event=workflow-completed", ["mobile", "green"]),
         ("event=job-completed", ["lint"]),
         ("actor=ada", ["red"]),
+        ("status=success&status=failed&branch=main&branch=x&project=web&event=workflow-completed", ["green", "red"]),
+        ("status=&status=failed", ["red"]),
+        ("actor=nobody&actor=ada", ["red"]),
         ("actor=Ada%20Example", ["red"]),
         ("q=LINT", ["lint"]),
         ("q=acme%20lint", ["lint"]),

@@ -38,7 +38,7 @@ def test_what_came_from_outside_moves_no_cursor(operator: Terminal, past: Past) 
 def test_a_list_in_json_is_the_api_s(operator: Terminal, past: Past) -> None:
     page = operator.run("events", "list", "--json").json
 
-    assert set(page) == {"items", "next", "looked_back_to"}
+    assert set(page) == {"items", "next", "looked_back_to", "partial"}
     assert {event["id"] for event in page["items"]} == {past.green, past.red, past.ping}
 
 
@@ -52,6 +52,11 @@ def test_a_list_in_json_is_the_api_s(operator: Terminal, past: Past) -> None:
         (("--branch", "main", "--workflow", "build-and-test"), ["green", "red"]),
         (("--q", "FIX"), ["green"]),
         (("--actor", "ada"), ["red"]),
+        (("--status", "failed", "--status", "success"), ["green", "red"]),
+        (("--status", "failed", "--status", "error", "--branch", "main", "--branch", "x"), ["red"]),
+        (("--author", "Ada Example"), ["green", "red"]),
+        (("--since", "30d"), []),
+        (("--until", "today"), ["green", "ping", "red"]),
         (("--job", "lint"), []),
         (("--tag", "v1"), []),
         (("--since", "2026-03-03"), []),
@@ -73,6 +78,19 @@ def test_a_page_says_how_to_get_to_the_next(operator: Terminal) -> None:
     assert (len(first.lines), len(second.lines)) == (4, 2)
 
 
+def test_a_filter_that_cannot_know_all_says_so_beside_the_answer(operator: Terminal) -> None:
+    told = operator.run("events", "list", "--actor", "ada")
+    shape = operator.run("events", "list", "--actor", "ada", "--json")
+    sure = operator.run("events", "list", "--author", "Ada Example", "--json")
+
+    sentence = (
+        "the actor is known only where CircleCI was asked: of 1 of the newest 2 events in this span; author finds"
+    )
+    assert told.err.startswith(f"this answer may lack events: {sentence}")
+    assert [partial.startswith(sentence) for partial in shape.json["partial"]] == [True]
+    assert (shape.err, sure.json["partial"]) == ("", [])
+
+
 @pytest.mark.parametrize("option", [("--branch", "nowhere"), ("--status", "not_run"), ("--status", "on-fire")])
 def test_nothing_found_is_said(operator: Terminal, option: tuple[str, str]) -> None:
     said = operator.run("events", "list", *option)
@@ -91,7 +109,10 @@ def test_a_status_that_looks_misspelt_is_doubted(operator: Terminal, written: st
     ("options", "sentence"),
     [
         (("--limit", "0"), "limit must be a whole number from 1 to 200"),
-        (("--since", "yesterday"), "'yesterday' is not a time; write 2026-11-22 or 2026-11-22T09:30:00Z"),
+        (
+            ("--since", "someday"),
+            "'someday' is not a time; write 2026-11-22, 2026-11-22T09:30:00Z, 7d, 1h30m, yesterday",
+        ),
         (("--since", "2026-11-23", "--until", "2026-11-22"), "until must be the later time"),
         (("--event", "x"), "'x' is not a kind of event"),
         (("--cursor", "x"), "this is no cursor of Roundsman's; start again without it"),

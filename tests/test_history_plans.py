@@ -1,16 +1,16 @@
 """Whatever people ask of the history, the database goes to it by an index: no question reads a whole table."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
-from itertools import combinations
+from itertools import combinations, pairwise
 from typing import Any
 from uuid import UUID
 
 import pytest
 from sqlalchemy import event
 
-from service.manage.history import SEARCHABLE, to_search
+from service.manage.history import MAX_VALUES, SEARCHABLE, to_search
 from service.model import NotificationState
 from service.store import Store, deliveries, history, notifications, overdue, retention
 from service.tables import Transaction
@@ -30,12 +30,26 @@ ASKED = {
     "status": "failed",
     "event": "workflow-completed",
     "actor": "renovate[bot]",
+    "author": "Ada Example",
     "since": "2026-01-15",
     "until": "2026-11-01",
     "q": "voucher topic7",
 }
 
+ANY_OF = {
+    "project": ["gh/acme/service-0", "service-1", "nowhere"],
+    "branch": ["main", "feature/topic-7"],
+    "tag": ["v25", "v26"],
+    "workflow": ["release", "build-and-test"],
+    "job": ["unit-web", "lint"],
+    "status": ["failed", "error", "canceled"],
+    "event": ["workflow-completed", "job-completed"],
+    "actor": ["renovate[bot]", "ada"],
+    "author": ["Ada Example", "Grace Example"],
+}
+
 Statement = tuple[str, Any]
+Asked = Mapping[str, str | list[str]]
 
 
 filled = a_past_of(ENOUGH)
@@ -99,11 +113,25 @@ def test_every_documented_filter_is_asked_about() -> None:
 
 
 async def test_no_filter_and_no_pair_of_filters_reads_a_whole_table(store: Store) -> None:
-    asked = [{name: ASKED[name]} for name in ASKED]
+    asked: list[Asked] = [{name: ASKED[name]} for name in ASKED]
     asked += [{name: ASKED[name] for name in pair} for pair in combinations(ASKED, 2)]
+
+    assert await whole_reads_of(store, asked) == {}
+
+
+async def test_neither_does_any_of_several_values(store: Store) -> None:
+    asked: list[Asked] = [{name: ANY_OF[name]} for name in ANY_OF]
+    asked += [{first: ANY_OF[first], second: ANY_OF[second]} for first, second in pairwise(ANY_OF)]
+    asked += [{"branch": [f"branch-{number}" for number in range(MAX_VALUES)], "q": ASKED["q"]}]
+
+    assert await whole_reads_of(store, asked) == {}
+
+
+async def whole_reads_of(store: Store, asked: Iterable[Asked]) -> dict[str, list[str]]:
+    """Return what is read as a whole, by what was asked for."""
     found: dict[str, list[str]] = {}
     for given in asked:
-        wanted = to_search(given)
+        wanted = to_search(given, NOW)
 
         def ask(transaction: Transaction, wanted: history.Search = wanted) -> None:
             first = history.search(transaction, wanted, limit=5)
@@ -111,12 +139,13 @@ async def test_no_filter_and_no_pair_of_filters_reads_a_whole_table(store: Store
 
         found[str(given)] = await store.read(asking, ask)
 
-    assert {given: lines for given, lines in found.items() if lines} == {}
+    return {given: lines for given, lines in found.items() if lines}
 
 
 async def test_everything_is_walked_newest_first_and_only_as_far_as_the_page_needs(store: Store) -> None:
     def ask(transaction: Transaction) -> None:
         history.search(transaction, history.Search(), limit=5)
+        history.known_actors(transaction, history.Search())
 
     assert all("ix_events_happened_at_id" in line for line in await store.read(asking, ask))
 

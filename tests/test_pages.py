@@ -5,7 +5,7 @@ from importlib.metadata import version
 import httpx
 import pytest
 
-from service.model import Commit, DeliveryState, EventKind, Project, Workflow
+from service.model import Actor, Commit, DeliveryState, EventKind, Project, Workflow
 from service.store import deliveries, history
 from tests.pages_house import JOB, PUBLIC_URL, House, browser, house, text
 
@@ -90,7 +90,7 @@ async def test_a_form_without_rare_filters_keeps_them_folded(house: House, brows
 @pytest.mark.parametrize(
     ("query", "sentence"),
     [
-        ("since=yesterday", "'yesterday' is not a time; write 2026-11-22"),
+        ("since=someday", "'someday' is not a time; write 2026-11-22"),
         ("event=bogus", "'bogus' is not a kind of event"),
         ("cursor=bogus", "this is no cursor of Roundsman's"),
     ],
@@ -105,6 +105,31 @@ async def test_a_filter_that_cannot_be_is_told_in_a_sentence_above_the_kept_form
     assert page.status_code == 400
     assert sentence in text(page)
     assert 'name="branch" value="main"' in page.text
+
+
+async def test_a_filter_may_have_several_values_and_the_form_keeps_them(
+    house: House, browser: httpx.AsyncClient
+) -> None:
+    for status in ("failed", "error", "success"):
+        await house.build(status=status)
+
+    page = await browser.get("/?status=failed&status=error&branch=main")
+    twice = await browser.get("/?since=7d&since=8d")
+
+    assert [page.text.count(f'name="status" value="{status}"') for status in ("failed", "error")] == [1, 1]
+    assert page.text.count('class="c-what"') == 2
+    assert (twice.status_code, "'since' stands twice; give it once" in text(twice)) == (400, True)
+
+
+async def test_a_page_by_actor_says_that_builds_may_be_missing(house: House, browser: httpx.AsyncClient) -> None:
+    await house.build(actor=Actor())
+
+    page = await browser.get("/?actor=ada")
+
+    assert (
+        "This answer may lack builds: the actor is known only where CircleCI was asked: of 0 of the newest 1"
+        in text(page)
+    )
 
 
 async def test_where_nothing_fits_the_page_offers_to_clear_the_filters(

@@ -1,6 +1,7 @@
 """Commands that look things up: events, explain, dead-letters."""
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from itertools import chain
 from typing import Annotated, Any
 
@@ -8,7 +9,7 @@ import typer
 
 from service.cli import account
 from service.cli.opening import with_store
-from service.cli.output import AsJson, print_json, print_table, say
+from service.cli.output import AsJson, print_json, print_table, say, warn
 from service.config import Settings
 from service.config.doubts import doubt_of_status
 from service.manage import history, ids
@@ -27,28 +28,37 @@ def _filter(sentence: str) -> Any:
     return typer.Option(metavar="TEXT", help=sentence)
 
 
+Values = list[str] | None
+
+
 @events.command("list")
 def list_events(  # noqa: PLR0913, PLR0917 - one option for each filter of the API
-    project: Annotated[str, _filter("Its slug, such as gh/acme/web, or its name: acme/web, web.")] = "",
-    branch: Annotated[str, _filter("The whole name.")] = "",
-    tag: Annotated[str, _filter("The whole name.")] = "",
-    workflow: Annotated[str, _filter("The whole name.")] = "",
-    job: Annotated[str, _filter("The whole name.")] = "",
-    status: Annotated[str, _filter("success, failed, error, canceled or unauthorized.")] = "",
-    event: Annotated[str, _filter("workflow-completed, job-completed or ping.")] = "",
-    actor: Annotated[str, _filter("Login or name of who started it.")] = "",
-    since: Annotated[str, _filter("From this time on: 2026-11-22 or 2026-11-22T09:30:00Z.")] = "",
+    project: Annotated[Values, _filter("Its slug, such as gh/acme/web, or its name: acme/web, web.")] = None,
+    branch: Annotated[Values, _filter("The whole name.")] = None,
+    tag: Annotated[Values, _filter("The whole name.")] = None,
+    workflow: Annotated[Values, _filter("The whole name.")] = None,
+    job: Annotated[Values, _filter("The whole name.")] = None,
+    status: Annotated[Values, _filter("success, failed, error, canceled or unauthorized.")] = None,
+    event: Annotated[Values, _filter("workflow-completed, job-completed or ping.")] = None,
+    actor: Annotated[Values, _filter("Login or name of who started it, where CircleCI was asked.")] = None,
+    author: Annotated[Values, _filter("Name or e-mail address of the commit's author.")] = None,
+    since: Annotated[str, _filter("From this time on: 2026-11-22, 2026-11-22T09:30:00Z, 7d, 1h30m, yesterday.")] = "",
     until: Annotated[str, _filter("Before this time.")] = "",
     q: Annotated[str, typer.Option("--q", metavar="WORDS", help="Whole words of names, subject or revision.")] = "",
     limit: Annotated[int, typer.Option(metavar="NUMBER", help=f"At most {history.MOST_AT_ONCE}.")] = 20,
     cursor: Annotated[str, typer.Option(metavar="NEXT", help="What the page before said, for older ones.")] = "",
     as_json: AsJson = False,
 ) -> None:
-    """List events, newest first."""
+    """List events, newest first.
+
+    A filter that is given several times keeps what fits any of its values.
+    """
     given = {**locals()}  # the options bear the filters' names
-    search = history.to_search({name: given[name] for name in history.SEARCHABLE})
+    search = history.to_search({name: given[name] or () for name in history.SEARCHABLE}, datetime.now(UTC))
     page = with_store(lambda _, store: history.list_events(store, search, limit=limit, cursor=cursor or None))
-    print_json(page) if as_json else _print_page(page, doubt_of_status(status))
+    if not as_json:
+        warn(f"this answer may lack events: {sentence}" for sentence in page["partial"])
+    print_json(page) if as_json else _print_page(page, next(filter(None, map(doubt_of_status, status or ())), None))
 
 
 def _print_page(page: Any, doubt: str | None) -> None:

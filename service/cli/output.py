@@ -32,6 +32,12 @@ def say(sentence: str, style: str = "") -> None:
         console.print(Text(as_shown(visible(sentence)), style=style))
 
 
+def warn(sentences: Iterable[str]) -> None:
+    """Print what is no part of the answer, and must be known of it, on standard error."""
+    for sentence in sentences:
+        sys.stderr.write(f"{visible(sentence)}\n")
+
+
 def print_table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Print rows under heads, each on one line however long: half an id helps nobody. What is absent is a dash."""
     absent = "–" if is_utf8() else "-"

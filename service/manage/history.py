@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import fields
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -18,14 +18,17 @@ from service.manage.shapes import (
     notification_json,
     rfc3339,
 )
+from service.manage.times import to_time
 from service.model import Action, DeliveryState, EventKind, Notification, NotificationState
 from service.store import Search, Store, actions, deliveries, events, history, notifications
 from service.tables import Transaction
 from service.text import clean
 
 MOST_AT_ONCE = 200
-SEARCHABLE_YEARS = range(1970, 2100)  # a zero time of any language means "from the beginning", and is no mistake
+MAX_VALUES = 20  # of one filter: each is a list of its own that is walked
 SEARCHABLE = tuple(field.name for field in fields(Search))
+ONCE = frozenset({"since", "until", "q", "limit", "cursor"})
+"""What can be asked once; of every other filter, several values mean any of them."""
 
 
 def to_id(text: str) -> UUID:
@@ -37,14 +40,29 @@ def to_id(text: str) -> UUID:
 
 
 async def list_events(store: Store, search: Search, *, limit: int = 50, cursor: str | None = None) -> Json:
-    """One page of events, newest first: ``{"items": [...], "next": cursor or null, "looked_back_to": time or null}``.
+    """One page of events, newest first: ``{"items": [...], "next": ..., "looked_back_to": ..., "partial": [...]}``.
 
     ``looked_back_to`` says how far the search came where it found too little to fill the page, and may find more by
-    ``next``. Raises BadRequest.
+    ``next``; ``partial`` is a sentence for each reason for which events may be missing. Raises BadRequest.
     """
     page = await find_events(store, search, limit=limit, cursor=cursor)
-    looked = rfc3339(page.looked_back_to) if page.looked_back_to else None
-    return {"items": [event_json(event) for event in page.items], "next": page.next, "looked_back_to": looked}
+    return {
+        "items": [event_json(event) for event in page.items],
+        "next": page.next,
+        "looked_back_to": rfc3339(page.looked_back_to) if page.looked_back_to else None,
+        "partial": await doubts_about(store, search),
+    }
+
+
+async def doubts_about(store: Store, search: Search) -> list[str]:
+    """Why the answer to a search may lack events that fit, one sentence for each reason."""
+    if not search.actor:
+        return []
+    known, looked = await store.read(history.known_actors, search)
+    if known == looked < history.SAMPLE:
+        return []
+    of_those = f"of {known} of the newest {looked} events in this span" if looked else "of no event in this span"
+    return [f"the actor is known only where CircleCI was asked: {of_those}; author finds the commit's author"]
 
 
 async def find_events(store: Store, search: Search, *, limit: int, cursor: str | None) -> history.Page:
@@ -148,32 +166,34 @@ async def told_so_far(store: Store) -> int:
     return await store.read(notifications.count, NotificationState.SENT)
 
 
-def to_search(asked: Mapping[str, str]) -> Search:
+def to_search(asked: Mapping[str, str | Sequence[str]], now: datetime) -> Search:
     """What query parameters or options ask for; empty ones ask for nothing. Raises BadRequest for unknown ones."""
     if unknown := sorted(asked.keys() - set(SEARCHABLE)):
         raise BadRequest(f"{unknown[0]!a} is not something to search by; there are {', '.join(SEARCHABLE)}")
-    given: dict[str, Any] = {name: clean(value.strip()) for name, value in asked.items() if value.strip()}
-    for name, read in (("since", _to_time), ("until", _to_time), ("event", to_kind)):
-        if name in given:
-            given[name] = read(given[name])
-    search = Search(**given)
-    if search.since and search.until and search.since >= search.until:
+    values: dict[str, Any] = {name: _values(name, value) for name, value in asked.items()}
+    since, until = to_span(values.pop("since", ()), values.pop("until", ()), now)
+    values["event"] = [to_kind(kind) for kind in values.get("event", ())]
+    values["q"] = next(iter(values.get("q", ())), None)
+    return Search(**values, since=since, until=until)
+
+
+def _values(name: str, given: str | Sequence[str]) -> Sequence[str]:
+    """The values of a filter, without blanks. Raises BadRequest for too many."""
+    cleaned = (clean(value.strip()) for value in ([given] if isinstance(given, str) else given))
+    values = [value for value in cleaned if value]
+    if name in ONCE and len(values) > 1:
+        raise BadRequest(f"{name!a} stands twice; give it once")
+    if len(values) > MAX_VALUES:
+        raise BadRequest(f"{name!a} may stand {MAX_VALUES} times, and it stands {len(values)} times; ask in parts")
+    return values
+
+
+def to_span(since: Sequence[str], until: Sequence[str], now: datetime) -> tuple[datetime | None, datetime | None]:
+    """The times between which to look. Raises BadRequest."""
+    begin, end = (to_time(written[0], now) if written else None for written in (since, until))
+    if begin and end and begin >= end:
         raise BadRequest("nothing happens between since and until: until must be the later time")
-    return search
-
-
-def _to_time(text: str) -> datetime:
-    """The time that somebody typed: RFC 3339 or a date; in UTC unless it says otherwise."""
-    try:
-        time = datetime.fromisoformat(text)
-        time = (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError) as error:
-        raise BadRequest(f"{text!a} is not a time; write 2026-11-22 or 2026-11-22T09:30:00Z") from error
-    if not SEARCHABLE_YEARS[0] <= time.year <= SEARCHABLE_YEARS[-1]:
-        raise BadRequest(
-            f"{text!a} is not a time of a build; years from {SEARCHABLE_YEARS[0]} to {SEARCHABLE_YEARS[-1]} are"
-        )
-    return time
+    return begin, end
 
 
 def to_kind(text: str) -> EventKind:

@@ -87,14 +87,14 @@ class Pages:
         """What was built?"""
         session = await self._access.visit(request)
         asked = builds.asked_for(request.query_params)
-        if "" in request.query_params.values():
+        if any(not value for _, value in request.query_params.multi_items()):
             return _to(
                 builds.address(asked)
             )  # a browser sends empty fields too: people should not have to pass them on
         shown: dict[str, Any] = {"asked": asked, "kinds": builds.SHOWN, "problem": None, "notice": _notice(request)}
         shown["is_unfolded"] = any(asked[name] for name in builds.FOLDED)
         try:
-            shown |= await builds.find(self._store, asked, request.query_params.get("cursor", ""))
+            shown |= await builds.find(self._store, asked, request.query_params.get("cursor", ""), self._clock())
         except BadRequest as error:
             shown |= builds.NOTHING | {"newest": builds.address(asked), "problem": str(error)}
         shown["is_filtered"] = any(asked.values()) or shown["newest"] is not None

@@ -1,7 +1,10 @@
 """The builds page: what was asked for, as a form and as a search, and the way to older builds."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from urllib.parse import urlencode
+
+from starlette.datastructures import QueryParams
 
 from service.manage import history
 from service.manage.shapes import Json, event_json, rfc3339
@@ -11,39 +14,47 @@ from service.store import Search, Store
 ON_A_PAGE = 50
 EVERYTHING = "any"
 SHOWN = {"": "workflows", EventKind.JOB_COMPLETED: "jobs", EventKind.PING: "pings", EVERYTHING: "everything"}
-NOTHING: Json = {"items": [], "older": None, "newest": None, "looked_back_to": None}
-FOLDED = ("workflow", "job", "tag", "actor", "since", "until", "event")
+NOTHING: Json = {"items": [], "older": None, "newest": None, "looked_back_to": None, "partial": []}
+FOLDED = ("workflow", "job", "tag", "actor", "author", "since", "until", "event")
 
 
-def asked_for(parameters: Mapping[str, str]) -> dict[str, str]:
+Asked = Mapping[str, Sequence[str]]
+"""The values of every filter, as they were put in."""
+
+
+def asked_for(parameters: QueryParams) -> dict[str, Sequence[str]]:
     """Every filter of the form with what was put in, trimmed."""
-    return {name: parameters.get(name, "").strip() for name in history.SEARCHABLE}
+    given = {name: [value.strip() for value in parameters.getlist(name)] for name in history.SEARCHABLE}
+    return {name: [value for value in values if value] for name, values in given.items()}
 
 
-def to_search(asked: Mapping[str, str]) -> Search:
+def to_search(asked: Asked, now: datetime) -> Search:
     """The search for it: workflows unless a job is named or another kind is chosen. Raises BadRequest."""
-    kind = asked["event"] or (EventKind.JOB_COMPLETED if asked["job"] else EventKind.WORKFLOW_COMPLETED)
-    return history.to_search({**asked, "event": "" if kind == EVERYTHING else kind})
+    kinds = asked["event"] or [EventKind.JOB_COMPLETED if asked["job"] else EventKind.WORKFLOW_COMPLETED]
+    return history.to_search({**asked, "event": [] if EVERYTHING in kinds else kinds}, now)
 
 
-def address(asked: Mapping[str, str], **more: str) -> str:
+def address(asked: Asked, **more: str) -> str:
     """The address of the page with these filters."""
-    given = {name: value for name, value in {**asked, **more}.items() if value}
-    return "/?" + urlencode(given) if given else "/"
+    given = {**asked, **{name: [value] for name, value in more.items()}}
+    return f"/?{urlencode(given, doseq=True)}" if any(given.values()) else "/"
 
 
-async def find(store: Store, asked: Mapping[str, str], cursor: str) -> Json:
+async def find(store: Store, asked: Asked, cursor: str, now: datetime) -> Json:
     """What the page shows: ``items``, the addresses of ``older`` and ``newest`` ones, and how far it looked back.
 
-    ``looked_back_to`` is None where the search was not cut short. Raises BadRequest.
+    ``looked_back_to`` is None where the search was not cut short; ``partial`` says why builds may be missing. Raises
+    BadRequest.
     """
-    page = await history.find_events(store, to_search(asked), limit=ON_A_PAGE, cursor=cursor or None)
+    search = to_search(asked, now)
+    page = await history.find_events(store, search, limit=ON_A_PAGE, cursor=cursor or None)
     told = await history.told(store, {event.topic for event in page.items})
     return {
         "items": [_line(event, told[event.topic]) for event in page.items],
         "older": address(asked, cursor=page.next) if page.next else None,
         "newest": address(asked) if cursor else None,
         "looked_back_to": rfc3339(page.looked_back_to) if page.looked_back_to else None,
+        "partial": await history.doubts_about(store, search),
     }
 
 

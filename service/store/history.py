@@ -6,38 +6,41 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, func, select
 
 from service.errors import BadRequest
 from service.model import Event, EventKind
-from service.store.lists import Entries, Place, Span, end_of_stride, first_in_all, shortest_first
+from service.store.lists import EVERYTHING, Entries, Facts, Place, Span, end_of_stride, first_in_all, shortest_first
 from service.store.rows import to_event
 from service.store.words import actor_word, project_word, words_in
 from service.tables import Transaction, events, words
 
 STRIDES = (200, 2_000, 6_000)  # how far a list is walked for one page: most pages are full after the first few entries
+SAMPLE = 100  # events looked at to see of how many the actor is known
 MOST_WORDS = 20  # of a search: each is a list of its own, and SQLite takes no more than some hundred at once
 
 
 @dataclass(frozen=True, kw_only=True)
 class Search:
-    """What to look for; what is None does not matter.
+    """What to look for; what is None or empty does not matter. Of several values of one fact, any will do.
 
     project       a slug, ``gh/acme/web`` or ``github/acme/web`` alike, or the project's name, ``acme/web`` or ``web``
-    actor         login or name
+    actor         login or name; known of those events alone of which the source was asked
+    author        name or e-mail address of the commit's author
     since, until  when it happened: from, and up to but without
     q             words, whole and in any case, each of them anywhere in names, subject, branch and tag; a revision goes
                   by its first seven digits or by all of them
     """
 
-    project: str | None = None
-    branch: str | None = None
-    tag: str | None = None
-    workflow: str | None = None
-    job: str | None = None
-    status: str | None = None
-    event: EventKind | None = None
-    actor: str | None = None
+    project: Sequence[str] = ()
+    branch: Sequence[str] = ()
+    tag: Sequence[str] = ()
+    workflow: Sequence[str] = ()
+    job: Sequence[str] = ()
+    status: Sequence[str] = ()
+    event: Sequence[EventKind] = ()
+    actor: Sequence[str] = ()
+    author: Sequence[str] = ()
     since: datetime | None = None
     until: datetime | None = None
     q: str | None = None
@@ -69,6 +72,7 @@ def search(
     """
     # a place, not a count: what comes in meanwhile shifts nothing, and the thousandth page costs no more
     span = Span(since=wanted.since, until=wanted.until, beyond=_place(cursor) if cursor else None)
+    facts = [Facts(values=_is_by(wanted.author))] if wanted.author else []
     if wanted.q and wanted.q.strip() and not words_in(wanted.q):
         return Page(items=[], next=None)
     if len(words_in(wanted.q or "")) > MOST_WORDS:
@@ -78,7 +82,8 @@ def search(
     ahead = iter(strides)
     stride: int | None = next(ahead)
     while stride:
-        places += first_in_all(transaction, filters, span, stride=stride, limit=limit + 1 - len(places))
+        walked = filters[0].within(span, limit=stride)
+        places += first_in_all(transaction, walked, [*filters[1:], *facts], limit=limit + 1 - len(places))
         if len(places) > limit:
             return Page(items=_events(transaction, places[:limit]), next=_cursor(places[limit - 1]))
         end = end_of_stride(transaction, filters[0], span, stride=stride)
@@ -87,6 +92,16 @@ def search(
         span, stride = replace(span, beyond=end), next(ahead, None)
     items = _events(transaction, places)
     return Page(items=items, next=_cursor(end), looked_back_to=end.happened_at) if end else Page(items=items, next=None)
+
+
+def known_actors(transaction: Transaction, wanted: Search) -> tuple[int, int]:
+    """Of how many of the newest events in a span the actor is known, and how many were looked at."""
+    span = Span(since=wanted.since, until=wanted.until)
+    places = first_in_all(transaction, EVERYTHING.within(span, limit=SAMPLE), [], limit=SAMPLE)
+    some = events.c.id.in_([place.event_id for place in places])
+    counting = select(func.count(func.coalesce(events.c.actor_login, events.c.actor_name)), func.count())
+    known, looked = transaction.execute(counting.where(some, events.c.kind != EventKind.PING)).one()
+    return known, looked
 
 
 def _events(transaction: Transaction, places: Sequence[Place]) -> list[Event]:
@@ -107,16 +122,26 @@ _COLUMNS = {
 
 def _filters(wanted: Search) -> Iterator[Entries]:
     for field, column in _COLUMNS.items():
-        value = getattr(wanted, field)
-        if value is not None:
-            yield Entries(table=events, value=column == value)
-    given = words_in(wanted.q or "")
-    if wanted.project is not None:
-        given.append(project_word(wanted.project))
-    if wanted.actor is not None:
-        given.append(actor_word(wanted.actor))
-    for word in dict.fromkeys(given):
-        yield Entries(table=words, value=words.c.word == word)
+        if values := getattr(wanted, field):
+            yield Entries(table=events, values=[column == value for value in dict.fromkeys(values)])
+    people_and_projects = [
+        [project_word(name) for name in wanted.project],
+        [actor_word(name) for name in wanted.actor],
+        _author_words(wanted.author),
+    ]
+    for given in (*people_and_projects, *([word] for word in dict.fromkeys(words_in(wanted.q or "")))):
+        if values := dict.fromkeys(given):
+            yield Entries(table=words, values=[words.c.word == value for value in values])
+
+
+def _is_by(authors: Sequence[str]) -> list[ColumnElement[bool]]:
+    return [events.c.commit_author_name.in_(authors), events.c.commit_author_email.in_(authors)]
+
+
+def _author_words(authors: Sequence[str]) -> list[str]:
+    """The longest word of each author's name, which every event of theirs has; nothing when one is no name."""
+    longest = [max(words_in(author), key=len, default="") for author in authors if "@" not in author]
+    return longest if all(longest) and len(longest) == len(authors) else []
 
 
 def _cursor(last: Place) -> str:

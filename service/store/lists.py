@@ -20,9 +20,11 @@ from sqlalchemy import (
     literal,
     literal_column,
     null,
+    or_,
     select,
     true,
     tuple_,
+    union,
     union_all,
 )
 
@@ -56,10 +58,10 @@ class Span:
 
 @dataclass(frozen=True, kw_only=True)
 class Entries:
-    """The entries of an index that have one value, newest first."""
+    """The entries of an index that have one of some values, newest first; without values, all of them."""
 
     table: FromClause
-    value: ColumnElement[bool]
+    values: Sequence[ColumnElement[bool]] = ()
 
     @property
     def place(self) -> tuple[ColumnElement[datetime], ColumnElement[UUID]]:
@@ -69,28 +71,51 @@ class Entries:
 
     def within(self, span: Span, *, limit: int) -> Subquery:
         """The first places within a span."""
+        stretches = [self._stretch(value, span, limit=limit).subquery() for value in self.values or (true(),)]
+        if len(stretches) == 1:
+            return stretches[0]
+        # each value is a stretch of the index in order, and all of them together are not: merge their beginnings. An
+        # event that has several of the values is one
+        merged = union(*map(select, stretches)).subquery()
+        at, event_id = merged.c.happened_at, merged.c.event_id
+        return select(at, event_id).order_by(at.desc(), event_id.desc()).limit(limit).subquery()
+
+    def _stretch(self, value: ColumnElement[bool], span: Span, *, limit: int) -> Select[datetime, UUID]:
         at, event_id = self.place
-        found = select(at.label("happened_at"), event_id.label("event_id")).where(self.value)
+        found = select(at.label("happened_at"), event_id.label("event_id")).where(value)
         if span.since is not None:
             found = found.where(at >= span.since)
         if span.until is not None:
             found = found.where(at < span.until)
         if span.beyond is not None:
             found = found.where(tuple_(at, event_id) < span.beyond.sql)
-        return found.order_by(at.desc(), event_id.desc()).limit(limit).subquery()
+        return found.order_by(at.desc(), event_id.desc()).limit(limit)
 
     def has(self, place: Subquery) -> ColumnElement[bool]:
-        """A test that a place is among the entries: one look into the index, whatever the planner thinks of it.
+        """A test that a place is among the entries: a look into the index for each value, whatever the planner thinks.
 
         An EXISTS could be turned into a join with the whole list.
         """
         at, event_id = self.place
         # not the bare id: SQLite would look that up among all events, and fetch the whole row to see the rest
         same = (at == place.c.happened_at, func.coalesce(event_id, null()) == place.c.event_id)
-        return select(literal(1)).where(self.value, *same).scalar_subquery() == 1
+        looks = (select(literal(1)).where(value, *same).scalar_subquery() == 1 for value in self.values or (true(),))
+        return or_(*looks)
 
 
-EVERYTHING = Entries(table=events, value=true())
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """Facts of which an event must have one, and of which no index has a list: looked up event by event."""
+
+    values: Sequence[ColumnElement[bool]]
+
+    def has(self, place: Subquery) -> ColumnElement[bool]:
+        """A test that the event at a place has one of them."""
+        at_place = select(literal(1)).where(events.c.id == place.c.event_id, or_(*self.values))
+        return at_place.scalar_subquery() == 1
+
+
+EVERYTHING = Entries(table=events)
 
 
 def shortest_first(transaction: Transaction, filters: Sequence[Entries], span: Span) -> Sequence[Entries]:
@@ -106,13 +131,12 @@ def shortest_first(transaction: Transaction, filters: Sequence[Entries], span: S
 
 
 def first_in_all(
-    transaction: Transaction, filters: Sequence[Entries], span: Span, *, stride: int, limit: int
+    transaction: Transaction, walked: Subquery, others: Sequence[Entries | Facts], *, limit: int
 ) -> list[Place]:
-    """Of the next ``stride`` entries of the first filter's list, those that are in the other lists too."""
-    walked = filters[0].within(span, limit=stride)
+    """Of the places of one list, the first that are in the other lists too, and have the facts."""
     found = (
         select(walked.c.happened_at, walked.c.event_id)
-        .where(*(other.has(walked) for other in filters[1:]))
+        .where(*(other.has(walked) for other in others))
         .order_by(walked.c.happened_at.desc(), walked.c.event_id.desc())
         .limit(limit)
     )

@@ -138,7 +138,7 @@ async def _cursor(store: Store, asked: Asked, events: int) -> str:
     """Where so many events have gone by."""
     cursor: str | None = None
     for _ in range(0, events, MOST_AT_ONCE):
-        page = await store.read(history.search, to_search(asked), limit=MOST_AT_ONCE, cursor=cursor)
+        page = await store.read(history.search, to_search(asked, NOW), limit=MOST_AT_ONCE, cursor=cursor)
         cursor = page.next or cursor
     assert cursor is not None
     return cursor

@@ -1,0 +1,53 @@
+"""Times as people type them: a date, RFC 3339, or how long ago."""
+
+import re
+from datetime import UTC, datetime, timedelta
+
+from service.errors import BadRequest
+
+MAX_AGO = timedelta(days=36_500)
+SEARCHABLE_YEARS = range(1970, 2100)  # a zero time of any language means "from the beginning", and is no mistake
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_AGO = re.compile(r"(?:[0-9]{1,9}[smhdw]){1,5}")
+_DAYS = {"today": 0, "yesterday": 1}
+EXAMPLES = "2026-11-22, 2026-11-22T09:30:00Z, 7d, 1h30m, yesterday, today or now"
+
+
+def to_time(text: str, now: datetime) -> datetime:
+    """Return the time in UTC: ``7d`` and ``1h30m`` are that long ago, ``yesterday`` and ``today`` begin at 00:00 UTC.
+
+    A date or time without a zone is in UTC. Raises BadRequest.
+    """
+    word = text.strip().lower()
+    if word == "now":
+        return now
+    if word in _DAYS:
+        midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        return midnight - timedelta(days=_DAYS[word])
+    time = _ago(word, now) if _AGO.fullmatch(word) else _written_out(text)
+    if not SEARCHABLE_YEARS[0] <= time.year <= SEARCHABLE_YEARS[-1]:
+        years = f"years from {SEARCHABLE_YEARS[0]} to {SEARCHABLE_YEARS[-1]} are"
+        raise BadRequest(f"{text!a} is not a time of a build; {years}")
+    return time
+
+
+def _written_out(text: str) -> datetime:
+    try:
+        time = datetime.fromisoformat(text.strip())
+        return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise BadRequest(f"{text!a} is not a time; write {EXAMPLES}") from error
+
+
+def _ago(word: str, now: datetime) -> datetime:
+    parts = re.findall(r"([0-9]+)([smhdw])", word)
+    units = [unit for _, unit in parts]
+    if len(set(units)) < len(units):
+        raise BadRequest(f"{word!a} is not a time: it has a unit twice; write {EXAMPLES}")
+    try:
+        ago = timedelta(**{_UNITS[unit]: int(number) for number, unit in parts})
+    except OverflowError:
+        ago = timedelta.max
+    if ago > MAX_AGO:
+        raise BadRequest(f"{word!a} is longer than {MAX_AGO.days} days ago; write {EXAMPLES}")
+    return now - ago
