@@ -64,14 +64,18 @@ def is_long(request: pytest.FixtureRequest) -> bool:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "long: takes too long for `make test`; `make test-all` runs it")
-    config.addinivalue_line("markers", "databases(*kinds): the databases to run on: sqlite (as without it), postgres")
+    config.addinivalue_line(
+        "markers", "databases(*kinds, long_on): the databases to run on, sqlite and postgres; on which it is long"
+    )
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run a test once on each of its databases; the mark that is nearest to the test tells which."""
     mark = metafunc.definition.get_closest_marker("databases")
     if mark is not None and "kind_of_database" in metafunc.fixturenames:
-        metafunc.parametrize("kind_of_database", mark.args)
+        is_long = dict.fromkeys(mark.kwargs.get("long_on", ()), pytest.mark.long)
+        kinds = [pytest.param(kind, marks=is_long.get(kind, ())) for kind in mark.args]
+        metafunc.parametrize("kind_of_database", kinds)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -15,6 +15,7 @@ from service.demo.payloads import workflow_completed
 from service.store import migrate
 from tests.databases import database_of
 from tests.house import RED, RED_TO_WEB, a_house, environ
+from tests.long import first_and_long
 from tests.processes import ENDS_WITHIN_S, ROUNDSMAN, run, surroundings
 
 ROCKET = "feature/\N{ROCKET}-\N{CJK UNIFIED IDEOGRAPH-706B}-\N{LATIN SMALL LETTER E WITH ACUTE}"
@@ -79,7 +80,7 @@ async def _live(folder: Path) -> Told:
         return Told(folder=folder, event=event, notification=notification["id"])
 
 
-@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.parametrize("encoding", first_and_long(ENCODINGS))
 def test_every_command_says_all_in_any_encoding(told: Told, encoding: str) -> None:
     commands = told.commands
     database_of(told.folder).change("UPDATE deliveries SET state = 'settled'")  # of the replay before nothing came
@@ -104,7 +105,7 @@ def test_every_command_says_all_in_any_encoding(told: Told, encoding: str) -> No
     assert ROCKET.encode(name, "backslashreplace").decode(name) in text
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "shift_jis", "utf-8"])
+@pytest.mark.parametrize("encoding", first_and_long(["ascii", "shift_jis", "utf-8"]))
 def test_json_is_json_in_any_encoding(told: Told, encoding: str) -> None:
     said = subprocess.run(
         [str(ROUNDSMAN), "events", "list", "--json"],
@@ -138,7 +139,7 @@ def test_an_argument_of_other_bytes_is_told_in_a_sentence(told: Told) -> None:
     assert said.stderr == r"the argument '\udcff' is not UTF-8 text; write it in UTF-8" + "\n"
 
 
-@pytest.mark.parametrize("name", ["ROUNDSMAN_WEBHOOK_SECRETS", "PAGER"])
+@pytest.mark.parametrize("name", first_and_long(["ROUNDSMAN_WEBHOOK_SECRETS", "PAGER"]))
 def test_a_variable_of_other_bytes_is_told_in_a_sentence(tmp_path: Path, name: str) -> None:
     given = environ(tmp_path, RED_TO_WEB.replace("json://web.example.com", '"${PAGER}"'), PAGER="json://x")
 
@@ -150,7 +151,7 @@ def test_a_variable_of_other_bytes_is_told_in_a_sentence(tmp_path: Path, name: s
     assert "Traceback" not in said.stderr
 
 
-@pytest.mark.parametrize("closed", [">&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize("closed", first_and_long(["<&- >&- 2>&-", ">&-"]))
 def test_closed_streams_lead_nowhere(told: Told, closed: str) -> None:
     before = (told.folder / "roundsman.db").read_bytes()[:16]
 
@@ -160,7 +161,7 @@ def test_closed_streams_lead_nowhere(told: Told, closed: str) -> None:
     assert (told.folder / "roundsman.db").read_bytes()[:16] == before
 
 
-@pytest.mark.parametrize("words", ["events list", "events list --json"])
+@pytest.mark.parametrize("words", first_and_long(["events list", "events list --json"]))
 def test_an_output_that_is_full_is_told_in_a_sentence(told: Told, words: str) -> None:
     said = _in_shell(f'"$0" {words} > /dev/full', told)
 

@@ -16,6 +16,7 @@ import pytest
 
 from service.demo.payloads import as_bytes, workflow_completed
 from tests.house import GREEN, RED, RED_TO_WEB, environ
+from tests.long import first_and_long
 from tests.processes import ENDS_WITHIN_S, ROUNDSMAN, Served, run, serve, slow_channel, surroundings
 
 COLOUR = "\x1b"
@@ -119,6 +120,7 @@ def test_a_port_that_is_taken_is_a_sentence(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.long
 def test_commands_work_beside_a_running_service(served: Served, tmp_path: Path) -> None:
     delivery = served.post(as_bytes(workflow_completed(GREEN))).json()["delivery"]
     first = served.read_until("delivery")
@@ -149,6 +151,7 @@ def test_an_inbox_prints_what_a_channel_receives(tmp_path: Path) -> None:
     assert printed == "  web-team | acme/web main: failed\n  web-team | by Ada\n"
 
 
+@pytest.mark.long
 def test_an_inbox_whose_port_is_taken_says_which_option_names_another(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
@@ -164,16 +167,16 @@ def test_an_inbox_whose_port_is_taken_says_which_option_names_another(tmp_path: 
 # Pipes
 
 
-@pytest.mark.parametrize("words", [("check",), ("events", "list"), ("nonsense",)])
-def test_a_pipe_gets_no_colours(folder: Path, words: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("words", first_and_long([["events", "list"], ["check"], ["nonsense"]]))
+def test_a_pipe_gets_no_colours(folder: Path, words: list[str]) -> None:
     ended = run(*words, folder=folder, **environ(folder, RED_TO_WEB), TERM="xterm-256color")
 
     assert COLOUR not in ended.stdout + ended.stderr
     assert ended.stdout + ended.stderr
 
 
-@pytest.mark.parametrize("words", [("--help",), ("events", "list"), ("events", "list", "--json")])
-def test_a_reader_who_has_left_is_no_reason_for_a_traceback(folder: Path, words: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("words", first_and_long([["events", "list"], ["--help"], ["events", "list", "--json"]]))
+def test_a_reader_who_has_left_is_no_reason_for_a_traceback(folder: Path, words: list[str]) -> None:
     nobody, pipe = os.pipe()
     os.close(nobody)
 
@@ -192,6 +195,7 @@ def test_a_reader_who_has_left_is_no_reason_for_a_traceback(folder: Path, words:
     assert (ended.returncode, ended.stderr) == (1, "")
 
 
+@pytest.mark.long
 def test_ctrl_c_in_the_demo_s_day_ends_it_without_a_traceback(tmp_path: Path) -> None:
     with subprocess.Popen(
         [str(ROUNDSMAN), "demo", "--port", "0"],

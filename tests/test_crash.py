@@ -154,6 +154,7 @@ async def test_a_message_that_arrived_but_is_not_on_record_is_the_only_one_repea
     assert set(repeated) <= set(interrupted)
 
 
+@pytest.mark.long
 async def test_a_round_of_random_kills_under_load_loses_nothing(database: Database, tmp_path: Path) -> None:
     count = await a_round(database, tmp_path, Random("a round of random kills"), load_s=1.2, changes=30, most_kills=2)
 

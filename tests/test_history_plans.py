@@ -168,6 +168,7 @@ async def test_neither_do_the_questions_of_the_other_pages_and_of_the_sweep(stor
     assert await store.read(asking, ask) == []
 
 
+@pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
 async def test_neither_does_forgetting(store: Store) -> None:
     counts: list[int] = []
 

@@ -91,6 +91,7 @@ def test_every_lock_has_its_command() -> None:
     assert all(re.search(rf"(?:-r|--requirement)[ =]{re.escape(lock)}", said) for lock in PINS)
 
 
+@pytest.mark.long
 def test_failed_install_leaves_no_environment_and_a_half_made_one_is_made_anew(tmp_path: Path) -> None:
     for name in ("Makefile", "pyproject.toml"):
         (tmp_path / name).write_bytes((ROOT / name).read_bytes())

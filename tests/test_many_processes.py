@@ -18,6 +18,7 @@ from tests import postgres
 from tests.databases import Postgres
 from tests.ends import HttpEnd, free_port, http_end
 from tests.house import RED, RED_TO_WEB, House, environ
+from tests.long import first_and_long
 from tests.processes import ENDS_WITHIN_S, ROUNDSMAN, run, serve, slow_channel, surroundings, until
 
 PASSWORD = "an-invented-password"
@@ -92,6 +93,7 @@ def news(number: int) -> bytes:
     return as_bytes(workflow_completed(replace(RED, number=number)))
 
 
+@pytest.mark.long
 def test_postgres_goes_away_and_comes_back_and_nothing_acknowledged_is_lost(mortal_site: Site) -> None:
     with (
         serve(mortal_site.folder, mortal_site.environ, "web") as web,
@@ -120,6 +122,7 @@ def test_postgres_goes_away_and_comes_back_and_nothing_acknowledged_is_lost(mort
     assert PASSWORD not in said[2]
 
 
+@pytest.mark.long
 def test_a_worker_that_is_asked_to_end_while_the_database_is_away_ends(mortal_site: Site) -> None:
     with serve(mortal_site.folder, mortal_site.environ, "worker") as worker:
         mortal_site.server.stop("immediate")
@@ -141,11 +144,13 @@ def test_a_door_keeps_webhooks_also_when_the_next_release_has_migrated_already(s
     assert "the database's schema is a newer release's: run that release" in [line["event"] for line in web.log]
 
 
+@pytest.mark.long
 def test_a_worker_names_no_hook_since_it_has_none(site: Site) -> None:
     with serve(site.folder, site.environ, "worker") as worker:
         assert (worker.log[-1]["event"], worker.log[-1].get("hook")) == ("roundsman is listening", None)
 
 
+@pytest.mark.long
 def test_a_send_that_was_begun_may_end_also_on_many_machines(site: Site) -> None:
     with slow_channel() as channel:
         (site.folder / "roundsman.yaml").write_text(TELL.format(url=channel.url), encoding="utf-8")
@@ -160,6 +165,7 @@ def test_a_send_that_was_begun_may_end_also_on_many_machines(site: Site) -> None
     assert [line["outcome"] for line in worker.log if line["event"] == "attempt"] == ["sent"]
 
 
+@pytest.mark.long
 def test_two_who_migrate_at_once_take_turns(site: Site) -> None:
     given = site.environ | {"ROUNDSMAN_DATABASE_URL": site.server.new_database()}
     with ExitStack() as stack:
@@ -182,7 +188,7 @@ def test_two_who_migrate_at_once_take_turns(site: Site) -> None:
     assert said == [f"the schema is up to date, at revision {newest_revision()}\n"] * 2
 
 
-@pytest.mark.parametrize("role", ["web", "worker"])
+@pytest.mark.parametrize("role", first_and_long(["web", "worker"]))
 def test_who_finds_no_schema_names_the_command_that_makes_one(site: Site, role: str) -> None:
     ended = run(role, folder=site.folder, **site.environ | {"ROUNDSMAN_DATABASE_URL": site.server.new_database()})
 
@@ -190,6 +196,7 @@ def test_who_finds_no_schema_names_the_command_that_makes_one(site: Site, role: 
     assert "run `roundsman migrate` first" in ended.stderr
 
 
+@pytest.mark.long
 @pytest.mark.databases("postgres")
 async def test_commands_look_into_postgres_as_they_do_into_a_file(house: House) -> None:
     event = await house.finish(RED)
@@ -206,8 +213,8 @@ async def test_commands_look_into_postgres_as_they_do_into_a_file(house: House) 
     assert PASSWORD not in listed.stdout + explained.stdout + checked.stdout + checked.stderr
 
 
-@pytest.mark.parametrize("words", [("check",), ("events", "list"), ("migrate", "--wait", "0")])
-def test_a_database_that_is_away_is_said_to_be_without_its_password(tmp_path: Path, words: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("words", first_and_long([["check"], ["events", "list"], ["migrate", "--wait", "0"]]))
+def test_a_database_that_is_away_is_said_to_be_without_its_password(tmp_path: Path, words: list[str]) -> None:
     given = surroundings_at(f"postgresql://postgres@127.0.0.1:{free_port()}/roundsman", tmp_path)
 
     ended = run(*words, folder=tmp_path, **given)

@@ -216,6 +216,7 @@ async def test_they_name_no_project_and_no_person(house: House) -> None:
     assert not [name for name in ("acme", "web", "ada", "main") if name in text.replace("webhook", "")]
 
 
+@pytest.mark.long
 @pytest.mark.databases("postgres")
 async def test_while_the_database_is_away_they_say_so_and_nothing_that_was_true_before(
     house: House, database: Database

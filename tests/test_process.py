@@ -133,6 +133,7 @@ async def test_what_is_not_understood_waits_for_a_person_with_the_reason(house: 
     assert house.jobs() == []
 
 
+@pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
 async def test_what_fails_unforeseen_is_tried_again_and_then_waits_for_a_person(house: House) -> None:
     house.replace_source(lambda source: Stumbling(source, ValueError("nobody foresaw this")))
     await house.finish(RED)
@@ -148,6 +149,7 @@ async def test_what_fails_unforeseen_is_tried_again_and_then_waits_for_a_person(
     assert dead["reason"] == "judging it failed 5 times; please report this: ValueError: nobody foresaw this"
 
 
+@pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
 async def test_a_database_that_is_away_counts_as_no_failure_of_the_delivery(house: House) -> None:
     house.replace_source(lambda source: Stumbling(source, Temporary("the database is away"), times=20))
     await house.finish(RED)

@@ -15,6 +15,7 @@ import pytest
 from service.demo.payloads import as_bytes, workflow_completed
 from tests.ends import HttpEnd, http_end
 from tests.house import RED, environ
+from tests.long import first_and_long
 from tests.processes import ENDS_WITHIN_S, ROUNDSMAN, Served, serve, slow_channel, surroundings, until
 
 TELL = """\
@@ -77,7 +78,7 @@ def test_the_next_webhook_goes_by_the_new_file_and_a_broken_one_changes_nothing(
 
 
 @pytest.mark.parametrize(
-    "text", ["", "routes: [", "- a list", "\0", "receivers: {a: {channels: ['${NOT_SET}']}}", None]
+    "text", first_and_long(["routes: [", "", "- a list", "\0", "receivers: {a: {channels: ['${NOT_SET}']}}", None])
 )
 def test_whatever_is_wrong_with_the_file_the_service_goes_on(folder: Path, end: HttpEnd, text: str | None) -> None:
     file = folder / "roundsman.yaml"
@@ -113,6 +114,7 @@ def test_a_secret_in_a_file_is_read_again_and_what_cannot_change_is_named(folder
     assert secret not in str(served.log)
 
 
+@pytest.mark.long
 def test_a_message_under_way_ends_by_the_file_that_it_began_with(folder: Path, end: HttpEnd) -> None:
     with slow_channel() as channel:
         old = TELL.format(name="old", port=1).replace("json://127.0.0.1:1/old", channel.url)
@@ -130,7 +132,7 @@ def test_a_message_under_way_ends_by_the_file_that_it_began_with(folder: Path, e
     assert (attempt["channel"], attempt["outcome"]) == ("old (json)", "sent")
 
 
-@pytest.mark.parametrize("delay_s", [0.0, 0.1, 0.4])
+@pytest.mark.parametrize("delay_s", first_and_long([0.1, 0.0, 0.4]))
 def test_a_hangup_while_the_service_starts_or_ends_does_not_kill_it(folder: Path, end: HttpEnd, delay_s: float) -> None:
     given = settings(folder, TELL.format(name="old", port=end.port), ROUNDSMAN_PORT="0")
     command = [str(ROUNDSMAN), "serve"]
@@ -181,6 +183,7 @@ def everything(manager: socket.socket) -> Iterator[str]:
             return
 
 
+@pytest.mark.long
 def test_a_service_manager_that_does_not_listen_is_no_reason_to_end(folder: Path, end: HttpEnd) -> None:
     given = settings(folder, TELL.format(name="old", port=end.port), NOTIFY_SOCKET=str(folder / "nobody"))
 
@@ -199,6 +202,7 @@ def test_the_start_line_says_what_runs_and_the_level_what_is_left_out(folder: Pa
     assert os.environ.get("ROUNDSMAN_LOG_LEVEL") is None
 
 
+@pytest.mark.long
 def test_each_process_on_postgres_reads_its_file_again(folder: Path, end: HttpEnd, url_in_real_time: str) -> None:
     given = settings(folder, TELL.format(name="old", port=end.port), ROUNDSMAN_ADMIN_TOKEN="an-invented-admin-token")
     given["ROUNDSMAN_DATABASE_URL"] = url_in_real_time

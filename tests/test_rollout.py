@@ -8,6 +8,7 @@ from pathlib import Path
 from random import Random
 
 import httpx
+import pytest
 
 from service.demo.payloads import workflow_completed
 from tests import postgres
@@ -115,6 +116,7 @@ def knowing(fleet: Fleet, address: str) -> Fleet:
     return replace(given, environ={**given.environ, "CHANNEL": address})
 
 
+@pytest.mark.long
 async def test_a_secret_that_was_revoked_is_no_reason_to_give_up_while_a_worker_has_the_new_one(
     server: postgres.Server, tmp_path: Path
 ) -> None:

@@ -147,6 +147,7 @@ async def test_a_channel_that_hangs_delays_no_other(two: House) -> None:
     assert sorted(two.channels.told) == ["web (json)", "web (xml)"]
 
 
+@pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
 async def test_a_channel_that_is_no_longer_configured_waits_for_a_person(folder: Path) -> None:
     async with a_house(folder) as house:
         delivery = await red(house)
@@ -165,6 +166,7 @@ async def test_a_channel_that_is_no_longer_configured_waits_for_a_person(folder:
     assert house.channels.tried == []
 
 
+@pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
 async def test_a_channel_that_another_worker_has_is_told_by_that_one_with_its_patience_whole(folder: Path) -> None:
     async with a_house(folder) as new:
         delivery = await red(new)
@@ -180,6 +182,7 @@ async def test_a_channel_that_another_worker_has_is_told_by_that_one_with_its_pa
     assert [attempt["outcome"] for attempt in notification["attempts"]] == ["put off", "sent"]
 
 
+@pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
 async def test_a_channel_that_comes_and_goes_has_the_whole_time_again(folder: Path) -> None:
     other = RED_TO_WEB.replace("web.example", "ops.example")
     async with a_house(folder) as house:

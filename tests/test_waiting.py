@@ -14,6 +14,7 @@ from service.store import migrate
 from tests import postgres
 from tests.ends import free_port
 from tests.house import RED_TO_WEB, environ
+from tests.long import first_and_long
 from tests.processes import ENDS_WITHIN_S, ROUNDSMAN, Served, run, surroundings
 
 PASSWORD = "an-invented-password"
@@ -48,7 +49,7 @@ def away(folder: Path) -> str:
     return f"postgresql://postgres:{PASSWORD}@127.0.0.1:{free_port()}/roundsman"
 
 
-@pytest.mark.parametrize("role", ["serve", "web", "worker"])
+@pytest.mark.parametrize("role", first_and_long(["serve", "web", "worker"]))
 def test_a_process_that_waits_says_so_and_ends_at_once_when_asked_to(folder: Path, away: str, role: str) -> None:
     with started(role, folder, away) as process:
         line = process.read_until(WAITING)
@@ -62,6 +63,7 @@ def test_a_process_that_waits_says_so_and_ends_at_once_when_asked_to(folder: Pat
     assert PASSWORD not in str(process.log)
 
 
+@pytest.mark.long
 def test_it_goes_on_when_postgres_has_come(folder: Path) -> None:
     with postgres.running() as server:
         url = server.new_database("template0", "synchronous_commit = on")
@@ -77,6 +79,7 @@ def test_it_goes_on_when_postgres_has_come(folder: Path) -> None:
     assert (listening["role"], listening["database"]) == ("worker", "postgres")
 
 
+@pytest.mark.long
 def test_a_migration_waits_no_longer_than_it_was_told_to(folder: Path, away: str) -> None:
     ended = run("migrate", "--wait", "0", folder=folder, **settings(folder, away))
 
@@ -96,12 +99,14 @@ def test_a_wrong_configuration_waits_for_nothing(folder: Path, away: str) -> Non
 
 @pytest.mark.parametrize(
     ("user", "name", "reason"),
-    [
-        ("nobody_here", None, 'role "nobody_here" does not exist'),
-        (None, "nowhere_here", 'database "nowhere_here" does not exist'),
-        ("locked_out", None, 'password authentication failed for user "locked_out"'),
-        ("turned_away", None, "pg_hba.conf"),
-    ],
+    first_and_long(
+        [
+            ("nobody_here", None, 'role "nobody_here" does not exist'),
+            (None, "nowhere_here", 'database "nowhere_here" does not exist'),
+            ("locked_out", None, 'password authentication failed for user "locked_out"'),
+            ("turned_away", None, "pg_hba.conf"),
+        ]
+    ),
 )
 def test_a_server_that_does_not_let_us_in_is_a_wrong_configuration(
     folder: Path, strict_server: postgres.Server, user: str | None, name: str | None, reason: str

@@ -93,7 +93,7 @@ async def test_no_line_of_any_level_has_its_address(outside: HttpEnd) -> None:
     assert "invented" not in talk.getvalue()
 
 
-@pytest.mark.databases("sqlite", "postgres")
+@pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
 async def test_it_is_told_while_all_is_ready_and_at_no_other_time(house: House, outside: HttpEnd) -> None:
     watchdog = Watchdog(address(outside))
     async with house.running():
@@ -110,6 +110,7 @@ async def test_it_is_told_while_all_is_ready_and_at_no_other_time(house: House, 
     assert "roundsman migrate" in line["reason"]
 
 
+@pytest.mark.long
 @pytest.mark.databases("postgres")
 async def test_a_worker_does_not_say_that_all_is_well_when_nobody_receives(house: House, outside: HttpEnd) -> None:
     watchdog = Watchdog(address(outside))
@@ -124,6 +125,7 @@ async def test_a_worker_does_not_say_that_all_is_well_when_nobody_receives(house
     assert "no process that receives has been alive since the start" in talk.getvalue()
 
 
+@pytest.mark.long
 async def test_of_many_processes_one_tells_it_in_each_minute(
     url_in_real_time: str, tmp_path: Path, outside: HttpEnd
 ) -> None:

@@ -1,0 +1,19 @@
+"""Cases that are left to ``make test-all``, because another of their kind is tried by ``make test``."""
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+import pytest
+
+T = TypeVar("T")
+
+
+def first_and_long(cases: Sequence[T]) -> list[object]:
+    """Return cases for ``parametrize``, all but the first marked as long."""
+    first, *others = cases
+    return [first, *(_long(case) for case in others)]
+
+
+def _long(case: object) -> object:
+    values = case if isinstance(case, tuple) else (case,)
+    return pytest.param(*values, marks=pytest.mark.long)
