@@ -11,6 +11,7 @@ from tests.house import House
 from tests.operator import ADMIN_TOKEN
 from tests.postgres import Server, name_of
 from tests.test_hostile import filled_in, routes
+from tests.test_private_answers import is_private
 
 NEEDS_NO_DATABASE = ("/static/", "/healthz", "/login", "/logout", "/metrics")
 
@@ -40,3 +41,4 @@ async def test_every_page_and_answer_says_that_the_database_is_away(
     assert len(answers) > 5
     assert [address for address, answer in answers.items() if "it cannot be reached" not in answer.text] == []
     assert [address for address, answer in answers.items() if "Traceback" in answer.text] == []
+    assert [address for address, answer in answers.items() if not is_private(answer)] == []

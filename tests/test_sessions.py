@@ -1,8 +1,10 @@
 """Sessions are rows: begun by a login or a link, looked up by each process, ended for every copy of a cookie."""
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import httpx
 import pytest
@@ -14,7 +16,7 @@ from tests.databases import Database
 from tests.doors import PUBLIC_URL, Clock, Doors, browser, clock, doors, form_token, guarded, operator, stranger
 from tests.house import House
 from tests.operator import ADMIN_TOKEN
-from tests.terminal import Terminal
+from tests.terminal import Said, Terminal
 
 __all__ = ["clock", "doors", "guarded", "operator", "stranger"]  # pytest finds fixtures by name
 
@@ -199,3 +201,120 @@ async def begun(doors: Doors, count: int) -> list[httpx.Cookies]:
             await client.post("/log-in", params={"token": ADMIN_TOKEN})
             jars.append(httpx.Cookies(client.cookies))
     return jars
+
+
+async def test_the_open_sessions_are_listed_newest_first(doors: Doors, clock: Clock, desk: Terminal) -> None:
+    clock.now = datetime.now(UTC)
+    await begun(doors, 2)
+    await doors.store.write(sessions.end, [(await open_ones(doors))[0]], clock.now)
+    clock.now += timedelta(seconds=2)
+    await begun(doors, 1)
+
+    listed, shown = await ran(desk, "sessions", "list", "--json"), await ran(desk, "sessions", "list")
+
+    items = listed.json["items"]
+    assert (listed.code, shown.code) == (0, 0)
+    assert [UUID(item["id"]) for item in items] == await open_ones(doors)
+    assert len(items) == 2
+    assert set(items[0]) == {"id", "begun_at", "expires_at", "address"}
+    assert shown.lines[0].split() == ["id", "begun", "until", "from"]
+    assert [line.split()[0] for line in shown.lines[1:]] == [item["id"][:8] for item in items]
+
+
+async def test_without_sessions_the_list_says_so(desk: Terminal) -> None:
+    listed, shown = await ran(desk, "sessions", "list", "--json"), await ran(desk, "sessions", "list")
+
+    assert (listed.json, shown.lines) == ({"items": []}, ["no sessions"])
+
+
+@pytest.mark.parametrize("digits", [8, 32])
+async def test_a_session_is_ended_by_its_id_and_the_others_go_on(
+    doors: Doors, guarded: Access, clock: Clock, desk: Terminal, digits: int
+) -> None:
+    clock.now = datetime.now(UTC)
+    [first] = await begun(doors, 1)
+    [ended] = await open_ones(doors)
+    [second] = await begun(doors, 1)
+
+    said, again = [await ran(desk, "sessions", "end", ended.hex[:digits]) for _ in range(2)]
+
+    assert (said.code, said.lines) == (0, ["1 session ended"])
+    assert (again.code, again.lines) == (0, ["0 sessions ended"])
+    assert [await status(guarded, jar) for jar in (first, second)] == [401, 200]
+
+
+async def test_several_sessions_are_ended_at_once_or_none(doors: Doors, clock: Clock, desk: Terminal) -> None:
+    clock.now = datetime.now(UTC)
+    await begun(doors, 3)
+    one, other, stays = await open_ones(doors)
+
+    refused = await ran(desk, "sessions", "end", one.hex, "0" * 32)
+    left = await open_ones(doors)
+    said = await ran(desk, "sessions", "end", one.hex, str(other), "--json")
+
+    assert (refused.code, left) == (1, [one, other, stays])
+    assert refused.problems == [f"there is no session {'0' * 32}; ids are in `roundsman sessions list`"]
+    assert (said.json, await open_ones(doors)) == ({"ended": 2}, [stays])
+
+
+async def test_all_sessions_are_ended_at_once_and_a_login_begins_another(
+    doors: Doors, guarded: Access, clock: Clock, desk: Terminal
+) -> None:
+    clock.now = datetime.now(UTC)
+    jars = await begun(doors, 3)
+
+    said = await ran(desk, "sessions", "end", "--all")
+    [fresh] = await begun(doors, 1)
+
+    assert said.lines == ["3 sessions ended"]
+    assert [await status(guarded, jar) for jar in (*jars, fresh)] == [401, 401, 401, 200]
+
+
+@pytest.mark.parametrize("words", [(), ("0" * 8, "--all"), ("tomorrow",)])
+async def test_which_sessions_to_end_has_to_be_said(desk: Terminal, words: tuple[str, ...]) -> None:
+    said = await ran(desk, "sessions", "end", *words)
+
+    assert said.code == 2
+    assert len(said.problems) == 1
+
+
+async def test_a_link_that_was_used_stays_used_when_its_session_is_ended(
+    doors: Doors, stranger: httpx.AsyncClient, clock: Clock, desk: Terminal
+) -> None:
+    clock.now = datetime.now(UTC)
+    code = code_for(doors)
+    first = await stranger.get("/link", params={"code": code})
+    await ran(desk, "sessions", "end", "--all")
+    second = await stranger.get("/link", params={"code": code})
+
+    assert (first.status_code, second.status_code) == (200, 401)
+
+
+AN_HOUR_AHEAD = (
+    "CREATE FUNCTION public.clock_timestamp() RETURNS timestamptz LANGUAGE sql AS "
+    "$$SELECT pg_catalog.clock_timestamp() + interval '1 hour'$$"
+)
+
+
+async def test_the_command_makes_a_link_by_the_clock_of_the_database(
+    doors: Doors, stranger: httpx.AsyncClient, clock: Clock, desk: Terminal, database: Database
+) -> None:
+    clock.now = datetime.now(UTC)
+    if "postgres" in database.url:  # whatever the clock of this machine says
+        clock.now += timedelta(hours=1)
+        database.change(AN_HOUR_AHEAD)
+    desk.set(ROUNDSMAN_ADMIN_TOKEN=ADMIN_TOKEN, ROUNDSMAN_PUBLIC_URL=PUBLIC_URL)
+
+    link = (await ran(desk, "login-link")).out.strip()
+    answer = await stranger.get("/link", params={"code": link.removeprefix(f"{PUBLIC_URL}/login/")})
+
+    assert answer.status_code == 200
+
+
+async def ran(desk: Terminal, *words: str) -> Said:
+    """Run a command, which has an event loop of its own, in a thread."""
+    return await asyncio.to_thread(desk.run, *words)
+
+
+async def open_ones(doors: Doors) -> list[UUID]:
+    return [session.id for session in await doors.store.read(sessions.open_sessions, doors.clock())]

@@ -333,6 +333,61 @@ def test_any_other_host_needs_an_admin_token(host: str) -> None:
     assert load_settings(environ).host == host
 
 
+@pytest.mark.parametrize(
+    "url", ["http://localhost:8000", "http://LocalHost", "https://localhost.", "http://127.1.2.3:80", "https://[::1]"]
+)
+def test_a_public_url_of_this_machine_alone_needs_no_admin_token(url: str) -> None:
+    assert load_settings({**ENOUGH, "ROUNDSMAN_PUBLIC_URL": url}, serving=True).admin_token is None
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("https://ci.example.com", "http://ci.example.com:8000", "https://10.0.0.1", "http://0.0.0.0:8000"),
+        *(
+            "https://localhost.example.com",
+            "https://127.0.0.1.example.com",
+            "http://roundsman",
+            "https://[2001:db8::1]",
+        ),
+        *("http://[::]:8000", "http://2130706433", "http://127.1", "http://localhost..", "http://[::ffff:10.0.0.1]"),
+    ],
+)
+def test_any_other_public_url_needs_an_admin_token(url: str) -> None:
+    environ = {**ENOUGH, "ROUNDSMAN_PUBLIC_URL": url}
+
+    [problem] = problems(lambda: load_settings(environ, serving=True))
+
+    assert problem.startswith(f"ROUNDSMAN_PUBLIC_URL {url} is reachable from other machines, so the pages need ")
+    assert "ROUNDSMAN_ADMIN_TOKEN; make one with: openssl rand -hex 32" in problem
+    assert load_settings({**environ, "ROUNDSMAN_ADMIN_TOKEN": "x" * 16}, serving=True).public_url == url
+    assert load_settings(environ, serving=True, has_pages=False).public_url == url
+    assert load_settings(environ).public_url == url
+
+
+def test_pages_on_postgres_need_an_admin_token_that_all_processes_share() -> None:
+    environ = {**ENOUGH, "ROUNDSMAN_DATABASE_URL": "postgresql://ci:a-secret@db/roundsman"}
+
+    [problem] = problems(lambda: load_settings(environ, serving=True))
+
+    assert problem == (
+        "many processes share the Postgres of ROUNDSMAN_DATABASE_URL, so their pages need one ROUNDSMAN_ADMIN_TOKEN; "
+        "make one with: openssl rand -hex 32"
+    )
+    assert load_settings({**environ, "ROUNDSMAN_ADMIN_TOKEN": "x" * 16}, serving=True).is_shared
+    assert load_settings(environ, serving=True, has_pages=False).is_shared
+
+
+def test_all_reasons_for_an_admin_token_are_one_problem() -> None:
+    everything = {
+        "ROUNDSMAN_HOST": "10.0.0.1",
+        "ROUNDSMAN_PUBLIC_URL": "https://ci.example.com",
+        "ROUNDSMAN_DATABASE_URL": "postgresql://ci@db/roundsman",
+    }
+
+    assert len(problems(lambda: load_settings({**ENOUGH, **everything}, serving=True))) == 1
+
+
 def test_a_short_webhook_secret_is_allowed_and_warned_of() -> None:
     [caution] = cautions(Settings(webhook_secrets=("long enough", "hush")))
 

@@ -134,10 +134,13 @@ class Access:
         )
 
     def _require_bearer(self, request: Request) -> None:
-        scheme, _, given = request.headers["authorization"].partition(" ")
         sentence = "this credential is not accepted: send Authorization: Bearer and the admin token"
-        if scheme.lower() != "bearer":
-            raise Unauthorised(sentence)  # and no guess: it could not be right
+        credentials = request.headers.getlist("authorization")
+        scheme, _, given = credentials[0].partition(" ")
+        if len(credentials) > 1 or scheme.lower() != "bearer":
+            raise Unauthorised(
+                sentence
+            )  # and no guess: it could not be right, and of two a proxy may have seen another
         # headers are read as Latin-1 whatever was sent: back to the bytes, which may be a token in UTF-8
         self._require_token(request, given.strip().encode("latin-1"), door="api", sentence=sentence)
 

@@ -1,6 +1,8 @@
 """Commands about logins at the pages: login-link, sessions."""
 
 import os
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Annotated
 
 import typer
@@ -17,6 +19,7 @@ from service.errors import BadConfig, BadRequest
 from service.manage import ids
 from service.manage.ids import Noun
 from service.manage.shapes import rfc3339, session_json
+from service.model import Session
 from service.store import Store
 from service.store import sessions as rows
 
@@ -37,7 +40,8 @@ def login_link(as_json: AsJson = False) -> None:
     settings = load_settings(os.environ, serving=False)
     if not settings.port and settings.public_url is None:
         raise BadConfig("ROUNDSMAN_PORT is 0, which is any free port: set ROUNDSMAN_PUBLIC_URL to where the pages are")
-    now = now_utc()
+    # on Postgres the link is judged by its clock, which may be another than this machine's
+    now = with_store(_clock) if settings.is_shared else now_utc()
     link = new_link(find_token(settings), settings.address, now)
     print_json({"link": link, "expires_at": rfc3339(now + LINK_LIFETIME)}) if as_json else say(link)
 
@@ -48,7 +52,7 @@ def list_sessions(as_json: AsJson = False) -> None:
 
     One that was begun under an admin token that has been replaced since is void, and listed until it expires.
     """
-    items = [session_json(one) for one in with_store(lambda _, store: store.read(rows.open_sessions, now_utc()))]
+    items = [session_json(one) for one in with_store(_open_sessions)]
     if as_json:
         print_json({"items": items})
     elif items:
@@ -78,7 +82,15 @@ def end_sessions(
 
     async def do(_: Settings, store: Store) -> int:
         found = None if every else [(await ids.find(store, one, Noun.SESSION))[1] for one in session_ids or ()]
-        return await store.write(rows.end, found, now_utc())
+        return await store.write(rows.end, found, store.clock())
 
     count = with_store(do)
     print_json({"ended": count}) if as_json else say(f"{count} session{'' if count == 1 else 's'} ended")
+
+
+async def _clock(_: Settings, store: Store) -> datetime:
+    return store.clock()
+
+
+async def _open_sessions(_: Settings, store: Store) -> Sequence[Session]:
+    return await store.read(rows.open_sessions, store.clock())
