@@ -182,6 +182,17 @@ def test_check_and_serve_refuse_the_same_in_the_same_words(
     assert TOKEN not in said.err
 
 
+@pytest.mark.parametrize("command", ["check", "serve", "web"])
+def test_pages_on_postgres_are_not_shown_without_an_admin_token(operator: Terminal, command: str) -> None:
+    operator.unset("ROUNDSMAN_ADMIN_TOKEN")
+    operator.set(ROUNDSMAN_DATABASE_URL="postgresql://ci@127.0.0.1:1/roundsman")
+
+    said = operator.run(command)
+
+    assert (said.code, said.out) == (2, "")
+    assert "so their pages need one ROUNDSMAN_ADMIN_TOKEN; make one with: openssl rand -hex 32" in said.err
+
+
 # migrate
 
 

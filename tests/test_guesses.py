@@ -2,6 +2,7 @@
 
 import secrets
 from datetime import timedelta
+from pathlib import Path
 
 import httpx
 import pytest
@@ -9,7 +10,9 @@ from structlog.testing import capture_logs
 
 from service.access.guesses import MAX_COUNTS, MAX_GUESSES, Guesses, network_of
 from tests.doors import PUBLIC_URL, Clock, Doors, browser, clock, doors, guarded, operator, stranger
+from tests.house import House, a_house
 from tests.operator import ADMIN_TOKEN
+from tests.raw_http import echoing
 
 __all__ = ["clock", "doors", "guarded", "operator", "stranger"]  # pytest finds fixtures by name
 
@@ -160,3 +163,49 @@ def test_a_clock_that_is_set_back_closes_no_door_for_longer(clock: Clock) -> Non
     assert guesses.wait_s("192.0.2.1", b"another") == 30
     clock.now += timedelta(seconds=30)
     assert guesses.wait_s("192.0.2.1", b"another") == 0
+
+
+# Behind a proxy
+
+
+async def tried(url: str, word: str, client: str | None) -> int:
+    """Try a token, as a proxy on this machine passes it on for a client."""
+    headers = {"Authorization": f"Bearer {word}", **({"X-Forwarded-For": client} if client else {})}
+    async with httpx.AsyncClient(trust_env=False) as http:
+        return (await http.get(f"{url}/api/v1/events", headers=headers)).status_code
+
+
+async def test_behind_a_trusted_proxy_the_client_is_braked_and_no_other(house: House) -> None:
+    async with echoing(app=house.service.asgi) as url:
+        guessed = [
+            await tried(url, f"guess {number}", f"198.51.100.7, 203.0.113.{number}, 192.0.2.1") for number in range(12)
+        ]
+        right_there = await tried(url, ADMIN_TOKEN, "192.0.2.1")
+        elsewhere = [await tried(url, ADMIN_TOKEN, client) for client in ("192.0.2.2", None)]
+
+    assert guessed == [401] * 10 + [429] * 2
+    assert (right_there, elsewhere) == (429, [200, 200])
+
+
+async def test_a_client_that_makes_up_where_it_came_from_is_braked_all_the_same(house: House) -> None:
+    async with echoing(app=house.service.asgi, trusted_proxies=()) as url:
+        guessed = [await tried(url, f"guess {number}", f"192.0.2.{number}") for number in range(12)]
+
+    assert guessed == [401] * 10 + [429] * 2
+
+
+async def test_behind_a_proxy_that_hides_its_clients_who_is_logged_in_and_a_long_token_still_come_in(
+    folder: Path,
+) -> None:
+    async with a_house(folder, ROUNDSMAN_ADMIN_TOKEN=STRONG) as house, echoing(app=house.service.asgi) as url:
+        async with httpx.AsyncClient(trust_env=False) as http:
+            await http.post(f"{url}/login", data={"token": STRONG})
+            guessed = [await tried(url, f"guess {number}", None) for number in range(12)]
+            for number in range(12):
+                await http.post(f"{url}/login", data={"token": f"guess {number}"})
+            page = await http.get(f"{url}/dead-letters")
+            logged_in = await http.post(f"{url}/login", data={"token": STRONG})
+        right = await tried(url, STRONG, None)
+
+    assert guessed == [401] * 10 + [429] * 2
+    assert (page.status_code, logged_in.status_code, right) == (200, 303, 200)

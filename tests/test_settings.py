@@ -378,16 +378,6 @@ def test_pages_on_postgres_need_an_admin_token_that_all_processes_share() -> Non
     assert load_settings(environ, serving=True, has_pages=False).is_shared
 
 
-def test_all_reasons_for_an_admin_token_are_one_problem() -> None:
-    everything = {
-        "ROUNDSMAN_HOST": "10.0.0.1",
-        "ROUNDSMAN_PUBLIC_URL": "https://ci.example.com",
-        "ROUNDSMAN_DATABASE_URL": "postgresql://ci@db/roundsman",
-    }
-
-    assert len(problems(lambda: load_settings({**ENOUGH, **everything}, serving=True))) == 1
-
-
 def test_a_short_webhook_secret_is_allowed_and_warned_of() -> None:
     [caution] = cautions(Settings(webhook_secrets=("long enough", "hush")))
 

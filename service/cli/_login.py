@@ -26,12 +26,14 @@ def find_token(settings: Settings) -> str:
     """Return the admin token, the operator's or that of the data folder. Raises BadConfig when there is neither."""
     file = database_file(settings.database_url)
     token = settings.admin_token or (read_token(file.parent) if file else None)
-    if token is None:
-        where = (
-            f"and there is none in {token_file(file.parent)} yet: start `roundsman serve`" if file else "on Postgres"
-        )
-        raise BadConfig(f"ROUNDSMAN_ADMIN_TOKEN is not set {where}; or set it to what the running service has")
-    return token
+    if token is not None:
+        return token
+    if file is None:
+        raise BadConfig("ROUNDSMAN_ADMIN_TOKEN is not set: on Postgres set it to what the running processes have")
+    raise BadConfig(
+        f"there is no admin token in {token_file(file.parent)} yet: start `roundsman serve`, which makes one, "
+        "or set ROUNDSMAN_ADMIN_TOKEN to what the running service has"
+    )
 
 
 def show_login(settings: Settings, address: str) -> None:

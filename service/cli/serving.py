@@ -109,7 +109,7 @@ async def _live(role: Role, config: Config, read: Callable[[], Config], manager:
             keeping = asyncio.create_task(reloading.keep(hung_up, manager))
             log.info("roundsman is listening", **_facts(role, config), **_places(role, listener))
             if role.receives and config.settings.admin_token is None:
-                show_login(config.settings, address(listener))
+                show_login(config.settings, config.settings.public_url or address(listener))
             manager.tell(READY)
             await asked.wait()
             manager.tell(STOPPING)

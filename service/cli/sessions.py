@@ -40,9 +40,10 @@ def login_link(as_json: AsJson = False) -> None:
     settings = load_settings(os.environ, serving=False)
     if not settings.port and settings.public_url is None:
         raise BadConfig("ROUNDSMAN_PORT is 0, which is any free port: set ROUNDSMAN_PUBLIC_URL to where the pages are")
+    token = find_token(settings)
     # on Postgres the link is judged by its clock, which may be another than this machine's
     now = with_store(_clock) if settings.is_shared else now_utc()
-    link = new_link(find_token(settings), settings.address, now)
+    link = new_link(token, settings.address, now)
     print_json({"link": link, "expires_at": rfc3339(now + LINK_LIFETIME)}) if as_json else say(link)
 
 
