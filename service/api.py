@@ -17,7 +17,7 @@ from service.access import Access
 from service.errors import BadRequest
 from service.health import Readiness, Tables
 from service.jobs import Jobs
-from service.manage import again, history
+from service.manage import again, history, notifications
 from service.metrics import Metrics
 from service.store import Store
 
@@ -40,6 +40,7 @@ class Api:
         return [
             Route("/api/v1/events", self.events),
             Route("/api/v1/events/{id}", self.event),
+            Route("/api/v1/notifications", self.notifications),
             Route("/api/v1/dead-letters", self.dead_letters),
             Route("/api/v1/deliveries/{id}/replay", self.replay, methods=["POST"]),
             Route("/api/v1/deliveries/{id}/dismiss", self.dismiss_delivery, methods=["POST"]),
@@ -59,11 +60,16 @@ class Api:
     async def events(self, request: Request) -> Response:
         """Events, newest first, a page at a time."""
         await self.access.require(request)
-        once = _asked_once(request.query_params, "limit", "cursor")
-        limit, cursor = _limit(once.get("limit", "50")), once.get("cursor")
-        filters = {name: request.query_params.getlist(name) for name in request.query_params if name not in once}
+        filters, limit, cursor = _asked_page(request.query_params)
         search = history.to_search(filters, self.clock())
         return JSONResponse(await history.list_events(self.store, search, limit=limit, cursor=cursor))
+
+    async def notifications(self, request: Request) -> Response:
+        """Notifications, newest first, a page at a time."""
+        await self.access.require(request)
+        filters, limit, cursor = _asked_page(request.query_params)
+        search = notifications.to_search(filters, self.clock())
+        return JSONResponse(await notifications.list_notifications(self.store, search, limit=limit, cursor=cursor))
 
     async def event(self, request: Request) -> Response:
         """Everything on record about one event."""
@@ -154,6 +160,13 @@ def _asked(parameters: QueryParams) -> dict[str, str]:
     if twice := next((name for name, count in names.items() if count > 1), None):
         raise BadRequest(f"{twice!a} stands twice; give it once")
     return dict(parameters)
+
+
+def _asked_page(parameters: QueryParams) -> tuple[dict[str, list[str]], int, str | None]:
+    """Return the filters of a list, each with all its values, and which page of it is asked for."""
+    once = _asked_once(parameters, "limit", "cursor")
+    filters = {name: parameters.getlist(name) for name in parameters if name not in once}
+    return filters, _limit(once.get("limit", "50")), once.get("cursor")
 
 
 def _asked_once(parameters: QueryParams, *names: str) -> dict[str, str]:

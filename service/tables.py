@@ -220,6 +220,17 @@ notifications = Table(
     UniqueConstraint("topic", "channel_key"),  # nobody is told twice of one thing
     one_of("state", NotificationState),
     Index(None, "event_id"),  # an event's page
+    # the list of notifications: all of them, a receiver's, a channel's, and those that were not sent
+    Index(None, "created_at", "id"),
+    Index(None, "receiver", "created_at", "id"),
+    Index(None, "channel_label", "created_at", "id"),
+    Index(
+        "ix_notifications_unsent_created",
+        "created_at",
+        "id",
+        sqlite_where=text("state <> 'sent'"),
+        postgresql_where=text("state <> 'sent'"),
+    ),
     # serves the sweeper and the dead letters; sent rows, nearly all, stay out of it. As above: say ``is_unsent``
     Index(
         "ix_notifications_unsent",

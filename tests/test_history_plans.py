@@ -12,7 +12,16 @@ from sqlalchemy import event
 
 from service.manage.history import MAX_VALUES, SEARCHABLE, to_search
 from service.model import NotificationState
-from service.store import Store, deliveries, history, notifications, overdue, retention
+from service.store import (
+    NotificationSearch,
+    Store,
+    deliveries,
+    find_notifications,
+    history,
+    notifications,
+    overdue,
+    retention,
+)
 from service.tables import Transaction
 from tests.bench.past import NOW
 from tests.filled import Filled, a_past_of
@@ -31,6 +40,7 @@ ASKED = {
     "event": "workflow-completed",
     "actor": "renovate[bot]",
     "author": "Ada Example",
+    "told": "none",
     "since": "2026-01-15",
     "until": "2026-11-01",
     "q": "voucher topic7",
@@ -113,7 +123,7 @@ def test_every_documented_filter_is_asked_about() -> None:
 
 
 async def test_no_filter_and_no_pair_of_filters_reads_a_whole_table(store: Store) -> None:
-    asked: list[Asked] = [{name: ASKED[name]} for name in ASKED]
+    asked: list[Asked] = [{name: ASKED[name]} for name in ASKED if name != "told"]  # of which no index has a list
     asked += [{name: ASKED[name] for name in pair} for pair in combinations(ASKED, 2)]
 
     assert await whole_reads_of(store, asked) == {}
@@ -145,9 +155,36 @@ async def whole_reads_of(store: Store, asked: Iterable[Asked]) -> dict[str, list
 async def test_everything_is_walked_newest_first_and_only_as_far_as_the_page_needs(store: Store) -> None:
     def ask(transaction: Transaction) -> None:
         history.search(transaction, history.Search(), limit=5)
+        history.search(transaction, history.Search(told=["none"]), limit=5)
         history.known_actors(transaction, history.Search())
 
     assert all("ix_events_happened_at_id" in line for line in await store.read(asking, ask))
+
+
+async def test_neither_does_the_list_of_notifications(store: Store) -> None:
+    sent, unsent = [NotificationState.SENT], [NotificationState.DEAD, NotificationState.PENDING]
+    searches = [
+        NotificationSearch(receiver=["web"]),
+        NotificationSearch(receiver=["web", "ops"], since=NOW - timedelta(days=9), until=NOW),
+        NotificationSearch(channel=["web (json)", "ops (json)"], state=sent),
+        NotificationSearch(receiver=["web"], channel=["web (json)"], since=NOW),
+        NotificationSearch(state=unsent, since=NOW - timedelta(days=9)),
+    ]
+
+    def ask(transaction: Transaction) -> None:
+        for search in searches:
+            first = find_notifications(transaction, search, limit=5)
+            find_notifications(transaction, search, limit=5, cursor=first.next)
+
+    assert await store.read(asking, ask) == []
+
+
+async def test_all_notifications_are_walked_newest_first(store: Store) -> None:
+    def ask(transaction: Transaction) -> None:
+        find_notifications(transaction, NotificationSearch(), limit=5)
+        find_notifications(transaction, NotificationSearch(state=[NotificationState.DEAD]), limit=5)
+
+    assert all("created" in line for line in await store.read(asking, ask))
 
 
 async def test_neither_do_the_questions_of_the_other_pages_and_of_the_sweep(store: Store) -> None:

@@ -27,6 +27,7 @@ COMMANDS = {
     "version": "about:version",
     "events": "looking:events",
     "explain": "looking:explain",
+    "notifications": "notifications:notifications",
     "dead-letters": "looking:dead_letters",
     "replay": "acting:replay",
     "resend": "acting:resend",

@@ -24,7 +24,8 @@ EventId = Annotated[
 ]
 
 
-def _filter(sentence: str) -> Any:
+def text_filter(sentence: str) -> Any:
+    """Return the option of a filter."""
     return typer.Option(metavar="TEXT", help=sentence)
 
 
@@ -33,17 +34,18 @@ Values = list[str] | None
 
 @events.command("list")
 def list_events(  # noqa: PLR0913, PLR0917 - one option for each filter of the API
-    project: Annotated[Values, _filter("Its slug, such as gh/acme/web, or its name: acme/web, web.")] = None,
-    branch: Annotated[Values, _filter("The whole name.")] = None,
-    tag: Annotated[Values, _filter("The whole name.")] = None,
-    workflow: Annotated[Values, _filter("The whole name.")] = None,
-    job: Annotated[Values, _filter("The whole name.")] = None,
-    status: Annotated[Values, _filter("success, failed, error, canceled or unauthorized.")] = None,
-    event: Annotated[Values, _filter("workflow-completed, job-completed or ping.")] = None,
-    actor: Annotated[Values, _filter("Login or name of who started it, where CircleCI was asked.")] = None,
-    author: Annotated[Values, _filter("Name or e-mail address of the commit's author.")] = None,
-    since: Annotated[str, _filter("From this time on: 2026-11-22, 2026-11-22T09:30:00Z, 7d, 1h30m, yesterday.")] = "",
-    until: Annotated[str, _filter("Before this time.")] = "",
+    project: Annotated[Values, text_filter("Its slug, such as gh/acme/web, or its name: acme/web, web.")] = None,
+    branch: Annotated[Values, text_filter("The whole name.")] = None,
+    tag: Annotated[Values, text_filter("The whole name.")] = None,
+    workflow: Annotated[Values, text_filter("The whole name.")] = None,
+    job: Annotated[Values, text_filter("The whole name.")] = None,
+    status: Annotated[Values, text_filter("success, failed, error, canceled or unauthorized.")] = None,
+    event: Annotated[Values, text_filter("workflow-completed, job-completed or ping.")] = None,
+    actor: Annotated[Values, text_filter("Login or name of who started it, where CircleCI was asked.")] = None,
+    author: Annotated[Values, text_filter("Name or e-mail address of the commit's author.")] = None,
+    told: Annotated[Values, text_filter("none: no route had anyone told; any: one had.")] = None,
+    since: Annotated[str, text_filter("From this time on: 2026-11-22, 2026-11-22T09:30Z, 7d, yesterday.")] = "",
+    until: Annotated[str, text_filter("Before this time.")] = "",
     q: Annotated[str, typer.Option("--q", metavar="WORDS", help="Whole words of names, subject or revision.")] = "",
     limit: Annotated[int, typer.Option(metavar="NUMBER", help=f"At most {history.MOST_AT_ONCE}.")] = 20,
     cursor: Annotated[str, typer.Option(metavar="NEXT", help="What the page before said, for older ones.")] = "",

@@ -27,6 +27,7 @@ from service.text import clean
 MOST_AT_ONCE = 200
 MAX_VALUES = 20  # of one filter: each is a list of its own that is walked
 SEARCHABLE = tuple(field.name for field in fields(Search))
+TOLD = ("none", "any")
 ONCE = frozenset({"since", "until", "q", "limit", "cursor"})
 """What can be asked once; of every other filter, several values mean any of them."""
 
@@ -67,11 +68,12 @@ async def doubts_about(store: Store, search: Search) -> list[str]:
 
 async def find_events(store: Store, search: Search, *, limit: int, cursor: str | None) -> history.Page:
     """One page of events, newest first. Raises BadRequest."""
-    _refuse(limit)
+    refuse_limit(limit)
     return await store.read(history.search, search, limit=limit, cursor=cursor)
 
 
-def _refuse(limit: int) -> None:
+def refuse_limit(limit: int) -> None:
+    """Raise BadRequest for a page that is too large, or empty."""
     if not 1 <= limit <= MOST_AT_ONCE:
         raise BadRequest(f"limit must be a whole number from 1 to {MOST_AT_ONCE}")
 
@@ -111,7 +113,7 @@ def _event(transaction: Transaction, event_id: UUID, body_limit: int | None) -> 
         **event_json(event),
         "details": details_json(events.find_details(transaction, event_id)),
         "decisions": [decision_json(*judged) for judged in said],
-        "notifications": _with_attempts(transaction, standing, done),
+        "notifications": with_attempts(transaction, standing, done),
         "delivery": _delivery(transaction, event_id, body_limit),
         "actions": [action_json(action) for action in done],
     }
@@ -126,7 +128,8 @@ def _why_no_event(transaction: Transaction, event_id: UUID) -> str:
     return f"delivery {event_id} has not been judged yet; look again in a moment"
 
 
-def _with_attempts(transaction: Transaction, standing: Sequence[Notification], done: Sequence[Action]) -> list[Json]:
+def with_attempts(transaction: Transaction, standing: Sequence[Notification], done: Sequence[Action]) -> list[Json]:
+    """Return the shapes of notifications, each with its attempts and what operators did to it."""
     attempts, acts = defaultdict(list), defaultdict(list)
     for attempt in notifications.attempts_of(transaction, [one.id for one in standing]):
         attempts[attempt.notification_id].append(attempt)
@@ -141,7 +144,7 @@ async def dead_letters(store: Store, *, limit: int = MOST_AT_ONCE, dismissed: bo
     At most ``limit`` of each, and of a delivery no more than the beginning of its body. ``dismissed`` asks for what was
     dismissed instead. Raises BadRequest.
     """
-    _refuse(limit)
+    refuse_limit(limit)
     return await store.read(_dead_letters, limit, dismissed)
 
 
@@ -151,7 +154,7 @@ def _dead_letters(transaction: Transaction, limit: int, dismissed: bool) -> Json
     done = actions.of_subjects(transaction, [one.id for one in unsent])
     return {
         "deliveries": [delivery_json(delivery, body_bytes=size) for delivery, size in unread],
-        "notifications": _with_attempts(transaction, unsent, done),
+        "notifications": with_attempts(transaction, unsent, done),
     }
 
 
@@ -170,14 +173,16 @@ def to_search(asked: Mapping[str, str | Sequence[str]], now: datetime) -> Search
     """What query parameters or options ask for; empty ones ask for nothing. Raises BadRequest for unknown ones."""
     if unknown := sorted(asked.keys() - set(SEARCHABLE)):
         raise BadRequest(f"{unknown[0]!a} is not something to search by; there are {', '.join(SEARCHABLE)}")
-    values: dict[str, Any] = {name: _values(name, value) for name, value in asked.items()}
+    values: dict[str, Any] = {name: values_of(name, value) for name, value in asked.items()}
     since, until = to_span(values.pop("since", ()), values.pop("until", ()), now)
     values["event"] = [to_kind(kind) for kind in values.get("event", ())]
+    if odd := next((told for told in values.get("told", ()) if told not in TOLD), None):
+        raise BadRequest(f"told is none or any, not {odd!a}")
     values["q"] = next(iter(values.get("q", ())), None)
     return Search(**values, since=since, until=until)
 
 
-def _values(name: str, given: str | Sequence[str]) -> Sequence[str]:
+def values_of(name: str, given: str | Sequence[str]) -> Sequence[str]:
     """The values of a filter, without blanks. Raises BadRequest for too many."""
     cleaned = (clean(value.strip()) for value in ([given] if isinstance(given, str) else given))
     values = [value for value in cleaned if value]

@@ -15,7 +15,7 @@ ON_A_PAGE = 50
 EVERYTHING = "any"
 SHOWN = {"": "workflows", EventKind.JOB_COMPLETED: "jobs", EventKind.PING: "pings", EVERYTHING: "everything"}
 NOTHING: Json = {"items": [], "older": None, "newest": None, "looked_back_to": None, "partial": []}
-FOLDED = ("workflow", "job", "tag", "actor", "author", "since", "until", "event")
+FOLDED = ("workflow", "job", "tag", "actor", "author", "told", "since", "until", "event")
 
 
 Asked = Mapping[str, Sequence[str]]

@@ -22,12 +22,16 @@ from service.store.database import Store
 from service.store.engine import EngineRows
 from service.store.folder import database_file, held, holder, is_there, require_access, try_out
 from service.store.history import Search
+from service.store.notification_search import NotificationPage, NotificationSearch
+from service.store.notification_search import find_page as find_notifications
 from service.store.queue import JobRows
 from service.store.schema import alembic_config, is_older, is_workable, migrate, newest_revision, revision
 
 __all__ = [
     "EngineRows",
     "JobRows",
+    "NotificationPage",
+    "NotificationSearch",
     "Search",
     "Store",
     "actions",
@@ -36,6 +40,7 @@ __all__ = [
     "database_file",
     "deliveries",
     "events",
+    "find_notifications",
     "heartbeats",
     "held",
     "history",

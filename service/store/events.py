@@ -1,6 +1,6 @@
 """Events, the details we asked for, and the decisions: what happened and what each route said of it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
@@ -33,6 +33,12 @@ def find(transaction: Transaction, event_id: UUID) -> Event:
     if found is None:
         raise NotFound(f"there is no event {event_id}")
     return to_event(found)
+
+
+def find_all(transaction: Transaction, event_ids: Collection[UUID]) -> dict[UUID, Event]:
+    """Return those of these events that are there, by their ids."""
+    found = transaction.execute(select(events).where(events.c.id.in_(event_ids))).mappings()
+    return {row["id"]: to_event(row) for row in found}
 
 
 def put_details(transaction: Transaction, event_id: UUID, learned: Details) -> None:

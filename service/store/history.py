@@ -1,22 +1,22 @@
 """Looking things up: builds by any filter, newest first, a page at a time by cursor."""
 
-import base64
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from uuid import UUID
+from datetime import datetime
 
 from sqlalchemy import ColumnElement, func, select
 
 from service.errors import BadRequest
-from service.model import Event, EventKind
-from service.store.lists import EVERYTHING, Entries, Facts, Place, Span, end_of_stride, first_in_all, shortest_first
+from service.model import Event, EventKind, Verdict
+from service.store.lists import EVERYTHING, Entries, Facts, Span, end_of_stride, first_in_all, shortest_first
+from service.store.places import Place, to_cursor, to_place
 from service.store.rows import to_event
 from service.store.words import actor_word, project_word, words_in
-from service.tables import Transaction, events, words
+from service.tables import Transaction, decisions, events, words
 
 STRIDES = (200, 2_000, 6_000)  # how far a list is walked for one page: most pages are full after the first few entries
 SAMPLE = 100  # events looked at to see of how many the actor is known
+TELLING = (Verdict.MATCHED, Verdict.ALREADY_TOLD)
 MOST_WORDS = 20  # of a search: each is a list of its own, and SQLite takes no more than some hundred at once
 
 
@@ -27,6 +27,7 @@ class Search:
     project       a slug, ``gh/acme/web`` or ``github/acme/web`` alike, or the project's name, ``acme/web`` or ``web``
     actor         login or name; known of those events alone of which the source was asked
     author        name or e-mail address of the commit's author
+    told          ``none``: no route had the event told, or had it told already; ``any``: one had
     since, until  when it happened: from, and up to but without
     q             words, whole and in any case, each of them anywhere in names, subject, branch and tag; a revision goes
                   by its first seven digits or by all of them
@@ -41,6 +42,7 @@ class Search:
     event: Sequence[EventKind] = ()
     actor: Sequence[str] = ()
     author: Sequence[str] = ()
+    told: Sequence[str] = ()
     since: datetime | None = None
     until: datetime | None = None
     q: str | None = None
@@ -71,8 +73,8 @@ def search(
     Where too few of what was looked at fit, the page is not full, or empty even, and ``next`` leads on.
     """
     # a place, not a count: what comes in meanwhile shifts nothing, and the thousandth page costs no more
-    span = Span(since=wanted.since, until=wanted.until, beyond=_place(cursor) if cursor else None)
-    facts = [Facts(values=_is_by(wanted.author))] if wanted.author else []
+    span = Span(since=wanted.since, until=wanted.until, beyond=to_place(cursor) if cursor else None)
+    facts = [Facts(values=values) for values in (_is_by(wanted.author), _is_told(wanted.told)) if values]
     if wanted.q and wanted.q.strip() and not words_in(wanted.q):
         return Page(items=[], next=None)
     if len(words_in(wanted.q or "")) > MOST_WORDS:
@@ -85,29 +87,29 @@ def search(
         walked = filters[0].within(span, limit=stride)
         places += first_in_all(transaction, walked, [*filters[1:], *facts], limit=limit + 1 - len(places))
         if len(places) > limit:
-            return Page(items=_events(transaction, places[:limit]), next=_cursor(places[limit - 1]))
+            return Page(items=_events(transaction, places[:limit]), next=to_cursor(places[limit - 1]))
         end = end_of_stride(transaction, filters[0], span, stride=stride)
         if end is None:
             break
         span, stride = replace(span, beyond=end), next(ahead, None)
     items = _events(transaction, places)
-    return Page(items=items, next=_cursor(end), looked_back_to=end.happened_at) if end else Page(items=items, next=None)
+    return Page(items=items, next=to_cursor(end), looked_back_to=end.at) if end else Page(items=items, next=None)
 
 
 def known_actors(transaction: Transaction, wanted: Search) -> tuple[int, int]:
     """Of how many of the newest events in a span the actor is known, and how many were looked at."""
     span = Span(since=wanted.since, until=wanted.until)
     places = first_in_all(transaction, EVERYTHING.within(span, limit=SAMPLE), [], limit=SAMPLE)
-    some = events.c.id.in_([place.event_id for place in places])
+    some = events.c.id.in_([place.id for place in places])
     counting = select(func.count(func.coalesce(events.c.actor_login, events.c.actor_name)), func.count())
     known, looked = transaction.execute(counting.where(some, events.c.kind != EventKind.PING)).one()
     return known, looked
 
 
 def _events(transaction: Transaction, places: Sequence[Place]) -> list[Event]:
-    found = select(events).where(events.c.id.in_([place.event_id for place in places]))
+    found = select(events).where(events.c.id.in_([place.id for place in places]))
     rows = {row["id"]: row for row in transaction.execute(found).mappings()}
-    return [to_event(rows[place.event_id]) for place in places if place.event_id in rows]
+    return [to_event(rows[place.id]) for place in places if place.id in rows]
 
 
 _COLUMNS = {
@@ -135,24 +137,17 @@ def _filters(wanted: Search) -> Iterator[Entries]:
 
 
 def _is_by(authors: Sequence[str]) -> list[ColumnElement[bool]]:
-    return [events.c.commit_author_name.in_(authors), events.c.commit_author_email.in_(authors)]
+    return [events.c.commit_author_name.in_(authors), events.c.commit_author_email.in_(authors)] if authors else []
+
+
+def _is_told(wanted: Sequence[str]) -> list[ColumnElement[bool]]:
+    """Tests of whether a route had it told; not by EXISTS, which could be turned into a join with all decisions."""
+    tells = (decisions.c.event_id == events.c.id, decisions.c.verdict.in_(TELLING))
+    one = select(decisions.c.event_id).where(*tells).limit(1).scalar_subquery()
+    return [one.is_(None) if told == "none" else one.is_not(None) for told in wanted]
 
 
 def _author_words(authors: Sequence[str]) -> list[str]:
     """The longest word of each author's name, which every event of theirs has; nothing when one is no name."""
     longest = [max(words_in(author), key=len, default="") for author in authors if "@" not in author]
     return longest if all(longest) and len(longest) == len(authors) else []
-
-
-def _cursor(last: Place) -> str:
-    place = f"{last.happened_at.isoformat()}|{last.event_id}"
-    return base64.urlsafe_b64encode(place.encode()).decode().rstrip("=")
-
-
-def _place(cursor: str) -> Place:
-    try:
-        text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
-        written, _, event_id = text.partition("|")
-        return Place(happened_at=datetime.fromisoformat(written).astimezone(UTC), event_id=UUID(event_id))
-    except (ValueError, OverflowError) as error:  # also what base64 and UTF-8 have to complain of
-        raise BadRequest("this is no cursor of Roundsman's; start again without it") from error

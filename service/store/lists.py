@@ -14,8 +14,6 @@ from sqlalchemy import (
     FromClause,
     Select,
     Subquery,
-    Tuple,
-    Uuid,
     func,
     literal,
     literal_column,
@@ -28,23 +26,11 @@ from sqlalchemy import (
     union_all,
 )
 
-from service.tables import Transaction, UtcDateTime, events, words
+from service.store.places import Place
+from service.tables import Transaction, events, words
 
 NEVER = datetime.max.replace(tzinfo=UTC)
 SAMPLE = 500  # entries looked at to see which list is the shortest
-
-
-@dataclass(frozen=True, kw_only=True, order=True)
-class Place:
-    """Where an event stands among the others: by the time it happened, then by its id."""
-
-    happened_at: datetime
-    event_id: UUID
-
-    @property
-    def sql(self) -> Tuple:
-        """The place as a row value."""
-        return tuple_(literal(self.happened_at, UtcDateTime), literal(self.event_id, Uuid))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,7 +126,7 @@ def first_in_all(
         .order_by(walked.c.happened_at.desc(), walked.c.event_id.desc())
         .limit(limit)
     )
-    return [Place(happened_at=at, event_id=event_id) for at, event_id in transaction.execute(found)]
+    return [Place(at=at, id=event_id) for at, event_id in transaction.execute(found)]
 
 
 def end_of_stride(transaction: Transaction, walked: Entries, span: Span, *, stride: int) -> Place | None:
@@ -152,4 +138,4 @@ def end_of_stride(transaction: Transaction, walked: Entries, span: Span, *, stri
         .limit(1)
     )
     row = transaction.execute(last).first()
-    return Place(happened_at=row.happened_at, event_id=row.event_id) if row and row.size == stride else None
+    return Place(at=row.happened_at, id=row.event_id) if row and row.size == stride else None

@@ -1,0 +1,65 @@
+"""Commands that look up notifications: what each receiver was told, and what is yet to be told."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+
+from service.cli import account
+from service.cli.looking import Values, text_filter
+from service.cli.opening import with_store
+from service.cli.output import AsJson, print_json, print_table, say
+from service.manage.history import MOST_AT_ONCE
+from service.manage.notifications import SEARCHABLE, list_notifications, to_search
+from service.manage.telling import is_put_off
+
+notifications = typer.Typer(
+    no_args_is_help=True, add_completion=False, rich_markup_mode=None, help="Look up what people were told."
+)
+
+
+@notifications.callback()
+def _group() -> None:
+    pass
+
+
+@notifications.command("list")
+def list_(  # noqa: PLR0913, PLR0917 reason: one option for each filter of the API
+    receiver: Annotated[Values, text_filter("Its name in roundsman.yaml.")] = None,
+    channel: Annotated[Values, text_filter("Its label, such as 'web-team (slack)'.")] = None,
+    state: Annotated[Values, text_filter("pending (also put off), sending, sent, dead or dismissed.")] = None,
+    since: Annotated[str, text_filter("Decided from this time on: 2026-11-22, 7d, 1h30m, yesterday.")] = "",
+    until: Annotated[str, text_filter("Decided before this time.")] = "",
+    limit: Annotated[int, typer.Option(metavar="NUMBER", help=f"At most {MOST_AT_ONCE}.")] = 20,
+    cursor: Annotated[str, typer.Option(metavar="NEXT", help="What the page before said, for older ones.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """List notifications, newest first.
+
+    A filter that is given several times keeps what fits any of its values.
+    """
+    given = {**locals()}  # the options bear the filters' names
+    search = to_search({name: given[name] or () for name in SEARCHABLE}, datetime.now(UTC))
+    page = with_store(lambda _, store: list_notifications(store, search, limit=limit, cursor=cursor or None))
+    print_json(page) if as_json else _print_page(page)
+
+
+def _print_page(page: Any) -> None:
+    if page["items"]:
+        headings = ("when (UTC)", "id", "state", "channel", "build", "reason")
+        print_table(headings, [_row(one) for one in page["items"]])
+    else:
+        say("no notifications")
+    if page["next"]:
+        say(f"older ones: --cursor {page['next']}")
+
+
+def _row(one: Any) -> tuple[str | None, ...]:
+    return (
+        account.when(one["created_at"]).removesuffix(" UTC"),
+        one["id"],
+        "put off" if is_put_off(one) else one["state"],
+        one["channel_label"],
+        account.headline(one["event"])[0] if one["event"] else None,
+        one["reason"],
+    )

@@ -1,0 +1,86 @@
+"""Notifications by filters, newest first, a page at a time by cursor."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Column, ColumnElement, Select, select, tuple_, union_all
+
+from service.model import Notification, NotificationState
+from service.store.places import Place, to_cursor, to_place
+from service.store.rows import to_notification
+from service.tables import Transaction, is_unsent, notifications
+
+
+@dataclass(frozen=True, kw_only=True)
+class NotificationSearch:
+    """Filters of notifications; what is None or empty does not matter. Of several values of one filter, any will do.
+
+    channel       the label, such as ``web-team (slack)``
+    since, until  when it was decided to tell: from, and up to but without
+    """
+
+    receiver: Sequence[str] = ()
+    channel: Sequence[str] = ()
+    state: Sequence[NotificationState] = ()
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class NotificationPage:
+    """Some notifications, newest first, and the cursor that leads to the ones after them."""
+
+    items: Sequence[Notification]
+    next: str | None
+
+
+def find_page(
+    transaction: Transaction, wanted: NotificationSearch, *, limit: int, cursor: str | None = None
+) -> NotificationPage:
+    """Return one page of the notifications that fit. Raises BadRequest for a cursor that is not one of ours."""
+    beyond = to_place(cursor) if cursor else None
+    stretches = [_stretch(value, wanted, beyond).limit(limit + 1).subquery() for value in _walked(wanted)]
+    merged = union_all(*(select(stretch) for stretch in stretches)).subquery()
+    newest = select(merged).order_by(merged.c.created_at.desc(), merged.c.id.desc()).limit(limit + 1)
+    found = [to_notification(row) for row in transaction.execute(newest).mappings()]
+    if len(found) <= limit:
+        return NotificationPage(items=found, next=None)
+    last = found[limit - 1]
+    return NotificationPage(items=found[:limit], next=to_cursor(Place(at=last.created_at, id=last.id)))
+
+
+def _walked(wanted: NotificationSearch) -> list[list[ColumnElement[bool]]]:
+    """Return the conditions of each stretch of an index that is walked: one for each value of its filter.
+
+    A channel's notifications are one receiver's, and what is not sent is little: these are the narrowest.
+    """
+    channels, receivers = notifications.c.channel_label, notifications.c.receiver
+    of_channels, of_receivers = _any_of(channels, wanted.channel), _any_of(receivers, wanted.receiver)
+    in_state = _any_of(notifications.c.state, wanted.state)
+    if wanted.state and NotificationState.SENT not in wanted.state:
+        return [[is_unsent, *in_state, *of_channels, *of_receivers]]
+    if wanted.channel:
+        return [[channels == label, *of_receivers, *in_state] for label in dict.fromkeys(wanted.channel)]
+    if wanted.receiver:
+        return [[receivers == name, *in_state] for name in dict.fromkeys(wanted.receiver)]
+    return [in_state]
+
+
+def _any_of(column: Column[Any], values: Sequence[str]) -> list[ColumnElement[bool]]:
+    return [column.in_(list(dict.fromkeys(values)))] if values else []
+
+
+def _stretch(
+    walked: Sequence[ColumnElement[bool]], wanted: NotificationSearch, beyond: Place | None
+) -> Select[tuple[Any, ...]]:
+    at, key = notifications.c.created_at, notifications.c.id
+    conditions = list(walked)
+    if wanted.since is not None:
+        conditions.append(at >= wanted.since)
+    if wanted.until is not None:
+        conditions.append(at < wanted.until)
+    if beyond is not None:
+        conditions.append(tuple_(at, key) < beyond.sql)
+    return select(*notifications.c).where(*conditions).order_by(at.desc(), key.desc())
