@@ -151,12 +151,17 @@ class Api:
             self.metrics.waiting.labels(what).set(count)
 
 
-def _asked(parameters: QueryParams) -> dict[str, str]:
-    """The query parameters, each once: of two values one would be ignored without a word."""
+def _given(parameters: QueryParams) -> list[tuple[str, str]]:
+    """Return the query parameters. Raises BadRequest where they are more than any request needs."""
     given = parameters.multi_items()
     if len(given) > MAX_PARAMETERS:
         raise BadRequest(f"there are {len(given)} parameters; no request needs more than {MAX_PARAMETERS}")
-    names = Counter(name for name, _ in given)
+    return given
+
+
+def _asked(parameters: QueryParams) -> dict[str, str]:
+    """The query parameters, each once: of two values one would be ignored without a word."""
+    names = Counter(name for name, _ in _given(parameters))
     if twice := next((name for name, count in names.items() if count > 1), None):
         raise BadRequest(f"{twice!a} stands twice; give it once")
     return dict(parameters)
@@ -164,6 +169,7 @@ def _asked(parameters: QueryParams) -> dict[str, str]:
 
 def _asked_page(parameters: QueryParams) -> tuple[dict[str, list[str]], int, str | None]:
     """Return the filters of a list, each with all its values, and which page of it is asked for."""
+    _given(parameters)  # not too many: collecting the values takes the square of their number
     once = _asked_once(parameters, "limit", "cursor")
     filters = {name: parameters.getlist(name) for name in parameters if name not in once}
     return filters, _limit(once.get("limit", "50")), once.get("cursor")
