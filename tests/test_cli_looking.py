@@ -241,7 +241,7 @@ def test_what_was_dismissed_is_listed_apart_and_waits_no_more(operator: Terminal
 
     assert (before.code, before.out) == (0, "nothing was dismissed\n")
     assert said.code == 0
-    assert [line for line in said.lines if line.startswith(" ")] == [
+    assert [line for line in said.lines if line.startswith("  roundsman")] == [
         f"  roundsman replay {past.unread}",
         f"  roundsman resend {past.unsent}",
     ]

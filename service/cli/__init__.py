@@ -3,6 +3,7 @@
 import os
 import sys
 from difflib import get_close_matches
+from http import HTTPStatus
 from importlib import import_module
 from typing import Annotated, Any
 
@@ -113,9 +114,12 @@ def main() -> None:
         sys.argv[1:] = read_arguments(sys.argv[1:])
         share_authorities(os.environ)
         app()
-    except (BadConfig, BadRequest) as error:
-        sys.stderr.write(f"{error}\n")
-        sys.exit(2)
     except RoundsmanError as error:
         sys.stderr.write(f"{error}\n")
-        sys.exit(1)
+        sys.exit(_exit_code(error))
+
+
+def _exit_code(error: RoundsmanError) -> int:
+    """Return 2 for words or a configuration that cannot be right, 1 for what the world says no to."""
+    is_conflict = isinstance(error, BadRequest) and error.status == HTTPStatus.CONFLICT
+    return 2 if isinstance(error, BadConfig | BadRequest) and not is_conflict else 1

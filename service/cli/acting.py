@@ -1,92 +1,149 @@
 """Commands by which a person decides: replay, resend, dismiss."""
 
 import getpass
+import os
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Annotated
 
 import typer
 
 from service.app import job_engine
+from service.cli._subjects import MAX_SUBJECTS, Done, Every, Sure, act_on_each, require_consent, tell, to_texts
 from service.cli.opening import with_store
-from service.cli.output import AsJson, print_json, say
+from service.cli.output import AsJson
 from service.config import Settings
 from service.jobs import LIVES, Jobs
 from service.manage import again, ids
 from service.manage.ids import Noun
-from service.store import Store, holder
+from service.store import Store, deliveries, holder, notifications
+
+Words = list[str] | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Acting:
+    """What an act needs: the store, its job engine, and the word of a subject."""
+
+    store: Store
+    jobs: Jobs
+    text: str
 
 
 def replay(
-    delivery_id: Annotated[
-        str,
-        typer.Argument(metavar="DELIVERY", help="An id, or its first 8 digits: its event's, or from `dead-letters`."),
-    ],
+    delivery_ids: Annotated[
+        Words,
+        typer.Argument(metavar="DELIVERY", help="Ids or their first 8 digits, an event's too; - reads standard input."),
+    ] = None,
+    every: Every = False,
+    is_sure: Sure = False,
     as_json: AsJson = False,
 ) -> None:
-    """Judge a delivery again, by the current routes.
+    """Judge deliveries again, by the current routes.
 
-    Whoever has been told is not told twice. A running `roundsman serve` or `worker` does it.
+    Whoever has been told is not told twice. A running `roundsman serve` or `worker` does it. Exit code 1 when one of
+    several could not be replayed.
     """
 
-    async def do(settings: Settings, store: Store) -> tuple[str, bool]:
-        jobs = job_engine(settings, store)
-        _, subject_id = await ids.find(store, delivery_id, Noun.DELIVERY)
-        await again.replay(store, jobs, subject_id, who=_who(), at=store.clock())
-        return str(subject_id), await _is_attended(store, jobs)
+    async def act(acting: Acting) -> Done:
+        _, subject_id = await ids.find(acting.store, acting.text, Noun.DELIVERY)
+        await again.replay(acting.store, acting.jobs, subject_id, who=_who(), at=acting.store.clock())
+        return {"delivery": str(subject_id), "replay": "enqueued"}
 
-    subject_id, is_attended = with_store(do)
-    _confirm({"delivery": subject_id, "replay": "enqueued"}, is_attended=is_attended, as_json=as_json)
+    done, is_attended = _act("replay", to_texts(delivery_ids, every=every), act, Noun.DELIVERY, is_sure=is_sure)
+    _confirm(done, is_attended=is_attended, as_json=as_json)
 
 
 def resend(
-    notification_id: Annotated[
-        str, typer.Argument(metavar="NOTIFICATION", help="An id, or its first 8 digits, from `roundsman explain`.")
-    ],
+    notification_ids: Annotated[
+        Words,
+        typer.Argument(
+            metavar="NOTIFICATION",
+            help="Ids or their first 8 digits, from `roundsman explain`; - reads standard input.",
+        ),
+    ] = None,
+    every: Every = False,
+    is_sure: Sure = False,
     as_json: AsJson = False,
 ) -> None:
-    """Send a notification again, even one that was sent.
+    """Send notifications again, even those that were sent.
 
-    A running `roundsman serve` or `worker` does it.
+    A running `roundsman serve` or `worker` does it. Exit code 1 when one of several could not be resent.
     """
 
-    async def do(settings: Settings, store: Store) -> tuple[str, bool]:
-        jobs = job_engine(settings, store)
-        _, subject_id = await ids.find(store, notification_id, Noun.NOTIFICATION)
-        await again.resend(store, jobs, subject_id, who=_who(), at=store.clock())
-        return str(subject_id), await _is_attended(store, jobs)
+    async def act(acting: Acting) -> Done:
+        _, subject_id = await ids.find(acting.store, acting.text, Noun.NOTIFICATION)
+        await again.resend(acting.store, acting.jobs, subject_id, who=_who(), at=acting.store.clock())
+        return {"notification": str(subject_id), "resend": "enqueued"}
 
-    subject_id, is_attended = with_store(do)
-    _confirm({"notification": subject_id, "resend": "enqueued"}, is_attended=is_attended, as_json=as_json)
+    texts = to_texts(notification_ids, every=every)
+    done, is_attended = _act("resend", texts, act, Noun.NOTIFICATION, is_sure=is_sure)
+    _confirm(done, is_attended=is_attended, as_json=as_json)
 
 
-def dismiss(
-    subject: Annotated[
-        str, typer.Argument(metavar="ID", help="A dead letter's id, or its first 8 digits, from `dead-letters`.")
-    ],
+def dismiss(  # noqa: PLR0917 reason: one option for each thing that may be said
+    subjects: Annotated[
+        Words,
+        typer.Argument(
+            metavar="ID",
+            help="Ids of dead letters or their first 8 digits, from `dead-letters`; - reads standard input.",
+        ),
+    ] = None,
     because: Annotated[str, typer.Option(metavar="TEXT", help="Why, for the record.")] = "",
+    every: Every = False,
+    is_sure: Sure = False,
     as_json: AsJson = False,
 ) -> None:
-    """Close a dead letter that you dealt with yourself.
+    """Close dead letters that you dealt with yourself.
 
-    A delivery that was not understood, or a notification that could not be sent. It can still be replayed or resent.
+    Deliveries that were not understood, notifications that could not be sent. Each can still be replayed or resent.
+    Exit code 1 when one of several could not be dismissed.
     """
 
-    async def do(_: Settings, store: Store) -> dict[str, str]:
-        noun, subject_id = await ids.find(store, subject, Noun.DELIVERY, Noun.NOTIFICATION)
+    async def act(acting: Acting) -> Done:
+        noun, subject_id = await ids.find(acting.store, acting.text, Noun.DELIVERY, Noun.NOTIFICATION)
         put_away = again.dismiss_delivery if noun is Noun.DELIVERY else again.dismiss_notification
-        await put_away(store, subject_id, who=_who(), at=store.clock(), because=because)
+        await put_away(acting.store, subject_id, who=_who(), at=acting.store.clock(), because=because)
         return {noun: str(subject_id), "dismiss": "done"}
 
-    shape = with_store(do)
-    print_json(shape) if as_json else say("dismissed, and on record")
+    texts = to_texts(subjects, every=every)
+    done, _ = _act("dismiss", texts, act, Noun.DELIVERY, Noun.NOTIFICATION, is_sure=is_sure)
+    tell(done, as_json=as_json, sentence="dismissed, and on record")
 
 
-def _confirm(shape: dict[str, str], *, is_attended: bool, as_json: bool) -> None:
-    if as_json:
-        print_json({**shape, "is_attended": is_attended})
-    elif is_attended:
-        say("enqueued; the running service takes it up within a second or so")
+def _act(
+    verb: str, texts: Words, act: Callable[[Acting], Awaitable[Done]], *nouns: Noun, is_sure: bool
+) -> tuple[list[Done], bool]:
+    """Act on the subjects of these words, or on all dead letters; say too whether a service is running."""
+
+    async def do(settings: Settings, store: Store) -> tuple[list[Done], bool]:
+        jobs, wanted = job_engine(settings, store), texts
+        if wanted is None:
+            wanted = await _dead(store, *nouns)
+            require_consent(verb, len(wanted), is_sure=is_sure)
+        done = await act_on_each(wanted, lambda text: act(Acting(store=store, jobs=jobs, text=text)))
+        return done, await _is_attended(store, jobs)
+
+    return with_store(do)
+
+
+async def _dead(store: Store, *nouns: Noun) -> list[str]:
+    """Return the ids of the dead letters of these kinds, newest first."""
+    found: list[str] = []
+    if Noun.DELIVERY in nouns:
+        found += [str(one.id) for one, _ in await store.read(deliveries.dead, limit=MAX_SUBJECTS)]
+    if Noun.NOTIFICATION in nouns:
+        found += [str(one.id) for one in await store.read(notifications.dead, limit=MAX_SUBJECTS)]
+    return found
+
+
+def _confirm(done: list[Done], *, is_attended: bool, as_json: bool) -> None:
+    shapes = [one if "error" in one else {**one, "is_attended": is_attended} for one in done]
+    if is_attended:
+        tell(shapes, as_json=as_json, sentence="enqueued; the running service takes it up within a second or so")
     else:
-        say("enqueued, but no service is running: it is done once `roundsman serve` has started", "yellow")
+        sentence = "enqueued, but no service is running: it is done once `roundsman serve` has started"
+        tell(shapes, as_json=as_json, sentence=sentence, style="yellow")
 
 
 async def _is_attended(store: Store, jobs: Jobs) -> bool:
@@ -98,4 +155,8 @@ async def _is_attended(store: Store, jobs: Jobs) -> bool:
 
 
 def _who() -> str:
-    return f"command line, {getpass.getuser()}"
+    """Return who acts, for the record; a container may run as a user that has no name."""
+    try:
+        return f"command line, {getpass.getuser()}"
+    except (KeyError, OSError):
+        return f"command line, user {os.getuid()}"

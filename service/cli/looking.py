@@ -155,6 +155,8 @@ def _print_dead(found: Any, *, dismissed: bool) -> None:
     for notification in found["notifications"]:
         how_far = account.how_far(notification)
         say(f"notification {notification['id']} to {notification['channel_label']}: {how_far}", "bold")
+        if event := notification["event"]:
+            say(f"  {account.headline(event)[0]}, {account.when(event['happened_at'])}")
         _print_commands("resend", notification["id"], dismissed=dismissed)
     if not found["deliveries"] and not found["notifications"]:
         say("nothing was dismissed" if dismissed else "nothing waits for a person")

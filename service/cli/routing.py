@@ -1,6 +1,7 @@
 """Commands that try routes out: routes check, routes test."""
 
 import os
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -21,7 +22,9 @@ routes = typer.Typer(
     no_args_is_help=True, add_completion=False, rich_markup_mode=None, help="Try routes out; nothing is sent."
 )
 
-File = Annotated[Path | None, typer.Argument(metavar="FILE", help="A webhook's body, as CircleCI posts it.")]
+File = Annotated[
+    Path | None, typer.Argument(metavar="FILE", help="A webhook's body, as CircleCI posts it; - reads standard input.")
+]
 Facts = Annotated[
     list[str] | None,
     typer.Option(
@@ -74,12 +77,24 @@ def try_command(file: File = None, facts: Facts = None, as_json: AsJson = False)
 
 def _event(config: Config, file: Path | None, facts: list[str]) -> Event:
     try:
-        body = file.read_bytes() if file else None
+        body = _read(file, config.settings.max_body_bytes) if file else None
         return event_of(body, circleci(config, metrics=Metrics()), parse_facts(facts))
     except OSError as error:
         raise BadConfig(f"{file}: {error.strerror}") from error
     except Permanent as error:
         raise BadConfig(f"{file}: {error}") from error
+
+
+def _read(file: Path, limit: int) -> bytes:
+    """Return the bytes of a file, or for - those of standard input. Raises BadConfig for more than a hook may have."""
+    if str(file) == "-":
+        body = sys.stdin.buffer.read(limit + 1)
+    else:
+        with file.open("rb") as stream:
+            body = stream.read(limit + 1)
+    if len(body) > limit:
+        raise BadConfig(f"{file}: has more than the {limit} bytes that a webhook may have (ROUNDSMAN_MAX_BODY_BYTES)")
+    return body
 
 
 def _print_decisions(decisions: list[Decision]) -> None:

@@ -138,6 +138,15 @@ def with_attempts(transaction: Transaction, standing: Sequence[Notification], do
     return [notification_json(one, attempts[one.id], acts[one.id]) for one in standing]
 
 
+def with_events(transaction: Transaction, found: Sequence[Notification]) -> list[Json]:
+    """Return the shapes of notifications of many events, each with its attempts and its ``event``."""
+    done = actions.of_subjects(transaction, [one.id for one in found])
+    of_ids = events.find_all(transaction, {one.event_id for one in found})
+    shapes = {event_id: event_json(event) for event_id, event in of_ids.items()}
+    told = zip(found, with_attempts(transaction, found, done), strict=True)
+    return [{**shape, "event": shapes.get(one.event_id)} for one, shape in told]
+
+
 async def dead_letters(store: Store, *, limit: int = MOST_AT_ONCE, dismissed: bool = False) -> Json:
     """What waits for a person, newest first: ``{"deliveries": [...], "notifications": [...]}``.
 
@@ -151,10 +160,9 @@ async def dead_letters(store: Store, *, limit: int = MOST_AT_ONCE, dismissed: bo
 def _dead_letters(transaction: Transaction, limit: int, dismissed: bool) -> Json:
     unread = deliveries.dead(transaction, limit=limit, dismissed=dismissed)
     unsent = notifications.dead(transaction, limit=limit, dismissed=dismissed)
-    done = actions.of_subjects(transaction, [one.id for one in unsent])
     return {
         "deliveries": [delivery_json(delivery, body_bytes=size) for delivery, size in unread],
-        "notifications": with_attempts(transaction, unsent, done),
+        "notifications": with_events(transaction, unsent),
     }
 
 

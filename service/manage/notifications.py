@@ -5,10 +5,10 @@ from dataclasses import fields
 from datetime import datetime
 
 from service.errors import BadRequest
-from service.manage.history import refuse_limit, to_span, values_of, with_attempts
-from service.manage.shapes import Json, event_json
+from service.manage.history import refuse_limit, to_span, values_of, with_events
+from service.manage.shapes import Json
 from service.model import NotificationState
-from service.store import NotificationSearch, Store, actions, events, find_notifications
+from service.store import NotificationSearch, Store, find_notifications
 from service.tables import Transaction
 
 SEARCHABLE = tuple(field.name for field in fields(NotificationSearch))
@@ -27,11 +27,7 @@ async def list_notifications(
 
 def _page(transaction: Transaction, search: NotificationSearch, limit: int, cursor: str | None) -> Json:
     page = find_notifications(transaction, search, limit=limit, cursor=cursor)
-    done = actions.of_subjects(transaction, [one.id for one in page.items])
-    of_ids = events.find_all(transaction, {one.event_id for one in page.items})
-    shapes = {event_id: event_json(event) for event_id, event in of_ids.items()}
-    told = zip(page.items, with_attempts(transaction, page.items, done), strict=True)
-    return {"items": [{**shape, "event": shapes.get(one.event_id)} for one, shape in told], "next": page.next}
+    return {"items": with_events(transaction, page.items), "next": page.next}
 
 
 def to_search(asked: Mapping[str, str | Sequence[str]], now: datetime) -> NotificationSearch:
