@@ -164,6 +164,30 @@ def test_an_inbox_whose_port_is_taken_says_which_option_names_another(tmp_path: 
     ]
 
 
+# Completion
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        (["eve"], ["events"]),
+        (["events", ""], ["list", "show"]),
+        (["events", "list", "--br"], ["--branch"]),
+        (["dead-letters", "--dis"], ["--dismissed"]),
+    ],
+)
+def test_bash_completes_commands_and_options(tmp_path: Path, words: list[str], found: list[str]) -> None:
+    line = " ".join(f"'{word}'" for word in ("roundsman", *words))
+    script = (
+        f'eval "$(_ROUNDSMAN_COMPLETE=source_bash {ROUNDSMAN})"; COMP_WORDS=({line}); COMP_CWORD={len(words)}; '
+        f'_roundsman_completion {ROUNDSMAN}; printf "%s\\n" "${{COMPREPLY[@]}}"'
+    )
+
+    ended = subprocess.run(["bash", "-c", script], cwd=tmp_path, env=surroundings({}), capture_output=True, check=False)
+
+    assert (ended.stdout.decode().split(), ended.stderr) == (found, b"")
+
+
 # Pipes
 
 

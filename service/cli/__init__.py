@@ -87,7 +87,9 @@ def _alone(function: Any) -> typer.Typer:
 
 HELP = {"help_option_names": ["-h", "--help"]}
 
-app = typer.Typer(cls=Commands, name="roundsman", no_args_is_help=True, context_settings=HELP, **PLAIN)
+app = typer.Typer(
+    cls=Commands, name="roundsman", no_args_is_help=True, context_settings=HELP, **PLAIN | {"add_completion": True}
+)
 
 
 def _say_version(is_asked: bool) -> None:
