@@ -65,6 +65,10 @@ def test_what_is_no_dead_letter_cannot_be_dismissed(operator: Terminal, past: Pa
     assert (said.code, said.err) == (1, f"delivery {past.red} is settled: only a dead letter can be dismissed\n")
 
 
+def _told(two: list[str]) -> str:
+    return f"delivery {two[0]}: done\nnotification {two[1]}: done\n"
+
+
 @pytest.fixture
 def two(past: Past) -> list[str]:
     return [past.unread, past.unsent]
@@ -73,7 +77,7 @@ def two(past: Past) -> list[str]:
 def test_several_are_dismissed_at_once_each_once(operator: Terminal, two: list[str]) -> None:
     said = operator.run("dismiss", *two, two[0])
 
-    assert (said.code, said.out) == (0, "2 of 2: dismissed, and on record\n")
+    assert (said.code, said.out) == (0, _told(two) + "2 of 2: dismissed, and on record\n")
     assert operator.run("dead-letters").out == "nothing waits for a person\n"
 
 
@@ -82,16 +86,16 @@ def test_of_several_those_that_fail_are_told_and_the_others_done(operator: Termi
     as_json = operator.run("replay", two[0], NOWHERE, "--json")
 
     assert said.code == as_json.code == 1
-    assert said.lines[0].startswith(f"{NOWHERE}: there is no delivery or notification")
-    assert said.lines[1].startswith("web: 'web' is not an id")
-    assert said.lines[2] == "2 of 4: dismissed, and on record"
-    assert [("error" in one) for one in as_json.json["items"]] == [False, True]
+    assert said.lines[0].startswith(f"{NOWHERE}: not done: there is no delivery or notification")
+    assert said.lines[1].startswith("web: not done: 'web' is not an id")
+    assert said.lines[2:] == [*_told(two).splitlines(), "2 of 4: dismissed, and on record"]
+    assert [("error" in one) for one in as_json.json["items"]] == [True, False]
 
 
 def test_ids_are_read_from_standard_input(operator: Terminal, two: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.stdin", io.StringIO("\n".join(["", *two, ""])))
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO("\n".join(["", *two, ""]).encode())))
 
-    assert operator.run("dismiss", "-").out == "2 of 2: dismissed, and on record\n"
+    assert operator.run("dismiss", "-").lines[-1] == "2 of 2: dismissed, and on record"
 
 
 @pytest.mark.parametrize(
@@ -100,7 +104,7 @@ def test_ids_are_read_from_standard_input(operator: Terminal, two: list[str], mo
     ids=["none", "a long line", "many"],
 )
 def test_standard_input_has_limits(operator: Terminal, monkeypatch: pytest.MonkeyPatch, text: str, words: str) -> None:
-    monkeypatch.setattr("sys.stdin", io.StringIO(text))
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
 
     said = operator.run("resend", "-")
 

@@ -1,83 +1,113 @@
-"""The subjects of an act that a person asked for: several ids, ids from standard input, or all dead letters."""
+"""The subjects of a command that acts: ids as arguments, ids on standard input, or the dead letters that fit."""
 
 import sys
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Annotated, Any
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import chain
+from typing import Annotated
 
 import typer
 
-from service.cli.output import print_json, say
-from service.errors import BadRequest, RoundsmanError, Temporary
+from service.errors import BadRequest
+from service.manage.bulk import MAX_SUBJECTS, Outcome, Subject, find_dead, find_named
+from service.manage.ids import Noun
+from service.manage.notifications import to_search
+from service.store import Store
 
-MAX_SUBJECTS = 10_000
-MAX_LINE = 200  # characters; an id has 36
-FROM_STDIN = "-"
+STANDARD_INPUT = "-"
+MAX_LINE_BYTES = 200
 
-Every = Annotated[bool, typer.Option("--all", help="Every dead letter instead of ids.")]
-Sure = Annotated[bool, typer.Option("--yes", help="Do not ask before a bulk act.")]
-Done = dict[str, Any]
-
-
-def to_texts(given: Sequence[str] | None, *, every: bool) -> list[str] | None:
-    """Return the ids that were typed, each once; None for all of them. Raises BadRequest."""
-    if bool(given) == every:
-        raise BadRequest("name ids, or - to read them from standard input, or --all; one of these")
-    texts = [text for word in given or () for text in (_read_lines() if word == FROM_STDIN else [word])]
-    if not every and not texts:
-        raise BadRequest("there are no ids on standard input; write one a line")
-    return None if every else list(dict.fromkeys(texts))
+Ids = list[str] | None
+Values = list[str] | None
+Every = Annotated[bool, typer.Option("--all", help="Take every dead letter of this kind instead of ids.")]
+Receiver = Annotated[Values, typer.Option(metavar="NAME", help="Take the dead letters for this receiver.")]
+Channel = Annotated[Values, typer.Option(metavar="LABEL", help="Take those for this channel: 'web-team (slack)'.")]
+Since = Annotated[str, typer.Option(metavar="TIME", help="Take those from this time on: 2026-11-22, 7d, 1h30m.")]
+Until = Annotated[str, typer.Option(metavar="TIME", help="Take those before this time.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask first; needed with --all or a filter in a script.")]
 
 
-def _read_lines() -> list[str]:
-    texts: list[str] = []
-    for line in iter(lambda: sys.stdin.readline(MAX_LINE + 1), ""):
-        if len(line) > MAX_LINE:
-            raise BadRequest(f"a line of standard input has more than {MAX_LINE} characters; write one id a line")
-        if line.strip():
-            texts.append(line.strip())
-        if len(texts) > MAX_SUBJECTS:
-            raise BadRequest(f"more than {MAX_SUBJECTS} ids are on standard input; act in parts")
-    return texts
+@dataclass(frozen=True, kw_only=True)
+class Wish:
+    """The subjects that an operator asked for.
 
-
-def require_consent(verb: str, count: int, *, is_sure: bool) -> None:
-    """Ask before a bulk act. Raises BadRequest where nobody can be asked, Abort where the answer is no."""
-    if is_sure or not count:
-        return
-    if not sys.stdin.isatty():
-        raise BadRequest(f"{verb} would act on {count} at once: add --yes, since no terminal is there to ask at")
-    typer.confirm(f"{verb} {count} dead letter{'s' if count > 1 else ''}?", abort=True, err=True)
-
-
-async def act_on_each(texts: Sequence[str], act: Callable[[str], Awaitable[Done]]) -> list[Done]:
-    """Act on each subject, and return what came of each; one that fails leaves the others to be done.
-
-    One subject alone fails as it is. Raises Temporary, with what was done said, where the database goes away.
+    ids       as typed
+    every     all dead letters
+    filters   only the dead letters that fit
     """
-    if len(texts) == 1:
-        return [await act(texts[0])]
-    done: list[Done] = []
-    for text in texts:
-        try:
-            done.append(await act(text))
-        except Temporary as error:
-            raise Temporary(f"{len(done)} of {len(texts)} were looked at, then: {error}") from error
-        except RoundsmanError as error:
-            done.append({"id": text, "error": str(error)})
-    return done
+
+    ids: Sequence[str]
+    every: bool
+    filters: Mapping[str, str | Sequence[str]]
+    is_agreed: bool
+
+    @property
+    def is_single(self) -> bool:
+        """Tell whether one id was named by itself."""
+        return len(self.ids) == 1 and self.ids[0] != STANDARD_INPUT
 
 
-def tell(done: Sequence[Done], *, as_json: bool, sentence: str, style: str = "") -> None:
-    """Print what came of each subject. Ends with exit code 1 when one failed."""
-    failed = [one for one in done if "error" in one]
-    if as_json:
-        print_json(done[0] if len(done) == 1 else {"items": list(done)})
-    elif len(done) == 1:
-        say(sentence, style)
-    else:
-        for one in failed:
-            say(f"{one['id']}: {one['error']}", "yellow")
-        counts = f"{len(done) - len(failed)} of {len(done)}" if done else "nothing waits for a person"
-        say(f"{counts}: {sentence}" if len(done) > len(failed) else counts, style)
-    if failed:
-        raise typer.Exit(1)
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """The subjects that were found, what came of the ids that are unknown, and whether more dead letters fit."""
+
+    subjects: Sequence[Subject]
+    unknown: Sequence[Outcome] = ()
+    has_more: bool = False
+
+
+async def choose(store: Store, wish: Wish, *nouns: Noun) -> Choice:
+    """Return what a wish means. Raises BadRequest for a wish that says nothing, or two things."""
+    given = {name: value for name, value in wish.filters.items() if value}
+    if bool(wish.ids) == bool(wish.every or given):
+        raise BadRequest("name ids, or - to read them from standard input, or a filter or --all; one of these")
+    if wish.ids:
+        subjects, unknown = await find_named(store, read_names(wish.ids), *nouns)
+        return Choice(subjects=subjects, unknown=unknown)
+    dead, has_more = await find_dead(store, to_search(given, datetime.now(UTC)), *nouns)
+    return Choice(subjects=dead, has_more=has_more)
+
+
+def read_names(words: Sequence[str]) -> list[str]:
+    """Return the ids as typed, each once; `-` stands for those on standard input. Raises BadRequest."""
+    parts = (_lines() if word == STANDARD_INPUT else [word] for word in dict.fromkeys(words))
+    names = dict.fromkeys(chain.from_iterable(parts))
+    if not names:
+        raise BadRequest("there are no ids on standard input; write one a line")
+    if len(names) > MAX_SUBJECTS:
+        raise _too_many()
+    return list(names)
+
+
+def _lines() -> Iterator[str]:
+    for number, line in enumerate(_raw_lines(), start=1):
+        if number > MAX_SUBJECTS:
+            raise _too_many()
+        if len(line) > MAX_LINE_BYTES:
+            raise BadRequest(
+                f"line {number} of standard input has more than {MAX_LINE_BYTES} characters; write one id a line"
+            )
+        if word := line.decode("utf-8", "backslashreplace").strip():
+            yield word
+
+
+def _raw_lines() -> Iterator[bytes]:
+    try:
+        while line := sys.stdin.buffer.readline(MAX_LINE_BYTES + 1):
+            yield line
+    except OSError as error:
+        raise BadRequest(f"standard input cannot be read: {error.strerror}") from error
+
+
+def _too_many() -> BadRequest:
+    return BadRequest(f"more than {MAX_SUBJECTS} ids are named; nothing was done: act in parts")
+
+
+def confirm(question: str, *, is_agreed: bool) -> None:
+    """Ask on the terminal before many things are done. Raises BadRequest where there is no terminal to ask on."""
+    if is_agreed:
+        return
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise BadRequest(f"{question} There is no terminal to ask on, and nothing was done: add --yes")
+    typer.confirm(question, abort=True, err=True)

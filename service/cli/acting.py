@@ -2,152 +2,206 @@
 
 import getpass
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from service.app import job_engine
-from service.cli._subjects import MAX_SUBJECTS, Done, Every, Sure, act_on_each, require_consent, tell, to_texts
+from service.cli._subjects import (
+    Channel,
+    Choice,
+    Every,
+    Ids,
+    Receiver,
+    Since,
+    Until,
+    Wish,
+    Yes,
+    choose,
+    confirm,
+)
 from service.cli.opening import with_store
-from service.cli.output import AsJson
+from service.cli.output import AsJson, print_json, say
 from service.config import Settings
+from service.errors import RoundsmanError
 from service.jobs import LIVES, Jobs
-from service.manage import again, ids
+from service.manage import again
+from service.manage.bulk import Outcome, Subject, act_on_each
 from service.manage.ids import Noun
-from service.store import Store, deliveries, holder, notifications
+from service.store import Store, holder
+from service.text import clean
 
-Words = list[str] | None
+MAX_NAME = 100
+Act = Callable[[Store, Jobs, Subject], Awaitable[object]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Acting:
-    """What an act needs: the store, its job engine, and the word of a subject."""
+class Deed:
+    """A command's verb, what it acts on, its outcome in words, and the act itself."""
 
-    store: Store
-    jobs: Jobs
-    text: str
+    verb: str
+    nouns: Sequence[Noun]
+    dead: str
+    done: str
+    act: Act
 
 
-def replay(
+def replay(  # noqa: PLR0913, PLR0917 reason: one option for each filter
     delivery_ids: Annotated[
-        Words,
-        typer.Argument(metavar="DELIVERY", help="Ids or their first 8 digits, an event's too; - reads standard input."),
+        Ids,
+        typer.Argument(metavar="DELIVERY", help="Ids, or their first 8 digits, from `dead-letters`; - reads them."),
     ] = None,
     every: Every = False,
-    is_sure: Sure = False,
+    since: Since = "",
+    until: Until = "",
+    yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
     """Judge deliveries again, by the current routes.
 
-    Whoever has been told is not told twice. A running `roundsman serve` or `worker` does it. Exit code 1 when one of
-    several could not be replayed.
+    Whoever has been told is not told twice. An event's id is its delivery's. With - ids come from standard input, one a
+    line. A running `roundsman serve` or `worker` does it. Exit code 1 when one of them could not be taken.
     """
-
-    async def act(acting: Acting) -> Done:
-        _, subject_id = await ids.find(acting.store, acting.text, Noun.DELIVERY)
-        await again.replay(acting.store, acting.jobs, subject_id, who=_who(), at=acting.store.clock())
-        return {"delivery": str(subject_id), "replay": "enqueued"}
-
-    done, is_attended = _act("replay", to_texts(delivery_ids, every=every), act, Noun.DELIVERY, is_sure=is_sure)
-    _confirm(done, is_attended=is_attended, as_json=as_json)
+    wish = Wish(ids=delivery_ids or (), every=every, filters={"since": since, "until": until}, is_agreed=yes)
+    dead = "deliveries that were not understood"
+    _do(Deed(verb="replay", nouns=[Noun.DELIVERY], dead=dead, done="enqueued", act=_replay), wish, as_json)
 
 
-def resend(
+def resend(  # noqa: PLR0913, PLR0917 reason: one option for each filter
     notification_ids: Annotated[
-        Words,
-        typer.Argument(
-            metavar="NOTIFICATION",
-            help="Ids or their first 8 digits, from `roundsman explain`; - reads standard input.",
-        ),
+        Ids,
+        typer.Argument(metavar="NOTIFICATION", help="Ids, or their first 8 digits, from `explain`; - reads them."),
     ] = None,
     every: Every = False,
-    is_sure: Sure = False,
+    receiver: Receiver = None,
+    channel: Channel = None,
+    since: Since = "",
+    until: Until = "",
+    yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
-    """Send notifications again, even those that were sent.
+    """Send notifications again, even ones that were sent.
 
-    A running `roundsman serve` or `worker` does it. Exit code 1 when one of several could not be resent.
+    With - ids come from standard input, one a line; --all and filters take dead letters alone. A running `roundsman
+    serve` or `worker` does it. Exit code 1 when one of them could not be taken.
     """
-
-    async def act(acting: Acting) -> Done:
-        _, subject_id = await ids.find(acting.store, acting.text, Noun.NOTIFICATION)
-        await again.resend(acting.store, acting.jobs, subject_id, who=_who(), at=acting.store.clock())
-        return {"notification": str(subject_id), "resend": "enqueued"}
-
-    texts = to_texts(notification_ids, every=every)
-    done, is_attended = _act("resend", texts, act, Noun.NOTIFICATION, is_sure=is_sure)
-    _confirm(done, is_attended=is_attended, as_json=as_json)
+    filters = {"receiver": receiver or (), "channel": channel or (), "since": since, "until": until}
+    wish = Wish(ids=notification_ids or (), every=every, filters=filters, is_agreed=yes)
+    dead = "notifications that could not be sent"
+    _do(Deed(verb="resend", nouns=[Noun.NOTIFICATION], dead=dead, done="enqueued", act=_resend), wish, as_json)
 
 
-def dismiss(  # noqa: PLR0917 reason: one option for each thing that may be said
+def dismiss(  # noqa: PLR0913, PLR0917 reason: one option for each filter
     subjects: Annotated[
-        Words,
-        typer.Argument(
-            metavar="ID",
-            help="Ids of dead letters or their first 8 digits, from `dead-letters`; - reads standard input.",
-        ),
+        Ids, typer.Argument(metavar="ID", help="Ids, or their first 8 digits, from `dead-letters`; - reads them.")
     ] = None,
-    because: Annotated[str, typer.Option(metavar="TEXT", help="Why, for the record.")] = "",
     every: Every = False,
-    is_sure: Sure = False,
+    receiver: Receiver = None,
+    channel: Channel = None,
+    since: Since = "",
+    until: Until = "",
+    because: Annotated[str, typer.Option(metavar="TEXT", help="Why, for the record.")] = "",
+    yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
     """Close dead letters that you dealt with yourself.
 
-    Deliveries that were not understood, notifications that could not be sent. Each can still be replayed or resent.
-    Exit code 1 when one of several could not be dismissed.
+    Deliveries that were not understood, or notifications that could not be sent; each can still be replayed or resent.
+    With - ids come from standard input, one a line. Exit code 1 when one of them could not be closed.
     """
+    again.to_reason(because)  # refused before the first is closed
 
-    async def act(acting: Acting) -> Done:
-        noun, subject_id = await ids.find(acting.store, acting.text, Noun.DELIVERY, Noun.NOTIFICATION)
-        put_away = again.dismiss_delivery if noun is Noun.DELIVERY else again.dismiss_notification
-        await put_away(acting.store, subject_id, who=_who(), at=acting.store.clock(), because=because)
-        return {noun: str(subject_id), "dismiss": "done"}
+    async def put_away(store: Store, _: Jobs, subject: Subject) -> None:
+        close = again.dismiss_delivery if subject.noun is Noun.DELIVERY else again.dismiss_notification
+        await close(store, subject.id, who=_who(), at=store.clock(), because=because)
 
-    texts = to_texts(subjects, every=every)
-    done, _ = _act("dismiss", texts, act, Noun.DELIVERY, Noun.NOTIFICATION, is_sure=is_sure)
-    tell(done, as_json=as_json, sentence="dismissed, and on record")
-
-
-def _act(
-    verb: str, texts: Words, act: Callable[[Acting], Awaitable[Done]], *nouns: Noun, is_sure: bool
-) -> tuple[list[Done], bool]:
-    """Act on the subjects of these words, or on all dead letters; say too whether a service is running."""
-
-    async def do(settings: Settings, store: Store) -> tuple[list[Done], bool]:
-        jobs, wanted = job_engine(settings, store), texts
-        if wanted is None:
-            wanted = await _dead(store, *nouns)
-            require_consent(verb, len(wanted), is_sure=is_sure)
-        done = await act_on_each(wanted, lambda text: act(Acting(store=store, jobs=jobs, text=text)))
-        return done, await _is_attended(store, jobs)
-
-    return with_store(do)
+    filters = {"receiver": receiver or (), "channel": channel or (), "since": since, "until": until}
+    wish = Wish(ids=subjects or (), every=every, filters=filters, is_agreed=yes)
+    nouns = [Noun.DELIVERY, Noun.NOTIFICATION]
+    _do(Deed(verb="dismiss", nouns=nouns, dead="dead letters", done="done", act=put_away), wish, as_json)
 
 
-async def _dead(store: Store, *nouns: Noun) -> list[str]:
-    """Return the ids of the dead letters of these kinds, newest first."""
-    found: list[str] = []
-    if Noun.DELIVERY in nouns:
-        found += [str(one.id) for one, _ in await store.read(deliveries.dead, limit=MAX_SUBJECTS)]
-    if Noun.NOTIFICATION in nouns:
-        found += [str(one.id) for one in await store.read(notifications.dead, limit=MAX_SUBJECTS)]
-    return found
+async def _replay(store: Store, jobs: Jobs, subject: Subject) -> None:
+    await again.replay(store, jobs, subject.id, who=_who(), at=store.clock())
 
 
-def _confirm(done: list[Done], *, is_attended: bool, as_json: bool) -> None:
-    shapes = [one if "error" in one else {**one, "is_attended": is_attended} for one in done]
-    if is_attended:
-        tell(shapes, as_json=as_json, sentence="enqueued; the running service takes it up within a second or so")
+async def _resend(store: Store, jobs: Jobs, subject: Subject) -> None:
+    await again.resend(store, jobs, subject.id, who=_who(), at=store.clock())
+
+
+def _do(deed: Deed, wish: Wish, as_json: bool) -> None:
+    choice = with_store(lambda _, store: choose(store, wish, *deed.nouns))
+    if choice.subjects and not wish.ids:
+        number = f"the newest {len(choice.subjects)}" if choice.has_more else f"{len(choice.subjects)}"
+        confirm(f"{deed.verb.capitalize()} {number} {deed.dead}?", is_agreed=wish.is_agreed)
+
+    async def run(settings: Settings, store: Store) -> tuple[list[Outcome], bool]:
+        jobs = job_engine(settings, store)
+        outcomes = [*choice.unknown]
+        async for outcome in act_on_each(choice.subjects, lambda subject: deed.act(store, jobs, subject)):
+            outcomes.append(outcome)
+            if not as_json and not wish.is_single:
+                _print_outcome(deed, outcome)
+        return outcomes, await _is_attended(store, jobs)
+
+    if not as_json and not wish.is_single:
+        for outcome in choice.unknown:
+            _print_outcome(deed, outcome)
+    outcomes, is_attended = with_store(run)
+    if wish.is_single:
+        _finish_one(deed, outcomes[0], is_attended=is_attended, as_json=as_json)
     else:
-        sentence = "enqueued, but no service is running: it is done once `roundsman serve` has started"
-        tell(shapes, as_json=as_json, sentence=sentence, style="yellow")
+        _finish_many(deed, choice, outcomes, is_attended=is_attended, as_json=as_json)
+
+
+def _print_outcome(deed: Deed, outcome: Outcome) -> None:
+    name = f"{outcome.noun} {outcome.id}" if outcome.noun else outcome.id
+    say(f"{name}: {deed.done}" if outcome.reason is None else f"{name}: not done: {outcome.reason}")
+
+
+def _finish_one(deed: Deed, outcome: Outcome, *, is_attended: bool, as_json: bool) -> None:
+    if outcome.reason is not None:
+        raise RoundsmanError(outcome.reason)
+    if as_json:
+        print_json(_outcome_json(deed, outcome, is_attended=is_attended))
+    else:
+        say(*_end(deed, is_attended=is_attended))
+
+
+def _finish_many(deed: Deed, choice: Choice, outcomes: Sequence[Outcome], *, is_attended: bool, as_json: bool) -> None:
+    done = sum(outcome.reason is None for outcome in outcomes)
+    if as_json:
+        items = [_outcome_json(deed, outcome, is_attended=is_attended) for outcome in outcomes]
+        print_json({"items": items, "has_more": choice.has_more})
+    elif outcomes:
+        say(f"{done} of {len(outcomes)}: {_end(deed, is_attended=is_attended)[0]}" if done else f"0 of {len(outcomes)}")
+        if choice.has_more:
+            say("there are more: run it again", "yellow")
+    else:
+        say("nothing waits for a person")
+    if done < len(outcomes) or choice.has_more:
+        raise typer.Exit(1)
+
+
+def _outcome_json(deed: Deed, outcome: Outcome, *, is_attended: bool) -> Mapping[str, Any]:
+    if outcome.reason is not None:
+        return {"id": outcome.id, "error": outcome.reason}
+    shape = {str(outcome.noun): outcome.id, deed.verb: deed.done}
+    return shape if deed.verb == "dismiss" else {**shape, "is_attended": is_attended}
+
+
+def _end(deed: Deed, *, is_attended: bool) -> tuple[str, str]:
+    if deed.verb == "dismiss":
+        return "dismissed, and on record", ""
+    if is_attended:
+        return "enqueued; the running service takes it up within a second or so", ""
+    return "enqueued, but no service is running: it is done once `roundsman serve` has started", "yellow"
 
 
 async def _is_attended(store: Store, jobs: Jobs) -> bool:
-    """Whether somebody is running who will do what is enqueued."""
+    """Tell whether a process is running that will do what is enqueued."""
     if store.file is not None:
         return holder(store.file.parent) is not None
     last = await jobs.last_look_at()
@@ -155,8 +209,11 @@ async def _is_attended(store: Store, jobs: Jobs) -> bool:
 
 
 def _who() -> str:
-    """Return who acts, for the record; a container may run as a user that has no name."""
+    return f"command line, {_user_name()}"
+
+
+def _user_name() -> str:
     try:
-        return f"command line, {getpass.getuser()}"
-    except (KeyError, OSError):
-        return f"command line, user {os.getuid()}"
+        return clean(getpass.getuser())[:MAX_NAME]
+    except (KeyError, OSError):  # a container's user id often has no name
+        return f"user {os.getuid()}"

@@ -91,8 +91,14 @@ def _nothing_to_dismiss(state: str) -> BadRequest:
     return BadRequest(f"{state}: only a dead letter can be dismissed", status=409)
 
 
-def _record_dismissal(transaction: Transaction, subject_id: UUID, *, who: str, at: datetime, because: str) -> None:
+def to_reason(because: str) -> str | None:
+    """Return the reason as it is put on record; None where there is none. Raises BadRequest for one too long."""
     reason = clean(because.strip()) or None
     if reason and len(reason) > LONGEST_REASON:
         raise BadRequest(f"a reason may have {LONGEST_REASON} characters, and this one has {len(reason)}; shorten it")
+    return reason
+
+
+def _record_dismissal(transaction: Transaction, subject_id: UUID, *, who: str, at: datetime, because: str) -> None:
+    reason = to_reason(because)
     actions.record(transaction, Action(verb="dismiss", subject_id=subject_id, who=who, at=at, reason=reason))

@@ -196,6 +196,17 @@ def dead(transaction: Transaction, *, limit: int, dismissed: bool = False) -> li
     return [(to_delivery(row), row["body_bytes"]) for row in rows]
 
 
+def dead_ids(transaction: Transaction, *, since: datetime | None, until: datetime | None, limit: int) -> Sequence[UUID]:
+    """Return the ids of the deliveries that wait for a person and came in a span of time, newest first."""
+    waiting = select(deliveries.c.id).where(deliveries.c.state == DeliveryState.DEAD, is_unsettled)
+    if since is not None:
+        waiting = waiting.where(deliveries.c.received_at >= since)
+    if until is not None:
+        waiting = waiting.where(deliveries.c.received_at < until)
+    newest_first = waiting.order_by(deliveries.c.received_at.desc(), deliveries.c.id)
+    return transaction.execute(newest_first.limit(limit)).scalars().all()
+
+
 def count_unjudged(transaction: Transaction) -> int:
     """How many deliveries are yet to be judged."""
     counting = select(func.count()).where(deliveries.c.state == DeliveryState.KEPT, is_unsettled)
