@@ -1,6 +1,8 @@
 """The hooks commands at the pretend CircleCI: what they print, their exit codes, and what they never show."""
 
+import asyncio
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -8,7 +10,9 @@ import pytest
 from service.demo.circleci import PretendCircleCI
 from service.demo.faults import broken
 from service.demo.organisation import ADA, PROJECTS
-from tests.house import SECRET, TOKEN
+from service.demo.payloads import workflow_completed
+from service.store import migrate
+from tests.house import RED, SECRET, TOKEN, Clock, a_house
 from tests.terminal import Terminal, served
 
 READER_TOKEN = "an-invented-token-of-a-reader"
@@ -207,3 +211,49 @@ def test_deleting_needs_the_projects_named(admin: Terminal) -> None:
 
     assert said.code == 2
     assert "Missing argument" in said.err
+
+
+@pytest.fixture
+def lately(admin: Terminal) -> None:
+    """A folder in which gh/acme/web has posted just now."""
+    migrate(f"sqlite:///{admin.folder / 'roundsman.db'}")
+
+    async def post() -> None:
+        async with a_house(admin.folder, RECEIVERS + HOOKS, clock=Clock(now=datetime.now(UTC))) as house:
+            await house.post(workflow_completed(RED) | {"happened_at": datetime.now(UTC).isoformat()})
+            await house.drain()
+
+    asyncio.run(post())
+
+
+@pytest.mark.usefixtures("lately")
+def test_a_hook_whose_project_left_the_file_is_named_and_left_alone(admin: Terminal, pretend: PretendCircleCI) -> None:
+    admin.run("hooks", "apply")
+    before = [admin.run("hooks", verb) for verb in ("list", "plan")]
+    left = HOOKS.replace("  - project: gh/acme/web\n", "")
+    (admin.folder / "roundsman.yaml").write_text(RECEIVERS + left, encoding="utf-8")
+
+    after = [admin.run("hooks", verb) for verb in ("list", "plan")]
+    admin.run("hooks", "apply")
+    named = admin.run("hooks", "list", "gh/acme/web")
+
+    assert [said.code for said in [*before, *after]] == [0, 0, 0, 0]
+    assert "orphan" not in "".join(said.out for said in [*before, named])
+    assert [[line.split()[:2] for line in said.lines if "orphan" in line] for said in after] == [
+        [["orphan", "github/acme/web"]],
+        [["orphan", "github/acme/web"]],
+    ]
+    assert "run `roundsman hooks delete github/acme/web`" in after[0].out
+    assert len(pretend.hooks.registered) == 2
+
+
+@pytest.mark.usefixtures("lately")
+def test_a_project_that_is_gone_at_circleci_has_no_orphans(admin: Terminal, pretend: PretendCircleCI) -> None:
+    admin.run("hooks", "apply")
+    left = HOOKS.replace("  - project: gh/acme/web\n", "")
+    (admin.folder / "roundsman.yaml").write_text(RECEIVERS + left, encoding="utf-8")
+    pretend.faults.next("/project/github/acme/web", broken(404))
+
+    said = admin.run("hooks", "list")
+
+    assert (said.code, "github/acme/web" in said.out) == (0, False)

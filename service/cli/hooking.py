@@ -3,18 +3,36 @@
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Annotated, Any
 
 import typer
 
 from service.app import circleci
-from service.cli.output import AsJson, print_json, print_table, say
+from service.cli.opening import with_store
+from service.cli.output import AsJson, print_json, print_table, say, warn
 from service.config import Config, load
 from service.config.shapes import project_slug
-from service.errors import BadConfig
-from service.manage.hooks import HOOK_PATH, IN_THE_WAY, UNDONE, HookBoard, Step, apply, delete, list_hooks, ours, plan
+from service.errors import BadConfig, Temporary
+from service.manage.hooks import (
+    HOOK_PATH,
+    IN_THE_WAY,
+    UNDONE,
+    HookBoard,
+    Step,
+    apply,
+    delete,
+    find_orphans,
+    list_hooks,
+    ours,
+    plan,
+)
 from service.metrics import Metrics
 from service.model import HookSpec
+from service.store.history import recent_projects
+
+RECENT = timedelta(days=30)
 
 hooks = typer.Typer(
     no_args_is_help=True,
@@ -41,23 +59,36 @@ PROJECT = typer.Argument(metavar="PROJECT", help="A slug, such as gh/acme/web.",
 def list_command(projects: Annotated[list[str] | None, PROJECT] = None, as_json: AsJson = False) -> None:
     """List the hooks of these projects, ours and others'.
 
-    Without projects, of those in roundsman.yaml.
+    Without projects, of those in roundsman.yaml; then also our orphans, at others that posted in the last 30 days.
     """
     config = _config()
     url = f"{config.settings.public_url}{HOOK_PATH}" if config.settings.public_url else None
     named = projects or [spec.project for spec in config.hooks]
-    _finish(_ask(config, lambda board: list_hooks(board, named, url)), as_json)
+    recent = [] if projects or url is None else _recent_projects()
+
+    async def look(board: HookBoard) -> list[Step]:
+        found = await list_hooks(board, named, url)
+        return [*found, *(await find_orphans(board, recent, found, url) if url else ())]
+
+    _finish(_ask(config, look), as_json)
 
 
 @hooks.command("plan")
 def plan_command(rotate: Rotate = False, as_json: AsJson = False) -> None:
-    """Show what `apply` would do.
+    """Show what `apply` would do, and which of our hooks no longer stand in roundsman.yaml.
 
-    Exit code 1 when there is something to do, or something in the way.
+    Such orphans are looked for at the projects that posted in the last 30 days, and left alone by `apply`. Exit code 1
+    when there is something to do, or something in the way.
     """
     config = _config()
     mine = ours(config.settings.public_url, config.settings.webhook_secrets)
-    steps = _ask(config, lambda board: plan(board, _wanted(config), mine, rotate=rotate))
+    recent = _recent_projects()
+
+    async def look(board: HookBoard) -> list[Step]:
+        planned = await plan(board, _wanted(config), mine, rotate=rotate)
+        return [*planned, *await find_orphans(board, recent, planned, mine.url)]
+
+    steps = _ask(config, look)
     _print_steps(steps, as_json)
     if any(step.verb in UNDONE for step in steps):
         raise typer.Exit(1)
@@ -91,6 +122,18 @@ def _config() -> Config:
     if config.settings.circleci_token is None:
         raise BadConfig("ROUNDSMAN_CIRCLECI_TOKEN is not set: hooks are managed with an organization admin's token")
     return config
+
+
+def _recent_projects() -> list[str]:
+    """Return the projects that posted lately; none where there is no history, as on an administrator's own machine."""
+    since = datetime.now(UTC) - RECENT
+    try:
+        return with_store(lambda _, store: store.read(partial(recent_projects, since=since)))
+    except BadConfig:
+        return []
+    except Temporary as error:
+        warn([f"orphans were not looked for: {error}"])
+        return []
 
 
 def _wanted(config: Config) -> Sequence[HookSpec]:

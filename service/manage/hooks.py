@@ -48,6 +48,7 @@ class Verb(StrEnum):
     DELETE = "delete"
     UNCHANGED = "unchanged"
     OURS = "ours"
+    ORPHAN = "orphan"
     FOREIGN = "foreign"
     BLOCKED = "no free slot"
     FAILED = "failed"
@@ -121,6 +122,28 @@ async def apply(board: HookBoard, specs: Sequence[HookSpec], mine: Ours, *, rota
 async def list_hooks(board: HookBoard, projects: Sequence[str], mine_url: str | None) -> list[Step]:
     """Every hook of these projects: ours, foreign, or a failed step where we could not look."""
     return [step for project in projects for step in await _list_project(board, project, mine_url)]
+
+
+async def find_orphans(board: HookBoard, projects: Sequence[str], seen: Sequence[Step], mine_url: str) -> list[Step]:
+    """Return our hooks at projects that roundsman.yaml does not name, or names no longer.
+
+    projects   slugs that posted lately; one that CircleCI no longer shows is left out
+    seen       the steps of the projects that are named: by their hooks a project is known under any slug
+    """
+    known = {step.hook.id for step in seen if step.hook}
+    steps = [step for project in projects for step in await _orphans_of(board, project, mine_url)]
+    return [step for step in steps if step.hook is None or step.hook.id not in known]
+
+
+async def _orphans_of(board: HookBoard, project: str, mine_url: str) -> list[Step]:
+    try:
+        present = await board.list_hooks(await board.project_id(project))
+    except Permanent:
+        return []  # deleted, or none of this token's: there is nothing that could be said or done
+    except Temporary as error:
+        return [Step(verb=Verb.FAILED, project=project, why=_trouble(error))]
+    why = f"not in roundsman.yaml: add the project there, or run `roundsman hooks delete {project}`"
+    return [Step(verb=Verb.ORPHAN, project=project, hook=hook, why=why) for hook in present if hook.url == mine_url]
 
 
 async def delete(board: HookBoard, projects: Sequence[str], mine: Ours) -> list[Step]:

@@ -17,6 +17,7 @@ from service.tables import Transaction, decisions, events, words
 STRIDES = (200, 2_000, 6_000)  # how far a list is walked for one page: most pages are full after the first few entries
 SAMPLE = 100  # events looked at to see of how many the actor is known
 TELLING = (Verdict.MATCHED, Verdict.ALREADY_TOLD)
+MAX_RECENT = 50_000  # events in which projects are looked for
 MOST_WORDS = 20  # of a search: each is a list of its own, and SQLite takes no more than some hundred at once
 
 
@@ -94,6 +95,19 @@ def search(
         span, stride = replace(span, beyond=end), next(ahead, None)
     items = _events(transaction, places)
     return Page(items=items, next=to_cursor(end), looked_back_to=end.at) if end else Page(items=items, next=None)
+
+
+def recent_projects(transaction: Transaction, *, since: datetime) -> list[str]:
+    """Return the slugs of the projects of the newest events since a time, in order; of a limited number of events."""
+    newest = (
+        select(events.c.project_slug)
+        .where(events.c.happened_at >= since)
+        .order_by(events.c.happened_at.desc(), events.c.id.desc())
+        .limit(MAX_RECENT)
+        .subquery()
+    )
+    slugs = select(newest.c.project_slug).where(newest.c.project_slug.is_not(None)).distinct()
+    return sorted(transaction.execute(slugs).scalars())
 
 
 def known_actors(transaction: Transaction, wanted: Search) -> tuple[int, int]:
