@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from service.cli._authorities import share_authorities
+from service.cli._completion import Completion, accept_either_order, installing
 from service.cli._signals import heed_signals
 from service.cli._streams import prepare_streams, read_arguments
 from service.cli.about import version
@@ -59,6 +60,8 @@ class Commands(TyperGroup):
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """One of them. Ends with the usage when there is no such command."""
         if cmd_name not in COMMANDS:
+            if ctx.resilient_parsing:  # a line that is being completed: nothing is said into it
+                return None
             likely = get_close_matches(cmd_name, COMMANDS, n=1)
             hint = f" Did you mean '{likely[0]}'?" if likely else ""
             ctx.fail(f"No such command '{cmd_name}'.{hint}")
@@ -68,6 +71,12 @@ class Commands(TyperGroup):
         command = typer.main.get_command(group)
         command.name = cmd_name
         return command
+
+    def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
+        """Return what completes a word: names by the table alone, since loading every command takes a second."""
+        if incomplete.startswith("-"):
+            return super().shell_complete(ctx, incomplete)
+        return [Completion(value=name) for name in COMMANDS if name.startswith(incomplete)]
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command that was asked for; settings are no options, and whoever gives one hears where they go."""
@@ -115,7 +124,9 @@ def main() -> None:
     try:
         sys.argv[1:] = read_arguments(sys.argv[1:])
         share_authorities(os.environ)
-        app()
+        accept_either_order(os.environ)
+        with installing(sys.argv[1:]):
+            app()
     except RoundsmanError as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(_exit_code(error))
