@@ -75,7 +75,7 @@ def list_command(projects: Annotated[list[str] | None, PROJECT] = None, as_json:
 
 @hooks.command("plan")
 def plan_command(rotate: Rotate = False, as_json: AsJson = False) -> None:
-    """Show what `apply` would do, and which of our hooks no longer stand in roundsman.yaml.
+    """Show what `apply` would do, and our hooks that the file does not name.
 
     Such orphans are looked for at the projects that posted in the last 30 days, and left alone by `apply`. Exit code 1
     when there is something to do, or something in the way.
