@@ -75,10 +75,10 @@ def list_command(projects: Annotated[list[str] | None, PROJECT] = None, as_json:
 
 @hooks.command("plan")
 def plan_command(rotate: Rotate = False, as_json: AsJson = False) -> None:
-    """Show what `apply` would do, and our hooks that the file does not name.
+    """Show what `apply` would do, and our orphans.
 
-    Such orphans are looked for at the projects that posted in the last 30 days, and left alone by `apply`. Exit code 1
-    when there is something to do, or something in the way.
+    An orphan is a hook of ours at a project that posted in the last 30 days and does not stand in roundsman.yaml;
+    `apply` leaves it alone. Exit code 1 when there is something to do, or something in the way.
     """
     config = _config()
     mine = ours(config.settings.public_url, config.settings.webhook_secrets)
