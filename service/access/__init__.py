@@ -1,4 +1,4 @@
-"""Who may come in: the admin token opens the API, a session begun with it or with a login link opens the pages.
+"""Access to the API by the admin token, and to the pages by a session, begun with the token or with a login link.
 
 There is always an admin token. A browser must not be talked into using its session by some other site, so where a
 request came from counts too.
@@ -138,9 +138,7 @@ class Access:
         credentials = request.headers.getlist("authorization")
         scheme, _, given = credentials[0].partition(" ")
         if len(credentials) > 1 or scheme.lower() != "bearer":
-            raise Unauthorised(
-                sentence
-            )  # and no guess: it could not be right, and of two a proxy may have seen another
+            raise Unauthorised(sentence)  # no guess: it could not be right, and of two a proxy may have seen the other
         # headers are read as Latin-1 whatever was sent: back to the bytes, which may be a token in UTF-8
         self._require_token(request, given.strip().encode("latin-1"), door="api", sentence=sentence)
 

@@ -1,4 +1,4 @@
-"""What browsers hold: a signed cookie that names a row, the form token of its pages, and the login link before both."""
+"""Signed texts of a session: the cookie that names its row, the token of its forms, and the login link before both."""
 
 import hmac
 import secrets

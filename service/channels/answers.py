@@ -27,7 +27,7 @@ _DEEPER = {"[": 1, "{": 1, "]": -1, "}": -1}
 
 def make_safe() -> None:
     """Take up the place, for the whole process; once."""
-    requests.adapters.HTTPAdapter.send = _safe(requests.adapters.HTTPAdapter.send)  # type: ignore[method-assign] # see above
+    requests.adapters.HTTPAdapter.send = _safe(requests.adapters.HTTPAdapter.send)  # type: ignore[method-assign] # reason: see above
 
 
 def _safe(send: Send) -> Send:

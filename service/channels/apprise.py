@@ -81,7 +81,7 @@ class AppriseChannels:
 
     def check(self, url: str) -> str | None:
         """What is wrong with a channel's URL, as a sentence without its secrets; None if Apprise understands it."""
-        from service.channels import plugin  # noqa: PLC0415 - see _deliver
+        from service.channels import plugin  # noqa: PLC0415 reason: see _deliver
 
         return plugin.check(url)
 
@@ -138,12 +138,12 @@ async def _within(sending: "Future[str]", seconds: float) -> str:
 def _run(sending: "Future[str]", work: Callable[[], str]) -> None:
     try:
         sending.set_result(work())
-    except BaseException as error:  # noqa: BLE001 - carried to whoever waits, as an executor does
+    except BaseException as error:  # noqa: BLE001 reason: carried to whoever waits, as an executor does
         sending.set_exception(error)
 
 
 def _deliver(channel: Channel, message: Message, budget: Budget) -> str:
     # Apprise takes 57 MB and up to a second to import: only a process that uses a channel pays, and in the thread.
-    from service.channels import plugin  # noqa: PLC0415
+    from service.channels import plugin  # noqa: PLC0415 reason: see above
 
     return plugin.deliver(channel, message, budget)

@@ -78,7 +78,7 @@ def _plugin(url: str) -> apprise.NotifyBase | None:
         return None
     if plugin is None:
         return None
-    plugin.throttle = never_wait  # type: ignore[method-assign] # plugins sleep here, and some then try again
+    plugin.throttle = never_wait  # type: ignore[method-assign] # reason: plugins sleep here, and some then try again
     plugin.retry = 0
     plugin.optional = False  # would report a failure as success
     plugin.redirects = False

@@ -72,8 +72,8 @@ def post_watch() -> None:
     Apprise's log goes nowhere else from here on: at the level we need, it shows addresses with their tokens, and so
     does urllib3's.
     """
-    requests.Session.send = _observed(requests.Session.send)  # type: ignore[method-assign] # there is no other door
-    socket.SocketIO.readinto = _budgeted(socket.SocketIO.readinto)  # type: ignore[method-assign, assignment] # the same
+    requests.Session.send = _observed(requests.Session.send)  # type: ignore[method-assign] # reason: there is no other door
+    socket.SocketIO.readinto = _budgeted(socket.SocketIO.readinto)  # type: ignore[method-assign, assignment] # reason: the same
     log = logging.getLogger("apprise")
     log.setLevel(logging.DEBUG)  # what a mail server answered is logged at this level only
     log.propagate = False
@@ -107,7 +107,7 @@ def _budgeted(readinto: Callable[[socket.SocketIO, Any], int | None]) -> Callabl
         seen = _present.get()
         if seen is None:
             return readinto(stream, buffer)
-        with seen.budget.reading(stream._sock):  # type: ignore[attr-defined] # it has no public name, and no other place sees every read
+        with seen.budget.reading(stream._sock):  # type: ignore[attr-defined] # reason: no public name, and all reads
             count = readinto(stream, buffer)
         seen.budget.spend(count or 0)
         return count

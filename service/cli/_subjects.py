@@ -32,9 +32,10 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask first; needed
 class Wish:
     """The subjects that an operator asked for.
 
-    ids       as typed
-    every     all dead letters
-    filters   only the dead letters that fit
+    ids         as typed
+    every       all dead letters
+    filters     only the dead letters that fit
+    is_agreed   no question is to be asked first
     """
 
     ids: Sequence[str]

@@ -61,8 +61,9 @@ def replay(  # noqa: PLR0913, PLR0917 reason: one option for each filter
 ) -> None:
     """Judge deliveries again, by the current routes.
 
-    Whoever has been told is not told twice. An event's id is its delivery's. With - ids come from standard input, one a
-    line. A running `roundsman serve` or `worker` does it. Exit code 1 when one of them could not be taken.
+    A channel that has the message gets no second one. An event's id is its delivery's too. With - ids come from
+    standard input, one a line. A running `roundsman serve` or `worker` does it. Exit code 1 when one of them could not
+    be taken.
     """
     wish = Wish(ids=delivery_ids or (), every=every, filters={"since": since, "until": until}, is_agreed=yes)
     dead = "deliveries that were not understood"

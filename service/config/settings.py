@@ -229,7 +229,7 @@ class Settings(BaseModel):
 
     @property
     def address(self) -> str:
-        """Where people of this machine reach the pages, if the port is a fixed one."""
+        """Return the address of the pages for people on this machine, if the port is a fixed one."""
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104 - taken as its loopback
         return self.public_url or f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
 

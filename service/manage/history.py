@@ -29,7 +29,7 @@ MAX_VALUES = 20  # of one filter: each is a list of its own that is walked
 SEARCHABLE = tuple(field.name for field in fields(Search))
 TOLD = ("none", "any")
 ONCE = frozenset({"since", "until", "q", "limit", "cursor"})
-"""What can be asked once; of every other filter, several values mean any of them."""
+"""Parameters that stand once; every other filter keeps what fits any of its values."""
 
 
 def to_id(text: str) -> UUID:

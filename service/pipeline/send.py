@@ -1,7 +1,6 @@
 """From a notification to an attempt: one job, one try, and what came of it is on record."""
 
 import asyncio
-import itertools
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -202,13 +201,14 @@ def _go_on(transaction: Transaction, parts: Parts, notification: Notification, t
 
 async def _insist(record: Callable[[], Awaitable[Recorded]]) -> Recorded:
     """Record what happened, however long the database is away: forgetting a sent message would send it twice."""
-    for tries in itertools.count(1):
+    tries = 0
+    while True:
+        tries += 1
         try:
             return await record()
         except Temporary as error:
             log.warning("an attempt waits to be recorded", reason=str(error), tries=tries)
             await asyncio.sleep(RECORD_AGAIN_S)
-    raise AssertionError("a count has no end")
 
 
 def _note(

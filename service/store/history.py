@@ -23,7 +23,7 @@ MOST_WORDS = 20  # of a search: each is a list of its own, and SQLite takes no m
 
 @dataclass(frozen=True, kw_only=True)
 class Search:
-    """What to look for; what is None or empty does not matter. Of several values of one fact, any will do.
+    """Filters of events; one that is None or empty keeps all. Of several values of one filter, any will do.
 
     project       a slug, ``gh/acme/web`` or ``github/acme/web`` alike, or the project's name, ``acme/web`` or ``web``
     actor         login or name; known of those events alone of which the source was asked

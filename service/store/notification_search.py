@@ -15,7 +15,7 @@ from service.tables import Transaction, is_unsent, notifications
 
 @dataclass(frozen=True, kw_only=True)
 class NotificationSearch:
-    """Filters of notifications; what is None or empty does not matter. Of several values of one filter, any will do.
+    """Filters of notifications; one that is None or empty keeps all. Of several values of one filter, any will do.
 
     channel       the label, such as ``web-team (slack)``
     since, until  when it was decided to tell: from, and up to but without
