@@ -80,7 +80,7 @@ class Api:
         """What waits for a person; with ``?dismissed=true``, what was dismissed."""
         await self.access.require(request)
         asked = _asked(request.query_params)
-        limit, dismissed = _limit(asked.get("limit", str(history.MOST_AT_ONCE))), asked.get("dismissed", "false")
+        limit, dismissed = _limit(asked.get("limit", str(history.MAX_AT_ONCE))), asked.get("dismissed", "false")
         if dismissed not in {"true", "false"}:
             raise BadRequest("dismissed must be true or false")
         return JSONResponse(await history.dead_letters(self.store, limit=limit, dismissed=dismissed == "true"))
@@ -191,5 +191,5 @@ def _because(parameters: QueryParams) -> str:
 
 def _limit(text: str) -> int:
     if not re.fullmatch("[0-9]{1,9}", text):  # Python itself refuses numbers of thousands of digits
-        raise BadRequest(f"limit must be a whole number from 1 to {history.MOST_AT_ONCE}")
+        raise BadRequest(f"limit must be a whole number from 1 to {history.MAX_AT_ONCE}")
     return int(text)

@@ -47,7 +47,7 @@ def list_events(  # noqa: PLR0913, PLR0917 - one option for each filter of the A
     since: Annotated[str, text_filter("From this time on: 2026-11-22, 2026-11-22T09:30Z, 7d, yesterday.")] = "",
     until: Annotated[str, text_filter("Before this time.")] = "",
     q: Annotated[str, typer.Option("--q", metavar="WORDS", help="Whole words of names, subject or revision.")] = "",
-    limit: Annotated[int, typer.Option(metavar="NUMBER", help=f"At most {history.MOST_AT_ONCE}.")] = 20,
+    limit: Annotated[int, typer.Option(metavar="NUMBER", help=f"At most {history.MAX_AT_ONCE}.")] = 20,
     cursor: Annotated[str, typer.Option(metavar="NEXT", help="What the page before said, for older ones.")] = "",
     as_json: AsJson = False,
 ) -> None:

@@ -9,7 +9,7 @@ from service.cli import account
 from service.cli.looking import Values, text_filter
 from service.cli.opening import with_store
 from service.cli.output import AsJson, print_json, print_table, say
-from service.manage.history import MOST_AT_ONCE
+from service.manage.history import MAX_AT_ONCE
 from service.manage.notifications import SEARCHABLE, list_notifications, to_search
 from service.manage.telling import is_put_off
 
@@ -30,7 +30,7 @@ def list_(  # noqa: PLR0913, PLR0917 reason: one option for each filter of the A
     state: Annotated[Values, text_filter("pending (also put off), sending, sent, dead or dismissed.")] = None,
     since: Annotated[str, text_filter("Decided from this time on: 2026-11-22, 7d, 1h30m, yesterday.")] = "",
     until: Annotated[str, text_filter("Decided before this time.")] = "",
-    limit: Annotated[int, typer.Option(metavar="NUMBER", help=f"At most {MOST_AT_ONCE}.")] = 20,
+    limit: Annotated[int, typer.Option(metavar="NUMBER", help=f"At most {MAX_AT_ONCE}.")] = 20,
     cursor: Annotated[str, typer.Option(metavar="NEXT", help="What the page before said, for older ones.")] = "",
     as_json: AsJson = False,
 ) -> None:

@@ -24,7 +24,7 @@ from service.store import Search, Store, actions, deliveries, events, history, n
 from service.tables import Transaction
 from service.text import clean
 
-MOST_AT_ONCE = 200
+MAX_AT_ONCE = 200
 MAX_VALUES = 20  # of one filter: each is a list of its own that is walked
 SEARCHABLE = tuple(field.name for field in fields(Search))
 TOLD = ("none", "any")
@@ -74,8 +74,8 @@ async def find_events(store: Store, search: Search, *, limit: int, cursor: str |
 
 def refuse_limit(limit: int) -> None:
     """Raise BadRequest for a page that is too large, or empty."""
-    if not 1 <= limit <= MOST_AT_ONCE:
-        raise BadRequest(f"limit must be a whole number from 1 to {MOST_AT_ONCE}")
+    if not 1 <= limit <= MAX_AT_ONCE:
+        raise BadRequest(f"limit must be a whole number from 1 to {MAX_AT_ONCE}")
 
 
 async def told(store: Store, topics: Collection[str]) -> Mapping[str, Sequence[Notification]]:
@@ -147,7 +147,7 @@ def with_events(transaction: Transaction, found: Sequence[Notification]) -> list
     return [{**shape, "event": shapes.get(one.event_id)} for one, shape in told]
 
 
-async def dead_letters(store: Store, *, limit: int = MOST_AT_ONCE, dismissed: bool = False) -> Json:
+async def dead_letters(store: Store, *, limit: int = MAX_AT_ONCE, dismissed: bool = False) -> Json:
     """What waits for a person, newest first: ``{"deliveries": [...], "notifications": [...]}``.
 
     At most ``limit`` of each, and of a delivery no more than the beginning of its body. ``dismissed`` asks for what was

@@ -21,7 +21,7 @@ from sqlalchemy import make_url
 from service.app import build
 from service.app.logs import configure_logs
 from service.config import load
-from service.manage.history import MOST_AT_ONCE, to_search
+from service.manage.history import MAX_AT_ONCE, to_search
 from service.store import Store, history, migrate, retention
 from tests.bench.past import NOW, fill
 from tests.bench.rows import Row, distribution
@@ -137,8 +137,8 @@ async def _deep_pages(http: httpx.AsyncClient, store: Store, where: str, depth: 
 async def _cursor(store: Store, asked: Asked, events: int) -> str:
     """Where so many events have gone by."""
     cursor: str | None = None
-    for _ in range(0, events, MOST_AT_ONCE):
-        page = await store.read(history.search, to_search(asked, NOW), limit=MOST_AT_ONCE, cursor=cursor)
+    for _ in range(0, events, MAX_AT_ONCE):
+        page = await store.read(history.search, to_search(asked, NOW), limit=MAX_AT_ONCE, cursor=cursor)
         cursor = page.next or cursor
     assert cursor is not None
     return cursor
