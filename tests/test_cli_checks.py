@@ -374,3 +374,12 @@ def test_a_slip_of_the_pen_is_answered_with_what_was_meant(
 
     assert (said.code, said.out) == (2, "")
     assert next_step in said.err
+
+
+@pytest.mark.parametrize(("name", "command"), every_command(), ids=lambda one: one if isinstance(one, str) else "")
+def test_an_option_of_one_value_is_given_once(terminal: Terminal, name: str, command: Any) -> None:
+    for parameter in command.params:
+        if parameter.opts[0].startswith("--") and not parameter.is_flag and not parameter.multiple:
+            said = terminal.run(*name.split(), parameter.opts[0], "1", f"{parameter.opts[0]}=2")
+
+            assert (said.code, f"Option '{parameter.opts[0]}' stands 2 times" in said.err) == (2, True)

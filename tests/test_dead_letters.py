@@ -59,6 +59,8 @@ async def test_the_newest_are_listed_and_no_more_than_asked_for(store: Store) ->
     waiting = await dead_letters(store, limit=2)
 
     assert [delivery["body"] for delivery in waiting["deliveries"]] == ["3", "2"]
+    assert waiting["partial"] == ["these are the newest 2 deliveries only"]
+    assert (await dead_letters(store, limit=3))["partial"] == []
 
 
 @pytest.mark.parametrize("limit", [0, 201])

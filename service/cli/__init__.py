@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from service.cli._authorities import share_authorities
+from service.cli._commands import PLAIN, Group
 from service.cli._completion import Completion, accept_either_order, installing
 from service.cli._signals import heed_signals
 from service.cli._streams import prepare_streams, read_arguments
@@ -42,12 +43,6 @@ COMMANDS = {
 """Where each command is: module and name. It is imported when it is asked for, with the libraries that it needs."""
 
 LONG_RUNNING = frozenset({"serve", "web", "worker"})
-
-PLAIN: dict[str, Any] = {  # plain help: rich's frames say <bool> after every flag, and cost half the width
-    "add_completion": False,
-    "pretty_exceptions_enable": False,
-    "rich_markup_mode": None,
-}
 
 
 class Commands(TyperGroup):
@@ -89,7 +84,7 @@ class Commands(TyperGroup):
 
 
 def _alone(function: Any) -> typer.Typer:
-    app = typer.Typer(**PLAIN)
+    app = Group()
     app.command()(function)
     return app
 

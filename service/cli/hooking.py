@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from service.app import circleci
+from service.cli._commands import Group
 from service.cli.opening import with_store
 from service.cli.output import AsJson, print_json, print_table, say, warn
 from service.config import Config, load
@@ -34,12 +35,7 @@ from service.store.history import recent_projects
 
 RECENT = timedelta(days=30)
 
-hooks = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    help="Manage our hooks at CircleCI, as roundsman.yaml wants them.",
-)
+hooks = Group("Manage our hooks at CircleCI, as roundsman.yaml wants them.")
 
 
 def _slugs(projects: list[str] | None) -> list[str] | None:
@@ -125,13 +121,11 @@ def _config() -> Config:
 
 
 def _recent_projects() -> list[str]:
-    """Return the projects that posted lately; none where there is no history, as on an administrator's own machine."""
+    """Return the projects that posted lately; none, and a warning, where there is no history to read."""
     since = datetime.now(UTC) - RECENT
     try:
         return with_store(lambda _, store: store.read(partial(recent_projects, since=since)))
-    except BadConfig:
-        return []
-    except Temporary as error:
+    except (BadConfig, Temporary) as error:
         warn([f"orphans were not looked for: {error}"])
         return []
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from service.cli import account
+from service.cli._commands import Group
 from service.cli.opening import with_store
 from service.cli.output import AsJson, print_json, print_table, say, warn
 from service.config import Settings
@@ -16,7 +17,7 @@ from service.manage import history, ids
 from service.manage.ids import Noun
 from service.store import Store
 
-events = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, help="Look up what was built.")
+events = Group("Look up what was built.")
 
 
 EventId = Annotated[
@@ -144,6 +145,7 @@ def dead_letters(
         print_json(found)
     else:
         _print_dead(found, dismissed=dismissed)
+        warn(f"{sentence}; act on these, or on all with --all, to see the others" for sentence in found["partial"])
     if not dismissed and (found["deliveries"] or found["notifications"]):
         raise typer.Exit(1)
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from service.cli import account
+from service.cli._commands import Group
 from service.cli.looking import Values, text_filter
 from service.cli.opening import with_store
 from service.cli.output import AsJson, print_json, print_table, say
@@ -13,9 +14,7 @@ from service.manage.history import MAX_AT_ONCE
 from service.manage.notifications import SEARCHABLE, list_notifications, to_search
 from service.manage.telling import is_put_off
 
-notifications = typer.Typer(
-    no_args_is_help=True, add_completion=False, rich_markup_mode=None, help="Look up what people were told."
-)
+notifications = Group("Look up what people were told.")
 
 
 @notifications.callback()

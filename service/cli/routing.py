@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from service.app import circleci
+from service.cli._commands import Group
 from service.cli.output import AsJson, print_json, say
 from service.config import Config, load
 from service.config.doubts import doubt_of_status
@@ -18,9 +19,7 @@ from service.metrics import Metrics
 from service.model import Decision, Event, Matcher, Verdict
 from service.rules import decide
 
-routes = typer.Typer(
-    no_args_is_help=True, add_completion=False, rich_markup_mode=None, help="Try routes out; nothing is sent."
-)
+routes = Group("Try routes out; nothing is sent.")
 
 File = Annotated[
     Path | None, typer.Argument(metavar="FILE", help="A webhook's body, as CircleCI posts it; - reads standard input.")

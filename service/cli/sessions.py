@@ -10,6 +10,7 @@ import typer
 from service.access import LINK_LIFETIME
 from service.access import login_link as new_link
 from service.app import now_utc
+from service.cli._commands import Group
 from service.cli._login import find_token
 from service.cli.account import when
 from service.cli.opening import with_store
@@ -23,12 +24,7 @@ from service.model import Session
 from service.store import Store
 from service.store import sessions as rows
 
-sessions = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    help="See the sessions of the pages, and end them.",
-)
+sessions = Group("See the sessions of the pages, and end them.")
 
 
 def login_link(as_json: AsJson = False) -> None:

@@ -122,9 +122,7 @@ class Pages:
         """What waits for a person?"""
         session = await self._access.visit(request)
         waiting = await history.dead_letters(self._store, limit=DEAD_LETTERS_ON_A_PAGE)
-        return await self._show(
-            "dead_letters.html", session, notice=_notice(request), most=DEAD_LETTERS_ON_A_PAGE, **waiting
-        )
+        return await self._show("dead_letters.html", session, notice=_notice(request), **waiting)
 
     async def body(self, request: Request) -> Response:
         """A delivery's body, byte for byte, to keep; never to be shown as whatever it claims to be."""
