@@ -88,7 +88,7 @@ def resend(  # noqa: PLR0913, PLR0917 reason: one option for each filter
     With - ids come from standard input, one a line; --all and filters take dead letters alone. A running `roundsman
     serve` or `worker` does it. Exit code 1 when one of them could not be taken.
     """
-    filters = {"receiver": receiver or (), "channel": channel or (), "since": since, "until": until}
+    filters = _filters(receiver, channel, since, until)
     wish = Wish(ids=notification_ids or (), every=every, filters=filters, is_agreed=yes)
     dead = "notifications that could not be sent"
     _do(Deed(verb="resend", nouns=[Noun.NOTIFICATION], dead=dead, done="enqueued", act=_resend), wish, as_json)
@@ -118,10 +118,14 @@ def dismiss(  # noqa: PLR0913, PLR0917 reason: one option for each filter
         close = again.dismiss_delivery if subject.noun is Noun.DELIVERY else again.dismiss_notification
         await close(store, subject.id, who=_who(), at=store.clock(), because=because)
 
-    filters = {"receiver": receiver or (), "channel": channel or (), "since": since, "until": until}
+    filters = _filters(receiver, channel, since, until)
     wish = Wish(ids=subjects or (), every=every, filters=filters, is_agreed=yes)
     nouns = [Noun.DELIVERY, Noun.NOTIFICATION]
     _do(Deed(verb="dismiss", nouns=nouns, dead="dead letters", done="done", act=put_away), wish, as_json)
+
+
+def _filters(receiver: Ids, channel: Ids, since: str, until: str) -> Mapping[str, str | Sequence[str]]:
+    return {"receiver": receiver or (), "channel": channel or (), "since": since, "until": until}
 
 
 async def _replay(store: Store, jobs: Jobs, subject: Subject) -> None:
