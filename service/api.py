@@ -18,6 +18,7 @@ from service.errors import BadRequest
 from service.health import Readiness, Tables
 from service.jobs import Jobs
 from service.manage import again, history, notifications
+from service.manage.dead_letters import list_dead_letters
 from service.metrics import Metrics
 from service.store import Store
 
@@ -77,13 +78,16 @@ class Api:
         return JSONResponse(await history.show_event(self.store, history.to_id(request.path_params["id"])))
 
     async def dead_letters(self, request: Request) -> Response:
-        """What waits for a person; with ``?dismissed=true``, what was dismissed."""
+        """What waits for a person, a page at a time; with ``?dismissed=true``, what was dismissed."""
         await self.access.require(request)
-        asked = _asked(request.query_params)
-        limit, dismissed = _limit(asked.get("limit", str(history.MAX_AT_ONCE))), asked.get("dismissed", "false")
-        if dismissed not in {"true", "false"}:
+        asked, limit, cursor = _asked_page(request.query_params, limit=history.MAX_AT_ONCE)
+        dismissed = asked.pop("dismissed", ["false"])
+        if dismissed not in (["true"], ["false"]):
             raise BadRequest("dismissed must be true or false")
-        return JSONResponse(await history.dead_letters(self.store, limit=limit, dismissed=dismissed == "true"))
+        if asked:
+            raise BadRequest(f"{next(iter(asked))!a} means nothing here; there are dismissed, limit and cursor")
+        page = await list_dead_letters(self.store, limit=limit, cursor=cursor, dismissed=dismissed == ["true"])
+        return JSONResponse(page)
 
     async def replay(self, request: Request) -> Response:
         """Judge a delivery again."""
@@ -167,12 +171,12 @@ def _asked(parameters: QueryParams) -> dict[str, str]:
     return dict(parameters)
 
 
-def _asked_page(parameters: QueryParams) -> tuple[dict[str, list[str]], int, str | None]:
+def _asked_page(parameters: QueryParams, *, limit: int = 50) -> tuple[dict[str, list[str]], int, str | None]:
     """Return the filters of a list, each with all its values, and which page of it is asked for."""
     _given(parameters)  # not too many: collecting the values takes the square of their number
     once = _asked_once(parameters, "limit", "cursor")
     filters = {name: parameters.getlist(name) for name in parameters if name not in once}
-    return filters, _limit(once.get("limit", "50")), once.get("cursor")
+    return filters, _limit(once.get("limit", str(limit))), once.get("cursor")
 
 
 def _asked_once(parameters: QueryParams, *names: str) -> dict[str, str]:

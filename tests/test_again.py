@@ -132,7 +132,7 @@ async def test_a_dismissed_notification_waits_no_longer_and_says_who_and_why(hou
     response = await house.http.post(f"/api/v1/notifications/{notification['id']}/dismiss?because=told+by+phone")
 
     assert (response.status_code, response.json()) == (200, {"notification": notification["id"], "dismiss": "done"})
-    assert await house.dead_letters() == {"deliveries": [], "notifications": [], "partial": []}
+    assert await house.dead_letters() == {"deliveries": [], "notifications": [], "next": None}
     shown = await house.show(delivery)
     [action], [dismissed] = shown["actions"], shown["notifications"]
     assert (action["verb"], action["who"], action["reason"]) == ("dismiss", "api token", "told by phone")
@@ -147,7 +147,7 @@ async def test_a_dismissed_delivery_waits_no_longer_and_keeps_its_reason(house: 
     response = await house.http.post(f"/api/v1/deliveries/{delivery}/dismiss")
 
     assert (response.status_code, response.json()) == (200, {"delivery": delivery, "dismiss": "done"})
-    assert await house.dead_letters() == {"deliveries": [], "notifications": [], "partial": []}
+    assert await house.dead_letters() == {"deliveries": [], "notifications": [], "next": None}
     assert house.rows("SELECT state, reason FROM deliveries") == [("dismissed", dead["reason"])]
     assert house.rows("SELECT verb, reason FROM actions") == [("dismiss", None)]
     answer = await house.http.get(f"/api/v1/events/{delivery}")

@@ -207,7 +207,7 @@ async def test_dead_letters_are_what_waits_for_a_person(house: House) -> None:
 
     waiting = await house.dead_letters()
 
-    assert set(waiting) == {"deliveries", "notifications", "partial"}
+    assert set(waiting) == {"deliveries", "notifications", "next"}
     [delivery], [notification] = waiting["deliveries"], waiting["notifications"]
     assert set(delivery) == {
         *("id", "source", "source_event_id", "via", "received_at", "headers", "state", "reason", "repeats"),

@@ -5,6 +5,7 @@ import io
 import pytest
 
 from service.demo.payloads import as_bytes, workflow_completed
+from service.manage.dead_letters import PARTS
 from service.store import held
 from tests.house import NINE, RED
 from tests.past import NOWHERE, Past, operator, past
@@ -45,8 +46,8 @@ def test_a_dead_letter_is_dismissed_with_the_reason_on_record(operator: Terminal
 
     assert (said.code, said.out) == (0, "dismissed, and on record\n")
     after = operator.run("dead-letters", "--json").json
-    waiting = {dead["id"] for noun in before for dead in before[noun]}
-    assert {dead["id"] for noun in after for dead in after[noun]} == waiting - {subject}
+    waiting = {dead["id"] for noun in PARTS for dead in before[noun]}
+    assert {dead["id"] for noun in PARTS for dead in after[noun]} == waiting - {subject}
 
 
 def test_a_dismissal_shows_in_the_explanation(operator: Terminal, past: Past) -> None:
@@ -168,6 +169,24 @@ EXIT_CODES = {
     "no route matches": (["routes", "test", "--set", "status=success"], 1),
     "no such fact": (["routes", "test", "--set", "team=web"], 2),
     "no such file": (["routes", "test", "nowhere.json"], 2),
+    "a page and all pages": (["dead-letters", "--all", "--cursor", "x"], 2),
+    "no cursor of ours": (["dead-letters", "--cursor", "x"], 2),
+    "a copy": (["backup", "copy.db"], 0),
+    "a copy over what is there": (["backup", "roundsman.db"], 2),
+    "a copy without a place": (["backup"], 2),
+    "a database as it should be": (["migrate"], 0),
+    "a wrong number of migrations": (["migrate", "twice"], 2),
+    "no settings": (["check"], 2),
+    "a wrong check": (["check", "--quickly"], 2),
+    "hooks without a token": (["hooks", "list"], 2),
+    "no such verb": (["hooks", "remove"], 2),
+    "no sessions": (["sessions", "list"], 0),
+    "no such session": (["sessions", "end", "3f2c8a52"], 1),
+    "no session named": (["sessions", "end"], 2),
+    "no port": (["inbox", "--port", "many"], 2),
+    "a link without a token": (["login-link"], 2),
+    "the version": (["version"], 0),
+    "no such demo": (["demo", "--twice"], 2),
 }
 
 

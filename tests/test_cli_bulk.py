@@ -284,3 +284,35 @@ def test_an_operator_s_name_is_cleaned_and_cut(
     [action] = operator.run("events", "show", past.red, "--json").json["actions"]
     assert len(action["who"]) < 200
     assert json.dumps(action["who"], ensure_ascii=False).encode()
+
+
+def test_dead_letters_are_listed_a_page_at_a_time_or_all_at_once(operator: Terminal, past: Past) -> None:
+    copies = copy_dead(operator.folder, "deliveries", 230) + copy_dead(operator.folder, "notifications", 230)
+    wanted = {*copies, past.unread, past.unsent}
+
+    listed, cursor = [], ""
+    while page := operator.run("dead-letters", "--limit", "150", "--cursor", cursor, "--json").json:
+        listed += [one["id"] for one in page["deliveries"] + page["notifications"]]
+        if not (cursor := page["next"]):
+            break
+    at_once = operator.run("dead-letters", "--all", "--json").json
+    beginning = operator.run("dead-letters", "--limit", "1")
+
+    assert sorted(listed) == sorted(wanted)
+    assert {one["id"] for one in at_once["deliveries"] + at_once["notifications"]} == wanted
+    assert at_once["next"] is None
+    assert beginning.lines[-1].startswith("older ones: --cursor ")
+    assert beginning.lines[-1].endswith(", or --all")
+    assert operator.run("dead-letters", "--all", "--cursor", cursor or "x").code == 2
+
+
+def test_all_dead_letters_are_listed_up_to_a_limit(
+    operator: Terminal, past: Past, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy_dead(operator.folder, "deliveries", 400)
+    monkeypatch.setattr("service.manage.dead_letters.MAX_SUBJECTS", 300)
+
+    page = operator.run("dead-letters", "--all", "--json").json
+
+    assert len(page["deliveries"] + page["notifications"]) == 400
+    assert page["next"]

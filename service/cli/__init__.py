@@ -31,7 +31,7 @@ COMMANDS = {
     "events": "looking:events",
     "explain": "looking:explain",
     "notifications": "notifications:notifications",
-    "dead-letters": "looking:dead_letters",
+    "dead-letters": "dead_letters:dead_letters",
     "replay": "acting:replay",
     "resend": "acting:resend",
     "dismiss": "acting:dismiss",

@@ -1,4 +1,4 @@
-"""Commands that look things up: events, explain, dead-letters."""
+"""Commands that look things up: events, explain."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -129,42 +129,3 @@ def _look_up(event_id: str) -> Any:
 def _print(*parts: Iterable[account.Line]) -> None:
     for sentence, style in chain(*parts):
         say(sentence, style)
-
-
-def dead_letters(
-    dismissed: Annotated[bool, typer.Option("--dismissed", help="List what was dismissed instead.")] = False,
-    as_json: AsJson = False,
-) -> None:
-    """List what waits for a person.
-
-    Deliveries that were not understood and notifications that could not be sent, each with its reason and the commands
-    that try again or put it away. Exit code 1 when there are any.
-    """
-    found = with_store(lambda _, store: history.dead_letters(store, dismissed=dismissed))
-    if as_json:
-        print_json(found)
-    else:
-        _print_dead(found, dismissed=dismissed)
-        warn(f"{sentence}; act on these, or on all with --all, to see the others" for sentence in found["partial"])
-    if not dismissed and (found["deliveries"] or found["notifications"]):
-        raise typer.Exit(1)
-
-
-def _print_dead(found: Any, *, dismissed: bool) -> None:
-    for delivery in found["deliveries"]:
-        say(f"delivery {delivery['id']} of {account.when(delivery['received_at'])}: {delivery['reason']}", "bold")
-        _print_commands("replay", delivery["id"], dismissed=dismissed)
-    for notification in found["notifications"]:
-        how_far = account.how_far(notification)
-        say(f"notification {notification['id']} to {notification['channel_label']}: {how_far}", "bold")
-        if event := notification["event"]:
-            say(f"  {account.headline(event)[0]}, {account.when(event['happened_at'])}")
-        _print_commands("resend", notification["id"], dismissed=dismissed)
-    if not found["deliveries"] and not found["notifications"]:
-        say("nothing was dismissed" if dismissed else "nothing waits for a person")
-
-
-def _print_commands(again: str, subject: str, *, dismissed: bool) -> None:
-    say(f"  roundsman {again} {subject}")
-    if not dismissed:
-        say(f"  roundsman dismiss {subject}")

@@ -30,7 +30,7 @@ from service.errors import BadConfig, Temporary
 from service.manage import history
 from service.manage.hooks import HOOK_PATH
 from service.pipeline import Patience
-from service.store import Search, held, migrate
+from service.store import Search, held, migrate, standing
 
 SECRET = "only-for-the-demo"  # noqa: S105 - reason: a pretend CircleCI's pretend secret
 TOKEN = "only-for-the-demo-either"  # noqa: S105 - reason: the same
@@ -195,8 +195,7 @@ def _link(stage: Stage) -> str:
 
 async def _sum_up(console: Console, stage: Stage, tally: Tally) -> bool:
     """Print what came of the day by the service's own books; do they agree with the sender's and the inbox's?"""
-    waiting = await history.dead_letters(stage.service.parts.store)
-    dead = len(waiting["deliveries"]) + len(waiting["notifications"])
+    dead = sum((await stage.service.parts.store.read(standing.dead_letters)).values())
     kept, duplicates = _counted(stage, "kept"), _counted(stage, "duplicate")
     rejected = _counted(stage, "bad_signature") + _counted(stage, "refused")
     notified = await history.told_so_far(stage.service.parts.store)

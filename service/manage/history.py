@@ -147,27 +147,6 @@ def with_events(transaction: Transaction, found: Sequence[Notification]) -> list
     return [{**shape, "event": shapes.get(one.event_id)} for one, shape in told]
 
 
-async def dead_letters(store: Store, *, limit: int = MAX_AT_ONCE, dismissed: bool = False) -> Json:
-    """What waits for a person, newest first: ``{"deliveries": [...], "notifications": [...], "partial": [...]}``.
-
-    At most ``limit`` of each, and of a delivery no more than the beginning of its body; ``partial`` has a sentence for
-    each of which there are more. ``dismissed`` asks for what was dismissed instead. Raises BadRequest.
-    """
-    refuse_limit(limit)
-    return await store.read(_dead_letters, limit, dismissed)
-
-
-def _dead_letters(transaction: Transaction, limit: int, dismissed: bool) -> Json:
-    unread = deliveries.dead(transaction, limit=limit + 1, dismissed=dismissed)
-    unsent = notifications.dead(transaction, limit=limit + 1, dismissed=dismissed)
-    counts = {"deliveries": len(unread), "notifications": len(unsent)}
-    return {
-        "deliveries": [delivery_json(delivery, body_bytes=size) for delivery, size in unread[:limit]],
-        "notifications": with_events(transaction, unsent[:limit]),
-        "partial": [f"these are the newest {limit} {name} only" for name, count in counts.items() if count > limit],
-    }
-
-
 async def unsettled(store: Store) -> int:
     """How many deliveries are yet to be judged and notifications yet to be sent."""
     pending = await store.read(notifications.count, NotificationState.PENDING, NotificationState.SENDING)

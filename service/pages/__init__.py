@@ -17,6 +17,7 @@ from service.access import Access, Cookie
 from service.errors import BadRequest, NotFound, Rejected, Temporary, TooManyGuesses, Unauthorised
 from service.jobs import Jobs
 from service.manage import again, history
+from service.manage.dead_letters import list_dead_letters
 from service.manage.hooks import HOOK_PATH
 from service.manage.shapes import action_json
 from service.pages import builds
@@ -121,7 +122,10 @@ class Pages:
     async def dead_letters(self, request: Request) -> Response:
         """What waits for a person?"""
         session = await self._access.visit(request)
-        waiting = await history.dead_letters(self._store, limit=DEAD_LETTERS_ON_A_PAGE)
+        cursor = request.query_params.get("cursor") or None
+        waiting = await list_dead_letters(self._store, limit=DEAD_LETTERS_ON_A_PAGE, cursor=cursor)
+        waiting["newest"] = "/dead-letters" if cursor else None
+        waiting["older"] = f"/dead-letters?cursor={waiting['next']}" if waiting["next"] else None
         return await self._show("dead_letters.html", session, notice=_notice(request), **waiting)
 
     async def body(self, request: Request) -> Response:

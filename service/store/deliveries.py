@@ -12,6 +12,7 @@ from sqlalchemy.dialects import sqlite
 
 from service.errors import NotFound
 from service.model import Delivery, DeliveryState
+from service.store.places import Place
 from service.store.rows import delivery_row, to_delivery
 from service.tables import Transaction, deliveries, is_unsettled
 
@@ -177,10 +178,13 @@ def count_failure(transaction: Transaction, delivery_id: UUID, reason: str, *, i
     return failures
 
 
-def dead(transaction: Transaction, *, limit: int, dismissed: bool = False) -> list[tuple[Delivery, int]]:
-    """The deliveries that wait for a person, newest first: of each the beginning of its body, and the whole length.
+def dead(
+    transaction: Transaction, *, limit: int, dismissed: bool = False, beyond: Place | None = None
+) -> list[tuple[Delivery, int]]:
+    """Return deliveries that wait for a person, newest first: of each the beginning of its body, and the whole length.
 
     dismissed   those that a person dismissed instead
+    beyond      only those after this place of the list, which goes by ``received_at``
     """
     state = DeliveryState.DISMISSED if dismissed else DeliveryState.DEAD
     others = [column for column in deliveries.c if column.name != "body"]
@@ -189,9 +193,11 @@ def dead(transaction: Transaction, *, limit: int, dismissed: bool = False) -> li
     waiting = (
         select(*others, opening.label("body"), func.length(deliveries.c.body).label("body_bytes"))
         .where(deliveries.c.state == state, is_unsettled)
-        .order_by(deliveries.c.received_at.desc())
+        .order_by(deliveries.c.received_at.desc(), deliveries.c.id.desc())
         .limit(limit)
     )
+    if beyond is not None:
+        waiting = waiting.where(tuple_(deliveries.c.received_at, deliveries.c.id) < beyond.sql)
     rows = transaction.execute(waiting).mappings()
     return [(to_delivery(row), row["body_bytes"]) for row in rows]
 

@@ -5,10 +5,11 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Update, func, insert, select, update
+from sqlalchemy import Update, func, insert, select, tuple_, update
 
 from service.errors import NotFound
 from service.model import Attempt, Message, Notification, NotificationState, Outcome
+from service.store.places import Place
 from service.store.rows import insert_new, to_attempt, to_notification
 from service.tables import Transaction, UtcDateTime, attempts, is_unsent, notifications
 
@@ -55,14 +56,21 @@ def count(transaction: Transaction, *states: NotificationState) -> int:
     return transaction.execute(counting).scalar() or 0
 
 
-def dead(transaction: Transaction, *, limit: int, dismissed: bool = False) -> Sequence[Notification]:
-    """The notifications that wait for a person, newest first; ``dismissed``: those that a person dismissed."""
+def dead(
+    transaction: Transaction, *, limit: int, dismissed: bool = False, beyond: Place | None = None
+) -> Sequence[Notification]:
+    """Return notifications that wait for a person, newest first; ``dismissed``: those that a person dismissed.
+
+    beyond   only those after this place of the list, which goes by ``next_attempt_at``: when each was given up
+    """
     waiting = (
         select(notifications)
         .where(notifications.c.state == (DISMISSED if dismissed else DEAD), is_unsent)
-        .order_by(notifications.c.next_attempt_at.desc())
+        .order_by(notifications.c.next_attempt_at.desc(), notifications.c.id.desc())
         .limit(limit)
     )
+    if beyond is not None:
+        waiting = waiting.where(tuple_(notifications.c.next_attempt_at, notifications.c.id) < beyond.sql)
     return [to_notification(row) for row in transaction.execute(waiting).mappings()]
 
 

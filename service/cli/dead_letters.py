@@ -1,0 +1,61 @@
+"""The command that lists what waits for a person: dead-letters."""
+
+from typing import Annotated, Any
+
+import typer
+
+from service.cli import account
+from service.cli.opening import with_store
+from service.cli.output import AsJson, print_json, say
+from service.errors import BadRequest
+from service.manage.bulk import MAX_SUBJECTS
+from service.manage.dead_letters import count, list_all_dead_letters, list_dead_letters
+from service.manage.history import MAX_AT_ONCE
+
+
+def dead_letters(  # noqa: PLR0917 - one option each
+    dismissed: Annotated[bool, typer.Option("--dismissed", help="List what was dismissed instead.")] = False,
+    limit: Annotated[int, typer.Option(metavar="NUMBER", help=f"At most {MAX_AT_ONCE}.")] = MAX_AT_ONCE,
+    cursor: Annotated[str, typer.Option(metavar="NEXT", help="What the page before said, for older ones.")] = "",
+    every: Annotated[bool, typer.Option("--all", help=f"List all pages, up to {MAX_SUBJECTS} dead letters.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """List what waits for a person, newest first.
+
+    Deliveries that were not understood and notifications that could not be sent, each with its reason and the commands
+    that try again or put it away. Exit code 1 when there are any.
+    """
+    if every and cursor:
+        raise BadRequest("--all lists every page, and --cursor names one: give one of the two")
+    found = with_store(
+        lambda _, store: (
+            list_all_dead_letters(store, dismissed=dismissed)
+            if every
+            else list_dead_letters(store, limit=limit, cursor=cursor or None, dismissed=dismissed)
+        )
+    )
+    print_json(found) if as_json else _print_page(found, dismissed=dismissed)
+    if not dismissed and count(found):
+        raise typer.Exit(1)
+
+
+def _print_page(found: Any, *, dismissed: bool) -> None:
+    for delivery in found["deliveries"]:
+        say(f"delivery {delivery['id']} of {account.when(delivery['received_at'])}: {delivery['reason']}", "bold")
+        _print_commands("replay", delivery["id"], dismissed=dismissed)
+    for notification in found["notifications"]:
+        how_far = account.how_far(notification)
+        say(f"notification {notification['id']} to {notification['channel_label']}: {how_far}", "bold")
+        if event := notification["event"]:
+            say(f"  {account.headline(event)[0]}, {account.when(event['happened_at'])}")
+        _print_commands("resend", notification["id"], dismissed=dismissed)
+    if not count(found):
+        say("nothing was dismissed" if dismissed else "nothing waits for a person")
+    if found["next"]:
+        say(f"older ones: --cursor {found['next']}, or --all")
+
+
+def _print_commands(again: str, subject: str, *, dismissed: bool) -> None:
+    say(f"  roundsman {again} {subject}")
+    if not dismissed:
+        say(f"  roundsman dismiss {subject}")
