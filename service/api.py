@@ -19,6 +19,7 @@ from service.health import Readiness, Tables
 from service.jobs import Jobs
 from service.manage import again, history, notifications
 from service.manage.dead_letters import list_dead_letters
+from service.manage.refusals import list_refusals
 from service.metrics import Metrics
 from service.store import Store
 
@@ -43,6 +44,7 @@ class Api:
             Route("/api/v1/events/{id}", self.event),
             Route("/api/v1/notifications", self.notifications),
             Route("/api/v1/dead-letters", self.dead_letters),
+            Route("/api/v1/refusals", self.refusals),
             Route("/api/v1/deliveries/{id}/replay", self.replay, methods=["POST"]),
             Route("/api/v1/deliveries/{id}/dismiss", self.dismiss_delivery, methods=["POST"]),
             Route("/api/v1/notifications/{id}/resend", self.resend, methods=["POST"]),
@@ -88,6 +90,13 @@ class Api:
             raise BadRequest(f"{next(iter(asked))!a} means nothing here; there are dismissed, limit and cursor")
         page = await list_dead_letters(self.store, limit=limit, cursor=cursor, dismissed=dismissed == ["true"])
         return JSONResponse(page)
+
+    async def refusals(self, request: Request) -> Response:
+        """The last posts to the hook that were refused, newest first: why, and what mends it."""
+        await self.access.require(request)
+        if asked := _given(request.query_params):
+            raise BadRequest(f"{asked[0][0]!a} means nothing here; there are at most 50, and all are answered")
+        return JSONResponse(await list_refusals(self.store))
 
     async def replay(self, request: Request) -> Response:
         """Judge a delivery again."""

@@ -3,6 +3,8 @@
 RoundsmanError
 ├── Rejected      the sender gets a 4xx and nothing is kept
 │   ├── BadSignature    401
+│   │   ├── Unsigned        there is no signature at all
+│   │   └── UnknownSecret   there is one, made with a secret that is none of ours
 │   ├── Unauthorised    401: no credential that we know
 │   ├── Forbidden       403: not allowed from there, with any credential
 │   ├── TooManyGuesses  429: too many wrong credentials from there; knows when to try again
@@ -23,9 +25,14 @@ class RoundsmanError(Exception):
 
 
 class Rejected(RoundsmanError):
-    """The sender is at fault: answer ``status``, keep nothing."""
+    """The sender is at fault: answer ``status``, keep nothing. ``next_step`` is part of the sentence, at its end."""
 
     status = 400
+
+    def __init__(self, reason: str, *, next_step: str | None = None) -> None:
+        super().__init__(f"{reason}; {next_step}" if next_step else reason)
+        self.reason = reason
+        self.next_step = next_step
 
     @property
     def headers(self) -> dict[str, str]:
@@ -37,6 +44,14 @@ class BadSignature(Rejected):
     """The post is not signed by a secret we know."""
 
     status = 401
+
+
+class Unsigned(BadSignature):
+    """The post carries no signature at all."""
+
+
+class UnknownSecret(BadSignature):
+    """The post is signed with a secret that is none of ours."""
 
 
 class Unauthorised(Rejected):
@@ -69,8 +84,8 @@ class TooManyGuesses(Rejected):
 class BadRequest(Rejected):
     """The request cannot be served as it is."""
 
-    def __init__(self, message: str, *, status: int = 400) -> None:
-        super().__init__(message)
+    def __init__(self, reason: str, *, status: int = 400, next_step: str | None = None) -> None:
+        super().__init__(reason, next_step=next_step)
         self.status = status
 
 

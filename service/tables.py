@@ -329,3 +329,28 @@ sessions = Table(
     Column("address", Text),
     sqlite_with_rowid=False,
 )
+
+refusals = Table(
+    "refusals",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("next_step", Text),
+    Column("address", Text),
+    Column("user_agent", Text),
+    Column("hook_id", String(64)),
+    Column("skipped", Integer, nullable=False),
+    sqlite_autoincrement=True,  # the last ones are those with the highest ids: an id must not come back
+)
+
+hooks = Table(
+    "hooks",
+    metadata,
+    Column("id", String(64), primary_key=True),  # CircleCI's
+    Column("project", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("seen_at", UtcDateTime, nullable=False),
+    sqlite_with_rowid=False,
+)

@@ -17,6 +17,7 @@ ADDRESSES = [
     ("GET", "/api/v1/events"),
     ("GET", f"/api/v1/events/{UUID(int=1)}"),
     ("GET", "/api/v1/dead-letters"),
+    ("GET", "/api/v1/refusals"),
     ("POST", f"/api/v1/deliveries/{UUID(int=1)}/replay"),
     ("POST", f"/api/v1/notifications/{UUID(int=1)}/resend"),
     ("POST", f"/api/v1/deliveries/{UUID(int=1)}/dismiss"),
@@ -89,7 +90,7 @@ async def test_an_id_that_is_none_is_a_400_that_shows_one(house: House, method: 
     assert response.json()["error"].startswith("'not-an-id' is not an id; ids look like ")
 
 
-@pytest.mark.parametrize(("method", "path"), ADDRESSES[1:2] + ADDRESSES[3:])
+@pytest.mark.parametrize(("method", "path"), ADDRESSES[1:2] + ADDRESSES[4:])
 async def test_what_is_not_there_is_a_404(house: House, method: str, path: str) -> None:
     response = await house.http.request(method, path)
 

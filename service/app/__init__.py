@@ -28,7 +28,7 @@ from service.clock import Clock, DatabaseClock, now_utc
 from service.config import Config, Settings, fingerprint
 from service.errors import RoundsmanError
 from service.health import GOOD_FOR_S, TELL_EVERY_S, Heartbeat, Readiness, Watch
-from service.intake import Intake, Line
+from service.intake import Intake, Line, Refusals
 from service.jobs import EmbeddedJobs, Handler, Jobs, ProcrastinateJobs
 from service.manage.hooks import HOOK_PATH
 from service.metrics import Metrics
@@ -182,7 +182,8 @@ def _asgi(config: Config, parts: Parts, readiness: Readiness, line: Line | None)
     if line is None:
         return _starlette(api.health_routes(), parts, answer_error)
     pages = Pages(store=parts.store, jobs=parts.jobs, access=access, clock=clock, public_url=settings.public_url)
-    intake = Intake(parts.source, line=line, metrics=parts.metrics, clock=clock)
+    refusals = Refusals(parts.store, clock=clock)
+    intake = Intake(parts.source, line=line, refusals=refusals, metrics=parts.metrics, clock=clock)
     receive = partial(intake.receive, max_body_bytes=settings.max_body_bytes)
     hook = Route(HOOK_PATH, receive, methods=["POST"])
     # CircleCI follows no redirect: an address with a slash at its end must not lose every webhook

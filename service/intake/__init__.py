@@ -1,4 +1,4 @@
-"""Our HTTP entrance: what is signed is kept before it is acknowledged, and nothing else is kept at all."""
+"""Our HTTP entrance: what is signed is kept before it is acknowledged; of all else, the last refusals alone."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -11,12 +11,13 @@ from starlette.responses import JSONResponse, Response
 from service.errors import BadSignature, Rejected, Temporary
 from service.intake.body import SMALL_BYTES, Bodies
 from service.intake.line import Line
+from service.intake.refusals import Refusals
 from service.message import one_line
 from service.metrics import Metrics
-from service.model import Delivery, Via
+from service.model import Delivery, Refusal, Via
 from service.sources import Source
 
-__all__ = ["Intake", "Line"]
+__all__ = ["Intake", "Line", "Refusals"]
 
 LONGEST_USER_AGENT = 200
 Headers = Sequence[tuple[bytes, bytes]]
@@ -25,10 +26,13 @@ Headers = Sequence[tuple[bytes, bytes]]
 class Intake:
     """Verifies posts and keeps them: the body byte for byte, and which secret signed it."""
 
-    def __init__(self, source: Source, *, line: Line, metrics: Metrics, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, source: Source, *, line: Line, refusals: Refusals, metrics: Metrics, clock: Callable[[], datetime]
+    ) -> None:
         self._source = source
         self._bodies = Bodies()
         self._line = line
+        self._refusals = refusals
         self._metrics = metrics
         self._clock = clock
 
@@ -37,13 +41,16 @@ class Intake:
         try:
             await self._refuse_unsigned(request)
             body = await self._bodies.read(request, max_body_bytes)
-            delivery = await self._verified(request.headers.raw, body)
+            delivery = await self._verified(request, body)
             kept = await self._line.keep(delivery)
         except ClientDisconnect:
             self._note(request, "broken off", "the sender went away before its post was complete")
             return Response(status_code=400)
-        except (Rejected, Temporary) as error:
-            self._note(request, _result(error), str(error), **(_whence(request) if isinstance(error, Rejected) else {}))
+        except Temporary as error:
+            self._note(request, "not kept", str(error))
+            raise
+        except Rejected as error:
+            await self._refuse(request, error)
             raise
         result = "duplicate" if kept.is_duplicate else "kept"
         secret = delivery.signed.number if delivery.signed else None
@@ -63,11 +70,17 @@ class Intake:
             request.state.facts["hook"] = self._source.find_hook(body) if body else None
             raise
 
-    async def _verified(self, headers: Headers, body: bytes) -> Delivery:
-        """The delivery that a post is; what takes as long as its body is large leaves the event loop alone."""
-        if len(body) <= SMALL_BYTES:
-            return self._verify(headers, body)
-        return await asyncio.to_thread(self._verify, headers, body)
+    async def _verified(self, request: Request, body: bytes) -> Delivery:
+        """Return the delivery that a post is; what takes as long as its body is large leaves the event loop alone."""
+        headers = request.headers.raw
+        try:
+            if len(body) <= SMALL_BYTES:
+                return self._verify(headers, body)
+            return await asyncio.to_thread(self._verify, headers, body)
+        except BadSignature:
+            is_looked_into = self._bodies.has_room_for_unsigned(len(body))
+            request.state.facts["hook"] = self._source.find_hook(body) if is_looked_into else None
+            raise
 
     def _verify(self, headers: Headers, body: bytes) -> Delivery:
         signed = self._source.verify(headers, body)
@@ -82,24 +95,26 @@ class Intake:
             signed=signed,
         )
 
+    async def _refuse(self, request: Request, error: Rejected) -> None:
+        """Say why a post is refused, in the log and among the last refusals; its sender is told what it knows."""
+        hook_id = request.state.facts.get("hook")
+        reason, next_step = await self._refusals.explain(error, hook_id)
+        refusal = Refusal(
+            at=self._clock(),
+            status=error.status,
+            reason=reason,
+            next_step=next_step,
+            address=request.client.host if request.client else None,
+            user_agent=one_line(request.headers.get("user-agent"), LONGEST_USER_AGENT),
+            hook_id=hook_id,
+        )
+        self._refusals.keep(refusal)
+        result = "bad signature" if isinstance(error, BadSignature) else "refused"
+        sentence = f"{reason}; {next_step}" if next_step else reason
+        self._note(request, result, sentence, client=refusal.address, user_agent=refusal.user_agent)
+
     def _note(self, request: Request, result: str, reason: str | None, **facts: object) -> None:
         """Count it, and have the request's line in the log say it: one line for each post, under this name."""
         self._metrics.deliveries.labels(result).inc()
         request.state.facts |= {"event": "delivery", "source": self._source.name, "result": result, "reason": reason}
         request.state.facts |= facts
-
-
-def _whence(request: Request) -> dict[str, str | None]:
-    """Who posts what we refuse: a forger, or a hook with another secret."""
-    client = request.client.host if request.client else None
-    return {"client": client, "user_agent": one_line(request.headers.get("user-agent"), LONGEST_USER_AGENT)}
-
-
-def _result(error: Rejected | Temporary) -> str:
-    match error:
-        case BadSignature():
-            return "bad signature"
-        case Temporary():
-            return "not kept"
-        case _:
-            return "refused"

@@ -27,10 +27,8 @@ class Bodies:
 
         None when it is not read to its end. Raises ClientDisconnect.
         """
-        now, length = asyncio.get_running_loop().time(), _announced(request)
-        if now < self._next_unsigned_at or not 0 < length <= MAX_UNSIGNED_BYTES:
+        if not self.has_room_for_unsigned(_announced(request)):
             return None
-        self._next_unsigned_at = now + UNSIGNED_EVERY_S
         body = bytearray()
         try:
             async with asyncio.timeout(UNSIGNED_WITHIN_S):
@@ -40,6 +38,14 @@ class Bodies:
             return None
         return bytes(body[:MAX_UNSIGNED_BYTES])
 
+    def has_room_for_unsigned(self, size: int) -> bool:
+        """Tell whether a body without a signature of ours may be looked into; once it may, not again for a while."""
+        now = asyncio.get_running_loop().time()
+        if now < self._next_unsigned_at or not 0 < size <= MAX_UNSIGNED_BYTES:
+            return False
+        self._next_unsigned_at = now + UNSIGNED_EVERY_S
+        return True
+
     async def read(self, request: Request, max_body_bytes: int) -> bytes:
         """The bytes as received.
 
@@ -48,7 +54,8 @@ class Bodies:
         """
         encoding = request.headers.get("content-encoding", "identity").strip().lower()
         if encoding not in {"", "identity"}:
-            raise BadRequest(f"content-encoding {encoding!a} is not accepted; send the body as it is", status=415)
+            reason = f"content-encoding {encoding!a} is not accepted"
+            raise BadRequest(reason, status=415, next_step="send the body as it is")
         if _announced(request) > max_body_bytes:
             raise _too_large(max_body_bytes)
         try:
@@ -78,6 +85,5 @@ def _announced(request: Request) -> int:
 
 
 def _too_large(max_body_bytes: int) -> BadRequest:
-    return BadRequest(
-        f"the body is larger than {max_body_bytes} bytes; ROUNDSMAN_MAX_BODY_BYTES sets the limit", status=413
-    )
+    reason = f"the body is larger than {max_body_bytes} bytes"
+    return BadRequest(reason, status=413, next_step="ROUNDSMAN_MAX_BODY_BYTES sets the limit")

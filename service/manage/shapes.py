@@ -8,7 +8,7 @@ from dataclasses import is_dataclass
 from datetime import datetime
 from typing import Any
 
-from service.model import Action, Attempt, Decision, Delivery, Details, Event, Notification, Session
+from service.model import Action, Attempt, Decision, Delivery, Details, Event, Notification, Refusal, Session
 from service.text import decode
 
 Json = dict[str, Any]
@@ -87,6 +87,12 @@ def action_json(action: Action) -> Json:
 def session_json(session: Session) -> Json:
     """A session of the pages, as its row has it."""
     shape: Json = _plain(session)
+    return shape
+
+
+def refusal_json(refusal: Refusal) -> Json:
+    """A post that was refused, as one of the last on record."""
+    shape: Json = _plain(refusal)
     return shape
 
 

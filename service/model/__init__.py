@@ -35,6 +35,7 @@ from service.model.records import (
     Session,
     Verdict,
 )
+from service.model.refusals import KnownHook, Refusal
 from service.model.routes import Channel, Hook, HookSpec, Matcher, Receiver, Route
 
 __all__ = [
@@ -55,6 +56,7 @@ __all__ = [
     "HookSpec",
     "Job",
     "JobReport",
+    "KnownHook",
     "Matcher",
     "Message",
     "Missing",
@@ -67,6 +69,7 @@ __all__ = [
     "Project",
     "QueuedJob",
     "Receiver",
+    "Refusal",
     "Role",
     "Route",
     "Session",

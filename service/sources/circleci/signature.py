@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Sequence
 from hashlib import sha256
 
-from service.errors import BadSignature
+from service.errors import BadSignature, UnknownSecret, Unsigned
 from service.model import Signed
 
 HEADER = b"circleci-signature"
@@ -25,7 +25,7 @@ def verify(headers: Sequence[tuple[bytes, bytes]], body: bytes, secrets: Sequenc
     # Every secret is tried, so that the time taken does not tell which one fits. An empty one would let anybody in.
     fits = [secret != "" and hmac.compare_digest(sign(secret, body), claimed) for secret in secrets]
     if True not in fits:
-        raise BadSignature(f"the post is signed, but by none of the secrets we know: {NEXT_STEP}")
+        raise UnknownSecret("the post is signed, but by none of the secrets we know", next_step=NEXT_STEP)
     index = fits.index(True)
     return Signed(index=index, fingerprint=sha256(b"roundsman" + key(secrets[index])).hexdigest()[:12])
 
@@ -34,7 +34,7 @@ def claim(headers: Sequence[tuple[bytes, bytes]]) -> bytes:
     """The one v1 signature that the headers claim, in bytes: comparing non-ASCII text raises TypeError."""
     lines = [value for name, value in headers if name.lower() == HEADER]
     if not lines:
-        raise BadSignature(f"the post is not signed, it has no circleci-signature header: {NEXT_STEP}")
+        raise Unsigned("the post is not signed, it has no circleci-signature header", next_step=NEXT_STEP)
 
     claims = list(v1_signatures(lines))
     if not claims:

@@ -1,0 +1,35 @@
+"""What is known of posts that were refused, and of the hooks that may have sent them."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refusal:
+    """A post that was refused, as one of the last few on record.
+
+    reason       why, as a phrase without its end
+    next_step    what mends it; None where nothing can be said
+    address      the IP address that it came from
+    hook_id      the hook that it says it is from: unproven, since the post is not signed
+    skipped      refusals by the same process since its last one on record that got no record of their own
+    """
+
+    at: datetime
+    status: int
+    reason: str
+    next_step: str | None = None
+    address: str | None = None
+    user_agent: str | None = None
+    hook_id: str | None = None
+    skipped: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class KnownHook:
+    """A hook at CircleCI that posts to our address, as `hooks list`, `plan` or `apply` last saw it."""
+
+    id: str
+    project: str
+    name: str
+    seen_at: datetime

@@ -1,0 +1,23 @@
+"""The hooks of ours that CircleCI is known to have: written by the commands, read when a post is refused."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import delete, select
+
+from service.model import KnownHook
+from service.store.rows import insert_or_replace
+from service.tables import Transaction, hooks
+
+
+def note(transaction: Transaction, known: Sequence[KnownHook], gone: Sequence[str]) -> None:
+    """Put hooks on record as they were seen just now, and forget those that are gone."""
+    for hook in known:
+        insert_or_replace(transaction, hooks, vars(hook), key="id")
+    if gone:
+        transaction.execute(delete(hooks).where(hooks.c.id.in_(gone)))
+
+
+def find(transaction: Transaction, hook_id: str) -> KnownHook | None:
+    """Return the hook with this id; None for one that is not known to be ours."""
+    row = transaction.execute(select(hooks).where(hooks.c.id == hook_id)).mappings().first()
+    return KnownHook(**row) if row else None

@@ -1,0 +1,162 @@
+"""The last refusals: why a post was refused, and what mends it, for those who wonder why nothing arrives."""
+
+import asyncio
+import json
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from service.intake import refusals as refusals_of_intake
+from service.model import KnownHook, Refusal
+from service.store import hooks, refusals
+from tests.house import NINE, House, a_house, signature
+from tests.talk import logged
+from tests.work import Work
+
+HOOK = "0d1f3c9e-8a63-4f0a-9d5c-2c8d6f1f7a11"
+OURS = KnownHook(id=HOOK, project="gh/acme/web", name="Roundsman", seen_at=NINE)
+
+
+async def listed(house: House) -> list[dict[str, Any]]:
+    """The last refusals, as the API has them."""
+    response = await house.http.get("/api/v1/refusals")
+    assert response.status_code == 200
+    items: list[dict[str, Any]] = response.json()["items"]
+    return items
+
+
+async def on_record(house: House, count: int) -> list[dict[str, Any]]:
+    """The last refusals, once there are so many of them: they are written beside the answers."""
+    for _ in range(200):
+        items = await listed(house)
+        if len(items) >= count:
+            return items
+        await asyncio.sleep(0.01)
+    pytest.fail(f"there are not {count} refusals on record")
+
+
+def naming(hook: str) -> bytes:
+    return json.dumps({"webhook": {"id": hook, "name": "Roundsman"}}).encode()
+
+
+async def test_refusal_says_when_where_why_and_what_mends_it(house: House) -> None:
+    await house.http.post("/hooks/circleci", content=b"{}", headers={"user-agent": "CircleCI-Webhook/1.0"})
+
+    assert await on_record(house, 1) == [
+        {
+            "at": "2026-03-02T09:30:00.000Z",
+            "status": 401,
+            "reason": "the post is not signed, it has no circleci-signature header",
+            "next_step": "give the webhook at CircleCI a secret that is in ROUNDSMAN_WEBHOOK_SECRETS",
+            "address": "127.0.0.1",
+            "user_agent": "CircleCI-Webhook/1.0",
+            "hook_id": None,
+            "skipped": 0,
+        }
+    ]
+
+
+async def test_too_large_a_post_is_among_the_refusals(folder: Path) -> None:
+    async with a_house(folder, ROUNDSMAN_MAX_BODY_BYTES="10") as house:
+        await house.send(b"x" * 11)
+
+        [refusal] = await on_record(house, 1)
+
+    assert (refusal["status"], refusal["next_step"]) == (413, "ROUNDSMAN_MAX_BODY_BYTES sets the limit")
+
+
+async def test_unsigned_post_of_a_hook_of_ours_tells_that_the_hook_has_no_secret(house: House) -> None:
+    await house.service.parts.store.write(hooks.note, [OURS], [])
+    with logged() as talk:
+        response = await house.http.post("/hooks/circleci", content=naming(HOOK))
+
+    [refusal] = await on_record(house, 1)
+    [line] = [line for line in talk.lines if line["event"] == "delivery"]
+    assert (refusal["hook_id"], refusal["next_step"]) == (HOOK, "run `roundsman hooks apply`")
+    assert refusal["reason"] == f"this hook has no secret: Roundsman of gh/acme/web, {HOOK}"
+    assert line["reason"] == f"{refusal['reason']}; {refusal['next_step']}"
+    assert "gh/acme/web" not in response.text
+
+
+async def test_post_of_a_hook_of_ours_with_an_old_secret_tells_to_rotate(house: House) -> None:
+    await house.service.parts.store.write(hooks.note, [OURS], [])
+
+    await house.send(naming(HOOK), secret="a-former-secret")
+
+    [refusal] = await on_record(house, 1)
+    assert refusal["reason"].startswith("this hook signs with a secret that we do not know: Roundsman of gh/acme/web")
+    assert refusal["next_step"] == "run `roundsman hooks apply --rotate`"
+
+
+@pytest.mark.parametrize("hook", ["4f0a9d5c-0000-4f0a-9d5c-2c8d6f1f7a11", "' OR 1=1 --"])
+async def test_unsigned_post_of_an_unknown_hook_is_told_as_unsigned(house: House, hook: str) -> None:
+    await house.service.parts.store.write(hooks.note, [OURS], [])
+
+    await house.http.post("/hooks/circleci", content=naming(hook))
+
+    [refusal] = await on_record(house, 1)
+    assert refusal["reason"].startswith("the post is not signed")
+
+
+async def test_malformed_signature_is_told_as_such(house: House) -> None:
+    await house.service.parts.store.write(hooks.note, [OURS], [])
+
+    await house.http.post("/hooks/circleci", content=naming(HOOK), headers={"circleci-signature": "v2=00"})
+
+    [refusal] = await on_record(house, 1)
+    assert refusal["reason"].startswith("the circleci-signature header holds no v1 signature")
+
+
+async def test_flood_of_refusals_is_one_row_that_the_next_one_counts(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(refusals_of_intake, "KEEP_EVERY_S", 1_000.0)
+    for _ in range(20):
+        await house.http.post("/hooks/circleci", content=b"{}")
+
+    assert [refusal["skipped"] for refusal in await on_record(house, 1)] == [0]
+
+
+async def test_next_refusal_on_record_counts_those_that_were_left_out(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(refusals_of_intake, "KEEP_EVERY_S", 0.2)
+    for _ in range(3):
+        await house.http.post("/hooks/circleci", content=b"{}")
+    await on_record(house, 1)
+    await asyncio.sleep(0.25)
+    await house.http.post("/hooks/circleci", content=b"{}")
+
+    assert [refusal["skipped"] for refusal in await on_record(house, 2)] == [2, 0]
+
+
+@pytest.mark.databases("sqlite", "postgres")
+async def test_only_the_last_fifty_stay(work: Work) -> None:
+    for number in range(60):
+        refusal = Refusal(at=NINE + timedelta(seconds=number), status=401, reason=f"refusal {number}")
+        await work.store.write(refusals.keep, refusal)
+
+    kept = await work.store.read(refusals.latest)
+    assert [refusal.reason for refusal in kept] == [f"refusal {number}" for number in range(59, 9, -1)]
+
+
+@pytest.mark.databases("sqlite", "postgres")
+async def test_hook_is_known_until_it_is_gone(work: Work) -> None:
+    await work.store.write(hooks.note, [OURS], [])
+    await work.store.write(hooks.note, [OURS], [])
+    assert await work.store.read(hooks.find, HOOK) == OURS
+
+    await work.store.write(hooks.note, [], [HOOK])
+    assert await work.store.read(hooks.find, HOOK) is None
+
+
+async def test_refusals_take_no_parameters(house: House) -> None:
+    assert (await house.http.get("/api/v1/refusals?limit=3")).status_code == 400
+
+
+async def test_signed_posts_leave_no_refusal(house: House) -> None:
+    await house.http.post("/hooks/circleci", content=b"{}", headers={"circleci-signature": signature(b"{}")})
+
+    assert await listed(house) == []
