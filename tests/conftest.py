@@ -27,7 +27,9 @@ PLAIN_LOG: list[Processor] = [  # by default, rich draws every traceback with al
     structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
 ]
 
-KEPT_TOGETHER = ("test_crash.py", "test_history_pages.py", "test_history_plans.py", "test_wheel.py")
+KEPT_TOGETHER = (
+    *("test_crash.py", "test_history_pages.py", "test_history_plans.py", "test_pages_in_browser.py", "test_wheel.py"),
+)
 
 
 class Spread(LoadScopeScheduling):  # type: ignore[misc] # xdist says nothing of its types

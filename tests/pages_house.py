@@ -15,7 +15,7 @@ import pytest
 from starlette.applications import Starlette
 
 from service.access import Access
-from service.jobs import EmbeddedJobs
+from service.jobs import EmbeddedJobs, Jobs
 from service.manage import again
 from service.metrics import Metrics
 from service.model import (
@@ -55,7 +55,7 @@ class House:
     """A store, and what is put into it."""
 
     store: Store
-    jobs: EmbeddedJobs
+    jobs: Jobs
     now: datetime = NOW
     deliveries: list[Delivery] = field(default_factory=list)
 

@@ -203,10 +203,10 @@ async def test_what_came_is_shown_and_can_be_had_byte_for_byte(house: House, bro
 @pytest.mark.parametrize(
     ("body", "shown"),
     [
-        (b'{"type":"ping"}', '<pre class="body">{\n  &#34;type&#34;: &#34;ping&#34;\n}</pre>'),
-        (b"no json", '<pre class="body">no json</pre>'),
-        (b"[" * 9_999, f'<pre class="body">{"[" * 9_999}</pre>'),
-        (b"x" * 20_001, f'<pre class="body">{"x" * 20_000} …</pre>'),
+        (b'{"type":"ping"}', 'formatted">{\n  &#34;type&#34;: &#34;ping&#34;\n}</pre>'),
+        (b"no json", 'formatted">no json</pre>'),
+        (b"[" * 9_999, f'formatted">{"[" * 9_999}</pre>'),
+        (b"x" * 20_001, f'formatted">{"x" * 20_000} …</pre>'),
     ],
 )
 async def test_a_body_is_laid_out_to_be_read_as_far_as_that_goes(
