@@ -1,6 +1,8 @@
 """The part of the pretend CircleCI that keeps outbound webhooks: at most five for a project, https only.
 
-Source: CircleCI's OpenAPI description of API v2, "webhook", and its docs, "Outbound webhooks" for the limit.
+It does as the real service was measured to do, which is not what CircleCI's OpenAPI description says: keys are written
+with hyphens and answered with underscores, keys that it does not know are dropped without a word, and a hook without a
+secret has no key for one.
 """
 
 from collections.abc import Collection
@@ -18,6 +20,8 @@ from service.demo.payloads import Payload, stamp
 MOST_FOR_A_PROJECT = 5
 EVENTS = {"workflow-completed", "job-completed"}
 SHAPE: dict[str, type] = {"name": str, "events": list, "url": str, "verify-tls": bool, "signing-secret": str}
+NEEDED = ("name", "events", "url", "scope")
+INVALID = "Invalid request body."
 
 
 def refuse(status: int, message: str) -> JSONResponse:
@@ -28,7 +32,7 @@ def refuse(status: int, message: str) -> JSONResponse:
 class PretendHooks:
     """The hooks of all projects.
 
-    registered   by id, with the signing secret as it was given: CircleCI shows a masked one
+    registered   by id, in the words of a request, with the signing secret as it was given, if one was
     """
 
     def __init__(self, project_ids: Collection[str]) -> None:
@@ -56,26 +60,28 @@ class PretendHooks:
             return refuse(400, "scope-type: must be project")
         if project_id not in self._project_ids:
             return refuse(404, "Project not found")
-        return page(request, [masked(hook) for hook in self.of_project(project_id)], size=20)
+        return page(request, [shown(hook) for hook in self.of_project(project_id)], size=20)
 
     async def _create(self, request: Request) -> Response:
         wish = await request.json()
-        scope = wish.get("scope", {})
-        if trouble := problem(wish, needed=SHAPE):
+        if trouble := problem(wish, needed=NEEDED):
             return refuse(400, trouble)
-        if scope.get("type") != "project" or scope.get("id") not in self._project_ids:
+        scope = wish["scope"]
+        if scope.get("type") != "project":
+            return refuse(400, INVALID)
+        if scope.get("id") not in self._project_ids:
             return refuse(404, "Project not found")
         if len(self.of_project(scope["id"])) >= MOST_FOR_A_PROJECT:
             return refuse(400, f"A project can have at most {MOST_FOR_A_PROJECT} webhooks")
 
         now = stamp(datetime.now(UTC))
-        hook = {"id": str(uuid4()), **wish, "created-at": now, "updated-at": now}
-        self.registered[hook["id"]] = hook
-        return JSONResponse(masked(hook), 201)
+        hook = {"id": str(uuid4()), "verify-tls": False, **understood(wish), "scope": scope}
+        self.registered[hook["id"]] = hook | {"created-at": now, "updated-at": now}
+        return JSONResponse(shown(self.registered[hook["id"]]), 201)
 
     async def _read(self, request: Request) -> Response:
         hook = self.registered.get(request.path_params["id"])
-        return JSONResponse(masked(hook)) if hook else refuse(404, "Webhook not found")
+        return JSONResponse(shown(hook)) if hook else refuse(404, "Webhook not found")
 
     async def _update(self, request: Request) -> Response:
         hook = self.registered.get(request.path_params["id"])
@@ -85,9 +91,9 @@ class PretendHooks:
         if trouble := problem(wish, needed=()):
             return refuse(400, trouble)
 
-        hook |= {key: wish[key] for key in SHAPE if key in wish}  # a hook cannot move to another project
+        hook |= understood(wish)  # in part: what is absent stays; and a hook cannot move to another project
         hook["updated-at"] = stamp(datetime.now(UTC))
-        return JSONResponse(masked(hook))
+        return JSONResponse(shown(hook))
 
     async def _delete(self, request: Request) -> Response:
         if self.registered.pop(request.path_params["id"], None) is None:
@@ -95,18 +101,27 @@ class PretendHooks:
         return JSONResponse({"message": "Webhook deleted."})
 
 
-def masked(hook: Payload) -> Payload:
-    """The hook as CircleCI shows it: its secret cannot be read back."""
-    return hook | {"signing-secret": "****"}
+def understood(wish: Payload) -> Payload:
+    """Return what CircleCI takes of a wish; an empty secret is none, and replaces none."""
+    return {key: wish[key] for key in SHAPE if key in wish and (key != "signing-secret" or wish[key])}
 
 
-def problem(wish: dict[str, Any], *, needed: Collection[str]) -> str | None:
-    """What is wrong with the wish for a hook, or None."""
-    for key, kind in SHAPE.items():
-        if key not in wish and key in needed:
-            return f"{key}: missing required key"
-        if key in wish and (not isinstance(wish[key], kind) or wish[key] == ""):
-            return f"{key}: not a valid value"
+def shown(hook: Payload) -> Payload:
+    """Return the hook as CircleCI shows it: in other words and another order, its secret masked where it has one."""
+    secret = {"signing-secret": "****"} if hook.get("signing-secret") else {}
+    open_to_all = {key: value for key, value in hook.items() if key != "signing-secret"}
+    answer = open_to_all | secret | {"events": hook["events"][::-1]}
+    return {key.replace("-", "_"): value for key, value in answer.items()}
+
+
+def problem(wish: Any, *, needed: Collection[str]) -> str | None:
+    """Return what is wrong with the wish for a hook, or None."""
+    if not isinstance(wish, dict) or not all(key in wish for key in needed):
+        return INVALID
+    if not all(isinstance(wish[key], kind) for key, kind in SHAPE.items() if key in wish):
+        return INVALID
+    if not isinstance(wish.get("scope", {}), dict) or "" in {wish.get("name"), wish.get("url")}:
+        return INVALID
     if not set(wish.get("events", ())) <= EVENTS:
         return f"events: must be among {', '.join(sorted(EVENTS))}"
     if not wish.get("url", "https://").startswith("https://"):
