@@ -229,6 +229,16 @@ async def test_a_list_that_cannot_be_had_leaves_jobs_and_tests_missing_and_what_
     ]
 
 
+@pytest.mark.parametrize(("status", "rounds", "is_final"), [(500, 10, False), (500, 11, True), (503, 11, False)])
+async def test_what_fails_at_circleci_itself_is_asked_twelve_times(status: int, rounds: int, is_final: bool) -> None:
+    house = House({**GOOD, "/workflow/w1/job": status})
+    gap = Missing(want=Want.JOBS, reason="x", is_final=False)
+
+    details = await house.enrich(Want.JOBS, known=Details(wanted=frozenset({Want.JOBS}), rounds=rounds, missing=(gap,)))
+
+    assert [(one.reason, one.is_final) for one in details.missing] == [(f"CircleCI answered {status}", is_final)]
+
+
 async def test_what_was_missing_and_is_not_wanted_now_stays_missing() -> None:
     missing = Missing(want=Want.VCS, reason="x", is_final=False)
 

@@ -5,7 +5,7 @@ import json
 import httpx
 import pytest
 
-from service.errors import Permanent
+from service.errors import Permanent, Temporary
 from service.metrics import Metrics
 from service.model import Hook
 from service.sources.circleci import CircleCI
@@ -58,7 +58,10 @@ async def test_hooks_are_listed_over_all_pages_of_a_project() -> None:
 
     hooks = await wire.circleci.list_hooks("p1")
 
-    assert hooks == [OURS, Hook(id="h2", name="", url=URL, events=("job-completed",), verify_tls=False)]
+    assert hooks == [
+        OURS,
+        Hook(id="h2", name="", url=URL, events=("job-completed",), verify_tls=False, has_secret=False),
+    ]
     assert wire.lines == [
         "GET /api/v2/webhook?scope-id=p1&scope-type=project",
         "GET /api/v2/webhook?scope-id=p1&scope-type=project&page-token=more",
@@ -127,6 +130,23 @@ async def test_circlecis_reason_is_passed_on_without_the_secret_it_may_repeat() 
         await wire.circleci.create_hook("p1", name="x", url="http://x.example.com", events=[], secret=SECRET)
 
     assert str(refused.value) == "CircleCI answered 400 to POST /webhook: url must be https; signing-secret was ***"
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 500])
+async def test_refused_write_names_the_error_by_which_support_finds_it(status: int) -> None:
+    wire = Wire(httpx.Response(status, json={"error": {"type": "x", "id": "e-1", "detail": f"bad {SECRET}"}}))
+
+    with pytest.raises((Permanent, Temporary), match=r"\(CircleCI's id of this error: e-1\)$") as refused:
+        await wire.circleci.create_hook("p1", name="x", url=URL, events=[], secret=SECRET)
+
+    assert SECRET not in str(refused.value)
+
+
+async def test_write_that_is_answered_404_may_lack_the_right_to_write() -> None:
+    wire = Wire(httpx.Response(404, json={"message": "Not found"}))
+
+    with pytest.raises(Permanent, match=r"404 to POST /webhook: there is no such thing, .* or may only read"):
+        await wire.circleci.create_hook("p1", name="x", url=URL, events=[], secret=SECRET)
 
 
 async def test_a_hook_without_id_or_url_is_not_taken_for_one() -> None:

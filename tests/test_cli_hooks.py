@@ -1,7 +1,9 @@
 """The hooks commands at the pretend CircleCI: what they print, their exit codes, and what they never show."""
 
 import asyncio
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -245,6 +247,50 @@ def test_a_hook_whose_project_left_the_file_is_named_and_left_alone(admin: Termi
     ]
     assert "run `roundsman hooks delete github/acme/web`" in after[0].out
     assert len(pretend.hooks.registered) == 2
+
+
+@pytest.mark.usefixtures("lately")
+def test_hooks_are_on_record_from_apply_and_list_until_they_are_deleted(
+    admin: Terminal, pretend: PretendCircleCI
+) -> None:
+    def recorded() -> list[tuple[str, str]]:
+        with closing(sqlite3.connect(admin.folder / "roundsman.db")) as connection:
+            return connection.execute("SELECT id, project FROM hooks ORDER BY project").fetchall()
+
+    admin.run("hooks", "plan")
+    planned = recorded()
+    admin.run("hooks", "apply")
+    applied, [api, web] = recorded(), sorted(pretend.hooks.registered, reverse=True)
+    with closing(sqlite3.connect(admin.folder / "roundsman.db")) as connection, connection:
+        connection.execute("DELETE FROM hooks")
+    admin.run("hooks", "list")
+    listed = recorded()
+    admin.run("hooks", "delete", "gh/acme/web")
+
+    assert (planned, listed) == ([], applied)
+    assert {hook_id for hook_id, _ in applied} == {api, web}
+    assert [project for _, project in applied] == ["gh/acme/shop-api", "gh/acme/web"]
+    assert [project for _, project in recorded()] == ["gh/acme/shop-api"]
+
+
+@pytest.mark.usefixtures("lately")
+def test_silent_project_that_left_the_file_is_known_by_its_hook(admin: Terminal) -> None:
+    admin.run("hooks", "apply")
+    left = HOOKS.partition("  - project: gh/acme/shop-api")[0]
+    (admin.folder / "roundsman.yaml").write_text(RECEIVERS + left, encoding="utf-8")
+
+    said = admin.run("hooks", "list")
+
+    assert [line.split()[:2] for line in said.lines if "orphan" in line] == [["orphan", "gh/acme/shop-api"]]
+
+
+def test_hooks_are_applied_where_there_is_no_database_to_note_them(admin: Terminal) -> None:
+    said = admin.run("hooks", "apply")
+
+    assert said.code == 0
+    assert (
+        "the hooks are not on record, so refusals of their posts will not name them: there is no database" in said.err
+    )
 
 
 @pytest.mark.usefixtures("lately")

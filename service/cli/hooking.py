@@ -4,7 +4,6 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from typing import Annotated, Any
 
 import typer
@@ -25,13 +24,16 @@ from service.manage.hooks import (
     apply,
     delete,
     find_orphans,
+    known_and_gone,
     list_hooks,
     ours,
     plan,
 )
 from service.metrics import Metrics
 from service.model import HookSpec
+from service.store import hooks as known_hooks
 from service.store.history import recent_projects
+from service.tables import Transaction
 
 RECENT = timedelta(days=30)
 
@@ -66,7 +68,10 @@ def list_command(projects: Annotated[list[str] | None, PROJECT] = None, as_json:
         found = await list_hooks(board, named, url)
         return [*found, *(await find_orphans(board, recent, found, url) if url else ())]
 
-    _finish(_ask(config, look), as_json)
+    steps = _ask(config, look)
+    if url is not None:
+        _remember(steps, url)
+    _finish(steps, as_json)
 
 
 @hooks.command("plan")
@@ -99,7 +104,9 @@ def apply_command(rotate: Rotate = False, as_json: AsJson = False) -> None:
     """
     config = _config()
     mine = ours(config.settings.public_url, config.settings.webhook_secrets)
-    _finish(_ask(config, lambda board: apply(board, _wanted(config), mine, rotate=rotate)), as_json)
+    steps = _ask(config, lambda board: apply(board, _wanted(config), mine, rotate=rotate))
+    _remember(steps, mine.url)
+    _finish(steps, as_json)
 
 
 @hooks.command("delete")
@@ -110,7 +117,9 @@ def delete_command(projects: Annotated[list[str], PROJECT], as_json: AsJson = Fa
     """
     config = _config()
     mine = ours(config.settings.public_url, config.settings.webhook_secrets)
-    _finish(_ask(config, lambda board: delete(board, projects, mine)), as_json)
+    steps = _ask(config, lambda board: delete(board, projects, mine))
+    _remember(steps, mine.url)
+    _finish(steps, as_json)
 
 
 def _config() -> Config:
@@ -121,13 +130,28 @@ def _config() -> Config:
 
 
 def _recent_projects() -> list[str]:
-    """Return the projects that posted lately; none, and a warning, where there is no history to read."""
+    """Return the projects that posted lately or have a hook of ours; none, and a warning, without a history to read."""
     since = datetime.now(UTC) - RECENT
+
+    def find(transaction: Transaction) -> list[str]:
+        return list(dict.fromkeys([*recent_projects(transaction, since=since), *known_hooks.projects(transaction)]))
+
     try:
-        return with_store(lambda _, store: store.read(partial(recent_projects, since=since)))
+        return with_store(lambda _, store: store.read(find))
     except (BadConfig, Temporary) as error:
         warn([f"orphans were not looked for: {error}"])
         return []
+
+
+def _remember(steps: Sequence[Step], mine_url: str) -> None:
+    """Put our hooks on record, so that a post of one that does not sign is told by its name."""
+    known, gone = known_and_gone(steps, mine_url, datetime.now(UTC))
+    if not (known or gone):
+        return
+    try:
+        with_store(lambda _, store: store.write(known_hooks.note, known, gone))
+    except (BadConfig, Temporary) as error:
+        warn([f"the hooks are not on record, so refusals of their posts will not name them: {error}"])
 
 
 def _wanted(config: Config) -> Sequence[HookSpec]:

@@ -3,17 +3,20 @@
 A hook is ours when it posts to our address. Others are foreign: shown, because they use slots, and never touched.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 from urllib.parse import urlsplit
 
 from service.errors import BadConfig, Permanent, Temporary
-from service.model import Hook, HookSpec
+from service.model import EventKind, Hook, HookSpec, KnownHook
 
 SLOTS = 5  # CircleCI docs, "Outbound webhooks": at most five for each project
 HOOK_PATH = "/hooks/circleci"
+MAX_ID = 64  # CircleCI's ids have 36 characters
+SECRETLESS = "has no secret, so its posts are refused"
 
 
 class HookBoard(Protocol):
@@ -62,12 +65,17 @@ UNDONE = TO_DO | IN_THE_WAY
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """One hook and what is to be done about it; ``why`` is a phrase for the person who reads the plan."""
+    """One hook and what is to be done about it; ``why`` is a phrase for the person who reads the plan.
+
+    hook    the hook as it was found
+    result  the hook as it became, and as it reads back
+    """
 
     verb: Verb
     project: str
     why: str
     hook: Hook | None = None
+    result: Hook | None = None
     spec: HookSpec | None = None
     project_id: str | None = None
 
@@ -105,18 +113,19 @@ async def apply(board: HookBoard, specs: Sequence[HookSpec], mine: Ours, *, rota
     At the first step that fails a project is left as it is, for what comes after relies on what came before: a surplus
     hook is needed until the one that stays posts all events. Other projects go on.
     """
-    stopped: set[str] = set()
+    return [step for spec in specs for step in await _apply_project(board, spec, mine, rotate=rotate)]
+
+
+async def _apply_project(board: HookBoard, spec: HookSpec, mine: Ours, *, rotate: bool) -> list[Step]:
     done: list[Step] = []
-    for planned in await plan(board, specs, mine, rotate=rotate):
+    for planned in await _plan_project(board, spec, mine, rotate=rotate):
         step = planned
-        if step.verb in TO_DO and step.project in stopped:
+        if step.verb in TO_DO and any(before.verb is Verb.FAILED for before in done):
             step = replace(step, verb=Verb.LEFT, why=f"{step.verb}: not tried, since a step before it failed")
         elif step.verb in TO_DO:
             step = await _do(board, step, mine)
-        if step.verb is Verb.FAILED:
-            stopped.add(step.project)
         done.append(step)
-    return done
+    return await _read_back(board, spec.project, done)
 
 
 async def list_hooks(board: HookBoard, projects: Sequence[str], mine_url: str | None) -> list[Step]:
@@ -131,8 +140,12 @@ async def find_orphans(board: HookBoard, projects: Sequence[str], seen: Sequence
     seen       the steps of the projects that are named: by their hooks a project is known under any slug
     """
     known = {step.hook.id for step in seen if step.hook}
-    steps = [step for project in projects for step in await _orphans_of(board, project, mine_url)]
-    return [step for step in steps if step.hook is None or step.hook.id not in known]
+    steps = []
+    for step in [step for project in projects for step in await _orphans_of(board, project, mine_url)]:
+        if step.hook is None or step.hook.id not in known:
+            steps.append(step)
+            known |= {step.hook.id} if step.hook else set()  # a project may stand there under two slugs
+    return steps
 
 
 async def _orphans_of(board: HookBoard, project: str, mine_url: str) -> list[Step]:
@@ -148,9 +161,42 @@ async def _orphans_of(board: HookBoard, project: str, mine_url: str) -> list[Ste
 
 async def delete(board: HookBoard, projects: Sequence[str], mine: Ours) -> list[Step]:
     """Take our hooks away from these projects; others stay. Safe to repeat."""
-    found = await list_hooks(board, projects, mine.url)
+    return [step for project in projects for step in await _delete_of_project(board, project, mine)]
+
+
+async def _delete_of_project(board: HookBoard, project: str, mine: Ours) -> list[Step]:
+    found = await _list_project(board, project, mine.url)
     steps = [replace(step, verb=Verb.DELETE) if step.verb is Verb.OURS else step for step in found]
-    return [await _do(board, step, mine) for step in steps if step.verb is not Verb.FOREIGN]
+    done = [await _do(board, step, mine) for step in steps if step.verb is not Verb.FOREIGN]
+    return await _read_back(board, project, done)
+
+
+async def _read_back(board: HookBoard, project: str, done: Sequence[Step]) -> list[Step]:
+    """Return the steps, those as failed that CircleCI took and did not do: it drops what it does not understand."""
+    if not any(step.verb in TO_DO for step in done):
+        return list(done)
+    try:
+        present = {hook.id: hook for hook in await board.list_hooks(await board.project_id(project))}
+    except (Temporary, Permanent) as error:
+        why = f"done, but it could not be read back: {_trouble(error)}"
+        return [replace(step, verb=Verb.FAILED, why=why) if step.verb in TO_DO else step for step in done]
+    return [_compared(step, present) if step.verb in TO_DO else step for step in done]
+
+
+def _compared(step: Step, present: Mapping[str, Hook]) -> Step:
+    if step.verb is Verb.DELETE:
+        return _unlike(step, "it is still there") if step.hook and step.hook.id in present else step
+    found = present.get(step.result.id) if step.result else None
+    if found is None or step.spec is None:
+        return _unlike(step, "it is not there")
+    if flaws := [*_secret_flaw(found), *_differences(step.spec, found)]:
+        return _unlike(step, "; ".join(flaws))
+    return replace(step, result=found)
+
+
+def _unlike(step: Step, flaws: str) -> Step:
+    why = f"{step.verb}: CircleCI said that it was done, but the hook reads back otherwise: {flaws}"
+    return replace(step, verb=Verb.FAILED, why=why)
 
 
 async def _list_project(board: HookBoard, project: str, mine_url: str | None) -> list[Step]:
@@ -163,10 +209,15 @@ async def _list_project(board: HookBoard, project: str, mine_url: str | None) ->
             verb=Verb.OURS if hook.url == mine_url else Verb.FOREIGN,
             project=project,
             hook=hook,
-            why=f"{', '.join(hook.events) or 'no events'}; posts to {_host(hook)}",
+            why=_described(hook, is_ours=hook.url == mine_url),
         )
         for hook in present
     ]
+
+
+def _described(hook: Hook, *, is_ours: bool) -> str:
+    drift = f"; {SECRETLESS}: run `roundsman hooks apply`" if is_ours and not hook.has_secret else ""
+    return f"{_events(hook) or 'no events'}; posts to {_host(hook)}{drift}"
 
 
 async def _plan_project(board: HookBoard, spec: HookSpec, mine: Ours, *, rotate: bool) -> list[Step]:
@@ -190,6 +241,19 @@ async def _plan_project(board: HookBoard, spec: HookSpec, mine: Ours, *, rotate:
     return [_keep(spec, own[0], rotate=rotate), *surplus, *foreign]
 
 
+def known_and_gone(steps: Sequence[Step], mine_url: str, seen_at: datetime) -> tuple[list[KnownHook], list[str]]:
+    """Return our hooks as these steps found or left them, and the ids of those that they took away."""
+    found = [(step, hook) for step in steps if (hook := step.result or step.hook)]
+    ours = [(step, hook) for step, hook in found if hook.url == mine_url and len(hook.id) <= MAX_ID]
+    gone = [hook.id for step, hook in ours if step.verb is Verb.DELETE]
+    known = [
+        KnownHook(id=hook.id, project=step.project, name=hook.name, seen_at=seen_at)
+        for step, hook in ours
+        if step.verb is not Verb.DELETE
+    ]
+    return known, gone
+
+
 def _host(hook: Hook) -> str:
     """Where a foreign hook posts to; the rest of its address may be somebody's secret."""
     return urlsplit(hook.url).hostname or "an address of its own"
@@ -206,11 +270,7 @@ def _make(spec: HookSpec, present: Sequence[Hook], project_id: str) -> Step:
 
 
 def _keep(spec: HookSpec, hook: Hook, *, rotate: bool) -> Step:
-    changes = []
-    if set(hook.events) != set(spec.events):
-        changes.append(f"events {', '.join(hook.events) or 'none'} -> {', '.join(spec.events)}")
-    if hook.name != spec.name:
-        changes.append(f"name {hook.name!r} -> {spec.name!r}")
+    changes = [*_secret_flaw(hook), *_differences(spec, hook)]
     if rotate:
         changes.append("newest secret")
     verb = Verb.UPDATE if changes else Verb.UNCHANGED
@@ -220,21 +280,39 @@ def _keep(spec: HookSpec, hook: Hook, *, rotate: bool) -> Step:
     return Step(verb=verb, project=spec.project, hook=hook, spec=spec, why=why)
 
 
+def _secret_flaw(hook: Hook) -> list[str]:
+    return [] if hook.has_secret else [SECRETLESS]
+
+
+def _differences(spec: HookSpec, hook: Hook) -> Iterator[str]:
+    if set(hook.events) != set(spec.events):
+        yield f"events {_events(hook) or 'none'} -> {', '.join(spec.events)}"
+    if hook.name != spec.name:
+        yield f"name {hook.name!r} -> {spec.name!r}"
+
+
+def _events(hook: Hook) -> str:
+    """Return its events in our order: CircleCI's is another each time."""
+    known = [kind.value for kind in EventKind]
+    return ", ".join(sorted(hook.events, key=lambda event: known.index(event) if event in known else len(known)))
+
+
 async def _do(board: HookBoard, step: Step, mine: Ours) -> Step:
-    """Do one step; the same step when it worked, a failed one with the reason when it did not."""
+    """Do one step; the same step with its result when it worked, a failed one with the reason when it did not."""
+    result = None
     try:
         match step:
             case Step(verb=Verb.CREATE, spec=HookSpec() as spec, project_id=str(project_id)):
                 wish = {"name": spec.name, "url": mine.url, "secret": mine.secret}
-                await board.create_hook(project_id, events=spec.events, **wish)
+                result = await board.create_hook(project_id, events=spec.events, **wish)
             case Step(verb=Verb.UPDATE, spec=HookSpec() as spec, hook=Hook(id=hook_id)):
                 wish = {"name": spec.name, "url": mine.url, "secret": mine.secret}
-                await board.update_hook(hook_id, events=spec.events, **wish)
+                result = await board.update_hook(hook_id, events=spec.events, **wish)
             case Step(verb=Verb.DELETE, hook=Hook(id=hook_id)):
                 await board.delete_hook(hook_id)
     except (Temporary, Permanent) as error:
         return replace(step, verb=Verb.FAILED, why=f"{step.verb}: {_trouble(error)}")
-    return step
+    return replace(step, result=result)
 
 
 def _trouble(error: Temporary | Permanent) -> str:

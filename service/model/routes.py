@@ -62,10 +62,14 @@ class HookSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class Hook:
-    """One registration of a URL at a source's project, as the source lists it. Its secret cannot be read back."""
+    """One registration of a URL at a source's project, as the source lists it.
+
+    has_secret   whether it signs; with which secret cannot be read back
+    """
 
     id: str
     name: str
     url: str
     events: tuple[str, ...]
     verify_tls: bool
+    has_secret: bool = True

@@ -17,6 +17,11 @@ def note(transaction: Transaction, known: Sequence[KnownHook], gone: Sequence[st
         transaction.execute(delete(hooks).where(hooks.c.id.in_(gone)))
 
 
+def projects(transaction: Transaction) -> list[str]:
+    """Return the slugs of the projects whose hooks are known."""
+    return sorted(transaction.execute(select(hooks.c.project).distinct()).scalars())
+
+
 def find(transaction: Transaction, hook_id: str) -> KnownHook | None:
     """Return the hook with this id; None for one that is not known to be ours."""
     row = transaction.execute(select(hooks).where(hooks.c.id == hook_id)).mappings().first()

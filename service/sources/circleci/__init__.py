@@ -106,12 +106,12 @@ class CircleCI:
         return await hooks.list_hooks(self._client, project_id)
 
     async def create_hook(self, project_id: str, *, name: str, url: str, events: Sequence[str], secret: str) -> Hook:
-        """Make a hook at a project; raises Temporary or Permanent."""
-        wish = hooks.Wish(name=name, url=url, events=events, secret=secret)
+        """Make a hook at a project; raises Temporary, or Permanent, also where it does not read back as wished."""
+        wish = hooks.Wish(name=name, url=url, events=events, verify_tls=True, secret=secret)
         return await hooks.create_hook(self._client, project_id, wish)
 
     async def update_hook(self, hook_id: str, *, name: str, url: str, events: Sequence[str], secret: str) -> Hook:
-        """Change a hook, its secret included; raises Temporary or Permanent."""
+        """Change a hook, its secret included; raises as ``create_hook`` does."""
         wish = hooks.Wish(name=name, url=url, events=events, secret=secret)
         return await hooks.update_hook(self._client, hook_id, wish)
 

@@ -9,6 +9,7 @@ from pydantic import BeforeValidator
 
 from service.sources.circleci.leaves import (
     Flag,
+    IsSet,
     Number,
     Prose,
     Seconds,
@@ -21,10 +22,31 @@ from service.sources.circleci.leaves import (
 )
 
 
+class FaultShape(Shape):
+    """The error in an answer of API v3."""
+
+    id: Text = None
+    type: Text = None
+    title: Text = None
+    detail: Text = None
+
+
+def read_fault(value: object) -> object:
+    """Return the error of v3 as a map, also where it is a sentence alone."""
+    return {"detail": value} if isinstance(value, str) else value
+
+
 class ErrorShape(Shape):
-    """Any answer that is not a success."""
+    """Any answer that is not a success: v2 has a message, v3 an error with an id by which support finds it."""
 
     message: Text = None
+    error: Annotated[FaultShape, BeforeValidator(read_fault)] = FaultShape()
+
+    @property
+    def words(self) -> str | None:
+        """CircleCI's own words, if they are any."""
+        words = dict.fromkeys(filter(None, (self.error.title, self.error.detail)))
+        return self.message or ": ".join(words) or self.error.type
 
 
 class ListAnswer(Shape):
@@ -92,10 +114,11 @@ class TestShape(Shape):
 
 
 class HookShape(Shape):
-    """An outbound webhook; its signing secret comes masked, so it is not read at all."""
+    """An outbound webhook; its signing secret comes masked, and not at all where it has none."""
 
     id: Text = None
     name: Text = None
     url: Text = None
     events: Texts = ()
     verify_tls: Flag = False
+    signing_secret: IsSet = False

@@ -15,9 +15,10 @@ import httpx
 from service.errors import NoToken, Permanent, Temporary
 from service.metrics import Metrics
 from service.network_errors import UNTRUSTED, describe
+from service.sources.circleci.absent import AbsentPaths
 from service.sources.circleci.answers import ListAnswer
 from service.sources.circleci.breaker import Breaker, Log
-from service.sources.circleci.exchange import Answer, Call, judge
+from service.sources.circleci.exchange import Answer, Broken, Call, judge
 from service.sources.circleci.json_answer import TooMuch, parse
 from service.sources.circleci.leaves import Shape, read_maps
 from service.sources.circleci.limits import LONGEST_WAIT_S, wait_after
@@ -71,6 +72,7 @@ class Client:
         self._slots = asyncio.Semaphore(CALLS_AT_ONCE)
         self._reading_much = asyncio.Lock()
         self._breaker = Breaker(clock=clock, report=metrics.api_breaker_open.set, log=log)
+        self._absent = AbsentPaths(clock)
         self._under_way = SingleFlight()
         self._paused_until: datetime | None = None
         self._warned_at: dict[int, datetime] = {}
@@ -164,7 +166,12 @@ class Client:
         now = self._clock()
         self._pause(wait_after(answer.status, answer.headers, now), now)
         self._warn_of_refusal(call, answer, now)
-        judge(call, answer, now)
+        try:
+            judge(call, answer, now)
+        except Broken as error:
+            self._absent.note_failure(call, error)
+            raise
+        self._absent.note_success(call)
         return answer
 
     def _respect_pause(self) -> None:

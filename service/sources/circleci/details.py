@@ -15,13 +15,14 @@ from service.model import Actor, Details, Event, JobReport, Missing, TestReport,
 from service.sources.circleci.answers import JobAnswer, ListedJob, WorkflowAnswer
 from service.sources.circleci.checkout import vcs_of
 from service.sources.circleci.client import Client
-from service.sources.circleci.exchange import Call
+from service.sources.circleci.exchange import Broken, Call
 from service.sources.circleci.payload import PipelineShape
 from service.sources.circleci.reports import FAILED_JOB, detailed, job_of_event, listed, read_tests, tested
 from service.sources.circleci.users import Users
 
 MOST_JOBS = 10  # looked into closely: more failed jobs than that have one reason
 LATE_TESTS_S = 5.0
+MAX_BROKEN_ROUNDS = 12  # an hour or so
 
 T = TypeVar("T")
 
@@ -63,6 +64,9 @@ class Enquiry:
             return None
         try:
             return await question()
+        except Broken as error:
+            is_final = self._known.rounds + 1 >= MAX_BROKEN_ROUNDS
+            self._miss(wants, str(error), is_final=is_final, retry_after_s=error.retry_after_s)
         except Temporary as error:
             self._miss(wants, str(error), is_final=False, retry_after_s=error.retry_after_s)
         except NoToken as error:

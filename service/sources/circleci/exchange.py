@@ -18,7 +18,7 @@ class Call:
     """A question, named as the API reference names it: ``GET /workflow/{id}``.
 
     parts    what stands for the names in the template; a slug keeps its slashes
-    secret   goes into the body under ``signing-secret``; must never be seen again
+    secret   goes into the body under ``written_as``; must never be seen again
     """
 
     method: str = "GET"
@@ -27,6 +27,7 @@ class Call:
     query: Mapping[str, str] = field(default_factory=dict)
     body: Mapping[str, object] | None = None
     secret: str | None = field(default=None, repr=False)
+    written_as: str = "signing-secret"
 
     def __post_init__(self) -> None:
         """Raise Permanent for a part that would lead elsewhere in the API."""
@@ -49,7 +50,7 @@ class Call:
     @property
     def json(self) -> Mapping[str, object] | None:
         """The body to send, with its secret."""
-        return self.body if self.secret is None else {**(self.body or {}), "signing-secret": self.secret}
+        return self.body if self.secret is None else {**(self.body or {}), self.written_as: self.secret}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +68,10 @@ class Answer:
     is_too_large: bool = False
 
 
+class Broken(Temporary):
+    """CircleCI answered 500 or 501: it fails at this, for now or for good; other 5xx say that it is away for now."""
+
+
 def judge(call: Call, answer: Answer, now: datetime) -> None:
     """Raise Temporary or Permanent unless the answer is a success."""
     if 200 <= answer.status < 300:
@@ -76,8 +81,9 @@ def judge(call: Call, answer: Answer, now: datetime) -> None:
         raise Temporary("CircleCI answered 429: too many calls for now", retry_after_s=wait)
     if answer.status >= 500:
         wait = read_retry_after(answer.headers.get("retry-after"), now)
-        raise Temporary(f"CircleCI answered {answer.status}", retry_after_s=wait)
-    raise Permanent(f"CircleCI answered {answer.status}{meaning(call, answer)}")
+        kind = Broken if answer.status in {500, 501} else Temporary
+        raise kind(f"CircleCI answered {answer.status}{_reference(call, answer)}", retry_after_s=wait)
+    raise Permanent(f"CircleCI answered {answer.status}{meaning(call, answer)}{_reference(call, answer)}")
 
 
 def meaning(call: Call, answer: Answer) -> str:
@@ -87,8 +93,10 @@ def meaning(call: Call, answer: Answer) -> str:
             return ": the API token is not accepted; put a valid personal token into ROUNDSMAN_CIRCLECI_TOKEN"
         case 403:
             return f" to {call}: {_forbidden(call)}"
-        case 404:
+        case 404 if call.method == "GET":
             return f" to {call}: there is no such thing, or the token may not see it"
+        case 404:
+            return f" to {call}: there is no such thing, or the token may not see it, or may only read"
         case status if 300 <= status < 400:
             return f" to {call}: a redirect, not followed to keep the token safe; check ROUNDSMAN_CIRCLECI_URL"
     return f" to {call}: {said(call, answer) or 'it does not say why'}"
@@ -104,8 +112,21 @@ def _forbidden(call: Call) -> str:
 
 def said(call: Call, answer: Answer) -> str | None:
     """CircleCI's own words, if they are any, without the secret should they repeat it."""
+    words = _error(answer).words
+    return words.replace(call.secret, HIDDEN) if words and call.secret else words
+
+
+def _reference(call: Call, answer: Answer) -> str:
+    """Return the id by which CircleCI's support finds the error of a write, in brackets.
+
+    Not that of a question: there are many at once, and what they miss for one reason is told as one.
+    """
+    reference = _error(answer).error.id if call.method != "GET" else None
+    return f" (CircleCI's id of this error: {reference})" if reference else ""
+
+
+def _error(answer: Answer) -> ErrorShape:
     try:
-        message = ErrorShape.model_validate(read_object(answer.body)).message
+        return ErrorShape.model_validate(read_object(answer.body))
     except ValueError:
-        return None
-    return message.replace(call.secret, HIDDEN) if message and call.secret else message
+        return ErrorShape()

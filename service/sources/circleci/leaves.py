@@ -93,11 +93,17 @@ def read_flag(value: object) -> bool:
     return value is True
 
 
+def read_presence(value: object) -> bool:
+    """Tell whether something is there, whatever it is; an empty text is nothing."""
+    return value is not None and value != ""
+
+
 Text = Annotated[str | None, BeforeValidator(read_text)]
 Prose = Annotated[str | None, BeforeValidator(read_prose)]
 Token = Annotated[str | None, BeforeValidator(read_token)]
 Texts = Annotated[tuple[str, ...], BeforeValidator(read_texts)]
 Flag = Annotated[bool, BeforeValidator(read_flag)]
+IsSet = Annotated[bool, BeforeValidator(read_presence)]
 Number = Annotated[int | None, BeforeValidator(read_number)]
 Seconds = Annotated[float | None, BeforeValidator(read_seconds)]
 Time = Annotated[datetime | None, BeforeValidator(read_time)]

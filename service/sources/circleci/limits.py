@@ -1,7 +1,9 @@
 """How long CircleCI asks us to wait, read from the headers of its answers.
 
 Source: CircleCI docs, "API developer's guide", on rate limits: a 429 usually brings ``Retry-After``; ``RateLimit-*``
-and ``X-RateLimit-*-<Second|Minute|Hour|Day>`` count down in seconds, and of two families the lower applies.
+and ``X-RateLimit-*-<Second|Minute|Hour|Day>`` count down in seconds, and of two families the lower applies. API v3 has
+``RateLimit`` and ``RateLimit-Policy`` instead, in the form of an IETF draft whose exact syntax CircleCI does not say:
+``"name";r=50;t=30`` for what remains and the seconds until it starts afresh, ``"name";q=100;w=60`` for the policy.
 """
 
 import re
@@ -12,6 +14,8 @@ from service import retry_after
 
 LONGEST_WAIT_S = 3600.0  # a wrong header must not silence us for longer
 UNSAID_WAIT_S = 10.0
+MAX_CHARACTERS = 1_000
+NUMBER = re.compile(r"(?:^|[;\s])\s*([a-z]+)\s*=\s*([0-9]{1,12}(?:\.[0-9]{1,6})?)(?=\s*(?:[;,]|$))")
 RESET = re.compile(r"(x-)?ratelimit-reset(-\w+)?")
 
 
@@ -35,6 +39,25 @@ def resets(headers: Mapping[str, str], *, exhausted: bool = False) -> Iterator[f
         wait = believable(retry_after.read_wait(value)) if RESET.fullmatch(name) else None
         if wait is not None and (not exhausted or headers.get(name.replace("reset", "remaining")) == "0"):
             yield wait
+    yield from _drafted_resets(headers, exhausted=exhausted)
+
+
+def _drafted_resets(headers: Mapping[str, str], *, exhausted: bool) -> Iterator[float]:
+    """The same of API v3's headers; a limit that does not say when it starts afresh does so within its window."""
+    windows = [entry.get("w") for entry in _entries(headers.get("ratelimit-policy"))]
+    for place, entry in enumerate(_entries(headers.get("ratelimit"))):
+        remaining = entry.get("r", entry.get("remaining"))
+        seconds = entry.get("t", entry.get("reset")) or next(iter(windows[place : place + 1]), None)
+        wait = believable(retry_after.read_wait(seconds))
+        if wait is not None and (not exhausted or (remaining is not None and float(remaining) == 0)):
+            yield wait
+
+
+def _entries(value: str | None) -> list[dict[str, str]]:
+    """Return the numbers of each limit that a header names: of ``"a";r=0;t=30, "b";r=5`` two; of an older form one."""
+    text = (value or "")[:MAX_CHARACTERS]
+    items = text.split(",") if ";" in text else [text.replace(",", ";")]
+    return [dict(NUMBER.findall(item)) for item in items]
 
 
 def believable(seconds: float | None) -> float | None:

@@ -3,12 +3,14 @@
 import asyncio
 from http.cookiejar import CookieJar
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 
 from service.errors import BadConfig
 from service.sources.circleci.exchange import Answer, Call
 
+CLOUD = "circleci.com"
 LARGEST_ANSWER_BYTES = 10_000_000
 MAX_REFUSAL_BYTES = 64_000  # of an answer that is no success only a sentence is read
 MAX_PIECES = 20_000
@@ -35,12 +37,22 @@ def connect(url: str, token: str | None, transport: httpx.AsyncBaseTransport | N
         raise BadConfig("ROUNDSMAN_CIRCLECI_TOKEN: holds a character that no token has; copy the token again")
     return httpx.AsyncClient(
         base_url=f"{url.rstrip('/')}/api/v2",
-        headers={"Accept": "application/json", "Accept-Encoding": "identity", "Authorization": f"Bearer {token}"},
+        headers={"Accept": "application/json", "Accept-Encoding": "identity", **credential(url, token)},
         timeout=TIMEOUT,
         transport=transport,
         cookies=NoCookies(),
         follow_redirects=False,
     )
+
+
+def credential(url: str, token: str) -> dict[str, str]:
+    """Return the header that carries the token: the one that the CircleCI at this address is known to take.
+
+    Bearer is what CircleCI documents for its cloud; a server takes it since some release only, ``Circle-Token`` always.
+    """
+    host = urlsplit(url).hostname or ""
+    is_cloud = host == CLOUD or host.endswith(f".{CLOUD}")
+    return {"Authorization": f"Bearer {token}"} if is_cloud else {"Circle-Token": token}
 
 
 async def fetch(http: httpx.AsyncClient, call: Call) -> Answer:
