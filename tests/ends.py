@@ -9,8 +9,10 @@ Each is a context manager; what arrived is in its ``got``, in order.
 """
 
 import asyncio
+import atexit
 import json
 import os
+import shutil
 import socket
 import ssl
 from collections.abc import Callable, Iterator
@@ -18,9 +20,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from functools import cache, partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import mkdtemp
 from threading import Event, Thread
 from typing import Any
 from unittest.mock import patch
@@ -105,16 +108,10 @@ def http_end(issue: Callable[[str], ssl.SSLContext] | None = None) -> Iterator[H
 @contextmanager
 def internet() -> Iterator[HttpEnd]:
     """Every https address: ``requests`` goes there through a proxy, and trusts its certificates."""
-    with _authority() as (authority, bundle):
-        contexts: dict[str, ssl.SSLContext] = {}
-
-        def issue(host: str) -> ssl.SSLContext:
-            return contexts.setdefault(host, _context(authority, host))
-
-        with (
-            http_end(issue) as end,
-            _environment(https_proxy=f"http://127.0.0.1:{end.port}", REQUESTS_CA_BUNDLE=bundle),
-        ):
+    authority, bundle = _authority()
+    with http_end(partial(_context, authority)) as end:
+        proxy = f"http://127.0.0.1:{end.port}"
+        with _environment(https_proxy=proxy, REQUESTS_CA_BUNDLE=bundle):
             yield end
 
 
@@ -223,7 +220,8 @@ class MailEnd:
 def mail_end() -> Iterator[MailEnd]:
     """A mail server on localhost whose certificate Python trusts while it is open."""
     end = MailEnd(port=free_port(), user="ci", password="fake-mail-password")
-    with _authority() as (authority, bundle), _environment(SSL_CERT_FILE=bundle):
+    authority, bundle = _authority()
+    with _environment(SSL_CERT_FILE=bundle):
         controller = Controller(
             end,
             hostname="127.0.0.1",
@@ -286,15 +284,17 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-@contextmanager
-def _authority() -> Iterator[tuple[trustme.CA, str]]:
-    with TemporaryDirectory() as folder:
-        authority = trustme.CA()
-        bundle = Path(folder, "ca.pem")
-        authority.cert_pem.write_to_path(str(bundle))
-        yield authority, str(bundle)
+@cache
+def _authority() -> tuple[trustme.CA, str]:
+    """Return an authority for the life of the process, and the file that holds its certificate."""
+    folder, authority = mkdtemp(), trustme.CA()
+    atexit.register(shutil.rmtree, folder)
+    bundle = str(Path(folder, "ca.pem"))
+    authority.cert_pem.write_to_path(bundle)
+    return authority, bundle
 
 
+@cache
 def _context(authority: trustme.CA, host: str) -> ssl.SSLContext:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     authority.issue_cert(host).configure_cert(context)

@@ -177,6 +177,9 @@ def channel(url: str) -> Channel:
     return Channel(key="key", label="label", kind=url.partition("://")[0], url=url)
 
 
+TEAMS_PATH = "/workflows/643e69f8/triggers/manual/paths/invoke?api-version=1&sp=%2Ftriggers&sv=1.0&sig=FakeSignature"
+
+
 @pytest.mark.parametrize(
     ("url", "pause_s"),
     [
@@ -184,6 +187,11 @@ def channel(url: str) -> Channel:
         ("https://hooks.slack.com/services/T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ", 1),
         ("https://chat.googleapis.com/v1/spaces/AAAA/messages?key=key&token=token", 1),
         ("tgram://123456789:abcdefg_hijklmnop/12315544", 3),
+        ("workflows://prod-12.westeurope.logic.azure.com:443/643e69f8/FakeSignature/", 0.25),
+        (f"https://prod-12.westeurope.logic.azure.com:443{TEAMS_PATH}", 0.25),
+        (f"https://a1b2.c3.environment.api.powerplatform.com/powerautomate/automations/direct{TEAMS_PATH}", 0.25),
+        ("dingtalk://FakeDingTalkToken0123456789", 3),
+        ("https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=fake-wecom-key", 3),
         ("json://hooks.slack.com/elsewhere", 0),
         ("https://example.com", 0),
         ("HTTPS://Hooks.Slack.com/services/T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ", 1),

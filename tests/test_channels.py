@@ -13,7 +13,7 @@ import pytest
 import requests
 
 from service.channels import AppriseChannels
-from service.channels.refusal import refusal
+from service.channels.refusal import Addressee, refusal
 from service.channels.witness import Seen
 from service.errors import Permanent, Temporary
 from service.message import compose
@@ -221,7 +221,7 @@ async def test_who_has_another_trouble_and_asks_for_no_time_is_asked_no_time(web
 @pytest.mark.parametrize("error", [requests.ConnectTimeout(), requests.ReadTimeout(), TimeoutError()])
 def test_who_keeps_us_waiting_is_left_alone_for_a_minute(error: Exception) -> None:
     """Here without the wire: the plugins wait for twenty seconds."""
-    found = refusal("web", Seen(errors=[error]), str)
+    found = refusal(Addressee(label="web", service="JSON", url="json://web"), Seen(errors=[error]))
 
     assert isinstance(found, Temporary)
     assert (str(found), found.retry_after_s) == ("web did not answer in time", 60)
@@ -260,7 +260,8 @@ async def test_a_certificate_that_nobody_vouches_for_is_named(net: HttpEnd, monk
         (b'{"ok": false, "error": "channel_not_found"}', Permanent, "channel_not_found"),
         (b'{"ok":false,"error":"ratelimited"}', Temporary, "ratelimited"),
         (b'{"ok":false,"error":"internal_error"}', Temporary, "internal_error"),
-        (b"maintenance", Temporary, "Apprise did not say why"),
+        (b"maintenance now", Temporary, "did not take the message: maintenance now"),
+        (b"", Temporary, "Apprise did not say why"),
     ],
 )
 async def test_a_200_that_took_nothing_is_no_success(

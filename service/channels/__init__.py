@@ -1,8 +1,8 @@
 """Channels: where a message leaves Roundsman. The only user of Apprise.
 
 ``AppriseChannels`` sends; ``limits`` says how far apart messages must be; ``plugin`` holds what is particular to
-Apprise, ``witness`` sees what happened on the wire, ``budget`` and ``answers`` limit what is read there, ``refusal``
-turns all that into our errors.
+Apprise, ``witness`` sees what happened on the wire, ``budget`` and ``answers`` limit what is read there, ``verdicts``
+reads answers by the table of ``refusal_forms``, and ``refusal`` turns all that into our errors.
 """
 
 from service.channels.apprise import AppriseChannels, StillSending

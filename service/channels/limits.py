@@ -21,18 +21,23 @@ TIRED_REST_S = 30.0
 
 # Sources (read 2026-11-22): Slack, "Rate limits": one message a second for each channel; Google Chat, "Usage limits":
 # 60 writes a minute for each space, webhooks included; Telegram, support FAQ: 20 messages a minute to a group.
-# Microsoft Teams: four requests a second, a cautious figure that was not checked against its documentation.
+# Microsoft Teams: four requests a second, a cautious figure that was not checked against its documentation. DingTalk:
+# 20 messages a minute for each robot, by pages about it; WeCom's robots: the same, from memory, not looked up.
 BY_KIND = {
     "slack": timedelta(seconds=1),
     "gchat": timedelta(seconds=1),
     "tgram": timedelta(seconds=3),
-    "msteams": timedelta(seconds=0.25),
+    "workflow": timedelta(seconds=0.25),
+    "workflows": timedelta(seconds=0.25),
+    "dingtalk": timedelta(seconds=3),
+    "wecombot": timedelta(seconds=3),
 }
 # Apprise also takes the addresses that these services show their users.
 BY_ADDRESS = {
-    "https://hooks.slack.com/": BY_KIND["slack"],
-    "https://hooks.slack-gov.com/": BY_KIND["slack"],
-    "https://chat.googleapis.com/": BY_KIND["gchat"],
+    r"https://hooks\.slack(-gov)?\.com/": "slack",
+    r"https://chat\.googleapis\.com/": "gchat",
+    r"https?://qyapi\.weixin\.qq\.com/": "wecombot",
+    r"https?://[^/]+(/powerautomate/[^?]+)?/workflows/[^/]+/triggers/manual/paths/invoke": "workflows",
 }
 
 MAIL = frozenset({"mailto", "mailtos", "deltachat", "deltachats"})
@@ -70,6 +75,6 @@ def rest_after(age_s: float) -> float:
 
 
 def pace(channel: Channel) -> timedelta:
-    """How long after one message the next may be sent; zero where nobody says."""
-    by_address = (pause for start, pause in BY_ADDRESS.items() if channel.url.lower().startswith(start))
-    return BY_KIND.get(channel.kind) or next(by_address, timedelta())
+    """Return how long after one message the next may be sent; zero where no service says."""
+    by_address = (kind for start, kind in BY_ADDRESS.items() if re.match(start, channel.url, re.IGNORECASE))
+    return BY_KIND.get(next(by_address, channel.kind), timedelta())

@@ -1,13 +1,12 @@
 """Apprise's plugins: made from a URL, told to leave us the policy, and given the form they show literally."""
 
 import re
-from urllib.parse import unquote_plus
 
 import apprise
 
 from service.channels.answers import CONNECT_S, READ_S, make_safe
 from service.channels.budget import Budget
-from service.channels.refusal import is_refused_in_part, refusal
+from service.channels.refusal import Addressee, receipt, refusal, refusal_of_answers
 from service.channels.witness import never_wait, post_watch, watching
 from service.errors import Permanent
 from service.message import Form, fit
@@ -40,38 +39,40 @@ make_safe()
 
 def deliver(channel: Channel, message: Message, budget: Budget) -> str:
     """Send the message now, in this thread, and return the receipt. Raises Temporary or Permanent."""
-    plugin = _plugin(channel.url)
-    if plugin is None:
+    plugin = make(channel.url)
+    if plugin is None or _flaw(plugin):
         raise Permanent(f"{channel.label}: {check(channel.url)}")
     with watching(budget) as seen:
         accepted = _notify(plugin, message)
-    if not accepted or is_refused_in_part(seen):
-        raise refusal(channel.label, seen, lambda words: hidden(words, channel.url))
-    answer = f", it answered {seen.responses[-1].status_code}" if seen.responses else ""
-    flaw = f"; its answer {seen.flaws[-1]}" if seen.flaws else ""
-    return f"{channel.label} accepted the message{answer}{flaw}"
+    to = Addressee(label=channel.label, service=str(plugin.service_name), url=channel.url)
+    error = refusal_of_answers(to, seen) if accepted else refusal(to, seen)
+    if error is not None:
+        raise error
+    return receipt(to, seen)
 
 
 def check(url: str) -> str | None:
-    """What is wrong with the URL, in a sentence that shows at most its scheme."""
-    if _plugin(url) is not None:
-        return None
+    """Return what is wrong with the URL, in a sentence that shows at most its scheme."""
+    if (plugin := make(url)) is not None:
+        return _flaw(plugin)
     scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]{0,19})://", url)
     if scheme is None:
         return "this is not an Apprise URL: it has no scheme like slack:// in front"
     return f"Apprise does not understand this {scheme[1]}:// URL: compare it with appriseit.com/services"
 
 
-def hidden(words: str, url: str) -> str:
-    """The words without any part of the URL that is long enough to be a secret."""
-    parts = {part for part in re.split(r"[/:&=?,@#]+", url) if len(part) >= 4}
-    for part in sorted(parts | {unquote_plus(part) for part in parts}, key=len, reverse=True):
-        words = words.replace(part, "***")
-    return words
+def _flaw(plugin: apprise.NotifyBase) -> str | None:
+    """Return what is wrong with a URL that Apprise understands; None if nothing is."""
+    if str(plugin.service_name) != "E-Mail":
+        return None
+    for name in ("user", "password"):
+        if not (getattr(plugin, name) or "").isascii():  # Python's mail library has no other encoding for them
+            return f"the {name} holds a character that mail servers cannot be given; use one of ASCII alone"
+    return None
 
 
-def _plugin(url: str) -> apprise.NotifyBase | None:
-    """The plugin of a URL, without the parts of its behaviour that are ours to decide."""
+def make(url: str) -> apprise.NotifyBase | None:
+    """Return the plugin of a URL, without the parts of its behaviour that are ours to decide."""
     try:
         plugin = apprise.Apprise.instantiate(url, asset=ASSET)
     except TypeError:  # a few plugins do not notice that Apprise could not parse the URL
@@ -93,7 +94,7 @@ def _plugin(url: str) -> apprise.NotifyBase | None:
 
 
 def _notify(plugin: apprise.NotifyBase, message: Message) -> bool:
-    """Whether the plugin sent the message. Its own form is what we say ours is, so that Apprise converts nothing."""
+    """Tell whether the plugin sent the message: in its own form, so that Apprise converts nothing."""
     service = str(plugin.service_name)
     target = plugin.resolve_format(PREFERRED.get(service))
     form = Form.MARKDOWN if service in RENDERS_TEXT_AS_MARKDOWN else Form(target.value)

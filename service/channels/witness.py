@@ -6,6 +6,7 @@ sockets are read, holds what is read to the budget of the send.
 """
 
 import logging
+import re
 import socket
 import sys
 from collections.abc import Callable, Iterator
@@ -23,6 +24,7 @@ from service.channels.budget import Budget
 from service.errors import Temporary
 
 MAX_FAREWELL_S = 30.0
+REACHED = re.compile(r"^(?:Sent|Send|Queued|Rang) |\bsent (?:successfully|to)\b")
 
 
 @dataclass(kw_only=True)
@@ -30,7 +32,8 @@ class Seen:
     """What was seen during one send, in order.
 
     errors     what the network, TLS and mail libraries raised; plugins swallow these
-    accepted   somebody at the other end took the message: at least one of several recipients
+    surprises  other exceptions that were being handled: what no plugin expects
+    reached    for each recipient that took the message, by Apprise's word: the answer before that word, if any
     flaws      why an answer of 2xx could not be read to its end: "is longer than 250 kB"
     """
 
@@ -38,13 +41,20 @@ class Seen:
 
     responses: list[requests.Response] = field(default_factory=list)
     errors: list[Exception] = field(default_factory=list)
-    accepted: bool = False
+    surprises: list[Exception] = field(default_factory=list)
+    reached: list[requests.Response | None] = field(default_factory=list)
     flaws: list[str] = field(default_factory=list)
 
     def note(self, error: BaseException | None) -> None:
-        """Remember the error once, if it is of a kind that tells something."""
+        """Remember the error once; ours, by which a send is ended, tells nothing new."""
         if isinstance(error, OSError | SMTPException) and error not in self.errors:
             self.errors.append(error)
+        elif isinstance(error, Exception) and not isinstance(error, Temporary) and error not in self.surprises:
+            self.surprises.append(error)
+
+    def note_reached(self) -> None:
+        """Remember that a recipient took the message, and after which answer."""
+        self.reached.append(self.responses[-1] if self.responses else None)
 
 
 _present: ContextVar[Seen | None] = ContextVar("present", default=None)
@@ -121,10 +131,10 @@ class _Listener(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         seen = present()
         seen.note(sys.exc_info()[1])
-        # All plugins say it so, once for each recipient that was reached; the mail plugin tells of a refused copy
-        # only when the message went out to others.
-        if record.levelno == logging.INFO and str(record.msg).startswith("Sent "):
-            seen.accepted = True
+        # Plugins say it in one of these ways, once for each recipient that was reached; the mail plugin tells of a
+        # refused copy only when the message went out to others.
+        if record.levelno == logging.INFO and REACHED.search(str(record.msg)):
+            seen.note_reached()
             seen.budget.hurry(MAX_FAREWELL_S)  # a mail server may take minutes to say goodbye
         if str(record.msg).startswith("SMTP recipient %s was refused"):
-            seen.accepted = True
+            seen.note_reached()

@@ -1,0 +1,87 @@
+"""Bodies of answers: what stands where in them, and what they say in words."""
+
+import json
+import re
+from collections.abc import Iterator
+from html import unescape
+from typing import Any
+
+from service.channels.refusal_forms import WORDS, Path
+from service.message import one_line
+
+MAX_WORDS = 120  # characters
+
+_PAIR = re.compile(r'[{,]\s*"([^"\\]{1,60})"\s*:\s*("(?:[^"\\]|\\.)*"|-?[0-9.]+|true|false|null)\s*(?=[,}])')
+_PAGE = re.compile(r"<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE)
+_UNSHOWN = re.compile(r"<(script|style|head)\b.*?(?:</\1\s*>|\Z)", re.DOTALL | re.IGNORECASE)
+_TITLE = re.compile(r"<title[^>]*>([^<]*)", re.IGNORECASE)
+_TAG = re.compile(r"<[^<>]*>")
+
+
+def read(content: bytes) -> Any:
+    """Return the JSON of a body; of one that is cut off the plain values before its first list or object; else None."""
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError):
+        return _first_values(as_text(content)) or None
+
+
+def as_text(content: bytes) -> str:
+    """Return the body as text, what is not UTF-8 as a mark."""
+    return content.decode("utf-8", "replace").lstrip("\ufeff").strip()
+
+
+def is_page(content: bytes) -> bool:
+    """Tell whether the body is a web page for people."""
+    return _PAGE.match(as_text(content[:500])) is not None
+
+
+def values(body: Any, place: Path) -> Iterator[Any]:
+    """Yield what stands at a place of a body."""
+    if not place:
+        yield body
+        return
+    key, *rest = place
+    if key == "*" and isinstance(body, list):
+        for item in body:
+            yield from values(item, tuple(rest))
+    elif isinstance(body, dict) and key in body:
+        yield from values(body[key], tuple(rest))
+
+
+def written(value: Any) -> str:
+    """Return a value as tables of codes write it."""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def named_words(body: Any) -> str:
+    """Return what the body says in the place that services have for it; nothing if it is in none."""
+    found = (value for place in WORDS for value in values(body, place))
+    return next((text for text in found if isinstance(text, str) and text.strip()), "")
+
+
+def words(content: bytes) -> str:
+    """Return what a body says to people: the words of its JSON, its text, or the title and the text of its page."""
+    body = read(content)
+    if body is not None and (said := named_words(body)):
+        return said
+    text = as_text(content)
+    if "<" not in text:
+        return text
+    title = _TITLE.search(text)
+    shown = _TAG.sub(" ", _UNSHOWN.sub(" ", text))
+    return unescape(f"{title[1] if title else ''} {shown}").strip()
+
+
+def shortened(text: str) -> str:
+    """Return words as a reason can hold them."""
+    return one_line(text, MAX_WORDS)
+
+
+def _first_values(text: str) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    at = 0
+    while pair := _PAIR.match(text, at):
+        found.setdefault(pair[1], json.loads(pair[2]))
+        at = pair.end()
+    return found

@@ -1,0 +1,192 @@
+"""Forms of refusal: the ways in which services say no in the body of an answer, whatever its status.
+
+Many plugins look at the status alone, so this table is read after each send. A value in a body is compared as JSON
+writes it, strings without their quotes: ``0``, ``false``, ``ok``.
+
+Codes by services' own pages: Slack (docs.slack.dev/reference/methods/chat.postMessage), Telegram
+(core.telegram.org/bots/api, "Making requests"), Discord (discord.com/developers/docs/topics/rate-limits), Matrix
+(spec.matrix.org, client-server API, "Standard error response"). Those of Feishu, Lark, DingTalk and WeCom that pass by
+themselves are from memory of their pages and not looked up; all others of theirs need a person.
+"""
+
+from dataclasses import dataclass
+
+Path = tuple[str, ...]
+"""Keys from the outside in; ``*`` stands for each item of a list."""
+
+PROGRAMS = frozenset({"JSON", "XML", "Form", "Apprise API"})
+"""Services that are programs of an operator's own: what they answer follows no rule but HTTP's."""
+
+HTTP_ERRORS = frozenset(str(code) for code in range(400, 600))
+NO = frozenset({"false", "0"})
+FAILED = frozenset({"error", "err", "fail", "failed", "failure"})
+NOTHING = frozenset({"null", "false", "", "0", "[]", "{}", "none"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class RefusalForm:
+    """A place in a body where a service says yes or no.
+
+    services   by Apprise's names for them; none: any service
+    code       where the answer stands
+    yes, no    values that mean so: whatever is not in ``yes``, or what is in ``no``
+    tired      codes of too many messages, which pass by themselves after a rest
+    passing    other codes that pass by themselves
+    """
+
+    services: frozenset[str] = frozenset()
+    code: Path
+    yes: frozenset[str] | None = None
+    no: frozenset[str] = frozenset()
+    tired: frozenset[str] = frozenset()
+    passing: frozenset[str] = frozenset()
+
+    def refuses(self, value: str) -> bool:
+        """Tell whether the value says no."""
+        return value not in self.yes if self.yes is not None else value in self.no
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextForm:
+    """A refusal that is no JSON: the start of a text, its first group the code if it has one."""
+
+    services: frozenset[str] = frozenset()
+    start: str
+    tired: frozenset[str] = frozenset()
+    passing: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wait:
+    """A place in a body where a service says for how long it wants to be left alone."""
+
+    services: frozenset[str] = frozenset()
+    place: Path
+    unit_s: float = 1.0
+
+
+def _of(*services: str) -> frozenset[str]:
+    return frozenset(services)
+
+
+SLACK_TIRED = frozenset({"ratelimited", "rate_limited"})
+SLACK_PASSING = frozenset({"internal_error", "fatal_error", "service_unavailable"})
+
+# A service's own forms come first, so that what they take for a yes is none of the general ones' concern.
+FORMS: tuple[RefusalForm, ...] = (
+    *(
+        RefusalForm(
+            services=_of("Feishu", "Lark (Feishu)"),
+            code=(key,),
+            yes=frozenset({"0"}),
+            tired=frozenset({"11232", "11233", "11247", "99991400"}),
+            passing=frozenset({"10002", "11230", "11231"}),
+        )
+        for key in ("code", "StatusCode")
+    ),
+    RefusalForm(
+        services=_of("DingTalk", "WeCom Bot", "WeChat (WeCom)"),
+        code=("errcode",),
+        yes=frozenset({"0"}),
+        tired=frozenset({"130101", "90018", "90030", "410100", "430101", "45009", "45033"}),
+        passing=frozenset({"-1"}),
+    ),
+    RefusalForm(services=_of("Pushplus", "Bark", "SpugPush"), code=("code",), yes=frozenset({"200", "0"})),
+    RefusalForm(services=_of("WxPusher"), code=("code",), yes=frozenset({"1000"})),
+    RefusalForm(
+        services=_of("ServerChan", "PushDeer", "QQ Push", "WPUSH", "Kook"), code=("code",), yes=frozenset({"0", "200"})
+    ),
+    RefusalForm(services=_of("ServerChan"), code=("data", "errno"), yes=frozenset({"0"})),
+    RefusalForm(services=_of("OneBot"), code=("retcode",), yes=frozenset({"0", "1"})),
+    RefusalForm(services=_of("Viber"), code=("status",), yes=frozenset({"0"}), tired=frozenset({"12"})),
+    RefusalForm(services=_of("Pushover", "Pushsafer", "Pushjet"), code=("status",), yes=frozenset({"1", "ok"})),
+    RefusalForm(services=_of("KakaoTalk"), code=("result_code",), yes=frozenset({"0"})),
+    RefusalForm(services=_of("Kavenegar"), code=("return", "status"), yes=frozenset({"200"})),
+    RefusalForm(services=_of("Vonage"), code=("messages", "*", "status"), yes=frozenset({"0"}), tired=frozenset({"1"})),
+    RefusalForm(services=_of("ClickSend"), code=("response_code",), yes=frozenset({"SUCCESS"})),
+    RefusalForm(services=_of("ClickSend"), code=("data", "messages", "*", "status"), yes=frozenset({"SUCCESS"})),
+    RefusalForm(services=_of("Clickatell"), code=("messages", "*", "accepted"), no=NO),
+    RefusalForm(services=_of("BulkVS"), code=("Results", "*", "Status"), yes=frozenset({"SUCCESS"})),
+    RefusalForm(services=_of("seven"), code=("success",), yes=frozenset({"100", "101", "true"})),
+    RefusalForm(services=_of("seven"), code=("messages", "*", "success"), no=NO),
+    RefusalForm(
+        services=_of("Infobip"),
+        code=("messages", "*", "status", "groupName"),
+        no=frozenset({"REJECTED", "UNDELIVERABLE", "EXPIRED"}),
+    ),
+    RefusalForm(
+        services=_of("Nextcloud", "Nextcloud Talk"),
+        code=("ocs", "meta", "statuscode"),
+        yes=frozenset({"100", "200", "201"}),
+    ),
+    RefusalForm(services=_of("Postmark"), code=("ErrorCode",), yes=frozenset({"0"})),
+    RefusalForm(services=_of("SMTP2Go"), code=("data", "failed"), yes=frozenset({"0"})),
+    RefusalForm(services=_of("SparkPost"), code=("results", "total_rejected_recipients"), yes=frozenset({"0"})),
+    RefusalForm(services=_of("MSG91"), code=("type",), no=FAILED),
+    RefusalForm(services=_of("VoIPms"), code=("status",), yes=frozenset({"success"})),
+    RefusalForm(services=_of("Reddit"), code=("json", "errors"), yes=NOTHING),
+    RefusalForm(services=_of("Slack"), code=("error",), yes=NOTHING, tired=SLACK_TIRED, passing=SLACK_PASSING),
+    # Forms that have one meaning wherever they were seen.
+    RefusalForm(code=("errcode",), yes=frozenset({"0", "null", ""})),
+    RefusalForm(code=("errno",), yes=frozenset({"0", "null", ""})),
+    RefusalForm(code=("error_code",), yes=NOTHING),
+    RefusalForm(code=("error",), yes=NOTHING, tired=SLACK_TIRED, passing=SLACK_PASSING),
+    RefusalForm(code=("errors",), yes=NOTHING),
+    RefusalForm(code=("ok",), no=NO),
+    RefusalForm(code=("success",), no=NO),
+    RefusalForm(code=("sent",), no=frozenset({"false"})),
+    RefusalForm(code=("result",), no=FAILED | {"false"}),
+    *(
+        RefusalForm(code=(key,), no=FAILED | HTTP_ERRORS | {"false"}, tired=frozenset({"429"}))
+        for key in ("status", "code", "statusCode", "StatusCode", "status_code")
+    ),
+)
+
+TEXT_FORMS: tuple[TextForm, ...] = (
+    # Words of Teams' older connectors; whether Power Automate answers so is not known.
+    TextForm(start=r"Webhook message delivery failed(?:.*?HTTP error (\d+))?", tired=frozenset({"429"})),
+    TextForm(
+        services=_of("Slack"),
+        start=r"(?!ok\Z)([a-z]+(?:_[a-z]+)*)\Z",
+        tired=SLACK_TIRED,
+        passing=SLACK_PASSING,
+    ),
+    TextForm(services=_of("Prowl"), start=r"<\?xml[^>]*>\s*<prowl>\s*<error code=\"(\d+)\"", tired=frozenset({"406"})),
+    TextForm(services=_of("PushMe"), start=r"(?!success)\S"),
+    TextForm(services=_of("SMS Manager"), start=r"ERROR\|(\d+)"),
+    TextForm(services=_of("Clickatell"), start=r"ERR: ?(\d+)"),
+)
+
+WAITS: tuple[Wait, ...] = (
+    Wait(services=_of("Telegram"), place=("parameters", "retry_after")),
+    Wait(services=_of("Revolt"), place=("retry_after",), unit_s=0.001),
+    Wait(place=("retry_after",)),
+    Wait(place=("retry-after",)),
+    Wait(place=("retry_after_ms",), unit_s=0.001),
+)
+
+WORDS: tuple[Path, ...] = (
+    ("errmsg",),
+    ("error_description",),
+    ("description",),
+    ("msg",),
+    ("error", "message"),
+    ("errors", "*", "message"),
+    ("errors", "*", "title"),
+    ("errors", "*"),
+    ("message",),
+    ("StatusMessage",),
+    ("status_message",),
+    ("errorMessage",),
+    ("error_text",),
+    ("ocs", "meta", "message"),
+    ("return", "message"),
+    ("messages", "*", "error-text"),
+    ("data", "error"),
+    ("detail",),
+    ("reason",),
+    ("error",),
+    ("wording",),
+    ("title",),
+)
+"""Where services say in words what is wrong, most telling first."""

@@ -1,0 +1,89 @@
+"""Verdicts on answers: whether one says no, by its status and by its body, and whether that passes by itself."""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import requests
+
+from service.channels import bodies
+from service.channels.limits import TIRED_REST_S
+from service.channels.refusal_forms import FORMS, PROGRAMS, TEXT_FORMS, WAITS, RefusalForm, TextForm
+from service.retry_after import read_retry_after, read_wait
+
+MAX_TEXT = 2_000  # characters of a text in which a refusal is looked for
+
+# Besides 5xx.
+TOO_MANY = 429
+TRY_AGAIN = frozenset({408, 425, TOO_MANY})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refusal:
+    """An answer that says no: the code in its body if there is one, and when another try makes sense."""
+
+    code: str = ""
+    is_passing: bool = False
+    wait_s: float | None = None
+
+
+def judge(service: str, response: requests.Response) -> Refusal | None:
+    """Return the refusal that an answer is; None if it is a yes."""
+    body = bodies.read(response.content)
+    found = _in_body(service, body, bodies.as_text(response.content)[:MAX_TEXT])
+    if response.status_code < 300 and found is None:
+        return None
+    form, code = found or (None, "")
+    status = response.status_code
+    is_tired = status == TOO_MANY or (form is not None and code in form.tired)
+    is_passing = status in TRY_AGAIN or status >= 500 or is_tired or (form is not None and code in form.passing)
+    if not is_passing:
+        return Refusal(code=code)
+    wait_s = _wait_s(service, response, body)
+    return Refusal(code=code, is_passing=True, wait_s=TIRED_REST_S if wait_s is None and is_tired else wait_s)
+
+
+def is_doubtful(service: str, response: requests.Response) -> bool:
+    """Tell whether a web page came where a service answers in a form of its own."""
+    return service not in PROGRAMS and bodies.is_page(response.content)
+
+
+def _in_body(service: str, body: Any, text: str) -> tuple[RefusalForm | TextForm, str] | None:
+    """Return the form of the refusal in a body, and its code."""
+    settled: set[str] = set()  # keys that a service's own form has read
+    for form in FORMS:
+        if form.services and service not in form.services:
+            continue
+        if not form.services and form.code[0] in settled:
+            continue
+        for value in bodies.values(body, form.code):
+            code = bodies.written(value)
+            if form.refuses(code):
+                return form, code if not isinstance(value, dict | list) else ""
+            settled |= {form.code[0]} if form.services else set()
+    return _in_text(service, text) if not isinstance(body, dict | list) else None
+
+
+def _in_text(service: str, text: str) -> tuple[TextForm, str] | None:
+    for form in TEXT_FORMS:
+        if form.services and service not in form.services:
+            continue
+        if found := re.match(form.start, text, re.DOTALL):
+            return form, next(iter(found.groups("")), "")
+    return None
+
+
+def _wait_s(service: str, response: requests.Response, body: Any) -> float | None:
+    """Return the seconds that an answer asks for, in its head or in its body."""
+    named = read_retry_after(response.headers.get("Retry-After"), datetime.now(UTC))
+    if named is not None:
+        return named
+    for wait in WAITS:
+        if wait.services and service not in wait.services:
+            continue
+        for value in bodies.values(body, wait.place):
+            seconds = read_wait(bodies.written(value))
+            if seconds is not None:
+                return seconds * wait.unit_s
+    return None
