@@ -84,6 +84,8 @@ class Service:
         settings = config.settings
         if isinstance(self.parts.source, CircleCI):
             self.parts.source.renew(secrets=settings.webhook_secrets, token=settings.circleci_token)
+        if isinstance(self.parts.notifier, AppriseChannels):
+            self.parts.notifier.keep_secret(config.receivers.values())
         self.pipeline.reload(routes=config.routes, receivers=config.receivers)
         self.heartbeat.go_by(fingerprint(config.receivers.values()))
 
@@ -142,6 +144,8 @@ def build(
 
 def _parts(config: Config, *, clock: Clock | None, patience: Patience, role: Role) -> Parts:
     settings, metrics = config.settings, Metrics()
+    notifier = AppriseChannels()
+    notifier.keep_secret(config.receivers.values())
     store = Store(settings.database_url, clock=clock if isinstance(clock, DatabaseClock) else None)
     clock = clock or store.clock
     database = "postgres" if store.is_shared else "sqlite"
@@ -150,7 +154,7 @@ def _parts(config: Config, *, clock: Clock | None, patience: Patience, role: Rol
     return Parts(
         store=store,
         source=circleci(config, metrics=metrics, clock=clock, log=structlog.get_logger()),
-        notifier=AppriseChannels(),
+        notifier=notifier,
         jobs=job_engine(settings, store, clock=clock),
         metrics=metrics,
         routes=config.routes,

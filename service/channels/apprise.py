@@ -1,7 +1,7 @@
 """Send messages through Apprise, which waits in threads, without ever waiting for one that hangs."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from functools import partial
@@ -11,7 +11,7 @@ from uuid import UUID
 from service.channels.budget import MAX_ANSWER_S, MAX_SEND_S, Budget
 from service.channels.limits import DEADLINE_S, MAIL_DEADLINE_S, UNANSWERED_REST_S, is_mail, rest_after
 from service.errors import Temporary
-from service.model import Channel, Message
+from service.model import Channel, Message, Receiver
 
 MOST_LATE = 2  # threads of one channel that may hang before we stop giving it more
 MARGIN_S = 5.0  # a thread that keeps its budget has ended by then
@@ -61,6 +61,11 @@ class AppriseChannels:
         self._send_s = send_s
         self._slots = asyncio.Semaphore(at_once)
         self._late: dict[UUID, LateSend] = {}
+        self._secret_urls: frozenset[str] = frozenset()
+
+    def keep_secret(self, receivers: Iterable[Receiver]) -> None:
+        """Hide the parts of all these channels' URLs in what any channel says, from the next send on."""
+        self._secret_urls = frozenset(channel.url for receiver in receivers for channel in receiver.channels)
 
     async def send(self, channel: Channel, message: Message, *, notification_id: UUID) -> str:
         """Send the message and return the receipt, a sentence. Raises Temporary (or StillSending) or Permanent."""
@@ -120,7 +125,7 @@ class AppriseChannels:
         budget = Budget(seconds=self._send_s, answer_s=self._answer_s, is_mail=is_mail(channel))
         sending: Future[str] = Future()
         sending.set_running_or_notify_cancel()  # from here on, giving up waiting does not touch it
-        work = partial(_deliver, channel, message, budget)
+        work = partial(_deliver, channel, message, budget, self._secret_urls)
         Thread(target=_run, args=(sending, work), name=f"send {channel.label}", daemon=True).start()
         return sending
 
@@ -142,8 +147,8 @@ def _run(sending: "Future[str]", work: Callable[[], str]) -> None:
         sending.set_exception(error)
 
 
-def _deliver(channel: Channel, message: Message, budget: Budget) -> str:
+def _deliver(channel: Channel, message: Message, budget: Budget, secret_urls: frozenset[str]) -> str:
     # Apprise takes 57 MB and up to a second to import: only a process that uses a channel pays, and in the thread.
     from service.channels import plugin  # noqa: PLC0415 reason: see above
 
-    return plugin.deliver(channel, message, budget)
+    return plugin.deliver(channel, message, budget, secret_urls)

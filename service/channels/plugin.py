@@ -37,14 +37,14 @@ post_watch()  # here, because a module is imported once
 make_safe()
 
 
-def deliver(channel: Channel, message: Message, budget: Budget) -> str:
+def deliver(channel: Channel, message: Message, budget: Budget, secret_urls: frozenset[str]) -> str:
     """Send the message now, in this thread, and return the receipt. Raises Temporary or Permanent."""
     plugin = make(channel.url)
     if plugin is None or _flaw(plugin):
         raise Permanent(f"{channel.label}: {check(channel.url)}")
     with watching(budget) as seen:
         accepted = _notify(plugin, message)
-    to = Addressee(label=channel.label, service=str(plugin.service_name), url=channel.url)
+    to = Addressee(label=channel.label, service=str(plugin.service_name), url=channel.url, others=secret_urls)
     error = refusal_of_answers(to, seen) if accepted else refusal(to, seen)
     if error is not None:
         raise error

@@ -43,15 +43,22 @@ TROUBLES: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
 
 @dataclass(frozen=True, kw_only=True)
 class Addressee:
-    """The other side of a send: how sentences call it, what Apprise calls its service, and its address."""
+    """The other side of a send.
+
+    label     how sentences call it
+    service   how Apprise does
+    url       its address, whose parts are hidden in what it says
+    others    the addresses of other channels: so are their longer parts
+    """
 
     label: str
     service: str
     url: str
+    others: frozenset[str] = frozenset()
 
     def hide(self, words: str) -> str:
-        """Return words of the other side without the channel's secrets."""
-        return hidden(words, self.url)
+        """Return words of the other side on one line, without secrets."""
+        return hidden(words, self.url, self.others)
 
 
 def refusal(to: Addressee, seen: Seen) -> Temporary | Permanent:

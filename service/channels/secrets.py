@@ -1,42 +1,64 @@
-"""Secrets of a channel's URL, taken out of what the other side says."""
+"""Secrets of channels' URLs, taken out of what the other side says."""
 
 import base64
 import binascii
 import re
+from collections.abc import Iterable
+from functools import lru_cache
 from urllib.parse import quote, unquote_plus
 
 MIN_SECRET = 4  # characters; shorter parts are words of every sentence
+MIN_SECRET_OF_OTHERS = 12  # of other channels: their shorter parts, such as a room's name, are words of ours too
+MAX_LOOK = 4_000  # characters of what the other side says
+MAX_SECRET = 500  # characters; a longer one could be cut by the limit above, and half of it shown
 STARS = "***"
 
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{6,}={0,2}")
 
 
-def hidden(words: str, url: str) -> str:
-    """Return the words without any part of the URL that is long enough to be a secret, encoded or not.
+def hidden(words: str, url: str, others: frozenset[str] = frozenset()) -> str:
+    """Return the words on one line without any part of the URLs that may be a secret, encoded or not.
 
-    The scheme is none.
+    others   URLs of other channels
+    Long words lose their end: it may be the beginning of a secret.
     """
-    parts = secrets(url)
-    words = _BASE64.sub(lambda found: STARS if _holds(found[0], parts) else found[0], words)
-    for part in sorted(parts, key=len, reverse=True):
-        words = re.sub(re.escape(part), STARS, words, flags=re.IGNORECASE)
-    return words
+    parts = sorted({*secrets(url), *_secrets_of_others(others)}, key=len, reverse=True)
+    line = " ".join(words.split())
+    is_long, line = len(line) > MAX_LOOK, line[:MAX_LOOK]
+    line = _BASE64.sub(lambda found: STARS if _holds(found[0], parts) else found[0], line)
+    for part in parts:
+        line = _without(line, part)
+    return line[:-MAX_SECRET] if is_long else line
 
 
 def secrets(url: str) -> set[str]:
-    """Return the parts of a URL that may be secret, in each way of writing them."""
+    """Return the parts of a URL that may be secret, in each way of writing them; the scheme is none."""
     address = url.partition("://")[2] or url
     parts = set(re.split(r"[/:&=?,@#]+", address))
     parts |= {unquote_plus(part) for part in parts}
     parts |= {quote(part, safe="") for part in parts}
-    return {part for part in parts if len(part) >= MIN_SECRET}
+    return {part.lower() for part in parts if len(part) >= MIN_SECRET}
 
 
-def _holds(encoded: str, parts: set[str]) -> bool:
+@lru_cache(maxsize=4)
+def _secrets_of_others(urls: frozenset[str]) -> frozenset[str]:
+    return frozenset(part for url in urls for part in secrets(url) if len(part) >= MIN_SECRET_OF_OTHERS)
+
+
+def _without(line: str, part: str) -> str:
+    at = line.lower().find(part)
+    while at >= 0:
+        line = f"{line[:at]}{STARS}{line[at + len(part) :]}"
+        at = line.lower().find(part, at + len(STARS))
+    return line
+
+
+def _holds(encoded: str, parts: Iterable[str]) -> bool:
+    """Tell whether a word is base64 of a text that has one of the parts in it."""
+    bare = encoded.rstrip("=")
     try:
-        plain = base64.b64decode(encoded.rstrip("=") + "=" * (-len(encoded.rstrip("=")) % 4), altchars=b"-_")
-        plain += base64.b64decode(encoded.rstrip("=") + "=" * (-len(encoded.rstrip("=")) % 4))
+        plain = base64.b64decode(bare + "=" * (-len(bare) % 4), altchars=b"-_" if re.search("[-_]", bare) else None)
     except (binascii.Error, ValueError):
         return False
     text = plain.decode("utf-8", "replace").lower()
-    return any(part.lower() in text for part in parts)
+    return any(part in text for part in parts)
