@@ -2,7 +2,7 @@
 
 The map. A module imports only from groups above its own; tests/test_map.py reads this table and holds us to it.
 
-    words       model errors clock network_errors retry_after text
+    words       model errors clock network_errors retry_after text patterns
     judgement   rules message
     settings    config
     records     tables metrics postgres

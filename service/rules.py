@@ -1,16 +1,14 @@
 """What the routes say of an event, and why: a reason for every route, and so for every silence.
 
 A route hears completed workflows unless it asks for another ``event``; all its matchers must fit; the first route
-that matches wins, unless it continues. Patterns are globs: case-sensitive, and ``*`` also crosses ``/``.
+that matches wins, unless it continues. Patterns are globs, see ``patterns``.
 """
 
-import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from fnmatch import translate
-from functools import lru_cache
 
 from service.model import Actor, Decision, Details, Event, EventKind, Matcher, Route, Vcs, Verdict, Want, slug_spellings
+from service.patterns import fits, has_wildcards, one_spelling
 
 MATCH_KEYS = ("event", "org", "project", "branch", "tag", "workflow", "job", "status", "trigger", "actor", "author")
 _WORKFLOWS_ONLY = Matcher(key="event", patterns=(EventKind.WORKFLOW_COMPLETED,))
@@ -107,8 +105,8 @@ def _facts(event: Event) -> dict[str, _Fact]:
 
 
 def _fact(*spellings: str | None) -> _Fact:
-    known = tuple(dict.fromkeys(spelling for spelling in spellings if spelling is not None))
-    return _Fact(" / ".join(known), known)
+    known = dict.fromkeys(spelling for spelling in spellings if spelling is not None)
+    return _Fact(" / ".join(known), tuple(map(one_spelling, known)))
 
 
 def _project(event: Event) -> _Fact:
@@ -164,16 +162,11 @@ def _test(matcher: Matcher, fact: _Fact) -> _Answer:
 
 
 def _first_fit(patterns: Iterable[str], fact: _Fact) -> str | None:
-    return next((pattern for pattern in patterns if any(map(_glob(pattern), fact.spellings))), None)
-
-
-@lru_cache(maxsize=4096)
-def _glob(pattern: str) -> Callable[[str], re.Match[str] | None]:
-    return re.compile(translate(pattern)).match
+    return next((pattern for pattern in patterns if any(map(fits(pattern), fact.spellings))), None)
 
 
 def _unlike(patterns: Sequence[str]) -> str:
-    if any(character in pattern for pattern in patterns for character in "*?["):
+    if any(map(has_wildcards, patterns)):
         return f"does not match {', '.join(patterns)}"
     return f"is not {_either(patterns)}"
 

@@ -67,6 +67,38 @@ def test_a_status_that_looks_misspelt_is_doubted_and_a_new_one_is_not(file: File
     ]
 
 
+@pytest.mark.parametrize(
+    ("match", "doubt"),
+    [
+        (
+            "actor: '!renovate[bot]'",
+            (
+                r"actor renovate[bot] fits that name, but also takes [bot] as one of the characters in it; "
+                r"for the brackets themselves write 'renovate\[bot]'"
+            ),
+        ),
+        (
+            "author: '*[bot]'",
+            r"author *[bot] takes [bot] as one of the characters in it; for the brackets themselves write '*\[bot]'",
+        ),
+        (
+            "workflow: [main, 'test [linux, 3.11]']",
+            (
+                r"workflow test [linux, 3.11] fits that name, but also takes [linux, 3.11] as one of the characters in "
+                r"it; for the brackets themselves write 'test \[linux, 3.11]'"
+            ),
+        ),
+    ],
+)
+def test_pattern_with_brackets_that_may_be_a_name_is_doubted(file: File, match: str, doubt: str) -> None:
+    assert file.warnings(f"{ROUTE}    match: {{{match}}}\n") == [f"roundsman.yaml:6: routes[0].match.{doubt}"]
+
+
+@pytest.mark.parametrize("match", [r"actor: '!renovate\[bot]'", "workflow: 'v[0-9]*'", "branch: 'release/[12]'"])
+def test_pattern_with_one_meaning_is_not_doubted(file: File, match: str) -> None:
+    assert file.warnings(f"{ROUTE}    match: {{{match}}}\n") == []
+
+
 def test_asking_for_the_actor_without_a_token_is_doubted(file: File) -> None:
     text = ROUTE + "    match: {actor: ada}\n"
 

@@ -11,6 +11,7 @@ from typing import TypeAlias
 import yaml
 
 from service.errors import BadConfig
+from service.patterns import one_spelling
 from service.text import clean
 
 Tree: TypeAlias = "str | list[Tree] | dict[str, Tree] | None"
@@ -126,14 +127,15 @@ class _Reading:
     def _entries(self, node: yaml.MappingNode, place: Place) -> Iterator[tuple[str, yaml.Node]]:
         first: dict[str, int] = {}
         for key, value in node.value:
-            line = key.start_mark.line + 1
             if not isinstance(key, yaml.ScalarNode):
                 self._complain(key, place, "has a key that is not a plain word")
-            elif key.value in first:
-                self._complain(key, (*place, key.value), f"stands twice, first in line {first[key.value]}; keep one")
+                continue
+            name = one_spelling(clean(key.value))
+            if name in first:
+                self._complain(key, (*place, name), f"stands twice, first in line {first[name]}; keep one")
             else:
-                first[key.value] = self.lines[*place, clean(key.value)] = line
-                yield clean(key.value), value
+                first[name] = self.lines[*place, name] = key.start_mark.line + 1
+                yield name, value
 
     def _complain(self, node: yaml.Node, place: Place, claim: str) -> None:
         self.problems.append(f"{self.name}:{node.start_mark.line + 1}: {spelled(place)} {claim}")

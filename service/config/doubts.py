@@ -5,17 +5,20 @@ from difflib import get_close_matches
 
 from service.config.document import Document
 from service.model import EventKind, Route
+from service.patterns import find_doubtful_set, has_wildcards
 
 # CircleCI may add others at any time, so an unknown status is a doubt and no mistake.
+_MAY_HOLD_BRACKETS = frozenset({"workflow", "job", "actor", "author"})  # git refuses names of branches and tags with [
 _STATUSES = ("success", "failed", "error", "canceled", "unauthorized", "not_run")
 
 
 def doubts(document: Document, receivers: tuple[str, ...], routes: tuple[Route, ...]) -> tuple[str, ...]:
-    """Receivers that hear of nothing, routes that are never reached, statuses that look misspelt."""
+    """Receivers that hear of nothing, routes that are never reached, statuses misspelt, patterns of two meanings."""
     return (
         *_unused(document, receivers, routes),
         *_unreachable(document, routes),
         *_misspelt(document, routes),
+        *_doubtful(document, routes),
     )
 
 
@@ -48,6 +51,25 @@ def _misspelt(document: Document, routes: tuple[Route, ...]) -> Iterator[str]:
         asked = [matcher.patterns + matcher.excluded for matcher in route.matchers if matcher.key == "status"]
         for doubt in filter(None, (doubt_of_status(status) for statuses in asked for status in statuses)):
             yield document.problem(("routes", position, "match", "status"), doubt)
+
+
+def _doubtful(document: Document, routes: tuple[Route, ...]) -> Iterator[str]:
+    for position, route in enumerate(routes):
+        for matcher in route.matchers:
+            patterns = matcher.patterns + matcher.excluded if matcher.key in _MAY_HOLD_BRACKETS else ()
+            for doubt in filter(None, map(doubt_of_set, patterns)):
+                yield document.problem(("routes", position, "match", matcher.key), doubt)
+
+
+def doubt_of_set(pattern: str) -> str | None:
+    """Return a sentence about brackets that stand for one character, and may be meant as they are; None without."""
+    doubtful = find_doubtful_set(pattern)
+    if doubtful is None:
+        return None
+    literal = pattern.replace(doubtful, f"\\{doubtful}", 1)
+    is_name = not has_wildcards(pattern.replace(doubtful, "", 1))
+    meant = "fits that name, but also takes" if is_name else "takes"
+    return f"{pattern} {meant} {doubtful} as one of the characters in it; for the brackets themselves write '{literal}'"
 
 
 def doubt_of_status(status: str) -> str | None:

@@ -25,6 +25,7 @@ from service.config.shapes import (
 )
 from service.errors import BadConfig
 from service.model import HookSpec, Matcher, Receiver, Route
+from service.patterns import one_spelling
 
 _CLAIMS = {
     "missing": "is missing",
@@ -151,7 +152,7 @@ def _word(document: Document, place: Place) -> str:
 
 def _taken(document: Document, words: Mapping[tuple[str, int], str], remedy: str) -> Iterator[str]:
     first: dict[str, Place] = {}
-    for place, word in words.items():
+    for place, word in ((place, one_spelling(word)) for place, word in words.items()):
         if word and first.setdefault(word, place) != place:
             yield document.problem(place, f"is called {word}, as line {document.lines[first[word]]} is; {remedy}")
 

@@ -22,9 +22,9 @@ from pydantic import (
 
 from service.config.channels import Address, Surroundings, resolve
 from service.model import EventKind
+from service.patterns import is_closed, one_spelling
 
 _EVENTS = (EventKind.WORKFLOW_COMPLETED.value, EventKind.JOB_COMPLETED.value)
-_CLASS = re.compile(r"\[!?+\]?+[^\]]*\]")  # what fnmatch takes for a set of characters
 _GLOB = re.compile(r"[*?\[\]]|^!")  # no git server allows these in a name
 _SLUG = re.compile(r"[^/\s]+/[^/\s]+/[^/\s]+")
 
@@ -58,7 +58,7 @@ def _pattern(written: str) -> str:
     glob = written.removeprefix("!").strip()
     if not glob:
         raise ValueError("is an empty pattern; write what to match, or * for anything")
-    if "[" in _CLASS.sub("", glob):
+    if not is_closed(glob):
         raise ValueError(f"{written} opens a [ that no ] closes; write [[] for the plain character")
     return written
 
@@ -82,7 +82,7 @@ def _address(written: object, info: ValidationInfo[Any]) -> Address:
 
 
 def _receiver(name: str, info: ValidationInfo[Any]) -> str:
-    known = info.context.receivers
+    known, name = info.context.receivers, one_spelling(name)
     if known is not None and name not in known:
         raise ValueError(f"{name} is not one of the receivers; {closest(name, known)}")
     return name

@@ -1,0 +1,52 @@
+r"""Patterns by which names are picked: globs in which names with brackets mean what they say.
+
+``*`` stands for anything, slashes included, ``?`` for one character, ``[ab]`` for one of these. A pattern that equals a
+name fits it, whatever is in it, and a backslash takes ``* ? [ ] ! \`` literally. Two spellings of one name in Unicode
+are one. Case counts.
+"""
+
+import re
+from collections.abc import Callable
+from fnmatch import translate
+from functools import lru_cache
+from unicodedata import normalize
+
+_PIECE = re.compile(r"\\(?P<escaped>[*?\[\]!\\])|(?P<set>\[!?+\]?+[^\]]*\])", re.DOTALL)
+_PLAIN_SET = re.compile(r"\[(?:[*?\[]|!.*|(?:\w-\w)+)\]", re.DOTALL)  # what cannot be meant as a part of a name
+
+
+def one_spelling(text: str) -> str:
+    """Return the text in the one of its spellings in Unicode that all are compared by."""
+    return normalize("NFC", text)
+
+
+@lru_cache(maxsize=4096)
+def fits(pattern: str) -> Callable[[str], bool]:
+    """Return the test of a pattern, for names in ``one_spelling``."""
+    name = one_spelling(pattern)
+    glob = re.compile(translate(_PIECE.sub(_as_glob, name))).match
+    return lambda value: value == name or glob(value) is not None
+
+
+def has_wildcards(pattern: str) -> bool:
+    """Tell whether a pattern fits more than one name."""
+    rest = _PIECE.sub(lambda piece: "*" if piece["set"] else "", pattern)
+    return any(wildcard in rest for wildcard in "*?[")
+
+
+def is_closed(pattern: str) -> bool:
+    """Tell whether each bracket that opens a set is closed by another."""
+    return "[" not in _PIECE.sub("", pattern)
+
+
+def find_doubtful_set(pattern: str) -> str | None:
+    """Return the first set of a pattern that could be a part of a name: ``[bot]``, but not ``[0-9]`` or ``[[]``."""
+    sets = (piece["set"] for piece in _PIECE.finditer(pattern) if piece["set"])
+    return next((one for one in sets if not _PLAIN_SET.fullmatch(one)), None)
+
+
+def _as_glob(piece: re.Match[str]) -> str:
+    escaped: str | None = piece["escaped"]
+    if escaped is None:
+        return piece[0]
+    return f"[{escaped}]" if escaped in "*?[" else escaped
