@@ -39,6 +39,7 @@ COMMANDS = {
     "sessions": "sessions:sessions",
     "hooks": "hooking:hooks",
     "routes": "routing:routes",
+    "receivers": "receivers:receivers",
 }
 """Where each command is: module and name. It is imported when it is asked for, with the libraries that it needs."""
 

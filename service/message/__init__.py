@@ -7,5 +7,6 @@ subject of ``<!channel> *x* <script>`` arrives as exactly these characters.
 from service.message.clean import one_line, visible
 from service.message.compose import compose
 from service.message.fit import Form, fit
+from service.message.trial import compose_test
 
-__all__ = ["Form", "compose", "fit", "one_line", "visible"]
+__all__ = ["Form", "compose", "compose_test", "fit", "one_line", "visible"]

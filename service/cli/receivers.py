@@ -1,0 +1,55 @@
+"""Commands that try receivers out: receivers test."""
+
+import asyncio
+import os
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from service.channels import AppriseChannels
+from service.cli._commands import Group
+from service.cli.output import AsJson, print_json, say
+from service.config import load
+from service.manage.receivers import Trial, try_receiver
+from service.model import Receiver
+
+receivers = Group("Try receivers out.")
+
+
+@receivers.callback()
+def _group() -> None:
+    pass
+
+
+@receivers.command("test")
+def try_command(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A receiver of roundsman.yaml.")], as_json: AsJson = False
+) -> None:
+    """Send a test message to each channel, show the answers.
+
+    The message says that it is a test, and each channel of the receiver gets one; nothing of it is put on record.
+    Exit code 1 when a channel refused it.
+    """
+    config = load(os.environ, serving=False)
+    trials = asyncio.run(_try(config.receivers, name))
+    if as_json:
+        print_json({"receiver": name, "channels": [asdict(trial) for trial in trials]})
+    else:
+        _print(trials)
+    if not all(trial.accepted for trial in trials):
+        raise typer.Exit(1)
+
+
+async def _try(receivers_by_name: Mapping[str, Receiver], name: str) -> list[Trial]:
+    channels = AppriseChannels()
+    try:
+        return await try_receiver(receivers_by_name, name, channels)
+    finally:
+        await channels.close(grace_s=0)
+
+
+def _print(trials: list[Trial]) -> None:
+    for trial in trials:
+        say(f"{'ok' if trial.accepted else 'refused':<7}  {trial.answer}", "green" if trial.accepted else "red")

@@ -1,0 +1,41 @@
+"""Trying receivers out: one marked message to each channel, and what the other side says to it."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from uuid import uuid4
+
+from service.channels import AppriseChannels, StillSending
+from service.errors import BadRequest, Permanent, Temporary
+from service.message import compose_test
+from service.model import Channel, Receiver
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """The answer of one channel to a test message."""
+
+    channel: str
+    kind: str
+    accepted: bool
+    answer: str
+
+
+async def try_receiver(receivers: Mapping[str, Receiver], name: str, notifier: AppriseChannels) -> list[Trial]:
+    """Send one test message to each channel of a receiver, all at once. Raises BadRequest for an unknown name."""
+    if name not in receivers:
+        raise BadRequest(f"roundsman.yaml has no receiver {name!a}; it has {', '.join(receivers) or 'none'}")
+    notifier.keep_secret(receivers.values())
+    return await asyncio.gather(*(_try(name, channel, notifier) for channel in receivers[name].channels))
+
+
+async def _try(receiver: str, channel: Channel, notifier: AppriseChannels) -> Trial:
+    message = compose_test(receiver, channel.label)
+    try:
+        try:
+            answer = await notifier.send(channel, message, notification_id=uuid4())
+        except StillSending as late:
+            answer = await late.outcome()
+    except (Temporary, Permanent) as error:
+        return Trial(channel=channel.label, kind=channel.kind, accepted=False, answer=str(error))
+    return Trial(channel=channel.label, kind=channel.kind, accepted=True, answer=answer)
