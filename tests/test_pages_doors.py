@@ -113,7 +113,7 @@ async def test_a_delivery_is_replayed_once_and_on_record(house: House, browser: 
     assert "The delivery is being judged again." in text(back)
     assert await house.enqueued() == {("process", came.id)}
     assert await done(house, came.id) == [Action(verb="replay", subject_id=came.id, who="pages", at=house.now)]
-    assert "What operators did 2026-11-22 09:12:03 replay by pages" in text(page)
+    assert "What operators did today 09:12 replay by pages" in text(page)
 
 
 async def test_a_notification_is_resent_and_on_record(house: House) -> None:
@@ -164,8 +164,8 @@ async def test_a_notification_is_dismissed_and_on_record(
     assert "Dismissed, and on record." in text(back)
     assert "Nothing waits." in text(back)
     assert "web-team (slack) not delivered, dismissed Resend to web-team (slack) Slack answered 410" in text(page)
-    assert f"Dismissed 2026-11-22 09:12:03 UTC {on_record} by route" in text(page)
-    assert f"2026-11-22 09:12:03 dismiss of web-team (slack) {on_record}" in text(page)
+    assert f"Dismissed today 09:12 {on_record} by route" in text(page)
+    assert f"today 09:12 dismiss of web-team (slack) {on_record}" in text(page)
     assert "/dismiss" not in page.text
 
 
@@ -179,7 +179,7 @@ async def test_a_delivery_is_dismissed_and_on_record(house: House, browser: http
 
     assert "– dismissed the type is not known It was not understood, and nobody was told." in text(page)
     assert "State dismissed: the type is not known" in text(page)
-    assert "Dismissed 2026-11-22 09:12:03 UTC by pages: a test of ours" in text(page)
+    assert "Dismissed today 09:12 by pages: a test of ours" in text(page)
     assert "Nothing waits." in text(waiting)
 
 

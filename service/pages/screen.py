@@ -39,6 +39,7 @@ class Screen:
             "ago": words.ago,
             "dismissal": words.dismissal,
             "duration": duration,
+            "exact": words.exact,
             "mark": words.mark,
             "one_line": one_line,
             "opening": words.opening,

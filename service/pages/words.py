@@ -17,14 +17,26 @@ TELLING = {
     NotificationState.PENDING: "on the way:",
     NotificationState.SENT: "",
 }
+DAYS = {-1: "yesterday", 0: "today", 1: "tomorrow"}
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")  # of no locale
 SPANS = ((86_400, "day"), (3_600, "hour"), (60, "minute"))
 MAX_BODY = 20_000  # characters on a page; the rest is a download away
 MAX_BODY_BYTES = 4 * MAX_BODY + 4  # and so many bytes are enough for them
 
 
-def when(time: str) -> str:
-    """``2026-11-22 09:12:03``, in UTC."""
-    return datetime.fromisoformat(time).astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
+def when(time: str, now: datetime, *, seconds: bool = False) -> str:
+    """Return a time in UTC as people say it: ``today 09:12``, ``yesterday 22:34``, ``3 Nov 09:12``."""
+    at, today = datetime.fromisoformat(time).astimezone(UTC), now.astimezone(UTC).date()
+    clock = f"{at:%H:%M:%S}" if seconds else f"{at:%H:%M}"
+    if day := DAYS.get((at.date() - today).days):
+        return f"{day} {clock}"
+    year = "" if at.year == today.year else f" {at.year}"
+    return f"{at.day} {MONTHS[at.month - 1]}{year} {clock}"
+
+
+def exact(time: str) -> str:
+    """Return a time to the second: ``2026-11-22 09:12:03 UTC``."""
+    return datetime.fromisoformat(time).astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def times(count: int) -> str:

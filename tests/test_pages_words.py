@@ -1,0 +1,33 @@
+"""The words of the pages: times, marks and counts as people say them."""
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+
+from service.pages import words
+
+NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("time", "said"),
+    [
+        ("2026-03-02T00:00:00.000Z", "today 00:00"),
+        ("2026-03-02T23:59:59.999Z", "today 23:59"),
+        ("2026-03-01T23:59:59.000Z", "yesterday 23:59"),
+        ("2026-03-01T00:00:00.000Z", "yesterday 00:00"),
+        ("2026-03-03T00:00:00.000Z", "tomorrow 00:00"),
+        ("2026-02-28T10:42:00.000Z", "28 Feb 10:42"),
+        ("2025-12-31T23:59:00.000Z", "31 Dec 2025 23:59"),
+        ("0001-01-01T00:00:00.000Z", "1 Jan 1 00:00"),
+        ("2026-03-02T01:00:00+02:00", "yesterday 23:00"),
+    ],
+)
+def test_a_time_is_said_as_people_say_it(time: str, said: str) -> None:
+    assert words.when(time, NOW) == said
+    assert words.when(time, NOW.astimezone(timezone(timedelta(hours=-11)))) == said
+
+
+def test_a_time_may_have_its_seconds_and_its_exact_form() -> None:
+    assert words.when("2026-03-02T09:12:03.999Z", NOW, seconds=True) == "today 09:12:03"
+    assert words.exact("2026-03-02T09:12:03.999Z") == "2026-03-02 09:12:03 UTC"
