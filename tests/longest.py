@@ -18,6 +18,7 @@ from service.model import (
     NotificationState,
     Pipeline,
     Project,
+    Refusal,
     TestFailure,
     TestReport,
     Verdict,
@@ -25,9 +26,10 @@ from service.model import (
     Want,
     Workflow,
 )
-from service.store import deliveries, notifications
+from service.store import Store, deliveries, notifications, refusals
 from service.text import clean
 from tests.hostile import TEXTS
+from tests.house import NINE
 from tests.pages_house import House
 
 UNBROKEN = "Extraordinarily" * 40
@@ -63,6 +65,22 @@ async def fill(house: House) -> Longest:
     for _ in range(MORE):
         await house.build()
     return Longest(events=tuple(str(event.id) for event in events), deliveries=tuple(others))
+
+
+async def refuse(store: Store) -> None:
+    """Put as many refusals on record as are kept, with the longest words."""
+    for n, text in enumerate((*LONG, *map(clean, TEXTS), "short") * 2):
+        refusal = Refusal(
+            at=NINE,
+            status=401,
+            reason=text,
+            next_step=text,
+            address="2001:db8:1111:2222:3333:4444:5555:6666",
+            user_agent=text,
+            hook_id=text[:64],
+            skipped=n * 2**20,
+        )
+        await store.write(refusals.keep, refusal)
 
 
 async def _build(house: House, text: str, *, is_job: bool) -> Event:

@@ -17,6 +17,7 @@ from starlette.applications import Starlette
 from service.access import Access
 from service.jobs import EmbeddedJobs, Jobs
 from service.manage import again
+from service.manage.first_run import FirstRun, Setup
 from service.metrics import Metrics
 from service.model import (
     Actor,
@@ -58,6 +59,7 @@ class House:
     jobs: Jobs
     now: datetime = NOW
     deliveries: list[Delivery] = field(default_factory=list)
+    setup: Setup = field(default_factory=Setup)
 
     def clock(self) -> datetime:
         return self.now
@@ -174,7 +176,8 @@ class House:
         access = Access(
             admin_token=ADMIN_TOKEN, public_url=public_url, clock=self.clock, store=self.store, metrics=Metrics()
         )
-        pages = Pages(store=self.store, jobs=self.jobs, access=access, clock=self.clock, public_url=public_url)
+        first_run = FirstRun(self.store, replace(self.setup, public_url=public_url))
+        pages = Pages(store=self.store, jobs=self.jobs, access=access, clock=self.clock, first_run=first_run)
         return Starlette(routes=pages.routes())
 
     def stranger(self, *, public_url: str | None = None) -> httpx.AsyncClient:

@@ -191,6 +191,7 @@ async def test_neither_do_the_questions_of_the_other_pages_and_of_the_sweep(stor
     def ask(transaction: Transaction) -> None:
         deliveries.dead(transaction, limit=50)
         deliveries.count_unjudged(transaction)
+        deliveries.any_unsettled(transaction)
         notifications.dead(transaction, limit=50)
         notifications.count(transaction, NotificationState.PENDING, NotificationState.SENDING)
         for waiting in (overdue.UNJUDGED, overdue.UNSENT, overdue.CUT_OFF):

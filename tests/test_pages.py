@@ -9,7 +9,7 @@ import pytest
 from service.model import Actor, Commit, DeliveryState, EventKind, Project, Workflow
 from service.store import deliveries, history
 from tests.generate_docs import ROOT
-from tests.pages_house import JOB, PUBLIC_URL, House, browser, house, text
+from tests.pages_house import JOB, House, browser, house, text
 
 __all__ = ["browser", "house"]  # pytest finds fixtures by name
 
@@ -156,15 +156,6 @@ async def test_a_search_that_was_cut_short_says_how_far_it_looked(
     assert "Looked back to today 09:0" in text(page)
     assert "Older builds may fit too" in text(page)
     assert ">Older<" in page.text
-
-
-async def test_before_the_first_webhook_the_page_says_how_to_connect_circleci(house: House) -> None:
-    async with house.browser() as local, house.browser(public_url=PUBLIC_URL) as remote:
-        near, far = await local.get("/"), await remote.get("/")
-
-    assert "give CircleCI this address: http://127.0.0.1:8000/hooks/circleci" in text(near)
-    assert "give CircleCI this address: https://ci.example.com/hooks/circleci" in text(far)
-    assert 'name="branch"' not in near.text
 
 
 async def test_after_a_ping_the_page_says_that_circleci_reaches_us(house: House, browser: httpx.AsyncClient) -> None:

@@ -62,9 +62,7 @@ async def test_what_nobody_knows_is_left_out(house: House, browser: httpx.AsyncC
 
     page = await browser.get(f"/events/{event.id}")
 
-    assert "– unknown a workflow Project no project When today 09:11:03, 1 minute ago Who was told" in text(
-        page
-    )
+    assert "– unknown a workflow Project no project When today 09:11:03, 1 minute ago Who was told" in text(page)
 
 
 async def test_a_job_and_a_tag_are_named(house: House, browser: httpx.AsyncClient) -> None:

@@ -15,7 +15,7 @@ from service.app.server import listen, serving
 from service.manage.history import SEARCHABLE
 from tests.chromium import Loop, Tab, chromium
 from tests.house import NINE, a_house
-from tests.longest import HOSTILE, LONG, UNBROKEN, Longest, fill
+from tests.longest import HOSTILE, LONG, UNBROKEN, Longest, fill, refuse
 from tests.pages_house import House
 
 WIDTHS = (320, 641, 961, 1100, 1440)
@@ -44,6 +44,7 @@ def site(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
             services.append(opened.service.parts)
             addresses.append(stack.enter_context(loop.within(serving(opened.service.asgi, listen("127.0.0.1", 0)))))
         history = loop.run(fill(House(store=services[0].store, jobs=services[0].jobs, now=NINE)))
+        loop.run(refuse(services[1].store))
         yield Site(full=addresses[0], empty=addresses[1], history=history)
 
 

@@ -30,6 +30,7 @@ from service.errors import RoundsmanError
 from service.health import GOOD_FOR_S, TELL_EVERY_S, Heartbeat, Readiness, Watch
 from service.intake import Intake, Line, Refusals
 from service.jobs import EmbeddedJobs, Handler, Jobs, ProcrastinateJobs
+from service.manage.first_run import FirstRun, read_setup
 from service.manage.hooks import HOOK_PATH
 from service.metrics import Metrics
 from service.model import Process, Role
@@ -51,6 +52,7 @@ class Service:
     pipeline: Pipeline
     line: Line
     heartbeat: Heartbeat
+    first_run: FirstRun
     watchdog: Watchdog | None = None
 
     @asynccontextmanager
@@ -87,6 +89,7 @@ class Service:
         if isinstance(self.parts.notifier, AppriseChannels):
             self.parts.notifier.keep_secret(config.receivers.values())
         self.pipeline.reload(routes=config.routes, receivers=config.receivers)
+        self.first_run.renew(config)
         self.heartbeat.go_by(fingerprint(config.receivers.values()))
 
     @asynccontextmanager
@@ -138,8 +141,17 @@ def build(
     watchdog = Watchdog(config.settings.watchdog_url) if config.settings.watchdog_url else None
     if watchdog is not None:
         parts.jobs.every(TELL_EVERY_S, Watch(readiness, watchdog).tell)
-    asgi = _asgi(config, parts, readiness, line if role.receives else None)
-    return Service(asgi=asgi, parts=parts, pipeline=pipeline, line=line, heartbeat=heartbeat, watchdog=watchdog)
+    first_run = FirstRun(parts.store, read_setup(config))
+    asgi = _asgi(config, parts, readiness, line if role.receives else None, first_run=first_run)
+    return Service(
+        asgi=asgi,
+        parts=parts,
+        pipeline=pipeline,
+        line=line,
+        heartbeat=heartbeat,
+        first_run=first_run,
+        watchdog=watchdog,
+    )
 
 
 def _parts(config: Config, *, clock: Clock | None, patience: Patience, role: Role) -> Parts:
@@ -176,7 +188,7 @@ def job_engine(settings: Settings, store: Store, *, clock: Clock | None = None) 
     return jobs
 
 
-def _asgi(config: Config, parts: Parts, readiness: Readiness, line: Line | None) -> Starlette:
+def _asgi(config: Config, parts: Parts, readiness: Readiness, line: Line | None, *, first_run: FirstRun) -> Starlette:
     """The app; without a line, where posts wait to be kept, it is one for health alone."""
     settings, clock = config.settings, parts.clock
     access = _access(settings, parts)
@@ -185,7 +197,7 @@ def _asgi(config: Config, parts: Parts, readiness: Readiness, line: Line | None)
     )
     if line is None:
         return _starlette(api.health_routes(), parts, answer_error)
-    pages = Pages(store=parts.store, jobs=parts.jobs, access=access, clock=clock, public_url=settings.public_url)
+    pages = Pages(store=parts.store, jobs=parts.jobs, access=access, clock=clock, first_run=first_run)
     refusals = Refusals(parts.store, clock=clock)
     intake = Intake(parts.source, line=line, refusals=refusals, metrics=parts.metrics, clock=clock)
     receive = partial(intake.receive, max_body_bytes=settings.max_body_bytes)

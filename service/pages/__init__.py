@@ -18,7 +18,7 @@ from service.errors import BadRequest, NotFound, Rejected, Temporary, TooManyGue
 from service.jobs import Jobs
 from service.manage import again, history
 from service.manage.dead_letters import list_dead_letters
-from service.manage.hooks import HOOK_PATH
+from service.manage.first_run import FirstRun
 from service.manage.shapes import action_json
 from service.pages import builds
 from service.pages.forms import local_path, login_path, read_form, sent_from, with_notice
@@ -41,7 +41,7 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 class Pages:
     """The pages' endpoints; all but login and the static files need a session.
 
-    public_url   our address as CircleCI sees it, for the page that says how to connect it
+    first_run   what the page of builds shows until the first post is accepted
     """
 
     def __init__(
@@ -51,13 +51,13 @@ class Pages:
         jobs: Jobs,
         access: Access,
         clock: Callable[[], datetime],
-        public_url: str | None = None,
+        first_run: FirstRun,
     ) -> None:
         self._store = store
         self._jobs = jobs
         self._access = access
         self._clock = clock
-        self._public_url = public_url
+        self._first_run = first_run
         self._screen = Screen()
 
     def routes(self) -> list[BaseRoute]:
@@ -100,7 +100,9 @@ class Pages:
             shown |= builds.NOTHING | {"newest": builds.address(asked), "problem": str(error)}
         shown["is_filtered"] = any(asked.values()) or shown["newest"] is not None
         shown["anything"] = shown["items"] or shown["is_filtered"] or await builds.anything(self._store)
-        shown["hook"] = f"{self._public_url or str(request.base_url).rstrip('/')}{HOOK_PATH}"
+        shown["arrived"] = None if shown["anything"] else await self._first_run.arrived()
+        if not shown["anything"] and not shown["arrived"]:
+            shown |= await self._first_run.look()
         return await self._show("builds.html", session, status=400 if shown["problem"] else 200, **shown)
 
     async def event(self, request: Request) -> Response:

@@ -213,6 +213,13 @@ def dead_ids(transaction: Transaction, *, since: datetime | None, until: datetim
     return transaction.execute(newest_first.limit(limit)).scalars().all()
 
 
+def any_unsettled(transaction: Transaction) -> DeliveryState | None:
+    """Return the state of one of the deliveries that came to no event, if there is any."""
+    others = deliveries.c.state.in_([state for state in DeliveryState if state is not DeliveryState.SETTLED])
+    state = transaction.execute(select(deliveries.c.state).where(others, is_unsettled).limit(1)).scalar()
+    return DeliveryState(state) if state else None
+
+
 def count_unjudged(transaction: Transaction) -> int:
     """How many deliveries are yet to be judged."""
     counting = select(func.count()).where(deliveries.c.state == DeliveryState.KEPT, is_unsettled)

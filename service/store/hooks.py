@@ -8,6 +8,8 @@ from service.model import KnownHook
 from service.store.rows import insert_or_replace
 from service.tables import Transaction, hooks
 
+MAX_KNOWN = 1_000
+
 
 def note(transaction: Transaction, known: Sequence[KnownHook], gone: Sequence[str]) -> None:
     """Put hooks on record as they were seen just now, and forget those that are gone."""
@@ -20,6 +22,12 @@ def note(transaction: Transaction, known: Sequence[KnownHook], gone: Sequence[st
 def projects(transaction: Transaction) -> list[str]:
     """Return the slugs of the projects whose hooks are known."""
     return sorted(transaction.execute(select(hooks.c.project).distinct()).scalars())
+
+
+def known(transaction: Transaction) -> Sequence[KnownHook]:
+    """Return the hooks on record, the last seen first."""
+    found = select(hooks).order_by(hooks.c.seen_at.desc(), hooks.c.id).limit(MAX_KNOWN)
+    return [KnownHook(**row) for row in transaction.execute(found).mappings()]
 
 
 def find(transaction: Transaction, hook_id: str) -> KnownHook | None:
