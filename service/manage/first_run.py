@@ -118,9 +118,7 @@ def _of_hooks(setup: Setup, known: Sequence[KnownHook]) -> Step:
         else "list your projects under hooks in roundsman.yaml and run: roundsman hooks apply"
     )
     has = f"{_counted(len(known), 'hook')} at CircleCI, last seen by the hooks commands: {some}"
-    return _step(
-        "Hook at CircleCI", bool(known), has, f"no hook has been seen yet: {wish}, or add one by hand as below"
-    )
+    return _step("Hook at CircleCI", bool(known), has, f"no hook has been seen yet: {wish}, or add one by hand")
 
 
 def _of_posts(refusals: Sequence[Json]) -> Step:
