@@ -90,7 +90,7 @@ async def test_slack_gets_outside_words_literally_with_formatting_off(net: HttpE
         "attachments": [
             {
                 "title": f"{escaped} main: build failed",
-                "text": f"Workflow build failed. https://app.circleci.com/w/1\nCommit {escaped}",
+                "text": f"The workflow. https://app.circleci.com/w/1\nCommit {escaped}",
                 "color": "#A32037",
             }
         ],
@@ -106,7 +106,7 @@ async def test_discord_gets_outside_words_as_code_where_they_call_nobody(net: Ht
         "tts": False,
         "wait": True,
         "content": f"**``{HOSTILE} main: build failed``**\n\n"
-        f"[Workflow `build`](https://app.circleci.com/w/1) failed.\n\nCommit ``{HOSTILE}``",
+        f"[The workflow](https://app.circleci.com/w/1).\n\nCommit ``{HOSTILE}``",
     }
 
 
@@ -132,7 +132,7 @@ async def test_telegram_gets_html_with_the_title_on_top(net: HttpEnd) -> None:
 
     assert net.got[0].json["text"] == (
         "<b>acme/web main: build failed</b>\r\n"
-        '<a href="https://app.circleci.com/w/1">Workflow build</a> failed.\r\n'
+        '<a href="https://app.circleci.com/w/1">The workflow</a>.\r\n'
         "Commit &lt;b&gt;x&lt;/b&gt;"
     )
 

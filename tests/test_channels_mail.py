@@ -32,7 +32,7 @@ async def test_mail_goes_out_over_tls_with_a_login_and_says_the_same_in_both_par
     assert html is not None
     assert html.get_content().splitlines() == a_message(HOSTILE).html.splitlines()
     assert text is not None
-    assert text.get_content().splitlines() == ["Workflow build failed.", "", f"Commit {HOSTILE}"]
+    assert text.get_content().splitlines() == ["The workflow.", "", f"Commit {HOSTILE}"]
 
 
 @pytest.mark.parametrize(

@@ -58,6 +58,15 @@ async def test_what_a_tags_webhook_does_not_say_is_asked_for(folder: Path) -> No
     assert "v2.5.0" in house.channels.took[0][1].title
 
 
+async def test_starter_of_a_scheduled_run_is_not_asked_for(house: House) -> None:
+    await house.finish(runs.api_nightly(MONDAY))
+    await house.drain()
+
+    assert [call.path for call in house.pretend.calls if "/user/" in call.path] == []
+    assert "could not be read" not in told(house)
+    assert "Last commit by Grace Example" in told(house)
+
+
 async def test_without_circleci_a_message_waits_two_minutes_and_goes(house: House) -> None:
     house.pretend.faults.next("*", broken(503), times=1000)
     await house.finish(RED)

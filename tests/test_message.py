@@ -236,7 +236,7 @@ def test_a_status_is_told_in_plain_words_and_an_unknown_one_verbatim(
     [(0, "0ms"), (999, "999ms"), (1000, "1s"), (59_999, "59s"), (60_000, "1m 00s"), (3_600_000, "1h 00m")],
 )
 def test_a_duration_is_told_in_the_two_units_that_matter(milliseconds: int, words: str) -> None:
-    assert compose(an_event(duration_ms=milliseconds), None).text == f"A workflow ended after {words}."
+    assert compose(an_event(duration_ms=milliseconds), None).text == f"After {words}."
 
 
 def test_without_a_page_of_ours_nobody_is_sent_there() -> None:
@@ -311,7 +311,7 @@ words = st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_si
 def test_any_word_reaches_the_reader_of_html_as_it_is_and_makes_no_element(subject: str) -> None:
     reader = Reader(compose(an_event(commit=Commit(subject=subject)), None).html)
 
-    assert reader.words == f"A workflow ended.\nCommit {subject}"
+    assert reader.words == f"Commit {subject}"
     assert (reader.elements, reader.attributes) == ({"p"}, {"style"})
 
 
@@ -330,7 +330,7 @@ def test_any_word_stands_in_markdown_as_code_with_exactly_its_characters(subject
 
 @given(words)
 def test_any_word_stands_in_text_as_it_is(subject: str) -> None:
-    assert compose(an_event(commit=Commit(subject=subject)), None).text == f"A workflow ended.\nCommit {subject}"
+    assert compose(an_event(commit=Commit(subject=subject)), None).text == f"Commit {subject}"
 
 
 @pytest.mark.parametrize("form", Form)

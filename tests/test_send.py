@@ -46,7 +46,7 @@ async def test_what_was_sent_is_on_record_with_its_proof(house: House) -> None:
 
     assert notification["state"] == "sent"
     assert notification["title"] == "acme/web main: build-and-test failed"
-    assert notification["words"].startswith("Workflow build-and-test failed after 5m 00s")
+    assert notification["words"].startswith("Pipeline 1487, after 5m 00s. https://")
     [attempt] = notification["attempts"]
     assert (attempt["number"], attempt["outcome"], attempt["receipt"]) == (1, "sent", "taken")
     assert house.counted("attempts", channel="json", outcome="sent") == 1

@@ -2,20 +2,20 @@
 
 from collections.abc import Iterator
 
-from service.message.clean import shortened
+from service.message.clean import shortened, web_link
 from service.message.failures import jobs_block, tests_block
 from service.message.fit import cut
 from service.message.forms import html, markdown, text
 from service.message.story import Block, Line, Link, Words, joined, linked, plain, said
 from service.message.words import (
-    after,
     by_reason,
+    duration,
     enumeration,
     severity,
     started,
     status_words,
 )
-from service.model import Details, Event, Message, Vcs
+from service.model import Actor, Details, Event, Message, Vcs, Want
 
 LONGEST_TITLE = 250
 LONGEST_BODY = 3500  # what Slack shows without folding it away
@@ -27,7 +27,8 @@ def compose(event: Event, details: Details | None, *, event_url: str | None = No
     event_url   our page about the event: the answer to "why did I get this?"
     """
     known = details or Details()
-    blocks = [block for block in _blocks(event, known, event_url) if block.lines]
+    told = [block for block in _blocks(event, known) if block.lines]
+    blocks = [*(told or [_bare(event)]), *_why(event_url)]
     return Message(
         title=shortened(plain(_title(event, known)), LONGEST_TITLE),
         text=cut(text(blocks), LONGEST_BODY),
@@ -37,22 +38,41 @@ def compose(event: Event, details: Details | None, *, event_url: str | None = No
     )
 
 
-def _blocks(event: Event, details: Details, event_url: str | None) -> Iterator[Block]:
+def _blocks(event: Event, details: Details) -> Iterator[Block]:
     lines = (_lead(event, details), _who(event, details), started(event.trigger))
     yield Block(lines=tuple(line for line in lines if line))
     if not event.job:  # a job event's one job is told in its first line
         yield jobs_block(details.jobs or ())
     yield tests_block([job.tests for job in details.jobs or () if job.tests])
-    yield Block(lines=tuple(_missing(details)))
-    yield Block(lines=(linked(("Why did I get this?",), event_url),) if event_url else ())
+    yield Block(lines=tuple(_missing(event, details)))
+
+
+def _bare(event: Event) -> Block:
+    """Return what the title says, for an event of which nothing else is known: no channel takes an empty message."""
+    workflow = _named("workflow", event.workflow.name)
+    subject = joined([_named("job", event.job.name), workflow], " of ") if event.job else workflow
+    return Block(lines=(_sentence((*subject, " ", *status_words(event.status), ".")),))
+
+
+def _named(kind: str, name: str | None) -> Words:
+    words = said(name, 80)
+    return (f"{kind} ", *words) if words else (f"a {kind}",)
+
+
+def _why(event_url: str | None) -> list[Block]:
+    return [Block(lines=(linked(("Why did I get this?",), event_url),))] if event_url else []
 
 
 def _title(event: Event, details: Details) -> Line:
     """``acme/web main: build-and-test failed``."""
     place = joined([said(event.project_name, 100) or ("a project",), _where(event, details.vcs or Vcs())])
-    workflow = said(event.workflow.name, 80) or ("a workflow",)
-    what = joined([_job_name(event), workflow], " of ")
-    return _sentence((*place, ": ", *what, " ", *status_words(event.status)))
+    return _sentence((*place, ": ", *_what(event), " ", *status_words(event.status)))
+
+
+def _what(event: Event) -> Line:
+    """``build-and-test``, or ``deploy-web of build-and-test``."""
+    job = (said(event.job.name, 80) or ("a job",)) if event.job else ()
+    return joined([job, said(event.workflow.name, 80) or ("a workflow",)], " of ")
 
 
 def _where(event: Event, vcs: Vcs) -> Words:
@@ -60,23 +80,25 @@ def _where(event: Event, vcs: Vcs) -> Words:
     return ("tag ", *tag) if tag else branch
 
 
-def _job_name(event: Event) -> Words:
-    return (said(event.job.name, 80) or ("a job",)) if event.job else ()
-
-
 def _lead(event: Event, details: Details) -> Line:
-    """``Workflow build-and-test failed after 2m 05s, pipeline 42.``, linked to where the logs are."""
-    subject = linked(_named("workflow", event.workflow.name), event.workflow.url)
-    if event.job:
-        url = next((job.url for job in details.jobs or () if job.url), None)
-        subject = joined([linked(_named("job", event.job.name), url), subject], " of ")
-    pipeline = f", pipeline {event.pipeline.number}" if event.pipeline.number is not None else ""
-    return _sentence((*subject, " ", *status_words(event.status), f"{after(event.duration_ms)}{pipeline}."))
+    """``Pipeline 42, after 2m 05s.``, leading to where the logs are; what happened is said by the title."""
+    took = (f"after {duration(event.duration_ms)}",) if event.duration_ms is not None else ()
+    line = joined([joined([_job_page(event, details), _workflow_page(event)], " of "), took], ", ")
+    return _sentence((*line, ".")) if line else ()
 
 
-def _named(kind: str, name: str | None) -> Words:
-    words = said(name, 80)
-    return (f"{kind} ", *words) if words else (f"a {kind}",)
+def _job_page(event: Event, details: Details) -> Line:
+    url = next((job.url for job in details.jobs or () if job.url), None) if event.job else None
+    return _only_linked("the job", url)
+
+
+def _workflow_page(event: Event) -> Line:
+    number, url = event.pipeline.number, event.workflow.url
+    return _only_linked("the workflow", url) if number is None else linked((f"pipeline {number}",), url)
+
+
+def _only_linked(words: str, url: str | None) -> Line:
+    return linked((words,), url) if web_link(url) else ()
 
 
 def _sentence(line: Line) -> Line:
@@ -90,16 +112,28 @@ def _sentence(line: Line) -> Line:
 
 
 def _who(event: Event, details: Details) -> Line:
-    """``By Ada Example, commit 1a2b3c4 Fix the cart``; the author stands in for an unknown actor."""
-    actor = details.actor or event.actor
+    """``By Ada Example, commit 1a2b3c4 Fix the cart``, or ``Last commit by Ada Example: 1a2b3c4 Fix the cart``.
+
+    The author of a commit need not have started what was built of it; nor did the user whom CircleCI names for a
+    schedule.
+    """
+    actor = Actor() if event.is_scheduled else details.actor or event.actor
     vcs = details.vcs or Vcs()
-    person = said(actor.name or actor.login or event.commit.author_name, 80)
+    person, author = said(actor.name or actor.login, 80), said(event.commit.author_name, 80)
     sha = linked(said((event.revision or vcs.revision or "")[:7]), event.commit.url)
     commit = joined([sha, said(event.commit.subject or vcs.subject)])
+    if author and not person:
+        return joined([("Last commit by ", *author), commit], ": ")
     return _sentence(joined([("by ", *person) if person else (), ("commit ", *commit) if commit else ()], ", "))
 
 
-def _missing(details: Details) -> Iterator[Line]:
-    """``Jobs and tests could not be read: CircleCI answered 503.``; nothing of what is missing by choice."""
-    for reason, wanted in by_reason(one for one in details.missing if not one.is_by_choice).items():
+def _missing(event: Event, details: Details) -> Iterator[Line]:
+    """``Jobs and tests could not be read: CircleCI answered 503.``; nothing of what is missing by choice.
+
+    Nor of the person who started what a schedule did: there is none.
+    """
+    missed = [one for one in details.missing if not one.is_by_choice]
+    if event.is_scheduled:
+        missed = [one for one in missed if one.want is not Want.ACTOR]
+    for reason, wanted in by_reason(missed).items():
         yield _sentence((f"{enumeration(wanted)} could not be read: ", *said(reason), "."))

@@ -186,6 +186,11 @@ class Event:
         return name or self.project.slug
 
     @property
+    def is_scheduled(self) -> bool:
+        """Tell whether a schedule set it going; webhooks and API spell that differently."""
+        return self.trigger in {"schedule", "scheduled_pipeline"}
+
+    @property
     def topic(self) -> str:
         """What people would be told of: two events with one topic are one piece of news.
 

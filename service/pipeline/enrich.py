@@ -99,7 +99,7 @@ async def release_as_it_is(parts: Parts, event_id: UUID, reason: str) -> None:
 
 def wants_of(event: Event) -> frozenset[Want]:
     """What a message about this event should say that the event itself does not."""
-    wants = {Want.ACTOR}
+    wants = set() if event.is_scheduled else {Want.ACTOR}  # CircleCI's own user starts those, and GET /user has none
     if event.revision is None or (event.branch is None and event.tag is None):
         wants.add(Want.VCS)
     if event.status not in QUIET:
