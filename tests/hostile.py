@@ -93,4 +93,4 @@ def _spoil(payload: dict[str, Any], chance: random.Random) -> None:
 def value(chance: random.Random) -> Any:
     """Return something that is not meant to stand where it will."""
     kind = chance.choice([TEXTS, TEXTS, TEXTS, TIMES, NUMBERS, OTHERS])
-    return chance.choice(kind)
+    return deepcopy(chance.choice(kind))  # it may be spoiled in its turn

@@ -34,11 +34,11 @@ def site(request: pytest.FixtureRequest, url_in_real_time: str, tmp_path: Path) 
 
 @contextmanager
 def prometheus(folder: Path, targets: list[str]) -> Iterator[Callable[[], set[tuple[str, str]]]]:
-    """A Prometheus that looks every second, and waits for no alert; yields what asks it for those that fire."""
+    """A Prometheus that looks every second, and turns minutes of waiting into seconds; yields what asks it for those that fire."""
     assert PROMETHEUS
     folder.mkdir()
     for file in RULE_FILES:
-        hasty = re.sub(r"for: \d+[mhd]\n", "for: 2s\n", file.read_text(encoding="utf-8"))
+        hasty = re.sub(r"for: \d+m\n", "for: 2s\n", file.read_text(encoding="utf-8"))
         (folder / file.name).write_text(hasty, encoding="utf-8")
     told = {
         "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
