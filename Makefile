@@ -36,7 +36,7 @@ test: $(READY)  ## Run the tests, but for the long ones
 
 .PHONY: test-all
 test-all: $(READY)  ## Run the tests in their long form, the long ones too
-	$(BIN)/pytest -n auto --long $(ARGS)
+	$(BIN)/pytest -n auto --long -o faulthandler_timeout=900 $(ARGS)
 
 .PHONY: crash
 crash: $(READY)  ## Kill real processes at random under load and count what is lost (ROUNDS=50 SEED=7)

@@ -8,6 +8,7 @@ from contextlib import closing
 from pathlib import Path
 from unittest.mock import patch
 
+import hypothesis
 import pytest
 import structlog
 import trustme
@@ -65,6 +66,8 @@ def is_long(request: pytest.FixtureRequest) -> bool:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    hypothesis.settings.register_profile("short", max_examples=30)
+    hypothesis.settings.load_profile("default" if config.getoption("--long") else "short")
     config.addinivalue_line("markers", "long: takes too long for `make test`; `make test-all` runs it")
     config.addinivalue_line(
         "markers", "databases(*kinds, long_on): the databases to run on, sqlite and postgres; on which it is long"

@@ -65,6 +65,7 @@ def test_it_says_where_it_listens_and_what_messages_will_lack(served: Served) ->
     assert warnings == ["ROUNDSMAN_CIRCLECI_TOKEN is not set: messages lack failed jobs, tests and the actor"]
 
 
+@pytest.mark.long
 def test_a_channel_that_cannot_be_told_is_said_at_the_start_without_its_secret(tmp_path: Path) -> None:
     mixed = RED_TO_WEB.replace("[json://", "[slack://an-invented-token, json://")
 
@@ -100,6 +101,7 @@ def test_a_send_that_was_begun_may_end(tmp_path: Path) -> None:
     assert rows(tmp_path, "SELECT outcome FROM attempts") == [("sent",)]
 
 
+@pytest.mark.long
 def test_a_second_one_in_the_same_folder_is_refused(served: Served, tmp_path: Path) -> None:
     second = run("serve", folder=tmp_path, **settings(tmp_path), ROUNDSMAN_PORT="0")
 
@@ -169,12 +171,14 @@ def test_an_inbox_whose_port_is_taken_says_which_option_names_another(tmp_path: 
 
 @pytest.mark.parametrize(
     ("words", "found"),
-    [
-        (["eve"], ["events"]),
-        (["events", ""], ["list", "show"]),
-        (["events", "list", "--br"], ["--branch"]),
-        (["dead-letters", "--dis"], ["--dismissed"]),
-    ],
+    first_and_long(
+        [
+            (["events", ""], ["list", "show"]),
+            (["eve"], ["events"]),
+            (["events", "list", "--br"], ["--branch"]),
+            (["dead-letters", "--dis"], ["--dismissed"]),
+        ]
+    ),
 )
 def test_bash_completes_commands_and_options(tmp_path: Path, words: list[str], found: list[str]) -> None:
     line = " ".join(f"'{word}'" for word in ("roundsman", *words))

@@ -22,6 +22,7 @@ from tests.crash.load import Load
 from tests.crash.rounds import Count, a_round, wait
 from tests.crashing import ALONE
 from tests.house import RED
+from tests.long import first_and_long
 
 COMES_WITHIN_S = 20  # only a test that has gone wrong waits for this long
 
@@ -111,7 +112,7 @@ async def test_what_died_before_its_commit_was_never_there_and_comes_again(scene
     assert scene.end.taken == {(path, f"Change {n}"): 1 for path in ("/a", "/b") for n in range(1, 10)}
 
 
-@pytest.mark.parametrize("when", ["after:notifications=1", "after:attempts=1"])
+@pytest.mark.parametrize("when", first_and_long(["after:notifications=1", "after:attempts=1"]))
 async def test_what_was_decided_or_begun_and_not_sent_is_sent(scene: Scene, when: str) -> None:
     worker = await scene.start(worker=when)
     await scene.post(1)

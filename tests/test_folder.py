@@ -54,6 +54,7 @@ def test_a_second_process_is_told_who_holds_the_folder(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.long
 def test_whoever_asks_is_told_who_holds_the_folder_and_takes_nothing(tmp_path: Path) -> None:
     assert holder(tmp_path / "nowhere") is None
     with another_holder(tmp_path) as other:

@@ -11,7 +11,7 @@ from service.store import Store, history
 from tests.bench.past import NOW, Past
 from tests.filled import Filled, a_past_of
 
-pytestmark = pytest.mark.databases("sqlite", "postgres")
+pytestmark = pytest.mark.databases("sqlite", "postgres", long_on=["sqlite"])
 SIZE = 900
 ROWS = list(reversed(list(Past(SIZE).rows())))
 SHORT_STRIDES = (3, 20, 60)

@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from tests.house import RED_TO_WEB, environ
+from tests.long import first_and_long
 from tests.processes import ROUNDSMAN, Served, run, serve, surroundings
 from tests.terminal import Terminal
 
@@ -75,6 +76,7 @@ def test_the_command_prints_a_link_that_logs_one_browser_in(served: Served, tmp_
     assert "this login link has been used, or is too old" in again.text
 
 
+@pytest.mark.long
 def test_the_token_is_the_same_after_a_restart_and_so_are_the_sessions(tmp_path: Path) -> None:
     with serve(tmp_path, settings(tmp_path)) as served:
         with browser() as client:
@@ -88,6 +90,7 @@ def test_the_token_is_the_same_after_a_restart_and_so_are_the_sessions(tmp_path:
     assert (page.status_code, token_file(tmp_path).read_text()) == (200, token)
 
 
+@pytest.mark.long
 def test_an_admin_token_of_the_operator_s_goes_before_the_file(tmp_path: Path) -> None:
     own = {**settings(tmp_path), "ROUNDSMAN_ADMIN_TOKEN": "an-invented-admin-token"}
     with serve(tmp_path, own) as served:
@@ -162,12 +165,14 @@ def linked(file: Path) -> None:
 
 @pytest.mark.parametrize(
     ("make", "problem"),
-    [
-        (readable, "is not used: others may read it (mode 0644)"),
-        (empty, "is empty"),
-        (Path.mkdir, "is not used: it is no plain file"),
-        (linked, "cannot be read: it is a symbolic link"),
-    ],
+    first_and_long(
+        [
+            (readable, "is not used: others may read it (mode 0644)"),
+            (empty, "is empty"),
+            (Path.mkdir, "is not used: it is no plain file"),
+            (linked, "cannot be read: it is a symbolic link"),
+        ]
+    ),
 )
 def test_a_file_that_cannot_be_trusted_is_refused_by_serve_and_by_the_command(
     terminal: Terminal, make: Callable[[Path], None], problem: str

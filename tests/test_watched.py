@@ -34,7 +34,7 @@ def site(request: pytest.FixtureRequest, url_in_real_time: str, tmp_path: Path) 
 
 @contextmanager
 def prometheus(folder: Path, targets: list[str]) -> Iterator[Callable[[], set[tuple[str, str]]]]:
-    """A Prometheus that looks every second, and turns minutes of waiting into seconds; yields what asks it for those that fire."""
+    """Run a Prometheus that looks every second and waits seconds for minutes; yield what asks for alerts that fire."""
     assert PROMETHEUS
     folder.mkdir()
     for file in RULE_FILES:
