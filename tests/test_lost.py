@@ -1,5 +1,7 @@
 """Who comes to an address where nothing is: people get a page with the way back, programs a sentence in JSON."""
 
+from uuid import UUID
+
 import httpx
 import pytest
 
@@ -13,19 +15,36 @@ AS_BROWSERS_ASK = {"Accept": "text/html,application/xhtml+xml,application/xml;q=
 @pytest.mark.parametrize(
     ("path", "status", "sentence"),
     [
-        ("/events", 404, "there is nothing at '/events'"),
-        ("/what/<b>", 404, "there is nothing at '/what/<b>'"),
-        ("/deliveries/1/replay", 405, "'/deliveries/1/replay' does not take GET; it takes POST"),
+        ("/events", 404, "Nothing is at '/events': the address may be incomplete"),
+        ("/what/<b>", 404, "Nothing is at '/what/<b>'"),
+        ("/deliveries/1/replay", 405, "'/deliveries/1/replay' is what a button of a page leads to"),
     ],
 )
 async def test_a_browser_gets_a_page_with_the_way_back(house: House, path: str, status: int, sentence: str) -> None:
     page = await house.http.get(path, headers=AS_BROWSERS_ASK)
 
     assert page.status_code == status
-    assert f"What went wrong? {sentence}" in text(page)
-    assert '<a href="/">To the builds</a>' in page.text
+    heading = {404: "There is no such page", 405: "This cannot be done here"}[status]
+    assert f"{heading} {sentence}" in text(page)
+    assert '<a href="/">Log in, and see the builds</a>' in page.text
     assert "frame-ancestors 'none'" in page.headers["content-security-policy"]
     assert page.headers.get("allow") == ("POST" if status == 405 else None)
+
+
+async def test_who_is_logged_in_keeps_the_navigation_whatever_is_wrong(house: House) -> None:
+    await house.http.get("/")
+    nowhere = await house.http.get("/nowhere", headers=AS_BROWSERS_ASK)
+    unknown = await house.http.get(f"/events/{UUID(int=1)}", headers=AS_BROWSERS_ASK)
+    house.database.change("ALTER TABLE sessions RENAME TO away")
+    broken = httpx.ASGITransport(house.service.asgi, raise_app_exceptions=False, client=("127.0.0.1", 4711))
+    async with httpx.AsyncClient(transport=broken, base_url=house.http.base_url, cookies=house.http.cookies) as http:
+        failed = await http.get("/", headers=AS_BROWSERS_ASK)
+
+    assert [page.status_code for page in (nowhere, unknown, failed)] == [404, 404, 500]
+    for page in (nowhere, unknown, failed):
+        assert '<a href="/dead-letters">Dead letters</a>' in page.text
+        assert ">Log out</button>" in page.text
+    assert f"There is no build {UUID(int=1)}: it may have been forgotten" in text(unknown)
 
 
 @pytest.mark.parametrize("path", ["/api/v1/nothing", "/api/v1/events/what", "/hooks/circleci", "/hooks/other"])
@@ -54,6 +73,6 @@ async def test_what_nobody_foresaw_is_told_people_as_a_page_too(house: House) ->
         page = await http.get(f"/events/{event}", headers=AS_BROWSERS_ASK | {"X-Request-Id": "request-7"})
 
     assert page.status_code == 500
-    assert "What went wrong? something went wrong here; the log says what" in text(page)
+    assert "Something went wrong here Something went wrong here; the log says what." in text(page)
     assert page.headers["x-request-id"] == "request-7"
     assert "a-word-that-nobody-should-see" not in page.text

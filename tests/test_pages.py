@@ -94,7 +94,7 @@ async def test_a_form_without_rare_filters_keeps_them_folded(house: House, brows
     [
         ("since=someday", "'someday' is not a time; write 2026-11-22"),
         ("event=bogus", "'bogus' is not a kind of event"),
-        ("cursor=bogus", "this is no cursor of Roundsman's"),
+        ("cursor=bogus", "This is no cursor of Roundsman's"),
     ],
 )
 async def test_a_filter_that_cannot_be_is_told_in_a_sentence_above_the_kept_form(

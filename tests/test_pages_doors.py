@@ -30,6 +30,10 @@ async def form_token(client: httpx.AsyncClient, path: str = "/dead-letters") -> 
     return page.partition('name="form_token" value="')[2].partition('"')[0]
 
 
+def session_of(client: httpx.AsyncClient) -> str:
+    return f"roundsman={client.cookies['roundsman']}"
+
+
 async def done(house: House, subject_id: UUID) -> list[Action]:
     return await house.store.read(lambda transaction: list(actions.of_subjects(transaction, [subject_id])))
 
@@ -58,7 +62,7 @@ async def test_a_wrong_token_shows_the_form_again_and_leaves_a_line_in_the_log(h
             page = await client.post("/login", data={"token": "my-mistyped-token", "next": "/dead-letters"})
 
     assert page.status_code == 401
-    assert "that is not the admin token" in text(page)
+    assert "That is not the admin token" in text(page)
     assert 'name="next" value="/dead-letters"' in page.text
     assert "my-mistyped-token" not in page.text
     assert lines == [{"event": "login refused", "log_level": "warning", "client": "127.0.0.1", "door": "pages"}]
@@ -106,11 +110,14 @@ async def test_a_delivery_is_replayed_once_and_on_record(house: House, browser: 
         data=form,
         headers={"Referer": "http://127.0.0.1:8000/dead-letters?done=resend"},
     )
+    elsewhere = await browser.get("/")
     back = await browser.get(answer.headers["location"])
+    reloaded = await browser.get(answer.headers["location"])
     page = await browser.get(f"/events/{came.id}")
 
-    assert (answer.status_code, answer.headers["location"]) == (303, "/dead-letters?done=replay")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/dead-letters")
     assert "The delivery is being judged again." in text(back)
+    assert "is being judged again" not in text(elsewhere) + text(reloaded)
     assert await house.enqueued() == {("process", came.id)}
     assert await done(house, came.id) == [Action(verb="replay", subject_id=came.id, who="pages", at=house.now)]
     assert "What operators did today 09:12 replay by pages" in text(page)
@@ -127,7 +134,7 @@ async def test_a_notification_is_resent_and_on_record(house: House) -> None:
         answer = await client.post(f"/notifications/{notification.id}/resend", data=form, headers=headers)
         back = await client.get(answer.headers["location"])
 
-    assert answer.headers["location"] == f"/events/{event.id}?done=resend"
+    assert answer.headers["location"] == f"/events/{event.id}"
     assert "The notification is being sent again." in text(back)
     assert await house.enqueued() == {("send", notification.id)}
     assert [action.who for action in await done(house, notification.id)] == ["pages"]
@@ -142,7 +149,7 @@ async def test_what_is_being_sent_is_not_resent_and_the_page_says_why(house: Hou
     answer = await browser.post(f"/notifications/{notification.id}/resend", data=form, headers=headers)
 
     assert answer.status_code == 409
-    assert f"notification {notification.id} is being sent: see what comes of this attempt" in text(answer)
+    assert f"Notification {notification.id} is being sent: see what comes of this attempt" in text(answer)
     assert await done(house, notification.id) == []
 
 
@@ -213,7 +220,7 @@ async def test_a_form_that_is_not_ours_does_nothing(
     answer = await browser.post(f"/deliveries/{came.id}/replay", data=form)
 
     assert answer.status_code == 403
-    assert "What went wrong? this form is not of your session" in text(answer)
+    assert "This is not allowed This form is not of your session" in text(answer)
     assert await house.enqueued() == set()
 
 
@@ -237,17 +244,17 @@ async def test_what_is_not_there_cannot_be_acted_on(house: House, browser: httpx
     answer = await browser.post(path.format(UUID(int=1)), data=form)
 
     assert answer.status_code == 404
-    assert "there is no" in text(answer)
+    assert "There is no such page There is no " in text(answer)
 
 
 @pytest.mark.parametrize(
     ("referer", "wanted"),
     [
-        ("https://ci.example.com/events/1?done=resend", "/events/1?done=nothing"),
-        ("", "/?done=nothing"),
-        ("https://ci.example.com/", "/?done=nothing"),
-        ("https://ci.example.com//evil.example", "/?done=nothing"),
-        ("https://[evil", "/?done=nothing"),
+        ("https://ci.example.com/events/1?done=resend", "/events/1"),
+        ("", "/"),
+        ("https://ci.example.com/", "/"),
+        ("https://ci.example.com//evil.example", "/"),
+        ("https://[evil", "/"),
     ],
 )
 async def test_a_form_sent_after_the_session_ended_leads_back_to_its_page(
@@ -255,9 +262,25 @@ async def test_a_form_sent_after_the_session_ended_leads_back_to_its_page(
 ) -> None:
     async with stranger(house) as client:
         answer = await client.post(f"/notifications/{UUID(int=1)}/resend", headers={"Referer": referer})
+        await client.post("/login", data={"token": TOKEN})
+        back, again = await client.get(wanted), await client.get(wanted)
 
     assert answer.status_code == 303
     assert httpx.URL(answer.headers["location"]).params["next"] == wanted
+    assert ("nothing was done" in text(back)) == (back.status_code == 200)
+    assert "nothing was done" not in text(again)
+
+
+@pytest.mark.parametrize("planted", ["<script>", "replay:", "a" * 4_000, "nothing\x7f"])
+async def test_a_notice_that_is_none_of_ours_is_not_shown(
+    house: House, browser: httpx.AsyncClient, planted: str
+) -> None:
+    await browser.get("/")
+
+    page = await browser.get("/", headers={"Cookie": f"roundsman-notice={planted}; {session_of(browser)}"})
+
+    assert 'class="notice"' not in page.text
+    assert "set-cookie" not in page.headers
 
 
 @pytest.mark.parametrize("path", ["/", "/dead-letters"])
@@ -296,7 +319,7 @@ async def test_where_the_browser_does_not_say_the_way_back_is_the_page_of_the_th
     )
     for address, verb, event_id in presses:
         answer = await browser.post(f"{address}/{verb}", data=form, headers=referer)
-        assert answer.headers["location"] == f"/events/{event_id}?done={verb}"
+        assert answer.headers["location"] == f"/events/{event_id}"
 
 
 async def test_an_endless_form_is_not_read_to_its_end(browser: httpx.AsyncClient) -> None:

@@ -1,5 +1,6 @@
 """The page of one build: what happened, and who was told? Whatever CircleCI and people wrote into it."""
 
+from datetime import timedelta
 from uuid import UUID
 
 import httpx
@@ -237,7 +238,28 @@ async def test_a_delivery_not_judged_yet_has_a_page_too(house: House, browser: h
     page = await browser.get(f"/events/{came.id}")
 
     assert page.status_code == 200
-    assert "What came, and why is it no build? – not judged yet" in text(page)
+    assert "– not judged yet This usually takes less than a second." in text(page)
+
+
+async def test_a_page_reloads_itself_until_it_is_settled_or_told_to_stand_still(
+    house: House, browser: httpx.AsyncClient
+) -> None:
+    waiting, event = await house.deliver(), await house.build()
+    notification = await house.owe(event)
+
+    unjudged, pending = await browser.get(f"/events/{waiting.id}"), await browser.get(f"/events/{event.id}")
+    stopped = await browser.get(f"/events/{event.id}?still=1")
+    await house.put_off(notification, "Slack answered 503")  # for two minutes
+    put_off = await browser.get(f"/events/{event.id}")
+    house.now += timedelta(minutes=3)
+    due = await browser.get(f"/events/{event.id}")
+    await house.send(notification)
+    sent = await browser.get(f"/events/{event.id}")
+
+    assert [page.headers.get("refresh") for page in (unjudged, pending, due)] == ["3", "3", "3"]
+    assert [page.headers.get("refresh") for page in (stopped, put_off, sent)] == [None, None, None]
+    assert "this page reloads itself every few seconds until it is done. Let it stand still" in text(due)
+    assert "reloads itself" not in text(stopped) + text(put_off) + text(sent)
 
 
 async def test_a_delivery_not_understood_says_why(house: House, browser: httpx.AsyncClient) -> None:
@@ -248,12 +270,20 @@ async def test_a_delivery_not_understood_says_why(house: House, browser: httpx.A
     assert "✕ not understood type approval-requested is not known It is kept as it came" in page
 
 
-@pytest.mark.parametrize(("path", "status"), [(f"/events/{UUID(int=1)}", 404), ("/events/what", 400)])
-async def test_what_is_not_there_is_a_page_with_a_sentence(browser: httpx.AsyncClient, path: str, status: int) -> None:
+@pytest.mark.parametrize(
+    ("path", "status", "heading"),
+    [
+        (f"/events/{UUID(int=1)}", 404, "There is no such page There is no build"),
+        ("/events/what", 400, "This cannot be answered as it was asked 'what' is not an id"),
+    ],
+)
+async def test_what_is_not_there_is_a_page_with_a_sentence(
+    browser: httpx.AsyncClient, path: str, status: int, heading: str
+) -> None:
     page = await browser.get(path)
 
     assert page.status_code == status
-    assert "What went wrong?" in text(page)
+    assert text(page).startswith(heading)
 
 
 async def test_text_from_outside_is_shown_and_never_acted_on(house: House, browser: httpx.AsyncClient) -> None:

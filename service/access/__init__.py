@@ -88,6 +88,15 @@ class Access:
             return None
         return cookie
 
+    @property
+    def is_secure(self) -> bool:
+        """Whether browsers come over TLS, so that cookies must not go any other way."""
+        return self._is_secure
+
+    def signed_cookie(self, request: Request) -> Cookie | None:
+        """Return the cookie of a session that was begun here, and may have ended since: no right to anything."""
+        return self._cookies.verify(request.cookies.get(self._cookie, ""))
+
     async def log_in(self, request: Request, token: str) -> Cookie:
         """Begin a session for a caller that knows the admin token. Raises Unauthorised, TooManyGuesses or Forbidden."""
         self._refuse_other_sites(request)

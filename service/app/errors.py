@@ -13,6 +13,12 @@ from service.errors import NotFound, Rejected, Temporary, Unauthorised
 from service.intake.line import COME_BACK_IN_S
 from service.pages import Pages
 
+PLAINLY = {
+    404: "nothing is at {path}: the address may be incomplete, or of another release",
+    405: "{path} is what a button of a page leads to: press it on that page",
+}
+"""The framework's refusals, for people: which methods an address takes, and where it is written, tells them nothing."""
+
 Answer = Callable[[Request, Exception], Coroutine[Any, Any, Response]]
 
 
@@ -31,7 +37,9 @@ def answer_people(pages: Pages) -> Answer:
         if not _asks_for_a_page(request):
             return await answer_error(request, error)
         status, sentence, headers = _answer(request, error)
-        response = pages.tell_error(sentence, status=status, headers=headers)
+        if isinstance(error, HTTPException) and status in PLAINLY:
+            sentence = PLAINLY[status].format(path=ascii(request.url.path))
+        response = pages.tell_error(request, sentence, status=status, headers=headers)
         keep_private(response.headers)
         return response
 

@@ -1,7 +1,7 @@
 """The pages: what was built, what happened and who was told, what waits for a person. Plain HTML, no JavaScript."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import datetime
 from functools import wraps
 from importlib.metadata import version
@@ -19,20 +19,16 @@ from service.jobs import Jobs
 from service.manage import again, history
 from service.manage.dead_letters import list_dead_letters
 from service.manage.first_run import FirstRun
-from service.manage.shapes import action_json
+from service.manage.shapes import Json, action_json
 from service.pages import builds
-from service.pages.forms import local_path, login_path, read_form, sent_from, with_notice
+from service.pages.forms import asked_path, local_path, login_path, read_form, sent_from
+from service.pages.notices import drop_notice, leave_notice, take_notice
+from service.pages.refresh import REFRESH_EVERY_S, is_about_to_change, may_refresh
 from service.pages.screen import HEADERS, Screen
-from service.pages.words import MAX_BODY_BYTES
+from service.pages.words import HEADINGS, MAX_BODY_BYTES
 from service.store import Store, actions, deliveries, notifications, standing
 
 DEAD_LETTERS_ON_A_PAGE = 50
-NOTICES = {
-    "replay": "The delivery is being judged again. Reload the page to see what came of it.",
-    "resend": "The notification is being sent again. Reload the page to see what came of it.",
-    "dismiss": "Dismissed, and on record. It can still be replayed or sent again.",
-    "nothing": "Your session had ended, so nothing was done. You are logged in again: please press it once more.",
-}
 
 log = structlog.get_logger()
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -92,7 +88,7 @@ class Pages:
             return _to(
                 builds.address(asked)
             )  # a browser sends empty fields too: people should not have to pass them on
-        shown: dict[str, Any] = {"asked": asked, "kinds": builds.SHOWN, "problem": None, "notice": _notice(request)}
+        shown: dict[str, Any] = {"asked": asked, "kinds": builds.SHOWN, "problem": None}
         shown["is_unfolded"] = any(asked[name] for name in builds.FOLDED)
         try:
             shown |= await builds.find(self._store, asked, request.query_params.get("cursor", ""), self._clock())
@@ -103,7 +99,7 @@ class Pages:
         shown["arrived"] = None if shown["anything"] else await self._first_run.arrived()
         if not shown["anything"] and not shown["arrived"]:
             shown |= await self._first_run.look()
-        return await self._show("builds.html", session, status=400 if shown["problem"] else 200, **shown)
+        return await self._show(request, session, "builds.html", status=400 if shown["problem"] else 200, **shown)
 
     async def event(self, request: Request) -> Response:
         """What happened, and who was told?"""
@@ -112,14 +108,22 @@ class Pages:
         try:
             event = await history.show_event(self._store, event_id, body_limit=MAX_BODY_BYTES)
         except NotFound:
-            return await self._delivery(session, request, event_id)
-        return await self._show("event.html", session, notice=_notice(request), event=event)
+            return await self._delivery(request, session, event_id)
+        return await self._show_changing(
+            request, session, "event.html", changing=(event["delivery"], event["notifications"]), event=event
+        )
 
-    async def _delivery(self, session: Cookie, request: Request, delivery_id: UUID) -> Response:
+    async def _delivery(self, request: Request, session: Cookie, delivery_id: UUID) -> Response:
         """What came, and why is it no build? Raises NotFound when nothing came."""
-        delivery = await history.show_delivery(self._store, delivery_id, body_limit=MAX_BODY_BYTES)
+        try:
+            delivery = await history.show_delivery(self._store, delivery_id, body_limit=MAX_BODY_BYTES)
+        except NotFound as error:
+            forgotten = "it may have been forgotten, as what is older than ROUNDSMAN_KEEP_DAYS is"
+            raise NotFound(f"there is no build {delivery_id}: {forgotten}") from error
         done = [action_json(action) for action in await self._store.read(actions.of_subjects, [delivery_id])]
-        return await self._show("delivery.html", session, notice=_notice(request), delivery=delivery, actions=done)
+        return await self._show_changing(
+            request, session, "delivery.html", changing=(delivery, ()), delivery=delivery, actions=done
+        )
 
     async def dead_letters(self, request: Request) -> Response:
         """What waits for a person?"""
@@ -128,7 +132,7 @@ class Pages:
         waiting = await list_dead_letters(self._store, limit=DEAD_LETTERS_ON_A_PAGE, cursor=cursor)
         waiting["newest"] = "/dead-letters" if cursor else None
         waiting["older"] = f"/dead-letters?cursor={waiting['next']}" if waiting["next"] else None
-        return await self._show("dead_letters.html", session, notice=_notice(request), **waiting)
+        return await self._show(request, session, "dead_letters.html", **waiting)
 
     async def body(self, request: Request) -> Response:
         """A delivery's body, byte for byte, to keep; never to be shown as whatever it claims to be."""
@@ -142,21 +146,21 @@ class Pages:
         who, _ = await self._sender(request)
         delivery_id = history.to_id(request.path_params["id"])
         await again.replay(self._store, self._jobs, delivery_id, who=who, at=self._clock())
-        return _to(with_notice(sent_from(request) or f"/events/{delivery_id}", "replay"))
+        return self._back(request, f"/events/{delivery_id}", "replay")
 
     async def resend(self, request: Request) -> Response:
         """Send a notification again, and go back."""
         who, _ = await self._sender(request)
         notification_id = history.to_id(request.path_params["id"])
         sent = await again.resend(self._store, self._jobs, notification_id, who=who, at=self._clock())
-        return _to(with_notice(sent_from(request) or f"/events/{sent.event_id}", "resend"))
+        return self._back(request, f"/events/{sent.event_id}", "resend")
 
     async def dismiss_delivery(self, request: Request) -> Response:
         """Close a delivery that was not understood, and go back."""
         who, because = await self._sender(request)
         delivery_id = history.to_id(request.path_params["id"])
         await again.dismiss_delivery(self._store, delivery_id, who=who, at=self._clock(), because=because)
-        return _to(with_notice(sent_from(request) or f"/events/{delivery_id}", "dismiss"))
+        return self._back(request, f"/events/{delivery_id}", "dismiss")
 
     async def dismiss_notification(self, request: Request) -> Response:
         """Close a notification that could not be sent, and go back."""
@@ -164,7 +168,7 @@ class Pages:
         notification_id = history.to_id(request.path_params["id"])
         await again.dismiss_notification(self._store, notification_id, who=who, at=self._clock(), because=because)
         notification = await self._store.read(notifications.find, notification_id)
-        return _to(with_notice(sent_from(request) or f"/events/{notification.event_id}", "dismiss"))
+        return self._back(request, f"/events/{notification.event_id}", "dismiss")
 
     async def login(self, request: Request) -> Response:
         """Who are you?"""
@@ -212,9 +216,14 @@ class Pages:
         """The style sheet and the picture in the tab."""
         return self._screen.file(request.path_params["name"])
 
-    def tell_error(self, sentence: str, *, status: int, headers: Mapping[str, str]) -> Response:
-        """A page that says what went wrong and leads back, even from where there is no page."""
-        response = self._draw("error.html", None, status=status, problem=sentence)
+    def tell_error(self, request: Request, sentence: str, *, status: int, headers: Mapping[str, str]) -> Response:
+        """Return a page that says what went wrong and leads back, even from where there is no page.
+
+        It has the navigation of whoever was logged in, without a look into the database, which may be what is wrong.
+        """
+        session = self._access.signed_cookie(request)
+        heading = HEADINGS.get(status, "This did not work")
+        response = self._draw("error.html", session, status=status, waiting=0, heading=heading, problem=sentence)
         response.headers.update(headers)
         return response
 
@@ -223,13 +232,38 @@ class Pages:
         form = await read_form(request)
         return await self._access.require_form(request, form.get("form_token", "")), form.get("because", "")
 
-    async def _show(self, template: str, session: Cookie, *, status: int = 200, **shown: Any) -> Response:
-        """Return a page for a session, with the count of what waits for a person.
+    def _back(self, request: Request, page: str, notice: str) -> Response:
+        """Lead back to where a form was sent from, or else to a page, and say there what was done."""
+        path = sent_from(request) or page
+        response = _to(path)
+        leave_notice(response, path, notice, is_secure=self._access.is_secure)
+        return response
+
+    async def _show(
+        self, request: Request, session: Cookie, template: str, *, status: int = 200, **shown: Any
+    ) -> Response:
+        """Return a page for a session, with the count of what waits for a person, and the notice left for it.
 
         It is drawn in a thread: what it shows may be large, and webhooks must not wait for it.
         """
-        waiting = sum((await self._store.read(standing.dead_letters)).values())
-        return await asyncio.to_thread(self._draw, template, session, status=status, waiting=waiting, **shown)
+        shown |= {
+            "notice": take_notice(request),
+            "waiting": sum((await self._store.read(standing.dead_letters)).values()),
+        }
+        response = await asyncio.to_thread(self._draw, template, session, status=status, **shown)
+        if shown["notice"]:
+            drop_notice(request, response, is_secure=self._access.is_secure)
+        return response
+
+    async def _show_changing(
+        self, request: Request, session: Cookie, template: str, *, changing: tuple[Json, Iterable[Json]], **shown: Any
+    ) -> Response:
+        """Return a page that reloads itself while its delivery or notifications are about to change."""
+        is_live = may_refresh(request) and is_about_to_change(*changing, self._clock())
+        response = await self._show(request, session, template, is_live=is_live, **shown)
+        if is_live:
+            response.headers["Refresh"] = str(REFRESH_EVERY_S)
+        return response
 
     def _draw(self, template: str, session: Cookie | None, *, status: int = 200, **shown: Any) -> Response:
         shown |= {
@@ -248,20 +282,25 @@ class Pages:
             try:
                 return await endpoint(request)
             except Unauthorised:
-                return _to(login_path(request))
+                return self._to_login(request)
             except Temporary as error:
                 log.warning("a page cannot be shown now", reason=str(error))
-                return self.tell_error(error.sentence, status=503, headers={})
+                return self.tell_error(request, error.sentence, status=503, headers={})
             except (Rejected, NotFound) as error:
                 status, headers = (error.status, error.headers) if isinstance(error, Rejected) else (404, {})
-                return self.tell_error(str(error), status=status, headers=headers)
+                return self.tell_error(request, str(error), status=status, headers=headers)
 
         return answer
+
+    def _to_login(self, request: Request) -> Response:
+        """Lead to the login, and then to the page that was asked for, or the one that a form was sent from."""
+        if request.method in {"GET", "HEAD"}:
+            return _to(login_path(asked_path(request)))
+        page = sent_from(request) or "/"
+        response = _to(login_path(page))
+        leave_notice(response, page, "nothing", is_secure=self._access.is_secure)
+        return response
 
 
 def _to(path: str) -> Response:
     return RedirectResponse(path, status_code=303, headers=HEADERS)
-
-
-def _notice(request: Request) -> str | None:
-    return NOTICES.get(request.query_params.get("done", ""))

@@ -29,11 +29,14 @@ def local_path(text: str | None) -> str:
     return text if text and LOCAL_PATH.fullmatch(text) else "/"
 
 
-def login_path(request: Request) -> str:
-    """Where to log in, and then see the page that was asked for, or the one that a form was sent from."""
-    asked = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-    wanted = asked if request.method in {"GET", "HEAD"} else with_notice(sent_from(request) or "/", "nothing")
+def login_path(wanted: str) -> str:
+    """Return the address of the login that leads on to a page of ours."""
     return "/login?" + urlencode({"next": local_path(wanted)})
+
+
+def asked_path(request: Request) -> str:
+    """Return the path and query of a request."""
+    return request.url.path + (f"?{request.url.query}" if request.url.query else "")
 
 
 def sent_from(request: Request) -> str | None:
@@ -43,8 +46,3 @@ def sent_from(request: Request) -> str | None:
     except ValueError:  # brackets that are no IPv6 address
         return None
     return None if path == "/" else path
-
-
-def with_notice(path: str, done: str) -> str:
-    """The address of a page that says at its top what was done."""
-    return f"{path}?done={done}"

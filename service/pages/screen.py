@@ -45,6 +45,7 @@ class Screen:
             "opening": words.opening,
             "pretty": words.pretty,
             "rounds": words.rounds,
+            "sentence": words.sentence,
             "severity": severity,
             "standings": standings,
             "started_by": started_by,

@@ -20,6 +20,18 @@ TELLING = {
 DAYS = {-1: "yesterday", 0: "today", 1: "tomorrow"}
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")  # of no locale
 SPANS = ((86_400, "day"), (3_600, "hour"), (60, "minute"))
+HEADINGS = {
+    400: "This cannot be answered as it was asked",
+    403: "This is not allowed",
+    404: "There is no such page",
+    405: "This cannot be done here",
+    409: "This cannot be done now",
+    413: "This is too large",
+    429: "Too many tries",
+    500: "Something went wrong here",
+    503: "This cannot be shown right now",
+}
+"""The heading of an error page, by its status."""
 MAX_BODY = 20_000  # characters on a page; the rest is a download away
 MAX_BODY_BYTES = 4 * MAX_BODY + 4  # and so many bytes are enough for them
 
@@ -37,6 +49,11 @@ def when(time: str, now: datetime, *, seconds: bool = False) -> str:
 def exact(time: str) -> str:
     """Return a time to the second: ``2026-11-22 09:12:03 UTC``."""
     return datetime.fromisoformat(time).astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def sentence(text: str) -> str:
+    """Return a text with a capital letter at its beginning and a stop at its end."""
+    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
 
 
 def times(count: int) -> str:
