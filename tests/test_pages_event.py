@@ -170,7 +170,7 @@ async def test_what_circleci_told_us_is_shown_and_what_it_would_not(house: House
 
     before, _, folded = text(page).partition("490 more failures")
     assert "✓ success lint 48s ✕ failed unit-tests Exited with 1" in before
-    assert "500 failure, 7 success; there are more than we read" in before
+    assert "500 failures, 7 passed; there are more than we read" in before
     assert "test_9. in test_a.py assert 9" in before
     assert "test_10." in folded
     assert "actor missing: CircleCI answered 404 vcs missing: CircleCI answered 503 (to be asked again)" in folded

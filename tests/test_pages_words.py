@@ -31,3 +31,23 @@ def test_a_time_is_said_as_people_say_it(time: str, said: str) -> None:
 def test_a_time_may_have_its_seconds_and_its_exact_form() -> None:
     assert words.when("2026-03-02T09:12:03.999Z", NOW, seconds=True) == "today 09:12:03"
     assert words.exact("2026-03-02T09:12:03.999Z") == "2026-03-02 09:12:03 UTC"
+
+
+@pytest.mark.parametrize(
+    ("counts", "said"),
+    [
+        ({"success": 211, "failure": 3}, ["3 failures", "211 passed"]),
+        ({"success": 1, "failure": 1, "error": 2, "skipped": 1}, ["1 failure", "2 errors", "1 passed", "1 skipped"]),
+        ({"failed": 2, "success": 0}, ["2 failed"]),
+        ({"a\nb": 1}, ["1 a b"]),
+        ({}, []),
+    ],
+)
+def test_results_are_counted_in_good_grammar(counts: dict[str, int], said: list[str]) -> None:
+    assert words.results(counts) == said
+
+
+def test_a_sentence_begins_with_a_capital_letter_and_ends() -> None:
+    assert words.sentence("there is none: look again") == "There is none: look again."
+    assert words.sentence("Why?") == "Why?"
+    assert not words.sentence("").strip(".")

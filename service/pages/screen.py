@@ -37,6 +37,7 @@ class Screen:
         )
         self._templates.filters |= {
             "ago": words.ago,
+            "counted": words.counted,
             "dismissal": words.dismissal,
             "duration": duration,
             "exact": words.exact,
@@ -44,6 +45,7 @@ class Screen:
             "one_line": one_line,
             "opening": words.opening,
             "pretty": words.pretty,
+            "results": words.results,
             "rounds": words.rounds,
             "sentence": words.sentence,
             "severity": severity,

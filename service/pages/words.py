@@ -1,14 +1,16 @@
 """How facts look on a page: times, durations, marks, and who was told in a few words."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
 from operator import itemgetter
 
 from service.manage.shapes import Json
+from service.message import one_line
 from service.message.words import severity
 from service.model import Notification, NotificationState
+from service.model.details import FAILED_RESULTS
 from service.pages.json_text import format_opening
 
 MARKS = {"success": "✓", "failure": "✕", "warning": "!", "info": "–"}
@@ -17,6 +19,7 @@ TELLING = {
     NotificationState.PENDING: "on the way:",
     NotificationState.SENT: "",
 }
+NOUNS = {"failure": "failure", "error": "error"}  # results of tests that are counted as nouns; others are not
 DAYS = {-1: "yesterday", 0: "today", 1: "tomorrow"}
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")  # of no locale
 SPANS = ((86_400, "day"), (3_600, "hour"), (60, "minute"))
@@ -54,6 +57,21 @@ def exact(time: str) -> str:
 def sentence(text: str) -> str:
     """Return a text with a capital letter at its beginning and a stop at its end."""
     return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
+
+
+def counted(count: int, noun: str) -> str:
+    """Return ``1 failure`` or ``3 failures``."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def results(counts: Mapping[str, int]) -> list[str]:
+    """Return the results of tests with their counts, what failed first: ``3 failures``, ``211 passed``."""
+    ordered = sorted(counts.items(), key=lambda result: result[0] not in FAILED_RESULTS)
+    return [counted(n, noun) if (noun := NOUNS.get(name)) else f"{n} {_result(name)}" for name, n in ordered if n]
+
+
+def _result(name: str) -> str:
+    return "passed" if name == "success" else one_line(name, 40)
 
 
 def times(count: int) -> str:
