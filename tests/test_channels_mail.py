@@ -30,9 +30,15 @@ async def test_mail_goes_out_over_tls_with_a_login_and_says_the_same_in_both_par
     assert receipt == "web-team (mailtos) accepted the message"
     assert (got["subject"], got["to"]) == ("acme/web main: build failed", "web@example.com")
     assert html is not None
-    assert html.get_content().splitlines() == a_message(HOSTILE).html.splitlines()
+    assert a_message(HOSTILE).html in html.get_content().replace("\r\n", "\n")
     assert text is not None
-    assert text.get_content().splitlines() == ["The workflow.", "", f"Commit {HOSTILE}"]
+    assert text.get_content().splitlines() == [
+        "acme/web, branch main",
+        "\N{MULTIPLICATION X} build failed",
+        "",
+        "The workflow. https://app.circleci.com/w/1",
+        f"Commit {HOSTILE}",
+    ]
 
 
 @pytest.mark.parametrize(

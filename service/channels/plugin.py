@@ -6,6 +6,7 @@ import apprise
 
 from service.channels.answers import CONNECT_S, READ_S, make_safe
 from service.channels.budget import Budget
+from service.channels.mail import Mail, take_over_mail, telling
 from service.channels.refusal import Addressee, receipt, refusal, refusal_of_answers
 from service.channels.witness import never_wait, post_watch, watching
 from service.errors import Permanent
@@ -35,6 +36,7 @@ ASSET = apprise.AppriseAsset(
 
 post_watch()  # here, because a module is imported once
 make_safe()
+take_over_mail()
 
 
 def deliver(channel: Channel, message: Message, budget: Budget, secret_urls: frozenset[str]) -> str:
@@ -101,11 +103,12 @@ def _notify(plugin: apprise.NotifyBase, message: Message) -> bool:
     titled = plugin.title_maxlen <= 0 or service in TITLE_INSIDE_BODY
     title = "" if titled else message.title
     longest = plugin.body_maxlen - (len(title) + 32 if title else 2)  # what Apprise itself sets aside
-    # Through an Apprise object, because it turns whatever a plugin raises into False.
-    result = apprise.Apprise(plugin, asset=ASSET).notify(
-        body=fit(message, form, longest=longest, titled=titled),
-        title=title,
-        body_format=target,
-        notify_type=apprise.NotifyType(message.severity),
-    )
+    body = fit(message, form, longest=longest, titled=titled)
+    if isinstance(plugin, Mail):
+        plugin.message = message
+    with telling(body, message.text):
+        # Through an Apprise object, because it turns whatever a plugin raises into False.
+        result = apprise.Apprise(plugin, asset=ASSET).notify(
+            body=body, title=title, body_format=target, notify_type=apprise.NotifyType(message.severity)
+        )
     return bool(result)

@@ -7,6 +7,7 @@ subject of ``<!channel> *x* <script>`` arrives as exactly these characters.
 from service.message.clean import one_line, visible
 from service.message.compose import compose
 from service.message.fit import Form, fit
+from service.message.mail import mail_html, mail_text
 from service.message.trial import compose_test
 
-__all__ = ["Form", "compose", "compose_test", "fit", "one_line", "visible"]
+__all__ = ["Form", "compose", "compose_test", "fit", "mail_html", "mail_text", "one_line", "visible"]

@@ -1,5 +1,6 @@
 """The story of an event: what happened, whose it is, what failed, where to look."""
 
+import json
 from collections.abc import Iterator
 
 from service.message.clean import shortened, web_link
@@ -15,7 +16,7 @@ from service.message.words import (
     started,
     status_words,
 )
-from service.model import Actor, Details, Event, Message, Vcs, Want
+from service.model import Actor, Details, Event, Headline, Message, Vcs, Want
 
 LONGEST_TITLE = 250
 LONGEST_BODY = 3500  # what Slack shows without folding it away
@@ -35,7 +36,24 @@ def compose(event: Event, details: Details | None, *, event_url: str | None = No
         markdown=cut(markdown(blocks), LONGEST_BODY),
         html=html(blocks),
         severity=severity(event.status),
+        headline=_headline(event, known),
+        subject=_subject(event, known),
     )
+
+
+def _headline(event: Event, details: Details) -> Headline:
+    where = _where(event, details.vcs or Vcs())
+    place = where if where[:1] == ("tag ",) or not where else ("branch ", *where)
+    news = _sentence((*_what(event), " ", *status_words(event.status)))
+    project = said(event.project_name, 100) or ("a project",)
+    return Headline(project=plain(project), place=plain(place), news=plain(news))
+
+
+def _subject(event: Event, details: Details) -> str:
+    """Return what the message is about, the same for each run of a workflow, or of a job, on one branch or tag."""
+    vcs, job = details.vcs or Vcs(), (event.job.name or "") if event.job else None
+    facts = [event.project.slug, event.tag or vcs.tag, event.branch or vcs.branch, event.workflow.name, job]
+    return json.dumps([event.kind, *facts])
 
 
 def _blocks(event: Event, details: Details) -> Iterator[Block]:

@@ -116,10 +116,21 @@ class Attempt:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Headline:
+    """A title in its parts: ``acme/web``, ``branch main`` and ``build-and-test failed``."""
+
+    project: str
+    place: str
+    news: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Message:
     """A notification in words: the same story in three forms, each with outside text escaped for its target.
 
     title      plain text, one line
+    headline   the title in its parts; None for a message about no build
+    subject    what it is about, the same for each run of a workflow on one branch or tag; empty for no build
     severity   ``success``, ``failure``, ``warning`` or ``info``: for channels that show a colour
     """
 
@@ -128,6 +139,8 @@ class Message:
     markdown: str
     html: str
     severity: str
+    headline: Headline | None = None
+    subject: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

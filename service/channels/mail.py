@@ -1,0 +1,163 @@
+"""Mail as we want it: Apprise's plugin for address, server and login; the mail itself is made here.
+
+Apprise's own makes the plain part from the HTML, and every link is lost. Ours has both parts from our own forms, and
+the headers by which mail programs know that a machine wrote it: they send no answer that their owner is away, sort the
+mails of a project, and keep those of one workflow and branch together.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime, formataddr
+from hashlib import sha256
+from typing import Any
+from uuid import uuid4
+
+import apprise
+from apprise.conversion.format import CONVERTERS
+from apprise.manager_plugins import NotificationManager
+from apprise.plugins.email.base import PGP_MODE_DEFAULT, NotifyEmail
+from apprise.plugins.email.smtp import AppriseSMTPController
+
+from service.clock import now_utc
+from service.message import mail_html, mail_text
+from service.model import Message
+
+NAME = "Roundsman"
+MAX_LABEL = 60  # a label of a domain name has 63 characters at most
+STRUCTURE = re.compile(r"(content-.*|mime-version|from|to|cc|subject|date|message-id)", re.IGNORECASE)
+
+
+_PLUGIN: Any = NotifyEmail  # half of Apprise has no types
+_CONVERTERS: Any = CONVERTERS
+
+
+class Mail(_PLUGIN):  # type: ignore[misc] # reason: see above
+    """The plugin of mailto:// and mailtos://, whose mails are ours.
+
+    message   what to tell; without one, and where the URL asks for PGP, Apprise makes the mail
+    """
+
+    message: Message | None = None
+
+    def send(self, body: str, title: str = "", **more: Any) -> bool:
+        """Send the message to each recipient. What goes wrong on the way to the server is raised."""
+        if self.message is None or self.pgp_mode != PGP_MODE_DEFAULT:
+            return bool(super().send(body=body, title=title, **more))
+        is_plain = self.resolve_format(more.get("body_format")) == apprise.NotifyFormat.TEXT
+        self.throttle()
+        with AppriseSMTPController(
+            host=self.smtp_host,
+            port=self.port,
+            secure_mode=self.secure_mode,
+            user=self.user,
+            password=self.password,
+            verify_certificate=self.verify_certificate,
+            socket_connect_timeout=self.socket_connect_timeout,
+        ) as server:
+            sent = [self._send_to(server, to, self.message, is_plain=is_plain) for to in self.targets]
+        return all(sent)
+
+    def _send_to(
+        self, server: AppriseSMTPController, to: tuple[str | bool, str], message: Message, *, is_plain: bool
+    ) -> bool:
+        copies = self.cc - self.bcc - {to[1]}
+        letter = compose_mail(message, sender=self._sender, is_plain=is_plain)
+        letter["To"] = self._named(to[1], to[0])
+        for name, addresses in (("Cc", copies), ("Reply-To", self.reply_to - {to[1]})):
+            if addresses:
+                letter[name] = ", ".join(self._named(address) for address in sorted(addresses))
+        _replace_headers(letter, self.headers)
+
+        if not server.sendmail(self._sender[1], [to[1], *copies, *(self.bcc - {to[1]})], letter.as_string()):
+            self.logger.warning('Sending email to "%s" failed.', to[1])
+            return False
+        self.logger.info("Sent Email to %s", to[1])
+        return True
+
+    @property
+    def _sender(self) -> tuple[str, str]:
+        name, address = self.from_addr
+        return name or NAME, address
+
+    def _named(self, address: str, name: str | bool = False) -> str:
+        known: str | bool = name or self.names.get(address, False)
+        return formataddr((str(known) if known else None, address), charset="utf-8")
+
+
+def compose_mail(message: Message, *, sender: tuple[str, str], is_plain: bool = False) -> EmailMessage:
+    """Return the mail that tells the message, but for whom it goes to.
+
+    sender     display name and address
+    is_plain   leave out the HTML part
+    """
+    domain = sender[1].rpartition("@")[2]
+    mail = EmailMessage(policy=SMTP)
+    mail["Subject"] = " ".join(message.title.split())
+    mail["From"] = formataddr(sender, charset="utf-8")
+    mail["Date"] = format_datetime(now_utc())
+    mail["Message-ID"] = f"<{uuid4().hex}.roundsman@{domain}>"
+    if message.subject:
+        mail["References"] = mail["In-Reply-To"] = f"<{_thread(message.subject)}.roundsman@{domain}>"
+    mail["List-Id"] = _list_id(message, domain)
+    mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: nothing answers it by itself
+    mail["X-Auto-Response-Suppress"] = "All"  # the same for Exchange
+    mail["X-Application"] = NAME
+    mail.set_content(mail_text(message), cte="quoted-printable")
+    if not is_plain:
+        mail.add_alternative(mail_html(message), subtype="html", cte="quoted-printable")
+    return mail
+
+
+def _thread(subject: str) -> str:
+    """Return the name of a mail that was never sent, and that all of one subject answer: so they make a thread."""
+    return sha256(subject.encode("utf-8", "replace")).hexdigest()[:20]
+
+
+def _list_id(message: Message, domain: str) -> str:
+    """Return the list that the mails of a project form (RFC 2919)."""
+    project = message.headline.project if message.headline else ""
+    label = re.sub(r"[^a-z0-9]+", "-", project.lower())[:MAX_LABEL].strip("-")
+    phrase = re.sub(r"[^A-Za-z0-9 ._/-]+", "-", project)[:MAX_LABEL]
+    named = f'"{phrase}" ' if label else ""
+    return f"{named}<{label}{'.' if label else ''}roundsman.{domain}>"
+
+
+def _replace_headers(mail: EmailMessage, headers: Mapping[str, str]) -> None:
+    """Put the headers of the URL in place of ours, but for those that the mail is made of."""
+    for name, value in headers.items():
+        if not STRUCTURE.fullmatch(name):
+            del mail[name]
+            mail[name] = " ".join(value.split())
+
+
+_telling: ContextVar[tuple[str, str] | None] = ContextVar("telling", default=None)
+
+
+@contextmanager
+def telling(body: str, text: str) -> Iterator[None]:
+    """Have plugins that make text of the HTML body take this text instead, in this thread."""
+    token = _telling.set((body, text))
+    try:
+        yield
+    finally:
+        _telling.reset(token)
+
+
+def take_over_mail() -> None:
+    """Register our plugin for its schemes, and our text where plugins make their own from HTML; once, for the process.
+
+    The second is for those that send mail by an API: several make both parts of it.
+    """
+    manager: Any = NotificationManager
+    manager().add(Mail, force=True)
+    html_to_text = _CONVERTERS[apprise.NotifyFormat.HTML, apprise.NotifyFormat.TEXT]
+
+    def convert(content: str) -> str:
+        told = _telling.get()
+        return told[1] if told and content.strip() == told[0].strip() else str(html_to_text(content))
+
+    _CONVERTERS[apprise.NotifyFormat.HTML, apprise.NotifyFormat.TEXT] = convert

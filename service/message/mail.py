@@ -1,0 +1,55 @@
+"""A message as a mail: both parts whole in themselves, for a phone as for a wide screen, in light and in dark."""
+
+from service.message.fit import cut
+from service.message.forms import literal_html
+from service.model import Message
+
+MAX_CHARACTERS = 60_000  # of a part: some mail programs show no more than a hundred kilobytes of a mail
+MARKS = {"success": ("\N{CHECK MARK}", "#388e3c"), "failure": ("\N{MULTIPLICATION X}", "#d32f2f")}
+OTHER_MARK = ("\N{BULLET}", "#b26a00")
+
+# Colors of text and ground are the mail program's, so that they fit each other when it turns them dark. Names of tests
+# have no spaces: they break anywhere, or they would make the mail wider than a phone.
+DOCUMENT = """\
+<!DOCTYPE html>
+<html>
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<meta name="color-scheme" content="light dark">
+</head>
+<body style="margin:0;padding:16px">
+<div style="max-width:40em;font-family:sans-serif;line-height:1.5;overflow-wrap:anywhere;word-break:break-word">
+{head}
+{body}
+</div>
+</body>
+</html>
+"""
+HEAD = """\
+<p style="margin:0 0 16px;padding-left:12px;border-left:4px solid {color}">{place}<br>
+<b style="font-size:1.2em"><span style="color:{color}">{mark}</span> {news}</b></p>"""
+
+
+def mail_text(message: Message) -> str:
+    """Return the plain part: where it happened, what, and the story with its addresses."""
+    mark, _ = MARKS.get(message.severity, OTHER_MARK)
+    place, news = _headline(message)
+    head = "\n".join(line for line in (place, f"{mark} {news}") if line)
+    return cut(f"{head}\n\n{message.text}\n", MAX_CHARACTERS)
+
+
+def mail_html(message: Message) -> str:
+    """Return the HTML part: the same as a document of its own, which nothing outside it belongs to."""
+    mark, color = MARKS.get(message.severity, OTHER_MARK)
+    place, news = (literal_html(words) for words in _headline(message))
+    head = HEAD.format(color=color, mark=mark, place=place, news=news)
+    return DOCUMENT.format(head=head, body=cut(message.html, MAX_CHARACTERS))
+
+
+def _headline(message: Message) -> tuple[str, str]:
+    """Return where it happened, and what; for a message about no build its title alone."""
+    about = message.headline
+    if about is None:
+        return "", message.title
+    return ", ".join(filter(None, (about.project, about.place))), about.news

@@ -1,0 +1,166 @@
+"""A mail as a mail program gets it: its parts, its headers, and how it looks on a phone."""
+
+import json
+import re
+from collections.abc import Iterator
+from email.message import EmailMessage
+
+import pytest
+
+from service.message import compose, compose_test, mail_html
+from service.model import Message
+from tests.chromium import chromium
+from tests.ends import Answer, MailEnd, internet, mail_end
+from tests.test_channels import a_message, sent
+from tests.test_channels_mail import mail_url
+from tests.test_message import PAGE, RED, STORIES, a_workflow
+
+LINKS = re.compile(r"https?://[^\s\"<>]+")
+
+
+@pytest.fixture
+def mail() -> Iterator[MailEnd]:
+    with mail_end() as end:
+        yield end
+
+
+async def got(mail: MailEnd, message: Message, more: str = "") -> EmailMessage:
+    await sent(mail_url(mail) + more, message)
+    return mail.got[-1]
+
+
+def part(letter: EmailMessage, kind: str) -> str:
+    found = letter.get_body(preferencelist=(kind,))
+    assert found is not None
+    return str(found.get_content())
+
+
+@pytest.mark.parametrize("case", ["failed-with-tests", "job", "tag", "hostile", "very-long-names", "200-failures"])
+async def test_both_parts_have_the_same_links_and_name_the_project(mail: MailEnd, case: str) -> None:
+    event, details = STORIES[case]
+    letter = await got(mail, compose(event, details, event_url=PAGE))
+
+    text, html = part(letter, "plain"), part(letter, "html")
+    assert event.project_name is not None
+    assert text.splitlines()[0].startswith(event.project_name[:60])
+    links = set(LINKS.findall(text)) - {"https://evil.example)"}
+    assert PAGE in links
+    assert links <= set(LINKS.findall(html))
+
+
+async def test_headers_say_that_a_machine_wrote_it_and_which_list_it_belongs_to(mail: MailEnd) -> None:
+    letter = await got(mail, a_message())
+
+    assert letter["Auto-Submitted"] == "auto-generated"
+    assert letter["List-Id"] == '"acme/web" <acme-web.roundsman.example.com>'
+    assert re.fullmatch(r"<[0-9a-f]{32}\.roundsman@example\.com>", letter["Message-ID"])
+    assert letter["From"] == "Roundsman <ci@example.com>"
+    assert letter["X-Application"] == "Roundsman"
+    assert letter["Date"]
+    assert [len(letter.get_all(name, [])) for name in ("Message-ID", "From", "To", "Subject", "Date", "List-Id")] == [
+        1
+    ] * 6
+
+
+async def test_mails_of_one_workflow_and_branch_are_one_thread_and_others_are_not(mail: MailEnd) -> None:
+    for event in (a_workflow(), a_workflow("success"), a_workflow(branch="other")):
+        await got(mail, compose(event, None))
+
+    red, green, other = mail.got
+    assert red["References"] == red["In-Reply-To"] == green["References"] != other["References"]
+    assert len({letter["Message-ID"] for letter in mail.got}) == 3
+
+
+@pytest.mark.parametrize(
+    ("more", "name", "value"),
+    [
+        ("&name=Build%20Bot", "From", "Build Bot <ci@example.com>"),
+        ("&+List-Id=ours", "List-Id", "ours"),
+        ("&+X-Team=web", "X-Team", "web"),
+        ("&+X-Team=web%0d%0aBcc:%20x@example.com", "X-Team", "web Bcc: x@example.com"),
+        ("&+Subject=mine", "Subject", "acme/web main: build failed"),
+        ("&+Content-Type=text/x", "Content-Type", None),
+        ("&reply=web@example.org", "Reply-To", "web@example.org"),
+        ("&cc=Ada%20<ada@example.com>", "Cc", "Ada <ada@example.com>"),
+        ("&bcc=ada@example.com", "Bcc", None),
+    ],
+)
+async def test_what_the_url_asks_for_is_in_the_mail(mail: MailEnd, more: str, name: str, value: str | None) -> None:
+    letter = await got(mail, a_message(), more)
+
+    if value is not None:
+        assert letter.get_all(name) == [value]
+    assert letter.get_content_type() == "multipart/alternative"
+    assert letter["Bcc"] is None
+
+
+async def test_plain_mail_is_sent_where_the_url_asks_for_it(mail: MailEnd) -> None:
+    letter = await got(mail, a_message(), "&format=text")
+
+    assert letter.get_content_type() == "text/plain"
+    assert "https://app.circleci.com/w/1" in letter.get_content()
+
+
+async def test_each_recipient_gets_a_mail_and_copies_go_with_it(mail: MailEnd) -> None:
+    await got(mail, a_message(), ",ops@example.com&cc=ada@example.com")
+
+    assert [letter["To"] for letter in mail.got] == ["web@example.com", "ops@example.com"]
+    assert [letter["Cc"] for letter in mail.got] == ["ada@example.com"] * 2
+
+
+async def test_names_and_words_of_any_script_arrive_as_they_are(mail: MailEnd) -> None:
+    subject = "Größe \N{SNOWMAN} " + "long " * 60
+    letter = await got(mail, a_message(subject, project="ac/Größe"), "&name=B%C3%A4r")
+
+    assert letter["Subject"] == "ac/Größe main: build failed"
+    assert letter["From"].addresses[0].display_name == "Bär"
+    assert letter["List-Id"] == '"ac/Gr-e" <ac-gr-e.roundsman.example.com>'
+    assert "Größe \N{SNOWMAN} long" in part(letter, "plain")
+
+
+async def test_message_about_no_build_is_a_mail_too(mail: MailEnd) -> None:
+    letter = await got(mail, compose_test("web", "web (mailto)"))
+
+    assert letter["List-Id"] == "<roundsman.example.com>"
+    assert letter["References"] is None
+    assert "Test message from Roundsman" in part(letter, "plain")
+
+
+async def test_no_line_of_a_mail_is_longer_than_the_protocol_allows(mail: MailEnd) -> None:
+    letter = await got(mail, compose(*STORIES["very-long-names"], event_url=PAGE))
+
+    assert max(map(len, letter.as_bytes().splitlines())) <= 998
+
+
+@pytest.mark.parametrize(
+    ("url", "status", "place"),
+    [
+        ("brevo://fakekey-0123456789:ci@example.com/web@example.com", 201, "textContent"),
+        ("mailersend://mlsn.0123456789abcdef:ci@example.com/web@example.com", 202, "text"),
+    ],
+)
+async def test_plain_part_of_services_that_send_mail_has_the_links_too(url: str, status: int, place: str) -> None:
+    with internet() as end:
+        end.behave(Answer(status=status, body=b'{"messageId": "1"}'))
+        await sent(url, compose(a_workflow(), RED, event_url=PAGE))
+
+    told = json.loads(end.got[-1].body)[place]
+    assert PAGE in told
+    assert "/workflows/5034460f/jobs/7" in told
+
+
+def test_nothing_in_a_mail_is_wider_than_a_phone_nor_hidden_in_the_dark() -> None:
+    with chromium() as browser:
+        for case, (event, details) in STORIES.items():
+            html = mail_html(compose(event, details, event_url=PAGE))
+            for width, scheme in ((320, "light"), (380, "dark"), (600, "light")):
+                context = browser.new_context(viewport={"width": width, "height": 700}, color_scheme=scheme)  # type: ignore[arg-type]
+                page = context.new_page()
+                page.set_content(html)
+                wide = page.evaluate("document.documentElement.scrollWidth")
+                ink = page.evaluate(
+                    "[getComputedStyle(document.body).color, getComputedStyle(document.body).colorScheme]"
+                )
+                context.close()
+                assert wide <= width, case
+                assert ink == (["rgb(255, 255, 255)", "normal"] if scheme == "dark" else ["rgb(0, 0, 0)", "normal"])
