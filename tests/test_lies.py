@@ -92,7 +92,7 @@ async def test_a_channel_that_wants_time_gets_it(folder: Path) -> None:
         async with a_house(folder, to_port(end.port)) as house:
             attempts = await told(with_real_channels(house))
 
-    assert attempts == [("put off", "web (json) answered 429: it gets too many messages"), ("sent", None)]
+    assert attempts == [("put off", "web (json) answered 429: ok (it gets too many messages)"), ("sent", None)]
 
 
 async def page(house: House, delivery: str) -> str:
