@@ -303,3 +303,19 @@ def test_a_project_that_is_gone_at_circleci_has_no_orphans(admin: Terminal, pret
     said = admin.run("hooks", "list")
 
     assert (said.code, "github/acme/web" in said.out) == (0, False)
+
+
+def test_check_finds_a_hook_without_a_secret(admin: Terminal, pretend: PretendCircleCI) -> None:
+    admin.run("hooks", "apply")
+    whole = admin.run("check")
+    hook = next(iter(pretend.hooks.registered.values()))
+    del hook["signing-secret"]
+
+    said = admin.run("check")
+
+    assert "ok       hook gh/acme/web: the token may see this project" in whole.lines
+    assert said.code == 1
+    assert (
+        "wrong    hook gh/acme/web: it has no secret, so its posts are refused; run `roundsman hooks apply`"
+        in said.lines
+    )

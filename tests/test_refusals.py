@@ -132,6 +132,24 @@ async def test_next_refusal_on_record_counts_those_that_were_left_out(
     assert [refusal["skipped"] for refusal in await on_record(house, 2)] == [2, 0]
 
 
+@pytest.mark.parametrize(("path", "status"), [("/", 405), ("/hooks/circle", 404), ("/webhooks?x=1", 404)])
+async def test_webhook_that_is_posted_elsewhere_is_told_with_the_right_address(
+    house: House, path: str, status: int
+) -> None:
+    answer = await house.http.post(path, content=b"{}", headers={"circleci-event-type": "workflow-completed"})
+
+    [refusal] = await on_record(house, 1)
+    assert answer.status_code == refusal["status"] == status
+    assert refusal["reason"] == f"a webhook was posted to {path.partition('?')[0]}, where no hook is"
+    assert refusal["next_step"] == "correct the webhook's URL at CircleCI: it ends in /hooks/circleci"
+
+
+async def test_other_posts_to_nowhere_are_no_refusals(house: House) -> None:
+    await house.http.post("/wp-login.php", content=b"{}")
+
+    assert await listed(house) == []
+
+
 @pytest.mark.databases("sqlite", "postgres")
 async def test_only_the_last_fifty_stay(work: Work) -> None:
     for number in range(60):

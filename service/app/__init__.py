@@ -23,6 +23,7 @@ from service.app.errors import Answer, answer_error, answer_people
 from service.app.outside_text import OutsideText
 from service.app.private import PrivateAnswers
 from service.app.requests import Requests
+from service.app.strays import tell_strays
 from service.channels import AppriseChannels
 from service.clock import Clock, DatabaseClock, now_utc
 from service.config import Config, Settings, fingerprint
@@ -204,7 +205,8 @@ def _asgi(config: Config, parts: Parts, readiness: Readiness, line: Line | None,
     hook = Route(HOOK_PATH, receive, methods=["POST"])
     # CircleCI follows no redirect: an address with a slash at its end must not lose every webhook
     slashed = Route(f"{HOOK_PATH}/", receive, methods=["POST"], include_in_schema=False)
-    return _starlette([hook, slashed, *api.routes(), *pages.routes()], parts, answer_people(pages))
+    answer = tell_strays(answer_people(pages), refusals, clock=clock)
+    return _starlette([hook, slashed, *api.routes(), *pages.routes()], parts, answer)
 
 
 def _access(settings: Settings, parts: Parts) -> Access:

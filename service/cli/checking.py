@@ -25,6 +25,7 @@ from service.manage.checks import (
     check_token,
     running,
 )
+from service.manage.hooks import HOOK_PATH
 from service.metrics import Metrics
 
 STYLES = {Grade.OK: "green", Grade.NOTE: "yellow", Grade.WRONG: "red"}
@@ -58,7 +59,8 @@ async def _findings(config: Config) -> list[Finding]:
         )
     try:
         token = await check_token(source, has_token=settings.circleci_token is not None)
-        hooks = await check_hooks(source, config.hooks, token)
+        mine_url = f"{settings.public_url}{HOOK_PATH}" if settings.public_url else None
+        hooks = await check_hooks(source, config.hooks, token, mine_url=mine_url)
     finally:
         await source.close()
     there = [check_public_url(settings.public_url), token, *hooks]

@@ -54,7 +54,7 @@ class Bodies:
         """
         encoding = request.headers.get("content-encoding", "identity").strip().lower()
         if encoding not in {"", "identity"}:
-            reason = f"content-encoding {encoding!a} is not accepted"
+            reason = f"content-encoding {encoding[:40]!a} is not accepted"
             raise BadRequest(reason, status=415, next_step="send the body as it is")
         if _announced(request) > max_body_bytes:
             raise _too_large(max_body_bytes)

@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 
 from service.config.settings import is_loopback
 from service.errors import BadConfig, Permanent, Temporary
-from service.model import Actor, HookSpec, Process, Receiver, Role
+from service.manage.hook_addresses import leads_to_us
+from service.model import Actor, Hook, HookSpec, Process, Receiver, Role
 from service.store import (
     Store,
     database_file,
@@ -51,11 +52,15 @@ class Introduces(Protocol):
         ...
 
 
-class FindsProjects(Protocol):
-    """Looks projects up by their slugs."""
+class FindsHooks(Protocol):
+    """Looks projects up by their slugs, and lists their hooks."""
 
     async def project_id(self, slug: str) -> str:
         """Return the id of a project. Raises Temporary or Permanent."""
+        ...
+
+    async def list_hooks(self, project_id: str) -> list[Hook]:
+        """Return the hooks of a project. Raises Temporary or Permanent."""
         ...
 
 
@@ -190,19 +195,32 @@ async def check_token(source: Introduces, *, has_token: bool) -> Finding:
     return Finding(what="CircleCI token", grade=Grade.OK, sentence=f"accepted; it is {owner.login or owner.id}'s")
 
 
-async def check_hooks(source: FindsProjects, hooks: Sequence[HookSpec], token: Finding) -> Sequence[Finding]:
+async def check_hooks(
+    source: FindsHooks, hooks: Sequence[HookSpec], token: Finding, *, mine_url: str | None
+) -> Sequence[Finding]:
     """Tell of each project under ``hooks`` whether the token may see it; nothing without a token that is accepted."""
     if token.grade is not Grade.OK:
         return []
-    return await asyncio.gather(*(_of_hook(source, hook) for hook in hooks))
+    return await asyncio.gather(*(_of_hook(source, hook, mine_url) for hook in hooks))
 
 
-async def _of_hook(source: FindsProjects, hook: HookSpec) -> Finding:
+async def _of_hook(source: FindsHooks, hook: HookSpec, mine_url: str | None) -> Finding:
     try:
-        await source.project_id(hook.project)
+        present = await _visible_hooks(source, await source.project_id(hook.project))
     except (Temporary, Permanent) as error:
         return Finding(what=f"hook {hook.project}", grade=Grade.WRONG, sentence=str(error))
+    if any(leads_to_us(one, mine_url) and not one.has_secret for one in present):
+        sentence = "it has no secret, so its posts are refused; run `roundsman hooks apply`"
+        return Finding(what=f"hook {hook.project}", grade=Grade.WRONG, sentence=sentence)
     return Finding(what=f"hook {hook.project}", grade=Grade.OK, sentence="the token may see this project")
+
+
+async def _visible_hooks(source: FindsHooks, project_id: str) -> list[Hook]:
+    """Return the hooks of a project; none where the token may not see them, which only `hooks` needs it to."""
+    try:
+        return await source.list_hooks(project_id)
+    except Permanent:
+        return []
 
 
 def check_channels(receivers: Mapping[str, Receiver], channels: ChecksUrls) -> Iterable[Finding]:

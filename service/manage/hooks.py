@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
-from urllib.parse import urlsplit
 
 from service.errors import BadConfig, Permanent, Temporary
+from service.manage.hook_addresses import host_of, leads_to_us
 from service.model import EventKind, Hook, HookSpec, KnownHook
 
 SLOTS = 5  # CircleCI docs, "Outbound webhooks": at most five for each project
@@ -156,7 +156,9 @@ async def _orphans_of(board: HookBoard, project: str, mine_url: str) -> list[Ste
     except Temporary as error:
         return [Step(verb=Verb.FAILED, project=project, why=_trouble(error))]
     why = f"not in roundsman.yaml: add the project there, or run `roundsman hooks delete {project}`"
-    return [Step(verb=Verb.ORPHAN, project=project, hook=hook, why=why) for hook in present if hook.url == mine_url]
+    return [
+        Step(verb=Verb.ORPHAN, project=project, hook=hook, why=why) for hook in present if leads_to_us(hook, mine_url)
+    ]
 
 
 async def delete(board: HookBoard, projects: Sequence[str], mine: Ours) -> list[Step]:
@@ -206,10 +208,10 @@ async def _list_project(board: HookBoard, project: str, mine_url: str | None) ->
         return [Step(verb=Verb.FAILED, project=project, why=_trouble(error))]
     return [
         Step(
-            verb=Verb.OURS if hook.url == mine_url else Verb.FOREIGN,
+            verb=Verb.OURS if leads_to_us(hook, mine_url) else Verb.FOREIGN,
             project=project,
             hook=hook,
-            why=_described(hook, is_ours=hook.url == mine_url),
+            why=_described(hook, is_ours=leads_to_us(hook, mine_url)),
         )
         for hook in present
     ]
@@ -217,7 +219,7 @@ async def _list_project(board: HookBoard, project: str, mine_url: str | None) ->
 
 def _described(hook: Hook, *, is_ours: bool) -> str:
     drift = f"; {SECRETLESS}: run `roundsman hooks apply`" if is_ours and not hook.has_secret else ""
-    return f"{_events(hook) or 'no events'}; posts to {_host(hook)}{drift}"
+    return f"{_events(hook) or 'no events'}; posts to {host_of(hook)}{drift}"
 
 
 async def _plan_project(board: HookBoard, spec: HookSpec, mine: Ours, *, rotate: bool) -> list[Step]:
@@ -227,11 +229,11 @@ async def _plan_project(board: HookBoard, spec: HookSpec, mine: Ours, *, rotate:
     except (Temporary, Permanent) as error:
         return [Step(verb=Verb.FAILED, project=spec.project, spec=spec, why=_trouble(error))]
     foreign = [
-        Step(verb=Verb.FOREIGN, project=spec.project, hook=hook, why=f"posts to {_host(hook)}")
+        Step(verb=Verb.FOREIGN, project=spec.project, hook=hook, why=f"posts to {host_of(hook)}")
         for hook in present
-        if hook.url != mine.url
+        if not leads_to_us(hook, mine.url)
     ]
-    own = [hook for hook in present if hook.url == mine.url]
+    own = [hook for hook in present if leads_to_us(hook, mine.url)]
     if not own:
         return [_make(spec, present, project_id), *foreign]
     surplus = [
@@ -244,7 +246,7 @@ async def _plan_project(board: HookBoard, spec: HookSpec, mine: Ours, *, rotate:
 def known_and_gone(steps: Sequence[Step], mine_url: str, seen_at: datetime) -> tuple[list[KnownHook], list[str]]:
     """Return our hooks as these steps found or left them, and the ids of those that they took away."""
     found = [(step, hook) for step in steps if (hook := step.result or step.hook)]
-    ours = [(step, hook) for step, hook in found if hook.url == mine_url and len(hook.id) <= MAX_ID]
+    ours = [(step, hook) for step, hook in found if leads_to_us(hook, mine_url) and len(hook.id) <= MAX_ID]
     gone = [hook.id for step, hook in ours if step.verb is Verb.DELETE]
     known = [
         KnownHook(id=hook.id, project=step.project, name=hook.name, seen_at=seen_at)
@@ -254,14 +256,9 @@ def known_and_gone(steps: Sequence[Step], mine_url: str, seen_at: datetime) -> t
     return known, gone
 
 
-def _host(hook: Hook) -> str:
-    """Where a foreign hook posts to; the rest of its address may be somebody's secret."""
-    return urlsplit(hook.url).hostname or "an address of its own"
-
-
 def _make(spec: HookSpec, present: Sequence[Hook], project_id: str) -> Step:
     if len(present) >= SLOTS:
-        users = ", ".join(hook.name or _host(hook) for hook in present)
+        users = ", ".join(hook.name or host_of(hook) for hook in present)
         return Step(
             verb=Verb.BLOCKED, project=spec.project, spec=spec, why=f"{len(present)} of {SLOTS} used by {users}"
         )

@@ -1,0 +1,28 @@
+"""Where hooks post to: to us, however our address is spelled, or elsewhere."""
+
+from urllib.parse import urlsplit
+
+from service.model import Hook
+
+
+def leads_to_us(hook: Hook, mine_url: str | None) -> bool:
+    """Tell whether a hook posts to our address: one that seems not to would be made a second time."""
+    return hook.url == mine_url or (mine_url is not None and _address(hook.url) == _address(mine_url))
+
+
+def host_of(hook: Hook) -> str:
+    """Return the host that a hook posts to; the rest of a foreign hook's address may be a secret."""
+    try:
+        return urlsplit(hook.url).hostname or "an address of its own"
+    except ValueError:  # brackets that are no IPv6 address
+        return "an address that cannot be read"
+
+
+def _address(url: str) -> tuple[str, str, int | None, str] | str:
+    """Return what an address leads to; one that cannot be read leads to itself alone."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port or {"https": 443, "http": 80}.get(parts.scheme)
+    except ValueError:
+        return url
+    return (parts.scheme, parts.hostname or "", port, f"{parts.path.rstrip('/')}?{parts.query}")
