@@ -107,11 +107,11 @@ def http_end(issue: Callable[[str], ssl.SSLContext] | None = None) -> Iterator[H
 
 @contextmanager
 def internet() -> Iterator[HttpEnd]:
-    """Every https address: ``requests`` goes there through a proxy, and trusts its certificates."""
+    """Every address but loopback: ``requests`` goes there through a proxy, and trusts its certificates."""
     authority, bundle = _authority()
     with http_end(partial(_context, authority)) as end:
         proxy = f"http://127.0.0.1:{end.port}"
-        with _environment(https_proxy=proxy, REQUESTS_CA_BUNDLE=bundle):
+        with _environment(http_proxy=proxy, https_proxy=proxy, REQUESTS_CA_BUNDLE=bundle):
             yield end
 
 
@@ -141,16 +141,16 @@ def _handler(end: Callable[[], HttpEnd], issue: Callable[[str], ssl.SSLContext] 
             self.rfile = self.connection.makefile("rb")
             self.wfile = self.connection.makefile("wb", buffering=0)
 
-        def do_GET(self) -> None:
-            self.do_POST()
-
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
             headers = {name.lower(): value for name, value in self.headers.items()}
             origin = f"https://{self.host}" if self.host else f"http://{self.headers['Host']}"
-            end().got.append(Got(url=origin + self.path, headers=headers, body=body))
+            url = self.path if self.path.startswith("http") else origin + self.path  # whole where we are a proxy
+            end().got.append(Got(url=url, headers=headers, body=body))
             end().arrived.set()
             self._do(end().next_behaviour())
+
+        do_GET = do_PUT = do_PATCH = do_POST  # noqa: N815 - the library's names for them
 
         def _do(self, behaviour: Behaviour) -> None:
             match behaviour:

@@ -102,12 +102,9 @@ async def test_discord_gets_outside_words_as_code_where_they_call_nobody(net: Ht
 
     await sent(DISCORD, a_message(HOSTILE, project=HOSTILE))
 
-    assert net.got[0].json == {
-        "tts": False,
-        "wait": True,
-        "content": f"**``{HOSTILE} main: build failed``**\n\n"
-        f"[The workflow](https://app.circleci.com/w/1).\n\nCommit ``{HOSTILE}``",
-    }
+    (embed,) = net.got[0].json["embeds"]
+    assert embed["description"] == (f"[The workflow](https://app.circleci.com/w/1).\n\nCommit ``{HOSTILE}``")
+    assert "@everyone" not in embed["title"]
 
 
 async def test_discord_gets_no_more_than_it_takes(net: HttpEnd) -> None:

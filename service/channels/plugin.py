@@ -6,16 +6,18 @@ import apprise
 
 from service.channels.answers import CONNECT_S, READ_S, make_safe
 from service.channels.budget import Budget
+from service.channels.cards import furnish
+from service.channels.dialects import LIMITS, Dialect, Limit, dialect_of
+from service.channels.incidents import is_unwanted
 from service.channels.mail import Mail, take_over_mail, telling
 from service.channels.refusal import Addressee, receipt, refusal, refusal_of_answers
 from service.channels.witness import never_wait, post_watch, watching
 from service.errors import Permanent
-from service.message import Form, fit
+from service.message import Form, Room, fit_room, guarded
 from service.model import Channel, Message
 
-# Where Apprise would choose a form in which outside words do not arrive as they are: Slack's mrkdwn has no escape for
-# * _ ~ and backticks, but Apprise sends text with mrkdwn off; the others render even text as Markdown, and call people.
-PREFERRED = {"Slack": Form.TEXT}
+# Slack's mrkdwn has no escape for * _ ~ and backticks; Apprise sends text with mrkdwn off.
+FORCED = {"Slack": Form.TEXT}
 RENDERS_TEXT_AS_MARKDOWN = frozenset({"Discord", "Guilded", "Fluxer", "Revolt", "Mattermost", "Zulip"})
 TITLE_INSIDE_BODY = frozenset({"Discord", "Guilded", "Fluxer", "Revolt"})  # in front of the body, unescaped
 
@@ -44,9 +46,13 @@ def deliver(channel: Channel, message: Message, budget: Budget, secret_urls: fro
     plugin = make(channel.url)
     if plugin is None or _flaw(plugin):
         raise Permanent(f"{channel.label}: {check(channel.url)}")
+    service = str(plugin.service_name)
+    if is_unwanted(service, plugin, message):
+        return f"{channel.label} was not told: each message opens an incident there, and nothing has failed"
+    furnish(service, plugin, message)
     with watching(budget) as seen:
         accepted = _notify(plugin, message)
-    to = Addressee(label=channel.label, service=str(plugin.service_name), url=channel.url, others=secret_urls)
+    to = Addressee(label=channel.label, service=service, url=channel.url, others=secret_urls)
     error = refusal_of_answers(to, seen) if accepted else refusal(to, seen)
     if error is not None:
         raise error
@@ -98,12 +104,14 @@ def make(url: str) -> apprise.NotifyBase | None:
 def _notify(plugin: apprise.NotifyBase, message: Message) -> bool:
     """Tell whether the plugin sent the message: in its own form, so that Apprise converts nothing."""
     service = str(plugin.service_name)
-    target = plugin.resolve_format(PREFERRED.get(service))
+    if service in FORCED:
+        plugin._format_override = None
+    target = plugin.resolve_format(FORCED.get(service))
     form = Form.MARKDOWN if service in RENDERS_TEXT_AS_MARKDOWN else Form(target.value)
-    titled = plugin.title_maxlen <= 0 or service in TITLE_INSIDE_BODY
-    title = "" if titled else message.title
-    longest = plugin.body_maxlen - (len(title) + 32 if title else 2)  # what Apprise itself sets aside
-    body = fit(message, form, longest=longest, titled=titled)
+    has_title = plugin.title_maxlen > 0 and service not in TITLE_INSIDE_BODY
+    is_literal = dialect_of(service) is Dialect.LITERAL
+    title = (message.title if is_literal else guarded(message.title)) if has_title else ""
+    body = fit_room(message, form, _room(plugin, service, form, title))
     if isinstance(plugin, Mail):
         plugin.message = message
     with telling(body, message.text):
@@ -112,3 +120,19 @@ def _notify(plugin: apprise.NotifyBase, message: Message) -> bool:
             body=body, title=title, body_format=target, notify_type=apprise.NotifyType(message.severity)
         )
     return bool(result)
+
+
+def _room(plugin: apprise.NotifyBase, service: str, form: Form, title: str) -> Room:
+    dialect = dialect_of(service)
+    limit = LIMITS.get(service, Limit(longest=plugin.body_maxlen, is_bytes=False, source="Apprise"))
+    size = _bytes if limit.is_bytes else len
+    return Room(
+        longest=limit.longest - (size(title) + 32 if title else 2),  # what Apprise itself sets aside
+        size=size,
+        is_titled=not title,
+        is_guarded=dialect is Dialect.GUARDED or (dialect is Dialect.CODE and form is not Form.MARKDOWN),
+    )
+
+
+def _bytes(text: str) -> int:
+    return len(text.encode())

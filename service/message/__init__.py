@@ -6,8 +6,23 @@ subject of ``<!channel> *x* <script>`` arrives as exactly these characters.
 
 from service.message.clean import one_line, visible
 from service.message.compose import compose
-from service.message.fit import Form, fit
+from service.message.fit import Room, fit, fit_room, fit_story
+from service.message.forms import Form
+from service.message.guard import guarded
 from service.message.mail import mail_html, mail_text
 from service.message.trial import compose_test
 
-__all__ = ["Form", "compose", "compose_test", "fit", "mail_html", "mail_text", "one_line", "visible"]
+__all__ = [
+    "Form",
+    "Room",
+    "compose",
+    "compose_test",
+    "fit",
+    "fit_room",
+    "fit_story",
+    "guarded",
+    "mail_html",
+    "mail_text",
+    "one_line",
+    "visible",
+]

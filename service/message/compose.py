@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 from service.message.clean import shortened, web_link
 from service.message.failures import jobs_block, tests_block
-from service.message.fit import cut
-from service.message.forms import html, markdown, text
+from service.message.fit import fit_story
+from service.message.forms import Form, render
 from service.message.story import Block, Line, Link, Words, joined, linked, plain, said
 from service.message.words import (
     by_reason,
@@ -29,15 +29,18 @@ def compose(event: Event, details: Details | None, *, event_url: str | None = No
     """
     known = details or Details()
     told = [block for block in _blocks(event, known) if block.lines]
-    blocks = [*(told or [_bare(event)]), *_why(event_url)]
+    story = (*(told or [_bare(event)]), *_why(event_url))
     return Message(
         title=shortened(plain(_title(event, known)), LONGEST_TITLE),
-        text=cut(text(blocks), LONGEST_BODY),
-        markdown=cut(markdown(blocks), LONGEST_BODY),
-        html=html(blocks),
+        text=fit_story(story, lambda lighter: render(lighter, Form.TEXT), longest=LONGEST_BODY),
+        markdown=fit_story(story, lambda lighter: render(lighter, Form.MARKDOWN), longest=LONGEST_BODY),
+        html=render(story, Form.HTML),
         severity=severity(event.status),
         headline=_headline(event, known),
         subject=_subject(event, known),
+        story=story,
+        url=web_link(event.workflow.url),
+        page=web_link(event_url),
     )
 
 

@@ -5,16 +5,79 @@ markdown  outside words stand in code spans, the only place where CommonMark and
           read neither markup nor HTML nor ``@everyone`` nor bare addresses, and where no character has to change.
           Backslashes would be shown by some of them, and stop no mention
 html      the five characters of markup become entities
+
+In each of them outside words may be broken where they could act: for services whose markup is not known, or that act
+on text in any form.
 """
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from enum import StrEnum
 from html import escape
 
-from service.message.story import Block, Line, Link, Said, plain
+from service.message.guard import guarded, unlinked
+from service.message.story import Aside, Block, Line, Link, Said, plain
 
 # Mail programs know no style sheets worth relying on, so each element brings its own.
 STYLE = 'style="font-family:sans-serif;margin:0 0 8px"'
+
+
+class Form(StrEnum):
+    """The forms a message has; the words are Apprise's too."""
+
+    TEXT = "text"
+    MARKDOWN = "markdown"
+    HTML = "html"
+
+
+def render(blocks: Iterable[Block], form: Form, *, is_guarded: bool = False) -> str:
+    """Return the story in a form, with its outside words broken where they could act if it is guarded."""
+    renderer = {Form.MARKDOWN: markdown, Form.HTML: html}.get(form, text)
+    return renderer(_with_more(_guarded(blocks, form) if is_guarded else blocks))
+
+
+def heading(title: str, form: Form, *, is_guarded: bool = False) -> str:
+    """Return a title that stands on top of a story."""
+    if form is Form.HTML:
+        return f"<p><b>{literal_html(unlinked(title) if is_guarded else title)}</b></p>\n"
+    if form is Form.MARKDOWN:
+        return f"**{guarded(title) if is_guarded else literal_markdown(title)}**\n\n"
+    return f"{guarded(title) if is_guarded else title}\n"
+
+
+def _guarded(blocks: Iterable[Block], form: Form) -> Iterator[Block]:
+    """Yield the blocks with their outside words broken: in Markdown these are then no more than other words."""
+    for block in blocks:
+        lines = (tuple(_guarded_piece(piece, form) for piece in line) for line in block.lines)
+        yield replace(block, lines=tuple(lines))
+
+
+def _guarded_piece(piece: str | Said | Link | Aside, form: Form) -> str | Said | Link | Aside:
+    match piece:
+        case Link(words=words, url=url):
+            return Link(words=tuple(_guarded_word(word, form) for word in words), url=url.replace("@", "%40"))
+        case Aside(words=words):
+            return Aside(words=tuple(_guarded_word(word, form) for word in words))
+        case word:
+            return _guarded_word(word, form)
+
+
+def _guarded_word(word: str | Said, form: Form) -> str | Said:
+    if not isinstance(word, Said):
+        return word
+    if form is Form.HTML:
+        return Said(text=unlinked(word.text))
+    return guarded(word.text) if form is Form.MARKDOWN else Said(text=guarded(word.text))
+
+
+def _with_more(blocks: Iterable[Block]) -> Iterator[Block]:
+    """Yield the blocks with a line of their own for the items that they do not show."""
+    for block in blocks:
+        more: tuple[Line, ...] = (
+            ((f"and {block.more} more" if block.lines else f"{block.more} of them",),) if block.more else ()
+        )
+        yield replace(block, lines=(*block.lines, *more), more=0)
 
 
 def text(blocks: Iterable[Block]) -> str:
@@ -64,12 +127,14 @@ def _markdown(line: Line) -> str:
     return "".join(_markdown_piece(piece) for piece in line)
 
 
-def _markdown_piece(piece: str | Said | Link) -> str:
+def _markdown_piece(piece: str | Said | Link | Aside) -> str:
     match piece:
         case Said(text=words):
             return literal_markdown(words)
         case Link(words=words, url=url):
             return f"[{_markdown(words)}]({url})"
+        case Aside(words=words):
+            return _markdown(words)
         case words:
             return words
 
@@ -88,11 +153,13 @@ def _html(line: Line) -> str:
     return "".join(_html_piece(piece) for piece in line)
 
 
-def _html_piece(piece: str | Said | Link) -> str:
+def _html_piece(piece: str | Said | Link | Aside) -> str:
     match piece:
         case Said(text=words):
             return literal_html(words)
         case Link(words=words, url=url):
             return f'<a href="{escape(url)}">{_html(words)}</a>'
+        case Aside(words=words):
+            return _html(words)
         case words:
             return literal_html(words)

@@ -1,6 +1,6 @@
 """A message that tries a channel out: marked as a test, about no build."""
 
-from service.message.forms import html, markdown, text
+from service.message.forms import Form, render
 from service.message.story import Block, said
 from service.model import Message
 
@@ -13,5 +13,12 @@ def compose_test(receiver: str, channel: str) -> Message:
         ("This is a test of the channel ", *said(channel), ": no build has failed, and nothing is to be done."),
         ("It was sent by ", *said(f"roundsman receivers test {receiver}"), "."),
     )
-    blocks = [Block(lines=lines)]
-    return Message(title=TITLE, text=text(blocks), markdown=markdown(blocks), html=html(blocks), severity="info")
+    story = (Block(lines=lines),)
+    return Message(
+        title=TITLE,
+        text=render(story, Form.TEXT),
+        markdown=render(story, Form.MARKDOWN),
+        html=render(story, Form.HTML),
+        severity="info",
+        story=story,
+    )

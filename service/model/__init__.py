@@ -38,13 +38,16 @@ from service.model.records import (
 )
 from service.model.refusals import KnownHook, Refusal
 from service.model.routes import Channel, Hook, HookSpec, Matcher, Receiver, Route
+from service.model.story import Aside, Block, Line, Link, Said, Words
 
 __all__ = [
     "FAILED_RESULTS",
     "Action",
     "Actor",
+    "Aside",
     "Attempt",
     "Backlog",
+    "Block",
     "Channel",
     "Commit",
     "Decision",
@@ -59,6 +62,8 @@ __all__ = [
     "Job",
     "JobReport",
     "KnownHook",
+    "Line",
+    "Link",
     "Matcher",
     "Message",
     "Missing",
@@ -74,6 +79,7 @@ __all__ = [
     "Refusal",
     "Role",
     "Route",
+    "Said",
     "Session",
     "Signed",
     "TestFailure",
@@ -82,6 +88,7 @@ __all__ = [
     "Verdict",
     "Via",
     "Want",
+    "Words",
     "Workflow",
     "slug_spellings",
 ]

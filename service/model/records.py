@@ -6,6 +6,8 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
+from service.model.story import Block
+
 
 class Verdict(StrEnum):
     """What a route said of an event."""
@@ -131,7 +133,9 @@ class Message:
     title      plain text, one line
     headline   the title in its parts; None for a message about no build
     subject    what it is about, the same for each run of a workflow on one branch or tag; empty for no build
-    severity   ``success``, ``failure``, ``warning`` or ``info``: for channels that show a colour
+    severity   ``success``, ``failure``, ``warning`` or ``info``: for channels that show a color
+    story      what it is made of: a channel with little room leaves out what matters least
+    url, page  where the logs are, and our page about it
     """
 
     title: str
@@ -141,6 +145,9 @@ class Message:
     severity: str
     headline: Headline | None = None
     subject: str = ""
+    story: tuple[Block, ...] = ()
+    url: str | None = None
+    page: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,167 @@
+"""Messages as some services show them best: cards, embeds and fields in place of one text.
+
+Apprise's plugin for the service still makes the request; what it would say is replaced on the object that sends.
+"""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import apprise
+
+from service.channels.incidents import key_of
+from service.message import Form, Room, fit_room, fit_story, guarded
+from service.model import Aside, Block, Line, Link, Message, Said
+
+MAX_TEAMS_BYTES = 26_000  # of the request; 28 kB by learn.microsoft.com, "Rate limiting for bots" and "Format cards"
+MAX_EMBED_TITLE = 256  # characters; discord.com/developers/docs/resources/message#embed-object-embed-limits
+MAX_EMBED_TEXT = 4_096
+MAX_SUMMARY = 1_024  # characters; developer.pagerduty.com/docs/send-alert-event
+
+TEAMS_COLORS = {"success": "Good", "failure": "Attention", "warning": "Warning"}
+NTFY_TAGS = {"success": ["white_check_mark"], "failure": ["rotating_light"], "warning": ["warning"]}
+WHY = "Why did I get this?"
+
+Maker = Callable[[Any, Message], None]
+
+
+def furnish(service: str, plugin: Any, message: Message) -> None:
+    """Have a plugin say the message in the service's own form, where there is one and the URL asks for no other."""
+    maker = MAKERS.get(service)
+    if maker is not None and message.story and not getattr(plugin, "template", None):
+        maker(plugin, message)
+
+
+def _teams(plugin: Any, message: Message) -> None:
+    """Send an Adaptive Card of text runs, which know no Markdown: adaptivecards.io/explorer/TextRun.html."""
+
+    def payload(**_: Any) -> dict[str, Any]:
+        written = fit_story(
+            message.story,
+            lambda story: json.dumps(_teams_payload(message, story, plugin.adaptive_card_version)),
+            longest=MAX_TEAMS_BYTES,
+        )
+        return dict(json.loads(written or json.dumps(_teams_payload(message, (), plugin.adaptive_card_version))))
+
+    plugin.gen_payload = payload
+
+
+def _teams_payload(message: Message, story: tuple[Block, ...], version: str) -> dict[str, Any]:
+    title: dict[str, Any] = {"type": "TextRun", "text": guarded(message.title), "weight": "Bolder", "size": "Large"}
+    title["color"] = TEAMS_COLORS.get(message.severity, "Default")
+    blocks = [_text_block([title]), *(element for block in story for element in _teams_block(block))]
+    named = (("Open in CircleCI", message.url), (WHY, message.page))
+    actions = [{"type": "Action.OpenUrl", "title": words, "url": url} for words, url in named if url]
+    card = {
+        "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
+        "type": "AdaptiveCard",
+        "version": version,
+        "body": blocks,
+        "actions": actions,
+        "msteams": {"width": "full"},
+        "fallbackText": guarded(message.title),
+    }
+    attachment = {"contentType": "application/vnd.microsoft.card.adaptive", "contentUrl": None, "content": card}
+    return {"type": "message", "attachments": [attachment]}
+
+
+def _teams_block(block: Block) -> list[dict[str, Any]]:
+    items = [_text_block([*([_run("- ")] if block.heading else []), *_runs(line)]) for line in block.lines]
+    heading = [_text_block([run | {"weight": "Bolder"} for run in _runs(block.heading)])] if block.heading else []
+    more = [_text_block([_run(f"and {block.more} more")])] if block.more and block.lines else []
+    return [*heading, *items, *more]
+
+
+def _text_block(inlines: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"type": "RichTextBlock", "inlines": inlines}
+
+
+def _runs(line: Line) -> list[dict[str, Any]]:
+    return [run for piece in line for run in _runs_of(piece)]
+
+
+def _runs_of(piece: str | Said | Link | Aside) -> list[dict[str, Any]]:
+    match piece:
+        case Link(words=words, url=url):
+            action = {"type": "Action.OpenUrl", "url": url}
+            return [run | {"selectAction": action, "underline": True} for run in _runs(words)]
+        case Aside(words=words):
+            return _runs(words)
+        case Said(text=words):
+            return [_run(guarded(words))]
+        case words:
+            return [_run(words)]
+
+
+def _run(words: str) -> dict[str, Any]:
+    return {"type": "TextRun", "text": words}
+
+
+def _discord(plugin: Any, message: Message) -> None:
+    """Send an embed with its color; only the URL's own ``ping=`` calls anyone."""
+
+    def send(*_: Any, **__: Any) -> bool:
+        params = {"thread_id": plugin.thread_id} if plugin.thread_id else None
+        return bool(plugin._send(_discord_payload(plugin, message), params=params))
+
+    plugin.send = send
+
+
+def _discord_payload(plugin: Any, message: Message) -> dict[str, Any]:
+    color = plugin.color(apprise.NotifyType(message.severity), int)
+    embed = {
+        "title": guarded(message.title)[:MAX_EMBED_TITLE],
+        "description": fit_room(message, Form.MARKDOWN, Room(longest=MAX_EMBED_TEXT)),
+        "color": color,
+    }
+    if url := plugin.href or message.url:
+        embed["url"] = url
+    pings = plugin.ping_payload(" ".join(plugin.ping)) if plugin.ping else {}
+    payload = {"tts": plugin.tts, "wait": plugin.tts is False, "embeds": [embed]}
+    payload["allowed_mentions"] = pings.get("allow_mentions", {"parse": []})
+    if pings:
+        payload["content"] = pings["content"]
+    if plugin.user:
+        payload["username"] = plugin.user
+    if plugin.flags:
+        payload["flags"] = plugin.flags
+    return payload
+
+
+def _pings_of_the_url(plugin: Any, _message: Message) -> None:
+    """Let only the URL's own ``ping=`` call anyone: the plugin looks for names in the body too."""
+    ping_payload = plugin.ping_payload
+    plugin.ping_payload = lambda *_: ping_payload(" ".join(plugin.ping))
+
+
+def _ntfy(plugin: Any, message: Message) -> None:
+    """Lead a tap to the logs, and let a failure ring: docs.ntfy.sh/publish. What the URL says comes first."""
+    plugin.click = plugin.click or message.url
+    if plugin.priority == "default" and message.severity == "failure":
+        plugin.priority = "high"
+    if not plugin._NotifyNtfy__tags:
+        plugin._NotifyNtfy__tags = NTFY_TAGS.get(message.severity, [])
+
+
+def _pagerduty(plugin: Any, message: Message) -> None:
+    """Open an incident under a key of its own, which a success closes; the title is what a phone call reads out."""
+    plugin.dedup = plugin.dedup or key_of(message)
+    if message.severity in {"success", "info"} and plugin.action == "trigger":
+        plugin.action = "resolve"
+    plugin.click = plugin.click or message.url
+    plugin.source = "Roundsman" if plugin.source == "Apprise" else plugin.source
+    plugin.component = "CircleCI" if plugin.component == "Notification" else plugin.component
+    said = {"message": message.text, **({"why": message.page} if message.page else {})}
+    plugin.details = {**said, **plugin.details}
+    send = plugin.send
+    plugin.send = lambda *_, **how: send(**how | {"body": message.title[:MAX_SUMMARY], "title": ""})
+
+
+MAKERS: dict[str, Maker] = {
+    "Power Automate / Workflows (for MSTeams)": _teams,
+    "Discord": _discord,
+    "Fluxer": _pings_of_the_url,
+    "Guilded": _pings_of_the_url,
+    "ntfy": _ntfy,
+    "Pager Duty": _pagerduty,
+}

@@ -1,0 +1,151 @@
+"""Dialects: what each service does with the text it is given, so that outside words are shown and never acted on.
+
+LITERAL   the text is shown, or read by a program, as it is
+CODE      text is rendered as Markdown that knows code spans, in which nothing acts
+GUARDED   something in a text may act, or it was not looked up: outside words are broken where they could
+
+A service that is not named here was not looked up, and gets the guarded form, which is safe everywhere. Apprise's name
+for each, and the page that says so; "not looked up" where the page could not be had and the entry is from memory.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+NOT_LOOKED_UP = "not looked up"
+
+
+class Dialect(StrEnum):
+    """How outside words stay words."""
+
+    LITERAL = "literal"
+    CODE = "code"
+    GUARDED = "guarded"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limit:
+    """The longest text that a service takes, title included, where Apprise counts something else."""
+
+    longest: int
+    is_bytes: bool
+    source: str
+
+
+SMS = "3GPP TS 23.040: a short message is characters, without any markup"
+MAIL = "RFC 5322 and RFC 2045: a subject and a text part are characters; our HTML is escaped"
+PROGRAM = "a program of the operator's own reads it"
+
+DIALECTS: dict[str, tuple[Dialect, str]] = {
+    **dict.fromkeys(("Apprise API", "Form", "JSON", "Remote Syslog", "Syslog", "XML"), (Dialect.LITERAL, PROGRAM)),
+    **dict.fromkeys(
+        (
+            "AWS Simple Email Service (SES)",
+            "Brevo",
+            "E-Mail",
+            "Groundmail",
+            "MailerSend",
+            "Mailgun",
+            "Office 365",
+            "Postmark",
+            "Resend",
+            "SMTP2Go",
+            "SendGrid",
+            "SendPulse",
+            "SparkPost",
+        ),
+        (Dialect.LITERAL, MAIL),
+    ),
+    **dict.fromkeys(
+        (
+            "46elks",
+            "800.com",
+            "AWS Simple Notification Service (SNS)",
+            "Africas Talking",
+            "BulkSMS",
+            "BulkVS",
+            "CM.com",
+            "ClickSend",
+            "Clickatell",
+            "D7 Networks",
+            "Exotel",
+            "Free-Mobile",
+            "Infobip",
+            "Kaleyra",
+            "Kavenegar",
+            "Kudosity",
+            "MSG91",
+            "MessageBird",
+            "Mobile Message",
+            "Notifyre",
+            "Octopush",
+            "Plivo",
+            "RingCentral",
+            "SMPP",
+            "SMS Eagle",
+            "SMS Manager",
+            "SMSC",
+            "SMSTunnel",
+            "SerwerSMS",
+            "Sinch",
+            "Société Française du Radiotéléphone",
+            "Telesign",
+            "Telnyx",
+            "Twilio",
+            "VoIPms",
+            "Vonage",
+            "httpSMS",
+            "seven",
+        ),
+        (Dialect.LITERAL, SMS),
+    ),
+    "Slack": (
+        Dialect.LITERAL,
+        "docs.slack.dev/messaging/formatting-message-text: escaped by Apprise, mrkdwn off",
+    ),
+    "Pushover": (Dialect.LITERAL, "pushover.net/api#html: without html=1 the message is plain"),
+    "ntfy": (Dialect.LITERAL, "docs.ntfy.sh/publish/#markdown-formatting: off unless asked for"),
+    "Gotify": (Dialect.LITERAL, "gotify.net/docs/msgextras: text/plain unless contentType says otherwise"),
+    "Pager Duty": (Dialect.LITERAL, "developer.pagerduty.com/docs/send-alert-event: summary is a text"),
+    "Discord": (Dialect.CODE, "support.discord.com/hc/articles/210298617"),
+    "Guilded": (Dialect.CODE, NOT_LOOKED_UP),
+    "Fluxer": (Dialect.CODE, NOT_LOOKED_UP),
+    "Revolt": (Dialect.CODE, NOT_LOOKED_UP),
+    "Mattermost": (Dialect.CODE, "docs.mattermost.com/collaborate/format-messages.html"),
+    "Zulip": (Dialect.CODE, "zulip.com/help/format-your-message-using-markdown"),
+    "Rocket.Chat": (Dialect.CODE, NOT_LOOKED_UP),
+    "Cisco Webex Teams": (Dialect.CODE, "developer.webex.com/docs/basics"),
+    "GitHub": (Dialect.CODE, "github.github.com/gfm: code spans, in which a name mentions no user"),
+    "Reddit": (Dialect.CODE, NOT_LOOKED_UP),
+    # Known to act; their guarded form is what each unknown one gets too.
+    "DingTalk": (Dialect.GUARDED, "open.dingtalk.com/document/orgapp/custom-robot-access: @mobile in a text"),
+    "Feishu": (Dialect.GUARDED, "open.feishu.cn/document/client-docs/bot-v3/add-custom-bot: <at user_id>"),
+    "Lark (Feishu)": (Dialect.GUARDED, "open.larksuite.com/document/client-docs/bot-v3/add-custom-bot: <at user_id>"),
+    "Google Chat": (Dialect.GUARDED, "developers.google.com/workspace/chat/format-messages: <users/all>, <url|text>"),
+    "Telegram": (Dialect.GUARDED, "core.telegram.org/bots/api#formatting-options: @name, bare addresses"),
+    "Matrix": (Dialect.GUARDED, "spec.matrix.org, push rules: @room"),
+    "Mastodon": (Dialect.GUARDED, "docs.joinmastodon.org/spec/activitypub: @user@host"),
+    "Misskey": (Dialect.GUARDED, "misskey-hub.net, MFM: @user@host"),
+    "Nextcloud Talk": (Dialect.GUARDED, "nextcloud-talk.readthedocs.io: @all, Markdown"),
+    "Synology Chat": (Dialect.GUARDED, "kb.synology.com, incoming webhooks: <url|text>"),
+    "Power Automate / Workflows (for MSTeams)": (
+        Dialect.GUARDED,
+        "learn.microsoft.com/microsoftteams/platform/task-modules-and-cards/cards/cards-format: <at>, no code",
+    ),
+    "OneBot": (Dialect.GUARDED, "github.com/botuniverse/onebot-11, message segments: [CQ:at,qq=all]"),
+    "Kook": (Dialect.GUARDED, "developer.kookapp.cn/doc/kmarkdown: (met)all(met)"),
+    "HomeAssistant": (Dialect.GUARDED, "home-assistant.io/integrations/persistent_notification: Markdown"),
+}
+
+LIMITS: dict[str, Limit] = {
+    "WeCom Bot": Limit(longest=2_048, is_bytes=True, source="developer.work.weixin.qq.com/document/path/91770"),
+    "WeChat (WeCom)": Limit(longest=2_048, is_bytes=True, source="developer.work.weixin.qq.com/document/path/90236"),
+    "DingTalk": Limit(longest=19_000, is_bytes=True, source="open.dingtalk.com: 20,000 bytes for the whole request"),
+    "Feishu": Limit(longest=19_000, is_bytes=True, source="open.feishu.cn: 20 KB for the whole request"),
+    "Lark (Feishu)": Limit(longest=19_000, is_bytes=True, source="open.larksuite.com: 20 KB for the whole request"),
+    "ntfy": Limit(longest=4_000, is_bytes=True, source="docs.ntfy.sh/publish/#limitations: 4,096 bytes, then a file"),
+}
+
+
+def dialect_of(service: str) -> Dialect:
+    """Return what to do about a service's outside words."""
+    return DIALECTS.get(service, (Dialect.GUARDED, NOT_LOOKED_UP))[0]
