@@ -45,6 +45,17 @@ def find_doubtful_set(pattern: str) -> str | None:
     return next((one for one in sets if not _PLAIN_SET.fullmatch(one)), None)
 
 
+def find_doubtful_escape(pattern: str) -> str | None:
+    r"""Return the first ``\*`` or ``\?`` of a pattern: a backslash before it may be meant as a part of a name."""
+    escapes = (piece[0] for piece in _PIECE.finditer(pattern) if piece["escaped"] in {"*", "?"})
+    return next(escapes, None)
+
+
+def ends_like_a_question(pattern: str) -> bool:
+    """Tell whether the only wildcard of a pattern is a ``?`` after a word: it may be a name that asks."""
+    return bool(re.search(r"\w\?$", pattern)) and not has_wildcards(pattern[:-1])
+
+
 def _as_glob(piece: re.Match[str]) -> str:
     escaped: str | None = piece["escaped"]
     if escaped is None:

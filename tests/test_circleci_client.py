@@ -119,7 +119,10 @@ async def test_a_slug_cannot_lead_elsewhere_in_the_api(slug: str) -> None:
     ("answer", "sentence"),
     [
         (httpx.Response(401), "CircleCI answered 401: the API token is not accepted; put a valid personal token into"),
-        (httpx.Response(403), "CircleCI answered 403 to GET /me: the API token may not read this"),
+        (
+            httpx.Response(403),
+            "CircleCI answered 403 to GET /me: the API token may not read this, so it is no person's",
+        ),
         (httpx.Response(404), "CircleCI answered 404 to GET /me: there is no such thing, or the token may not see it"),
         (httpx.Response(400, json={"message": "no"}), "CircleCI answered 400 to GET /me: no"),
         (httpx.Response(400, json=V3_ERROR), r"400 to GET /me: Bad Request: page\[limit\] is at most 20$"),

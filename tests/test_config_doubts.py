@@ -88,13 +88,30 @@ def test_a_status_that_looks_misspelt_is_doubted_and_a_new_one_is_not(file: File
                 r"it; for the brackets themselves write 'test \[linux, 3.11]'"
             ),
         ),
+        (
+            r"author: 'CORP\*'",
+            r"author CORP\* takes \* as a plain *; for a backslash before anything write \\*",
+        ),
+        (
+            "job: 'ready?', event: job-completed",
+            r"job ready? fits that name, but also takes ? as any character; for the name alone write 'ready\?'",
+        ),
     ],
 )
-def test_pattern_with_brackets_that_may_be_a_name_is_doubted(file: File, match: str, doubt: str) -> None:
+def test_pattern_that_may_be_a_name_is_doubted(file: File, match: str, doubt: str) -> None:
     assert file.warnings(f"{ROUTE}    match: {{{match}}}\n") == [f"roundsman.yaml:6: routes[0].match.{doubt}"]
 
 
-@pytest.mark.parametrize("match", [r"actor: '!renovate\[bot]'", "workflow: 'v[0-9]*'", "branch: 'release/[12]'"])
+@pytest.mark.parametrize(
+    "match",
+    [
+        r"actor: '!renovate\[bot]'",
+        "workflow: 'v[0-9]*'",
+        "workflow: 'deploy-?'",
+        "workflow: '*e?'",
+        "branch: 'release/[12]'",
+    ],
+)
 def test_pattern_with_one_meaning_is_not_doubted(file: File, match: str) -> None:
     assert file.warnings(f"{ROUTE}    match: {{{match}}}\n") == []
 

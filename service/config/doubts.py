@@ -5,7 +5,7 @@ from difflib import get_close_matches
 
 from service.config.document import Document
 from service.model import EventKind, Route
-from service.patterns import find_doubtful_set, has_wildcards
+from service.patterns import ends_like_a_question, find_doubtful_escape, find_doubtful_set, has_wildcards
 
 # CircleCI may add others at any time, so an unknown status is a doubt and no mistake.
 _MAY_HOLD_BRACKETS = frozenset({"workflow", "job", "actor", "author"})  # git refuses names of branches and tags with [
@@ -57,15 +57,24 @@ def _doubtful(document: Document, routes: tuple[Route, ...]) -> Iterator[str]:
     for position, route in enumerate(routes):
         for matcher in route.matchers:
             patterns = matcher.patterns + matcher.excluded if matcher.key in _MAY_HOLD_BRACKETS else ()
-            for doubt in filter(None, map(doubt_of_set, patterns)):
+            for doubt in filter(None, map(doubt_of_pattern, patterns)):
                 yield document.problem(("routes", position, "match", matcher.key), doubt)
 
 
-def doubt_of_set(pattern: str) -> str | None:
-    """Return a sentence about brackets that stand for one character, and may be meant as they are; None without."""
-    doubtful = find_doubtful_set(pattern)
-    if doubtful is None:
-        return None
+def doubt_of_pattern(pattern: str) -> str | None:
+    """Return a sentence about a pattern that could be meant in another way than it is read; None for any other."""
+    if (doubtful := find_doubtful_set(pattern)) is not None:
+        return _doubt_of_set(pattern, doubtful)
+    if (escape := find_doubtful_escape(pattern)) is not None:
+        return f"{pattern} takes {escape} as a plain {escape[1]}; for a backslash before anything write \\\\{escape[1]}"
+    if ends_like_a_question(pattern):
+        return (
+            f"{pattern} fits that name, but also takes ? as any character; for the name alone write '{pattern[:-1]}\\?'"
+        )
+    return None
+
+
+def _doubt_of_set(pattern: str, doubtful: str) -> str:
     literal = pattern.replace(doubtful, f"\\{doubtful}", 1)
     is_name = not has_wildcards(pattern.replace(doubtful, "", 1))
     meant = "fits that name, but also takes" if is_name else "takes"

@@ -27,7 +27,7 @@ DOCUMENT = """\
 </html>
 """
 HEAD = """\
-<p style="margin:0 0 16px;padding-left:12px;border-left:4px solid {color}">{place}<br>
+<p style="margin:0 0 16px;padding-left:12px;border-left:4px solid {color}">{place}
 <b style="font-size:1.2em"><span style="color:{color}">{mark}</span> {news}</b></p>"""
 
 
@@ -43,7 +43,7 @@ def mail_html(message: Message) -> str:
     """Return the HTML part: the same as a document of its own, which nothing outside it belongs to."""
     mark, color = MARKS.get(message.severity, OTHER_MARK)
     place, news = (literal_html(words) for words in _headline(message))
-    head = HEAD.format(color=color, mark=mark, place=place, news=news)
+    head = HEAD.format(color=color, mark=mark, place=f"{place}<br>" if place else "", news=news)
     return DOCUMENT.format(head=head, body=cut(message.html, MAX_CHARACTERS))
 
 

@@ -107,6 +107,10 @@ def _forbidden(call: Call) -> str:
         return "the API token may not do this, organization admin needed"
     if call.template.startswith("/webhook"):
         return "an organization admin's token is needed to see webhooks; put one into ROUNDSMAN_CIRCLECI_TOKEN"
+    if call.template == "/me":
+        return (
+            "the API token may not read this, so it is no person's; put a personal token into ROUNDSMAN_CIRCLECI_TOKEN"
+        )
     return "the API token may not read this"
 
 
