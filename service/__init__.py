@@ -11,7 +11,7 @@ The map. A module imports only from groups above its own; tests/test_map.py read
     acts        manage
     health      health
     doors       access
-    surfaces    api pages
+    surfaces    api pages terminal
     assembly    app
     stage       demo
     entry       cli
@@ -33,6 +33,7 @@ What each may import from others' work; what is not named here uses the standard
     api         starlette
     pages       jinja2 starlette structlog
     app         httptools starlette structlog uvicorn
+    terminal    rich
     demo        httpx rich starlette uvicorn
     cli         rich structlog typer
 

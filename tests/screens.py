@@ -32,7 +32,13 @@ class Screen:
 
 
 def on_screen(
-    *words: str, folder: Path, columns: int = 80, keys: str = "", command: Sequence[str] = (), **environ: str
+    *words: str,
+    folder: Path,
+    columns: int = 80,
+    keys: str = "",
+    command: Sequence[str] = (),
+    within_s: float = ENDS_WITHIN_S,
+    **environ: str,
 ) -> Screen:
     """Run a command in a terminal so wide, type the keys, and return what is read there when it has ended."""
     ours, theirs = pty.openpty()
@@ -50,8 +56,8 @@ def on_screen(
     os.close(theirs)
     try:
         os.write(ours, keys.encode())
-        read = _read_to_end(ours)
-        return Screen(code=process.wait(ENDS_WITHIN_S), text=read.decode().replace("\r\n", "\n"))
+        read = _read_to_end(ours, within_s)
+        return Screen(code=process.wait(within_s), text=read.decode().replace("\r\n", "\n"))
     finally:
         os.close(ours)
         if process.poll() is None:
@@ -59,8 +65,8 @@ def on_screen(
             process.wait()
 
 
-def _read_to_end(terminal: int) -> bytes:
-    give_up_at, read = time.monotonic() + ENDS_WITHIN_S, b""
+def _read_to_end(terminal: int, within_s: float) -> bytes:
+    give_up_at, read = time.monotonic() + within_s, b""
     with contextlib.suppress(OSError):  # EIO: the last process has left the terminal
         while time.monotonic() < give_up_at:
             if select.select([terminal], [], [], 1.0)[0]:

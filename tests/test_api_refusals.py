@@ -25,8 +25,8 @@ ADDRESSES = [
 ]
 
 
-def made_cursor(text: str) -> str:
-    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+def made_cursor(microseconds: int, key: bytes = bytes(16)) -> str:
+    return base64.urlsafe_b64encode(microseconds.to_bytes(8, "big", signed=True) + key).decode()
 
 
 @pytest.mark.parametrize(
@@ -50,9 +50,9 @@ def made_cursor(text: str) -> str:
         ("q=" + "a-" * 600, "q may have 20 words; .*"),
         ("cursor=x", "this is no cursor of Roundsman's; start again without it"),
         ("cursor=%C3%A9", "this is no cursor of Roundsman's; .*"),
-        ("cursor=" + made_cursor(f"yesterday|{UUID(int=1)}"), "this is no cursor of Roundsman's; .*"),
-        ("cursor=" + made_cursor("2026-03-02T08:30:00+00:00|1"), "this is no cursor of Roundsman's; .*"),
-        ("cursor=" + made_cursor(f"0001-01-01T00:00:00+23:00|{UUID(int=1)}"), "this is no cursor of Roundsman's; .*"),
+        ("cursor=" + made_cursor(0, b"short"), "this is no cursor of Roundsman's; .*"),
+        ("cursor=" + made_cursor(2**63 - 1), "this is no cursor of Roundsman's; .*"),
+        ("cursor=" + made_cursor(-(2**63)), "this is no cursor of Roundsman's; .*"),
     ],
 )
 async def test_a_question_that_makes_no_sense_is_a_400_with_the_next_step(
@@ -65,8 +65,8 @@ async def test_a_question_that_makes_no_sense_is_a_400_with_the_next_step(
     assert re.fullmatch(sentence, response.json()["error"])
 
 
-async def test_a_made_up_cursor_without_a_zone_is_only_a_place(house: House) -> None:
-    cursor = made_cursor(f"2026-03-02T08:30:00|{UUID(int=1)}")
+async def test_a_made_up_cursor_is_only_a_place(house: House) -> None:
+    cursor = made_cursor(1_772_440_200_000_000)
 
     response = await house.http.get(f"/api/v1/events?cursor={cursor}")
 

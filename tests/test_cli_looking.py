@@ -18,13 +18,20 @@ __all__ = ["operator", "past"]  # pytest finds fixtures by name
 
 
 def test_events_are_listed_newest_first_with_whole_ids(operator: Terminal, past: Past) -> None:
-    said = operator.run("events", "list")
+    said = operator.run("events", "list", "--event", "any")
 
     assert said.code == 0
     head, *rows = said.lines
     assert head.split()[:2] == ["when", "(UTC)"]
     assert sorted(row.split()[2] for row in rows) == sorted([past.green, past.red, past.ping])
     assert [row[:19] for row in rows] == sorted((row[:19] for row in rows), reverse=True)
+
+
+def test_a_list_says_who_was_told_and_of_whom_not(operator: Terminal, past: Past) -> None:
+    rows = {row.split()[2]: row for row in operator.run("events", "list").lines[1:]}
+
+    assert "  web (not delivered)  " in rows[past.red]
+    assert "  –  " in rows[past.green]
 
 
 def test_what_came_from_outside_moves_no_cursor(operator: Terminal, past: Past) -> None:
@@ -36,7 +43,7 @@ def test_what_came_from_outside_moves_no_cursor(operator: Terminal, past: Past) 
 
 
 def test_a_list_in_json_is_the_api_s(operator: Terminal, past: Past) -> None:
-    page = operator.run("events", "list", "--json").json
+    page = operator.run("events", "list", "--event", "any", "--json").json
 
     assert set(page) == {"items", "next", "looked_back_to", "partial"}
     assert {event["id"] for event in page["items"]} == {past.green, past.red, past.ping}
@@ -56,7 +63,8 @@ def test_a_list_in_json_is_the_api_s(operator: Terminal, past: Past) -> None:
         (("--status", "failed", "--status", "error", "--branch", "main", "--branch", "x"), ["red"]),
         (("--author", "Ada Example"), ["green", "red"]),
         (("--since", "30d"), []),
-        (("--until", "today"), ["green", "ping", "red"]),
+        (("--until", "today"), ["green", "red"]),
+        (("--until", "today", "--event", "any"), ["green", "ping", "red"]),
         (("--job", "lint"), []),
         (("--tag", "v1"), []),
         (("--since", "2026-03-03"), []),
@@ -70,10 +78,10 @@ def test_each_option_is_a_filter(operator: Terminal, past: Past, options: tuple[
 
 
 def test_a_page_says_how_to_get_to_the_next(operator: Terminal) -> None:
-    first = operator.run("events", "list", "--limit", "2")
+    first = operator.run("events", "list", "--event", "any", "--limit", "2")
     cursor = first.lines[-1].removeprefix("older ones: --cursor ")
 
-    second = operator.run("events", "list", "--limit", "2", "--cursor", cursor)
+    second = operator.run("events", "list", "--event", "any", "--limit", "2", "--cursor", cursor)
 
     assert (len(first.lines), len(second.lines)) == (4, 2)
 

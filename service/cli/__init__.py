@@ -124,7 +124,7 @@ def main() -> None:
         with installing(sys.argv[1:]):
             app()
     except RoundsmanError as error:
-        sys.stderr.write(f"{error}\n")
+        import_module("service.cli.output").warn(str(error).splitlines())
         sys.exit(_exit_code(error))
 
 

@@ -7,12 +7,12 @@ from typing import Any
 
 from service.manage.telling import is_put_off, standings
 from service.message.words import BROKEN, duration
-from service.model import NotificationState
+from service.model import Notification, NotificationState, Verdict
 
 Line = tuple[str, str]
 
 MOST_TESTS = 10
-BOLD, PLAIN, DOUBT = "bold", "", "yellow"
+BOLD, PLAIN, DOUBT, MATCHED = "bold", "", "yellow", "bold green"
 
 
 def when(time: str) -> str:
@@ -29,6 +29,15 @@ def headline(event: Any) -> Line:
     place = " ".join(filter(None, [project or "a project", where]))
     what = " / ".join(filter(None, [event["workflow"]["name"], (event["job"] or {}).get("name")]))
     return f"{place}: {' '.join(filter(None, [what, event['status']])) or event['kind']}", BOLD
+
+
+def receivers(told: Sequence[Notification]) -> str | None:
+    """Return who was told, and of whom was not yet or could not be, also that; None for nobody."""
+    names = dict.fromkeys(one.receiver for one in told)
+    sent = {one.receiver for one in told if one.state is NotificationState.SENT}
+    dead = {one.receiver for one in told if one.state in {NotificationState.DEAD, NotificationState.DISMISSED}}
+    words = (name + (" (not delivered)" if name in dead else "" if name in sent else " (to be told)") for name in names)
+    return ", ".join(words) or None
 
 
 def facts(event: Any) -> Iterator[Line]:
@@ -84,7 +93,8 @@ def reasons(decisions: Sequence[Any]) -> Iterator[Line]:
         if newest > 1:
             yield f"{'judged again' if judged > 1 else 'judged'} at {when(of_round[0]['decided_at'])}", BOLD
         for decision in of_round:
-            yield f"route '{decision['route']}' to {decision['receiver']}: {decision['verdict']}", BOLD
+            style = MATCHED if decision["verdict"] == Verdict.MATCHED else BOLD
+            yield f"route '{decision['route']}' to {decision['receiver']}: {decision['verdict']}", style
             if judged == newest or decision["verdict"] == "matched":
                 yield f"  {decision['reason']}", PLAIN
 

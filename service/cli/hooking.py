@@ -11,7 +11,7 @@ import typer
 from service.app import circleci
 from service.cli._commands import Group
 from service.cli.opening import with_store
-from service.cli.output import AsJson, print_json, print_table, say, warn
+from service.cli.output import FEW, AsJson, print_json, print_table, say, warn
 from service.config import Config, load
 from service.config.shapes import project_slug
 from service.errors import BadConfig, Temporary
@@ -34,8 +34,16 @@ from service.model import HookSpec
 from service.store import hooks as known_hooks
 from service.store.history import recent_projects
 from service.tables import Transaction
+from service.terminal import Column
 
 RECENT = timedelta(days=30)
+
+STEP_COLUMNS = (
+    Column(heading="step", style=lambda verb: "red" if verb in IN_THE_WAY else ""),
+    Column(heading="project", cut_to=FEW),
+    Column(heading="hook", cut_to=FEW),
+    Column(heading="why", can_wrap=True),
+)
 
 hooks = Group("Manage our hooks at CircleCI, as roundsman.yaml wants them.")
 
@@ -182,7 +190,7 @@ def _print_steps(steps: list[Step], as_json: bool) -> None:
         print_json({"steps": [_step_json(step) for step in steps]})
     elif steps:
         rows = [(step.verb, step.project, _name(step), step.why) for step in steps]
-        print_table(("step", "project", "hook", "why"), rows)
+        print_table(STEP_COLUMNS, rows)
     else:
         say("no hooks")
 

@@ -1,6 +1,6 @@
 """Commands that look things up: events, explain."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from itertools import chain
 from typing import Annotated, Any
@@ -10,12 +10,25 @@ import typer
 from service.cli import account
 from service.cli._commands import Group
 from service.cli.opening import with_store
-from service.cli.output import AsJson, print_json, print_table, say, warn
+from service.cli.output import DIGITS, FEW, MINUTES, STATUS, AsJson, print_json, print_table, say, status_style, warn
 from service.config import Settings
 from service.config.doubts import doubt_of_status
 from service.manage import history, ids
 from service.manage.ids import Noun
-from service.store import Store
+from service.manage.shapes import Json
+from service.store import Search, Store
+from service.terminal import Column
+
+EVENT_COLUMNS = (
+    Column(heading="when (UTC)", short=MINUTES),
+    Column(heading="id", short=DIGITS),
+    Column(heading="status", cut_to=STATUS, style=status_style),
+    Column(heading="project", cut_to=FEW),
+    Column(heading="branch or tag", cut_to=FEW),
+    Column(heading="workflow / job", cut_to=FEW),
+    Column(heading="told", cut_to=FEW),
+    Column(heading="commit", cut_to=FEW, is_extra=True),
+)
 
 events = Group("Look up what was built.")
 
@@ -41,7 +54,7 @@ def list_events(  # noqa: PLR0913, PLR0917 - one option for each filter of the A
     workflow: Annotated[Values, text_filter("The whole name.")] = None,
     job: Annotated[Values, text_filter("The whole name.")] = None,
     status: Annotated[Values, text_filter("success, failed, error, canceled or unauthorized.")] = None,
-    event: Annotated[Values, text_filter("workflow-completed, job-completed or ping.")] = None,
+    event: Annotated[Values, text_filter("workflow-completed, job-completed, ping or any.")] = None,
     actor: Annotated[Values, text_filter("Login or name of who started it, where CircleCI was asked.")] = None,
     author: Annotated[Values, text_filter("Name or e-mail address of the commit's author.")] = None,
     told: Annotated[Values, text_filter("none: no route had anyone told; any: one had.")] = None,
@@ -54,19 +67,30 @@ def list_events(  # noqa: PLR0913, PLR0917 - one option for each filter of the A
 ) -> None:
     """List events, newest first.
 
-    A filter that is given several times keeps what fits any of its values.
+    These are workflows, unless a job is named or --event asks for others. A filter that is given several times keeps
+    what fits any of its values.
     """
     given = {**locals()}  # the options bear the filters' names
-    search = history.to_search({name: given[name] or () for name in history.SEARCHABLE}, datetime.now(UTC))
-    page = with_store(lambda _, store: history.list_events(store, search, limit=limit, cursor=cursor or None))
+    asked = {name: given[name] or () for name in history.SEARCHABLE}
+    search = history.to_search({**asked, "event": history.kinds(event or (), job or ())}, datetime.now(UTC))
+    page, who = with_store(lambda _, store: _find(store, search, limit, cursor or None))
     if not as_json:
         warn(f"this answer may lack events: {sentence}" for sentence in page["partial"])
-    print_json(page) if as_json else _print_page(page, next(filter(None, map(doubt_of_status, status or ())), None))
+    print_json(page) if as_json else _print_page(
+        page, who, next(filter(None, map(doubt_of_status, status or ())), None)
+    )
 
 
-def _print_page(page: Any, doubt: str | None) -> None:
+async def _find(store: Store, search: Search, limit: int, cursor: str | None) -> tuple[Json, Sequence[str | None]]:
+    """Return a page of events, and of each the receivers who were told of its news."""
+    found = await history.find_events(store, search, limit=limit, cursor=cursor)
+    told = await history.told(store, {event.topic for event in found.items})
+    return await history.to_list(store, search, found), [account.receivers(told[event.topic]) for event in found.items]
+
+
+def _print_page(page: Any, told: Sequence[str | None], doubt: str | None) -> None:
     if page["items"]:
-        _print_events(page["items"])
+        print_table(EVENT_COLUMNS, [_row(*one) for one in zip(page["items"], told, strict=True)])
     elif not page["next"]:
         say("; ".join(filter(None, ["no events", doubt])))
     if page["looked_back_to"]:
@@ -75,21 +99,16 @@ def _print_page(page: Any, doubt: str | None) -> None:
         say(f"older ones: --cursor {page['next']}")
 
 
-def _print_events(items: Any) -> None:
-    print_table(
-        ("when (UTC)", "id", "status", "project", "branch or tag", "workflow / job", "commit"),
-        [
-            (
-                account.when(event["happened_at"]).removesuffix(" UTC"),
-                event["id"],
-                event["status"] or event["kind"],
-                event["project"]["full_name"],
-                event["tag"] or event["branch"],
-                " / ".join(filter(None, [event["workflow"]["name"], (event["job"] or {}).get("name")])) or None,
-                event["commit"]["subject"],
-            )
-            for event in items
-        ],
+def _row(event: Any, told: str | None) -> tuple[str | None, ...]:
+    return (
+        account.when(event["happened_at"]).removesuffix(" UTC"),
+        event["id"],
+        event["status"] or event["kind"],
+        event["project"]["full_name"],
+        event["tag"] or event["branch"],
+        " / ".join(filter(None, [event["workflow"]["name"], (event["job"] or {}).get("name")])) or None,
+        told,
+        event["commit"]["subject"],
     )
 
 

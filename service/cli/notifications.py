@@ -9,10 +9,20 @@ from service.cli import account
 from service.cli._commands import Group
 from service.cli.looking import Values, text_filter
 from service.cli.opening import with_store
-from service.cli.output import AsJson, print_json, print_table, say
+from service.cli.output import DIGITS, FEW, MINUTES, STATUS, AsJson, print_json, print_table, say, status_style
 from service.manage.history import MAX_AT_ONCE
 from service.manage.notifications import SEARCHABLE, list_notifications, to_search
 from service.manage.telling import is_put_off
+from service.terminal import Column
+
+COLUMNS = (
+    Column(heading="when (UTC)", short=MINUTES),
+    Column(heading="id", short=DIGITS),
+    Column(heading="state", cut_to=STATUS, style=status_style),
+    Column(heading="channel", cut_to=FEW),
+    Column(heading="build", cut_to=FEW),
+    Column(heading="reason", cut_to=FEW, is_extra=True),
+)
 
 notifications = Group("Look up what people were told.")
 
@@ -45,8 +55,7 @@ def list_(  # noqa: PLR0913, PLR0917 reason: one option for each filter of the A
 
 def _print_page(page: Any) -> None:
     if page["items"]:
-        headings = ("when (UTC)", "id", "state", "channel", "build", "reason")
-        print_table(headings, [_row(one) for one in page["items"]])
+        print_table(COLUMNS, [_row(one) for one in page["items"]])
     else:
         say("no notifications")
     if page["next"]:

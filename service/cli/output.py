@@ -6,43 +6,66 @@ from collections.abc import Iterable, Sequence
 from typing import Annotated, Any
 
 import typer
-from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.text import Text
 
+from service import terminal
 from service.cli._streams import as_shown, is_utf8, writing
-from service.message import visible
+from service.message import is_unseen, visible
+from service.terminal import Column
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
-console = Console(highlight=False, soft_wrap=True)
+DIGITS = 8
+"""How many digits of an id a terminal shows: commands take them for the whole."""
+MINUTES = len("2026-11-22 09:12")
+STATUS = len("unauthorized")
+FEW = 8
+"""To how many columns a name or a sentence may be cut where a terminal is narrow."""
+
+console = Console(highlight=False)
+
+STATUS_STYLES = {
+    **dict.fromkeys(("success", "sent", "matched", "ok", "told"), "green"),
+    **dict.fromkeys(("failed", "error", "unauthorized", "dead", "not delivered"), "red"),
+    **dict.fromkeys(("canceled", "put off", "pending", "sending"), "yellow"),
+}
 
 
 def print_json(shape: Any) -> None:
-    """Print a shape as JSON, in a form that people can read too."""
+    """Print a shape as JSON, in a form that people can read too; what a terminal would act on is escaped."""
     text = json.dumps(shape, indent=2, ensure_ascii=not is_utf8())  # JSON has escapes of its own, and no others
+    text = "".join(map(_escaped, text)) if not text.replace("\n", "").isprintable() else text
     with writing():
         sys.stdout.write(text + "\n")
         sys.stdout.flush()  # a reader who has left is noticed here, and not when Python ends
 
 
+def _escaped(letter: str) -> str:
+    return json.dumps(letter)[1:-1] if letter != "\n" and is_unseen(letter) else letter
+
+
 def say(sentence: str, style: str = "") -> None:
     """Print a sentence; whatever stands in it is text, never markup or a command to the terminal."""
     with writing():
-        console.print(Text(as_shown(visible(sentence)), style=style))
+        terminal.print_line(console, Text(as_shown(visible(sentence)), style=style))
 
 
 def warn(sentences: Iterable[str]) -> None:
     """Print what is no part of the answer, and must be known of it, on standard error."""
+    errors = Console(stderr=True, highlight=False)
     for sentence in sentences:
-        sys.stderr.write(f"{visible(sentence)}\n")
+        terminal.print_line(errors, Text(visible(sentence)))
 
 
-def print_table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print rows under heads, each on one line however long: half an id helps nobody. What is absent is a dash."""
+def print_table(columns: Sequence[Column], rows: Iterable[Sequence[object]]) -> None:
+    """Print rows under headings, each on one line. What is absent is a dash."""
     absent = "–" if is_utf8() else "-"
-    lines = [list(heads), *([as_shown(visible(absent if cell is None else str(cell))) for cell in row] for row in rows)]
-    widths = [max(map(cell_len, column)) for column in zip(*lines, strict=True)]
-    for number, line in enumerate(lines):
-        cells = (set_cell_size(cell, width) for cell, width in zip(line, widths, strict=True))
-        say("  ".join(cells).rstrip(), style="" if number else "bold")
+    cells = [[as_shown(visible(absent if cell is None else str(cell))) for cell in row] for row in rows]
+    with writing():
+        terminal.print_table(console, columns, cells)
+
+
+def status_style(status: str) -> str:
+    """Return the style of a status, of a build's or a notification's."""
+    return STATUS_STYLES.get(status, "")

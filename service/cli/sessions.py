@@ -23,6 +23,7 @@ from service.manage.shapes import rfc3339, session_json
 from service.model import Session
 from service.store import Store
 from service.store import sessions as rows
+from service.terminal import Column
 
 sessions = Group("See the sessions of the pages, and end them.")
 
@@ -53,9 +54,9 @@ def list_sessions(as_json: AsJson = False) -> None:
     if as_json:
         print_json({"items": items})
     elif items:
-        heads = ("id", "begun", "until", "from")
+        columns = [Column(heading=heading) for heading in ("id", "begun", "until", "from")]
         print_table(
-            heads, [(one["id"][:8], when(one["begun_at"]), when(one["expires_at"]), one["address"]) for one in items]
+            columns, [(one["id"][:8], when(one["begun_at"]), when(one["expires_at"]), one["address"]) for one in items]
         )
     else:
         say("no sessions")

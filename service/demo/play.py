@@ -12,6 +12,7 @@ from service.demo.circleci import PretendCircleCI
 from service.demo.faults import Fault
 from service.demo.organisation import Run
 from service.demo.sender import Answer, Post
+from service.terminal import print_line
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +93,6 @@ def narrator(console: Console) -> Callable[[Act], None]:
     """A narrator who prints each act's line with its time of day."""
 
     def narrate(act: Act) -> None:
-        console.print(Text.assemble((f"{act.at:%H:%M}  ", "bold cyan"), act.line), soft_wrap=True)
+        print_line(console, Text.assemble((f"{act.at:%H:%M}  ", "bold cyan"), act.line))
 
     return narrate

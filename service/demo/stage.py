@@ -31,6 +31,7 @@ from service.manage import history
 from service.manage.hooks import HOOK_PATH
 from service.pipeline import Patience
 from service.store import Search, held, migrate, standing
+from service.terminal import print_line
 
 SECRET = "only-for-the-demo"  # noqa: S105 - reason: a pretend CircleCI's pretend secret
 TOKEN = "only-for-the-demo-either"  # noqa: S105 - reason: the same
@@ -57,7 +58,7 @@ async def run(*, once: bool, port: int, folder: Path | None, pace: float = 1.0, 
 
     Ctrl-C ends it at any time, and is no failure but of a day that was to be played to its end.
     """
-    console = console or Console(soft_wrap=True, highlight=False)
+    console = console or Console(highlight=False)
     configure_logs(logging.ERROR)  # the narrator speaks, and the inbox
     os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1"  # all that is played with is on this machine
     asked = asyncio.create_task(asked_to_end().wait())
@@ -178,7 +179,7 @@ def _show_around(console: Console, stage: Stage, folder: Path, *, port: int) -> 
         ),
         ("your own CircleCI", 'the README, "Connect your own CircleCI": five steps'),
     ):
-        console.print(Text.assemble((f"  {what:<21}", "bold"), where))
+        print_line(console, Text.assemble((f"  {what:<21}", "bold"), where))
     console.print()
 
 
@@ -219,4 +220,4 @@ def _counted(stage: Stage, result: str) -> int:
 
 
 def _say(console: Console, sentence: str) -> None:
-    console.print(Text(sentence))
+    print_line(console, Text(sentence))

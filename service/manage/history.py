@@ -28,6 +28,7 @@ MAX_AT_ONCE = 200
 MAX_VALUES = 20  # of one filter: each is a list of its own that is walked
 SEARCHABLE = tuple(field.name for field in fields(Search))
 TOLD = ("none", "any")
+EVERY_KIND = "any"
 ONCE = frozenset({"since", "until", "q", "limit", "cursor"})
 """Parameters that stand once; every other filter keeps what fits any of its values."""
 
@@ -46,7 +47,11 @@ async def list_events(store: Store, search: Search, *, limit: int = 50, cursor: 
     ``looked_back_to`` says how far the search came where it found too little to fill the page, and may find more by
     ``next``; ``partial`` is a sentence for each reason for which events may be missing. Raises BadRequest.
     """
-    page = await find_events(store, search, limit=limit, cursor=cursor)
+    return await to_list(store, search, await find_events(store, search, limit=limit, cursor=cursor))
+
+
+async def to_list(store: Store, search: Search, page: history.Page) -> Json:
+    """Return the shape of a page of events that a search found."""
     return {
         "items": [event_json(event) for event in page.items],
         "next": page.next,
@@ -169,6 +174,13 @@ def to_search(asked: Mapping[str, str | Sequence[str]], now: datetime) -> Search
         raise BadRequest(f"told is none or any, not {odd!a}")
     values["q"] = next(iter(values.get("q", ())), None)
     return Search(**values, since=since, until=until)
+
+
+def kinds(asked: Sequence[str], jobs: Sequence[str]) -> Sequence[str]:
+    """Return the kinds of events that a list for people shows: workflows, unless a job is named or others are asked."""
+    if EVERY_KIND in asked:
+        return ()
+    return asked or [EventKind.JOB_COMPLETED if jobs else EventKind.WORKFLOW_COMPLETED]
 
 
 def values_of(name: str, given: str | Sequence[str]) -> Sequence[str]:

@@ -4,7 +4,7 @@ Everything that came from outside is a ``Said`` in the story, and each form esca
 subject of ``<!channel> *x* <script>`` arrives as exactly these characters.
 """
 
-from service.message.clean import one_line, visible
+from service.message.clean import is_unseen, one_line, visible
 from service.message.compose import compose
 from service.message.fit import Room, fit, fit_room, fit_story
 from service.message.forms import Form
@@ -21,6 +21,7 @@ __all__ = [
     "fit_room",
     "fit_story",
     "guarded",
+    "is_unseen",
     "mail_html",
     "mail_text",
     "one_line",

@@ -27,7 +27,7 @@ def visible(text: str) -> str:
     bare = ANSI.sub("", text)
     if bare.isprintable():  # nearly all is, and to look at each letter takes fifty times as long
         return bare
-    return "".join(MARK if _is_invisible(letter) else letter for letter in bare)
+    return "".join(MARK if is_unseen(letter) else letter for letter in bare)
 
 
 def shortened(text: str, longest: int) -> str:
@@ -54,5 +54,6 @@ def is_web(url: str) -> bool:
     return parts.scheme in {"http", "https"} and bool(re.fullmatch(r"[A-Za-z0-9.-]+(:[0-9]+)?", parts.netloc))
 
 
-def _is_invisible(letter: str) -> bool:
-    return unicodedata.category(letter) in {"Cc", "Cf", "Cs"} and letter not in JOINERS
+def is_unseen(letter: str) -> bool:
+    """Tell whether a letter acts on a screen instead of standing on it: controls, directions, breaks of lines."""
+    return unicodedata.category(letter) in {"Cc", "Cf", "Cs", "Zl", "Zp"} and letter not in JOINERS

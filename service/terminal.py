@@ -1,0 +1,125 @@
+"""Lines and tables for people: whole in a pipe; on a terminal as wide as it is, with links to follow."""
+
+import re
+import sys
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+
+from rich.cells import cell_len
+from rich.console import Console
+from rich.style import Style
+from rich.text import Text
+
+ADDRESS = re.compile(r"https?://[^\s<>\"']*[^\s<>\"'.,;:!?)]")
+GAP = "  "
+MIN_WRAPPED = 24
+MIN_WIDTH = 20
+MAX_WIDTH = sys.maxsize
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """A column of a table, and what it may lose where a terminal is narrow.
+
+    short       how many characters of a cell a terminal shows: of an id, 8 do; None for all
+    cut_to      the width to which its cells may be cut, then ending in "…"; None for not at all
+    can_wrap    a cell may go on below; of the last column alone
+    is_extra    the column is left out where there is no room
+    style       the style of a cell, by its text
+    """
+
+    heading: str
+    short: int | None = None
+    cut_to: int | None = None
+    can_wrap: bool = False
+    is_extra: bool = False
+    style: Callable[[str], str] = lambda _: ""
+
+
+def print_line(console: Console, text: Text) -> None:
+    """Print a text: each of its lines whole in a pipe, and wrapped between words on a terminal, addresses as links."""
+    for line in text.split("\n", allow_blank=True):
+        if not console.is_terminal:
+            console.print(line, soft_wrap=True)
+            continue
+        for part in _wrapped(console, linked(line)):
+            console.print(part, soft_wrap=True)
+
+
+def linked(text: Text) -> Text:
+    """Return the text with each address as a link, whole also where a terminal shows it on two lines."""
+    for found in ADDRESS.finditer(text.plain):
+        text.stylize(Style(link=found[0]), *found.span())
+    return text
+
+
+def _wrapped(console: Console, text: Text) -> Iterator[Text]:
+    width = max(console.width, MIN_WIDTH)
+    if text.cell_len <= width:
+        yield text
+        return
+    indent = len(text.plain) - len(text.plain.lstrip(" "))
+    hang = indent + len(GAP) if indent + len(GAP) < width // 2 else 0
+    first, *others = text[min(indent, hang) :].wrap(console, width - hang)
+    yield Text(" " * min(indent, hang)).append_text(first)
+    yield from (Text(" " * hang).append_text(other) for other in others)
+
+
+def print_table(console: Console, columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None:
+    """Print rows under headings: each on one line in a pipe, and cut to a terminal's width."""
+    if console.is_terminal:
+        rows = [[cell[: column.short] for cell, column in zip(row, columns, strict=True)] for row in rows]
+    lines = [[column.heading for column in columns], *rows]
+    natural = [max(map(cell_len, cells)) for cells in zip(*lines, strict=True)]
+    widths = fit(natural, columns, max(console.width, MIN_WIDTH)) if console.is_terminal else dict(enumerate(natural))
+    for number, line in enumerate(lines):
+        cells = [Text(line[n], style=columns[n].style(line[n]) if number else "bold") for n in widths]
+        _print_row(console, cells, list(widths.values()), can_wrap=columns[-1].can_wrap and len(columns) - 1 in widths)
+
+
+def _print_row(console: Console, cells: Sequence[Text], widths: Sequence[int], *, can_wrap: bool) -> None:
+    last = cells[-1].wrap(console, widths[-1]) if can_wrap and console.is_terminal else [_cut(cells[-1], widths[-1])]
+    first = [*(_cut(cell, width) for cell, width in zip(cells[:-1], widths, strict=False)), last[0] if last else Text()]
+    _print(console, Text(GAP).join(first))
+    offset = _total(widths[:-1]) + len(GAP)
+    for other in last[1:]:
+        _print(console, Text(" " * offset).append_text(other))
+
+
+def _print(console: Console, text: Text) -> None:
+    text.rstrip()
+    console.print(text, soft_wrap=True)
+
+
+def fit(natural: Sequence[int], columns: Sequence[Column], room: int) -> dict[int, int]:
+    """Return the width of each column that is shown, by its number.
+
+    Extra columns go first, the last before the others; then the widest of those that can be cut gives way.
+    """
+    widths = dict(enumerate(natural))
+    least = {n: min(width, _least(columns[n])) for n, width in widths.items()}
+    for extra in [n for n in reversed(widths) if columns[n].is_extra]:
+        if _total(least.values()) > room:
+            del widths[extra], least[extra]
+    while (over := _total(widths.values()) - room) > 0:
+        cuttable = sorted((width, n) for n, width in widths.items() if width > least[n])
+        if not cuttable:
+            break
+        (width, widest), (next_width, _) = cuttable[-1], cuttable[-2] if len(cuttable) > 1 else (0, 0)
+        widths[widest] = max(least[widest], width - over, min(next_width, width - 1))
+    return widths
+
+
+def _least(column: Column) -> int:
+    if column.cut_to is not None:
+        return column.cut_to
+    return MIN_WRAPPED if column.can_wrap else MAX_WIDTH
+
+
+def _total(widths: Collection[int]) -> int:
+    return sum(widths) + len(GAP) * max(0, len(widths) - 1)
+
+
+def _cut(cell: Text, width: int) -> Text:
+    cell.truncate(width, overflow="ellipsis", pad=True)
+    return cell
