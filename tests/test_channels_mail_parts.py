@@ -7,13 +7,13 @@ from email.message import EmailMessage
 
 import pytest
 
-from service.message import compose, compose_test, mail_html
-from service.model import Message
+from service.message import compose, compose_test, mail_html, mail_text
+from service.model import Details, Message
 from tests.chromium import chromium
 from tests.ends import Answer, MailEnd, internet, mail_end
 from tests.test_channels import a_message, sent
 from tests.test_channels_mail import mail_url
-from tests.test_message import PAGE, RED, STORIES, a_workflow
+from tests.test_message import PAGE, RED, STORIES, a_job, a_workflow
 
 LINKS = re.compile(r"https?://[^\s\"<>]+")
 
@@ -46,6 +46,19 @@ async def test_both_parts_have_the_same_links_and_name_the_project(mail: MailEnd
     links = set(LINKS.findall(text)) - {"https://evil.example)"}
     assert PAGE in links
     assert links <= set(LINKS.findall(html))
+
+
+async def test_plain_part_keeps_every_link_that_a_chat_message_has_no_room_for(mail: MailEnd) -> None:
+    jobs = tuple(a_job(f"job-{n}", url=f"https://app.circleci.com/{n}/{'u' * 380}") for n in range(10))
+    message = compose(a_workflow(), Details(jobs=jobs), event_url=PAGE)
+    letter = await got(mail, message)
+
+    assert message.text.count("https://app.circleci.com/") < 10
+    assert (
+        part(letter, "plain").count("https://app.circleci.com/")
+        == part(letter, "html").count('"https://app.circle')
+        == 11
+    )
 
 
 async def test_headers_say_that_a_machine_wrote_it_and_which_list_it_belongs_to(mail: MailEnd) -> None:
@@ -133,20 +146,20 @@ async def test_no_line_of_a_mail_is_longer_than_the_protocol_allows(mail: MailEn
 
 
 @pytest.mark.parametrize(
-    ("url", "status", "place"),
+    ("url", "status", "text", "html"),
     [
-        ("brevo://fakekey-0123456789:ci@example.com/web@example.com", 201, "textContent"),
-        ("mailersend://mlsn.0123456789abcdef:ci@example.com/web@example.com", 202, "text"),
+        ("brevo://fakekey-0123456789:ci@example.com/web@example.com", 201, "textContent", "htmlContent"),
+        ("mailersend://mlsn.0123456789abcdef:ci@example.com/web@example.com", 202, "text", "html"),
     ],
 )
-async def test_plain_part_of_services_that_send_mail_has_the_links_too(url: str, status: int, place: str) -> None:
+async def test_services_that_send_mail_get_the_same_two_parts(url: str, status: int, text: str, html: str) -> None:
+    message = compose(a_workflow(), RED, event_url=PAGE)
     with internet() as end:
         end.behave(Answer(status=status, body=b'{"messageId": "1"}'))
-        await sent(url, compose(a_workflow(), RED, event_url=PAGE))
+        await sent(url, message)
 
-    told = json.loads(end.got[-1].body)[place]
-    assert PAGE in told
-    assert "/workflows/5034460f/jobs/7" in told
+    told = json.loads(end.got[-1].body)
+    assert (told[text], told[html].rstrip()) == (mail_text(message), mail_html(message).rstrip())
 
 
 def test_nothing_in_a_mail_is_wider_than_a_phone_nor_hidden_in_the_dark() -> None:

@@ -149,3 +149,8 @@ LIMITS: dict[str, Limit] = {
 def dialect_of(service: str) -> Dialect:
     """Return what to do about a service's outside words."""
     return DIALECTS.get(service, (Dialect.GUARDED, NOT_LOOKED_UP))[0]
+
+
+def is_mail_service(service: str) -> bool:
+    """Tell whether a service sends mail, by whatever protocol it is told to."""
+    return DIALECTS.get(service, (Dialect.GUARDED, ""))[1] is MAIL

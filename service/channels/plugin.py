@@ -7,13 +7,13 @@ import apprise
 from service.channels.answers import CONNECT_S, READ_S, make_safe
 from service.channels.budget import Budget
 from service.channels.cards import furnish
-from service.channels.dialects import LIMITS, Dialect, Limit, dialect_of
+from service.channels.dialects import LIMITS, Dialect, Limit, dialect_of, is_mail_service
 from service.channels.incidents import is_unwanted
 from service.channels.mail import Mail, take_over_mail, telling
 from service.channels.refusal import Addressee, receipt, refusal, refusal_of_answers
 from service.channels.witness import never_wait, post_watch, watching
 from service.errors import Permanent
-from service.message import Form, Room, fit_room, guarded
+from service.message import Form, Room, fit_room, guarded, mail_html, mail_text
 from service.model import Channel, Message
 
 # Slack's mrkdwn has no escape for * _ ~ and backticks; Apprise sends text with mrkdwn off.
@@ -111,10 +111,12 @@ def _notify(plugin: apprise.NotifyBase, message: Message) -> bool:
     has_title = plugin.title_maxlen > 0 and service not in TITLE_INSIDE_BODY
     is_literal = dialect_of(service) is Dialect.LITERAL
     title = (message.title if is_literal else guarded(message.title)) if has_title else ""
-    body = fit_room(message, form, _room(plugin, service, form, title))
+    room = _room(plugin, service, form, title)
+    is_mail = is_mail_service(service)
+    body = mail_html(message, longest=room.longest) if is_mail and form is Form.HTML else fit_room(message, form, room)
     if isinstance(plugin, Mail):
         plugin.message = message
-    with telling(body, message.text):
+    with telling(body, mail_text(message) if is_mail else message.text):
         # Through an Apprise object, because it turns whatever a plugin raises into False.
         result = apprise.Apprise(plugin, asset=ASSET).notify(
             body=body, title=title, body_format=target, notify_type=apprise.NotifyType(message.severity)
