@@ -197,14 +197,14 @@ async def test_pagerduty_opens_on_red_and_closes_on_green_under_one_key(net: Htt
 
 @pytest.mark.parametrize("service", OPENS)
 @pytest.mark.parametrize("status", ["success", "canceled"])
-@pytest.mark.parametrize("action", ["", "?action=map", "?action=trigger", "?action=create"])
-async def test_good_news_opens_no_incident_anywhere(net: HttpEnd, service: str, status: str, action: str) -> None:
-    url = URLS.get(service, "lfg://0123456789abcdef0123456789abcdef") + action
-    if AppriseChannels().check(url):
-        pytest.skip("has no such action")
+async def test_good_news_opens_no_incident_anywhere(net: HttpEnd, service: str, status: str) -> None:
+    """Whatever the URL says of actions, as far as the service has them."""
+    url = URLS.get(service, "lfg://0123456789abcdef0123456789abcdef")
+    urls = [url + action for action in ("", "?action=map", "?action=trigger", "?action=create")]
     net.behave(Answer(body=b'{"ok": true}'))
 
-    await sent(url, a_build(status))
+    for known in (one for one in urls if AppriseChannels().check(one) is None):
+        await sent(known, a_build(status))
 
     closing = {"resolve", "resolved", "close", "closed", "recovery", "map"}
     for got in net.got:

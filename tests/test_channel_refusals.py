@@ -55,6 +55,11 @@ REFUSED_BY_ALL = [
     b'  {"ok" : false , "pad": "' + b"x" * 3_000 + b'"}',
     b'{"ok": false, "cut": [',
     b"Webhook message delivery failed: no",
+    b"ERROR: no such user",
+    b'{"Success": false, "Message": "no"}',
+    b'[{"success": false, "message": "no"}]',
+    b'{"data": {"errcode": 7}}',
+    b'{"result": {"status": "failed"}}',
 ]
 
 

@@ -16,6 +16,7 @@ import pytest
 from service.channels import plugin
 from service.channels.budget import Budget
 from service.channels.dialects import Dialect, dialect_of
+from service.channels.refusal_forms import PROGRAMS
 from service.errors import Permanent, Temporary
 from service.message import compose
 from service.model import (
@@ -162,6 +163,31 @@ def test_each_url_is_of_its_plugin() -> None:
     made = {service: plugin.make(url) for service, url in URLS.items()}
 
     assert {service: str(one.service_name) for service, one in made.items() if one} == {name: name for name in URLS}
+
+
+NO = json.dumps(
+    {"ok": False, "success": False, "status": "error", "result": "error", "error": "nope", "message": "nope"}
+)
+REFUSALS = {
+    "a 500": Answer(status=500, body=b"nope"),
+    "no in a 200": Answer(body=NO.encode()),
+    "a 404": Answer(status=404, body=b"nope"),
+    "another address": Answer(status=302, headers=(("Location", "https://example.com/nope"),)),
+    "a sentence in a 200": Answer(body=b"Webhook message delivery failed with error: nope"),
+    "a web page": Answer(body=b"<!DOCTYPE html><html><head><title>nope</title></head></html>"),
+}
+
+
+@pytest.mark.parametrize("service", URLS)
+def test_each_plugin_is_believed_no_more_than_the_other_side(net: HttpEnd, service: str, is_long: bool) -> None:
+    """A program of an operator's own may answer with a web page."""
+    channel = Channel(key="k", label="web", kind="x", url=URLS[service])
+    kinds = list(REFUSALS) if is_long else ["a 500", "no in a 200", "a web page"]
+    for kind in kinds[:-1] if service in PROGRAMS else kinds:
+        net.behave(REFUSALS[kind])
+
+        with pytest.raises((Permanent, Temporary), match=r"^web answered [2345]0[0-9]"):
+            plugin.deliver(channel, a_hostile_message(MARK), Budget(seconds=20, answer_s=10), frozenset())
 
 
 SPAN = re.compile(r"(?<!`)(`+)(?!`)(.*?)(?<!`)\1(?!`)", re.DOTALL)

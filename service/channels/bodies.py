@@ -37,7 +37,7 @@ def is_page(content: bytes) -> bool:
 
 
 def values(body: Any, place: Path) -> Iterator[Any]:
-    """Yield what stands at a place of a body."""
+    """Yield what stands at a place of a body; upper case or lower is all the same."""
     if not place:
         yield body
         return
@@ -45,8 +45,10 @@ def values(body: Any, place: Path) -> Iterator[Any]:
     if key == "*" and isinstance(body, list):
         for item in body:
             yield from values(item, tuple(rest))
-    elif isinstance(body, dict) and key in body:
-        yield from values(body[key], tuple(rest))
+    elif isinstance(body, dict):
+        for name, value in body.items():
+            if name == key or name.casefold() == key.casefold():
+                yield from values(value, tuple(rest))
 
 
 def written(value: Any) -> str:

@@ -94,7 +94,10 @@ def receipt(to: Addressee, seen: Seen) -> str:
 
 def is_accepted_in_part(to: Addressee, seen: Seen) -> bool:
     """Tell whether a recipient got the message, by its own answer and not only by Apprise's word."""
-    return any(response is None or judge(to.service, response) is None for response in seen.reached)
+    return any(
+        response is None or not (judge(to.service, response) or is_doubtful(to.service, response))
+        for response in seen.reached
+    )
 
 
 def _of_pages(to: Addressee, seen: Seen) -> Permanent | None:

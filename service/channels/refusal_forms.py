@@ -142,6 +142,9 @@ FORMS: tuple[RefusalForm, ...] = (
     ),
 )
 
+WRAPPERS: tuple[Path, ...] = (("*",), ("data",), ("response",), ("result",))
+"""Places in which an answer stands inside a body: an answer for each of several messages, or a frame around one."""
+
 TEXT_FORMS: tuple[TextForm, ...] = (
     # Words of Teams' older connectors; whether Power Automate answers so is not known.
     TextForm(start=r"Webhook message delivery failed(?:.*?HTTP error (\d+))?", tired=frozenset({"429"})),
@@ -152,6 +155,10 @@ TEXT_FORMS: tuple[TextForm, ...] = (
         passing=SLACK_PASSING,
     ),
     TextForm(services=_of("Prowl"), start=r"<\?xml[^>]*>\s*<prowl>\s*<error code=\"(\d+)\"", tired=frozenset({"406"})),
+    TextForm(
+        services=_of("Nextcloud", "Nextcloud Talk"), start=r"<\?xml.*?<statuscode>(?!100<|200<|201<)(\d+)</statuscode>"
+    ),
+    TextForm(start=r"(?i:error|err|failed|failure|fault)\s*[:|]"),
     TextForm(services=_of("PushMe"), start=r"(?!success)\S"),
     TextForm(services=_of("SMS Manager"), start=r"ERROR\|(\d+)"),
     TextForm(services=_of("Clickatell"), start=r"ERR: ?(\d+)"),

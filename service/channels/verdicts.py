@@ -1,6 +1,7 @@
 """Verdicts on answers: whether one says no, by its status and by its body, and whether that passes by itself."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -9,7 +10,7 @@ import requests
 
 from service.channels import bodies
 from service.channels.limits import TIRED_REST_S
-from service.channels.refusal_forms import FORMS, PROGRAMS, TEXT_FORMS, WAITS, RefusalForm, TextForm
+from service.channels.refusal_forms import FORMS, PROGRAMS, TEXT_FORMS, WAITS, WRAPPERS, RefusalForm, TextForm
 from service.retry_after import read_retry_after, read_wait
 
 MAX_TEXT = 2_000  # characters of a text in which a refusal is looked for
@@ -51,18 +52,26 @@ def is_doubtful(service: str, response: requests.Response) -> bool:
 
 def _in_body(service: str, body: Any, text: str) -> tuple[RefusalForm | TextForm, str] | None:
     """Return the form of the refusal in a body, and its code."""
+    if not isinstance(body, dict | list):
+        return _in_text(service, text)
     settled: set[str] = set()  # keys that a service's own form has read
     for form in FORMS:
-        if form.services and service not in form.services:
+        if (form.services and service not in form.services) or (not form.services and form.code[0] in settled):
             continue
-        if not form.services and form.code[0] in settled:
-            continue
-        for value in bodies.values(body, form.code):
+        for value in _values(body, form):
             code = bodies.written(value)
             if form.refuses(code):
                 return form, code if not isinstance(value, dict | list) else ""
             settled |= {form.code[0]} if form.services else set()
-    return _in_text(service, text) if not isinstance(body, dict | list) else None
+    return None
+
+
+def _values(body: Any, form: RefusalForm) -> Iterator[Any]:
+    """Yield what stands in the place of a form; of a form that any service may use also in each of a few answers."""
+    yield from bodies.values(body, form.code)
+    if not form.services:
+        for place in WRAPPERS:
+            yield from bodies.values(body, (*place, *form.code))
 
 
 def _in_text(service: str, text: str) -> tuple[TextForm, str] | None:

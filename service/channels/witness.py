@@ -15,6 +15,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import wraps
 from http import HTTPStatus
+from json import JSONDecodeError
 from smtplib import SMTPException
 from typing import Any
 
@@ -24,6 +25,7 @@ from service.channels.budget import Budget
 from service.errors import Temporary
 
 MAX_FAREWELL_S = 30.0
+TOLD_ELSEWHERE = (Temporary, JSONDecodeError)
 REACHED = re.compile(r"^(?:Sent|Send|Queued|Rang) |\bsent (?:successfully|to)\b")
 
 
@@ -46,10 +48,13 @@ class Seen:
     flaws: list[str] = field(default_factory=list)
 
     def note(self, error: BaseException | None) -> None:
-        """Remember the error once; ours, by which a send is ended, tells nothing new."""
+        """Remember the error once.
+
+        Ours, by which a send is ended, tells nothing new; nor does an answer that is no JSON: its words tell more.
+        """
         if isinstance(error, OSError | SMTPException) and error not in self.errors:
             self.errors.append(error)
-        elif isinstance(error, Exception) and not isinstance(error, Temporary) and error not in self.surprises:
+        elif isinstance(error, Exception) and not isinstance(error, TOLD_ELSEWHERE) and error not in self.surprises:
             self.surprises.append(error)
 
     def note_reached(self) -> None:

@@ -148,6 +148,12 @@ def _who(event: Event, details: Details) -> Line:
     return _sentence(joined([("by ", *person) if person else (), ("commit ", *commit) if commit else ()], ", "))
 
 
+def _known(event: Event) -> set[str]:
+    """Return what the webhook said though the source would not."""
+    facts = {"branch": event.branch or event.tag, "commit": event.commit.subject}
+    return {word for word, fact in facts.items() if fact}
+
+
 def _missing(event: Event, details: Details) -> Iterator[Line]:
     """``Jobs and tests could not be read: CircleCI answered 503.``; nothing of what is missing by choice.
 
@@ -157,4 +163,5 @@ def _missing(event: Event, details: Details) -> Iterator[Line]:
     if event.is_scheduled:
         missed = [one for one in missed if one.want is not Want.ACTOR]
     for reason, wanted in by_reason(missed).items():
-        yield _sentence((f"{enumeration(wanted)} could not be read: ", *said(reason), "."))
+        if unknown := [word for word in wanted if word not in _known(event)]:
+            yield _sentence((f"{enumeration(unknown)} could not be read: ", *said(reason), "."))
