@@ -7,6 +7,7 @@ from email.message import EmailMessage
 
 import pytest
 
+from service.channels.mail import compose_mail
 from service.message import compose, compose_test, mail_html, mail_text
 from service.model import Details, Message
 from tests.chromium import chromium
@@ -119,6 +120,15 @@ async def test_each_recipient_gets_a_mail_and_copies_go_with_it(mail: MailEnd) -
 
     assert [letter["To"] for letter in mail.got] == ["web@example.com", "ops@example.com"]
     assert [letter["Cc"] for letter in mail.got] == ["ada@example.com"] * 2
+
+
+def test_ids_stay_ids_however_long_they_are() -> None:
+    domain = f"{'a' * 60}.{'b' * 60}.example.com"
+
+    raw = compose_mail(a_message(project="acme/" + "p" * 90), sender=("Roundsman", f"ci@{domain}")).as_string()
+
+    ids = [line for line in raw.splitlines() if line.startswith(("References", "In-Reply-To", "List-Id", "Message-ID"))]
+    assert [line.endswith((f".roundsman.{domain}>", f".roundsman@{domain}>")) for line in ids] == [True] * 4
 
 
 async def test_names_and_words_of_any_script_arrive_as_they_are(mail: MailEnd) -> None:

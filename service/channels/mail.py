@@ -9,8 +9,9 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from email.headerregistry import HeaderRegistry, UnstructuredHeader
 from email.message import EmailMessage
-from email.policy import SMTP
+from email.policy import SMTP, Policy
 from email.utils import format_datetime, formataddr
 from hashlib import sha256
 from typing import Any
@@ -27,12 +28,34 @@ from service.message import mail_html, mail_text
 from service.model import Message
 
 NAME = "Roundsman"
+MAX_IDS = 900  # RFC 5322: a line has 998 characters at most
 MAX_LABEL = 60  # a label of a domain name has 63 characters at most
 STRUCTURE = re.compile(r"(content-.*|mime-version|from|to|cc|subject|date|message-id)", re.IGNORECASE)
 
 
 _PLUGIN: Any = NotifyEmail  # half of Apprise has no types
 _CONVERTERS: Any = CONVERTERS
+
+
+class Verbatim(UnstructuredHeader):
+    """A header of ids: the library would take a long one for words, and encode what then is no id."""
+
+    def fold(self, *, policy: Policy) -> str:
+        """Return the header on one line, as it is."""
+        value = str(self)
+        if not value.isascii() or len(value) > MAX_IDS:
+            return str(super().fold(policy=policy))  # type: ignore[misc] # reason: of the class that it is mixed with
+        return f"{self.name}: {value}{policy.linesep}"  # type: ignore[attr-defined] # reason: the same
+
+
+def _policy() -> Policy:
+    headers = HeaderRegistry()
+    for name in ("list-id", "references", "in-reply-to"):
+        headers.map_to_type(name, Verbatim)  # type: ignore[arg-type] # reason: the registry adds the base class
+    return SMTP.clone(header_factory=headers)
+
+
+POLICY = _policy()
 
 
 class Mail(_PLUGIN):  # type: ignore[misc] # reason: see above
@@ -95,7 +118,7 @@ def compose_mail(message: Message, *, sender: tuple[str, str], is_plain: bool = 
     is_plain   leave out the HTML part
     """
     domain = sender[1].rpartition("@")[2]
-    mail = EmailMessage(policy=SMTP)
+    mail = EmailMessage(policy=POLICY)
     mail["Subject"] = " ".join(message.title.split())
     mail["From"] = formataddr(sender, charset="utf-8")
     mail["Date"] = format_datetime(now_utc())
