@@ -34,6 +34,11 @@ def has_wildcards(pattern: str) -> bool:
     return any(wildcard in rest for wildcard in "*?[")
 
 
+def literal(pattern: str) -> str:
+    """Return a pattern without its escapes: the one name that it fits, where it has no wildcards."""
+    return _PIECE.sub(lambda piece: piece["escaped"] or piece[0], pattern)
+
+
 def is_closed(pattern: str) -> bool:
     """Tell whether each bracket that opens a set is closed by another."""
     return "[" not in _PIECE.sub("", pattern)

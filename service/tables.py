@@ -57,6 +57,8 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+BytewiseText = Text().with_variant(Text(collation="C"), "postgresql")
+
 metadata = MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -168,6 +170,21 @@ words = Table(
     Column("word", Text, primary_key=True),
     Column("happened_at", UtcDateTime, primary_key=True),
     Column("event_id", Uuid, primary_key=True),
+    sqlite_with_rowid=False,
+)
+
+# Each value by which events are looked up, once, with the form in which case makes no difference. They are compared
+# byte by byte: what begins alike stands together.
+names = Table(
+    "names",
+    metadata,
+    Column("field", String(20), primary_key=True),
+    Column("folded", BytewiseText, primary_key=True),
+    Column("name", BytewiseText, primary_key=True),
+    Column(
+        "seen_at", UtcDateTime, nullable=False
+    ),  # by a day: a name that comes with each event is not written each time
+    Index(None, "field", "seen_at"),  # suggestions, and what is to be forgotten
     sqlite_with_rowid=False,
 )
 

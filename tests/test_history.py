@@ -94,7 +94,7 @@ async def page(store: Store, wanted: Search, *, limit: int = 10, cursor: str | N
         (Search(q="?!"), []),
         (Search(q="  "), [SHOP, JOB, RED]),
         (Search(branch=["main"], status=["error"], q="things"), [SHOP]),
-        (Search(branch=["Main"]), []),
+        (Search(branch=["Main"]), [SHOP, RED]),
         (Search(status=["failed", "error"]), [SHOP, RED]),
         (Search(author=["Ada Example"]), [JOB, RED]),
         (Search(author=["Ada"]), []),

@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from service.manage.history import to_search
-from service.store import Store, history
+from service.store import Search, Store, history
 from tests.bench.past import NOW, Past
 from tests.filled import Filled, a_past_of
 
@@ -127,5 +127,5 @@ async def test_what_stands_for_people_and_projects_is_no_word(store: Store) -> N
 
 
 async def ids(store: Store, text: str) -> list[UUID]:
-    page = await store.read(history.search, history.Search(q=text, until=NOW), limit=SIZE)
+    page = await store.read(history.search, Search(q=text, until=NOW), limit=SIZE)
     return [event.id for event in page.items]

@@ -14,6 +14,7 @@ from service.manage.history import MAX_VALUES, SEARCHABLE, to_search
 from service.model import NotificationState
 from service.store import (
     NotificationSearch,
+    Search,
     Store,
     deliveries,
     find_notifications,
@@ -137,13 +138,34 @@ async def test_neither_does_any_of_several_values(store: Store) -> None:
     assert await whole_reads_of(store, asked) == {}
 
 
+async def test_neither_does_a_glob_a_list_or_what_is_left_out(store: Store) -> None:
+    patterns = {
+        "project": ["gh/*/service-1*", "SERVICE-0,service-2"],
+        "branch": ["feature/*", "MAIN", "!main", "renovate/topic1-*", "*-1*,!feature/*"],
+        "status": ["f*,error"],
+        "actor": ["renovate*", "!ada"],
+        "author": ["developer1*", "!*example"],
+        "job": ["unit-*"],
+    }
+    asked: list[Asked] = [{name: text} for name, texts in patterns.items() for text in texts]
+    asked += [{"branch": branch, "status": "FAILED"} for branch in patterns["branch"]]
+    asked += [{"branch": branch, "q": ASKED["q"]} for branch in patterns["branch"]]
+
+    assert {given: lines for given, lines in (await whole_reads_of(store, asked)).items() if not is_walked(lines)} == {}
+
+
+def is_walked(lines: Iterable[str]) -> bool:
+    """Tell whether all that is read is everything, newest first: as far as a page needs, and no farther."""
+    return all("ix_events_happened_at_id" in line for line in lines)
+
+
 async def whole_reads_of(store: Store, asked: Iterable[Asked]) -> dict[str, list[str]]:
     """Return what is read as a whole, by what was asked for."""
     found: dict[str, list[str]] = {}
     for given in asked:
         wanted = to_search(given, NOW)
 
-        def ask(transaction: Transaction, wanted: history.Search = wanted) -> None:
+        def ask(transaction: Transaction, wanted: Search = wanted) -> None:
             first = history.search(transaction, wanted, limit=5)
             history.search(transaction, wanted, limit=5, cursor=first.next)
 
@@ -154,9 +176,9 @@ async def whole_reads_of(store: Store, asked: Iterable[Asked]) -> dict[str, list
 
 async def test_everything_is_walked_newest_first_and_only_as_far_as_the_page_needs(store: Store) -> None:
     def ask(transaction: Transaction) -> None:
-        history.search(transaction, history.Search(), limit=5)
-        history.search(transaction, history.Search(told=["none"]), limit=5)
-        history.known_actors(transaction, history.Search())
+        history.search(transaction, Search(), limit=5)
+        history.search(transaction, Search(told=["none"]), limit=5)
+        history.known_actors(transaction, Search())
 
     assert all("ix_events_happened_at_id" in line for line in await store.read(asking, ask))
 
@@ -198,7 +220,7 @@ async def test_neither_do_the_questions_of_the_other_pages_and_of_the_sweep(stor
             beyond = overdue.Mark(since=NOW - timedelta(days=1), subject_id=UUID(int=1))
             overdue.look(transaction, waiting, before=NOW, beyond=None, limit=500)
             overdue.look(transaction, waiting, before=NOW, beyond=beyond, limit=500)
-        page = history.search(transaction, history.Search(until=NOW), limit=5)
+        page = history.search(transaction, Search(until=NOW), limit=5)
         told = notifications.of_topics(transaction, {event.topic for event in page.items})
         notifications.of_events(transaction, [event.id for event in page.items])
         notifications.attempts_of(transaction, [one.id for one in told])

@@ -118,7 +118,7 @@ async def test_a_filter_may_have_several_values_and_the_form_keeps_them(
     page = await browser.get("/?status=failed&status=error&branch=main")
     twice = await browser.get("/?since=7d&since=8d")
 
-    assert [page.text.count(f'name="status" value="{status}"') for status in ("failed", "error")] == [1, 1]
+    assert '<option value="failed,error" selected>failed or error</option>' in page.text
     assert page.text.count('<td class="c-what"') == 2
     assert (twice.status_code, "'since' stands twice; give it once" in text(twice)) == (400, True)
 
@@ -141,7 +141,41 @@ async def test_where_nothing_fits_the_page_offers_to_clear_the_filters(
 
     page = await browser.get("/?branch=nowhere")
 
-    assert "No build fits these filters. Clear the filters" in text(page)
+    assert "No build fits these filters. No branch on record fits nowhere. Clear the filters" in text(page)
+
+
+async def test_a_filter_to_blame_is_named_with_names_near_it(house: House, browser: httpx.AsyncClient) -> None:
+    await house.build(branch="main")
+    await house.build(branch="a,b", status="success")
+
+    mistyped = await browser.get("/?branch=mian&status=Failed")
+    odd = await browser.get("/?branch=a,c")
+    together = await browser.get("/?branch=main&status=success")
+    found = await browser.get(link(mistyped, "<bdi>main</bdi>"))
+
+    assert "No build fits these filters. No branch on record fits mian; near it is main." in text(mistyped)
+    assert found.url.params["branch"] == "main"
+    assert found.text.count('<td class="c-what"') == 1
+    assert "No branch on record fits a" in text(odd)
+    assert 'branch=a%5C%2Cb"' in odd.text
+    assert "Each filter by itself fits what is on record; all of them together fit nothing." in text(together)
+
+
+async def test_the_form_offers_the_names_that_came_last_and_filters_one_click_away(
+    house: House, browser: httpx.AsyncClient
+) -> None:
+    await house.build(branch="release/2*", commit=Commit(author_name="Ada Example"))
+
+    page = await browser.get("/?status=failed,error&status=")
+    page = await browser.get(str(page.headers["location"]))
+
+    assert '<datalist id="branchs"><option value="release/2\\*"></datalist>' in page.text
+    assert '<datalist id="authors"><option value="Ada Example"></datalist>' in page.text
+    assert '<option value="failed,error" selected>' in page.text
+    assert link(page, "main") == "/?branch=main&status=failed%2Cerror"
+    assert 'is-on" href="/"' in page.text
+    assert 'href="/?branch=release%2F2%5C%2A"' in page.text
+    assert page.text.count('<td class="c-what"') == 1
 
 
 async def test_a_search_that_was_cut_short_says_how_far_it_looked(

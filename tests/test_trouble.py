@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from service.demo.payloads import job_completed, workflow_completed
 from service.errors import BadConfig, RoundsmanError, Temporary
-from service.store import Store, history
+from service.store import Search, Store, history
 from service.store.database import MAX_JOURNAL_BYTES
 from service.store.trouble import CODES, STATES, translated
 from service.tables import Transaction
@@ -231,5 +231,5 @@ async def test_a_damaged_file_is_a_wrong_configuration(tmp_path: Path) -> None:
     store = Store(f"sqlite:///{tmp_path / 'roundsman.db'}")
 
     with pytest.raises((BadConfig, Temporary), match="restore a backup"):
-        await store.read(history.search, history.Search(), limit=1)
+        await store.read(history.search, Search(), limit=1)
     await store.close()

@@ -170,7 +170,8 @@ def to_search(asked: Mapping[str, str | Sequence[str]], now: datetime) -> Search
     values: dict[str, Any] = {name: values_of(name, value) for name, value in asked.items()}
     since, until = to_span(values.pop("since", ()), values.pop("until", ()), now)
     values["event"] = [to_kind(kind) for kind in values.get("event", ())]
-    if odd := next((told for told in values.get("told", ()) if told not in TOLD), None):
+    values["told"] = [told.lower() for told in values.get("told", ())]
+    if odd := next((told for told in values["told"] if told not in TOLD), None):
         raise BadRequest(f"told is none or any, not {odd!a}")
     values["q"] = next(iter(values.get("q", ())), None)
     return Search(**values, since=since, until=until)
@@ -205,6 +206,6 @@ def to_span(since: Sequence[str], until: Sequence[str], now: datetime) -> tuple[
 def to_kind(text: str) -> EventKind:
     """The kind of event that somebody typed. Raises BadRequest."""
     try:
-        return EventKind(text)
+        return EventKind(text.lower())
     except ValueError as error:
         raise BadRequest(f"{text!a} is not a kind of event; there are {', '.join(EventKind)}") from error

@@ -85,11 +85,9 @@ class Pages:
         session = await self._access.visit(request)
         asked = builds.asked_for(request.query_params)
         if any(not value for _, value in request.query_params.multi_items()):
-            return _to(
-                builds.address(asked)
-            )  # a browser sends empty fields too: people should not have to pass them on
-        shown: dict[str, Any] = {"asked": asked, "kinds": builds.SHOWN, "problem": None}
-        shown["is_unfolded"] = any(asked[name] for name in builds.FOLDED)
+            # a browser sends empty fields too: people should not have to pass them on
+            return _to(builds.address(asked))
+        shown: dict[str, Any] = {"problem": None, **await builds.form(self._store, asked)}
         try:
             shown |= await builds.find(self._store, asked, request.query_params.get("cursor", ""), self._clock())
         except BadRequest as error:

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 from starlette.datastructures import QueryParams
 
 from service.manage import history
+from service.manage.hints import Hint, find_hints, suggest
 from service.manage.shapes import Json, event_json, rfc3339
 from service.model import Event, EventKind, Notification
 from service.store import Search, Store
@@ -14,7 +15,14 @@ from service.store import Search, Store
 ON_A_PAGE = 50
 EVERYTHING = "any"
 SHOWN = {"": "workflows", EventKind.JOB_COMPLETED: "jobs", EventKind.PING: "pings", EVERYTHING: "everything"}
-NOTHING: Json = {"items": [], "older": None, "newest": None, "looked_back_to": None, "partial": []}
+NOTHING: Json = {"items": [], "older": None, "newest": None, "looked_back_to": None, "partial": [], "hints": []}
+STATUSES = {
+    "": "any",
+    "failed,error": "failed or error",
+    **{status: status for status in ("failed", "error", "success", "canceled", "unauthorized", "not_run")},
+}
+CHIPS = {"failed": {"status": "failed,error"}, "main": {"branch": "main"}, "last 24 h": {"since": "24h"}}
+TIMES = ("1h", "24h", "7d", "30d", "today", "yesterday")
 FOLDED = ("workflow", "job", "tag", "actor", "author", "told", "since", "until", "event")
 
 
@@ -49,13 +57,57 @@ async def find(store: Store, asked: Asked, cursor: str, now: datetime) -> Json:
     search = to_search(asked, now)
     page = await history.find_events(store, search, limit=ON_A_PAGE, cursor=cursor or None)
     told = await history.told(store, {event.topic for event in page.items})
+    hints = [] if page.items or page.next else await find_hints(store, search)
     return {
         "items": [_line(event, told[event.topic]) for event in page.items],
         "older": address(asked, cursor=page.next) if page.next else None,
         "newest": address(asked) if cursor else None,
         "looked_back_to": rfc3339(page.looked_back_to) if page.looked_back_to else None,
         "partial": await history.doubts_about(store, search),
+        "hints": [_hint(one, asked) for one in hints],
     }
+
+
+def _hint(hint: Hint, asked: Asked) -> Json:
+    """A filter to blame, and for each name near it the address of the page that asks for that instead."""
+    return {
+        "filter": hint.filter,
+        "text": hint.text,
+        "near": [(name, address({**asked, hint.filter: [name]})) for name in hint.near],
+    }
+
+
+async def form(store: Store, asked: Asked) -> Json:
+    """Return what the form of filters holds, and what it offers."""
+    return {
+        "asked": asked,
+        "kinds": SHOWN,
+        "is_unfolded": any(asked[name] for name in FOLDED),
+        "chips": _chips(asked),
+        "chosen_status": _status(asked),
+        "statuses": _statuses(asked),
+        "times": TIMES,
+        "suggested": await suggest(store),
+    }
+
+
+def _chips(asked: Asked) -> list[Json]:
+    """Return the filters that are one click away, each added to what was asked for, or taken away from it."""
+    shown = []
+    for words, filters in CHIPS.items():
+        is_on = all(list(asked[name]) == [value] for name, value in filters.items())
+        changed = {name: [] if is_on else [value] for name, value in filters.items()}
+        shown.append({"words": words, "is_on": is_on, "address": address({**asked, **changed})})
+    return shown
+
+
+def _statuses(asked: Asked) -> Mapping[str, str]:
+    """Return the statuses to choose from: the known ones, and what was asked for."""
+    return STATUSES if _status(asked) in STATUSES else {**STATUSES, _status(asked): _status(asked)}
+
+
+def _status(asked: Asked) -> str:
+    return ",".join(asked["status"])
 
 
 def _line(event: Event, told: Sequence[Notification]) -> Json:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import Response
@@ -11,6 +12,7 @@ from service.message import one_line
 from service.message.clean import web_link
 from service.message.words import duration, severity, started_by
 from service.pages import words
+from service.store.filters import escaped
 
 HERE = Path(__file__).parent
 TYPES = {".css": "text/css", ".svg": "image/svg+xml"}
@@ -22,6 +24,11 @@ HEADERS = {
     "Referrer-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
+
+
+def narrowed(name: str, value: str) -> str:
+    """Return the address of the builds that have this value."""
+    return "/?" + urlencode({name: escaped(value)})
 
 
 class Screen:
@@ -42,6 +49,7 @@ class Screen:
             "duration": duration,
             "exact": words.exact,
             "mark": words.mark,
+            "narrowed": narrowed,
             "one_line": one_line,
             "opening": words.opening,
             "pretty": words.pretty,

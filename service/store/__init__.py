@@ -12,6 +12,7 @@ from service.store import (
     history,
     hooks,
     ids,
+    names,
     notifications,
     overdue,
     refusals,
@@ -22,8 +23,8 @@ from service.store.arrival import look_up_revision
 from service.store.backup import back_up, without_password
 from service.store.database import Store
 from service.store.engine import EngineRows
+from service.store.filters import Search
 from service.store.folder import database_file, held, holder, is_there, require_access, try_out
-from service.store.history import Search
 from service.store.notification_search import NotificationPage, NotificationSearch
 from service.store.notification_search import find_page as find_notifications
 from service.store.queue import JobRows
@@ -54,6 +55,7 @@ __all__ = [
     "is_workable",
     "look_up_revision",
     "migrate",
+    "names",
     "newest_revision",
     "notifications",
     "overdue",

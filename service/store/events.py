@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, func, insert, select
 
 from service.errors import NotFound
 from service.model import Decision, Details, Event
-from service.store import words
+from service.store import names, words
 from service.store.rows import DETAILS, event_row, insert_or_replace, to_decision, to_event
 from service.tables import Transaction, decisions, details, events
 
@@ -25,6 +25,7 @@ def put(transaction: Transaction, event: Event) -> None:
     row = event_row(event)
     insert_or_replace(transaction, events, row, key="id")
     words.put(transaction, row)
+    names.put(transaction, row)
 
 
 def find(transaction: Transaction, event_id: UUID) -> Event:

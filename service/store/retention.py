@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import Uuid, delete, literal, select, tuple_
 
 from service.model import DeliveryState, NotificationState
-from service.store import words
+from service.store import names, words
 from service.tables import (
     Transaction,
     UtcDateTime,
@@ -49,6 +49,7 @@ def prune(transaction: Transaction, *, before: datetime, beyond: Mark | None, li
     """
     old = _oldest(transaction, before=before, beyond=beyond, limit=limit)
     if not old:
+        names.forget(transaction, before=before)
         return Pruned(count=0, mark=None)
     forgotten = _forget_settled(transaction, [mark.event_id for mark in old])
     return Pruned(count=forgotten, mark=old[-1])

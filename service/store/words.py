@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlalchemy import bindparam, delete, select
 
 from service.model import slug_spellings
+from service.store.names import full_name
 from service.store.rows import INSERTS, Row
 from service.tables import Transaction, events, words
 
@@ -43,7 +44,7 @@ def words_of(row: Row) -> set[str]:
     """All that an event is found by; a revision also by its first seven digits, as people quote it."""
     found = dict.fromkeys(word for name in SEARCHED if row[name] for word in words_in(row[name]))
     actors = {actor_word(row[name]) for name in ("actor_login", "actor_name") if row[name]}
-    projects = {project_word(name) for name in (row["project_slug"], row["project_name"], _full_name(row)) if name}
+    projects = {project_word(name) for name in (row["project_slug"], row["project_name"], full_name(row)) if name}
     short = {row["revision"][:SHORT_REVISION].casefold()} if row["revision"] else set()
     return {*list(found)[:_MOST_WORDS], *actors, *projects, *short}
 

@@ -14,10 +14,13 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 from service.store.database import make_engine
+from service.store.names import names_of
 from service.store.words import words_of
 from service.tables import events
 
 Row = dict[str, Any]
+Names = dict[tuple[str, str, str], datetime]
+KEY = ("field", "folded", "name")
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
 DAYS = 400
@@ -115,18 +118,19 @@ def fill(database_url: str, size: int) -> None:
         connection.execute(text("CREATE TEMPORARY TABLE unsorted AS SELECT * FROM words WHERE 1 = 0"))
         if is_sqlite:
             connection.execute(text("PRAGMA cache_size = -500000"))
-        rows = Past(size).rows()
+        rows, seen = Past(size).rows(), Names()
         while some := list(islice(rows, AT_ONCE)):
-            _put(connection, some)
+            _put(connection, some, seen)
         connection.execute(text("INSERT INTO words SELECT * FROM unsorted ORDER BY word, happened_at, event_id"))
         connection.execute(text("DROP TABLE unsorted"))
+        _load(connection, "names", [{**dict(zip(KEY, key, strict=True)), "seen_at": at} for key, at in seen.items()])
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         for housekeeping in HOUSEKEEPING[connection.dialect.name]:
             connection.execute(text(housekeeping))
     engine.dispose()
 
 
-def _put(connection: Connection, some: Sequence[Row]) -> None:
+def _put(connection: Connection, some: Sequence[Row], seen: Names) -> None:
     told = [row for n, row in enumerate(some) if n % 10 == 0]
     for table, rows in (
         ("deliveries", [_delivery(row) for row in some]),
@@ -146,6 +150,9 @@ def _put(connection: Connection, some: Sequence[Row]) -> None:
         for word in words_of(row)
     ]
     _load(connection, "unsorted", spelt)
+    for row in some:
+        for field, folded, name in names_of(row):
+            seen[field, folded, name] = row["received_at"]
 
 
 def _load(connection: Connection, name: str, rows: Sequence[Row]) -> None:

@@ -1,0 +1,239 @@
+"""Filters of events, read into lists to walk, facts to look up, and what is looked at closely."""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, and_, or_, select
+
+from service.errors import BadRequest
+from service.model import EventKind, Verdict, slug_spellings
+from service.patterns import fits
+from service.store.lists import Entries, Facts
+from service.store.names import MAX_LISTED, SPELLINGS, expand, find_same, fold, like
+from service.store.rows import Row
+from service.store.words import actor_word, project_word, words_in
+from service.tables import Transaction, decisions, events, words
+
+TELLING = (Verdict.MATCHED, Verdict.ALREADY_TOLD)
+MAX_WORDS = 20  # of a search: each is a list of its own, and SQLite takes no more than some hundred at once
+MAX_PATTERNS = 20  # of one filter
+PART = re.compile(r"(?:\\.|[^,\\]|\\$)+", re.DOTALL)
+
+LITERAL = re.compile(r"([*?\[\]!\\])")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Search:
+    """Filters of events; one that is None or empty keeps all. Of several values of one filter, any will do.
+
+    Names are patterns as in roundsman.yaml, in any case: globs, lists with commas, and ``!`` before what is left out. A
+    text that equals a name on record means that name, and a backslash takes the sign behind it literally.
+
+    project       a slug, ``gh/acme/web`` or ``github/acme/web`` alike, or the project's name, ``acme/web`` or ``web``
+    actor         login or name; known of those events alone of which the source was asked
+    author        name or e-mail address of the commit's author
+    told          ``none``: no route had the event told, or had it told already; ``any``: one had
+    since, until  when it happened: from, and up to but without
+    q             words, whole and in any case, each of them anywhere in names, subject, branch and tag; a revision goes
+                  by its first seven digits or by all of them
+    """
+
+    project: Sequence[str] = ()
+    branch: Sequence[str] = ()
+    tag: Sequence[str] = ()
+    workflow: Sequence[str] = ()
+    job: Sequence[str] = ()
+    status: Sequence[str] = ()
+    event: Sequence[EventKind] = ()
+    actor: Sequence[str] = ()
+    author: Sequence[str] = ()
+    told: Sequence[str] = ()
+    since: datetime | None = None
+    until: datetime | None = None
+    q: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Patterns:
+    """The patterns of one filter: those of which one must fit, and those of which none may."""
+
+    wanted: Sequence[str] = ()
+    excluded: Sequence[str] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tests:
+    """All that an event must pass.
+
+    lists    lists of an index that it must be in
+    facts    looked up event by event
+    checks   tests of a row of events, where the database can tell only nearly
+    """
+
+    lists: list[Entries] = field(default_factory=list)
+    facts: list[Facts] = field(default_factory=list)
+    checks: list[Callable[[Row], bool]] = field(default_factory=list)
+
+    __test__ = False  # pytest would take the name for a test class
+
+    def fit(self, row: Row) -> bool:
+        """Tell whether an event passes a closer look."""
+        return all(check(row) for check in self.checks)
+
+
+def read_tests(transaction: Transaction, wanted: Search) -> Tests:
+    """Return what an event must pass to be found. Raises BadRequest where that is too much."""
+    tests = Tests()
+    for name in SPELLINGS:
+        patterns = read_patterns(transaction, name, getattr(wanted, name))
+        _add_wanted(transaction, tests, name, patterns.wanted)
+        _add_excluded(transaction, tests, name, patterns.excluded)
+    if wanted.event:
+        tests.lists.append(_any_of("event", wanted.event))
+    tests.lists.extend(_lists_of_words(wanted.q or ""))
+    if wanted.told:
+        tests.facts.append(Facts(values=_is_told(wanted.told)))
+    return tests
+
+
+def read_patterns(transaction: Transaction, name: str, given: Sequence[str]) -> Patterns:
+    """Return the patterns that are given for a filter; a text that is a name on record means that name.
+
+    Raises BadRequest for too many.
+    """
+    signed = [one for text in given for one in _signed(transaction, name, text)]
+    if len(signed) > MAX_PATTERNS:
+        raise BadRequest(f"{name!a} may have {MAX_PATTERNS} values, and it has {len(signed)}; ask in parts")
+    return Patterns(
+        wanted=[pattern for is_wanted, pattern in signed if is_wanted],
+        excluded=[pattern for is_wanted, pattern in signed if not is_wanted],
+    )
+
+
+def _signed(transaction: Transaction, name: str, text: str) -> Iterator[tuple[bool, str]]:
+    """Yield each pattern of a list, and whether it is wanted."""
+    if has_signs(text):
+        for is_wanted, whole in ((True, text), (False, text.removeprefix("!"))):
+            if (is_wanted or whole != text) and find_same(transaction, name, whole):
+                yield is_wanted, LITERAL.sub(r"\\\1", whole)
+                return
+    parts = [part for found in PART.finditer(text) if (part := found[0].strip()) not in {"", "!"}]
+    for part in parts or [LITERAL.sub(r"\\\1", text)]:
+        yield not part.startswith("!"), part.removeprefix("!").replace("\\,", ",")
+
+
+def has_signs(text: str) -> bool:
+    """Tell whether a text may mean something else than itself."""
+    return any(sign in text for sign in ",!*?[]\\")
+
+
+def escaped(text: str) -> str:
+    """Return what to write for a name that is to be taken as it is, also in a list."""
+    return LITERAL.sub(r"\\\1", text).replace(",", r"\,")
+
+
+def _add_wanted(transaction: Transaction, tests: Tests, name: str, patterns: Sequence[str]) -> None:
+    if not patterns:
+        return
+    values = _expand_all(transaction, name, patterns)
+    if values == []:
+        values = list(patterns)  # no event has a glob for a name: a list without entries
+    if values is None:
+        tests.facts.append(Facts(values=[_is_like(column, one) for column in _columns(name) for one in patterns]))
+        tests.checks.append(lambda row: _fits_any(name, patterns, row))
+    elif name == "author":  # of authors there is no list: one of a word of their names stands for it
+        tests.lists.extend([_of_words(longest)] if (longest := _author_words(values)) else [])
+        tests.facts.append(Facts(values=[column.in_(values) for column in _columns(name)]))
+    else:
+        tests.lists.append(_any_of(name, values))
+
+
+def _add_excluded(transaction: Transaction, tests: Tests, name: str, patterns: Sequence[str]) -> None:
+    if not patterns:
+        return
+    values = _expand_all(transaction, name, patterns)
+    if values is None:
+        tests.checks.append(lambda row: not _fits_any(name, patterns, row))
+    if not values:
+        return
+    spelled = [spelling for value in values for spelling in (slug_spellings(value) if name == "project" else [value])]
+    is_other = (or_(column.is_(None), column.not_in(spelled)) for column in _columns(name))
+    tests.facts.append(Facts(values=[and_(*is_other)]))
+
+
+def _expand_all(transaction: Transaction, name: str, patterns: Sequence[str]) -> list[str] | None:
+    """Return the names that any of some patterns fits; None where they are more than can be walked."""
+    found: dict[str, None] = {}
+    for pattern in patterns:
+        some = expand(transaction, name, pattern)
+        if some is None:
+            return None
+        found |= dict.fromkeys(some)
+    return list(found) if len(found) <= MAX_LISTED else None
+
+
+def _fits_any(name: str, patterns: Sequence[str], row: Row) -> bool:
+    spellings = [fold(spelling) for spelling in SPELLINGS[name](row) if spelling]
+    return any(fits(fold(pattern))(spelling) for pattern in patterns for spelling in spellings)
+
+
+_COLUMNS = {
+    "branch": events.c.branch,
+    "tag": events.c.tag,
+    "workflow": events.c.workflow_name,
+    "job": events.c.job_name,
+    "status": events.c.status,
+    "event": events.c.kind,
+}
+
+
+def _columns(name: str) -> list[ColumnElement[str]]:
+    """Return the columns in which the names of a filter stand."""
+    match name:
+        case "project":
+            return [events.c.project_slug, events.c.project_name, events.c.org + "/" + events.c.project_name]
+        case "actor":
+            return [events.c.actor_login, events.c.actor_name]
+        case "author":
+            return [events.c.commit_author_name, events.c.commit_author_email]
+    return [_COLUMNS[name]]
+
+
+def _any_of(name: str, values: Sequence[str]) -> Entries:
+    match name:
+        case "project":
+            return _of_words([project_word(value) for value in values])
+        case "actor":
+            return _of_words([actor_word(value) for value in values])
+    return Entries(table=events, values=[_COLUMNS[name] == value for value in dict.fromkeys(values)])
+
+
+def _of_words(values: Sequence[str]) -> Entries:
+    return Entries(table=words, values=[words.c.word == value for value in dict.fromkeys(values)])
+
+
+def _lists_of_words(text: str) -> list[Entries]:
+    found = dict.fromkeys(words_in(text))
+    if len(words_in(text)) > MAX_WORDS:
+        raise BadRequest(f"q may have {MAX_WORDS} words; keep those that are rare")
+    return [_of_words([word]) for word in found]
+
+
+def _is_like(column: ColumnElement[str], pattern: str) -> ColumnElement[bool]:
+    """Return a test that is true at least where a pattern fits."""
+    return or_(*(column.ilike(like(one), escape="\\") for one in slug_spellings(fold(pattern))))
+
+
+def _is_told(wanted: Sequence[str]) -> list[ColumnElement[bool]]:
+    """Tests of whether a route had it told; not by EXISTS, which could be turned into a join with all decisions."""
+    tells = (decisions.c.event_id == events.c.id, decisions.c.verdict.in_(TELLING))
+    one = select(decisions.c.event_id).where(*tells).limit(1).scalar_subquery()
+    return [one.is_(None) if told == "none" else one.is_not(None) for told in wanted]
+
+
+def _author_words(authors: Sequence[str]) -> list[str]:
+    """The longest word of each author's name, which every event of theirs has; nothing when one is no name."""
+    longest = [max(words_in(author), key=len, default="") for author in authors if "@" not in author]
+    return longest if all(longest) and len(longest) == len(authors) else []

@@ -1,0 +1,174 @@
+"""Names on record: each value by which events are looked up, once, so that searches need not heed its case.
+
+A pattern is expanded into the names that it fits, and each of those has a list of its events in an index.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from difflib import get_close_matches
+from typing import Any
+
+from sqlalchemy import Select, bindparam, delete, select
+
+from service.model import slug_spellings
+from service.patterns import fits, has_wildcards, literal, one_spelling
+from service.store.rows import INSERTS, Row
+from service.tables import Transaction, names
+
+MAX_CHARACTERS = 200  # of a name on record: an index of Postgres takes no entry of any length
+MAX_FOLDED = 400
+MAX_LISTED = 50  # names that a pattern is expanded to: each has a list of its own that is walked
+MAX_LOOKED_AT = 20_000  # names that are compared with a glob
+MAX_COMPARED = 2_000
+FRESH_FOR = timedelta(days=1)
+LAST = "\U0010ffff"
+
+
+def full_name(row: Row) -> str | None:
+    """Return ``acme/web``, as messages and pages call a project."""
+    return f"{row['org']}/{row['project_name']}" if row["org"] and row["project_name"] else None
+
+
+def _projects(row: Row) -> list[str | None]:
+    slugs = slug_spellings(row["project_slug"]) if row["project_slug"] else ()
+    return [*slugs, row["project_name"], full_name(row)]
+
+
+SPELLINGS: Mapping[str, Callable[[Row], Sequence[str | None]]] = {
+    "project": _projects,
+    "branch": lambda row: [row["branch"]],
+    "tag": lambda row: [row["tag"]],
+    "workflow": lambda row: [row["workflow_name"]],
+    "job": lambda row: [row["job_name"]],
+    "status": lambda row: [row["status"]],
+    "actor": lambda row: [row["actor_login"], row["actor_name"]],
+    "author": lambda row: [row["commit_author_name"], row["commit_author_email"]],
+}
+"""The filters that take patterns, and by which names an event is found under each."""
+
+
+def fold(text: str) -> str:
+    """Return a text in the one form in which case and spelling in Unicode make no difference."""
+    return one_spelling(one_spelling(text).casefold())
+
+
+def names_of(row: Row) -> list[tuple[str, str, str]]:
+    """Return field, folded name and name of all that an event is found by, in order."""
+    found = {
+        (field, fold(name), name)
+        for field, spellings in SPELLINGS.items()
+        for name in spellings(row)
+        if name and len(name) <= MAX_CHARACTERS
+    }
+    return sorted(one for one in found if len(one[1]) <= MAX_FOLDED)
+
+
+def put(transaction: Transaction, row: Row) -> None:
+    """Have the names of an event on record, and mark those as seen that were not lately."""
+    seen_at: datetime = row["received_at"]
+    # in order: two workers that put the same names must not wait for each other crosswise
+    rows = [
+        {"b_field": field, "b_folded": folded, "b_name": name, "b_seen_at": seen_at, "b_stale": seen_at - FRESH_FOR}
+        for field, folded, name in names_of(row)
+    ]
+    if rows:
+        transaction.execute(_PUTTING[transaction.dialect.name], rows)
+
+
+def _putting(dialect: str) -> Any:
+    new: dict[str, Any] = {column: bindparam(f"b_{column}") for column in ("field", "folded", "name", "seen_at")}
+    inserting = INSERTS[dialect](names).values(new)
+    return inserting.on_conflict_do_update(
+        index_elements=["field", "folded", "name"],
+        set_={"seen_at": inserting.excluded.seen_at},
+        where=names.c.seen_at < bindparam("b_stale"),
+    )
+
+
+_PUTTING = {dialect: _putting(dialect) for dialect in INSERTS}
+
+
+def forget(transaction: Transaction, *, before: datetime) -> None:
+    """Forget names that no event received since a time has had; they are still found by their exact spelling."""
+    for field in SPELLINGS:
+        transaction.execute(delete(names).where(names.c.field == field, names.c.seen_at < before - FRESH_FOR))
+
+
+def find_same(transaction: Transaction, field: str, text: str) -> list[str]:
+    """Return the names that differ from a text in case or in their spelling in Unicode at most."""
+    same = select(names.c.name).where(names.c.field == field, names.c.folded == fold(text)).limit(MAX_LISTED)
+    return list(transaction.execute(same).scalars())
+
+
+def expand(transaction: Transaction, field: str, pattern: str) -> list[str] | None:
+    """Return the names that a pattern fits, or None where they are more than MAX_LISTED, or too many to look through.
+
+    The text without its escapes is always among those of a pattern without wildcards, on record or not.
+    """
+    if not has_wildcards(pattern):
+        text = literal(pattern)
+        return list(dict.fromkeys([text, *find_same(transaction, field, text)]))
+    folded_pattern, found = fold(pattern), []
+    is_fitting, some = fits(folded_pattern), _beginning(field, prefix(folded_pattern))
+    looked_at = some.limit(MAX_LOOKED_AT).subquery()
+    is_like = looked_at.c.folded.like(like(folded_pattern), escape="\\")
+    alike = select(looked_at.c.folded, looked_at.c.name).where(is_like)
+    for folded, name in transaction.execute(alike):
+        if is_fitting(folded):
+            found.append(name)
+        if len(found) > MAX_LISTED:
+            return None
+    has_more = transaction.execute(some.offset(MAX_LOOKED_AT).limit(1)).first() is not None
+    return None if has_more else found
+
+
+def is_known(transaction: Transaction, field: str, pattern: str) -> bool:
+    """Tell whether a pattern fits a name on record, or so many that nobody has looked through all of them."""
+    if has_wildcards(pattern):
+        return expand(transaction, field, pattern) != []
+    return bool(find_same(transaction, field, literal(pattern)))
+
+
+def _beginning(field: str, begin: str) -> Select[str, str]:
+    """Select the names that begin so, in the order of an index; all of them, the newest first, without a beginning."""
+    some = select(names.c.folded, names.c.name).where(names.c.field == field)
+    if not begin:
+        return some.order_by(names.c.seen_at.desc())
+    return some.where(names.c.folded >= begin, names.c.folded < begin + LAST).order_by(names.c.folded, names.c.name)
+
+
+def prefix(pattern: str) -> str:
+    """Return the text with which all that a pattern fits begins."""
+    ends = [place for sign in "*?[\\" if (place := pattern.find(sign)) >= 0]
+    return pattern[: min(ends, default=len(pattern))]
+
+
+def like(pattern: str) -> str:
+    """Return a pattern of SQL's LIKE that fits at least what a pattern of ours fits, in any case.
+
+    What LIKE cannot say, or says otherwise on each database, becomes ``%``: who asks looks closer at what is found.
+    """
+    begin = prefix(pattern)
+    plain = "".join(_escaped(letter) if letter.isascii() else "%" for letter in begin)
+    return plain if begin == pattern else f"{plain}%"
+
+
+def _escaped(letter: str) -> str:
+    return f"\\{letter}" if letter in "%_\\" else letter
+
+
+def latest(transaction: Transaction, field: str, *, limit: int) -> list[str]:
+    """Return the names of a field that were seen last."""
+    newest = select(names.c.name).where(names.c.field == field).order_by(names.c.seen_at.desc())
+    return list(transaction.execute(newest.limit(limit)).scalars())
+
+
+def near(transaction: Transaction, field: str, text: str, *, limit: int = 3) -> list[str]:
+    """Return names that are like a text: those that hold it, then those that are spelled like it."""
+    wanted = fold(text).strip("*? ")
+    if not wanted:
+        return []
+    known = {fold(name): name for name in reversed(latest(transaction, field, limit=MAX_COMPARED))}
+    holding = [folded for folded in known if wanted in folded]
+    alike = get_close_matches(wanted, known, n=limit)
+    return [known[folded] for folded in dict.fromkeys([*sorted(holding, key=len)[:limit], *alike])][:limit]
