@@ -44,15 +44,16 @@ def text_filter(sentence: str) -> Any:
 
 
 Values = list[str] | None
+NAME = "Its name, in any case; globs, lists and ! as in roundsman.yaml."
 
 
 @events.command("list")
 def list_events(  # noqa: PLR0913, PLR0917 - one option for each filter of the API
     project: Annotated[Values, text_filter("Its slug, such as gh/acme/web, or its name: acme/web, web.")] = None,
-    branch: Annotated[Values, text_filter("The whole name.")] = None,
-    tag: Annotated[Values, text_filter("The whole name.")] = None,
-    workflow: Annotated[Values, text_filter("The whole name.")] = None,
-    job: Annotated[Values, text_filter("The whole name.")] = None,
+    branch: Annotated[Values, text_filter(NAME)] = None,
+    tag: Annotated[Values, text_filter(NAME)] = None,
+    workflow: Annotated[Values, text_filter(NAME)] = None,
+    job: Annotated[Values, text_filter(NAME)] = None,
     status: Annotated[Values, text_filter("success, failed, error, canceled or unauthorized.")] = None,
     event: Annotated[Values, text_filter("workflow-completed, job-completed, ping or any.")] = None,
     actor: Annotated[Values, text_filter("Login or name of who started it, where CircleCI was asked.")] = None,
