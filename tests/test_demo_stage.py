@@ -17,6 +17,7 @@ from rich.console import Console
 from service.demo.day import the_day
 from service.demo.stage import run
 from service.errors import BadConfig
+from tests.processes import ROUNDSMAN
 from tests.talk import logged
 
 
@@ -65,8 +66,8 @@ async def test_the_day_comes_out_as_its_script_says(tmp_path: Path) -> None:
         "All as the script says.",
     ]
     assert code == 0
-    assert "  pages                http://127.0.0.1:" in audience.getvalue()
-    assert sorted(path.name for path in (tmp_path / "fresh").iterdir())[:2] == ["admin-token", "roundsman.db"]
+    assert "within 15 minutes\n  http://127.0.0.1:" in audience.getvalue()
+    assert {"admin-token", "demo.env", "roundsman.db"} <= {path.name for path in (tmp_path / "fresh").iterdir()}
 
 
 @pytest.mark.usefixtures("morning")
@@ -106,9 +107,17 @@ async def test_the_commands_look_into_a_running_demo(tmp_path: Path) -> None:
 
     await played(tmp_path / "fresh", audience)
 
-    line = f"  to use the commands  export ROUNDSMAN_DATABASE_URL=sqlite:///{tmp_path}/fresh/roundsman.db ROUNDSMAN_"
-    [found] = [said for said in audience.getvalue().splitlines() if said.startswith(line)]
-    assert re.search(r"ROUNDSMAN_PUBLIC_URL=http://127\.0\.0\.1:\d+$", found)
+    settings = tmp_path / "fresh" / "demo.env"
+    assert f"commands, in another terminal\n  . {settings}\n" in audience.getvalue()
+    command = (
+        f'. {settings} && "$0" events list --json && [ -n "$ROUNDSMAN_ADMIN_TOKEN" ] && echo $ROUNDSMAN_PUBLIC_URL'
+    )
+    asking = await asyncio.create_subprocess_exec(
+        *("sh", "-c", command, str(ROUNDSMAN)), stdout=asyncio.subprocess.PIPE, env={"PATH": os.environ["PATH"]}
+    )
+    said, _ = await asking.communicate()
+    assert asking.returncode == 0
+    assert re.search(rb"http://127\.0\.0\.1:\d+$", said.strip())
 
 
 @pytest.mark.usefixtures("morning")
@@ -133,7 +142,7 @@ async def test_a_proxy_in_the_environment_is_not_asked(tmp_path: Path) -> None:
 
     assert code == 0
     assert "notifications sent 1" in audience.getvalue()
-    assert f"  routes               {tmp_path}/roundsman-demo-" in audience.getvalue()
+    assert f"routes\n  {tmp_path}/roundsman-demo-" in audience.getvalue()
     assert not list(tmp_path.iterdir())  # noqa: ASYNC240 - nobody named the folder, so it went with the demo
 
 

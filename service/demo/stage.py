@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, supp
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
+from shlex import quote
 
 import httpx
 from rich.console import Console
@@ -168,25 +169,41 @@ def _show_around(console: Console, stage: Stage, folder: Path, *, port: int) -> 
     _say(console, "Roundsman's demo: a small organization's day in a minute.\n")
     if port and not stage.address.endswith(f":{port}"):
         _say(console, f"Somebody has port {port}, so the pages are elsewhere.\n")
-    for what, where in (
-        ("pages", _link(stage)),
-        ("", "that link is good for one login, within 15 minutes"),
-        ("API", f'curl -H "Authorization: Bearer $(cat {token_file(folder)})" {stage.address}/api/v1/events'),
-        ("routes", f"{folder / 'roundsman.yaml'}"),
+    settings = _write_settings(folder, stage)
+    for what, *lines in (
+        ("pages, by a link that is good for one login within 15 minutes", _link(stage)),
+        ("commands, in another terminal", f". {settings}", "roundsman events list"),
         (
-            "to use the commands",
-            f"export ROUNDSMAN_DATABASE_URL={_database_url(folder)} ROUNDSMAN_PUBLIC_URL={stage.address}",
+            "API, there too",
+            'curl --oauth2-bearer "$ROUNDSMAN_ADMIN_TOKEN" \\',
+            '  "$ROUNDSMAN_PUBLIC_URL/api/v1/events"',
         ),
+        ("routes", str(folder / "roundsman.yaml")),
         ("your own CircleCI", 'the README, "Connect your own CircleCI": five steps'),
     ):
-        print_line(console, Text.assemble((f"  {what:<21}", "bold"), where))
+        print_line(console, Text(what, style="bold"))
+        for line in lines:
+            print_line(console, Text(f"  {line}"))
     console.print()
+
+
+def _write_settings(folder: Path, stage: Stage) -> Path:
+    """Write what another terminal sources to use the commands beside the demo, and return where."""
+    file = (folder / "demo.env").absolute()
+    settings = {
+        "ROUNDSMAN_DATABASE_URL": quote(_database_url(folder)),
+        "ROUNDSMAN_CONFIG": quote(str((folder / "roundsman.yaml").absolute())),
+        "ROUNDSMAN_PUBLIC_URL": quote(stage.address),
+        "ROUNDSMAN_ADMIN_TOKEN": f'"$(cat {quote(str(token_file(folder).absolute()))})"',
+    }
+    file.write_text("".join(f"export {name}={value}\n" for name, value in settings.items()), encoding="utf-8")
+    return file
 
 
 async def _invite(console: Console, stage: Stage) -> None:
     """Say what to try while the service stays."""
     newest = (await history.list_events(stage.service.parts.store, Search(), limit=1))["items"][0]
-    _say(console, f"Try, in another terminal after that export: roundsman explain {newest['id'][:8]}")
+    _say(console, f"Try, in that other terminal: roundsman explain {newest['id'][:8]}")
     _say(console, f"The day is over; the pages stay until you press Ctrl-C. A fresh login link: {_link(stage)}")
 
 
