@@ -14,7 +14,7 @@ from service import model
 from service.config import Settings
 from service.config.settings import is_secret, variable
 from service.config.shapes import MatchShape
-from tests import reference
+from tests import reference, services_reference
 from tests.reference import table
 
 ROOT = Path(__file__).parent.parent
@@ -62,6 +62,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "commands": reference.commands,
     "routes": reference.routes,
     "event": reference.event,
+    "services": services_reference.services,
 }
 
 

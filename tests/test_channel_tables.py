@@ -149,9 +149,13 @@ def net() -> Iterator[HttpEnd]:
 def test_a_dialect_names_a_page_or_says_that_none_was_looked_up() -> None:
     for dialect, source in dialects.DIALECTS.values():
         assert dialect in dialects.Dialect
-        assert source in {dialects.NOT_LOOKED_UP, dialects.MAIL, dialects.PROGRAM, dialects.SMS} or re.match(
-            r"[a-z.-]+\.[a-z]+", source
-        )
+        assert source in {
+            dialects.NOT_LOOKED_UP,
+            dialects.MAIL,
+            dialects.PROGRAM,
+            dialects.RADIO,
+            dialects.SMS,
+        } or re.match(r"[a-z.-]+\.[a-z]+", source)
 
 
 def test_an_unknown_service_gets_the_form_that_is_safe_everywhere() -> None:

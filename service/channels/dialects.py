@@ -33,6 +33,7 @@ class Limit:
 
 SMS = "3GPP TS 23.040: a short message is characters, without any markup"
 MAIL = "RFC 5322 and RFC 2045: a subject and a text part are characters; our HTML is escaped"
+RADIO = "APRS101 and POCSAG: a radio message is ASCII characters"
 PROGRAM = "a program of the operator's own reads it"
 
 DIALECTS: dict[str, tuple[Dialect, str]] = {
