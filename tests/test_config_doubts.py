@@ -73,8 +73,8 @@ def test_a_status_that_looks_misspelt_is_doubted_and_a_new_one_is_not(file: File
         (
             "actor: '!renovate[bot]'",
             (
-                r"actor renovate[bot] fits that name, but also takes [bot] as one of the characters in it; "
-                r"for the brackets themselves write 'renovate\[bot]'"
+                r"actor !renovate[bot] fits that name, but also takes [bot] as one of the characters in it; "
+                r"for the brackets themselves write '!renovate\[bot]'"
             ),
         ),
         (

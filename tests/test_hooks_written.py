@@ -43,10 +43,11 @@ async def test_foreign_hook_without_a_secret_is_not_ours_to_judge(board: Board) 
 class Otherwise:
     """A CircleCI of another mind: a stand-in for what a later release of its API may read, answer and keep."""
 
-    def __init__(self, *, reads: str, keeps: bool = True, deletes: bool = True) -> None:
+    def __init__(self, *, reads: str, keeps: bool = True, deletes: bool = True, changes: bool = True) -> None:
         self.reads = reads
         self.keeps = keeps
         self.deletes = deletes
+        self.changes = changes
         self.hooks: dict[str, dict[str, Any]] = {}
         self.bodies: list[dict[str, Any]] = []
         self.circleci = CircleCI(
@@ -75,7 +76,7 @@ class Otherwise:
         if f"signing{self.reads}secret" in body:
             hook["signing_secret"] = "****"
         hook["verify_tls"] = body.get(f"verify{self.reads}tls", hook["verify_tls"])
-        if self.keeps:
+        if self.keeps and (self.changes or request.method == "POST"):
             self.hooks[hook["id"]] = hook
         return httpx.Response(201 if request.method == "POST" else 200, json=hook)
 
@@ -118,6 +119,19 @@ async def test_write_that_is_answered_and_not_kept_is_a_failure() -> None:
     assert said([step]) == [
         ("failed", "create: CircleCI said that it was done, but the hook reads back otherwise: it is not there")
     ]
+
+
+async def test_change_that_is_answered_and_not_kept_is_a_failure() -> None:
+    other = Otherwise(reads="-", changes=False)
+    await apply(other.circleci, [spec()], MINE)
+
+    [step] = await apply(other.circleci, [spec(name="New", events=("job-completed",))], MINE)
+
+    assert step.verb == "failed"
+    assert step.why == (
+        "update: CircleCI said that it was done, but the hook reads back otherwise: "
+        "events workflow-completed, job-completed -> job-completed; name 'Roundsman' -> 'New'"
+    )
 
 
 async def test_deletion_that_is_answered_and_not_done_is_a_failure() -> None:

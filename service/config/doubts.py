@@ -56,8 +56,9 @@ def _misspelt(document: Document, routes: tuple[Route, ...]) -> Iterator[str]:
 def _doubtful(document: Document, routes: tuple[Route, ...]) -> Iterator[str]:
     for position, route in enumerate(routes):
         for matcher in route.matchers:
-            patterns = matcher.patterns + matcher.excluded if matcher.key in _MAY_HOLD_BRACKETS else ()
-            for doubt in filter(None, map(doubt_of_pattern, patterns)):
+            written = (*matcher.patterns, *(f"!{pattern}" for pattern in matcher.excluded))
+            asked = written if matcher.key in _MAY_HOLD_BRACKETS else ()
+            for doubt in filter(None, map(doubt_of_pattern, asked)):
                 yield document.problem(("routes", position, "match", matcher.key), doubt)
 
 
