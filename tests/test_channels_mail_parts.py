@@ -3,13 +3,16 @@
 import json
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from email.message import EmailMessage
 
 import pytest
 
 from service.channels.mail import compose_mail
+from service.errors import Temporary
 from service.message import compose, compose_test, mail_html, mail_text
-from service.model import Details, Message
+from service.model import Commit, Details, Message
+from tests.apprise_urls import URLS
 from tests.chromium import chromium
 from tests.ends import Answer, MailEnd, internet, mail_end
 from tests.test_channels import a_message, sent
@@ -170,6 +173,21 @@ async def test_services_that_send_mail_get_the_same_two_parts(url: str, status: 
 
     told = json.loads(end.got[-1].body)
     assert (told[text], told[html].rstrip()) == (mail_text(message), mail_html(message).rstrip())
+
+
+async def test_plain_fallback_of_a_service_that_shows_html_has_the_links_and_is_guarded() -> None:
+    with internet() as end:
+        end.behave(Answer(body=b'{"room_id": "!room:ci.example.com", "user_id": "@ci:ci.example.com"}'))
+        with suppress(Temporary):  # it would wait between two requests
+            await sent(
+                URLS["Matrix"] + "&format=html",
+                compose(a_workflow(commit=Commit(subject="@room <b>")), RED, event_url=PAGE),
+            )
+
+    [told] = [json.loads(got.body) for got in end.got if b"formatted_body" in got.body]
+    assert PAGE in told["body"]
+    assert "/workflows/5034460f/jobs/7" in told["body"]
+    assert "@room" not in told["body"]
 
 
 def test_nothing_in_a_mail_is_wider_than_a_phone_nor_hidden_in_the_dark() -> None:

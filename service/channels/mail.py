@@ -6,9 +6,7 @@ mails of a project, and keep those of one workflow and branch together.
 """
 
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Mapping
 from email.headerregistry import HeaderRegistry, UnstructuredHeader
 from email.message import EmailMessage
 from email.policy import SMTP, Policy
@@ -18,7 +16,6 @@ from typing import Any
 from uuid import uuid4
 
 import apprise
-from apprise.conversion.format import CONVERTERS
 from apprise.manager_plugins import NotificationManager
 from apprise.plugins.email.base import PGP_MODE_DEFAULT, NotifyEmail
 from apprise.plugins.email.smtp import AppriseSMTPController
@@ -34,7 +31,6 @@ STRUCTURE = re.compile(r"(content-.*|mime-version|from|to|cc|subject|date|messag
 
 
 _PLUGIN: Any = NotifyEmail  # half of Apprise has no types
-_CONVERTERS: Any = CONVERTERS
 
 
 class Verbatim(UnstructuredHeader):
@@ -157,30 +153,7 @@ def _replace_headers(mail: EmailMessage, headers: Mapping[str, str]) -> None:
             mail[name] = " ".join(value.split())
 
 
-_telling: ContextVar[tuple[str, str] | None] = ContextVar("telling", default=None)
-
-
-@contextmanager
-def telling(body: str, text: str) -> Iterator[None]:
-    """Have plugins that make text of the HTML body take this text instead, in this thread."""
-    token = _telling.set((body, text))
-    try:
-        yield
-    finally:
-        _telling.reset(token)
-
-
 def take_over_mail() -> None:
-    """Register our plugin for its schemes, and our text where plugins make their own from HTML; once, for the process.
-
-    The second is for those that send mail by an API: several make both parts of it.
-    """
+    """Register our plugin for its schemes; once, for the process."""
     manager: Any = NotificationManager
     manager().add(Mail, force=True)
-    html_to_text = _CONVERTERS[apprise.NotifyFormat.HTML, apprise.NotifyFormat.TEXT]
-
-    def convert(content: str) -> str:
-        told = _telling.get()
-        return told[1] if told and content.strip() == told[0].strip() else str(html_to_text(content))
-
-    _CONVERTERS[apprise.NotifyFormat.HTML, apprise.NotifyFormat.TEXT] = convert

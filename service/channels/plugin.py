@@ -9,7 +9,8 @@ from service.channels.budget import Budget
 from service.channels.cards import furnish
 from service.channels.dialects import LIMITS, Dialect, Limit, dialect_of, is_mail_service
 from service.channels.incidents import is_unwanted
-from service.channels.mail import Mail, take_over_mail, telling
+from service.channels.mail import Mail, take_over_mail
+from service.channels.plain_text import beside, take_over_conversion
 from service.channels.refusal import Addressee, receipt, refusal, refusal_of_answers
 from service.channels.witness import never_wait, post_watch, watching
 from service.errors import Permanent
@@ -39,6 +40,7 @@ ASSET = apprise.AppriseAsset(
 post_watch()  # here, because a module is imported once
 make_safe()
 take_over_mail()
+take_over_conversion()
 
 
 def deliver(channel: Channel, message: Message, budget: Budget, secret_urls: frozenset[str]) -> str:
@@ -116,7 +118,7 @@ def _notify(plugin: apprise.NotifyBase, message: Message) -> bool:
     body = mail_html(message, longest=room.longest) if is_mail and form is Form.HTML else fit_room(message, form, room)
     if isinstance(plugin, Mail):
         plugin.message = message
-    with telling(body, mail_text(message) if is_mail else message.text):
+    with beside(body, mail_text(message) if is_mail else fit_room(message, Form.TEXT, room)):
         # Through an Apprise object, because it turns whatever a plugin raises into False.
         result = apprise.Apprise(plugin, asset=ASSET).notify(
             body=body, title=title, body_format=target, notify_type=apprise.NotifyType(message.severity)
