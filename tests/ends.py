@@ -15,6 +15,7 @@ import os
 import shutil
 import socket
 import ssl
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -90,7 +91,7 @@ class HttpEnd:
 @contextmanager
 def http_end(issue: Callable[[str], ssl.SSLContext] | None = None) -> Iterator[HttpEnd]:
     """A server on loopback. With ``issue`` it is a proxy that ends the TLS of whatever host is asked for."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(lambda: end, issue))
+    server = QuietServer(("127.0.0.1", 0), _handler(lambda: end, issue))
     server.daemon_threads = True
     end = HttpEnd(port=server.server_address[1])
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
@@ -113,6 +114,14 @@ def internet() -> Iterator[HttpEnd]:
         proxy = f"http://127.0.0.1:{end.port}"
         with _environment(http_proxy=proxy, https_proxy=proxy, REQUESTS_CA_BUNDLE=bundle):
             yield end
+
+
+class QuietServer(ThreadingHTTPServer):
+    """Says nothing of a connection that ended in the middle of something; whatever else goes wrong is told."""
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handle_error(request, client_address)
 
 
 class QuietHandler(BaseHTTPRequestHandler):

@@ -197,7 +197,7 @@ ACTS = re.compile(
     re.VERBOSE,
 )
 ACTS_IN_HTML = re.compile(r"@\w|<script|<at|<!|<users|://evil|www\.evil|\#general")
-ACTS_IN_MATRIX = re.compile(r"@\w|://evil|www\.evil|<script|<at")
+ACTS_IN_MATRIX = re.compile(r"@\w|://evil|www\.evil")
 OUR_MARKUP = re.compile(
     r"""\*\*  # bold, and as other dialects have it
       | (?<!\S)\*(?=Marked|1\ test|Failed) | <(?=https://app\.circleci) | \\[_*~|`]""",

@@ -24,7 +24,7 @@ class Dialect(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Limit:
-    """The longest text that a service takes, title included, where Apprise counts something else."""
+    """The longest text that a service takes, title included, and what it counts; others are as Apprise has them."""
 
     longest: int
     is_bytes: bool
@@ -99,6 +99,7 @@ DIALECTS: dict[str, tuple[Dialect, str]] = {
         ),
         (Dialect.LITERAL, SMS),
     ),
+    **dict.fromkeys(("Aprs", "Dapnet"), (Dialect.LITERAL, RADIO)),
     "Slack": (
         Dialect.LITERAL,
         "docs.slack.dev/messaging/formatting-message-text: escaped by Apprise, mrkdwn off",
@@ -143,6 +144,13 @@ LIMITS: dict[str, Limit] = {
     "DingTalk": Limit(longest=19_000, is_bytes=True, source="open.dingtalk.com: 20,000 bytes for the whole request"),
     "Feishu": Limit(longest=19_000, is_bytes=True, source="open.feishu.cn: 20 KB for the whole request"),
     "Lark (Feishu)": Limit(longest=19_000, is_bytes=True, source="open.larksuite.com: 20 KB for the whole request"),
+    "Bark": Limit(longest=3_000, is_bytes=True, source="developer.apple.com: 4 KB for the whole payload"),
+    "Gorush": Limit(longest=3_000, is_bytes=True, source="developer.apple.com: 4 KB for the whole payload"),
+    "Pushy": Limit(longest=1_500, is_bytes=True, source="pushy.me/docs: 4 KB, in which Apprise puts the text twice"),
+    "IRC": Limit(longest=380, is_bytes=True, source="RFC 2812, 2.3: 512 bytes for a line, prefix included"),
+    "Telegram": Limit(longest=4_096, is_bytes=False, source="core.telegram.org/bots/api#sendmessage: characters"),
+    "Pushover": Limit(longest=1_024, is_bytes=False, source="pushover.net/api#limits: characters of four bytes"),
+    "Zulip": Limit(longest=10_000, is_bytes=False, source="zulip.com/api/send-message: characters"),
     "ntfy": Limit(longest=4_000, is_bytes=True, source="docs.ntfy.sh/publish/#limitations: 4,096 bytes, then a file"),
 }
 
