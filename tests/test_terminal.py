@@ -1,0 +1,108 @@
+"""Lines and tables on terminals of any width, and in a pipe."""
+
+import io
+import re
+
+import pytest
+from rich.cells import cell_len
+from rich.console import Console
+from rich.text import Text
+
+from service.terminal import Column, print_line, print_table
+
+STYLES = re.compile(r"\x1b\[[0-9;]*m|\x1b\]8;[^\x1b]*\x1b\\")
+ADDRESS = "https://app.example.com/" + "a" * 150
+COLUMNS = (
+    Column(heading="when", short=10),
+    Column(heading="status", cut_to=6, style=lambda status: "red" if status == "failed" else ""),
+    Column(heading="name", cut_to=8),
+    Column(heading="extra", cut_to=8, is_extra=True),
+    Column(heading="why", can_wrap=True),
+)
+ROW = (
+    "2026-03-02 09:30",
+    "failed",
+    "a-rather-long-name-" * 3,
+    "beside it",
+    "so many words that they need a second line " * 2,
+)
+
+
+def console(width: int, *, is_terminal: bool = True) -> Console:
+    return Console(
+        file=io.StringIO(), width=width, force_terminal=is_terminal, color_system="truecolor", highlight=False
+    )
+
+
+def printed(console: Console) -> str:
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def lines(console: Console) -> list[str]:
+    return STYLES.sub("", printed(console)).splitlines()
+
+
+@pytest.mark.parametrize("width", range(64, 200, 7))
+def test_a_table_fits_and_what_wraps_stays_in_its_column(width: int) -> None:
+    terminal = console(width)
+
+    print_table(terminal, COLUMNS, [ROW, ("2026-03-02 09:31", "success", "部署流水線" * 9, "", "short")])
+
+    shown = lines(terminal)
+    assert max(map(cell_len, shown)) <= width
+    first = next(line for line in shown if line.startswith("2026-03-02  failed"))
+    offset = first.index("so many")
+    assert all(line[:offset].isspace() for line in shown if "second" in line and line is not first)
+    assert " ".join(" ".join(line[offset:] for line in shown[1:-1]).split()) == ROW[-1].strip()
+
+
+def test_in_a_pipe_all_is_whole() -> None:
+    pipe = console(40, is_terminal=False)
+
+    print_table(pipe, COLUMNS, [ROW])
+    print_line(pipe, Text(f"see {ADDRESS} for more"))
+
+    assert all(cell.strip() in printed(pipe) for cell in ROW)
+    assert f"see {ADDRESS} for more\n" in printed(pipe)
+
+
+def test_what_is_extra_goes_first_and_what_may_not_be_cut_stays() -> None:
+    narrow = console(60)
+
+    print_table(narrow, COLUMNS, [ROW])
+
+    assert lines(narrow)[0].split() == ["when", "status", "name", "why"]
+    assert "\x1b[31mfailed" in printed(narrow)
+    assert "…" in lines(narrow)[1]
+
+
+@pytest.mark.parametrize(
+    "sentence", ["", "   ", "one", "  an indented sentence of many words " * 9, "x" * 300, "部" * 99]
+)
+@pytest.mark.parametrize("width", [20, 80])
+def test_a_sentence_keeps_its_words_and_fits(sentence: str, width: int) -> None:
+    terminal = console(width)
+
+    print_line(terminal, Text(sentence))
+
+    assert max(map(cell_len, lines(terminal)), default=0) <= width
+    assert "".join("".join(lines(terminal)).split()) == "".join(sentence.split())
+
+
+def test_each_part_of_an_address_leads_to_the_whole() -> None:
+    terminal = console(80)
+
+    print_line(terminal, Text(f"see {ADDRESS}, or not"))
+
+    links = re.findall(r"\x1b\]8;id=\d+;(https[^\x1b]+)\x1b", printed(terminal))
+    assert len(links) > 1
+    assert set(links) == {ADDRESS}
+
+
+def test_a_terminal_without_colors_gets_none_and_no_links() -> None:
+    dumb = Console(file=io.StringIO(), width=80, force_terminal=True, color_system=None)
+
+    print_line(dumb, Text(f"see {ADDRESS}"))
+
+    assert "\x1b" not in printed(dumb)
