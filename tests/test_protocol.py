@@ -43,6 +43,8 @@ async def test_what_has_no_end_is_refused_and_closed() -> None:
     }
     for answer in answered.values():
         assert b"connection: close" in answer
+        assert {b"cache-control: no-store", b"x-content-type-options: nosniff"} <= {*answer.lower().split(b"\r\n")}
+        assert b"\r\nvary: cookie, authorization\r\n" in answer.lower()
         assert json.loads(answer.partition(b"\r\n\r\n")[2])["error"]
 
 

@@ -8,6 +8,7 @@ from math import inf
 from typing import Any, cast
 
 import httptools
+from starlette.datastructures import MutableHeaders
 from uvicorn.config import Config
 from uvicorn.protocols.http.flow_control import service_unavailable
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
@@ -15,6 +16,7 @@ from uvicorn.server import ServerState
 
 from service.app.connections import Connections
 from service.app.head import Head, Refused
+from service.app.private import keep_private
 from service.app.proxies import counted_address
 from service.app.transport import LingeringTransport
 
@@ -185,11 +187,12 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _answer(self, refused: Refused) -> None:
         body = json.dumps({"error": refused.sentence}).encode()
-        fields = [*self.server_state.default_headers, (b"content-type", b"application/json")]
-        fields += [(b"content-length", str(len(body)).encode()), (b"connection", b"close")]
+        headers = MutableHeaders(raw=[*self.server_state.default_headers, (b"content-type", b"application/json")])
+        headers.update({"content-length": str(len(body)), "connection": "close"})
         if refused.status == HTTPStatus.SERVICE_UNAVAILABLE:
-            fields.append((b"retry-after", b"10"))
-        head = b"".join(name + b": " + value + b"\r\n" for name, value in fields)
+            headers["retry-after"] = "10"
+        keep_private(headers)
+        head = b"".join(name + b": " + value + b"\r\n" for name, value in headers.raw)
         self._lingering.write(STATUS_LINE[refused.status] + head + b"\r\n" + body)
 
     def _close_after_answers(self) -> None:
