@@ -33,14 +33,14 @@ def rendered(page: str) -> str:
 
 
 def settings() -> str:
-    """One row for each setting."""
+    """One row for each setting: two columns, since four would not fit where people read them."""
     schema = Settings.model_json_schema()["properties"]
     rows = []
     for name, field in Settings.model_fields.items():
         names = f"`{variable(name)}`" + (f"<br>`{variable(name)}_FILE`" if is_secret(name) else "")
-        default = f"`{field.default}`" if field.default not in {None, ()} else "none"
-        rows.append((names, _type(schema[name]), default, field.description or ""))
-    return table(("name", "type", "default", "meaning"), rows)
+        default = f", `{field.default}`" if field.default not in {None, ()} else ""
+        rows.append((f"{names}<br>{_type(schema[name])}{default}", field.description or ""))
+    return table(("name, type and default", "meaning"), rows)
 
 
 def match_keys() -> str:
