@@ -89,6 +89,10 @@ async def test_no_in_the_body_of_a_200_is_no_success(url: str, body: bytes) -> N
         (TEAMS, TEAMS_TIRED, Temporary, "Webhook message delivery failed with error"),
         (TEAMS, b"Webhook message delivery failed with error: no hook", Permanent, ".*: no hook"),
         (SLACK, b"no_service", Permanent, "no_service"),
+        (DISCORD, b'{"error": {"code": 429, "message": "quota"}}', Temporary, "429 quota"),
+        (DISCORD, b'{"error": {"code": 503, "message": "busy"}}', Temporary, "503 busy"),
+        (DISCORD, b'{"code": 12345, "errcode": 77, "errmsg": "Too many requests"}', Temporary, "77 Too many requests"),
+        (DISCORD, b'{"ok": false, "error": "rate_limit_exceeded"}', Temporary, "rate_limit_exceeded"),
         (SLACK_BOT, b'{"ok": false, "error": "ratelimited"}', Temporary, "ratelimited"),
     ],
 )

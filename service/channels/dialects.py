@@ -37,7 +37,9 @@ RADIO = "APRS101 and POCSAG: a radio message is ASCII characters"
 PROGRAM = "a program of the operator's own reads it"
 
 DIALECTS: dict[str, tuple[Dialect, str]] = {
-    **dict.fromkeys(("Apprise API", "Form", "JSON", "Remote Syslog", "Syslog", "XML"), (Dialect.LITERAL, PROGRAM)),
+    **dict.fromkeys(
+        ("AMQP", "Form", "JSON", "MQTT Notification", "Remote Syslog", "Syslog", "XML"), (Dialect.LITERAL, PROGRAM)
+    ),
     **dict.fromkeys(
         (
             "AWS Simple Email Service (SES)",
@@ -118,6 +120,7 @@ DIALECTS: dict[str, tuple[Dialect, str]] = {
     "Cisco Webex Teams": (Dialect.CODE, "developer.webex.com/docs/basics"),
     "GitHub": (Dialect.CODE, "github.github.com/gfm: code spans, in which a name mentions no user"),
     "Reddit": (Dialect.CODE, NOT_LOOKED_UP),
+    "Apprise API": (Dialect.GUARDED, "github.com/caronc/apprise-api: it passes the text on, to plugins that act on it"),
     # Known to act; their guarded form is what each unknown one gets too.
     "DingTalk": (Dialect.GUARDED, "open.dingtalk.com/document/orgapp/custom-robot-access: @mobile in a text"),
     "Feishu": (Dialect.GUARDED, "open.feishu.cn/document/client-docs/bot-v3/add-custom-bot: <at user_id>"),

@@ -18,6 +18,7 @@ PROGRAMS = frozenset({"JSON", "XML", "Form", "Apprise API"})
 """Services that are programs of an operator's own: what they answer follows no rule but HTTP's."""
 
 HTTP_ERRORS = frozenset(str(code) for code in range(400, 600))
+PASSING_HTTP = frozenset({"408", "425", "500", "502", "503", "504"})
 NO = frozenset({"false", "0"})
 FAILED = frozenset({"error", "err", "fail", "failed", "failure"})
 NOTHING = frozenset({"null", "false", "", "0", "[]", "{}", "none"})
@@ -127,6 +128,12 @@ FORMS: tuple[RefusalForm, ...] = (
     RefusalForm(services=_of("Reddit"), code=("json", "errors"), yes=NOTHING),
     RefusalForm(services=_of("Slack"), code=("error",), yes=NOTHING, tired=SLACK_TIRED, passing=SLACK_PASSING),
     # Forms that have one meaning wherever they were seen.
+    RefusalForm(
+        code=("error", "code"),
+        yes=frozenset({"0", "null", ""}),
+        tired=frozenset({"429"}),
+        passing=PASSING_HTTP,
+    ),
     RefusalForm(code=("errcode",), yes=frozenset({"0", "null", ""})),
     RefusalForm(code=("errno",), yes=frozenset({"0", "null", ""})),
     RefusalForm(code=("error_code",), yes=NOTHING),
@@ -137,13 +144,19 @@ FORMS: tuple[RefusalForm, ...] = (
     RefusalForm(code=("sent",), no=frozenset({"false"})),
     RefusalForm(code=("result",), no=FAILED | {"false"}),
     *(
-        RefusalForm(code=(key,), no=FAILED | HTTP_ERRORS | {"false"}, tired=frozenset({"429"}))
+        RefusalForm(code=(key,), no=FAILED | HTTP_ERRORS | {"false"}, tired=frozenset({"429"}), passing=PASSING_HTTP)
         for key in ("status", "code", "statusCode", "StatusCode", "status_code")
     ),
 )
 
 WRAPPERS: tuple[Path, ...] = (("*",), ("data",), ("response",), ("result",))
 """Places in which an answer stands inside a body: an answer for each of several messages, or a frame around one."""
+
+TIRED_WORDS = (
+    r"\b(?:rate.?limit|too many (?:requests|messages)|too (?:fast|frequent)"
+    r"|frequency|freq out of limit|throttl|slow.?down)"
+)
+"""Words for too many messages, by which a code that no form names passes by itself all the same."""
 
 TEXT_FORMS: tuple[TextForm, ...] = (
     # Words of Teams' older connectors; whether Power Automate answers so is not known.

@@ -10,7 +10,16 @@ import requests
 
 from service.channels import bodies
 from service.channels.limits import TIRED_REST_S
-from service.channels.refusal_forms import FORMS, PROGRAMS, TEXT_FORMS, WAITS, WRAPPERS, RefusalForm, TextForm
+from service.channels.refusal_forms import (
+    FORMS,
+    PROGRAMS,
+    TEXT_FORMS,
+    TIRED_WORDS,
+    WAITS,
+    WRAPPERS,
+    RefusalForm,
+    TextForm,
+)
 from service.retry_after import read_retry_after, read_wait
 
 MAX_TEXT = 2_000  # characters of a text in which a refusal is looked for
@@ -37,12 +46,16 @@ def judge(service: str, response: requests.Response) -> Refusal | None:
         return None
     form, code = found or (None, "")
     status = response.status_code
-    is_tired = status == TOO_MANY or (form is not None and code in form.tired)
+    is_tired = status == TOO_MANY or (form is not None and code in form.tired) or _says_tired(code, body)
     is_passing = status in TRY_AGAIN or status >= 500 or is_tired or (form is not None and code in form.passing)
     if not is_passing:
         return Refusal(code=code)
     wait_s = _wait_s(service, response, body)
     return Refusal(code=code, is_passing=True, wait_s=TIRED_REST_S if wait_s is None and is_tired else wait_s)
+
+
+def _says_tired(code: str, body: Any) -> bool:
+    return re.search(TIRED_WORDS, f"{code} {bodies.named_words(body)}"[:MAX_TEXT], re.IGNORECASE) is not None
 
 
 def is_doubtful(service: str, response: requests.Response) -> bool:
