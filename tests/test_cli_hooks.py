@@ -294,6 +294,19 @@ def test_hooks_are_applied_where_there_is_no_database_to_note_them(admin: Termin
 
 
 @pytest.mark.usefixtures("lately")
+def test_projects_of_the_file_are_asked_about_once(admin: Terminal, pretend: PretendCircleCI) -> None:
+    admin.run("hooks", "apply")
+    pretend.calls.clear()
+
+    admin.run("hooks", "list")
+
+    assert sorted(call.path for call in pretend.calls if call.path.startswith("/project/")) == [
+        "/project/gh/acme/shop-api",
+        "/project/gh/acme/web",
+    ]
+
+
+@pytest.mark.usefixtures("lately")
 def test_a_project_that_is_gone_at_circleci_has_no_orphans(admin: Terminal, pretend: PretendCircleCI) -> None:
     admin.run("hooks", "apply")
     left = HOOKS.replace("  - project: gh/acme/web\n", "")

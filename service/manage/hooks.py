@@ -11,7 +11,7 @@ from typing import Protocol
 
 from service.errors import BadConfig, Permanent, Temporary
 from service.manage.hook_addresses import host_of, leads_to_us
-from service.model import EventKind, Hook, HookSpec, KnownHook
+from service.model import EventKind, Hook, HookSpec, KnownHook, slug_spellings
 
 SLOTS = 5  # CircleCI docs, "Outbound webhooks": at most five for each project
 HOOK_PATH = "/hooks/circleci"
@@ -139,13 +139,13 @@ async def find_orphans(board: HookBoard, projects: Sequence[str], seen: Sequence
     projects   slugs that posted lately; one that CircleCI no longer shows is left out
     seen       the steps of the projects that are named: by their hooks a project is known under any slug
     """
+    named = {slug_spellings(step.project)[0] for step in seen}
     known = {step.hook.id for step in seen if step.hook}
-    steps = []
-    for step in [step for project in projects for step in await _orphans_of(board, project, mine_url)]:
-        if step.hook is None or step.hook.id not in known:
-            steps.append(step)
-            known |= {step.hook.id} if step.hook else set()  # a project may stand there under two slugs
-    return steps
+    others: dict[str, str] = {}
+    for project in projects:
+        others.setdefault(slug_spellings(project)[0], project)
+    found = [await _orphans_of(board, project, mine_url) for slug, project in others.items() if slug not in named]
+    return [step for steps in found for step in steps if step.hook is None or step.hook.id not in known]
 
 
 async def _orphans_of(board: HookBoard, project: str, mine_url: str) -> list[Step]:
