@@ -115,7 +115,7 @@ async def test_an_actor_whom_circleci_does_not_know_is_finally_missing_and_not_a
     details = await house.enrich(Want.ACTOR)
     assert details.actor is None
     [missing] = details.missing
-    assert missing.is_final
+    assert (missing.is_final, missing.is_by_choice) == (True, True)
     assert missing.reason == (
         "CircleCI answered 404 to GET /user/{id}: there is no such thing, or the token may not see it"
     )

@@ -67,6 +67,25 @@ async def test_starter_of_a_scheduled_run_is_not_asked_for(house: House) -> None
     assert "Last commit by Grace Example" in told(house)
 
 
+async def test_starter_who_has_left_is_no_news_to_those_who_are_told(house: House) -> None:
+    house.pretend.faults.next("/user/*", broken(404), times=10)
+    delivery = await house.finish(RED)
+    await house.drain()
+
+    assert "could not be read" not in told(house)
+    assert "Last commit by Ada Example" in told(house)
+    [missing] = (await house.show(delivery))["details"]["missing"]
+    assert missing["reason"].startswith("CircleCI answered 404 to GET /user/{id}")
+
+
+async def test_workflow_that_may_not_be_seen_is_told(house: House) -> None:
+    house.pretend.faults.next("/workflow/*", broken(404), times=10)
+    await house.finish(RED)
+    await house.drain()
+
+    assert "could not be read: CircleCI answered 404 to GET /workflow/{id}" in told(house)
+
+
 async def test_without_circleci_a_message_waits_two_minutes_and_goes(house: House) -> None:
     house.pretend.faults.next("*", broken(503), times=1000)
     await house.finish(RED)

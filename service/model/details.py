@@ -21,7 +21,7 @@ class Want(StrEnum):
 class Missing:
     """What we wanted and could not have, and why; ``retry_after_s`` where the source said when to come back.
 
-    is_by_choice   whoever runs Roundsman gave it no token: nothing went wrong, and those who are told need not know
+    is_by_choice   nothing went wrong, and those who are told need not know: there is no token, or no such user
     """
 
     want: Want

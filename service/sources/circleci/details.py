@@ -18,7 +18,7 @@ from service.sources.circleci.client import Client
 from service.sources.circleci.exchange import Broken, Call
 from service.sources.circleci.payload import PipelineShape
 from service.sources.circleci.reports import FAILED_JOB, detailed, job_of_event, listed, read_tests, tested
-from service.sources.circleci.users import Users
+from service.sources.circleci.users import UnknownUser, Users
 
 MOST_JOBS = 10  # looked into closely: more failed jobs than that have one reason
 LATE_TESTS_S = 5.0
@@ -69,7 +69,7 @@ class Enquiry:
             self._miss(wants, str(error), is_final=is_final, retry_after_s=error.retry_after_s)
         except Temporary as error:
             self._miss(wants, str(error), is_final=False, retry_after_s=error.retry_after_s)
-        except NoToken as error:
+        except (NoToken, UnknownUser) as error:
             self._miss(wants, str(error), is_final=True, is_by_choice=True)
         except Permanent as error:
             self._miss(wants, str(error), is_final=True)

@@ -72,6 +72,10 @@ class Broken(Temporary):
     """CircleCI answered 500 or 501: it fails at this, for now or for good; other 5xx say that it is away for now."""
 
 
+class NotThere(Permanent):
+    """CircleCI answered 404 to a question: there is no such thing, or the token may not see it."""
+
+
 def judge(call: Call, answer: Answer, now: datetime) -> None:
     """Raise Temporary or Permanent unless the answer is a success."""
     if 200 <= answer.status < 300:
@@ -83,7 +87,8 @@ def judge(call: Call, answer: Answer, now: datetime) -> None:
         wait = read_retry_after(answer.headers.get("retry-after"), now)
         kind = Broken if answer.status in {500, 501} else Temporary
         raise kind(f"CircleCI answered {answer.status}{_reference(call, answer)}", retry_after_s=wait)
-    raise Permanent(f"CircleCI answered {answer.status}{meaning(call, answer)}{_reference(call, answer)}")
+    refusal = NotThere if answer.status == 404 else Permanent
+    raise refusal(f"CircleCI answered {answer.status}{meaning(call, answer)}{_reference(call, answer)}")
 
 
 def meaning(call: Call, answer: Answer) -> str:

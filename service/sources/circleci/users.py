@@ -9,11 +9,15 @@ from service.errors import Permanent
 from service.model import Actor
 from service.sources.circleci.answers import UserShape
 from service.sources.circleci.client import Client
-from service.sources.circleci.exchange import Call
+from service.sources.circleci.exchange import Call, NotThere
 
 MOST_REMEMBERED = 1_000
 KNOWN_FOR = timedelta(days=1)
 UNKNOWN_FOR = timedelta(minutes=10)  # a schedule starts workflows under an id that no user has, again and again
+
+
+class UnknownUser(Permanent):
+    """CircleCI knows no user by this id: one who has left, or its own, in whose name a schedule starts workflows."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,8 +25,7 @@ class Memory:
     """What CircleCI said of a user: who it is, or why it will not tell."""
 
     until: datetime
-    actor: Actor | None = None
-    refusal: str = ""
+    told: Actor | Permanent
 
 
 class Users:
@@ -34,7 +37,7 @@ class Users:
         self._memories: OrderedDict[str, Memory] = OrderedDict()
 
     async def find(self, user_id: str) -> Actor:
-        """The user with this id; raises Permanent when CircleCI does not tell, or Temporary."""
+        """The user with this id; raises UnknownUser, Permanent when CircleCI does not tell, or Temporary."""
         memory = self._memories.get(user_id)
         if memory is None or memory.until <= self._clock():
             memory = self._memories[user_id] = await self._ask(user_id)
@@ -42,14 +45,16 @@ class Users:
         if len(self._memories) > MOST_REMEMBERED:
             self._memories.popitem(last=False)
 
-        if memory.actor is None:
-            raise Permanent(memory.refusal)
-        return memory.actor
+        if isinstance(memory.told, Permanent):
+            raise type(memory.told)(str(memory.told))  # another each time: one that is raised grows a traceback
+        return memory.told
 
     async def _ask(self, user_id: str) -> Memory:
         try:
             user = await self._client.ask_once(Call(template="/user/{id}", parts={"id": user_id}), UserShape)
+        except NotThere as error:
+            return Memory(until=self._clock() + UNKNOWN_FOR, told=UnknownUser(str(error)))
         except Permanent as error:
-            return Memory(until=self._clock() + UNKNOWN_FOR, refusal=str(error))
+            return Memory(until=self._clock() + UNKNOWN_FOR, told=error)
         actor = Actor(id=user.id or user_id, login=user.login, name=user.name)
-        return Memory(until=self._clock() + KNOWN_FOR, actor=actor)
+        return Memory(until=self._clock() + KNOWN_FOR, told=actor)
