@@ -15,7 +15,7 @@ import pytest
 
 from service.channels import plugin
 from service.channels.budget import Budget
-from service.channels.dialects import Dialect, dialect_of
+from service.channels.dialects import DIALECTS, Dialect, dialect_of
 from service.channels.refusal_forms import PROGRAMS
 from service.errors import Permanent, Temporary
 from service.message import compose
@@ -34,7 +34,7 @@ from service.model import (
     TestReport,
     Workflow,
 )
-from tests.apprise_services import plugins
+from tests.apprise_services import service_names
 from tests.apprise_urls import UNREACHABLE, URLS
 from tests.ends import Answer, Got, HttpEnd, internet
 from tests.hostile_words import EVERY
@@ -154,9 +154,9 @@ def _in_text(place: str, text: str) -> Iterator[tuple[str, str]]:
     yield place, text
 
 
-@pytest.mark.parametrize("service", [str(one.service_name) for one in plugins()])
-def test_each_plugin_can_be_made_to_post_or_it_is_said_why_not(service: str) -> None:
-    assert (service in URLS) != (service in UNREACHABLE)
+def test_each_plugin_can_be_made_to_post_or_it_is_said_why_not() -> None:
+    assert URLS.keys() & UNREACHABLE.keys() == set()
+    assert URLS.keys() | UNREACHABLE.keys() == service_names()
 
 
 def test_each_url_is_of_its_plugin() -> None:
@@ -182,8 +182,8 @@ REFUSALS = {
 def test_each_plugin_is_believed_no_more_than_the_other_side(net: HttpEnd, service: str, is_long: bool) -> None:
     """A program of an operator's own may answer with a web page."""
     channel = Channel(key="k", label="web", kind="x", url=URLS[service])
-    kinds = list(REFUSALS) if is_long else ["a 500", "no in a 200", "a web page"]
-    for kind in kinds[:-1] if service in PROGRAMS else kinds:
+    kinds = REFUSALS.keys() - ({"a web page"} if service in PROGRAMS else set())
+    for kind in kinds if is_long else ("no in a 200",):
         net.behave(REFUSALS[kind])
 
         with pytest.raises((Permanent, Temporary), match=r"^web answered [2345]0[0-9]"):
@@ -219,9 +219,10 @@ def acting(text: str, service: str) -> list[str]:
 
 @pytest.mark.parametrize("service", URLS)
 def test_nothing_outside_is_acted_on(net: HttpEnd, service: str, is_long: bool) -> None:
-    """In each format that a URL can ask for; in the short form in its own and in Markdown, where most acts."""
+    """In each format that a URL can ask for; in the short form in its own, and in Markdown where its text acts."""
     found: dict[tuple[str, str], object] = {}
-    for chosen in FORMATS if is_long else ("", "markdown"):
+    acts = dialect_of(service) is not Dialect.LITERAL and service in DIALECTS
+    for chosen in FORMATS if is_long else FORMATS[:: 2 if acts else 4]:
         calm = posts(net, service, chosen, a_hostile_message(MARK))
         wild = posts(net, service, chosen, a_hostile_message(f"{MARK} {' '.join(EVERY)}"))
         assert calm, "the plugin posts nothing"
@@ -231,6 +232,6 @@ def test_nothing_outside_is_acted_on(net: HttpEnd, service: str, is_long: bool) 
         found |= {(chosen, place): "a place that a calm message does not have" for place in extra}
         if dialect_of(service) is not Dialect.LITERAL:
             told = [(place, text) for place, text in texts if MARK in text]
-            found |= {(chosen, place): acts for place, text in told if (acts := acting(text, service))}
+            found |= {(chosen, place): words for place, text in told if (words := acting(text, service))}
 
     assert found == {}

@@ -130,8 +130,11 @@ def _discord_payload(plugin: Any, message: Message) -> dict[str, Any]:
 
 def _pings_of_the_url(plugin: Any, _message: Message) -> None:
     """Let only the URL's own ``ping=`` call anyone: the plugin looks for names in the body too."""
-    ping_payload = plugin.ping_payload
-    plugin.ping_payload = lambda *_: ping_payload(" ".join(plugin.ping))
+    ping_payload, send = plugin.ping_payload, plugin._send
+    named = ping_payload(" ".join(plugin.ping)) if plugin.ping else {}
+    allowed = {"allowed_mentions": named.get("allow_mentions", {"parse": []})}
+    plugin.ping_payload = lambda *_: named
+    plugin._send = lambda payload, *more, **how: send(payload | allowed, *more, **how)
 
 
 def _ntfy(plugin: Any, message: Message) -> None:
