@@ -6,10 +6,11 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
+from alembic import command
 
 from service.errors import BadRequest
 from service.model import Actor, Commit, Event, EventKind, Job, Project, Workflow
-from service.store import Search, Store, events, history, names
+from service.store import Search, Store, alembic_config, events, history, migrate, names
 from service.store.filters import escaped
 from tests.databases import Database
 from tests.test_history import NINE, RED
@@ -239,3 +240,17 @@ async def test_names_near_a_text_hold_it_or_are_spelled_like_it(store: Store, te
 
     assert {name.lower() for name in found} >= {name.lower() for name in near}
     assert bool(found) == bool(near)
+
+
+@on_both
+async def test_a_migration_puts_on_record_what_the_events_have(store: Store, database: Database) -> None:
+    await store.write(events.put, event(1, project=Project(slug="gh/Big/api", name="api"), org="Big", tag="V1"))
+    await store.write(events.put, event(2, project=Project(slug="bitbucket/x/y"), actor=Actor(login="ß" * 300)))
+    wanted = database.rows("SELECT field, folded, name, seen_at FROM names ORDER BY field, folded, name")
+    await store.close()
+
+    command.downgrade(alembic_config(database.url), "0010")
+    migrate(database.url)
+
+    assert database.rows("SELECT field, folded, name, seen_at FROM names ORDER BY field, folded, name") == wanted
+    assert ("project", "github/big/api", "github/Big/api") in [row[:3] for row in wanted]

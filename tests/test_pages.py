@@ -285,10 +285,26 @@ async def test_a_notification_given_up_waits_with_its_reason_and_attempts(
 
     page = await browser.get("/dead-letters")
 
-    assert "web-team (slack) not delivered Resend to web-team (slack) Slack answered 410" in text(page)
+    said = "web-team (slack) Slack answered 410: the channel is gone acme/web main: build-and-test failed not delivered"
+    assert f"{said} Resend to web-team (slack) by route 'main is red', since today 09:12" in text(page)
     assert "Attempts: 1 Attempts to tell web-team (slack) Attempt Began Outcome 1 today" in text(page)
-    assert f'<a href="/events/{event.id}">See the build ' in page.text
+    assert f'<a class="target" href="/events/{event.id}"><bdi>acme/web main: build-and-test failed' in page.text
     assert "Nothing waits" not in page.text
+
+
+async def test_what_one_dead_address_keeps_waiting_stands_together(house: House, browser: httpx.AsyncClient) -> None:
+    for branch in ("main", "release/1", "release/2"):
+        await house.give_up(await house.owe(await house.build(branch=branch)), "Slack answered 410")
+    await house.give_up(await house.owe(await house.build(branch="main")), "Slack answered 404")
+    await house.give_up(await house.owe(await house.build(branch="main"), "ops (json)"), "Slack answered 410")
+
+    page = await browser.get("/dead-letters")
+
+    assert page.text.count('<article class="card">') == 3
+    assert "web-team (slack): 3 messages Resend all 3 to web-team (slack) Slack answered 410" in text(page)
+    assert page.text.count("Resend all") == 1
+    for branch in ("main", "release/1", "release/2"):
+        assert f"acme/web {branch}: build-and-test failed" in text(page)
 
 
 async def test_a_delivery_not_understood_waits_with_its_reason_and_body(
@@ -299,7 +315,7 @@ async def test_a_delivery_not_understood_waits_with_its_reason_and_body(
 
     page = await browser.get("/dead-letters")
 
-    assert f"circleci, today 09:12 Replay delivery {came.id} the type is not known tried once" in text(page)
+    assert f"workflow-completed, today 09:12 Replay delivery {came.id} the type is not known tried once" in text(page)
     assert "Body, raw <what> Download it byte for byte" in text(page)
 
 

@@ -1,13 +1,14 @@
 """The pages' doors: logging in and out, forms, the way back, and the headers that keep a page to itself."""
 
 import re
+from urllib.parse import urlencode
 from uuid import UUID
 
 import httpx
 import pytest
 from structlog.testing import capture_logs
 
-from service.model import Action, DeliveryState
+from service.model import Action, DeliveryState, Notification
 from service.store import actions
 from tests.operator import ADMIN_TOKEN as TOKEN
 from tests.pages_house import LOOPBACK, PUBLIC_URL, House, browser, house, text
@@ -151,6 +152,31 @@ async def test_what_is_being_sent_is_not_resent_and_the_page_says_why(house: Hou
     assert answer.status_code == 409
     assert f"Notification {notification.id} is being sent: see what comes of this attempt" in text(answer)
     assert await done(house, notification.id) == []
+
+
+async def test_all_of_one_channel_are_resent_at_once_and_what_cannot_be_stays(
+    house: House, browser: httpx.AsyncClient
+) -> None:
+    dead = [await house.owe(await house.build()) for _ in range(3)]
+    for notification in dead:
+        await house.give_up(notification, "Slack answered 410")
+    token = await form_token(browser)
+
+    def fields(*notifications: Notification) -> list[tuple[str, str]]:
+        return [("form_token", token), *(("notification", str(one.id)) for one in notifications)]
+
+    sent = await browser.post("/dead-letters/resend", content=urlencode(fields(*dead)))
+    back = await browser.get(sent.headers["location"])
+    await house.try_to_send(dead[0])
+    some = await browser.post("/dead-letters/resend", content=urlencode(fields(*dead[:2])))
+    waiting = await browser.get(some.headers["location"])
+    forged = await browser.post("/dead-letters/resend", content=urlencode(fields(*dead)[1:]))
+
+    assert "They are being sent again." in text(back)
+    assert await house.enqueued() == {("send", dead[0].id)}  # one channel is told one message at a time
+    assert "Not all of them could be sent again just now." in text(waiting)
+    assert [len(await done(house, one.id)) for one in dead] == [1, 2, 1]
+    assert (sent.status_code, forged.status_code) == (303, 403)
 
 
 @pytest.mark.parametrize(("because", "on_record"), [("told by phone", "by pages: told by phone"), ("", "by pages")])

@@ -17,11 +17,14 @@ from service.access import Access, Cookie
 from service.errors import BadRequest, NotFound, Rejected, Temporary, TooManyGuesses, Unauthorised
 from service.jobs import Jobs
 from service.manage import again, history
+from service.manage.bulk import Subject, act_on_each
 from service.manage.dead_letters import list_dead_letters
 from service.manage.first_run import FirstRun
+from service.manage.ids import Noun
 from service.manage.shapes import Json, action_json
 from service.pages import builds
-from service.pages.forms import asked_path, local_path, login_path, read_form, sent_from
+from service.pages.dead_letters import grouped
+from service.pages.forms import asked_path, local_path, login_path, read_fields, read_form, sent_from
 from service.pages.notices import drop_notice, leave_notice, take_notice
 from service.pages.refresh import REFRESH_EVERY_S, is_about_to_change, may_refresh
 from service.pages.screen import HEADERS, Screen
@@ -72,6 +75,7 @@ class Pages:
             "/deliveries/{id}/dismiss": self.dismiss_delivery,
             "/notifications/{id}/resend": self.resend,
             "/notifications/{id}/dismiss": self.dismiss_notification,
+            "/dead-letters/resend": self.resend_all,
             "/login": self.log_in,
             "/logout": self.log_out,
         }
@@ -130,6 +134,7 @@ class Pages:
         waiting = await list_dead_letters(self._store, limit=DEAD_LETTERS_ON_A_PAGE, cursor=cursor)
         waiting["newest"] = "/dead-letters" if cursor else None
         waiting["older"] = f"/dead-letters?cursor={waiting['next']}" if waiting["next"] else None
+        waiting["groups"] = grouped(waiting["notifications"])
         return await self._show(request, session, "dead_letters.html", **waiting)
 
     async def body(self, request: Request) -> Response:
@@ -152,6 +157,20 @@ class Pages:
         notification_id = history.to_id(request.path_params["id"])
         sent = await again.resend(self._store, self._jobs, notification_id, who=who, at=self._clock())
         return self._back(request, f"/events/{sent.event_id}", "resend")
+
+    async def resend_all(self, request: Request) -> Response:
+        """Send several notifications again, and go back; those that cannot be sent now stay where they are."""
+        fields = await read_fields(request)
+        who = await self._access.require_form(request, dict(fields).get("form_token", ""))
+        named = [history.to_id(value) for name, value in fields if name == "notification"]
+        subjects = [Subject(noun=Noun.NOTIFICATION, id=one) for one in named[:DEAD_LETTERS_ON_A_PAGE]]
+
+        def resend(subject: Subject) -> Awaitable[object]:
+            return again.resend(self._store, self._jobs, subject.id, who=who, at=self._clock())
+
+        outcomes = [outcome async for outcome in act_on_each(subjects, resend)]
+        is_done = all(outcome.reason is None for outcome in outcomes)
+        return self._back(request, "/dead-letters", "resend_all" if is_done else "resend_some")
 
     async def dismiss_delivery(self, request: Request) -> Response:
         """Close a delivery that was not understood, and go back."""

@@ -14,14 +14,19 @@ LOCAL_PATH = re.compile(r"/(?![/\\])[^\\\x00-\x20\x7f]*")
 
 
 async def read_form(request: Request) -> dict[str, str]:
-    """The fields of a posted form. Raises BadRequest."""
+    """Return the fields of a posted form, of which each stands once. Raises BadRequest."""
+    return dict(await read_fields(request))
+
+
+async def read_fields(request: Request) -> list[tuple[str, str]]:
+    """Return the fields of a posted form, in order. Raises BadRequest."""
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
         if len(body) > MOST_BYTES:
             raise BadRequest(f"this form is larger than {MOST_BYTES} bytes", status=413)
     fields = parse_qsl(body.decode(errors="replace"), keep_blank_values=True)
-    return {clean(name): clean(value) for name, value in fields}
+    return [(clean(name), clean(value)) for name, value in fields]
 
 
 def local_path(text: str | None) -> str:

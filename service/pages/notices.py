@@ -9,6 +9,8 @@ from starlette.responses import Response
 NOTICES = {
     "replay": "The delivery is being judged again. What comes of it stands below as soon as it is known.",
     "resend": "The notification is being sent again. What comes of it stands below as soon as it is known.",
+    "resend_all": "They are being sent again. What could not be told stands here again before long.",
+    "resend_some": "Not all of them could be sent again just now. What still waits stands below.",
     "dismiss": "Dismissed, and on record. It can still be replayed or sent again.",
     "nothing": "Your session had ended, so nothing was done. You are logged in again: please press it once more.",
 }

@@ -12,6 +12,7 @@ from service.message import one_line
 from service.message.clean import web_link
 from service.message.words import duration, severity, started_by
 from service.pages import words
+from service.pages.dead_letters import build_of, type_of
 from service.store.filters import escaped
 
 HERE = Path(__file__).parent
@@ -44,6 +45,7 @@ class Screen:
         )
         self._templates.filters |= {
             "ago": words.ago,
+            "build_of": build_of,
             "counted": words.counted,
             "dismissal": words.dismissal,
             "duration": duration,
@@ -61,6 +63,7 @@ class Screen:
             "started_by": started_by,
             "times": words.times,
             "told": words.told,
+            "type_of": type_of,
             "web_link": web_link,
             "when": words.when,
             "wordings": words.wordings,
