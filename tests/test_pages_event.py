@@ -241,6 +241,16 @@ async def test_a_delivery_not_judged_yet_has_a_page_too(house: House, browser: h
     assert "– not judged yet This usually takes less than a second." in text(page)
 
 
+async def test_a_name_of_which_nothing_can_be_seen_is_a_mark(house: House, browser: httpx.AsyncClient) -> None:
+    event = await house.build(branch="\x1b[31m", workflow=Workflow(id="w1", name="\x1b]0;title\x07", status="failed"))
+
+    line, page = await browser.get("/"), await browser.get(f"/events/{event.id}")
+
+    assert '"><bdi>\N{REPLACEMENT CHARACTER}</bdi></a>' in line.text
+    assert "failed \N{REPLACEMENT CHARACTER}" in text(page)
+    assert "Branch \N{REPLACEMENT CHARACTER}" in text(page)
+
+
 async def test_a_page_reloads_itself_until_it_is_settled_or_told_to_stand_still(
     house: House, browser: httpx.AsyncClient
 ) -> None:
@@ -259,6 +269,7 @@ async def test_a_page_reloads_itself_until_it_is_settled_or_told_to_stand_still(
     assert [page.headers.get("refresh") for page in (unjudged, pending, due)] == ["3", "3", "3"]
     assert [page.headers.get("refresh") for page in (stopped, put_off, sent)] == [None, None, None]
     assert "this page reloads itself every few seconds until it is done. Let it stand still" in text(due)
+    assert "under way, and this page stands still. Let it reload itself" in text(stopped)
     assert "reloads itself" not in text(stopped) + text(put_off) + text(sent)
 
 

@@ -69,14 +69,14 @@ def each_page(site: Site) -> list[str]:
     kept, dead, dismissed, *_ = site.history.deliveries
     return [
         *("/", "/?event=any", "/?branch=nowhere", "/?since=someday", "/dead-letters", "/nowhere", "/events/none"),
-        *(f"/events/{one}" for one in (bare, ping, kept, dead, dismissed, crowded)),
+        *(f"/events/{one}?still=1" for one in (bare, ping, kept, dead, dismissed, crowded)),
     ]
 
 
 def few_pages(site: Site) -> list[str]:
     """Return one page of each kind: axe-core takes a second for each."""
     bare, longest = site.history.events[1], site.history.events[3]
-    return ["/", "/dead-letters", "/nowhere", f"/events/{bare}", f"/events/{longest}"]
+    return ["/", "/dead-letters", "/nowhere", f"/events/{bare}", f"/events/{longest}?still=1"]
 
 
 def longest_pages(site: Site, *, is_long: bool) -> list[str]:
@@ -87,8 +87,8 @@ def longest_pages(site: Site, *, is_long: bool) -> list[str]:
     return [
         *(f"/?{urlencode(one)}" for one in asked),
         *(f"/{UNBROKEN}", f"/events/{UNBROKEN}", "/login/a-code-of-nobody"),
-        *(f"/events/{one}" for one in (events if is_long else events[: 2 * len(LONG)])),
-        *(f"/events/{one}" for one in (others if is_long else others[:: len(LONG) + 1])),
+        *(f"/events/{one}?still=1" for one in (events if is_long else events[: 2 * len(LONG)])),
+        *(f"/events/{one}?still=1" for one in (others if is_long else others[:: len(LONG) + 1])),
     ]
 
 
@@ -166,7 +166,7 @@ def test_on_paper_a_page_has_nothing_to_press(tab: Tab, site: Site) -> None:
     tab.page.emulate_media(media="print")
     script = """[...document.querySelectorAll('button, input:not([type=hidden]), select, nav, summary')]
         .filter(one => one.checkVisibility()).map(one => one.outerHTML)"""
-    for path in ("/", "/dead-letters", f"/events/{site.history.events[3]}"):
+    for path in ("/", "/dead-letters", f"/events/{site.history.events[3]}?still=1"):
         tab.page.goto(site.full + path)
         assert tab.page.evaluate(script) == []
 

@@ -63,7 +63,7 @@ async def _findings(config: Config) -> list[Finding]:
         hooks = await check_hooks(source, config.hooks, token, mine_url=mine_url)
     finally:
         await source.close()
-    there = [check_public_url(settings.public_url), token, *hooks]
+    there = [check_public_url(settings.public_url, settings.circleci_url), token, *hooks]
     return [*here, *there, *check_channels(config.receivers, AppriseChannels())]
 
 

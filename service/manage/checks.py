@@ -5,12 +5,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 from urllib.parse import urlsplit
 
 from service.config.settings import is_loopback
 from service.errors import BadConfig, Permanent, Temporary
 from service.manage.hook_addresses import leads_to_us
+from service.manage.reach import CIRCLECI_CLOUD, find_obstacle
 from service.model import Actor, Hook, HookSpec, Process, Receiver, Role
 from service.store import (
     Store,
@@ -163,24 +164,15 @@ def check_port(try_to_listen: Callable[[], None], where: str) -> Finding:
     return Finding(what="port", grade=Grade.OK, sentence=f"{where} is free")
 
 
-def check_public_url(public_url: str | None) -> Finding:
+def check_public_url(public_url: str | None, circleci_url: str = CIRCLECI_CLOUD) -> Finding:
     """Tell whether people and CircleCI know an address of ours that they can use."""
-    if public_url is not None:
-        return Finding(what="public URL", **_of_public_url(public_url))
-    sentence = "ROUNDSMAN_PUBLIC_URL is not set: messages have no links to pages, and hooks cannot be set up"
-    return Finding(what="public URL", grade=Grade.NOTE, sentence=sentence)
-
-
-def _of_public_url(public_url: str) -> dict[str, Any]:
-    if public_url.startswith("https://"):
-        return {"grade": Grade.OK, "sentence": public_url}
-    wish = "CircleCI posts to https only: give ROUNDSMAN_PUBLIC_URL its https:// address"
-    if is_loopback(urlsplit(public_url).hostname or ""):
-        return {
-            "grade": Grade.NOTE,
-            "sentence": f"{public_url} leads to this machine alone; {wish} before others use it",
-        }
-    return {"grade": Grade.WRONG, "sentence": f"{public_url}: {wish}"}
+    if public_url is None:
+        sentence = "ROUNDSMAN_PUBLIC_URL is not set: messages have no links to pages, and hooks cannot be set up"
+        return Finding(what="public URL", grade=Grade.NOTE, sentence=sentence)
+    if (obstacle := find_obstacle(public_url, circleci_url)) is None:
+        return Finding(what="public URL", grade=Grade.OK, sentence=public_url)
+    grade = Grade.NOTE if is_loopback(urlsplit(public_url).hostname or "") else Grade.WRONG
+    return Finding(what="public URL", grade=grade, sentence=obstacle)
 
 
 async def check_token(source: Introduces, *, has_token: bool) -> Finding:

@@ -5,6 +5,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from urllib.parse import urlsplit
 
 CLOUD = "circleci.com"
+CIRCLECI_CLOUD = f"https://{CLOUD}"
 PRIVATE_NAMES = ("local", "localhost", "internal", "intranet", "lan", "home", "corp", "private", "home.arpa")
 """Endings of names that no public DNS answers for. Source: RFC 6761, 6762 and 8375, and ICANN's reserved names."""
 

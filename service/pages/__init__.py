@@ -276,9 +276,9 @@ class Pages:
         self, request: Request, session: Cookie, template: str, *, changing: tuple[Json, Iterable[Json]], **shown: Any
     ) -> Response:
         """Return a page that reloads itself while its delivery or notifications are about to change."""
-        is_live = may_refresh(request) and is_about_to_change(*changing, self._clock())
-        response = await self._show(request, session, template, is_live=is_live, **shown)
-        if is_live:
+        is_changing, is_live = is_about_to_change(*changing, self._clock()), may_refresh(request)
+        response = await self._show(request, session, template, is_changing=is_changing, is_live=is_live, **shown)
+        if is_changing and is_live:
             response.headers["Refresh"] = str(REFRESH_EVERY_S)
         return response
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from service.manage.shapes import Json
+from service.pages.words import shown
 
 Group = tuple[str, str | None]
 """The channel and the reason that some notifications have in common."""
@@ -22,7 +23,7 @@ def build_of(event: Json | None) -> str:
         return "a build that was forgotten"
     place = [event["project"]["full_name"] or "no project", event["tag"] or event["branch"]]
     what = [event["workflow"]["name"] or event["kind"], (event["job"] or {}).get("name"), event["status"]]
-    return f"{' '.join(filter(None, place))}: {' '.join(filter(None, what))}"
+    return f"{' '.join(map(shown, filter(None, place)))}: {' '.join(map(shown, filter(None, what)))}"
 
 
 def type_of(delivery: Json) -> str:

@@ -8,7 +8,6 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import Response
 
 from service.manage.telling import standings
-from service.message import one_line
 from service.message.clean import web_link
 from service.message.words import duration, severity, started_by
 from service.pages import words
@@ -52,7 +51,7 @@ class Screen:
             "exact": words.exact,
             "mark": words.mark,
             "narrowed": narrowed,
-            "one_line": one_line,
+            "one_line": words.shown,
             "opening": words.opening,
             "pretty": words.pretty,
             "results": words.results,

@@ -12,6 +12,7 @@ from service.message.words import severity
 from service.model import Notification, NotificationState
 from service.model.details import FAILED_RESULTS
 from service.pages.json_text import format_opening
+from service.text import MARK
 
 MARKS = {"success": "✓", "failure": "✕", "warning": "!", "info": "–"}
 TELLING = {
@@ -52,6 +53,11 @@ def when(time: str, now: datetime, *, seconds: bool = False) -> str:
 def exact(time: str) -> str:
     """Return a time to the second: ``2026-11-22 09:12:03 UTC``."""
     return datetime.fromisoformat(time).astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def shown(text: str | None, longest: int = 200) -> str:
+    """Return a text on one line; of one that has nothing to be seen, a mark: a link needs a name."""
+    return one_line(text, longest) or (MARK if text else "")
 
 
 def sentence(text: str) -> str:
