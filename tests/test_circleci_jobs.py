@@ -81,6 +81,15 @@ async def test_a_failed_job_without_a_number_cannot_be_looked_into() -> None:
     assert [missing.reason for missing in details.missing] == ["the webhook did not say the number of job unit"]
 
 
+async def test_failed_job_that_the_list_gives_no_number_is_the_lists_omission() -> None:
+    listed = {"items": [{"id": "j1", "name": "unit", "status": "failed", "type": "build"}], "next_page_token": None}
+
+    details = await House({**GOOD, "/workflow/w1/job": listed}).enrich(Want.JOBS)
+
+    [missing] = details.missing
+    assert missing.reason == "CircleCI's list of jobs did not say the number of job unit"
+
+
 async def test_a_page_address_that_is_no_web_address_is_not_passed_on() -> None:
     house = House({**GOOD, "/project/gh/acme/shop/job/7": {"web_url": "javascript:alert(1)"}})
 

@@ -145,7 +145,8 @@ class Enquiry:
 
     def _place_of(self, job: JobReport) -> dict[str, str | int]:
         slug = needed(self._event.project.slug, "the project's slug")
-        return {"slug": slug, "number": needed(job.number, f"the number of job {job.name}")}
+        by = "the webhook" if self._event.job else "CircleCI's list of jobs"
+        return {"slug": slug, "number": needed(job.number, f"the number of job {job.name}", by=by)}
 
 
 def is_settled(want: Want, known: Details) -> bool:
@@ -153,8 +154,8 @@ def is_settled(want: Want, known: Details) -> bool:
     return want in known.wanted and all(missing.is_final for missing in known.missing if missing.want == want)
 
 
-def needed(value: T | None, what: str) -> T:
-    """The value to ask with; raises Permanent when the webhook left it out."""
+def needed(value: T | None, what: str, *, by: str = "the webhook") -> T:
+    """The value to ask with; raises Permanent when it was left out by the webhook, or by another."""
     if value is None:
-        raise Permanent(f"the webhook did not say {what}")
+        raise Permanent(f"{by} did not say {what}")
     return value
