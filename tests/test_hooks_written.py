@@ -7,9 +7,10 @@ import httpx
 
 from service.demo.faults import Fault, broken
 from service.demo.organisation import WEB
-from service.manage.hooks import apply, delete, list_hooks
+from service.manage.hooks import apply, delete, known_and_gone, list_hooks
 from service.metrics import Metrics
 from service.sources.circleci import CircleCI
+from tests.house import NINE
 from tests.test_hooks import MINE, SECRET, Board, board, said, spec
 
 __all__ = ["board"]  # pytest finds fixtures by name
@@ -109,6 +110,16 @@ async def test_circleci_that_drops_both_spellings_is_a_failure_with_its_answer()
     assert "it has no secret;" in updated.why
     assert len(other.bodies) == 4
     assert SECRET not in made.why + updated.why
+
+
+async def test_hook_that_was_made_and_not_as_wished_is_known_as_ours() -> None:
+    other = Otherwise(reads="+")
+
+    steps = await apply(other.circleci, [spec()], MINE)
+
+    known, gone = known_and_gone(steps, MINE.url, NINE)
+    assert [(hook.id, hook.project) for hook in known] == [("h1", WEB.slug)]
+    assert gone == []
 
 
 async def test_write_that_is_answered_and_not_kept_is_a_failure() -> None:

@@ -125,7 +125,7 @@ async def _apply_project(board: HookBoard, spec: HookSpec, mine: Ours, *, rotate
         elif step.verb in TO_DO:
             step = await _do(board, step, mine)
         done.append(step)
-    return await _read_back(board, spec.project, done)
+    return await _read_back(board, spec.project, done, mine.url)
 
 
 async def list_hooks(board: HookBoard, projects: Sequence[str], mine_url: str | None) -> list[Step]:
@@ -170,22 +170,32 @@ async def _delete_of_project(board: HookBoard, project: str, mine: Ours) -> list
     found = await _list_project(board, project, mine.url)
     steps = [replace(step, verb=Verb.DELETE) if step.verb is Verb.OURS else step for step in found]
     done = [await _do(board, step, mine) for step in steps if step.verb is not Verb.FOREIGN]
-    return await _read_back(board, project, done)
+    return await _read_back(board, project, done, mine.url)
 
 
-async def _read_back(board: HookBoard, project: str, done: Sequence[Step]) -> list[Step]:
+async def _read_back(board: HookBoard, project: str, done: Sequence[Step], mine_url: str) -> list[Step]:
     """Return the steps, those as failed that CircleCI took and did not do: it drops what it does not understand."""
-    if not any(step.verb in TO_DO for step in done):
+    if not any(step.verb in TO_DO or _may_have_made(step) for step in done):
         return list(done)
     try:
         present = {hook.id: hook for hook in await board.list_hooks(await board.project_id(project))}
     except (Temporary, Permanent) as error:
         why = f"done, but it could not be read back: {_trouble(error)}"
         return [replace(step, verb=Verb.FAILED, why=why) if step.verb in TO_DO else step for step in done]
-    return [_compared(step, present) if step.verb in TO_DO else step for step in done]
+    made = next((hook for hook in present.values() if leads_to_us(hook, mine_url)), None)
+    return [_compared(step, present, made) for step in done]
 
 
-def _compared(step: Step, present: Mapping[str, Hook]) -> Step:
+def _may_have_made(step: Step) -> bool:
+    """Tell whether a hook may be there although making it failed: made, but not as it was wished."""
+    return step.verb is Verb.FAILED and step.hook is None and step.project_id is not None
+
+
+def _compared(step: Step, present: Mapping[str, Hook], made: Hook | None) -> Step:
+    if _may_have_made(step):
+        return replace(step, result=made)
+    if step.verb not in TO_DO:
+        return step
     if step.verb is Verb.DELETE:
         return _unlike(step, "it is still there") if step.hook and step.hook.id in present else step
     found = present.get(step.result.id) if step.result else None
