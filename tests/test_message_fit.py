@@ -53,3 +53,15 @@ def test_what_the_webhook_said_is_not_called_unknown() -> None:
 
     assert "could not be read" not in known
     assert "Branch could not be read: CircleCI answered 404." in without_branch
+
+
+@pytest.mark.parametrize("longest", [120, 160, 280])
+def test_a_short_message_says_what_happened_and_as_much_more_as_fits(longest: int) -> None:
+    """Of an SMS, say."""
+    message = compose(*STORIES["200-failures"], event_url=PAGE)
+
+    body = fit(message, Form.TEXT, longest=longest, titled=True)
+
+    assert len(body) <= longest
+    assert body.startswith(message.title)
+    assert len(body) > len(message.title)

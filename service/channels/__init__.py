@@ -2,7 +2,9 @@
 
 ``AppriseChannels`` sends; ``limits`` says how far apart messages must be; ``plugin`` holds what is particular to
 Apprise, ``witness`` sees what happened on the wire, ``budget`` and ``answers`` limit what is read there, ``verdicts``
-reads answers by the table of ``refusal_forms``, and ``refusal`` turns all that into our errors.
+reads answers by the table of ``refusal_forms``, and ``refusal`` turns all that into our errors. ``dialects`` knows what
+each service does with a text, ``cards`` has the forms of those that have better ones, and ``incidents`` keeps good news
+from opening any.
 """
 
 from service.channels.apprise import AppriseChannels, StillSending

@@ -77,7 +77,7 @@ def _text_block(inlines: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _runs(line: Line) -> list[dict[str, Any]]:
-    return [run for piece in line for run in _runs_of(piece)]
+    return [run for piece in line for run in _runs_of(piece) if run["text"]]
 
 
 def _runs_of(piece: str | Said | Link | Aside) -> list[dict[str, Any]]:

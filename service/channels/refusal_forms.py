@@ -1,4 +1,4 @@
-"""Forms of refusal: the ways in which services say no in the body of an answer, whatever its status.
+"""Forms of refusal: the ways in which services say no in the body of an answer of any status.
 
 Many plugins look at the status alone, so this table is read after each send. A value in a body is compared as JSON
 writes it, strings without their quotes: ``0``, ``false``, ``ok``.
@@ -30,7 +30,7 @@ class RefusalForm:
 
     services   by Apprise's names for them; none: any service
     code       where the answer stands
-    yes, no    values that mean so: whatever is not in ``yes``, or what is in ``no``
+    yes, no    values that mean so; with ``yes`` each other value says no
     tired      codes of too many messages, which pass by themselves after a rest
     passing    other codes that pass by themselves
     """

@@ -20,7 +20,7 @@ Story = tuple[Block, ...]
 class Room:
     """What a channel can take.
 
-    longest     characters, or whatever ``size`` counts
+    longest     characters, or what ``size`` counts
     is_titled   the title stands on top, for channels that have no place of their own for it
     is_guarded  outside words are broken where they could act
     """
@@ -74,6 +74,7 @@ def lighten(story: Story) -> Iterator[Story]:
     yield tuple(_counted(block) for block in story)
     yield tuple(block for block in story if not block.heading)
     yield story[:1]
+    yield _with_links(story[:1], set())
 
 
 def cut(body: str, longest: int) -> str:

@@ -1,7 +1,7 @@
 """Outside words made harmless for services whose markup is not known, or has no way to write a word literally.
 
-An invisible character breaks whatever could call people, lead somewhere or name a tag. A hair space on either side
-keeps marks of emphasis from acting: CommonMark and the chat services that resemble it let none act between spaces.
+An invisible character breaks each mark that could call people, lead somewhere or name a tag. Hair spaces around them
+keep marks of emphasis from acting: CommonMark and the chat services that resemble it let none act between spaces.
 People read the same characters; a copy of them has the invisible ones too.
 """
 
@@ -30,7 +30,7 @@ _BREAKS: tuple[tuple[re.Pattern[str], str], ...] = (
 
 
 def guarded(words: str) -> str:
-    """Return the words with whatever could act broken by characters that people do not see."""
+    """Return the words with each mark that could act broken by characters that people do not see."""
     return _broken(words, _BREAKS)
 
 
