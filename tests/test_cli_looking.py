@@ -30,7 +30,7 @@ def test_events_are_listed_newest_first_with_whole_ids(operator: Terminal, past:
 def test_a_list_says_who_was_told_and_of_whom_not(operator: Terminal, past: Past) -> None:
     rows = {row.split()[2]: row for row in operator.run("events", "list").lines[1:]}
 
-    assert "  web (not delivered)  " in rows[past.red]
+    assert "  failed: web  " in rows[past.red]
     assert "  –  " in rows[past.green]
 
 

@@ -77,7 +77,7 @@ async def test_a_refused_post_is_told_with_its_sender_its_reason_and_what_mends_
             await a_moment()
 
     assert refused.status_code == 401
-    assert "First signed post 1 post was refused, the last one because" in page
+    assert "First signed post at least 1 post was refused, the last one on record because" in page
     assert "today 09:30:00 127.0.0.1 CircleCI <b>Webhook</b>/1.0 401: " in page
 
 

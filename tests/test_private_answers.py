@@ -26,6 +26,7 @@ def is_private(answer: httpx.Response) -> bool:
     """Tell whether an answer says all that keeps it to the one who asked."""
     headers = answer.headers
     vary = {name.strip().lower() for name in headers.get("vary", "").split(",")}
+    assert len(headers.get("vary", "").split(",")) == len(vary)
     is_kept_to_one = headers.get("cache-control") == "no-store" and {"cookie", "authorization"} <= vary
     return is_kept_to_one and headers.get_list("x-content-type-options") == ["nosniff"]
 

@@ -11,8 +11,9 @@ import pytest
 from service.intake import refusals as refusals_of_intake
 from service.model import KnownHook, Refusal
 from service.store import hooks, refusals
-from tests.house import NINE, House, a_house, signature
+from tests.house import NINE, RED, House, a_house, signature
 from tests.talk import logged
+from tests.terminal import Terminal
 from tests.work import Work
 
 HOOK = "0d1f3c9e-8a63-4f0a-9d5c-2c8d6f1f7a11"
@@ -178,3 +179,31 @@ async def test_signed_posts_leave_no_refusal(house: House) -> None:
     await house.http.post("/hooks/circleci", content=b"{}", headers={"circleci-signature": signature(b"{}")})
 
     assert await listed(house) == []
+
+
+async def test_refusals_stay_in_sight_once_others_were_accepted(house: House, terminal: Terminal) -> None:
+    await house.http.post("/hooks/circleci", content=b"{}", headers={"user-agent": "CircleCI-Webhook/1.0"})
+    await on_record(house, 1)
+    await house.finish(RED)
+    await house.drain()
+
+    page = await house.http.get("/dead-letters")
+    terminal.set(ROUNDSMAN_DATABASE_URL=house.settings.database_url)
+    said = await asyncio.to_thread(terminal.run, "refusals")
+    as_json = await asyncio.to_thread(terminal.run, "refusals", "--json")
+
+    assert "The last posts that were refused" in page.text
+    assert "the post is not signed" in page.text
+    assert said.lines[-3:] == [
+        "2026-03-02 09:30:00 UTC from 127.0.0.1: 401, the post is not signed, it has no circleci-signature header",
+        "  give the webhook at CircleCI a secret that is in ROUNDSMAN_WEBHOOK_SECRETS",
+        "  sent by CircleCI-Webhook/1.0",
+    ]
+    assert as_json.json["items"] == await listed(house)
+
+
+async def test_no_refusal_is_said(house: House, terminal: Terminal) -> None:
+    terminal.set(ROUNDSMAN_DATABASE_URL=house.settings.database_url)
+
+    assert (await asyncio.to_thread(terminal.run, "refusals")).out == "no post was refused\n"
+    assert "were refused" not in (await house.http.get("/dead-letters")).text

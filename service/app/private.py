@@ -13,7 +13,9 @@ def keep_private(headers: MutableHeaders) -> None:
     """
     headers.setdefault("X-Content-Type-Options", "nosniff")
     if headers.setdefault("Cache-Control", NO_STORE) == NO_STORE:
-        headers.add_vary_header("Cookie, Authorization")
+        vary = {field.strip().lower() for field in headers.get("Vary", "").split(",")}
+        if not {"cookie", "authorization"} <= vary:
+            headers.add_vary_header("Cookie, Authorization")
 
 
 class PrivateAnswers:

@@ -32,6 +32,7 @@ COMMANDS = {
     "explain": "looking:explain",
     "notifications": "notifications:notifications",
     "dead-letters": "dead_letters:dead_letters",
+    "refusals": "refusals:refusals",
     "replay": "acting:replay",
     "resend": "acting:resend",
     "dismiss": "acting:dismiss",

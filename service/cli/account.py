@@ -10,6 +10,7 @@ from service.message.words import BROKEN, duration
 from service.model import Notification, NotificationState, Verdict
 
 Line = tuple[str, str]
+FAILED, WAITING = "failed: ", "to be told: "
 
 MOST_TESTS = 10
 BOLD, PLAIN, DOUBT, MATCHED = "bold", "", "yellow", "bold green"
@@ -32,12 +33,17 @@ def headline(event: Any) -> Line:
 
 
 def receivers(told: Sequence[Notification]) -> str | None:
-    """Return who was told, and of whom was not yet or could not be, also that; None for nobody."""
-    names = dict.fromkeys(one.receiver for one in told)
+    """Return who was told, and before those who were not yet or could not be, that; None for nobody."""
     sent = {one.receiver for one in told if one.state is NotificationState.SENT}
     dead = {one.receiver for one in told if one.state in {NotificationState.DEAD, NotificationState.DISMISSED}}
-    words = (name + (" (not delivered)" if name in dead else "" if name in sent else " (to be told)") for name in names)
-    return ", ".join(words) or None
+    names = sorted(dict.fromkeys(one.receiver for one in told), key=lambda name: (name not in dead, name in sent))
+    said = (FAILED if name in dead else "" if name in sent else WAITING for name in names)
+    return ", ".join(map("".join, zip(said, names, strict=True))) or None
+
+
+def told_style(words: str) -> str:
+    """Return the style of what is said of those who were told."""
+    return "red" if words.startswith(FAILED) else "yellow" if words.startswith(WAITING) else ""
 
 
 def facts(event: Any) -> Iterator[Line]:

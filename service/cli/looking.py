@@ -26,7 +26,7 @@ EVENT_COLUMNS = (
     Column(heading="project", cut_to=FEW),
     Column(heading="branch or tag", cut_to=FEW),
     Column(heading="workflow / job", cut_to=FEW),
-    Column(heading="told", cut_to=FEW),
+    Column(heading="told", cut_to=10, style=account.told_style),
     Column(heading="commit", cut_to=FEW, is_extra=True),
 )
 

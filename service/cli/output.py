@@ -19,7 +19,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs."
 DIGITS = 8
 """How many digits of an id a terminal shows: commands take them for the whole."""
 MINUTES = len("2026-11-22 09:12")
-STATUS = len("unauthorized")
+STATUS = 10
 FEW = 8
 """To how many columns a name or a sentence may be cut where a terminal is narrow."""
 

@@ -54,7 +54,7 @@ class Inbox:
         team = request.path_params["team"]
         if team in self._closed:
             self.refused += 1
-            return JSONResponse({"error": f"{team} was closed for good"}, 410)
+            return JSONResponse({"error": "this address was closed for good"}, 410)
 
         post = await request.json()
         card = Card(team=team, title=post["title"], text=post["message"], kind=post["type"])

@@ -128,7 +128,7 @@ def _of_posts(refusals: Sequence[Json]) -> Step:
         last = refusals[0]
         count = sum(1 + refusal["skipped"] for refusal in refusals)
         were = "was" if count == 1 else "were"
-        sentence = f"{_counted(count, 'post')} {were} refused, the last one because {last['reason']}"
+        sentence = f"at least {_counted(count, 'post')} {were} refused, the last one on record because {last['reason']}"
     return Step(what="First signed post", mark=Mark.TODO, sentence=sentence)
 
 

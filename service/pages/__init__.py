@@ -21,6 +21,7 @@ from service.manage.bulk import Subject, act_on_each
 from service.manage.dead_letters import list_dead_letters
 from service.manage.first_run import FirstRun
 from service.manage.ids import Noun
+from service.manage.refusals import list_refusals
 from service.manage.shapes import Json, action_json
 from service.pages import builds
 from service.pages.dead_letters import grouped
@@ -132,6 +133,7 @@ class Pages:
         session = await self._access.visit(request)
         cursor = request.query_params.get("cursor") or None
         waiting = await list_dead_letters(self._store, limit=DEAD_LETTERS_ON_A_PAGE, cursor=cursor)
+        waiting["refusals"] = [] if cursor else (await list_refusals(self._store))["items"]
         waiting["newest"] = "/dead-letters" if cursor else None
         waiting["older"] = f"/dead-letters?cursor={waiting['next']}" if waiting["next"] else None
         waiting["groups"] = grouped(waiting["notifications"])

@@ -1,0 +1,35 @@
+"""The command that shows why posts were turned away: refusals."""
+
+from typing import Any
+
+from service.cli import account
+from service.cli.opening import with_store
+from service.cli.output import AsJson, print_json, say
+from service.manage.refusals import list_refusals
+
+
+def refusals(as_json: AsJson = False) -> None:
+    """List the last posts that were refused.
+
+    When, from where, why, and how to mend it: the last 50, newest first, at most one a second from each process.
+    """
+    found = with_store(lambda _, store: list_refusals(store))
+    if as_json:
+        print_json(found)
+        return
+    for refusal in found["items"]:
+        _print(refusal)
+    if not found["items"]:
+        say("no post was refused")
+
+
+def _print(refusal: Any) -> None:
+    where = refusal["address"] or "an unknown address"
+    say(f"{account.when(refusal['at'])} from {where}: {refusal['status']}, {refusal['reason']}", "bold")
+    if refusal["next_step"]:
+        say(f"  {refusal['next_step']}")
+    if refusal["user_agent"] or refusal["hook_id"]:
+        hook = f", of hook {refusal['hook_id']} as it says" if refusal["hook_id"] else ""
+        say(f"  sent by {refusal['user_agent'] or 'a program without a name'}{hook}")
+    if refusal["skipped"]:
+        say(f"  before it {refusal['skipped']} more, without records of their own")
