@@ -4,10 +4,11 @@ from typing import Any
 
 from service.channels import plugin
 from service.channels.cards import MAKERS, MAX_EMBED_TEXT, MAX_TEAMS_BYTES
-from service.channels.dialects import DIALECTS, LIMITS, NOT_LOOKED_UP, Dialect, dialect_of
+from service.channels.dialects import DIALECTS, LIMITS, NOT_LOOKED_UP, Dialect, dialect_of, is_mail_service
 from service.channels.incidents import OPENS
 from service.channels.limits import BY_KIND
 from service.message import Form
+from service.message.mail import MAX_CHARACTERS
 from tests.apprise_services import plugins, schemes_of
 from tests.reference import table
 
@@ -20,9 +21,11 @@ OWN_FORMS = {
     "Pager Duty": "an incident: one line, a link, the rest as details",
 }
 LOOKS = {Form.TEXT: "text, addresses written out", Form.MARKDOWN: "Markdown with links", Form.HTML: "HTML with links"}
+MAIL_LOOK = "HTML for a phone, text with addresses beside it"
 ROOM = {
     "Power Automate / Workflows (for MSTeams)": f"{MAX_TEAMS_BYTES} bytes",
     "Discord": f"{MAX_EMBED_TEXT} characters",
+    "E-Mail": f"{MAX_CHARACTERS} characters a part",
 }
 WORDS = {Dialect.LITERAL: "as they are", Dialect.CODE: "in code spans", Dialect.GUARDED: "broken where they could act"}
 
@@ -48,7 +51,7 @@ def _looks(made: Any, service: str) -> str:
         return LOOKS[plugin.FORCED[service]]
     formats = made.notify_format if isinstance(made.notify_format, tuple) else (made.notify_format,)
     first = Form.MARKDOWN if service in plugin.RENDERS_TEXT_AS_MARKDOWN else Form(formats[0].value)
-    return LOOKS[first]
+    return MAIL_LOOK if is_mail_service(service) and first is Form.HTML else LOOKS[first]
 
 
 def _room(made: Any, schemes: list[str]) -> str:
