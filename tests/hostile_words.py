@@ -24,6 +24,7 @@ MENTIONS = (
     "(met)all(met)",
     "#general",
     "@15551230000",
+    "u/boss",
 )
 MARKUP = (
     "*bold*",

@@ -193,7 +193,7 @@ def test_each_plugin_is_believed_no_more_than_the_other_side(net: HttpEnd, servi
 SPAN = re.compile(r"(?<!`)(`+)(?!`)(.*?)(?<!`)\1(?!`)", re.DOTALL)
 ACTS = re.compile(
     r"""@\w | <[@!\#a-zA-Z/] | \[~\w | \[CQ: | \]\( (?!https://app\.circleci) | \(met\) | ://evil | www\.evil
-      | (?<![\w])[*_~|`]+\w | \#general | \{color | \{\{ | :fire: | &lt;""",
+      | (?<![\w])[*_~|`]+\w | \#general | \{color | \{\{ | :fire: | &lt; | (?<!\w)u/\w""",
     re.VERBOSE,
 )
 ACTS_IN_HTML = re.compile(r"@\w|<script|<at|<!|<users|://evil|www\.evil|\#general")

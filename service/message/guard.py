@@ -20,6 +20,7 @@ _BREAKS: tuple[tuple[re.Pattern[str], str], ...] = (
     # @name, <@id>, <at>, <!here>, <users/all>, #room, [~name], [CQ:at], {template}, (met)all(met), &lt;
     (re.compile(r"[@<#\[{\N{FULLWIDTH COMMERCIAL AT}](?=\S)"), rf"\g<0>{BREAK}"),
     (re.compile(r"\((?=[a-z]{3}\))"), rf"\g<0>{BREAK}"),
+    (re.compile(r"(?<!\w)[ur]/(?=\w)"), rf"\g<0>{BREAK}"),  # u/name
     (re.compile(r"&(?=#?\w+;)"), rf"\g<0>{BREAK}"),
     (re.compile(r"\](?=[(\[:])"), rf"\g<0>{BREAK}"),  # [words](address)
     (re.compile(r":(?=//|[\w+-]+:)"), rf"\g<0>{BREAK}"),  # an address, :emoji:
