@@ -76,8 +76,12 @@ async def test_a_refused_post_is_told_with_its_sender_its_reason_and_what_mends_
         while "refused None" in (page := await first_page(public)):  # it is put on record beside the answer
             await a_moment()
 
+    later = text(await public.http.get("/dead-letters"))
+
     assert refused.status_code == 401
     assert "First signed post at least 1 post was refused, the last one on record because" in page
+    assert "The last posts that were refused Nothing of these was kept, and nothing waits" in later
+    assert "The last 1 refusal, the newest just now" in later
     assert "today 09:30:00 127.0.0.1 CircleCI <b>Webhook</b>/1.0 401: " in page
 
 

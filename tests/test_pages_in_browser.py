@@ -44,7 +44,8 @@ def site(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
             services.append(opened.service.parts)
             addresses.append(stack.enter_context(loop.within(serving(opened.service.asgi, listen("127.0.0.1", 0)))))
         history = loop.run(fill(House(store=services[0].store, jobs=services[0].jobs, now=NINE)))
-        loop.run(refuse(services[1].store))
+        for parts in services:
+            loop.run(refuse(parts.store))
         yield Site(full=addresses[0], empty=addresses[1], history=history)
 
 
