@@ -160,6 +160,33 @@ async def test_a_glob_that_fits_many_names_looks_at_the_events_themselves(store:
     assert await found(store, branch=["feature/*,!feature/0*"]) == "y" * (MANY - 10)
 
 
+@pytest.mark.parametrize(
+    ("pattern", "like"),
+    [
+        ("feature/*", "feature/%"),
+        ("*topic?1*", "%topic%1%"),
+        ("*-ü*", "%-%"),
+        (r"50\%_\**", r"50\\\%\_*%"),
+        ("fix[ab]x*", "fix%x%"),
+        ("a[b*", "a[b%"),
+        ("plain", "plain"),
+    ],
+)
+def test_the_database_tries_as_much_of_a_glob_as_it_can(pattern: str, like: str) -> None:
+    assert names.like(pattern) == like
+
+
+@on_both
+async def test_a_glob_that_fits_many_names_fills_its_first_page(store: Store) -> None:
+    for number in range(MANY):
+        await store.write(events.put, event(200 + number, branch=f"topic-{number}-ü"))
+        await store.write(events.put, event(300 + number, branch=f"other-{number}"))
+
+    page = await store.read(history.search, Search(branch=["*OPIC-*-Ü"]), limit=5)
+
+    assert [found.branch for found in page.items] == [f"topic-{number}-ü" for number in range(59, 54, -1)]
+
+
 async def test_a_page_of_which_a_closer_look_left_nothing_leads_on(store: Store) -> None:
     for number in range(MANY):
         await store.write(events.put, event(200 + number, branch=f"feature/{number}"))

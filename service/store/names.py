@@ -3,9 +3,11 @@
 A pattern is expanded into the names that it fits, and each of those has a list of its events in an index.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from difflib import get_close_matches
+from itertools import groupby
 from typing import Any
 
 from sqlalchemy import Select, bindparam, delete, select
@@ -22,6 +24,7 @@ MAX_LOOKED_AT = 20_000  # names that are compared with a glob
 MAX_COMPARED = 2_000
 FRESH_FOR = timedelta(days=1)
 LAST = "\U0010ffff"
+PIECE = re.compile(r"\\([*?\[\]!\\])|\[!?\]?[^\]]*\]|([^*?])|.", re.DOTALL)  # escaped, a set, itself, a wildcard
 
 
 def full_name(row: Row) -> str | None:
@@ -148,9 +151,9 @@ def like(pattern: str) -> str:
 
     What LIKE cannot say, or says otherwise on each database, becomes ``%``: who asks looks closer at what is found.
     """
-    begin = prefix(pattern)
-    plain = "".join(_escaped(letter) if letter.isascii() else "%" for letter in begin)
-    return plain if begin == pattern else f"{plain}%"
+    pieces = (piece[1] or piece[2] or "" for piece in PIECE.finditer(pattern))
+    spelled = (_escaped(piece) if piece and piece.isascii() else "%" for piece in pieces)
+    return "".join("%" if piece == "%" else "".join(same) for piece, same in groupby(spelled))
 
 
 def _escaped(letter: str) -> str:
