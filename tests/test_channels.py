@@ -119,7 +119,9 @@ async def test_discord_gets_no_more_than_it_takes(net: HttpEnd) -> None:
 async def test_mattermost_renders_text_as_markdown_so_it_gets_markdown(web: HttpEnd) -> None:
     await sent(f"mmost://127.0.0.1:{web.port}/3ccdd113474722377935511fc85d3dd4", a_message(HOSTILE))
 
-    assert web.got[0].json["text"].endswith(f"Commit ``{HOSTILE}``")
+    text = web.got[0].json["text"]
+    assert text.startswith("**acme/web main: build failed**\n\n[The workflow](https://app.circleci.com/w/1).")
+    assert not any(mark in text for mark in ("<!channel>", "*x*", "`y`", "<script>", "@everyone"))
 
 
 async def test_telegram_gets_html_with_the_title_on_top(net: HttpEnd) -> None:

@@ -108,48 +108,86 @@ DIALECTS: dict[str, tuple[Dialect, str]] = {
     ),
     "Pushover": (Dialect.LITERAL, "pushover.net/api#html: without html=1 the message is plain"),
     "ntfy": (Dialect.LITERAL, "docs.ntfy.sh/publish/#markdown-formatting: off unless asked for"),
-    "Gotify": (Dialect.LITERAL, "gotify.net/docs/msgextras: text/plain unless contentType says otherwise"),
+    "Gotify": (Dialect.LITERAL, "github.com/gotify/server/issues/797: plain unless extras name text/markdown"),
     "Pager Duty": (Dialect.LITERAL, "developer.pagerduty.com/docs/send-alert-event: summary is a text"),
-    "Discord": (Dialect.CODE, "support.discord.com/hc/articles/210298617"),
-    "Mattermost": (Dialect.CODE, "docs.mattermost.com/collaborate/format-messages.html"),
-    "Zulip": (Dialect.CODE, "zulip.com/help/format-your-message-using-markdown"),
-    "Cisco Webex Teams": (Dialect.CODE, "developer.webex.com/docs/basics"),
-    "GitHub": (Dialect.CODE, "github.github.com/gfm: code spans, in which a name mentions no user"),
+    "Discord": (
+        Dialect.CODE,
+        "discord.com/developers/docs/resources/message: code spans; names are called by allowed_mentions alone",
+    ),
+    "Mattermost": (Dialect.GUARDED, "not looked up: docs.mattermost.com/collaborate/format-messages.html"),
+    "Zulip": (Dialect.GUARDED, "not looked up: zulip.com/help/format-your-message-using-markdown"),
+    "Cisco Webex Teams": (Dialect.GUARDED, "not looked up: developer.webex.com/docs/basics"),
+    "GitHub": (Dialect.GUARDED, "not looked up: github.github.com/gfm: code spans, in which a name mentions no user"),
     "Apprise API": (Dialect.GUARDED, "github.com/caronc/apprise-api: it passes the text on, to plugins that act on it"),
     # Known to act; their guarded form is what each unknown one gets too.
-    "DingTalk": (Dialect.GUARDED, "open.dingtalk.com/document/orgapp/custom-robot-access: @mobile in a text"),
-    "Feishu": (Dialect.GUARDED, "open.feishu.cn/document/client-docs/bot-v3/add-custom-bot: <at user_id>"),
-    "Lark (Feishu)": (Dialect.GUARDED, "open.larksuite.com/document/client-docs/bot-v3/add-custom-bot: <at user_id>"),
-    "Google Chat": (Dialect.GUARDED, "developers.google.com/workspace/chat/format-messages: <users/all>, <url|text>"),
+    "DingTalk": (
+        Dialect.GUARDED,
+        "not looked up: open.dingtalk.com/document/orgapp/custom-robot-access: @mobile in a text",
+    ),
+    "Feishu": (
+        Dialect.GUARDED,
+        "not looked up: open.feishu.cn/document/client-docs/bot-v3/add-custom-bot: <at user_id>",
+    ),
+    "Lark (Feishu)": (
+        Dialect.GUARDED,
+        "not looked up: open.larksuite.com/document/client-docs/bot-v3/add-custom-bot: <at user_id>",
+    ),
+    "Google Chat": (
+        Dialect.GUARDED,
+        "not looked up: developers.google.com/workspace/chat/format-messages: <users/all>, <url|text>",
+    ),
     "Telegram": (Dialect.GUARDED, "core.telegram.org/bots/api#formatting-options: @name, bare addresses"),
-    "Matrix": (Dialect.GUARDED, "spec.matrix.org, push rules: @room"),
-    "Mastodon": (Dialect.GUARDED, "docs.joinmastodon.org/spec/activitypub: @user@host"),
-    "Misskey": (Dialect.GUARDED, "misskey-hub.net, MFM: @user@host"),
-    "Nextcloud Talk": (Dialect.GUARDED, "nextcloud-talk.readthedocs.io: @all, Markdown"),
-    "Synology Chat": (Dialect.GUARDED, "kb.synology.com, incoming webhooks: <url|text>"),
+    "Matrix": (Dialect.GUARDED, "not looked up: spec.matrix.org, push rules: @room"),
+    "Mastodon": (Dialect.GUARDED, "not looked up: docs.joinmastodon.org/spec/activitypub: @user@host"),
+    "Misskey": (Dialect.GUARDED, "not looked up: misskey-hub.net, MFM: @user@host"),
+    "Nextcloud Talk": (Dialect.GUARDED, "not looked up: nextcloud-talk.readthedocs.io: @all, Markdown"),
+    "Synology Chat": (Dialect.GUARDED, "not looked up: kb.synology.com, incoming webhooks: <url|text>"),
     "Power Automate / Workflows (for MSTeams)": (
         Dialect.GUARDED,
-        "learn.microsoft.com/microsoftteams/platform/task-modules-and-cards/cards/cards-format: <at>, no code",
+        "learn.microsoft.com/microsoftteams/platform/task-modules-and-cards/cards/cards-format: Markdown, <at>",
     ),
-    "OneBot": (Dialect.GUARDED, "github.com/botuniverse/onebot-11, message segments: [CQ:at,qq=all]"),
-    "Kook": (Dialect.GUARDED, "developer.kookapp.cn/doc/kmarkdown: (met)all(met)"),
-    "HomeAssistant": (Dialect.GUARDED, "home-assistant.io/integrations/persistent_notification: Markdown"),
+    "OneBot": (Dialect.GUARDED, "not looked up: github.com/botuniverse/onebot-11, message segments: [CQ:at,qq=all]"),
+    "Kook": (Dialect.GUARDED, "not looked up: developer.kookapp.cn/doc/kmarkdown: (met)all(met)"),
+    "HomeAssistant": (
+        Dialect.GUARDED,
+        "not looked up: home-assistant.io/integrations/persistent_notification: Markdown",
+    ),
 }
 
 LIMITS: dict[str, Limit] = {
-    "WeCom Bot": Limit(longest=2_048, is_bytes=True, source="developer.work.weixin.qq.com/document/path/91770"),
-    "WeChat (WeCom)": Limit(longest=2_048, is_bytes=True, source="developer.work.weixin.qq.com/document/path/90236"),
-    "DingTalk": Limit(longest=19_000, is_bytes=True, source="open.dingtalk.com: 20,000 bytes for the whole request"),
-    "Feishu": Limit(longest=19_000, is_bytes=True, source="open.feishu.cn: 20 KB for the whole request"),
-    "Lark (Feishu)": Limit(longest=19_000, is_bytes=True, source="open.larksuite.com: 20 KB for the whole request"),
-    "Bark": Limit(longest=3_000, is_bytes=True, source="developer.apple.com: 4 KB for the whole payload"),
-    "Gorush": Limit(longest=3_000, is_bytes=True, source="developer.apple.com: 4 KB for the whole payload"),
-    "Pushy": Limit(longest=1_500, is_bytes=True, source="pushy.me/docs: 4 KB, in which Apprise puts the text twice"),
-    "IRC": Limit(longest=380, is_bytes=True, source="RFC 2812, 2.3: 512 bytes for a line, prefix included"),
+    "WeCom Bot": Limit(
+        longest=2_048, is_bytes=True, source="not looked up: developer.work.weixin.qq.com/document/path/91770"
+    ),
+    "WeChat (WeCom)": Limit(
+        longest=2_048, is_bytes=True, source="not looked up: developer.work.weixin.qq.com/document/path/90236"
+    ),
+    "DingTalk": Limit(
+        longest=19_000, is_bytes=True, source="not looked up: open.dingtalk.com: 20,000 bytes for the whole request"
+    ),
+    "Feishu": Limit(longest=19_000, is_bytes=True, source="not looked up: open.feishu.cn: 20 KB for the whole request"),
+    "Lark (Feishu)": Limit(
+        longest=19_000, is_bytes=True, source="not looked up: open.larksuite.com: 20 KB for the whole request"
+    ),
+    "Bark": Limit(
+        longest=3_000, is_bytes=True, source="not looked up: developer.apple.com: 4 KB for the whole payload"
+    ),
+    "Gorush": Limit(
+        longest=3_000, is_bytes=True, source="not looked up: developer.apple.com: 4 KB for the whole payload"
+    ),
+    "Pushy": Limit(
+        longest=1_500, is_bytes=True, source="not looked up: pushy.me/docs: 4 KB, in which Apprise puts the text twice"
+    ),
+    "IRC": Limit(
+        longest=380, is_bytes=True, source="not looked up: RFC 2812, 2.3: 512 bytes for a line, prefix included"
+    ),
     "Telegram": Limit(longest=4_096, is_bytes=False, source="core.telegram.org/bots/api#sendmessage: characters"),
     "Pushover": Limit(longest=1_024, is_bytes=False, source="pushover.net/api#limits: characters of four bytes"),
-    "Zulip": Limit(longest=10_000, is_bytes=False, source="zulip.com/api/send-message: characters"),
-    "ntfy": Limit(longest=4_000, is_bytes=True, source="docs.ntfy.sh/publish/#limitations: 4,096 bytes, then a file"),
+    "Zulip": Limit(longest=10_000, is_bytes=False, source="not looked up: zulip.com/api/send-message: characters"),
+    "ntfy": Limit(
+        longest=4_000,
+        is_bytes=True,
+        source="not looked up: docs.ntfy.sh/publish/#limitations: 4,096 bytes, then a file",
+    ),
 }
 
 
