@@ -15,7 +15,7 @@ from service.sources.circleci.breaker import MAX_FAILURES, Breaker
 from service.sources.circleci.client import Client, connect
 from service.sources.circleci.exchange import Call
 from service.sources.circleci.single_flight import SingleFlight
-from service.sources.circleci.users import Users
+from service.sources.circleci.users import UnknownUser, Users
 from tests.test_circleci_client import ADA, TOKEN, Answers, Clock, ok
 
 ME = Call(template="/me")
@@ -277,7 +277,7 @@ async def test_one_person_that_circleci_does_not_tell_is_one_call_too() -> None:
 
     found = await asyncio.gather(*(users.find("ada-id") for _ in range(16)), return_exceptions=True)
 
-    assert [type(error) for error in found] == [Permanent] * 16
+    assert [type(error) for error in found] == [UnknownUser] * 16
     assert house.asked == 1
 
 

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from service.access.session import CookieSigner, LinkSigner
+from service.pages.notices import COOKIE as NOTICE
 from tests.house import SECRET, TOKEN, House
 from tests.operator import ADMIN_TOKEN
 from tests.raw_http import echoing, exchange, statuses
@@ -151,7 +152,7 @@ def private_addresses(house: House, subject: str) -> list[tuple[str, str]]:
 
 
 def is_refused(answer: httpx.Response) -> bool:
-    if "set-cookie" in answer.headers:
+    if any(not cookie.startswith(f"{NOTICE}=") for cookie in answer.headers.get_list("set-cookie")):
         return False
     leads_to_login = answer.headers.get("location", "").startswith("/login?next=%2F")
     is_for_programs = answer.url.path.startswith("/api/")

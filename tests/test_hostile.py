@@ -92,10 +92,10 @@ def spelled(values: Sequence[tuple[str, str]]) -> str:
 
 
 async def look_at(caller: Caller, ids: Sequence[str]) -> None:
-    """Open the page and the API's answer of each, and every list to its end."""
-    for one in ids:
-        for address in (f"/events/{one}", f"/api/v1/events/{one}"):
-            assert (await caller.call("GET", address)).status_code in {200, 404}
+    """Open the page and the API's answer of each by turns, and every list to its end."""
+    for number, one in enumerate(ids):
+        address = f"/api/v1/events/{one}" if number % 2 else f"/events/{one}"
+        assert (await caller.call("GET", address)).status_code in {200, 404}
     for address in ("/?event=any", "/dead-letters", "/metrics", "/api/v1/dead-letters"):
         assert (await caller.call("GET", address)).status_code == 200
     cursor: str | None = ""
@@ -142,7 +142,7 @@ async def test_nothing_that_comes_in_breaks_a_page_or_an_answer(
 
     async with calling(house) as caller:
         await look_at(caller, ids if is_long else ids[:35] + ids[-35:])
-        await try_everything(house, caller, ids, chance, tries=200 if is_long else 6)
+        await try_everything(house, caller, ids, chance, tries=30 if is_long else 6)
         if is_long:
             await search_for_each(caller)
     await house.drain()  # some were replayed

@@ -73,7 +73,7 @@ def test_the_command_prints_a_link_that_logs_one_browser_in(served: Served, tmp_
     assert (followed.status_code, followed.headers["location"]) == (303, "/")
     assert page.status_code == 200
     assert again.status_code == 401
-    assert "this login link has been used, or is too old" in again.text
+    assert "his login link has been used, or is too old" in again.text
 
 
 @pytest.mark.long

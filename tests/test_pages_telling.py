@@ -36,7 +36,7 @@ async def test_a_resend_that_failed_leaves_the_first_telling_as_it_was(
 
     said = f"web-team (slack) told {NINE} a resend was not delivered Resend to web-team (slack) Slack answered 410"
     assert said in page
-    assert said in waiting
+    assert f"acme/web main: build-and-test failed told {NINE} a resend was not delivered Resend to web-team" in waiting
 
 
 async def test_a_resend_on_its_way_says_how_far_it_is(house: House, browser: httpx.AsyncClient) -> None:
