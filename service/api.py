@@ -80,7 +80,7 @@ class Api:
         return JSONResponse(await history.show_event(self.store, history.to_id(request.path_params["id"])))
 
     async def dead_letters(self, request: Request) -> Response:
-        """What waits for a person, a page at a time; with ``?dismissed=true``, what was dismissed."""
+        """List dead letters, a page at a time; with ``?dismissed=true``, dismissed ones."""
         await self.access.require(request)
         asked, limit, cursor = _asked_page(request.query_params, limit=history.MAX_AT_ONCE)
         dismissed = asked.pop("dismissed", ["false"])

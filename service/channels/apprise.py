@@ -86,7 +86,7 @@ class AppriseChannels:
 
     def check(self, url: str) -> str | None:
         """What is wrong with a channel's URL, as a sentence without its secrets; None if Apprise understands it."""
-        from service.channels import plugin  # noqa: PLC0415 reason: see _deliver
+        from service.channels import plugin  # noqa: PLC0415 - see _deliver
 
         return plugin.check(url)
 
@@ -143,12 +143,12 @@ async def _within(sending: "Future[str]", seconds: float) -> str:
 def _run(sending: "Future[str]", work: Callable[[], str]) -> None:
     try:
         sending.set_result(work())
-    except BaseException as error:  # noqa: BLE001 reason: carried to whoever waits, as an executor does
+    except BaseException as error:  # noqa: BLE001 - an executor carries any failure to its caller, too
         sending.set_exception(error)
 
 
 def _deliver(channel: Channel, message: Message, budget: Budget, secret_urls: frozenset[str]) -> str:
     # Apprise takes 57 MB and up to a second to import: only a process that uses a channel pays, and in the thread.
-    from service.channels import plugin  # noqa: PLC0415 reason: see above
+    from service.channels import plugin  # noqa: PLC0415 - see above
 
     return plugin.deliver(channel, message, budget, secret_urls)

@@ -15,7 +15,7 @@ NOT_LOOKED_UP = "not looked up"
 
 
 class Dialect(StrEnum):
-    """How outside words stay words."""
+    """The way in which outside text is kept from acting."""
 
     LITERAL = "literal"
     CODE = "code"

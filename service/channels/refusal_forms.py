@@ -209,4 +209,4 @@ WORDS: tuple[Path, ...] = (
     ("wording",),
     ("title",),
 )
-"""Where services say in words what is wrong, most telling first."""
+"""The fields in which services say what is wrong, the most telling first."""

@@ -30,7 +30,7 @@ def failures_in_the_log() -> Iterator[None]:
         yield
     except RoundsmanError as error:
         for problem in error.problems if isinstance(error, BadConfig) else [str(error)]:
-            log.error("roundsman cannot start", problem=problem)  # noqa: TRY400 reason: a sentence, not a traceback
+            log.error("roundsman cannot start", problem=problem)  # noqa: TRY400 - a sentence, not a traceback
         raise typer.Exit(2 if isinstance(error, BadConfig) else 1) from None
 
 

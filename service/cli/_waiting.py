@@ -41,7 +41,7 @@ def _aside(look: Callable[[], T]) -> T:
     def run() -> None:
         try:
             found.set_result(look())
-        except BaseException as error:  # noqa: BLE001 reason: it is raised below, where it belongs
+        except BaseException as error:  # noqa: BLE001 - it is raised below, where it belongs
             found.set_exception(error)
 
     threading.Thread(target=run, daemon=True).start()

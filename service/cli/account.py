@@ -33,7 +33,7 @@ def headline(event: Any) -> Line:
 
 
 def receivers(told: Sequence[Notification]) -> str | None:
-    """Return who was told, and before those who were not yet or could not be, that; None for nobody."""
+    """Return the receivers of notifications, ``failed: `` or ``to be told: `` before those not told; None for none."""
     sent = {one.receiver for one in told if one.state is NotificationState.SENT}
     dead = {one.receiver for one in told if one.state in {NotificationState.DEAD, NotificationState.DISMISSED}}
     names = sorted(dict.fromkeys(one.receiver for one in told), key=lambda name: (name not in dead, name in sent))

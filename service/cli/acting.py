@@ -48,7 +48,7 @@ class Deed:
     act: Act
 
 
-def replay(  # noqa: PLR0913, PLR0917 reason: one option for each filter
+def replay(  # noqa: PLR0913, PLR0917 - one option for each filter
     delivery_ids: Annotated[
         Ids,
         typer.Argument(metavar="DELIVERY", help="Ids, or their first 8 digits, from `dead-letters`; - reads them."),
@@ -70,7 +70,7 @@ def replay(  # noqa: PLR0913, PLR0917 reason: one option for each filter
     _do(Deed(verb="replay", nouns=[Noun.DELIVERY], dead=dead, done="enqueued", act=_replay), wish, as_json)
 
 
-def resend(  # noqa: PLR0913, PLR0917 reason: one option for each filter
+def resend(  # noqa: PLR0913, PLR0917 - one option for each filter
     notification_ids: Annotated[
         Ids,
         typer.Argument(metavar="NOTIFICATION", help="Ids, or their first 8 digits, from `explain`; - reads them."),
@@ -94,7 +94,7 @@ def resend(  # noqa: PLR0913, PLR0917 reason: one option for each filter
     _do(Deed(verb="resend", nouns=[Noun.NOTIFICATION], dead=dead, done="enqueued", act=_resend), wish, as_json)
 
 
-def dismiss(  # noqa: PLR0913, PLR0917 reason: one option for each filter
+def dismiss(  # noqa: PLR0913, PLR0917 - one option for each filter
     subjects: Annotated[
         Ids, typer.Argument(metavar="ID", help="Ids, or their first 8 digits, from `dead-letters`; - reads them.")
     ] = None,

@@ -33,7 +33,7 @@ def _group() -> None:
 
 
 @notifications.command("list")
-def list_(  # noqa: PLR0913, PLR0917 reason: one option for each filter of the API
+def list_(  # noqa: PLR0913, PLR0917 - one option for each filter of the API
     receiver: Annotated[Values, text_filter("Its name in roundsman.yaml.")] = None,
     channel: Annotated[Values, text_filter("Its label, such as 'web-team (slack)'.")] = None,
     state: Annotated[Values, text_filter("pending (also put off), sending, sent, dead or dismissed.")] = None,

@@ -17,7 +17,7 @@ from service.terminal import Column
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 DIGITS = 8
-"""How many digits of an id a terminal shows: commands take them for the whole."""
+"""Digits of an id that a terminal shows: commands take them for the whole id."""
 MINUTES = len("2026-11-22 09:12")
 STATUS = 10
 FEW = 8

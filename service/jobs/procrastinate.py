@@ -238,9 +238,9 @@ class ProcrastinateJobs:
 
     async def _run_one(self, context: JobContext, kind: str, subject_id: str) -> None:
         task, job = asyncio.current_task(), context.job
-        assert task is not None  # noqa: S101 reason: tells mypy what asyncio promises
-        assert job.id is not None  # noqa: S101 reason: a job that was fetched has been saved
-        assert job.worker_id is not None  # noqa: S101 reason: the same
+        assert task is not None  # noqa: S101 - tells mypy what asyncio promises
+        assert job.id is not None  # noqa: S101 - a job that was fetched has been saved
+        assert job.worker_id is not None  # noqa: S101 - the same
         self._workers.add(job.worker_id)
         self._begun[job.id] = task
         try:
@@ -263,7 +263,7 @@ class ProcrastinateJobs:
         await asyncio.sleep((opens_at - now).total_seconds())
 
     async def _handle(self, kind: str, subject_id: UUID) -> None:
-        assert self._failed is not None  # noqa: S101 reason: only ``run`` leads here
+        assert self._failed is not None  # noqa: S101 - only ``run`` leads here
         error = await survive(kind, self._handlers[kind](subject_id))
         if error is None:
             return

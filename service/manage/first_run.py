@@ -33,7 +33,7 @@ class Setup:
 
 
 class Mark(StrEnum):
-    """How far a step is."""
+    """The state of a step."""
 
     DONE = "done"
     TODO = "to do"

@@ -1,4 +1,4 @@
-"""Where hooks post to: to us, however our address is spelled, or elsewhere."""
+"""Addresses of hooks: our own in any spelling, or others."""
 
 from urllib.parse import urlsplit
 

@@ -32,8 +32,8 @@ def compose(event: Event, details: Details | None, *, event_url: str | None = No
     story = (*(told or [_bare(event)]), *_why(event_url))
     return Message(
         title=shortened(plain(_title(event, known)), LONGEST_TITLE),
-        text=fit_story(story, lambda lighter: render(lighter, Form.TEXT), longest=LONGEST_BODY),
-        markdown=fit_story(story, lambda lighter: render(lighter, Form.MARKDOWN), longest=LONGEST_BODY),
+        text=fit_story(story, lambda shorter: render(shorter, Form.TEXT), longest=LONGEST_BODY),
+        markdown=fit_story(story, lambda shorter: render(shorter, Form.MARKDOWN), longest=LONGEST_BODY),
         html=render(story, Form.HTML),
         severity=severity(event.status),
         headline=_headline(event, known),

@@ -13,8 +13,7 @@ from service.model import Event, EventKind, Notification
 from service.store import Search, Store
 
 ON_A_PAGE = 50
-EVERYTHING = "any"
-SHOWN = {"": "workflows", EventKind.JOB_COMPLETED: "jobs", EventKind.PING: "pings", EVERYTHING: "everything"}
+SHOWN = {"": "workflows", EventKind.JOB_COMPLETED: "jobs", EventKind.PING: "pings", history.EVERY_KIND: "everything"}
 NOTHING: Json = {"items": [], "older": None, "newest": None, "looked_back_to": None, "partial": [], "hints": []}
 STATUSES = {
     "": "any",
@@ -38,8 +37,8 @@ def asked_for(parameters: QueryParams) -> dict[str, Sequence[str]]:
 
 def to_search(asked: Asked, now: datetime) -> Search:
     """The search for it: workflows unless a job is named or another kind is chosen. Raises BadRequest."""
-    kinds = asked["event"] or [EventKind.JOB_COMPLETED if asked["job"] else EventKind.WORKFLOW_COMPLETED]
-    return history.to_search({**asked, "event": [] if EVERYTHING in kinds else kinds}, now)
+    kinds = history.kinds(asked["event"], asked["job"])
+    return history.to_search({**asked, "event": kinds}, now)
 
 
 def address(asked: Asked, **more: str) -> str:

@@ -71,7 +71,7 @@ _KEEPING = text(
     SELECT {_COLUMNS} FROM json_populate_recordset(NULL::deliveries, CAST(:rows AS json))
     ON CONFLICT (source, source_event_id) DO UPDATE SET repeats = deliveries.repeats + excluded.repeats + 1
     RETURNING source, source_event_id, id
-    """  # noqa: S608 reason: constants of ours
+    """  # noqa: S608 - constants of ours
 )
 
 

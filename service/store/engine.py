@@ -17,12 +17,12 @@ _IS_DESERTED = (
     "status = 'doing' AND NOT id = ANY(:begun) AND (worker_id IS NULL OR worker_id = ANY(:own_workers) OR worker_id IN "
     "(SELECT id FROM procrastinate_workers WHERE last_heartbeat < now() - make_interval(secs => :dead_after_s)))"
 )
-_LOOKING = text(f"SELECT id FROM procrastinate_jobs WHERE {_IS_DESERTED}")  # noqa: S608 reason: constants of ours
+_LOOKING = text(f"SELECT id FROM procrastinate_jobs WHERE {_IS_DESERTED}")  # noqa: S608 - constants of ours
 _GIVING_BACK = text(
     f"""
     UPDATE procrastinate_jobs SET status = 'todo', scheduled_at = NULL, attempts = attempts + 1
     WHERE id = ANY(:suspects) AND {_IS_DESERTED} RETURNING id
-    """  # noqa: S608 reason: the same
+    """  # noqa: S608 - the same
 )
 _ADDING = text(
     """

@@ -75,7 +75,7 @@ async def until_drained(place: Place) -> None:
     """Until every delivery is judged and every notification sent."""
     store = Store(place.database_url)
     try:
-        while await _waiting(store):  # noqa: ASYNC110 reason: it happens in another process
+        while await _waiting(store):  # noqa: ASYNC110 - it happens in another process
             await asyncio.sleep(LOOK_AGAIN_S)
     finally:
         await store.close()
