@@ -79,9 +79,14 @@ class Served:
 
     def ended(self) -> int:
         """Read the rest of its log; its exit code."""
-        _, rest = self.process.communicate(timeout=ENDS_WITHIN_S)
-        self.log += [json.loads(line) for line in rest.splitlines()]
-        return self.process.returncode
+        assert self.process.stderr
+        late = threading.Timer(ENDS_WITHIN_S, self.process.kill)
+        late.start()
+        try:  # not by `communicate`, which reads past what this stream has read ahead
+            self.log += map(json.loads, self.process.stderr)
+            return self.process.wait(ENDS_WITHIN_S)
+        finally:
+            late.cancel()
 
 
 @contextmanager

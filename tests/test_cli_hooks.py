@@ -16,6 +16,7 @@ from service.demo.payloads import workflow_completed
 from service.store import migrate
 from tests.house import RED, SECRET, TOKEN, Clock, a_house
 from tests.terminal import Terminal, served
+from tests.test_reach import PRIVATE, THIS_MACHINE
 
 READER_TOKEN = "an-invented-token-of-a-reader"
 PUBLIC_URL = "https://roundsman.example.com"
@@ -149,7 +150,7 @@ def test_no_secret_is_ever_printed(admin: Terminal, verb: str) -> None:
     ("name", "sentence"),
     [
         ("ROUNDSMAN_CIRCLECI_TOKEN", "ROUNDSMAN_CIRCLECI_TOKEN is not set: hooks are managed with an organization"),
-        ("ROUNDSMAN_PUBLIC_URL", "ROUNDSMAN_PUBLIC_URL is not set: hooks need the address at which CircleCI reaches"),
+        ("ROUNDSMAN_PUBLIC_URL", "ROUNDSMAN_PUBLIC_URL is not set: set it to the https address at which CircleCI"),
         ("ROUNDSMAN_WEBHOOK_SECRETS", "ROUNDSMAN_WEBHOOK_SECRETS is not set: hooks sign with the first of them"),
     ],
 )
@@ -163,15 +164,52 @@ def test_what_is_missing_is_one_sentence(admin: Terminal, pretend: PretendCircle
     assert not pretend.calls
 
 
-def test_a_public_url_without_tls_is_refused(admin: Terminal) -> None:
-    admin.set(ROUNDSMAN_PUBLIC_URL="http://roundsman.example.com")
+@pytest.mark.parametrize("verb", ["plan", "apply"])
+@pytest.mark.parametrize(
+    ("url", "obstacle"),
+    [
+        ("http://roundsman.example.com", "CircleCI posts to https only"),
+        *[(url, "leads to this machine alone") for url in THIS_MACHINE],
+    ],
+)
+def test_address_without_use_is_refused_before_anything_is_asked(
+    admin: Terminal, pretend: PretendCircleCI, verb: str, url: str, obstacle: str
+) -> None:
+    admin.set(ROUNDSMAN_PUBLIC_URL=url)
 
-    said = admin.run("hooks", "plan")
+    said = admin.run("hooks", verb)
 
-    assert (said.code, said.err) == (
-        2,
-        "ROUNDSMAN_PUBLIC_URL must begin with https://: CircleCI posts to nothing else\n",
-    )
+    assert (said.code, len(said.err.splitlines())) == (2, 1)
+    assert obstacle in said.err
+    assert "set ROUNDSMAN_PUBLIC_URL" in said.err
+    assert not pretend.calls
+
+
+@pytest.mark.parametrize("url", PRIVATE)
+def test_private_address_is_for_no_hook_of_the_cloud_and_for_one_of_a_server(
+    admin: Terminal, pretend: PretendCircleCI, url: str
+) -> None:
+    admin.set(ROUNDSMAN_PUBLIC_URL=url)
+    at_the_server = admin.run("hooks", "plan")
+    admin.unset("ROUNDSMAN_CIRCLECI_URL")
+
+    said = admin.run("hooks", "apply")
+
+    assert (said.code, len(said.err.splitlines())) == (2, 1)
+    assert "is of a private network: set ROUNDSMAN_PUBLIC_URL" in said.err
+    assert (at_the_server.code, len(at_the_server.lines)) == (1, 3)
+    assert not pretend.hooks.registered
+
+
+def test_hook_that_leads_to_this_machine_can_be_deleted(admin: Terminal, pretend: PretendCircleCI) -> None:
+    admin.run("hooks", "apply")
+    for hook in pretend.hooks.registered.values():
+        hook["url"] = "https://localhost/hooks/circleci"
+    admin.set(ROUNDSMAN_PUBLIC_URL="https://localhost")
+
+    said = admin.run("hooks", "delete", "gh/acme/web", "gh/acme/shop-api")
+
+    assert (said.code, pretend.hooks.registered) == (0, {})
 
 
 def test_a_file_without_hooks_says_what_to_add(admin: Terminal) -> None:

@@ -164,6 +164,15 @@ def test_a_fact_that_looks_misspelt_is_doubted(writer: Terminal) -> None:
     assert said.lines[-1] == "warning  faild is not a known status; did you mean failed?"
 
 
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_trial_without_an_event_says_what_to_give(writer: Terminal, options: tuple[str, ...]) -> None:
+    said = writer.run("routes", "test", *options)
+
+    assert (said.code, said.out) == (2, "")
+    assert said.err.startswith("there is no event to try: give a file with a webhook's body, - for standard input, or")
+    assert said.err.endswith(" facts such as --set project=gh/acme/web --set branch=main --set status=failed\n")
+
+
 def test_no_match_ends_with_1(writer: Terminal) -> None:
     said = writer.run("routes", "test", "--set", "job=build")
 
@@ -174,7 +183,7 @@ def test_no_match_ends_with_1(writer: Terminal) -> None:
 def test_without_routes_nobody_would_be_told(terminal: Terminal) -> None:
     Path("roundsman.yaml").write_text(ROUTES.partition("routes:")[0] + "routes: []\n")
 
-    said = terminal.run("routes", "test")
+    said = terminal.run("routes", "test", "--set", "branch=main")
 
     assert (said.code, said.out) == (1, "roundsman.yaml has no routes: nobody would be told\n")
 

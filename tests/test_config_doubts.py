@@ -60,11 +60,62 @@ routes:
     ]
 
 
-def test_a_status_that_looks_misspelt_is_doubted_and_a_new_one_is_not(file: File) -> None:
-    assert file.warnings(ROUTE + "    match: {status: [fail, 'infra*', '!successful', failed]}\n") == [
-        "roundsman.yaml:6: routes[0].match.status fail is not a known status; did you mean failed?",
-        "roundsman.yaml:6: routes[0].match.status successful is not a known status; did you mean success?",
-    ]
+@pytest.mark.parametrize(
+    ("match", "doubt"),
+    [
+        ("status: fail", "status fail is not a known status; did you mean failed?"),
+        ("status: '!successful'", "status successful is not a known status; did you mean success?"),
+        ("status: FAILED", "status FAILED is not a known status; did you mean failed?"),
+        ("status: 'Fail*'", "status Fail* is not a known status; did you mean failed?"),
+        (
+            "status: red",
+            "status red is not a known status; there are success, failed, error, canceled, unauthorized, not_run",
+        ),
+        (
+            "project: shop",
+            "project shop fits no project, since it names no organization; did you mean '*/shop', or org: shop?",
+        ),
+        (
+            "project: '!shop'",
+            "project shop fits no project, since it names no organization; did you mean '*/shop', or org: shop?",
+        ),
+        ("project: gh/acme", "project gh/acme fits no project, since it names none; did you mean gh/acme/*?"),
+        ("project: gh/acme/", "project gh/acme/ fits no project, since it names none; did you mean gh/acme/*?"),
+        ("project: GH/acme/*", "project GH/acme/* fits no project, since case counts; did you mean gh/acme/*?"),
+        (
+            "project: https://github.com/acme/web.git",
+            "project https://github.com/acme/web.git is an address and not a project; did you mean gh/acme/web?",
+        ),
+        (
+            "project: bitbucket.org/acme/*",
+            "project bitbucket.org/acme/* is an address and not a project; did you mean bb/acme/*?",
+        ),
+        ("org: gh/acme", "org gh/acme fits no organization, since no name of one has a slash; did you mean acme?"),
+        (
+            "branch: refs/heads/main",
+            "branch refs/heads/main is a ref, and CircleCI gives the name alone; did you mean main?",
+        ),
+        ("tag: refs/tags/v*", "tag refs/tags/v* is a ref, and CircleCI gives the name alone; did you mean v*?"),
+        ("trigger: Webhook", "trigger Webhook is not a known trigger; did you mean webhook?"),
+    ],
+)
+def test_word_that_fits_nothing_known_is_doubted(file: File, match: str, doubt: str) -> None:
+    assert file.warnings(ROUTE + f"    match: {{{match}}}\n") == [f"roundsman.yaml:6: routes[0].match.{doubt}"]
+
+
+@pytest.mark.parametrize(
+    "match",
+    [
+        "status: [failed, error, 'infra*', '*', timedout, '!success', 'f[a-z]iled']",
+        "project: [gh/acme/web, acme/web, '*', '*shop', 'gh/*', circleci/4xYz/9aBc, github/acme/web, '*/shop']",
+        "org: [acme, 'ac*']",
+        "branch: [main, feature/heads, '*']",
+        "trigger: [webhook, scheduled_pipeline]",
+        "workflow: [build/deploy, FAILED]",
+    ],
+)
+def test_words_that_may_fit_are_not_doubted(file: File, match: str) -> None:
+    assert file.warnings(ROUTE + f"    match: {{{match}}}\n") == []
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,8 @@ from service.sources.circleci import CircleCI
 
 PUBLIC_URL = "https://roundsman.example.com"
 SECRET = "an-invented-secret"
-MINE = ours(PUBLIC_URL, [SECRET, "an-older-one"])
+CLOUD = "https://circleci.com"
+MINE = ours(PUBLIC_URL, [SECRET, "an-older-one"], CLOUD)
 BOTH = ("workflow-completed", "job-completed")
 
 
@@ -345,8 +346,8 @@ async def test_deleting_takes_ours_away_and_leaves_the_rest(board: Board) -> Non
     foreign = board.register("Somebody's", "https://hooks.example.com/x")
     elsewhere = board.register_ours(project=MOBILE)
 
-    first = await delete(board.circleci, [WEB.slug], MINE)
-    second = await delete(board.circleci, [WEB.slug], MINE)
+    first = await delete(board.circleci, [WEB.slug], MINE.url)
+    second = await delete(board.circleci, [WEB.slug], MINE.url)
 
     assert [step.verb for step in first] == ["delete"]
     assert second == []
@@ -354,7 +355,7 @@ async def test_deleting_takes_ours_away_and_leaves_the_rest(board: Board) -> Non
 
 
 async def test_deleting_where_nobody_can_look_is_a_failed_step(board: Board) -> None:
-    [step] = await delete(board.circleci, ["gh/acme/nowhere"], MINE)
+    [step] = await delete(board.circleci, ["gh/acme/nowhere"], MINE.url)
 
     assert step.verb == "failed"
 
@@ -365,8 +366,8 @@ async def test_deleting_where_nobody_can_look_is_a_failed_step(board: Board) -> 
 @pytest.mark.parametrize(
     ("public_url", "secrets", "sentence"),
     [
-        (None, [SECRET], "ROUNDSMAN_PUBLIC_URL is not set: hooks need the address at which CircleCI reaches us"),
-        ("http://ci.example.com", [SECRET], "ROUNDSMAN_PUBLIC_URL must begin with https://: CircleCI posts to nothing"),
+        (None, [SECRET], "ROUNDSMAN_PUBLIC_URL is not set: set it to the https address at which CircleCI reaches"),
+        ("http://ci.example.com", [SECRET], "CircleCI posts to https only, and http://ci.example.com is not: set"),
         (PUBLIC_URL, [], "ROUNDSMAN_WEBHOOK_SECRETS is not set: hooks sign with the first of them"),
     ],
 )
@@ -374,7 +375,7 @@ def test_what_hooks_need_is_said_before_anything_is_asked(
     public_url: str | None, secrets: list[str], sentence: str
 ) -> None:
     with pytest.raises(BadConfig, match=sentence):
-        ours(public_url, secrets)
+        ours(public_url, secrets, CLOUD)
 
 
 async def test_the_secret_is_in_no_step_and_no_repr(board: Board) -> None:

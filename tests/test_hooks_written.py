@@ -149,7 +149,7 @@ async def test_deletion_that_is_answered_and_not_done_is_a_failure() -> None:
     other = Otherwise(reads="-", deletes=False)
     await apply(other.circleci, [spec()], MINE)
 
-    [step] = await delete(other.circleci, [WEB.slug], MINE)
+    [step] = await delete(other.circleci, [WEB.slug], MINE.url)
 
     assert step.verb == "failed"
     assert step.why.endswith("the hook reads back otherwise: it is still there")

@@ -12,7 +12,7 @@ from service.app import circleci
 from service.cli._commands import Group
 from service.cli.opening import with_store
 from service.cli.output import FEW, AsJson, print_json, print_table, say, warn
-from service.config import Config, load
+from service.config import Config, Settings, load
 from service.config.shapes import project_slug
 from service.errors import BadConfig, Temporary
 from service.manage.hooks import (
@@ -20,6 +20,7 @@ from service.manage.hooks import (
     IN_THE_WAY,
     UNDONE,
     HookBoard,
+    Ours,
     Step,
     apply,
     delete,
@@ -90,7 +91,7 @@ def plan_command(rotate: Rotate = False, as_json: AsJson = False) -> None:
     `apply` leaves it alone. Exit code 1 when there is something to do, or something in the way.
     """
     config = _config()
-    mine = ours(config.settings.public_url, config.settings.webhook_secrets)
+    mine = _ours(config.settings)
     recent = _recent_projects()
 
     async def look(board: HookBoard) -> list[Step]:
@@ -111,7 +112,7 @@ def apply_command(rotate: Rotate = False, as_json: AsJson = False) -> None:
     failure a project is left as it is, and the others go on. Exit code 1 when something could not be done.
     """
     config = _config()
-    mine = ours(config.settings.public_url, config.settings.webhook_secrets)
+    mine = _ours(config.settings)
     steps = _ask(config, lambda board: apply(board, _wanted(config), mine, rotate=rotate))
     _remember(steps, mine.url)
     _finish(steps, as_json)
@@ -124,9 +125,11 @@ def delete_command(projects: Annotated[list[str], PROJECT], as_json: AsJson = Fa
     Hooks that are not ours stay. Safe to repeat.
     """
     config = _config()
-    mine = ours(config.settings.public_url, config.settings.webhook_secrets)
-    steps = _ask(config, lambda board: delete(board, projects, mine))
-    _remember(steps, mine.url)
+    if config.settings.public_url is None:
+        raise BadConfig("ROUNDSMAN_PUBLIC_URL is not set: a hook is ours when it posts to that address, so set it")
+    url = f"{config.settings.public_url}{HOOK_PATH}"
+    steps = _ask(config, lambda board: delete(board, projects, url))
+    _remember(steps, url)
     _finish(steps, as_json)
 
 
@@ -135,6 +138,10 @@ def _config() -> Config:
     if config.settings.circleci_token is None:
         raise BadConfig("ROUNDSMAN_CIRCLECI_TOKEN is not set: hooks are managed with an organization admin's token")
     return config
+
+
+def _ours(settings: Settings) -> Ours:
+    return ours(settings.public_url, settings.webhook_secrets, settings.circleci_url)
 
 
 def _recent_projects() -> list[str]:

@@ -21,6 +21,11 @@ from service.rules import decide
 
 routes = Group("Try routes out; nothing is sent.")
 
+NO_EVENT = (
+    "there is no event to try: give a file with a webhook's body, - for standard input, or facts such as "
+    "--set project=gh/acme/web --set branch=main --set status=failed"
+)
+
 File = Annotated[
     Path | None, typer.Argument(metavar="FILE", help="A webhook's body, as CircleCI posts it; - reads standard input.")
 ]
@@ -62,13 +67,15 @@ def try_command(file: File = None, facts: Facts = None, as_json: AsJson = False)
     matches.
     """
     config = load(os.environ, serving=False, sending=False)
+    if file is None and not facts:
+        raise BadConfig(NO_EVENT)
     event = _event(config, file, facts or [])
     decisions = decide(event, config.routes)
     if as_json:
         print_json({"decisions": [asdict(decision) for decision in decisions]})
     else:
         _print_decisions(decisions)
-        if doubt := doubt_of_status(event.status or ""):
+        if event.status and (doubt := doubt_of_status(event.status)):
             say(f"warning  {doubt}", "yellow")
     if not any(decision.verdict is Verdict.MATCHED for decision in decisions):
         raise typer.Exit(1)

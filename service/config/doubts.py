@@ -1,15 +1,21 @@
 """What roundsman.yaml may say, but hardly means: sentences to show at the start, which stop nobody."""
 
-from collections.abc import Iterator
-from difflib import get_close_matches
+import re
+from collections.abc import Callable, Iterator, Mapping
 
 from service.config.document import Document
+from service.config.shapes import closest
 from service.model import EventKind, Route
-from service.patterns import ends_like_a_question, find_doubtful_escape, find_doubtful_set, has_wildcards
+from service.patterns import ends_like_a_question, find_doubtful_escape, find_doubtful_set, fits, has_wildcards
 
-# CircleCI may add others at any time, so an unknown status is a doubt and no mistake.
 _MAY_HOLD_BRACKETS = frozenset({"workflow", "job", "actor", "author"})  # git refuses names of branches and tags with [
+# CircleCI may add others at any time, so an unknown status is a doubt and no mistake.
 _STATUSES = ("success", "failed", "error", "canceled", "unauthorized", "not_run")
+_RARE_STATUSES = ("infrastructure_fail", "timedout", "terminated-unknown", "on_hold", "retried")  # of jobs, by its API
+_TRIGGERS = ("webhook", "api", "schedule")
+_HOSTS = ("gh", "github", "bb", "bitbucket", "circleci")  # what a project's slug begins with
+_REFS = re.compile("refs/(?:heads|tags)/(?P<name>.+)")
+_REPOSITORY = re.compile(r"(?:https?://|git@)?(?P<host>github\.com|bitbucket\.org)[/:](?P<path>.+?)(?:\.git)?/?")
 
 
 def doubts(document: Document, receivers: tuple[str, ...], routes: tuple[Route, ...]) -> tuple[str, ...]:
@@ -48,9 +54,10 @@ def _heard(route: Route) -> frozenset[str]:
 
 def _misspelt(document: Document, routes: tuple[Route, ...]) -> Iterator[str]:
     for position, route in enumerate(routes):
-        asked = [matcher.patterns + matcher.excluded for matcher in route.matchers if matcher.key == "status"]
-        for doubt in filter(None, (doubt_of_status(status) for statuses in asked for status in statuses)):
-            yield document.problem(("routes", position, "match", "status"), doubt)
+        for matcher in route.matchers:
+            doubt_of = _DOUBTS.get(matcher.key, lambda _: None)
+            for doubt in filter(None, map(doubt_of, (*matcher.patterns, *matcher.excluded))):
+                yield document.problem(("routes", position, "match", matcher.key), doubt)
 
 
 def _doubtful(document: Document, routes: tuple[Route, ...]) -> Iterator[str]:
@@ -83,6 +90,53 @@ def _doubt_of_set(pattern: str, doubtful: str) -> str:
 
 
 def doubt_of_status(status: str) -> str | None:
-    """``faild is not a known status; did you mean failed?``; None when it is one, or like none."""
-    likely = [] if status in _STATUSES else get_close_matches(status, _STATUSES, n=1)
-    return f"{status} is not a known status; did you mean {likely[0]}?" if likely else None
+    """Return ``faild is not a known status; did you mean failed?``; None for what fits one that is known."""
+    if any(map(fits(status), _STATUSES + _RARE_STATUSES)):
+        return None
+    return f"{status} is not a known status; {closest(status.lower(), _STATUSES)}"
+
+
+def _doubt_of_project(pattern: str) -> str | None:
+    if repository := _REPOSITORY.fullmatch(pattern):
+        host = {"github.com": "gh", "bitbucket.org": "bb"}[repository["host"]]
+        return f"{pattern} is an address and not a project; did you mean {host}/{repository['path']}?"
+    first, slash, rest = pattern.partition("/")
+    if slash and first not in _HOSTS and first.lower() in _HOSTS:
+        return f"{pattern} fits no project, since case counts; did you mean {first.lower()}/{rest}?"
+    if has_wildcards(pattern):
+        return None
+    if not slash:
+        return (
+            f"{pattern} fits no project, since it names no organization; did you mean '*/{pattern}', or org: {pattern}?"
+        )
+    if rest.endswith("/") or (first in _HOSTS and "/" not in rest):
+        return f"{pattern} fits no project, since it names none; did you mean {pattern.rstrip('/')}/*?"
+    return None
+
+
+def _doubt_of_org(pattern: str) -> str | None:
+    if "/" not in pattern or has_wildcards(pattern):
+        return None
+    name = next((part for part in pattern.split("/") if part and part not in _HOSTS), None)
+    return f"{pattern} fits no organization, since no name of one has a slash; did you mean {name or '*'}?"
+
+
+def _doubt_of_ref(pattern: str) -> str | None:
+    ref = _REFS.fullmatch(pattern)
+    return f"{pattern} is a ref, and CircleCI gives the name alone; did you mean {ref['name']}?" if ref else None
+
+
+def _doubt_of_trigger(pattern: str) -> str | None:
+    is_known = pattern in _TRIGGERS or pattern.lower() not in _TRIGGERS
+    return None if is_known else f"{pattern} is not a known trigger; did you mean {pattern.lower()}?"
+
+
+_DOUBTS: Mapping[str, Callable[[str], str | None]] = {
+    "status": doubt_of_status,
+    "project": _doubt_of_project,
+    "org": _doubt_of_org,
+    "branch": _doubt_of_ref,
+    "tag": _doubt_of_ref,
+    "trigger": _doubt_of_trigger,
+}
+"""What can be doubted of a pattern, by the fact that it is for; any text may be the name of a workflow or a job."""

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from service.errors import BadConfig, Permanent, Temporary
 from service.manage.hook_addresses import host_of, leads_to_us
+from service.manage.reach import find_obstacle
 from service.model import EventKind, Hook, HookSpec, KnownHook, slug_spellings
 
 SLOTS = 5  # CircleCI docs, "Outbound webhooks": at most five for each project
@@ -88,15 +89,13 @@ class Ours:
     secret: str = field(repr=False)
 
 
-def ours(public_url: str | None, secrets: Sequence[str]) -> Ours:
-    """Our address and newest secret. Raises BadConfig when CircleCI could not post to us."""
-    if public_url is None:
-        raise BadConfig("ROUNDSMAN_PUBLIC_URL is not set: hooks need the address at which CircleCI reaches us")
-    if not public_url.startswith("https://"):
-        raise BadConfig("ROUNDSMAN_PUBLIC_URL must begin with https://: CircleCI posts to nothing else")
+def ours(public_url: str | None, secrets: Sequence[str], circleci_url: str) -> Ours:
+    """Return our address and newest secret. Raises BadConfig when CircleCI could not post to us."""
+    if (obstacle := find_obstacle(public_url, circleci_url)) is not None:
+        raise BadConfig(obstacle)
     if not secrets:
         raise BadConfig("ROUNDSMAN_WEBHOOK_SECRETS is not set: hooks sign with the first of them")
-    return Ours(url=public_url + HOOK_PATH, secret=secrets[0])
+    return Ours(url=f"{public_url}{HOOK_PATH}", secret=secrets[0])
 
 
 async def plan(board: HookBoard, specs: Sequence[HookSpec], mine: Ours, *, rotate: bool = False) -> list[Step]:
@@ -161,16 +160,19 @@ async def _orphans_of(board: HookBoard, project: str, mine_url: str) -> list[Ste
     ]
 
 
-async def delete(board: HookBoard, projects: Sequence[str], mine: Ours) -> list[Step]:
-    """Take our hooks away from these projects; others stay. Safe to repeat."""
-    return [step for project in projects for step in await _delete_of_project(board, project, mine)]
+async def delete(board: HookBoard, projects: Sequence[str], mine_url: str) -> list[Step]:
+    """Take our hooks away from these projects; others stay. Safe to repeat.
+
+    The address may be one that CircleCI cannot reach: a hook that leads there is of no use to anyone.
+    """
+    return [step for project in projects for step in await _delete_of_project(board, project, mine_url)]
 
 
-async def _delete_of_project(board: HookBoard, project: str, mine: Ours) -> list[Step]:
-    found = await _list_project(board, project, mine.url)
+async def _delete_of_project(board: HookBoard, project: str, mine_url: str) -> list[Step]:
+    found = await _list_project(board, project, mine_url)
     steps = [replace(step, verb=Verb.DELETE) if step.verb is Verb.OURS else step for step in found]
-    done = [await _do(board, step, mine) for step in steps if step.verb is not Verb.FOREIGN]
-    return await _read_back(board, project, done, mine.url)
+    done = [await _delete(board, step) for step in steps if step.verb is not Verb.FOREIGN]
+    return await _read_back(board, project, done, mine_url)
 
 
 async def _read_back(board: HookBoard, project: str, done: Sequence[Step], mine_url: str) -> list[Step]:
@@ -315,11 +317,25 @@ async def _do(board: HookBoard, step: Step, mine: Ours) -> Step:
             case Step(verb=Verb.UPDATE, spec=HookSpec() as spec, hook=Hook(id=hook_id)):
                 wish = {"name": spec.name, "url": mine.url, "secret": mine.secret}
                 result = await board.update_hook(hook_id, events=spec.events, **wish)
-            case Step(verb=Verb.DELETE, hook=Hook(id=hook_id)):
-                await board.delete_hook(hook_id)
+            case Step(verb=Verb.DELETE):
+                return await _delete(board, step)
     except (Temporary, Permanent) as error:
-        return replace(step, verb=Verb.FAILED, why=f"{step.verb}: {_trouble(error)}")
+        return _failed(step, error)
     return replace(step, result=result)
+
+
+async def _delete(board: HookBoard, step: Step) -> Step:
+    if step.verb is not Verb.DELETE or step.hook is None:
+        return step
+    try:
+        await board.delete_hook(step.hook.id)
+    except (Temporary, Permanent) as error:
+        return _failed(step, error)
+    return step
+
+
+def _failed(step: Step, error: Temporary | Permanent) -> Step:
+    return replace(step, verb=Verb.FAILED, why=f"{step.verb}: {_trouble(error)}")
 
 
 def _trouble(error: Temporary | Permanent) -> str:
