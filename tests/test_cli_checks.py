@@ -363,8 +363,8 @@ def test_wrong_usage_ends_with_2_and_says_how(terminal: Terminal, words: tuple[s
         (("nonsense",), "No such command 'nonsense'.\n"),
         (("serve", "--port", "9000"), "No such option: --port. Settings come from the environment, such as"),
         (("events", "list", "--brnch", "main"), "No such option: --brnch (Possible options: --branch)"),
-        (("demo", "--port", "99999"), "Invalid value for '--port'"),
-        (("inbox", "--port", "-1"), "Invalid value for '--port'"),
+        (("demo", "--port", "99999"), "--port must be a whole number from 0 to 65535, not '99999': correct it"),
+        (("inbox", "--port", "-1"), "--port must be a whole number from 0 to 65535, not '-1': correct it"),
     ],
 )
 def test_a_slip_of_the_pen_is_answered_with_what_was_meant(

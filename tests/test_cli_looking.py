@@ -99,7 +99,7 @@ def test_a_filter_that_cannot_know_all_says_so_beside_the_answer(operator: Termi
     assert (shape.err, sure.json["partial"]) == ("", [])
 
 
-@pytest.mark.parametrize("option", [("--branch", "nowhere"), ("--status", "not_run"), ("--status", "on-fire")])
+@pytest.mark.parametrize("option", [("--branch", "nowhere"), ("--status", "not_run"), ("--status", "ERROR,!failed")])
 def test_nothing_found_is_said(operator: Terminal, option: tuple[str, str]) -> None:
     said = operator.run("events", "list", *option)
 
@@ -113,10 +113,16 @@ def test_a_status_that_looks_misspelt_is_doubted(operator: Terminal, written: st
     assert said.out == f"no events; {written} is not a known status; did you mean {meant}?\n"
 
 
+def test_status_that_is_like_none_is_answered_with_those_there_are(operator: Terminal) -> None:
+    said = operator.run("events", "list", "--status", "on-fire")
+
+    assert said.out.startswith("no events; on-fire is not a known status; there are success, failed, error,")
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (("--limit", "0"), "limit must be a whole number from 1 to 200"),
+        (("--limit", "0"), "--limit must be a whole number from 1 to 200"),
         (
             ("--since", "someday"),
             "'someday' is not a time; write 2026-11-22, 2026-11-22T09:30:00Z, 7d, 1h30m, yesterday",
@@ -124,7 +130,7 @@ def test_a_status_that_looks_misspelt_is_doubted(operator: Terminal, written: st
         (("--since", "2026-11-23", "--until", "2026-11-22"), "until must be the later time"),
         (("--event", "x"), "'x' is not a kind of event"),
         (("--cursor", "x"), "this is no cursor of Roundsman's; start again without it"),
-        (("--limit", "many"), "Invalid value for '--limit'"),
+        (("--limit", "many"), "--limit must be a whole number from 1 to 200, not 'many'"),
         (("--colour", "red"), "No such option: --colour"),
     ],
 )

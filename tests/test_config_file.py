@@ -235,7 +235,7 @@ def test_all_problems_of_environment_and_file_are_said_at_once(file: File) -> No
     text = TEAM + "routes:\n  - name: x\n  - name: x\n    match: {brnch: main, tag: '!'}\n    receiver: taem\n"
 
     assert file.complaints(text, {"ROUNDSMAN_PORT": "http"}) == [
-        "ROUNDSMAN_PORT must be a whole number",
+        "ROUNDSMAN_PORT must be a whole number from 0 to 65535, not 'http': correct it, or leave it out for 8000",
         "roundsman.yaml:6: routes[1] is called x, as line 5 is; give each route its own name",
         "roundsman.yaml:5: routes[0].receiver is missing",
         "roundsman.yaml:7: routes[1].match.tag is an empty pattern; write what to match, or * for anything",

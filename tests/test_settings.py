@@ -248,11 +248,19 @@ def test_a_port_is_a_number(port: str) -> None:
 @pytest.mark.parametrize(
     ("name", "written", "claim"),
     [
-        ("port", "65536", "must be less than or equal to 65535"),
-        ("port", "-1", "must be greater than or equal to 0"),
-        ("port", "http", "must be a whole number"),
-        ("max_body_bytes", "0", "must be greater than 0"),
-        ("max_body_bytes", "1MB", "must be a whole number"),
+        ("port", "65536", "must be a whole number from 0 to 65535, not '65536': correct it, or leave it out for 8000"),
+        ("port", "-1", "must be a whole number from 0 to 65535, not '-1': correct it, or leave it out for 8000"),
+        ("port", "http", "must be a whole number from 0 to 65535, not 'http': correct it, or leave it out for 8000"),
+        (
+            "max_body_bytes",
+            "0",
+            "must be a whole number of at least 1, not '0': correct it, or leave it out for 1048576",
+        ),
+        (
+            "max_body_bytes",
+            "1MB",
+            "must be a whole number of at least 1, not '1MB': correct it, or leave it out for 1048576",
+        ),
         ("host", "0.0.0.0:8000", "must be a host name or an address; a port goes to ROUNDSMAN_PORT"),
         ("host", "https://example.com", "must be a host name or an address; a port goes to ROUNDSMAN_PORT"),
     ],

@@ -1,4 +1,4 @@
-"""Groups and commands of the command line: plain help, and each option of one value given once."""
+"""Groups and commands of the command line: plain help, each option of one value given once, numbers in their range."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -6,6 +6,9 @@ from typing import Any, TypeVar
 
 import typer
 from typer.core import TyperCommand, TyperOption
+
+from service.config.settings import describe_number_error
+from service.errors import BadConfig
 
 PLAIN: dict[str, Any] = {  # plain help: rich's frames say <bool> after every flag, and cost half the width
     "add_completion": False,
@@ -22,12 +25,26 @@ class Command(TyperCommand):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Read the arguments. Ends with the usage when they are wrong."""
+        given: dict[str, Any] = {}
         if args and not ctx.resilient_parsing:
-            _, _, found = self.make_parser(ctx).parse_args(args=list(args))
+            given, _, found = self.make_parser(ctx).parse_args(args=list(args))
             for option, count in Counter(one for one in found if isinstance(one, TyperOption)).items():
                 if count > 1 and not option.is_flag and not option.multiple:
                     ctx.fail(f"Option '{option.opts[0]}' stands {count} times; give it once.")
-        return super().parse_args(ctx, args)
+        try:
+            return super().parse_args(ctx, args)
+        except typer.BadParameter as error:
+            if (option := _number_option(error.param)) is None:
+                raise
+            limits = (option.min, option.max)
+            raise BadConfig(
+                f"{option.opts[0]} {describe_number_error(given.get(option.name or ''), *limits, option.default)}"
+            ) from None
+
+
+def _number_option(parameter: Any) -> Any:
+    """Return the parameter where it is an option that takes a number of a range; None for any other."""
+    return parameter if isinstance(parameter, TyperOption) and parameter.max is not None else None
 
 
 class Group(typer.Typer):

@@ -15,7 +15,9 @@ from service.manage.history import MAX_AT_ONCE
 
 def dead_letters(  # noqa: PLR0917 - one option each
     dismissed: Annotated[bool, typer.Option("--dismissed", help="List what was dismissed instead.")] = False,
-    limit: Annotated[int, typer.Option(metavar="NUMBER", help=f"At most {MAX_AT_ONCE}.")] = MAX_AT_ONCE,
+    limit: Annotated[
+        int, typer.Option(min=1, max=MAX_AT_ONCE, metavar="NUMBER", help=f"At most {MAX_AT_ONCE}.")
+    ] = MAX_AT_ONCE,
     cursor: Annotated[str, typer.Option(metavar="NEXT", help="What the page before said, for older ones.")] = "",
     every: Annotated[bool, typer.Option("--all", help=f"List all pages, up to {MAX_SUBJECTS} dead letters.")] = False,
     as_json: AsJson = False,

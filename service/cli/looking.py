@@ -62,7 +62,9 @@ def list_events(  # noqa: PLR0913, PLR0917 - one option for each filter of the A
     since: Annotated[str, text_filter("From this time on: 2026-11-22, 2026-11-22T09:30Z, 7d, yesterday.")] = "",
     until: Annotated[str, text_filter("Before this time.")] = "",
     q: Annotated[str, typer.Option("--q", metavar="WORDS", help="Whole words of names, subject or revision.")] = "",
-    limit: Annotated[int, typer.Option(metavar="NUMBER", help=f"At most {history.MAX_AT_ONCE}.")] = 20,
+    limit: Annotated[
+        int, typer.Option(min=1, max=history.MAX_AT_ONCE, metavar="NUMBER", help=f"At most {history.MAX_AT_ONCE}.")
+    ] = 20,
     cursor: Annotated[str, typer.Option(metavar="NEXT", help="What the page before said, for older ones.")] = "",
     as_json: AsJson = False,
 ) -> None:
@@ -77,9 +79,13 @@ def list_events(  # noqa: PLR0913, PLR0917 - one option for each filter of the A
     page, who = with_store(lambda _, store: _find(store, search, limit, cursor or None))
     if not as_json:
         warn(f"this answer may lack events: {sentence}" for sentence in page["partial"])
-    print_json(page) if as_json else _print_page(
-        page, who, next(filter(None, map(doubt_of_status, status or ())), None)
-    )
+    print_json(page) if as_json else _print_page(page, who, _doubt_of(status or ()))
+
+
+def _doubt_of(statuses: Sequence[str]) -> str | None:
+    """Return what can be doubted of the statuses of a search, which takes lists with commas and any case."""
+    each = [one.strip().removeprefix("!").lower() for status in statuses for one in status.split(",")]
+    return next(filter(None, map(doubt_of_status, each)), None)
 
 
 async def _find(store: Store, search: Search, limit: int, cursor: str | None) -> tuple[Json, Sequence[str | None]]:

@@ -39,7 +39,7 @@ def list_(  # noqa: PLR0913, PLR0917 - one option for each filter of the API
     state: Annotated[Values, text_filter("pending (also put off), sending, sent, dead or dismissed.")] = None,
     since: Annotated[str, text_filter("Decided from this time on: 2026-11-22, 7d, 1h30m, yesterday.")] = "",
     until: Annotated[str, text_filter("Decided before this time.")] = "",
-    limit: Annotated[int, typer.Option(metavar="NUMBER", help=f"At most {MAX_AT_ONCE}.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, max=MAX_AT_ONCE, metavar="NUMBER", help=f"At most {MAX_AT_ONCE}.")] = 20,
     cursor: Annotated[str, typer.Option(metavar="NEXT", help="What the page before said, for older ones.")] = "",
     as_json: AsJson = False,
 ) -> None:

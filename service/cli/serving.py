@@ -31,6 +31,8 @@ from service.model import Role
 from service.store import database_file, look_up_revision, newest_revision
 from service.store import migrate as bring_up_to_date
 
+MAX_WAIT_S = 604_800  # a week
+
 log = structlog.get_logger()
 
 
@@ -149,7 +151,8 @@ def _places(role: Role, listener: socket.socket) -> dict[str, str]:
 def migrate(
     as_json: AsJson = False,
     wait: Annotated[
-        float, typer.Option(metavar="SECONDS", min=0, help="Try again for so long while Postgres is away.")
+        int,
+        typer.Option(metavar="SECONDS", min=0, max=MAX_WAIT_S, help="Try again for so long while Postgres is away."),
     ] = 60,
 ) -> None:
     """Bring the database's schema up to date.

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from service.config.settings import A_GOOD_SECRET, PREFIX, Settings, is_secret, variable
+from service.config.settings import A_GOOD_SECRET, PREFIX, Settings, describe_number_error, is_secret, variable
 from service.errors import BadConfig
 
 _SHORTEST_WEBHOOK_SECRET = 8
@@ -24,7 +24,7 @@ def load_settings(environ: Mapping[str, str], *, serving: bool = False, has_page
     try:
         settings = Settings.model_validate(values)
     except ValidationError as error:
-        problems += [f"{variable(str(each['loc'][0]))} {_claim(each)}" for each in error.errors()]
+        problems += [f"{variable(str(each['loc'][0]))} {_claim(each, values)}" for each in error.errors()]
     else:
         faulty = {name for name in Settings.model_fields if name not in values and _is_given(environ, name)}
         problems += _obstacles(settings, faulty, has_pages=has_pages) if serving else []
@@ -111,10 +111,18 @@ def _is_text(text: str) -> bool:
     return not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
-def _claim(error: Mapping[str, Any]) -> str:
-    if error["type"] == "int_parsing":
-        return "must be a whole number"
+def _claim(error: Mapping[str, Any], values: Mapping[str, str]) -> str:
+    name = str(error["loc"][0])
+    if Settings.model_fields[name].annotation is int and error["type"] != "value_error":
+        return describe_number_error(values[name], *_limits(name), Settings.model_fields[name].default)
     return str(error["msg"]).removeprefix("Value error, ").replace("Input should be", "must be")
+
+
+def _limits(name: str) -> tuple[int, int | None]:
+    """Return the least and the most of a setting that is a number."""
+    limits = Settings.model_fields[name].metadata
+    at_least = next(limit.ge for limit in limits if hasattr(limit, "ge"))
+    return at_least, next((limit.le for limit in limits if hasattr(limit, "le")), None)
 
 
 def _obstacles(settings: Settings, faulty: Collection[str], *, has_pages: bool) -> list[str]:

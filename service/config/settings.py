@@ -193,7 +193,7 @@ class Settings(BaseModel):
         "are believed when they say, in X-Forwarded-For and X-Forwarded-Proto, where a request came from.",
     )
     max_body_bytes: int = Field(
-        default=1_048_576, gt=0, description="The largest post to accept; more is answered 413."
+        default=1_048_576, ge=1, description="The largest post to accept; more is answered 413."
     )
     keep_days: int = Field(
         default=400,
@@ -258,6 +258,12 @@ def _not_a_network(text: str) -> str:
         return f"{problem}; did you mean {ip_network(text, strict=False)}?"
     except ValueError:
         return f"{problem}; separate them by commas"
+
+
+def describe_number_error(written: object, at_least: int, at_most: int | None, otherwise: object) -> str:
+    """Return the end of a sentence about what should be a number: ``must be a whole number from 1 to 200, not 'x'``."""
+    limits = f"from {at_least} to {at_most}" if at_most is not None else f"of at least {at_least}"
+    return f"must be a whole number {limits}, not {str(written)[:50]!a}: correct it, or leave it out for {otherwise}"
 
 
 def variable(name: str) -> str:
