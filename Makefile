@@ -6,6 +6,9 @@ READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
 
+# Without this, each process that a test starts would compile all it imports anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help
 help:  ## Say what can be done here
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

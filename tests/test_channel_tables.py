@@ -90,7 +90,7 @@ def test_each_forced_format_is_one_that_the_plugin_has(service: str) -> None:
     assert plugin.FORCED[service] in {one.value for one in made(service)._formats()}
 
 
-@pytest.mark.parametrize("service", plugin.TITLE_INSIDE_BODY)
+@pytest.mark.parametrize("service", sorted(plugin.TITLE_INSIDE_BODY))
 def test_a_title_goes_into_the_body_where_the_plugin_would_put_it_there(service: str) -> None:
     assert made(service).title_maxlen > 0  # else it goes there without this table
 

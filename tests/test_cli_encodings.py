@@ -145,6 +145,7 @@ def test_an_argument_of_other_bytes_is_told_in_a_sentence(told: Told) -> None:
     assert said.stderr == r"the argument '\udcff' is not UTF-8 text; write it in UTF-8" + "\n"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", first_and_long(["ROUNDSMAN_WEBHOOK_SECRETS", "PAGER"]))
 def test_a_variable_of_other_bytes_is_told_in_a_sentence(tmp_path: Path, name: str) -> None:
     given = environ(tmp_path, RED_TO_WEB.replace("json://web.example.com", '"${PAGER}"'), PAGER="json://x")
@@ -157,6 +158,7 @@ def test_a_variable_of_other_bytes_is_told_in_a_sentence(tmp_path: Path, name: s
     assert "Traceback" not in said.stderr
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("closed", first_and_long(["<&- >&- 2>&-", ">&-"]))
 def test_closed_streams_lead_nowhere(told: Told, closed: str) -> None:
     before = (told.folder / "roundsman.db").read_bytes()[:16]

@@ -56,6 +56,7 @@ def test_it_serves_from_an_empty_folder_keeps_a_post_and_ends_when_asked_to(serv
     assert [line["event"] for line in served.log[-2:]] == stopping
 
 
+@pytest.mark.long
 def test_it_says_where_it_listens_and_what_messages_will_lack(served: Served) -> None:
     listening = served.log[-1]
 
@@ -109,6 +110,7 @@ def test_a_second_one_in_the_same_folder_is_refused(served: Served, tmp_path: Pa
     assert f"is in use by `roundsman serve`, process {served.process.pid}, since " in second.stderr
 
 
+@pytest.mark.long
 def test_a_port_that_is_taken_is_a_sentence(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
@@ -138,6 +140,7 @@ def test_commands_work_beside_a_running_service(served: Served, tmp_path: Path) 
 # inbox
 
 
+@pytest.mark.long
 def test_an_inbox_prints_what_a_channel_receives(tmp_path: Path) -> None:
     with subprocess.Popen(
         [str(ROUNDSMAN), "inbox", "--port", "0"], cwd=tmp_path, env=surroundings({}), stdout=subprocess.PIPE, text=True
@@ -169,6 +172,7 @@ def test_an_inbox_whose_port_is_taken_says_which_option_names_another(tmp_path: 
 # Completion
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("words", "found"),
     first_and_long(
@@ -195,6 +199,7 @@ def test_bash_completes_commands_and_options(tmp_path: Path, words: list[str], f
 # Pipes
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("words", first_and_long([["events", "list"], ["check"], ["nonsense"]]))
 def test_a_pipe_gets_no_colours(folder: Path, words: list[str]) -> None:
     ended = run(*words, folder=folder, **environ(folder, RED_TO_WEB), TERM="xterm-256color")

@@ -108,6 +108,7 @@ def test_all_fits_on_a_terminal_and_nothing_acts_on_it(lived: Lived, columns: in
     assert r"\u202e" in shown.text
 
 
+@pytest.mark.long
 def test_statuses_have_colors_ids_are_short_and_addresses_are_links(lived: Lived) -> None:
     [listed] = [screen(lived, [["events", "list", "--event", "any"]], columns=120).text]
     shown = screen(lived, [["events", "show", one] for one in lived.events[3:5]], columns=80).text

@@ -70,6 +70,7 @@ async def test_on_many_machines_a_jump_of_a_day_sends_nothing_twice(machines: Ma
     assert machines.both.rows("SELECT count(*) FROM attempts WHERE outcome = 'sent'") == [(2,)]
 
 
+@pytest.mark.long
 async def test_on_many_machines_a_clock_set_back_an_hour_delays_and_loses_nothing(machines: Machines) -> None:
     await machines.put_off()
     machines.clock.ahead = timedelta(hours=-1)

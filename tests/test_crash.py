@@ -140,6 +140,7 @@ async def test_a_send_in_flight_is_repeated_and_the_interruption_is_on_record(sc
     assert set(scene.end.taken.values()) == {2}
 
 
+@pytest.mark.long
 async def test_a_message_that_arrived_but_is_not_on_record_is_the_only_one_repeated(scene: Scene) -> None:
     worker = await scene.start(worker="sent=1")
     await scene.post(1)

@@ -101,6 +101,7 @@ async def test_ctrl_c_ends_the_day_at_any_time_and_well(tmp_path: Path, once: bo
     assert "received" not in audience.getvalue()
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("morning")
 async def test_the_commands_look_into_a_running_demo(tmp_path: Path) -> None:
     audience = Audience("received")
@@ -120,6 +121,7 @@ async def test_the_commands_look_into_a_running_demo(tmp_path: Path) -> None:
     assert re.search(rb"http://127\.0\.0\.1:\d+$", said.strip())
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("morning")
 async def test_a_port_that_is_taken_is_no_reason_to_fail(tmp_path: Path) -> None:
     audience = Audience("received")
@@ -133,6 +135,7 @@ async def test_a_port_that_is_taken_is_no_reason_to_fail(tmp_path: Path) -> None
     assert f"Somebody has port {port}, so the pages are elsewhere." in audience.getvalue()
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("morning")
 async def test_a_proxy_in_the_environment_is_not_asked(tmp_path: Path) -> None:
     audience = Audience("received")
@@ -146,6 +149,7 @@ async def test_a_proxy_in_the_environment_is_not_asked(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())  # noqa: ASYNC240 - nobody named the folder, so it went with the demo
 
 
+@pytest.mark.long
 async def test_books_that_do_not_agree_are_told_and_end_with_1(tmp_path: Path) -> None:
     audience = Audience("received")
     ping_only = patch("service.demo.stage.the_day", lambda on: the_day(on)[:1])

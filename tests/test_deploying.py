@@ -89,6 +89,7 @@ def as_the_service(folder: Path, *words: str) -> subprocess.CompletedProcess[str
     )
 
 
+@pytest.mark.long
 def test_a_command_has_the_settings_of_the_service_as_they_are_written(folder: Path) -> None:
     hostile = "a&b;$(touch made) `touch made` \"c\" '$HOME' #d"
     given = environ(folder, RED_TO_WEB.replace("json://web.example.com", "'${WEB}'")) | {

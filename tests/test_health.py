@@ -91,6 +91,7 @@ async def test_a_database_that_is_gone_is_noticed_though_its_file_is_still_open_
     assert found["database"] == f"the database {working.folder}/roundsman.db is gone; put it back, or restart"
 
 
+@pytest.mark.long
 @pytest.mark.databases("sqlite")
 async def test_a_database_that_somebody_else_holds_is_not_ready_to_keep_anything_on_sqlite(working: House) -> None:
     with working.database.locked():

@@ -183,6 +183,7 @@ async def test_everything_is_walked_newest_first_and_only_as_far_as_the_page_nee
     assert all("ix_events_happened_at_id" in line for line in await store.read(asking, ask))
 
 
+@pytest.mark.long
 async def test_neither_does_the_list_of_notifications(store: Store) -> None:
     sent, unsent = [NotificationState.SENT], [NotificationState.DEAD, NotificationState.PENDING]
     searches = [

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 import structlog
 
 from service.app.log_stream import MAX_WAITING_BYTES, QueuedStream
@@ -116,6 +117,7 @@ def a_page_of_a_pipe() -> Iterator[tuple[int, int]]:
         yield reading, writing
 
 
+@pytest.mark.long
 def test_a_service_whose_log_nobody_reads_takes_posts_and_tells(folder: Path, is_long: bool) -> None:
     port = free_port()
     with http_end() as end, a_page_of_a_pipe() as (reading, writing):

@@ -131,6 +131,7 @@ def _read(descriptor: int) -> str:
         return ""
 
 
+@pytest.mark.long
 def test_on_a_terminal_the_link_is_printed_once_pages_can_be_opened(tmp_path: Path) -> None:
     shown = ""
     with on_a_terminal(tmp_path) as reads:
@@ -163,6 +164,7 @@ def linked(file: Path) -> None:
     file.symlink_to(other)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("make", "problem"),
     first_and_long(

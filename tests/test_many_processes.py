@@ -213,6 +213,7 @@ async def test_commands_look_into_postgres_as_they_do_into_a_file(house: House) 
     assert PASSWORD not in listed.stdout + explained.stdout + checked.stdout + checked.stderr
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("words", first_and_long([["check"], ["events", "list"], ["migrate", "--wait", "0"]]))
 def test_a_database_that_is_away_is_said_to_be_without_its_password(tmp_path: Path, words: list[str]) -> None:
     given = surroundings_at(f"postgresql://postgres@127.0.0.1:{free_port()}/roundsman", tmp_path)

@@ -264,6 +264,7 @@ async def test_backlog_ages_by_the_database_s_clock(work: Work) -> None:
     assert (await work.jobs.backlog()).oldest_age_s == 0
 
 
+@pytest.mark.long
 async def test_a_worker_that_is_asked_to_end_while_it_starts_ends(database: Database, work: Work) -> None:
     for nth in range(20):
         engine = engine_on(database)(work.store, work.clock)

@@ -92,6 +92,7 @@ def test_whatever_is_wrong_with_the_file_the_service_goes_on(folder: Path, end: 
         assert served.end() == 0
 
 
+@pytest.mark.long
 def test_a_secret_in_a_file_is_read_again_and_what_cannot_change_is_named(folder: Path, end: HttpEnd) -> None:
     secrets, database = folder / "secrets", folder / "database"
     given = settings(folder, TELL.format(name="old", port=end.port))
@@ -132,6 +133,7 @@ def test_a_message_under_way_ends_by_the_file_that_it_began_with(folder: Path, e
     assert (attempt["channel"], attempt["outcome"]) == ("old (json)", "sent")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("delay_s", first_and_long([0.1, 0.0, 0.4]))
 def test_a_hangup_while_the_service_starts_or_ends_does_not_kill_it(folder: Path, end: HttpEnd, delay_s: float) -> None:
     given = settings(folder, TELL.format(name="old", port=end.port), ROUNDSMAN_PORT="0")
@@ -192,6 +194,7 @@ def test_a_service_manager_that_does_not_listen_is_no_reason_to_end(folder: Path
         assert served.end() == 0
 
 
+@pytest.mark.long
 def test_the_start_line_says_what_runs_and_the_level_what_is_left_out(folder: Path, end: HttpEnd) -> None:
     with serve(folder, settings(folder, TELL.format(name="old", port=end.port))) as served:
         line = served.log[-1]

@@ -77,6 +77,7 @@ async def test_workers_with_two_files_tell_every_channel_of_either_and_bury_noth
     assert set(end.taken.values()) == {1}
 
 
+@pytest.mark.long
 async def test_what_only_an_old_file_knows_waits_for_a_worker_that_has_it(
     server: postgres.Server, tmp_path: Path
 ) -> None:

@@ -141,6 +141,7 @@ async def test_an_answer_that_is_not_read_is_given_up() -> None:
     assert [line["event"] for line in talk.lines] == ["a client does not read its answer"]
 
 
+@pytest.mark.long
 async def test_an_answer_that_is_read_slowly_is_read_to_its_end() -> None:
     async with echoing(replace(PATIENT, stalled_s=0.5)) as url, connected(url) as wire:
         await wire.send(LARGE_PLEASE)

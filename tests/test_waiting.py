@@ -49,6 +49,7 @@ def away(folder: Path) -> str:
     return f"postgresql://postgres:{PASSWORD}@127.0.0.1:{free_port()}/roundsman"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("role", first_and_long(["serve", "web", "worker"]))
 def test_a_process_that_waits_says_so_and_ends_at_once_when_asked_to(folder: Path, away: str, role: str) -> None:
     with started(role, folder, away) as process:

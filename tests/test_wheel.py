@@ -77,6 +77,7 @@ def test_it_runs_from_an_empty_folder(installed: Path, tmp_path: Path) -> None:
     assert (tmp_path / "data" / "roundsman.db").is_file()
 
 
+@pytest.mark.long
 def test_it_is_the_wheel_that_runs_and_not_this_checkout(installed: Path, tmp_path: Path) -> None:
     where = subprocess.run(
         [str(installed / "python"), "-c", "import service; print(service.__file__)"],
