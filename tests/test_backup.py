@@ -67,6 +67,7 @@ def test_postgres_is_backed_up_by_its_own_tool(terminal: Terminal) -> None:
     assert said.err.endswith("pg_dump -Fc --file='my backup' --dbname=postgresql://ci@db.example.com/ci\n")
 
 
+@pytest.mark.long
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
 @pytest.mark.parametrize("name", ["roundsman.db", "roundsman.db-wal", "roundsman.lock"])
 def test_a_file_that_this_user_may_not_use_is_named(folder: Path, name: str) -> None:

@@ -53,6 +53,7 @@ def test_a_wrong_word_is_completed_without_a_complaint(line: str) -> None:
     assert (said.returncode, "Traceback" in said.stderr, "No such" in said.stderr) == (0, False, False)
 
 
+@pytest.mark.long
 def test_an_interactive_bash_completes_at_a_tab(tmp_path: Path) -> None:
     startup = tmp_path / "bashrc"
     startup.write_text(f'PATH={ROUNDSMAN.parent}:$PATH\neval "$(_ROUNDSMAN_COMPLETE=source_bash roundsman)"\n')

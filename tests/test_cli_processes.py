@@ -80,6 +80,7 @@ def test_a_channel_that_cannot_be_told_is_said_at_the_start_without_its_secret(t
     assert "an-invented-token" not in str(served.log)
 
 
+@pytest.mark.long
 def test_ctrl_c_is_a_wish_to_end_and_no_accident(served: Served) -> None:
     assert served.end(signal.SIGINT) == 0
     assert all(line["level"] != "error" for line in served.log)

@@ -138,6 +138,7 @@ def test_certificates_that_are_not_there_are_a_wrong_configuration(tmp_path: Pat
         share_authorities({"SSL_CERT_FILE": str(tmp_path / "nowhere")})
 
 
+@pytest.mark.long
 def test_a_channel_trusts_the_authority_that_ssl_cert_file_names(folder: Path) -> None:
     routes = RED_TO_WEB.replace("json://web.example.com", "jsons://web.example.com")
     with internet() as end:

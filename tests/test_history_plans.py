@@ -202,6 +202,7 @@ async def test_neither_does_the_list_of_notifications(store: Store) -> None:
     assert await store.read(asking, ask) == []
 
 
+@pytest.mark.long
 async def test_all_notifications_are_walked_newest_first(store: Store) -> None:
     def ask(transaction: Transaction) -> None:
         find_notifications(transaction, NotificationSearch(), limit=5)
@@ -229,6 +230,7 @@ async def test_neither_do_the_questions_of_the_other_pages_and_of_the_sweep(stor
     assert await store.read(asking, ask) == []
 
 
+@pytest.mark.long
 @pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
 async def test_neither_does_forgetting(store: Store) -> None:
     counts: list[int] = []

@@ -113,6 +113,7 @@ async def test_jobs_of_different_lanes_run_beside_each_other(work: Work) -> None
     assert len(work.ran) == 2
 
 
+@pytest.mark.long
 async def test_a_thousand_jobs_of_a_busy_lane_keep_nobody_else_waiting(work: Work) -> None:
     crowd, [urgent] = some(1000), some(1)
     gate = asyncio.Event()

@@ -188,6 +188,7 @@ def test_two_who_migrate_at_once_take_turns(site: Site) -> None:
     assert said == [f"the schema is up to date, at revision {newest_revision()}\n"] * 2
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("role", first_and_long(["web", "worker"]))
 def test_who_finds_no_schema_names_the_command_that_makes_one(site: Site, role: str) -> None:
     ended = run(role, folder=site.folder, **site.environ | {"ROUNDSMAN_DATABASE_URL": site.server.new_database()})

@@ -108,6 +108,7 @@ async def test_style_sheets_and_pictures_are_the_same_for_all_and_may_be_kept(ho
     assert is_private(missing)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("headers", LEADING_ELSEWHERE)
 @pytest.mark.parametrize("is_logged_in", [True, False])
 async def test_no_answer_leads_to_another_host(house: House, headers: dict[str, str], is_logged_in: bool) -> None:

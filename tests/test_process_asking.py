@@ -252,6 +252,7 @@ async def test_a_judgement_at_the_deadline_that_fails_unforeseen_begins_anew(man
     assert verdicts(await many.show(delivery))[0] == ("matched", "tag v2.5.0 matches v*")
 
 
+@pytest.mark.long
 @pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
 async def test_none_waits_for_those_who_ask_while_circleci_hangs(folder: Path, is_long: bool) -> None:
     """The first route tests who pushed, CircleCI takes each call and never answers, and the line is long."""

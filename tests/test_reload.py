@@ -160,6 +160,7 @@ def heeds_hangups(pid: int) -> bool:
     return bool(caught >> (signal.SIGHUP - 1) & 1)
 
 
+@pytest.mark.long
 def test_systemd_hears_that_it_serves_reloads_and_ends(folder: Path, end: HttpEnd, tmp_path: Path) -> None:
     address = tmp_path / "notify"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
