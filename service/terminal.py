@@ -46,6 +46,12 @@ def print_line(console: Console, text: Text) -> None:
             console.print(part, soft_wrap=True)
 
 
+def print_to_copy(console: Console, address: str) -> None:
+    """Print an address on a line of its own, whole on a terminal too: what is copied must have no line breaks."""
+    text = Text(address)
+    console.print(linked(text) if console.is_terminal else text, soft_wrap=True)
+
+
 def linked(text: Text) -> Text:
     """Return the text with each address as a link, whole also where a terminal shows it on two lines."""
     for found in ADDRESS.finditer(text.plain):

@@ -16,7 +16,7 @@ from rich.console import Console
 
 from service.demo.day import the_day
 from service.demo.stage import run
-from service.errors import BadConfig
+from service.errors import BadConfig, Temporary
 from tests.processes import ROUNDSMAN
 from tests.talk import logged
 
@@ -66,7 +66,7 @@ async def test_the_day_comes_out_as_its_script_says(tmp_path: Path) -> None:
         "All as the script says.",
     ]
     assert code == 0
-    assert "within 15 minutes\n  http://127.0.0.1:" in audience.getvalue()
+    assert "within 15 minutes\nhttp://127.0.0.1:" in audience.getvalue()
     assert {"admin-token", "demo.env", "roundsman.db"} <= {path.name for path in (tmp_path / "fresh").iterdir()}
 
 
@@ -158,6 +158,27 @@ async def test_books_that_do_not_agree_are_told_and_end_with_1(tmp_path: Path) -
 
     assert code == 1
     assert "That is not what was posted and arrived: " in audience.getvalue().splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("folder", "reason"),
+    [
+        ("file/demo", "Not a directory"),
+        ("/proc/demo", "No such file or directory"),
+        ("n" * 300, "has a name that is longer than 255 bytes"),
+        ("what?", "must name a file and nothing else: no parameters, and no ? in its name"),
+        ("two\nlines", "holds a control character"),
+    ],
+)
+async def test_folder_that_can_hold_nothing_is_told_by_its_option(tmp_path: Path, folder: str, reason: str) -> None:
+    (tmp_path / "file").touch()
+
+    with pytest.raises((BadConfig, Temporary)) as caught:
+        await played(tmp_path / folder, Audience("received"))
+
+    assert "--folder" in str(caught.value)
+    assert reason in str(caught.value)
+    assert "ROUNDSMAN" not in str(caught.value)
 
 
 @pytest.mark.parametrize("is_file", [True, False])

@@ -144,7 +144,7 @@ def test_on_a_terminal_the_link_is_printed_once_pages_can_be_opened(tmp_path: Pa
 
     assert answer.status_code == 200
     assert str(answer.url).endswith("/")
-    assert "within 15 minutes: " in shown
+    assert "within 15 minutes:\r\nhttp" in shown
     assert token_file(tmp_path).read_text().strip() not in shown
 
 

@@ -41,7 +41,7 @@ def show_login(settings: Settings, address: str) -> None:
     for stream in (sys.stderr, sys.stdout):
         if stream.isatty():
             link = login_link(find_token(settings), address, now_utc())
-            stream.write(f"\n  Log in, once and within 15 minutes: {link}\n\n")
+            stream.write(f"\n  Log in, once and within 15 minutes:\n{link}\n\n")
             stream.flush()
             return
     log.info("ROUNDSMAN_ADMIN_TOKEN is not set, so this data folder's own is used: `roundsman login-link` lets you in")

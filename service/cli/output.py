@@ -51,6 +51,12 @@ def say(sentence: str, style: str = "") -> None:
         terminal.print_line(console, Text(as_shown(visible(sentence)), style=style))
 
 
+def say_to_copy(address: str) -> None:
+    """Print an address for people to copy: whole, also where a terminal is narrower."""
+    with writing():
+        terminal.print_to_copy(console, address)
+
+
 def warn(sentences: Iterable[str]) -> None:
     """Print what is no part of the answer, and must be known of it, on standard error."""
     errors = Console(stderr=True, highlight=False)

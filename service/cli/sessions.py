@@ -14,7 +14,7 @@ from service.cli._commands import Group
 from service.cli._login import find_token
 from service.cli.account import when
 from service.cli.opening import with_store
-from service.cli.output import AsJson, print_json, print_table, say
+from service.cli.output import AsJson, print_json, print_table, say, say_to_copy
 from service.config import Settings, load_settings
 from service.errors import BadConfig, BadRequest
 from service.manage import ids
@@ -41,7 +41,7 @@ def login_link(as_json: AsJson = False) -> None:
     # on Postgres the link is judged by its clock, which may be another than this machine's
     now = with_store(_clock) if settings.is_shared else now_utc()
     link = new_link(token, settings.address, now)
-    print_json({"link": link, "expires_at": rfc3339(now + LINK_LIFETIME)}) if as_json else say(link)
+    print_json({"link": link, "expires_at": rfc3339(now + LINK_LIFETIME)}) if as_json else say_to_copy(link)
 
 
 @sessions.command("list")

@@ -20,7 +20,7 @@ from service.access import ensure_token, login_link, token_file
 from service.app import Service, build, now_utc
 from service.app.logs import configure_logs
 from service.app.server import address, asked_to_end, listen, serving
-from service.config import Config, load
+from service.config import Config, load, load_settings
 from service.demo.circleci import PretendCircleCI
 from service.demo.day import CLOSED_CHANNELS, roundsman_yaml, the_day
 from service.demo.inbox import Inbox
@@ -32,7 +32,7 @@ from service.manage import history
 from service.manage.hooks import HOOK_PATH
 from service.pipeline import Patience
 from service.store import Search, held, migrate, standing
-from service.terminal import print_line
+from service.terminal import print_line, print_to_copy
 
 SECRET = "only-for-the-demo"  # noqa: S105 - reason: a pretend CircleCI's pretend secret
 TOKEN = "only-for-the-demo-either"  # noqa: S105 - reason: the same
@@ -63,7 +63,7 @@ async def run(*, once: bool, port: int, folder: Path | None, pace: float = 1.0, 
     configure_logs(logging.ERROR)  # the narrator speaks, and the inbox
     os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1"  # all that is played with is on this machine
     asked = asyncio.create_task(asked_to_end().wait())
-    with _place(folder) as place, held(place, what="roundsman demo", since=now_utc()):
+    with _place(folder) as place, held(place, what="roundsman demo", since=now_utc(), named_by="--folder"):
         async with _staged(place, port, console) as stage:
             _show_around(console, stage, place, port=port)
             playing = asyncio.create_task(_play(console, stage, pace))
@@ -100,9 +100,20 @@ def _place(folder: Path | None) -> Iterator[Path]:
         with tempfile.TemporaryDirectory(prefix="roundsman-demo-") as made:
             yield Path(made)
         return
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise BadConfig(f"{folder} is in use; name a folder that is empty or does not exist yet")
+    if _is_in_use(folder):
+        raise BadConfig(f"--folder {folder} is in use; name a folder that is empty or does not exist yet")
     yield folder
+
+
+def _is_in_use(folder: Path) -> bool:
+    """Tell whether something is there. Raises BadConfig for a folder that can hold no demo."""
+    try:
+        load_settings({"ROUNDSMAN_DATABASE_URL": _database_url(folder)})
+        return folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
+    except BadConfig as error:
+        raise BadConfig(f"--folder {folder} {str(error).removeprefix('ROUNDSMAN_DATABASE_URL ')}") from None
+    except OSError as error:
+        raise BadConfig(f"--folder {folder} cannot be used: {error.strerror}; name another with --folder") from error
 
 
 def _listener(port: int) -> socket.socket:
@@ -170,8 +181,9 @@ def _show_around(console: Console, stage: Stage, folder: Path, *, port: int) -> 
     if port and not stage.address.endswith(f":{port}"):
         _say(console, f"Somebody has port {port}, so the pages are elsewhere.\n")
     settings = _write_settings(folder, stage)
+    print_line(console, Text("pages, by a link that is good for one login within 15 minutes", style="bold"))
+    print_to_copy(console, _link(stage))
     for what, *lines in (
-        ("pages, by a link that is good for one login within 15 minutes", _link(stage)),
         ("commands, in another terminal", f". {settings}", "roundsman events list"),
         (
             "API, there too",
@@ -204,7 +216,8 @@ async def _invite(console: Console, stage: Stage) -> None:
     """Say what to try while the service stays."""
     newest = (await history.list_events(stage.service.parts.store, Search(), limit=1))["items"][0]
     _say(console, f"Try, in that other terminal: roundsman explain {newest['id'][:8]}")
-    _say(console, f"The day is over; the pages stay until you press Ctrl-C. A fresh login link: {_link(stage)}")
+    _say(console, "The day is over; the pages stay until you press Ctrl-C. A fresh login link:")
+    print_to_copy(console, _link(stage))
 
 
 def _link(stage: Stage) -> str:

@@ -16,6 +16,7 @@ from sqlalchemy import make_url
 from service.errors import BadConfig, RoundsmanError, Temporary
 
 LOCK_FILE = "roundsman.lock"
+NAMED_BY = "ROUNDSMAN_DATABASE_URL"
 
 
 def database_file(database_url: str) -> Path | None:
@@ -34,13 +35,13 @@ def is_there(file: Path) -> bool:
 
 
 @contextmanager
-def held(folder: Path, *, what: str, since: datetime) -> Iterator[None]:
-    """Hold the folder while the block runs; ``what`` tells others who they meet.
+def held(folder: Path, *, what: str, since: datetime, named_by: str = NAMED_BY) -> Iterator[None]:
+    """Hold the folder while the block runs; ``what`` tells others who they meet, ``named_by`` where it is named.
 
     The lock is the kernel's: it goes with the process, however that ends, and a file left behind means nothing.
     Raises Temporary when another process holds it or the disk is full, BadConfig when this user may not write there.
     """
-    with _lock_file(folder) as file:
+    with _lock_file(folder, named_by) as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -51,13 +52,13 @@ def held(folder: Path, *, what: str, since: datetime) -> Iterator[None]:
         yield
 
 
-def _lock_file(folder: Path) -> IO[str]:
+def _lock_file(folder: Path, named_by: str) -> IO[str]:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         require_access(folder / LOCK_FILE)
         return open(folder / LOCK_FILE, "a+", opener=_private)
     except OSError as error:
-        raise _no_room(folder, error) from error
+        raise _no_room(folder, error, named_by) from error
 
 
 def _sign(file: IO[str], folder: Path, holder: Mapping[str, object]) -> None:
@@ -74,11 +75,11 @@ def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
-def _no_room(folder: Path, error: OSError) -> RoundsmanError:
+def _no_room(folder: Path, error: OSError, named_by: str = NAMED_BY) -> RoundsmanError:
     sentence = f"{folder} cannot hold our data: {error.strerror}"
     if isinstance(error, PermissionError | NotADirectoryError | FileExistsError):
-        return BadConfig(f"{sentence}; let this user write there, or name another place in ROUNDSMAN_DATABASE_URL")
-    return Temporary(f"{sentence}; mend that, or name another place in ROUNDSMAN_DATABASE_URL")
+        return BadConfig(f"{sentence}; let this user write there, or name another place in {named_by}")
+    return Temporary(f"{sentence}; mend that, or name another place in {named_by}")
 
 
 def require_access(file: Path) -> None:
