@@ -358,7 +358,7 @@ refusals = Table(
     Column("address", Text),
     Column("user_agent", Text),
     Column("hook_id", String(64)),
-    Column("skipped", Integer, nullable=False),
+    Column("skipped", Integer, nullable=False),  # how many posts the row stands for besides the one that it shows
     sqlite_autoincrement=True,  # the last ones are those with the highest ids: an id must not come back
 )
 

@@ -78,7 +78,7 @@ async def refuse(store: Store) -> None:
             address="2001:db8:1111:2222:3333:4444:5555:6666",
             user_agent=text,
             hook_id=text[:64],
-            skipped=n * 2**20,
+            count=n * 2**20 + 1,
         )
         await store.write(refusals.keep, refusal)
 

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,7 @@ from typing import Any
 import pytest
 
 from service.intake import refusals as refusals_of_intake
+from service.intake.body import MAX_UNSIGNED_ADDRESSES, Bodies
 from service.model import KnownHook, Refusal
 from service.store import hooks, refusals
 from tests.house import NINE, RED, House, a_house, signature
@@ -54,7 +57,7 @@ async def test_refusal_says_when_where_why_and_what_mends_it(house: House) -> No
             "address": "127.0.0.1",
             "user_agent": "CircleCI-Webhook/1.0",
             "hook_id": None,
-            "skipped": 0,
+            "count": 1,
         }
     ]
 
@@ -110,27 +113,91 @@ async def test_malformed_signature_is_told_as_such(house: House) -> None:
     assert refusal["reason"].startswith("the circleci-signature header holds no v1 signature")
 
 
-async def test_flood_of_refusals_is_one_row_that_the_next_one_counts(
-    house: House, monkeypatch: pytest.MonkeyPatch
+async def test_refusals_that_repeat_are_one_row_with_their_number(
+    house: House, monkeypatch: pytest.MonkeyPatch, terminal: Terminal
 ) -> None:
-    monkeypatch.setattr(refusals_of_intake, "KEEP_EVERY_S", 1_000.0)
+    monkeypatch.setattr(refusals_of_intake, "KEEP_EVERY_S", 0.1)
     for _ in range(20):
         await house.http.post("/hooks/circleci", content=b"{}")
+    for _ in range(500):
+        items = await listed(house)
+        if items and items[0]["count"] == 20:
+            break
+        await asyncio.sleep(0.02)
+    terminal.set(ROUNDSMAN_DATABASE_URL=house.settings.database_url)
+    said = await asyncio.to_thread(terminal.run, "refusals")
+    page = (await house.http.get("/")).text
 
-    assert [refusal["skipped"] for refusal in await on_record(house, 1)] == [0]
+    assert [item["count"] for item in items] == [20]
+    assert "  the last of 20 such posts" in said.lines
+    assert '<span class="line">the last of 20</span>' in page
+    assert "at least 20 posts were refused" in page
 
 
-async def test_next_refusal_on_record_counts_those_that_were_left_out(
-    house: House, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    "forged",
+    [
+        [Refusal(at=NINE, status=401, reason="not signed", next_step="sign", address="192.0.2.1")],
+        [
+            Refusal(at=NINE, status=401, reason="not signed", next_step="sign", address=f"10.0.{n // 250}.{n % 250}")
+            for n in range(2_000)
+        ],
+        [
+            Refusal(at=NINE, status=404, reason=f"posted to /{n}", next_step="correct", address=f"10.9.8.{n % 200}")
+            for n in range(2_000)
+        ],
+    ],
+    ids=["one address", "many addresses", "many reasons"],
+)
+@pytest.mark.parametrize("is_before", [True, False])
+async def test_flood_of_forged_posts_leaves_what_matters_in_sight(
+    work: Work, monkeypatch: pytest.MonkeyPatch, forged: list[Refusal], is_before: bool
 ) -> None:
-    monkeypatch.setattr(refusals_of_intake, "KEEP_EVERY_S", 0.2)
-    for _ in range(3):
-        await house.http.post("/hooks/circleci", content=b"{}")
-    await on_record(house, 1)
-    await asyncio.sleep(0.25)
-    await house.http.post("/hooks/circleci", content=b"{}")
+    monkeypatch.setattr(refusals_of_intake, "KEEP_EVERY_S", 0.001)
+    keeper = refusals_of_intake.Refusals(work.store, clock=lambda: NINE)
+    matters = Refusal(at=NINE, status=401, reason="this hook has no secret", next_step="apply", address="203.0.113.9")
+    flood = forged * (10_000 // len(forged))
+    for number, refusal in enumerate(flood):
+        if number == (0 if is_before else 5_000):
+            keeper.keep(matters)
+        keeper.keep(refusal)
+        if number % 50 == 0:
+            await asyncio.sleep(0)
+    kept: Sequence[Refusal] = []
+    for _ in range(100):  # until nothing is pending any more
+        before, kept = kept, await work.store.read(refusals.latest)
+        if kept and kept == before:
+            break
+        await asyncio.sleep(0.1)
 
-    assert [refusal["skipped"] for refusal in await on_record(house, 2)] == [2, 0]
+    assert matters in kept
+    assert len(kept) <= 50
+
+
+@pytest.mark.databases("sqlite", "postgres")
+async def test_flood_in_the_table_displaces_itself_alone(work: Work) -> None:
+    matters = Refusal(at=NINE, status=401, reason="this hook has no secret", next_step="apply", count=3)
+    await work.store.write(refusals.keep, matters)
+    for number in range(60):
+        other = Refusal(at=NINE, status=401, reason="not signed", next_step="sign", address=f"192.0.2.{number}")
+        await work.store.write(refusals.keep, other)
+    await work.store.write(refusals.keep, matters)
+
+    kept = await work.store.read(refusals.latest)
+
+    assert len(kept) == 50
+    assert kept[0] == replace(matters, count=6)
+    assert [refusal.address for refusal in kept[1:]] == [f"192.0.2.{number}" for number in range(59, 10, -1)]
+
+
+async def test_flood_of_one_address_takes_no_room_from_a_hook_of_ours() -> None:
+    bodies = Bodies()
+
+    looked_into = [bodies.has_room_for_unsigned(100, address) for address in ("192.0.2.1", "192.0.2.1", "192.0.2.2")]
+    of_many = [bodies.has_room_for_unsigned(100, f"10.0.0.{number}") for number in range(100)]
+
+    assert looked_into == [True, False, True]
+    assert sum(of_many) == MAX_UNSIGNED_ADDRESSES - 2
 
 
 @pytest.mark.parametrize(("path", "status"), [("/", 405), ("/hooks/circle", 404), ("/webhooks?x=1", 404)])

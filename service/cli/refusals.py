@@ -11,7 +11,8 @@ from service.manage.refusals import list_refusals
 def refusals(as_json: AsJson = False) -> None:
     """List the last posts that were refused.
 
-    When, from where, why, and how to mend it: the last 50, newest first, at most one a second from each process.
+    When, from where, why, and how to mend it: the last 50, newest first. Those of one reason and
+    address are one entry with their number, and each process puts one entry a second on record at most.
     """
     found = with_store(lambda _, store: list_refusals(store))
     if as_json:
@@ -31,5 +32,5 @@ def _print(refusal: Any) -> None:
     if refusal["user_agent"] or refusal["hook_id"]:
         hook = f", of hook {refusal['hook_id']} as it says" if refusal["hook_id"] else ""
         say(f"  sent by {refusal['user_agent'] or 'a program without a name'}{hook}")
-    if refusal["skipped"]:
-        say(f"  before it {refusal['skipped']} more, without records of their own")
+    if refusal["count"] > 1:
+        say(f"  the last of {refusal['count']} such posts")

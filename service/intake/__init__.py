@@ -9,7 +9,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from service.errors import BadSignature, Rejected, Temporary
-from service.intake.body import SMALL_BYTES, Bodies
+from service.intake.body import SMALL_BYTES, Bodies, address_of
 from service.intake.line import Line
 from service.intake.refusals import Refusals
 from service.message import one_line
@@ -78,7 +78,7 @@ class Intake:
                 return self._verify(headers, body)
             return await asyncio.to_thread(self._verify, headers, body)
         except BadSignature:
-            is_looked_into = self._bodies.has_room_for_unsigned(len(body))
+            is_looked_into = self._bodies.has_room_for_unsigned(len(body), address_of(request))
             request.state.facts["hook"] = self._source.find_hook(body) if is_looked_into else None
             raise
 
@@ -104,7 +104,7 @@ class Intake:
             status=error.status,
             reason=reason,
             next_step=next_step,
-            address=request.client.host if request.client else None,
+            address=address_of(request),
             user_agent=one_line(request.headers.get("user-agent"), LONGEST_USER_AGENT),
             hook_id=hook_id,
         )

@@ -13,6 +13,7 @@ SMALL_BYTES = 64 * 2**10  # CircleCI's have a few thousand: they are read, whate
 MAX_UNSIGNED_BYTES = 16 * 2**10
 UNSIGNED_WITHIN_S = 2.0
 UNSIGNED_EVERY_S = 1.0
+MAX_UNSIGNED_ADDRESSES = 10
 
 
 class Bodies:
@@ -20,14 +21,14 @@ class Bodies:
 
     def __init__(self) -> None:
         self._arriving_bytes = 0
-        self._next_unsigned_at = 0.0  # by the event loop's clock
+        self._unsigned_at: dict[str | None, float] = {}  # by the event loop's clock, for each address of late
 
     async def read_unsigned(self, request: Request) -> bytes | None:
         """The body of a post that is refused anyway: only a small one, whose length is announced, and seldom.
 
         None when it is not read to its end. Raises ClientDisconnect.
         """
-        if not self.has_room_for_unsigned(_announced(request)):
+        if not self.has_room_for_unsigned(_announced(request), address_of(request)):
             return None
         body = bytearray()
         try:
@@ -38,12 +39,16 @@ class Bodies:
             return None
         return bytes(body[:MAX_UNSIGNED_BYTES])
 
-    def has_room_for_unsigned(self, size: int) -> bool:
-        """Tell whether a body without a signature of ours may be looked into; once it may, not again for a while."""
+    def has_room_for_unsigned(self, size: int, address: str | None) -> bool:
+        """Tell whether a body without a signature of ours may be looked into: one a second from each address.
+
+        A flood from one address so takes no room from others; of many addresses, few are looked into.
+        """
         now = asyncio.get_running_loop().time()
-        if now < self._next_unsigned_at or not 0 < size <= MAX_UNSIGNED_BYTES:
+        recent = {other: at for other, at in self._unsigned_at.items() if now < at + UNSIGNED_EVERY_S}
+        if not 0 < size <= MAX_UNSIGNED_BYTES or address in recent or len(recent) >= MAX_UNSIGNED_ADDRESSES:
             return False
-        self._next_unsigned_at = now + UNSIGNED_EVERY_S
+        self._unsigned_at = {**recent, address: now}
         return True
 
     async def read(self, request: Request, max_body_bytes: int) -> bytes:
@@ -77,6 +82,11 @@ class Bodies:
             return bytes(body)
         finally:
             self._arriving_bytes -= len(body)
+
+
+def address_of(request: Request) -> str | None:
+    """Return the IP address that a request comes from, where it is known."""
+    return request.client.host if request.client else None
 
 
 def _announced(request: Request) -> int:

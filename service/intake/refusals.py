@@ -13,18 +13,21 @@ from service.store import Store, hooks, refusals
 
 KEEP_EVERY_S = 1.0  # a flood of forged posts must not become a flood of commits
 FIND_WITHIN_S = 2.0
+MAX_PENDING = 10
+
+Key = tuple[int, str, str | None]
 
 log = structlog.get_logger()
 
 
 class Refusals:
-    """Keeps refusals, at most one a second; and knows the hooks of ours that may have sent what was refused."""
+    """Keeps refusals, one a second at most; and knows the hooks of ours that may have sent what was refused."""
 
     def __init__(self, store: Store, *, clock: Callable[[], datetime]) -> None:
         self._store = store
         self._clock = clock
-        self._next_at = 0.0  # by the event loop's clock
-        self._skipped = 0
+        self._pending: dict[Key, Refusal] = {}
+        self._kept_at: dict[str | None, float] = {}  # by the event loop's clock, for each kind: its next step
         self._keeping: asyncio.Task[None] | None = None
 
     async def explain(self, error: Rejected, hook_id: str | None) -> tuple[str, str | None]:
@@ -42,20 +45,36 @@ class Refusals:
         return error.reason, error.next_step
 
     def keep(self, refusal: Refusal) -> None:
-        """Put a refusal on record before long, unless there was one just now: then the next one counts it."""
-        now = asyncio.get_running_loop().time()
-        if now < self._next_at or (self._keeping and not self._keeping.done()):
-            self._skipped += 1
-            return
-        self._next_at = now + KEEP_EVERY_S
-        self._keeping = asyncio.create_task(self._keep(replace(refusal, skipped=self._skipped)))
-        self._skipped = 0
+        """Put a refusal on record before long; until then, others like it are counted in it."""
+        key = self._key(refusal)
+        counted = self._pending[key].count if key in self._pending else 0
+        self._pending[key] = replace(refusal, count=counted + refusal.count)
+        if self._keeping is None:
+            self._keeping = asyncio.create_task(self._keep_one())
 
-    async def _keep(self, refusal: Refusal) -> None:
+    def _key(self, refusal: Refusal) -> Key:
+        """Return the key under which it waits: in a flood of many addresses, that of another of its kind."""
+        key = (refusal.status, refusal.reason, refusal.address)
+        if key in self._pending or len(self._pending) < MAX_PENDING:
+            return key
+        alike = (other for other, pending in self._pending.items() if pending.next_step == refusal.next_step)
+        return next(alike, key)
+
+    async def _keep_one(self) -> None:
+        """Write one that is pending, of the kind that was written least recently, and go on in a second."""
+        key = min(self._pending, key=lambda one: self._kept_at.get(self._pending[one].next_step, 0.0))
+        refusal = self._pending.pop(key)
+        loop = asyncio.get_running_loop()
+        self._kept_at[refusal.next_step] = loop.time()
         try:
             await self._store.write(refusals.keep, refusal)
         except Temporary as error:
-            log.warning("a refusal is not on record", reason=str(error))
+            log.warning("a refusal is not on record", reason=str(error), posts=refusal.count)
+        finally:
+            loop.call_later(KEEP_EVERY_S, self._go_on)
+
+    def _go_on(self) -> None:
+        self._keeping = asyncio.create_task(self._keep_one()) if self._pending else None
 
     async def _find(self, hook_id: str) -> KnownHook | None:
         try:

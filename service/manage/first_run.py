@@ -126,7 +126,7 @@ def _of_posts(refusals: Sequence[Json]) -> Step:
     sentence = "nothing has been posted here yet: press Test Ping Event at CircleCI, beside the hook"
     if refusals:
         last = refusals[0]
-        count = sum(1 + refusal["skipped"] for refusal in refusals)
+        count = sum(refusal["count"] for refusal in refusals)
         were = "was" if count == 1 else "were"
         sentence = f"at least {_counted(count, 'post')} {were} refused, the last one on record because {last['reason']}"
     return Step(what="First signed post", mark=Mark.TODO, sentence=sentence)

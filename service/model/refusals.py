@@ -6,13 +6,13 @@ from datetime import datetime
 
 @dataclass(frozen=True, kw_only=True)
 class Refusal:
-    """A post that was refused, as one of the last few on record.
+    """A post that was refused, as one of the last few on record, and those like it.
 
     reason       why, as a phrase without its end
     next_step    what mends it; None where nothing can be said
     address      the IP address that it came from
     hook_id      the hook that it says it is from: unproven, since the post is not signed
-    skipped      refusals by the same process since its last one on record that got no record of their own
+    count        posts that it stands for: the last of them is shown, the others were refused for the same reason
     """
 
     at: datetime
@@ -22,7 +22,7 @@ class Refusal:
     address: str | None = None
     user_agent: str | None = None
     hook_id: str | None = None
-    skipped: int = 0
+    count: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,5 +1,6 @@
 """The last refusals: a few rows, so that a first-run page can say why nothing arrives."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 from sqlalchemy import delete, insert, select
@@ -8,17 +9,41 @@ from service.model import Refusal
 from service.tables import Transaction, refusals
 
 MAX_KEPT = 50
+MAX_COUNT = 2**31
+_COLUMNS = [column for column in refusals.c if column.name not in {"id", "skipped"}]
 
 
 def keep(transaction: Transaction, refusal: Refusal) -> None:
-    """Put a refusal on record, and forget those that are no longer among the last."""
-    transaction.execute(insert(refusals).values(**vars(refusal)))
-    newest = select(refusals.c.id).order_by(refusals.c.id.desc()).limit(MAX_KEPT)
-    transaction.execute(delete(refusals).where(refusals.c.id.not_in(newest)))
+    """Put a refusal on record, in one row with those of the same reason and address, and forget what is too many."""
+    repeated = delete(refusals).where(
+        refusals.c.status == refusal.status,
+        refusals.c.reason == refusal.reason,
+        refusals.c.address.is_not_distinct_from(refusal.address),
+    )
+    before = transaction.execute(repeated.returning(refusals.c.skipped)).scalars()
+    count = refusal.count + sum(skipped + 1 for skipped in before)
+    row = {column.name: getattr(refusal, column.name) for column in _COLUMNS}
+    transaction.execute(insert(refusals).values(**row, skipped=min(count, MAX_COUNT) - 1))
+    if surplus := _surplus(transaction):
+        transaction.execute(delete(refusals).where(refusals.c.id.in_(surplus)))
+
+
+def _surplus(transaction: Transaction) -> list[int]:
+    """Return the rows to forget: always the oldest of the most frequent kind, so that a flood displaces itself alone.
+
+    What is mended in the same way is of one kind: a reason may hold words of strangers.
+    """
+    rows = list(transaction.execute(select(refusals.c.id, refusals.c.next_step).order_by(refusals.c.id)).all())
+    surplus = []
+    while len(rows) > MAX_KEPT:
+        [(most, _)] = Counter(kind for _, kind in rows).most_common(1)
+        oldest = next(row for row in rows if row.next_step == most)
+        rows.remove(oldest)
+        surplus.append(oldest.id)
+    return surplus
 
 
 def latest(transaction: Transaction, *, limit: int = MAX_KEPT) -> Sequence[Refusal]:
     """Return the last refusals, newest first."""
-    columns = [column for column in refusals.c if column is not refusals.c.id]
-    found = select(*columns).order_by(refusals.c.id.desc()).limit(limit)
+    found = select(*_COLUMNS, (refusals.c.skipped + 1).label("count")).order_by(refusals.c.id.desc()).limit(limit)
     return [Refusal(**row) for row in transaction.execute(found).mappings()]
