@@ -170,6 +170,7 @@ async def test_without_a_token_each_want_is_finally_missing() -> None:
         Missing(want=want, reason=reason, is_final=True, is_by_choice=True) for want in sorted(Want)
     )
     assert (details.wanted, details.rounds, details.may_improve) == (ALL, 1, False)
+    assert details.asked_at is None  # nothing was asked
 
 
 async def test_what_the_webhook_did_not_say_cannot_be_asked_with() -> None:

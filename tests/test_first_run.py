@@ -42,7 +42,9 @@ async def test_until_the_first_post_the_page_is_a_checklist(public: House) -> No
     assert "✓ done Webhook secret CircleCI signs with the secret in ROUNDSMAN_WEBHOOK_SECRETS" in page
     assert "✓ done Routes 1 route in roundsman.yaml" in page
     assert "✓ done CircleCI token ROUNDSMAN_CIRCLECI_TOKEN is set" in page
-    assert "▸ to do Hook at CircleCI no hook has been seen yet: list your projects under hooks" in page
+    assert (
+        "▸ to do Hook at CircleCI no hook is known yet: list your projects under hooks in roundsman.yaml, then" in page
+    )
     assert f"▸ to do {SIGNED}" in page
     assert "receiver URL: https://ci.example.com/hooks/circleci" in page
     assert "Posts that were refused None" in page
@@ -122,5 +124,7 @@ async def test_a_reload_is_seen_and_the_address_stays_as_it_began(public: House)
     page = await first_page(public)
 
     assert "– optional CircleCI token ROUNDSMAN_CIRCLECI_TOKEN is not set: messages lack failed jobs" in page
-    assert "no hook has been seen yet: run: roundsman hooks apply" in page
+    assert (
+        "no hook is known yet: add one by hand in CircleCI's project settings, or set ROUNDSMAN_CIRCLECI_TOKEN" in page
+    )
     assert "other.example.com" not in page

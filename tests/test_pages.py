@@ -2,6 +2,7 @@
 
 import re
 from importlib.metadata import version
+from uuid import UUID
 
 import httpx
 import pytest
@@ -263,6 +264,18 @@ async def test_every_page_says_how_much_waits(house: House, browser: httpx.Async
     assert ">Dead letters</a>" in before
     for path in ("/", f"/events/{event.id}", "/dead-letters"):
         assert ">Dead letters (2)</a>" in (await browser.get(path)).text
+
+
+@pytest.mark.parametrize(("path", "status"), [(f"/events/{UUID(int=1)}", 404), ("/events/x", 400), ("/?since=x", 400)])
+async def test_error_page_says_how_much_waits_too(
+    house: House, browser: httpx.AsyncClient, path: str, status: int
+) -> None:
+    await house.deliver(state=DeliveryState.DEAD)
+
+    page = await browser.get(path, headers={"accept": "text/html"})
+
+    assert page.status_code == status
+    assert ">Dead letters (1)</a>" in page.text
 
 
 async def test_every_page_says_which_release_it_is(browser: httpx.AsyncClient) -> None:

@@ -39,7 +39,7 @@ def answer_people(pages: Pages) -> Answer:
         status, sentence, headers = _answer(request, error)
         if isinstance(error, HTTPException) and status in PLAINLY:
             sentence = PLAINLY[status].format(path=ascii(request.url.path))
-        response = pages.tell_error(request, sentence, status=status, headers=headers)
+        response = await pages.tell_error(request, sentence, status=status, headers=headers)
         keep_private(response.headers)
         return response
 

@@ -112,13 +112,16 @@ def _of_settings(setup: Setup, obstacle: str | None) -> list[Step]:
 def _of_hooks(setup: Setup, known: Sequence[KnownHook]) -> Step:
     projects = list(dict.fromkeys(hook.project for hook in known))
     some = ", ".join(projects[:3]) + (f" and {len(projects) - 3} more" if len(projects) > 3 else "")
-    wish = (
-        "run: roundsman hooks apply"
-        if setup.wanted_hooks
-        else "list your projects under hooks in roundsman.yaml and run: roundsman hooks apply"
-    )
     has = f"{_counted(len(known), 'hook')} at CircleCI, last seen by the hooks commands: {some}"
-    return _step("Hook at CircleCI", bool(known), has, f"no hook has been seen yet: {wish}, or add one by hand")
+    return _step("Hook at CircleCI", bool(known), has, f"no hook is known yet: {_next_of_hooks(setup)}")
+
+
+def _next_of_hooks(setup: Setup) -> str:
+    by_hand = "add one by hand in CircleCI's project settings"
+    if not setup.has_token:
+        return f"{by_hand}, or set ROUNDSMAN_CIRCLECI_TOKEN and have `roundsman hooks apply` add it"
+    listed = "" if setup.wanted_hooks else "list your projects under hooks in roundsman.yaml, then "
+    return f"{listed}run `roundsman hooks apply`, or {by_hand}"
 
 
 def _of_posts(refusals: Sequence[Json]) -> Step:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import datetime
 from functools import wraps
+from http import HTTPStatus
 from importlib.metadata import version
 from typing import Any
 from uuid import UUID
@@ -33,6 +34,8 @@ from service.pages.words import HEADINGS, MAX_BODY_BYTES
 from service.store import Store, actions, deliveries, notifications, standing
 
 DEAD_LETTERS_ON_A_PAGE = 50
+
+COUNT_WITHIN_S = 1.0
 
 log = structlog.get_logger()
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -235,16 +238,29 @@ class Pages:
         """The style sheet and the picture in the tab."""
         return self._screen.file(request.path_params["name"])
 
-    def tell_error(self, request: Request, sentence: str, *, status: int, headers: Mapping[str, str]) -> Response:
+    async def tell_error(self, request: Request, sentence: str, *, status: int, headers: Mapping[str, str]) -> Response:
         """Return a page that says what went wrong and leads back, even from where there is no page.
 
-        It has the navigation of whoever was logged in, without a look into the database, which may be what is wrong.
+        It has the navigation of the one who was logged in; the database, which may be what is wrong, is asked for the
+        count of dead letters where the fault is not ours, and not for long.
         """
         session = self._access.signed_cookie(request)
+        waiting = await self._count_if_possible() if session and status < HTTPStatus.INTERNAL_SERVER_ERROR else 0
         heading = HEADINGS.get(status, "This did not work")
-        response = self._draw("error.html", session, status=status, waiting=0, heading=heading, problem=sentence)
+        response = self._draw("error.html", session, status=status, waiting=waiting, heading=heading, problem=sentence)
         response.headers.update(headers)
         return response
+
+    async def _count_if_possible(self) -> int:
+        try:
+            async with asyncio.timeout(COUNT_WITHIN_S):
+                return await self._count_waiting()
+        except (Temporary, TimeoutError) as error:
+            log.warning("dead letters were not counted", reason=str(error) or "timeout")
+            return 0
+
+    async def _count_waiting(self) -> int:
+        return sum((await self._store.read(standing.dead_letters)).values())
 
     async def _sender(self, request: Request) -> tuple[str, str]:
         """By which right a form was sent, and the reason that was given in it."""
@@ -267,7 +283,7 @@ class Pages:
         """
         shown |= {
             "notice": take_notice(request),
-            "waiting": sum((await self._store.read(standing.dead_letters)).values()),
+            "waiting": await self._count_waiting(),
         }
         response = await asyncio.to_thread(self._draw, template, session, status=status, **shown)
         if shown["notice"]:
@@ -304,10 +320,10 @@ class Pages:
                 return self._to_login(request)
             except Temporary as error:
                 log.warning("a page cannot be shown now", reason=str(error))
-                return self.tell_error(request, error.sentence, status=503, headers={})
+                return await self.tell_error(request, error.sentence, status=503, headers={})
             except (Rejected, NotFound) as error:
                 status, headers = (error.status, error.headers) if isinstance(error, Rejected) else (404, {})
-                return self.tell_error(request, str(error), status=status, headers=headers)
+                return await self.tell_error(request, str(error), status=status, headers=headers)
 
         return answer
 

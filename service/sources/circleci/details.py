@@ -36,6 +36,7 @@ class Enquiry:
         self._event = event
         self._known = known
         self._missing: dict[tuple[Want, str], Missing] = {}
+        self._has_token = True  # as far as is known
 
     async def answer(self, wants: frozenset[Want], now: datetime) -> Details:
         """Ask for what is wanted and not yet known; raises nothing that CircleCI is to blame for."""
@@ -55,7 +56,7 @@ class Enquiry:
             jobs=known.jobs if jobs.result() is None else jobs.result(),
             missing=(*still_missing, *(self._missing[key] for key in sorted(self._missing))),
             rounds=known.rounds + 1,
-            asked_at=now,
+            asked_at=now if self._has_token else known.asked_at,
         )
 
     async def _try(self, wants: Set[Want], question: Callable[[], Awaitable[T]]) -> T | None:
@@ -70,6 +71,7 @@ class Enquiry:
         except Temporary as error:
             self._miss(wants, str(error), is_final=False, retry_after_s=error.retry_after_s)
         except (NoToken, UnknownUser) as error:
+            self._has_token &= not isinstance(error, NoToken)
             self._miss(wants, str(error), is_final=True, is_by_choice=True)
         except Permanent as error:
             self._miss(wants, str(error), is_final=True)
