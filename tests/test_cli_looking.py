@@ -1,13 +1,15 @@
 """Commands that look things up, in a folder where a service has lived."""
 
+import asyncio
 import json
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 
 import pytest
 
-from service.demo.payloads import as_bytes, workflow_completed
-from tests.house import RED
+from service.demo.payloads import as_bytes, cancellation_storm, workflow_completed
+from tests.house import RED, House
 from tests.past import NOWHERE, Past, operator, past
 from tests.terminal import Terminal
 
@@ -84,6 +86,19 @@ def test_a_page_says_how_to_get_to_the_next(operator: Terminal) -> None:
     second = operator.run("events", "list", "--event", "any", "--limit", "2", "--cursor", cursor)
 
     assert (len(first.lines), len(second.lines)) == (4, 2)
+
+
+async def test_news_that_repeats_is_listed_as_the_same(house: House, terminal: Terminal) -> None:
+    for payload in cancellation_storm(replace(RED, status="canceled")):
+        await house.post(payload)
+    await house.finish(replace(RED, number=4_711))
+    await house.drain()
+    terminal.set(ROUNDSMAN_DATABASE_URL=house.settings.database_url)
+
+    listed = await asyncio.to_thread(terminal.run, "events", "list", "--status", "canceled")
+
+    rows = [line for line in listed.lines if "  canceled  " in line]
+    assert ["same news" in row for row in rows] == [*[True] * len(RED.jobs), False]
 
 
 def test_a_filter_that_cannot_know_all_says_so_beside_the_answer(operator: Terminal) -> None:

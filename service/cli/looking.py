@@ -1,6 +1,6 @@
 """Commands that look things up: events, explain."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import chain
 from typing import Annotated, Any
@@ -16,9 +16,11 @@ from service.config.doubts import doubt_of_status
 from service.manage import history, ids
 from service.manage.ids import Noun
 from service.manage.shapes import Json
+from service.model import Event, Notification
 from service.store import Search, Store
 from service.terminal import Column
 
+SAME_NEWS = "same news"
 EVENT_COLUMNS = (
     Column(heading="when (UTC)", short=MINUTES),
     Column(heading="id", short=DIGITS),
@@ -92,7 +94,18 @@ async def _find(store: Store, search: Search, limit: int, cursor: str | None) ->
     """Return a page of events, and of each the receivers who were told of its news."""
     found = await history.find_events(store, search, limit=limit, cursor=cursor)
     told = await history.told(store, {event.topic for event in found.items})
-    return await history.to_list(store, search, found), [account.receivers(told[event.topic]) for event in found.items]
+    return await history.to_list(store, search, found), list(_told(found.items, told))[::-1]
+
+
+def _told(items: Sequence[Event], told: Mapping[str, Sequence[Notification]]) -> Iterator[str | None]:
+    """Yield the receivers who were told, from the oldest event on: of news that repeats, once.
+
+    Cancelling a workflow posts one event for each of its jobs, which look the same.
+    """
+    earlier = set()
+    for event in reversed(items):
+        yield SAME_NEWS if event.topic in earlier else account.receivers(told[event.topic])
+        earlier.add(event.topic)
 
 
 def _print_page(page: Any, told: Sequence[str | None], doubt: str | None) -> None:
