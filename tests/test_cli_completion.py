@@ -53,6 +53,38 @@ def test_a_wrong_word_is_completed_without_a_complaint(line: str) -> None:
     assert (said.returncode, "Traceback" in said.stderr, "No such" in said.stderr) == (0, False, False)
 
 
+@pytest.mark.parametrize(
+    ("line", "values"),
+    first_and_long(
+        [
+            ("roundsman notifications list --receiver w", ["web", "web-team"]),
+            ("roundsman receivers test ", ["web", "web-team", "crew"]),
+            ("roundsman events list --status f", ["failed"]),
+            ("roundsman events list --event ", ["workflow-completed", "job-completed", "ping", "any"]),
+            ("roundsman events list --told ", ["none", "any"]),
+            ("roundsman notifications list --state se", ["sending", "sent"]),
+        ]
+    ),
+)
+def test_values_are_completed(tmp_path: Path, line: str, values: list[str]) -> None:
+    channels = "{channels: ['${UNSET}']}"
+    names = "".join(f"  {name}: {channels}\n" for name in ("web", "web-team", "crew"))
+    (tmp_path / "roundsman.yaml").write_text(f"receivers:\n{names}routes: []\n")
+
+    said = complete(line, ROUNDSMAN_CONFIG=str(tmp_path / "roundsman.yaml"))
+
+    assert said.stdout.split() == values
+
+
+@pytest.mark.long
+def test_receivers_of_a_file_that_is_wrong_are_completed_by_nothing(tmp_path: Path) -> None:
+    (tmp_path / "roundsman.yaml").write_text("receivers: [")
+
+    said = complete("roundsman receivers test ", ROUNDSMAN_CONFIG=str(tmp_path / "roundsman.yaml"))
+
+    assert (said.returncode, said.stdout.strip(), "Traceback" in said.stderr) == (0, "", False)
+
+
 @pytest.mark.long
 def test_an_interactive_bash_completes_at_a_tab(tmp_path: Path) -> None:
     startup = tmp_path / "bashrc"

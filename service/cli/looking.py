@@ -9,6 +9,7 @@ import typer
 
 from service.cli import account
 from service.cli._commands import Group
+from service.cli._values import Complete, complete_event, complete_status, complete_told
 from service.cli.opening import with_store
 from service.cli.output import DIGITS, FEW, MINUTES, STATUS, AsJson, print_json, print_table, say, status_style, warn
 from service.config import Settings
@@ -40,9 +41,9 @@ EventId = Annotated[
 ]
 
 
-def text_filter(sentence: str) -> Any:
-    """Return the option of a filter."""
-    return typer.Option(metavar="TEXT", help=sentence)
+def text_filter(sentence: str, complete: Complete | None = None) -> Any:
+    """Return the option of a filter, with what completes its values in a shell."""
+    return typer.Option(metavar="TEXT", help=sentence, autocompletion=complete)
 
 
 Values = list[str] | None
@@ -56,11 +57,11 @@ def list_events(  # noqa: PLR0913, PLR0917 - one option for each filter of the A
     tag: Annotated[Values, text_filter(NAME)] = None,
     workflow: Annotated[Values, text_filter(NAME)] = None,
     job: Annotated[Values, text_filter(NAME)] = None,
-    status: Annotated[Values, text_filter("success, failed, error, canceled or unauthorized.")] = None,
-    event: Annotated[Values, text_filter("workflow-completed, job-completed, ping or any.")] = None,
+    status: Annotated[Values, text_filter("success, failed, error, canceled or unauthorized.", complete_status)] = None,
+    event: Annotated[Values, text_filter("workflow-completed, job-completed, ping or any.", complete_event)] = None,
     actor: Annotated[Values, text_filter("Login or name of who started it, where CircleCI was asked.")] = None,
     author: Annotated[Values, text_filter("Name or e-mail address of the commit's author.")] = None,
-    told: Annotated[Values, text_filter("none: no route had anyone told; any: one had.")] = None,
+    told: Annotated[Values, text_filter("none: no route had anyone told; any: one had.", complete_told)] = None,
     since: Annotated[str, text_filter("From this time on: 2026-11-22, 2026-11-22T09:30Z, 7d, yesterday.")] = "",
     until: Annotated[str, text_filter("Before this time.")] = "",
     q: Annotated[str, typer.Option("--q", metavar="WORDS", help="Whole words of names, subject or revision.")] = "",

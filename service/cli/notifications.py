@@ -7,6 +7,7 @@ import typer
 
 from service.cli import account
 from service.cli._commands import Group
+from service.cli._values import complete_receiver, complete_state
 from service.cli.looking import Values, text_filter
 from service.cli.opening import with_store
 from service.cli.output import DIGITS, FEW, MINUTES, STATUS, AsJson, print_json, print_table, say, status_style
@@ -34,9 +35,11 @@ def _group() -> None:
 
 @notifications.command("list")
 def list_(  # noqa: PLR0913, PLR0917 - one option for each filter of the API
-    receiver: Annotated[Values, text_filter("Its name in roundsman.yaml.")] = None,
+    receiver: Annotated[Values, text_filter("Its name in roundsman.yaml.", complete_receiver)] = None,
     channel: Annotated[Values, text_filter("Its label, such as 'web-team (slack)'.")] = None,
-    state: Annotated[Values, text_filter("pending (also put off), sending, sent, dead or dismissed.")] = None,
+    state: Annotated[
+        Values, text_filter("pending (also put off), sending, sent, dead or dismissed.", complete_state)
+    ] = None,
     since: Annotated[str, text_filter("Decided from this time on: 2026-11-22, 7d, 1h30m, yesterday.")] = "",
     until: Annotated[str, text_filter("Decided before this time.")] = "",
     limit: Annotated[int, typer.Option(min=1, max=MAX_AT_ONCE, metavar="NUMBER", help=f"At most {MAX_AT_ONCE}.")] = 20,

@@ -10,6 +10,7 @@ import typer
 
 from service.channels import AppriseChannels
 from service.cli._commands import Group
+from service.cli._values import complete_receiver
 from service.cli.output import AsJson, print_json, say
 from service.config import load
 from service.manage.receivers import Trial, try_receiver
@@ -25,7 +26,10 @@ def _group() -> None:
 
 @receivers.command("test")
 def try_command(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A receiver of roundsman.yaml.")], as_json: AsJson = False
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="A receiver of roundsman.yaml.", autocompletion=complete_receiver)
+    ],
+    as_json: AsJson = False,
 ) -> None:
     """Send a test message to each channel, show the answers.
 

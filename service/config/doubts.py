@@ -10,7 +10,7 @@ from service.patterns import ends_like_a_question, find_doubtful_escape, find_do
 
 _MAY_HOLD_BRACKETS = frozenset({"workflow", "job", "actor", "author"})  # git refuses names of branches and tags with [
 # CircleCI may add others at any time, so an unknown status is a doubt and no mistake.
-_STATUSES = ("success", "failed", "error", "canceled", "unauthorized", "not_run")
+STATUSES = ("success", "failed", "error", "canceled", "unauthorized", "not_run")
 _RARE_STATUSES = ("infrastructure_fail", "timedout", "terminated-unknown", "on_hold", "retried")  # of jobs, by its API
 _TRIGGERS = ("webhook", "api", "schedule")
 _HOSTS = ("gh", "github", "bb", "bitbucket", "circleci")  # what a project's slug begins with
@@ -91,9 +91,9 @@ def _doubt_of_set(pattern: str, doubtful: str) -> str:
 
 def doubt_of_status(status: str) -> str | None:
     """Return ``faild is not a known status; did you mean failed?``; None for what fits one that is known."""
-    if any(map(fits(status), _STATUSES + _RARE_STATUSES)):
+    if any(map(fits(status), STATUSES + _RARE_STATUSES)):
         return None
-    return f"{status} is not a known status; {closest(status.lower(), _STATUSES)}"
+    return f"{status} is not a known status; {closest(status.lower(), STATUSES)}"
 
 
 def _doubt_of_project(pattern: str) -> str | None:
