@@ -13,7 +13,7 @@ SMALL_BYTES = 64 * 2**10  # CircleCI's have a few thousand: they are read, whate
 MAX_UNSIGNED_BYTES = 16 * 2**10
 UNSIGNED_WITHIN_S = 2.0
 UNSIGNED_EVERY_S = 1.0
-MAX_UNSIGNED_ADDRESSES = 10
+MAX_UNSIGNED_ADDRESSES = 50
 
 
 class Bodies:

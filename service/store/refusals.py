@@ -45,5 +45,9 @@ def _surplus(transaction: Transaction) -> list[int]:
 
 def latest(transaction: Transaction, *, limit: int = MAX_KEPT) -> Sequence[Refusal]:
     """Return the last refusals, newest first."""
-    found = select(*_COLUMNS, (refusals.c.skipped + 1).label("count")).order_by(refusals.c.id.desc()).limit(limit)
+    found = (
+        select(*_COLUMNS, (refusals.c.skipped + 1).label("count"))
+        .order_by(refusals.c.at.desc(), refusals.c.id.desc())
+        .limit(limit)
+    )
     return [Refusal(**row) for row in transaction.execute(found).mappings()]
