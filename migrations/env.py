@@ -4,7 +4,7 @@ from alembic import context
 from sqlalchemy import Connection, Engine, event, text
 from sqlalchemy.pool import PoolProxiedConnection
 
-from service.tables import metadata
+from service.db.tables import metadata
 
 LOCK = 7_283_911  # any number will do, so long as it is ours and stays: one migration at a time, on Postgres
 

@@ -2,41 +2,43 @@
 
 The map. A module imports only from groups above its own; tests/test_map.py reads this table and holds us to it.
 
-    words       model errors clock network_errors retry_after text patterns
-    judgement   rules message
+    words       model errors clock network_errors retry_after text
+    telemetry   metrics log_stream
+    logging     logs
+    judgement   routing message
     settings    config
-    records     tables metrics postgres
-    edges       sources channels store jobs watchdog
-    flow        intake pipeline
-    acts        manage
-    health      health
-    doors       access
-    surfaces    api pages terminal
+    edges       circleci channels db
+    records     store
+    work        queue
+    flow        pipeline
+    acts        operations
+    readiness   health
+    surfaces    web terminal
     assembly    app
+    fakes       testing
     stage       demo
     entry       cli
 
 What each may import from others' work; what is not named here uses the standard library alone.
 
-    config      pydantic yaml
-    tables      sqlalchemy
     metrics     prometheus_client
-    sources     httpx pydantic
-    watchdog    httpx
+    log_stream  structlog
+    logs        structlog
+    config      pydantic yaml
+    circleci    httpx pydantic
     channels    apprise requests
-    store       alembic pydantic sqlalchemy
-    jobs        procrastinate psycopg psycopg_pool structlog
-    intake      starlette structlog
+    db          alembic sqlalchemy
+    store       pydantic sqlalchemy
+    queue       procrastinate psycopg psycopg_pool sqlalchemy structlog
     pipeline    structlog
-    health      structlog
-    access      itsdangerous starlette structlog
-    api         starlette
-    pages       jinja2 starlette structlog
-    app         httptools starlette structlog uvicorn
+    health      httpx structlog
+    web         httptools itsdangerous jinja2 starlette structlog uvicorn
+    app         starlette structlog
     terminal    rich
-    demo        httpx rich starlette uvicorn
+    testing     httpx rich starlette uvicorn
+    demo        httpx rich
     cli         rich structlog typer
 
-The life of a webhook: intake verifies and keeps it, pipeline parses, asks the source, decides and sends,
-store remembers each step, and pages, api and cli read it back.
+The life of a webhook: web verifies it, pipeline keeps and parses it, asks CircleCI, decides and sends, store remembers
+each step, and web and cli read it back.
 """

@@ -16,12 +16,13 @@ from structlog.typing import Processor
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling, Scheduling
 
-from service.store import Store, migrate
+from service.db.database import Store
+from service.db.migrate import migrate
 from tests import postgres
+from tests.app_fixture import Clock, House, a_house
+from tests.cli_runner import Terminal
 from tests.databases import Database, a_copy, a_template, database_of
-from tests.house import Clock, House, a_house
-from tests.terminal import Terminal
-from tests.work import Work, engine_on
+from tests.queue_fixture import Work, engine_on
 
 PLAIN_LOG: list[Processor] = [  # by default, rich draws every traceback with all its values, for half a second each
     structlog.contextvars.merge_contextvars,
@@ -29,7 +30,7 @@ PLAIN_LOG: list[Processor] = [  # by default, rich draws every traceback with al
 ]
 
 KEPT_TOGETHER = (
-    *("test_crash.py", "test_history_pages.py", "test_history_plans.py", "test_pages_in_browser.py", "test_wheel.py"),
+    *("test_crash.py", "test_history_pages.py", "test_query_plans.py", "test_pages_in_browser.py", "test_wheel.py"),
 )
 
 

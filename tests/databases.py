@@ -14,7 +14,7 @@ from uuid import UUID
 
 import psycopg
 
-from service.store import migrate
+from service.db.migrate import migrate
 from tests.postgres import Server, name_of
 
 Queued = tuple[str, str, str | None]

@@ -8,7 +8,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from service.model import Actor, Commit, Event, EventKind, Job, Matcher, Project, Route, Workflow
-from service.rules import MATCH_KEYS
+from service.routing.decide import MATCH_KEYS
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 FAILED = Event(

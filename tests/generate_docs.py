@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from service import model
-from service.config import Settings
-from service.config.settings import is_secret, variable
-from service.config.shapes import MatchShape
-from tests import reference, services_reference
-from tests.reference import table
+from service.config.schema import MatchShape
+from service.config.settings import Settings, is_secret, variable
+from tests import cli_reference, services_reference
+from tests.cli_reference import table
 
 ROOT = Path(__file__).parent.parent
 _SLOT = re.compile(r"(<!-- generated: (?P<part>[\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -59,9 +58,9 @@ PARTS: dict[str, Callable[[], str]] = {
     "settings": settings,
     "match-keys": match_keys,
     "glossary": glossary,
-    "commands": reference.commands,
-    "routes": reference.routes,
-    "event": reference.event,
+    "commands": cli_reference.commands,
+    "routes": cli_reference.routes,
+    "event": cli_reference.event,
     "services": services_reference.services,
 }
 

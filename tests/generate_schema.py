@@ -8,8 +8,7 @@ fails when the file is behind.
 import json
 from typing import Any
 
-from service.config import Settings
-from service.config.settings import is_secret
+from service.config.settings import Settings, is_secret
 from tests.generate_docs import ROOT
 
 SCHEMA = ROOT / "helm" / "values.schema.json"

@@ -16,8 +16,8 @@ from typing import Any
 
 import httpx
 
-from tests.ends import LOOPBACK, QuietHandler
-from tests.house import signature
+from tests.app_fixture import signature
+from tests.fake_servers import LOOPBACK, QuietHandler
 
 ROUNDSMAN = Path(sys.executable).parent / "roundsman"
 ENDS_WITHIN_S = 30  # only a test that has gone wrong waits for this long

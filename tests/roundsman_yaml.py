@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from service.config import Config, load
+from service.config.configuration import Config, load
 from service.errors import BadConfig
 
 TEAM = """\

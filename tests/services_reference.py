@@ -5,12 +5,12 @@ from typing import Any
 from service.channels import plugin
 from service.channels.cards import MAKERS, MAX_EMBED_TEXT, MAX_TEAMS_BYTES
 from service.channels.dialects import DIALECTS, LIMITS, NOT_LOOKED_UP, Dialect, dialect_of, is_mail_service
-from service.channels.incidents import OPENS
-from service.channels.limits import BY_KIND
+from service.channels.incident_services import OPENS
+from service.channels.rate_limits import BY_KIND
 from service.message import Form
 from service.message.mail import MAX_CHARACTERS
 from tests.apprise_services import plugins, schemes_of
-from tests.reference import table
+from tests.cli_reference import table
 
 OWN_FORMS = {
     "Power Automate / Workflows (for MSTeams)": "a card with buttons",

@@ -14,15 +14,15 @@ from typing import Any
 import httpx
 import pytest
 
-from service.demo.payloads import workflow_completed
+from service.testing.fake_circleci.payloads import workflow_completed
 from tests import postgres
+from tests.app_fixture import RED
 from tests.crash.channel import Channel, channel
 from tests.crash.fleet import Database, Fleet, Member, a_fleet, new_postgres, new_sqlite
 from tests.crash.load import Load
 from tests.crash.rounds import Count, a_round, wait
-from tests.crashing import ALONE
-from tests.house import RED
-from tests.long import first_and_long
+from tests.crash_service import ALONE
+from tests.long_cases import first_and_long
 
 COMES_WITHIN_S = 20  # only a test that has gone wrong waits for this long
 

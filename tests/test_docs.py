@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from service.config import Settings, load
-from service.config.settings import variable
-from service.config.shapes import FileShape, HookShape, RouteShape
-from service.manage.history import SEARCHABLE
-from service.rules import MATCH_KEYS
+from service.config.configuration import load
+from service.config.schema import FileShape, HookShape, RouteShape
+from service.config.settings import Settings, variable
+from service.operations.queries import SEARCHABLE
+from service.routing.decide import MATCH_KEYS
+from tests.cli_reference import every_command, every_route
 from tests.generate_docs import PARTS, ROOT, match_keys, pages, rendered, write
-from tests.reference import every_command, every_route
 
 CONFIGURATION, COMMANDS, HTTP = (
     (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8") for name in ("configuration", "commands", "http")

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.app_fixture import SECRET
 from tests.generate_docs import ROOT
-from tests.house import SECRET
 from tests.processes import ENDS_WITHIN_S, ROUNDSMAN, serve, surroundings
 
 BLOCK = re.compile(r"^No CircleCI at hand\?.*?^```console\n(?P<typed>.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -10,17 +10,17 @@ from typing import Any
 import httpx
 import pytest
 
-from service.app import build
-from service.app.server import listen, serving
-from service.config import load
-from service.demo.circleci import PretendCircleCI
-from service.demo.faults import broken
-from service.demo.organisation import ADA, PROJECTS, Run
-from service.demo.payloads import workflow_completed
-from service.demo.sender import Answer, Post, Seal, Sender
-from tests import ends
-from tests.house import GREEN, RED, SECRET, SETTLED_WITHIN_S, TOKEN, environ
-from tests.operator import Operator
+from service.app.service import build
+from service.config.configuration import load
+from service.testing.fake_circleci.faults import broken
+from service.testing.fake_circleci.organization import ADA, PROJECTS, Run
+from service.testing.fake_circleci.payloads import workflow_completed
+from service.testing.fake_circleci.sender import Answer, Post, Seal, Sender
+from service.testing.fake_circleci.server import PretendCircleCI
+from service.web.server.server import listen, serving
+from tests import fake_servers
+from tests.app_fixture import GREEN, RED, SECRET, SETTLED_WITHIN_S, TOKEN, environ
+from tests.operator_client import Operator
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 
@@ -42,7 +42,7 @@ class Town:
     address: str
     pretend: PretendCircleCI
     sender: Sender
-    end: ends.HttpEnd
+    end: fake_servers.HttpEnd
     http: httpx.AsyncClient
     changed: asyncio.Event
 
@@ -74,7 +74,7 @@ def is_over(story: Any) -> bool:
 async def town(folder: Path) -> AsyncIterator[Town]:
     pretend = PretendCircleCI(token=TOKEN, owner=ADA, projects=PROJECTS)
     async with AsyncExitStack() as stack:
-        end = stack.enter_context(ends.http_end())
+        end = stack.enter_context(fake_servers.http_end())
         circleci = await stack.enter_async_context(serving(pretend.app, listen("127.0.0.1", 0)))
         service = build(load(environ(folder, TELL.format(port=end.port), ROUNDSMAN_CIRCLECI_URL=circleci)))
         changed = asyncio.Event()
@@ -134,7 +134,7 @@ async def test_a_forged_post_is_a_count_and_nothing_else(town: Town) -> None:
 
 
 async def test_a_channel_that_is_closed_for_good_waits_for_a_person(town: Town) -> None:
-    town.end.behave(ends.Answer(status=410))
+    town.end.behave(fake_servers.Answer(status=410))
     await town.finish(RED)
     story = await town.story()
 

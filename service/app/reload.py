@@ -5,10 +5,10 @@ from collections.abc import Callable
 
 import structlog
 
-from service.app import Service
+from service.app.service import Service
 from service.app.systemd import READY, ServiceManager
-from service.config import Config, Settings
-from service.config.settings import variable
+from service.config.configuration import Config
+from service.config.settings import Settings, variable
 from service.errors import BadConfig
 
 RENEWED = frozenset({"webhook_secrets", "circleci_token"})  # of the settings; all of roundsman.yaml is

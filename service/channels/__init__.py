@@ -8,6 +8,6 @@ from opening any.
 """
 
 from service.channels.apprise import AppriseChannels, StillSending
-from service.channels.limits import pace, server_lane
+from service.channels.rate_limits import pace, server_lane
 
 __all__ = ["AppriseChannels", "StillSending", "pace", "server_lane"]

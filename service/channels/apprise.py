@@ -9,7 +9,7 @@ from threading import Thread
 from uuid import UUID
 
 from service.channels.budget import MAX_ANSWER_S, MAX_SEND_S, Budget
-from service.channels.limits import DEADLINE_S, MAIL_DEADLINE_S, UNANSWERED_REST_S, is_mail, rest_after
+from service.channels.rate_limits import DEADLINE_S, MAIL_DEADLINE_S, UNANSWERED_REST_S, is_mail, rest_after
 from service.errors import Temporary
 from service.model import Channel, Message, Receiver
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import apprise
 
-from service.channels.incidents import key_of
+from service.channels.incident_services import key_of
 from service.message import Form, Room, fit_room, fit_story, guarded
 from service.model import Aside, Block, Line, Link, Message, Said
 

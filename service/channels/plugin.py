@@ -4,15 +4,15 @@ import re
 
 import apprise
 
-from service.channels.answers import CONNECT_S, READ_S, make_safe
+from service.channels.apprise_capture import never_wait, post_watch, watching
 from service.channels.budget import Budget
 from service.channels.cards import furnish
 from service.channels.dialects import LIMITS, Dialect, Limit, dialect_of, is_mail_service
-from service.channels.incidents import is_unwanted
+from service.channels.failures import Addressee, receipt, refusal, refusal_of_answers
+from service.channels.incident_services import is_unwanted
 from service.channels.mail import Mail, take_over_mail
 from service.channels.plain_text import beside, take_over_conversion
-from service.channels.refusal import Addressee, receipt, refusal, refusal_of_answers
-from service.channels.witness import never_wait, post_watch, watching
+from service.channels.safe_answers import CONNECT_S, READ_S, make_safe
 from service.errors import Permanent
 from service.message import Form, Room, fit_room, guarded, mail_html, mail_text
 from service.model import Channel, Message

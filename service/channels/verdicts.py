@@ -8,8 +8,8 @@ from typing import Any
 
 import requests
 
-from service.channels import bodies
-from service.channels.limits import TIRED_REST_S
+from service.channels import answer_bodies
+from service.channels.rate_limits import TIRED_REST_S
 from service.channels.refusal_forms import (
     FORMS,
     PROGRAMS,
@@ -40,8 +40,8 @@ class Refusal:
 
 def judge(service: str, response: requests.Response) -> Refusal | None:
     """Return the refusal that an answer is; None if it is a yes."""
-    body = bodies.read(response.content)
-    found = _in_body(service, body, bodies.as_text(response.content)[:MAX_TEXT])
+    body = answer_bodies.read(response.content)
+    found = _in_body(service, body, answer_bodies.as_text(response.content)[:MAX_TEXT])
     if response.status_code < 300 and found is None:
         return None
     form, code = found or (None, "")
@@ -55,12 +55,12 @@ def judge(service: str, response: requests.Response) -> Refusal | None:
 
 
 def _says_tired(code: str, body: Any) -> bool:
-    return re.search(TIRED_WORDS, f"{code} {bodies.named_words(body)}"[:MAX_TEXT], re.IGNORECASE) is not None
+    return re.search(TIRED_WORDS, f"{code} {answer_bodies.named_words(body)}"[:MAX_TEXT], re.IGNORECASE) is not None
 
 
 def is_doubtful(service: str, response: requests.Response) -> bool:
     """Tell whether a web page came where a service answers in a form of its own."""
-    return service not in PROGRAMS and bodies.is_page(response.content)
+    return service not in PROGRAMS and answer_bodies.is_page(response.content)
 
 
 def _in_body(service: str, body: Any, text: str) -> tuple[RefusalForm | TextForm, str] | None:
@@ -72,7 +72,7 @@ def _in_body(service: str, body: Any, text: str) -> tuple[RefusalForm | TextForm
         if (form.services and service not in form.services) or (not form.services and form.code[0] in settled):
             continue
         for value in _values(body, form):
-            code = bodies.written(value)
+            code = answer_bodies.written(value)
             if form.refuses(code):
                 return form, code if not isinstance(value, dict | list) else ""
             settled |= {form.code[0]} if form.services else set()
@@ -81,10 +81,10 @@ def _in_body(service: str, body: Any, text: str) -> tuple[RefusalForm | TextForm
 
 def _values(body: Any, form: RefusalForm) -> Iterator[Any]:
     """Yield what stands in the place of a form; of a form that any service may use also in each of a few answers."""
-    yield from bodies.values(body, form.code)
+    yield from answer_bodies.values(body, form.code)
     if not form.services:
         for place in WRAPPERS:
-            yield from bodies.values(body, (*place, *form.code))
+            yield from answer_bodies.values(body, (*place, *form.code))
 
 
 def _in_text(service: str, text: str) -> tuple[TextForm, str] | None:
@@ -104,8 +104,8 @@ def _wait_s(service: str, response: requests.Response, body: Any) -> float | Non
     for wait in WAITS:
         if wait.services and service not in wait.services:
             continue
-        for value in bodies.values(body, wait.place):
-            seconds = read_wait(bodies.written(value))
+        for value in answer_bodies.values(body, wait.place):
+            seconds = read_wait(answer_bodies.written(value))
             if seconds is not None:
                 return seconds * wait.unit_s
     return None

@@ -5,11 +5,13 @@ from dataclasses import replace
 
 import structlog
 
-from service.access import ensure_token, login_link, read_token, token_file
-from service.app import now_utc
-from service.config import Config, Settings
+from service.clock import now_utc
+from service.config.configuration import Config
+from service.config.settings import Settings
+from service.db.data_folder import database_file
 from service.errors import BadConfig
-from service.store import database_file
+from service.web.auth.session import login_link
+from service.web.auth.token_file import ensure_token, read_token, token_file
 
 log = structlog.get_logger()
 

@@ -7,13 +7,15 @@ from contextlib import contextmanager
 import structlog
 import typer
 
-from service.app import now_utc
-from service.app.logs import configure_logs
 from service.app.systemd import ServiceManager
 from service.cli._waiting import wait_for
+from service.clock import now_utc
+from service.db.data_folder import database_file, held
+from service.db.migrate import is_workable, newest_revision
+from service.db.migrate import migrate as bring_up_to_date
+from service.db.startup import look_up_revision
 from service.errors import BadConfig, RoundsmanError, Temporary
-from service.store import database_file, held, is_workable, look_up_revision, newest_revision
-from service.store import migrate as bring_up_to_date
+from service.logs import configure_logs
 
 log = structlog.get_logger()
 

@@ -9,11 +9,11 @@ from typing import Annotated
 
 import typer
 
+from service.db.database import Store
 from service.errors import BadRequest
-from service.manage.bulk import MAX_SUBJECTS, Outcome, Subject, find_dead, find_named
-from service.manage.ids import Noun
-from service.manage.notifications import to_search
-from service.store import Store
+from service.operations.bulk_actions import MAX_SUBJECTS, Outcome, Subject, find_dead, find_named
+from service.operations.ids import Noun
+from service.operations.notifications import to_search
 
 STANDARD_INPUT = "-"
 MAX_LINE_BYTES = 200

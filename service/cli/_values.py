@@ -3,8 +3,8 @@
 import os
 from collections.abc import Callable, Iterable
 
-from service.config import load
-from service.config.doubts import STATUSES
+from service.config.configuration import load
+from service.config.warnings import STATUSES
 from service.errors import BadConfig
 from service.model import EventKind, NotificationState
 

@@ -7,10 +7,11 @@ from typing import Annotated
 
 import typer
 
-from service.cli.output import AsJson, print_json, say
-from service.config import load_settings
+from service.cli._output import AsJson, print_json, say
+from service.config.env import load_settings
+from service.db.backup import back_up, without_password
+from service.db.data_folder import database_file
 from service.errors import BadConfig, BadRequest
-from service.store import back_up, database_file, without_password
 
 Target = Annotated[Path, typer.Argument(metavar="FILE", help="Where the copy goes.", show_default=False)]
 Force = Annotated[bool, typer.Option("--force", help="Replace FILE if it exists.")]

@@ -4,13 +4,13 @@ from typing import Annotated, Any
 
 import typer
 
-from service.cli import account
-from service.cli.opening import with_store
-from service.cli.output import AsJson, print_json, say
+from service.cli import _event_text
+from service.cli._database import with_store
+from service.cli._output import AsJson, print_json, say
 from service.errors import BadRequest
-from service.manage.bulk import MAX_SUBJECTS
-from service.manage.dead_letters import count, list_all_dead_letters, list_dead_letters
-from service.manage.history import MAX_AT_ONCE
+from service.operations.bulk_actions import MAX_SUBJECTS
+from service.operations.dead_letters import count, list_all_dead_letters, list_dead_letters
+from service.operations.queries import MAX_AT_ONCE
 
 
 def dead_letters(  # noqa: PLR0917 - one option each
@@ -43,13 +43,13 @@ def dead_letters(  # noqa: PLR0917 - one option each
 
 def _print_page(found: Any, *, dismissed: bool) -> None:
     for delivery in found["deliveries"]:
-        say(f"delivery {delivery['id']} of {account.when(delivery['received_at'])}: {delivery['reason']}", "bold")
+        say(f"delivery {delivery['id']} of {_event_text.when(delivery['received_at'])}: {delivery['reason']}", "bold")
         _print_commands("replay", delivery["id"], dismissed=dismissed)
     for notification in found["notifications"]:
-        how_far = account.how_far(notification)
+        how_far = _event_text.how_far(notification)
         say(f"notification {notification['id']} to {notification['channel_label']}: {how_far}", "bold")
         if event := notification["event"]:
-            say(f"  {account.headline(event)[0]}, {account.when(event['happened_at'])}")
+            say(f"  {_event_text.headline(event)[0]}, {_event_text.when(event['happened_at'])}")
         _print_commands("resend", notification["id"], dismissed=dismissed)
     if not count(found):
         say("nothing was dismissed" if dismissed else "nothing waits for a person")

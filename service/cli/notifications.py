@@ -5,15 +5,15 @@ from typing import Annotated, Any
 
 import typer
 
-from service.cli import account
+from service.cli import _event_text
 from service.cli._commands import Group
+from service.cli._database import with_store
+from service.cli._output import DIGITS, FEW, MINUTES, STATUS, AsJson, print_json, print_table, say, status_style
 from service.cli._values import complete_receiver, complete_state
-from service.cli.looking import Values, text_filter
-from service.cli.opening import with_store
-from service.cli.output import DIGITS, FEW, MINUTES, STATUS, AsJson, print_json, print_table, say, status_style
-from service.manage.history import MAX_AT_ONCE
-from service.manage.notifications import SEARCHABLE, list_notifications, to_search
-from service.manage.telling import is_put_off
+from service.cli.events import Values, text_filter
+from service.operations.notification_status import is_put_off
+from service.operations.notifications import SEARCHABLE, list_notifications, to_search
+from service.operations.queries import MAX_AT_ONCE
 from service.terminal import Column
 
 COLUMNS = (
@@ -67,10 +67,10 @@ def _print_page(page: Any) -> None:
 
 def _row(one: Any) -> tuple[str | None, ...]:
     return (
-        account.when(one["created_at"]).removesuffix(" UTC"),
+        _event_text.when(one["created_at"]).removesuffix(" UTC"),
         one["id"],
         "put off" if is_put_off(one) else one["state"],
         one["channel_label"],
-        account.headline(one["event"])[0] if one["event"] else None,
+        _event_text.headline(one["event"])[0] if one["event"] else None,
         one["reason"],
     )

@@ -10,11 +10,11 @@ import typer
 
 from service.channels import AppriseChannels
 from service.cli._commands import Group
+from service.cli._output import AsJson, print_json, say
 from service.cli._values import complete_receiver
-from service.cli.output import AsJson, print_json, say
-from service.config import load
-from service.manage.receivers import Trial, try_receiver
+from service.config.configuration import load
 from service.model import Receiver
+from service.operations.receiver_test import Trial, try_receiver
 
 receivers = Group("Try receivers out.")
 

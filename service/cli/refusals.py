@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from service.cli import account
-from service.cli.opening import with_store
-from service.cli.output import AsJson, print_json, say
-from service.manage.refusals import list_refusals
+from service.cli import _event_text
+from service.cli._database import with_store
+from service.cli._output import AsJson, print_json, say
+from service.operations.refusals import list_refusals
 
 
 def refusals(as_json: AsJson = False) -> None:
@@ -26,7 +26,7 @@ def refusals(as_json: AsJson = False) -> None:
 
 def _print(refusal: Any) -> None:
     where = refusal["address"] or "an unknown address"
-    say(f"{account.when(refusal['at'])} from {where}: {refusal['status']}, {refusal['reason']}", "bold")
+    say(f"{_event_text.when(refusal['at'])} from {where}: {refusal['status']}, {refusal['reason']}", "bold")
     if refusal["next_step"]:
         say(f"  {refusal['next_step']}")
     if refusal["user_agent"] or refusal["hook_id"]:

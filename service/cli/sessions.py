@@ -7,23 +7,24 @@ from typing import Annotated
 
 import typer
 
-from service.access import LINK_LIFETIME
-from service.access import login_link as new_link
-from service.app import now_utc
 from service.cli._commands import Group
+from service.cli._database import with_store
+from service.cli._event_text import when
 from service.cli._login import find_token
-from service.cli.account import when
-from service.cli.opening import with_store
-from service.cli.output import AsJson, print_json, print_table, say, say_to_copy
-from service.config import Settings, load_settings
+from service.cli._output import AsJson, print_json, print_table, say, say_to_copy
+from service.clock import now_utc
+from service.config.env import load_settings
+from service.config.settings import Settings
+from service.db.database import Store
 from service.errors import BadConfig, BadRequest
-from service.manage import ids
-from service.manage.ids import Noun
-from service.manage.shapes import rfc3339, session_json
 from service.model import Session
-from service.store import Store
+from service.operations import ids
+from service.operations.ids import Noun
+from service.operations.json_shapes import rfc3339, session_json
 from service.store import sessions as rows
 from service.terminal import Column
+from service.web.auth.session import LINK_LIFETIME
+from service.web.auth.session import login_link as new_link
 
 sessions = Group("See the sessions of the pages, and end them.")
 

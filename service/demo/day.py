@@ -4,13 +4,13 @@ from datetime import date
 from importlib import resources
 from string import Template
 
-from service.demo import runs
-from service.demo.faults import Fault, broken
-from service.demo.organisation import WEB, JobRun, Run, made_id
-from service.demo.payloads import Payload, cancellation_storm, job_completed, ping, workflow_completed
 from service.demo.play import Act
-from service.demo.runs import clock
-from service.demo.sender import Post, Seal
+from service.testing import sample_runs
+from service.testing.fake_circleci.faults import Fault, broken
+from service.testing.fake_circleci.organization import WEB, JobRun, Run, made_id
+from service.testing.fake_circleci.payloads import Payload, cancellation_storm, job_completed, ping, workflow_completed
+from service.testing.fake_circleci.sender import Post, Seal
+from service.testing.sample_runs import clock
 
 CLOSED_CHANNELS = ("old-pager",)  # an inbox with these closed gives the day its dead letter
 
@@ -26,7 +26,7 @@ def roundsman_yaml(inbox: str) -> str:
 
 
 def _morning(on: date) -> tuple[Act, ...]:
-    red = runs.web_main_red(on)
+    red = sample_runs.web_main_red(on)
     lint, tests, *_ = red.jobs
     return (
         Act(
@@ -34,34 +34,39 @@ def _morning(on: date) -> tuple[Act, ...]:
             line="somebody tests the hook from CircleCI's page: a ping, kept, and nobody is told",
             posts=(Post.of(ping(WEB, clock(on, "08:30"))),),
         ),
-        _ended("shop-api main is green: nobody needs to hear", runs.api_main(on)),
-        _ended("mobile main is green too; this project uses the GitHub App", runs.mobile_main(on)),
+        _ended("shop-api main is green: nobody needs to hear", sample_runs.api_main(on)),
+        _ended("mobile main is green too; this project uses the GitHub App", sample_runs.mobile_main(on)),
         _ended(
             "web main goes red: 3 tests fail. The workflow's webhook overtakes its last job's",
             red,
             posts=_posts(job_completed(red, lint), workflow_completed(red), job_completed(red, tests)),
             lasts_s=4,
         ),
-        _ended("web feature/checkout-redesign is red: silence, and the reason is on record", runs.web_feature_red(on)),
-        _ended("web main is green again", runs.web_main_fixed(on)),
+        _ended(
+            "web feature/checkout-redesign is red: silence, and the reason is on record",
+            sample_runs.web_feature_red(on),
+        ),
+        _ended("web main is green again", sample_runs.web_main_fixed(on)),
     )
 
 
 def _midday(on: date) -> tuple[Act, ...]:
-    canceled, dark = runs.mobile_canceled(on), runs.web_red_in_the_dark(on)
+    canceled, dark = sample_runs.mobile_canceled(on), sample_runs.web_red_in_the_dark(on)
     return (
         _ended(
             "shop-api main goes red: 1 test fails. The old pager's address is gone for good: a dead letter",
-            runs.api_flaky(on),
+            sample_runs.api_flaky(on),
             lasts_s=4,
         ),
-        _ended("shop-api main, the same pipeline rerun: green. A flaky test", runs.api_rerun(on)),
+        _ended("shop-api main, the same pipeline rerun: green. A flaky test", sample_runs.api_rerun(on)),
         _ended(
             "mobile: 3 jobs are canceled by hand, and CircleCI says so 4 times",
             canceled,
             posts=_posts(*cancellation_storm(canceled)),
         ),
-        _ended("shop-api feature/refunds is red; its test results come late", runs.api_late_results(on), lasts_s=4),
+        _ended(
+            "shop-api feature/refunds is red; its test results come late", sample_runs.api_late_results(on), lasts_s=4
+        ),
         _ended(
             "web main is red while CircleCI's API answers 503 for a moment: Roundsman asks again before it tells",
             dark,
@@ -72,7 +77,7 @@ def _midday(on: date) -> tuple[Act, ...]:
 
 
 def _afternoon(on: date) -> tuple[Act, ...]:
-    known = workflow_completed(runs.web_main_red(on))
+    known = workflow_completed(sample_runs.web_main_red(on))
     return (
         Act(at=clock(on, "13:30"), line="CircleCI posts this morning's red again: a duplicate", posts=_posts(known)),
         Act(
@@ -85,18 +90,20 @@ def _afternoon(on: date) -> tuple[Act, ...]:
             line="CircleCI posts something new that nobody understands yet: kept, for a person to look at",
             posts=_posts({"type": "pipeline-paused", "id": made_id("event", "paused", on), "reason": "plan"}),
         ),
-        _ended("mobile main is red, and its commit message would like to be markup", runs.mobile_hostile(on)),
-        _ended("shop-api: the upgrade robot is red again; its branches are excluded", runs.api_upgrade(on)),
+        _ended("mobile main is red, and its commit message would like to be markup", sample_runs.mobile_hostile(on)),
+        _ended("shop-api: the upgrade robot is red again; its branches are excluded", sample_runs.api_upgrade(on)),
     )
 
 
 def _evening(on: date) -> tuple[Act, ...]:
     return (
         _ended(
-            "web releases v2.5.0: the webhook does not say the tag, so Roundsman asks", runs.web_release(on), lasts_s=4
+            "web releases v2.5.0: the webhook does not say the tag, so Roundsman asks",
+            sample_runs.web_release(on),
+            lasts_s=4,
         ),
-        _ended("shop-api: somebody may not use the production secrets: unauthorized", runs.api_unauthorized(on)),
-        _ended("shop-api nightly could not even start: error", runs.api_nightly(on), lasts_s=5),
+        _ended("shop-api: somebody may not use the production secrets: unauthorized", sample_runs.api_unauthorized(on)),
+        _ended("shop-api nightly could not even start: error", sample_runs.api_nightly(on), lasts_s=5),
     )
 
 
@@ -129,4 +136,4 @@ def _posts(*events: Payload) -> tuple[Post, ...]:
 
 
 def _invented(on: date) -> Payload:
-    return workflow_completed(runs.web_main_fixed(on)) | {"id": made_id("event", "forged", on)}
+    return workflow_completed(sample_runs.web_main_fixed(on)) | {"id": made_id("event", "forged", on)}

@@ -8,11 +8,11 @@ from datetime import datetime
 from rich.console import Console
 from rich.text import Text
 
-from service.demo.circleci import PretendCircleCI
-from service.demo.faults import Fault
-from service.demo.organisation import Run
-from service.demo.sender import Answer, Post
 from service.terminal import print_line
+from service.testing.fake_circleci.faults import Fault
+from service.testing.fake_circleci.organization import Run
+from service.testing.fake_circleci.sender import Answer, Post
+from service.testing.fake_circleci.server import PretendCircleCI
 
 
 @dataclass(frozen=True, kw_only=True)

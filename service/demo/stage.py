@@ -16,23 +16,29 @@ import httpx
 from rich.console import Console
 from rich.text import Text
 
-from service.access import ensure_token, login_link, token_file
-from service.app import Service, build, now_utc
-from service.app.logs import configure_logs
-from service.app.server import address, asked_to_end, listen, serving
-from service.config import Config, load, load_settings
-from service.demo.circleci import PretendCircleCI
+from service.app.service import Service, build
+from service.clock import now_utc
+from service.config.configuration import Config, load
+from service.config.env import load_settings
+from service.db.data_folder import held
+from service.db.migrate import migrate
 from service.demo.day import CLOSED_CHANNELS, roundsman_yaml, the_day
-from service.demo.inbox import Inbox
-from service.demo.organisation import ADA, PROJECTS
 from service.demo.play import Tally, narrator, play
-from service.demo.sender import Sender
 from service.errors import BadConfig, Temporary
-from service.manage import history
-from service.manage.hooks import HOOK_PATH
-from service.pipeline import Patience
-from service.store import Search, held, migrate, standing
+from service.logs import configure_logs
+from service.operations import queries
+from service.operations.hooks import HOOK_PATH
+from service.pipeline.context import Patience
+from service.store import dead_counts
+from service.store.filters import Search
 from service.terminal import print_line, print_to_copy
+from service.testing.fake_circleci.organization import ADA, PROJECTS
+from service.testing.fake_circleci.sender import Sender
+from service.testing.fake_circleci.server import PretendCircleCI
+from service.testing.inbox import Inbox
+from service.web.auth.session import login_link
+from service.web.auth.token_file import ensure_token, token_file
+from service.web.server.server import address, asked_to_end, listen, serving
 
 SECRET = "only-for-the-demo"  # noqa: S105 - reason: a pretend CircleCI's pretend secret
 TOKEN = "only-for-the-demo-either"  # noqa: S105 - reason: the same
@@ -171,7 +177,7 @@ def _database_url(folder: Path) -> str:
 async def _settled(service: Service) -> None:
     """Wait until nothing is left to judge or to send, or longer than that ought to take."""
     for _ in range(int(SETTLE_WITHIN_S / LOOK_EVERY_S)):
-        if await history.unsettled(service.parts.store) == 0:
+        if await queries.unsettled(service.parts.store) == 0:
             return
         await asyncio.sleep(LOOK_EVERY_S)
 
@@ -214,7 +220,7 @@ def _write_settings(folder: Path, stage: Stage) -> Path:
 
 async def _invite(console: Console, stage: Stage) -> None:
     """Say what to try while the service stays."""
-    newest = (await history.list_events(stage.service.parts.store, Search(), limit=1))["items"][0]
+    newest = (await queries.list_events(stage.service.parts.store, Search(), limit=1))["items"][0]
     _say(console, f"Try, in that other terminal: roundsman explain {newest['id'][:8]}")
     _say(console, "The day is over; the pages stay until you press Ctrl-C. A fresh login link:")
     print_to_copy(console, _link(stage))
@@ -226,17 +232,17 @@ def _link(stage: Stage) -> str:
 
 async def _sum_up(console: Console, stage: Stage, tally: Tally) -> bool:
     """Print what came of the day by the service's own books; do they agree with the sender's and the inbox's?"""
-    dead = sum((await stage.service.parts.store.read(standing.dead_letters)).values())
+    dead = sum((await stage.service.parts.store.read(dead_counts.dead_letters)).values())
     kept, duplicates = _counted(stage, "kept"), _counted(stage, "duplicate")
     rejected = _counted(stage, "bad_signature") + _counted(stage, "refused")
-    notified = await history.told_so_far(stage.service.parts.store)
+    notified = await queries.told_so_far(stage.service.parts.store)
     _say(
         console,
         f"\nreceived {kept + duplicates}, rejected {rejected}, duplicates {duplicates}, "
         f"notifications sent {notified}, dead letters {dead}",
     )
     agrees = (kept, duplicates, rejected, 0) == (tally.kept, tally.duplicates, tally.rejected, tally.unanswered)
-    agrees &= notified == len(stage.inbox.cards) and not await history.unsettled(stage.service.parts.store)
+    agrees &= notified == len(stage.inbox.cards) and not await queries.unsettled(stage.service.parts.store)
     if agrees:
         _say(console, "All as the script says.")
     else:

@@ -6,11 +6,12 @@ from dataclasses import replace
 import structlog
 
 from service.clock import Clock
+from service.db.database import Store
+from service.db.tables import Transaction
 from service.errors import Temporary
 from service.metrics import Metrics
 from service.model import Process
-from service.store import Store, heartbeats
-from service.tables import Transaction
+from service.store import heartbeats
 
 BEAT_EVERY_S = 10.0  # three of them before one is missed (jobs.LIVES)
 

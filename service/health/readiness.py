@@ -5,13 +5,15 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from service.clock import Clock
+from service.db.database import Store
+from service.db.migrate import is_workable, newest_revision, revision
 from service.errors import BadConfig, Temporary
 from service.health.cached import Cached
 from service.health.heartbeat import Heartbeat
-from service.jobs import LIVES, Jobs
-from service.manage.shapes import rfc3339
 from service.model import Backlog, Role
-from service.store import Store, heartbeats, is_workable, newest_revision, revision, standing
+from service.operations.json_shapes import rfc3339
+from service.queue.base import LIVES, Jobs
+from service.store import dead_counts, heartbeats
 
 LOOK_WITHIN_S = 5.0  # Prometheus waits 10 s, and half of that is enough to know that a database is away
 GOOD_FOR_S = 1.0
@@ -129,5 +131,5 @@ class Readiness:
             backlog=backlog,
             worker_silent_s=(self._clock() - last).total_seconds() if last else None,
             last_look_s=last.timestamp() if last else 0,
-            waiting=await self._store.read(standing.dead_letters),
+            waiting=await self._store.read(dead_counts.dead_letters),
         )

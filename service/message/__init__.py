@@ -4,13 +4,13 @@ Everything that came from outside is a ``Said`` in the story, and each form esca
 subject of ``<!channel> *x* <script>`` arrives as exactly these characters.
 """
 
-from service.message.clean import is_unseen, one_line, visible
+from service.message.channel_test import compose_test
 from service.message.compose import compose
-from service.message.fit import Room, fit, fit_room, fit_story
-from service.message.forms import Form
-from service.message.guard import guarded
+from service.message.formats import Form
 from service.message.mail import mail_html, mail_text
-from service.message.trial import compose_test
+from service.message.markup_guard import guarded
+from service.message.sanitize import is_unseen, one_line, visible
+from service.message.truncate import Room, fit, fit_room, fit_story
 
 __all__ = [
     "Form",

@@ -3,19 +3,12 @@
 import json
 from collections.abc import Iterator
 
-from service.message.clean import shortened, web_link
+from service.message.blocks import Block, Line, Link, Words, joined, linked, plain, said
 from service.message.failures import jobs_block, tests_block
-from service.message.fit import fit_story
-from service.message.forms import Form, render
-from service.message.story import Block, Line, Link, Words, joined, linked, plain, said
-from service.message.words import (
-    by_reason,
-    duration,
-    enumeration,
-    severity,
-    started,
-    status_words,
-)
+from service.message.formats import Form, render
+from service.message.sanitize import shortened, web_link
+from service.message.status_text import by_reason, duration, enumeration, severity, started, status_words
+from service.message.truncate import fit_story
 from service.model import Actor, Details, Event, Headline, Message, Vcs, Want
 
 LONGEST_TITLE = 250

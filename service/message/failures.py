@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from itertools import chain
 
-from service.message.story import Aside, Block, Line, joined, linked, said
-from service.message.words import BROKEN, after, status_words
+from service.message.blocks import Aside, Block, Line, joined, linked, said
+from service.message.status_text import BROKEN, after, status_words
 from service.model import JobReport, TestFailure, TestReport
 
 MOST_JOBS = 10

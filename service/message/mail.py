@@ -1,7 +1,7 @@
 """A message as a mail: both parts whole in themselves, for a phone as for a wide screen, in light and in dark."""
 
-from service.message.fit import Room, fit_room
-from service.message.forms import Form, literal_html
+from service.message.formats import Form, literal_html
+from service.message.truncate import Room, fit_room
 from service.model import Message
 
 MAX_CHARACTERS = 60_000  # of a part: some mail programs show no more than a hundred kilobytes of a mail

@@ -7,12 +7,12 @@ from uuid import UUID
 
 import structlog
 
+from service.db.tables import Transaction
 from service.model import Details, Event, Missing, Notification, NotificationState, Want
-from service.pipeline.ask import again_at, ask, asked_for_s
-from service.pipeline.parts import Parts
-from service.rules import with_details
+from service.pipeline.context import Parts
+from service.pipeline.fetch_details import again_at, ask, asked_for_s
+from service.routing.decide import with_details
 from service.store import deliveries, events, notifications
-from service.tables import Transaction
 
 log = structlog.get_logger()
 

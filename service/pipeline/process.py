@@ -5,14 +5,14 @@ from uuid import UUID
 
 import structlog
 
+from service.db.tables import Transaction
 from service.errors import Permanent
 from service.model import Delivery, DeliveryState, Details, Event
-from service.pipeline.ask import again_at, ask, with_gaps
-from service.pipeline.judge import Judgement, judge
-from service.pipeline.parts import Parts
-from service.rules import undecided, with_details
+from service.pipeline.context import Parts
+from service.pipeline.decide import Judgement, judge
+from service.pipeline.fetch_details import again_at, ask, with_gaps
+from service.routing.decide import undecided, with_details
 from service.store import actions, deliveries, events
-from service.tables import Transaction
 
 UNASKED = "the event came to be judged late, so CircleCI was not asked first"
 UNANSWERED = "CircleCI had not answered by the time when the event had to be judged"

@@ -5,7 +5,7 @@ from datetime import datetime
 
 import structlog
 
-from service.pipeline.parts import Parts
+from service.pipeline.context import Parts
 from service.store import retention, sessions
 
 AT_A_TIME = 100  # events in a transaction: some tens of milliseconds

@@ -9,16 +9,16 @@ from uuid import UUID
 import structlog
 
 from service.channels import StillSending, pace
+from service.db.tables import Transaction
 from service.errors import AccessRefused, Permanent, Temporary
-from service.jobs import survive
 from service.message import compose
 from service.model import Attempt, Channel, Details, Event, Message, Notification, NotificationState, Outcome
-from service.pipeline.fallback import Fallback, fallback
-from service.pipeline.late import LEASE, RENEW_S
-from service.pipeline.parts import Parts
-from service.pipeline.unknown import hope, leave_to_others
+from service.pipeline.context import Parts
+from service.pipeline.late_sends import LEASE, RENEW_S
+from service.pipeline.retry import Fallback, fallback
+from service.pipeline.unknown_channels import hope, leave_to_others
+from service.queue.handlers import survive
 from service.store import events, notifications
-from service.tables import Transaction
 
 RECORD_AGAIN_S = 1.0
 BEHIND = timedelta(seconds=2)  # our clock may be so much behind the one by which this job became due: Postgres' own

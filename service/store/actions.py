@@ -5,9 +5,9 @@ from uuid import uuid4
 
 from sqlalchemy import insert, select
 
+from service.db.tables import Transaction, actions
 from service.model import Action
 from service.store.rows import to_action
-from service.tables import Transaction, actions
 
 
 def record(transaction: Transaction, action: Action) -> None:

@@ -10,11 +10,11 @@ from uuid import UUID
 from sqlalchemy import LargeBinary, bindparam, func, select, text, tuple_, update
 from sqlalchemy.dialects import sqlite
 
+from service.db.tables import Transaction, deliveries, is_unsettled
 from service.errors import NotFound
 from service.model import Delivery, DeliveryState
-from service.store.places import Place
+from service.store.cursors import Place
 from service.store.rows import delivery_row, to_delivery
-from service.tables import Transaction, deliveries, is_unsettled
 
 Key = tuple[str, str]
 """The source of a delivery, and what the source calls the event."""

@@ -7,11 +7,11 @@ from uuid import UUID
 
 from sqlalchemy import bindparam, func, insert, select
 
+from service.db.tables import Transaction, decisions, details, events
 from service.errors import NotFound
 from service.model import Decision, Details, Event
-from service.store import names, words
+from service.store import names, search_terms
 from service.store.rows import DETAILS, event_row, insert_or_replace, to_decision, to_event
-from service.tables import Transaction, decisions, details, events
 
 # built once: that takes longer than to run them
 _FINDING = select(events).where(events.c.id == bindparam("event_id"))
@@ -24,7 +24,7 @@ def put(transaction: Transaction, event: Event) -> None:
     """Put an event on record, or what we know better about it by now."""
     row = event_row(event)
     insert_or_replace(transaction, events, row, key="id")
-    words.put(transaction, row)
+    search_terms.put(transaction, row)
     names.put(transaction, row)
 
 

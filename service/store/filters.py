@@ -7,14 +7,14 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, and_, or_, select
 
+from service.db.tables import Transaction, decisions, events, words
 from service.errors import BadRequest
 from service.model import EventKind, Verdict, slug_spellings
-from service.patterns import fits
-from service.store.lists import Entries, Facts
+from service.routing.patterns import fits
+from service.store.event_index import Entries, Facts
 from service.store.names import MAX_LISTED, SPELLINGS, expand, find_same, fold, like
 from service.store.rows import Row
-from service.store.words import actor_word, project_word, words_in
-from service.tables import Transaction, decisions, events, words
+from service.store.search_terms import actor_word, project_word, words_in
 
 TELLING = (Verdict.MATCHED, Verdict.ALREADY_TOLD)
 MAX_WORDS = 20  # of a search: each is a list of its own, and SQLite takes no more than some hundred at once

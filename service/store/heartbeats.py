@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import delete, func, select, text
 
 from service.clock import DatabaseClock, Reading
+from service.db.tables import Transaction, heartbeats
 from service.model import Process, Role
 from service.store.rows import insert_or_replace
-from service.tables import Transaction, heartbeats
 
 FILLER = bytes(65_536)
 KEPT_FOR = timedelta(days=1)

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from sqlalchemy import delete, select
 
+from service.db.tables import Transaction, hooks
 from service.model import KnownHook
 from service.store.rows import insert_or_replace
-from service.tables import Transaction, hooks
 
 MAX_KNOWN = 1_000
 

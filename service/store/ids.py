@@ -5,7 +5,7 @@ from uuid import UUID
 
 from sqlalchemy import Column, select
 
-from service.tables import Transaction
+from service.db.tables import Transaction
 
 DIGITS = 32
 

@@ -12,10 +12,10 @@ from typing import Any
 
 from sqlalchemy import Select, bindparam, delete, select
 
+from service.db.tables import Transaction, names
 from service.model import slug_spellings
-from service.patterns import fits, has_wildcards, literal, one_spelling
+from service.routing.patterns import fits, has_wildcards, literal, one_spelling
 from service.store.rows import INSERTS, Row
-from service.tables import Transaction, names
 
 MAX_CHARACTERS = 200  # of a name on record: an index of Postgres takes no entry of any length
 MAX_FOLDED = 400

@@ -7,10 +7,10 @@ from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Select, select, tuple_, union_all
 
+from service.db.tables import Transaction, is_unsent, notifications
 from service.model import Notification, NotificationState
-from service.store.places import Place, to_cursor, to_place
+from service.store.cursors import Place, to_cursor, to_place
 from service.store.rows import to_notification
-from service.tables import Transaction, is_unsent, notifications
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,11 +7,11 @@ from uuid import UUID
 
 from sqlalchemy import Update, func, insert, select, tuple_, update
 
+from service.db.tables import Transaction, UtcDateTime, attempts, is_unsent, notifications
 from service.errors import NotFound
 from service.model import Attempt, Message, Notification, NotificationState, Outcome
-from service.store.places import Place
+from service.store.cursors import Place
 from service.store.rows import insert_new, to_attempt, to_notification
-from service.tables import Transaction, UtcDateTime, attempts, is_unsent, notifications
 
 PENDING, SENDING, SENT, DEAD, DISMISSED = NotificationState
 

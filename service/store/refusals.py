@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 from sqlalchemy import delete, insert, select
 
+from service.db.tables import Transaction, refusals
 from service.model import Refusal
-from service.tables import Transaction, refusals
 
 MAX_KEPT = 50
 MAX_COUNT = 2**31

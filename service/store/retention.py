@@ -7,9 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import Uuid, delete, literal, select, tuple_
 
-from service.model import DeliveryState, NotificationState
-from service.store import names, words
-from service.tables import (
+from service.db.tables import (
     Transaction,
     UtcDateTime,
     actions,
@@ -21,6 +19,8 @@ from service.tables import (
     is_unsettled,
     notifications,
 )
+from service.model import DeliveryState, NotificationState
+from service.store import names, search_terms
 
 JUDGED = (DeliveryState.SETTLED, DeliveryState.DISMISSED)
 DONE = (NotificationState.SENT, NotificationState.DISMISSED)
@@ -104,7 +104,7 @@ def _forget_settled(transaction: Transaction, event_ids: Sequence[UUID]) -> int:
 
 
 def _forget(transaction: Transaction, event_ids: Sequence[UUID], message_ids: Sequence[UUID]) -> None:
-    words.forget(transaction, event_ids)
+    search_terms.forget(transaction, event_ids)
     for column, ids in (
         (actions.c.subject_id, [*event_ids, *message_ids]),
         (attempts.c.notification_id, message_ids),

@@ -9,6 +9,7 @@ from sqlalchemy import Insert, RowMapping, Table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.dml import ReturningInsert
 
+from service.db.tables import Transaction
 from service.model import (
     Action,
     Actor,
@@ -31,7 +32,6 @@ from service.model import (
     Via,
     Workflow,
 )
-from service.tables import Transaction
 
 DETAILS = TypeAdapter(Details)
 

@@ -6,9 +6,9 @@ from uuid import UUID
 
 from sqlalchemy import delete, select, update
 
+from service.db.tables import Transaction, sessions
 from service.model import Session
 from service.store.rows import insert_new
-from service.tables import Transaction, sessions
 
 
 def begin(transaction: Transaction, session: Session) -> bool:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psycopg
 
-from service.app.logs import configure_logs
+from service.logs import configure_logs
 from tests import postgres
 from tests.bench import drain, history, intake, moments
 from tests.bench.cores import ALL, stay_on

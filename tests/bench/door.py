@@ -13,12 +13,12 @@ import sys
 from contextlib import nullcontext
 from unittest.mock import patch
 
-from service.app import build
-from service.app.logs import configure_logs
-from service.app.server import listen, run, serving
-from service.config import load
-from service.intake.line import Kept, Line, Place
+from service.app.service import build
+from service.config.configuration import load
+from service.logs import configure_logs
 from service.model import Delivery
+from service.pipeline.receive import Kept, Line, Place
+from service.web.server.server import listen, run, serving
 from tests.bench.cores import stay_on
 
 

@@ -5,8 +5,9 @@ import time
 from contextlib import AsyncExitStack
 from functools import partial
 
+from service.db.database import Store
 from service.model import NotificationState
-from service.store import Store, deliveries, notifications
+from service.store import deliveries, notifications
 from tests.bench.cores import stay_on
 from tests.bench.rows import Row
 from tests.bench.upstream import Upstream

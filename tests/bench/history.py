@@ -18,15 +18,17 @@ from urllib.parse import urlencode
 import httpx
 from sqlalchemy import make_url
 
-from service.app import build
-from service.app.logs import configure_logs
-from service.config import load
-from service.manage.history import MAX_AT_ONCE, to_search
-from service.store import Store, history, migrate, retention
+from service.app.service import build
+from service.config.configuration import load
+from service.db.database import Store
+from service.db.migrate import migrate
+from service.logs import configure_logs
+from service.operations.queries import MAX_AT_ONCE, to_search
+from service.store import event_search, retention
+from tests.app_fixture import RED_TO_WEB, environ
 from tests.bench.past import NOW, fill
 from tests.bench.rows import Row, distribution
-from tests.house import RED_TO_WEB, environ
-from tests.operator import Operator
+from tests.operator_client import Operator
 
 Asked = Mapping[str, str]
 
@@ -138,7 +140,7 @@ async def _cursor(store: Store, asked: Asked, events: int) -> str:
     """Where so many events have gone by."""
     cursor: str | None = None
     for _ in range(0, events, MAX_AT_ONCE):
-        page = await store.read(history.search, to_search(asked, NOW), limit=MAX_AT_ONCE, cursor=cursor)
+        page = await store.read(event_search.search, to_search(asked, NOW), limit=MAX_AT_ONCE, cursor=cursor)
         cursor = page.next or cursor
     assert cursor is not None
     return cursor

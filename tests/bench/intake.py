@@ -10,12 +10,12 @@ from functools import partial
 from itertools import count
 from statistics import median
 
+from tests.app_fixture import SECRET
 from tests.bench.cores import stay_on
 from tests.bench.load import Outcome
 from tests.bench.rows import Row, distribution
 from tests.bench.world import Place, a_place, post, running, until_it_listens
-from tests.ends import free_port
-from tests.house import SECRET
+from tests.fake_servers import free_port
 from tests.postgres import Server
 
 WARM_UP = 300

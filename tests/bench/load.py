@@ -18,9 +18,9 @@ from typing import cast
 
 import uvloop
 
-from service.demo.payloads import as_bytes, workflow_completed
+from service.testing.fake_circleci.payloads import as_bytes, workflow_completed
+from tests.app_fixture import GREEN, RED, signature
 from tests.bench.cores import stay_on
-from tests.house import GREEN, RED, signature
 
 NOTIFYING_ONE_IN = 10
 RUNS_OF_A_SERIES = 1_000_000

@@ -5,13 +5,13 @@ import time
 from functools import partial
 from statistics import median
 
+from tests.app_fixture import signature
 from tests.bench.cores import stay_on
 from tests.bench.drain import until_drained
 from tests.bench.load import NOTIFYING_ONE_IN, RUNS_OF_A_SERIES, body
 from tests.bench.rows import Row, distribution, milliseconds
 from tests.bench.upstream import Upstream
 from tests.bench.world import Place, Running, a_place, post, running
-from tests.house import signature
 from tests.postgres import Server
 
 STARTS = 5

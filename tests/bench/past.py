@@ -13,10 +13,10 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
-from service.store.database import make_engine
+from service.db.database import make_engine
+from service.db.tables import events
 from service.store.names import names_of
-from service.store.words import words_of
-from service.tables import events
+from service.store.search_terms import words_of
 
 Row = dict[str, Any]
 Names = dict[tuple[str, str, str], datetime]

@@ -9,20 +9,20 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from service.app.server import listen, serving
-from service.demo import answers
-from service.demo.organisation import ADA
-from service.demo.payloads import Payload
-from tests.house import RED
+from service.testing.fake_circleci import responses
+from service.testing.fake_circleci.organization import ADA
+from service.testing.fake_circleci.payloads import Payload
+from service.web.server.server import listen, serving
+from tests.app_fixture import RED
 
 FAILED = next(job for job in RED.jobs if job.status == "failed")
 ANSWERS: dict[str, Payload] = {
-    "/user/{id}": answers.user(ADA),
-    "/workflow/{id}/job": {"items": answers.workflow_jobs(RED), "next_page_token": None},
-    "/pipeline/{id}": answers.pipeline(RED),
-    "/project/{slug:path}/job/{number:int}": answers.job(RED, FAILED),
+    "/user/{id}": responses.user(ADA),
+    "/workflow/{id}/job": {"items": responses.workflow_jobs(RED), "next_page_token": None},
+    "/pipeline/{id}": responses.pipeline(RED),
+    "/project/{slug:path}/job/{number:int}": responses.job(RED, FAILED),
     "/project/{slug:path}/{number:int}/tests": {
-        "items": [answers.test(result) for result in FAILED.tests],
+        "items": [responses.test(result) for result in FAILED.tests],
         "next_page_token": None,
     },
 }

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from service.store import migrate
+from service.db.migrate import migrate
+from tests.app_fixture import environ
 from tests.bench.load import Outcome
-from tests.ends import free_port
-from tests.house import environ
+from tests.fake_servers import free_port
 from tests.postgres import Server
 from tests.processes import ROUNDSMAN, surroundings
 

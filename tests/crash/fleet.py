@@ -13,16 +13,16 @@ from typing import Any, Protocol
 
 import psycopg
 
-from service.jobs import Rhythm
-from service.store import migrate
-from tests import crashing, postgres
-from tests.house import environ
+from service.db.migrate import migrate
+from service.queue.procrastinate import Rhythm
+from tests import crash_service, postgres
+from tests.app_fixture import environ
 from tests.processes import surroundings
 
 STARTS_WITHIN_S = 60  # only a run that has gone wrong waits for this long
 # every member is forked from one process that has imported everything: it starts in a moment, and dies like any other
 BREEDER = multiprocessing.get_context("forkserver")
-BREEDER.set_forkserver_preload(["__main__", "tests.crashing", "apprise"])
+BREEDER.set_forkserver_preload(["__main__", "tests.crash_service", "apprise"])
 TELL_TWO = """\
 receivers:
   web:
@@ -139,7 +139,7 @@ class Fleet:
         """Start a process, and wait until it listens or has died."""
         hears, says = BREEDER.Pipe(duplex=False)
         given = (role, when, self.rhythm, dict(self.environ), self.folder / f"{role}.log", says)
-        process = BREEDER.Process(target=crashing.begin, args=given, daemon=True)
+        process = BREEDER.Process(target=crash_service.begin, args=given, daemon=True)
         process.start()
         says.close()
         member = Member(role=role, when=when, process=process)
@@ -178,7 +178,9 @@ class Fleet:
 
 
 @asynccontextmanager
-async def a_fleet(database: Database, folder: Path, port: int, rhythm: Rhythm = crashing.HASTY) -> AsyncIterator[Fleet]:
+async def a_fleet(
+    database: Database, folder: Path, port: int, rhythm: Rhythm = crash_service.HASTY
+) -> AsyncIterator[Fleet]:
     """A fleet without processes yet; those that are started end with the block."""
     settings = environ(folder, TELL_TWO.format(port=port), ROUNDSMAN_DATABASE_URL=database.url)
     del settings["ROUNDSMAN_CIRCLECI_TOKEN"]  # asking is a courtesy, and not what this is about

@@ -9,8 +9,8 @@ from uuid import UUID
 
 import httpx
 
-from service.demo.payloads import Payload, as_bytes, cancellation_storm, workflow_completed
-from tests.house import RED, signature
+from service.testing.fake_circleci.payloads import Payload, as_bytes, cancellation_storm, workflow_completed
+from tests.app_fixture import RED, signature
 
 SENDERS = 8
 MOST = 100  # changes: what is still to be sent when the last process is back must not take for ever

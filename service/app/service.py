@@ -1,0 +1,252 @@
+"""The assembly: which implementation serves which part, and how they start and stop together."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from importlib.metadata import version
+from uuid import UUID
+
+import structlog
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect
+from starlette.routing import BaseRoute, Route
+
+from service.channels import AppriseChannels
+from service.circleci.api.breaker import Log
+from service.circleci.circleci import CircleCI
+from service.clock import Clock, DatabaseClock, now_utc
+from service.config.channel_urls import fingerprint
+from service.config.configuration import Config
+from service.config.settings import Settings
+from service.db.database import Store
+from service.errors import RoundsmanError
+from service.health import GOOD_FOR_S, TELL_EVERY_S, Heartbeat, Readiness, Watch
+from service.health.watchdog import Watchdog
+from service.metrics import Metrics
+from service.model import Process, Role
+from service.operations.first_run import FirstRun, read_setup
+from service.operations.hooks import HOOK_PATH
+from service.pipeline.context import Parts, Patience
+from service.pipeline.receive import Line
+from service.pipeline.refusals import Refusals
+from service.pipeline.steps import PRUNE_EVERY_S, SWEEP_EVERY_S, Pipeline
+from service.queue.base import Jobs
+from service.queue.embedded import EmbeddedJobs
+from service.queue.embedded_sql import JobRows
+from service.queue.handlers import Handler
+from service.queue.procrastinate import ProcrastinateJobs
+from service.queue.procrastinate_sql import EngineRows
+from service.web.api import Api
+from service.web.auth.access import Access
+from service.web.errors import Answer, answer_error, answer_people
+from service.web.outside_text import OutsideText
+from service.web.pages.pages import Pages
+from service.web.private_answers import PrivateAnswers
+from service.web.request_log import Requests
+from service.web.stray_hooks import tell_strays
+from service.web.webhook import Intake
+
+__all__ = ["Service", "build", "circleci", "job_engine", "now_utc"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Service:
+    """One running Roundsman: the ASGI app, and the parts that outsiders may look at."""
+
+    asgi: Starlette
+    parts: Parts
+    pipeline: Pipeline
+    line: Line
+    heartbeat: Heartbeat
+    first_run: FirstRun
+    watchdog: Watchdog | None = None
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Work off what is due while the block runs; then end what was begun and let everything go.
+
+        A worker that fails ends the block too: a process that keeps webhooks and judges none would fool everybody.
+        """
+        parts, pipeline = self.parts, self.pipeline
+        async with self.open(), asyncio.TaskGroup() as group:
+            group.create_task(parts.jobs.run(self._handlers(), pipeline.failed))
+            try:
+                yield
+            finally:
+                parts.jobs.stop()
+
+    def _handlers(self) -> dict[str, Handler]:
+        """What the jobs are done by: while posts wait to be kept, which cannot wait for long, jobs begin later."""
+
+        async def after_the_door(handler: Handler, subject_id: UUID) -> None:
+            await self.line.give_way()
+            await handler(subject_id)
+
+        return {kind: partial(after_the_door, handler) for kind, handler in self.pipeline.handlers.items()}
+
+    def reload(self, config: Config) -> None:
+        """Put other secrets, routes and receivers into effect. Raises BadConfig, and then nothing changes.
+
+        The next post is verified and the next job done by them; a job that has begun ends by the routes it began with.
+        """
+        settings = config.settings
+        if isinstance(self.parts.source, CircleCI):
+            self.parts.source.renew(secrets=settings.webhook_secrets, token=settings.circleci_token)
+        if isinstance(self.parts.notifier, AppriseChannels):
+            self.parts.notifier.keep_secret(config.receivers.values())
+        self.pipeline.reload(routes=config.routes, receivers=config.receivers)
+        self.first_run.renew(config)
+        self.heartbeat.go_by(fingerprint(config.receivers.values()))
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[None]:
+        """Answer while the block runs, and leave the work to others; then let everything go."""
+        try:
+            async with self._beating():
+                yield
+        finally:
+            for part in (self.parts.notifier, self.parts.late_sends, self.parts.source, self.parts.store):
+                await part.close()
+
+    @asynccontextmanager
+    async def _beating(self) -> AsyncIterator[None]:
+        """Keep the heartbeat where machines share a database; the first sets the clock, before anything is dated."""
+        if not self.parts.store.is_shared:
+            yield
+            return
+        await self.heartbeat.try_to_beat()
+        keeping = asyncio.create_task(self.heartbeat.keep())
+        try:
+            yield
+        finally:
+            keeping.cancel()
+            await asyncio.gather(keeping, return_exceptions=True)
+
+
+def build(
+    config: Config,
+    *,
+    clock: Clock | None = None,
+    patience: Patience | None = None,
+    role: Role = Role.SERVE,
+    look_good_for_s: float = GOOD_FOR_S,
+) -> Service:
+    """Put a service together; a worker has no hook and no pages, and answers only for its health.
+
+    clock   what dates everything; the store's own when left out, which a DatabaseClock becomes
+    """
+    parts = _parts(config, clock=clock, patience=patience or Patience(), role=role)
+    pipeline = Pipeline(parts)
+    parts.jobs.every(SWEEP_EVERY_S, pipeline.sweep)
+    parts.jobs.every(PRUNE_EVERY_S, pipeline.prune)
+    line = Line(parts.store, parts.jobs)
+    heartbeat = Heartbeat(
+        parts.store, Process(role=role, channels=parts.channels), clock=parts.clock, metrics=parts.metrics
+    )
+    readiness = Readiness(parts.store, parts.jobs, heartbeat=heartbeat, clock=parts.clock, good_for_s=look_good_for_s)
+    watchdog = Watchdog(config.settings.watchdog_url) if config.settings.watchdog_url else None
+    if watchdog is not None:
+        parts.jobs.every(TELL_EVERY_S, Watch(readiness, watchdog).tell)
+    first_run = FirstRun(parts.store, read_setup(config))
+    asgi = _asgi(config, parts, readiness, line if role.receives else None, first_run=first_run)
+    return Service(
+        asgi=asgi,
+        parts=parts,
+        pipeline=pipeline,
+        line=line,
+        heartbeat=heartbeat,
+        first_run=first_run,
+        watchdog=watchdog,
+    )
+
+
+def _parts(config: Config, *, clock: Clock | None, patience: Patience, role: Role) -> Parts:
+    settings, metrics = config.settings, Metrics()
+    notifier = AppriseChannels()
+    notifier.keep_secret(config.receivers.values())
+    store = Store(settings.database_url, clock=clock if isinstance(clock, DatabaseClock) else None)
+    clock = clock or store.clock
+    database = "postgres" if store.is_shared else "sqlite"
+    metrics.expect_secrets(len(settings.webhook_secrets))
+    metrics.build.info({"version": version("roundsman"), "database": database, "role": role.value})
+    return Parts(
+        store=store,
+        source=circleci(config, metrics=metrics, clock=clock, log=structlog.get_logger()),
+        notifier=notifier,
+        jobs=job_engine(settings, store, clock=clock),
+        metrics=metrics,
+        routes=config.routes,
+        receivers=config.receivers,
+        clock=clock,
+        keep_for=timedelta(days=settings.keep_days),
+        public_url=settings.public_url,
+        patience=patience,
+    )
+
+
+def job_engine(settings: Settings, store: Store, *, clock: Clock | None = None) -> Jobs:
+    """The engine that fits the database: its jobs are rows of the same one, and go by the store's clock."""
+    clock = clock or store.clock
+    if store.is_shared:
+        return ProcrastinateJobs(settings.database_url, EngineRows(store), clock=clock)
+    jobs = EmbeddedJobs(JobRows(store), clock=clock)
+    store.after_commit(jobs.wake)
+    return jobs
+
+
+def _asgi(config: Config, parts: Parts, readiness: Readiness, line: Line | None, *, first_run: FirstRun) -> Starlette:
+    """The app; without a line, where posts wait to be kept, it is one for health alone."""
+    settings, clock = config.settings, parts.clock
+    access = _access(settings, parts)
+    api = Api(
+        store=parts.store, jobs=parts.jobs, access=access, metrics=parts.metrics, clock=clock, readiness=readiness
+    )
+    if line is None:
+        return _starlette(api.health_routes(), parts, answer_error)
+    pages = Pages(store=parts.store, jobs=parts.jobs, access=access, clock=clock, first_run=first_run)
+    refusals = Refusals(parts.store, clock=clock)
+    intake = Intake(parts.source, line=line, refusals=refusals, metrics=parts.metrics, clock=clock)
+    receive = partial(intake.receive, max_body_bytes=settings.max_body_bytes)
+    hook = Route(HOOK_PATH, receive, methods=["POST"])
+    # CircleCI follows no redirect: an address with a slash at its end must not lose every webhook
+    slashed = Route(f"{HOOK_PATH}/", receive, methods=["POST"], include_in_schema=False)
+    answer = tell_strays(answer_people(pages), refusals, clock=clock)
+    return _starlette([hook, slashed, *api.routes(), *pages.routes()], parts, answer)
+
+
+def _access(settings: Settings, parts: Parts) -> Access:
+    """The doors. Without an admin token they are closed: to one that is made up here, and not told."""
+    return Access(
+        admin_token=settings.admin_token or secrets.token_hex(32),
+        public_url=settings.public_url,
+        clock=parts.clock,
+        store=parts.store,
+        metrics=parts.metrics,
+    )
+
+
+def _starlette(routes: Sequence[BaseRoute], parts: Parts, answer: Answer) -> Starlette:
+    handlers = dict.fromkeys((RoundsmanError, HTTPException, ClientDisconnect, 500), answer)
+    middleware = [Middleware(Requests, metrics=parts.metrics), Middleware(PrivateAnswers), Middleware(OutsideText)]
+    app = Starlette(routes=routes, middleware=middleware, exception_handlers=handlers)
+    app.router.redirect_slashes = False  # it would lead to the host that the Host header names, which may be any
+    return app
+
+
+def circleci(config: Config, *, metrics: Metrics, clock: Clock = now_utc, log: Log | None = None) -> CircleCI:
+    """The source, as configured; commands, which say what CircleCI answered, have it write no log."""
+    settings = config.settings
+    return CircleCI(
+        secrets=settings.webhook_secrets,
+        url=settings.circleci_url,
+        token=settings.circleci_token,
+        metrics=metrics,
+        clock=clock,
+        log=log,
+    )

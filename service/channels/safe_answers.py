@@ -1,0 +1,94 @@
+"""HTTP answers made safe to read before a plugin sees them: plain, short, shallow and in time.
+
+The place is ``HTTPAdapter.send``: everything above it, redirects and digest logins too, unpacks whole bodies.
+"""
+
+import json
+import re
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import requests
+
+from service.channels.apprise_capture import present
+
+MAX_HEAD_BYTES = 65_536
+MAX_BODY_BYTES = 250_000  # a hundred times what services answer
+MAX_DEPTH = 100  # of nested lists and objects: far below where Python's reader gives up with an error of its own
+CONNECT_S = 10.0
+READ_S = 20.0  # for what is neither HTTP nor mail
+CHUNK_BYTES = 16_384
+
+Send = Callable[..., requests.Response]
+_JSON_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\Z)|[\[\]{}]', re.DOTALL)
+_DEEPER = {"[": 1, "{": 1, "]": -1, "}": -1}
+
+
+def make_safe() -> None:
+    """Take up the place, for the whole process; once."""
+    requests.adapters.HTTPAdapter.send = _safe(requests.adapters.HTTPAdapter.send)  # type: ignore[method-assign] # reason: see above
+
+
+def _safe(send: Send) -> Send:
+    """Wrap ``HTTPAdapter.send``: ask for a plain answer, and hand on no more of it than can be read without harm."""
+
+    @wraps(send)
+    def sending(adapter: object, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
+        budget = present().budget
+        request.headers["Accept-Encoding"] = "identity"
+        kwargs |= {"stream": True, "timeout": (CONNECT_S, budget.answer_s)}
+        with budget.part(max_bytes=MAX_HEAD_BYTES + 2 * MAX_BODY_BYTES, seconds=budget.answer_s):
+            with budget.part(max_bytes=MAX_HEAD_BYTES):
+                response = send(adapter, request, **kwargs)
+            _keep(response, *_read(response))
+        return response
+
+    return sending
+
+
+def _keep(response: requests.Response, body: bytes, flaw: str | None) -> None:
+    """Make this the content of the response; a plugin that asks for it in pieces gets these pieces."""
+    response.raw.close()  # with its connection, which may hold more
+    response._content = body  # as the library does when it has read all
+    response._content_consumed = True
+    response.encoding = "utf-8"  # not what the answer names, or is guessed: some codecs take minutes for a megabyte
+    if flaw is not None and response.status_code < 300:
+        present().flaws.append(flaw)
+
+
+def _read(response: requests.Response) -> tuple[bytes, str | None]:
+    """Return the body as far as it can be read, and the rest of a sentence that begins "its answer" if that is not all.
+
+    A body that came compressed is not unpacked: a kilobyte may hold gigabytes, and we asked for none. One that the
+    other side breaks off is an error, as without us.
+    """
+    if response.headers.get("Content-Encoding", "").strip().lower() not in {"", "identity"}:
+        return b"", "came compressed, though we asked for a plain one"
+    body, flaw = bytearray(), None
+    try:
+        for chunk in response.iter_content(CHUNK_BYTES):
+            body += chunk
+            if len(body) > MAX_BODY_BYTES:
+                flaw = f"is longer than {MAX_BODY_BYTES // 1_000} kB"
+                break
+    except requests.RequestException:
+        if not present().budget.is_used_up:
+            raise
+        flaw = "did not end in time"
+    if is_deep(bytes(body)):
+        return b"", f"is nested deeper than {MAX_DEPTH} levels"
+    return bytes(body[:MAX_BODY_BYTES]), flaw
+
+
+def is_deep(body: bytes) -> bool:
+    """Tell whether JSON is nested more deeply than any reader is asked to follow."""
+    if body.count(b"[") + body.count(b"{") <= MAX_DEPTH:
+        return False
+    text = body.decode(json.detect_encoding(body), "replace").lstrip("\ufeff \t\r\n")
+    depth = 0
+    for token in _JSON_TOKEN.finditer(text) if text.startswith(("[", "{")) else ():
+        depth += _DEEPER.get(token[0], 0)
+        if depth > MAX_DEPTH:
+            return True
+    return False

@@ -1,0 +1,1 @@
+"""CircleCI: its webhooks and its API, in our words."""

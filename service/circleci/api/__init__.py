@@ -1,0 +1,1 @@
+"""The API of CircleCI: one client, its limits, and its answers."""

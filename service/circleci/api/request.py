@@ -1,0 +1,141 @@
+"""A call to the API and its answer: where the call goes, and what the answer means. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from urllib.parse import quote
+
+from service.circleci.api.rate_limit import read_retry_after, wait_after
+from service.circleci.api.responses import ErrorShape
+from service.circleci.json_fields import read_object
+from service.errors import Permanent, Temporary
+
+HIDDEN = "***"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """A question, named as the API reference names it: ``GET /workflow/{id}``.
+
+    parts    what stands for the names in the template; a slug keeps its slashes
+    secret   goes into the body under ``written_as``; must never be seen again
+    """
+
+    method: str = "GET"
+    template: str
+    parts: Mapping[str, str | int] = field(default_factory=dict)
+    query: Mapping[str, str] = field(default_factory=dict)
+    body: Mapping[str, object] | None = None
+    secret: str | None = field(default=None, repr=False)
+    written_as: str = "signing-secret"
+
+    def __post_init__(self) -> None:
+        """Raise Permanent for a part that would lead elsewhere in the API."""
+        segments = {segment for part in self.parts.values() for segment in str(part).split("/")}
+        if segments & {"", ".", ".."}:
+            raise Permanent(f"cannot ask CircleCI ({self}): a part of the address is empty or made of dots")
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.template}"
+
+    @property
+    def path(self) -> str:
+        """The template filled in, each part percent-encoded; only the slashes of a slug lead anywhere."""
+        parts = {
+            name: quote(str(part), safe="/" if name == "slug" else "", errors="replace")
+            for name, part in self.parts.items()
+        }
+        return self.template.format(**parts)
+
+    @property
+    def json(self) -> Mapping[str, object] | None:
+        """The body to send, with its secret."""
+        return self.body if self.secret is None else {**(self.body or {}), self.written_as: self.secret}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What came back; header names in lower case.
+
+    packing        how the body is compressed, though we asked for it as it is: then it was not read at all
+    is_too_large   the body is only the beginning of what there was
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    packing: str = ""
+    is_too_large: bool = False
+
+
+class Broken(Temporary):
+    """CircleCI answered 500 or 501: it fails at this, for now or for good; other 5xx say that it is away for now."""
+
+
+class NotThere(Permanent):
+    """CircleCI answered 404 to a question: there is no such thing, or the token may not see it."""
+
+
+def judge(call: Call, answer: Answer, now: datetime) -> None:
+    """Raise Temporary or Permanent unless the answer is a success."""
+    if 200 <= answer.status < 300:
+        return
+    if answer.status == 429:
+        wait = wait_after(answer.status, answer.headers, now)
+        raise Temporary("CircleCI answered 429: too many calls for now", retry_after_s=wait)
+    if answer.status >= 500:
+        wait = read_retry_after(answer.headers.get("retry-after"), now)
+        kind = Broken if answer.status in {500, 501} else Temporary
+        raise kind(f"CircleCI answered {answer.status}{_reference(call, answer)}", retry_after_s=wait)
+    refusal = NotThere if answer.status == 404 else Permanent
+    raise refusal(f"CircleCI answered {answer.status}{meaning(call, answer)}{_reference(call, answer)}")
+
+
+def meaning(call: Call, answer: Answer) -> str:
+    """The rest of the sentence about a refusal."""
+    match answer.status:
+        case 401:
+            return ": the API token is not accepted; put a valid personal token into ROUNDSMAN_CIRCLECI_TOKEN"
+        case 403:
+            return f" to {call}: {_forbidden(call)}"
+        case 404 if call.method == "GET":
+            return f" to {call}: there is no such thing, or the token may not see it"
+        case 404:
+            return f" to {call}: there is no such thing, or the token may not see it, or may only read"
+        case status if 300 <= status < 400:
+            return f" to {call}: a redirect, not followed to keep the token safe; check ROUNDSMAN_CIRCLECI_URL"
+    return f" to {call}: {said(call, answer) or 'it does not say why'}"
+
+
+def _forbidden(call: Call) -> str:
+    if call.method != "GET":
+        return "the API token may not do this, organization admin needed"
+    if call.template.startswith("/webhook"):
+        return "an organization admin's token is needed to see webhooks; put one into ROUNDSMAN_CIRCLECI_TOKEN"
+    if call.template == "/me":
+        return (
+            "the API token may not read this, so it is no person's; put a personal token into ROUNDSMAN_CIRCLECI_TOKEN"
+        )
+    return "the API token may not read this"
+
+
+def said(call: Call, answer: Answer) -> str | None:
+    """CircleCI's own words, if they are any, without the secret should they repeat it."""
+    words = _error(answer).words
+    return words.replace(call.secret, HIDDEN) if words and call.secret else words
+
+
+def _reference(call: Call, answer: Answer) -> str:
+    """Return the id by which CircleCI's support finds the error of a write, in brackets.
+
+    Not that of a question: there are many at once, and what they miss for one reason is told as one.
+    """
+    reference = _error(answer).error.id if call.method != "GET" else None
+    return f" (CircleCI's id of this error: {reference})" if reference else ""
+
+
+def _error(answer: Answer) -> ErrorShape:
+    try:
+        return ErrorShape.model_validate(read_object(answer.body))
+    except ValueError:
+        return ErrorShape()

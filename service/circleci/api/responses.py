@@ -1,0 +1,112 @@
+"""The shapes of the API's answers, as far as we read them.
+
+Source: CircleCI API v2 reference. A pipeline has the shape that webhooks carry: see ``payload``.
+"""
+
+from typing import Annotated
+
+from pydantic import BeforeValidator
+
+from service.circleci.json_fields import Flag, IsSet, Number, Prose, Seconds, Shape, Text, Texts, Time, Token, read_maps
+
+
+class FaultShape(Shape):
+    """The error in an answer of API v3."""
+
+    id: Text = None
+    type: Text = None
+    title: Text = None
+    detail: Text = None
+
+
+def read_fault(value: object) -> object:
+    """Return the error of v3 as a map, also where it is a sentence alone."""
+    return {"detail": value} if isinstance(value, str) else value
+
+
+class ErrorShape(Shape):
+    """Any answer that is not a success: v2 has a message, v3 an error with an id by which support finds it."""
+
+    message: Text = None
+    error: Annotated[FaultShape, BeforeValidator(read_fault)] = FaultShape()
+
+    @property
+    def words(self) -> str | None:
+        """CircleCI's own words, if they are any."""
+        words = dict.fromkeys(filter(None, (self.error.title, self.error.detail)))
+        return self.message or ": ".join(words) or self.error.type
+
+
+class ListAnswer(Shape):
+    """A page of a list, but for its items."""
+
+    next_page_token: Token = None
+
+
+class UserShape(Shape):
+    """GET /user/{id} and GET /me."""
+
+    id: Text = None
+    login: Text = None
+    name: Text = None
+
+
+class ProjectShape(Shape):
+    """GET /project/{slug}."""
+
+    id: Text = None
+
+
+class WorkflowAnswer(Shape):
+    """GET /workflow/{id}."""
+
+    started_by: Text = None
+
+
+class ListedJob(Shape):
+    """An item of GET /workflow/{id}/job; an approval has no number."""
+
+    name: Text = None
+    status: Text = None
+    type: Text = None
+    job_number: Number = None
+    started_at: Time = None
+    stopped_at: Time = None
+
+
+class JobMessage(Shape):
+    """Something CircleCI tells about a job, such as why it could not start."""
+
+    message: Prose = None
+
+
+class JobAnswer(Shape):
+    """GET /project/{slug}/job/{number}; ``duration`` is in milliseconds."""
+
+    web_url: Text = None
+    duration: Number = None
+    messages: Annotated[tuple[JobMessage, ...], BeforeValidator(read_maps)] = ()
+
+
+class TestShape(Shape):
+    """An item of GET /project/{slug}/{number}/tests; ``result`` is an open set."""
+
+    name: Text = None
+    classname: Text = None
+    file: Text = None
+    message: Prose = None
+    result: Text = None
+    run_time: Seconds = None
+
+    __test__ = False  # pytest would take the name for a test class
+
+
+class HookShape(Shape):
+    """An outbound webhook; its signing secret comes masked, and not at all where it has none."""
+
+    id: Text = None
+    name: Text = None
+    url: Text = None
+    events: Texts = ()
+    verify_tls: Flag = False
+    signing_secret: IsSet = False

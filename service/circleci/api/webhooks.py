@@ -1,0 +1,107 @@
+"""Hooks at CircleCI: the outbound webhooks of a project.
+
+Source: CircleCI API v2 reference, "Webhook". At most five for each project; only an organization admin may change them.
+A signing secret is sent and never read: CircleCI shows it masked, so it cannot even be compared.
+
+A write names keys with hyphens, an answer with underscores. Keys that CircleCI does not know it drops without a word
+and answers with success all the same, so what it answers is compared with what was asked for.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from service.circleci.api.client import Client
+from service.circleci.api.request import Call
+from service.circleci.api.responses import HookShape
+from service.errors import Permanent
+from service.model import Hook
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wish:
+    """A hook as it shall be; ``verify_tls`` is None where that shall stay as it is."""
+
+    name: str
+    url: str
+    events: Sequence[str]
+    verify_tls: bool | None = None
+    secret: str = field(repr=False)
+
+    def body(self, *, joint: str = "-") -> dict[str, object]:
+        """Return the wish in CircleCI's words, without the secret; ``joint`` joins the words of a key."""
+        flags = {} if self.verify_tls is None else {f"verify{joint}tls": self.verify_tls}
+        return {"name": self.name, "url": self.url, "events": list(self.events), **flags}
+
+    def flaws(self, hook: Hook) -> list[str]:
+        """Return what a hook lacks of the keys that have two spellings; which secret it has cannot be seen."""
+        flaws = [] if hook.has_secret else ["it has no secret"]
+        if self.verify_tls is not None and hook.verify_tls is not self.verify_tls:
+            flaws.append("it verifies TLS" if hook.verify_tls else "it does not verify TLS")
+        return flaws
+
+
+async def list_hooks(client: Client, project_id: str) -> list[Hook]:
+    """Return the hooks of a project, in CircleCI's order; raises Permanent when there is no end of them."""
+    call = Call(template="/webhook", query={"scope-id": project_id, "scope-type": "project"})
+    found = await client.whole_list(call, HookShape)
+    if not found.is_last:  # one of ours that we did not see would be made a second time
+        raise Permanent(f"CircleCI lists no end of webhooks for one project: {len(found.items)} were read")
+    return [hook_of(shape) for shape in found.items]
+
+
+async def create_hook(client: Client, project_id: str, wish: Wish) -> Hook:
+    """Make a hook that verifies TLS, which CircleCI's own do only if that is asked for."""
+    body = {**wish.body(), "scope": {"id": project_id, "type": "project"}}
+    call = Call(method="POST", template="/webhook", body=body, secret=wish.secret)
+    return await _written(client, call, wish)
+
+
+async def update_hook(client: Client, hook_id: str, wish: Wish) -> Hook:
+    """Change a hook; keys that the wish leaves out stay as they are."""
+    call = Call(method="PUT", template="/webhook/{id}", parts={"id": hook_id}, body=wish.body(), secret=wish.secret)
+    return await _written(client, call, wish)
+
+
+async def delete_hook(client: Client, hook_id: str) -> None:
+    """Take a hook away."""
+    await client.tell(Call(method="DELETE", template="/webhook/{id}", parts={"id": hook_id}))
+
+
+async def _written(client: Client, call: Call, wish: Wish) -> Hook:
+    """Write, and return the hook as it became; raises Permanent where it did not become as wished.
+
+    Where CircleCI took the call and not what it asked for, the other spelling is tried, once and by itself.
+    """
+    hook = hook_of(await client.ask(call, HookShape))
+    if not wish.flaws(hook):
+        return hook
+    again = Call(
+        method="PUT",
+        template="/webhook/{id}",
+        parts={"id": hook.id},
+        body=wish.body(joint="_"),
+        secret=wish.secret,
+        written_as="signing_secret",
+    )
+    hook = hook_of(await client.ask(again, HookShape))
+    if flaws := wish.flaws(hook):
+        raise Permanent(
+            f"CircleCI took {call}, and {again} in the other spelling, but not what they asked for: "
+            f"of hook {hook.id} it answers that {' and '.join(flaws)}; "
+            "set that at CircleCI by hand, in the project's settings under Webhooks"
+        )
+    return hook
+
+
+def hook_of(shape: HookShape) -> Hook:
+    """A hook in our words; raises Permanent for one that could not be told from others."""
+    if shape.id is None or shape.url is None:
+        raise Permanent("CircleCI described a webhook without an id or a URL")
+    return Hook(
+        id=shape.id,
+        name=shape.name or "",
+        url=shape.url,
+        events=shape.events,
+        verify_tls=shape.verify_tls,
+        has_secret=shape.signing_secret,
+    )

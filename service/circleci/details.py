@@ -1,0 +1,163 @@
+"""What a webhook does not say, asked for: who started it, what was built, how the jobs and tests failed.
+
+A courtesy: whatever goes wrong becomes a Missing, and people are told the rest.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Set
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
+from typing import Any, TypeVar
+
+from service.circleci.api.client import Client
+from service.circleci.api.request import Broken, Call
+from service.circleci.api.responses import JobAnswer, ListedJob, WorkflowAnswer
+from service.circleci.api.users import UnknownUser, Users
+from service.circleci.git import vcs_of
+from service.circleci.reports import FAILED_JOB, detailed, job_of_event, listed, read_tests, tested
+from service.circleci.webhook.payload import PipelineShape
+from service.errors import NoToken, Permanent, Temporary
+from service.model import Actor, Details, Event, JobReport, Missing, TestReport, Vcs, Want
+
+MOST_JOBS = 10  # looked into closely: more failed jobs than that have one reason
+LATE_TESTS_S = 5.0
+MAX_BROKEN_ROUNDS = 12  # an hour or so
+
+T = TypeVar("T")
+
+
+class Enquiry:
+    """One round of questions about one event."""
+
+    def __init__(self, client: Client, users: Users, event: Event, known: Details) -> None:
+        self._client = client
+        self._users = users
+        self._event = event
+        self._known = known
+        self._missing: dict[tuple[Want, str], Missing] = {}
+        self._has_token = True  # as far as is known
+
+    async def answer(self, wants: frozenset[Want], now: datetime) -> Details:
+        """Ask for what is wanted and not yet known; raises nothing that CircleCI is to blame for."""
+        known = self._known
+        asked = frozenset(want for want in wants if not is_settled(want, known))
+
+        async with asyncio.TaskGroup() as group:
+            actor = group.create_task(self._try(asked & {Want.ACTOR}, self._actor))
+            vcs = group.create_task(self._try(asked & {Want.VCS}, self._vcs))
+            jobs = group.create_task(self._jobs(asked & {Want.JOBS, Want.TESTS}))
+
+        still_missing = [missing for missing in known.missing if missing.want not in asked]
+        return Details(
+            wanted=known.wanted | wants,
+            actor=actor.result() or known.actor,
+            vcs=vcs.result() or known.vcs,
+            jobs=known.jobs if jobs.result() is None else jobs.result(),
+            missing=(*still_missing, *(self._missing[key] for key in sorted(self._missing))),
+            rounds=known.rounds + 1,
+            asked_at=now if self._has_token else known.asked_at,
+        )
+
+    async def _try(self, wants: Set[Want], question: Callable[[], Awaitable[T]]) -> T | None:
+        """The answer to a question that somebody wants; None, and why, when there is none."""
+        if not wants:
+            return None
+        try:
+            return await question()
+        except Broken as error:
+            is_final = self._known.rounds + 1 >= MAX_BROKEN_ROUNDS
+            self._miss(wants, str(error), is_final=is_final, retry_after_s=error.retry_after_s)
+        except Temporary as error:
+            self._miss(wants, str(error), is_final=False, retry_after_s=error.retry_after_s)
+        except (NoToken, UnknownUser) as error:
+            self._has_token &= not isinstance(error, NoToken)
+            self._miss(wants, str(error), is_final=True, is_by_choice=True)
+        except Permanent as error:
+            self._miss(wants, str(error), is_final=True)
+        return None
+
+    def _miss(self, wants: Set[Want], reason: str, *, is_final: bool, **more: Any) -> None:
+        for want in wants:  # ten jobs that miss one thing for one reason are one Missing
+            self._missing[want, reason] = Missing(want=want, reason=reason, is_final=is_final, **more)
+
+    async def _actor(self) -> Actor:
+        return await self._users.find(self._event.actor.id or await self._starter())
+
+    async def _starter(self) -> str:
+        call = Call(template="/workflow/{id}", parts={"id": needed(self._event.workflow.id, "the workflow's id")})
+        started_by = (await self._client.ask_once(call, WorkflowAnswer)).started_by
+        if started_by is None:
+            raise Permanent("CircleCI does not say who started the workflow")
+        return started_by
+
+    async def _vcs(self) -> Vcs:
+        call = Call(template="/pipeline/{id}", parts={"id": needed(self._event.pipeline.id, "the pipeline's id")})
+        vcs = vcs_of(await self._client.ask_once(call, PipelineShape))
+        if vcs == Vcs():
+            raise Permanent("CircleCI does not say what the pipeline built")
+        return vcs
+
+    async def _jobs(self, wants: Set[Want]) -> tuple[JobReport, ...] | None:
+        """Every job, the failed ones looked into; None when there is no list to be had."""
+        jobs = await self._try(wants, partial(self._listed, wants))
+        if jobs is None:
+            return None
+        failed = [place for place, job in enumerate(jobs) if job.status in FAILED_JOB][:MOST_JOBS]
+        async with asyncio.TaskGroup() as group:
+            closer = {place: group.create_task(self._look_into(jobs[place], wants)) for place in failed}
+        return tuple(closer[place].result() if place in closer else job for place, job in enumerate(jobs))
+
+    async def _listed(self, wants: Set[Want]) -> tuple[JobReport, ...]:
+        """The jobs as far as a list tells; a job event's job is all there is, and needs no asking."""
+        alone = job_of_event(self._event)
+        known = self._known.jobs
+        if known is not None and (alone is not None or Want.JOBS not in wants):
+            return known
+        if alone is not None:
+            return (alone,)
+
+        call = Call(template="/workflow/{id}/job", parts={"id": needed(self._event.workflow.id, "the workflow's id")})
+        tests = {job.number: job.tests for job in known or ()}
+        found = await self._client.whole_list(call, ListedJob)
+        if not found.is_last:
+            self._miss(wants & {Want.JOBS}, f"only {len(found.items)} jobs of the workflow were read", is_final=True)
+        jobs = [listed(self._event, job) for job in found.items]
+        return tuple(replace(job, tests=tests.get(job.number)) for job in jobs)
+
+    async def _look_into(self, job: JobReport, wants: Set[Want]) -> JobReport:
+        async with asyncio.TaskGroup() as group:
+            report = group.create_task(self._try(wants & {Want.JOBS}, partial(self._detailed, job)))
+            tests = group.create_task(self._try(wants & {Want.TESTS}, partial(self._tested, job)))
+        return replace(report.result() or job, tests=tests.result() or job.tests)
+
+    async def _detailed(self, job: JobReport) -> JobReport:
+        call = Call(template="/project/{slug}/job/{number}", parts=self._place_of(job))
+        return detailed(job, await self._client.ask(call, JobAnswer))
+
+    async def _tested(self, job: JobReport) -> TestReport | None:
+        if job.tests is not None:
+            return job.tests
+        call = Call(template="/project/{slug}/{number}/tests", parts=self._place_of(job))
+        report = await tested(self._client.read_pages(call, read_tests))
+        if report is None and Want.TESTS not in self._known.wanted:
+            # Nothing promises that results are there when the job ends. Once they had time, the job stores none.
+            raise Temporary("no test results yet", retry_after_s=LATE_TESTS_S)
+        return report
+
+    def _place_of(self, job: JobReport) -> dict[str, str | int]:
+        slug = needed(self._event.project.slug, "the project's slug")
+        by = "the webhook" if self._event.job else "CircleCI's list of jobs"
+        return {"slug": slug, "number": needed(job.number, f"the number of job {job.name}", by=by)}
+
+
+def is_settled(want: Want, known: Details) -> bool:
+    """Asked before, and asking again would bring nothing new."""
+    return want in known.wanted and all(missing.is_final for missing in known.missing if missing.want == want)
+
+
+def needed(value: T | None, what: str, *, by: str = "the webhook") -> T:
+    """The value to ask with; raises Permanent when it was left out by the webhook, or by another."""
+    if value is None:
+        raise Permanent(f"{by} did not say {what}")
+    return value

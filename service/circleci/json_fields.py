@@ -1,0 +1,121 @@
+"""The leaves of CircleCI's JSON, read leniently: a leaf of the wrong type is absent, never an error.
+
+CircleCI calls its maps open ("Outbound webhooks reference") and its documents disagree on details, so we take what we
+understand and pass over the rest.
+"""
+
+import json
+import math
+import re
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
+
+from service.circleci.times import read_time
+from service.text import clean
+
+MOST_CHARACTERS = 500  # four bytes each at worst: one entry of a Postgres index holds 2,704 bytes
+MOST_CHARACTERS_OF_PROSE = 2_000
+MOST_CHARACTERS_OF_A_TOKEN = 8_000
+MAX_CHARACTERS_OF_A_NUMBER = 100
+LARGEST_NUMBER = 2**63 - 1
+
+
+def read_object(body: bytes) -> dict[str, Any]:
+    """The JSON object that the bytes are; raises ValueError with the end of a sentence that begins with their name."""
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise ValueError("is not JSON that we can read") from error
+
+    if not isinstance(value, dict):
+        raise ValueError("is JSON, but not an object")  # noqa: TRY004 - one kind of error for callers to turn into words
+    return value
+
+
+def read_text(value: object, most: int = MOST_CHARACTERS) -> str | None:
+    """A text without its outer blanks; None when nothing is left of it."""
+    if not isinstance(value, str):
+        return None
+    return clean(value.strip()[:most]) or None
+
+
+def read_prose(value: object) -> str | None:
+    """A longer text, such as the message of a failed test."""
+    return read_text(value, MOST_CHARACTERS_OF_PROSE)
+
+
+def read_number(value: object) -> int | None:
+    """A number that a database holds; CircleCI also writes numbers as strings."""
+    if isinstance(value, str) and re.fullmatch("[0-9]{1,19}", value):
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int):
+        return None
+    return value if 0 <= value <= LARGEST_NUMBER else None
+
+
+def read_seconds(value: object) -> float | None:
+    """A duration in seconds, given as a number or a string."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    if isinstance(value, str) and len(value) > MAX_CHARACTERS_OF_A_NUMBER:
+        return None
+    try:
+        seconds = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return seconds if math.isfinite(seconds) and seconds >= 0 else None
+
+
+def read_token(value: object) -> str | None:
+    """A text that means nothing to us and must come back whole."""
+    return read_text(value, MOST_CHARACTERS_OF_A_TOKEN)
+
+
+def read_list(value: object) -> list[object]:
+    """A list; anything else is an empty one."""
+    return value if isinstance(value, list) else []
+
+
+def read_maps(value: object) -> list[dict[str, Any]]:
+    """The maps in a list."""
+    return [item for item in read_list(value) if isinstance(item, dict)]
+
+
+def read_texts(value: object) -> list[str]:
+    """The texts in a list."""
+    return [text for text in map(read_text, read_list(value)) if text]
+
+
+def read_flag(value: object) -> bool:
+    """Yes, or not said to be."""
+    return value is True
+
+
+def read_presence(value: object) -> bool:
+    """Tell whether something is there, whatever it is; an empty text is nothing."""
+    return value is not None and value != ""
+
+
+Text = Annotated[str | None, BeforeValidator(read_text)]
+Prose = Annotated[str | None, BeforeValidator(read_prose)]
+Token = Annotated[str | None, BeforeValidator(read_token)]
+Texts = Annotated[tuple[str, ...], BeforeValidator(read_texts)]
+Flag = Annotated[bool, BeforeValidator(read_flag)]
+IsSet = Annotated[bool, BeforeValidator(read_presence)]
+Number = Annotated[int | None, BeforeValidator(read_number)]
+Seconds = Annotated[float | None, BeforeValidator(read_seconds)]
+Time = Annotated[datetime | None, BeforeValidator(read_time)]
+
+
+class Shape(BaseModel):
+    """A map of CircleCI's: keys with hyphens or underscores, unknown ones passed over; no map is an empty map."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read(cls, value: object) -> object:
+        # The specification says created-at where the real service says created_at, and the like: both are right.
+        return {key.replace("-", "_"): leaf for key, leaf in value.items()} if isinstance(value, dict) else {}

@@ -1,0 +1,50 @@
+"""Addresses that people may follow. Nothing but http and https ever comes out of here."""
+
+import re
+from urllib.parse import quote, urlsplit
+
+from service.message.sanitize import is_web
+from service.model import Event
+
+GIT_OVER_SSH = re.compile(r"(?:ssh://)?[\w.-]+@([\w.-]+)(?::[0-9]+/|[:/])(.+)", re.ASCII)
+UNPRINTABLE_OR_BLANK = re.compile(r"[\s\x00-\x1f\x7f\ufffd<>\"\\]")
+COMMIT_PATHS = {"github": "commit", "github_app": "commit", "gitlab": "-/commit", "bitbucket": "commits"}
+
+
+def web_url(url: str | None) -> str | None:
+    """The URL if it can be kept as an address and a browser may be sent there."""
+    return url if url is not None and not UNPRINTABLE_OR_BLANK.search(url) and is_web(url) else None
+
+
+def repository_url(url: str | None) -> str | None:
+    """The web page of a repository, from that page's URL or the one it is cloned from."""
+    over_ssh = GIT_OVER_SSH.fullmatch(url or "")
+    page = web_url(f"https://{over_ssh[1]}/{over_ssh[2]}" if over_ssh else url)
+    return page.rstrip("/").removesuffix(".git") if page else None
+
+
+def commit_url(repository: str | None, provider: str | None, revision: str | None) -> str | None:
+    """Where people read a commit; None for a git server whose addresses we do not know.
+
+    A host that says what it is (gitlab.example.com) is believed, a private one is what ``provider`` calls it.
+    """
+    page = repository_url(repository)
+    if page is None or not re.fullmatch("[0-9a-fA-F]{7,64}", revision or ""):
+        return None
+    host = urlsplit(page).netloc.lower()
+    path = next((COMMIT_PATHS[kind] for kind in COMMIT_PATHS if kind in host), COMMIT_PATHS.get(provider or ""))
+    return f"{page}/{path}/{revision}" if path else None
+
+
+def workflow_url(slug: str | None, pipeline: int | None, workflow: str | None) -> str | None:
+    """The page of a workflow at circleci.com, for when the webhook does not say."""
+    if not (slug and pipeline and workflow):
+        return None
+    return f"https://app.circleci.com/pipelines/{quote(slug)}/{pipeline}/workflows/{quote(workflow, safe='')}"
+
+
+def job_url(event: Event, number: int | None) -> str | None:
+    """The page of a job of the event's workflow."""
+    if event.workflow.url is None or number is None:
+        return None
+    return f"{event.workflow.url}/jobs/{number}"

@@ -1,0 +1,97 @@
+"""How jobs and their tests ended: the API's answers in our words."""
+
+from collections import Counter
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from itertools import islice
+from typing import Any
+
+from service.circleci.api.responses import JobAnswer, ListedJob, TestShape
+from service.circleci.json_fields import read_text
+from service.circleci.links import job_url, web_url
+from service.circleci.times import milliseconds_between
+from service.model import FAILED_RESULTS, Event, JobReport, TestFailure, TestReport
+
+# What ran and failed has a page and perhaps tests. What never ran (error, unauthorized) is told as failed too, see
+# message.words.BROKEN, but there is nothing to look into.
+FAILED_JOB = frozenset({"failed", "timedout", "infrastructure_fail"})
+MOST_FAILURES = 200
+MAX_RESULTS = 20  # different ones: CircleCI's set of them is open
+MAX_MESSAGES = 20
+OTHERS = "other"
+NAMELESS = "(no name)"
+
+
+def job_of_event(event: Event) -> JobReport | None:
+    """The job that a job event tells of; None for other events."""
+    if event.job is None:
+        return None
+    return JobReport(
+        name=event.job.name or NAMELESS,
+        status=event.status or "",
+        number=event.job.number,
+        url=job_url(event, event.job.number),
+        duration_ms=event.duration_ms,
+    )
+
+
+def listed(event: Event, job: ListedJob) -> JobReport:
+    """A job as the workflow's list has it."""
+    return JobReport(
+        name=job.name or NAMELESS,
+        status=job.status or "",
+        number=job.job_number,
+        type=job.type,
+        url=job_url(event, job.job_number),
+        duration_ms=milliseconds_between(job.started_at, job.stopped_at),
+    )
+
+
+def detailed(report: JobReport, job: JobAnswer) -> JobReport:
+    """The report with what only the job's own page knows: its address, its time, and what went wrong around it."""
+    return replace(
+        report,
+        url=web_url(job.web_url) or report.url,
+        duration_ms=report.duration_ms if job.duration is None else job.duration,
+        messages=tuple(said.message for said in job.messages if said.message)[:MAX_MESSAGES],
+    )
+
+
+async def tested(pages: AsyncIterator[tuple[TestReport, bool]]) -> TestReport | None:
+    """The test results of a job from those of its pages; None when it has none."""
+    report = TestReport(is_complete=False)
+    async for page, is_last in pages:
+        report = TestReport(
+            failures=(*report.failures, *page.failures)[:MOST_FAILURES],
+            counts=bounded(Counter(report.counts) + Counter(page.counts)),
+            is_complete=is_last,
+        )
+    return report if report.counts else None
+
+
+def read_tests(items: list[dict[str, Any]]) -> TestReport:
+    """The test results of one page. Of thousands that passed nothing is read but that they did."""
+    results = [read_text(item.get("result")) or "unknown" for item in items]
+    failed = (item for item, result in zip(items, results, strict=True) if result in FAILED_RESULTS)
+    return TestReport(failures=tuple(map(failure_of, islice(failed, MOST_FAILURES))), counts=bounded(Counter(results)))
+
+
+def bounded(counts: Counter[str]) -> dict[str, int]:
+    """The counts of the most frequent results, those of failures in any case; all others are told as one."""
+    named = Counter({result: count for result, count in counts.items() if result != OTHERS})
+    kept = dict(named.most_common(MAX_RESULTS))
+    kept |= {result: counts[result] for result in FAILED_RESULTS if counts[result]}
+    rest = counts.total() - sum(kept.values())
+    return kept | ({OTHERS: rest} if rest else {})
+
+
+def failure_of(item: dict[str, Any]) -> TestFailure:
+    """A failed test in our words."""
+    test = TestShape.model_validate(item)
+    return TestFailure(
+        name=test.name or NAMELESS,
+        class_name=test.classname,
+        file=test.file,
+        message=test.message,
+        run_time_s=test.run_time,
+    )

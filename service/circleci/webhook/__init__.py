@@ -1,0 +1,1 @@
+"""Webhooks of CircleCI: their signature, their payload, and the event in them. Pure."""

@@ -1,0 +1,137 @@
+"""A post's bytes into an event: pure, and for bytes as hostile as they come."""
+
+import re
+from collections.abc import Sequence
+from hashlib import sha256
+
+from service.circleci.git import circleci_of, commit_of, vcs_of
+from service.circleci.json_fields import read_object
+from service.circleci.links import web_url, workflow_url
+from service.circleci.times import happened_at, milliseconds_between
+from service.circleci.webhook.payload import Payload
+from service.errors import Permanent
+from service.model import Actor, Delivery, Event, EventKind, Job, Pipeline, Project, Workflow
+from service.text import clean
+
+KEPT_HEADERS = frozenset({"content-type", "user-agent", "circleci-event-type", "circleci-signature"})
+LONGEST_ID = 200
+HOOK_ID = re.compile("[0-9A-Za-z-]{1,64}")
+
+
+def kept_headers(headers: Sequence[tuple[bytes, bytes]]) -> tuple[tuple[str, str], ...]:
+    """The headers worth keeping, names in lower case, in the order received."""
+    decoded = ((name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in headers)
+    return tuple((name, clean(value)) for name, value in decoded if name in KEPT_HEADERS)
+
+
+def identify(body: bytes) -> str:
+    """CircleCI's id of the event, equal for the same event posted again; else ``sha256:`` of the body. Never raises.
+
+    Source: CircleCI docs, "Outbound webhooks": "the client can use this to deduplicate events".
+    """
+    try:
+        given = read_object(body).get("id")
+    except ValueError:
+        given = None
+    if isinstance(given, str) and given.strip() and given.isprintable() and len(given) <= LONGEST_ID:
+        return given
+    return f"sha256:{sha256(body).hexdigest()}"
+
+
+def find_hook(body: bytes) -> str | None:
+    """Return the id of the hook that the body names as its sender; None when it names none. Never raises.
+
+    Source: CircleCI docs, "Outbound webhooks reference": ``webhook.id``.
+    """
+    try:
+        hook = read_object(body).get("webhook")
+    except ValueError:
+        return None
+    given = hook.get("id") if isinstance(hook, dict) else None
+    return given if isinstance(given, str) and HOOK_ID.fullmatch(given) else None
+
+
+def parse(delivery: Delivery, *, links: bool) -> Event:
+    """The event that a delivery carries; raises Permanent with a sentence for the person who looks into it.
+
+    links   build the address of the workflow's page at circleci.com when the payload does not say it
+    """
+    payload = read_payload(delivery.body)
+    kind = kind_of(payload)
+    vcs = vcs_of(payload.pipeline)
+    circleci = circleci_of(payload.pipeline)
+    return Event(
+        id=delivery.id,
+        kind=kind,
+        source_event_id=delivery.source_event_id,
+        happened_at=happened_at(payload.happened_at, delivery.received_at),
+        received_at=delivery.received_at,
+        via=delivery.via,
+        org=payload.organization.name,
+        project=Project(id=payload.project.id, slug=payload.project.slug, name=payload.project.name),
+        pipeline=Pipeline(id=payload.pipeline.id, number=payload.pipeline.number),
+        workflow=workflow_of(payload, links=links),
+        job=job_of(payload) if kind is EventKind.JOB_COMPLETED else None,
+        status=status_of(payload, kind),
+        branch=vcs.branch,
+        tag=vcs.tag,
+        revision=vcs.revision,
+        commit=commit_of(payload.pipeline),
+        actor=Actor(id=circleci.actor_id),
+        trigger=payload.pipeline.trigger.type or circleci.trigger_type,
+        duration_ms=duration_of(payload, kind),
+    )
+
+
+def read_payload(body: bytes) -> Payload:
+    """The body as a payload, or Permanent."""
+    try:
+        return Payload.model_validate(read_object(body))
+    except ValueError as error:
+        raise Permanent(f"the body {error}") from error
+
+
+def kind_of(payload: Payload) -> EventKind:
+    """The kind of event, checked to hold what that kind is about."""
+    if payload.type is None:
+        raise Permanent(f"the payload has no 'type' ({', '.join(EventKind)})")
+    if payload.type not in set(EventKind):
+        raise Permanent(f"type {payload.type[:60]!r} is not one that Roundsman knows ({', '.join(EventKind)})")
+
+    kind = EventKind(payload.type)
+    if kind is not EventKind.PING and status_of(payload, kind) is None:
+        subject = "job" if kind is EventKind.JOB_COMPLETED else "workflow"
+        raise Permanent(f"the payload is a {kind}, but has no '{subject}' with a 'status'")
+    return kind
+
+
+def status_of(payload: Payload, kind: EventKind) -> str | None:
+    """How it ended, in the source's word."""
+    if kind is EventKind.PING:
+        return None
+    return payload.job.status if kind is EventKind.JOB_COMPLETED else payload.workflow.status
+
+
+def workflow_of(payload: Payload, *, links: bool) -> Workflow:
+    """The workflow, with the address of its page."""
+    workflow = payload.workflow
+    built = workflow_url(payload.project.slug, payload.pipeline.number, workflow.id) if links else None
+    return Workflow(
+        id=workflow.id,
+        name=workflow.name,
+        status=workflow.status,
+        url=web_url(workflow.url) or built,
+    )
+
+
+def job_of(payload: Payload) -> Job:
+    """The job that a job event is about."""
+    job = payload.job
+    return Job(id=job.id, name=job.name, number=job.number, status=job.status)
+
+
+def duration_of(payload: Payload, kind: EventKind) -> int | None:
+    """How long the job or the workflow took."""
+    if kind is EventKind.JOB_COMPLETED:
+        return milliseconds_between(payload.job.started_at, payload.job.stopped_at)
+    return milliseconds_between(payload.workflow.created_at, payload.workflow.stopped_at)

@@ -1,0 +1,128 @@
+"""The shapes of CircleCI's webhook payloads, as far as we read them.
+
+Source: CircleCI docs, "Outbound webhooks reference". GitHub OAuth and Bitbucket Cloud describe the commit in
+``pipeline.vcs``; GitHub App, GitLab and Bitbucket Data Center in the maps of ``pipeline.trigger_parameters``.
+"""
+
+from itertools import islice
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field
+
+from service.circleci.json_fields import Number, Shape, Text, Time
+from service.text import clean
+
+MAX_MAPS = 20  # of a pipeline's trigger; CircleCI sends four at most
+
+
+def read_map_of_maps(value: object) -> dict[str, object]:
+    """The first maps in a map; whatever else lies between them is left out."""
+    if not isinstance(value, dict):
+        return {}
+    maps = ((clean(key), leaf) for key, leaf in value.items() if isinstance(leaf, dict))
+    return dict(islice(maps, MAX_MAPS))
+
+
+class PersonShape(Shape):
+    """Who wrote a commit."""
+
+    name: Text = None
+    email: Text = None
+
+
+class CommitShape(Shape):
+    """``pipeline.vcs.commit``: every leaf may be null, and is for API and tag builds."""
+
+    subject: Text = None
+    author: PersonShape = PersonShape()
+
+
+class VcsShape(Shape):
+    """``pipeline.vcs``."""
+
+    provider_name: Text = None
+    target_repository_url: Text = None
+    revision: Text = None
+    branch: Text = None
+    tag: Text = None
+    commit: CommitShape = CommitShape()
+
+
+class TriggerMap(Shape):
+    """One map of ``pipeline.trigger_parameters``: the union of what ``git``, the providers' and ``circleci`` hold."""
+
+    actor_id: Text = None
+    trigger_type: Text = None
+    branch: Text = None
+    tag: Text = None
+    ref: Text = None
+    full_ref: Text = None
+    checkout_sha: Text = None
+    commit_sha: Text = None
+    commit_title: Text = None
+    commit_message: Text = None
+    commit_author_name: Text = None
+    commit_author_email: Text = None
+    web_url: Text = None
+    repo_url: Text = None
+    checkout_url: Text = None
+
+
+class TriggerShape(Shape):
+    """``pipeline.trigger``."""
+
+    type: Text = None
+
+
+class PipelineShape(Shape):
+    """``pipeline``; the API's answer to a question for a pipeline has this shape too."""
+
+    id: Text = None
+    number: Number = None
+    trigger: TriggerShape = TriggerShape()
+    vcs: VcsShape = VcsShape()
+    trigger_parameters: Annotated[dict[str, TriggerMap], BeforeValidator(read_map_of_maps)] = Field(
+        default_factory=dict
+    )
+
+
+class NamedShape(Shape):
+    """``project`` and ``organization``."""
+
+    id: Text = None
+    slug: Text = None
+    name: Text = None
+
+
+class WorkflowShape(Shape):
+    """``workflow``; ``status`` only in workflow-completed."""
+
+    id: Text = None
+    name: Text = None
+    status: Text = None
+    url: Text = None
+    created_at: Time = None
+    stopped_at: Time = None
+
+
+class JobShape(Shape):
+    """``job``, only in job-completed."""
+
+    id: Text = None
+    name: Text = None
+    number: Number = None
+    status: Text = None
+    started_at: Time = None
+    stopped_at: Time = None
+
+
+class Payload(Shape):
+    """The body of a post."""
+
+    type: Text = None
+    happened_at: Time = None
+    project: NamedShape = NamedShape()
+    organization: NamedShape = NamedShape()
+    pipeline: PipelineShape = PipelineShape()
+    workflow: WorkflowShape = WorkflowShape()
+    job: JobShape = JobShape()

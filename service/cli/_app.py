@@ -1,0 +1,135 @@
+"""The command line. Exit codes: 0 done, 1 a check failed or work remains, 2 wrong usage or configuration."""
+
+import os
+import sys
+from difflib import get_close_matches
+from http import HTTPStatus
+from importlib import import_module
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from service.cli._authorities import share_authorities
+from service.cli._commands import PLAIN, Group
+from service.cli._completion import Completion, accept_either_order, installing
+from service.cli._signals import heed_signals
+from service.cli._streams import prepare_streams, read_arguments
+from service.cli.version import version
+from service.errors import BadConfig, BadRequest, RoundsmanError
+
+COMMANDS = {
+    "serve": "serve:serve",
+    "web": "serve:web",
+    "worker": "serve:worker",
+    "migrate": "serve:migrate",
+    "check": "check:check",
+    "backup": "backup:backup",
+    "demo": "demo:demo",
+    "inbox": "demo:inbox",
+    "version": "version:version",
+    "events": "events:events",
+    "explain": "events:explain",
+    "notifications": "notifications:notifications",
+    "dead-letters": "dead_letters:dead_letters",
+    "refusals": "refusals:refusals",
+    "replay": "replay:replay",
+    "resend": "replay:resend",
+    "dismiss": "replay:dismiss",
+    "login-link": "sessions:login_link",
+    "sessions": "sessions:sessions",
+    "hooks": "hooks:hooks",
+    "routes": "routes:routes",
+    "receivers": "receivers:receivers",
+}
+"""Where each command is: module and name. It is imported when it is asked for, with the libraries that it needs."""
+
+LONG_RUNNING = frozenset({"serve", "web", "worker"})
+
+
+class Commands(TyperGroup):
+    """The commands, each of them loaded by its name."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Their names, in the order of the help."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """One of them. Ends with the usage when there is no such command."""
+        if cmd_name not in COMMANDS:
+            if ctx.resilient_parsing:  # a line that is being completed: nothing is said into it
+                return None
+            likely = get_close_matches(cmd_name, COMMANDS, n=1)
+            hint = f" Did you mean '{likely[0]}'?" if likely else ""
+            ctx.fail(f"No such command '{cmd_name}'.{hint}")
+        module, _, name = COMMANDS[cmd_name].partition(":")
+        found = getattr(import_module(f"service.cli.{module}"), name)
+        group = found if isinstance(found, typer.Typer) else _alone(found)
+        command = typer.main.get_command(group)
+        command.name = cmd_name
+        return command
+
+    def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
+        """Return what completes a word: names by the table alone, since loading every command takes a second."""
+        if incomplete.startswith("-"):
+            return super().shell_complete(ctx, incomplete)
+        return [Completion(value=name) for name in COMMANDS if name.startswith(incomplete)]
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that was asked for; settings are no options, and whoever gives one hears where they go."""
+        try:
+            return super().invoke(ctx)
+        except typer.TyperException as error:
+            if ctx.invoked_subcommand in LONG_RUNNING:
+                error.message += ". Settings come from the environment, such as ROUNDSMAN_PORT: docs/configuration.md"
+            raise
+
+
+def _alone(function: Any) -> typer.Typer:
+    app = Group()
+    app.command()(function)
+    return app
+
+
+HELP = {"help_option_names": ["-h", "--help"]}
+
+app = typer.Typer(
+    cls=Commands, name="roundsman", no_args_is_help=True, context_settings=HELP, **PLAIN | {"add_completion": True}
+)
+
+
+def _say_version(is_asked: bool) -> None:
+    if is_asked:
+        version()
+        raise typer.Exit
+
+
+@app.callback()
+def roundsman(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Say which release this is.")
+    ] = False,
+) -> None:
+    """Keep every CircleCI webhook, find out what happened, tell the right people, and say why."""
+
+
+def main() -> None:
+    """Run the command that was asked for; an error of ours is one sentence for each problem, not a traceback."""
+    prepare_streams()
+    if LONG_RUNNING.intersection(sys.argv[1:2]):
+        heed_signals()  # before what takes long: the libraries that the command needs
+    try:
+        sys.argv[1:] = read_arguments(sys.argv[1:])
+        share_authorities(os.environ)
+        accept_either_order(os.environ)
+        with installing(sys.argv[1:]):
+            app()
+    except RoundsmanError as error:
+        import_module("service.cli._output").warn(str(error).splitlines())
+        sys.exit(_exit_code(error))
+
+
+def _exit_code(error: RoundsmanError) -> int:
+    """Return 2 for words or a configuration that cannot be right, 1 for what the world says no to."""
+    is_conflict = isinstance(error, BadRequest) and error.status == HTTPStatus.CONFLICT
+    return 2 if isinstance(error, BadConfig | BadRequest) and not is_conflict else 1

@@ -1,0 +1,46 @@
+"""The store as commands open it: beside a running service, or alone."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+from service.config.env import load_settings
+from service.config.settings import Settings
+from service.db.data_folder import database_file, is_there, require_access
+from service.db.database import Store
+from service.db.migrate import is_workable, revision
+from service.errors import BadConfig
+from service.store import heartbeats
+
+T = TypeVar("T")
+
+
+def with_store(do: Callable[[Settings, Store], Awaitable[T]]) -> T:
+    """Do something with the store. Raises BadConfig when there is none to work with."""
+
+    async def run() -> T:
+        settings = load_settings(os.environ, serving=False)
+        async with _opened(settings.database_url) as store:
+            return await do(settings, store)
+
+    return asyncio.run(run())
+
+
+@asynccontextmanager
+async def _opened(database_url: str) -> AsyncIterator[Store]:
+    file = database_file(database_url)
+    if file is not None and not is_there(file):
+        raise BadConfig(f"there is no database at {file} yet; start `roundsman serve`, or set ROUNDSMAN_DATABASE_URL")
+    if file is not None:
+        require_access(file)
+    store = Store(database_url)
+    try:
+        if not is_workable(await revision(store)):
+            raise BadConfig("the database is not of this release; start `roundsman serve`, or run `roundsman migrate`")
+        if store.is_shared:
+            await store.read(heartbeats.read_clock, store.clock)  # what a command dates must be due for others too
+        yield store
+    finally:
+        await store.close()

@@ -1,0 +1,142 @@
+"""What is on record about an event, as lines for people at a terminal; a line is its text and its style."""
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
+
+from service.message.status_text import BROKEN, duration
+from service.model import Notification, NotificationState, Verdict
+from service.operations.notification_status import is_put_off, standings
+
+Line = tuple[str, str]
+FAILED, WAITING = "failed: ", "to be told: "
+
+MOST_TESTS = 10
+BOLD, PLAIN, DOUBT, MATCHED = "bold", "", "yellow", "bold green"
+
+
+def when(time: str) -> str:
+    """``2026-11-22 09:12:03 UTC``."""
+    return f"{time[:19].replace('T', ' ')} UTC"
+
+
+def headline(event: Any) -> Line:
+    """``acme/web main: build-and-test failed``."""
+    project = event["project"]["full_name"]
+    if event["kind"] == "ping":
+        return f"a ping{f' of {project}' if project else ''}: CircleCI tried whether it reaches us", BOLD
+    where = f"tag {event['tag']}" if event["tag"] else event["branch"]
+    place = " ".join(filter(None, [project or "a project", where]))
+    what = " / ".join(filter(None, [event["workflow"]["name"], (event["job"] or {}).get("name")]))
+    return f"{place}: {' '.join(filter(None, [what, event['status']])) or event['kind']}", BOLD
+
+
+def receivers(told: Sequence[Notification]) -> str | None:
+    """Return the receivers of notifications, ``failed: `` or ``to be told: `` before those not told; None for none."""
+    sent = {one.receiver for one in told if one.state is NotificationState.SENT}
+    dead = {one.receiver for one in told if one.state in {NotificationState.DEAD, NotificationState.DISMISSED}}
+    names = sorted(dict.fromkeys(one.receiver for one in told), key=lambda name: (name not in dead, name in sent))
+    said = (FAILED if name in dead else "" if name in sent else WAITING for name in names)
+    return ", ".join(map("".join, zip(said, names, strict=True))) or None
+
+
+def told_style(words: str) -> str:
+    """Return the style of what is said of those who were told."""
+    return "red" if words.startswith(FAILED) else "yellow" if words.startswith(WAITING) else ""
+
+
+def facts(event: Any) -> Iterator[Line]:
+    """What the webhook said, and how it came."""
+    pipeline, job, delivery = event["pipeline"]["number"], event["job"] or {}, event["delivery"]
+    took, signed = event["duration_ms"], delivery["signed"]
+    posted = "once" if not delivery["repeats"] else f"{delivery['repeats'] + 1} times"
+    told = {
+        "id": event["id"],
+        "project": event["project"]["slug"],
+        "pipeline": pipeline,
+        "job": f"{job['name']}, number {job['number']}" if job.get("number") is not None else job.get("name"),
+        "commit": " ".join(filter(None, [(event["revision"] or "")[:7], event["commit"]["subject"]])),
+        "by": event["actor"]["name"] or event["actor"]["login"] or event["commit"]["author_name"],
+        "trigger": event["trigger"],
+        "happened": when(event["happened_at"]) + (f", took {duration(took)}" if took is not None else ""),
+        "received": when(event["received_at"]),
+        "at CircleCI": event["workflow"]["url"],
+        "delivery": f"{delivery['state']}, posted {posted}",
+        "signature": f"valid, secret {signed['secret']} (fingerprint {signed['fingerprint']})" if signed else None,
+    }
+    yield from ((f"  {name:<12}{value}", PLAIN) for name, value in told.items() if value)
+
+
+def learned(details: Any) -> Iterator[Line]:
+    """What CircleCI told us: the failed jobs and their failed tests, and what it would not say."""
+    for job in (details or {}).get("jobs") or ():
+        if job["status"] in BROKEN:
+            yield f"  failed job  {': '.join([job['name'], *job['messages'][:1]])}", PLAIN
+            yield from _failures((job["tests"] or {}).get("failures") or ())
+    for missing in (details or {}).get("missing", ()):
+        again = "" if missing["is_final"] else " (to be asked again)"
+        yield f"  not known   {missing['want']}: {missing['reason']}{again}", DOUBT
+
+
+def _failures(failures: Sequence[Any]) -> Iterator[Line]:
+    for failure in failures[:MOST_TESTS]:
+        name = ".".join(filter(None, [failure["class_name"], failure["name"]]))
+        first = next(iter((failure["message"] or "").strip().splitlines()), None)
+        yield f"              {': '.join(filter(None, [name, first]))}", PLAIN
+    if len(failures) > MOST_TESTS:
+        yield f"              and {len(failures) - MOST_TESTS} more", PLAIN
+
+
+def reasons(decisions: Sequence[Any]) -> Iterator[Line]:
+    """What every route said, the newest round with all its reasons, older ones with those that led to messages."""
+    if not decisions:
+        yield "nobody was told: roundsman.yaml had no routes", PLAIN
+        return
+    newest = decisions[0]["round"]
+    for judged, said in groupby(decisions, key=itemgetter("round")):
+        of_round = list(said)
+        if newest > 1:
+            yield f"{'judged again' if judged > 1 else 'judged'} at {when(of_round[0]['decided_at'])}", BOLD
+        for decision in of_round:
+            style = MATCHED if decision["verdict"] == Verdict.MATCHED else BOLD
+            yield f"route '{decision['route']}' to {decision['receiver']}: {decision['verdict']}", style
+            if judged == newest or decision["verdict"] == "matched":
+                yield f"  {decision['reason']}", PLAIN
+
+
+def tellings(notifications: Sequence[Any], *, words: bool = False) -> Iterator[Line]:
+    """How far it is with each channel, with every attempt; with ``words`` also what was said."""
+    for one in notifications:
+        yield f"{one['channel_label']}: {how_far(one)}  (notification {one['id']})", BOLD
+        for attempt in one["attempts"]:
+            yield f"  {_attempt(attempt)}", PLAIN
+            if words and attempt["title"] is not None:
+                yield from (
+                    (f"    {line}", PLAIN) for line in [attempt["title"], *(attempt["words"] or "").splitlines()]
+                )
+
+
+def how_far(notification: Any) -> str:
+    """``told at ...``, ``not delivered: ...``; of what did not work also why, and until when it is tried."""
+    said = [f"{one.words} at {when(one.time)}" if one.time else one.words for one in standings(notification)]
+    if is_put_off(notification):
+        said[-1] += f", given up after {when(notification['give_up_at'])}"
+    if notification["reason"] and notification["state"] not in {NotificationState.SENDING, NotificationState.SENT}:
+        said[-1] += f": {notification['reason']}"
+    return "; ".join(said)
+
+
+def _attempt(attempt: Any) -> str:
+    asked = f", asked for by {attempt['asked_by']}" if attempt["asked_by"] else ""
+    came = ": ".join(filter(None, [attempt["outcome"], attempt["reason"] or attempt["receipt"]]))
+    return f"attempt {attempt['number']} at {when(attempt['started_at'])}{asked}: {came}"
+
+
+def doings(actions: Sequence[Any], notifications: Sequence[Any]) -> Iterator[Line]:
+    """What operators did, to which channel's notification if to one, when and why."""
+    labels = {one["id"]: one["channel_label"] for one in notifications}
+    for action in actions:
+        whose = f" of {labels[action['subject_id']]}" if action["subject_id"] in labels else ""
+        because = f", because: {action['reason']}" if action["reason"] else ""
+        yield f"{action['verb']}{whose} at {when(action['at'])} by {action['who']}{because}", PLAIN

@@ -1,0 +1,79 @@
+"""The command that tries everything without serving: check."""
+
+import asyncio
+import os
+from collections.abc import Sized
+from dataclasses import asdict
+
+import typer
+
+from service.app.service import circleci
+from service.channels import AppriseChannels
+from service.cli._output import AsJson, print_json, say
+from service.config.configuration import Config, load
+from service.metrics import Metrics
+from service.operations.checks import (
+    Finding,
+    Grade,
+    check_channels,
+    check_clock,
+    check_database,
+    check_folder,
+    check_hooks,
+    check_port,
+    check_public_url,
+    check_token,
+    running,
+)
+from service.operations.hooks import HOOK_PATH
+from service.web.server.server import listen
+
+STYLES = {Grade.OK: "green", Grade.NOTE: "yellow", Grade.WRONG: "red"}
+
+
+def check(as_json: AsJson = False) -> None:
+    """Say whether `serve` would start, without starting it.
+
+    Reads the settings and roundsman.yaml, tries the data folder and the port, looks at the database, asks CircleCI
+    whose token it is and whether it may see the projects under `hooks`, and reads every channel's URL; nothing is sent,
+    and nothing stays behind. Exit code 1 when
+    something is wrong, 2 when `serve` would refuse the configuration.
+    """
+    config = load(os.environ)
+    findings = asyncio.run(_findings(config))
+    if as_json:
+        print_json({"findings": [asdict(finding) for finding in findings], "warnings": list(config.warnings)})
+    else:
+        _print_findings(config, findings)
+    if any(finding.grade is Grade.WRONG for finding in findings):
+        raise typer.Exit(1)
+
+
+async def _findings(config: Config) -> list[Finding]:
+    settings, source = config.settings, circleci(config, metrics=Metrics())
+    here = [*check_folder(settings.database_url), await check_database(settings.database_url)]
+    here += await check_clock(settings.database_url)
+    if not running(settings.database_url):  # whoever runs has the port, and ought to
+        here.append(
+            check_port(lambda: listen(settings.host, settings.port).close(), f"{settings.host} port {settings.port}")
+        )
+    try:
+        token = await check_token(source, has_token=settings.circleci_token is not None)
+        mine_url = f"{settings.public_url}{HOOK_PATH}" if settings.public_url else None
+        hooks = await check_hooks(source, config.hooks, token, mine_url=mine_url)
+    finally:
+        await source.close()
+    there = [check_public_url(settings.public_url, settings.circleci_url), token, *hooks]
+    return [*here, *there, *check_channels(config.receivers, AppriseChannels())]
+
+
+def _print_findings(config: Config, findings: list[Finding]) -> None:
+    say(f"{config.settings.config}: {_counted(config.routes, 'route')}, {_counted(config.receivers, 'receiver')}")
+    for warning in config.warnings:
+        say(f"warning  {warning}", "yellow")
+    for finding in findings:
+        say(f"{finding.grade:<7}  {finding.what}: {finding.sentence}", STYLES[finding.grade])
+
+
+def _counted(things: Sized, noun: str) -> str:
+    return f"{len(things)} {noun}{'' if len(things) == 1 else 's'}"

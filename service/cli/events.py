@@ -1,0 +1,176 @@
+"""Commands that look things up: events, explain."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from itertools import chain
+from typing import Annotated, Any
+
+import typer
+
+from service.cli import _event_text
+from service.cli._commands import Group
+from service.cli._database import with_store
+from service.cli._output import DIGITS, FEW, MINUTES, STATUS, AsJson, print_json, print_table, say, status_style, warn
+from service.cli._values import Complete, complete_event, complete_status, complete_told
+from service.config.settings import Settings
+from service.config.warnings import doubt_of_status
+from service.db.database import Store
+from service.model import Event, Notification
+from service.operations import ids, queries
+from service.operations.ids import Noun
+from service.operations.json_shapes import Json
+from service.store.filters import Search
+from service.terminal import Column
+
+SAME_NEWS = "same news"
+EVENT_COLUMNS = (
+    Column(heading="when (UTC)", short=MINUTES),
+    Column(heading="id", short=DIGITS),
+    Column(heading="status", cut_to=STATUS, style=status_style),
+    Column(heading="project", cut_to=FEW),
+    Column(heading="branch or tag", cut_to=FEW),
+    Column(heading="workflow / job", cut_to=FEW),
+    Column(heading="told", cut_to=10, style=_event_text.told_style),
+    Column(heading="commit", cut_to=FEW, is_extra=True),
+)
+
+events = Group("Look up what was built.")
+
+
+EventId = Annotated[
+    str, typer.Argument(metavar="EVENT", help="An id, or its first 8 digits, from `roundsman events list`.")
+]
+
+
+def text_filter(sentence: str, complete: Complete | None = None) -> Any:
+    """Return the option of a filter, with what completes its values in a shell."""
+    return typer.Option(metavar="TEXT", help=sentence, autocompletion=complete)
+
+
+Values = list[str] | None
+NAME = "Its name, in any case; globs, lists and ! as in roundsman.yaml."
+
+
+@events.command("list")
+def list_events(  # noqa: PLR0913, PLR0917 - one option for each filter of the API
+    project: Annotated[Values, text_filter("Its slug, such as gh/acme/web, or its name: acme/web, web.")] = None,
+    branch: Annotated[Values, text_filter(NAME)] = None,
+    tag: Annotated[Values, text_filter(NAME)] = None,
+    workflow: Annotated[Values, text_filter(NAME)] = None,
+    job: Annotated[Values, text_filter(NAME)] = None,
+    status: Annotated[Values, text_filter("success, failed, error, canceled or unauthorized.", complete_status)] = None,
+    event: Annotated[Values, text_filter("workflow-completed, job-completed, ping or any.", complete_event)] = None,
+    actor: Annotated[Values, text_filter("Login or name of who started it, where CircleCI was asked.")] = None,
+    author: Annotated[Values, text_filter("Name or e-mail address of the commit's author.")] = None,
+    told: Annotated[Values, text_filter("none: no route had anyone told; any: one had.", complete_told)] = None,
+    since: Annotated[str, text_filter("From this time on: 2026-11-22, 2026-11-22T09:30Z, 7d, yesterday.")] = "",
+    until: Annotated[str, text_filter("Before this time.")] = "",
+    q: Annotated[str, typer.Option("--q", metavar="WORDS", help="Whole words of names, subject or revision.")] = "",
+    limit: Annotated[
+        int, typer.Option(min=1, max=queries.MAX_AT_ONCE, metavar="NUMBER", help=f"At most {queries.MAX_AT_ONCE}.")
+    ] = 20,
+    cursor: Annotated[str, typer.Option(metavar="NEXT", help="What the page before said, for older ones.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """List events, newest first.
+
+    These are workflows, unless a job is named or --event asks for others. A filter that is given several times keeps
+    what fits any of its values.
+    """
+    given = {**locals()}  # the options bear the filters' names
+    asked = {name: given[name] or () for name in queries.SEARCHABLE}
+    search = queries.to_search({**asked, "event": queries.kinds(event or (), job or ())}, datetime.now(UTC))
+    page, who = with_store(lambda _, store: _find(store, search, limit, cursor or None))
+    if not as_json:
+        warn(f"this answer may lack events: {sentence}" for sentence in page["partial"])
+    print_json(page) if as_json else _print_page(page, who, _doubt_of(status or ()))
+
+
+def _doubt_of(statuses: Sequence[str]) -> str | None:
+    """Return what can be doubted of the statuses of a search, which takes lists with commas and any case."""
+    each = [one.strip().removeprefix("!").lower() for status in statuses for one in status.split(",")]
+    return next(filter(None, map(doubt_of_status, each)), None)
+
+
+async def _find(store: Store, search: Search, limit: int, cursor: str | None) -> tuple[Json, Sequence[str | None]]:
+    """Return a page of events, and of each the receivers who were told of its news."""
+    found = await queries.find_events(store, search, limit=limit, cursor=cursor)
+    told = await queries.told(store, {event.topic for event in found.items})
+    return await queries.to_list(store, search, found), list(_told(found.items, told))[::-1]
+
+
+def _told(items: Sequence[Event], told: Mapping[str, Sequence[Notification]]) -> Iterator[str | None]:
+    """Yield the receivers who were told, from the oldest event on: of news that repeats, once.
+
+    Cancelling a workflow posts one event for each of its jobs, which look the same.
+    """
+    earlier = set()
+    for event in reversed(items):
+        yield SAME_NEWS if event.topic in earlier else _event_text.receivers(told[event.topic])
+        earlier.add(event.topic)
+
+
+def _print_page(page: Any, told: Sequence[str | None], doubt: str | None) -> None:
+    if page["items"]:
+        print_table(EVENT_COLUMNS, [_row(*one) for one in zip(page["items"], told, strict=True)])
+    elif not page["next"]:
+        say("; ".join(filter(None, ["no events", doubt])))
+    if page["looked_back_to"]:
+        say(f"looked back to {page['looked_back_to']}; there may be more before that")
+    if page["next"]:
+        say(f"older ones: --cursor {page['next']}")
+
+
+def _row(event: Any, told: str | None) -> tuple[str | None, ...]:
+    return (
+        _event_text.when(event["happened_at"]).removesuffix(" UTC"),
+        event["id"],
+        event["status"] or event["kind"],
+        event["project"]["full_name"],
+        event["tag"] or event["branch"],
+        " / ".join(filter(None, [event["workflow"]["name"], (event["job"] or {}).get("name")])) or None,
+        told,
+        event["commit"]["subject"],
+    )
+
+
+@events.command("show")
+def show_event(event_id: EventId, as_json: AsJson = False) -> None:
+    """Show everything on record about an event."""
+    shape = _look_up(event_id)
+    if as_json:
+        print_json(shape)
+        return
+    _print([_event_text.headline(shape)], _event_text.facts(shape), _event_text.learned(shape["details"]))
+    _print(_event_text.reasons(shape["decisions"]), _event_text.tellings(shape["notifications"], words=True))
+    _print(_event_text.doings(shape["actions"], shape["notifications"]))
+
+
+def explain(event_id: EventId, as_json: AsJson = False) -> None:
+    """Explain why people were told of an event, or were not.
+
+    Shows each route's reason, and each attempt at telling somebody.
+    """
+    shape = _look_up(event_id)
+    if as_json:
+        print_json({name: shape[name] for name in ("id", "status", "decisions", "notifications", "actions")})
+        return
+    _print(
+        [_event_text.headline(shape)],
+        _event_text.reasons(shape["decisions"]),
+        _event_text.tellings(shape["notifications"]),
+    )
+    _print(_event_text.doings(shape["actions"], shape["notifications"]))
+
+
+def _look_up(event_id: str) -> Any:
+    async def look(_: Settings, store: Store) -> Any:
+        _noun, found = await ids.find(store, event_id, Noun.EVENT)
+        return await queries.show_event(store, found)
+
+    return with_store(look)
+
+
+def _print(*parts: Iterable[_event_text.Line]) -> None:
+    for sentence, style in chain(*parts):
+        say(sentence, style)

@@ -1,0 +1,229 @@
+"""Commands by which a person decides: replay, resend, dismiss."""
+
+import getpass
+import os
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import typer
+
+from service.app.service import job_engine
+from service.cli._database import with_store
+from service.cli._output import AsJson, print_json, say
+from service.cli._subjects import (
+    Channel,
+    Choice,
+    Every,
+    Ids,
+    Receiver,
+    Since,
+    Until,
+    Wish,
+    Yes,
+    choose,
+    confirm,
+)
+from service.config.settings import Settings
+from service.db.data_folder import holder
+from service.db.database import Store
+from service.errors import RoundsmanError
+from service.operations import operator_actions
+from service.operations.bulk_actions import Outcome, Subject, act_on_each
+from service.operations.ids import Noun
+from service.queue.base import LIVES, Jobs
+from service.text import clean
+
+MAX_NAME = 100
+Act = Callable[[Store, Jobs, Subject], Awaitable[object]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deed:
+    """A command's verb, what it acts on, its outcome in words, and the act itself."""
+
+    verb: str
+    nouns: Sequence[Noun]
+    dead: str
+    done: str
+    act: Act
+
+
+def replay(  # noqa: PLR0913, PLR0917 - one option for each filter
+    delivery_ids: Annotated[
+        Ids,
+        typer.Argument(metavar="DELIVERY", help="Ids, or their first 8 digits, from `dead-letters`; - reads them."),
+    ] = None,
+    every: Every = False,
+    since: Since = "",
+    until: Until = "",
+    yes: Yes = False,
+    as_json: AsJson = False,
+) -> None:
+    """Judge deliveries again, by the current routes.
+
+    A channel that has the message gets no second one. An event's id is its delivery's too. With - ids come from
+    standard input, one a line. A running `roundsman serve` or `worker` does it. Exit code 1 when one of them could not
+    be taken.
+    """
+    wish = Wish(ids=delivery_ids or (), every=every, filters={"since": since, "until": until}, is_agreed=yes)
+    dead = "deliveries that were not understood"
+    _do(Deed(verb="replay", nouns=[Noun.DELIVERY], dead=dead, done="enqueued", act=_replay), wish, as_json)
+
+
+def resend(  # noqa: PLR0913, PLR0917 - one option for each filter
+    notification_ids: Annotated[
+        Ids,
+        typer.Argument(metavar="NOTIFICATION", help="Ids, or their first 8 digits, from `explain`; - reads them."),
+    ] = None,
+    every: Every = False,
+    receiver: Receiver = None,
+    channel: Channel = None,
+    since: Since = "",
+    until: Until = "",
+    yes: Yes = False,
+    as_json: AsJson = False,
+) -> None:
+    """Send notifications again, even ones that were sent.
+
+    With - ids come from standard input, one a line; --all and filters take dead letters alone. A running `roundsman
+    serve` or `worker` does it. Exit code 1 when one of them could not be taken.
+    """
+    filters = _filters(receiver, channel, since, until)
+    wish = Wish(ids=notification_ids or (), every=every, filters=filters, is_agreed=yes)
+    dead = "notifications that could not be sent"
+    _do(Deed(verb="resend", nouns=[Noun.NOTIFICATION], dead=dead, done="enqueued", act=_resend), wish, as_json)
+
+
+def dismiss(  # noqa: PLR0913, PLR0917 - one option for each filter
+    subjects: Annotated[
+        Ids, typer.Argument(metavar="ID", help="Ids, or their first 8 digits, from `dead-letters`; - reads them.")
+    ] = None,
+    every: Every = False,
+    receiver: Receiver = None,
+    channel: Channel = None,
+    since: Since = "",
+    until: Until = "",
+    because: Annotated[str, typer.Option(metavar="TEXT", help="Why, for the record.")] = "",
+    yes: Yes = False,
+    as_json: AsJson = False,
+) -> None:
+    """Close dead letters that you dealt with yourself.
+
+    Deliveries that were not understood, or notifications that could not be sent; each can still be replayed or resent.
+    With - ids come from standard input, one a line. Exit code 1 when one of them could not be closed.
+    """
+    operator_actions.to_reason(because)  # refused before the first is closed
+
+    async def put_away(store: Store, _: Jobs, subject: Subject) -> None:
+        close = (
+            operator_actions.dismiss_delivery
+            if subject.noun is Noun.DELIVERY
+            else operator_actions.dismiss_notification
+        )
+        await close(store, subject.id, who=_who(), at=store.clock(), because=because)
+
+    filters = _filters(receiver, channel, since, until)
+    wish = Wish(ids=subjects or (), every=every, filters=filters, is_agreed=yes)
+    nouns = [Noun.DELIVERY, Noun.NOTIFICATION]
+    _do(Deed(verb="dismiss", nouns=nouns, dead="dead letters", done="done", act=put_away), wish, as_json)
+
+
+def _filters(receiver: Ids, channel: Ids, since: str, until: str) -> Mapping[str, str | Sequence[str]]:
+    return {"receiver": receiver or (), "channel": channel or (), "since": since, "until": until}
+
+
+async def _replay(store: Store, jobs: Jobs, subject: Subject) -> None:
+    await operator_actions.replay(store, jobs, subject.id, who=_who(), at=store.clock())
+
+
+async def _resend(store: Store, jobs: Jobs, subject: Subject) -> None:
+    await operator_actions.resend(store, jobs, subject.id, who=_who(), at=store.clock())
+
+
+def _do(deed: Deed, wish: Wish, as_json: bool) -> None:
+    choice = with_store(lambda _, store: choose(store, wish, *deed.nouns))
+    if choice.subjects and not wish.ids:
+        number = f"the newest {len(choice.subjects)}" if choice.has_more else f"{len(choice.subjects)}"
+        confirm(f"{deed.verb.capitalize()} {number} {deed.dead}?", is_agreed=wish.is_agreed)
+
+    async def run(settings: Settings, store: Store) -> tuple[list[Outcome], bool]:
+        jobs = job_engine(settings, store)
+        outcomes = [*choice.unknown]
+        async for outcome in act_on_each(choice.subjects, lambda subject: deed.act(store, jobs, subject)):
+            outcomes.append(outcome)
+            if not as_json and not wish.is_single:
+                _print_outcome(deed, outcome)
+        return outcomes, await _is_attended(store, jobs)
+
+    if not as_json and not wish.is_single:
+        for outcome in choice.unknown:
+            _print_outcome(deed, outcome)
+    outcomes, is_attended = with_store(run)
+    if wish.is_single:
+        _finish_one(deed, outcomes[0], is_attended=is_attended, as_json=as_json)
+    else:
+        _finish_many(deed, choice, outcomes, is_attended=is_attended, as_json=as_json)
+
+
+def _print_outcome(deed: Deed, outcome: Outcome) -> None:
+    name = f"{outcome.noun} {outcome.id}" if outcome.noun else outcome.id
+    say(f"{name}: {deed.done}" if outcome.reason is None else f"{name}: not done: {outcome.reason}")
+
+
+def _finish_one(deed: Deed, outcome: Outcome, *, is_attended: bool, as_json: bool) -> None:
+    if outcome.reason is not None:
+        raise RoundsmanError(outcome.reason)
+    if as_json:
+        print_json(_outcome_json(deed, outcome, is_attended=is_attended))
+    else:
+        say(*_end(deed, is_attended=is_attended))
+
+
+def _finish_many(deed: Deed, choice: Choice, outcomes: Sequence[Outcome], *, is_attended: bool, as_json: bool) -> None:
+    done = sum(outcome.reason is None for outcome in outcomes)
+    if as_json:
+        items = [_outcome_json(deed, outcome, is_attended=is_attended) for outcome in outcomes]
+        print_json({"items": items, "has_more": choice.has_more})
+    elif outcomes:
+        say(f"{done} of {len(outcomes)}: {_end(deed, is_attended=is_attended)[0]}" if done else f"0 of {len(outcomes)}")
+        if choice.has_more:
+            say("there are more: run it again", "yellow")
+    else:
+        say("nothing waits for a person")
+    if done < len(outcomes) or choice.has_more:
+        raise typer.Exit(1)
+
+
+def _outcome_json(deed: Deed, outcome: Outcome, *, is_attended: bool) -> Mapping[str, Any]:
+    if outcome.reason is not None:
+        return {"id": outcome.id, "error": outcome.reason}
+    shape = {str(outcome.noun): outcome.id, deed.verb: deed.done}
+    return shape if deed.verb == "dismiss" else {**shape, "is_attended": is_attended}
+
+
+def _end(deed: Deed, *, is_attended: bool) -> tuple[str, str]:
+    if deed.verb == "dismiss":
+        return "dismissed, and on record", ""
+    if is_attended:
+        return "enqueued; the running service takes it up within a second or so", ""
+    return "enqueued, but no service is running: it is done once `roundsman serve` has started", "yellow"
+
+
+async def _is_attended(store: Store, jobs: Jobs) -> bool:
+    """Tell whether a process is running that will do what is enqueued."""
+    if store.file is not None:
+        return holder(store.file.parent) is not None
+    last = await jobs.last_look_at()
+    return last is not None and store.clock() - last < LIVES
+
+
+def _who() -> str:
+    return f"command line, {_user_name()}"
+
+
+def _user_name() -> str:
+    try:
+        return clean(getpass.getuser())[:MAX_NAME]
+    except (KeyError, OSError):  # a container's user id often has no name
+        return f"user {os.getuid()}"

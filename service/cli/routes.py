@@ -1,0 +1,111 @@
+"""Commands that try routes out: routes check, routes test."""
+
+import os
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from service.app.service import circleci
+from service.cli._commands import Group
+from service.cli._output import AsJson, print_json, say
+from service.config.configuration import Config, load
+from service.config.warnings import doubt_of_status
+from service.errors import BadConfig, Permanent
+from service.metrics import Metrics
+from service.model import Decision, Event, Matcher, Verdict
+from service.operations.route_test import event_of, parse_facts
+from service.routing.decide import decide
+
+routes = Group("Try routes out; nothing is sent.")
+
+NO_EVENT = (
+    "there is no event to try: give a file with a webhook's body, - for standard input, or facts such as "
+    "--set project=gh/acme/web --set branch=main --set status=failed"
+)
+
+File = Annotated[
+    Path | None, typer.Argument(metavar="FILE", help="A webhook's body, as CircleCI posts it; - reads standard input.")
+]
+Facts = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="A fact, by its match key; repeatable. An empty value means absent."
+    ),
+]
+
+
+@routes.command("check")
+def check_command(as_json: AsJson = False) -> None:
+    """Read roundsman.yaml and list its routes.
+
+    Exit code 2 when it is not well formed, with file, line and next step.
+    """
+    config = load(os.environ, serving=False, sending=False)
+    if as_json:
+        print_json({"routes": [asdict(route) for route in config.routes], "warnings": list(config.warnings)})
+        return
+    for position, route in enumerate(config.routes, start=1):
+        wants = "; ".join(_in_words(matcher) for matcher in route.matchers) or "every workflow"
+        say(f"{position}. {route.name}: {wants} -> {route.receiver}{', and goes on' if route.continues else ''}")
+    for warning in config.warnings:
+        say(f"warning  {warning}", "yellow")
+
+
+def _in_words(matcher: Matcher) -> str:
+    return f"{matcher.key} {', '.join([*matcher.patterns, *(f'!{glob}' for glob in matcher.excluded)])}"
+
+
+@routes.command("test")
+def try_command(file: File = None, facts: Facts = None, as_json: AsJson = False) -> None:
+    """Show which routes match an event, and why others do not.
+
+    The event is a webhook's body from a file, an invented one, or one with some facts changed:
+    `roundsman routes test --set project=gh/acme/web --set branch=main --set status=failed`. Exit code 1 when no route
+    matches.
+    """
+    config = load(os.environ, serving=False, sending=False)
+    if file is None and not facts:
+        raise BadConfig(NO_EVENT)
+    event = _event(config, file, facts or [])
+    decisions = decide(event, config.routes)
+    if as_json:
+        print_json({"decisions": [asdict(decision) for decision in decisions]})
+    else:
+        _print_decisions(decisions)
+        if event.status and (doubt := doubt_of_status(event.status)):
+            say(f"warning  {doubt}", "yellow")
+    if not any(decision.verdict is Verdict.MATCHED for decision in decisions):
+        raise typer.Exit(1)
+
+
+def _event(config: Config, file: Path | None, facts: list[str]) -> Event:
+    try:
+        body = _read(file, config.settings.max_body_bytes) if file else None
+        return event_of(body, circleci(config, metrics=Metrics()), parse_facts(facts))
+    except OSError as error:
+        raise BadConfig(f"{file}: {error.strerror}") from error
+    except Permanent as error:
+        raise BadConfig(f"{file}: {error}") from error
+
+
+def _read(file: Path, limit: int) -> bytes:
+    """Return the bytes of a file, or for - those of standard input. Raises BadConfig for more than a hook may have."""
+    if str(file) == "-":
+        body = sys.stdin.buffer.read(limit + 1)
+    else:
+        with file.open("rb") as stream:
+            body = stream.read(limit + 1)
+    if len(body) > limit:
+        raise BadConfig(f"{file}: has more than the {limit} bytes that a webhook may have (ROUNDSMAN_MAX_BODY_BYTES)")
+    return body
+
+
+def _print_decisions(decisions: list[Decision]) -> None:
+    for decision in decisions:
+        style = "green" if decision.verdict is Verdict.MATCHED else ""
+        say(f"{decision.verdict:<12} {decision.route} -> {decision.receiver}: {decision.reason}", style)
+    if not decisions:
+        say("roundsman.yaml has no routes: nobody would be told")

@@ -1,0 +1,175 @@
+"""Commands that run the service: serve, web, worker; and migrate, which gets its database ready."""
+
+import asyncio
+import os
+import socket
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from functools import partial
+from importlib.metadata import version
+from typing import Annotated
+
+import structlog
+import typer
+
+from service.app.reload import Reloading
+from service.app.service import Service, build
+from service.app.systemd import READY, STOPPING, ServiceManager
+from service.channels import AppriseChannels
+from service.cli._login import show_login, with_token
+from service.cli._output import AsJson, print_json, say
+from service.cli._signals import HANGUPS
+from service.cli._starting import failures_in_the_log, ready
+from service.cli._waiting import wait_for
+from service.config.configuration import Config, load
+from service.config.env import load_settings
+from service.config.settings import Settings
+from service.db.data_folder import database_file
+from service.db.migrate import migrate as bring_up_to_date
+from service.db.migrate import newest_revision
+from service.db.startup import look_up_revision
+from service.errors import BadConfig
+from service.logs import set_log_level
+from service.model import Role
+from service.operations.checks import Grade, check_channels
+from service.operations.hooks import HOOK_PATH
+from service.web.server.server import address, asked_to_end, listen, run, serving
+
+MAX_WAIT_S = 604_800  # a week
+
+log = structlog.get_logger()
+
+
+def serve() -> None:
+    """Receive webhooks, judge them, tell people.
+
+    Runs until SIGTERM or Ctrl-C, and lets what was begun end. The settings come from the environment; `roundsman check`
+    says whether they are right. SIGHUP reads roundsman.yaml and the files of secrets again.
+    """
+    _run_as(Role.SERVE)
+
+
+def web() -> None:
+    """Receive webhooks and show pages; needs Postgres.
+
+    Run as many as you like behind a load balancer; `roundsman worker` processes do the rest.
+    """
+    _run_as(Role.WEB)
+
+
+def worker() -> None:
+    """Judge deliveries and tell people; needs Postgres.
+
+    Run as many as you like; `roundsman web` processes receive. Listens for health checks and metrics only.
+    """
+    _run_as(Role.WORKER)
+
+
+def _run_as(role: Role) -> None:
+    """Run a process of this role to its end."""
+    with failures_in_the_log():
+        read = partial(_read, role)
+        config, manager = read(), ServiceManager(os.environ)
+        set_log_level(config.settings.log_level)
+        if role is not Role.SERVE:
+            _require_postgres(config.settings, role)
+        with ready(config.settings.database_url, f"roundsman {role}", manager):
+            run(_live(role, config, read, manager))
+
+
+def _read(role: Role) -> Config:
+    """The configuration, its warnings logged; those of channels only where people are told: Apprise is a big import."""
+    config = load(os.environ, has_pages=role.receives)
+    for warning in config.warnings:
+        log.warning(warning)
+    if config.settings.circleci_token is None:
+        log.warning("ROUNDSMAN_CIRCLECI_TOKEN is not set: messages lack failed jobs, tests and the actor")
+    if role is not Role.WEB:
+        _warn_of_channels(config)
+    return config
+
+
+def _warn_of_channels(config: Config) -> None:
+    """Start all the same: a channel that cannot be told is no reason to tell nobody."""
+    for finding in check_channels(config.receivers, AppriseChannels()):
+        if finding.grade is Grade.WRONG:
+            log.warning(f"{finding.what}: {finding.sentence}")
+
+
+def _require_postgres(settings: Settings, role: Role) -> None:
+    if database_file(settings.database_url) is not None:
+        raise BadConfig(
+            f"roundsman {role} needs Postgres, which several processes can share: set "
+            "ROUNDSMAN_DATABASE_URL=postgresql://..., or run `roundsman serve`, which does everything on SQLite"
+        )
+
+
+async def _live(role: Role, config: Config, read: Callable[[], Config], manager: ServiceManager) -> None:
+    """Serve until asked to end; read the settings again whenever asked to."""
+    asked = asked_to_end()  # first of all: whoever reads that we listen may ask us to end
+    listener = listen(config.settings.host, config.settings.port)
+    service = build(with_token(config) if role is Role.SERVE else config, role=role)
+    reloading = Reloading(service, config.settings, read)
+    with HANGUPS.noticed() as hung_up:
+        async with _life(role, service), _served(service, listener, config.settings):
+            keeping = asyncio.create_task(reloading.keep(hung_up, manager))
+            log.info("roundsman is listening", **_facts(role, config), **_places(role, listener))
+            if role.receives and config.settings.admin_token is None:
+                show_login(config.settings, config.settings.public_url or address(listener))
+            manager.tell(READY)
+            await asked.wait()
+            manager.tell(STOPPING)
+            keeping.cancel()
+            log.info("roundsman is stopping: what was begun may end")
+    log.info("roundsman has stopped")
+
+
+def _served(service: Service, listener: socket.socket, settings: Settings) -> AbstractAsyncContextManager[str]:
+    def count(limit: str) -> None:
+        service.parts.metrics.refused.labels(limit).inc()
+
+    return serving(service.asgi, listener, trusted_proxies=settings.trusted_networks, on_refusal=count)
+
+
+def _life(role: Role, service: Service) -> AbstractAsyncContextManager[None]:
+    """The service at the part of its work that is this role's."""
+    return service.open() if role is Role.WEB else service.running()
+
+
+def _facts(role: Role, config: Config) -> dict[str, object]:
+    return {
+        "version": version("roundsman"),
+        "role": role.value,
+        "database": "sqlite" if database_file(config.settings.database_url) else "postgres",
+        "routes": len(config.routes),
+        "receivers": len(config.receivers),
+    }
+
+
+def _places(role: Role, listener: socket.socket) -> dict[str, str]:
+    """Where the process listens, and where CircleCI is to post."""
+    here = address(listener)
+    return {"address": here, "hook": f"{here}{HOOK_PATH}"} if role.receives else {"address": here}
+
+
+def migrate(
+    as_json: AsJson = False,
+    wait: Annotated[
+        int,
+        typer.Option(metavar="SECONDS", min=0, max=MAX_WAIT_S, help="Try again for so long while Postgres is away."),
+    ] = 60,
+) -> None:
+    """Bring the database's schema up to date.
+
+    On SQLite, `roundsman serve` does this by itself when it starts.
+    """
+    settings = load_settings(os.environ, serving=False)
+    manager = ServiceManager(os.environ)
+    if database_file(settings.database_url) is None:
+        wait_for(lambda: look_up_revision(settings.database_url), manager, within_s=wait)
+        bring_up_to_date(settings.database_url)
+    else:
+        with ready(settings.database_url, "roundsman migrate", manager):
+            pass
+    newest = newest_revision()
+    print_json({"revision": newest}) if as_json else say(f"the schema is up to date, at revision {newest}")

@@ -1,0 +1,181 @@
+"""roundsman.yaml: who hears of what, checked, in the words of the model.
+
+Whatever is wrong is said at once, each problem as ``file:line: place claim; next step``.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from service.config.channel_urls import Surroundings, channels
+from service.config.schema import Context, FileShape, HookShape, MatchShape, ReceiverShape, RouteShape, closest
+from service.config.warnings import doubts
+from service.config.yaml_document import Document, Place, parse
+from service.errors import BadConfig
+from service.model import HookSpec, Matcher, Receiver, Route
+from service.routing.patterns import one_spelling
+
+_CLAIMS = {
+    "missing": "is missing",
+    "bool_parsing": "must be true or false",
+    "bool_type": "must be true or false",
+    "string_type": "must be one value",
+    "string_too_short": "is empty; give it a value or remove it",
+    "tuple_type": "must be a list; begin each of its lines with '- '",
+    "dict_type": "must hold lines of the form key: value",
+    "model_type": "must hold lines of the form key: value",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contents:
+    """What roundsman.yaml says; ``warnings`` are sentences about what is allowed but looks like a mistake."""
+
+    receivers: Mapping[str, Receiver]
+    routes: tuple[Route, ...]
+    hooks: tuple[HookSpec, ...]
+    warnings: tuple[str, ...]
+
+
+_STAND_IN = "secret://secret"  # an address where the whole of one is a secret, and harmless inside of one
+
+
+def read_file(path: Path, environ: Mapping[str, str], *, sending: bool = True) -> Contents:
+    """Read and check the file; channels take their secrets from ``environ`` and mounted files, if for ``sending``.
+
+    Raises BadConfig with every problem at once.
+    """
+    document = parse(str(path), _text(path))
+    if document.tree is None:
+        raise BadConfig(f"{path} is empty; start from roundsman.example.yaml")
+
+    receivers = document.at(("receivers",))
+    context = Context(
+        surroundings=Surroundings(environ=environ, folder=path.parent, stand_in=None if sending else _STAND_IN),
+        receivers=tuple(receivers) if isinstance(receivers, dict) else None,
+    )
+    problems = list(_repeats(document))
+    try:
+        shape = FileShape.model_validate(document.tree, context=context)
+    except ValidationError as error:
+        problems += [_problem(document, each) for each in error.errors()]
+    if problems:
+        raise BadConfig(*problems)
+    return _contents(shape, document)
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise BadConfig(
+            f"{path} does not exist; copy roundsman.example.yaml to it, or name your file in ROUNDSMAN_CONFIG"
+        ) from None
+    except OSError as error:
+        raise BadConfig(f"{path} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise BadConfig(f"{path}:{line}: is not UTF-8 text; save it as UTF-8") from None
+
+
+def _problem(document: Document, error: Mapping[str, Any]) -> str:
+    place = error["loc"]
+    if error["type"] == "extra_forbidden":
+        claim = f"is not a key here; {closest(str(place[-1]), _keys(place[:-1]))}"
+    elif error["type"] != "missing" and error["input"] is None:
+        claim = "has no value; give it one or remove the line"
+    elif error["type"] == "tuple_type" and _takes_one_value(place):
+        claim = "must be one value, or a list of them"
+    else:
+        claim = _CLAIMS.get(error["type"]) or str(error["msg"]).removeprefix("Value error, ")
+    return document.problem(place, claim)
+
+
+def _takes_one_value(place: Place) -> bool:
+    """Tell whether a single value may stand where a list may."""
+    match place:
+        case ("routes", _, "match", _) | ("hooks", _, "events"):
+            return True
+        case _:
+            return False
+
+
+def _keys(place: Place) -> tuple[str, ...]:
+    """The keys that may stand at a place."""
+    shape: type[BaseModel]
+    match place:
+        case ("receivers", _):
+            shape = ReceiverShape
+        case ("routes", _):
+            shape = RouteShape
+        case ("routes", _, "match"):
+            shape = MatchShape
+        case ("hooks", _):
+            shape = HookShape
+        case _:
+            shape = FileShape
+    return tuple(field.alias or name for name, field in shape.model_fields.items())
+
+
+def _repeats(document: Document) -> Iterator[str]:
+    """What may stand only once. Looks at the file as written, so that other mistakes do not hide these."""
+    names = {
+        place: _word(document, (*place, "name")) or f"route {place[1] + 1}" for place in _places(document, "routes")
+    }
+    yield from _taken(document, names, "give each route its own name")
+    projects = {place: _word(document, (*place, "project")) for place in _places(document, "hooks")}
+    plain = {place: re.sub("^github/", "gh/", re.sub("^bitbucket/", "bb/", slug)) for place, slug in projects.items()}
+    yield from _taken(document, plain, "keep one hook for each project, since all would post to one address")
+
+
+def _places(document: Document, section: str) -> list[tuple[str, int]]:
+    entries = document.at((section,))
+    return [(section, index) for index in range(len(entries))] if isinstance(entries, list) else []
+
+
+def _word(document: Document, place: Place) -> str:
+    word = document.at(place)
+    return word if isinstance(word, str) else ""
+
+
+def _taken(document: Document, words: Mapping[tuple[str, int], str], remedy: str) -> Iterator[str]:
+    first: dict[str, Place] = {}
+    for place, word in ((place, one_spelling(word)) for place, word in words.items()):
+        if word and first.setdefault(word, place) != place:
+            yield document.problem(place, f"is called {word}, as line {document.lines[first[word]]} is; {remedy}")
+
+
+def _contents(shape: FileShape, document: Document) -> Contents:
+    keys: dict[str, str] = {}
+    routes = tuple(_route(position, route) for position, route in enumerate(shape.routes))
+    return Contents(
+        receivers={
+            name: Receiver(name=name, channels=channels(name, receiver.channels, keys))
+            for name, receiver in shape.receivers.items()
+        },
+        routes=routes,
+        hooks=tuple(HookSpec(project=hook.project, name=hook.name, events=hook.events) for hook in shape.hooks),
+        warnings=doubts(document, tuple(shape.receivers), routes),
+    )
+
+
+def _route(position: int, shape: RouteShape) -> Route:
+    matchers = tuple(_matcher(key, written) for key, written in shape.match if written is not None)
+    return Route(
+        name=shape.name or f"route {position + 1}",
+        receiver=shape.receiver,
+        matchers=matchers,
+        continues=shape.continues,
+    )
+
+
+def _matcher(key: str, written: tuple[str, ...]) -> Matcher:
+    return Matcher(
+        key=key,
+        patterns=tuple(pattern for pattern in written if not pattern.startswith("!")),
+        excluded=tuple(pattern.removeprefix("!") for pattern in written if pattern.startswith("!")),
+    )

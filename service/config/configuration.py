@@ -1,0 +1,71 @@
+"""The settings and roundsman.yaml, read once and checked, as frozen values that are passed by hand."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from service.config.channel_urls import fingerprint
+from service.config.config_file import Contents, read_file
+from service.config.env import cautions, load_settings
+from service.config.settings import Settings, variable
+from service.errors import BadConfig
+from service.model import HookSpec, Receiver, Route
+
+__all__ = ["Config", "Settings", "fingerprint", "load", "load_settings"]
+
+_T = TypeVar("_T")
+_TOKEN = variable("circleci_token")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """Everything that is configured; ``warnings`` are sentences about what is allowed but looks like a mistake."""
+
+    settings: Settings
+    receivers: Mapping[str, Receiver]
+    routes: tuple[Route, ...]
+    hooks: tuple[HookSpec, ...]
+    warnings: tuple[str, ...]
+
+
+def load(environ: Mapping[str, str], *, serving: bool = True, sending: bool = True, has_pages: bool = True) -> Config:
+    """Read the environment and the file it names.
+
+    serving     also require what it takes to receive webhooks
+    sending     also require the secrets of channels
+    has_pages   with ``serving``: also require what it takes to show pages to those who may see them
+
+    Raises BadConfig with every problem of both at once.
+    """
+    path = Path(environ.get(variable("config"), Settings.model_fields["config"].default))
+    settings, problems = _attempt(lambda: load_settings(environ, serving=serving, has_pages=has_pages))
+    contents, more_problems = _attempt(lambda: read_file(path, environ, sending=sending))
+    if settings is None or contents is None:
+        raise BadConfig(*problems, *more_problems)
+    return _config(settings, contents)
+
+
+def _attempt(read: Callable[[], _T]) -> tuple[_T | None, tuple[str, ...]]:
+    try:
+        return read(), ()
+    except BadConfig as error:
+        return None, error.problems
+
+
+def _config(settings: Settings, contents: Contents) -> Config:
+    blind = () if settings.circleci_token else tuple(_blind(contents.routes))
+    return Config(
+        settings=settings,
+        receivers=contents.receivers,
+        routes=contents.routes,
+        hooks=contents.hooks,
+        warnings=cautions(settings) + contents.warnings + blind,
+    )
+
+
+def _blind(routes: tuple[Route, ...]) -> Iterator[str]:
+    """Routes that ask for what only the source's API can tell."""
+    for route in routes:
+        if any(matcher.key == "actor" for matcher in route.matchers):
+            yield f"route '{route.name}' asks for the actor, whom only CircleCI's API knows; set {_TOKEN}"

@@ -1,0 +1,180 @@
+"""The shapes of roundsman.yaml: which keys there are, and what each may hold.
+
+What a validator says is a claim about the place where the value stands: "is empty; ...". The file's reader puts file,
+line and place before it.
+"""
+
+import re
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Annotated, Any
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    InstanceOf,
+    ValidationInfo,
+    field_validator,
+)
+
+from service.config.channel_urls import Address, Surroundings, resolve
+from service.model import EventKind
+from service.routing.patterns import is_closed, one_spelling
+
+_EVENTS = (EventKind.WORKFLOW_COMPLETED.value, EventKind.JOB_COMPLETED.value)
+_GLOB = re.compile(r"[*?\[\]]|^!")  # no git server allows these in a name
+_SLUG = re.compile(r"[^/\s]+/[^/\s]+/[^/\s]+")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """What the values are checked against; ``receivers`` is None when the file's own list cannot be read."""
+
+    surroundings: Surroundings
+    receivers: tuple[str, ...] | None
+
+
+def closest(word: str, words: tuple[str, ...]) -> str:
+    """The next step for somebody who wrote a word that we do not know."""
+    likely = get_close_matches(word, words, n=1)
+    return f"did you mean {likely[0]}?" if likely else f"there are {', '.join(words) or 'none'}"
+
+
+def _not_empty(value: object) -> object:
+    # Not min_length: pydantic counts what is valid, so it would also complain of a list of mistakes.
+    if value == []:
+        raise ValueError("is an empty list; put something into it or remove it")
+    return value
+
+
+def _as_list(value: object) -> object:
+    return [value] if isinstance(value, str) else _not_empty(value)
+
+
+def _pattern(written: str) -> str:
+    glob = written.removeprefix("!").strip()
+    if not glob:
+        raise ValueError("is an empty pattern; write what to match, or * for anything")
+    if not is_closed(glob):
+        raise ValueError(f"{written} opens a [ that no ] closes; write [[] for the plain character")
+    return written
+
+
+def _event(written: str) -> str:
+    if written not in _EVENTS:
+        raise ValueError(f"{written} is not an event; {closest(written, _EVENTS)}")
+    return written
+
+
+def _status(written: str) -> str:
+    if written.removeprefix("!") == "cancelled":
+        raise ValueError("cancelled never happens: CircleCI spells it canceled")
+    return written
+
+
+def _address(written: object, info: ValidationInfo[Any]) -> Address:
+    if not isinstance(written, str):
+        raise ValueError("must be one address; put it in quotes if it has ': ' in it")  # noqa: TRY004 - pydantic's way
+    return resolve(written, info.context.surroundings)
+
+
+def _receiver(name: str, info: ValidationInfo[Any]) -> str:
+    known, name = info.context.receivers, one_spelling(name)
+    if known is not None and name not in known:
+        raise ValueError(f"{name} is not one of the receivers; {closest(name, known)}")
+    return name
+
+
+def project_slug(slug: str) -> str:
+    """Return the slug of one project, as it is; raise ValueError for a pattern and for what cannot be a slug."""
+    if _GLOB.search(slug):
+        raise ValueError(f"{slug} is a pattern, and each hook is of one project; write the projects one by one")
+    if not _SLUG.fullmatch(slug):
+        raise ValueError(f"{slug} is not a project slug; write it as CircleCI does, like gh/acme/web")
+    return slug
+
+
+Listed = BeforeValidator(_as_list)
+Pattern = Annotated[str, AfterValidator(_pattern)]
+Patterns = Annotated[tuple[Pattern, ...], Listed]
+Statuses = Annotated[tuple[Annotated[Pattern, AfterValidator(_status)], ...], Listed]
+Events = Annotated[tuple[Annotated[str, AfterValidator(_event)], ...], Listed]
+
+
+class _Shape(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class MatchShape(_Shape):
+    """What a route asks of an event: each key that is given must fit."""
+
+    event: Events | None = Field(
+        default=None, description="`workflow-completed`, `job-completed` or a list of both; without it, workflows only"
+    )
+    org: Patterns | None = Field(default=None, description="the organization's name")
+    project: Patterns | None = Field(
+        default=None,
+        description="the project's slug, like `gh/acme/web`; `gh/` and `github/` are the same, `bb/` and `bitbucket/` "
+        "too. Any project also goes by organization and name, like `acme/web`: the only way where slugs are opaque "
+        "(`circleci/...`)",
+    )
+    branch: Patterns | None = Field(default=None, description="the branch; absent when a tag was built")
+    tag: Patterns | None = Field(
+        default=None, description='the tag; absent when a branch was built, so `"!*"` is any branch'
+    )
+    workflow: Patterns | None = Field(default=None, description="the workflow's name")
+    job: Patterns | None = Field(default=None, description="the job's name; needs `event: job-completed`")
+    status: Statuses | None = Field(
+        default=None,
+        description="`success`, `failed`, `error`, `canceled`, `unauthorized`, or whatever CircleCI may say tomorrow",
+    )
+    trigger: Patterns | None = Field(
+        default=None, description="what set the pipeline going: `webhook`, `api`, `schedule` and others"
+    )
+    actor: Patterns | None = Field(
+        default=None, description="login or name of who set the workflow going; needs the CircleCI token"
+    )
+    author: Patterns | None = Field(default=None, description="name or e-mail address of the commit's author")
+
+    @field_validator("job")
+    @classmethod
+    def _is_about_jobs(cls, job: tuple[str, ...] | None, info: ValidationInfo[Any]) -> tuple[str, ...] | None:
+        if "event" in info.data and EventKind.JOB_COMPLETED not in (info.data["event"] or ()):
+            raise ValueError("can never match, since the route hears workflows only; add event: job-completed")
+        return job
+
+
+class RouteShape(_Shape):
+    """Whom to tell of what."""
+
+    name: str | None = Field(default=None, min_length=1)
+    match: MatchShape = MatchShape()
+    receiver: Annotated[str, AfterValidator(_receiver)]
+    continues: bool = Field(default=False, alias="continue")
+
+
+class ReceiverShape(_Shape):
+    """A named group of channels."""
+
+    channels: Annotated[
+        tuple[Annotated[InstanceOf[Address], BeforeValidator(_address)], ...], BeforeValidator(_not_empty)
+    ]
+
+
+class HookShape(_Shape):
+    """A hook that CircleCI should have at a project."""
+
+    project: Annotated[str, AfterValidator(project_slug)]
+    name: str = Field(default="Roundsman", min_length=1)
+    events: Events = _EVENTS
+
+
+class FileShape(_Shape):
+    """The whole of roundsman.yaml."""
+
+    receivers: dict[str, ReceiverShape]
+    routes: tuple[RouteShape, ...]
+    hooks: tuple[HookShape, ...] = ()

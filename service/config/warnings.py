@@ -1,0 +1,142 @@
+"""What roundsman.yaml may say, but hardly means: sentences to show at the start, which stop nobody."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+
+from service.config.schema import closest
+from service.config.yaml_document import Document
+from service.model import EventKind, Route
+from service.routing.patterns import ends_like_a_question, find_doubtful_escape, find_doubtful_set, fits, has_wildcards
+
+_MAY_HOLD_BRACKETS = frozenset({"workflow", "job", "actor", "author"})  # git refuses names of branches and tags with [
+# CircleCI may add others at any time, so an unknown status is a doubt and no mistake.
+STATUSES = ("success", "failed", "error", "canceled", "unauthorized", "not_run")
+_RARE_STATUSES = ("infrastructure_fail", "timedout", "terminated-unknown", "on_hold", "retried")  # of jobs, by its API
+_TRIGGERS = ("webhook", "api", "schedule")
+_HOSTS = ("gh", "github", "bb", "bitbucket", "circleci")  # what a project's slug begins with
+_REFS = re.compile("refs/(?:heads|tags)/(?P<name>.+)")
+_REPOSITORY = re.compile(r"(?:https?://|git@)?(?P<host>github\.com|bitbucket\.org)[/:](?P<path>.+?)(?:\.git)?/?")
+
+
+def doubts(document: Document, receivers: tuple[str, ...], routes: tuple[Route, ...]) -> tuple[str, ...]:
+    """Receivers that hear of nothing, routes that are never reached, statuses misspelt, patterns of two meanings."""
+    return (
+        *_unused(document, receivers, routes),
+        *_unreachable(document, routes),
+        *_misspelt(document, routes),
+        *_doubtful(document, routes),
+    )
+
+
+def _unused(document: Document, receivers: tuple[str, ...], routes: tuple[Route, ...]) -> Iterator[str]:
+    used = {route.receiver for route in routes}
+    for name in receivers:
+        if name not in used:
+            yield document.problem(("receivers", name), "hears of nothing: no route names it")
+
+
+def _unreachable(document: Document, routes: tuple[Route, ...]) -> Iterator[str]:
+    """Routes that hear only kinds of event which an earlier one takes all of, and does not pass on."""
+    taken: dict[str, str] = {}
+    for position, route in enumerate(routes):
+        heard = _heard(route)
+        if heard <= taken.keys():
+            blockers = " and ".join(dict.fromkeys(f"'{taken[kind]}'" for kind in sorted(heard)))
+            yield document.problem(("routes", position), f"is never reached: all it hears goes to {blockers} before")
+        elif not route.continues and all(matcher.key == "event" for matcher in route.matchers):
+            taken = dict.fromkeys(heard, route.name) | taken
+
+
+def _heard(route: Route) -> frozenset[str]:
+    asked = [matcher.patterns for matcher in route.matchers if matcher.key == "event"]
+    return frozenset(*asked) if asked else frozenset({EventKind.WORKFLOW_COMPLETED.value})
+
+
+def _misspelt(document: Document, routes: tuple[Route, ...]) -> Iterator[str]:
+    for position, route in enumerate(routes):
+        for matcher in route.matchers:
+            doubt_of = _DOUBTS.get(matcher.key, lambda _: None)
+            for doubt in filter(None, map(doubt_of, (*matcher.patterns, *matcher.excluded))):
+                yield document.problem(("routes", position, "match", matcher.key), doubt)
+
+
+def _doubtful(document: Document, routes: tuple[Route, ...]) -> Iterator[str]:
+    for position, route in enumerate(routes):
+        for matcher in route.matchers:
+            written = (*matcher.patterns, *(f"!{pattern}" for pattern in matcher.excluded))
+            asked = written if matcher.key in _MAY_HOLD_BRACKETS else ()
+            for doubt in filter(None, map(doubt_of_pattern, asked)):
+                yield document.problem(("routes", position, "match", matcher.key), doubt)
+
+
+def doubt_of_pattern(pattern: str) -> str | None:
+    """Return a sentence about a pattern that could be meant in another way than it is read; None for any other."""
+    if (doubtful := find_doubtful_set(pattern)) is not None:
+        return _doubt_of_set(pattern, doubtful)
+    if (escape := find_doubtful_escape(pattern)) is not None:
+        return f"{pattern} takes {escape} as a plain {escape[1]}; for a backslash before anything write \\\\{escape[1]}"
+    if ends_like_a_question(pattern):
+        return (
+            f"{pattern} fits that name, but also takes ? as any character; for the name alone write '{pattern[:-1]}\\?'"
+        )
+    return None
+
+
+def _doubt_of_set(pattern: str, doubtful: str) -> str:
+    literal = pattern.replace(doubtful, f"\\{doubtful}", 1)
+    is_name = not has_wildcards(pattern.replace(doubtful, "", 1))
+    meant = "fits that name, but also takes" if is_name else "takes"
+    return f"{pattern} {meant} {doubtful} as one of the characters in it; for the brackets themselves write '{literal}'"
+
+
+def doubt_of_status(status: str) -> str | None:
+    """Return ``faild is not a known status; did you mean failed?``; None for what fits one that is known."""
+    if any(map(fits(status), STATUSES + _RARE_STATUSES)):
+        return None
+    return f"{status} is not a known status; {closest(status.lower(), STATUSES)}"
+
+
+def _doubt_of_project(pattern: str) -> str | None:
+    if repository := _REPOSITORY.fullmatch(pattern):
+        host = {"github.com": "gh", "bitbucket.org": "bb"}[repository["host"]]
+        return f"{pattern} is an address and not a project; did you mean {host}/{repository['path']}?"
+    first, slash, rest = pattern.partition("/")
+    if slash and first not in _HOSTS and first.lower() in _HOSTS:
+        return f"{pattern} fits no project, since case counts; did you mean {first.lower()}/{rest}?"
+    if has_wildcards(pattern):
+        return None
+    if not slash:
+        return (
+            f"{pattern} fits no project, since it names no organization; did you mean '*/{pattern}', or org: {pattern}?"
+        )
+    if rest.endswith("/") or (first in _HOSTS and "/" not in rest):
+        return f"{pattern} fits no project, since it names none; did you mean {pattern.rstrip('/')}/*?"
+    return None
+
+
+def _doubt_of_org(pattern: str) -> str | None:
+    if "/" not in pattern or has_wildcards(pattern):
+        return None
+    name = next((part for part in pattern.split("/") if part and part not in _HOSTS), None)
+    return f"{pattern} fits no organization, since no name of one has a slash; did you mean {name or '*'}?"
+
+
+def _doubt_of_ref(pattern: str) -> str | None:
+    ref = _REFS.fullmatch(pattern)
+    return f"{pattern} is a ref, and CircleCI gives the name alone; did you mean {ref['name']}?" if ref else None
+
+
+def _doubt_of_trigger(pattern: str) -> str | None:
+    is_known = pattern in _TRIGGERS or pattern.lower() not in _TRIGGERS
+    return None if is_known else f"{pattern} is not a known trigger; did you mean {pattern.lower()}?"
+
+
+_DOUBTS: Mapping[str, Callable[[str], str | None]] = {
+    "status": doubt_of_status,
+    "project": _doubt_of_project,
+    "org": _doubt_of_org,
+    "branch": _doubt_of_ref,
+    "tag": _doubt_of_ref,
+    "trigger": _doubt_of_trigger,
+}
+"""What can be doubted of a pattern, by the fact that it is for; any text may be the name of a workflow or a job."""

@@ -1,0 +1,141 @@
+"""A YAML file as text with line numbers, before anyone asks what it means.
+
+Every scalar stays as it was written: ``1.10``, ``on`` and ``0123`` are names of branches here, not numbers.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import yaml
+
+from service.errors import BadConfig
+from service.routing.patterns import one_spelling
+from service.text import clean
+
+Tree: TypeAlias = "str | list[Tree] | dict[str, Tree] | None"
+Place: TypeAlias = tuple[str | int, ...]
+
+_DEEPEST = 8  # more than we ever ask for; also the end of an alias that contains itself
+_NEEDS_QUOTES = re.compile(r"(?:^|[\s\[{,])[!*&@%`][^\s,]*", re.MULTILINE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Document:
+    """What a file says and where.
+
+    name    what its owner calls it, for messages
+    tree    None for an empty file, and in the places where a value was left out
+    lines   the line, from 1, of every key and list item, by its place
+    """
+
+    name: str
+    tree: Tree
+    lines: Mapping[Place, int]
+
+    def at(self, place: Place) -> Tree:
+        """What stands at a place; None when nothing does."""
+        tree = self.tree
+        for step in place:
+            if isinstance(tree, dict) and isinstance(step, str):
+                tree = tree.get(step)
+            elif isinstance(tree, list) and isinstance(step, int) and step < len(tree):
+                tree = tree[step]
+            else:
+                return None
+        return tree
+
+    def problem(self, place: Place, claim: str) -> str:
+        """A claim about a place, after file, line and place: ``roundsman.yaml:3: routes[0].receiver is missing``."""
+        while place and isinstance(place[-1], int) and place not in self.lines:
+            place = place[:-1]  # one value stood where a list may stand
+        known = place
+        while known not in self.lines:
+            known = known[:-1]
+        return f"{self.name}:{self.lines[known]}: {spelled(place)} {claim}"
+
+
+def spelled(place: Place) -> str:
+    """A place as people write it: ``routes[1].match.branch``."""
+    steps = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in place)
+    return steps.removeprefix(".") or "the file"
+
+
+def parse(name: str, text: str) -> Document:
+    """Read one YAML document; raises BadConfig with every problem at once."""
+    try:
+        root = yaml.compose(text, Loader=yaml.BaseLoader)
+    except yaml.MarkedYAMLError as error:
+        raise BadConfig(_syntax(name, text, error)) from None
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise BadConfig(f"{name}:{line}: holds a character that YAML does not allow; remove it") from None
+
+    reading = _Reading(name)
+    tree = reading.tree(root, ()) if root else None
+    if reading.problems:
+        raise BadConfig(*dict.fromkeys(reading.problems))
+    return Document(name=name, tree=tree, lines=reading.lines)
+
+
+def _syntax(name: str, text: str, error: yaml.MarkedYAMLError) -> str:
+    marks = [mark for mark in (error.context_mark, error.problem_mark) if mark]
+    begin, end = marks[0], marks[-1]
+    passage = "\n".join(text.splitlines()[begin.line : end.line + 1])
+    return f"{name}:{end.line + 1}:{end.column + 1}: is not YAML: {error.problem}; {_remedy(passage, error)}"
+
+
+def _remedy(passage: str, error: yaml.MarkedYAMLError) -> str:
+    if "\t" in passage:
+        return "indent with spaces, not with a tab"
+    if "${" in passage and "but got '{'" in str(error.problem):
+        return 'a ${...} inside [...] or {...} must stand in quotes: ["${NAME}"]'
+    if _NEEDS_QUOTES.search(passage):
+        return "a value that begins with one of ! * & @ % ` must stand in quotes"
+    return "look for a bracket or quote that never closes, or a value with ': ' in it that needs quotes"
+
+
+@dataclass
+class _Reading:
+    """One walk through the nodes of a file."""
+
+    name: str
+    lines: dict[Place, int] = field(default_factory=lambda: {(): 1})
+    problems: list[str] = field(default_factory=list)
+
+    def tree(self, node: yaml.Node, place: Place) -> Tree:
+        if len(place) > _DEEPEST:
+            self._complain(node, place[:2], "is nested too deep")
+            return None
+        if node.tag.startswith("!"):
+            self._complain(node, place, "has a value that begins with !, which YAML takes for a tag; put it in quotes")
+        match node:
+            case yaml.MappingNode():
+                return {key: self.tree(value, (*place, key)) for key, value in self._entries(node, place)}
+            case yaml.SequenceNode():
+                return [self._item(item, (*place, index)) for index, item in enumerate(node.value)]
+            case yaml.ScalarNode(value="", style=None):
+                return None
+            case _:
+                return clean(str(node.value))  # in quotes, YAML spells any character
+
+    def _item(self, node: yaml.Node, place: Place) -> Tree:
+        self.lines[place] = node.start_mark.line + 1
+        return self.tree(node, place)
+
+    def _entries(self, node: yaml.MappingNode, place: Place) -> Iterator[tuple[str, yaml.Node]]:
+        first: dict[str, int] = {}
+        for key, value in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                self._complain(key, place, "has a key that is not a plain word")
+                continue
+            name = one_spelling(clean(key.value))
+            if name in first:
+                self._complain(key, (*place, name), f"stands twice, first in line {first[name]}; keep one")
+            else:
+                first[name] = self.lines[*place, name] = key.start_mark.line + 1
+                yield name, value
+
+    def _complain(self, node: yaml.Node, place: Place, claim: str) -> None:
+        self.problems.append(f"{self.name}:{node.start_mark.line + 1}: {spelled(place)} {claim}")

@@ -1,0 +1,38 @@
+"""Postgres at the start of a process: whether it is there yet, and whether it lets us in."""
+
+import re
+
+from sqlalchemy import NullPool
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from service.db.database import make_engine
+from service.db.errors import plain
+from service.db.migrate import read_revision
+from service.errors import BadConfig, Temporary
+
+# libpq gives a refused connection no SQLSTATE, only the server's sentence; one in another language is waited for
+_REFUSALS = re.compile(
+    r"authentication failed|no password supplied|is not permitted to log in|pg_hba\.conf|permission denied"
+    r"|(role|database) \".*\" does not exist|SSL was required|certificate|private key file"
+    r"|invalid \S+ value|invalid port number|definition of service|service file|could not parse network address",
+    re.IGNORECASE,
+)
+
+
+def look_up_revision(database_url: str) -> str | None:
+    """Return the revision of a Postgres database's schema, None before the first migration. Blocks.
+
+    Raises Temporary while the server cannot be reached, BadConfig when it refuses us: time alone mends only the first.
+    """
+    engine = make_engine(database_url, poolclass=NullPool)
+    try:
+        with engine.connect() as connection:
+            return read_revision(connection)
+    except OperationalError as error:
+        reason = plain(error.orig)
+        if _REFUSALS.search(reason):
+            raise BadConfig(f"Postgres does not let us in: {reason}; correct ROUNDSMAN_DATABASE_URL") from error
+        raise Temporary(f"Postgres is not there: {reason}") from error
+    except DBAPIError as error:
+        reason = plain(error.orig)
+        raise BadConfig(f"ROUNDSMAN_DATABASE_URL does not lead to a database of Roundsman's: {reason}") from error

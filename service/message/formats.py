@@ -1,0 +1,165 @@
+"""The three forms of a story, each with its own way to take outside words literally.
+
+text      nothing is markup, so nothing is escaped; addresses stand at the end of their line
+markdown  outside words stand in code spans, the only place where CommonMark and the chat services that resemble it
+          read neither markup nor HTML nor ``@everyone`` nor bare addresses, and where no character has to change.
+          Backslashes would be shown by some of them, and stop no mention
+html      the five characters of markup become entities
+
+In each of them outside words may be broken where they could act: for services whose markup is not known, or that act
+on text in any form.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from enum import StrEnum
+from html import escape
+
+from service.message.blocks import Aside, Block, Line, Link, Said, plain
+from service.message.markup_guard import guarded, unlinked
+
+# Mail programs know no style sheets worth relying on, so each element brings its own.
+STYLE = 'style="font-family:sans-serif;margin:0 0 8px"'
+
+
+class Form(StrEnum):
+    """The forms a message has; the words are Apprise's too."""
+
+    TEXT = "text"
+    MARKDOWN = "markdown"
+    HTML = "html"
+
+
+def render(blocks: Iterable[Block], form: Form, *, is_guarded: bool = False) -> str:
+    """Return the story in a form, with its outside words broken where they could act if it is guarded."""
+    renderer = {Form.MARKDOWN: markdown, Form.HTML: html}.get(form, text)
+    return renderer(_with_more(_guarded(blocks, form) if is_guarded else blocks))
+
+
+def heading(title: str, form: Form, *, is_guarded: bool = False) -> str:
+    """Return a title that stands on top of a story."""
+    if form is Form.HTML:
+        return f"<p><b>{literal_html(unlinked(title) if is_guarded else title)}</b></p>\n"
+    if form is Form.MARKDOWN:
+        return f"**{guarded(title) if is_guarded else literal_markdown(title)}**\n\n"
+    return f"{guarded(title) if is_guarded else title}\n"
+
+
+def _guarded(blocks: Iterable[Block], form: Form) -> Iterator[Block]:
+    """Yield the blocks with their outside words broken: in Markdown these are then no more than other words."""
+    for block in blocks:
+        lines = (tuple(_guarded_piece(piece, form) for piece in line) for line in block.lines)
+        yield replace(block, lines=tuple(lines))
+
+
+def _guarded_piece(piece: str | Said | Link | Aside, form: Form) -> str | Said | Link | Aside:
+    match piece:
+        case Link(words=words, url=url):
+            return Link(words=tuple(_guarded_word(word, form) for word in words), url=url.replace("@", "%40"))
+        case Aside(words=words):
+            return Aside(words=tuple(_guarded_word(word, form) for word in words))
+        case word:
+            return _guarded_word(word, form)
+
+
+def _guarded_word(word: str | Said, form: Form) -> str | Said:
+    if not isinstance(word, Said):
+        return word
+    if form is Form.HTML:
+        return Said(text=unlinked(word.text))
+    return guarded(word.text) if form is Form.MARKDOWN else Said(text=guarded(word.text))
+
+
+def _with_more(blocks: Iterable[Block]) -> Iterator[Block]:
+    """Yield the blocks with a line of their own for the items that they do not show."""
+    for block in blocks:
+        more: tuple[Line, ...] = (
+            ((f"and {block.more} more" if block.lines else f"{block.more} of them",),) if block.more else ()
+        )
+        yield replace(block, lines=(*block.lines, *more), more=0)
+
+
+def text(blocks: Iterable[Block]) -> str:
+    """The story as plain text."""
+    return "\n\n".join("\n".join(_text_lines(block)) for block in blocks)
+
+
+def markdown(blocks: Iterable[Block]) -> str:
+    """The story as CommonMark, of which chat services understand most."""
+    return "\n\n".join(_markdown_block(block) for block in blocks)
+
+
+def html(blocks: Iterable[Block]) -> str:
+    """The story as an HTML fragment, one element to a line."""
+    return "\n".join(line for block in blocks for line in _html_lines(block))
+
+
+def literal_markdown(words: str) -> str:
+    """A code span that holds exactly these characters; its fence is longer than any run of backticks in them."""
+    fence = "`" * (max(map(len, re.findall("`+", words)), default=0) + 1)
+    pad = " " if words[:1] == "`" or words[-1:] == "`" else ""  # CommonMark takes one space off either end
+    return f"{fence}{pad}{words}{pad}{fence}"
+
+
+def literal_html(words: str) -> str:
+    """The words with the characters of markup as entities."""
+    return escape(words)
+
+
+def _text_lines(block: Block) -> Iterator[str]:
+    if block.heading:
+        yield _text(block.heading)
+    yield from (f"- {_text(line)}" if block.heading else _text(line) for line in block.lines)
+
+
+def _text(line: Line) -> str:
+    return " ".join([plain(line), *(piece.url for piece in line if isinstance(piece, Link))])
+
+
+def _markdown_block(block: Block) -> str:
+    if not block.heading:
+        return "\n\n".join(_markdown(line) for line in block.lines)
+    return "\n".join([f"**{_markdown(block.heading)}**", "", *(f"- {_markdown(line)}" for line in block.lines)])
+
+
+def _markdown(line: Line) -> str:
+    return "".join(_markdown_piece(piece) for piece in line)
+
+
+def _markdown_piece(piece: str | Said | Link | Aside) -> str:
+    match piece:
+        case Said(text=words):
+            return literal_markdown(words)
+        case Link(words=words, url=url):
+            return f"[{_markdown(words)}]({url})"
+        case Aside(words=words):
+            return _markdown(words)
+        case words:
+            return words
+
+
+def _html_lines(block: Block) -> Iterator[str]:
+    if not block.heading:
+        yield from (f"<p {STYLE}>{_html(line)}</p>" for line in block.lines)
+        return
+    yield f"<p {STYLE}><b>{_html(block.heading)}</b></p>"
+    yield f"<ul {STYLE}>"
+    yield from (f"<li>{_html(line)}</li>" for line in block.lines)
+    yield "</ul>"
+
+
+def _html(line: Line) -> str:
+    return "".join(_html_piece(piece) for piece in line)
+
+
+def _html_piece(piece: str | Said | Link | Aside) -> str:
+    match piece:
+        case Said(text=words):
+            return literal_html(words)
+        case Link(words=words, url=url):
+            return f'<a href="{escape(url)}">{_html(words)}</a>'
+        case Aside(words=words):
+            return _html(words)
+        case words:
+            return literal_html(words)

@@ -1,0 +1,92 @@
+"""CircleCI's words in plain ones."""
+
+from collections.abc import Iterable, Sequence
+
+from service.message.blocks import Line, Words, said
+from service.model import Missing, Want
+
+# Statuses are an open set: what is not here is told verbatim.
+ENDED = {
+    "success": "succeeded",
+    "failed": "failed",
+    "error": "could not run (error)",
+    "canceled": "was canceled",
+    "unauthorized": "was not allowed to run",
+    "not_run": "did not run",
+    "timedout": "timed out",
+    "infrastructure_fail": "failed (infrastructure)",
+    "terminated-unknown": "was terminated",
+}
+SEVERITY = {"success": "success", "unauthorized": "warning", "canceled": "info", "not_run": "info"}
+# What a message counts among the failed jobs, whether it ran or could not even begin.
+BROKEN = frozenset({"failed", "error", "timedout", "infrastructure_fail", "terminated-unknown", "unauthorized"})
+
+# Sources name a push after the way it reached them.
+PUSHES = frozenset({"webhook", "push", "github_app", "gitlab", "bitbucket_dc"})
+STARTED = {
+    **dict.fromkeys(PUSHES, "by a push"),
+    "api": "through the API",
+    "schedule": "by a schedule",
+    "scheduled_pipeline": "by a schedule",
+    "explicit": "by hand",
+}
+
+WANTED = {
+    Want.ACTOR: ("the person who started it",),
+    Want.VCS: ("branch", "commit"),
+    Want.JOBS: ("jobs",),
+    Want.TESTS: ("tests",),
+}
+
+
+def severity(status: str | None) -> str:
+    """How a channel that knows colours should show it."""
+    return "failure" if status in BROKEN - SEVERITY.keys() else SEVERITY.get(status or "", "info")
+
+
+def status_words(status: str | None) -> Words:
+    """What has become of a workflow or job: ``failed``; an unknown status as CircleCI says it."""
+    known = ENDED.get(status or "")
+    return (known,) if known else ("ended as ", *said(status, 40)) if said(status) else ("ended",)
+
+
+def started(trigger: str | None) -> Line:
+    """What set it going, as a sentence; nothing for a push, which is what everybody expects."""
+    if not trigger or trigger in PUSHES:
+        return ()
+    known = STARTED.get(trigger)
+    return (f"Started {known}.",) if known else ("Started by ", *said(trigger, 40), ".")
+
+
+def started_by(trigger: str) -> str | None:
+    """What set it going: ``by a push``; None for a trigger that we have no words for."""
+    return STARTED.get(trigger)
+
+
+def after(milliseconds: int | None) -> str:
+    """`` after 2m 05s``, or nothing when the duration is unknown."""
+    return "" if milliseconds is None else f" after {duration(milliseconds)}"
+
+
+def duration(milliseconds: int) -> str:
+    """``850ms``, ``42s``, ``2m 05s`` or ``3h 07m``."""
+    if milliseconds < 1000:
+        return f"{milliseconds}ms"
+    minutes, seconds = divmod(milliseconds // 1000, 60)
+    if minutes >= 60:
+        return f"{minutes // 60}h {minutes % 60:02}m"
+    return f"{minutes}m {seconds:02}s" if minutes else f"{seconds}s"
+
+
+def enumeration(words: Sequence[str]) -> str:
+    """``a``, ``a and b``, ``a, b and c``."""
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
+def by_reason(missing: Iterable[Missing]) -> dict[str, list[str]]:
+    """What is missing, gathered under each reason once, in the order given."""
+    found: dict[str, list[str]] = {}
+    for one in missing:
+        wanted = found.setdefault(one.reason.strip().rstrip("."), [])
+        wanted.extend(word for word in WANTED[one.want] if word not in wanted)
+    return found

@@ -1,0 +1,151 @@
+"""Fit a message into what a channel can take: what matters least is left out first, and never how much is missing."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from itertools import chain
+
+from service.message.blocks import Aside, Block, Line, Link, Said
+from service.message.formats import Form, heading, render
+from service.message.markup_guard import guarded
+from service.message.sanitize import shortened
+from service.model import Message
+
+MAX_SHORT = 80  # characters of a name where room is short
+
+Size = Callable[[str], int]
+Story = tuple[Block, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Room:
+    """What a channel can take.
+
+    longest     characters, or what ``size`` counts
+    is_titled   the title stands on top, for channels that have no place of their own for it
+    is_guarded  outside words are broken where they could act
+    """
+
+    longest: int
+    size: Size = len
+    is_titled: bool = False
+    is_guarded: bool = False
+
+
+def fit(message: Message, form: Form, *, longest: int, titled: bool) -> str:
+    """Return the message as one body of at most ``longest`` characters; with the title on top if it is titled."""
+    return fit_room(message, form, Room(longest=longest, is_titled=titled))
+
+
+def fit_room(message: Message, form: Form, room: Room) -> str:
+    """Return the message as one body that has room."""
+    top = heading(message.title, form, is_guarded=room.is_guarded) if room.is_titled else ""
+    if message.story:
+        found = fit_story(
+            message.story,
+            lambda story: top + render(story, form, is_guarded=room.is_guarded),
+            longest=room.longest,
+            size=room.size,
+        )
+    else:
+        body = {Form.MARKDOWN: message.markdown, Form.HTML: message.html}.get(form, message.text)
+        found = cut(f"{top}{body}", room.longest)
+    return found or shortened(guarded(message.title) if room.is_guarded else message.title, room.longest)
+
+
+def fit_story(story: Story, show: Callable[[Story], str], *, longest: int, size: Size = len) -> str:
+    """Return the story as ``show`` tells it, with as much left out as must be; empty if nothing of it fits."""
+    bodies = (show(lighter) for lighter in lighten(story))
+    return next((body for body in bodies if size(body) <= longest), "")
+
+
+def lighten(story: Story) -> Iterator[Story]:
+    """Yield the story, and then with less and less, each time without what matters least of what is left.
+
+    First the addresses go, but not the first, which leads to the logs, nor the last, which leads to our page; then the
+    ends of long names, what tests said, items one by one from the longest list, all items, and the lists.
+    """
+    yield story
+    for step in (_without_item_links, _with_two_links, _with_short_names, _without_asides):
+        story = step(story)
+        yield story
+    while any(len(block.lines) > 1 for block in story if block.heading):
+        story = _with_fewer_items(story)
+        yield story
+    yield tuple(_counted(block) for block in story)
+    yield tuple(block for block in story if not block.heading)
+    yield story[:1]
+    yield _with_links(story[:1], set())
+
+
+def cut(body: str, longest: int) -> str:
+    """Return the body, or its first lines and its last with three dots between them; empty if not even these fit.
+
+    For a message of which no more than its words are known.
+    """
+    if len(body) <= longest:
+        return body
+    lines = body.splitlines()
+    first, end = lines[:-1], f"\n...\n\n{lines[-1]}"
+    while first and len("\n".join([*first, end])) > longest:
+        first.pop()
+    return "\n".join([*first, end]) if first else ""
+
+
+def _without_item_links(story: Story) -> Story:
+    kept = {id(link) for block in story if not block.heading for link in _links(block)}
+    return _with_links(story, kept)
+
+
+def _with_two_links(story: Story) -> Story:
+    links = [link for block in story for link in _links(block)]
+    return _with_links(story, {id(link) for link in (*links[:1], *links[-1:])})
+
+
+def _links(block: Block) -> list[Link]:
+    return [piece for line in block.lines for piece in line if isinstance(piece, Link)]
+
+
+def _with_links(story: Story, kept: set[int]) -> Story:
+    """Leave these links alone; of the others no more than the words."""
+
+    def pieces(line: Line) -> Line:
+        parts = (piece.words if isinstance(piece, Link) and id(piece) not in kept else (piece,) for piece in line)
+        return tuple(chain.from_iterable(parts))
+
+    return tuple(replace(block, lines=tuple(pieces(line) for line in block.lines)) for block in story)
+
+
+def _with_short_names(story: Story) -> Story:
+    return tuple(
+        replace(block, lines=tuple(tuple(_short(piece) for piece in line) for line in block.lines)) for block in story
+    )
+
+
+def _short(piece: str | Said | Link | Aside) -> str | Said | Link | Aside:
+    if isinstance(piece, Link | Aside):
+        return replace(piece, words=tuple(_short_word(word) for word in piece.words))
+    return _short_word(piece)
+
+
+def _short_word(word: str | Said) -> str | Said:
+    return Said(text=shortened(word.text, MAX_SHORT)) if isinstance(word, Said) else word
+
+
+def _without_asides(story: Story) -> Story:
+    def pieces(line: Line) -> Line:
+        return tuple(piece for piece in line if not isinstance(piece, Aside))
+
+    return tuple(replace(block, lines=tuple(pieces(line) for line in block.lines)) for block in story)
+
+
+def _with_fewer_items(story: Story) -> Story:
+    """Leave one item less in the longest list; some more where there are many."""
+    longest = max((block for block in story if block.heading), key=lambda block: len(block.lines))
+    count = len(longest.lines) - max(1, len(longest.lines) // 8)
+    shorter = replace(longest, lines=longest.lines[:count], more=longest.more + len(longest.lines) - count)
+    return tuple(shorter if block is longest else block for block in story)
+
+
+def _counted(block: Block) -> Block:
+    """Leave the heading of a list, and how many items it has."""
+    return replace(block, lines=(), more=block.more + len(block.lines)) if block.heading else block

@@ -1,0 +1,88 @@
+"""Acting on several deliveries and notifications: each by itself, each with its outcome."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from service.db.database import Store
+from service.errors import BadRequest, NotFound, RoundsmanError, Temporary
+from service.model import NotificationState
+from service.operations import ids
+from service.operations.ids import Noun
+from service.store import deliveries
+from service.store.notification_search import NotificationSearch
+from service.store.notification_search import find_page as find_notifications
+
+MAX_SUBJECTS = 10_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """A delivery or notification to act on."""
+
+    noun: Noun
+    id: UUID
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """The end of one act: done, or the reason why not.
+
+    noun   None for what names no subject
+    """
+
+    noun: Noun | None
+    id: str
+    reason: str | None = None
+
+
+async def find_named(store: Store, names: Sequence[str], *nouns: Noun) -> tuple[list[Subject], list[Outcome]]:
+    """Return the subjects that ids name, each once however it is written, and an outcome for each that names none.
+
+    Raises BadRequest for a single one that is no id: then the words are wrong, and there is nothing else to do.
+    """
+    found: dict[Subject, None] = {}
+    unknown: dict[str, Outcome] = {}
+    for name in names:
+        try:
+            noun, subject_id = await ids.find(store, name, *nouns)
+        except (BadRequest, NotFound) as error:
+            if len(names) == 1:
+                raise
+            unknown[name] = Outcome(noun=None, id=name, reason=str(error))
+        else:
+            found[Subject(noun=noun, id=subject_id)] = None
+    return list(found), list(unknown.values())
+
+
+async def find_dead(store: Store, wanted: NotificationSearch, *nouns: Noun) -> tuple[list[Subject], bool]:
+    """Return the dead letters that fit, newest first, at most MAX_SUBJECTS, and whether there are more.
+
+    A delivery that was not understood is for no receiver and no channel: it fits only where neither is asked for.
+    """
+    dead: list[Subject] = []
+    if Noun.DELIVERY in nouns and not wanted.receiver and not wanted.channel:
+        unread = await store.read(deliveries.dead_ids, since=wanted.since, until=wanted.until, limit=MAX_SUBJECTS + 1)
+        dead += [Subject(noun=Noun.DELIVERY, id=one) for one in unread]
+    if Noun.NOTIFICATION in nouns:
+        unsent = NotificationSearch(**{**vars(wanted), "state": [NotificationState.DEAD]})
+        page = await store.read(find_notifications, unsent, limit=MAX_SUBJECTS + 1)
+        dead += [Subject(noun=Noun.NOTIFICATION, id=one.id) for one in page.items]
+    return dead[:MAX_SUBJECTS], len(dead) > MAX_SUBJECTS
+
+
+async def act_on_each(
+    subjects: Sequence[Subject], act: Callable[[Subject], Awaitable[object]]
+) -> AsyncIterator[Outcome]:
+    """Act on each subject in order, and yield its outcome at once; once the database is away, no other is tried."""
+    away: str | None = None
+    for subject in subjects:
+        reason = away
+        if away is None:
+            try:
+                await act(subject)
+            except Temporary as error:
+                reason, away = str(error), f"not tried: {error}"
+            except RoundsmanError as error:
+                reason = str(error)
+        yield Outcome(noun=subject.noun, id=str(subject.id), reason=reason)

@@ -1,0 +1,215 @@
+"""Is the configuration right? Everything that can be known before the first webhook comes."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import urlsplit
+
+from service.config.settings import is_loopback
+from service.db.data_folder import database_file, holder, is_there, require_access, try_out
+from service.db.database import Store
+from service.db.migrate import is_older, is_workable, newest_revision, revision
+from service.errors import BadConfig, Permanent, Temporary
+from service.model import Actor, Hook, HookSpec, Process, Receiver, Role
+from service.operations.hook_addresses import leads_to_us
+from service.operations.reachability import CIRCLECI_CLOUD, find_obstacle
+from service.store import heartbeats
+
+
+class Grade(StrEnum):
+    """What a finding means for whoever wants to start."""
+
+    OK = "ok"
+    NOTE = "note"  # it works, but there is something to know
+    WRONG = "wrong"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One thing that was looked at: ``sentence`` says what was found and, when it is not right, the next step."""
+
+    what: str
+    grade: Grade
+    sentence: str
+
+
+class Introduces(Protocol):
+    """Whoever can tell whose token we hold."""
+
+    async def me(self) -> Actor:
+        """The token's owner. Raises Temporary or Permanent."""
+        ...
+
+
+class FindsHooks(Protocol):
+    """Looks projects up by their slugs, and lists their hooks."""
+
+    async def project_id(self, slug: str) -> str:
+        """Return the id of a project. Raises Temporary or Permanent."""
+        ...
+
+    async def list_hooks(self, project_id: str) -> list[Hook]:
+        """Return the hooks of a project. Raises Temporary or Permanent."""
+        ...
+
+
+class ChecksUrls(Protocol):
+    """Whoever knows what a channel's URL must look like."""
+
+    def check(self, url: str) -> str | None:
+        """What is wrong with it, without its secrets."""
+        ...
+
+
+def running(database_url: str) -> str | None:
+    """Who runs on this database, in words; None when nobody does, or when it is a server for many."""
+    file = database_file(database_url)
+    return holder(file.parent) if file else None
+
+
+def check_folder(database_url: str) -> Iterable[Finding]:
+    """Can a process hold the data folder and write there? Nothing for a server's database; nothing stays behind."""
+    file = database_file(database_url)
+    if file is None:
+        return
+    if who := holder(file.parent):
+        sentence = f"{file.parent} is in use by {who}; that one is running, and a second one would be refused"
+        yield Finding(what="data folder", grade=Grade.NOTE, sentence=sentence)
+        return
+    try:
+        try_out(file.parent)
+    except (BadConfig, Temporary) as error:
+        yield Finding(what="data folder", grade=Grade.WRONG, sentence=str(error))
+    else:
+        yield Finding(what="data folder", grade=Grade.OK, sentence=f"{file.parent} can be written")
+
+
+async def check_database(database_url: str) -> Finding:
+    """Is there a database that we could use, or will there be one? Nothing that is written stays."""
+    file = database_file(database_url)
+    if file is not None and not is_there(file):
+        return Finding(what="database", grade=Grade.OK, sentence=f"{file} will be made at the first start")
+    if file is not None:
+        try:
+            require_access(file)
+        except BadConfig as error:
+            return Finding(what="database", grade=Grade.WRONG, sentence=str(error))
+    name, store = file or "Postgres", Store(database_url)
+    try:
+        at = await revision(store)
+        if is_workable(at):
+            await _write(store)
+    except (Temporary, BadConfig) as error:
+        return Finding(what="database", grade=Grade.WRONG, sentence=f"{name}: {error}")
+    finally:
+        await store.close()
+    return _of_revision(at, name, is_server=file is None)
+
+
+async def _write(store: Store) -> None:
+    """Write a row and take it away again: a database that can only be read keeps nothing. Raises Temporary."""
+    process = Process(role=Role.WORKER)
+    await store.write(heartbeats.beat, process, store.clock())
+    await store.write(heartbeats.forget, process)
+
+
+async def check_clock(database_url: str) -> Iterable[Finding]:
+    """Does this machine's clock agree with the database's? Nothing for a file, or for a database that is away."""
+    if database_file(database_url) is not None:
+        return []
+    store = Store(database_url)
+    try:
+        await store.read(heartbeats.read_clock, store.clock)
+    except (Temporary, BadConfig):
+        return []  # the finding about the database says so
+    finally:
+        await store.close()
+    if store.clock.is_off:
+        sentence = f"{store.clock.comparison}; have it set by NTP: logs are dated by it, all else by the database's"
+        return [Finding(what="clock", grade=Grade.NOTE, sentence=sentence)]
+    return [Finding(what="clock", grade=Grade.OK, sentence="it agrees with the database's")]
+
+
+def _of_revision(at: str | None, name: Path | str, *, is_server: bool) -> Finding:
+    grade, sentence = Grade.WRONG, f"{name} is not up to date; run `roundsman migrate`"
+    if at == newest_revision():
+        grade, sentence = Grade.OK, f"{name} is up to date"
+    elif is_server and is_workable(at):
+        grade, sentence = Grade.NOTE, f"{name} is a newer release's, at revision {at}; run that release"
+    elif not is_older(at):
+        sentence = f"{name} is of another release, at revision {at}; run that release, or restore a backup"
+    elif not is_server:
+        grade, sentence = Grade.OK, f"{name} will be brought up to date at the next start"
+    return Finding(what="database", grade=grade, sentence=sentence)
+
+
+def check_port(try_to_listen: Callable[[], None], where: str) -> Finding:
+    """Could we listen there? ``try_to_listen`` raises BadConfig or Temporary when not."""
+    try:
+        try_to_listen()
+    except (BadConfig, Temporary) as error:
+        return Finding(what="port", grade=Grade.WRONG, sentence=str(error))
+    return Finding(what="port", grade=Grade.OK, sentence=f"{where} is free")
+
+
+def check_public_url(public_url: str | None, circleci_url: str = CIRCLECI_CLOUD) -> Finding:
+    """Tell whether people and CircleCI know an address of ours that they can use."""
+    if public_url is None:
+        sentence = "ROUNDSMAN_PUBLIC_URL is not set: messages have no links to pages, and hooks cannot be set up"
+        return Finding(what="public URL", grade=Grade.NOTE, sentence=sentence)
+    if (obstacle := find_obstacle(public_url, circleci_url)) is None:
+        return Finding(what="public URL", grade=Grade.OK, sentence=public_url)
+    grade = Grade.NOTE if is_loopback(urlsplit(public_url).hostname or "") else Grade.WRONG
+    return Finding(what="public URL", grade=grade, sentence=obstacle)
+
+
+async def check_token(source: Introduces, *, has_token: bool) -> Finding:
+    """Does CircleCI accept our token?"""
+    if not has_token:
+        sentence = "ROUNDSMAN_CIRCLECI_TOKEN is not set: messages will lack failed jobs, tests and the actor"
+        return Finding(what="CircleCI token", grade=Grade.NOTE, sentence=sentence)
+    try:
+        owner = await source.me()
+    except (Temporary, Permanent) as error:
+        return Finding(what="CircleCI token", grade=Grade.WRONG, sentence=str(error))
+    return Finding(what="CircleCI token", grade=Grade.OK, sentence=f"accepted; it is {owner.login or owner.id}'s")
+
+
+async def check_hooks(
+    source: FindsHooks, hooks: Sequence[HookSpec], token: Finding, *, mine_url: str | None
+) -> Sequence[Finding]:
+    """Tell of each project under ``hooks`` whether the token may see it; nothing without a token that is accepted."""
+    if token.grade is not Grade.OK:
+        return []
+    return await asyncio.gather(*(_of_hook(source, hook, mine_url) for hook in hooks))
+
+
+async def _of_hook(source: FindsHooks, hook: HookSpec, mine_url: str | None) -> Finding:
+    try:
+        present = await _visible_hooks(source, await source.project_id(hook.project))
+    except (Temporary, Permanent) as error:
+        return Finding(what=f"hook {hook.project}", grade=Grade.WRONG, sentence=str(error))
+    if any(leads_to_us(one, mine_url) and not one.has_secret for one in present):
+        sentence = "it has no secret, so its posts are refused; run `roundsman hooks apply`"
+        return Finding(what=f"hook {hook.project}", grade=Grade.WRONG, sentence=sentence)
+    return Finding(what=f"hook {hook.project}", grade=Grade.OK, sentence="the token may see this project")
+
+
+async def _visible_hooks(source: FindsHooks, project_id: str) -> list[Hook]:
+    """Return the hooks of a project; none where the token may not see them, which only `hooks` needs it to."""
+    try:
+        return await source.list_hooks(project_id)
+    except Permanent:
+        return []
+
+
+def check_channels(receivers: Mapping[str, Receiver], channels: ChecksUrls) -> Iterable[Finding]:
+    """Is every channel's URL one that can be sent to? Nothing is sent."""
+    for receiver in receivers.values():
+        for channel in receiver.channels:
+            wrong = channels.check(channel.url)
+            grade = Grade.WRONG if wrong else Grade.OK
+            yield Finding(what=f"channel {channel.label}", grade=grade, sentence=wrong or "understood")

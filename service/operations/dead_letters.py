@@ -1,0 +1,70 @@
+"""Dead letters: deliveries that were not understood and notifications that could not be sent, a page at a time."""
+
+from collections.abc import Sequence
+
+from service.db.database import Store
+from service.db.tables import Transaction
+from service.model import Delivery, Notification
+from service.operations.bulk_actions import MAX_SUBJECTS
+from service.operations.json_shapes import Json, delivery_json
+from service.operations.queries import MAX_AT_ONCE, refuse_limit, with_events
+from service.store import deliveries, notifications
+from service.store.cursors import Place, to_cursor, to_place
+
+PARTS = ("deliveries", "notifications")
+
+Unread = tuple[Delivery, int]
+"""A delivery that was not understood with the beginning of its body, and the length of the whole body in bytes."""
+
+
+async def list_dead_letters(
+    store: Store, *, limit: int = MAX_AT_ONCE, cursor: str | None = None, dismissed: bool = False
+) -> Json:
+    """Return one page of what waits for a person: ``{"deliveries": [...], "notifications": [...], "next": cursor}``.
+
+    The newest of both come first, at most ``limit`` together; ``next`` is None on the last page. Of a delivery's body
+    the page has no more than the beginning. ``dismissed`` asks for what was dismissed instead. Raises BadRequest.
+    """
+    refuse_limit(limit)
+    return await store.read(_page, limit, to_place(cursor) if cursor else None, dismissed)
+
+
+async def list_all_dead_letters(store: Store, *, dismissed: bool = False) -> Json:
+    """Return the pages of what waits for a person as one, up to MAX_SUBJECTS; ``next`` is for what is left."""
+    whole = await list_dead_letters(store, dismissed=dismissed)
+    while whole["next"] and count(whole) < MAX_SUBJECTS:
+        page = await list_dead_letters(store, cursor=whole["next"], dismissed=dismissed)
+        whole = {name: whole[name] + page[name] for name in PARTS} | {"next": page["next"]}
+    return whole
+
+
+def count(page: Json) -> int:
+    """Return how many dead letters are on a page."""
+    return sum(len(page[name]) for name in PARTS)
+
+
+def _page(transaction: Transaction, limit: int, beyond: Place | None, dismissed: bool) -> Json:
+    unread = deliveries.dead(transaction, limit=limit + 1, dismissed=dismissed, beyond=beyond)
+    unsent = notifications.dead(transaction, limit=limit + 1, dismissed=dismissed, beyond=beyond)
+    last = _last_place(unread, unsent, limit=limit)
+    return {
+        "deliveries": [
+            delivery_json(one, body_bytes=size) for one, size in unread if last is None or _received(one) >= last
+        ],
+        "notifications": with_events(transaction, [one for one in unsent if last is None or _given_up(one) >= last]),
+        "next": to_cursor(last) if last else None,
+    }
+
+
+def _last_place(unread: Sequence[Unread], unsent: Sequence[Notification], *, limit: int) -> Place | None:
+    """Return the place of the last dead letter on the page, or None where there is no other page."""
+    places = [*(_received(one) for one, _ in unread), *map(_given_up, unsent)]
+    return sorted(places, reverse=True)[limit - 1] if len(places) > limit else None
+
+
+def _received(delivery: Delivery) -> Place:
+    return Place(at=delivery.received_at, id=delivery.id)
+
+
+def _given_up(notification: Notification) -> Place:
+    return Place(at=notification.next_attempt_at, id=notification.id)

@@ -1,0 +1,144 @@
+"""The first run, step by step: what is set up, what is yet to be done, and which posts were refused."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from service.config.configuration import Config
+from service.db.database import Store
+from service.model import DeliveryState, KnownHook
+from service.operations.hooks import HOOK_PATH
+from service.operations.json_shapes import Json
+from service.operations.reachability import find_obstacle
+from service.operations.refusals import list_refusals
+from service.store import deliveries, hooks
+
+MESSAGES_LACK = (
+    "ROUNDSMAN_CIRCLECI_TOKEN is not set: messages lack failed jobs, tests and the actor, and hooks are added by hand"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setup:
+    """The settings that decide whether a first webhook can come.
+
+    secrets, routes, wanted_hooks   how many of each are configured
+    """
+
+    public_url: str | None = None
+    circleci_url: str = "https://circleci.com"
+    secrets: int = 1
+    has_token: bool = False
+    routes: int = 0
+    wanted_hooks: int = 0
+
+
+class Mark(StrEnum):
+    """The state of a step."""
+
+    DONE = "done"
+    TODO = "to do"
+    OPTIONAL = "optional"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One step of the first run; the sentence says what is there, or what to do."""
+
+    what: str
+    mark: Mark
+    sentence: str
+
+
+class FirstRun:
+    """Knows what is set up, and looks at what has come of it."""
+
+    def __init__(self, store: Store, setup: Setup) -> None:
+        self._store = store
+        self._setup = setup
+
+    def renew(self, config: Config) -> None:
+        """Take what a reload changed: secrets, token, and all of roundsman.yaml; the addresses stay as they began."""
+        renewed, began = read_setup(config), self._setup
+        self._setup = replace(renewed, public_url=began.public_url, circleci_url=began.circleci_url)
+
+    async def arrived(self) -> DeliveryState | None:
+        """Return the state of a post that was accepted and is no event yet; None where there is no such post."""
+        return await self._store.read(deliveries.any_unsettled)
+
+    async def look(self) -> Json:
+        """Return ``steps``, the last ``refusals``, and ``address``: to post to, or None where CircleCI cannot."""
+        known = await self._store.read(hooks.known)
+        refusals: list[Json] = (await list_refusals(self._store))["items"]
+        obstacle = find_obstacle(self._setup.public_url, self._setup.circleci_url)
+        return {
+            "address": None if obstacle else f"{self._setup.public_url}{HOOK_PATH}",
+            "steps": [*_of_settings(self._setup, obstacle), _of_hooks(self._setup, known), _of_posts(refusals)],
+            "refusals": refusals,
+        }
+
+
+def read_setup(config: Config) -> Setup:
+    """Return what matters of the configuration."""
+    settings = config.settings
+    return Setup(
+        public_url=settings.public_url,
+        circleci_url=settings.circleci_url,
+        secrets=len(settings.webhook_secrets),
+        has_token=settings.circleci_token is not None,
+        routes=len(config.routes),
+        wanted_hooks=len(config.hooks),
+    )
+
+
+def _of_settings(setup: Setup, obstacle: str | None) -> list[Step]:
+    signing = "the secret" if setup.secrets == 1 else f"the first of {setup.secrets} secrets"
+    routes = _counted(setup.routes, "route")
+    return [
+        _step("Public address", not obstacle, setup.public_url or "", obstacle or ""),
+        _step(
+            "Webhook secret",
+            setup.secrets > 0,
+            f"CircleCI signs with {signing} in ROUNDSMAN_WEBHOOK_SECRETS",
+            "ROUNDSMAN_WEBHOOK_SECRETS is not set: make a secret with openssl rand -hex 32",
+        ),
+        _step("Routes", setup.routes > 0, f"{routes} in roundsman.yaml", "roundsman.yaml has no route: add one"),
+        replace(
+            _step("CircleCI token", setup.has_token, "ROUNDSMAN_CIRCLECI_TOKEN is set", MESSAGES_LACK),
+            mark=Mark.DONE if setup.has_token else Mark.OPTIONAL,
+        ),
+    ]
+
+
+def _of_hooks(setup: Setup, known: Sequence[KnownHook]) -> Step:
+    projects = list(dict.fromkeys(hook.project for hook in known))
+    some = ", ".join(projects[:3]) + (f" and {len(projects) - 3} more" if len(projects) > 3 else "")
+    has = f"{_counted(len(known), 'hook')} at CircleCI, last seen by the hooks commands: {some}"
+    return _step("Hook at CircleCI", bool(known), has, f"no hook is known yet: {_next_of_hooks(setup)}")
+
+
+def _next_of_hooks(setup: Setup) -> str:
+    by_hand = "add one by hand in CircleCI's project settings"
+    if not setup.has_token:
+        return f"{by_hand}, or set ROUNDSMAN_CIRCLECI_TOKEN and have `roundsman hooks apply` add it"
+    listed = "" if setup.wanted_hooks else "list your projects under hooks in roundsman.yaml, then "
+    return f"{listed}run `roundsman hooks apply`, or {by_hand}"
+
+
+def _of_posts(refusals: Sequence[Json]) -> Step:
+    """Return the last step; a post that is accepted ends the first run, so it is never done."""
+    sentence = "nothing has been posted here yet: press Test Ping Event at CircleCI, beside the hook"
+    if refusals:
+        last = refusals[0]
+        count = sum(refusal["count"] for refusal in refusals)
+        were = "was" if count == 1 else "were"
+        sentence = f"at least {_counted(count, 'post')} {were} refused, the last one on record because {last['reason']}"
+    return Step(what="First signed post", mark=Mark.TODO, sentence=sentence)
+
+
+def _step(what: str, is_done: bool, done: str, to_do: str) -> Step:
+    return Step(what=what, mark=Mark.DONE if is_done else Mark.TODO, sentence=done if is_done else to_do)
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

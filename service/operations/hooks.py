@@ -1,0 +1,347 @@
+"""Hooks at CircleCI, kept as roundsman.yaml wants them: look, plan, apply, take away.
+
+A hook is ours when it posts to our address. Others are foreign: shown, because they use slots, and never touched.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from service.errors import BadConfig, Permanent, Temporary
+from service.model import EventKind, Hook, HookSpec, KnownHook, slug_spellings
+from service.operations.hook_addresses import host_of, leads_to_us
+from service.operations.reachability import find_obstacle
+
+SLOTS = 5  # CircleCI docs, "Outbound webhooks": at most five for each project
+HOOK_PATH = "/hooks/circleci"
+MAX_ID = 64  # CircleCI's ids have 36 characters
+SECRETLESS = "has no secret, so its posts are refused"
+
+
+class HookBoard(Protocol):
+    """What we ask of the source; each raises Temporary or Permanent."""
+
+    async def project_id(self, slug: str) -> str:
+        """The id that hooks are listed under."""
+        ...
+
+    async def list_hooks(self, project_id: str) -> list[Hook]:
+        """The hooks of a project."""
+        ...
+
+    async def create_hook(self, project_id: str, *, name: str, url: str, events: Sequence[str], secret: str) -> Hook:
+        """Make one."""
+        ...
+
+    async def update_hook(self, hook_id: str, *, name: str, url: str, events: Sequence[str], secret: str) -> Hook:
+        """Change one."""
+        ...
+
+    async def delete_hook(self, hook_id: str) -> None:
+        """Take one away."""
+        ...
+
+
+class Verb(StrEnum):
+    """What is to be done about a hook, or what it is."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    DELETE = "delete"
+    UNCHANGED = "unchanged"
+    OURS = "ours"
+    ORPHAN = "orphan"
+    FOREIGN = "foreign"
+    BLOCKED = "no free slot"
+    FAILED = "failed"
+    LEFT = "left undone"
+
+
+TO_DO = frozenset({Verb.CREATE, Verb.UPDATE, Verb.DELETE})
+IN_THE_WAY = frozenset({Verb.BLOCKED, Verb.FAILED, Verb.LEFT})
+UNDONE = TO_DO | IN_THE_WAY
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One hook and what is to be done about it; ``why`` is a phrase for the person who reads the plan.
+
+    hook    the hook as it was found
+    result  the hook as it became, and as it reads back
+    """
+
+    verb: Verb
+    project: str
+    why: str
+    hook: Hook | None = None
+    result: Hook | None = None
+    spec: HookSpec | None = None
+    project_id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ours:
+    """What makes a hook ours: where it posts to, and the newest secret, which it shall sign with."""
+
+    url: str
+    secret: str = field(repr=False)
+
+
+def ours(public_url: str | None, secrets: Sequence[str], circleci_url: str) -> Ours:
+    """Return our address and newest secret. Raises BadConfig when CircleCI could not post to us."""
+    if (obstacle := find_obstacle(public_url, circleci_url)) is not None:
+        raise BadConfig(obstacle)
+    if not secrets:
+        raise BadConfig("ROUNDSMAN_WEBHOOK_SECRETS is not set: hooks sign with the first of them")
+    return Ours(url=f"{public_url}{HOOK_PATH}", secret=secrets[0])
+
+
+async def plan(board: HookBoard, specs: Sequence[HookSpec], mine: Ours, *, rotate: bool = False) -> list[Step]:
+    """What ``apply`` would do, project by project; what cannot be planned is a failed step with its reason.
+
+    rotate   update every one of our hooks: a secret cannot be read back, so only we know that it is an old one
+    """
+    return [step for spec in specs for step in await _plan_project(board, spec, mine, rotate=rotate)]
+
+
+async def apply(board: HookBoard, specs: Sequence[HookSpec], mine: Ours, *, rotate: bool = False) -> list[Step]:
+    """Plan and do it; the steps as they came out. Safe to repeat: what is done is unchanged the next time.
+
+    At the first step that fails a project is left as it is, for what comes after relies on what came before: a surplus
+    hook is needed until the one that stays posts all events. Other projects go on.
+    """
+    return [step for spec in specs for step in await _apply_project(board, spec, mine, rotate=rotate)]
+
+
+async def _apply_project(board: HookBoard, spec: HookSpec, mine: Ours, *, rotate: bool) -> list[Step]:
+    done: list[Step] = []
+    for planned in await _plan_project(board, spec, mine, rotate=rotate):
+        step = planned
+        if step.verb in TO_DO and any(before.verb is Verb.FAILED for before in done):
+            step = replace(step, verb=Verb.LEFT, why=f"{step.verb}: not tried, since a step before it failed")
+        elif step.verb in TO_DO:
+            step = await _do(board, step, mine)
+        done.append(step)
+    return await _read_back(board, spec.project, done, mine.url)
+
+
+async def list_hooks(board: HookBoard, projects: Sequence[str], mine_url: str | None) -> list[Step]:
+    """Every hook of these projects: ours, foreign, or a failed step where we could not look."""
+    return [step for project in projects for step in await _list_project(board, project, mine_url)]
+
+
+async def find_orphans(board: HookBoard, projects: Sequence[str], seen: Sequence[Step], mine_url: str) -> list[Step]:
+    """Return our hooks at projects that roundsman.yaml does not name, or names no longer.
+
+    projects   slugs that posted lately; one that CircleCI no longer shows is left out
+    seen       the steps of the projects that are named: by their hooks a project is known under any slug
+    """
+    named = {slug_spellings(step.project)[0] for step in seen}
+    known = {step.hook.id for step in seen if step.hook}
+    others: dict[str, str] = {}
+    for project in projects:
+        others.setdefault(slug_spellings(project)[0], project)
+    found = [await _orphans_of(board, project, mine_url) for slug, project in others.items() if slug not in named]
+    return [step for steps in found for step in steps if step.hook is None or step.hook.id not in known]
+
+
+async def _orphans_of(board: HookBoard, project: str, mine_url: str) -> list[Step]:
+    try:
+        present = await board.list_hooks(await board.project_id(project))
+    except Permanent:
+        return []  # deleted, or none of this token's: there is nothing that could be said or done
+    except Temporary as error:
+        return [Step(verb=Verb.FAILED, project=project, why=_trouble(error))]
+    why = f"not in roundsman.yaml: add the project there, or run `roundsman hooks delete {project}`"
+    return [
+        Step(verb=Verb.ORPHAN, project=project, hook=hook, why=why) for hook in present if leads_to_us(hook, mine_url)
+    ]
+
+
+async def delete(board: HookBoard, projects: Sequence[str], mine_url: str) -> list[Step]:
+    """Take our hooks away from these projects; others stay. Safe to repeat.
+
+    The address may be one that CircleCI cannot reach: a hook that leads there is of no use to anyone.
+    """
+    return [step for project in projects for step in await _delete_of_project(board, project, mine_url)]
+
+
+async def _delete_of_project(board: HookBoard, project: str, mine_url: str) -> list[Step]:
+    found = await _list_project(board, project, mine_url)
+    steps = [replace(step, verb=Verb.DELETE) if step.verb is Verb.OURS else step for step in found]
+    done = [await _delete(board, step) for step in steps if step.verb is not Verb.FOREIGN]
+    return await _read_back(board, project, done, mine_url)
+
+
+async def _read_back(board: HookBoard, project: str, done: Sequence[Step], mine_url: str) -> list[Step]:
+    """Return the steps, those as failed that CircleCI took and did not do: it drops what it does not understand."""
+    if not any(step.verb in TO_DO or _may_have_made(step) for step in done):
+        return list(done)
+    try:
+        present = {hook.id: hook for hook in await board.list_hooks(await board.project_id(project))}
+    except (Temporary, Permanent) as error:
+        why = f"done, but it could not be read back: {_trouble(error)}"
+        return [replace(step, verb=Verb.FAILED, why=why) if step.verb in TO_DO else step for step in done]
+    made = next((hook for hook in present.values() if leads_to_us(hook, mine_url)), None)
+    return [_compared(step, present, made) for step in done]
+
+
+def _may_have_made(step: Step) -> bool:
+    """Tell whether a hook may be there although making it failed: made, but not as it was wished."""
+    return step.verb is Verb.FAILED and step.hook is None and step.project_id is not None
+
+
+def _compared(step: Step, present: Mapping[str, Hook], made: Hook | None) -> Step:
+    if _may_have_made(step):
+        return replace(step, result=made)
+    if step.verb not in TO_DO:
+        return step
+    if step.verb is Verb.DELETE:
+        return _unlike(step, "it is still there") if step.hook and step.hook.id in present else step
+    found = present.get(step.result.id) if step.result else None
+    if found is None or step.spec is None:
+        return _unlike(step, "it is not there")
+    if flaws := [*_secret_flaw(found), *_differences(step.spec, found)]:
+        return _unlike(step, "; ".join(flaws))
+    return replace(step, result=found)
+
+
+def _unlike(step: Step, flaws: str) -> Step:
+    why = f"{step.verb}: CircleCI said that it was done, but the hook reads back otherwise: {flaws}"
+    return replace(step, verb=Verb.FAILED, why=why)
+
+
+async def _list_project(board: HookBoard, project: str, mine_url: str | None) -> list[Step]:
+    try:
+        present = await board.list_hooks(await board.project_id(project))
+    except (Temporary, Permanent) as error:
+        return [Step(verb=Verb.FAILED, project=project, why=_trouble(error))]
+    return [
+        Step(
+            verb=Verb.OURS if leads_to_us(hook, mine_url) else Verb.FOREIGN,
+            project=project,
+            hook=hook,
+            why=_described(hook, is_ours=leads_to_us(hook, mine_url)),
+        )
+        for hook in present
+    ]
+
+
+def _described(hook: Hook, *, is_ours: bool) -> str:
+    drift = f"; {SECRETLESS}: run `roundsman hooks apply`" if is_ours and not hook.has_secret else ""
+    return f"{_events(hook) or 'no events'}; posts to {host_of(hook)}{drift}"
+
+
+async def _plan_project(board: HookBoard, spec: HookSpec, mine: Ours, *, rotate: bool) -> list[Step]:
+    try:
+        project_id = await board.project_id(spec.project)
+        present = await board.list_hooks(project_id)
+    except (Temporary, Permanent) as error:
+        return [Step(verb=Verb.FAILED, project=spec.project, spec=spec, why=_trouble(error))]
+    foreign = [
+        Step(verb=Verb.FOREIGN, project=spec.project, hook=hook, why=f"posts to {host_of(hook)}")
+        for hook in present
+        if not leads_to_us(hook, mine.url)
+    ]
+    own = [hook for hook in present if leads_to_us(hook, mine.url)]
+    if not own:
+        return [_make(spec, present, project_id), *foreign]
+    surplus = [
+        Step(verb=Verb.DELETE, project=spec.project, hook=hook, spec=spec, why="posts to our address a second time")
+        for hook in own[1:]
+    ]
+    return [_keep(spec, own[0], rotate=rotate), *surplus, *foreign]
+
+
+def known_and_gone(steps: Sequence[Step], mine_url: str, seen_at: datetime) -> tuple[list[KnownHook], list[str]]:
+    """Return our hooks as these steps found or left them, and the ids of those that they took away."""
+    found = [(step, hook) for step in steps if (hook := step.result or step.hook)]
+    ours = [(step, hook) for step, hook in found if leads_to_us(hook, mine_url) and len(hook.id) <= MAX_ID]
+    gone = [hook.id for step, hook in ours if step.verb is Verb.DELETE]
+    known = [
+        KnownHook(id=hook.id, project=step.project, name=hook.name, seen_at=seen_at)
+        for step, hook in ours
+        if step.verb is not Verb.DELETE
+    ]
+    return known, gone
+
+
+def _make(spec: HookSpec, present: Sequence[Hook], project_id: str) -> Step:
+    if len(present) >= SLOTS:
+        users = ", ".join(hook.name or host_of(hook) for hook in present)
+        return Step(
+            verb=Verb.BLOCKED, project=spec.project, spec=spec, why=f"{len(present)} of {SLOTS} used by {users}"
+        )
+    why = f"{', '.join(spec.events)}; slot {len(present) + 1} of {SLOTS}"
+    return Step(verb=Verb.CREATE, project=spec.project, spec=spec, project_id=project_id, why=why)
+
+
+def _keep(spec: HookSpec, hook: Hook, *, rotate: bool) -> Step:
+    changes = [*_secret_flaw(hook), *_differences(spec, hook)]
+    if rotate:
+        changes.append("newest secret")
+    verb = Verb.UPDATE if changes else Verb.UNCHANGED
+    # whether it verifies TLS is left alone: behind a private CA somebody had a reason
+    remark = "" if hook.verify_tls else " (does not verify TLS)"
+    why = ("; ".join(changes) or "as it should be") + remark
+    return Step(verb=verb, project=spec.project, hook=hook, spec=spec, why=why)
+
+
+def _secret_flaw(hook: Hook) -> list[str]:
+    return [] if hook.has_secret else [SECRETLESS]
+
+
+def _differences(spec: HookSpec, hook: Hook) -> Iterator[str]:
+    if set(hook.events) != set(spec.events):
+        yield f"events {_events(hook) or 'none'} -> {', '.join(spec.events)}"
+    if hook.name != spec.name:
+        yield f"name {hook.name!r} -> {spec.name!r}"
+
+
+def _events(hook: Hook) -> str:
+    """Return its events in our order: CircleCI's is another each time."""
+    known = [kind.value for kind in EventKind]
+    return ", ".join(sorted(hook.events, key=lambda event: known.index(event) if event in known else len(known)))
+
+
+async def _do(board: HookBoard, step: Step, mine: Ours) -> Step:
+    """Do one step; the same step with its result when it worked, a failed one with the reason when it did not."""
+    result = None
+    try:
+        match step:
+            case Step(verb=Verb.CREATE, spec=HookSpec() as spec, project_id=str(project_id)):
+                wish = {"name": spec.name, "url": mine.url, "secret": mine.secret}
+                result = await board.create_hook(project_id, events=spec.events, **wish)
+            case Step(verb=Verb.UPDATE, spec=HookSpec() as spec, hook=Hook(id=hook_id)):
+                wish = {"name": spec.name, "url": mine.url, "secret": mine.secret}
+                result = await board.update_hook(hook_id, events=spec.events, **wish)
+            case Step(verb=Verb.DELETE):
+                return await _delete(board, step)
+    except (Temporary, Permanent) as error:
+        return _failed(step, error)
+    return replace(step, result=result)
+
+
+async def _delete(board: HookBoard, step: Step) -> Step:
+    if step.verb is not Verb.DELETE or step.hook is None:
+        return step
+    try:
+        await board.delete_hook(step.hook.id)
+    except (Temporary, Permanent) as error:
+        return _failed(step, error)
+    return step
+
+
+def _failed(step: Step, error: Temporary | Permanent) -> Step:
+    return replace(step, verb=Verb.FAILED, why=f"{step.verb}: {_trouble(error)}")
+
+
+def _trouble(error: Temporary | Permanent) -> str:
+    """The error and, where it does not name one itself, the next step."""
+    if isinstance(error, Permanent):
+        return str(error)
+    wait_s = error.retry_after_s
+    when = "in some minutes" if wait_s is None else f"in {max(1, round(wait_s))} s"
+    return f"{error}; run this again {when}, it is safe to repeat"

@@ -1,0 +1,52 @@
+"""Finding what somebody means by an id, or by the beginning of one."""
+
+import re
+from enum import StrEnum
+from uuid import UUID
+
+from service.db.database import Store
+from service.db.tables import deliveries, notifications, sessions
+from service.errors import BadRequest, NotFound
+from service.store import ids
+
+SHORTEST = 8
+
+
+class Noun(StrEnum):
+    """What has an id that people type; an event's is its delivery's."""
+
+    EVENT = "event"
+    DELIVERY = "delivery"
+    NOTIFICATION = "notification"
+    SESSION = "session"
+
+
+COLUMNS = {
+    Noun.EVENT: deliveries.c.id,
+    Noun.DELIVERY: deliveries.c.id,
+    Noun.NOTIFICATION: notifications.c.id,
+    Noun.SESSION: sessions.c.id,
+}
+LISTED_BY = {
+    Noun.EVENT: "events list",
+    Noun.DELIVERY: "dead-letters",
+    Noun.NOTIFICATION: "explain EVENT",
+    Noun.SESSION: "sessions list",
+}
+
+
+async def find(store: Store, text: str, *nouns: Noun) -> tuple[Noun, UUID]:
+    """The one of these that an id, or at least its first eight digits, stands for. Raises BadRequest or NotFound."""
+    digits = text.strip().lower().replace("-", "")
+    if not re.fullmatch(f"[0-9a-f]{{{SHORTEST},{ids.DIGITS}}}", digits):
+        example = "ids look like 3f2c8a52-6d3e-4b7e-9a57-0f6a1c2b3d4e"
+        raise BadRequest(f"{text!a} is not an id; {example}, and the first {SHORTEST} digits are enough")
+    found = [
+        (noun, one) for noun in nouns for one in await store.read(ids.beginning_with, COLUMNS[noun], digits, limit=2)
+    ]
+    if not found:
+        lists = " and ".join(f"`roundsman {LISTED_BY[noun]}`" for noun in nouns)
+        raise NotFound(f"there is no {' or '.join(nouns)} {text}; ids are in {lists}")
+    if len(found) > 1:
+        raise BadRequest(f"{text} is the beginning of more than one id; write more of it")
+    return found[0]

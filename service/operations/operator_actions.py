@@ -1,0 +1,105 @@
+"""What a person decides by hand, on record: replay a delivery, resend a notification, dismiss a dead letter."""
+
+from datetime import datetime
+from uuid import UUID
+
+from service.db.database import Store
+from service.db.tables import Transaction
+from service.errors import BadRequest
+from service.model import Action, Notification
+from service.pipeline.context import Patience
+from service.queue.base import Jobs
+from service.store import actions, deliveries, events, notifications
+from service.text import clean
+
+PATIENCE = Patience.for_sending
+LONGEST_REASON = 500
+
+
+async def replay(store: Store, jobs: Jobs, delivery_id: UUID, *, who: str, at: datetime) -> None:
+    """Have a delivery judged again by the current routes, and ask the source again for what it would not say.
+
+    Nobody who has been told is told twice. Raises NotFound, or BadRequest while it is yet to be judged: then that was
+    still to come, and nothing would come of it a second time.
+    """
+
+    def judge_again(transaction: Transaction) -> None:
+        if not deliveries.revive(transaction, delivery_id):
+            deliveries.find(transaction, delivery_id)
+            raise BadRequest(f"delivery {delivery_id} is being judged: replay it once that is done", status=409)
+        events.reopen_gaps(transaction, delivery_id)
+        actions.record(transaction, Action(verb="replay", subject_id=delivery_id, who=who, at=at))
+        jobs.later("process", delivery_id, within=transaction)
+
+    await store.write(judge_again)
+
+
+async def resend(store: Store, jobs: Jobs, notification_id: UUID, *, who: str, at: datetime) -> Notification:
+    """Send a notification again, even one that was sent: a person asked for it.
+
+    Raises NotFound, or BadRequest while it is being sent: when that ends well it is settled, and not sent again.
+    """
+
+    def send_again(transaction: Transaction) -> Notification:
+        notification = notifications.owe_again(transaction, notification_id, at=at, patience=PATIENCE)
+        if notification is None:
+            sentence = (
+                f"notification {notification_id} is being sent: see what comes of this attempt before you resend it"
+            )
+            raise BadRequest(sentence, status=409)
+        actions.record(transaction, Action(verb="resend", subject_id=notification_id, who=who, at=at))
+        jobs.later("send", notification_id, within=transaction, lane=notification.lane)
+        return notification
+
+    return await store.write(send_again)
+
+
+async def dismiss_delivery(store: Store, delivery_id: UUID, *, who: str, at: datetime, because: str = "") -> None:
+    """Close a delivery that was not understood: a person dealt with it. It can still be replayed.
+
+    because   why, for the record; may be empty
+    Raises NotFound, or BadRequest when it is no dead letter.
+    """
+
+    def put_away(transaction: Transaction) -> None:
+        if not deliveries.dismiss(transaction, delivery_id):
+            found = deliveries.find(transaction, delivery_id)
+            raise _nothing_to_dismiss(f"delivery {delivery_id} is {found.state}")
+        _record_dismissal(transaction, delivery_id, who=who, at=at, because=because)
+
+    await store.write(put_away)
+
+
+async def dismiss_notification(
+    store: Store, notification_id: UUID, *, who: str, at: datetime, because: str = ""
+) -> None:
+    """Close a notification that could not be sent: a person dealt with it. It can still be resent.
+
+    because   why, for the record; may be empty
+    Raises NotFound, or BadRequest when it is no dead letter.
+    """
+
+    def put_away(transaction: Transaction) -> None:
+        if not notifications.dismiss(transaction, notification_id):
+            found = notifications.find(transaction, notification_id)
+            raise _nothing_to_dismiss(f"notification {notification_id} is {found.state}")
+        _record_dismissal(transaction, notification_id, who=who, at=at, because=because)
+
+    await store.write(put_away)
+
+
+def _nothing_to_dismiss(state: str) -> BadRequest:
+    return BadRequest(f"{state}: only a dead letter can be dismissed", status=409)
+
+
+def to_reason(because: str) -> str | None:
+    """Return the reason as it is put on record; None where there is none. Raises BadRequest for one too long."""
+    reason = clean(because.strip()) or None
+    if reason and len(reason) > LONGEST_REASON:
+        raise BadRequest(f"a reason may have {LONGEST_REASON} characters, and this one has {len(reason)}; shorten it")
+    return reason
+
+
+def _record_dismissal(transaction: Transaction, subject_id: UUID, *, who: str, at: datetime, because: str) -> None:
+    reason = to_reason(because)
+    actions.record(transaction, Action(verb="dismiss", subject_id=subject_id, who=who, at=at, reason=reason))

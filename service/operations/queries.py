@@ -1,0 +1,213 @@
+"""Looking things up: what happened, what we learned, what each route said, whom we told."""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import fields
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from service.db.database import Store
+from service.db.tables import Transaction
+from service.errors import BadRequest, NotFound
+from service.model import Action, DeliveryState, EventKind, Notification, NotificationState
+from service.operations.json_shapes import (
+    Json,
+    action_json,
+    decision_json,
+    delivery_json,
+    details_json,
+    event_json,
+    notification_json,
+    rfc3339,
+)
+from service.operations.time_filters import to_time
+from service.store import actions, deliveries, event_search, events, notifications
+from service.store.filters import Search
+from service.text import clean
+
+MAX_AT_ONCE = 200
+MAX_VALUES = 20  # of one filter: each is a list of its own that is walked
+SEARCHABLE = tuple(field.name for field in fields(Search))
+TOLD = ("none", "any")
+EVERY_KIND = "any"
+ONCE = frozenset({"since", "until", "q", "limit", "cursor"})
+"""Parameters that stand once; every other filter keeps what fits any of its values."""
+
+
+def to_id(text: str) -> UUID:
+    """The id that somebody typed. Raises BadRequest."""
+    try:
+        return UUID(text)
+    except ValueError as error:
+        raise BadRequest(f"{text!a} is not an id; ids look like 3f2c8a52-6d3e-4b7e-9a57-0f6a1c2b3d4e") from error
+
+
+async def list_events(store: Store, search: Search, *, limit: int = 50, cursor: str | None = None) -> Json:
+    """One page of events, newest first: ``{"items": [...], "next": ..., "looked_back_to": ..., "partial": [...]}``.
+
+    ``looked_back_to`` says how far the search came where it found too little to fill the page, and may find more by
+    ``next``; ``partial`` is a sentence for each reason for which events may be missing. Raises BadRequest.
+    """
+    return await to_list(store, search, await find_events(store, search, limit=limit, cursor=cursor))
+
+
+async def to_list(store: Store, search: Search, page: event_search.Page) -> Json:
+    """Return the shape of a page of events that a search found."""
+    return {
+        "items": [event_json(event) for event in page.items],
+        "next": page.next,
+        "looked_back_to": rfc3339(page.looked_back_to) if page.looked_back_to else None,
+        "partial": await doubts_about(store, search),
+    }
+
+
+async def doubts_about(store: Store, search: Search) -> list[str]:
+    """Why the answer to a search may lack events that fit, one sentence for each reason."""
+    if not search.actor:
+        return []
+    known, looked = await store.read(event_search.known_actors, search)
+    if known == looked < event_search.SAMPLE:
+        return []
+    of_those = f"of {known} of the newest {looked} events in this span" if looked else "of no event in this span"
+    return [f"the actor is known only where CircleCI was asked: {of_those}; author finds the commit's author"]
+
+
+async def find_events(store: Store, search: Search, *, limit: int, cursor: str | None) -> event_search.Page:
+    """One page of events, newest first. Raises BadRequest."""
+    refuse_limit(limit)
+    return await store.read(event_search.search, search, limit=limit, cursor=cursor)
+
+
+def refuse_limit(limit: int) -> None:
+    """Raise BadRequest for a page that is too large, or empty."""
+    if not 1 <= limit <= MAX_AT_ONCE:
+        raise BadRequest(f"limit must be a whole number from 1 to {MAX_AT_ONCE}")
+
+
+async def told(store: Store, topics: Collection[str]) -> Mapping[str, Sequence[Notification]]:
+    """The notifications of these pieces of news, whichever event brought each of them first."""
+    found = await store.read(notifications.of_topics, topics)
+    return {topic: [one for one in found if one.topic == topic] for topic in topics}
+
+
+async def show_event(store: Store, event_id: UUID, *, body_limit: int | None = None) -> Json:
+    """Everything on record about an event, from the raw delivery to each attempt. Raises NotFound.
+
+    body_limit   as many bytes of the delivery's body as are to be read; all of them, if none is given
+    """
+    return await store.read(_event, event_id, body_limit)
+
+
+async def show_delivery(store: Store, delivery_id: UUID, *, body_limit: int) -> Json:
+    """Return a delivery with the beginning of its body. Raises NotFound."""
+    return await store.read(_delivery, delivery_id, body_limit)
+
+
+def _delivery(transaction: Transaction, delivery_id: UUID, body_limit: int | None) -> Json:
+    return delivery_json(deliveries.find(transaction, delivery_id), body_limit=body_limit)
+
+
+def _event(transaction: Transaction, event_id: UUID, body_limit: int | None) -> Json:
+    try:
+        event = events.find(transaction, event_id)
+    except NotFound as error:
+        raise NotFound(_why_no_event(transaction, event_id)) from error
+    standing = notifications.of_topics(transaction, [event.topic])
+    said = events.find_decisions(transaction, event_id)
+    done = actions.of_subjects(transaction, [event_id, *(one.id for one in standing)])
+    return {
+        **event_json(event),
+        "details": details_json(events.find_details(transaction, event_id)),
+        "decisions": [decision_json(*judged) for judged in said],
+        "notifications": with_attempts(transaction, standing, done),
+        "delivery": _delivery(transaction, event_id, body_limit),
+        "actions": [action_json(action) for action in done],
+    }
+
+
+def _why_no_event(transaction: Transaction, event_id: UUID) -> str:
+    delivery = deliveries.find(transaction, event_id)  # NotFound: there is neither
+    if delivery.state is DeliveryState.DEAD:
+        return f"delivery {event_id} has no event: it was not understood ({delivery.reason}); see the dead letters"
+    if delivery.state is DeliveryState.DISMISSED:
+        return f"delivery {event_id} has no event: it was not understood ({delivery.reason}), and dismissed"
+    return f"delivery {event_id} has not been judged yet; look again in a moment"
+
+
+def with_attempts(transaction: Transaction, standing: Sequence[Notification], done: Sequence[Action]) -> list[Json]:
+    """Return the shapes of notifications, each with its attempts and what operators did to it."""
+    attempts, acts = defaultdict(list), defaultdict(list)
+    for attempt in notifications.attempts_of(transaction, [one.id for one in standing]):
+        attempts[attempt.notification_id].append(attempt)
+    for action in done:
+        acts[action.subject_id].append(action)
+    return [notification_json(one, attempts[one.id], acts[one.id]) for one in standing]
+
+
+def with_events(transaction: Transaction, found: Sequence[Notification]) -> list[Json]:
+    """Return the shapes of notifications of many events, each with its attempts and its ``event``."""
+    done = actions.of_subjects(transaction, [one.id for one in found])
+    of_ids = events.find_all(transaction, {one.event_id for one in found})
+    shapes = {event_id: event_json(event) for event_id, event in of_ids.items()}
+    told = zip(found, with_attempts(transaction, found, done), strict=True)
+    return [{**shape, "event": shapes.get(one.event_id)} for one, shape in told]
+
+
+async def unsettled(store: Store) -> int:
+    """How many deliveries are yet to be judged and notifications yet to be sent."""
+    pending = await store.read(notifications.count, NotificationState.PENDING, NotificationState.SENDING)
+    return pending + await store.read(deliveries.count_unjudged)
+
+
+async def told_so_far(store: Store) -> int:
+    """How many notifications have been sent."""
+    return await store.read(notifications.count, NotificationState.SENT)
+
+
+def to_search(asked: Mapping[str, str | Sequence[str]], now: datetime) -> Search:
+    """What query parameters or options ask for; empty ones ask for nothing. Raises BadRequest for unknown ones."""
+    if unknown := sorted(asked.keys() - set(SEARCHABLE)):
+        raise BadRequest(f"{unknown[0]!a} is not something to search by; there are {', '.join(SEARCHABLE)}")
+    values: dict[str, Any] = {name: values_of(name, value) for name, value in asked.items()}
+    since, until = to_span(values.pop("since", ()), values.pop("until", ()), now)
+    values["event"] = [to_kind(kind) for kind in values.get("event", ())]
+    values["told"] = [told.lower() for told in values.get("told", ())]
+    if odd := next((told for told in values["told"] if told not in TOLD), None):
+        raise BadRequest(f"told is none or any, not {odd!a}")
+    values["q"] = next(iter(values.get("q", ())), None)
+    return Search(**values, since=since, until=until)
+
+
+def kinds(asked: Sequence[str], jobs: Sequence[str]) -> Sequence[str]:
+    """Return the kinds of events that a list for people shows: workflows, unless a job is named or others are asked."""
+    if EVERY_KIND in asked:
+        return ()
+    return asked or [EventKind.JOB_COMPLETED if jobs else EventKind.WORKFLOW_COMPLETED]
+
+
+def values_of(name: str, given: str | Sequence[str]) -> Sequence[str]:
+    """The values of a filter, without blanks. Raises BadRequest for too many."""
+    cleaned = (clean(value.strip()) for value in ([given] if isinstance(given, str) else given))
+    values = [value for value in cleaned if value]
+    if name in ONCE and len(values) > 1:
+        raise BadRequest(f"{name!a} stands twice; give it once")
+    if len(values) > MAX_VALUES:
+        raise BadRequest(f"{name!a} may stand {MAX_VALUES} times, and it stands {len(values)} times; ask in parts")
+    return values
+
+
+def to_span(since: Sequence[str], until: Sequence[str], now: datetime) -> tuple[datetime | None, datetime | None]:
+    """The times between which to look. Raises BadRequest."""
+    begin, end = (to_time(written[0], now) if written else None for written in (since, until))
+    if begin and end and begin >= end:
+        raise BadRequest("nothing happens between since and until: until must be the later time")
+    return begin, end
+
+
+def to_kind(text: str) -> EventKind:
+    """The kind of event that somebody typed. Raises BadRequest."""
+    try:
+        return EventKind(text.lower())
+    except ValueError as error:
+        raise BadRequest(f"{text!a} is not a kind of event; there are {', '.join(EventKind)}") from error

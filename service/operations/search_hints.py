@@ -1,0 +1,45 @@
+"""Hints for a search that found nothing: which filter fits no name on record, and the names that are like it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from service.db.database import Store
+from service.db.tables import Transaction
+from service.store import names
+from service.store.filters import Search, escaped, read_patterns
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hint:
+    """A filter that no event fits; ``near`` are names as they would be typed into it."""
+
+    filter: str
+    text: str
+    near: Sequence[str]
+
+
+async def find_hints(store: Store, search: Search) -> list[Hint]:
+    """Return a hint for each pattern of a search that no name on record fits."""
+    return await store.read(_hints, search)
+
+
+async def suggest(store: Store, *, limit: int = 50) -> dict[str, list[str]]:
+    """Return for each filter the names that came last, as they would be typed into it."""
+    return await store.read(_suggestions, limit)
+
+
+def _hints(transaction: Transaction, search: Search) -> list[Hint]:
+    hints = []
+    for field in names.SPELLINGS:
+        patterns = read_patterns(transaction, field, getattr(search, field))
+        for pattern in patterns.wanted:
+            if not names.is_known(transaction, field, pattern):
+                near = [escaped(name) for name in names.near(transaction, field, pattern)]
+                hints.append(Hint(filter=field, text=pattern, near=near))
+    return hints
+
+
+def _suggestions(transaction: Transaction, limit: int) -> dict[str, list[str]]:
+    return {
+        field: [escaped(name) for name in names.latest(transaction, field, limit=limit)] for field in names.SPELLINGS
+    }

@@ -1,0 +1,95 @@
+"""What the pipeline works with, and how long it has patience for what."""
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Protocol
+from uuid import UUID
+
+from service.circleci.source import Source
+from service.config.channel_urls import fingerprint
+from service.db.database import Store
+from service.metrics import Metrics
+from service.model import Channel, Message, Receiver, Route
+from service.pipeline.late_sends import LateSends
+from service.queue.base import Jobs
+
+
+class Notifier(Protocol):
+    """What we ask of whoever talks to channels."""
+
+    async def send(self, channel: Channel, message: Message, *, notification_id: UUID) -> str:
+        """Send and return the receipt, a sentence. Raises Temporary or Permanent.
+
+        An earlier send of the same notification whose end was not known is looked at first, and not repeated.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Let go of what is still under way."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Patience:
+    """How long to wait for what, and how long between tries.
+
+    for_details        a message waits this long for what it would be nice to know
+    for_late_details   the event's page waits this long for it
+    for_an_answer      the source is listened to for this long at a time, even when a message is late already
+    for_sending        a channel that does not take a message is tried this long
+    for_other_workers  a channel that a worker does not know may be known to others: they have this long
+    between_workers    the pause until the next worker looks at such a message
+    failures, put_offs  so often judging may fail: for an unforeseen reason, and for one that should pass by itself
+    first, longest     the pause after the first try doubles up to the longest, give or take a quarter
+    """
+
+    for_details: timedelta = timedelta(minutes=2)
+    for_late_details: timedelta = timedelta(hours=24)
+    for_an_answer: timedelta = timedelta(seconds=15)
+    for_sending: timedelta = timedelta(hours=1)
+    for_other_workers: timedelta = timedelta(minutes=15)
+    between_workers: timedelta = timedelta(seconds=30)
+    first: timedelta = timedelta(seconds=5)
+    longest: timedelta = timedelta(minutes=10)
+    failures: int = 5
+    put_offs: int = 150  # a day or so, most of it in the longest pauses
+    chance: Callable[[], float] = random.random
+
+    def pause(self, tries: int, *, asked_for_s: float | None = None) -> timedelta:
+        """How long to wait after so many tries: never less than the other side asked for."""
+        doubled: timedelta = min(self.first * 2 ** min(max(tries - 1, 0), 30), self.longest)
+        jittered = doubled * (0.75 + self.chance() / 2)  # many that failed together must not come back together
+        return max(jittered, timedelta(seconds=asked_for_s or 0))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """Everything the pipeline's steps are made of, chosen by ``app``.
+
+    keep_for   events older than this are forgotten
+    """
+
+    store: Store
+    source: Source
+    notifier: Notifier
+    jobs: Jobs
+    metrics: Metrics
+    routes: Sequence[Route]
+    receivers: Mapping[str, Receiver]
+    clock: Callable[[], datetime]
+    keep_for: timedelta
+    public_url: str | None = None
+    patience: Patience = Patience()
+    late_sends: LateSends = field(default_factory=LateSends)
+
+    @property
+    def channels(self) -> str:
+        """A fingerprint of all channels with their secrets, by which processes compare what they go by."""
+        return fingerprint(self.receivers.values())
+
+    def channel(self, key: str) -> Channel | None:
+        """The channel with this key, if roundsman.yaml still has it."""
+        every = (channel for receiver in self.receivers.values() for channel in receiver.channels)
+        return next((channel for channel in every if channel.key == key), None)

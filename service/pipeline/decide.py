@@ -1,0 +1,120 @@
+"""What is made of an event, within one transaction: every route's decision, and what we owe to whom."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from uuid import uuid4
+
+from service.channels import server_lane
+from service.db.tables import Transaction
+from service.model import Channel, Decision, Details, Event, Notification, NotificationState, Verdict
+from service.pipeline.context import Parts
+from service.routing.decide import decide, undecided, with_details
+from service.store import deliveries, events, notifications
+
+UNREACHED = frozenset({NotificationState.DEAD, NotificationState.DISMISSED})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judgement:
+    """An event as it was judged, and what every route said of it."""
+
+    event: Event
+    said: Sequence[Decision]
+
+
+def judge(
+    transaction: Transaction, parts: Parts, told: Event, details: Details | None, *, hold: timedelta
+) -> Judgement | None:
+    """Judge what the delivery told with what the source told, and put everything that comes of it on record.
+
+    None when that has been done already. Messages wait for more details, but not past ``hold``.
+    """
+    now, event = parts.clock(), with_details(told, details)
+    if not deliveries.settle(transaction, event.id):
+        return None
+    events.put(transaction, event)
+    if details:
+        events.put_details(transaction, event.id, details)
+    said, owed = _plan(transaction, parts, event, now)
+    judged = events.last_round(transaction, event.id) + 1
+    doubted = [_with_doubts(parts, decision, event, details) for decision in said]
+    events.put_decisions(transaction, event.id, doubted, judged=judged, at=now)
+    if owed or (judged > 1 and _is_told(said)):  # a replay may also fill in what could not be asked before
+        parts.jobs.later("enrich", event.id, within=transaction)
+    for notification in owed:  # whatever becomes of asking: it goes out by then
+        lane = notification.lane
+        parts.jobs.later("send", notification.id, within=transaction, at=now + hold, lane=lane)
+    return Judgement(event=event, said=said)
+
+
+def _plan(
+    transaction: Transaction, parts: Parts, event: Event, now: datetime
+) -> tuple[list[Decision], list[Notification]]:
+    """Owe word to every channel of every route that matched, and say so where it has been told before."""
+    decisions: list[Decision] = []
+    owed: list[Notification] = []
+    for decision in decide(event, parts.routes):
+        if decision.verdict is not Verdict.MATCHED:
+            decisions.append(decision)
+            continue
+        make = _notification(event, decision, created_at=now, give_up_at=now + parts.patience.for_sending)
+        wanted = [make(channel) for channel in parts.receivers[decision.receiver].channels]
+        standing = [notifications.plan(transaction, notification) for notification in wanted]
+        decisions.append(_as_told(decision, standing))
+        owed += [notification for notification, before in zip(wanted, standing, strict=True) if before is None]
+    return decisions, owed
+
+
+def _notification(
+    event: Event, decision: Decision, *, created_at: datetime, give_up_at: datetime
+) -> Callable[[Channel], Notification]:
+    """What makes the notification of a decision for each of its channels."""
+    return lambda channel: Notification(
+        id=uuid4(),
+        event_id=event.id,
+        topic=event.topic,
+        route=decision.route,
+        receiver=decision.receiver,
+        channel_key=channel.key,
+        channel_label=channel.label,
+        channel_kind=channel.kind,
+        state=NotificationState.PENDING,
+        attempts=0,
+        created_at=created_at,
+        next_attempt_at=created_at,
+        give_up_at=give_up_at,
+        server_lane=server_lane(channel),
+    )
+
+
+def _as_told(decision: Decision, standing: Sequence[Notification | None]) -> Decision:
+    """The decision, with what stood in its way: channels that already hear of the same news, or that could not."""
+    stood = [notification for notification in standing if notification is not None]
+    if not stood:
+        return decision
+    unreached = [one for one in stood if one.state in UNREACHED and not one.is_told]
+    told = [one for one in stood if one not in unreached]
+    reasons = [decision.reason]
+    if told:
+        labels = ", ".join(one.channel_label for one in told)
+        reasons.append(f"{labels} already hears of this, by route '{told[0].route}'")
+    reasons += [
+        f"{one.channel_label} was to hear of this, but it could not be sent ({one.reason}): resend it"
+        for one in unreached
+    ]
+    verdict = Verdict.ALREADY_TOLD if len(told) == len(standing) else decision.verdict
+    return replace(decision, verdict=verdict, reason="; ".join(reasons))
+
+
+def _is_told(said: Sequence[Decision]) -> bool:
+    return any(decision.verdict in {Verdict.MATCHED, Verdict.ALREADY_TOLD} for decision in said)
+
+
+def _with_doubts(parts: Parts, decision: Decision, event: Event, details: Details | None) -> Decision:
+    """Where a fact that the route tests could not be had, its silence may be wrong: the reason says so."""
+    if details is None or decision.verdict is not Verdict.NOT_MATCHED:
+        return decision
+    wants = undecided(event, [parts.routes[decision.position]])
+    doubts = "; ".join(sorted({missing.reason for missing in details.missing if missing.want in wants}))
+    return replace(decision, reason=f"{decision.reason} (it could not be asked: {doubts})") if doubts else decision

@@ -1,0 +1,86 @@
+"""Refusals on record: the last few, each with what mends it, written beside the answer and never in its way."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+
+import structlog
+
+from service.db.database import Store
+from service.errors import Rejected, Temporary, UnknownSecret, Unsigned
+from service.model import KnownHook, Refusal
+from service.store import hooks, refusals
+
+KEEP_EVERY_S = 1.0  # a flood of forged posts must not become a flood of commits
+FIND_WITHIN_S = 2.0
+MAX_PENDING = 10
+
+Key = tuple[int, str, str | None]
+
+log = structlog.get_logger()
+
+
+class Refusals:
+    """Keeps refusals, one a second at most; and knows the hooks of ours that may have sent what was refused."""
+
+    def __init__(self, store: Store, *, clock: Callable[[], datetime]) -> None:
+        self._store = store
+        self._clock = clock
+        self._pending: dict[Key, Refusal] = {}
+        self._kept_at: dict[str | None, float] = {}  # by the event loop's clock, for each kind: its next step
+        self._keeping: asyncio.Task[None] | None = None
+
+    async def explain(self, error: Rejected, hook_id: str | None) -> tuple[str, str | None]:
+        """Return reason and next step of a refusal: closer than the error's, where a hook of ours is at fault."""
+        hook = await self._find(hook_id) if hook_id else None
+        of = f"{hook.name} of {hook.project}, {hook.id}" if hook else ""
+        match error:
+            case Unsigned() if hook:
+                return f"this hook has no secret: {of}", "run `roundsman hooks apply`"
+            case UnknownSecret() if hook:
+                return (
+                    f"this hook signs with a secret that we do not know: {of}",
+                    "run `roundsman hooks apply --rotate`",
+                )
+        return error.reason, error.next_step
+
+    def keep(self, refusal: Refusal) -> None:
+        """Put a refusal on record before long; until then, others like it are counted in it."""
+        key = self._key(refusal)
+        counted = self._pending[key].count if key in self._pending else 0
+        self._pending[key] = replace(refusal, count=counted + refusal.count)
+        if self._keeping is None:
+            self._keeping = asyncio.create_task(self._keep_one())
+
+    def _key(self, refusal: Refusal) -> Key:
+        """Return the key under which it waits: in a flood of many addresses, that of another of its kind."""
+        key = (refusal.status, refusal.reason, refusal.address)
+        if key in self._pending or len(self._pending) < MAX_PENDING:
+            return key
+        alike = (other for other, pending in self._pending.items() if pending.next_step == refusal.next_step)
+        return next(alike, key)
+
+    async def _keep_one(self) -> None:
+        """Write one that is pending, of the kind that was written least recently, and go on in a second."""
+        key = min(self._pending, key=lambda one: self._kept_at.get(self._pending[one].next_step, 0.0))
+        refusal = self._pending.pop(key)
+        loop = asyncio.get_running_loop()
+        self._kept_at[refusal.next_step] = loop.time()
+        try:
+            await self._store.write(refusals.keep, refusal)
+        except Temporary as error:
+            log.warning("a refusal is not on record", reason=str(error), posts=refusal.count)
+        finally:
+            loop.call_later(KEEP_EVERY_S, self._go_on)
+
+    def _go_on(self) -> None:
+        self._keeping = asyncio.create_task(self._keep_one()) if self._pending else None
+
+    async def _find(self, hook_id: str) -> KnownHook | None:
+        try:
+            async with asyncio.timeout(FIND_WITHIN_S):
+                return await self._store.read(hooks.find, hook_id)
+        except (Temporary, TimeoutError) as error:
+            log.warning("the hook of a refused post was not looked up", hook=hook_id, reason=str(error) or "timeout")
+            return None

@@ -1,0 +1,113 @@
+"""The life of a delivery: process, ask, judge, enrich, send; the sweep, and forgetting."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
+from uuid import UUID
+
+import structlog
+
+from service.db.tables import Transaction
+from service.errors import NotFound, Temporary
+from service.model import Attempt, NotificationState, Receiver, Route
+from service.pipeline.context import Parts, Patience
+from service.pipeline.enrich import enrich, put_off, release_as_it_is
+from service.pipeline.instrument import watched
+from service.pipeline.process import bury, inquire, judge_as_it_is, process
+from service.pipeline.prune import prune
+from service.pipeline.requeue_lost import sweep
+from service.pipeline.send import fall_back, is_settled_or_put_off, send
+from service.queue.handlers import Handler
+from service.store import deliveries, notifications
+
+__all__ = ["PRUNE_EVERY_S", "SWEEP_EVERY_S", "Parts", "Patience", "Pipeline"]
+
+SWEEP_EVERY_S = 30.0
+PRUNE_EVERY_S = 3600.0
+
+log = structlog.get_logger()
+
+
+class Pipeline:
+    """The handlers of our jobs, and what to do when one of them fails in a way nobody foresaw."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        steps = {
+            "process": process,
+            "ask": inquire,
+            "judge": judge_as_it_is,
+            "enrich": enrich,
+            "revisit": enrich,
+            "send": send,
+        }
+        self.handlers: dict[str, Handler] = {
+            kind: watched(kind, self._begun_with_parts(step), parts.metrics) for kind, step in steps.items()
+        }
+
+    def _begun_with_parts(self, step: Callable[[Parts, UUID], Awaitable[None]]) -> Handler:
+        """Have a job work to its end by the routes and receivers that it began with."""
+
+        async def handle(subject_id: UUID) -> None:
+            await step(self._parts, subject_id)
+
+        return handle
+
+    def reload(self, *, routes: Sequence[Route], receivers: Mapping[str, Receiver]) -> None:
+        """Judge and send by other routes and receivers, from the next job on."""
+        self._parts = replace(self._parts, routes=routes, receivers=receivers)
+
+    async def sweep(self) -> None:
+        """Enqueue what is overdue and has no job."""
+        await sweep(self._parts)
+
+    async def prune(self) -> None:
+        """Forget what has been kept for long enough."""
+        await prune(self._parts)
+
+    async def failed(self, kind: str, subject_id: UUID, error: Exception) -> None:
+        """Have the work of a failed job done another way, later, or by a person: it must not get lost."""
+        reason = f"{type(error).__name__}: {error}"
+        match kind, error:
+            case _, NotFound():
+                log.warning("a job's subject is gone", job=kind, reason=str(error))
+            case "process" | "ask" | "judge", _:
+                await self._process_failed(subject_id, error, reason)
+            case "enrich" | "revisit", _:
+                await self._enrich_failed(subject_id, error, reason)
+            case _:
+                await self._send_failed(subject_id, error, reason)
+
+    async def _process_failed(self, delivery_id: UUID, error: Exception, reason: str) -> None:
+        parts, is_temporary = self._parts, isinstance(error, Temporary)
+        allowed = parts.patience.put_offs if is_temporary else parts.patience.failures
+
+        def go_on(transaction: Transaction) -> int:
+            failures = deliveries.count_failure(transaction, delivery_id, reason, is_temporary=is_temporary)
+            if failures < allowed:
+                at = parts.clock() + parts.patience.pause(failures)
+                parts.jobs.later("process", delivery_id, within=transaction, at=at)
+            return failures
+
+        failures = await parts.store.write(go_on)
+        if failures >= allowed:
+            next_step = "mend that and replay it" if is_temporary else "please report this"
+            await bury(parts, delivery_id, f"judging it failed {failures} times; {next_step}: {reason}")
+
+    async def _enrich_failed(self, event_id: UUID, error: Exception, reason: str) -> None:
+        parts = self._parts
+        if not isinstance(error, Temporary):
+            await release_as_it_is(parts, event_id, f"asking CircleCI failed; please report this: {reason}")
+            return
+        await put_off(parts, event_id, reason)
+
+    async def _send_failed(self, notification_id: UUID, error: Exception, reason: str) -> None:
+        parts, now = self._parts, self._parts.clock()
+        notification = await parts.store.read(notifications.find, notification_id)
+        if is_settled_or_put_off(notification, now):
+            return
+        attempt = await parts.store.write(notifications.begin_attempt, notification_id, now)
+        notification = await parts.store.read(notifications.find, notification_id)
+        if attempt is None and notification.state is NotificationState.SENDING:
+            attempt = Attempt(notification_id=notification_id, number=notification.attempts, started_at=now)
+        if attempt is not None:
+            await fall_back(parts, notification, attempt, Temporary(reason))

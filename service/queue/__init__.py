@@ -1,0 +1,1 @@
+"""Background jobs: each engine with its own SQL."""

@@ -1,0 +1,169 @@
+"""The queue's rows: what is to be done, and when. Ours on SQLite, Procrastinate's on Postgres."""
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    ColumnElement,
+    Text,
+    bindparam,
+    cast,
+    column,
+    func,
+    insert,
+    literal,
+    literal_column,
+    or_,
+    select,
+    table,
+    text,
+)
+
+from service.db.database import Store
+from service.db.tables import Transaction, jobs
+from service.model import Backlog, QueuedJob
+from service.queue import lanes
+
+_ADDING = insert(jobs)
+
+
+class JobRows:
+    """The table of jobs, as the embedded engine asks for it."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    @staticmethod
+    def add(transaction: Transaction, kind: str, subject_id: UUID, *, run_at: datetime, lane: str | None) -> None:
+        """Add a job within the transaction of the rows it is about: both are there, or neither."""
+        row = {"kind": kind, "subject_id": subject_id, "run_at": run_at, "lane": lane}
+        transaction.execute(_ADDING, [row])
+
+    @staticmethod
+    def add_many(transaction: Transaction, kind: str, subject_ids: Sequence[UUID], *, run_at: datetime) -> None:
+        """Add a job for each subject, in their order."""
+        rows = [{"kind": kind, "subject_id": subject_id, "run_at": run_at} for subject_id in subject_ids]
+        transaction.execute(_ADDING, rows)
+
+    @staticmethod
+    def leading(transaction: Transaction, lane: str) -> datetime | None:
+        """When the first job of a lane is due; None when it has none."""
+        leading = transaction.execute(select(func.min(jobs.c.run_at)).where(jobs.c.lane == lane))
+        found: datetime | None = leading.scalar()
+        return found
+
+    @staticmethod
+    def rest(transaction: Transaction, lane: str, *, since: datetime, until: datetime) -> None:
+        """Close a lane for a time."""
+        lanes.close(transaction, lane, since=since, until=until)
+
+    async def due(
+        self,
+        now: datetime,
+        *,
+        limit: int,
+        done: Collection[int] = (),
+        begun: Collection[QueuedJob] = (),
+        busy_kinds: Collection[str] = (),
+    ) -> Sequence[QueuedJob]:
+        """Forget jobs that are done; then what else is due, oldest first, of lanes that neither rest nor are busy.
+
+        Of each kind as many as ``limit``, and of each lane the first job alone, which the others wait for.
+        """
+        out: dict[str, list[Any]] = {
+            "but_not": [job.id for job in begun],
+            "busy_lanes": [job.lane for job in begun if job.lane],
+            "busy_kinds": list(busy_kinds),
+        }
+        asked: dict[str, Any] = {name: json.dumps(listed) for name, listed in out.items()}
+        asked |= {"now": now, "latest": lanes.latest(now), "limit": limit}
+        if done:
+            return await self._store.write(_forget_and_look, done, asked)
+        return await self._store.read(_look, asked)
+
+    async def next_run_at(self, after: datetime) -> datetime | None:
+        """When, after a time, the next job is due or the next lane opens; None when there is neither."""
+        return await self._store.read(_next_run_at, after)
+
+    async def remove(self, ids: Collection[int]) -> None:
+        """Forget jobs that are done."""
+        await self._store.write(_forget, ids)
+
+    async def backlog(self, now: datetime) -> Backlog:
+        """How much is due by now; what waits in closed lanes is not, but it ages."""
+        could_begin = or_(jobs.c.lane.is_(None), ~lanes.is_closed(jobs.c.lane, now))
+        counting = select(func.count().filter(could_begin), func.min(jobs.c.run_at)).where(jobs.c.run_at <= now)
+        depth, oldest = await self._store.read(lambda transaction: transaction.execute(counting).one())
+        return Backlog(depth=depth, oldest_age_s=(now - oldest).total_seconds() if oldest else 0.0)
+
+
+# What is due, without reading all that is not begun yet: kinds and lanes are walked, and the first of each are read.
+# A hundred thousand jobs of a lane that rests, or of a kind that has no room, then cost no more than one.
+_DUE = (
+    text(
+        """
+        WITH RECURSIVE
+        kind (name) AS (
+            SELECT min(kind) FROM jobs WHERE lane IS NULL
+            UNION ALL SELECT (SELECT min(kind) FROM jobs WHERE lane IS NULL AND kind > name) FROM kind
+            WHERE name IS NOT NULL
+        ),
+        lane (name) AS (
+            SELECT min(lane) FROM jobs WHERE lane IS NOT NULL
+            UNION ALL SELECT (SELECT min(lane) FROM jobs WHERE lane > name) FROM lane WHERE name IS NOT NULL
+        ),
+        due (id) AS (
+            SELECT job.id FROM kind JOIN jobs AS job ON job.id IN (
+                SELECT id FROM jobs WHERE lane IS NULL AND kind = name AND run_at <= :now
+                AND id NOT IN (SELECT value FROM json_each(:but_not)) ORDER BY run_at, id LIMIT :limit
+            ) WHERE name NOT IN (SELECT value FROM json_each(:busy_kinds))
+            UNION ALL
+            SELECT job.id FROM lane JOIN jobs AS job ON job.id = (
+                SELECT id FROM jobs WHERE lane = name AND id NOT IN (SELECT value FROM json_each(:but_not))
+                ORDER BY run_at, id LIMIT 1
+            ) WHERE name NOT IN (SELECT value FROM json_each(:busy_lanes))
+            AND name NOT IN (SELECT lane FROM lanes WHERE opens_at > :now AND closed_at <= :latest)
+            AND job.run_at <= :now AND job.kind NOT IN (SELECT value FROM json_each(:busy_kinds))
+        )
+        SELECT id, kind, subject_id, lane, run_at FROM jobs WHERE id IN (SELECT id FROM due) ORDER BY run_at, id
+        """
+    )
+    .bindparams(bindparam("now", type_=jobs.c.run_at.type), bindparam("latest", type_=jobs.c.run_at.type))
+    .columns(jobs.c.id, jobs.c.kind, jobs.c.subject_id, jobs.c.lane, jobs.c.run_at)
+)
+_FORGETTING = text("DELETE FROM jobs WHERE id IN (SELECT value FROM json_each(:ids))")
+
+
+def _look(transaction: Transaction, asked: Mapping[str, Any]) -> Sequence[QueuedJob]:
+    return [QueuedJob(**row) for row in transaction.execute(_DUE, asked).mappings()]
+
+
+def _forget(transaction: Transaction, ids: Collection[int]) -> None:
+    transaction.execute(_FORGETTING, {"ids": json.dumps(list(ids))})
+
+
+def _forget_and_look(transaction: Transaction, done: Collection[int], asked: Mapping[str, Any]) -> Sequence[QueuedJob]:
+    _forget(transaction, done)
+    return _look(transaction, asked)
+
+
+def _next_run_at(transaction: Transaction, after: datetime) -> datetime | None:
+    soonest = select(func.min(jobs.c.run_at)).where(jobs.c.run_at > after)
+    due_at: datetime | None = transaction.execute(soonest).scalar()
+    opens_at = lanes.next_opening(transaction, after)
+    return min((at for at in (due_at, opens_at) if at), default=None)
+
+
+_engine_jobs = table("procrastinate_jobs", column("status"))
+_SUBJECT = literal_column("procrastinate_jobs.args ->> 'subject_id'", Text)  # to the letter what the index is on
+
+
+def has_job(transaction: Transaction, subject: ColumnElement[UUID]) -> ColumnElement[bool]:
+    """A test that a subject still has a job, begun or not."""
+    if transaction.dialect.name == "sqlite":
+        return select(jobs.c.id).where(jobs.c.subject_id == subject).exists()
+    is_undone = cast(_engine_jobs.c.status, Text).in_(["todo", "doing"])
+    return select(literal(1)).select_from(_engine_jobs).where(cast(subject, Text) == _SUBJECT, is_undone).exists()

@@ -1,0 +1,93 @@
+"""Procrastinate's tables, as far as we look into them ourselves."""
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+
+from service.db.database import Store
+from service.db.tables import Transaction
+from service.model import Backlog, NewJob
+from service.queue import lanes
+
+_IS_DESERTED = (
+    "status = 'doing' AND NOT id = ANY(:begun) AND (worker_id IS NULL OR worker_id = ANY(:own_workers) OR worker_id IN "
+    "(SELECT id FROM procrastinate_workers WHERE last_heartbeat < now() - make_interval(secs => :dead_after_s)))"
+)
+_LOOKING = text(f"SELECT id FROM procrastinate_jobs WHERE {_IS_DESERTED}")  # noqa: S608 - constants of ours
+_GIVING_BACK = text(
+    f"""
+    UPDATE procrastinate_jobs SET status = 'todo', scheduled_at = NULL, attempts = attempts + 1
+    WHERE id = ANY(:suspects) AND {_IS_DESERTED} RETURNING id
+    """  # noqa: S608 - the same
+)
+_ADDING = text(
+    """
+    SELECT procrastinate_defer_jobs_v1(array_agg(
+        ROW(
+            CAST(:kind AS text), CAST(:task AS text), CAST(:is_first AS boolean)::integer, CAST(:lock AS text), NULL,
+            CAST(:arguments AS jsonb) || jsonb_build_object('subject_id', id), CAST(:run_at AS timestamptz)
+        )::procrastinate_job_to_defer_v1 ORDER BY place
+    )) FROM unnest(CAST(:ids AS text[])) WITH ORDINALITY AS subject (id, place)
+    """
+)
+
+
+class EngineRows:
+    """How the jobs and workers of all processes stand. Ages are told by the database's own clock."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    @staticmethod
+    def add(transaction: Transaction, subject_ids: Sequence[UUID], new: NewJob) -> None:
+        """Add a job for each subject, in their order: by Procrastinate's own function, as its connector calls it."""
+        ids, arguments = list(map(str, subject_ids)), json.dumps(dict(new.arguments))
+        transaction.execute(_ADDING, vars(new) | {"ids": ids, "arguments": arguments})
+
+    async def backlog(self) -> Backlog:
+        """How much is due by now, or being done, in all processes; what waits in closed lanes is not, but it ages."""
+        counting = text(
+            "SELECT count(*) FILTER (WHERE lane.lane IS NULL), max(extract(epoch FROM now() - "
+            "CASE WHEN job.lock IS NULL THEN greatest(job.scheduled_at, event.at) ELSE event.at END)) "
+            "FROM procrastinate_jobs AS job "
+            "LEFT JOIN procrastinate_events AS event ON event.job_id = job.id AND event.type = 'deferred' "
+            "LEFT JOIN lanes AS lane ON lane.lane = job.lock AND lane.opens_at > now() "
+            "WHERE job.status IN ('todo', 'doing') AND job.task_name IN ('do', 'do then') "
+            "AND (job.scheduled_at IS NULL OR job.scheduled_at <= now() OR lane.lane IS NOT NULL)"
+        )
+        depth, age_s = await self._store.read(lambda transaction: transaction.execute(counting).one())
+        return Backlog(depth=depth, oldest_age_s=max(0.0, float(age_s or 0)))
+
+    @staticmethod
+    def rest(transaction: Transaction, lane: str, *, since: datetime, until: datetime) -> None:
+        """Close a lane for a time."""
+        lanes.close(transaction, lane, since=since, until=until)
+
+    async def opens_at(self, lane: str, now: datetime) -> datetime | None:
+        """When a lane opens that is closed now; None when it is open."""
+        return await self._store.read(lanes.opens_at, lane, now)
+
+    async def silent_for(self) -> timedelta | None:
+        """Since when no worker has shown that it lives; None when there is none."""
+        latest = text("SELECT now() - max(last_heartbeat) FROM procrastinate_workers")
+        found: timedelta | None = await self._store.read(lambda transaction: transaction.execute(latest).scalar())
+        return found
+
+    async def take_over(
+        self, suspects: Collection[int], *, dead_after_s: float, own_workers: Collection[int], begun: Collection[int]
+    ) -> tuple[Sequence[int], Collection[int]]:
+        """Give suspects back that nobody works on; these, and all others that look as if nobody did.
+
+        One statement judges and gives back: a job that another process took over meanwhile is left to it.
+        """
+        known = {"dead_after_s": dead_after_s, "own_workers": list(own_workers), "begun": list(begun)}
+        return await self._store.write(_take_over, known | {"suspects": list(suspects)})
+
+
+def _take_over(transaction: Transaction, known: Mapping[str, Any]) -> tuple[Sequence[int], Collection[int]]:
+    taken = transaction.execute(_GIVING_BACK, known).scalars().all()
+    return taken, transaction.execute(_LOOKING, known).scalars().all()

@@ -1,0 +1,1 @@
+"""Routing: routes and the decisions they make of an event. Pure."""

@@ -1,0 +1,180 @@
+"""What the routes say of an event, and why: a reason for every route, and so for every silence.
+
+A route hears completed workflows unless it asks for another ``event``; all its matchers must fit; the first route
+that matches wins, unless it continues. Patterns are globs, see ``patterns``.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from service.model import Actor, Decision, Details, Event, EventKind, Matcher, Route, Vcs, Verdict, Want, slug_spellings
+from service.routing.patterns import fits, has_wildcards, one_spelling
+
+MATCH_KEYS = ("event", "org", "project", "branch", "tag", "workflow", "job", "status", "trigger", "actor", "author")
+_WORKFLOWS_ONLY = Matcher(key="event", patterns=(EventKind.WORKFLOW_COMPLETED,))
+
+
+def decide(event: Event, routes: Sequence[Route]) -> list[Decision]:
+    """Judge the event by every route: one decision for each, in the order configured."""
+    facts = _facts(event)
+    decisions = []
+    winner: Route | None = None
+    for position, route in enumerate(routes):
+        verdict, reason = _judge(route, facts, winner)
+        decisions.append(
+            Decision(position=position, route=route.name, receiver=route.receiver, verdict=verdict, reason=reason)
+        )
+        if verdict is Verdict.MATCHED and not route.continues:
+            winner = route
+    return decisions
+
+
+def undecided(event: Event, routes: Sequence[Route]) -> frozenset[Want]:
+    """What we have to ask the source before ``decide`` can be trusted.
+
+    Only for routes that could still win, and that test a fact which is absent but could be found. An absent author
+    is no such fact: the source does not know more than the event says.
+    """
+    facts, findable = _facts(event), _findable(event)
+    wants: set[Want] = set()
+    for route in routes:
+        known = [matcher for matcher in route.matchers if matcher.key not in findable]
+        if _deafness(route, facts) or not all(_test(matcher, facts[matcher.key]).fits for matcher in known):
+            continue
+        wanted = {findable[matcher.key] for matcher in route.matchers if matcher.key in findable}
+        if not wanted and not route.continues:
+            break
+        wants |= wanted
+    return frozenset(wants)
+
+
+def with_details(event: Event, details: Details | None) -> Event:
+    """Fill the event's absent facts from what the source told us; what the event says itself stays."""
+    if details is None:
+        return event
+    return _with_vcs(replace(event, actor=_same_actor(event.actor, details.actor or Actor())), details.vcs or Vcs())
+
+
+def _same_actor(known: Actor, found: Actor) -> Actor:
+    if known.id and found.id and known.id != found.id:
+        return known  # somebody else's name on this id would be worse than none
+    return Actor(id=known.id or found.id, login=known.login or found.login, name=known.name or found.name)
+
+
+def _with_vcs(event: Event, vcs: Vcs) -> Event:
+    # A pipeline is of a branch or of a tag, never both: the absence of one is a fact once the other is known.
+    is_placed = event.branch is not None or event.tag is not None
+    return replace(
+        event,
+        branch=event.branch if is_placed else vcs.branch,
+        tag=event.tag if is_placed else vcs.tag,
+        revision=event.revision or vcs.revision,
+        commit=replace(event.commit, subject=event.commit.subject or vcs.subject),
+    )
+
+
+@dataclass(frozen=True)
+class _Fact:
+    """What an event says under one match key: all spellings that a pattern may fit, and the one for people."""
+
+    shown: str
+    spellings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Answer:
+    fits: bool
+    reason: str
+
+
+def _facts(event: Event) -> dict[str, _Fact]:
+    actor, commit = event.actor, event.commit
+    return {
+        "event": _fact(event.kind),
+        "org": _fact(event.org),
+        "project": _project(event),
+        "branch": _fact(event.branch),
+        "tag": _fact(event.tag),
+        "workflow": _fact(event.workflow.name),
+        "job": _fact(event.job.name if event.job else None),
+        "status": _fact(event.status),
+        "trigger": _fact(event.trigger),
+        "actor": _fact(actor.login, actor.name),
+        "author": _fact(commit.author_name, commit.author_email),
+    }
+
+
+def _fact(*spellings: str | None) -> _Fact:
+    known = dict.fromkeys(spelling for spelling in spellings if spelling is not None)
+    return _Fact(" / ".join(known), tuple(map(one_spelling, known)))
+
+
+def _project(event: Event) -> _Fact:
+    """The slug in every spelling, and the name by which messages and pages call it."""
+    slug, name = event.project.slug, event.project_name
+    spellings = slug_spellings(slug) if slug is not None else ()
+    every = _fact(name, *spellings)
+    return _Fact(spellings[0], every.spellings) if len(spellings) > 1 else every
+
+
+def _findable(event: Event) -> dict[str, Want]:
+    """The match keys whose absent facts the source could tell."""
+    findable = {}
+    if event.actor.login is None and event.actor.name is None:
+        findable["actor"] = Want.ACTOR
+    if event.branch is None and event.tag is None:
+        findable["branch"] = findable["tag"] = Want.VCS
+    return findable
+
+
+def _judge(route: Route, facts: dict[str, _Fact], winner: Route | None) -> tuple[Verdict, str]:
+    if deafness := _deafness(route, facts):
+        return Verdict.NOT_MATCHED, deafness
+    answers = [_test(matcher, facts[matcher.key]) for matcher in route.matchers]
+    if misfits := [answer.reason for answer in answers if not answer.fits]:
+        return Verdict.NOT_MATCHED, "; ".join(misfits)
+    if winner is not None:
+        return Verdict.PRECEDED, f"route '{winner.name}' came first"
+    return Verdict.MATCHED, "; ".join(answer.reason for answer in answers) or "hears every completed workflow"
+
+
+def _deafness(route: Route, facts: dict[str, _Fact]) -> str:
+    """Why the route does not listen to this kind of event at all; empty when it does."""
+    if facts["event"].shown == EventKind.PING:
+        return "a ping tells of no build, so no route hears it"
+    kinds = [matcher for matcher in route.matchers if matcher.key == "event"] or [_WORKFLOWS_ONLY]
+    if all(_test(matcher, facts["event"]).fits for matcher in kinds):
+        return ""
+    return f"hears {_either(pattern for matcher in kinds for pattern in _written(matcher))} only"
+
+
+def _test(matcher: Matcher, fact: _Fact) -> _Answer:
+    subject = f"{matcher.key} {fact.shown}" if fact.spellings else f"this event has no {matcher.key}"
+    if (excluded := _first_fit(matcher.excluded, fact)) is not None:
+        return _Answer(False, f"{subject} is excluded by !{excluded}")
+    if not matcher.patterns:
+        return _Answer(True, f"{subject} is not excluded" if fact.spellings else subject)
+    if not fact.spellings:
+        return _Answer(False, subject)
+    if (fitting := _first_fit(matcher.patterns, fact)) is not None:
+        return _Answer(True, f"{subject} matches {fitting}")
+    return _Answer(False, f"{subject} {_unlike(matcher.patterns)}")
+
+
+def _first_fit(patterns: Iterable[str], fact: _Fact) -> str | None:
+    return next((pattern for pattern in patterns if any(map(fits(pattern), fact.spellings))), None)
+
+
+def _unlike(patterns: Sequence[str]) -> str:
+    if any(map(has_wildcards, patterns)):
+        return f"does not match {', '.join(patterns)}"
+    return f"is not {_either(patterns)}"
+
+
+def _either(words: Iterable[str]) -> str:
+    *most, last = words
+    return f"{', '.join(most)} or {last}" if most else last
+
+
+def _written(matcher: Matcher) -> tuple[str, ...]:
+    return (*matcher.patterns, *(f"!{pattern}" for pattern in matcher.excluded))

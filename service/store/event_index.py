@@ -1,0 +1,141 @@
+"""Ordered lists of events: each filter is one, and an index holds it newest first.
+
+A search walks the list that is shortest where it begins and looks each event up in the others, all within the indexes;
+so it costs what the page needs and not what the table holds. What is walked for one page is limited.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID
+
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    Select,
+    Subquery,
+    func,
+    literal,
+    literal_column,
+    null,
+    or_,
+    select,
+    true,
+    tuple_,
+    union,
+    union_all,
+)
+
+from service.db.tables import Transaction, events, words
+from service.store.cursors import Place
+
+NEVER = datetime.max.replace(tzinfo=UTC)
+SAMPLE = 500  # entries looked at to see which list is the shortest
+
+
+@dataclass(frozen=True, kw_only=True)
+class Span:
+    """A stretch of time: ``since`` and after, before ``until``, and beyond the place where the last page ended."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+    beyond: Place | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entries:
+    """The entries of an index that have one of some values, newest first; without values, all of them."""
+
+    table: FromClause
+    values: Sequence[ColumnElement[bool]] = ()
+
+    @property
+    def place(self) -> tuple[ColumnElement[datetime], ColumnElement[UUID]]:
+        """The two columns that say where an entry stands."""
+        ids = events.c.id if self.table is events else words.c.event_id
+        return self.table.c.happened_at, ids
+
+    def within(self, span: Span, *, limit: int) -> Subquery:
+        """The first places within a span."""
+        stretches = [self._stretch(value, span, limit=limit).subquery() for value in self.values or (true(),)]
+        if len(stretches) == 1:
+            return stretches[0]
+        # each value is a stretch of the index in order, and all of them together are not: merge their beginnings. An
+        # event that has several of the values is one
+        merged = union(*map(select, stretches)).subquery()
+        at, event_id = merged.c.happened_at, merged.c.event_id
+        return select(at, event_id).order_by(at.desc(), event_id.desc()).limit(limit).subquery()
+
+    def _stretch(self, value: ColumnElement[bool], span: Span, *, limit: int) -> Select[datetime, UUID]:
+        at, event_id = self.place
+        found = select(at.label("happened_at"), event_id.label("event_id")).where(value)
+        if span.since is not None:
+            found = found.where(at >= span.since)
+        if span.until is not None:
+            found = found.where(at < span.until)
+        if span.beyond is not None:
+            found = found.where(tuple_(at, event_id) < span.beyond.sql)
+        return found.order_by(at.desc(), event_id.desc()).limit(limit)
+
+    def has(self, place: Subquery) -> ColumnElement[bool]:
+        """A test that a place is among the entries: a look into the index for each value, whatever the planner thinks.
+
+        An EXISTS could be turned into a join with the whole list.
+        """
+        at, event_id = self.place
+        # not the bare id: SQLite would look that up among all events, and fetch the whole row to see the rest
+        same = (at == place.c.happened_at, func.coalesce(event_id, null()) == place.c.event_id)
+        looks = (select(literal(1)).where(value, *same).scalar_subquery() == 1 for value in self.values or (true(),))
+        return or_(*looks)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """Facts of which an event must have one, and of which no index has a list: looked up event by event."""
+
+    values: Sequence[ColumnElement[bool]]
+
+    def has(self, place: Subquery) -> ColumnElement[bool]:
+        """A test that the event at a place has one of them."""
+        at_place = select(literal(1)).where(events.c.id == place.c.event_id, or_(*self.values))
+        return at_place.scalar_subquery() == 1
+
+
+EVERYTHING = Entries(table=events)
+
+
+def shortest_first(transaction: Transaction, filters: Sequence[Entries], span: Span) -> Sequence[Entries]:
+    """The filters, in front the one whose list is the shortest, or reaches back the farthest, where the span begins."""
+    if len(filters) < 2:
+        return filters or [EVERYTHING]
+    samples: list[Select[int, int, datetime | None]] = [
+        select(literal_column(str(n)), func.count(sample.c.event_id), func.min(sample.c.happened_at))
+        for n, sample in enumerate(one.within(span, limit=SAMPLE) for one in filters)
+    ]
+    sizes = [(size, back_to or NEVER, n) for n, size, back_to in transaction.execute(union_all(*samples))]
+    return [filters[n] for _, _, n in sorted(sizes)]
+
+
+def first_in_all(
+    transaction: Transaction, walked: Subquery, others: Sequence[Entries | Facts], *, limit: int
+) -> list[Place]:
+    """Of the places of one list, the first that are in the other lists too, and have the facts."""
+    found = (
+        select(walked.c.happened_at, walked.c.event_id)
+        .where(*(other.has(walked) for other in others))
+        .order_by(walked.c.happened_at.desc(), walked.c.event_id.desc())
+        .limit(limit)
+    )
+    return [Place(at=at, id=event_id) for at, event_id in transaction.execute(found)]
+
+
+def end_of_stride(transaction: Transaction, walked: Entries, span: Span, *, stride: int) -> Place | None:
+    """The place of the last of the next ``stride`` entries; None when the list ends before."""
+    entries = walked.within(span, limit=stride)
+    last = (
+        select(entries.c.happened_at, entries.c.event_id, func.count().over().label("size"))
+        .order_by(entries.c.happened_at, entries.c.event_id)
+        .limit(1)
+    )
+    row = transaction.execute(last).first()
+    return Place(at=row.happened_at, id=row.event_id) if row and row.size == stride else None

@@ -1,0 +1,100 @@
+"""Looking things up: builds by any filter, newest first, a page at a time by cursor."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sqlalchemy import func, select
+
+from service.db.tables import Transaction, events
+from service.model import Event, EventKind
+from service.store.cursors import Place, to_cursor, to_place
+from service.store.event_index import EVERYTHING, Span, end_of_stride, first_in_all, shortest_first
+from service.store.filters import Search, Tests, read_tests
+from service.store.rows import to_event
+from service.store.search_terms import words_in
+
+STRIDES = (200, 2_000, 6_000)  # how far a list is walked for one page: most pages are full after the first few entries
+SAMPLE = 100  # events looked at to see of how many the actor is known
+MAX_RECENT = 50_000  # events in which projects are looked for
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """Some events, newest first, and the cursor that leads to the ones after them.
+
+    looked_back_to   how far the search came when it had looked at enough for one page and found too little to fill it
+    """
+
+    items: Sequence[Event]
+    next: str | None
+    looked_back_to: datetime | None = None
+
+
+def search(
+    transaction: Transaction,
+    wanted: Search,
+    *,
+    limit: int,
+    cursor: str | None = None,
+    strides: Sequence[int] = STRIDES,
+) -> Page:
+    """One page of the events that fit. Raises BadRequest for a cursor that is not one of ours, and for too many words.
+
+    Where too few of what was looked at fit, the page is not full, or empty even, and ``next`` leads on.
+    """
+    # a place, not a count: what comes in meanwhile shifts nothing, and the thousandth page costs no more
+    span = Span(since=wanted.since, until=wanted.until, beyond=to_place(cursor) if cursor else None)
+    if wanted.q and wanted.q.strip() and not words_in(wanted.q):
+        return Page(items=[], next=None)
+    tests = read_tests(transaction, wanted)
+    filters = shortest_first(transaction, tests.lists, span)
+    places: list[Place] = []
+    ahead = iter(strides)
+    stride: int | None = next(ahead)
+    while stride:
+        walked = filters[0].within(span, limit=stride)
+        places += first_in_all(transaction, walked, [*filters[1:], *tests.facts], limit=limit + 1 - len(places))
+        if len(places) > limit:
+            return _page(transaction, places[:limit], tests, end=places[limit - 1])
+        end = end_of_stride(transaction, filters[0], span, stride=stride)
+        if end is None:
+            break
+        span, stride = replace(span, beyond=end), next(ahead, None)
+    items = _events(transaction, places, tests)
+    return Page(items=items, next=to_cursor(end), looked_back_to=end.at) if end else Page(items=items, next=None)
+
+
+def _page(transaction: Transaction, places: Sequence[Place], tests: Tests, *, end: Place) -> Page:
+    """Return a page that others follow; where a closer look left nothing of it, it says how far the search came."""
+    items = _events(transaction, places, tests)
+    return Page(items=items, next=to_cursor(end), looked_back_to=None if items else end.at)
+
+
+def recent_projects(transaction: Transaction, *, since: datetime) -> list[str]:
+    """Return the slugs of the projects of the newest events since a time, in order; of a limited number of events."""
+    newest = (
+        select(events.c.project_slug)
+        .where(events.c.happened_at >= since)
+        .order_by(events.c.happened_at.desc(), events.c.id.desc())
+        .limit(MAX_RECENT)
+        .subquery()
+    )
+    slugs = select(newest.c.project_slug).where(newest.c.project_slug.is_not(None)).distinct()
+    return sorted(transaction.execute(slugs).scalars())
+
+
+def known_actors(transaction: Transaction, wanted: Search) -> tuple[int, int]:
+    """Of how many of the newest events in a span the actor is known, and how many were looked at."""
+    span = Span(since=wanted.since, until=wanted.until)
+    places = first_in_all(transaction, EVERYTHING.within(span, limit=SAMPLE), [], limit=SAMPLE)
+    some = events.c.id.in_([place.id for place in places])
+    counting = select(func.count(func.coalesce(events.c.actor_login, events.c.actor_name)), func.count())
+    known, looked = transaction.execute(counting.where(some, events.c.kind != EventKind.PING)).one()
+    return known, looked
+
+
+def _events(transaction: Transaction, places: Sequence[Place], tests: Tests) -> list[Event]:
+    found = select(events).where(events.c.id.in_([place.id for place in places]))
+    rows = {row["id"]: row for row in transaction.execute(found).mappings() if tests.fit(row)}
+    return [to_event(rows[place.id]) for place in places if place.id in rows]

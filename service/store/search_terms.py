@@ -1,0 +1,77 @@
+"""What events are found by that is no column of theirs alone: words, and people and projects under all their names.
+
+Each stands in the table with its place in time, so that the events of one can be walked newest first.
+"""
+
+import re
+from collections.abc import Collection
+from operator import itemgetter
+from uuid import UUID
+
+from sqlalchemy import bindparam, delete, select
+
+from service.db.tables import Transaction, events, words
+from service.model import slug_spellings
+from service.store.names import full_name
+from service.store.rows import INSERTS, Row
+
+SEARCHED = (
+    *("project_slug", "project_name", "org", "branch", "tag", "revision", "workflow_name", "job_name"),
+    *("commit_subject", "commit_author_name", "actor_login", "actor_name"),
+)
+SHORT_REVISION = 7
+_MOST_WORDS = 100  # of one event: a subject may be a whole essay
+_LONGEST = 400  # in characters: an index takes no entry of any length
+_ADDING = {dialect: insert(words).on_conflict_do_nothing() for dialect, insert in INSERTS.items()}
+
+
+def words_in(text: str) -> list[str]:
+    """The words of a text: letters and digits, in lower case; whatever else there is stands between them."""
+    return [word[:_LONGEST] for word in re.findall(r"[^\W_]+", text.casefold())]
+
+
+def actor_word(name: str) -> str:
+    """What stands for an actor, by login or name: no word that is in a text, since it begins with a sign."""
+    return f"@{name}"[:_LONGEST]
+
+
+def project_word(name: str) -> str:
+    """What stands for a project, by slug, in any of its spellings, or by name, with or without its organisation."""
+    return f"#{slug_spellings(name)[0]}"[:_LONGEST]
+
+
+def words_of(row: Row) -> set[str]:
+    """All that an event is found by; a revision also by its first seven digits, as people quote it."""
+    found = dict.fromkeys(word for name in SEARCHED if row[name] for word in words_in(row[name]))
+    actors = {actor_word(row[name]) for name in ("actor_login", "actor_name") if row[name]}
+    projects = {project_word(name) for name in (row["project_slug"], row["project_name"], full_name(row)) if name}
+    short = {row["revision"][:SHORT_REVISION].casefold()} if row["revision"] else set()
+    return {*list(found)[:_MOST_WORDS], *actors, *projects, *short}
+
+
+def _full_name(row: Row) -> str | None:
+    """``acme/web``, as messages and pages call it."""
+    return f"{row['org']}/{row['project_name']}" if row["org"] and row["project_name"] else None
+
+
+def put(transaction: Transaction, row: Row) -> None:
+    """Have an event found by its words; those that it is found by already stay."""
+    place = {"happened_at": row["happened_at"], "event_id": row["id"]}
+    # in order: two workers that put one event must not wait for each other crosswise
+    rows = [{"word": word, **place} for word in sorted(words_of(row))]
+    if rows:
+        transaction.execute(_ADDING[transaction.dialect.name], rows)
+
+
+def forget(transaction: Transaction, event_ids: Collection[UUID]) -> None:
+    """Have events no longer found by their words; called while the events are there, since they say which these are."""
+    columns = (events.c.id, events.c.happened_at, *(events.c[name] for name in SEARCHED))
+    rows = transaction.execute(select(*columns).where(events.c.id.in_(event_ids))).mappings().all()
+    keys = [{"b_word": word, "b_at": row["happened_at"], "b_id": row["id"]} for row in rows for word in words_of(row)]
+    if keys:
+        same = (
+            words.c.word == bindparam("b_word"),
+            words.c.happened_at == bindparam("b_at"),
+            words.c.event_id == bindparam("b_id"),
+        )
+        transaction.execute(delete(words).where(*same), sorted(keys, key=itemgetter("b_word")))

@@ -1,0 +1,1 @@
+"""Stand-ins for the outside: a fake CircleCI and an inbox."""

@@ -1,0 +1,1 @@
+"""A fake CircleCI: its API, its webhooks, and the faults they can have."""

@@ -1,0 +1,147 @@
+"""What CircleCI's API v2 answers of a run: pure functions, one per kind of answer.
+
+Source: CircleCI's OpenAPI description of API v2. Unlike the webhooks it says ``gh/``, and durations are milliseconds.
+"""
+
+from itertools import pairwise
+
+from service.testing.fake_circleci.organization import ORG, ORG_ID, JobRun, Person, Project, Run, TestResult
+from service.testing.fake_circleci.payloads import Payload, stamp, trigger_parameters
+
+TRIGGERS = {"schedule": "scheduled_pipeline"}  # the API's word for what the webhook calls otherwise
+NOBODY = "00000000-0000-0000-0000-000000000000"  # who starts scheduled runs; GET /user does not know them
+
+
+def user(person: Person) -> Payload:
+    """``GET /user/{id}`` and ``GET /me``."""
+    return {"id": person.id, "login": person.login, "name": person.name}
+
+
+def project(project: Project) -> Payload:
+    """``GET /project/{slug}``."""
+    vcs_url = f"//circleci.com/{ORG_ID}/{project.id}" if project.is_app else project.repository_url
+    return {
+        "id": project.id,
+        "name": project.name,
+        "slug": project.slug,
+        "organization_id": ORG_ID,
+        "organization_name": ORG,
+        "organization_slug": project.slug.rpartition("/")[0],
+        "vcs_info": {
+            "provider": "CircleCI" if project.is_app else "GitHub",
+            "vcs_url": vcs_url,
+            "default_branch": "main",
+        },
+    }
+
+
+def workflow(run: Run) -> Payload:
+    """``GET /workflow/{id}``."""
+    return {
+        "id": run.workflow_id,
+        "name": run.workflow,
+        "status": run.status,
+        "pipeline_id": run.pipeline_id,
+        "pipeline_number": run.number,
+        "project_slug": run.project.slug,
+        "started_by": run.starter.id if run.starter else NOBODY,
+        "created_at": stamp(run.at(0)),
+        "stopped_at": stamp(run.stopped_at),
+    }
+
+
+def workflow_jobs(run: Run) -> list[Payload]:
+    """The items of ``GET /workflow/{id}/job``."""
+    needs = {after.name: [run.job_id(before)] for before, after in pairwise(run.jobs)}
+    return [_listed(run, job) | {"dependencies": needs.get(job.name, [])} for job in run.jobs]
+
+
+def _listed(run: Run, job: JobRun) -> Payload:
+    entry: Payload = {
+        "id": run.job_id(job),
+        "name": job.name,
+        "type": "approval" if job.is_approval else "build",
+        "status": job.status,
+        "project_slug": run.project.slug,
+        "started_at": stamp(run.at(job.starts_s)),
+    }
+    if job.number is not None:
+        entry |= {"job_number": job.number, "stopped_at": stamp(run.at(job.starts_s + job.lasts_s))}
+    return entry
+
+
+def pipeline(run: Run) -> Payload:
+    """``GET /pipeline/{id}``: the only place that names the tag of a GitHub OAuth run."""
+    actor = {"login": run.starter.login if run.starter else "system-actor", "avatar_url": ""}
+    answer: Payload = {
+        "id": run.pipeline_id,
+        "number": run.number,
+        "project_slug": run.project.slug,
+        "state": "created",
+        "errors": [],
+        "created_at": stamp(run.pushed_at),
+        "updated_at": stamp(run.pushed_at),
+        "trigger": {
+            "type": TRIGGERS.get(run.trigger, run.trigger),
+            "received_at": stamp(run.pushed_at),
+            "actor": actor,
+        },
+    }
+    if run.project.is_app:
+        return answer | {"trigger_parameters": trigger_parameters(run)}
+    return answer | {"vcs": _vcs(run)}
+
+
+def _vcs(run: Run) -> Payload:
+    place = {"tag": run.tag} if run.tag else {"branch": run.branch}
+    return {
+        "provider_name": "GitHub",
+        "origin_repository_url": run.project.repository_url,
+        "target_repository_url": run.project.repository_url,
+        "revision": run.revision,
+        "commit": {"subject": run.subject, "body": ""},
+        **place,
+    }
+
+
+def job(run: Run, job: JobRun) -> Payload:
+    """``GET /project/{slug}/job/{number}``."""
+    began = stamp(run.at(job.starts_s))
+    return {
+        "name": job.name,
+        "number": job.number,
+        "status": job.status,
+        "web_url": f"{run.url}/jobs/{job.number}",
+        "duration": job.lasts_s * 1000,
+        "created_at": began,
+        "queued_at": began,
+        "started_at": began,
+        "stopped_at": stamp(run.at(job.starts_s + job.lasts_s)),
+        "parallelism": 1,
+        "parallel_runs": [{"index": 0, "status": job.status}],
+        "executor": {"type": "docker", "resource_class": "medium"},
+        "messages": [{"type": "error", "message": message} for message in job.messages],
+        "contexts": [],
+        "organization": {"name": ORG},
+        "pipeline": {"id": run.pipeline_id},
+        "latest_workflow": {"id": run.workflow_id, "name": run.workflow},
+        "project": {
+            "id": run.project.id,
+            "slug": run.project.slug,
+            "name": run.project.name,
+            "external_url": run.project.repository_url,
+        },
+    }
+
+
+def test(result: TestResult) -> Payload:
+    """One item of ``GET /project/{slug}/{number}/tests``."""
+    return {
+        "name": result.name,
+        "classname": result.class_name,
+        "file": result.file,
+        "result": result.result,
+        "message": result.message,
+        "run_time": result.run_time_s,
+        "source": "unittest",
+    }

@@ -1,0 +1,171 @@
+"""A pretend CircleCI: a real HTTP server with the part of API v2 that Roundsman asks.
+
+Its answers keep to CircleCI's own OpenAPI description, so that the demo and the tests may stand on it.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.base import BaseHTTPMiddleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from service.testing.fake_circleci import responses
+from service.testing.fake_circleci.faults import Faults
+from service.testing.fake_circleci.organization import JobRun, Person, Project, Run
+from service.testing.fake_circleci.paging import page
+from service.testing.fake_circleci.webhooks import PretendHooks, refuse
+
+PREFIX = "/api/v2"
+RATE_LIMIT = {"RateLimit-Limit": "300", "RateLimit-Remaining": "299", "RateLimit-Reset": "1"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """One call that was made: the path below ``/api/v2``, decoded, and its headers with names in lower case."""
+
+    method: str
+    path: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+
+
+class PretendCircleCI:
+    """CircleCI as far as Roundsman knows it: it answers for the runs that it was told of.
+
+    token          may do everything
+    reader_token   may read, but is no organization admin: hooks are not its business
+    page_size      how many tests or jobs one answer holds
+
+    ``app`` is what a server serves, ``calls`` every call so far, ``faults`` the misbehaviour ahead, ``hooks`` the
+    webhooks that were registered.
+    """
+
+    def __init__(
+        self,
+        *,
+        token: str,
+        owner: Person,
+        projects: Iterable[Project] = (),
+        reader_token: str | None = None,
+        page_size: int = 100,
+    ) -> None:
+        self.calls: list[Call] = []
+        self.faults = Faults()
+        self._tokens = {token, reader_token} - {None}
+        self._reader_token = reader_token
+        self._owner = owner
+        self._page_size = page_size
+        self._users = {owner.id: owner}
+        self._projects = {project.slug: project for project in projects}
+        self._workflows: dict[str, Run] = {}
+        self._pipelines: dict[str, Run] = {}
+        self._jobs: dict[tuple[str, int], tuple[Run, JobRun]] = {}
+        self._asked_for_tests: dict[str, int] = {}
+        self.hooks = PretendHooks({project.id for project in self._projects.values()})
+        self.app = self._assembled()
+
+    def run_finished(self, run: Run) -> None:
+        """Make the run answerable: its pipeline, workflow, jobs, tests, and whoever started it."""
+        self._pipelines[run.pipeline_id] = run
+        self._workflows[run.workflow_id] = run
+        self._projects.setdefault(run.project.slug, run.project)
+        if run.starter:
+            self._users[run.starter.id] = run.starter
+        for job in run.jobs:
+            if job.number is not None:
+                self._jobs[run.project.slug, job.number] = (run, job)
+
+    def _assembled(self) -> Starlette:
+        routes = [
+            Route(f"{PREFIX}/me", self._me),
+            Route(f"{PREFIX}/user/{{id}}", self._user),
+            Route(f"{PREFIX}/workflow/{{id}}", self._workflow),
+            Route(f"{PREFIX}/workflow/{{id}}/job", self._workflow_jobs),
+            Route(f"{PREFIX}/pipeline/{{id}}", self._pipeline),
+            Route(f"{PREFIX}/project/{{slug:path}}/job/{{number:int}}", self._job),
+            Route(f"{PREFIX}/project/{{slug:path}}/{{number:int}}/tests", self._tests),
+            Route(f"{PREFIX}/project/{{slug:path}}", self._project),
+            *self.hooks.routes(PREFIX),
+        ]
+        door = Middleware(BaseHTTPMiddleware, dispatch=self._at_the_door)
+        app = Starlette(routes=routes, middleware=[door], exception_handlers={404: _no_such_address})
+        app.router.redirect_slashes = False
+        return app
+
+    async def _at_the_door(self, request: Request, proceed: Callable[[Request], Awaitable[Response]]) -> Response:
+        path = request.url.path.removeprefix(PREFIX)
+        call = Call(method=request.method, path=path, query=dict(request.query_params), headers=dict(request.headers))
+        self.calls.append(call)
+
+        fault = self.faults.take(path)
+        if fault and fault.gate:
+            await fault.gate.wait()
+        if fault and fault.status:
+            response = Response(fault.body, fault.status, media_type=fault.media_type)
+        else:
+            response = self._refusal(call) or await proceed(request)
+        response.headers.update(RATE_LIMIT | dict(fault.headers if fault else {}))
+        return response
+
+    def _refusal(self, call: Call) -> Response | None:
+        bearer = call.headers.get("authorization", "").removeprefix("Bearer ")
+        token = call.headers.get("circle-token", bearer)
+        if not token:
+            return refuse(401, "You must log in first.")
+        if token not in self._tokens:
+            return refuse(401, "Invalid token provided.")
+        if token == self._reader_token and call.method != "GET":
+            return refuse(403, "Permission denied.")
+        return None
+
+    async def _me(self, _: Request) -> Response:
+        return JSONResponse(responses.user(self._owner))
+
+    async def _user(self, request: Request) -> Response:
+        user = self._users.get(request.path_params["id"])
+        return JSONResponse(responses.user(user)) if user else refuse(404, "User not found")
+
+    async def _workflow(self, request: Request) -> Response:
+        run = self._workflows.get(request.path_params["id"])
+        return JSONResponse(responses.workflow(run)) if run else refuse(404, "Workflow not found")
+
+    async def _workflow_jobs(self, request: Request) -> Response:
+        run = self._workflows.get(request.path_params["id"])
+        if run is None:
+            return refuse(404, "Workflow not found")
+        return page(request, responses.workflow_jobs(run), size=self._page_size)
+
+    async def _pipeline(self, request: Request) -> Response:
+        run = self._pipelines.get(request.path_params["id"])
+        return JSONResponse(responses.pipeline(run)) if run else refuse(404, "Pipeline not found")
+
+    async def _project(self, request: Request) -> Response:
+        project = self._projects.get(_slug(request))
+        return JSONResponse(responses.project(project)) if project else refuse(404, "Project not found")
+
+    async def _job(self, request: Request) -> Response:
+        run, job = self._jobs.get((_slug(request), request.path_params["number"]), (None, None))
+        return JSONResponse(responses.job(run, job)) if run and job else refuse(404, "Job not found")
+
+    async def _tests(self, request: Request) -> Response:
+        run, job = self._jobs.get((_slug(request), request.path_params["number"]), (None, None))
+        if run is None or job is None:
+            return refuse(404, "Job not found")
+
+        times = self._asked_for_tests[run.job_id(job)] = self._asked_for_tests.get(run.job_id(job), 0) + 1
+        results = job.tests if times > job.tests_late_by else ()
+        return page(request, [responses.test(result) for result in results], size=self._page_size)
+
+
+def _slug(request: Request) -> str:
+    """The slug as CircleCI answers it; it takes the long and the short form, with ``/`` or ``%2F``."""
+    slug: str = request.path_params["slug"]
+    return "gh/" + slug.removeprefix("github/") if slug.startswith("github/") else slug
+
+
+async def _no_such_address(_: Request, _error: Exception) -> Response:
+    return refuse(404, "Not found")

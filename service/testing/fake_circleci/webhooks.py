@@ -1,0 +1,129 @@
+"""The part of the pretend CircleCI that keeps outbound webhooks: at most five for a project, https only.
+
+It does as the real service was measured to do, which is not what CircleCI's OpenAPI description says: keys are written
+with hyphens and answered with underscores, keys that it does not know are dropped without a word, and a hook without a
+secret has no key for one.
+"""
+
+from collections.abc import Collection
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from service.testing.fake_circleci.paging import page
+from service.testing.fake_circleci.payloads import Payload, stamp
+
+MOST_FOR_A_PROJECT = 5
+EVENTS = {"workflow-completed", "job-completed"}
+SHAPE: dict[str, type] = {"name": str, "events": list, "url": str, "verify-tls": bool, "signing-secret": str}
+NEEDED = ("name", "events", "url", "scope")
+INVALID = "Invalid request body."
+
+
+def refuse(status: int, message: str) -> JSONResponse:
+    """An error as CircleCI puts it."""
+    return JSONResponse({"message": message}, status)
+
+
+class PretendHooks:
+    """The hooks of all projects.
+
+    registered   by id, in the words of a request, with the signing secret as it was given, if one was
+    """
+
+    def __init__(self, project_ids: Collection[str]) -> None:
+        self._project_ids = project_ids
+        self.registered: dict[str, Payload] = {}
+
+    def routes(self, prefix: str) -> list[Route]:
+        """The addresses of the webhook API."""
+        one = f"{prefix}/webhook/{{id}}"
+        return [
+            Route(f"{prefix}/webhook", self._list, methods=["GET"]),
+            Route(f"{prefix}/webhook", self._create, methods=["POST"]),
+            Route(one, self._read, methods=["GET"]),
+            Route(one, self._update, methods=["PUT"]),
+            Route(one, self._delete, methods=["DELETE"]),
+        ]
+
+    def of_project(self, project_id: str) -> list[Payload]:
+        """The hooks of one project, oldest first."""
+        return [hook for hook in self.registered.values() if hook["scope"]["id"] == project_id]
+
+    async def _list(self, request: Request) -> Response:
+        project_id = request.query_params.get("scope-id", "")
+        if request.query_params.get("scope-type") != "project":
+            return refuse(400, "scope-type: must be project")
+        if project_id not in self._project_ids:
+            return refuse(404, "Project not found")
+        return page(request, [shown(hook) for hook in self.of_project(project_id)], size=20)
+
+    async def _create(self, request: Request) -> Response:
+        wish = await request.json()
+        if trouble := problem(wish, needed=NEEDED):
+            return refuse(400, trouble)
+        scope = wish["scope"]
+        if scope.get("type") != "project":
+            return refuse(400, INVALID)
+        if scope.get("id") not in self._project_ids:
+            return refuse(404, "Project not found")
+        if len(self.of_project(scope["id"])) >= MOST_FOR_A_PROJECT:
+            return refuse(400, f"A project can have at most {MOST_FOR_A_PROJECT} webhooks")
+
+        now = stamp(datetime.now(UTC))
+        hook = {"id": str(uuid4()), "verify-tls": False, **understood(wish), "scope": scope}
+        self.registered[hook["id"]] = hook | {"created-at": now, "updated-at": now}
+        return JSONResponse(shown(self.registered[hook["id"]]), 201)
+
+    async def _read(self, request: Request) -> Response:
+        hook = self.registered.get(request.path_params["id"])
+        return JSONResponse(shown(hook)) if hook else refuse(404, "Webhook not found")
+
+    async def _update(self, request: Request) -> Response:
+        hook = self.registered.get(request.path_params["id"])
+        if hook is None:
+            return refuse(404, "Webhook not found")
+        wish = await request.json()
+        if trouble := problem(wish, needed=()):
+            return refuse(400, trouble)
+
+        hook |= understood(wish)  # in part: what is absent stays; and a hook cannot move to another project
+        hook["updated-at"] = stamp(datetime.now(UTC))
+        return JSONResponse(shown(hook))
+
+    async def _delete(self, request: Request) -> Response:
+        if self.registered.pop(request.path_params["id"], None) is None:
+            return refuse(404, "Webhook not found")
+        return JSONResponse({"message": "Webhook deleted."})
+
+
+def understood(wish: Payload) -> Payload:
+    """Return what CircleCI takes of a wish; an empty secret is none, and replaces none."""
+    return {key: wish[key] for key in SHAPE if key in wish and (key != "signing-secret" or wish[key])}
+
+
+def shown(hook: Payload) -> Payload:
+    """Return the hook as CircleCI shows it: in other words and another order, its secret masked where it has one."""
+    secret = {"signing-secret": "****"} if hook.get("signing-secret") else {}
+    open_to_all = {key: value for key, value in hook.items() if key != "signing-secret"}
+    answer = open_to_all | secret | {"events": hook["events"][::-1]}
+    return {key.replace("-", "_"): value for key, value in answer.items()}
+
+
+def problem(wish: Any, *, needed: Collection[str]) -> str | None:
+    """Return what is wrong with the wish for a hook, or None."""
+    if not isinstance(wish, dict) or not all(key in wish for key in needed):
+        return INVALID
+    if not all(isinstance(wish[key], kind) for key, kind in SHAPE.items() if key in wish):
+        return INVALID
+    if not isinstance(wish.get("scope", {}), dict) or "" in {wish.get("name"), wish.get("url")}:
+        return INVALID
+    if not set(wish.get("events", ())) <= EVENTS:
+        return f"events: must be among {', '.join(sorted(EVENTS))}"
+    if not wish.get("url", "https://").startswith("https://"):
+        return "url: only https is supported"
+    return None

@@ -1,0 +1,210 @@
+"""The JSON API, and what machines ask of us: health, readiness, metrics."""
+
+import asyncio
+import math
+import re
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from starlette.datastructures import QueryParams
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from service.db.database import Store
+from service.errors import BadRequest
+from service.health import Readiness, Tables
+from service.metrics import Metrics
+from service.operations import notifications, operator_actions, queries
+from service.operations.dead_letters import list_dead_letters
+from service.operations.refusals import list_refusals
+from service.queue.base import Jobs
+from service.web.auth.access import Access
+
+MAX_PARAMETERS = 100
+
+
+@dataclass(frozen=True, kw_only=True)
+class Api:
+    """The API's endpoints; all but health and metrics need a credential."""
+
+    store: Store
+    jobs: Jobs
+    access: Access
+    metrics: Metrics
+    clock: Callable[[], datetime]
+    readiness: Readiness
+
+    def routes(self) -> list[BaseRoute]:
+        """Where each endpoint is."""
+        return [
+            Route("/api/v1/events", self.events),
+            Route("/api/v1/events/{id}", self.event),
+            Route("/api/v1/notifications", self.notifications),
+            Route("/api/v1/dead-letters", self.dead_letters),
+            Route("/api/v1/refusals", self.refusals),
+            Route("/api/v1/deliveries/{id}/replay", self.replay, methods=["POST"]),
+            Route("/api/v1/deliveries/{id}/dismiss", self.dismiss_delivery, methods=["POST"]),
+            Route("/api/v1/notifications/{id}/resend", self.resend, methods=["POST"]),
+            Route("/api/v1/notifications/{id}/dismiss", self.dismiss_notification, methods=["POST"]),
+            *self.health_routes(),
+        ]
+
+    def health_routes(self) -> list[BaseRoute]:
+        """Where machines ask; no credential is needed."""
+        return [
+            Route("/healthz", self.healthz),
+            Route("/readyz", self.readyz),
+            Route("/metrics", self.prometheus),
+        ]
+
+    async def events(self, request: Request) -> Response:
+        """Events, newest first, a page at a time."""
+        await self.access.require(request)
+        filters, limit, cursor = _asked_page(request.query_params)
+        search = queries.to_search(filters, self.clock())
+        return JSONResponse(await queries.list_events(self.store, search, limit=limit, cursor=cursor))
+
+    async def notifications(self, request: Request) -> Response:
+        """Notifications, newest first, a page at a time."""
+        await self.access.require(request)
+        filters, limit, cursor = _asked_page(request.query_params)
+        search = notifications.to_search(filters, self.clock())
+        return JSONResponse(await notifications.list_notifications(self.store, search, limit=limit, cursor=cursor))
+
+    async def event(self, request: Request) -> Response:
+        """Everything on record about one event."""
+        await self.access.require(request)
+        return JSONResponse(await queries.show_event(self.store, queries.to_id(request.path_params["id"])))
+
+    async def dead_letters(self, request: Request) -> Response:
+        """List dead letters, a page at a time; with ``?dismissed=true``, dismissed ones."""
+        await self.access.require(request)
+        asked, limit, cursor = _asked_page(request.query_params, limit=queries.MAX_AT_ONCE)
+        dismissed = asked.pop("dismissed", ["false"])
+        if dismissed not in (["true"], ["false"]):
+            raise BadRequest("dismissed must be true or false")
+        if asked:
+            raise BadRequest(f"{next(iter(asked))!a} means nothing here; there are dismissed, limit and cursor")
+        page = await list_dead_letters(self.store, limit=limit, cursor=cursor, dismissed=dismissed == ["true"])
+        return JSONResponse(page)
+
+    async def refusals(self, request: Request) -> Response:
+        """The last posts to the hook that were refused, newest first: why, and what mends it."""
+        await self.access.require(request)
+        if asked := _given(request.query_params):
+            raise BadRequest(f"{asked[0][0]!a} means nothing here; there are at most 50, and all are answered")
+        return JSONResponse(await list_refusals(self.store))
+
+    async def replay(self, request: Request) -> Response:
+        """Judge a delivery again."""
+        who = await self.access.require(request)
+        delivery_id = queries.to_id(request.path_params["id"])
+        await operator_actions.replay(self.store, self.jobs, delivery_id, who=who, at=self.clock())
+        return JSONResponse({"delivery": str(delivery_id), "replay": "enqueued"}, status_code=202)
+
+    async def resend(self, request: Request) -> Response:
+        """Send a notification again."""
+        who = await self.access.require(request)
+        notification_id = queries.to_id(request.path_params["id"])
+        await operator_actions.resend(self.store, self.jobs, notification_id, who=who, at=self.clock())
+        return JSONResponse({"notification": str(notification_id), "resend": "enqueued"}, status_code=202)
+
+    async def dismiss_delivery(self, request: Request) -> Response:
+        """Close a delivery that was not understood; ``?because=`` says why."""
+        who, because = await self.access.require(request), _because(request.query_params)
+        delivery_id = queries.to_id(request.path_params["id"])
+        await operator_actions.dismiss_delivery(self.store, delivery_id, who=who, at=self.clock(), because=because)
+        return JSONResponse({"delivery": str(delivery_id), "dismiss": "done"})
+
+    async def dismiss_notification(self, request: Request) -> Response:
+        """Close a notification that could not be sent; ``?because=`` says why."""
+        who, because = await self.access.require(request), _because(request.query_params)
+        notification_id = queries.to_id(request.path_params["id"])
+        await operator_actions.dismiss_notification(
+            self.store, notification_id, who=who, at=self.clock(), because=because
+        )
+        return JSONResponse({"notification": str(notification_id), "dismiss": "done"})
+
+    async def healthz(self, _request: Request) -> Response:
+        """Alive: this process answers."""
+        return JSONResponse({"status": "alive"})
+
+    async def readyz(self, request: Request) -> Response:
+        """Ready: each check by name, ``ok`` or what is wrong. ``?check=database`` asks for that one alone.
+
+        A web process is ready when the database answers, whether or not a worker lives: it must keep what comes.
+        """
+        wanted = dict.fromkeys(request.query_params.getlist("check") or self.readiness.names)
+        if unknown := next((name for name in wanted if name not in self.readiness.names), None):
+            raise BadRequest(f"there is no check {unknown!a}; there are {', '.join(self.readiness.names)}")
+        checks = {name: await self.readiness.check(name) for name in wanted}
+        if inside := next((check.inside for check in checks.values() if check.inside), None):
+            request.state.facts["reason"] = inside  # anybody may ask: this is for those who run Roundsman
+        is_ready = all(check.is_ok for check in checks.values())
+        shape = {"ready": is_ready, "checks": {name: check.sentence for name, check in checks.items()}}
+        return JSONResponse(shape, status_code=200 if is_ready else 503)
+
+    async def prometheus(self, _request: Request) -> Response:
+        """The metrics; when the database is away, this process's own and a gauge that says so."""
+        database, tables = await asyncio.gather(self.readiness.check("database"), self.readiness.tables())
+        if tables is None:
+            self.metrics.forget_the_tables()
+        else:
+            self._show(tables)
+        self.metrics.database_up.set(database.is_ok and tables is not None)
+        return Response(self.metrics.text(), media_type="text/plain; version=0.0.4")
+
+    def _show(self, tables: Tables) -> None:
+        self.metrics.queue_depth.set(tables.backlog.depth)
+        self.metrics.queue_age.set(tables.backlog.oldest_age_s)
+        self.metrics.last_look.set(tables.last_look_s)
+        self.metrics.worker_silent.set(math.inf if tables.worker_silent_s is None else tables.worker_silent_s)
+        for what, count in tables.waiting.items():
+            self.metrics.waiting.labels(what).set(count)
+
+
+def _given(parameters: QueryParams) -> list[tuple[str, str]]:
+    """Return the query parameters. Raises BadRequest where they are more than any request needs."""
+    given = parameters.multi_items()
+    if len(given) > MAX_PARAMETERS:
+        raise BadRequest(f"there are {len(given)} parameters; no request needs more than {MAX_PARAMETERS}")
+    return given
+
+
+def _asked(parameters: QueryParams) -> dict[str, str]:
+    """The query parameters, each once: of two values one would be ignored without a word."""
+    names = Counter(name for name, _ in _given(parameters))
+    if twice := next((name for name, count in names.items() if count > 1), None):
+        raise BadRequest(f"{twice!a} stands twice; give it once")
+    return dict(parameters)
+
+
+def _asked_page(parameters: QueryParams, *, limit: int = 50) -> tuple[dict[str, list[str]], int, str | None]:
+    """Return the filters of a list, each with all its values, and which page of it is asked for."""
+    _given(parameters)  # not too many: collecting the values takes the square of their number
+    once = _asked_once(parameters, "limit", "cursor")
+    filters = {name: parameters.getlist(name) for name in parameters if name not in once}
+    return filters, _limit(once.get("limit", str(limit))), once.get("cursor")
+
+
+def _asked_once(parameters: QueryParams, *names: str) -> dict[str, str]:
+    """Those of the query parameters that bear these names, each once."""
+    return _asked(QueryParams([(name, value) for name, value in parameters.multi_items() if name in names]))
+
+
+def _because(parameters: QueryParams) -> str:
+    """The reason that somebody gave, or none. Raises BadRequest for anything else that was asked."""
+    asked = _asked(parameters)
+    because = asked.pop("because", "")
+    if asked:
+        raise BadRequest(f"{next(iter(asked))!a} means nothing here; a reason is given as because=...")
+    return because
+
+
+def _limit(text: str) -> int:
+    if not re.fullmatch("[0-9]{1,9}", text):  # Python itself refuses numbers of thousands of digits
+        raise BadRequest(f"limit must be a whole number from 1 to {queries.MAX_AT_ONCE}")
+    return int(text)

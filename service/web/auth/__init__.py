@@ -1,0 +1,1 @@
+"""Access to the API and the pages: tokens, sessions, and the origin of requests."""

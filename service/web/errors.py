@@ -1,0 +1,84 @@
+"""Errors as answers: the right status, and one sentence that says what is wrong and what to do."""
+
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any
+
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+
+from service.errors import NotFound, Rejected, Temporary, Unauthorised
+from service.pipeline.receive import COME_BACK_IN_S
+from service.web.pages.pages import Pages
+from service.web.private_answers import keep_private
+from service.web.request_log import REQUEST_ID
+
+PLAINLY = {
+    404: "nothing is at {path}: the address may be incomplete, or of another release",
+    405: "{path} is what a button of a page leads to: press it on that page",
+}
+"""The framework's refusals, for people: which methods an address takes, and where it is written, tells them nothing."""
+
+Answer = Callable[[Request, Exception], Coroutine[Any, Any, Response]]
+
+
+async def answer_error(request: Request, error: Exception) -> Response:
+    """``{"error": sentence}`` with the status that the error's type stands for."""
+    status, sentence, headers = _answer(request, error)
+    response = JSONResponse({"error": sentence}, status_code=status, headers=headers)
+    keep_private(response.headers)  # that of a 500 passes no middleware
+    return response
+
+
+def answer_people(pages: Pages) -> Answer:
+    """What tells an error as a page where a browser asks for one, and as ``answer_error`` does everywhere else."""
+
+    async def answer(request: Request, error: Exception) -> Response:
+        if not _asks_for_a_page(request):
+            return await answer_error(request, error)
+        status, sentence, headers = _answer(request, error)
+        if isinstance(error, HTTPException) and status in PLAINLY:
+            sentence = PLAINLY[status].format(path=ascii(request.url.path))
+        response = await pages.tell_error(request, sentence, status=status, headers=headers)
+        keep_private(response.headers)
+        return response
+
+    return answer
+
+
+def _asks_for_a_page(request: Request) -> bool:
+    is_for_programs = request.url.path.startswith(("/api/", "/hooks/"))
+    return not is_for_programs and "text/html" in request.headers.get("accept", "")
+
+
+def _answer(request: Request, error: Exception) -> tuple[int, str, Mapping[str, str]]:
+    """Status, sentence and headers."""
+    headers: Mapping[str, str] = {}
+    match error:
+        case HTTPException():
+            status, sentence, headers = error.status_code, _routed_nowhere(request, error), error.headers or {}
+        case Unauthorised():
+            status, sentence, headers = error.status, str(error), {"WWW-Authenticate": "Bearer"}
+        case Rejected():
+            status, sentence, headers = error.status, str(error), error.headers
+        case ClientDisconnect():  # only the log reads this answer
+            status, sentence = 400, "the client went away before its request was complete"
+            request.state.facts.setdefault("reason", sentence)
+        case NotFound():
+            status, sentence = 404, str(error)
+        case Temporary():
+            status, sentence = 503, error.sentence
+            request.state.facts.setdefault("reason", str(error))
+            headers = {"Retry-After": str(round(error.retry_after_s or COME_BACK_IN_S))}
+        case _:
+            status, sentence = 500, "something went wrong here; the log says what"
+            headers = {REQUEST_ID: request.state.request_id}  # this one is answered outside of all middleware
+    return status, sentence, headers
+
+
+def _routed_nowhere(request: Request, error: HTTPException) -> str:
+    """The framework's own refusals, with a next step."""
+    path, allowed = request.url.path, (error.headers or {}).get("Allow")
+    if allowed:
+        return f"{path!a} does not take {request.method}; it takes {allowed}"
+    return f"there is nothing at {path!a}; docs/http.md lists what there is"

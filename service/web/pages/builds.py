@@ -1,0 +1,122 @@
+"""The builds page: what was asked for, as a form and as a search, and the way to older builds."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from urllib.parse import urlencode
+
+from starlette.datastructures import QueryParams
+
+from service.db.database import Store
+from service.model import Event, EventKind, Notification
+from service.operations import queries
+from service.operations.json_shapes import Json, event_json, rfc3339
+from service.operations.search_hints import Hint, find_hints, suggest
+from service.store.filters import Search
+
+ON_A_PAGE = 50
+SHOWN = {"": "workflows", EventKind.JOB_COMPLETED: "jobs", EventKind.PING: "pings", queries.EVERY_KIND: "everything"}
+NOTHING: Json = {"items": [], "older": None, "newest": None, "looked_back_to": None, "partial": [], "hints": []}
+STATUSES = {
+    "": "any",
+    "failed,error": "failed or error",
+    **{status: status for status in ("failed", "error", "success", "canceled", "unauthorized", "not_run")},
+}
+CHIPS = {"failed": {"status": "failed,error"}, "main": {"branch": "main"}, "last 24 h": {"since": "24h"}}
+TIMES = ("1h", "24h", "7d", "30d", "today", "yesterday")
+FOLDED = ("workflow", "job", "tag", "actor", "author", "told", "since", "until", "event")
+
+
+Asked = Mapping[str, Sequence[str]]
+"""The values of every filter, as they were put in."""
+
+
+def asked_for(parameters: QueryParams) -> dict[str, Sequence[str]]:
+    """Every filter of the form with what was put in, trimmed."""
+    given = {name: [value.strip() for value in parameters.getlist(name)] for name in queries.SEARCHABLE}
+    return {name: [value for value in values if value] for name, values in given.items()}
+
+
+def to_search(asked: Asked, now: datetime) -> Search:
+    """The search for it: workflows unless a job is named or another kind is chosen. Raises BadRequest."""
+    kinds = queries.kinds(asked["event"], asked["job"])
+    return queries.to_search({**asked, "event": kinds}, now)
+
+
+def address(asked: Asked, **more: str) -> str:
+    """The address of the page with these filters."""
+    given = {**asked, **{name: [value] for name, value in more.items()}}
+    return f"/?{urlencode(given, doseq=True)}" if any(given.values()) else "/"
+
+
+async def find(store: Store, asked: Asked, cursor: str, now: datetime) -> Json:
+    """What the page shows: ``items``, the addresses of ``older`` and ``newest`` ones, and how far it looked back.
+
+    ``looked_back_to`` is None where the search was not cut short; ``partial`` says why builds may be missing. Raises
+    BadRequest.
+    """
+    search = to_search(asked, now)
+    page = await queries.find_events(store, search, limit=ON_A_PAGE, cursor=cursor or None)
+    told = await queries.told(store, {event.topic for event in page.items})
+    hints = [] if page.items or page.next else await find_hints(store, search)
+    return {
+        "items": [_line(event, told[event.topic]) for event in page.items],
+        "older": address(asked, cursor=page.next) if page.next else None,
+        "newest": address(asked) if cursor else None,
+        "looked_back_to": rfc3339(page.looked_back_to) if page.looked_back_to else None,
+        "partial": await queries.doubts_about(store, search),
+        "hints": [_hint(one, asked) for one in hints],
+    }
+
+
+def _hint(hint: Hint, asked: Asked) -> Json:
+    """A filter to blame, and for each name near it the address of the page that asks for that instead."""
+    return {
+        "filter": hint.filter,
+        "text": hint.text,
+        "near": [(name, address({**asked, hint.filter: [name]})) for name in hint.near],
+    }
+
+
+async def form(store: Store, asked: Asked) -> Json:
+    """Return what the form of filters holds, and what it offers."""
+    return {
+        "asked": asked,
+        "kinds": SHOWN,
+        "is_unfolded": any(asked[name] for name in FOLDED),
+        "chips": _chips(asked),
+        "chosen_status": _status(asked),
+        "statuses": _statuses(asked),
+        "times": TIMES,
+        "suggested": await suggest(store),
+    }
+
+
+def _chips(asked: Asked) -> list[Json]:
+    """Return the filters that are one click away, each added to what was asked for, or taken away from it."""
+    shown = []
+    for words, filters in CHIPS.items():
+        is_on = all(list(asked[name]) == [value] for name, value in filters.items())
+        changed = {name: [] if is_on else [value] for name, value in filters.items()}
+        shown.append({"words": words, "is_on": is_on, "address": address({**asked, **changed})})
+    return shown
+
+
+def _statuses(asked: Asked) -> Mapping[str, str]:
+    """Return the statuses to choose from: the known ones, and what was asked for."""
+    return STATUSES if _status(asked) in STATUSES else {**STATUSES, _status(asked): _status(asked)}
+
+
+def _status(asked: Asked) -> str:
+    return ",".join(asked["status"])
+
+
+def _line(event: Event, told: Sequence[Notification]) -> Json:
+    """An event, who was told of its news, and whether all of them were by another event that brought the same."""
+    elsewhere = bool(told) and all(one.event_id != event.id for one in told)
+    return {**event_json(event), "notifications": told, "is_told_elsewhere": elsewhere}
+
+
+async def anything(store: Store) -> Json | None:
+    """The newest event of any kind: when there is none, nobody has connected CircleCI yet."""
+    page = await queries.list_events(store, Search(), limit=1)
+    return page["items"][0] if page["items"] else None

@@ -1,0 +1,32 @@
+"""The dead letters page: what waits for a person, gathered by what is in its way."""
+
+from collections.abc import Iterable, Sequence
+
+from service.operations.json_shapes import Json
+from service.web.pages.template_filters import shown
+
+Group = tuple[str, str | None]
+"""The channel and the reason that some notifications have in common."""
+
+
+def grouped(notifications: Iterable[Json]) -> list[Sequence[Json]]:
+    """Return the notifications of each channel and reason together, in the order of the first of each."""
+    groups: dict[Group, list[Json]] = {}
+    for notification in notifications:
+        groups.setdefault((notification["channel_label"], notification["reason"]), []).append(notification)
+    return list(groups.values())
+
+
+def build_of(event: Json | None) -> str:
+    """Return the words by which people know a build: ``acme/web main: build-and-test failed``."""
+    if event is None:
+        return "a build that was forgotten"
+    place = [event["project"]["full_name"] or "no project", event["tag"] or event["branch"]]
+    what = [event["workflow"]["name"] or event["kind"], (event["job"] or {}).get("name"), event["status"]]
+    return f"{' '.join(map(shown, filter(None, place)))}: {' '.join(map(shown, filter(None, what)))}"
+
+
+def type_of(delivery: Json) -> str:
+    """Return what a delivery says it is, by its headers."""
+    named = (value for name, value in delivery["headers"] if name == "circleci-event-type")
+    return next(named, "a webhook")

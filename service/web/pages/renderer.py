@@ -1,0 +1,82 @@
+"""Templates made into answers, with the headers that keep a page to itself."""
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.responses import Response
+
+from service.message.sanitize import web_link
+from service.message.status_text import duration, severity, started_by
+from service.operations.notification_status import standings
+from service.store.filters import escaped
+from service.web.pages import template_filters
+from service.web.pages.dead_letters import build_of, type_of
+
+HERE = Path(__file__).parent
+TYPES = {".css": "text/css", ".svg": "image/svg+xml"}
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    # with no-referrer a browser would hide the origin of our own forms from us as well
+    "Referrer-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+
+
+def narrowed(name: str, value: str) -> str:
+    """Return the address of the builds that have this value."""
+    return "/?" + urlencode({name: escaped(value)})
+
+
+class Screen:
+    """Draws pages from templates; whatever comes from outside is escaped by autoescape."""
+
+    def __init__(self) -> None:
+        self._templates = Environment(
+            loader=FileSystemLoader(HERE / "templates"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._templates.filters |= {
+            "ago": template_filters.ago,
+            "build_of": build_of,
+            "counted": template_filters.counted,
+            "dismissal": template_filters.dismissal,
+            "duration": duration,
+            "exact": template_filters.exact,
+            "mark": template_filters.mark,
+            "narrowed": narrowed,
+            "one_line": template_filters.shown,
+            "opening": template_filters.opening,
+            "pretty": template_filters.pretty,
+            "results": template_filters.results,
+            "rounds": template_filters.rounds,
+            "sentence": template_filters.sentence,
+            "severity": severity,
+            "standings": standings,
+            "started_by": started_by,
+            "times": template_filters.times,
+            "told": template_filters.told,
+            "type_of": type_of,
+            "web_link": web_link,
+            "when": template_filters.when,
+            "wordings": template_filters.wordings,
+        }
+        self._files = {path.name: path.read_bytes() for path in (HERE / "static").iterdir()}
+
+    def draw(self, template: str, *, status: int = 200, **shown: Any) -> Response:
+        """The page that a template makes of these."""
+        page = self._templates.get_template(template).render(shown, template=template)
+        return Response(page, status_code=status, media_type="text/html", headers=HEADERS)
+
+    def file(self, name: str) -> Response:
+        """A style sheet or picture; the same for everybody, and good for ten minutes."""
+        if name not in self._files:
+            return Response(status_code=404, headers=HEADERS)
+        headers = {**HEADERS, "Cache-Control": "max-age=600"}
+        return Response(self._files[name], media_type=TYPES[Path(name).suffix], headers=headers)

@@ -1,0 +1,155 @@
+"""How facts look on a page: times, durations, marks, and who was told in a few words."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import groupby
+from operator import itemgetter
+
+from service.message import one_line
+from service.message.status_text import severity
+from service.model import Notification, NotificationState
+from service.model.details import FAILED_RESULTS
+from service.operations.json_shapes import Json
+from service.text import MARK
+from service.web.pages.json_text import format_opening
+
+MARKS = {"success": "✓", "failure": "✕", "warning": "!", "info": "–"}
+TELLING = {
+    NotificationState.DEAD: "not delivered:",
+    NotificationState.PENDING: "on the way:",
+    NotificationState.SENT: "",
+}
+NOUNS = {"failure": "failure", "error": "error"}  # results of tests that are counted as nouns; others are not
+DAYS = {-1: "yesterday", 0: "today", 1: "tomorrow"}
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")  # of no locale
+SPANS = ((86_400, "day"), (3_600, "hour"), (60, "minute"))
+HEADINGS = {
+    400: "This cannot be answered as it was asked",
+    403: "This is not allowed",
+    404: "There is no such page",
+    405: "This cannot be done here",
+    409: "This cannot be done now",
+    413: "This is too large",
+    429: "Too many tries",
+    500: "Something went wrong here",
+    503: "This cannot be shown right now",
+}
+"""The heading of an error page, by its status."""
+MAX_BODY = 20_000  # characters on a page; the rest is a download away
+MAX_BODY_BYTES = 4 * MAX_BODY + 4  # and so many bytes are enough for them
+
+
+def when(time: str, now: datetime, *, seconds: bool = False) -> str:
+    """Return a time in UTC as people say it: ``today 09:12``, ``yesterday 22:34``, ``3 Nov 09:12``."""
+    at, today = datetime.fromisoformat(time).astimezone(UTC), now.astimezone(UTC).date()
+    clock = f"{at:%H:%M:%S}" if seconds else f"{at:%H:%M}"
+    if day := DAYS.get((at.date() - today).days):
+        return f"{day} {clock}"
+    year = "" if at.year == today.year else f" {at.year}"
+    return f"{at.day} {MONTHS[at.month - 1]}{year} {clock}"
+
+
+def exact(time: str) -> str:
+    """Return a time to the second: ``2026-11-22 09:12:03 UTC``."""
+    return datetime.fromisoformat(time).astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def shown(text: str | None, longest: int = 200) -> str:
+    """Return a text on one line; of one that has nothing to be seen, a mark: a link needs a name."""
+    return one_line(text, longest) or (MARK if text else "")
+
+
+def sentence(text: str) -> str:
+    """Return a text with a capital letter at its beginning and a stop at its end."""
+    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
+
+
+def counted(count: int, noun: str) -> str:
+    """Return ``1 failure`` or ``3 failures``."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def results(counts: Mapping[str, int]) -> list[str]:
+    """Return the results of tests with their counts, what failed first: ``3 failures``, ``211 passed``."""
+    ordered = sorted(counts.items(), key=lambda result: result[0] not in FAILED_RESULTS)
+    return [counted(n, noun) if (noun := NOUNS.get(name)) else f"{n} {_result(name)}" for name, n in ordered if n]
+
+
+def _result(name: str) -> str:
+    return "passed" if name == "success" else one_line(name, 40)
+
+
+def times(count: int) -> str:
+    """``once``, ``twice`` or ``3 times``."""
+    return {1: "once", 2: "twice"}.get(count, f"{count} times")
+
+
+def ago(time: str, now: datetime) -> str:
+    """``5 minutes ago``, ``in 2 hours`` or ``just now``."""
+    seconds = (now - datetime.fromisoformat(time)).total_seconds()
+    for length, name in SPANS:
+        count = int(abs(seconds) // length)
+        if count:
+            span = f"{count} {name}" if count == 1 else f"{count} {name}s"
+            return f"{span} ago" if seconds > 0 else f"in {span}"
+    return "just now"
+
+
+def mark(status: str | None) -> str:
+    """A sign that tells good from bad even without colour."""
+    return MARKS[severity(status)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """Channels that are equally far, and the words before their names: none for those that have it."""
+
+    state: NotificationState
+    words: str
+    labels: tuple[str, ...]
+
+
+def told(notifications: Iterable[Notification]) -> list[Told]:
+    """Who was told, the bad news first."""
+    lines = []
+    for state, before in TELLING.items():
+        labels = tuple(one.channel_label for one in notifications if _telling(one) is state)
+        lines += [Told(state=state, words=before, labels=labels)] if labels else []
+    return lines
+
+
+def _telling(notification: Notification) -> NotificationState:
+    """How far it is with telling them at all: what comes of a resend makes nobody unhear it."""
+    if notification.is_told:
+        return NotificationState.SENT
+    return NotificationState.PENDING if notification.is_owed else NotificationState.DEAD
+
+
+def dismissal(actions: Iterable[Json], subject_id: str) -> Json | None:
+    """Who dismissed this, when and why, if somebody did; the last time counts."""
+    dismissals = [one for one in actions if one["verb"] == "dismiss" and one["subject_id"] == subject_id]
+    return dismissals[-1] if dismissals else None
+
+
+def wordings(notification: Json) -> list[Json]:
+    """The attempts that said something else than those before them, with its ``title`` and ``words``."""
+    return [attempt for attempt in notification["attempts"] if attempt["title"] is not None]
+
+
+def rounds(decisions: Sequence[Json]) -> list[list[Json]]:
+    """Decisions gathered by the round in which they were made, in the order given."""
+    return [list(round_) for _, round_ in groupby(decisions, key=itemgetter("round"))]
+
+
+def pretty(body: str) -> str:
+    """Return the beginning of a body as people read JSON; as it is when it is none, or nested too deep to read."""
+    try:
+        return format_opening(body, MAX_BODY)
+    except (ValueError, RecursionError):
+        return body
+
+
+def opening(text: str) -> str:
+    """Return as much of a text as a page can bear."""
+    return text if len(text) <= MAX_BODY else text[:MAX_BODY] + " …"

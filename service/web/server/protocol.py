@@ -1,0 +1,303 @@
+"""HTTP on one connection as uvicorn speaks it, within limits on what heads hold, on time and on what is sent ahead."""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from http import HTTPStatus
+from math import inf
+from typing import Any, cast
+
+import httptools
+from starlette.datastructures import MutableHeaders
+from uvicorn.config import Config
+from uvicorn.protocols.http.flow_control import service_unavailable
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from service.web.private_answers import keep_private
+from service.web.server.connections import Connections
+from service.web.server.head import Head, Refused
+from service.web.server.proxies import counted_address
+from service.web.server.transport import LingeringTransport
+
+PIECE_BYTES = 16_384  # fed to the parser at a time: between two pieces we look at what it has come to
+FRAMING_PER_BYTE = 8  # a chunk of one byte has five around it
+SCHEMES = {b"http": "http", b"https": "https"}
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """One connection.
+
+    Three facts tell its state: whether the parser is within a body, whether it has begun a message, and how many
+    requests are unanswered. What time each state has is said in ``_begin_state``.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+        *,
+        all_connections: Connections,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self.counted_as: list[str] = []
+        self._all = all_connections
+        self._limits = all_connections.limits
+        self._head = Head(self._limits)
+        self._lingering: LingeringTransport
+        self._is_peer_trusted = False
+        self._is_in_body = self._has_begun = self._is_idle = self._is_deaf = False
+        self._unanswered = 0
+        self._raw_bytes = self._framing_bytes = self._ahead_bytes = 0
+        self._taken_bytes, self._taken_at = 0, inf
+        self._since, self._deadline = 0.0, inf
+
+    # The connection.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin, if there is room."""
+        self._lingering = LingeringTransport(cast("asyncio.Transport", transport), self._limits)
+        super().connection_made(self._lingering)
+        peer = self.client[0] if self.client else ""
+        self._is_peer_trusted = self._all.proxies.trusts(peer)
+        self._begin_state()
+        if not self._all.admit(self, None if self._is_peer_trusted else counted_address(peer)):
+            self.connections.discard(self)
+            self._answer(Refused(503, "there are too many connections; try again soon"))
+            self._lingering.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End."""
+        self._lingering.end()
+        self._all.release(self)
+        super().connection_lost(exc)
+
+    def shutdown(self) -> None:
+        """Close what is not being answered, without lingering: the server ends."""
+        if not self._unanswered:
+            self._lingering.is_mid_request = False
+        super().shutdown()
+
+    def urgency(self) -> tuple[int, float] | None:
+        """Return a key by which connections that may make room are sorted; None while a request is answered."""
+        if self._lingering.is_closing() or self._lingering.is_writing:
+            return (0, self._since)
+        if self._unanswered:
+            return (3, self._since) if self._is_in_body and self._unanswered == 1 else None
+        return (2 if self._is_idle else 1, self._since)
+
+    def make_room(self) -> None:
+        """Close at once."""
+        self.connections.discard(self)
+        self._lingering.abort()
+
+    # Time.
+
+    def check(self, now: float) -> None:
+        """Close what takes too long."""
+        self._check_reader(now)
+        if now < self._deadline or self._lingering.is_closing():
+            return
+        if self._is_in_body:
+            self._refuse(Refused(408, "the body of the request did not arrive in time"))
+        elif self._has_begun:
+            self._refuse(Refused(408, "the head of the request did not arrive in time"))
+        else:
+            self._lingering.close()
+
+    def _check_reader(self, now: float) -> None:
+        """Close when answers are not read."""
+        if not self._lingering.is_writing:
+            self._taken_at = inf
+            return
+        taken = self._lingering.taken_bytes
+        if self._taken_at == inf or taken >= self._taken_bytes + self._limits.min_taken_bytes:
+            self._taken_bytes, self._taken_at = taken, now
+        elif now - self._taken_at >= self._limits.stalled_s:
+            self._note("a client does not read its answer")
+            self._lingering.abort()
+
+    def _begin_state(self) -> None:
+        """Note how long the state that begins may last; an answer takes as long as it takes."""
+        self._since = now = self.loop.time()
+        if self._is_in_body:
+            self._deadline = now + (self._limits.body_within_s if self._unanswered else self._limits.linger_s)
+        elif self._unanswered or self._is_idle:
+            self._deadline = inf  # uvicorn closes idle ones
+        else:
+            self._deadline = now + self._limits.head_within_s
+
+    def _begin_idling(self) -> None:
+        self._is_idle = True
+        self._unset_keepalive_if_required()
+        self.timeout_keep_alive_task = self.loop.call_later(self._limits.idle_s, self.timeout_keep_alive_handler)
+
+    # Bytes.
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what has arrived."""
+        if self._is_deaf or self._lingering.is_closing() or (self._is_in_body and not self._unanswered):
+            self._lingering.drop(len(data))
+        if self._is_deaf or self._lingering.is_closing():
+            return
+        self._unset_keepalive_if_required()
+        if self._is_idle:
+            self._is_idle = False
+            self._begin_state()
+        try:
+            for piece in _pieces(data):
+                self._feed(piece)
+        except httptools.HttpParserUpgrade:
+            self._close_after_answers()  # what follows is no HTTP, or the body of a request that seemed complete
+        except Refused as refused:
+            self._refuse(refused)
+        except httptools.HttpParserError as error:
+            self._refuse(_reason(error))
+
+    def _feed(self, piece: bytes | memoryview) -> None:
+        """Have a piece parsed, and see how much it has come to. Raises Refused, or an error of the parser's."""
+        if self._is_deaf or self._lingering.is_closing():
+            return
+        self._raw_bytes += len(piece)
+        self._framing_bytes += len(piece)
+        self.parser.feed_data(piece)
+        if max(self._raw_bytes, self._framing_bytes) > self._limits.max_head_bytes + PIECE_BYTES:
+            framing = Refused(400, "the chunks of the body have too much around them")
+            raise framing if self._is_in_body else self._head.too_large()
+        self._ahead_bytes = self._ahead_bytes + len(piece) if self.pipeline else 0
+        if self._ahead_bytes > self._limits.max_head_bytes:
+            self._close_after_answers()
+
+    def _refuse(self, refused: Refused) -> None:
+        """Answer a request that is not served, if it is the one whose turn it is, and close."""
+        is_reading = self._unanswered == 1 and self._is_in_body and not self.cycle.response_started
+        if self._unanswered and not is_reading:
+            self._close_after_answers()
+            return
+        self._note("a request is refused", status=refused.status, reason=refused.sentence)
+        if is_reading:  # whatever reads the body is told that there is no more
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        if is_reading or not self._is_in_body:
+            self._answer(refused)
+        self._lingering.is_mid_request = True  # more of it may be on its way
+        self._lingering.close()
+
+    def _answer(self, refused: Refused) -> None:
+        body = json.dumps({"error": refused.sentence}).encode()
+        headers = MutableHeaders(raw=[*self.server_state.default_headers, (b"content-type", b"application/json")])
+        headers.update({"content-length": str(len(body)), "connection": "close"})
+        if refused.status == HTTPStatus.SERVICE_UNAVAILABLE:
+            headers["retry-after"] = "10"
+        keep_private(headers)
+        head = b"".join(name + b": " + value + b"\r\n" for name, value in headers.raw)
+        self._lingering.write(STATUS_LINE[refused.status] + head + b"\r\n" + body)
+
+    def _close_after_answers(self) -> None:
+        """Read no further; close as soon as every request that is complete has its answer."""
+        self._is_deaf = self._lingering.is_mid_request = True
+        if self._is_in_body and self.pipeline:
+            self.pipeline.popleft()
+            self._unanswered -= 1
+        elif not self._is_in_body and self._unanswered:
+            self.cycle.keep_alive = False
+        if not self._unanswered:
+            self._lingering.close()
+
+    def _note(self, event: str, **facts: object) -> None:
+        self._all.note(event, client=self.client[0] if self.client else None, **facts)
+
+    # What the parser finds.
+
+    def on_message_begin(self) -> None:
+        """Begin a request."""
+        super().on_message_begin()
+        self._has_begun = self._lingering.is_mid_request = True
+        self._head.begin()
+
+    def on_url(self, url: bytes) -> None:
+        """Take a piece of the URL; raises Refused."""
+        self._head.add_url(len(url))
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header field; a trailer is counted, and is none. Raises Refused."""
+        self._head.add_header(len(name) + len(value))
+        if not self._is_in_body:
+            super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """Begin to answer a request, or to keep it until those before it are answered. Raises Refused."""
+        self._head.check(self.parser.get_http_version(), self.headers)
+        if self._unanswered > self._limits.max_ahead:
+            raise Refused(503, "too many requests are sent ahead")
+        self._raw_bytes = self._framing_bytes = 0
+        served = self.app
+        if self._is_peer_trusted and not self._find_client():
+            self.app = service_unavailable
+        try:
+            super().on_headers_complete()
+        finally:
+            self.app = served
+        self._is_in_body = True
+        self._unanswered += 1
+        self._begin_state()
+
+    def _find_client(self) -> bool:
+        """Note which client a trusted proxy speaks for; False when that client has too many requests already."""
+        forwarded = [value for name, value in self.headers if name == b"x-forwarded-for"]
+        for name, value in self.headers:
+            if name == b"x-forwarded-proto" and value in SCHEMES:
+                self.scope["scheme"] = SCHEMES[value]
+        if not forwarded or self.client is None:
+            return True
+        client = self._all.proxies.find_client(self.client[0], forwarded)
+        self.scope["client"] = (client, 0)
+        return self._all.proxies.trusts(client) or self._all.count(self, counted_address(client))
+
+    def on_body(self, body: bytes) -> None:
+        """Take a piece of the body."""
+        self._raw_bytes = 0
+        self._framing_bytes -= (1 + FRAMING_PER_BYTE) * len(body)
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """End a request."""
+        super().on_message_complete()
+        self._is_in_body = self._has_begun = self._lingering.is_mid_request = False
+        self._raw_bytes = self._framing_bytes = 0
+        if not self._unanswered:  # it was answered before it was read
+            self._begin_idling()
+        self._begin_state()
+
+    def on_response_complete(self) -> None:
+        """End an answer, and begin the next or wait for a request."""
+        self._unanswered -= 1
+        if self._is_peer_trusted:
+            self._all.uncount(self)
+        super().on_response_complete()
+        if self._is_deaf and not self._unanswered:
+            self._lingering.close()
+        self._is_idle = not (self._unanswered or self._has_begun)
+        self._begin_state()
+
+
+def _pieces(data: bytes) -> Iterator[bytes | memoryview]:
+    if len(data) <= PIECE_BYTES:
+        yield data
+        return
+    whole = memoryview(data)
+    for place in range(0, len(data), PIECE_BYTES):
+        yield whole[place : place + PIECE_BYTES]
+
+
+def _reason(error: httptools.HttpParserError) -> Refused:
+    """Why the parser has stopped; raises what is no fault of the request."""
+    cause = error.__context__
+    if isinstance(cause, Refused):
+        return cause
+    if cause is None or isinstance(cause, httptools.HttpParserError | ValueError):
+        return Refused(400, "this is no HTTP request as RFC 9112 has it")
+    raise cause

@@ -1,0 +1,146 @@
+"""A real HTTP server for as long as somebody needs it, and the signal that says when that is over."""
+
+import asyncio
+import errno
+import gc
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from functools import partial
+from ipaddress import ip_network
+from typing import Any, cast
+
+import structlog
+import uvicorn
+from starlette.applications import Starlette
+
+from service.errors import BadConfig, Temporary
+from service.web.server.connections import Connections
+from service.web.server.limits import MAX_CONNECTIONS, Limits, max_connections, raise_descriptor_limit
+from service.web.server.protocol import BoundedProtocol
+from service.web.server.proxies import Network, TrustedProxies
+
+LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1"))
+WAITING_CALLERS = 1024
+GRACE_S = 5
+
+log = structlog.get_logger()
+
+
+class _QuietServer(uvicorn.Server):
+    """Leaves signals to whoever started it: one process may have several servers, and has a worker to end first."""
+
+    def __init__(self, config: uvicorn.Config, connections: Connections) -> None:
+        super().__init__(config)
+        self._connections = connections
+
+    async def on_tick(self, counter: int) -> bool:
+        """Look after the connections, ten times a second."""
+        self._connections.sweep(asyncio.get_running_loop().time())
+        return await super().on_tick(counter)
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def listen(
+    host: str, port: int, *, else_do: str = "set ROUNDSMAN_HOST and ROUNDSMAN_PORT to an address that is free"
+) -> socket.socket:
+    """A listening socket; from here on early callers wait rather than being refused.
+
+    Raises BadConfig, or Temporary when another process has it or the address is yet to come; both end with what to do.
+    """
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        listener = socket.create_server((host, port), family=family, backlog=WAITING_CALLERS)
+        # an answer is written in two pieces, and the second must not wait for the caller to acknowledge the first
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return listener
+    except OSError as error:
+        reason = str(error.strerror).partition(" (while ")[0]  # Python repeats the address here
+        problem = f"cannot listen on {host} port {port}: {reason}"
+        passes = error.errno in {errno.EADDRINUSE, errno.EADDRNOTAVAIL}
+        raise (Temporary if passes else BadConfig)(f"{problem}; {else_do}") from error
+
+
+def address(listener: socket.socket) -> str:
+    """Where people find a listener, such as ``http://127.0.0.1:8000``."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def find_limits() -> Limits:
+    """The limits of a server in this process: of connections, as many as leave descriptors for everything else."""
+    descriptors = raise_descriptor_limit()
+    connections = max_connections(descriptors)
+    if connections < MAX_CONNECTIONS:
+        reason = f"this process may open {descriptors} files; let it open more (ulimit -n, LimitNOFILE)"
+        log.warning("few connections are possible", connections=connections, reason=reason)
+    return Limits(max_connections=connections)
+
+
+@asynccontextmanager
+async def serving(
+    app: Starlette,
+    listener: socket.socket,
+    *,
+    trusted_proxies: Sequence[Network] = LOOPBACK,
+    limits: Limits | None = None,
+    on_refusal: Callable[[str], object] = lambda _limit: None,
+) -> AsyncIterator[str]:
+    """Serve an app on a listener while the block runs; yields its address.
+
+    on_refusal   called with the limit, ``all`` or ``client``, whenever there are too many connections to take one
+
+    A server that fails ends the block too: a process without a door would look as if nothing happened anywhere.
+    What has been made by then stays for as long, and is no garbage: where its collector looked through all of it, now
+    and then, everybody would wait for a tenth of a second.
+    """
+    connections = Connections(limits or find_limits(), TrustedProxies(trusted_proxies), on_refusal)
+    config = uvicorn.Config(
+        app,
+        http=cast("type[asyncio.Protocol]", partial(BoundedProtocol, all_connections=connections)),
+        proxy_headers=False,  # by itself it would believe those that its own variable names
+        timeout_keep_alive=connections.limits.idle_s,
+        lifespan="off",
+        ws="none",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_S,
+    )
+    server = _QuietServer(config, connections)
+    running = asyncio.create_task(server.serve(sockets=[listener]))
+    if block := asyncio.current_task():
+        running.add_done_callback(lambda _: server.should_exit or block.cancel())
+    gc.freeze()
+    try:
+        yield address(listener)
+    finally:
+        gc.unfreeze()
+        server.should_exit = True
+        await running
+
+
+def run(main: Coroutine[Any, Any, None]) -> None:
+    """Run to the end on the quickest event loop there is: uvicorn chooses one only where it starts the loop itself."""
+    chooser = uvicorn.Config("", log_config=None)  # with its own, its lines would stand unlike ours among them
+    with asyncio.Runner(loop_factory=chooser.get_loop_factory()) as runner:
+        runner.run(main)
+
+
+def asked_to_end() -> asyncio.Event:
+    """An event that the first SIGTERM or Ctrl-C sets; a second one ends the process at once."""
+    asked = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def ask() -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+        asked.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ask)
+    return asked

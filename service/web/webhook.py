@@ -1,0 +1,120 @@
+"""Our HTTP entrance: what is signed is kept before it is acknowledged; of all else, the last refusals alone."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from uuid import uuid4
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+
+from service.circleci.source import Source
+from service.errors import BadSignature, Rejected, Temporary
+from service.message import one_line
+from service.metrics import Metrics
+from service.model import Delivery, Refusal, Via
+from service.pipeline.receive import Line
+from service.pipeline.refusals import Refusals
+from service.web.request_body import SMALL_BYTES, Bodies, address_of
+
+__all__ = ["Intake", "Line", "Refusals"]
+
+LONGEST_USER_AGENT = 200
+Headers = Sequence[tuple[bytes, bytes]]
+
+
+class Intake:
+    """Verifies posts and keeps them: the body byte for byte, and which secret signed it."""
+
+    def __init__(
+        self, source: Source, *, line: Line, refusals: Refusals, metrics: Metrics, clock: Callable[[], datetime]
+    ) -> None:
+        self._source = source
+        self._bodies = Bodies()
+        self._line = line
+        self._refusals = refusals
+        self._metrics = metrics
+        self._clock = clock
+
+    async def receive(self, request: Request, *, max_body_bytes: int) -> Response:
+        """Answer a post: 202 once it is on disk. Raises Rejected, or Temporary when it cannot be kept in time."""
+        try:
+            await self._refuse_unsigned(request)
+            body = await self._bodies.read(request, max_body_bytes)
+            delivery = await self._verified(request, body)
+            kept = await self._line.keep(delivery)
+        except ClientDisconnect:
+            self._note(request, "broken off", "the sender went away before its post was complete")
+            return Response(status_code=400)
+        except Temporary as error:
+            self._note(request, "not kept", str(error))
+            raise
+        except Rejected as error:
+            await self._refuse(request, error)
+            raise
+        result = "duplicate" if kept.is_duplicate else "kept"
+        secret = delivery.signed.number if delivery.signed else None
+        self._metrics.signed.labels(secret).inc()
+        self._note(request, result, None, delivery=str(kept.id), bytes=len(body), secret=secret)
+        return JSONResponse({"delivery": str(kept.id), "duplicate": kept.is_duplicate}, status_code=202)
+
+    async def _refuse_unsigned(self, request: Request) -> None:
+        """Raise BadSignature for a post that its headers alone condemn: its body is not worth the memory.
+
+        Now and then one is read all the same, to tell which hook of ours has lost its secret.
+        """
+        try:
+            self._source.require_signature(request.headers.raw)
+        except BadSignature:
+            body = await self._bodies.read_unsigned(request)
+            request.state.facts["hook"] = self._source.find_hook(body) if body else None
+            raise
+
+    async def _verified(self, request: Request, body: bytes) -> Delivery:
+        """Return the delivery that a post is; what takes as long as its body is large leaves the event loop alone."""
+        headers = request.headers.raw
+        try:
+            if len(body) <= SMALL_BYTES:
+                return self._verify(headers, body)
+            return await asyncio.to_thread(self._verify, headers, body)
+        except BadSignature:
+            is_looked_into = self._bodies.has_room_for_unsigned(len(body), address_of(request))
+            request.state.facts["hook"] = self._source.find_hook(body) if is_looked_into else None
+            raise
+
+    def _verify(self, headers: Headers, body: bytes) -> Delivery:
+        signed = self._source.verify(headers, body)
+        return Delivery(
+            id=uuid4(),
+            source=self._source.name,
+            source_event_id=self._source.identify(body),
+            via=Via.WEBHOOK,
+            received_at=self._clock(),
+            headers=self._source.kept_headers(headers),
+            body=body,
+            signed=signed,
+        )
+
+    async def _refuse(self, request: Request, error: Rejected) -> None:
+        """Say why a post is refused, in the log and among the last refusals; its sender is told what it knows."""
+        hook_id = request.state.facts.get("hook")
+        reason, next_step = await self._refusals.explain(error, hook_id)
+        refusal = Refusal(
+            at=self._clock(),
+            status=error.status,
+            reason=reason,
+            next_step=next_step,
+            address=address_of(request),
+            user_agent=one_line(request.headers.get("user-agent"), LONGEST_USER_AGENT),
+            hook_id=hook_id,
+        )
+        self._refusals.keep(refusal)
+        result = "bad signature" if isinstance(error, BadSignature) else "refused"
+        sentence = f"{reason}; {next_step}" if next_step else reason
+        self._note(request, result, sentence, client=refusal.address, user_agent=refusal.user_agent)
+
+    def _note(self, request: Request, result: str, reason: str | None, **facts: object) -> None:
+        """Count it, and have the request's line in the log say it: one line for each post, under this name."""
+        self._metrics.deliveries.labels(result).inc()
+        request.state.facts |= {"event": "delivery", "source": self._source.name, "result": result, "reason": reason}
+        request.state.facts |= facts

@@ -1,0 +1,111 @@
+"""The assembly: what it is made of, how it starts and stops, and what a restart takes up again."""
+
+import asyncio
+from pathlib import Path
+
+import httpx
+import pytest
+from starlette.routing import Route
+
+from service.app.service import build
+from service.config.configuration import load
+from service.model import Role
+from service.queue.embedded import EmbeddedJobs
+from service.queue.procrastinate import ProcrastinateJobs
+from service.testing.fake_circleci.payloads import workflow_completed
+from tests.app_fixture import RED, RED_TO_WEB, House, a_house, environ
+
+pytestmark = pytest.mark.databases("sqlite", "postgres")
+
+
+@pytest.mark.databases("sqlite")
+def test_a_service_is_built_without_touching_the_network_or_the_database_on_sqlite(folder: Path) -> None:
+    before = (folder / "roundsman.db").read_bytes()
+
+    service = build(load(environ(folder, RED_TO_WEB)))
+
+    assert (folder / "roundsman.db").read_bytes() == before
+    assert service.parts.routes[0].name == "red"
+
+
+@pytest.mark.databases("sqlite")
+def test_the_database_chooses_the_job_engine(folder: Path) -> None:
+    given = environ(folder, RED_TO_WEB)
+    server = given | {"ROUNDSMAN_DATABASE_URL": "postgresql://ci:an-invented-password@db.example.com/ci"}
+
+    embedded, shared = (build(load(environment)).parts.jobs for environment in (given, server))
+
+    assert isinstance(embedded, EmbeddedJobs)
+    assert isinstance(shared, ProcrastinateJobs)
+
+
+def test_without_a_door_there_is_only_its_health_to_ask_for(folder: Path) -> None:
+    service = build(load(environ(folder, RED_TO_WEB)), role=Role.WORKER)
+
+    assert {route.path for route in service.asgi.routes if isinstance(route, Route)} == {
+        "/healthz",
+        "/readyz",
+        "/metrics",
+    }
+
+
+@pytest.mark.databases("sqlite")
+async def test_a_worker_that_fails_ends_the_process_that_would_judge_nothing_on_sqlite(house: House) -> None:
+    await house.post(workflow_completed(RED))
+    house.change("UPDATE jobs SET run_at = '0'")  # as no release would write it
+
+    with pytest.raises(ExceptionGroup) as ended:
+        async with asyncio.timeout(30), house.service.running():
+            await asyncio.Event().wait()
+
+    assert ended.group_contains(TypeError, match="fromisoformat")
+
+
+def test_every_address_leads_to_one_place(folder: Path) -> None:
+    service = build(load(environ(folder, RED_TO_WEB)))
+
+    addresses = [
+        (method, route.path)
+        for route in service.asgi.routes
+        if isinstance(route, Route)
+        for method in route.methods or ()
+    ]
+
+    assert ("POST", "/hooks/circleci") in addresses
+    assert len(addresses) == len(set(addresses))
+
+
+async def test_work_is_done_while_it_runs_and_what_was_begun_ends_with_it(house: House) -> None:
+    delivery = await house.post(workflow_completed(RED))
+    house.pretend.run_finished(RED)
+
+    async with house.service.running(), asyncio.timeout(30):
+        while not house.channels.told:  # noqa: ASYNC110 - the notifier has no event
+            await asyncio.sleep(0.01)
+
+    assert house.channels.told == ["web (json)"]
+    assert house.rows("SELECT count(*) FROM attempts WHERE outcome = 'sending'") == [(0,)]
+    assert [event["id"] for event in await events(house.folder)] == [delivery]
+
+
+async def events(folder: Path) -> list[dict[str, str]]:
+    """What a house that is started anew in this folder has on record."""
+    async with a_house(folder) as house:
+        items: list[dict[str, str]] = (await house.http.get("/api/v1/events")).json()["items"]
+        return items
+
+
+async def test_pages_and_api_and_hook_are_one_service(house: House) -> None:
+    answers = [await house.http.get(path) for path in ("/", "/api/v1/events", "/metrics", "/hooks/circleci")]
+
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 405]
+    assert answers[0].headers["content-type"].startswith("text/html")
+
+
+async def test_whoever_comes_by_another_name_is_turned_away_without_a_credential(house: House) -> None:
+    transport = httpx.ASGITransport(house.service.asgi)
+    async with httpx.AsyncClient(transport=transport, base_url="http://rebound.example.com") as stranger:
+        api, page = await stranger.get("/api/v1/events"), await stranger.get("/")
+
+    assert (api.status_code, page.status_code) == (401, 303)
+    assert "the admin token" in api.json()["error"]

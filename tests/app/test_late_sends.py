@@ -1,0 +1,196 @@
+"""Sends that outlast their job: a late yes counts, nobody is told twice, and the lane waits, but no other."""
+
+import asyncio
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import pytest
+
+from service.channels import AppriseChannels
+from service.pipeline.steps import Pipeline
+from tests.app_fixture import RED, RED_TO_WEB, House, a_house
+from tests.fake_servers import RawEnd, raw_end
+
+pytestmark = pytest.mark.databases("sqlite", "postgres")
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+GONE = b"HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\nno"
+TIRED = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 2\r\n\r\nno"
+SOON_S = 20.0
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _apprise_is_imported() -> None:
+    """Importing it takes longer than the deadline here."""
+    AppriseChannels().check("json://web.example.com")
+
+
+class Slow:
+    """An end that answers each request, but only when it is let."""
+
+    def __init__(self, end: RawEnd, may_answer: Event) -> None:
+        self.end = end
+        self.may_answer = may_answer
+
+    @property
+    def routes(self) -> str:
+        return RED_TO_WEB.replace("web.example.com", f"127.0.0.1:{self.end.port}")
+
+
+@contextmanager
+def slow(answer: bytes = OK) -> Iterator[Slow]:
+    may_answer = Event()
+
+    def talk(connection: socket.socket, _closing: Event) -> None:
+        while not connection.recv(65_536).endswith(b"}"):
+            pass
+        may_answer.wait(SOON_S)
+        connection.sendall(answer)
+
+    with raw_end(talk) as end:
+        yield Slow(end, may_answer)
+        may_answer.set()
+
+
+def hurried(house: House, *, deadline_s: float = 0.2) -> House:
+    """A house whose jobs wait for channels no longer than this."""
+    parts = replace(house.service.parts, notifier=AppriseChannels(deadline_s=deadline_s, answer_s=SOON_S))
+    return replace(house, service=replace(house.service, parts=parts, pipeline=Pipeline(parts)))
+
+
+async def settled(house: House) -> None:
+    """Wait for every late send to be on record."""
+    async with asyncio.timeout(SOON_S):
+        await asyncio.gather(*house.service.parts.late_sends._listening.values())
+
+
+async def attempts_of(house: House, delivery: str) -> list[tuple[Any, Any]]:
+    [notification] = (await house.show(delivery))["notifications"]
+    return [(attempt["outcome"], attempt["reason"] or attempt["receipt"]) for attempt in notification["attempts"]]
+
+
+async def red(house: House, number: int = 1) -> str:
+    delivery = await house.finish(replace(RED, number=number))
+    await house.work("process", delivery)
+    await house.work("enrich", delivery)
+    return delivery
+
+
+async def test_a_yes_that_comes_after_the_deadline_is_on_record_and_nothing_is_sent_again(folder: Path) -> None:
+    with slow() as channel:
+        async with a_house(folder, channel.routes) as plain:
+            house = hurried(plain)
+            delivery = await red(house)
+            await house.drain()
+            meanwhile = await attempts_of(house, delivery)
+            channel.may_answer.set()
+            await settled(house)
+            await house.drain(hours=1)
+            attempts = await attempts_of(house, delivery)
+
+    assert meanwhile == [("sending", None)]
+    assert attempts == [("sent", "web (json) accepted the message, it answered 200")]
+    assert channel.end.connections == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "attempt"),
+    [(GONE, ("dead", "web (json) answered 404: no (the address is not known there; correct the channel's URL)")),
+     (TIRED, ("put off", "web (json) answered 503: no"))],
+)  # fmt: skip
+async def test_a_no_that_comes_after_the_deadline_is_that_no(
+    folder: Path, answer: bytes, attempt: tuple[str, str]
+) -> None:
+    with slow(answer) as channel:
+        async with a_house(folder, channel.routes) as plain:
+            house = hurried(plain)
+            delivery = await red(house)
+            await house.drain()
+            channel.may_answer.set()
+            await settled(house)
+
+            assert await attempts_of(house, delivery) == [attempt]
+            await house.drain(minutes=1)
+            assert len(await attempts_of(house, delivery)) == (1 if answer is GONE else 2)
+
+
+async def test_another_worker_sends_nothing_while_a_late_send_may_still_succeed(folder: Path) -> None:
+    with slow() as channel:
+        async with a_house(folder, channel.routes) as plain:
+            house = hurried(plain)
+            delivery = await red(house)
+            await house.drain()
+            async with a_house(folder, channel.routes, clock=house.clock) as other:
+                await other.drain(seconds=25)
+                told_elsewhere = list(other.channels.tried)
+            channel.may_answer.set()
+            await settled(house)
+            attempts = await attempts_of(house, delivery)
+
+    assert told_elsewhere == []
+    assert [outcome for outcome, _ in attempts] == ["sent"]
+
+
+async def test_when_the_process_of_a_late_send_is_gone_another_goes_on(folder: Path) -> None:
+    with slow() as channel:
+        async with a_house(folder, channel.routes) as plain:
+            house = hurried(plain)
+            delivery = await red(house)
+            await house.drain()
+            await house.service.parts.late_sends.close(grace_s=0)
+        async with a_house(folder, channel.routes, clock=house.clock) as other:
+            await other.drain(seconds=31)
+            attempts = await attempts_of(other, delivery)
+
+    assert [outcome for outcome, _ in attempts] == ["interrupted", "sent"]
+
+
+async def test_a_lease_that_ran_out_in_its_own_process_is_renewed(folder: Path) -> None:
+    with slow() as channel:
+        async with a_house(folder, channel.routes) as plain:
+            house = hurried(plain)
+            delivery = await red(house)
+            await house.drain()
+            await house.drain(minutes=10)
+            meanwhile = await attempts_of(house, delivery)
+            channel.may_answer.set()
+            await settled(house)
+            attempts = await attempts_of(house, delivery)
+
+    assert meanwhile == [("sending", None)]
+    assert [outcome for outcome, _ in attempts] == ["sent"]
+    assert channel.end.connections == 1
+
+
+async def test_the_next_message_of_the_lane_goes_as_soon_as_the_late_one_is_told(folder: Path) -> None:
+    with slow() as channel:
+        async with a_house(folder, channel.routes) as plain:
+            house = hurried(plain)
+            first, second = await red(house, 1), await red(house, 2)
+            await house.drain()
+            one_at_a_time = channel.end.connections
+            channel.may_answer.set()
+            await settled(house)
+            await house.drain(seconds=30)  # on Postgres a job that found the lane closed comes back by then
+            attempts = [await attempts_of(house, delivery) for delivery in (first, second)]
+
+    assert one_at_a_time == 1
+    assert [[outcome for outcome, _ in each] for each in attempts] == [["sent"], ["sent"]]
+
+
+async def test_a_late_send_is_no_longer_there_when_its_house_is_closed(folder: Path) -> None:
+    with slow() as channel:
+        async with a_house(folder, channel.routes) as plain:
+            house = hurried(plain)
+            delivery = await red(house)
+            await house.drain()
+            asyncio.get_running_loop().call_later(0.05, channel.may_answer.set)
+            await house.service.parts.notifier.close()
+            await house.service.parts.late_sends.close()
+
+            assert [outcome for outcome, _ in await attempts_of(house, delivery)] == ["sent"]

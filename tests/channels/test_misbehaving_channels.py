@@ -1,0 +1,119 @@
+"""Ends that lie: channels that take a message and say nothing, or half a word; a CircleCI that is away for an hour."""
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+
+from service.channels import AppriseChannels
+from service.pipeline.steps import Pipeline
+from service.testing.fake_circleci.faults import broken
+from tests import fake_servers
+from tests.app_fixture import RED, RED_TO_WEB, House, a_house
+
+TAKEN = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+
+
+@contextmanager
+def raw_end(*answers: bytes) -> Iterator[int]:
+    """A server that gives each connection the next of these bytes, and hangs up."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = Thread(target=_serve, args=(listener, answers), daemon=True)
+        thread.start()
+        yield listener.getsockname()[1]
+        listener.shutdown(socket.SHUT_RDWR)
+        thread.join()
+
+
+def _serve(listener: socket.socket, answers: tuple[bytes, ...]) -> None:
+    with suppress(OSError):  # it was shut down
+        for answer in answers:
+            _answer(listener.accept()[0], answer)
+        listener.accept()
+
+
+def _answer(connection: socket.socket, answer: bytes) -> None:
+    with connection:
+        while not connection.recv(65536).endswith(b"}"):
+            pass
+        connection.sendall(answer)
+
+
+def to_port(port: int) -> str:
+    return RED_TO_WEB.replace("web.example.com", f"127.0.0.1:{port}")
+
+
+def with_real_channels(house: House, *, answer_s: float = 20) -> House:
+    parts = replace(house.service.parts, notifier=AppriseChannels(deadline_s=20, answer_s=answer_s))
+    return replace(house, service=replace(house.service, parts=parts, pipeline=Pipeline(parts)))
+
+
+async def told(house: House) -> list[tuple[str, str | None]]:
+    """Have a red workflow told, in as many tries as it takes: what came of each."""
+    delivery = await house.finish(RED)
+    for _ in range(3):
+        await house.drain()
+        house.clock.tick(minutes=3)
+    [notification] = (await house.show(delivery))["notifications"]
+    return [(attempt["outcome"], attempt["reason"]) for attempt in notification["attempts"]]
+
+
+@pytest.mark.parametrize(
+    "answer", [b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{", b"HTTP/1.1 20", b"nonsense\r\n"]
+)
+async def test_a_channel_that_breaks_off_its_answer_is_told_again_and_the_record_says_why(
+    folder: Path, answer: bytes
+) -> None:
+    with raw_end(answer, TAKEN) as port:
+        async with a_house(folder, to_port(port)) as house:
+            attempts = await told(with_real_channels(house))
+
+    assert attempts == [("put off", "web (json) could not be reached or hung up"), ("sent", None)]
+
+
+async def test_a_channel_that_takes_a_message_and_never_answers_is_told_again(folder: Path) -> None:
+    with fake_servers.http_end() as end:
+        end.behave(fake_servers.Silence(), fake_servers.Answer())
+        async with a_house(folder, to_port(end.port)) as house:
+            attempts = await told(with_real_channels(house, answer_s=0.5))
+
+    assert attempts[0] == ("put off", "web (json) did not answer in time")
+    assert attempts[-1] == ("sent", None)
+
+
+async def test_a_channel_that_wants_time_gets_it(folder: Path) -> None:
+    with fake_servers.http_end() as end:
+        end.behave(fake_servers.Answer(status=429, headers=(("Retry-After", "15"),)), fake_servers.Answer())
+        async with a_house(folder, to_port(end.port)) as house:
+            attempts = await told(with_real_channels(house))
+
+    assert attempts == [("put off", "web (json) answered 429: ok (it gets too many messages)"), ("sent", None)]
+
+
+async def page(house: House, delivery: str) -> str:
+    return (await house.http.get(f"/events/{delivery}")).text
+
+
+async def test_an_hour_without_circleci_costs_people_detail_and_the_record_nothing(house: House) -> None:
+    house.pretend.faults.next("*", broken(503), times=10_000)
+    delivery = await house.finish(RED)
+    await house.drain()
+    for _ in range(6):
+        await house.drain(minutes=10)
+    [(_, message)] = house.channels.took
+    meanwhile: Any = await page(house, delivery)
+
+    while house.pretend.faults.take("workflow"):
+        pass  # it is back
+    await house.drain(minutes=15)
+
+    assert "CircleCI answered 503" in message.text
+    assert "CircleCI answered 503" in meanwhile
+    assert "3 of 214 tests failed" not in meanwhile
+    assert "test_vouchers" in await page(house, delivery)
+    assert house.channels.told == ["web (json)"]

@@ -1,0 +1,269 @@
+"""Back-pressure for each channel: one that is slow, strict or tired delays nobody else, and is left alone itself."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from service.channels import pace, server_lane
+from service.errors import Permanent, Temporary
+from service.model import Channel
+from tests.app_fixture import NINE, RED, House, a_house
+
+SLACK, MAIL = "web (slack)", "web (mailto)"
+SLACK_AND_MAIL = """\
+receivers:
+  web:
+    channels: [slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ, mailto://ci:secret@mail.example.com]
+routes:
+  - match: {status: failed}
+    receiver: web
+"""
+TIRED = Temporary("web (slack) answered 429", retry_after_s=30)
+
+
+@pytest.fixture
+async def house(folder: Path) -> AsyncIterator[House]:
+    async with a_house(folder, SLACK_AND_MAIL) as house:
+        yield house
+
+
+async def owe(house: House, count: int) -> None:
+    """Have so many messages wait for each channel, the first numbered 1."""
+    for number in range(1, count + 1):
+        delivery = await house.finish(replace(RED, number=number, subject=f"Change {number}"))
+        await house.work("process", delivery)
+        await house.work("enrich", delivery)
+
+
+def numbers(house: House, label: str) -> list[int]:
+    """Which messages a channel has taken, in the order it took them."""
+    texts = [message.text for to, message in house.channels.took if to == label]
+    return [int(found[1]) for text in texts if (found := re.search(r"Change (\d+)", text))]
+
+
+def slack_states(house: House) -> list[Any]:
+    """The state and reason of each message to Slack, in the order of the builds; they were owed in one moment."""
+    return house.rows(
+        "SELECT notifications.state, notifications.reason FROM notifications JOIN events ON events.id = event_id "
+        "WHERE channel_kind = 'slack' ORDER BY commit_subject"
+    )
+
+
+async def test_a_channel_with_a_pace_gets_one_message_at_a_time_and_in_order(house: House) -> None:
+    await owe(house, 4)
+    taken = []
+    for _ in range(4):
+        await house.drain()
+        taken.append(numbers(house, SLACK))
+        await house.drain(seconds=0.9)
+        house.clock.tick(seconds=0.1)
+
+    assert taken == [[1], [1, 2], [1, 2, 3], [1, 2, 3, 4]]
+
+
+async def test_who_has_no_pace_is_told_at_once_whatever_waits_for_another(house: House) -> None:
+    await owe(house, 20)
+
+    await house.drain()
+
+    assert numbers(house, MAIL) == list(range(1, 21))
+    assert numbers(house, SLACK) == [1]
+
+
+async def test_a_channel_that_asks_for_time_is_left_alone_by_every_message(house: House) -> None:
+    house.channels.plan[SLACK] = [TIRED]
+    await owe(house, 3)
+    await house.drain()
+    for _ in range(29):
+        await house.drain(seconds=1)
+
+    assert house.channels.tried.count(SLACK) == 1
+    assert numbers(house, MAIL) == [1, 2, 3]
+
+
+async def test_the_message_that_was_refused_for_haste_keeps_its_place(house: House) -> None:
+    house.channels.plan[SLACK] = [TIRED]
+    await owe(house, 3)
+    await house.drain()
+    for seconds in (30, 1, 1):
+        await house.drain(seconds=seconds)
+
+    assert numbers(house, SLACK) == [1, 2, 3]
+
+
+async def test_a_message_that_failed_for_another_reason_lets_the_others_go_first(house: House) -> None:
+    house.channels.plan[SLACK] = [Temporary("web (slack) answered 503")]
+    await owe(house, 3)
+    await house.drain()
+    for _ in range(8):
+        await house.drain(seconds=1)
+
+    assert numbers(house, SLACK) == [2, 3, 1]
+
+
+async def test_a_refusal_for_good_leaves_the_channel_to_the_others(house: House) -> None:
+    house.channels.plan[SLACK] = [Permanent("web (slack) answered 400")]
+    await owe(house, 2)
+    await house.drain()
+    await house.drain(seconds=1)
+
+    assert numbers(house, SLACK) == [2]
+
+
+async def test_a_channel_that_asks_for_a_day_is_asked_again_within_the_hour(house: House) -> None:
+    """Its word is kept for as long as we have patience at all: then a person must know."""
+    house.channels.plan[SLACK] = [Temporary("web (slack) answered 429", retry_after_s=86_400)]
+    await owe(house, 2)
+    await house.drain()
+    at_first = slack_states(house)
+    await house.drain(minutes=60)
+
+    assert at_first == [("dead", "web (slack) answered 429"), ("pending", None)]
+    assert numbers(house, SLACK) == [2]
+
+
+@pytest.mark.databases("sqlite")  # more than a hundred looks, none of which is about the database
+async def test_one_message_at_a_time_tries_a_channel_that_never_answers_and_none_holds_it_for_ever(
+    house: House,
+) -> None:
+    house.channels.plan[SLACK] = [Temporary("web (slack) did not answer in time", retry_after_s=60)] * 1000
+    await owe(house, 3)
+    await house.drain()
+    await house.drain(seconds=59)
+    tried_in_a_minute = house.channels.tried.count(SLACK)
+    while slack_states(house)[0][0] == "pending":
+        await house.drain(seconds=60)
+    of_the_others = [state for state, _ in slack_states(house)[1:]]
+    house.channels.plan[SLACK] = []
+    for _ in range(3):
+        await house.drain(minutes=2)
+
+    assert (tried_in_a_minute, of_the_others) == (1, ["pending", "pending"])
+    assert house.clock() - NINE < timedelta(hours=1, minutes=10)
+    assert 25 < house.channels.tried.count(SLACK) < 60
+    assert numbers(house, SLACK) == [2, 3]
+
+
+async def test_who_stood_in_line_for_hours_has_an_hour_of_the_channels_time_all_the_same(house: House) -> None:
+    await owe(house, 1)
+    house.clock.tick(hours=5)
+    house.channels.plan[SLACK] = [Temporary("web (slack) answered 503")] * 2
+    await house.drain()
+    await house.drain(seconds=5)
+    await house.drain(seconds=10)
+
+    assert slack_states(house) == [("sent", None)]
+
+
+async def test_a_restart_does_not_make_us_forget_to_wait(folder: Path) -> None:
+    async with a_house(folder, SLACK_AND_MAIL) as before:
+        await owe(before, 2)
+        await before.drain()
+    async with a_house(folder, SLACK_AND_MAIL, clock=before.clock) as house:
+        await house.drain(seconds=0.5)
+        too_early = numbers(house, SLACK)
+        await house.drain(seconds=0.5)
+
+    assert (too_early, numbers(house, SLACK)) == ([], [2])
+
+
+def channel(url: str) -> Channel:
+    return Channel(key="key", label="label", kind=url.partition("://")[0], url=url)
+
+
+TEAMS_PATH = "/workflows/643e69f8/triggers/manual/paths/invoke?api-version=1&sp=%2Ftriggers&sv=1.0&sig=FakeSignature"
+
+
+@pytest.mark.parametrize(
+    ("url", "pause_s"),
+    [
+        ("slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ", 1),
+        ("https://hooks.slack.com/services/T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ", 1),
+        ("https://chat.googleapis.com/v1/spaces/AAAA/messages?key=key&token=token", 1),
+        ("tgram://123456789:abcdefg_hijklmnop/12315544", 3),
+        ("workflows://prod-12.westeurope.logic.azure.com:443/643e69f8/FakeSignature/", 0.25),
+        (f"https://prod-12.westeurope.logic.azure.com:443{TEAMS_PATH}", 0.25),
+        (f"https://a1b2.c3.environment.api.powerplatform.com/powerautomate/automations/direct{TEAMS_PATH}", 0.25),
+        ("dingtalk://FakeDingTalkToken0123456789", 3),
+        ("https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=fake-wecom-key", 3),
+        ("json://hooks.slack.com/elsewhere", 0),
+        ("https://example.com", 0),
+        ("HTTPS://Hooks.Slack.com/services/T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ", 1),
+        ("mailto://ci:secret@mail.example.com", 0),
+    ],
+)
+def test_a_channel_has_the_pace_that_its_makers_document(url: str, pause_s: float) -> None:
+    assert pace(channel(url)) == timedelta(seconds=pause_s)
+
+
+MAILS = """\
+receivers:
+  web:
+    channels:
+      - mailto://ci:secret@mail.example.com?to=a@example.com
+      - mailtos://ci:secret@example.org?smtp=mail.example.com&to=b@example.com
+      - mailto://ci:secret@other.example.com?to=c@example.com
+      - json://web.example.com
+routes:
+  - match: {status: failed}
+    receiver: web
+"""
+
+
+async def test_a_mail_server_gets_one_mail_at_a_time_from_all_its_channels(folder: Path) -> None:
+    async with a_house(folder, MAILS) as house:
+        tried_meanwhile: list[str] = []
+
+        async def hang() -> None:
+            for _ in range(200):
+                await asyncio.sleep(0.001)
+            tried_meanwhile.extend(house.channels.tried)
+
+        house.channels.plan["web (mailto)"] = [hang]
+        await owe(house, 1)
+        await house.drain()
+
+    assert sorted(tried_meanwhile) == ["web (json)", "web (mailto 2)", "web (mailto)"]
+    assert sorted(house.channels.told) == ["web (json)", "web (mailto 2)", "web (mailto)", "web (mailtos)"]
+
+
+async def test_a_mail_server_that_wants_to_be_left_alone_is_by_all_its_channels(folder: Path) -> None:
+    async with a_house(folder, MAILS) as house:
+        house.channels.plan["web (mailto)"] = [Temporary("web (mailto) did not answer in time", retry_after_s=60)]
+        await owe(house, 1)
+        await house.drain()
+        await house.drain(seconds=59)
+        at_first = sorted(house.channels.told)
+        await house.drain(seconds=1)
+
+    assert at_first == ["web (json)", "web (mailto 2)"]
+    assert sorted(house.channels.told) == ["web (json)", "web (mailto 2)", "web (mailto)", "web (mailtos)"]
+
+
+SERVER = "mailto://ci:secret@mail.example.com?to=a@example.com"
+
+
+@pytest.mark.parametrize(
+    ("url", "is_same"),
+    [
+        ("mailtos://other:fake@Mail.Example.com:465?to=b@example.com", True),
+        ("mailto://ci:secret@example.org/?smtp=mail.example.com", True),
+        ("mailto://ci:secret@example.org/?smtp=MAIL.example.com:25", True),
+        ("deltachat://ci:secret@mail.example.com", True),
+        ("mailto://ci:secret@example.org", False),
+        ("mailto://[broken", False),
+        ("json://mail.example.com", False),
+    ],
+)
+def test_channels_of_one_mail_server_share_a_lane(url: str, is_same: bool) -> None:
+    assert (server_lane(channel(url)) == server_lane(channel(SERVER))) is is_same
+
+
+def test_what_is_no_mail_has_a_lane_of_its_own() -> None:
+    assert server_lane(channel("json://mail.example.com")) is None

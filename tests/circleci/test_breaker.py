@@ -1,0 +1,332 @@
+"""A CircleCI that hangs is left alone, one trial finds out when it answers again, and one question is asked once."""
+
+import asyncio
+from contextlib import suppress
+from datetime import timedelta
+
+import httpx
+import pytest
+
+from service.circleci.api.breaker import MAX_FAILURES, Breaker
+from service.circleci.api.client import Client, connect
+from service.circleci.api.request import Call
+from service.circleci.api.responses import UserShape
+from service.circleci.api.single_flight import SingleFlight
+from service.circleci.api.users import UnknownUser, Users
+from service.errors import Permanent, Temporary
+from service.metrics import Metrics
+from service.model import Actor
+from tests.circleci.test_client import ADA, TOKEN, Answers, Clock, ok
+
+ME = Call(template="/me")
+LEFT_ALONE = "CircleCI left 4 calls in a row unanswered, so it is not asked for a while"
+
+
+class Log:
+    """A log that remembers its lines."""
+
+    def __init__(self) -> None:
+        self.lines: list[tuple[str, dict[str, object]]] = []
+
+    def warning(self, event: str, **values: object) -> None:
+        self.lines.append((event, values))
+
+
+class House:
+    """A client whose other end does as the test says at the time."""
+
+    def __init__(self, answer: Answers) -> None:
+        self.asked = 0
+        self.reached = asyncio.Event()
+        self.answer = answer
+        self.clock, self.log, self.metrics = Clock(), Log(), Metrics()
+        http = connect("https://ci.example.com", TOKEN, httpx.MockTransport(self._answer))
+        self.client = Client(http, metrics=self.metrics, clock=self.clock, log=self.log)
+
+    async def _answer(self, request: httpx.Request) -> httpx.Response:
+        self.asked += 1
+        self.reached.set()
+        answer = self.answer(request)
+        return answer if isinstance(answer, httpx.Response) else await answer
+
+    async def ask(self) -> str:
+        """Ask for anything; the trouble it came to, or nothing."""
+        try:
+            await self.client.ask(ME, UserShape)
+        except (Permanent, Temporary) as error:
+            return str(error)
+        return ""
+
+    async def ask_in_vain(self, times: int = MAX_FAILURES) -> None:
+        for _ in range(times):
+            assert await self.ask()
+
+    @property
+    def is_open(self) -> float | None:
+        return self.metrics.registry.get_sample_value("roundsman_circleci_breaker_open")
+
+
+def failing(error: Exception) -> Answers:
+    def answer(_: httpx.Request) -> httpx.Response:
+        raise error
+
+    return answer
+
+
+def well(_: httpx.Request) -> httpx.Response:
+    return ok(**ADA)
+
+
+def status(code: int) -> Answers:
+    return lambda _: httpx.Response(code)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [httpx.ReadTimeout("x"), httpx.ConnectTimeout("x"), httpx.ConnectError("x"), httpx.RemoteProtocolError("x")],
+)
+async def test_after_four_calls_without_an_answer_none_is_made_for_half_a_minute(error: Exception) -> None:
+    house = House(failing(error))
+    await house.ask_in_vain()
+
+    with pytest.raises(Temporary, match=LEFT_ALONE) as refused:
+        await house.client.ask(ME, UserShape)
+
+    assert (house.asked, refused.value.retry_after_s, house.is_open) == (4, 30, 1)
+    house.clock.passes(29)
+    assert await house.ask() == LEFT_ALONE
+    assert house.asked == 4
+
+
+async def test_one_trial_that_is_answered_closes_it() -> None:
+    house = House(failing(httpx.ReadTimeout("x")))
+    await house.ask_in_vain()
+    house.answer = well
+    house.clock.passes(30)
+
+    assert [await house.ask() for _ in range(3)] == ["", "", ""]
+    assert house.is_open == 0
+
+
+async def test_one_trial_that_fails_keeps_it_open_for_as_long_again() -> None:
+    house = House(failing(httpx.ReadTimeout("x")))
+    await house.ask_in_vain()
+    house.clock.passes(30)
+
+    assert await house.ask() == "CircleCI did not answer in time"
+    assert await house.ask() == LEFT_ALONE
+    assert house.asked == 5
+
+
+async def test_while_one_tries_the_others_do_not() -> None:
+    gate = asyncio.Event()
+    house = House(failing(httpx.ReadTimeout("x")))
+    await house.ask_in_vain()
+    house.clock.passes(30)
+
+    async def slowly(_: httpx.Request) -> httpx.Response:
+        await gate.wait()
+        return ok(**ADA)
+
+    house.answer = slowly
+    house.reached.clear()
+    trial = asyncio.create_task(house.ask())
+    await house.reached.wait()
+    others = [await house.ask() for _ in range(5)]
+    gate.set()
+
+    assert (others, await trial, house.asked) == ([LEFT_ALONE] * 5, "", 5)
+
+
+async def test_a_trial_that_its_asker_gives_up_makes_room_for_another() -> None:
+    house = House(failing(httpx.ReadTimeout("x")))
+    await house.ask_in_vain()
+    house.clock.passes(30)
+    house.answer = hanging
+    house.reached.clear()
+    trial = asyncio.create_task(house.ask())
+    await house.reached.wait()
+    trial.cancel()
+    await asyncio.wait({trial})
+    house.answer = well
+
+    assert await house.ask() == ""
+
+
+async def hanging(_: httpx.Request) -> httpx.Response:
+    await asyncio.Event().wait()
+    return ok()
+
+
+@pytest.mark.parametrize("code", [200, 401, 404, 429, 500, 503])
+async def test_any_answer_is_an_answer(code: int) -> None:
+    house = House(failing(httpx.ReadTimeout("x")))
+    for _ in range(3):
+        await house.ask_in_vain(3)
+        house.answer = status(code)
+        await house.ask()
+        house.clock.passes(3_600)
+        house.answer = failing(httpx.ReadTimeout("x"))
+
+    assert (house.asked, house.is_open) == (12, 0)
+
+
+async def test_a_clock_that_is_set_back_keeps_it_open_for_no_longer() -> None:
+    house = House(failing(httpx.ReadTimeout("x")))
+    await house.ask_in_vain()
+    house.answer = well
+    house.clock.passes(-3_600)
+
+    assert await house.ask() == ""
+
+
+async def test_calls_that_stand_in_line_when_it_opens_are_not_made_one_after_the_other() -> None:
+    house = House(failing(httpx.ReadTimeout("x")))
+
+    troubles = await asyncio.gather(*(house.ask() for _ in range(40)))
+
+    assert house.asked < 8
+    assert troubles.count(LEFT_ALONE) > 32
+
+
+async def test_its_opening_and_its_closing_are_told_once() -> None:
+    house = House(failing(httpx.ReadTimeout("x")))
+    await house.ask_in_vain(20)
+    house.clock.passes(30)
+    await house.ask_in_vain(20)
+    house.answer = well
+    house.clock.passes(30)
+    for _ in range(5):
+        await house.ask()
+
+    assert [line for line, _ in house.log.lines] == [
+        "CircleCI does not answer, so it is asked only now and then; messages go with less detail",
+        "CircleCI answers again",
+    ]
+
+
+def test_only_a_call_that_had_its_time_counts_when_its_asker_gives_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr("service.circleci.api.breaker.monotonic", lambda: now)
+    breaker = Breaker(clock=Clock(), report=lambda _is_open: None, log=None)
+
+    def give_up_after(seconds: float) -> None:
+        nonlocal now
+        with suppress(asyncio.CancelledError), breaker.admit():
+            now += seconds
+            raise asyncio.CancelledError
+
+    for _ in range(10):
+        give_up_after(1)
+    with breaker.admit():
+        pass
+    for _ in range(MAX_FAILURES):
+        give_up_after(8)
+
+    with pytest.raises(Temporary, match=LEFT_ALONE), breaker.admit():
+        pass
+
+
+# A refused token
+
+
+@pytest.mark.parametrize("code", [401, 403])
+async def test_a_refused_token_is_told_once_in_some_minutes_with_the_setting(code: int) -> None:
+    house = House(status(code))
+    for _ in range(20):
+        await house.ask()
+    house.clock.passes(299)
+    await house.ask()
+    told = list(house.log.lines)
+    house.clock.passes(1)
+    await house.ask()
+
+    [(line, values)] = told
+    assert line == "CircleCI refuses the API token, so messages go without details"
+    assert (values["status"], values["setting"]) == (code, "ROUNDSMAN_CIRCLECI_TOKEN")
+    assert "put a valid personal token" in str(values["next_step"])
+    assert len(house.log.lines) == 2
+    assert TOKEN not in repr(house.log.lines)
+
+
+async def test_other_refusals_are_no_news_about_the_token() -> None:
+    house = House(status(404))
+    for code in (400, 404, 429, 500, 503):
+        house.answer = status(code)
+        await house.ask()
+
+    assert house.log.lines == []
+
+
+# One question
+
+
+async def test_one_person_that_sixteen_ask_for_is_one_call() -> None:
+    house = House(well)
+    users = Users(house.client, house.clock)
+
+    found = await asyncio.gather(*(users.find("ada-id") for _ in range(16)))
+
+    assert found == [Actor(id="ada-id", login="ada", name="Ada Example")] * 16
+    assert house.asked == 1
+
+
+async def test_one_person_that_circleci_does_not_tell_is_one_call_too() -> None:
+    house = House(status(404))
+    users = Users(house.client, house.clock)
+
+    found = await asyncio.gather(*(users.find("ada-id") for _ in range(16)), return_exceptions=True)
+
+    assert [type(error) for error in found] == [UnknownUser] * 16
+    assert house.asked == 1
+
+
+async def test_an_asker_that_leaves_takes_no_answer_from_the_others() -> None:
+    arrived, gate = asyncio.Event(), asyncio.Event()
+
+    async def question() -> str:
+        arrived.set()
+        await gate.wait()
+        return "ada"
+
+    flight = SingleFlight()
+    first, second = (asyncio.create_task(flight.ask("u1", question)) for _ in range(2))
+    await arrived.wait()
+    first.cancel()
+    await asyncio.wait({first})
+    gate.set()
+
+    assert (first.cancelled(), await second) == (True, "ada")
+
+
+async def test_a_question_that_all_have_left_is_ended_and_asked_anew_by_the_next() -> None:
+    ended: list[str] = []
+
+    async def asking(name: str) -> str:
+        try:
+            await asyncio.sleep(0 if name == "last" else timedelta(hours=1).total_seconds())
+        except asyncio.CancelledError:
+            ended.append(name)
+            raise
+        return name
+
+    flight = SingleFlight()
+    askers = [asyncio.create_task(flight.ask("u1", lambda: asking("first"))) for _ in range(3)]
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    for asker in askers:
+        asker.cancel()
+    await asyncio.wait(askers)
+
+    assert await flight.ask("u1", lambda: asking("last")) == "last"
+    assert ended == ["first"]
+
+
+async def test_one_error_is_every_askers() -> None:
+    async def question() -> str:
+        raise Temporary("not now", retry_after_s=7)
+
+    flight = SingleFlight()
+    found = await asyncio.gather(*(flight.ask("u1", question) for _ in range(3)), return_exceptions=True)
+
+    assert [str(error) for error in found] == ["not now"] * 3

@@ -1,0 +1,179 @@
+"""Clocks that jump, a day ahead or an hour back: nothing is lost, nothing is sent twice, and nobody spins."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from service.clock import DatabaseClock, now_utc
+from service.errors import Temporary
+from service.queue.embedded import EmbeddedJobs
+from service.testing.fake_circleci.payloads import workflow_completed
+from tests.app_fixture import RED, House
+from tests.fake_servers import Answer
+from tests.queue_fixture import Watched
+from tests.two_instances import Twins, twins
+
+AWAY = Temporary("web (json) answered 503")
+OTHER = replace(RED, number=RED.number + 1)
+
+
+@dataclass
+class WallClock:
+    """The clock on the wall, set to another time by somebody."""
+
+    ahead: timedelta = timedelta()
+
+    def __call__(self) -> datetime:
+        return now_utc() + self.ahead
+
+
+@dataclass(kw_only=True)
+class Machines:
+    """Two machines whose clocks jump, while the database's own does not."""
+
+    clock: WallClock
+    both: Twins
+
+    async def put_off(self) -> None:
+        """Have a message that did not get through, and waits for its next try."""
+        self.both.end.behave(Answer(status=503), Answer())
+        await self.both.post([workflow_completed(RED)])
+        await self.both.until(lambda: self.both.rows("SELECT 1 FROM attempts WHERE outcome = 'put off'") != [])
+
+    def time_passes(self, by: timedelta) -> None:
+        """Have time pass on the machines, and in the database too."""
+        self.clock.ahead += by
+        with psycopg.connect(self.both.database_url) as connection:
+            connection.execute("UPDATE procrastinate_jobs SET scheduled_at = scheduled_at - %s", (by,))
+
+
+@pytest.fixture
+async def machines(url_in_real_time: str, tmp_path: Path) -> AsyncIterator[Machines]:
+    clock = WallClock()
+    async with twins(url_in_real_time, tmp_path, clock=clock) as both:
+        yield Machines(clock=clock, both=both)
+
+
+async def test_on_many_machines_a_jump_of_a_day_sends_nothing_twice(machines: Machines) -> None:
+    await machines.put_off()
+    machines.clock.ahead = timedelta(days=1)
+    await machines.both.post([workflow_completed(OTHER)])
+    await machines.both.settled()
+
+    assert len(machines.both.end.got) == 3
+    assert machines.both.rows("SELECT count(*) FROM attempts WHERE outcome = 'sent'") == [(2,)]
+
+
+@pytest.mark.long
+async def test_on_many_machines_a_clock_set_back_an_hour_delays_and_loses_nothing(machines: Machines) -> None:
+    await machines.put_off()
+    machines.clock.ahead = timedelta(hours=-1)
+    await machines.both.post([workflow_completed(OTHER)])
+    await machines.both.until(lambda: len(machines.both.end.got) == 2)
+    machines.time_passes(timedelta(hours=1, minutes=2))
+    await machines.both.settled_by_sweeps()
+
+    assert len(machines.both.end.got) == 3
+    assert machines.both.rows("SELECT count(*) FROM attempts WHERE outcome = 'sent'") == [(2,)]
+
+
+async def test_on_many_machines_a_clock_a_little_behind_the_databases_delays_no_second_try(machines: Machines) -> None:
+    """What is due by the database's clock is not quite due by the worker's."""
+    machines.clock.ahead = timedelta(seconds=-1.5)
+    await machines.put_off()
+    await machines.both.settled()
+
+    assert len(machines.both.end.got) == 2
+
+
+@pytest.mark.parametrize("off", [timedelta(minutes=10), timedelta(minutes=-10)])
+async def test_a_machine_whose_clock_is_off_goes_by_the_databases(
+    url_in_real_time: str, tmp_path: Path, off: timedelta
+) -> None:
+    clock = DatabaseClock(WallClock(ahead=off))
+    async with twins(url_in_real_time, tmp_path, clock=clock) as both:
+        machines = Machines(clock=WallClock(), both=both)
+        await machines.put_off()
+        await both.settled()
+        offset_s = both.services[0].parts.metrics.registry.get_sample_value("roundsman_clock_offset_seconds")
+
+    dated = both.rows("SELECT now() - started_at FROM attempts UNION ALL SELECT now() - received_at FROM deliveries")
+    assert len(both.end.got) == 2
+    assert [age for (age,) in dated if abs(age) > timedelta(minutes=2)] == []
+    assert offset_s == pytest.approx(off.total_seconds(), abs=5)
+
+
+async def test_a_turn_of_periodic_work_has_the_same_number_on_every_machine(
+    url_in_real_time: str, tmp_path: Path
+) -> None:
+    """A machine that is ahead would take the next hours' turns, and after its end nobody would do that work."""
+    async with twins(url_in_real_time, tmp_path, clock=DatabaseClock(WallClock(ahead=timedelta(days=1)))) as both:
+        await both.until(lambda: both.rows("SELECT 1 FROM procrastinate_periodic_defers") != [])
+
+    asked = "SELECT 1 FROM procrastinate_periodic_defers WHERE defer_timestamp > extract(epoch FROM now()) / 30 + 1"
+    assert both.rows(asked) == []
+
+
+async def test_in_one_process_a_jump_of_a_day_sends_nothing_twice(house: House) -> None:
+    house.channels.plan["web (json)"] = [AWAY]
+    await house.finish(RED)
+    await house.drain()
+    await house.drain(days=1)
+    await house.service.pipeline.sweep()
+    await house.drain(minutes=5)
+
+    assert len(house.channels.tried) == 2
+    assert house.channels.told == ["web (json)"]
+
+
+async def test_in_one_process_a_clock_set_back_an_hour_delays_and_loses_nothing(house: House) -> None:
+    house.channels.plan["web (json)"] = [AWAY]
+    await house.finish(RED)
+    await house.drain()
+    await house.drain(hours=-1)
+    await house.finish(OTHER)
+    await house.drain()
+    told_meanwhile = len(house.channels.told)
+    await house.drain(hours=1, seconds=5)
+
+    assert told_meanwhile == 1
+    assert len(house.channels.told) == 2
+
+
+async def test_in_one_process_what_was_just_enqueued_waits_for_a_clock_set_back(house: House) -> None:
+    """Later than one would like; but the webhook is on disk, and nobody needs to do anything."""
+    await house.finish(RED)
+    await house.drain(hours=-1)
+    told_meanwhile = list(house.channels.told)
+    await house.drain(hours=1)
+
+    assert (told_meanwhile, house.channels.told) == ([], ["web (json)"])
+
+
+@pytest.mark.parametrize("jump", [timedelta(days=1), timedelta(hours=-1)])
+async def test_a_clock_that_jumped_makes_nobody_spin(house: House, jump: timedelta) -> None:
+    await house.finish(RED)
+    await house.drain()
+    house.clock.now += jump
+    table, ticks = Watched(house.service.parts.store), asyncio.Semaphore(0)
+    jobs = EmbeddedJobs(table, clock=house.clock)
+    jobs.every(0.01, _releasing(ticks))
+    running = asyncio.create_task(jobs.run(house.service.pipeline.handlers, house.service.pipeline.failed))
+    for _ in range(20):
+        await ticks.acquire()
+    jobs.stop()
+    await running
+
+    assert table.looks < 20
+
+
+def _releasing(ticks: asyncio.Semaphore) -> Callable[[], Awaitable[None]]:
+    async def tick() -> None:
+        ticks.release()
+
+    return tick

@@ -1,0 +1,101 @@
+"""A data folder belongs to one process: a second one is told who has it, and a dead one has nothing."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+
+from service.db.data_folder import database_file, held, holder
+from service.errors import RoundsmanError
+from tests.app_fixture import NINE
+
+HOLD = """
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from service.db.data_folder import held
+with held(Path(sys.argv[1]), what="roundsman serve", since=datetime(2026, 3, 2, 9, 30, tzinfo=UTC)):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@contextmanager
+def another_holder(folder: Path) -> Iterator["subprocess.Popen[bytes]"]:
+    """Another process that holds the folder until it is killed."""
+    command = [sys.executable, "-c", HOLD, str(folder)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"held\n"
+        yield process
+        process.kill()
+
+
+def refusal(folder: Path) -> str:
+    with ExitStack() as stack:
+        with pytest.raises(RoundsmanError) as caught:
+            stack.enter_context(held(folder, what="roundsman migrate", since=NINE))
+        return str(caught.value)
+
+
+def test_a_second_process_is_told_who_holds_the_folder(tmp_path: Path) -> None:
+    with another_holder(tmp_path) as other:
+        said = refusal(tmp_path)
+
+    assert said == (
+        f"{tmp_path} is in use by `roundsman serve`, process {other.pid}, since 2026-03-02T09:30:00+00:00; "
+        "stop that one, or use another folder"
+    )
+
+
+@pytest.mark.long
+def test_whoever_asks_is_told_who_holds_the_folder_and_takes_nothing(tmp_path: Path) -> None:
+    assert holder(tmp_path / "nowhere") is None
+    with another_holder(tmp_path) as other:
+        assert holder(tmp_path) == f"`roundsman serve`, process {other.pid}, since 2026-03-02T09:30:00+00:00"
+
+    assert holder(tmp_path) is None
+
+
+def test_a_killed_process_holds_nothing(tmp_path: Path) -> None:
+    with another_holder(tmp_path) as other:
+        os.kill(other.pid, signal.SIGKILL)
+        other.wait()
+
+        with held(tmp_path, what="roundsman serve", since=NINE):
+            written = json.loads((tmp_path / "roundsman.lock").read_text())
+
+    assert written["pid"] == os.getpid()
+
+
+def test_the_folder_is_free_again_after_the_block(tmp_path: Path) -> None:
+    with held(tmp_path / "data", what="roundsman migrate", since=NINE):
+        assert "roundsman migrate" in refusal(tmp_path / "data")
+
+    with held(tmp_path / "data", what="roundsman serve", since=NINE):
+        assert "roundsman serve" in refusal(tmp_path / "data")
+
+
+@pytest.mark.parametrize("written", ["", "not json", "[]", "{}"])
+def test_a_holder_that_cannot_be_read_is_another_process(tmp_path: Path, written: str) -> None:
+    with held(tmp_path, what="roundsman serve", since=NINE):
+        (tmp_path / "roundsman.lock").write_text(written)
+
+        assert "is in use by another process; " in refusal(tmp_path)
+
+
+def test_a_folder_that_cannot_be_made_is_refused_with_the_next_step(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("a file")
+
+    assert refusal(tmp_path / "data").startswith(f"{tmp_path / 'data'} cannot hold our data: ")
+
+
+def test_a_database_that_is_a_server_has_no_file(tmp_path: Path) -> None:
+    assert database_file("postgresql://db.example.com/roundsman") is None
+    assert database_file(f"sqlite:///{tmp_path}/roundsman.db") == tmp_path / "roundsman.db"

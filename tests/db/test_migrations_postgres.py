@@ -1,0 +1,91 @@
+"""The migrations on Postgres: from nothing to the tables of the code, and back without a trace."""
+
+import psycopg
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+
+from service.db.database import make_engine
+from service.db.migrate import alembic_config, migrate
+from service.db.tables import metadata
+from service.errors import BadConfig, Temporary
+from tests.postgres import Server
+
+WHAT_THERE_IS = """
+SELECT 'column', concat_ws(' ', table_name, column_name, data_type, is_nullable, column_default)
+FROM information_schema.columns WHERE table_schema = 'public'
+UNION ALL SELECT 'index', indexdef FROM pg_indexes WHERE schemaname = 'public'
+UNION ALL SELECT 'constraint', pg_get_constraintdef(oid) FROM pg_constraint WHERE connamespace = 'public'::regnamespace
+UNION ALL SELECT 'trigger', pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal
+UNION ALL SELECT 'function', pg_get_functiondef(oid) FROM pg_proc WHERE pronamespace = 'public'::regnamespace
+UNION ALL SELECT 'type', typname FROM pg_type WHERE typnamespace = 'public'::regnamespace
+ORDER BY 1, 2
+"""
+
+
+@pytest.fixture
+def url(server: Server) -> str:
+    """An empty database."""
+    return server.new_database()
+
+
+def schema(url: str) -> list[tuple[str, str]]:
+    """Everything that a migration may make, but for Alembic's own table."""
+    with psycopg.connect(url) as connection:
+        found = connection.execute(WHAT_THERE_IS).fetchall()
+    return [(kind, made) for kind, made in found if "alembic" not in made and "version_num" not in made]
+
+
+def test_migrations_make_the_tables_that_the_code_works_with_on_postgres(url: str) -> None:
+    migrate(url)
+    engine = make_engine(url)
+
+    with engine.connect() as connection:
+        ours = {"include_object": is_ours, "compare_type": True, "compare_server_default": True}
+        differences = compare_metadata(MigrationContext.configure(connection, opts=ours), metadata)
+    engine.dispose()
+
+    assert differences == []
+
+
+def is_ours(_thing: object, name: str | None, kind: str, _reflected: bool, _other: object) -> bool:
+    return not (kind == "table" and name and name.startswith("procrastinate"))
+
+
+def test_migrations_lead_up_and_down_and_up_again_on_postgres(url: str) -> None:
+    migrate(url)
+    first = schema(url)
+    command.downgrade(alembic_config(url), "base")
+    between = schema(url)
+    migrate(url)
+
+    assert between == []
+    assert schema(url) == first
+
+
+def test_a_migration_that_fails_leaves_nothing_behind_on_postgres(url: str) -> None:
+    with psycopg.connect(url) as connection:
+        connection.execute("CREATE TABLE notifications (in_the_way INTEGER)")
+    before = schema(url)
+
+    with pytest.raises(BadConfig, match='relation "notifications" already exists'):
+        migrate(url)
+
+    assert schema(url) == before
+
+
+def test_a_postgres_of_a_newer_release_is_refused(url: str) -> None:
+    migrate(url)
+    with psycopg.connect(url) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+
+    with pytest.raises(BadConfig, match="the database is of another release"):
+        migrate(url)
+
+
+def test_a_postgres_that_is_away_is_said_to_be_without_its_password() -> None:
+    with pytest.raises(Temporary, match="the database cannot be migrated now") as caught:
+        migrate("postgresql://ci:an-invented-password@127.0.0.1:1/ci")
+
+    assert "an-invented-password" not in str(caught.value)

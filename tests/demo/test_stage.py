@@ -1,0 +1,192 @@
+"""The demo on stage, at pace 0: the real service, real servers, and a summary that its books bear out."""
+
+import asyncio
+import io
+import os
+import re
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from unittest.mock import patch
+
+import httpx
+import pytest
+from rich.console import Console
+
+from service.demo.day import the_day
+from service.demo.stage import run
+from service.errors import BadConfig, Temporary
+from tests.log_capture import logged
+from tests.processes import ROUNDSMAN
+
+
+class Audience(io.StringIO):
+    """Whoever watches; ``heard`` is set once a line with these words was said."""
+
+    def __init__(self, words: str) -> None:
+        super().__init__()
+        self._words = words
+        self.heard = asyncio.Event()
+
+    def write(self, text: str) -> int:
+        written = super().write(text)
+        if self._words in self.getvalue():
+            self.heard.set()
+        return written
+
+
+@pytest.fixture(autouse=True)
+def surroundings() -> Iterator[None]:
+    """The log and the environment as they were, after a demo has set both."""
+    with logged(), patch.dict(os.environ):
+        yield
+
+
+@pytest.fixture
+def morning() -> Iterator[None]:
+    """A day that ends with its first red build."""
+    with patch("service.demo.stage.the_day", lambda on: the_day(on)[:4]):
+        yield
+
+
+async def played(folder: Path | None, audience: Audience, *, once: bool = True, port: int = 0, pace: float = 0) -> int:
+    console = Console(file=audience, soft_wrap=True, highlight=False)
+    return await run(once=once, port=port, folder=folder, pace=pace, console=console)
+
+
+async def test_the_day_comes_out_as_its_script_says(tmp_path: Path) -> None:
+    audience = Audience("received")
+
+    code = await played(tmp_path / "fresh", audience)
+
+    said = audience.getvalue().splitlines()
+    assert said[-2:] == [
+        "received 29, rejected 2, duplicates 1, notifications sent 9, dead letters 2",
+        "All as the script says.",
+    ]
+    assert code == 0
+    assert "within 15 minutes\nhttp://127.0.0.1:" in audience.getvalue()
+    assert {"admin-token", "demo.env", "roundsman.db"} <= {path.name for path in (tmp_path / "fresh").iterdir()}
+
+
+@pytest.mark.usefixtures("morning")
+async def test_the_pages_stay_until_somebody_presses_ctrl_c(tmp_path: Path) -> None:
+    audience = Audience("until you press Ctrl-C")
+    playing = asyncio.create_task(played(tmp_path / "fresh", audience, once=False))
+    await asyncio.wait_for(audience.heard.wait(), timeout=60)
+    links = re.findall(r"http://127\.0\.0\.1:\d+/login/\S+", audience.getvalue())
+
+    pages = []
+    for link in links:
+        async with httpx.AsyncClient(trust_env=False, follow_redirects=True) as http:
+            pages.append(await http.get(link))
+    os.kill(os.getpid(), signal.SIGINT)
+    code = await playing
+
+    assert ([page.status_code for page in pages], code) == ([200, 200], 0)
+    assert all("build-and-test" in page.text for page in pages)
+    assert re.search("Try, .*: roundsman explain [0-9a-f]{8}\n", audience.getvalue())
+
+
+@pytest.mark.parametrize(("once", "code"), [(False, 0), (True, 130)])
+async def test_ctrl_c_ends_the_day_at_any_time_and_well(tmp_path: Path, once: bool, code: int) -> None:
+    audience = Audience("08:30")
+    playing = asyncio.create_task(played(tmp_path / "fresh", audience, once=once, pace=60))
+    await asyncio.wait_for(audience.heard.wait(), timeout=60)
+
+    os.kill(os.getpid(), signal.SIGINT)
+
+    assert await playing == code
+    assert "received" not in audience.getvalue()
+
+
+@pytest.mark.long
+@pytest.mark.usefixtures("morning")
+async def test_the_commands_look_into_a_running_demo(tmp_path: Path) -> None:
+    audience = Audience("received")
+
+    await played(tmp_path / "fresh", audience)
+
+    settings = tmp_path / "fresh" / "demo.env"
+    assert f"commands, in another terminal\n  . {settings}\n" in audience.getvalue()
+    command = (
+        f'. {settings} && "$0" events list --json && [ -n "$ROUNDSMAN_ADMIN_TOKEN" ] && echo $ROUNDSMAN_PUBLIC_URL'
+    )
+    asking = await asyncio.create_subprocess_exec(
+        *("sh", "-c", command, str(ROUNDSMAN)), stdout=asyncio.subprocess.PIPE, env={"PATH": os.environ["PATH"]}
+    )
+    said, _ = await asking.communicate()
+    assert asking.returncode == 0
+    assert re.search(rb"http://127\.0\.0\.1:\d+$", said.strip())
+
+
+@pytest.mark.long
+@pytest.mark.usefixtures("morning")
+async def test_a_port_that_is_taken_is_no_reason_to_fail(tmp_path: Path) -> None:
+    audience = Audience("received")
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+
+        code = await played(tmp_path / "fresh", audience, port=port)
+
+    assert code == 0
+    assert f"http://127.0.0.1:{port}/" not in audience.getvalue()
+    assert f"Somebody has port {port}, so the pages are elsewhere." in audience.getvalue()
+
+
+@pytest.mark.long
+@pytest.mark.usefixtures("morning")
+async def test_a_proxy_in_the_environment_is_not_asked(tmp_path: Path) -> None:
+    audience = Audience("received")
+    nowhere = {"HTTP_PROXY": "http://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9"}
+    with patch.dict(os.environ, nowhere), patch("tempfile.tempdir", str(tmp_path)):
+        code = await played(None, audience)
+
+    assert code == 0
+    assert "notifications sent 1" in audience.getvalue()
+    assert f"routes\n  {tmp_path}/roundsman-demo-" in audience.getvalue()
+    assert not list(tmp_path.iterdir())  # noqa: ASYNC240 - nobody named the folder, so it went with the demo
+
+
+@pytest.mark.long
+async def test_books_that_do_not_agree_are_told_and_end_with_1(tmp_path: Path) -> None:
+    audience = Audience("received")
+    ping_only = patch("service.demo.stage.the_day", lambda on: the_day(on)[:1])
+    with ping_only, patch("service.demo.stage.SECRET", "a-secret,in-two"):  # so the hook signs with a third one
+        code = await played(tmp_path / "fresh", audience)
+
+    assert code == 1
+    assert "That is not what was posted and arrived: " in audience.getvalue().splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("folder", "reason"),
+    [
+        ("file/demo", "Not a directory"),
+        ("/proc/demo", "No such file or directory"),
+        ("n" * 300, "has a name that is longer than 255 bytes"),
+        ("what?", "must name a file and nothing else: no parameters, and no ? in its name"),
+        ("two\nlines", "holds a control character"),
+    ],
+)
+async def test_folder_that_can_hold_nothing_is_told_by_its_option(tmp_path: Path, folder: str, reason: str) -> None:
+    (tmp_path / "file").touch()
+
+    with pytest.raises((BadConfig, Temporary)) as caught:
+        await played(tmp_path / folder, Audience("received"))
+
+    assert "--folder" in str(caught.value)
+    assert reason in str(caught.value)
+    assert "ROUNDSMAN" not in str(caught.value)
+
+
+@pytest.mark.parametrize("is_file", [True, False])
+async def test_a_folder_with_something_in_it_is_left_alone(tmp_path: Path, is_file: bool) -> None:
+    (tmp_path / "roundsman.yaml").write_text("mine")
+
+    with pytest.raises(BadConfig, match="is in use; name a folder that is empty or does not exist yet"):
+        await played(tmp_path / "roundsman.yaml" if is_file else tmp_path, Audience("received"))
+
+    assert (tmp_path / "roundsman.yaml").read_text() == "mine"
+    assert not (tmp_path / "roundsman.db").exists()

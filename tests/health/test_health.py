@@ -1,0 +1,280 @@
+"""What machines ask: is it alive, and is it ready?"""
+
+import asyncio
+import contextlib
+import re
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import httpx
+import psycopg
+import pytest
+
+from service.db.migrate import newest_revision
+from service.testing.fake_circleci.payloads import as_bytes, workflow_completed
+from tests.app_fixture import RED, RED_TO_WEB, House, a_house, environ
+from tests.cli_runner import Terminal
+from tests.health.test_metrics import noted, value
+from tests.log_capture import logged
+from tests.processes import Served, run, serve
+
+pytestmark = pytest.mark.databases("sqlite", "postgres")
+
+
+async def checks(house: House, *, status: int) -> dict[str, str]:
+    response = await house.http.get("/readyz")
+    assert response.status_code == status
+    assert response.json()["ready"] is (status == 200)
+    found: dict[str, str] = response.json()["checks"]
+    assert list(found) == ["database", "worker"]
+    return found
+
+
+@pytest.fixture
+async def working(house: House) -> House:
+    """A house whose worker has just looked for work, and will not again."""
+    jobs, pipeline = house.service.parts.jobs, house.service.pipeline
+    looked = asyncio.Event()
+
+    async def look() -> None:
+        looked.set()
+
+    jobs.every(3600, look)
+    running = asyncio.create_task(jobs.run(pipeline.handlers, pipeline.failed))
+    await looked.wait()
+    jobs.stop()
+    await running
+    return house
+
+
+async def test_a_process_that_answers_is_alive(house: House) -> None:
+    response = await house.http.get("/healthz")
+
+    assert (response.status_code, response.json()) == (200, {"status": "alive"})
+
+
+async def test_a_service_whose_worker_runs_is_ready(house: House) -> None:
+    async with house.service.running(), asyncio.timeout(10):
+        while (response := await house.http.get("/readyz")).status_code == 503:  # noqa: ASYNC110 - asking again is how a probe waits
+            await asyncio.sleep(0)
+
+    assert response.json() == {"ready": True, "checks": {"database": "ok", "worker": "ok"}}
+
+
+async def test_without_a_worker_it_is_not_ready(house: House) -> None:
+    found = await checks(house, status=503)
+
+    assert found == {"database": "ok", "worker": "the worker has not looked for work since the start"}
+
+
+@pytest.mark.databases("sqlite")  # Procrastinate's workers have heartbeats: see there
+async def test_a_worker_that_hangs_is_noticed_within_half_a_minute(working: House) -> None:
+    working.clock.tick(seconds=29)
+    await checks(working, status=200)
+    working.clock.tick(seconds=1)
+
+    found = await checks(working, status=503)
+
+    assert found["worker"] == "the worker has not looked for work since 2026-03-02T09:30:00.000Z"
+
+
+@pytest.mark.databases("sqlite")
+async def test_a_database_that_is_gone_is_noticed_though_its_file_is_still_open_on_sqlite(working: House) -> None:
+    await checks(working, status=200)
+    (working.folder / "roundsman.db").unlink()
+
+    found = await checks(working, status=503)
+
+    assert found["database"] == f"the database {working.folder}/roundsman.db is gone; put it back, or restart"
+
+
+@pytest.mark.long
+@pytest.mark.databases("sqlite")
+async def test_a_database_that_somebody_else_holds_is_not_ready_to_keep_anything_on_sqlite(working: House) -> None:
+    with working.database.locked():
+        found = await checks(working, status=503)
+
+    assert found["database"].startswith("the database cannot be written now: the database is locked by another")
+
+
+@pytest.mark.databases("sqlite")  # in the folder, where nobody looks
+@pytest.mark.parametrize("address", ["/readyz?check=database", "/", "/api/v1/events", "/hooks/circleci"])
+async def test_a_server_that_is_away_is_told_strangers_without_its_address_and_the_log_with_it(
+    folder: Path, address: str
+) -> None:
+    async with a_house(folder, ROUNDSMAN_DATABASE_URL="postgresql://ci@127.0.0.1:1/roundsman") as house:
+        with logged() as talk:
+            response = await (house.send(b"{}") if "hooks" in address else house.http.get(address))
+
+    assert response.status_code == 503
+    assert re.search("[Tt]he database cannot be (read|written) now: it cannot be reached[^:]", response.text)
+    [reason] = {line["reason"] for line in talk.lines if line.get("reason")}
+    assert 'connection to server at "127.0.0.1", port 1 failed' in reason
+
+
+async def test_a_database_of_another_release_is_named_with_the_command_that_helps(working: House) -> None:
+    working.change("UPDATE alembic_version SET version_num = '0000'")
+
+    found = await checks(working, status=503)
+
+    wanted = newest_revision()
+    assert found["database"] == f"the schema is at 0000, not {wanted}: run `roundsman migrate`"
+
+
+async def test_a_database_that_the_next_release_has_migrated_will_do_until_that_takes_over(house: House) -> None:
+    house.change("UPDATE alembic_version SET version_num = '9999'")
+
+    response = await house.http.get("/readyz?check=database")
+
+    assert (response.status_code, response.json()) == (200, {"ready": True, "checks": {"database": "ok"}})
+
+
+async def test_a_database_without_a_schema_is_not_ready(working: House) -> None:
+    working.change("DROP TABLE alembic_version")
+
+    found = await checks(working, status=503)
+
+    assert str(found["database"]).startswith(
+        ("there is no schema yet: run `roundsman migrate`", "the database is somebody")
+    )
+
+
+async def test_one_check_may_be_asked_for_alone_since_a_door_is_open_without_a_worker(house: House) -> None:
+    response = await house.http.get("/readyz?check=database")
+
+    assert (response.status_code, response.json()) == (200, {"ready": True, "checks": {"database": "ok"}})
+
+
+async def test_a_check_that_there_is_not_is_no_check_passed(house: House) -> None:
+    response = await house.http.get("/readyz?check=databse")
+
+    assert response.status_code == 400
+    assert response.json()["error"] == "there is no check 'databse'; there are database, worker"
+
+
+async def test_a_check_named_many_times_is_made_once(house: House) -> None:
+    written: list[str] = []
+
+    with noted(lambda *what: written.extend([what[2]] if "heartbeats" in what[2] else [])):
+        response = await house.http.get("/readyz?" + "&".join(["check=database"] * 1000))
+
+    assert response.json() == {"ready": True, "checks": {"database": "ok"}}
+    assert len([statement for statement in written if statement.startswith("INSERT")]) == 1
+
+
+async def test_all_who_ask_within_a_moment_share_one_look(folder: Path) -> None:
+    asked: list[str] = []
+    addresses = ["/readyz", "/readyz?check=database", "/metrics"] * 100
+
+    async with a_house(folder, look_good_for_s=3600) as house:
+        with noted(lambda *what: asked.append(what[2])):
+            await asyncio.gather(*(house.http.get(address) for address in addresses))
+            await house.http.get("/metrics")
+
+    assert len([statement for statement in asked if statement.startswith("INSERT INTO heartbeats")]) == 1
+    assert len([statement for statement in asked if "FROM notifications" in statement]) == 1
+
+
+async def test_an_asker_who_goes_away_takes_the_look_from_nobody(house: House) -> None:
+    gone, stays = (asyncio.create_task(house.http.get("/readyz?check=database")) for _ in range(2))
+    await asyncio.sleep(0)
+    gone.cancel()
+
+    assert (await stays).status_code == 200
+
+
+# What cannot be written
+
+
+@pytest.mark.databases("sqlite")
+@pytest.mark.parametrize(("pragma", "words"), [("query_only = ON", "read-?only"), ("max_page_count = 1", "disk full")])
+async def test_a_file_that_cannot_be_written_is_not_ready_though_it_can_be_read(
+    house: House, pragma: str, words: str
+) -> None:
+    await house.tell_the_writers(f"PRAGMA {pragma}")
+
+    await no_row_can_be_written(house, words)
+
+
+@pytest.mark.databases("postgres")
+async def test_a_server_that_writes_no_longer_is_not_ready_though_it_can_be_read(
+    house: House, terminal: Terminal
+) -> None:
+    terminal.configure(RED_TO_WEB, ROUNDSMAN_DATABASE_URL=house.database.url)
+    make_read_only(house)
+
+    await no_row_can_be_written(house, "read-only")
+    checked = await asyncio.to_thread(terminal.run, "check")
+
+    assert checked.code == 1
+    assert re.search("wrong +database: Postgres: the database cannot be written now: .*read-only", checked.out)
+
+
+def make_read_only(house: House) -> None:
+    """Have Postgres refuse every write, as hosts do whose disk is full."""
+    [(name,)] = house.rows("SELECT current_database()")
+    house.change(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
+    with contextlib.suppress(psycopg.errors.AdminShutdown):  # it ends the connection that asks for it too
+        house.change("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()")
+
+
+async def no_row_can_be_written(house: House, words: str) -> None:
+    """See that posts, checks and numbers agree on it, in these words."""
+    posted = await house.send(as_bytes(workflow_completed(RED)) + b" " * 50_000)  # more than fits into a last page
+    asked = await house.http.get("/readyz?check=database")
+
+    assert (posted.status_code, asked.status_code) == (503, 503)
+    assert re.search(f"the database cannot be written now: .*{words}", asked.json()["checks"]["database"])
+    assert await value(house, "database_up") == 0
+    assert await value(house, "queue_depth") == 0  # which can still be read
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 2 MB; where none can be mounted, the folder of the test."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "roundsman", disk], check=False)
+    yield disk
+    if mounted.returncode == 0:
+        subprocess.run(["umount", "--lazy", disk], check=True)
+
+
+@pytest.mark.long
+@pytest.mark.databases("sqlite")
+def test_a_disk_that_is_full_is_said_to_be_and_forgotten_when_there_is_room(small_disk: Path, tmp_path: Path) -> None:
+    if not small_disk.is_mount():
+        pytest.skip("a disk of its own can be mounted by root alone; the test above limits the file instead")
+    settings = environ(tmp_path, RED_TO_WEB, ROUNDSMAN_DATABASE_URL=f"sqlite:///{small_disk}/roundsman.db")
+    del settings["ROUNDSMAN_CIRCLECI_TOKEN"]
+    with serve(tmp_path, settings) as served:
+        before = [ask(served, "/readyz?check=database")]
+        fill(small_disk / "ballast")
+        posts = [served.post(as_bytes(workflow_completed(replace(RED, number=number)))) for number in range(50)]
+        full = [ask(served, "/readyz?check=database"), ask(served, "/metrics")]
+        checked = run("check", folder=tmp_path, **settings)
+        (small_disk / "ballast").unlink()
+        time.sleep(1.1)  # for as long an answer stands
+        after = [ask(served, "/readyz?check=database"), ask(served, "/metrics")]
+
+    assert (before[0].status_code, posts[-1].status_code) == (200, 503)
+    assert full[0].status_code == 503
+    assert "full" in full[0].json()["checks"]["database"]
+    assert "roundsman_database_up 0.0\n" in full[1].text
+    assert (checked.returncode, "full" in checked.stdout) == (1, True)
+    assert after[0].status_code == 200
+    assert "roundsman_database_up 1.0\n" in after[1].text
+
+
+def fill(file: Path) -> None:
+    """Take all the room there is."""
+    with file.open("wb", buffering=0) as ballast, contextlib.suppress(OSError):
+        while True:
+            ballast.write(bytes(4096))
+
+
+def ask(served: Served, address: str) -> httpx.Response:
+    return httpx.get(f"{served.address}{address}", trust_env=False)

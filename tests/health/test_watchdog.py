@@ -1,0 +1,139 @@
+"""The dead man's switch: told while all is ready, by one process of many, and its address never seen."""
+
+import logging
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from service.errors import Temporary
+from service.health import Readiness, Watch
+from service.health.watchdog import Watchdog
+from service.model import Process, Role
+from tests.app_fixture import House
+from tests.fake_servers import Answer, Behaviour, HangUp, HttpEnd, Silence, free_port, http_end
+from tests.log_capture import logged
+from tests.two_instances import twins
+
+SECRET_PATH = "/ping/an-invented-check-id"
+
+
+@pytest.fixture
+def outside() -> Iterator[HttpEnd]:
+    """The service that waits for our call."""
+    with http_end() as end:
+        yield end
+
+
+def address(end: HttpEnd) -> str:
+    return f"http://127.0.0.1:{end.port}{SECRET_PATH}"
+
+
+async def tell(url: str) -> None:
+    watchdog = Watchdog(url)
+    try:
+        await watchdog.tell()
+    finally:
+        await watchdog.close()
+
+
+def watch(house: House, watchdog: Watchdog) -> Watch:
+    parts = house.service.parts
+    readiness = Readiness(parts.store, parts.jobs, heartbeat=house.service.heartbeat, clock=house.clock, good_for_s=0)
+    return Watch(readiness, watchdog)
+
+
+async def test_its_address_is_fetched_and_the_answer_left_unread(outside: HttpEnd) -> None:
+    outside.behave(Answer(body=b"x" * 5_000_000))
+
+    await tell(address(outside))
+
+    assert [got.url for got in outside.got] == [address(outside)]
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "sentence"),
+    [
+        (Answer(status=404), "the watchdog answered 404"),
+        (Answer(status=500), "the watchdog answered 500"),
+        (
+            Answer(status=302, headers=(("Location", "/elsewhere"),)),
+            "the watchdog answered 302, a redirect",
+        ),
+        (HangUp(), "the watchdog could not be reached or hung up"),
+        (Silence(), "the watchdog did not answer in time"),
+    ],
+)
+async def test_whatever_else_it_does_is_told_in_one_sentence_without_its_address(
+    outside: HttpEnd, monkeypatch: pytest.MonkeyPatch, behaviour: Behaviour, sentence: str
+) -> None:
+    monkeypatch.setattr("service.health.watchdog.WITHIN_S", 0.2)
+    outside.behave(behaviour)
+
+    with pytest.raises(Temporary, match=sentence) as told:
+        await tell(address(outside))
+
+    assert "invented" not in str(told.value)
+    assert len(outside.got) == 1
+
+
+@pytest.mark.usefixtures("outside")  # which keeps the proxy of whoever runs the tests out of it
+async def test_one_that_is_not_there_is_told_too() -> None:
+    with pytest.raises(Temporary, match="the watchdog refused the connection"):
+        await tell(f"http://127.0.0.1:{free_port()}/ping")
+
+
+async def test_no_line_of_any_level_has_its_address(outside: HttpEnd) -> None:
+    with logged(logging.DEBUG) as talk:
+        logging.getLogger().setLevel(logging.DEBUG)
+        await tell(address(outside))
+
+    assert talk.lines != []
+    assert "invented" not in talk.getvalue()
+
+
+@pytest.mark.long
+@pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
+async def test_it_is_told_while_all_is_ready_and_at_no_other_time(house: House, outside: HttpEnd) -> None:
+    watchdog = Watchdog(address(outside))
+    async with house.running():
+        await watch(house, watchdog).tell()
+        told = len(outside.got)
+        house.change("UPDATE alembic_version SET version_num = '0000'")
+        with logged() as talk:
+            await watch(house, watchdog).tell()
+    await watchdog.close()
+
+    [line] = [line for line in talk.lines if line["event"].startswith("the watchdog")]
+    assert (told, len(outside.got)) == (1, 1)
+    assert (line["level"], line["event"]) == ("warning", "the watchdog is not told, for not all is ready")
+    assert "roundsman migrate" in line["reason"]
+
+
+@pytest.mark.long
+@pytest.mark.databases("postgres")
+async def test_a_worker_does_not_say_that_all_is_well_when_nobody_receives(house: House, outside: HttpEnd) -> None:
+    watchdog = Watchdog(address(outside))
+    async with house.running():
+        house.change("DELETE FROM heartbeats")
+        house.service.heartbeat._process = Process(role=Role.WORKER)
+        with logged() as talk:
+            await watch(house, watchdog).tell()
+    await watchdog.close()
+
+    assert outside.got == []
+    assert "no process that receives has been alive since the start" in talk.getvalue()
+
+
+@pytest.mark.long
+async def test_of_many_processes_one_tells_it_in_each_minute(
+    url_in_real_time: str, tmp_path: Path, outside: HttpEnd
+) -> None:
+    began = time.time()
+    async with twins(url_in_real_time, tmp_path, ROUNDSMAN_WATCHDOG_URL=address(outside)) as both:
+        await both.until(lambda: outside.got != [])
+        await both.settled()
+    minutes = int(time.time() // 60) - int(began // 60) + 1
+
+    assert 1 <= len(outside.got) <= minutes

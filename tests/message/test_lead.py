@@ -1,0 +1,37 @@
+"""The first lines of a message: what the title does not say, and who had a part in it."""
+
+import pytest
+
+from service.message import compose
+from service.model import Actor, Commit, Details, Missing, Want
+from tests.message.test_message import COMMIT, PAGE, STORIES, a_workflow
+
+
+@pytest.mark.parametrize("case", STORIES)
+def test_first_line_says_what_the_title_does_not(case: str) -> None:
+    message = compose(*STORIES[case], event_url=PAGE)
+
+    first = message.text.splitlines()[0].casefold()
+    what = message.title.casefold().partition(": ")[2]
+    assert case == "nothing-known" or what not in first
+    assert case in {"nothing-known", "hostile"} or first.startswith(("pipeline 42", "the job of pipeline 42"))
+
+
+@pytest.mark.parametrize("trigger", ["schedule", "scheduled_pipeline"])
+@pytest.mark.parametrize("actor", [None, Actor(id="u1", login="system-actor", name="Scheduled"), Actor(login="ada")])
+def test_schedule_is_nobodys_doing_and_its_starter_nobodys_apology(trigger: str, actor: Actor | None) -> None:
+    gap = Missing(
+        want=Want.ACTOR, reason="CircleCI answered 404 to GET /user/{id}: there is no such thing", is_final=True
+    )
+
+    text = compose(a_workflow(trigger=trigger), Details(actor=actor, missing=(gap,))).text
+
+    assert text.splitlines()[1:] == [
+        f"Last commit by Ada Example: 1a2b3c4 Fix the cart {COMMIT}",
+        "Started by a schedule.",
+    ]
+
+
+@pytest.mark.parametrize("commit", [Commit(author_name="Ada Example"), Commit(author_name="Ada Example", subject="x")])
+def test_author_is_told_as_such_where_the_starter_is_unknown(commit: Commit) -> None:
+    assert "Last commit by Ada Example" in compose(a_workflow(commit=commit), None).text

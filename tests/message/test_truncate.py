@@ -1,0 +1,67 @@
+"""What a message leaves out: where room is short what matters least, and what is known anyway."""
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from service.message import Form, compose, fit
+from service.model import Details, Missing, Want
+from tests.message.test_message import APP, PAGE, STORIES, a_workflow
+
+
+@pytest.mark.parametrize(
+    ("form", "longest"),
+    [
+        *((Form.TEXT, longest) for longest in (300, 500, 700, 950, 1_200, 2_000)),
+        *((Form.MARKDOWN, longest) for longest in (500, 700, 950, 1_200, 2_000)),
+        *((Form.HTML, longest) for longest in (900, 1_200, 2_000)),
+    ],
+)
+def test_what_does_not_fit_is_cut_by_importance_and_the_rest_is_counted(form: Form, longest: int) -> None:
+    message = compose(*STORIES["200-failures"], event_url=PAGE)
+
+    body = fit(message, form, longest=longest, titled=False)
+
+    assert len(body) <= longest
+    assert APP in body
+    assert PAGE in body
+    assert "200 tests failed" in body
+    named = len(re.findall("CartTest.test_[0-9]", body))
+    assert f"and {200 - named} more" in body or (named == 0 and "200 of them" in body)
+
+
+def test_addresses_go_before_names_and_names_before_tests() -> None:
+    message = compose(*STORIES["failed-with-tests"], event_url=PAGE)
+    whole = len(message.text)
+
+    without_addresses = fit(message, Form.TEXT, longest=whole - 1, titled=False)
+    shortest = fit(message, Form.TEXT, longest=400, titled=False)
+
+    assert without_addresses.count("https://") < message.text.count("https://")
+    assert [line.partition(" https://")[0] for line in message.text.splitlines()] == [
+        line.partition(" https://")[0] for line in without_addresses.splitlines()
+    ]
+    assert shortest.count("https://") == 2
+
+
+def test_what_the_webhook_said_is_not_called_unknown() -> None:
+    missing = (Missing(want=Want.VCS, reason="CircleCI answered 404", is_final=True),)
+
+    known = compose(a_workflow(), Details(missing=missing)).text
+    without_branch = compose(replace(a_workflow(), branch=None), Details(missing=missing)).text
+
+    assert "could not be read" not in known
+    assert "Branch could not be read: CircleCI answered 404." in without_branch
+
+
+@pytest.mark.parametrize("longest", [120, 160, 280])
+def test_a_short_message_says_what_happened_and_as_much_more_as_fits(longest: int) -> None:
+    """Of an SMS, say."""
+    message = compose(*STORIES["200-failures"], event_url=PAGE)
+
+    body = fit(message, Form.TEXT, longest=longest, titled=True)
+
+    assert len(body) <= longest
+    assert body.startswith(message.title)
+    assert len(body) > len(message.title)

@@ -1,0 +1,156 @@
+"""What waits for a person is listed without reading all of it, and never more than was asked for."""
+
+import re
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from service.db.database import Store
+from service.errors import BadRequest
+from service.model import Delivery, DeliveryState, Via
+from service.operations.dead_letters import list_dead_letters
+from service.store import deliveries
+from tests.app_fixture import NINE, House
+
+pytestmark = pytest.mark.databases("sqlite", "postgres")
+
+LONG = b"\xc3\xa4" * 500_000
+
+
+@pytest.fixture
+async def store(database_url: str) -> AsyncIterator[Store]:
+    store = Store(database_url)
+    yield store
+    await store.close()
+
+
+async def bury(store: Store, *bodies: bytes) -> None:
+    """Deliveries that were not understood, each a second younger than the one before."""
+    dead = [
+        Delivery(
+            id=(delivery_id := uuid4()),
+            source="circleci",
+            source_event_id=str(delivery_id),
+            via=Via.WEBHOOK,
+            received_at=NINE + timedelta(seconds=second),
+            headers=(),
+            body=body,
+            signed=None,
+            state=DeliveryState.DEAD,
+        )
+        for second, body in enumerate(bodies)
+    ]
+    await store.write(deliveries.keep_many, dead)
+
+
+async def test_of_a_long_body_only_the_beginning_is_read(store: Store) -> None:
+    await bury(store, LONG, b"short")
+
+    [short, long] = (await list_dead_letters(store))["deliveries"]
+
+    assert (short["body"], short["body_bytes"]) == ("short", 5)
+    assert long["body"] == "ä" * (deliveries.OPENING_BYTES // 2)
+    assert long["body_bytes"] == len(LONG)
+
+
+async def test_the_newest_are_listed_and_no_more_than_asked_for(store: Store) -> None:
+    await bury(store, b"1", b"2", b"3")
+
+    waiting = await list_dead_letters(store, limit=2)
+
+    assert [delivery["body"] for delivery in waiting["deliveries"]] == ["3", "2"]
+    older = await list_dead_letters(store, limit=2, cursor=waiting["next"])
+    assert [delivery["body"] for delivery in older["deliveries"]] == ["1"]
+    assert older["next"] is None
+    assert (await list_dead_letters(store, limit=3))["next"] is None
+
+
+@pytest.mark.parametrize("limit", [0, 201])
+async def test_a_limit_out_of_reach_is_refused(store: Store, limit: int) -> None:
+    with pytest.raises(BadRequest, match="from 1 to 200"):
+        await list_dead_letters(store, limit=limit)
+
+
+async def test_the_api_lists_what_was_dismissed_when_asked_to(house: House) -> None:
+    dismissed = (await house.send(b'{"type": "new", "id": "1"}')).json()["delivery"]
+    waiting = (await house.send(b'{"type": "new", "id": "2"}')).json()["delivery"]
+    await house.drain()
+    await house.act(f"deliveries/{dismissed}/dismiss")
+
+    found = {
+        value: await house.http.get(f"/api/v1/dead-letters?dismissed={value}") for value in ("true", "false", "yes")
+    }
+
+    assert [one["id"] for one in found["true"].json()["deliveries"]] == [dismissed]
+    assert [one["id"] for one in found["false"].json()["deliveries"]] == [waiting]
+    assert (found["yes"].status_code, found["yes"].json()) == (400, {"error": "dismissed must be true or false"})
+
+
+async def test_an_empty_body_is_listed_like_any_other(house: House) -> None:
+    delivery = (await house.send(b"")).json()["delivery"]
+    await house.drain()
+
+    waiting = await house.http.get("/api/v1/dead-letters")
+    page = await house.http.get("/dead-letters")
+    await house.act(f"deliveries/{delivery}/dismiss")
+    dismissed = await house.http.get("/api/v1/dead-letters?dismissed=true")
+
+    assert (waiting.status_code, page.status_code, dismissed.status_code) == (200, 200, 200)
+    for answer in (waiting, dismissed):
+        [listed] = answer.json()["deliveries"]
+        assert (listed["id"], listed["body"], listed["body_bytes"]) == (delivery, "", 0)
+
+
+async def test_the_api_takes_a_limit(house: House) -> None:
+    for number in range(3):
+        await house.send(b'{"type": "new", "id": "%d"}' % number)
+    await house.drain()
+
+    some = await house.http.get("/api/v1/dead-letters?limit=2")
+    refused = await house.http.get("/api/v1/dead-letters?limit=0")
+
+    assert len(some.json()["deliveries"]) == 2
+    assert refused.status_code == 400
+
+
+async def test_a_page_holds_both_kinds_and_the_next_goes_on_where_it_ended(house: House) -> None:
+    for number in range(3):
+        await house.send(b'{"type": "new", "id": "%d"}' % number)
+    await house.drain()
+
+    pages: list[Any] = []
+    cursor = ""
+    while len(pages) < 5:
+        pages.append((await house.http.get(f"/api/v1/dead-letters?limit=2&cursor={cursor}")).json())
+        if not (cursor := pages[-1]["next"]):
+            break
+
+    assert [len(page["deliveries"]) for page in pages] == [2, 1]
+    assert len({one["id"] for page in pages for one in page["deliveries"]}) == 3
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [("cursor=nonsense", "no cursor"), ("limits=2", "'limits' means nothing here"), ("dismissed=no", "true or false")],
+)
+async def test_the_api_refuses_what_means_nothing(house: House, query: str, words: str) -> None:
+    refused = await house.http.get(f"/api/v1/dead-letters?{query}")
+
+    assert (refused.status_code, words in refused.text) == (400, True)
+
+
+async def test_the_page_of_dead_letters_leads_to_older_ones(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("service.web.pages.pages.DEAD_LETTERS_ON_A_PAGE", 2)
+    for number in range(3):
+        await house.send(b'{"type": "new", "id": "%d"}' % number)
+    await house.drain()
+
+    first = await house.http.get("/dead-letters")
+    [address] = re.findall(r'href="(/dead-letters\?cursor=[^"]+)"', first.text)
+    second = await house.http.get(address)
+
+    assert (first.text.count('<article class="card">'), second.text.count('<article class="card">')) == (2, 1)
+    assert 'href="/dead-letters"' in second.text.split('class="paging"')[1]

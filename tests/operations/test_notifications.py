@@ -1,0 +1,94 @@
+"""The list of notifications: what was told, to whom, and what was not, over the API and as a command."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from service.errors import Permanent
+from tests.app_fixture import GREEN, RED, RED_TO_WEB, House
+from tests.cli_runner import Terminal
+
+pytestmark = pytest.mark.databases("sqlite", "postgres")
+
+
+async def listed(house: House, query: str = "") -> list[tuple[str, str]]:
+    """The build and the state of each notification that fits, in the order of the answer."""
+    answer = await house.http.get(f"/api/v1/notifications?{query}")
+    assert answer.status_code == 200, answer.text
+    return [(one["event"]["workflow"]["name"], one["state"]) for one in answer.json()["items"]]
+
+
+@pytest.fixture
+async def day(house: House) -> House:
+    """One red workflow that could not be told, a minute later one that was, and a green one."""
+    house.channels.plan["web (json)"] = [Permanent("the channel is gone")]
+    await house.finish(RED)
+    await house.drain()
+    house.clock.tick(minutes=1)
+    await house.finish(replace(RED, number=4711))
+    await house.drain()
+    await house.finish(GREEN)
+    await house.drain()
+    return house
+
+
+FILTERS: dict[str, list[str]] = {
+    "": ["sent", "dead"],
+    "receiver=web": ["sent", "dead"],
+    "receiver=web&receiver=nobody": ["sent", "dead"],
+    "receiver=nobody": [],
+    "channel=web+(json)": ["sent", "dead"],
+    "channel=web": [],
+    "state=dead": ["dead"],
+    "state=dead&state=sent": ["sent", "dead"],
+    "state=pending": [],
+    "since=2026-03-02T09:30:30Z": ["sent"],
+    "until=2026-03-02T09:30:30Z": ["dead"],
+    "since=2026-03-03": [],
+    "receiver=&state=%20": ["sent", "dead"],
+}
+
+
+async def test_a_filter_keeps_what_fits(day: House) -> None:
+    assert {query: [state for _, state in await listed(day, query)] for query in FILTERS} == FILTERS
+
+
+async def test_an_event_is_found_by_whether_it_was_told(day: House) -> None:
+    async def statuses(told: str) -> list[str]:
+        return [event["status"] for event in (await day.http.get(f"/api/v1/events?told={told}")).json()["items"]]
+
+    assert await statuses("none") == ["success"]
+    assert await statuses("any") == ["failed", "failed"]
+    assert len(await statuses("any&told=none")) == 3
+
+
+async def test_pages_hang_together(day: House) -> None:
+    first = (await day.http.get("/api/v1/notifications?limit=1")).json()
+    second = (await day.http.get("/api/v1/notifications", params={"limit": 1, "cursor": first["next"]})).json()
+
+    assert [one["state"] for one in first["items"] + second["items"]] == ["sent", "dead"]
+    assert second["next"] is None
+
+
+@pytest.mark.parametrize("query", ["state=red", "limit=0", "limit=201", "cursor=x", "since=a&since=b", "team=web"])
+async def test_what_makes_no_sense_is_a_400(house: House, query: str) -> None:
+    answer = await house.http.get(f"/api/v1/notifications?{query}")
+
+    assert answer.status_code == 400
+    assert query.partition("=")[0] in answer.json()["error"]
+
+
+@pytest.mark.databases("sqlite")
+async def test_the_command_lists_what_the_api_does(day: House, terminal: Terminal) -> None:
+    terminal.configure(RED_TO_WEB)
+
+    said = await asyncio.to_thread(terminal.run, "notifications", "list", "--state", "dead")
+    as_json = await asyncio.to_thread(terminal.run, "notifications", "list", "--receiver", "web", "--json")
+
+    assert said.code == 0
+    assert "dead" in said.lines[1]
+    assert "web (json)" in said.lines[1]
+    assert "acme/web main: build-and-test failed" in said.lines[1]
+    assert "the channel is gone" in said.lines[1]
+    assert as_json.json == (await day.http.get("/api/v1/notifications?receiver=web&limit=20")).json()

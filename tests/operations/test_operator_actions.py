@@ -1,0 +1,259 @@
+"""What a person decides by hand: replay, resend, dismiss; and what stays on record of it."""
+
+import asyncio
+import re
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+
+from service.errors import Permanent
+from service.testing.fake_circleci.faults import broken
+from tests.app_fixture import RED, House
+from tests.cli_runner import Terminal
+
+GONE = Permanent("the channel is gone")
+
+
+async def told_red(house: House) -> tuple[str, Any]:
+    """A red workflow that was judged and tried to be told: its id, and the notification."""
+    delivery = await house.finish(RED)
+    await house.drain()
+    [notification] = (await house.show(delivery))["notifications"]
+    return delivery, notification
+
+
+async def only(house: House, delivery: str) -> Any:
+    [notification] = (await house.show(delivery))["notifications"]
+    return notification
+
+
+# Replay
+
+
+async def test_a_resend_right_after_a_replay_still_says_what_is_missing(house: House) -> None:
+    house.pretend.faults.next("/workflow/*/job", broken(403))
+    delivery, notification = await told_red(house)
+
+    await house.act(f"deliveries/{delivery}/replay")
+    await house.act(f"notifications/{notification['id']}/resend")
+    await house.work("send", notification["id"])
+
+    _, message = house.channels.took[-1]
+    assert "could not be read: CircleCI answered 403" in message.text
+
+
+async def test_what_was_missing_is_asked_again_on_replay(house: House) -> None:
+    house.pretend.faults.next("/workflow/*/job", broken(403))
+    delivery, _ = await told_red(house)
+
+    await house.act(f"deliveries/{delivery}/replay")
+    await house.drain()
+
+    details = (await house.show(delivery))["details"]
+    assert (details["missing"], details["jobs"] is None) == ([], False)
+
+
+# Resend
+
+
+async def test_who_was_told_stays_told_when_a_resend_fails(house: House) -> None:
+    delivery, notification = await told_red(house)
+    house.channels.plan["web (json)"] = [GONE]
+
+    await house.act(f"notifications/{notification['id']}/resend")
+    await house.drain(hours=1)
+
+    again = await only(house, delivery)
+    assert (again["state"], again["reason"]) == ("dead", "the channel is gone")
+    assert again["sent_at"] == notification["sent_at"] == "2026-03-02T09:30:00.000Z"
+
+
+@pytest.mark.parametrize("is_dismissed", [False, True])
+async def test_a_replay_says_of_whom_no_message_reached_that_a_resend_is_needed(
+    house: House, is_dismissed: bool
+) -> None:
+    house.channels.plan["web (json)"] = [Permanent("web (json) answered 404")]
+    delivery = await house.finish(RED)
+    await house.drain()
+    if is_dismissed:
+        await house.act(f"notifications/{(await only(house, delivery))['id']}/dismiss")
+    await house.act(f"deliveries/{delivery}/replay")
+    await house.drain()
+
+    latest = (await house.show(delivery))["decisions"][0]
+    assert (latest["round"], latest["verdict"]) == (2, "matched")
+    assert latest["reason"] == (
+        "status failed matches failed; "
+        "web (json) was to hear of this, but it could not be sent (web (json) answered 404): resend it"
+    )
+    assert house.channels.told == []
+
+
+async def test_a_replay_says_who_heard_of_it_though_a_resend_did_not_work(house: House) -> None:
+    delivery, notification = await told_red(house)
+    house.channels.plan["web (json)"] = [Permanent("web (json) answered 404")]
+    await house.act(f"notifications/{notification['id']}/resend")
+    await house.drain()
+    await house.act(f"deliveries/{delivery}/replay")
+    await house.drain()
+
+    latest = (await house.show(delivery))["decisions"][0]
+    assert latest["verdict"] == "already told"
+    assert latest["reason"] == "status failed matches failed; web (json) already hears of this, by route 'red'"
+
+
+async def test_the_time_of_telling_is_that_of_the_first_message(house: House) -> None:
+    delivery, notification = await told_red(house)
+
+    await house.act(f"notifications/{notification['id']}/resend")
+    await house.drain(hours=1)
+
+    again = await only(house, delivery)
+    assert again["sent_at"] == notification["sent_at"]
+    assert [attempt["outcome"] for attempt in again["attempts"]] == ["sent", "sent"]
+
+
+async def test_what_will_not_be_tried_again_has_no_next_attempt(house: House) -> None:
+    house.channels.plan["web (json)"] = [GONE]
+    _, dead = await told_red(house)
+
+    assert dead["next_attempt_at"] is None
+
+
+# Dismiss
+
+
+async def test_a_dismissed_notification_waits_no_longer_and_says_who_and_why(house: House) -> None:
+    house.channels.plan["web (json)"] = [GONE]
+    delivery, notification = await told_red(house)
+
+    response = await house.http.post(f"/api/v1/notifications/{notification['id']}/dismiss?because=told+by+phone")
+
+    assert (response.status_code, response.json()) == (200, {"notification": notification["id"], "dismiss": "done"})
+    assert await house.dead_letters() == {"deliveries": [], "notifications": [], "next": None}
+    shown = await house.show(delivery)
+    [action], [dismissed] = shown["actions"], shown["notifications"]
+    assert (action["verb"], action["who"], action["reason"]) == ("dismiss", "api token", "told by phone")
+    assert (dismissed["state"], dismissed["reason"]) == ("dismissed", "the channel is gone")
+
+
+async def test_a_dismissed_delivery_waits_no_longer_and_keeps_its_reason(house: House) -> None:
+    delivery = (await house.send(b'{"type": "new"}')).json()["delivery"]
+    await house.drain()
+    [dead] = (await house.dead_letters())["deliveries"]
+
+    response = await house.http.post(f"/api/v1/deliveries/{delivery}/dismiss")
+
+    assert (response.status_code, response.json()) == (200, {"delivery": delivery, "dismiss": "done"})
+    assert await house.dead_letters() == {"deliveries": [], "notifications": [], "next": None}
+    assert house.rows("SELECT state, reason FROM deliveries") == [("dismissed", dead["reason"])]
+    assert house.rows("SELECT verb, reason FROM actions") == [("dismiss", None)]
+    answer = await house.http.get(f"/api/v1/events/{delivery}")
+    assert (
+        answer.json()["error"]
+        == f"delivery {delivery} has no event: it was not understood ({dead['reason']}), and dismissed"
+    )
+
+
+async def test_what_was_dismissed_can_still_be_replayed_and_resent(house: House) -> None:
+    unread = (await house.send(b'{"type": "new"}')).json()["delivery"]
+    house.channels.plan["web (json)"] = [GONE]
+    delivery, notification = await told_red(house)
+    await house.act(f"deliveries/{unread}/dismiss")
+    await house.act(f"notifications/{notification['id']}/dismiss")
+
+    await house.act(f"deliveries/{unread}/replay")
+    await house.act(f"notifications/{notification['id']}/resend")
+    await house.drain()
+
+    assert [dead["id"] for dead in (await house.dead_letters())["deliveries"]] == [unread]
+    assert (await only(house, delivery))["state"] == "sent"
+
+
+async def test_only_a_dead_letter_can_be_dismissed(house: House) -> None:
+    delivery, notification = await told_red(house)
+
+    for path, sentence in (
+        (f"deliveries/{delivery}", f"delivery {delivery} is settled"),
+        (f"notifications/{notification['id']}", f"notification {notification['id']} is sent"),
+    ):
+        response = await house.http.post(f"/api/v1/{path}/dismiss")
+
+        assert response.status_code == 409
+        assert response.json() == {"error": f"{sentence}: only a dead letter can be dismissed"}
+    assert house.rows("SELECT * FROM actions") == []
+
+
+@pytest.mark.parametrize(
+    ("query", "sentence"),
+    [
+        ("because=" + "x" * 501, "a reason may have 500 characters, and this one has 501; shorten it"),
+        ("reason=x", "'reason' means nothing here; a reason is given as because=..."),
+        ("because=a&because=b", "'because' stands twice; give it once"),
+    ],
+)
+async def test_a_reason_that_cannot_be_recorded_dismisses_nothing(house: House, query: str, sentence: str) -> None:
+    delivery = (await house.send(b'{"type": "new"}')).json()["delivery"]
+    await house.drain()
+
+    response = await house.http.post(f"/api/v1/deliveries/{delivery}/dismiss?{query}")
+
+    assert (response.status_code, response.json()) == (400, {"error": sentence})
+    assert len((await house.dead_letters())["deliveries"]) == 1
+
+
+# While it is under way
+
+
+@pytest.mark.databases("sqlite", "postgres")
+@pytest.mark.parametrize("verb", ["resend", "dismiss"])
+async def test_what_is_being_sent_is_neither_resent_nor_dismissed(house: House, verb: str) -> None:
+    """The end of the attempt under way would be written over it, and it would never be done."""
+    refused: list[httpx.Response] = []
+
+    async def press() -> None:
+        [(notification_id,)] = house.rows("SELECT id FROM notifications")
+        refused.append(await house.http.post(f"/api/v1/notifications/{UUID(notification_id)}/{verb}"))
+
+    house.channels.plan["web (json)"] = [press]
+    delivery = await house.finish(RED)
+    await house.drain()
+
+    [notification] = (await house.show(delivery))["notifications"]
+    assert [answer.status_code for answer in refused] == [409]
+    assert notification["id"] in refused[0].json()["error"]
+    assert re.search("is (being sent|sending): ", refused[0].json()["error"])
+    assert (notification["state"], (await house.show(delivery))["actions"]) == ("sent", [])
+
+
+@pytest.mark.databases("sqlite", "postgres")
+async def test_what_is_yet_to_be_judged_is_not_replayed_and_once_it_is_judged_it_is(house: House) -> None:
+    delivery = await house.finish(RED)
+
+    early = await house.http.post(f"/api/v1/deliveries/{delivery}/replay")
+    await house.drain()
+    late = await house.http.post(f"/api/v1/deliveries/{delivery}/replay")
+    again = await house.http.post(f"/api/v1/deliveries/{delivery}/replay")
+    await house.drain()
+
+    shown = await house.show(delivery)
+    assert [answer.status_code for answer in (early, late, again)] == [409, 202, 409]
+    assert early.json() == {"error": f"delivery {delivery} is being judged: replay it once that is done"}
+    assert [action["verb"] for action in shown["actions"]] == ["replay"]
+    assert max(decision["round"] for decision in shown["decisions"]) == 2
+
+
+async def test_a_command_that_comes_too_early_is_told_so(house: House, terminal: Terminal) -> None:
+    terminal.set(ROUNDSMAN_DATABASE_URL=house.database.url)
+    delivery, notification = await told_red(house)
+    house.change("UPDATE notifications SET state = 'sending'")
+    house.change("UPDATE deliveries SET state = 'kept'")
+
+    resent = await asyncio.to_thread(terminal.run, "resend", notification["id"])
+    replayed = await asyncio.to_thread(terminal.run, "replay", delivery)
+
+    assert (resent.code, replayed.code) == (1, 1)
+    assert resent.err.startswith(f"notification {notification['id']} is being sent: ")
+    assert replayed.err.startswith(f"delivery {delivery} is being judged: ")

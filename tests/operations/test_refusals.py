@@ -1,0 +1,276 @@
+"""The last refusals: why a post was refused, and what mends it, for those who wonder why nothing arrives."""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from service.model import KnownHook, Refusal
+from service.pipeline import refusals as refusals_of_intake
+from service.store import hooks, refusals
+from service.web.request_body import MAX_UNSIGNED_ADDRESSES, Bodies
+from tests.app_fixture import NINE, RED, House, a_house, signature
+from tests.cli_runner import Terminal
+from tests.log_capture import logged
+from tests.queue_fixture import Work
+
+HOOK = "0d1f3c9e-8a63-4f0a-9d5c-2c8d6f1f7a11"
+OURS = KnownHook(id=HOOK, project="gh/acme/web", name="Roundsman", seen_at=NINE)
+
+
+async def listed(house: House) -> list[dict[str, Any]]:
+    """The last refusals, as the API has them."""
+    response = await house.http.get("/api/v1/refusals")
+    assert response.status_code == 200
+    items: list[dict[str, Any]] = response.json()["items"]
+    return items
+
+
+async def on_record(house: House, count: int) -> list[dict[str, Any]]:
+    """The last refusals, once there are so many of them: they are written beside the answers."""
+    for _ in range(200):
+        items = await listed(house)
+        if len(items) >= count:
+            return items
+        await asyncio.sleep(0.01)
+    pytest.fail(f"there are not {count} refusals on record")
+
+
+def naming(hook: str) -> bytes:
+    return json.dumps({"webhook": {"id": hook, "name": "Roundsman"}}).encode()
+
+
+async def test_refusal_says_when_where_why_and_what_mends_it(house: House) -> None:
+    await house.http.post("/hooks/circleci", content=b"{}", headers={"user-agent": "CircleCI-Webhook/1.0"})
+
+    assert await on_record(house, 1) == [
+        {
+            "at": "2026-03-02T09:30:00.000Z",
+            "status": 401,
+            "reason": "the post is not signed, it has no circleci-signature header",
+            "next_step": "give the webhook at CircleCI a secret that is in ROUNDSMAN_WEBHOOK_SECRETS",
+            "address": "127.0.0.1",
+            "user_agent": "CircleCI-Webhook/1.0",
+            "hook_id": None,
+            "count": 1,
+        }
+    ]
+
+
+async def test_too_large_a_post_is_among_the_refusals(folder: Path) -> None:
+    async with a_house(folder, ROUNDSMAN_MAX_BODY_BYTES="10") as house:
+        await house.send(b"x" * 11)
+
+        [refusal] = await on_record(house, 1)
+
+    assert (refusal["status"], refusal["next_step"]) == (413, "ROUNDSMAN_MAX_BODY_BYTES sets the limit")
+
+
+async def test_unsigned_post_of_a_hook_of_ours_tells_that_the_hook_has_no_secret(house: House) -> None:
+    await house.service.parts.store.write(hooks.note, [OURS], [])
+    with logged() as talk:
+        response = await house.http.post("/hooks/circleci", content=naming(HOOK))
+
+    [refusal] = await on_record(house, 1)
+    [line] = [line for line in talk.lines if line["event"] == "delivery"]
+    assert (refusal["hook_id"], refusal["next_step"]) == (HOOK, "run `roundsman hooks apply`")
+    assert refusal["reason"] == f"this hook has no secret: Roundsman of gh/acme/web, {HOOK}"
+    assert line["reason"] == f"{refusal['reason']}; {refusal['next_step']}"
+    assert "gh/acme/web" not in response.text
+
+
+async def test_post_of_a_hook_of_ours_with_an_old_secret_tells_to_rotate(house: House) -> None:
+    await house.service.parts.store.write(hooks.note, [OURS], [])
+
+    await house.send(naming(HOOK), secret="a-former-secret")
+
+    [refusal] = await on_record(house, 1)
+    assert refusal["reason"].startswith("this hook signs with a secret that we do not know: Roundsman of gh/acme/web")
+    assert refusal["next_step"] == "run `roundsman hooks apply --rotate`"
+
+
+@pytest.mark.parametrize("hook", ["4f0a9d5c-0000-4f0a-9d5c-2c8d6f1f7a11", "' OR 1=1 --"])
+async def test_unsigned_post_of_an_unknown_hook_is_told_as_unsigned(house: House, hook: str) -> None:
+    await house.service.parts.store.write(hooks.note, [OURS], [])
+
+    await house.http.post("/hooks/circleci", content=naming(hook))
+
+    [refusal] = await on_record(house, 1)
+    assert refusal["reason"].startswith("the post is not signed")
+
+
+async def test_malformed_signature_is_told_as_such(house: House) -> None:
+    await house.service.parts.store.write(hooks.note, [OURS], [])
+
+    await house.http.post("/hooks/circleci", content=naming(HOOK), headers={"circleci-signature": "v2=00"})
+
+    [refusal] = await on_record(house, 1)
+    assert refusal["reason"].startswith("the circleci-signature header holds no v1 signature")
+
+
+async def test_refusals_that_repeat_are_one_row_with_their_number(
+    house: House, monkeypatch: pytest.MonkeyPatch, terminal: Terminal
+) -> None:
+    monkeypatch.setattr(refusals_of_intake, "KEEP_EVERY_S", 0.1)
+    for _ in range(20):
+        await house.http.post("/hooks/circleci", content=b"{}")
+    for _ in range(500):
+        items = await listed(house)
+        if items and items[0]["count"] == 20:
+            break
+        await asyncio.sleep(0.02)
+    terminal.set(ROUNDSMAN_DATABASE_URL=house.settings.database_url)
+    said = await asyncio.to_thread(terminal.run, "refusals")
+    page = (await house.http.get("/")).text
+
+    assert [item["count"] for item in items] == [20]
+    assert "  the last of 20 such posts" in said.lines
+    assert '<span class="line">the last of 20</span>' in page
+    assert "at least 20 posts were refused" in page
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        [Refusal(at=NINE, status=401, reason="not signed", next_step="sign", address="192.0.2.1")],
+        [
+            Refusal(at=NINE, status=401, reason="not signed", next_step="sign", address=f"10.0.{n // 250}.{n % 250}")
+            for n in range(2_000)
+        ],
+        [
+            Refusal(at=NINE, status=404, reason=f"posted to /{n}", next_step="correct", address=f"10.9.8.{n % 200}")
+            for n in range(2_000)
+        ],
+    ],
+    ids=["one address", "many addresses", "many reasons"],
+)
+@pytest.mark.parametrize("is_before", [True, False])
+async def test_flood_of_forged_posts_leaves_what_matters_in_sight(
+    work: Work, monkeypatch: pytest.MonkeyPatch, forged: list[Refusal], is_before: bool
+) -> None:
+    monkeypatch.setattr(refusals_of_intake, "KEEP_EVERY_S", 0.001)
+    keeper = refusals_of_intake.Refusals(work.store, clock=lambda: NINE)
+    matters = Refusal(at=NINE, status=401, reason="this hook has no secret", next_step="apply", address="203.0.113.9")
+    flood = forged * (10_000 // len(forged))
+    for number, refusal in enumerate(flood):
+        if number == (0 if is_before else 5_000):
+            keeper.keep(matters)
+        keeper.keep(refusal)
+        if number % 50 == 0:
+            await asyncio.sleep(0)
+    kept: Sequence[Refusal] = []
+    for _ in range(100):  # until nothing is pending any more
+        before, kept = kept, await work.store.read(refusals.latest)
+        if kept and kept == before:
+            break
+        await asyncio.sleep(0.1)
+
+    assert matters in kept
+    assert len(kept) <= 50
+
+
+@pytest.mark.databases("sqlite", "postgres")
+async def test_flood_in_the_table_displaces_itself_alone(work: Work) -> None:
+    matters = Refusal(at=NINE, status=401, reason="this hook has no secret", next_step="apply", count=3)
+    await work.store.write(refusals.keep, matters)
+    for number in range(60):
+        other = Refusal(at=NINE, status=401, reason="not signed", next_step="sign", address=f"192.0.2.{number}")
+        await work.store.write(refusals.keep, other)
+    await work.store.write(refusals.keep, matters)
+
+    kept = await work.store.read(refusals.latest)
+
+    assert len(kept) == 50
+    assert kept[0] == replace(matters, count=6)
+    assert [refusal.address for refusal in kept[1:]] == [f"192.0.2.{number}" for number in range(59, 10, -1)]
+
+
+async def test_flood_of_one_address_takes_no_room_from_a_hook_of_ours() -> None:
+    bodies = Bodies()
+
+    looked_into = [bodies.has_room_for_unsigned(100, address) for address in ("192.0.2.1", "192.0.2.1", "192.0.2.2")]
+    of_many = [bodies.has_room_for_unsigned(100, f"10.0.0.{number}") for number in range(100)]
+
+    assert looked_into == [True, False, True]
+    assert sum(of_many) == MAX_UNSIGNED_ADDRESSES - 2
+
+
+@pytest.mark.parametrize(("path", "status"), [("/", 405), ("/hooks/circle", 404), ("/webhooks?x=1", 404)])
+async def test_webhook_that_is_posted_elsewhere_is_told_with_the_right_address(
+    house: House, path: str, status: int
+) -> None:
+    answer = await house.http.post(path, content=b"{}", headers={"circleci-event-type": "workflow-completed"})
+
+    [refusal] = await on_record(house, 1)
+    assert answer.status_code == refusal["status"] == status
+    assert refusal["reason"] == f"a webhook was posted to {path.partition('?')[0]}, where no hook is"
+    assert refusal["next_step"] == "correct the webhook's URL at CircleCI: it ends in /hooks/circleci"
+
+
+async def test_other_posts_to_nowhere_are_no_refusals(house: House) -> None:
+    await house.http.post("/wp-login.php", content=b"{}")
+
+    assert await listed(house) == []
+
+
+@pytest.mark.databases("sqlite", "postgres")
+async def test_only_the_last_fifty_stay(work: Work) -> None:
+    for number in range(60):
+        refusal = Refusal(at=NINE + timedelta(seconds=number), status=401, reason=f"refusal {number}")
+        await work.store.write(refusals.keep, refusal)
+
+    kept = await work.store.read(refusals.latest)
+    assert [refusal.reason for refusal in kept] == [f"refusal {number}" for number in range(59, 9, -1)]
+
+
+@pytest.mark.databases("sqlite", "postgres")
+async def test_hook_is_known_until_it_is_gone(work: Work) -> None:
+    await work.store.write(hooks.note, [OURS], [])
+    await work.store.write(hooks.note, [OURS], [])
+    assert await work.store.read(hooks.find, HOOK) == OURS
+
+    await work.store.write(hooks.note, [], [HOOK])
+    assert await work.store.read(hooks.find, HOOK) is None
+
+
+async def test_refusals_take_no_parameters(house: House) -> None:
+    assert (await house.http.get("/api/v1/refusals?limit=3")).status_code == 400
+
+
+async def test_signed_posts_leave_no_refusal(house: House) -> None:
+    await house.http.post("/hooks/circleci", content=b"{}", headers={"circleci-signature": signature(b"{}")})
+
+    assert await listed(house) == []
+
+
+async def test_refusals_stay_in_sight_once_others_were_accepted(house: House, terminal: Terminal) -> None:
+    await house.http.post("/hooks/circleci", content=b"{}", headers={"user-agent": "CircleCI-Webhook/1.0"})
+    await on_record(house, 1)
+    await house.finish(RED)
+    await house.drain()
+
+    page = await house.http.get("/dead-letters")
+    terminal.set(ROUNDSMAN_DATABASE_URL=house.settings.database_url)
+    said = await asyncio.to_thread(terminal.run, "refusals")
+    as_json = await asyncio.to_thread(terminal.run, "refusals", "--json")
+
+    assert "The last posts that were refused" in page.text
+    assert "the post is not signed" in page.text
+    assert said.lines[-3:] == [
+        "2026-03-02 09:30:00 UTC from 127.0.0.1: 401, the post is not signed, it has no circleci-signature header",
+        "  give the webhook at CircleCI a secret that is in ROUNDSMAN_WEBHOOK_SECRETS",
+        "  sent by CircleCI-Webhook/1.0",
+    ]
+    assert as_json.json["items"] == await listed(house)
+
+
+async def test_no_refusal_is_said(house: House, terminal: Terminal) -> None:
+    terminal.set(ROUNDSMAN_DATABASE_URL=house.settings.database_url)
+
+    assert (await asyncio.to_thread(terminal.run, "refusals")).out == "no post was refused\n"
+    assert "were refused" not in (await house.http.get("/dead-letters")).text

@@ -1,0 +1,281 @@
+"""What a route needs to know and the webhook does not say: CircleCI is asked for it, but not waited for for ever."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from service.pipeline.context import Patience
+from service.queue.embedded import AT_ONCE
+from service.testing.fake_circleci.faults import Fault, broken, too_many
+from tests.app_fixture import GREEN, RED, RED_TO_WEB, SETTLED_WITHIN_S, House, a_house, a_moment
+from tests.pipeline.test_process import MANY_ROUTES, RELEASE, verdicts
+
+pytestmark = pytest.mark.databases("sqlite", "postgres")
+
+
+@pytest.fixture
+async def many(folder: Path) -> AsyncIterator[House]:
+    """A house with routes that need to know who pushed, and which tag."""
+    async with a_house(folder, MANY_ROUTES) as house:
+        yield house
+
+
+async def test_without_circleci_an_event_is_judged_after_two_minutes_and_the_reason_says_so(many: House) -> None:
+    many.pretend.faults.next("*", broken(503), times=1000)
+    delivery = await many.finish(RELEASE)
+
+    await many.drain(seconds=119)
+    undecided = await many.show(delivery)
+    await many.drain(seconds=1)
+    decided = await many.show(delivery)
+
+    assert undecided["decisions"] == []
+    assert verdicts(decided)[0] == (
+        "not matched",
+        "this event has no tag (it could not be asked: CircleCI answered 503)",
+    )
+    assert verdicts(decided)[1] == ("not matched", "hears job-completed only")
+    assert verdicts(decided)[4][0] == "matched"
+
+
+async def test_a_message_that_waited_for_a_decision_does_not_wait_as_long_again(many: House) -> None:
+    many.pretend.faults.next("*", broken(503), times=1000)
+    await many.finish(RELEASE)
+
+    await many.drain(minutes=2)
+    await many.drain(seconds=15)
+
+    assert many.channels.told == ["ops (form)"]
+
+
+async def test_an_hour_that_circleci_asks_for_does_not_put_off_a_decision(many: House) -> None:
+    many.pretend.faults.next("*", too_many("3600"))
+    delivery = await many.finish(RELEASE)
+    await many.drain()
+
+    await many.drain(minutes=2)
+
+    assert verdicts(await many.show(delivery))[4][0] == "matched"
+
+
+async def test_a_circleci_that_hangs_puts_off_no_decision_past_its_time(folder: Path) -> None:
+    hanging = asyncio.Event()
+    impatient = Patience(chance=lambda: 0.5, for_an_answer=Patience().for_an_answer / 1000)
+    async with a_house(folder, MANY_ROUTES, patience=impatient) as house:
+        house.pretend.faults.next("*", Fault(gate=hanging), times=1000)
+        delivery = await house.finish(RELEASE)
+        await house.drain()
+        house.clock.tick(minutes=2)
+        await house.work("ask", delivery)
+
+        assert "CircleCI did not answer everything within 0 s" in verdicts(await house.show(delivery))[0][1]
+
+
+async def test_circleci_is_not_asked_once_more_when_time_is_up(many: House) -> None:
+    many.pretend.faults.next("*", broken(503), times=1000)
+    delivery = await many.finish(RELEASE)
+    await many.drain()
+    asked = len(many.pretend.calls)
+
+    many.clock.tick(minutes=2)
+    await many.work("ask", delivery)
+
+    assert len(many.pretend.calls) == asked
+    assert verdicts(await many.show(delivery))[4][0] == "matched"
+
+
+async def test_a_replay_asks_again_however_late_it_is(many: House) -> None:
+    many.pretend.faults.next("/pipeline/*", broken(503))
+    delivery = await many.finish(RELEASE)
+    await many.drain()
+    await many.drain(minutes=2)
+
+    await many.act(f"deliveries/{delivery}/replay")
+    await many.drain()
+
+    assert verdicts(await many.show(delivery))[0][1].startswith("tag v2.5.0 matches v*")
+
+
+async def test_a_delivery_that_was_long_in_coming_is_judged_at_once_and_asked_about_only_for_its_message(
+    many: House,
+) -> None:
+    """We were away for an hour: nobody waits any longer, and what CircleCI can say at once still goes out."""
+    delivery = await many.finish(RELEASE)
+
+    many.clock.tick(hours=1)
+    await many.work("process", delivery)
+
+    assert many.pretend.calls == []
+    assert verdicts(await many.show(delivery))[0] == (
+        "not matched",
+        (
+            "this event has no tag (it could not be asked: "
+            "the event came to be judged late, so CircleCI was not asked first)"
+        ),
+    )
+    await many.drain()
+    assert many.channels.told == ["ops (form)"]
+    assert "v2.5.0" in many.channels.took[0][1].title
+
+
+async def test_events_that_need_no_answer_do_not_wait_behind_those_that_do(folder: Path) -> None:
+    hanging, written = asyncio.Event(), asyncio.Event()
+    patient = Patience(for_an_answer=timedelta(hours=1))
+    async with a_house(folder, MANY_ROUTES, patience=patient) as house:
+        house.pretend.faults.next("*", Fault(gate=hanging), times=1000)
+        house.service.parts.store.after_commit(written.set)
+        async with house.running():
+            for number in range(AT_ONCE):
+                await house.finish(replace(RELEASE, number=10_000 + number))
+            delivery = await house.finish(GREEN)
+            while not house.rows("SELECT 1 FROM decisions"):
+                written.clear()
+                await written.wait()
+            judged = await house.show(delivery)
+            hanging.set()
+
+    assert verdicts(judged)[4][0] == "matched"
+
+
+async def test_a_fact_that_comes_within_two_minutes_decides(many: House) -> None:
+    many.pretend.faults.next("*", broken(503))
+    delivery = await many.finish(RELEASE)
+    await many.drain()
+
+    await many.drain(seconds=5)
+
+    assert verdicts(await many.show(delivery))[0][0] == "matched"
+
+
+async def test_a_fact_that_no_longer_matters_is_not_waited_for(folder: Path) -> None:
+    """Ada's builds are nothing to a route of Grace's, whatever their tag."""
+    async with a_house(folder, RED_TO_WEB.replace("{status: [failed, error]}", "{actor: grace, tag: v*}")) as house:
+        house.pretend.faults.next("/pipeline/*", broken(503), times=1000)
+        delivery = await house.finish(RELEASE)
+        await house.drain()
+
+        [(verdict, reason)] = verdicts(await house.show(delivery))
+        assert verdict == "not matched"
+        assert "actor ada / Ada Example is not grace" in reason
+
+
+async def test_gaps_that_decide_nothing_put_off_no_decision(many: House) -> None:
+    """What was not learned for a message is no reason to judge a replay later."""
+    many.pretend.faults.next("/workflow/*/job", broken(503), times=1000)
+    delivery = await many.finish(RED)
+    await many.drain()
+
+    await many.act(f"deliveries/{delivery}/replay")
+    await many.drain()
+
+    shown = await many.show(delivery)
+    assert {decision["round"] for decision in shown["decisions"]} == {1, 2}
+
+
+async def test_two_who_ask_about_one_delivery_at_once_settle_it_once(many: House) -> None:
+    delivery = await many.finish(RELEASE)
+
+    await asyncio.gather(*(many.work("ask", delivery) for _ in range(3)))
+    await many.work("ask", delivery)
+
+    assert many.rows("SELECT max(round), count(DISTINCT event_id) FROM decisions") == [(1, 1)]
+    assert many.counted("events", kind="workflow-completed") == 1
+
+
+async def test_asking_that_fails_unforeseen_begins_anew(many: House) -> None:
+    delivery = await many.finish(RELEASE)
+
+    await many.service.pipeline.failed("ask", UUID(delivery), ValueError("nobody foresaw this"))
+    await many.drain(minutes=1)
+
+    assert verdicts(await many.show(delivery))[0] == ("matched", "tag v2.5.0 matches v*")
+    assert many.rows("SELECT failures FROM deliveries") == [(1,)]
+
+
+async def test_an_event_is_judged_at_its_deadline_by_whoever_is_not_asking(many: House) -> None:
+    """The line of those who ask may be of any length: this one never comes to its turn."""
+    delivery = await many.finish(RELEASE)
+    await many.work("process", delivery)
+    many.clock.tick(seconds=119)
+    await many.work("judge", delivery)
+    before = many.rows("SELECT count(*) FROM decisions")
+
+    many.clock.tick(seconds=1)
+    await many.work("judge", delivery)
+    await many.work("ask", delivery)
+
+    assert before == [(0,)]
+    assert many.pretend.calls == []
+    assert verdicts(await many.show(delivery))[0][1] == (
+        "this event has no tag (it could not be asked: "
+        "CircleCI had not answered by the time when the event had to be judged)"
+    )
+    assert many.rows("SELECT max(round), count(DISTINCT event_id) FROM decisions") == [(1, 1)]
+
+
+async def test_the_message_of_an_event_that_had_its_two_minutes_waits_no_longer(many: House) -> None:
+    many.pretend.faults.next("*", broken(503), times=1000)
+    await many.finish(RELEASE)
+    await many.drain()
+
+    await many.drain(minutes=2)
+
+    assert many.channels.told == ["ops (form)"]
+
+
+async def test_a_replay_is_judged_two_minutes_after_it_was_asked_for(many: House) -> None:
+    many.pretend.faults.next("*", broken(503), times=1000)
+    delivery = await many.finish(RELEASE)
+    await many.drain()
+    await many.drain(minutes=2)
+    await many.act(f"deliveries/{delivery}/replay")
+
+    await many.drain(seconds=119)
+    before = {decision["round"] for decision in (await many.show(delivery))["decisions"]}
+    await many.drain(seconds=1)
+    after = {decision["round"] for decision in (await many.show(delivery))["decisions"]}
+
+    assert (before, after) == ({1}, {1, 2})
+
+
+async def test_a_judgement_at_the_deadline_that_fails_unforeseen_begins_anew(many: House) -> None:
+    delivery = await many.finish(RELEASE)
+
+    await many.service.pipeline.failed("judge", UUID(delivery), ValueError("nobody foresaw this"))
+    await many.drain(minutes=1)
+
+    assert verdicts(await many.show(delivery))[0] == ("matched", "tag v2.5.0 matches v*")
+
+
+@pytest.mark.long
+@pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
+async def test_none_waits_for_those_who_ask_while_circleci_hangs(folder: Path, is_long: bool) -> None:
+    """The first route tests who pushed, CircleCI takes each call and never answers, and the line is long."""
+    hanging, number = asyncio.Event(), 300 if is_long else 3 * AT_ONCE
+    patient = Patience(for_an_answer=timedelta(seconds=3))  # in real time, after that of the clock that we move
+    routes = RED_TO_WEB.replace("routes:\n", "routes:\n  - {name: bots, match: {actor: renovate*}, receiver: web}\n")
+    async with a_house(folder, routes, patience=patient) as house:
+        house.pretend.faults.next("*", Fault(gate=hanging), times=1000)
+        async with asyncio.timeout(20 * SETTLED_WITHIN_S), house.service.running():
+            for place in range(number):
+                await house.finish(replace(RED, number=20_000 + place))
+            await until(lambda: house.jobs().count("process") == 0)
+            undecided = house.rows("SELECT count(*) FROM decisions")
+            house.clock.tick(minutes=2)
+            await until(lambda: len(house.channels.took) == number)
+            hanging.set()
+        waited = house.rows("SELECT max(decided_at), min(decided_at) FROM decisions")
+
+    assert undecided == [(0,)]
+    assert waited[0][0] == waited[0][1]
+
+
+async def until(is_so: Callable[[], bool]) -> None:
+    """Look again and again at what happens in the database."""
+    while not is_so():
+        await a_moment()

@@ -1,0 +1,82 @@
+"""Jobs as they are watched: whatever way a job ends, the log and the numbers say so, and nothing is swallowed."""
+
+import asyncio
+from collections.abc import Iterator
+from uuid import uuid4
+
+import pytest
+import structlog
+
+from service.errors import Temporary
+from service.metrics import Metrics
+from service.pipeline.instrument import watched
+from service.queue.handlers import Handler
+from tests.log_capture import Talk, logged
+
+AWAY = Temporary("the database cannot be read now")
+ENDS = [(None, "done"), (AWAY, "put off"), (ValueError("a bug"), "failed"), (asyncio.CancelledError(), "cut off")]
+
+
+@pytest.fixture
+def talk() -> Iterator[Talk]:
+    with logged() as talk:
+        yield talk
+
+
+def ending(how: BaseException | None) -> Handler:
+    async def handle(_subject: object) -> None:
+        if how:
+            raise how
+
+    return handle
+
+
+async def end(kind: str, how: BaseException | None, metrics: Metrics) -> BaseException | None:
+    """Run a job as an engine does, in a task of its own; what came out of it."""
+    subject, job = uuid4(), watched(kind, ending(how), metrics)
+    [came_out] = await asyncio.gather(asyncio.create_task(job(subject)), return_exceptions=True)  # type: ignore[arg-type] # reason: a handler is a coroutine function
+    return came_out
+
+
+@pytest.mark.parametrize(("how", "outcome"), ENDS)
+async def test_a_job_s_line_and_its_numbers_say_how_it_ended(
+    talk: Talk, how: BaseException | None, outcome: str
+) -> None:
+    metrics = Metrics()
+
+    came_out = await end("enrich", how, metrics)
+
+    [line] = talk.lines
+    assert type(came_out) is type(how)
+    assert (line["event"], line["job"], line["outcome"]) == ("job", "enrich", outcome)
+    labels = {"kind": "enrich", "outcome": outcome.replace(" ", "_")}
+    assert metrics.registry.get_sample_value("roundsman_job_seconds_count", labels) == 1
+
+
+@pytest.mark.parametrize(("how", "outcome"), ENDS[1:])
+async def test_a_send_without_an_attempt_s_line_has_its_own(talk: Talk, how: BaseException, outcome: str) -> None:
+    await end("send", how, Metrics())
+
+    assert [(line["job"], line["outcome"]) for line in talk.lines] == [("send", outcome)]
+
+
+async def test_a_send_that_went_well_leaves_the_word_to_its_attempt(talk: Talk) -> None:
+    await end("send", None, Metrics())
+
+    assert talk.lines == []
+
+
+async def test_lines_about_a_failure_name_the_job_and_those_of_the_next_one_do_not(talk: Talk) -> None:
+    subject = uuid4()
+
+    async def engine() -> None:
+        with pytest.raises(Temporary):
+            await watched("process", ending(AWAY), Metrics())(subject)
+        structlog.get_logger().info("a failure's record")
+
+    await asyncio.create_task(engine())
+    structlog.get_logger().info("something else")
+
+    [_, record, other] = talk.lines
+    assert (record["job"], record["subject"]) == ("process", str(subject))
+    assert "job" not in other

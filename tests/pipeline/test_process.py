@@ -1,0 +1,289 @@
+"""From a delivery to decisions: each with its reason, made once, and not kept waiting by a courtesy."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from service.circleci.circleci import CircleCI
+from service.circleci.source import Source
+from service.errors import Temporary
+from service.model import Delivery, Event
+from service.pipeline.process import bury
+from service.testing import sample_runs
+from service.testing.fake_circleci.payloads import as_bytes, cancellation_storm, job_completed, workflow_completed
+from tests.app_fixture import GREEN, MONDAY, RED, RED_TO_WEB, House, a_house
+
+pytestmark = pytest.mark.databases("sqlite", "postgres")
+
+RELEASE = sample_runs.web_release(MONDAY)  # a tag, whose name only CircleCI's API knows
+CANCELED = sample_runs.mobile_canceled(MONDAY)
+MANY_ROUTES = """\
+receivers:
+  web:
+    channels: [json://web.example.com, xml://web.example.com]
+  ops:
+    channels: [form://ops.example.com]
+routes:
+  - name: releases
+    match: {tag: v*}
+    receiver: ops
+  - name: jobs
+    match: {event: job-completed, actor: ada}
+    receiver: ops
+  - name: ada's
+    match: {actor: ada, status: [failed, canceled]}
+    receiver: web
+    continue: true
+  - name: red
+    match: {status: [failed, canceled]}
+    receiver: web
+  - name: all else
+    receiver: ops
+"""
+CANCELED_TO_ALL = """\
+receivers:
+  web:
+    channels: [json://web.example.com]
+  ops:
+    channels: [form://ops.example.com]
+routes:
+  - match: {status: canceled}
+    receiver: web
+    continue: true
+  - receiver: ops
+"""
+
+
+@pytest.fixture
+async def many(folder: Path) -> AsyncIterator[House]:
+    """A house with routes that need to know who pushed, and which tag."""
+    async with a_house(folder, MANY_ROUTES) as house:
+        yield house
+
+
+def verdicts(shown: Any) -> list[tuple[str, str]]:
+    return [(decision["verdict"], decision["reason"]) for decision in shown["decisions"]]
+
+
+async def test_every_route_is_on_record_with_its_reason(many: House) -> None:
+    delivery = await many.finish(RED)
+    await many.drain()
+
+    assert verdicts(await many.show(delivery)) == [
+        ("not matched", "this event has no tag"),
+        ("not matched", "hears job-completed only"),
+        ("matched", "status failed matches failed; actor ada / Ada Example matches ada"),
+        (
+            "already told",
+            "status failed matches failed; web (json), web (xml) already hears of this, by route 'ada's'",
+        ),
+        ("preceded", "route 'red' came first"),
+    ]
+    assert many.counted("decisions", verdict="matched") == 1
+    assert many.counted("events", kind="workflow-completed") == 1
+
+
+async def test_a_channel_that_two_routes_name_is_told_once(many: House) -> None:
+    await many.finish(RED)
+    await many.drain()
+
+    assert sorted(many.channels.told) == ["web (json)", "web (xml)"]
+
+
+async def test_a_green_workflow_that_no_route_matches_costs_no_call(house: House) -> None:
+    delivery = await house.finish(GREEN)
+    await house.drain()
+
+    assert house.pretend.calls == []
+    assert house.channels.tried == []
+    assert verdicts(await house.show(delivery)) == [("not matched", "status success is not failed or error")]
+
+
+async def test_a_fact_is_asked_for_when_a_route_needs_it(many: House) -> None:
+    delivery = await many.finish(RELEASE)
+    await many.drain()
+
+    shown = await many.show(delivery)
+    assert shown["tag"] == "v2.5.0"
+    assert verdicts(shown)[0] == ("matched", "tag v2.5.0 matches v*")
+    assert many.channels.told == ["ops (form)"]
+
+
+async def test_a_fact_that_no_route_needs_is_not_asked_for(many: House) -> None:
+    """The tag of a branch's build is no question, nor is the actor of a job that a workflow's route would judge."""
+    await many.post(workflow_completed(replace(GREEN, trigger="api")))
+    await many.work("process", many.rows("SELECT id FROM deliveries")[0][0])
+
+    assert many.pretend.calls == []
+
+
+async def test_what_is_not_understood_waits_for_a_person_with_the_reason(house: House) -> None:
+    delivery = (await house.send(b'{"type": "job-started", "id": "1"}')).json()["delivery"]
+    await house.drain()
+
+    [dead] = (await house.dead_letters())["deliveries"]
+    assert dead["id"] == delivery
+    assert dead["reason"].startswith("type 'job-started' is not one that Roundsman knows")
+    assert house.counted("dead_letters", what="delivery") == 1
+    assert house.jobs() == []
+
+
+@pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
+async def test_what_fails_unforeseen_is_tried_again_and_then_waits_for_a_person(house: House) -> None:
+    house.replace_source(lambda source: Stumbling(source, ValueError("nobody foresaw this")))
+    await house.finish(RED)
+
+    tries = []
+    for _ in range(10):
+        await house.drain(minutes=10)
+        tries.append(house.rows("SELECT failures, state FROM deliveries")[0])
+
+    assert tries[:5] == [(1, "kept"), (2, "kept"), (3, "kept"), (4, "kept"), (5, "dead")]
+    assert tries[5:] == [(5, "dead")] * 5
+    [dead] = (await house.dead_letters())["deliveries"]
+    assert dead["reason"] == "judging it failed 5 times; please report this: ValueError: nobody foresaw this"
+
+
+@pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
+async def test_a_database_that_is_away_counts_as_no_failure_of_the_delivery(house: House) -> None:
+    house.replace_source(lambda source: Stumbling(source, Temporary("the database is away"), times=20))
+    await house.finish(RED)
+    for _ in range(30):
+        await house.drain(minutes=10)
+
+    assert house.rows("SELECT failures, state FROM deliveries") == [(0, "settled")]
+    assert house.channels.told == ["web (json)"]
+
+
+async def test_a_replay_is_a_second_round_and_tells_nobody_twice(house: House) -> None:
+    delivery = await house.finish(RED)
+    await house.drain()
+
+    await house.act(f"deliveries/{delivery}/replay")
+    await house.drain()
+
+    shown = await house.show(delivery)
+    assert [(said["round"], said["verdict"]) for said in shown["decisions"]] == [(2, "already told"), (1, "matched")]
+    assert shown["actions"][0]["verb"] == "replay"
+    assert house.channels.told == ["web (json)"]
+
+
+async def test_a_replay_tells_those_whom_the_routes_name_by_now(folder: Path) -> None:
+    async with a_house(folder, RED_TO_WEB) as house:
+        delivery = await house.finish(RED)
+        await house.drain()
+    more = RED_TO_WEB.replace("[json://web.example.com]", "[json://web.example.com, xml://web.example.com]")
+    async with a_house(folder, more) as house:
+        house.pretend.run_finished(RED)
+        await house.act(f"deliveries/{delivery}/replay")
+        await house.drain()
+        shown = await house.show(delivery)
+
+    assert house.channels.told == ["web (xml)"]
+    assert shown["decisions"][0]["verdict"] == "matched"
+    assert "web (json) already hears of this" in shown["decisions"][0]["reason"]
+
+
+async def test_a_dead_letter_is_judged_on_replay_once_it_can_be(house: House) -> None:
+    sound = house.service.parts.source
+    house.replace_source(lambda source: Stumbling(source, ValueError("a bug"), times=5))
+    delivery = await house.finish(RED)
+    for _ in range(5):
+        await house.drain(minutes=10)
+    house.replace_source(lambda _: sound)
+
+    await house.act(f"deliveries/{delivery}/replay")
+    await house.drain()
+
+    assert (await house.show(delivery))["delivery"]["state"] == "settled"
+    assert house.rows("SELECT failures, reason FROM deliveries") == [(0, None)]
+    assert house.channels.told == ["web (json)"]
+
+
+async def test_a_cancellation_storm_is_one_piece_of_news_for_each_channel(folder: Path) -> None:
+    async with a_house(folder, CANCELED_TO_ALL) as house:
+        house.pretend.run_finished(CANCELED)
+        storm = [await house.post(payload) for payload in cancellation_storm(CANCELED)]
+        await house.drain()
+        await house.drain(minutes=5)
+        decided = [(await house.show(one))["decisions"] for one in storm]
+
+    verdicts = [{decision["verdict"] for decision in decisions} for decisions in decided]
+    assert len(set(storm)) == len(CANCELED.jobs) + 1
+    assert sorted(house.channels.told) == ["ops (form)", "web (json)"]
+    assert verdicts.count({"matched"}) == 1
+    assert verdicts.count({"already told"}) == len(CANCELED.jobs)
+
+
+async def test_two_who_judge_one_delivery_at_once_settle_it_once(house: House) -> None:
+    delivery = await house.finish(RED)
+
+    await asyncio.gather(*(house.work("process", delivery) for _ in range(5)))
+    await house.drain()
+
+    assert house.rows("SELECT max(round), count(*) FROM decisions") == [(1, 1)]
+    assert house.counted("events", kind="workflow-completed") == 1
+    assert house.channels.told == ["web (json)"]
+
+
+async def test_a_job_event_is_judged_by_the_routes_that_hear_jobs(many: House) -> None:
+    many.pretend.run_finished(RED)
+    delivery = await many.post(job_completed(RED, RED.jobs[1]))
+    await many.drain()
+
+    shown = await many.show(delivery)
+    assert [decision["verdict"] for decision in shown["decisions"]] == ["not matched", "matched"] + 3 * ["not matched"]
+    assert shown["job"]["name"] == "unit-tests"
+    assert many.channels.told == ["ops (form)"]
+
+
+async def test_an_event_whose_numbers_no_database_holds_is_judged_all_the_same(house: House) -> None:
+    payload = workflow_completed(RED)
+    payload["pipeline"]["number"] = 2**70
+    delivery = (await house.send(as_bytes(payload))).json()["delivery"]
+    await house.drain()
+
+    assert (await house.show(delivery))["pipeline"]["number"] is None
+
+
+async def test_a_job_whose_delivery_is_gone_ends_quietly(house: House) -> None:
+    await house.finish(RED)
+    house.change("DELETE FROM deliveries")
+
+    await house.drain()
+
+    assert house.jobs() == []
+
+
+class Stumbling:
+    """A source that cannot parse, so many times."""
+
+    def __init__(self, source: Source, error: Exception, *, times: int = 1000) -> None:
+        assert isinstance(source, CircleCI)
+        self.name = source.name
+        self.verify, self.identify, self.kept_headers = source.verify, source.identify, source.kept_headers
+        self.require_signature, self.find_hook = source.require_signature, source.find_hook
+        self.enrich, self.close = source.enrich, source.close
+        self._source, self._error, self._left = source, error, times
+
+    def parse(self, delivery: Delivery) -> Event:
+        if not self._left:
+            return self._source.parse(delivery)
+        self._left -= 1
+        raise self._error
+
+
+async def test_a_delivery_that_was_judged_meanwhile_is_not_buried(house: House) -> None:
+    """A worker of an older release may not understand what a newer one has judged already."""
+    delivery = await house.finish(RED)
+    await house.work("process", delivery)
+
+    await bury(house.service.parts, UUID(delivery), "an old release does not know this kind")
+
+    assert house.rows("SELECT state, reason FROM deliveries") == [("settled", None)]
+    assert house.counted("dead_letters", what="delivery") == 0

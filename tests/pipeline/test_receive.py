@@ -1,0 +1,356 @@
+"""The line at the door: who waits together is kept together, and nobody suffers from who stands beside them."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import select, text
+
+from service.db.database import Store
+from service.db.tables import Transaction, deliveries
+from service.errors import Temporary
+from service.model import Delivery, Signed, Via
+from service.pipeline import receive as line_module
+from service.pipeline.receive import Kept, Line, Place
+from service.queue.base import Jobs
+from service.queue.embedded import EmbeddedJobs
+from service.queue.embedded_sql import JobRows
+from service.queue.procrastinate import ProcrastinateJobs
+from service.queue.procrastinate_sql import EngineRows
+from tests.app_fixture import NINE, Clock, still_writing
+from tests.databases import Database
+
+pytestmark = pytest.mark.databases("sqlite", "postgres")
+
+
+def some_delivery(source_event_id: str | None = None, body: bytes = b"{}") -> Delivery:
+    return Delivery(
+        id=uuid4(),
+        source="circleci",
+        source_event_id=source_event_id or str(uuid4()),
+        via=Via.WEBHOOK,
+        received_at=NINE,
+        headers=(("content-type", "application/json"),),
+        body=body,
+        signed=Signed(index=0, fingerprint="0123456789ab"),
+    )
+
+
+def several(count: int) -> list[Delivery]:
+    return [some_delivery() for _ in range(count)]
+
+
+async def on_disk(store: Store) -> dict[UUID, int]:
+    """The deliveries that are kept, and how often each came again."""
+    rows = await store.read(lambda transaction: transaction.execute(select(deliveries.c.id, deliveries.c.repeats)))
+    return {row.id: row.repeats for row in rows}
+
+
+@asynccontextmanager
+async def held_up(store: Store) -> AsyncIterator[None]:
+    """Nobody else's delivery gets on disk while the block runs."""
+
+    def lock(transaction: Transaction) -> None:
+        if transaction.dialect.name == "postgresql":  # where others may write beside us
+            transaction.execute(text("LOCK TABLE deliveries IN EXCLUSIVE MODE"))
+
+    async with still_writing(store, lock):
+        yield
+
+
+class Door:
+    """A line, and people who stand in it."""
+
+    def __init__(self, store: Store, jobs: Jobs) -> None:
+        self.store = store
+        self.jobs = jobs
+        self.line = Line(store, jobs)
+        self.commits = 0
+        store.after_commit(self._count)
+
+    def _count(self) -> None:
+        self.commits += 1
+
+    async def arrive(self, arriving: Iterable[Delivery]) -> list[asyncio.Task[Kept]]:
+        """Get in line, in this order."""
+        tasks = [asyncio.create_task(self.line.keep(delivery)) for delivery in arriving]
+        await asyncio.sleep(0)
+        return tasks
+
+    async def arrive_after(self, first: Delivery, others: Iterable[Delivery]) -> list[asyncio.Task[Kept]]:
+        """Get in line while the commit of the first one is under way."""
+        [task] = await self.arrive([first])
+        for _ in range(5):  # until the line has let everybody in
+            await asyncio.sleep(0)
+        assert not self.line.is_pressed
+        return [task, *await self.arrive(others)]
+
+
+@pytest.fixture
+async def door(database: Database) -> AsyncIterator[Door]:
+    store, clock = Store(database.url), Clock()
+    on_sqlite = store.file is not None
+    yield Door(
+        store,
+        EmbeddedJobs(JobRows(store), clock=clock)
+        if on_sqlite
+        else ProcrastinateJobs(database.url, EngineRows(store), clock=clock),
+    )
+    await store.close()
+
+
+async def outcomes(tasks: Iterable[asyncio.Task[Kept]]) -> list[Any]:
+    return await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def test_one_that_comes_alone_is_kept_at_once_with_its_job(door: Door) -> None:
+    delivery = some_delivery()
+
+    kept = await door.line.keep(delivery)
+
+    assert kept == Kept(id=delivery.id, is_duplicate=False)
+    assert await on_disk(door.store) == {delivery.id: 0}
+    assert (await door.jobs.backlog()).depth == 1
+
+
+async def test_who_comes_a_moment_later_is_let_in_too(door: Door) -> None:
+    tasks = []
+    for delivery in several(20):
+        tasks += await door.arrive([delivery])  # one each time that the event loop goes round
+    await outcomes(tasks)
+
+    assert door.commits == 1
+    assert len(await on_disk(door.store)) == 20
+
+
+async def test_who_comes_while_a_commit_is_under_way_shares_the_next_one(door: Door) -> None:
+    first, *others = several(50)
+    async with held_up(door.store):
+        tasks = await door.arrive_after(first, others)
+    await outcomes(tasks)
+
+    assert door.commits - 1 == 2  # the one that held them up is no batch
+    assert len(await on_disk(door.store)) == 50
+
+
+async def test_nobody_hears_that_it_is_kept_before_it_is(door: Door) -> None:
+    async with held_up(door.store):
+        tasks = await door.arrive_after(some_delivery(), several(3))
+        done_early, there_early = [task.done() for task in tasks], await on_disk(door.store)
+
+    assert (done_early, there_early) == ([False] * 4, {})
+    assert {kept.id for kept in await outcomes(tasks)} == set(await on_disk(door.store))
+
+
+async def test_jobs_stand_in_the_order_of_arrival(door: Door, database: Database) -> None:
+    arriving = several(10)
+
+    await outcomes(await door.arrive(arriving))
+
+    assert database.jobs() == [("process", delivery.id.hex, None) for delivery in arriving]
+
+
+async def test_the_same_twice_in_a_batch_is_one_delivery(door: Door) -> None:
+    first, other = some_delivery("the same"), some_delivery("another")
+    arriving = [first, other, some_delivery("the same"), some_delivery("the same")]
+
+    kept = await outcomes(await door.arrive(arriving))
+
+    assert [one.id for one in kept] == [first.id, other.id, first.id, first.id]
+    assert [one.is_duplicate for one in kept] == [False, False, True, True]
+    assert await on_disk(door.store) == {first.id: 2, other.id: 0}
+    assert (await door.jobs.backlog()).depth == 2
+
+
+async def test_a_repeat_of_an_earlier_batch_is_counted_and_gets_no_job(door: Door) -> None:
+    first, new = some_delivery("the same"), some_delivery()
+    await door.line.keep(first)
+
+    kept = await outcomes(await door.arrive([some_delivery("the same"), new, some_delivery("the same")]))
+
+    assert [one.is_duplicate for one in kept] == [True, False, True]
+    assert await on_disk(door.store) == {first.id: 2, new.id: 0}
+    assert (await door.jobs.backlog()).depth == 2
+
+
+async def test_what_cannot_be_kept_at_all_fails_alone(door: Door) -> None:
+    good = several(4)
+    bad = replace(some_delivery(), received_at=NINE.replace(tzinfo=None))  # no column takes a time without its zone
+
+    *kept, failure = await outcomes(await door.arrive([*good, bad]))
+
+    assert [one.id for one in kept] == [delivery.id for delivery in good]
+    assert "has no time zone" in str(failure)
+    assert not isinstance(failure, Temporary)
+    assert set(await on_disk(door.store)) == {delivery.id for delivery in good}
+
+
+async def test_a_line_that_is_served_after_trouble_keeps_what_comes_then(door: Door) -> None:
+    await outcomes(await door.arrive([replace(some_delivery(), received_at=NINE.replace(tzinfo=None))]))
+
+    kept = await door.line.keep(some_delivery())
+
+    assert set(await on_disk(door.store)) == {kept.id}
+
+
+async def test_who_goes_away_takes_no_neighbour_along(door: Door) -> None:
+    first, second, third, fourth = several(4)
+    async with held_up(door.store):
+        tasks = await door.arrive_after(first, [second, third, fourth])
+        for task in (tasks[0], tasks[2]):
+            task.cancel()
+        await asyncio.sleep(0)
+
+    await outcomes(tasks)
+
+    # the first one's commit was under way; the third's was not begun for somebody who is gone
+    assert set(await on_disk(door.store)) == {first.id, second.id, fourth.id}
+
+
+async def test_nothing_is_committed_when_all_have_gone(door: Door) -> None:
+    async with held_up(door.store):
+        first, *others = await door.arrive_after(some_delivery(), several(3))
+        for task in others:
+            task.cancel()
+    await first
+    await outcomes(others)
+
+    assert door.commits - 1 == 1
+    assert len(await on_disk(door.store)) == 1
+
+
+@pytest.mark.parametrize("bound", ["MOST_IN_LINE", "MOST_BYTES_IN_LINE"])
+async def test_a_full_line_sends_away_at_once_and_takes_more_when_there_is_room(
+    door: Door, monkeypatch: pytest.MonkeyPatch, bound: str
+) -> None:
+    monkeypatch.setattr(line_module, bound, 3)
+    first, *others = [some_delivery(body=b"x") for _ in range(5)]
+    async with held_up(door.store):
+        *waiting, refused = await door.arrive_after(first, others)
+        with pytest.raises(Temporary, match="too many deliveries wait") as refusal:
+            await refused
+        assert refusal.value.retry_after_s == 10
+
+    await outcomes(waiting)
+    await door.line.keep(some_delivery(body=b"x"))
+
+    assert len(await on_disk(door.store)) == 5
+
+
+@pytest.mark.parametrize("bound", ["MOST_IN_A_BATCH", "MOST_BYTES_IN_A_BATCH"])
+async def test_a_batch_is_no_larger_than_a_commit_should_be(
+    door: Door, monkeypatch: pytest.MonkeyPatch, bound: str
+) -> None:
+    monkeypatch.setattr(line_module, bound, 2)
+
+    await outcomes(await door.arrive([some_delivery(body=b"x") for _ in range(5)]))
+
+    assert door.commits == 3
+    assert len(await on_disk(door.store)) == 5
+
+
+async def test_who_waited_too_long_is_asked_to_come_back(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(line_module, "KEEP_WITHIN_S", 0.01)
+    async with held_up(door.store):
+        failures = await outcomes(await door.arrive_after(some_delivery(), several(2)))
+
+    assert {str(failure) for failure in failures} == {"the delivery could not be kept within 0 s"}
+    assert {failure.retry_after_s for failure in failures} == {10}
+
+
+async def test_work_that_may_wait_begins_at_once_where_nobody_is_in_line(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(line_module, "COURTESY_S", 3600)
+
+    async with asyncio.timeout(30):
+        await door.line.give_way()
+
+
+async def test_work_that_may_wait_begins_when_the_line_is_empty(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(line_module, "COURTESY_S", 3600)
+    async with held_up(door.store):
+        tasks = await door.arrive_after(some_delivery(), several(3))
+        giving = asyncio.create_task(door.line.give_way())
+        await asyncio.sleep(0)
+        gave_way_early = giving.done()
+
+    async with asyncio.timeout(30):
+        await giving
+
+    assert not gave_way_early
+    assert not door.line.is_pressed
+    await outcomes(tasks)
+
+
+async def test_a_rush_is_not_over_between_two_of_its_batches(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(line_module, "COURTESY_S", 3600)
+    async with held_up(door.store):
+        tasks = await door.arrive_after(some_delivery(), several(8))
+        giving = asyncio.create_task(door.line.give_way())
+        await asyncio.sleep(0)
+    await outcomes(tasks)
+    for _ in range(5):  # until the keeper has left
+        await asyncio.sleep(0)
+
+    assert door.line.is_pressed
+    assert not giving.done()
+    giving.cancel()
+
+
+async def test_a_few_at_once_are_no_rush(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(line_module, "COURTESY_S", 3600)
+
+    await outcomes(await door.arrive(several(7)))
+
+    assert not door.line.is_pressed
+
+
+async def test_in_the_longest_rush_one_piece_of_work_after_the_other_begins(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(line_module, "COURTESY_S", 0.05)
+    loop = asyncio.get_running_loop()
+    async with held_up(door.store):
+        tasks = await door.arrive_after(some_delivery(), several(3))
+        since = loop.time()
+        await asyncio.gather(*(door.line.give_way() for _ in range(3)))
+        waited_s = loop.time() - since
+        assert door.line.is_pressed
+
+    assert waited_s > 0.14  # side by side, they would all begin after 0.05
+    await outcomes(tasks)
+
+
+async def test_a_batch_of_nothing_but_repeats_enqueues_nothing(door: Door, database: Database) -> None:
+    first = some_delivery("the same")
+    await door.line.keep(first)
+
+    await outcomes(await door.arrive([some_delivery("the same"), some_delivery("the same")]))
+
+    assert await on_disk(door.store) == {first.id: 2}
+    assert database.jobs() == [("process", first.id.hex, None)]
+
+
+async def test_whoever_is_kept_at_the_last_moment_is_kept() -> None:
+    delivery = some_delivery()
+    place = Place(delivery=delivery, kept=asyncio.get_running_loop().create_future())
+    place.kept.set_result(Kept(id=delivery.id, is_duplicate=False))
+
+    place.give_up()
+
+    assert await place.kept == Kept(id=delivery.id, is_duplicate=False)
+
+
+async def test_one_that_is_larger_than_the_line_is_kept_when_it_comes_alone(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(line_module, "MOST_BYTES_IN_LINE", 3)
+
+    kept = await door.line.keep(some_delivery(body=b"much too long"))
+
+    assert set(await on_disk(door.store)) == {kept.id}

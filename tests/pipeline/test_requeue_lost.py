@@ -1,0 +1,169 @@
+"""What got stuck is found: nothing waits for longer than a minute or so because a job was lost."""
+
+from dataclasses import replace
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+
+from service.errors import Temporary
+from service.pipeline.requeue_lost import sweep
+from tests.app_fixture import RED, House
+
+pytestmark = pytest.mark.databases("sqlite", "postgres")
+
+
+async def test_a_delivery_that_lost_its_job_is_judged_after_a_minute(house: House) -> None:
+    await house.finish(RED)
+    house.database.lose_jobs()
+    house.clock.tick(seconds=61)
+
+    await house.service.pipeline.sweep()
+    await house.drain()
+
+    assert house.channels.told == ["web (json)"]
+
+
+async def test_a_notification_that_lost_its_jobs_is_sent_after_a_minute(house: House) -> None:
+    delivery = await house.finish(RED)
+    await house.work("process", delivery)
+    house.database.lose_jobs()
+    house.clock.tick(seconds=61)
+
+    await house.service.pipeline.sweep()
+    await house.drain()
+
+    assert house.channels.told == ["web (json)"]
+
+
+async def test_a_repeat_that_lost_its_job_is_made_though_the_event_has_one(house: House) -> None:
+    """A job that asks CircleCI for late details is no job that sends."""
+    house.channels.plan["web (json)"] = [Temporary("web (json) answered 503")]
+    delivery = await house.finish(RED)
+    await house.drain()
+    house.database.lose_jobs()
+    next_year = house.clock() + timedelta(days=365)
+    await house.service.parts.store.write(
+        lambda transaction: house.service.parts.jobs.later("enrich", UUID(delivery), within=transaction, at=next_year)
+    )
+    house.clock.tick(seconds=66)
+
+    await house.service.pipeline.sweep()
+    await house.drain()
+
+    assert (await house.show(delivery))["notifications"][0]["state"] == "sent"
+
+
+async def test_however_much_waits_all_of_it_is_looked_at_a_little_at_a_time(house: House) -> None:
+    for number in range(3):
+        delivery = await house.finish(replace(RED, number=number))
+        await house.work("process", delivery)
+        await house.finish(replace(RED, number=10 + number))
+    house.database.lose_jobs()
+    house.clock.tick(seconds=61)
+
+    await sweep(house.service.parts, at_a_time=2)
+
+    assert sorted(house.jobs()) == ["process"] * 3 + ["send"] * 3
+
+
+@pytest.mark.databases("sqlite")
+async def test_where_deliveries_cannot_be_looked_through_notifications_are(house: House) -> None:
+    delivery = await house.finish(RED)
+    await house.work("process", delivery)
+    await house.finish(replace(RED, number=2))
+    house.change("UPDATE deliveries SET received_at = '0 is no time' WHERE state = 'kept'")
+    house.database.lose_jobs()
+    house.clock.tick(seconds=61)
+
+    with pytest.raises(ValueError, match="isoformat"):
+        await house.service.pipeline.sweep()
+
+    assert house.jobs() == ["send"]
+
+
+async def test_what_is_not_overdue_is_left_alone(house: House) -> None:
+    delivery = await house.finish(RED)
+    await house.work("process", delivery)
+    await house.finish(RED)
+    house.database.lose_jobs()
+    house.clock.tick(seconds=60)
+
+    await house.service.pipeline.sweep()
+
+    assert house.jobs() == []
+
+
+async def test_what_has_a_job_gets_no_second_one(house: House) -> None:
+    await house.finish(RED)
+    house.clock.tick(hours=1)
+
+    await house.service.pipeline.sweep()
+
+    assert house.jobs() == ["process"]
+
+
+async def test_what_waits_for_its_next_attempt_gets_no_second_job(house: House) -> None:
+    house.channels.plan["web (json)"] = [Temporary("web (json) answered 429", retry_after_s=1800)]
+    await house.finish(RED)
+    await house.drain()
+    await house.drain(minutes=3)
+    before = house.jobs()
+
+    await house.service.pipeline.sweep()
+
+    assert set(before) == {"send"}
+    assert house.jobs() == before
+
+
+async def test_what_is_settled_stays_settled(house: House) -> None:
+    await house.finish(RED)
+    await house.drain()
+    await house.drain(minutes=3)
+
+    await house.service.pipeline.sweep()
+
+    assert house.jobs() == []
+
+
+async def test_a_sweep_that_finds_everything_twice_harms_nobody(house: House) -> None:
+    await house.finish(RED)
+    house.database.lose_jobs()
+    house.clock.tick(seconds=61)
+
+    await house.service.pipeline.sweep()
+    house.database.repeat_jobs()
+    await house.drain()
+
+    assert house.channels.told == ["web (json)"]
+
+
+async def test_a_started_service_sweeps_by_itself(house: House) -> None:
+    await house.finish(RED)
+    house.database.lose_jobs()
+    house.clock.tick(seconds=61)
+    told = house.expect_word("web (json)")
+
+    async with house.running():
+        await told.wait()
+
+    assert house.channels.told == ["web (json)"]
+
+
+async def test_what_was_being_sent_when_we_stopped_is_sent_again_and_the_record_says_so(house: House) -> None:
+    delivery = await house.finish(RED)
+    await house.work("process", delivery)
+    await house.work("enrich", delivery)
+    house.change("UPDATE notifications SET state = 'sending', attempts = 1")
+    house.change(
+        "INSERT INTO attempts (notification_id, number, started_at, outcome) "
+        "SELECT id, 1, created_at, state FROM notifications"
+    )
+    told = house.expect_word("web (json)")
+
+    async with house.running():
+        await told.wait()
+
+    [(outcome, reason), (again, _)] = house.rows("SELECT outcome, reason FROM attempts ORDER BY number")
+    assert (outcome, again) == ("interrupted", "sent")
+    assert reason == "Roundsman was stopped during this attempt: it may have arrived"

@@ -1,0 +1,53 @@
+"""What it costs the embedded engine to look for work: little, however much of it there is."""
+
+import sqlite3
+from collections import Counter
+from datetime import timedelta
+
+import pytest
+
+from service.db.tables import Transaction
+from service.queue import embedded
+from service.queue.embedded import EmbeddedJobs
+from service.queue.embedded_sql import JobRows
+from tests.queue_fixture import Watched, Work, acting, some
+
+pytestmark = pytest.mark.databases("sqlite")
+
+
+async def test_what_was_found_at_one_look_is_begun_without_another(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embedded, "LOOK_EVERY_S", 3600)
+    subjects, table = some(embedded.LOOK_AHEAD), Watched(work.store)
+    work.jobs = EmbeddedJobs(table, clock=work.clock)
+    looks: list[int] = []
+    work.acts[subjects[-embedded.AT_ONCE - 1]] = acting(lambda: looks.append(table.looks))
+    await work.store.write(lambda transaction: work.jobs.later_many("note", subjects, within=transaction))
+
+    await work.drain()
+
+    assert (work.ran, looks) == (subjects, [1])
+
+
+@pytest.mark.parametrize(("lane", "busy_kinds"), [("slack", []), (None, ["note"])])
+async def test_a_look_costs_the_same_however_many_cannot_begin_yet(
+    work: Work, lane: str | None, busy_kinds: list[str]
+) -> None:
+    """Of a lane that rests, or of a kind that has no room."""
+    table, until, steps = JobRows(work.store), work.clock() + timedelta(hours=1), Counter[str]()
+
+    def prepare(transaction: Transaction) -> None:
+        work.jobs.rest("slack", within=transaction, until=until)
+        writer = transaction.connection.driver_connection
+        assert isinstance(writer, sqlite3.Connection)
+        writer.set_progress_handler(lambda: steps.update(["all"]), 1)
+
+    await work.store.write(prepare)
+    costs = []
+    for _ in range(2):
+        for subject in some(200):
+            await work.later(subject, lane=lane)
+        steps.clear()
+        assert await table.due(work.clock(), limit=10, done=[0], busy_kinds=busy_kinds) == []
+        costs.append(steps["all"])
+
+    assert 0 < costs[1] < costs[0] * 1.2

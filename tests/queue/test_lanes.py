@@ -1,0 +1,134 @@
+"""Lanes that rest: none of their jobs begins, others go on, and the order stays."""
+
+import asyncio
+from datetime import timedelta
+from uuid import UUID
+
+from service.model import Backlog
+from tests.queue_fixture import Work, acting, acting_async, some
+
+
+async def rest(work: Work, lane: str, *, s: float) -> None:
+    await work.store.write(
+        lambda transaction: work.jobs.rest(lane, within=transaction, until=work.clock() + timedelta(seconds=s))
+    )
+
+
+async def next_in(work: Work, lane: str, subject: UUID) -> None:
+    await work.store.write(lambda transaction: work.jobs.next_in(lane, "note", subject, within=transaction))
+
+
+async def drain_again(work: Work) -> None:
+    """Run what is due by now, with an engine that knows only what is on record."""
+    work.jobs = work.make(work.store, work.clock)
+    await work.drain()
+
+
+def paced(work: Work, lane: str, *subjects: UUID) -> None:
+    """Have each of these jobs close its own lane for a second."""
+    for subject in subjects:
+        work.acts[subject] = acting_async(lambda: rest(work, lane, s=1))
+
+
+async def test_a_lane_that_rests_begins_nothing_until_its_time(work: Work) -> None:
+    [subject] = some(1)
+    await rest(work, "slack", s=10)
+    await work.later(subject, lane="slack")
+    await work.drain()
+    too_early = list(work.ran)
+
+    work.clock.tick(seconds=10)
+    await drain_again(work)
+
+    assert (too_early, work.ran) == ([], [subject])
+
+
+async def test_the_engine_wakes_by_itself_when_a_lane_opens(work: Work) -> None:
+    [subject] = some(1)
+    ran = asyncio.Event()
+    work.acts[subject] = acting(ran.set)
+    await rest(work, "slack", s=0.02)
+    await work.later(subject, lane="slack")
+    async with work.running():
+        work.clock.tick(seconds=0.02)
+        await ran.wait()
+
+    assert work.ran == [subject]
+
+
+async def test_a_lane_that_rests_keeps_no_other_waiting(work: Work) -> None:
+    crowd, [urgent, lonely] = some(200), some(2)
+    await rest(work, "slack", s=10)
+    for subject in crowd:
+        await work.later(subject, lane="slack")
+    await work.later(urgent, lane="mail")
+    await work.later(lonely)
+
+    await work.drain()
+
+    assert sorted(work.ran) == sorted([urgent, lonely])
+
+
+async def test_a_job_that_closes_its_own_lane_is_followed_by_the_next_at_the_time_it_named(work: Work) -> None:
+    subjects = some(4)
+    paced(work, "slack", *subjects)
+    for subject in subjects:
+        await work.later(subject, lane="slack")
+    ran = []
+    for _ in range(4):
+        await drain_again(work)
+        ran.append(list(work.ran))
+        work.clock.tick(seconds=1)
+
+    assert ran == [subjects[:1], subjects[:2], subjects[:3], subjects]
+
+
+async def test_what_comes_next_in_a_lane_comes_before_all_that_waited(work: Work) -> None:
+    waiting, [first] = some(3), some(1)
+    for subject in waiting:
+        await work.later(subject, lane="slack")
+    await next_in(work, "slack", first)
+
+    await work.drain()
+
+    assert work.ran == [first, *waiting]
+
+
+async def test_the_next_of_an_empty_lane_is_begun_at_once(work: Work) -> None:
+    [first] = some(1)
+    await next_in(work, "slack", first)
+
+    await work.drain()
+
+    assert work.ran == [first]
+
+
+async def test_a_later_word_replaces_the_one_before(work: Work) -> None:
+    [subject] = some(1)
+    await rest(work, "slack", s=10)
+    await rest(work, "slack", s=0)
+    await work.later(subject, lane="slack")
+
+    await work.drain()
+
+    assert work.ran == [subject]
+
+
+async def test_a_clock_that_was_set_back_keeps_no_lane_closed(work: Work) -> None:
+    """What was to last a second would last an hour."""
+    [subject] = some(1)
+    await rest(work, "slack", s=1)
+    work.clock.tick(hours=-1)
+    await work.later(subject, lane="slack")
+
+    await work.drain()
+
+    assert work.ran == [subject]
+
+
+async def test_what_waits_in_a_closed_lane_is_not_due_but_grows_older(work: Work) -> None:
+    await rest(work, "slack", s=60)
+    await work.later(*some(1), lane="slack")
+    work.clock.tick(seconds=30)
+
+    assert await work.jobs.backlog() == Backlog(depth=0, oldest_age_s=30)

@@ -1,0 +1,78 @@
+"""Who comes to an address where nothing is: people get a page with the way back, programs a sentence in JSON."""
+
+from uuid import UUID
+
+import httpx
+import pytest
+
+from tests.app_fixture import RED, House
+from tests.operator_client import Operator
+from tests.pages_fixture import text
+
+AS_BROWSERS_ASK = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "sentence"),
+    [
+        ("/events", 404, "Nothing is at '/events': the address may be incomplete"),
+        ("/what/<b>", 404, "Nothing is at '/what/<b>'"),
+        ("/deliveries/1/replay", 405, "'/deliveries/1/replay' is what a button of a page leads to"),
+    ],
+)
+async def test_a_browser_gets_a_page_with_the_way_back(house: House, path: str, status: int, sentence: str) -> None:
+    page = await house.http.get(path, headers=AS_BROWSERS_ASK)
+
+    assert page.status_code == status
+    heading = {404: "There is no such page", 405: "This cannot be done here"}[status]
+    assert f"{heading} {sentence}" in text(page)
+    assert '<a href="/">Log in, and see the builds</a>' in page.text
+    assert "frame-ancestors 'none'" in page.headers["content-security-policy"]
+    assert page.headers.get("allow") == ("POST" if status == 405 else None)
+
+
+async def test_who_is_logged_in_keeps_the_navigation_whatever_is_wrong(house: House) -> None:
+    await house.http.get("/")
+    nowhere = await house.http.get("/nowhere", headers=AS_BROWSERS_ASK)
+    unknown = await house.http.get(f"/events/{UUID(int=1)}", headers=AS_BROWSERS_ASK)
+    house.database.change("ALTER TABLE sessions RENAME TO away")
+    broken = httpx.ASGITransport(house.service.asgi, raise_app_exceptions=False, client=("127.0.0.1", 4711))
+    async with httpx.AsyncClient(transport=broken, base_url=house.http.base_url, cookies=house.http.cookies) as http:
+        failed = await http.get("/", headers=AS_BROWSERS_ASK)
+
+    assert [page.status_code for page in (nowhere, unknown, failed)] == [404, 404, 500]
+    for page in (nowhere, unknown, failed):
+        assert '<a href="/dead-letters">Dead letters</a>' in page.text
+        assert ">Log out</button>" in page.text
+    assert f"There is no build {UUID(int=1)}: it may have been forgotten" in text(unknown)
+
+
+@pytest.mark.parametrize("path", ["/api/v1/nothing", "/api/v1/events/what", "/hooks/circleci", "/hooks/other"])
+async def test_api_and_hook_answer_a_browser_in_json_too(house: House, path: str) -> None:
+    answer = await house.http.get(path, headers=AS_BROWSERS_ASK)
+
+    assert answer.status_code in {400, 404, 405}
+    assert list(answer.json()) == ["error"]
+
+
+@pytest.mark.parametrize("accept", ["*/*", "application/json"])
+async def test_whoever_asks_for_no_page_gets_none(house: House, accept: str) -> None:
+    answer = await house.http.get("/events", headers={"Accept": accept})
+
+    assert answer.status_code == 404
+    assert answer.json() == {"error": "there is nothing at '/events'; docs/http.md lists what there is"}
+
+
+async def test_what_nobody_foresaw_is_told_people_as_a_page_too(house: House) -> None:
+    event = await house.finish(RED)
+    await house.drain()
+    house.change("UPDATE details SET body = json_object('rounds', 'a-word-that-nobody-should-see')")
+    transport = httpx.ASGITransport(house.service.asgi, raise_app_exceptions=False, client=("127.0.0.1", 4711))
+
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000", auth=Operator()) as http:
+        page = await http.get(f"/events/{event}", headers=AS_BROWSERS_ASK | {"X-Request-Id": "request-7"})
+
+    assert page.status_code == 500
+    assert "Something went wrong here Something went wrong here; the log says what." in text(page)
+    assert page.headers["x-request-id"] == "request-7"
+    assert "a-word-that-nobody-should-see" not in page.text

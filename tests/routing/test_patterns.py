@@ -1,0 +1,129 @@
+"""Patterns: what they fit, what stands in them literally, and which could be meant in two ways."""
+
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from unicodedata import normalize
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.model import Actor, Commit, Route, Verdict
+from service.routing.decide import decide
+from service.routing.patterns import find_doubtful_set, fits, has_wildcards, is_closed, one_spelling
+from tests.example_events import FAILED, route
+
+NAMES = [
+    "renovate[bot]",
+    "test [linux, 3.11]",
+    "what?",
+    "all *",
+    "[",
+    "]",
+    "[]",
+    "a\\b",
+    "!important",
+    "a[b",
+    "[!x]",
+    "é",
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_pattern_that_equals_a_name_fits_it_whatever_is_in_it(name: str) -> None:
+    assert fits(name)(one_spelling(name))
+
+
+@given(st.text(max_size=10))
+def test_every_name_is_fit_by_itself(name: str) -> None:
+    assert fits(name)(one_spelling(name))
+
+
+@pytest.mark.parametrize(
+    ("pattern", "fitting", "others"),
+    [
+        ("renovate[bot]", ["renovate[bot]", "renovateb"], ["renovate", "renovate[bo]"]),
+        (r"renovate\[bot]", ["renovate[bot]"], ["renovateb", "renovateo"]),
+        (r"renovate\[bot\]", ["renovate[bot]"], ["renovateb"]),
+        ("renovate[[]bot]", ["renovate[bot]"], ["renovateb"]),
+        (r"*\[bot]", ["dependabot[bot]"], ["robot", "[bot]x"]),
+        (r"test \[*", ["test [linux, 3.11]"], ["test linux"]),
+        (r"all \*", ["all *"], ["all of it"]),
+        (r"what\?", ["what?"], ["whats"]),
+        (r"\!important", ["!important", r"\!important"], ["important"]),
+        (r"a\\b", [r"a\b", r"a\\b"], ["ab"]),
+        (r"a\b", [r"a\b"], ["ab"]),
+        (r"a\*", ["a*"], ["ab", r"a\b"]),
+        (r"[\]]", [r"\]"], ["]"]),
+        ("v[0-9]*", ["v1.2"], ["vx", "V1"]),
+        ("a*c", ["abc", "a/b\nc"], ["ab"]),
+    ],
+)
+def test_pattern_fits_what_it_says(pattern: str, fitting: list[str], others: list[str]) -> None:
+    fit = fits(pattern)
+
+    assert [name for name in fitting if not fit(name)] == []
+    assert [name for name in others if fit(name)] == []
+
+
+@given(st.text("ab/*?[]!-^", min_size=1, max_size=6), st.text("ab/-^", max_size=6))
+def test_patterns_without_a_backslash_fit_what_shells_have_them_fit(pattern: str, name: str) -> None:
+    assert fits(pattern)(name) == (pattern == name or fnmatchcase(name, pattern))
+
+
+@pytest.mark.parametrize("pattern", ["caf\u00e9/*", "cafe\u0301/*"])
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_two_spellings_of_a_name_are_one(pattern: str, form: str) -> None:
+    name = normalize(form, "caf\u00e9/main")  # type: ignore[arg-type]  # reason: parametrize knows no literals
+
+    assert fits(pattern)(one_spelling(name))
+    assert not fits("cafe/*")(one_spelling(name))
+
+
+@pytest.mark.parametrize(
+    ("pattern", "doubtful"),
+    [
+        ("renovate[bot]", "[bot]"),
+        ("*[bot]", "[bot]"),
+        ("test [linux, 3.11]", "[linux, 3.11]"),
+        ("deploy [eu-west-1]", "[eu-west-1]"),
+        ("[ab]", "[ab]"),
+        (r"renovate\[bot]", None),
+        ("renovate[[]bot]", None),
+        ("v[0-9]*", None),
+        ("v[0-9a-f]", None),
+        ("v[!0]", None),
+        ("[*] and [?]", None),
+        ("plain", None),
+    ],
+)
+def test_set_that_could_be_a_part_of_a_name_is_doubtful(pattern: str, doubtful: str | None) -> None:
+    assert find_doubtful_set(pattern) == doubtful
+
+
+@pytest.mark.parametrize(
+    ("pattern", "is_more"), [("a*", True), ("a[b]", True), (r"a\*", False), (r"a\[b]", False), ("a", False)]
+)
+def test_wildcards_are_those_that_are_not_escaped(pattern: str, is_more: bool) -> None:
+    assert has_wildcards(pattern) is is_more
+
+
+@pytest.mark.parametrize(("pattern", "closed"), [("a[b", False), (r"a\[b", True), ("a[[]b", True), ("[]", False)])
+def test_bracket_that_opens_a_set_wants_another(pattern: str, closed: bool) -> None:
+    assert is_closed(pattern) is closed
+
+
+def test_routes_tell_of_names_with_brackets_by_those_names() -> None:
+    bot, author = Actor(id="1", login="dependabot[bot]"), Commit(author_name="renovate[bot]")
+    event = replace(FAILED, actor=bot, commit=author)
+    routes: list[Route] = [
+        route("by", author="renovate[bot]"),
+        route("but", actor="!dependabot[bot]"),
+        route("others", actor=r"!*\[bot]"),
+    ]
+
+    assert [(decision.verdict, decision.reason) for decision in decide(event, routes)] == [
+        (Verdict.MATCHED, "author renovate[bot] matches renovate[bot]"),
+        (Verdict.NOT_MATCHED, "actor dependabot[bot] is excluded by !dependabot[bot]"),
+        (Verdict.NOT_MATCHED, r"actor dependabot[bot] is excluded by !*\[bot]"),
+    ]

@@ -1,0 +1,134 @@
+"""What pages say of a notification: told once is told for good, whatever comes of sending it again."""
+
+import httpx
+
+from service.model import DeliveryState
+from service.store import deliveries
+from tests.pages_fixture import House, browser, house, text
+
+__all__ = ["browser", "house"]  # pytest finds fixtures by name
+
+NINE = "today 09:12"
+
+
+async def test_who_was_told_and_then_told_again_has_both_times(house: House, browser: httpx.AsyncClient) -> None:
+    event = await house.build()
+    notification = await house.owe(event)
+    await house.send(notification)
+    await house.ask_again(notification)
+    await house.send(notification)
+
+    page = text(await browser.get(f"/events/{event.id}"))
+
+    assert f"web-team (slack) told {NINE} told again today 09:13 Resend" in page
+
+
+async def test_a_resend_that_failed_leaves_the_first_telling_as_it_was(
+    house: House, browser: httpx.AsyncClient
+) -> None:
+    event = await house.build()
+    notification = await house.owe(event)
+    await house.send(notification)
+    await house.ask_again(notification)
+    await house.give_up(notification, "Slack answered 410: the channel is gone")
+
+    page, waiting = text(await browser.get(f"/events/{event.id}")), text(await browser.get("/dead-letters"))
+
+    said = f"web-team (slack) told {NINE} a resend was not delivered Resend to web-team (slack) Slack answered 410"
+    assert said in page
+    assert f"acme/web main: build-and-test failed told {NINE} a resend was not delivered Resend to web-team" in waiting
+
+
+async def test_a_resend_on_its_way_says_how_far_it_is(house: House, browser: httpx.AsyncClient) -> None:
+    event = await house.build()
+    asked, going, put_off = [await house.owe(event, f"{label} (json)") for label in ("asked", "going", "put off")]
+    for notification in (asked, going, put_off):
+        await house.send(notification)
+        await house.ask_again(notification)
+    await house.try_to_send(going)
+    await house.put_off(put_off, "it answered 503")
+
+    page = text(await browser.get(f"/events/{event.id}"))
+
+    assert f"asked (json) told {NINE} a resend is to be sent Resend" in page
+    assert "going (json) told today 09:13 a resend is being sent now by route" in page
+    assert "put off (json) told today 09:14 a resend was put off, next attempt today 09:17" in page
+
+
+async def test_attempts_that_somebody_asked_for_differ_from_our_own_retries(
+    house: House, browser: httpx.AsyncClient
+) -> None:
+    event = await house.build()
+    notification = await house.owe(event)
+    await house.put_off(notification, "Slack answered 503")
+    await house.give_up(notification, "Slack answered 410")
+    await house.ask_again(notification)
+    await house.put_off(notification, "Slack answered 503")
+    await house.send(notification)
+
+    page = await browser.get(f"/events/{event.id}")
+
+    asked_for = "3 today 09:13:03 put off: Slack answered 503 a resend, asked for by command line, ada 4"
+    assert page.text.count('<tr class="asked">') == 1
+    assert asked_for in text(page)
+    assert "sent: Slack answered 200 What was said" in text(page)
+    assert "today 09:13 resend of web-team (slack) by command line, ada" in text(page)
+
+
+async def test_every_wording_is_shown_with_its_time(house: House, browser: httpx.AsyncClient) -> None:
+    event = await house.build()
+    notification = await house.owe(event)
+    await house.send(notification)
+    for title in ("acme/web main: failed", "acme/web main: failed, 2 tests", "acme/web main: failed, 3 tests"):
+        await house.ask_again(notification)
+        await house.send(notification, title=title)
+
+    page = text(await browser.get(f"/events/{event.id}"))
+
+    assert f"What was said first, {NINE} acme/web main: failed build failed" in page
+    assert "What was said then, today 09:14 acme/web main: failed, 2 tests build failed" in page
+    assert "What was said last, today 09:15 acme/web main: failed, 3 tests build failed" in page
+    assert page.count("What was said") == 3
+
+
+async def test_what_was_said_once_is_shown_once(house: House, browser: httpx.AsyncClient) -> None:
+    event = await house.build()
+    notification = await house.owe(event)
+    await house.send(notification)
+    await house.ask_again(notification)
+    await house.send(notification)
+
+    page = text(await browser.get(f"/events/{event.id}"))
+
+    assert page.count("What was said acme/web main: failed build failed") == 1
+    assert page.count("What was said") == 1
+
+
+async def test_each_kind_of_dead_letter_can_be_dismissed_where_it_is_shown(
+    house: House, browser: httpx.AsyncClient
+) -> None:
+    event = await house.build()
+    notification = await house.owe(event)
+    await house.give_up(notification, "gone")
+    came = await house.deliver(state=DeliveryState.DEAD)
+
+    waiting = (await browser.get("/dead-letters")).text
+    pages = [(await browser.get(f"/events/{one}")).text for one in (event.id, came.id)]
+
+    for address, page in zip((f"notifications/{notification.id}", f"deliveries/{came.id}"), pages, strict=True):
+        form = f'<form method="post" action="/{address}/dismiss">'
+        assert (waiting.count(form), page.count(form)) == (1, 1)
+
+
+async def test_an_event_whose_delivery_was_dismissed_says_why_it_was_never_judged(
+    house: House, browser: httpx.AsyncClient
+) -> None:
+    event = await house.build()
+    await house.store.write(deliveries.revive, event.id)
+    await house.store.write(deliveries.bury, event.id, "the disk was full")
+    await house.store.write(deliveries.dismiss, event.id)
+
+    page = text(await browser.get(f"/events/{event.id}"))
+
+    assert "It was never judged: the disk was full" in page
+    assert "State dismissed: the disk was full" in page

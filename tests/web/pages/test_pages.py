@@ -1,0 +1,350 @@
+"""The builds page and the dead letters: what was built, and what waits for a person?"""
+
+import re
+from importlib.metadata import version
+from uuid import UUID
+
+import httpx
+import pytest
+
+from service.model import Actor, Commit, DeliveryState, EventKind, Project, Workflow
+from service.store import deliveries, event_search
+from tests.generate_docs import ROOT
+from tests.pages_fixture import JOB, House, browser, house, text
+
+__all__ = ["browser", "house"]  # pytest finds fixtures by name
+
+
+# What was built?
+
+
+async def test_a_build_is_one_line_with_its_story(house: House, browser: httpx.AsyncClient) -> None:
+    event = await house.build()
+
+    page = await browser.get("/")
+
+    line = "✕ failed build-and-test acme/web main Apply vouchers before shipping 3f2c8a5 Ada Example"
+    assert f"{line} today 09:11 1 minute ago · took 5m 03s nobody: see why" in text(page)
+    assert f'href="/events/{event.id}"' in page.text
+    assert '<time datetime="2026-11-22T09:11:03.000Z" title="2026-11-22 09:11:03 UTC">' in page.text
+
+
+async def test_builds_are_shown_newest_first_and_older_ones_on_further_pages(
+    house: House, browser: httpx.AsyncClient
+) -> None:
+    for n in range(51):
+        await house.build(commit=Commit(subject=f"Part {n}."), branch="main" if n else "elsewhere")
+        await house.build(commit=Commit(subject=f"Other {n}."), branch="other")
+
+    first = await browser.get("/?branch=main&q=part")
+    everything = await browser.get("/?q=part")
+    older = await browser.get(link(everything, "Older"))
+
+    assert text(first).index("Part 1.") < text(first).index("Part 2.") < text(first).index("Part 50.")
+    assert ">Older<" not in first.text
+    assert "Part 49." in text(everything)
+    assert "Part 50." not in text(everything)
+    assert "Part 50." in text(older)
+    assert "Other" not in text(older)
+    assert link(older, "Newest") == "/?q=part"
+
+
+async def test_whole_workflows_are_shown_unless_something_else_is_asked_for(
+    house: House, browser: httpx.AsyncClient
+) -> None:
+    await house.build(workflow=Workflow(name="the-workflow"))
+    await house.build(kind=EventKind.JOB_COMPLETED, job=JOB, workflow=Workflow(name="its-job"))
+    await house.build(kind=EventKind.PING, workflow=Workflow(), status=None, project=Project(), org=None)
+
+    def seen(page: httpx.Response) -> list[str]:
+        return [word for word in ("the-workflow", "its-job / unit-tests", "– ping ping") if word in text(page)]
+
+    assert seen(await browser.get("/")) == ["the-workflow"]
+    assert seen(await browser.get("/?job=unit-tests")) == ["its-job / unit-tests"]
+    assert seen(await browser.get("/?event=job-completed")) == ["its-job / unit-tests"]
+    assert seen(await browser.get("/?event=ping")) == ["– ping ping"]
+    assert seen(await browser.get("/?event=any")) == ["the-workflow", "its-job / unit-tests", "– ping ping"]
+
+
+async def test_the_form_keeps_what_was_put_in(house: House, browser: httpx.AsyncClient) -> None:
+    await house.build()
+
+    page = await browser.get("/", params={"branch": ' "main" ', "event": "any", "since": "2026-11-01"})
+
+    assert 'name="branch" value="&#34;main&#34;"' in page.text
+    assert '<option value="any" selected>' in page.text
+    assert "<details open>" in page.text
+
+
+async def test_fields_left_empty_leave_the_address(browser: httpx.AsyncClient) -> None:
+    answer = await browser.get("/?q=&project=gh%2Facme%2Fweb&branch=&since=")
+
+    assert (answer.status_code, answer.headers["location"]) == (303, "/?project=gh%2Facme%2Fweb")
+
+
+async def test_a_form_without_rare_filters_keeps_them_folded(house: House, browser: httpx.AsyncClient) -> None:
+    await house.build()
+
+    page = await browser.get("/?branch=main")
+
+    assert "<details open>" not in page.text
+
+
+@pytest.mark.parametrize(
+    ("query", "sentence"),
+    [
+        ("since=someday", "'someday' is not a time; write 2026-11-22"),
+        ("event=bogus", "'bogus' is not a kind of event"),
+        ("cursor=bogus", "This is no cursor of Roundsman's"),
+    ],
+)
+async def test_a_filter_that_cannot_be_is_told_in_a_sentence_above_the_kept_form(
+    house: House, browser: httpx.AsyncClient, query: str, sentence: str
+) -> None:
+    await house.build()
+
+    page = await browser.get(f"/?branch=main&{query}")
+
+    assert page.status_code == 400
+    assert sentence in text(page)
+    assert 'name="branch" value="main"' in page.text
+
+
+async def test_a_filter_may_have_several_values_and_the_form_keeps_them(
+    house: House, browser: httpx.AsyncClient
+) -> None:
+    for status in ("failed", "error", "success"):
+        await house.build(status=status)
+
+    page = await browser.get("/?status=failed&status=error&branch=main")
+    twice = await browser.get("/?since=7d&since=8d")
+
+    assert '<option value="failed,error" selected>failed or error</option>' in page.text
+    assert page.text.count('<td class="c-what"') == 2
+    assert (twice.status_code, "'since' stands twice; give it once" in text(twice)) == (400, True)
+
+
+async def test_a_page_by_actor_says_that_builds_may_be_missing(house: House, browser: httpx.AsyncClient) -> None:
+    await house.build(actor=Actor())
+
+    page = await browser.get("/?actor=ada")
+
+    assert (
+        "This answer may lack builds: the actor is known only where CircleCI was asked: of 0 of the newest 1"
+        in text(page)
+    )
+
+
+async def test_where_nothing_fits_the_page_offers_to_clear_the_filters(
+    house: House, browser: httpx.AsyncClient
+) -> None:
+    await house.build()
+
+    page = await browser.get("/?branch=nowhere")
+
+    assert "No build fits these filters. No branch on record fits nowhere. Clear the filters" in text(page)
+
+
+async def test_a_filter_to_blame_is_named_with_names_near_it(house: House, browser: httpx.AsyncClient) -> None:
+    await house.build(branch="main")
+    await house.build(branch="a,b", status="success")
+
+    mistyped = await browser.get("/?branch=mian&status=Failed")
+    odd = await browser.get("/?branch=a,c")
+    together = await browser.get("/?branch=main&status=success")
+    found = await browser.get(link(mistyped, "<bdi>main</bdi>"))
+
+    assert "No build fits these filters. No branch on record fits mian; near it is main." in text(mistyped)
+    assert found.url.params["branch"] == "main"
+    assert found.text.count('<td class="c-what"') == 1
+    assert "No branch on record fits a" in text(odd)
+    assert 'branch=a%5C%2Cb"' in odd.text
+    assert "Each filter by itself fits what is on record; all of them together fit nothing." in text(together)
+
+
+async def test_the_form_offers_the_names_that_came_last_and_filters_one_click_away(
+    house: House, browser: httpx.AsyncClient
+) -> None:
+    await house.build(branch="release/2*", commit=Commit(author_name="Ada Example"))
+
+    page = await browser.get("/?status=failed,error&status=")
+    page = await browser.get(str(page.headers["location"]))
+
+    assert '<datalist id="branchs"><option value="release/2\\*"></datalist>' in page.text
+    assert '<datalist id="authors"><option value="Ada Example"></datalist>' in page.text
+    assert '<option value="failed,error" selected>' in page.text
+    assert link(page, "main") == "/?branch=main&status=failed%2Cerror"
+    assert 'is-on" href="/"' in page.text
+    assert 'href="/?branch=release%2F2%5C%2A"' in page.text
+    assert page.text.count('<td class="c-what"') == 1
+
+
+async def test_a_search_that_was_cut_short_says_how_far_it_looked(
+    house: House, browser: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(event_search.search, "__kwdefaults__", {"strides": (2,)})  # as far as it looks for one page
+    for n in range(9):  # whichever list it walks, the first two builds of it do not fit
+        await house.build(status="failed" if n > 3 else "success", branch="main" if n < 5 else "elsewhere")
+
+    page = await browser.get("/?branch=main&status=failed")
+
+    assert "Looked back to today 09:0" in text(page)
+    assert "Older builds may fit too" in text(page)
+    assert ">Older<" in page.text
+
+
+async def test_after_a_ping_the_page_says_that_circleci_reaches_us(house: House, browser: httpx.AsyncClient) -> None:
+    await house.build(kind=EventKind.PING)
+
+    page = await browser.get("/")
+
+    assert "CircleCI does reach us: the last to come was a ping, 1 minute ago" in text(page)
+
+
+async def test_a_line_says_who_was_told_and_who_could_not_be(house: House, browser: httpx.AsyncClient) -> None:
+    event = await house.build()
+    await house.give_up(await house.owe(event, "ops (telegram)"), "Telegram answered 403")
+    await house.owe(event, "web-team (mailto)")
+    for label in ("a (slack)", "b (slack)", "c (slack)", "d (slack)"):
+        await house.send(await house.owe(event, label))
+
+    page = await browser.get("/")
+
+    assert "not delivered: ops (telegram) on the way: web-team (mailto) a (slack), b (slack) and 2 more" in text(page)
+
+
+async def test_who_was_told_stays_told_whatever_comes_of_a_resend(house: House, browser: httpx.AsyncClient) -> None:
+    event = await house.build()
+    for label in ("a (slack)", "b (slack)"):
+        await house.send(await house.owe(event, label))
+    dead, going = await house.told(event)
+    await house.ask_again(dead)
+    await house.give_up(dead, "Slack answered 410")
+    await house.ask_again(going)
+
+    page = await browser.get("/")
+
+    assert "5m 03s a (slack), b (slack)" in text(page)
+
+
+async def test_a_line_says_who_was_told_by_another_report_of_the_same_news(
+    house: House, browser: httpx.AsyncClient
+) -> None:
+    first = await house.build(workflow=Workflow(id="w1", name="the-first", status="canceled"))
+    await house.build(workflow=Workflow(id="w1", name="the-second", status="canceled"))
+    await house.send(await house.owe(first))
+
+    told, by_another = text(await browser.get("/")).split("the-second")
+
+    assert "5m 03s web-team (slack)" in told
+    assert "by another report" not in told
+    assert "5m 03s web-team (slack) by another report of it" in by_another
+    assert "nobody" not in told + by_another
+
+
+def test_the_style_sheet_says_nothing() -> None:
+    sheet = (ROOT / "service/web/pages/static/roundsman.css").read_text(encoding="utf-8")
+
+    said = re.findall(r"content:\s*([^;}]*)", sheet)
+
+    assert said
+    assert not [one for one in said if re.search(r"[^\W_]|\\", one)]
+
+
+# What waits for a person?
+
+
+async def test_every_page_says_how_much_waits(house: House, browser: httpx.AsyncClient) -> None:
+    event = await house.build()
+    before = (await browser.get("/")).text
+
+    await house.give_up(await house.owe(event), "Slack answered 410")
+    await house.deliver(state=DeliveryState.DEAD)
+
+    assert ">Dead letters</a>" in before
+    for path in ("/", f"/events/{event.id}", "/dead-letters"):
+        assert ">Dead letters (2)</a>" in (await browser.get(path)).text
+
+
+@pytest.mark.parametrize(("path", "status"), [(f"/events/{UUID(int=1)}", 404), ("/events/x", 400), ("/?since=x", 400)])
+async def test_error_page_says_how_much_waits_too(
+    house: House, browser: httpx.AsyncClient, path: str, status: int
+) -> None:
+    await house.deliver(state=DeliveryState.DEAD)
+
+    page = await browser.get(path, headers={"accept": "text/html"})
+
+    assert page.status_code == status
+    assert ">Dead letters (1)</a>" in page.text
+
+
+async def test_every_page_says_which_release_it_is(browser: httpx.AsyncClient) -> None:
+    page = await browser.get("/")
+
+    assert text(page).endswith(f"Roundsman {version('roundsman')}")
+
+
+async def test_nothing_waits_at_first(browser: httpx.AsyncClient) -> None:
+    page = await browser.get("/dead-letters")
+
+    assert "What waits for a person? Nothing waits." in text(page)
+
+
+async def test_a_notification_given_up_waits_with_its_reason_and_attempts(
+    house: House, browser: httpx.AsyncClient
+) -> None:
+    event = await house.build()
+    await house.give_up(await house.owe(event), "Slack answered 410: the channel is gone")
+
+    page = await browser.get("/dead-letters")
+
+    said = "web-team (slack) Slack answered 410: the channel is gone acme/web main: build-and-test failed not delivered"
+    assert f"{said} Resend to web-team (slack) by route 'main is red', since today 09:12" in text(page)
+    assert "Attempts: 1 Attempts to tell web-team (slack) Attempt Began Outcome 1 today" in text(page)
+    assert f'<a class="target" href="/events/{event.id}"><bdi>acme/web main: build-and-test failed' in page.text
+    assert "Nothing waits" not in page.text
+
+
+async def test_what_one_dead_address_keeps_waiting_stands_together(house: House, browser: httpx.AsyncClient) -> None:
+    for branch in ("main", "release/1", "release/2"):
+        await house.give_up(await house.owe(await house.build(branch=branch)), "Slack answered 410")
+    await house.give_up(await house.owe(await house.build(branch="main")), "Slack answered 404")
+    await house.give_up(await house.owe(await house.build(branch="main"), "ops (json)"), "Slack answered 410")
+
+    page = await browser.get("/dead-letters")
+
+    assert page.text.count('<article class="card">') == 3
+    assert "web-team (slack): 3 messages Resend all 3 to web-team (slack) Slack answered 410" in text(page)
+    assert page.text.count("Resend all") == 1
+    for branch in ("main", "release/1", "release/2"):
+        assert f"acme/web {branch}: build-and-test failed" in text(page)
+
+
+async def test_a_delivery_not_understood_waits_with_its_reason_and_body(
+    house: House, browser: httpx.AsyncClient
+) -> None:
+    came = await house.deliver(state=DeliveryState.DEAD, reason="the type is not known", body=b"<what>")
+    await house.store.write(deliveries.count_failure, came.id, "the type is not known")
+
+    page = await browser.get("/dead-letters")
+
+    assert f"workflow-completed, today 09:12 Replay delivery {came.id} the type is not known tried once" in text(page)
+    assert "Body, raw <what> Download it byte for byte" in text(page)
+
+
+async def test_when_more_waits_than_a_page_shows_it_leads_to_the_rest(house: House, browser: httpx.AsyncClient) -> None:
+    event = await house.build()
+    for n in range(51):
+        await house.deliver(state=DeliveryState.DEAD)
+        await house.give_up(await house.owe(event, f"team {n}: json"), "gone")
+
+    page = await browser.get("/dead-letters")
+
+    assert page.text.count('<article class="card">') == 50
+    assert 'href="/dead-letters?cursor=' in page.text
+
+
+def link(page: httpx.Response, words: str) -> str:
+    """Where the link with these words leads."""
+    before = page.text[: page.text.index(f">{words}</a>")]
+    return before.rpartition('href="')[2].partition('"')[0].replace("&amp;", "&")

@@ -1,0 +1,332 @@
+"""The page of one build: what happened, and who was told? Whatever CircleCI and people wrote into it."""
+
+from datetime import timedelta
+from uuid import UUID
+
+import httpx
+import pytest
+
+from service.model import (
+    Actor,
+    Commit,
+    DeliveryState,
+    Details,
+    EventKind,
+    Job,
+    JobReport,
+    Missing,
+    Pipeline,
+    Project,
+    TestFailure,
+    TestReport,
+    Verdict,
+    Via,
+    Want,
+    Workflow,
+)
+from service.store import deliveries
+from tests.pages_fixture import JOB, House, browser, house, text
+
+__all__ = ["browser", "house"]  # pytest finds fixtures by name
+
+SILENT = (Verdict.NOT_MATCHED, "branch main is not release/*")
+
+
+async def test_the_story_stands_at_the_top(house: House, browser: httpx.AsyncClient) -> None:
+    commit = Commit(subject="Apply vouchers", author_name="Grace Example", url="https://github.example.com/c/1")
+    event = await house.build(commit=commit)
+
+    page = await browser.get(f"/events/{event.id}")
+
+    assert "<title>web main failed · Roundsman</title>" in page.text
+    assert "✕ failed build-and-test Apply vouchers Project acme/web its builds Branch main" in text(page)
+    assert "Commit 3f2c8a526d3e by Grace Example Started by Ada Example by a push, trigger webhook" in text(page)
+    assert "today 09:11:03, 1 minute ago; took 5m 03s" in text(page)
+    assert '<a href="https://app.example.com/w1" rel="noreferrer">' in page.text
+    assert '<a href="https://github.example.com/c/1" rel="noreferrer">' in page.text
+    assert '<a class="muted" href="/?project=gh%2Facme%2Fweb">' in page.text
+
+
+async def test_a_trigger_without_words_of_ours_is_shown_as_routes_match_it(
+    house: House, browser: httpx.AsyncClient
+) -> None:
+    event = await house.build(trigger="robot", actor=Actor())
+
+    assert "Started trigger robot" in text(await browser.get(f"/events/{event.id}"))
+
+
+async def test_what_nobody_knows_is_left_out(house: House, browser: httpx.AsyncClient) -> None:
+    bare = {"commit": Commit(), "actor": Actor(), "revision": None, "branch": None, "trigger": None}
+    event = await house.build(
+        **bare, project=Project(), workflow=Workflow(), pipeline=Pipeline(), status=None, duration_ms=None
+    )
+
+    page = await browser.get(f"/events/{event.id}")
+
+    assert "– unknown a workflow Project no project When today 09:11:03, 1 minute ago Who was told" in text(page)
+
+
+async def test_a_job_and_a_tag_are_named(house: House, browser: httpx.AsyncClient) -> None:
+    event = await house.build(kind=EventKind.JOB_COMPLETED, job=JOB, branch=None, tag="v2.14.0")
+
+    page, line = await browser.get(f"/events/{event.id}"), await browser.get("/?tag=v2.14.0&event=any")
+
+    assert "Tag v2.14.0" in text(page)
+    assert "Job unit-tests number 5921" in text(page)
+    assert "tag v2.14.0" in text(line)
+
+
+async def test_a_ping_is_called_one(house: House, browser: httpx.AsyncClient) -> None:
+    event = await house.build(kind=EventKind.PING)
+
+    page = await browser.get(f"/events/{event.id}")
+
+    assert "A ping: CircleCI tried whether it reaches us" in text(page)
+
+
+async def test_every_route_says_why_and_earlier_rounds_are_folded(house: House, browser: httpx.AsyncClient) -> None:
+    event = await house.build()
+    await house.judge(event, (Verdict.MATCHED, "branch main matches main"), SILENT)
+    await house.judge(event, (Verdict.ALREADY_TOLD, "web-team (slack) already hears of this"), judged=2)
+
+    page = await browser.get(f"/events/{event.id}")
+
+    newest, _, folded = text(page).partition("Round 1, judged")
+    assert "Round 2, judged today 09:12 already told route 1 for web-team" in newest
+    assert "matched route 1 for web-team branch main matches main" in folded
+    assert "not matched route 2 for web-team branch main is not release/*" in folded
+
+
+@pytest.mark.parametrize(
+    ("state", "sentence"),
+    [
+        (DeliveryState.SETTLED, "There was no route to judge it by"),
+        (DeliveryState.KEPT, "It has not been judged yet"),
+        (DeliveryState.DEAD, "It was never judged: the disk was full"),
+    ],
+)
+async def test_without_any_decision_the_page_says_why_there_is_none(
+    house: House, browser: httpx.AsyncClient, state: DeliveryState, sentence: str
+) -> None:
+    event = await house.build()
+    if state is DeliveryState.KEPT:
+        await house.store.write(deliveries.revive, event.id)
+    if state is DeliveryState.DEAD:
+        await house.store.write(deliveries.revive, event.id)
+        await house.store.write(deliveries.bury, event.id, "the disk was full")
+
+    page = await browser.get(f"/events/{event.id}")
+
+    assert sentence in text(page)
+
+
+async def test_each_attempt_is_told_with_its_outcome(house: House, browser: httpx.AsyncClient) -> None:
+    event = await house.build()
+    sent = await house.owe(event, "web-team (slack)")
+    await house.put_off(sent, "Slack answered 503")
+    await house.send(sent)
+    await house.put_off(await house.owe(event, "put off (mailto)"), "the mail server hung up")
+    await house.give_up(await house.owe(event, "dead (json)"), "it answered 410")
+    await house.try_to_send(await house.owe(event, "going (json)"))
+    await house.owe(event, "waiting (json)")
+
+    page = text(await browser.get(f"/events/{event.id}"))
+
+    assert "web-team (slack) told today 09:12 Resend to web-team (slack) by route 'main is red'" in page
+    assert "1 today 09:12:03 put off: Slack answered 503 2 today 09:12:03 sent: Slack answered 200" in page
+    assert "What was said acme/web main: failed build failed" in page
+    assert "put off (mailto) put off, next attempt today 09:14" in page
+    assert "dead (json) not delivered" in page
+    assert "going (json) being sent now by route" in page
+    assert "waiting (json) to be sent Resend to waiting (json) by route 'main is red' No attempt yet." in page
+
+
+async def test_news_that_another_report_brought_is_linked_to_it(house: House, browser: httpx.AsyncClient) -> None:
+    first = await house.build(workflow=Workflow(id="w1", name="build"))
+    again = await house.build(workflow=Workflow(id="w1", name="build"))
+    await house.owe(first)
+
+    page = await browser.get(f"/events/{again.id}")
+
+    assert f'<a href="/events/{first.id}">another report of the same news</a>' in page.text
+
+
+async def test_what_circleci_told_us_is_shown_and_what_it_would_not(house: House, browser: httpx.AsyncClient) -> None:
+    event = await house.build()
+    failures = tuple(TestFailure(name=f"test_{n}.", file="test_a.py", message=f"assert {n}") for n in range(500))
+    report = TestReport(failures=failures, counts={"failure": 500, "success": 7}, is_complete=False)
+    jobs = (
+        JobReport(name="lint", status="success", url="https://app.example.com/j", duration_ms=48_000),
+        JobReport(name="unit-tests", status="failed", messages=("Exited with 1",), tests=report),
+        JobReport(name="e2e", status="failed", tests=TestReport()),
+    )
+    missing = (
+        Missing(want=Want.ACTOR, reason="CircleCI answered 404", is_final=True),
+        Missing(want=Want.VCS, reason="CircleCI answered 503", is_final=False),
+    )
+    await house.learn(event, Details(jobs=jobs, missing=missing, rounds=2, asked_at=house.now))
+
+    page = await browser.get(f"/events/{event.id}")
+
+    before, _, folded = text(page).partition("490 more failures")
+    assert "✓ success lint 48s ✕ failed unit-tests Exited with 1" in before
+    assert "500 failures, 7 passed; there are more than we read" in before
+    assert "test_9. in test_a.py assert 9" in before
+    assert "test_10." in folded
+    assert "actor missing: CircleCI answered 404 vcs missing: CircleCI answered 503 (to be asked again)" in folded
+    assert "Asked twice, last today 09:12" in folded
+    assert '<a href="https://app.example.com/j" rel="noreferrer">' in page.text
+
+
+async def test_details_without_a_time_say_nothing_of_one(house: House, browser: httpx.AsyncClient) -> None:
+    event = await house.build()
+    await house.learn(event, Details())
+
+    assert "Asked" not in text(await browser.get(f"/events/{event.id}"))
+
+
+async def test_what_came_is_shown_and_can_be_had_byte_for_byte(house: House, browser: httpx.AsyncClient) -> None:
+    body = b'{"b":"\xff<b>","a":[1]}'
+    came = await house.deliver(state=DeliveryState.DEAD, body=body)
+
+    page, download = await browser.get(f"/events/{came.id}"), await browser.get(f"/deliveries/{came.id}/body")
+
+    assert "Signature valid, secret 1 (fingerprint 5f2ac01e )" in text(page)
+    assert "Headers circleci-event-type workflow-completed" in text(page)
+    assert "{&#34;b&#34;:&#34;\\xff&lt;b&gt;&#34;,&#34;a&#34;:[1]}" in page.text
+    assert download.content == body
+    assert download.headers["content-disposition"] == f'attachment; filename="{came.id}.json"'
+    assert download.headers["content-type"] == "application/octet-stream"
+
+
+@pytest.mark.parametrize(
+    ("body", "shown"),
+    [
+        (b'{"type":"ping"}', 'formatted">{\n  &#34;type&#34;: &#34;ping&#34;\n}</pre>'),
+        (b"no json", 'formatted">no json</pre>'),
+        (b"[" * 9_999, f'formatted">{"[" * 9_999}</pre>'),
+        (b"x" * 20_001, f'formatted">{"x" * 20_000} …</pre>'),
+    ],
+)
+async def test_a_body_is_laid_out_to_be_read_as_far_as_that_goes(
+    house: House, browser: httpx.AsyncClient, body: bytes, shown: str
+) -> None:
+    came = await house.deliver(state=DeliveryState.DEAD, body=body)
+
+    assert shown in (await browser.get(f"/events/{came.id}")).text
+
+
+async def test_a_delivery_that_we_asked_for_and_that_was_repeated_says_so(
+    house: House, browser: httpx.AsyncClient
+) -> None:
+    came = await house.deliver(via=Via.RECONCILE, signed=None, headers=(), source_event_id="e1")
+    for _ in range(2):
+        await house.deliver(source_event_id="e1")
+    await house.store.write(deliveries.count_failure, came.id, "nobody foresaw this")
+
+    page = text(await browser.get(f"/events/{came.id}"))
+
+    assert "09:12:03, posted 3 times Via CircleCI API: the webhook never came" in page
+    assert "Signature none: it came from the API" in page
+    assert "Judging failed once" in page
+    assert "Headers" not in page
+
+
+async def test_a_delivery_not_judged_yet_has_a_page_too(house: House, browser: httpx.AsyncClient) -> None:
+    came = await house.deliver()
+
+    page = await browser.get(f"/events/{came.id}")
+
+    assert page.status_code == 200
+    assert "– not judged yet This usually takes less than a second." in text(page)
+
+
+async def test_a_name_of_which_nothing_can_be_seen_is_a_mark(house: House, browser: httpx.AsyncClient) -> None:
+    event = await house.build(branch="\x1b[31m", workflow=Workflow(id="w1", name="\x1b]0;title\x07", status="failed"))
+
+    line, page = await browser.get("/"), await browser.get(f"/events/{event.id}")
+
+    assert '"><bdi>\N{REPLACEMENT CHARACTER}</bdi></a>' in line.text
+    assert "failed \N{REPLACEMENT CHARACTER}" in text(page)
+    assert "Branch \N{REPLACEMENT CHARACTER}" in text(page)
+
+
+async def test_a_page_reloads_itself_until_it_is_settled_or_told_to_stand_still(
+    house: House, browser: httpx.AsyncClient
+) -> None:
+    waiting, event = await house.deliver(), await house.build()
+    notification = await house.owe(event)
+
+    unjudged, pending = await browser.get(f"/events/{waiting.id}"), await browser.get(f"/events/{event.id}")
+    stopped = await browser.get(f"/events/{event.id}?still=1")
+    await house.put_off(notification, "Slack answered 503")  # for two minutes
+    put_off = await browser.get(f"/events/{event.id}")
+    house.now += timedelta(minutes=3)
+    due = await browser.get(f"/events/{event.id}")
+    await house.send(notification)
+    sent = await browser.get(f"/events/{event.id}")
+
+    assert [page.headers.get("refresh") for page in (unjudged, pending, due)] == ["3", "3", "3"]
+    assert [page.headers.get("refresh") for page in (stopped, put_off, sent)] == [None, None, None]
+    assert "this page reloads itself every few seconds until it is done. Let it stand still" in text(due)
+    assert "under way, and this page stands still. Let it reload itself" in text(stopped)
+    assert "reloads itself" not in text(stopped) + text(put_off) + text(sent)
+
+
+async def test_a_delivery_not_understood_says_why(house: House, browser: httpx.AsyncClient) -> None:
+    came = await house.deliver(state=DeliveryState.DEAD, reason="type approval-requested is not known")
+
+    page = text(await browser.get(f"/events/{came.id}"))
+
+    assert "✕ not understood type approval-requested is not known It is kept as it came" in page
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "heading"),
+    [
+        (f"/events/{UUID(int=1)}", 404, "There is no such page There is no build"),
+        ("/events/what", 400, "This cannot be answered as it was asked 'what' is not an id"),
+    ],
+)
+async def test_what_is_not_there_is_a_page_with_a_sentence(
+    browser: httpx.AsyncClient, path: str, status: int, heading: str
+) -> None:
+    page = await browser.get(path)
+
+    assert page.status_code == status
+    assert text(page).startswith(heading)
+
+
+async def test_text_from_outside_is_shown_and_never_acted_on(house: House, browser: httpx.AsyncClient) -> None:
+    evil = "<script>alert(1)</script>\N{RIGHT-TO-LEFT OVERRIDE}"
+    event = await house.build(
+        commit=Commit(subject=evil, author_name=evil, url="javascript:alert(1)"),
+        workflow=Workflow(id="w1", name=evil, url="javascript:alert(1)"),
+        project=Project(slug=evil, name=evil),
+        actor=Actor(name=evil),
+        job=Job(name=evil),
+        **dict.fromkeys(("org", "branch", "status", "trigger", "revision"), evil),
+    )
+    failure = TestFailure(name=evil, file=evil, message=evil)
+    report = TestReport(failures=(failure,), counts={evil: 1})
+    job = JobReport(name=evil, status=evil, url="javascript:alert(1)", messages=(evil,), tests=report)
+    await house.learn(event, Details(jobs=(job,), missing=(Missing(want=Want.VCS, reason=evil, is_final=True),)))
+    await house.judge(event, (Verdict.NOT_MATCHED, evil))
+    await house.put_off(await house.owe(event, evil), evil)
+
+    pages = [await browser.get(path) for path in (f"/events/{event.id}", "/?event=any", "/?event=any&tag=" + evil)]
+
+    for page in pages:
+        assert "<script" not in page.text
+        assert 'href="javascript' not in page.text
+        assert "&lt;script&gt;alert(1)" in page.text
+
+
+async def test_endless_words_are_cut_where_a_line_must_hold_them(house: House, browser: httpx.AsyncClient) -> None:
+    event = await house.build(commit=Commit(subject="s" * 5000), branch="b" * 300)
+
+    line, page = await browser.get("/"), await browser.get(f"/events/{event.id}")
+
+    assert "s" * 97 + "... " in text(line)
+    assert "s" * 98 not in line.text
+    assert "b" * 300 in text(page)

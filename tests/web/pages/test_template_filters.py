@@ -1,0 +1,53 @@
+"""The words of the pages: times, marks and counts as people say them."""
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+
+from service.web.pages import template_filters
+
+NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("time", "said"),
+    [
+        ("2026-03-02T00:00:00.000Z", "today 00:00"),
+        ("2026-03-02T23:59:59.999Z", "today 23:59"),
+        ("2026-03-01T23:59:59.000Z", "yesterday 23:59"),
+        ("2026-03-01T00:00:00.000Z", "yesterday 00:00"),
+        ("2026-03-03T00:00:00.000Z", "tomorrow 00:00"),
+        ("2026-02-28T10:42:00.000Z", "28 Feb 10:42"),
+        ("2025-12-31T23:59:00.000Z", "31 Dec 2025 23:59"),
+        ("0001-01-01T00:00:00.000Z", "1 Jan 1 00:00"),
+        ("2026-03-02T01:00:00+02:00", "yesterday 23:00"),
+    ],
+)
+def test_a_time_is_said_as_people_say_it(time: str, said: str) -> None:
+    assert template_filters.when(time, NOW) == said
+    assert template_filters.when(time, NOW.astimezone(timezone(timedelta(hours=-11)))) == said
+
+
+def test_a_time_may_have_its_seconds_and_its_exact_form() -> None:
+    assert template_filters.when("2026-03-02T09:12:03.999Z", NOW, seconds=True) == "today 09:12:03"
+    assert template_filters.exact("2026-03-02T09:12:03.999Z") == "2026-03-02 09:12:03 UTC"
+
+
+@pytest.mark.parametrize(
+    ("counts", "said"),
+    [
+        ({"success": 211, "failure": 3}, ["3 failures", "211 passed"]),
+        ({"success": 1, "failure": 1, "error": 2, "skipped": 1}, ["1 failure", "2 errors", "1 passed", "1 skipped"]),
+        ({"failed": 2, "success": 0}, ["2 failed"]),
+        ({"a\nb": 1}, ["1 a b"]),
+        ({}, []),
+    ],
+)
+def test_results_are_counted_in_good_grammar(counts: dict[str, int], said: list[str]) -> None:
+    assert template_filters.results(counts) == said
+
+
+def test_a_sentence_begins_with_a_capital_letter_and_ends() -> None:
+    assert template_filters.sentence("there is none: look again") == "There is none: look again."
+    assert template_filters.sentence("Why?") == "Why?"
+    assert not template_filters.sentence("").strip(".")

@@ -1,0 +1,253 @@
+"""The JSON API: its shapes, its filters and pages, and doing things again."""
+
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from service.errors import Permanent
+from service.testing import sample_runs
+from service.testing.fake_circleci.organization import WEB
+from service.testing.fake_circleci.payloads import as_bytes, job_completed, ping, workflow_completed
+from tests.app_fixture import GREEN, MONDAY, RED, House
+
+pytestmark = pytest.mark.databases("sqlite", "postgres")
+
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
+EVENT_KEYS = (
+    *("id", "kind", "source_event_id", "happened_at", "received_at", "via", "org", "project", "pipeline", "workflow"),
+    *("job", "status", "branch", "tag", "revision", "commit", "actor", "trigger", "duration_ms"),
+)
+PART_KEYS = {
+    "project": ["id", "slug", "name", "full_name"],
+    "pipeline": ["id", "number"],
+    "workflow": ["id", "name", "status", "url"],
+    "commit": ["subject", "author_name", "author_email", "url"],
+    "actor": ["id", "login", "name"],
+}
+
+
+async def asked(house: House, query: str = "") -> Any:
+    response = await house.http.get(f"/api/v1/events?{query}")
+    assert response.status_code == 200, response.text
+    return response.json()
+
+
+async def ids(house: House, query: str = "") -> list[str]:
+    return [event["id"] for event in (await asked(house, query))["items"]]
+
+
+@pytest.fixture
+async def day(house: House) -> dict[str, str]:
+    """A morning at web, and what each event's id is."""
+    lint = RED.jobs[0]
+    house.pretend.run_finished(RED)
+    made = {
+        "ping": await house.post(ping(WEB, sample_runs.clock(MONDAY, "08:30"))),
+        "red": await house.post(workflow_completed(RED)),
+        "lint": await house.post(job_completed(RED, lint)),
+        "green": await house.finish(GREEN),
+        "mobile": await house.finish(sample_runs.mobile_main(MONDAY)),
+    }
+    await house.drain()
+    return made
+
+
+# Shapes
+
+
+async def test_an_event_has_these_keys_whatever_it_is(house: House, day: dict[str, str]) -> None:
+    page = await asked(house)
+
+    assert set(page) == {"items", "next", "looked_back_to", "partial"}
+    assert page["next"] is None
+    assert len(page["items"]) == len(day)
+    for event in page["items"]:
+        assert tuple(event) == EVENT_KEYS
+        assert {part: list(event[part]) for part in PART_KEYS} == PART_KEYS
+
+
+async def test_what_is_absent_is_null_and_never_empty(house: House, day: dict[str, str]) -> None:
+    [event] = (await asked(house, "event=ping"))["items"]
+
+    assert event["id"] == day["ping"]
+    assert event["workflow"] == {"id": None, "name": None, "status": None, "url": None}
+    assert [event[name] for name in ("job", "status", "branch", "tag", "trigger", "duration_ms")] == [None] * 6
+
+
+async def test_a_workflow_is_told_in_words_and_numbers(house: House, day: dict[str, str]) -> None:
+    [event] = (await asked(house, "status=failed&event=workflow-completed"))["items"]
+
+    assert event["id"] == day["red"]
+    assert (event["kind"], event["via"], event["status"], event["branch"]) == (
+        "workflow-completed",
+        "webhook",
+        "failed",
+        "main",
+    )
+    assert event["project"] == {"id": WEB.id, "slug": "github/acme/web", "name": "web", "full_name": "acme/web"}
+    assert TIME.fullmatch(event["happened_at"])
+    assert event["received_at"] == "2026-03-02T09:30:00.000Z"
+    assert event["actor"]["login"] == "ada"  # asked for, since somebody was told
+
+
+async def test_a_job_has_its_own_status_and_number(house: House, day: dict[str, str]) -> None:
+    [event] = (await asked(house, "event=job-completed"))["items"]
+
+    assert event["id"] == day["lint"]
+    assert set(event["job"]) == {"id", "name", "number", "status"}
+    assert event["job"]["status"] == event["status"] == "success"
+
+
+async def test_an_event_s_page_tells_the_whole_story(house: House, day: dict[str, str]) -> None:
+    story = await house.show(day["red"])
+
+    assert tuple(story) == (*EVENT_KEYS, "details", "decisions", "notifications", "delivery", "actions")
+    [decision] = story["decisions"]
+    assert set(decision) == {"round", "decided_at", "position", "route", "receiver", "verdict", "reason"}
+    assert (decision["round"], decision["route"], decision["verdict"]) == (1, "red", "matched")
+    [notification] = story["notifications"]
+    assert set(notification) == {
+        *("id", "event_id", "route", "receiver", "channel_label", "channel_kind", "state", "created_at"),
+        *("next_attempt_at", "give_up_at", "reason", "sent_at", "title", "words", "attempts"),
+    }
+    assert notification["state"] == "sent"
+    [attempt] = notification["attempts"]
+    assert {name: attempt[name] for name in ("number", "outcome", "reason", "receipt")} == {
+        "number": 1,
+        "outcome": "sent",
+        "reason": None,
+        "receipt": "taken",
+    }
+    assert attempt["started_at"] == attempt["ended_at"] == "2026-03-02T09:30:00.000Z"
+    assert story["details"]["wanted"] == ["actor", "jobs", "tests"]
+    assert story["details"]["may_improve"] is False
+    assert story["delivery"]["body"] == as_bytes(workflow_completed(RED)).decode()
+    assert story["delivery"]["signed"]["secret"] == 1
+    assert story["actions"] == []
+
+
+async def test_a_body_that_is_no_text_is_shown_with_escapes(house: House) -> None:
+    await house.send(b'{"type": "\xff"}')
+    await house.drain()
+
+    [delivery] = (await house.dead_letters())["deliveries"]
+
+    assert delivery["body"] == '{"type": "\\xff"}'
+
+
+# Filters
+
+
+FILTERS = {
+    "project=gh/acme/web": ["green", "lint", "red"],
+    "project=github/acme/web": ["green", "lint", "red"],
+    "project=mobile": ["mobile"],
+    "branch=main&project=web": ["green", "lint", "red"],
+    "branch=mai": [],
+    "tag=v1": [],
+    "workflow=build-and-test&status=failed": ["red"],
+    "job=lint": ["lint"],
+    "status=success&event=workflow-completed": ["mobile", "green"],
+    "event=job-completed": ["lint"],
+    "actor=ada": ["red"],
+    "status=success&status=failed&branch=main&branch=x&project=web&event=workflow-completed": ["green", "red"],
+    "status=&status=failed": ["red"],
+    "actor=nobody&actor=ada": ["red"],
+    "actor=Ada%20Example": ["red"],
+    "q=LINT": ["lint"],
+    "q=acme%20lint": ["lint"],
+    "q=%25": [],
+    "since=2026-03-03": [],
+    "until=2026-03-02": [],
+    "since=2026-03-02T08:30:00Z&until=2026-03-02T08:30:01Z": ["ping"],
+    "since=2026-03-02T09:30:00%2B01:00&until=2026-03-02T09:30:01%2B01:00": ["ping"],
+    "project=&branch=%20&q=": ["mobile", "green", "red", "lint", "ping"],
+}
+
+
+async def test_a_filter_keeps_what_fits(house: House, day: dict[str, str]) -> None:
+    names = {event_id: name for name, event_id in day.items()}
+
+    found = {query: sorted(names[event_id] for event_id in await ids(house, query)) for query in FILTERS}
+
+    assert found == {query: sorted(wanted) for query, wanted in FILTERS.items()}
+
+
+async def test_events_come_newest_first(house: House, day: dict[str, str]) -> None:
+    times = [event["happened_at"] for event in (await asked(house))["items"]]
+
+    assert len(times) == len(day)
+    assert times == sorted(times, reverse=True)
+
+
+async def test_pages_hang_together_while_new_events_come_in(house: House, day: dict[str, str]) -> None:
+    expected = await ids(house)
+    first = await asked(house, "limit=2")
+    await house.finish(sample_runs.web_main_fixed(MONDAY + timedelta(days=1)))
+    await house.drain()
+
+    second = await asked(house, f"limit=2&cursor={first['next']}")
+    third = await asked(house, f"limit=2&cursor={second['next']}")
+
+    pages = [[event["id"] for event in page["items"]] for page in (first, second, third)]
+    assert pages == [expected[:2], expected[2:4], expected[4:]]
+    assert third["next"] is None
+    assert len(await ids(house)) == len(day) + 1
+
+
+# Doing things again
+
+
+async def test_dead_letters_are_what_waits_for_a_person(house: House) -> None:
+    house.channels.plan["web (json)"] = [Permanent("the channel is gone")]
+    await house.finish(RED)
+    await house.send(b'{"type": "new"}')
+    await house.drain()
+
+    waiting = await house.dead_letters()
+
+    assert set(waiting) == {"deliveries", "notifications", "next"}
+    [delivery], [notification] = waiting["deliveries"], waiting["notifications"]
+    assert set(delivery) == {
+        *("id", "source", "source_event_id", "via", "received_at", "headers", "state", "reason", "repeats"),
+        *("failures", "signed", "body", "body_bytes"),
+    }
+    assert (delivery["state"], notification["state"]) == ("dead", "dead")
+    assert notification["reason"] == "the channel is gone"
+
+
+async def test_a_replay_is_taken_and_recorded_with_who_and_when(house: House, day: dict[str, str]) -> None:
+    response = await house.http.post(f"/api/v1/deliveries/{day['red']}/replay")
+    await house.drain()
+
+    assert (response.status_code, response.json()) == (202, {"delivery": day["red"], "replay": "enqueued"})
+    story = await house.show(day["red"])
+    assert story["actions"] == [
+        {
+            "verb": "replay",
+            "subject_id": day["red"],
+            "who": "api token",
+            "at": "2026-03-02T09:30:00.000Z",
+            "reason": None,
+        }
+    ]
+    assert [decision["round"] for decision in story["decisions"]] == [2, 1]
+    assert house.channels.told == ["web (json)"]
+
+
+async def test_a_resend_is_taken_recorded_and_sent(house: House, day: dict[str, str]) -> None:
+    [notification] = (await house.show(day["red"]))["notifications"]
+
+    response = await house.http.post(f"/api/v1/notifications/{notification['id']}/resend")
+    await house.drain()
+
+    assert (response.status_code, response.json()) == (
+        202,
+        {"notification": notification["id"], "resend": "enqueued"},
+    )
+    story = await house.show(day["red"])
+    assert [(action["verb"], action["who"]) for action in story["actions"]] == [("resend", "api token")]
+    assert [attempt["number"] for attempt in story["notifications"][0]["attempts"]] == [1, 2]
+    assert house.channels.told == ["web (json)"] * 2

@@ -1,0 +1,130 @@
+"""What one reader was answered is for no other: no cache may keep it, and no browser may guess what it is."""
+
+import re
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+
+from tests.app_fixture import RED, House
+from tests.operator_client import ADMIN_TOKEN
+from tests.test_hostile_data import filled_in, routes
+
+ELSEWHERE = "elsewhere.example.com"
+LEADING_ELSEWHERE = [
+    {"Host": ELSEWHERE},
+    {"X-Forwarded-Host": ELSEWHERE, "X-Forwarded-Proto": "https", "X-Forwarded-Port": "444"},
+    {"X-Forwarded-Server": ELSEWHERE, "X-Host": ELSEWHERE, "X-Original-Host": ELSEWHERE},
+    {"Forwarded": f"host={ELSEWHERE};proto=https", "X-Forwarded-Prefix": f"//{ELSEWHERE}"},
+    {"X-Original-URL": f"//{ELSEWHERE}/", "X-Rewrite-URL": f"https://{ELSEWHERE}/"},
+    {"Referer": f"https://{ELSEWHERE}//{ELSEWHERE}"},
+    {"Referer": f"//{ELSEWHERE}"},
+]
+
+
+def is_private(answer: httpx.Response) -> bool:
+    """Tell whether an answer says all that keeps it to the one who asked."""
+    headers = answer.headers
+    vary = {name.strip().lower() for name in headers.get("vary", "").split(",")}
+    assert len(headers.get("vary", "").split(",")) == len(vary)
+    is_kept_to_one = headers.get("cache-control") == "no-store" and {"cookie", "authorization"} <= vary
+    return is_kept_to_one and headers.get_list("x-content-type-options") == ["nosniff"]
+
+
+def caller(house: House) -> httpx.AsyncClient:
+    """A client to which an error is an answer."""
+    transport = httpx.ASGITransport(house.service.asgi, raise_app_exceptions=False, client=("127.0.0.1", 4711))
+    return httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000")
+
+
+async def logged_in(client: httpx.AsyncClient) -> str:
+    """Log a client in, for the pages and for the API; return the form token of its session."""
+    await client.post("/login", data={"token": ADMIN_TOKEN})
+    client.headers["Authorization"] = f"Bearer {ADMIN_TOKEN}"
+    page = (await client.get("/dead-letters")).text
+    return page.partition('name="form_token" value="')[2].partition('"')[0]
+
+
+async def everything(
+    client: httpx.AsyncClient, house: House, ids: list[str], form: dict[str, str]
+) -> list[httpx.Response]:
+    """Call each route in ways that are right and in ways that are wrong."""
+    answers = []
+    for method, path in sorted(routes(house), key=lambda route: route[1].startswith("/log")):
+        for value in (*ids, "x", "a/b"):
+            data = form if method == "POST" else None
+            answers.append(await client.request(method, filled_in(path, value), data=data))
+        answers.append(await client.head(filled_in(path, ids[0])))
+        queries = ("limit=x&cursor=x", "q=a&q=b", "check=x", "event=any")
+        answers += [await client.request(method, f"{filled_in(path, ids[0])}?{query}") for query in queries]
+        answers.append(await client.request("PATCH", filled_in(path, ids[0])))
+        answers.append(await client.post(filled_in(path, ids[0]), content=b"x" * 20_000))
+        answers.append(await client.post(filled_in(path, ids[0]), headers={"Sec-Fetch-Site": "cross-site"}))
+        answers.append(await client.get(f"{filled_in(path, ids[0])}/nowhere", headers={"Accept": "text/html"}))
+    return answers
+
+
+async def test_every_answer_is_kept_to_the_one_who_asked(house: House) -> None:
+    event = await house.finish(RED)
+    await house.drain()
+    dead = (await house.send(b"{}")).json()["delivery"]
+    await house.drain()
+    ids = [event, dead, str(uuid4())]
+
+    async with caller(house) as stranger, caller(house) as operator:
+        token = await logged_in(operator)
+        answers = await everything(operator, house, ids, {"form_token": token})
+        for number in range(12):
+            answers.append(await stranger.post("/login", data={"token": f"guess {number}"}))
+            answers.append(await stranger.get(f"/login/guess-{number}"))
+            answers.append(await stranger.get("/api/v1/events", headers={"Authorization": f"Bearer guess-{number}"}))
+        answers += await everything(stranger, house, ids, {"form_token": token})
+
+    assert {200, 202, 303, 400, 401, 403, 404, 405, 409, 413, 429} <= {answer.status_code for answer in answers}
+    assert [(one.request.method, one.url, one.status_code) for one in answers if not is_private(one)] == []
+
+
+@pytest.mark.parametrize("path", ["/events/", "/api/v1/events/"])
+async def test_an_answer_to_what_was_not_foreseen_is_kept_to_the_one_who_asked(house: House, path: str) -> None:
+    event = await house.finish(RED)
+    await house.drain()
+    house.change("UPDATE details SET body = json_object('rounds', 'not a number')")
+
+    async with caller(house) as operator:
+        await logged_in(operator)
+        answers = [await operator.get(f"{path}{event}", headers={"Accept": kind}) for kind in ("text/html", "*/*")]
+
+    assert [answer.status_code for answer in answers] == [500, 500]
+    assert all(map(is_private, answers))
+
+
+async def test_style_sheets_and_pictures_are_the_same_for_all_and_may_be_kept(house: House) -> None:
+    async with caller(house) as stranger:
+        answer, missing = [await stranger.get(f"/static/{name}") for name in ("roundsman.css", "nothing.css")]
+
+    assert answer.status_code == 200
+    assert answer.headers["cache-control"] == "max-age=600"
+    assert answer.headers.get_list("x-content-type-options") == ["nosniff"]
+    assert is_private(missing)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("headers", LEADING_ELSEWHERE)
+@pytest.mark.parametrize("is_logged_in", [True, False])
+async def test_no_answer_leads_to_another_host(house: House, headers: dict[str, str], is_logged_in: bool) -> None:
+    delivery = (await house.send(b"{}")).json()["delivery"]
+    await house.drain()
+
+    answers = []
+    async with caller(house) as client:
+        pages = [route for route in routes(house) if not route[1].startswith("/api/")]
+        form = {"form_token": await logged_in(client) if is_logged_in else "", "token": ADMIN_TOKEN}
+        for method, path in sorted(pages, key=lambda route: route[1].startswith("/log")):
+            for address in (filled_in(path, delivery), filled_in(path, str(UUID(int=1))) + "/", f"/{path}"):
+                data = form if method == "POST" else None
+                answers.append(await client.request(method, address, data=data, headers=headers))
+
+    places = [answer.headers["location"] for answer in answers if "location" in answer.headers]
+    assert len(places) >= (3 if is_logged_in else 8)
+    assert [place for place in places if not re.fullmatch(r"/(?![/\\]).*", place)] == []
+    assert [answer.url for answer in answers if ELSEWHERE in str(answer.headers)] == []

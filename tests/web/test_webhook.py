@@ -1,0 +1,336 @@
+"""The entrance: what is signed is on disk before it is acknowledged, and nothing else leaves a trace."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+from service.db import database, threads
+from service.pipeline import receive
+from service.testing.fake_circleci.organization import WEB
+from service.testing.fake_circleci.payloads import as_bytes, ping, workflow_completed
+from service.web import request_body as body_of_a_post
+from service.web.server.server import listen, serving
+from tests.app_fixture import GREEN, NINE, RED, SECRET, House, a_house, signature
+
+BODY = as_bytes(workflow_completed(RED))
+FORGED = {"circleci-signature": "v1=" + "0" * 64}
+WEIRD = [
+    b'{"type": "workflow-completed",\r\n\t"id" : "1" }',
+    b"\x00\xff\xfe not json \x80",
+    "{'na\u00efve': '\N{PILE OF POO}'}".encode("utf-16"),
+    b"",
+]
+
+
+async def in_pieces(body: bytes, size: int = 100) -> AsyncIterator[bytes]:
+    for place in range(0, len(body), size):
+        yield body[place : place + size]
+
+
+async def without_end() -> AsyncIterator[bytes]:
+    while True:
+        yield b"x" * 100
+
+
+def traces(house: House) -> list[int]:
+    """How many deliveries and jobs are on disk."""
+    return [house.rows("SELECT count(*) FROM deliveries")[0][0], len(house.jobs())]
+
+
+@pytest.mark.parametrize("body", WEIRD)
+async def test_what_is_acknowledged_is_on_disk_byte_for_byte(house: House, body: bytes) -> None:
+    response = await house.send(body)
+
+    assert response.status_code == 202
+    [(delivery, kept, state)] = house.rows("SELECT id, body, state FROM deliveries")
+    assert response.json() == {"delivery": str(delivery_id(delivery)), "duplicate": False}
+    assert (kept, state) == (body, "kept")
+    assert house.database.jobs() == [("process", delivery, None)]
+    assert house.counted("deliveries", result="kept") == 1
+
+
+def delivery_id(stored: str) -> str:
+    return f"{stored[:8]}-{stored[8:12]}-{stored[12:16]}-{stored[16:20]}-{stored[20:]}"
+
+
+async def test_a_body_in_many_pieces_and_of_no_said_length_is_kept_whole(house: House) -> None:
+    response = await house.http.post(
+        "/hooks/circleci", content=in_pieces(BODY), headers={"circleci-signature": signature(BODY)}
+    )
+
+    assert response.status_code == 202
+    assert house.rows("SELECT body FROM deliveries") == [(BODY,)]
+
+
+async def test_the_record_says_which_secret_signed_and_never_the_secret(folder: Path) -> None:
+    async with a_house(folder, ROUNDSMAN_WEBHOOK_SECRETS=f"the-newer-secret,{SECRET}") as house:
+        await house.send(b"{}", secret="the-newer-secret")
+        await house.send(b"[]")
+
+        (first, mark), (second, other_mark) = house.rows(
+            "SELECT signed_index, signed_fingerprint FROM deliveries ORDER BY rowid"
+        )
+        assert (first, second) == (0, 1)
+        assert mark != other_mark
+    assert SECRET.encode() not in (folder / "roundsman.db").read_bytes()
+
+
+async def test_the_record_has_the_headers_that_matter_and_no_others(house: House) -> None:
+    await house.send(
+        b"{}", **{"circleci-event-type": "ping", "cookie": "private", "user-agent": "CircleCI-Webhook/1.0"}
+    )
+
+    [(headers,)] = house.rows("SELECT headers FROM deliveries")
+    assert '["circleci-event-type", "ping"]' in headers
+    assert "private" not in headers
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"circleci-signature": ""},
+        {"circleci-signature": "v1="},
+        {"circleci-signature": "v2=" + "0" * 64},
+        {"circleci-signature": signature(BODY, "a guess")},
+        {"circleci-signature": signature(BODY + b" ")},
+        {"circleci-signature": signature(BODY).upper()},
+        {"circleci-signature": f"{signature(BODY)},{signature(BODY, 'a guess')}"},
+    ],
+)
+async def test_who_does_not_sign_with_our_secret_leaves_nothing_but_a_count(
+    house: House, headers: dict[str, str]
+) -> None:
+    response = await house.http.post("/hooks/circleci", content=BODY, headers=headers)
+
+    assert response.status_code == 401
+    assert set(response.json()) == {"error"}
+    assert traces(house) == [0, 0]
+    assert house.counted("deliveries", result="bad_signature") == 1
+
+
+async def test_a_large_signed_body_is_kept_as_a_small_one_is(house: House) -> None:
+    body = json.dumps({"id": "an-id", "fill": "x" * 500_000}).encode()
+
+    first, again = await house.send(body), await house.send(body)
+
+    assert (first.status_code, again.json()["duplicate"]) == (202, True)
+    assert house.rows("SELECT source_event_id, body FROM deliveries") == [("an-id", body)]
+
+
+async def test_a_large_forged_body_is_refused_as_a_small_one_is(house: House) -> None:
+    response = await house.http.post("/hooks/circleci", content=b"x" * 500_000, headers=FORGED)
+
+    assert response.status_code == 401
+    assert traces(house) == [0, 0]
+
+
+async def test_a_body_at_the_limit_is_kept(folder: Path) -> None:
+    async with a_house(folder, ROUNDSMAN_MAX_BODY_BYTES=str(len(BODY))) as house:
+        response = await house.send(BODY)
+
+    assert response.status_code == 202
+
+
+async def test_a_body_one_byte_over_the_limit_is_refused(folder: Path) -> None:
+    async with a_house(folder, ROUNDSMAN_MAX_BODY_BYTES=str(len(BODY) - 1)) as house:
+        response = await house.send(BODY)
+
+        assert response.status_code == 413
+        assert "ROUNDSMAN_MAX_BODY_BYTES" in response.json()["error"]
+        assert traces(house) == [0, 0]
+        assert house.counted("deliveries", result="refused") == 1
+
+
+async def test_a_body_without_end_is_refused_while_it_arrives(folder: Path) -> None:
+    async with a_house(folder, ROUNDSMAN_MAX_BODY_BYTES="1000") as house:
+        response = await house.http.post("/hooks/circleci", content=without_end(), headers=FORGED)
+
+    assert response.status_code == 413
+
+
+async def test_who_lies_about_the_length_gains_nothing(folder: Path) -> None:
+    async with a_house(folder, ROUNDSMAN_MAX_BODY_BYTES="1000") as house:
+        response = await house.http.post(
+            "/hooks/circleci", content=without_end(), headers={"content-length": "10", **FORGED}
+        )
+
+    assert response.status_code == 413
+
+
+async def test_a_packed_body_is_refused_as_a_kind_we_do_not_take(house: House) -> None:
+    response = await house.send(BODY, **{"content-encoding": "gzip"})
+
+    assert response.status_code == 415
+    assert traces(house) == [0, 0]
+
+
+async def test_who_never_finishes_is_told_so_in_time(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(body_of_a_post, "READ_WITHIN_S", 0.01)
+
+    async def stalling() -> AsyncIterator[bytes]:
+        yield BODY[:10]
+        await asyncio.Event().wait()
+
+    response = await house.http.post("/hooks/circleci", content=stalling(), headers=FORGED)
+
+    assert response.status_code == 408
+    assert traces(house) == [0, 0]
+
+
+async def test_many_large_bodies_at_once_fill_no_memory_and_keep_no_small_one_out(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(body_of_a_post, "MOST_BYTES_AT_ONCE", 200_000)
+    begun, may_end = asyncio.Event(), asyncio.Event()
+
+    async def lingering() -> AsyncIterator[bytes]:
+        yield b"x" * 150_000
+        begun.set()
+        await may_end.wait()
+
+    first = asyncio.create_task(house.http.post("/hooks/circleci", content=lingering(), headers=FORGED))
+    await begun.wait()
+    meanwhile = [await house.send(b"y" * 100_000), await house.send(BODY)]
+    may_end.set()
+    forged = await first
+    afterwards = await house.send(b"y" * 100_000)
+
+    assert [response.status_code for response in meanwhile] == [503, 202]
+    assert meanwhile[0].json() == {"error": "too many large bodies arrive at once"}
+    assert (forged.status_code, afterwards.status_code) == (401, 202)
+
+
+async def test_who_goes_away_in_the_middle_leaves_nothing(house: House) -> None:
+    async with serving(house.service.asgi, listen("127.0.0.1", 0)) as url:
+        reader, writer = await asyncio.open_connection("127.0.0.1", urlsplit(url).port)
+        head = f"POST /hooks/circleci HTTP/1.1\r\nhost: x\r\ncircleci-signature: {signature(BODY)}\r\n"
+        writer.write(f"{head}expect: 100-continue\r\ncontent-length: {len(BODY)}\r\n\r\n".encode())
+        assert (await reader.readline()).startswith(b"HTTP/1.1 100")  # from here on somebody is reading the body
+        writer.write(BODY[:-1])
+        writer.close()
+        await writer.wait_closed()
+
+    assert traces(house) == [0, 0]
+    assert house.counted("deliveries", result="broken_off") == 1
+
+
+async def test_a_delivery_repeated_is_one_delivery(house: House) -> None:
+    first = await house.send(BODY)
+    again = await house.send(BODY)
+
+    assert again.json() == {"delivery": first.json()["delivery"], "duplicate": True}
+    assert traces(house) == [1, 1]
+    assert house.rows("SELECT repeats FROM deliveries") == [(1,)]
+    assert house.counted("deliveries", result="duplicate") == 1
+
+
+async def test_a_repeat_of_what_was_judged_long_ago_is_not_judged_again(house: House) -> None:
+    delivery = await house.finish(GREEN)
+    await house.drain()
+
+    again = await house.send(as_bytes(workflow_completed(GREEN)))
+
+    assert again.json() == {"delivery": delivery, "duplicate": True}
+    assert traces(house) == [1, 0]
+
+
+async def test_one_body_posted_200_times_at_once_is_one_delivery(house: House) -> None:
+    responses = await asyncio.gather(*(house.send(BODY) for _ in range(200)))
+
+    assert {response.status_code for response in responses} == {202}
+    assert len({response.json()["delivery"] for response in responses}) == 1
+    assert sum(not response.json()["duplicate"] for response in responses) == 1
+    assert traces(house) == [1, 1]
+    assert house.rows("SELECT repeats FROM deliveries") == [(199,)]
+
+
+async def test_bodies_without_an_id_are_told_apart_by_their_bytes(house: House) -> None:
+    await house.send(b'{"type":"ping"}')
+    other = await house.send(b'{"type": "ping"}')
+    same = await house.send(b'{"type":"ping"}')
+
+    assert (other.json()["duplicate"], same.json()["duplicate"]) == (False, True)
+    assert traces(house) == [2, 2]
+
+
+async def test_a_ping_is_kept_and_nobody_hears_of_it(house: House) -> None:
+    delivery = await house.post(ping(WEB, NINE))
+    await house.drain()
+
+    shown = await house.show(delivery)
+    assert (shown["kind"], shown["notifications"]) == ("ping", [])
+    assert shown["decisions"][0]["reason"] == "a ping tells of no build, so no route hears it"
+    assert house.channels.tried == []
+
+
+async def test_while_others_hold_the_database_the_sender_is_asked_to_come_back(house: House) -> None:
+    await house.expect_the_database_within(1)
+    with house.database.locked():
+        responses = await asyncio.gather(*(house.send(f"[{n}]".encode()) for n in range(3)))
+
+    assert [response.status_code for response in responses] == [503, 503, 503]
+    assert {response.headers["retry-after"] for response in responses} == {"10"}
+    assert responses[0].json()["error"].startswith("the database cannot be written now: the database is locked by ")
+    assert traces(house) == [0, 0]
+    assert house.counted("deliveries", result="not_kept") == 3
+
+
+def test_who_waits_in_line_and_then_for_others_hears_from_us_before_circleci_gives_up() -> None:
+    assert threads.IN_LINE_S + database.BUSY_TIMEOUT_MS / 1000 < receive.KEEP_WITHIN_S < 10
+
+
+async def test_who_waited_too_long_is_given_up_and_the_next_one_is_kept(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(receive, "KEEP_WITHIN_S", 0.01)
+    await house.expect_the_database_within(200)
+    with house.database.locked():
+        given_up = await house.send(BODY)
+    monkeypatch.undo()
+
+    taken = await house.send(BODY)
+
+    assert (given_up.status_code, taken.status_code) == (503, 202)
+    assert "could not be kept within" in given_up.json()["error"]
+    assert traces(house) == [1, 1]
+
+
+async def test_a_full_disk_is_said_and_nothing_is_half_kept(house: House) -> None:
+    large = b'["' + b"x" * 200_000 + b'"]'
+    await house.tell_the_writers("PRAGMA max_page_count=1")  # SQLite takes this for as few pages as there are
+
+    full = await house.send(large)
+    await house.tell_the_writers("PRAGMA max_page_count=1000000")
+    again = await house.send(large)
+
+    assert full.status_code == 503
+    assert full.json()["error"] == "the database cannot be written now: disk full; make room, or enlarge the disk"
+    assert (again.status_code, again.json()["duplicate"]) == (202, False)
+    assert traces(house) == [1, 1]
+
+
+async def test_what_was_kept_wakes_the_worker(house: House) -> None:
+    told = house.expect_word("web (json)")
+    async with house.running():
+        await house.send(BODY)
+        await told.wait()
+
+    assert house.channels.told == ["web (json)"]
+
+
+async def test_a_slash_at_the_end_of_the_address_loses_no_post(house: House) -> None:
+    response = await house.http.post("/hooks/circleci/", content=BODY, headers={"circleci-signature": signature(BODY)})
+
+    assert response.status_code == 202
+
+
+async def test_only_posts_are_taken_at_the_hook(house: House) -> None:
+    response: httpx.Response = await house.http.get("/hooks/circleci")
+
+    assert response.status_code == 405
