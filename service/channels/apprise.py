@@ -74,7 +74,7 @@ class AppriseChannels:
         self._refuse_if_stuck(channel)
         deadline_s = min(self._deadline_s, MAIL_DEADLINE_S) if is_mail(channel) else self._deadline_s
         async with self._slots:
-            sending = self._start(channel, message)
+            sending = self._start(channel, message, notification_id)
             try:
                 return await _within(sending, deadline_s)
             except TimeoutError as error:
@@ -121,11 +121,13 @@ class AppriseChannels:
             said = f"{channel.label} still holds {len(late)} messages without an answer"
             raise Temporary(said, retry_after_s=UNANSWERED_REST_S)
 
-    def _start(self, channel: Channel, message: Message) -> "Future[str]":
+    def _start(self, channel: Channel, message: Message, notification_id: UUID) -> "Future[str]":
         budget = Budget(seconds=self._send_s, answer_s=self._answer_s, is_mail=is_mail(channel))
         sending: Future[str] = Future()
         sending.set_running_or_notify_cancel()  # from here on, giving up waiting does not touch it
-        work = partial(_deliver, channel, message, budget, self._secret_urls)
+        work = partial(
+            _deliver, channel, message, budget, notification_id=notification_id, secret_urls=self._secret_urls
+        )
         Thread(target=_run, args=(sending, work), name=f"send {channel.label}", daemon=True).start()
         return sending
 
@@ -147,8 +149,10 @@ def _run(sending: "Future[str]", work: Callable[[], str]) -> None:
         sending.set_exception(error)
 
 
-def _deliver(channel: Channel, message: Message, budget: Budget, secret_urls: frozenset[str]) -> str:
+def _deliver(
+    channel: Channel, message: Message, budget: Budget, *, notification_id: UUID, secret_urls: frozenset[str]
+) -> str:
     # Apprise takes 57 MB and up to a second to import: only a process that uses a channel pays, and in the thread.
     from service.channels import plugin  # noqa: PLC0415 - see above
 
-    return plugin.deliver(channel, message, budget, secret_urls)
+    return plugin.deliver(channel, message, budget, notification_id=notification_id, secret_urls=secret_urls)

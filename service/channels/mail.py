@@ -13,7 +13,7 @@ from email.policy import SMTP, Policy
 from email.utils import format_datetime, formataddr
 from hashlib import sha256
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import apprise
 from apprise.manager_plugins import NotificationManager
@@ -57,10 +57,12 @@ POLICY = _policy()
 class Mail(_PLUGIN):  # type: ignore[misc] # reason: see above
     """The plugin of mailto:// and mailtos://, whose mails are ours.
 
-    message   what to tell; without one, and where the URL asks for PGP, Apprise makes the mail
+    message           what to tell; without one, and where the URL asks for PGP, Apprise makes the mail
+    notification_id   gives each letter its Message-ID: one that is sent again has the same
     """
 
     message: Message | None = None
+    notification_id: UUID | None = None
 
     def send(self, body: str, title: str = "", **more: Any) -> bool:
         """Send the message to each recipient. What goes wrong on the way to the server is raised."""
@@ -84,7 +86,7 @@ class Mail(_PLUGIN):  # type: ignore[misc] # reason: see above
         self, server: AppriseSMTPController, to: tuple[str | bool, str], message: Message, *, is_plain: bool
     ) -> bool:
         copies = self.cc - self.bcc - {to[1]}
-        letter = compose_mail(message, sender=self._sender, is_plain=is_plain)
+        letter = compose_mail(message, sender=self._sender, is_plain=is_plain, unique=self._unique(to[1]))
         letter["To"] = self._named(to[1], to[0])
         for name, addresses in (("Cc", copies), ("Reply-To", self.reply_to - {to[1]})):
             if addresses:
@@ -97,6 +99,11 @@ class Mail(_PLUGIN):  # type: ignore[misc] # reason: see above
         self.logger.info("Sent Email to %s", to[1])
         return True
 
+    def _unique(self, recipient: str) -> str:
+        """Return the part of the Message-ID that only this letter has: each recipient's is a letter of its own."""
+        unique = (self.notification_id or uuid4()).hex
+        return f"{unique}.{_short_hash(recipient)}" if len(self.targets) > 1 else unique
+
     @property
     def _sender(self) -> tuple[str, str]:
         name, address = self.from_addr
@@ -107,10 +114,11 @@ class Mail(_PLUGIN):  # type: ignore[misc] # reason: see above
         return formataddr((str(known) if known else None, address), charset="utf-8")
 
 
-def compose_mail(message: Message, *, sender: tuple[str, str], is_plain: bool = False) -> EmailMessage:
+def compose_mail(message: Message, *, sender: tuple[str, str], unique: str, is_plain: bool = False) -> EmailMessage:
     """Return the mail that tells the message, but for whom it goes to.
 
     sender     display name and address
+    unique     the part of the Message-ID that no other letter has
     is_plain   leave out the HTML part
     """
     domain = sender[1].rpartition("@")[2]
@@ -118,7 +126,7 @@ def compose_mail(message: Message, *, sender: tuple[str, str], is_plain: bool = 
     mail["Subject"] = " ".join(message.title.split())
     mail["From"] = formataddr(sender, charset="utf-8")
     mail["Date"] = format_datetime(now_utc())
-    mail["Message-ID"] = f"<{uuid4().hex}.roundsman@{domain}>"
+    mail["Message-ID"] = f"<{unique}.roundsman@{domain}>"
     if message.subject:
         mail["References"] = mail["In-Reply-To"] = f"<{_thread(message.subject)}.roundsman@{domain}>"
     mail["List-Id"] = _list_id(message, domain)
@@ -133,7 +141,11 @@ def compose_mail(message: Message, *, sender: tuple[str, str], is_plain: bool = 
 
 def _thread(subject: str) -> str:
     """Return the name of a mail that was never sent, and that all of one subject answer: so they make a thread."""
-    return sha256(subject.encode("utf-8", "replace")).hexdigest()[:20]
+    return _short_hash(subject)
+
+
+def _short_hash(words: str) -> str:
+    return sha256(words.encode("utf-8", "replace")).hexdigest()[:20]
 
 
 def _list_id(message: Message, domain: str) -> str:

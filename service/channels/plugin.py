@@ -1,6 +1,7 @@
 """Apprise's plugins: made from a URL, told to leave us the policy, and given the form they show literally."""
 
 import re
+from uuid import UUID
 
 import apprise
 
@@ -43,7 +44,14 @@ take_over_mail()
 take_over_conversion()
 
 
-def deliver(channel: Channel, message: Message, budget: Budget, secret_urls: frozenset[str]) -> str:
+def deliver(
+    channel: Channel,
+    message: Message,
+    budget: Budget,
+    *,
+    notification_id: UUID,
+    secret_urls: frozenset[str] = frozenset(),
+) -> str:
     """Send the message now, in this thread, and return the receipt. Raises Temporary or Permanent."""
     plugin = make(channel.url)
     if plugin is None or _flaw(plugin):
@@ -52,6 +60,8 @@ def deliver(channel: Channel, message: Message, budget: Budget, secret_urls: fro
     if is_unwanted(service, plugin, message):
         return f"{channel.label} was not told: each message opens an incident there, and nothing has failed"
     furnish(service, plugin, message)
+    if isinstance(plugin, Mail):
+        plugin.message, plugin.notification_id = message, notification_id
     with watching(budget) as seen:
         accepted = _notify(plugin, message)
     to = Addressee(label=channel.label, service=service, url=channel.url, others=secret_urls)
@@ -116,8 +126,6 @@ def _notify(plugin: apprise.NotifyBase, message: Message) -> bool:
     room = _room(plugin, service, form, title)
     is_mail = is_mail_service(service)
     body = mail_html(message, longest=room.longest) if is_mail and form is Form.HTML else fit_room(message, form, room)
-    if isinstance(plugin, Mail):
-        plugin.message = message
     with beside(body, mail_text(message) if is_mail else fit_room(message, Form.TEXT, room)):
         # Through an Apprise object, because it turns whatever a plugin raises into False.
         result = apprise.Apprise(plugin, asset=ASSET).notify(

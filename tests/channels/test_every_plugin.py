@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from html import unescape
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -105,7 +105,7 @@ def posts(net: HttpEnd, service: str, chosen: str, message: Message) -> list[Got
     url += f"{'&' if '?' in url else '?'}format={chosen}" if chosen else ""
     channel = Channel(key="k", label="web", kind="x", url=url)
     with suppress(Permanent, Temporary):  # the answer may be no yes to it: what it was sent counts
-        plugin.deliver(channel, message, Budget(seconds=20, answer_s=10), frozenset())
+        plugin.deliver(channel, message, Budget(seconds=20, answer_s=10), notification_id=uuid4())
     return [got for got in net.got if any(MARK in text for _, text in leaves(got))]
 
 
@@ -187,7 +187,7 @@ def test_each_plugin_is_believed_no_more_than_the_other_side(net: HttpEnd, servi
         net.behave(REFUSALS[kind])
 
         with pytest.raises((Permanent, Temporary), match=r"^web answered [2345]0[0-9]"):
-            plugin.deliver(channel, a_hostile_message(MARK), Budget(seconds=20, answer_s=10), frozenset())
+            plugin.deliver(channel, a_hostile_message(MARK), Budget(seconds=20, answer_s=10), notification_id=uuid4())
 
 
 SPAN = re.compile(r"(?<!`)(`+)(?!`)(.*?)(?<!`)\1(?!`)", re.DOTALL)

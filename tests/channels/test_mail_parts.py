@@ -7,15 +7,17 @@ from contextlib import suppress
 from email.message import EmailMessage
 from itertools import product
 from typing import Literal
+from uuid import UUID, uuid4
 
 import pytest
 
+from service.channels import AppriseChannels
 from service.channels.mail import compose_mail
 from service.errors import Temporary
 from service.message import compose, compose_test, mail_html, mail_text
 from service.model import Commit, Details, Message
 from tests.apprise_urls import URLS
-from tests.channels.test_channels import a_message, sent
+from tests.channels.test_channels import a_channel, a_message, sent
 from tests.channels.test_mail import mail_url
 from tests.chromium import chromium
 from tests.fake_servers import Answer, MailEnd, internet, mail_end
@@ -130,10 +132,38 @@ async def test_each_recipient_gets_a_mail_and_copies_go_with_it(mail: MailEnd) -
 def test_ids_stay_ids_however_long_they_are() -> None:
     domain = f"{'a' * 60}.{'b' * 60}.example.com"
 
-    raw = compose_mail(a_message(project="acme/" + "p" * 90), sender=("Roundsman", f"ci@{domain}")).as_string()
+    message = a_message(project="acme/" + "p" * 90)
+    raw = compose_mail(message, sender=("Roundsman", f"ci@{domain}"), unique="1" * 53).as_string()
 
     ids = [line for line in raw.splitlines() if line.startswith(("References", "In-Reply-To", "List-Id", "Message-ID"))]
     assert [line.endswith((f".roundsman.{domain}>", f".roundsman@{domain}>")) for line in ids] == [True] * 4
+
+
+async def send_as(mail: MailEnd, notification_id: UUID, more: str = "") -> list[str]:
+    """Return the Message-IDs of the letters that a notification is sent as."""
+    before = len(mail.got)
+    channel = a_channel(mail_url(mail) + more)
+    await AppriseChannels().send(channel, a_message(), notification_id=notification_id)
+    return [letter["Message-ID"] for letter in mail.got[before:]]
+
+
+async def test_mail_that_is_sent_again_has_the_same_id_and_another_notification_another(mail: MailEnd) -> None:
+    notification, other = uuid4(), uuid4()
+
+    first, again = await send_as(mail, notification), await send_as(mail, notification)
+
+    assert first == again == [f"<{notification.hex}.roundsman@example.com>"]
+    assert await send_as(mail, other) == [f"<{other.hex}.roundsman@example.com>"]
+
+
+async def test_letters_of_one_notification_to_several_recipients_have_ids_of_their_own(mail: MailEnd) -> None:
+    notification = uuid4()
+
+    first = await send_as(mail, notification, ",ops@example.com")
+    again = await send_as(mail, notification, ",ops@example.com")
+
+    assert len(set(first)) == 2
+    assert first == again
 
 
 async def test_names_and_words_of_any_script_arrive_as_they_are(mail: MailEnd) -> None:

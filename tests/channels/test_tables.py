@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -111,7 +111,10 @@ def test_a_limit_that_counts_bytes_is_kept_in_bytes(net: HttpEnd, service: str) 
     net.behave(Answer(body=b'{"success": true, "errcode": 0, "code": 0, "access_token": "fake"}'))
 
     plugin.deliver(
-        Channel(key="k", label="web", kind="x", url=url), a_chinese_message(), Budget(seconds=20), frozenset()
+        Channel(key="k", label="web", kind="x", url=url),
+        a_chinese_message(),
+        Budget(seconds=20),
+        notification_id=uuid4(),
     )
 
     told = [got.body for got in net.got if b"200" in got.body]
