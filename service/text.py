@@ -21,6 +21,11 @@ def clean(text: str) -> str:
     return UNSTORABLE.sub(MARK, text)
 
 
+def spoken(value: str) -> str:
+    """Return a value that machines read as people read it: ``put_off`` is put off."""
+    return value.replace("_", " ")
+
+
 def decode(body: bytes, limit: int | None = None) -> str:
     """Return bytes as text, what is not UTF-8 as escapes; of the first ``limit`` bytes alone, if one is given."""
     part = body if limit is None else body[:limit]

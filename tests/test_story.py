@@ -119,7 +119,7 @@ async def test_a_green_workflow_is_a_silence_with_a_reason(town: Town) -> None:
     story = await town.story()
 
     [decision] = story["decisions"]
-    assert (decision["verdict"], decision["reason"]) == ("not matched", "status success is not failed or error")
+    assert (decision["verdict"], decision["reason"]) == ("not_matched", "status success is not failed or error")
     assert town.end.got == []
     assert town.pretend.calls == []
 

@@ -8,6 +8,7 @@ from typing import Any
 from service.message.status_text import BROKEN, duration
 from service.model import Notification, NotificationState, Verdict
 from service.operations.notification_status import is_put_off, standings
+from service.text import spoken
 
 Line = tuple[str, str]
 FAILED, WAITING = "failed: ", "to be told: "
@@ -100,7 +101,7 @@ def reasons(decisions: Sequence[Any]) -> Iterator[Line]:
             yield f"{'judged again' if judged > 1 else 'judged'} at {when(of_round[0]['decided_at'])}", BOLD
         for decision in of_round:
             style = MATCHED if decision["verdict"] == Verdict.MATCHED else BOLD
-            yield f"route '{decision['route']}' to {decision['receiver']}: {decision['verdict']}", style
+            yield f"route '{decision['route']}' to {decision['receiver']}: {spoken(decision['verdict'])}", style
             if judged == newest or decision["verdict"] == "matched":
                 yield f"  {decision['reason']}", PLAIN
 
@@ -129,7 +130,7 @@ def how_far(notification: Any) -> str:
 
 def _attempt(attempt: Any) -> str:
     asked = f", asked for by {attempt['asked_by']}" if attempt["asked_by"] else ""
-    came = ": ".join(filter(None, [attempt["outcome"], attempt["reason"] or attempt["receipt"]]))
+    came = ": ".join(filter(None, [spoken(attempt["outcome"]), attempt["reason"] or attempt["receipt"]]))
     return f"attempt {attempt['number']} at {when(attempt['started_at'])}{asked}: {came}"
 
 

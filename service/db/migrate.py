@@ -1,5 +1,6 @@
 """The schema: brought up to date by the migrations that ship with the release."""
 
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
 
@@ -7,17 +8,22 @@ from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import NullPool, inspect, text
+from sqlalchemy import NullPool, func, inspect, select, text
 from sqlalchemy.exc import DBAPIError
 
 from service.db.data_folder import database_file, is_there, make_private
 from service.db.database import Store, make_engine
 from service.db.errors import plain, translated
-from service.db.tables import Transaction
+from service.db.tables import Transaction, heartbeats
 from service.errors import BadConfig, Temporary
 
 # a wheel carries the migrations inside the package; a checkout has them at its top
 _PLACES = (Path(__file__).parents[1] / "_migrations", Path(__file__).parents[2] / "migrations")
+
+STOPS_OTHERS = "0012"
+"""The revision on which processes of the release before do not work."""
+STOPPED_AFTER = timedelta(seconds=30)
+"""The age of a heartbeat from which on its process counts as gone: three beats were missed."""
 
 
 def alembic_config(database_url: str) -> Config:
@@ -31,14 +37,16 @@ def alembic_config(database_url: str) -> Config:
 def migrate(database_url: str) -> None:
     """Bring the schema up to date; harmless when it is. Blocks.
 
-    Raises Temporary when the database is away, BadConfig when it is none, somebody else's, or one that a newer release
-    has migrated.
+    Raises Temporary when the database is away, BadConfig when it is none, another program's, one that a newer release
+    has migrated, or one on which processes still run that the new schema would break.
     """
     file = database_file(database_url)
     try:
         if file is not None:
             make_private(file)
             _require_ours(database_url)
+        else:
+            _require_stopped(database_url)
         command.upgrade(alembic_config(database_url), "head")
     except DBAPIError as error:
         raise translated("the database cannot be migrated now", error) or BadConfig(
@@ -55,6 +63,38 @@ def _require_ours(database_url: str) -> None:
             _has_schema(connection)
     finally:
         engine.dispose()
+
+
+def _require_stopped(database_url: str) -> None:
+    """Raise BadConfig if a process still runs that could not work on the new schema.
+
+    From one revision to the next the release before goes on working; the step to ``STOPS_OTHERS`` is the exception.
+    A process that was killed is taken for running until its heartbeat is older than ``STOPPED_AFTER``. A file of SQLite
+    needs no such look: the lock on its folder tells.
+    """
+    engine = make_engine(database_url, poolclass=NullPool)
+    try:
+        with engine.connect() as connection:
+            if not _has_schema(connection) or (read_revision(connection) or "") >= STOPS_OTHERS:
+                return
+            running = _running(connection)
+    finally:
+        engine.dispose()
+    if running:
+        raise BadConfig(
+            f"still running on this database: {', '.join(running)}; this upgrade changes values that the release "
+            f"before could not read: stop every process of it, back the database up, wait {STOPPED_AFTER.seconds} "
+            "seconds, and run `roundsman migrate` again (docs/operating.md)"
+        )
+
+
+def _running(connection: Transaction) -> list[str]:
+    """Return the processes with a young heartbeat, by role and id; none before there were heartbeats."""
+    if not inspect(connection).has_table("heartbeats"):
+        return []
+    since = connection.execute(select(func.now())).scalar_one() - STOPPED_AFTER
+    young = select(heartbeats.c.role, heartbeats.c.process).where(heartbeats.c.beat_at > since)
+    return sorted(f"{role} {process}" for role, process in connection.execute(young))
 
 
 def _has_schema(connection: Transaction) -> bool:

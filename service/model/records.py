@@ -13,8 +13,8 @@ class Verdict(StrEnum):
     """What a route said of an event."""
 
     MATCHED = "matched"  # it leads to notifications
-    ALREADY_TOLD = "already told"  # it matched, and all its channels know already
-    NOT_MATCHED = "not matched"
+    ALREADY_TOLD = "already_told"  # it matched, and all its channels know already
+    NOT_MATCHED = "not_matched"
     PRECEDED = "preceded"  # an earlier route won
 
 
@@ -94,7 +94,7 @@ class Outcome(StrEnum):
 
     SENDING = "sending"  # not yet
     SENT = "sent"
-    PUT_OFF = "put off"  # did not work; there will be another
+    PUT_OFF = "put_off"  # did not work; there will be another
     DEAD = "dead"  # did not work; there will be no other
     INTERRUPTED = "interrupted"  # we were stopped in the middle: people may have got it
 

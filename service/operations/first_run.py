@@ -37,7 +37,7 @@ class Mark(StrEnum):
     """The state of a step."""
 
     DONE = "done"
-    TODO = "to do"
+    TODO = "to_do"
     OPTIONAL = "optional"
 
 

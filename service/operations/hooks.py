@@ -54,9 +54,9 @@ class Verb(StrEnum):
     OURS = "ours"
     ORPHAN = "orphan"
     FOREIGN = "foreign"
-    BLOCKED = "no free slot"
+    BLOCKED = "no_free_slot"
     FAILED = "failed"
-    LEFT = "left undone"
+    LEFT = "left_undone"
 
 
 TO_DO = frozenset({Verb.CREATE, Verb.UPDATE, Verb.DELETE})

@@ -30,10 +30,10 @@ def watched(kind: str, handler: Handler, metrics: Metrics) -> Handler:
             await handler(subject_id)
             outcome = "done"
         except Temporary:
-            outcome = "put off"
+            outcome = "put_off"
             raise
         except asyncio.CancelledError:
-            outcome = "cut off"
+            outcome = "cut_off"
             raise
         finally:
             took_s = perf_counter() - began

@@ -44,10 +44,10 @@ class Intake:
             delivery = await self._verified(request, body)
             kept = await self._line.keep(delivery)
         except ClientDisconnect:
-            self._note(request, "broken off", "the sender went away before its post was complete")
+            self._note(request, "broken_off", "the sender went away before its post was complete")
             return Response(status_code=400)
         except Temporary as error:
-            self._note(request, "not kept", str(error))
+            self._note(request, "not_kept", str(error))
             raise
         except Rejected as error:
             await self._refuse(request, error)
@@ -109,7 +109,7 @@ class Intake:
             hook_id=hook_id,
         )
         self._refusals.keep(refusal)
-        result = "bad signature" if isinstance(error, BadSignature) else "refused"
+        result = "bad_signature" if isinstance(error, BadSignature) else "refused"
         sentence = f"{reason}; {next_step}" if next_step else reason
         self._note(request, result, sentence, client=refusal.address, user_agent=refusal.user_agent)
 

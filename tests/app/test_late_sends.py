@@ -101,7 +101,7 @@ async def test_a_yes_that_comes_after_the_deadline_is_on_record_and_nothing_is_s
 @pytest.mark.parametrize(
     ("answer", "attempt"),
     [(GONE, ("dead", "web (json) answered 404: no (the address is not known there; correct the channel's URL)")),
-     (TIRED, ("put off", "web (json) answered 503: no"))],
+     (TIRED, ("put_off", "web (json) answered 503: no"))],
 )  # fmt: skip
 async def test_a_no_that_comes_after_the_deadline_is_that_no(
     folder: Path, answer: bytes, attempt: tuple[str, str]

@@ -78,7 +78,7 @@ async def test_a_post_that_is_refused_says_why(house: House, talk: Talk) -> None
     await house.send(b"{}", secret="another", **{"user-agent": "a-forger/1.0\x1b[31m"})
 
     [line] = said(talk, "delivery")
-    assert (line["status"], line["result"]) == (401, "bad signature")
+    assert (line["status"], line["result"]) == (401, "bad_signature")
     assert (line["client"], line["user_agent"]) == ("127.0.0.1", "a-forger/1.0")
     assert line["reason"].startswith("the post is signed, but by none of the secrets we know")
     assert "delivery" not in line

@@ -195,7 +195,7 @@ def _delivery(row: Row) -> Row:
 
 
 def _decision(row: Row) -> Row:
-    said = {"route": "main is red", "receiver": "web-team", "verdict": "not matched", "reason": "status does not match"}
+    said = {"route": "main is red", "receiver": "web-team", "verdict": "not_matched", "reason": "status does not match"}
     return {"event_id": row["id"], "round": 1, "position": 0, "decided_at": row["received_at"], **said}
 
 

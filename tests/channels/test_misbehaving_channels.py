@@ -73,7 +73,7 @@ async def test_a_channel_that_breaks_off_its_answer_is_told_again_and_the_record
         async with a_house(folder, to_port(port)) as house:
             attempts = await told(with_real_channels(house))
 
-    assert attempts == [("put off", "web (json) could not be reached or hung up"), ("sent", None)]
+    assert attempts == [("put_off", "web (json) could not be reached or hung up"), ("sent", None)]
 
 
 async def test_a_channel_that_takes_a_message_and_never_answers_is_told_again(folder: Path) -> None:
@@ -82,7 +82,7 @@ async def test_a_channel_that_takes_a_message_and_never_answers_is_told_again(fo
         async with a_house(folder, to_port(end.port)) as house:
             attempts = await told(with_real_channels(house, answer_s=0.5))
 
-    assert attempts[0] == ("put off", "web (json) did not answer in time")
+    assert attempts[0] == ("put_off", "web (json) did not answer in time")
     assert attempts[-1] == ("sent", None)
 
 
@@ -92,7 +92,7 @@ async def test_a_channel_that_wants_time_gets_it(folder: Path) -> None:
         async with a_house(folder, to_port(end.port)) as house:
             attempts = await told(with_real_channels(house))
 
-    assert attempts == [("put off", "web (json) answered 429: ok (it gets too many messages)"), ("sent", None)]
+    assert attempts == [("put_off", "web (json) answered 429: ok (it gets too many messages)"), ("sent", None)]
 
 
 async def page(house: House, delivery: str) -> str:

@@ -67,7 +67,7 @@ def test_what_is_left_undone_after_a_failure_is_said_and_ends_with_1(admin: Term
     said = admin.run("hooks", "apply", "--json")
 
     assert said.code == 1
-    assert [step["verb"] for step in said.json["steps"]] == ["failed", "left undone", "unchanged"]
+    assert [step["verb"] for step in said.json["steps"]] == ["failed", "left_undone", "unchanged"]
     assert "surplus" in pretend.hooks.registered
 
 

@@ -155,7 +155,7 @@ def test_a_fact_changes_what_the_file_says(writer: Terminal) -> None:
 
     red = said.json["decisions"][1]
     assert set(red) == {"position", "route", "receiver", "verdict", "reason"}
-    assert (red["verdict"], red["reason"]) == ("not matched", "branch topic is not main")
+    assert (red["verdict"], red["reason"]) == ("not_matched", "branch topic is not main")
 
 
 def test_a_fact_that_looks_misspelt_is_doubted(writer: Terminal) -> None:

@@ -43,7 +43,7 @@ class Machines:
         """Have a message that did not get through, and waits for its next try."""
         self.both.end.behave(Answer(status=503), Answer())
         await self.both.post([workflow_completed(RED)])
-        await self.both.until(lambda: self.both.rows("SELECT 1 FROM attempts WHERE outcome = 'put off'") != [])
+        await self.both.until(lambda: self.both.rows("SELECT 1 FROM attempts WHERE outcome = 'put_off'") != [])
 
     def time_passes(self, by: timedelta) -> None:
         """Have time pass on the machines, and in the database too."""

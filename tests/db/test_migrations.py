@@ -67,6 +67,28 @@ def test_migrations_lead_up_and_down_and_up_again(tmp_path: Path) -> None:
     assert schema(tmp_path / "roundsman.db") == first
 
 
+def test_stored_values_of_the_release_before_are_respelled(tmp_path: Path) -> None:
+    migrate(url_of(tmp_path))
+    command.downgrade(alembic_config(url_of(tmp_path)), "0011")
+    with closing(sqlite3.connect(tmp_path / "roundsman.db")) as connection, connection:
+        connection.executemany(
+            "INSERT INTO decisions VALUES (?, 1, ?, 'red', 'web', ?, 'a reason', '2026-11-22 12:00:00')",
+            [("a" * 32, 1, "not matched"), ("a" * 32, 2, "already told"), ("b" * 32, 1, "matched")],
+        )
+        connection.executemany(
+            "INSERT INTO attempts (notification_id, number, started_at, outcome) VALUES (?, ?, '2026-11-22', ?)",
+            [("c" * 32, 1, "put off"), ("c" * 32, 2, "sent")],
+        )
+
+    migrate(url_of(tmp_path))
+
+    with closing(sqlite3.connect(tmp_path / "roundsman.db")) as connection:
+        verdicts = connection.execute("SELECT position, verdict, reason FROM decisions ORDER BY 1, 2").fetchall()
+        outcomes = connection.execute("SELECT number, outcome FROM attempts ORDER BY 1").fetchall()
+    assert verdicts == [(1, "matched", "a reason"), (1, "not_matched", "a reason"), (2, "already_told", "a reason")]
+    assert outcomes == [(1, "put_off"), (2, "sent")]
+
+
 def test_migrating_what_is_up_to_date_changes_nothing(folder: Path) -> None:
     before = (folder / "roundsman.db").read_bytes()
 

@@ -64,6 +64,47 @@ def test_migrations_lead_up_and_down_and_up_again_on_postgres(url: str) -> None:
     assert schema(url) == first
 
 
+def fill_as_the_release_before(url: str) -> None:
+    migrate(url)
+    command.downgrade(alembic_config(url), "0011")
+    with psycopg.connect(url) as connection:
+        for position, verdict in enumerate(["not matched", "already told", "matched"], start=1):
+            connection.execute(
+                "INSERT INTO decisions VALUES (gen_random_uuid(), 1, %s, 'red', 'web', %s, 'a reason', now())",
+                (position, verdict),
+            )
+        connection.execute(
+            "INSERT INTO attempts (notification_id, number, started_at, outcome)"
+            " VALUES (gen_random_uuid(), 1, now(), 'put off')"
+        )
+
+
+def test_stored_values_of_the_release_before_are_respelled_on_postgres(url: str) -> None:
+    fill_as_the_release_before(url)
+
+    migrate(url)
+
+    with psycopg.connect(url) as connection:
+        verdicts = connection.execute("SELECT verdict FROM decisions ORDER BY position").fetchall()
+        outcomes = connection.execute("SELECT outcome FROM attempts").fetchall()
+    assert (verdicts, outcomes) == ([("not_matched",), ("already_told",), ("matched",)], [("put_off",)])
+
+
+def test_the_upgrade_waits_until_no_process_of_the_release_before_runs(url: str) -> None:
+    fill_as_the_release_before(url)
+    with psycopg.connect(url) as connection:
+        connection.execute("INSERT INTO heartbeats VALUES (gen_random_uuid(), 'worker', now() - interval '20 s')")
+
+    with pytest.raises(BadConfig, match=r"still running on this database: worker .*stop every process of it"):
+        migrate(url)
+    with psycopg.connect(url) as connection:
+        untouched = connection.execute("SELECT count(*) FROM decisions WHERE verdict = 'not matched'").fetchone()
+        connection.execute("UPDATE heartbeats SET beat_at = now() - interval '31 s'")
+    migrate(url)
+
+    assert untouched == (1,)
+
+
 def test_a_migration_that_fails_leaves_nothing_behind_on_postgres(url: str) -> None:
     with psycopg.connect(url) as connection:
         connection.execute("CREATE TABLE notifications (in_the_way INTEGER)")

@@ -95,7 +95,7 @@ def test_a_label_of_several_words_is_shown_as_one() -> None:
     metrics = Metrics()
 
     metrics.attempts.labels("slack", Outcome.PUT_OFF).inc()
-    metrics.job_seconds.labels("send", "cut off").observe(1)
+    metrics.job_seconds.labels("send", "cut_off").observe(1)
 
     shown = metrics.text().decode()
     assert 'roundsman_attempts_total{channel="slack",outcome="put_off"} 1.0' in shown

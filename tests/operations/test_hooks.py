@@ -141,7 +141,7 @@ async def test_a_full_project_is_blocked_and_says_by_whom(board: Board) -> None:
 
     steps = await apply(board.circleci, [spec()], MINE)
 
-    assert said(steps)[0] == ("no free slot", "5 of 5 used by one, two, three, four, nameless.example.com")
+    assert said(steps)[0] == ("no_free_slot", "5 of 5 used by one, two, three, four, nameless.example.com")
     assert not board.changing_calls
 
 
@@ -281,8 +281,8 @@ async def test_while_the_hook_that_stays_cannot_be_updated_the_surplus_one_is_ke
 
     assert [(step.project, step.verb.value) for step in steps] == [
         (WEB.slug, "failed"),
-        (WEB.slug, "left undone"),
-        (WEB.slug, "left undone"),
+        (WEB.slug, "left_undone"),
+        (WEB.slug, "left_undone"),
         (MOBILE.slug, "create"),
     ]
     assert steps[1].why == "delete: not tried, since a step before it failed"

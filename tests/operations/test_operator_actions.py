@@ -100,7 +100,7 @@ async def test_a_replay_says_who_heard_of_it_though_a_resend_did_not_work(house:
     await house.drain()
 
     latest = (await house.show(delivery))["decisions"][0]
-    assert latest["verdict"] == "already told"
+    assert latest["verdict"] == "already_told"
     assert latest["reason"] == "status failed matches failed; web (json) already hears of this, by route 'red'"
 
 

@@ -61,6 +61,6 @@ async def test_a_channels_wish_for_time_is_heard_by_every_worker(both: Twins) ->
     await both.settled()
 
     refused, *later = both.rows("SELECT started_at, outcome FROM attempts ORDER BY started_at")
-    assert refused[1] == "put off"
+    assert refused[1] == "put_off"
     assert len(later) == len(REDS)
     assert min(at for at, _ in later) - refused[0] >= timedelta(seconds=1)

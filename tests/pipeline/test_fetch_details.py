@@ -36,10 +36,10 @@ async def test_without_circleci_an_event_is_judged_after_two_minutes_and_the_rea
 
     assert undecided["decisions"] == []
     assert verdicts(decided)[0] == (
-        "not matched",
+        "not_matched",
         "this event has no tag (it could not be asked: CircleCI answered 503)",
     )
-    assert verdicts(decided)[1] == ("not matched", "hears job-completed only")
+    assert verdicts(decided)[1] == ("not_matched", "hears job-completed only")
     assert verdicts(decided)[4][0] == "matched"
 
 
@@ -112,7 +112,7 @@ async def test_a_delivery_that_was_long_in_coming_is_judged_at_once_and_asked_ab
 
     assert many.pretend.calls == []
     assert verdicts(await many.show(delivery))[0] == (
-        "not matched",
+        "not_matched",
         (
             "this event has no tag (it could not be asked: "
             "the event came to be judged late, so CircleCI was not asked first)"
@@ -160,7 +160,7 @@ async def test_a_fact_that_no_longer_matters_is_not_waited_for(folder: Path) -> 
         await house.drain()
 
         [(verdict, reason)] = verdicts(await house.show(delivery))
-        assert verdict == "not matched"
+        assert verdict == "not_matched"
         assert "actor ada / Ada Example is not grace" in reason
 
 

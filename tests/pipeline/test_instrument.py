@@ -14,7 +14,7 @@ from service.queue.handlers import Handler
 from tests.log_capture import Talk, logged
 
 AWAY = Temporary("the database cannot be read now")
-ENDS = [(None, "done"), (AWAY, "put off"), (ValueError("a bug"), "failed"), (asyncio.CancelledError(), "cut off")]
+ENDS = [(None, "done"), (AWAY, "put_off"), (ValueError("a bug"), "failed"), (asyncio.CancelledError(), "cut_off")]
 
 
 @pytest.fixture

@@ -75,11 +75,11 @@ async def test_every_route_is_on_record_with_its_reason(many: House) -> None:
     await many.drain()
 
     assert verdicts(await many.show(delivery)) == [
-        ("not matched", "this event has no tag"),
-        ("not matched", "hears job-completed only"),
+        ("not_matched", "this event has no tag"),
+        ("not_matched", "hears job-completed only"),
         ("matched", "status failed matches failed; actor ada / Ada Example matches ada"),
         (
-            "already told",
+            "already_told",
             "status failed matches failed; web (json), web (xml) already hears of this, by route 'ada's'",
         ),
         ("preceded", "route 'red' came first"),
@@ -101,7 +101,7 @@ async def test_a_green_workflow_that_no_route_matches_costs_no_call(house: House
 
     assert house.pretend.calls == []
     assert house.channels.tried == []
-    assert verdicts(await house.show(delivery)) == [("not matched", "status success is not failed or error")]
+    assert verdicts(await house.show(delivery)) == [("not_matched", "status success is not failed or error")]
 
 
 async def test_a_fact_is_asked_for_when_a_route_needs_it(many: House) -> None:
@@ -168,7 +168,7 @@ async def test_a_replay_is_a_second_round_and_tells_nobody_twice(house: House) -
     await house.drain()
 
     shown = await house.show(delivery)
-    assert [(said["round"], said["verdict"]) for said in shown["decisions"]] == [(2, "already told"), (1, "matched")]
+    assert [(said["round"], said["verdict"]) for said in shown["decisions"]] == [(2, "already_told"), (1, "matched")]
     assert shown["actions"][0]["verb"] == "replay"
     assert house.channels.told == ["web (json)"]
 
@@ -217,7 +217,7 @@ async def test_a_cancellation_storm_is_one_piece_of_news_for_each_channel(folder
     assert len(set(storm)) == len(CANCELED.jobs) + 1
     assert sorted(house.channels.told) == ["ops (form)", "web (json)"]
     assert verdicts.count({"matched"}) == 1
-    assert verdicts.count({"already told"}) == len(CANCELED.jobs)
+    assert verdicts.count({"already_told"}) == len(CANCELED.jobs)
 
 
 async def test_two_who_judge_one_delivery_at_once_settle_it_once(house: House) -> None:
@@ -237,7 +237,7 @@ async def test_a_job_event_is_judged_by_the_routes_that_hear_jobs(many: House) -
     await many.drain()
 
     shown = await many.show(delivery)
-    assert [decision["verdict"] for decision in shown["decisions"]] == ["not matched", "matched"] + 3 * ["not matched"]
+    assert [decision["verdict"] for decision in shown["decisions"]] == ["not_matched", "matched"] + 3 * ["not_matched"]
     assert shown["job"]["name"] == "unit-tests"
     assert many.channels.told == ["ops (form)"]
 

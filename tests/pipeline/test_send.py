@@ -71,7 +71,7 @@ async def test_one_job_is_one_attempt(house: House) -> None:
 
     notification = await only(house, delivery)
     assert (notification["state"], notification["reason"]) == ("pending", "web (json) answered 503")
-    assert [attempt["outcome"] for attempt in notification["attempts"]] == ["put off"]
+    assert [attempt["outcome"] for attempt in notification["attempts"]] == ["put_off"]
     assert notification["next_attempt_at"] == "2026-03-02T09:30:05.000Z"
     assert house.counted("attempts", channel="json", outcome="put_off") == 1
 
@@ -97,7 +97,7 @@ async def test_pauses_grow_for_an_hour_and_then_a_person_has_to_look(house: Hous
 
     notification = await only(house, delivery)
     assert (notification["state"], notification["reason"]) == ("dead", "answer 12")
-    assert [attempt["outcome"] for attempt in notification["attempts"]] == ["put off"] * 11 + ["dead"]
+    assert [attempt["outcome"] for attempt in notification["attempts"]] == ["put_off"] * 11 + ["dead"]
     assert notification["attempts"][-1]["started_at"] < notification["give_up_at"]
     [dead] = (await house.dead_letters())["notifications"]
     assert dead["id"] == notification["id"]
@@ -179,7 +179,7 @@ async def test_a_channel_that_another_worker_has_is_told_by_that_one_with_its_pa
         notification = await only(new, delivery)
 
     assert old.channels.tried == []
-    assert [attempt["outcome"] for attempt in notification["attempts"]] == ["put off", "sent"]
+    assert [attempt["outcome"] for attempt in notification["attempts"]] == ["put_off", "sent"]
 
 
 @pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
@@ -199,7 +199,7 @@ async def test_a_channel_that_comes_and_goes_has_the_whole_time_again(folder: Pa
             notification = await only(house, delivery)
 
     assert notification["state"] == "pending"
-    assert {attempt["outcome"] for attempt in notification["attempts"]} == {"put off"}
+    assert {attempt["outcome"] for attempt in notification["attempts"]} == {"put_off"}
 
 
 async def test_what_a_notifier_raises_unforeseen_is_an_attempt_that_did_not_work(house: House) -> None:
@@ -210,7 +210,7 @@ async def test_what_a_notifier_raises_unforeseen_is_an_attempt_that_did_not_work
     await house.drain(seconds=5)
 
     assert notification["reason"] == "ValueError: nobody foresaw this"
-    assert [attempt["outcome"] for attempt in notification["attempts"]] == ["put off"]
+    assert [attempt["outcome"] for attempt in notification["attempts"]] == ["put_off"]
     assert house.channels.told == ["web (json)"]
 
 
@@ -289,9 +289,9 @@ async def test_of_all_attempts_those_are_marked_that_an_operator_asked_for(house
 
     attempts = (await only(house, delivery))["attempts"]
     assert [(attempt["outcome"], attempt["asked_by"]) for attempt in attempts] == [
-        ("put off", None),
+        ("put_off", None),
         ("dead", None),
-        ("put off", "api token"),
+        ("put_off", "api token"),
         ("sent", None),
     ]
     assert [attempt["asked_by"] for attempt in waiting["attempts"]] == [None, None]

@@ -80,7 +80,7 @@ async def test_an_unsigned_post_that_names_no_hook_is_refused_as_well(house: Hou
 
     assert response.status_code == 401
     [line] = [line for line in talk.lines if line["event"] == "delivery"]
-    assert (line["result"], line["hook"]) == ("bad signature", None)
+    assert (line["result"], line["hook"]) == ("bad_signature", None)
 
 
 async def test_unsigned_bodies_take_nothing_from_those_that_are_signed(

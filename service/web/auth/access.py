@@ -166,7 +166,7 @@ class Access:
         """Count a wrong credential, or one that is not looked at. Raises Unauthorised or TooManyGuesses."""
         address, guesses = _address(request), self._guesses[door]
         if wait_s := guesses.wait_s(address, given):
-            self._metrics.logins_refused.labels(door, "too many").inc()
+            self._metrics.logins_refused.labels(door, "too_many").inc()
             raise TooManyGuesses(
                 f"too many wrong credentials came from this address; try again in {wait_s} s", retry_after_s=wait_s
             )

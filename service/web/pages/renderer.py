@@ -11,6 +11,7 @@ from service.message.sanitize import web_link
 from service.message.status_text import duration, severity, started_by
 from service.operations.notification_status import standings
 from service.store.filters import escaped
+from service.text import spoken
 from service.web.pages import template_filters
 from service.web.pages.dead_letters import build_of, type_of
 
@@ -58,6 +59,7 @@ class Screen:
             "rounds": template_filters.rounds,
             "sentence": template_filters.sentence,
             "severity": severity,
+            "spoken": spoken,
             "standings": standings,
             "started_by": started_by,
             "times": template_filters.times,
