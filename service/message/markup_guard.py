@@ -3,6 +3,9 @@
 An invisible character breaks each mark that could call people, lead somewhere or name a tag. Hair spaces around them
 keep marks of emphasis from acting: CommonMark and the chat services that resemble it let none act between spaces.
 People read the same characters; a copy of them has the invisible ones too.
+
+Many services make a link of any name with a dot in it that could be a host's. So each dot before two letters is broken,
+also where the name is a class, a module or a test: only ``name.suffix`` with a suffix of source files stays whole.
 """
 
 import re
@@ -10,6 +13,23 @@ from collections.abc import Iterable
 
 BREAK = "\N{ZERO WIDTH SPACE}"
 HAIR = "\N{HAIR SPACE}"
+
+# Suffixes of the files that messages name most. Some are top-level domains too (md, rs, sh, py, cc, ...): a host of
+# such a name alone is left to act, which is the price of file names that can be copied.
+_SOURCE_SUFFIX = (
+    "c|cc|cfg|cpp|cs|css|csv|env|ex|exs|go|gradle|h|hpp|html|ini|ipynb|java|js|json|jsx|kt|kts|lock|log|lua|m|md|mjs"
+    "|mm|mod|php|pl|proto|py|pyi|rb|rs|rst|scala|scss|sh|sql|sum|swift|tf|toml|ts|tsx|txt|vue|xml|yaml|yml"
+)
+
+# What IDNA (UTS 46) takes for a dot: full stops as they are, ideographic, fullwidth and halfwidth.
+_DOTS = r"[.\u3002\uff0e\uff61]"
+_LABEL = r"[^\x00-,./:-@\[-^`{-\x7f\s\u200b\u3002\uff0e\uff61]++"  # letters of any script, digits, - and _
+_DOTTED_NAME = re.compile(rf"{_LABEL}(?:{_DOTS}{_LABEL})+")
+_FILE_NAME = re.compile(rf"{_LABEL}\.(?:{_SOURCE_SUFFIX})", re.IGNORECASE)
+_LINKING_DOT = re.compile(
+    rf"{_DOTS}(?!(?<=[0-9]\.)[a-z]+[0-9])(?=(?:[^\W\d_]|[^\x00-\x7f]){{2}}|xn--)",  # not in 1.2.rc1
+    re.IGNORECASE,
+)
 
 _OF_TEXT: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"[@#\N{FULLWIDTH COMMERCIAL AT}](?=\w)"), rf"\g<0>{BREAK}"),  # @name, #room
@@ -32,15 +52,24 @@ _BREAKS: tuple[tuple[re.Pattern[str], str], ...] = (
 
 def guarded(words: str) -> str:
     """Return the words with each mark that could act broken by characters that people do not see."""
-    return _broken(words, _BREAKS)
+    return _DOTTED_NAME.sub(_broken_name, _broken(words, _BREAKS))
 
 
 def unlinked(words: str) -> str:
     """Return the words with names and addresses broken alone: for HTML, where nothing else in a text acts."""
-    return _broken(words, _OF_TEXT)
+    return _DOTTED_NAME.sub(_broken_name, _broken(words, _OF_TEXT))
 
 
 def _broken(words: str, breaks: Iterable[tuple[re.Pattern[str], str]]) -> str:
     for pattern, replacement in breaks:
         words = pattern.sub(replacement, words)
     return words
+
+
+def _broken_name(found: re.Match[str]) -> str:
+    """Return a dotted name that no service takes for a host; as it is where it names a source file."""
+    name, words = found[0], found.string
+    before, after = words[max(found.start() - 2, 0) : found.start()], words[found.end() : found.end() + 1]
+    if _FILE_NAME.fullmatch(name) and after != "/" and not before.endswith(("//", "@", ".", BREAK)):
+        return name
+    return _LINKING_DOT.sub(rf"{BREAK}\g<0>", name)

@@ -191,13 +191,16 @@ def test_each_plugin_is_believed_no_more_than_the_other_side(net: HttpEnd, servi
 
 
 SPAN = re.compile(r"(?<!`)(`+)(?!`)(.*?)(?<!`)\1(?!`)", re.DOTALL)
+# A name whose dot is whole: services make links of these.
+HOST = r"(?i:(?:evil\w?|corp)[.\u3002](?:example|sh/|xn--|\u0440\u0444))"
 ACTS = re.compile(
-    r"""@\w | <[@!\#a-zA-Z/] | \[~\w | \[CQ: | \]\( (?!https://app\.circleci) | \(met\) | ://evil | www\.evil
+    HOST
+    + r""" | @\w | <[@!\#a-zA-Z/] | \[~\w | \[CQ: | \]\( (?!https://app\.circleci) | \(met\) | ://evil | www\.evil
       | (?<![\w])[*_~|`]+\w | \#general | \{color | \{\{ | :fire: | &lt; | (?<!\w)u/\w""",
     re.VERBOSE,
 )
-ACTS_IN_HTML = re.compile(r"@\w|<script|<at|<!|<users|://evil|www\.evil|\#general")
-ACTS_IN_MATRIX = re.compile(r"@\w|://evil|www\.evil")
+ACTS_IN_HTML = re.compile(rf"{HOST}|@\w|<script|<at|<!|<users|://evil|www\.evil|\#general")
+ACTS_IN_MATRIX = re.compile(rf"{HOST}|@\w|://evil|www\.evil")
 OUR_MARKUP = re.compile(
     r"""\*\*  # bold, and as other dialects have it
       | (?<!\S)\*(?=Marked|1\ test|Failed) | <(?=https://app\.circleci) | \\[_*~|`]""",

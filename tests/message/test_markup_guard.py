@@ -1,0 +1,60 @@
+"""Names with dots: which a service could make a link of, and which stay as they are."""
+
+import pytest
+
+from service.message import guarded
+from service.message.markup_guard import unlinked
+
+BREAK = "\N{ZERO WIDTH SPACE}"
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        ("evil.example", "evil|.example"),
+        ("evil.example/path", "evil|.example/path"),
+        ("EVIL.EXAMPLE", "EVIL|.EXAMPLE"),
+        ("//evil.example", "//evil|.example"),
+        ("shop.evil.example:80", "shop|.evil|.example:80"),
+        ("www.evil.example", "www|.evil|.example"),
+        ("evil.xn--p1ai", "evil|.xn--p1ai"),
+        ("b\u00fccher.example", "b\u00fccher|.example"),
+        ("evil.\u0440\u0444", "evil|.\u0440\u0444"),
+        ("evil\u3002example", "evil|\u3002example"),
+        ("evil\uff0eexample", "evil|\uff0eexample"),
+        ("evil\u3002a.py", "evil\u3002a|.py"),
+        ("\U0001f4a9.example", "\U0001f4a9|.example"),
+        ("evil.sh/install", "evil|.sh/install"),
+        ("//evil.sh", "//evil|.sh"),
+        ("www.evil.sh", "www|.evil|.sh"),
+        ("evil.example.py", "evil|.example|.py"),
+        ("com.acme.CartTest", "com|.acme|.CartTest"),
+    ],
+)
+@pytest.mark.parametrize("guard", [guarded, unlinked])
+def test_dots_that_could_make_a_host_of_a_name_are_broken(guard: type[str], words: str, shown: str) -> None:
+    assert guard(words).replace(BREAK, "|") == shown
+
+
+@pytest.mark.parametrize("guard", [guarded, unlinked])
+def test_address_behind_a_name_is_broken_too(guard: type[str]) -> None:
+    assert guard("a@evil.sh") == f"a@{BREAK}evil{BREAK}.sh"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "test_cart.py",
+        "tests/test_cart.py:42",
+        "./deploy.sh",
+        "README.md",
+        "uv.lock",
+        "App.TSX",
+        "1.2.3",
+        "v1.2.rc1",
+        "e.g. x",
+    ],
+)
+@pytest.mark.parametrize("guard", [guarded, unlinked])
+def test_source_files_and_versions_stay_as_they_are(guard: type[str], words: str) -> None:
+    assert guard(words) == words
