@@ -42,6 +42,7 @@ from service.operations.first_run import FirstRun, Setup
 from service.queue.base import Jobs
 from service.queue.embedded import EmbeddedJobs
 from service.queue.embedded_sql import JobRows
+from service.routing.news import news_key
 from service.store import deliveries, events, notifications
 from service.web.auth.access import Access
 from service.web.pages.pages import Pages
@@ -126,7 +127,7 @@ class House:
         notification = Notification(
             id=uuid4(),
             event_id=event.id,
-            topic=event.topic,
+            topic=news_key(event),
             route="main is red",
             receiver="web-team",
             channel_key=label,

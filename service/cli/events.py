@@ -19,6 +19,7 @@ from service.model import Event, Notification
 from service.operations import ids, queries
 from service.operations.ids import Noun
 from service.operations.json_shapes import Json
+from service.routing.news import news_key
 from service.store.filters import Search
 from service.terminal import Column
 
@@ -95,7 +96,7 @@ def _doubt_of(statuses: Sequence[str]) -> str | None:
 async def _find(store: Store, search: Search, limit: int, cursor: str | None) -> tuple[Json, Sequence[str | None]]:
     """Return a page of events, and of each the receivers who were told of its news."""
     found = await queries.find_events(store, search, limit=limit, cursor=cursor)
-    told = await queries.told(store, {event.topic for event in found.items})
+    told = await queries.told(store, {news_key(event) for event in found.items})
     return await queries.to_list(store, search, found), list(_told(found.items, told))[::-1]
 
 
@@ -106,8 +107,8 @@ def _told(items: Sequence[Event], told: Mapping[str, Sequence[Notification]]) ->
     """
     earlier = set()
     for event in reversed(items):
-        yield SAME_NEWS if event.topic in earlier else _event_text.receivers(told[event.topic])
-        earlier.add(event.topic)
+        yield SAME_NEWS if news_key(event) in earlier else _event_text.receivers(told[news_key(event)])
+        earlier.add(news_key(event))
 
 
 def _print_page(page: Any, told: Sequence[str | None], doubt: str | None) -> None:

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from hashlib import sha256
 from uuid import UUID
 
 
@@ -136,15 +135,6 @@ class Actor:
     name: str | None = None
 
 
-MAX_KEY_BYTES = 2_600  # of the 2,704 of an entry of a Postgres index, which holds a channel's key beside it
-
-
-def key_of(text: str) -> str:
-    """Return the text as a key that every database can index: a long one as the hash of its bytes."""
-    spelled = text.encode(errors="replace")
-    return text if len(spelled) <= MAX_KEY_BYTES else f"sha256:{sha256(spelled).hexdigest()}"
-
-
 @dataclass(frozen=True, kw_only=True)
 class Event:
     """The fact that a delivery carries, in our words. Its id is its delivery's id.
@@ -189,14 +179,3 @@ class Event:
     def is_scheduled(self) -> bool:
         """Tell whether a schedule set it going; webhooks and API spell that differently."""
         return self.trigger in {"schedule", "scheduled_pipeline"}
-
-    @property
-    def topic(self) -> str:
-        """What people would be told of: two events with one topic are one piece of news.
-
-        Cancelling a workflow with N jobs posts N+1 ``workflow-completed`` events for it. It is the key of an index: a
-        longer one than any real one is hashed.
-        """
-        if self.job is not None:
-            return key_of(f"job:{self.job.id or self.source_event_id}:{self.status}")
-        return key_of(f"workflow:{self.workflow.id or self.source_event_id}:{self.status}")

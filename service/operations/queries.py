@@ -22,6 +22,7 @@ from service.operations.json_shapes import (
     rfc3339,
 )
 from service.operations.time_filters import to_time
+from service.routing.news import news_key
 from service.store import actions, deliveries, event_search, events, notifications
 from service.store.filters import Search
 from service.text import clean
@@ -113,7 +114,7 @@ def _event(transaction: Transaction, event_id: UUID, body_limit: int | None) -> 
         event = events.find(transaction, event_id)
     except NotFound as error:
         raise NotFound(_why_no_event(transaction, event_id)) from error
-    standing = notifications.of_topics(transaction, [event.topic])
+    standing = notifications.of_topics(transaction, [news_key(event)])
     said = events.find_decisions(transaction, event_id)
     done = actions.of_subjects(transaction, [event_id, *(one.id for one in standing)])
     return {

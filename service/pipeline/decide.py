@@ -10,6 +10,7 @@ from service.db.tables import Transaction
 from service.model import Channel, Decision, Details, Event, Notification, NotificationState, Verdict
 from service.pipeline.context import Parts
 from service.routing.decide import decide, undecided, with_details
+from service.routing.news import news_key
 from service.store import deliveries, events, notifications
 
 UNREACHED = frozenset({NotificationState.DEAD, NotificationState.DISMISSED})
@@ -73,7 +74,7 @@ def _notification(
     return lambda channel: Notification(
         id=uuid4(),
         event_id=event.id,
-        topic=event.topic,
+        topic=news_key(event),
         route=decision.route,
         receiver=decision.receiver,
         channel_key=channel.key,

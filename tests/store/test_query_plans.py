@@ -15,6 +15,7 @@ from service.db.tables import Transaction
 from service.model import NotificationState
 from service.operations.queries import MAX_VALUES, SEARCHABLE, to_search
 from service.queue import lost_jobs
+from service.routing.news import news_key
 from service.store import deliveries, event_search, notifications, retention
 from service.store.filters import Search
 from service.store.notification_search import NotificationSearch
@@ -218,7 +219,7 @@ async def test_neither_do_the_questions_of_the_other_pages_and_of_the_sweep(stor
             lost_jobs.look(transaction, waiting, before=NOW, beyond=None, limit=500)
             lost_jobs.look(transaction, waiting, before=NOW, beyond=beyond, limit=500)
         page = event_search.search(transaction, Search(until=NOW), limit=5)
-        told = notifications.of_topics(transaction, {event.topic for event in page.items})
+        told = notifications.of_topics(transaction, {news_key(event) for event in page.items})
         notifications.of_events(transaction, [event.id for event in page.items])
         notifications.attempts_of(transaction, [one.id for one in told])
 

@@ -11,6 +11,7 @@ from service.model import Event, EventKind, Notification
 from service.operations import queries
 from service.operations.json_shapes import Json, event_json, rfc3339
 from service.operations.search_hints import Hint, find_hints, suggest
+from service.routing.news import news_key
 from service.store.filters import Search
 
 ON_A_PAGE = 50
@@ -56,10 +57,10 @@ async def find(store: Store, asked: Asked, cursor: str, now: datetime) -> Json:
     """
     search = to_search(asked, now)
     page = await queries.find_events(store, search, limit=ON_A_PAGE, cursor=cursor or None)
-    told = await queries.told(store, {event.topic for event in page.items})
+    told = await queries.told(store, {news_key(event) for event in page.items})
     hints = [] if page.items or page.next else await find_hints(store, search)
     return {
-        "items": [_line(event, told[event.topic]) for event in page.items],
+        "items": [_line(event, told[news_key(event)]) for event in page.items],
         "older": address(asked, cursor=page.next) if page.next else None,
         "newest": address(asked) if cursor else None,
         "looked_back_to": rfc3339(page.looked_back_to) if page.looked_back_to else None,
