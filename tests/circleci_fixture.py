@@ -10,6 +10,7 @@ import httpx
 from service.circleci.circleci import CircleCI
 from service.metrics import Metrics
 from service.model import (
+    DetailKind,
     Details,
     Event,
     EventKind,
@@ -18,11 +19,10 @@ from service.model import (
     Project,
     TestFailure,
     TestReport,
-    Want,
     Workflow,
 )
 
-ALL = frozenset(Want)
+ALL = frozenset(DetailKind)
 NOW = datetime(2026, 3, 2, 8, 20, tzinfo=UTC)
 WORKFLOW_PAGE = "https://app.circleci.com/pipelines/gh/acme/shop/204/workflows/w1"
 EVENT = Event(
@@ -118,6 +118,6 @@ class House:
         page = parse_qs(request.url.query.decode()).get("page-token", [""])[0]
         return httpx.Response(200, json=answer(page) if callable(answer) else answer)
 
-    async def enrich(self, *wants: Want, event: Event = EVENT, known: Details | None = None) -> Details:
+    async def enrich(self, *wants: DetailKind, event: Event = EVENT, known: Details | None = None) -> Details:
         self.asked.clear()
         return await self.circleci.enrich(event, frozenset(wants), known)

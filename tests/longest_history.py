@@ -8,12 +8,13 @@ from service.model import (
     Actor,
     Commit,
     DeliveryState,
+    DetailKind,
     Details,
     Event,
     EventKind,
     Job,
     JobReport,
-    Missing,
+    MissingDetail,
     Notification,
     NotificationState,
     Pipeline,
@@ -23,7 +24,6 @@ from service.model import (
     TestReport,
     Verdict,
     Via,
-    Want,
     Workflow,
 )
 from service.operations import operator_actions
@@ -143,8 +143,8 @@ def _details(text: str, *, jobs: int, failures: int) -> Details:
         )
         for n in range(jobs)
     ]
-    missing = tuple(Missing(want=want, reason=text, is_final=want is Want.ACTOR) for want in Want)
-    return Details(wanted=frozenset(Want), jobs=tuple(reports), missing=missing, rounds=3)
+    missing = tuple(MissingDetail(want=want, reason=text, is_final=want is DetailKind.ACTOR) for want in DetailKind)
+    return Details(wanted=frozenset(DetailKind), jobs=tuple(reports), missing=missing, rounds=3)
 
 
 async def _crowded(house: House) -> Event:

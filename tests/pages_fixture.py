@@ -32,7 +32,7 @@ from service.model import (
     NotificationState,
     Pipeline,
     Project,
-    Signed,
+    SignatureMatch,
     Verdict,
     Via,
     Workflow,
@@ -79,7 +79,7 @@ class House:
             received_at=self.now,
             headers=(("circleci-event-type", "workflow-completed"),),
             body=b'{"type": "workflow-completed", "id": "3888f21b"}',
-            signed=Signed(index=0, fingerprint="5f2ac01e"),
+            signed=SignatureMatch(index=0, fingerprint="5f2ac01e"),
         )
         await self.store.write(deliveries.keep_many, [replace(delivery, **changes)])
         return replace(delivery, **changes)

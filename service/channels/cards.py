@@ -11,7 +11,7 @@ import apprise
 
 from service.channels.incident_services import key_of
 from service.message import Form, Room, fit_room, fit_story, guarded
-from service.model import Aside, Block, Line, Link, Message, Said
+from service.model import Aside, Block, Line, Link, Message, Untrusted
 
 MAX_TEAMS_BYTES = 26_000  # of the request; 28 kB by learn.microsoft.com, "Rate limiting for bots" and "Format cards"
 MAX_EMBED_TITLE = 256  # characters; discord.com/developers/docs/resources/message#embed-object-embed-limits
@@ -80,14 +80,14 @@ def _runs(line: Line) -> list[dict[str, Any]]:
     return [run for piece in line for run in _runs_of(piece) if run["text"]]
 
 
-def _runs_of(piece: str | Said | Link | Aside) -> list[dict[str, Any]]:
+def _runs_of(piece: str | Untrusted | Link | Aside) -> list[dict[str, Any]]:
     match piece:
         case Link(words=words, url=url):
             action = {"type": "Action.OpenUrl", "url": url}
             return [run | {"selectAction": action, "underline": True} for run in _runs(words)]
         case Aside(words=words):
             return _runs(words)
-        case Said(text=words):
+        case Untrusted(text=words):
             return [_run(guarded(words))]
         case words:
             return [_run(words)]

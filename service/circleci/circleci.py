@@ -18,7 +18,7 @@ from service.circleci.times import now_utc
 from service.circleci.webhook import parser, signature
 from service.errors import Permanent
 from service.metrics import Metrics
-from service.model import Actor, Delivery, Details, Event, Hook, Signed, Want
+from service.model import Actor, Delivery, DetailKind, Details, Event, Hook, SignatureMatch
 
 __all__ = ["CircleCI", "Log"]
 
@@ -57,7 +57,7 @@ class CircleCI:
         """Raise BadSignature unless the headers of a post hold one v1 signature."""
         signature.claim(headers)
 
-    def verify(self, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> Signed:
+    def verify(self, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> SignatureMatch:
         """Which of our secrets signed the post; raises BadSignature."""
         return signature.verify(headers, body, self._secrets)
 
@@ -84,7 +84,7 @@ class CircleCI:
         """The event that a delivery carries; raises Permanent when it is not understood."""
         return parser.parse(delivery, links=self._is_cloud)
 
-    async def enrich(self, event: Event, wants: frozenset[Want], known: Details | None) -> Details:
+    async def enrich(self, event: Event, wants: frozenset[DetailKind], known: Details | None) -> Details:
         """Ask for what is wanted and not ``known`` yet; what cannot be had is in ``missing``, nothing is raised."""
         return await Enquiry(self._client, self._users, event, known or Details()).answer(wants, self._clock())
 

@@ -1,6 +1,6 @@
 """What a webhook does not say, asked for: who started it, what was built, how the jobs and tests failed.
 
-A courtesy: whatever goes wrong becomes a Missing, and people are told the rest.
+A courtesy: whatever goes wrong becomes a MissingDetail, and people are told the rest.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from service.circleci.git import vcs_of
 from service.circleci.reports import FAILED_JOB, detailed, job_of_event, listed, read_tests, tested
 from service.circleci.webhook.payload import PipelineShape
 from service.errors import NoToken, Permanent, Temporary
-from service.model import Actor, Details, Event, JobReport, Missing, TestReport, Vcs, Want
+from service.model import Actor, DetailKind, Details, Event, JobReport, MissingDetail, TestReport, Vcs
 
 MOST_JOBS = 10  # looked into closely: more failed jobs than that have one reason
 LATE_TESTS_S = 5.0
@@ -35,18 +35,18 @@ class Enquiry:
         self._users = users
         self._event = event
         self._known = known
-        self._missing: dict[tuple[Want, str], Missing] = {}
+        self._missing: dict[tuple[DetailKind, str], MissingDetail] = {}
         self._has_token = True  # as far as is known
 
-    async def answer(self, wants: frozenset[Want], now: datetime) -> Details:
+    async def answer(self, wants: frozenset[DetailKind], now: datetime) -> Details:
         """Ask for what is wanted and not yet known; raises nothing that CircleCI is to blame for."""
         known = self._known
         asked = frozenset(want for want in wants if not is_settled(want, known))
 
         async with asyncio.TaskGroup() as group:
-            actor = group.create_task(self._try(asked & {Want.ACTOR}, self._actor))
-            vcs = group.create_task(self._try(asked & {Want.VCS}, self._vcs))
-            jobs = group.create_task(self._jobs(asked & {Want.JOBS, Want.TESTS}))
+            actor = group.create_task(self._try(asked & {DetailKind.ACTOR}, self._actor))
+            vcs = group.create_task(self._try(asked & {DetailKind.VCS}, self._vcs))
+            jobs = group.create_task(self._jobs(asked & {DetailKind.JOBS, DetailKind.TESTS}))
 
         still_missing = [missing for missing in known.missing if missing.want not in asked]
         return Details(
@@ -59,7 +59,7 @@ class Enquiry:
             asked_at=now if self._has_token else known.asked_at,
         )
 
-    async def _try(self, wants: Set[Want], question: Callable[[], Awaitable[T]]) -> T | None:
+    async def _try(self, wants: Set[DetailKind], question: Callable[[], Awaitable[T]]) -> T | None:
         """The answer to a question that somebody wants; None, and why, when there is none."""
         if not wants:
             return None
@@ -77,9 +77,9 @@ class Enquiry:
             self._miss(wants, str(error), is_final=True)
         return None
 
-    def _miss(self, wants: Set[Want], reason: str, *, is_final: bool, **more: Any) -> None:
-        for want in wants:  # ten jobs that miss one thing for one reason are one Missing
-            self._missing[want, reason] = Missing(want=want, reason=reason, is_final=is_final, **more)
+    def _miss(self, wants: Set[DetailKind], reason: str, *, is_final: bool, **more: Any) -> None:
+        for want in wants:  # ten jobs that miss one thing for one reason are one MissingDetail
+            self._missing[want, reason] = MissingDetail(want=want, reason=reason, is_final=is_final, **more)
 
     async def _actor(self) -> Actor:
         return await self._users.find(self._event.actor.id or await self._starter())
@@ -98,7 +98,7 @@ class Enquiry:
             raise Permanent("CircleCI does not say what the pipeline built")
         return vcs
 
-    async def _jobs(self, wants: Set[Want]) -> tuple[JobReport, ...] | None:
+    async def _jobs(self, wants: Set[DetailKind]) -> tuple[JobReport, ...] | None:
         """Every job, the failed ones looked into; None when there is no list to be had."""
         jobs = await self._try(wants, partial(self._listed, wants))
         if jobs is None:
@@ -108,11 +108,11 @@ class Enquiry:
             closer = {place: group.create_task(self._look_into(jobs[place], wants)) for place in failed}
         return tuple(closer[place].result() if place in closer else job for place, job in enumerate(jobs))
 
-    async def _listed(self, wants: Set[Want]) -> tuple[JobReport, ...]:
+    async def _listed(self, wants: Set[DetailKind]) -> tuple[JobReport, ...]:
         """The jobs as far as a list tells; a job event's job is all there is, and needs no asking."""
         alone = job_of_event(self._event)
         known = self._known.jobs
-        if known is not None and (alone is not None or Want.JOBS not in wants):
+        if known is not None and (alone is not None or DetailKind.JOBS not in wants):
             return known
         if alone is not None:
             return (alone,)
@@ -121,14 +121,16 @@ class Enquiry:
         tests = {job.number: job.tests for job in known or ()}
         found = await self._client.whole_list(call, ListedJob)
         if not found.is_last:
-            self._miss(wants & {Want.JOBS}, f"only {len(found.items)} jobs of the workflow were read", is_final=True)
+            self._miss(
+                wants & {DetailKind.JOBS}, f"only {len(found.items)} jobs of the workflow were read", is_final=True
+            )
         jobs = [listed(self._event, job) for job in found.items]
         return tuple(replace(job, tests=tests.get(job.number)) for job in jobs)
 
-    async def _look_into(self, job: JobReport, wants: Set[Want]) -> JobReport:
+    async def _look_into(self, job: JobReport, wants: Set[DetailKind]) -> JobReport:
         async with asyncio.TaskGroup() as group:
-            report = group.create_task(self._try(wants & {Want.JOBS}, partial(self._detailed, job)))
-            tests = group.create_task(self._try(wants & {Want.TESTS}, partial(self._tested, job)))
+            report = group.create_task(self._try(wants & {DetailKind.JOBS}, partial(self._detailed, job)))
+            tests = group.create_task(self._try(wants & {DetailKind.TESTS}, partial(self._tested, job)))
         return replace(report.result() or job, tests=tests.result() or job.tests)
 
     async def _detailed(self, job: JobReport) -> JobReport:
@@ -140,7 +142,7 @@ class Enquiry:
             return job.tests
         call = Call(template="/project/{slug}/{number}/tests", parts=self._place_of(job))
         report = await tested(self._client.read_pages(call, read_tests))
-        if report is None and Want.TESTS not in self._known.wanted:
+        if report is None and DetailKind.TESTS not in self._known.wanted:
             # Nothing promises that results are there when the job ends. Once they had time, the job stores none.
             raise Temporary("no test results yet", retry_after_s=LATE_TESTS_S)
         return report
@@ -151,7 +153,7 @@ class Enquiry:
         return {"slug": slug, "number": needed(job.number, f"the number of job {job.name}", by=by)}
 
 
-def is_settled(want: Want, known: Details) -> bool:
+def is_settled(want: DetailKind, known: Details) -> bool:
     """Asked before, and asking again would bring nothing new."""
     return want in known.wanted and all(missing.is_final for missing in known.missing if missing.want == want)
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from service.model import Delivery, Details, Event, Signed, Want
+from service.model import Delivery, DetailKind, Details, Event, SignatureMatch
 
 
 class Source(Protocol):
@@ -18,7 +18,7 @@ class Source(Protocol):
         """Raise BadSignature unless the headers of a post hold one signature that its body can be checked by."""
         ...
 
-    def verify(self, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> Signed:
+    def verify(self, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> SignatureMatch:
         """Which of our secrets signed the post; raises BadSignature."""
         ...
 
@@ -38,7 +38,7 @@ class Source(Protocol):
         """The fact that a delivery carries; raises Permanent when it is not understood."""
         ...
 
-    async def enrich(self, event: Event, wants: frozenset[Want], known: Details | None) -> Details:
+    async def enrich(self, event: Event, wants: frozenset[DetailKind], known: Details | None) -> Details:
         """Ask for what the event does not say; what cannot be had is in ``missing``, nothing is raised."""
         ...
 

@@ -1,7 +1,7 @@
 """A notification in words: one story of an event, told as text, as Markdown and as HTML.
 
-Everything that came from outside is a ``Said`` in the story, and each form escapes it in its own way, so that a commit
-subject of ``<!channel> *x* <script>`` arrives as exactly these characters.
+Everything that came from outside is ``Untrusted`` in the story, and each form escapes it in its own way, so that a
+commit subject of ``<!channel> *x* <script>`` arrives as exactly these characters.
 """
 
 from service.message.channel_test import compose_test

@@ -3,15 +3,15 @@
 from collections.abc import Iterable
 
 from service.message.sanitize import one_line, web_link
-from service.model import Aside, Block, Line, Link, Said, Words
+from service.model import Aside, Block, Line, Link, Untrusted, Words
 
-__all__ = ["Aside", "Block", "Line", "Link", "Said", "Words", "joined", "linked", "plain", "said"]
+__all__ = ["Aside", "Block", "Line", "Link", "Untrusted", "Words", "joined", "linked", "plain", "said"]
 
 
 def said(text: str | None, longest: int = 200) -> Words:
     """Return words from outside as one piece, or as none when there are no words."""
     words = one_line(text, longest)
-    return (Said(text=words),) if words else ()
+    return (Untrusted(text=words),) if words else ()
 
 
 def linked(words: Words, url: str | None) -> Line:
@@ -31,9 +31,9 @@ def plain(line: Line) -> str:
     return "".join(_plain(piece) for piece in line)
 
 
-def _plain(piece: str | Said | Link | Aside) -> str:
+def _plain(piece: str | Untrusted | Link | Aside) -> str:
     match piece:
-        case Said(text=words):
+        case Untrusted(text=words):
             return words
         case Link(words=words) | Aside(words=words):
             return plain(words)

@@ -9,7 +9,7 @@ from service.message.formats import Form, render
 from service.message.sanitize import shortened, web_link
 from service.message.status_text import by_reason, duration, enumeration, severity, started, status_words
 from service.message.truncate import fit_story
-from service.model import Actor, Details, Event, Headline, Message, Vcs, Want
+from service.model import Actor, DetailKind, Details, Event, Headline, Message, Vcs
 
 LONGEST_TITLE = 250
 LONGEST_BODY = 3500  # what Slack shows without folding it away
@@ -154,7 +154,7 @@ def _missing(event: Event, details: Details) -> Iterator[Line]:
     """
     missed = [one for one in details.missing if not one.is_by_choice]
     if event.is_scheduled:
-        missed = [one for one in missed if one.want is not Want.ACTOR]
+        missed = [one for one in missed if one.want is not DetailKind.ACTOR]
     for reason, wanted in by_reason(missed).items():
         if unknown := [word for word in wanted if word not in _known(event)]:
             yield _sentence((f"{enumeration(unknown)} could not be read: ", *said(reason), "."))

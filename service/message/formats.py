@@ -16,7 +16,7 @@ from dataclasses import replace
 from enum import StrEnum
 from html import escape
 
-from service.message.blocks import Aside, Block, Line, Link, Said, plain
+from service.message.blocks import Aside, Block, Line, Link, Untrusted, plain
 from service.message.markup_guard import guarded, unlinked
 
 # Mail programs know no style sheets worth relying on, so each element brings its own.
@@ -53,7 +53,7 @@ def _guarded(blocks: Iterable[Block], form: Form) -> Iterator[Block]:
         yield replace(block, lines=tuple(lines))
 
 
-def _guarded_piece(piece: str | Said | Link | Aside, form: Form) -> str | Said | Link | Aside:
+def _guarded_piece(piece: str | Untrusted | Link | Aside, form: Form) -> str | Untrusted | Link | Aside:
     match piece:
         case Link(words=words, url=url):
             return Link(words=tuple(_guarded_word(word, form) for word in words), url=url.replace("@", "%40"))
@@ -63,12 +63,12 @@ def _guarded_piece(piece: str | Said | Link | Aside, form: Form) -> str | Said |
             return _guarded_word(word, form)
 
 
-def _guarded_word(word: str | Said, form: Form) -> str | Said:
-    if not isinstance(word, Said):
+def _guarded_word(word: str | Untrusted, form: Form) -> str | Untrusted:
+    if not isinstance(word, Untrusted):
         return word
     if form is Form.HTML:
-        return Said(text=unlinked(word.text))
-    return guarded(word.text) if form is Form.MARKDOWN else Said(text=guarded(word.text))
+        return Untrusted(text=unlinked(word.text))
+    return guarded(word.text) if form is Form.MARKDOWN else Untrusted(text=guarded(word.text))
 
 
 def _with_more(blocks: Iterable[Block]) -> Iterator[Block]:
@@ -127,9 +127,9 @@ def _markdown(line: Line) -> str:
     return "".join(_markdown_piece(piece) for piece in line)
 
 
-def _markdown_piece(piece: str | Said | Link | Aside) -> str:
+def _markdown_piece(piece: str | Untrusted | Link | Aside) -> str:
     match piece:
-        case Said(text=words):
+        case Untrusted(text=words):
             return literal_markdown(words)
         case Link(words=words, url=url):
             return f"[{_markdown(words)}]({url})"
@@ -153,9 +153,9 @@ def _html(line: Line) -> str:
     return "".join(_html_piece(piece) for piece in line)
 
 
-def _html_piece(piece: str | Said | Link | Aside) -> str:
+def _html_piece(piece: str | Untrusted | Link | Aside) -> str:
     match piece:
-        case Said(text=words):
+        case Untrusted(text=words):
             return literal_html(words)
         case Link(words=words, url=url):
             return f'<a href="{escape(url)}">{_html(words)}</a>'

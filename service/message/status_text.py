@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from service.message.blocks import Line, Words, said
-from service.model import Missing, Want
+from service.model import DetailKind, MissingDetail
 
 # Statuses are an open set: what is not here is told verbatim.
 ENDED = {
@@ -32,10 +32,10 @@ STARTED = {
 }
 
 WANTED = {
-    Want.ACTOR: ("the person who started it",),
-    Want.VCS: ("branch", "commit"),
-    Want.JOBS: ("jobs",),
-    Want.TESTS: ("tests",),
+    DetailKind.ACTOR: ("the person who started it",),
+    DetailKind.VCS: ("branch", "commit"),
+    DetailKind.JOBS: ("jobs",),
+    DetailKind.TESTS: ("tests",),
 }
 
 
@@ -83,7 +83,7 @@ def enumeration(words: Sequence[str]) -> str:
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
-def by_reason(missing: Iterable[Missing]) -> dict[str, list[str]]:
+def by_reason(missing: Iterable[MissingDetail]) -> dict[str, list[str]]:
     """What is missing, gathered under each reason once, in the order given."""
     found: dict[str, list[str]] = {}
     for one in missing:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import chain
 
-from service.message.blocks import Aside, Block, Line, Link, Said
+from service.message.blocks import Aside, Block, Line, Link, Untrusted
 from service.message.formats import Form, heading, render
 from service.message.markup_guard import guarded
 from service.message.sanitize import shortened
@@ -121,14 +121,14 @@ def _with_short_names(story: Story) -> Story:
     )
 
 
-def _short(piece: str | Said | Link | Aside) -> str | Said | Link | Aside:
+def _short(piece: str | Untrusted | Link | Aside) -> str | Untrusted | Link | Aside:
     if isinstance(piece, Link | Aside):
         return replace(piece, words=tuple(_short_word(word) for word in piece.words))
     return _short_word(piece)
 
 
-def _short_word(word: str | Said) -> str | Said:
-    return Said(text=shortened(word.text, MAX_SHORT)) if isinstance(word, Said) else word
+def _short_word(word: str | Untrusted) -> str | Untrusted:
+    return Untrusted(text=shortened(word.text, MAX_SHORT)) if isinstance(word, Untrusted) else word
 
 
 def _without_asides(story: Story) -> Story:

@@ -4,7 +4,16 @@ A word means one thing in code, tables, addresses, pages, logs and docs. Absent 
 times are aware and in UTC; units stand in the names.
 """
 
-from service.model.details import FAILED_RESULTS, Details, JobReport, Missing, TestFailure, TestReport, Vcs, Want
+from service.model.details import (
+    FAILED_RESULTS,
+    DetailKind,
+    Details,
+    JobReport,
+    MissingDetail,
+    TestFailure,
+    TestReport,
+    Vcs,
+)
 from service.model.events import (
     Actor,
     Commit,
@@ -15,7 +24,7 @@ from service.model.events import (
     Job,
     Pipeline,
     Project,
-    Signed,
+    SignatureMatch,
     Via,
     Workflow,
     slug_spellings,
@@ -38,7 +47,7 @@ from service.model.records import (
 )
 from service.model.refusals import KnownHook, Refusal
 from service.model.routes import Channel, Hook, HookSpec, Matcher, Receiver, Route
-from service.model.story import Aside, Block, Line, Link, Said, Words
+from service.model.story import Aside, Block, Line, Link, Untrusted, Words
 
 __all__ = [
     "FAILED_RESULTS",
@@ -53,6 +62,7 @@ __all__ = [
     "Decision",
     "Delivery",
     "DeliveryState",
+    "DetailKind",
     "Details",
     "Event",
     "EventKind",
@@ -66,7 +76,7 @@ __all__ = [
     "Link",
     "Matcher",
     "Message",
-    "Missing",
+    "MissingDetail",
     "NewJob",
     "Notification",
     "NotificationState",
@@ -79,15 +89,14 @@ __all__ = [
     "Refusal",
     "Role",
     "Route",
-    "Said",
     "Session",
-    "Signed",
+    "SignatureMatch",
     "TestFailure",
     "TestReport",
+    "Untrusted",
     "Vcs",
     "Verdict",
     "Via",
-    "Want",
     "Words",
     "Workflow",
     "slug_spellings",

@@ -8,7 +8,7 @@ from enum import StrEnum
 from service.model.events import Actor
 
 
-class Want(StrEnum):
+class DetailKind(StrEnum):
     """A group of facts that one or two calls to the source answer."""
 
     ACTOR = "actor"  # who started the workflow
@@ -18,13 +18,13 @@ class Want(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Missing:
+class MissingDetail:
     """What we wanted and could not have, and why; ``retry_after_s`` where the source said when to come back.
 
     is_by_choice   nothing went wrong, and those who are told need not know: there is no token, or no such user
     """
 
-    want: Want
+    want: DetailKind
     reason: str
     is_final: bool
     retry_after_s: float | None = None
@@ -101,11 +101,11 @@ class Details:
     rounds    how many times we asked
     """
 
-    wanted: frozenset[Want] = frozenset()
+    wanted: frozenset[DetailKind] = frozenset()
     actor: Actor | None = None
     vcs: Vcs | None = None
     jobs: tuple[JobReport, ...] | None = None
-    missing: tuple[Missing, ...] = ()
+    missing: tuple[MissingDetail, ...] = ()
     rounds: int = 0
     asked_at: datetime | None = None
 

@@ -23,7 +23,7 @@ class DeliveryState(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Signed:
+class SignatureMatch:
     """Which of our secrets made a signature: its place in the list and a fingerprint, never the secret.
 
     index   its place from 0, as it is stored; people and machines are told its ``number``
@@ -55,7 +55,7 @@ class Delivery:
     received_at: datetime
     headers: tuple[tuple[str, str], ...]
     body: bytes
-    signed: Signed | None
+    signed: SignatureMatch | None
     state: DeliveryState = DeliveryState.KEPT
     reason: str | None = None
     repeats: int = 0

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)
-class Said:
+class Untrusted:
     """Words from outside: each form shows exactly these characters, and acts on none of them."""
 
     text: str
 
 
-Words = tuple[str | Said, ...]
+Words = tuple[str | Untrusted, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +28,7 @@ class Aside:
     words: Words
 
 
-Line = tuple[str | Said | Link | Aside, ...]
+Line = tuple[str | Untrusted | Link | Aside, ...]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ from uuid import UUID
 import structlog
 
 from service.db.tables import Transaction
-from service.model import Details, Event, Missing, Notification, NotificationState, Want
+from service.model import DetailKind, Details, Event, MissingDetail, Notification, NotificationState
 from service.pipeline.context import Parts
 from service.pipeline.fetch_details import again_at, ask, asked_for_s
 from service.routing.decide import with_details
@@ -85,7 +85,7 @@ def _later(transaction: Transaction, parts: Parts, kind: str, event_id: UUID, *,
 
 async def release_as_it_is(parts: Parts, event_id: UUID, reason: str) -> None:
     """Let an event's messages go with what is known, because asking failed in a way nobody foresaw."""
-    gap = Missing(want=Want.JOBS, reason=reason, is_final=True)
+    gap = MissingDetail(want=DetailKind.JOBS, reason=reason, is_final=True)
 
     def give_up(transaction: Transaction) -> None:
         if not deliveries.hold(transaction, event_id):
@@ -97,13 +97,14 @@ async def release_as_it_is(parts: Parts, event_id: UUID, reason: str) -> None:
     await parts.store.write(give_up)
 
 
-def wants_of(event: Event) -> frozenset[Want]:
+def wants_of(event: Event) -> frozenset[DetailKind]:
     """What a message about this event should say that the event itself does not."""
-    wants = set() if event.is_scheduled else {Want.ACTOR}  # CircleCI's own user starts those, and GET /user has none
+    # CircleCI's own user starts scheduled pipelines, and GET /user knows none by its id.
+    wants = set() if event.is_scheduled else {DetailKind.ACTOR}
     if event.revision is None or (event.branch is None and event.tag is None):
-        wants.add(Want.VCS)
+        wants.add(DetailKind.VCS)
     if event.status not in QUIET:
-        wants |= {Want.JOBS, Want.TESTS}
+        wants |= {DetailKind.JOBS, DetailKind.TESTS}
     return frozenset(wants)
 
 

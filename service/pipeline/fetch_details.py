@@ -4,12 +4,12 @@ import asyncio
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from service.model import Details, Event, Missing, Want
+from service.model import DetailKind, Details, Event, MissingDetail
 from service.pipeline.context import Parts
 
 
 async def ask(
-    parts: Parts, event: Event, wants: frozenset[Want], known: Details | None, *, within: timedelta
+    parts: Parts, event: Event, wants: frozenset[DetailKind], known: Details | None, *, within: timedelta
 ) -> Details:
     """What the source tells within a time; what it does not tell by then is missing, and may yet come."""
     try:
@@ -17,16 +17,16 @@ async def ask(
             return await parts.source.enrich(event, wants, known)
     except TimeoutError:
         reason = f"CircleCI did not answer everything within {within.total_seconds():.0f} s"
-        missing = tuple(Missing(want=want, reason=reason, is_final=False) for want in sorted(wants))
+        missing = tuple(MissingDetail(want=want, reason=reason, is_final=False) for want in sorted(wants))
         before = known or Details()
         return replace(before, missing=missing, rounds=before.rounds + 1, asked_at=parts.clock())
 
 
-def with_gaps(known: Details | None, wants: frozenset[Want], reason: str) -> Details | None:
+def with_gaps(known: Details | None, wants: frozenset[DetailKind], reason: str) -> Details | None:
     """What is known, with a reason for each fact that is wanted and has none; it may yet be told."""
     before = known or Details()
     unexplained = wants - {missing.want for missing in before.missing}
-    gaps = tuple(Missing(want=want, reason=reason, is_final=False) for want in sorted(unexplained))
+    gaps = tuple(MissingDetail(want=want, reason=reason, is_final=False) for want in sorted(unexplained))
     return replace(before, missing=(*before.missing, *gaps)) if gaps else known
 
 

@@ -7,7 +7,19 @@ that matches wins, unless it continues. Patterns are globs, see ``patterns``.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from service.model import Actor, Decision, Details, Event, EventKind, Matcher, Route, Vcs, Verdict, Want, slug_spellings
+from service.model import (
+    Actor,
+    Decision,
+    DetailKind,
+    Details,
+    Event,
+    EventKind,
+    Matcher,
+    Route,
+    Vcs,
+    Verdict,
+    slug_spellings,
+)
 from service.routing.patterns import fits, has_wildcards, one_spelling
 
 MATCH_KEYS = ("event", "org", "project", "branch", "tag", "workflow", "job", "status", "trigger", "actor", "author")
@@ -29,14 +41,14 @@ def decide(event: Event, routes: Sequence[Route]) -> list[Decision]:
     return decisions
 
 
-def undecided(event: Event, routes: Sequence[Route]) -> frozenset[Want]:
+def undecided(event: Event, routes: Sequence[Route]) -> frozenset[DetailKind]:
     """What we have to ask the source before ``decide`` can be trusted.
 
     Only for routes that could still win, and that test a fact which is absent but could be found. An absent author
     is no such fact: the source does not know more than the event says.
     """
     facts, findable = _facts(event), _findable(event)
-    wants: set[Want] = set()
+    wants: set[DetailKind] = set()
     for route in routes:
         known = [matcher for matcher in route.matchers if matcher.key not in findable]
         if _deafness(route, facts) or not all(_test(matcher, facts[matcher.key]).fits for matcher in known):
@@ -117,13 +129,13 @@ def _project(event: Event) -> _Fact:
     return _Fact(spellings[0], every.spellings) if len(spellings) > 1 else every
 
 
-def _findable(event: Event) -> dict[str, Want]:
+def _findable(event: Event) -> dict[str, DetailKind]:
     """The match keys whose absent facts the source could tell."""
     findable = {}
     if event.actor.login is None and event.actor.name is None:
-        findable["actor"] = Want.ACTOR
+        findable["actor"] = DetailKind.ACTOR
     if event.branch is None and event.tag is None:
-        findable["branch"] = findable["tag"] = Want.VCS
+        findable["branch"] = findable["tag"] = DetailKind.VCS
     return findable
 
 

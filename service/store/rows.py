@@ -27,7 +27,7 @@ from service.model import (
     Outcome,
     Pipeline,
     Project,
-    Signed,
+    SignatureMatch,
     Verdict,
     Via,
     Workflow,
@@ -87,7 +87,7 @@ def to_delivery(row: Row) -> Delivery:
     """A row of ``deliveries`` as a delivery."""
     signed = None
     if row["signed_index"] is not None:
-        signed = Signed(index=row["signed_index"], fingerprint=row["signed_fingerprint"])
+        signed = SignatureMatch(index=row["signed_index"], fingerprint=row["signed_fingerprint"])
     return Delivery(
         id=row["id"],
         source=row["source"],

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from service.model import Actor, Details, Event, JobReport, Missing, Pipeline, Project, Vcs, Want, Workflow
+from service.model import Actor, DetailKind, Details, Event, JobReport, MissingDetail, Pipeline, Project, Vcs, Workflow
 from tests.circleci_fixture import ALL, EVENT, GOOD, NOW, REPORT, WORKFLOW_PAGE, House
 
 
@@ -47,13 +47,13 @@ async def test_everything_that_was_wanted_is_told() -> None:
 @pytest.mark.parametrize(
     ("want", "paths"),
     [
-        (Want.ACTOR, ["/workflow/w1", "/user/u1"]),
-        (Want.VCS, ["/pipeline/p1"]),
-        (Want.JOBS, ["/workflow/w1/job", "/project/gh/acme/shop/job/7"]),
-        (Want.TESTS, ["/workflow/w1/job", "/project/gh/acme/shop/7/tests"]),
+        (DetailKind.ACTOR, ["/workflow/w1", "/user/u1"]),
+        (DetailKind.VCS, ["/pipeline/p1"]),
+        (DetailKind.JOBS, ["/workflow/w1/job", "/project/gh/acme/shop/job/7"]),
+        (DetailKind.TESTS, ["/workflow/w1/job", "/project/gh/acme/shop/7/tests"]),
     ],
 )
-async def test_only_what_is_wanted_is_asked_and_only_once(want: Want, paths: list[str]) -> None:
+async def test_only_what_is_wanted_is_asked_and_only_once(want: DetailKind, paths: list[str]) -> None:
     house = House(GOOD)
 
     details = await house.enrich(want)
@@ -74,20 +74,20 @@ async def test_wanting_nothing_costs_no_call() -> None:
 
 async def test_wanting_more_later_adds_to_what_is_known() -> None:
     house = House(GOOD)
-    known = await house.enrich(Want.JOBS)
+    known = await house.enrich(DetailKind.JOBS)
 
-    details = await house.enrich(Want.TESTS, known=known)
+    details = await house.enrich(DetailKind.TESTS, known=known)
 
     assert house.asked == ["/project/gh/acme/shop/7/tests"]
     assert details.jobs == (await house.enrich(*ALL)).jobs
-    assert details.wanted == {Want.JOBS, Want.TESTS}
+    assert details.wanted == {DetailKind.JOBS, DetailKind.TESTS}
 
 
 async def test_tests_that_are_known_are_not_asked_again_when_the_jobs_are() -> None:
     house = House(GOOD)
-    known = await house.enrich(Want.TESTS)
+    known = await house.enrich(DetailKind.TESTS)
 
-    details = await house.enrich(Want.JOBS, known=known)
+    details = await house.enrich(DetailKind.JOBS, known=known)
 
     assert "/project/gh/acme/shop/7/tests" not in house.asked
     assert details.jobs is not None
@@ -98,21 +98,21 @@ async def test_an_actor_named_by_the_webhook_is_asked_for_directly_and_remembere
     house = House({"/user/u9": {"login": "grace"}})
     event = Event(**{**vars(EVENT), "actor": Actor(id="u9")})
 
-    assert (await house.enrich(Want.ACTOR, event=event)).actor == Actor(id="u9", login="grace")
+    assert (await house.enrich(DetailKind.ACTOR, event=event)).actor == Actor(id="u9", login="grace")
     assert house.asked == ["/user/u9"]
 
-    await house.enrich(Want.ACTOR, event=event)
+    await house.enrich(DetailKind.ACTOR, event=event)
     assert house.asked == []
 
     house.now += timedelta(days=1)
-    await house.enrich(Want.ACTOR, event=event)
+    await house.enrich(DetailKind.ACTOR, event=event)
     assert house.asked == ["/user/u9"]
 
 
 async def test_an_actor_whom_circleci_does_not_know_is_finally_missing_and_not_asked_for_a_while() -> None:
     house = House({"/workflow/w1": {"started_by": "a-robot"}})
 
-    details = await house.enrich(Want.ACTOR)
+    details = await house.enrich(DetailKind.ACTOR)
     assert details.actor is None
     [missing] = details.missing
     assert (missing.is_final, missing.is_by_choice) == (True, True)
@@ -120,45 +120,45 @@ async def test_an_actor_whom_circleci_does_not_know_is_finally_missing_and_not_a
         "CircleCI answered 404 to GET /user/{id}: there is no such thing, or the token may not see it"
     )
 
-    assert (await house.enrich(Want.ACTOR)).missing == (missing,)
+    assert (await house.enrich(DetailKind.ACTOR)).missing == (missing,)
     assert house.asked == ["/workflow/w1"]
 
     house.now += timedelta(minutes=10)
-    await house.enrich(Want.ACTOR)
+    await house.enrich(DetailKind.ACTOR)
     assert house.asked == ["/workflow/w1", "/user/a-robot"]
 
 
 async def test_at_most_a_thousand_users_are_remembered_the_latest_ones() -> None:
     house = House({f"/user/{number}": {"login": "x"} for number in range(1_001)})
     for number in range(1_001):
-        await house.enrich(Want.ACTOR, event=Event(**{**vars(EVENT), "actor": Actor(id=str(number))}))
+        await house.enrich(DetailKind.ACTOR, event=Event(**{**vars(EVENT), "actor": Actor(id=str(number))}))
 
-    await house.enrich(Want.ACTOR, event=Event(**{**vars(EVENT), "actor": Actor(id="1")}))
+    await house.enrich(DetailKind.ACTOR, event=Event(**{**vars(EVENT), "actor": Actor(id="1")}))
     assert house.asked == []
 
-    await house.enrich(Want.ACTOR, event=Event(**{**vars(EVENT), "actor": Actor(id="0")}))
+    await house.enrich(DetailKind.ACTOR, event=Event(**{**vars(EVENT), "actor": Actor(id="0")}))
     assert house.asked == ["/user/0"]
 
 
 async def test_a_workflow_that_nobody_is_said_to_have_started_has_no_actor() -> None:
-    details = await House({"/workflow/w1": {}}).enrich(Want.ACTOR)
+    details = await House({"/workflow/w1": {}}).enrich(DetailKind.ACTOR)
 
     assert details.missing == (
-        Missing(want=Want.ACTOR, reason="CircleCI does not say who started the workflow", is_final=True),
+        MissingDetail(want=DetailKind.ACTOR, reason="CircleCI does not say who started the workflow", is_final=True),
     )
 
 
 async def test_the_tag_of_a_pipeline_comes_without_a_branch() -> None:
     house = House({"/pipeline/p1": {"vcs": {"tag": "v1", "branch": "main"}}})
 
-    assert (await house.enrich(Want.VCS)).vcs == Vcs(tag="v1")
+    assert (await house.enrich(DetailKind.VCS)).vcs == Vcs(tag="v1")
 
 
 async def test_a_pipeline_that_says_nothing_of_version_control_leaves_it_missing() -> None:
-    details = await House({"/pipeline/p1": {"id": "p1"}}).enrich(Want.VCS)
+    details = await House({"/pipeline/p1": {"id": "p1"}}).enrich(DetailKind.VCS)
 
     assert details.missing == (
-        Missing(want=Want.VCS, reason="CircleCI does not say what the pipeline built", is_final=True),
+        MissingDetail(want=DetailKind.VCS, reason="CircleCI does not say what the pipeline built", is_final=True),
     )
 
 
@@ -167,7 +167,7 @@ async def test_without_a_token_each_want_is_finally_missing() -> None:
 
     reason = "no ROUNDSMAN_CIRCLECI_TOKEN is set"
     assert details.missing == tuple(
-        Missing(want=want, reason=reason, is_final=True, is_by_choice=True) for want in sorted(Want)
+        MissingDetail(want=want, reason=reason, is_final=True, is_by_choice=True) for want in sorted(DetailKind)
     )
     assert (details.wanted, details.rounds, details.may_improve) == (ALL, 1, False)
     assert details.asked_at is None  # nothing was asked
@@ -179,15 +179,15 @@ async def test_what_the_webhook_did_not_say_cannot_be_asked_with() -> None:
     details = await House(GOOD).enrich(*ALL, event=event)
 
     assert {(missing.want, missing.reason, missing.is_final) for missing in details.missing} == {
-        (Want.ACTOR, "the webhook did not say the workflow's id", True),
-        (Want.VCS, "the webhook did not say the pipeline's id", True),
-        (Want.JOBS, "the webhook did not say the workflow's id", True),
-        (Want.TESTS, "the webhook did not say the workflow's id", True),
+        (DetailKind.ACTOR, "the webhook did not say the workflow's id", True),
+        (DetailKind.VCS, "the webhook did not say the pipeline's id", True),
+        (DetailKind.JOBS, "the webhook did not say the workflow's id", True),
+        (DetailKind.TESTS, "the webhook did not say the workflow's id", True),
     }
 
 
 async def test_without_the_slug_people_still_hear_which_jobs_there_were() -> None:
-    details = await House(GOOD).enrich(Want.JOBS, event=Event(**{**vars(EVENT), "project": Project()}))
+    details = await House(GOOD).enrich(DetailKind.JOBS, event=Event(**{**vars(EVENT), "project": Project()}))
 
     assert details.jobs is not None
     assert [job.name for job in details.jobs] == ["lint", "unit", "hold"]
@@ -202,8 +202,8 @@ async def test_trouble_leaves_the_rest_and_is_worth_another_round() -> None:
     assert details.jobs is not None
     assert (details.jobs[1].url, details.jobs[1].tests) == (f"{WORKFLOW_PAGE}/jobs/7", REPORT)
     assert details.missing == (
-        Missing(want=Want.JOBS, reason="CircleCI answered 503", is_final=False),
-        Missing(want=Want.VCS, reason="CircleCI answered 503", is_final=False),
+        MissingDetail(want=DetailKind.JOBS, reason="CircleCI answered 503", is_final=False),
+        MissingDetail(want=DetailKind.VCS, reason="CircleCI answered 503", is_final=False),
     )
     assert details.may_improve
 
@@ -218,40 +218,46 @@ async def test_a_list_that_cannot_be_had_leaves_jobs_and_tests_missing_and_what_
     house = House({**GOOD, "/workflow/w1/job": 500})
     earlier = (JobReport(name="unit", status="failed", number=7),)
     known = Details(
-        wanted=frozenset({Want.JOBS}), jobs=earlier, missing=(Missing(want=Want.JOBS, reason="x", is_final=False),)
+        wanted=frozenset({DetailKind.JOBS}),
+        jobs=earlier,
+        missing=(MissingDetail(want=DetailKind.JOBS, reason="x", is_final=False),),
     )
 
-    details = await house.enrich(Want.JOBS, Want.TESTS, known=known)
+    details = await house.enrich(DetailKind.JOBS, DetailKind.TESTS, known=known)
 
     assert details.jobs == earlier
     assert [(missing.want, missing.reason) for missing in details.missing] == [
-        (Want.JOBS, "CircleCI answered 500"),
-        (Want.TESTS, "CircleCI answered 500"),
+        (DetailKind.JOBS, "CircleCI answered 500"),
+        (DetailKind.TESTS, "CircleCI answered 500"),
     ]
 
 
 @pytest.mark.parametrize(("status", "rounds", "is_final"), [(500, 10, False), (500, 11, True), (503, 11, False)])
 async def test_what_fails_at_circleci_itself_is_asked_twelve_times(status: int, rounds: int, is_final: bool) -> None:
     house = House({**GOOD, "/workflow/w1/job": status})
-    gap = Missing(want=Want.JOBS, reason="x", is_final=False)
+    gap = MissingDetail(want=DetailKind.JOBS, reason="x", is_final=False)
 
-    details = await house.enrich(Want.JOBS, known=Details(wanted=frozenset({Want.JOBS}), rounds=rounds, missing=(gap,)))
+    details = await house.enrich(
+        DetailKind.JOBS, known=Details(wanted=frozenset({DetailKind.JOBS}), rounds=rounds, missing=(gap,))
+    )
 
     assert [(one.reason, one.is_final) for one in details.missing] == [(f"CircleCI answered {status}", is_final)]
 
 
 async def test_what_was_missing_and_is_not_wanted_now_stays_missing() -> None:
-    missing = Missing(want=Want.VCS, reason="x", is_final=False)
+    missing = MissingDetail(want=DetailKind.VCS, reason="x", is_final=False)
 
-    details = await House(GOOD).enrich(Want.ACTOR, known=Details(wanted=frozenset({Want.VCS}), missing=(missing,)))
+    details = await House(GOOD).enrich(
+        DetailKind.ACTOR, known=Details(wanted=frozenset({DetailKind.VCS}), missing=(missing,))
+    )
 
     assert details.missing == (missing,)
-    assert details.wanted == {Want.VCS, Want.ACTOR}
+    assert details.wanted == {DetailKind.VCS, DetailKind.ACTOR}
 
 
 async def test_many_jobs_that_miss_one_thing_for_one_reason_are_one_missing() -> None:
     failed = [{"name": f"job {number}", "status": "failed", "job_number": number} for number in range(3)]
 
-    details = await House({"/workflow/w1/job": {"items": failed}}).enrich(Want.JOBS)
+    details = await House({"/workflow/w1/job": {"items": failed}}).enrich(DetailKind.JOBS)
 
     assert len(details.missing) == 1

@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 import pytest
 
 from service.circleci import reports
-from service.model import Event, Job, JobReport, Missing, TestReport, Want
+from service.model import DetailKind, Event, Job, JobReport, MissingDetail, TestReport
 from tests.circleci_fixture import ALL, FAILURE, GOOD, JOB_EVENT, REPORT, WORKFLOW_PAGE, House
 
 FAILED = [{"name": "unit", "status": "failed", "job_number": 7}]
@@ -26,7 +26,7 @@ FAILED = [{"name": "unit", "status": "failed", "job_number": 7}]
 async def test_only_jobs_that_failed_are_looked_into(status: str, is_looked_into: bool) -> None:
     house = House({"/workflow/w1/job": {"items": [{"name": "x", "status": status, "job_number": 1}]}})
 
-    await house.enrich(Want.JOBS)
+    await house.enrich(DetailKind.JOBS)
 
     assert ("/project/gh/acme/shop/job/1" in house.asked) is is_looked_into
 
@@ -35,7 +35,7 @@ async def test_no_more_than_ten_failed_jobs_are_looked_into() -> None:
     failed = [{"name": "x", "status": "failed", "job_number": number} for number in range(12)]
     house = House({"/workflow/w1/job": {"items": failed}})
 
-    details = await house.enrich(Want.JOBS)
+    details = await house.enrich(DetailKind.JOBS)
 
     assert len(house.asked) == 11
     assert details.jobs is not None
@@ -45,7 +45,7 @@ async def test_no_more_than_ten_failed_jobs_are_looked_into() -> None:
 async def test_a_job_event_asks_for_its_own_job_only() -> None:
     house = House(GOOD)
 
-    details = await house.enrich(Want.JOBS, Want.TESTS, event=JOB_EVENT)
+    details = await house.enrich(DetailKind.JOBS, DetailKind.TESTS, event=JOB_EVENT)
 
     assert sorted(house.asked) == ["/project/gh/acme/shop/7/tests", "/project/gh/acme/shop/job/7"]
     assert details.jobs == (
@@ -65,7 +65,7 @@ async def test_a_job_that_did_not_fail_is_told_from_the_event_alone() -> None:
     house = House(GOOD)
     event = Event(**{**vars(JOB_EVENT), "status": "success", "job": Job(number=7, status="success")})
 
-    details = await house.enrich(Want.JOBS, Want.TESTS, event=event)
+    details = await house.enrich(DetailKind.JOBS, DetailKind.TESTS, event=event)
 
     assert house.asked == []
     assert details.jobs == (
@@ -76,7 +76,7 @@ async def test_a_job_that_did_not_fail_is_told_from_the_event_alone() -> None:
 async def test_a_failed_job_without_a_number_cannot_be_looked_into() -> None:
     event = Event(**{**vars(JOB_EVENT), "job": Job(name="unit", status="failed")})
 
-    details = await House(GOOD).enrich(Want.TESTS, event=event)
+    details = await House(GOOD).enrich(DetailKind.TESTS, event=event)
 
     assert [missing.reason for missing in details.missing] == ["the webhook did not say the number of job unit"]
 
@@ -84,7 +84,7 @@ async def test_a_failed_job_without_a_number_cannot_be_looked_into() -> None:
 async def test_failed_job_that_the_list_gives_no_number_is_the_lists_omission() -> None:
     listed = {"items": [{"id": "j1", "name": "unit", "status": "failed", "type": "build"}], "next_page_token": None}
 
-    details = await House({**GOOD, "/workflow/w1/job": listed}).enrich(Want.JOBS)
+    details = await House({**GOOD, "/workflow/w1/job": listed}).enrich(DetailKind.JOBS)
 
     [missing] = details.missing
     assert missing.reason == "CircleCI's list of jobs did not say the number of job unit"
@@ -93,7 +93,7 @@ async def test_failed_job_that_the_list_gives_no_number_is_the_lists_omission() 
 async def test_a_page_address_that_is_no_web_address_is_not_passed_on() -> None:
     house = House({**GOOD, "/project/gh/acme/shop/job/7": {"web_url": "javascript:alert(1)"}})
 
-    details = await house.enrich(Want.JOBS, event=JOB_EVENT)
+    details = await house.enrich(DetailKind.JOBS, event=JOB_EVENT)
 
     assert details.jobs is not None
     assert (details.jobs[0].url, details.jobs[0].duration_ms) == (f"{WORKFLOW_PAGE}/jobs/7", 900)
@@ -102,11 +102,13 @@ async def test_a_page_address_that_is_no_web_address_is_not_passed_on() -> None:
 async def test_test_results_that_come_late_are_worth_one_more_round() -> None:
     house = House({**GOOD, "/project/gh/acme/shop/7/tests": {"items": [], "next_page_token": None}})
 
-    early = await house.enrich(Want.TESTS)
-    assert early.missing == (Missing(want=Want.TESTS, reason="no test results yet", is_final=False, retry_after_s=5),)
+    early = await house.enrich(DetailKind.TESTS)
+    assert early.missing == (
+        MissingDetail(want=DetailKind.TESTS, reason="no test results yet", is_final=False, retry_after_s=5),
+    )
 
     house.answers |= GOOD
-    late = await house.enrich(Want.TESTS, known=early)
+    late = await house.enrich(DetailKind.TESTS, known=early)
     assert late.missing == ()
     assert late.jobs is not None
     assert late.jobs[1].tests == REPORT
@@ -117,9 +119,9 @@ async def test_a_job_whose_results_were_there_is_not_asked_again_for_the_sake_of
     house = House(
         {**GOOD, "/workflow/w1/job": {"items": [*FAILED, late]}, "/project/gh/acme/shop/8/tests": {"items": []}}
     )
-    early = await house.enrich(Want.TESTS)
+    early = await house.enrich(DetailKind.TESTS)
 
-    details = await house.enrich(Want.TESTS, known=early)
+    details = await house.enrich(DetailKind.TESTS, known=early)
 
     assert house.asked == ["/project/gh/acme/shop/8/tests"]
     assert details.jobs is not None
@@ -129,9 +131,9 @@ async def test_a_job_whose_results_were_there_is_not_asked_again_for_the_sake_of
 
 async def test_a_job_that_still_has_no_test_results_stores_none() -> None:
     house = House({**GOOD, "/project/gh/acme/shop/7/tests": {"items": []}})
-    early = await house.enrich(Want.TESTS)
+    early = await house.enrich(DetailKind.TESTS)
 
-    late = await house.enrich(Want.TESTS, known=early)
+    late = await house.enrich(DetailKind.TESTS, known=early)
 
     assert late.missing == ()
     assert late.jobs is not None
@@ -145,7 +147,9 @@ async def report(*pages: Sequence[Mapping[str, object]], last: str | None = None
         return {"items": pages[min(number, len(pages) - 1)], "next_page_token": following}
 
     answering: Callable[[str], dict[str, object]] = answer
-    details = await House({**GOOD, "/project/gh/acme/shop/7/tests": answering}).enrich(Want.TESTS, event=JOB_EVENT)
+    details = await House({**GOOD, "/project/gh/acme/shop/7/tests": answering}).enrich(
+        DetailKind.TESTS, event=JOB_EVENT
+    )
     assert details.jobs is not None
     assert details.jobs[0].tests is not None
     return details.jobs[0].tests

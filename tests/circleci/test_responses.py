@@ -14,7 +14,7 @@ from service.circleci.api.client import LARGEST_ANSWER_BYTES
 from service.circleci.api.request import Call
 from service.circleci.api.responses import UserShape
 from service.errors import Permanent, Temporary
-from service.model import Want
+from service.model import DetailKind
 from tests.circleci.test_client import ADA, Pages, client, ok
 from tests.circleci_fixture import GOOD, House
 from tests.raw_server import Script, answer, circleci_at, client_at, endless
@@ -201,7 +201,7 @@ async def test_hooks_without_an_end_are_not_taken_for_all_there_are() -> None:
 async def test_of_a_workflow_with_too_many_jobs_those_that_were_read_are_told_and_that_there_are_more() -> None:
     house = House({**GOOD, "/workflow/w1/job": {"items": [{"name": "n", "status": "success"}] * 1_500}})
 
-    details = await house.enrich(Want.JOBS)
+    details = await house.enrich(DetailKind.JOBS)
 
     assert details.jobs is not None
     assert len(details.jobs) == 1_000
@@ -213,7 +213,7 @@ async def test_results_of_tests_that_are_all_called_differently_are_counted_as_f
     tests = {"items": [*results, {"name": "t", "result": "failure"}]}
     house = House({**GOOD, "/project/gh/acme/shop/7/tests": tests})
 
-    details = await house.enrich(Want.JOBS, Want.TESTS)
+    details = await house.enrich(DetailKind.JOBS, DetailKind.TESTS)
 
     assert details.jobs is not None
     report = details.jobs[1].tests
@@ -225,7 +225,7 @@ async def test_of_a_jobs_messages_the_first_twenty_are_kept() -> None:
     unit = {"messages": [{"message": f"number {number}"} for number in range(1_000)]}
     house = House({**GOOD, "/project/gh/acme/shop/job/7": unit})
 
-    details = await house.enrich(Want.JOBS)
+    details = await house.enrich(DetailKind.JOBS)
 
     assert details.jobs is not None
     assert len(details.jobs[1].messages) == 20

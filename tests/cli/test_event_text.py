@@ -14,23 +14,23 @@ from service.model import (
     Decision,
     Delivery,
     DeliveryState,
+    DetailKind,
     Details,
     Event,
     EventKind,
     Job,
     JobReport,
-    Missing,
+    MissingDetail,
     Notification,
     NotificationState,
     Outcome,
     Pipeline,
     Project,
-    Signed,
+    SignatureMatch,
     TestFailure,
     TestReport,
     Verdict,
     Via,
-    Want,
     Workflow,
 )
 from service.operations.json_shapes import (
@@ -143,7 +143,7 @@ def test_what_a_page_shows_a_terminal_shows_too() -> None:
 
 
 def test_the_secret_that_signed_it_is_counted_from_one_as_on_its_page() -> None:
-    lines = texts(_event_text.facts(with_delivery(BARE, signed=Signed(index=1, fingerprint="5f2ac01e"))))
+    lines = texts(_event_text.facts(with_delivery(BARE, signed=SignatureMatch(index=1, fingerprint="5f2ac01e"))))
 
     assert lines[-1] == "  signature   valid, secret 2 (fingerprint 5f2ac01e)"
 
@@ -157,8 +157,8 @@ def test_failed_jobs_come_with_their_first_ten_failed_tests_and_good_ones_are_le
             JobReport(name="deploy", status="unauthorized"),
         ),
         missing=(
-            Missing(want=Want.ACTOR, reason="answered 403", is_final=True),
-            Missing(want=Want.TESTS, reason="answered 503", is_final=False),
+            MissingDetail(want=DetailKind.ACTOR, reason="answered 403", is_final=True),
+            MissingDetail(want=DetailKind.TESTS, reason="answered 503", is_final=False),
         ),
     )
 

@@ -3,7 +3,7 @@
 import pytest
 
 from service.message import compose
-from service.model import Actor, Commit, Details, Missing, Want
+from service.model import Actor, Commit, DetailKind, Details, MissingDetail
 from tests.message.test_message import COMMIT, PAGE, STORIES, a_workflow
 
 
@@ -20,8 +20,8 @@ def test_first_line_says_what_the_title_does_not(case: str) -> None:
 @pytest.mark.parametrize("trigger", ["schedule", "scheduled_pipeline"])
 @pytest.mark.parametrize("actor", [None, Actor(id="u1", login="system-actor", name="Scheduled"), Actor(login="ada")])
 def test_schedule_is_nobodys_doing_and_its_starter_nobodys_apology(trigger: str, actor: Actor | None) -> None:
-    gap = Missing(
-        want=Want.ACTOR, reason="CircleCI answered 404 to GET /user/{id}: there is no such thing", is_final=True
+    gap = MissingDetail(
+        want=DetailKind.ACTOR, reason="CircleCI answered 404 to GET /user/{id}: there is no such thing", is_final=True
     )
 
     text = compose(a_workflow(trigger=trigger), Details(actor=actor, missing=(gap,))).text

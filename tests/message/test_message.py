@@ -16,19 +16,19 @@ from service.message import Form, compose, fit, one_line
 from service.model import (
     Actor,
     Commit,
+    DetailKind,
     Details,
     Event,
     EventKind,
     Job,
     JobReport,
     Message,
-    Missing,
+    MissingDetail,
     Pipeline,
     Project,
     TestFailure,
     TestReport,
     Vcs,
-    Want,
     Workflow,
 )
 
@@ -123,10 +123,10 @@ STORIES: dict[str, tuple[Event, Details | None]] = {
         Details(
             jobs=(a_job(tests=TestReport(failures=failures(1), counts={"failure": 1}, is_complete=False)),),
             missing=(
-                Missing(want=Want.ACTOR, reason="CircleCI answered 404.", is_final=True),
-                Missing(want=Want.JOBS, reason="CircleCI answered 503.", is_final=False),
-                Missing(want=Want.TESTS, reason="CircleCI answered 503", is_final=False),
-                Missing(want=Want.TESTS, reason="CircleCI answered 503", is_final=False),
+                MissingDetail(want=DetailKind.ACTOR, reason="CircleCI answered 404.", is_final=True),
+                MissingDetail(want=DetailKind.JOBS, reason="CircleCI answered 503.", is_final=False),
+                MissingDetail(want=DetailKind.TESTS, reason="CircleCI answered 503", is_final=False),
+                MissingDetail(want=DetailKind.TESTS, reason="CircleCI answered 503", is_final=False),
             ),
         ),
     ),
@@ -152,7 +152,7 @@ STORIES: dict[str, tuple[Event, Details | None]] = {
                     ),
                 ),
             ),
-            missing=(Missing(want=Want.JOBS, reason=HOSTILE, is_final=True),),
+            missing=(MissingDetail(want=DetailKind.JOBS, reason=HOSTILE, is_final=True),),
         ),
     ),
     "200-failures": (
@@ -189,7 +189,9 @@ def test_a_story_is_told_as_written_down(case: str) -> None:
 
 
 def test_those_who_are_told_need_not_know_that_there_is_no_token() -> None:
-    missing = tuple(Missing(want=want, reason="no TOKEN is set", is_final=True, is_by_choice=True) for want in Want)
+    missing = tuple(
+        MissingDetail(want=want, reason="no TOKEN is set", is_final=True, is_by_choice=True) for want in DetailKind
+    )
 
     assert compose(a_workflow(), Details(missing=missing)) == compose(a_workflow(), None)
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from service.message import Form, compose, fit
-from service.model import Details, Missing, Want
+from service.model import DetailKind, Details, MissingDetail
 from tests.message.test_message import APP, PAGE, STORIES, a_workflow
 
 
@@ -46,7 +46,7 @@ def test_addresses_go_before_names_and_names_before_tests() -> None:
 
 
 def test_what_the_webhook_said_is_not_called_unknown() -> None:
-    missing = (Missing(want=Want.VCS, reason="CircleCI answered 404", is_final=True),)
+    missing = (MissingDetail(want=DetailKind.VCS, reason="CircleCI answered 404", is_final=True),)
 
     known = compose(a_workflow(), Details(missing=missing)).text
     without_branch = compose(replace(a_workflow(), branch=None), Details(missing=missing)).text

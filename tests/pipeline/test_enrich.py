@@ -11,7 +11,7 @@ import pytest
 
 from service.circleci.source import Source
 from service.errors import Temporary
-from service.model import Details, Event, Want
+from service.model import DetailKind, Details, Event
 from service.pipeline.context import Patience
 from service.testing import sample_runs
 from service.testing.fake_circleci.faults import Fault, Faults, broken, too_many
@@ -244,7 +244,7 @@ class Buggy:
         self.close = source.close
         self._error = error
 
-    async def enrich(self, event: Event, wants: frozenset[Want], known: Details | None) -> Details:
+    async def enrich(self, event: Event, wants: frozenset[DetailKind], known: Details | None) -> Details:
         raise self._error
 
 
@@ -289,7 +289,7 @@ class Forgotten(Buggy):
         super().__init__(source, error)
         self._house = house
 
-    async def enrich(self, event: Event, wants: frozenset[Want], known: Details | None) -> Details:
+    async def enrich(self, event: Event, wants: frozenset[DetailKind], known: Details | None) -> Details:
         await self._house.service.pipeline.prune()
         return await super().enrich(event, wants, known)
 

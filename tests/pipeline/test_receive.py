@@ -13,7 +13,7 @@ from sqlalchemy import select, text
 from service.db.database import Store
 from service.db.tables import Transaction, deliveries
 from service.errors import Temporary
-from service.model import Delivery, Signed, Via
+from service.model import Delivery, SignatureMatch, Via
 from service.pipeline import receive as line_module
 from service.pipeline.receive import Kept, Line, Place
 from service.queue.base import Jobs
@@ -36,7 +36,7 @@ def some_delivery(source_event_id: str | None = None, body: bytes = b"{}") -> De
         received_at=NINE,
         headers=(("content-type", "application/json"),),
         body=body,
-        signed=Signed(index=0, fingerprint="0123456789ab"),
+        signed=SignatureMatch(index=0, fingerprint="0123456789ab"),
     )
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from service.model import Actor, Commit, Details, Event, EventKind, Matcher, Route, Vcs, Verdict, Want
+from service.model import Actor, Commit, DetailKind, Details, Event, EventKind, Matcher, Route, Vcs, Verdict
 from service.routing.decide import decide, undecided, with_details
 from tests.example_events import FAILED, UNPLACED, UNSIGNED, at_any_pace, continuing, route
 
@@ -18,24 +18,24 @@ from tests.example_events import FAILED, UNPLACED, UNSIGNED, at_any_pace, contin
 @pytest.mark.parametrize(
     ("event", "match", "wants"),
     [
-        (UNSIGNED, {"actor": "ada"}, {Want.ACTOR}),
-        (UNSIGNED, {"actor": "!dependabot*"}, {Want.ACTOR}),
-        (UNSIGNED, {"branch": "main", "actor": "ada"}, {Want.ACTOR}),
+        (UNSIGNED, {"actor": "ada"}, {DetailKind.ACTOR}),
+        (UNSIGNED, {"actor": "!dependabot*"}, {DetailKind.ACTOR}),
+        (UNSIGNED, {"branch": "main", "actor": "ada"}, {DetailKind.ACTOR}),
         (UNSIGNED, {"branch": "develop", "actor": "ada"}, set()),
         (UNSIGNED, {"event": "job-completed", "actor": "ada"}, set()),
         (FAILED, {"actor": "bob"}, set()),
         (replace(FAILED, actor=Actor(name="Ada Example")), {"actor": "ada"}, set()),
-        (UNPLACED, {"branch": "main"}, {Want.VCS}),
-        (UNPLACED, {"tag": "!*"}, {Want.VCS}),
+        (UNPLACED, {"branch": "main"}, {DetailKind.VCS}),
+        (UNPLACED, {"tag": "!*"}, {DetailKind.VCS}),
         (FAILED, {"tag": "v*"}, set()),
         (replace(FAILED, branch=None, tag="v1"), {"branch": "main"}, set()),
-        (replace(UNPLACED, actor=Actor()), {"branch": "main", "actor": "ada"}, {Want.ACTOR, Want.VCS}),
+        (replace(UNPLACED, actor=Actor()), {"branch": "main", "actor": "ada"}, {DetailKind.ACTOR, DetailKind.VCS}),
         (replace(FAILED, commit=Commit()), {"author": "ada*"}, set()),
         (replace(UNPLACED, kind=EventKind.PING), {"event": "*", "branch": "main"}, set()),
     ],
 )
 def test_we_ask_for_absent_facts_that_could_change_a_verdict(
-    event: Event, match: dict[str, Any], wants: set[Want]
+    event: Event, match: dict[str, Any], wants: set[DetailKind]
 ) -> None:
     assert undecided(event, [route(**match)]) == wants
 
@@ -44,14 +44,14 @@ def test_we_do_not_ask_for_a_route_that_cannot_win_any_more() -> None:
     asking = route("asking", actor="ada")
 
     assert undecided(UNSIGNED, [route("wins", branch="main"), asking]) == set()
-    assert undecided(UNSIGNED, [route("wins not", branch="develop"), asking]) == {Want.ACTOR}
-    assert undecided(UNSIGNED, [continuing("continues"), asking]) == {Want.ACTOR}
+    assert undecided(UNSIGNED, [route("wins not", branch="develop"), asking]) == {DetailKind.ACTOR}
+    assert undecided(UNSIGNED, [continuing("continues"), asking]) == {DetailKind.ACTOR}
 
 
 def test_a_route_that_may_yet_lose_does_not_keep_later_ones_from_asking() -> None:
     event = replace(UNPLACED, actor=Actor())
 
-    assert undecided(event, [route(actor="ada"), route(branch="main")]) == {Want.ACTOR, Want.VCS}
+    assert undecided(event, [route(actor="ada"), route(branch="main")]) == {DetailKind.ACTOR, DetailKind.VCS}
 
 
 # What the details add

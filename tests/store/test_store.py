@@ -19,20 +19,20 @@ from service.model import (
     Actor,
     Commit,
     Delivery,
+    DetailKind,
     Details,
     Event,
     EventKind,
     Job,
     JobReport,
-    Missing,
+    MissingDetail,
     Pipeline,
     Project,
-    Signed,
+    SignatureMatch,
     TestFailure,
     TestReport,
     Vcs,
     Via,
-    Want,
     Workflow,
 )
 from service.store import deliveries, events, notifications
@@ -64,13 +64,15 @@ FULL = Event(
 )
 EMPTY = Event(id=uuid4(), kind=EventKind.PING, source_event_id="p", happened_at=NINE, received_at=NINE)
 LEARNED = Details(
-    wanted=frozenset(Want),
+    wanted=frozenset(DetailKind),
     actor=Actor(id="a"),
     vcs=Vcs(branch="main"),
     jobs=(
         JobReport(name="unit", status="failed", tests=TestReport(failures=(TestFailure(name="t", run_time_s=0.5),))),
     ),
-    missing=(Missing(want=Want.TESTS, reason="the token may not read them", is_final=True, retry_after_s=10.0),),
+    missing=(
+        MissingDetail(want=DetailKind.TESTS, reason="the token may not read them", is_final=True, retry_after_s=10.0),
+    ),
     rounds=2,
     asked_at=NINE,
 )
@@ -119,8 +121,8 @@ def a_delivery(body: bytes) -> Delivery:
     )
 
 
-@pytest.mark.parametrize("signed", [Signed(index=1, fingerprint="5f2a"), None])
-async def test_a_delivery_comes_back_as_it_came(store: Store, signed: Signed | None) -> None:
+@pytest.mark.parametrize("signed", [SignatureMatch(index=1, fingerprint="5f2a"), None])
+async def test_a_delivery_comes_back_as_it_came(store: Store, signed: SignatureMatch | None) -> None:
     delivery = replace(a_delivery(bytes(range(256))), signed=signed)
 
     ids = await store.write(deliveries.keep_many, [delivery])

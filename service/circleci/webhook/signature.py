@@ -6,13 +6,13 @@ from collections.abc import Iterator, Sequence
 from hashlib import sha256
 
 from service.errors import BadSignature, UnknownSecret, Unsigned
-from service.model import Signed
+from service.model import SignatureMatch
 
 HEADER = b"circleci-signature"
 NEXT_STEP = "give the webhook at CircleCI a secret that is in ROUNDSMAN_WEBHOOK_SECRETS"
 
 
-def verify(headers: Sequence[tuple[bytes, bytes]], body: bytes, secrets: Sequence[str]) -> Signed:
+def verify(headers: Sequence[tuple[bytes, bytes]], body: bytes, secrets: Sequence[str]) -> SignatureMatch:
     """Which secret made the v1 signature of the body; raises BadSignature when none did.
 
     headers  as ASGI gives them; ``circleci-signature`` is ``v1=<64 hex digits>,v2=...``, and only v1 exists
@@ -27,7 +27,7 @@ def verify(headers: Sequence[tuple[bytes, bytes]], body: bytes, secrets: Sequenc
     if True not in fits:
         raise UnknownSecret("the post is signed, but by none of the secrets we know", next_step=NEXT_STEP)
     index = fits.index(True)
-    return Signed(index=index, fingerprint=sha256(b"roundsman" + key(secrets[index])).hexdigest()[:12])
+    return SignatureMatch(index=index, fingerprint=sha256(b"roundsman" + key(secrets[index])).hexdigest()[:12])
 
 
 def claim(headers: Sequence[tuple[bytes, bytes]]) -> bytes:

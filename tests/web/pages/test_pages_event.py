@@ -10,18 +10,18 @@ from service.model import (
     Actor,
     Commit,
     DeliveryState,
+    DetailKind,
     Details,
     EventKind,
     Job,
     JobReport,
-    Missing,
+    MissingDetail,
     Pipeline,
     Project,
     TestFailure,
     TestReport,
     Verdict,
     Via,
-    Want,
     Workflow,
 )
 from service.store import deliveries
@@ -161,8 +161,8 @@ async def test_what_circleci_told_us_is_shown_and_what_it_would_not(house: House
         JobReport(name="e2e", status="failed", tests=TestReport()),
     )
     missing = (
-        Missing(want=Want.ACTOR, reason="CircleCI answered 404", is_final=True),
-        Missing(want=Want.VCS, reason="CircleCI answered 503", is_final=False),
+        MissingDetail(want=DetailKind.ACTOR, reason="CircleCI answered 404", is_final=True),
+        MissingDetail(want=DetailKind.VCS, reason="CircleCI answered 503", is_final=False),
     )
     await house.learn(event, Details(jobs=jobs, missing=missing, rounds=2, asked_at=house.now))
 
@@ -310,7 +310,9 @@ async def test_text_from_outside_is_shown_and_never_acted_on(house: House, brows
     failure = TestFailure(name=evil, file=evil, message=evil)
     report = TestReport(failures=(failure,), counts={evil: 1})
     job = JobReport(name=evil, status=evil, url="javascript:alert(1)", messages=(evil,), tests=report)
-    await house.learn(event, Details(jobs=(job,), missing=(Missing(want=Want.VCS, reason=evil, is_final=True),)))
+    await house.learn(
+        event, Details(jobs=(job,), missing=(MissingDetail(want=DetailKind.VCS, reason=evil, is_final=True),))
+    )
     await house.judge(event, (Verdict.NOT_MATCHED, evil))
     await house.put_off(await house.owe(event, evil), evil)
 
