@@ -8,6 +8,7 @@ from opening any.
 """
 
 from service.channels.apprise import AppriseChannels, StillSending
+from service.channels.incident_services import gets_no_good_news
 from service.channels.rate_limits import pace, server_lane
 
-__all__ = ["AppriseChannels", "StillSending", "pace", "server_lane"]
+__all__ = ["AppriseChannels", "StillSending", "gets_no_good_news", "pace", "server_lane"]

@@ -1,9 +1,11 @@
 """Services of incidents: a failure opens one there, so that good news must not be told in the same way."""
 
+import re
 from hashlib import sha256
 from typing import Any
+from urllib.parse import parse_qsl
 
-from service.model import Message
+from service.model import Channel, Message
 
 # By Apprise's names: each message is an incident there, an alert that rings, or an issue that a person must close.
 OPENS = frozenset(
@@ -29,6 +31,42 @@ OPENS = frozenset(
 CLOSING_ACTIONS = frozenset({"map", "resolve", "close"})
 QUIET = frozenset({"success", "info"})
 
+# The same services by the schemes of their URLs: the values of ``action=``, in Apprise's order, the default first.
+_ALERT = ("map", "new", "close", "delete", "acknowledge", "note")
+_SPLUNK = ("map", "info", "acknowledgement", "warning", "recovery", "resolve", "critical")
+ACTIONS: dict[str, tuple[str, ...]] = {
+    "betterstack": (),
+    "firehydrant": ("map", "trigger", "resolve"),
+    "github": (),
+    "goalert": ("map", "trigger", "close"),
+    "goalerts": ("map", "trigger", "close"),
+    "ilert": ("map", "trigger", "acknowledge", "resolve"),
+    "incidentio": ("map", "trigger", "resolve"),
+    "jira": _ALERT,
+    "lfg": (),
+    "opsgenie": _ALERT,
+    "pagerduty": ("trigger", "map", "resolve"),
+    "pagertree": ("create", "acknowledge", "resolve", "map"),
+    "signl4": ("trigger", "map", "acknowledge", "resolve"),
+    "spike": (),
+    "splunk": _SPLUNK,
+    "squadcast": ("map", "trigger", "resolve"),
+    "victorops": _SPLUNK,
+    "xmatters": (),
+}
+ALWAYS_CLOSES = frozenset({"pagerduty"})  # cards.py turns the success of its default action into a resolve
+
+# Apprise also takes the addresses that these services show their users.
+BY_ADDRESS = {
+    r"https?://signals\.firehydrant\.com/v1/process/": "firehydrant",
+    r"https://api\.spike\.sh/v1/alerts/": "spike",
+    r"https?://alert\.victorops\.com/integrations/generic/": "victorops",
+    r"https?://api\.(eu\.)?squadcast\.com/v2/incidents/api/": "squadcast",
+    r"https?://api\.incident\.io/v2/alert_events/http/": "incidentio",
+    r"https?://api\.lfg\.gm/horn/": "lfg",
+    r"https?://[a-z0-9.-]+\.xmatters\.com/api/integration/": "xmatters",
+}
+
 
 def key_of(message: Message) -> str:
     """Return the key of the incident that a message is about: its failure opens it, and its success closes it."""
@@ -44,3 +82,24 @@ def is_unwanted(service: str, plugin: Any, message: Message) -> bool:
         return False
     closes = service == "Pager Duty" or getattr(plugin, "action", None) in CLOSING_ACTIONS
     return message.severity == "info" or not closes
+
+
+def gets_no_good_news(channel: Channel, severity: str) -> bool:
+    """Tell whether messages of a severity would open incidents at a channel though nothing has failed.
+
+    By the URL alone, without Apprise; an ``action=`` that Apprise reads in another way is left to ``is_unwanted``.
+    """
+    by_address = (scheme for start, scheme in BY_ADDRESS.items() if re.match(start, channel.url, re.IGNORECASE))
+    scheme = next(by_address, channel.kind)
+    if scheme not in ACTIONS or severity not in QUIET:
+        return False
+    return severity == "info" or not (scheme in ALWAYS_CLOSES or _action(scheme, channel.url) in CLOSING_ACTIONS)
+
+
+def _action(scheme: str, url: str) -> str | None:
+    """Return the action of a URL as Apprise finds it: by its first letters, or the default."""
+    params = {name.lower(): value.strip().lower() for name, value in parse_qsl(url.partition("?")[2])}
+    actions = ACTIONS[scheme]
+    given = params.get("action")
+    named = (action for action in actions if given and action.startswith(given))
+    return next(named, next(iter(actions), None))

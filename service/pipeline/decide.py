@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import uuid4
 
-from service.channels import server_lane
+from service.channels import gets_no_good_news, server_lane
 from service.db.tables import Transaction
+from service.message.status_text import severity
 from service.model import Channel, Decision, Details, Event, Notification, NotificationState, Verdict
 from service.pipeline.context import Parts
 from service.routing.decide import decide, undecided, with_details
@@ -60,9 +61,11 @@ def _plan(
             decisions.append(decision)
             continue
         make = _notification(event, decision, created_at=now, give_up_at=now + parts.patience.for_sending)
-        wanted = [make(channel) for channel in parts.receivers[decision.receiver].channels]
+        channels = parts.receivers[decision.receiver].channels
+        left_out = [channel for channel in channels if gets_no_good_news(channel, severity(event.status))]
+        wanted = [make(channel) for channel in channels if channel not in left_out]
         standing = [notifications.plan(transaction, notification) for notification in wanted]
-        decisions.append(_as_told(decision, standing))
+        decisions.append(_with_left_out(_as_told(decision, standing), left_out))
         owed += [notification for notification, before in zip(wanted, standing, strict=True) if before is None]
     return decisions, owed
 
@@ -106,6 +109,12 @@ def _as_told(decision: Decision, standing: Sequence[Notification | None]) -> Dec
     ]
     verdict = Verdict.ALREADY_TOLD if len(told) == len(standing) else decision.verdict
     return replace(decision, verdict=verdict, reason="; ".join(reasons))
+
+
+def _with_left_out(decision: Decision, left_out: Sequence[Channel]) -> Decision:
+    """Name in the reason the channels that get no notification, because it would open an incident of good news."""
+    reasons = [f"{channel.label} opens incidents and gets no good news" for channel in left_out]
+    return replace(decision, reason="; ".join([decision.reason, *reasons]))
 
 
 def _is_told(said: Sequence[Decision]) -> bool:

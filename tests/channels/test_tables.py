@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -24,7 +25,7 @@ from service.model import (
     TestReport,
     Workflow,
 )
-from tests.apprise_services import schemes, schemes_of, service_names
+from tests.apprise_services import plugins, schemes, schemes_of, service_names
 from tests.apprise_urls import URLS
 from tests.channels.test_every_plugin import leaves
 from tests.fake_servers import Answer, HttpEnd, internet
@@ -79,6 +80,59 @@ def test_each_address_is_one_that_apprise_takes_for_that_kind(start: str) -> Non
     assert found is not None
     assert kind in set(schemes_of(found))
     assert kind in rate_limits.BY_KIND
+
+
+NATIVE_INCIDENTS = (
+    "https://signals.firehydrant.com/v1/process/FakeToken0123456789",
+    f"https://api.spike.sh/v1/alerts/{'0a' * 16}",
+    "https://alert.victorops.com/integrations/generic/20131114/alert/fakekey/fakeroute",
+    "https://api.squadcast.com/v2/incidents/api/FakeKey0123456789",
+    "https://api.eu.squadcast.com/v2/incidents/api/FakeKey0123456789",
+    "https://api.incident.io/v2/alert_events/http/01FAKESOURCE?token=fake-token",
+    f"https://api.lfg.gm/horn/{'0a' * 16}",
+    "https://acme.xmatters.com/api/integration/1/functions/0a0a0a0a-0000-4000-8000-000000000000/triggers?apiKey=fake-key",
+)
+
+
+def test_schemes_of_incident_services_have_the_actions_that_apprise_has() -> None:
+    actions = {
+        scheme: one.template_args.get("action", {})
+        for one in plugins()
+        if str(one.service_name) in incident_services.OPENS
+        for scheme in schemes_of(one)
+    }
+
+    ours = incident_services.ACTIONS
+    assert {scheme: tuple(args.get("values", ())) for scheme, args in actions.items()} == ours
+    assert {scheme: args.get("default") for scheme, args in actions.items()} == {
+        scheme: next(iter(names), None) for scheme, names in ours.items()
+    }
+
+
+@pytest.mark.parametrize("url", NATIVE_INCIDENTS)
+def test_addresses_of_incident_services_are_those_that_apprise_takes(url: str) -> None:
+    found = plugin.make(url)
+
+    assert found is not None
+    starts = [scheme for start, scheme in incident_services.BY_ADDRESS.items() if re.match(start, url)]
+    assert len(starts) == 1
+    assert starts[0] in set(schemes_of(found))
+
+
+@pytest.mark.parametrize("status", ["success", "canceled", "failed"])
+@pytest.mark.parametrize("service", sorted(incident_services.OPENS))
+def test_channels_that_get_no_good_news_are_those_of_which_the_sender_says_so(service: str, status: str) -> None:
+    url = URLS.get(service, f"lfg://{'0a' * 16}")
+    message = compose(replace(an_event(), status=status), None)
+    actions = ("", "m", "re", "invented", *(name for names in incident_services.ACTIONS.values() for name in names))
+    for action in dict.fromkeys(actions):
+        acting = f"{url}{'&' if '?' in url else '?'}action={action}" if action else url
+        if (found := plugin.make(acting)) is None:
+            continue
+        channel = Channel(key="k", label="web", kind=url.partition(":")[0], url=acting)
+        guarded = incident_services.is_unwanted(service, found, message)
+        left_out = incident_services.gets_no_good_news(channel, message.severity)
+        assert left_out == guarded or (guarded and action in {"m", "re"}), acting  # PagerTree takes whole names only
 
 
 def made(service: str) -> Any:

@@ -59,6 +59,19 @@ routes:
 """
 
 
+INCIDENTS = f"""\
+receivers:
+  web:
+    channels: ["json://web.example.com", "spike://{"0a" * 16}"]
+  ops:
+    channels: ["spike://{"0b" * 16}"]
+routes:
+  - receiver: web
+    continue: true
+  - receiver: ops
+"""
+
+
 @pytest.fixture
 async def many(folder: Path) -> AsyncIterator[House]:
     """A house with routes that need to know who pushed, and which tag."""
@@ -68,6 +81,28 @@ async def many(folder: Path) -> AsyncIterator[House]:
 
 def verdicts(shown: Any) -> list[tuple[str, str]]:
     return [(decision["verdict"], decision["reason"]) for decision in shown["decisions"]]
+
+
+async def test_channel_that_opens_incidents_gets_no_notification_of_a_success(folder: Path) -> None:
+    async with a_house(folder, INCIDENTS) as house:
+        delivery = await house.finish(GREEN)
+        await house.drain()
+
+        shown = await house.show(delivery)
+        assert verdicts(shown) == [
+            ("matched", "hears every completed workflow; web (spike) opens incidents and gets no good news"),
+            ("matched", "hears every completed workflow; ops (spike) opens incidents and gets no good news"),
+        ]
+        assert [one["channel_label"] for one in shown["notifications"]] == ["web (json)"]
+
+
+async def test_channel_that_opens_incidents_gets_each_failure(folder: Path) -> None:
+    async with a_house(folder, INCIDENTS) as house:
+        delivery = await house.finish(RED)
+        await house.drain()
+
+        told = [one["channel_label"] for one in (await house.show(delivery))["notifications"]]
+        assert sorted(told) == ["ops (spike)", "web (json)", "web (spike)"]
 
 
 async def test_every_route_is_on_record_with_its_reason(many: House) -> None:
