@@ -8,7 +8,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from service.model import Actor, Commit, Event, EventKind, Job, Matcher, Project, Route, Workflow
-from service.routing.decide import MATCH_KEYS
+from service.routing.match_keys import MATCH_KEYS
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 FAILED = Event(
@@ -68,5 +68,5 @@ EVENTS = st.builds(
     actor=st.builds(Actor, login=st.none() | TEXT),
 )
 PATTERNS = st.lists(st.text("ab/*?[]!-^\\", min_size=1, max_size=6), max_size=3).map(tuple)
-MATCHERS = st.builds(Matcher, key=st.sampled_from(MATCH_KEYS), patterns=PATTERNS, excluded=PATTERNS)
+MATCHERS = st.builds(Matcher, key=st.sampled_from(list(MATCH_KEYS)), patterns=PATTERNS, excluded=PATTERNS)
 ROUTES = st.lists(st.builds(Route, name=TEXT, receiver=TEXT, matchers=st.lists(MATCHERS, max_size=3).map(tuple)))

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from service import model
-from service.config.schema import MatchShape
 from service.config.settings import Settings, is_secret, variable
+from service.routing.match_keys import MATCH_KEYS
 from tests import cli_reference, services_reference
 from tests.cli_reference import table
 
@@ -44,7 +44,7 @@ def settings() -> str:
 
 def match_keys() -> str:
     """One row for each key of a match."""
-    rows = [(f"`{key}`", field.description or "") for key, field in MatchShape.model_fields.items()]
+    rows = [(f"`{name}`", key.sentence) for name, key in MATCH_KEYS.items()]
     return table(("key", "tests"), rows)
 
 

@@ -164,7 +164,7 @@ def _contents(shape: FileShape, document: Document) -> Contents:
 
 
 def _route(position: int, shape: RouteShape) -> Route:
-    matchers = tuple(_matcher(key, written) for key, written in shape.match if written is not None)
+    matchers = tuple(_matcher(key, written) for key, written in vars(shape.match).items() if written is not None)
     return Route(
         name=shape.name or f"route {position + 1}",
         receiver=shape.receiver,

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Mapping
 from service.config.schema import closest
 from service.config.yaml_document import Document
 from service.model import EventKind, Route
+from service.routing.match_keys import MATCH_KEYS
 from service.routing.patterns import ends_like_a_question, find_doubtful_escape, find_doubtful_set, fits, has_wildcards
 
-_MAY_HOLD_BRACKETS = frozenset({"workflow", "job", "actor", "author"})  # git refuses names of branches and tags with [
 # CircleCI may add others at any time, so an unknown status is a doubt and no mistake.
 STATUSES = ("success", "failed", "error", "canceled", "unauthorized", "not_run")
 _RARE_STATUSES = ("infrastructure_fail", "timedout", "terminated-unknown", "on_hold", "retried")  # of jobs, by its API
@@ -64,7 +64,7 @@ def _doubtful(document: Document, routes: tuple[Route, ...]) -> Iterator[str]:
     for position, route in enumerate(routes):
         for matcher in route.matchers:
             written = (*matcher.patterns, *(f"!{pattern}" for pattern in matcher.excluded))
-            asked = written if matcher.key in _MAY_HOLD_BRACKETS else ()
+            asked = written if MATCH_KEYS[matcher.key].may_hold_brackets else ()
             for doubt in filter(None, map(doubt_of_pattern, asked)):
                 yield document.problem(("routes", position, "match", matcher.key), doubt)
 

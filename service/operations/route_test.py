@@ -1,23 +1,18 @@
 """Trying routes out on an event that never happened; nothing is sent."""
 
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
 from uuid import UUID
 
 from service.circleci.source import Source
 from service.errors import BadConfig
-from service.model import Actor, Commit, Delivery, Event, EventKind, Job, Project, Via
+from service.model import Delivery, Event, EventKind, Via
 from service.operations.queries import to_kind
-from service.routing.decide import MATCH_KEYS
+from service.routing.match_keys import MATCH_KEYS, SLUG
 from service.text import clean
 
 NEVER = datetime(2026, 1, 1, tzinfo=UTC)
 NOBODY = UUID(int=0)
-SLUG = re.compile("(?P<vcs>[^/]+)/(?P<org>[^/]+)/(?P<name>.+)")
-PLAIN = ("org", "branch", "tag", "status", "trigger")
 
 Facts = Mapping[str, str | None]
 
@@ -65,28 +60,9 @@ def _delivery(source: Source, body: bytes) -> Delivery:
 
 
 def _with_facts(event: Event, facts: Facts) -> Event:
-    changes: dict[str, Any] = _of_slug(facts["project"]) if "project" in facts else {}
-    changes |= {key: facts[key] for key in PLAIN if key in facts}
-    for key, value in facts.items():
-        match key:
-            case "event":
-                changes["kind"] = to_kind(value or "")
-            case "workflow":
-                changes["workflow"] = replace(event.workflow, name=value)
-            case "job":
-                changes["job"] = replace(event.job or Job(), name=value)
-            case "actor":
-                changes["actor"] = Actor(login=value)
-            case "author":
-                changes["commit"] = Commit(author_name=value)
-    if "job" in facts and "event" not in facts:
-        changes["kind"] = EventKind.JOB_COMPLETED  # nobody who names a job means a workflow
-    return replace(event, **changes)
-
-
-def _of_slug(slug: str | None) -> dict[str, Any]:
-    """What a webhook says beside a slug: the project's name and its organization. A slug of codes names neither."""
-    found = SLUG.fullmatch(slug or "")
-    if found is None or found["vcs"] == "circleci":
-        return {"project": Project(slug=slug)}
-    return {"org": found["org"], "project": Project(slug=slug, name=found["name"])}
+    """Set each fact: the project first, which brings an organization along, the kind last, which a job brings along."""
+    if "event" in facts:
+        to_kind(facts["event"] or "")  # refuses what is no kind
+    for name in sorted(facts, key=lambda name: (name != "project", name == "event")):
+        event = MATCH_KEYS[name].put(event, facts[name])
+    return event

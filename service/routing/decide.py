@@ -18,17 +18,16 @@ from service.model import (
     Route,
     Vcs,
     Verdict,
-    slug_spellings,
 )
-from service.routing.patterns import fits, has_wildcards, one_spelling
+from service.routing.match_keys import Fact, findable_details, read_facts
+from service.routing.patterns import fits, has_wildcards
 
-MATCH_KEYS = ("event", "org", "project", "branch", "tag", "workflow", "job", "status", "trigger", "actor", "author")
 _WORKFLOWS_ONLY = Matcher(key="event", patterns=(EventKind.WORKFLOW_COMPLETED,))
 
 
 def decide(event: Event, routes: Sequence[Route]) -> list[Decision]:
     """Judge the event by every route: one decision for each, in the order configured."""
-    facts = _facts(event)
+    facts = read_facts(event)
     decisions = []
     winner: Route | None = None
     for position, route in enumerate(routes):
@@ -47,7 +46,7 @@ def undecided(event: Event, routes: Sequence[Route]) -> frozenset[DetailKind]:
     Only for routes that could still win, and that test a fact which is absent but could be found. An absent author
     is no such fact: the source does not know more than the event says.
     """
-    facts, findable = _facts(event), _findable(event)
+    facts, findable = read_facts(event), findable_details(event)
     wants: set[DetailKind] = set()
     for route in routes:
         known = [matcher for matcher in route.matchers if matcher.key not in findable]
@@ -86,60 +85,12 @@ def _with_vcs(event: Event, vcs: Vcs) -> Event:
 
 
 @dataclass(frozen=True)
-class _Fact:
-    """What an event says under one match key: all spellings that a pattern may fit, and the one for people."""
-
-    shown: str
-    spellings: tuple[str, ...]
-
-
-@dataclass(frozen=True)
 class _Answer:
     fits: bool
     reason: str
 
 
-def _facts(event: Event) -> dict[str, _Fact]:
-    actor, commit = event.actor, event.commit
-    return {
-        "event": _fact(event.kind),
-        "org": _fact(event.org),
-        "project": _project(event),
-        "branch": _fact(event.branch),
-        "tag": _fact(event.tag),
-        "workflow": _fact(event.workflow.name),
-        "job": _fact(event.job.name if event.job else None),
-        "status": _fact(event.status),
-        "trigger": _fact(event.trigger),
-        "actor": _fact(actor.login, actor.name),
-        "author": _fact(commit.author_name, commit.author_email),
-    }
-
-
-def _fact(*spellings: str | None) -> _Fact:
-    known = dict.fromkeys(spelling for spelling in spellings if spelling is not None)
-    return _Fact(" / ".join(known), tuple(map(one_spelling, known)))
-
-
-def _project(event: Event) -> _Fact:
-    """The slug in every spelling, and the name by which messages and pages call it."""
-    slug, name = event.project.slug, event.project_name
-    spellings = slug_spellings(slug) if slug is not None else ()
-    every = _fact(name, *spellings)
-    return _Fact(spellings[0], every.spellings) if len(spellings) > 1 else every
-
-
-def _findable(event: Event) -> dict[str, DetailKind]:
-    """The match keys whose absent facts the source could tell."""
-    findable = {}
-    if event.actor.login is None and event.actor.name is None:
-        findable["actor"] = DetailKind.ACTOR
-    if event.branch is None and event.tag is None:
-        findable["branch"] = findable["tag"] = DetailKind.VCS
-    return findable
-
-
-def _judge(route: Route, facts: dict[str, _Fact], winner: Route | None) -> tuple[Verdict, str]:
+def _judge(route: Route, facts: dict[str, Fact], winner: Route | None) -> tuple[Verdict, str]:
     if deafness := _deafness(route, facts):
         return Verdict.NOT_MATCHED, deafness
     answers = [_test(matcher, facts[matcher.key]) for matcher in route.matchers]
@@ -150,7 +101,7 @@ def _judge(route: Route, facts: dict[str, _Fact], winner: Route | None) -> tuple
     return Verdict.MATCHED, "; ".join(answer.reason for answer in answers) or "hears every completed workflow"
 
 
-def _deafness(route: Route, facts: dict[str, _Fact]) -> str:
+def _deafness(route: Route, facts: dict[str, Fact]) -> str:
     """Why the route does not listen to this kind of event at all; empty when it does."""
     if facts["event"].shown == EventKind.PING:
         return "a ping tells of no build, so no route hears it"
@@ -160,7 +111,7 @@ def _deafness(route: Route, facts: dict[str, _Fact]) -> str:
     return f"hears {_either(pattern for matcher in kinds for pattern in _written(matcher))} only"
 
 
-def _test(matcher: Matcher, fact: _Fact) -> _Answer:
+def _test(matcher: Matcher, fact: Fact) -> _Answer:
     subject = f"{matcher.key} {fact.shown}" if fact.spellings else f"this event has no {matcher.key}"
     if (excluded := _first_fit(matcher.excluded, fact)) is not None:
         return _Answer(False, f"{subject} is excluded by !{excluded}")
@@ -173,7 +124,7 @@ def _test(matcher: Matcher, fact: _Fact) -> _Answer:
     return _Answer(False, f"{subject} {_unlike(matcher.patterns)}")
 
 
-def _first_fit(patterns: Iterable[str], fact: _Fact) -> str | None:
+def _first_fit(patterns: Iterable[str], fact: Fact) -> str | None:
     return next((pattern for pattern in patterns if any(map(fits(pattern), fact.spellings))), None)
 
 

@@ -11,7 +11,8 @@ from service.errors import BadConfig, BadRequest, Permanent
 from service.metrics import Metrics
 from service.model import Actor, Details, Event, EventKind, Project, Route, Vcs, Verdict
 from service.operations.route_test import event_of, parse_facts
-from service.routing.decide import MATCH_KEYS, decide, with_details
+from service.routing.decide import decide, with_details
+from service.routing.match_keys import MATCH_KEYS
 from tests.example_events import route
 
 PAYLOADS_OF = Path(__file__).parents[1] / "payloads" / "circleci"

@@ -15,7 +15,8 @@ from service.model import (
     Route,
     Verdict,
 )
-from service.routing.decide import MATCH_KEYS, decide
+from service.routing.decide import decide
+from service.routing.match_keys import MATCH_KEYS
 from tests.example_events import EVENTS, FAILED, JOB, NOON, PATTERNS, PING, ROUTES, TEXT, at_any_pace, continuing, route
 
 

@@ -1,0 +1,174 @@
+"""Match keys: one entry for each key under ``match:`` of a route.
+
+The schema of roundsman.yaml and its documentation, the judgement, the details that are asked for, the doubts of
+``check`` and ``routes test --set`` are made from these entries: a new key is one entry more.
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+from service.model import Actor, Commit, DetailKind, Event, EventKind, Job, Project, slug_spellings
+from service.routing.patterns import one_spelling
+
+SLUG = re.compile("(?P<vcs>[^/]+)/(?P<org>[^/]+)/(?P<name>.+)")
+
+
+@dataclass(frozen=True)
+class Fact:
+    """The value of an event under one key: the spelling for people, and all that a pattern may fit."""
+
+    shown: str
+    spellings: tuple[str, ...]
+
+
+def _nothing_to_ask(_: Event) -> DetailKind | None:
+    return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class MatchKey:
+    """One key under ``match:``.
+
+    sentence           its documentation
+    read               the value of an event under it
+    put                the event with another value; None for an absent one
+    find_detail        the detail that could fill in an absent value of this event; None when there is none to ask for
+    needs_jobs         it is a fact of jobs: a route with it must hear them
+    may_hold_brackets  real values may hold a [, which opens a set in a pattern; git refuses names of refs with one
+    """
+
+    name: str
+    sentence: str
+    read: Callable[[Event], Fact]
+    put: Callable[[Event, str | None], Event]
+    find_detail: Callable[[Event], DetailKind | None] = _nothing_to_ask
+    needs_jobs: bool = False
+    may_hold_brackets: bool = False
+
+
+def _fact(*spellings: str | None) -> Fact:
+    known = dict.fromkeys(spelling for spelling in spellings if spelling is not None)
+    return Fact(" / ".join(known), tuple(map(one_spelling, known)))
+
+
+def _project(event: Event) -> Fact:
+    """Return the slug in every spelling, and the name by which messages and pages call it."""
+    slug, name = event.project.slug, event.project_name
+    spellings = slug_spellings(slug) if slug is not None else ()
+    every = _fact(name, *spellings)
+    return Fact(spellings[0], every.spellings) if len(spellings) > 1 else every
+
+
+def _put_project(event: Event, slug: str | None) -> Event:
+    """Set what a webhook says beside a slug: name and organization, which a slug of codes does not tell."""
+    found = SLUG.fullmatch(slug or "")
+    if found is None or found["vcs"] == "circleci":
+        return replace(event, project=Project(slug=slug))
+    return replace(event, org=found["org"], project=Project(slug=slug, name=found["name"]))
+
+
+def _put_job(event: Event, name: str | None) -> Event:
+    return replace(event, kind=EventKind.JOB_COMPLETED, job=replace(event.job or Job(), name=name))
+
+
+def _find_actor(event: Event) -> DetailKind | None:
+    return DetailKind.ACTOR if event.actor.login is None and event.actor.name is None else None
+
+
+def _find_place(event: Event) -> DetailKind | None:
+    """Return the detail with branch and tag: a pipeline is of one of them, so one that is known settles both."""
+    return DetailKind.VCS if event.branch is None and event.tag is None else None
+
+
+_ENTRIES: Iterable[MatchKey] = (
+    MatchKey(
+        name="event",
+        sentence="`workflow-completed`, `job-completed` or a list of both; without it, workflows only",
+        read=lambda event: _fact(event.kind),
+        put=lambda event, kind: replace(event, kind=EventKind(kind or "")),
+    ),
+    MatchKey(
+        name="org",
+        sentence="the organization's name",
+        read=lambda event: _fact(event.org),
+        put=lambda event, org: replace(event, org=org),
+    ),
+    MatchKey(
+        name="project",
+        sentence="the project's slug, like `gh/acme/web`; `gh/` and `github/` are the same, `bb/` and `bitbucket/` "
+        "too. Any project also goes by organization and name, like `acme/web`: the only way where slugs are opaque "
+        "(`circleci/...`)",
+        read=_project,
+        put=_put_project,
+    ),
+    MatchKey(
+        name="branch",
+        sentence="the branch; absent when a tag was built",
+        read=lambda event: _fact(event.branch),
+        put=lambda event, branch: replace(event, branch=branch),
+        find_detail=_find_place,
+    ),
+    MatchKey(
+        name="tag",
+        sentence='the tag; absent when a branch was built, so `"!*"` is any branch',
+        read=lambda event: _fact(event.tag),
+        put=lambda event, tag: replace(event, tag=tag),
+        find_detail=_find_place,
+    ),
+    MatchKey(
+        name="workflow",
+        sentence="the workflow's name",
+        read=lambda event: _fact(event.workflow.name),
+        put=lambda event, name: replace(event, workflow=replace(event.workflow, name=name)),
+        may_hold_brackets=True,
+    ),
+    MatchKey(
+        name="job",
+        sentence="the job's name; needs `event: job-completed`",
+        read=lambda event: _fact(event.job.name if event.job else None),
+        put=_put_job,
+        needs_jobs=True,
+        may_hold_brackets=True,
+    ),
+    MatchKey(
+        name="status",
+        sentence="`success`, `failed`, `error`, `canceled`, `unauthorized`, or whatever CircleCI may say tomorrow",
+        read=lambda event: _fact(event.status),
+        put=lambda event, status: replace(event, status=status),
+    ),
+    MatchKey(
+        name="trigger",
+        sentence="what set the pipeline going: `webhook`, `api`, `schedule` and others",
+        read=lambda event: _fact(event.trigger),
+        put=lambda event, trigger: replace(event, trigger=trigger),
+    ),
+    MatchKey(
+        name="actor",
+        sentence="login or name of who set the workflow going; needs the CircleCI token",
+        read=lambda event: _fact(event.actor.login, event.actor.name),
+        put=lambda event, login: replace(event, actor=Actor(login=login)),
+        find_detail=_find_actor,
+        may_hold_brackets=True,
+    ),
+    MatchKey(
+        name="author",
+        sentence="name or e-mail address of the commit's author",
+        read=lambda event: _fact(event.commit.author_name, event.commit.author_email),
+        put=lambda event, name: replace(event, commit=Commit(author_name=name)),
+        may_hold_brackets=True,
+    ),
+)
+MATCH_KEYS = {key.name: key for key in _ENTRIES}
+"""The entries by name, in the order of the documentation."""
+
+
+def read_facts(event: Event) -> dict[str, Fact]:
+    """Return the value of an event under every key."""
+    return {name: key.read(event) for name, key in MATCH_KEYS.items()}
+
+
+def findable_details(event: Event) -> dict[str, DetailKind]:
+    """Return the keys with an absent value that a detail could fill in, and which detail that is."""
+    found = {name: key.find_detail(event) for name, key in MATCH_KEYS.items()}
+    return {name: detail for name, detail in found.items() if detail is not None}

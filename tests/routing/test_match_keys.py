@@ -1,0 +1,42 @@
+"""Match keys: each entry reads what it puts, and knows which detail could tell an absent value."""
+
+import pytest
+
+from service.model import DetailKind, EventKind
+from service.routing.match_keys import MATCH_KEYS, findable_details, read_facts
+from tests.example_events import FAILED, UNPLACED, UNSIGNED
+
+VALUES = {"event": "job-completed", "project": "gh/some/project"}
+
+
+@pytest.mark.parametrize("name", list(MATCH_KEYS))
+def test_a_value_that_is_put_is_the_one_that_is_read(name: str) -> None:
+    key, value = MATCH_KEYS[name], VALUES.get(name, f"some {name}")
+
+    assert value in key.read(key.put(FAILED, value)).spellings
+
+
+@pytest.mark.parametrize("name", [name for name in MATCH_KEYS if name != "event"])
+def test_a_value_that_is_taken_away_is_absent(name: str) -> None:
+    key = MATCH_KEYS[name]
+
+    assert key.read(key.put(FAILED, None)).spellings == ()
+
+
+@pytest.mark.parametrize("name", list(MATCH_KEYS))
+def test_no_key_changes_what_another_reads(name: str) -> None:
+    brought_along = {"org": {"project"}, "project": {"org"}, "job": {"event"}}.get(name, set())
+    before, after = read_facts(FAILED), read_facts(MATCH_KEYS[name].put(FAILED, VALUES.get(name, "other")))
+
+    assert {other for other in MATCH_KEYS if before[other] != after[other]} <= {name, *brought_along}
+
+
+def test_a_job_that_is_named_makes_an_event_of_a_job() -> None:
+    assert MATCH_KEYS["job"].put(FAILED, "build").kind is EventKind.JOB_COMPLETED
+
+
+def test_only_absent_values_that_circleci_knows_are_asked_for() -> None:
+    assert findable_details(FAILED) == {}
+    assert findable_details(UNSIGNED) == {"actor": DetailKind.ACTOR}
+    assert findable_details(UNPLACED) == {"branch": DetailKind.VCS, "tag": DetailKind.VCS}
+    assert findable_details(MATCH_KEYS["author"].put(FAILED, None)) == {}
