@@ -65,13 +65,13 @@ async def circleci_at(script: Script) -> AsyncIterator[tuple[CircleCI, End]]:
 
 
 @asynccontextmanager
-async def client_at(script: Script, *, patience_s: float) -> AsyncIterator[Client]:
+async def client_at(script: Script, *, timeout_s: float) -> AsyncIterator[Client]:
     """The same for the client alone, whose patience is short."""
     async with End(script).listening() as end:
         http = connect(end.address, TOKEN, None)
         assert http is not None
         async with http:
-            yield Client(http, metrics=Metrics(), clock=now_utc, patience_s=patience_s)
+            yield Client(http, metrics=Metrics(), clock=now_utc, timeout_s=timeout_s)
 
 
 def answer(body: bytes, *, status: str = "200 OK", **headers: str) -> Script:
@@ -84,13 +84,13 @@ def answer(body: bytes, *, status: str = "200 OK", **headers: str) -> Script:
     return write
 
 
-def endless(beginning: bytes, piece: bytes, *, pause_s: float = 0) -> Script:
+def endless(beginning: bytes, chunk: bytes, *, pause_s: float = 0) -> Script:
     """A beginning, and then the same piece again and again until the other side hangs up."""
 
     async def write(writer: asyncio.StreamWriter) -> None:
         writer.write(beginning)
         while True:
-            writer.write(piece)
+            writer.write(chunk)
             await writer.drain()
             await asyncio.sleep(pause_s)
 

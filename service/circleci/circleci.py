@@ -13,7 +13,7 @@ from service.circleci.api.client import Client, connect
 from service.circleci.api.request import Call
 from service.circleci.api.responses import ProjectShape, UserShape
 from service.circleci.api.users import Users
-from service.circleci.details import Enquiry
+from service.circleci.details import DetailsFetcher
 from service.circleci.times import now_utc
 from service.circleci.webhook import parser, signature
 from service.errors import Permanent
@@ -55,7 +55,7 @@ class CircleCI:
 
     def require_signature(self, headers: Sequence[tuple[bytes, bytes]]) -> None:
         """Raise BadSignature unless the headers of a post hold one v1 signature."""
-        signature.claim(headers)
+        signature.read_v1_signature(headers)
 
     def verify(self, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> SignatureMatch:
         """Which of our secrets signed the post; raises BadSignature."""
@@ -86,7 +86,7 @@ class CircleCI:
 
     async def enrich(self, event: Event, wants: frozenset[DetailKind], known: Details | None) -> Details:
         """Ask for what is wanted and not ``known`` yet; what cannot be had is in ``missing``, nothing is raised."""
-        return await Enquiry(self._client, self._users, event, known or Details()).answer(wants, self._clock())
+        return await DetailsFetcher(self._client, self._users, event, known or Details()).answer(wants, self._clock())
 
     async def me(self) -> Actor:
         """Whose token it is; raises Temporary or Permanent."""
@@ -108,13 +108,13 @@ class CircleCI:
 
     async def create_hook(self, project_id: str, *, name: str, url: str, events: Sequence[str], secret: str) -> Hook:
         """Make a hook at a project; raises Temporary, or Permanent, also where it does not read back as wished."""
-        wish = webhooks.Wish(name=name, url=url, events=events, verify_tls=True, secret=secret)
-        return await webhooks.create_hook(self._client, project_id, wish)
+        request = webhooks.HookRequest(name=name, url=url, events=events, verify_tls=True, secret=secret)
+        return await webhooks.create_hook(self._client, project_id, request)
 
     async def update_hook(self, hook_id: str, *, name: str, url: str, events: Sequence[str], secret: str) -> Hook:
         """Change a hook, its secret included; raises as ``create_hook`` does."""
-        wish = webhooks.Wish(name=name, url=url, events=events, secret=secret)
-        return await webhooks.update_hook(self._client, hook_id, wish)
+        request = webhooks.HookRequest(name=name, url=url, events=events, secret=secret)
+        return await webhooks.update_hook(self._client, hook_id, request)
 
     async def delete_hook(self, hook_id: str) -> None:
         """Take a hook away; raises Temporary or Permanent."""

@@ -11,23 +11,30 @@ from functools import partial
 from typing import Any, TypeVar
 
 from service.circleci.api.client import Client
-from service.circleci.api.request import Broken, Call
+from service.circleci.api.request import Call, EndpointError
 from service.circleci.api.responses import JobAnswer, ListedJob, WorkflowAnswer
 from service.circleci.api.users import UnknownUser, Users
 from service.circleci.git import vcs_of
-from service.circleci.reports import FAILED_JOB, detailed, job_of_event, listed, read_tests, tested
+from service.circleci.reports import (
+    FAILED_JOB_STATUSES,
+    job_from_list,
+    job_of_event,
+    read_test_report,
+    read_tests,
+    with_job_details,
+)
 from service.circleci.webhook.payload import PipelineShape
 from service.errors import NoToken, Permanent, Temporary
 from service.model import Actor, DetailKind, Details, Event, JobReport, MissingDetail, TestReport, Vcs
 
-MOST_JOBS = 10  # looked into closely: more failed jobs than that have one reason
-LATE_TESTS_S = 5.0
-MAX_BROKEN_ROUNDS = 12  # an hour or so
+MAX_JOBS = 10  # looked into closely: more failed jobs than that have one reason
+TESTS_RETRY_AFTER_S = 5.0
+MAX_FAILED_ROUNDS = 12  # an hour or so
 
 T = TypeVar("T")
 
 
-class Enquiry:
+class DetailsFetcher:
     """One round of questions about one event."""
 
     def __init__(self, client: Client, users: Users, event: Event, known: Details) -> None:
@@ -65,34 +72,34 @@ class Enquiry:
             return None
         try:
             return await question()
-        except Broken as error:
-            is_final = self._known.rounds + 1 >= MAX_BROKEN_ROUNDS
-            self._miss(wants, str(error), is_final=is_final, retry_after_s=error.retry_after_s)
+        except EndpointError as error:
+            is_final = self._known.rounds + 1 >= MAX_FAILED_ROUNDS
+            self._record_missing(wants, str(error), is_final=is_final, retry_after_s=error.retry_after_s)
         except Temporary as error:
-            self._miss(wants, str(error), is_final=False, retry_after_s=error.retry_after_s)
+            self._record_missing(wants, str(error), is_final=False, retry_after_s=error.retry_after_s)
         except (NoToken, UnknownUser) as error:
             self._has_token &= not isinstance(error, NoToken)
-            self._miss(wants, str(error), is_final=True, is_by_choice=True)
+            self._record_missing(wants, str(error), is_final=True, is_by_choice=True)
         except Permanent as error:
-            self._miss(wants, str(error), is_final=True)
+            self._record_missing(wants, str(error), is_final=True)
         return None
 
-    def _miss(self, wants: Set[DetailKind], reason: str, *, is_final: bool, **more: Any) -> None:
+    def _record_missing(self, wants: Set[DetailKind], reason: str, *, is_final: bool, **more: Any) -> None:
         for want in wants:  # ten jobs that miss one thing for one reason are one MissingDetail
             self._missing[want, reason] = MissingDetail(want=want, reason=reason, is_final=is_final, **more)
 
     async def _actor(self) -> Actor:
-        return await self._users.find(self._event.actor.id or await self._starter())
+        return await self._users.find(self._event.actor.id or await self._starter_id())
 
-    async def _starter(self) -> str:
-        call = Call(template="/workflow/{id}", parts={"id": needed(self._event.workflow.id, "the workflow's id")})
+    async def _starter_id(self) -> str:
+        call = Call(template="/workflow/{id}", parts={"id": require(self._event.workflow.id, "the workflow's id")})
         started_by = (await self._client.ask_once(call, WorkflowAnswer)).started_by
         if started_by is None:
             raise Permanent("CircleCI does not say who started the workflow")
         return started_by
 
     async def _vcs(self) -> Vcs:
-        call = Call(template="/pipeline/{id}", parts={"id": needed(self._event.pipeline.id, "the pipeline's id")})
+        call = Call(template="/pipeline/{id}", parts={"id": require(self._event.pipeline.id, "the pipeline's id")})
         vcs = vcs_of(await self._client.ask_once(call, PipelineShape))
         if vcs == Vcs():
             raise Permanent("CircleCI does not say what the pipeline built")
@@ -100,15 +107,15 @@ class Enquiry:
 
     async def _jobs(self, wants: Set[DetailKind]) -> tuple[JobReport, ...] | None:
         """Every job, the failed ones looked into; None when there is no list to be had."""
-        jobs = await self._try(wants, partial(self._listed, wants))
+        jobs = await self._try(wants, partial(self._list_jobs, wants))
         if jobs is None:
             return None
-        failed = [place for place, job in enumerate(jobs) if job.status in FAILED_JOB][:MOST_JOBS]
+        failed = [place for place, job in enumerate(jobs) if job.status in FAILED_JOB_STATUSES][:MAX_JOBS]
         async with asyncio.TaskGroup() as group:
-            closer = {place: group.create_task(self._look_into(jobs[place], wants)) for place in failed}
+            closer = {place: group.create_task(self._inspect_job(jobs[place], wants)) for place in failed}
         return tuple(closer[place].result() if place in closer else job for place, job in enumerate(jobs))
 
-    async def _listed(self, wants: Set[DetailKind]) -> tuple[JobReport, ...]:
+    async def _list_jobs(self, wants: Set[DetailKind]) -> tuple[JobReport, ...]:
         """The jobs as far as a list tells; a job event's job is all there is, and needs no asking."""
         alone = job_of_event(self._event)
         known = self._known.jobs
@@ -117,40 +124,40 @@ class Enquiry:
         if alone is not None:
             return (alone,)
 
-        call = Call(template="/workflow/{id}/job", parts={"id": needed(self._event.workflow.id, "the workflow's id")})
+        call = Call(template="/workflow/{id}/job", parts={"id": require(self._event.workflow.id, "the workflow's id")})
         tests = {job.number: job.tests for job in known or ()}
         found = await self._client.whole_list(call, ListedJob)
         if not found.is_last:
-            self._miss(
+            self._record_missing(
                 wants & {DetailKind.JOBS}, f"only {len(found.items)} jobs of the workflow were read", is_final=True
             )
-        jobs = [listed(self._event, job) for job in found.items]
+        jobs = [job_from_list(self._event, job) for job in found.items]
         return tuple(replace(job, tests=tests.get(job.number)) for job in jobs)
 
-    async def _look_into(self, job: JobReport, wants: Set[DetailKind]) -> JobReport:
+    async def _inspect_job(self, job: JobReport, wants: Set[DetailKind]) -> JobReport:
         async with asyncio.TaskGroup() as group:
-            report = group.create_task(self._try(wants & {DetailKind.JOBS}, partial(self._detailed, job)))
-            tests = group.create_task(self._try(wants & {DetailKind.TESTS}, partial(self._tested, job)))
+            report = group.create_task(self._try(wants & {DetailKind.JOBS}, partial(self._fetch_job, job)))
+            tests = group.create_task(self._try(wants & {DetailKind.TESTS}, partial(self._fetch_tests, job)))
         return replace(report.result() or job, tests=tests.result() or job.tests)
 
-    async def _detailed(self, job: JobReport) -> JobReport:
-        call = Call(template="/project/{slug}/job/{number}", parts=self._place_of(job))
-        return detailed(job, await self._client.ask(call, JobAnswer))
+    async def _fetch_job(self, job: JobReport) -> JobReport:
+        call = Call(template="/project/{slug}/job/{number}", parts=self._job_parts(job))
+        return with_job_details(job, await self._client.ask(call, JobAnswer))
 
-    async def _tested(self, job: JobReport) -> TestReport | None:
+    async def _fetch_tests(self, job: JobReport) -> TestReport | None:
         if job.tests is not None:
             return job.tests
-        call = Call(template="/project/{slug}/{number}/tests", parts=self._place_of(job))
-        report = await tested(self._client.read_pages(call, read_tests))
+        call = Call(template="/project/{slug}/{number}/tests", parts=self._job_parts(job))
+        report = await read_test_report(self._client.read_pages(call, read_tests))
         if report is None and DetailKind.TESTS not in self._known.wanted:
             # Nothing promises that results are there when the job ends. Once they had time, the job stores none.
-            raise Temporary("no test results yet", retry_after_s=LATE_TESTS_S)
+            raise Temporary("no test results yet", retry_after_s=TESTS_RETRY_AFTER_S)
         return report
 
-    def _place_of(self, job: JobReport) -> dict[str, str | int]:
-        slug = needed(self._event.project.slug, "the project's slug")
+    def _job_parts(self, job: JobReport) -> dict[str, str | int]:
+        slug = require(self._event.project.slug, "the project's slug")
         by = "the webhook" if self._event.job else "CircleCI's list of jobs"
-        return {"slug": slug, "number": needed(job.number, f"the number of job {job.name}", by=by)}
+        return {"slug": slug, "number": require(job.number, f"the number of job {job.name}", by=by)}
 
 
 def is_settled(want: DetailKind, known: Details) -> bool:
@@ -158,7 +165,7 @@ def is_settled(want: DetailKind, known: Details) -> bool:
     return want in known.wanted and all(missing.is_final for missing in known.missing if missing.want == want)
 
 
-def needed(value: T | None, what: str, *, by: str = "the webhook") -> T:
+def require(value: T | None, what: str, *, by: str = "the webhook") -> T:
     """The value to ask with; raises Permanent when it was left out by the webhook, or by another."""
     if value is None:
         raise Permanent(f"{by} did not say {what}")

@@ -1,18 +1,18 @@
 """What a pipeline built: branch or tag, revision and commit, from wherever CircleCI wrote it."""
 
 from service.circleci.links import commit_url
-from service.circleci.webhook.payload import PipelineShape, TriggerMap
+from service.circleci.webhook.payload import PipelineShape, TriggerParameters
 from service.model import Commit, Vcs
 
-NOT_ABOUT_GIT = ("circleci", "webhook")
+NON_GIT_MAPS = ("circleci", "webhook")
 
 
 def vcs_of(pipeline: PipelineShape) -> Vcs:
     """Branch or tag, never both, with revision and the first line of the commit's message."""
     vcs, git = pipeline.vcs, git_of(pipeline)
-    tag = vcs.tag or git.tag or named(git, "refs/tags/")
+    tag = vcs.tag or git.tag or ref_name(git, "refs/tags/")
     return Vcs(
-        branch=None if tag else vcs.branch or git.branch or named(git, "refs/heads/"),
+        branch=None if tag else vcs.branch or git.branch or ref_name(git, "refs/heads/"),
         tag=tag,
         revision=vcs.revision or git.checkout_sha or git.commit_sha,
         subject=first_line(vcs.commit.subject or git.commit_title or git.commit_message),
@@ -32,12 +32,12 @@ def commit_of(pipeline: PipelineShape) -> Commit:
     )
 
 
-def circleci_of(pipeline: PipelineShape) -> TriggerMap:
+def circleci_of(pipeline: PipelineShape) -> TriggerParameters:
     """What CircleCI says of the trigger itself: its type and who pulled it."""
-    return pipeline.trigger_parameters.get("circleci", TriggerMap())
+    return pipeline.trigger_parameters.get("circleci", TriggerParameters())
 
 
-def git_of(pipeline: PipelineShape) -> TriggerMap:
+def git_of(pipeline: PipelineShape) -> TriggerParameters:
     """All maps about git as one: ``git`` is believed first, then the provider's, whatever it is called.
 
     The documents call it ``gitlab`` for every provider; real GitHub App payloads call it ``github_app``.
@@ -45,18 +45,18 @@ def git_of(pipeline: PipelineShape) -> TriggerMap:
     maps = sorted(pipeline.trigger_parameters.items(), key=lambda named_map: named_map[0] != "git")
     said: dict[str, object] = {}
     for name, leaves in maps:
-        if name not in NOT_ABOUT_GIT:
+        if name not in NON_GIT_MAPS:
             said = {leaf: value for leaf, value in leaves if value is not None} | said
-    return TriggerMap.model_validate(said)
+    return TriggerParameters.model_validate(said)
 
 
 def provider_of(pipeline: PipelineShape) -> str | None:
     """The kind of git server, for hosts whose name does not tell."""
-    maps = [name for name in pipeline.trigger_parameters if name not in {*NOT_ABOUT_GIT, "git"}]
+    maps = [name for name in pipeline.trigger_parameters if name not in {*NON_GIT_MAPS, "git"}]
     return pipeline.vcs.provider_name or circleci_of(pipeline).trigger_type or next(iter(maps), None)
 
 
-def named(git: TriggerMap, prefix: str) -> str | None:
+def ref_name(git: TriggerParameters, prefix: str) -> str | None:
     """The branch or tag that a full ref names."""
     refs = (ref.removeprefix(prefix) for ref in (git.ref, git.full_ref) if ref and ref.startswith(prefix))
     return next(refs, None) or None

@@ -15,11 +15,11 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
 from service.circleci.times import read_time
 from service.text import clean
 
-MOST_CHARACTERS = 500  # four bytes each at worst: one entry of a Postgres index holds 2,704 bytes
-MOST_CHARACTERS_OF_PROSE = 2_000
-MOST_CHARACTERS_OF_A_TOKEN = 8_000
-MAX_CHARACTERS_OF_A_NUMBER = 100
-LARGEST_NUMBER = 2**63 - 1
+MAX_CHARACTERS = 500  # four bytes each at worst: one entry of a Postgres index holds 2,704 bytes
+MAX_PROSE_CHARACTERS = 2_000
+MAX_TOKEN_CHARACTERS = 8_000
+MAX_NUMBER_CHARACTERS = 100
+MAX_NUMBER = 2**63 - 1
 
 
 def read_object(body: bytes) -> dict[str, Any]:
@@ -34,7 +34,7 @@ def read_object(body: bytes) -> dict[str, Any]:
     return value
 
 
-def read_text(value: object, most: int = MOST_CHARACTERS) -> str | None:
+def read_text(value: object, most: int = MAX_CHARACTERS) -> str | None:
     """A text without its outer blanks; None when nothing is left of it."""
     if not isinstance(value, str):
         return None
@@ -43,7 +43,7 @@ def read_text(value: object, most: int = MOST_CHARACTERS) -> str | None:
 
 def read_prose(value: object) -> str | None:
     """A longer text, such as the message of a failed test."""
-    return read_text(value, MOST_CHARACTERS_OF_PROSE)
+    return read_text(value, MAX_PROSE_CHARACTERS)
 
 
 def read_number(value: object) -> int | None:
@@ -52,14 +52,14 @@ def read_number(value: object) -> int | None:
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int):
         return None
-    return value if 0 <= value <= LARGEST_NUMBER else None
+    return value if 0 <= value <= MAX_NUMBER else None
 
 
 def read_seconds(value: object) -> float | None:
     """A duration in seconds, given as a number or a string."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
-    if isinstance(value, str) and len(value) > MAX_CHARACTERS_OF_A_NUMBER:
+    if isinstance(value, str) and len(value) > MAX_NUMBER_CHARACTERS:
         return None
     try:
         seconds = float(value)
@@ -70,7 +70,7 @@ def read_seconds(value: object) -> float | None:
 
 def read_token(value: object) -> str | None:
     """A text that means nothing to us and must come back whole."""
-    return read_text(value, MOST_CHARACTERS_OF_A_TOKEN)
+    return read_text(value, MAX_TOKEN_CHARACTERS)
 
 
 def read_list(value: object) -> list[object]:

@@ -14,12 +14,12 @@ from service.model import FAILED_RESULTS, Event, JobReport, TestFailure, TestRep
 
 # What ran and failed has a page and perhaps tests. What never ran (error, unauthorized) is told as failed too, see
 # message.words.BROKEN, but there is nothing to look into.
-FAILED_JOB = frozenset({"failed", "timedout", "infrastructure_fail"})
-MOST_FAILURES = 200
+FAILED_JOB_STATUSES = frozenset({"failed", "timedout", "infrastructure_fail"})
+MAX_FAILURES = 200
 MAX_RESULTS = 20  # different ones: CircleCI's set of them is open
 MAX_MESSAGES = 20
-OTHERS = "other"
-NAMELESS = "(no name)"
+OTHER_RESULTS = "other"
+UNNAMED = "(no name)"
 
 
 def job_of_event(event: Event) -> JobReport | None:
@@ -27,7 +27,7 @@ def job_of_event(event: Event) -> JobReport | None:
     if event.job is None:
         return None
     return JobReport(
-        name=event.job.name or NAMELESS,
+        name=event.job.name or UNNAMED,
         status=event.status or "",
         number=event.job.number,
         url=job_url(event, event.job.number),
@@ -35,10 +35,10 @@ def job_of_event(event: Event) -> JobReport | None:
     )
 
 
-def listed(event: Event, job: ListedJob) -> JobReport:
+def job_from_list(event: Event, job: ListedJob) -> JobReport:
     """A job as the workflow's list has it."""
     return JobReport(
-        name=job.name or NAMELESS,
+        name=job.name or UNNAMED,
         status=job.status or "",
         number=job.job_number,
         type=job.type,
@@ -47,7 +47,7 @@ def listed(event: Event, job: ListedJob) -> JobReport:
     )
 
 
-def detailed(report: JobReport, job: JobAnswer) -> JobReport:
+def with_job_details(report: JobReport, job: JobAnswer) -> JobReport:
     """The report with what only the job's own page knows: its address, its time, and what went wrong around it."""
     return replace(
         report,
@@ -57,12 +57,12 @@ def detailed(report: JobReport, job: JobAnswer) -> JobReport:
     )
 
 
-async def tested(pages: AsyncIterator[tuple[TestReport, bool]]) -> TestReport | None:
+async def read_test_report(pages: AsyncIterator[tuple[TestReport, bool]]) -> TestReport | None:
     """The test results of a job from those of its pages; None when it has none."""
     report = TestReport(is_complete=False)
     async for page, is_last in pages:
         report = TestReport(
-            failures=(*report.failures, *page.failures)[:MOST_FAILURES],
+            failures=(*report.failures, *page.failures)[:MAX_FAILURES],
             counts=bounded(Counter(report.counts) + Counter(page.counts)),
             is_complete=is_last,
         )
@@ -73,23 +73,23 @@ def read_tests(items: list[dict[str, Any]]) -> TestReport:
     """The test results of one page. Of thousands that passed nothing is read but that they did."""
     results = [read_text(item.get("result")) or "unknown" for item in items]
     failed = (item for item, result in zip(items, results, strict=True) if result in FAILED_RESULTS)
-    return TestReport(failures=tuple(map(failure_of, islice(failed, MOST_FAILURES))), counts=bounded(Counter(results)))
+    return TestReport(failures=tuple(map(failure_of, islice(failed, MAX_FAILURES))), counts=bounded(Counter(results)))
 
 
 def bounded(counts: Counter[str]) -> dict[str, int]:
     """The counts of the most frequent results, those of failures in any case; all others are told as one."""
-    named = Counter({result: count for result, count in counts.items() if result != OTHERS})
+    named = Counter({result: count for result, count in counts.items() if result != OTHER_RESULTS})
     kept = dict(named.most_common(MAX_RESULTS))
     kept |= {result: counts[result] for result in FAILED_RESULTS if counts[result]}
     rest = counts.total() - sum(kept.values())
-    return kept | ({OTHERS: rest} if rest else {})
+    return kept | ({OTHER_RESULTS: rest} if rest else {})
 
 
 def failure_of(item: dict[str, Any]) -> TestFailure:
     """A failed test in our words."""
     test = TestShape.model_validate(item)
     return TestFailure(
-        name=test.name or NAMELESS,
+        name=test.name or UNNAMED,
         class_name=test.classname,
         file=test.file,
         message=test.message,

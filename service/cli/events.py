@@ -13,7 +13,7 @@ from service.cli._database import with_store
 from service.cli._output import DIGITS, FEW, MINUTES, STATUS, AsJson, print_json, print_table, say, status_style, warn
 from service.cli._values import Complete, complete_event, complete_status, complete_told
 from service.config.settings import Settings
-from service.config.warnings import doubt_of_status
+from service.config.warnings import status_warning
 from service.db.database import Store
 from service.model import Event, Notification
 from service.operations import ids, queries
@@ -90,7 +90,7 @@ def list_events(  # noqa: PLR0913, PLR0917 - one option for each filter of the A
 def _doubt_of(statuses: Sequence[str]) -> str | None:
     """Return what can be doubted of the statuses of a search, which takes lists with commas and any case."""
     each = [one.strip().removeprefix("!").lower() for status in statuses for one in status.split(",")]
-    return next(filter(None, map(doubt_of_status, each)), None)
+    return next(filter(None, map(status_warning, each)), None)
 
 
 async def _find(store: Store, search: Search, limit: int, cursor: str | None) -> tuple[Json, Sequence[str | None]]:

@@ -12,7 +12,7 @@ from service.app.service import circleci
 from service.cli._commands import Group
 from service.cli._output import AsJson, print_json, say
 from service.config.configuration import Config, load
-from service.config.warnings import doubt_of_status
+from service.config.warnings import status_warning
 from service.errors import BadConfig, Permanent
 from service.metrics import Metrics
 from service.model import Decision, Event, Matcher, Verdict
@@ -76,7 +76,7 @@ def try_command(file: File = None, facts: Facts = None, as_json: AsJson = False)
         print_json({"decisions": [asdict(decision) for decision in decisions]})
     else:
         _print_decisions(decisions)
-        if event.status and (doubt := doubt_of_status(event.status)):
+        if event.status and (doubt := status_warning(event.status)):
             say(f"warning  {doubt}", "yellow")
     if not any(decision.verdict is Verdict.MATCHED for decision in decisions):
         raise typer.Exit(1)

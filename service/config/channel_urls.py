@@ -16,15 +16,15 @@ _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://.")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Surroundings:
+class SecretSources:
     """What a channel may refer to: the environment, and files relative to the folder of roundsman.yaml.
 
-    stand_in   what takes the place of secrets when nothing will be sent; None: they must be there
+    placeholder   what takes the place of secrets when nothing will be sent; None: they must be there
     """
 
     environ: Mapping[str, str] = field(repr=False)
     folder: Path
-    stand_in: str | None = None
+    placeholder: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,12 +40,12 @@ class Address:
         return self.url.partition("://")[0].lower()
 
 
-def resolve(written: str, surroundings: Surroundings) -> Address:
+def resolve(written: str, sources: SecretSources) -> Address:
     """Fill in ``${NAME}`` and ``${file:PATH}``; ``$${`` stands for ``${``.
 
     Raises ValueError with a claim that names what is missing, and never shows a value.
     """
-    url = _REFERENCE.sub(lambda reference: _filled(reference, surroundings), written).strip()
+    url = _REFERENCE.sub(lambda reference: _filled(reference, sources), written).strip()
     if not _SCHEME.match(url):
         raise ValueError("is not an address: it must begin like slack:// or mailto:// (Apprise lists them all)")
     return Address(written=written, url=url)
@@ -75,13 +75,13 @@ def channels(receiver: str, addresses: Iterable[Address], keys: dict[str, str]) 
     return tuple(made.values())
 
 
-def _filled(reference: re.Match[str], surroundings: Surroundings) -> str:
+def _filled(reference: re.Match[str], sources: SecretSources) -> str:
     name = reference["name"]
     if name is None:
         return "${"
     if not reference["end"]:
         raise ValueError("opens a ${ that no } closes; write $${ for the plain characters")
-    value = _from_file(name, surroundings) if reference["file"] else _from_environment(name, surroundings)
+    value = _from_file(name, sources) if reference["file"] else _from_environment(name, sources)
     return quote(value, safe="") if _is_password(reference) else value
 
 
@@ -91,12 +91,12 @@ def _is_password(reference: re.Match[str]) -> bool:
     return text[: reference.start()].endswith(":") and text.startswith("@", reference.end())
 
 
-def _from_environment(name: str, surroundings: Surroundings) -> str:
+def _from_environment(name: str, sources: SecretSources) -> str:
     if not _VARIABLE.fullmatch(name):
         raise ValueError("has a ${...} that names neither a variable nor a file; write ${NAME} or ${file:PATH}")
-    if surroundings.stand_in is not None:
-        return surroundings.stand_in
-    value = surroundings.environ.get(name, "").strip()
+    if sources.placeholder is not None:
+        return sources.placeholder
+    value = sources.environ.get(name, "").strip()
     if not value:
         raise ValueError(f"needs the variable {name}, which is not set; set it where Roundsman runs")
     try:
@@ -106,11 +106,11 @@ def _from_environment(name: str, surroundings: Surroundings) -> str:
     return value
 
 
-def _from_file(name: str, surroundings: Surroundings) -> str:
-    if surroundings.stand_in is not None:
-        return surroundings.stand_in
+def _from_file(name: str, sources: SecretSources) -> str:
+    if sources.placeholder is not None:
+        return sources.placeholder
     try:
-        value = (surroundings.folder / name).read_text(encoding="utf-8").strip()
+        value = (sources.folder / name).read_text(encoding="utf-8").strip()
     except OSError as error:
         raise ValueError(f"needs the file {name}, which cannot be read: {error.strerror}") from None
     except ValueError:  # not UTF-8, or a name that no file can have

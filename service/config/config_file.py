@@ -11,13 +11,13 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from service.config.channel_urls import Surroundings, channels
-from service.config.schema import Context, FileShape, HookShape, MatchShape, ReceiverShape, RouteShape, closest
-from service.config.warnings import doubts
-from service.config.yaml_document import Document, Place, parse
+from service.config.channel_urls import SecretSources, channels
+from service.config.schema import Context, FileShape, HookShape, MatchShape, ReceiverShape, RouteShape, suggest
+from service.config.warnings import find_warnings
+from service.config.yaml_document import Document, YamlPath, parse
 from service.errors import BadConfig
 from service.model import HookSpec, Matcher, Receiver, Route
-from service.routing.patterns import one_spelling
+from service.routing.patterns import to_nfc
 
 _CLAIMS = {
     "missing": "is missing",
@@ -41,7 +41,7 @@ class Contents:
     warnings: tuple[str, ...]
 
 
-_STAND_IN = "secret://secret"  # an address where the whole of one is a secret, and harmless inside of one
+_PLACEHOLDER = "secret://secret"  # an address where the whole of one is a secret, and harmless inside of one
 
 
 def read_file(path: Path, environ: Mapping[str, str], *, sending: bool = True) -> Contents:
@@ -55,10 +55,10 @@ def read_file(path: Path, environ: Mapping[str, str], *, sending: bool = True) -
 
     receivers = document.at(("receivers",))
     context = Context(
-        surroundings=Surroundings(environ=environ, folder=path.parent, stand_in=None if sending else _STAND_IN),
+        sources=SecretSources(environ=environ, folder=path.parent, placeholder=None if sending else _PLACEHOLDER),
         receivers=tuple(receivers) if isinstance(receivers, dict) else None,
     )
-    problems = list(_repeats(document))
+    problems = list(_duplicates(document))
     try:
         shape = FileShape.model_validate(document.tree, context=context)
     except ValidationError as error:
@@ -83,31 +83,31 @@ def _text(path: Path) -> str:
 
 
 def _problem(document: Document, error: Mapping[str, Any]) -> str:
-    place = error["loc"]
+    path = error["loc"]
     if error["type"] == "extra_forbidden":
-        claim = f"is not a key here; {closest(str(place[-1]), _keys(place[:-1]))}"
+        claim = f"is not a key here; {suggest(str(path[-1]), _keys(path[:-1]))}"
     elif error["type"] != "missing" and error["input"] is None:
         claim = "has no value; give it one or remove the line"
-    elif error["type"] == "tuple_type" and _takes_one_value(place):
+    elif error["type"] == "tuple_type" and _takes_one_value(path):
         claim = "must be one value, or a list of them"
     else:
         claim = _CLAIMS.get(error["type"]) or str(error["msg"]).removeprefix("Value error, ")
-    return document.problem(place, claim)
+    return document.problem(path, claim)
 
 
-def _takes_one_value(place: Place) -> bool:
+def _takes_one_value(path: YamlPath) -> bool:
     """Tell whether a single value may stand where a list may."""
-    match place:
+    match path:
         case ("routes", _, "match", _) | ("hooks", _, "events"):
             return True
         case _:
             return False
 
 
-def _keys(place: Place) -> tuple[str, ...]:
+def _keys(path: YamlPath) -> tuple[str, ...]:
     """The keys that may stand at a place."""
     shape: type[BaseModel]
-    match place:
+    match path:
         case ("receivers", _):
             shape = ReceiverShape
         case ("routes", _):
@@ -121,32 +121,34 @@ def _keys(place: Place) -> tuple[str, ...]:
     return tuple(field.alias or name for name, field in shape.model_fields.items())
 
 
-def _repeats(document: Document) -> Iterator[str]:
+def _duplicates(document: Document) -> Iterator[str]:
     """What may stand only once. Looks at the file as written, so that other mistakes do not hide these."""
     names = {
-        place: _word(document, (*place, "name")) or f"route {place[1] + 1}" for place in _places(document, "routes")
+        path: _text_at(document, (*path, "name")) or f"route {path[1] + 1}" for path in _entry_paths(document, "routes")
     }
-    yield from _taken(document, names, "give each route its own name")
-    projects = {place: _word(document, (*place, "project")) for place in _places(document, "hooks")}
-    plain = {place: re.sub("^github/", "gh/", re.sub("^bitbucket/", "bb/", slug)) for place, slug in projects.items()}
-    yield from _taken(document, plain, "keep one hook for each project, since all would post to one address")
+    yield from _duplicate_problems(document, names, "give each route its own name")
+    projects = {path: _text_at(document, (*path, "project")) for path in _entry_paths(document, "hooks")}
+    plain = {path: re.sub("^github/", "gh/", re.sub("^bitbucket/", "bb/", slug)) for path, slug in projects.items()}
+    yield from _duplicate_problems(
+        document, plain, "keep one hook for each project, since all would post to one address"
+    )
 
 
-def _places(document: Document, section: str) -> list[tuple[str, int]]:
+def _entry_paths(document: Document, section: str) -> list[tuple[str, int]]:
     entries = document.at((section,))
     return [(section, index) for index in range(len(entries))] if isinstance(entries, list) else []
 
 
-def _word(document: Document, place: Place) -> str:
-    word = document.at(place)
+def _text_at(document: Document, path: YamlPath) -> str:
+    word = document.at(path)
     return word if isinstance(word, str) else ""
 
 
-def _taken(document: Document, words: Mapping[tuple[str, int], str], remedy: str) -> Iterator[str]:
-    first: dict[str, Place] = {}
-    for place, word in ((place, one_spelling(word)) for place, word in words.items()):
-        if word and first.setdefault(word, place) != place:
-            yield document.problem(place, f"is called {word}, as line {document.lines[first[word]]} is; {remedy}")
+def _duplicate_problems(document: Document, words: Mapping[tuple[str, int], str], remedy: str) -> Iterator[str]:
+    first: dict[str, YamlPath] = {}
+    for path, word in ((path, to_nfc(word)) for path, word in words.items()):
+        if word and first.setdefault(word, path) != path:
+            yield document.problem(path, f"is called {word}, as line {document.lines[first[word]]} is; {remedy}")
 
 
 def _contents(shape: FileShape, document: Document) -> Contents:
@@ -159,7 +161,7 @@ def _contents(shape: FileShape, document: Document) -> Contents:
         },
         routes=routes,
         hooks=tuple(HookSpec(project=hook.project, name=hook.name, events=hook.events) for hook in shape.hooks),
-        warnings=doubts(document, tuple(shape.receivers), routes),
+        warnings=find_warnings(document, tuple(shape.receivers), routes),
     )
 
 

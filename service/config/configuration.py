@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from service.config.channel_urls import fingerprint
 from service.config.config_file import Contents, read_file
-from service.config.env import cautions, load_settings
+from service.config.env import load_settings, settings_warnings
 from service.config.settings import Settings, variable
 from service.errors import BadConfig
 from service.model import HookSpec, Receiver, Route
@@ -54,17 +54,17 @@ def _attempt(read: Callable[[], _T]) -> tuple[_T | None, tuple[str, ...]]:
 
 
 def _config(settings: Settings, contents: Contents) -> Config:
-    blind = () if settings.circleci_token else tuple(_blind(contents.routes))
+    blind = () if settings.circleci_token else tuple(_warn_actor_without_token(contents.routes))
     return Config(
         settings=settings,
         receivers=contents.receivers,
         routes=contents.routes,
         hooks=contents.hooks,
-        warnings=cautions(settings) + contents.warnings + blind,
+        warnings=settings_warnings(settings) + contents.warnings + blind,
     )
 
 
-def _blind(routes: tuple[Route, ...]) -> Iterator[str]:
+def _warn_actor_without_token(routes: tuple[Route, ...]) -> Iterator[str]:
     """Routes that ask for what only the source's API can tell."""
     for route in routes:
         if any(matcher.key == "actor" for matcher in route.matchers):

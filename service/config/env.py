@@ -8,10 +8,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from service.config.settings import A_GOOD_SECRET, PREFIX, Settings, describe_number_error, is_secret, variable
+from service.config.settings import PREFIX, SECRET_ADVICE, Settings, describe_number_error, is_secret, variable
 from service.errors import BadConfig
 
-_SHORTEST_WEBHOOK_SECRET = 8
+_MIN_WEBHOOK_SECRET_CHARACTERS = 8
 _PLACEHOLDER = re.compile(r"\.\.\.|\u2026|<[^<>]*>")  # as instructions write what the reader is to fill in
 
 
@@ -20,34 +20,34 @@ def load_settings(environ: Mapping[str, str], *, serving: bool = False, has_page
 
     Raises BadConfig with every problem at once.
     """
-    values, problems = _values(environ)
+    values, problems = _read_values(environ)
     try:
         settings = Settings.model_validate(values)
     except ValidationError as error:
         problems += [f"{variable(str(each['loc'][0]))} {_claim(each, values)}" for each in error.errors()]
     else:
         faulty = {name for name in Settings.model_fields if name not in values and _is_given(environ, name)}
-        problems += _obstacles(settings, faulty, has_pages=has_pages) if serving else []
+        problems += _serving_problems(settings, faulty, has_pages=has_pages) if serving else []
     if problems:
         raise BadConfig(*problems)
     return settings
 
 
-def cautions(settings: Settings) -> tuple[str, ...]:
+def settings_warnings(settings: Settings) -> tuple[str, ...]:
     """What is allowed but unwise."""
-    return tuple(_short_secrets(settings)) + tuple(_boundless_trust(settings))
+    return tuple(_short_secret_warnings(settings)) + tuple(_unlimited_trust_warnings(settings))
 
 
-def _short_secrets(settings: Settings) -> Iterator[str]:
+def _short_secret_warnings(settings: Settings) -> Iterator[str]:
     yield from (
-        f"{variable('webhook_secrets')}: secret {number} is shorter than {_SHORTEST_WEBHOOK_SECRET} characters "
-        f"and could be guessed; {A_GOOD_SECRET}"
+        f"{variable('webhook_secrets')}: secret {number} is shorter than {_MIN_WEBHOOK_SECRET_CHARACTERS} characters "
+        f"and could be guessed; {SECRET_ADVICE}"
         for number, secret in enumerate(settings.webhook_secrets, start=1)
-        if len(secret) < _SHORTEST_WEBHOOK_SECRET
+        if len(secret) < _MIN_WEBHOOK_SECRET_CHARACTERS
     )
 
 
-def _boundless_trust(settings: Settings) -> Iterator[str]:
+def _unlimited_trust_warnings(settings: Settings) -> Iterator[str]:
     if any(network.prefixlen == 0 for network in settings.trusted_networks):
         yield (
             f"{variable('trusted_proxies')} {settings.trusted_proxies} believes every client that says where a request "
@@ -55,13 +55,13 @@ def _boundless_trust(settings: Settings) -> Iterator[str]:
         )
 
 
-def _values(environ: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
+def _read_values(environ: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
     """The settings as written, and what was wrong with how they were given."""
     values: dict[str, str] = {}
-    problems = list(_strangers(environ))
+    problems = list(_unknown_variables(environ))
     for name in Settings.model_fields:
         try:
-            written = _written(environ, name)
+            written = _read_value(environ, name)
         except BadConfig as error:
             problems += error.problems
             continue
@@ -70,16 +70,16 @@ def _values(environ: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
     return values, problems
 
 
-def _strangers(environ: Mapping[str, str]) -> Iterator[str]:
+def _unknown_variables(environ: Mapping[str, str]) -> Iterator[str]:
     names = [variable(name) for name in Settings.model_fields]
     names += [f"{variable(name)}_FILE" for name in Settings.model_fields if is_secret(name)]
-    for stranger in sorted(name for name in environ if name.startswith(PREFIX) and name not in names):
-        likely = get_close_matches(stranger.removeprefix(PREFIX), [name.removeprefix(PREFIX) for name in names], n=1)
+    for unknown in sorted(name for name in environ if name.startswith(PREFIX) and name not in names):
+        likely = get_close_matches(unknown.removeprefix(PREFIX), [name.removeprefix(PREFIX) for name in names], n=1)
         hint = f"did you mean {PREFIX}{likely[0]}?" if likely else "remove it, or see docs/configuration.md"
-        yield f"{stranger} is not a setting; {hint}"
+        yield f"{unknown} is not a setting; {hint}"
 
 
-def _written(environ: Mapping[str, str], name: str) -> str | None:
+def _read_value(environ: Mapping[str, str], name: str) -> str | None:
     given, pointer = variable(name), f"{variable(name)}_FILE"
     if not is_secret(name) or pointer not in environ:
         return _not_empty(given, environ[given]) if given in environ else None
@@ -125,22 +125,22 @@ def _limits(name: str) -> tuple[int, int | None]:
     return at_least, next((limit.le for limit in limits if hasattr(limit, "le")), None)
 
 
-def _obstacles(settings: Settings, faulty: Collection[str], *, has_pages: bool) -> list[str]:
+def _serving_problems(settings: Settings, faulty: Collection[str], *, has_pages: bool) -> list[str]:
     """Why these settings are not enough to receive webhooks; of those that are ``faulty``, enough has been said."""
-    obstacles = []
+    problems = []
     if not settings.webhook_secrets and "webhook_secrets" not in faulty:
-        obstacles.append(
+        problems.append(
             f"{variable('webhook_secrets')} holds no secret, and an unsigned webhook is never accepted; "
-            f"{A_GOOD_SECRET}, and give the same one to the hook at CircleCI"
+            f"{SECRET_ADVICE}, and give the same one to the hook at CircleCI"
         )
     if settings.admin_token is not None or "admin_token" in faulty:
-        return obstacles
-    if reason := _reason_for_a_token(settings, has_pages=has_pages):
-        obstacles.append(f"{reason} {variable('admin_token')}; {A_GOOD_SECRET}")
-    return obstacles
+        return problems
+    if reason := _admin_token_reason(settings, has_pages=has_pages):
+        problems.append(f"{reason} {variable('admin_token')}; {SECRET_ADVICE}")
+    return problems
 
 
-def _reason_for_a_token(settings: Settings, *, has_pages: bool) -> str | None:
+def _admin_token_reason(settings: Settings, *, has_pages: bool) -> str | None:
     """Say why the token that `serve` would make is not enough; None when it is."""
     if not settings.is_on_loopback:
         return f"{variable('host')} {settings.host} is reachable from other machines, so the pages need"

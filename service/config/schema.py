@@ -21,10 +21,10 @@ from pydantic import (
     field_validator,
 )
 
-from service.config.channel_urls import Address, Surroundings, resolve
+from service.config.channel_urls import Address, SecretSources, resolve
 from service.model import EventKind
 from service.routing.match_keys import MATCH_KEYS
-from service.routing.patterns import is_closed, one_spelling
+from service.routing.patterns import has_closed_brackets, to_nfc
 
 _EVENTS = (EventKind.WORKFLOW_COMPLETED.value, EventKind.JOB_COMPLETED.value)
 _GLOB = re.compile(r"[*?\[\]]|^!")  # no git server allows these in a name
@@ -35,11 +35,11 @@ _SLUG = re.compile(r"[^/\s]+/[^/\s]+/[^/\s]+")
 class Context:
     """What the values are checked against; ``receivers`` is None when the file's own list cannot be read."""
 
-    surroundings: Surroundings
+    sources: SecretSources
     receivers: tuple[str, ...] | None
 
 
-def closest(word: str, words: tuple[str, ...]) -> str:
+def suggest(word: str, words: tuple[str, ...]) -> str:
     """The next step for somebody who wrote a word that we do not know."""
     likely = get_close_matches(word, words, n=1)
     return f"did you mean {likely[0]}?" if likely else f"there are {', '.join(words) or 'none'}"
@@ -60,14 +60,14 @@ def _pattern(written: str) -> str:
     glob = written.removeprefix("!").strip()
     if not glob:
         raise ValueError("is an empty pattern; write what to match, or * for anything")
-    if not is_closed(glob):
+    if not has_closed_brackets(glob):
         raise ValueError(f"{written} opens a [ that no ] closes; write [[] for the plain character")
     return written
 
 
 def _event(written: str) -> str:
     if written not in _EVENTS:
-        raise ValueError(f"{written} is not an event; {closest(written, _EVENTS)}")
+        raise ValueError(f"{written} is not an event; {suggest(written, _EVENTS)}")
     return written
 
 
@@ -80,13 +80,13 @@ def _status(written: str) -> str:
 def _address(written: object, info: ValidationInfo[Any]) -> Address:
     if not isinstance(written, str):
         raise ValueError("must be one address; put it in quotes if it has ': ' in it")  # noqa: TRY004 - pydantic's way
-    return resolve(written, info.context.surroundings)
+    return resolve(written, info.context.sources)
 
 
 def _receiver(name: str, info: ValidationInfo[Any]) -> str:
-    known, name = info.context.receivers, one_spelling(name)
+    known, name = info.context.receivers, to_nfc(name)
     if known is not None and name not in known:
-        raise ValueError(f"{name} is not one of the receivers; {closest(name, known)}")
+        raise ValueError(f"{name} is not one of the receivers; {suggest(name, known)}")
     return name
 
 
@@ -99,11 +99,11 @@ def project_slug(slug: str) -> str:
     return slug
 
 
-Listed = BeforeValidator(_as_list)
+OneOrMore = BeforeValidator(_as_list)
 Pattern = Annotated[str, AfterValidator(_pattern)]
-Patterns = Annotated[tuple[Pattern, ...], Listed]
-Statuses = Annotated[tuple[Annotated[Pattern, AfterValidator(_status)], ...], Listed]
-Events = Annotated[tuple[Annotated[str, AfterValidator(_event)], ...], Listed]
+Patterns = Annotated[tuple[Pattern, ...], OneOrMore]
+Statuses = Annotated[tuple[Annotated[Pattern, AfterValidator(_status)], ...], OneOrMore]
+Events = Annotated[tuple[Annotated[str, AfterValidator(_event)], ...], OneOrMore]
 
 
 class _Shape(BaseModel):

@@ -15,13 +15,13 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
 
 PREFIX = "ROUNDSMAN_"
-_SHORTEST_ADMIN_TOKEN = 16
+_MIN_ADMIN_TOKEN_CHARACTERS = 16
 _DATABASES = {"sqlite": "sqlite", "postgresql": "postgresql", "postgres": "postgresql"}
-_MODEL_ADDRESSES = {"public_url": "https://roundsman.example.com", "circleci_url": "https://circleci.example.com"}
+_EXAMPLE_ADDRESSES = {"public_url": "https://roundsman.example.com", "circleci_url": "https://circleci.example.com"}
 _MAX_NAME_BYTES = 255
 _POSTGRES = re.compile(r"(?:[^@/?]*@)?(?P<hosts>[^@/?#]*)(?:/[^@/?#]*)?(?:\?(?P<query>[^@#]*))?")
 _HOST_AND_PORT = re.compile(r"(\[[^\[\]]*\]|[^:\[\]]*)(:[0-9]{1,5})?")
-A_GOOD_SECRET = "make one with: openssl rand -hex 32"  # noqa: S105 - advice, not a secret
+SECRET_ADVICE = "make one with: openssl rand -hex 32"  # noqa: S105 - advice, not a secret
 
 
 def _database_url(url: str) -> str:
@@ -67,19 +67,19 @@ def _check_postgres(rest: str) -> None:
 
 def _origin(url: str, info: ValidationInfo[Any]) -> str:
     """A web address without path, query or user; a slash at its end is taken off."""
-    if not re.fullmatch(r"https?://(\[[0-9A-Fa-f:.]+\]|[\w.-]+)(:\d{1,5})?/?", url) or not _is_possible(url):
-        model = _MODEL_ADDRESSES[info.field_name or ""]
+    if not re.fullmatch(r"https?://(\[[0-9A-Fa-f:.]+\]|[\w.-]+)(:\d{1,5})?/?", url) or not _has_valid_port(url):
+        model = _EXAMPLE_ADDRESSES[info.field_name or ""]
         raise ValueError(f"must be an address like {model}, with nothing after the host and port")
     return url.removesuffix("/")
 
 
 def _watchdog(url: str) -> str:
-    if not re.fullmatch(r"https?://[^\s/?#@]+([/?]\S*)?", url) or not _is_possible(url):
+    if not re.fullmatch(r"https?://[^\s/?#@]+([/?]\S*)?", url) or not _has_valid_port(url):
         raise ValueError("must be a whole address, as the service that waits for its call shows it: https://...")
     return url
 
 
-def _is_possible(url: str) -> bool:
+def _has_valid_port(url: str) -> bool:
     try:
         return urlsplit(url).port != 0
     except ValueError:  # a port of no machine, or brackets that are no IPv6 address
@@ -104,8 +104,10 @@ def _networks(written: str) -> str:
 
 
 def _admin_token(token: str) -> str:
-    if len(token) < _SHORTEST_ADMIN_TOKEN:
-        raise ValueError(f"is shorter than {_SHORTEST_ADMIN_TOKEN} characters and could be guessed; {A_GOOD_SECRET}")
+    if len(token) < _MIN_ADMIN_TOKEN_CHARACTERS:
+        raise ValueError(
+            f"is shorter than {_MIN_ADMIN_TOKEN_CHARACTERS} characters and could be guessed; {SECRET_ADVICE}"
+        )
     return token
 
 

@@ -3,13 +3,19 @@
 import re
 from collections.abc import Callable, Iterator, Mapping
 
-from service.config.schema import closest
+from service.config.schema import suggest
 from service.config.yaml_document import Document
 from service.model import EventKind, Route
 from service.routing.match_keys import MATCH_KEYS
-from service.routing.patterns import ends_like_a_question, find_doubtful_escape, find_doubtful_set, fits, has_wildcards
+from service.routing.patterns import (
+    compile_pattern,
+    ends_with_question_mark,
+    find_ambiguous_escape,
+    find_ambiguous_set,
+    has_wildcards,
+)
 
-# CircleCI may add others at any time, so an unknown status is a doubt and no mistake.
+# CircleCI may add others at any time, so an unknown status is a warning and no error.
 STATUSES = ("success", "failed", "error", "canceled", "unauthorized", "not_run")
 _RARE_STATUSES = ("infrastructure_fail", "timedout", "terminated-unknown", "on_hold", "retried")  # of jobs, by its API
 _TRIGGERS = ("webhook", "api", "schedule")
@@ -18,85 +24,87 @@ _REFS = re.compile("refs/(?:heads|tags)/(?P<name>.+)")
 _REPOSITORY = re.compile(r"(?:https?://|git@)?(?P<host>github\.com|bitbucket\.org)[/:](?P<path>.+?)(?:\.git)?/?")
 
 
-def doubts(document: Document, receivers: tuple[str, ...], routes: tuple[Route, ...]) -> tuple[str, ...]:
+def find_warnings(document: Document, receivers: tuple[str, ...], routes: tuple[Route, ...]) -> tuple[str, ...]:
     """Receivers that hear of nothing, routes that are never reached, statuses misspelt, patterns of two meanings."""
     return (
-        *_unused(document, receivers, routes),
-        *_unreachable(document, routes),
-        *_misspelt(document, routes),
-        *_doubtful(document, routes),
+        *_unused_receivers(document, receivers, routes),
+        *_unreachable_routes(document, routes),
+        *_misspelled(document, routes),
+        *_ambiguous(document, routes),
     )
 
 
-def _unused(document: Document, receivers: tuple[str, ...], routes: tuple[Route, ...]) -> Iterator[str]:
+def _unused_receivers(document: Document, receivers: tuple[str, ...], routes: tuple[Route, ...]) -> Iterator[str]:
     used = {route.receiver for route in routes}
     for name in receivers:
         if name not in used:
             yield document.problem(("receivers", name), "hears of nothing: no route names it")
 
 
-def _unreachable(document: Document, routes: tuple[Route, ...]) -> Iterator[str]:
+def _unreachable_routes(document: Document, routes: tuple[Route, ...]) -> Iterator[str]:
     """Routes that hear only kinds of event which an earlier one takes all of, and does not pass on."""
     taken: dict[str, str] = {}
     for position, route in enumerate(routes):
-        heard = _heard(route)
-        if heard <= taken.keys():
-            blockers = " and ".join(dict.fromkeys(f"'{taken[kind]}'" for kind in sorted(heard)))
+        kinds = _event_kinds(route)
+        if kinds <= taken.keys():
+            blockers = " and ".join(dict.fromkeys(f"'{taken[kind]}'" for kind in sorted(kinds)))
             yield document.problem(("routes", position), f"is never reached: all it hears goes to {blockers} before")
         elif not route.continues and all(matcher.key == "event" for matcher in route.matchers):
-            taken = dict.fromkeys(heard, route.name) | taken
+            taken = dict.fromkeys(kinds, route.name) | taken
 
 
-def _heard(route: Route) -> frozenset[str]:
+def _event_kinds(route: Route) -> frozenset[str]:
     asked = [matcher.patterns for matcher in route.matchers if matcher.key == "event"]
     return frozenset(*asked) if asked else frozenset({EventKind.WORKFLOW_COMPLETED.value})
 
 
-def _misspelt(document: Document, routes: tuple[Route, ...]) -> Iterator[str]:
+def _misspelled(document: Document, routes: tuple[Route, ...]) -> Iterator[str]:
     for position, route in enumerate(routes):
         for matcher in route.matchers:
-            doubt_of = _DOUBTS.get(matcher.key, lambda _: None)
-            for doubt in filter(None, map(doubt_of, (*matcher.patterns, *matcher.excluded))):
-                yield document.problem(("routes", position, "match", matcher.key), doubt)
+            warn = _WARNINGS_BY_KEY.get(matcher.key, lambda _: None)
+            for warning in filter(None, map(warn, (*matcher.patterns, *matcher.excluded))):
+                yield document.problem(("routes", position, "match", matcher.key), warning)
 
 
-def _doubtful(document: Document, routes: tuple[Route, ...]) -> Iterator[str]:
+def _ambiguous(document: Document, routes: tuple[Route, ...]) -> Iterator[str]:
     for position, route in enumerate(routes):
         for matcher in route.matchers:
             written = (*matcher.patterns, *(f"!{pattern}" for pattern in matcher.excluded))
             asked = written if MATCH_KEYS[matcher.key].may_hold_brackets else ()
-            for doubt in filter(None, map(doubt_of_pattern, asked)):
-                yield document.problem(("routes", position, "match", matcher.key), doubt)
+            for warning in filter(None, map(pattern_warning, asked)):
+                yield document.problem(("routes", position, "match", matcher.key), warning)
 
 
-def doubt_of_pattern(pattern: str) -> str | None:
+def pattern_warning(pattern: str) -> str | None:
     """Return a sentence about a pattern that could be meant in another way than it is read; None for any other."""
-    if (doubtful := find_doubtful_set(pattern)) is not None:
-        return _doubt_of_set(pattern, doubtful)
-    if (escape := find_doubtful_escape(pattern)) is not None:
+    if (ambiguous := find_ambiguous_set(pattern)) is not None:
+        return _set_warning(pattern, ambiguous)
+    if (escape := find_ambiguous_escape(pattern)) is not None:
         return f"{pattern} takes {escape} as a plain {escape[1]}; for a backslash before anything write \\\\{escape[1]}"
-    if ends_like_a_question(pattern):
+    if ends_with_question_mark(pattern):
         return (
             f"{pattern} fits that name, but also takes ? as any character; for the name alone write '{pattern[:-1]}\\?'"
         )
     return None
 
 
-def _doubt_of_set(pattern: str, doubtful: str) -> str:
-    literal = pattern.replace(doubtful, f"\\{doubtful}", 1)
-    is_name = not has_wildcards(pattern.replace(doubtful, "", 1))
+def _set_warning(pattern: str, ambiguous: str) -> str:
+    literal = pattern.replace(ambiguous, f"\\{ambiguous}", 1)
+    is_name = not has_wildcards(pattern.replace(ambiguous, "", 1))
     meant = "fits that name, but also takes" if is_name else "takes"
-    return f"{pattern} {meant} {doubtful} as one of the characters in it; for the brackets themselves write '{literal}'"
+    return (
+        f"{pattern} {meant} {ambiguous} as one of the characters in it; for the brackets themselves write '{literal}'"
+    )
 
 
-def doubt_of_status(status: str) -> str | None:
+def status_warning(status: str) -> str | None:
     """Return ``faild is not a known status; did you mean failed?``; None for what fits one that is known."""
-    if any(map(fits(status), STATUSES + _RARE_STATUSES)):
+    if any(map(compile_pattern(status), STATUSES + _RARE_STATUSES)):
         return None
-    return f"{status} is not a known status; {closest(status.lower(), STATUSES)}"
+    return f"{status} is not a known status; {suggest(status.lower(), STATUSES)}"
 
 
-def _doubt_of_project(pattern: str) -> str | None:
+def _project_warning(pattern: str) -> str | None:
     if repository := _REPOSITORY.fullmatch(pattern):
         host = {"github.com": "gh", "bitbucket.org": "bb"}[repository["host"]]
         return f"{pattern} is an address and not a project; did you mean {host}/{repository['path']}?"
@@ -114,29 +122,29 @@ def _doubt_of_project(pattern: str) -> str | None:
     return None
 
 
-def _doubt_of_org(pattern: str) -> str | None:
+def _org_warning(pattern: str) -> str | None:
     if "/" not in pattern or has_wildcards(pattern):
         return None
     name = next((part for part in pattern.split("/") if part and part not in _HOSTS), None)
     return f"{pattern} fits no organization, since no name of one has a slash; did you mean {name or '*'}?"
 
 
-def _doubt_of_ref(pattern: str) -> str | None:
+def _ref_warning(pattern: str) -> str | None:
     ref = _REFS.fullmatch(pattern)
     return f"{pattern} is a ref, and CircleCI gives the name alone; did you mean {ref['name']}?" if ref else None
 
 
-def _doubt_of_trigger(pattern: str) -> str | None:
+def _trigger_warning(pattern: str) -> str | None:
     is_known = pattern in _TRIGGERS or pattern.lower() not in _TRIGGERS
     return None if is_known else f"{pattern} is not a known trigger; did you mean {pattern.lower()}?"
 
 
-_DOUBTS: Mapping[str, Callable[[str], str | None]] = {
-    "status": doubt_of_status,
-    "project": _doubt_of_project,
-    "org": _doubt_of_org,
-    "branch": _doubt_of_ref,
-    "tag": _doubt_of_ref,
-    "trigger": _doubt_of_trigger,
+_WARNINGS_BY_KEY: Mapping[str, Callable[[str], str | None]] = {
+    "status": status_warning,
+    "project": _project_warning,
+    "org": _org_warning,
+    "branch": _ref_warning,
+    "tag": _ref_warning,
+    "trigger": _trigger_warning,
 }
 """What can be doubted of a pattern, by the fact that it is for; any text may be the name of a workflow or a job."""

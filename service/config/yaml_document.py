@@ -11,13 +11,13 @@ from typing import TypeAlias
 import yaml
 
 from service.errors import BadConfig
-from service.routing.patterns import one_spelling
+from service.routing.patterns import to_nfc
 from service.text import clean
 
 Tree: TypeAlias = "str | list[Tree] | dict[str, Tree] | None"
-Place: TypeAlias = tuple[str | int, ...]
+YamlPath: TypeAlias = tuple[str | int, ...]
 
-_DEEPEST = 8  # more than we ever ask for; also the end of an alias that contains itself
+_MAX_DEPTH = 8  # more than we ever ask for; also the end of an alias that contains itself
 _NEEDS_QUOTES = re.compile(r"(?:^|[\s\[{,])[!*&@%`][^\s,]*", re.MULTILINE)
 
 
@@ -27,17 +27,17 @@ class Document:
 
     name    what its owner calls it, for messages
     tree    None for an empty file, and in the places where a value was left out
-    lines   the line, from 1, of every key and list item, by its place
+    lines   the line, from 1, of every key and list item, by its path
     """
 
     name: str
     tree: Tree
-    lines: Mapping[Place, int]
+    lines: Mapping[YamlPath, int]
 
-    def at(self, place: Place) -> Tree:
-        """What stands at a place; None when nothing does."""
+    def at(self, path: YamlPath) -> Tree:
+        """What stands at a path; None when nothing does."""
         tree = self.tree
-        for step in place:
+        for step in path:
             if isinstance(tree, dict) and isinstance(step, str):
                 tree = tree.get(step)
             elif isinstance(tree, list) and isinstance(step, int) and step < len(tree):
@@ -46,19 +46,19 @@ class Document:
                 return None
         return tree
 
-    def problem(self, place: Place, claim: str) -> str:
-        """A claim about a place, after file, line and place: ``roundsman.yaml:3: routes[0].receiver is missing``."""
-        while place and isinstance(place[-1], int) and place not in self.lines:
-            place = place[:-1]  # one value stood where a list may stand
-        known = place
+    def problem(self, path: YamlPath, claim: str) -> str:
+        """A claim about a path, after file, line and path: ``roundsman.yaml:3: routes[0].receiver is missing``."""
+        while path and isinstance(path[-1], int) and path not in self.lines:
+            path = path[:-1]  # one value stood where a list may stand
+        known = path
         while known not in self.lines:
             known = known[:-1]
-        return f"{self.name}:{self.lines[known]}: {spelled(place)} {claim}"
+        return f"{self.name}:{self.lines[known]}: {format_path(path)} {claim}"
 
 
-def spelled(place: Place) -> str:
-    """A place as people write it: ``routes[1].match.branch``."""
-    steps = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in place)
+def format_path(path: YamlPath) -> str:
+    """A path as people write it: ``routes[1].match.branch``."""
+    steps = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
     return steps.removeprefix(".") or "the file"
 
 
@@ -72,7 +72,7 @@ def parse(name: str, text: str) -> Document:
         line = text.count("\n", 0, error.position) + 1
         raise BadConfig(f"{name}:{line}: holds a character that YAML does not allow; remove it") from None
 
-    reading = _Reading(name)
+    reading = _TreeReader(name)
     tree = reading.tree(root, ()) if root else None
     if reading.problems:
         raise BadConfig(*dict.fromkeys(reading.problems))
@@ -97,45 +97,47 @@ def _remedy(passage: str, error: yaml.MarkedYAMLError) -> str:
 
 
 @dataclass
-class _Reading:
+class _TreeReader:
     """One walk through the nodes of a file."""
 
     name: str
-    lines: dict[Place, int] = field(default_factory=lambda: {(): 1})
+    lines: dict[YamlPath, int] = field(default_factory=lambda: {(): 1})
     problems: list[str] = field(default_factory=list)
 
-    def tree(self, node: yaml.Node, place: Place) -> Tree:
-        if len(place) > _DEEPEST:
-            self._complain(node, place[:2], "is nested too deep")
+    def tree(self, node: yaml.Node, path: YamlPath) -> Tree:
+        if len(path) > _MAX_DEPTH:
+            self._add_problem(node, path[:2], "is nested too deep")
             return None
         if node.tag.startswith("!"):
-            self._complain(node, place, "has a value that begins with !, which YAML takes for a tag; put it in quotes")
+            self._add_problem(
+                node, path, "has a value that begins with !, which YAML takes for a tag; put it in quotes"
+            )
         match node:
             case yaml.MappingNode():
-                return {key: self.tree(value, (*place, key)) for key, value in self._entries(node, place)}
+                return {key: self.tree(value, (*path, key)) for key, value in self._entries(node, path)}
             case yaml.SequenceNode():
-                return [self._item(item, (*place, index)) for index, item in enumerate(node.value)]
+                return [self._item(item, (*path, index)) for index, item in enumerate(node.value)]
             case yaml.ScalarNode(value="", style=None):
                 return None
             case _:
                 return clean(str(node.value))  # in quotes, YAML spells any character
 
-    def _item(self, node: yaml.Node, place: Place) -> Tree:
-        self.lines[place] = node.start_mark.line + 1
-        return self.tree(node, place)
+    def _item(self, node: yaml.Node, path: YamlPath) -> Tree:
+        self.lines[path] = node.start_mark.line + 1
+        return self.tree(node, path)
 
-    def _entries(self, node: yaml.MappingNode, place: Place) -> Iterator[tuple[str, yaml.Node]]:
+    def _entries(self, node: yaml.MappingNode, path: YamlPath) -> Iterator[tuple[str, yaml.Node]]:
         first: dict[str, int] = {}
         for key, value in node.value:
             if not isinstance(key, yaml.ScalarNode):
-                self._complain(key, place, "has a key that is not a plain word")
+                self._add_problem(key, path, "has a key that is not a plain word")
                 continue
-            name = one_spelling(clean(key.value))
+            name = to_nfc(clean(key.value))
             if name in first:
-                self._complain(key, (*place, name), f"stands twice, first in line {first[name]}; keep one")
+                self._add_problem(key, (*path, name), f"stands twice, first in line {first[name]}; keep one")
             else:
-                first[name] = self.lines[*place, name] = key.start_mark.line + 1
+                first[name] = self.lines[*path, name] = key.start_mark.line + 1
                 yield name, value
 
-    def _complain(self, node: yaml.Node, place: Place, claim: str) -> None:
-        self.problems.append(f"{self.name}:{node.start_mark.line + 1}: {spelled(place)} {claim}")
+    def _add_problem(self, node: yaml.Node, path: YamlPath, claim: str) -> None:
+        self.problems.append(f"{self.name}:{node.start_mark.line + 1}: {format_path(path)} {claim}")

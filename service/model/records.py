@@ -79,12 +79,12 @@ class Notification:
         return self.server_lane or self.channel_key
 
     @property
-    def is_owed(self) -> bool:
+    def is_unfinished(self) -> bool:
         """There will be an attempt, or one is under way."""
         return self.state in {NotificationState.PENDING, NotificationState.SENDING}
 
     @property
-    def is_told(self) -> bool:
+    def was_sent(self) -> bool:
         """People have it, even when a later resend did not work."""
         return self.sent_at is not None
 

@@ -40,7 +40,7 @@ def notification_json(notification: Notification, attempts: Sequence[Attempt], d
     """
     shape = _plain(notification)
     del shape["attempts"], shape["channel_key"], shape["server_lane"], shape["topic"]
-    if not notification.is_owed:
+    if not notification.is_unfinished:
         shape["next_attempt_at"] = None
     asked = _asked_by(attempts, done)
     return {**shape, "attempts": [attempt_json(attempt, asked.get(attempt.number)) for attempt in attempts]}

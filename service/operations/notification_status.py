@@ -27,12 +27,12 @@ class Standing:
 
 def standings(notification: Json) -> list[Standing]:
     """What is to be said of a notification: when it was told, and what becomes of it now."""
-    state, is_told = NotificationState(notification["state"]), notification["sent_at"] is not None
+    state, was_sent = NotificationState(notification["state"]), notification["sent_at"] is not None
     said = list(_told(notification))
     if is_put_off(notification):
-        said.append(Standing(state=state, words=PUT_OFF[is_told], time=notification["next_attempt_at"]))
+        said.append(Standing(state=state, words=PUT_OFF[was_sent], time=notification["next_attempt_at"]))
     elif state in NOW:
-        said.append(Standing(state=state, words=NOW[state][is_told]))
+        said.append(Standing(state=state, words=NOW[state][was_sent]))
     return said
 
 

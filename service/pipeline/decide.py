@@ -10,7 +10,7 @@ from service.db.tables import Transaction
 from service.message.status_text import severity
 from service.model import Channel, Decision, Details, Event, Notification, NotificationState, Verdict
 from service.pipeline.context import Parts
-from service.routing.decide import decide, undecided, with_details
+from service.routing.decide import decide, missing_facts, with_details
 from service.routing.news import news_key
 from service.store import deliveries, events, notifications
 
@@ -97,7 +97,7 @@ def _as_told(decision: Decision, standing: Sequence[Notification | None]) -> Dec
     stood = [notification for notification in standing if notification is not None]
     if not stood:
         return decision
-    unreached = [one for one in stood if one.state in UNREACHED and not one.is_told]
+    unreached = [one for one in stood if one.state in UNREACHED and not one.was_sent]
     told = [one for one in stood if one not in unreached]
     reasons = [decision.reason]
     if told:
@@ -125,6 +125,6 @@ def _with_doubts(parts: Parts, decision: Decision, event: Event, details: Detail
     """Where a fact that the route tests could not be had, its silence may be wrong: the reason says so."""
     if details is None or decision.verdict is not Verdict.NOT_MATCHED:
         return decision
-    wants = undecided(event, [parts.routes[decision.position]])
+    wants = missing_facts(event, [parts.routes[decision.position]])
     doubts = "; ".join(sorted({missing.reason for missing in details.missing if missing.want in wants}))
     return replace(decision, reason=f"{decision.reason} (it could not be asked: {doubts})") if doubts else decision

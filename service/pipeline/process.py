@@ -11,7 +11,7 @@ from service.model import Delivery, DeliveryState, Details, Event
 from service.pipeline.context import Parts
 from service.pipeline.decide import Judgement, judge
 from service.pipeline.fetch_details import again_at, ask, with_gaps
-from service.routing.decide import undecided, with_details
+from service.routing.decide import missing_facts, with_details
 from service.store import actions, deliveries, events
 
 UNASKED = "the event came to be judged late, so CircleCI was not asked first"
@@ -38,7 +38,7 @@ def _judge_or_ask(transaction: Transaction, parts: Parts, delivery_id: UUID) -> 
     if delivery.state is not DeliveryState.KEPT:
         return None
     event = parts.source.parse(delivery)
-    wants = undecided(with_details(event, known), parts.routes)
+    wants = missing_facts(with_details(event, known), parts.routes)
     if not wants:
         return judge(transaction, parts, event, known, hold=parts.patience.for_details)
     deadline = _deadline(transaction, parts, delivery)
@@ -66,7 +66,7 @@ def _judge_as_it_is(transaction: Transaction, parts: Parts, delivery_id: UUID) -
     if delivery.state is not DeliveryState.KEPT or parts.clock() < _deadline(transaction, parts, delivery):
         return None  # judged already, or to be judged again since: that has a job of its own
     event = parts.source.parse(delivery)
-    wants = undecided(with_details(event, known), parts.routes)
+    wants = missing_facts(with_details(event, known), parts.routes)
     return judge(transaction, parts, event, with_gaps(known, wants, UNANSWERED), hold=timedelta())
 
 
@@ -79,7 +79,7 @@ async def inquire(parts: Parts, delivery_id: UUID) -> None:
     if delivery.state is not DeliveryState.KEPT:
         return
     event, details, left = parts.source.parse(delivery), known, deadline - parts.clock()
-    wants = undecided(with_details(event, known), parts.routes)
+    wants = missing_facts(with_details(event, known), parts.routes)
     if wants and left > timedelta():
         details = await ask(parts, event, wants, known, within=min(left, parts.patience.for_an_answer))
         left = deadline - parts.clock()
@@ -109,7 +109,7 @@ def _deadline(transaction: Transaction, parts: Parts, delivery: Delivery) -> dat
 
 def _may_decide_more(parts: Parts, event: Event, details: Details) -> bool:
     """Whether a fact that a route still needs may yet be told; another fact may have settled the matter without it."""
-    wants = undecided(with_details(event, details), parts.routes)
+    wants = missing_facts(with_details(event, details), parts.routes)
     return any(missing.want in wants and not missing.is_final for missing in details.missing)
 
 

@@ -20,7 +20,7 @@ from service.model import (
     Verdict,
 )
 from service.routing.match_keys import Fact, findable_details, read_facts
-from service.routing.patterns import fits, has_wildcards
+from service.routing.patterns import compile_pattern, has_wildcards
 
 _WORKFLOWS_ONLY = Matcher(key="event", patterns=(EventKind.WORKFLOW_COMPLETED,))
 
@@ -40,7 +40,7 @@ def decide(event: Event, routes: Sequence[Route]) -> list[Decision]:
     return decisions
 
 
-def undecided(event: Event, routes: Sequence[Route]) -> frozenset[DetailKind]:
+def missing_facts(event: Event, routes: Sequence[Route]) -> frozenset[DetailKind]:
     """What we have to ask the source before ``decide`` can be trusted.
 
     Only for routes that could still win, and that test a fact which is absent but could be found. An absent author
@@ -50,7 +50,9 @@ def undecided(event: Event, routes: Sequence[Route]) -> frozenset[DetailKind]:
     wants: set[DetailKind] = set()
     for route in routes:
         known = [matcher for matcher in route.matchers if matcher.key not in findable]
-        if _deafness(route, facts) or not all(_test(matcher, facts[matcher.key]).fits for matcher in known):
+        if _not_listening_reason(route, facts) or not all(
+            _test(matcher, facts[matcher.key]).is_match for matcher in known
+        ):
             continue
         wanted = {findable[matcher.key] for matcher in route.matchers if matcher.key in findable}
         if not wanted and not route.continues:
@@ -63,10 +65,10 @@ def with_details(event: Event, details: Details | None) -> Event:
     """Fill the event's absent facts from what the source told us; what the event says itself stays."""
     if details is None:
         return event
-    return _with_vcs(replace(event, actor=_same_actor(event.actor, details.actor or Actor())), details.vcs or Vcs())
+    return _with_vcs(replace(event, actor=_merged_actor(event.actor, details.actor or Actor())), details.vcs or Vcs())
 
 
-def _same_actor(known: Actor, found: Actor) -> Actor:
+def _merged_actor(known: Actor, found: Actor) -> Actor:
     if known.id and found.id and known.id != found.id:
         return known  # somebody else's name on this id would be worse than none
     return Actor(id=known.id or found.id, login=known.login or found.login, name=known.name or found.name)
@@ -85,59 +87,59 @@ def _with_vcs(event: Event, vcs: Vcs) -> Event:
 
 
 @dataclass(frozen=True)
-class _Answer:
-    fits: bool
+class _MatchResult:
+    is_match: bool
     reason: str
 
 
 def _judge(route: Route, facts: dict[str, Fact], winner: Route | None) -> tuple[Verdict, str]:
-    if deafness := _deafness(route, facts):
-        return Verdict.NOT_MATCHED, deafness
-    answers = [_test(matcher, facts[matcher.key]) for matcher in route.matchers]
-    if misfits := [answer.reason for answer in answers if not answer.fits]:
-        return Verdict.NOT_MATCHED, "; ".join(misfits)
+    if reason := _not_listening_reason(route, facts):
+        return Verdict.NOT_MATCHED, reason
+    results = [_test(matcher, facts[matcher.key]) for matcher in route.matchers]
+    if mismatches := [result.reason for result in results if not result.is_match]:
+        return Verdict.NOT_MATCHED, "; ".join(mismatches)
     if winner is not None:
         return Verdict.PRECEDED, f"route '{winner.name}' came first"
-    return Verdict.MATCHED, "; ".join(answer.reason for answer in answers) or "hears every completed workflow"
+    return Verdict.MATCHED, "; ".join(result.reason for result in results) or "hears every completed workflow"
 
 
-def _deafness(route: Route, facts: dict[str, Fact]) -> str:
+def _not_listening_reason(route: Route, facts: dict[str, Fact]) -> str:
     """Why the route does not listen to this kind of event at all; empty when it does."""
     if facts["event"].shown == EventKind.PING:
         return "a ping tells of no build, so no route hears it"
     kinds = [matcher for matcher in route.matchers if matcher.key == "event"] or [_WORKFLOWS_ONLY]
-    if all(_test(matcher, facts["event"]).fits for matcher in kinds):
+    if all(_test(matcher, facts["event"]).is_match for matcher in kinds):
         return ""
-    return f"hears {_either(pattern for matcher in kinds for pattern in _written(matcher))} only"
+    return f"hears {_join_or(pattern for matcher in kinds for pattern in _all_patterns(matcher))} only"
 
 
-def _test(matcher: Matcher, fact: Fact) -> _Answer:
+def _test(matcher: Matcher, fact: Fact) -> _MatchResult:
     subject = f"{matcher.key} {fact.shown}" if fact.spellings else f"this event has no {matcher.key}"
-    if (excluded := _first_fit(matcher.excluded, fact)) is not None:
-        return _Answer(False, f"{subject} is excluded by !{excluded}")
+    if (excluded := _first_match(matcher.excluded, fact)) is not None:
+        return _MatchResult(False, f"{subject} is excluded by !{excluded}")
     if not matcher.patterns:
-        return _Answer(True, f"{subject} is not excluded" if fact.spellings else subject)
+        return _MatchResult(True, f"{subject} is not excluded" if fact.spellings else subject)
     if not fact.spellings:
-        return _Answer(False, subject)
-    if (fitting := _first_fit(matcher.patterns, fact)) is not None:
-        return _Answer(True, f"{subject} matches {fitting}")
-    return _Answer(False, f"{subject} {_unlike(matcher.patterns)}")
+        return _MatchResult(False, subject)
+    if (fitting := _first_match(matcher.patterns, fact)) is not None:
+        return _MatchResult(True, f"{subject} matches {fitting}")
+    return _MatchResult(False, f"{subject} {_mismatch_reason(matcher.patterns)}")
 
 
-def _first_fit(patterns: Iterable[str], fact: Fact) -> str | None:
-    return next((pattern for pattern in patterns if any(map(fits(pattern), fact.spellings))), None)
+def _first_match(patterns: Iterable[str], fact: Fact) -> str | None:
+    return next((pattern for pattern in patterns if any(map(compile_pattern(pattern), fact.spellings))), None)
 
 
-def _unlike(patterns: Sequence[str]) -> str:
+def _mismatch_reason(patterns: Sequence[str]) -> str:
     if any(map(has_wildcards, patterns)):
         return f"does not match {', '.join(patterns)}"
-    return f"is not {_either(patterns)}"
+    return f"is not {_join_or(patterns)}"
 
 
-def _either(words: Iterable[str]) -> str:
+def _join_or(words: Iterable[str]) -> str:
     *most, last = words
     return f"{', '.join(most)} or {last}" if most else last
 
 
-def _written(matcher: Matcher) -> tuple[str, ...]:
+def _all_patterns(matcher: Matcher) -> tuple[str, ...]:
     return (*matcher.patterns, *(f"!{pattern}" for pattern in matcher.excluded))

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from service.model import Actor, Commit, DetailKind, Event, EventKind, Job, Project, slug_spellings
-from service.routing.patterns import one_spelling
+from service.routing.patterns import to_nfc
 
 SLUG = re.compile("(?P<vcs>[^/]+)/(?P<org>[^/]+)/(?P<name>.+)")
 
@@ -49,7 +49,7 @@ class MatchKey:
 
 def _fact(*spellings: str | None) -> Fact:
     known = dict.fromkeys(spelling for spelling in spellings if spelling is not None)
-    return Fact(" / ".join(known), tuple(map(one_spelling, known)))
+    return Fact(" / ".join(known), tuple(map(to_nfc, known)))
 
 
 def _project(event: Event) -> Fact:

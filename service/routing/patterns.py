@@ -15,15 +15,15 @@ _PIECE = re.compile(r"\\(?P<escaped>[*?\[\]!\\])|(?P<set>\[!?+\]?+[^\]]*\])", re
 _PLAIN_SET = re.compile(r"\[(?:[*?\[]|!.*|(?:\w-\w)+)\]", re.DOTALL)  # what cannot be meant as a part of a name
 
 
-def one_spelling(text: str) -> str:
+def to_nfc(text: str) -> str:
     """Return the text in the one of its spellings in Unicode that all are compared by."""
     return normalize("NFC", text)
 
 
 @lru_cache(maxsize=4096)
-def fits(pattern: str) -> Callable[[str], bool]:
+def compile_pattern(pattern: str) -> Callable[[str], bool]:
     """Return the test of a pattern, for names in ``one_spelling``."""
-    name = one_spelling(pattern)
+    name = to_nfc(pattern)
     glob = re.compile(translate(_PIECE.sub(_as_glob, name))).match
     return lambda value: value == name or glob(value) is not None
 
@@ -34,29 +34,29 @@ def has_wildcards(pattern: str) -> bool:
     return any(wildcard in rest for wildcard in "*?[")
 
 
-def literal(pattern: str) -> str:
+def unescape(pattern: str) -> str:
     """Return a pattern without its escapes: the one name that it fits, where it has no wildcards."""
     return _PIECE.sub(lambda piece: piece["escaped"] or piece[0], pattern)
 
 
-def is_closed(pattern: str) -> bool:
+def has_closed_brackets(pattern: str) -> bool:
     """Tell whether each bracket that opens a set is closed by another."""
     return "[" not in _PIECE.sub("", pattern)
 
 
-def find_doubtful_set(pattern: str) -> str | None:
+def find_ambiguous_set(pattern: str) -> str | None:
     """Return the first set of a pattern that could be a part of a name: ``[bot]``, but not ``[0-9]`` or ``[[]``."""
     sets = (piece["set"] for piece in _PIECE.finditer(pattern) if piece["set"])
     return next((one for one in sets if not _PLAIN_SET.fullmatch(one)), None)
 
 
-def find_doubtful_escape(pattern: str) -> str | None:
+def find_ambiguous_escape(pattern: str) -> str | None:
     r"""Return the first ``\*`` or ``\?`` of a pattern: a backslash before it may be meant as a part of a name."""
     escapes = (piece[0] for piece in _PIECE.finditer(pattern) if piece["escaped"] in {"*", "?"})
     return next(escapes, None)
 
 
-def ends_like_a_question(pattern: str) -> bool:
+def ends_with_question_mark(pattern: str) -> bool:
     """Tell whether the only wildcard of a pattern is a ``?`` after a word: it may be a name that asks."""
     return bool(re.search(r"\w\?$", pattern)) and not has_wildcards(pattern[:-1])
 

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, and_, or_, select
 from service.db.tables import Transaction, decisions, events, words
 from service.errors import BadRequest
 from service.model import EventKind, Verdict, slug_spellings
-from service.routing.patterns import fits
+from service.routing.patterns import compile_pattern
 from service.store.event_index import Entries, Facts
 from service.store.names import MAX_LISTED, SPELLINGS, expand, find_same, fold, like
 from service.store.rows import Row
@@ -176,7 +176,7 @@ def _expand_all(transaction: Transaction, name: str, patterns: Sequence[str]) ->
 
 def _fits_any(name: str, patterns: Sequence[str], row: Row) -> bool:
     spellings = [fold(spelling) for spelling in SPELLINGS[name](row) if spelling]
-    return any(fits(fold(pattern))(spelling) for pattern in patterns for spelling in spellings)
+    return any(compile_pattern(fold(pattern))(spelling) for pattern in patterns for spelling in spellings)
 
 
 _COLUMNS = {

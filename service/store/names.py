@@ -14,7 +14,7 @@ from sqlalchemy import Select, bindparam, delete, select
 
 from service.db.tables import Transaction, names
 from service.model import slug_spellings
-from service.routing.patterns import fits, has_wildcards, literal, one_spelling
+from service.routing.patterns import compile_pattern, has_wildcards, to_nfc, unescape
 from service.store.rows import INSERTS, Row
 
 MAX_CHARACTERS = 200  # of a name on record: an index of Postgres takes no entry of any length
@@ -52,7 +52,7 @@ SPELLINGS: Mapping[str, Callable[[Row], Sequence[str | None]]] = {
 
 def fold(text: str) -> str:
     """Return a text in the one form in which case and spelling in Unicode make no difference."""
-    return one_spelling(one_spelling(text).casefold())
+    return to_nfc(to_nfc(text).casefold())
 
 
 def names_of(row: Row) -> list[tuple[str, str, str]]:
@@ -109,10 +109,10 @@ def expand(transaction: Transaction, field: str, pattern: str) -> list[str] | No
     The text without its escapes is always among those of a pattern without wildcards, on record or not.
     """
     if not has_wildcards(pattern):
-        text = literal(pattern)
+        text = unescape(pattern)
         return list(dict.fromkeys([text, *find_same(transaction, field, text)]))
     folded_pattern, found = fold(pattern), []
-    is_fitting, some = fits(folded_pattern), _beginning(field, prefix(folded_pattern))
+    is_fitting, some = compile_pattern(folded_pattern), _beginning(field, prefix(folded_pattern))
     looked_at = some.limit(MAX_LOOKED_AT).subquery()
     is_like = looked_at.c.folded.like(like(folded_pattern), escape="\\")
     alike = select(looked_at.c.folded, looked_at.c.name).where(is_like)
@@ -129,7 +129,7 @@ def is_known(transaction: Transaction, field: str, pattern: str) -> bool:
     """Tell whether a pattern fits a name on record, or so many that nobody has looked through all of them."""
     if has_wildcards(pattern):
         return expand(transaction, field, pattern) != []
-    return bool(find_same(transaction, field, literal(pattern)))
+    return bool(find_same(transaction, field, unescape(pattern)))
 
 
 def _beginning(field: str, begin: str) -> Select[str, str]:

@@ -194,9 +194,9 @@ def owe_again(
         .values(state=PENDING, next_attempt_at=at, give_up_at=at + patience, reason=None, unknown_since=None)
         .returning(notifications.c.id)
     )
-    is_owed = transaction.execute(again).first() is not None
+    is_unfinished = transaction.execute(again).first() is not None
     found = find(transaction, notification_id)
-    return found if is_owed else None
+    return found if is_unfinished else None
 
 
 def dismiss(transaction: Transaction, notification_id: UUID) -> bool:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
-from service.circleci.api.client import LARGEST_ANSWER_BYTES, Client, connect
+from service.circleci.api.client import MAX_ANSWER_BYTES, Client, connect
 from service.circleci.api.request import Call
 from service.circleci.api.responses import UserShape
 from service.circleci.circleci import CircleCI
@@ -136,7 +136,7 @@ async def test_a_slug_cannot_lead_elsewhere_in_the_api(slug: str) -> None:
         (httpx.Response(304), "CircleCI answered 304 to GET /me: a redirect, not followed"),
         (ok(), "does not say whose API token this is"),
         (ok(id=7), "does not say whose API token this is"),
-        (httpx.Response(200, content=b" " * (LARGEST_ANSWER_BYTES + 1)), "is larger than 10 MB"),
+        (httpx.Response(200, content=b" " * (MAX_ANSWER_BYTES + 1)), "is larger than 10 MB"),
     ],
 )
 async def test_what_asking_again_will_not_change_is_permanent(answer: httpx.Response, sentence: str) -> None:
@@ -270,9 +270,9 @@ async def test_a_shorter_wait_does_not_cut_a_longer_one_short() -> None:
     assert waiting.value.retry_after_s == 60
 
 
-def client(answer: Answers, *, patience_s: float = 30, metrics: Metrics | None = None) -> Client:
+def client(answer: Answers, *, timeout_s: float = 30, metrics: Metrics | None = None) -> Client:
     http = connect("https://ci.example.com", TOKEN, httpx.MockTransport(answer))  # type: ignore[arg-type]  # either kind
-    return Client(http, metrics=metrics or Metrics(), clock=Clock(), patience_s=patience_s)
+    return Client(http, metrics=metrics or Metrics(), clock=Clock(), timeout_s=timeout_s)
 
 
 async def test_no_more_than_four_calls_are_on_the_way_at_once() -> None:
@@ -300,7 +300,7 @@ async def test_a_call_that_never_ends_is_given_up() -> None:
         return ok()
 
     with pytest.raises(Temporary, match="did not answer in time"):
-        await client(answer, patience_s=0).ask(Call(template="/me"), UserShape)
+        await client(answer, timeout_s=0).ask(Call(template="/me"), UserShape)
 
 
 async def test_a_call_that_nobody_waits_for_any_longer_is_counted_as_such() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from service.circleci.api.client import LARGEST_ANSWER_BYTES
+from service.circleci.api.client import MAX_ANSWER_BYTES
 from service.circleci.api.request import Call
 from service.circleci.api.responses import UserShape
 from service.errors import Permanent, Temporary
@@ -84,7 +84,7 @@ async def test_an_answer_that_says_it_is_not_packed_is_read() -> None:
     ],
 )
 async def test_an_answer_without_an_end_is_cut_off(script: Script, trouble: str) -> None:
-    async with client_at(script, patience_s=SEEN_WITHIN_S) as client:
+    async with client_at(script, timeout_s=SEEN_WITHIN_S) as client:
         with pytest.raises((Permanent, Temporary), match=trouble):
             await client.ask(ME, UserShape)
 
@@ -101,7 +101,7 @@ async def test_an_answer_without_an_end_is_cut_off(script: Script, trouble: str)
     ],
 )
 async def test_an_answer_that_trickles_is_given_up_however_often_something_comes(script: Script) -> None:
-    async with client_at(script, patience_s=0.2) as client:
+    async with client_at(script, timeout_s=0.2) as client:
         with pytest.raises(Temporary, match="CircleCI did not answer in time"):
             await client.ask(ME, UserShape)
 
@@ -121,7 +121,7 @@ async def test_of_a_refusal_no_more_is_read_than_a_sentence_takes() -> None:
         with pytest.raises(Permanent, match="answered 400 to GET /me: it does not say why"):
             await circleci.me()
 
-    assert written < LARGEST_ANSWER_BYTES
+    assert written < MAX_ANSWER_BYTES
 
 
 async def test_cookies_are_neither_kept_nor_sent_back() -> None:

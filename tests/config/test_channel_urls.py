@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.config.channel_urls import Address, Surroundings, channels, resolve
+from service.config.channel_urls import Address, SecretSources, channels, resolve
 
 at_any_pace = settings(deadline=None)
 
 
 def url(written: str, **environ: str) -> str:
-    return resolve(written, Surroundings(environ=environ, folder=Path())).url
+    return resolve(written, SecretSources(environ=environ, folder=Path())).url
 
 
 @pytest.mark.parametrize(
@@ -57,21 +57,21 @@ def test_what_cannot_be_filled_in_is_named_and_no_value_shown(written: str, clai
     (tmp_path / "blank").write_text("\n")
 
     with pytest.raises(ValueError, match=claim) as caught:
-        resolve(written, Surroundings(environ={"BLANK": " "}, folder=tmp_path))
+        resolve(written, SecretSources(environ={"BLANK": " "}, folder=tmp_path))
 
     assert "hush" not in str(caught.value)
 
 
 @pytest.mark.parametrize("written", ["${TOKEN}", "${file:nowhere}", "mailto://ci:${TOKEN}@example.com"])
 def test_where_nothing_is_sent_secrets_may_be_away(written: str) -> None:
-    surroundings = Surroundings(environ={"TOKEN": "hush"}, folder=Path(), stand_in="secret://secret")
+    sources = SecretSources(environ={"TOKEN": "hush"}, folder=Path(), placeholder="secret://secret")
 
-    assert "hush" not in resolve(written, surroundings).url
+    assert "hush" not in resolve(written, sources).url
 
 
 def test_a_reference_that_names_nothing_is_wrong_even_then() -> None:
     with pytest.raises(ValueError, match="names neither a variable nor a file"):
-        resolve("${a b}", Surroundings(environ={}, folder=Path(), stand_in="secret://secret"))
+        resolve("${a b}", SecretSources(environ={}, folder=Path(), placeholder="secret://secret"))
 
 
 def test_a_key_survives_a_new_secret() -> None:
@@ -81,10 +81,10 @@ def test_a_key_survives_a_new_secret() -> None:
 
 
 def test_no_repr_shows_a_secret() -> None:
-    address = resolve("slack://${TOKEN}", Surroundings(environ={"TOKEN": "hush"}, folder=Path()))
-    surroundings = Surroundings(environ={"TOKEN": "hush"}, folder=Path())
+    address = resolve("slack://${TOKEN}", SecretSources(environ={"TOKEN": "hush"}, folder=Path()))
+    sources = SecretSources(environ={"TOKEN": "hush"}, folder=Path())
 
-    assert "hush" not in f"{address} {surroundings} {channels('team', [address], {})}"
+    assert "hush" not in f"{address} {sources} {channels('team', [address], {})}"
 
 
 @at_any_pace

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from service.config.env import cautions, load_settings
+from service.config.env import load_settings, settings_warnings
 from service.config.settings import Settings, is_secret, variable
 from service.errors import BadConfig
 
@@ -386,7 +386,7 @@ def test_pages_on_postgres_need_an_admin_token_that_all_processes_share() -> Non
 
 
 def test_a_short_webhook_secret_is_allowed_and_warned_of() -> None:
-    [caution] = cautions(Settings(webhook_secrets=("long enough", "hush")))
+    [caution] = settings_warnings(Settings(webhook_secrets=("long enough", "hush")))
 
     assert caution.startswith("ROUNDSMAN_WEBHOOK_SECRETS: secret 2 is shorter than 8 characters")
     assert "hush" not in caution
@@ -394,6 +394,6 @@ def test_a_short_webhook_secret_is_allowed_and_warned_of() -> None:
 
 @pytest.mark.parametrize("written", ["0.0.0.0/0", "10.0.0.0/8, ::/0"])
 def test_to_trust_everyone_as_a_proxy_is_allowed_and_warned_of(written: str) -> None:
-    [caution] = cautions(Settings(trusted_proxies=written))
+    [caution] = settings_warnings(Settings(trusted_proxies=written))
 
     assert caution.startswith(f"ROUNDSMAN_TRUSTED_PROXIES {written} believes every client")

@@ -15,7 +15,7 @@ from service.demo.play import Act, play
 from service.errors import Permanent
 from service.metrics import Metrics
 from service.model import Delivery, Route, Verdict, Via
-from service.routing.decide import decide, undecided, with_details
+from service.routing.decide import decide, missing_facts, with_details
 from service.testing.fake_circleci.organization import ADA
 from service.testing.fake_circleci.sender import Answer, Post
 from service.testing.fake_circleci.server import PretendCircleCI
@@ -72,7 +72,7 @@ def delivered(source: CircleCI, post: Post) -> Delivery:
 
 async def receivers(source: CircleCI, routes: tuple[Route, ...], post: Post) -> list[str]:
     event = source.parse(delivered(source, post))
-    if wants := undecided(event, routes):
+    if wants := missing_facts(event, routes):
         event = with_details(event, await source.enrich(event, wants, None))
     return [decision.receiver for decision in decide(event, routes) if decision.verdict is Verdict.MATCHED]
 

@@ -30,11 +30,11 @@ async def test_without_circleci_an_event_is_judged_after_two_minutes_and_the_rea
     delivery = await many.finish(RELEASE)
 
     await many.drain(seconds=119)
-    undecided = await many.show(delivery)
+    missing_facts = await many.show(delivery)
     await many.drain(seconds=1)
     decided = await many.show(delivery)
 
-    assert undecided["decisions"] == []
+    assert missing_facts["decisions"] == []
     assert verdicts(decided)[0] == (
         "not_matched",
         "this event has no tag (it could not be asked: CircleCI answered 503)",
@@ -265,13 +265,13 @@ async def test_none_waits_for_those_who_ask_while_circleci_hangs(folder: Path, i
             for place in range(number):
                 await house.finish(replace(RED, number=20_000 + place))
             await until(lambda: house.jobs().count("process") == 0)
-            undecided = house.rows("SELECT count(*) FROM decisions")
+            missing_facts = house.rows("SELECT count(*) FROM decisions")
             house.clock.tick(minutes=2)
             await until(lambda: len(house.channels.took) == number)
             hanging.set()
         waited = house.rows("SELECT max(decided_at), min(decided_at) FROM decisions")
 
-    assert undecided == [(0,)]
+    assert missing_facts == [(0,)]
     assert waited[0][0] == waited[0][1]
 
 

@@ -9,7 +9,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from service.model import Actor, Commit, DetailKind, Details, Event, EventKind, Matcher, Route, Vcs, Verdict
-from service.routing.decide import decide, undecided, with_details
+from service.routing.decide import decide, missing_facts, with_details
 from tests.example_events import FAILED, UNPLACED, UNSIGNED, at_any_pace, continuing, route
 
 # What must be asked for first
@@ -37,21 +37,21 @@ from tests.example_events import FAILED, UNPLACED, UNSIGNED, at_any_pace, contin
 def test_we_ask_for_absent_facts_that_could_change_a_verdict(
     event: Event, match: dict[str, Any], wants: set[DetailKind]
 ) -> None:
-    assert undecided(event, [route(**match)]) == wants
+    assert missing_facts(event, [route(**match)]) == wants
 
 
 def test_we_do_not_ask_for_a_route_that_cannot_win_any_more() -> None:
     asking = route("asking", actor="ada")
 
-    assert undecided(UNSIGNED, [route("wins", branch="main"), asking]) == set()
-    assert undecided(UNSIGNED, [route("wins not", branch="develop"), asking]) == {DetailKind.ACTOR}
-    assert undecided(UNSIGNED, [continuing("continues"), asking]) == {DetailKind.ACTOR}
+    assert missing_facts(UNSIGNED, [route("wins", branch="main"), asking]) == set()
+    assert missing_facts(UNSIGNED, [route("wins not", branch="develop"), asking]) == {DetailKind.ACTOR}
+    assert missing_facts(UNSIGNED, [continuing("continues"), asking]) == {DetailKind.ACTOR}
 
 
 def test_a_route_that_may_yet_lose_does_not_keep_later_ones_from_asking() -> None:
     event = replace(UNPLACED, actor=Actor())
 
-    assert undecided(event, [route(actor="ada"), route(branch="main")]) == {DetailKind.ACTOR, DetailKind.VCS}
+    assert missing_facts(event, [route(actor="ada"), route(branch="main")]) == {DetailKind.ACTOR, DetailKind.VCS}
 
 
 # What the details add
@@ -119,7 +119,7 @@ DETAILS = st.builds(
 def test_when_nothing_is_undecided_no_answer_changes_who_hears(
     event: Event, routes: list[Route], found: Details
 ) -> None:
-    assume(not undecided(event, routes))
+    assume(not missing_facts(event, routes))
 
     before, after = decide(event, routes), decide(with_details(event, found), routes)
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from service.model import Actor, Commit, Route, Verdict
 from service.routing.decide import decide
-from service.routing.patterns import find_doubtful_set, fits, has_wildcards, is_closed, one_spelling
+from service.routing.patterns import compile_pattern, find_ambiguous_set, has_closed_brackets, has_wildcards, to_nfc
 from tests.example_events import FAILED, route
 
 NAMES = [
@@ -31,12 +31,12 @@ NAMES = [
 
 @pytest.mark.parametrize("name", NAMES)
 def test_pattern_that_equals_a_name_fits_it_whatever_is_in_it(name: str) -> None:
-    assert fits(name)(one_spelling(name))
+    assert compile_pattern(name)(to_nfc(name))
 
 
 @given(st.text(max_size=10))
 def test_every_name_is_fit_by_itself(name: str) -> None:
-    assert fits(name)(one_spelling(name))
+    assert compile_pattern(name)(to_nfc(name))
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_every_name_is_fit_by_itself(name: str) -> None:
     ],
 )
 def test_pattern_fits_what_it_says(pattern: str, fitting: list[str], others: list[str]) -> None:
-    fit = fits(pattern)
+    fit = compile_pattern(pattern)
 
     assert [name for name in fitting if not fit(name)] == []
     assert [name for name in others if fit(name)] == []
@@ -68,7 +68,7 @@ def test_pattern_fits_what_it_says(pattern: str, fitting: list[str], others: lis
 
 @given(st.text("ab/*?[]!-^", min_size=1, max_size=6), st.text("ab/-^", max_size=6))
 def test_patterns_without_a_backslash_fit_what_shells_have_them_fit(pattern: str, name: str) -> None:
-    assert fits(pattern)(name) == (pattern == name or fnmatchcase(name, pattern))
+    assert compile_pattern(pattern)(name) == (pattern == name or fnmatchcase(name, pattern))
 
 
 @pytest.mark.parametrize("pattern", ["caf\u00e9/*", "cafe\u0301/*"])
@@ -76,8 +76,8 @@ def test_patterns_without_a_backslash_fit_what_shells_have_them_fit(pattern: str
 def test_two_spellings_of_a_name_are_one(pattern: str, form: str) -> None:
     name = normalize(form, "caf\u00e9/main")  # type: ignore[arg-type]  # reason: parametrize knows no literals
 
-    assert fits(pattern)(one_spelling(name))
-    assert not fits("cafe/*")(one_spelling(name))
+    assert compile_pattern(pattern)(to_nfc(name))
+    assert not compile_pattern("cafe/*")(to_nfc(name))
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_two_spellings_of_a_name_are_one(pattern: str, form: str) -> None:
     ],
 )
 def test_set_that_could_be_a_part_of_a_name_is_doubtful(pattern: str, doubtful: str | None) -> None:
-    assert find_doubtful_set(pattern) == doubtful
+    assert find_ambiguous_set(pattern) == doubtful
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_wildcards_are_those_that_are_not_escaped(pattern: str, is_more: bool) -
 
 @pytest.mark.parametrize(("pattern", "closed"), [("a[b", False), (r"a\[b", True), ("a[[]b", True), ("[]", False)])
 def test_bracket_that_opens_a_set_wants_another(pattern: str, closed: bool) -> None:
-    assert is_closed(pattern) is closed
+    assert has_closed_brackets(pattern) is closed
 
 
 def test_routes_tell_of_names_with_brackets_by_those_names() -> None:

@@ -15,7 +15,7 @@ from service.errors import Temporary
 MAX_FAILURES = 4
 OPEN_FOR = timedelta(seconds=30)
 TRIAL_S = 10.0  # after which the outcome of a trial should be known
-MIN_PATIENCE_S = 5.0
+MIN_UNANSWERED_S = 5.0
 
 
 class Log(Protocol):
@@ -48,7 +48,7 @@ class Breaker:
         A call that raises Temporary was not answered; nor was one that its asker gave up after a while. One that was
         given up at once proves nothing.
         """
-        self._respect()
+        self._raise_if_open()
         is_trial = self._opened_at is not None
         self._is_trying = self._is_trying or is_trial
         began_at = monotonic()
@@ -59,14 +59,14 @@ class Breaker:
             self._note_failure()
             raise
         except CancelledError:
-            if monotonic() - began_at >= MIN_PATIENCE_S:
+            if monotonic() - began_at >= MIN_UNANSWERED_S:
                 self._note_failure()
             raise
         finally:
             if is_trial:
                 self._is_trying = False
 
-    def _respect(self) -> None:
+    def _raise_if_open(self) -> None:
         if self._opened_at is None:
             return
         since = self._clock() - self._opened_at

@@ -13,26 +13,26 @@ from typing import Any, Generic, TypeVar
 import httpx
 
 from service.circleci.api.breaker import Breaker, Log
-from service.circleci.api.json_response import TooMuch, parse
-from service.circleci.api.missing_paths import AbsentPaths
-from service.circleci.api.rate_limit import LONGEST_WAIT_S, wait_after
-from service.circleci.api.request import Answer, Broken, Call, judge
+from service.circleci.api.json_response import JsonTooLarge, parse
+from service.circleci.api.missing_paths import MissingPaths
+from service.circleci.api.rate_limit import MAX_WAIT_S, wait_after
+from service.circleci.api.request import Answer, Call, EndpointError, raise_for_status
 from service.circleci.api.responses import ListAnswer
 from service.circleci.api.single_flight import SingleFlight
-from service.circleci.api.transfer import LARGEST_ANSWER_BYTES, connect, fetch
+from service.circleci.api.transfer import MAX_ANSWER_BYTES, connect, fetch
 from service.circleci.json_fields import Shape, read_maps
 from service.errors import NoToken, Permanent, Temporary
 from service.metrics import Metrics
 from service.network_errors import UNTRUSTED, describe
 
-CALLS_AT_ONCE = 4
-MAX_BYTES_ON_THE_LOOP = 64_000
+MAX_CONCURRENT_CALLS = 4
+MAX_INLINE_PARSE_BYTES = 64_000
 MAX_ITEMS = 1_000
 MAX_LISTING_S = 60.0
-MOST_PAGES = 20
+MAX_PAGES = 20
 WARN_AGAIN_AFTER = timedelta(minutes=5)
 
-__all__ = ["LARGEST_ANSWER_BYTES", "Client", "Page", "connect"]
+__all__ = ["MAX_ANSWER_BYTES", "Client", "Page", "connect"]
 
 S = TypeVar("S", bound=Shape)
 T = TypeVar("T")
@@ -50,7 +50,7 @@ class Client:
     """CircleCI's API v2, a few calls at once.
 
     http         from ``connect``; None without a token: then every call raises Permanent
-    patience_s   how long one whole call may take, however slowly its bytes trickle in
+    timeout_s    how long one whole call may take, however slowly its bytes trickle in
     log          hears of a refused token, and of a CircleCI that does not answer; None where no log is kept
     """
 
@@ -60,20 +60,20 @@ class Client:
         *,
         metrics: Metrics,
         clock: Callable[[], datetime],
-        patience_s: float = 30,
+        timeout_s: float = 30,
         log: Log | None = None,
     ) -> None:
         self._http = http
-        self._retired: list[httpx.AsyncClient] = []
+        self._replaced: list[httpx.AsyncClient] = []
         self._metrics = metrics
         self._clock = clock
-        self._patience_s = patience_s
+        self._timeout_s = timeout_s
         self._log = log
-        self._slots = asyncio.Semaphore(CALLS_AT_ONCE)
-        self._reading_much = asyncio.Lock()
+        self._slots = asyncio.Semaphore(MAX_CONCURRENT_CALLS)
+        self._large_answers = asyncio.Lock()
         self._breaker = Breaker(clock=clock, report=metrics.api_breaker_open.set, log=log)
-        self._absent = AbsentPaths(clock)
-        self._under_way = SingleFlight()
+        self._missing_paths = MissingPaths(clock)
+        self._in_flight = SingleFlight()
         self._paused_until: datetime | None = None
         self._warned_at: dict[int, datetime] = {}
 
@@ -83,7 +83,7 @@ class Client:
 
     async def ask_once(self, call: Call, shape: type[S]) -> S:
         """Return the answer to a question that others may be asking too: those who ask at once share one call."""
-        return await self._under_way.ask((call.path, shape), partial(self.ask, call, shape))
+        return await self._in_flight.ask((call.path, shape), partial(self.ask, call, shape))
 
     async def whole_list(self, call: Call, shape: type[S]) -> Page[S]:
         """Return a list as one page, which is the last if nothing is left out; raises Temporary or Permanent."""
@@ -93,7 +93,7 @@ class Client:
     async def pages(self, call: Call, shape: type[S]) -> AsyncIterator[Page[S]]:
         """Yield the pages of a list, as many items as we are willing to read; raises Temporary or Permanent."""
         left = MAX_ITEMS
-        async for items, is_last in self.read_pages(call, partial(_shaped, shape)):
+        async for items, is_last in self.read_pages(call, partial(_validate_items, shape)):
             yield Page(items=items[:left], is_last=is_last and len(items) <= left)
             left -= len(items)
             if left < 0:
@@ -106,7 +106,7 @@ class Client:
         """
         tokens: set[str] = set()
         ends_at = asyncio.get_running_loop().time() + MAX_LISTING_S
-        for _ in range(MOST_PAGES):
+        for _ in range(MAX_PAGES):
             page, token = await self._ask(call, partial(_read_page, call, read))
             yield page, token is None
             if token is None or token in tokens:  # a token that comes back would lead round in circles
@@ -116,22 +116,22 @@ class Client:
             tokens.add(token)
             call = replace(call, query={**call.query, "page-token": token})
 
-    async def tell(self, call: Call) -> None:
+    async def send(self, call: Call) -> None:
         """Make a call whose answer is not read; raises Temporary or Permanent."""
         if self._http is None:
             raise _no_token()
         async with self._slots:
-            await self._succeed(self._http, call)
+            await self._request(self._http, call)
 
     def use(self, http: httpx.AsyncClient | None) -> None:
         """Make further calls over other connections; those that are under way end over the ones they have."""
         if self._http is not None:
-            self._retired.append(self._http)
+            self._replaced.append(self._http)
         self._http = http
 
     async def close(self) -> None:
         """Let go of connections."""
-        for http in (self._http, *self._retired):
+        for http in (self._http, *self._replaced):
             if http is not None:
                 await http.aclose()
 
@@ -141,42 +141,43 @@ class Client:
             raise _no_token()
 
         async with self._slots:
-            answer = await self._succeed(http, call)
-            return await self._understood(call, answer, read)
+            answer = await self._request(http, call)
+            return await self._parse_answer(call, answer, read)
 
-    async def _understood(self, call: Call, answer: Answer, read: Callable[[dict[str, Any]], T]) -> T:
+    async def _parse_answer(self, call: Call, answer: Answer, read: Callable[[dict[str, Any]], T]) -> T:
         """Make something of an answer; of a large one in a thread, and of one at a time: parsed, it is larger still."""
-        if answer.packing:
+        if answer.content_encoding:
+            encoding = answer.content_encoding[:40]
             raise Permanent(
-                f"CircleCI's answer to {call} is packed ({answer.packing[:40]}), though we asked for it as it is; "
+                f"CircleCI's answer to {call} is packed ({encoding}), though we asked for it as it is; "
                 "look at the proxy before it, or at ROUNDSMAN_CIRCLECI_URL"
             )
         if answer.is_too_large:
-            raise Permanent(f"CircleCI's answer to {call} is larger than {LARGEST_ANSWER_BYTES // 1_000_000} MB")
-        if len(answer.body) <= MAX_BYTES_ON_THE_LOOP:
+            raise Permanent(f"CircleCI's answer to {call} is larger than {MAX_ANSWER_BYTES // 1_000_000} MB")
+        if len(answer.body) <= MAX_INLINE_PARSE_BYTES:
             return _read_body(call, answer.body, read)
-        async with self._reading_much:
+        async with self._large_answers:
             return await asyncio.to_thread(_read_body, call, answer.body, read)
 
-    async def _succeed(self, http: httpx.AsyncClient, call: Call) -> Answer:
+    async def _request(self, http: httpx.AsyncClient, call: Call) -> Answer:
         """Return the answer if it is a success; to be called with a slot in hand."""
-        self._respect_pause()
+        self._check_rate_limit()
         with self._breaker.admit():
             answer = await self._exchange(http, call)
         now = self._clock()
         self._pause(wait_after(answer.status, answer.headers, now), now)
         self._warn_of_refusal(call, answer, now)
         try:
-            judge(call, answer, now)
-        except Broken as error:
-            self._absent.note_failure(call, error)
+            raise_for_status(call, answer, now)
+        except EndpointError as error:
+            self._missing_paths.note_failure(call, error)
             raise
-        self._absent.note_success(call)
+        self._missing_paths.note_success(call)
         return answer
 
-    def _respect_pause(self) -> None:
+    def _check_rate_limit(self) -> None:
         left_s = (self._paused_until - self._clock()).total_seconds() if self._paused_until else 0
-        if 0 < left_s <= LONGEST_WAIT_S:  # a longer one was never asked for: the clock has been set back since
+        if 0 < left_s <= MAX_WAIT_S:  # a longer one was never asked for: the clock has been set back since
             self._metrics.api_waits.inc()
             raise Temporary("CircleCI asked us to call less often", retry_after_s=left_s)
 
@@ -204,7 +205,7 @@ class Client:
         outcome = "abandoned"  # by us: whoever asked could wait no longer
         try:
             with self._metrics.api_seconds.labels(call.template).time():
-                async with asyncio.timeout(self._patience_s):
+                async with asyncio.timeout(self._timeout_s):
                     answer = await fetch(http, call)
             outcome = str(answer.status)
         except (TimeoutError, httpx.TimeoutException) as error:
@@ -233,20 +234,20 @@ def _unreachable(http: httpx.AsyncClient, error: httpx.HTTPError) -> str:
 
 def _read_body(call: Call, body: bytes, read: Callable[[dict[str, Any]], T]) -> T:
     try:
-        said = parse(body)
-    except TooMuch as error:
+        document = parse(body)
+    except JsonTooLarge as error:
         raise Permanent(f"CircleCI's answer to {call} {error}") from error
     except ValueError as error:  # most likely the page of a proxy, or "back soon"
         raise Temporary(f"CircleCI's answer to {call} {error}") from error
-    return read(said)
+    return read(document)
 
 
-def _read_page(call: Call, read: Callable[[list[dict[str, Any]]], T], said: dict[str, Any]) -> tuple[T, str | None]:
-    if not isinstance(said.get("items"), list):
+def _read_page(call: Call, read: Callable[[list[dict[str, Any]]], T], document: dict[str, Any]) -> tuple[T, str | None]:
+    if not isinstance(document.get("items"), list):
         raise Permanent(f"CircleCI's answer to {call} is not a list")
-    return read(read_maps(said["items"])), ListAnswer.model_validate(said).next_page_token
+    return read(read_maps(document["items"])), ListAnswer.model_validate(document).next_page_token
 
 
-def _shaped(shape: type[S], items: list[dict[str, Any]]) -> tuple[S, ...]:
+def _validate_items(shape: type[S], items: list[dict[str, Any]]) -> tuple[S, ...]:
     """The items, of more than enough only as many as show that there are more."""
     return tuple(map(shape.model_validate, items[: MAX_ITEMS + 1]))

@@ -8,24 +8,24 @@ MAX_DEPTH = 64
 MAX_VALUES = 500_000
 
 
-class TooMuch(ValueError):
+class JsonTooLarge(ValueError):
     """JSON that is more than we are willing to hold."""
 
 
 def parse(body: bytes) -> dict[str, Any]:
     """Return the JSON object that the bytes are.
 
-    Raises TooMuch, or ValueError for what is no such thing, with the end of a sentence that begins with its name.
+    Raises JsonTooLarge, or ValueError for what is no such thing, with the end of a sentence that begins with its name.
     """
     if sum(map(body.count, (b",", b":", b"[", b"{"))) > MAX_VALUES:  # counted before: a parser cannot be stopped
-        raise TooMuch(f"holds more than {MAX_VALUES:,} values")
+        raise JsonTooLarge(f"holds more than {MAX_VALUES:,} values")
     value = read_object(body)
     level: list[object] = [value]
     for _ in range(MAX_DEPTH):
         level = [child for parent in level for child in _children(parent) if isinstance(child, dict | list)]
         if not level:
             return value
-    raise TooMuch(f"is nested deeper than {MAX_DEPTH} levels")
+    raise JsonTooLarge(f"is nested deeper than {MAX_DEPTH} levels")
 
 
 def _children(parent: object) -> list[object]:

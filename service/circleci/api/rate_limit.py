@@ -12,8 +12,8 @@ from datetime import datetime
 
 from service import retry_after
 
-LONGEST_WAIT_S = 3600.0  # a wrong header must not silence us for longer
-UNSAID_WAIT_S = 10.0
+MAX_WAIT_S = 3600.0  # a wrong header must not silence us for longer
+DEFAULT_WAIT_S = 10.0
 MAX_CHARACTERS = 1_000
 NUMBER = re.compile(r"(?:^|[;\s])\s*([a-z]+)\s*=\s*([0-9]{1,12}(?:\.[0-9]{1,6})?)(?=\s*(?:[;,]|$))")
 RESET = re.compile(r"(x-)?ratelimit-reset(-\w+)?")
@@ -25,30 +25,30 @@ def wait_after(status: int, headers: Mapping[str, str], now: datetime) -> float 
     if status != 429:
         return used_up
     said = (read_retry_after(headers.get("retry-after"), now), used_up, min(resets(headers), default=None))
-    return next((wait for wait in said if wait is not None), UNSAID_WAIT_S)
+    return next((wait for wait in said if wait is not None), DEFAULT_WAIT_S)
 
 
 def read_retry_after(value: str | None, now: datetime) -> float | None:
     """Seconds from ``Retry-After``, which holds seconds or an HTTP date."""
-    return believable(retry_after.read_retry_after(value, now))
+    return clamp_wait(retry_after.read_retry_after(value, now))
 
 
 def resets(headers: Mapping[str, str], *, exhausted: bool = False) -> Iterator[float]:
     """The seconds until each limit starts afresh; with ``exhausted`` only of those with nothing left."""
     for name, value in headers.items():
-        wait = believable(retry_after.read_wait(value)) if RESET.fullmatch(name) else None
+        wait = clamp_wait(retry_after.read_wait(value)) if RESET.fullmatch(name) else None
         if wait is not None and (not exhausted or headers.get(name.replace("reset", "remaining")) == "0"):
             yield wait
-    yield from _drafted_resets(headers, exhausted=exhausted)
+    yield from _v3_resets(headers, exhausted=exhausted)
 
 
-def _drafted_resets(headers: Mapping[str, str], *, exhausted: bool) -> Iterator[float]:
+def _v3_resets(headers: Mapping[str, str], *, exhausted: bool) -> Iterator[float]:
     """The same of API v3's headers; a limit that does not say when it starts afresh does so within its window."""
     windows = [entry.get("w") for entry in _entries(headers.get("ratelimit-policy"))]
     for place, entry in enumerate(_entries(headers.get("ratelimit"))):
         remaining = entry.get("r", entry.get("remaining"))
         seconds = entry.get("t", entry.get("reset")) or next(iter(windows[place : place + 1]), None)
-        wait = believable(retry_after.read_wait(seconds))
+        wait = clamp_wait(retry_after.read_wait(seconds))
         if wait is not None and (not exhausted or (remaining is not None and float(remaining) == 0)):
             yield wait
 
@@ -60,6 +60,6 @@ def _entries(value: str | None) -> list[dict[str, str]]:
     return [dict(NUMBER.findall(item)) for item in items]
 
 
-def believable(seconds: float | None) -> float | None:
+def clamp_wait(seconds: float | None) -> float | None:
     """The wait, between nothing and an hour."""
-    return None if seconds is None else min(seconds, LONGEST_WAIT_S)
+    return None if seconds is None else min(seconds, MAX_WAIT_S)

@@ -18,7 +18,7 @@ class Call:
     """A question, named as the API reference names it: ``GET /workflow/{id}``.
 
     parts    what stands for the names in the template; a slug keeps its slashes
-    secret   goes into the body under ``written_as``; must never be seen again
+    secret   goes into the body under ``body_key``; must never be seen again
     """
 
     method: str = "GET"
@@ -27,7 +27,7 @@ class Call:
     query: Mapping[str, str] = field(default_factory=dict)
     body: Mapping[str, object] | None = None
     secret: str | None = field(default=None, repr=False)
-    written_as: str = "signing-secret"
+    body_key: str = "signing-secret"
 
     def __post_init__(self) -> None:
         """Raise Permanent for a part that would lead elsewhere in the API."""
@@ -50,33 +50,33 @@ class Call:
     @property
     def json(self) -> Mapping[str, object] | None:
         """The body to send, with its secret."""
-        return self.body if self.secret is None else {**(self.body or {}), self.written_as: self.secret}
+        return self.body if self.secret is None else {**(self.body or {}), self.body_key: self.secret}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
     """What came back; header names in lower case.
 
-    packing        how the body is compressed, though we asked for it as it is: then it was not read at all
+    content_encoding   how the body is compressed, though we asked for it as it is: then it was not read at all
     is_too_large   the body is only the beginning of what there was
     """
 
     status: int
     headers: Mapping[str, str]
     body: bytes
-    packing: str = ""
+    content_encoding: str = ""
     is_too_large: bool = False
 
 
-class Broken(Temporary):
+class EndpointError(Temporary):
     """CircleCI answered 500 or 501: it fails at this, for now or for good; other 5xx say that it is away for now."""
 
 
-class NotThere(Permanent):
+class EndpointNotFound(Permanent):
     """CircleCI answered 404 to a question: there is no such thing, or the token may not see it."""
 
 
-def judge(call: Call, answer: Answer, now: datetime) -> None:
+def raise_for_status(call: Call, answer: Answer, now: datetime) -> None:
     """Raise Temporary or Permanent unless the answer is a success."""
     if 200 <= answer.status < 300:
         return
@@ -85,13 +85,13 @@ def judge(call: Call, answer: Answer, now: datetime) -> None:
         raise Temporary("CircleCI answered 429: too many calls for now", retry_after_s=wait)
     if answer.status >= 500:
         wait = read_retry_after(answer.headers.get("retry-after"), now)
-        kind = Broken if answer.status in {500, 501} else Temporary
+        kind = EndpointError if answer.status in {500, 501} else Temporary
         raise kind(f"CircleCI answered {answer.status}{_reference(call, answer)}", retry_after_s=wait)
-    refusal = NotThere if answer.status == 404 else Permanent
-    raise refusal(f"CircleCI answered {answer.status}{meaning(call, answer)}{_reference(call, answer)}")
+    refusal = EndpointNotFound if answer.status == 404 else Permanent
+    raise refusal(f"CircleCI answered {answer.status}{refusal_message(call, answer)}{_reference(call, answer)}")
 
 
-def meaning(call: Call, answer: Answer) -> str:
+def refusal_message(call: Call, answer: Answer) -> str:
     """The rest of the sentence about a refusal."""
     match answer.status:
         case 401:
@@ -104,7 +104,7 @@ def meaning(call: Call, answer: Answer) -> str:
             return f" to {call}: there is no such thing, or the token may not see it, or may only read"
         case status if 300 <= status < 400:
             return f" to {call}: a redirect, not followed to keep the token safe; check ROUNDSMAN_CIRCLECI_URL"
-    return f" to {call}: {said(call, answer) or 'it does not say why'}"
+    return f" to {call}: {error_message(call, answer) or 'it does not say why'}"
 
 
 def _forbidden(call: Call) -> str:
@@ -119,7 +119,7 @@ def _forbidden(call: Call) -> str:
     return "the API token may not read this"
 
 
-def said(call: Call, answer: Answer) -> str | None:
+def error_message(call: Call, answer: Answer) -> str | None:
     """CircleCI's own words, if they are any, without the secret should they repeat it."""
     words = _error(answer).words
     return words.replace(call.secret, HIDDEN) if words and call.secret else words

@@ -10,7 +10,7 @@ from pydantic import BeforeValidator
 from service.circleci.json_fields import Flag, IsSet, Number, Prose, Seconds, Shape, Text, Texts, Time, Token, read_maps
 
 
-class FaultShape(Shape):
+class V3ErrorShape(Shape):
     """The error in an answer of API v3."""
 
     id: Text = None
@@ -19,7 +19,7 @@ class FaultShape(Shape):
     detail: Text = None
 
 
-def read_fault(value: object) -> object:
+def read_v3_error(value: object) -> object:
     """Return the error of v3 as a map, also where it is a sentence alone."""
     return {"detail": value} if isinstance(value, str) else value
 
@@ -28,7 +28,7 @@ class ErrorShape(Shape):
     """Any answer that is not a success: v2 has a message, v3 an error with an id by which support finds it."""
 
     message: Text = None
-    error: Annotated[FaultShape, BeforeValidator(read_fault)] = FaultShape()
+    error: Annotated[V3ErrorShape, BeforeValidator(read_v3_error)] = V3ErrorShape()
 
     @property
     def words(self) -> str | None:

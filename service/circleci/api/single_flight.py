@@ -12,7 +12,7 @@ class SingleFlight:
     """Questions that are under way, by key."""
 
     def __init__(self) -> None:
-        self._under_way: dict[Hashable, asyncio.Task[Any]] = {}
+        self._in_flight: dict[Hashable, asyncio.Task[Any]] = {}
         self._waiting: Counter[Hashable] = Counter()
 
     async def ask(self, key: Hashable, question: Callable[[], Coroutine[Any, Any, T]]) -> T:
@@ -20,10 +20,10 @@ class SingleFlight:
 
         An asker that is cancelled leaves the question to the others; the last one takes it along.
         """
-        task: asyncio.Task[T] | None = self._under_way.get(key)
+        task: asyncio.Task[T] | None = self._in_flight.get(key)
         if task is None:
-            task = self._under_way[key] = asyncio.create_task(question())
-            task.add_done_callback(_retrieve)
+            task = self._in_flight[key] = asyncio.create_task(question())
+            task.add_done_callback(_retrieve_exception)
         self._waiting[key] += 1
         try:
             await asyncio.wait({task})  # unlike ``await task``, an asker's cancellation does not reach the question
@@ -37,11 +37,11 @@ class SingleFlight:
             return
         del self._waiting[key]
         task.cancel()  # does nothing to one that has ended
-        if self._under_way.get(key) is task:
-            del self._under_way[key]
+        if self._in_flight.get(key) is task:
+            del self._in_flight[key]
 
 
-def _retrieve(task: asyncio.Task[Any]) -> None:
+def _retrieve_exception(task: asyncio.Task[Any]) -> None:
     """Take note of an error that no asker waits for any longer, lest asyncio report it as lost."""
     if not task.cancelled():
         task.exception()

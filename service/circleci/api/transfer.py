@@ -11,10 +11,10 @@ from service.circleci.api.request import Answer, Call
 from service.errors import BadConfig
 
 CLOUD = "circleci.com"
-LARGEST_ANSWER_BYTES = 10_000_000
-MAX_REFUSAL_BYTES = 64_000  # of an answer that is no success only a sentence is read
-MAX_PIECES = 20_000
-PIECES_AT_A_TIME = 64
+MAX_ANSWER_BYTES = 10_000_000
+MAX_ERROR_BYTES = 64_000  # of an answer that is no success only a sentence is read
+MAX_CHUNKS = 20_000
+CHUNKS_PER_YIELD = 64
 TIMEOUT = httpx.Timeout(10, connect=5)
 
 
@@ -62,18 +62,22 @@ async def fetch(http: httpx.AsyncClient, call: Call) -> Answer:
     """
     async with http.stream(call.method, call.path, params=call.query, json=call.json) as response:
         headers = {name.lower(): value for name, value in response.headers.items()}
-        packing = _packing(headers.get("content-encoding", ""))
+        content_encoding = _content_encoding(headers.get("content-encoding", ""))
         is_too_large = False
         body = b""
-        if not packing:
-            limit = LARGEST_ANSWER_BYTES if response.is_success else MAX_REFUSAL_BYTES
+        if not content_encoding:
+            limit = MAX_ANSWER_BYTES if response.is_success else MAX_ERROR_BYTES
             body, is_too_large = await _read(response, limit)
         return Answer(
-            status=response.status_code, headers=headers, body=body, packing=packing, is_too_large=is_too_large
+            status=response.status_code,
+            headers=headers,
+            body=body,
+            content_encoding=content_encoding,
+            is_too_large=is_too_large,
         )
 
 
-def _packing(encodings: str) -> str:
+def _content_encoding(encodings: str) -> str:
     """The encodings that change the body; the library never sees a body that has any."""
     named = [encoding.strip().lower() for encoding in encodings.split(",")]
     return ", ".join(encoding for encoding in named if encoding not in {"", "identity"})
@@ -82,12 +86,12 @@ def _packing(encodings: str) -> str:
 async def _read(response: httpx.Response, limit: int) -> tuple[bytes, bool]:
     """The body, and whether there is more of it than the limit, or it comes in more pieces than are worth taking."""
     body = bytearray()
-    pieces = 0
-    async for piece in response.aiter_bytes():
-        body += piece
-        pieces += 1
-        if len(body) > limit or pieces > MAX_PIECES:
+    chunks = 0
+    async for chunk in response.aiter_bytes():
+        body += chunk
+        chunks += 1
+        if len(body) > limit or chunks > MAX_CHUNKS:
             return bytes(body[:limit]), True
-        if pieces % PIECES_AT_A_TIME == 0:  # thousands may be at hand at once, and reading them awaits nothing
+        if chunks % CHUNKS_PER_YIELD == 0:  # thousands may be at hand at once, and reading them awaits nothing
             await asyncio.sleep(0)
     return bytes(body), False

@@ -18,7 +18,7 @@ from service.model import Hook
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wish:
+class HookRequest:
     """A hook as it shall be; ``verify_tls`` is None where that shall stay as it is."""
 
     name: str
@@ -27,17 +27,17 @@ class Wish:
     verify_tls: bool | None = None
     secret: str = field(repr=False)
 
-    def body(self, *, joint: str = "-") -> dict[str, object]:
-        """Return the wish in CircleCI's words, without the secret; ``joint`` joins the words of a key."""
-        flags = {} if self.verify_tls is None else {f"verify{joint}tls": self.verify_tls}
+    def body(self, *, separator: str = "-") -> dict[str, object]:
+        """Return the request in CircleCI's words, without the secret; ``separator`` joins the words of a key."""
+        flags = {} if self.verify_tls is None else {f"verify{separator}tls": self.verify_tls}
         return {"name": self.name, "url": self.url, "events": list(self.events), **flags}
 
-    def flaws(self, hook: Hook) -> list[str]:
+    def mismatches(self, hook: Hook) -> list[str]:
         """Return what a hook lacks of the keys that have two spellings; which secret it has cannot be seen."""
-        flaws = [] if hook.has_secret else ["it has no secret"]
+        mismatches = [] if hook.has_secret else ["it has no secret"]
         if self.verify_tls is not None and hook.verify_tls is not self.verify_tls:
-            flaws.append("it verifies TLS" if hook.verify_tls else "it does not verify TLS")
-        return flaws
+            mismatches.append("it verifies TLS" if hook.verify_tls else "it does not verify TLS")
+        return mismatches
 
 
 async def list_hooks(client: Client, project_id: str) -> list[Hook]:
@@ -49,45 +49,47 @@ async def list_hooks(client: Client, project_id: str) -> list[Hook]:
     return [hook_of(shape) for shape in found.items]
 
 
-async def create_hook(client: Client, project_id: str, wish: Wish) -> Hook:
+async def create_hook(client: Client, project_id: str, request: HookRequest) -> Hook:
     """Make a hook that verifies TLS, which CircleCI's own do only if that is asked for."""
-    body = {**wish.body(), "scope": {"id": project_id, "type": "project"}}
-    call = Call(method="POST", template="/webhook", body=body, secret=wish.secret)
-    return await _written(client, call, wish)
+    body = {**request.body(), "scope": {"id": project_id, "type": "project"}}
+    call = Call(method="POST", template="/webhook", body=body, secret=request.secret)
+    return await _write(client, call, request)
 
 
-async def update_hook(client: Client, hook_id: str, wish: Wish) -> Hook:
-    """Change a hook; keys that the wish leaves out stay as they are."""
-    call = Call(method="PUT", template="/webhook/{id}", parts={"id": hook_id}, body=wish.body(), secret=wish.secret)
-    return await _written(client, call, wish)
+async def update_hook(client: Client, hook_id: str, request: HookRequest) -> Hook:
+    """Change a hook; keys that the request leaves out stay as they are."""
+    call = Call(
+        method="PUT", template="/webhook/{id}", parts={"id": hook_id}, body=request.body(), secret=request.secret
+    )
+    return await _write(client, call, request)
 
 
 async def delete_hook(client: Client, hook_id: str) -> None:
     """Take a hook away."""
-    await client.tell(Call(method="DELETE", template="/webhook/{id}", parts={"id": hook_id}))
+    await client.send(Call(method="DELETE", template="/webhook/{id}", parts={"id": hook_id}))
 
 
-async def _written(client: Client, call: Call, wish: Wish) -> Hook:
+async def _write(client: Client, call: Call, request: HookRequest) -> Hook:
     """Write, and return the hook as it became; raises Permanent where it did not become as wished.
 
     Where CircleCI took the call and not what it asked for, the other spelling is tried, once and by itself.
     """
     hook = hook_of(await client.ask(call, HookShape))
-    if not wish.flaws(hook):
+    if not request.mismatches(hook):
         return hook
     again = Call(
         method="PUT",
         template="/webhook/{id}",
         parts={"id": hook.id},
-        body=wish.body(joint="_"),
-        secret=wish.secret,
-        written_as="signing_secret",
+        body=request.body(separator="_"),
+        secret=request.secret,
+        body_key="signing_secret",
     )
     hook = hook_of(await client.ask(again, HookShape))
-    if flaws := wish.flaws(hook):
+    if mismatches := request.mismatches(hook):
         raise Permanent(
             f"CircleCI took {call}, and {again} in the other spelling, but not what they asked for: "
-            f"of hook {hook.id} it answers that {' and '.join(flaws)}; "
+            f"of hook {hook.id} it answers that {' and '.join(mismatches)}; "
             "set that at CircleCI by hand, in the project's settings under Webhooks"
         )
     return hook

@@ -14,7 +14,7 @@ from service.model import Actor, Delivery, Event, EventKind, Job, Pipeline, Proj
 from service.text import clean
 
 KEPT_HEADERS = frozenset({"content-type", "user-agent", "circleci-event-type", "circleci-signature"})
-LONGEST_ID = 200
+MAX_ID_CHARACTERS = 200
 HOOK_ID = re.compile("[0-9A-Za-z-]{1,64}")
 
 
@@ -33,7 +33,7 @@ def identify(body: bytes) -> str:
         given = read_object(body).get("id")
     except ValueError:
         given = None
-    if isinstance(given, str) and given.strip() and given.isprintable() and len(given) <= LONGEST_ID:
+    if isinstance(given, str) and given.strip() and given.isprintable() and len(given) <= MAX_ID_CHARACTERS:
         return given
     return f"sha256:{sha256(body).hexdigest()}"
 

@@ -48,7 +48,7 @@ class VcsShape(Shape):
     commit: CommitShape = CommitShape()
 
 
-class TriggerMap(Shape):
+class TriggerParameters(Shape):
     """One map of ``pipeline.trigger_parameters``: the union of what ``git``, the providers' and ``circleci`` hold."""
 
     actor_id: Text = None
@@ -81,7 +81,7 @@ class PipelineShape(Shape):
     number: Number = None
     trigger: TriggerShape = TriggerShape()
     vcs: VcsShape = VcsShape()
-    trigger_parameters: Annotated[dict[str, TriggerMap], BeforeValidator(read_map_of_maps)] = Field(
+    trigger_parameters: Annotated[dict[str, TriggerParameters], BeforeValidator(read_map_of_maps)] = Field(
         default_factory=dict
     )
 

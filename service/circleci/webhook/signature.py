@@ -21,16 +21,16 @@ def verify(headers: Sequence[tuple[bytes, bytes]], body: bytes, secrets: Sequenc
 
     Source: CircleCI docs, "Validate outbound webhooks".
     """
-    claimed = claim(headers)
+    claimed = read_v1_signature(headers)
     # Every secret is tried, so that the time taken does not tell which one fits. An empty one would let anybody in.
     fits = [secret != "" and hmac.compare_digest(sign(secret, body), claimed) for secret in secrets]
     if True not in fits:
         raise UnknownSecret("the post is signed, but by none of the secrets we know", next_step=NEXT_STEP)
     index = fits.index(True)
-    return SignatureMatch(index=index, fingerprint=sha256(b"roundsman" + key(secrets[index])).hexdigest()[:12])
+    return SignatureMatch(index=index, fingerprint=sha256(b"roundsman" + secret_bytes(secrets[index])).hexdigest()[:12])
 
 
-def claim(headers: Sequence[tuple[bytes, bytes]]) -> bytes:
+def read_v1_signature(headers: Sequence[tuple[bytes, bytes]]) -> bytes:
     """The one v1 signature that the headers claim, in bytes: comparing non-ASCII text raises TypeError."""
     lines = [value for name, value in headers if name.lower() == HEADER]
     if not lines:
@@ -56,9 +56,9 @@ def v1_signatures(lines: Sequence[bytes]) -> Iterator[bytes]:
 
 def sign(secret: str, body: bytes) -> bytes:
     """The v1 signature that CircleCI makes with this secret."""
-    return hmac.new(key(secret), body, sha256).hexdigest().encode()
+    return hmac.new(secret_bytes(secret), body, sha256).hexdigest().encode()
 
 
-def key(secret: str) -> bytes:
+def secret_bytes(secret: str) -> bytes:
     """The bytes of a secret; what the environment held as bytes outside UTF-8 comes back as those bytes."""
     return secret.encode("utf-8", "surrogateescape")

@@ -121,9 +121,9 @@ def told(notifications: Iterable[Notification]) -> list[Told]:
 
 def _telling(notification: Notification) -> NotificationState:
     """How far it is with telling them at all: what comes of a resend makes nobody unhear it."""
-    if notification.is_told:
+    if notification.was_sent:
         return NotificationState.SENT
-    return NotificationState.PENDING if notification.is_owed else NotificationState.DEAD
+    return NotificationState.PENDING if notification.is_unfinished else NotificationState.DEAD
 
 
 def dismissal(actions: Iterable[Json], subject_id: str) -> Json | None:
