@@ -122,19 +122,19 @@ DIALECTS: dict[str, tuple[Dialect, str]] = {
     # Known to act; their guarded form is what each unknown one gets too.
     "DingTalk": (
         Dialect.GUARDED,
-        "not looked up: open.dingtalk.com/document/orgapp/custom-robot-access: @mobile in a text",
+        "cnblogs.com/Fogram-c/p/16992729.html, a copy of DingTalk's own page: @mobile in a text",
     ),
     "Feishu": (
         Dialect.GUARDED,
-        "not looked up: open.feishu.cn/document/client-docs/bot-v3/add-custom-bot: <at user_id>",
+        "open.feishu.cn/document/client-docs/bot-v3/add-custom-bot.md: <at user_id>",
     ),
     "Lark (Feishu)": (
         Dialect.GUARDED,
-        "not looked up: open.larksuite.com/document/client-docs/bot-v3/add-custom-bot: <at user_id>",
+        "open.larkoffice.com/document/ukTMukTMukTM/ucTM5YjL3ETO24yNxkjN.md: <at user_id>",
     ),
     "Google Chat": (
         Dialect.GUARDED,
-        "not looked up: developers.google.com/workspace/chat/format-messages: <users/all>, <url|text>",
+        "developers.google.com/workspace/chat/format-messages: <users/all>, <url|text>",
     ),
     "Telegram": (Dialect.GUARDED, "core.telegram.org/bots/api#formatting-options: @name, bare addresses"),
     "Matrix": (Dialect.GUARDED, "not looked up: spec.matrix.org, push rules: @room"),
@@ -156,37 +156,57 @@ DIALECTS: dict[str, tuple[Dialect, str]] = {
 
 LIMITS: dict[str, Limit] = {
     "WeCom Bot": Limit(
-        longest=2_048, is_bytes=True, source="not looked up: developer.work.weixin.qq.com/document/path/91770"
+        longest=2_048,
+        is_bytes=True,
+        source="cnblogs.com/tiandi/p/17768525.html, a copy of developer.work.weixin.qq.com/document/path/91770",
     ),
     "WeChat (WeCom)": Limit(
         longest=2_048, is_bytes=True, source="not looked up: developer.work.weixin.qq.com/document/path/90236"
     ),
     "DingTalk": Limit(
-        longest=19_000, is_bytes=True, source="not looked up: open.dingtalk.com: 20,000 bytes for the whole request"
+        longest=19_000,
+        is_bytes=True,
+        source="not looked up: open.dingtalk.com: 20,000 bytes for the whole request",
     ),
-    "Feishu": Limit(longest=19_000, is_bytes=True, source="not looked up: open.feishu.cn: 20 KB for the whole request"),
+    "Feishu": Limit(
+        longest=19_000,
+        is_bytes=True,
+        source="open.feishu.cn/document/client-docs/bot-v3/add-custom-bot.md: 20 KB for the whole request",
+    ),
     "Lark (Feishu)": Limit(
-        longest=19_000, is_bytes=True, source="not looked up: open.larksuite.com: 20 KB for the whole request"
+        longest=19_000,
+        is_bytes=True,
+        source="open.larkoffice.com/document/ukTMukTMukTM/ucTM5YjL3ETO24yNxkjN.md: 20 KB for the whole request",
     ),
     "Bark": Limit(
-        longest=3_000, is_bytes=True, source="not looked up: developer.apple.com: 4 KB for the whole payload"
+        longest=3_000,
+        is_bytes=True,
+        source="developer.apple.com/documentation/usernotifications/generating-a-remote-notification: 4 KB in all",
     ),
     "Gorush": Limit(
-        longest=3_000, is_bytes=True, source="not looked up: developer.apple.com: 4 KB for the whole payload"
+        longest=3_000,
+        is_bytes=True,
+        source="developer.apple.com/documentation/usernotifications/generating-a-remote-notification: 4 KB in all",
     ),
     "Pushy": Limit(
-        longest=1_500, is_bytes=True, source="not looked up: pushy.me/docs: 4 KB, in which Apprise puts the text twice"
+        longest=1_500,
+        is_bytes=True,
+        source="pushy.me/docs/api/send-notifications: 4 kB of data, in which Apprise puts the text twice",
     ),
     "IRC": Limit(
         longest=380, is_bytes=True, source="not looked up: RFC 2812, 2.3: 512 bytes for a line, prefix included"
     ),
     "Telegram": Limit(longest=4_096, is_bytes=False, source="core.telegram.org/bots/api#sendmessage: characters"),
     "Pushover": Limit(longest=1_024, is_bytes=False, source="pushover.net/api#limits: characters of four bytes"),
-    "Zulip": Limit(longest=10_000, is_bytes=False, source="not looked up: zulip.com/api/send-message: characters"),
+    "Zulip": Limit(
+        longest=10_000,
+        is_bytes=False,
+        source="github.com/zulip/zulip-flutter/pull/1239: code points, by zulip.com/api/send-message",
+    ),
     "ntfy": Limit(
         longest=4_000,
         is_bytes=True,
-        source="not looked up: docs.ntfy.sh/publish/#limitations: 4,096 bytes, then a file",
+        source="docs.ntfy.sh/publish/#limitations: 4,096 bytes, then a file",
     ),
 }
 

@@ -21,14 +21,19 @@ TIRED_REST_S = 30.0
 
 # Sources (read 2026-11-22): Slack, "Rate limits": one message a second for each channel; Google Chat, "Usage limits":
 # 60 writes a minute for each space, webhooks included; Telegram, support FAQ: 20 messages a minute to a group.
-# Microsoft Teams: four requests a second, a cautious figure that was not checked against its documentation. DingTalk:
-# 20 messages a minute for each robot, by pages about it; WeCom's robots: the same, from memory, not looked up.
+# Read 2026-11-28: Microsoft Teams: four requests a second, by "Create Incoming Webhooks" (learn.microsoft.com); for
+# workflows no page was found that gives another figure. Feishu and Lark: 100 messages a minute and five a second for
+# each custom bot (open.feishu.cn/document/client-docs/bot-v3/add-custom-bot.md). DingTalk: 20 a minute for each robot,
+# then none for ten minutes (cnblogs.com/Fogram-c/p/16992729.html, a copy of its page). WeCom: 20 a minute for each
+# robot (hexdocs.pm/wechat_sdk/WeChat.Work.ChatRobot.html, which quotes its page).
 BY_KIND = {
     "slack": timedelta(seconds=1),
     "gchat": timedelta(seconds=1),
     "tgram": timedelta(seconds=3),
     "workflow": timedelta(seconds=0.25),
     "workflows": timedelta(seconds=0.25),
+    "feishu": timedelta(seconds=0.6),
+    "lark": timedelta(seconds=0.6),
     "dingtalk": timedelta(seconds=3),
     "wecombot": timedelta(seconds=3),
 }
@@ -36,6 +41,7 @@ BY_KIND = {
 BY_ADDRESS = {
     r"https://hooks\.slack(-gov)?\.com/": "slack",
     r"https://chat\.googleapis\.com/": "gchat",
+    r"https://open\.larksuite\.com/open-apis/bot/v2/hook/": "lark",
     r"https?://qyapi\.weixin\.qq\.com/": "wecombot",
     r"https?://[^/]+(/powerautomate/[^?]+)?/workflows/[^/]+/triggers/manual/paths/invoke": "workflows",
 }

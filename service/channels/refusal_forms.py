@@ -5,8 +5,11 @@ writes it, strings without their quotes: ``0``, ``false``, ``ok``.
 
 Codes by services' own pages: Slack (docs.slack.dev/reference/methods/chat.postMessage), Telegram
 (core.telegram.org/bots/api, "Making requests"), Discord (discord.com/developers/docs/topics/rate-limits), Matrix
-(spec.matrix.org, client-server API, "Standard error response"). Those of Feishu, Lark, DingTalk and WeCom that pass by
-themselves are from memory of their pages and not looked up; all others of theirs need a person.
+(spec.matrix.org, client-server API, "Standard error response"), Feishu and Lark for too many messages: 99991400
+(open.feishu.cn/document/server-docs/api-call-guide/frequency-control.md) and 11232 (.../bot-v3/add-custom-bot.md),
+DingTalk: 130101 (blog.csdn.net/jialiuyang/article/details/118615052, from its answers), WeCom: -1
+(static.kancloud.cn/dabashan/qiwei/2376083, a copy of its table). The others of these four that pass by themselves are
+from memory of their pages and not looked up; all others of theirs need a person.
 """
 
 from dataclasses import dataclass

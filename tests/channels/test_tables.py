@@ -33,6 +33,9 @@ from tests.fake_servers import Answer, HttpEnd, internet
 NATIVE = {
     r"https://hooks\.slack(-gov)?\.com/": "https://hooks.slack.com/services/T1JJ3T3L2/A1BRTD4JD/FakeSlackToken0123456789",
     r"https://chat\.googleapis\.com/": "https://chat.googleapis.com/v1/spaces/AAAA/messages?key=fake-key&token=fake-token",
+    r"https://open\.larksuite\.com/open-apis/bot/v2/hook/": (
+        "https://open.larksuite.com/open-apis/bot/v2/hook/0a0a0a0a-0000-4000-8000-000000000000"
+    ),
     r"https?://qyapi\.weixin\.qq\.com/": "https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=fake-wecom-key",
     r"https?://[^/]+(/powerautomate/[^?]+)?/workflows/[^/]+/triggers/manual/paths/invoke": (
         "https://prod-12.westeurope.logic.azure.com:443/workflows/643e69f8c0f5/triggers/manual/paths/invoke"
