@@ -42,7 +42,7 @@ test-all: $(READY)  ## Run the tests in their long form, the long ones too
 	$(BIN)/pytest -n auto --long -o faulthandler_timeout=900 $(ARGS)
 
 .PHONY: crash
-crash: $(READY)  ## Kill real processes at random under load and count what is lost (ROUNDS=50 SEED=7)
+crash: $(READY)  ## Kill, end and stop real processes at random under load, and count what is lost (ROUNDS=50 SEED=7)
 	$(BIN)/python -m tests.crash $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SEED),--seed $(SEED))
 
 .PHONY: bench

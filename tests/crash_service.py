@@ -153,7 +153,9 @@ async def live(config: Config, role: str, when: str, rhythm: Rhythm, says: Pipe)
     life = service.open() if role == "web" else service.running()
     async with life, serving(service.asgi, listen("127.0.0.1", 0)) as address:
         says.send(address)
-        await asyncio.Event().wait()
+        asked_to_end = asyncio.Event()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, asked_to_end.set)
+        await asked_to_end.wait()
 
 
 @contextmanager

@@ -27,6 +27,14 @@ COLUMNS = {
     "stuck": "left undone",
 }
 
+FAULTS = {
+    "kills": "killed",
+    "terms": "asked to end",
+    "freezes": "stopped for a while",
+    "crashes": "crashes of the database",
+    "replays": "replays meanwhile",
+}
+
 
 def main() -> int:
     """Play the rounds, print the table; whether anything was lost."""
@@ -66,11 +74,11 @@ async def _play(new: Callable[[Path], Database], seed: str) -> Count:
 
 
 def _table(total: dict[str, Count]) -> Table:
-    table = Table(title="Killed with SIGKILL, again and again")
+    table = Table(title="Faults at random moments")
     table.add_column("")
     for name in total:
         table.add_column(name, justify="right")
-    for field, words in {"kills": "kills", **COLUMNS}.items():
+    for field, words in {**FAULTS, **COLUMNS}.items():
         table.add_row(words, *(str(getattr(count, field)) for count in total.values()))
     return table
 

@@ -2,6 +2,8 @@
 
 import asyncio
 import multiprocessing
+import os
+import signal
 import sqlite3
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, closing
@@ -118,6 +120,20 @@ class Member:
     def kill(self) -> None:
         self.process.kill()
 
+    def terminate(self) -> None:
+        """Ask it to end, as a rolling update does."""
+        self.process.terminate()
+
+    async def freeze(self, seconds: float) -> None:
+        """Stop it in the middle of whatever it does, as a machine out of memory does, and let it go on later."""
+        if self.process.pid is None or not self.process.is_alive():
+            return
+        os.kill(self.process.pid, signal.SIGSTOP)
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            os.kill(self.process.pid, signal.SIGCONT)  # a zombie takes it too
+
     async def died(self) -> None:
         """Wait for its end."""
         async with asyncio.timeout(STARTS_WITHIN_S):
@@ -148,9 +164,10 @@ class Fleet:
             member.address = await asyncio.to_thread(_heard, hears)
         return member
 
-    async def replace(self, member: Member, when: str = "never") -> Member:
-        """Kill a process, and start another one in its place."""
-        member.kill()
+    async def replace(self, member: Member, when: str = "never", *, gently: bool = False) -> Member:
+        """Kill a process, or ask it to end, and start another one in its place."""
+        end = member.terminate if gently else member.kill
+        end()
         await member.died()
         self.members.remove(member)
         return await self.start(member.role, when)

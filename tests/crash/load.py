@@ -11,8 +11,10 @@ import httpx
 
 from service.testing.fake_circleci.payloads import Payload, as_bytes, cancellation_storm, workflow_completed
 from tests.app_fixture import RED, signature
+from tests.operator_client import ADMIN_TOKEN
 
 SENDERS = 8
+BEARER = {"Authorization": f"Bearer {ADMIN_TOKEN}"}
 MOST = 100  # changes: what is still to be sent when the last process is back must not take for ever
 
 
@@ -29,6 +31,7 @@ class Load:
     most: int = MOST
     acknowledged: dict[UUID, str] = field(default_factory=dict)
     posted: int = 0
+    replays: int = 0
     stopping: bool = False
     number: int = 0
 
@@ -36,6 +39,21 @@ class Load:
         """Post from several sides at once."""
         async with httpx.AsyncClient(timeout=20, trust_env=False) as http:
             await asyncio.gather(*(self._send(http) for _ in range(SENDERS)))
+
+    async def replay_some(self) -> None:
+        """Have some of what was acknowledged judged again, as an operator would: it must tell of nothing twice."""
+        async with httpx.AsyncClient(timeout=20, trust_env=False) as http:
+            while not self.stopping:
+                await asyncio.sleep(self.chances.uniform(0, 0.5))
+                if self.acknowledged and (address := self.door()):
+                    await self._replay(http, address, self.chances.choice(sorted(self.acknowledged)))
+
+    async def _replay(self, http: httpx.AsyncClient, address: str, delivery: UUID) -> None:
+        try:
+            answer = await http.post(f"{address}/api/v1/deliveries/{delivery}/replay", headers=BEARER)
+        except httpx.TransportError:
+            return
+        self.replays += answer.status_code == 202
 
     async def _send(self, http: httpx.AsyncClient) -> None:
         while not self.stopping and self.number < self.most:

@@ -1,10 +1,10 @@
-"""One round: load, kills at random moments, recovery, and the count of what was promised against what was heard."""
+"""One round: load, faults at random moments, recovery, and the count of what was promised against what was heard."""
 
 import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 from uuid import UUID
@@ -28,6 +28,9 @@ class Count:
     in_flight    sends that a kill interrupted, or that another worker took over: each may be repeated once
     unexcused    repeats without an interruption of the same message
     stuck        deliveries that nobody judged, and notifications that nobody sent
+    kills, terms, freezes   processes that were killed, asked to end, or stopped for a while
+    crashes      of the database
+    replays      deliveries that an operator had judged again meanwhile
     """
 
     acknowledged: int = 0
@@ -39,6 +42,10 @@ class Count:
     unexcused: int = 0
     stuck: int = 0
     kills: int = 0
+    terms: int = 0
+    freezes: int = 0
+    crashes: int = 0
+    replays: int = 0
 
     def __add__(self, other: "Count") -> "Count":
         return Count(**{name: value + getattr(other, name) for name, value in vars(self).items()})
@@ -53,29 +60,38 @@ class Count:
 async def a_round(
     database: Database, folder: Path, dice: Random, *, load_s: float, changes: int = MOST, most_kills: int = 3
 ) -> Count:
-    """Kill processes of a fleet under load, let it recover, and count."""
+    """Disturb the processes of a fleet under load, let it recover, and count."""
     with channel(Random(dice.random()), moody=0.1) as end:
         async with a_fleet(database, folder, end.port) as fleet:
             await asyncio.gather(*(fleet.start(role) for role in database.roles))
             load = Load(door=fleet.door, chances=Random(dice.random()), most=changes)
-            posting = asyncio.create_task(load.run())
-            kills = dice.randint(1, most_kills)
-            for _ in range(kills):
-                await asyncio.sleep(dice.uniform(0.1, load_s / kills))
-                await _kill_somebody(fleet, dice)
+            posting, replaying = asyncio.create_task(load.run()), asyncio.create_task(load.replay_some())
+            faults: Counter[str] = Counter()
+            for _ in range(many := dice.randint(1, most_kills)):
+                await asyncio.sleep(dice.uniform(0.1, load_s / many))
+                faults[await _disturb(fleet, dice)] += 1
             load.stopping = True
-            await posting
+            await asyncio.gather(posting, replaying)
             await fleet.revive()
             await asyncio.to_thread(wait, fleet.is_settled)
-            return count(fleet, load, end, kills=kills)
+            return replace(count(fleet, load, end), **faults)
 
 
-async def _kill_somebody(fleet: Fleet, dice: Random) -> None:
-    """Kill a process now, or have its successor die at a moment of its own; or kill the database."""
-    if isinstance(fleet.database, Postgres) and dice.random() < 0.25:
-        await fleet.database.crash()
-        return
-    await fleet.replace(dice.choice(fleet.members), _moment(dice))
+async def _disturb(fleet: Fleet, dice: Random) -> str:
+    """Do one of the things that happen to processes and databases; return its name among the counts."""
+    member = dice.choice(fleet.members)
+    match dice.choices(["kills", "terms", "freezes", "crashes"], weights=[4, 2, 2, 2])[0]:
+        case "crashes" if isinstance(fleet.database, Postgres):
+            await fleet.database.crash()
+            return "crashes"
+        case "terms":
+            await fleet.replace(member, _moment(dice), gently=True)
+            return "terms"
+        case "freezes":  # longer or shorter than it takes others to hold it for dead
+            await member.freeze(dice.uniform(0.1, 2 * fleet.rhythm.dead_after))
+            return "freezes"
+    await fleet.replace(member, _moment(dice))
+    return "kills"
 
 
 def _moment(dice: Random) -> str:
@@ -94,7 +110,7 @@ def wait(claim: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
-def count(fleet: Fleet, load: Load, end: Channel, *, kills: int) -> Count:
+def count(fleet: Fleet, load: Load, end: Channel) -> Count:
     """Compare what was promised with what is on record and what was heard."""
     database = fleet.database
     kept = {UUID(str(row[0])) for row in database.rows("SELECT id FROM deliveries")}
@@ -111,7 +127,7 @@ def count(fleet: Fleet, load: Load, end: Channel, *, kills: int) -> Count:
         in_flight=interrupted.total(),
         unexcused=(repeats - interrupted).total(),
         stuck=len(fleet.unsettled()),
-        kills=kills,
+        replays=load.replays,
     )
 
 
