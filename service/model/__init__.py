@@ -1,7 +1,7 @@
 """The words of Roundsman: this package is the glossary.
 
 A word means one thing in code, tables, addresses, pages, logs and docs. Absent facts are ``None``, never ``""``;
-times are aware and in UTC; units stand in the names.
+times are aware and in UTC; a field's unit is part of its name.
 """
 
 from service.model.details import (

@@ -1,4 +1,4 @@
-"""What we had to ask the source for."""
+"""Details: facts that no webhook carries, and that are asked of the source."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,19 +9,21 @@ from service.model.events import Actor
 
 
 class DetailKind(StrEnum):
-    """A group of facts that one or two calls to the source answer."""
+    """A group of facts that one or two calls to the source's API answer."""
 
-    ACTOR = "actor"  # who started the workflow
+    ACTOR = "actor"  # the person who started the workflow
     VCS = "vcs"  # branch, tag, revision and subject of the pipeline
-    JOBS = "jobs"  # the workflow's jobs, and how the failed ones failed
+    JOBS = "jobs"  # the workflow's jobs, and the reasons why some failed
     TESTS = "tests"  # the test results of the failed jobs
 
 
 @dataclass(frozen=True, kw_only=True)
 class MissingDetail:
-    """What we wanted and could not have, and why; ``retry_after_s`` where the source said when to come back.
+    """A detail that could not be had, with the reason.
 
-    is_by_choice   nothing went wrong, and those who are told need not know: there is no token, or no such user
+    is_final        asking again would not help
+    retry_after_s   seconds after which the source wants to be asked again; None where it named no time
+    is_by_choice    nothing went wrong, so messages do not mention it: there is no token, or no such user
     """
 
     want: DetailKind
@@ -42,7 +44,7 @@ class Vcs:
 
 
 FAILED_RESULTS = frozenset({"failure", "failed", "error"})
-"""The results of a test that failed. CircleCI documents no set: these are what runners are seen to write."""
+"""The results of a test that failed. CircleCI documents no set: test runners have been seen to write these."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,8 +62,10 @@ class TestFailure:
 
 @dataclass(frozen=True, kw_only=True)
 class TestReport:
-    """The test results of one job: the failures, and how many of each result there were.
+    """The test results of one job.
 
+    failures      the failed tests, as many as are kept
+    counts        the number of tests by result
     is_complete   False when the source had more pages than we read
     """
 
@@ -73,13 +77,17 @@ class TestReport:
 
     @property
     def failed(self) -> int:
-        """How many tests failed: at least those that are named."""
+        """Return the number of failed tests: at least those in ``failures``."""
         return max(len(self.failures), sum(self.counts.get(result, 0) for result in FAILED_RESULTS))
 
 
 @dataclass(frozen=True, kw_only=True)
 class JobReport:
-    """One job of the workflow; ``tests`` only for failed jobs, and only when the source had results."""
+    """One job of the workflow, as the source's API describes it.
+
+    messages   the source's own remarks on the job, such as why it could not start
+    tests      only for failed jobs, and only when the source had results
+    """
 
     name: str
     status: str
@@ -93,12 +101,13 @@ class JobReport:
 
 @dataclass(frozen=True, kw_only=True)
 class Details:
-    """What we had to ask the source for, and what it would not say.
+    """The facts that the source's API gave about an event, and the ones still missing.
 
-    wanted    what was asked for, in all rounds together
+    wanted    the kinds asked for, in all rounds together
     jobs      every job of the workflow (for a job event: that job), in the source's order
-    missing   what is still unknown; empty when everything asked for was answered
-    rounds    how many times we asked
+    missing   the details still unknown; empty when everything asked for was answered
+    rounds    the number of times that we asked
+    asked_at  the time of the last round for which there was a token; None before the first
     """
 
     wanted: frozenset[DetailKind] = frozenset()
@@ -111,5 +120,5 @@ class Details:
 
     @property
     def may_improve(self) -> bool:
-        """Asking again later may tell us more."""
+        """True if asking again later may fill in a missing detail."""
         return any(not missing.is_final for missing in self.missing)

@@ -1,4 +1,4 @@
-"""What comes in: deliveries, and the events they carry."""
+"""Deliveries, and the events they carry."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,26 +7,28 @@ from uuid import UUID
 
 
 class Via(StrEnum):
-    """How a delivery reached us: posted to our hook, or asked for because a post never came."""
+    """The way by which a delivery reached us."""
 
-    WEBHOOK = "webhook"
-    RECONCILE = "reconcile"
+    WEBHOOK = "webhook"  # posted to our hook
+    RECONCILE = "reconcile"  # asked for, because the post never came
 
 
 class DeliveryState(StrEnum):
-    """What has become of a delivery."""
+    """The state of a delivery: kept, settled, dead or dismissed."""
 
     KEPT = "kept"  # on disk, not yet judged
     SETTLED = "settled"  # judged: its event, decisions and notifications are on record
-    DEAD = "dead"  # not understood: waits for a person
+    DEAD = "dead"  # not understood: a dead letter, which waits for a person
     DISMISSED = "dismissed"  # a person dealt with it by other means
 
 
 @dataclass(frozen=True, kw_only=True)
 class SignatureMatch:
-    """Which of our secrets made a signature: its place in the list and a fingerprint, never the secret.
+    """The secret that made a post's signature: its position and a fingerprint.
 
-    index   its place from 0, as it is stored; people and machines are told its ``number``
+    It never holds the secret itself.
+
+    index   the position in the list of secrets from 0, as it is stored; pages, API and log show its ``number``
     """
 
     index: int
@@ -34,7 +36,7 @@ class SignatureMatch:
 
     @property
     def number(self) -> int:
-        """Its place from 1."""
+        """Return the position from 1."""
         return self.index + 1
 
 
@@ -42,10 +44,10 @@ class SignatureMatch:
 class Delivery:
     """One inbound POST, verbatim.
 
-    source_event_id   what the source calls the event; equal ids are one delivery repeated
+    source_event_id   the source's id of the event; equal ids are one delivery repeated
     headers           the relevant ones, names in lower case, in the order received
-    signed            None only for what we asked for ourselves (``via`` reconcile)
-    repeats           how often the source posted it again
+    signed            None only for a delivery that we asked for ourselves (``via`` reconcile)
+    repeats           the number of times that the source posted it again
     """
 
     id: UUID
@@ -63,7 +65,10 @@ class Delivery:
 
 
 class EventKind(StrEnum):
-    """What a delivery tells of. CircleCI has these three; a fourth would be not understood, and kept."""
+    """The type of an event.
+
+    CircleCI has these three; a delivery with a fourth would be kept as a dead letter.
+    """
 
     WORKFLOW_COMPLETED = "workflow-completed"
     JOB_COMPLETED = "job-completed"
@@ -80,7 +85,10 @@ class Project:
 
 
 def slug_spellings(slug: str) -> tuple[str, ...]:
-    """Every spelling of a project slug, ours first: ``gh/`` is ``github/`` and ``bb/`` is ``bitbucket/``."""
+    """Return every spelling of a project slug, the short one first.
+
+    ``gh/`` is ``github/`` and ``bb/`` is ``bitbucket/``; any other slug has one spelling.
+    """
     for short, long in (("gh/", "github/"), ("bb/", "bitbucket/")):
         if slug.startswith((short, long)):
             rest = slug.partition("/")[2]
@@ -118,7 +126,7 @@ class Job:
 
 @dataclass(frozen=True, kw_only=True)
 class Commit:
-    """What was built, as far as the source says; ``url`` is where people can read it."""
+    """The commit that was built, as far as the source says; ``url`` is its web page."""
 
     subject: str | None = None
     author_name: str | None = None
@@ -128,7 +136,10 @@ class Commit:
 
 @dataclass(frozen=True, kw_only=True)
 class Actor:
-    """The person, or robot, who set a workflow going. ``login`` and ``name`` are found by asking the source."""
+    """The person or robot that started a workflow.
+
+    A webhook has the ``id`` at most; ``login`` and ``name`` are asked of the source.
+    """
 
     id: str | None = None
     login: str | None = None
@@ -140,7 +151,7 @@ class Event:
     """The fact that a delivery carries, in our words. Its id is its delivery's id.
 
     status        the workflow's for a workflow event, the job's for a job event; an open set
-    trigger       what set the pipeline going (``webhook``, ``api``, ``schedule``, ...); an open set
+    trigger       the reason why the pipeline ran (``webhook``, ``api``, ``schedule``, ...); an open set
     duration_ms   of the workflow or the job; None when the source did not say
     """
 
@@ -166,9 +177,9 @@ class Event:
 
     @property
     def project_name(self) -> str | None:
-        """The project as people know it, such as ``acme/web``. A slug is the last resort: some are codes.
+        """Return the project's name with its organization, such as ``acme/web``.
 
-        A name that is a path says itself whose it is.
+        A name with a slash in it has its organization already. The slug is the last resort: some slugs are codes.
         """
         name = self.project.name
         if name and self.org and "/" not in name:
@@ -177,5 +188,5 @@ class Event:
 
     @property
     def is_scheduled(self) -> bool:
-        """Tell whether a schedule set it going; webhooks and API spell that differently."""
+        """True if a schedule started the pipeline: webhooks and API spell it differently."""
         return self.trigger in {"schedule", "scheduled_pipeline"}

@@ -1,4 +1,4 @@
-"""Processes of ours, and the parts that they take."""
+"""Our processes and their roles."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -6,21 +6,24 @@ from uuid import UUID, uuid4
 
 
 class Role(StrEnum):
-    """The part that a process takes, named after the command that starts it."""
+    """The work that a process does, named after the command that starts it."""
 
-    SERVE = "serve"  # all there is to do
+    SERVE = "serve"  # both web and worker
     WEB = "web"
     WORKER = "worker"
 
     @property
     def receives(self) -> bool:
-        """Posts of CircleCI come in here, and pages are shown."""
+        """True if the process receives CircleCI's posts and shows pages."""
         return self is not Role.WORKER
 
 
 @dataclass(frozen=True, kw_only=True)
 class Process:
-    """One process for as long as it lives; ``channels`` is a fingerprint of those it goes by, if it sends."""
+    """A running process of Roundsman.
+
+    channels   a fingerprint of the channels it was configured with; None if it does not send
+    """
 
     role: Role
     id: UUID = field(default_factory=uuid4)

@@ -1,4 +1,4 @@
-"""What we decided and did, each with its reason."""
+"""Records of our decisions, attempts and operators' actions, each with its reason."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,19 +10,20 @@ from service.model.story import Block
 
 
 class Verdict(StrEnum):
-    """What a route said of an event."""
+    """The result of testing an event against a route."""
 
     MATCHED = "matched"  # it leads to notifications
-    ALREADY_TOLD = "already_told"  # it matched, and all its channels know already
+    ALREADY_TOLD = "already_told"  # it matched, and all its channels have a notification of it already
     NOT_MATCHED = "not_matched"
-    PRECEDED = "preceded"  # an earlier route won
+    PRECEDED = "preceded"  # an earlier route matched, and does not continue
 
 
 @dataclass(frozen=True, kw_only=True)
 class Decision:
-    """What a route said of an event, and why, in words for the person who asks why they were not told.
+    """The verdict of one route on an event, with its reason.
 
-    position   the route's place in roundsman.yaml, from 0
+    position   the route's position in roundsman.yaml, from 0
+    reason     words for a person who asks why a message came, or did not come
     """
 
     position: int
@@ -33,24 +34,25 @@ class Decision:
 
 
 class NotificationState(StrEnum):
-    """What has become of a notification."""
+    """The state of a notification: pending, sending, sent, dead or dismissed."""
 
     PENDING = "pending"
     SENDING = "sending"
     SENT = "sent"
-    DEAD = "dead"  # its attempts ran out, or another would not help: waits for a person
+    DEAD = "dead"  # its attempts ran out, or another would not help: a dead letter, which waits for a person
     DISMISSED = "dismissed"  # a person dealt with it by other means
 
 
 @dataclass(frozen=True, kw_only=True)
 class Notification:
-    """An event that one channel must hear of; unique for each topic and channel.
+    """An event to be sent to one channel; unique for each topic and channel.
 
-    attempts     how many were begun
+    topic        the key of the news: two events with one topic are one piece of news
+    attempts     the number of attempts begun
     give_up_at   no attempt is planned after this time
-    reason       why the last attempt did not work
-    sent_at      when the channel first took it: it stays, whatever becomes of sending it again
-    title, words what was last sent: the message's title and text, for the record
+    reason       the reason why the last attempt failed
+    sent_at      the time when the channel first accepted it; a later resend does not change it
+    title, words the title and the text of the last message sent, for the record
     server_lane  the lane that all channels of one mail server share; None: the channel has one of its own
     """
 
@@ -75,35 +77,36 @@ class Notification:
 
     @property
     def lane(self) -> str:
-        """The name of the lane in which it is sent."""
+        """Return the name of the lane in which it is sent."""
         return self.server_lane or self.channel_key
 
     @property
     def is_unfinished(self) -> bool:
-        """There will be an attempt, or one is under way."""
+        """True if an attempt is planned or under way."""
         return self.state in {NotificationState.PENDING, NotificationState.SENDING}
 
     @property
     def was_sent(self) -> bool:
-        """People have it, even when a later resend did not work."""
+        """True if the channel accepted it once, even if a later resend failed."""
         return self.sent_at is not None
 
 
 class Outcome(StrEnum):
-    """How an attempt ended."""
+    """The result of an attempt."""
 
-    SENDING = "sending"  # not yet
+    SENDING = "sending"  # under way
     SENT = "sent"
-    PUT_OFF = "put_off"  # did not work; there will be another
-    DEAD = "dead"  # did not work; there will be no other
-    INTERRUPTED = "interrupted"  # we were stopped in the middle: people may have got it
+    PUT_OFF = "put_off"  # it failed; another attempt is planned
+    DEAD = "dead"  # it failed; no other attempt is planned
+    INTERRUPTED = "interrupted"  # the process was stopped in the middle: the channel may have the message
 
 
 @dataclass(frozen=True, kw_only=True)
 class Attempt:
-    """One try at sending a notification; ``receipt`` is the channel's proof that it accepted.
+    """One try at sending a notification.
 
-    title, words   what was said, when that was something new: None repeats what was said before, or said nothing
+    receipt        the channel's proof that it accepted the message
+    title, words   the message, if it differs from the one before; None: the same message again, or none was sent
     """
 
     notification_id: UUID
@@ -119,7 +122,10 @@ class Attempt:
 
 @dataclass(frozen=True, kw_only=True)
 class Headline:
-    """A title in its parts: ``acme/web``, ``branch main`` and ``build-and-test failed``."""
+    """The parts of a title.
+
+    Such as ``acme/web``, ``branch main`` and ``build-and-test failed``.
+    """
 
     project: str
     place: str
@@ -128,14 +134,16 @@ class Headline:
 
 @dataclass(frozen=True, kw_only=True)
 class Message:
-    """A notification in words: the same story in three forms, each with outside text escaped for its target.
+    """The text of a notification in three formats.
+
+    Each format has the same content, with outside text escaped for its target.
 
     title      plain text, one line
     headline   the title in its parts; None for a message about no build
-    subject    what it is about, the same for each run of a workflow on one branch or tag; empty for no build
+    subject    its topic, the same for each run of a workflow on one branch or tag; empty for no build
     severity   ``success``, ``failure``, ``warning`` or ``info``: for channels that show a color
-    story      what it is made of: a channel with little room leaves out what matters least
-    url, page  where the logs are, and our page about it
+    story      its blocks: a channel with little room leaves out the least important ones
+    url, page  the address of the logs, and that of our page about it
     """
 
     title: str
@@ -152,9 +160,10 @@ class Message:
 
 @dataclass(frozen=True, kw_only=True)
 class Action:
-    """Something an operator did: ``replay`` of a delivery, ``resend`` of a notification, ``dismiss`` of either.
+    """An act of an operator, on record.
 
-    reason   why, if they said so
+    verb     ``replay`` of a delivery, ``resend`` of a notification, ``dismiss`` of either
+    reason   the operator's words; None if there are none
     """
 
     verb: str
@@ -166,10 +175,10 @@ class Action:
 
 @dataclass(frozen=True, kw_only=True)
 class Session:
-    """A browser's stay on the pages: from a login to the logout, or to its expiry.
+    """A browser's access to the pages, from a login to the logout or the expiry.
 
-    id        a digest of what the browser's cookie holds: the row alone is no credential
-    address   the client's, as the login came from it
+    id        a digest of the browser's cookie: the row alone is no credential
+    address   the address of the client that logged in
     """
 
     id: UUID
@@ -180,9 +189,12 @@ class Session:
 
 @dataclass(frozen=True, kw_only=True)
 class QueuedJob:
-    """Work of our own that is due at a time: what to do, and the id of the row that knows the rest.
+    """A piece of background work of our own, in the queue.
 
-    lane   jobs of one lane run one after the other; None runs beside anything
+    kind         the work to do
+    subject_id   the id of the delivery, event or notification to do it for
+    lane         jobs of one lane run one after the other; a job without a lane runs beside any other
+    run_at       the time when it is due
     """
 
     id: int
@@ -194,9 +206,9 @@ class QueuedJob:
 
 @dataclass(frozen=True, kw_only=True)
 class NewJob:
-    """Work to be handed to Procrastinate, but for the id of its subject.
+    """A queue job to be added to Procrastinate's table, without the id of its subject.
 
-    kind   also the queue it waits in
+    kind   also the name of Procrastinate's queue
     task   the name of the task that does it, which gets ``arguments`` and the ``subject_id``
     lock   jobs of one lock run one after the other, those with ``is_first`` before the others
     """
@@ -211,7 +223,7 @@ class NewJob:
 
 @dataclass(frozen=True, kw_only=True)
 class Backlog:
-    """How much is due, and for how long the oldest of it has been."""
+    """The number of queue jobs that are due, and for how long the oldest has been due."""
 
     depth: int
     oldest_age_s: float

@@ -1,4 +1,4 @@
-"""What is known of posts that were refused, and of the hooks that may have sent them."""
+"""Refused posts, and the hooks that may have sent them."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,13 +6,13 @@ from datetime import datetime
 
 @dataclass(frozen=True, kw_only=True)
 class Refusal:
-    """A post that was refused, as one of the last few on record, and those like it.
+    """A post that was refused, one of the last few on record.
 
-    reason       why, as a phrase without its end
-    next_step    what mends it; None where nothing can be said
-    address      the IP address that it came from
-    hook_id      the hook that it says it is from: unproven, since the post is not signed
-    count        posts that it stands for: the last of them is shown, the others were refused for the same reason
+    reason       the reason, as the end of a sentence without its full stop
+    next_step    the step that would solve it; None where there is none to recommend
+    address      the IP address of the sender
+    hook_id      the hook that the post names as its sender: unproven, since the post is not signed
+    count        the number of posts refused for the same reason; the record shows the last of them
     """
 
     at: datetime
@@ -27,7 +27,10 @@ class Refusal:
 
 @dataclass(frozen=True, kw_only=True)
 class KnownHook:
-    """A hook at CircleCI that posts to our address, as `hooks list`, `plan` or `apply` last saw it."""
+    """A hook at CircleCI that posts to our address.
+
+    seen_at   the time when `hooks list`, `plan` or `apply` last saw it
+    """
 
     id: str
     project: str

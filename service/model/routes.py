@@ -1,4 +1,4 @@
-"""Whom to tell of what: receivers, channels, routes and hooks."""
+"""Receivers, channels, routes and hooks, as configured."""
 
 from dataclasses import dataclass, field
 
@@ -8,7 +8,7 @@ class Channel:
     """One address of a receiver.
 
     key     stays the same while the entry in roundsman.yaml does, even when the secret behind it is rotated
-    label   how people recognize it: ``web-team (slack)``
+    label   its name for people: ``web-team (slack)``
     kind    the scheme of its URL: ``slack``, ``mailto``, ``json`` ...
     url     an Apprise URL with its secrets: never shown, logged or stored
     """
@@ -21,7 +21,7 @@ class Channel:
 
 @dataclass(frozen=True, kw_only=True)
 class Receiver:
-    """A named group of channels: the people."""
+    """A named group of channels, for one group of people."""
 
     name: str
     channels: tuple[Channel, ...]
@@ -29,7 +29,7 @@ class Receiver:
 
 @dataclass(frozen=True, kw_only=True)
 class Matcher:
-    """One test on one fact: some pattern fits and no excluded one does.
+    """A test on one fact: one of the patterns fits and no excluded one does.
 
     key        ``event org project branch tag workflow job status trigger actor author``
     patterns   globs, any of them; empty means anything, also an absent fact
@@ -43,7 +43,10 @@ class Matcher:
 
 @dataclass(frozen=True, kw_only=True)
 class Route:
-    """Matchers and the receiver that hears of what they match."""
+    """Matchers, and the receiver of the events that they match.
+
+    continues   later routes are tried even after this one has matched
+    """
 
     name: str
     receiver: str
@@ -62,9 +65,9 @@ class HookSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class Hook:
-    """One registration of a URL at a source's project, as the source lists it.
+    """A registration of a URL at a source's project, as the source lists it.
 
-    has_secret   whether it signs; with which secret cannot be read back
+    has_secret   True if it signs its posts; the secret itself cannot be read back
     """
 
     id: str

@@ -1,11 +1,14 @@
-"""The parts a story is made of: our own words, what others said, and links."""
+"""The parts of a message: our own words, untrusted text, links and blocks."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)
 class Untrusted:
-    """Words from outside: each form shows exactly these characters, and acts on none of them."""
+    """Text from outside, which no format may interpret.
+
+    Each format shows exactly these characters, and escapes those that it would act on.
+    """
 
     text: str
 
@@ -15,7 +18,10 @@ Words = tuple[str | Untrusted, ...]
 
 @dataclass(frozen=True, kw_only=True)
 class Link:
-    """Words that lead somewhere; ``url`` is http or https and holds nothing that is markup in any form but HTML."""
+    """Words with a hyperlink.
+
+    url   http or https, without a character that is markup in any format but HTML
+    """
 
     words: Words
     url: str
@@ -23,7 +29,7 @@ class Link:
 
 @dataclass(frozen=True, kw_only=True)
 class Aside:
-    """Words that a line can do without where room is short."""
+    """Words that are left out of a line where room is short."""
 
     words: Words
 
@@ -33,9 +39,9 @@ Line = tuple[str | Untrusted | Link | Aside, ...]
 
 @dataclass(frozen=True, kw_only=True)
 class Block:
-    """Lines that belong together: paragraphs, or the items of a list if there is a heading.
+    """Lines that belong together: paragraphs, or with a heading the items of a list.
 
-    more   how many items there are beside those in ``lines``
+    more   the number of items left out of ``lines``
     """
 
     lines: tuple[Line, ...]
