@@ -4,6 +4,7 @@ import ast
 import re
 import sys
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,16 @@ def imports(path: Path) -> Iterator[str]:
                 pytest.fail(f"{path}: relative imports hide the direction; write it out")
 
 
+def module_name(path: Path) -> str:
+    """The dotted name by which a file is imported."""
+    return ".".join(path.relative_to(ROOT.parent).with_suffix("").parts).removesuffix(".__init__")
+
+
+def owner(name: str, modules: set[str]) -> str:
+    """The module that a dotted name is imported from: itself, or the one that defines it."""
+    return name if name in modules else name.rpartition(".")[0]
+
+
 def test_the_map_names_every_module_and_nothing_else() -> None:
     assert {unit(path) for path in MODULES} == set(RANK)
 
@@ -59,6 +70,13 @@ def test_a_module_uses_only_the_libraries_that_the_map_grants_it() -> None:
     ungranted = [f"{path}: {name}" for path, name in theirs if name not in own | ALLOWED.get(unit(path), set())]
 
     assert not ungranted
+
+
+def test_no_two_modules_lead_back_to_each_other() -> None:
+    names = {module_name(path) for path in MODULES}
+    needs = {module_name(path): {owner(name, names) for name in imports(path)} & names for path in MODULES}
+
+    assert tuple(TopologicalSorter(needs).static_order())  # raises CycleError with the way around
 
 
 def test_no_import_hides_behind_type_checking() -> None:
