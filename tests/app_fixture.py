@@ -286,19 +286,19 @@ async def a_house(
     *,
     clock: Clock | None = None,
     patience: Patience | None = None,
-    look_good_for_s: float = 0,
+    cache_checks_for_s: float = 0,
     **env: str,
 ) -> AsyncIterator[House]:
     """A house in a folder that holds a migrated database; the same folder again is the house after a restart.
 
-    look_good_for_s   for how long an answer of /readyz and /metrics stands; a test may change things in between
+    cache_checks_for_s   for how long an answer of /readyz and /metrics stands; a test may change things in between
     """
     clock, channels = clock or Clock(), Channels()
     clock.shown_by(database_of(folder))
     pretend = PretendCircleCI(token=TOKEN, owner=ADA, projects=PROJECTS)
     config = load(environ(folder, routes, **env))
     patience = patience or Patience(chance=lambda: 0.5)
-    service = build(config, clock=clock, patience=patience, look_good_for_s=look_good_for_s)
+    service = build(config, clock=clock, patience=patience, cache_checks_for_s=cache_checks_for_s)
     source = CircleCI(
         secrets=config.settings.webhook_secrets,
         url=config.settings.circleci_url,

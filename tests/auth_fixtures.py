@@ -38,7 +38,7 @@ def app(access: Access) -> Starlette:
         return JSONResponse({"who": await access.require(request)})
 
     async def page(request: Request) -> Response:
-        session = await access.visit(request)
+        session = await access.require_session(request)
         return JSONResponse({"form_token": session.form_token})
 
     async def form(request: Request) -> Response:
@@ -46,18 +46,18 @@ def app(access: Access) -> Starlette:
 
     async def log_in(request: Request) -> Response:
         response = JSONResponse({})
-        access.remember(response, await access.log_in(request, request.query_params["token"]))
+        access.set_session_cookie(response, await access.log_in(request, request.query_params["token"]))
         return response
 
     async def link(request: Request) -> Response:
         response = JSONResponse({})
-        access.remember(response, await access.log_in_by_link(request, request.query_params["code"]))
+        access.set_session_cookie(response, await access.log_in_by_link(request, request.query_params["code"]))
         return response
 
     async def log_out(request: Request) -> Response:
         response = JSONResponse({})
         await access.log_out(request)
-        access.forget(response)
+        access.clear_session_cookie(response)
         return response
 
     async def refused(_request: Request, error: Exception) -> Response:

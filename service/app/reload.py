@@ -11,12 +11,12 @@ from service.config.configuration import Config
 from service.config.settings import Settings, variable
 from service.errors import BadConfig
 
-RENEWED = frozenset({"webhook_secrets", "circleci_token"})  # of the settings; all of roundsman.yaml is
+RELOADABLE = frozenset({"webhook_secrets", "circleci_token"})  # of the settings; all of roundsman.yaml is
 
 log = structlog.get_logger()
 
 
-class Reloading:
+class Reloader:
     """The settings that a process began with, and others in their place whenever that is asked for.
 
     read   the settings and roundsman.yaml as they are now; blocks, and raises BadConfig
@@ -32,8 +32,8 @@ class Reloading:
         while True:
             await asked.wait()
             asked.clear()
-            manager.say_reloading()
-            manager.say_status(await self._reload())
+            manager.notify_reloading()
+            manager.notify_status(await self._reload())
             manager.tell(READY)
 
     async def _reload(self) -> str:
@@ -53,5 +53,5 @@ class Reloading:
 
     def _left(self, settings: Settings) -> list[str]:
         """Name the variables whose values differ from those at the start and are not renewed."""
-        names = (name for name in Settings.model_fields if name not in RENEWED)
+        names = (name for name in Settings.model_fields if name not in RELOADABLE)
         return [variable(name) for name in names if getattr(settings, name) != getattr(self._settings, name)]

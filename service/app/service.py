@@ -26,7 +26,7 @@ from service.config.configuration import Config
 from service.config.settings import Settings
 from service.db.database import Store
 from service.errors import RoundsmanError
-from service.health import GOOD_FOR_S, TELL_EVERY_S, Heartbeat, Readiness, Watch
+from service.health import CACHE_FOR_S, PING_EVERY_S, Heartbeat, Readiness, WatchdogPinger
 from service.health.watchdog import Watchdog
 from service.metrics import Metrics
 from service.model import Process, Role
@@ -44,13 +44,13 @@ from service.queue.procrastinate import ProcrastinateJobs
 from service.queue.procrastinate_sql import EngineRows
 from service.web.api import Api
 from service.web.auth.access import Access
-from service.web.errors import Answer, answer_error, answer_people
-from service.web.outside_text import OutsideText
+from service.web.errors import Answer, html_or_json_error, json_error
+from service.web.outside_text import CleanTextMiddleware
 from service.web.pages.pages import Pages
-from service.web.private_answers import PrivateAnswers
-from service.web.request_log import Requests
-from service.web.stray_hooks import tell_strays
-from service.web.webhook import Intake
+from service.web.private_answers import PrivateResponseMiddleware
+from service.web.request_log import RequestLogMiddleware
+from service.web.stray_hooks import record_misrouted_webhooks
+from service.web.webhook import WebhookEndpoint
 
 __all__ = ["Service", "build", "circleci", "job_engine", "now_utc"]
 
@@ -84,11 +84,11 @@ class Service:
     def _handlers(self) -> dict[str, Handler]:
         """What the jobs are done by: while posts wait to be kept, which cannot wait for long, jobs begin later."""
 
-        async def after_the_door(handler: Handler, subject_id: UUID) -> None:
+        async def throttled_by_intake(handler: Handler, subject_id: UUID) -> None:
             await self.line.give_way()
             await handler(subject_id)
 
-        return {kind: partial(after_the_door, handler) for kind, handler in self.pipeline.handlers.items()}
+        return {kind: partial(throttled_by_intake, handler) for kind, handler in self.pipeline.handlers.items()}
 
     def reload(self, config: Config) -> None:
         """Put other secrets, routes and receivers into effect. Raises BadConfig, and then nothing changes.
@@ -102,25 +102,25 @@ class Service:
             self.parts.notifier.keep_secret(config.receivers.values())
         self.pipeline.reload(routes=config.routes, receivers=config.receivers)
         self.first_run.renew(config)
-        self.heartbeat.go_by(fingerprint(config.receivers.values()))
+        self.heartbeat.set_channels(fingerprint(config.receivers.values()))
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
         """Answer while the block runs, and leave the work to others; then let everything go."""
         try:
-            async with self._beating():
+            async with self._heartbeat_running():
                 yield
         finally:
             for part in (self.parts.notifier, self.parts.late_sends, self.parts.source, self.parts.store):
                 await part.close()
 
     @asynccontextmanager
-    async def _beating(self) -> AsyncIterator[None]:
+    async def _heartbeat_running(self) -> AsyncIterator[None]:
         """Keep the heartbeat where machines share a database; the first sets the clock, before anything is dated."""
         if not self.parts.store.is_shared:
             yield
             return
-        await self.heartbeat.try_to_beat()
+        await self.heartbeat.try_beat()
         keeping = asyncio.create_task(self.heartbeat.keep())
         try:
             yield
@@ -135,7 +135,7 @@ def build(
     clock: Clock | None = None,
     patience: Patience | None = None,
     role: Role = Role.SERVE,
-    look_good_for_s: float = GOOD_FOR_S,
+    cache_checks_for_s: float = CACHE_FOR_S,
 ) -> Service:
     """Put a service together; a worker has no hook and no pages, and answers only for its health.
 
@@ -149,10 +149,12 @@ def build(
     heartbeat = Heartbeat(
         parts.store, Process(role=role, channels=parts.channels), clock=parts.clock, metrics=parts.metrics
     )
-    readiness = Readiness(parts.store, parts.jobs, heartbeat=heartbeat, clock=parts.clock, good_for_s=look_good_for_s)
+    readiness = Readiness(
+        parts.store, parts.jobs, heartbeat=heartbeat, clock=parts.clock, cache_for_s=cache_checks_for_s
+    )
     watchdog = Watchdog(config.settings.watchdog_url) if config.settings.watchdog_url else None
     if watchdog is not None:
-        parts.jobs.every(TELL_EVERY_S, Watch(readiness, watchdog).tell)
+        parts.jobs.every(PING_EVERY_S, WatchdogPinger(readiness, watchdog).tell)
     first_run = FirstRun(parts.store, read_setup(config))
     asgi = _asgi(config, parts, readiness, line if role.receives else None, first_run=first_run)
     return Service(
@@ -208,15 +210,15 @@ def _asgi(config: Config, parts: Parts, readiness: Readiness, line: Line | None,
         store=parts.store, jobs=parts.jobs, access=access, metrics=parts.metrics, clock=clock, readiness=readiness
     )
     if line is None:
-        return _starlette(api.health_routes(), parts, answer_error)
+        return _starlette(api.health_routes(), parts, json_error)
     pages = Pages(store=parts.store, jobs=parts.jobs, access=access, clock=clock, first_run=first_run)
     refusals = Refusals(parts.store, clock=clock)
-    intake = Intake(parts.source, line=line, refusals=refusals, metrics=parts.metrics, clock=clock)
+    intake = WebhookEndpoint(parts.source, line=line, refusals=refusals, metrics=parts.metrics, clock=clock)
     receive = partial(intake.receive, max_body_bytes=settings.max_body_bytes)
     hook = Route(HOOK_PATH, receive, methods=["POST"])
     # CircleCI follows no redirect: an address with a slash at its end must not lose every webhook
     slashed = Route(f"{HOOK_PATH}/", receive, methods=["POST"], include_in_schema=False)
-    answer = tell_strays(answer_people(pages), refusals, clock=clock)
+    answer = record_misrouted_webhooks(html_or_json_error(pages), refusals, clock=clock)
     return _starlette([hook, slashed, *api.routes(), *pages.routes()], parts, answer)
 
 
@@ -233,7 +235,11 @@ def _access(settings: Settings, parts: Parts) -> Access:
 
 def _starlette(routes: Sequence[BaseRoute], parts: Parts, answer: Answer) -> Starlette:
     handlers = dict.fromkeys((RoundsmanError, HTTPException, ClientDisconnect, 500), answer)
-    middleware = [Middleware(Requests, metrics=parts.metrics), Middleware(PrivateAnswers), Middleware(OutsideText)]
+    middleware = [
+        Middleware(RequestLogMiddleware, metrics=parts.metrics),
+        Middleware(PrivateResponseMiddleware),
+        Middleware(CleanTextMiddleware),
+    ]
     app = Starlette(routes=routes, middleware=middleware, exception_handlers=handlers)
     app.router.redirect_slashes = False  # it would lead to the host that the Host header names, which may be any
     return app

@@ -34,10 +34,10 @@ class ServiceManager:
         except OSError as error:
             log.warning("the service manager cannot be told", told=lines[0], reason=str(error))
 
-    def say_reloading(self) -> None:
+    def notify_reloading(self) -> None:
         """Say that the settings are being read again; ``READY`` ends it."""
         self.tell("RELOADING=1", f"MONOTONIC_USEC={clock_gettime_ns(CLOCK_MONOTONIC) // 1000}")
 
-    def say_status(self, sentence: str) -> None:
+    def notify_status(self, sentence: str) -> None:
         """Have ``systemctl status`` show a sentence."""
         self.tell(f"STATUS={' '.join(sentence.split())}")

@@ -1,4 +1,4 @@
-"""Bodies of answers: what stands where in them, and what they say in words."""
+"""BodyReader of answers: what stands where in them, and what they say in words."""
 
 import json
 import re

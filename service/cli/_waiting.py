@@ -30,7 +30,7 @@ def wait_for(look: Callable[[], T], manager: ServiceManager, *, within_s: float 
             if give_up_at is not None and time.monotonic() >= give_up_at:
                 raise
             log.warning("waiting for the database", reason=str(error), again_in_s=PAUSE_S)
-            manager.say_status(f"waiting for the database: {error}")
+            manager.notify_status(f"waiting for the database: {error}")
         time.sleep(PAUSE_S)
 
 

@@ -9,7 +9,7 @@ import typer
 from service.cli._output import console, say
 from service.demo import stage
 from service.testing.inbox import Inbox
-from service.web.server.server import asked_to_end, listen, serving
+from service.web.server.server import listen, serving, shutdown_event
 
 
 def demo(
@@ -42,8 +42,8 @@ def inbox(
 
 
 async def _print_what_arrives(port: int) -> None:
-    asked = asked_to_end()
-    listener = listen("127.0.0.1", port, else_do="name one that is free with --port")
+    asked = shutdown_event()
+    listener = listen("127.0.0.1", port, next_step="name one that is free with --port")
     async with serving(Inbox(console).app, listener) as where:
         say(f"a channel that leads here: json://{where.removeprefix('http://')}/NAME")
         await asked.wait()

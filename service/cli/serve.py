@@ -12,7 +12,7 @@ from typing import Annotated
 import structlog
 import typer
 
-from service.app.reload import Reloading
+from service.app.reload import Reloader
 from service.app.service import Service, build
 from service.app.systemd import READY, STOPPING, ServiceManager
 from service.channels import AppriseChannels
@@ -33,7 +33,7 @@ from service.logs import set_log_level
 from service.model import Role
 from service.operations.checks import Grade, check_channels
 from service.operations.hooks import HOOK_PATH
-from service.web.server.server import address, asked_to_end, listen, run, serving
+from service.web.server.server import address, listen, run, serving, shutdown_event
 
 MAX_WAIT_S = 604_800  # a week
 
@@ -106,10 +106,10 @@ def _require_postgres(settings: Settings, role: Role) -> None:
 
 async def _live(role: Role, config: Config, read: Callable[[], Config], manager: ServiceManager) -> None:
     """Serve until asked to end; read the settings again whenever asked to."""
-    asked = asked_to_end()  # first of all: whoever reads that we listen may ask us to end
+    asked = shutdown_event()  # first of all: whoever reads that we listen may ask us to end
     listener = listen(config.settings.host, config.settings.port)
     service = build(with_token(config) if role is Role.SERVE else config, role=role)
-    reloading = Reloading(service, config.settings, read)
+    reloading = Reloader(service, config.settings, read)
     with HANGUPS.noticed() as hung_up:
         async with _life(role, service), _served(service, listener, config.settings):
             keeping = asyncio.create_task(reloading.keep(hung_up, manager))

@@ -38,7 +38,7 @@ from service.testing.fake_circleci.server import PretendCircleCI
 from service.testing.inbox import Inbox
 from service.web.auth.session import login_link
 from service.web.auth.token_file import ensure_token, token_file
-from service.web.server.server import address, asked_to_end, listen, serving
+from service.web.server.server import address, listen, serving, shutdown_event
 
 SECRET = "only-for-the-demo"  # noqa: S105 - reason: a pretend CircleCI's pretend secret
 TOKEN = "only-for-the-demo-either"  # noqa: S105 - reason: the same
@@ -68,7 +68,7 @@ async def run(*, once: bool, port: int, folder: Path | None, pace: float = 1.0, 
     console = console or Console(highlight=False)
     configure_logs(logging.ERROR)  # the narrator speaks, and the inbox
     os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1"  # all that is played with is on this machine
-    asked = asyncio.create_task(asked_to_end().wait())
+    asked = asyncio.create_task(shutdown_event().wait())
     with _place(folder) as place, held(place, what="roundsman demo", since=now_utc(), named_by="--folder"):
         async with _staged(place, port, console) as stage:
             _show_around(console, stage, place, port=port)

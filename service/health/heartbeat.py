@@ -31,22 +31,22 @@ class Heartbeat:
         self._metrics = metrics
         self._was_off = False
 
-    def go_by(self, channels: str) -> None:
+    def set_channels(self, channels: str) -> None:
         """Say from the next heartbeat on that this process has other channels."""
         self._process = replace(self._process, channels=channels)
 
     async def beat(self) -> None:
         """Write it, ahead of others who wait to write. Raises Temporary where nothing can be written."""
         await self._store.write_first(self._beat)
-        self._compare()
+        self._compare_clocks()
 
     async def keep(self) -> None:
         """Write it again and again, until cancelled."""
         while True:
             await asyncio.sleep(BEAT_EVERY_S)
-            await self.try_to_beat()
+            await self.try_beat()
 
-    async def try_to_beat(self) -> None:
+    async def try_beat(self) -> None:
         """Write it if that can be done, and say so where it cannot."""
         try:
             await self.beat()
@@ -58,7 +58,7 @@ class Heartbeat:
             heartbeats.read_clock(transaction, self._store.clock)
         heartbeats.beat(transaction, self._process, self._clock())
 
-    def _compare(self) -> None:
+    def _compare_clocks(self) -> None:
         """Say once that this machine's clock is off, and once that it is no longer."""
         clock = self._store.clock
         self._metrics.clock_offset.set(clock.offset_s)

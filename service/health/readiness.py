@@ -15,8 +15,8 @@ from service.operations.json_shapes import rfc3339
 from service.queue.base import LIVES, Jobs
 from service.store import dead_counts, heartbeats
 
-LOOK_WITHIN_S = 5.0  # Prometheus waits 10 s, and half of that is enough to know that a database is away
-GOOD_FOR_S = 1.0
+CHECK_TIMEOUT_S = 5.0  # Prometheus waits 10 s, and half of that is enough to know that a database is away
+CACHE_FOR_S = 1.0
 RECEIVING = tuple(role for role in Role if role.receives)
 
 
@@ -37,7 +37,7 @@ class Check:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Tables:
+class DatabaseStats:
     """How things stand in the tables, true of all processes together.
 
     worker_silent_s   for how long no worker has looked for work; None: none ever did
@@ -57,15 +57,15 @@ class Readiness:
     """
 
     def __init__(
-        self, store: Store, jobs: Jobs, *, heartbeat: Heartbeat, clock: Clock, good_for_s: float = GOOD_FOR_S
+        self, store: Store, jobs: Jobs, *, heartbeat: Heartbeat, clock: Clock, cache_for_s: float = CACHE_FOR_S
     ) -> None:
         self._store = store
         self._jobs = jobs
         self._heartbeat = heartbeat
         self._clock = clock
         looks = {"database": self._database, "worker": self._worker}
-        self._looks = {name: Cached(look, good_for_s=good_for_s) for name, look in looks.items()}
-        self._tables = Cached(self._look_into_the_tables, good_for_s=good_for_s)
+        self._looks = {name: Cached(look, cache_for_s=cache_for_s) for name, look in looks.items()}
+        self._tables = Cached(self._query_database, cache_for_s=cache_for_s)
 
     @property
     def names(self) -> Collection[str]:
@@ -75,10 +75,10 @@ class Readiness:
     async def check(self, name: str) -> Check:
         """Return what the latest look found, within a few seconds."""
         try:
-            async with asyncio.timeout(LOOK_WITHIN_S):
+            async with asyncio.timeout(CHECK_TIMEOUT_S):
                 return await self._looks[name]()
         except TimeoutError:
-            return Check(sentence=f"the database has not answered for {LOOK_WITHIN_S:g} s")
+            return Check(sentence=f"the database has not answered for {CHECK_TIMEOUT_S:g} s")
 
     async def problem(self) -> str | None:
         """Return what is wrong with any part, on whichever machine; None when posts are kept and people are told."""
@@ -95,10 +95,10 @@ class Readiness:
             return None
         return f"no process that receives has been alive since {rfc3339(last) if last else 'the start'}"
 
-    async def tables(self) -> Tables | None:
+    async def tables(self) -> DatabaseStats | None:
         """Return how things stand in the tables; None when they cannot be read within a few seconds."""
         try:
-            async with asyncio.timeout(LOOK_WITHIN_S):
+            async with asyncio.timeout(CHECK_TIMEOUT_S):
                 return await self._tables()
         except (Temporary, TimeoutError):
             return None
@@ -125,9 +125,9 @@ class Readiness:
             return Check()
         return Check(sentence=f"the worker has not looked for work since {rfc3339(last) if last else 'the start'}")
 
-    async def _look_into_the_tables(self) -> Tables:
+    async def _query_database(self) -> DatabaseStats:
         backlog, last = await self._jobs.backlog(), await self._jobs.last_look_at()
-        return Tables(
+        return DatabaseStats(
             backlog=backlog,
             worker_silent_s=(self._clock() - last).total_seconds() if last else None,
             last_look_s=last.timestamp() if last else 0,

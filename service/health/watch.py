@@ -8,23 +8,23 @@ import structlog
 from service.errors import Temporary
 from service.health.readiness import Readiness
 
-TELL_EVERY_S = 60.0
-LOOKS = 5  # a second apart: a worker that has just started has not looked for work yet
+PING_EVERY_S = 60.0
+MAX_CHECKS = 5  # a second apart: a worker that has just started has not looked for work yet
 
 log = structlog.get_logger()
 
 
-class Tells(Protocol):
+class Pingable(Protocol):
     """A watchdog, as this asks for it."""
 
     async def tell(self) -> None:
         """Say that we are well. Raises Temporary."""
 
 
-class Watch:
-    """Tells a watchdog that everything is ready: the database, a worker, and a process that receives."""
+class WatchdogPinger:
+    """Pingable a watchdog that everything is ready: the database, a worker, and a process that receives."""
 
-    def __init__(self, readiness: Readiness, watchdog: Tells) -> None:
+    def __init__(self, readiness: Readiness, watchdog: Pingable) -> None:
         self._readiness = readiness
         self._watchdog = watchdog
 
@@ -40,7 +40,7 @@ class Watch:
 
     async def _problem(self) -> str | None:
         problem = await self._readiness.problem()
-        for _ in range(LOOKS - 1):
+        for _ in range(MAX_CHECKS - 1):
             if problem is None:
                 break
             await asyncio.sleep(1)

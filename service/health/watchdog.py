@@ -8,7 +8,7 @@ import httpx
 from service.errors import Temporary
 from service.network_errors import describe
 
-WITHIN_S = 10.0
+TIMEOUT_S = 10.0
 
 
 class Watchdog:
@@ -19,14 +19,14 @@ class Watchdog:
 
     def __init__(self, url: str, *, transport: httpx.AsyncBaseTransport | None = None) -> None:
         self._url = url
-        self._unnamed = _Unnamed(url)
-        logging.getLogger("httpx").addFilter(self._unnamed)
-        self._http = httpx.AsyncClient(transport=transport, timeout=WITHIN_S, follow_redirects=False)
+        self._url_filter = _UrlFilter(url)
+        logging.getLogger("httpx").addFilter(self._url_filter)
+        self._http = httpx.AsyncClient(transport=transport, timeout=TIMEOUT_S, follow_redirects=False)
 
     async def tell(self) -> None:
         """Fetch the address. Raises Temporary where it does not answer 2xx in time; the body is left unread."""
         try:
-            async with asyncio.timeout(WITHIN_S), self._http.stream("GET", self._url) as response:
+            async with asyncio.timeout(TIMEOUT_S), self._http.stream("GET", self._url) as response:
                 status = response.status_code
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
             raise Temporary(f"the watchdog {describe(error)}") from None  # the library's own error may name the address
@@ -38,10 +38,10 @@ class Watchdog:
     async def close(self) -> None:
         """Let its connection go."""
         await self._http.aclose()
-        logging.getLogger("httpx").removeFilter(self._unnamed)
+        logging.getLogger("httpx").removeFilter(self._url_filter)
 
 
-class _Unnamed(logging.Filter):
+class _UrlFilter(logging.Filter):
     """Drops the library's own line about a call, which has the whole address."""
 
     def __init__(self, url: str) -> None:

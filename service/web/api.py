@@ -15,7 +15,7 @@ from starlette.routing import BaseRoute, Route
 
 from service.db.database import Store
 from service.errors import BadRequest
-from service.health import Readiness, Tables
+from service.health import DatabaseStats, Readiness
 from service.metrics import Metrics
 from service.operations import notifications, operator_actions, queries
 from service.operations.dead_letters import list_dead_letters
@@ -157,7 +157,7 @@ class Api:
         self.metrics.database_up.set(database.is_ok and tables is not None)
         return Response(self.metrics.text(), media_type="text/plain; version=0.0.4")
 
-    def _show(self, tables: Tables) -> None:
+    def _show(self, tables: DatabaseStats) -> None:
         self.metrics.queue_depth.set(tables.backlog.depth)
         self.metrics.queue_age.set(tables.backlog.oldest_age_s)
         self.metrics.last_look.set(tables.last_look_s)

@@ -10,10 +10,10 @@ from starlette.responses import JSONResponse, Response
 from service.errors import NotFound, Rejected, Temporary, Unauthorised
 from service.pipeline.receive import COME_BACK_IN_S
 from service.web.pages.pages import Pages
-from service.web.private_answers import keep_private
+from service.web.private_answers import set_private_headers
 from service.web.request_log import REQUEST_ID
 
-PLAINLY = {
+PAGE_SENTENCES = {
     404: "nothing is at {path}: the address may be incomplete, or of another release",
     405: "{path} is what a button of a page leads to: press it on that page",
 }
@@ -22,31 +22,31 @@ PLAINLY = {
 Answer = Callable[[Request, Exception], Coroutine[Any, Any, Response]]
 
 
-async def answer_error(request: Request, error: Exception) -> Response:
+async def json_error(request: Request, error: Exception) -> Response:
     """``{"error": sentence}`` with the status that the error's type stands for."""
     status, sentence, headers = _answer(request, error)
     response = JSONResponse({"error": sentence}, status_code=status, headers=headers)
-    keep_private(response.headers)  # that of a 500 passes no middleware
+    set_private_headers(response.headers)  # that of a 500 passes no middleware
     return response
 
 
-def answer_people(pages: Pages) -> Answer:
-    """What tells an error as a page where a browser asks for one, and as ``answer_error`` does everywhere else."""
+def html_or_json_error(pages: Pages) -> Answer:
+    """What tells an error as a page where a browser asks for one, and as ``json_error`` does everywhere else."""
 
     async def answer(request: Request, error: Exception) -> Response:
-        if not _asks_for_a_page(request):
-            return await answer_error(request, error)
+        if not _wants_html(request):
+            return await json_error(request, error)
         status, sentence, headers = _answer(request, error)
-        if isinstance(error, HTTPException) and status in PLAINLY:
-            sentence = PLAINLY[status].format(path=ascii(request.url.path))
-        response = await pages.tell_error(request, sentence, status=status, headers=headers)
-        keep_private(response.headers)
+        if isinstance(error, HTTPException) and status in PAGE_SENTENCES:
+            sentence = PAGE_SENTENCES[status].format(path=ascii(request.url.path))
+        response = await pages.error_page(request, sentence, status=status, headers=headers)
+        set_private_headers(response.headers)
         return response
 
     return answer
 
 
-def _asks_for_a_page(request: Request) -> bool:
+def _wants_html(request: Request) -> bool:
     is_for_programs = request.url.path.startswith(("/api/", "/hooks/"))
     return not is_for_programs and "text/html" in request.headers.get("accept", "")
 
@@ -56,7 +56,7 @@ def _answer(request: Request, error: Exception) -> tuple[int, str, Mapping[str, 
     headers: Mapping[str, str] = {}
     match error:
         case HTTPException():
-            status, sentence, headers = error.status_code, _routed_nowhere(request, error), error.headers or {}
+            status, sentence, headers = error.status_code, _http_exception_message(request, error), error.headers or {}
         case Unauthorised():
             status, sentence, headers = error.status, str(error), {"WWW-Authenticate": "Bearer"}
         case Rejected():
@@ -76,7 +76,7 @@ def _answer(request: Request, error: Exception) -> tuple[int, str, Mapping[str, 
     return status, sentence, headers
 
 
-def _routed_nowhere(request: Request, error: HTTPException) -> str:
+def _http_exception_message(request: Request, error: HTTPException) -> str:
     """The framework's own refusals, with a next step."""
     path, allowed = request.url.path, (error.headers or {}).get("Allow")
     if allowed:

@@ -10,7 +10,7 @@ NUL = re.compile(rb"%00|\x00")
 ENCODED_MARK = b"".join(b"%%%02X" % byte for byte in MARK.encode())
 
 
-class OutsideText:
+class CleanTextMiddleware:
     """Middleware: the path and the query without what no database can store; a search finds what was stored of it."""
 
     def __init__(self, app: ASGIApp) -> None:

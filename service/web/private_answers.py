@@ -6,7 +6,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 NO_STORE = "no-store"
 
 
-def keep_private(headers: MutableHeaders) -> None:
+def set_private_headers(headers: MutableHeaders) -> None:
     """Have no cache keep an answer, unless it says itself for how long it may be kept.
 
     What is answered depends on the cookie or the credential: a cache that stores all the same must at least know that.
@@ -18,7 +18,7 @@ def keep_private(headers: MutableHeaders) -> None:
             headers.add_vary_header("Cookie, Authorization")
 
 
-class PrivateAnswers:
+class PrivateResponseMiddleware:
     """Middleware: keeps every answer private, errors included."""
 
     def __init__(self, app: ASGIApp) -> None:
@@ -29,7 +29,7 @@ class PrivateAnswers:
 
         async def answer(message: Message) -> None:
             if message["type"] == "http.response.start":
-                keep_private(MutableHeaders(scope=message))
+                set_private_headers(MutableHeaders(scope=message))
             await send(message)
 
         await self._app(scope, receive, answer)

@@ -6,17 +6,17 @@ from starlette.requests import Request
 
 from service.errors import BadRequest, Temporary
 
-READ_WITHIN_S = 8.0
-MOST_BYTES_AT_ONCE = 64 * 2**20  # of all bodies that are arriving: whoever sends them has not yet shown who it is
+READ_TIMEOUT_S = 8.0
+MAX_ARRIVING_BYTES = 64 * 2**20  # of all bodies that are arriving: whoever sends them has not yet shown who it is
 SMALL_BYTES = 64 * 2**10  # CircleCI's have a few thousand: they are read, whatever else is arriving
 
 MAX_UNSIGNED_BYTES = 16 * 2**10
-UNSIGNED_WITHIN_S = 2.0
+UNSIGNED_TIMEOUT_S = 2.0
 UNSIGNED_EVERY_S = 1.0
 MAX_UNSIGNED_ADDRESSES = 50
 
 
-class Bodies:
+class BodyReader:
     """Reads bodies, and knows how much of them is in memory."""
 
     def __init__(self) -> None:
@@ -32,7 +32,7 @@ class Bodies:
             return None
         body = bytearray()
         try:
-            async with asyncio.timeout(UNSIGNED_WITHIN_S):
+            async with asyncio.timeout(UNSIGNED_TIMEOUT_S):
                 async for chunk in request.stream():
                     body += chunk
         except TimeoutError:
@@ -64,10 +64,10 @@ class Bodies:
         if _announced(request) > max_body_bytes:
             raise _too_large(max_body_bytes)
         try:
-            async with asyncio.timeout(READ_WITHIN_S):
+            async with asyncio.timeout(READ_TIMEOUT_S):
                 return await self._collect(request, max_body_bytes)
         except TimeoutError as error:
-            raise BadRequest(f"the body did not arrive within {READ_WITHIN_S:.0f} s", status=408) from error
+            raise BadRequest(f"the body did not arrive within {READ_TIMEOUT_S:.0f} s", status=408) from error
 
     async def _collect(self, request: Request, max_body_bytes: int) -> bytes:
         body = bytearray()
@@ -77,7 +77,7 @@ class Bodies:
                 self._arriving_bytes += len(chunk)
                 if len(body) > max_body_bytes:
                     raise _too_large(max_body_bytes)
-                if len(body) > SMALL_BYTES and self._arriving_bytes > MOST_BYTES_AT_ONCE:
+                if len(body) > SMALL_BYTES and self._arriving_bytes > MAX_ARRIVING_BYTES:
                     raise Temporary("too many large bodies arrive at once")
             return bytes(body)
         finally:

@@ -12,13 +12,13 @@ from structlog.contextvars import bind_contextvars, reset_contextvars
 from service.metrics import Metrics
 
 REQUEST_ID = "X-Request-Id"
-SANE = re.compile(r"[\w.:+/=-]{1,64}", re.ASCII)  # what is more than an id does not get into our log
-ASKED_ALL_THE_TIME = frozenset({"/healthz", "/readyz", "/metrics"})  # worth a line only when it goes wrong
+REQUEST_ID_PATTERN = re.compile(r"[\w.:+/=-]{1,64}", re.ASCII)  # what is more than an id does not get into our log
+QUIET_ROUTES = frozenset({"/healthz", "/readyz", "/metrics"})  # worth a line only when it goes wrong
 
 log = structlog.get_logger()
 
 
-class Requests:
+class RequestLogMiddleware:
     """Middleware: times each request, names it, and says how it ended.
 
     What handles a request may add to its line: ``request.state.facts`` is a dictionary for that. Its ``event``, if it
@@ -53,7 +53,7 @@ class Requests:
     def _note(self, scope: Scope, status: int, took_s: float) -> None:
         route = getattr(scope.get("route"), "path", "none")  # none: there is nothing at that address
         self._metrics.request_seconds.labels(route).observe(took_s)
-        if route in ASKED_ALL_THE_TIME and status < 500:
+        if route in QUIET_ROUTES and status < 500:
             return
         said = {"event": "request", "request": scope["state"]["request_id"], "method": scope["method"], "route": route}
         said |= {"status": status, **scope["state"]["facts"], "ms": round(took_s * 1000, 1)}
@@ -63,7 +63,7 @@ class Requests:
 
 def _id_of(scope: Scope) -> str:
     given = Headers(scope=scope).get(REQUEST_ID, "")
-    return given if SANE.fullmatch(given) else uuid4().hex
+    return given if REQUEST_ID_PATTERN.fullmatch(given) else uuid4().hex
 
 
 def _drop_quoted_cookies(scope: Scope) -> None:

@@ -17,7 +17,7 @@ EVENT_TYPE = "circleci-event-type"  # CircleCI docs, "Outbound webhooks": a head
 MAX_CHARACTERS = 200
 
 
-def tell_strays(answer: Answer, refusals: Refusals, *, clock: Callable[[], datetime]) -> Answer:
+def record_misrouted_webhooks(answer: Answer, refusals: Refusals, *, clock: Callable[[], datetime]) -> Answer:
     """Have such posts told among the last refusals too: for the rest they are answered like any other request."""
 
     async def tell(request: Request, error: Exception) -> Response:

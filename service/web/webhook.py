@@ -15,22 +15,22 @@ from service.metrics import Metrics
 from service.model import Delivery, Refusal, Via
 from service.pipeline.receive import Line
 from service.pipeline.refusals import Refusals
-from service.web.request_body import SMALL_BYTES, Bodies, address_of
+from service.web.request_body import SMALL_BYTES, BodyReader, address_of
 
-__all__ = ["Intake", "Line", "Refusals"]
+__all__ = ["Line", "Refusals", "WebhookEndpoint"]
 
-LONGEST_USER_AGENT = 200
+MAX_USER_AGENT_CHARACTERS = 200
 Headers = Sequence[tuple[bytes, bytes]]
 
 
-class Intake:
+class WebhookEndpoint:
     """Verifies posts and keeps them: the body byte for byte, and which secret signed it."""
 
     def __init__(
         self, source: Source, *, line: Line, refusals: Refusals, metrics: Metrics, clock: Callable[[], datetime]
     ) -> None:
         self._source = source
-        self._bodies = Bodies()
+        self._bodies = BodyReader()
         self._line = line
         self._refusals = refusals
         self._metrics = metrics
@@ -105,7 +105,7 @@ class Intake:
             reason=reason,
             next_step=next_step,
             address=address_of(request),
-            user_agent=one_line(request.headers.get("user-agent"), LONGEST_USER_AGENT),
+            user_agent=one_line(request.headers.get("user-agent"), MAX_USER_AGENT_CHARACTERS),
             hook_id=hook_id,
         )
         self._refusals.keep(refusal)

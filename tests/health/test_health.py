@@ -169,7 +169,7 @@ async def test_all_who_ask_within_a_moment_share_one_look(folder: Path) -> None:
     asked: list[str] = []
     addresses = ["/readyz", "/readyz?check=database", "/metrics"] * 100
 
-    async with a_house(folder, look_good_for_s=3600) as house:
+    async with a_house(folder, cache_checks_for_s=3600) as house:
         with noted(lambda *what: asked.append(what[2])):
             await asyncio.gather(*(house.http.get(address) for address in addresses))
             await house.http.get("/metrics")

@@ -263,7 +263,7 @@ async def test_a_database_that_never_answers_holds_up_no_scraper(house: House, m
         store=parts.store, jobs=jobs, access=access, metrics=parts.metrics, clock=house.clock, readiness=readiness
     )
     transport = httpx.ASGITransport(Starlette(routes=api.health_routes()))
-    monkeypatch.setattr("service.health.readiness.LOOK_WITHIN_S", 0.01)
+    monkeypatch.setattr("service.health.readiness.CHECK_TIMEOUT_S", 0.01)
 
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as http:
         response = await http.get("/metrics")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from service.errors import Temporary
-from service.health import Readiness, Watch
+from service.health import Readiness, WatchdogPinger
 from service.health.watchdog import Watchdog
 from service.model import Process, Role
 from tests.app_fixture import House
@@ -38,10 +38,10 @@ async def tell(url: str) -> None:
         await watchdog.close()
 
 
-def watch(house: House, watchdog: Watchdog) -> Watch:
+def watch(house: House, watchdog: Watchdog) -> WatchdogPinger:
     parts = house.service.parts
-    readiness = Readiness(parts.store, parts.jobs, heartbeat=house.service.heartbeat, clock=house.clock, good_for_s=0)
-    return Watch(readiness, watchdog)
+    readiness = Readiness(parts.store, parts.jobs, heartbeat=house.service.heartbeat, clock=house.clock, cache_for_s=0)
+    return WatchdogPinger(readiness, watchdog)
 
 
 async def test_its_address_is_fetched_and_the_answer_left_unread(outside: HttpEnd) -> None:
@@ -68,7 +68,7 @@ async def test_its_address_is_fetched_and_the_answer_left_unread(outside: HttpEn
 async def test_whatever_else_it_does_is_told_in_one_sentence_without_its_address(
     outside: HttpEnd, monkeypatch: pytest.MonkeyPatch, behaviour: Behaviour, sentence: str
 ) -> None:
-    monkeypatch.setattr("service.health.watchdog.WITHIN_S", 0.2)
+    monkeypatch.setattr("service.health.watchdog.TIMEOUT_S", 0.2)
     outside.behave(behaviour)
 
     with pytest.raises(Temporary, match=sentence) as told:

@@ -13,7 +13,7 @@ import pytest
 from service.model import KnownHook, Refusal
 from service.pipeline import refusals as refusals_of_intake
 from service.store import hooks, refusals
-from service.web.request_body import MAX_UNSIGNED_ADDRESSES, Bodies
+from service.web.request_body import MAX_UNSIGNED_ADDRESSES, BodyReader
 from tests.app_fixture import NINE, RED, House, a_house, signature
 from tests.cli_runner import Terminal
 from tests.log_capture import logged
@@ -191,7 +191,7 @@ async def test_flood_in_the_table_displaces_itself_alone(work: Work) -> None:
 
 
 async def test_flood_of_one_address_takes_no_room_from_a_hook_of_ours() -> None:
-    bodies = Bodies()
+    bodies = BodyReader()
 
     looked_into = [bodies.has_room_for_unsigned(100, address) for address in ("192.0.2.1", "192.0.2.1", "192.0.2.2")]
     of_many = [bodies.has_room_for_unsigned(100, f"10.0.0.{number}") for number in range(100)]

@@ -16,7 +16,7 @@ from service.web.server.limits import Limits
 from tests.log_capture import logged
 from tests.raw_client import GET, HOST, PATIENCE_S, Wire, connected, echoing, statuses
 
-FEW = Limits(max_connections=5, max_by_address=3)
+FEW = Limits(max_connections=5, max_per_client=3)
 NO_PROXY = (ip_network("192.0.2.1/32"),)
 KINDS = {
     "silent": b"",

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
-from service.web.auth.guesses import MAX_COUNTS, MAX_GUESSES, Guesses, network_of
+from service.web.auth.guesses import MAX_COUNTS, MAX_GUESSES, GuessLimiter, network_of
 from tests.app_fixture import House, a_house
 from tests.auth_fixtures import PUBLIC_URL, Clock, Doors, browser, clock, doors, guarded, operator, stranger
 from tests.operator_client import ADMIN_TOKEN
@@ -139,7 +139,7 @@ def test_an_ipv6_network_counts_as_one(one: str, other: str, is_same: bool) -> N
 
 @pytest.mark.parametrize("address", ["\udc80", "x" * 10_000, "[::1]", "1.2.3.4:80", "\x00"])
 def test_an_address_of_any_shape_is_counted(clock: Clock, address: str) -> None:
-    guesses = Guesses(clock)
+    guesses = GuessLimiter(clock)
     for number in range(MAX_GUESSES):
         guesses.add(address, b"%d" % number)
 
@@ -147,7 +147,7 @@ def test_an_address_of_any_shape_is_counted(clock: Clock, address: str) -> None:
 
 
 def test_what_is_counted_has_a_bound(clock: Clock) -> None:
-    guesses = Guesses(clock)
+    guesses = GuessLimiter(clock)
     for number in range(MAX_COUNTS):
         guesses.add(f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}", secrets.token_bytes(8))
 
@@ -155,7 +155,7 @@ def test_what_is_counted_has_a_bound(clock: Clock) -> None:
 
 
 def test_a_clock_that_is_set_back_closes_no_door_for_longer(clock: Clock) -> None:
-    guesses = Guesses(clock)
+    guesses = GuessLimiter(clock)
     for number in range(MAX_GUESSES):
         guesses.add("192.0.2.1", b"%d" % number)
     clock.now -= timedelta(days=1)

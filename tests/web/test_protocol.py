@@ -130,7 +130,7 @@ async def test_a_head_in_single_bytes_is_understood() -> None:
         assert (await wire.answer())[0] == 200
 
 
-@pytest.mark.parametrize("count", [2, LIMITS.max_ahead + 1])
+@pytest.mark.parametrize("count", [2, LIMITS.max_pipelined + 1])
 async def test_some_requests_may_be_sent_ahead(count: int) -> None:
     async with echoing() as url, connected(url) as wire:
         for _ in range(3):
@@ -143,7 +143,7 @@ async def test_with_too_many_ahead_those_before_are_answered_and_the_connection_
     async with echoing() as url:
         answered = await exchange(url, GET * 100_000)
 
-    assert statuses(answered) == [200] * (LIMITS.max_ahead + 1)
+    assert statuses(answered) == [200] * (LIMITS.max_pipelined + 1)
     assert answered.rpartition(b"HTTP/1.1 ")[2].count(b"connection: close") == 1
 
 

@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from service.errors import RoundsmanError
-from service.web.server.server import address, asked_to_end, listen, serving
+from service.web.server.server import address, listen, serving, shutdown_event
 from tests.app_fixture import RED, House
 from tests.log_capture import logged
 from tests.operator_client import Operator
@@ -110,7 +110,7 @@ def test_a_place_where_nobody_can_listen_is_a_sentence(host: str, reason: str) -
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_the_first_signal_asks_and_leaves_the_second_to_the_system(number: signal.Signals) -> None:
     before = signal.getsignal(number)
-    asked = asked_to_end()
+    asked = shutdown_event()
     assert not asked.is_set()
 
     os.kill(os.getpid(), number)

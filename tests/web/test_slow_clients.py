@@ -16,14 +16,16 @@ from tests.log_capture import logged
 from tests.raw_client import GET, HOST, LARGE, connected, echoing, statuses
 
 LONG_S = 1_000.0
-PATIENT = Limits(head_within_s=LONG_S, body_within_s=LONG_S, idle_s=1_000, stalled_s=LONG_S, linger_s=LONG_S)
+PATIENT = Limits(
+    head_timeout_s=LONG_S, body_timeout_s=LONG_S, idle_timeout_s=1_000, stall_timeout_s=LONG_S, linger_s=LONG_S
+)
 LARGE_PLEASE = b"GET /large HTTP/1.1\r\n" + HOST + b"\r\n"
 POST = b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: 5\r\n\r\n"
 
 
 @pytest.mark.parametrize("begun", [b"", b"\r\n\r\n"])
 async def test_a_connection_that_says_nothing_is_closed_without_a_word(begun: bytes) -> None:
-    async with echoing(replace(PATIENT, head_within_s=0.1)) as url, connected(url) as wire:
+    async with echoing(replace(PATIENT, head_timeout_s=0.1)) as url, connected(url) as wire:
         await wire.send(begun)
 
         assert await wire.rest() == b""
@@ -31,7 +33,7 @@ async def test_a_connection_that_says_nothing_is_closed_without_a_word(begun: by
 
 @pytest.mark.parametrize("begun", [b"G", b"GET /", GET[:-2], GET[:-2] + b"a: b"])
 async def test_a_head_that_is_late_is_answered_408(begun: bytes) -> None:
-    async with echoing(replace(PATIENT, head_within_s=0.1, linger_s=0.1)) as url, connected(url) as wire:
+    async with echoing(replace(PATIENT, head_timeout_s=0.1, linger_s=0.1)) as url, connected(url) as wire:
         await wire.send(begun)
 
         assert statuses(await wire.rest()) == [408]
@@ -43,7 +45,7 @@ async def test_the_time_of_a_head_is_not_prolonged_by_each_of_its_bytes() -> Non
             await wire.send(b"a: b\r\n")
             await asyncio.sleep(0.02)
 
-    async with echoing(replace(PATIENT, head_within_s=0.1, linger_s=0.1)) as url, connected(url) as wire:
+    async with echoing(replace(PATIENT, head_timeout_s=0.1, linger_s=0.1)) as url, connected(url) as wire:
         await wire.send(GET[:-2])
         dripping = asyncio.create_task(drip())
         answered = await wire.rest()
@@ -53,7 +55,7 @@ async def test_the_time_of_a_head_is_not_prolonged_by_each_of_its_bytes() -> Non
 
 
 async def test_a_second_head_has_as_much_time_as_the_first() -> None:
-    async with echoing(replace(PATIENT, head_within_s=0.1, linger_s=0.1)) as url, connected(url) as wire:
+    async with echoing(replace(PATIENT, head_timeout_s=0.1, linger_s=0.1)) as url, connected(url) as wire:
         await wire.send(GET)
         await wire.answer()
         await wire.send(b"GET ")
@@ -62,7 +64,7 @@ async def test_a_second_head_has_as_much_time_as_the_first() -> None:
 
 
 async def test_line_ends_do_not_keep_an_idle_connection() -> None:
-    async with echoing(replace(PATIENT, head_within_s=0.1)) as url, connected(url) as wire:
+    async with echoing(replace(PATIENT, head_timeout_s=0.1)) as url, connected(url) as wire:
         await wire.send(GET)
         await wire.answer()
         await wire.send(b"\r\n")
@@ -73,7 +75,7 @@ async def test_line_ends_do_not_keep_an_idle_connection() -> None:
 @pytest.mark.parametrize("behind", [b"", b"12"])
 async def test_a_body_that_is_late_is_answered_408(behind: bytes) -> None:
     with logged() as talk:
-        async with echoing(replace(PATIENT, body_within_s=0.1, linger_s=0.1)) as url, connected(url) as wire:
+        async with echoing(replace(PATIENT, body_timeout_s=0.1, linger_s=0.1)) as url, connected(url) as wire:
             await wire.send(POST + behind)
             answered = await wire.rest()
 
@@ -84,7 +86,7 @@ async def test_a_body_that_is_late_is_answered_408(behind: bytes) -> None:
 
 @pytest.mark.parametrize("path", ["/login", "/logout", "/hooks/circleci"])
 async def test_a_slow_body_is_given_up_on_every_route(house: House, path: str) -> None:
-    limits = replace(PATIENT, body_within_s=0.1, linger_s=0.1)
+    limits = replace(PATIENT, body_timeout_s=0.1, linger_s=0.1)
     signed = b"circleci-signature: v1=" + b"0" * 64 + b"\r\n"
     head = f"POST {path} HTTP/1.1\r\n".encode() + HOST + signed + b"Content-Length: 50\r\n\r\n"
     with logged() as talk:
@@ -120,19 +122,19 @@ async def test_a_body_whose_rest_never_comes_after_its_answer_is_not_waited_for(
 
 
 async def test_an_idle_connection_is_closed() -> None:
-    async with echoing(replace(PATIENT, idle_s=0)) as url, connected(url) as wire:
+    async with echoing(replace(PATIENT, idle_timeout_s=0)) as url, connected(url) as wire:
         await wire.send(GET)
 
         assert statuses(await wire.rest()) == [200]
 
 
 def test_an_idle_connection_stays_longer_than_common_load_balancers_keep_theirs() -> None:
-    assert Limits().idle_s > 60
+    assert Limits().idle_timeout_s > 60
 
 
 async def test_an_answer_that_is_not_read_is_given_up() -> None:
     with logged() as talk:
-        async with echoing(replace(PATIENT, stalled_s=0.1)) as url, connected(url) as wire:
+        async with echoing(replace(PATIENT, stall_timeout_s=0.1)) as url, connected(url) as wire:
             await wire.send(LARGE_PLEASE)
             await asyncio.sleep(1)
             answered = await wire.rest()
@@ -143,7 +145,7 @@ async def test_an_answer_that_is_not_read_is_given_up() -> None:
 
 @pytest.mark.long
 async def test_an_answer_that_is_read_slowly_is_read_to_its_end() -> None:
-    async with echoing(replace(PATIENT, stalled_s=0.5)) as url, connected(url) as wire:
+    async with echoing(replace(PATIENT, stall_timeout_s=0.5)) as url, connected(url) as wire:
         await wire.send(LARGE_PLEASE)
         for _ in range(len(LARGE) // 2**20):
             await wire.reader.readexactly(2**20)
@@ -155,7 +157,7 @@ async def test_an_answer_may_take_longer_than_any_request() -> None:
         await asyncio.sleep(0.5)
         return Response("done")
 
-    limits = Limits(head_within_s=0.1, body_within_s=0.1, idle_s=0, stalled_s=0.1, linger_s=0.1)
+    limits = Limits(head_timeout_s=0.1, body_timeout_s=0.1, idle_timeout_s=0, stall_timeout_s=0.1, linger_s=0.1)
     app = Starlette(routes=[Route("/", slow)])
     async with echoing(limits, app=app) as url, connected(url) as wire:
         await wire.send(GET + b"GET /ahead")

@@ -86,7 +86,7 @@ async def test_an_unsigned_post_that_names_no_hook_is_refused_as_well(house: Hou
 async def test_unsigned_bodies_take_nothing_from_those_that_are_signed(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(body_of_a_post, "MOST_BYTES_AT_ONCE", 100_000)
+    monkeypatch.setattr(body_of_a_post, "MAX_ARRIVING_BYTES", 100_000)
     head = b"POST /hooks/circleci HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n"
     async with serving(house.service.asgi, listen("127.0.0.1", 0)) as url, AsyncExitStack() as stack:
         for _ in range(20):

@@ -171,7 +171,7 @@ async def test_a_packed_body_is_refused_as_a_kind_we_do_not_take(house: House) -
 
 
 async def test_who_never_finishes_is_told_so_in_time(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(body_of_a_post, "READ_WITHIN_S", 0.01)
+    monkeypatch.setattr(body_of_a_post, "READ_TIMEOUT_S", 0.01)
 
     async def stalling() -> AsyncIterator[bytes]:
         yield BODY[:10]
@@ -186,7 +186,7 @@ async def test_who_never_finishes_is_told_so_in_time(house: House, monkeypatch: 
 async def test_many_large_bodies_at_once_fill_no_memory_and_keep_no_small_one_out(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(body_of_a_post, "MOST_BYTES_AT_ONCE", 200_000)
+    monkeypatch.setattr(body_of_a_post, "MAX_ARRIVING_BYTES", 200_000)
     begun, may_end = asyncio.Event(), asyncio.Event()
 
     async def lingering() -> AsyncIterator[bytes]:

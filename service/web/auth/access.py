@@ -16,20 +16,28 @@ from service.errors import Forbidden, TooManyGuesses, Unauthorised
 from service.metrics import Metrics
 from service.model import Session
 from service.store import sessions
-from service.web.auth.guesses import Guesses
-from service.web.auth.request_origin import is_from_another_site
-from service.web.auth.session import LIFETIME, LINK_LIFETIME, Cookie, CookieSigner, LinkSigner, is_same, login_link
+from service.web.auth.guesses import GuessLimiter
+from service.web.auth.request_origin import is_cross_origin
+from service.web.auth.session import (
+    LIFETIME,
+    LINK_LIFETIME,
+    Cookie,
+    CookieSigner,
+    LinkSigner,
+    constant_time_equals,
+    login_link,
+)
 from service.web.auth.token_file import ensure_token, read_token, token_file
 
 __all__ = ["LINK_LIFETIME", "Access", "Cookie", "ensure_token", "login_link", "read_token", "token_file"]
 
 SAFE_METHODS = frozenset({"GET", "HEAD"})
 BY_TOKEN, BY_SESSION = "api token", "pages"
-NOT_ACCEPTED = (
+WRONG_CREDENTIAL = (
     "that is not the admin token: it is what ROUNDSMAN_ADMIN_TOKEN was set to, and else in the data folder's file "
     "admin-token; `roundsman login-link` prints a link that needs none"
 )
-LINK_IS_OVER = "this login link has been used, or is too old; `roundsman login-link` prints another"
+LINK_EXPIRED = "this login link has been used, or is too old; `roundsman login-link` prints another"
 
 log = structlog.get_logger()
 
@@ -50,7 +58,7 @@ class Access:
         self._metrics = metrics
         self._cookies, self._links = CookieSigner(admin_token), LinkSigner(admin_token)
         # a door each: what is guessed at the login keeps no program from the API
-        self._guesses = {door: Guesses(clock) for door in ("api", "pages", "link")}
+        self._guesses = {door: GuessLimiter(clock) for door in ("api", "pages", "link")}
         self._is_secure = public_url is not None and public_url.startswith("https://")
         # a browser takes a cookie of this name only over TLS and for this very host: no neighbour can plant one
         self._cookie = "__Host-roundsman" if self._is_secure else "roundsman"
@@ -60,7 +68,7 @@ class Access:
 
         A session is enough to look; to change something the token itself is needed, which no browser sends unasked.
         """
-        self._refuse_other_sites(request)
+        self._check_origin(request)
         if "authorization" in request.headers:
             self._require_bearer(request)
             return BY_TOKEN
@@ -68,17 +76,17 @@ class Access:
             return BY_SESSION
         raise Unauthorised("the API needs a credential: send Authorization: Bearer and the admin token")
 
-    async def visit(self, request: Request) -> Cookie:
+    async def require_session(self, request: Request) -> Cookie:
         """The session in which a page is looked at. Raises Unauthorised when there is none, or Forbidden."""
-        self._refuse_other_sites(request)
+        self._check_origin(request)
         if session := await self.session(request):
             return session
         raise Unauthorised("please log in first")
 
     async def require_form(self, request: Request, form_token: str) -> str:
         """By which right a page's form comes in: it must be ours, of this session. Raises Unauthorised or Forbidden."""
-        session = await self.visit(request)
-        if not is_same(form_token.encode(errors="replace"), session.form_token):
+        session = await self.require_session(request)
+        if not constant_time_equals(form_token.encode(errors="replace"), session.form_token):
             raise Forbidden("this form is not of your session, or too old; go back, reload the page and try again")
         return BY_SESSION
 
@@ -100,9 +108,9 @@ class Access:
 
     async def log_in(self, request: Request, token: str) -> Cookie:
         """Begin a session for a caller that knows the admin token. Raises Unauthorised, TooManyGuesses or Forbidden."""
-        self._refuse_other_sites(request)
+        self._check_origin(request)
         given = token.encode(errors="replace")
-        self._require_token(request, given, door="pages", sentence=NOT_ACCEPTED)
+        self._require_token(request, given, door="pages", sentence=WRONG_CREDENTIAL)
         cookie = self._cookies.make()
         await self._begin(request, cookie)
         return cookie
@@ -111,23 +119,23 @@ class Access:
         """Begin the one session of a login link. Raises Unauthorised or TooManyGuesses."""
         expires_at = self._links.expires_at(code)
         if expires_at is None:
-            self._refuse(request, code.encode(errors="replace"), door="link", sentence=LINK_IS_OVER)
+            self._refuse(request, code.encode(errors="replace"), door="link", sentence=LINK_EXPIRED)
         elif request.method == "GET" and self._clock().timestamp() <= expires_at:  # HEAD does not use it up
             cookie = self._cookies.make_for_link(code)
             if await self._begin(request, cookie):
                 return cookie
-        raise Unauthorised(LINK_IS_OVER)
+        raise Unauthorised(LINK_EXPIRED)
 
     async def log_out(self, request: Request) -> None:
         """End the session of a request, for every process and every copy of its cookie."""
         if cookie := self._cookies.verify(request.cookies.get(self._cookie, "")):
             await self._store.write(sessions.end, [cookie.session_id], self._clock())
 
-    def remember(self, response: Response, session: Cookie) -> None:
+    def set_session_cookie(self, response: Response, session: Cookie) -> None:
         """Have the browser keep a session."""
         self._set_cookie(response, session.value, max_age=int(LIFETIME.total_seconds()))
 
-    def forget(self, response: Response) -> None:
+    def clear_session_cookie(self, response: Response) -> None:
         """Have the browser drop its session."""
         self._set_cookie(response, "", max_age=0)
 
@@ -159,7 +167,7 @@ class Access:
         all the same: behind a proxy that hides addresses, one who guesses would shut out everyone else.
         """
         is_braked = self._guesses[door].wait_s(_address(request), given) > 0
-        if (is_braked and is_guessable(self._admin_token)) or not is_same(given, self._admin_token):
+        if (is_braked and is_guessable(self._admin_token)) or not constant_time_equals(given, self._admin_token):
             self._refuse(request, given, door=door, sentence=sentence)
 
     def _refuse(self, request: Request, given: bytes, *, door: str, sentence: str) -> None:
@@ -175,8 +183,8 @@ class Access:
         log.warning("login refused", client=address, door=door, **({"braked_s": braked_s} if braked_s else {}))
         raise Unauthorised(sentence)
 
-    def _refuse_other_sites(self, request: Request) -> None:
-        if request.method not in SAFE_METHODS and is_from_another_site(request.headers, self._public_url):
+    def _check_origin(self, request: Request) -> None:
+        if request.method not in SAFE_METHODS and is_cross_origin(request.headers, self._public_url):
             raise Forbidden(
                 "this request was sent by a page of another site; if that site is this one behind a proxy, "
                 "set ROUNDSMAN_PUBLIC_URL to the address in the browser"

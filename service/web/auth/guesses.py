@@ -10,20 +10,20 @@ from hashlib import blake2b
 from ipaddress import IPv6Address, ip_address
 
 MAX_GUESSES = 10  # at once, from one address
-FORGET_ONE_AFTER_S = 30
+SECONDS_PER_GUESS = 30
 MAX_COUNTS = 20_000  # a few MB; beyond, those are dropped that were not added to for the longest time
 IPV6_NETWORK_BYTES = 8  # a /64: what one subscriber has
 
 
 @dataclass(kw_only=True)
-class _Count:
+class _Bucket:
     """Wrong guesses, of which one is forgotten every now and then."""
 
     level: float
     at: float
 
 
-class Guesses:
+class GuessLimiter:
     """The wrong credentials of each address, in this process.
 
     The same wrong credential again is no new guess: a program with an old token closes the door for itself alone, and
@@ -33,7 +33,7 @@ class Guesses:
     def __init__(self, clock: Callable[[], datetime]) -> None:
         self._clock = clock
         self._key = secrets.token_bytes(32)  # a credential is not kept, and its digest tells nothing without this key
-        self._counts: OrderedDict[bytes, _Count] = OrderedDict()
+        self._counts: OrderedDict[bytes, _Bucket] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._counts)
@@ -61,10 +61,10 @@ class Guesses:
         if count is None:
             return 0.0
         count.at = min(count.at, self._now())  # a clock that is set back must not close a door for as long
-        return max(0.0, count.level - (self._now() - count.at) / FORGET_ONE_AFTER_S)
+        return max(0.0, count.level - (self._now() - count.at) / SECONDS_PER_GUESS)
 
     def _add(self, key: bytes) -> None:
-        self._counts[key] = _Count(level=self._level(key) + 1, at=self._now())
+        self._counts[key] = _Bucket(level=self._level(key) + 1, at=self._now())
         self._counts.move_to_end(key)
         if len(self._counts) > MAX_COUNTS:
             self._counts.popitem(last=False)
@@ -74,7 +74,7 @@ class Guesses:
 
 
 def _wait_s(level: float) -> int:
-    return max(0, math.ceil((level + 1 - MAX_GUESSES) * FORGET_ONE_AFTER_S))
+    return max(0, math.ceil((level + 1 - MAX_GUESSES) * SECONDS_PER_GUESS))
 
 
 def network_of(address: str) -> bytes:

@@ -3,7 +3,7 @@
 from starlette.datastructures import Headers
 
 
-def is_from_another_site(headers: Headers, public_url: str | None) -> bool:
+def is_cross_origin(headers: Headers, public_url: str | None) -> bool:
     """A browser sent the request on behalf of a page that is not ours. What is no browser sends neither header.
 
     Source: Fetch standard, "The Origin header"; W3C, "Fetch Metadata Request Headers".

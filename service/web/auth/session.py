@@ -86,7 +86,7 @@ def login_link(admin_token: str, address: str, now: datetime) -> str:
     return f"{address}/login/{LinkSigner(admin_token).make(now)}"
 
 
-def is_same(given: bytes, known: str) -> bool:
+def constant_time_equals(given: bytes, known: str) -> bool:
     """Compare a credential in a time that does not depend on where the two differ."""
     return hmac.compare_digest(given, known.encode())
 

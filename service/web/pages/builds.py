@@ -16,7 +16,7 @@ from service.store.filters import Search
 
 ON_A_PAGE = 50
 SHOWN = {"": "workflows", EventKind.JOB_COMPLETED: "jobs", EventKind.PING: "pings", queries.EVERY_KIND: "everything"}
-NOTHING: Json = {"items": [], "older": None, "newest": None, "looked_back_to": None, "partial": [], "hints": []}
+EMPTY_PAGE: Json = {"items": [], "older": None, "newest": None, "looked_back_to": None, "partial": [], "hints": []}
 STATUSES = {
     "": "any",
     "failed,error": "failed or error",
@@ -24,7 +24,7 @@ STATUSES = {
 }
 CHIPS = {"failed": {"status": "failed,error"}, "main": {"branch": "main"}, "last 24 h": {"since": "24h"}}
 TIMES = ("1h", "24h", "7d", "30d", "today", "yesterday")
-FOLDED = ("workflow", "job", "tag", "actor", "author", "told", "since", "until", "event")
+COLLAPSED_FILTERS = ("workflow", "job", "tag", "actor", "author", "told", "since", "until", "event")
 
 
 Asked = Mapping[str, Sequence[str]]
@@ -83,7 +83,7 @@ async def form(store: Store, asked: Asked) -> Json:
     return {
         "asked": asked,
         "kinds": SHOWN,
-        "is_unfolded": any(asked[name] for name in FOLDED),
+        "is_unfolded": any(asked[name] for name in COLLAPSED_FILTERS),
         "chips": _chips(asked),
         "chosen_status": _status(asked),
         "statuses": _statuses(asked),

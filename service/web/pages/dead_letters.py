@@ -9,7 +9,7 @@ Group = tuple[str, str | None]
 """The channel and the reason that some notifications have in common."""
 
 
-def grouped(notifications: Iterable[Json]) -> list[Sequence[Json]]:
+def group_by_reason(notifications: Iterable[Json]) -> list[Sequence[Json]]:
     """Return the notifications of each channel and reason together, in the order of the first of each."""
     groups: dict[Group, list[Json]] = {}
     for notification in notifications:

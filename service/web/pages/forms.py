@@ -8,7 +8,7 @@ from starlette.requests import Request
 from service.errors import BadRequest
 from service.text import clean
 
-MOST_BYTES = 16_384
+MAX_FORM_BYTES = 16_384
 # A browser takes two slashes, also crooked ones, for the start of another host, and skips blanks and line breaks
 LOCAL_PATH = re.compile(r"/(?![/\\])[^\\\x00-\x20\x7f]*")
 
@@ -23,8 +23,8 @@ async def read_fields(request: Request) -> list[tuple[str, str]]:
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > MOST_BYTES:
-            raise BadRequest(f"this form is larger than {MOST_BYTES} bytes", status=413)
+        if len(body) > MAX_FORM_BYTES:
+            raise BadRequest(f"this form is larger than {MAX_FORM_BYTES} bytes", status=413)
     fields = parse_qsl(body.decode(errors="replace"), keep_blank_values=True)
     return [(clean(name), clean(value)) for name, value in fields]
 
@@ -39,12 +39,12 @@ def login_path(wanted: str) -> str:
     return "/login?" + urlencode({"next": local_path(wanted)})
 
 
-def asked_path(request: Request) -> str:
+def request_path(request: Request) -> str:
     """Return the path and query of a request."""
     return request.url.path + (f"?{request.url.query}" if request.url.query else "")
 
 
-def sent_from(request: Request) -> str | None:
+def referring_path(request: Request) -> str | None:
     """The path of the page that a form was sent from; None when the browser does not say, or only from which site."""
     try:
         path = local_path(urlsplit(request.headers.get("referer", "")).path)

@@ -17,7 +17,7 @@ BLANK = re.compile(r"[ \t\n\r]*+")
 CLOSES, BEGINS = {"{": "}", "[": "]"}, {"{": "key", "[": "value"}
 
 
-def format_opening(text: str, limit: int) -> str:
+def format_beginning(text: str, limit: int) -> str:
     """Return the beginning of a JSON text, an item on each line; raise ValueError where it is no JSON.
 
     Of the text no more than ``limit`` characters are looked at, and about as many are returned.

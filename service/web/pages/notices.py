@@ -15,20 +15,20 @@ NOTICES = {
     "nothing": "Your session had ended, so nothing was done. You are logged in again: please press it once more.",
 }
 COOKIE = "roundsman-notice"
-KEPT_FOR_S = 600  # a login may stand between the act and the page
+MAX_AGE_S = 600  # a login may stand between the act and the page
 
 
-def leave_notice(response: Response, page: str, notice: str, *, is_secure: bool) -> None:
+def set_notice(response: Response, page: str, notice: str, *, is_secure: bool) -> None:
     """Have a page of ours, given by its path, show a notice once."""
     path = page.partition("?")[0]
-    response.set_cookie(COOKIE, notice, max_age=KEPT_FOR_S, path=path, secure=is_secure, httponly=True, samesite="lax")
+    response.set_cookie(COOKIE, notice, max_age=MAX_AGE_S, path=path, secure=is_secure, httponly=True, samesite="lax")
 
 
-def take_notice(request: Request) -> str | None:
+def read_notice(request: Request) -> str | None:
     """Return the notice that was left for this page, if there is one."""
     return NOTICES.get(request.cookies.get(COOKIE, ""))
 
 
-def drop_notice(request: Request, response: Response, *, is_secure: bool) -> None:
+def clear_notice(request: Request, response: Response, *, is_secure: bool) -> None:
     """Have a page that shows its notice do so no more."""
     response.delete_cookie(COOKIE, path=request.url.path, secure=is_secure, httponly=True, samesite="lax")

@@ -28,16 +28,16 @@ from service.store import actions, dead_counts, deliveries, notifications
 from service.web.auth.access import Access
 from service.web.auth.session import Cookie
 from service.web.pages import builds
-from service.web.pages.dead_letters import grouped
-from service.web.pages.forms import asked_path, local_path, login_path, read_fields, read_form, sent_from
-from service.web.pages.notices import drop_notice, leave_notice, take_notice
+from service.web.pages.dead_letters import group_by_reason
+from service.web.pages.forms import local_path, login_path, read_fields, read_form, referring_path, request_path
+from service.web.pages.notices import clear_notice, read_notice, set_notice
 from service.web.pages.refresh import REFRESH_EVERY_S, is_about_to_change, may_refresh
-from service.web.pages.renderer import HEADERS, Screen
+from service.web.pages.renderer import HEADERS, TemplateRenderer
 from service.web.pages.template_filters import HEADINGS, MAX_BODY_BYTES
 
 DEAD_LETTERS_ON_A_PAGE = 50
 
-COUNT_WITHIN_S = 1.0
+COUNT_TIMEOUT_S = 1.0
 
 log = structlog.get_logger()
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -63,7 +63,7 @@ class Pages:
         self._access = access
         self._clock = clock
         self._first_run = first_run
-        self._screen = Screen()
+        self._renderer = TemplateRenderer()
 
     def routes(self) -> list[BaseRoute]:
         """Where each page is."""
@@ -86,38 +86,40 @@ class Pages:
             "/logout": self.log_out,
         }
         return [
-            *(Route(path, self._answered(page)) for path, page in pages.items()),
-            *(Route(path, self._answered(form), methods=["POST"]) for path, form in forms.items()),
+            *(Route(path, self._with_error_pages(page)) for path, page in pages.items()),
+            *(Route(path, self._with_error_pages(form), methods=["POST"]) for path, form in forms.items()),
         ]
 
     async def builds(self, request: Request) -> Response:
         """What was built?"""
-        session = await self._access.visit(request)
+        session = await self._access.require_session(request)
         asked = builds.asked_for(request.query_params)
         if any(not value for _, value in request.query_params.multi_items()):
             # a browser sends empty fields too: people should not have to pass them on
-            return _to(builds.address(asked))
+            return _redirect(builds.address(asked))
         shown: dict[str, Any] = {"problem": None, **await builds.form(self._store, asked)}
         try:
             shown |= await builds.find(self._store, asked, request.query_params.get("cursor", ""), self._clock())
         except BadRequest as error:
-            shown |= builds.NOTHING | {"newest": builds.address(asked), "problem": str(error)}
+            shown |= builds.EMPTY_PAGE | {"newest": builds.address(asked), "problem": str(error)}
         shown["is_filtered"] = any(asked.values()) or shown["newest"] is not None
         shown["anything"] = shown["items"] or shown["is_filtered"] or await builds.anything(self._store)
         shown["arrived"] = None if shown["anything"] else await self._first_run.arrived()
         if not shown["anything"] and not shown["arrived"]:
             shown |= await self._first_run.look()
-        return await self._show(request, session, "builds.html", status=400 if shown["problem"] else 200, **shown)
+        return await self._render_page(
+            request, session, "builds.html", status=400 if shown["problem"] else 200, **shown
+        )
 
     async def event(self, request: Request) -> Response:
         """What happened, and who was told?"""
-        session = await self._access.visit(request)
+        session = await self._access.require_session(request)
         event_id = queries.to_id(request.path_params["id"])
         try:
             event = await queries.show_event(self._store, event_id, body_limit=MAX_BODY_BYTES)
         except NotFound:
             return await self._delivery(request, session, event_id)
-        return await self._show_changing(
+        return await self._render_refreshing(
             request, session, "event.html", changing=(event["delivery"], event["notifications"]), event=event
         )
 
@@ -129,41 +131,41 @@ class Pages:
             forgotten = "it may have been forgotten, as what is older than ROUNDSMAN_KEEP_DAYS is"
             raise NotFound(f"there is no build {delivery_id}: {forgotten}") from error
         done = [action_json(action) for action in await self._store.read(actions.of_subjects, [delivery_id])]
-        return await self._show_changing(
+        return await self._render_refreshing(
             request, session, "delivery.html", changing=(delivery, ()), delivery=delivery, actions=done
         )
 
     async def dead_letters(self, request: Request) -> Response:
         """What waits for a person?"""
-        session = await self._access.visit(request)
+        session = await self._access.require_session(request)
         cursor = request.query_params.get("cursor") or None
         waiting = await list_dead_letters(self._store, limit=DEAD_LETTERS_ON_A_PAGE, cursor=cursor)
         waiting["refusals"] = [] if cursor else (await list_refusals(self._store))["items"]
         waiting["newest"] = "/dead-letters" if cursor else None
         waiting["older"] = f"/dead-letters?cursor={waiting['next']}" if waiting["next"] else None
-        waiting["groups"] = grouped(waiting["notifications"])
-        return await self._show(request, session, "dead_letters.html", **waiting)
+        waiting["groups"] = group_by_reason(waiting["notifications"])
+        return await self._render_page(request, session, "dead_letters.html", **waiting)
 
     async def body(self, request: Request) -> Response:
         """A delivery's body, byte for byte, to keep; never to be shown as whatever it claims to be."""
-        await self._access.visit(request)
+        await self._access.require_session(request)
         delivery = await self._store.read(deliveries.find, queries.to_id(request.path_params["id"]))
         named = {"Content-Disposition": f'attachment; filename="{delivery.id}.json"'}
         return Response(delivery.body, media_type="application/octet-stream", headers=HEADERS | named)
 
     async def replay(self, request: Request) -> Response:
         """Judge a delivery again, and go back."""
-        who, _ = await self._sender(request)
+        who, _ = await self._require_form(request)
         delivery_id = queries.to_id(request.path_params["id"])
         await operator_actions.replay(self._store, self._jobs, delivery_id, who=who, at=self._clock())
-        return self._back(request, f"/events/{delivery_id}", "replay")
+        return self._redirect_back(request, f"/events/{delivery_id}", "replay")
 
     async def resend(self, request: Request) -> Response:
         """Send a notification again, and go back."""
-        who, _ = await self._sender(request)
+        who, _ = await self._require_form(request)
         notification_id = queries.to_id(request.path_params["id"])
         sent = await operator_actions.resend(self._store, self._jobs, notification_id, who=who, at=self._clock())
-        return self._back(request, f"/events/{sent.event_id}", "resend")
+        return self._redirect_back(request, f"/events/{sent.event_id}", "resend")
 
     async def resend_all(self, request: Request) -> Response:
         """Send several notifications again, and go back; those that cannot be sent now stay where they are."""
@@ -177,28 +179,28 @@ class Pages:
 
         outcomes = [outcome async for outcome in act_on_each(subjects, resend)]
         is_done = all(outcome.reason is None for outcome in outcomes)
-        return self._back(request, "/dead-letters", "resend_all" if is_done else "resend_some")
+        return self._redirect_back(request, "/dead-letters", "resend_all" if is_done else "resend_some")
 
     async def dismiss_delivery(self, request: Request) -> Response:
         """Close a delivery that was not understood, and go back."""
-        who, because = await self._sender(request)
+        who, because = await self._require_form(request)
         delivery_id = queries.to_id(request.path_params["id"])
         await operator_actions.dismiss_delivery(self._store, delivery_id, who=who, at=self._clock(), because=because)
-        return self._back(request, f"/events/{delivery_id}", "dismiss")
+        return self._redirect_back(request, f"/events/{delivery_id}", "dismiss")
 
     async def dismiss_notification(self, request: Request) -> Response:
         """Close a notification that could not be sent, and go back."""
-        who, because = await self._sender(request)
+        who, because = await self._require_form(request)
         notification_id = queries.to_id(request.path_params["id"])
         await operator_actions.dismiss_notification(
             self._store, notification_id, who=who, at=self._clock(), because=because
         )
         notification = await self._store.read(notifications.find, notification_id)
-        return self._back(request, f"/events/{notification.event_id}", "dismiss")
+        return self._redirect_back(request, f"/events/{notification.event_id}", "dismiss")
 
     async def login(self, request: Request) -> Response:
         """Who are you?"""
-        return self._draw("login.html", None, next=local_path(request.query_params.get("next")), problem=None)
+        return self._render("login.html", None, next=local_path(request.query_params.get("next")), problem=None)
 
     async def log_in(self, request: Request) -> Response:
         """Begin a session and go to the page that was asked for."""
@@ -207,9 +209,9 @@ class Pages:
         try:
             session = await self._access.log_in(request, form.get("token", ""))
         except (Unauthorised, TooManyGuesses) as error:
-            return self._refused(error, wanted)
-        response = _to(wanted)
-        self._access.remember(response, session)
+            return self._login_refused(error, wanted)
+        response = _redirect(wanted)
+        self._access.set_session_cookie(response, session)
         return response
 
     async def log_in_by_link(self, request: Request) -> Response:
@@ -217,32 +219,32 @@ class Pages:
         try:
             session = await self._access.log_in_by_link(request, request.path_params["code"])
         except (Unauthorised, TooManyGuesses) as error:
-            return _to("/") if await self._access.session(request) else self._refused(error, "/")
-        response = _to("/")
-        self._access.remember(response, session)
+            return _redirect("/") if await self._access.session(request) else self._login_refused(error, "/")
+        response = _redirect("/")
+        self._access.set_session_cookie(response, session)
         return response
 
-    def _refused(self, error: Unauthorised | TooManyGuesses, wanted: str) -> Response:
-        response = self._draw("login.html", None, status=error.status, next=wanted, problem=str(error))
+    def _login_refused(self, error: Unauthorised | TooManyGuesses, wanted: str) -> Response:
+        response = self._render("login.html", None, status=error.status, next=wanted, problem=str(error))
         response.headers.update(error.headers)
         return response
 
     async def log_out(self, request: Request) -> Response:
         """End the session; one that has ended by itself needs no more than that."""
-        response = _to("/login")
+        response = _redirect("/login")
         try:
-            await self._sender(request)
+            await self._require_form(request)
         except Unauthorised:
             return response
         await self._access.log_out(request)
-        self._access.forget(response)
+        self._access.clear_session_cookie(response)
         return response
 
     async def static(self, request: Request) -> Response:
         """The style sheet and the picture in the tab."""
-        return self._screen.file(request.path_params["name"])
+        return self._renderer.file(request.path_params["name"])
 
-    async def tell_error(self, request: Request, sentence: str, *, status: int, headers: Mapping[str, str]) -> Response:
+    async def error_page(self, request: Request, sentence: str, *, status: int, headers: Mapping[str, str]) -> Response:
         """Return a page that says what went wrong and leads back, even from where there is no page.
 
         It has the navigation of the one who was logged in; the database, which may be what is wrong, is asked for the
@@ -251,34 +253,36 @@ class Pages:
         session = self._access.signed_cookie(request)
         waiting = await self._count_if_possible() if session and status < HTTPStatus.INTERNAL_SERVER_ERROR else 0
         heading = HEADINGS.get(status, "This did not work")
-        response = self._draw("error.html", session, status=status, waiting=waiting, heading=heading, problem=sentence)
+        response = self._render(
+            "error.html", session, status=status, waiting=waiting, heading=heading, problem=sentence
+        )
         response.headers.update(headers)
         return response
 
     async def _count_if_possible(self) -> int:
         try:
-            async with asyncio.timeout(COUNT_WITHIN_S):
-                return await self._count_waiting()
+            async with asyncio.timeout(COUNT_TIMEOUT_S):
+                return await self._count_dead_letters()
         except (Temporary, TimeoutError) as error:
             log.warning("dead letters were not counted", reason=str(error) or "timeout")
             return 0
 
-    async def _count_waiting(self) -> int:
+    async def _count_dead_letters(self) -> int:
         return sum((await self._store.read(dead_counts.dead_letters)).values())
 
-    async def _sender(self, request: Request) -> tuple[str, str]:
+    async def _require_form(self, request: Request) -> tuple[str, str]:
         """By which right a form was sent, and the reason that was given in it."""
         form = await read_form(request)
         return await self._access.require_form(request, form.get("form_token", "")), form.get("because", "")
 
-    def _back(self, request: Request, page: str, notice: str) -> Response:
+    def _redirect_back(self, request: Request, page: str, notice: str) -> Response:
         """Lead back to where a form was sent from, or else to a page, and say there what was done."""
-        path = sent_from(request) or page
-        response = _to(path)
-        leave_notice(response, path, notice, is_secure=self._access.is_secure)
+        path = referring_path(request) or page
+        response = _redirect(path)
+        set_notice(response, path, notice, is_secure=self._access.is_secure)
         return response
 
-    async def _show(
+    async def _render_page(
         self, request: Request, session: Cookie, template: str, *, status: int = 200, **shown: Any
     ) -> Response:
         """Return a page for a session, with the count of what waits for a person, and the notice left for it.
@@ -286,34 +290,36 @@ class Pages:
         It is drawn in a thread: what it shows may be large, and webhooks must not wait for it.
         """
         shown |= {
-            "notice": take_notice(request),
-            "waiting": await self._count_waiting(),
+            "notice": read_notice(request),
+            "waiting": await self._count_dead_letters(),
         }
-        response = await asyncio.to_thread(self._draw, template, session, status=status, **shown)
+        response = await asyncio.to_thread(self._render, template, session, status=status, **shown)
         if shown["notice"]:
-            drop_notice(request, response, is_secure=self._access.is_secure)
+            clear_notice(request, response, is_secure=self._access.is_secure)
         return response
 
-    async def _show_changing(
+    async def _render_refreshing(
         self, request: Request, session: Cookie, template: str, *, changing: tuple[Json, Iterable[Json]], **shown: Any
     ) -> Response:
         """Return a page that reloads itself while its delivery or notifications are about to change."""
         is_changing, is_live = is_about_to_change(*changing, self._clock()), may_refresh(request)
-        response = await self._show(request, session, template, is_changing=is_changing, is_live=is_live, **shown)
+        response = await self._render_page(
+            request, session, template, is_changing=is_changing, is_live=is_live, **shown
+        )
         if is_changing and is_live:
             response.headers["Refresh"] = str(REFRESH_EVERY_S)
         return response
 
-    def _draw(self, template: str, session: Cookie | None, *, status: int = 200, **shown: Any) -> Response:
+    def _render(self, template: str, session: Cookie | None, *, status: int = 200, **shown: Any) -> Response:
         shown |= {
             "session": session,
             "now": self._clock(),
             "longest_reason": operator_actions.LONGEST_REASON,
             "release": version("roundsman"),
         }
-        return self._screen.draw(template, status=status, **shown)
+        return self._renderer.render(template, status=status, **shown)
 
-    def _answered(self, endpoint: Endpoint) -> Endpoint:
+    def _with_error_pages(self, endpoint: Endpoint) -> Endpoint:
         """The endpoint, with errors told as pages and the way to the login where a session is missing."""
 
         @wraps(endpoint)
@@ -321,25 +327,25 @@ class Pages:
             try:
                 return await endpoint(request)
             except Unauthorised:
-                return self._to_login(request)
+                return self._redirect_to_login(request)
             except Temporary as error:
                 log.warning("a page cannot be shown now", reason=str(error))
-                return await self.tell_error(request, error.sentence, status=503, headers={})
+                return await self.error_page(request, error.sentence, status=503, headers={})
             except (Rejected, NotFound) as error:
                 status, headers = (error.status, error.headers) if isinstance(error, Rejected) else (404, {})
-                return await self.tell_error(request, str(error), status=status, headers=headers)
+                return await self.error_page(request, str(error), status=status, headers=headers)
 
         return answer
 
-    def _to_login(self, request: Request) -> Response:
+    def _redirect_to_login(self, request: Request) -> Response:
         """Lead to the login, and then to the page that was asked for, or the one that a form was sent from."""
         if request.method in {"GET", "HEAD"}:
-            return _to(login_path(asked_path(request)))
-        page = sent_from(request) or "/"
-        response = _to(login_path(page))
-        leave_notice(response, page, "nothing", is_secure=self._access.is_secure)
+            return _redirect(login_path(request_path(request)))
+        page = referring_path(request) or "/"
+        response = _redirect(login_path(page))
+        set_notice(response, page, "nothing", is_secure=self._access.is_secure)
         return response
 
 
-def _to(path: str) -> Response:
+def _redirect(path: str) -> Response:
     return RedirectResponse(path, status_code=303, headers=HEADERS)

@@ -32,7 +32,7 @@ def narrowed(name: str, value: str) -> str:
     return "/?" + urlencode({name: escaped(value)})
 
 
-class Screen:
+class TemplateRenderer:
     """Draws pages from templates; whatever comes from outside is escaped by autoescape."""
 
     def __init__(self) -> None:
@@ -71,7 +71,7 @@ class Screen:
         }
         self._files = {path.name: path.read_bytes() for path in (HERE / "static").iterdir()}
 
-    def draw(self, template: str, *, status: int = 200, **shown: Any) -> Response:
+    def render(self, template: str, *, status: int = 200, **shown: Any) -> Response:
         """The page that a template makes of these."""
         page = self._templates.get_template(template).render(shown, template=template)
         return Response(page, status_code=status, media_type="text/html", headers=HEADERS)

@@ -12,7 +12,7 @@ from service.model import Notification, NotificationState
 from service.model.details import FAILED_RESULTS
 from service.operations.json_shapes import Json
 from service.text import MARK
-from service.web.pages.json_text import format_opening
+from service.web.pages.json_text import format_beginning
 
 MARKS = {"success": "✓", "failure": "✕", "warning": "!", "info": "–"}
 TELLING = {
@@ -145,7 +145,7 @@ def rounds(decisions: Sequence[Json]) -> list[list[Json]]:
 def pretty(body: str) -> str:
     """Return the beginning of a body as people read JSON; as it is when it is none, or nested too deep to read."""
     try:
-        return format_opening(body, MAX_BODY)
+        return format_beginning(body, MAX_BODY)
     except (ValueError, RecursionError):
         return body
 

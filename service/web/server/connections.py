@@ -10,8 +10,8 @@ import structlog
 from service.web.server.limits import MAX_CONNECTIONS, Limits
 from service.web.server.proxies import TrustedProxies
 
-SILENT_S = 10.0  # between two lines about the same: an attack must not fill the log
-AT_ONCE = 32  # the part of all connections that makes room at a time: to look for them takes a while
+LOG_INTERVAL_S = 10.0  # between two lines about the same: an attack must not fill the log
+EVICTION_DIVISOR = 32  # the part of all connections that makes room at a time: to look for them takes a while
 
 log = structlog.get_logger()
 
@@ -19,16 +19,16 @@ log = structlog.get_logger()
 class Connection(Protocol):
     """What is counted, and asked how it does.
 
-    counted_as   the addresses that it counts for: its peer's, or those of the clients whose requests a proxy sent
+    client_addresses   the addresses that it counts for: its peer's, or those of the clients whose requests a proxy sent
     """
 
-    counted_as: list[str]
+    client_addresses: list[str]
 
-    def urgency(self) -> tuple[int, float] | None:
+    def eviction_priority(self) -> tuple[int, float] | None:
         """Return a key by which those that may make room are sorted; None while a request is answered."""
         ...
 
-    def make_room(self) -> None:
+    def evict(self) -> None:
         """Close at once."""
         ...
 
@@ -58,7 +58,7 @@ class Connections:
         """Take a connection in, of an address that counts; others that only wait make room for it if need be."""
         limit = self.limits.max_connections
         if len(self._open) >= limit:
-            has_room = self._make_room(list(self._open))
+            has_room = self._evict_waiting(list(self._open))
             next_step = "" if limit >= MAX_CONNECTIONS else "; let the process open more files (ulimit -n, LimitNOFILE)"
             reason = f"{limit} connections at once are the limit{next_step}"
             self.note("waiting connections are closed" if has_room else "connections are refused", reason=reason)
@@ -72,9 +72,9 @@ class Connections:
 
     def count(self, connection: Connection, address: str) -> bool:
         """Count a client for a connection; False when it has too many, and none of them only waits."""
-        limit = self.limits.max_by_address
+        limit = self.limits.max_per_client
         if self._by_address[address] >= limit:
-            has_room = self._make_room([one for one in self._open if address in one.counted_as])
+            has_room = self._evict_waiting([one for one in self._open if address in one.client_addresses])
             reason = f"{limit} connections or requests at once are the limit of one address"
             event = "waiting connections of a client are closed" if has_room else "a client is refused"
             self.note(event, client=address, reason=reason)
@@ -82,18 +82,18 @@ class Connections:
                 self._on_refusal("client")
                 return False
         self._by_address[address] += 1
-        connection.counted_as.append(address)
+        connection.client_addresses.append(address)
         return True
 
     def uncount(self, connection: Connection) -> None:
         """Stop counting the client that was counted first for a connection."""
-        if connection.counted_as:
-            self._subtract(connection.counted_as.pop(0))
+        if connection.client_addresses:
+            self._subtract(connection.client_addresses.pop(0))
 
     def release(self, connection: Connection) -> None:
         """Stop counting a connection that is gone; harmless when it was released before."""
         self._open.pop(connection, None)
-        while connection.counted_as:
+        while connection.client_addresses:
             self.uncount(connection)
 
     def sweep(self, now: float) -> None:
@@ -109,20 +109,20 @@ class Connections:
     def note(self, event: str, **facts: object) -> None:
         """Write a line to the log, unless the same was said a moment ago; the next one says how often."""
         now = monotonic()
-        said_at, unsaid = self._notices.get(event, (-SILENT_S, 0))
-        if now - said_at < SILENT_S:
+        said_at, unsaid = self._notices.get(event, (-LOG_INTERVAL_S, 0))
+        if now - said_at < LOG_INTERVAL_S:
             self._notices[event] = (said_at, unsaid + 1)
             return
         self._notices[event] = (now, 0)
         log.warning(event, **facts, unsaid_before=unsaid)
 
-    def _make_room(self, candidates: list[Connection]) -> bool:
+    def _evict_waiting(self, candidates: list[Connection]) -> bool:
         """Close those that have waited longest, for a request or for a client; False when none only waits."""
-        waiting = [(urgency, one) for one in candidates if (urgency := one.urgency()) is not None]
+        waiting = [(priority, one) for one in candidates if (priority := one.eviction_priority()) is not None]
         waiting.sort(key=lambda pair: pair[0])
-        chosen = waiting[: len(candidates) // AT_ONCE + 1]
+        chosen = waiting[: len(candidates) // EVICTION_DIVISOR + 1]
         for _, connection in chosen:
-            connection.make_room()
+            connection.evict()
             self.release(connection)
         return bool(chosen)
 

@@ -12,30 +12,30 @@ RESERVED_DESCRIPTORS = 200  # for the database, calls to CircleCI and channels, 
 class Limits:
     """The limits of one server.
 
-    max_head_bytes      of the request line and all header fields together
-    max_ahead           requests of one connection that may wait while another is answered
-    head_within_s       from the first byte, or from the connection's beginning, until the head is complete
-    body_within_s       from the end of the head until the body is complete
-    idle_s              between two requests: longer than the 60 s of common load balancers, so that they close first
-    stalled_s           until at least ``min_taken_bytes`` more of an answer have been taken
-    linger_s            for which a connection that we close is still read, so that its client gets the answer
-    max_by_address      connections, or requests through a proxy, of one address
+    max_head_bytes    the request line and all header fields together
+    max_pipelined     requests of one connection that may wait while another is answered
+    head_timeout_s    from the first byte, or from the connection's beginning, until the head is complete
+    body_timeout_s    from the end of the head until the body is complete
+    idle_timeout_s    between two requests: longer than the 60 s of common load balancers, so that they close first
+    stall_timeout_s   until the client has taken at least ``min_sent_bytes`` more of a response
+    linger_s          a connection that we close is still read for this long, so that its client gets the response
+    max_per_client    connections, or requests through a proxy, of one address
     """
 
     max_head_bytes: int = 65_536
     max_url_bytes: int = 16_384
     max_headers: int = 100
     max_cookie_bytes: int = 16_384
-    max_ahead: int = 8
-    head_within_s: float = 10
-    body_within_s: float = 10
-    idle_s: int = 75
-    stalled_s: float = 30
-    min_taken_bytes: int = 32_768
+    max_pipelined: int = 8
+    head_timeout_s: float = 10
+    body_timeout_s: float = 10
+    idle_timeout_s: int = 75
+    stall_timeout_s: float = 30
+    min_sent_bytes: int = 32_768
     linger_s: float = 2
     max_linger_bytes: int = 16 * 2**20
     max_connections: int = MAX_CONNECTIONS
-    max_by_address: int = 250
+    max_per_client: int = 250
 
 
 def raise_descriptor_limit() -> int:

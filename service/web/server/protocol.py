@@ -14,9 +14,9 @@ from uvicorn.protocols.http.flow_control import service_unavailable
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from service.web.private_answers import keep_private
+from service.web.private_answers import set_private_headers
 from service.web.server.connections import Connections
-from service.web.server.head import Head, Refused
+from service.web.server.head import HeadCounter, RequestRefused
 from service.web.server.proxies import counted_address
 from service.web.server.transport import LingeringTransport
 
@@ -42,16 +42,16 @@ class BoundedProtocol(HttpToolsProtocol):
         all_connections: Connections,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
-        self.counted_as: list[str] = []
+        self.client_addresses: list[str] = []
         self._all = all_connections
         self._limits = all_connections.limits
-        self._head = Head(self._limits)
+        self._head = HeadCounter(self._limits)
         self._lingering: LingeringTransport
         self._is_peer_trusted = False
-        self._is_in_body = self._has_begun = self._is_idle = self._is_deaf = False
+        self._is_in_body = self._has_begun = self._is_idle = self._ignores_input = False
         self._unanswered = 0
-        self._raw_bytes = self._framing_bytes = self._ahead_bytes = 0
-        self._taken_bytes, self._taken_at = 0, inf
+        self._raw_bytes = self._framing_bytes = self._pipelined_bytes = 0
+        self._sent_bytes, self._sent_at = 0, inf
         self._since, self._deadline = 0.0, inf
 
     # The connection.
@@ -65,7 +65,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._begin_state()
         if not self._all.admit(self, None if self._is_peer_trusted else counted_address(peer)):
             self.connections.discard(self)
-            self._answer(Refused(503, "there are too many connections; try again soon"))
+            self._answer(RequestRefused(503, "there are too many connections; try again soon"))
             self._lingering.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -80,7 +80,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self._lingering.is_mid_request = False
         super().shutdown()
 
-    def urgency(self) -> tuple[int, float] | None:
+    def eviction_priority(self) -> tuple[int, float] | None:
         """Return a key by which connections that may make room are sorted; None while a request is answered."""
         if self._lingering.is_closing() or self._lingering.is_writing:
             return (0, self._since)
@@ -88,7 +88,7 @@ class BoundedProtocol(HttpToolsProtocol):
             return (3, self._since) if self._is_in_body and self._unanswered == 1 else None
         return (2 if self._is_idle else 1, self._since)
 
-    def make_room(self) -> None:
+    def evict(self) -> None:
         """Close at once."""
         self.connections.discard(self)
         self._lingering.abort()
@@ -97,25 +97,25 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def check(self, now: float) -> None:
         """Close what takes too long."""
-        self._check_reader(now)
+        self._check_write_progress(now)
         if now < self._deadline or self._lingering.is_closing():
             return
         if self._is_in_body:
-            self._refuse(Refused(408, "the body of the request did not arrive in time"))
+            self._refuse(RequestRefused(408, "the body of the request did not arrive in time"))
         elif self._has_begun:
-            self._refuse(Refused(408, "the head of the request did not arrive in time"))
+            self._refuse(RequestRefused(408, "the head of the request did not arrive in time"))
         else:
             self._lingering.close()
 
-    def _check_reader(self, now: float) -> None:
+    def _check_write_progress(self, now: float) -> None:
         """Close when answers are not read."""
         if not self._lingering.is_writing:
-            self._taken_at = inf
+            self._sent_at = inf
             return
-        taken = self._lingering.taken_bytes
-        if self._taken_at == inf or taken >= self._taken_bytes + self._limits.min_taken_bytes:
-            self._taken_bytes, self._taken_at = taken, now
-        elif now - self._taken_at >= self._limits.stalled_s:
+        taken = self._lingering.sent_bytes
+        if self._sent_at == inf or taken >= self._sent_bytes + self._limits.min_sent_bytes:
+            self._sent_bytes, self._sent_at = taken, now
+        elif now - self._sent_at >= self._limits.stall_timeout_s:
             self._note("a client does not read its answer")
             self._lingering.abort()
 
@@ -123,24 +123,26 @@ class BoundedProtocol(HttpToolsProtocol):
         """Note how long the state that begins may last; an answer takes as long as it takes."""
         self._since = now = self.loop.time()
         if self._is_in_body:
-            self._deadline = now + (self._limits.body_within_s if self._unanswered else self._limits.linger_s)
+            self._deadline = now + (self._limits.body_timeout_s if self._unanswered else self._limits.linger_s)
         elif self._unanswered or self._is_idle:
             self._deadline = inf  # uvicorn closes idle ones
         else:
-            self._deadline = now + self._limits.head_within_s
+            self._deadline = now + self._limits.head_timeout_s
 
-    def _begin_idling(self) -> None:
+    def _start_idle_timeout(self) -> None:
         self._is_idle = True
         self._unset_keepalive_if_required()
-        self.timeout_keep_alive_task = self.loop.call_later(self._limits.idle_s, self.timeout_keep_alive_handler)
+        self.timeout_keep_alive_task = self.loop.call_later(
+            self._limits.idle_timeout_s, self.timeout_keep_alive_handler
+        )
 
     # Bytes.
 
     def data_received(self, data: bytes) -> None:
         """Parse what has arrived."""
-        if self._is_deaf or self._lingering.is_closing() or (self._is_in_body and not self._unanswered):
+        if self._ignores_input or self._lingering.is_closing() or (self._is_in_body and not self._unanswered):
             self._lingering.drop(len(data))
-        if self._is_deaf or self._lingering.is_closing():
+        if self._ignores_input or self._lingering.is_closing():
             return
         self._unset_keepalive_if_required()
         if self._is_idle:
@@ -151,26 +153,26 @@ class BoundedProtocol(HttpToolsProtocol):
                 self._feed(piece)
         except httptools.HttpParserUpgrade:
             self._close_after_answers()  # what follows is no HTTP, or the body of a request that seemed complete
-        except Refused as refused:
+        except RequestRefused as refused:
             self._refuse(refused)
         except httptools.HttpParserError as error:
             self._refuse(_reason(error))
 
     def _feed(self, piece: bytes | memoryview) -> None:
-        """Have a piece parsed, and see how much it has come to. Raises Refused, or an error of the parser's."""
-        if self._is_deaf or self._lingering.is_closing():
+        """Have a piece parsed, and see how much it has come to. Raises RequestRefused, or an error of the parser's."""
+        if self._ignores_input or self._lingering.is_closing():
             return
         self._raw_bytes += len(piece)
         self._framing_bytes += len(piece)
         self.parser.feed_data(piece)
         if max(self._raw_bytes, self._framing_bytes) > self._limits.max_head_bytes + PIECE_BYTES:
-            framing = Refused(400, "the chunks of the body have too much around them")
+            framing = RequestRefused(400, "the chunks of the body have too much around them")
             raise framing if self._is_in_body else self._head.too_large()
-        self._ahead_bytes = self._ahead_bytes + len(piece) if self.pipeline else 0
-        if self._ahead_bytes > self._limits.max_head_bytes:
+        self._pipelined_bytes = self._pipelined_bytes + len(piece) if self.pipeline else 0
+        if self._pipelined_bytes > self._limits.max_head_bytes:
             self._close_after_answers()
 
-    def _refuse(self, refused: Refused) -> None:
+    def _refuse(self, refused: RequestRefused) -> None:
         """Answer a request that is not served, if it is the one whose turn it is, and close."""
         is_reading = self._unanswered == 1 and self._is_in_body and not self.cycle.response_started
         if self._unanswered and not is_reading:
@@ -185,19 +187,19 @@ class BoundedProtocol(HttpToolsProtocol):
         self._lingering.is_mid_request = True  # more of it may be on its way
         self._lingering.close()
 
-    def _answer(self, refused: Refused) -> None:
+    def _answer(self, refused: RequestRefused) -> None:
         body = json.dumps({"error": refused.sentence}).encode()
         headers = MutableHeaders(raw=[*self.server_state.default_headers, (b"content-type", b"application/json")])
         headers.update({"content-length": str(len(body)), "connection": "close"})
         if refused.status == HTTPStatus.SERVICE_UNAVAILABLE:
             headers["retry-after"] = "10"
-        keep_private(headers)
+        set_private_headers(headers)
         head = b"".join(name + b": " + value + b"\r\n" for name, value in headers.raw)
         self._lingering.write(STATUS_LINE[refused.status] + head + b"\r\n" + body)
 
     def _close_after_answers(self) -> None:
         """Read no further; close as soon as every request that is complete has its answer."""
-        self._is_deaf = self._lingering.is_mid_request = True
+        self._ignores_input = self._lingering.is_mid_request = True
         if self._is_in_body and self.pipeline:
             self.pipeline.popleft()
             self._unanswered -= 1
@@ -218,21 +220,21 @@ class BoundedProtocol(HttpToolsProtocol):
         self._head.begin()
 
     def on_url(self, url: bytes) -> None:
-        """Take a piece of the URL; raises Refused."""
+        """Take a piece of the URL; raises RequestRefused."""
         self._head.add_url(len(url))
         super().on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header field; a trailer is counted, and is none. Raises Refused."""
+        """Take a header field; a trailer is counted, and is none. Raises RequestRefused."""
         self._head.add_header(len(name) + len(value))
         if not self._is_in_body:
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        """Begin to answer a request, or to keep it until those before it are answered. Raises Refused."""
+        """Begin to answer a request, or to keep it until those before it are answered. Raises RequestRefused."""
         self._head.check(self.parser.get_http_version(), self.headers)
-        if self._unanswered > self._limits.max_ahead:
-            raise Refused(503, "too many requests are sent ahead")
+        if self._unanswered > self._limits.max_pipelined:
+            raise RequestRefused(503, "too many requests are sent ahead")
         self._raw_bytes = self._framing_bytes = 0
         served = self.app
         if self._is_peer_trusted and not self._find_client():
@@ -269,7 +271,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._is_in_body = self._has_begun = self._lingering.is_mid_request = False
         self._raw_bytes = self._framing_bytes = 0
         if not self._unanswered:  # it was answered before it was read
-            self._begin_idling()
+            self._start_idle_timeout()
         self._begin_state()
 
     def on_response_complete(self) -> None:
@@ -278,7 +280,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._is_peer_trusted:
             self._all.uncount(self)
         super().on_response_complete()
-        if self._is_deaf and not self._unanswered:
+        if self._ignores_input and not self._unanswered:
             self._lingering.close()
         self._is_idle = not (self._unanswered or self._has_begun)
         self._begin_state()
@@ -293,11 +295,11 @@ def _pieces(data: bytes) -> Iterator[bytes | memoryview]:
         yield whole[place : place + PIECE_BYTES]
 
 
-def _reason(error: httptools.HttpParserError) -> Refused:
+def _reason(error: httptools.HttpParserError) -> RequestRefused:
     """Why the parser has stopped; raises what is no fault of the request."""
     cause = error.__context__
-    if isinstance(cause, Refused):
+    if isinstance(cause, RequestRefused):
         return cause
     if cause is None or isinstance(cause, httptools.HttpParserError | ValueError):
-        return Refused(400, "this is no HTTP request as RFC 9112 has it")
+        return RequestRefused(400, "this is no HTTP request as RFC 9112 has it")
     raise cause

@@ -22,13 +22,13 @@ from service.web.server.protocol import BoundedProtocol
 from service.web.server.proxies import Network, TrustedProxies
 
 LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1"))
-WAITING_CALLERS = 1024
-GRACE_S = 5
+LISTEN_BACKLOG = 1024
+SHUTDOWN_GRACE_S = 5
 
 log = structlog.get_logger()
 
 
-class _QuietServer(uvicorn.Server):
+class _EmbeddedServer(uvicorn.Server):
     """Leaves signals to whoever started it: one process may have several servers, and has a worker to end first."""
 
     def __init__(self, config: uvicorn.Config, connections: Connections) -> None:
@@ -46,7 +46,7 @@ class _QuietServer(uvicorn.Server):
 
 
 def listen(
-    host: str, port: int, *, else_do: str = "set ROUNDSMAN_HOST and ROUNDSMAN_PORT to an address that is free"
+    host: str, port: int, *, next_step: str = "set ROUNDSMAN_HOST and ROUNDSMAN_PORT to an address that is free"
 ) -> socket.socket:
     """A listening socket; from here on early callers wait rather than being refused.
 
@@ -54,7 +54,7 @@ def listen(
     """
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        listener = socket.create_server((host, port), family=family, backlog=WAITING_CALLERS)
+        listener = socket.create_server((host, port), family=family, backlog=LISTEN_BACKLOG)
         # an answer is written in two pieces, and the second must not wait for the caller to acknowledge the first
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return listener
@@ -62,7 +62,7 @@ def listen(
         reason = str(error.strerror).partition(" (while ")[0]  # Python repeats the address here
         problem = f"cannot listen on {host} port {port}: {reason}"
         passes = error.errno in {errno.EADDRINUSE, errno.EADDRNOTAVAIL}
-        raise (Temporary if passes else BadConfig)(f"{problem}; {else_do}") from error
+        raise (Temporary if passes else BadConfig)(f"{problem}; {next_step}") from error
 
 
 def address(listener: socket.socket) -> str:
@@ -103,15 +103,15 @@ async def serving(
         app,
         http=cast("type[asyncio.Protocol]", partial(BoundedProtocol, all_connections=connections)),
         proxy_headers=False,  # by itself it would believe those that its own variable names
-        timeout_keep_alive=connections.limits.idle_s,
+        timeout_keep_alive=connections.limits.idle_timeout_s,
         lifespan="off",
         ws="none",
         log_config=None,
         access_log=False,
         server_header=False,
-        timeout_graceful_shutdown=GRACE_S,
+        timeout_graceful_shutdown=SHUTDOWN_GRACE_S,
     )
-    server = _QuietServer(config, connections)
+    server = _EmbeddedServer(config, connections)
     running = asyncio.create_task(server.serve(sockets=[listener]))
     if block := asyncio.current_task():
         running.add_done_callback(lambda _: server.should_exit or block.cancel())
@@ -131,7 +131,7 @@ def run(main: Coroutine[Any, Any, None]) -> None:
         runner.run(main)
 
 
-def asked_to_end() -> asyncio.Event:
+def shutdown_event() -> asyncio.Event:
     """An event that the first SIGTERM or Ctrl-C sets; a second one ends the process at once."""
     asked = asyncio.Event()
     loop = asyncio.get_running_loop()

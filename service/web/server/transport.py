@@ -24,7 +24,7 @@ class LingeringTransport(asyncio.Transport):
         self.is_mid_request = False  # whether more of a request is to come
 
     @property
-    def taken_bytes(self) -> int:
+    def sent_bytes(self) -> int:
         """How many of the bytes written have left for the other side."""
         return self._written - self._transport.get_write_buffer_size()
 
