@@ -11,7 +11,7 @@ from rich.style import Style
 from rich.text import Text
 
 ADDRESS = re.compile(r"https?://[^\s<>\"']*[^\s<>\"'.,;:!?)]")
-GAP = "  "
+COLUMN_GAP = "  "
 MIN_WRAPPED = 24
 MIN_WIDTH = 20
 MAX_WIDTH = sys.maxsize
@@ -42,17 +42,17 @@ def print_line(console: Console, text: Text) -> None:
         if not console.is_terminal:
             console.print(line, soft_wrap=True)
             continue
-        for part in _wrapped(console, linked(line)):
+        for part in _wrapped(console, with_links(line)):
             console.print(part, soft_wrap=True)
 
 
 def print_to_copy(console: Console, address: str) -> None:
     """Print an address on a line of its own, whole on a terminal too: what is copied must have no line breaks."""
     text = Text(address)
-    console.print(linked(text) if console.is_terminal else text, soft_wrap=True)
+    console.print(with_links(text) if console.is_terminal else text, soft_wrap=True)
 
 
-def linked(text: Text) -> Text:
+def with_links(text: Text) -> Text:
     """Return the text with each address as a link, whole also where a terminal shows it on two lines."""
     for found in ADDRESS.finditer(text.plain):
         text.stylize(Style(link=found[0]), *found.span())
@@ -65,7 +65,7 @@ def _wrapped(console: Console, text: Text) -> Iterator[Text]:
         yield text
         return
     indent = len(text.plain) - len(text.plain.lstrip(" "))
-    hang = indent + len(GAP) if indent + len(GAP) < width // 2 else 0
+    hang = indent + len(COLUMN_GAP) if indent + len(COLUMN_GAP) < width // 2 else 0
     first, *others = text[min(indent, hang) :].wrap(console, width - hang)
     yield Text(" " * min(indent, hang)).append_text(first)
     yield from (Text(" " * hang).append_text(other) for other in others)
@@ -77,7 +77,11 @@ def print_table(console: Console, columns: Sequence[Column], rows: Sequence[Sequ
         rows = [[cell[: column.short] for cell, column in zip(row, columns, strict=True)] for row in rows]
     lines = [[column.heading for column in columns], *rows]
     natural = [max(map(cell_len, cells)) for cells in zip(*lines, strict=True)]
-    widths = fit(natural, columns, max(console.width, MIN_WIDTH)) if console.is_terminal else dict(enumerate(natural))
+    widths = (
+        column_widths(natural, columns, max(console.width, MIN_WIDTH))
+        if console.is_terminal
+        else dict(enumerate(natural))
+    )
     for number, line in enumerate(lines):
         cells = [Text(line[n], style=columns[n].style(line[n]) if number else "bold") for n in widths]
         _print_row(console, cells, list(widths.values()), can_wrap=columns[-1].can_wrap and len(columns) - 1 in widths)
@@ -86,8 +90,8 @@ def print_table(console: Console, columns: Sequence[Column], rows: Sequence[Sequ
 def _print_row(console: Console, cells: Sequence[Text], widths: Sequence[int], *, can_wrap: bool) -> None:
     last = cells[-1].wrap(console, widths[-1]) if can_wrap and console.is_terminal else [_cut(cells[-1], widths[-1])]
     first = [*(_cut(cell, width) for cell, width in zip(cells[:-1], widths, strict=False)), last[0] if last else Text()]
-    _print(console, Text(GAP).join(first))
-    offset = _total(widths[:-1]) + len(GAP)
+    _print(console, Text(COLUMN_GAP).join(first))
+    offset = _total(widths[:-1]) + len(COLUMN_GAP)
     for other in last[1:]:
         _print(console, Text(" " * offset).append_text(other))
 
@@ -97,13 +101,13 @@ def _print(console: Console, text: Text) -> None:
     console.print(text, soft_wrap=True)
 
 
-def fit(natural: Sequence[int], columns: Sequence[Column], room: int) -> dict[int, int]:
+def column_widths(natural: Sequence[int], columns: Sequence[Column], room: int) -> dict[int, int]:
     """Return the width of each column that is shown, by its number.
 
     Extra columns go first, the last before the others; then the widest of those that can be cut gives way.
     """
     widths = dict(enumerate(natural))
-    least = {n: min(width, _least(columns[n])) for n, width in widths.items()}
+    least = {n: min(width, _min_width(columns[n])) for n, width in widths.items()}
     for extra in [n for n in reversed(widths) if columns[n].is_extra]:
         if _total(least.values()) > room:
             del widths[extra], least[extra]
@@ -116,14 +120,14 @@ def fit(natural: Sequence[int], columns: Sequence[Column], room: int) -> dict[in
     return widths
 
 
-def _least(column: Column) -> int:
+def _min_width(column: Column) -> int:
     if column.cut_to is not None:
         return column.cut_to
     return MIN_WRAPPED if column.can_wrap else MAX_WIDTH
 
 
 def _total(widths: Collection[int]) -> int:
-    return sum(widths) + len(GAP) * max(0, len(widths) - 1)
+    return sum(widths) + len(COLUMN_GAP) * max(0, len(widths) - 1)
 
 
 def _cut(cell: Text, width: int) -> Text:

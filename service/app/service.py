@@ -44,12 +44,12 @@ from service.queue.procrastinate import ProcrastinateJobs
 from service.queue.procrastinate_sql import EngineRows
 from service.web.api import Api
 from service.web.auth.access import Access
+from service.web.clean_text import CleanTextMiddleware
 from service.web.errors import Answer, html_or_json_error, json_error
-from service.web.outside_text import CleanTextMiddleware
+from service.web.misrouted_webhooks import record_misrouted_webhooks
 from service.web.pages.pages import Pages
-from service.web.private_answers import PrivateResponseMiddleware
+from service.web.private_responses import PrivateResponseMiddleware
 from service.web.request_log import RequestLogMiddleware
-from service.web.stray_hooks import record_misrouted_webhooks
 from service.web.webhook import WebhookEndpoint
 
 __all__ = ["Service", "build", "circleci", "job_engine", "now_utc"]

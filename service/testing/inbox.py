@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from service.terminal import linked
+from service.terminal import with_links
 
 CONTROLS = (*range(0x20), *range(0x7F, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A))  # also those of direction
 UNPRINTABLE = dict.fromkeys(set(CONTROLS) - {ord("\n")}, "\N{REPLACEMENT CHARACTER}")
@@ -72,7 +72,7 @@ def show(console: Console, card: Card) -> None:
         return
 
     # The title stands inside: rich would cut it to the frame's width.
-    story = linked(Text.assemble((title, "bold"), "\n", text, overflow="fold"))
+    story = with_links(Text.assemble((title, "bold"), "\n", text, overflow="fold"))
     panel = Panel(story, title=Text(card.team), title_align="left", border_style=COLOURS.get(card.kind, "white"))
     console.print(Padding(panel, (0, 0, 0, 7 if console.width >= ROOMY else 0)))
 

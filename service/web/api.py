@@ -63,14 +63,14 @@ class Api:
     async def events(self, request: Request) -> Response:
         """Events, newest first, a page at a time."""
         await self.access.require(request)
-        filters, limit, cursor = _asked_page(request.query_params)
+        filters, limit, cursor = _page_params(request.query_params)
         search = queries.to_search(filters, self.clock())
         return JSONResponse(await queries.list_events(self.store, search, limit=limit, cursor=cursor))
 
     async def notifications(self, request: Request) -> Response:
         """Notifications, newest first, a page at a time."""
         await self.access.require(request)
-        filters, limit, cursor = _asked_page(request.query_params)
+        filters, limit, cursor = _page_params(request.query_params)
         search = notifications.to_search(filters, self.clock())
         return JSONResponse(await notifications.list_notifications(self.store, search, limit=limit, cursor=cursor))
 
@@ -82,7 +82,7 @@ class Api:
     async def dead_letters(self, request: Request) -> Response:
         """List dead letters, a page at a time; with ``?dismissed=true``, dismissed ones."""
         await self.access.require(request)
-        asked, limit, cursor = _asked_page(request.query_params, limit=queries.MAX_AT_ONCE)
+        asked, limit, cursor = _page_params(request.query_params, limit=queries.MAX_AT_ONCE)
         dismissed = asked.pop("dismissed", ["false"])
         if dismissed not in (["true"], ["false"]):
             raise BadRequest("dismissed must be true or false")
@@ -94,7 +94,7 @@ class Api:
     async def refusals(self, request: Request) -> Response:
         """The last posts to the hook that were refused, newest first: why, and what mends it."""
         await self.access.require(request)
-        if asked := _given(request.query_params):
+        if asked := _checked_params(request.query_params):
             raise BadRequest(f"{asked[0][0]!a} means nothing here; there are at most 50, and all are answered")
         return JSONResponse(await list_refusals(self.store))
 
@@ -114,14 +114,14 @@ class Api:
 
     async def dismiss_delivery(self, request: Request) -> Response:
         """Close a delivery that was not understood; ``?because=`` says why."""
-        who, because = await self.access.require(request), _because(request.query_params)
+        who, because = await self.access.require(request), _reason_param(request.query_params)
         delivery_id = queries.to_id(request.path_params["id"])
         await operator_actions.dismiss_delivery(self.store, delivery_id, who=who, at=self.clock(), because=because)
         return JSONResponse({"delivery": str(delivery_id), "dismiss": "done"})
 
     async def dismiss_notification(self, request: Request) -> Response:
         """Close a notification that could not be sent; ``?because=`` says why."""
-        who, because = await self.access.require(request), _because(request.query_params)
+        who, because = await self.access.require(request), _reason_param(request.query_params)
         notification_id = queries.to_id(request.path_params["id"])
         await operator_actions.dismiss_notification(
             self.store, notification_id, who=who, at=self.clock(), because=because
@@ -153,11 +153,11 @@ class Api:
         if tables is None:
             self.metrics.forget_the_tables()
         else:
-            self._show(tables)
+            self._set_database_gauges(tables)
         self.metrics.database_up.set(database.is_ok and tables is not None)
         return Response(self.metrics.text(), media_type="text/plain; version=0.0.4")
 
-    def _show(self, tables: DatabaseStats) -> None:
+    def _set_database_gauges(self, tables: DatabaseStats) -> None:
         self.metrics.queue_depth.set(tables.backlog.depth)
         self.metrics.queue_age.set(tables.backlog.oldest_age_s)
         self.metrics.last_look.set(tables.last_look_s)
@@ -166,7 +166,7 @@ class Api:
             self.metrics.waiting.labels(what).set(count)
 
 
-def _given(parameters: QueryParams) -> list[tuple[str, str]]:
+def _checked_params(parameters: QueryParams) -> list[tuple[str, str]]:
     """Return the query parameters. Raises BadRequest where they are more than any request needs."""
     given = parameters.multi_items()
     if len(given) > MAX_PARAMETERS:
@@ -174,37 +174,39 @@ def _given(parameters: QueryParams) -> list[tuple[str, str]]:
     return given
 
 
-def _asked(parameters: QueryParams) -> dict[str, str]:
+def _single_valued_params(parameters: QueryParams) -> dict[str, str]:
     """The query parameters, each once: of two values one would be ignored without a word."""
-    names = Counter(name for name, _ in _given(parameters))
+    names = Counter(name for name, _ in _checked_params(parameters))
     if twice := next((name for name, count in names.items() if count > 1), None):
         raise BadRequest(f"{twice!a} stands twice; give it once")
     return dict(parameters)
 
 
-def _asked_page(parameters: QueryParams, *, limit: int = 50) -> tuple[dict[str, list[str]], int, str | None]:
+def _page_params(parameters: QueryParams, *, limit: int = 50) -> tuple[dict[str, list[str]], int, str | None]:
     """Return the filters of a list, each with all its values, and which page of it is asked for."""
-    _given(parameters)  # not too many: collecting the values takes the square of their number
-    once = _asked_once(parameters, "limit", "cursor")
+    _checked_params(parameters)  # not too many: collecting the values takes the square of their number
+    once = _single_valued(parameters, "limit", "cursor")
     filters = {name: parameters.getlist(name) for name in parameters if name not in once}
-    return filters, _limit(once.get("limit", str(limit))), once.get("cursor")
+    return filters, _parse_limit(once.get("limit", str(limit))), once.get("cursor")
 
 
-def _asked_once(parameters: QueryParams, *names: str) -> dict[str, str]:
+def _single_valued(parameters: QueryParams, *names: str) -> dict[str, str]:
     """Those of the query parameters that bear these names, each once."""
-    return _asked(QueryParams([(name, value) for name, value in parameters.multi_items() if name in names]))
+    return _single_valued_params(
+        QueryParams([(name, value) for name, value in parameters.multi_items() if name in names])
+    )
 
 
-def _because(parameters: QueryParams) -> str:
+def _reason_param(parameters: QueryParams) -> str:
     """The reason that somebody gave, or none. Raises BadRequest for anything else that was asked."""
-    asked = _asked(parameters)
+    asked = _single_valued_params(parameters)
     because = asked.pop("because", "")
     if asked:
         raise BadRequest(f"{next(iter(asked))!a} means nothing here; a reason is given as because=...")
     return because
 
 
-def _limit(text: str) -> int:
+def _parse_limit(text: str) -> int:
     if not re.fullmatch("[0-9]{1,9}", text):  # Python itself refuses numbers of thousands of digits
         raise BadRequest(f"limit must be a whole number from 1 to {queries.MAX_AT_ONCE}")
     return int(text)

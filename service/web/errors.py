@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 from service.errors import NotFound, Rejected, Temporary, Unauthorised
 from service.pipeline.receive import COME_BACK_IN_S
 from service.web.pages.pages import Pages
-from service.web.private_answers import set_private_headers
+from service.web.private_responses import set_private_headers
 from service.web.request_log import REQUEST_ID
 
 PAGE_SENTENCES = {
@@ -24,7 +24,7 @@ Answer = Callable[[Request, Exception], Coroutine[Any, Any, Response]]
 
 async def json_error(request: Request, error: Exception) -> Response:
     """``{"error": sentence}`` with the status that the error's type stands for."""
-    status, sentence, headers = _answer(request, error)
+    status, sentence, headers = _error_parts(request, error)
     response = JSONResponse({"error": sentence}, status_code=status, headers=headers)
     set_private_headers(response.headers)  # that of a 500 passes no middleware
     return response
@@ -36,7 +36,7 @@ def html_or_json_error(pages: Pages) -> Answer:
     async def answer(request: Request, error: Exception) -> Response:
         if not _wants_html(request):
             return await json_error(request, error)
-        status, sentence, headers = _answer(request, error)
+        status, sentence, headers = _error_parts(request, error)
         if isinstance(error, HTTPException) and status in PAGE_SENTENCES:
             sentence = PAGE_SENTENCES[status].format(path=ascii(request.url.path))
         response = await pages.error_page(request, sentence, status=status, headers=headers)
@@ -51,7 +51,7 @@ def _wants_html(request: Request) -> bool:
     return not is_for_programs and "text/html" in request.headers.get("accept", "")
 
 
-def _answer(request: Request, error: Exception) -> tuple[int, str, Mapping[str, str]]:
+def _error_parts(request: Request, error: Exception) -> tuple[int, str, Mapping[str, str]]:
     """Status, sentence and headers."""
     headers: Mapping[str, str] = {}
     match error:

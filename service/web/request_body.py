@@ -28,7 +28,7 @@ class BodyReader:
 
         None when it is not read to its end. Raises ClientDisconnect.
         """
-        if not self.has_room_for_unsigned(_announced(request), address_of(request)):
+        if not self.has_room_for_unsigned(_content_length(request), address_of(request)):
             return None
         body = bytearray()
         try:
@@ -61,7 +61,7 @@ class BodyReader:
         if encoding not in {"", "identity"}:
             reason = f"content-encoding {encoding[:40]!a} is not accepted"
             raise BadRequest(reason, status=415, next_step="send the body as it is")
-        if _announced(request) > max_body_bytes:
+        if _content_length(request) > max_body_bytes:
             raise _too_large(max_body_bytes)
         try:
             async with asyncio.timeout(READ_TIMEOUT_S):
@@ -89,7 +89,7 @@ def address_of(request: Request) -> str | None:
     return request.client.host if request.client else None
 
 
-def _announced(request: Request) -> int:
+def _content_length(request: Request) -> int:
     length = request.headers.get("content-length", "0")
     return int(length) if length.isascii() and length.isdigit() else 0
 

@@ -48,9 +48,9 @@ class RequestLogMiddleware:
             await self._app(scope, receive, answer)
             reset_contextvars(**bound)  # not after an error: the server's own line about it is yet to come
         finally:
-            self._note(scope, status, perf_counter() - began)
+            self._log(scope, status, perf_counter() - began)
 
-    def _note(self, scope: Scope, status: int, took_s: float) -> None:
+    def _log(self, scope: Scope, status: int, took_s: float) -> None:
         route = getattr(scope.get("route"), "path", "none")  # none: there is nothing at that address
         self._metrics.request_seconds.labels(route).observe(took_s)
         if route in QUIET_ROUTES and status < 500:

@@ -41,13 +41,13 @@ class WebhookEndpoint:
         try:
             await self._refuse_unsigned(request)
             body = await self._bodies.read(request, max_body_bytes)
-            delivery = await self._verified(request, body)
+            delivery = await self._verify(request, body)
             kept = await self._line.keep(delivery)
         except ClientDisconnect:
-            self._note(request, "broken_off", "the sender went away before its post was complete")
+            self._count_and_log(request, "broken_off", "the sender went away before its post was complete")
             return Response(status_code=400)
         except Temporary as error:
-            self._note(request, "not_kept", str(error))
+            self._count_and_log(request, "not_kept", str(error))
             raise
         except Rejected as error:
             await self._refuse(request, error)
@@ -55,7 +55,7 @@ class WebhookEndpoint:
         result = "duplicate" if kept.is_duplicate else "kept"
         secret = delivery.signed.number if delivery.signed else None
         self._metrics.signed.labels(secret).inc()
-        self._note(request, result, None, delivery=str(kept.id), bytes=len(body), secret=secret)
+        self._count_and_log(request, result, None, delivery=str(kept.id), bytes=len(body), secret=secret)
         return JSONResponse({"delivery": str(kept.id), "duplicate": kept.is_duplicate}, status_code=202)
 
     async def _refuse_unsigned(self, request: Request) -> None:
@@ -70,19 +70,19 @@ class WebhookEndpoint:
             request.state.facts["hook"] = self._source.find_hook(body) if body else None
             raise
 
-    async def _verified(self, request: Request, body: bytes) -> Delivery:
+    async def _verify(self, request: Request, body: bytes) -> Delivery:
         """Return the delivery that a post is; what takes as long as its body is large leaves the event loop alone."""
         headers = request.headers.raw
         try:
             if len(body) <= SMALL_BYTES:
-                return self._verify(headers, body)
-            return await asyncio.to_thread(self._verify, headers, body)
+                return self._to_delivery(headers, body)
+            return await asyncio.to_thread(self._to_delivery, headers, body)
         except BadSignature:
             is_looked_into = self._bodies.has_room_for_unsigned(len(body), address_of(request))
             request.state.facts["hook"] = self._source.find_hook(body) if is_looked_into else None
             raise
 
-    def _verify(self, headers: Headers, body: bytes) -> Delivery:
+    def _to_delivery(self, headers: Headers, body: bytes) -> Delivery:
         signed = self._source.verify(headers, body)
         return Delivery(
             id=uuid4(),
@@ -111,9 +111,9 @@ class WebhookEndpoint:
         self._refusals.keep(refusal)
         result = "bad_signature" if isinstance(error, BadSignature) else "refused"
         sentence = f"{reason}; {next_step}" if next_step else reason
-        self._note(request, result, sentence, client=refusal.address, user_agent=refusal.user_agent)
+        self._count_and_log(request, result, sentence, client=refusal.address, user_agent=refusal.user_agent)
 
-    def _note(self, request: Request, result: str, reason: str | None, **facts: object) -> None:
+    def _count_and_log(self, request: Request, result: str, reason: str | None, **facts: object) -> None:
         """Count it, and have the request's line in the log say it: one line for each post, under this name."""
         self._metrics.deliveries.labels(result).inc()
         request.state.facts |= {"event": "delivery", "source": self._source.name, "result": result, "reason": reason}

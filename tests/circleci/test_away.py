@@ -11,7 +11,7 @@ from tests.databases import Database
 from tests.operator_client import ADMIN_TOKEN
 from tests.postgres import Server, name_of
 from tests.test_hostile_data import filled_in, routes
-from tests.web.test_private_answers import is_private
+from tests.web.test_private_responses import is_private
 
 NEEDS_NO_DATABASE = ("/static/", "/healthz", "/login", "/logout", "/metrics")
 

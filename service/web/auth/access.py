@@ -16,7 +16,7 @@ from service.errors import Forbidden, TooManyGuesses, Unauthorised
 from service.metrics import Metrics
 from service.model import Session
 from service.store import sessions
-from service.web.auth.guesses import GuessLimiter
+from service.web.auth.guess_limiter import GuessLimiter
 from service.web.auth.request_origin import is_cross_origin
 from service.web.auth.session import (
     LIFETIME,
@@ -112,7 +112,7 @@ class Access:
         given = token.encode(errors="replace")
         self._require_token(request, given, door="pages", sentence=WRONG_CREDENTIAL)
         cookie = self._cookies.make()
-        await self._begin(request, cookie)
+        await self._begin_session(request, cookie)
         return cookie
 
     async def log_in_by_link(self, request: Request, code: str) -> Cookie:
@@ -122,7 +122,7 @@ class Access:
             self._refuse(request, code.encode(errors="replace"), door="link", sentence=LINK_EXPIRED)
         elif request.method == "GET" and self._clock().timestamp() <= expires_at:  # HEAD does not use it up
             cookie = self._cookies.make_for_link(code)
-            if await self._begin(request, cookie):
+            if await self._begin_session(request, cookie):
                 return cookie
         raise Unauthorised(LINK_EXPIRED)
 
@@ -139,7 +139,7 @@ class Access:
         """Have the browser drop its session."""
         self._set_cookie(response, "", max_age=0)
 
-    async def _begin(self, request: Request, cookie: Cookie) -> bool:
+    async def _begin_session(self, request: Request, cookie: Cookie) -> bool:
         now = self._clock()
         session = Session(
             id=cookie.session_id, begun_at=now, expires_at=now + LIFETIME, address=_address(request) or None

@@ -36,7 +36,7 @@ class CookieSigner:
     def __init__(self, admin_token: str) -> None:
         self._cookies = _signer(admin_token, "roundsman session")
         self._forms = _signer(admin_token, "roundsman form")
-        self._of_links = _signer(admin_token, "roundsman session of a link")
+        self._link_sessions = _signer(admin_token, "roundsman session of a link")
 
     def make(self) -> Cookie:
         """Make the cookie of a new session."""
@@ -44,7 +44,7 @@ class CookieSigner:
 
     def make_for_link(self, code: str) -> Cookie:
         """Make the cookie for a login link: the same one each time, so that its row can be made only once."""
-        return self._cookie(self._of_links.get_signature(code).decode())
+        return self._cookie(self._link_sessions.get_signature(code).decode())
 
     def verify(self, value: str) -> Cookie | None:
         """Return what a cookie's value holds; None for one that was not signed here."""

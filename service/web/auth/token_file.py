@@ -8,15 +8,15 @@ from pathlib import Path
 
 from service.errors import BadConfig
 
-NAME = "admin-token"
+FILE_NAME = "admin-token"
 MIN_LENGTH = 16
 MAX_BYTES = 4_096
-REMOVE_IT = "remove it, and the next start of `roundsman serve` makes a new one"
+REMOVAL_STEP = "remove it, and the next start of `roundsman serve` makes a new one"
 
 
 def token_file(folder: Path) -> Path:
     """Return the path of the token in a data folder."""
-    return folder / NAME
+    return folder / FILE_NAME
 
 
 def ensure_token(folder: Path) -> str:
@@ -43,41 +43,40 @@ def read_token(folder: Path) -> str | None:
         reason = "it is a symbolic link" if path.is_symlink() else error.strerror
         raise BadConfig(f"the admin token in {path} cannot be read: {reason}; {_next_step(path)}") from error
     try:
-        if problem := _distrust(os.fstat(number), folder):
+        if problem := _distrust_reason(os.fstat(number), folder):
             raise BadConfig(f"the admin token in {path} is not used: {problem}")
-        return _checked(os.read(number, MAX_BYTES + 1), path)
+        return _parse_token(os.read(number, MAX_BYTES + 1), path)
     finally:
         os.close(number)
 
 
 def _next_step(path: Path) -> str:
     """Say what to do about a file that cannot be opened: root may look, another user may not."""
-    return REMOVE_IT if path.is_symlink() else "run this as the user that `roundsman serve` runs as"
+    return REMOVAL_STEP if path.is_symlink() else "run this as the user that `roundsman serve` runs as"
 
 
-def _distrust(status: os.stat_result, folder: Path) -> str | None:
+def _distrust_reason(status: os.stat_result, folder: Path) -> str | None:
     """Say why a file is not to be trusted; None when it is."""
     if not stat.S_ISREG(status.st_mode):
-        return f"it is no plain file; {REMOVE_IT}"
+        return f"it is no plain file; {REMOVAL_STEP}"
     # root reads the file of the user whose folder it is
     owner = os.geteuid() or folder.stat().st_uid
     if status.st_uid != owner:
-        return f"it belongs to user {status.st_uid}, not {owner}; {REMOVE_IT}"
+        return f"it belongs to user {status.st_uid}, not {owner}; {REMOVAL_STEP}"
     if status.st_mode & 0o077:
-        return (
-            f"others may read it (mode {stat.S_IMODE(status.st_mode):04o}); {REMOVE_IT}, or say chmod 600 if none has"
-        )
+        mode = f"{stat.S_IMODE(status.st_mode):04o}"
+        return f"others may read it (mode {mode}); {REMOVAL_STEP}, or say chmod 600 if none has"
     return None
 
 
-def _checked(content: bytes, path: Path) -> str:
+def _parse_token(content: bytes, path: Path) -> str:
     try:
         token = content.decode("ascii").strip()
     except UnicodeDecodeError:
         token = ""
     if len(content) > MAX_BYTES or len(token) < MIN_LENGTH or not token.isprintable() or " " in token:
         problem = "is empty" if not content.strip() else f"is not one line of at least {MIN_LENGTH} characters"
-        raise BadConfig(f"the admin token in {path} {problem}; {REMOVE_IT}")
+        raise BadConfig(f"the admin token in {path} {problem}; {REMOVAL_STEP}")
     return token
 
 
@@ -85,7 +84,9 @@ def _write(path: Path, token: str) -> None:
     """Write the file whole, on disk, or not at all."""
     draft = None
     try:
-        number, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{NAME}-")  # mode 0600, and never one that was there
+        number, draft = tempfile.mkstemp(
+            dir=path.parent, prefix=f".{FILE_NAME}-"
+        )  # mode 0600, and never one that was there
         with os.fdopen(number, "w", encoding="ascii") as file:
             file.write(f"{token}\n")
             file.flush()

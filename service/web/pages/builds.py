@@ -27,29 +27,29 @@ TIMES = ("1h", "24h", "7d", "30d", "today", "yesterday")
 COLLAPSED_FILTERS = ("workflow", "job", "tag", "actor", "author", "told", "since", "until", "event")
 
 
-Asked = Mapping[str, Sequence[str]]
+Filters = Mapping[str, Sequence[str]]
 """The values of every filter, as they were put in."""
 
 
-def asked_for(parameters: QueryParams) -> dict[str, Sequence[str]]:
+def read_filters(parameters: QueryParams) -> dict[str, Sequence[str]]:
     """Every filter of the form with what was put in, trimmed."""
     given = {name: [value.strip() for value in parameters.getlist(name)] for name in queries.SEARCHABLE}
     return {name: [value for value in values if value] for name, values in given.items()}
 
 
-def to_search(asked: Asked, now: datetime) -> Search:
+def to_search(asked: Filters, now: datetime) -> Search:
     """The search for it: workflows unless a job is named or another kind is chosen. Raises BadRequest."""
     kinds = queries.kinds(asked["event"], asked["job"])
     return queries.to_search({**asked, "event": kinds}, now)
 
 
-def address(asked: Asked, **more: str) -> str:
+def address(asked: Filters, **more: str) -> str:
     """The address of the page with these filters."""
     given = {**asked, **{name: [value] for name, value in more.items()}}
     return f"/?{urlencode(given, doseq=True)}" if any(given.values()) else "/"
 
 
-async def find(store: Store, asked: Asked, cursor: str, now: datetime) -> Json:
+async def find(store: Store, asked: Filters, cursor: str, now: datetime) -> Json:
     """What the page shows: ``items``, the addresses of ``older`` and ``newest`` ones, and how far it looked back.
 
     ``looked_back_to`` is None where the search was not cut short; ``partial`` says why builds may be missing. Raises
@@ -60,7 +60,7 @@ async def find(store: Store, asked: Asked, cursor: str, now: datetime) -> Json:
     told = await queries.told(store, {news_key(event) for event in page.items})
     hints = [] if page.items or page.next else await find_hints(store, search)
     return {
-        "items": [_line(event, told[news_key(event)]) for event in page.items],
+        "items": [_row(event, told[news_key(event)]) for event in page.items],
         "older": address(asked, cursor=page.next) if page.next else None,
         "newest": address(asked) if cursor else None,
         "looked_back_to": rfc3339(page.looked_back_to) if page.looked_back_to else None,
@@ -69,7 +69,7 @@ async def find(store: Store, asked: Asked, cursor: str, now: datetime) -> Json:
     }
 
 
-def _hint(hint: Hint, asked: Asked) -> Json:
+def _hint(hint: Hint, asked: Filters) -> Json:
     """A filter to blame, and for each name near it the address of the page that asks for that instead."""
     return {
         "filter": hint.filter,
@@ -78,7 +78,7 @@ def _hint(hint: Hint, asked: Asked) -> Json:
     }
 
 
-async def form(store: Store, asked: Asked) -> Json:
+async def form(store: Store, asked: Filters) -> Json:
     """Return what the form of filters holds, and what it offers."""
     return {
         "asked": asked,
@@ -92,7 +92,7 @@ async def form(store: Store, asked: Asked) -> Json:
     }
 
 
-def _chips(asked: Asked) -> list[Json]:
+def _chips(asked: Filters) -> list[Json]:
     """Return the filters that are one click away, each added to what was asked for, or taken away from it."""
     shown = []
     for words, filters in CHIPS.items():
@@ -102,22 +102,22 @@ def _chips(asked: Asked) -> list[Json]:
     return shown
 
 
-def _statuses(asked: Asked) -> Mapping[str, str]:
+def _statuses(asked: Filters) -> Mapping[str, str]:
     """Return the statuses to choose from: the known ones, and what was asked for."""
     return STATUSES if _status(asked) in STATUSES else {**STATUSES, _status(asked): _status(asked)}
 
 
-def _status(asked: Asked) -> str:
+def _status(asked: Filters) -> str:
     return ",".join(asked["status"])
 
 
-def _line(event: Event, told: Sequence[Notification]) -> Json:
+def _row(event: Event, told: Sequence[Notification]) -> Json:
     """An event, who was told of its news, and whether all of them were by another event that brought the same."""
     elsewhere = bool(told) and all(one.event_id != event.id for one in told)
     return {**event_json(event), "notifications": told, "is_told_elsewhere": elsewhere}
 
 
-async def anything(store: Store) -> Json | None:
+async def newest_event(store: Store) -> Json | None:
     """The newest event of any kind: when there is none, nobody has connected CircleCI yet."""
     page = await queries.list_events(store, Search(), limit=1)
     return page["items"][0] if page["items"] else None

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from service.operations.json_shapes import Json
-from service.web.pages.template_filters import shown
+from service.web.pages.template_filters import one_line_or_mark
 
 Group = tuple[str, str | None]
 """The channel and the reason that some notifications have in common."""
@@ -17,16 +17,18 @@ def group_by_reason(notifications: Iterable[Json]) -> list[Sequence[Json]]:
     return list(groups.values())
 
 
-def build_of(event: Json | None) -> str:
+def build_name(event: Json | None) -> str:
     """Return the words by which people know a build: ``acme/web main: build-and-test failed``."""
     if event is None:
         return "a build that was forgotten"
     place = [event["project"]["full_name"] or "no project", event["tag"] or event["branch"]]
     what = [event["workflow"]["name"] or event["kind"], (event["job"] or {}).get("name"), event["status"]]
-    return f"{' '.join(map(shown, filter(None, place)))}: {' '.join(map(shown, filter(None, what)))}"
+    return (
+        f"{' '.join(map(one_line_or_mark, filter(None, place)))}: {' '.join(map(one_line_or_mark, filter(None, what)))}"
+    )
 
 
-def type_of(delivery: Json) -> str:
+def event_type(delivery: Json) -> str:
     """Return what a delivery says it is, by its headers."""
     named = (value for name, value in delivery["headers"] if name == "circleci-event-type")
     return next(named, "a webhook")

@@ -14,7 +14,7 @@ MAX_DEPTH = 100
 TOKEN = re.compile(r'[ \t\n\r]*+(?:(?P<text>"(?:[^"\\]|\\.)*+")|(?P<word>[-+.\w]++)|(?P<sign>[][{},:]))', re.DOTALL)
 WORD = re.compile(r"-?+(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[eE][-+]?[0-9]++)?|true|false|null|NaN|-?Infinity")
 BLANK = re.compile(r"[ \t\n\r]*+")
-CLOSES, BEGINS = {"{": "}", "[": "]"}, {"{": "key", "[": "value"}
+CLOSING, FIRST_EXPECTED = {"{": "}", "[": "]"}, {"{": "key", "[": "value"}
 
 
 def format_beginning(text: str, limit: int) -> str:
@@ -24,7 +24,7 @@ def format_beginning(text: str, limit: int) -> str:
     """
     part, is_cut = text[:limit], len(text) > limit
     pieces, size = [], 0
-    for piece in _Walk(part, is_cut=is_cut).pieces():
+    for piece in _Formatter(part, is_cut=is_cut).pieces():
         pieces.append(piece)
         size += len(piece)
         if size > limit:
@@ -33,7 +33,7 @@ def format_beginning(text: str, limit: int) -> str:
 
 
 @dataclass
-class _Walk:
+class _Formatter:
     """One walk through the tokens of a JSON text, with what may come next."""
 
     part: str
@@ -81,35 +81,35 @@ class _Walk:
         shown = clean(json.dumps(json.loads(token), ensure_ascii=False))
         if self.expected != "key":
             return self._value(shown)
-        piece, self.expected, self.is_first = self._line() + shown, "colon", False
+        piece, self.expected, self.is_first = self._new_line() + shown, "colon", False
         return piece
 
     def _value(self, shown: str) -> str:
         self._require(self.expected == "value")
-        piece = self._place() + shown
+        piece = self._line_start() + shown
         self.expected, self.is_first = "comma" if self.open_ else "end", False
         return piece
 
     def _begin(self, token: str) -> str:
         self._require(self.expected == "value" and len(self.open_) < MAX_DEPTH)
-        piece = self._place() + token
+        piece = self._line_start() + token
         self.open_.append(token)
-        self.expected, self.is_first = BEGINS[token], True
+        self.expected, self.is_first = FIRST_EXPECTED[token], True
         return piece
 
     def _end(self, token: str) -> str:
-        self._require(bool(self.open_) and CLOSES[self.open_[-1]] == token)
+        self._require(bool(self.open_) and CLOSING[self.open_[-1]] == token)
         self._require(self.is_first or self.expected == "comma")
         self.open_.pop()
-        line = "" if self.is_first else self._line()
+        line = "" if self.is_first else self._new_line()
         self.expected, self.is_first = "comma" if self.open_ else "end", False
         return line + token
 
-    def _place(self) -> str:
+    def _line_start(self) -> str:
         """Return what stands before a value: in a list it has a line of its own."""
-        return self._line() if self.open_ and self.open_[-1] == "[" else ""
+        return self._new_line() if self.open_ and self.open_[-1] == "[" else ""
 
-    def _line(self) -> str:
+    def _new_line(self) -> str:
         return "\n" + "  " * len(self.open_)
 
     @staticmethod

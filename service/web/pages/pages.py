@@ -93,7 +93,7 @@ class Pages:
     async def builds(self, request: Request) -> Response:
         """What was built?"""
         session = await self._access.require_session(request)
-        asked = builds.asked_for(request.query_params)
+        asked = builds.read_filters(request.query_params)
         if any(not value for _, value in request.query_params.multi_items()):
             # a browser sends empty fields too: people should not have to pass them on
             return _redirect(builds.address(asked))
@@ -103,9 +103,9 @@ class Pages:
         except BadRequest as error:
             shown |= builds.EMPTY_PAGE | {"newest": builds.address(asked), "problem": str(error)}
         shown["is_filtered"] = any(asked.values()) or shown["newest"] is not None
-        shown["anything"] = shown["items"] or shown["is_filtered"] or await builds.anything(self._store)
-        shown["arrived"] = None if shown["anything"] else await self._first_run.arrived()
-        if not shown["anything"] and not shown["arrived"]:
+        shown["newest_event"] = shown["items"] or shown["is_filtered"] or await builds.newest_event(self._store)
+        shown["arrived"] = None if shown["newest_event"] else await self._first_run.arrived()
+        if not shown["newest_event"] and not shown["arrived"]:
             shown |= await self._first_run.look()
         return await self._render_page(
             request, session, "builds.html", status=400 if shown["problem"] else 200, **shown

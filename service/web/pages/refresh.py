@@ -10,16 +10,16 @@ from service.operations.json_shapes import Json
 
 REFRESH_EVERY_S = 3
 SOON = timedelta(seconds=30)
-STILL = "still"
+NO_REFRESH = "still"
 """The query parameter of a page that must not reload itself: a reader may want it to stand still."""
 
 
 def is_about_to_change(delivery: Json, notifications: Iterable[Json], now: datetime) -> bool:
     """Tell whether a delivery is yet to be judged, or a notification is being sent or will be in a moment."""
-    return delivery["state"] == DeliveryState.KEPT or any(_is_under_way(one, now) for one in notifications)
+    return delivery["state"] == DeliveryState.KEPT or any(_is_pending(one, now) for one in notifications)
 
 
-def _is_under_way(notification: Json, now: datetime) -> bool:
+def _is_pending(notification: Json, now: datetime) -> bool:
     match notification["state"]:
         case NotificationState.SENDING:
             return True
@@ -30,4 +30,4 @@ def _is_under_way(notification: Json, now: datetime) -> bool:
 
 def may_refresh(request: Request) -> bool:
     """Tell whether the reader lets this page reload itself."""
-    return STILL not in request.query_params
+    return NO_REFRESH not in request.query_params

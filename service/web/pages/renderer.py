@@ -13,7 +13,7 @@ from service.operations.notification_status import standings
 from service.store.filters import escaped
 from service.text import spoken
 from service.web.pages import template_filters
-from service.web.pages.dead_letters import build_of, type_of
+from service.web.pages.dead_letters import build_name, event_type
 
 HERE = Path(__file__).parent
 TYPES = {".css": "text/css", ".svg": "image/svg+xml"}
@@ -27,7 +27,7 @@ HEADERS = {
 }
 
 
-def narrowed(name: str, value: str) -> str:
+def builds_url(name: str, value: str) -> str:
     """Return the address of the builds that have this value."""
     return "/?" + urlencode({name: escaped(value)})
 
@@ -45,29 +45,29 @@ class TemplateRenderer:
         )
         self._templates.filters |= {
             "ago": template_filters.ago,
-            "build_of": build_of,
-            "counted": template_filters.counted,
+            "build_name": build_name,
+            "pluralize": template_filters.pluralize,
             "dismissal": template_filters.dismissal,
             "duration": duration,
-            "exact": template_filters.exact,
-            "mark": template_filters.mark,
-            "narrowed": narrowed,
-            "one_line": template_filters.shown,
-            "opening": template_filters.opening,
-            "pretty": template_filters.pretty,
+            "exact_time": template_filters.exact_time,
+            "status_mark": template_filters.status_mark,
+            "builds_url": builds_url,
+            "one_line": template_filters.one_line_or_mark,
+            "truncate_body": template_filters.truncate_body,
+            "pretty_json": template_filters.pretty_json,
             "results": template_filters.results,
             "rounds": template_filters.rounds,
-            "sentence": template_filters.sentence,
+            "as_sentence": template_filters.as_sentence,
             "severity": severity,
             "spoken": spoken,
             "standings": standings,
             "started_by": started_by,
-            "times": template_filters.times,
-            "told": template_filters.told,
-            "type_of": type_of,
+            "times_text": template_filters.times_text,
+            "outcome_groups": template_filters.outcome_groups,
+            "event_type": event_type,
             "web_link": web_link,
-            "when": template_filters.when,
-            "wordings": template_filters.wordings,
+            "short_time": template_filters.short_time,
+            "distinct_messages": template_filters.distinct_messages,
         }
         self._files = {path.name: path.read_bytes() for path in (HERE / "static").iterdir()}
 

@@ -15,7 +15,7 @@ from service.text import MARK
 from service.web.pages.json_text import format_beginning
 
 MARKS = {"success": "✓", "failure": "✕", "warning": "!", "info": "–"}
-TELLING = {
+OUTCOME_WORDS = {
     NotificationState.DEAD: "not delivered:",
     NotificationState.PENDING: "on the way:",
     NotificationState.SENT: "",
@@ -40,7 +40,7 @@ MAX_BODY = 20_000  # characters on a page; the rest is a download away
 MAX_BODY_BYTES = 4 * MAX_BODY + 4  # and so many bytes are enough for them
 
 
-def when(time: str, now: datetime, *, seconds: bool = False) -> str:
+def short_time(time: str, now: datetime, *, seconds: bool = False) -> str:
     """Return a time in UTC as people say it: ``today 09:12``, ``yesterday 22:34``, ``3 Nov 09:12``."""
     at, today = datetime.fromisoformat(time).astimezone(UTC), now.astimezone(UTC).date()
     clock = f"{at:%H:%M:%S}" if seconds else f"{at:%H:%M}"
@@ -50,22 +50,22 @@ def when(time: str, now: datetime, *, seconds: bool = False) -> str:
     return f"{at.day} {MONTHS[at.month - 1]}{year} {clock}"
 
 
-def exact(time: str) -> str:
+def exact_time(time: str) -> str:
     """Return a time to the second: ``2026-11-22 09:12:03 UTC``."""
     return datetime.fromisoformat(time).astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
-def shown(text: str | None, longest: int = 200) -> str:
+def one_line_or_mark(text: str | None, longest: int = 200) -> str:
     """Return a text on one line; of one that has nothing to be seen, a mark: a link needs a name."""
     return one_line(text, longest) or (MARK if text else "")
 
 
-def sentence(text: str) -> str:
+def as_sentence(text: str) -> str:
     """Return a text with a capital letter at its beginning and a stop at its end."""
     return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
 
 
-def counted(count: int, noun: str) -> str:
+def pluralize(count: int, noun: str) -> str:
     """Return ``1 failure`` or ``3 failures``."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
@@ -73,14 +73,14 @@ def counted(count: int, noun: str) -> str:
 def results(counts: Mapping[str, int]) -> list[str]:
     """Return the results of tests with their counts, what failed first: ``3 failures``, ``211 passed``."""
     ordered = sorted(counts.items(), key=lambda result: result[0] not in FAILED_RESULTS)
-    return [counted(n, noun) if (noun := NOUNS.get(name)) else f"{n} {_result(name)}" for name, n in ordered if n]
+    return [pluralize(n, noun) if (noun := NOUNS.get(name)) else f"{n} {_result(name)}" for name, n in ordered if n]
 
 
 def _result(name: str) -> str:
     return "passed" if name == "success" else one_line(name, 40)
 
 
-def times(count: int) -> str:
+def times_text(count: int) -> str:
     """``once``, ``twice`` or ``3 times``."""
     return {1: "once", 2: "twice"}.get(count, f"{count} times")
 
@@ -96,13 +96,13 @@ def ago(time: str, now: datetime) -> str:
     return "just now"
 
 
-def mark(status: str | None) -> str:
+def status_mark(status: str | None) -> str:
     """A sign that tells good from bad even without colour."""
     return MARKS[severity(status)]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Told:
+class OutcomeGroup:
     """Channels that are equally far, and the words before their names: none for those that have it."""
 
     state: NotificationState
@@ -110,16 +110,16 @@ class Told:
     labels: tuple[str, ...]
 
 
-def told(notifications: Iterable[Notification]) -> list[Told]:
+def outcome_groups(notifications: Iterable[Notification]) -> list[OutcomeGroup]:
     """Who was told, the bad news first."""
     lines = []
-    for state, before in TELLING.items():
-        labels = tuple(one.channel_label for one in notifications if _telling(one) is state)
-        lines += [Told(state=state, words=before, labels=labels)] if labels else []
+    for state, before in OUTCOME_WORDS.items():
+        labels = tuple(one.channel_label for one in notifications if _outcome(one) is state)
+        lines += [OutcomeGroup(state=state, words=before, labels=labels)] if labels else []
     return lines
 
 
-def _telling(notification: Notification) -> NotificationState:
+def _outcome(notification: Notification) -> NotificationState:
     """How far it is with telling them at all: what comes of a resend makes nobody unhear it."""
     if notification.was_sent:
         return NotificationState.SENT
@@ -132,7 +132,7 @@ def dismissal(actions: Iterable[Json], subject_id: str) -> Json | None:
     return dismissals[-1] if dismissals else None
 
 
-def wordings(notification: Json) -> list[Json]:
+def distinct_messages(notification: Json) -> list[Json]:
     """The attempts that said something else than those before them, with its ``title`` and ``words``."""
     return [attempt for attempt in notification["attempts"] if attempt["title"] is not None]
 
@@ -142,7 +142,7 @@ def rounds(decisions: Sequence[Json]) -> list[list[Json]]:
     return [list(round_) for _, round_ in groupby(decisions, key=itemgetter("round"))]
 
 
-def pretty(body: str) -> str:
+def pretty_json(body: str) -> str:
     """Return the beginning of a body as people read JSON; as it is when it is none, or nested too deep to read."""
     try:
         return format_beginning(body, MAX_BODY)
@@ -150,6 +150,6 @@ def pretty(body: str) -> str:
         return body
 
 
-def opening(text: str) -> str:
+def truncate_body(text: str) -> str:
     """Return as much of a text as a page can bear."""
     return text if len(text) <= MAX_BODY else text[:MAX_BODY] + " …"

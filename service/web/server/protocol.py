@@ -14,7 +14,7 @@ from uvicorn.protocols.http.flow_control import service_unavailable
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from service.web.private_answers import set_private_headers
+from service.web.private_responses import set_private_headers
 from service.web.server.connections import Connections
 from service.web.server.head import HeadCounter, RequestRefused
 from service.web.server.proxies import counted_address
@@ -43,7 +43,7 @@ class BoundedProtocol(HttpToolsProtocol):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self.client_addresses: list[str] = []
-        self._all = all_connections
+        self._all_connections = all_connections
         self._limits = all_connections.limits
         self._head = HeadCounter(self._limits)
         self._lingering: LingeringTransport
@@ -52,7 +52,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._unanswered = 0
         self._raw_bytes = self._framing_bytes = self._pipelined_bytes = 0
         self._sent_bytes, self._sent_at = 0, inf
-        self._since, self._deadline = 0.0, inf
+        self._state_since, self._deadline = 0.0, inf
 
     # The connection.
 
@@ -61,9 +61,9 @@ class BoundedProtocol(HttpToolsProtocol):
         self._lingering = LingeringTransport(cast("asyncio.Transport", transport), self._limits)
         super().connection_made(self._lingering)
         peer = self.client[0] if self.client else ""
-        self._is_peer_trusted = self._all.proxies.trusts(peer)
+        self._is_peer_trusted = self._all_connections.proxies.trusts(peer)
         self._begin_state()
-        if not self._all.admit(self, None if self._is_peer_trusted else counted_address(peer)):
+        if not self._all_connections.admit(self, None if self._is_peer_trusted else counted_address(peer)):
             self.connections.discard(self)
             self._answer(RequestRefused(503, "there are too many connections; try again soon"))
             self._lingering.close()
@@ -71,7 +71,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """End."""
         self._lingering.end()
-        self._all.release(self)
+        self._all_connections.release(self)
         super().connection_lost(exc)
 
     def shutdown(self) -> None:
@@ -83,10 +83,10 @@ class BoundedProtocol(HttpToolsProtocol):
     def eviction_priority(self) -> tuple[int, float] | None:
         """Return a key by which connections that may make room are sorted; None while a request is answered."""
         if self._lingering.is_closing() or self._lingering.is_writing:
-            return (0, self._since)
+            return (0, self._state_since)
         if self._unanswered:
-            return (3, self._since) if self._is_in_body and self._unanswered == 1 else None
-        return (2 if self._is_idle else 1, self._since)
+            return (3, self._state_since) if self._is_in_body and self._unanswered == 1 else None
+        return (2 if self._is_idle else 1, self._state_since)
 
     def evict(self) -> None:
         """Close at once."""
@@ -116,12 +116,12 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._sent_at == inf or taken >= self._sent_bytes + self._limits.min_sent_bytes:
             self._sent_bytes, self._sent_at = taken, now
         elif now - self._sent_at >= self._limits.stall_timeout_s:
-            self._note("a client does not read its answer")
+            self._warn("a client does not read its answer")
             self._lingering.abort()
 
     def _begin_state(self) -> None:
         """Note how long the state that begins may last; an answer takes as long as it takes."""
-        self._since = now = self.loop.time()
+        self._state_since = now = self.loop.time()
         if self._is_in_body:
             self._deadline = now + (self._limits.body_timeout_s if self._unanswered else self._limits.linger_s)
         elif self._unanswered or self._is_idle:
@@ -156,7 +156,7 @@ class BoundedProtocol(HttpToolsProtocol):
         except RequestRefused as refused:
             self._refuse(refused)
         except httptools.HttpParserError as error:
-            self._refuse(_reason(error))
+            self._refuse(_to_refusal(error))
 
     def _feed(self, piece: bytes | memoryview) -> None:
         """Have a piece parsed, and see how much it has come to. Raises RequestRefused, or an error of the parser's."""
@@ -178,7 +178,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._unanswered and not is_reading:
             self._close_after_answers()
             return
-        self._note("a request is refused", status=refused.status, reason=refused.sentence)
+        self._warn("a request is refused", status=refused.status, reason=refused.sentence)
         if is_reading:  # whatever reads the body is told that there is no more
             self.cycle.disconnected = True
             self.cycle.message_event.set()
@@ -208,8 +208,8 @@ class BoundedProtocol(HttpToolsProtocol):
         if not self._unanswered:
             self._lingering.close()
 
-    def _note(self, event: str, **facts: object) -> None:
-        self._all.note(event, client=self.client[0] if self.client else None, **facts)
+    def _warn(self, event: str, **facts: object) -> None:
+        self._all_connections.note(event, client=self.client[0] if self.client else None, **facts)
 
     # What the parser finds.
 
@@ -255,9 +255,11 @@ class BoundedProtocol(HttpToolsProtocol):
                 self.scope["scheme"] = SCHEMES[value]
         if not forwarded or self.client is None:
             return True
-        client = self._all.proxies.find_client(self.client[0], forwarded)
+        client = self._all_connections.proxies.find_client(self.client[0], forwarded)
         self.scope["client"] = (client, 0)
-        return self._all.proxies.trusts(client) or self._all.count(self, counted_address(client))
+        return self._all_connections.proxies.trusts(client) or self._all_connections.count(
+            self, counted_address(client)
+        )
 
     def on_body(self, body: bytes) -> None:
         """Take a piece of the body."""
@@ -278,7 +280,7 @@ class BoundedProtocol(HttpToolsProtocol):
         """End an answer, and begin the next or wait for a request."""
         self._unanswered -= 1
         if self._is_peer_trusted:
-            self._all.uncount(self)
+            self._all_connections.uncount(self)
         super().on_response_complete()
         if self._ignores_input and not self._unanswered:
             self._lingering.close()
@@ -295,7 +297,7 @@ def _pieces(data: bytes) -> Iterator[bytes | memoryview]:
         yield whole[place : place + PIECE_BYTES]
 
 
-def _reason(error: httptools.HttpParserError) -> RequestRefused:
+def _to_refusal(error: httptools.HttpParserError) -> RequestRefused:
     """Why the parser has stopped; raises what is no fault of the request."""
     cause = error.__context__
     if isinstance(cause, RequestRefused):

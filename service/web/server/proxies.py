@@ -5,7 +5,7 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 MAX_HOPS = 32
-MAX_CHARACTERS = 64
+MAX_HOST_CHARACTERS = 64
 _Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
@@ -15,7 +15,7 @@ class TrustedProxies:
 
     def __init__(self, networks: Sequence[Network]) -> None:
         self._networks = tuple(networks)
-        self._trusts = lru_cache(4_096)(self._is_in_a_network)
+        self._trusts = lru_cache(4_096)(self._is_in_networks)
 
     def trusts(self, host: str) -> bool:
         """Tell whether the host, an address as text, is one of them."""
@@ -40,13 +40,13 @@ class TrustedProxies:
                 break
         return found
 
-    def _is_in_a_network(self, address: _Address) -> bool:
+    def _is_in_networks(self, address: _Address) -> bool:
         return any(address in network for network in self._networks)
 
 
 def parse_host(text: str) -> _Address | None:
     """Return the address of ``1.2.3.4``, ``1.2.3.4:80``, ``2001:db8::1`` or ``[2001:db8::1]:80``; None for others."""
-    return _parse(text) if len(text) <= MAX_CHARACTERS else None  # before it is remembered
+    return _parse(text) if len(text) <= MAX_HOST_CHARACTERS else None  # before it is remembered
 
 
 @lru_cache(4_096)

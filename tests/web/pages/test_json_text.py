@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.text import clean, decode
-from service.web.pages.template_filters import MAX_BODY, opening, pretty
+from service.web.pages.template_filters import MAX_BODY, pretty_json, truncate_body
 
 WORDS = st.text(st.characters(), max_size=20)  # with NUL and lone surrogates
 LEAVES = st.none() | st.booleans() | st.integers() | WORDS
@@ -18,7 +18,7 @@ JSON = st.recursive(LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dicti
 def test_json_looks_as_the_library_formats_it(value: object, is_ascii: bool, indent: int | None) -> None:
     body = json.dumps(value, ensure_ascii=is_ascii, indent=indent)
 
-    assert pretty(body) == clean(json.dumps(json.loads(body), indent=2, ensure_ascii=False))
+    assert pretty_json(body) == clean(json.dumps(json.loads(body), indent=2, ensure_ascii=False))
 
 
 @given(st.text(st.sampled_from('{}[]:,"\\ u0dtrue-1.eE\n'), max_size=20))
@@ -26,9 +26,9 @@ def test_what_is_not_json_is_shown_as_it_is(body: str) -> None:
     try:
         shown = json.dumps(json.loads(body), indent=2, ensure_ascii=False)
     except ValueError:
-        assert pretty(body) == body
+        assert pretty_json(body) == body
     else:
-        assert json.loads(pretty(body)) == json.loads(shown)
+        assert json.loads(pretty_json(body)) == json.loads(shown)
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_what_is_not_json_is_shown_as_it_is(body: str) -> None:
     ],
 )
 def test_no_more_than_the_beginning_is_shown(body: str) -> None:
-    shown = opening(pretty(body))
+    shown = truncate_body(pretty_json(body))
 
     assert len(shown) <= MAX_BODY + 2
     assert shown.endswith(" …")
@@ -54,7 +54,9 @@ def test_no_more_than_the_beginning_is_shown(body: str) -> None:
 
 
 def test_a_lone_surrogate_becomes_a_mark_wherever_it_stands() -> None:
-    assert pretty('{"\\ud83d": ["\\udc00", "\\ud83d\\ude00"]}') == '{\n  "\ufffd": [\n    "\ufffd",\n    "😀"\n  ]\n}'
+    assert (
+        pretty_json('{"\\ud83d": ["\\udc00", "\\ud83d\\ude00"]}') == '{\n  "\ufffd": [\n    "\ufffd",\n    "😀"\n  ]\n}'
+    )
 
 
 @given(st.binary(max_size=200) | st.text(max_size=50).map(str.encode), st.integers(0, 60))

@@ -24,13 +24,13 @@ NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
     ],
 )
 def test_a_time_is_said_as_people_say_it(time: str, said: str) -> None:
-    assert template_filters.when(time, NOW) == said
-    assert template_filters.when(time, NOW.astimezone(timezone(timedelta(hours=-11)))) == said
+    assert template_filters.short_time(time, NOW) == said
+    assert template_filters.short_time(time, NOW.astimezone(timezone(timedelta(hours=-11)))) == said
 
 
 def test_a_time_may_have_its_seconds_and_its_exact_form() -> None:
-    assert template_filters.when("2026-03-02T09:12:03.999Z", NOW, seconds=True) == "today 09:12:03"
-    assert template_filters.exact("2026-03-02T09:12:03.999Z") == "2026-03-02 09:12:03 UTC"
+    assert template_filters.short_time("2026-03-02T09:12:03.999Z", NOW, seconds=True) == "today 09:12:03"
+    assert template_filters.exact_time("2026-03-02T09:12:03.999Z") == "2026-03-02 09:12:03 UTC"
 
 
 @pytest.mark.parametrize(
@@ -48,6 +48,6 @@ def test_results_are_counted_in_good_grammar(counts: dict[str, int], said: list[
 
 
 def test_a_sentence_begins_with_a_capital_letter_and_ends() -> None:
-    assert template_filters.sentence("there is none: look again") == "There is none: look again."
-    assert template_filters.sentence("Why?") == "Why?"
-    assert not template_filters.sentence("").strip(".")
+    assert template_filters.as_sentence("there is none: look again") == "There is none: look again."
+    assert template_filters.as_sentence("Why?") == "Why?"
+    assert not template_filters.as_sentence("").strip(".")

@@ -53,7 +53,7 @@ class GuessLimiter:
         return max(_wait_s(self._level(own)), _wait_s(self._level(shared)))
 
     def _keys(self, address: str, credential: bytes) -> tuple[bytes, bytes]:
-        network = network_of(address)
+        network = client_key(address)
         return blake2b(network + b" " + credential, key=self._key, digest_size=16).digest(), network
 
     def _level(self, key: bytes) -> float:
@@ -77,7 +77,7 @@ def _wait_s(level: float) -> int:
     return max(0, math.ceil((level + 1 - MAX_GUESSES) * SECONDS_PER_GUESS))
 
 
-def network_of(address: str) -> bytes:
+def client_key(address: str) -> bytes:
     """Return what guesses are counted by: an IPv4 address, or the network of an IPv6 one."""
     try:
         read = ip_address(address.partition("%")[0])

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
-from service.web.auth.guesses import MAX_COUNTS, MAX_GUESSES, GuessLimiter, network_of
+from service.web.auth.guess_limiter import MAX_COUNTS, MAX_GUESSES, GuessLimiter, client_key
 from tests.app_fixture import House, a_house
 from tests.auth_fixtures import PUBLIC_URL, Clock, Doors, browser, clock, doors, guarded, operator, stranger
 from tests.operator_client import ADMIN_TOKEN
@@ -134,7 +134,7 @@ async def test_the_log_says_who_guesses_and_never_what(doors: Doors) -> None:
     ],
 )
 def test_an_ipv6_network_counts_as_one(one: str, other: str, is_same: bool) -> None:
-    assert (network_of(one) == network_of(other)) is is_same
+    assert (client_key(one) == client_key(other)) is is_same
 
 
 @pytest.mark.parametrize("address", ["\udc80", "x" * 10_000, "[::1]", "1.2.3.4:80", "\x00"])
