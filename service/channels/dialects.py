@@ -126,11 +126,11 @@ DIALECTS: dict[str, tuple[Dialect, str]] = {
     ),
     "Feishu": (
         Dialect.GUARDED,
-        "open.feishu.cn/document/client-docs/bot-v3/add-custom-bot.md: <at user_id>",
+        "apifox.com/apidoc/docs-site/532425/doc-1944903, a copy of Feishu's own page: <at user_id>",
     ),
     "Lark (Feishu)": (
         Dialect.GUARDED,
-        "open.larkoffice.com/document/ukTMukTMukTM/ucTM5YjL3ETO24yNxkjN.md: <at user_id>",
+        "apifox.com/apidoc/docs-site/532425/doc-1944903, a copy of Feishu's own page: <at user_id>",
     ),
     "Google Chat": (
         Dialect.GUARDED,
