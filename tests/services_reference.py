@@ -57,7 +57,7 @@ def _looks(made: Any, service: str) -> str:
 def _room(made: Any, schemes: list[str]) -> str:
     limit = LIMITS.get(str(made.service_name))
     room = made.body_maxlen if isinstance(made.body_maxlen, int) else None
-    counted = f"{limit.longest} bytes" if limit else f"{room} characters" if room else "by its target"
-    longest = ROOM.get(str(made.service_name), counted)
+    counted = f"{limit.max_length} bytes" if limit else f"{room} characters" if room else "by its target"
+    max_length = ROOM.get(str(made.service_name), counted)
     pause = next((BY_KIND[scheme].total_seconds() for scheme in schemes if scheme in BY_KIND), None)
-    return f"{longest}, one in {pause:g} s" if pause else longest
+    return f"{max_length}, one in {pause:g} s" if pause else max_length

@@ -10,7 +10,7 @@ from typing import Any
 import apprise
 
 from service.channels.incident_services import key_of
-from service.message import Form, Room, fit_room, fit_story, guarded
+from service.message import Form, RenderOptions, fit_story, guard_markup, render_body
 from service.model import Aside, Block, Line, Link, Message, Untrusted
 
 MAX_TEAMS_BYTES = 26_000  # of the request; 28 kB by learn.microsoft.com, "Rate limiting for bots" and "Format cards"
@@ -39,7 +39,7 @@ def _teams(plugin: Any, message: Message) -> None:
         written = fit_story(
             message.story,
             lambda story: json.dumps(_teams_payload(message, story, plugin.adaptive_card_version)),
-            longest=MAX_TEAMS_BYTES,
+            max_length=MAX_TEAMS_BYTES,
         )
         return dict(json.loads(written or json.dumps(_teams_payload(message, (), plugin.adaptive_card_version))))
 
@@ -47,7 +47,12 @@ def _teams(plugin: Any, message: Message) -> None:
 
 
 def _teams_payload(message: Message, story: tuple[Block, ...], version: str) -> dict[str, Any]:
-    title: dict[str, Any] = {"type": "TextRun", "text": guarded(message.title), "weight": "Bolder", "size": "Large"}
+    title: dict[str, Any] = {
+        "type": "TextRun",
+        "text": guard_markup(message.title),
+        "weight": "Bolder",
+        "size": "Large",
+    }
     title["color"] = TEAMS_COLORS.get(message.severity, "Default")
     blocks = [_text_block([title]), *(element for block in story for element in _teams_block(block))]
     named = (("Open in CircleCI", message.url), (WHY, message.page))
@@ -59,7 +64,7 @@ def _teams_payload(message: Message, story: tuple[Block, ...], version: str) -> 
         "body": blocks,
         "actions": actions,
         "msteams": {"width": "full"},
-        "fallbackText": guarded(message.title),
+        "fallbackText": guard_markup(message.title),
     }
     attachment = {"contentType": "application/vnd.microsoft.card.adaptive", "contentUrl": None, "content": card}
     return {"type": "message", "attachments": [attachment]}
@@ -88,7 +93,7 @@ def _runs_of(piece: str | Untrusted | Link | Aside) -> list[dict[str, Any]]:
         case Aside(words=words):
             return _runs(words)
         case Untrusted(text=words):
-            return [_run(guarded(words))]
+            return [_run(guard_markup(words))]
         case words:
             return [_run(words)]
 
@@ -110,8 +115,8 @@ def _discord(plugin: Any, message: Message) -> None:
 def _discord_payload(plugin: Any, message: Message) -> dict[str, Any]:
     color = plugin.color(apprise.NotifyType(message.severity), int)
     embed = {
-        "title": guarded(message.title)[:MAX_EMBED_TITLE],
-        "description": fit_room(message, Form.MARKDOWN, Room(longest=MAX_EMBED_TEXT)),
+        "title": guard_markup(message.title)[:MAX_EMBED_TITLE],
+        "description": render_body(message, Form.MARKDOWN, RenderOptions(max_length=MAX_EMBED_TEXT)),
         "color": color,
     }
     if url := plugin.href or message.url:

@@ -26,7 +26,7 @@ class Dialect(StrEnum):
 class Limit:
     """The longest text that a service takes, title included, and what it counts; others are as Apprise has them."""
 
-    longest: int
+    max_length: int
     is_bytes: bool
     source: str
 
@@ -156,55 +156,55 @@ DIALECTS: dict[str, tuple[Dialect, str]] = {
 
 LIMITS: dict[str, Limit] = {
     "WeCom Bot": Limit(
-        longest=2_048,
+        max_length=2_048,
         is_bytes=True,
         source="cnblogs.com/tiandi/p/17768525.html, a copy of developer.work.weixin.qq.com/document/path/91770",
     ),
     "WeChat (WeCom)": Limit(
-        longest=2_048, is_bytes=True, source="not looked up: developer.work.weixin.qq.com/document/path/90236"
+        max_length=2_048, is_bytes=True, source="not looked up: developer.work.weixin.qq.com/document/path/90236"
     ),
     "DingTalk": Limit(
-        longest=19_000,
+        max_length=19_000,
         is_bytes=True,
         source="not looked up: open.dingtalk.com: 20,000 bytes for the whole request",
     ),
     "Feishu": Limit(
-        longest=19_000,
+        max_length=19_000,
         is_bytes=True,
         source="open.feishu.cn/document/client-docs/bot-v3/add-custom-bot.md: 20 KB for the whole request",
     ),
     "Lark (Feishu)": Limit(
-        longest=19_000,
+        max_length=19_000,
         is_bytes=True,
         source="open.larkoffice.com/document/ukTMukTMukTM/ucTM5YjL3ETO24yNxkjN.md: 20 KB for the whole request",
     ),
     "Bark": Limit(
-        longest=3_000,
+        max_length=3_000,
         is_bytes=True,
         source="developer.apple.com/documentation/usernotifications/generating-a-remote-notification: 4 KB in all",
     ),
     "Gorush": Limit(
-        longest=3_000,
+        max_length=3_000,
         is_bytes=True,
         source="developer.apple.com/documentation/usernotifications/generating-a-remote-notification: 4 KB in all",
     ),
     "Pushy": Limit(
-        longest=1_500,
+        max_length=1_500,
         is_bytes=True,
         source="pushy.me/docs/api/send-notifications: 4 kB of data, in which Apprise puts the text twice",
     ),
     "IRC": Limit(
-        longest=380, is_bytes=True, source="not looked up: RFC 2812, 2.3: 512 bytes for a line, prefix included"
+        max_length=380, is_bytes=True, source="not looked up: RFC 2812, 2.3: 512 bytes for a line, prefix included"
     ),
-    "Telegram": Limit(longest=4_096, is_bytes=False, source="core.telegram.org/bots/api#sendmessage: characters"),
-    "Pushover": Limit(longest=1_024, is_bytes=False, source="pushover.net/api#limits: characters of four bytes"),
+    "Telegram": Limit(max_length=4_096, is_bytes=False, source="core.telegram.org/bots/api#sendmessage: characters"),
+    "Pushover": Limit(max_length=1_024, is_bytes=False, source="pushover.net/api#limits: characters of four bytes"),
     "Zulip": Limit(
-        longest=10_000,
+        max_length=10_000,
         is_bytes=False,
         source="github.com/zulip/zulip-flutter/pull/1239: code points, by zulip.com/api/send-message",
     ),
     "ntfy": Limit(
-        longest=4_000,
+        max_length=4_000,
         is_bytes=True,
         source="docs.ntfy.sh/publish/#limitations: 4,096 bytes, then a file",
     ),

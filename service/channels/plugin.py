@@ -15,7 +15,7 @@ from service.channels.mail import Mail, take_over_mail
 from service.channels.plain_text import beside, take_over_conversion
 from service.channels.safe_answers import CONNECT_S, READ_S, make_safe
 from service.errors import Permanent
-from service.message import Form, Room, fit_room, guarded, mail_html, mail_text
+from service.message import Form, RenderOptions, guard_markup, mail_html, mail_text, render_body
 from service.model import Channel, Message
 
 # Slack's mrkdwn has no escape for * _ ~ and backticks; Apprise sends text with mrkdwn off.
@@ -122,11 +122,15 @@ def _notify(plugin: apprise.NotifyBase, message: Message) -> bool:
     form = Form.MARKDOWN if service in RENDERS_TEXT_AS_MARKDOWN else Form(target.value)
     has_title = plugin.title_maxlen > 0 and service not in TITLE_INSIDE_BODY
     is_literal = dialect_of(service) is Dialect.LITERAL
-    title = (message.title if is_literal else guarded(message.title)) if has_title else ""
-    room = _room(plugin, service, form, title)
+    title = (message.title if is_literal else guard_markup(message.title)) if has_title else ""
+    options = _render_options(plugin, service, form, title)
     is_mail = is_mail_service(service)
-    body = mail_html(message, longest=room.longest) if is_mail and form is Form.HTML else fit_room(message, form, room)
-    with beside(body, mail_text(message) if is_mail else fit_room(message, Form.TEXT, room)):
+    body = (
+        mail_html(message, max_length=options.max_length)
+        if is_mail and form is Form.HTML
+        else render_body(message, form, options)
+    )
+    with beside(body, mail_text(message) if is_mail else render_body(message, Form.TEXT, options)):
         # Through an Apprise object, because it turns whatever a plugin raises into False.
         result = apprise.Apprise(plugin, asset=ASSET).notify(
             body=body, title=title, body_format=target, notify_type=apprise.NotifyType(message.severity)
@@ -134,14 +138,14 @@ def _notify(plugin: apprise.NotifyBase, message: Message) -> bool:
     return bool(result)
 
 
-def _room(plugin: apprise.NotifyBase, service: str, form: Form, title: str) -> Room:
+def _render_options(plugin: apprise.NotifyBase, service: str, form: Form, title: str) -> RenderOptions:
     dialect = dialect_of(service)
-    limit = LIMITS.get(service, Limit(longest=plugin.body_maxlen, is_bytes=False, source="Apprise"))
+    limit = LIMITS.get(service, Limit(max_length=plugin.body_maxlen, is_bytes=False, source="Apprise"))
     size = _bytes if limit.is_bytes else len
-    return Room(
-        longest=limit.longest - (size(title) + 32 if title else 2),  # what Apprise itself sets aside
+    return RenderOptions(
+        max_length=limit.max_length - (size(title) + 32 if title else 2),  # what Apprise itself sets aside
         size=size,
-        is_titled=not title,
+        has_title=not title,
         is_guarded=dialect is Dialect.GUARDED or (dialect is Dialect.CODE and form is not Form.MARKDOWN),
     )
 

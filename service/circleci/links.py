@@ -3,7 +3,7 @@
 import re
 from urllib.parse import quote, urlsplit
 
-from service.message.sanitize import is_web
+from service.message.sanitize import is_web_url
 from service.model import Event
 
 GIT_OVER_SSH = re.compile(r"(?:ssh://)?[\w.-]+@([\w.-]+)(?::[0-9]+/|[:/])(.+)", re.ASCII)
@@ -13,7 +13,7 @@ COMMIT_PATHS = {"github": "commit", "github_app": "commit", "gitlab": "-/commit"
 
 def web_url(url: str | None) -> str | None:
     """The URL if it can be kept as an address and a browser may be sent there."""
-    return url if url is not None and not UNPRINTABLE_OR_BLANK.search(url) and is_web(url) else None
+    return url if url is not None and not UNPRINTABLE_OR_BLANK.search(url) and is_web_url(url) else None
 
 
 def repository_url(url: str | None) -> str | None:

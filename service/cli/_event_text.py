@@ -5,7 +5,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-from service.message.status_text import BROKEN, duration
+from service.message.status_text import FAILED_STATUSES, duration
 from service.model import Notification, NotificationState, Verdict
 from service.operations.notification_status import is_put_off, standings
 from service.text import spoken
@@ -72,7 +72,7 @@ def facts(event: Any) -> Iterator[Line]:
 def learned(details: Any) -> Iterator[Line]:
     """What CircleCI told us: the failed jobs and their failed tests, and what it would not say."""
     for job in (details or {}).get("jobs") or ():
-        if job["status"] in BROKEN:
+        if job["status"] in FAILED_STATUSES:
             yield f"  failed job  {': '.join([job['name'], *job['messages'][:1]])}", PLAIN
             yield from _failures((job["tests"] or {}).get("failures") or ())
     for missing in (details or {}).get("missing", ()):

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from service import terminal
 from service.cli._streams import as_shown, is_utf8, writing
-from service.message import is_unseen, visible
+from service.message import is_control_char, replace_control_chars
 from service.terminal import Column
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
@@ -42,13 +42,13 @@ def print_json(shape: Any) -> None:
 
 
 def _escaped(letter: str) -> str:
-    return json.dumps(letter)[1:-1] if letter != "\n" and is_unseen(letter) else letter
+    return json.dumps(letter)[1:-1] if letter != "\n" and is_control_char(letter) else letter
 
 
 def say(sentence: str, style: str = "") -> None:
     """Print a sentence; whatever stands in it is text, never markup or a command to the terminal."""
     with writing():
-        terminal.print_line(console, Text(as_shown(visible(sentence)), style=style))
+        terminal.print_line(console, Text(as_shown(replace_control_chars(sentence)), style=style))
 
 
 def say_to_copy(address: str) -> None:
@@ -61,13 +61,13 @@ def warn(sentences: Iterable[str]) -> None:
     """Print what is no part of the answer, and must be known of it, on standard error."""
     errors = Console(stderr=True, highlight=False)
     for sentence in sentences:
-        terminal.print_line(errors, Text(visible(sentence)))
+        terminal.print_line(errors, Text(replace_control_chars(sentence)))
 
 
 def print_table(columns: Sequence[Column], rows: Iterable[Sequence[object]]) -> None:
     """Print rows under headings, each on one line. What is absent is a dash."""
     absent = "–" if is_utf8() else "-"
-    cells = [[as_shown(visible(absent if cell is None else str(cell))) for cell in row] for row in rows]
+    cells = [[as_shown(replace_control_chars(absent if cell is None else str(cell))) for cell in row] for row in rows]
     with writing():
         terminal.print_table(console, columns, cells)
 

@@ -9,7 +9,7 @@ import sqlite3
 from sqlalchemy.exc import DBAPIError, NotSupportedError, ProgrammingError
 
 from service.errors import BadConfig, RoundsmanError, Temporary
-from service.message import visible
+from service.message import replace_control_chars
 
 LOCKED = "others hold what is needed; if it stays so, end the program or the transaction that does"
 FULL = "disk full; make room, or enlarge the disk"
@@ -84,4 +84,4 @@ def _of_postgres(doing: str, error: DBAPIError) -> RoundsmanError | None:
 
 def plain(error: object) -> str:
     """Return an error's own words on one line."""
-    return visible(" ".join(str(error).removeprefix("connection failed: ").split()))
+    return replace_control_chars(" ".join(str(error).removeprefix("connection failed: ").split()))

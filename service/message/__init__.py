@@ -8,22 +8,21 @@ from service.message.channel_test import compose_test
 from service.message.compose import compose
 from service.message.formats import Form
 from service.message.mail import mail_html, mail_text
-from service.message.markup_guard import guarded
-from service.message.sanitize import is_unseen, one_line, visible
-from service.message.truncate import Room, fit, fit_room, fit_story
+from service.message.markup_guard import guard_markup
+from service.message.sanitize import is_control_char, one_line, replace_control_chars
+from service.message.truncate import RenderOptions, fit_story, render_body
 
 __all__ = [
     "Form",
-    "Room",
+    "RenderOptions",
     "compose",
     "compose_test",
-    "fit",
-    "fit_room",
     "fit_story",
-    "guarded",
-    "is_unseen",
+    "guard_markup",
+    "is_control_char",
     "mail_html",
     "mail_text",
     "one_line",
-    "visible",
+    "render_body",
+    "replace_control_chars",
 ]

@@ -1,6 +1,6 @@
 """A message that tries a channel out: marked as a test, about no build."""
 
-from service.message.blocks import Block, said
+from service.message.blocks import Block, untrusted
 from service.message.formats import Form, render
 from service.model import Message
 
@@ -10,8 +10,8 @@ TITLE = "Test message from Roundsman"
 def compose_test(receiver: str, channel: str) -> Message:
     """Tell the people of a channel that they can be reached, and that nothing was built."""
     lines = (
-        ("This is a test of the channel ", *said(channel), ": no build has failed, and nothing is to be done."),
-        ("It was sent by ", *said(f"roundsman receivers test {receiver}"), "."),
+        ("This is a test of the channel ", *untrusted(channel), ": no build has failed, and nothing is to be done."),
+        ("It was sent by ", *untrusted(f"roundsman receivers test {receiver}"), "."),
     )
     story = (Block(lines=lines),)
     return Message(

@@ -3,16 +3,16 @@
 import json
 from collections.abc import Iterator
 
-from service.message.blocks import Block, Line, Link, Words, joined, linked, plain, said
+from service.message.blocks import Block, Line, Link, Words, join, link, plain_text, untrusted
 from service.message.failures import jobs_block, tests_block
 from service.message.formats import Form, render
-from service.message.sanitize import shortened, web_link
-from service.message.status_text import by_reason, duration, enumeration, severity, started, status_words
+from service.message.sanitize import safe_url, truncate
+from service.message.status_text import duration, group_by_reason, join_words, severity, status_words, trigger_sentence
 from service.message.truncate import fit_story
 from service.model import Actor, DetailKind, Details, Event, Headline, Message, Vcs
 
-LONGEST_TITLE = 250
-LONGEST_BODY = 3500  # what Slack shows without folding it away
+MAX_TITLE_LENGTH = 250
+MAX_BODY_LENGTH = 3500  # what Slack shows without folding it away
 
 
 def compose(event: Event, details: Details | None, *, event_url: str | None = None) -> Message:
@@ -22,27 +22,27 @@ def compose(event: Event, details: Details | None, *, event_url: str | None = No
     """
     known = details or Details()
     told = [block for block in _blocks(event, known) if block.lines]
-    story = (*(told or [_bare(event)]), *_why(event_url))
+    story = (*(told or [_minimal_block(event)]), *_event_link(event_url))
     return Message(
-        title=shortened(plain(_title(event, known)), LONGEST_TITLE),
-        text=fit_story(story, lambda shorter: render(shorter, Form.TEXT), longest=LONGEST_BODY),
-        markdown=fit_story(story, lambda shorter: render(shorter, Form.MARKDOWN), longest=LONGEST_BODY),
+        title=truncate(plain_text(_title(event, known)), MAX_TITLE_LENGTH),
+        text=fit_story(story, lambda shorter: render(shorter, Form.TEXT), max_length=MAX_BODY_LENGTH),
+        markdown=fit_story(story, lambda shorter: render(shorter, Form.MARKDOWN), max_length=MAX_BODY_LENGTH),
         html=render(story, Form.HTML),
         severity=severity(event.status),
         headline=_headline(event, known),
         subject=_subject(event, known),
         story=story,
-        url=web_link(event.workflow.url),
-        page=web_link(event_url),
+        url=safe_url(event.workflow.url),
+        page=safe_url(event_url),
     )
 
 
 def _headline(event: Event, details: Details) -> Headline:
-    where = _where(event, details.vcs or Vcs())
+    where = _branch_or_tag(event, details.vcs or Vcs())
     place = where if where[:1] == ("tag ",) or not where else ("branch ", *where)
-    news = _sentence((*_what(event), " ", *status_words(event.status)))
-    project = said(event.project_name, 100) or ("a project",)
-    return Headline(project=plain(project), place=plain(place), news=plain(news))
+    news = _sentence((*_subject_name(event), " ", *status_words(event.status)))
+    project = untrusted(event.project_name, 100) or ("a project",)
+    return Headline(project=plain_text(project), place=plain_text(place), news=plain_text(news))
 
 
 def _subject(event: Event, details: Details) -> str:
@@ -53,66 +53,66 @@ def _subject(event: Event, details: Details) -> str:
 
 
 def _blocks(event: Event, details: Details) -> Iterator[Block]:
-    lines = (_lead(event, details), _who(event, details), started(event.trigger))
+    lines = (_first_line(event, details), _author_line(event, details), trigger_sentence(event.trigger))
     yield Block(lines=tuple(line for line in lines if line))
     if not event.job:  # a job event's one job is told in its first line
         yield jobs_block(details.jobs or ())
     yield tests_block([job.tests for job in details.jobs or () if job.tests])
-    yield Block(lines=tuple(_missing(event, details)))
+    yield Block(lines=tuple(_missing_lines(event, details)))
 
 
-def _bare(event: Event) -> Block:
+def _minimal_block(event: Event) -> Block:
     """Return what the title says, for an event of which nothing else is known: no channel takes an empty message."""
     workflow = _named("workflow", event.workflow.name)
-    subject = joined([_named("job", event.job.name), workflow], " of ") if event.job else workflow
+    subject = join([_named("job", event.job.name), workflow], " of ") if event.job else workflow
     return Block(lines=(_sentence((*subject, " ", *status_words(event.status), ".")),))
 
 
 def _named(kind: str, name: str | None) -> Words:
-    words = said(name, 80)
+    words = untrusted(name, 80)
     return (f"{kind} ", *words) if words else (f"a {kind}",)
 
 
-def _why(event_url: str | None) -> list[Block]:
-    return [Block(lines=(linked(("Why did I get this?",), event_url),))] if event_url else []
+def _event_link(event_url: str | None) -> list[Block]:
+    return [Block(lines=(link(("Why did I get this?",), event_url),))] if event_url else []
 
 
 def _title(event: Event, details: Details) -> Line:
     """``acme/web main: build-and-test failed``."""
-    place = joined([said(event.project_name, 100) or ("a project",), _where(event, details.vcs or Vcs())])
-    return _sentence((*place, ": ", *_what(event), " ", *status_words(event.status)))
+    place = join([untrusted(event.project_name, 100) or ("a project",), _branch_or_tag(event, details.vcs or Vcs())])
+    return _sentence((*place, ": ", *_subject_name(event), " ", *status_words(event.status)))
 
 
-def _what(event: Event) -> Line:
+def _subject_name(event: Event) -> Line:
     """``build-and-test``, or ``deploy-web of build-and-test``."""
-    job = (said(event.job.name, 80) or ("a job",)) if event.job else ()
-    return joined([job, said(event.workflow.name, 80) or ("a workflow",)], " of ")
+    job = (untrusted(event.job.name, 80) or ("a job",)) if event.job else ()
+    return join([job, untrusted(event.workflow.name, 80) or ("a workflow",)], " of ")
 
 
-def _where(event: Event, vcs: Vcs) -> Words:
-    tag, branch = said(event.tag or vcs.tag, 80), said(event.branch or vcs.branch, 80)
+def _branch_or_tag(event: Event, vcs: Vcs) -> Words:
+    tag, branch = untrusted(event.tag or vcs.tag, 80), untrusted(event.branch or vcs.branch, 80)
     return ("tag ", *tag) if tag else branch
 
 
-def _lead(event: Event, details: Details) -> Line:
+def _first_line(event: Event, details: Details) -> Line:
     """``Pipeline 42, after 2m 05s.``, leading to where the logs are; what happened is said by the title."""
     took = (f"after {duration(event.duration_ms)}",) if event.duration_ms is not None else ()
-    line = joined([joined([_job_page(event, details), _workflow_page(event)], " of "), took], ", ")
+    line = join([join([_job_page(event, details), _workflow_page(event)], " of "), took], ", ")
     return _sentence((*line, ".")) if line else ()
 
 
 def _job_page(event: Event, details: Details) -> Line:
     url = next((job.url for job in details.jobs or () if job.url), None) if event.job else None
-    return _only_linked("the job", url)
+    return _link_or_nothing("the job", url)
 
 
 def _workflow_page(event: Event) -> Line:
     number, url = event.pipeline.number, event.workflow.url
-    return _only_linked("the workflow", url) if number is None else linked((f"pipeline {number}",), url)
+    return _link_or_nothing("the workflow", url) if number is None else link((f"pipeline {number}",), url)
 
 
-def _only_linked(words: str, url: str | None) -> Line:
-    return linked((words,), url) if web_link(url) else ()
+def _link_or_nothing(words: str, url: str | None) -> Line:
+    return link((words,), url) if safe_url(url) else ()
 
 
 def _sentence(line: Line) -> Line:
@@ -125,7 +125,7 @@ def _sentence(line: Line) -> Line:
     return line
 
 
-def _who(event: Event, details: Details) -> Line:
+def _author_line(event: Event, details: Details) -> Line:
     """``By Ada Example, commit 1a2b3c4 Fix the cart``, or ``Last commit by Ada Example: 1a2b3c4 Fix the cart``.
 
     The author of a commit need not have started what was built of it; nor did the user whom CircleCI names for a
@@ -133,21 +133,21 @@ def _who(event: Event, details: Details) -> Line:
     """
     actor = Actor() if event.is_scheduled else details.actor or event.actor
     vcs = details.vcs or Vcs()
-    person, author = said(actor.name or actor.login, 80), said(event.commit.author_name, 80)
-    sha = linked(said((event.revision or vcs.revision or "")[:7]), event.commit.url)
-    commit = joined([sha, said(event.commit.subject or vcs.subject)])
+    person, author = untrusted(actor.name or actor.login, 80), untrusted(event.commit.author_name, 80)
+    sha = link(untrusted((event.revision or vcs.revision or "")[:7]), event.commit.url)
+    commit = join([sha, untrusted(event.commit.subject or vcs.subject)])
     if author and not person:
-        return joined([("Last commit by ", *author), commit], ": ")
-    return _sentence(joined([("by ", *person) if person else (), ("commit ", *commit) if commit else ()], ", "))
+        return join([("Last commit by ", *author), commit], ": ")
+    return _sentence(join([("by ", *person) if person else (), ("commit ", *commit) if commit else ()], ", "))
 
 
-def _known(event: Event) -> set[str]:
+def _known_detail_names(event: Event) -> set[str]:
     """Return what the webhook said though the source would not."""
     facts = {"branch": event.branch or event.tag, "commit": event.commit.subject}
     return {word for word, fact in facts.items() if fact}
 
 
-def _missing(event: Event, details: Details) -> Iterator[Line]:
+def _missing_lines(event: Event, details: Details) -> Iterator[Line]:
     """``Jobs and tests could not be read: CircleCI answered 503.``; nothing of what is missing by choice.
 
     Nor of the person who started what a schedule did: there is none.
@@ -155,6 +155,6 @@ def _missing(event: Event, details: Details) -> Iterator[Line]:
     missed = [one for one in details.missing if not one.is_by_choice]
     if event.is_scheduled:
         missed = [one for one in missed if one.want is not DetailKind.ACTOR]
-    for reason, wanted in by_reason(missed).items():
-        if unknown := [word for word in wanted if word not in _known(event)]:
-            yield _sentence((f"{enumeration(unknown)} could not be read: ", *said(reason), "."))
+    for reason, wanted in group_by_reason(missed).items():
+        if unknown := [word for word in wanted if word not in _known_detail_names(event)]:
+            yield _sentence((f"{join_words(unknown)} could not be read: ", *untrusted(reason), "."))

@@ -3,19 +3,19 @@
 from collections.abc import Sequence
 from itertools import chain
 
-from service.message.blocks import Aside, Block, Line, joined, linked, said
-from service.message.status_text import BROKEN, after, status_words
+from service.message.blocks import Aside, Block, Line, join, link, untrusted
+from service.message.status_text import FAILED_STATUSES, duration_suffix, status_words
 from service.model import JobReport, TestFailure, TestReport
 
-MOST_JOBS = 10
-MOST_TESTS = 10
+MAX_JOBS = 10
+MAX_TESTS = 10
 
 
 def jobs_block(jobs: Sequence[JobReport]) -> Block:
     """The failed jobs, each linked to its logs."""
-    failed = [job for job in jobs if job.status in BROKEN]
+    failed = [job for job in jobs if job.status in FAILED_STATUSES]
     heading = "Failed job" if len(failed) == 1 else "Failed jobs"
-    lines = tuple(_job(job) for job in failed[:MOST_JOBS])
+    lines = tuple(_job(job) for job in failed[:MAX_JOBS])
     return Block(heading=(heading,), lines=lines, more=len(failed) - len(lines))
 
 
@@ -23,12 +23,12 @@ def tests_block(reports: Sequence[TestReport]) -> Block:
     """How many tests failed, and the first of them: name, place, and the first line of what they said."""
     failures = list(chain.from_iterable(report.failures for report in reports))
     count = sum(report.failed for report in reports)
-    lines = tuple(_test(failure) for failure in failures[:MOST_TESTS])
+    lines = tuple(_test(failure) for failure in failures[:MAX_TESTS])
     return Block(heading=(_heading(count, reports),), lines=lines, more=max(count - len(lines), 0))
 
 
 def _job(job: JobReport) -> Line:
-    line = (*linked(said(job.name, 100), job.url), " ", *status_words(job.status), after(job.duration_ms))
+    line = (*link(untrusted(job.name, 100), job.url), " ", *status_words(job.status), duration_suffix(job.duration_ms))
     return (*line, *_aside(job.messages[0] if job.messages else None))
 
 
@@ -42,14 +42,14 @@ def _heading(count: int, reports: Sequence[TestReport]) -> str:
 
 
 def _test(failure: TestFailure) -> Line:
-    name = said(".".join(filter(None, [failure.class_name, failure.name])), 160)
-    place = said(failure.file, 120)
-    named = joined([name, ("in ", *place) if place else ()])
+    name = untrusted(".".join(filter(None, [failure.class_name, failure.name])), 160)
+    place = untrusted(failure.file, 120)
+    named = join([name, ("in ", *place) if place else ()])
     return (*named, *_aside(next(iter((failure.message or "").strip().splitlines()), None), 160, is_alone=not named))
 
 
-def _aside(text: str | None, longest: int = 200, *, is_alone: bool = False) -> Line:
-    words = said(text, longest)
+def _aside(text: str | None, max_length: int = 200, *, is_alone: bool = False) -> Line:
+    words = untrusted(text, max_length)
     if is_alone:
         return words
     return (Aside(words=(": ", *words)),) if words else ()

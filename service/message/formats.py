@@ -16,8 +16,8 @@ from dataclasses import replace
 from enum import StrEnum
 from html import escape
 
-from service.message.blocks import Aside, Block, Line, Link, Untrusted, plain
-from service.message.markup_guard import guarded, unlinked
+from service.message.blocks import Aside, Block, Line, Link, Untrusted, plain_text
+from service.message.markup_guard import guard_links, guard_markup
 
 # Mail programs know no style sheets worth relying on, so each element brings its own.
 STYLE = 'style="font-family:sans-serif;margin:0 0 8px"'
@@ -34,41 +34,41 @@ class Form(StrEnum):
 def render(blocks: Iterable[Block], form: Form, *, is_guarded: bool = False) -> str:
     """Return the story in a form, with its outside words broken where they could act if it is guarded."""
     renderer = {Form.MARKDOWN: markdown, Form.HTML: html}.get(form, text)
-    return renderer(_with_more(_guarded(blocks, form) if is_guarded else blocks))
+    return renderer(_with_more(_guard_blocks(blocks, form) if is_guarded else blocks))
 
 
 def heading(title: str, form: Form, *, is_guarded: bool = False) -> str:
     """Return a title that stands on top of a story."""
     if form is Form.HTML:
-        return f"<p><b>{literal_html(unlinked(title) if is_guarded else title)}</b></p>\n"
+        return f"<p><b>{literal_html(guard_links(title) if is_guarded else title)}</b></p>\n"
     if form is Form.MARKDOWN:
-        return f"**{guarded(title) if is_guarded else literal_markdown(title)}**\n\n"
-    return f"{guarded(title) if is_guarded else title}\n"
+        return f"**{guard_markup(title) if is_guarded else literal_markdown(title)}**\n\n"
+    return f"{guard_markup(title) if is_guarded else title}\n"
 
 
-def _guarded(blocks: Iterable[Block], form: Form) -> Iterator[Block]:
+def _guard_blocks(blocks: Iterable[Block], form: Form) -> Iterator[Block]:
     """Yield the blocks with their outside words broken: in Markdown these are then no more than other words."""
     for block in blocks:
-        lines = (tuple(_guarded_piece(piece, form) for piece in line) for line in block.lines)
+        lines = (tuple(_guard_piece(piece, form) for piece in line) for line in block.lines)
         yield replace(block, lines=tuple(lines))
 
 
-def _guarded_piece(piece: str | Untrusted | Link | Aside, form: Form) -> str | Untrusted | Link | Aside:
+def _guard_piece(piece: str | Untrusted | Link | Aside, form: Form) -> str | Untrusted | Link | Aside:
     match piece:
         case Link(words=words, url=url):
-            return Link(words=tuple(_guarded_word(word, form) for word in words), url=url.replace("@", "%40"))
+            return Link(words=tuple(_guard_word(word, form) for word in words), url=url.replace("@", "%40"))
         case Aside(words=words):
-            return Aside(words=tuple(_guarded_word(word, form) for word in words))
+            return Aside(words=tuple(_guard_word(word, form) for word in words))
         case word:
-            return _guarded_word(word, form)
+            return _guard_word(word, form)
 
 
-def _guarded_word(word: str | Untrusted, form: Form) -> str | Untrusted:
+def _guard_word(word: str | Untrusted, form: Form) -> str | Untrusted:
     if not isinstance(word, Untrusted):
         return word
     if form is Form.HTML:
-        return Untrusted(text=unlinked(word.text))
-    return guarded(word.text) if form is Form.MARKDOWN else Untrusted(text=guarded(word.text))
+        return Untrusted(text=guard_links(word.text))
+    return guard_markup(word.text) if form is Form.MARKDOWN else Untrusted(text=guard_markup(word.text))
 
 
 def _with_more(blocks: Iterable[Block]) -> Iterator[Block]:
@@ -114,7 +114,7 @@ def _text_lines(block: Block) -> Iterator[str]:
 
 
 def _text(line: Line) -> str:
-    return " ".join([plain(line), *(piece.url for piece in line if isinstance(piece, Link))])
+    return " ".join([plain_text(line), *(piece.url for piece in line if isinstance(piece, Link))])
 
 
 def _markdown_block(block: Block) -> str:

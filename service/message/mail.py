@@ -1,7 +1,7 @@
 """A message as a mail: both parts whole in themselves, for a phone as for a wide screen, in light and in dark."""
 
 from service.message.formats import Form, literal_html
-from service.message.truncate import Room, fit_room
+from service.message.truncate import RenderOptions, render_body
 from service.model import Message
 
 MAX_CHARACTERS = 60_000  # of a part: some mail programs show no more than a hundred kilobytes of a mail
@@ -36,16 +36,16 @@ def mail_text(message: Message) -> str:
     mark, _ = MARKS.get(message.severity, OTHER_MARK)
     place, news = _headline(message)
     head = "\n".join(line for line in (place, f"{mark} {news}") if line)
-    return f"{head}\n\n{fit_room(message, Form.TEXT, Room(longest=MAX_CHARACTERS - len(head)))}\n"
+    return f"{head}\n\n{render_body(message, Form.TEXT, RenderOptions(max_length=MAX_CHARACTERS - len(head)))}\n"
 
 
-def mail_html(message: Message, *, longest: int = MAX_CHARACTERS) -> str:
+def mail_html(message: Message, *, max_length: int = MAX_CHARACTERS) -> str:
     """Return the HTML part: the same as a document of its own, which nothing outside it belongs to."""
     mark, color = MARKS.get(message.severity, OTHER_MARK)
     place, news = (literal_html(words) for words in _headline(message))
     head = HEAD.format(color=color, mark=mark, place=f"{place}<br>" if place else "", news=news)
-    room = Room(longest=longest - len(DOCUMENT) - len(head))
-    return DOCUMENT.format(head=head, body=fit_room(message, Form.HTML, room))
+    room = RenderOptions(max_length=max_length - len(DOCUMENT) - len(head))
+    return DOCUMENT.format(head=head, body=render_body(message, Form.HTML, room))
 
 
 def _headline(message: Message) -> tuple[str, str]:

@@ -50,23 +50,23 @@ _BREAKS: tuple[tuple[re.Pattern[str], str], ...] = (
 )
 
 
-def guarded(words: str) -> str:
+def guard_markup(words: str) -> str:
     """Return the words with each mark that could act broken by characters that people do not see."""
-    return _DOTTED_NAME.sub(_broken_name, _broken(words, _BREAKS))
+    return _DOTTED_NAME.sub(_guard_name, _apply(words, _BREAKS))
 
 
-def unlinked(words: str) -> str:
+def guard_links(words: str) -> str:
     """Return the words with names and addresses broken alone: for HTML, where nothing else in a text acts."""
-    return _DOTTED_NAME.sub(_broken_name, _broken(words, _OF_TEXT))
+    return _DOTTED_NAME.sub(_guard_name, _apply(words, _OF_TEXT))
 
 
-def _broken(words: str, breaks: Iterable[tuple[re.Pattern[str], str]]) -> str:
+def _apply(words: str, breaks: Iterable[tuple[re.Pattern[str], str]]) -> str:
     for pattern, replacement in breaks:
         words = pattern.sub(replacement, words)
     return words
 
 
-def _broken_name(found: re.Match[str]) -> str:
+def _guard_name(found: re.Match[str]) -> str:
     """Return a dotted name that no service takes for a host; as it is where it names a source file."""
     name, words = found[0], found.string
     before, after = words[max(found.start() - 2, 0) : found.start()], words[found.end() : found.end() + 1]

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Sequence
 
-from service.message.blocks import Line, Words, said
+from service.message.blocks import Line, Words, untrusted
 from service.model import DetailKind, MissingDetail
 
 # Statuses are an open set: what is not here is told verbatim.
-ENDED = {
+STATUS_WORDS = {
     "success": "succeeded",
     "failed": "failed",
     "error": "could not run (error)",
@@ -19,19 +19,21 @@ ENDED = {
 }
 SEVERITY = {"success": "success", "unauthorized": "warning", "canceled": "info", "not_run": "info"}
 # What a message counts among the failed jobs, whether it ran or could not even begin.
-BROKEN = frozenset({"failed", "error", "timedout", "infrastructure_fail", "terminated-unknown", "unauthorized"})
+FAILED_STATUSES = frozenset(
+    {"failed", "error", "timedout", "infrastructure_fail", "terminated-unknown", "unauthorized"}
+)
 
 # Sources name a push after the way it reached them.
-PUSHES = frozenset({"webhook", "push", "github_app", "gitlab", "bitbucket_dc"})
-STARTED = {
-    **dict.fromkeys(PUSHES, "by a push"),
+PUSH_TRIGGERS = frozenset({"webhook", "push", "github_app", "gitlab", "bitbucket_dc"})
+TRIGGER_WORDS = {
+    **dict.fromkeys(PUSH_TRIGGERS, "by a push"),
     "api": "through the API",
     "schedule": "by a schedule",
     "scheduled_pipeline": "by a schedule",
     "explicit": "by hand",
 }
 
-WANTED = {
+DETAIL_NAMES = {
     DetailKind.ACTOR: ("the person who started it",),
     DetailKind.VCS: ("branch", "commit"),
     DetailKind.JOBS: ("jobs",),
@@ -41,29 +43,29 @@ WANTED = {
 
 def severity(status: str | None) -> str:
     """How a channel that knows colours should show it."""
-    return "failure" if status in BROKEN - SEVERITY.keys() else SEVERITY.get(status or "", "info")
+    return "failure" if status in FAILED_STATUSES - SEVERITY.keys() else SEVERITY.get(status or "", "info")
 
 
 def status_words(status: str | None) -> Words:
     """What has become of a workflow or job: ``failed``; an unknown status as CircleCI says it."""
-    known = ENDED.get(status or "")
-    return (known,) if known else ("ended as ", *said(status, 40)) if said(status) else ("ended",)
+    known = STATUS_WORDS.get(status or "")
+    return (known,) if known else ("ended as ", *untrusted(status, 40)) if untrusted(status) else ("ended",)
 
 
-def started(trigger: str | None) -> Line:
+def trigger_sentence(trigger: str | None) -> Line:
     """What set it going, as a sentence; nothing for a push, which is what everybody expects."""
-    if not trigger or trigger in PUSHES:
+    if not trigger or trigger in PUSH_TRIGGERS:
         return ()
-    known = STARTED.get(trigger)
-    return (f"Started {known}.",) if known else ("Started by ", *said(trigger, 40), ".")
+    known = TRIGGER_WORDS.get(trigger)
+    return (f"Started {known}.",) if known else ("Started by ", *untrusted(trigger, 40), ".")
 
 
-def started_by(trigger: str) -> str | None:
+def trigger_phrase(trigger: str) -> str | None:
     """What set it going: ``by a push``; None for a trigger that we have no words for."""
-    return STARTED.get(trigger)
+    return TRIGGER_WORDS.get(trigger)
 
 
-def after(milliseconds: int | None) -> str:
+def duration_suffix(milliseconds: int | None) -> str:
     """`` after 2m 05s``, or nothing when the duration is unknown."""
     return "" if milliseconds is None else f" after {duration(milliseconds)}"
 
@@ -78,15 +80,15 @@ def duration(milliseconds: int) -> str:
     return f"{minutes}m {seconds:02}s" if minutes else f"{seconds}s"
 
 
-def enumeration(words: Sequence[str]) -> str:
+def join_words(words: Sequence[str]) -> str:
     """``a``, ``a and b``, ``a, b and c``."""
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
-def by_reason(missing: Iterable[MissingDetail]) -> dict[str, list[str]]:
+def group_by_reason(missing: Iterable[MissingDetail]) -> dict[str, list[str]]:
     """What is missing, gathered under each reason once, in the order given."""
     found: dict[str, list[str]] = {}
     for one in missing:
         wanted = found.setdefault(one.reason.strip().rstrip("."), [])
-        wanted.extend(word for word in WANTED[one.want] if word not in wanted)
+        wanted.extend(word for word in DETAIL_NAMES[one.want] if word not in wanted)
     return found

@@ -6,8 +6,8 @@ from itertools import chain
 
 from service.message.blocks import Aside, Block, Line, Link, Untrusted
 from service.message.formats import Form, heading, render
-from service.message.markup_guard import guarded
-from service.message.sanitize import shortened
+from service.message.markup_guard import guard_markup
+from service.message.sanitize import truncate
 from service.model import Message
 
 MAX_SHORT = 80  # characters of a name where room is short
@@ -17,52 +17,47 @@ Story = tuple[Block, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Room:
+class RenderOptions:
     """What a channel can take.
 
-    longest     characters, or what ``size`` counts
-    is_titled   the title stands on top, for channels that have no place of their own for it
+    max_length     characters, or what ``size`` counts
+    has_title   the title stands on top, for channels that have no place of their own for it
     is_guarded  outside words are broken where they could act
     """
 
-    longest: int
+    max_length: int
     size: Size = len
-    is_titled: bool = False
+    has_title: bool = False
     is_guarded: bool = False
 
 
-def fit(message: Message, form: Form, *, longest: int, titled: bool) -> str:
-    """Return the message as one body of at most ``longest`` characters; with the title on top if it is titled."""
-    return fit_room(message, form, Room(longest=longest, is_titled=titled))
-
-
-def fit_room(message: Message, form: Form, room: Room) -> str:
-    """Return the message as one body that has room."""
-    top = heading(message.title, form, is_guarded=room.is_guarded) if room.is_titled else ""
+def render_body(message: Message, form: Form, options: RenderOptions) -> str:
+    """Return the message as one body that has options."""
+    top = heading(message.title, form, is_guarded=options.is_guarded) if options.has_title else ""
     if message.story:
         found = fit_story(
             message.story,
-            lambda story: top + render(story, form, is_guarded=room.is_guarded),
-            longest=room.longest,
-            size=room.size,
+            lambda story: top + render(story, form, is_guarded=options.is_guarded),
+            max_length=options.max_length,
+            size=options.size,
         )
     else:
         body = {Form.MARKDOWN: message.markdown, Form.HTML: message.html}.get(form, message.text)
-        found = cut(f"{top}{body}", room.longest)
-    return found or shortened(guarded(message.title) if room.is_guarded else message.title, room.longest)
+        found = cut_lines(f"{top}{body}", options.max_length)
+    return found or truncate(guard_markup(message.title) if options.is_guarded else message.title, options.max_length)
 
 
-def fit_story(story: Story, show: Callable[[Story], str], *, longest: int, size: Size = len) -> str:
+def fit_story(story: Story, show: Callable[[Story], str], *, max_length: int, size: Size = len) -> str:
     """Return the story as ``show`` tells it, with as much left out as must be; empty if nothing of it fits."""
-    bodies = (show(lighter) for lighter in lighten(story))
-    return next((body for body in bodies if size(body) <= longest), "")
+    bodies = (show(lighter) for lighter in shorter_versions(story))
+    return next((body for body in bodies if size(body) <= max_length), "")
 
 
-def lighten(story: Story) -> Iterator[Story]:
+def shorter_versions(story: Story) -> Iterator[Story]:
     """Yield the story, and then with less and less, each time without what matters least of what is left.
 
     First the addresses go, but not the first, which leads to the logs, nor the last, which leads to our page; then the
-    ends of long names, what tests said, items one by one from the longest list, all items, and the lists.
+    ends of long names, what tests said, items one by one from the max_length list, all items, and the lists.
     """
     yield story
     for step in (_without_item_links, _with_two_links, _with_short_names, _without_asides):
@@ -71,22 +66,22 @@ def lighten(story: Story) -> Iterator[Story]:
     while any(len(block.lines) > 1 for block in story if block.heading):
         story = _with_fewer_items(story)
         yield story
-    yield tuple(_counted(block) for block in story)
+    yield tuple(_only_count(block) for block in story)
     yield tuple(block for block in story if not block.heading)
     yield story[:1]
     yield _with_links(story[:1], set())
 
 
-def cut(body: str, longest: int) -> str:
+def cut_lines(body: str, max_length: int) -> str:
     """Return the body, or its first lines and its last with three dots between them; empty if not even these fit.
 
     For a message of which no more than its words are known.
     """
-    if len(body) <= longest:
+    if len(body) <= max_length:
         return body
     lines = body.splitlines()
     first, end = lines[:-1], f"\n...\n\n{lines[-1]}"
-    while first and len("\n".join([*first, end])) > longest:
+    while first and len("\n".join([*first, end])) > max_length:
         first.pop()
     return "\n".join([*first, end]) if first else ""
 
@@ -128,7 +123,7 @@ def _short(piece: str | Untrusted | Link | Aside) -> str | Untrusted | Link | As
 
 
 def _short_word(word: str | Untrusted) -> str | Untrusted:
-    return Untrusted(text=shortened(word.text, MAX_SHORT)) if isinstance(word, Untrusted) else word
+    return Untrusted(text=truncate(word.text, MAX_SHORT)) if isinstance(word, Untrusted) else word
 
 
 def _without_asides(story: Story) -> Story:
@@ -146,6 +141,6 @@ def _with_fewer_items(story: Story) -> Story:
     return tuple(shorter if block is longest else block for block in story)
 
 
-def _counted(block: Block) -> Block:
+def _only_count(block: Block) -> Block:
     """Leave the heading of a list, and how many items it has."""
     return replace(block, lines=(), more=block.more + len(block.lines)) if block.heading else block

@@ -133,9 +133,11 @@ def test_channels_that_get_no_good_news_are_those_of_which_the_sender_says_so(se
         if (found := plugin.make(acting)) is None:
             continue
         channel = Channel(key="k", label="web", kind=url.partition(":")[0], url=acting)
-        guarded = incident_services.is_unwanted(service, found, message)
+        guard_markup = incident_services.is_unwanted(service, found, message)
         left_out = incident_services.gets_no_good_news(channel, message.severity)
-        assert left_out == guarded or (guarded and action in {"m", "re"}), acting  # PagerTree takes whole names only
+        assert left_out == guard_markup or (guard_markup and action in {"m", "re"}), (
+            acting
+        )  # PagerTree takes whole names only
 
 
 def made(service: str) -> Any:
@@ -157,7 +159,7 @@ BYTES = [service for service, limit in dialects.LIMITS.items() if limit.is_bytes
 
 @pytest.mark.parametrize("service", sorted(dialects.LIMITS.keys() & URLS.keys()))
 def test_our_limits_are_no_longer_than_what_apprise_lets_pass(service: str) -> None:
-    assert dialects.LIMITS[service].longest <= made(service).body_maxlen
+    assert dialects.LIMITS[service].max_length <= made(service).body_maxlen
 
 
 @pytest.mark.parametrize("service", BYTES)
@@ -176,7 +178,7 @@ def test_a_limit_that_counts_bytes_is_kept_in_bytes(net: HttpEnd, service: str) 
 
     told = [got.body for got in net.got if b"200" in got.body]
     assert told
-    assert all(len(text.encode()) <= limit.longest for got in net.got for _, text in leaves(got))
+    assert all(len(text.encode()) <= limit.max_length for got in net.got for _, text in leaves(got))
     assert all(len(json.dumps(json.loads(body), ensure_ascii=False)) < 20_000 for body in told)
     assert all("200 tests failed" in json.dumps(json.loads(body)) for body in told)
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from service.message import guarded
-from service.message.markup_guard import unlinked
+from service.message import guard_markup
+from service.message.markup_guard import guard_links
 
 BREAK = "\N{ZERO WIDTH SPACE}"
 
@@ -31,12 +31,12 @@ BREAK = "\N{ZERO WIDTH SPACE}"
         ("com.acme.CartTest", "com|.acme|.CartTest"),
     ],
 )
-@pytest.mark.parametrize("guard", [guarded, unlinked])
+@pytest.mark.parametrize("guard", [guard_markup, guard_links])
 def test_dots_that_could_make_a_host_of_a_name_are_broken(guard: type[str], words: str, shown: str) -> None:
     assert guard(words).replace(BREAK, "|") == shown
 
 
-@pytest.mark.parametrize("guard", [guarded, unlinked])
+@pytest.mark.parametrize("guard", [guard_markup, guard_links])
 def test_address_behind_a_name_is_broken_too(guard: type[str]) -> None:
     assert guard("a@evil.sh") == f"a@{BREAK}evil{BREAK}.sh"
 
@@ -55,6 +55,6 @@ def test_address_behind_a_name_is_broken_too(guard: type[str]) -> None:
         "e.g. x",
     ],
 )
-@pytest.mark.parametrize("guard", [guarded, unlinked])
+@pytest.mark.parametrize("guard", [guard_markup, guard_links])
 def test_source_files_and_versions_stay_as_they_are(guard: type[str], words: str) -> None:
     assert guard(words) == words

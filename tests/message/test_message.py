@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.message import Form, compose, fit, one_line
+from service.message import Form, RenderOptions, compose, one_line, render_body
 from service.model import (
     Actor,
     Commit,
@@ -339,7 +339,7 @@ def test_any_word_stands_in_text_as_it_is(subject: str) -> None:
 def test_a_message_that_fits_is_left_alone(form: Form) -> None:
     message = compose(*STORIES["failed-with-tests"])
 
-    assert fit(message, form, longest=5000, titled=False) == getattr(message, form)
+    assert render_body(message, form, RenderOptions(max_length=5000)) == getattr(message, form)
 
 
 @pytest.mark.parametrize(
@@ -353,10 +353,15 @@ def test_a_message_that_fits_is_left_alone(form: Form) -> None:
 def test_a_title_inside_the_body_is_as_literal_as_the_rest(form: Form, heading: str) -> None:
     message = compose(an_event(project=Project(name="<b> `c`")), None)
 
-    assert fit(message, form, longest=5000, titled=True) == heading + getattr(message, form)
+    assert render_body(message, form, RenderOptions(max_length=5000, has_title=True)) == heading + getattr(
+        message, form
+    )
 
 
 def test_a_channel_too_small_for_two_lines_gets_the_title() -> None:
     message = compose(*STORIES["failed-with-tests"])
 
-    assert fit(message, Form.TEXT, longest=30, titled=True) == "acme/web main: build-and-te..."
+    assert (
+        render_body(message, Form.TEXT, RenderOptions(max_length=30, has_title=True))
+        == "acme/web main: build-and-te..."
+    )

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from service.message import Form, compose, fit
+from service.message import Form, RenderOptions, compose, render_body
 from service.model import DetailKind, Details, MissingDetail
 from tests.message.test_message import APP, PAGE, STORIES, a_workflow
 
@@ -21,7 +21,7 @@ from tests.message.test_message import APP, PAGE, STORIES, a_workflow
 def test_what_does_not_fit_is_cut_by_importance_and_the_rest_is_counted(form: Form, longest: int) -> None:
     message = compose(*STORIES["200-failures"], event_url=PAGE)
 
-    body = fit(message, form, longest=longest, titled=False)
+    body = render_body(message, form, RenderOptions(max_length=longest))
 
     assert len(body) <= longest
     assert APP in body
@@ -35,8 +35,8 @@ def test_addresses_go_before_names_and_names_before_tests() -> None:
     message = compose(*STORIES["failed-with-tests"], event_url=PAGE)
     whole = len(message.text)
 
-    without_addresses = fit(message, Form.TEXT, longest=whole - 1, titled=False)
-    shortest = fit(message, Form.TEXT, longest=400, titled=False)
+    without_addresses = render_body(message, Form.TEXT, RenderOptions(max_length=whole - 1))
+    shortest = render_body(message, Form.TEXT, RenderOptions(max_length=400))
 
     assert without_addresses.count("https://") < message.text.count("https://")
     assert [line.partition(" https://")[0] for line in message.text.splitlines()] == [
@@ -60,7 +60,7 @@ def test_a_short_message_says_what_happened_and_as_much_more_as_fits(longest: in
     """Of an SMS, say."""
     message = compose(*STORIES["200-failures"], event_url=PAGE)
 
-    body = fit(message, Form.TEXT, longest=longest, titled=True)
+    body = render_body(message, Form.TEXT, RenderOptions(max_length=longest, has_title=True))
 
     assert len(body) <= longest
     assert body.startswith(message.title)

@@ -7,8 +7,8 @@ from urllib.parse import urlencode
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import Response
 
-from service.message.sanitize import web_link
-from service.message.status_text import duration, severity, started_by
+from service.message.sanitize import safe_url
+from service.message.status_text import duration, severity, trigger_phrase
 from service.operations.notification_status import standings
 from service.store.filters import escaped
 from service.text import spoken
@@ -61,11 +61,11 @@ class TemplateRenderer:
             "severity": severity,
             "spoken": spoken,
             "standings": standings,
-            "started_by": started_by,
+            "started_by": trigger_phrase,
             "times_text": template_filters.times_text,
             "outcome_groups": template_filters.outcome_groups,
             "event_type": event_type,
-            "web_link": web_link,
+            "web_link": safe_url,
             "short_time": template_filters.short_time,
             "distinct_messages": template_filters.distinct_messages,
         }
