@@ -1,4 +1,4 @@
-"""The channels of a receiver: from the text in roundsman.yaml to an address that Apprise understands."""
+"""The channels of a receiver: resolve the text in roundsman.yaml to Apprise URLs."""
 
 import re
 from collections import Counter
@@ -17,9 +17,10 @@ _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://.")
 
 @dataclass(frozen=True, kw_only=True)
 class SecretSources:
-    """What a channel may refer to: the environment, and files relative to the folder of roundsman.yaml.
+    """The sources of a channel's secrets: the environment, and files.
 
-    placeholder   what takes the place of secrets when nothing will be sent; None: they must be there
+    folder        the folder of roundsman.yaml, which paths of files are relative to
+    placeholder   the text to use in place of secrets when nothing will be sent; None: the secrets must be there
     """
 
     environ: Mapping[str, str] = field(repr=False)
@@ -29,7 +30,7 @@ class SecretSources:
 
 @dataclass(frozen=True, kw_only=True)
 class Address:
-    """A channel as written, and as it is with its secrets filled in."""
+    """A channel as written in roundsman.yaml, and its URL with the secrets filled in."""
 
     written: str
     url: str = field(repr=False)
@@ -52,13 +53,18 @@ def resolve(written: str, sources: SecretSources) -> Address:
 
 
 def fingerprint(receivers: Iterable[Receiver]) -> str:
-    """Return what tells one set of channels, secrets included, from another, and is too short to give any away."""
+    """Return a hash of the channels and their secrets, to compare configurations by.
+
+    It is too short to give a secret away.
+    """
     every = sorted({(channel.key, channel.url) for receiver in receivers for channel in receiver.channels})
     return sha256(repr(every).encode()).hexdigest()[:8]
 
 
 def channels(receiver: str, addresses: Iterable[Address], keys: dict[str, str]) -> tuple[Channel, ...]:
-    """Name a receiver's channels; ``keys`` remembers the key of each URL, so that one address has one key.
+    """Return the channels of a receiver, each with its key and label.
+
+    keys   the key of each URL so far, which this function adds to: an address has one key in all receivers
 
     The key is made of the text as written, so it stays when the secret behind it is replaced. An address that the
     receiver names twice becomes one channel.
@@ -86,7 +92,10 @@ def _filled(reference: re.Match[str], sources: SecretSources) -> str:
 
 
 def _is_password(reference: re.Match[str]) -> bool:
-    """The whole of what stands between ``:`` and ``@``, where an @ or a slash would break the URL."""
+    """Return True if the reference is all the text between ``:`` and ``@``.
+
+    There an @ or a slash would break the URL, so the value is percent-encoded.
+    """
     text = reference.string
     return text[: reference.start()].endswith(":") and text.startswith("@", reference.end())
 

@@ -1,6 +1,6 @@
-"""roundsman.yaml: who hears of what, checked, in the words of the model.
+"""roundsman.yaml: read and check receivers, routes and hooks.
 
-Whatever is wrong is said at once, each problem as ``file:line: place claim; next step``.
+All problems are reported at once, each as ``file:line: place claim; next step``.
 """
 
 import re
@@ -33,7 +33,10 @@ _CLAIMS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Contents:
-    """What roundsman.yaml says; ``warnings`` are sentences about what is allowed but looks like a mistake."""
+    """The contents of roundsman.yaml.
+
+    warnings   sentences about entries that are allowed but look like mistakes
+    """
 
     receivers: Mapping[str, Receiver]
     routes: tuple[Route, ...]
@@ -41,13 +44,13 @@ class Contents:
     warnings: tuple[str, ...]
 
 
-_PLACEHOLDER = "secret://secret"  # an address where the whole of one is a secret, and harmless inside of one
+_PLACEHOLDER = "secret://secret"  # a valid address if all of one is a secret, and valid as a part of one
 
 
 def read_file(path: Path, environ: Mapping[str, str], *, sending: bool = True) -> Contents:
-    """Read and check the file; channels take their secrets from ``environ`` and mounted files, if for ``sending``.
+    """Read and check the file; raise BadConfig with all problems at once.
 
-    Raises BadConfig with every problem at once.
+    sending   fill in the channels' secrets, from ``environ`` and mounted files; they must be there
     """
     document = parse(str(path), _text(path))
     if document.tree is None:
@@ -105,7 +108,7 @@ def _takes_one_value(path: YamlPath) -> bool:
 
 
 def _keys(path: YamlPath) -> tuple[str, ...]:
-    """The keys that may stand at a place."""
+    """Return the keys that are allowed at a path."""
     shape: type[BaseModel]
     match path:
         case ("receivers", _):
@@ -122,7 +125,10 @@ def _keys(path: YamlPath) -> tuple[str, ...]:
 
 
 def _duplicates(document: Document) -> Iterator[str]:
-    """What may stand only once. Looks at the file as written, so that other mistakes do not hide these."""
+    """Yield a problem for each repeated name of a route, or project of a hook.
+
+    It reads the file as written, so that other mistakes do not hide these.
+    """
     names = {
         path: _text_at(document, (*path, "name")) or f"route {path[1] + 1}" for path in _entry_paths(document, "routes")
     }

@@ -1,4 +1,4 @@
-"""The settings and roundsman.yaml, read once and checked, as frozen values that are passed by hand."""
+"""The whole configuration: the settings and roundsman.yaml, read once and checked."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -20,7 +20,10 @@ _TOKEN = variable("circleci_token")
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """Everything that is configured; ``warnings`` are sentences about what is allowed but looks like a mistake."""
+    """The whole configuration, as frozen values that are passed by hand.
+
+    warnings   sentences about entries that are allowed but look like mistakes
+    """
 
     settings: Settings
     receivers: Mapping[str, Receiver]
@@ -32,11 +35,11 @@ class Config:
 def load(environ: Mapping[str, str], *, serving: bool = True, sending: bool = True, has_pages: bool = True) -> Config:
     """Read the environment and the file it names.
 
-    serving     also require what it takes to receive webhooks
+    serving     also require the settings that are needed to receive webhooks
     sending     also require the secrets of channels
-    has_pages   with ``serving``: also require what it takes to show pages to those who may see them
+    has_pages   with ``serving``: also require the settings that protect the pages
 
-    Raises BadConfig with every problem of both at once.
+    Raises BadConfig with all problems of both at once.
     """
     path = Path(environ.get(variable("config"), Settings.model_fields["config"].default))
     settings, problems = _attempt(lambda: load_settings(environ, serving=serving, has_pages=has_pages))
@@ -65,7 +68,7 @@ def _config(settings: Settings, contents: Contents) -> Config:
 
 
 def _warn_actor_without_token(routes: tuple[Route, ...]) -> Iterator[str]:
-    """Routes that ask for what only the source's API can tell."""
+    """Yield a warning for each route that tests the actor, which only the API knows."""
     for route in routes:
         if any(matcher.key == "actor" for matcher in route.matchers):
             yield f"route '{route.name}' asks for the actor, whom only CircleCI's API knows; set {_TOKEN}"

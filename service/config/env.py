@@ -1,4 +1,7 @@
-"""The environment: the settings as given, each by its variable or, for a secret, by the file of NAME_FILE."""
+"""The environment: read the settings from variables, and secrets also from files.
+
+The file of a secret is named by the variable NAME_FILE.
+"""
 
 import re
 from collections.abc import Collection, Iterator, Mapping
@@ -12,13 +15,14 @@ from service.config.settings import PREFIX, SECRET_ADVICE, Settings, describe_nu
 from service.errors import BadConfig
 
 _MIN_WEBHOOK_SECRET_CHARACTERS = 8
-_PLACEHOLDER = re.compile(r"\.\.\.|\u2026|<[^<>]*>")  # as instructions write what the reader is to fill in
+_PLACEHOLDER = re.compile(r"\.\.\.|\u2026|<[^<>]*>")  # as instructions mark a value to fill in
 
 
 def load_settings(environ: Mapping[str, str], *, serving: bool = False, has_pages: bool = True) -> Settings:
-    """Read the environment; ``serving`` also requires what it takes to receive webhooks, and to show pages if it does.
+    """Read the environment; raise BadConfig with all problems at once.
 
-    Raises BadConfig with every problem at once.
+    serving     also require the settings that are needed to receive webhooks
+    has_pages   with ``serving``: also require the settings that protect the pages
     """
     values, problems = _read_values(environ)
     try:
@@ -34,7 +38,7 @@ def load_settings(environ: Mapping[str, str], *, serving: bool = False, has_page
 
 
 def settings_warnings(settings: Settings) -> tuple[str, ...]:
-    """What is allowed but unwise."""
+    """Return a sentence about each setting that is allowed but unsafe."""
     return tuple(_short_secret_warnings(settings)) + tuple(_unlimited_trust_warnings(settings))
 
 
@@ -56,7 +60,7 @@ def _unlimited_trust_warnings(settings: Settings) -> Iterator[str]:
 
 
 def _read_values(environ: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
-    """The settings as written, and what was wrong with how they were given."""
+    """Return the settings as written, and the problems with the way they were given."""
     values: dict[str, str] = {}
     problems = list(_unknown_variables(environ))
     for name in Settings.model_fields:
@@ -107,7 +111,10 @@ def _not_empty(subject: str, text: str) -> str:
 
 
 def _is_text(text: str) -> bool:
-    """Tell whether the text is without lone surrogates, as which Python keeps bytes that the locale cannot read."""
+    """Return True if the text has no lone surrogates.
+
+    Python decodes bytes that the locale cannot read to lone surrogates.
+    """
     return not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
@@ -119,14 +126,17 @@ def _claim(error: Mapping[str, Any], values: Mapping[str, str]) -> str:
 
 
 def _limits(name: str) -> tuple[int, int | None]:
-    """Return the least and the most of a setting that is a number."""
+    """Return the minimum and the maximum of a setting that is a number."""
     limits = Settings.model_fields[name].metadata
     at_least = next(limit.ge for limit in limits if hasattr(limit, "ge"))
     return at_least, next((limit.le for limit in limits if hasattr(limit, "le")), None)
 
 
 def _serving_problems(settings: Settings, faulty: Collection[str], *, has_pages: bool) -> list[str]:
-    """Why these settings are not enough to receive webhooks; of those that are ``faulty``, enough has been said."""
+    """Return the problems that prevent the service from receiving webhooks.
+
+    faulty   settings whose problem has been reported already
+    """
     problems = []
     if not settings.webhook_secrets and "webhook_secrets" not in faulty:
         problems.append(
@@ -141,7 +151,10 @@ def _serving_problems(settings: Settings, faulty: Collection[str], *, has_pages:
 
 
 def _admin_token_reason(settings: Settings, *, has_pages: bool) -> str | None:
-    """Say why the token that `serve` would make is not enough; None when it is."""
+    """Return the reason why the token that `serve` would make is not enough.
+
+    None if it is enough.
+    """
     if not settings.is_on_loopback:
         return f"{variable('host')} {settings.host} is reachable from other machines, so the pages need"
     if has_pages and settings.has_public_address:

@@ -1,7 +1,7 @@
-"""The shapes of roundsman.yaml: which keys there are, and what each may hold.
+"""The schema of roundsman.yaml: its keys, and the values that each may hold.
 
-What a validator says is a claim about the place where the value stands: "is empty; ...". The file's reader puts file,
-line and place before it.
+The message of a validator is a claim about the value's place: "is empty; ...". ``config_file`` puts file, line and
+place before it.
 """
 
 import re
@@ -33,14 +33,17 @@ _SLUG = re.compile(r"[^/\s]+/[^/\s]+/[^/\s]+")
 
 @dataclass(frozen=True, kw_only=True)
 class Context:
-    """What the values are checked against; ``receivers`` is None when the file's own list cannot be read."""
+    """The context in which values are checked.
+
+    receivers   the names of the receivers; None if the file's list of them cannot be read
+    """
 
     sources: SecretSources
     receivers: tuple[str, ...] | None
 
 
 def suggest(word: str, words: tuple[str, ...]) -> str:
-    """The next step for somebody who wrote a word that we do not know."""
+    """Return the next step for an unknown word: the likely one, or all that are known."""
     likely = get_close_matches(word, words, n=1)
     return f"did you mean {likely[0]}?" if likely else f"there are {', '.join(words) or 'none'}"
 
@@ -91,7 +94,10 @@ def _receiver(name: str, info: ValidationInfo[Any]) -> str:
 
 
 def project_slug(slug: str) -> str:
-    """Return the slug of one project, as it is; raise ValueError for a pattern and for what cannot be a slug."""
+    """Return the slug of one project unchanged.
+
+    Raises ValueError for a pattern, and for a text that cannot be a slug.
+    """
     if _GLOB.search(slug):
         raise ValueError(f"{slug} is a pattern, and each hook is of one project; write the projects one by one")
     if not _SLUG.fullmatch(slug):
@@ -134,7 +140,7 @@ MatchShape = create_model(
 
 
 class RouteShape(_Shape):
-    """Whom to tell of what."""
+    """A route: the tests, and the receiver of the events that pass them."""
 
     name: str | None = Field(default=None, min_length=1)
     match: MatchShape = MatchShape()  # type: ignore[valid-type]  # reason: made from the table of keys

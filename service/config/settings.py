@@ -1,4 +1,4 @@
-"""The settings: each has its name, type, default and sentence here, and nowhere else.
+"""The settings: each has its name, type, default and description here only.
 
 The variable of a field is ``ROUNDSMAN_`` and its name in capitals. A field with ``repr=False`` is a secret: it is never
 shown, and may also come from a file.
@@ -50,7 +50,10 @@ def _check_sqlite(rest: str) -> None:
 
 
 def _check_postgres(rest: str) -> None:
-    """Refuse what Postgres' library would take for something else: its own errors may show a piece of the password."""
+    """Raise ValueError for a URL that Postgres' library would read in another way.
+
+    Its own errors may show a piece of the password.
+    """
     if not rest.strip("/"):
         raise ValueError("must name a host and a database, as in postgresql://user:password@host/roundsman")
     parts = _POSTGRES.fullmatch(rest)
@@ -66,7 +69,7 @@ def _check_postgres(rest: str) -> None:
 
 
 def _origin(url: str, info: ValidationInfo[Any]) -> str:
-    """A web address without path, query or user; a slash at its end is taken off."""
+    """Return a web address without its last slash; it has no path, query or user."""
     if not re.fullmatch(r"https?://(\[[0-9A-Fa-f:.]+\]|[\w.-]+)(:\d{1,5})?/?", url) or not _has_valid_port(url):
         model = _EXAMPLE_ADDRESSES[info.field_name or ""]
         raise ValueError(f"must be an address like {model}, with nothing after the host and port")
@@ -112,9 +115,10 @@ def _admin_token(token: str) -> str:
 
 
 def _secrets(written: object) -> object:
-    """The secrets of a list with commas or line breaks, without blanks and repeats, in the order written.
+    """Return the secrets of a list with commas or line breaks, in the order written.
 
-    A JSON list of texts is taken as it is: the way to write a secret that has a comma in it.
+    Blanks around a secret and repeats are dropped. A JSON list of texts is taken as it is: the way to write a secret
+    that has a comma in it.
     """
     if not isinstance(written, str):
         return written
@@ -136,19 +140,18 @@ def _json_list(written: str) -> tuple[str, ...] | None:
 
 
 class Settings(BaseModel):
-    """What the environment says, checked. Secrets are plain text, and no repr shows them."""
+    """The settings, checked. Secrets are plain text, and no repr shows them."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     database_url: Annotated[str, AfterValidator(_database_url)] = Field(
         default="sqlite:///data/roundsman.db",
         repr=False,
-        description="Where everything is kept: `sqlite:///relative/path`, `sqlite:////absolute/path` "
-        "or `postgresql://user:password@host/name`; more on that in [scaling](scaling.md#the-address-of-postgres).",
+        description="The address of the database, which holds all data: `sqlite:///relative/path`, "
+        "`sqlite:////absolute/path` or `postgresql://user:password@host/name`; "
+        "more on that in [scaling](scaling.md#the-address-of-postgres).",
     )
-    config: Path = Field(
-        default=Path("roundsman.yaml"), description="The file that says who hears of what: receivers, routes and hooks."
-    )
+    config: Path = Field(default=Path("roundsman.yaml"), description="The file with the receivers, routes and hooks.")
     webhook_secrets: Annotated[tuple[str, ...], BeforeValidator(_secrets)] = Field(
         default=(),
         repr=False,
@@ -163,7 +166,7 @@ class Settings(BaseModel):
         "and hooks cannot be set up.",
     )
     circleci_url: Annotated[str, AfterValidator(_origin)] = Field(
-        default="https://circleci.com", description="Where CircleCI is; change it for CircleCI Server."
+        default="https://circleci.com", description="The address of CircleCI; change it for CircleCI Server."
     )
     public_url: Annotated[str, AfterValidator(_origin)] | None = Field(
         default=None,
@@ -181,13 +184,13 @@ class Settings(BaseModel):
         repr=False,
         description="Bearer token of the API and password of the pages, at least 16 characters. "
         "Without it `serve` makes one and keeps it in the file `admin-token` beside the database. "
-        "It is required on Postgres, and where others than this machine reach the pages.",
+        "It is required on Postgres, and if the pages are reachable from other machines.",
     )
     watchdog_url: Annotated[str, AfterValidator(_watchdog)] | None = Field(
         default=None,
         repr=False,
         description="A dead man's switch: the address of a service that raises the alarm when it is fetched no longer. "
-        "It is fetched once a minute while all is ready. Whoever knows it can do the same, so it is a secret.",
+        "It is fetched once a minute while all is ready. It is a secret, since a fetch by others counts as well.",
     )
     trusted_proxies: Annotated[str, AfterValidator(_networks)] = Field(
         default="127.0.0.0/8, ::1",
@@ -202,47 +205,56 @@ class Settings(BaseModel):
         ge=1,
         le=36_500,
         description="For how many days events are kept, with their deliveries, decisions and messages. "
-        "What waits for a person is kept until it is dealt with.",
+        "A dead letter is kept until a person has dealt with it.",
     )
 
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        default="info", description="The least that the log says: `debug`, `info`, `warning` or `error`."
+        default="info", description="The lowest level that the log shows: `debug`, `info`, `warning` or `error`."
     )
 
     @property
     def trusted_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
-        """The networks of the trusted proxies."""
+        """Return the networks of the trusted proxies."""
         return parse_networks(self.trusted_proxies)
 
     @property
     def is_on_loopback(self) -> bool:
-        """Only this machine can reach us."""
+        """True if the service can be reached from this machine only."""
         return is_loopback(self.host)
 
     @property
     def has_public_address(self) -> bool:
-        """Whether the public URL is of more than this machine: then something before us lets others in."""
+        """True if the public URL leads to more than this machine.
+
+        Then a proxy or tunnel in front of us lets other machines in.
+        """
         return self.public_url is not None and not is_loopback(urlsplit(self.public_url).hostname or "")
 
     @property
     def is_shared(self) -> bool:
-        """Whether many processes share the database."""
+        """True if many processes share the database."""
         return not self.database_url.startswith("sqlite:")
 
     @property
     def address(self) -> str:
-        """Return the address of the pages for people on this machine, if the port is a fixed one."""
+        """Return the address of the pages, for people on this machine.
+
+        With port 0 it is not the real one: any free port is taken.
+        """
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104 - taken as its loopback
         return self.public_url or f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether a host name or address leads to this machine alone."""
+    """Return True if a host name or address leads to this machine only."""
     return host.lower() in {"localhost", "localhost."} or (_is_address(host) and ip_address(host).is_loopback)
 
 
 def parse_networks(written: str) -> tuple[IPv4Network | IPv6Network, ...]:
-    """Return the networks of a list with commas or blanks; raises ValueError with the end of a sentence."""
+    """Return the networks of a list with commas or blanks; ``none`` is an empty list.
+
+    Raises ValueError with the end of a sentence.
+    """
     if written.strip().lower() == "none":
         return ()
     networks = []
@@ -263,18 +275,21 @@ def _not_a_network(text: str) -> str:
 
 
 def describe_number_error(written: object, at_least: int, at_most: int | None, otherwise: object) -> str:
-    """Return the end of a sentence about what should be a number: ``must be a whole number from 1 to 200, not 'x'``."""
+    """Return the end of a sentence about a value that should be a number.
+
+    Such as ``must be a whole number from 1 to 200, not 'x'``.
+    """
     limits = f"from {at_least} to {at_most}" if at_most is not None else f"of at least {at_least}"
     return f"must be a whole number {limits}, not {str(written)[:50]!a}: correct it, or leave it out for {otherwise}"
 
 
 def variable(name: str) -> str:
-    """The environment variable of a setting."""
+    """Return the environment variable of a setting."""
     return PREFIX + name.upper()
 
 
 def is_secret(name: str) -> bool:
-    """Whether a setting is never shown, and may come from a file."""
+    """Return True for a secret: it is never shown, and may come from a file."""
     return not Settings.model_fields[name].repr
 
 

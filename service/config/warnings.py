@@ -1,4 +1,7 @@
-"""What roundsman.yaml may say, but hardly means: sentences to show at the start, which stop nobody."""
+"""Warnings: entries of roundsman.yaml that are valid, but are probably mistakes.
+
+They are shown at the start, and do not stop it.
+"""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -19,13 +22,16 @@ from service.routing.patterns import (
 STATUSES = ("success", "failed", "error", "canceled", "unauthorized", "not_run")
 _RARE_STATUSES = ("infrastructure_fail", "timedout", "terminated-unknown", "on_hold", "retried")  # of jobs, by its API
 _TRIGGERS = ("webhook", "api", "schedule")
-_HOSTS = ("gh", "github", "bb", "bitbucket", "circleci")  # what a project's slug begins with
+_HOSTS = ("gh", "github", "bb", "bitbucket", "circleci")  # the first part of a project's slug
 _REFS = re.compile("refs/(?:heads|tags)/(?P<name>.+)")
 _REPOSITORY = re.compile(r"(?:https?://|git@)?(?P<host>github\.com|bitbucket\.org)[/:](?P<path>.+?)(?:\.git)?/?")
 
 
 def find_warnings(document: Document, receivers: tuple[str, ...], routes: tuple[Route, ...]) -> tuple[str, ...]:
-    """Receivers that hear of nothing, routes that are never reached, statuses misspelt, patterns of two meanings."""
+    """Return a sentence about each entry that is probably a mistake.
+
+    Those are unused receivers, routes that are never reached, misspelled statuses and ambiguous patterns.
+    """
     return (
         *_unused_receivers(document, receivers, routes),
         *_unreachable_routes(document, routes),
@@ -42,7 +48,10 @@ def _unused_receivers(document: Document, receivers: tuple[str, ...], routes: tu
 
 
 def _unreachable_routes(document: Document, routes: tuple[Route, ...]) -> Iterator[str]:
-    """Routes that hear only kinds of event which an earlier one takes all of, and does not pass on."""
+    """Yield a warning for each route that no event reaches.
+
+    An earlier route takes all events of the kinds that it matches, and does not continue.
+    """
     taken: dict[str, str] = {}
     for position, route in enumerate(routes):
         kinds = _event_kinds(route)
@@ -76,7 +85,10 @@ def _ambiguous(document: Document, routes: tuple[Route, ...]) -> Iterator[str]:
 
 
 def pattern_warning(pattern: str) -> str | None:
-    """Return a sentence about a pattern that could be meant in another way than it is read; None for any other."""
+    """Return a sentence about an ambiguous pattern; None for any other.
+
+    It may be meant in another way than it is read.
+    """
     if (ambiguous := find_ambiguous_set(pattern)) is not None:
         return _set_warning(pattern, ambiguous)
     if (escape := find_ambiguous_escape(pattern)) is not None:
@@ -98,7 +110,10 @@ def _set_warning(pattern: str, ambiguous: str) -> str:
 
 
 def status_warning(status: str) -> str | None:
-    """Return ``faild is not a known status; did you mean failed?``; None for what fits one that is known."""
+    """Return a sentence about an unknown status; None if it fits a known one.
+
+    Such as ``faild is not a known status; did you mean failed?``.
+    """
     if any(map(compile_pattern(status), STATUSES + _RARE_STATUSES)):
         return None
     return f"{status} is not a known status; {suggest(status.lower(), STATUSES)}"
@@ -147,4 +162,4 @@ _WARNINGS_BY_KEY: Mapping[str, Callable[[str], str | None]] = {
     "tag": _ref_warning,
     "trigger": _trigger_warning,
 }
-"""What can be doubted of a pattern, by the fact that it is for; any text may be the name of a workflow or a job."""
+"""The warnings about a pattern, by its match key; a workflow or a job may have any text as its name."""

@@ -1,4 +1,4 @@
-"""A YAML file as text with line numbers, before anyone asks what it means.
+"""A YAML file as a tree of texts with line numbers, before it is checked.
 
 Every scalar stays as it was written: ``1.10``, ``on`` and ``0123`` are names of branches here, not numbers.
 """
@@ -17,16 +17,16 @@ from service.text import clean
 Tree: TypeAlias = "str | list[Tree] | dict[str, Tree] | None"
 YamlPath: TypeAlias = tuple[str | int, ...]
 
-_MAX_DEPTH = 8  # more than we ever ask for; also the end of an alias that contains itself
+_MAX_DEPTH = 8  # deeper than any valid file; it also ends an alias that contains itself
 _NEEDS_QUOTES = re.compile(r"(?:^|[\s\[{,])[!*&@%`][^\s,]*", re.MULTILINE)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Document:
-    """What a file says and where.
+    """A parsed file.
 
-    name    what its owner calls it, for messages
-    tree    None for an empty file, and in the places where a value was left out
+    name    the file's name, for messages
+    tree    None for an empty file, and where a value was left out
     lines   the line, from 1, of every key and list item, by its path
     """
 
@@ -35,7 +35,7 @@ class Document:
     lines: Mapping[YamlPath, int]
 
     def at(self, path: YamlPath) -> Tree:
-        """What stands at a path; None when nothing does."""
+        """Return the value at a path; None if there is none."""
         tree = self.tree
         for step in path:
             if isinstance(tree, dict) and isinstance(step, str):
@@ -47,7 +47,10 @@ class Document:
         return tree
 
     def problem(self, path: YamlPath, claim: str) -> str:
-        """A claim about a path, after file, line and path: ``roundsman.yaml:3: routes[0].receiver is missing``."""
+        """Return a claim about a path, with file, line and path before it.
+
+        Such as ``roundsman.yaml:3: routes[0].receiver is missing``.
+        """
         while path and isinstance(path[-1], int) and path not in self.lines:
             path = path[:-1]  # one value stood where a list may stand
         known = path
@@ -57,13 +60,13 @@ class Document:
 
 
 def format_path(path: YamlPath) -> str:
-    """A path as people write it: ``routes[1].match.branch``."""
+    """Return a path as people write it: ``routes[1].match.branch``."""
     steps = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
     return steps.removeprefix(".") or "the file"
 
 
 def parse(name: str, text: str) -> Document:
-    """Read one YAML document; raises BadConfig with every problem at once."""
+    """Parse one YAML document; raise BadConfig with all problems at once."""
     try:
         root = yaml.compose(text, Loader=yaml.BaseLoader)
     except yaml.MarkedYAMLError as error:
@@ -98,7 +101,7 @@ def _remedy(passage: str, error: yaml.MarkedYAMLError) -> str:
 
 @dataclass
 class _TreeReader:
-    """One walk through the nodes of a file."""
+    """A reader of the nodes of one file, which collects lines and problems."""
 
     name: str
     lines: dict[YamlPath, int] = field(default_factory=lambda: {(): 1})

@@ -1,1 +1,1 @@
-"""Routing: routes and the decisions they make of an event. Pure."""
+"""Routing: the decisions that the routes make about an event. Pure."""

@@ -1,6 +1,6 @@
-"""What the routes say of an event, and why: a reason for every route, and so for every silence.
+"""The decision of every route on an event, each with its reason.
 
-A route hears completed workflows unless it asks for another ``event``; all its matchers must fit; the first route
+A route matches completed workflows only, unless it names another ``event``; all its matchers must fit; the first route
 that matches wins, unless it continues. Patterns are globs, see ``patterns``.
 """
 
@@ -26,7 +26,7 @@ _WORKFLOWS_ONLY = Matcher(key="event", patterns=(EventKind.WORKFLOW_COMPLETED,))
 
 
 def decide(event: Event, routes: Sequence[Route]) -> list[Decision]:
-    """Judge the event by every route: one decision for each, in the order configured."""
+    """Return the decision of each route on the event, in the order configured."""
     facts = read_facts(event)
     decisions = []
     winner: Route | None = None
@@ -41,10 +41,10 @@ def decide(event: Event, routes: Sequence[Route]) -> list[Decision]:
 
 
 def missing_facts(event: Event, routes: Sequence[Route]) -> frozenset[DetailKind]:
-    """What we have to ask the source before ``decide`` can be trusted.
+    """Return the details that must be known before the result of ``decide`` is final.
 
-    Only for routes that could still win, and that test a fact which is absent but could be found. An absent author
-    is no such fact: the source does not know more than the event says.
+    These are the absent facts that a route tests, if the route could still win and the source can be asked for them. An
+    absent author is no such fact: the source does not know more than the event says.
     """
     facts, findable = read_facts(event), findable_details(event)
     wants: set[DetailKind] = set()
@@ -62,7 +62,10 @@ def missing_facts(event: Event, routes: Sequence[Route]) -> frozenset[DetailKind
 
 
 def with_details(event: Event, details: Details | None) -> Event:
-    """Fill the event's absent facts from what the source told us; what the event says itself stays."""
+    """Return the event with its absent facts filled in from the details.
+
+    Facts that the event has itself stay as they are.
+    """
     if details is None:
         return event
     return _with_vcs(replace(event, actor=_merged_actor(event.actor, details.actor or Actor())), details.vcs or Vcs())
@@ -70,7 +73,7 @@ def with_details(event: Event, details: Details | None) -> Event:
 
 def _merged_actor(known: Actor, found: Actor) -> Actor:
     if known.id and found.id and known.id != found.id:
-        return known  # somebody else's name on this id would be worse than none
+        return known  # another person's name on this id would be worse than no name
     return Actor(id=known.id or found.id, login=known.login or found.login, name=known.name or found.name)
 
 
@@ -104,7 +107,7 @@ def _judge(route: Route, facts: dict[str, Fact], winner: Route | None) -> tuple[
 
 
 def _not_listening_reason(route: Route, facts: dict[str, Fact]) -> str:
-    """Why the route does not listen to this kind of event at all; empty when it does."""
+    """Return the reason why the route ignores this kind of event; else an empty text."""
     if facts["event"].shown == EventKind.PING:
         return "a ping tells of no build, so no route hears it"
     kinds = [matcher for matcher in route.matchers if matcher.key == "event"] or [_WORKFLOWS_ONLY]

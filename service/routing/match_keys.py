@@ -1,7 +1,7 @@
 """Match keys: one entry for each key under ``match:`` of a route.
 
-The schema of roundsman.yaml and its documentation, the judgement, the details that are asked for, the doubts of
-``check`` and ``routes test --set`` are made from these entries: a new key is one entry more.
+The schema of roundsman.yaml and its documentation, the decisions, the details to ask for, the warnings of ``check`` and
+``routes test --set`` are made from these entries: to add a key, add an entry.
 """
 
 import re
@@ -16,7 +16,11 @@ SLUG = re.compile("(?P<vcs>[^/]+)/(?P<org>[^/]+)/(?P<name>.+)")
 
 @dataclass(frozen=True)
 class Fact:
-    """The value of an event under one key: the spelling for people, and all that a pattern may fit."""
+    """The value of an event under one key.
+
+    shown       the spelling to show to people; empty for an absent value
+    spellings   every spelling that a pattern may fit, in NFC; none for an absent value
+    """
 
     shown: str
     spellings: tuple[str, ...]
@@ -31,10 +35,10 @@ class MatchKey:
     """One key under ``match:``.
 
     sentence           its documentation
-    read               the value of an event under it
-    put                the event with another value; None for an absent one
-    find_detail        the detail that could fill in an absent value of this event; None when there is none to ask for
-    needs_jobs         it is a fact of jobs: a route with it must hear them
+    read               returns the value of an event under it
+    put                returns the event with another value; None for an absent one
+    find_detail        returns the detail that could fill in an absent value of this event; None if there is none
+    needs_jobs         only jobs have this fact: a route that tests it must match job events
     may_hold_brackets  real values may hold a [, which opens a set in a pattern; git refuses names of refs with one
     """
 
@@ -53,7 +57,7 @@ def _fact(*spellings: str | None) -> Fact:
 
 
 def _project(event: Event) -> Fact:
-    """Return the slug in every spelling, and the name by which messages and pages call it."""
+    """Return the slug in every spelling, and the name that messages and pages show."""
     slug, name = event.project.slug, event.project_name
     spellings = slug_spellings(slug) if slug is not None else ()
     every = _fact(name, *spellings)
@@ -61,7 +65,10 @@ def _project(event: Event) -> Fact:
 
 
 def _put_project(event: Event, slug: str | None) -> Event:
-    """Set what a webhook says beside a slug: name and organization, which a slug of codes does not tell."""
+    """Set the slug, and the name and organization that a webhook has beside it.
+
+    A slug of codes (``circleci/...``) holds neither of them.
+    """
     found = SLUG.fullmatch(slug or "")
     if found is None or found["vcs"] == "circleci":
         return replace(event, project=Project(slug=slug))
@@ -77,7 +84,10 @@ def _find_actor(event: Event) -> DetailKind | None:
 
 
 def _find_place(event: Event) -> DetailKind | None:
-    """Return the detail with branch and tag: a pipeline is of one of them, so one that is known settles both."""
+    """Return the detail that holds branch and tag; None if one of them is known.
+
+    A pipeline has one of them: if one is known, the other is known to be absent.
+    """
     return DetailKind.VCS if event.branch is None and event.tag is None else None
 
 
@@ -133,19 +143,19 @@ _ENTRIES: Iterable[MatchKey] = (
     ),
     MatchKey(
         name="status",
-        sentence="`success`, `failed`, `error`, `canceled`, `unauthorized`, or whatever CircleCI may say tomorrow",
+        sentence="`success`, `failed`, `error`, `canceled`, `unauthorized`, or a status that CircleCI adds later",
         read=lambda event: _fact(event.status),
         put=lambda event, status: replace(event, status=status),
     ),
     MatchKey(
         name="trigger",
-        sentence="what set the pipeline going: `webhook`, `api`, `schedule` and others",
+        sentence="the trigger of the pipeline: `webhook`, `api`, `schedule` and others",
         read=lambda event: _fact(event.trigger),
         put=lambda event, trigger: replace(event, trigger=trigger),
     ),
     MatchKey(
         name="actor",
-        sentence="login or name of who set the workflow going; needs the CircleCI token",
+        sentence="login or name of the person who started the workflow; needs the CircleCI token",
         read=lambda event: _fact(event.actor.login, event.actor.name),
         put=lambda event, login: replace(event, actor=Actor(login=login)),
         find_detail=_find_actor,
@@ -169,6 +179,6 @@ def read_facts(event: Event) -> dict[str, Fact]:
 
 
 def findable_details(event: Event) -> dict[str, DetailKind]:
-    """Return the keys with an absent value that a detail could fill in, and which detail that is."""
+    """Return, for each key with an absent value, the detail that could fill it in."""
     found = {name: key.find_detail(event) for name, key in MATCH_KEYS.items()}
     return {name: detail for name, detail in found.items() if detail is not None}

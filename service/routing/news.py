@@ -1,4 +1,4 @@
-"""Pieces of news: the key that two events share when people need to be told of them only once. Pure."""
+"""The key of a piece of news, by which two events lead to one message. Pure."""
 
 from hashlib import sha256
 
