@@ -99,7 +99,7 @@ class Service:
         if isinstance(self.parts.source, CircleCI):
             self.parts.source.renew(secrets=settings.webhook_secrets, token=settings.circleci_token)
         if isinstance(self.parts.notifier, AppriseChannels):
-            self.parts.notifier.keep_secret(config.receivers.values())
+            self.parts.notifier.redact_urls_of(config.receivers.values())
         self.pipeline.reload(routes=config.routes, receivers=config.receivers)
         self.first_run.renew(config)
         self.heartbeat.set_channels(fingerprint(config.receivers.values()))
@@ -171,7 +171,7 @@ def build(
 def _parts(config: Config, *, clock: Clock | None, patience: Patience, role: Role) -> Parts:
     settings, metrics = config.settings, Metrics()
     notifier = AppriseChannels()
-    notifier.keep_secret(config.receivers.values())
+    notifier.redact_urls_of(config.receivers.values())
     store = Store(settings.database_url, clock=clock if isinstance(clock, DatabaseClock) else None)
     clock = clock or store.clock
     database = "postgres" if store.is_shared else "sqlite"

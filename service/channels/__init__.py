@@ -9,6 +9,6 @@ from opening any.
 
 from service.channels.apprise import AppriseChannels, StillSending
 from service.channels.incident_services import gets_no_good_news
-from service.channels.rate_limits import pace, server_lane
+from service.channels.rate_limits import min_interval, server_lane
 
-__all__ = ["AppriseChannels", "StillSending", "gets_no_good_news", "pace", "server_lane"]
+__all__ = ["AppriseChannels", "StillSending", "gets_no_good_news", "min_interval", "server_lane"]

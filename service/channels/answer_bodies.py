@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from html import unescape
 from typing import Any
 
-from service.channels.refusal_forms import WORDS, Path
+from service.channels.refusal_forms import MESSAGE_FIELDS, Path
 from service.message import one_line
 
 MAX_WORDS = 120  # characters
@@ -18,7 +18,7 @@ _TITLE = re.compile(r"<title[^>]*>([^<]*)", re.IGNORECASE)
 _TAG = re.compile(r"<[^<>]*>")
 
 
-def read(content: bytes) -> Any:
+def parse_json(content: bytes) -> Any:
     """Return the JSON of a body; of one that is cut off the plain values before its first list or object; else None."""
     try:
         return json.loads(content)
@@ -31,12 +31,12 @@ def as_text(content: bytes) -> str:
     return content.decode("utf-8", "replace").lstrip("\ufeff").strip()
 
 
-def is_page(content: bytes) -> bool:
+def is_web_page(content: bytes) -> bool:
     """Tell whether the body is a web page for people."""
     return _PAGE.match(as_text(content[:500])) is not None
 
 
-def values(body: Any, place: Path) -> Iterator[Any]:
+def find_values(body: Any, place: Path) -> Iterator[Any]:
     """Yield what stands at a place of a body; upper case or lower is all the same."""
     if not place:
         yield body
@@ -44,28 +44,28 @@ def values(body: Any, place: Path) -> Iterator[Any]:
     key, *rest = place
     if key == "*" and isinstance(body, list):
         for item in body:
-            yield from values(item, tuple(rest))
+            yield from find_values(item, tuple(rest))
     elif isinstance(body, dict):
         for name, value in body.items():
             if name == key or name.casefold() == key.casefold():
-                yield from values(value, tuple(rest))
+                yield from find_values(value, tuple(rest))
 
 
-def written(value: Any) -> str:
+def code_text(value: Any) -> str:
     """Return a value as tables of codes write it."""
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def named_words(body: Any) -> str:
+def message_field(body: Any) -> str:
     """Return what the body says in the place that services have for it; nothing if it is in none."""
-    found = (value for place in WORDS for value in values(body, place))
+    found = (value for place in MESSAGE_FIELDS for value in find_values(body, place))
     return next((text for text in found if isinstance(text, str) and text.strip()), "")
 
 
-def words(content: bytes) -> str:
+def message_text(content: bytes) -> str:
     """Return what a body says to people: the words of its JSON, its text, or the title and the text of its page."""
-    body = read(content)
-    if body is not None and (said := named_words(body)):
+    body = parse_json(content)
+    if body is not None and (said := message_field(body)):
         return said
     text = as_text(content)
     if "<" not in text:
@@ -75,7 +75,7 @@ def words(content: bytes) -> str:
     return unescape(f"{title[1] if title else ''} {shown}").strip()
 
 
-def shortened(text: str) -> str:
+def shorten(text: str) -> str:
     """Return words as a reason can hold them."""
     return one_line(text, MAX_WORDS)
 

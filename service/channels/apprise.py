@@ -9,12 +9,12 @@ from threading import Thread
 from uuid import UUID
 
 from service.channels.budget import MAX_ANSWER_S, MAX_SEND_S, Budget
-from service.channels.rate_limits import DEADLINE_S, MAIL_DEADLINE_S, UNANSWERED_REST_S, is_mail, rest_after
+from service.channels.rate_limits import DEADLINE_S, MAIL_DEADLINE_S, TIMEOUT_PAUSE_S, is_mail, timeout_pause_s
 from service.errors import Temporary
 from service.model import Channel, Message, Receiver
 
-MOST_LATE = 2  # threads of one channel that may hang before we stop giving it more
-MARGIN_S = 5.0  # a thread that keeps its budget has ended by then
+MAX_STUCK_THREADS = 2  # threads of one channel that may hang before we stop giving it more
+END_MARGIN_S = 5.0  # a thread that keeps its budget has ended by then
 
 
 class StillSending(Temporary):
@@ -24,7 +24,7 @@ class StillSending(Temporary):
     """
 
     def __init__(self, sentence: str, *, outcome: Callable[[], Awaitable[str]]) -> None:
-        super().__init__(sentence, retry_after_s=UNANSWERED_REST_S)
+        super().__init__(sentence, retry_after_s=TIMEOUT_PAUSE_S)
         self.outcome = outcome
 
 
@@ -60,29 +60,29 @@ class AppriseChannels:
         self._answer_s = answer_s
         self._send_s = send_s
         self._slots = asyncio.Semaphore(at_once)
-        self._late: dict[UUID, LateSend] = {}
+        self._late_sends: dict[UUID, LateSend] = {}
         self._secret_urls: frozenset[str] = frozenset()
 
-    def keep_secret(self, receivers: Iterable[Receiver]) -> None:
+    def redact_urls_of(self, receivers: Iterable[Receiver]) -> None:
         """Hide the parts of all these channels' URLs in what any channel says, from the next send on."""
         self._secret_urls = frozenset(channel.url for receiver in receivers for channel in receiver.channels)
 
     async def send(self, channel: Channel, message: Message, *, notification_id: UUID) -> str:
         """Send the message and return the receipt, a sentence. Raises Temporary (or StillSending) or Permanent."""
-        if notification_id in self._late:
-            return self._end_of(notification_id)
+        if notification_id in self._late_sends:
+            return self._late_result(notification_id)
         self._refuse_if_stuck(channel)
         deadline_s = min(self._deadline_s, MAIL_DEADLINE_S) if is_mail(channel) else self._deadline_s
         async with self._slots:
             sending = self._start(channel, message, notification_id)
             try:
-                return await _within(sending, deadline_s)
+                return await _wait_for(sending, deadline_s)
             except TimeoutError as error:
                 said = f"{channel.label} did not answer within {deadline_s:g} s"
                 raise StillSending(said, outcome=partial(self._outcome, notification_id)) from error
             finally:
                 if not sending.done():
-                    self._late[notification_id] = LateSend(channel=channel, sending=sending)
+                    self._late_sends[notification_id] = LateSend(channel=channel, sending=sending)
 
     def check(self, url: str) -> str | None:
         """What is wrong with a channel's URL, as a sentence without its secrets; None if Apprise understands it."""
@@ -92,47 +92,47 @@ class AppriseChannels:
 
     async def close(self, *, grace_s: float = 8.0) -> None:
         """Let sends that nobody waits for any more finish, within the grace; their threads end with the process."""
-        sends = [late.sending for late in self._late.values()]
+        sends = [late.sending for late in self._late_sends.values()]
         await asyncio.to_thread(wait, sends, timeout=grace_s)
 
     async def _outcome(self, notification_id: UUID) -> str:
-        late = self._late[notification_id]
+        late = self._late_sends[notification_id]
         try:
-            return await _within(late.sending, self._send_s + MARGIN_S)
+            return await _wait_for(late.sending, self._send_s + END_MARGIN_S)
         except TimeoutError as error:
             said = f"{late.channel.label} did not answer within {self._send_s:g} s"
-            raise Temporary(said, retry_after_s=rest_after(self._send_s)) from error
+            raise Temporary(said, retry_after_s=timeout_pause_s(self._send_s)) from error
         finally:
             if late.sending.done():
-                self._late.pop(notification_id, None)
+                self._late_sends.pop(notification_id, None)
 
-    def _end_of(self, notification_id: UUID) -> str:
+    def _late_result(self, notification_id: UUID) -> str:
         """Return or raise what came of a late send; Temporary while nothing has."""
-        late = self._late[notification_id]
+        late = self._late_sends[notification_id]
         if not late.sending.done():
             said = f"{late.channel.label} still holds this message without an answer"
-            raise Temporary(said, retry_after_s=UNANSWERED_REST_S)
-        del self._late[notification_id]
+            raise Temporary(said, retry_after_s=TIMEOUT_PAUSE_S)
+        del self._late_sends[notification_id]
         return late.sending.result()
 
     def _refuse_if_stuck(self, channel: Channel) -> None:
-        late = [one for one in self._late.values() if one.channel.key == channel.key and not one.sending.done()]
-        if len(late) >= MOST_LATE:
+        late = [one for one in self._late_sends.values() if one.channel.key == channel.key and not one.sending.done()]
+        if len(late) >= MAX_STUCK_THREADS:
             said = f"{channel.label} still holds {len(late)} messages without an answer"
-            raise Temporary(said, retry_after_s=UNANSWERED_REST_S)
+            raise Temporary(said, retry_after_s=TIMEOUT_PAUSE_S)
 
     def _start(self, channel: Channel, message: Message, notification_id: UUID) -> "Future[str]":
         budget = Budget(seconds=self._send_s, answer_s=self._answer_s, is_mail=is_mail(channel))
         sending: Future[str] = Future()
         sending.set_running_or_notify_cancel()  # from here on, giving up waiting does not touch it
         work = partial(
-            _deliver, channel, message, budget, notification_id=notification_id, secret_urls=self._secret_urls
+            _send_in_thread, channel, message, budget, notification_id=notification_id, secret_urls=self._secret_urls
         )
         Thread(target=_run, args=(sending, work), name=f"send {channel.label}", daemon=True).start()
         return sending
 
 
-async def _within(sending: "Future[str]", seconds: float) -> str:
+async def _wait_for(sending: "Future[str]", seconds: float) -> str:
     """Return or raise what comes of a send within the time; TimeoutError when that is not known by then."""
     try:
         return await asyncio.wait_for(asyncio.wrap_future(sending), seconds)
@@ -149,10 +149,10 @@ def _run(sending: "Future[str]", work: Callable[[], str]) -> None:
         sending.set_exception(error)
 
 
-def _deliver(
+def _send_in_thread(
     channel: Channel, message: Message, budget: Budget, *, notification_id: UUID, secret_urls: frozenset[str]
 ) -> str:
     # Apprise takes 57 MB and up to a second to import: only a process that uses a channel pays, and in the thread.
     from service.channels import plugin  # noqa: PLC0415 - see above
 
-    return plugin.deliver(channel, message, budget, notification_id=notification_id, secret_urls=secret_urls)
+    return plugin.send(channel, message, budget, notification_id=notification_id, secret_urls=secret_urls)

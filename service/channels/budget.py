@@ -17,7 +17,7 @@ MAX_MAIL_BYTES = 100_000  # of replies, which have some hundred bytes each
 MAX_ANSWER_S = 80.0  # a late yes is worth hearing, as long as it comes before another try would be made
 
 
-class Overdrawn(OSError):  # mail's library takes no other error for the end of a connection
+class BudgetExceeded(OSError):  # mail's library takes no other error for the end of a connection
     """The other side sends more than its budget."""
 
 
@@ -44,8 +44,8 @@ class Budget:
             Allowance(bytes_left=MAX_MAIL_BYTES if is_mail else MAX_SEND_BYTES, ends_at=self._began_at + seconds)
         ]
         self._max_wait_s = seconds
-        self._is_patient = is_mail
-        self.is_overdrawn = False
+        self._ignores_socket_timeout = is_mail
+        self.is_exceeded = False
 
     @property
     def age_s(self) -> float:
@@ -58,7 +58,7 @@ class Budget:
         return self._left_s() <= 0 or self._bytes_left() <= 0
 
     @contextmanager
-    def part(self, *, max_bytes: int, seconds: float = MAX_SEND_S) -> Iterator[None]:
+    def limit(self, *, max_bytes: int, seconds: float = MAX_SEND_S) -> Iterator[None]:
         """Limit what is read meanwhile more closely."""
         self._allowances.append(Allowance(bytes_left=max_bytes, ends_at=time.monotonic() + seconds))
         try:
@@ -66,30 +66,30 @@ class Budget:
         finally:
             self._allowances.pop()
 
-    def hurry(self, seconds: float) -> None:
+    def limit_waits(self, seconds: float) -> None:
         """Wait no longer than this for any further read: what matters has been said."""
         self._max_wait_s = min(self._max_wait_s, seconds)
 
     @contextmanager
-    def reading(self, connection: socket) -> Iterator[None]:
+    def limit_read(self, connection: socket) -> Iterator[None]:
         """Give a read its timeout, for this once. Raises TimeoutError or Overdrawn when the budget is used up."""
         left_s = min(self._left_s(), self._max_wait_s)
         if left_s <= 0:
             raise TimeoutError("the answer takes longer than we listen")
         if self._bytes_left() <= 0:
-            self.is_overdrawn = True
-            raise Overdrawn("the answer is longer than we read")
+            self.is_exceeded = True
+            raise BudgetExceeded("the answer is longer than we read")
         before = connection.gettimeout()
         if before == 0:  # does not block: its user waits in other ways
             yield
             return
-        connection.settimeout(left_s if before is None or self._is_patient else min(before, left_s))
+        connection.settimeout(left_s if before is None or self._ignores_socket_timeout else min(before, left_s))
         try:
             yield
         finally:
             connection.settimeout(before)
 
-    def spend(self, count: int) -> None:
+    def count_bytes(self, count: int) -> None:
         """Count the bytes of a read; the next one is refused when these were too many."""
         for each in self._allowances:
             each.bytes_left -= count

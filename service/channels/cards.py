@@ -9,7 +9,7 @@ from typing import Any
 
 import apprise
 
-from service.channels.incident_services import key_of
+from service.channels.incident_services import incident_key
 from service.message import Form, RenderOptions, fit_story, guard_markup, render_body
 from service.model import Aside, Block, Line, Link, Message, Untrusted
 
@@ -22,14 +22,14 @@ TEAMS_COLORS = {"success": "Good", "failure": "Attention", "warning": "Warning"}
 NTFY_TAGS = {"success": ["white_check_mark"], "failure": ["rotating_light"], "warning": ["warning"]}
 WHY = "Why did I get this?"
 
-Maker = Callable[[Any, Message], None]
+ServiceForm = Callable[[Any, Message], None]
 
 
-def furnish(service: str, plugin: Any, message: Message) -> None:
+def use_service_form(service: str, plugin: Any, message: Message) -> None:
     """Have a plugin say the message in the service's own form, where there is one and the URL asks for no other."""
-    maker = MAKERS.get(service)
-    if maker is not None and message.story and not getattr(plugin, "template", None):
-        maker(plugin, message)
+    form = SERVICE_FORMS.get(service)
+    if form is not None and message.story and not getattr(plugin, "template", None):
+        form(plugin, message)
 
 
 def _teams(plugin: Any, message: Message) -> None:
@@ -133,7 +133,7 @@ def _discord_payload(plugin: Any, message: Message) -> dict[str, Any]:
     return payload
 
 
-def _pings_of_the_url(plugin: Any, _message: Message) -> None:
+def _only_pings_of_url(plugin: Any, _message: Message) -> None:
     """Let only the URL's own ``ping=`` call anyone: the plugin looks for names in the body too."""
     ping_payload, send = plugin.ping_payload, plugin._send
     named = ping_payload(" ".join(plugin.ping)) if plugin.ping else {}
@@ -153,7 +153,7 @@ def _ntfy(plugin: Any, message: Message) -> None:
 
 def _pagerduty(plugin: Any, message: Message) -> None:
     """Open an incident under a key of its own, which a success closes; the title is what a phone call reads out."""
-    plugin.dedup = plugin.dedup or key_of(message)
+    plugin.dedup = plugin.dedup or incident_key(message)
     if message.severity in {"success", "info"} and plugin.action == "trigger":
         plugin.action = "resolve"
     plugin.click = plugin.click or message.url
@@ -165,11 +165,11 @@ def _pagerduty(plugin: Any, message: Message) -> None:
     plugin.send = lambda *_, **how: send(**how | {"body": message.title[:MAX_SUMMARY], "title": ""})
 
 
-MAKERS: dict[str, Maker] = {
+SERVICE_FORMS: dict[str, ServiceForm] = {
     "Power Automate / Workflows (for MSTeams)": _teams,
     "Discord": _discord,
-    "Fluxer": _pings_of_the_url,
-    "Guilded": _pings_of_the_url,
+    "Fluxer": _only_pings_of_url,
+    "Guilded": _only_pings_of_url,
     "ntfy": _ntfy,
     "Pager Duty": _pagerduty,
 }

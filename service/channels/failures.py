@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import requests
 
 from service.channels import answer_bodies
-from service.channels.apprise_capture import Seen
-from service.channels.rate_limits import rest_after
-from service.channels.secrets import hidden
-from service.channels.verdicts import Refusal, is_doubtful, judge
+from service.channels.apprise_capture import SendTrace
+from service.channels.rate_limits import timeout_pause_s
+from service.channels.secrets import redact
+from service.channels.verdicts import Refusal, find_refusal, is_unexpected_page
 from service.errors import AccessRefused, Permanent, Temporary
 from service.message import one_line
 from service.network_errors import REFUSED, UNANSWERED, UNREACHABLE, UNRESOLVED, UNTRUSTED, describe
@@ -27,11 +27,11 @@ NEXT_STEP = {
     429: "it gets too many messages",
 }
 UNAUTHORIZED = frozenset({401, 403, 404, 410})  # services forget an address whose token was revoked
-BARE_YES = frozenset({"ok", "okay", "success", "true", "1"})
-MOVED = "it sends us to another address; correct the channel's URL"
+SUCCESS_WORDS = frozenset({"ok", "okay", "success", "true", "1"})
+REDIRECTED = "it sends us to another address; correct the channel's URL"
 
 # Most telling first: what requests raises is also an OSError.
-TROUBLES: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
+NETWORK_ERRORS: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
     ((requests.exceptions.SSLError, ssl.SSLError), UNTRUSTED),
     ((requests.Timeout, TimeoutError), UNANSWERED),
     ((socket.gaierror,), UNRESOLVED),
@@ -42,7 +42,7 @@ TROUBLES: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Addressee:
+class Recipient:
     """The other side of a send.
 
     label     how sentences call it
@@ -56,105 +56,105 @@ class Addressee:
     url: str
     others: frozenset[str] = frozenset()
 
-    def hide(self, words: str) -> str:
+    def redact(self, words: str) -> str:
         """Return words of the other side on one line, without secrets."""
-        return hidden(words, self.url, self.others)
+        return redact(words, self.url, self.others)
 
 
-def refusal(to: Addressee, seen: Seen) -> Temporary | Permanent:
+def classify_failure(to: Recipient, trace: SendTrace) -> Temporary | Permanent:
     """Return the error that tells of a send that Apprise says did not work.
 
     A send that reached some of a channel's recipients is not repeated: they would hear twice.
     """
-    error = _of_errors(to, seen) or _of_responses(to, seen.responses)
-    if is_accepted_in_part(to, seen):
+    error = _network_error(to, trace) or _refusal_error(to, trace.responses)
+    if is_partly_accepted(to, trace):
         return Permanent(f"Only some recipients of {to.label} got the message. {error or ''}".rstrip())
-    return error or _of_flaws(to, seen) or _of_surprises(to, seen) or _of_silence(to, seen)
+    return error or _unreadable_answer_error(to, trace) or _unexpected_error(to, trace) or _no_reason_error(to, trace)
 
 
-def refusal_of_answers(to: Addressee, seen: Seen) -> Temporary | Permanent | None:
+def classify_answers(to: Recipient, trace: SendTrace) -> Temporary | Permanent | None:
     """Return the error of a send that Apprise takes for a success, if an answer says otherwise."""
-    found = [(one, judge(to.service, one)) for one in seen.responses if one.status_code < 300]
-    refused = [_error(to, response, no) for response, no in found if no is not None]
-    if refused and is_accepted_in_part(to, seen):
+    found = [(one, find_refusal(to.service, one)) for one in trace.responses if one.status_code < 300]
+    refused = [_to_refusal_error(to, response, no) for response, no in found if no is not None]
+    if refused and is_partly_accepted(to, trace):
         return Permanent(f"Only some recipients of {to.label} got the message. {refused[0]}")
-    return _mildest(refused) or _of_pages(to, seen)
+    return _prefer_temporary(refused) or _web_page_error(to, trace)
 
 
-def receipt(to: Addressee, seen: Seen) -> str:
+def receipt(to: Recipient, trace: SendTrace) -> str:
     """Return the sentence that tells of a success; with the other side's words, where these are more than a yes."""
     said = f"{to.label} accepted the message"
-    if not seen.responses:
+    if not trace.responses:
         return said
-    words = "" if seen.flaws else _words(to, seen.responses[-1])
-    words = "" if words.removeprefix(": ").strip(".!").lower() in BARE_YES or words.startswith(": {") else words
-    flaw = f"; its answer {seen.flaws[-1]}" if seen.flaws else ""
-    return f"{said}, it answered {seen.responses[-1].status_code}{words}{flaw}"
+    words = "" if trace.flaws else _their_words(to, trace.responses[-1])
+    words = "" if words.removeprefix(": ").strip(".!").lower() in SUCCESS_WORDS or words.startswith(": {") else words
+    flaw = f"; its answer {trace.flaws[-1]}" if trace.flaws else ""
+    return f"{said}, it answered {trace.responses[-1].status_code}{words}{flaw}"
 
 
-def is_accepted_in_part(to: Addressee, seen: Seen) -> bool:
+def is_partly_accepted(to: Recipient, trace: SendTrace) -> bool:
     """Tell whether a recipient got the message, by its own answer and not only by Apprise's word."""
     return any(
-        response is None or not (judge(to.service, response) or is_doubtful(to.service, response))
-        for response in seen.reached
+        response is None or not (find_refusal(to.service, response) or is_unexpected_page(to.service, response))
+        for response in trace.reached
     )
 
 
-def _of_pages(to: Addressee, seen: Seen) -> Permanent | None:
+def _web_page_error(to: Recipient, trace: SendTrace) -> Permanent | None:
     """Return the error of a web page where a service's own answer should be, such as a proxy's sign-in page."""
-    for response in seen.responses:
-        if response.status_code < 300 and is_doubtful(to.service, response):
-            said = f"{to.label} answered {response.status_code} with a web page{_words(to, response)}"
+    for response in trace.responses:
+        if response.status_code < 300 and is_unexpected_page(to.service, response):
+            said = f"{to.label} answered {response.status_code} with a web page{_their_words(to, response)}"
             return Permanent(f"{said}; see whether a proxy stands between, and send the message again")
     return None
 
 
-def _of_flaws(to: Addressee, seen: Seen) -> Permanent | None:
+def _unreadable_answer_error(to: Recipient, trace: SendTrace) -> Permanent | None:
     """Return the error of a success that the plugin could not read; another try might tell people twice."""
-    if not seen.flaws:
+    if not trace.flaws:
         return None
-    status, step = seen.responses[-1].status_code, "it may have the message; look there, and send it again if not"
-    return Permanent(f"{to.label} answered {status}, but its answer {seen.flaws[-1]}: {step}")
+    status, step = trace.responses[-1].status_code, "it may have the message; look there, and send it again if not"
+    return Permanent(f"{to.label} answered {status}, but its answer {trace.flaws[-1]}: {step}")
 
 
-def _of_surprises(to: Addressee, seen: Seen) -> Temporary | Permanent | None:
+def _unexpected_error(to: Recipient, trace: SendTrace) -> Temporary | Permanent | None:
     """Return the error of what no plugin expects."""
-    if not seen.surprises:
+    if not trace.unexpected_errors:
         return None
-    error = seen.surprises[-1]
+    error = trace.unexpected_errors[-1]
     if isinstance(error, UnicodeEncodeError):
         return Permanent(f"{to.label} was not asked: its URL holds a character that cannot be sent; correct the URL")
-    said = answer_bodies.shortened(to.hide(str(error)))
+    said = answer_bodies.shorten(to.redact(str(error)))
     return Temporary(f"{to.label} did not get the message: Apprise's plugin failed with {type(error).__name__}: {said}")
 
 
-def _of_silence(to: Addressee, seen: Seen) -> Temporary:
-    if not seen.responses or not (said := _words(to, seen.responses[-1])):
+def _no_reason_error(to: Recipient, trace: SendTrace) -> Temporary:
+    if not trace.responses or not (said := _their_words(to, trace.responses[-1])):
         return Temporary(f"{to.label} did not accept the message, and Apprise did not say why")
-    response = seen.responses[-1]
-    page = " with a web page" if answer_bodies.is_page(response.content) else ""
+    response = trace.responses[-1]
+    page = " with a web page" if answer_bodies.is_web_page(response.content) else ""
     return Temporary(f"{to.label} answered {response.status_code}{page}, but did not take the message{said}")
 
 
-def _of_responses(to: Addressee, responses: list[requests.Response]) -> Temporary | Permanent | None:
-    found = [(response, judge(to.service, response)) for response in responses]
-    return _mildest([_error(to, response, no) for response, no in found if no is not None])
+def _refusal_error(to: Recipient, responses: list[requests.Response]) -> Temporary | Permanent | None:
+    found = [(response, find_refusal(to.service, response)) for response in responses]
+    return _prefer_temporary([_to_refusal_error(to, response, no) for response, no in found if no is not None])
 
 
-def _mildest(errors: list[Temporary | Permanent]) -> Temporary | Permanent | None:
+def _prefer_temporary(errors: list[Temporary | Permanent]) -> Temporary | Permanent | None:
     return next((error for error in errors if isinstance(error, Temporary)), next(iter(errors), None))
 
 
-def _error(to: Addressee, response: requests.Response, no: Refusal) -> Temporary | Permanent:
+def _to_refusal_error(to: Recipient, response: requests.Response, no: Refusal) -> Temporary | Permanent:
     status = response.status_code
     if status < 300:
-        said = f"{to.label} answered {status}, but did not take the message{_words(to, response, no.code)}"
-        return Temporary(said, retry_after_s=no.wait_s) if no.is_passing else Permanent(said)
-    words = _words(to, response)
+        said = f"{to.label} answered {status}, but did not take the message{_their_words(to, response, no.code)}"
+        return Temporary(said, retry_after_s=no.wait_s) if no.is_transient else Permanent(said)
+    words = _their_words(to, response)
     said = f"{to.label} answered {status}{words}"
     if step := _next_step(status, no, has_words=bool(words)):
         said = f"{said} ({step})" if words else f"{said}: {step}"
-    if no.is_passing:
+    if no.is_transient:
         return Temporary(said, retry_after_s=no.wait_s)
     return AccessRefused(said) if status in UNAUTHORIZED else Permanent(said)
 
@@ -162,33 +162,35 @@ def _error(to: Addressee, response: requests.Response, no: Refusal) -> Temporary
 def _next_step(status: int, no: Refusal, *, has_words: bool) -> str | None:
     """Return what to do about a status; nothing where the other side's own words know better."""
     if status < 400:
-        return MOVED
+        return REDIRECTED
     if status in NEXT_STEP and status != 400:
         return NEXT_STEP[status]
-    return None if has_words or no.is_passing else NEXT_STEP[400]
+    return None if has_words or no.is_transient else NEXT_STEP[400]
 
 
-def _words(to: Addressee, response: requests.Response, code: str = "") -> str:
+def _their_words(to: Recipient, response: requests.Response, code: str = "") -> str:
     """Return a colon and the other side's own words; nothing if it has none."""
-    said = to.hide(answer_bodies.words(response.content)).strip()
-    told = said if code in {"false", "true"} or code in said else f"{to.hide(code)} {said}"
-    return f": {words}" if (words := answer_bodies.shortened(told)) else ""
+    said = to.redact(answer_bodies.message_text(response.content)).strip()
+    told = said if code in {"false", "true"} or code in said else f"{to.redact(code)} {said}"
+    return f": {words}" if (words := answer_bodies.shorten(told)) else ""
 
 
-def _of_errors(to: Addressee, seen: Seen) -> Temporary | Permanent | None:
-    if seen.budget.is_overdrawn:
+def _network_error(to: Recipient, trace: SendTrace) -> Temporary | Permanent | None:
+    if trace.budget.is_exceeded:
         return Temporary(f"{to.label} answered with more than we read; look at what its URL leads to")
-    return next((_of_error(to, error, age_s=seen.budget.age_s) for error in seen.errors), None)
+    return next((_to_network_error(to, error, age_s=trace.budget.age_s) for error in trace.errors), None)
 
 
-def _of_error(to: Addressee, error: Exception, *, age_s: float) -> Temporary | Permanent:
+def _to_network_error(to: Recipient, error: Exception, *, age_s: float) -> Temporary | Permanent:
     code, words = _smtp_answer(error)
     if code is None:
-        trouble = next(words for kinds, words in TROUBLES if isinstance(error, kinds))
+        trouble = next(words for kinds, words in NETWORK_ERRORS if isinstance(error, kinds))
         if trouble is UNREACHABLE:  # mail's library says so of a timeout too, and only the cause tells
             trouble = describe(error)
-        return Temporary(f"{to.label} {trouble}", retry_after_s=rest_after(age_s) if trouble is UNANSWERED else None)
-    said = f"{to.label} answered {code}: {one_line(to.hide(words[:MAX_WORDS_BYTES].decode('utf-8', 'replace')))}"
+        return Temporary(
+            f"{to.label} {trouble}", retry_after_s=timeout_pause_s(age_s) if trouble is UNANSWERED else None
+        )
+    said = f"{to.label} answered {code}: {one_line(to.redact(words[:MAX_WORDS_BYTES].decode('utf-8', 'replace')))}"
     if code < 500:
         return Temporary(said)
     return AccessRefused(said) if isinstance(error, smtplib.SMTPAuthenticationError) else Permanent(said)

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 from service.model import Channel, Message
 
 # By Apprise's names: each message is an incident there, an alert that rings, or an issue that a person must close.
-OPENS = frozenset(
+OPENS_INCIDENTS = frozenset(
     {
         "Better Stack",
         "FireHydrant",
@@ -29,7 +29,7 @@ OPENS = frozenset(
     }
 )
 CLOSING_ACTIONS = frozenset({"map", "resolve", "close"})
-QUIET = frozenset({"success", "info"})
+NO_FAILURE = frozenset({"success", "info"})
 
 # The same services by the schemes of their URLs: the values of ``action=``, in Apprise's order, the default first.
 _ALERT = ("map", "new", "close", "delete", "acknowledge", "note")
@@ -54,10 +54,10 @@ ACTIONS: dict[str, tuple[str, ...]] = {
     "victorops": _SPLUNK,
     "xmatters": (),
 }
-ALWAYS_CLOSES = frozenset({"pagerduty"})  # cards.py turns the success of its default action into a resolve
+CLOSES_ON_SUCCESS = frozenset({"pagerduty"})  # cards.py turns the success of its default action into a resolve
 
 # Apprise also takes the addresses that these services show their users.
-BY_ADDRESS = {
+KIND_BY_ADDRESS = {
     r"https?://signals\.firehydrant\.com/v1/process/": "firehydrant",
     r"https://api\.spike\.sh/v1/alerts/": "spike",
     r"https?://alert\.victorops\.com/integrations/generic/": "victorops",
@@ -68,17 +68,17 @@ BY_ADDRESS = {
 }
 
 
-def key_of(message: Message) -> str:
+def incident_key(message: Message) -> str:
     """Return the key of the incident that a message is about: its failure opens it, and its success closes it."""
     return sha256(message.subject.encode()).hexdigest()
 
 
-def is_unwanted(service: str, plugin: Any, message: Message) -> bool:
+def is_needless_incident(service: str, plugin: Any, message: Message) -> bool:
     """Tell whether a message would open an incident though nothing has failed.
 
     A success goes where it closes an incident. A message about no build is a test, which an operator asked for.
     """
-    if service not in OPENS or message.severity not in QUIET or not message.subject:
+    if service not in OPENS_INCIDENTS or message.severity not in NO_FAILURE or not message.subject:
         return False
     closes = service == "Pager Duty" or getattr(plugin, "action", None) in CLOSING_ACTIONS
     return message.severity == "info" or not closes
@@ -89,11 +89,11 @@ def gets_no_good_news(channel: Channel, severity: str) -> bool:
 
     By the URL alone, without Apprise; an ``action=`` that Apprise reads in another way is left to ``is_unwanted``.
     """
-    by_address = (scheme for start, scheme in BY_ADDRESS.items() if re.match(start, channel.url, re.IGNORECASE))
+    by_address = (scheme for start, scheme in KIND_BY_ADDRESS.items() if re.match(start, channel.url, re.IGNORECASE))
     scheme = next(by_address, channel.kind)
-    if scheme not in ACTIONS or severity not in QUIET:
+    if scheme not in ACTIONS or severity not in NO_FAILURE:
         return False
-    return severity == "info" or not (scheme in ALWAYS_CLOSES or _action(scheme, channel.url) in CLOSING_ACTIONS)
+    return severity == "info" or not (scheme in CLOSES_ON_SUCCESS or _action(scheme, channel.url) in CLOSING_ACTIONS)
 
 
 def _action(scheme: str, url: str) -> str | None:

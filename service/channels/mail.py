@@ -87,10 +87,10 @@ class Mail(_PLUGIN):  # type: ignore[misc] # reason: see above
     ) -> bool:
         copies = self.cc - self.bcc - {to[1]}
         letter = compose_mail(message, sender=self._sender, is_plain=is_plain, unique=self._unique(to[1]))
-        letter["To"] = self._named(to[1], to[0])
+        letter["To"] = self._format_address(to[1], to[0])
         for name, addresses in (("Cc", copies), ("Reply-To", self.reply_to - {to[1]})):
             if addresses:
-                letter[name] = ", ".join(self._named(address) for address in sorted(addresses))
+                letter[name] = ", ".join(self._format_address(address) for address in sorted(addresses))
         _replace_headers(letter, self.headers)
 
         if not server.sendmail(self._sender[1], [to[1], *copies, *(self.bcc - {to[1]})], letter.as_string()):
@@ -109,7 +109,7 @@ class Mail(_PLUGIN):  # type: ignore[misc] # reason: see above
         name, address = self.from_addr
         return name or NAME, address
 
-    def _named(self, address: str, name: str | bool = False) -> str:
+    def _format_address(self, address: str, name: str | bool = False) -> str:
         known: str | bool = name or self.names.get(address, False)
         return formataddr((str(known) if known else None, address), charset="utf-8")
 
@@ -128,7 +128,7 @@ def compose_mail(message: Message, *, sender: tuple[str, str], unique: str, is_p
     mail["Date"] = format_datetime(now_utc())
     mail["Message-ID"] = f"<{unique}.roundsman@{domain}>"
     if message.subject:
-        mail["References"] = mail["In-Reply-To"] = f"<{_thread(message.subject)}.roundsman@{domain}>"
+        mail["References"] = mail["In-Reply-To"] = f"<{_thread_id(message.subject)}.roundsman@{domain}>"
     mail["List-Id"] = _list_id(message, domain)
     mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: nothing answers it by itself
     mail["X-Auto-Response-Suppress"] = "All"  # the same for Exchange
@@ -139,7 +139,7 @@ def compose_mail(message: Message, *, sender: tuple[str, str], unique: str, is_p
     return mail
 
 
-def _thread(subject: str) -> str:
+def _thread_id(subject: str) -> str:
     """Return the name of a mail that was never sent, and that all of one subject answer: so they make a thread."""
     return _short_hash(subject)
 
@@ -165,7 +165,7 @@ def _replace_headers(mail: EmailMessage, headers: Mapping[str, str]) -> None:
             mail[name] = " ".join(value.split())
 
 
-def take_over_mail() -> None:
+def register_mail_plugin() -> None:
     """Register our plugin for its schemes; once, for the process."""
     manager: Any = NotificationManager
     manager().add(Mail, force=True)

@@ -12,27 +12,27 @@ import apprise
 from apprise.conversion.format import CONVERTERS
 from apprise.plugins.matrix import base as matrix
 
-_present: ContextVar[tuple[str, str] | None] = ContextVar("present", default=None)
+_current_texts: ContextVar[tuple[str, str] | None] = ContextVar("present", default=None)
 
 
 @contextmanager
-def beside(html: str, text: str) -> Iterator[None]:
+def plain_text_for(html: str, text: str) -> Iterator[None]:
     """Have this text taken wherever text is made of this HTML, in this thread."""
-    token = _present.set((html, text))
+    token = _current_texts.set((html, text))
     try:
         yield
     finally:
-        _present.reset(token)
+        _current_texts.reset(token)
 
 
-def take_over_conversion() -> None:
+def replace_html_to_text() -> None:
     """Take up the places where Apprise makes text of HTML; once, for the process."""
     converters: Any = CONVERTERS
     html_to_text = converters[apprise.NotifyFormat.HTML, apprise.NotifyFormat.TEXT]
 
     def convert(content: str) -> str:
-        present = _present.get()
-        return present[1] if present and content.strip() == present[0].strip() else str(html_to_text(content))
+        texts = _current_texts.get()
+        return texts[1] if texts and content.strip() == texts[0].strip() else str(html_to_text(content))
 
     converters[apprise.NotifyFormat.HTML, apprise.NotifyFormat.TEXT] = convert
     places: Any = matrix

@@ -5,21 +5,21 @@ from uuid import UUID
 
 import apprise
 
-from service.channels.apprise_capture import never_wait, post_watch, watching
+from service.channels.apprise_capture import capture, install_hooks, no_throttle
 from service.channels.budget import Budget
-from service.channels.cards import furnish
+from service.channels.cards import use_service_form
 from service.channels.dialects import LIMITS, Dialect, Limit, dialect_of, is_mail_service
-from service.channels.failures import Addressee, receipt, refusal, refusal_of_answers
-from service.channels.incident_services import is_unwanted
-from service.channels.mail import Mail, take_over_mail
-from service.channels.plain_text import beside, take_over_conversion
-from service.channels.safe_answers import CONNECT_S, READ_S, make_safe
+from service.channels.failures import Recipient, classify_answers, classify_failure, receipt
+from service.channels.incident_services import is_needless_incident
+from service.channels.mail import Mail, register_mail_plugin
+from service.channels.plain_text import plain_text_for, replace_html_to_text
+from service.channels.safe_answers import CONNECT_S, READ_S, install_answer_limits
 from service.errors import Permanent
 from service.message import Form, RenderOptions, guard_markup, mail_html, mail_text, render_body
 from service.model import Channel, Message
 
 # Slack's mrkdwn has no escape for * _ ~ and backticks; Apprise sends text with mrkdwn off.
-FORCED = {"Slack": Form.TEXT}
+FORCED_FORMATS = {"Slack": Form.TEXT}
 RENDERS_TEXT_AS_MARKDOWN = frozenset({"Discord", "Guilded", "Fluxer", "Revolt", "Mattermost", "Zulip"})
 TITLE_INSIDE_BODY = frozenset({"Discord", "Guilded", "Fluxer", "Revolt"})  # in front of the body, unescaped
 
@@ -38,13 +38,13 @@ ASSET = apprise.AppriseAsset(
     pem_autogen=False,
 )
 
-post_watch()  # here, because a module is imported once
-make_safe()
-take_over_mail()
-take_over_conversion()
+install_hooks()  # here, because a module is imported once
+install_answer_limits()
+register_mail_plugin()
+replace_html_to_text()
 
 
-def deliver(
+def send(
     channel: Channel,
     message: Message,
     budget: Budget,
@@ -53,35 +53,35 @@ def deliver(
     secret_urls: frozenset[str] = frozenset(),
 ) -> str:
     """Send the message now, in this thread, and return the receipt. Raises Temporary or Permanent."""
-    plugin = make(channel.url)
-    if plugin is None or _flaw(plugin):
+    plugin = create(channel.url)
+    if plugin is None or _problem(plugin):
         raise Permanent(f"{channel.label}: {check(channel.url)}")
     service = str(plugin.service_name)
-    if is_unwanted(service, plugin, message):
+    if is_needless_incident(service, plugin, message):
         return f"{channel.label} was not told: each message opens an incident there, and nothing has failed"
-    furnish(service, plugin, message)
+    use_service_form(service, plugin, message)
     if isinstance(plugin, Mail):
         plugin.message, plugin.notification_id = message, notification_id
-    with watching(budget) as seen:
+    with capture(budget) as trace:
         accepted = _notify(plugin, message)
-    to = Addressee(label=channel.label, service=service, url=channel.url, others=secret_urls)
-    error = refusal_of_answers(to, seen) if accepted else refusal(to, seen)
+    to = Recipient(label=channel.label, service=service, url=channel.url, others=secret_urls)
+    error = classify_answers(to, trace) if accepted else classify_failure(to, trace)
     if error is not None:
         raise error
-    return receipt(to, seen)
+    return receipt(to, trace)
 
 
 def check(url: str) -> str | None:
     """Return what is wrong with the URL, in a sentence that shows at most its scheme."""
-    if (plugin := make(url)) is not None:
-        return _flaw(plugin)
+    if (plugin := create(url)) is not None:
+        return _problem(plugin)
     scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]{0,19})://", url)
     if scheme is None:
         return "this is not an Apprise URL: it has no scheme like slack:// in front"
     return f"Apprise does not understand this {scheme[1]}:// URL: compare it with appriseit.com/services"
 
 
-def _flaw(plugin: apprise.NotifyBase) -> str | None:
+def _problem(plugin: apprise.NotifyBase) -> str | None:
     """Return what is wrong with a URL that Apprise understands; None if nothing is."""
     if str(plugin.service_name) != "E-Mail":
         return None
@@ -91,7 +91,7 @@ def _flaw(plugin: apprise.NotifyBase) -> str | None:
     return None
 
 
-def make(url: str) -> apprise.NotifyBase | None:
+def create(url: str) -> apprise.NotifyBase | None:
     """Return the plugin of a URL, without the parts of its behaviour that are ours to decide."""
     try:
         plugin = apprise.Apprise.instantiate(url, asset=ASSET)
@@ -99,7 +99,7 @@ def make(url: str) -> apprise.NotifyBase | None:
         return None
     if plugin is None:
         return None
-    plugin.throttle = never_wait  # type: ignore[method-assign] # reason: plugins sleep here, and some then try again
+    plugin.throttle = no_throttle  # type: ignore[method-assign] # reason: plugins sleep here, and some then try again
     plugin.retry = 0
     plugin.optional = False  # would report a failure as success
     plugin.redirects = False
@@ -116,9 +116,9 @@ def make(url: str) -> apprise.NotifyBase | None:
 def _notify(plugin: apprise.NotifyBase, message: Message) -> bool:
     """Tell whether the plugin sent the message: in its own form, so that Apprise converts nothing."""
     service = str(plugin.service_name)
-    if service in FORCED:
+    if service in FORCED_FORMATS:
         plugin._format_override = None
-    target = plugin.resolve_format(FORCED.get(service))
+    target = plugin.resolve_format(FORCED_FORMATS.get(service))
     form = Form.MARKDOWN if service in RENDERS_TEXT_AS_MARKDOWN else Form(target.value)
     has_title = plugin.title_maxlen > 0 and service not in TITLE_INSIDE_BODY
     is_literal = dialect_of(service) is Dialect.LITERAL
@@ -130,7 +130,7 @@ def _notify(plugin: apprise.NotifyBase, message: Message) -> bool:
         if is_mail and form is Form.HTML
         else render_body(message, form, options)
     )
-    with beside(body, mail_text(message) if is_mail else render_body(message, Form.TEXT, options)):
+    with plain_text_for(body, mail_text(message) if is_mail else render_body(message, Form.TEXT, options)):
         # Through an Apprise object, because it turns whatever a plugin raises into False.
         result = apprise.Apprise(plugin, asset=ASSET).notify(
             body=body, title=title, body_format=target, notify_type=apprise.NotifyType(message.severity)

@@ -13,11 +13,11 @@ from service.model import Channel
 
 # Of all that waits for a channel only the first is tried meanwhile. For one that keeps us waiting, because some twenty
 # that do so would take all the room there is for sending; for one that says 429, but not until when.
-UNANSWERED_REST_S = 60.0
-MIN_UNANSWERED_REST_S = 10.0  # when it has kept us waiting for longer than the others' patience
+TIMEOUT_PAUSE_S = 60.0
+MIN_TIMEOUT_PAUSE_S = 10.0  # when it has kept us waiting for longer than the others' patience
 MAIL_DEADLINE_S = 10.0  # many mail servers that hang, with minutes to do so, must not hold the places of others
 DEADLINE_S = 30.0  # after this, others take the place of a send; its answer is listened for a while longer
-TIRED_REST_S = 30.0
+RATE_LIMIT_PAUSE_S = 30.0
 
 # Sources (read 2026-11-22): Slack, "Rate limits": one message a second for each channel; Google Chat, "Usage limits":
 # 60 writes a minute for each space, webhooks included; Telegram, support FAQ: 20 messages a minute to a group.
@@ -26,7 +26,7 @@ TIRED_REST_S = 30.0
 # each custom bot (open.feishu.cn/document/client-docs/bot-v3/add-custom-bot.md). DingTalk: 20 a minute for each robot,
 # then none for ten minutes (cnblogs.com/Fogram-c/p/16992729.html, a copy of its page). WeCom: 20 a minute for each
 # robot (hexdocs.pm/wechat_sdk/WeChat.Work.ChatRobot.html, which quotes its page).
-BY_KIND = {
+MIN_INTERVALS = {
     "slack": timedelta(seconds=1),
     "gchat": timedelta(seconds=1),
     "tgram": timedelta(seconds=3),
@@ -38,7 +38,7 @@ BY_KIND = {
     "wecombot": timedelta(seconds=3),
 }
 # Apprise also takes the addresses that these services show their users.
-BY_ADDRESS = {
+KIND_BY_ADDRESS = {
     r"https://hooks\.slack(-gov)?\.com/": "slack",
     r"https://chat\.googleapis\.com/": "gchat",
     r"https://open\.larksuite\.com/open-apis/bot/v2/hook/": "lark",
@@ -46,12 +46,12 @@ BY_ADDRESS = {
     r"https?://[^/]+(/powerautomate/[^?]+)?/workflows/[^/]+/triggers/manual/paths/invoke": "workflows",
 }
 
-MAIL = frozenset({"mailto", "mailtos", "deltachat", "deltachats"})
+MAIL_KINDS = frozenset({"mailto", "mailtos", "deltachat", "deltachats"})
 
 
 def is_mail(channel: Channel) -> bool:
     """Tell whether a mail server takes the channel's messages, which may take its minutes over it."""
-    return channel.kind in MAIL
+    return channel.kind in MAIL_KINDS
 
 
 def server_lane(channel: Channel) -> str | None:
@@ -75,12 +75,12 @@ def _mail_host(url: str) -> str:
     return re.sub(r":[0-9]*$", "", server.lower())
 
 
-def rest_after(age_s: float) -> float:
+def timeout_pause_s(age_s: float) -> float:
     """Return how long to leave a channel alone that has not answered a send of this age: in all about the same."""
-    return min(UNANSWERED_REST_S, max(MIN_UNANSWERED_REST_S, DEADLINE_S + UNANSWERED_REST_S - age_s))
+    return min(TIMEOUT_PAUSE_S, max(MIN_TIMEOUT_PAUSE_S, DEADLINE_S + TIMEOUT_PAUSE_S - age_s))
 
 
-def pace(channel: Channel) -> timedelta:
+def min_interval(channel: Channel) -> timedelta:
     """Return how long after one message the next may be sent; zero where no service says."""
-    by_address = (kind for start, kind in BY_ADDRESS.items() if re.match(start, channel.url, re.IGNORECASE))
-    return BY_KIND.get(next(by_address, channel.kind), timedelta())
+    by_address = (kind for start, kind in KIND_BY_ADDRESS.items() if re.match(start, channel.url, re.IGNORECASE))
+    return MIN_INTERVALS.get(next(by_address, channel.kind), timedelta())

@@ -21,7 +21,7 @@ PROGRAMS = frozenset({"JSON", "XML", "Form", "Apprise API"})
 """Services that are programs of an operator's own: what they answer follows no rule but HTTP's."""
 
 HTTP_ERRORS = frozenset(str(code) for code in range(400, 600))
-PASSING_HTTP = frozenset({"408", "425", "500", "502", "503", "504"})
+TRANSIENT_HTTP = frozenset({"408", "425", "500", "502", "503", "504"})
 NO = frozenset({"false", "0"})
 FAILED = frozenset({"error", "err", "fail", "failed", "failure"})
 NOTHING = frozenset({"null", "false", "", "0", "[]", "{}", "none"})
@@ -42,8 +42,8 @@ class RefusalForm:
     code: Path
     yes: frozenset[str] | None = None
     no: frozenset[str] = frozenset()
-    tired: frozenset[str] = frozenset()
-    passing: frozenset[str] = frozenset()
+    rate_limited: frozenset[str] = frozenset()
+    transient: frozenset[str] = frozenset()
 
     def refuses(self, value: str) -> bool:
         """Tell whether the value says no."""
@@ -56,8 +56,8 @@ class TextForm:
 
     services: frozenset[str] = frozenset()
     start: str
-    tired: frozenset[str] = frozenset()
-    passing: frozenset[str] = frozenset()
+    rate_limited: frozenset[str] = frozenset()
+    transient: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,8 +73,8 @@ def _of(*services: str) -> frozenset[str]:
     return frozenset(services)
 
 
-SLACK_TIRED = frozenset({"ratelimited", "rate_limited"})
-SLACK_PASSING = frozenset({"internal_error", "fatal_error", "service_unavailable"})
+SLACK_RATE_LIMITED = frozenset({"ratelimited", "rate_limited"})
+SLACK_TRANSIENT = frozenset({"internal_error", "fatal_error", "service_unavailable"})
 
 # A service's own forms come first, so that what they take for a yes is none of the general ones' concern.
 FORMS: tuple[RefusalForm, ...] = (
@@ -83,8 +83,8 @@ FORMS: tuple[RefusalForm, ...] = (
             services=_of("Feishu", "Lark (Feishu)"),
             code=(key,),
             yes=frozenset({"0"}),
-            tired=frozenset({"11232", "11233", "11247", "99991400"}),
-            passing=frozenset({"10002", "11230", "11231"}),
+            rate_limited=frozenset({"11232", "11233", "11247", "99991400"}),
+            transient=frozenset({"10002", "11230", "11231"}),
         )
         for key in ("code", "StatusCode")
     ),
@@ -92,8 +92,8 @@ FORMS: tuple[RefusalForm, ...] = (
         services=_of("DingTalk", "WeCom Bot", "WeChat (WeCom)"),
         code=("errcode",),
         yes=frozenset({"0"}),
-        tired=frozenset({"130101", "90018", "90030", "410100", "430101", "45009", "45033"}),
-        passing=frozenset({"-1"}),
+        rate_limited=frozenset({"130101", "90018", "90030", "410100", "430101", "45009", "45033"}),
+        transient=frozenset({"-1"}),
     ),
     RefusalForm(services=_of("Pushplus", "Bark", "SpugPush"), code=("code",), yes=frozenset({"200", "0"})),
     RefusalForm(services=_of("WxPusher"), code=("code",), yes=frozenset({"1000"})),
@@ -102,11 +102,13 @@ FORMS: tuple[RefusalForm, ...] = (
     ),
     RefusalForm(services=_of("ServerChan"), code=("data", "errno"), yes=frozenset({"0"})),
     RefusalForm(services=_of("OneBot"), code=("retcode",), yes=frozenset({"0", "1"})),
-    RefusalForm(services=_of("Viber"), code=("status",), yes=frozenset({"0"}), tired=frozenset({"12"})),
+    RefusalForm(services=_of("Viber"), code=("status",), yes=frozenset({"0"}), rate_limited=frozenset({"12"})),
     RefusalForm(services=_of("Pushover", "Pushsafer", "Pushjet"), code=("status",), yes=frozenset({"1", "ok"})),
     RefusalForm(services=_of("KakaoTalk"), code=("result_code",), yes=frozenset({"0"})),
     RefusalForm(services=_of("Kavenegar"), code=("return", "status"), yes=frozenset({"200"})),
-    RefusalForm(services=_of("Vonage"), code=("messages", "*", "status"), yes=frozenset({"0"}), tired=frozenset({"1"})),
+    RefusalForm(
+        services=_of("Vonage"), code=("messages", "*", "status"), yes=frozenset({"0"}), rate_limited=frozenset({"1"})
+    ),
     RefusalForm(services=_of("ClickSend"), code=("response_code",), yes=frozenset({"SUCCESS"})),
     RefusalForm(services=_of("ClickSend"), code=("data", "messages", "*", "status"), yes=frozenset({"SUCCESS"})),
     RefusalForm(services=_of("Clickatell"), code=("messages", "*", "accepted"), no=NO),
@@ -129,25 +131,29 @@ FORMS: tuple[RefusalForm, ...] = (
     RefusalForm(services=_of("MSG91"), code=("type",), no=FAILED),
     RefusalForm(services=_of("VoIPms"), code=("status",), yes=frozenset({"success"})),
     RefusalForm(services=_of("Reddit"), code=("json", "errors"), yes=NOTHING),
-    RefusalForm(services=_of("Slack"), code=("error",), yes=NOTHING, tired=SLACK_TIRED, passing=SLACK_PASSING),
+    RefusalForm(
+        services=_of("Slack"), code=("error",), yes=NOTHING, rate_limited=SLACK_RATE_LIMITED, transient=SLACK_TRANSIENT
+    ),
     # Forms that have one meaning wherever they were seen.
     RefusalForm(
         code=("error", "code"),
         yes=frozenset({"0", "null", ""}),
-        tired=frozenset({"429"}),
-        passing=PASSING_HTTP,
+        rate_limited=frozenset({"429"}),
+        transient=TRANSIENT_HTTP,
     ),
     RefusalForm(code=("errcode",), yes=frozenset({"0", "null", ""})),
     RefusalForm(code=("errno",), yes=frozenset({"0", "null", ""})),
     RefusalForm(code=("error_code",), yes=NOTHING),
-    RefusalForm(code=("error",), yes=NOTHING, tired=SLACK_TIRED, passing=SLACK_PASSING),
+    RefusalForm(code=("error",), yes=NOTHING, rate_limited=SLACK_RATE_LIMITED, transient=SLACK_TRANSIENT),
     RefusalForm(code=("errors",), yes=NOTHING),
     RefusalForm(code=("ok",), no=NO),
     RefusalForm(code=("success",), no=NO),
     RefusalForm(code=("sent",), no=frozenset({"false"})),
     RefusalForm(code=("result",), no=FAILED | {"false"}),
     *(
-        RefusalForm(code=(key,), no=FAILED | HTTP_ERRORS | {"false"}, tired=frozenset({"429"}), passing=PASSING_HTTP)
+        RefusalForm(
+            code=(key,), no=FAILED | HTTP_ERRORS | {"false"}, rate_limited=frozenset({"429"}), transient=TRANSIENT_HTTP
+        )
         for key in ("status", "code", "statusCode", "StatusCode", "status_code")
     ),
 )
@@ -155,7 +161,7 @@ FORMS: tuple[RefusalForm, ...] = (
 WRAPPERS: tuple[Path, ...] = (("*",), ("data",), ("response",), ("result",))
 """Places in which an answer stands inside a body: an answer for each of several messages, or a frame around one."""
 
-TIRED_WORDS = (
+RATE_LIMIT_WORDS = (
     r"\b(?:rate.?limit|too many (?:requests|messages)|too (?:fast|frequent)"
     r"|frequency|freq out of limit|throttl|slow.?down)"
 )
@@ -163,14 +169,16 @@ TIRED_WORDS = (
 
 TEXT_FORMS: tuple[TextForm, ...] = (
     # Words of Teams' older connectors; whether Power Automate answers so is not known.
-    TextForm(start=r"Webhook message delivery failed(?:.*?HTTP error (\d+))?", tired=frozenset({"429"})),
+    TextForm(start=r"Webhook message delivery failed(?:.*?HTTP error (\d+))?", rate_limited=frozenset({"429"})),
     TextForm(
         services=_of("Slack"),
         start=r"(?!ok\Z)([a-z]+(?:_[a-z]+)*)\Z",
-        tired=SLACK_TIRED,
-        passing=SLACK_PASSING,
+        rate_limited=SLACK_RATE_LIMITED,
+        transient=SLACK_TRANSIENT,
     ),
-    TextForm(services=_of("Prowl"), start=r"<\?xml[^>]*>\s*<prowl>\s*<error code=\"(\d+)\"", tired=frozenset({"406"})),
+    TextForm(
+        services=_of("Prowl"), start=r"<\?xml[^>]*>\s*<prowl>\s*<error code=\"(\d+)\"", rate_limited=frozenset({"406"})
+    ),
     TextForm(
         services=_of("Nextcloud", "Nextcloud Talk"), start=r"<\?xml.*?<statuscode>(?!100<|200<|201<)(\d+)</statuscode>"
     ),
@@ -188,7 +196,7 @@ WAITS: tuple[Wait, ...] = (
     Wait(place=("retry_after_ms",), unit_s=0.001),
 )
 
-WORDS: tuple[Path, ...] = (
+MESSAGE_FIELDS: tuple[Path, ...] = (
     ("errmsg",),
     ("error_description",),
     ("description",),

@@ -11,7 +11,7 @@ from typing import Any
 
 import requests
 
-from service.channels.apprise_capture import present
+from service.channels.apprise_capture import current_trace
 
 MAX_HEAD_BYTES = 65_536
 MAX_BODY_BYTES = 250_000  # a hundred times what services answer
@@ -25,7 +25,7 @@ _JSON_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\Z)|[\[\]{}]', re.DOTALL)
 _DEEPER = {"[": 1, "{": 1, "]": -1, "}": -1}
 
 
-def make_safe() -> None:
+def install_answer_limits() -> None:
     """Take up the place, for the whole process; once."""
     requests.adapters.HTTPAdapter.send = _safe(requests.adapters.HTTPAdapter.send)  # type: ignore[method-assign] # reason: see above
 
@@ -35,26 +35,26 @@ def _safe(send: Send) -> Send:
 
     @wraps(send)
     def sending(adapter: object, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
-        budget = present().budget
+        budget = current_trace().budget
         request.headers["Accept-Encoding"] = "identity"
         kwargs |= {"stream": True, "timeout": (CONNECT_S, budget.answer_s)}
-        with budget.part(max_bytes=MAX_HEAD_BYTES + 2 * MAX_BODY_BYTES, seconds=budget.answer_s):
-            with budget.part(max_bytes=MAX_HEAD_BYTES):
+        with budget.limit(max_bytes=MAX_HEAD_BYTES + 2 * MAX_BODY_BYTES, seconds=budget.answer_s):
+            with budget.limit(max_bytes=MAX_HEAD_BYTES):
                 response = send(adapter, request, **kwargs)
-            _keep(response, *_read(response))
+            _set_content(response, *_read(response))
         return response
 
     return sending
 
 
-def _keep(response: requests.Response, body: bytes, flaw: str | None) -> None:
+def _set_content(response: requests.Response, body: bytes, flaw: str | None) -> None:
     """Make this the content of the response; a plugin that asks for it in pieces gets these pieces."""
     response.raw.close()  # with its connection, which may hold more
     response._content = body  # as the library does when it has read all
     response._content_consumed = True
     response.encoding = "utf-8"  # not what the answer names, or is guessed: some codecs take minutes for a megabyte
     if flaw is not None and response.status_code < 300:
-        present().flaws.append(flaw)
+        current_trace().flaws.append(flaw)
 
 
 def _read(response: requests.Response) -> tuple[bytes, str | None]:
@@ -73,7 +73,7 @@ def _read(response: requests.Response) -> tuple[bytes, str | None]:
                 flaw = f"is longer than {MAX_BODY_BYTES // 1_000} kB"
                 break
     except requests.RequestException:
-        if not present().budget.is_used_up:
+        if not current_trace().budget.is_used_up:
             raise
         flaw = "did not end in time"
     if is_deep(bytes(body)):

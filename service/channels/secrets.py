@@ -8,26 +8,26 @@ from functools import lru_cache
 from urllib.parse import quote, unquote_plus
 
 MIN_SECRET = 4  # characters; shorter parts are words of every sentence
-MIN_SECRET_OF_OTHERS = 12  # of other channels: their shorter parts, such as a room's name, are words of ours too
-MAX_LOOK = 4_000  # characters of what the other side says
+MIN_SECRET_OF_OTHER_CHANNELS = 12  # their shorter parts, such as a room's name, are words of our sentences too
+MAX_WORDS_LENGTH = 4_000  # characters of what the other side says
 MAX_SECRET = 500  # characters; a longer one could be cut by the limit above, and half of it shown
-STARS = "***"
+MASK = "***"
 
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{6,}={0,2}")
 
 
-def hidden(words: str, url: str, others: frozenset[str] = frozenset()) -> str:
+def redact(words: str, url: str, others: frozenset[str] = frozenset()) -> str:
     """Return the words on one line without any part of the URLs that may be a secret, encoded or not.
 
     others   URLs of other channels
     Long words lose their end: it may be the beginning of a secret.
     """
-    parts = sorted({*secrets(url), *_secrets_of_others(others)}, key=len, reverse=True)
+    parts = sorted({*secrets(url), *_secrets_of_other_channels(others)}, key=len, reverse=True)
     line = " ".join(words.split())
-    is_long, line = len(line) > MAX_LOOK, line[:MAX_LOOK]
-    line = _BASE64.sub(lambda found: STARS if _holds(found[0], parts) else found[0], line)
+    is_long, line = len(line) > MAX_WORDS_LENGTH, line[:MAX_WORDS_LENGTH]
+    line = _BASE64.sub(lambda found: MASK if _encodes_any(found[0], parts) else found[0], line)
     for part in parts:
-        line = _without(line, part)
+        line = _masked(line, part)
     return line[:-MAX_SECRET] if is_long else line
 
 
@@ -41,19 +41,19 @@ def secrets(url: str) -> set[str]:
 
 
 @lru_cache(maxsize=4)
-def _secrets_of_others(urls: frozenset[str]) -> frozenset[str]:
-    return frozenset(part for url in urls for part in secrets(url) if len(part) >= MIN_SECRET_OF_OTHERS)
+def _secrets_of_other_channels(urls: frozenset[str]) -> frozenset[str]:
+    return frozenset(part for url in urls for part in secrets(url) if len(part) >= MIN_SECRET_OF_OTHER_CHANNELS)
 
 
-def _without(line: str, part: str) -> str:
+def _masked(line: str, part: str) -> str:
     at = line.lower().find(part)
     while at >= 0:
-        line = f"{line[:at]}{STARS}{line[at + len(part) :]}"
-        at = line.lower().find(part, at + len(STARS))
+        line = f"{line[:at]}{MASK}{line[at + len(part) :]}"
+        at = line.lower().find(part, at + len(MASK))
     return line
 
 
-def _holds(encoded: str, parts: Iterable[str]) -> bool:
+def _encodes_any(encoded: str, parts: Iterable[str]) -> bool:
     """Tell whether a word is base64 of a text that has one of the parts in it."""
     bare = encoded.rstrip("=")
     try:

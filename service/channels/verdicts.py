@@ -9,12 +9,12 @@ from typing import Any
 import requests
 
 from service.channels import answer_bodies
-from service.channels.rate_limits import TIRED_REST_S
+from service.channels.rate_limits import RATE_LIMIT_PAUSE_S
 from service.channels.refusal_forms import (
     FORMS,
     PROGRAMS,
+    RATE_LIMIT_WORDS,
     TEXT_FORMS,
-    TIRED_WORDS,
     WAITS,
     WRAPPERS,
     RefusalForm,
@@ -34,33 +34,41 @@ class Refusal:
     """An answer that says no: the code in its body if there is one, and when another try makes sense."""
 
     code: str = ""
-    is_passing: bool = False
+    is_transient: bool = False
     wait_s: float | None = None
 
 
-def judge(service: str, response: requests.Response) -> Refusal | None:
+def find_refusal(service: str, response: requests.Response) -> Refusal | None:
     """Return the refusal that an answer is; None if it is a yes."""
-    body = answer_bodies.read(response.content)
+    body = answer_bodies.parse_json(response.content)
     found = _in_body(service, body, answer_bodies.as_text(response.content)[:MAX_TEXT])
     if response.status_code < 300 and found is None:
         return None
     form, code = found or (None, "")
     status = response.status_code
-    is_tired = status == TOO_MANY or (form is not None and code in form.tired) or _says_tired(code, body)
-    is_passing = status in TRY_AGAIN or status >= 500 or is_tired or (form is not None and code in form.passing)
-    if not is_passing:
+    is_rate_limited = (
+        status == TOO_MANY or (form is not None and code in form.rate_limited) or _says_rate_limited(code, body)
+    )
+    is_transient = (
+        status in TRY_AGAIN or status >= 500 or is_rate_limited or (form is not None and code in form.transient)
+    )
+    if not is_transient:
         return Refusal(code=code)
     wait_s = _wait_s(service, response, body)
-    return Refusal(code=code, is_passing=True, wait_s=TIRED_REST_S if wait_s is None and is_tired else wait_s)
+    return Refusal(
+        code=code, is_transient=True, wait_s=RATE_LIMIT_PAUSE_S if wait_s is None and is_rate_limited else wait_s
+    )
 
 
-def _says_tired(code: str, body: Any) -> bool:
-    return re.search(TIRED_WORDS, f"{code} {answer_bodies.named_words(body)}"[:MAX_TEXT], re.IGNORECASE) is not None
+def _says_rate_limited(code: str, body: Any) -> bool:
+    return (
+        re.search(RATE_LIMIT_WORDS, f"{code} {answer_bodies.message_field(body)}"[:MAX_TEXT], re.IGNORECASE) is not None
+    )
 
 
-def is_doubtful(service: str, response: requests.Response) -> bool:
+def is_unexpected_page(service: str, response: requests.Response) -> bool:
     """Tell whether a web page came where a service answers in a form of its own."""
-    return service not in PROGRAMS and answer_bodies.is_page(response.content)
+    return service not in PROGRAMS and answer_bodies.is_web_page(response.content)
 
 
 def _in_body(service: str, body: Any, text: str) -> tuple[RefusalForm | TextForm, str] | None:
@@ -72,7 +80,7 @@ def _in_body(service: str, body: Any, text: str) -> tuple[RefusalForm | TextForm
         if (form.services and service not in form.services) or (not form.services and form.code[0] in settled):
             continue
         for value in _values(body, form):
-            code = answer_bodies.written(value)
+            code = answer_bodies.code_text(value)
             if form.refuses(code):
                 return form, code if not isinstance(value, dict | list) else ""
             settled |= {form.code[0]} if form.services else set()
@@ -81,10 +89,10 @@ def _in_body(service: str, body: Any, text: str) -> tuple[RefusalForm | TextForm
 
 def _values(body: Any, form: RefusalForm) -> Iterator[Any]:
     """Yield what stands in the place of a form; of a form that any service may use also in each of a few answers."""
-    yield from answer_bodies.values(body, form.code)
+    yield from answer_bodies.find_values(body, form.code)
     if not form.services:
         for place in WRAPPERS:
-            yield from answer_bodies.values(body, (*place, *form.code))
+            yield from answer_bodies.find_values(body, (*place, *form.code))
 
 
 def _in_text(service: str, text: str) -> tuple[TextForm, str] | None:
@@ -104,8 +112,8 @@ def _wait_s(service: str, response: requests.Response, body: Any) -> float | Non
     for wait in WAITS:
         if wait.services and service not in wait.services:
             continue
-        for value in answer_bodies.values(body, wait.place):
-            seconds = read_wait(answer_bodies.written(value))
+        for value in answer_bodies.find_values(body, wait.place):
+            seconds = read_wait(answer_bodies.code_text(value))
             if seconds is not None:
                 return seconds * wait.unit_s
     return None

@@ -25,7 +25,7 @@ async def try_receiver(receivers: Mapping[str, Receiver], name: str, notifier: A
     """Send one test message to each channel of a receiver, all at once. Raises BadRequest for an unknown name."""
     if name not in receivers:
         raise BadRequest(f"roundsman.yaml has no receiver {name!a}; it has {', '.join(receivers) or 'none'}")
-    notifier.keep_secret(receivers.values())
+    notifier.redact_urls_of(receivers.values())
     return await asyncio.gather(*(_try(name, channel, notifier) for channel in receivers[name].channels))
 
 

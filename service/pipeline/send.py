@@ -8,7 +8,7 @@ from uuid import UUID
 
 import structlog
 
-from service.channels import StillSending, pace
+from service.channels import StillSending, min_interval
 from service.db.tables import Transaction
 from service.errors import AccessRefused, Permanent, Temporary
 from service.message import compose
@@ -72,7 +72,7 @@ def _begin(transaction: Transaction, parts: Parts, notification: Notification) -
 def _keep_pace(transaction: Transaction, parts: Parts, notification: Notification) -> None:
     """Close the channel's lane for as long as must lie between two messages, whichever worker sends the next."""
     channel = parts.channel(notification.channel_key)
-    if channel is not None and (pause := pace(channel)):
+    if channel is not None and (pause := min_interval(channel)):
         parts.jobs.rest(notification.lane, within=transaction, until=parts.clock() + pause)
 
 

@@ -13,8 +13,8 @@ import pytest
 import requests
 
 from service.channels import AppriseChannels
-from service.channels.apprise_capture import Seen
-from service.channels.failures import Addressee, refusal
+from service.channels.apprise_capture import SendTrace
+from service.channels.failures import Recipient, classify_failure
 from service.errors import Permanent, Temporary
 from service.message import compose
 from service.model import Channel, Commit, Event, EventKind, Message, Project, Workflow
@@ -220,7 +220,7 @@ async def test_who_has_another_trouble_and_asks_for_no_time_is_asked_no_time(web
 @pytest.mark.parametrize("error", [requests.ConnectTimeout(), requests.ReadTimeout(), TimeoutError()])
 def test_who_keeps_us_waiting_is_left_alone_for_a_minute(error: Exception) -> None:
     """Here without the wire: the plugins wait for twenty seconds."""
-    found = refusal(Addressee(label="web", service="JSON", url="json://web"), Seen(errors=[error]))
+    found = classify_failure(Recipient(label="web", service="JSON", url="json://web"), SendTrace(errors=[error]))
 
     assert isinstance(found, Temporary)
     assert (str(found), found.retry_after_s) == ("web did not answer in time", 60)

@@ -105,7 +105,7 @@ def posts(net: HttpEnd, service: str, chosen: str, message: Message) -> list[Got
     url += f"{'&' if '?' in url else '?'}format={chosen}" if chosen else ""
     channel = Channel(key="k", label="web", kind="x", url=url)
     with suppress(Permanent, Temporary):  # the answer may be no yes to it: what it was sent counts
-        plugin.deliver(channel, message, Budget(seconds=20, answer_s=10), notification_id=uuid4())
+        plugin.send(channel, message, Budget(seconds=20, answer_s=10), notification_id=uuid4())
     return [got for got in net.got if any(MARK in text for _, text in leaves(got))]
 
 
@@ -160,7 +160,7 @@ def test_each_plugin_can_be_made_to_post_or_it_is_said_why_not() -> None:
 
 
 def test_each_url_is_of_its_plugin() -> None:
-    made = {service: plugin.make(url) for service, url in URLS.items()}
+    made = {service: plugin.create(url) for service, url in URLS.items()}
 
     assert {service: str(one.service_name) for service, one in made.items() if one} == {name: name for name in URLS}
 
@@ -187,7 +187,7 @@ def test_each_plugin_is_believed_no_more_than_the_other_side(net: HttpEnd, servi
         net.behave(REFUSALS[kind])
 
         with pytest.raises((Permanent, Temporary), match=r"^web answered [2345]0[0-9]"):
-            plugin.deliver(channel, a_hostile_message(MARK), Budget(seconds=20, answer_s=10), notification_id=uuid4())
+            plugin.send(channel, a_hostile_message(MARK), Budget(seconds=20, answer_s=10), notification_id=uuid4())
 
 
 SPAN = re.compile(r"(?<!`)(`+)(?!`)(.*?)(?<!`)\1(?!`)", re.DOTALL)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from service.channels import pace, server_lane
+from service.channels import min_interval, server_lane
 from service.errors import Permanent, Temporary
 from service.model import Channel
 from tests.app_fixture import NINE, RED, House, a_house
@@ -202,7 +202,7 @@ TEAMS_PATH = "/workflows/643e69f8/triggers/manual/paths/invoke?api-version=1&sp=
     ],
 )
 def test_a_channel_has_the_pace_that_its_makers_document(url: str, pause_s: float) -> None:
-    assert pace(channel(url)) == timedelta(seconds=pause_s)
+    assert min_interval(channel(url)) == timedelta(seconds=pause_s)
 
 
 MAILS = """\

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from service.channels import AppriseChannels
-from service.channels.secrets import STARS, hidden
+from service.channels.secrets import MASK, redact
 from service.errors import Permanent, Temporary
 from service.pipeline.steps import Pipeline
 from tests.app_fixture import RED, a_house
@@ -248,16 +248,16 @@ async def test_a_secret_that_is_sent_back_is_hidden(web: HttpEnd, said: str, sta
 
 
 def test_words_of_every_sentence_are_not_hidden() -> None:
-    assert hidden("slack says no to FAKESLACKTOKEN0123456789", SLACK) == "slack says no to ***"
-    assert hidden("p%40ss and p@ss", "json://me:p%40ss@host.example") == "*** and ***"
-    assert hidden("channel_not_found", SLACK, frozenset({"slack://xoxb-1/#channel"})) == "channel_not_found"
-    assert hidden("T1 fakeslacktoken0123456789", "json://host", frozenset({SLACK})) == "T1 ***"
+    assert redact("slack says no to FAKESLACKTOKEN0123456789", SLACK) == "slack says no to ***"
+    assert redact("p%40ss and p@ss", "json://me:p%40ss@host.example") == "*** and ***"
+    assert redact("channel_not_found", SLACK, frozenset({"slack://xoxb-1/#channel"})) == "channel_not_found"
+    assert redact("T1 fakeslacktoken0123456789", "json://host", frozenset({SLACK})) == "T1 ***"
 
 
 def test_the_beginning_of_a_secret_that_a_limit_cuts_is_not_shown() -> None:
     said = f"{SECRET} " * 1_000
 
-    assert set(hidden(said, f"json://ci:{SECRET}@host.example").split()) <= {STARS, STARS[:1], STARS[:2]}
+    assert set(redact(said, f"json://ci:{SECRET}@host.example").split()) <= {MASK, MASK[:1], MASK[:2]}
 
 
 async def test_one_recipient_that_is_refused_in_the_body_is_not_told_again_to_the_others(net: HttpEnd) -> None:

@@ -55,13 +55,13 @@ def test_each_service_with_forms_of_its_own_is_one_of_apprise(table: tuple[objec
     "names",
     [
         PROGRAMS,
-        plugin.FORCED,
+        plugin.FORCED_FORMATS,
         plugin.RENDERS_TEXT_AS_MARKDOWN,
         plugin.TITLE_INSIDE_BODY,
         dialects.DIALECTS,
         dialects.LIMITS,
-        cards.MAKERS,
-        incident_services.OPENS,
+        cards.SERVICE_FORMS,
+        incident_services.OPENS_INCIDENTS,
     ],
     ids=["programs", "forced", "renders text", "titles", "dialects", "limits", "own forms", "incidents"],
 )
@@ -69,20 +69,20 @@ def test_each_service_with_a_form_of_its_own_is_one_of_apprise(names: frozenset[
     assert set(names) <= service_names()
 
 
-@pytest.mark.parametrize("kinds", [rate_limits.BY_KIND, rate_limits.MAIL], ids=["paces", "mail"])
+@pytest.mark.parametrize("kinds", [rate_limits.MIN_INTERVALS, rate_limits.MAIL_KINDS], ids=["paces", "mail"])
 def test_each_kind_is_a_scheme_of_apprise(kinds: frozenset[str]) -> None:
     assert set(kinds) <= schemes()
 
 
-@pytest.mark.parametrize("start", rate_limits.BY_ADDRESS)
+@pytest.mark.parametrize("start", rate_limits.KIND_BY_ADDRESS)
 def test_each_address_is_one_that_apprise_takes_for_that_kind(start: str) -> None:
-    url, kind = NATIVE[start], rate_limits.BY_ADDRESS[start]
-    found = plugin.make(url)
+    url, kind = NATIVE[start], rate_limits.KIND_BY_ADDRESS[start]
+    found = plugin.create(url)
 
     assert re.match(start, url)
     assert found is not None
     assert kind in set(schemes_of(found))
-    assert kind in rate_limits.BY_KIND
+    assert kind in rate_limits.MIN_INTERVALS
 
 
 NATIVE_INCIDENTS = (
@@ -101,7 +101,7 @@ def test_schemes_of_incident_services_have_the_actions_that_apprise_has() -> Non
     actions = {
         scheme: one.template_args.get("action", {})
         for one in plugins()
-        if str(one.service_name) in incident_services.OPENS
+        if str(one.service_name) in incident_services.OPENS_INCIDENTS
         for scheme in schemes_of(one)
     }
 
@@ -114,26 +114,26 @@ def test_schemes_of_incident_services_have_the_actions_that_apprise_has() -> Non
 
 @pytest.mark.parametrize("url", NATIVE_INCIDENTS)
 def test_addresses_of_incident_services_are_those_that_apprise_takes(url: str) -> None:
-    found = plugin.make(url)
+    found = plugin.create(url)
 
     assert found is not None
-    starts = [scheme for start, scheme in incident_services.BY_ADDRESS.items() if re.match(start, url)]
+    starts = [scheme for start, scheme in incident_services.KIND_BY_ADDRESS.items() if re.match(start, url)]
     assert len(starts) == 1
     assert starts[0] in set(schemes_of(found))
 
 
 @pytest.mark.parametrize("status", ["success", "canceled", "failed"])
-@pytest.mark.parametrize("service", sorted(incident_services.OPENS))
+@pytest.mark.parametrize("service", sorted(incident_services.OPENS_INCIDENTS))
 def test_channels_that_get_no_good_news_are_those_of_which_the_sender_says_so(service: str, status: str) -> None:
     url = URLS.get(service, f"lfg://{'0a' * 16}")
     message = compose(replace(an_event(), status=status), None)
     actions = ("", "m", "re", "invented", *(name for names in incident_services.ACTIONS.values() for name in names))
     for action in dict.fromkeys(actions):
         acting = f"{url}{'&' if '?' in url else '?'}action={action}" if action else url
-        if (found := plugin.make(acting)) is None:
+        if (found := plugin.create(acting)) is None:
             continue
         channel = Channel(key="k", label="web", kind=url.partition(":")[0], url=acting)
-        guard_markup = incident_services.is_unwanted(service, found, message)
+        guard_markup = incident_services.is_needless_incident(service, found, message)
         left_out = incident_services.gets_no_good_news(channel, message.severity)
         assert left_out == guard_markup or (guard_markup and action in {"m", "re"}), (
             acting
@@ -141,12 +141,12 @@ def test_channels_that_get_no_good_news_are_those_of_which_the_sender_says_so(se
 
 
 def made(service: str) -> Any:
-    return plugin.make(URLS[service])
+    return plugin.create(URLS[service])
 
 
-@pytest.mark.parametrize("service", plugin.FORCED)
+@pytest.mark.parametrize("service", plugin.FORCED_FORMATS)
 def test_each_forced_format_is_one_that_the_plugin_has(service: str) -> None:
-    assert plugin.FORCED[service] in {one.value for one in made(service)._formats()}
+    assert plugin.FORCED_FORMATS[service] in {one.value for one in made(service)._formats()}
 
 
 @pytest.mark.parametrize("service", sorted(plugin.TITLE_INSIDE_BODY))
@@ -169,7 +169,7 @@ def test_a_limit_that_counts_bytes_is_kept_in_bytes(net: HttpEnd, service: str) 
     url = URLS[service]
     net.behave(Answer(body=b'{"success": true, "errcode": 0, "code": 0, "access_token": "fake"}'))
 
-    plugin.deliver(
+    plugin.send(
         Channel(key="k", label="web", kind="x", url=url),
         a_chinese_message(),
         Budget(seconds=20),

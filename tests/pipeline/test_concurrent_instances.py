@@ -46,7 +46,7 @@ async def test_one_delivery_posted_at_two_doors_at_once_is_one(both: Twins) -> N
 
 async def test_a_pace_is_kept_across_workers(both: Twins, monkeypatch: pytest.MonkeyPatch) -> None:
     pause = timedelta(seconds=0.2)
-    monkeypatch.setitem(rate_limits.BY_KIND, "json", pause)
+    monkeypatch.setitem(rate_limits.MIN_INTERVALS, "json", pause)
     await both.post(workflow_completed(run) for run in REDS)
     await both.settled()
 
