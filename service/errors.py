@@ -5,7 +5,7 @@ RoundsmanError
 │   ├── BadSignature    401
 │   │   ├── Unsigned        there is no signature at all
 │   │   └── UnknownSecret   there is one, made with a secret that is none of ours
-│   ├── Unauthorised    401: no credential that we know
+│   ├── Unauthorized    401: no credential that we know
 │   ├── Forbidden       403: not allowed from there, with any credential
 │   ├── TooManyGuesses  429: too many wrong credentials from there; knows when to try again
 │   └── BadRequest      any other 4xx, with its status
@@ -54,7 +54,7 @@ class UnknownSecret(BadSignature):
     """The post is signed with a secret that is none of ours."""
 
 
-class Unauthorised(Rejected):
+class Unauthorized(Rejected):
     """Pages and API want a credential, and this is none."""
 
     status = 401

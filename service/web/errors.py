@@ -7,7 +7,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
-from service.errors import NotFound, Rejected, Temporary, Unauthorised
+from service.errors import NotFound, Rejected, Temporary, Unauthorized
 from service.pipeline.receive import COME_BACK_IN_S
 from service.web.pages.pages import Pages
 from service.web.private_responses import set_private_headers
@@ -57,7 +57,7 @@ def _error_parts(request: Request, error: Exception) -> tuple[int, str, Mapping[
     match error:
         case HTTPException():
             status, sentence, headers = error.status_code, _http_exception_message(request, error), error.headers or {}
-        case Unauthorised():
+        case Unauthorized():
             status, sentence, headers = error.status, str(error), {"WWW-Authenticate": "Bearer"}
         case Rejected():
             status, sentence, headers = error.status, str(error), error.headers

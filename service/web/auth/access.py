@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.db.database import Store
-from service.errors import Forbidden, TooManyGuesses, Unauthorised
+from service.errors import Forbidden, TooManyGuesses, Unauthorized
 from service.metrics import Metrics
 from service.model import Session
 from service.store import sessions
@@ -64,7 +64,7 @@ class Access:
         self._cookie = "__Host-roundsman" if self._is_secure else "roundsman"
 
     async def require(self, request: Request) -> str:
-        """By which right a request to the API comes in. Raises Unauthorised, TooManyGuesses or Forbidden.
+        """By which right a request to the API comes in. Raises Unauthorized, TooManyGuesses or Forbidden.
 
         A session is enough to look; to change something the token itself is needed, which no browser sends unasked.
         """
@@ -74,17 +74,17 @@ class Access:
             return BY_TOKEN
         if request.method in SAFE_METHODS and await self.session(request):
             return BY_SESSION
-        raise Unauthorised("the API needs a credential: send Authorization: Bearer and the admin token")
+        raise Unauthorized("the API needs a credential: send Authorization: Bearer and the admin token")
 
     async def require_session(self, request: Request) -> Cookie:
-        """The session in which a page is looked at. Raises Unauthorised when there is none, or Forbidden."""
+        """The session in which a page is looked at. Raises Unauthorized when there is none, or Forbidden."""
         self._check_origin(request)
         if session := await self.session(request):
             return session
-        raise Unauthorised("please log in first")
+        raise Unauthorized("please log in first")
 
     async def require_form(self, request: Request, form_token: str) -> str:
-        """By which right a page's form comes in: it must be ours, of this session. Raises Unauthorised or Forbidden."""
+        """By which right a page's form comes in: it must be ours, of this session. Raises Unauthorized or Forbidden."""
         session = await self.require_session(request)
         if not constant_time_equals(form_token.encode(errors="replace"), session.form_token):
             raise Forbidden("this form is not of your session, or too old; go back, reload the page and try again")
@@ -107,7 +107,7 @@ class Access:
         return self._cookies.verify(request.cookies.get(self._cookie, ""))
 
     async def log_in(self, request: Request, token: str) -> Cookie:
-        """Begin a session for a caller that knows the admin token. Raises Unauthorised, TooManyGuesses or Forbidden."""
+        """Begin a session for a caller that knows the admin token. Raises Unauthorized, TooManyGuesses or Forbidden."""
         self._check_origin(request)
         given = token.encode(errors="replace")
         self._require_token(request, given, door="pages", sentence=WRONG_CREDENTIAL)
@@ -116,7 +116,7 @@ class Access:
         return cookie
 
     async def log_in_by_link(self, request: Request, code: str) -> Cookie:
-        """Begin the one session of a login link. Raises Unauthorised or TooManyGuesses."""
+        """Begin the one session of a login link. Raises Unauthorized or TooManyGuesses."""
         expires_at = self._links.expires_at(code)
         if expires_at is None:
             self._refuse(request, code.encode(errors="replace"), door="link", sentence=LINK_EXPIRED)
@@ -124,7 +124,7 @@ class Access:
             cookie = self._cookies.make_for_link(code)
             if await self._begin_session(request, cookie):
                 return cookie
-        raise Unauthorised(LINK_EXPIRED)
+        raise Unauthorized(LINK_EXPIRED)
 
     async def log_out(self, request: Request) -> None:
         """End the session of a request, for every process and every copy of its cookie."""
@@ -156,12 +156,12 @@ class Access:
         credentials = request.headers.getlist("authorization")
         scheme, _, given = credentials[0].partition(" ")
         if len(credentials) > 1 or scheme.lower() != "bearer":
-            raise Unauthorised(sentence)  # no guess: it could not be right, and of two a proxy may have seen the other
+            raise Unauthorized(sentence)  # no guess: it could not be right, and of two a proxy may have seen the other
         # headers are read as Latin-1 whatever was sent: back to the bytes, which may be a token in UTF-8
         self._require_token(request, given.strip().encode("latin-1"), door="api", sentence=sentence)
 
     def _require_token(self, request: Request, given: bytes, *, door: str, sentence: str) -> None:
-        """Raise Unauthorised or TooManyGuesses unless this is the admin token.
+        """Raise Unauthorized or TooManyGuesses unless this is the admin token.
 
         A token that could be guessed is not even looked at while its address is braked. One that could not is let in
         all the same: behind a proxy that hides addresses, one who guesses would shut out everyone else.
@@ -171,7 +171,7 @@ class Access:
             self._refuse(request, given, door=door, sentence=sentence)
 
     def _refuse(self, request: Request, given: bytes, *, door: str, sentence: str) -> None:
-        """Count a wrong credential, or one that is not looked at. Raises Unauthorised or TooManyGuesses."""
+        """Count a wrong credential, or one that is not looked at. Raises Unauthorized or TooManyGuesses."""
         address, guesses = _address(request), self._guesses[door]
         if wait_s := guesses.wait_s(address, given):
             self._metrics.logins_refused.labels(door, "too_many").inc()
@@ -181,7 +181,7 @@ class Access:
         braked_s = guesses.add(address, given)
         self._metrics.logins_refused.labels(door, "wrong").inc()
         log.warning("login refused", client=address, door=door, **({"braked_s": braked_s} if braked_s else {}))
-        raise Unauthorised(sentence)
+        raise Unauthorized(sentence)
 
     def _check_origin(self, request: Request) -> None:
         if request.method not in SAFE_METHODS and is_cross_origin(request.headers, self._public_url):

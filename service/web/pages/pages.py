@@ -15,7 +15,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from service.db.database import Store
-from service.errors import BadRequest, NotFound, Rejected, Temporary, TooManyGuesses, Unauthorised
+from service.errors import BadRequest, NotFound, Rejected, Temporary, TooManyGuesses, Unauthorized
 from service.operations import operator_actions, queries
 from service.operations.bulk_actions import Subject, act_on_each
 from service.operations.dead_letters import list_dead_letters
@@ -208,7 +208,7 @@ class Pages:
         wanted = local_path(form.get("next"))
         try:
             session = await self._access.log_in(request, form.get("token", ""))
-        except (Unauthorised, TooManyGuesses) as error:
+        except (Unauthorized, TooManyGuesses) as error:
             return self._login_refused(error, wanted)
         response = _redirect(wanted)
         self._access.set_session_cookie(response, session)
@@ -218,13 +218,13 @@ class Pages:
         """Begin the session of a login link, which is good for one, and go to the builds."""
         try:
             session = await self._access.log_in_by_link(request, request.path_params["code"])
-        except (Unauthorised, TooManyGuesses) as error:
+        except (Unauthorized, TooManyGuesses) as error:
             return _redirect("/") if await self._access.session(request) else self._login_refused(error, "/")
         response = _redirect("/")
         self._access.set_session_cookie(response, session)
         return response
 
-    def _login_refused(self, error: Unauthorised | TooManyGuesses, wanted: str) -> Response:
+    def _login_refused(self, error: Unauthorized | TooManyGuesses, wanted: str) -> Response:
         response = self._render("login.html", None, status=error.status, next=wanted, problem=str(error))
         response.headers.update(error.headers)
         return response
@@ -234,7 +234,7 @@ class Pages:
         response = _redirect("/login")
         try:
             await self._require_form(request)
-        except Unauthorised:
+        except Unauthorized:
             return response
         await self._access.log_out(request)
         self._access.clear_session_cookie(response)
@@ -326,7 +326,7 @@ class Pages:
         async def answer(request: Request) -> Response:
             try:
                 return await endpoint(request)
-            except Unauthorised:
+            except Unauthorized:
                 return self._redirect_to_login(request)
             except Temporary as error:
                 log.warning("a page cannot be shown now", reason=str(error))
