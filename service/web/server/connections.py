@@ -1,4 +1,4 @@
-"""The connections of one server: how many there may be, which of them make room, and which have taken too long."""
+"""The registry of open connections: total and per-client limits, eviction, time-outs."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -10,22 +10,22 @@ import structlog
 from service.web.server.limits import MAX_CONNECTIONS, Limits
 from service.web.server.proxies import TrustedProxies
 
-LOG_INTERVAL_S = 10.0  # between two lines about the same: an attack must not fill the log
-EVICTION_DIVISOR = 32  # the part of all connections that makes room at a time: to look for them takes a while
+LOG_INTERVAL_S = 10.0  # between two log lines of one kind: an attack must not fill the log
+EVICTION_DIVISOR = 32  # 1/32 of the candidates is evicted at once: a search through all of them takes a while
 
 log = structlog.get_logger()
 
 
 class Connection(Protocol):
-    """What is counted, and asked how it does.
+    """A connection as the registry sees it.
 
-    client_addresses   the addresses that it counts for: its peer's, or those of the clients whose requests a proxy sent
+    client_addresses   the addresses it is counted under: its peer's, or those of the clients whose requests a proxy sent
     """
 
     client_addresses: list[str]
 
     def eviction_priority(self) -> tuple[int, float] | None:
-        """Return a key by which those that may make room are sorted; None while a request is answered."""
+        """Return a sort key, the first to evict first; None while a request is answered."""
         ...
 
     def evict(self) -> None:
@@ -33,14 +33,14 @@ class Connection(Protocol):
         ...
 
     def check(self, now: float) -> None:
-        """Close what takes too long."""
+        """Close the connection if a time limit of its state has passed."""
         ...
 
 
 class Connections:
-    """Counts connections and clients, finds room for new ones, and looks after the slow.
+    """Counts connections and clients, evicts waiting ones for new ones, checks time-outs.
 
-    on_refusal   called with the limit that refused one: ``all`` or ``client``
+    on_refusal   called with the limit that refused a connection: ``all`` or ``client``
     """
 
     def __init__(
@@ -55,7 +55,10 @@ class Connections:
         self._checked_at = 0.0
 
     def admit(self, connection: Connection, address: str | None) -> bool:
-        """Take a connection in, of an address that counts; others that only wait make room for it if need be."""
+        """Register a new connection; False when it is over a limit and none can be evicted.
+
+        address   the address that it counts for; None for a trusted proxy, whose clients are counted by request
+        """
         limit = self.limits.max_connections
         if len(self._open) >= limit:
             has_room = self._evict_waiting(list(self._open))
@@ -71,7 +74,10 @@ class Connections:
         return True
 
     def count(self, connection: Connection, address: str) -> bool:
-        """Count a client for a connection; False when it has too many, and none of them only waits."""
+        """Count a client for a connection; False when the client is over its limit.
+
+        Over the limit, a connection of the same client that only waits is evicted first, if there is one.
+        """
         limit = self.limits.max_per_client
         if self._by_address[address] >= limit:
             has_room = self._evict_waiting([one for one in self._open if address in one.client_addresses])
@@ -91,15 +97,15 @@ class Connections:
             self._subtract(connection.client_addresses.pop(0))
 
     def release(self, connection: Connection) -> None:
-        """Stop counting a connection that is gone; harmless when it was released before."""
+        """Stop counting a closed connection; a second call changes nothing."""
         self._open.pop(connection, None)
         while connection.client_addresses:
             self.uncount(connection)
 
     def sweep(self, now: float) -> None:
-        """Have each connection that is due looked at: several times a second.
+        """Check the time limits of all connections; called several times a second.
 
-        After a pause of the whole process what had arrived in time has yet to be read: everyone gets another round.
+        After a pause of the whole process, one round is left out: bytes that arrived in time have yet to be read.
         """
         was_paused, self._checked_at = now - self._checked_at > 1, now
         if not was_paused:
@@ -107,17 +113,17 @@ class Connections:
                 connection.check(now)
 
     def note(self, event: str, **facts: object) -> None:
-        """Write a line to the log, unless the same was said a moment ago; the next one says how often."""
+        """Log a warning, once per event in LOG_INTERVAL_S; the next one counts those dropped."""
         now = monotonic()
-        said_at, unsaid = self._notices.get(event, (-LOG_INTERVAL_S, 0))
-        if now - said_at < LOG_INTERVAL_S:
-            self._notices[event] = (said_at, unsaid + 1)
+        logged_at, dropped = self._notices.get(event, (-LOG_INTERVAL_S, 0))
+        if now - logged_at < LOG_INTERVAL_S:
+            self._notices[event] = (logged_at, dropped + 1)
             return
         self._notices[event] = (now, 0)
-        log.warning(event, **facts, unsaid_before=unsaid)
+        log.warning(event, **facts, unsaid_before=dropped)
 
     def _evict_waiting(self, candidates: list[Connection]) -> bool:
-        """Close those that have waited longest, for a request or for a client; False when none only waits."""
+        """Close the connections that have waited longest; False when no candidate is idle."""
         waiting = [(priority, one) for one in candidates if (priority := one.eviction_priority()) is not None]
         waiting.sort(key=lambda pair: pair[0])
         chosen = waiting[: len(candidates) // EVICTION_DIVISOR + 1]

@@ -1,17 +1,17 @@
-"""The head of a request: what it may hold, and what it must not, before anything parses it further."""
+"""Limits on the head of a request: its size, number of fields, version, Host, cookies."""
 
 import re
 from collections.abc import Iterable
 
 from service.web.server.limits import Limits
 
-FIELD_OVERHEAD_BYTES = 4  # the colon, blank and line end of a header field
+FIELD_OVERHEAD_BYTES = 4  # the colon, space and line end of a header field
 HOST = re.compile(rb"([\w.~!$&'()*+,;=%-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(:\d{0,5})?", re.ASCII)
 VERSIONS = frozenset({"1.0", "1.1"})
 
 
 class RequestRefused(Exception):
-    """A request that is not served: the status and the sentence of its answer."""
+    """A request that is not served; carries the status and the sentence of its response."""
 
     def __init__(self, status: int, sentence: str) -> None:
         super().__init__(sentence)
@@ -20,7 +20,7 @@ class RequestRefused(Exception):
 
 
 class HeadCounter:
-    """Counts what a head has come to while it arrives. Trailers are counted with it."""
+    """Counts the bytes and fields of a head, and of trailers, while they arrive."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
@@ -29,17 +29,17 @@ class HeadCounter:
         self._headers = 0
 
     def begin(self) -> None:
-        """Begin a new one."""
+        """Start counting a new head."""
         self._url_bytes = self._header_bytes = self._headers = 0
 
     def add_url(self, size: int) -> None:
-        """Count a piece of the URL; raises RequestRefused."""
+        """Count a piece of the URL. Raises RequestRefused."""
         self._url_bytes += size
         if self._url_bytes > self._limits.max_url_bytes:
             raise RequestRefused(414, f"the address is longer than {self._limits.max_url_bytes} bytes")
 
     def add_header(self, size: int) -> None:
-        """Count a header field by the bytes of its name and value; raises RequestRefused."""
+        """Count a header field; size is its name and value in bytes. Raises RequestRefused."""
         self._headers += 1
         self._header_bytes += size + FIELD_OVERHEAD_BYTES
         if self._headers > self._limits.max_headers:
@@ -48,11 +48,11 @@ class HeadCounter:
             raise self.too_large()
 
     def too_large(self) -> RequestRefused:
-        """Return what to say to a head that has no end."""
+        """Return the refusal of a head that is too large."""
         return RequestRefused(431, f"the head of the request is larger than {self._limits.max_head_bytes} bytes")
 
     def check(self, version: str, headers: Iterable[tuple[bytes, bytes]]) -> None:
-        """Check a head that is complete; raises RequestRefused."""
+        """Raise RequestRefused for a complete head with a bad version, Host or cookies."""
         hosts = [value for name, value in headers if name == b"host"]
         if version not in VERSIONS:
             raise RequestRefused(505, "only HTTP/1.1 and HTTP/1.0 are spoken here")

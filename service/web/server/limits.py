@@ -1,10 +1,10 @@
-"""The limits of the HTTP server: of a request, of its time, and of connections."""
+"""The limits of the HTTP server: request size, time and number of connections."""
 
 import resource
 from dataclasses import dataclass
 
 MAX_CONNECTIONS = 1_000
-MAX_DESCRIPTORS = 65_536  # a hard limit may be a thousand million, and some of what we start walks through all of them
+MAX_DESCRIPTORS = 65_536  # a hard limit may be 10**9, and some programs that we start walk through all descriptors
 RESERVED_DESCRIPTORS = 200  # for the database, calls to CircleCI and channels, files
 
 
@@ -39,7 +39,7 @@ class Limits:
 
 
 def raise_descriptor_limit() -> int:
-    """Let this process open as many files as it may; return how many that is."""
+    """Raise the soft limit of open files to the hard one; return the new limit."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = MAX_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, MAX_DESCRIPTORS)
     if soft == resource.RLIM_INFINITY or soft >= wanted:
@@ -49,5 +49,5 @@ def raise_descriptor_limit() -> int:
 
 
 def max_connections(descriptors: int) -> int:
-    """Return how many connections leave enough descriptors for everything else."""
+    """Return the most connections that leave enough descriptors for all other uses."""
     return min(MAX_CONNECTIONS, max(descriptors - RESERVED_DESCRIPTORS, descriptors // 4))

@@ -1,4 +1,4 @@
-"""HTTP on one connection as uvicorn speaks it, within limits on what heads hold, on time and on what is sent ahead."""
+"""Uvicorn's HTTP protocol for one connection, with limits on size, time and pipelining."""
 
 import asyncio
 import json
@@ -20,16 +20,16 @@ from service.web.server.head import HeadCounter, RequestRefused
 from service.web.server.proxies import counted_address
 from service.web.server.transport import LingeringTransport
 
-PIECE_BYTES = 16_384  # fed to the parser at a time: between two pieces we look at what it has come to
+PIECE_BYTES = 16_384  # fed to the parser at a time: limits are checked between two pieces
 FRAMING_PER_BYTE = 8  # a chunk of one byte has five around it
 SCHEMES = {b"http": "http", b"https": "https"}
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """One connection.
+    """One HTTP connection with limits.
 
-    Three facts tell its state: whether the parser is within a body, whether it has begun a message, and how many
-    requests are unanswered. What time each state has is said in ``_begin_state``.
+    Three facts make its state: whether the parser is within a body, whether it has begun a message, and how many
+    requests are unanswered. ``_begin_state`` sets the time limit of each state.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class BoundedProtocol(HttpToolsProtocol):
     # The connection.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin, if there is room."""
+        """Register the connection, or refuse it with status 503."""
         self._lingering = LingeringTransport(cast("asyncio.Transport", transport), self._limits)
         super().connection_made(self._lingering)
         peer = self.client[0] if self.client else ""
@@ -69,19 +69,19 @@ class BoundedProtocol(HttpToolsProtocol):
             self._lingering.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """End."""
+        """Release the connection."""
         self._lingering.end()
         self._all_connections.release(self)
         super().connection_lost(exc)
 
     def shutdown(self) -> None:
-        """Close what is not being answered, without lingering: the server ends."""
+        """Close without lingering unless a request is being answered: the server stops."""
         if not self._unanswered:
             self._lingering.is_mid_request = False
         super().shutdown()
 
     def eviction_priority(self) -> tuple[int, float] | None:
-        """Return a key by which connections that may make room are sorted; None while a request is answered."""
+        """Return a sort key, the first to evict first; None while a request is answered."""
         if self._lingering.is_closing() or self._lingering.is_writing:
             return (0, self._state_since)
         if self._unanswered:
@@ -96,7 +96,7 @@ class BoundedProtocol(HttpToolsProtocol):
     # Time.
 
     def check(self, now: float) -> None:
-        """Close what takes too long."""
+        """Close the connection if a time limit of its state has passed."""
         self._check_write_progress(now)
         if now < self._deadline or self._lingering.is_closing():
             return
@@ -108,7 +108,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self._lingering.close()
 
     def _check_write_progress(self, now: float) -> None:
-        """Close when answers are not read."""
+        """Close the connection when its client does not read the response."""
         if not self._lingering.is_writing:
             self._sent_at = inf
             return
@@ -120,12 +120,12 @@ class BoundedProtocol(HttpToolsProtocol):
             self._lingering.abort()
 
     def _begin_state(self) -> None:
-        """Note how long the state that begins may last; an answer takes as long as it takes."""
+        """Set the time limit of a new state; answering a request has none."""
         self._state_since = now = self.loop.time()
         if self._is_in_body:
             self._deadline = now + (self._limits.body_timeout_s if self._unanswered else self._limits.linger_s)
         elif self._unanswered or self._is_idle:
-            self._deadline = inf  # uvicorn closes idle ones
+            self._deadline = inf  # uvicorn closes idle connections
         else:
             self._deadline = now + self._limits.head_timeout_s
 
@@ -139,7 +139,7 @@ class BoundedProtocol(HttpToolsProtocol):
     # Bytes.
 
     def data_received(self, data: bytes) -> None:
-        """Parse what has arrived."""
+        """Parse the bytes received."""
         if self._ignores_input or self._lingering.is_closing() or (self._is_in_body and not self._unanswered):
             self._lingering.drop(len(data))
         if self._ignores_input or self._lingering.is_closing():
@@ -152,14 +152,14 @@ class BoundedProtocol(HttpToolsProtocol):
             for piece in _pieces(data):
                 self._feed(piece)
         except httptools.HttpParserUpgrade:
-            self._close_after_answers()  # what follows is no HTTP, or the body of a request that seemed complete
+            self._close_after_answers()  # the rest is not HTTP, or the body of a request that seemed complete
         except RequestRefused as refused:
             self._refuse(refused)
         except httptools.HttpParserError as error:
             self._refuse(_to_refusal(error))
 
     def _feed(self, piece: bytes | memoryview) -> None:
-        """Have a piece parsed, and see how much it has come to. Raises RequestRefused, or an error of the parser's."""
+        """Parse a piece and check the sizes. Raises RequestRefused, or a parser error."""
         if self._ignores_input or self._lingering.is_closing():
             return
         self._raw_bytes += len(piece)
@@ -173,13 +173,16 @@ class BoundedProtocol(HttpToolsProtocol):
             self._close_after_answers()
 
     def _refuse(self, refused: RequestRefused) -> None:
-        """Answer a request that is not served, if it is the one whose turn it is, and close."""
+        """Answer a request that is not served, and close.
+
+        Earlier requests are answered first, and then this one is dropped.
+        """
         is_reading = self._unanswered == 1 and self._is_in_body and not self.cycle.response_started
         if self._unanswered and not is_reading:
             self._close_after_answers()
             return
         self._warn("a request is refused", status=refused.status, reason=refused.sentence)
-        if is_reading:  # whatever reads the body is told that there is no more
+        if is_reading:  # the endpoint that reads the body sees a disconnect
             self.cycle.disconnected = True
             self.cycle.message_event.set()
         if is_reading or not self._is_in_body:
@@ -198,7 +201,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._lingering.write(STATUS_LINE[refused.status] + head + b"\r\n" + body)
 
     def _close_after_answers(self) -> None:
-        """Read no further; close as soon as every request that is complete has its answer."""
+        """Stop reading; close as soon as every complete request is answered."""
         self._ignores_input = self._lingering.is_mid_request = True
         if self._is_in_body and self.pipeline:
             self.pipeline.popleft()
@@ -211,7 +214,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def _warn(self, event: str, **facts: object) -> None:
         self._all_connections.note(event, client=self.client[0] if self.client else None, **facts)
 
-    # What the parser finds.
+    # Parser callbacks.
 
     def on_message_begin(self) -> None:
         """Begin a request."""
@@ -220,18 +223,18 @@ class BoundedProtocol(HttpToolsProtocol):
         self._head.begin()
 
     def on_url(self, url: bytes) -> None:
-        """Take a piece of the URL; raises RequestRefused."""
+        """Add a piece of the URL. Raises RequestRefused."""
         self._head.add_url(len(url))
         super().on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header field; a trailer is counted, and is none. Raises RequestRefused."""
+        """Add a header field; a trailer is counted and dropped. Raises RequestRefused."""
         self._head.add_header(len(name) + len(value))
         if not self._is_in_body:
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        """Begin to answer a request, or to keep it until those before it are answered. Raises RequestRefused."""
+        """Serve the request, or queue it behind earlier ones. Raises RequestRefused."""
         self._head.check(self.parser.get_http_version(), self.headers)
         if self._unanswered > self._limits.max_pipelined:
             raise RequestRefused(503, "too many requests are sent ahead")
@@ -248,7 +251,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._begin_state()
 
     def _find_client(self) -> bool:
-        """Note which client a trusted proxy speaks for; False when that client has too many requests already."""
+        """Set the client that a trusted proxy names; False when it is over its limit."""
         forwarded = [value for name, value in self.headers if name == b"x-forwarded-for"]
         for name, value in self.headers:
             if name == b"x-forwarded-proto" and value in SCHEMES:
@@ -262,22 +265,22 @@ class BoundedProtocol(HttpToolsProtocol):
         )
 
     def on_body(self, body: bytes) -> None:
-        """Take a piece of the body."""
+        """Add a piece of the body."""
         self._raw_bytes = 0
         self._framing_bytes -= (1 + FRAMING_PER_BYTE) * len(body)
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """End a request."""
+        """Mark the request as read."""
         super().on_message_complete()
         self._is_in_body = self._has_begun = self._lingering.is_mid_request = False
         self._raw_bytes = self._framing_bytes = 0
-        if not self._unanswered:  # it was answered before it was read
+        if not self._unanswered:  # the response was complete before the request
             self._start_idle_timeout()
         self._begin_state()
 
     def on_response_complete(self) -> None:
-        """End an answer, and begin the next or wait for a request."""
+        """Mark a request as answered; serve the next one, or become idle."""
         self._unanswered -= 1
         if self._is_peer_trusted:
             self._all_connections.uncount(self)
@@ -298,7 +301,7 @@ def _pieces(data: bytes) -> Iterator[bytes | memoryview]:
 
 
 def _to_refusal(error: httptools.HttpParserError) -> RequestRefused:
-    """Why the parser has stopped; raises what is no fault of the request."""
+    """Return the refusal for a parser error; re-raise a cause that is our own fault."""
     cause = error.__context__
     if isinstance(cause, RequestRefused):
         return cause

@@ -1,4 +1,4 @@
-"""Trusted proxies: the only peers whose word we take for where a request came from."""
+"""Trusted proxies: the only peers whose X-Forwarded-* headers are believed."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -18,16 +18,16 @@ class TrustedProxies:
         self._trusts = lru_cache(4_096)(self._is_in_networks)
 
     def trusts(self, host: str) -> bool:
-        """Tell whether the host, an address as text, is one of them."""
+        """Return whether the host, an address as text, is in one of the networks."""
         address = parse_host(host)
         return address is not None and self._trusts(address)
 
     def find_client(self, peer: str, forwarded: Sequence[bytes]) -> str:
         """Return the address of the client behind a trusted peer.
 
-        forwarded   the values of X-Forwarded-For, in the order received: each proxy adds the address it was asked by at
-                    the end, so they are read from there, as long as trusted proxies wrote them. What is no address
-                    ends the search: the hop before it is the last that is known.
+        forwarded   the values of X-Forwarded-For, in the order received. Each proxy appends the address of its peer,
+                    so they are read from the end, as long as trusted proxies wrote them. A value that is no address
+                    ends the search: the hop before it is the last known one.
         """
         found = peer
         hops = b",".join(forwarded).rsplit(b",", MAX_HOPS)[-MAX_HOPS:]
@@ -45,8 +45,11 @@ class TrustedProxies:
 
 
 def parse_host(text: str) -> _Address | None:
-    """Return the address of ``1.2.3.4``, ``1.2.3.4:80``, ``2001:db8::1`` or ``[2001:db8::1]:80``; None for others."""
-    return _parse(text) if len(text) <= MAX_HOST_CHARACTERS else None  # before it is remembered
+    """Return the IP address of a host as text; None when it is no address.
+
+    Forms: ``1.2.3.4``, ``1.2.3.4:80``, ``2001:db8::1``, ``[2001:db8::1]:80``.
+    """
+    return _parse(text) if len(text) <= MAX_HOST_CHARACTERS else None  # checked before _parse caches the text
 
 
 @lru_cache(4_096)
@@ -57,7 +60,7 @@ def _parse(text: str) -> _Address | None:
     elif text.count(":") == 1:
         text = text.partition(":")[0]
     try:
-        address = ip_address(text.partition("%")[0])  # an IPv6 zone is only known to the machine that wrote it
+        address = ip_address(text.partition("%")[0])  # an IPv6 zone has a meaning only on the machine that wrote it
     except ValueError:
         return None
     mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
@@ -66,6 +69,6 @@ def _parse(text: str) -> _Address | None:
 
 @lru_cache(4_096)
 def counted_address(host: str) -> str:
-    """Return what a client is counted by: its address, or its network where it has 2**64 of them."""
+    """Return the IPv4 address, or the /64 network of an IPv6 one, to count a client by."""
     address = parse_host(host)
     return str(ip_network((address, 64), strict=False)) if isinstance(address, IPv6Address) else str(address or host)

@@ -1,4 +1,4 @@
-"""A real HTTP server for as long as somebody needs it, and the signal that says when that is over."""
+"""Run the HTTP server: listening socket, server life time, event loop, signals."""
 
 import asyncio
 import errno
@@ -29,14 +29,17 @@ log = structlog.get_logger()
 
 
 class _EmbeddedServer(uvicorn.Server):
-    """Leaves signals to whoever started it: one process may have several servers, and has a worker to end first."""
+    """A uvicorn server that handles no signals.
+
+    One process may have several servers, and its worker has to stop before them.
+    """
 
     def __init__(self, config: uvicorn.Config, connections: Connections) -> None:
         super().__init__(config)
         self._connections = connections
 
     async def on_tick(self, counter: int) -> bool:
-        """Look after the connections, ten times a second."""
+        """Check the time limits of all connections, ten times a second."""
         self._connections.sweep(asyncio.get_running_loop().time())
         return await super().on_tick(counter)
 
@@ -48,14 +51,16 @@ class _EmbeddedServer(uvicorn.Server):
 def listen(
     host: str, port: int, *, next_step: str = "set ROUNDSMAN_HOST and ROUNDSMAN_PORT to an address that is free"
 ) -> socket.socket:
-    """A listening socket; from here on early callers wait rather than being refused.
+    """Return a listening socket; from now on early clients wait and are not refused.
 
-    Raises BadConfig, or Temporary when another process has it or the address is yet to come; both end with what to do.
+    next_step   ends the message of an error
+
+    Raises Temporary when another process has the port or the address does not exist yet, else BadConfig.
     """
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         listener = socket.create_server((host, port), family=family, backlog=LISTEN_BACKLOG)
-        # an answer is written in two pieces, and the second must not wait for the caller to acknowledge the first
+        # a response is written in two pieces, and the second must not wait until the client acknowledges the first
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return listener
     except OSError as error:
@@ -66,13 +71,13 @@ def listen(
 
 
 def address(listener: socket.socket) -> str:
-    """Where people find a listener, such as ``http://127.0.0.1:8000``."""
+    """Return the URL of a listening socket, such as ``http://127.0.0.1:8000``."""
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def find_limits() -> Limits:
-    """The limits of a server in this process: of connections, as many as leave descriptors for everything else."""
+    """Return limits with as many connections as the open-files limit of this process allows."""
     descriptors = raise_descriptor_limit()
     connections = max_connections(descriptors)
     if connections < MAX_CONNECTIONS:
@@ -90,19 +95,19 @@ async def serving(
     limits: Limits | None = None,
     on_refusal: Callable[[str], object] = lambda _limit: None,
 ) -> AsyncIterator[str]:
-    """Serve an app on a listener while the block runs; yields its address.
+    """Serve an app on a listening socket while the block runs; yield its URL.
 
-    on_refusal   called with the limit, ``all`` or ``client``, whenever there are too many connections to take one
+    on_refusal   called with the limit, ``all`` or ``client``, whenever a connection is refused
 
-    A server that fails ends the block too: a process without a door would look as if nothing happened anywhere.
-    What has been made by then stays for as long, and is no garbage: where its collector looked through all of it, now
-    and then, everybody would wait for a tenth of a second.
+    A server that fails cancels the block too: a process without a server would look as if no build ever failed.
+    gc.freeze() excludes start-up objects from garbage collection; a full collection would pause requests for about
+    100 ms.
     """
     connections = Connections(limits or find_limits(), TrustedProxies(trusted_proxies), on_refusal)
     config = uvicorn.Config(
         app,
         http=cast("type[asyncio.Protocol]", partial(BoundedProtocol, all_connections=connections)),
-        proxy_headers=False,  # by itself it would believe those that its own variable names
+        proxy_headers=False,  # uvicorn would believe the proxies that its own environment variable names
         timeout_keep_alive=connections.limits.idle_timeout_s,
         lifespan="off",
         ws="none",
@@ -125,14 +130,17 @@ async def serving(
 
 
 def run(main: Coroutine[Any, Any, None]) -> None:
-    """Run to the end on the quickest event loop there is: uvicorn chooses one only where it starts the loop itself."""
-    chooser = uvicorn.Config("", log_config=None)  # with its own, its lines would stand unlike ours among them
+    """Run a coroutine to its end on the fastest event loop available.
+
+    Uvicorn chooses the loop only where it starts the loop itself, so its choice is asked for here.
+    """
+    chooser = uvicorn.Config("", log_config=None)  # with its own log configuration, its lines would not have our format
     with asyncio.Runner(loop_factory=chooser.get_loop_factory()) as runner:
         runner.run(main)
 
 
 def shutdown_event() -> asyncio.Event:
-    """An event that the first SIGTERM or Ctrl-C sets; a second one ends the process at once."""
+    """Return an event set by the first SIGTERM or Ctrl-C; a second signal kills at once."""
     asked = asyncio.Event()
     loop = asyncio.get_running_loop()
 
