@@ -1,4 +1,4 @@
-"""The JSON API, and what machines ask of us: health, readiness, metrics."""
+"""The JSON API, and the endpoints for machines: health, readiness, metrics."""
 
 import asyncio
 import math
@@ -28,7 +28,7 @@ MAX_PARAMETERS = 100
 
 @dataclass(frozen=True, kw_only=True)
 class Api:
-    """The API's endpoints; all but health and metrics need a credential."""
+    """The endpoints of the API; all but health and metrics need a credential."""
 
     store: Store
     jobs: Jobs
@@ -38,7 +38,7 @@ class Api:
     readiness: Readiness
 
     def routes(self) -> list[BaseRoute]:
-        """Where each endpoint is."""
+        """Return the routes of all endpoints."""
         return [
             Route("/api/v1/events", self.events),
             Route("/api/v1/events/{id}", self.event),
@@ -53,7 +53,7 @@ class Api:
         ]
 
     def health_routes(self) -> list[BaseRoute]:
-        """Where machines ask; no credential is needed."""
+        """Return the routes of the endpoints that need no credential."""
         return [
             Route("/healthz", self.healthz),
             Route("/readyz", self.readyz),
@@ -61,21 +61,21 @@ class Api:
         ]
 
     async def events(self, request: Request) -> Response:
-        """Events, newest first, a page at a time."""
+        """List events, newest first, a page at a time."""
         await self.access.require(request)
         filters, limit, cursor = _page_params(request.query_params)
         search = queries.to_search(filters, self.clock())
         return JSONResponse(await queries.list_events(self.store, search, limit=limit, cursor=cursor))
 
     async def notifications(self, request: Request) -> Response:
-        """Notifications, newest first, a page at a time."""
+        """List notifications, newest first, a page at a time."""
         await self.access.require(request)
         filters, limit, cursor = _page_params(request.query_params)
         search = notifications.to_search(filters, self.clock())
         return JSONResponse(await notifications.list_notifications(self.store, search, limit=limit, cursor=cursor))
 
     async def event(self, request: Request) -> Response:
-        """Everything on record about one event."""
+        """Return all records of one event."""
         await self.access.require(request)
         return JSONResponse(await queries.show_event(self.store, queries.to_id(request.path_params["id"])))
 
@@ -92,7 +92,7 @@ class Api:
         return JSONResponse(page)
 
     async def refusals(self, request: Request) -> Response:
-        """The last posts to the hook that were refused, newest first: why, and what mends it."""
+        """List the last refused posts, newest first, each with its reason and next step."""
         await self.access.require(request)
         if asked := _checked_params(request.query_params):
             raise BadRequest(f"{asked[0][0]!a} means nothing here; there are at most 50, and all are answered")
@@ -113,14 +113,14 @@ class Api:
         return JSONResponse({"notification": str(notification_id), "resend": "enqueued"}, status_code=202)
 
     async def dismiss_delivery(self, request: Request) -> Response:
-        """Close a delivery that was not understood; ``?because=`` says why."""
+        """Dismiss a delivery that was not understood; ``?because=`` gives a reason."""
         who, because = await self.access.require(request), _reason_param(request.query_params)
         delivery_id = queries.to_id(request.path_params["id"])
         await operator_actions.dismiss_delivery(self.store, delivery_id, who=who, at=self.clock(), because=because)
         return JSONResponse({"delivery": str(delivery_id), "dismiss": "done"})
 
     async def dismiss_notification(self, request: Request) -> Response:
-        """Close a notification that could not be sent; ``?because=`` says why."""
+        """Dismiss a notification that could not be sent; ``?because=`` gives a reason."""
         who, because = await self.access.require(request), _reason_param(request.query_params)
         notification_id = queries.to_id(request.path_params["id"])
         await operator_actions.dismiss_notification(
@@ -129,26 +129,27 @@ class Api:
         return JSONResponse({"notification": str(notification_id), "dismiss": "done"})
 
     async def healthz(self, _request: Request) -> Response:
-        """Alive: this process answers."""
+        """Answer 200: this process is alive."""
         return JSONResponse({"status": "alive"})
 
     async def readyz(self, request: Request) -> Response:
-        """Ready: each check by name, ``ok`` or what is wrong. ``?check=database`` asks for that one alone.
+        """Return the result of each check: ``ok`` or a sentence; 503 if any fails.
 
-        A web process is ready when the database answers, whether or not a worker lives: it must keep what comes.
+        ``?check=database`` runs that check alone: a web process is ready when the database answers, with or without a
+        worker, because it must keep the webhooks that arrive.
         """
         wanted = dict.fromkeys(request.query_params.getlist("check") or self.readiness.names)
         if unknown := next((name for name in wanted if name not in self.readiness.names), None):
             raise BadRequest(f"there is no check {unknown!a}; there are {', '.join(self.readiness.names)}")
         checks = {name: await self.readiness.check(name) for name in wanted}
         if inside := next((check.inside for check in checks.values() if check.inside), None):
-            request.state.facts["reason"] = inside  # anybody may ask: this is for those who run Roundsman
+            request.state.facts["reason"] = inside  # only for the log: this endpoint needs no credential
         is_ready = all(check.is_ok for check in checks.values())
         shape = {"ready": is_ready, "checks": {name: check.sentence for name, check in checks.items()}}
         return JSONResponse(shape, status_code=200 if is_ready else 503)
 
     async def prometheus(self, _request: Request) -> Response:
-        """The metrics; when the database is away, this process's own and a gauge that says so."""
+        """Return the metrics; without the database, those of this process and database_up 0."""
         database, tables = await asyncio.gather(self.readiness.check("database"), self.readiness.tables())
         if tables is None:
             self.metrics.forget_the_tables()
@@ -162,12 +163,12 @@ class Api:
         self.metrics.queue_age.set(tables.backlog.oldest_age_s)
         self.metrics.last_look.set(tables.last_look_s)
         self.metrics.worker_silent.set(math.inf if tables.worker_silent_s is None else tables.worker_silent_s)
-        for what, count in tables.waiting.items():
-            self.metrics.waiting.labels(what).set(count)
+        for kind, count in tables.waiting.items():
+            self.metrics.waiting.labels(kind).set(count)
 
 
 def _checked_params(parameters: QueryParams) -> list[tuple[str, str]]:
-    """Return the query parameters. Raises BadRequest where they are more than any request needs."""
+    """Return the query parameters. Raises BadRequest for over MAX_PARAMETERS."""
     given = parameters.multi_items()
     if len(given) > MAX_PARAMETERS:
         raise BadRequest(f"there are {len(given)} parameters; no request needs more than {MAX_PARAMETERS}")
@@ -175,7 +176,7 @@ def _checked_params(parameters: QueryParams) -> list[tuple[str, str]]:
 
 
 def _single_valued_params(parameters: QueryParams) -> dict[str, str]:
-    """The query parameters, each once: of two values one would be ignored without a word."""
+    """Return the query parameters. Raises BadRequest for a repeated one."""
     names = Counter(name for name, _ in _checked_params(parameters))
     if twice := next((name for name, count in names.items() if count > 1), None):
         raise BadRequest(f"{twice!a} stands twice; give it once")
@@ -183,22 +184,22 @@ def _single_valued_params(parameters: QueryParams) -> dict[str, str]:
 
 
 def _page_params(parameters: QueryParams, *, limit: int = 50) -> tuple[dict[str, list[str]], int, str | None]:
-    """Return the filters of a list, each with all its values, and which page of it is asked for."""
-    _checked_params(parameters)  # not too many: collecting the values takes the square of their number
+    """Return the filters of a list with all their values, its limit and its cursor."""
+    _checked_params(parameters)  # a check of their number: collecting the values takes time that grows with its square
     once = _single_valued(parameters, "limit", "cursor")
     filters = {name: parameters.getlist(name) for name in parameters if name not in once}
     return filters, _parse_limit(once.get("limit", str(limit))), once.get("cursor")
 
 
 def _single_valued(parameters: QueryParams, *names: str) -> dict[str, str]:
-    """Those of the query parameters that bear these names, each once."""
+    """Return the parameters with these names. Raises BadRequest for a repeated one."""
     return _single_valued_params(
         QueryParams([(name, value) for name, value in parameters.multi_items() if name in names])
     )
 
 
 def _reason_param(parameters: QueryParams) -> str:
-    """The reason that somebody gave, or none. Raises BadRequest for anything else that was asked."""
+    """Return ``because``, or an empty text. Raises BadRequest for other parameters."""
     asked = _single_valued_params(parameters)
     because = asked.pop("because", "")
     if asked:
@@ -207,6 +208,6 @@ def _reason_param(parameters: QueryParams) -> str:
 
 
 def _parse_limit(text: str) -> int:
-    if not re.fullmatch("[0-9]{1,9}", text):  # Python itself refuses numbers of thousands of digits
+    if not re.fullmatch("[0-9]{1,9}", text):  # int() itself refuses numbers with thousands of digits
         raise BadRequest(f"limit must be a whole number from 1 to {queries.MAX_AT_ONCE}")
     return int(text)

@@ -1,4 +1,4 @@
-"""The text of every request, cleaned before any endpoint sees it."""
+"""Clean the path and the query of each request before its endpoint reads them."""
 
 import re
 
@@ -11,13 +11,16 @@ ENCODED_MARK = b"".join(b"%%%02X" % byte for byte in MARK.encode())
 
 
 class CleanTextMiddleware:
-    """Middleware: the path and the query without what no database can store; a search finds what was stored of it."""
+    """Middleware: replaces characters of path and query that no database can store.
+
+    Stored texts are cleaned the same way, so a search for such a text finds it.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on a request with clean text; its percent-encoded bytes are decoded with U+FFFD for what is no UTF-8."""
+        """Pass on the request with clean text; bytes that are not UTF-8 become U+FFFD."""
         if scope["type"] == "http":
             scope["path"] = clean(scope["path"])
             scope["query_string"] = NUL.sub(ENCODED_MARK, scope["query_string"])

@@ -1,4 +1,4 @@
-"""Errors as answers: the right status, and one sentence that says what is wrong and what to do."""
+"""Turn errors into responses: a status, and a sentence with the next step."""
 
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
@@ -17,21 +17,21 @@ PAGE_SENTENCES = {
     404: "nothing is at {path}: the address may be incomplete, or of another release",
     405: "{path} is what a button of a page leads to: press it on that page",
 }
-"""The framework's refusals, for people: which methods an address takes, and where it is written, tells them nothing."""
+"""Sentences of Starlette's own errors on pages, without the names of methods and of documents."""
 
 Answer = Callable[[Request, Exception], Coroutine[Any, Any, Response]]
 
 
 async def json_error(request: Request, error: Exception) -> Response:
-    """``{"error": sentence}`` with the status that the error's type stands for."""
+    """Return ``{"error": sentence}`` with the status of the error's type."""
     status, sentence, headers = _error_parts(request, error)
     response = JSONResponse({"error": sentence}, status_code=status, headers=headers)
-    set_private_headers(response.headers)  # that of a 500 passes no middleware
+    set_private_headers(response.headers)  # the response of status 500 passes no middleware
     return response
 
 
 def html_or_json_error(pages: Pages) -> Answer:
-    """What tells an error as a page where a browser asks for one, and as ``json_error`` does everywhere else."""
+    """Return an error handler: pages for browsers, ``json_error`` for other clients."""
 
     async def answer(request: Request, error: Exception) -> Response:
         if not _wants_html(request):
@@ -52,7 +52,7 @@ def _wants_html(request: Request) -> bool:
 
 
 def _error_parts(request: Request, error: Exception) -> tuple[int, str, Mapping[str, str]]:
-    """Status, sentence and headers."""
+    """Return the status, the sentence and the headers of an error."""
     headers: Mapping[str, str] = {}
     match error:
         case HTTPException():
@@ -61,7 +61,7 @@ def _error_parts(request: Request, error: Exception) -> tuple[int, str, Mapping[
             status, sentence, headers = error.status, str(error), {"WWW-Authenticate": "Bearer"}
         case Rejected():
             status, sentence, headers = error.status, str(error), error.headers
-        case ClientDisconnect():  # only the log reads this answer
+        case ClientDisconnect():  # only the log shows this response
             status, sentence = 400, "the client went away before its request was complete"
             request.state.facts.setdefault("reason", sentence)
         case NotFound():
@@ -72,12 +72,12 @@ def _error_parts(request: Request, error: Exception) -> tuple[int, str, Mapping[
             headers = {"Retry-After": str(round(error.retry_after_s or COME_BACK_IN_S))}
         case _:
             status, sentence = 500, "something went wrong here; the log says what"
-            headers = {REQUEST_ID: request.state.request_id}  # this one is answered outside of all middleware
+            headers = {REQUEST_ID: request.state.request_id}  # this response is sent outside of all middleware
     return status, sentence, headers
 
 
 def _http_exception_message(request: Request, error: HTTPException) -> str:
-    """The framework's own refusals, with a next step."""
+    """Return a sentence with a next step for Starlette's own errors."""
     path, allowed = request.url.path, (error.headers or {}).get("Allow")
     if allowed:
         return f"{path!a} does not take {request.method}; it takes {allowed}"

@@ -1,4 +1,4 @@
-"""Webhooks that go astray: CircleCI posts them to an address of ours that is not the hook's."""
+"""Record webhooks that CircleCI posts to a wrong path of ours."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -18,15 +18,18 @@ MAX_CHARACTERS = 200
 
 
 def record_misrouted_webhooks(answer: Answer, refusals: Refusals, *, clock: Callable[[], datetime]) -> Answer:
-    """Have such posts told among the last refusals too: for the rest they are answered like any other request."""
+    """Return an error handler that also records such posts as refusals.
 
-    async def tell(request: Request, error: Exception) -> Response:
+    The response is that of the handler given.
+    """
+
+    async def record(request: Request, error: Exception) -> Response:
         response = await answer(request, error)
         if isinstance(error, HTTPException) and request.method == "POST" and EVENT_TYPE in request.headers:
             refusals.keep(_refusal(request, response.status_code, clock()))
         return response
 
-    return tell
+    return record
 
 
 def _refusal(request: Request, status: int, now: datetime) -> Refusal:

@@ -1,4 +1,4 @@
-"""Headers that keep an answer to the one who asked for it."""
+"""Headers that keep a response out of shared caches."""
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -7,9 +7,9 @@ NO_STORE = "no-store"
 
 
 def set_private_headers(headers: MutableHeaders) -> None:
-    """Have no cache keep an answer, unless it says itself for how long it may be kept.
+    """Set ``Cache-Control: no-store``, unless the response has its own Cache-Control.
 
-    What is answered depends on the cookie or the credential: a cache that stores all the same must at least know that.
+    A response depends on the cookie or the credential: Vary tells that to a cache that stores it all the same.
     """
     headers.setdefault("X-Content-Type-Options", "nosniff")
     if headers.setdefault("Cache-Control", NO_STORE) == NO_STORE:
@@ -19,7 +19,7 @@ def set_private_headers(headers: MutableHeaders) -> None:
 
 
 class PrivateResponseMiddleware:
-    """Middleware: keeps every answer private, errors included."""
+    """Middleware: sets the private headers on every response, errors included."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

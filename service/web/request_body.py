@@ -1,4 +1,7 @@
-"""The body of a post, counted while it arrives: a sender who lies about its length gains nothing."""
+"""Read the body of a post with limits on size, time and memory.
+
+Bytes are counted as they arrive: a false Content-Length gains nothing.
+"""
 
 import asyncio
 
@@ -7,8 +10,8 @@ from starlette.requests import Request
 from service.errors import BadRequest, Temporary
 
 READ_TIMEOUT_S = 8.0
-MAX_ARRIVING_BYTES = 64 * 2**20  # of all bodies that are arriving: whoever sends them has not yet shown who it is
-SMALL_BYTES = 64 * 2**10  # CircleCI's have a few thousand: they are read, whatever else is arriving
+MAX_ARRIVING_BYTES = 64 * 2**20  # of all bodies that are arriving: their senders are not verified yet
+SMALL_BYTES = 64 * 2**10  # CircleCI's have a few thousand: these are read even over MAX_ARRIVING_BYTES
 
 MAX_UNSIGNED_BYTES = 16 * 2**10
 UNSIGNED_TIMEOUT_S = 2.0
@@ -17,16 +20,16 @@ MAX_UNSIGNED_ADDRESSES = 50
 
 
 class BodyReader:
-    """Reads bodies, and knows how much of them is in memory."""
+    """Reads bodies, and counts the bytes of all unfinished ones."""
 
     def __init__(self) -> None:
         self._arriving_bytes = 0
-        self._unsigned_at: dict[str | None, float] = {}  # by the event loop's clock, for each address of late
+        self._unsigned_at: dict[str | None, float] = {}  # event loop time, by client address
 
     async def read_unsigned(self, request: Request) -> bytes | None:
-        """The body of a post that is refused anyway: only a small one, whose length is announced, and seldom.
+        """Return a small body of a post that is refused anyway; None if it is not read.
 
-        None when it is not read to its end. Raises ClientDisconnect.
+        It is read only if its length is announced, and once a second for each address. Raises ClientDisconnect.
         """
         if not self.has_room_for_unsigned(_content_length(request), address_of(request)):
             return None
@@ -40,9 +43,10 @@ class BodyReader:
         return bytes(body[:MAX_UNSIGNED_BYTES])
 
     def has_room_for_unsigned(self, size: int, address: str | None) -> bool:
-        """Tell whether a body without a signature of ours may be looked into: one a second from each address.
+        """Return whether a body without a valid signature may be parsed.
 
-        A flood from one address so takes no room from others; of many addresses, few are looked into.
+        One a second from each address, so that a flood from one address does not block others; at most
+        MAX_UNSIGNED_ADDRESSES addresses a second.
         """
         now = asyncio.get_running_loop().time()
         recent = {other: at for other, at in self._unsigned_at.items() if now < at + UNSIGNED_EVERY_S}
@@ -52,10 +56,10 @@ class BodyReader:
         return True
 
     async def read(self, request: Request, max_body_bytes: int) -> bytes:
-        """The bytes as received.
+        """Return the body, byte for byte as received.
 
-        Raises BadRequest when they are packed, too many or too slow, ClientDisconnect, and Temporary when there are too
-        many of others.
+        Raises BadRequest when it is compressed, too large or too slow, ClientDisconnect, and Temporary when too many
+        large bodies arrive at once.
         """
         encoding = request.headers.get("content-encoding", "identity").strip().lower()
         if encoding not in {"", "identity"}:
@@ -85,7 +89,7 @@ class BodyReader:
 
 
 def address_of(request: Request) -> str | None:
-    """Return the IP address that a request comes from, where it is known."""
+    """Return the IP address of the client, if it is known."""
     return request.client.host if request.client else None
 
 

@@ -1,4 +1,4 @@
-"""One line in the log for each request, and an id by which to find it: ours, or the one that came with it."""
+"""Log one line for each request, with its id: our own, or the client's."""
 
 import re
 from time import perf_counter
@@ -12,17 +12,17 @@ from structlog.contextvars import bind_contextvars, reset_contextvars
 from service.metrics import Metrics
 
 REQUEST_ID = "X-Request-Id"
-REQUEST_ID_PATTERN = re.compile(r"[\w.:+/=-]{1,64}", re.ASCII)  # what is more than an id does not get into our log
-QUIET_ROUTES = frozenset({"/healthz", "/readyz", "/metrics"})  # worth a line only when it goes wrong
+REQUEST_ID_PATTERN = re.compile(r"[\w.:+/=-]{1,64}", re.ASCII)  # other values of the header do not get into our log
+QUIET_ROUTES = frozenset({"/healthz", "/readyz", "/metrics"})  # logged only on errors
 
 log = structlog.get_logger()
 
 
 class RequestLogMiddleware:
-    """Middleware: times each request, names it, and says how it ended.
+    """Middleware: logs the id, status and duration of each request.
 
-    What handles a request may add to its line: ``request.state.facts`` is a dictionary for that. Its ``event``, if it
-    puts one there, is what the line is called instead of ``request``.
+    An endpoint adds to the line through the dictionary ``request.state.facts``. Its key ``event`` replaces the event
+    name ``request``.
     """
 
     def __init__(self, app: ASGIApp, *, metrics: Metrics) -> None:
@@ -31,7 +31,10 @@ class RequestLogMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        status, began = 500, perf_counter()  # an error is answered further out, with just that
+        status, began = (
+            500,
+            perf_counter(),
+        )  # an unexpected error gets its response, of this status, outside of this middleware
 
         async def answer(message: Message) -> None:
             nonlocal status
@@ -46,19 +49,19 @@ class RequestLogMiddleware:
         bound = bind_contextvars(request=request_id)
         try:
             await self._app(scope, receive, answer)
-            reset_contextvars(**bound)  # not after an error: the server's own line about it is yet to come
+            reset_contextvars(**bound)  # not after an error: the server has yet to log its own line about it
         finally:
             self._log(scope, status, perf_counter() - began)
 
     def _log(self, scope: Scope, status: int, took_s: float) -> None:
-        route = getattr(scope.get("route"), "path", "none")  # none: there is nothing at that address
+        route = getattr(scope.get("route"), "path", "none")  # none: no route has that path
         self._metrics.request_seconds.labels(route).observe(took_s)
         if route in QUIET_ROUTES and status < 500:
             return
-        said = {"event": "request", "request": scope["state"]["request_id"], "method": scope["method"], "route": route}
-        said |= {"status": status, **scope["state"]["facts"], "ms": round(took_s * 1000, 1)}
-        say = log.warning if status >= 500 else log.info
-        say(**said)
+        line = {"event": "request", "request": scope["state"]["request_id"], "method": scope["method"], "route": route}
+        line |= {"status": status, **scope["state"]["facts"], "ms": round(took_s * 1000, 1)}
+        write = log.warning if status >= 500 else log.info
+        write(**line)
 
 
 def _id_of(scope: Scope) -> str:
@@ -67,9 +70,9 @@ def _id_of(scope: Scope) -> str:
 
 
 def _drop_quoted_cookies(scope: Scope) -> None:
-    """Leave out cookies whose value is quoted, before they are parsed: ours never are.
+    """Remove cookies with a quoted value before they are parsed; ours never have one.
 
-    On a Python with CVE-2024-7592, unquoting one takes a time that grows with the square of its length.
+    On a Python with CVE-2024-7592, the time to unquote one grows with the square of its length.
     """
     headers = scope["headers"]
     if any(name == b"cookie" and b'"' in value for name, value in headers):

@@ -1,4 +1,7 @@
-"""Our HTTP entrance: what is signed is kept before it is acknowledged; of all else, the last refusals alone."""
+"""The webhook endpoint: verify a post, store it, then acknowledge it.
+
+Of posts without a valid signature only the last refusals are recorded.
+"""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -24,7 +27,7 @@ Headers = Sequence[tuple[bytes, bytes]]
 
 
 class WebhookEndpoint:
-    """Verifies posts and keeps them: the body byte for byte, and which secret signed it."""
+    """Verifies posts; stores each with its exact body and the secret that signed it."""
 
     def __init__(
         self, source: Source, *, line: Line, refusals: Refusals, metrics: Metrics, clock: Callable[[], datetime]
@@ -37,7 +40,10 @@ class WebhookEndpoint:
         self._clock = clock
 
     async def receive(self, request: Request, *, max_body_bytes: int) -> Response:
-        """Answer a post: 202 once it is on disk. Raises Rejected, or Temporary when it cannot be kept in time."""
+        """Answer a post with 202 once it is on disk. Raises Rejected or Temporary.
+
+        Temporary: the post cannot be stored in time.
+        """
         try:
             await self._refuse_unsigned(request)
             body = await self._bodies.read(request, max_body_bytes)
@@ -59,9 +65,9 @@ class WebhookEndpoint:
         return JSONResponse({"delivery": str(kept.id), "duplicate": kept.is_duplicate}, status_code=202)
 
     async def _refuse_unsigned(self, request: Request) -> None:
-        """Raise BadSignature for a post that its headers alone condemn: its body is not worth the memory.
+        """Raise BadSignature if the headers lack a signature, before reading the body.
 
-        Now and then one is read all the same, to tell which hook of ours has lost its secret.
+        A small body is read now and then all the same, to find which hook of ours has lost its secret.
         """
         try:
             self._source.require_signature(request.headers.raw)
@@ -71,7 +77,10 @@ class WebhookEndpoint:
             raise
 
     async def _verify(self, request: Request, body: bytes) -> Delivery:
-        """Return the delivery that a post is; what takes as long as its body is large leaves the event loop alone."""
+        """Return the delivery of a post. Raises BadSignature.
+
+        A large body is verified in a thread, because its hash would block the event loop.
+        """
         headers = request.headers.raw
         try:
             if len(body) <= SMALL_BYTES:
@@ -96,7 +105,10 @@ class WebhookEndpoint:
         )
 
     async def _refuse(self, request: Request, error: Rejected) -> None:
-        """Say why a post is refused, in the log and among the last refusals; its sender is told what it knows."""
+        """Log and record the refusal of a post, with the reason and the next step.
+
+        The sender gets only the error's own sentence.
+        """
         hook_id = request.state.facts.get("hook")
         reason, next_step = await self._refusals.explain(error, hook_id)
         refusal = Refusal(
@@ -114,7 +126,7 @@ class WebhookEndpoint:
         self._count_and_log(request, result, sentence, client=refusal.address, user_agent=refusal.user_agent)
 
     def _count_and_log(self, request: Request, result: str, reason: str | None, **facts: object) -> None:
-        """Count it, and have the request's line in the log say it: one line for each post, under this name."""
+        """Count the result, and add it to the log line of the request."""
         self._metrics.deliveries.labels(result).inc()
         request.state.facts |= {"event": "delivery", "source": self._source.name, "result": result, "reason": reason}
         request.state.facts |= facts

@@ -1,7 +1,7 @@
-"""Access to the API by the admin token, and to the pages by a session, begun with the token or with a login link.
+"""Access control: the API by the admin token, the pages by a session.
 
-There is always an admin token. A browser must not be talked into using its session by some other site, so where a
-request came from counts too.
+A session begins with the token or with a login link. There is always an admin token. The origin of a request is
+checked too, so that a page of another site cannot make a browser use its session (cross-site request forgery).
 """
 
 from collections.abc import Callable
@@ -43,9 +43,9 @@ log = structlog.get_logger()
 
 
 class Access:
-    """Lets in those who may come in, and says by which right: that goes on record beside what they did.
+    """Checks credentials; returns the one used, to be recorded beside each action.
 
-    public_url    our address as browsers see it, if a proxy stands before us
+    public_url    our address as browsers see it, if there is a proxy in front of us
     """
 
     def __init__(
@@ -57,16 +57,17 @@ class Access:
         self._store = store
         self._metrics = metrics
         self._cookies, self._links = CookieSigner(admin_token), LinkSigner(admin_token)
-        # a door each: what is guessed at the login keeps no program from the API
+        # one limiter for each login: guesses at the login page must not lock programs out of the API
         self._guesses = {door: GuessLimiter(clock) for door in ("api", "pages", "link")}
         self._is_secure = public_url is not None and public_url.startswith("https://")
-        # a browser takes a cookie of this name only over TLS and for this very host: no neighbour can plant one
+        # browsers accept the __Host- prefix only over TLS and from this exact host: no sibling domain can set it
         self._cookie = "__Host-roundsman" if self._is_secure else "roundsman"
 
     async def require(self, request: Request) -> str:
-        """By which right a request to the API comes in. Raises Unauthorized, TooManyGuesses or Forbidden.
+        """Return the credential of an API request: token or session.
 
-        A session is enough to look; to change something the token itself is needed, which no browser sends unasked.
+        A session may only read. Writing needs the token, which no browser sends by itself. Raises Unauthorized,
+        TooManyGuesses or Forbidden.
         """
         self._check_origin(request)
         if "authorization" in request.headers:
@@ -77,21 +78,24 @@ class Access:
         raise Unauthorized("the API needs a credential: send Authorization: Bearer and the admin token")
 
     async def require_session(self, request: Request) -> Cookie:
-        """The session in which a page is looked at. Raises Unauthorized when there is none, or Forbidden."""
+        """Return the open session of a page request. Raises Unauthorized or Forbidden."""
         self._check_origin(request)
         if session := await self.session(request):
             return session
         raise Unauthorized("please log in first")
 
     async def require_form(self, request: Request, form_token: str) -> str:
-        """By which right a page's form comes in: it must be ours, of this session. Raises Unauthorized or Forbidden."""
+        """Return the credential of a form; the form token must be that of the session.
+
+        Raises Unauthorized or Forbidden.
+        """
         session = await self.require_session(request)
         if not constant_time_equals(form_token.encode(errors="replace"), session.form_token):
             raise Forbidden("this form is not of your session, or too old; go back, reload the page and try again")
         return BY_SESSION
 
     async def session(self, request: Request) -> Cookie | None:
-        """Return the open session of a request; None without one. Raises Temporary when the database is away."""
+        """Return the open session of a request, or None. Raises Temporary."""
         cookie = self._cookies.verify(request.cookies.get(self._cookie, ""))
         if cookie is None or await self._store.read(sessions.find, cookie.session_id, self._clock()) is None:
             return None
@@ -99,15 +103,18 @@ class Access:
 
     @property
     def is_secure(self) -> bool:
-        """Whether browsers come over TLS, so that cookies must not go any other way."""
+        """True if browsers use TLS, so that cookies must not be sent without it."""
         return self._is_secure
 
     def signed_cookie(self, request: Request) -> Cookie | None:
-        """Return the cookie of a session that was begun here, and may have ended since: no right to anything."""
+        """Return a validly signed cookie. Its session may have ended: it grants nothing."""
         return self._cookies.verify(request.cookies.get(self._cookie, ""))
 
     async def log_in(self, request: Request, token: str) -> Cookie:
-        """Begin a session for a caller that knows the admin token. Raises Unauthorized, TooManyGuesses or Forbidden."""
+        """Begin a session for a client that sends the admin token.
+
+        Raises Unauthorized, TooManyGuesses or Forbidden.
+        """
         self._check_origin(request)
         given = token.encode(errors="replace")
         self._require_token(request, given, door="pages", sentence=WRONG_CREDENTIAL)
@@ -116,7 +123,7 @@ class Access:
         return cookie
 
     async def log_in_by_link(self, request: Request, code: str) -> Cookie:
-        """Begin the one session of a login link. Raises Unauthorized or TooManyGuesses."""
+        """Begin the only session of a login link. Raises Unauthorized or TooManyGuesses."""
         expires_at = self._links.expires_at(code)
         if expires_at is None:
             self._refuse(request, code.encode(errors="replace"), door="link", sentence=LINK_EXPIRED)
@@ -127,16 +134,16 @@ class Access:
         raise Unauthorized(LINK_EXPIRED)
 
     async def log_out(self, request: Request) -> None:
-        """End the session of a request, for every process and every copy of its cookie."""
+        """End the session of a request in all processes and for all copies of its cookie."""
         if cookie := self._cookies.verify(request.cookies.get(self._cookie, "")):
             await self._store.write(sessions.end, [cookie.session_id], self._clock())
 
     def set_session_cookie(self, response: Response, session: Cookie) -> None:
-        """Have the browser keep a session."""
+        """Add the session cookie to a response."""
         self._set_cookie(response, session.value, max_age=int(LIFETIME.total_seconds()))
 
     def clear_session_cookie(self, response: Response) -> None:
-        """Have the browser drop its session."""
+        """Delete the session cookie in the browser."""
         self._set_cookie(response, "", max_age=0)
 
     async def _begin_session(self, request: Request, cookie: Cookie) -> bool:
@@ -156,22 +163,22 @@ class Access:
         credentials = request.headers.getlist("authorization")
         scheme, _, given = credentials[0].partition(" ")
         if len(credentials) > 1 or scheme.lower() != "bearer":
-            raise Unauthorized(sentence)  # no guess: it could not be right, and of two a proxy may have seen the other
-        # headers are read as Latin-1 whatever was sent: back to the bytes, which may be a token in UTF-8
+            raise Unauthorized(sentence)  # not a guess: no token was given, or two, and a proxy may have read the other
+        # Starlette decodes every header as Latin-1: encode it back to the bytes, which may be a token in UTF-8
         self._require_token(request, given.strip().encode("latin-1"), door="api", sentence=sentence)
 
     def _require_token(self, request: Request, given: bytes, *, door: str, sentence: str) -> None:
         """Raise Unauthorized or TooManyGuesses unless this is the admin token.
 
-        A token that could be guessed is not even looked at while its address is braked. One that could not is let in
-        all the same: behind a proxy that hides addresses, one who guesses would shut out everyone else.
+        While an address is over the limit of guesses, a guessable admin token is not compared at all. A long random one
+        is still accepted: behind a proxy that hides addresses, one attacker would lock out all other users.
         """
-        is_braked = self._guesses[door].wait_s(_address(request), given) > 0
-        if (is_braked and is_guessable(self._admin_token)) or not constant_time_equals(given, self._admin_token):
+        is_limited = self._guesses[door].wait_s(_address(request), given) > 0
+        if (is_limited and is_guessable(self._admin_token)) or not constant_time_equals(given, self._admin_token):
             self._refuse(request, given, door=door, sentence=sentence)
 
     def _refuse(self, request: Request, given: bytes, *, door: str, sentence: str) -> None:
-        """Count a wrong credential, or one that is not looked at. Raises Unauthorized or TooManyGuesses."""
+        """Count a wrong credential. Raises Unauthorized or TooManyGuesses."""
         address, guesses = _address(request), self._guesses[door]
         if wait_s := guesses.wait_s(address, given):
             self._metrics.logins_refused.labels(door, "too_many").inc()
@@ -192,7 +199,10 @@ class Access:
 
 
 def is_guessable(token: str) -> bool:
-    """Tell whether a token is short or monotonous enough to be found by trying, at thousands a second."""
+    """Return whether trying thousands of tokens a second could find this one.
+
+    That is a token of under 32 characters, or of under 10 different ones.
+    """
     return len(token) < 32 or len(set(token)) < 10
 
 

@@ -1,10 +1,16 @@
-"""Where a request came from, as far as its headers tell: browsers set these, and no page can make them lie."""
+"""Check Origin and Sec-Fetch-Site to block cross-site requests.
+
+Browsers set both headers, and no page can change them.
+"""
 
 from starlette.datastructures import Headers
 
 
 def is_cross_origin(headers: Headers, public_url: str | None) -> bool:
-    """A browser sent the request on behalf of a page that is not ours. What is no browser sends neither header.
+    """Return whether a browser sent the request for a page of another origin.
+
+    Clients other than browsers send neither header; their requests count as ours.
+
 
     Source: Fetch standard, "The Origin header"; W3C, "Fetch Metadata Request Headers".
     """

@@ -1,4 +1,4 @@
-"""Signed texts of a session: the cookie that names its row, the token of its forms, and the login link before both."""
+"""The signed values of a session: cookie, form token and login link."""
 
 import hmac
 import secrets
@@ -15,11 +15,11 @@ LINK_LIFETIME = timedelta(minutes=15)
 
 @dataclass(frozen=True, kw_only=True)
 class Cookie:
-    """A session as its browser holds it.
+    """A session cookie and the values derived from it.
 
-    value        the cookie's
-    form_token   what every form of this session carries
-    session_id   the id of its row: a digest, from which the cookie cannot be made
+    value        the value of the cookie
+    form_token   a hidden field of every form of this session
+    session_id   the id of the session's row: a digest, from which the cookie cannot be computed
     """
 
     value: str
@@ -28,9 +28,10 @@ class Cookie:
 
 
 class CookieSigner:
-    """Makes and verifies cookies, by a key that is derived from the admin token: a new token makes all others void.
+    """Signs and verifies session cookies, with a key derived from the admin token.
 
-    The signature keeps a made-up cookie away from the database. Whether the session is open only its row can tell.
+    A new admin token makes all cookies invalid. The signature keeps forged cookies away from the database; only the row
+    of a session says whether it is open.
     """
 
     def __init__(self, admin_token: str) -> None:
@@ -43,11 +44,11 @@ class CookieSigner:
         return self._cookie(secrets.token_urlsafe(32))
 
     def make_for_link(self, code: str) -> Cookie:
-        """Make the cookie for a login link: the same one each time, so that its row can be made only once."""
+        """Make the cookie for a login link; always the same, so its row is inserted once."""
         return self._cookie(self._link_sessions.get_signature(code).decode())
 
     def verify(self, value: str) -> Cookie | None:
-        """Return what a cookie's value holds; None for one that was not signed here."""
+        """Return the cookie of a value; None if its signature is not valid."""
         try:
             return self._cookie(self._cookies.unsign(value).decode())
         except (BadSignature, UnicodeError):
@@ -63,18 +64,18 @@ class CookieSigner:
 
 
 class LinkSigner:
-    """Makes and verifies the codes of login links: one cannot be guessed, and is good for a quarter of an hour."""
+    """Signs and verifies the codes of login links, which are valid for 15 minutes."""
 
     def __init__(self, admin_token: str) -> None:
         self._codes = _signer(admin_token, "roundsman login link")
 
     def make(self, now: datetime) -> str:
-        """Make a code: its last second, something random, and our signature."""
+        """Make a code: its last second in Unix time, 16 random bytes, the signature."""
         until = int((now + LINK_LIFETIME).timestamp())
         return self._codes.sign(f"{until}.{secrets.token_hex(16)}").decode()
 
     def expires_at(self, code: str) -> int | None:
-        """Return the last second of a code, in Unix time; None for one that was not signed here."""
+        """Return the last second of a code in Unix time; None if not validly signed."""
         try:
             return int(self._codes.unsign(code).partition(b".")[0])
         except (BadSignature, UnicodeError):
@@ -82,12 +83,12 @@ class LinkSigner:
 
 
 def login_link(admin_token: str, address: str, now: datetime) -> str:
-    """Return a link to these pages that logs one browser in."""
+    """Return a link that logs one browser in to the pages."""
     return f"{address}/login/{LinkSigner(admin_token).make(now)}"
 
 
 def constant_time_equals(given: bytes, known: str) -> bool:
-    """Compare a credential in a time that does not depend on where the two differ."""
+    """Compare two credentials in constant time."""
     return hmac.compare_digest(given, known.encode())
 
 

@@ -1,4 +1,7 @@
-"""The admin token that `serve` makes where the operator set none: a file in the data folder, its owner's alone."""
+"""The admin token that `serve` creates if none is set: a file in the data folder.
+
+Only its owner can read it.
+"""
 
 import os
 import secrets
@@ -15,14 +18,14 @@ REMOVAL_STEP = "remove it, and the next start of `roundsman serve` makes a new o
 
 
 def token_file(folder: Path) -> Path:
-    """Return the path of the token in a data folder."""
+    """Return the path of the token file in a data folder."""
     return folder / FILE_NAME
 
 
 def ensure_token(folder: Path) -> str:
-    """Return the token of a data folder, made if there is none; the caller holds the folder.
+    """Return the token of a data folder; create it if there is none.
 
-    Raises BadConfig for a file that cannot be trusted, or not be made.
+    The caller has locked the folder. Raises BadConfig for a file that is not to be trusted or cannot be written.
     """
     token = read_token(folder)
     if token is None:
@@ -32,10 +35,13 @@ def ensure_token(folder: Path) -> str:
 
 
 def read_token(folder: Path) -> str | None:
-    """Return the token of a data folder; None where there is none. Raises BadConfig for a file not to be trusted."""
+    """Return the token of a data folder, or None.
+
+    Raises BadConfig for a file that is not to be trusted.
+    """
     path = token_file(folder)
     try:
-        # no link is followed, and a pipe in its place is not waited for
+        # do not follow a symbolic link, and do not wait for a named pipe
         number = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
         return None
@@ -51,15 +57,15 @@ def read_token(folder: Path) -> str | None:
 
 
 def _next_step(path: Path) -> str:
-    """Say what to do about a file that cannot be opened: root may look, another user may not."""
+    """Return the next step for a file that this user cannot open."""
     return REMOVAL_STEP if path.is_symlink() else "run this as the user that `roundsman serve` runs as"
 
 
 def _distrust_reason(status: os.stat_result, folder: Path) -> str | None:
-    """Say why a file is not to be trusted; None when it is."""
+    """Return the reason to distrust a file; None if there is none."""
     if not stat.S_ISREG(status.st_mode):
         return f"it is no plain file; {REMOVAL_STEP}"
-    # root reads the file of the user whose folder it is
+    # root reads the file of the user that owns the folder
     owner = os.geteuid() or folder.stat().st_uid
     if status.st_uid != owner:
         return f"it belongs to user {status.st_uid}, not {owner}; {REMOVAL_STEP}"
@@ -81,12 +87,10 @@ def _parse_token(content: bytes, path: Path) -> str:
 
 
 def _write(path: Path, token: str) -> None:
-    """Write the file whole, on disk, or not at all."""
+    """Write the whole file to disk, or raise BadConfig and leave nothing."""
     draft = None
     try:
-        number, draft = tempfile.mkstemp(
-            dir=path.parent, prefix=f".{FILE_NAME}-"
-        )  # mode 0600, and never one that was there
+        number, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{FILE_NAME}-")  # mode 0600, always a new file
         with os.fdopen(number, "w", encoding="ascii") as file:
             file.write(f"{token}\n")
             file.flush()

@@ -1,4 +1,4 @@
-"""The registry of open connections: total and per-client limits, eviction, time-outs."""
+"""The registry of open connections: limits, eviction, time-outs."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -19,7 +19,7 @@ log = structlog.get_logger()
 class Connection(Protocol):
     """A connection as the registry sees it.
 
-    client_addresses   the addresses it is counted under: its peer's, or those of the clients whose requests a proxy sent
+    client_addresses   the addresses it is counted by: its peer's, or those of the clients whose requests a proxy sent
     """
 
     client_addresses: list[str]
@@ -38,7 +38,7 @@ class Connection(Protocol):
 
 
 class Connections:
-    """Counts connections and clients, evicts waiting ones for new ones, checks time-outs.
+    """Counts connections and clients, evicts waiting ones, checks time-outs.
 
     on_refusal   called with the limit that refused a connection: ``all`` or ``client``
     """
@@ -55,7 +55,7 @@ class Connections:
         self._checked_at = 0.0
 
     def admit(self, connection: Connection, address: str | None) -> bool:
-        """Register a new connection; False when it is over a limit and none can be evicted.
+        """Register a connection; False if it is over a limit and none can be evicted.
 
         address   the address that it counts for; None for a trusted proxy, whose clients are counted by request
         """
@@ -113,7 +113,10 @@ class Connections:
                 connection.check(now)
 
     def note(self, event: str, **facts: object) -> None:
-        """Log a warning, once per event in LOG_INTERVAL_S; the next one counts those dropped."""
+        """Log a warning, at most one per event in LOG_INTERVAL_S.
+
+        The next one has the number of those dropped.
+        """
         now = monotonic()
         logged_at, dropped = self._notices.get(event, (-LOG_INTERVAL_S, 0))
         if now - logged_at < LOG_INTERVAL_S:

@@ -1,4 +1,4 @@
-"""Limits on the head of a request: its size, number of fields, version, Host, cookies."""
+"""Checks of the head of a request: size, fields, version, Host, cookies."""
 
 import re
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ VERSIONS = frozenset({"1.0", "1.1"})
 
 
 class RequestRefused(Exception):
-    """A request that is not served; carries the status and the sentence of its response."""
+    """A request that is not served, with the status and sentence of its response."""
 
     def __init__(self, status: int, sentence: str) -> None:
         super().__init__(sentence)
@@ -39,7 +39,7 @@ class HeadCounter:
             raise RequestRefused(414, f"the address is longer than {self._limits.max_url_bytes} bytes")
 
     def add_header(self, size: int) -> None:
-        """Count a header field; size is its name and value in bytes. Raises RequestRefused."""
+        """Count a header field of so many bytes, name and value. Raises RequestRefused."""
         self._headers += 1
         self._header_bytes += size + FIELD_OVERHEAD_BYTES
         if self._headers > self._limits.max_headers:

@@ -1,4 +1,4 @@
-"""Uvicorn's HTTP protocol for one connection, with limits on size, time and pipelining."""
+"""Uvicorn's HTTP protocol with limits on size, time and pipelining."""
 
 import asyncio
 import json

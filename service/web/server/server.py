@@ -77,7 +77,7 @@ def address(listener: socket.socket) -> str:
 
 
 def find_limits() -> Limits:
-    """Return limits with as many connections as the open-files limit of this process allows."""
+    """Return limits with as many connections as the open-files limit allows."""
     descriptors = raise_descriptor_limit()
     connections = max_connections(descriptors)
     if connections < MAX_CONNECTIONS:
@@ -140,7 +140,7 @@ def run(main: Coroutine[Any, Any, None]) -> None:
 
 
 def shutdown_event() -> asyncio.Event:
-    """Return an event set by the first SIGTERM or Ctrl-C; a second signal kills at once."""
+    """Return an event that SIGTERM or Ctrl-C sets; a second one ends the process."""
     asked = asyncio.Event()
     loop = asyncio.get_running_loop()
 

@@ -7,7 +7,7 @@ from service.web.server.limits import Limits
 
 
 class LingeringTransport(asyncio.Transport):
-    """A transport with a lingering close: the last bytes arrive though the client still sends.
+    """A transport with a lingering close: the response arrives before the end.
 
     A socket that is closed with unread bytes in it resets the connection, and the response may be lost with it. So we
     close the writing side, go on reading for a moment, discard the bytes read, and then close (RFC 9112, 9.6).
