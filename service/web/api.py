@@ -133,10 +133,10 @@ class Api:
         return JSONResponse({"status": "alive"})
 
     async def readyz(self, request: Request) -> Response:
-        """Return the result of each check: ``ok`` or a sentence; 503 if any fails.
+        """Return each check: ``ok`` or a sentence. ``?check=database`` runs that alone.
 
-        ``?check=database`` runs that check alone: a web process is ready when the database answers, with or without a
-        worker, because it must keep the webhooks that arrive.
+        The status is 503 if one fails. A web process is ready when the database answers, with or without a worker,
+        because it must keep the webhooks that arrive.
         """
         wanted = dict.fromkeys(request.query_params.getlist("check") or self.readiness.names)
         if unknown := next((name for name in wanted if name not in self.readiness.names), None):
@@ -149,7 +149,7 @@ class Api:
         return JSONResponse(shape, status_code=200 if is_ready else 503)
 
     async def prometheus(self, _request: Request) -> Response:
-        """Return the metrics; without the database, those of this process and database_up 0."""
+        """Return the metrics; without the database, this process's own and database_up 0."""
         database, tables = await asyncio.gather(self.readiness.check("database"), self.readiness.tables())
         if tables is None:
             self.metrics.forget_the_tables()
