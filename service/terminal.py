@@ -1,4 +1,4 @@
-"""Lines and tables for people: whole in a pipe; on a terminal as wide as it is, with links to follow."""
+"""Print lines and tables: unchanged in a pipe; wrapped, with links, on a terminal."""
 
 import re
 import sys
@@ -19,12 +19,12 @@ MAX_WIDTH = sys.maxsize
 
 @dataclass(frozen=True, kw_only=True)
 class Column:
-    """A column of a table, and what it may lose where a terminal is narrow.
+    """A column of a table, and how it shrinks on a narrow terminal.
 
-    short       how many characters of a cell a terminal shows: of an id, 8 do; None for all
-    cut_to      the width to which its cells may be cut, then ending in "…"; None for not at all
-    can_wrap    a cell may go on below; of the last column alone
-    is_extra    the column is left out where there is no room
+    short       the number of characters of a cell shown on a terminal, such as 8 of an id; None: all
+    cut_to      the smallest width to which its cells may be cut, then ending in "…"; None: never cut
+    can_wrap    a cell may continue on the next line; only for the last column
+    is_extra    the column is left out if there is no room
     style       the style of a cell, by its text
     """
 
@@ -37,7 +37,7 @@ class Column:
 
 
 def print_line(console: Console, text: Text) -> None:
-    """Print a text: each of its lines whole in a pipe, and wrapped between words on a terminal, addresses as links."""
+    """Print a text; on a terminal, wrapped between words and with URLs as links."""
     for line in text.split("\n", allow_blank=True):
         if not console.is_terminal:
             console.print(line, soft_wrap=True)
@@ -47,13 +47,13 @@ def print_line(console: Console, text: Text) -> None:
 
 
 def print_to_copy(console: Console, address: str) -> None:
-    """Print an address on a line of its own, whole on a terminal too: what is copied must have no line breaks."""
+    """Print a URL on one line of its own, unwrapped, so that it can be copied."""
     text = Text(address)
     console.print(with_links(text) if console.is_terminal else text, soft_wrap=True)
 
 
 def with_links(text: Text) -> Text:
-    """Return the text with each address as a link, whole also where a terminal shows it on two lines."""
+    """Return the text with each URL as a link, also if it is shown on two lines."""
     for found in ADDRESS.finditer(text.plain):
         text.stylize(Style(link=found[0]), *found.span())
     return text
@@ -72,7 +72,7 @@ def _wrapped(console: Console, text: Text) -> Iterator[Text]:
 
 
 def print_table(console: Console, columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None:
-    """Print rows under headings: each on one line in a pipe, and cut to a terminal's width."""
+    """Print rows under headings: one line each in a pipe, cut to a terminal's width."""
     if console.is_terminal:
         rows = [[cell[: column.short] for cell, column in zip(row, columns, strict=True)] for row in rows]
     lines = [[column.heading for column in columns], *rows]
@@ -102,9 +102,9 @@ def _print(console: Console, text: Text) -> None:
 
 
 def column_widths(natural: Sequence[int], columns: Sequence[Column], room: int) -> dict[int, int]:
-    """Return the width of each column that is shown, by its number.
+    """Return the width of each shown column, by column number.
 
-    Extra columns go first, the last before the others; then the widest of those that can be cut gives way.
+    Extra columns are left out first, the last one first; then the widest column that can be cut is cut.
     """
     widths = dict(enumerate(natural))
     least = {n: min(width, _min_width(columns[n])) for n, width in widths.items()}

@@ -1,4 +1,4 @@
-"""Settings that are read again while a process runs, and take effect if they are right; else the old ones stay."""
+"""Reload the settings while a process runs; if they are wrong, the old ones stay."""
 
 import asyncio
 from collections.abc import Callable
@@ -11,15 +11,15 @@ from service.config.configuration import Config
 from service.config.settings import Settings, variable
 from service.errors import BadConfig
 
-RELOADABLE = frozenset({"webhook_secrets", "circleci_token"})  # of the settings; all of roundsman.yaml is
+RELOADABLE = frozenset({"webhook_secrets", "circleci_token"})  # settings; all of roundsman.yaml is reloadable too
 
 log = structlog.get_logger()
 
 
 class Reloader:
-    """The settings that a process began with, and others in their place whenever that is asked for.
+    """Reloads the settings of a running process on request.
 
-    read   the settings and roundsman.yaml as they are now; blocks, and raises BadConfig
+    read   returns the current settings and roundsman.yaml; blocks, and raises BadConfig
     """
 
     def __init__(self, service: Service, settings: Settings, read: Callable[[], Config]) -> None:
@@ -27,14 +27,17 @@ class Reloader:
         self._settings = settings
         self._read = read
 
-    async def keep(self, asked: asyncio.Event, manager: ServiceManager) -> None:
-        """Read the settings again each time that ``asked`` is set, until cancelled. Whatever they are, work goes on."""
+    async def run(self, requested: asyncio.Event, manager: ServiceManager) -> None:
+        """Reload each time that ``requested`` is set, until cancelled.
+
+        Work goes on, also with wrong settings.
+        """
         while True:
-            await asked.wait()
-            asked.clear()
+            await requested.wait()
+            requested.clear()
             manager.notify_reloading()
             manager.notify_status(await self._reload())
-            manager.tell(READY)
+            manager.notify(READY)
 
     async def _reload(self) -> str:
         try:
@@ -47,11 +50,11 @@ class Reloader:
             log.exception("settings not reloaded")
             return f"settings not reloaded: {type(error).__name__}"
         log.info("settings reloaded", routes=len(config.routes), receivers=len(config.receivers))
-        if left := self._left(config.settings):
+        if left := self._needs_restart(config.settings):
             log.warning("changed settings that take effect at the next start", settings=left)
         return f"settings reloaded: {len(config.routes)} routes, {len(config.receivers)} receivers"
 
-    def _left(self, settings: Settings) -> list[str]:
-        """Name the variables whose values differ from those at the start and are not renewed."""
+    def _needs_restart(self, settings: Settings) -> list[str]:
+        """Return the changed variables that take effect only at the next start."""
         names = (name for name in Settings.model_fields if name not in RELOADABLE)
         return [variable(name) for name in names if getattr(settings, name) != getattr(self._settings, name)]

@@ -1,4 +1,4 @@
-"""The assembly: which implementation serves which part, and how they start and stop together."""
+"""Build the service from its configuration; start and stop its parts together."""
 
 import asyncio
 import secrets
@@ -57,7 +57,7 @@ __all__ = ["Service", "build", "circleci", "job_engine", "now_utc"]
 
 @dataclass(frozen=True, kw_only=True)
 class Service:
-    """One running Roundsman: the ASGI app, and the parts that outsiders may look at."""
+    """One Roundsman: the ASGI app, and the parts that other modules may use."""
 
     asgi: Starlette
     parts: Parts
@@ -69,9 +69,9 @@ class Service:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Work off what is due while the block runs; then end what was begun and let everything go.
+        """Run queue jobs while the block runs; then finish those begun, close all parts.
 
-        A worker that fails ends the block too: a process that keeps webhooks and judges none would fool everybody.
+        A worker that fails ends the block too: a process that stores webhooks and judges none would look healthy.
         """
         parts, pipeline = self.parts, self.pipeline
         async with self.open(), asyncio.TaskGroup() as group:
@@ -82,18 +82,18 @@ class Service:
                 parts.jobs.stop()
 
     def _handlers(self) -> dict[str, Handler]:
-        """What the jobs are done by: while posts wait to be kept, which cannot wait for long, jobs begin later."""
+        """Return the queue job handlers; each waits while posts wait to be stored."""
 
-        async def throttled_by_intake(handler: Handler, subject_id: UUID) -> None:
+        async def throttled_by_webhook(handler: Handler, subject_id: UUID) -> None:
             await self.line.give_way()
             await handler(subject_id)
 
-        return {kind: partial(throttled_by_intake, handler) for kind, handler in self.pipeline.handlers.items()}
+        return {kind: partial(throttled_by_webhook, handler) for kind, handler in self.pipeline.handlers.items()}
 
     def reload(self, config: Config) -> None:
-        """Put other secrets, routes and receivers into effect. Raises BadConfig, and then nothing changes.
+        """Apply new secrets, routes and receivers. Raises BadConfig and changes nothing.
 
-        The next post is verified and the next job done by them; a job that has begun ends by the routes it began with.
+        They are used from the next post and the next queue job on; a running queue job keeps its routes.
         """
         settings = config.settings
         if isinstance(self.parts.source, CircleCI):
@@ -106,7 +106,7 @@ class Service:
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
-        """Answer while the block runs, and leave the work to others; then let everything go."""
+        """Answer requests while the block runs, without a worker; then close all parts."""
         try:
             async with self._heartbeat_running():
                 yield
@@ -116,17 +116,20 @@ class Service:
 
     @asynccontextmanager
     async def _heartbeat_running(self) -> AsyncIterator[None]:
-        """Keep the heartbeat where machines share a database; the first sets the clock, before anything is dated."""
+        """Write heartbeats while the block runs, if processes share the database.
+
+        The first one sets the clock before any row gets a time.
+        """
         if not self.parts.store.is_shared:
             yield
             return
         await self.heartbeat.try_beat()
-        keeping = asyncio.create_task(self.heartbeat.keep())
+        task = asyncio.create_task(self.heartbeat.run())
         try:
             yield
         finally:
-            keeping.cancel()
-            await asyncio.gather(keeping, return_exceptions=True)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
 
 
 def build(
@@ -137,9 +140,9 @@ def build(
     role: Role = Role.SERVE,
     cache_checks_for_s: float = CACHE_FOR_S,
 ) -> Service:
-    """Put a service together; a worker has no hook and no pages, and answers only for its health.
+    """Build a service; a worker has no webhook and no pages, only health endpoints.
 
-    clock   what dates everything; the store's own when left out, which a DatabaseClock becomes
+    clock   the source of all times; default: the clock of the store. A DatabaseClock becomes the clock of the store
     """
     parts = _parts(config, clock=clock, patience=patience or Patience(), role=role)
     pipeline = Pipeline(parts)
@@ -154,7 +157,7 @@ def build(
     )
     watchdog = Watchdog(config.settings.watchdog_url) if config.settings.watchdog_url else None
     if watchdog is not None:
-        parts.jobs.every(PING_EVERY_S, WatchdogPinger(readiness, watchdog).tell)
+        parts.jobs.every(PING_EVERY_S, WatchdogPinger(readiness, watchdog).ping)
     first_run = FirstRun(parts.store, read_setup(config))
     asgi = _asgi(config, parts, readiness, line if role.receives else None, first_run=first_run)
     return Service(
@@ -193,7 +196,7 @@ def _parts(config: Config, *, clock: Clock | None, patience: Patience, role: Rol
 
 
 def job_engine(settings: Settings, store: Store, *, clock: Clock | None = None) -> Jobs:
-    """The engine that fits the database: its jobs are rows of the same one, and go by the store's clock."""
+    """Return the job queue: its jobs are rows of this database, on the store's clock."""
     clock = clock or store.clock
     if store.is_shared:
         return ProcrastinateJobs(settings.database_url, EngineRows(store), clock=clock)
@@ -203,7 +206,7 @@ def job_engine(settings: Settings, store: Store, *, clock: Clock | None = None) 
 
 
 def _asgi(config: Config, parts: Parts, readiness: Readiness, line: Line | None, *, first_run: FirstRun) -> Starlette:
-    """The app; without a line, where posts wait to be kept, it is one for health alone."""
+    """Return the ASGI app; without a line for posts it has only health endpoints."""
     settings, clock = config.settings, parts.clock
     access = _access(settings, parts)
     api = Api(
@@ -213,17 +216,17 @@ def _asgi(config: Config, parts: Parts, readiness: Readiness, line: Line | None,
         return _starlette(api.health_routes(), parts, json_error)
     pages = Pages(store=parts.store, jobs=parts.jobs, access=access, clock=clock, first_run=first_run)
     refusals = Refusals(parts.store, clock=clock)
-    intake = WebhookEndpoint(parts.source, line=line, refusals=refusals, metrics=parts.metrics, clock=clock)
-    receive = partial(intake.receive, max_body_bytes=settings.max_body_bytes)
+    webhook = WebhookEndpoint(parts.source, line=line, refusals=refusals, metrics=parts.metrics, clock=clock)
+    receive = partial(webhook.receive, max_body_bytes=settings.max_body_bytes)
     hook = Route(HOOK_PATH, receive, methods=["POST"])
-    # CircleCI follows no redirect: an address with a slash at its end must not lose every webhook
+    # CircleCI follows no redirect: a URL with a slash at its end must not lose every webhook
     slashed = Route(f"{HOOK_PATH}/", receive, methods=["POST"], include_in_schema=False)
     answer = record_misrouted_webhooks(html_or_json_error(pages), refusals, clock=clock)
     return _starlette([hook, slashed, *api.routes(), *pages.routes()], parts, answer)
 
 
 def _access(settings: Settings, parts: Parts) -> Access:
-    """The doors. Without an admin token they are closed: to one that is made up here, and not told."""
+    """Return the access control; without an admin token, a random secret one."""
     return Access(
         admin_token=settings.admin_token or secrets.token_hex(32),
         public_url=settings.public_url,
@@ -241,12 +244,12 @@ def _starlette(routes: Sequence[BaseRoute], parts: Parts, answer: Answer) -> Sta
         Middleware(CleanTextMiddleware),
     ]
     app = Starlette(routes=routes, middleware=middleware, exception_handlers=handlers)
-    app.router.redirect_slashes = False  # it would lead to the host that the Host header names, which may be any
+    app.router.redirect_slashes = False  # a redirect would use the Host header, which may name any host
     return app
 
 
 def circleci(config: Config, *, metrics: Metrics, clock: Clock = now_utc, log: Log | None = None) -> CircleCI:
-    """The source, as configured; commands, which say what CircleCI answered, have it write no log."""
+    """Return the configured source; without a log for commands, which print errors."""
     settings = config.settings
     return CircleCI(
         secrets=settings.webhook_secrets,

@@ -33,7 +33,7 @@ from service.logs import set_log_level
 from service.model import Role
 from service.operations.checks import Grade, check_channels
 from service.operations.hooks import HOOK_PATH
-from service.web.server.server import address, listen, run, serving, shutdown_event
+from service.web.server.server import listen, listener_url, run, serving, shutdown_event
 
 MAX_WAIT_S = 604_800  # a week
 
@@ -112,13 +112,13 @@ async def _live(role: Role, config: Config, read: Callable[[], Config], manager:
     reloading = Reloader(service, config.settings, read)
     with HANGUPS.noticed() as hung_up:
         async with _life(role, service), _served(service, listener, config.settings):
-            keeping = asyncio.create_task(reloading.keep(hung_up, manager))
+            keeping = asyncio.create_task(reloading.run(hung_up, manager))
             log.info("roundsman is listening", **_facts(role, config), **_places(role, listener))
             if role.receives and config.settings.admin_token is None:
-                show_login(config.settings, config.settings.public_url or address(listener))
-            manager.tell(READY)
+                show_login(config.settings, config.settings.public_url or listener_url(listener))
+            manager.notify(READY)
             await asked.wait()
-            manager.tell(STOPPING)
+            manager.notify(STOPPING)
             keeping.cancel()
             log.info("roundsman is stopping: what was begun may end")
     log.info("roundsman has stopped")
@@ -148,7 +148,7 @@ def _facts(role: Role, config: Config) -> dict[str, object]:
 
 def _places(role: Role, listener: socket.socket) -> dict[str, str]:
     """Where the process listens, and where CircleCI is to post."""
-    here = address(listener)
+    here = listener_url(listener)
     return {"address": here, "hook": f"{here}{HOOK_PATH}"} if role.receives else {"address": here}
 
 

@@ -38,7 +38,7 @@ from service.testing.fake_circleci.server import PretendCircleCI
 from service.testing.inbox import Inbox
 from service.web.auth.session import login_link
 from service.web.auth.token_file import ensure_token, token_file
-from service.web.server.server import address, listen, serving, shutdown_event
+from service.web.server.server import listen, listener_url, serving, shutdown_event
 
 SECRET = "only-for-the-demo"  # noqa: S105 - reason: a pretend CircleCI's pretend secret
 TOKEN = "only-for-the-demo-either"  # noqa: S105 - reason: the same
@@ -139,7 +139,7 @@ async def _staged(folder: Path, port: int, console: Console) -> AsyncIterator[St
         circleci_url = await stack.enter_async_context(serving(pretend.app, listen("127.0.0.1", 0)))
         inbox_url = await stack.enter_async_context(serving(inbox.app, listen("127.0.0.1", 0)))
         token = ensure_token(folder)
-        config = _config(folder, circleci_url=circleci_url, inbox_url=inbox_url, public_url=address(listener))
+        config = _config(folder, circleci_url=circleci_url, inbox_url=inbox_url, public_url=listener_url(listener))
         migrate(config.settings.database_url)
         service = build(_with_token(config, token), patience=IMPATIENCE)
         await stack.enter_async_context(service.running())

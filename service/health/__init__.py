@@ -1,4 +1,4 @@
-"""Whether this process is ready, found out for all who ask at once; and the heartbeat that proves it."""
+"""Readiness checks, the heartbeat of this process, and the watchdog."""
 
 from service.health.heartbeat import Heartbeat
 from service.health.readiness import CACHE_FOR_S, Check, DatabaseStats, Readiness

@@ -1,4 +1,4 @@
-"""Answers that one query gives to all who ask."""
+"""Cache the result of a query; concurrent callers share one run."""
 
 import asyncio
 import math
@@ -9,9 +9,9 @@ Result = TypeVar("Result")
 
 
 class Cached(Generic[Result]):
-    """A query at something scarce: one at a time, for all who ask, and its answer good for a moment.
+    """A query that runs once at a time; its result is valid for ``cache_for_s``.
 
-    An error is an answer too. The query goes on where one who asked for it goes away.
+    An error is cached too. A run continues when a caller is cancelled.
     """
 
     def __init__(self, query: Callable[[], Awaitable[Result]], *, cache_for_s: float) -> None:
@@ -21,7 +21,7 @@ class Cached(Generic[Result]):
         self._cached_until = -math.inf
 
     async def __call__(self) -> Result:
-        """Return what the latest query found. Raises what it raised."""
+        """Return the result of the latest run, or raise its error."""
         is_expired = self._task is None or (self._task.done() and self._now() >= self._cached_until)
         if self._task is None or is_expired:
             self._task = asyncio.create_task(self._run())
@@ -39,6 +39,6 @@ class Cached(Generic[Result]):
 
 
 def _retrieve_exception(task: asyncio.Task[Result]) -> None:
-    """Take note of an error without anyone left to hear it: the next one to ask hears of the next query."""
+    """Mark the exception as retrieved, because all callers may have been cancelled."""
     if not task.cancelled():
         task.exception()

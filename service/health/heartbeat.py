@@ -1,4 +1,4 @@
-"""The heartbeat of this process: a row that it writes, and on Postgres a look at the database's clock."""
+"""The heartbeat of this process: it writes a row, and reads the clock of Postgres."""
 
 import asyncio
 from dataclasses import replace
@@ -13,15 +13,15 @@ from service.metrics import Metrics
 from service.model import Process
 from service.store import heartbeats
 
-BEAT_EVERY_S = 10.0  # three of them before one is missed (jobs.LIVES)
+BEAT_EVERY_S = 10.0  # three in the time after which a process counts as dead (queue.base.LIVES)
 
 log = structlog.get_logger()
 
 
 class Heartbeat:
-    """Writes the heartbeat of this process, and has the store's clock follow the database's.
+    """Writes the heartbeat of this process; sets the store's clock to the database's.
 
-    clock   dates the heartbeats
+    clock   the time of the heartbeats
     """
 
     def __init__(self, store: Store, process: Process, *, clock: Clock, metrics: Metrics) -> None:
@@ -32,34 +32,34 @@ class Heartbeat:
         self._was_off = False
 
     def set_channels(self, channels: str) -> None:
-        """Say from the next heartbeat on that this process has other channels."""
+        """Set the fingerprint of the channels, written from the next heartbeat on."""
         self._process = replace(self._process, channels=channels)
 
     async def beat(self) -> None:
-        """Write it, ahead of others who wait to write. Raises Temporary where nothing can be written."""
-        await self._store.write_first(self._beat)
+        """Write a heartbeat before all waiting writers. Raises Temporary."""
+        await self._store.write_first(self._write)
         self._compare_clocks()
 
-    async def keep(self) -> None:
-        """Write it again and again, until cancelled."""
+    async def run(self) -> None:
+        """Write a heartbeat every BEAT_EVERY_S seconds until cancelled."""
         while True:
             await asyncio.sleep(BEAT_EVERY_S)
             await self.try_beat()
 
     async def try_beat(self) -> None:
-        """Write it if that can be done, and say so where it cannot."""
+        """Write a heartbeat; log a Temporary error."""
         try:
             await self.beat()
         except Temporary as error:
             log.warning("the heartbeat could not be written", reason=str(error))
 
-    def _beat(self, transaction: Transaction) -> None:
+    def _write(self, transaction: Transaction) -> None:
         if self._store.is_shared:
             heartbeats.read_clock(transaction, self._store.clock)
         heartbeats.beat(transaction, self._process, self._clock())
 
     def _compare_clocks(self) -> None:
-        """Say once that this machine's clock is off, and once that it is no longer."""
+        """Log once that this machine's clock is wrong, and once that it is right again."""
         clock = self._store.clock
         self._metrics.clock_offset.set(clock.offset_s)
         if clock.is_off and not self._was_off:

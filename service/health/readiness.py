@@ -1,4 +1,4 @@
-"""Whether the database can be written and a worker lives: looked at once for all who ask."""
+"""Check that the database can be written and that a worker is alive."""
 
 import asyncio
 from collections.abc import Collection, Mapping
@@ -15,45 +15,48 @@ from service.operations.json_shapes import rfc3339
 from service.queue.base import LIVES, Jobs
 from service.store import dead_counts, heartbeats
 
-CHECK_TIMEOUT_S = 5.0  # Prometheus waits 10 s, and half of that is enough to know that a database is away
+CHECK_TIMEOUT_S = 5.0  # Prometheus gives up after 10 s; half of it is enough to tell that a database is away
 CACHE_FOR_S = 1.0
 RECEIVING = tuple(role for role in Role if role.receives)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
-    """What a look found: ``ok``, or what is wrong.
+    """The result of a check.
 
-    inside   what strangers must not read, for the log
+    sentence   ``ok``, or the problem; shown without a credential
+    detail     more about the problem, for the log only
     """
 
     sentence: str = "ok"
-    inside: str | None = None
+    detail: str | None = None
 
     @property
     def is_ok(self) -> bool:
-        """Nothing is wrong."""
+        """True if the check found no problem."""
         return self.sentence == "ok"
 
 
 @dataclass(frozen=True, kw_only=True)
 class DatabaseStats:
-    """How things stand in the tables, true of all processes together.
+    """Figures from the database, for all processes together.
 
-    worker_silent_s   for how long no worker has looked for work; None: none ever did
+    worker_silent_s   seconds since any worker last polled for jobs; None: none ever did
+    last_poll_s       the time of that poll in Unix time; 0: none
+    dead_letters      their number by kind
     """
 
     backlog: Backlog
     worker_silent_s: float | None
-    last_look_s: float
-    waiting: Mapping[str, int]
+    last_poll_s: float
+    dead_letters: Mapping[str, int]
 
 
 class Readiness:
-    """Looks at the database and at the worker, for however many ask: at most once a second each.
+    """Checks the database and the worker, each at most once a second.
 
-    Anybody may ask, and what they ask costs a write: so those who wait share one look, and none takes the worker's
-    turns.
+    These endpoints need no credential, and a check costs a write: so concurrent requests share one check, and none
+    takes a database slot from the worker.
     """
 
     def __init__(
@@ -63,30 +66,30 @@ class Readiness:
         self._jobs = jobs
         self._heartbeat = heartbeat
         self._clock = clock
-        looks = {"database": self._database, "worker": self._worker}
-        self._looks = {name: Cached(look, cache_for_s=cache_for_s) for name, look in looks.items()}
-        self._tables = Cached(self._query_database, cache_for_s=cache_for_s)
+        checks = {"database": self._check_database, "worker": self._check_worker}
+        self._checks = {name: Cached(check, cache_for_s=cache_for_s) for name, check in checks.items()}
+        self._database_stats = Cached(self._query_database, cache_for_s=cache_for_s)
 
     @property
     def names(self) -> Collection[str]:
-        """The names of the checks."""
-        return self._looks.keys()
+        """The names of the checks: database and worker."""
+        return self._checks.keys()
 
     async def check(self, name: str) -> Check:
-        """Return what the latest look found, within a few seconds."""
+        """Return the latest result of a check, within CHECK_TIMEOUT_S."""
         try:
             async with asyncio.timeout(CHECK_TIMEOUT_S):
-                return await self._looks[name]()
+                return await self._checks[name]()
         except TimeoutError:
             return Check(sentence=f"the database has not answered for {CHECK_TIMEOUT_S:g} s")
 
     async def problem(self) -> str | None:
-        """Return what is wrong with any part, on whichever machine; None when posts are kept and people are told."""
+        """Return the first problem of any process or machine; None if all is well."""
         checks = [await self.check(name) for name in self.names]
-        wrong = [check.inside or check.sentence for check in checks if not check.is_ok]
-        return wrong[0] if wrong else await self._receiver()
+        wrong = [check.detail or check.sentence for check in checks if not check.is_ok]
+        return wrong[0] if wrong else await self._check_receiver()
 
-    async def _receiver(self) -> str | None:
+    async def _check_receiver(self) -> str | None:
         try:
             last = await self._store.read(heartbeats.latest, RECEIVING)
         except Temporary as error:
@@ -95,32 +98,32 @@ class Readiness:
             return None
         return f"no process that receives has been alive since {rfc3339(last) if last else 'the start'}"
 
-    async def tables(self) -> DatabaseStats | None:
-        """Return how things stand in the tables; None when they cannot be read within a few seconds."""
+    async def database_stats(self) -> DatabaseStats | None:
+        """Return the figures; None when they cannot be read within CHECK_TIMEOUT_S."""
         try:
             async with asyncio.timeout(CHECK_TIMEOUT_S):
-                return await self._tables()
+                return await self._database_stats()
         except (Temporary, TimeoutError):
             return None
 
-    async def _database(self) -> Check:
+    async def _check_database(self) -> Check:
         try:
             at = await revision(self._store)
             if is_workable(at):
-                await self._heartbeat.beat()  # where nothing can be written nothing is kept, though reading may go on
+                await self._heartbeat.beat()  # a database that can be read but not written stores no post
                 return Check()
         except Temporary as error:
-            return Check(sentence=error.sentence, inside=str(error))
+            return Check(sentence=error.sentence, detail=str(error))
         except BadConfig as error:
             return Check(sentence=str(error))
         is_at = f"the schema is at {at}, not {newest_revision()}" if at else "there is no schema yet"
         return Check(sentence=f"{is_at}: run `roundsman migrate`")
 
-    async def _worker(self) -> Check:
+    async def _check_worker(self) -> Check:
         try:
             last = await self._jobs.last_look_at()
         except Temporary as error:
-            return Check(sentence="this cannot be told while the database is away", inside=str(error))
+            return Check(sentence="this cannot be told while the database is away", detail=str(error))
         if last is not None and self._clock() - last < LIVES:
             return Check()
         return Check(sentence=f"the worker has not looked for work since {rfc3339(last) if last else 'the start'}")
@@ -130,6 +133,6 @@ class Readiness:
         return DatabaseStats(
             backlog=backlog,
             worker_silent_s=(self._clock() - last).total_seconds() if last else None,
-            last_look_s=last.timestamp() if last else 0,
-            waiting=await self._store.read(dead_counts.dead_letters),
+            last_poll_s=last.timestamp() if last else 0,
+            dead_letters=await self._store.read(dead_counts.dead_letters),
         )

@@ -1,4 +1,4 @@
-"""Telling the watchdog, for as long as there is nothing to complain of."""
+"""Ping the watchdog while all checks pass."""
 
 import asyncio
 from typing import Protocol
@@ -9,32 +9,32 @@ from service.errors import Temporary
 from service.health.readiness import Readiness
 
 PING_EVERY_S = 60.0
-MAX_CHECKS = 5  # a second apart: a worker that has just started has not looked for work yet
+MAX_CHECKS = 5  # a second apart: a worker that has just started has not polled for jobs yet
 
 log = structlog.get_logger()
 
 
 class Pingable(Protocol):
-    """A watchdog, as this asks for it."""
+    """A watchdog that can be pinged."""
 
-    async def tell(self) -> None:
-        """Say that we are well. Raises Temporary."""
+    async def ping(self) -> None:
+        """Report that Roundsman is well. Raises Temporary."""
 
 
 class WatchdogPinger:
-    """Pingable a watchdog that everything is ready: the database, a worker, and a process that receives."""
+    """Pings a watchdog if the database, a worker and a receiving process are ready."""
 
     def __init__(self, readiness: Readiness, watchdog: Pingable) -> None:
         self._readiness = readiness
         self._watchdog = watchdog
 
-    async def tell(self) -> None:
-        """Tell it, or say in the log why it was not told: that it hears nothing is what raises its alarm."""
+    async def ping(self) -> None:
+        """Ping the watchdog, or log the problem; without pings it raises an alarm."""
         if problem := await self._problem():
             log.warning("the watchdog is not told, for not all is ready", reason=problem)
             return
         try:
-            await self._watchdog.tell()
+            await self._watchdog.ping()
         except Temporary as error:
             log.warning("the watchdog could not be told", reason=str(error))
 

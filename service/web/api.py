@@ -142,28 +142,28 @@ class Api:
         if unknown := next((name for name in wanted if name not in self.readiness.names), None):
             raise BadRequest(f"there is no check {unknown!a}; there are {', '.join(self.readiness.names)}")
         checks = {name: await self.readiness.check(name) for name in wanted}
-        if inside := next((check.inside for check in checks.values() if check.inside), None):
-            request.state.facts["reason"] = inside  # only for the log: this endpoint needs no credential
+        if detail := next((check.detail for check in checks.values() if check.detail), None):
+            request.state.facts["reason"] = detail  # only for the log: this endpoint needs no credential
         is_ready = all(check.is_ok for check in checks.values())
         shape = {"ready": is_ready, "checks": {name: check.sentence for name, check in checks.items()}}
         return JSONResponse(shape, status_code=200 if is_ready else 503)
 
     async def prometheus(self, _request: Request) -> Response:
         """Return the metrics; without the database, this process's own and database_up 0."""
-        database, tables = await asyncio.gather(self.readiness.check("database"), self.readiness.tables())
-        if tables is None:
+        database, stats = await asyncio.gather(self.readiness.check("database"), self.readiness.database_stats())
+        if stats is None:
             self.metrics.forget_the_tables()
         else:
-            self._set_database_gauges(tables)
-        self.metrics.database_up.set(database.is_ok and tables is not None)
+            self._set_database_gauges(stats)
+        self.metrics.database_up.set(database.is_ok and stats is not None)
         return Response(self.metrics.text(), media_type="text/plain; version=0.0.4")
 
-    def _set_database_gauges(self, tables: DatabaseStats) -> None:
-        self.metrics.queue_depth.set(tables.backlog.depth)
-        self.metrics.queue_age.set(tables.backlog.oldest_age_s)
-        self.metrics.last_look.set(tables.last_look_s)
-        self.metrics.worker_silent.set(math.inf if tables.worker_silent_s is None else tables.worker_silent_s)
-        for kind, count in tables.waiting.items():
+    def _set_database_gauges(self, stats: DatabaseStats) -> None:
+        self.metrics.queue_depth.set(stats.backlog.depth)
+        self.metrics.queue_age.set(stats.backlog.oldest_age_s)
+        self.metrics.last_look.set(stats.last_poll_s)
+        self.metrics.worker_silent.set(math.inf if stats.worker_silent_s is None else stats.worker_silent_s)
+        for kind, count in stats.dead_letters.items():
             self.metrics.waiting.labels(kind).set(count)
 
 

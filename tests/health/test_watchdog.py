@@ -33,7 +33,7 @@ def address(end: HttpEnd) -> str:
 async def tell(url: str) -> None:
     watchdog = Watchdog(url)
     try:
-        await watchdog.tell()
+        await watchdog.ping()
     finally:
         await watchdog.close()
 
@@ -98,11 +98,11 @@ async def test_no_line_of_any_level_has_its_address(outside: HttpEnd) -> None:
 async def test_it_is_told_while_all_is_ready_and_at_no_other_time(house: House, outside: HttpEnd) -> None:
     watchdog = Watchdog(address(outside))
     async with house.running():
-        await watch(house, watchdog).tell()
+        await watch(house, watchdog).ping()
         told = len(outside.got)
         house.change("UPDATE alembic_version SET version_num = '0000'")
         with logged() as talk:
-            await watch(house, watchdog).tell()
+            await watch(house, watchdog).ping()
     await watchdog.close()
 
     [line] = [line for line in talk.lines if line["event"].startswith("the watchdog")]
@@ -119,7 +119,7 @@ async def test_a_worker_does_not_say_that_all_is_well_when_nobody_receives(house
         house.change("DELETE FROM heartbeats")
         house.service.heartbeat._process = Process(role=Role.WORKER)
         with logged() as talk:
-            await watch(house, watchdog).tell()
+            await watch(house, watchdog).ping()
     await watchdog.close()
 
     assert outside.got == []

@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from service.errors import RoundsmanError
-from service.web.server.server import address, listen, serving, shutdown_event
+from service.web.server.server import listen, listener_url, serving, shutdown_event
 from tests.app_fixture import RED, House
 from tests.log_capture import logged
 from tests.operator_client import Operator
@@ -83,12 +83,12 @@ def test_an_early_caller_waits_instead_of_being_refused() -> None:
 
 def test_an_address_is_one_that_people_can_open() -> None:
     with listen("127.0.0.1", 0) as listener:
-        assert address(listener) == f"http://127.0.0.1:{listener.getsockname()[1]}"
+        assert listener_url(listener) == f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 
 def test_a_version_6_address_stands_in_brackets() -> None:
     with listen("::1", 0) as listener:
-        assert address(listener) == f"http://[::1]:{listener.getsockname()[1]}"
+        assert listener_url(listener) == f"http://[::1]:{listener.getsockname()[1]}"
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,7 @@ def listen(
         raise (Temporary if passes else BadConfig)(f"{problem}; {next_step}") from error
 
 
-def address(listener: socket.socket) -> str:
+def listener_url(listener: socket.socket) -> str:
     """Return the URL of a listening socket, such as ``http://127.0.0.1:8000``."""
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
@@ -122,7 +122,7 @@ async def serving(
         running.add_done_callback(lambda _: server.should_exit or block.cancel())
     gc.freeze()
     try:
-        yield address(listener)
+        yield listener_url(listener)
     finally:
         gc.unfreeze()
         server.should_exit = True
