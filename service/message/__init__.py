@@ -1,4 +1,4 @@
-"""A notification in words: one story of an event, told as text, as Markdown and as HTML.
+"""Messages: the story of an event, rendered as text, Markdown and HTML.
 
 Everything that came from outside is ``Untrusted`` in the story, and each form escapes it in its own way, so that a
 commit subject of ``<!channel> *x* <script>`` arrives as exactly these characters.

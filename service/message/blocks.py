@@ -1,4 +1,4 @@
-"""Lines of a story, put together from our own words, what others said, and links."""
+"""Lines of a story: our own words, untrusted text and links."""
 
 from collections.abc import Iterable
 
@@ -9,25 +9,25 @@ __all__ = ["Aside", "Block", "Line", "Link", "Untrusted", "Words", "join", "link
 
 
 def untrusted(text: str | None, max_length: int = 200) -> Words:
-    """Return words from outside as one piece, or as none when there are no words."""
+    """Return text from outside as one untrusted piece; no piece if it is empty."""
     words = one_line(text, max_length)
     return (Untrusted(text=words),) if words else ()
 
 
 def link(words: Words, url: str | None) -> Line:
-    """Return the words, leading to the address if it is one that people can safely follow."""
+    """Return the words as a link if the URL is safe to follow, else the words."""
     safe = safe_url(url)
     return (Link(words=words, url=safe),) if words and safe else words
 
 
 def join(parts: Iterable[Line], between: str = " ") -> Line:
-    """Return the parts that say something, with our words between them."""
-    telling = [part for part in parts if part]
-    return tuple(piece for n, part in enumerate(telling) for piece in ((between, *part) if n else part))
+    """Return the parts that are not empty, with a separator between them."""
+    filled = [part for part in parts if part]
+    return tuple(piece for n, part in enumerate(filled) for piece in ((between, *part) if n else part))
 
 
 def plain_text(line: Line) -> str:
-    """Return the line's words alone, without its links."""
+    """Return the line's words without its URLs."""
     return "".join(_plain_piece(piece) for piece in line)
 
 

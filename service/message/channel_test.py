@@ -1,4 +1,4 @@
-"""A message that tries a channel out: marked as a test, about no build."""
+"""The message of ``roundsman receivers test``: marked as a test, about no build."""
 
 from service.message.blocks import Block, untrusted
 from service.message.formats import Form, render
@@ -8,7 +8,7 @@ TITLE = "Test message from Roundsman"
 
 
 def compose_test(receiver: str, channel: str) -> Message:
-    """Tell the people of a channel that they can be reached, and that nothing was built."""
+    """Return the message that tests a channel; it says that no build has failed."""
     lines = (
         ("This is a test of the channel ", *untrusted(channel), ": no build has failed, and nothing is to be done."),
         ("It was sent by ", *untrusted(f"roundsman receivers test {receiver}"), "."),

@@ -1,4 +1,4 @@
-"""The story of an event: what happened, whose it is, what failed, where to look."""
+"""The message of an event: its title, author, failures and links."""
 
 import json
 from collections.abc import Iterator
@@ -16,9 +16,9 @@ MAX_BODY_LENGTH = 3500  # what Slack shows without folding it away
 
 
 def compose(event: Event, details: Details | None, *, event_url: str | None = None) -> Message:
-    """Tell the event, as far as it is known, in every form.
+    """Return the message of an event in every form, with the details that are known.
 
-    event_url   our page about the event: the answer to "why did I get this?"
+    event_url   our page about the event, which shows the decisions: "Why did I get this?"
     """
     known = details or Details()
     told = [block for block in _blocks(event, known) if block.lines]
@@ -46,7 +46,7 @@ def _headline(event: Event, details: Details) -> Headline:
 
 
 def _subject(event: Event, details: Details) -> str:
-    """Return what the message is about, the same for each run of a workflow, or of a job, on one branch or tag."""
+    """Return the subject: one for all runs of a workflow or job on a branch or tag."""
     vcs, job = details.vcs or Vcs(), (event.job.name or "") if event.job else None
     facts = [event.project.slug, event.tag or vcs.tag, event.branch or vcs.branch, event.workflow.name, job]
     return json.dumps([event.kind, *facts])
@@ -55,14 +55,17 @@ def _subject(event: Event, details: Details) -> str:
 def _blocks(event: Event, details: Details) -> Iterator[Block]:
     lines = (_first_line(event, details), _author_line(event, details), trigger_sentence(event.trigger))
     yield Block(lines=tuple(line for line in lines if line))
-    if not event.job:  # a job event's one job is told in its first line
+    if not event.job:  # the first line of a job event links to its one job
         yield jobs_block(details.jobs or ())
     yield tests_block([job.tests for job in details.jobs or () if job.tests])
     yield Block(lines=tuple(_missing_lines(event, details)))
 
 
 def _minimal_block(event: Event) -> Block:
-    """Return what the title says, for an event of which nothing else is known: no channel takes an empty message."""
+    """Return the title's words as a block, for an event without any other details.
+
+    No channel accepts an empty message.
+    """
     workflow = _named("workflow", event.workflow.name)
     subject = join([_named("job", event.job.name), workflow], " of ") if event.job else workflow
     return Block(lines=(_sentence((*subject, " ", *status_words(event.status), ".")),))
@@ -78,13 +81,13 @@ def _event_link(event_url: str | None) -> list[Block]:
 
 
 def _title(event: Event, details: Details) -> Line:
-    """``acme/web main: build-and-test failed``."""
+    """Return the title: ``acme/web main: build-and-test failed``."""
     place = join([untrusted(event.project_name, 100) or ("a project",), _branch_or_tag(event, details.vcs or Vcs())])
     return _sentence((*place, ": ", *_subject_name(event), " ", *status_words(event.status)))
 
 
 def _subject_name(event: Event) -> Line:
-    """``build-and-test``, or ``deploy-web of build-and-test``."""
+    """Return ``build-and-test``, or ``deploy-web of build-and-test`` for a job."""
     job = (untrusted(event.job.name, 80) or ("a job",)) if event.job else ()
     return join([job, untrusted(event.workflow.name, 80) or ("a workflow",)], " of ")
 
@@ -95,7 +98,10 @@ def _branch_or_tag(event: Event, vcs: Vcs) -> Words:
 
 
 def _first_line(event: Event, details: Details) -> Line:
-    """``Pipeline 42, after 2m 05s.``, leading to where the logs are; what happened is said by the title."""
+    """Return ``Pipeline 42, after 2m 05s.``, linked to the logs.
+
+    The title already says what happened.
+    """
     took = (f"after {duration(event.duration_ms)}",) if event.duration_ms is not None else ()
     line = join([join([_job_page(event, details), _workflow_page(event)], " of "), took], ", ")
     return _sentence((*line, ".")) if line else ()
@@ -116,7 +122,10 @@ def _link_or_nothing(words: str, url: str | None) -> Line:
 
 
 def _sentence(line: Line) -> Line:
-    """The line with our first word in upper case; a sentence never begins with words from outside."""
+    """Return the line with our own first word capitalized.
+
+    Untrusted text at the start of a line stays as it is.
+    """
     match line:
         case (str() as first, *rest):
             return (first[0].upper() + first[1:], *rest)
@@ -126,10 +135,11 @@ def _sentence(line: Line) -> Line:
 
 
 def _author_line(event: Event, details: Details) -> Line:
-    """``By Ada Example, commit 1a2b3c4 Fix the cart``, or ``Last commit by Ada Example: 1a2b3c4 Fix the cart``.
+    """Return ``By Ada Example, commit 1a2b3c4 Fix the cart`` or the commit's author.
 
-    The author of a commit need not have started what was built of it; nor did the user whom CircleCI names for a
-    schedule.
+    Without an actor: ``Last commit by Ada Example: 1a2b3c4 Fix the cart``.
+
+    A commit's author may not have started the build. CircleCI names a user for a schedule, who did not start it either.
     """
     actor = Actor() if event.is_scheduled else details.actor or event.actor
     vcs = details.vcs or Vcs()
@@ -142,15 +152,15 @@ def _author_line(event: Event, details: Details) -> Line:
 
 
 def _known_detail_names(event: Event) -> set[str]:
-    """Return what the webhook said though the source would not."""
+    """Return the names of details that the webhook holds, which need not be asked for."""
     facts = {"branch": event.branch or event.tag, "commit": event.commit.subject}
     return {word for word, fact in facts.items() if fact}
 
 
 def _missing_lines(event: Event, details: Details) -> Iterator[Line]:
-    """``Jobs and tests could not be read: CircleCI answered 503.``; nothing of what is missing by choice.
+    """Yield lines like ``Jobs and tests could not be read: CircleCI answered 503.``.
 
-    Nor of the person who started what a schedule did: there is none.
+    Details that are missing by choice are left out, and so is the actor of a scheduled run, which has none.
     """
     missed = [one for one in details.missing if not one.is_by_choice]
     if event.is_scheduled:

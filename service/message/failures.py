@@ -1,4 +1,4 @@
-"""What failed: the jobs, and the tests of all jobs together."""
+"""Blocks of failures: the failed jobs, and the failed tests of all jobs."""
 
 from collections.abc import Sequence
 from itertools import chain
@@ -12,7 +12,7 @@ MAX_TESTS = 10
 
 
 def jobs_block(jobs: Sequence[JobReport]) -> Block:
-    """The failed jobs, each linked to its logs."""
+    """Return the failed jobs, each linked to its logs; at most MAX_JOBS are named."""
     failed = [job for job in jobs if job.status in FAILED_STATUSES]
     heading = "Failed job" if len(failed) == 1 else "Failed jobs"
     lines = tuple(_job(job) for job in failed[:MAX_JOBS])
@@ -20,7 +20,10 @@ def jobs_block(jobs: Sequence[JobReport]) -> Block:
 
 
 def tests_block(reports: Sequence[TestReport]) -> Block:
-    """How many tests failed, and the first of them: name, place, and the first line of what they said."""
+    """Return the number of failed tests, and the first MAX_TESTS of them.
+
+    Each has its name, its file and the first line of its message.
+    """
     failures = list(chain.from_iterable(report.failures for report in reports))
     count = sum(report.failed for report in reports)
     lines = tuple(_test(failure) for failure in failures[:MAX_TESTS])

@@ -1,13 +1,13 @@
-"""The three forms of a story, each with its own way to take outside words literally.
+"""The three forms of a story; each shows untrusted text literally.
 
 text      nothing is markup, so nothing is escaped; addresses stand at the end of their line
-markdown  outside words stand in code spans, the only place where CommonMark and the chat services that resemble it
+markdown  untrusted text stands in code spans: the only place where CommonMark and the chat services that resemble it
           read neither markup nor HTML nor ``@everyone`` nor bare addresses, and where no character has to change.
-          Backslashes would be shown by some of them, and stop no mention
+          Some of these services show backslashes, and backslashes stop no mention
 html      the five characters of markup become entities
 
-In each of them outside words may be broken where they could act: for services whose markup is not known, or that act
-on text in any form.
+With ``is_guarded`` untrusted text is also broken by ``markup_guard``: for services whose markup is not known, or that
+act on text in any form.
 """
 
 import re
@@ -19,12 +19,12 @@ from html import escape
 from service.message.blocks import Aside, Block, Line, Link, Untrusted, plain_text
 from service.message.markup_guard import guard_links, guard_markup
 
-# Mail programs know no style sheets worth relying on, so each element brings its own.
+# Mail programs do not support style sheets reliably, so each element has its own style.
 STYLE = 'style="font-family:sans-serif;margin:0 0 8px"'
 
 
 class Form(StrEnum):
-    """The forms a message has; the words are Apprise's too."""
+    """The form of a message; the values are those of Apprise."""
 
     TEXT = "text"
     MARKDOWN = "markdown"
@@ -32,13 +32,13 @@ class Form(StrEnum):
 
 
 def render(blocks: Iterable[Block], form: Form, *, is_guarded: bool = False) -> str:
-    """Return the story in a form, with its outside words broken where they could act if it is guarded."""
+    """Return the story in a form; if ``is_guarded``, its untrusted text is broken."""
     renderer = {Form.MARKDOWN: markdown, Form.HTML: html}.get(form, text)
     return renderer(_with_more(_guard_blocks(blocks, form) if is_guarded else blocks))
 
 
 def heading(title: str, form: Form, *, is_guarded: bool = False) -> str:
-    """Return a title that stands on top of a story."""
+    """Return a title as the first lines above a story."""
     if form is Form.HTML:
         return f"<p><b>{literal_html(guard_links(title) if is_guarded else title)}</b></p>\n"
     if form is Form.MARKDOWN:
@@ -47,7 +47,10 @@ def heading(title: str, form: Form, *, is_guarded: bool = False) -> str:
 
 
 def _guard_blocks(blocks: Iterable[Block], form: Form) -> Iterator[Block]:
-    """Yield the blocks with their outside words broken: in Markdown these are then no more than other words."""
+    """Yield the blocks with guarded text; in Markdown it becomes a plain string.
+
+    A plain string gets no code span.
+    """
     for block in blocks:
         lines = (tuple(_guard_piece(piece, form) for piece in line) for line in block.lines)
         yield replace(block, lines=tuple(lines))
@@ -72,7 +75,7 @@ def _guard_word(word: str | Untrusted, form: Form) -> str | Untrusted:
 
 
 def _with_more(blocks: Iterable[Block]) -> Iterator[Block]:
-    """Yield the blocks with a line of their own for the items that they do not show."""
+    """Yield the blocks, each with a last line that counts the items left out."""
     for block in blocks:
         more: tuple[Line, ...] = (
             ((f"and {block.more} more" if block.lines else f"{block.more} of them",),) if block.more else ()
@@ -81,29 +84,32 @@ def _with_more(blocks: Iterable[Block]) -> Iterator[Block]:
 
 
 def text(blocks: Iterable[Block]) -> str:
-    """The story as plain text."""
+    """Return the story as plain text, with URLs at the end of their lines."""
     return "\n\n".join("\n".join(_text_lines(block)) for block in blocks)
 
 
 def markdown(blocks: Iterable[Block]) -> str:
-    """The story as CommonMark, of which chat services understand most."""
+    """Return the story as CommonMark, most of which chat services understand."""
     return "\n\n".join(_markdown_block(block) for block in blocks)
 
 
 def html(blocks: Iterable[Block]) -> str:
-    """The story as an HTML fragment, one element to a line."""
+    """Return the story as an HTML fragment, one element per line."""
     return "\n".join(line for block in blocks for line in _html_lines(block))
 
 
 def literal_markdown(words: str) -> str:
-    """A code span that holds exactly these characters; its fence is longer than any run of backticks in them."""
+    """Return a code span that holds exactly these characters.
+
+    Its fence is longer than any run of backticks in them.
+    """
     fence = "`" * (max(map(len, re.findall("`+", words)), default=0) + 1)
-    pad = " " if words[:1] == "`" or words[-1:] == "`" else ""  # CommonMark takes one space off either end
+    pad = " " if words[:1] == "`" or words[-1:] == "`" else ""  # CommonMark strips one space from each end
     return f"{fence}{pad}{words}{pad}{fence}"
 
 
 def literal_html(words: str) -> str:
-    """The words with the characters of markup as entities."""
+    """Return the words with the characters of markup as entities."""
     return escape(words)
 
 

@@ -1,4 +1,7 @@
-"""A message as a mail: both parts whole in themselves, for a phone as for a wide screen, in light and in dark."""
+"""The two parts of a mail, each complete: plain text, and HTML for any screen.
+
+The HTML fits a phone and a wide screen, in light and in dark mode.
+"""
 
 from service.message.formats import Form, literal_html
 from service.message.truncate import RenderOptions, render_body
@@ -8,8 +11,8 @@ MAX_CHARACTERS = 60_000  # of a part: some mail programs show no more than a hun
 MARKS = {"success": ("\N{CHECK MARK}", "#388e3c"), "failure": ("\N{MULTIPLICATION X}", "#d32f2f")}
 OTHER_MARK = ("\N{BULLET}", "#b26a00")
 
-# Colors of text and ground are the mail program's, so that they fit each other when it turns them dark. Names of tests
-# have no spaces: they break anywhere, or they would make the mail wider than a phone.
+# The colors of text and background are the mail program's, so that they match in its dark mode. Names of tests have no
+# spaces: without a break inside them the mail would be wider than a phone.
 DOCUMENT = """\
 <!DOCTYPE html>
 <html>
@@ -32,7 +35,7 @@ HEAD = """\
 
 
 def mail_text(message: Message) -> str:
-    """Return the plain part: where it happened, what, and the story with its addresses."""
+    """Return the plain part: project and branch, the news, and the story with URLs."""
     mark, _ = MARKS.get(message.severity, OTHER_MARK)
     place, news = _headline(message)
     head = "\n".join(line for line in (place, f"{mark} {news}") if line)
@@ -40,7 +43,7 @@ def mail_text(message: Message) -> str:
 
 
 def mail_html(message: Message, *, max_length: int = MAX_CHARACTERS) -> str:
-    """Return the HTML part: the same as a document of its own, which nothing outside it belongs to."""
+    """Return the HTML part: a complete document that loads nothing."""
     mark, color = MARKS.get(message.severity, OTHER_MARK)
     place, news = (literal_html(words) for words in _headline(message))
     head = HEAD.format(color=color, mark=mark, place=f"{place}<br>" if place else "", news=news)
@@ -49,7 +52,7 @@ def mail_html(message: Message, *, max_length: int = MAX_CHARACTERS) -> str:
 
 
 def _headline(message: Message) -> tuple[str, str]:
-    """Return where it happened, and what; for a message about no build its title alone."""
+    """Return project and branch, and the news; for a test message only its title."""
     about = message.headline
     if about is None:
         return "", message.title

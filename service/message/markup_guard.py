@@ -1,11 +1,13 @@
-"""Outside words made harmless for services whose markup is not known, or has no way to write a word literally.
+"""Untrusted text made harmless for services whose markup is not known.
 
-An invisible character breaks each mark that could call people, lead somewhere or name a tag. Hair spaces around them
-keep marks of emphasis from acting: CommonMark and the chat services that resemble it let none act between spaces.
-People read the same characters; a copy of them has the invisible ones too.
+Also for services whose markup cannot write a word literally. A zero width space breaks each mark that could mention
+people, make a link or name a tag. Hair spaces around marks of emphasis keep them from acting: CommonMark and the chat
+services that resemble it ignore such a mark between spaces. People read the same characters; a copy of the text has the
+invisible ones too.
 
-Many services make a link of any name with a dot in it that could be a host's. So each dot before two letters is broken,
-also where the name is a class, a module or a test: only ``name.suffix`` with a suffix of source files stays whole.
+Many services make a link of any dotted name that could be a host's. So a zero width space stands before each dot that
+two letters follow, also in the name of a class, a module or a test. Only ``name.suffix`` with a suffix of source files
+stays whole.
 """
 
 import re
@@ -14,14 +16,14 @@ from collections.abc import Iterable
 BREAK = "\N{ZERO WIDTH SPACE}"
 HAIR = "\N{HAIR SPACE}"
 
-# Suffixes of the files that messages name most. Some are top-level domains too (md, rs, sh, py, cc, ...): a host of
-# such a name alone is left to act, which is the price of file names that can be copied.
+# Suffixes of the files that messages name most. Some are top-level domains too (md, rs, sh, py, cc, ...): a bare host of
+# such a name can still become a link, which is the price of file names that can be copied.
 _SOURCE_SUFFIX = (
     "c|cc|cfg|cpp|cs|css|csv|env|ex|exs|go|gradle|h|hpp|html|ini|ipynb|java|js|json|jsx|kt|kts|lock|log|lua|m|md|mjs"
     "|mm|mod|php|pl|proto|py|pyi|rb|rs|rst|scala|scss|sh|sql|sum|swift|tf|toml|ts|tsx|txt|vue|xml|yaml|yml"
 )
 
-# What IDNA (UTS 46) takes for a dot: full stops as they are, ideographic, fullwidth and halfwidth.
+# The characters that IDNA (UTS 46) reads as a dot: the full stop, and the ideographic, fullwidth and halfwidth ones.
 _DOTS = r"[.\u3002\uff0e\uff61]"
 _LABEL = r"[^\x00-,./:-@\[-^`{-\x7f\s\u200b\u3002\uff0e\uff61]++"  # letters of any script, digits, - and _
 _DOTTED_NAME = re.compile(rf"{_LABEL}(?:{_DOTS}{_LABEL})+")
@@ -51,12 +53,15 @@ _BREAKS: tuple[tuple[re.Pattern[str], str], ...] = (
 
 
 def guard_markup(words: str) -> str:
-    """Return the words with each mark that could act broken by characters that people do not see."""
+    """Return the words with each mark that could act broken by invisible characters."""
     return _DOTTED_NAME.sub(_guard_name, _apply(words, _BREAKS))
 
 
 def guard_links(words: str) -> str:
-    """Return the words with names and addresses broken alone: for HTML, where nothing else in a text acts."""
+    """Return the words with only mentions and addresses broken.
+
+    For HTML, where no other mark in a text acts.
+    """
     return _DOTTED_NAME.sub(_guard_name, _apply(words, _OF_TEXT))
 
 
@@ -67,7 +72,7 @@ def _apply(words: str, breaks: Iterable[tuple[re.Pattern[str], str]]) -> str:
 
 
 def _guard_name(found: re.Match[str]) -> str:
-    """Return a dotted name that no service takes for a host; as it is where it names a source file."""
+    """Return a dotted name with its dots broken, or as it is if it is a source file."""
     name, words = found[0], found.string
     before, after = words[max(found.start() - 2, 0) : found.start()], words[found.end() : found.end() + 1]
     if _FILE_NAME.fullmatch(name) and after != "/" and not before.endswith(("//", "@", ".", BREAK)):

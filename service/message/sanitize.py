@@ -1,4 +1,4 @@
-"""What outside text and addresses must lose before people see them."""
+"""Clean outside text and URLs before people see them."""
 
 import re
 import unicodedata
@@ -9,12 +9,12 @@ from service.text import MARK
 JOINERS = "\N{ZERO WIDTH JOINER}\N{ZERO WIDTH NON-JOINER}"  # emoji and several scripts need them
 MAX_URL_LENGTH = 500
 
-# Colours and window titles carry no words: CSI and OSC sequences of ECMA-48 leave no mark.
+# Terminal colors and window titles carry no words: CSI and OSC sequences of ECMA-48 are removed without a mark.
 ANSI = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)")
 
 
 def one_line(text: str | None, max_length: int = 200) -> str:
-    """The text on one line of at most ``longest`` characters, with nothing in it that acts on a screen.
+    """Return the text on one line of at most ``max_length`` characters.
 
     White space of any kind becomes a space; control characters, and the invisible ones that reverse the direction of
     writing, become a visible mark.
@@ -23,22 +23,22 @@ def one_line(text: str | None, max_length: int = 200) -> str:
 
 
 def replace_control_chars(text: str) -> str:
-    """The text with a mark in place of whatever acts on a screen, line breaks included."""
+    """Return the text with a mark for each control character, line breaks included."""
     bare = ANSI.sub("", text)
-    if bare.isprintable():  # nearly all is, and to look at each letter takes fifty times as long
+    if bare.isprintable():  # true of nearly all text; to test each letter takes fifty times as long
         return bare
     return "".join(MARK if is_control_char(letter) else letter for letter in bare)
 
 
 def truncate(text: str, max_length: int) -> str:
-    """The text, or as much of it as fits with three dots at its end."""
+    """Return the text, or as much of it as fits with three dots at its end."""
     return text if len(text) <= max_length else text[: max_length - 3].rstrip() + "..."
 
 
 def safe_url(url: str | None) -> str | None:
-    """The address if a browser may follow it: http or https, nobody's password in it, not endless.
+    """Return the URL if it is safe to follow: http or https, short, no credentials.
 
-    What a form could take for markup is percent-encoded, so that the address needs no escaping in any form but HTML.
+    Characters that a form could read as markup are percent-encoded, so only HTML has to escape the URL.
     """
     if not url or len(url) > MAX_URL_LENGTH or not is_web_url(url):
         return None
@@ -46,7 +46,7 @@ def safe_url(url: str | None) -> str | None:
 
 
 def is_web_url(url: str) -> bool:
-    """Whether a browser may be sent there: http or https, a host, and nobody's name or password before it."""
+    """Tell whether a URL is http or https, with a host and without credentials."""
     try:
         parts = urlsplit(url)
     except ValueError:  # brackets that are no IPv6 address
@@ -55,5 +55,5 @@ def is_web_url(url: str) -> bool:
 
 
 def is_control_char(letter: str) -> bool:
-    """Tell whether a letter acts on a screen instead of standing on it: controls, directions, breaks of lines."""
+    """Tell whether a letter is a control: of the screen, direction or line breaks."""
     return unicodedata.category(letter) in {"Cc", "Cf", "Cs", "Zl", "Zp"} and letter not in JOINERS

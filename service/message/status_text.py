@@ -1,11 +1,11 @@
-"""CircleCI's words in plain ones."""
+"""Words for CircleCI's statuses, triggers and details."""
 
 from collections.abc import Iterable, Sequence
 
 from service.message.blocks import Line, Words, untrusted
 from service.model import DetailKind, MissingDetail
 
-# Statuses are an open set: what is not here is told verbatim.
+# Statuses are an open set: a status that is not here is shown verbatim.
 STATUS_WORDS = {
     "success": "succeeded",
     "failed": "failed",
@@ -18,12 +18,12 @@ STATUS_WORDS = {
     "terminated-unknown": "was terminated",
 }
 SEVERITY = {"success": "success", "unauthorized": "warning", "canceled": "info", "not_run": "info"}
-# What a message counts among the failed jobs, whether it ran or could not even begin.
+# Statuses of a job that a message counts as failed, whether the job ran or could not start.
 FAILED_STATUSES = frozenset(
     {"failed", "error", "timedout", "infrastructure_fail", "terminated-unknown", "unauthorized"}
 )
 
-# Sources name a push after the way it reached them.
+# A source names a push after the way the push reached it.
 PUSH_TRIGGERS = frozenset({"webhook", "push", "github_app", "gitlab", "bitbucket_dc"})
 TRIGGER_WORDS = {
     **dict.fromkeys(PUSH_TRIGGERS, "by a push"),
@@ -42,18 +42,18 @@ DETAIL_NAMES = {
 
 
 def severity(status: str | None) -> str:
-    """How a channel that knows colours should show it."""
+    """Return the severity by which a channel chooses its color."""
     return "failure" if status in FAILED_STATUSES - SEVERITY.keys() else SEVERITY.get(status or "", "info")
 
 
 def status_words(status: str | None) -> Words:
-    """What has become of a workflow or job: ``failed``; an unknown status as CircleCI says it."""
+    """Return the words for a status: ``failed``; an unknown status verbatim."""
     known = STATUS_WORDS.get(status or "")
     return (known,) if known else ("ended as ", *untrusted(status, 40)) if untrusted(status) else ("ended",)
 
 
 def trigger_sentence(trigger: str | None) -> Line:
-    """What set it going, as a sentence; nothing for a push, which is what everybody expects."""
+    """Return the trigger as a sentence; nothing for a push, the usual trigger."""
     if not trigger or trigger in PUSH_TRIGGERS:
         return ()
     known = TRIGGER_WORDS.get(trigger)
@@ -61,17 +61,17 @@ def trigger_sentence(trigger: str | None) -> Line:
 
 
 def trigger_phrase(trigger: str) -> str | None:
-    """What set it going: ``by a push``; None for a trigger that we have no words for."""
+    """Return the trigger as a phrase: ``by a push``; None for an unknown trigger."""
     return TRIGGER_WORDS.get(trigger)
 
 
 def duration_suffix(milliseconds: int | None) -> str:
-    """`` after 2m 05s``, or nothing when the duration is unknown."""
+    """Return `` after 2m 05s``, or an empty string if the duration is unknown."""
     return "" if milliseconds is None else f" after {duration(milliseconds)}"
 
 
 def duration(milliseconds: int) -> str:
-    """``850ms``, ``42s``, ``2m 05s`` or ``3h 07m``."""
+    """Return a duration as ``850ms``, ``42s``, ``2m 05s`` or ``3h 07m``."""
     if milliseconds < 1000:
         return f"{milliseconds}ms"
     minutes, seconds = divmod(milliseconds // 1000, 60)
@@ -81,12 +81,12 @@ def duration(milliseconds: int) -> str:
 
 
 def join_words(words: Sequence[str]) -> str:
-    """``a``, ``a and b``, ``a, b and c``."""
+    """Return the words as ``a``, ``a and b`` or ``a, b and c``."""
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
 def group_by_reason(missing: Iterable[MissingDetail]) -> dict[str, list[str]]:
-    """What is missing, gathered under each reason once, in the order given."""
+    """Return the names of missing details by reason, each once, in the order given."""
     found: dict[str, list[str]] = {}
     for one in missing:
         wanted = found.setdefault(one.reason.strip().rstrip("."), [])

@@ -1,4 +1,7 @@
-"""Fit a message into what a channel can take: what matters least is left out first, and never how much is missing."""
+"""Shorten a message to the size that a channel accepts.
+
+The least important parts are left out first; the number of items that are missing is always said.
+"""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -10,7 +13,7 @@ from service.message.markup_guard import guard_markup
 from service.message.sanitize import truncate
 from service.model import Message
 
-MAX_SHORT = 80  # characters of a name where room is short
+MAX_SHORT = 80  # characters of a name in a shortened message
 
 Size = Callable[[str], int]
 Story = tuple[Block, ...]
@@ -18,11 +21,11 @@ Story = tuple[Block, ...]
 
 @dataclass(frozen=True, kw_only=True)
 class RenderOptions:
-    """What a channel can take.
+    """Options of a message's body: its maximum size, its title and its guard.
 
-    max_length     characters, or what ``size`` counts
-    has_title   the title stands on top, for channels that have no place of their own for it
-    is_guarded  outside words are broken where they could act
+    max_length  characters, or the unit that ``size`` counts
+    has_title   the title is the body's first line, for channels without a title of their own
+    is_guarded  untrusted text is broken where it could act
     """
 
     max_length: int
@@ -32,7 +35,7 @@ class RenderOptions:
 
 
 def render_body(message: Message, form: Form, options: RenderOptions) -> str:
-    """Return the message as one body that has options."""
+    """Return the message as one body, shortened to the options' maximum size."""
     top = heading(message.title, form, is_guarded=options.is_guarded) if options.has_title else ""
     if message.story:
         found = fit_story(
@@ -48,16 +51,19 @@ def render_body(message: Message, form: Form, options: RenderOptions) -> str:
 
 
 def fit_story(story: Story, show: Callable[[Story], str], *, max_length: int, size: Size = len) -> str:
-    """Return the story as ``show`` tells it, with as much left out as must be; empty if nothing of it fits."""
+    """Return the longest version of the story that fits, rendered by ``show``.
+
+    Empty if not even the shortest version fits.
+    """
     bodies = (show(lighter) for lighter in shorter_versions(story))
     return next((body for body in bodies if size(body) <= max_length), "")
 
 
 def shorter_versions(story: Story) -> Iterator[Story]:
-    """Yield the story, and then with less and less, each time without what matters least of what is left.
+    """Yield the story, then ever shorter versions, the least important part first.
 
-    First the addresses go, but not the first, which leads to the logs, nor the last, which leads to our page; then the
-    ends of long names, what tests said, items one by one from the max_length list, all items, and the lists.
+    The parts go in this order: all URLs but the first (the logs) and the last (our page), the ends of long names, the
+    messages of tests, items one by one from the longest list, all items, the lists.
     """
     yield story
     for step in (_without_item_links, _with_two_links, _with_short_names, _without_asides):
@@ -73,9 +79,9 @@ def shorter_versions(story: Story) -> Iterator[Story]:
 
 
 def cut_lines(body: str, max_length: int) -> str:
-    """Return the body, or its first lines and its last with three dots between them; empty if not even these fit.
+    """Return the body, or its first lines, three dots and its last line.
 
-    For a message of which no more than its words are known.
+    Empty if not even these fit. For a message without a story.
     """
     if len(body) <= max_length:
         return body
@@ -101,7 +107,7 @@ def _links(block: Block) -> list[Link]:
 
 
 def _with_links(story: Story, kept: set[int]) -> Story:
-    """Leave these links alone; of the others no more than the words."""
+    """Return the story with these links; of all others only the words are left."""
 
     def pieces(line: Line) -> Line:
         parts = (piece.words if isinstance(piece, Link) and id(piece) not in kept else (piece,) for piece in line)
@@ -134,7 +140,7 @@ def _without_asides(story: Story) -> Story:
 
 
 def _with_fewer_items(story: Story) -> Story:
-    """Leave one item less in the longest list; some more where there are many."""
+    """Return the story without the last eighth of its longest list, at least one item."""
     longest = max((block for block in story if block.heading), key=lambda block: len(block.lines))
     count = len(longest.lines) - max(1, len(longest.lines) // 8)
     shorter = replace(longest, lines=longest.lines[:count], more=longest.more + len(longest.lines) - count)
@@ -142,5 +148,5 @@ def _with_fewer_items(story: Story) -> Story:
 
 
 def _only_count(block: Block) -> Block:
-    """Leave the heading of a list, and how many items it has."""
+    """Return a list's heading and its number of items."""
     return replace(block, lines=(), more=block.more + len(block.lines)) if block.heading else block
