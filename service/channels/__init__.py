@@ -1,10 +1,10 @@
 """Channels: where a message leaves Roundsman. The only user of Apprise.
 
-``AppriseChannels`` sends; ``limits`` says how far apart messages must be; ``plugin`` holds what is particular to
-Apprise, ``witness`` sees what happened on the wire, ``budget`` and ``answers`` limit what is read there, ``verdicts``
-reads answers by the table of ``refusal_forms``, and ``refusal`` turns all that into our errors. ``dialects`` knows what
-each service does with a text, ``cards`` has the forms of those that have better ones, and ``incidents`` keeps good news
-from opening any.
+``AppriseChannels`` sends. ``rate_limits`` has the minimum interval between messages; ``plugin`` adapts Apprise's
+plugins; ``apprise_capture`` records the responses and errors of a send; ``budget`` and ``safe_answers`` limit the bytes
+and seconds that are read. ``verdicts`` finds refusals in answers by the table of ``refusal_forms``, and ``failures``
+turns them into our errors. ``dialects`` says how each service treats a text; ``cards`` has the services' own forms,
+such as an embed; ``incident_services`` keeps good news from opening incidents.
 """
 
 from service.channels.apprise import AppriseChannels, StillSending

@@ -1,4 +1,4 @@
-"""BodyReader of answers: what stands where in them, and what they say in words."""
+"""Bodies of answers: their values and their text."""
 
 import json
 import re
@@ -19,7 +19,10 @@ _TAG = re.compile(r"<[^<>]*>")
 
 
 def parse_json(content: bytes) -> Any:
-    """Return the JSON of a body; of one that is cut off the plain values before its first list or object; else None."""
+    """Return the JSON of a body, or None.
+
+    Of JSON that is cut off: the strings, numbers and constants before its first list or object.
+    """
     try:
         return json.loads(content)
     except (ValueError, RecursionError):
@@ -27,7 +30,7 @@ def parse_json(content: bytes) -> Any:
 
 
 def as_text(content: bytes) -> str:
-    """Return the body as text, what is not UTF-8 as a mark."""
+    """Return the body as text; bytes that are not UTF-8 become a mark."""
     return content.decode("utf-8", "replace").lstrip("\ufeff").strip()
 
 
@@ -37,7 +40,7 @@ def is_web_page(content: bytes) -> bool:
 
 
 def find_values(body: Any, place: Path) -> Iterator[Any]:
-    """Yield what stands at a place of a body; upper case or lower is all the same."""
+    """Yield the values at a path of a body; keys match in any case."""
     if not place:
         yield body
         return
@@ -52,18 +55,21 @@ def find_values(body: Any, place: Path) -> Iterator[Any]:
 
 
 def code_text(value: Any) -> str:
-    """Return a value as tables of codes write it."""
+    """Return a value as ``refusal_forms`` writes it: JSON, strings without quotes."""
     return value if isinstance(value, str) else json.dumps(value)
 
 
 def message_field(body: Any) -> str:
-    """Return what the body says in the place that services have for it; nothing if it is in none."""
+    """Return the first text in one of the MESSAGE_FIELDS; empty if there is none."""
     found = (value for place in MESSAGE_FIELDS for value in find_values(body, place))
     return next((text for text in found if isinstance(text, str) and text.strip()), "")
 
 
 def message_text(content: bytes) -> str:
-    """Return what a body says to people: the words of its JSON, its text, or the title and the text of its page."""
+    """Return the text of a body for people.
+
+    The message field of JSON, or the text, or the title and the text of a web page.
+    """
     body = parse_json(content)
     if body is not None and (said := message_field(body)):
         return said
@@ -76,7 +82,7 @@ def message_text(content: bytes) -> str:
 
 
 def shorten(text: str) -> str:
-    """Return words as a reason can hold them."""
+    """Return the text on one line, short enough for a reason."""
     return one_line(text, MAX_WORDS)
 
 

@@ -1,4 +1,4 @@
-"""Send messages through Apprise, which waits in threads, without ever waiting for one that hangs."""
+"""Send messages through Apprise in threads, without waiting for one that hangs."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
@@ -13,14 +13,14 @@ from service.channels.rate_limits import DEADLINE_S, MAIL_DEADLINE_S, TIMEOUT_PA
 from service.errors import Temporary
 from service.model import Channel, Message, Receiver
 
-MAX_STUCK_THREADS = 2  # threads of one channel that may hang before we stop giving it more
-END_MARGIN_S = 5.0  # a thread that keeps its budget has ended by then
+MAX_STUCK_THREADS = 2  # per channel; with this many threads that hang, it gets no further message
+END_MARGIN_S = 5.0  # after the end of its budget, for the thread to end
 
 
 class StillSending(Temporary):
-    """The channel has not answered within the deadline, and may yet do so.
+    """The channel has not answered within the deadline, but still may.
 
-    outcome   waits for the end of the send, for as long as anything can come of it: returns the receipt, or raises
+    outcome   waits for the end of the send, for as long as it may succeed: returns the receipt, or raises
     """
 
     def __init__(self, sentence: str, *, outcome: Callable[[], Awaitable[str]]) -> None:
@@ -30,22 +30,22 @@ class StillSending(Temporary):
 
 @dataclass(frozen=True, kw_only=True)
 class LateSend:
-    """A send whose deadline is over."""
+    """A send that is past its deadline."""
 
     channel: Channel
     sending: "Future[str]"
 
 
 class AppriseChannels:
-    """Every channel that Apprise has a plugin for.
+    """The sender for every channel that Apprise has a plugin for.
 
-    deadline_s   how long one send may keep its place, and others from it; to a mail server not even that long
-    answer_s     how long the answer to an HTTP request is listened for
-    send_s       how long a send may take altogether: mail servers may think for minutes (RFC 5321, 4.5.3.2)
-    at_once      how many sends run at the same time, over all channels
+    deadline_s   seconds for which a send may occupy a slot; a mail server gets at most MAIL_DEADLINE_S
+    answer_s     seconds for the answer to an HTTP request
+    send_s       seconds for a whole send: mail servers may take minutes to answer (RFC 5321, 4.5.3.2)
+    at_once      number of slots: sends that run at the same time, over all channels
 
-    Each send has a thread of its own: a pool's threads would be used up by servers that never answer, and would keep
-    the process from ending. A notification whose send is late is not sent again before the end of that is known.
+    Each send has a thread of its own: servers that never answer would use up the threads of a pool, and would keep the
+    process from ending. While a send is late, its notification is not sent again.
     """
 
     def __init__(
@@ -64,11 +64,14 @@ class AppriseChannels:
         self._secret_urls: frozenset[str] = frozenset()
 
     def redact_urls_of(self, receivers: Iterable[Receiver]) -> None:
-        """Hide the parts of all these channels' URLs in what any channel says, from the next send on."""
+        """Redact the parts of these channels' URLs in all answers, from the next send on."""
         self._secret_urls = frozenset(channel.url for receiver in receivers for channel in receiver.channels)
 
     async def send(self, channel: Channel, message: Message, *, notification_id: UUID) -> str:
-        """Send the message and return the receipt, a sentence. Raises Temporary (or StillSending) or Permanent."""
+        """Send the message and return the receipt, a sentence.
+
+        Raises Temporary (or StillSending) or Permanent.
+        """
         if notification_id in self._late_sends:
             return self._late_result(notification_id)
         self._refuse_if_stuck(channel)
@@ -85,13 +88,19 @@ class AppriseChannels:
                     self._late_sends[notification_id] = LateSend(channel=channel, sending=sending)
 
     def check(self, url: str) -> str | None:
-        """What is wrong with a channel's URL, as a sentence without its secrets; None if Apprise understands it."""
+        """Return the problem of a channel's URL as a sentence, or None.
+
+        The sentence has no secrets. None means that Apprise understands the URL.
+        """
         from service.channels import plugin  # noqa: PLC0415 - see _deliver
 
         return plugin.check(url)
 
     async def close(self, *, grace_s: float = 8.0) -> None:
-        """Let sends that nobody waits for any more finish, within the grace; their threads end with the process."""
+        """Wait up to ``grace_s`` seconds for late sends to end.
+
+        The threads of the others end with the process.
+        """
         sends = [late.sending for late in self._late_sends.values()]
         await asyncio.to_thread(wait, sends, timeout=grace_s)
 
@@ -107,7 +116,7 @@ class AppriseChannels:
                 self._late_sends.pop(notification_id, None)
 
     def _late_result(self, notification_id: UUID) -> str:
-        """Return or raise what came of a late send; Temporary while nothing has."""
+        """Return or raise the result of a late send. Raises Temporary until it has one."""
         late = self._late_sends[notification_id]
         if not late.sending.done():
             said = f"{late.channel.label} still holds this message without an answer"
@@ -124,7 +133,7 @@ class AppriseChannels:
     def _start(self, channel: Channel, message: Message, notification_id: UUID) -> "Future[str]":
         budget = Budget(seconds=self._send_s, answer_s=self._answer_s, is_mail=is_mail(channel))
         sending: Future[str] = Future()
-        sending.set_running_or_notify_cancel()  # from here on, giving up waiting does not touch it
+        sending.set_running_or_notify_cancel()  # a waiter that gives up does not cancel it from here on
         work = partial(
             _send_in_thread, channel, message, budget, notification_id=notification_id, secret_urls=self._secret_urls
         )
@@ -133,11 +142,11 @@ class AppriseChannels:
 
 
 async def _wait_for(sending: "Future[str]", seconds: float) -> str:
-    """Return or raise what comes of a send within the time; TimeoutError when that is not known by then."""
+    """Return or raise the result of a send. Raises TimeoutError if it takes longer."""
     try:
         return await asyncio.wait_for(asyncio.wrap_future(sending), seconds)
     except TimeoutError:
-        if sending.done():  # just now, or it is the send that raised this
+        if sending.done():  # the send has just ended, or it raised the TimeoutError itself
             return sending.result()
         raise
 

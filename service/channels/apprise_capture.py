@@ -1,8 +1,8 @@
-"""See what happens on the wire while Apprise sends.
+"""Capture the responses and errors of a send by Apprise.
 
-Apprise says only whether it worked. The rest can be seen from two places, both in the sending thread: the responses
-that ``requests`` gets, and the exceptions that are being handled while a plugin writes to Apprise's log. A third, where
-sockets are read, holds what is read to the budget of the send.
+Apprise returns only whether a send worked. Two hooks in the sending thread record the rest: the responses that
+``requests`` gets, and the exceptions that are being handled while a plugin writes to Apprise's log. A third hook, at
+reads from sockets, enforces the budget of the send.
 """
 
 import logging
@@ -31,12 +31,12 @@ REACHED = re.compile(r"^(?:Sent|Send|Queued|Rang) |\bsent (?:successfully|to)\b"
 
 @dataclass(kw_only=True)
 class SendTrace:
-    """What was seen during one send, in order.
+    """The responses and errors of one send, in order.
 
-    errors     what the network, TLS and mail libraries raised; plugins swallow these
-    surprises  other exceptions that were being handled: what no plugin expects
-    reached    for each recipient that took the message, by Apprise's word: the answer before that word, if any
-    flaws      why an answer of 2xx could not be read to its end: "is longer than 250 kB"
+    errors             exceptions of the network, TLS and mail libraries, which plugins swallow
+    unexpected_errors  other exceptions that were being handled, which no plugin expects
+    reached            for each recipient that accepted the message, by Apprise's log: the response before, if any
+    flaws              reasons why an answer of 2xx could not be read to its end: "is longer than 250 kB"
     """
 
     budget: Budget = field(default_factory=Budget)
@@ -48,9 +48,10 @@ class SendTrace:
     flaws: list[str] = field(default_factory=list)
 
     def record_error(self, error: BaseException | None) -> None:
-        """Remember the error once.
+        """Record the error, each error once.
 
-        Ours, by which a send is ended, tells nothing new; nor does an answer that is no JSON: its words tell more.
+        Our own Temporary, which ends a send, is ignored; so is the error of an answer that is not JSON, because the
+        answer's text says more.
         """
         if isinstance(error, OSError | SMTPException) and error not in self.errors:
             self.errors.append(error)
@@ -62,21 +63,21 @@ class SendTrace:
             self.unexpected_errors.append(error)
 
     def record_reached(self) -> None:
-        """Remember that a recipient took the message, and after which answer."""
+        """Record that a recipient accepted the message, and the response before."""
         self.reached.append(self.responses[-1] if self.responses else None)
 
 
-_current_trace: ContextVar[SendTrace | None] = ContextVar("present", default=None)
+_current_trace: ContextVar[SendTrace | None] = ContextVar("current_trace", default=None)
 
 
 def current_trace() -> SendTrace:
-    """Return what was seen so far of the send that this thread is in; outside of any, what nobody will look at."""
+    """Return the trace of this thread's send; outside of a send one that is discarded."""
     return _current_trace.get() or SendTrace()
 
 
 @contextmanager
 def capture(budget: Budget) -> Iterator[SendTrace]:
-    """Watch what the body of the with statement sends, in this thread and no other, and hold it to the budget."""
+    """Capture the send in the with statement, in this thread, within the budget."""
     trace = SendTrace(budget=budget)
     token = _current_trace.set(trace)
     try:
@@ -86,34 +87,37 @@ def capture(budget: Budget) -> Iterator[SendTrace]:
 
 
 def install_hooks() -> None:
-    """Take up all places, for the whole process; once.
+    """Install the three hooks for the whole process; call it once.
 
-    Apprise's log goes nowhere else from here on: at the level we need, it shows addresses with their tokens, and so
-    does urllib3's.
+    From here on Apprise's log is written to no other handler: at the level that we need, it contains URLs with their
+    tokens, as urllib3's log does.
     """
     requests.Session.send = _recording(requests.Session.send)  # type: ignore[method-assign] # reason: there is no other door
     socket.SocketIO.readinto = _budgeted(socket.SocketIO.readinto)  # type: ignore[method-assign, assignment] # reason: the same
     log = logging.getLogger("apprise")
-    log.setLevel(logging.DEBUG)  # what a mail server answered is logged at this level only
+    log.setLevel(logging.DEBUG)  # only this level has the answers of mail servers
     log.propagate = False
     log.addHandler(_LogListener())
     logging.getLogger("urllib3").setLevel(logging.WARNING)
 
 
 def no_throttle(last_io: object = None, wait: float | None = None) -> None:
-    """Stand in for a plugin's throttle, which it calls before each request: end a send that would have to wait.
+    """Replace a plugin's throttle, which it calls before each request.
 
-    Waiting is what our jobs do. A plugin that sleeps here and tries again on its own could deliver after we gave up.
+    Raises Temporary where the plugin would sleep: queue jobs do the waiting. A plugin that sleeps and tries again by
+    itself could send the message after we gave up.
     """
     trace = current_trace()
     if wait or any(response.status_code == HTTPStatus.TOO_MANY_REQUESTS for response in trace.responses):
-        raise Temporary("asked to wait")  # Apprise makes a failed send of it; the answer is in what was seen
+        raise Temporary("asked to wait")  # Apprise reports a failed send; the trace has the answer
 
 
 def _recording(send: Callable[..., requests.Response]) -> Callable[..., requests.Response]:
     @wraps(send)
     def recording(*args: object, **kwargs: Any) -> requests.Response:
-        response = send(*args, **kwargs | {"allow_redirects": False})  # a redirect would take the message elsewhere
+        response = send(
+            *args, **kwargs | {"allow_redirects": False}
+        )  # a redirect would send the message to another address
         current_trace().responses.append(response)
         return response
 
@@ -135,13 +139,13 @@ def _budgeted(readinto: Callable[[socket.SocketIO, Any], int | None]) -> Callabl
 
 
 class _LogListener(logging.Handler):
-    """Hears what plugins say of a send."""
+    """The handler of Apprise's log, which records errors and reached recipients."""
 
     def emit(self, record: logging.LogRecord) -> None:
         trace = current_trace()
         trace.record_error(sys.exc_info()[1])
-        # Plugins say it in one of these ways, once for each recipient that was reached; the mail plugin tells of a
-        # refused copy only when the message went out to others.
+        # Plugins log one of these sentences for each recipient that was reached. The mail plugin logs a refused copy
+        # only if the message went out to others.
         if record.levelno == logging.INFO and REACHED.search(str(record.msg)):
             trace.record_reached()
             trace.budget.limit_waits(MAX_QUIT_S)  # a mail server may take minutes to say goodbye

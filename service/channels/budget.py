@@ -1,8 +1,8 @@
-"""Budget of a send: the bytes and the seconds that the other side's answers may take.
+"""The budget of a send: the bytes and the seconds that answers may take.
 
-What plugins read through Python's libraries for HTTP, SMTP and IRC passes ``socket.SocketIO`` in the sending thread,
-heads, bodies and replies alike; there each read asks the budget first. Libraries that read sockets on their own, such
-as paho-mqtt, are none of ours, and their plugins are off unless somebody installs them.
+Plugins read through Python's libraries for HTTP, SMTP and IRC, all of which read heads, bodies and replies by
+``socket.SocketIO`` in the sending thread; there each read asks the budget first. Libraries that read sockets in another
+way, such as paho-mqtt, are not installed by us, and their plugins are off without them.
 """
 
 import time
@@ -14,11 +14,11 @@ from socket import socket
 MAX_SEND_S = 300.0
 MAX_SEND_BYTES = 2_000_000  # a channel may have several recipients, each of which is answered
 MAX_MAIL_BYTES = 100_000  # of replies, which have some hundred bytes each
-MAX_ANSWER_S = 80.0  # a late yes is worth hearing, as long as it comes before another try would be made
+MAX_ANSWER_S = 80.0  # a late success counts as long as it comes before the next attempt
 
 
 class BudgetExceeded(OSError):  # mail's library takes no other error for the end of a connection
-    """The other side sends more than its budget."""
+    """The other side sent more bytes than the budget allows."""
 
 
 @dataclass(kw_only=True)
@@ -30,11 +30,11 @@ class Allowance:
 
 
 class Budget:
-    """Limits for all that is read during one send, and for parts of it.
+    """Limits for all reads of one send, and for parts of it.
 
     seconds    for the whole send
     answer_s   for each HTTP request and its answer
-    is_mail    replies are short, and waited for as long as the budget lasts, whatever timeout the socket was given
+    is_mail    replies are short, and the whole budget is spent on waiting for them: the socket's timeout is ignored
     """
 
     def __init__(self, *, seconds: float = MAX_SEND_S, answer_s: float = MAX_ANSWER_S, is_mail: bool = False) -> None:
@@ -49,17 +49,17 @@ class Budget:
 
     @property
     def age_s(self) -> float:
-        """Since when the send has been under way."""
+        """Seconds since the send began."""
         return time.monotonic() - self._began_at
 
     @property
     def is_used_up(self) -> bool:
-        """Whether nothing more is read, in the part that ends first."""
+        """True if no bytes or seconds are left, in any of the limits."""
         return self._left_s() <= 0 or self._bytes_left() <= 0
 
     @contextmanager
     def limit(self, *, max_bytes: int, seconds: float = MAX_SEND_S) -> Iterator[None]:
-        """Limit what is read meanwhile more closely."""
+        """Set a smaller limit for the reads in the with statement."""
         self._allowances.append(Allowance(bytes_left=max_bytes, ends_at=time.monotonic() + seconds))
         try:
             yield
@@ -67,12 +67,15 @@ class Budget:
             self._allowances.pop()
 
     def limit_waits(self, seconds: float) -> None:
-        """Wait no longer than this for any further read: what matters has been said."""
+        """Wait at most so long for each further read: the important answer has come."""
         self._max_wait_s = min(self._max_wait_s, seconds)
 
     @contextmanager
     def limit_read(self, connection: socket) -> Iterator[None]:
-        """Give a read its timeout, for this once. Raises TimeoutError or Overdrawn when the budget is used up."""
+        """Set the socket's timeout for one read.
+
+        Raises TimeoutError or BudgetExceeded if the budget is used up.
+        """
         left_s = min(self._left_s(), self._max_wait_s)
         if left_s <= 0:
             raise TimeoutError("the answer takes longer than we listen")
@@ -80,7 +83,7 @@ class Budget:
             self.is_exceeded = True
             raise BudgetExceeded("the answer is longer than we read")
         before = connection.gettimeout()
-        if before == 0:  # does not block: its user waits in other ways
+        if before == 0:  # a socket that does not block: its user waits by other means
             yield
             return
         connection.settimeout(left_s if before is None or self._ignores_socket_timeout else min(before, left_s))
@@ -90,7 +93,7 @@ class Budget:
             connection.settimeout(before)
 
     def count_bytes(self, count: int) -> None:
-        """Count the bytes of a read; the next one is refused when these were too many."""
+        """Count the bytes of a read; if they are too many, the next read is refused."""
         for each in self._allowances:
             each.bytes_left -= count
 

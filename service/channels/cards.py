@@ -1,6 +1,6 @@
-"""Messages as some services show them best: cards, embeds and fields in place of one text.
+"""Forms of some services in place of one text: cards, embeds and fields.
 
-Apprise's plugin for the service still makes the request; what it would say is replaced on the object that sends.
+Apprise's plugin for the service still makes the request; its content is replaced on the plugin object.
 """
 
 import json
@@ -26,14 +26,20 @@ ServiceForm = Callable[[Any, Message], None]
 
 
 def use_service_form(service: str, plugin: Any, message: Message) -> None:
-    """Have a plugin say the message in the service's own form, where there is one and the URL asks for no other."""
+    """Let a plugin send the message in the service's own form, if there is one.
+
+    A template in the URL takes precedence.
+    """
     form = SERVICE_FORMS.get(service)
     if form is not None and message.story and not getattr(plugin, "template", None):
         form(plugin, message)
 
 
 def _teams(plugin: Any, message: Message) -> None:
-    """Send an Adaptive Card of text runs, which know no Markdown: adaptivecards.io/explorer/TextRun.html."""
+    """Send an Adaptive Card of text runs.
+
+    Text runs have no Markdown: adaptivecards.io/explorer/TextRun.html.
+    """
 
     def payload(**_: Any) -> dict[str, Any]:
         written = fit_story(
@@ -103,7 +109,7 @@ def _run(words: str) -> dict[str, Any]:
 
 
 def _discord(plugin: Any, message: Message) -> None:
-    """Send an embed with its color; only the URL's own ``ping=`` calls anyone."""
+    """Send an embed with its color; only the URL's own ``ping=`` mentions people."""
 
     def send(*_: Any, **__: Any) -> bool:
         params = {"thread_id": plugin.thread_id} if plugin.thread_id else None
@@ -134,7 +140,10 @@ def _discord_payload(plugin: Any, message: Message) -> dict[str, Any]:
 
 
 def _only_pings_of_url(plugin: Any, _message: Message) -> None:
-    """Let only the URL's own ``ping=`` call anyone: the plugin looks for names in the body too."""
+    """Let only the URL's own ``ping=`` mention people.
+
+    The plugin would look for names in the body too.
+    """
     ping_payload, send = plugin.ping_payload, plugin._send
     named = ping_payload(" ".join(plugin.ping)) if plugin.ping else {}
     allowed = {"allowed_mentions": named.get("allow_mentions", {"parse": []})}
@@ -143,7 +152,10 @@ def _only_pings_of_url(plugin: Any, _message: Message) -> None:
 
 
 def _ntfy(plugin: Any, message: Message) -> None:
-    """Lead a tap to the logs, and let a failure ring: docs.ntfy.sh/publish. What the URL says comes first."""
+    """Link a tap to the logs, and give a failure high priority: docs.ntfy.sh/publish.
+
+    Values of the URL take precedence.
+    """
     plugin.click = plugin.click or message.url
     if plugin.priority == "default" and message.severity == "failure":
         plugin.priority = "high"
@@ -152,7 +164,10 @@ def _ntfy(plugin: Any, message: Message) -> None:
 
 
 def _pagerduty(plugin: Any, message: Message) -> None:
-    """Open an incident under a key of its own, which a success closes; the title is what a phone call reads out."""
+    """Open an incident under the subject's key, which a success closes.
+
+    The summary is the title: a phone call reads it out.
+    """
     plugin.dedup = plugin.dedup or incident_key(message)
     if message.severity in {"success", "info"} and plugin.action == "trigger":
         plugin.action = "resolve"

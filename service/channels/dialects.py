@@ -1,11 +1,12 @@
-"""Dialects: what each service does with the text it is given, so that outside words are shown and never acted on.
+"""Dialects: how services treat text, so that untrusted text is shown literally.
 
 LITERAL   the text is shown, or read by a program, as it is
 CODE      text is rendered as Markdown that knows code spans, in which nothing acts
-GUARDED   something in a text may act, or it was not looked up: outside words are broken where they could
+GUARDED   something in a text may act, or the service was not looked up: untrusted text is broken by ``markup_guard``
 
-A service that is not named here was not looked up, and gets the guarded form, which is safe everywhere. Apprise's name
-for each, and the page that says so; "not looked up" where the page could not be had and the entry is from memory.
+A service that is not named here was not looked up, and gets the guarded form, which is safe everywhere. Services have
+their Apprise names; each entry names the page that is its source, or "not looked up" where the page was not available
+and the entry is from memory.
 """
 
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ NOT_LOOKED_UP = "not looked up"
 
 
 class Dialect(StrEnum):
-    """The way in which outside text is kept from acting."""
+    """The way in which untrusted text is kept from acting."""
 
     LITERAL = "literal"
     CODE = "code"
@@ -24,7 +25,10 @@ class Dialect(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Limit:
-    """The longest text that a service takes, title included, and what it counts; others are as Apprise has them."""
+    """The longest text that a service accepts, title included, and the unit of it.
+
+    Services that are not in LIMITS have Apprise's limits, in characters.
+    """
 
     max_length: int
     is_bytes: bool
@@ -119,7 +123,7 @@ DIALECTS: dict[str, tuple[Dialect, str]] = {
     "Cisco Webex Teams": (Dialect.GUARDED, "not looked up: developer.webex.com/docs/basics"),
     "GitHub": (Dialect.GUARDED, "not looked up: github.github.com/gfm: code spans, in which a name mentions no user"),
     "Apprise API": (Dialect.GUARDED, "github.com/caronc/apprise-api: it passes the text on, to plugins that act on it"),
-    # Known to act; their guarded form is what each unknown one gets too.
+    # In these something is known to act. Unknown services get the same guarded form.
     "DingTalk": (
         Dialect.GUARDED,
         "cnblogs.com/Fogram-c/p/16992729.html, a copy of DingTalk's own page: @mobile in a text",
@@ -212,10 +216,10 @@ LIMITS: dict[str, Limit] = {
 
 
 def dialect_of(service: str) -> Dialect:
-    """Return what to do about a service's outside words."""
+    """Return the dialect of a service; GUARDED for an unknown one."""
     return DIALECTS.get(service, (Dialect.GUARDED, NOT_LOOKED_UP))[0]
 
 
 def is_mail_service(service: str) -> bool:
-    """Tell whether a service sends mail, by whatever protocol it is told to."""
+    """Tell whether a service sends mail, by SMTP or by an API."""
     return DIALECTS.get(service, (Dialect.GUARDED, ""))[1] is MAIL

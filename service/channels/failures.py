@@ -1,4 +1,4 @@
-"""Why a message was not accepted, and whether trying again makes sense."""
+"""Errors of failed sends: the reason, and whether another attempt makes sense."""
 
 import smtplib
 import socket
@@ -30,7 +30,7 @@ UNAUTHORIZED = frozenset({401, 403, 404, 410})  # services forget an address who
 SUCCESS_WORDS = frozenset({"ok", "okay", "success", "true", "1"})
 REDIRECTED = "it sends us to another address; correct the channel's URL"
 
-# Most telling first: what requests raises is also an OSError.
+# The most specific type first: the exceptions of requests are OSErrors too.
 NETWORK_ERRORS: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
     ((requests.exceptions.SSLError, ssl.SSLError), UNTRUSTED),
     ((requests.Timeout, TimeoutError), UNANSWERED),
@@ -45,10 +45,10 @@ NETWORK_ERRORS: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
 class Recipient:
     """The other side of a send.
 
-    label     how sentences call it
-    service   how Apprise does
-    url       its address, whose parts are hidden in what it says
-    others    the addresses of other channels: so are their longer parts
+    label     its name in our sentences
+    service   its name in Apprise
+    url       its URL, whose parts are redacted in its answers
+    others    URLs of other channels, whose longer parts are redacted too
     """
 
     label: str
@@ -57,14 +57,14 @@ class Recipient:
     others: frozenset[str] = frozenset()
 
     def redact(self, words: str) -> str:
-        """Return words of the other side on one line, without secrets."""
+        """Return text of the other side on one line, without secrets."""
         return redact(words, self.url, self.others)
 
 
 def classify_failure(to: Recipient, trace: SendTrace) -> Temporary | Permanent:
-    """Return the error that tells of a send that Apprise says did not work.
+    """Return the error of a send that failed, by Apprise's word.
 
-    A send that reached some of a channel's recipients is not repeated: they would hear twice.
+    A send that reached some of a channel's recipients is Permanent: a repeat would reach them twice.
     """
     error = _network_error(to, trace) or _refusal_error(to, trace.responses)
     if is_partly_accepted(to, trace):
@@ -73,7 +73,7 @@ def classify_failure(to: Recipient, trace: SendTrace) -> Temporary | Permanent:
 
 
 def classify_answers(to: Recipient, trace: SendTrace) -> Temporary | Permanent | None:
-    """Return the error of a send that Apprise takes for a success, if an answer says otherwise."""
+    """Return the error of a send that worked by Apprise's word, if an answer refuses."""
     found = [(one, find_refusal(to.service, one)) for one in trace.responses if one.status_code < 300]
     refused = [_to_refusal_error(to, response, no) for response, no in found if no is not None]
     if refused and is_partly_accepted(to, trace):
@@ -82,7 +82,7 @@ def classify_answers(to: Recipient, trace: SendTrace) -> Temporary | Permanent |
 
 
 def receipt(to: Recipient, trace: SendTrace) -> str:
-    """Return the sentence that tells of a success; with the other side's words, where these are more than a yes."""
+    """Return the receipt: a sentence, with the answer's text if it is more than a yes."""
     said = f"{to.label} accepted the message"
     if not trace.responses:
         return said
@@ -93,7 +93,10 @@ def receipt(to: Recipient, trace: SendTrace) -> str:
 
 
 def is_partly_accepted(to: Recipient, trace: SendTrace) -> bool:
-    """Tell whether a recipient got the message, by its own answer and not only by Apprise's word."""
+    """Tell whether a recipient accepted the message, by its own answer.
+
+    Apprise's word alone does not count where there is an answer.
+    """
     return any(
         response is None or not (find_refusal(to.service, response) or is_unexpected_page(to.service, response))
         for response in trace.reached
@@ -101,7 +104,10 @@ def is_partly_accepted(to: Recipient, trace: SendTrace) -> bool:
 
 
 def _web_page_error(to: Recipient, trace: SendTrace) -> Permanent | None:
-    """Return the error of a web page where a service's own answer should be, such as a proxy's sign-in page."""
+    """Return the error of a web page in place of a service's own answer.
+
+    Such as a proxy's sign-in page.
+    """
     for response in trace.responses:
         if response.status_code < 300 and is_unexpected_page(to.service, response):
             said = f"{to.label} answered {response.status_code} with a web page{_their_words(to, response)}"
@@ -110,7 +116,10 @@ def _web_page_error(to: Recipient, trace: SendTrace) -> Permanent | None:
 
 
 def _unreadable_answer_error(to: Recipient, trace: SendTrace) -> Permanent | None:
-    """Return the error of a success that the plugin could not read; another try might tell people twice."""
+    """Return the error of an answer of 2xx that the plugin could not read.
+
+    Permanent: another attempt might reach people twice.
+    """
     if not trace.flaws:
         return None
     status, step = trace.responses[-1].status_code, "it may have the message; look there, and send it again if not"
@@ -118,7 +127,7 @@ def _unreadable_answer_error(to: Recipient, trace: SendTrace) -> Permanent | Non
 
 
 def _unexpected_error(to: Recipient, trace: SendTrace) -> Temporary | Permanent | None:
-    """Return the error of what no plugin expects."""
+    """Return the error of an exception that no plugin expects."""
     if not trace.unexpected_errors:
         return None
     error = trace.unexpected_errors[-1]
@@ -160,7 +169,7 @@ def _to_refusal_error(to: Recipient, response: requests.Response, no: Refusal) -
 
 
 def _next_step(status: int, no: Refusal, *, has_words: bool) -> str | None:
-    """Return what to do about a status; nothing where the other side's own words know better."""
+    """Return the next step for a status; None where the answer's own text is better."""
     if status < 400:
         return REDIRECTED
     if status in NEXT_STEP and status != 400:
@@ -169,7 +178,7 @@ def _next_step(status: int, no: Refusal, *, has_words: bool) -> str | None:
 
 
 def _their_words(to: Recipient, response: requests.Response, code: str = "") -> str:
-    """Return a colon and the other side's own words; nothing if it has none."""
+    """Return a colon and the answer's text, redacted; empty if it has none."""
     said = to.redact(answer_bodies.message_text(response.content)).strip()
     told = said if code in {"false", "true"} or code in said else f"{to.redact(code)} {said}"
     return f": {words}" if (words := answer_bodies.shorten(told)) else ""
@@ -185,7 +194,7 @@ def _to_network_error(to: Recipient, error: Exception, *, age_s: float) -> Tempo
     code, words = _smtp_answer(error)
     if code is None:
         trouble = next(words for kinds, words in NETWORK_ERRORS if isinstance(error, kinds))
-        if trouble is UNREACHABLE:  # mail's library says so of a timeout too, and only the cause tells
+        if trouble is UNREACHABLE:  # smtplib raises this for a timeout too; only the cause tells them apart
             trouble = describe(error)
         return Temporary(
             f"{to.label} {trouble}", retry_after_s=timeout_pause_s(age_s) if trouble is UNANSWERED else None
@@ -197,7 +206,10 @@ def _to_network_error(to: Recipient, error: Exception, *, age_s: float) -> Tempo
 
 
 def _smtp_answer(error: Exception) -> tuple[int | None, bytes]:
-    """Return the code and text a mail server answered with; the mildest if it refused several recipients."""
+    """Return the code and text of a mail server's answer.
+
+    The lowest code if it refused several recipients.
+    """
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         return min(error.recipients.values())
     if isinstance(error, smtplib.SMTPResponseException):

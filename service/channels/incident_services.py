@@ -1,4 +1,4 @@
-"""Services of incidents: a failure opens one there, so that good news must not be told in the same way."""
+"""Services of incidents: each message opens one, so good news must not be sent."""
 
 import re
 from hashlib import sha256
@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl
 
 from service.model import Channel, Message
 
-# By Apprise's names: each message is an incident there, an alert that rings, or an issue that a person must close.
+# By Apprise's names: each message becomes an incident, an alert that rings, or an issue that a person must close.
 OPENS_INCIDENTS = frozenset(
     {
         "Better Stack",
@@ -31,7 +31,7 @@ OPENS_INCIDENTS = frozenset(
 CLOSING_ACTIONS = frozenset({"map", "resolve", "close"})
 NO_FAILURE = frozenset({"success", "info"})
 
-# The same services by the schemes of their URLs: the values of ``action=``, in Apprise's order, the default first.
+# The same services by the schemes of their URLs, with the values of ``action=`` in Apprise's order, default first.
 _ALERT = ("map", "new", "close", "delete", "acknowledge", "note")
 _SPLUNK = ("map", "info", "acknowledgement", "warning", "recovery", "resolve", "critical")
 ACTIONS: dict[str, tuple[str, ...]] = {
@@ -54,9 +54,9 @@ ACTIONS: dict[str, tuple[str, ...]] = {
     "victorops": _SPLUNK,
     "xmatters": (),
 }
-CLOSES_ON_SUCCESS = frozenset({"pagerduty"})  # cards.py turns the success of its default action into a resolve
+CLOSES_ON_SUCCESS = frozenset({"pagerduty"})  # cards.py sends a success as a resolve
 
-# Apprise also takes the addresses that these services show their users.
+# Apprise also accepts the webhook URLs that these services show their users.
 KIND_BY_ADDRESS = {
     r"https?://signals\.firehydrant\.com/v1/process/": "firehydrant",
     r"https://api\.spike\.sh/v1/alerts/": "spike",
@@ -69,14 +69,14 @@ KIND_BY_ADDRESS = {
 
 
 def incident_key(message: Message) -> str:
-    """Return the key of the incident that a message is about: its failure opens it, and its success closes it."""
+    """Return the incident's key: a failure opens it, a success closes it."""
     return sha256(message.subject.encode()).hexdigest()
 
 
 def is_needless_incident(service: str, plugin: Any, message: Message) -> bool:
     """Tell whether a message would open an incident though nothing has failed.
 
-    A success goes where it closes an incident. A message about no build is a test, which an operator asked for.
+    A success that closes an incident is sent. So is a message without a subject: a test, which an operator asked for.
     """
     if service not in OPENS_INCIDENTS or message.severity not in NO_FAILURE or not message.subject:
         return False
@@ -85,9 +85,10 @@ def is_needless_incident(service: str, plugin: Any, message: Message) -> bool:
 
 
 def gets_no_good_news(channel: Channel, severity: str) -> bool:
-    """Tell whether messages of a severity would open incidents at a channel though nothing has failed.
+    """Tell whether a channel must get no message of this severity.
 
-    By the URL alone, without Apprise; an ``action=`` that Apprise reads in another way is left to ``is_unwanted``.
+    Such a message would open an incident though nothing has failed. Decided by the URL alone, without Apprise; an
+    ``action=`` that Apprise reads in another way is left to ``is_needless_incident``.
     """
     by_address = (scheme for start, scheme in KIND_BY_ADDRESS.items() if re.match(start, channel.url, re.IGNORECASE))
     scheme = next(by_address, channel.kind)
@@ -97,7 +98,7 @@ def gets_no_good_news(channel: Channel, severity: str) -> bool:
 
 
 def _action(scheme: str, url: str) -> str | None:
-    """Return the action of a URL as Apprise finds it: by its first letters, or the default."""
+    """Return the action of a URL, by its first letters as in Apprise, or the default."""
     params = {name.lower(): value.strip().lower() for name, value in parse_qsl(url.partition("?")[2])}
     actions = ACTIONS[scheme]
     given = params.get("action")

@@ -1,8 +1,8 @@
-"""Mail as we want it: Apprise's plugin for address, server and login; the mail itself is made here.
+"""Our plugin for mail: Apprise parses the URL and logs in, we compose the mail.
 
-Apprise's own makes the plain part from the HTML, and every link is lost. Ours has both parts from our own forms, and
-the headers by which mail programs know that a machine wrote it: they send no answer that their owner is away, sort the
-mails of a project, and keep those of one workflow and branch together.
+Apprise's plugin makes the plain part from the HTML, and loses every link. Ours has both parts from our own forms, and
+headers that say that a machine wrote the mail: mail programs send no absence notice, sort the mails of a project, and
+keep those of one workflow and branch together.
 """
 
 import re
@@ -30,14 +30,14 @@ MAX_LABEL = 60  # a label of a domain name has 63 characters at most
 STRUCTURE = re.compile(r"(content-.*|mime-version|from|to|cc|subject|date|message-id)", re.IGNORECASE)
 
 
-_PLUGIN: Any = NotifyEmail  # half of Apprise has no types
+_PLUGIN: Any = NotifyEmail  # Apprise has few types
 
 
 class Verbatim(UnstructuredHeader):
-    """A header of ids: the library would take a long one for words, and encode what then is no id."""
+    """A header of ids, never encoded: Python would encode a long id like words."""
 
     def fold(self, *, policy: Policy) -> str:
-        """Return the header on one line, as it is."""
+        """Return the header on one line, unchanged."""
         value = str(self)
         if not value.isascii() or len(value) > MAX_IDS:
             return str(super().fold(policy=policy))  # type: ignore[misc] # reason: of the class that it is mixed with
@@ -55,17 +55,20 @@ POLICY = _policy()
 
 
 class Mail(_PLUGIN):  # type: ignore[misc] # reason: see above
-    """The plugin of mailto:// and mailtos://, whose mails are ours.
+    """The plugin of mailto:// and mailtos://, which sends mails that we compose.
 
-    message           what to tell; without one, and where the URL asks for PGP, Apprise makes the mail
-    notification_id   gives each letter its Message-ID: one that is sent again has the same
+    message           the message; without one, and where the URL asks for PGP, Apprise composes the mail
+    notification_id   the source of the Message-ID, so that a mail which is sent again has the same one
     """
 
     message: Message | None = None
     notification_id: UUID | None = None
 
     def send(self, body: str, title: str = "", **more: Any) -> bool:
-        """Send the message to each recipient. What goes wrong on the way to the server is raised."""
+        """Send the message to each recipient; True if the server accepted all.
+
+        Raises the exceptions of smtplib and sockets.
+        """
         if self.message is None or self.pgp_mode != PGP_MODE_DEFAULT:
             return bool(super().send(body=body, title=title, **more))
         is_plain = self.resolve_format(more.get("body_format")) == apprise.NotifyFormat.TEXT
@@ -100,7 +103,7 @@ class Mail(_PLUGIN):  # type: ignore[misc] # reason: see above
         return True
 
     def _unique(self, recipient: str) -> str:
-        """Return the part of the Message-ID that only this letter has: each recipient's is a letter of its own."""
+        """Return the unique part of the Message-ID: each recipient gets a mail of its own."""
         unique = (self.notification_id or uuid4()).hex
         return f"{unique}.{_short_hash(recipient)}" if len(self.targets) > 1 else unique
 
@@ -115,10 +118,10 @@ class Mail(_PLUGIN):  # type: ignore[misc] # reason: see above
 
 
 def compose_mail(message: Message, *, sender: tuple[str, str], unique: str, is_plain: bool = False) -> EmailMessage:
-    """Return the mail that tells the message, but for whom it goes to.
+    """Return the mail of a message, without recipients.
 
     sender     display name and address
-    unique     the part of the Message-ID that no other letter has
+    unique     the part of the Message-ID that no other mail has
     is_plain   leave out the HTML part
     """
     domain = sender[1].rpartition("@")[2]
@@ -130,7 +133,7 @@ def compose_mail(message: Message, *, sender: tuple[str, str], unique: str, is_p
     if message.subject:
         mail["References"] = mail["In-Reply-To"] = f"<{_thread_id(message.subject)}.roundsman@{domain}>"
     mail["List-Id"] = _list_id(message, domain)
-    mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: nothing answers it by itself
+    mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: no automatic answers
     mail["X-Auto-Response-Suppress"] = "All"  # the same for Exchange
     mail["X-Application"] = NAME
     mail.set_content(mail_text(message), cte="quoted-printable")
@@ -140,7 +143,10 @@ def compose_mail(message: Message, *, sender: tuple[str, str], unique: str, is_p
 
 
 def _thread_id(subject: str) -> str:
-    """Return the name of a mail that was never sent, and that all of one subject answer: so they make a thread."""
+    """Return the id that all mails of a subject refer to, which makes them a thread.
+
+    No mail has this id itself.
+    """
     return _short_hash(subject)
 
 
@@ -149,7 +155,7 @@ def _short_hash(words: str) -> str:
 
 
 def _list_id(message: Message, domain: str) -> str:
-    """Return the list that the mails of a project form (RFC 2919)."""
+    """Return the List-Id of a project's mails (RFC 2919)."""
     project = message.headline.project if message.headline else ""
     label = re.sub(r"[^a-z0-9]+", "-", project.lower())[:MAX_LABEL].strip("-")
     phrase = re.sub(r"[^A-Za-z0-9 ._/-]+", "-", project)[:MAX_LABEL]
@@ -158,7 +164,7 @@ def _list_id(message: Message, domain: str) -> str:
 
 
 def _replace_headers(mail: EmailMessage, headers: Mapping[str, str]) -> None:
-    """Put the headers of the URL in place of ours, but for those that the mail is made of."""
+    """Replace our headers by those of the URL, except the structural ones."""
     for name, value in headers.items():
         if not STRUCTURE.fullmatch(name):
             del mail[name]
@@ -166,6 +172,6 @@ def _replace_headers(mail: EmailMessage, headers: Mapping[str, str]) -> None:
 
 
 def register_mail_plugin() -> None:
-    """Register our plugin for its schemes; once, for the process."""
+    """Register our plugin for its schemes in the whole process; call it once."""
     manager: Any = NotificationManager
     manager().add(Mail, force=True)

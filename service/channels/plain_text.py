@@ -1,6 +1,7 @@
-"""Plain text beside HTML: our own, for plugins that would make it of our HTML and lose every address in it.
+"""Our own plain text for plugins that would convert it from our HTML.
 
-They do so through Apprise's own conversion: those that send mail by an API, and Matrix for programs that show no HTML.
+Apprise's conversion loses every URL. It is used by plugins that send mail by an API, and by Matrix for programs that
+show no HTML.
 """
 
 from collections.abc import Iterator
@@ -12,12 +13,12 @@ import apprise
 from apprise.conversion.format import CONVERTERS
 from apprise.plugins.matrix import base as matrix
 
-_current_texts: ContextVar[tuple[str, str] | None] = ContextVar("present", default=None)
+_current_texts: ContextVar[tuple[str, str] | None] = ContextVar("current_texts", default=None)
 
 
 @contextmanager
 def plain_text_for(html: str, text: str) -> Iterator[None]:
-    """Have this text taken wherever text is made of this HTML, in this thread."""
+    """Let conversions of this HTML in this thread return this text."""
     token = _current_texts.set((html, text))
     try:
         yield
@@ -26,7 +27,7 @@ def plain_text_for(html: str, text: str) -> Iterator[None]:
 
 
 def replace_html_to_text() -> None:
-    """Take up the places where Apprise makes text of HTML; once, for the process."""
+    """Replace Apprise's conversion of HTML to text in the process; call it once."""
     converters: Any = CONVERTERS
     html_to_text = converters[apprise.NotifyFormat.HTML, apprise.NotifyFormat.TEXT]
 

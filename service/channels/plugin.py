@@ -1,4 +1,4 @@
-"""Apprise's plugins: made from a URL, told to leave us the policy, and given the form they show literally."""
+"""Apprise's plugins: created from a URL, without retries and waits of their own."""
 
 import re
 from uuid import UUID
@@ -21,9 +21,9 @@ from service.model import Channel, Message
 # Slack's mrkdwn has no escape for * _ ~ and backticks; Apprise sends text with mrkdwn off.
 FORCED_FORMATS = {"Slack": Form.TEXT}
 RENDERS_TEXT_AS_MARKDOWN = frozenset({"Discord", "Guilded", "Fluxer", "Revolt", "Mattermost", "Zulip"})
-TITLE_INSIDE_BODY = frozenset({"Discord", "Guilded", "Fluxer", "Revolt"})  # in front of the body, unescaped
+TITLE_INSIDE_BODY = frozenset({"Discord", "Guilded", "Fluxer", "Revolt"})  # before the body, unescaped
 
-# Apprise keeps nothing on disk for us, shows none of its pictures and waits in no pool of its own.
+# Apprise writes nothing to disk, shows no pictures of its own and uses no thread pool.
 ASSET = apprise.AppriseAsset(
     app_id="Roundsman",
     app_desc="Roundsman",
@@ -38,7 +38,7 @@ ASSET = apprise.AppriseAsset(
     pem_autogen=False,
 )
 
-install_hooks()  # here, because a module is imported once
+install_hooks()  # at import, because a module is imported once
 install_answer_limits()
 register_mail_plugin()
 replace_html_to_text()
@@ -52,7 +52,10 @@ def send(
     notification_id: UUID,
     secret_urls: frozenset[str] = frozenset(),
 ) -> str:
-    """Send the message now, in this thread, and return the receipt. Raises Temporary or Permanent."""
+    """Send the message in this thread and return the receipt.
+
+    Raises Temporary or Permanent.
+    """
     plugin = create(channel.url)
     if plugin is None or _problem(plugin):
         raise Permanent(f"{channel.label}: {check(channel.url)}")
@@ -72,7 +75,7 @@ def send(
 
 
 def check(url: str) -> str | None:
-    """Return what is wrong with the URL, in a sentence that shows at most its scheme."""
+    """Return the problem of a URL, a sentence that shows its scheme at most, or None."""
     if (plugin := create(url)) is not None:
         return _problem(plugin)
     scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]{0,19})://", url)
@@ -82,30 +85,33 @@ def check(url: str) -> str | None:
 
 
 def _problem(plugin: apprise.NotifyBase) -> str | None:
-    """Return what is wrong with a URL that Apprise understands; None if nothing is."""
+    """Return the problem of a URL that Apprise understands, or None."""
     if str(plugin.service_name) != "E-Mail":
         return None
     for name in ("user", "password"):
-        if not (getattr(plugin, name) or "").isascii():  # Python's mail library has no other encoding for them
+        if not (getattr(plugin, name) or "").isascii():  # smtplib encodes them as ASCII only
             return f"the {name} holds a character that mail servers cannot be given; use one of ASCII alone"
     return None
 
 
 def create(url: str) -> apprise.NotifyBase | None:
-    """Return the plugin of a URL, without the parts of its behaviour that are ours to decide."""
+    """Return the plugin of a URL, or None if Apprise does not understand it.
+
+    Retries, waits, redirects and pictures of the plugin are off: their policy is ours.
+    """
     try:
         plugin = apprise.Apprise.instantiate(url, asset=ASSET)
-    except TypeError:  # a few plugins do not notice that Apprise could not parse the URL
+    except TypeError:  # a few plugins do not check whether Apprise could parse the URL
         return None
     if plugin is None:
         return None
     plugin.throttle = no_throttle  # type: ignore[method-assign] # reason: plugins sleep here, and some then try again
     plugin.retry = 0
-    plugin.optional = False  # would report a failure as success
+    plugin.optional = False  # True would report a failure as a success
     plugin.redirects = False
     plugin.overflow_mode = apprise.OverflowMode.TRUNCATE
     plugin.interpret_emojis = False
-    plugin.socket_connect_timeout = CONNECT_S  # whatever the URL says
+    plugin.socket_connect_timeout = CONNECT_S  # overrides the URL's
     plugin.socket_read_timeout = READ_S
     for extra in ("include_image", "include_footer", "footer", "avatar"):
         if getattr(plugin, extra, None) is True:
@@ -114,7 +120,10 @@ def create(url: str) -> apprise.NotifyBase | None:
 
 
 def _notify(plugin: apprise.NotifyBase, message: Message) -> bool:
-    """Tell whether the plugin sent the message: in its own form, so that Apprise converts nothing."""
+    """Send the message in the plugin's own form, so that Apprise converts nothing.
+
+    True if it worked by Apprise's word.
+    """
     service = str(plugin.service_name)
     if service in FORCED_FORMATS:
         plugin._format_override = None
@@ -131,7 +140,7 @@ def _notify(plugin: apprise.NotifyBase, message: Message) -> bool:
         else render_body(message, form, options)
     )
     with plain_text_for(body, mail_text(message) if is_mail else render_body(message, Form.TEXT, options)):
-        # Through an Apprise object, because it turns whatever a plugin raises into False.
+        # An Apprise object turns each exception of a plugin into False.
         result = apprise.Apprise(plugin, asset=ASSET).notify(
             body=body, title=title, body_format=target, notify_type=apprise.NotifyType(message.severity)
         )
@@ -143,7 +152,7 @@ def _render_options(plugin: apprise.NotifyBase, service: str, form: Form, title:
     limit = LIMITS.get(service, Limit(max_length=plugin.body_maxlen, is_bytes=False, source="Apprise"))
     size = _bytes if limit.is_bytes else len
     return RenderOptions(
-        max_length=limit.max_length - (size(title) + 32 if title else 2),  # what Apprise itself sets aside
+        max_length=limit.max_length - (size(title) + 32 if title else 2),  # reserved by Apprise
         size=size,
         has_title=not title,
         is_guarded=dialect is Dialect.GUARDED or (dialect is Dialect.CODE and form is not Form.MARKDOWN),

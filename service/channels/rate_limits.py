@@ -1,7 +1,7 @@
-"""How far apart messages to a channel must be, where those who run it say so.
+"""Minimum intervals between messages to a channel, as services document them.
 
-A channel that is sent messages faster answers 429, or closes the account. Where nothing is documented, a channel is
-told as fast as it answers, one message at a time, and its Retry-After is honoured all the same.
+A service that gets messages faster answers 429, or closes the account. A channel without a documented interval gets
+messages as fast as it answers, one at a time; its Retry-After is respected in any case.
 """
 
 import re
@@ -11,12 +11,12 @@ from urllib.parse import parse_qs, urlsplit
 
 from service.model import Channel
 
-# Of all that waits for a channel only the first is tried meanwhile. For one that keeps us waiting, because some twenty
-# that do so would take all the room there is for sending; for one that says 429, but not until when.
+# Pauses of a channel, during which only the first of its waiting messages is tried: after a timeout, because some
+# twenty hanging channels would occupy every send slot; and after a 429 without Retry-After (RATE_LIMIT_PAUSE_S).
 TIMEOUT_PAUSE_S = 60.0
-MIN_TIMEOUT_PAUSE_S = 10.0  # when it has kept us waiting for longer than the others' patience
-MAIL_DEADLINE_S = 10.0  # many mail servers that hang, with minutes to do so, must not hold the places of others
-DEADLINE_S = 30.0  # after this, others take the place of a send; its answer is listened for a while longer
+MIN_TIMEOUT_PAUSE_S = 10.0  # after a send that took longer than the deadline
+MAIL_DEADLINE_S = 10.0  # shorter: many hanging mail servers must not occupy the slots of others
+DEADLINE_S = 30.0  # then the send's slot is free; its answer is still waited for
 RATE_LIMIT_PAUSE_S = 30.0
 
 # Sources (read 2026-11-22): Slack, "Rate limits": one message a second for each channel; Google Chat, "Usage limits":
@@ -37,7 +37,7 @@ MIN_INTERVALS = {
     "dingtalk": timedelta(seconds=3),
     "wecombot": timedelta(seconds=3),
 }
-# Apprise also takes the addresses that these services show their users.
+# Apprise also accepts the webhook URLs that these services show their users.
 KIND_BY_ADDRESS = {
     r"https://hooks\.slack(-gov)?\.com/": "slack",
     r"https://chat\.googleapis\.com/": "gchat",
@@ -50,15 +50,15 @@ MAIL_KINDS = frozenset({"mailto", "mailtos", "deltachat", "deltachats"})
 
 
 def is_mail(channel: Channel) -> bool:
-    """Tell whether a mail server takes the channel's messages, which may take its minutes over it."""
+    """Tell whether the channel is a mail server, which may take minutes to answer."""
     return channel.kind in MAIL_KINDS
 
 
 def server_lane(channel: Channel) -> str | None:
-    """Return the lane that the channel shares with all others of its mail server; None for what is no mail.
+    """Return the lane of the channel's mail server, or None if it is not mail.
 
-    A mail server gets one mail at a time, to whomever: one that hangs keeps one of us waiting, and one that limits its
-    connections is never asked for two.
+    All channels of a mail server share its lane, so it gets one mail at a time: a server that hangs blocks one send,
+    and a server that limits its connections never gets two.
     """
     if not is_mail(channel):
         return None
@@ -68,7 +68,7 @@ def server_lane(channel: Channel) -> str | None:
 def _mail_host(url: str) -> str:
     try:
         address = urlsplit(url)
-    except ValueError:  # brackets that are no address; such a URL has itself for a server
+    except ValueError:  # brackets without an IPv6 address: the URL stands for the server
         return url
     named = parse_qs(address.query).get("smtp")
     server = named[-1] if named else address.netloc.rpartition("@")[2]
@@ -76,11 +76,14 @@ def _mail_host(url: str) -> str:
 
 
 def timeout_pause_s(age_s: float) -> float:
-    """Return how long to leave a channel alone that has not answered a send of this age: in all about the same."""
+    """Return the pause in seconds after a timeout; shorter after a long send.
+
+    Send and pause together take about the same time in all cases.
+    """
     return min(TIMEOUT_PAUSE_S, max(MIN_TIMEOUT_PAUSE_S, DEADLINE_S + TIMEOUT_PAUSE_S - age_s))
 
 
 def min_interval(channel: Channel) -> timedelta:
-    """Return how long after one message the next may be sent; zero where no service says."""
+    """Return the minimum interval between two messages; zero if none is documented."""
     by_address = (kind for start, kind in KIND_BY_ADDRESS.items() if re.match(start, channel.url, re.IGNORECASE))
     return MIN_INTERVALS.get(next(by_address, channel.kind), timedelta())

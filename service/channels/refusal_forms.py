@@ -1,15 +1,15 @@
-"""Forms of refusal: the ways in which services say no in the body of an answer of any status.
+"""Forms of refusal: the ways in which services refuse in an answer's body.
 
-Many plugins look at the status alone, so this table is read after each send. A value in a body is compared as JSON
-writes it, strings without their quotes: ``0``, ``false``, ``ok``.
+The status may be any. Many plugins look at the status alone, so this table is read after each send. A value in a body
+is compared in its JSON form, strings without their quotes: ``0``, ``false``, ``ok``.
 
 Codes by services' own pages: Slack (docs.slack.dev/reference/methods/chat.postMessage), Telegram
 (core.telegram.org/bots/api, "Making requests"), Discord (discord.com/developers/docs/topics/rate-limits), Matrix
 (spec.matrix.org, client-server API, "Standard error response"), Feishu and Lark for too many messages: 99991400
 (open.feishu.cn/document/server-docs/api-call-guide/frequency-control.md) and 11232 (.../bot-v3/add-custom-bot.md),
 DingTalk: 130101 (blog.csdn.net/jialiuyang/article/details/118615052, from its answers), WeCom: -1
-(static.kancloud.cn/dabashan/qiwei/2376083, a copy of its table). The others of these four that pass by themselves are
-from memory of their pages and not looked up; all others of theirs need a person.
+(static.kancloud.cn/dabashan/qiwei/2376083, a copy of its table). The other transient codes of these four are from
+memory of their pages and not looked up; all their further codes need a person.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ Path = tuple[str, ...]
 """Keys from the outside in; ``*`` stands for each item of a list."""
 
 PROGRAMS = frozenset({"JSON", "XML", "Form", "Apprise API"})
-"""Services that are programs of an operator's own: what they answer follows no rule but HTTP's."""
+"""Services that are programs of the operator: their answers follow no rule but HTTP's."""
 
 HTTP_ERRORS = frozenset(str(code) for code in range(400, 600))
 TRANSIENT_HTTP = frozenset({"408", "425", "500", "502", "503", "504"})
@@ -29,13 +29,13 @@ NOTHING = frozenset({"null", "false", "", "0", "[]", "{}", "none"})
 
 @dataclass(frozen=True, kw_only=True)
 class RefusalForm:
-    """A place in a body where a service says yes or no.
+    """A field of a body in which a service accepts or refuses.
 
-    services   by Apprise's names for them; none: any service
-    code       where the answer stands
-    yes, no    values that mean so; with ``yes`` each other value says no
-    tired      codes of too many messages, which pass by themselves after a rest
-    passing    other codes that pass by themselves
+    services      Apprise's names; empty: any service
+    code          the path of the field
+    yes, no       values that accept or refuse; with ``yes`` each other value refuses
+    rate_limited  codes for too many messages: transient, after a pause
+    transient     other codes after which another attempt may work
     """
 
     services: frozenset[str] = frozenset()
@@ -46,13 +46,16 @@ class RefusalForm:
     transient: frozenset[str] = frozenset()
 
     def refuses(self, value: str) -> bool:
-        """Tell whether the value says no."""
+        """Tell whether the value is a refusal."""
         return value not in self.yes if self.yes is not None else value in self.no
 
 
 @dataclass(frozen=True, kw_only=True)
 class TextForm:
-    """A refusal that is no JSON: the start of a text, its first group the code if it has one."""
+    """A refusal that is not JSON: a pattern of the start of the text.
+
+    Its first group is the code, if it has a group.
+    """
 
     services: frozenset[str] = frozenset()
     start: str
@@ -62,7 +65,7 @@ class TextForm:
 
 @dataclass(frozen=True, kw_only=True)
 class Wait:
-    """A place in a body where a service says for how long it wants to be left alone."""
+    """A field of a body that says how long to wait, in units of ``unit_s`` seconds."""
 
     services: frozenset[str] = frozenset()
     place: Path
@@ -76,7 +79,7 @@ def _of(*services: str) -> frozenset[str]:
 SLACK_RATE_LIMITED = frozenset({"ratelimited", "rate_limited"})
 SLACK_TRANSIENT = frozenset({"internal_error", "fatal_error", "service_unavailable"})
 
-# A service's own forms come first, so that what they take for a yes is none of the general ones' concern.
+# A service's own forms come first: a value that they accept is not tested by the general forms.
 FORMS: tuple[RefusalForm, ...] = (
     *(
         RefusalForm(
@@ -134,7 +137,7 @@ FORMS: tuple[RefusalForm, ...] = (
     RefusalForm(
         services=_of("Slack"), code=("error",), yes=NOTHING, rate_limited=SLACK_RATE_LIMITED, transient=SLACK_TRANSIENT
     ),
-    # Forms that have one meaning wherever they were seen.
+    # Forms with the same meaning at every service where they were found.
     RefusalForm(
         code=("error", "code"),
         yes=frozenset({"0", "null", ""}),
@@ -159,16 +162,16 @@ FORMS: tuple[RefusalForm, ...] = (
 )
 
 WRAPPERS: tuple[Path, ...] = (("*",), ("data",), ("response",), ("result",))
-"""Places in which an answer stands inside a body: an answer for each of several messages, or a frame around one."""
+"""Paths of answers inside a body: one answer for each of several messages, or one inside a frame."""
 
 RATE_LIMIT_WORDS = (
     r"\b(?:rate.?limit|too many (?:requests|messages)|too (?:fast|frequent)"
     r"|frequency|freq out of limit|throttl|slow.?down)"
 )
-"""Words for too many messages, by which a code that no form names passes by itself all the same."""
+"""Words for too many messages, which make a code transient that no form names."""
 
 TEXT_FORMS: tuple[TextForm, ...] = (
-    # Words of Teams' older connectors; whether Power Automate answers so is not known.
+    # A sentence of Teams' older connectors; it is not known whether Power Automate uses it.
     TextForm(start=r"Webhook message delivery failed(?:.*?HTTP error (\d+))?", rate_limited=frozenset({"429"})),
     TextForm(
         services=_of("Slack"),
@@ -220,4 +223,4 @@ MESSAGE_FIELDS: tuple[Path, ...] = (
     ("wording",),
     ("title",),
 )
-"""The fields in which services say what is wrong, the most telling first."""
+"""The fields of error messages, the most specific first."""

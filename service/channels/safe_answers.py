@@ -1,6 +1,7 @@
-"""HTTP answers made safe to read before a plugin sees them: plain, short, shallow and in time.
+"""Limits for HTTP answers, applied before a plugin reads them.
 
-The place is ``HTTPAdapter.send``: everything above it, redirects and digest logins too, unpacks whole bodies.
+Answers are uncompressed, short, not deeply nested and complete in time. The limits are applied in
+``HTTPAdapter.send``: all code above it, redirects and digest logins too, unpacks whole bodies.
 """
 
 import json
@@ -14,10 +15,10 @@ import requests
 from service.channels.apprise_capture import current_trace
 
 MAX_HEAD_BYTES = 65_536
-MAX_BODY_BYTES = 250_000  # a hundred times what services answer
-MAX_DEPTH = 100  # of nested lists and objects: far below where Python's reader gives up with an error of its own
+MAX_BODY_BYTES = 250_000  # a hundred times the size of services' answers
+MAX_DEPTH = 100  # of nested lists and objects: far below the depth at which Python's json raises RecursionError
 CONNECT_S = 10.0
-READ_S = 20.0  # for what is neither HTTP nor mail
+READ_S = 20.0  # for protocols other than HTTP and mail
 CHUNK_BYTES = 16_384
 
 Send = Callable[..., requests.Response]
@@ -26,12 +27,15 @@ _DEEPER = {"[": 1, "{": 1, "]": -1, "}": -1}
 
 
 def install_answer_limits() -> None:
-    """Take up the place, for the whole process; once."""
+    """Wrap ``HTTPAdapter.send`` for the whole process; call it once."""
     requests.adapters.HTTPAdapter.send = _safe(requests.adapters.HTTPAdapter.send)  # type: ignore[method-assign] # reason: see above
 
 
 def _safe(send: Send) -> Send:
-    """Wrap ``HTTPAdapter.send``: ask for a plain answer, and hand on no more of it than can be read without harm."""
+    """Return ``HTTPAdapter.send`` with limits.
+
+    It asks for an uncompressed answer, and returns no more of it than can be read without harm.
+    """
 
     @wraps(send)
     def sending(adapter: object, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
@@ -48,20 +52,21 @@ def _safe(send: Send) -> Send:
 
 
 def _set_content(response: requests.Response, body: bytes, flaw: str | None) -> None:
-    """Make this the content of the response; a plugin that asks for it in pieces gets these pieces."""
-    response.raw.close()  # with its connection, which may hold more
-    response._content = body  # as the library does when it has read all
+    """Set the content of the response, also for plugins that read it in pieces."""
+    response.raw.close()  # closes its connection too, which may hold more bytes
+    response._content = body  # as requests does after it has read all
     response._content_consumed = True
-    response.encoding = "utf-8"  # not what the answer names, or is guessed: some codecs take minutes for a megabyte
+    response.encoding = "utf-8"  # never the answer's or a guessed one: some codecs take minutes for a megabyte
     if flaw is not None and response.status_code < 300:
         current_trace().flaws.append(flaw)
 
 
 def _read(response: requests.Response) -> tuple[bytes, str | None]:
-    """Return the body as far as it can be read, and the rest of a sentence that begins "its answer" if that is not all.
+    """Return the body as far as it can be read, and its flaw, or None.
 
-    A body that came compressed is not unpacked: a kilobyte may hold gigabytes, and we asked for none. One that the
-    other side breaks off is an error, as without us.
+    The flaw continues a sentence that begins "its answer": "is longer than 250 kB". A compressed body is not unpacked:
+    a kilobyte may hold gigabytes, and we asked for an uncompressed one. A connection that the other side closes too
+    early raises an error, as without these limits.
     """
     if response.headers.get("Content-Encoding", "").strip().lower() not in {"", "identity"}:
         return b"", "came compressed, though we asked for a plain one"
@@ -82,7 +87,7 @@ def _read(response: requests.Response) -> tuple[bytes, str | None]:
 
 
 def is_deep(body: bytes) -> bool:
-    """Tell whether JSON is nested more deeply than any reader is asked to follow."""
+    """Tell whether JSON is nested deeper than MAX_DEPTH, without parsing it."""
     if body.count(b"[") + body.count(b"{") <= MAX_DEPTH:
         return False
     text = body.decode(json.detect_encoding(body), "replace").lstrip("\ufeff \t\r\n")

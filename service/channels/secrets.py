@@ -1,4 +1,4 @@
-"""Secrets of channels' URLs, taken out of what the other side says."""
+"""Redaction of the secrets of channels' URLs in answers."""
 
 import base64
 import binascii
@@ -7,20 +7,20 @@ from collections.abc import Iterable
 from functools import lru_cache
 from urllib.parse import quote, unquote_plus
 
-MIN_SECRET = 4  # characters; shorter parts are words of every sentence
+MIN_SECRET = 4  # characters; shorter parts are common words of sentences
 MIN_SECRET_OF_OTHER_CHANNELS = 12  # their shorter parts, such as a room's name, are words of our sentences too
-MAX_WORDS_LENGTH = 4_000  # characters of what the other side says
-MAX_SECRET = 500  # characters; a longer one could be cut by the limit above, and half of it shown
+MAX_WORDS_LENGTH = 4_000  # characters of an answer
+MAX_SECRET = 500  # characters; the limit above could cut a longer one, and half of it would be shown
 MASK = "***"
 
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{6,}={0,2}")
 
 
 def redact(words: str, url: str, others: frozenset[str] = frozenset()) -> str:
-    """Return the words on one line without any part of the URLs that may be a secret, encoded or not.
+    """Return the words on one line, without parts of the URLs that may be secret.
 
     others   URLs of other channels
-    Long words lose their end: it may be the beginning of a secret.
+    Encoded parts are redacted too. A text that is too long loses its end, which may be the beginning of a secret.
     """
     parts = sorted({*secrets(url), *_secrets_of_other_channels(others)}, key=len, reverse=True)
     line = " ".join(words.split())
@@ -32,7 +32,10 @@ def redact(words: str, url: str, others: frozenset[str] = frozenset()) -> str:
 
 
 def secrets(url: str) -> set[str]:
-    """Return the parts of a URL that may be secret, in each way of writing them; the scheme is none."""
+    """Return the parts of a URL that may be secret, plain and encoded, in lower case.
+
+    The scheme is not one of them.
+    """
     address = url.partition("://")[2] or url
     parts = set(re.split(r"[/:&=?,@#]+", address))
     parts |= {unquote_plus(part) for part in parts}
@@ -54,7 +57,7 @@ def _masked(line: str, part: str) -> str:
 
 
 def _encodes_any(encoded: str, parts: Iterable[str]) -> bool:
-    """Tell whether a word is base64 of a text that has one of the parts in it."""
+    """Tell whether a word is base64 of a text that contains one of the parts."""
     bare = encoded.rstrip("=")
     try:
         plain = base64.b64decode(bare + "=" * (-len(bare) % 4), altchars=b"-_" if re.search("[-_]", bare) else None)

@@ -1,4 +1,4 @@
-"""Verdicts on answers: whether one says no, by its status and by its body, and whether that passes by itself."""
+"""Refusals in answers, by status and by body, and whether they are transient."""
 
 import re
 from collections.abc import Iterator
@@ -22,16 +22,16 @@ from service.channels.refusal_forms import (
 )
 from service.retry_after import read_retry_after, read_wait
 
-MAX_TEXT = 2_000  # characters of a text in which a refusal is looked for
+MAX_TEXT = 2_000  # characters of a text that are searched for a refusal
 
-# Besides 5xx.
+# Transient statuses besides 5xx.
 TOO_MANY = 429
 TRY_AGAIN = frozenset({408, 425, TOO_MANY})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Refusal:
-    """An answer that says no: the code in its body if there is one, and when another try makes sense."""
+    """A refusal: the code in the body if there is one, and the wait before a retry."""
 
     code: str = ""
     is_transient: bool = False
@@ -39,7 +39,7 @@ class Refusal:
 
 
 def find_refusal(service: str, response: requests.Response) -> Refusal | None:
-    """Return the refusal that an answer is; None if it is a yes."""
+    """Return the refusal in an answer; None if it is an acceptance."""
     body = answer_bodies.parse_json(response.content)
     found = _in_body(service, body, answer_bodies.as_text(response.content)[:MAX_TEXT])
     if response.status_code < 300 and found is None:
@@ -67,15 +67,15 @@ def _says_rate_limited(code: str, body: Any) -> bool:
 
 
 def is_unexpected_page(service: str, response: requests.Response) -> bool:
-    """Tell whether a web page came where a service answers in a form of its own."""
+    """Tell whether the answer is a web page though the service has a form of its own."""
     return service not in PROGRAMS and answer_bodies.is_web_page(response.content)
 
 
 def _in_body(service: str, body: Any, text: str) -> tuple[RefusalForm | TextForm, str] | None:
-    """Return the form of the refusal in a body, and its code."""
+    """Return the form and the code of the refusal in a body, or None."""
     if not isinstance(body, dict | list):
         return _in_text(service, text)
-    settled: set[str] = set()  # keys that a service's own form has read
+    settled: set[str] = set()  # keys that a service's own form has tested
     for form in FORMS:
         if (form.services and service not in form.services) or (not form.services and form.code[0] in settled):
             continue
@@ -88,7 +88,7 @@ def _in_body(service: str, body: Any, text: str) -> tuple[RefusalForm | TextForm
 
 
 def _values(body: Any, form: RefusalForm) -> Iterator[Any]:
-    """Yield what stands in the place of a form; of a form that any service may use also in each of a few answers."""
+    """Yield the values at a form's path; for a general form also inside WRAPPERS."""
     yield from answer_bodies.find_values(body, form.code)
     if not form.services:
         for place in WRAPPERS:
@@ -105,7 +105,7 @@ def _in_text(service: str, text: str) -> tuple[TextForm, str] | None:
 
 
 def _wait_s(service: str, response: requests.Response, body: Any) -> float | None:
-    """Return the seconds that an answer asks for, in its head or in its body."""
+    """Return the seconds to wait that an answer asks for, in its headers or body."""
     named = read_retry_after(response.headers.get("Retry-After"), datetime.now(UTC))
     if named is not None:
         return named

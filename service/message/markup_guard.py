@@ -16,8 +16,8 @@ from collections.abc import Iterable
 BREAK = "\N{ZERO WIDTH SPACE}"
 HAIR = "\N{HAIR SPACE}"
 
-# Suffixes of the files that messages name most. Some are top-level domains too (md, rs, sh, py, cc, ...): a bare host of
-# such a name can still become a link, which is the price of file names that can be copied.
+# Suffixes of the files that messages name most. Some are top-level domains too (md, rs, sh, py, cc, ...): a bare host
+# of such a name can still become a link, which is the price of file names that can be copied.
 _SOURCE_SUFFIX = (
     "c|cc|cfg|cpp|cs|css|csv|env|ex|exs|go|gradle|h|hpp|html|ini|ipynb|java|js|json|jsx|kt|kts|lock|log|lua|m|md|mjs"
     "|mm|mod|php|pl|proto|py|pyi|rb|rs|rst|scala|scss|sh|sql|sum|swift|tf|toml|ts|tsx|txt|vue|xml|yaml|yml"
