@@ -1,1 +1,1 @@
-"""CircleCI: its webhooks and its API, in our words."""
+"""CircleCI: its webhooks and its API, in the words of our model."""

@@ -1,4 +1,4 @@
-"""CircleCI, the source: its posts verified and understood, its API asked, its hooks kept in order."""
+"""CircleCI as a source: verify and parse posts, call the API, manage hooks."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -24,12 +24,12 @@ __all__ = ["CircleCI", "Log"]
 
 
 class CircleCI:
-    """One CircleCI, in the cloud or a server of one's own.
+    """One CircleCI: the cloud, or a CircleCI Server.
 
-    secrets   of our hooks there, newest first
+    secrets   those of our hooks there, newest first
     url       its address, such as https://circleci.com
-    token     a personal API token; without one posts are understood, but nothing can be asked
-    log       hears of a refused token, and of a CircleCI that does not answer; commands keep none
+    token     a personal API token; without one posts are parsed, but the API cannot be called
+    log       gets a line about a refused token, and about a CircleCI that does not answer; commands pass none
     """
 
     name = "circleci"
@@ -46,7 +46,7 @@ class CircleCI:
         log: Log | None = None,
     ) -> None:
         self._secrets = tuple(secrets)
-        self._is_cloud = urlsplit(url).hostname == "circleci.com"  # only there we know where the pages are
+        self._is_cloud = urlsplit(url).hostname == "circleci.com"  # only of the cloud we know the addresses of pages
         self._clock = clock
         self._token = token
         self._connect = partial(connect, url, transport=transport)
@@ -58,56 +58,65 @@ class CircleCI:
         signature.read_v1_signature(headers)
 
     def verify(self, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> SignatureMatch:
-        """Which of our secrets signed the post; raises BadSignature."""
+        """Return the secret that signed the post; raise BadSignature if none did."""
         return signature.verify(headers, body, self._secrets)
 
     def renew(self, *, secrets: Sequence[str], token: str | None) -> None:
-        """Verify by other secrets, ask with another token; raises BadConfig, and then nothing changes."""
+        """Replace the secrets and the token; if it raises BadConfig, nothing has changed."""
         if token != self._token:
             self._client.use(self._connect(token))
             self._token = token
         self._secrets = tuple(secrets)
 
     def identify(self, body: bytes) -> str:
-        """CircleCI's own id of the event, or one made from the body; never raises."""
+        """Return CircleCI's own id of the event, or one made from the body. Never raises."""
         return parser.identify(body)
 
     def find_hook(self, body: bytes) -> str | None:
-        """Return the id of the hook that a post says it is from; None when it says none. Never raises."""
+        """Return the id of the hook that a post names, or None. Never raises."""
         return parser.find_hook(body)
 
     def kept_headers(self, headers: Sequence[tuple[bytes, bytes]]) -> tuple[tuple[str, str], ...]:
-        """The headers worth keeping with the delivery."""
+        """Return the headers to store with the delivery."""
         return parser.kept_headers(headers)
 
     def parse(self, delivery: Delivery) -> Event:
-        """The event that a delivery carries; raises Permanent when it is not understood."""
+        """Return the event in a delivery; raise Permanent if it is not understood."""
         return parser.parse(delivery, links=self._is_cloud)
 
     async def enrich(self, event: Event, wants: frozenset[DetailKind], known: Details | None) -> Details:
-        """Ask for what is wanted and not ``known`` yet; what cannot be had is in ``missing``, nothing is raised."""
+        """Return the ``known`` details with the wanted ones added.
+
+        Raises no error of CircleCI's: the details that could not be had are in ``missing``.
+        """
         return await DetailsFetcher(self._client, self._users, event, known or Details()).answer(wants, self._clock())
 
     async def me(self) -> Actor:
-        """Whose token it is; raises Temporary or Permanent."""
+        """Return the owner of the token; raises Temporary or Permanent."""
         user = await self._client.ask(Call(template="/me"), UserShape)
         if user.id is None:
             raise Permanent("CircleCI does not say whose API token this is; check ROUNDSMAN_CIRCLECI_URL")
         return Actor(id=user.id, login=user.login, name=user.name)
 
     async def project_id(self, slug: str) -> str:
-        """The id of a project, which its hooks are listed under; raises Temporary or Permanent."""
+        """Return a project's id, by which its hooks are listed.
+
+        Raises Temporary or Permanent.
+        """
         project = await self._client.ask(Call(template="/project/{slug}", parts={"slug": slug}), ProjectShape)
         if project.id is None:
             raise Permanent(f"CircleCI does not say the id of project {slug}")
         return project.id
 
     async def list_hooks(self, project_id: str) -> list[Hook]:
-        """The hooks of a project; raises Temporary or Permanent."""
+        """Return the hooks of a project; raises Temporary or Permanent."""
         return await webhooks.list_hooks(self._client, project_id)
 
     async def create_hook(self, project_id: str, *, name: str, url: str, events: Sequence[str], secret: str) -> Hook:
-        """Make a hook at a project; raises Temporary, or Permanent, also where it does not read back as wished."""
+        """Create a hook at a project.
+
+        Raises Temporary or Permanent; Permanent also if the hook that CircleCI answers differs from the request.
+        """
         request = webhooks.HookRequest(name=name, url=url, events=events, verify_tls=True, secret=secret)
         return await webhooks.create_hook(self._client, project_id, request)
 
@@ -117,9 +126,9 @@ class CircleCI:
         return await webhooks.update_hook(self._client, hook_id, request)
 
     async def delete_hook(self, hook_id: str) -> None:
-        """Take a hook away; raises Temporary or Permanent."""
+        """Delete a hook; raises Temporary or Permanent."""
         await webhooks.delete_hook(self._client, hook_id)
 
     async def close(self) -> None:
-        """Let go of connections."""
+        """Close all connections."""
         await self._client.close()

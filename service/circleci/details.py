@@ -1,6 +1,6 @@
-"""What a webhook does not say, asked for: who started it, what was built, how the jobs and tests failed.
+"""Fetch an event's details from the API: actor, branch and commit, jobs, tests.
 
-A courtesy: whatever goes wrong becomes a MissingDetail, and people are told the rest.
+Details are optional: each error becomes a MissingDetail, and the message is sent without that detail.
 """
 
 import asyncio
@@ -27,15 +27,15 @@ from service.circleci.webhook.payload import PipelineShape
 from service.errors import NoToken, Permanent, Temporary
 from service.model import Actor, DetailKind, Details, Event, JobReport, MissingDetail, TestReport, Vcs
 
-MAX_JOBS = 10  # looked into closely: more failed jobs than that have one reason
+MAX_JOBS = 10  # whose details are fetched: more failed jobs than that have one reason
 TESTS_RETRY_AFTER_S = 5.0
-MAX_FAILED_ROUNDS = 12  # an hour or so
+MAX_FAILED_ROUNDS = 12  # about an hour
 
 T = TypeVar("T")
 
 
 class DetailsFetcher:
-    """One round of questions about one event."""
+    """A fetcher of the details of one event, for one round."""
 
     def __init__(self, client: Client, users: Users, event: Event, known: Details) -> None:
         self._client = client
@@ -43,10 +43,13 @@ class DetailsFetcher:
         self._event = event
         self._known = known
         self._missing: dict[tuple[DetailKind, str], MissingDetail] = {}
-        self._has_token = True  # as far as is known
+        self._has_token = True  # until a call shows that there is none
 
     async def answer(self, wants: frozenset[DetailKind], now: datetime) -> Details:
-        """Ask for what is wanted and not yet known; raises nothing that CircleCI is to blame for."""
+        """Fetch the details that are wanted and not yet known.
+
+        Raises no error of CircleCI's: it is recorded in ``missing``.
+        """
         known = self._known
         asked = frozenset(want for want in wants if not is_settled(want, known))
 
@@ -67,7 +70,10 @@ class DetailsFetcher:
         )
 
     async def _try(self, wants: Set[DetailKind], question: Callable[[], Awaitable[T]]) -> T | None:
-        """The answer to a question that somebody wants; None, and why, when there is none."""
+        """Return the answer to a question; None if it is not wanted.
+
+        An error gives None too, and is recorded as the reason why the details are missing.
+        """
         if not wants:
             return None
         try:
@@ -106,7 +112,7 @@ class DetailsFetcher:
         return vcs
 
     async def _jobs(self, wants: Set[DetailKind]) -> tuple[JobReport, ...] | None:
-        """Every job, the failed ones looked into; None when there is no list to be had."""
+        """Return every job, the failed ones with details; None if the list is missing."""
         jobs = await self._try(wants, partial(self._list_jobs, wants))
         if jobs is None:
             return None
@@ -116,7 +122,10 @@ class DetailsFetcher:
         return tuple(closer[place].result() if place in closer else job for place, job in enumerate(jobs))
 
     async def _list_jobs(self, wants: Set[DetailKind]) -> tuple[JobReport, ...]:
-        """The jobs as far as a list tells; a job event's job is all there is, and needs no asking."""
+        """Return the jobs, without the details that only a job's own endpoint gives.
+
+        The list of a job event is its own job, and needs no call.
+        """
         alone = job_of_event(self._event)
         known = self._known.jobs
         if known is not None and (alone is not None or DetailKind.JOBS not in wants):
@@ -150,7 +159,7 @@ class DetailsFetcher:
         call = Call(template="/project/{slug}/{number}/tests", parts=self._job_parts(job))
         report = await read_test_report(self._client.read_pages(call, read_tests))
         if report is None and DetailKind.TESTS not in self._known.wanted:
-            # Nothing promises that results are there when the job ends. Once they had time, the job stores none.
+            # CircleCI does not promise the results at the end of a job. If a later round finds none, the job has none.
             raise Temporary("no test results yet", retry_after_s=TESTS_RETRY_AFTER_S)
         return report
 
@@ -161,12 +170,12 @@ class DetailsFetcher:
 
 
 def is_settled(want: DetailKind, known: Details) -> bool:
-    """Asked before, and asking again would bring nothing new."""
+    """True if the detail was asked for before, and asking again would not help."""
     return want in known.wanted and all(missing.is_final for missing in known.missing if missing.want == want)
 
 
 def require(value: T | None, what: str, *, by: str = "the webhook") -> T:
-    """The value to ask with; raises Permanent when it was left out by the webhook, or by another."""
+    """Return the value, which a call needs; raise Permanent if ``by`` left it out."""
     if value is None:
         raise Permanent(f"{by} did not say {what}")
     return value

@@ -1,4 +1,7 @@
-"""What a pipeline built: branch or tag, revision and commit, from wherever CircleCI wrote it."""
+"""The version control facts of a pipeline: branch or tag, revision and commit.
+
+They stand in different places of the payload, depending on the kind of git server.
+"""
 
 from service.circleci.links import commit_url
 from service.circleci.webhook.payload import PipelineShape, TriggerParameters
@@ -8,7 +11,7 @@ NON_GIT_MAPS = ("circleci", "webhook")
 
 
 def vcs_of(pipeline: PipelineShape) -> Vcs:
-    """Branch or tag, never both, with revision and the first line of the commit's message."""
+    """Return branch or tag, never both, with revision and commit subject."""
     vcs, git = pipeline.vcs, git_of(pipeline)
     tag = vcs.tag or git.tag or ref_name(git, "refs/tags/")
     return Vcs(
@@ -20,7 +23,7 @@ def vcs_of(pipeline: PipelineShape) -> Vcs:
 
 
 def commit_of(pipeline: PipelineShape) -> Commit:
-    """The commit as people know it: its subject, its author and its page."""
+    """Return the commit with its subject, author and web page."""
     vcs, git = pipeline.vcs, git_of(pipeline)
     facts = vcs_of(pipeline)
     repository = vcs.target_repository_url or git.web_url or git.repo_url or git.checkout_url
@@ -33,14 +36,15 @@ def commit_of(pipeline: PipelineShape) -> Commit:
 
 
 def circleci_of(pipeline: PipelineShape) -> TriggerParameters:
-    """What CircleCI says of the trigger itself: its type and who pulled it."""
+    """Return CircleCI's own map about the trigger: its type, and the id of its actor."""
     return pipeline.trigger_parameters.get("circleci", TriggerParameters())
 
 
 def git_of(pipeline: PipelineShape) -> TriggerParameters:
-    """All maps about git as one: ``git`` is believed first, then the provider's, whatever it is called.
+    """Return all maps about git merged into one.
 
-    The documents call it ``gitlab`` for every provider; real GitHub App payloads call it ``github_app``.
+    The map ``git`` takes precedence over the provider's. CircleCI's documentation calls the latter ``gitlab`` for every
+    provider; real GitHub App payloads call it ``github_app``.
     """
     maps = sorted(pipeline.trigger_parameters.items(), key=lambda named_map: named_map[0] != "git")
     said: dict[str, object] = {}
@@ -51,17 +55,17 @@ def git_of(pipeline: PipelineShape) -> TriggerParameters:
 
 
 def provider_of(pipeline: PipelineShape) -> str | None:
-    """The kind of git server, for hosts whose name does not tell."""
+    """Return the kind of git server, for hosts whose name does not show it."""
     maps = [name for name in pipeline.trigger_parameters if name not in {*NON_GIT_MAPS, "git"}]
     return pipeline.vcs.provider_name or circleci_of(pipeline).trigger_type or next(iter(maps), None)
 
 
 def ref_name(git: TriggerParameters, prefix: str) -> str | None:
-    """The branch or tag that a full ref names."""
+    """Return the branch or tag of a full ref."""
     refs = (ref.removeprefix(prefix) for ref in (git.ref, git.full_ref) if ref and ref.startswith(prefix))
     return next(refs, None) or None
 
 
 def first_line(text: str | None) -> str | None:
-    """The subject of a commit message."""
+    """Return the subject of a commit message."""
     return text.splitlines()[0].rstrip() if text else None

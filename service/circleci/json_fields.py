@@ -1,7 +1,7 @@
-"""The leaves of CircleCI's JSON, read leniently: a leaf of the wrong type is absent, never an error.
+"""Lenient readers of the fields of CircleCI's JSON.
 
-CircleCI calls its maps open ("Outbound webhooks reference") and its documents disagree on details, so we take what we
-understand and pass over the rest.
+A field of the wrong type counts as absent and is never an error. CircleCI calls its maps open ("Outbound webhooks
+reference") and its documents disagree on details, so we read the fields that we know and ignore the others.
 """
 
 import json
@@ -23,7 +23,10 @@ MAX_NUMBER = 2**63 - 1
 
 
 def read_object(body: bytes) -> dict[str, Any]:
-    """The JSON object that the bytes are; raises ValueError with the end of a sentence that begins with their name."""
+    """Return the JSON object in the bytes.
+
+    Raises ValueError with the end of a sentence about them, such as "is not JSON that we can read".
+    """
     try:
         value = json.loads(body)
     except (ValueError, RecursionError) as error:
@@ -35,19 +38,19 @@ def read_object(body: bytes) -> dict[str, Any]:
 
 
 def read_text(value: object, most: int = MAX_CHARACTERS) -> str | None:
-    """A text without its outer blanks; None when nothing is left of it."""
+    """Return a text without outer blanks, cut to ``most`` characters; None if empty."""
     if not isinstance(value, str):
         return None
     return clean(value.strip()[:most]) or None
 
 
 def read_prose(value: object) -> str | None:
-    """A longer text, such as the message of a failed test."""
+    """Return a longer text, such as the message of a failed test."""
     return read_text(value, MAX_PROSE_CHARACTERS)
 
 
 def read_number(value: object) -> int | None:
-    """A number that a database holds; CircleCI also writes numbers as strings."""
+    """Return a number that fits a database; CircleCI also writes numbers as strings."""
     if isinstance(value, str) and re.fullmatch("[0-9]{1,19}", value):
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int):
@@ -56,7 +59,7 @@ def read_number(value: object) -> int | None:
 
 
 def read_seconds(value: object) -> float | None:
-    """A duration in seconds, given as a number or a string."""
+    """Return a duration in seconds, given as a number or a string."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     if isinstance(value, str) and len(value) > MAX_NUMBER_CHARACTERS:
@@ -69,32 +72,32 @@ def read_seconds(value: object) -> float | None:
 
 
 def read_token(value: object) -> str | None:
-    """A text that means nothing to us and must come back whole."""
+    """Return an opaque text, which must be sent back unchanged."""
     return read_text(value, MAX_TOKEN_CHARACTERS)
 
 
 def read_list(value: object) -> list[object]:
-    """A list; anything else is an empty one."""
+    """Return a list; for any other value an empty one."""
     return value if isinstance(value, list) else []
 
 
 def read_maps(value: object) -> list[dict[str, Any]]:
-    """The maps in a list."""
+    """Return the maps in a list."""
     return [item for item in read_list(value) if isinstance(item, dict)]
 
 
 def read_texts(value: object) -> list[str]:
-    """The texts in a list."""
+    """Return the texts in a list."""
     return [text for text in map(read_text, read_list(value)) if text]
 
 
 def read_flag(value: object) -> bool:
-    """Yes, or not said to be."""
+    """Return True for true; False for any other value, or none."""
     return value is True
 
 
 def read_presence(value: object) -> bool:
-    """Tell whether something is there, whatever it is; an empty text is nothing."""
+    """Return True for any value but null and an empty text."""
     return value is not None and value != ""
 
 
@@ -110,7 +113,10 @@ Time = Annotated[datetime | None, BeforeValidator(read_time)]
 
 
 class Shape(BaseModel):
-    """A map of CircleCI's: keys with hyphens or underscores, unknown ones passed over; no map is an empty map."""
+    """A map of CircleCI's JSON.
+
+    Keys may have hyphens or underscores; unknown ones are ignored. A value that is no map is read as an empty map.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 

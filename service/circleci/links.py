@@ -1,4 +1,4 @@
-"""Addresses that people may follow. Nothing but http and https ever comes out of here."""
+"""Web addresses for people to open: every result is an http or https URL."""
 
 import re
 from urllib.parse import quote, urlsplit
@@ -12,21 +12,21 @@ COMMIT_PATHS = {"github": "commit", "github_app": "commit", "gitlab": "-/commit"
 
 
 def web_url(url: str | None) -> str | None:
-    """The URL if it can be kept as an address and a browser may be sent there."""
+    """Return the URL if it is printable and http or https; None for any other."""
     return url if url is not None and not UNPRINTABLE_OR_BLANK.search(url) and is_web_url(url) else None
 
 
 def repository_url(url: str | None) -> str | None:
-    """The web page of a repository, from that page's URL or the one it is cloned from."""
+    """Return the web page of a repository, from that page's URL or its clone URL."""
     over_ssh = GIT_OVER_SSH.fullmatch(url or "")
     page = web_url(f"https://{over_ssh[1]}/{over_ssh[2]}" if over_ssh else url)
     return page.rstrip("/").removesuffix(".git") if page else None
 
 
 def commit_url(repository: str | None, provider: str | None, revision: str | None) -> str | None:
-    """Where people read a commit; None for a git server whose addresses we do not know.
+    """Return the web page of a commit; None for a git server with unknown addresses.
 
-    A host that says what it is (gitlab.example.com) is believed, a private one is what ``provider`` calls it.
+    The kind of server is taken from the host name (gitlab.example.com), else from ``provider``.
     """
     page = repository_url(repository)
     if page is None or not re.fullmatch("[0-9a-fA-F]{7,64}", revision or ""):
@@ -37,14 +37,14 @@ def commit_url(repository: str | None, provider: str | None, revision: str | Non
 
 
 def workflow_url(slug: str | None, pipeline: int | None, workflow: str | None) -> str | None:
-    """The page of a workflow at circleci.com, for when the webhook does not say."""
+    """Return the page of a workflow at circleci.com, for webhooks that do not have it."""
     if not (slug and pipeline and workflow):
         return None
     return f"https://app.circleci.com/pipelines/{quote(slug)}/{pipeline}/workflows/{quote(workflow, safe='')}"
 
 
 def job_url(event: Event, number: int | None) -> str | None:
-    """The page of a job of the event's workflow."""
+    """Return the page of a job of the event's workflow."""
     if event.workflow.url is None or number is None:
         return None
     return f"{event.workflow.url}/jobs/{number}"

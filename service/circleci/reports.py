@@ -1,4 +1,4 @@
-"""How jobs and their tests ended: the API's answers in our words."""
+"""Reports of jobs and their tests, made from the API's answers."""
 
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -12,8 +12,8 @@ from service.circleci.links import job_url, web_url
 from service.circleci.times import milliseconds_between
 from service.model import FAILED_RESULTS, Event, JobReport, TestFailure, TestReport
 
-# What ran and failed has a page and perhaps tests. What never ran (error, unauthorized) is told as failed too, see
-# message.words.BROKEN, but there is nothing to look into.
+# Jobs that ran and failed have a page and perhaps tests. Jobs that never ran (error, unauthorized) count as failed in
+# messages too, see message.status_text.FAILED_STATUSES, but have no details to fetch.
 FAILED_JOB_STATUSES = frozenset({"failed", "timedout", "infrastructure_fail"})
 MAX_FAILURES = 200
 MAX_RESULTS = 20  # different ones: CircleCI's set of them is open
@@ -23,7 +23,7 @@ UNNAMED = "(no name)"
 
 
 def job_of_event(event: Event) -> JobReport | None:
-    """The job that a job event tells of; None for other events."""
+    """Return the job of a job event; None for other events."""
     if event.job is None:
         return None
     return JobReport(
@@ -36,7 +36,7 @@ def job_of_event(event: Event) -> JobReport | None:
 
 
 def job_from_list(event: Event, job: ListedJob) -> JobReport:
-    """A job as the workflow's list has it."""
+    """Return a job from the workflow's list of jobs."""
     return JobReport(
         name=job.name or UNNAMED,
         status=job.status or "",
@@ -48,17 +48,20 @@ def job_from_list(event: Event, job: ListedJob) -> JobReport:
 
 
 def with_job_details(report: JobReport, job: JobAnswer) -> JobReport:
-    """The report with what only the job's own page knows: its address, its time, and what went wrong around it."""
+    """Return the report with the facts that only the job's own endpoint gives.
+
+    They are its web address, its duration and CircleCI's messages about it.
+    """
     return replace(
         report,
         url=web_url(job.web_url) or report.url,
         duration_ms=report.duration_ms if job.duration is None else job.duration,
-        messages=tuple(said.message for said in job.messages if said.message)[:MAX_MESSAGES],
+        messages=tuple(item.message for item in job.messages if item.message)[:MAX_MESSAGES],
     )
 
 
 async def read_test_report(pages: AsyncIterator[tuple[TestReport, bool]]) -> TestReport | None:
-    """The test results of a job from those of its pages; None when it has none."""
+    """Return the test results of a job, merged from its pages; None if it has none."""
     report = TestReport(is_complete=False)
     async for page, is_last in pages:
         report = TestReport(
@@ -70,14 +73,20 @@ async def read_test_report(pages: AsyncIterator[tuple[TestReport, bool]]) -> Tes
 
 
 def read_tests(items: list[dict[str, Any]]) -> TestReport:
-    """The test results of one page. Of thousands that passed nothing is read but that they did."""
+    """Return the test results of one page.
+
+    Of tests that passed only the number is read: there may be thousands.
+    """
     results = [read_text(item.get("result")) or "unknown" for item in items]
     failed = (item for item, result in zip(items, results, strict=True) if result in FAILED_RESULTS)
     return TestReport(failures=tuple(map(failure_of, islice(failed, MAX_FAILURES))), counts=bounded(Counter(results)))
 
 
 def bounded(counts: Counter[str]) -> dict[str, int]:
-    """The counts of the most frequent results, those of failures in any case; all others are told as one."""
+    """Return the counts of the most frequent results, and the sum of all others.
+
+    Failures are always among those with a count of their own.
+    """
     named = Counter({result: count for result, count in counts.items() if result != OTHER_RESULTS})
     kept = dict(named.most_common(MAX_RESULTS))
     kept |= {result: counts[result] for result in FAILED_RESULTS if counts[result]}
@@ -86,7 +95,7 @@ def bounded(counts: Counter[str]) -> dict[str, int]:
 
 
 def failure_of(item: dict[str, Any]) -> TestFailure:
-    """A failed test in our words."""
+    """Return a failed test in the words of our model."""
     test = TestShape.model_validate(item)
     return TestFailure(
         name=test.name or UNNAMED,

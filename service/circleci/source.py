@@ -1,4 +1,4 @@
-"""Where events come from: what the rest of the service asks of a continuous integration service."""
+"""The protocol of a source: a continuous integration service that posts to us."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -11,37 +11,40 @@ class Source(Protocol):
 
     @property
     def name(self) -> str:
-        """What deliveries call it; also the last part of its hook's address."""
+        """Return its name in deliveries, also the last part of its hook's address."""
         ...
 
     def require_signature(self, headers: Sequence[tuple[bytes, bytes]]) -> None:
-        """Raise BadSignature unless the headers of a post hold one signature that its body can be checked by."""
+        """Raise BadSignature unless a post's headers hold one signature to check."""
         ...
 
     def verify(self, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> SignatureMatch:
-        """Which of our secrets signed the post; raises BadSignature."""
+        """Return the secret that signed the post; raise BadSignature if none did."""
         ...
 
     def identify(self, body: bytes) -> str:
-        """The source's own id of the event, or one made from the body; never raises."""
+        """Return the source's id of the event, or one made from the body. Never raises."""
         ...
 
     def find_hook(self, body: bytes) -> str | None:
-        """Return the id of the hook that a post says it is from; None when it says none. Never raises."""
+        """Return the id of the hook that a post names, or None. Never raises."""
         ...
 
     def kept_headers(self, headers: Sequence[tuple[bytes, bytes]]) -> tuple[tuple[str, str], ...]:
-        """The headers worth keeping with the delivery."""
+        """Return the headers to store with the delivery."""
         ...
 
     def parse(self, delivery: Delivery) -> Event:
-        """The fact that a delivery carries; raises Permanent when it is not understood."""
+        """Return the event in a delivery; raise Permanent if it is not understood."""
         ...
 
     async def enrich(self, event: Event, wants: frozenset[DetailKind], known: Details | None) -> Details:
-        """Ask for what the event does not say; what cannot be had is in ``missing``, nothing is raised."""
+        """Return the ``known`` details with the wanted ones added.
+
+        Raises no error of the source's: the details that could not be had are in ``missing``.
+        """
         ...
 
     async def close(self) -> None:
-        """Let go of connections."""
+        """Close all connections."""
         ...

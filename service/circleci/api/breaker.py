@@ -1,6 +1,6 @@
-"""A circuit breaker: a side that has not answered several calls in a row is left alone for a while.
+"""A circuit breaker: stop calling CircleCI after several unanswered calls.
 
-Without one, each call would wait for its whole time, and hold the room of those that come after it.
+Without one, each call would wait for its whole timeout, and occupy a slot that later calls need.
 """
 
 from asyncio import CancelledError
@@ -14,23 +14,25 @@ from service.errors import Temporary
 
 MAX_FAILURES = 4
 OPEN_FOR = timedelta(seconds=30)
-TRIAL_S = 10.0  # after which the outcome of a trial should be known
+TRIAL_S = 10.0  # after this time the outcome of a trial should be known
 MIN_UNANSWERED_S = 5.0
 
 
 class Log(Protocol):
-    """A structured log, as far as this package writes to it."""
+    """A structured log: the methods that this package calls."""
 
     def warning(self, event: str, **values: object) -> object:
-        """Write a line that an operator should see."""
+        """Write a line of level warning, for an operator."""
         ...
 
 
 class Breaker:
-    """Opens after ``MAX_FAILURES`` calls in a row without an answer; closes when a single trial is answered.
+    """A circuit breaker: open after ``MAX_FAILURES`` calls in a row without an answer.
 
-    report   told whether it is open, each time that this changes
-    log      gets one line for each opening and closing; None where no log is kept
+    After ``OPEN_FOR`` it admits a single trial, and closes if the trial is answered.
+
+    report   called with True when it opens and with False when it closes
+    log      gets one line for each opening and closing; None: no log is kept
     """
 
     def __init__(self, *, clock: Callable[[], datetime], report: Callable[[bool], None], log: Log | None) -> None:
@@ -43,10 +45,10 @@ class Breaker:
 
     @contextmanager
     def admit(self) -> Iterator[None]:
-        """Let a call through, or raise Temporary at once.
+        """Admit a call, or raise Temporary at once if the breaker is open.
 
-        A call that raises Temporary was not answered; nor was one that its asker gave up after a while. One that was
-        given up at once proves nothing.
+        A call counts as unanswered if it raises Temporary, or if its caller cancels it after ``MIN_UNANSWERED_S``. A
+        call that is cancelled earlier proves nothing.
         """
         self._raise_if_open()
         is_trial = self._opened_at is not None

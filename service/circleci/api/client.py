@@ -1,4 +1,4 @@
-"""Asking CircleCI's API: the token, the limits of ours and of theirs, and the count of it all.
+"""The client of CircleCI's API: token, our limits and CircleCI's, and metrics.
 
 Nothing here tries again: Temporary and Permanent say whether that makes sense, and the pipeline does it.
 """
@@ -40,18 +40,18 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, kw_only=True)
 class Page(Generic[T]):
-    """Some items of a list; ``is_last`` is False where there are more, read or not."""
+    """Some items of a list; ``is_last`` is False if the list has more, read or not."""
 
     items: tuple[T, ...]
     is_last: bool
 
 
 class Client:
-    """CircleCI's API v2, a few calls at once.
+    """A client of CircleCI's API v2, which limits the calls at once.
 
     http         from ``connect``; None without a token: then every call raises Permanent
-    timeout_s    how long one whole call may take, however slowly its bytes trickle in
-    log          hears of a refused token, and of a CircleCI that does not answer; None where no log is kept
+    timeout_s    the time that one whole call may take, even if bytes keep coming in slowly
+    log          gets a line about a refused token, and about a CircleCI that does not answer; None: no log is kept
     """
 
     def __init__(
@@ -82,16 +82,25 @@ class Client:
         return await self._ask(call, shape.model_validate)
 
     async def ask_once(self, call: Call, shape: type[S]) -> S:
-        """Return the answer to a question that others may be asking too: those who ask at once share one call."""
+        """Return the answer to a question; callers that ask it at once share a call.
+
+        Raises Temporary or Permanent.
+        """
         return await self._in_flight.ask((call.path, shape), partial(self.ask, call, shape))
 
     async def whole_list(self, call: Call, shape: type[S]) -> Page[S]:
-        """Return a list as one page, which is the last if nothing is left out; raises Temporary or Permanent."""
+        """Return a list as one page; its ``is_last`` is True if nothing is left out.
+
+        Raises Temporary or Permanent.
+        """
         pages = [page async for page in self.pages(call, shape)]
         return Page(items=tuple(item for page in pages for item in page.items), is_last=pages[-1].is_last)
 
     async def pages(self, call: Call, shape: type[S]) -> AsyncIterator[Page[S]]:
-        """Yield the pages of a list, as many items as we are willing to read; raises Temporary or Permanent."""
+        """Yield the pages of a list, ``MAX_ITEMS`` items at most.
+
+        Raises Temporary or Permanent.
+        """
         left = MAX_ITEMS
         async for items, is_last in self.read_pages(call, partial(_validate_items, shape)):
             yield Page(items=items[:left], is_last=is_last and len(items) <= left)
@@ -100,16 +109,20 @@ class Client:
                 return
 
     async def read_pages(self, call: Call, read: Callable[[list[dict[str, Any]]], T]) -> AsyncIterator[tuple[T, bool]]:
-        """Yield the pages of a list as ``read`` has them, and whether each is the last; as many as we willing to read.
+        """Yield the pages of a list, each with True if it is the last.
 
-        read   pure, since it runs in a thread where the items are many
+        There are ``MAX_PAGES`` pages at most.
+
+        read   makes a page of its items; pure, since it runs in a thread if the answer is large
+
+        Raises Temporary or Permanent.
         """
         tokens: set[str] = set()
         ends_at = asyncio.get_running_loop().time() + MAX_LISTING_S
         for _ in range(MAX_PAGES):
             page, token = await self._ask(call, partial(_read_page, call, read))
             yield page, token is None
-            if token is None or token in tokens:  # a token that comes back would lead round in circles
+            if token is None or token in tokens:  # a token that was seen before would make an endless loop
                 return
             if asyncio.get_running_loop().time() > ends_at:
                 raise Temporary(f"CircleCI took longer than {MAX_LISTING_S:.0f} s to answer {call} page by page")
@@ -124,13 +137,13 @@ class Client:
             await self._request(self._http, call)
 
     def use(self, http: httpx.AsyncClient | None) -> None:
-        """Make further calls over other connections; those that are under way end over the ones they have."""
+        """Use other connections for later calls; calls under way end on the old ones."""
         if self._http is not None:
             self._replaced.append(self._http)
         self._http = http
 
     async def close(self) -> None:
-        """Let go of connections."""
+        """Close all connections."""
         for http in (self._http, *self._replaced):
             if http is not None:
                 await http.aclose()
@@ -145,7 +158,10 @@ class Client:
             return await self._parse_answer(call, answer, read)
 
     async def _parse_answer(self, call: Call, answer: Answer, read: Callable[[dict[str, Any]], T]) -> T:
-        """Make something of an answer; of a large one in a thread, and of one at a time: parsed, it is larger still."""
+        """Parse an answer; a large one in a thread, to keep the event loop free.
+
+        Large ones are parsed one at a time: parsed, each takes several times its size in memory.
+        """
         if answer.content_encoding:
             encoding = answer.content_encoding[:40]
             raise Permanent(
@@ -160,7 +176,7 @@ class Client:
             return await asyncio.to_thread(_read_body, call, answer.body, read)
 
     async def _request(self, http: httpx.AsyncClient, call: Call) -> Answer:
-        """Return the answer if it is a success; to be called with a slot in hand."""
+        """Make the call and return the answer if it is a success; the caller holds a slot."""
         self._check_rate_limit()
         with self._breaker.admit():
             answer = await self._exchange(http, call)
@@ -177,7 +193,7 @@ class Client:
 
     def _check_rate_limit(self) -> None:
         left_s = (self._paused_until - self._clock()).total_seconds() if self._paused_until else 0
-        if 0 < left_s <= MAX_WAIT_S:  # a longer one was never asked for: the clock has been set back since
+        if 0 < left_s <= MAX_WAIT_S:  # no pause is longer than that: the clock has been set back since
             self._metrics.api_waits.inc()
             raise Temporary("CircleCI asked us to call less often", retry_after_s=left_s)
 
@@ -187,7 +203,10 @@ class Client:
             self._paused_until = max(self._paused_until or until, until)
 
     def _warn_of_refusal(self, call: Call, answer: Answer, now: datetime) -> None:
-        """Tell the operator of a refused token, at most once in some minutes: thousands of calls may be refused."""
+        """Log a refused token, at most once in ``WARN_AGAIN_AFTER`` for each status.
+
+        Thousands of calls may be refused in that time.
+        """
         if answer.status not in {401, 403} or self._log is None:
             return
         warned_at = self._warned_at.get(answer.status)
@@ -202,7 +221,7 @@ class Client:
             )
 
     async def _exchange(self, http: httpx.AsyncClient, call: Call) -> Answer:
-        outcome = "abandoned"  # by us: whoever asked could wait no longer
+        outcome = "abandoned"  # by us: the caller was cancelled
         try:
             with self._metrics.api_seconds.labels(call.template).time():
                 async with asyncio.timeout(self._timeout_s):
@@ -249,5 +268,5 @@ def _read_page(call: Call, read: Callable[[list[dict[str, Any]]], T], document: 
 
 
 def _validate_items(shape: type[S], items: list[dict[str, Any]]) -> tuple[S, ...]:
-    """The items, of more than enough only as many as show that there are more."""
+    """Return the first ``MAX_ITEMS`` items, and one more to show that there are more."""
     return tuple(map(shape.model_validate, items[: MAX_ITEMS + 1]))

@@ -1,4 +1,7 @@
-"""An answer's JSON, read within limits of depth and of values. Pure, so that it may run in a thread."""
+"""Parse an answer's JSON within limits of depth and size.
+
+Pure, so that it may run in a thread.
+"""
 
 from typing import Any
 
@@ -9,15 +12,15 @@ MAX_VALUES = 500_000
 
 
 class JsonTooLarge(ValueError):
-    """JSON that is more than we are willing to hold."""
+    """JSON with more values or levels than we hold in memory."""
 
 
 def parse(body: bytes) -> dict[str, Any]:
-    """Return the JSON object that the bytes are.
+    """Return the JSON object in the bytes.
 
-    Raises JsonTooLarge, or ValueError for what is no such thing, with the end of a sentence that begins with its name.
+    Raises JsonTooLarge, or ValueError for bytes that are no JSON object; both with the end of a sentence about them.
     """
-    if sum(map(body.count, (b",", b":", b"[", b"{"))) > MAX_VALUES:  # counted before: a parser cannot be stopped
+    if sum(map(body.count, (b",", b":", b"[", b"{"))) > MAX_VALUES:  # counted first: the parser cannot be stopped
         raise JsonTooLarge(f"holds more than {MAX_VALUES:,} values")
     value = read_object(body)
     level: list[object] = [value]

@@ -1,4 +1,7 @@
-"""Paths that a CircleCI does not have and says so with a 500, as servers do for what is the cloud's alone."""
+"""Endpoints that a CircleCI does not have, though it answers 500 and not 404.
+
+A CircleCI Server does so for endpoints that only the cloud has.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,21 +11,22 @@ from service.circleci.api.request import Call, EndpointError
 from service.errors import Permanent
 
 MIN_FAILURES = 5
-MIN_SPAN = timedelta(minutes=1)  # ten jobs are asked about at once: their failures are one
+MIN_SPAN = timedelta(minutes=1)  # ten jobs are asked about at once: their failures count as one
 
 
 @dataclass(kw_only=True)
 class PathFailures:
-    """The failures of a path that has never worked."""
+    """The failures of an endpoint that has never worked."""
 
     since: datetime
     count: int = 0
 
 
 class MissingPaths:
-    """Tells a path that fails just now from one that is not there: it never worked, while others do.
+    """A record of the endpoints that work, to find those that do not exist.
 
-    It is asked all the same, once each time; the first success makes it a path like any other.
+    An endpoint seems not to exist if it has never worked while others do. It is still called, once each time; after the
+    first success it counts as working.
     """
 
     def __init__(self, clock: Callable[[], datetime]) -> None:
@@ -31,12 +35,12 @@ class MissingPaths:
         self._failing: dict[str, PathFailures] = {}
 
     def note_success(self, call: Call) -> None:
-        """Remember that a path works."""
+        """Record that an endpoint works."""
         self._working.add(call.template)
         self._failing.pop(call.template, None)
 
     def note_failure(self, call: Call, error: EndpointError) -> None:
-        """Remember a failure; raises Permanent where the path seems not to be there."""
+        """Record a failure; raise Permanent if the endpoint seems not to exist."""
         now = self._clock()
         if call.template in self._working:
             return

@@ -1,9 +1,9 @@
-"""How long CircleCI asks us to wait, read from the headers of its answers.
+"""The wait that CircleCI asks for in the headers of its answers.
 
 Source: CircleCI docs, "API developer's guide", on rate limits: a 429 usually brings ``Retry-After``; ``RateLimit-*``
 and ``X-RateLimit-*-<Second|Minute|Hour|Day>`` count down in seconds, and of two families the lower applies. API v3 has
 ``RateLimit`` and ``RateLimit-Policy`` instead, in the form of an IETF draft whose exact syntax CircleCI does not say:
-``"name";r=50;t=30`` for what remains and the seconds until it starts afresh, ``"name";q=100;w=60`` for the policy.
+``"name";r=50;t=30`` for the remaining calls and the seconds until the reset, ``"name";q=100;w=60`` for the policy.
 """
 
 import re
@@ -13,14 +13,17 @@ from datetime import datetime
 from service import retry_after
 
 MAX_WAIT_S = 3600.0  # a wrong header must not silence us for longer
-DEFAULT_WAIT_S = 10.0
+DEFAULT_WAIT_S = 10.0  # after a 429 without a header
 MAX_CHARACTERS = 1_000
 NUMBER = re.compile(r"(?:^|[;\s])\s*([a-z]+)\s*=\s*([0-9]{1,12}(?:\.[0-9]{1,6})?)(?=\s*(?:[;,]|$))")
 RESET = re.compile(r"(x-)?ratelimit-reset(-\w+)?")
 
 
 def wait_after(status: int, headers: Mapping[str, str], now: datetime) -> float | None:
-    """How many seconds to ask nothing more; None when we may go on. Header names are in lower case."""
+    """Return for how many seconds to make no call; None if calls may go on.
+
+    Header names are in lower case.
+    """
     used_up = min(resets(headers, exhausted=True), default=None)
     if status != 429:
         return used_up
@@ -29,12 +32,15 @@ def wait_after(status: int, headers: Mapping[str, str], now: datetime) -> float 
 
 
 def read_retry_after(value: str | None, now: datetime) -> float | None:
-    """Seconds from ``Retry-After``, which holds seconds or an HTTP date."""
+    """Return the seconds of ``Retry-After``, which holds seconds or an HTTP date."""
     return clamp_wait(retry_after.read_retry_after(value, now))
 
 
 def resets(headers: Mapping[str, str], *, exhausted: bool = False) -> Iterator[float]:
-    """The seconds until each limit starts afresh; with ``exhausted`` only of those with nothing left."""
+    """Yield the seconds until the reset of each limit.
+
+    exhausted   only of limits with no call left
+    """
     for name, value in headers.items():
         wait = clamp_wait(retry_after.read_wait(value)) if RESET.fullmatch(name) else None
         if wait is not None and (not exhausted or headers.get(name.replace("reset", "remaining")) == "0"):
@@ -43,7 +49,7 @@ def resets(headers: Mapping[str, str], *, exhausted: bool = False) -> Iterator[f
 
 
 def _v3_resets(headers: Mapping[str, str], *, exhausted: bool) -> Iterator[float]:
-    """The same of API v3's headers; a limit that does not say when it starts afresh does so within its window."""
+    """Yield the same from API v3's headers; a limit without a reset takes its window."""
     windows = [entry.get("w") for entry in _entries(headers.get("ratelimit-policy"))]
     for place, entry in enumerate(_entries(headers.get("ratelimit"))):
         remaining = entry.get("r", entry.get("remaining"))
@@ -54,12 +60,15 @@ def _v3_resets(headers: Mapping[str, str], *, exhausted: bool) -> Iterator[float
 
 
 def _entries(value: str | None) -> list[dict[str, str]]:
-    """Return the numbers of each limit that a header names: of ``"a";r=0;t=30, "b";r=5`` two; of an older form one."""
+    """Return the numbers of each limit in a header.
+
+    Two for ``"a";r=0;t=30, "b";r=5``; one for an older form without semicolons.
+    """
     text = (value or "")[:MAX_CHARACTERS]
     items = text.split(",") if ";" in text else [text.replace(",", ";")]
     return [dict(NUMBER.findall(item)) for item in items]
 
 
 def clamp_wait(seconds: float | None) -> float | None:
-    """The wait, between nothing and an hour."""
+    """Return the wait, an hour at most."""
     return None if seconds is None else min(seconds, MAX_WAIT_S)

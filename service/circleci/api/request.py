@@ -1,4 +1,4 @@
-"""A call to the API and its answer: where the call goes, and what the answer means. Pure."""
+"""A call to the API, and the meaning of its answer. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,10 +15,10 @@ HIDDEN = "***"
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """A question, named as the API reference names it: ``GET /workflow/{id}``.
+    """A call, named as the API reference names it: ``GET /workflow/{id}``.
 
-    parts    what stands for the names in the template; a slug keeps its slashes
-    secret   goes into the body under ``body_key``; must never be seen again
+    parts    the values for the names in the template; a slug keeps its slashes
+    secret   goes into the body under ``body_key``; it is never logged or shown
     """
 
     method: str = "GET"
@@ -40,7 +40,10 @@ class Call:
 
     @property
     def path(self) -> str:
-        """The template filled in, each part percent-encoded; only the slashes of a slug lead anywhere."""
+        """Return the template with its parts filled in.
+
+        Each is percent-encoded; only a slug keeps its slashes.
+        """
         parts = {
             name: quote(str(part), safe="/" if name == "slug" else "", errors="replace")
             for name, part in self.parts.items()
@@ -49,16 +52,16 @@ class Call:
 
     @property
     def json(self) -> Mapping[str, object] | None:
-        """The body to send, with its secret."""
+        """Return the body to send, with its secret."""
         return self.body if self.secret is None else {**(self.body or {}), self.body_key: self.secret}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """What came back; header names in lower case.
+    """The response to a call; header names are in lower case.
 
-    content_encoding   how the body is compressed, though we asked for it as it is: then it was not read at all
-    is_too_large   the body is only the beginning of what there was
+    content_encoding   the compression of the body, which we did not ask for: then the body was not read at all
+    is_too_large       the body is cut off: only its beginning was read
     """
 
     status: int
@@ -69,11 +72,14 @@ class Answer:
 
 
 class EndpointError(Temporary):
-    """CircleCI answered 500 or 501: it fails at this, for now or for good; other 5xx say that it is away for now."""
+    """CircleCI answered 500 or 501: this call fails, for now or forever.
+
+    Other 5xx mean that CircleCI as a whole is down for now: they raise Temporary itself.
+    """
 
 
 class EndpointNotFound(Permanent):
-    """CircleCI answered 404 to a question: there is no such thing, or the token may not see it."""
+    """CircleCI answered 404: there is no such thing, or the token may not see it."""
 
 
 def raise_for_status(call: Call, answer: Answer, now: datetime) -> None:
@@ -92,7 +98,7 @@ def raise_for_status(call: Call, answer: Answer, now: datetime) -> None:
 
 
 def refusal_message(call: Call, answer: Answer) -> str:
-    """The rest of the sentence about a refusal."""
+    """Return the rest of the sentence about a refusal."""
     match answer.status:
         case 401:
             return ": the API token is not accepted; put a valid personal token into ROUNDSMAN_CIRCLECI_TOKEN"
@@ -120,15 +126,15 @@ def _forbidden(call: Call) -> str:
 
 
 def error_message(call: Call, answer: Answer) -> str | None:
-    """CircleCI's own words, if they are any, without the secret should they repeat it."""
+    """Return CircleCI's own message, if there is one, with our secret masked."""
     words = _error(answer).words
     return words.replace(call.secret, HIDDEN) if words and call.secret else words
 
 
 def _reference(call: Call, answer: Answer) -> str:
-    """Return the id by which CircleCI's support finds the error of a write, in brackets.
+    """Return the id of a write's error for CircleCI's support, in brackets.
 
-    Not that of a question: there are many at once, and what they miss for one reason is told as one.
+    A GET's id is left out: many run at once, and their missing details are merged by the text of the reason.
     """
     reference = _error(answer).error.id if call.method != "GET" else None
     return f" (CircleCI's id of this error: {reference})" if reference else ""

@@ -1,4 +1,4 @@
-"""The shapes of the API's answers, as far as we read them.
+"""The schemas of the API's answers, with the fields that we read.
 
 Source: CircleCI API v2 reference. A pipeline has the shape that webhooks carry: see ``payload``.
 """
@@ -20,25 +20,28 @@ class V3ErrorShape(Shape):
 
 
 def read_v3_error(value: object) -> object:
-    """Return the error of v3 as a map, also where it is a sentence alone."""
+    """Return the error of v3 as a map, even if it is only a sentence."""
     return {"detail": value} if isinstance(value, str) else value
 
 
 class ErrorShape(Shape):
-    """Any answer that is not a success: v2 has a message, v3 an error with an id by which support finds it."""
+    """An answer that is not a success.
+
+    v2 has a message, v3 an error with an id for CircleCI's support.
+    """
 
     message: Text = None
     error: Annotated[V3ErrorShape, BeforeValidator(read_v3_error)] = V3ErrorShape()
 
     @property
     def words(self) -> str | None:
-        """CircleCI's own words, if they are any."""
+        """Return CircleCI's own message, if there is one."""
         words = dict.fromkeys(filter(None, (self.error.title, self.error.detail)))
         return self.message or ": ".join(words) or self.error.type
 
 
 class ListAnswer(Shape):
-    """A page of a list, but for its items."""
+    """A page of a list, without its items."""
 
     next_page_token: Token = None
 
@@ -75,7 +78,7 @@ class ListedJob(Shape):
 
 
 class JobMessage(Shape):
-    """Something CircleCI tells about a job, such as why it could not start."""
+    """A message of CircleCI about a job, such as the reason why it could not start."""
 
     message: Prose = None
 
@@ -102,7 +105,7 @@ class TestShape(Shape):
 
 
 class HookShape(Shape):
-    """An outbound webhook; its signing secret comes masked, and not at all where it has none."""
+    """An outbound webhook; its signing secret comes masked, and is absent without one."""
 
     id: Text = None
     name: Text = None

@@ -1,4 +1,4 @@
-"""Single flight: of several who ask the same at the same time, one asks and all get the answer."""
+"""Single flight: concurrent calls for the same key share one request."""
 
 import asyncio
 from collections import Counter
@@ -9,16 +9,17 @@ T = TypeVar("T")
 
 
 class SingleFlight:
-    """Questions that are under way, by key."""
+    """The requests under way, by key."""
 
     def __init__(self) -> None:
         self._in_flight: dict[Hashable, asyncio.Task[Any]] = {}
         self._waiting: Counter[Hashable] = Counter()
 
     async def ask(self, key: Hashable, question: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """Return the answer, or raise the error, of the question that is under way under this key.
+        """Return the result, or raise the error, of the request under way for this key.
 
-        An asker that is cancelled leaves the question to the others; the last one takes it along.
+        It is started if there is none. A caller that is cancelled leaves it to the others; it is cancelled with the
+        last of them.
         """
         task: asyncio.Task[T] | None = self._in_flight.get(key)
         if task is None:
@@ -26,7 +27,7 @@ class SingleFlight:
             task.add_done_callback(_retrieve_exception)
         self._waiting[key] += 1
         try:
-            await asyncio.wait({task})  # unlike ``await task``, an asker's cancellation does not reach the question
+            await asyncio.wait({task})  # unlike ``await task``, a caller's cancellation does not reach it
             return task.result()
         finally:
             self._leave(key, task)
@@ -42,6 +43,9 @@ class SingleFlight:
 
 
 def _retrieve_exception(task: asyncio.Task[Any]) -> None:
-    """Take note of an error that no asker waits for any longer, lest asyncio report it as lost."""
+    """Retrieve an error that no caller waits for any longer.
+
+    Otherwise asyncio would log it as never retrieved.
+    """
     if not task.cancelled():
         task.exception()

@@ -1,4 +1,4 @@
-"""One call over the wire: what is sent, and how much of the answer is read."""
+"""One HTTP call: its headers, and the limits for reading the answer."""
 
 import asyncio
 from http.cookiejar import CookieJar
@@ -12,24 +12,27 @@ from service.errors import BadConfig
 
 CLOUD = "circleci.com"
 MAX_ANSWER_BYTES = 10_000_000
-MAX_ERROR_BYTES = 64_000  # of an answer that is no success only a sentence is read
+MAX_ERROR_BYTES = 64_000  # only one sentence of an error is used
 MAX_CHUNKS = 20_000
 CHUNKS_PER_YIELD = 64
 TIMEOUT = httpx.Timeout(10, connect=5)
 
 
 class NoCookies(CookieJar):
-    """A jar that stays empty: an API has no use for them, and each would be kept and sent back."""
+    """A cookie jar that stays empty.
+
+    An API needs no cookies, and each would be kept and sent back.
+    """
 
     def extract_cookies(self, response: Any, request: Any) -> None:
-        """Leave them where they are."""
+        """Ignore the cookies of a response."""
 
 
 def connect(url: str, token: str | None, transport: httpx.AsyncBaseTransport | None) -> httpx.AsyncClient | None:
-    """Connections to the API under CircleCI's address; none without a token.
+    """Return a client for the API under CircleCI's address; None without a token.
 
-    Redirects are not followed: one to another host would take the token there. Answers are asked for as they are:
-    a small packed one may be of any size, and is unpacked before its size is known.
+    Redirects are not followed: one to another host would take the token there. Answers are requested uncompressed: a
+    small compressed one may be of any size, and is decompressed before its size is known. Raises BadConfig.
     """
     if token is None:
         return None
@@ -46,9 +49,9 @@ def connect(url: str, token: str | None, transport: httpx.AsyncBaseTransport | N
 
 
 def credential(url: str, token: str) -> dict[str, str]:
-    """Return the header that carries the token: the one that the CircleCI at this address is known to take.
+    """Return the header with the token that the CircleCI at this address accepts.
 
-    Bearer is what CircleCI documents for its cloud; a server takes it since some release only, ``Circle-Token`` always.
+    CircleCI documents Bearer for its cloud; a server accepts ``Circle-Token`` always, and Bearer since some release.
     """
     host = urlsplit(url).hostname or ""
     is_cloud = host == CLOUD or host.endswith(f".{CLOUD}")
@@ -56,9 +59,9 @@ def credential(url: str, token: str) -> dict[str, str]:
 
 
 async def fetch(http: httpx.AsyncClient, call: Call) -> Answer:
-    """Make the call; the answer is cut off soon after it has become larger than we are willing to read.
+    """Make the call; reading stops soon after the body exceeds its limit.
 
-    The library holds the head of an answer to about 100 kB; how long all of it may take is up to the caller.
+    The library limits the headers of an answer to about 100 kB. The caller limits the time.
     """
     async with http.stream(call.method, call.path, params=call.query, json=call.json) as response:
         headers = {name.lower(): value for name, value in response.headers.items()}
@@ -78,13 +81,16 @@ async def fetch(http: httpx.AsyncClient, call: Call) -> Answer:
 
 
 def _content_encoding(encodings: str) -> str:
-    """The encodings that change the body; the library never sees a body that has any."""
+    """Return the encodings that change the body; a body with one is never read."""
     named = [encoding.strip().lower() for encoding in encodings.split(",")]
     return ", ".join(encoding for encoding in named if encoding not in {"", "identity"})
 
 
 async def _read(response: httpx.Response, limit: int) -> tuple[bytes, bool]:
-    """The body, and whether there is more of it than the limit, or it comes in more pieces than are worth taking."""
+    """Return the body, and True if it is cut off.
+
+    It is cut off at ``limit`` bytes, and after ``MAX_CHUNKS`` chunks.
+    """
     body = bytearray()
     chunks = 0
     async for chunk in response.aiter_bytes():
@@ -92,6 +98,6 @@ async def _read(response: httpx.Response, limit: int) -> tuple[bytes, bool]:
         chunks += 1
         if len(body) > limit or chunks > MAX_CHUNKS:
             return bytes(body[:limit]), True
-        if chunks % CHUNKS_PER_YIELD == 0:  # thousands may be at hand at once, and reading them awaits nothing
+        if chunks % CHUNKS_PER_YIELD == 0:  # thousands may be buffered, and reading those never yields to the loop
             await asyncio.sleep(0)
     return bytes(body), False

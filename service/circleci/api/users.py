@@ -1,4 +1,4 @@
-"""Who a user id is: remembered, because one person starts many workflows."""
+"""CircleCI's users by id: cached, because one person starts many workflows."""
 
 from collections import OrderedDict
 from collections.abc import Callable
@@ -17,19 +17,22 @@ UNKNOWN_USER_TTL = timedelta(minutes=10)  # a schedule starts workflows under an
 
 
 class UnknownUser(Permanent):
-    """CircleCI knows no user by this id: one who has left, or its own, in whose name a schedule starts workflows."""
+    """CircleCI has no user with this id.
+
+    The user has left, or it is CircleCI's own user, which starts scheduled workflows.
+    """
 
 
 @dataclass(frozen=True, kw_only=True)
 class CachedUser:
-    """What CircleCI said of a user: who it is, or why it will not tell."""
+    """CircleCI's answer about a user: the actor, or the error to raise."""
 
     until: datetime
     result: Actor | Permanent
 
 
 class Users:
-    """CircleCI's users by id; the least recently asked for are forgotten first."""
+    """A cache of CircleCI's users by id; the least recently used are dropped first."""
 
     def __init__(self, client: Client, clock: Callable[[], datetime]) -> None:
         self._client = client
@@ -37,7 +40,10 @@ class Users:
         self._cache: OrderedDict[str, CachedUser] = OrderedDict()
 
     async def find(self, user_id: str) -> Actor:
-        """The user with this id; raises UnknownUser, Permanent when CircleCI does not tell, or Temporary."""
+        """Return the user with this id.
+
+        Raises UnknownUser, Permanent when CircleCI refuses to answer, or Temporary.
+        """
         cached = self._cache.get(user_id)
         if cached is None or cached.until <= self._clock():
             cached = self._cache[user_id] = await self._ask(user_id)
@@ -46,7 +52,7 @@ class Users:
             self._cache.popitem(last=False)
 
         if isinstance(cached.result, Permanent):
-            raise type(cached.result)(str(cached.result))  # another each time: one that is raised grows a traceback
+            raise type(cached.result)(str(cached.result))  # a new one each time: each raise adds to its traceback
         return cached.result
 
     async def _ask(self, user_id: str) -> CachedUser:

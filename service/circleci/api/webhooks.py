@@ -3,8 +3,8 @@
 Source: CircleCI API v2 reference, "Webhook". At most five for each project; only an organization admin may change them.
 A signing secret is sent and never read: CircleCI shows it masked, so it cannot even be compared.
 
-A write names keys with hyphens, an answer with underscores. Keys that CircleCI does not know it drops without a word
-and answers with success all the same, so what it answers is compared with what was asked for.
+A write names keys with hyphens, an answer with underscores. CircleCI drops keys that it does not know and still answers
+with success, so the answer is compared with the request.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from service.model import Hook
 
 @dataclass(frozen=True, kw_only=True)
 class HookRequest:
-    """A hook as it shall be; ``verify_tls`` is None where that shall stay as it is."""
+    """The values to write to a hook; a ``verify_tls`` of None leaves it as it is."""
 
     name: str
     url: str
@@ -28,12 +28,18 @@ class HookRequest:
     secret: str = field(repr=False)
 
     def body(self, *, separator: str = "-") -> dict[str, object]:
-        """Return the request in CircleCI's words, without the secret; ``separator`` joins the words of a key."""
+        """Return the body of the request, without the secret.
+
+        separator   stands between the words of a key
+        """
         flags = {} if self.verify_tls is None else {f"verify{separator}tls": self.verify_tls}
         return {"name": self.name, "url": self.url, "events": list(self.events), **flags}
 
     def mismatches(self, hook: Hook) -> list[str]:
-        """Return what a hook lacks of the keys that have two spellings; which secret it has cannot be seen."""
+        """Return the differences of a hook from the request, in keys with two spellings.
+
+        The secret itself cannot be compared, since CircleCI never shows it.
+        """
         mismatches = [] if hook.has_secret else ["it has no secret"]
         if self.verify_tls is not None and hook.verify_tls is not self.verify_tls:
             mismatches.append("it verifies TLS" if hook.verify_tls else "it does not verify TLS")
@@ -41,7 +47,10 @@ class HookRequest:
 
 
 async def list_hooks(client: Client, project_id: str) -> list[Hook]:
-    """Return the hooks of a project, in CircleCI's order; raises Permanent when there is no end of them."""
+    """Return the hooks of a project, in CircleCI's order.
+
+    Raises Permanent if there are too many to read, or Temporary.
+    """
     call = Call(template="/webhook", query={"scope-id": project_id, "scope-type": "project"})
     found = await client.whole_list(call, HookShape)
     if not found.is_last:  # one of ours that we did not see would be made a second time
@@ -50,7 +59,7 @@ async def list_hooks(client: Client, project_id: str) -> list[Hook]:
 
 
 async def create_hook(client: Client, project_id: str, request: HookRequest) -> Hook:
-    """Make a hook that verifies TLS, which CircleCI's own do only if that is asked for."""
+    """Create a hook; it verifies TLS only if the request asks for it."""
     body = {**request.body(), "scope": {"id": project_id, "type": "project"}}
     call = Call(method="POST", template="/webhook", body=body, secret=request.secret)
     return await _write(client, call, request)
@@ -65,14 +74,14 @@ async def update_hook(client: Client, hook_id: str, request: HookRequest) -> Hoo
 
 
 async def delete_hook(client: Client, hook_id: str) -> None:
-    """Take a hook away."""
+    """Delete a hook."""
     await client.send(Call(method="DELETE", template="/webhook/{id}", parts={"id": hook_id}))
 
 
 async def _write(client: Client, call: Call, request: HookRequest) -> Hook:
-    """Write, and return the hook as it became; raises Permanent where it did not become as wished.
+    """Write, and return the hook as it is now; raise Permanent if it differs.
 
-    Where CircleCI took the call and not what it asked for, the other spelling is tried, once and by itself.
+    If CircleCI accepted the call but not a value in it, the other spelling of the keys is tried, once, in a PUT.
     """
     hook = hook_of(await client.ask(call, HookShape))
     if not request.mismatches(hook):
@@ -96,7 +105,7 @@ async def _write(client: Client, call: Call, request: HookRequest) -> Hook:
 
 
 def hook_of(shape: HookShape) -> Hook:
-    """A hook in our words; raises Permanent for one that could not be told from others."""
+    """Return a hook in our words; raise Permanent for one without an id or a URL."""
     if shape.id is None or shape.url is None:
         raise Permanent("CircleCI described a webhook without an id or a URL")
     return Hook(

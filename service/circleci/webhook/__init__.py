@@ -1,1 +1,1 @@
-"""Webhooks of CircleCI: their signature, their payload, and the event in them. Pure."""
+"""CircleCI's webhooks: signature, payload, and the event in it. Pure."""

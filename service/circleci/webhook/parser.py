@@ -1,4 +1,4 @@
-"""A post's bytes into an event: pure, and for bytes as hostile as they come."""
+"""Parse the body of a post into an event. Pure, and safe for hostile bytes."""
 
 import re
 from collections.abc import Sequence
@@ -19,13 +19,15 @@ HOOK_ID = re.compile("[0-9A-Za-z-]{1,64}")
 
 
 def kept_headers(headers: Sequence[tuple[bytes, bytes]]) -> tuple[tuple[str, str], ...]:
-    """The headers worth keeping, names in lower case, in the order received."""
+    """Return the headers to store, names in lower case, in the order received."""
     decoded = ((name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in headers)
     return tuple((name, clean(value)) for name, value in decoded if name in KEPT_HEADERS)
 
 
 def identify(body: bytes) -> str:
-    """CircleCI's id of the event, equal for the same event posted again; else ``sha256:`` of the body. Never raises.
+    """Return CircleCI's id of the event, else ``sha256:`` of the body. Never raises.
+
+    The id is equal if the same event is posted again.
 
     Source: CircleCI docs, "Outbound webhooks": "the client can use this to deduplicate events".
     """
@@ -39,9 +41,9 @@ def identify(body: bytes) -> str:
 
 
 def find_hook(body: bytes) -> str | None:
-    """Return the id of the hook that the body names as its sender; None when it names none. Never raises.
+    """Return the id of the hook that the body names as its sender; else None.
 
-    Source: CircleCI docs, "Outbound webhooks reference": ``webhook.id``.
+    Never raises. Source: CircleCI docs, "Outbound webhooks reference": ``webhook.id``.
     """
     try:
         hook = read_object(body).get("webhook")
@@ -52,9 +54,9 @@ def find_hook(body: bytes) -> str | None:
 
 
 def parse(delivery: Delivery, *, links: bool) -> Event:
-    """The event that a delivery carries; raises Permanent with a sentence for the person who looks into it.
+    """Return the event in a delivery; raise Permanent if it is not understood.
 
-    links   build the address of the workflow's page at circleci.com when the payload does not say it
+    links   build the address of the workflow's page at circleci.com if the payload does not have it
     """
     payload = read_payload(delivery.body)
     kind = kind_of(payload)
@@ -84,7 +86,7 @@ def parse(delivery: Delivery, *, links: bool) -> Event:
 
 
 def read_payload(body: bytes) -> Payload:
-    """The body as a payload, or Permanent."""
+    """Return the body as a payload; raise Permanent if it is no JSON object."""
     try:
         return Payload.model_validate(read_object(body))
     except ValueError as error:
@@ -92,7 +94,7 @@ def read_payload(body: bytes) -> Payload:
 
 
 def kind_of(payload: Payload) -> EventKind:
-    """The kind of event, checked to hold what that kind is about."""
+    """Return the kind of event; raise Permanent unless its job or workflow is there."""
     if payload.type is None:
         raise Permanent(f"the payload has no 'type' ({', '.join(EventKind)})")
     if payload.type not in set(EventKind):
@@ -106,14 +108,14 @@ def kind_of(payload: Payload) -> EventKind:
 
 
 def status_of(payload: Payload, kind: EventKind) -> str | None:
-    """How it ended, in the source's word."""
+    """Return the status of the job or the workflow, in CircleCI's word."""
     if kind is EventKind.PING:
         return None
     return payload.job.status if kind is EventKind.JOB_COMPLETED else payload.workflow.status
 
 
 def workflow_of(payload: Payload, *, links: bool) -> Workflow:
-    """The workflow, with the address of its page."""
+    """Return the workflow, with the address of its page."""
     workflow = payload.workflow
     built = workflow_url(payload.project.slug, payload.pipeline.number, workflow.id) if links else None
     return Workflow(
@@ -125,13 +127,13 @@ def workflow_of(payload: Payload, *, links: bool) -> Workflow:
 
 
 def job_of(payload: Payload) -> Job:
-    """The job that a job event is about."""
+    """Return the job of a job event."""
     job = payload.job
     return Job(id=job.id, name=job.name, number=job.number, status=job.status)
 
 
 def duration_of(payload: Payload, kind: EventKind) -> int | None:
-    """How long the job or the workflow took."""
+    """Return the duration of the job or the workflow, in milliseconds."""
     if kind is EventKind.JOB_COMPLETED:
         return milliseconds_between(payload.job.started_at, payload.job.stopped_at)
     return milliseconds_between(payload.workflow.created_at, payload.workflow.stopped_at)

@@ -1,4 +1,4 @@
-"""The shapes of CircleCI's webhook payloads, as far as we read them.
+"""The schema of CircleCI's webhook payloads, with the fields that we read.
 
 Source: CircleCI docs, "Outbound webhooks reference". GitHub OAuth and Bitbucket Cloud describe the commit in
 ``pipeline.vcs``; GitHub App, GitLab and Bitbucket Data Center in the maps of ``pipeline.trigger_parameters``.
@@ -16,7 +16,7 @@ MAX_MAPS = 20  # of a pipeline's trigger; CircleCI sends four at most
 
 
 def read_map_of_maps(value: object) -> dict[str, object]:
-    """The first maps in a map; whatever else lies between them is left out."""
+    """Return the first ``MAX_MAPS`` maps in a map; values of other types are ignored."""
     if not isinstance(value, dict):
         return {}
     maps = ((clean(key), leaf) for key, leaf in value.items() if isinstance(leaf, dict))
@@ -24,14 +24,14 @@ def read_map_of_maps(value: object) -> dict[str, object]:
 
 
 class PersonShape(Shape):
-    """Who wrote a commit."""
+    """The author of a commit."""
 
     name: Text = None
     email: Text = None
 
 
 class CommitShape(Shape):
-    """``pipeline.vcs.commit``: every leaf may be null, and is for API and tag builds."""
+    """``pipeline.vcs.commit``: every field may be null, and is for API and tag builds."""
 
     subject: Text = None
     author: PersonShape = PersonShape()
@@ -49,7 +49,10 @@ class VcsShape(Shape):
 
 
 class TriggerParameters(Shape):
-    """One map of ``pipeline.trigger_parameters``: the union of what ``git``, the providers' and ``circleci`` hold."""
+    """One map of ``pipeline.trigger_parameters``.
+
+    It has the fields of ``git``, of the providers' maps and of ``circleci``.
+    """
 
     actor_id: Text = None
     trigger_type: Text = None
@@ -75,7 +78,7 @@ class TriggerShape(Shape):
 
 
 class PipelineShape(Shape):
-    """``pipeline``; the API's answer to a question for a pipeline has this shape too."""
+    """``pipeline``; the API's answer to GET /pipeline/{id} has this shape too."""
 
     id: Text = None
     number: Number = None

@@ -1,4 +1,4 @@
-"""Did CircleCI send this? The signature of a post."""
+"""The signature of a post, which proves that CircleCI sent it."""
 
 import hmac
 import re
@@ -13,7 +13,7 @@ NEXT_STEP = "give the webhook at CircleCI a secret that is in ROUNDSMAN_WEBHOOK_
 
 
 def verify(headers: Sequence[tuple[bytes, bytes]], body: bytes, secrets: Sequence[str]) -> SignatureMatch:
-    """Which secret made the v1 signature of the body; raises BadSignature when none did.
+    """Return the secret that signed the body; raise BadSignature if none did.
 
     headers  as ASGI gives them; ``circleci-signature`` is ``v1=<64 hex digits>,v2=...``, and only v1 exists
     body     the bytes as received: re-encoded JSON would not verify
@@ -22,7 +22,7 @@ def verify(headers: Sequence[tuple[bytes, bytes]], body: bytes, secrets: Sequenc
     Source: CircleCI docs, "Validate outbound webhooks".
     """
     claimed = read_v1_signature(headers)
-    # Every secret is tried, so that the time taken does not tell which one fits. An empty one would let anybody in.
+    # Every secret is tried, so that the time taken does not tell which one fits. An empty one would let any sender in.
     fits = [secret != "" and hmac.compare_digest(sign(secret, body), claimed) for secret in secrets]
     if True not in fits:
         raise UnknownSecret("the post is signed, but by none of the secrets we know", next_step=NEXT_STEP)
@@ -31,7 +31,10 @@ def verify(headers: Sequence[tuple[bytes, bytes]], body: bytes, secrets: Sequenc
 
 
 def read_v1_signature(headers: Sequence[tuple[bytes, bytes]]) -> bytes:
-    """The one v1 signature that the headers claim, in bytes: comparing non-ASCII text raises TypeError."""
+    """Return the v1 signature in the headers; raise BadSignature unless there is one.
+
+    It is in bytes, because comparing non-ASCII text raises TypeError.
+    """
     lines = [value for name, value in headers if name.lower() == HEADER]
     if not lines:
         raise Unsigned("the post is not signed, it has no circleci-signature header", next_step=NEXT_STEP)
@@ -47,7 +50,7 @@ def read_v1_signature(headers: Sequence[tuple[bytes, bytes]]) -> bytes:
 
 
 def v1_signatures(lines: Sequence[bytes]) -> Iterator[bytes]:
-    """The value of each ``v1=`` part; parts that are not pairs are passed over."""
+    """Yield the value of each ``v1=`` part; parts that are not pairs are ignored."""
     for part in b",".join(lines).split(b","):
         version, equals, signature = part.partition(b"=")
         if equals and version.strip() == b"v1":
@@ -55,10 +58,13 @@ def v1_signatures(lines: Sequence[bytes]) -> Iterator[bytes]:
 
 
 def sign(secret: str, body: bytes) -> bytes:
-    """The v1 signature that CircleCI makes with this secret."""
+    """Return the v1 signature that CircleCI makes with this secret."""
     return hmac.new(secret_bytes(secret), body, sha256).hexdigest().encode()
 
 
 def secret_bytes(secret: str) -> bytes:
-    """The bytes of a secret; what the environment held as bytes outside UTF-8 comes back as those bytes."""
+    """Return the bytes of a secret.
+
+    Bytes outside UTF-8 come from the environment as lone surrogates, and become those bytes again.
+    """
     return secret.encode("utf-8", "surrogateescape")
