@@ -1,4 +1,4 @@
-"""The builds page: what was asked for, as a form and as a search, and the way to older builds."""
+"""The builds page: filters as a form and as a search, and links to older builds."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -28,32 +28,38 @@ COLLAPSED_FILTERS = ("workflow", "job", "tag", "actor", "author", "told", "since
 
 
 Filters = Mapping[str, Sequence[str]]
-"""The values of every filter, as they were put in."""
+"""The values of every filter, as entered."""
 
 
 def read_filters(parameters: QueryParams) -> dict[str, Sequence[str]]:
-    """Every filter of the form with what was put in, trimmed."""
+    """Return the trimmed values of every filter of the form."""
     given = {name: [value.strip() for value in parameters.getlist(name)] for name in queries.SEARCHABLE}
     return {name: [value for value in values if value] for name, values in given.items()}
 
 
 def to_search(asked: Filters, now: datetime) -> Search:
-    """The search for it: workflows unless a job is named or another kind is chosen. Raises BadRequest."""
+    """Return the search for these filters. Raises BadRequest.
+
+    It is for workflows unless a job is named or another kind is chosen.
+    """
     kinds = queries.kinds(asked["event"], asked["job"])
     return queries.to_search({**asked, "event": kinds}, now)
 
 
 def address(asked: Filters, **more: str) -> str:
-    """The address of the page with these filters."""
+    """Return the path of the page with these filters."""
     given = {**asked, **{name: [value] for name, value in more.items()}}
     return f"/?{urlencode(given, doseq=True)}" if any(given.values()) else "/"
 
 
 async def find(store: Store, asked: Filters, cursor: str, now: datetime) -> Json:
-    """What the page shows: ``items``, the addresses of ``older`` and ``newest`` ones, and how far it looked back.
+    """Return one page of builds. Raises BadRequest.
 
-    ``looked_back_to`` is None where the search was not cut short; ``partial`` says why builds may be missing. Raises
-    BadRequest.
+    items            the builds, newest first
+    older, newest    paths of the next page and of the first one, or None
+    looked_back_to   the time at which the search was cut short; None if it was not
+    partial          the reasons why builds may be missing
+    hints            for an empty page: filters that no build on record fits
     """
     search = to_search(asked, now)
     page = await queries.find_events(store, search, limit=ON_A_PAGE, cursor=cursor or None)
@@ -70,7 +76,7 @@ async def find(store: Store, asked: Filters, cursor: str, now: datetime) -> Json
 
 
 def _hint(hint: Hint, asked: Filters) -> Json:
-    """A filter to blame, and for each name near it the address of the page that asks for that instead."""
+    """Return a filter that fits no build, and a path for each similar name."""
     return {
         "filter": hint.filter,
         "text": hint.text,
@@ -79,7 +85,7 @@ def _hint(hint: Hint, asked: Filters) -> Json:
 
 
 async def form(store: Store, asked: Filters) -> Json:
-    """Return what the form of filters holds, and what it offers."""
+    """Return the values and the choices of the filter form."""
     return {
         "asked": asked,
         "kinds": SHOWN,
@@ -93,7 +99,7 @@ async def form(store: Store, asked: Filters) -> Json:
 
 
 def _chips(asked: Filters) -> list[Json]:
-    """Return the filters that are one click away, each added to what was asked for, or taken away from it."""
+    """Return the one-click filters, each with the path that adds or removes it."""
     shown = []
     for words, filters in CHIPS.items():
         is_on = all(list(asked[name]) == [value] for name, value in filters.items())
@@ -103,7 +109,7 @@ def _chips(asked: Filters) -> list[Json]:
 
 
 def _statuses(asked: Filters) -> Mapping[str, str]:
-    """Return the statuses to choose from: the known ones, and what was asked for."""
+    """Return the statuses to choose from: the known ones, and the one given."""
     return STATUSES if _status(asked) in STATUSES else {**STATUSES, _status(asked): _status(asked)}
 
 
@@ -112,12 +118,15 @@ def _status(asked: Filters) -> str:
 
 
 def _row(event: Event, told: Sequence[Notification]) -> Json:
-    """An event, who was told of its news, and whether all of them were by another event that brought the same."""
+    """Return an event with its notifications.
+
+    ``is_told_elsewhere``: all of these are from another event with the same news.
+    """
     elsewhere = bool(told) and all(one.event_id != event.id for one in told)
     return {**event_json(event), "notifications": told, "is_told_elsewhere": elsewhere}
 
 
 async def newest_event(store: Store) -> Json | None:
-    """The newest event of any kind: when there is none, nobody has connected CircleCI yet."""
+    """Return the newest event of any kind; None while CircleCI is not connected yet."""
     page = await queries.list_events(store, Search(), limit=1)
     return page["items"][0] if page["items"] else None

@@ -1,4 +1,4 @@
-"""The dead letters page: what waits for a person, gathered by what is in its way."""
+"""The dead letters page: notifications grouped by channel and reason."""
 
 from collections.abc import Iterable, Sequence
 
@@ -6,11 +6,11 @@ from service.operations.json_shapes import Json
 from service.web.pages.template_filters import one_line_or_mark
 
 Group = tuple[str, str | None]
-"""The channel and the reason that some notifications have in common."""
+"""The channel and the reason of a group of notifications."""
 
 
 def group_by_reason(notifications: Iterable[Json]) -> list[Sequence[Json]]:
-    """Return the notifications of each channel and reason together, in the order of the first of each."""
+    """Group the notifications by channel and reason, in the order of their first ones."""
     groups: dict[Group, list[Json]] = {}
     for notification in notifications:
         groups.setdefault((notification["channel_label"], notification["reason"]), []).append(notification)
@@ -18,7 +18,7 @@ def group_by_reason(notifications: Iterable[Json]) -> list[Sequence[Json]]:
 
 
 def build_name(event: Json | None) -> str:
-    """Return the words by which people know a build: ``acme/web main: build-and-test failed``."""
+    """Return the name of a build: ``acme/web main: build-and-test failed``."""
     if event is None:
         return "a build that was forgotten"
     place = [event["project"]["full_name"] or "no project", event["tag"] or event["branch"]]
@@ -29,6 +29,6 @@ def build_name(event: Json | None) -> str:
 
 
 def event_type(delivery: Json) -> str:
-    """Return what a delivery says it is, by its headers."""
+    """Return the event type in the headers of a delivery, or ``a webhook``."""
     named = (value for name, value in delivery["headers"] if name == "circleci-event-type")
     return next(named, "a webhook")

@@ -1,4 +1,4 @@
-"""What browsers send back: form fields, and the way to return."""
+"""Read posted forms, and the local paths to redirect to afterwards."""
 
 import re
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -9,12 +9,15 @@ from service.errors import BadRequest
 from service.text import clean
 
 MAX_FORM_BYTES = 16_384
-# A browser takes two slashes, also crooked ones, for the start of another host, and skips blanks and line breaks
+# A browser takes two slashes or backslashes for the start of another host, and skips blanks and line breaks
 LOCAL_PATH = re.compile(r"/(?![/\\])[^\\\x00-\x20\x7f]*")
 
 
 async def read_form(request: Request) -> dict[str, str]:
-    """Return the fields of a posted form, of which each stands once. Raises BadRequest."""
+    """Return the fields of a posted form by name; of a repeated one, the last value.
+
+    Raises BadRequest.
+    """
     return dict(await read_fields(request))
 
 
@@ -30,12 +33,15 @@ async def read_fields(request: Request) -> list[tuple[str, str]]:
 
 
 def local_path(text: str | None) -> str:
-    """The path if it leads to a page of ours, else ``/``: a link must not send people elsewhere after login."""
+    """Return the path if it is local, else ``/``.
+
+    A login link must not lead to another site after the login.
+    """
     return text if text and LOCAL_PATH.fullmatch(text) else "/"
 
 
 def login_path(wanted: str) -> str:
-    """Return the address of the login that leads on to a page of ours."""
+    """Return the path of the login page, which redirects to the page wanted."""
     return "/login?" + urlencode({"next": local_path(wanted)})
 
 
@@ -45,9 +51,9 @@ def request_path(request: Request) -> str:
 
 
 def referring_path(request: Request) -> str | None:
-    """The path of the page that a form was sent from; None when the browser does not say, or only from which site."""
+    """Return the path of the page that sent a form; None if the browser hides it."""
     try:
         path = local_path(urlsplit(request.headers.get("referer", "")).path)
-    except ValueError:  # brackets that are no IPv6 address
+    except ValueError:  # brackets without an IPv6 address
         return None
     return None if path == "/" else path

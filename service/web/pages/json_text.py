@@ -1,6 +1,6 @@
-"""JSON as people read it: the beginning of a text, formatted as far as it is shown.
+"""Format the beginning of a JSON text for reading.
 
-The text is walked and never decoded as a whole: a page costs what it shows, not what somebody posted.
+The text is read token by token and never decoded as a whole: the cost depends on the part shown, not on the body.
 """
 
 import json
@@ -18,9 +18,9 @@ CLOSING, FIRST_EXPECTED = {"{": "}", "[": "]"}, {"{": "key", "[": "value"}
 
 
 def format_beginning(text: str, limit: int) -> str:
-    """Return the beginning of a JSON text, an item on each line; raise ValueError where it is no JSON.
+    """Return the beginning of a JSON text, one item on each line. Raises ValueError.
 
-    Of the text no more than ``limit`` characters are looked at, and about as many are returned.
+    At most ``limit`` characters of the text are read, and about as many are returned. ValueError: it is not JSON.
     """
     part, is_cut = text[:limit], len(text) > limit
     pieces, size = [], 0
@@ -34,13 +34,13 @@ def format_beginning(text: str, limit: int) -> str:
 
 @dataclass
 class _Formatter:
-    """One walk through the tokens of a JSON text, with what may come next."""
+    """The state of one pass over the tokens of a JSON text."""
 
     part: str
     is_cut: bool
     open_: list[str] = field(default_factory=list)
     expected: str = "value"  # also: key, colon, comma, end
-    is_first: bool = False  # nothing stands in the innermost bracket yet
+    is_first: bool = False  # the innermost bracket is still empty
 
     def pieces(self) -> Iterator[str]:
         """Yield the formatted text piece by piece."""
@@ -49,7 +49,7 @@ class _Formatter:
             found = TOKEN.match(self.part, place)
             if found is None or (self.is_cut and found.end() == len(self.part)):
                 self._require(self.is_cut)
-                yield f"{self.part[place:]} …"  # a text may be longer than all that is looked at
+                yield f"{self.part[place:]} …"  # a string may be longer than the part that is read
                 return
             yield self._piece(found)
             place = found.end()
@@ -106,7 +106,7 @@ class _Formatter:
         return line + token
 
     def _line_start(self) -> str:
-        """Return what stands before a value: in a list it has a line of its own."""
+        """Return the text before a value: a new line in a list, else none."""
         return self._new_line() if self.open_ and self.open_[-1] == "[" else ""
 
     def _new_line(self) -> str:

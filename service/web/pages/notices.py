@@ -1,6 +1,6 @@
-"""Notices that are shown once: left in a cookie of the page that is to show them, and dropped as it does.
+"""Notices shown once: set in a cookie of the page that shows one, and cleared then.
 
-In the page's address they would stay: reloaded, shared or bookmarked, it would say again what is long past.
+In the URL of the page they would stay: a page reloaded, shared or bookmarked would show an old notice again.
 """
 
 from starlette.requests import Request
@@ -15,20 +15,20 @@ NOTICES = {
     "nothing": "Your session had ended, so nothing was done. You are logged in again: please press it once more.",
 }
 COOKIE = "roundsman-notice"
-MAX_AGE_S = 600  # a login may stand between the act and the page
+MAX_AGE_S = 600  # there may be a login between the action and the page
 
 
 def set_notice(response: Response, page: str, notice: str, *, is_secure: bool) -> None:
-    """Have a page of ours, given by its path, show a notice once."""
+    """Set the notice that the page with this path shows once."""
     path = page.partition("?")[0]
     response.set_cookie(COOKIE, notice, max_age=MAX_AGE_S, path=path, secure=is_secure, httponly=True, samesite="lax")
 
 
 def read_notice(request: Request) -> str | None:
-    """Return the notice that was left for this page, if there is one."""
+    """Return the notice set for this page, if there is one."""
     return NOTICES.get(request.cookies.get(COOKIE, ""))
 
 
 def clear_notice(request: Request, response: Response, *, is_secure: bool) -> None:
-    """Have a page that shows its notice do so no more."""
+    """Clear the notice of a page that has shown it."""
     response.delete_cookie(COOKIE, path=request.url.path, secure=is_secure, httponly=True, samesite="lax")

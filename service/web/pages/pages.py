@@ -1,4 +1,4 @@
-"""The pages: what was built, what happened and who was told, what waits for a person. Plain HTML, no JavaScript."""
+"""The pages: builds, one event, dead letters, login. Plain HTML, no JavaScript."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -44,9 +44,9 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 class Pages:
-    """The pages' endpoints; all but login and the static files need a session.
+    """The endpoints of the pages; all but login and static files need a session.
 
-    first_run   what the page of builds shows until the first post is accepted
+    first_run   the steps that the builds page shows until the first post is accepted
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class Pages:
         self._renderer = TemplateRenderer()
 
     def routes(self) -> list[BaseRoute]:
-        """Where each page is."""
+        """Return the routes of all pages."""
         pages: dict[str, Endpoint] = {
             "/": self.builds,
             "/events/{id}": self.event,
@@ -91,11 +91,11 @@ class Pages:
         ]
 
     async def builds(self, request: Request) -> Response:
-        """What was built?"""
+        """Return the builds page."""
         session = await self._access.require_session(request)
         asked = builds.read_filters(request.query_params)
         if any(not value for _, value in request.query_params.multi_items()):
-            # a browser sends empty fields too: people should not have to pass them on
+            # a browser sends empty fields too: drop them, so that links to this page stay short
             return _redirect(builds.address(asked))
         shown: dict[str, Any] = {"problem": None, **await builds.form(self._store, asked)}
         try:
@@ -112,7 +112,7 @@ class Pages:
         )
 
     async def event(self, request: Request) -> Response:
-        """What happened, and who was told?"""
+        """Return the page of an event, or of a delivery without one."""
         session = await self._access.require_session(request)
         event_id = queries.to_id(request.path_params["id"])
         try:
@@ -124,7 +124,7 @@ class Pages:
         )
 
     async def _delivery(self, request: Request, session: Cookie, delivery_id: UUID) -> Response:
-        """What came, and why is it no build? Raises NotFound when nothing came."""
+        """Return the page of a delivery that made no event. Raises NotFound."""
         try:
             delivery = await queries.show_delivery(self._store, delivery_id, body_limit=MAX_BODY_BYTES)
         except NotFound as error:
@@ -136,7 +136,7 @@ class Pages:
         )
 
     async def dead_letters(self, request: Request) -> Response:
-        """What waits for a person?"""
+        """Return the dead letters page."""
         session = await self._access.require_session(request)
         cursor = request.query_params.get("cursor") or None
         waiting = await list_dead_letters(self._store, limit=DEAD_LETTERS_ON_A_PAGE, cursor=cursor)
@@ -147,28 +147,31 @@ class Pages:
         return await self._render_page(request, session, "dead_letters.html", **waiting)
 
     async def body(self, request: Request) -> Response:
-        """A delivery's body, byte for byte, to keep; never to be shown as whatever it claims to be."""
+        """Return the exact body of a delivery as a download, which no browser renders."""
         await self._access.require_session(request)
         delivery = await self._store.read(deliveries.find, queries.to_id(request.path_params["id"]))
         named = {"Content-Disposition": f'attachment; filename="{delivery.id}.json"'}
         return Response(delivery.body, media_type="application/octet-stream", headers=HEADERS | named)
 
     async def replay(self, request: Request) -> Response:
-        """Judge a delivery again, and go back."""
+        """Replay a delivery, and redirect back."""
         who, _ = await self._require_form(request)
         delivery_id = queries.to_id(request.path_params["id"])
         await operator_actions.replay(self._store, self._jobs, delivery_id, who=who, at=self._clock())
         return self._redirect_back(request, f"/events/{delivery_id}", "replay")
 
     async def resend(self, request: Request) -> Response:
-        """Send a notification again, and go back."""
+        """Resend a notification, and redirect back."""
         who, _ = await self._require_form(request)
         notification_id = queries.to_id(request.path_params["id"])
         sent = await operator_actions.resend(self._store, self._jobs, notification_id, who=who, at=self._clock())
         return self._redirect_back(request, f"/events/{sent.event_id}", "resend")
 
     async def resend_all(self, request: Request) -> Response:
-        """Send several notifications again, and go back; those that cannot be sent now stay where they are."""
+        """Resend several notifications, and redirect back.
+
+        Those that cannot be resent now stay dead letters.
+        """
         fields = await read_fields(request)
         who = await self._access.require_form(request, dict(fields).get("form_token", ""))
         named = [queries.to_id(value) for name, value in fields if name == "notification"]
@@ -182,14 +185,14 @@ class Pages:
         return self._redirect_back(request, "/dead-letters", "resend_all" if is_done else "resend_some")
 
     async def dismiss_delivery(self, request: Request) -> Response:
-        """Close a delivery that was not understood, and go back."""
+        """Dismiss a delivery that was not understood, and redirect back."""
         who, because = await self._require_form(request)
         delivery_id = queries.to_id(request.path_params["id"])
         await operator_actions.dismiss_delivery(self._store, delivery_id, who=who, at=self._clock(), because=because)
         return self._redirect_back(request, f"/events/{delivery_id}", "dismiss")
 
     async def dismiss_notification(self, request: Request) -> Response:
-        """Close a notification that could not be sent, and go back."""
+        """Dismiss a notification that could not be sent, and redirect back."""
         who, because = await self._require_form(request)
         notification_id = queries.to_id(request.path_params["id"])
         await operator_actions.dismiss_notification(
@@ -199,11 +202,11 @@ class Pages:
         return self._redirect_back(request, f"/events/{notification.event_id}", "dismiss")
 
     async def login(self, request: Request) -> Response:
-        """Who are you?"""
+        """Return the login page."""
         return self._render("login.html", None, next=local_path(request.query_params.get("next")), problem=None)
 
     async def log_in(self, request: Request) -> Response:
-        """Begin a session and go to the page that was asked for."""
+        """Begin a session, and redirect to the page wanted."""
         form = await read_form(request)
         wanted = local_path(form.get("next"))
         try:
@@ -215,7 +218,7 @@ class Pages:
         return response
 
     async def log_in_by_link(self, request: Request) -> Response:
-        """Begin the session of a login link, which is good for one, and go to the builds."""
+        """Begin the only session of a login link, and redirect to the builds."""
         try:
             session = await self._access.log_in_by_link(request, request.path_params["code"])
         except (Unauthorized, TooManyGuesses) as error:
@@ -230,7 +233,7 @@ class Pages:
         return response
 
     async def log_out(self, request: Request) -> Response:
-        """End the session; one that has ended by itself needs no more than that."""
+        """End the session, if it is still open, and redirect to the login."""
         response = _redirect("/login")
         try:
             await self._require_form(request)
@@ -241,14 +244,14 @@ class Pages:
         return response
 
     async def static(self, request: Request) -> Response:
-        """The style sheet and the picture in the tab."""
+        """Return a static file: the style sheet or the icon."""
         return self._renderer.file(request.path_params["name"])
 
     async def error_page(self, request: Request, sentence: str, *, status: int, headers: Mapping[str, str]) -> Response:
-        """Return a page that says what went wrong and leads back, even from where there is no page.
+        """Return an error page with a sentence and a link back, also for unknown paths.
 
-        It has the navigation of the one who was logged in; the database, which may be what is wrong, is asked for the
-        count of dead letters where the fault is not ours, and not for long.
+        With a signed cookie it has the navigation. Dead letters are counted only for errors of the client, within
+        COUNT_TIMEOUT_S: the database may be the cause of the others.
         """
         session = self._access.signed_cookie(request)
         waiting = await self._count_if_possible() if session and status < HTTPStatus.INTERNAL_SERVER_ERROR else 0
@@ -271,12 +274,12 @@ class Pages:
         return sum((await self._store.read(dead_counts.dead_letters)).values())
 
     async def _require_form(self, request: Request) -> tuple[str, str]:
-        """By which right a form was sent, and the reason that was given in it."""
+        """Return the credential of a form, and the reason entered in it."""
         form = await read_form(request)
         return await self._access.require_form(request, form.get("form_token", "")), form.get("because", "")
 
     def _redirect_back(self, request: Request, page: str, notice: str) -> Response:
-        """Lead back to where a form was sent from, or else to a page, and say there what was done."""
+        """Redirect to the page that sent the form, or to ``page``, and set its notice."""
         path = referring_path(request) or page
         response = _redirect(path)
         set_notice(response, path, notice, is_secure=self._access.is_secure)
@@ -285,9 +288,9 @@ class Pages:
     async def _render_page(
         self, request: Request, session: Cookie, template: str, *, status: int = 200, **shown: Any
     ) -> Response:
-        """Return a page for a session, with the count of what waits for a person, and the notice left for it.
+        """Return a page for a session, with the count of dead letters and its notice.
 
-        It is drawn in a thread: what it shows may be large, and webhooks must not wait for it.
+        It is rendered in a thread: a page may be large, and must not delay webhooks.
         """
         shown |= {
             "notice": read_notice(request),
@@ -301,7 +304,7 @@ class Pages:
     async def _render_refreshing(
         self, request: Request, session: Cookie, template: str, *, changing: tuple[Json, Iterable[Json]], **shown: Any
     ) -> Response:
-        """Return a page that reloads itself while its delivery or notifications are about to change."""
+        """Return a page that reloads itself while one of its states is about to change."""
         is_changing, is_live = is_about_to_change(*changing, self._clock()), may_refresh(request)
         response = await self._render_page(
             request, session, template, is_changing=is_changing, is_live=is_live, **shown
@@ -320,7 +323,7 @@ class Pages:
         return self._renderer.render(template, status=status, **shown)
 
     def _with_error_pages(self, endpoint: Endpoint) -> Endpoint:
-        """The endpoint, with errors told as pages and the way to the login where a session is missing."""
+        """Wrap an endpoint: errors become pages, a missing session leads to the login."""
 
         @wraps(endpoint)
         async def answer(request: Request) -> Response:
@@ -338,7 +341,7 @@ class Pages:
         return answer
 
     def _redirect_to_login(self, request: Request) -> Response:
-        """Lead to the login, and then to the page that was asked for, or the one that a form was sent from."""
+        """Redirect to the login, which leads on to the page wanted or the form's page."""
         if request.method in {"GET", "HEAD"}:
             return _redirect(login_path(request_path(request)))
         page = referring_path(request) or "/"

@@ -1,4 +1,4 @@
-"""Pages that reload themselves while something on them is about to change."""
+"""Reload a page while something on it is about to change."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -11,11 +11,11 @@ from service.operations.json_shapes import Json
 REFRESH_EVERY_S = 3
 SOON = timedelta(seconds=30)
 NO_REFRESH = "still"
-"""The query parameter of a page that must not reload itself: a reader may want it to stand still."""
+"""The query parameter that stops a page from reloading itself."""
 
 
 def is_about_to_change(delivery: Json, notifications: Iterable[Json], now: datetime) -> bool:
-    """Tell whether a delivery is yet to be judged, or a notification is being sent or will be in a moment."""
+    """Return whether a delivery is not judged yet, or a notification is due soon."""
     return delivery["state"] == DeliveryState.KEPT or any(_is_pending(one, now) for one in notifications)
 
 
@@ -29,5 +29,5 @@ def _is_pending(notification: Json, now: datetime) -> bool:
 
 
 def may_refresh(request: Request) -> bool:
-    """Tell whether the reader lets this page reload itself."""
+    """Return whether this page may reload itself."""
     return NO_REFRESH not in request.query_params

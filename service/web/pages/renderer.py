@@ -1,4 +1,4 @@
-"""Templates made into answers, with the headers that keep a page to itself."""
+"""Render templates as responses with security headers."""
 
 from pathlib import Path
 from typing import Any
@@ -21,19 +21,19 @@ HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
-    # with no-referrer a browser would hide the origin of our own forms from us as well
+    # no-referrer would hide the Origin of our own forms too
     "Referrer-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
 
 
 def builds_url(name: str, value: str) -> str:
-    """Return the address of the builds that have this value."""
+    """Return the path of the builds with this value of a filter."""
     return "/?" + urlencode({name: escaped(value)})
 
 
 class TemplateRenderer:
-    """Draws pages from templates; whatever comes from outside is escaped by autoescape."""
+    """Renders pages from templates; autoescape escapes all untrusted text."""
 
     def __init__(self) -> None:
         self._templates = Environment(
@@ -72,12 +72,12 @@ class TemplateRenderer:
         self._files = {path.name: path.read_bytes() for path in (HERE / "static").iterdir()}
 
     def render(self, template: str, *, status: int = 200, **shown: Any) -> Response:
-        """The page that a template makes of these."""
+        """Return the page that a template makes of these values."""
         page = self._templates.get_template(template).render(shown, template=template)
         return Response(page, status_code=status, media_type="text/html", headers=HEADERS)
 
     def file(self, name: str) -> Response:
-        """A style sheet or picture; the same for everybody, and good for ten minutes."""
+        """Return a static file, cached for ten minutes; 404 if there is none."""
         if name not in self._files:
             return Response(status_code=404, headers=HEADERS)
         headers = {**HEADERS, "Cache-Control": "max-age=600"}

@@ -1,4 +1,4 @@
-"""How facts look on a page: times, durations, marks, and who was told in a few words."""
+"""Template filters: times, counts, marks, notification outcomes, bodies."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,9 +20,22 @@ OUTCOME_WORDS = {
     NotificationState.PENDING: "on the way:",
     NotificationState.SENT: "",
 }
-NOUNS = {"failure": "failure", "error": "error"}  # results of tests that are counted as nouns; others are not
+NOUNS = {"failure": "failure", "error": "error"}  # test results that have a plural; others have none
 DAYS = {-1: "yesterday", 0: "today", 1: "tomorrow"}
-MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")  # of no locale
+MONTHS = (
+    "Jan",
+    "Feb",
+    "Mar",
+    "Apr",
+    "May",
+    "Jun",
+    "Jul",
+    "Aug",
+    "Sep",
+    "Oct",
+    "Nov",
+    "Dec",
+)  # independent of the locale
 SPANS = ((86_400, "day"), (3_600, "hour"), (60, "minute"))
 HEADINGS = {
     400: "This cannot be answered as it was asked",
@@ -36,12 +49,12 @@ HEADINGS = {
     503: "This cannot be shown right now",
 }
 """The heading of an error page, by its status."""
-MAX_BODY = 20_000  # characters on a page; the rest is a download away
-MAX_BODY_BYTES = 4 * MAX_BODY + 4  # and so many bytes are enough for them
+MAX_BODY = 20_000  # characters on a page; the whole body can be downloaded
+MAX_BODY_BYTES = 4 * MAX_BODY + 4  # enough bytes for these characters
 
 
 def short_time(time: str, now: datetime, *, seconds: bool = False) -> str:
-    """Return a time in UTC as people say it: ``today 09:12``, ``yesterday 22:34``, ``3 Nov 09:12``."""
+    """Return a UTC time: ``today 09:12``, ``yesterday 22:34``, ``3 Nov 09:12``."""
     at, today = datetime.fromisoformat(time).astimezone(UTC), now.astimezone(UTC).date()
     clock = f"{at:%H:%M:%S}" if seconds else f"{at:%H:%M}"
     if day := DAYS.get((at.date() - today).days):
@@ -55,13 +68,13 @@ def exact_time(time: str) -> str:
     return datetime.fromisoformat(time).astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
-def one_line_or_mark(text: str | None, longest: int = 200) -> str:
-    """Return a text on one line; of one that has nothing to be seen, a mark: a link needs a name."""
-    return one_line(text, longest) or (MARK if text else "")
+def one_line_or_mark(text: str | None, max_characters: int = 200) -> str:
+    """Return a text on one line; a mark for an invisible one: a link needs a name."""
+    return one_line(text, max_characters) or (MARK if text else "")
 
 
 def as_sentence(text: str) -> str:
-    """Return a text with a capital letter at its beginning and a stop at its end."""
+    """Return a text with a capital letter first and a full stop last."""
     return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
 
 
@@ -71,7 +84,7 @@ def pluralize(count: int, noun: str) -> str:
 
 
 def results(counts: Mapping[str, int]) -> list[str]:
-    """Return the results of tests with their counts, what failed first: ``3 failures``, ``211 passed``."""
+    """Return test results with counts, failures first: ``3 failures``, ``211 passed``."""
     ordered = sorted(counts.items(), key=lambda result: result[0] not in FAILED_RESULTS)
     return [pluralize(n, noun) if (noun := NOUNS.get(name)) else f"{n} {_result(name)}" for name, n in ordered if n]
 
@@ -81,12 +94,12 @@ def _result(name: str) -> str:
 
 
 def times_text(count: int) -> str:
-    """``once``, ``twice`` or ``3 times``."""
+    """Return ``once``, ``twice`` or ``3 times``."""
     return {1: "once", 2: "twice"}.get(count, f"{count} times")
 
 
 def ago(time: str, now: datetime) -> str:
-    """``5 minutes ago``, ``in 2 hours`` or ``just now``."""
+    """Return ``5 minutes ago``, ``in 2 hours`` or ``just now``."""
     seconds = (now - datetime.fromisoformat(time)).total_seconds()
     for length, name in SPANS:
         count = int(abs(seconds) // length)
@@ -97,13 +110,13 @@ def ago(time: str, now: datetime) -> str:
 
 
 def status_mark(status: str | None) -> str:
-    """A sign that tells good from bad even without colour."""
+    """Return a sign for the severity of a status, readable without color."""
     return MARKS[severity(status)]
 
 
 @dataclass(frozen=True, kw_only=True)
 class OutcomeGroup:
-    """Channels that are equally far, and the words before their names: none for those that have it."""
+    """Channels with the same outcome, and the words before their names."""
 
     state: NotificationState
     words: str
@@ -111,7 +124,7 @@ class OutcomeGroup:
 
 
 def outcome_groups(notifications: Iterable[Notification]) -> list[OutcomeGroup]:
-    """Who was told, the bad news first."""
+    """Return the channels of the notifications by outcome, failures first."""
     lines = []
     for state, before in OUTCOME_WORDS.items():
         labels = tuple(one.channel_label for one in notifications if _outcome(one) is state)
@@ -120,30 +133,36 @@ def outcome_groups(notifications: Iterable[Notification]) -> list[OutcomeGroup]:
 
 
 def _outcome(notification: Notification) -> NotificationState:
-    """How far it is with telling them at all: what comes of a resend makes nobody unhear it."""
+    """Return the outcome: a notification sent once stays sent after any resend."""
     if notification.was_sent:
         return NotificationState.SENT
     return NotificationState.PENDING if notification.is_unfinished else NotificationState.DEAD
 
 
 def dismissal(actions: Iterable[Json], subject_id: str) -> Json | None:
-    """Who dismissed this, when and why, if somebody did; the last time counts."""
+    """Return the last dismissal of a subject, or None."""
     dismissals = [one for one in actions if one["verb"] == "dismiss" and one["subject_id"] == subject_id]
     return dismissals[-1] if dismissals else None
 
 
 def distinct_messages(notification: Json) -> list[Json]:
-    """The attempts that said something else than those before them, with its ``title`` and ``words``."""
+    """Return the attempts whose message differs from the one before.
+
+    These have ``title`` and ``words``.
+    """
     return [attempt for attempt in notification["attempts"] if attempt["title"] is not None]
 
 
 def rounds(decisions: Sequence[Json]) -> list[list[Json]]:
-    """Decisions gathered by the round in which they were made, in the order given."""
+    """Return the decisions grouped by round, in the order given."""
     return [list(round_) for _, round_ in groupby(decisions, key=itemgetter("round"))]
 
 
 def pretty_json(body: str) -> str:
-    """Return the beginning of a body as people read JSON; as it is when it is none, or nested too deep to read."""
+    """Return the beginning of a body as formatted JSON.
+
+    A body that is not JSON, or nested too deep, is returned as it is.
+    """
     try:
         return format_beginning(body, MAX_BODY)
     except (ValueError, RecursionError):
@@ -151,5 +170,5 @@ def pretty_json(body: str) -> str:
 
 
 def truncate_body(text: str) -> str:
-    """Return as much of a text as a page can bear."""
+    """Return at most MAX_BODY characters of a text."""
     return text if len(text) <= MAX_BODY else text[:MAX_BODY] + " …"
