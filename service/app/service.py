@@ -33,7 +33,7 @@ from service.model import Process, Role
 from service.operations.first_run import FirstRun, read_setup
 from service.operations.hooks import HOOK_PATH
 from service.pipeline.context import Parts, Patience
-from service.pipeline.receive import Line
+from service.pipeline.receive import GroupCommitter
 from service.pipeline.refusals import Refusals
 from service.pipeline.steps import PRUNE_EVERY_S, SWEEP_EVERY_S, Pipeline
 from service.queue.base import Jobs
@@ -62,7 +62,7 @@ class Service:
     asgi: Starlette
     parts: Parts
     pipeline: Pipeline
-    line: Line
+    committer: GroupCommitter
     heartbeat: Heartbeat
     first_run: FirstRun
     watchdog: Watchdog | None = None
@@ -85,7 +85,7 @@ class Service:
         """Return the queue job handlers; each waits while posts wait to be stored."""
 
         async def throttled_by_webhook(handler: Handler, subject_id: UUID) -> None:
-            await self.line.give_way()
+            await self.committer.wait_for_idle()
             await handler(subject_id)
 
         return {kind: partial(throttled_by_webhook, handler) for kind, handler in self.pipeline.handlers.items()}
@@ -148,7 +148,7 @@ def build(
     pipeline = Pipeline(parts)
     parts.jobs.every(SWEEP_EVERY_S, pipeline.sweep)
     parts.jobs.every(PRUNE_EVERY_S, pipeline.prune)
-    line = Line(parts.store, parts.jobs)
+    committer = GroupCommitter(parts.store, parts.jobs)
     heartbeat = Heartbeat(
         parts.store, Process(role=role, channels=parts.channels), clock=parts.clock, metrics=parts.metrics
     )
@@ -159,12 +159,12 @@ def build(
     if watchdog is not None:
         parts.jobs.every(PING_EVERY_S, WatchdogPinger(readiness, watchdog).ping)
     first_run = FirstRun(parts.store, read_setup(config))
-    asgi = _asgi(config, parts, readiness, line if role.receives else None, first_run=first_run)
+    asgi = _asgi(config, parts, readiness, committer if role.receives else None, first_run=first_run)
     return Service(
         asgi=asgi,
         parts=parts,
         pipeline=pipeline,
-        line=line,
+        committer=committer,
         heartbeat=heartbeat,
         first_run=first_run,
         watchdog=watchdog,
@@ -205,18 +205,20 @@ def job_engine(settings: Settings, store: Store, *, clock: Clock | None = None) 
     return jobs
 
 
-def _asgi(config: Config, parts: Parts, readiness: Readiness, line: Line | None, *, first_run: FirstRun) -> Starlette:
-    """Return the ASGI app; without a line for posts it has only health endpoints."""
+def _asgi(
+    config: Config, parts: Parts, readiness: Readiness, committer: GroupCommitter | None, *, first_run: FirstRun
+) -> Starlette:
+    """Return the ASGI app; without a committer it has only health endpoints."""
     settings, clock = config.settings, parts.clock
     access = _access(settings, parts)
     api = Api(
         store=parts.store, jobs=parts.jobs, access=access, metrics=parts.metrics, clock=clock, readiness=readiness
     )
-    if line is None:
+    if committer is None:
         return _starlette(api.health_routes(), parts, json_error)
     pages = Pages(store=parts.store, jobs=parts.jobs, access=access, clock=clock, first_run=first_run)
     refusals = Refusals(parts.store, clock=clock)
-    webhook = WebhookEndpoint(parts.source, line=line, refusals=refusals, metrics=parts.metrics, clock=clock)
+    webhook = WebhookEndpoint(parts.source, committer=committer, refusals=refusals, metrics=parts.metrics, clock=clock)
     receive = partial(webhook.receive, max_body_bytes=settings.max_body_bytes)
     hook = Route(HOOK_PATH, receive, methods=["POST"])
     # CircleCI follows no redirect: a URL with a slash at its end must not lose every webhook

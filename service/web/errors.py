@@ -8,7 +8,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from service.errors import NotFound, Rejected, Temporary, Unauthorized
-from service.pipeline.receive import COME_BACK_IN_S
+from service.pipeline.receive import RETRY_AFTER_S
 from service.web.pages.pages import Pages
 from service.web.private_responses import set_private_headers
 from service.web.request_log import REQUEST_ID
@@ -69,7 +69,7 @@ def _error_parts(request: Request, error: Exception) -> tuple[int, str, Mapping[
         case Temporary():
             status, sentence = 503, error.sentence
             request.state.facts.setdefault("reason", str(error))
-            headers = {"Retry-After": str(round(error.retry_after_s or COME_BACK_IN_S))}
+            headers = {"Retry-After": str(round(error.retry_after_s or RETRY_AFTER_S))}
         case _:
             status, sentence = 500, "something went wrong here; the log says what"
             headers = {REQUEST_ID: request.state.request_id}  # this response is sent outside of all middleware

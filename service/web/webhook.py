@@ -16,11 +16,11 @@ from service.errors import BadSignature, Rejected, Temporary
 from service.message import one_line
 from service.metrics import Metrics
 from service.model import Delivery, Refusal, Via
-from service.pipeline.receive import Line
+from service.pipeline.receive import GroupCommitter
 from service.pipeline.refusals import Refusals
 from service.web.request_body import SMALL_BYTES, BodyReader, address_of
 
-__all__ = ["Line", "Refusals", "WebhookEndpoint"]
+__all__ = ["GroupCommitter", "Refusals", "WebhookEndpoint"]
 
 MAX_USER_AGENT_CHARACTERS = 200
 Headers = Sequence[tuple[bytes, bytes]]
@@ -30,11 +30,17 @@ class WebhookEndpoint:
     """Verifies posts; stores each with its exact body and the secret that signed it."""
 
     def __init__(
-        self, source: Source, *, line: Line, refusals: Refusals, metrics: Metrics, clock: Callable[[], datetime]
+        self,
+        source: Source,
+        *,
+        committer: GroupCommitter,
+        refusals: Refusals,
+        metrics: Metrics,
+        clock: Callable[[], datetime],
     ) -> None:
         self._source = source
         self._bodies = BodyReader()
-        self._line = line
+        self._committer = committer
         self._refusals = refusals
         self._metrics = metrics
         self._clock = clock
@@ -48,7 +54,7 @@ class WebhookEndpoint:
             await self._refuse_unsigned(request)
             body = await self._bodies.read(request, max_body_bytes)
             delivery = await self._verify(request, body)
-            kept = await self._line.keep(delivery)
+            kept = await self._committer.keep(delivery)
         except ClientDisconnect:
             self._count_and_log(request, "broken_off", "the sender went away before its post was complete")
             return Response(status_code=400)

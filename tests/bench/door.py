@@ -17,21 +17,21 @@ from service.app.service import build
 from service.config.configuration import load
 from service.logs import configure_logs
 from service.model import Delivery
-from service.pipeline.receive import Kept, Line, Place
+from service.pipeline.receive import GroupCommitter, PendingDelivery, StoredDelivery
 from service.web.server.server import listen, run, serving
 from tests.bench.cores import stay_on
 
 
-async def keep_nothing(_line: Line, delivery: Delivery) -> Kept:
-    return Kept(id=delivery.id, is_duplicate=False)
+async def keep_nothing(_committer: GroupCommitter, delivery: Delivery) -> StoredDelivery:
+    return StoredDelivery(id=delivery.id, is_duplicate=False)
 
 
-async def keep_alone(line: Line, delivery: Delivery) -> Kept:
-    [kept] = await line._keep([Place(delivery=delivery, kept=asyncio.Future())])
+async def keep_alone(committer: GroupCommitter, delivery: Delivery) -> StoredDelivery:
+    [kept] = await committer._write_batch([PendingDelivery(delivery=delivery, kept=asyncio.Future())])
     return kept
 
 
-LINES = {"together": None, "alone": keep_alone, "nothing": keep_nothing}
+WAYS = {"together": None, "alone": keep_alone, "nothing": keep_nothing}
 
 
 async def serve(*, works: bool) -> None:
@@ -45,6 +45,6 @@ async def serve(*, works: bool) -> None:
 if __name__ == "__main__":
     stay_on("ours")
     configure_logs()
-    keep = LINES[sys.argv[1]]
-    with patch.object(Line, "keep", keep) if keep else nullcontext():
+    keep = WAYS[sys.argv[1]]
+    with patch.object(GroupCommitter, "keep", keep) if keep else nullcontext():
         run(serve(works="--work" in sys.argv))

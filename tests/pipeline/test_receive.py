@@ -14,8 +14,8 @@ from service.db.database import Store
 from service.db.tables import Transaction, deliveries
 from service.errors import Temporary
 from service.model import Delivery, SignatureMatch, Via
-from service.pipeline import receive as line_module
-from service.pipeline.receive import Kept, Line, Place
+from service.pipeline import receive
+from service.pipeline.receive import GroupCommitter, PendingDelivery, StoredDelivery
 from service.queue.base import Jobs
 from service.queue.embedded import EmbeddedJobs
 from service.queue.embedded_sql import JobRows
@@ -68,25 +68,25 @@ class Door:
     def __init__(self, store: Store, jobs: Jobs) -> None:
         self.store = store
         self.jobs = jobs
-        self.line = Line(store, jobs)
+        self.committer = GroupCommitter(store, jobs)
         self.commits = 0
         store.after_commit(self._count)
 
     def _count(self) -> None:
         self.commits += 1
 
-    async def arrive(self, arriving: Iterable[Delivery]) -> list[asyncio.Task[Kept]]:
+    async def arrive(self, arriving: Iterable[Delivery]) -> list[asyncio.Task[StoredDelivery]]:
         """Get in line, in this order."""
-        tasks = [asyncio.create_task(self.line.keep(delivery)) for delivery in arriving]
+        tasks = [asyncio.create_task(self.committer.keep(delivery)) for delivery in arriving]
         await asyncio.sleep(0)
         return tasks
 
-    async def arrive_after(self, first: Delivery, others: Iterable[Delivery]) -> list[asyncio.Task[Kept]]:
+    async def arrive_after(self, first: Delivery, others: Iterable[Delivery]) -> list[asyncio.Task[StoredDelivery]]:
         """Get in line while the commit of the first one is under way."""
         [task] = await self.arrive([first])
         for _ in range(5):  # until the line has let everybody in
             await asyncio.sleep(0)
-        assert not self.line.is_pressed
+        assert not self.committer.has_backlog
         return [task, *await self.arrive(others)]
 
 
@@ -103,16 +103,16 @@ async def door(database: Database) -> AsyncIterator[Door]:
     await store.close()
 
 
-async def outcomes(tasks: Iterable[asyncio.Task[Kept]]) -> list[Any]:
+async def outcomes(tasks: Iterable[asyncio.Task[StoredDelivery]]) -> list[Any]:
     return await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def test_one_that_comes_alone_is_kept_at_once_with_its_job(door: Door) -> None:
     delivery = some_delivery()
 
-    kept = await door.line.keep(delivery)
+    kept = await door.committer.keep(delivery)
 
-    assert kept == Kept(id=delivery.id, is_duplicate=False)
+    assert kept == StoredDelivery(id=delivery.id, is_duplicate=False)
     assert await on_disk(door.store) == {delivery.id: 0}
     assert (await door.jobs.backlog()).depth == 1
 
@@ -168,7 +168,7 @@ async def test_the_same_twice_in_a_batch_is_one_delivery(door: Door) -> None:
 
 async def test_a_repeat_of_an_earlier_batch_is_counted_and_gets_no_job(door: Door) -> None:
     first, new = some_delivery("the same"), some_delivery()
-    await door.line.keep(first)
+    await door.committer.keep(first)
 
     kept = await outcomes(await door.arrive([some_delivery("the same"), new, some_delivery("the same")]))
 
@@ -192,7 +192,7 @@ async def test_what_cannot_be_kept_at_all_fails_alone(door: Door) -> None:
 async def test_a_line_that_is_served_after_trouble_keeps_what_comes_then(door: Door) -> None:
     await outcomes(await door.arrive([replace(some_delivery(), received_at=NINE.replace(tzinfo=None))]))
 
-    kept = await door.line.keep(some_delivery())
+    kept = await door.committer.keep(some_delivery())
 
     assert set(await on_disk(door.store)) == {kept.id}
 
@@ -223,11 +223,11 @@ async def test_nothing_is_committed_when_all_have_gone(door: Door) -> None:
     assert len(await on_disk(door.store)) == 1
 
 
-@pytest.mark.parametrize("bound", ["MOST_IN_LINE", "MOST_BYTES_IN_LINE"])
+@pytest.mark.parametrize("bound", ["MAX_PENDING", "MAX_PENDING_BYTES"])
 async def test_a_full_line_sends_away_at_once_and_takes_more_when_there_is_room(
     door: Door, monkeypatch: pytest.MonkeyPatch, bound: str
 ) -> None:
-    monkeypatch.setattr(line_module, bound, 3)
+    monkeypatch.setattr(receive, bound, 3)
     first, *others = [some_delivery(body=b"x") for _ in range(5)]
     async with held_up(door.store):
         *waiting, refused = await door.arrive_after(first, others)
@@ -236,16 +236,16 @@ async def test_a_full_line_sends_away_at_once_and_takes_more_when_there_is_room(
         assert refusal.value.retry_after_s == 10
 
     await outcomes(waiting)
-    await door.line.keep(some_delivery(body=b"x"))
+    await door.committer.keep(some_delivery(body=b"x"))
 
     assert len(await on_disk(door.store)) == 5
 
 
-@pytest.mark.parametrize("bound", ["MOST_IN_A_BATCH", "MOST_BYTES_IN_A_BATCH"])
+@pytest.mark.parametrize("bound", ["MAX_BATCH", "MAX_BATCH_BYTES"])
 async def test_a_batch_is_no_larger_than_a_commit_should_be(
     door: Door, monkeypatch: pytest.MonkeyPatch, bound: str
 ) -> None:
-    monkeypatch.setattr(line_module, bound, 2)
+    monkeypatch.setattr(receive, bound, 2)
 
     await outcomes(await door.arrive([some_delivery(body=b"x") for _ in range(5)]))
 
@@ -254,7 +254,7 @@ async def test_a_batch_is_no_larger_than_a_commit_should_be(
 
 
 async def test_who_waited_too_long_is_asked_to_come_back(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(line_module, "KEEP_WITHIN_S", 0.01)
+    monkeypatch.setattr(receive, "KEEP_TIMEOUT_S", 0.01)
     async with held_up(door.store):
         failures = await outcomes(await door.arrive_after(some_delivery(), several(2)))
 
@@ -265,17 +265,17 @@ async def test_who_waited_too_long_is_asked_to_come_back(door: Door, monkeypatch
 async def test_work_that_may_wait_begins_at_once_where_nobody_is_in_line(
     door: Door, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(line_module, "COURTESY_S", 3600)
+    monkeypatch.setattr(receive, "MAX_JOB_DELAY_S", 3600)
 
     async with asyncio.timeout(30):
-        await door.line.give_way()
+        await door.committer.wait_for_idle()
 
 
 async def test_work_that_may_wait_begins_when_the_line_is_empty(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(line_module, "COURTESY_S", 3600)
+    monkeypatch.setattr(receive, "MAX_JOB_DELAY_S", 3600)
     async with held_up(door.store):
         tasks = await door.arrive_after(some_delivery(), several(3))
-        giving = asyncio.create_task(door.line.give_way())
+        giving = asyncio.create_task(door.committer.wait_for_idle())
         await asyncio.sleep(0)
         gave_way_early = giving.done()
 
@@ -283,44 +283,44 @@ async def test_work_that_may_wait_begins_when_the_line_is_empty(door: Door, monk
         await giving
 
     assert not gave_way_early
-    assert not door.line.is_pressed
+    assert not door.committer.has_backlog
     await outcomes(tasks)
 
 
 async def test_a_rush_is_not_over_between_two_of_its_batches(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(line_module, "COURTESY_S", 3600)
+    monkeypatch.setattr(receive, "MAX_JOB_DELAY_S", 3600)
     async with held_up(door.store):
         tasks = await door.arrive_after(some_delivery(), several(8))
-        giving = asyncio.create_task(door.line.give_way())
+        giving = asyncio.create_task(door.committer.wait_for_idle())
         await asyncio.sleep(0)
     await outcomes(tasks)
     for _ in range(5):  # until the keeper has left
         await asyncio.sleep(0)
 
-    assert door.line.is_pressed
+    assert door.committer.has_backlog
     assert not giving.done()
     giving.cancel()
 
 
 async def test_a_few_at_once_are_no_rush(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(line_module, "COURTESY_S", 3600)
+    monkeypatch.setattr(receive, "MAX_JOB_DELAY_S", 3600)
 
     await outcomes(await door.arrive(several(7)))
 
-    assert not door.line.is_pressed
+    assert not door.committer.has_backlog
 
 
 async def test_in_the_longest_rush_one_piece_of_work_after_the_other_begins(
     door: Door, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(line_module, "COURTESY_S", 0.05)
+    monkeypatch.setattr(receive, "MAX_JOB_DELAY_S", 0.05)
     loop = asyncio.get_running_loop()
     async with held_up(door.store):
         tasks = await door.arrive_after(some_delivery(), several(3))
         since = loop.time()
-        await asyncio.gather(*(door.line.give_way() for _ in range(3)))
+        await asyncio.gather(*(door.committer.wait_for_idle() for _ in range(3)))
         waited_s = loop.time() - since
-        assert door.line.is_pressed
+        assert door.committer.has_backlog
 
     assert waited_s > 0.14  # side by side, they would all begin after 0.05
     await outcomes(tasks)
@@ -328,7 +328,7 @@ async def test_in_the_longest_rush_one_piece_of_work_after_the_other_begins(
 
 async def test_a_batch_of_nothing_but_repeats_enqueues_nothing(door: Door, database: Database) -> None:
     first = some_delivery("the same")
-    await door.line.keep(first)
+    await door.committer.keep(first)
 
     await outcomes(await door.arrive([some_delivery("the same"), some_delivery("the same")]))
 
@@ -338,19 +338,19 @@ async def test_a_batch_of_nothing_but_repeats_enqueues_nothing(door: Door, datab
 
 async def test_whoever_is_kept_at_the_last_moment_is_kept() -> None:
     delivery = some_delivery()
-    place = Place(delivery=delivery, kept=asyncio.get_running_loop().create_future())
-    place.kept.set_result(Kept(id=delivery.id, is_duplicate=False))
+    place = PendingDelivery(delivery=delivery, kept=asyncio.get_running_loop().create_future())
+    place.kept.set_result(StoredDelivery(id=delivery.id, is_duplicate=False))
 
-    place.give_up()
+    place.time_out()
 
-    assert await place.kept == Kept(id=delivery.id, is_duplicate=False)
+    assert await place.kept == StoredDelivery(id=delivery.id, is_duplicate=False)
 
 
 async def test_one_that_is_larger_than_the_line_is_kept_when_it_comes_alone(
     door: Door, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(line_module, "MOST_BYTES_IN_LINE", 3)
+    monkeypatch.setattr(receive, "MAX_PENDING_BYTES", 3)
 
-    kept = await door.line.keep(some_delivery(body=b"much too long"))
+    kept = await door.committer.keep(some_delivery(body=b"much too long"))
 
     assert set(await on_disk(door.store)) == {kept.id}
