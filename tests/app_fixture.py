@@ -31,7 +31,7 @@ from service.pipeline.steps import Pipeline
 from service.testing import sample_runs
 from service.testing.fake_circleci.organization import ADA, PROJECTS, Run
 from service.testing.fake_circleci.payloads import Payload, as_bytes, workflow_completed
-from service.testing.fake_circleci.server import PretendCircleCI
+from service.testing.fake_circleci.server import FakeCircleCI
 from tests.databases import Database, database_of
 from tests.operator_client import ADMIN_TOKEN, Operator
 
@@ -118,7 +118,7 @@ class House:
     settings: Settings
     clock: Clock
     channels: Channels
-    pretend: PretendCircleCI
+    pretend: FakeCircleCI
     service: Service
     http: httpx.AsyncClient
 
@@ -295,7 +295,7 @@ async def a_house(
     """
     clock, channels = clock or Clock(), Channels()
     clock.shown_by(database_of(folder))
-    pretend = PretendCircleCI(token=TOKEN, owner=ADA, projects=PROJECTS)
+    pretend = FakeCircleCI(token=TOKEN, owner=ADA, projects=PROJECTS)
     config = load(environ(folder, routes, **env))
     patience = patience or Patience(chance=lambda: 0.5)
     service = build(config, clock=clock, patience=patience, cache_checks_for_s=cache_checks_for_s)

@@ -20,7 +20,7 @@ from service.cli._app import app
 from service.config.configuration import load
 from service.metrics import Metrics
 from service.operations.json_shapes import event_json
-from service.operations.route_test import event_of
+from service.operations.route_test import build_event
 from tests.app_fixture import RED_TO_WEB, environ
 
 PAYLOAD = Path(__file__).parent / "payloads" / "circleci" / "workflow-github.json"
@@ -87,7 +87,7 @@ def routes() -> str:
 def event() -> str:
     """An event as the API tells it: the one of a recorded webhook."""
     source = CircleCI(secrets=[], url="https://circleci.com", token=None, metrics=Metrics())
-    told = event_of(PAYLOAD.read_bytes(), source, {})
+    told = build_event(PAYLOAD.read_bytes(), source, {})
     told = replace(
         told, id=AN_ID, source_event_id=POSTED_AS, received_at=told.happened_at + timedelta(milliseconds=180)
     )

@@ -16,7 +16,7 @@ from unittest.mock import patch
 import pytest
 
 from service.cli._app import main
-from service.testing.fake_circleci.server import PretendCircleCI
+from service.testing.fake_circleci.server import FakeCircleCI
 from service.web.server.server import listen, serving
 from tests.app_fixture import environ
 
@@ -87,7 +87,7 @@ class Terminal:
 
 
 @contextmanager
-def served(pretend: PretendCircleCI) -> Iterator[str]:
+def served(pretend: FakeCircleCI) -> Iterator[str]:
     """Serve the pretend CircleCI from a thread, since commands have an event loop of their own; its address."""
     ready, loop, over = threading.Event(), asyncio.new_event_loop(), asyncio.Event()
     addresses: list[str] = []

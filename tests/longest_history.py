@@ -116,7 +116,7 @@ async def _build(house: House, text: str, *, is_job: bool) -> Event:
 async def _dismissed(house: House, notification: Notification, text: str) -> None:
     await house.give_up(notification, text)
     await operator_actions.dismiss_notification(
-        house.store, notification.id, who=text, at=house.now, because=text[: operator_actions.LONGEST_REASON]
+        house.store, notification.id, who=text, at=house.now, because=text[: operator_actions.MAX_REASON]
     )
     found = await house.store.read(notifications.find, notification.id)
     assert found.state is NotificationState.DISMISSED
@@ -179,6 +179,6 @@ async def _unread(house: House, text: str, state: DeliveryState) -> str:
     )
     await house.store.write(deliveries.count_failure, came.id, text)
     if state is DeliveryState.DISMISSED:
-        because = text[: operator_actions.LONGEST_REASON]
+        because = text[: operator_actions.MAX_REASON]
         await operator_actions.dismiss_delivery(house.store, came.id, who=text, at=house.now, because=because)
     return str(came.id)

@@ -15,8 +15,8 @@ from service.config.configuration import load
 from service.testing.fake_circleci.faults import broken
 from service.testing.fake_circleci.organization import ADA, PROJECTS, Run
 from service.testing.fake_circleci.payloads import workflow_completed
-from service.testing.fake_circleci.sender import Answer, Post, Seal, Sender
-from service.testing.fake_circleci.server import PretendCircleCI
+from service.testing.fake_circleci.sender import Answer, Post, Sender, Signing
+from service.testing.fake_circleci.server import FakeCircleCI
 from service.web.server.server import listen, serving
 from tests import fake_servers
 from tests.app_fixture import GREEN, RED, SECRET, SETTLED_WITHIN_S, TOKEN, environ
@@ -40,15 +40,15 @@ class Town:
     """Roundsman at an address, a CircleCI that posts to it and answers it, and a channel's other end."""
 
     address: str
-    pretend: PretendCircleCI
+    pretend: FakeCircleCI
     sender: Sender
     end: fake_servers.HttpEnd
     http: httpx.AsyncClient
     changed: asyncio.Event
 
-    async def finish(self, run: Run, *, seal: Seal = Seal.CIRCLECI) -> Answer:
+    async def finish(self, run: Run, *, signing: Signing = Signing.CORRECT) -> Answer:
         self.pretend.run_finished(run)
-        return await self.sender.send(Post.of(workflow_completed(run), seal=seal))
+        return await self.sender.send(Post.of(workflow_completed(run), signing=signing))
 
     async def get(self, path: str) -> Any:
         return (await self.http.get(f"{self.address}{path}", auth=Operator())).json()
@@ -72,7 +72,7 @@ def is_over(story: Any) -> bool:
 
 @pytest.fixture
 async def town(folder: Path) -> AsyncIterator[Town]:
-    pretend = PretendCircleCI(token=TOKEN, owner=ADA, projects=PROJECTS)
+    pretend = FakeCircleCI(token=TOKEN, owner=ADA, projects=PROJECTS)
     async with AsyncExitStack() as stack:
         end = stack.enter_context(fake_servers.http_end())
         circleci = await stack.enter_async_context(serving(pretend.app, listen("127.0.0.1", 0)))
@@ -125,7 +125,7 @@ async def test_a_green_workflow_is_a_silence_with_a_reason(town: Town) -> None:
 
 
 async def test_a_forged_post_is_a_count_and_nothing_else(town: Town) -> None:
-    answer = await town.finish(RED, seal=Seal.FORGER)
+    answer = await town.finish(RED, signing=Signing.WRONG)
 
     metrics = (await town.http.get(f"{town.address}/metrics")).text
     assert answer.status == 401

@@ -10,10 +10,10 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from service.cli._authorities import share_authorities
+from service.cli._ca_certificates import share_ca_certificates
 from service.cli._commands import PLAIN, Group
-from service.cli._completion import Completion, accept_either_order, installing
-from service.cli._signals import heed_signals
+from service.cli._completion import Completion, accept_either_order, install_errors
+from service.cli._signals import install_signal_handlers
 from service.cli._streams import prepare_streams, read_arguments
 from service.cli.version import version
 from service.errors import BadConfig, BadRequest, RoundsmanError
@@ -64,7 +64,7 @@ class Commands(TyperGroup):
             ctx.fail(f"No such command '{cmd_name}'.{hint}")
         module, _, name = COMMANDS[cmd_name].partition(":")
         found = getattr(import_module(f"service.cli.{module}"), name)
-        group = found if isinstance(found, typer.Typer) else _alone(found)
+        group = found if isinstance(found, typer.Typer) else _single_command_app(found)
         command = typer.main.get_command(group)
         command.name = cmd_name
         return command
@@ -85,7 +85,7 @@ class Commands(TyperGroup):
             raise
 
 
-def _alone(function: Any) -> typer.Typer:
+def _single_command_app(function: Any) -> typer.Typer:
     app = Group()
     app.command()(function)
     return app
@@ -98,7 +98,7 @@ app = typer.Typer(
 )
 
 
-def _say_version(is_asked: bool) -> None:
+def _print_version(is_asked: bool) -> None:
     if is_asked:
         version()
         raise typer.Exit
@@ -107,7 +107,7 @@ def _say_version(is_asked: bool) -> None:
 @app.callback()
 def roundsman(
     _version: Annotated[
-        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Say which release this is.")
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Say which release this is.")
     ] = False,
 ) -> None:
     """Keep every CircleCI webhook, find out what happened, tell the right people, and say why."""
@@ -117,12 +117,12 @@ def main() -> None:
     """Run the command that was asked for; an error of ours is one sentence for each problem, not a traceback."""
     prepare_streams()
     if LONG_RUNNING.intersection(sys.argv[1:2]):
-        heed_signals()  # before what takes long: the libraries that the command needs
+        install_signal_handlers()  # before what takes long: the libraries that the command needs
     try:
         sys.argv[1:] = read_arguments(sys.argv[1:])
-        share_authorities(os.environ)
+        share_ca_certificates(os.environ)
         accept_either_order(os.environ)
-        with installing(sys.argv[1:]):
+        with install_errors(sys.argv[1:]):
             app()
     except RoundsmanError as error:
         import_module("service.cli._output").warn(str(error).splitlines())

@@ -28,7 +28,7 @@ def accept_either_order(environ: MutableMapping[str, str]) -> None:
 
 
 @contextmanager
-def installing(arguments: Sequence[str]) -> Iterator[None]:
+def install_errors(arguments: Sequence[str]) -> Iterator[None]:
     """Raise RoundsmanError where completion is to be installed and the shell's files cannot be read or written."""
     try:
         yield

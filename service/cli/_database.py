@@ -22,14 +22,14 @@ def with_store(do: Callable[[Settings, Store], Awaitable[T]]) -> T:
 
     async def run() -> T:
         settings = load_settings(os.environ, serving=False)
-        async with _opened(settings.database_url) as store:
+        async with _open_store(settings.database_url) as store:
             return await do(settings, store)
 
     return asyncio.run(run())
 
 
 @asynccontextmanager
-async def _opened(database_url: str) -> AsyncIterator[Store]:
+async def _open_store(database_url: str) -> AsyncIterator[Store]:
     file = database_file(database_url)
     if file is not None and not is_there(file):
         raise BadConfig(f"there is no database at {file} yet; start `roundsman serve`, or set ROUNDSMAN_DATABASE_URL")

@@ -7,13 +7,13 @@ from typing import Any
 
 from service.message.status_text import FAILED_STATUSES, duration
 from service.model import Notification, NotificationState, Verdict
-from service.operations.notification_status import is_put_off, standings
+from service.operations.notification_status import is_put_off, status_phrases
 from service.text import spoken
 
 Line = tuple[str, str]
 FAILED, WAITING = "failed: ", "to be told: "
 
-MOST_TESTS = 10
+MAX_TESTS = 10
 BOLD, PLAIN, DOUBT, MATCHED = "bold", "", "yellow", "bold green"
 
 
@@ -69,7 +69,7 @@ def facts(event: Any) -> Iterator[Line]:
     yield from ((f"  {name:<12}{value}", PLAIN) for name, value in told.items() if value)
 
 
-def learned(details: Any) -> Iterator[Line]:
+def detail_lines(details: Any) -> Iterator[Line]:
     """What CircleCI told us: the failed jobs and their failed tests, and what it would not say."""
     for job in (details or {}).get("jobs") or ():
         if job["status"] in FAILED_STATUSES:
@@ -81,15 +81,15 @@ def learned(details: Any) -> Iterator[Line]:
 
 
 def _failures(failures: Sequence[Any]) -> Iterator[Line]:
-    for failure in failures[:MOST_TESTS]:
+    for failure in failures[:MAX_TESTS]:
         name = ".".join(filter(None, [failure["class_name"], failure["name"]]))
         first = next(iter((failure["message"] or "").strip().splitlines()), None)
         yield f"              {': '.join(filter(None, [name, first]))}", PLAIN
-    if len(failures) > MOST_TESTS:
-        yield f"              and {len(failures) - MOST_TESTS} more", PLAIN
+    if len(failures) > MAX_TESTS:
+        yield f"              and {len(failures) - MAX_TESTS} more", PLAIN
 
 
-def reasons(decisions: Sequence[Any]) -> Iterator[Line]:
+def decision_lines(decisions: Sequence[Any]) -> Iterator[Line]:
     """What every route said, the newest round with all its reasons, older ones with those that led to messages."""
     if not decisions:
         yield "nobody was told: roundsman.yaml had no routes", PLAIN
@@ -106,10 +106,10 @@ def reasons(decisions: Sequence[Any]) -> Iterator[Line]:
                 yield f"  {decision['reason']}", PLAIN
 
 
-def tellings(notifications: Sequence[Any], *, words: bool = False) -> Iterator[Line]:
+def notification_lines(notifications: Sequence[Any], *, words: bool = False) -> Iterator[Line]:
     """How far it is with each channel, with every attempt; with ``words`` also what was said."""
     for one in notifications:
-        yield f"{one['channel_label']}: {how_far(one)}  (notification {one['id']})", BOLD
+        yield f"{one['channel_label']}: {notification_status(one)}  (notification {one['id']})", BOLD
         for attempt in one["attempts"]:
             yield f"  {_attempt(attempt)}", PLAIN
             if words and attempt["title"] is not None:
@@ -118,9 +118,9 @@ def tellings(notifications: Sequence[Any], *, words: bool = False) -> Iterator[L
                 )
 
 
-def how_far(notification: Any) -> str:
+def notification_status(notification: Any) -> str:
     """``told at ...``, ``not delivered: ...``; of what did not work also why, and until when it is tried."""
-    said = [f"{one.words} at {when(one.time)}" if one.time else one.words for one in standings(notification)]
+    said = [f"{one.words} at {when(one.time)}" if one.time else one.words for one in status_phrases(notification)]
     if is_put_off(notification):
         said[-1] += f", given up after {when(notification['give_up_at'])}"
     if notification["reason"] and notification["state"] not in {NotificationState.SENDING, NotificationState.SENT}:
@@ -134,7 +134,7 @@ def _attempt(attempt: Any) -> str:
     return f"attempt {attempt['number']} at {when(attempt['started_at'])}{asked}: {came}"
 
 
-def doings(actions: Sequence[Any], notifications: Sequence[Any]) -> Iterator[Line]:
+def operator_action_lines(actions: Sequence[Any], notifications: Sequence[Any]) -> Iterator[Line]:
     """What operators did, to which channel's notification if to one, when and why."""
     labels = {one["id"]: one["channel_label"] for one in notifications}
     for action in actions:

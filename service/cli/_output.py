@@ -20,7 +20,7 @@ DIGITS = 8
 """Digits of an id that a terminal shows: commands take them for the whole id."""
 MINUTES = len("2026-11-22 09:12")
 STATUS = 10
-FEW = 8
+MIN_WIDTH = 8
 """To how many columns a name or a sentence may be cut where a terminal is narrow."""
 
 console = Console(highlight=False)
@@ -51,7 +51,7 @@ def say(sentence: str, style: str = "") -> None:
         terminal.print_line(console, Text(as_shown(replace_control_chars(sentence)), style=style))
 
 
-def say_to_copy(address: str) -> None:
+def print_address(address: str) -> None:
     """Print an address for people to copy: whole, also where a terminal is narrower."""
     with writing():
         terminal.print_to_copy(console, address)

@@ -38,7 +38,7 @@ class Hangups:
 HANGUPS = Hangups()
 
 
-def heed_signals() -> None:
+def install_signal_handlers() -> None:
     """Have SIGHUP noted, and SIGTERM and Ctrl-C end the process in good order while it starts."""
     signal.signal(signal.SIGHUP, HANGUPS.note)
     atexit.register(signal.signal, signal.SIGHUP, signal.SIG_IGN)  # Python's own end takes handlers of ours away

@@ -11,7 +11,7 @@ import typer
 
 from service.db.database import Store
 from service.errors import BadRequest
-from service.operations.bulk_actions import MAX_SUBJECTS, Outcome, Subject, find_dead, find_named
+from service.operations.bulk_actions import MAX_SUBJECTS, Outcome, Subject, find_by_ids, find_dead
 from service.operations.ids import Noun
 from service.operations.notifications import to_search
 
@@ -29,7 +29,7 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask first; needed
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wish:
+class Request:
     """The subjects that an operator asked for.
 
     ids         as typed
@@ -41,7 +41,7 @@ class Wish:
     ids: Sequence[str]
     every: bool
     filters: Mapping[str, str | Sequence[str]]
-    is_agreed: bool
+    is_confirmed: bool
 
     @property
     def is_single(self) -> bool:
@@ -50,7 +50,7 @@ class Wish:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Choice:
+class Selection:
     """The subjects that were found, what came of the ids that are unknown, and whether more dead letters fit."""
 
     subjects: Sequence[Subject]
@@ -58,16 +58,16 @@ class Choice:
     has_more: bool = False
 
 
-async def choose(store: Store, wish: Wish, *nouns: Noun) -> Choice:
+async def select_subjects(store: Store, request: Request, *nouns: Noun) -> Selection:
     """Return what a wish means. Raises BadRequest for a wish that says nothing, or two things."""
-    given = {name: value for name, value in wish.filters.items() if value}
-    if bool(wish.ids) == bool(wish.every or given):
+    given = {name: value for name, value in request.filters.items() if value}
+    if bool(request.ids) == bool(request.every or given):
         raise BadRequest("name ids, or - to read them from standard input, or a filter or --all; one of these")
-    if wish.ids:
-        subjects, unknown = await find_named(store, read_names(wish.ids), *nouns)
-        return Choice(subjects=subjects, unknown=unknown)
+    if request.ids:
+        subjects, unknown = await find_by_ids(store, read_names(request.ids), *nouns)
+        return Selection(subjects=subjects, unknown=unknown)
     dead, has_more = await find_dead(store, to_search(given, datetime.now(UTC)), *nouns)
-    return Choice(subjects=dead, has_more=has_more)
+    return Selection(subjects=dead, has_more=has_more)
 
 
 def read_names(words: Sequence[str]) -> list[str]:
@@ -105,9 +105,9 @@ def _too_many() -> BadRequest:
     return BadRequest(f"more than {MAX_SUBJECTS} ids are named; nothing was done: act in parts")
 
 
-def confirm(question: str, *, is_agreed: bool) -> None:
+def confirm(question: str, *, is_confirmed: bool) -> None:
     """Ask on the terminal before many things are done. Raises BadRequest where there is no terminal to ask on."""
-    if is_agreed:
+    if is_confirmed:
         return
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise BadRequest(f"{question} There is no terminal to ask on, and nothing was done: add --yes")

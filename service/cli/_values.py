@@ -11,7 +11,7 @@ from service.model import EventKind, NotificationState
 Complete = Callable[[str], list[str]]
 
 
-def any_of(values: Iterable[str]) -> Complete:
+def completion_of(values: Iterable[str]) -> Complete:
     """Return what completes a word to one of these values."""
     known = [str(value) for value in values]
 
@@ -34,7 +34,7 @@ def _beginning(values: Iterable[str], incomplete: str) -> list[str]:
     return [value for value in values if value.startswith(incomplete)]
 
 
-complete_status = any_of(STATUSES)
-complete_event = any_of([*EventKind, "any"])
-complete_told = any_of(["none", "any"])
-complete_state = any_of(NotificationState)
+complete_status = completion_of(STATUSES)
+complete_event = completion_of([*EventKind, "any"])
+complete_told = completion_of(["none", "any"])
+complete_state = completion_of(NotificationState)

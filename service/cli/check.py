@@ -59,8 +59,8 @@ async def _findings(config: Config) -> list[Finding]:
         )
     try:
         token = await check_token(source, has_token=settings.circleci_token is not None)
-        mine_url = f"{settings.public_url}{HOOK_PATH}" if settings.public_url else None
-        hooks = await check_hooks(source, config.hooks, token, mine_url=mine_url)
+        our_url = f"{settings.public_url}{HOOK_PATH}" if settings.public_url else None
+        hooks = await check_hooks(source, config.hooks, token, our_url=our_url)
     finally:
         await source.close()
     there = [check_public_url(settings.public_url, settings.circleci_url), token, *hooks]

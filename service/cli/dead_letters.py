@@ -10,14 +10,14 @@ from service.cli._output import AsJson, print_json, say
 from service.errors import BadRequest
 from service.operations.bulk_actions import MAX_SUBJECTS
 from service.operations.dead_letters import count, list_all_dead_letters, list_dead_letters
-from service.operations.queries import MAX_AT_ONCE
+from service.operations.queries import MAX_PAGE_SIZE
 
 
 def dead_letters(  # noqa: PLR0917 - one option each
     dismissed: Annotated[bool, typer.Option("--dismissed", help="List what was dismissed instead.")] = False,
     limit: Annotated[
-        int, typer.Option(min=1, max=MAX_AT_ONCE, metavar="NUMBER", help=f"At most {MAX_AT_ONCE}.")
-    ] = MAX_AT_ONCE,
+        int, typer.Option(min=1, max=MAX_PAGE_SIZE, metavar="NUMBER", help=f"At most {MAX_PAGE_SIZE}.")
+    ] = MAX_PAGE_SIZE,
     cursor: Annotated[str, typer.Option(metavar="NEXT", help="What the page before said, for older ones.")] = "",
     every: Annotated[bool, typer.Option("--all", help=f"List all pages, up to {MAX_SUBJECTS} dead letters.")] = False,
     as_json: AsJson = False,
@@ -46,8 +46,8 @@ def _print_page(found: Any, *, dismissed: bool) -> None:
         say(f"delivery {delivery['id']} of {_event_text.when(delivery['received_at'])}: {delivery['reason']}", "bold")
         _print_commands("replay", delivery["id"], dismissed=dismissed)
     for notification in found["notifications"]:
-        how_far = _event_text.how_far(notification)
-        say(f"notification {notification['id']} to {notification['channel_label']}: {how_far}", "bold")
+        status = _event_text.notification_status(notification)
+        say(f"notification {notification['id']} to {notification['channel_label']}: {status}", "bold")
         if event := notification["event"]:
             say(f"  {_event_text.headline(event)[0]}, {_event_text.when(event['happened_at'])}")
         _print_commands("resend", notification["id"], dismissed=dismissed)

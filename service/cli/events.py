@@ -10,7 +10,18 @@ import typer
 from service.cli import _event_text
 from service.cli._commands import Group
 from service.cli._database import with_store
-from service.cli._output import DIGITS, FEW, MINUTES, STATUS, AsJson, print_json, print_table, say, status_style, warn
+from service.cli._output import (
+    DIGITS,
+    MIN_WIDTH,
+    MINUTES,
+    STATUS,
+    AsJson,
+    print_json,
+    print_table,
+    say,
+    status_style,
+    warn,
+)
 from service.cli._values import Complete, complete_event, complete_status, complete_told
 from service.config.settings import Settings
 from service.config.warnings import status_warning
@@ -28,11 +39,11 @@ EVENT_COLUMNS = (
     Column(heading="when (UTC)", short=MINUTES),
     Column(heading="id", short=DIGITS),
     Column(heading="status", cut_to=STATUS, style=status_style),
-    Column(heading="project", cut_to=FEW),
-    Column(heading="branch or tag", cut_to=FEW),
-    Column(heading="workflow / job", cut_to=FEW),
+    Column(heading="project", cut_to=MIN_WIDTH),
+    Column(heading="branch or tag", cut_to=MIN_WIDTH),
+    Column(heading="workflow / job", cut_to=MIN_WIDTH),
     Column(heading="told", cut_to=10, style=_event_text.told_style),
-    Column(heading="commit", cut_to=FEW, is_extra=True),
+    Column(heading="commit", cut_to=MIN_WIDTH, is_extra=True),
 )
 
 events = Group("Look up what was built.")
@@ -68,7 +79,7 @@ def list_events(  # noqa: PLR0913, PLR0917 - one option for each filter of the A
     until: Annotated[str, text_filter("Before this time.")] = "",
     q: Annotated[str, typer.Option("--q", metavar="WORDS", help="Whole words of names, subject or revision.")] = "",
     limit: Annotated[
-        int, typer.Option(min=1, max=queries.MAX_AT_ONCE, metavar="NUMBER", help=f"At most {queries.MAX_AT_ONCE}.")
+        int, typer.Option(min=1, max=queries.MAX_PAGE_SIZE, metavar="NUMBER", help=f"At most {queries.MAX_PAGE_SIZE}.")
     ] = 20,
     cursor: Annotated[str, typer.Option(metavar="NEXT", help="What the page before said, for older ones.")] = "",
     as_json: AsJson = False,
@@ -84,10 +95,10 @@ def list_events(  # noqa: PLR0913, PLR0917 - one option for each filter of the A
     page, who = with_store(lambda _, store: _find(store, search, limit, cursor or None))
     if not as_json:
         warn(f"this answer may lack events: {sentence}" for sentence in page["partial"])
-    print_json(page) if as_json else _print_page(page, who, _doubt_of(status or ()))
+    print_json(page) if as_json else _print_page(page, who, _status_warning(status or ()))
 
 
-def _doubt_of(statuses: Sequence[str]) -> str | None:
+def _status_warning(statuses: Sequence[str]) -> str | None:
     """Return what can be doubted of the statuses of a search, which takes lists with commas and any case."""
     each = [one.strip().removeprefix("!").lower() for status in statuses for one in status.split(",")]
     return next(filter(None, map(status_warning, each)), None)
@@ -142,9 +153,12 @@ def show_event(event_id: EventId, as_json: AsJson = False) -> None:
     if as_json:
         print_json(shape)
         return
-    _print([_event_text.headline(shape)], _event_text.facts(shape), _event_text.learned(shape["details"]))
-    _print(_event_text.reasons(shape["decisions"]), _event_text.tellings(shape["notifications"], words=True))
-    _print(_event_text.doings(shape["actions"], shape["notifications"]))
+    _print([_event_text.headline(shape)], _event_text.facts(shape), _event_text.detail_lines(shape["details"]))
+    _print(
+        _event_text.decision_lines(shape["decisions"]),
+        _event_text.notification_lines(shape["notifications"], words=True),
+    )
+    _print(_event_text.operator_action_lines(shape["actions"], shape["notifications"]))
 
 
 def explain(event_id: EventId, as_json: AsJson = False) -> None:
@@ -158,10 +172,10 @@ def explain(event_id: EventId, as_json: AsJson = False) -> None:
         return
     _print(
         [_event_text.headline(shape)],
-        _event_text.reasons(shape["decisions"]),
-        _event_text.tellings(shape["notifications"]),
+        _event_text.decision_lines(shape["decisions"]),
+        _event_text.notification_lines(shape["notifications"]),
     )
-    _print(_event_text.doings(shape["actions"], shape["notifications"]))
+    _print(_event_text.operator_action_lines(shape["actions"], shape["notifications"]))
 
 
 def _look_up(event_id: str) -> Any:

@@ -11,7 +11,7 @@ import typer
 from service.app.service import circleci
 from service.cli._commands import Group
 from service.cli._database import with_store
-from service.cli._output import FEW, AsJson, print_json, print_table, say, warn
+from service.cli._output import MIN_WIDTH, AsJson, print_json, print_table, say, warn
 from service.config.configuration import Config, load
 from service.config.schema import project_slug
 from service.config.settings import Settings
@@ -20,18 +20,18 @@ from service.errors import BadConfig, Temporary
 from service.metrics import Metrics
 from service.model import HookSpec
 from service.operations.hooks import (
+    FAILURES,
     HOOK_PATH,
-    IN_THE_WAY,
-    UNDONE,
-    HookBoard,
-    Ours,
+    NEEDS_ACTION,
+    HookApi,
+    HookTarget,
     Step,
     apply,
     delete,
     find_orphans,
-    known_and_gone,
+    hook_target,
+    known_and_deleted,
     list_hooks,
-    ours,
     plan,
 )
 from service.store import hooks as known_hooks
@@ -42,9 +42,9 @@ from service.text import spoken
 RECENT = timedelta(days=30)
 
 STEP_COLUMNS = (
-    Column(heading="step", style=lambda verb: "red" if verb in IN_THE_WAY else ""),
-    Column(heading="project", cut_to=FEW),
-    Column(heading="hook", cut_to=FEW),
+    Column(heading="step", style=lambda verb: "red" if verb in FAILURES else ""),
+    Column(heading="project", cut_to=MIN_WIDTH),
+    Column(heading="hook", cut_to=MIN_WIDTH),
     Column(heading="why", can_wrap=True),
 )
 
@@ -75,13 +75,13 @@ def list_command(projects: Annotated[list[str] | None, PROJECT] = None, as_json:
     named = projects or [spec.project for spec in config.hooks]
     recent = [] if projects or url is None else _recent_projects()
 
-    async def look(board: HookBoard) -> list[Step]:
-        found = await list_hooks(board, named, url)
-        return [*found, *(await find_orphans(board, recent, found, url) if url else ())]
+    async def look(api: HookApi) -> list[Step]:
+        found = await list_hooks(api, named, url)
+        return [*found, *(await find_orphans(api, recent, found, url) if url else ())]
 
-    steps = _ask(config, look)
+    steps = _with_api(config, look)
     if url is not None:
-        _remember(steps, url)
+        _record(steps, url)
     _finish(steps, as_json)
 
 
@@ -93,16 +93,16 @@ def plan_command(rotate: Rotate = False, as_json: AsJson = False) -> None:
     `apply` leaves it alone. Exit code 1 when there is something to do, or something in the way.
     """
     config = _config()
-    mine = _ours(config.settings)
+    target = _target(config.settings)
     recent = _recent_projects()
 
-    async def look(board: HookBoard) -> list[Step]:
-        planned = await plan(board, _wanted(config), mine, rotate=rotate)
-        return [*planned, *await find_orphans(board, recent, planned, mine.url)]
+    async def look(api: HookApi) -> list[Step]:
+        planned = await plan(api, _configured(config), target, rotate=rotate)
+        return [*planned, *await find_orphans(api, recent, planned, target.url)]
 
-    steps = _ask(config, look)
+    steps = _with_api(config, look)
     _print_steps(steps, as_json)
-    if any(step.verb in UNDONE for step in steps):
+    if any(step.verb in NEEDS_ACTION for step in steps):
         raise typer.Exit(1)
 
 
@@ -114,9 +114,9 @@ def apply_command(rotate: Rotate = False, as_json: AsJson = False) -> None:
     failure a project is left as it is, and the others go on. Exit code 1 when something could not be done.
     """
     config = _config()
-    mine = _ours(config.settings)
-    steps = _ask(config, lambda board: apply(board, _wanted(config), mine, rotate=rotate))
-    _remember(steps, mine.url)
+    target = _target(config.settings)
+    steps = _with_api(config, lambda api: apply(api, _configured(config), target, rotate=rotate))
+    _record(steps, target.url)
     _finish(steps, as_json)
 
 
@@ -130,8 +130,8 @@ def delete_command(projects: Annotated[list[str], PROJECT], as_json: AsJson = Fa
     if config.settings.public_url is None:
         raise BadConfig("ROUNDSMAN_PUBLIC_URL is not set: a hook is ours when it posts to that address, so set it")
     url = f"{config.settings.public_url}{HOOK_PATH}"
-    steps = _ask(config, lambda board: delete(board, projects, url))
-    _remember(steps, url)
+    steps = _with_api(config, lambda api: delete(api, projects, url))
+    _record(steps, url)
     _finish(steps, as_json)
 
 
@@ -142,8 +142,8 @@ def _config() -> Config:
     return config
 
 
-def _ours(settings: Settings) -> Ours:
-    return ours(settings.public_url, settings.webhook_secrets, settings.circleci_url)
+def _target(settings: Settings) -> HookTarget:
+    return hook_target(settings.public_url, settings.webhook_secrets, settings.circleci_url)
 
 
 def _recent_projects() -> list[str]:
@@ -160,9 +160,9 @@ def _recent_projects() -> list[str]:
         return []
 
 
-def _remember(steps: Sequence[Step], mine_url: str) -> None:
+def _record(steps: Sequence[Step], our_url: str) -> None:
     """Put our hooks on record, so that a post of one that does not sign is told by its name."""
-    known, gone = known_and_gone(steps, mine_url, datetime.now(UTC))
+    known, gone = known_and_deleted(steps, our_url, datetime.now(UTC))
     if not (known or gone):
         return
     try:
@@ -171,13 +171,13 @@ def _remember(steps: Sequence[Step], mine_url: str) -> None:
         warn([f"the hooks are not on record, so refusals of their posts will not name them: {error}"])
 
 
-def _wanted(config: Config) -> Sequence[HookSpec]:
+def _configured(config: Config) -> Sequence[HookSpec]:
     if not config.hooks:
         raise BadConfig(f"{config.settings.config} has no hooks; add `hooks: [{{project: gh/acme/web}}]`")
     return config.hooks
 
 
-def _ask(config: Config, question: Callable[[HookBoard], Awaitable[list[Step]]]) -> list[Step]:
+def _with_api(config: Config, question: Callable[[HookApi], Awaitable[list[Step]]]) -> list[Step]:
     async def ask() -> list[Step]:
         source = circleci(config, metrics=Metrics())
         try:
@@ -190,7 +190,7 @@ def _ask(config: Config, question: Callable[[HookBoard], Awaitable[list[Step]]])
 
 def _finish(steps: list[Step], as_json: bool) -> None:
     _print_steps(steps, as_json)
-    if any(step.verb in IN_THE_WAY for step in steps):
+    if any(step.verb in FAILURES for step in steps):
         raise typer.Exit(1)
 
 

@@ -8,21 +8,21 @@ import typer
 from service.cli import _event_text
 from service.cli._commands import Group
 from service.cli._database import with_store
-from service.cli._output import DIGITS, FEW, MINUTES, STATUS, AsJson, print_json, print_table, say, status_style
+from service.cli._output import DIGITS, MIN_WIDTH, MINUTES, STATUS, AsJson, print_json, print_table, say, status_style
 from service.cli._values import complete_receiver, complete_state
 from service.cli.events import Values, text_filter
 from service.operations.notification_status import is_put_off
 from service.operations.notifications import SEARCHABLE, list_notifications, to_search
-from service.operations.queries import MAX_AT_ONCE
+from service.operations.queries import MAX_PAGE_SIZE
 from service.terminal import Column
 
 COLUMNS = (
     Column(heading="when (UTC)", short=MINUTES),
     Column(heading="id", short=DIGITS),
     Column(heading="state", cut_to=STATUS, style=status_style),
-    Column(heading="channel", cut_to=FEW),
-    Column(heading="build", cut_to=FEW),
-    Column(heading="reason", cut_to=FEW, is_extra=True),
+    Column(heading="channel", cut_to=MIN_WIDTH),
+    Column(heading="build", cut_to=MIN_WIDTH),
+    Column(heading="reason", cut_to=MIN_WIDTH, is_extra=True),
 )
 
 notifications = Group("Look up what people were told.")
@@ -42,7 +42,9 @@ def list_(  # noqa: PLR0913, PLR0917 - one option for each filter of the API
     ] = None,
     since: Annotated[str, text_filter("Decided from this time on: 2026-11-22, 7d, 1h30m, yesterday.")] = "",
     until: Annotated[str, text_filter("Decided before this time.")] = "",
-    limit: Annotated[int, typer.Option(min=1, max=MAX_AT_ONCE, metavar="NUMBER", help=f"At most {MAX_AT_ONCE}.")] = 20,
+    limit: Annotated[
+        int, typer.Option(min=1, max=MAX_PAGE_SIZE, metavar="NUMBER", help=f"At most {MAX_PAGE_SIZE}.")
+    ] = 20,
     cursor: Annotated[str, typer.Option(metavar="NEXT", help="What the page before said, for older ones.")] = "",
     as_json: AsJson = False,
 ) -> None:

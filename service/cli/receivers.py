@@ -14,7 +14,7 @@ from service.cli._output import AsJson, print_json, say
 from service.cli._values import complete_receiver
 from service.config.configuration import load
 from service.model import Receiver
-from service.operations.receiver_test import Trial, try_receiver
+from service.operations.receiver_test import ChannelTest, send_test
 
 receivers = Group("Try receivers out.")
 
@@ -46,14 +46,14 @@ def try_command(
         raise typer.Exit(1)
 
 
-async def _try(receivers_by_name: Mapping[str, Receiver], name: str) -> list[Trial]:
+async def _try(receivers_by_name: Mapping[str, Receiver], name: str) -> list[ChannelTest]:
     channels = AppriseChannels()
     try:
-        return await try_receiver(receivers_by_name, name, channels)
+        return await send_test(receivers_by_name, name, channels)
     finally:
         await channels.close(grace_s=0)
 
 
-def _print(trials: list[Trial]) -> None:
+def _print(trials: list[ChannelTest]) -> None:
     for trial in trials:
         say(f"{'ok' if trial.accepted else 'refused':<7}  {trial.answer}", "green" if trial.accepted else "red")

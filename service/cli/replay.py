@@ -13,16 +13,16 @@ from service.cli._database import with_store
 from service.cli._output import AsJson, print_json, say
 from service.cli._subjects import (
     Channel,
-    Choice,
     Every,
     Ids,
     Receiver,
+    Request,
+    Selection,
     Since,
     Until,
-    Wish,
     Yes,
-    choose,
     confirm,
+    select_subjects,
 )
 from service.config.settings import Settings
 from service.db.data_folder import holder
@@ -39,7 +39,7 @@ Act = Callable[[Store, Jobs, Subject], Awaitable[object]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Deed:
+class BulkCommand:
     """A command's verb, what it acts on, its outcome in words, and the act itself."""
 
     verb: str
@@ -66,9 +66,9 @@ def replay(  # noqa: PLR0913, PLR0917 - one option for each filter
     standard input, one a line. A running `roundsman serve` or `worker` does it. Exit code 1 when one of them could not
     be taken.
     """
-    wish = Wish(ids=delivery_ids or (), every=every, filters={"since": since, "until": until}, is_agreed=yes)
+    request = Request(ids=delivery_ids or (), every=every, filters={"since": since, "until": until}, is_confirmed=yes)
     dead = "deliveries that were not understood"
-    _do(Deed(verb="replay", nouns=[Noun.DELIVERY], dead=dead, done="enqueued", act=_replay), wish, as_json)
+    _do(BulkCommand(verb="replay", nouns=[Noun.DELIVERY], dead=dead, done="enqueued", act=_replay), request, as_json)
 
 
 def resend(  # noqa: PLR0913, PLR0917 - one option for each filter
@@ -90,9 +90,11 @@ def resend(  # noqa: PLR0913, PLR0917 - one option for each filter
     serve` or `worker` does it. Exit code 1 when one of them could not be taken.
     """
     filters = _filters(receiver, channel, since, until)
-    wish = Wish(ids=notification_ids or (), every=every, filters=filters, is_agreed=yes)
+    request = Request(ids=notification_ids or (), every=every, filters=filters, is_confirmed=yes)
     dead = "notifications that could not be sent"
-    _do(Deed(verb="resend", nouns=[Noun.NOTIFICATION], dead=dead, done="enqueued", act=_resend), wish, as_json)
+    _do(
+        BulkCommand(verb="resend", nouns=[Noun.NOTIFICATION], dead=dead, done="enqueued", act=_resend), request, as_json
+    )
 
 
 def dismiss(  # noqa: PLR0913, PLR0917 - one option for each filter
@@ -121,12 +123,12 @@ def dismiss(  # noqa: PLR0913, PLR0917 - one option for each filter
             if subject.noun is Noun.DELIVERY
             else operator_actions.dismiss_notification
         )
-        await close(store, subject.id, who=_who(), at=store.clock(), because=because)
+        await close(store, subject.id, who=_operator(), at=store.clock(), because=because)
 
     filters = _filters(receiver, channel, since, until)
-    wish = Wish(ids=subjects or (), every=every, filters=filters, is_agreed=yes)
+    request = Request(ids=subjects or (), every=every, filters=filters, is_confirmed=yes)
     nouns = [Noun.DELIVERY, Noun.NOTIFICATION]
-    _do(Deed(verb="dismiss", nouns=nouns, dead="dead letters", done="done", act=put_away), wish, as_json)
+    _do(BulkCommand(verb="dismiss", nouns=nouns, dead="dead letters", done="done", act=put_away), request, as_json)
 
 
 def _filters(receiver: Ids, channel: Ids, since: str, until: str) -> Mapping[str, str | Sequence[str]]:
@@ -134,59 +136,65 @@ def _filters(receiver: Ids, channel: Ids, since: str, until: str) -> Mapping[str
 
 
 async def _replay(store: Store, jobs: Jobs, subject: Subject) -> None:
-    await operator_actions.replay(store, jobs, subject.id, who=_who(), at=store.clock())
+    await operator_actions.replay(store, jobs, subject.id, who=_operator(), at=store.clock())
 
 
 async def _resend(store: Store, jobs: Jobs, subject: Subject) -> None:
-    await operator_actions.resend(store, jobs, subject.id, who=_who(), at=store.clock())
+    await operator_actions.resend(store, jobs, subject.id, who=_operator(), at=store.clock())
 
 
-def _do(deed: Deed, wish: Wish, as_json: bool) -> None:
-    choice = with_store(lambda _, store: choose(store, wish, *deed.nouns))
-    if choice.subjects and not wish.ids:
+def _do(command: BulkCommand, request: Request, as_json: bool) -> None:
+    choice = with_store(lambda _, store: select_subjects(store, request, *command.nouns))
+    if choice.subjects and not request.ids:
         number = f"the newest {len(choice.subjects)}" if choice.has_more else f"{len(choice.subjects)}"
-        confirm(f"{deed.verb.capitalize()} {number} {deed.dead}?", is_agreed=wish.is_agreed)
+        confirm(f"{command.verb.capitalize()} {number} {command.dead}?", is_confirmed=request.is_confirmed)
 
     async def run(settings: Settings, store: Store) -> tuple[list[Outcome], bool]:
         jobs = job_engine(settings, store)
         outcomes = [*choice.unknown]
-        async for outcome in act_on_each(choice.subjects, lambda subject: deed.act(store, jobs, subject)):
+        async for outcome in act_on_each(choice.subjects, lambda subject: command.act(store, jobs, subject)):
             outcomes.append(outcome)
-            if not as_json and not wish.is_single:
-                _print_outcome(deed, outcome)
+            if not as_json and not request.is_single:
+                _print_outcome(command, outcome)
         return outcomes, await _is_attended(store, jobs)
 
-    if not as_json and not wish.is_single:
+    if not as_json and not request.is_single:
         for outcome in choice.unknown:
-            _print_outcome(deed, outcome)
+            _print_outcome(command, outcome)
     outcomes, is_attended = with_store(run)
-    if wish.is_single:
-        _finish_one(deed, outcomes[0], is_attended=is_attended, as_json=as_json)
+    if request.is_single:
+        _finish_one(command, outcomes[0], is_attended=is_attended, as_json=as_json)
     else:
-        _finish_many(deed, choice, outcomes, is_attended=is_attended, as_json=as_json)
+        _finish_many(command, choice, outcomes, is_attended=is_attended, as_json=as_json)
 
 
-def _print_outcome(deed: Deed, outcome: Outcome) -> None:
+def _print_outcome(command: BulkCommand, outcome: Outcome) -> None:
     name = f"{outcome.noun} {outcome.id}" if outcome.noun else outcome.id
-    say(f"{name}: {deed.done}" if outcome.reason is None else f"{name}: not done: {outcome.reason}")
+    say(f"{name}: {command.done}" if outcome.reason is None else f"{name}: not done: {outcome.reason}")
 
 
-def _finish_one(deed: Deed, outcome: Outcome, *, is_attended: bool, as_json: bool) -> None:
+def _finish_one(command: BulkCommand, outcome: Outcome, *, is_attended: bool, as_json: bool) -> None:
     if outcome.reason is not None:
         raise RoundsmanError(outcome.reason)
     if as_json:
-        print_json(_outcome_json(deed, outcome, is_attended=is_attended))
+        print_json(_outcome_json(command, outcome, is_attended=is_attended))
     else:
-        say(*_end(deed, is_attended=is_attended))
+        say(*_end(command, is_attended=is_attended))
 
 
-def _finish_many(deed: Deed, choice: Choice, outcomes: Sequence[Outcome], *, is_attended: bool, as_json: bool) -> None:
+def _finish_many(
+    command: BulkCommand, choice: Selection, outcomes: Sequence[Outcome], *, is_attended: bool, as_json: bool
+) -> None:
     done = sum(outcome.reason is None for outcome in outcomes)
     if as_json:
-        items = [_outcome_json(deed, outcome, is_attended=is_attended) for outcome in outcomes]
+        items = [_outcome_json(command, outcome, is_attended=is_attended) for outcome in outcomes]
         print_json({"items": items, "has_more": choice.has_more})
     elif outcomes:
-        say(f"{done} of {len(outcomes)}: {_end(deed, is_attended=is_attended)[0]}" if done else f"0 of {len(outcomes)}")
+        say(
+            f"{done} of {len(outcomes)}: {_end(command, is_attended=is_attended)[0]}"
+            if done
+            else f"0 of {len(outcomes)}"
+        )
         if choice.has_more:
             say("there are more: run it again", "yellow")
     else:
@@ -195,15 +203,15 @@ def _finish_many(deed: Deed, choice: Choice, outcomes: Sequence[Outcome], *, is_
         raise typer.Exit(1)
 
 
-def _outcome_json(deed: Deed, outcome: Outcome, *, is_attended: bool) -> Mapping[str, Any]:
+def _outcome_json(command: BulkCommand, outcome: Outcome, *, is_attended: bool) -> Mapping[str, Any]:
     if outcome.reason is not None:
         return {"id": outcome.id, "error": outcome.reason}
-    shape = {str(outcome.noun): outcome.id, deed.verb: deed.done}
-    return shape if deed.verb == "dismiss" else {**shape, "is_attended": is_attended}
+    shape = {str(outcome.noun): outcome.id, command.verb: command.done}
+    return shape if command.verb == "dismiss" else {**shape, "is_attended": is_attended}
 
 
-def _end(deed: Deed, *, is_attended: bool) -> tuple[str, str]:
-    if deed.verb == "dismiss":
+def _end(command: BulkCommand, *, is_attended: bool) -> tuple[str, str]:
+    if command.verb == "dismiss":
         return "dismissed, and on record", ""
     if is_attended:
         return "enqueued; the running service takes it up within a second or so", ""
@@ -218,7 +226,7 @@ async def _is_attended(store: Store, jobs: Jobs) -> bool:
     return last is not None and store.clock() - last < LIVES
 
 
-def _who() -> str:
+def _operator() -> str:
     return f"command line, {_user_name()}"
 
 

@@ -16,7 +16,7 @@ from service.config.warnings import status_warning
 from service.errors import BadConfig, Permanent
 from service.metrics import Metrics
 from service.model import Decision, Event, Matcher, Verdict
-from service.operations.route_test import event_of, parse_facts
+from service.operations.route_test import build_event, parse_facts
 from service.routing.decide import decide
 from service.text import spoken
 
@@ -85,7 +85,7 @@ def try_command(file: File = None, facts: Facts = None, as_json: AsJson = False)
 def _event(config: Config, file: Path | None, facts: list[str]) -> Event:
     try:
         body = _read(file, config.settings.max_body_bytes) if file else None
-        return event_of(body, circleci(config, metrics=Metrics()), parse_facts(facts))
+        return build_event(body, circleci(config, metrics=Metrics()), parse_facts(facts))
     except OSError as error:
         raise BadConfig(f"{file}: {error.strerror}") from error
     except Permanent as error:

@@ -18,9 +18,9 @@ from service.app.systemd import READY, STOPPING, ServiceManager
 from service.channels import AppriseChannels
 from service.cli._login import show_login, with_token
 from service.cli._output import AsJson, print_json, say
+from service.cli._retry import retry_while_temporary
 from service.cli._signals import HANGUPS
-from service.cli._starting import failures_in_the_log, ready
-from service.cli._waiting import wait_for
+from service.cli._startup import log_failures, prepared_database
 from service.config.configuration import Config, load
 from service.config.env import load_settings
 from service.config.settings import Settings
@@ -67,14 +67,14 @@ def worker() -> None:
 
 def _run_as(role: Role) -> None:
     """Run a process of this role to its end."""
-    with failures_in_the_log():
+    with log_failures():
         read = partial(_read, role)
         config, manager = read(), ServiceManager(os.environ)
         set_log_level(config.settings.log_level)
         if role is not Role.SERVE:
             _require_postgres(config.settings, role)
-        with ready(config.settings.database_url, f"roundsman {role}", manager):
-            run(_live(role, config, read, manager))
+        with prepared_database(config.settings.database_url, f"roundsman {role}", manager):
+            run(_serve_until_stopped(role, config, read, manager))
 
 
 def _read(role: Role) -> Config:
@@ -104,16 +104,16 @@ def _require_postgres(settings: Settings, role: Role) -> None:
         )
 
 
-async def _live(role: Role, config: Config, read: Callable[[], Config], manager: ServiceManager) -> None:
+async def _serve_until_stopped(role: Role, config: Config, read: Callable[[], Config], manager: ServiceManager) -> None:
     """Serve until asked to end; read the settings again whenever asked to."""
     asked = shutdown_event()  # first of all: whoever reads that we listen may ask us to end
     listener = listen(config.settings.host, config.settings.port)
     service = build(with_token(config) if role is Role.SERVE else config, role=role)
     reloading = Reloader(service, config.settings, read)
     with HANGUPS.noticed() as hung_up:
-        async with _life(role, service), _served(service, listener, config.settings):
+        async with _running_service(role, service), _http_server(service, listener, config.settings):
             keeping = asyncio.create_task(reloading.run(hung_up, manager))
-            log.info("roundsman is listening", **_facts(role, config), **_places(role, listener))
+            log.info("roundsman is listening", **_log_fields(role, config), **_addresses(role, listener))
             if role.receives and config.settings.admin_token is None:
                 show_login(config.settings, config.settings.public_url or listener_url(listener))
             manager.notify(READY)
@@ -124,19 +124,19 @@ async def _live(role: Role, config: Config, read: Callable[[], Config], manager:
     log.info("roundsman has stopped")
 
 
-def _served(service: Service, listener: socket.socket, settings: Settings) -> AbstractAsyncContextManager[str]:
+def _http_server(service: Service, listener: socket.socket, settings: Settings) -> AbstractAsyncContextManager[str]:
     def count(limit: str) -> None:
         service.parts.metrics.refused.labels(limit).inc()
 
     return serving(service.asgi, listener, trusted_proxies=settings.trusted_networks, on_refusal=count)
 
 
-def _life(role: Role, service: Service) -> AbstractAsyncContextManager[None]:
+def _running_service(role: Role, service: Service) -> AbstractAsyncContextManager[None]:
     """The service at the part of its work that is this role's."""
     return service.open() if role is Role.WEB else service.running()
 
 
-def _facts(role: Role, config: Config) -> dict[str, object]:
+def _log_fields(role: Role, config: Config) -> dict[str, object]:
     return {
         "version": version("roundsman"),
         "role": role.value,
@@ -146,7 +146,7 @@ def _facts(role: Role, config: Config) -> dict[str, object]:
     }
 
 
-def _places(role: Role, listener: socket.socket) -> dict[str, str]:
+def _addresses(role: Role, listener: socket.socket) -> dict[str, str]:
     """Where the process listens, and where CircleCI is to post."""
     here = listener_url(listener)
     return {"address": here, "hook": f"{here}{HOOK_PATH}"} if role.receives else {"address": here}
@@ -166,10 +166,10 @@ def migrate(
     settings = load_settings(os.environ, serving=False)
     manager = ServiceManager(os.environ)
     if database_file(settings.database_url) is None:
-        wait_for(lambda: look_up_revision(settings.database_url), manager, within_s=wait)
+        retry_while_temporary(lambda: look_up_revision(settings.database_url), manager, within_s=wait)
         bring_up_to_date(settings.database_url)
     else:
-        with ready(settings.database_url, "roundsman migrate", manager):
+        with prepared_database(settings.database_url, "roundsman migrate", manager):
             pass
     newest = newest_revision()
     print_json({"revision": newest}) if as_json else say(f"the schema is up to date, at revision {newest}")

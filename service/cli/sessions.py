@@ -11,7 +11,7 @@ from service.cli._commands import Group
 from service.cli._database import with_store
 from service.cli._event_text import when
 from service.cli._login import find_token
-from service.cli._output import AsJson, print_json, print_table, say, say_to_copy
+from service.cli._output import AsJson, print_address, print_json, print_table, say
 from service.clock import now_utc
 from service.config.env import load_settings
 from service.config.settings import Settings
@@ -42,7 +42,7 @@ def login_link(as_json: AsJson = False) -> None:
     # on Postgres the link is judged by its clock, which may be another than this machine's
     now = with_store(_clock) if settings.is_shared else now_utc()
     link = new_link(token, settings.address, now)
-    print_json({"link": link, "expires_at": rfc3339(now + LINK_LIFETIME)}) if as_json else say_to_copy(link)
+    print_json({"link": link, "expires_at": rfc3339(now + LINK_LIFETIME)}) if as_json else print_address(link)
 
 
 @sessions.command("list")

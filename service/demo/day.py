@@ -7,15 +7,15 @@ from string import Template
 from service.demo.play import Act
 from service.testing import sample_runs
 from service.testing.fake_circleci.faults import Fault, broken
-from service.testing.fake_circleci.organization import WEB, JobRun, Run, made_id
+from service.testing.fake_circleci.organization import WEB, JobRun, Run, stable_id
 from service.testing.fake_circleci.payloads import Payload, cancellation_storm, job_completed, ping, workflow_completed
-from service.testing.fake_circleci.sender import Post, Seal
+from service.testing.fake_circleci.sender import Post, Signing
 from service.testing.sample_runs import clock
 
 CLOSED_CHANNELS = ("old-pager",)  # an inbox with these closed gives the day its dead letter
 
 
-def the_day(on: date) -> tuple[Act, ...]:
+def acts_of_the_day(on: date) -> tuple[Act, ...]:
     """Every act of the day, in order: about 30 posts in about 50 seconds at pace 1."""
     return *_morning(on), *_midday(on), *_afternoon(on), *_evening(on)
 
@@ -51,7 +51,7 @@ def _morning(on: date) -> tuple[Act, ...]:
 
 
 def _midday(on: date) -> tuple[Act, ...]:
-    canceled, dark = sample_runs.mobile_canceled(on), sample_runs.web_red_in_the_dark(on)
+    canceled, dark = sample_runs.mobile_canceled(on), sample_runs.web_red_during_outage(on)
     return (
         _ended(
             "shop-api main goes red: 1 test fails. The old pager's address is gone for good: a dead letter",
@@ -83,12 +83,12 @@ def _afternoon(on: date) -> tuple[Act, ...]:
         Act(
             at=clock(on, "14:00"),
             line="strangers post, one with a wrong secret and one with none: turned away, nothing kept",
-            posts=(Post.of(_invented(on), seal=Seal.FORGER), Post.of(_invented(on), seal=Seal.NOBODY)),
+            posts=(Post.of(_invented(on), signing=Signing.WRONG), Post.of(_invented(on), signing=Signing.NONE)),
         ),
         Act(
             at=clock(on, "14:10"),
             line="CircleCI posts something new that nobody understands yet: kept, for a person to look at",
-            posts=_posts({"type": "pipeline-paused", "id": made_id("event", "paused", on), "reason": "plan"}),
+            posts=_posts({"type": "pipeline-paused", "id": stable_id("event", "paused", on), "reason": "plan"}),
         ),
         _ended("mobile main is red, and its commit message would like to be markup", sample_runs.mobile_hostile(on)),
         _ended("shop-api: the upgrade robot is red again; its branches are excluded", sample_runs.api_upgrade(on)),
@@ -136,4 +136,4 @@ def _posts(*events: Payload) -> tuple[Post, ...]:
 
 
 def _invented(on: date) -> Payload:
-    return workflow_completed(sample_runs.web_main_fixed(on)) | {"id": made_id("event", "forged", on)}
+    return workflow_completed(sample_runs.web_main_fixed(on)) | {"id": stable_id("event", "forged", on)}

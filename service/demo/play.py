@@ -12,7 +12,7 @@ from service.terminal import print_line
 from service.testing.fake_circleci.faults import Fault
 from service.testing.fake_circleci.organization import Run
 from service.testing.fake_circleci.sender import Answer, Post
-from service.testing.fake_circleci.server import PretendCircleCI
+from service.testing.fake_circleci.server import FakeCircleCI
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +36,7 @@ class Act:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Tally:
+class AnswerCounts:
     """What became of the posts: ``posted`` is the sum of the others."""
 
     posted: int = 0
@@ -46,19 +46,19 @@ class Tally:
     unanswered: int = 0
 
     @classmethod
-    def of(cls, answers: Iterable[Answer]) -> "Tally":
+    def of(cls, answers: Iterable[Answer]) -> "AnswerCounts":
         """Count the answers: 202 is kept or a duplicate, any 4xx rejected, and the rest might as well be silence."""
-        fates = [_fate(answer) for answer in answers]
+        outcomes = [_outcome(answer) for answer in answers]
         return cls(
-            posted=len(fates),
-            kept=fates.count("kept"),
-            duplicates=fates.count("duplicate"),
-            rejected=fates.count("rejected"),
-            unanswered=fates.count("unanswered"),
+            posted=len(outcomes),
+            kept=outcomes.count("kept"),
+            duplicates=outcomes.count("duplicate"),
+            rejected=outcomes.count("rejected"),
+            unanswered=outcomes.count("unanswered"),
         )
 
 
-def _fate(answer: Answer) -> str:
+def _outcome(answer: Answer) -> str:
     match answer.status:
         case 202:
             return "duplicate" if answer.is_duplicate else "kept"
@@ -70,12 +70,12 @@ def _fate(answer: Answer) -> str:
 
 async def play(
     acts: Iterable[Act],
-    pretend: PretendCircleCI,
+    pretend: FakeCircleCI,
     send: Callable[[Post], Awaitable[Answer]],
     *,
     narrate: Callable[[Act], None],
     pace: float = 1.0,
-) -> Tally:
+) -> AnswerCounts:
     """Let the acts happen one after the other; at pace 0 without any pause."""
     answers: list[Answer] = []
     for act in acts:
@@ -86,7 +86,7 @@ async def play(
             pretend.faults.next(path, fault)
         answers += [await send(post) for post in act.posts]
         await asyncio.sleep(act.lasts_s * pace)
-    return Tally.of(answers)
+    return AnswerCounts.of(answers)
 
 
 def narrator(console: Console) -> Callable[[Act], None]:

@@ -22,8 +22,8 @@ from service.config.configuration import Config, load
 from service.config.env import load_settings
 from service.db.data_folder import held
 from service.db.migrate import migrate
-from service.demo.day import CLOSED_CHANNELS, roundsman_yaml, the_day
-from service.demo.play import Tally, narrator, play
+from service.demo.day import CLOSED_CHANNELS, acts_of_the_day, roundsman_yaml
+from service.demo.play import AnswerCounts, narrator, play
 from service.errors import BadConfig, Temporary
 from service.logs import configure_logs
 from service.operations import queries
@@ -34,7 +34,7 @@ from service.store.filters import Search
 from service.terminal import print_line, print_to_copy
 from service.testing.fake_circleci.organization import ADA, PROJECTS
 from service.testing.fake_circleci.sender import Sender
-from service.testing.fake_circleci.server import PretendCircleCI
+from service.testing.fake_circleci.server import FakeCircleCI
 from service.testing.inbox import Inbox
 from service.web.auth.session import login_link
 from service.web.auth.token_file import ensure_token, token_file
@@ -44,8 +44,8 @@ SECRET = "only-for-the-demo"  # noqa: S105 - reason: a pretend CircleCI's preten
 TOKEN = "only-for-the-demo-either"  # noqa: S105 - reason: the same
 IMPATIENCE = Patience(first=timedelta(seconds=1), for_details=timedelta(seconds=20))  # a day passes in a minute
 SETTLE_WITHIN_S = 30.0
-LOOK_EVERY_S = 0.1
-CUT_SHORT = 130  # as shells have it for Ctrl-C
+POLL_INTERVAL_S = 0.1
+INTERRUPTED = 130  # as shells have it for Ctrl-C
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +53,7 @@ class Stage:
     """What the day is played on."""
 
     service: Service
-    pretend: PretendCircleCI
+    pretend: FakeCircleCI
     inbox: Inbox
     address: str
     sender: Sender
@@ -69,35 +69,35 @@ async def run(*, once: bool, port: int, folder: Path | None, pace: float = 1.0, 
     configure_logs(logging.ERROR)  # the narrator speaks, and the inbox
     os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1"  # all that is played with is on this machine
     asked = asyncio.create_task(shutdown_event().wait())
-    with _place(folder) as place, held(place, what="roundsman demo", since=now_utc(), named_by="--folder"):
-        async with _staged(place, port, console) as stage:
-            _show_around(console, stage, place, port=port)
+    with _data_folder(folder) as place, held(place, what="roundsman demo", since=now_utc(), named_by="--folder"):
+        async with _start_stage(place, port, console) as stage:
+            _print_introduction(console, stage, place, port=port)
             playing = asyncio.create_task(_play(console, stage, pace))
             await asyncio.wait({playing, asked}, return_when=asyncio.FIRST_COMPLETED)
             if not playing.done():
-                await _cut_short(playing)
-                return CUT_SHORT if once else 0
+                await _cancel(playing)
+                return INTERRUPTED if once else 0
             if not once:
-                await _invite(console, stage)
+                await _print_next_steps(console, stage)
                 await asked
     return 0 if await playing else 1
 
 
 async def _play(console: Console, stage: Stage, pace: float) -> bool:
-    acts = the_day(now_utc().date() - timedelta(days=1))  # today's evening has not happened yet
+    acts = acts_of_the_day(now_utc().date() - timedelta(days=1))  # today's evening has not happened yet
     tally = await play(acts, stage.pretend, stage.sender.send, narrate=narrator(console), pace=pace)
-    await _settled(stage.service)
-    return await _sum_up(console, stage, tally)
+    await _wait_until_settled(stage.service)
+    return await _print_summary(console, stage, tally)
 
 
-async def _cut_short(playing: asyncio.Task[bool]) -> None:
+async def _cancel(playing: asyncio.Task[bool]) -> None:
     playing.cancel()
     with suppress(asyncio.CancelledError):
         await playing
 
 
 @contextmanager
-def _place(folder: Path | None) -> Iterator[Path]:
+def _data_folder(folder: Path | None) -> Iterator[Path]:
     """A folder for this day alone: the demo would overwrite a roundsman.yaml, and mix its builds with true ones.
 
     One that nobody named goes with the demo.
@@ -131,8 +131,8 @@ def _listener(port: int) -> socket.socket:
 
 
 @asynccontextmanager
-async def _staged(folder: Path, port: int, console: Console) -> AsyncIterator[Stage]:
-    pretend = PretendCircleCI(token=TOKEN, owner=ADA, projects=PROJECTS)
+async def _start_stage(folder: Path, port: int, console: Console) -> AsyncIterator[Stage]:
+    pretend = FakeCircleCI(token=TOKEN, owner=ADA, projects=PROJECTS)
     inbox = Inbox(console, closed=CLOSED_CHANNELS)
     async with AsyncExitStack() as stack:
         listener = stack.enter_context(_listener(port))
@@ -174,18 +174,18 @@ def _database_url(folder: Path) -> str:
     return f"sqlite:///{(folder / 'roundsman.db').absolute()}"
 
 
-async def _settled(service: Service) -> None:
+async def _wait_until_settled(service: Service) -> None:
     """Wait until nothing is left to judge or to send, or longer than that ought to take."""
-    for _ in range(int(SETTLE_WITHIN_S / LOOK_EVERY_S)):
+    for _ in range(int(SETTLE_WITHIN_S / POLL_INTERVAL_S)):
         if await queries.unsettled(service.parts.store) == 0:
             return
-        await asyncio.sleep(LOOK_EVERY_S)
+        await asyncio.sleep(POLL_INTERVAL_S)
 
 
-def _show_around(console: Console, stage: Stage, folder: Path, *, port: int) -> None:
-    _say(console, "Roundsman's demo: a small organization's day in a minute.\n")
+def _print_introduction(console: Console, stage: Stage, folder: Path, *, port: int) -> None:
+    _print(console, "Roundsman's demo: a small organization's day in a minute.\n")
     if port and not stage.address.endswith(f":{port}"):
-        _say(console, f"Somebody has port {port}, so the pages are elsewhere.\n")
+        _print(console, f"Somebody has port {port}, so the pages are elsewhere.\n")
     settings = _write_settings(folder, stage)
     print_line(console, Text("pages, by a link that is good for one login within 15 minutes", style="bold"))
     print_to_copy(console, _link(stage))
@@ -218,11 +218,11 @@ def _write_settings(folder: Path, stage: Stage) -> Path:
     return file
 
 
-async def _invite(console: Console, stage: Stage) -> None:
+async def _print_next_steps(console: Console, stage: Stage) -> None:
     """Say what to try while the service stays."""
     newest = (await queries.list_events(stage.service.parts.store, Search(), limit=1))["items"][0]
-    _say(console, f"Try, in that other terminal: roundsman explain {newest['id'][:8]}")
-    _say(console, "The day is over; the pages stay until you press Ctrl-C. A fresh login link:")
+    _print(console, f"Try, in that other terminal: roundsman explain {newest['id'][:8]}")
+    _print(console, "The day is over; the pages stay until you press Ctrl-C. A fresh login link:")
     print_to_copy(console, _link(stage))
 
 
@@ -230,13 +230,13 @@ def _link(stage: Stage) -> str:
     return login_link(stage.admin_token, stage.address, now_utc())
 
 
-async def _sum_up(console: Console, stage: Stage, tally: Tally) -> bool:
+async def _print_summary(console: Console, stage: Stage, tally: AnswerCounts) -> bool:
     """Print what came of the day by the service's own books; do they agree with the sender's and the inbox's?"""
     dead = sum((await stage.service.parts.store.read(dead_counts.dead_letters)).values())
-    kept, duplicates = _counted(stage, "kept"), _counted(stage, "duplicate")
-    rejected = _counted(stage, "bad_signature") + _counted(stage, "refused")
-    notified = await queries.told_so_far(stage.service.parts.store)
-    _say(
+    kept, duplicates = _count_deliveries(stage, "kept"), _count_deliveries(stage, "duplicate")
+    rejected = _count_deliveries(stage, "bad_signature") + _count_deliveries(stage, "refused")
+    notified = await queries.count_sent(stage.service.parts.store)
+    _print(
         console,
         f"\nreceived {kept + duplicates}, rejected {rejected}, duplicates {duplicates}, "
         f"notifications sent {notified}, dead letters {dead}",
@@ -244,16 +244,16 @@ async def _sum_up(console: Console, stage: Stage, tally: Tally) -> bool:
     agrees = (kept, duplicates, rejected, 0) == (tally.kept, tally.duplicates, tally.rejected, tally.unanswered)
     agrees &= notified == len(stage.inbox.cards) and not await queries.unsettled(stage.service.parts.store)
     if agrees:
-        _say(console, "All as the script says.")
+        _print(console, "All as the script says.")
     else:
-        _say(console, f"That is not what was posted and arrived: {tally}, {len(stage.inbox.cards)} in the inbox.")
+        _print(console, f"That is not what was posted and arrived: {tally}, {len(stage.inbox.cards)} in the inbox.")
     return agrees
 
 
-def _counted(stage: Stage, result: str) -> int:
+def _count_deliveries(stage: Stage, result: str) -> int:
     value = stage.service.parts.metrics.registry.get_sample_value("roundsman_deliveries_total", {"result": result})
     return int(value or 0)
 
 
-def _say(console: Console, sentence: str) -> None:
+def _print(console: Console, sentence: str) -> None:
     print_line(console, Text(sentence))

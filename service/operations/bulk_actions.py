@@ -36,7 +36,7 @@ class Outcome:
     reason: str | None = None
 
 
-async def find_named(store: Store, names: Sequence[str], *nouns: Noun) -> tuple[list[Subject], list[Outcome]]:
+async def find_by_ids(store: Store, names: Sequence[str], *nouns: Noun) -> tuple[list[Subject], list[Outcome]]:
     """Return the subjects that ids name, each once however it is written, and an outcome for each that names none.
 
     Raises BadRequest for a single one that is no id: then the words are wrong, and there is nothing else to do.

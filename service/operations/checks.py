@@ -14,7 +14,7 @@ from service.db.database import Store
 from service.db.migrate import is_older, is_workable, newest_revision, revision
 from service.errors import BadConfig, Permanent, Temporary
 from service.model import Actor, Hook, HookSpec, Process, Receiver, Role
-from service.operations.hook_addresses import leads_to_us
+from service.operations.hook_addresses import posts_to_us
 from service.operations.reachability import CIRCLECI_CLOUD, find_obstacle
 from service.store import heartbeats
 
@@ -36,7 +36,7 @@ class Finding:
     sentence: str
 
 
-class Introduces(Protocol):
+class TokenOwnerLookup(Protocol):
     """Whoever can tell whose token we hold."""
 
     async def me(self) -> Actor:
@@ -44,7 +44,7 @@ class Introduces(Protocol):
         ...
 
 
-class FindsHooks(Protocol):
+class HookLookup(Protocol):
     """Looks projects up by their slugs, and lists their hooks."""
 
     async def project_id(self, slug: str) -> str:
@@ -56,7 +56,7 @@ class FindsHooks(Protocol):
         ...
 
 
-class ChecksUrls(Protocol):
+class UrlChecker(Protocol):
     """Whoever knows what a channel's URL must look like."""
 
     def check(self, url: str) -> str | None:
@@ -166,7 +166,7 @@ def check_public_url(public_url: str | None, circleci_url: str = CIRCLECI_CLOUD)
     return Finding(what="public URL", grade=grade, sentence=obstacle)
 
 
-async def check_token(source: Introduces, *, has_token: bool) -> Finding:
+async def check_token(source: TokenOwnerLookup, *, has_token: bool) -> Finding:
     """Does CircleCI accept our token?"""
     if not has_token:
         sentence = "ROUNDSMAN_CIRCLECI_TOKEN is not set: messages will lack failed jobs, tests and the actor"
@@ -179,26 +179,26 @@ async def check_token(source: Introduces, *, has_token: bool) -> Finding:
 
 
 async def check_hooks(
-    source: FindsHooks, hooks: Sequence[HookSpec], token: Finding, *, mine_url: str | None
+    source: HookLookup, hooks: Sequence[HookSpec], token: Finding, *, our_url: str | None
 ) -> Sequence[Finding]:
     """Tell of each project under ``hooks`` whether the token may see it; nothing without a token that is accepted."""
     if token.grade is not Grade.OK:
         return []
-    return await asyncio.gather(*(_of_hook(source, hook, mine_url) for hook in hooks))
+    return await asyncio.gather(*(_of_hook(source, hook, our_url) for hook in hooks))
 
 
-async def _of_hook(source: FindsHooks, hook: HookSpec, mine_url: str | None) -> Finding:
+async def _of_hook(source: HookLookup, hook: HookSpec, our_url: str | None) -> Finding:
     try:
         present = await _visible_hooks(source, await source.project_id(hook.project))
     except (Temporary, Permanent) as error:
         return Finding(what=f"hook {hook.project}", grade=Grade.WRONG, sentence=str(error))
-    if any(leads_to_us(one, mine_url) and not one.has_secret for one in present):
+    if any(posts_to_us(one, our_url) and not one.has_secret for one in present):
         sentence = "it has no secret, so its posts are refused; run `roundsman hooks apply`"
         return Finding(what=f"hook {hook.project}", grade=Grade.WRONG, sentence=sentence)
     return Finding(what=f"hook {hook.project}", grade=Grade.OK, sentence="the token may see this project")
 
 
-async def _visible_hooks(source: FindsHooks, project_id: str) -> list[Hook]:
+async def _visible_hooks(source: HookLookup, project_id: str) -> list[Hook]:
     """Return the hooks of a project; none where the token may not see them, which only `hooks` needs it to."""
     try:
         return await source.list_hooks(project_id)
@@ -206,7 +206,7 @@ async def _visible_hooks(source: FindsHooks, project_id: str) -> list[Hook]:
         return []
 
 
-def check_channels(receivers: Mapping[str, Receiver], channels: ChecksUrls) -> Iterable[Finding]:
+def check_channels(receivers: Mapping[str, Receiver], channels: UrlChecker) -> Iterable[Finding]:
     """Is every channel's URL one that can be sent to? Nothing is sent."""
     for receiver in receivers.values():
         for channel in receiver.channels:

@@ -7,7 +7,7 @@ from service.db.tables import Transaction
 from service.model import Delivery, Notification
 from service.operations.bulk_actions import MAX_SUBJECTS
 from service.operations.json_shapes import Json, delivery_json
-from service.operations.queries import MAX_AT_ONCE, refuse_limit, with_events
+from service.operations.queries import MAX_PAGE_SIZE, require_limit, with_events
 from service.store import deliveries, notifications
 from service.store.cursors import Place, to_cursor, to_place
 
@@ -18,14 +18,14 @@ Unread = tuple[Delivery, int]
 
 
 async def list_dead_letters(
-    store: Store, *, limit: int = MAX_AT_ONCE, cursor: str | None = None, dismissed: bool = False
+    store: Store, *, limit: int = MAX_PAGE_SIZE, cursor: str | None = None, dismissed: bool = False
 ) -> Json:
     """Return one page of what waits for a person: ``{"deliveries": [...], "notifications": [...], "next": cursor}``.
 
     The newest of both come first, at most ``limit`` together; ``next`` is None on the last page. Of a delivery's body
     the page has no more than the beginning. ``dismissed`` asks for what was dismissed instead. Raises BadRequest.
     """
-    refuse_limit(limit)
+    require_limit(limit)
     return await store.read(_page, limit, to_place(cursor) if cursor else None, dismissed)
 
 

@@ -5,9 +5,9 @@ from urllib.parse import urlsplit
 from service.model import Hook
 
 
-def leads_to_us(hook: Hook, mine_url: str | None) -> bool:
+def posts_to_us(hook: Hook, our_url: str | None) -> bool:
     """Tell whether a hook posts to our address: one that seems not to would be made a second time."""
-    return hook.url == mine_url or (mine_url is not None and _address(hook.url) == _address(mine_url))
+    return hook.url == our_url or (our_url is not None and _address(hook.url) == _address(our_url))
 
 
 def host_of(hook: Hook) -> str:

@@ -11,16 +11,16 @@ from typing import Protocol
 
 from service.errors import BadConfig, Permanent, Temporary
 from service.model import EventKind, Hook, HookSpec, KnownHook, slug_spellings
-from service.operations.hook_addresses import host_of, leads_to_us
+from service.operations.hook_addresses import host_of, posts_to_us
 from service.operations.reachability import find_obstacle
 
-SLOTS = 5  # CircleCI docs, "Outbound webhooks": at most five for each project
+MAX_HOOKS = 5  # CircleCI docs, "Outbound webhooks": at most five for each project
 HOOK_PATH = "/hooks/circleci"
 MAX_ID = 64  # CircleCI's ids have 36 characters
 SECRETLESS = "has no secret, so its posts are refused"
 
 
-class HookBoard(Protocol):
+class HookApi(Protocol):
     """What we ask of the source; each raises Temporary or Permanent."""
 
     async def project_id(self, slug: str) -> str:
@@ -59,9 +59,9 @@ class Verb(StrEnum):
     LEFT = "left_undone"
 
 
-TO_DO = frozenset({Verb.CREATE, Verb.UPDATE, Verb.DELETE})
-IN_THE_WAY = frozenset({Verb.BLOCKED, Verb.FAILED, Verb.LEFT})
-UNDONE = TO_DO | IN_THE_WAY
+CHANGES = frozenset({Verb.CREATE, Verb.UPDATE, Verb.DELETE})
+FAILURES = frozenset({Verb.BLOCKED, Verb.FAILED, Verb.LEFT})
+NEEDS_ACTION = CHANGES | FAILURES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,57 +82,57 @@ class Step:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ours:
+class HookTarget:
     """What makes a hook ours: where it posts to, and the newest secret, which it shall sign with."""
 
     url: str
     secret: str = field(repr=False)
 
 
-def ours(public_url: str | None, secrets: Sequence[str], circleci_url: str) -> Ours:
+def hook_target(public_url: str | None, secrets: Sequence[str], circleci_url: str) -> HookTarget:
     """Return our address and newest secret. Raises BadConfig when CircleCI could not post to us."""
     if (obstacle := find_obstacle(public_url, circleci_url)) is not None:
         raise BadConfig(obstacle)
     if not secrets:
         raise BadConfig("ROUNDSMAN_WEBHOOK_SECRETS is not set: hooks sign with the first of them")
-    return Ours(url=f"{public_url}{HOOK_PATH}", secret=secrets[0])
+    return HookTarget(url=f"{public_url}{HOOK_PATH}", secret=secrets[0])
 
 
-async def plan(board: HookBoard, specs: Sequence[HookSpec], mine: Ours, *, rotate: bool = False) -> list[Step]:
+async def plan(api: HookApi, specs: Sequence[HookSpec], target: HookTarget, *, rotate: bool = False) -> list[Step]:
     """What ``apply`` would do, project by project; what cannot be planned is a failed step with its reason.
 
     rotate   update every one of our hooks: a secret cannot be read back, so only we know that it is an old one
     """
-    return [step for spec in specs for step in await _plan_project(board, spec, mine, rotate=rotate)]
+    return [step for spec in specs for step in await _plan_project(api, spec, target, rotate=rotate)]
 
 
-async def apply(board: HookBoard, specs: Sequence[HookSpec], mine: Ours, *, rotate: bool = False) -> list[Step]:
+async def apply(api: HookApi, specs: Sequence[HookSpec], target: HookTarget, *, rotate: bool = False) -> list[Step]:
     """Plan and do it; the steps as they came out. Safe to repeat: what is done is unchanged the next time.
 
     At the first step that fails a project is left as it is, for what comes after relies on what came before: a surplus
     hook is needed until the one that stays posts all events. Other projects go on.
     """
-    return [step for spec in specs for step in await _apply_project(board, spec, mine, rotate=rotate)]
+    return [step for spec in specs for step in await _apply_project(api, spec, target, rotate=rotate)]
 
 
-async def _apply_project(board: HookBoard, spec: HookSpec, mine: Ours, *, rotate: bool) -> list[Step]:
+async def _apply_project(api: HookApi, spec: HookSpec, target: HookTarget, *, rotate: bool) -> list[Step]:
     done: list[Step] = []
-    for planned in await _plan_project(board, spec, mine, rotate=rotate):
+    for planned in await _plan_project(api, spec, target, rotate=rotate):
         step = planned
-        if step.verb in TO_DO and any(before.verb is Verb.FAILED for before in done):
+        if step.verb in CHANGES and any(before.verb is Verb.FAILED for before in done):
             step = replace(step, verb=Verb.LEFT, why=f"{step.verb}: not tried, since a step before it failed")
-        elif step.verb in TO_DO:
-            step = await _do(board, step, mine)
+        elif step.verb in CHANGES:
+            step = await _do(api, step, target)
         done.append(step)
-    return await _read_back(board, spec.project, done, mine.url)
+    return await _read_back(api, spec.project, done, target.url)
 
 
-async def list_hooks(board: HookBoard, projects: Sequence[str], mine_url: str | None) -> list[Step]:
+async def list_hooks(api: HookApi, projects: Sequence[str], our_url: str | None) -> list[Step]:
     """Every hook of these projects: ours, foreign, or a failed step where we could not look."""
-    return [step for project in projects for step in await _list_project(board, project, mine_url)]
+    return [step for project in projects for step in await _list_project(api, project, our_url)]
 
 
-async def find_orphans(board: HookBoard, projects: Sequence[str], seen: Sequence[Step], mine_url: str) -> list[Step]:
+async def find_orphans(api: HookApi, projects: Sequence[str], seen: Sequence[Step], our_url: str) -> list[Step]:
     """Return our hooks at projects that roundsman.yaml does not name, or names no longer.
 
     projects   slugs that posted lately; one that CircleCI no longer shows is left out
@@ -143,109 +143,109 @@ async def find_orphans(board: HookBoard, projects: Sequence[str], seen: Sequence
     others: dict[str, str] = {}
     for project in projects:
         others.setdefault(slug_spellings(project)[0], project)
-    found = [await _orphans_of(board, project, mine_url) for slug, project in others.items() if slug not in named]
+    found = [await _orphans_of(api, project, our_url) for slug, project in others.items() if slug not in named]
     return [step for steps in found for step in steps if step.hook is None or step.hook.id not in known]
 
 
-async def _orphans_of(board: HookBoard, project: str, mine_url: str) -> list[Step]:
+async def _orphans_of(api: HookApi, project: str, our_url: str) -> list[Step]:
     try:
-        present = await board.list_hooks(await board.project_id(project))
+        present = await api.list_hooks(await api.project_id(project))
     except Permanent:
         return []  # deleted, or none of this token's: there is nothing that could be said or done
     except Temporary as error:
-        return [Step(verb=Verb.FAILED, project=project, why=_trouble(error))]
+        return [Step(verb=Verb.FAILED, project=project, why=_with_next_step(error))]
     why = f"not in roundsman.yaml: add the project there, or run `roundsman hooks delete {project}`"
     return [
-        Step(verb=Verb.ORPHAN, project=project, hook=hook, why=why) for hook in present if leads_to_us(hook, mine_url)
+        Step(verb=Verb.ORPHAN, project=project, hook=hook, why=why) for hook in present if posts_to_us(hook, our_url)
     ]
 
 
-async def delete(board: HookBoard, projects: Sequence[str], mine_url: str) -> list[Step]:
+async def delete(api: HookApi, projects: Sequence[str], our_url: str) -> list[Step]:
     """Take our hooks away from these projects; others stay. Safe to repeat.
 
     The address may be one that CircleCI cannot reach: a hook that leads there is of no use to anyone.
     """
-    return [step for project in projects for step in await _delete_of_project(board, project, mine_url)]
+    return [step for project in projects for step in await _delete_of_project(api, project, our_url)]
 
 
-async def _delete_of_project(board: HookBoard, project: str, mine_url: str) -> list[Step]:
-    found = await _list_project(board, project, mine_url)
+async def _delete_of_project(api: HookApi, project: str, our_url: str) -> list[Step]:
+    found = await _list_project(api, project, our_url)
     steps = [replace(step, verb=Verb.DELETE) if step.verb is Verb.OURS else step for step in found]
-    done = [await _delete(board, step) for step in steps if step.verb is not Verb.FOREIGN]
-    return await _read_back(board, project, done, mine_url)
+    done = [await _delete(api, step) for step in steps if step.verb is not Verb.FOREIGN]
+    return await _read_back(api, project, done, our_url)
 
 
-async def _read_back(board: HookBoard, project: str, done: Sequence[Step], mine_url: str) -> list[Step]:
+async def _read_back(api: HookApi, project: str, done: Sequence[Step], our_url: str) -> list[Step]:
     """Return the steps, those as failed that CircleCI took and did not do: it drops what it does not understand."""
-    if not any(step.verb in TO_DO or _may_have_made(step) for step in done):
+    if not any(step.verb in CHANGES or _may_exist(step) for step in done):
         return list(done)
     try:
-        present = {hook.id: hook for hook in await board.list_hooks(await board.project_id(project))}
+        present = {hook.id: hook for hook in await api.list_hooks(await api.project_id(project))}
     except (Temporary, Permanent) as error:
-        why = f"done, but it could not be read back: {_trouble(error)}"
-        return [replace(step, verb=Verb.FAILED, why=why) if step.verb in TO_DO else step for step in done]
-    made = next((hook for hook in present.values() if leads_to_us(hook, mine_url)), None)
-    return [_compared(step, present, made) for step in done]
+        why = f"done, but it could not be read back: {_with_next_step(error)}"
+        return [replace(step, verb=Verb.FAILED, why=why) if step.verb in CHANGES else step for step in done]
+    made = next((hook for hook in present.values() if posts_to_us(hook, our_url)), None)
+    return [_verify(step, present, made) for step in done]
 
 
-def _may_have_made(step: Step) -> bool:
+def _may_exist(step: Step) -> bool:
     """Tell whether a hook may be there although making it failed: made, but not as it was wished."""
     return step.verb is Verb.FAILED and step.hook is None and step.project_id is not None
 
 
-def _compared(step: Step, present: Mapping[str, Hook], made: Hook | None) -> Step:
-    if _may_have_made(step):
+def _verify(step: Step, present: Mapping[str, Hook], made: Hook | None) -> Step:
+    if _may_exist(step):
         return replace(step, result=made)
-    if step.verb not in TO_DO:
+    if step.verb not in CHANGES:
         return step
     if step.verb is Verb.DELETE:
-        return _unlike(step, "it is still there") if step.hook and step.hook.id in present else step
+        return _mismatch(step, "it is still there") if step.hook and step.hook.id in present else step
     found = present.get(step.result.id) if step.result else None
     if found is None or step.spec is None:
-        return _unlike(step, "it is not there")
+        return _mismatch(step, "it is not there")
     if flaws := [*_secret_flaw(found), *_differences(step.spec, found)]:
-        return _unlike(step, "; ".join(flaws))
+        return _mismatch(step, "; ".join(flaws))
     return replace(step, result=found)
 
 
-def _unlike(step: Step, flaws: str) -> Step:
+def _mismatch(step: Step, flaws: str) -> Step:
     why = f"{step.verb}: CircleCI said that it was done, but the hook reads back otherwise: {flaws}"
     return replace(step, verb=Verb.FAILED, why=why)
 
 
-async def _list_project(board: HookBoard, project: str, mine_url: str | None) -> list[Step]:
+async def _list_project(api: HookApi, project: str, our_url: str | None) -> list[Step]:
     try:
-        present = await board.list_hooks(await board.project_id(project))
+        present = await api.list_hooks(await api.project_id(project))
     except (Temporary, Permanent) as error:
-        return [Step(verb=Verb.FAILED, project=project, why=_trouble(error))]
+        return [Step(verb=Verb.FAILED, project=project, why=_with_next_step(error))]
     return [
         Step(
-            verb=Verb.OURS if leads_to_us(hook, mine_url) else Verb.FOREIGN,
+            verb=Verb.OURS if posts_to_us(hook, our_url) else Verb.FOREIGN,
             project=project,
             hook=hook,
-            why=_described(hook, is_ours=leads_to_us(hook, mine_url)),
+            why=_describe(hook, is_ours=posts_to_us(hook, our_url)),
         )
         for hook in present
     ]
 
 
-def _described(hook: Hook, *, is_ours: bool) -> str:
+def _describe(hook: Hook, *, is_ours: bool) -> str:
     drift = f"; {SECRETLESS}: run `roundsman hooks apply`" if is_ours and not hook.has_secret else ""
     return f"{_events(hook) or 'no events'}; posts to {host_of(hook)}{drift}"
 
 
-async def _plan_project(board: HookBoard, spec: HookSpec, mine: Ours, *, rotate: bool) -> list[Step]:
+async def _plan_project(api: HookApi, spec: HookSpec, target: HookTarget, *, rotate: bool) -> list[Step]:
     try:
-        project_id = await board.project_id(spec.project)
-        present = await board.list_hooks(project_id)
+        project_id = await api.project_id(spec.project)
+        present = await api.list_hooks(project_id)
     except (Temporary, Permanent) as error:
-        return [Step(verb=Verb.FAILED, project=spec.project, spec=spec, why=_trouble(error))]
+        return [Step(verb=Verb.FAILED, project=spec.project, spec=spec, why=_with_next_step(error))]
     foreign = [
         Step(verb=Verb.FOREIGN, project=spec.project, hook=hook, why=f"posts to {host_of(hook)}")
         for hook in present
-        if not leads_to_us(hook, mine.url)
+        if not posts_to_us(hook, target.url)
     ]
-    own = [hook for hook in present if leads_to_us(hook, mine.url)]
+    own = [hook for hook in present if posts_to_us(hook, target.url)]
     if not own:
         return [_make(spec, present, project_id), *foreign]
     surplus = [
@@ -255,10 +255,10 @@ async def _plan_project(board: HookBoard, spec: HookSpec, mine: Ours, *, rotate:
     return [_keep(spec, own[0], rotate=rotate), *surplus, *foreign]
 
 
-def known_and_gone(steps: Sequence[Step], mine_url: str, seen_at: datetime) -> tuple[list[KnownHook], list[str]]:
+def known_and_deleted(steps: Sequence[Step], our_url: str, seen_at: datetime) -> tuple[list[KnownHook], list[str]]:
     """Return our hooks as these steps found or left them, and the ids of those that they took away."""
     found = [(step, hook) for step in steps if (hook := step.result or step.hook)]
-    ours = [(step, hook) for step, hook in found if leads_to_us(hook, mine_url) and len(hook.id) <= MAX_ID]
+    ours = [(step, hook) for step, hook in found if posts_to_us(hook, our_url) and len(hook.id) <= MAX_ID]
     gone = [hook.id for step, hook in ours if step.verb is Verb.DELETE]
     known = [
         KnownHook(id=hook.id, project=step.project, name=hook.name, seen_at=seen_at)
@@ -269,12 +269,12 @@ def known_and_gone(steps: Sequence[Step], mine_url: str, seen_at: datetime) -> t
 
 
 def _make(spec: HookSpec, present: Sequence[Hook], project_id: str) -> Step:
-    if len(present) >= SLOTS:
+    if len(present) >= MAX_HOOKS:
         users = ", ".join(hook.name or host_of(hook) for hook in present)
         return Step(
-            verb=Verb.BLOCKED, project=spec.project, spec=spec, why=f"{len(present)} of {SLOTS} used by {users}"
+            verb=Verb.BLOCKED, project=spec.project, spec=spec, why=f"{len(present)} of {MAX_HOOKS} used by {users}"
         )
-    why = f"{', '.join(spec.events)}; slot {len(present) + 1} of {SLOTS}"
+    why = f"{', '.join(spec.events)}; slot {len(present) + 1} of {MAX_HOOKS}"
     return Step(verb=Verb.CREATE, project=spec.project, spec=spec, project_id=project_id, why=why)
 
 
@@ -306,39 +306,39 @@ def _events(hook: Hook) -> str:
     return ", ".join(sorted(hook.events, key=lambda event: known.index(event) if event in known else len(known)))
 
 
-async def _do(board: HookBoard, step: Step, mine: Ours) -> Step:
+async def _do(api: HookApi, step: Step, target: HookTarget) -> Step:
     """Do one step; the same step with its result when it worked, a failed one with the reason when it did not."""
     result = None
     try:
         match step:
             case Step(verb=Verb.CREATE, spec=HookSpec() as spec, project_id=str(project_id)):
-                wish = {"name": spec.name, "url": mine.url, "secret": mine.secret}
-                result = await board.create_hook(project_id, events=spec.events, **wish)
+                wish = {"name": spec.name, "url": target.url, "secret": target.secret}
+                result = await api.create_hook(project_id, events=spec.events, **wish)
             case Step(verb=Verb.UPDATE, spec=HookSpec() as spec, hook=Hook(id=hook_id)):
-                wish = {"name": spec.name, "url": mine.url, "secret": mine.secret}
-                result = await board.update_hook(hook_id, events=spec.events, **wish)
+                wish = {"name": spec.name, "url": target.url, "secret": target.secret}
+                result = await api.update_hook(hook_id, events=spec.events, **wish)
             case Step(verb=Verb.DELETE):
-                return await _delete(board, step)
+                return await _delete(api, step)
     except (Temporary, Permanent) as error:
         return _failed(step, error)
     return replace(step, result=result)
 
 
-async def _delete(board: HookBoard, step: Step) -> Step:
+async def _delete(api: HookApi, step: Step) -> Step:
     if step.verb is not Verb.DELETE or step.hook is None:
         return step
     try:
-        await board.delete_hook(step.hook.id)
+        await api.delete_hook(step.hook.id)
     except (Temporary, Permanent) as error:
         return _failed(step, error)
     return step
 
 
 def _failed(step: Step, error: Temporary | Permanent) -> Step:
-    return replace(step, verb=Verb.FAILED, why=f"{step.verb}: {_trouble(error)}")
+    return replace(step, verb=Verb.FAILED, why=f"{step.verb}: {_with_next_step(error)}")
 
 
-def _trouble(error: Temporary | Permanent) -> str:
+def _with_next_step(error: Temporary | Permanent) -> str:
     """The error and, where it does not name one itself, the next step."""
     if isinstance(error, Permanent):
         return str(error)

@@ -9,7 +9,7 @@ from service.db.tables import deliveries, notifications, sessions
 from service.errors import BadRequest, NotFound
 from service.store import ids
 
-SHORTEST = 8
+MIN_DIGITS = 8
 
 
 class Noun(StrEnum):
@@ -38,9 +38,9 @@ LISTED_BY = {
 async def find(store: Store, text: str, *nouns: Noun) -> tuple[Noun, UUID]:
     """The one of these that an id, or at least its first eight digits, stands for. Raises BadRequest or NotFound."""
     digits = text.strip().lower().replace("-", "")
-    if not re.fullmatch(f"[0-9a-f]{{{SHORTEST},{ids.DIGITS}}}", digits):
+    if not re.fullmatch(f"[0-9a-f]{{{MIN_DIGITS},{ids.DIGITS}}}", digits):
         example = "ids look like 3f2c8a52-6d3e-4b7e-9a57-0f6a1c2b3d4e"
-        raise BadRequest(f"{text!a} is not an id; {example}, and the first {SHORTEST} digits are enough")
+        raise BadRequest(f"{text!a} is not an id; {example}, and the first {MIN_DIGITS} digits are enough")
     found = [
         (noun, one) for noun in nouns for one in await store.read(ids.beginning_with, COLUMNS[noun], digits, limit=2)
     ]

@@ -17,7 +17,7 @@ PUT_OFF = ("put off, next attempt", "a resend was put off, next attempt")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Standing:
+class StatusPhrase:
     """One thing to say of a notification; ``time`` is when that was or will be, in RFC 3339, where it has a time."""
 
     state: NotificationState
@@ -25,14 +25,14 @@ class Standing:
     time: str | None = None
 
 
-def standings(notification: Json) -> list[Standing]:
+def status_phrases(notification: Json) -> list[StatusPhrase]:
     """What is to be said of a notification: when it was told, and what becomes of it now."""
     state, was_sent = NotificationState(notification["state"]), notification["sent_at"] is not None
     said = list(_told(notification))
     if is_put_off(notification):
-        said.append(Standing(state=state, words=PUT_OFF[was_sent], time=notification["next_attempt_at"]))
+        said.append(StatusPhrase(state=state, words=PUT_OFF[was_sent], time=notification["next_attempt_at"]))
     elif state in NOW:
-        said.append(Standing(state=state, words=NOW[state][was_sent]))
+        said.append(StatusPhrase(state=state, words=NOW[state][was_sent]))
     return said
 
 
@@ -41,9 +41,9 @@ def is_put_off(notification: Json) -> bool:
     return notification["state"] == NotificationState.PENDING and notification["reason"] is not None
 
 
-def _told(notification: Json) -> Iterator[Standing]:
+def _told(notification: Json) -> Iterator[StatusPhrase]:
     if notification["sent_at"] is not None:
-        yield Standing(state=NotificationState.SENT, words="told", time=notification["sent_at"])
+        yield StatusPhrase(state=NotificationState.SENT, words="told", time=notification["sent_at"])
     sent = [attempt["ended_at"] for attempt in notification["attempts"] if attempt["outcome"] == Outcome.SENT]
     if len(sent) > 1:
-        yield Standing(state=NotificationState.SENT, words="told again", time=sent[-1])
+        yield StatusPhrase(state=NotificationState.SENT, words="told again", time=sent[-1])

@@ -9,7 +9,7 @@ from service.db.tables import Transaction
 from service.errors import BadRequest
 from service.model import NotificationState
 from service.operations.json_shapes import Json
-from service.operations.queries import refuse_limit, to_span, values_of, with_events
+from service.operations.queries import require_limit, to_span, values_of, with_events
 from service.store.notification_search import NotificationSearch
 from service.store.notification_search import find_page as find_notifications
 
@@ -23,7 +23,7 @@ async def list_notifications(
 
     Each with its attempts, and with its ``event``. Raises BadRequest.
     """
-    refuse_limit(limit)
+    require_limit(limit)
     return await store.read(_page, search, limit, cursor)
 
 

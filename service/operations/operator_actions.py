@@ -13,7 +13,7 @@ from service.store import actions, deliveries, events, notifications
 from service.text import clean
 
 PATIENCE = Patience.for_sending
-LONGEST_REASON = 500
+MAX_REASON = 500
 
 
 async def replay(store: Store, jobs: Jobs, delivery_id: UUID, *, who: str, at: datetime) -> None:
@@ -61,13 +61,13 @@ async def dismiss_delivery(store: Store, delivery_id: UUID, *, who: str, at: dat
     Raises NotFound, or BadRequest when it is no dead letter.
     """
 
-    def put_away(transaction: Transaction) -> None:
+    def close(transaction: Transaction) -> None:
         if not deliveries.dismiss(transaction, delivery_id):
             found = deliveries.find(transaction, delivery_id)
             raise _nothing_to_dismiss(f"delivery {delivery_id} is {found.state}")
         _record_dismissal(transaction, delivery_id, who=who, at=at, because=because)
 
-    await store.write(put_away)
+    await store.write(close)
 
 
 async def dismiss_notification(
@@ -79,13 +79,13 @@ async def dismiss_notification(
     Raises NotFound, or BadRequest when it is no dead letter.
     """
 
-    def put_away(transaction: Transaction) -> None:
+    def close(transaction: Transaction) -> None:
         if not notifications.dismiss(transaction, notification_id):
             found = notifications.find(transaction, notification_id)
             raise _nothing_to_dismiss(f"notification {notification_id} is {found.state}")
         _record_dismissal(transaction, notification_id, who=who, at=at, because=because)
 
-    await store.write(put_away)
+    await store.write(close)
 
 
 def _nothing_to_dismiss(state: str) -> BadRequest:
@@ -95,8 +95,8 @@ def _nothing_to_dismiss(state: str) -> BadRequest:
 def to_reason(because: str) -> str | None:
     """Return the reason as it is put on record; None where there is none. Raises BadRequest for one too long."""
     reason = clean(because.strip()) or None
-    if reason and len(reason) > LONGEST_REASON:
-        raise BadRequest(f"a reason may have {LONGEST_REASON} characters, and this one has {len(reason)}; shorten it")
+    if reason and len(reason) > MAX_REASON:
+        raise BadRequest(f"a reason may have {MAX_REASON} characters, and this one has {len(reason)}; shorten it")
     return reason
 
 

@@ -27,12 +27,12 @@ from service.store import actions, deliveries, event_search, events, notificatio
 from service.store.filters import Search
 from service.text import clean
 
-MAX_AT_ONCE = 200
+MAX_PAGE_SIZE = 200
 MAX_VALUES = 20  # of one filter: each is a list of its own that is walked
 SEARCHABLE = tuple(field.name for field in fields(Search))
-TOLD = ("none", "any")
+TOLD_VALUES = ("none", "any")
 EVERY_KIND = "any"
-ONCE = frozenset({"since", "until", "q", "limit", "cursor"})
+SINGLE_VALUED = frozenset({"since", "until", "q", "limit", "cursor"})
 """Parameters that stand once; every other filter keeps what fits any of its values."""
 
 
@@ -59,11 +59,11 @@ async def to_list(store: Store, search: Search, page: event_search.Page) -> Json
         "items": [event_json(event) for event in page.items],
         "next": page.next,
         "looked_back_to": rfc3339(page.looked_back_to) if page.looked_back_to else None,
-        "partial": await doubts_about(store, search),
+        "partial": await find_gaps(store, search),
     }
 
 
-async def doubts_about(store: Store, search: Search) -> list[str]:
+async def find_gaps(store: Store, search: Search) -> list[str]:
     """Why the answer to a search may lack events that fit, one sentence for each reason."""
     if not search.actor:
         return []
@@ -76,14 +76,14 @@ async def doubts_about(store: Store, search: Search) -> list[str]:
 
 async def find_events(store: Store, search: Search, *, limit: int, cursor: str | None) -> event_search.Page:
     """One page of events, newest first. Raises BadRequest."""
-    refuse_limit(limit)
+    require_limit(limit)
     return await store.read(event_search.search, search, limit=limit, cursor=cursor)
 
 
-def refuse_limit(limit: int) -> None:
+def require_limit(limit: int) -> None:
     """Raise BadRequest for a page that is too large, or empty."""
-    if not 1 <= limit <= MAX_AT_ONCE:
-        raise BadRequest(f"limit must be a whole number from 1 to {MAX_AT_ONCE}")
+    if not 1 <= limit <= MAX_PAGE_SIZE:
+        raise BadRequest(f"limit must be a whole number from 1 to {MAX_PAGE_SIZE}")
 
 
 async def told(store: Store, topics: Collection[str]) -> Mapping[str, Sequence[Notification]]:
@@ -161,7 +161,7 @@ async def unsettled(store: Store) -> int:
     return pending + await store.read(deliveries.count_unjudged)
 
 
-async def told_so_far(store: Store) -> int:
+async def count_sent(store: Store) -> int:
     """How many notifications have been sent."""
     return await store.read(notifications.count, NotificationState.SENT)
 
@@ -174,7 +174,7 @@ def to_search(asked: Mapping[str, str | Sequence[str]], now: datetime) -> Search
     since, until = to_span(values.pop("since", ()), values.pop("until", ()), now)
     values["event"] = [to_kind(kind) for kind in values.get("event", ())]
     values["told"] = [told.lower() for told in values.get("told", ())]
-    if odd := next((told for told in values["told"] if told not in TOLD), None):
+    if odd := next((told for told in values["told"] if told not in TOLD_VALUES), None):
         raise BadRequest(f"told is none or any, not {odd!a}")
     values["q"] = next(iter(values.get("q", ())), None)
     return Search(**values, since=since, until=until)
@@ -191,7 +191,7 @@ def values_of(name: str, given: str | Sequence[str]) -> Sequence[str]:
     """The values of a filter, without blanks. Raises BadRequest for too many."""
     cleaned = (clean(value.strip()) for value in ([given] if isinstance(given, str) else given))
     values = [value for value in cleaned if value]
-    if name in ONCE and len(values) > 1:
+    if name in SINGLE_VALUED and len(values) > 1:
         raise BadRequest(f"{name!a} stands twice; give it once")
     if len(values) > MAX_VALUES:
         raise BadRequest(f"{name!a} may stand {MAX_VALUES} times, and it stands {len(values)} times; ask in parts")

@@ -12,7 +12,7 @@ from service.model import Channel, Receiver
 
 
 @dataclass(frozen=True, kw_only=True)
-class Trial:
+class ChannelTest:
     """The answer of one channel to a test message."""
 
     channel: str
@@ -21,7 +21,7 @@ class Trial:
     answer: str
 
 
-async def try_receiver(receivers: Mapping[str, Receiver], name: str, notifier: AppriseChannels) -> list[Trial]:
+async def send_test(receivers: Mapping[str, Receiver], name: str, notifier: AppriseChannels) -> list[ChannelTest]:
     """Send one test message to each channel of a receiver, all at once. Raises BadRequest for an unknown name."""
     if name not in receivers:
         raise BadRequest(f"roundsman.yaml has no receiver {name!a}; it has {', '.join(receivers) or 'none'}")
@@ -29,7 +29,7 @@ async def try_receiver(receivers: Mapping[str, Receiver], name: str, notifier: A
     return await asyncio.gather(*(_try(name, channel, notifier) for channel in receivers[name].channels))
 
 
-async def _try(receiver: str, channel: Channel, notifier: AppriseChannels) -> Trial:
+async def _try(receiver: str, channel: Channel, notifier: AppriseChannels) -> ChannelTest:
     message = compose_test(receiver, channel.label)
     try:
         try:
@@ -37,5 +37,5 @@ async def _try(receiver: str, channel: Channel, notifier: AppriseChannels) -> Tr
         except StillSending as late:
             answer = await late.outcome()
     except (Temporary, Permanent) as error:
-        return Trial(channel=channel.label, kind=channel.kind, accepted=False, answer=str(error))
-    return Trial(channel=channel.label, kind=channel.kind, accepted=True, answer=answer)
+        return ChannelTest(channel=channel.label, kind=channel.kind, accepted=False, answer=str(error))
+    return ChannelTest(channel=channel.label, kind=channel.kind, accepted=True, answer=answer)

@@ -11,18 +11,18 @@ from service.operations.queries import to_kind
 from service.routing.match_keys import MATCH_KEYS, SLUG
 from service.text import clean
 
-NEVER = datetime(2026, 1, 1, tzinfo=UTC)
-NOBODY = UUID(int=0)
+FIXED_TIME = datetime(2026, 1, 1, tzinfo=UTC)
+NO_ID = UUID(int=0)
 
 Facts = Mapping[str, str | None]
 
 
-def event_of(body: bytes | None, source: Source, facts: Facts) -> Event:
+def build_event(body: bytes | None, source: Source, facts: Facts) -> Event:
     """The event of a webhook's body, or a bare completed workflow, with these facts in place of its own.
 
     Raises Permanent for a body that is not understood, BadRequest for a kind of event that there is not.
     """
-    event = source.parse(_delivery(source, body)) if body is not None else _bare()
+    event = source.parse(_delivery(source, body)) if body is not None else _default_event()
     return _with_facts(event, facts)
 
 
@@ -41,18 +41,18 @@ def parse_facts(given: Sequence[str]) -> Facts:
     return facts
 
 
-def _bare() -> Event:
+def _default_event() -> Event:
     kind = EventKind.WORKFLOW_COMPLETED
-    return Event(id=NOBODY, kind=kind, source_event_id="trial", happened_at=NEVER, received_at=NEVER)
+    return Event(id=NO_ID, kind=kind, source_event_id="trial", happened_at=FIXED_TIME, received_at=FIXED_TIME)
 
 
 def _delivery(source: Source, body: bytes) -> Delivery:
     return Delivery(
-        id=NOBODY,
+        id=NO_ID,
         source=source.name,
         source_event_id="trial",
         via=Via.WEBHOOK,
-        received_at=NEVER,
+        received_at=FIXED_TIME,
         headers=(),
         body=body,
         signed=None,

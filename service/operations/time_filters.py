@@ -24,14 +24,14 @@ def to_time(text: str, now: datetime) -> datetime:
     if word in _DAYS:
         midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         return midnight - timedelta(days=_DAYS[word])
-    time = _ago(word, now) if _AGO.fullmatch(word) else _written_out(text)
+    time = _parse_ago(word, now) if _AGO.fullmatch(word) else _parse_iso(text)
     if not SEARCHABLE_YEARS[0] <= time.year <= SEARCHABLE_YEARS[-1]:
         years = f"years from {SEARCHABLE_YEARS[0]} to {SEARCHABLE_YEARS[-1]} are"
         raise BadRequest(f"{text!a} is not a time of a build; {years}")
     return time
 
 
-def _written_out(text: str) -> datetime:
+def _parse_iso(text: str) -> datetime:
     try:
         time = datetime.fromisoformat(text.strip())
         return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
@@ -39,7 +39,7 @@ def _written_out(text: str) -> datetime:
         raise BadRequest(f"{text!a} is not a time; write {EXAMPLES}") from error
 
 
-def _ago(word: str, now: datetime) -> datetime:
+def _parse_ago(word: str, now: datetime) -> datetime:
     parts = re.findall(r"([0-9]+)([smhdw])", word)
     units = [unit for _, unit in parts]
     if len(set(units)) < len(units):

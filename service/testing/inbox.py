@@ -16,8 +16,8 @@ from service.terminal import with_links
 
 CONTROLS = (*range(0x20), *range(0x7F, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A))  # also those of direction
 UNPRINTABLE = dict.fromkeys(set(CONTROLS) - {ord("\n")}, "\N{REPLACEMENT CHARACTER}")
-ROOMY = 60  # columns, where a card can stand apart
-COLOURS = {"success": "green", "failure": "red", "warning": "yellow", "info": "blue"}
+MIN_INDENTED_WIDTH = 60  # columns, where a card can stand apart
+COLORS = {"success": "green", "failure": "red", "warning": "yellow", "info": "blue"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +65,7 @@ class Inbox:
 
 def show(console: Console, card: Card) -> None:
     """Print the card: framed on a terminal, one prefixed line after the other in a pipe."""
-    title, text = readable(card.title), readable(card.text)
+    title, text = replace_unprintable(card.title), replace_unprintable(card.text)
     if not console.is_terminal:
         lines = [f"  {card.team} | {line}".rstrip() for line in (title, *text.splitlines())]
         console.print(Text("\n".join(lines)), soft_wrap=True)
@@ -73,10 +73,10 @@ def show(console: Console, card: Card) -> None:
 
     # The title stands inside: rich would cut it to the frame's width.
     story = with_links(Text.assemble((title, "bold"), "\n", text, overflow="fold"))
-    panel = Panel(story, title=Text(card.team), title_align="left", border_style=COLOURS.get(card.kind, "white"))
-    console.print(Padding(panel, (0, 0, 0, 7 if console.width >= ROOMY else 0)))
+    panel = Panel(story, title=Text(card.team), title_align="left", border_style=COLORS.get(card.kind, "white"))
+    console.print(Padding(panel, (0, 0, 0, 7 if console.width >= MIN_INDENTED_WIDTH else 0)))
 
 
-def readable(text: str) -> str:
+def replace_unprintable(text: str) -> str:
     """The text without what could move a terminal's cursor or turn its lines around."""
     return text.translate(UNPRINTABLE)

@@ -14,7 +14,7 @@ from service.testing.fake_circleci.organization import (
     JobRun,
     Run,
     TestResult,
-    one_after_another,
+    sequential_jobs,
 )
 
 HOSTILE_SUBJECT = (
@@ -86,7 +86,7 @@ def api_main(on: date) -> Run:
         author=GRACE,
         subject="Answer stock questions from the cache",
         pushed_at=clock(on, "08:41"),
-        jobs=one_after_another(3310, JobRun(name="lint", lasts_s=35), JobRun(name="unit-tests", lasts_s=190)),
+        jobs=sequential_jobs(3310, JobRun(name="lint", lasts_s=35), JobRun(name="unit-tests", lasts_s=190)),
     )
 
 
@@ -98,7 +98,7 @@ def mobile_main(on: date) -> Run:
         author=LINH,
         subject="Show the basket offline",
         pushed_at=clock(on, "08:44"),
-        jobs=one_after_another(611, JobRun(name="build-android", lasts_s=260)),
+        jobs=sequential_jobs(611, JobRun(name="build-android", lasts_s=260)),
     )
 
 
@@ -111,7 +111,7 @@ def web_main_red(on: date) -> Run:
         subject="Apply vouchers before shipping",
         pushed_at=clock(on, "09:07"),
         status="failed",
-        jobs=one_after_another(
+        jobs=sequential_jobs(
             5920,
             JobRun(name="lint", lasts_s=48),
             JobRun(
@@ -134,7 +134,7 @@ def web_main_fixed(on: date) -> Run:
         author=ADA,
         subject="Charge shipping on what is left to pay",
         pushed_at=clock(on, "09:51"),
-        jobs=one_after_another(
+        jobs=sequential_jobs(
             5925, JobRun(name="unit-tests", lasts_s=247, tests=suite(of=214)), JobRun(name="build-image", lasts_s=95)
         ),
     )
@@ -150,7 +150,7 @@ def web_feature_red(on: date) -> Run:
         branch="feature/checkout-redesign",
         pushed_at=clock(on, "09:27"),
         status="failed",
-        jobs=one_after_another(5923, JobRun(name="unit-tests", status="failed", lasts_s=233)),
+        jobs=sequential_jobs(5923, JobRun(name="unit-tests", status="failed", lasts_s=233)),
     )
 
 
@@ -164,14 +164,14 @@ def api_flaky(on: date) -> Run:
         subject="Log how long reservations take",
         pushed_at=clock(on, "10:17"),
         status="failed",
-        jobs=one_after_another(3312, failed),
+        jobs=sequential_jobs(3312, failed),
     )
 
 
 def api_rerun(on: date) -> Run:
     """The same pipeline again: another workflow id, and green."""
     passed = JobRun(name="unit-tests", lasts_s=188, tests=suite(of=96))
-    return replace(api_flaky(on), status="success", attempt=2, waited_s=14 * 60, jobs=one_after_another(3313, passed))
+    return replace(api_flaky(on), status="success", attempt=2, waited_s=14 * 60, jobs=sequential_jobs(3313, passed))
 
 
 def mobile_canceled(on: date) -> Run:
@@ -184,7 +184,7 @@ def mobile_canceled(on: date) -> Run:
         branch="feature/offline",
         pushed_at=clock(on, "11:05"),
         status="canceled",
-        jobs=one_after_another(
+        jobs=sequential_jobs(
             612,
             *(JobRun(name=name, status="canceled", lasts_s=9) for name in ("build-android", "build-ios", "unit-tests")),
         ),
@@ -202,11 +202,11 @@ def api_late_results(on: date) -> Run:
         branch="feature/refunds",
         pushed_at=clock(on, "11:37"),
         status="failed",
-        jobs=one_after_another(3314, failed),
+        jobs=sequential_jobs(3314, failed),
     )
 
 
-def web_red_in_the_dark(on: date) -> Run:
+def web_red_during_outage(on: date) -> Run:
     """Red while CircleCI's API is down."""
     failed = JobRun(name="build-image", status="failed", lasts_s=61, messages=("Exited with code exit status 137",))
     return Run(
@@ -216,7 +216,7 @@ def web_red_in_the_dark(on: date) -> Run:
         subject="Base the image on Debian 13",
         pushed_at=clock(on, "12:14"),
         status="failed",
-        jobs=one_after_another(5927, failed),
+        jobs=sequential_jobs(5927, failed),
     )
 
 
@@ -229,7 +229,7 @@ def mobile_hostile(on: date) -> Run:
         subject=HOSTILE_SUBJECT,
         pushed_at=clock(on, "14:40"),
         status="failed",
-        jobs=one_after_another(615, JobRun(name="build-ios", status="timedout", lasts_s=300)),
+        jobs=sequential_jobs(615, JobRun(name="build-ios", status="timedout", lasts_s=300)),
     )
 
 
@@ -243,7 +243,7 @@ def api_upgrade(on: date) -> Run:
         branch="upgrade/everything",
         pushed_at=clock(on, "15:18"),
         status="failed",
-        jobs=one_after_another(3315, JobRun(name="lint", status="failed", lasts_s=41)),
+        jobs=sequential_jobs(3315, JobRun(name="lint", status="failed", lasts_s=41)),
     )
 
 
@@ -258,7 +258,7 @@ def web_release(on: date) -> Run:
         tag="v2.5.0",
         pushed_at=clock(on, "15:56"),
         workflow="release",
-        jobs=one_after_another(
+        jobs=sequential_jobs(
             5928,
             JobRun(name="build-image", lasts_s=98),
             JobRun(name="approve-production", is_approval=True),
@@ -277,7 +277,7 @@ def api_unauthorized(on: date) -> Run:
         pushed_at=clock(on, "17:10"),
         workflow="deploy",
         status="unauthorized",
-        jobs=one_after_another(3316, JobRun(name="deploy-production", status="unauthorized")),
+        jobs=sequential_jobs(3316, JobRun(name="deploy-production", status="unauthorized")),
     )
 
 
@@ -292,5 +292,5 @@ def api_nightly(on: date) -> Run:
         workflow="nightly",
         status="error",
         trigger="schedule",
-        jobs=one_after_another(3316, JobRun(name="import-prices", status="not_run")),
+        jobs=sequential_jobs(3316, JobRun(name="import-prices", status="not_run")),
     )

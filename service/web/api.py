@@ -82,7 +82,7 @@ class Api:
     async def dead_letters(self, request: Request) -> Response:
         """List dead letters, a page at a time; with ``?dismissed=true``, dismissed ones."""
         await self.access.require(request)
-        asked, limit, cursor = _page_params(request.query_params, limit=queries.MAX_AT_ONCE)
+        asked, limit, cursor = _page_params(request.query_params, limit=queries.MAX_PAGE_SIZE)
         dismissed = asked.pop("dismissed", ["false"])
         if dismissed not in (["true"], ["false"]):
             raise BadRequest("dismissed must be true or false")
@@ -209,5 +209,5 @@ def _reason_param(parameters: QueryParams) -> str:
 
 def _parse_limit(text: str) -> int:
     if not re.fullmatch("[0-9]{1,9}", text):  # int() itself refuses numbers with thousands of digits
-        raise BadRequest(f"limit must be a whole number from 1 to {queries.MAX_AT_ONCE}")
+        raise BadRequest(f"limit must be a whole number from 1 to {queries.MAX_PAGE_SIZE}")
     return int(text)

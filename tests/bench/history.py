@@ -23,7 +23,7 @@ from service.config.configuration import load
 from service.db.database import Store
 from service.db.migrate import migrate
 from service.logs import configure_logs
-from service.operations.queries import MAX_AT_ONCE, to_search
+from service.operations.queries import MAX_PAGE_SIZE, to_search
 from service.store import event_search, retention
 from tests.app_fixture import RED_TO_WEB, environ
 from tests.bench.past import NOW, fill
@@ -139,8 +139,8 @@ async def _deep_pages(http: httpx.AsyncClient, store: Store, where: str, depth: 
 async def _cursor(store: Store, asked: Asked, events: int) -> str:
     """Where so many events have gone by."""
     cursor: str | None = None
-    for _ in range(0, events, MAX_AT_ONCE):
-        page = await store.read(event_search.search, to_search(asked, NOW), limit=MAX_AT_ONCE, cursor=cursor)
+    for _ in range(0, events, MAX_PAGE_SIZE):
+        page = await store.read(event_search.search, to_search(asked, NOW), limit=MAX_PAGE_SIZE, cursor=cursor)
         cursor = page.next or cursor
     assert cursor is not None
     return cursor

@@ -20,8 +20,8 @@ from service.pipeline.context import Patience
 from service.testing.fake_circleci.faults import broken
 from service.testing.fake_circleci.organization import ADA, PROJECTS
 from service.testing.fake_circleci.payloads import workflow_completed
-from service.testing.fake_circleci.sender import Post, Seal, Sender
-from service.testing.fake_circleci.server import PretendCircleCI
+from service.testing.fake_circleci.sender import Post, Sender, Signing
+from service.testing.fake_circleci.server import FakeCircleCI
 from service.web.server.server import listen, serving
 from tests.app_fixture import GREEN, RED, environ
 from tests.fake_servers import Answer, HangUp, HttpEnd, internet
@@ -80,7 +80,7 @@ class Story:
             return repr([connection.execute(f"SELECT * FROM {name}").fetchall() for name in names])  # noqa: S608 - ours
 
 
-async def happen(story: Story, end: HttpEnd, pretend: PretendCircleCI) -> None:
+async def happen(story: Story, end: HttpEnd, pretend: FakeCircleCI) -> None:
     """A red and a green workflow, told to channels that mostly fail, with strangers knocking and people looking."""
     async with serving(pretend.app, listen("127.0.0.1", 0)) as circleci:
         routes = ROUTES.format(port=end.port)
@@ -96,10 +96,10 @@ async def happen(story: Story, end: HttpEnd, pretend: PretendCircleCI) -> None:
             await browse(story, http)
 
 
-async def post(url: str, http: httpx.AsyncClient, pretend: PretendCircleCI) -> None:
+async def post(url: str, http: httpx.AsyncClient, pretend: FakeCircleCI) -> None:
     sender = Sender(http, url=f"{url}/hooks/circleci", secret="fake-webhook-secret-old")
-    for seal in (Seal.FORGER, Seal.NOBODY):
-        await sender.send(Post.of(workflow_completed(RED), seal=seal))
+    for signing in (Signing.WRONG, Signing.NONE):
+        await sender.send(Post.of(workflow_completed(RED), signing=signing))
     for run in (RED, GREEN):
         pretend.run_finished(run)
         await sender.send(Post.of(workflow_completed(run)))
@@ -132,7 +132,7 @@ async def browse(story: Story, http: httpx.AsyncClient) -> None:
 
 
 async def test_no_secret_is_in_a_log_a_table_an_answer_or_a_page(folder: Path) -> None:
-    pretend = PretendCircleCI(token=SECRETS["ROUNDSMAN_CIRCLECI_TOKEN"], owner=ADA, projects=PROJECTS)
+    pretend = FakeCircleCI(token=SECRETS["ROUNDSMAN_CIRCLECI_TOKEN"], owner=ADA, projects=PROJECTS)
     pretend.faults.next("/workflow/*", broken(401, "Invalid token provided: fake-circleci-token"))
     story = Story(folder=folder)
     with internet() as end, logged(logging.DEBUG) as talk:

@@ -16,7 +16,7 @@ from service.db.data_folder import held
 from service.db.migrate import newest_revision
 from service.operations.checks import check_public_url
 from service.testing.fake_circleci.organization import ADA, PROJECTS
-from service.testing.fake_circleci.server import PretendCircleCI
+from service.testing.fake_circleci.server import FakeCircleCI
 from tests.app_fixture import NINE, RED_TO_WEB, SECRET, TOKEN
 from tests.cli_reference import every_command
 from tests.cli_runner import Terminal, served
@@ -27,12 +27,12 @@ STREAMING = {"serve", "web", "worker", "demo", "inbox"}  # they run and narrate;
 
 
 @pytest.fixture
-def pretend() -> PretendCircleCI:
-    return PretendCircleCI(token=TOKEN, owner=ADA, projects=PROJECTS)
+def pretend() -> FakeCircleCI:
+    return FakeCircleCI(token=TOKEN, owner=ADA, projects=PROJECTS)
 
 
 @pytest.fixture
-def operator(terminal: Terminal, pretend: PretendCircleCI) -> Iterator[Terminal]:
+def operator(terminal: Terminal, pretend: FakeCircleCI) -> Iterator[Terminal]:
     """Somebody whose configuration is right."""
     with served(pretend) as address:
         terminal.configure(RED_TO_WEB, ROUNDSMAN_CIRCLECI_URL=address, ROUNDSMAN_PORT=str(free_port()))
@@ -57,7 +57,7 @@ def test_a_right_configuration_is_said_to_be_right(operator: Terminal) -> None:
     ]
 
 
-def test_each_project_under_hooks_is_looked_at(operator: Terminal, pretend: PretendCircleCI) -> None:
+def test_each_project_under_hooks_is_looked_at(operator: Terminal, pretend: FakeCircleCI) -> None:
     hooks = "hooks:\n  - project: gh/acme/web\n  - project: gh/acme/nowhere\n"
     terminal_file = operator.folder / "roundsman.yaml"
     terminal_file.write_text(RED_TO_WEB + hooks, encoding="utf-8")
@@ -101,7 +101,7 @@ def test_a_check_in_json_names_each_finding(operator: Terminal) -> None:
     assert shape["warnings"] == []
 
 
-def test_a_check_makes_and_sends_nothing(operator: Terminal, pretend: PretendCircleCI) -> None:
+def test_a_check_makes_and_sends_nothing(operator: Terminal, pretend: FakeCircleCI) -> None:
     before = sorted(operator.folder.iterdir())
     operator.run("check")
 

@@ -67,10 +67,10 @@ class Told:
 def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
     folder = tmp_path_factory.mktemp("told")
     migrate(f"sqlite:///{folder / 'roundsman.db'}")
-    return asyncio.run(_live(folder))
+    return asyncio.run(_serve_until_stopped(folder))
 
 
-async def _live(folder: Path) -> Told:
+async def _serve_until_stopped(folder: Path) -> Told:
     async with a_house(folder, ROUTES) as house:
         red = workflow_completed(RED)
         red["pipeline"]["vcs"]["branch"] = ROCKET

@@ -162,7 +162,7 @@ def test_failed_jobs_come_with_their_first_ten_failed_tests_and_good_ones_are_le
         ),
     )
 
-    lines = texts(_event_text.learned(details_json(details)))
+    lines = texts(_event_text.detail_lines(details_json(details)))
 
     assert lines == [
         "  failed job  unit: exit code 1",
@@ -175,8 +175,8 @@ def test_failed_jobs_come_with_their_first_ten_failed_tests_and_good_ones_are_le
 
 
 def test_nothing_learned_is_no_line() -> None:
-    assert texts(_event_text.learned(None)) == []
-    assert texts(_event_text.learned(details_json(Details()))) == []
+    assert texts(_event_text.detail_lines(None)) == []
+    assert texts(_event_text.detail_lines(details_json(Details()))) == []
 
 
 def test_after_a_replay_the_round_that_led_to_the_messages_keeps_its_reason() -> None:
@@ -185,7 +185,7 @@ def test_after_a_replay_the_round_that_led_to_the_messages_keeps_its_reason() ->
         return decision_json(judged, NOON + timedelta(hours=judged), decision)
 
     lines = texts(
-        _event_text.reasons(
+        _event_text.decision_lines(
             [
                 said(2, Verdict.ALREADY_TOLD, "web (json) already hears of this"),
                 said(1, Verdict.MATCHED, "status failed matches failed"),
@@ -218,7 +218,7 @@ def test_after_a_replay_the_round_that_led_to_the_messages_keeps_its_reason() ->
 def test_how_far_it_is_with_who_was_not_told(state: str, reason: str | None, sentence: str) -> None:
     notification = replace(OWED, state=NotificationState(state), reason=reason)
 
-    assert _event_text.how_far(notification_json(notification, [], [])) == sentence
+    assert _event_text.notification_status(notification_json(notification, [], [])) == sentence
 
 
 @pytest.mark.parametrize(
@@ -235,7 +235,10 @@ def test_how_far_it_is_with_who_was_not_told(state: str, reason: str | None, sen
 def test_who_was_told_stays_told_whatever_becomes_of_a_resend(state: str, reason: str | None, sentence: str) -> None:
     notification = replace(OWED, state=NotificationState(state), sent_at=SENT_AT, reason=reason)
 
-    assert _event_text.how_far(notification_json(notification, [], [])) == f"told at 2026-11-22 12:00:02 UTC{sentence}"
+    assert (
+        _event_text.notification_status(notification_json(notification, [], []))
+        == f"told at 2026-11-22 12:00:02 UTC{sentence}"
+    )
 
 
 def test_attempts_say_what_was_said_and_who_asked_for_them() -> None:
@@ -255,7 +258,10 @@ def test_attempts_say_what_was_said_and_who_asked_for_them() -> None:
     replayed = Action(verb="replay", subject_id=BARE.id, who="cli", at=SENT_AT, reason="the route was wrong")
     told = [notification_json(replace(OWED, sent_at=NOON, state=NotificationState.SENDING), attempts, done)]
 
-    briefly, fully = texts(_event_text.tellings(told)), texts(_event_text.tellings(told, words=True))
+    briefly, fully = (
+        texts(_event_text.notification_lines(told)),
+        texts(_event_text.notification_lines(told, words=True)),
+    )
 
     assert fully == [
         f"web (json): told at 2026-11-22 12:00:00 UTC; a resend is being sent now  (notification {OWED.id})",
@@ -266,7 +272,7 @@ def test_attempts_say_what_was_said_and_who_asked_for_them() -> None:
         "  attempt 2 at 2026-11-22 12:00:02 UTC, asked for by pages: sending",
     ]
     assert briefly == [line for line in fully if not line.startswith("    ")]
-    assert texts(_event_text.doings([action_json(action) for action in [*done, replayed]], told)) == [
+    assert texts(_event_text.operator_action_lines([action_json(action) for action in [*done, replayed]], told)) == [
         "resend of web (json) at 2026-11-22 12:00:02 UTC by pages",
         "replay at 2026-11-22 12:00:02 UTC by cli, because: the route was wrong",
     ]

@@ -13,7 +13,7 @@ from service.db.migrate import migrate
 from service.testing.fake_circleci.faults import broken
 from service.testing.fake_circleci.organization import ADA, PROJECTS
 from service.testing.fake_circleci.payloads import workflow_completed
-from service.testing.fake_circleci.server import PretendCircleCI
+from service.testing.fake_circleci.server import FakeCircleCI
 from tests.app_fixture import RED, SECRET, TOKEN, Clock, a_house
 from tests.cli_runner import Terminal, served
 from tests.operations.test_reachability import PRIVATE, THIS_MACHINE
@@ -31,19 +31,19 @@ HOOKS = "hooks:\n  - project: gh/acme/web\n  - project: gh/acme/shop-api\n    ev
 
 
 @pytest.fixture
-def pretend() -> PretendCircleCI:
-    return PretendCircleCI(token=TOKEN, reader_token=READER_TOKEN, owner=ADA, projects=PROJECTS)
+def pretend() -> FakeCircleCI:
+    return FakeCircleCI(token=TOKEN, reader_token=READER_TOKEN, owner=ADA, projects=PROJECTS)
 
 
 @pytest.fixture
-def admin(terminal: Terminal, pretend: PretendCircleCI) -> Iterator[Terminal]:
+def admin(terminal: Terminal, pretend: FakeCircleCI) -> Iterator[Terminal]:
     """Somebody with an organization admin's token, and two hooks to make."""
     with served(pretend) as address:
         terminal.configure(RECEIVERS + HOOKS, ROUNDSMAN_CIRCLECI_URL=address, ROUNDSMAN_PUBLIC_URL=PUBLIC_URL)
         yield terminal
 
 
-def test_a_plan_ends_with_1_while_work_remains_and_with_0_afterwards(admin: Terminal, pretend: PretendCircleCI) -> None:
+def test_a_plan_ends_with_1_while_work_remains_and_with_0_afterwards(admin: Terminal, pretend: FakeCircleCI) -> None:
     before, done, after = (admin.run("hooks", verb) for verb in ("plan", "apply", "plan"))
 
     assert (before.code, done.code, after.code) == (1, 0, 0)
@@ -57,7 +57,7 @@ def test_a_plan_ends_with_1_while_work_remains_and_with_0_afterwards(admin: Term
     assert len(pretend.hooks.registered) == 2
 
 
-def test_what_is_left_undone_after_a_failure_is_said_and_ends_with_1(admin: Terminal, pretend: PretendCircleCI) -> None:
+def test_what_is_left_undone_after_a_failure_is_said_and_ends_with_1(admin: Terminal, pretend: FakeCircleCI) -> None:
     admin.run("hooks", "apply")
     hook_id, hook = next(iter(pretend.hooks.registered.items()))
     pretend.hooks.registered["surplus"] = hook | {"id": "surplus"}
@@ -93,7 +93,7 @@ def test_rotating_is_work_each_time_it_is_asked_for(admin: Terminal) -> None:
     assert [(step["verb"], step["why"]) for step in done.json["steps"]] == [("update", "newest secret")] * 2
 
 
-def test_one_project_of_two_out_of_reach_ends_with_1(admin: Terminal, pretend: PretendCircleCI) -> None:
+def test_one_project_of_two_out_of_reach_ends_with_1(admin: Terminal, pretend: FakeCircleCI) -> None:
     pretend.faults.next("/project/gh/acme/web", broken(503))
 
     said = admin.run("hooks", "apply")
@@ -113,7 +113,7 @@ def test_who_is_no_admin_hears_what_is_needed(admin: Terminal) -> None:
     assert said.out.count("organization admin needed") == 2
 
 
-def test_hooks_are_listed_and_taken_away(admin: Terminal, pretend: PretendCircleCI) -> None:
+def test_hooks_are_listed_and_taken_away(admin: Terminal, pretend: FakeCircleCI) -> None:
     admin.run("hooks", "apply")
 
     listed = admin.run("hooks", "list")
@@ -154,7 +154,7 @@ def test_no_secret_is_ever_printed(admin: Terminal, verb: str) -> None:
         ("ROUNDSMAN_WEBHOOK_SECRETS", "ROUNDSMAN_WEBHOOK_SECRETS is not set: hooks sign with the first of them"),
     ],
 )
-def test_what_is_missing_is_one_sentence(admin: Terminal, pretend: PretendCircleCI, name: str, sentence: str) -> None:
+def test_what_is_missing_is_one_sentence(admin: Terminal, pretend: FakeCircleCI, name: str, sentence: str) -> None:
     admin.unset(name)
 
     said = admin.run("hooks", "apply")
@@ -173,7 +173,7 @@ def test_what_is_missing_is_one_sentence(admin: Terminal, pretend: PretendCircle
     ],
 )
 def test_address_without_use_is_refused_before_anything_is_asked(
-    admin: Terminal, pretend: PretendCircleCI, verb: str, url: str, obstacle: str
+    admin: Terminal, pretend: FakeCircleCI, verb: str, url: str, obstacle: str
 ) -> None:
     admin.set(ROUNDSMAN_PUBLIC_URL=url)
 
@@ -187,7 +187,7 @@ def test_address_without_use_is_refused_before_anything_is_asked(
 
 @pytest.mark.parametrize("url", PRIVATE)
 def test_private_address_is_for_no_hook_of_the_cloud_and_for_one_of_a_server(
-    admin: Terminal, pretend: PretendCircleCI, url: str
+    admin: Terminal, pretend: FakeCircleCI, url: str
 ) -> None:
     admin.set(ROUNDSMAN_PUBLIC_URL=url)
     at_the_server = admin.run("hooks", "plan")
@@ -201,7 +201,7 @@ def test_private_address_is_for_no_hook_of_the_cloud_and_for_one_of_a_server(
     assert not pretend.hooks.registered
 
 
-def test_hook_that_leads_to_this_machine_can_be_deleted(admin: Terminal, pretend: PretendCircleCI) -> None:
+def test_hook_that_leads_to_this_machine_can_be_deleted(admin: Terminal, pretend: FakeCircleCI) -> None:
     admin.run("hooks", "apply")
     for hook in pretend.hooks.registered.values():
         hook["url"] = "https://localhost/hooks/circleci"
@@ -222,9 +222,7 @@ def test_a_file_without_hooks_says_what_to_add(admin: Terminal) -> None:
 
 
 @pytest.mark.parametrize("verb", ["list", "delete"])
-def test_what_is_no_slug_is_refused_before_anybody_is_asked(
-    admin: Terminal, pretend: PretendCircleCI, verb: str
-) -> None:
+def test_what_is_no_slug_is_refused_before_anybody_is_asked(admin: Terminal, pretend: FakeCircleCI, verb: str) -> None:
     said = admin.run("hooks", verb, "gh/acme/web", "web")
 
     assert said.code == 2
@@ -234,7 +232,7 @@ def test_what_is_no_slug_is_refused_before_anybody_is_asked(
 
 @pytest.mark.parametrize("words", [("plan",), ("apply",), ("list", "gh/acme/*"), ("delete", "gh/acme/*")])
 def test_a_pattern_is_refused_before_anything_is_asked(
-    admin: Terminal, pretend: PretendCircleCI, words: tuple[str, ...]
+    admin: Terminal, pretend: FakeCircleCI, words: tuple[str, ...]
 ) -> None:
     if words in {("plan",), ("apply",)}:
         (admin.folder / "roundsman.yaml").write_text(RECEIVERS + "hooks: [{project: gh/acme/*}]\n")
@@ -267,7 +265,7 @@ def lately(admin: Terminal) -> None:
 
 
 @pytest.mark.usefixtures("lately")
-def test_a_hook_whose_project_left_the_file_is_named_and_left_alone(admin: Terminal, pretend: PretendCircleCI) -> None:
+def test_a_hook_whose_project_left_the_file_is_named_and_left_alone(admin: Terminal, pretend: FakeCircleCI) -> None:
     admin.run("hooks", "apply")
     before = [admin.run("hooks", verb) for verb in ("list", "plan")]
     left = HOOKS.replace("  - project: gh/acme/web\n", "")
@@ -288,9 +286,7 @@ def test_a_hook_whose_project_left_the_file_is_named_and_left_alone(admin: Termi
 
 
 @pytest.mark.usefixtures("lately")
-def test_hooks_are_on_record_from_apply_and_list_until_they_are_deleted(
-    admin: Terminal, pretend: PretendCircleCI
-) -> None:
+def test_hooks_are_on_record_from_apply_and_list_until_they_are_deleted(admin: Terminal, pretend: FakeCircleCI) -> None:
     def recorded() -> list[tuple[str, str]]:
         with closing(sqlite3.connect(admin.folder / "roundsman.db")) as connection:
             return connection.execute("SELECT id, project FROM hooks ORDER BY project").fetchall()
@@ -332,7 +328,7 @@ def test_hooks_are_applied_where_there_is_no_database_to_note_them(admin: Termin
 
 
 @pytest.mark.usefixtures("lately")
-def test_projects_of_the_file_are_asked_about_once(admin: Terminal, pretend: PretendCircleCI) -> None:
+def test_projects_of_the_file_are_asked_about_once(admin: Terminal, pretend: FakeCircleCI) -> None:
     admin.run("hooks", "apply")
     pretend.calls.clear()
 
@@ -345,7 +341,7 @@ def test_projects_of_the_file_are_asked_about_once(admin: Terminal, pretend: Pre
 
 
 @pytest.mark.usefixtures("lately")
-def test_a_project_that_is_gone_at_circleci_has_no_orphans(admin: Terminal, pretend: PretendCircleCI) -> None:
+def test_a_project_that_is_gone_at_circleci_has_no_orphans(admin: Terminal, pretend: FakeCircleCI) -> None:
     admin.run("hooks", "apply")
     left = HOOKS.replace("  - project: gh/acme/web\n", "")
     (admin.folder / "roundsman.yaml").write_text(RECEIVERS + left, encoding="utf-8")
@@ -356,7 +352,7 @@ def test_a_project_that_is_gone_at_circleci_has_no_orphans(admin: Terminal, pret
     assert (said.code, "github/acme/web" in said.out) == (0, False)
 
 
-def test_check_finds_a_hook_without_a_secret(admin: Terminal, pretend: PretendCircleCI) -> None:
+def test_check_finds_a_hook_without_a_secret(admin: Terminal, pretend: FakeCircleCI) -> None:
     admin.run("hooks", "apply")
     whole = admin.run("check")
     hook = next(iter(pretend.hooks.registered.values()))

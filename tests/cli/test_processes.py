@@ -49,7 +49,10 @@ def test_it_serves_from_an_empty_folder_keeps_a_post_and_ends_when_asked_to(serv
     code = served.end(signal.SIGTERM)
 
     assert (answer.status_code, answer.json()["duplicate"]) == (202, False)
-    assert (ready.status_code, ready.json()["checks"]) == (200, {"database": "ok", "worker": "ok"})
+    assert (ready.status_code, ready.json()["checks"]) == (
+        200,
+        {"database": "ok", "worker": "ok"},
+    )
     assert code == 0
     assert rows(tmp_path, "SELECT count(*) FROM deliveries") == [(1,)]
     stopping = ["roundsman is stopping: what was begun may end", "roundsman has stopped"]

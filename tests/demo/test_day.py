@@ -16,17 +16,17 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from service.demo.day import CLOSED_CHANNELS, roundsman_yaml, the_day
-from service.demo.play import Act, Tally, narrator, play
+from service.demo.day import CLOSED_CHANNELS, acts_of_the_day, roundsman_yaml
+from service.demo.play import Act, AnswerCounts, narrator, play
 from service.testing import sample_runs
 from service.testing.fake_circleci.organization import ADA, MOBILE, ORG_ID, PROJECTS, SHOP_API, base58
 from service.testing.fake_circleci.payloads import as_bytes, cancellation_storm, job_completed, workflow_completed
-from service.testing.fake_circleci.sender import Answer, Post, Seal, Sender, signature
-from service.testing.fake_circleci.server import PretendCircleCI
+from service.testing.fake_circleci.sender import Answer, Post, Sender, Signing, signature
+from service.testing.fake_circleci.server import FakeCircleCI
 
 MONDAY = date(2026, 3, 2)
 SECRET = "obviously-fake"
-ACTS = the_day(MONDAY)
+ACTS = acts_of_the_day(MONDAY)
 POSTS = [post for act in ACTS for post in act.posts]
 
 
@@ -40,7 +40,7 @@ def moment(stamp: str) -> datetime:
 
 
 def statuses() -> Counter[tuple[str, str]]:
-    genuine = [post for post in POSTS if post.seal is Seal.CIRCLECI]
+    genuine = [post for post in POSTS if post.signing is Signing.CORRECT]
     bodies = [read(post) for post in genuine if post.event_type == "workflow-completed"]
     return Counter((body["project"]["name"], body["workflow"]["status"]) for body in bodies)
 
@@ -156,7 +156,7 @@ def test_the_day_shows_every_way_a_workflow_can_end() -> None:
 
 
 def test_only_one_post_is_a_duplicate_and_it_repeats_the_bytes() -> None:
-    sealed = Counter(post.body for post in POSTS if post.seal is Seal.CIRCLECI)
+    sealed = Counter(post.body for post in POSTS if post.signing is Signing.CORRECT)
     ids = Counter(json.loads(body)["id"] for body in sealed)
 
     assert sorted(sealed.values(), reverse=True)[:2] == [2, 1]
@@ -164,7 +164,10 @@ def test_only_one_post_is_a_duplicate_and_it_repeats_the_bytes() -> None:
 
 
 def test_two_strangers_post() -> None:
-    assert [post.seal for post in POSTS if post.seal is not Seal.CIRCLECI] == [Seal.FORGER, Seal.NOBODY]
+    assert [post.signing for post in POSTS if post.signing is not Signing.CORRECT] == [
+        Signing.WRONG,
+        Signing.NONE,
+    ]
 
 
 def test_one_type_is_unknown() -> None:
@@ -214,19 +217,19 @@ def keeper() -> Starlette:
 
 
 async def test_the_day_is_played_to_its_end_and_counted() -> None:
-    pretend, lines = PretendCircleCI(token="token", owner=ADA, projects=PROJECTS), list[str]()
+    pretend, lines = FakeCircleCI(token="token", owner=ADA, projects=PROJECTS), list[str]()
 
     async with httpx.AsyncClient(transport=httpx.ASGITransport(keeper()), base_url="http://here") as http:
         sender = Sender(http, url="/hooks/circleci", secret=SECRET)
         tally = await play(ACTS, pretend, sender.send, narrate=lambda act: lines.append(act.line), pace=0)
 
-    assert tally == Tally(posted=31, kept=28, duplicates=1, rejected=2, unanswered=0)
+    assert tally == AnswerCounts(posted=31, kept=28, duplicates=1, rejected=2, unanswered=0)
     assert lines == [act.line for act in ACTS]
 
 
 async def test_circleci_knows_a_run_before_it_posts_of_it() -> None:
     run = sample_runs.api_main(MONDAY)
-    pretend = PretendCircleCI(token="token", owner=ADA)
+    pretend = FakeCircleCI(token="token", owner=ADA)
     api = httpx.AsyncClient(transport=httpx.ASGITransport(pretend.app), headers={"Circle-Token": "token"})
 
     async def ask(_: Post) -> Answer:
@@ -241,7 +244,7 @@ async def test_circleci_knows_a_run_before_it_posts_of_it() -> None:
 
 async def test_an_act_may_bring_faults_and_they_end() -> None:
     (dark,) = [act for act in ACTS if act.faults]
-    pretend = PretendCircleCI(token="token", owner=ADA)
+    pretend = FakeCircleCI(token="token", owner=ADA)
 
     async def kept(_: Post) -> Answer:
         return Answer(status=202)
@@ -263,7 +266,7 @@ def test_a_tally_puts_every_answer_in_one_place() -> None:
         Answer(status=None),
     ]
 
-    assert Tally.of(answers) == Tally(posted=6, kept=1, duplicates=1, rejected=2, unanswered=2)
+    assert AnswerCounts.of(answers) == AnswerCounts(posted=6, kept=1, duplicates=1, rejected=2, unanswered=2)
 
 
 def test_the_narrator_says_when_and_what() -> None:

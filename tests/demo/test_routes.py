@@ -10,7 +10,7 @@ import pytest
 
 from service.circleci.circleci import CircleCI
 from service.config.config_file import read_file
-from service.demo.day import roundsman_yaml, the_day
+from service.demo.day import acts_of_the_day, roundsman_yaml
 from service.demo.play import Act, play
 from service.errors import Permanent
 from service.metrics import Metrics
@@ -18,9 +18,9 @@ from service.model import Delivery, Route, Verdict, Via
 from service.routing.decide import decide, missing_facts, with_details
 from service.testing.fake_circleci.organization import ADA
 from service.testing.fake_circleci.sender import Answer, Post
-from service.testing.fake_circleci.server import PretendCircleCI
+from service.testing.fake_circleci.server import FakeCircleCI
 
-ACTS = {f"{act.at:%H:%M}": act for act in the_day(date(2026, 3, 2))}
+ACTS = {f"{act.at:%H:%M}": act for act in acts_of_the_day(date(2026, 3, 2))}
 HEARD = {
     "09:12": ["web-team"],
     "10:20": ["on-call", "api-team"],
@@ -45,12 +45,12 @@ def routes(tmp_path: Path) -> tuple[Route, ...]:
 
 
 @pytest.fixture
-def pretend() -> PretendCircleCI:
-    return PretendCircleCI(token="token", owner=ADA)
+def pretend() -> FakeCircleCI:
+    return FakeCircleCI(token="token", owner=ADA)
 
 
 @pytest.fixture
-async def source(pretend: PretendCircleCI) -> AsyncIterator[CircleCI]:
+async def source(pretend: FakeCircleCI) -> AsyncIterator[CircleCI]:
     transport = httpx.ASGITransport(pretend.app)
     source = CircleCI(secrets=["fake"], url="http://ci", token="token", metrics=Metrics(), transport=transport)
     yield source
@@ -77,7 +77,7 @@ async def receivers(source: CircleCI, routes: tuple[Route, ...], post: Post) -> 
     return [decision.receiver for decision in decide(event, routes) if decision.verdict is Verdict.MATCHED]
 
 
-async def played(act: Act, pretend: PretendCircleCI, source: CircleCI, routes: tuple[Route, ...]) -> list[str]:
+async def played(act: Act, pretend: FakeCircleCI, source: CircleCI, routes: tuple[Route, ...]) -> list[str]:
     heard: list[str] = []
 
     async def post_to_rules(post: Post) -> Answer:
@@ -90,13 +90,13 @@ async def played(act: Act, pretend: PretendCircleCI, source: CircleCI, routes: t
 
 @pytest.mark.parametrize("time", [time for time in ACTS if time not in {"14:00", "14:10"}])
 async def test_an_act_is_heard_by_whom_the_story_says(
-    time: str, pretend: PretendCircleCI, source: CircleCI, routes: tuple[Route, ...]
+    time: str, pretend: FakeCircleCI, source: CircleCI, routes: tuple[Route, ...]
 ) -> None:
     assert await played(ACTS[time], pretend, source, routes) == HEARD.get(time, [])
 
 
 async def test_what_nobody_needs_to_hear_costs_no_call(
-    pretend: PretendCircleCI, source: CircleCI, routes: tuple[Route, ...]
+    pretend: FakeCircleCI, source: CircleCI, routes: tuple[Route, ...]
 ) -> None:
     await played(ACTS["08:44"], pretend, source, routes)
 

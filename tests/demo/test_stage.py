@@ -14,7 +14,7 @@ import httpx
 import pytest
 from rich.console import Console
 
-from service.demo.day import the_day
+from service.demo.day import acts_of_the_day
 from service.demo.stage import run
 from service.errors import BadConfig, Temporary
 from tests.log_capture import logged
@@ -46,7 +46,7 @@ def surroundings() -> Iterator[None]:
 @pytest.fixture
 def morning() -> Iterator[None]:
     """A day that ends with its first red build."""
-    with patch("service.demo.stage.the_day", lambda on: the_day(on)[:4]):
+    with patch("service.demo.stage.acts_of_the_day", lambda on: acts_of_the_day(on)[:4]):
         yield
 
 
@@ -152,7 +152,7 @@ async def test_a_proxy_in_the_environment_is_not_asked(tmp_path: Path) -> None:
 @pytest.mark.long
 async def test_books_that_do_not_agree_are_told_and_end_with_1(tmp_path: Path) -> None:
     audience = Audience("received")
-    ping_only = patch("service.demo.stage.the_day", lambda on: the_day(on)[:1])
+    ping_only = patch("service.demo.stage.acts_of_the_day", lambda on: acts_of_the_day(on)[:1])
     with ping_only, patch("service.demo.stage.SECRET", "a-secret,in-two"):  # so the hook signs with a third one
         code = await played(tmp_path / "fresh", audience)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from service.cli._authorities import share_authorities
+from service.cli._ca_certificates import share_ca_certificates
 from service.errors import BadConfig
 from tests.app.test_reload import news
 from tests.app_fixture import RED_TO_WEB, environ
@@ -127,7 +127,7 @@ def test_one_variable_names_the_certificates_for_both_sides(tmp_path: Path) -> N
         {"SSL_CERT_DIR": str(tmp_path)},
     )
     for environment in (ours, theirs, both):
-        share_authorities(environment)
+        share_ca_certificates(environment)
 
     assert ours == theirs == {"SSL_CERT_FILE": str(file), "REQUESTS_CA_BUNDLE": str(file)}
     assert both["REQUESTS_CA_BUNDLE"] == str(tmp_path)
@@ -135,7 +135,7 @@ def test_one_variable_names_the_certificates_for_both_sides(tmp_path: Path) -> N
 
 def test_certificates_that_are_not_there_are_a_wrong_configuration(tmp_path: Path) -> None:
     with pytest.raises(BadConfig, match=r"SSL_CERT_FILE: .*/nowhere does not exist"):
-        share_authorities({"SSL_CERT_FILE": str(tmp_path / "nowhere")})
+        share_ca_certificates({"SSL_CERT_FILE": str(tmp_path / "nowhere")})
 
 
 @pytest.mark.long

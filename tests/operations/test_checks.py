@@ -26,16 +26,16 @@ from service.operations.checks import (
 )
 from service.testing.fake_circleci.faults import broken
 from service.testing.fake_circleci.organization import ADA
-from service.testing.fake_circleci.server import PretendCircleCI
+from service.testing.fake_circleci.server import FakeCircleCI
 from tests.postgres import Server
 
 
 @pytest.fixture
-def pretend() -> PretendCircleCI:
-    return PretendCircleCI(token="an-invented-token", owner=ADA)
+def pretend() -> FakeCircleCI:
+    return FakeCircleCI(token="an-invented-token", owner=ADA)
 
 
-async def of_token(pretend: PretendCircleCI, token: str | None) -> Finding:
+async def of_token(pretend: FakeCircleCI, token: str | None) -> Finding:
     transport = httpx.ASGITransport(pretend.app)
     source = CircleCI(
         secrets=[], url="http://circleci.example.com", token=token, metrics=Metrics(), transport=transport
@@ -80,13 +80,13 @@ def test_circleci_posts_to_no_address_without_tls_or_out_of_its_reach(url: str, 
 # The token
 
 
-async def test_a_token_that_is_accepted_is_told_with_its_owner(pretend: PretendCircleCI) -> None:
+async def test_a_token_that_is_accepted_is_told_with_its_owner(pretend: FakeCircleCI) -> None:
     finding = await of_token(pretend, "an-invented-token")
 
     assert finding == Finding(what="CircleCI token", grade=Grade.OK, sentence="accepted; it is ada's")
 
 
-async def test_a_token_that_is_not_accepted_is_wrong_and_not_shown(pretend: PretendCircleCI) -> None:
+async def test_a_token_that_is_not_accepted_is_wrong_and_not_shown(pretend: FakeCircleCI) -> None:
     finding = await of_token(pretend, "a-guess")
 
     assert finding.grade is Grade.WRONG
@@ -94,7 +94,7 @@ async def test_a_token_that_is_not_accepted_is_wrong_and_not_shown(pretend: Pret
     assert "a-guess" not in finding.sentence
 
 
-async def test_a_circleci_that_is_down_is_told_as_such(pretend: PretendCircleCI) -> None:
+async def test_a_circleci_that_is_down_is_told_as_such(pretend: FakeCircleCI) -> None:
     pretend.faults.next("/me", broken(503))
 
     finding = await of_token(pretend, "an-invented-token")
@@ -102,7 +102,7 @@ async def test_a_circleci_that_is_down_is_told_as_such(pretend: PretendCircleCI)
     assert (finding.grade, finding.sentence) == (Grade.WRONG, "CircleCI answered 503")
 
 
-async def test_no_token_is_allowed_and_costs_details(pretend: PretendCircleCI) -> None:
+async def test_no_token_is_allowed_and_costs_details(pretend: FakeCircleCI) -> None:
     finding = await of_token(pretend, None)
 
     assert finding.grade is Grade.NOTE

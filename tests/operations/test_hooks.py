@@ -10,16 +10,16 @@ from service.circleci.circleci import CircleCI
 from service.errors import BadConfig
 from service.metrics import Metrics
 from service.model import HookSpec
-from service.operations.hooks import Step, apply, delete, list_hooks, ours, plan
+from service.operations.hooks import Step, apply, delete, hook_target, list_hooks, plan
 from service.testing.fake_circleci.faults import Fault, broken, too_many
 from service.testing.fake_circleci.organization import ADA, MOBILE, PROJECTS, SHOP_API, WEB, Project
-from service.testing.fake_circleci.server import PretendCircleCI
+from service.testing.fake_circleci.server import FakeCircleCI
 from service.web.server.server import listen, serving
 
 PUBLIC_URL = "https://roundsman.example.com"
 SECRET = "an-invented-secret"
 CLOUD = "https://circleci.com"
-MINE = ours(PUBLIC_URL, [SECRET, "an-older-one"], CLOUD)
+MINE = hook_target(PUBLIC_URL, [SECRET, "an-older-one"], CLOUD)
 BOTH = ("workflow-completed", "job-completed")
 
 
@@ -31,7 +31,7 @@ def spec(project: Project = WEB, name: str = "Roundsman", events: tuple[str, ...
 class Board:
     """The pretend CircleCI, and our way of talking to it."""
 
-    pretend: PretendCircleCI
+    pretend: FakeCircleCI
     circleci: CircleCI
 
     def register(self, name: str, url: str, project: Project = WEB, **changes: Any) -> str:
@@ -64,7 +64,7 @@ class Board:
 
 
 async def board_for(token: str) -> AsyncIterator[Board]:
-    pretend = PretendCircleCI(token="admin", reader_token="reader", owner=ADA, projects=PROJECTS)
+    pretend = FakeCircleCI(token="admin", reader_token="reader", owner=ADA, projects=PROJECTS)
     async with serving(pretend.app, listen("127.0.0.1", 0)) as url:
         circleci = CircleCI(secrets=[], url=url, token=token, metrics=Metrics())
         yield Board(pretend=pretend, circleci=circleci)
@@ -375,7 +375,7 @@ def test_what_hooks_need_is_said_before_anything_is_asked(
     public_url: str | None, secrets: list[str], sentence: str
 ) -> None:
     with pytest.raises(BadConfig, match=sentence):
-        ours(public_url, secrets, CLOUD)
+        hook_target(public_url, secrets, CLOUD)
 
 
 async def test_the_secret_is_in_no_step_and_no_repr(board: Board) -> None:

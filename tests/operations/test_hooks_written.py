@@ -7,7 +7,7 @@ import httpx
 
 from service.circleci.circleci import CircleCI
 from service.metrics import Metrics
-from service.operations.hooks import apply, delete, known_and_gone, list_hooks
+from service.operations.hooks import apply, delete, known_and_deleted, list_hooks
 from service.testing.fake_circleci.faults import Fault, broken
 from service.testing.fake_circleci.organization import WEB
 from tests.app_fixture import NINE
@@ -117,7 +117,7 @@ async def test_hook_that_was_made_and_not_as_wished_is_known_as_ours() -> None:
 
     steps = await apply(other.circleci, [spec()], MINE)
 
-    known, gone = known_and_gone(steps, MINE.url, NINE)
+    known, gone = known_and_deleted(steps, MINE.url, NINE)
     assert [(hook.id, hook.project) for hook in known] == [("h1", WEB.slug)]
     assert gone == []
 

@@ -8,7 +8,7 @@ import pytest
 
 from service.model import Attempt, Notification, NotificationState, Outcome
 from service.operations.json_shapes import Json, notification_json
-from service.operations.notification_status import NOW, is_put_off, standings
+from service.operations.notification_status import NOW, is_put_off, status_phrases
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 OWED = Notification(
@@ -39,7 +39,7 @@ def shape(*sent: datetime, reason: str | None = None, state: NotificationState =
 
 
 def words(notification: Json) -> list[tuple[str, str | None]]:
-    return [(said.words, said.time) for said in standings(notification)]
+    return [(said.words, said.time) for said in status_phrases(notification)]
 
 
 def test_one_that_was_told_has_its_time() -> None:

@@ -10,7 +10,7 @@ from service.circleci.circleci import CircleCI
 from service.errors import BadConfig, BadRequest, Permanent
 from service.metrics import Metrics
 from service.model import Actor, Details, Event, EventKind, Project, Route, Vcs, Verdict
-from service.operations.route_test import event_of, parse_facts
+from service.operations.route_test import build_event, parse_facts
 from service.routing.decide import decide, with_details
 from service.routing.match_keys import MATCH_KEYS
 from tests.example_events import route
@@ -22,7 +22,7 @@ SOURCE = CircleCI(secrets=[], url="https://circleci.com", token=None, metrics=Me
 
 
 def trial(*facts: str, body: bytes | None = None) -> Event:
-    return event_of(body, SOURCE, parse_facts(facts))
+    return build_event(body, SOURCE, parse_facts(facts))
 
 
 def verdicts(event: Event, routes: list[Route]) -> list[Verdict]:

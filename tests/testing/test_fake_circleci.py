@@ -10,9 +10,9 @@ import pytest
 
 from service.testing import sample_runs
 from service.testing.fake_circleci.faults import Fault, broken, html_page, too_many
-from service.testing.fake_circleci.organization import ADA, GRACE, MOBILE, PROJECTS, SHOP_API, WEB, made_id
+from service.testing.fake_circleci.organization import ADA, GRACE, MOBILE, PROJECTS, SHOP_API, WEB, stable_id
 from service.testing.fake_circleci.payloads import trigger_parameters
-from service.testing.fake_circleci.server import PretendCircleCI
+from service.testing.fake_circleci.server import FakeCircleCI
 from service.web.server.server import listen, serving
 
 MONDAY = date(2026, 3, 2)
@@ -22,21 +22,21 @@ BEARER = {"Authorization": "Bearer good-token"}
 
 
 @pytest.fixture
-def pretend() -> PretendCircleCI:
-    pretend = PretendCircleCI(token="good-token", owner=ADA, projects=PROJECTS)
+def pretend() -> FakeCircleCI:
+    pretend = FakeCircleCI(token="good-token", owner=ADA, projects=PROJECTS)
     pretend.run_finished(RED)
     return pretend
 
 
 @pytest.fixture
-async def api(pretend: PretendCircleCI) -> AsyncIterator[httpx.AsyncClient]:
+async def api(pretend: FakeCircleCI) -> AsyncIterator[httpx.AsyncClient]:
     transport = httpx.ASGITransport(pretend.app)
     async with httpx.AsyncClient(transport=transport, base_url="http://ci/api/v2", headers=BEARER) as client:
         yield client
 
 
 @pytest.mark.parametrize("headers", [BEARER, {"Circle-Token": "good-token"}])
-async def test_it_takes_the_token_in_both_headers(pretend: PretendCircleCI, headers: dict[str, str]) -> None:
+async def test_it_takes_the_token_in_both_headers(pretend: FakeCircleCI, headers: dict[str, str]) -> None:
     async with httpx.AsyncClient(transport=httpx.ASGITransport(pretend.app), headers=headers) as client:
         answer = await client.get("http://ci/api/v2/me")
 
@@ -52,7 +52,7 @@ async def test_it_takes_the_token_in_both_headers(pretend: PretendCircleCI, head
         ({"Circle-Token": "wrong"}, "Invalid token provided."),
     ],
 )
-async def test_it_says_401_to_strangers(pretend: PretendCircleCI, headers: dict[str, str], message: str) -> None:
+async def test_it_says_401_to_strangers(pretend: FakeCircleCI, headers: dict[str, str], message: str) -> None:
     async with httpx.AsyncClient(transport=httpx.ASGITransport(pretend.app), headers=headers) as client:
         answer = await client.get("http://ci/api/v2/me")
 
@@ -84,7 +84,7 @@ async def test_a_workflows_jobs_come_with_numbers_only_if_they_ran(api: httpx.As
     assert (image["status"], "job_number" in image, "stopped_at" in image) == ("blocked", False, False)
 
 
-async def test_an_approval_is_a_job_without_a_number(pretend: PretendCircleCI, api: httpx.AsyncClient) -> None:
+async def test_an_approval_is_a_job_without_a_number(pretend: FakeCircleCI, api: httpx.AsyncClient) -> None:
     release = sample_runs.web_release(MONDAY)
     pretend.run_finished(release)
 
@@ -105,7 +105,7 @@ async def test_a_pipeline_names_branch_revision_and_subject(api: httpx.AsyncClie
     assert vcs["commit"] == {"subject": "Apply vouchers before shipping", "body": ""}
 
 
-async def test_only_the_pipeline_names_the_tag(pretend: PretendCircleCI, api: httpx.AsyncClient) -> None:
+async def test_only_the_pipeline_names_the_tag(pretend: FakeCircleCI, api: httpx.AsyncClient) -> None:
     release = sample_runs.web_release(MONDAY)
     pretend.run_finished(release)
 
@@ -116,7 +116,7 @@ async def test_only_the_pipeline_names_the_tag(pretend: PretendCircleCI, api: ht
 
 
 async def test_a_pipeline_of_the_github_app_has_trigger_parameters(
-    pretend: PretendCircleCI, api: httpx.AsyncClient
+    pretend: FakeCircleCI, api: httpx.AsyncClient
 ) -> None:
     run = sample_runs.mobile_main(MONDAY)
     pretend.run_finished(run)
@@ -127,7 +127,7 @@ async def test_a_pipeline_of_the_github_app_has_trigger_parameters(
     assert "vcs" not in pipeline
 
 
-async def test_nobody_started_a_scheduled_run(pretend: PretendCircleCI, api: httpx.AsyncClient) -> None:
+async def test_nobody_started_a_scheduled_run(pretend: FakeCircleCI, api: httpx.AsyncClient) -> None:
     nightly = sample_runs.api_nightly(MONDAY)
     pretend.run_finished(nightly)
 
@@ -138,7 +138,7 @@ async def test_nobody_started_a_scheduled_run(pretend: PretendCircleCI, api: htt
     assert (trigger["type"], trigger["actor"]["login"]) == ("scheduled_pipeline", "system-actor")
 
 
-async def test_whoever_started_a_run_is_a_user(pretend: PretendCircleCI, api: httpx.AsyncClient) -> None:
+async def test_whoever_started_a_run_is_a_user(pretend: FakeCircleCI, api: httpx.AsyncClient) -> None:
     pretend.run_finished(sample_runs.api_main(MONDAY))
 
     answer = await api.get(f"/user/{GRACE.id}")
@@ -163,7 +163,7 @@ async def test_a_project_of_the_github_app_has_an_opaque_slug(api: httpx.AsyncCl
 
 
 async def test_a_run_of_a_project_makes_the_project_known() -> None:
-    pretend = PretendCircleCI(token="good-token", owner=ADA)
+    pretend = FakeCircleCI(token="good-token", owner=ADA)
     pretend.run_finished(sample_runs.api_main(MONDAY))
 
     async with httpx.AsyncClient(transport=httpx.ASGITransport(pretend.app), headers=BEARER) as client:
@@ -201,7 +201,7 @@ async def test_a_page_token_that_it_did_not_give_is_refused(api: httpx.AsyncClie
     assert answer.status_code == 400
 
 
-async def test_test_results_may_come_late(pretend: PretendCircleCI, api: httpx.AsyncClient) -> None:
+async def test_test_results_may_come_late(pretend: FakeCircleCI, api: httpx.AsyncClient) -> None:
     pretend.run_finished(sample_runs.api_late_results(MONDAY))
 
     first = (await api.get("/project/gh/acme/shop-api/3314/tests")).json()
@@ -214,10 +214,10 @@ async def test_test_results_may_come_late(pretend: PretendCircleCI, api: httpx.A
 @pytest.mark.parametrize(
     "path",
     [
-        "/user/" + made_id("nobody"),
-        "/workflow/" + made_id("none"),
-        "/workflow/" + made_id("none") + "/job",
-        "/pipeline/" + made_id("none"),
+        "/user/" + stable_id("nobody"),
+        "/workflow/" + stable_id("none"),
+        "/workflow/" + stable_id("none") + "/job",
+        "/pipeline/" + stable_id("none"),
         "/project/gh/acme/WEB",
         "/project/gh/acme/web/job/1",
         "/project/gh/acme/web/1/tests",
@@ -231,9 +231,7 @@ async def test_what_it_does_not_have_is_a_404_with_a_message(api: httpx.AsyncCli
     assert answer.json()["message"].lower().endswith("not found")
 
 
-async def test_a_rerun_is_another_workflow_of_the_same_pipeline(
-    pretend: PretendCircleCI, api: httpx.AsyncClient
-) -> None:
+async def test_a_rerun_is_another_workflow_of_the_same_pipeline(pretend: FakeCircleCI, api: httpx.AsyncClient) -> None:
     flaky, rerun = sample_runs.api_flaky(MONDAY), sample_runs.api_rerun(MONDAY)
     pretend.run_finished(flaky)
     pretend.run_finished(rerun)
@@ -244,7 +242,7 @@ async def test_a_rerun_is_another_workflow_of_the_same_pipeline(
     assert flaky.pipeline_id == rerun.pipeline_id
 
 
-async def test_it_remembers_every_call(pretend: PretendCircleCI, api: httpx.AsyncClient) -> None:
+async def test_it_remembers_every_call(pretend: FakeCircleCI, api: httpx.AsyncClient) -> None:
     await api.get("/project/gh%2Facme%2Fweb/5921/tests", params={"page-token": "after-100"})
 
     (call,) = pretend.calls
@@ -269,7 +267,7 @@ async def test_every_answer_says_how_much_of_the_rate_limit_is_left(api: httpx.A
     ],
 )
 async def test_it_can_be_told_to_fail(
-    pretend: PretendCircleCI, api: httpx.AsyncClient, fault: Fault, status: int, retry_after: str | None
+    pretend: FakeCircleCI, api: httpx.AsyncClient, fault: Fault, status: int, retry_after: str | None
 ) -> None:
     pretend.faults.next("/me", fault)
 
@@ -279,7 +277,7 @@ async def test_it_can_be_told_to_fail(
     assert answer.json()["message"]
 
 
-async def test_it_can_be_told_to_speak_html(pretend: PretendCircleCI, api: httpx.AsyncClient) -> None:
+async def test_it_can_be_told_to_speak_html(pretend: FakeCircleCI, api: httpx.AsyncClient) -> None:
     pretend.faults.next("/me", html_page(502))
 
     answer = await api.get("/me")
@@ -289,7 +287,7 @@ async def test_it_can_be_told_to_speak_html(pretend: PretendCircleCI, api: httpx
 
 
 async def test_a_fault_holds_for_so_many_calls_of_the_paths_it_names(
-    pretend: PretendCircleCI, api: httpx.AsyncClient
+    pretend: FakeCircleCI, api: httpx.AsyncClient
 ) -> None:
     pretend.faults.next("/user/*", broken(503), times=2)
 
@@ -300,7 +298,7 @@ async def test_a_fault_holds_for_so_many_calls_of_the_paths_it_names(
 
 
 async def test_a_fault_may_leave_the_answer_and_change_its_headers(
-    pretend: PretendCircleCI, api: httpx.AsyncClient
+    pretend: FakeCircleCI, api: httpx.AsyncClient
 ) -> None:
     pretend.faults.next("/me", Fault(headers={"RateLimit-Remaining": "0"}))
 
@@ -310,7 +308,7 @@ async def test_a_fault_may_leave_the_answer_and_change_its_headers(
 
 
 async def test_it_can_be_told_to_wait_until_somebody_opens_a_gate(
-    pretend: PretendCircleCI, api: httpx.AsyncClient
+    pretend: FakeCircleCI, api: httpx.AsyncClient
 ) -> None:
     gate = asyncio.Event()
     pretend.faults.next("/me", Fault(gate=gate))
@@ -326,7 +324,7 @@ async def test_it_can_be_told_to_wait_until_somebody_opens_a_gate(
 
 
 async def test_jobs_come_in_pages_too() -> None:
-    pretend = PretendCircleCI(token="good-token", owner=ADA, page_size=2)
+    pretend = FakeCircleCI(token="good-token", owner=ADA, page_size=2)
     pretend.run_finished(replace(RED, jobs=(*RED.jobs, UNIT_TESTS)))
 
     async with httpx.AsyncClient(transport=httpx.ASGITransport(pretend.app), headers=BEARER) as client:
@@ -339,7 +337,7 @@ async def test_jobs_come_in_pages_too() -> None:
 
 
 @pytest.mark.parametrize("slug", ["gh/acme/web", "github%2Facme%2Fweb"])
-async def test_it_is_the_same_over_real_http(pretend: PretendCircleCI, slug: str) -> None:
+async def test_it_is_the_same_over_real_http(pretend: FakeCircleCI, slug: str) -> None:
     async with serving(pretend.app, listen("127.0.0.1", 0)) as address, httpx.AsyncClient(headers=BEARER) as client:
         answer = await client.get(f"{address}/api/v2/project/{slug}/job/5921")
 

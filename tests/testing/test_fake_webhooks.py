@@ -6,8 +6,8 @@ from typing import Any
 import httpx
 import pytest
 
-from service.testing.fake_circleci.organization import ADA, MOBILE, PROJECTS, WEB, made_id
-from service.testing.fake_circleci.server import PretendCircleCI
+from service.testing.fake_circleci.organization import ADA, MOBILE, PROJECTS, WEB, stable_id
+from service.testing.fake_circleci.server import FakeCircleCI
 
 WISH: dict[str, Any] = {
     "name": "Roundsman",
@@ -20,17 +20,17 @@ WISH: dict[str, Any] = {
 
 
 @pytest.fixture
-def pretend() -> PretendCircleCI:
-    return PretendCircleCI(token="admin", reader_token="reader", owner=ADA, projects=PROJECTS)
+def pretend() -> FakeCircleCI:
+    return FakeCircleCI(token="admin", reader_token="reader", owner=ADA, projects=PROJECTS)
 
 
-def client(pretend: PretendCircleCI, token: str) -> httpx.AsyncClient:
+def client(pretend: FakeCircleCI, token: str) -> httpx.AsyncClient:
     transport = httpx.ASGITransport(pretend.app)
     return httpx.AsyncClient(transport=transport, base_url="http://ci/api/v2", headers={"Circle-Token": token})
 
 
 @pytest.fixture
-async def api(pretend: PretendCircleCI) -> AsyncIterator[httpx.AsyncClient]:
+async def api(pretend: FakeCircleCI) -> AsyncIterator[httpx.AsyncClient]:
     async with client(pretend, "admin") as admin:
         yield admin
 
@@ -44,7 +44,7 @@ async def list_of(api: httpx.AsyncClient, project_id: str) -> httpx.Response:
 
 
 async def test_a_created_hook_is_answered_with_201_and_a_masked_secret(
-    api: httpx.AsyncClient, pretend: PretendCircleCI
+    api: httpx.AsyncClient, pretend: FakeCircleCI
 ) -> None:
     answer = await create(api)
 
@@ -73,7 +73,7 @@ async def test_hooks_are_listed_by_project(api: httpx.AsyncClient) -> None:
 
 async def test_a_list_needs_a_project_that_exists(api: httpx.AsyncClient) -> None:
     assert (await api.get("/webhook", params={"scope-id": WEB.id})).status_code == 400
-    assert (await list_of(api, made_id("none"))).status_code == 404
+    assert (await list_of(api, stable_id("none"))).status_code == 404
 
 
 async def test_a_project_can_have_five_hooks(api: httpx.AsyncClient) -> None:
@@ -93,7 +93,7 @@ async def test_a_project_can_have_five_hooks(api: httpx.AsyncClient) -> None:
         ({"verify-tls": "yes"}, 400, "Invalid request body."),
         ({"name": ""}, 400, "Invalid request body."),
         ({"scope": "project"}, 400, "Invalid request body."),
-        ({"scope": {"id": made_id("none"), "type": "project"}}, 404, "Project not found"),
+        ({"scope": {"id": stable_id("none"), "type": "project"}}, 404, "Project not found"),
         ({"scope": {"id": WEB.id, "type": "organization"}}, 400, "Invalid request body."),
         ({"scope": {}}, 400, "Invalid request body."),
     ],
@@ -125,9 +125,9 @@ async def test_a_wish_that_lacks_something_is_refused(api: httpx.AsyncClient, ke
 async def test_only_hyphens_are_read_and_other_keys_dropped_without_a_word(
     api: httpx.AsyncClient, spelled: dict[str, Any], secret: str | None, verifies: bool
 ) -> None:
-    wish = {key: WISH[key] for key in ("name", "url", "events", "scope")}
+    request_body = {key: WISH[key] for key in ("name", "url", "events", "scope")}
 
-    made = await api.post("/webhook", json=wish | spelled)
+    made = await api.post("/webhook", json=request_body | spelled)
 
     assert made.status_code == 201
     assert (made.json().get("signing_secret"), made.json()["verify_tls"]) == (secret, verifies)
@@ -136,7 +136,7 @@ async def test_only_hyphens_are_read_and_other_keys_dropped_without_a_word(
 
 @pytest.mark.parametrize("spelled", [{"signing-secret": ""}, {"signing_secret": "", "verify_tls": False}, {}])
 async def test_a_secret_can_be_replaced_and_never_removed(
-    api: httpx.AsyncClient, pretend: PretendCircleCI, spelled: dict[str, Any]
+    api: httpx.AsyncClient, pretend: FakeCircleCI, spelled: dict[str, Any]
 ) -> None:
     made = (await create(api)).json()
 
@@ -146,7 +146,7 @@ async def test_a_secret_can_be_replaced_and_never_removed(
     assert pretend.hooks.registered[made["id"]]["signing-secret"] == "obviously-fake"
 
 
-async def test_a_hook_can_be_changed_in_part_but_not_moved(api: httpx.AsyncClient, pretend: PretendCircleCI) -> None:
+async def test_a_hook_can_be_changed_in_part_but_not_moved(api: httpx.AsyncClient, pretend: FakeCircleCI) -> None:
     made = (await create(api)).json()
     change = {"signing-secret": "also-fake", "scope": {"id": MOBILE.id, "type": "project"}}
 
@@ -178,18 +178,18 @@ async def test_a_deleted_hook_is_gone(api: httpx.AsyncClient) -> None:
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
 async def test_a_hook_that_is_not_there_is_a_404(api: httpx.AsyncClient, method: str) -> None:
-    answer = await api.request(method, f"/webhook/{made_id('none')}")
+    answer = await api.request(method, f"/webhook/{stable_id('none')}")
 
     assert (answer.status_code, answer.json()) == (404, {"message": "Webhook not found"})
 
 
-async def test_who_is_no_admin_may_look_but_not_touch(pretend: PretendCircleCI) -> None:
+async def test_who_is_no_admin_may_look_but_not_touch(pretend: FakeCircleCI) -> None:
     async with client(pretend, "reader") as api:
         listed = await list_of(api, WEB.id)
         refused = [
             await create(api),
-            await api.put(f"/webhook/{made_id('any')}", json={}),
-            await api.delete(f"/webhook/{made_id('any')}"),
+            await api.put(f"/webhook/{stable_id('any')}", json={}),
+            await api.delete(f"/webhook/{stable_id('any')}"),
         ]
 
     assert listed.status_code == 200

@@ -7,7 +7,7 @@ import httpx
 import pytest
 from rich.console import Console
 
-from service.testing.inbox import Card, Inbox, readable, show
+from service.testing.inbox import Card, Inbox, replace_unprintable, show
 from service.web.server.server import listen, serving
 
 # Apprise imports a module that Python 3.13 removed, and knows what to do without it.
@@ -94,7 +94,7 @@ def test_a_kind_that_apprise_may_add_is_shown_as_well() -> None:
 
 
 def test_what_would_move_the_cursor_or_turn_the_line_is_made_visible() -> None:
-    assert readable("a\x1b[31mb\n\u202ec\u2066d\x9be\u00a0✓") == "a\ufffd[31mb\n\ufffdc\ufffdd\ufffde\u00a0✓"
+    assert replace_unprintable("a\x1b[31mb\n\u202ec\u2066d\x9be\u00a0✓") == "a\ufffd[31mb\n\ufffdc\ufffdd\ufffde\u00a0✓"
 
 
 def test_square_brackets_are_no_markup() -> None:

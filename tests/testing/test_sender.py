@@ -8,7 +8,7 @@ import pytest
 
 from service.testing.fake_circleci.organization import WEB
 from service.testing.fake_circleci.payloads import ping
-from service.testing.fake_circleci.sender import Answer, Post, Seal, Sender, signature
+from service.testing.fake_circleci.sender import Answer, Post, Sender, Signing, signature
 
 PING = ping(WEB, datetime(2026, 3, 2, 8, 30, tzinfo=UTC))
 KEPT = httpx.Response(202, json={"delivery": "0", "duplicate": False})
@@ -57,11 +57,11 @@ def test_the_signature_is_the_published_one(secret: str, body: bytes, expected: 
     assert signature(secret, body) == f"v1={expected}"
 
 
-@pytest.mark.parametrize(("seal", "is_signed"), [(Seal.FORGER, True), (Seal.NOBODY, False)])
-async def test_a_stranger_does_not_know_the_secret_and_tries_once(seal: Seal, is_signed: bool) -> None:
+@pytest.mark.parametrize(("signing", "is_signed"), [(Signing.WRONG, True), (Signing.NONE, False)])
+async def test_a_stranger_does_not_know_the_secret_and_tries_once(signing: Signing, is_signed: bool) -> None:
     hook = Hook(httpx.Response(401))
 
-    answer = await send(Post.of(PING, seal=seal), hook)
+    answer = await send(Post.of(PING, signing=signing), hook)
 
     (request,) = hook.seen
     assert answer == Answer(status=401, tries=1)

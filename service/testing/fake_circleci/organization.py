@@ -10,7 +10,7 @@ ORG = "acme"
 BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 
 
-def made_id(*parts: object) -> str:
+def stable_id(*parts: object) -> str:
     """A UUID version 3, as CircleCI's event ids are: the same parts make the same id."""
     return str(uuid3(NAMESPACE_URL, "https://acme.example.com/" + "/".join(map(str, parts))))
 
@@ -24,7 +24,7 @@ def base58(made: str) -> str:
     return letters
 
 
-ORG_ID = made_id("org", ORG)
+ORG_ID = stable_id("org", ORG)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +37,7 @@ class Person:
     @property
     def id(self) -> str:
         """Their id at CircleCI."""
-        return made_id("user", self.login)
+        return stable_id("user", self.login)
 
     @property
     def email(self) -> str:
@@ -60,7 +60,7 @@ class Project:
     @property
     def id(self) -> str:
         """The project's id."""
-        return made_id("project", self.name)
+        return stable_id("project", self.name)
 
     @property
     def slug(self) -> str:
@@ -139,12 +139,12 @@ class Run:
     @property
     def pipeline_id(self) -> str:
         """The same for every attempt."""
-        return made_id("pipeline", self.project.name, self.number)
+        return stable_id("pipeline", self.project.name, self.number)
 
     @property
     def workflow_id(self) -> str:
         """Another one for every attempt."""
-        return made_id("workflow", self.pipeline_id, self.workflow, self.attempt)
+        return stable_id("workflow", self.pipeline_id, self.workflow, self.attempt)
 
     @property
     def revision(self) -> str:
@@ -173,18 +173,18 @@ class Run:
 
     def job_id(self, job: JobRun) -> str:
         """The id of one of its jobs."""
-        return made_id("job", self.workflow_id, job.name)
+        return stable_id("job", self.workflow_id, job.name)
 
 
-def one_after_another(first: int, *jobs: JobRun) -> tuple[JobRun, ...]:
+def sequential_jobs(first: int, *jobs: JobRun) -> tuple[JobRun, ...]:
     """The jobs with their start, each after the one before, and with their numbers from ``first``.
 
     CircleCI gives a number to a job when it starts, so approvals and jobs that never ran have none.
     """
-    return tuple(_placed(first, jobs))
+    return tuple(_schedule(first, jobs))
 
 
-def _placed(number: int, jobs: tuple[JobRun, ...]) -> Iterator[JobRun]:
+def _schedule(number: int, jobs: tuple[JobRun, ...]) -> Iterator[JobRun]:
     starts_s = 0
     for job in jobs:
         if job.is_approval or job.status in {"blocked", "not_run", "unauthorized"}:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from service.testing.fake_circleci.organization import ORG, ORG_ID, JobRun, Project, Run, made_id
+from service.testing.fake_circleci.organization import ORG, ORG_ID, JobRun, Project, Run, stable_id
 
 Payload = dict[str, Any]
 
@@ -28,9 +28,9 @@ def workflow_completed(run: Run, *, stopped_at: datetime | None = None) -> Paylo
     stopped_at = stopped_at or run.stopped_at
     return {
         "type": "workflow-completed",
-        "id": made_id("event", run.workflow_id, stopped_at),
+        "id": stable_id("event", run.workflow_id, stopped_at),
         "happened_at": stamp(stopped_at + WORKFLOW_EVENT_AFTER),
-        **_surroundings(run),
+        **_common_fields(run),
         "workflow": {**_workflow(run, stopped_at), "status": run.status},
     }
 
@@ -40,9 +40,9 @@ def job_completed(run: Run, job: JobRun) -> Payload:
     stopped_at = run.at(job.starts_s + job.lasts_s)
     return {
         "type": "job-completed",
-        "id": made_id("event", run.job_id(job), job.status),
+        "id": stable_id("event", run.job_id(job), job.status),
         "happened_at": stamp(stopped_at + JOB_EVENT_AFTER),
-        **_surroundings(run),
+        **_common_fields(run),
         "workflow": _workflow(run, run.stopped_at),
         "job": {
             "id": run.job_id(job),
@@ -70,7 +70,7 @@ def ping(project: Project, at: datetime) -> Payload:
     """The test that a person sends from a hook's page: no project, no organization."""
     return {
         "type": "ping",
-        "id": made_id("ping", project.name, at),
+        "id": stable_id("ping", project.name, at),
         "happened_at": stamp(at),
         "webhook": _hook(project),
     }
@@ -82,10 +82,10 @@ def as_bytes(payload: Payload) -> bytes:
 
 
 def _hook(project: Project) -> Payload:
-    return {"id": made_id("hook", project.name), "name": "Roundsman"}
+    return {"id": stable_id("hook", project.name), "name": "Roundsman"}
 
 
-def _surroundings(run: Run) -> Payload:
+def _common_fields(run: Run) -> Payload:
     project = run.project
     origin = "trigger_parameters" if project.is_app else "vcs"
     return {

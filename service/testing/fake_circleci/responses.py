@@ -9,7 +9,7 @@ from service.testing.fake_circleci.organization import ORG, ORG_ID, JobRun, Pers
 from service.testing.fake_circleci.payloads import Payload, stamp, trigger_parameters
 
 TRIGGERS = {"schedule": "scheduled_pipeline"}  # the API's word for what the webhook calls otherwise
-NOBODY = "00000000-0000-0000-0000-000000000000"  # who starts scheduled runs; GET /user does not know them
+SYSTEM_USER = "00000000-0000-0000-0000-000000000000"  # who starts scheduled runs; GET /user does not know them
 
 
 def user(person: Person) -> Payload:
@@ -44,7 +44,7 @@ def workflow(run: Run) -> Payload:
         "pipeline_id": run.pipeline_id,
         "pipeline_number": run.number,
         "project_slug": run.project.slug,
-        "started_by": run.starter.id if run.starter else NOBODY,
+        "started_by": run.starter.id if run.starter else SYSTEM_USER,
         "created_at": stamp(run.at(0)),
         "stopped_at": stamp(run.stopped_at),
     }

@@ -10,15 +10,15 @@ import httpx
 
 from service.testing.fake_circleci.payloads import Payload, as_bytes
 
-PATIENCE_S = 10.0  # CircleCI docs, "Outbound webhooks": no answer within 10 seconds is a failure
+TIMEOUT_S = 10.0  # CircleCI docs, "Outbound webhooks": no answer within 10 seconds is a failure
 
 
-class Seal(Enum):
+class Signing(Enum):
     """Who signed a post."""
 
-    CIRCLECI = "with the hook's secret"
-    FORGER = "with another secret"
-    NOBODY = "not at all"
+    CORRECT = "with the hook's secret"
+    WRONG = "with another secret"
+    NONE = "not at all"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,12 +27,12 @@ class Post:
 
     event_type: str
     body: bytes
-    seal: Seal = Seal.CIRCLECI
+    signing: Signing = Signing.CORRECT
 
     @classmethod
-    def of(cls, payload: Payload, *, seal: Seal = Seal.CIRCLECI) -> "Post":
+    def of(cls, payload: Payload, *, signing: Signing = Signing.CORRECT) -> "Post":
         """The post that carries the payload."""
-        return cls(event_type=payload["type"], body=as_bytes(payload), seal=seal)
+        return cls(event_type=payload["type"], body=as_bytes(payload), signing=signing)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +60,7 @@ class Sender:
 
     async def send(self, post: Post) -> Answer:
         """Post until it is taken; only CircleCI itself tries again, a stranger gives up at once."""
-        most = self._tries if post.seal is Seal.CIRCLECI else 1
+        most = self._tries if post.signing is Signing.CORRECT else 1
         for tried in range(1, most):
             answer = await self._try(post, tried)
             if answer.status and 200 <= answer.status < 300:
@@ -71,7 +71,7 @@ class Sender:
     async def _try(self, post: Post, tries: int) -> Answer:
         try:
             response = await self._http.post(
-                self._url, content=post.body, headers=self._headers(post), timeout=PATIENCE_S
+                self._url, content=post.body, headers=self._headers(post), timeout=TIMEOUT_S
             )
         except httpx.TransportError:
             return Answer(status=None, tries=tries)
@@ -85,10 +85,10 @@ class Sender:
             "user-agent": "CircleCI-Webhook/1.0",
             "circleci-event-type": post.event_type,
         }
-        if post.seal is Seal.NOBODY:
+        if post.signing is Signing.NONE:
             return headers
 
-        secret = self._secret if post.seal is Seal.CIRCLECI else "a guess"
+        secret = self._secret if post.signing is Signing.CORRECT else "a guess"
         return headers | {"circleci-signature": signature(secret, post.body)}
 
 

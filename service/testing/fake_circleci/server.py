@@ -17,7 +17,7 @@ from service.testing.fake_circleci import responses
 from service.testing.fake_circleci.faults import Faults
 from service.testing.fake_circleci.organization import JobRun, Person, Project, Run
 from service.testing.fake_circleci.paging import page
-from service.testing.fake_circleci.webhooks import PretendHooks, refuse
+from service.testing.fake_circleci.webhooks import FakeWebhooks, error_response
 
 PREFIX = "/api/v2"
 RATE_LIMIT = {"RateLimit-Limit": "300", "RateLimit-Remaining": "299", "RateLimit-Reset": "1"}
@@ -33,7 +33,7 @@ class Call:
     headers: Mapping[str, str]
 
 
-class PretendCircleCI:
+class FakeCircleCI:
     """CircleCI as far as Roundsman knows it: it answers for the runs that it was told of.
 
     token          may do everything
@@ -65,8 +65,8 @@ class PretendCircleCI:
         self._pipelines: dict[str, Run] = {}
         self._jobs: dict[tuple[str, int], tuple[Run, JobRun]] = {}
         self._asked_for_tests: dict[str, int] = {}
-        self.hooks = PretendHooks({project.id for project in self._projects.values()})
-        self.app = self._assembled()
+        self.hooks = FakeWebhooks({project.id for project in self._projects.values()})
+        self.app = self._build_app()
 
     def run_finished(self, run: Run) -> None:
         """Make the run answerable: its pipeline, workflow, jobs, tests, and whoever started it."""
@@ -79,7 +79,7 @@ class PretendCircleCI:
             if job.number is not None:
                 self._jobs[run.project.slug, job.number] = (run, job)
 
-    def _assembled(self) -> Starlette:
+    def _build_app(self) -> Starlette:
         routes = [
             Route(f"{PREFIX}/me", self._me),
             Route(f"{PREFIX}/user/{{id}}", self._user),
@@ -91,12 +91,12 @@ class PretendCircleCI:
             Route(f"{PREFIX}/project/{{slug:path}}", self._project),
             *self.hooks.routes(PREFIX),
         ]
-        door = Middleware(BaseHTTPMiddleware, dispatch=self._at_the_door)
+        door = Middleware(BaseHTTPMiddleware, dispatch=self._intercept)
         app = Starlette(routes=routes, middleware=[door], exception_handlers={404: _no_such_address})
         app.router.redirect_slashes = False
         return app
 
-    async def _at_the_door(self, request: Request, proceed: Callable[[Request], Awaitable[Response]]) -> Response:
+    async def _intercept(self, request: Request, proceed: Callable[[Request], Awaitable[Response]]) -> Response:
         path = request.url.path.removeprefix(PREFIX)
         call = Call(method=request.method, path=path, query=dict(request.query_params), headers=dict(request.headers))
         self.calls.append(call)
@@ -115,11 +115,11 @@ class PretendCircleCI:
         bearer = call.headers.get("authorization", "").removeprefix("Bearer ")
         token = call.headers.get("circle-token", bearer)
         if not token:
-            return refuse(401, "You must log in first.")
+            return error_response(401, "You must log in first.")
         if token not in self._tokens:
-            return refuse(401, "Invalid token provided.")
+            return error_response(401, "Invalid token provided.")
         if token == self._reader_token and call.method != "GET":
-            return refuse(403, "Permission denied.")
+            return error_response(403, "Permission denied.")
         return None
 
     async def _me(self, _: Request) -> Response:
@@ -127,34 +127,34 @@ class PretendCircleCI:
 
     async def _user(self, request: Request) -> Response:
         user = self._users.get(request.path_params["id"])
-        return JSONResponse(responses.user(user)) if user else refuse(404, "User not found")
+        return JSONResponse(responses.user(user)) if user else error_response(404, "User not found")
 
     async def _workflow(self, request: Request) -> Response:
         run = self._workflows.get(request.path_params["id"])
-        return JSONResponse(responses.workflow(run)) if run else refuse(404, "Workflow not found")
+        return JSONResponse(responses.workflow(run)) if run else error_response(404, "Workflow not found")
 
     async def _workflow_jobs(self, request: Request) -> Response:
         run = self._workflows.get(request.path_params["id"])
         if run is None:
-            return refuse(404, "Workflow not found")
+            return error_response(404, "Workflow not found")
         return page(request, responses.workflow_jobs(run), size=self._page_size)
 
     async def _pipeline(self, request: Request) -> Response:
         run = self._pipelines.get(request.path_params["id"])
-        return JSONResponse(responses.pipeline(run)) if run else refuse(404, "Pipeline not found")
+        return JSONResponse(responses.pipeline(run)) if run else error_response(404, "Pipeline not found")
 
     async def _project(self, request: Request) -> Response:
         project = self._projects.get(_slug(request))
-        return JSONResponse(responses.project(project)) if project else refuse(404, "Project not found")
+        return JSONResponse(responses.project(project)) if project else error_response(404, "Project not found")
 
     async def _job(self, request: Request) -> Response:
         run, job = self._jobs.get((_slug(request), request.path_params["number"]), (None, None))
-        return JSONResponse(responses.job(run, job)) if run and job else refuse(404, "Job not found")
+        return JSONResponse(responses.job(run, job)) if run and job else error_response(404, "Job not found")
 
     async def _tests(self, request: Request) -> Response:
         run, job = self._jobs.get((_slug(request), request.path_params["number"]), (None, None))
         if run is None or job is None:
-            return refuse(404, "Job not found")
+            return error_response(404, "Job not found")
 
         times = self._asked_for_tests[run.job_id(job)] = self._asked_for_tests.get(run.job_id(job), 0) + 1
         results = job.tests if times > job.tests_late_by else ()
@@ -168,4 +168,4 @@ def _slug(request: Request) -> str:
 
 
 async def _no_such_address(_: Request, _error: Exception) -> Response:
-    return refuse(404, "Not found")
+    return error_response(404, "Not found")

@@ -17,19 +17,19 @@ from starlette.routing import Route
 from service.testing.fake_circleci.paging import page
 from service.testing.fake_circleci.payloads import Payload, stamp
 
-MOST_FOR_A_PROJECT = 5
+MAX_PER_PROJECT = 5
 EVENTS = {"workflow-completed", "job-completed"}
 SHAPE: dict[str, type] = {"name": str, "events": list, "url": str, "verify-tls": bool, "signing-secret": str}
 NEEDED = ("name", "events", "url", "scope")
 INVALID = "Invalid request body."
 
 
-def refuse(status: int, message: str) -> JSONResponse:
+def error_response(status: int, message: str) -> JSONResponse:
     """An error as CircleCI puts it."""
     return JSONResponse({"message": message}, status)
 
 
-class PretendHooks:
+class FakeWebhooks:
     """The hooks of all projects.
 
     registered   by id, in the words of a request, with the signing secret as it was given, if one was
@@ -57,56 +57,60 @@ class PretendHooks:
     async def _list(self, request: Request) -> Response:
         project_id = request.query_params.get("scope-id", "")
         if request.query_params.get("scope-type") != "project":
-            return refuse(400, "scope-type: must be project")
+            return error_response(400, "scope-type: must be project")
         if project_id not in self._project_ids:
-            return refuse(404, "Project not found")
-        return page(request, [shown(hook) for hook in self.of_project(project_id)], size=20)
+            return error_response(404, "Project not found")
+        return page(request, [hook_response(hook) for hook in self.of_project(project_id)], size=20)
 
     async def _create(self, request: Request) -> Response:
-        wish = await request.json()
-        if trouble := problem(wish, needed=NEEDED):
-            return refuse(400, trouble)
-        scope = wish["scope"]
+        request_body = await request.json()
+        if trouble := find_problem(request_body, needed=NEEDED):
+            return error_response(400, trouble)
+        scope = request_body["scope"]
         if scope.get("type") != "project":
-            return refuse(400, INVALID)
+            return error_response(400, INVALID)
         if scope.get("id") not in self._project_ids:
-            return refuse(404, "Project not found")
-        if len(self.of_project(scope["id"])) >= MOST_FOR_A_PROJECT:
-            return refuse(400, f"A project can have at most {MOST_FOR_A_PROJECT} webhooks")
+            return error_response(404, "Project not found")
+        if len(self.of_project(scope["id"])) >= MAX_PER_PROJECT:
+            return error_response(400, f"A project can have at most {MAX_PER_PROJECT} webhooks")
 
         now = stamp(datetime.now(UTC))
-        hook = {"id": str(uuid4()), "verify-tls": False, **understood(wish), "scope": scope}
+        hook = {"id": str(uuid4()), "verify-tls": False, **known_fields(request_body), "scope": scope}
         self.registered[hook["id"]] = hook | {"created-at": now, "updated-at": now}
-        return JSONResponse(shown(self.registered[hook["id"]]), 201)
+        return JSONResponse(hook_response(self.registered[hook["id"]]), 201)
 
     async def _read(self, request: Request) -> Response:
         hook = self.registered.get(request.path_params["id"])
-        return JSONResponse(shown(hook)) if hook else refuse(404, "Webhook not found")
+        return JSONResponse(hook_response(hook)) if hook else error_response(404, "Webhook not found")
 
     async def _update(self, request: Request) -> Response:
         hook = self.registered.get(request.path_params["id"])
         if hook is None:
-            return refuse(404, "Webhook not found")
-        wish = await request.json()
-        if trouble := problem(wish, needed=()):
-            return refuse(400, trouble)
+            return error_response(404, "Webhook not found")
+        request_body = await request.json()
+        if trouble := find_problem(request_body, needed=()):
+            return error_response(400, trouble)
 
-        hook |= understood(wish)  # in part: what is absent stays; and a hook cannot move to another project
+        hook |= known_fields(request_body)  # in part: what is absent stays; and a hook cannot move to another project
         hook["updated-at"] = stamp(datetime.now(UTC))
-        return JSONResponse(shown(hook))
+        return JSONResponse(hook_response(hook))
 
     async def _delete(self, request: Request) -> Response:
         if self.registered.pop(request.path_params["id"], None) is None:
-            return refuse(404, "Webhook not found")
+            return error_response(404, "Webhook not found")
         return JSONResponse({"message": "Webhook deleted."})
 
 
-def understood(wish: Payload) -> Payload:
+def known_fields(request_body: Payload) -> Payload:
     """Return what CircleCI takes of a wish; an empty secret is none, and replaces none."""
-    return {key: wish[key] for key in SHAPE if key in wish and (key != "signing-secret" or wish[key])}
+    return {
+        key: request_body[key]
+        for key in SHAPE
+        if key in request_body and (key != "signing-secret" or request_body[key])
+    }
 
 
-def shown(hook: Payload) -> Payload:
+def hook_response(hook: Payload) -> Payload:
     """Return the hook as CircleCI shows it: in other words and another order, its secret masked where it has one."""
     secret = {"signing-secret": "****"} if hook.get("signing-secret") else {}
     open_to_all = {key: value for key, value in hook.items() if key != "signing-secret"}
@@ -114,16 +118,16 @@ def shown(hook: Payload) -> Payload:
     return {key.replace("-", "_"): value for key, value in answer.items()}
 
 
-def problem(wish: Any, *, needed: Collection[str]) -> str | None:
+def find_problem(request_body: Any, *, needed: Collection[str]) -> str | None:
     """Return what is wrong with the wish for a hook, or None."""
-    if not isinstance(wish, dict) or not all(key in wish for key in needed):
+    if not isinstance(request_body, dict) or not all(key in request_body for key in needed):
         return INVALID
-    if not all(isinstance(wish[key], kind) for key, kind in SHAPE.items() if key in wish):
+    if not all(isinstance(request_body[key], kind) for key, kind in SHAPE.items() if key in request_body):
         return INVALID
-    if not isinstance(wish.get("scope", {}), dict) or "" in {wish.get("name"), wish.get("url")}:
+    if not isinstance(request_body.get("scope", {}), dict) or "" in {request_body.get("name"), request_body.get("url")}:
         return INVALID
-    if not set(wish.get("events", ())) <= EVENTS:
+    if not set(request_body.get("events", ())) <= EVENTS:
         return f"events: must be among {', '.join(sorted(EVENTS))}"
-    if not wish.get("url", "https://").startswith("https://"):
+    if not request_body.get("url", "https://").startswith("https://"):
         return "url: only https is supported"
     return None

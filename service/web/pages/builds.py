@@ -70,7 +70,7 @@ async def find(store: Store, asked: Filters, cursor: str, now: datetime) -> Json
         "older": address(asked, cursor=page.next) if page.next else None,
         "newest": address(asked) if cursor else None,
         "looked_back_to": rfc3339(page.looked_back_to) if page.looked_back_to else None,
-        "partial": await queries.doubts_about(store, search),
+        "partial": await queries.find_gaps(store, search),
         "hints": [_hint(one, asked) for one in hints],
     }
 

@@ -317,7 +317,7 @@ class Pages:
         shown |= {
             "session": session,
             "now": self._clock(),
-            "longest_reason": operator_actions.LONGEST_REASON,
+            "longest_reason": operator_actions.MAX_REASON,
             "release": version("roundsman"),
         }
         return self._renderer.render(template, status=status, **shown)

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from service.message.sanitize import safe_url
 from service.message.status_text import duration, severity, trigger_phrase
-from service.operations.notification_status import standings
+from service.operations.notification_status import status_phrases
 from service.store.filters import escaped
 from service.text import spoken
 from service.web.pages import template_filters
@@ -60,7 +60,7 @@ class TemplateRenderer:
             "as_sentence": template_filters.as_sentence,
             "severity": severity,
             "spoken": spoken,
-            "standings": standings,
+            "status_phrases": status_phrases,
             "started_by": trigger_phrase,
             "times_text": template_filters.times_text,
             "outcome_groups": template_filters.outcome_groups,

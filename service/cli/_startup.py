@@ -8,7 +8,7 @@ import structlog
 import typer
 
 from service.app.systemd import ServiceManager
-from service.cli._waiting import wait_for
+from service.cli._retry import retry_while_temporary
 from service.clock import now_utc
 from service.db.data_folder import database_file, held
 from service.db.migrate import is_workable, newest_revision
@@ -21,7 +21,7 @@ log = structlog.get_logger()
 
 
 @contextmanager
-def failures_in_the_log() -> Iterator[None]:
+def log_failures() -> Iterator[None]:
     """Have what ends the block told in the log where that is JSON for a machine; people read it as it is."""
     configure_logs()
     if sys.stderr is not None and sys.stderr.isatty():
@@ -37,7 +37,7 @@ def failures_in_the_log() -> Iterator[None]:
 
 
 @contextmanager
-def ready(database_url: str, what: str, manager: ServiceManager) -> Iterator[None]:
+def prepared_database(database_url: str, what: str, manager: ServiceManager) -> Iterator[None]:
     """Have a database to run on: SQLite's folder held and its schema brought up to date, Postgres's only looked at.
 
     Many processes start on one Postgres, with the release before still running: there, migrating is a step of its own.
@@ -45,7 +45,7 @@ def ready(database_url: str, what: str, manager: ServiceManager) -> Iterator[Non
     """
     file = database_file(database_url)
     if file is None:
-        _require_schema(wait_for(lambda: look_up_revision(database_url), manager))
+        _require_schema(retry_while_temporary(lambda: look_up_revision(database_url), manager))
         yield
         return
     with held(file.parent, what=what, since=now_utc()):

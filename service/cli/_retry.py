@@ -17,7 +17,7 @@ log = structlog.get_logger()
 T = TypeVar("T")
 
 
-def wait_for(look: Callable[[], T], manager: ServiceManager, *, within_s: float | None = None) -> T:
+def retry_while_temporary(look: Callable[[], T], manager: ServiceManager, *, within_s: float | None = None) -> T:
     """Return what ``look`` returns, tried again for as long as it raises Temporary.
 
     within_s   give up after so long and raise what it raised last; None: never
@@ -25,7 +25,7 @@ def wait_for(look: Callable[[], T], manager: ServiceManager, *, within_s: float 
     give_up_at = None if within_s is None else time.monotonic() + within_s
     while True:
         try:
-            return _aside(look)
+            return _run_in_thread(look)
         except Temporary as error:
             if give_up_at is not None and time.monotonic() >= give_up_at:
                 raise
@@ -34,7 +34,7 @@ def wait_for(look: Callable[[], T], manager: ServiceManager, *, within_s: float 
         time.sleep(PAUSE_S)
 
 
-def _aside(look: Callable[[], T]) -> T:
+def _run_in_thread(look: Callable[[], T]) -> T:
     """Look in a thread that no exit waits for: a signal ends the process also while a name is being resolved."""
     found: Future[T] = Future()
 
