@@ -9,11 +9,11 @@ from typing import Any
 from service.channels.refusal_forms import MESSAGE_FIELDS, Path
 from service.message import one_line
 
-MAX_WORDS = 120  # characters
+MAX_REASON_LENGTH = 120  # characters
 
 _PAIR = re.compile(r'[{,]\s*"([^"\\]{1,60})"\s*:\s*("(?:[^"\\]|\\.)*"|-?[0-9.]+|true|false|null)\s*(?=[,}])')
-_PAGE = re.compile(r"<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE)
-_UNSHOWN = re.compile(r"<(script|style|head)\b.*?(?:</\1\s*>|\Z)", re.DOTALL | re.IGNORECASE)
+_WEB_PAGE = re.compile(r"<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE)
+_HIDDEN_ELEMENTS = re.compile(r"<(script|style|head)\b.*?(?:</\1\s*>|\Z)", re.DOTALL | re.IGNORECASE)
 _TITLE = re.compile(r"<title[^>]*>([^<]*)", re.IGNORECASE)
 _TAG = re.compile(r"<[^<>]*>")
 
@@ -36,15 +36,15 @@ def as_text(content: bytes) -> str:
 
 def is_web_page(content: bytes) -> bool:
     """Tell whether the body is a web page for people."""
-    return _PAGE.match(as_text(content[:500])) is not None
+    return _WEB_PAGE.match(as_text(content[:500])) is not None
 
 
-def find_values(body: Any, place: Path) -> Iterator[Any]:
+def find_values(body: Any, path: Path) -> Iterator[Any]:
     """Yield the values at a path of a body; keys match in any case."""
-    if not place:
+    if not path:
         yield body
         return
-    key, *rest = place
+    key, *rest = path
     if key == "*" and isinstance(body, list):
         for item in body:
             yield from find_values(item, tuple(rest))
@@ -61,7 +61,7 @@ def code_text(value: Any) -> str:
 
 def message_field(body: Any) -> str:
     """Return the first text in one of the MESSAGE_FIELDS; empty if there is none."""
-    found = (value for place in MESSAGE_FIELDS for value in find_values(body, place))
+    found = (value for path in MESSAGE_FIELDS for value in find_values(body, path))
     return next((text for text in found if isinstance(text, str) and text.strip()), "")
 
 
@@ -71,19 +71,19 @@ def message_text(content: bytes) -> str:
     The message field of JSON, or the text, or the title and the text of a web page.
     """
     body = parse_json(content)
-    if body is not None and (said := message_field(body)):
-        return said
+    if body is not None and (field := message_field(body)):
+        return field
     text = as_text(content)
     if "<" not in text:
         return text
     title = _TITLE.search(text)
-    shown = _TAG.sub(" ", _UNSHOWN.sub(" ", text))
+    shown = _TAG.sub(" ", _HIDDEN_ELEMENTS.sub(" ", text))
     return unescape(f"{title[1] if title else ''} {shown}").strip()
 
 
 def shorten(text: str) -> str:
     """Return the text on one line, short enough for a reason."""
-    return one_line(text, MAX_WORDS)
+    return one_line(text, MAX_REASON_LENGTH)
 
 
 def _first_values(text: str) -> dict[str, Any]:

@@ -54,12 +54,12 @@ class AppriseChannels:
         deadline_s: float = DEADLINE_S,
         answer_s: float = MAX_ANSWER_S,
         send_s: float = MAX_SEND_S,
-        at_once: int = 16,
+        max_concurrent: int = 16,
     ) -> None:
         self._deadline_s = deadline_s
         self._answer_s = answer_s
         self._send_s = send_s
-        self._slots = asyncio.Semaphore(at_once)
+        self._slots = asyncio.Semaphore(max_concurrent)
         self._late_sends: dict[UUID, LateSend] = {}
         self._secret_urls: frozenset[str] = frozenset()
 
@@ -81,8 +81,8 @@ class AppriseChannels:
             try:
                 return await _wait_for(sending, deadline_s)
             except TimeoutError as error:
-                said = f"{channel.label} did not answer within {deadline_s:g} s"
-                raise StillSending(said, outcome=partial(self._outcome, notification_id)) from error
+                sentence = f"{channel.label} did not answer within {deadline_s:g} s"
+                raise StillSending(sentence, outcome=partial(self._outcome, notification_id)) from error
             finally:
                 if not sending.done():
                     self._late_sends[notification_id] = LateSend(channel=channel, sending=sending)
@@ -109,8 +109,8 @@ class AppriseChannels:
         try:
             return await _wait_for(late.sending, self._send_s + END_MARGIN_S)
         except TimeoutError as error:
-            said = f"{late.channel.label} did not answer within {self._send_s:g} s"
-            raise Temporary(said, retry_after_s=timeout_pause_s(self._send_s)) from error
+            sentence = f"{late.channel.label} did not answer within {self._send_s:g} s"
+            raise Temporary(sentence, retry_after_s=timeout_pause_s(self._send_s)) from error
         finally:
             if late.sending.done():
                 self._late_sends.pop(notification_id, None)
@@ -119,16 +119,16 @@ class AppriseChannels:
         """Return or raise the result of a late send. Raises Temporary until it has one."""
         late = self._late_sends[notification_id]
         if not late.sending.done():
-            said = f"{late.channel.label} still holds this message without an answer"
-            raise Temporary(said, retry_after_s=TIMEOUT_PAUSE_S)
+            sentence = f"{late.channel.label} still holds this message without an answer"
+            raise Temporary(sentence, retry_after_s=TIMEOUT_PAUSE_S)
         del self._late_sends[notification_id]
         return late.sending.result()
 
     def _refuse_if_stuck(self, channel: Channel) -> None:
         late = [one for one in self._late_sends.values() if one.channel.key == channel.key and not one.sending.done()]
         if len(late) >= MAX_STUCK_THREADS:
-            said = f"{channel.label} still holds {len(late)} messages without an answer"
-            raise Temporary(said, retry_after_s=TIMEOUT_PAUSE_S)
+            sentence = f"{channel.label} still holds {len(late)} messages without an answer"
+            raise Temporary(sentence, retry_after_s=TIMEOUT_PAUSE_S)
 
     def _start(self, channel: Channel, message: Message, notification_id: UUID) -> "Future[str]":
         budget = Budget(seconds=self._send_s, answer_s=self._answer_s, is_mail=is_mail(channel))

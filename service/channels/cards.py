@@ -20,7 +20,7 @@ MAX_SUMMARY = 1_024  # characters; developer.pagerduty.com/docs/send-alert-event
 
 TEAMS_COLORS = {"success": "Good", "failure": "Attention", "warning": "Warning"}
 NTFY_TAGS = {"success": ["white_check_mark"], "failure": ["rotating_light"], "warning": ["warning"]}
-WHY = "Why did I get this?"
+EVENT_LINK_TEXT = "Why did I get this?"
 
 ServiceForm = Callable[[Any, Message], None]
 
@@ -42,12 +42,12 @@ def _teams(plugin: Any, message: Message) -> None:
     """
 
     def payload(**_: Any) -> dict[str, Any]:
-        written = fit_story(
+        payload_json = fit_story(
             message.story,
             lambda story: json.dumps(_teams_payload(message, story, plugin.adaptive_card_version)),
             max_length=MAX_TEAMS_BYTES,
         )
-        return dict(json.loads(written or json.dumps(_teams_payload(message, (), plugin.adaptive_card_version))))
+        return dict(json.loads(payload_json or json.dumps(_teams_payload(message, (), plugin.adaptive_card_version))))
 
     plugin.gen_payload = payload
 
@@ -61,8 +61,8 @@ def _teams_payload(message: Message, story: tuple[Block, ...], version: str) -> 
     }
     title["color"] = TEAMS_COLORS.get(message.severity, "Default")
     blocks = [_text_block([title]), *(element for block in story for element in _teams_block(block))]
-    named = (("Open in CircleCI", message.url), (WHY, message.page))
-    actions = [{"type": "Action.OpenUrl", "title": words, "url": url} for words, url in named if url]
+    links = (("Open in CircleCI", message.url), (EVENT_LINK_TEXT, message.page))
+    actions = [{"type": "Action.OpenUrl", "title": words, "url": url} for words, url in links if url]
     card = {
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
         "type": "AdaptiveCard",
@@ -145,9 +145,9 @@ def _only_pings_of_url(plugin: Any, _message: Message) -> None:
     The plugin would look for names in the body too.
     """
     ping_payload, send = plugin.ping_payload, plugin._send
-    named = ping_payload(" ".join(plugin.ping)) if plugin.ping else {}
-    allowed = {"allowed_mentions": named.get("allow_mentions", {"parse": []})}
-    plugin.ping_payload = lambda *_: named
+    pings = ping_payload(" ".join(plugin.ping)) if plugin.ping else {}
+    allowed = {"allowed_mentions": pings.get("allow_mentions", {"parse": []})}
+    plugin.ping_payload = lambda *_: pings
     plugin._send = lambda payload, *more, **how: send(payload | allowed, *more, **how)
 
 
@@ -174,8 +174,8 @@ def _pagerduty(plugin: Any, message: Message) -> None:
     plugin.click = plugin.click or message.url
     plugin.source = "Roundsman" if plugin.source == "Apprise" else plugin.source
     plugin.component = "CircleCI" if plugin.component == "Notification" else plugin.component
-    said = {"message": message.text, **({"why": message.page} if message.page else {})}
-    plugin.details = {**said, **plugin.details}
+    details = {"message": message.text, **({"why": message.page} if message.page else {})}
+    plugin.details = {**details, **plugin.details}
     send = plugin.send
     plugin.send = lambda *_, **how: send(**how | {"body": message.title[:MAX_SUMMARY], "title": ""})
 

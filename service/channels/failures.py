@@ -16,7 +16,7 @@ from service.errors import AccessRefused, Permanent, Temporary
 from service.message import one_line
 from service.network_errors import REFUSED, UNANSWERED, UNREACHABLE, UNRESOLVED, UNTRUSTED, describe
 
-MAX_WORDS_BYTES = 2_000  # of a mail server's reply, which may have thousands of lines
+MAX_REPLY_BYTES = 2_000  # of a mail server's reply, which may have thousands of lines
 
 NEXT_STEP = {
     400: "it does not take messages of this kind; correct the channel's URL",
@@ -74,8 +74,8 @@ def classify_failure(to: Recipient, trace: SendTrace) -> Temporary | Permanent:
 
 def classify_answers(to: Recipient, trace: SendTrace) -> Temporary | Permanent | None:
     """Return the error of a send that worked by Apprise's word, if an answer refuses."""
-    found = [(one, find_refusal(to.service, one)) for one in trace.responses if one.status_code < 300]
-    refused = [_to_refusal_error(to, response, no) for response, no in found if no is not None]
+    refusals = [(one, find_refusal(to.service, one)) for one in trace.responses if one.status_code < 300]
+    refused = [_to_refusal_error(to, response, refusal) for response, refusal in refusals if refusal is not None]
     if refused and is_partly_accepted(to, trace):
         return Permanent(f"Only some recipients of {to.label} got the message. {refused[0]}")
     return _prefer_temporary(refused) or _web_page_error(to, trace)
@@ -83,13 +83,13 @@ def classify_answers(to: Recipient, trace: SendTrace) -> Temporary | Permanent |
 
 def receipt(to: Recipient, trace: SendTrace) -> str:
     """Return the receipt: a sentence, with the answer's text if it is more than a yes."""
-    said = f"{to.label} accepted the message"
+    sentence = f"{to.label} accepted the message"
     if not trace.responses:
-        return said
-    words = "" if trace.flaws else _their_words(to, trace.responses[-1])
+        return sentence
+    words = "" if trace.flaws else _answer_text(to, trace.responses[-1])
     words = "" if words.removeprefix(": ").strip(".!").lower() in SUCCESS_WORDS or words.startswith(": {") else words
     flaw = f"; its answer {trace.flaws[-1]}" if trace.flaws else ""
-    return f"{said}, it answered {trace.responses[-1].status_code}{words}{flaw}"
+    return f"{sentence}, it answered {trace.responses[-1].status_code}{words}{flaw}"
 
 
 def is_partly_accepted(to: Recipient, trace: SendTrace) -> bool:
@@ -110,8 +110,8 @@ def _web_page_error(to: Recipient, trace: SendTrace) -> Permanent | None:
     """
     for response in trace.responses:
         if response.status_code < 300 and is_unexpected_page(to.service, response):
-            said = f"{to.label} answered {response.status_code} with a web page{_their_words(to, response)}"
-            return Permanent(f"{said}; see whether a proxy stands between, and send the message again")
+            sentence = f"{to.label} answered {response.status_code} with a web page{_answer_text(to, response)}"
+            return Permanent(f"{sentence}; see whether a proxy stands between, and send the message again")
     return None
 
 
@@ -133,55 +133,61 @@ def _unexpected_error(to: Recipient, trace: SendTrace) -> Temporary | Permanent 
     error = trace.unexpected_errors[-1]
     if isinstance(error, UnicodeEncodeError):
         return Permanent(f"{to.label} was not asked: its URL holds a character that cannot be sent; correct the URL")
-    said = answer_bodies.shorten(to.redact(str(error)))
-    return Temporary(f"{to.label} did not get the message: Apprise's plugin failed with {type(error).__name__}: {said}")
+    sentence = answer_bodies.shorten(to.redact(str(error)))
+    return Temporary(
+        f"{to.label} did not get the message: Apprise's plugin failed with {type(error).__name__}: {sentence}"
+    )
 
 
 def _no_reason_error(to: Recipient, trace: SendTrace) -> Temporary:
-    if not trace.responses or not (said := _their_words(to, trace.responses[-1])):
+    if not trace.responses or not (text := _answer_text(to, trace.responses[-1])):
         return Temporary(f"{to.label} did not accept the message, and Apprise did not say why")
     response = trace.responses[-1]
     page = " with a web page" if answer_bodies.is_web_page(response.content) else ""
-    return Temporary(f"{to.label} answered {response.status_code}{page}, but did not take the message{said}")
+    return Temporary(f"{to.label} answered {response.status_code}{page}, but did not take the message{text}")
 
 
 def _refusal_error(to: Recipient, responses: list[requests.Response]) -> Temporary | Permanent | None:
-    found = [(response, find_refusal(to.service, response)) for response in responses]
-    return _prefer_temporary([_to_refusal_error(to, response, no) for response, no in found if no is not None])
+    refusals = [(response, find_refusal(to.service, response)) for response in responses]
+    return _prefer_temporary(
+        [_to_refusal_error(to, response, refusal) for response, refusal in refusals if refusal is not None]
+    )
 
 
 def _prefer_temporary(errors: list[Temporary | Permanent]) -> Temporary | Permanent | None:
     return next((error for error in errors if isinstance(error, Temporary)), next(iter(errors), None))
 
 
-def _to_refusal_error(to: Recipient, response: requests.Response, no: Refusal) -> Temporary | Permanent:
+def _to_refusal_error(to: Recipient, response: requests.Response, refusal: Refusal) -> Temporary | Permanent:
     status = response.status_code
     if status < 300:
-        said = f"{to.label} answered {status}, but did not take the message{_their_words(to, response, no.code)}"
-        return Temporary(said, retry_after_s=no.wait_s) if no.is_transient else Permanent(said)
-    words = _their_words(to, response)
-    said = f"{to.label} answered {status}{words}"
-    if step := _next_step(status, no, has_words=bool(words)):
-        said = f"{said} ({step})" if words else f"{said}: {step}"
-    if no.is_transient:
-        return Temporary(said, retry_after_s=no.wait_s)
-    return AccessRefused(said) if status in UNAUTHORIZED else Permanent(said)
+        sentence = (
+            f"{to.label} answered {status}, but did not take the message{_answer_text(to, response, refusal.code)}"
+        )
+        return Temporary(sentence, retry_after_s=refusal.wait_s) if refusal.is_transient else Permanent(sentence)
+    words = _answer_text(to, response)
+    sentence = f"{to.label} answered {status}{words}"
+    if step := _next_step(status, refusal, has_words=bool(words)):
+        sentence = f"{sentence} ({step})" if words else f"{sentence}: {step}"
+    if refusal.is_transient:
+        return Temporary(sentence, retry_after_s=refusal.wait_s)
+    return AccessRefused(sentence) if status in UNAUTHORIZED else Permanent(sentence)
 
 
-def _next_step(status: int, no: Refusal, *, has_words: bool) -> str | None:
+def _next_step(status: int, refusal: Refusal, *, has_words: bool) -> str | None:
     """Return the next step for a status; None where the answer's own text is better."""
     if status < 400:
         return REDIRECTED
     if status in NEXT_STEP and status != 400:
         return NEXT_STEP[status]
-    return None if has_words or no.is_transient else NEXT_STEP[400]
+    return None if has_words or refusal.is_transient else NEXT_STEP[400]
 
 
-def _their_words(to: Recipient, response: requests.Response, code: str = "") -> str:
+def _answer_text(to: Recipient, response: requests.Response, code: str = "") -> str:
     """Return a colon and the answer's text, redacted; empty if it has none."""
-    said = to.redact(answer_bodies.message_text(response.content)).strip()
-    told = said if code in {"false", "true"} or code in said else f"{to.redact(code)} {said}"
-    return f": {words}" if (words := answer_bodies.shorten(told)) else ""
+    text = to.redact(answer_bodies.message_text(response.content)).strip()
+    with_code = text if code in {"false", "true"} or code in text else f"{to.redact(code)} {text}"
+    return f": {words}" if (words := answer_bodies.shorten(with_code)) else ""
 
 
 def _network_error(to: Recipient, trace: SendTrace) -> Temporary | Permanent | None:
@@ -193,16 +199,16 @@ def _network_error(to: Recipient, trace: SendTrace) -> Temporary | Permanent | N
 def _to_network_error(to: Recipient, error: Exception, *, age_s: float) -> Temporary | Permanent:
     code, words = _smtp_answer(error)
     if code is None:
-        trouble = next(words for kinds, words in NETWORK_ERRORS if isinstance(error, kinds))
-        if trouble is UNREACHABLE:  # smtplib raises this for a timeout too; only the cause tells them apart
-            trouble = describe(error)
+        problem = next(words for kinds, words in NETWORK_ERRORS if isinstance(error, kinds))
+        if problem is UNREACHABLE:  # smtplib raises this for a timeout too; only the cause tells them apart
+            problem = describe(error)
         return Temporary(
-            f"{to.label} {trouble}", retry_after_s=timeout_pause_s(age_s) if trouble is UNANSWERED else None
+            f"{to.label} {problem}", retry_after_s=timeout_pause_s(age_s) if problem is UNANSWERED else None
         )
-    said = f"{to.label} answered {code}: {one_line(to.redact(words[:MAX_WORDS_BYTES].decode('utf-8', 'replace')))}"
+    sentence = f"{to.label} answered {code}: {one_line(to.redact(words[:MAX_REPLY_BYTES].decode('utf-8', 'replace')))}"
     if code < 500:
-        return Temporary(said)
-    return AccessRefused(said) if isinstance(error, smtplib.SMTPAuthenticationError) else Permanent(said)
+        return Temporary(sentence)
+    return AccessRefused(sentence) if isinstance(error, smtplib.SMTPAuthenticationError) else Permanent(sentence)
 
 
 def _smtp_answer(error: Exception) -> tuple[int | None, bytes]:

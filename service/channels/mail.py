@@ -27,13 +27,13 @@ from service.model import Message
 NAME = "Roundsman"
 MAX_IDS = 900  # RFC 5322: a line has 998 characters at most
 MAX_LABEL = 60  # a label of a domain name has 63 characters at most
-STRUCTURE = re.compile(r"(content-.*|mime-version|from|to|cc|subject|date|message-id)", re.IGNORECASE)
+STRUCTURAL_HEADERS = re.compile(r"(content-.*|mime-version|from|to|cc|subject|date|message-id)", re.IGNORECASE)
 
 
 _PLUGIN: Any = NotifyEmail  # Apprise has few types
 
 
-class Verbatim(UnstructuredHeader):
+class IdHeader(UnstructuredHeader):
     """A header of ids, never encoded: Python would encode a long id like words."""
 
     def fold(self, *, policy: Policy) -> str:
@@ -47,7 +47,7 @@ class Verbatim(UnstructuredHeader):
 def _policy() -> Policy:
     headers = HeaderRegistry()
     for name in ("list-id", "references", "in-reply-to"):
-        headers.map_to_type(name, Verbatim)  # type: ignore[arg-type] # reason: the registry adds the base class
+        headers.map_to_type(name, IdHeader)  # type: ignore[arg-type] # reason: the registry adds the base class
     return SMTP.clone(header_factory=headers)
 
 
@@ -89,14 +89,14 @@ class Mail(_PLUGIN):  # type: ignore[misc] # reason: see above
         self, server: AppriseSMTPController, to: tuple[str | bool, str], message: Message, *, is_plain: bool
     ) -> bool:
         copies = self.cc - self.bcc - {to[1]}
-        letter = compose_mail(message, sender=self._sender, is_plain=is_plain, unique=self._unique(to[1]))
-        letter["To"] = self._format_address(to[1], to[0])
+        mail = compose_mail(message, sender=self._sender, is_plain=is_plain, unique=self._unique(to[1]))
+        mail["To"] = self._format_address(to[1], to[0])
         for name, addresses in (("Cc", copies), ("Reply-To", self.reply_to - {to[1]})):
             if addresses:
-                letter[name] = ", ".join(self._format_address(address) for address in sorted(addresses))
-        _replace_headers(letter, self.headers)
+                mail[name] = ", ".join(self._format_address(address) for address in sorted(addresses))
+        _replace_headers(mail, self.headers)
 
-        if not server.sendmail(self._sender[1], [to[1], *copies, *(self.bcc - {to[1]})], letter.as_string()):
+        if not server.sendmail(self._sender[1], [to[1], *copies, *(self.bcc - {to[1]})], mail.as_string()):
             self.logger.warning('Sending email to "%s" failed.', to[1])
             return False
         self.logger.info("Sent Email to %s", to[1])
@@ -113,8 +113,8 @@ class Mail(_PLUGIN):  # type: ignore[misc] # reason: see above
         return name or NAME, address
 
     def _format_address(self, address: str, name: str | bool = False) -> str:
-        known: str | bool = name or self.names.get(address, False)
-        return formataddr((str(known) if known else None, address), charset="utf-8")
+        display_name: str | bool = name or self.names.get(address, False)
+        return formataddr((str(display_name) if display_name else None, address), charset="utf-8")
 
 
 def compose_mail(message: Message, *, sender: tuple[str, str], unique: str, is_plain: bool = False) -> EmailMessage:
@@ -159,14 +159,14 @@ def _list_id(message: Message, domain: str) -> str:
     project = message.headline.project if message.headline else ""
     label = re.sub(r"[^a-z0-9]+", "-", project.lower())[:MAX_LABEL].strip("-")
     phrase = re.sub(r"[^A-Za-z0-9 ._/-]+", "-", project)[:MAX_LABEL]
-    named = f'"{phrase}" ' if label else ""
-    return f"{named}<{label}{'.' if label else ''}roundsman.{domain}>"
+    quoted_name = f'"{phrase}" ' if label else ""
+    return f"{quoted_name}<{label}{'.' if label else ''}roundsman.{domain}>"
 
 
 def _replace_headers(mail: EmailMessage, headers: Mapping[str, str]) -> None:
     """Replace our headers by those of the URL, except the structural ones."""
     for name, value in headers.items():
-        if not STRUCTURE.fullmatch(name):
+        if not STRUCTURAL_HEADERS.fullmatch(name):
             del mail[name]
             mail[name] = " ".join(value.split())
 

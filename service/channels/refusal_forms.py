@@ -64,11 +64,11 @@ class TextForm:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wait:
+class WaitField:
     """A field of a body that says how long to wait, in units of ``unit_s`` seconds."""
 
     services: frozenset[str] = frozenset()
-    place: Path
+    path: Path
     unit_s: float = 1.0
 
 
@@ -191,12 +191,12 @@ TEXT_FORMS: tuple[TextForm, ...] = (
     TextForm(services=_of("Clickatell"), start=r"ERR: ?(\d+)"),
 )
 
-WAITS: tuple[Wait, ...] = (
-    Wait(services=_of("Telegram"), place=("parameters", "retry_after")),
-    Wait(services=_of("Revolt"), place=("retry_after",), unit_s=0.001),
-    Wait(place=("retry_after",)),
-    Wait(place=("retry-after",)),
-    Wait(place=("retry_after_ms",), unit_s=0.001),
+WAITS: tuple[WaitField, ...] = (
+    WaitField(services=_of("Telegram"), path=("parameters", "retry_after")),
+    WaitField(services=_of("Revolt"), path=("retry_after",), unit_s=0.001),
+    WaitField(path=("retry_after",)),
+    WaitField(path=("retry-after",)),
+    WaitField(path=("retry_after_ms",), unit_s=0.001),
 )
 
 MESSAGE_FIELDS: tuple[Path, ...] = (

@@ -23,22 +23,22 @@ CHUNK_BYTES = 16_384
 
 Send = Callable[..., requests.Response]
 _JSON_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\Z)|[\[\]{}]', re.DOTALL)
-_DEEPER = {"[": 1, "{": 1, "]": -1, "}": -1}
+_DEPTH_CHANGE = {"[": 1, "{": 1, "]": -1, "}": -1}
 
 
 def install_answer_limits() -> None:
     """Wrap ``HTTPAdapter.send`` for the whole process; call it once."""
-    requests.adapters.HTTPAdapter.send = _safe(requests.adapters.HTTPAdapter.send)  # type: ignore[method-assign] # reason: see above
+    requests.adapters.HTTPAdapter.send = _with_limits(requests.adapters.HTTPAdapter.send)  # type: ignore[method-assign] # reason: see above
 
 
-def _safe(send: Send) -> Send:
+def _with_limits(send: Send) -> Send:
     """Return ``HTTPAdapter.send`` with limits.
 
     It asks for an uncompressed answer, and returns no more of it than can be read without harm.
     """
 
     @wraps(send)
-    def sending(adapter: object, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
+    def send_with_limits(adapter: object, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
         budget = current_trace().budget
         request.headers["Accept-Encoding"] = "identity"
         kwargs |= {"stream": True, "timeout": (CONNECT_S, budget.answer_s)}
@@ -48,7 +48,7 @@ def _safe(send: Send) -> Send:
             _set_content(response, *_read(response))
         return response
 
-    return sending
+    return send_with_limits
 
 
 def _set_content(response: requests.Response, body: bytes, flaw: str | None) -> None:
@@ -93,7 +93,7 @@ def is_deep(body: bytes) -> bool:
     text = body.decode(json.detect_encoding(body), "replace").lstrip("\ufeff \t\r\n")
     depth = 0
     for token in _JSON_TOKEN.finditer(text) if text.startswith(("[", "{")) else ():
-        depth += _DEEPER.get(token[0], 0)
+        depth += _DEPTH_CHANGE.get(token[0], 0)
         if depth > MAX_DEPTH:
             return True
     return False

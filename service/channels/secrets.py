@@ -9,7 +9,7 @@ from urllib.parse import quote, unquote_plus
 
 MIN_SECRET = 4  # characters; shorter parts are common words of sentences
 MIN_SECRET_OF_OTHER_CHANNELS = 12  # their shorter parts, such as a room's name, are words of our sentences too
-MAX_WORDS_LENGTH = 4_000  # characters of an answer
+MAX_TEXT_LENGTH = 4_000  # characters of an answer
 MAX_SECRET = 500  # characters; the limit above could cut a longer one, and half of it would be shown
 MASK = "***"
 
@@ -24,7 +24,7 @@ def redact(words: str, url: str, others: frozenset[str] = frozenset()) -> str:
     """
     parts = sorted({*secrets(url), *_secrets_of_other_channels(others)}, key=len, reverse=True)
     line = " ".join(words.split())
-    is_long, line = len(line) > MAX_WORDS_LENGTH, line[:MAX_WORDS_LENGTH]
+    is_long, line = len(line) > MAX_TEXT_LENGTH, line[:MAX_TEXT_LENGTH]
     line = _BASE64.sub(lambda found: MASK if _encodes_any(found[0], parts) else found[0], line)
     for part in parts:
         line = _masked(line, part)
@@ -60,8 +60,8 @@ def _encodes_any(encoded: str, parts: Iterable[str]) -> bool:
     """Tell whether a word is base64 of a text that contains one of the parts."""
     bare = encoded.rstrip("=")
     try:
-        plain = base64.b64decode(bare + "=" * (-len(bare) % 4), altchars=b"-_" if re.search("[-_]", bare) else None)
+        decoded = base64.b64decode(bare + "=" * (-len(bare) % 4), altchars=b"-_" if re.search("[-_]", bare) else None)
     except (binascii.Error, ValueError):
         return False
-    text = plain.decode("utf-8", "replace").lower()
+    text = decoded.decode("utf-8", "replace").lower()
     return any(part in text for part in parts)

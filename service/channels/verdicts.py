@@ -91,8 +91,8 @@ def _values(body: Any, form: RefusalForm) -> Iterator[Any]:
     """Yield the values at a form's path; for a general form also inside WRAPPERS."""
     yield from answer_bodies.find_values(body, form.code)
     if not form.services:
-        for place in WRAPPERS:
-            yield from answer_bodies.find_values(body, (*place, *form.code))
+        for path in WRAPPERS:
+            yield from answer_bodies.find_values(body, (*path, *form.code))
 
 
 def _in_text(service: str, text: str) -> tuple[TextForm, str] | None:
@@ -112,7 +112,7 @@ def _wait_s(service: str, response: requests.Response, body: Any) -> float | Non
     for wait in WAITS:
         if wait.services and service not in wait.services:
             continue
-        for value in answer_bodies.find_values(body, wait.place):
+        for value in answer_bodies.find_values(body, wait.path):
             seconds = read_wait(answer_bodies.code_text(value))
             if seconds is not None:
                 return seconds * wait.unit_s

@@ -21,8 +21,8 @@ def compose(event: Event, details: Details | None, *, event_url: str | None = No
     event_url   our page about the event, which shows the decisions: "Why did I get this?"
     """
     known = details or Details()
-    told = [block for block in _blocks(event, known) if block.lines]
-    story = (*(told or [_minimal_block(event)]), *_event_link(event_url))
+    filled = [block for block in _blocks(event, known) if block.lines]
+    story = (*(filled or [_minimal_block(event)]), *_event_link(event_url))
     return Message(
         title=truncate(plain_text(_title(event, known)), MAX_TITLE_LENGTH),
         text=fit_story(story, lambda shorter: render(shorter, Form.TEXT), max_length=MAX_BODY_LENGTH),
@@ -40,7 +40,7 @@ def compose(event: Event, details: Details | None, *, event_url: str | None = No
 def _headline(event: Event, details: Details) -> Headline:
     where = _branch_or_tag(event, details.vcs or Vcs())
     place = where if where[:1] == ("tag ",) or not where else ("branch ", *where)
-    news = _sentence((*_subject_name(event), " ", *status_words(event.status)))
+    news = _capitalized((*_subject_name(event), " ", *status_words(event.status)))
     project = untrusted(event.project_name, 100) or ("a project",)
     return Headline(project=plain_text(project), place=plain_text(place), news=plain_text(news))
 
@@ -66,12 +66,12 @@ def _minimal_block(event: Event) -> Block:
 
     No channel accepts an empty message.
     """
-    workflow = _named("workflow", event.workflow.name)
-    subject = join([_named("job", event.job.name), workflow], " of ") if event.job else workflow
-    return Block(lines=(_sentence((*subject, " ", *status_words(event.status), ".")),))
+    workflow = _with_kind("workflow", event.workflow.name)
+    subject = join([_with_kind("job", event.job.name), workflow], " of ") if event.job else workflow
+    return Block(lines=(_capitalized((*subject, " ", *status_words(event.status), ".")),))
 
 
-def _named(kind: str, name: str | None) -> Words:
+def _with_kind(kind: str, name: str | None) -> Words:
     words = untrusted(name, 80)
     return (f"{kind} ", *words) if words else (f"a {kind}",)
 
@@ -83,7 +83,7 @@ def _event_link(event_url: str | None) -> list[Block]:
 def _title(event: Event, details: Details) -> Line:
     """Return the title: ``acme/web main: build-and-test failed``."""
     place = join([untrusted(event.project_name, 100) or ("a project",), _branch_or_tag(event, details.vcs or Vcs())])
-    return _sentence((*place, ": ", *_subject_name(event), " ", *status_words(event.status)))
+    return _capitalized((*place, ": ", *_subject_name(event), " ", *status_words(event.status)))
 
 
 def _subject_name(event: Event) -> Line:
@@ -104,7 +104,7 @@ def _first_line(event: Event, details: Details) -> Line:
     """
     took = (f"after {duration(event.duration_ms)}",) if event.duration_ms is not None else ()
     line = join([join([_job_page(event, details), _workflow_page(event)], " of "), took], ", ")
-    return _sentence((*line, ".")) if line else ()
+    return _capitalized((*line, ".")) if line else ()
 
 
 def _job_page(event: Event, details: Details) -> Line:
@@ -121,7 +121,7 @@ def _link_or_nothing(words: str, url: str | None) -> Line:
     return link((words,), url) if safe_url(url) else ()
 
 
-def _sentence(line: Line) -> Line:
+def _capitalized(line: Line) -> Line:
     """Return the line with our own first word capitalized.
 
     Untrusted text at the start of a line stays as it is.
@@ -148,7 +148,7 @@ def _author_line(event: Event, details: Details) -> Line:
     commit = join([sha, untrusted(event.commit.subject or vcs.subject)])
     if author and not person:
         return join([("Last commit by ", *author), commit], ": ")
-    return _sentence(join([("by ", *person) if person else (), ("commit ", *commit) if commit else ()], ", "))
+    return _capitalized(join([("by ", *person) if person else (), ("commit ", *commit) if commit else ()], ", "))
 
 
 def _known_detail_names(event: Event) -> set[str]:
@@ -167,4 +167,4 @@ def _missing_lines(event: Event, details: Details) -> Iterator[Line]:
         missed = [one for one in missed if one.want is not DetailKind.ACTOR]
     for reason, wanted in group_by_reason(missed).items():
         if unknown := [word for word in wanted if word not in _known_detail_names(event)]:
-            yield _sentence((f"{join_words(unknown)} could not be read: ", *untrusted(reason), "."))
+            yield _capitalized((f"{join_words(unknown)} could not be read: ", *untrusted(reason), "."))

@@ -47,8 +47,8 @@ def mail_html(message: Message, *, max_length: int = MAX_CHARACTERS) -> str:
     mark, color = MARKS.get(message.severity, OTHER_MARK)
     place, news = (literal_html(words) for words in _headline(message))
     head = HEAD.format(color=color, mark=mark, place=f"{place}<br>" if place else "", news=news)
-    room = RenderOptions(max_length=max_length - len(DOCUMENT) - len(head))
-    return DOCUMENT.format(head=head, body=render_body(message, Form.HTML, room))
+    options = RenderOptions(max_length=max_length - len(DOCUMENT) - len(head))
+    return DOCUMENT.format(head=head, body=render_body(message, Form.HTML, options))
 
 
 def _headline(message: Message) -> tuple[str, str]:

@@ -283,7 +283,7 @@ async def test_nobody_hears_twice_because_another_recipient_did_not_hear_at_all(
 
 async def test_who_never_answers_holds_up_nobody_else(net: HttpEnd, web: HttpEnd) -> None:
     net.behave(Silence())
-    channels = AppriseChannels(deadline_s=0.5, at_once=1)
+    channels = AppriseChannels(deadline_s=0.5, max_concurrent=1)
 
     with pytest.raises(Temporary, match=r"web-team \(slack\) did not answer within 0\.5 s") as caught:
         await channels.send(a_channel(SLACK), a_message(), notification_id=uuid4())
