@@ -226,7 +226,7 @@ TRICKLES = {
 
 
 @pytest.mark.parametrize("trickle", TRICKLES)
-async def test_who_trickles_a_head_is_listened_to_for_a_limited_time(trickle: str) -> None:
+async def test_trickled_head_is_read_for_a_limited_time(trickle: str) -> None:
     def talk(connection: socket.socket, closing: Event) -> None:
         TRICKLES[trickle](connection, closing)
         closing.wait()
@@ -236,7 +236,7 @@ async def test_who_trickles_a_head_is_listened_to_for_a_limited_time(trickle: st
 
 
 @pytest.mark.parametrize("start", [HEAD + b"\r\n", HEAD + b"Content-Length: 100000\r\n\r\n", CHUNKED + b"ffff\r\n"])
-async def test_who_trickles_a_body_is_listened_to_for_a_limited_time(start: bytes) -> None:
+async def test_trickled_body_is_read_for_a_limited_time(start: bytes) -> None:
     with raw_end(saying(start, forever=b"x", every_s=0.02)) as end:
         receipt = await hurried(raw_url(end))
 

@@ -100,7 +100,7 @@ async def test_teams_gets_a_card_of_text_runs_without_any_markdown(net: HttpEnd)
 
 
 @pytest.mark.parametrize(("failures", "named"), [(3, 3), (200, 10)])
-async def test_teams_has_room_for_what_other_channels_name(net: HttpEnd, failures: int, named: int) -> None:
+async def test_teams_card_names_as_many_tests_as_other_channels(net: HttpEnd, failures: int, named: int) -> None:
     await sent(TEAMS, a_build(failures=failures))
 
     text = words(card(net))
@@ -135,7 +135,7 @@ async def test_discord_gets_an_embed_with_color_and_link(net: HttpEnd) -> None:
 
 
 @pytest.mark.parametrize("chosen", ["", "?format=markdown", "?format=text"])
-async def test_discord_calls_only_those_whom_the_url_names(net: HttpEnd, chosen: str) -> None:
+async def test_discord_mentions_only_the_names_in_its_url(net: HttpEnd, chosen: str) -> None:
     ping = f"{'&' if chosen else '?'}ping=<@7>"
     net.behave(Answer(status=204, body=b""))
 
@@ -150,7 +150,7 @@ async def test_discord_calls_only_those_whom_the_url_names(net: HttpEnd, chosen:
 
 
 @pytest.mark.parametrize("service", ["Fluxer", "Notifiarr", "Guilded"])
-async def test_no_service_calls_whom_a_commit_names(net: HttpEnd, service: str) -> None:
+async def test_no_service_mentions_the_names_in_a_commit(net: HttpEnd, service: str) -> None:
     net.behave(Answer())
 
     await sent(f"{URLS[service]}?format=markdown", a_build(subject="@everyone @babel/core <@42> <@&9>"))
@@ -173,7 +173,7 @@ async def test_ntfy_leads_to_the_logs_and_a_failure_rings(net: HttpEnd) -> None:
     assert ("x-priority" in passed, passed["x-tags"]) == (False, "white_check_mark")
 
 
-async def test_what_a_url_says_of_ntfy_comes_first(net: HttpEnd) -> None:
+async def test_values_in_an_ntfy_url_take_precedence(net: HttpEnd) -> None:
     net.behave(Answer(body=b"{}"))
 
     await sent(f"{URLS['ntfy']}?click=https://example.com/&priority=low&tags=red", a_build())
@@ -213,7 +213,7 @@ async def test_good_news_opens_no_incident_anywhere(net: HttpEnd, service: str, 
         assert any(f'"{word}"' in told or f"/{word}?" in told for word in closing), told
 
 
-async def test_a_test_message_reaches_those_who_open_incidents_too(net: HttpEnd) -> None:
+async def test_test_message_is_sent_to_incident_services_too(net: HttpEnd) -> None:
     assert "accepted" in await sent(PAGERDUTY, compose_test("ops", "ops (pagerduty)"))
 
     assert net.got[0].json["event_action"] == "resolve"

@@ -97,7 +97,7 @@ async def test_slack_gets_outside_words_literally_with_formatting_off(net: HttpE
     }
 
 
-async def test_discord_gets_outside_words_as_code_where_they_call_nobody(net: HttpEnd) -> None:
+async def test_discord_gets_untrusted_text_in_code_spans_without_mentions(net: HttpEnd) -> None:
     net.behave(Answer(status=204, body=b""))
 
     await sent(DISCORD, a_message(HOSTILE, project=HOSTILE))
@@ -197,7 +197,7 @@ async def test_each_answer_says_whether_another_attempt_makes_sense(
         ("", 30.0),
     ],
 )
-async def test_who_is_told_too_much_is_left_alone_for_as_long_as_it_asks_or_half_a_minute(
+async def test_rate_limited_channel_is_paused_for_its_retry_after_or_half_a_minute(
     web: HttpEnd, header: str, seconds: float
 ) -> None:
     web.behave(Answer(status=429, headers=(("Retry-After", header),)))
@@ -208,7 +208,7 @@ async def test_who_is_told_too_much_is_left_alone_for_as_long_as_it_asks_or_half
     assert caught.value.retry_after_s == seconds
 
 
-async def test_who_has_another_trouble_and_asks_for_no_time_is_asked_no_time(web: HttpEnd) -> None:
+async def test_other_transient_error_without_retry_after_has_no_pause(web: HttpEnd) -> None:
     web.behave(Answer(status=503, headers=(("Retry-After", "soon"),)))
 
     with pytest.raises(Temporary) as caught:
@@ -218,7 +218,7 @@ async def test_who_has_another_trouble_and_asks_for_no_time_is_asked_no_time(web
 
 
 @pytest.mark.parametrize("error", [requests.ConnectTimeout(), requests.ReadTimeout(), TimeoutError()])
-def test_who_keeps_us_waiting_is_left_alone_for_a_minute(error: Exception) -> None:
+def test_channel_that_timed_out_is_paused_for_a_minute(error: Exception) -> None:
     """Here without the wire: the plugins wait for twenty seconds."""
     found = classify_failure(Recipient(label="web", service="JSON", url="json://web"), SendTrace(errors=[error]))
 
@@ -239,12 +239,12 @@ async def test_a_date_to_wait_for_becomes_seconds_from_now(web: HttpEnd) -> None
     assert until - told_at <= waits_until <= until - asked_at
 
 
-async def test_who_refuses_the_connection_may_be_back_later() -> None:
+async def test_refused_connection_is_temporary() -> None:
     with pytest.raises(Temporary, match="refused the connection"):
         await sent(f"json://127.0.0.1:{free_port()}/hook")
 
 
-async def test_a_certificate_that_nobody_vouches_for_is_named(net: HttpEnd, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_untrusted_certificate_is_named_in_the_error(net: HttpEnd, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("REQUESTS_CA_BUNDLE")
 
     with pytest.raises(Temporary, match="its TLS certificate"):
@@ -274,14 +274,14 @@ async def test_a_200_that_took_nothing_is_no_success(
     assert getattr(caught.value, "retry_after_s", None) == (30 if words == "ratelimited" else None)
 
 
-async def test_nobody_hears_twice_because_another_recipient_did_not_hear_at_all(net: HttpEnd) -> None:
+async def test_partly_accepted_message_is_not_sent_again(net: HttpEnd) -> None:
     net.behave(Answer(body=b'{"ok": true, "channel": "C1"}'), Answer(status=503))
 
     with pytest.raises(Permanent, match=r"Only some .* of web-team \(slack\) got the message\. .* answered 503"):
         await sent(f"{SLACK_BOT}/#web")
 
 
-async def test_who_never_answers_holds_up_nobody_else(net: HttpEnd, web: HttpEnd) -> None:
+async def test_channel_that_never_answers_delays_no_other(net: HttpEnd, web: HttpEnd) -> None:
     net.behave(Silence())
     channels = AppriseChannels(deadline_s=0.5, max_concurrent=1)
 
@@ -310,7 +310,7 @@ async def test_a_channel_that_holds_two_messages_gets_no_third_until_it_lets_go(
     assert "accepted" in await channels.send(a_channel(SLACK), a_message(), notification_id=uuid4())
 
 
-async def test_closing_waits_for_a_send_that_nobody_waits_for_but_not_for_ever(net: HttpEnd) -> None:
+async def test_close_waits_for_a_late_send_for_a_limited_time(net: HttpEnd) -> None:
     net.behave(Silence())
     channels = AppriseChannels()
     sending = asyncio.create_task(channels.send(a_channel(SLACK), a_message(), notification_id=uuid4()))
@@ -324,7 +324,7 @@ async def test_closing_waits_for_a_send_that_nobody_waits_for_but_not_for_ever(n
     assert len(net.got) == 1
 
 
-async def test_nothing_that_the_url_says_overrules_what_is_ours_to_decide(web: HttpEnd) -> None:
+async def test_url_cannot_override_retries_and_redirects(web: HttpEnd) -> None:
     web.behave(Answer(status=503))
 
     with pytest.raises(Temporary, match="503"):
@@ -339,7 +339,7 @@ async def test_a_plugin_that_breaks_is_reported_and_tried_again(web: HttpEnd, mo
         await sent(f"jsons://localhost:{web.port}/hook")
 
 
-async def test_what_cannot_be_sent_at_all_is_carried_to_who_waits() -> None:
+async def test_exception_of_a_send_is_raised_to_its_caller() -> None:
     odd = Message(title="t", text="t", markdown="t", html="t", severity="odd")
 
     with pytest.raises(ValueError, match="odd"):
@@ -374,5 +374,5 @@ async def test_a_url_that_apprise_does_not_understand_needs_a_person() -> None:
         ("", "this is not an Apprise URL: it has no scheme like slack:// in front"),
     ],
 )
-def test_a_check_says_what_is_wrong_without_the_secret(url: str, sentence: str | None) -> None:
+def test_check_names_the_problem_without_the_secret(url: str, sentence: str | None) -> None:
     assert AppriseChannels().check(url) == sentence

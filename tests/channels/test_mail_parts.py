@@ -106,7 +106,9 @@ async def test_mails_of_one_workflow_and_branch_are_one_thread_and_others_are_no
         ("&bcc=ada@example.com", "Bcc", None),
     ],
 )
-async def test_what_the_url_asks_for_is_in_the_mail(mail: MailEnd, more: str, name: str, value: str | None) -> None:
+async def test_headers_and_recipients_of_the_url_are_in_the_mail(
+    mail: MailEnd, more: str, name: str, value: str | None
+) -> None:
     letter = await got(mail, a_message(), more)
 
     if value is not None:
@@ -115,7 +117,7 @@ async def test_what_the_url_asks_for_is_in_the_mail(mail: MailEnd, more: str, na
     assert letter["Bcc"] is None
 
 
-async def test_plain_mail_is_sent_where_the_url_asks_for_it(mail: MailEnd) -> None:
+async def test_mail_is_plain_if_the_url_says_format_text(mail: MailEnd) -> None:
     letter = await got(mail, a_message(), "&format=text")
 
     assert letter.get_content_type() == "text/plain"
@@ -129,7 +131,7 @@ async def test_each_recipient_gets_a_mail_and_copies_go_with_it(mail: MailEnd) -
     assert [letter["Cc"] for letter in mail.got] == ["ada@example.com"] * 2
 
 
-def test_ids_stay_ids_however_long_they_are() -> None:
+def test_long_ids_in_headers_are_not_encoded() -> None:
     domain = f"{'a' * 60}.{'b' * 60}.example.com"
 
     message = a_message(project="acme/" + "p" * 90)

@@ -28,7 +28,7 @@ def raised(error: BaseException, *, cause: BaseException) -> BaseException:
         (ValueError("not of the network at all"), UNREACHABLE),
     ],
 )
-def test_what_failed_is_told_from_the_error_and_from_its_causes(error: BaseException, words: str) -> None:
+def test_network_error_is_described_by_itself_and_its_causes(error: BaseException, words: str) -> None:
     wrapped = raised(ValueError("a library's"), cause=raised(OSError("another's"), cause=error))
     among_others = ExceptionGroup("every address", [OSError("unreachable"), RuntimeError()])
     both = raised(OSError("all attempts failed"), cause=BaseExceptionGroup("", [among_others, error]))

@@ -67,7 +67,7 @@ async def test_a_channel_with_a_pace_gets_one_message_at_a_time_and_in_order(hou
     assert taken == [[1], [1, 2], [1, 2, 3], [1, 2, 3, 4]]
 
 
-async def test_who_has_no_pace_is_told_at_once_whatever_waits_for_another(house: House) -> None:
+async def test_channel_without_interval_is_sent_at_once_beside_waiting_ones(house: House) -> None:
     await owe(house, 20)
 
     await house.drain()
@@ -150,7 +150,7 @@ async def test_one_message_at_a_time_tries_a_channel_that_never_answers_and_none
     assert numbers(house, SLACK) == [2, 3]
 
 
-async def test_who_stood_in_line_for_hours_has_an_hour_of_the_channels_time_all_the_same(house: House) -> None:
+async def test_message_that_waited_for_hours_still_has_an_hour_of_attempts(house: House) -> None:
     await owe(house, 1)
     house.clock.tick(hours=5)
     house.channels.plan[SLACK] = [Temporary("web (slack) answered 503")] * 2
@@ -268,5 +268,5 @@ def test_channels_of_one_mail_server_share_a_lane(url: str, is_same: bool) -> No
     assert (server_lane(channel(url)) == server_lane(channel(SERVER))) is is_same
 
 
-def test_what_is_no_mail_has_a_lane_of_its_own() -> None:
+def test_channel_that_is_not_mail_has_a_lane_of_its_own() -> None:
     assert server_lane(channel("json://mail.example.com")) is None

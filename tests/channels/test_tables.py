@@ -113,7 +113,7 @@ def test_schemes_of_incident_services_have_the_actions_that_apprise_has() -> Non
 
 
 @pytest.mark.parametrize("url", NATIVE_INCIDENTS)
-def test_addresses_of_incident_services_are_those_that_apprise_takes(url: str) -> None:
+def test_addresses_of_incident_services_are_known_to_apprise(url: str) -> None:
     found = plugin.create(url)
 
     assert found is not None
@@ -124,7 +124,7 @@ def test_addresses_of_incident_services_are_those_that_apprise_takes(url: str) -
 
 @pytest.mark.parametrize("status", ["success", "canceled", "failed"])
 @pytest.mark.parametrize("service", sorted(incident_services.OPENS_INCIDENTS))
-def test_channels_that_get_no_good_news_are_those_of_which_the_sender_says_so(service: str, status: str) -> None:
+def test_judgement_and_sender_agree_on_channels_without_good_news(service: str, status: str) -> None:
     url = URLS.get(service, f"lfg://{'0a' * 16}")
     message = compose(replace(an_event(), status=status), None)
     actions = ("", "m", "re", "invented", *(name for names in incident_services.ACTIONS.values() for name in names))
@@ -150,7 +150,7 @@ def test_each_forced_format_is_one_that_the_plugin_has(service: str) -> None:
 
 
 @pytest.mark.parametrize("service", sorted(plugin.TITLE_INSIDE_BODY))
-def test_a_title_goes_into_the_body_where_the_plugin_would_put_it_there(service: str) -> None:
+def test_services_with_the_title_inside_the_body_have_titles_in_apprise(service: str) -> None:
     assert made(service).title_maxlen > 0  # else it goes there without this table
 
 
@@ -158,7 +158,7 @@ BYTES = [service for service, limit in dialects.LIMITS.items() if limit.is_bytes
 
 
 @pytest.mark.parametrize("service", sorted(dialects.LIMITS.keys() & URLS.keys()))
-def test_our_limits_are_no_longer_than_what_apprise_lets_pass(service: str) -> None:
+def test_our_limits_are_within_those_of_apprise(service: str) -> None:
     assert dialects.LIMITS[service].max_length <= made(service).body_maxlen
 
 

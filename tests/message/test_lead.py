@@ -8,7 +8,7 @@ from tests.message.test_message import COMMIT, PAGE, STORIES, a_workflow
 
 
 @pytest.mark.parametrize("case", STORIES)
-def test_first_line_says_what_the_title_does_not(case: str) -> None:
+def test_first_line_does_not_repeat_the_title(case: str) -> None:
     message = compose(*STORIES[case], event_url=PAGE)
 
     first = message.text.splitlines()[0].casefold()
@@ -19,7 +19,7 @@ def test_first_line_says_what_the_title_does_not(case: str) -> None:
 
 @pytest.mark.parametrize("trigger", ["schedule", "scheduled_pipeline"])
 @pytest.mark.parametrize("actor", [None, Actor(id="u1", login="system-actor", name="Scheduled"), Actor(login="ada")])
-def test_schedule_is_nobodys_doing_and_its_starter_nobodys_apology(trigger: str, actor: Actor | None) -> None:
+def test_scheduled_run_names_no_actor_and_no_missing_actor(trigger: str, actor: Actor | None) -> None:
     gap = MissingDetail(
         want=DetailKind.ACTOR, reason="CircleCI answered 404 to GET /user/{id}: there is no such thing", is_final=True
     )
@@ -33,5 +33,5 @@ def test_schedule_is_nobodys_doing_and_its_starter_nobodys_apology(trigger: str,
 
 
 @pytest.mark.parametrize("commit", [Commit(author_name="Ada Example"), Commit(author_name="Ada Example", subject="x")])
-def test_author_is_told_as_such_where_the_starter_is_unknown(commit: Commit) -> None:
+def test_commit_author_is_named_if_the_actor_is_unknown(commit: Commit) -> None:
     assert "Last commit by Ada Example" in compose(a_workflow(commit=commit), None).text

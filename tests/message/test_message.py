@@ -188,7 +188,7 @@ def test_a_story_is_told_as_written_down(case: str) -> None:
     assert rendered(message) == (GOLDEN / f"{case}.txt").read_text()
 
 
-def test_those_who_are_told_need_not_know_that_there_is_no_token() -> None:
+def test_message_does_not_mention_a_missing_token() -> None:
     missing = tuple(
         MissingDetail(want=want, reason="no TOKEN is set", is_final=True, is_by_choice=True) for want in DetailKind
     )
@@ -241,7 +241,7 @@ def test_a_duration_is_told_in_the_two_units_that_matter(milliseconds: int, word
     assert compose(an_event(duration_ms=milliseconds), None).text == f"After {words}."
 
 
-def test_without_a_page_of_ours_nobody_is_sent_there() -> None:
+def test_message_without_our_page_has_no_link_to_it() -> None:
     assert "Why" not in rendered(compose(a_workflow(), None))
 
 
@@ -249,7 +249,7 @@ def test_a_job_without_a_name_is_still_a_job() -> None:
     assert compose(an_event(job=Job()), None).text == "A job of a workflow ended."
 
 
-def test_a_project_is_called_by_its_slug_when_it_has_no_name() -> None:
+def test_project_without_a_name_is_called_by_its_slug() -> None:
     assert compose(an_event(project=Project(slug="gh/acme/web")), None).title == "gh/acme/web: a workflow ended"
 
 

@@ -18,7 +18,7 @@ from tests.message.test_message import APP, PAGE, STORIES, a_workflow
         *((Form.HTML, longest) for longest in (900, 1_200, 2_000)),
     ],
 )
-def test_what_does_not_fit_is_cut_by_importance_and_the_rest_is_counted(form: Form, longest: int) -> None:
+def test_long_message_is_cut_by_importance_and_counts_the_rest(form: Form, longest: int) -> None:
     message = compose(*STORIES["200-failures"], event_url=PAGE)
 
     body = render_body(message, form, RenderOptions(max_length=longest))
@@ -45,7 +45,7 @@ def test_addresses_go_before_names_and_names_before_tests() -> None:
     assert shortest.count("https://") == 2
 
 
-def test_what_the_webhook_said_is_not_called_unknown() -> None:
+def test_detail_that_the_webhook_holds_is_not_reported_missing() -> None:
     missing = (MissingDetail(want=DetailKind.VCS, reason="CircleCI answered 404", is_final=True),)
 
     known = compose(a_workflow(), Details(missing=missing)).text
@@ -56,7 +56,7 @@ def test_what_the_webhook_said_is_not_called_unknown() -> None:
 
 
 @pytest.mark.parametrize("longest", [120, 160, 280])
-def test_a_short_message_says_what_happened_and_as_much_more_as_fits(longest: int) -> None:
+def test_short_message_has_the_title_and_as_much_more_as_fits(longest: int) -> None:
     """Of an SMS, say."""
     message = compose(*STORIES["200-failures"], event_url=PAGE)
 
