@@ -116,10 +116,10 @@ class DetailsFetcher:
         jobs = await self._try(wants, partial(self._list_jobs, wants))
         if jobs is None:
             return None
-        failed = [place for place, job in enumerate(jobs) if job.status in FAILED_JOB_STATUSES][:MAX_JOBS]
+        failed = [index for index, job in enumerate(jobs) if job.status in FAILED_JOB_STATUSES][:MAX_JOBS]
         async with asyncio.TaskGroup() as group:
-            closer = {place: group.create_task(self._inspect_job(jobs[place], wants)) for place in failed}
-        return tuple(closer[place].result() if place in closer else job for place, job in enumerate(jobs))
+            closer = {index: group.create_task(self._inspect_job(jobs[index], wants)) for index in failed}
+        return tuple(closer[index].result() if index in closer else job for index, job in enumerate(jobs))
 
     async def _list_jobs(self, wants: Set[DetailKind]) -> tuple[JobReport, ...]:
         """Return the jobs, without the details that only a job's own endpoint gives.

@@ -46,12 +46,12 @@ def git_of(pipeline: PipelineShape) -> TriggerParameters:
     The map ``git`` takes precedence over the provider's. CircleCI's documentation calls the latter ``gitlab`` for every
     provider; real GitHub App payloads call it ``github_app``.
     """
-    maps = sorted(pipeline.trigger_parameters.items(), key=lambda named_map: named_map[0] != "git")
-    said: dict[str, object] = {}
-    for name, leaves in maps:
+    maps = sorted(pipeline.trigger_parameters.items(), key=lambda item: item[0] != "git")
+    merged: dict[str, object] = {}
+    for name, fields in maps:
         if name not in NON_GIT_MAPS:
-            said = {leaf: value for leaf, value in leaves if value is not None} | said
-    return TriggerParameters.model_validate(said)
+            merged = {key: value for key, value in fields if value is not None} | merged
+    return TriggerParameters.model_validate(merged)
 
 
 def provider_of(pipeline: PipelineShape) -> str | None:

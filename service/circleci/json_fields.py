@@ -124,4 +124,4 @@ class Shape(BaseModel):
     @classmethod
     def _read(cls, value: object) -> object:
         # The specification says created-at where the real service says created_at, and the like: both are right.
-        return {key.replace("-", "_"): leaf for key, leaf in value.items()} if isinstance(value, dict) else {}
+        return {key.replace("-", "_"): item for key, item in value.items()} if isinstance(value, dict) else {}

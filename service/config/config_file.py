@@ -99,7 +99,7 @@ def _problem(document: Document, error: Mapping[str, Any]) -> str:
 
 
 def _takes_one_value(path: YamlPath) -> bool:
-    """Tell whether a single value may stand where a list may."""
+    """Return True if a single value is allowed in place of a list."""
     match path:
         case ("routes", _, "match", _) | ("hooks", _, "events"):
             return True

@@ -116,14 +116,14 @@ class _Shape(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
-def _is_about_jobs(cls: type, value: object, info: ValidationInfo[Any]) -> object:
+def _require_job_events(cls: type, value: object, info: ValidationInfo[Any]) -> object:
     if "event" in info.data and EventKind.JOB_COMPLETED not in (info.data["event"] or ()):
         raise ValueError("can never match, since the route hears workflows only; add event: job-completed")
     return value
 
 
 _TYPES: dict[str, Any] = {"event": Events, "status": Statuses}
-_OF_JOBS = [name for name, key in MATCH_KEYS.items() if key.needs_jobs]
+_JOB_KEYS = [name for name, key in MATCH_KEYS.items() if key.needs_jobs]
 
 _FIELDS: dict[str, Any] = {
     name: (_TYPES.get(name, Patterns) | None, Field(default=None, description=key.sentence))
@@ -134,7 +134,7 @@ MatchShape = create_model(
     "MatchShape",
     __base__=_Shape,
     __doc__="The tests that a route makes of an event: each key that is given must fit.",
-    __validators__={"_is_about_jobs": field_validator(*_OF_JOBS)(_is_about_jobs)},
+    __validators__={"_require_job_events": field_validator(*_JOB_KEYS)(_require_job_events)},
     **_FIELDS,
 )
 

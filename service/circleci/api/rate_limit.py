@@ -27,8 +27,8 @@ def wait_after(status: int, headers: Mapping[str, str], now: datetime) -> float 
     used_up = min(resets(headers, exhausted=True), default=None)
     if status != 429:
         return used_up
-    said = (read_retry_after(headers.get("retry-after"), now), used_up, min(resets(headers), default=None))
-    return next((wait for wait in said if wait is not None), DEFAULT_WAIT_S)
+    waits = (read_retry_after(headers.get("retry-after"), now), used_up, min(resets(headers), default=None))
+    return next((wait for wait in waits if wait is not None), DEFAULT_WAIT_S)
 
 
 def read_retry_after(value: str | None, now: datetime) -> float | None:
@@ -51,9 +51,9 @@ def resets(headers: Mapping[str, str], *, exhausted: bool = False) -> Iterator[f
 def _v3_resets(headers: Mapping[str, str], *, exhausted: bool) -> Iterator[float]:
     """Yield the same from API v3's headers; a limit without a reset takes its window."""
     windows = [entry.get("w") for entry in _entries(headers.get("ratelimit-policy"))]
-    for place, entry in enumerate(_entries(headers.get("ratelimit"))):
+    for index, entry in enumerate(_entries(headers.get("ratelimit"))):
         remaining = entry.get("r", entry.get("remaining"))
-        seconds = entry.get("t", entry.get("reset")) or next(iter(windows[place : place + 1]), None)
+        seconds = entry.get("t", entry.get("reset")) or next(iter(windows[index : index + 1]), None)
         wait = clamp_wait(retry_after.read_wait(seconds))
         if wait is not None and (not exhausted or (remaining is not None and float(remaining) == 0)):
             yield wait

@@ -19,7 +19,7 @@ def read_map_of_maps(value: object) -> dict[str, object]:
     """Return the first ``MAX_MAPS`` maps in a map; values of other types are ignored."""
     if not isinstance(value, dict):
         return {}
-    maps = ((clean(key), leaf) for key, leaf in value.items() if isinstance(leaf, dict))
+    maps = ((clean(key), item) for key, item in value.items() if isinstance(item, dict))
     return dict(islice(maps, MAX_MAPS))
 
 
