@@ -189,7 +189,7 @@ async def test_calls_that_stand_in_line_when_it_opens_are_not_made_one_after_the
     assert troubles.count(LEFT_ALONE) > 32
 
 
-async def test_its_opening_and_its_closing_are_told_once() -> None:
+async def test_opening_and_closing_are_logged_once() -> None:
     house = House(failing(httpx.ReadTimeout("x")))
     await house.ask_in_vain(20)
     house.clock.passes(30)
@@ -231,7 +231,7 @@ def test_only_a_call_that_had_its_time_counts_when_its_asker_gives_up(monkeypatc
 
 
 @pytest.mark.parametrize("code", [401, 403])
-async def test_a_refused_token_is_told_once_in_some_minutes_with_the_setting(code: int) -> None:
+async def test_refused_token_is_logged_once_in_some_minutes_with_the_setting(code: int) -> None:
     house = House(status(code))
     for _ in range(20):
         await house.ask()

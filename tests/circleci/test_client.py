@@ -73,7 +73,7 @@ def ok(**body: object) -> httpx.Response:
     return httpx.Response(200, json=body)
 
 
-async def test_who_we_are_is_asked_with_the_token_and_for_json() -> None:
+async def test_token_owner_is_asked_for_as_json_with_the_token() -> None:
     house = House(ok(**ADA))
 
     assert await house.circleci.me() == Actor(id="ada-id", login="ada", name="Ada Example")
@@ -139,7 +139,7 @@ async def test_a_slug_cannot_lead_elsewhere_in_the_api(slug: str) -> None:
         (httpx.Response(200, content=b" " * (MAX_ANSWER_BYTES + 1)), "is larger than 10 MB"),
     ],
 )
-async def test_what_asking_again_will_not_change_is_permanent(answer: httpx.Response, sentence: str) -> None:
+async def test_answer_that_a_retry_will_not_change_is_permanent(answer: httpx.Response, sentence: str) -> None:
     with pytest.raises(Permanent, match=sentence) as refused:
         await House(answer).circleci.me()
 
@@ -173,7 +173,7 @@ async def test_what_asking_again_will_not_change_is_permanent(answer: httpx.Resp
         ),
     ],
 )
-async def test_what_may_pass_is_temporary(
+async def test_failure_that_may_pass_is_temporary(
     answer: httpx.Response | Exception, sentence: str, retry_after_s: float | None
 ) -> None:
     with pytest.raises(Temporary, match=sentence) as trouble:
@@ -303,7 +303,7 @@ async def test_a_call_that_never_ends_is_given_up() -> None:
         await client(answer, timeout_s=0).ask(Call(template="/me"), UserShape)
 
 
-async def test_a_call_that_nobody_waits_for_any_longer_is_counted_as_such() -> None:
+async def test_cancelled_call_is_counted_as_abandoned() -> None:
     arrived = asyncio.Event()
 
     async def answer(_: httpx.Request) -> httpx.Response:

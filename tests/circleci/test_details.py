@@ -8,7 +8,7 @@ from service.model import Actor, DetailKind, Details, Event, JobReport, MissingD
 from tests.circleci_fixture import ALL, EVENT, GOOD, NOW, REPORT, WORKFLOW_PAGE, House
 
 
-async def test_everything_that_was_wanted_is_told() -> None:
+async def test_every_wanted_detail_is_returned() -> None:
     house = House(GOOD)
 
     details = await house.enrich(*ALL)
@@ -53,7 +53,7 @@ async def test_everything_that_was_wanted_is_told() -> None:
         (DetailKind.TESTS, ["/workflow/w1/job", "/project/gh/acme/shop/7/tests"]),
     ],
 )
-async def test_only_what_is_wanted_is_asked_and_only_once(want: DetailKind, paths: list[str]) -> None:
+async def test_only_wanted_details_are_asked_for_and_only_once(want: DetailKind, paths: list[str]) -> None:
     house = House(GOOD)
 
     details = await house.enrich(want)
@@ -72,7 +72,7 @@ async def test_wanting_nothing_costs_no_call() -> None:
     assert house.asked == []
 
 
-async def test_wanting_more_later_adds_to_what_is_known() -> None:
+async def test_later_wanted_details_are_added_to_the_known_ones() -> None:
     house = House(GOOD)
     known = await house.enrich(DetailKind.JOBS)
 
@@ -109,7 +109,7 @@ async def test_an_actor_named_by_the_webhook_is_asked_for_directly_and_remembere
     assert house.asked == ["/user/u9"]
 
 
-async def test_an_actor_whom_circleci_does_not_know_is_finally_missing_and_not_asked_for_a_while() -> None:
+async def test_unknown_actor_is_finally_missing_and_not_asked_for_a_while() -> None:
     house = House({"/workflow/w1": {"started_by": "a-robot"}})
 
     details = await house.enrich(DetailKind.ACTOR)
@@ -140,7 +140,7 @@ async def test_at_most_a_thousand_users_are_remembered_the_latest_ones() -> None
     assert house.asked == ["/user/0"]
 
 
-async def test_a_workflow_that_nobody_is_said_to_have_started_has_no_actor() -> None:
+async def test_workflow_without_a_starter_has_no_actor() -> None:
     details = await House({"/workflow/w1": {}}).enrich(DetailKind.ACTOR)
 
     assert details.missing == (
@@ -154,7 +154,7 @@ async def test_the_tag_of_a_pipeline_comes_without_a_branch() -> None:
     assert (await house.enrich(DetailKind.VCS)).vcs == Vcs(tag="v1")
 
 
-async def test_a_pipeline_that_says_nothing_of_version_control_leaves_it_missing() -> None:
+async def test_pipeline_without_version_control_facts_leaves_them_missing() -> None:
     details = await House({"/pipeline/p1": {"id": "p1"}}).enrich(DetailKind.VCS)
 
     assert details.missing == (
@@ -173,7 +173,7 @@ async def test_without_a_token_each_want_is_finally_missing() -> None:
     assert details.asked_at is None  # nothing was asked
 
 
-async def test_what_the_webhook_did_not_say_cannot_be_asked_with() -> None:
+async def test_detail_is_missing_if_the_webhook_lacks_the_id_to_ask_with() -> None:
     event = Event(**{**vars(EVENT), "workflow": Workflow(), "pipeline": Pipeline(), "project": Project()})
 
     details = await House(GOOD).enrich(*ALL, event=event)
@@ -214,7 +214,7 @@ async def test_trouble_leaves_the_rest_and_is_worth_another_round() -> None:
     assert better.jobs == (await House(GOOD).enrich(*ALL)).jobs
 
 
-async def test_a_list_that_cannot_be_had_leaves_jobs_and_tests_missing_and_what_was_known() -> None:
+async def test_unavailable_list_leaves_jobs_and_tests_missing_and_keeps_known_jobs() -> None:
     house = House({**GOOD, "/workflow/w1/job": 500})
     earlier = (JobReport(name="unit", status="failed", number=7),)
     known = Details(
@@ -233,7 +233,7 @@ async def test_a_list_that_cannot_be_had_leaves_jobs_and_tests_missing_and_what_
 
 
 @pytest.mark.parametrize(("status", "rounds", "is_final"), [(500, 10, False), (500, 11, True), (503, 11, False)])
-async def test_what_fails_at_circleci_itself_is_asked_twelve_times(status: int, rounds: int, is_final: bool) -> None:
+async def test_failing_endpoint_is_asked_twelve_times(status: int, rounds: int, is_final: bool) -> None:
     house = House({**GOOD, "/workflow/w1/job": status})
     gap = MissingDetail(want=DetailKind.JOBS, reason="x", is_final=False)
 
@@ -244,7 +244,7 @@ async def test_what_fails_at_circleci_itself_is_asked_twelve_times(status: int, 
     assert [(one.reason, one.is_final) for one in details.missing] == [(f"CircleCI answered {status}", is_final)]
 
 
-async def test_what_was_missing_and_is_not_wanted_now_stays_missing() -> None:
+async def test_missing_detail_that_is_not_wanted_now_stays_missing() -> None:
     missing = MissingDetail(want=DetailKind.VCS, reason="x", is_final=False)
 
     details = await House(GOOD).enrich(

@@ -61,7 +61,7 @@ async def test_a_job_event_asks_for_its_own_job_only() -> None:
     )
 
 
-async def test_a_job_that_did_not_fail_is_told_from_the_event_alone() -> None:
+async def test_job_that_did_not_fail_is_reported_from_the_event_alone() -> None:
     house = House(GOOD)
     event = Event(**{**vars(JOB_EVENT), "status": "success", "job": Job(number=7, status="success")})
 
@@ -155,7 +155,7 @@ async def report(*pages: Sequence[Mapping[str, object]], last: str | None = None
     return details.jobs[0].tests
 
 
-async def test_test_results_are_counted_over_all_pages_whatever_they_are_called() -> None:
+async def test_test_results_of_any_name_are_counted_over_all_pages() -> None:
     tests = await report(
         [{"result": "success"}, {"result": "error"}], [{"result": "skipped"}, {}, {"result": "failure"}]
     )
@@ -164,7 +164,7 @@ async def test_test_results_are_counted_over_all_pages_whatever_they_are_called(
     assert tests.is_complete
 
 
-async def test_a_failed_test_is_kept_by_whatever_word_its_runner_says_so() -> None:
+async def test_failed_test_is_kept_for_each_failed_result() -> None:
     words = ("error", "failed", "failure", "skipped", "success", "xfail")
 
     tests = await report([{"name": word, "result": word} for word in words])
@@ -173,7 +173,7 @@ async def test_a_failed_test_is_kept_by_whatever_word_its_runner_says_so() -> No
     assert tests.failed == 3
 
 
-async def test_test_results_with_more_pages_than_we_read_say_so() -> None:
+async def test_test_results_with_more_pages_than_we_read_are_incomplete() -> None:
     assert not (await report([{"result": "success"}], last="1")).is_complete
 
 
@@ -184,7 +184,7 @@ class Passed(dict[str, Any]):
         pytest.fail("nobody needs to read thousands of tests that passed, while everything else waits")
 
 
-def test_of_what_passed_nothing_is_read_but_that_it_did() -> None:
+def test_of_passed_tests_only_the_number_is_read() -> None:
     tests = reports.read_tests([Passed(name="t", result="success"), FAILURE, Passed(name="u", result="skipped")])
 
     assert tests.counts == {"success": 1, "failure": 1, "skipped": 1}
@@ -223,7 +223,7 @@ async def test_long_messages_of_failed_tests_are_cut() -> None:
     assert failure.file is None
 
 
-async def test_answers_of_the_wrong_shape_harm_nobody() -> None:
+async def test_answers_of_the_wrong_shape_raise_nothing() -> None:
     house = House({path: {"items": "none", "messages": 7, "vcs": [], "started_by": {}} for path in GOOD})
 
     details = await house.enrich(*ALL)

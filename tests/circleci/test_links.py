@@ -46,7 +46,7 @@ def test_a_web_address_is_left_as_it_is(url: str) -> None:
         "example.com",
     ],
 )
-def test_whatever_else_is_no_address(url: str | None) -> None:
+def test_any_other_url_is_refused(url: str | None) -> None:
     assert web_url(url) is None
 
 
@@ -64,7 +64,7 @@ def test_whatever_else_is_no_address(url: str | None) -> None:
         (None, None),
     ],
 )
-def test_a_repository_has_a_page_wherever_it_is_cloned_from(cloned_from: str | None, page: str | None) -> None:
+def test_repository_has_a_page_for_each_clone_url(cloned_from: str | None, page: str | None) -> None:
     assert repository_url(cloned_from) == page
 
 

@@ -37,7 +37,7 @@ class Server:
 
 
 @pytest.mark.parametrize("status", [500, 501])
-async def test_path_that_never_worked_while_others_do_is_told_as_absent(status: int) -> None:
+async def test_path_that_never_worked_while_others_do_is_missing(status: int) -> None:
     server = Server(me=200, only=status)
     await server.client.ask(ME, UserShape)
 
@@ -48,7 +48,7 @@ async def test_path_that_never_worked_while_others_do_is_told_as_absent(status: 
         await server.client.ask(LACKING, UserShape)
 
 
-async def test_path_that_is_told_as_absent_is_one_like_others_once_it_works() -> None:
+async def test_missing_path_is_like_any_other_after_its_first_success() -> None:
     server = Server(me=200, only=500)
     await server.client.ask(ME, UserShape)
     await server.fails(LACKING, 6)
@@ -59,7 +59,7 @@ async def test_path_that_is_told_as_absent_is_one_like_others_once_it_works() ->
     assert await server.fails(LACKING, 6) == [Temporary] * 6
 
 
-async def test_while_nothing_works_nothing_is_told_as_absent() -> None:
+async def test_no_path_is_missing_while_none_works() -> None:
     assert await Server(me=500, only=500).fails(LACKING, 8) == [Temporary] * 8
 
 

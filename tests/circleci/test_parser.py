@@ -51,7 +51,7 @@ def understood(case: str, **changes: object) -> Event:
     return parse(delivery(payload(case, **changes)), links=True)
 
 
-def test_a_workflow_of_github_oauth_says_everything_but_the_actor() -> None:
+def test_workflow_of_github_oauth_has_all_facts_but_the_actor() -> None:
     assert understood("workflow-github") == Event(
         id=ID,
         kind=EventKind.WORKFLOW_COMPLETED,
@@ -79,7 +79,7 @@ def test_a_workflow_of_github_oauth_says_everything_but_the_actor() -> None:
     )
 
 
-def test_a_job_says_how_the_job_ended_and_how_long_it_took() -> None:
+def test_job_event_has_the_job_status_and_duration() -> None:
     event = understood("job-github")
 
     assert event.kind is EventKind.JOB_COMPLETED
@@ -136,7 +136,7 @@ def test_bitbucket_cloud_has_commits_in_the_plural() -> None:
     assert understood("workflow-bitbucket").commit.url == f"https://bitbucket.org/acme/till/commits/{SHA}"
 
 
-def test_a_tag_build_of_github_oauth_says_neither_branch_nor_tag_nor_commit() -> None:
+def test_tag_build_of_github_oauth_has_no_branch_tag_or_commit() -> None:
     event = understood("workflow-tag")
 
     assert (event.branch, event.tag, event.revision) == (None, None, SHA)
@@ -149,7 +149,7 @@ def test_a_pipeline_started_over_the_api_has_a_branch_but_no_commit() -> None:
     assert (event.branch, event.trigger, event.commit.subject, event.status) == ("release/2.4", "api", None, "canceled")
 
 
-def test_git_is_believed_before_the_provider_whatever_the_order() -> None:
+def test_git_map_takes_precedence_over_the_provider_in_any_order() -> None:
     maps = {"gitlab": {"branch": "from-gitlab", "commit_title": "Title"}, "git": {"branch": "from-git"}}
 
     event = understood("workflow-gitlab", pipeline__trigger_parameters=maps)
@@ -163,7 +163,7 @@ def test_maps_that_are_not_about_git_name_no_branch() -> None:
     assert understood("workflow-gitlab", pipeline__trigger_parameters=maps).branch is None
 
 
-def test_an_unknown_git_server_is_linked_by_what_its_map_is_called() -> None:
+def test_unknown_git_server_is_linked_by_the_name_of_its_map() -> None:
     git = {"checkout_url": "git@git.example.com:acme/x.git", "checkout_sha": SHA}
 
     event = understood("workflow-gitlab", pipeline__trigger_parameters={"git": git, "gitlab": {}})
@@ -195,7 +195,7 @@ def test_the_subject_is_the_first_line_of_the_message() -> None:
     assert understood("workflow-gitlab", pipeline__trigger_parameters={"git": git}).commit.subject == "First line"
 
 
-def test_the_page_of_the_workflow_is_built_when_the_cloud_does_not_say_it() -> None:
+def test_page_of_a_cloud_workflow_is_built_if_the_payload_lacks_it() -> None:
     slug, workflow = "circleci/8bYtwq3LrVZsQpN5uEkH2m/6TfQmLxKc2VbYrD8hNzGu5", "a7b8b0a1-c40d-4d66-ae61-b7b58c09a408"
 
     assert understood("workflow-github-app").workflow.url == (
@@ -258,7 +258,7 @@ def test_numbers_may_come_as_strings() -> None:
 
 
 @pytest.mark.parametrize("number", [True, -1, 2**63, "12a", 1.5, "٣", []])
-def test_what_is_no_number_that_a_database_holds_is_absent(number: object) -> None:
+def test_number_that_does_not_fit_a_database_is_absent(number: object) -> None:
     assert understood("workflow-github", pipeline__number=number).pipeline.number is None
 
 
@@ -301,7 +301,7 @@ def test_text_that_no_database_can_store_is_made_storable() -> None:
         (b'{"type": "job-completed", "workflow": {"status": "x"}}', "no 'job' with a 'status'"),
     ],
 )
-def test_what_is_not_understood_says_so_in_a_sentence(body: bytes, sentence: str) -> None:
+def test_body_that_is_not_understood_raises_a_sentence(body: bytes, sentence: str) -> None:
     with pytest.raises(Permanent, match=sentence):
         parse(delivery(body), links=True)
 

@@ -60,7 +60,7 @@ def test_retry_after_is_seconds_or_a_date_and_believed_up_to_an_hour(value: str 
         ({}, 10),
     ],
 )  # fmt: skip
-def test_after_too_many_calls_the_wait_is_what_was_said_best(headers: dict[str, str], seconds: float) -> None:
+def test_wait_after_too_many_calls_is_from_the_best_header(headers: dict[str, str], seconds: float) -> None:
     assert wait_after(429, headers, NOW) == seconds
 
 

@@ -55,7 +55,7 @@ async def test_a_packed_answer_is_refused_before_it_is_unpacked(encoding: str, b
     assert b"accept-encoding: identity\r\n" in end.heads[0].lower()
 
 
-async def test_what_is_packed_into_a_refusal_changes_nothing_about_it() -> None:
+async def test_compressed_refusal_is_the_same_refusal() -> None:
     busy = answer(gzip.compress(HOLLOW, mtime=0), status="503 Busy", content_encoding="gzip", retry_after="7")
     async with circleci_at(busy) as (circleci, _):
         with pytest.raises(Temporary, match="CircleCI answered 503") as refused:
@@ -64,7 +64,7 @@ async def test_what_is_packed_into_a_refusal_changes_nothing_about_it() -> None:
     assert refused.value.retry_after_s == 7
 
 
-async def test_an_answer_that_says_it_is_not_packed_is_read() -> None:
+async def test_answer_with_identity_encoding_is_read() -> None:
     async with circleci_at(answer(json.dumps(ADA).encode(), content_encoding="identity")) as (circleci, _):
         assert (await circleci.me()).login == "ada"
 
@@ -198,7 +198,7 @@ async def test_hooks_without_an_end_are_not_taken_for_all_there_are() -> None:
             await circleci.list_hooks("p1")
 
 
-async def test_of_a_workflow_with_too_many_jobs_those_that_were_read_are_told_and_that_there_are_more() -> None:
+async def test_workflow_with_too_many_jobs_reports_those_read_and_that_more_exist() -> None:
     house = House({**GOOD, "/workflow/w1/job": {"items": [{"name": "n", "status": "success"}] * 1_500}})
 
     details = await house.enrich(DetailKind.JOBS)

@@ -48,7 +48,7 @@ def test_the_published_vectors_verify(secret: str, body: bytes, signature: bytes
         b"nonsense,,v1=" + GOOD + b",=,v10=" + b"0" * 64,
     ],
 )
-def test_a_good_v1_signature_passes_whatever_stands_beside_it(value: bytes) -> None:
+def test_good_v1_signature_passes_beside_any_other_part(value: bytes) -> None:
     assert verify(header(value), BODY, [SECRET]).index == 0
 
 
@@ -82,7 +82,7 @@ def test_any_other_header_is_refused_with_its_own_sentence(value: bytes, sentenc
     assert SECRET not in str(refused.value)
 
 
-def test_a_post_without_the_header_is_told_to_get_a_secret() -> None:
+def test_post_without_the_header_is_refused_with_the_next_step() -> None:
     with pytest.raises(BadSignature, match=r"not signed.*ROUNDSMAN_WEBHOOK_SECRETS"):
         verify([(b"content-type", b"application/json")], BODY, [SECRET])
 
@@ -103,7 +103,7 @@ def test_a_signature_by_no_secret_of_ours_does_not_verify(secrets: list[str]) ->
         verify(header(b"v1=" + GOOD), BODY, secrets)
 
 
-def test_an_empty_secret_lets_nobody_in() -> None:
+def test_empty_secret_verifies_no_post() -> None:
     forged = hmac.new(b"", BODY, hashlib.sha256).hexdigest().encode()
 
     with pytest.raises(BadSignature):
@@ -118,7 +118,7 @@ def test_while_a_secret_is_rotated_either_is_accepted_and_named_by_its_place() -
     assert newer.fingerprint != older.fingerprint
 
 
-def test_a_fingerprint_is_the_same_wherever_the_secret_stands_and_does_not_show_it() -> None:
+def test_fingerprint_is_the_same_at_any_position_and_hides_the_secret() -> None:
     first = verify(header(b"v1=" + GOOD), BODY, [SECRET])
     second = verify(header(b"v1=" + GOOD), BODY, ["newer", SECRET])
 
@@ -141,5 +141,5 @@ def test_no_header_escapes_as_anything_but_a_refusal(value: bytes, body: bytes) 
 
 
 @given(secret=st.text(min_size=1), body=st.binary())
-def test_what_a_secret_signed_it_also_verifies(secret: str, body: bytes) -> None:
+def test_signature_verifies_with_the_secret_that_made_it(secret: str, body: bytes) -> None:
     assert verify(header(b"v1=" + sign(secret, body)), body, [secret]).index == 0

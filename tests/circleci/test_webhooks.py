@@ -103,7 +103,7 @@ async def test_a_changed_hook_keeps_its_scope_and_whether_it_verifies_tls() -> N
 
 
 @pytest.mark.parametrize("answer", [httpx.Response(200, json={"message": "deleted"}), httpx.Response(204)])
-async def test_a_hook_is_taken_away_whatever_the_farewell(answer: httpx.Response) -> None:
+async def test_hook_is_deleted_with_any_success_answer(answer: httpx.Response) -> None:
     wire = Wire(answer)
 
     await wire.circleci.delete_hook("h1")
@@ -111,7 +111,7 @@ async def test_a_hook_is_taken_away_whatever_the_farewell(answer: httpx.Response
     assert wire.lines == ["DELETE /api/v2/webhook/h1"]
 
 
-async def test_who_may_not_change_hooks_hears_that_an_admin_is_needed() -> None:
+async def test_refused_hook_change_names_the_admin_that_is_needed() -> None:
     wire = Wire(*(httpx.Response(403) for _ in range(3)))
     wish = {"name": "Roundsman", "url": URL, "secret": SECRET}
 

@@ -32,7 +32,7 @@ def test_only_a_password_is_escaped(written: str, secret: str, expected: str) ->
     assert url(written, PW=secret) == expected
 
 
-def test_what_is_filled_in_is_not_filled_in_again() -> None:
+def test_value_with_a_reference_in_it_is_not_resolved_again() -> None:
     assert url("json://example.com/${A}", A="${B}", B="never") == "json://example.com/${B}"
 
 
@@ -52,7 +52,9 @@ def test_what_is_filled_in_is_not_filled_in_again() -> None:
         ("json://", "is not an address"),
     ],
 )
-def test_what_cannot_be_filled_in_is_named_and_no_value_shown(written: str, claim: str, tmp_path: Path) -> None:
+def test_reference_that_cannot_be_resolved_is_named_and_no_value_shown(
+    written: str, claim: str, tmp_path: Path
+) -> None:
     (tmp_path / "binary").write_bytes(b"\xff")
     (tmp_path / "blank").write_text("\n")
 
@@ -63,7 +65,7 @@ def test_what_cannot_be_filled_in_is_named_and_no_value_shown(written: str, clai
 
 
 @pytest.mark.parametrize("written", ["${TOKEN}", "${file:nowhere}", "mailto://ci:${TOKEN}@example.com"])
-def test_where_nothing_is_sent_secrets_may_be_away(written: str) -> None:
+def test_secrets_may_be_absent_if_nothing_is_sent(written: str) -> None:
     sources = SecretSources(environ={"TOKEN": "hush"}, folder=Path(), placeholder="secret://secret")
 
     assert "hush" not in resolve(written, sources).url

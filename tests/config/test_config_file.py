@@ -37,7 +37,7 @@ def test_the_example_needs_one_channel_and_nothing_else() -> None:
     assert config.routes[0].name == "main is red"
 
 
-def test_all_that_the_example_offers_is_valid_and_beyond_doubt(tmp_path: Path) -> None:
+def test_every_line_of_the_example_is_valid_and_without_warning(tmp_path: Path) -> None:
     whole = tmp_path / "roundsman.yaml"
     whole.write_text(re.sub("^#  ", "  ", EXAMPLE.read_text(), flags=re.MULTILINE))
 
@@ -60,7 +60,7 @@ def test_all_that_the_example_offers_is_valid_and_beyond_doubt(tmp_path: Path) -
     assert config.hooks[1] == HookSpec(project="gh/acme/api", name="Roundsman", events=("workflow-completed",))
 
 
-def test_what_is_written_becomes_the_words_of_the_model(file: File) -> None:
+def test_file_becomes_the_values_of_the_model(file: File) -> None:
     config = file.load(
         TEAM
         + """\
@@ -94,7 +94,7 @@ hooks:
     )
 
 
-def test_nobody_need_hear_of_anything(file: File) -> None:
+def test_file_without_receivers_and_routes_is_valid(file: File) -> None:
     config = file.load("receivers: {}\nroutes: []\n")
 
     assert (config.receivers, config.routes, config.hooks) == ({}, (), ())
@@ -126,7 +126,7 @@ def test_the_match_keys_are_those_of_the_rules() -> None:
 # Files that cannot be read
 
 
-def test_a_missing_file_says_how_to_start(tmp_path: Path) -> None:
+def test_missing_file_is_refused_with_the_next_step(tmp_path: Path) -> None:
     with pytest.raises(BadConfig, match=r"absent.yaml does not exist; copy roundsman\.example\.yaml to it"):
         load({"ROUNDSMAN_CONFIG": str(tmp_path / "absent.yaml")}, serving=False)
 
@@ -137,7 +137,7 @@ def test_a_folder_is_no_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "# nothing yet\n"])
-def test_an_empty_file_says_how_to_start(file: File, text: str) -> None:
+def test_empty_file_is_refused_with_the_next_step(file: File, text: str) -> None:
     assert file.complaint(text) == "roundsman.yaml is empty; start from roundsman.example.yaml"
 
 
@@ -165,7 +165,7 @@ def test_an_empty_file_says_how_to_start(file: File, text: str) -> None:
         ("a: b\n---\nc: d\n", "2:1: is not YAML: but found another document; look for"),
     ],
 )
-def test_what_is_not_yaml_is_pointed_at(file: File, text: str | bytes, claim: str) -> None:
+def test_text_that_is_not_yaml_is_refused_with_its_line(file: File, text: str | bytes, claim: str) -> None:
     assert file.complaint(text).startswith(f"roundsman.yaml:{claim}")
 
 
@@ -279,13 +279,13 @@ def test_a_good_glob_is_taken_as_it_is(file: File, glob: str) -> None:
     assert (matcher.patterns, matcher.excluded) in {((glob,), ()), ((), (glob.removeprefix("!"),))}
 
 
-def test_a_route_may_be_about_jobs_when_it_says_so(file: File) -> None:
+def test_route_may_match_jobs_if_its_event_includes_them(file: File) -> None:
     config = file.load(ROUTE + "    match: {event: [workflow-completed, job-completed], job: deploy-*}\n")
 
     assert [matcher.key for matcher in config.routes[0].matchers] == ["event", "job"]
 
 
-def test_a_route_to_nobody_is_refused(file: File) -> None:
+def test_route_to_a_receiver_is_refused_if_there_are_none(file: File) -> None:
     text = "receivers: {}\nroutes:\n  - receiver: team\n"
 
     sentence = "roundsman.yaml:3: routes[0].receiver team is not one of the receivers; there are none"

@@ -281,7 +281,7 @@ def test_an_admin_token_that_could_be_guessed_is_refused() -> None:
 
 @pytest.mark.parametrize("written", ["...", " \u2026", "<your token>"])
 @pytest.mark.parametrize("name", ["ROUNDSMAN_CIRCLECI_TOKEN", "ROUNDSMAN_ADMIN_TOKEN", "ROUNDSMAN_PUBLIC_URL"])
-def test_what_only_stands_for_a_value_is_none(name: str, written: str) -> None:
+def test_placeholder_is_refused_as_a_value(name: str, written: str) -> None:
     [problem] = problems(lambda: load_settings({name: written}))
 
     assert problem == f"{name} is {written.strip()}, which only stands for a value; give it a real one"

@@ -12,7 +12,7 @@ def file(tmp_path: Path) -> File:
     return File(tmp_path)
 
 
-def test_a_receiver_that_no_route_names_is_doubted(file: File) -> None:
+def test_receiver_that_no_route_names_gets_a_warning(file: File) -> None:
     assert file.warnings(TEAM + "routes: []\n") == [
         "roundsman.yaml:2: receivers.team hears of nothing: no route names it"
     ]
@@ -36,7 +36,7 @@ def test_a_receiver_that_no_route_names_is_doubted(file: File) -> None:
         ),
     ],
 )
-def test_a_route_that_is_never_reached_is_doubted(file: File, routes: list[str], places: list[int]) -> None:
+def test_route_that_is_never_reached_gets_a_warning(file: File, routes: list[str], places: list[int]) -> None:
     warnings = file.warnings(TEAM + "routes:\n" + "".join(f"  - {route}\n" for route in routes))
 
     assert [warning.partition(" is never reached")[0] for warning in warnings] == [
@@ -44,7 +44,7 @@ def test_a_route_that_is_never_reached_is_doubted(file: File, routes: list[str],
     ]
 
 
-def test_a_doubt_names_every_route_in_the_way(file: File) -> None:
+def test_warning_names_every_route_in_the_way(file: File) -> None:
     text = (
         TEAM
         + """\
@@ -99,7 +99,7 @@ routes:
         ("trigger: Webhook", "trigger Webhook is not a known trigger; did you mean webhook?"),
     ],
 )
-def test_word_that_fits_nothing_known_is_doubted(file: File, match: str, doubt: str) -> None:
+def test_word_that_fits_no_known_one_gets_a_warning(file: File, match: str, doubt: str) -> None:
     assert file.warnings(ROUTE + f"    match: {{{match}}}\n") == [f"roundsman.yaml:6: routes[0].match.{doubt}"]
 
 
@@ -114,7 +114,7 @@ def test_word_that_fits_nothing_known_is_doubted(file: File, match: str, doubt: 
         "workflow: [build/deploy, FAILED]",
     ],
 )
-def test_words_that_may_fit_are_not_doubted(file: File, match: str) -> None:
+def test_word_that_may_fit_gets_no_warning(file: File, match: str) -> None:
     assert file.warnings(ROUTE + f"    match: {{{match}}}\n") == []
 
 
@@ -149,7 +149,7 @@ def test_words_that_may_fit_are_not_doubted(file: File, match: str) -> None:
         ),
     ],
 )
-def test_pattern_that_may_be_a_name_is_doubted(file: File, match: str, doubt: str) -> None:
+def test_pattern_that_may_be_a_name_gets_a_warning(file: File, match: str, doubt: str) -> None:
     assert file.warnings(f"{ROUTE}    match: {{{match}}}\n") == [f"roundsman.yaml:6: routes[0].match.{doubt}"]
 
 
@@ -163,11 +163,11 @@ def test_pattern_that_may_be_a_name_is_doubted(file: File, match: str, doubt: st
         "branch: 'release/[12]'",
     ],
 )
-def test_pattern_with_one_meaning_is_not_doubted(file: File, match: str) -> None:
+def test_pattern_with_one_meaning_gets_no_warning(file: File, match: str) -> None:
     assert file.warnings(f"{ROUTE}    match: {{{match}}}\n") == []
 
 
-def test_asking_for_the_actor_without_a_token_is_doubted(file: File) -> None:
+def test_route_with_an_actor_but_no_token_gets_a_warning(file: File) -> None:
     text = ROUTE + "    match: {actor: ada}\n"
 
     assert file.warnings(text) == []

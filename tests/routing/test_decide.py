@@ -71,7 +71,7 @@ def test_a_route_that_continues_lets_later_ones_match_too() -> None:
     ]
 
 
-def test_a_preceded_route_that_would_not_have_matched_says_so() -> None:
+def test_preceded_route_that_would_not_have_matched_is_not_matched() -> None:
     first, second = decide(FAILED, [route("first"), route("second", branch="develop")])
 
     assert first.verdict is Verdict.MATCHED
@@ -100,7 +100,7 @@ def test_an_excluded_event_is_not_heard() -> None:
     assert said(JOB, event="!job-completed") == (Verdict.NOT_MATCHED, "hears !job-completed only")
 
 
-def test_no_route_hears_a_ping_whatever_it_asks_for() -> None:
+def test_no_route_matches_a_ping() -> None:
     reason = "a ping tells of no build, so no route hears it"
 
     assert said(PING) == (Verdict.NOT_MATCHED, reason)
@@ -189,7 +189,7 @@ def test_without_an_organization_a_project_is_known_by_its_name_alone() -> None:
     assert said(event, project="acme/web")[1] == "project web / circleci/Ab3/Xy9 is not acme/web"
 
 
-def test_a_name_that_is_a_path_says_itself_whose_it_is() -> None:
+def test_name_with_a_slash_gets_no_organization_before_it() -> None:
     event = replace(FAILED, project=Project(slug="circleci/Ab3/Xy9", name="acme/shop/web"))
 
     assert matches(event, project="acme/shop/*")
@@ -283,7 +283,7 @@ def test_a_star_matches_every_present_value(branch: str) -> None:
 
 @at_any_pace
 @given(TEXT, PATTERNS)
-def test_excluding_what_is_included_never_matches(branch: str, patterns: tuple[str, ...]) -> None:
+def test_excluding_an_included_pattern_never_matches(branch: str, patterns: tuple[str, ...]) -> None:
     both = Matcher(key="branch", patterns=patterns or ("*",), excluded=patterns or ("*",))
     [decision] = decide(replace(FAILED, branch=branch), [Route(name="r", receiver="team", matchers=(both,))])
 

@@ -57,7 +57,7 @@ def test_a_route_that_may_yet_lose_does_not_keep_later_ones_from_asking() -> Non
 # What the details add
 
 
-def test_details_fill_what_the_event_did_not_say() -> None:
+def test_details_fill_in_absent_facts_of_the_event() -> None:
     found = Details(
         actor=Actor(id="7", login="ada", name="Ada Example"),
         vcs=Vcs(tag="v1", revision="c0ffee", subject="Paint it green"),
@@ -116,9 +116,7 @@ DETAILS = st.builds(
 
 @at_any_pace
 @given(EVENTS, ROUTES, DETAILS)
-def test_when_nothing_is_undecided_no_answer_changes_who_hears(
-    event: Event, routes: list[Route], found: Details
-) -> None:
+def test_details_change_no_receiver_when_no_fact_is_missing(event: Event, routes: list[Route], found: Details) -> None:
     assume(not missing_facts(event, routes))
 
     before, after = decide(event, routes), decide(with_details(event, found), routes)

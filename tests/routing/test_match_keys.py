@@ -24,7 +24,7 @@ def test_a_value_that_is_taken_away_is_absent(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", list(MATCH_KEYS))
-def test_no_key_changes_what_another_reads(name: str) -> None:
+def test_no_key_changes_the_value_of_another(name: str) -> None:
     brought_along = {"org": {"project"}, "project": {"org"}, "job": {"event"}}.get(name, set())
     before, after = read_facts(FAILED), read_facts(MATCH_KEYS[name].put(FAILED, VALUES.get(name, "other")))
 

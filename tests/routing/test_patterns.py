@@ -30,7 +30,7 @@ NAMES = [
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_pattern_that_equals_a_name_fits_it_whatever_is_in_it(name: str) -> None:
+def test_pattern_that_equals_a_name_fits_it_even_with_wildcards(name: str) -> None:
     assert compile_pattern(name)(to_nfc(name))
 
 
@@ -59,7 +59,7 @@ def test_every_name_is_fit_by_itself(name: str) -> None:
         ("a*c", ["abc", "a/b\nc"], ["ab"]),
     ],
 )
-def test_pattern_fits_what_it_says(pattern: str, fitting: list[str], others: list[str]) -> None:
+def test_pattern_fits_the_expected_names(pattern: str, fitting: list[str], others: list[str]) -> None:
     fit = compile_pattern(pattern)
 
     assert [name for name in fitting if not fit(name)] == []
@@ -67,7 +67,7 @@ def test_pattern_fits_what_it_says(pattern: str, fitting: list[str], others: lis
 
 
 @given(st.text("ab/*?[]!-^", min_size=1, max_size=6), st.text("ab/-^", max_size=6))
-def test_patterns_without_a_backslash_fit_what_shells_have_them_fit(pattern: str, name: str) -> None:
+def test_pattern_without_a_backslash_fits_the_names_that_a_shell_glob_fits(pattern: str, name: str) -> None:
     assert compile_pattern(pattern)(name) == (pattern == name or fnmatchcase(name, pattern))
 
 
@@ -97,7 +97,7 @@ def test_two_spellings_of_a_name_are_one(pattern: str, form: str) -> None:
         ("plain", None),
     ],
 )
-def test_set_that_could_be_a_part_of_a_name_is_doubtful(pattern: str, doubtful: str | None) -> None:
+def test_set_that_could_be_a_part_of_a_name_is_ambiguous(pattern: str, doubtful: str | None) -> None:
     assert find_ambiguous_set(pattern) == doubtful
 
 
