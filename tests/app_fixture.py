@@ -26,7 +26,7 @@ from service.config.settings import Settings
 from service.db.database import Store
 from service.db.tables import Transaction
 from service.model import Channel, Message
-from service.pipeline.context import Patience
+from service.pipeline.context import RetryPolicy
 from service.pipeline.steps import Pipeline
 from service.testing import sample_runs
 from service.testing.fake_circleci.organization import ADA, PROJECTS, Run
@@ -140,8 +140,8 @@ class House:
 
     def replace_source(self, make: Callable[[Source], Source]) -> None:
         """Have another source in place of the one that is there."""
-        parts = replace(self.service.parts, source=make(self.service.parts.source))
-        self.service = replace(self.service, parts=parts, pipeline=Pipeline(parts))
+        context = replace(self.service.context, source=make(self.service.context.source))
+        self.service = replace(self.service, context=context, pipeline=Pipeline(context))
 
     async def work(self, kind: str, subject_id: str) -> None:
         """Do one job, whether or not it is due."""
@@ -196,7 +196,7 @@ class House:
 
     def counted(self, name: str, **labels: str) -> float:
         """What a counter has come to."""
-        registry = self.service.parts.metrics.registry
+        registry = self.service.context.metrics.registry
         return registry.get_sample_value(f"roundsman_{name}_total", labels) or 0.0
 
     async def expect_the_database_within(self, ms: int) -> None:
@@ -205,7 +205,7 @@ class House:
 
     async def tell_the_writers(self, pragma: str) -> None:
         """Set something on the connection that writes: SQLite remembers it for each."""
-        await self.service.parts.store.write(lambda transaction: transaction.exec_driver_sql(pragma).close())
+        await self.service.context.store.write(lambda transaction: transaction.exec_driver_sql(pragma).close())
 
     def stranger(self) -> httpx.AsyncClient:
         """A client that holds no token."""
@@ -248,8 +248,8 @@ def signature(body: bytes, secret: str = SECRET) -> str:
 
 async def drain(service: Service, settings: Settings) -> None:
     """Run what is due through the real engine until nothing is; what is due later stays."""
-    parts = service.parts
-    jobs = job_engine(settings, parts.store, clock=parts.clock)
+    context = service.context
+    jobs = job_engine(settings, context.store, clock=context.clock)
     if not (await jobs.backlog()).depth:
         return
     running = asyncio.create_task(jobs.run(service.pipeline.handlers, service.pipeline.failed))
@@ -285,7 +285,7 @@ async def a_house(
     routes: str = RED_TO_WEB,
     *,
     clock: Clock | None = None,
-    patience: Patience | None = None,
+    retry_policy: RetryPolicy | None = None,
     cache_checks_for_s: float = 0,
     **env: str,
 ) -> AsyncIterator[House]:
@@ -297,18 +297,18 @@ async def a_house(
     clock.shown_by(database_of(folder))
     pretend = FakeCircleCI(token=TOKEN, owner=ADA, projects=PROJECTS)
     config = load(environ(folder, routes, **env))
-    patience = patience or Patience(chance=lambda: 0.5)
-    service = build(config, clock=clock, patience=patience, cache_checks_for_s=cache_checks_for_s)
+    retry_policy = retry_policy or RetryPolicy(jitter=lambda: 0.5)
+    service = build(config, clock=clock, retry_policy=retry_policy, cache_checks_for_s=cache_checks_for_s)
     source = CircleCI(
         secrets=config.settings.webhook_secrets,
         url=config.settings.circleci_url,
         token=config.settings.circleci_token,
-        metrics=service.parts.metrics,
+        metrics=service.context.metrics,
         transport=httpx.ASGITransport(pretend.app),
         clock=clock,
     )
-    parts = replace(service.parts, notifier=channels, source=source)
-    service = replace(service, parts=parts, pipeline=Pipeline(parts))
+    context = replace(service.context, notifier=channels, source=source)
+    service = replace(service, context=context, pipeline=Pipeline(context))
     transport = httpx.ASGITransport(service.asgi, client=("127.0.0.1", 4711))
     http = httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000", auth=Operator())
     try:
@@ -322,5 +322,5 @@ async def a_house(
             http=http,
         )
     finally:
-        for open_end in (http.aclose, source.close, parts.store.close):
+        for open_end in (http.aclose, source.close, context.store.close):
             await open_end()

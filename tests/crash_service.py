@@ -32,13 +32,15 @@ from service.config.configuration import Config, load
 from service.db.data_folder import held
 from service.db.migrate import migrate
 from service.model import Channel, Message, Role
-from service.pipeline.context import Notifier, Patience
+from service.pipeline.context import Notifier, RetryPolicy
 from service.pipeline.steps import SWEEP_EVERY_S, Pipeline
 from service.queue.procrastinate import ProcrastinateJobs, Rhythm
 from service.queue.procrastinate_sql import EngineRows
 from service.web.server.server import listen, serving
 
-PATIENCE = Patience(first=timedelta(seconds=0.2), longest=timedelta(seconds=1), between_workers=timedelta(seconds=0.2))
+PATIENCE = RetryPolicy(
+    min_pause=timedelta(seconds=0.2), max_pause=timedelta(seconds=1), unknown_channel_pause=timedelta(seconds=0.2)
+)
 HASTY = Rhythm(heartbeat=0.5, dead_after=5.0, look=0.5)  # sooner, and a busy machine would make the living seem dead
 ALONE = Rhythm(heartbeat=0.1, dead_after=0.5, look=0.1)  # where nobody else is there to take a busy worker for dead
 
@@ -104,11 +106,11 @@ def mortal(service: Service, when: str) -> Service:
         case "before":
             Writes(table, before=Countdown(int(count))).listen()
         case "after":
-            service.parts.store.after_commit(_after(Writes(table), Countdown(int(count))))
+            service.context.store.after_commit(_after(Writes(table), Countdown(int(count))))
         case "sent":
-            notifier = DiesHavingSent(service.parts.notifier, Countdown(int(count)))
-            parts = replace(service.parts, notifier=notifier)
-            return replace(service, parts=parts, pipeline=Pipeline(parts))
+            notifier = DiesHavingSent(service.context.notifier, Countdown(int(count)))
+            context = replace(service.context, notifier=notifier)
+            return replace(service, context=context, pipeline=Pipeline(context))
     return service
 
 
@@ -125,14 +127,14 @@ def _after(writes: Writes, countdown: Countdown) -> Callable[[], None]:
 
 def impatient(service: Service, database_url: str, rhythm: Rhythm) -> Service:
     """The service, with an engine that finds a dead worker in seconds, not within the minute."""
-    parts = service.parts
-    if parts.store.file is not None:
+    context = service.context
+    if context.store.file is not None:
         return service
-    jobs = ProcrastinateJobs(database_url, EngineRows(parts.store), clock=parts.clock, rhythm=rhythm)
-    parts = replace(parts, jobs=jobs)
-    pipeline = Pipeline(parts)
+    jobs = ProcrastinateJobs(database_url, EngineRows(context.store), clock=context.clock, rhythm=rhythm)
+    context = replace(context, jobs=jobs)
+    pipeline = Pipeline(context)
     jobs.every(SWEEP_EVERY_S, pipeline.sweep)
-    return replace(service, parts=parts, pipeline=pipeline)
+    return replace(service, context=context, pipeline=pipeline)
 
 
 def begin(role: str, when: str, rhythm: Rhythm, environ: Mapping[str, str], log: Path, says: Pipe) -> None:
@@ -148,7 +150,7 @@ def begin(role: str, when: str, rhythm: Rhythm, environ: Mapping[str, str], log:
 
 
 async def live(config: Config, role: str, when: str, rhythm: Rhythm, says: Pipe) -> None:
-    service = build(config, patience=PATIENCE, role=Role(role))
+    service = build(config, retry_policy=PATIENCE, role=Role(role))
     service = mortal(impatient(service, config.settings.database_url, rhythm), when)
     life = service.open() if role == "web" else service.running()
     async with life, serving(service.asgi, listen("127.0.0.1", 0)) as address:

@@ -78,7 +78,7 @@ async def town(folder: Path) -> AsyncIterator[Town]:
         circleci = await stack.enter_async_context(serving(pretend.app, listen("127.0.0.1", 0)))
         service = build(load(environ(folder, TELL.format(port=end.port), ROUNDSMAN_CIRCLECI_URL=circleci)))
         changed = asyncio.Event()
-        service.parts.store.after_commit(changed.set)
+        service.context.store.after_commit(changed.set)
         await stack.enter_async_context(service.running())
         address = await stack.enter_async_context(serving(service.asgi, listen("127.0.0.1", 0)))
         http = await stack.enter_async_context(httpx.AsyncClient())

@@ -14,13 +14,13 @@ import psycopg
 from service.app.service import Service, build
 from service.clock import now_utc
 from service.config.configuration import load
-from service.pipeline.context import Patience
+from service.pipeline.context import RetryPolicy
 from service.testing.fake_circleci.payloads import Payload, as_bytes
 from tests import fake_servers
 from tests.app_fixture import SETTLED_WITHIN_S, environ, signature
 from tests.operator_client import Operator
 
-HASTY = Patience(first=timedelta(seconds=0.1), longest=timedelta(seconds=0.2), chance=lambda: 0.5)
+HASTY = RetryPolicy(min_pause=timedelta(seconds=0.1), max_pause=timedelta(seconds=0.2), jitter=lambda: 0.5)
 TELL = """\
 receivers:
   web:
@@ -88,9 +88,9 @@ async def twins(
         settings = environ(folder, TELL.format(port=end.port), ROUNDSMAN_DATABASE_URL=database_url, **env)
         del settings["ROUNDSMAN_CIRCLECI_TOKEN"]
         changed, doors = asyncio.Event(), []
-        one, other = (build(load(settings), clock=clock, patience=HASTY) for _ in range(2))
+        one, other = (build(load(settings), clock=clock, retry_policy=HASTY) for _ in range(2))
         for service in (one, other):
-            service.parts.store.after_commit(changed.set)
+            service.context.store.after_commit(changed.set)
             transport = httpx.ASGITransport(service.asgi, client=("127.0.0.1", 4711))
             doors.append(httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000", auth=Operator()))
             await stack.enter_async_context(doors[-1])

@@ -32,7 +32,7 @@ from service.metrics import Metrics
 from service.model import Process, Role
 from service.operations.first_run import FirstRun, read_setup
 from service.operations.hooks import HOOK_PATH
-from service.pipeline.context import Parts, Patience
+from service.pipeline.context import Context, RetryPolicy
 from service.pipeline.receive import GroupCommitter
 from service.pipeline.refusals import Refusals
 from service.pipeline.steps import PRUNE_EVERY_S, SWEEP_EVERY_S, Pipeline
@@ -60,7 +60,7 @@ class Service:
     """One Roundsman: the ASGI app, and the parts that other modules may use."""
 
     asgi: Starlette
-    parts: Parts
+    context: Context
     pipeline: Pipeline
     committer: GroupCommitter
     heartbeat: Heartbeat
@@ -73,13 +73,13 @@ class Service:
 
         A worker that fails ends the block too: a process that stores webhooks and judges none would look healthy.
         """
-        parts, pipeline = self.parts, self.pipeline
+        context, pipeline = self.context, self.pipeline
         async with self.open(), asyncio.TaskGroup() as group:
-            group.create_task(parts.jobs.run(self._handlers(), pipeline.failed))
+            group.create_task(context.jobs.run(self._handlers(), pipeline.failed))
             try:
                 yield
             finally:
-                parts.jobs.stop()
+                context.jobs.stop()
 
     def _handlers(self) -> dict[str, Handler]:
         """Return the queue job handlers; each waits while posts wait to be stored."""
@@ -96,10 +96,10 @@ class Service:
         They are used from the next post and the next queue job on; a running queue job keeps its routes.
         """
         settings = config.settings
-        if isinstance(self.parts.source, CircleCI):
-            self.parts.source.renew(secrets=settings.webhook_secrets, token=settings.circleci_token)
-        if isinstance(self.parts.notifier, AppriseChannels):
-            self.parts.notifier.redact_urls_of(config.receivers.values())
+        if isinstance(self.context.source, CircleCI):
+            self.context.source.renew(secrets=settings.webhook_secrets, token=settings.circleci_token)
+        if isinstance(self.context.notifier, AppriseChannels):
+            self.context.notifier.redact_urls_of(config.receivers.values())
         self.pipeline.reload(routes=config.routes, receivers=config.receivers)
         self.first_run.renew(config)
         self.heartbeat.set_channels(fingerprint(config.receivers.values()))
@@ -111,7 +111,7 @@ class Service:
             async with self._heartbeat_running():
                 yield
         finally:
-            for part in (self.parts.notifier, self.parts.late_sends, self.parts.source, self.parts.store):
+            for part in (self.context.notifier, self.context.late_sends, self.context.source, self.context.store):
                 await part.close()
 
     @asynccontextmanager
@@ -120,7 +120,7 @@ class Service:
 
         The first one sets the clock before any row gets a time.
         """
-        if not self.parts.store.is_shared:
+        if not self.context.store.is_shared:
             yield
             return
         await self.heartbeat.try_beat()
@@ -136,7 +136,7 @@ def build(
     config: Config,
     *,
     clock: Clock | None = None,
-    patience: Patience | None = None,
+    retry_policy: RetryPolicy | None = None,
     role: Role = Role.SERVE,
     cache_checks_for_s: float = CACHE_FOR_S,
 ) -> Service:
@@ -144,25 +144,25 @@ def build(
 
     clock   the source of all times; default: the clock of the store. A DatabaseClock becomes the clock of the store
     """
-    parts = _parts(config, clock=clock, patience=patience or Patience(), role=role)
-    pipeline = Pipeline(parts)
-    parts.jobs.every(SWEEP_EVERY_S, pipeline.sweep)
-    parts.jobs.every(PRUNE_EVERY_S, pipeline.prune)
-    committer = GroupCommitter(parts.store, parts.jobs)
+    context = _context(config, clock=clock, retry_policy=retry_policy or RetryPolicy(), role=role)
+    pipeline = Pipeline(context)
+    context.jobs.every(SWEEP_EVERY_S, pipeline.sweep)
+    context.jobs.every(PRUNE_EVERY_S, pipeline.prune)
+    committer = GroupCommitter(context.store, context.jobs)
     heartbeat = Heartbeat(
-        parts.store, Process(role=role, channels=parts.channels), clock=parts.clock, metrics=parts.metrics
+        context.store, Process(role=role, channels=context.channels), clock=context.clock, metrics=context.metrics
     )
     readiness = Readiness(
-        parts.store, parts.jobs, heartbeat=heartbeat, clock=parts.clock, cache_for_s=cache_checks_for_s
+        context.store, context.jobs, heartbeat=heartbeat, clock=context.clock, cache_for_s=cache_checks_for_s
     )
     watchdog = Watchdog(config.settings.watchdog_url) if config.settings.watchdog_url else None
     if watchdog is not None:
-        parts.jobs.every(PING_EVERY_S, WatchdogPinger(readiness, watchdog).ping)
-    first_run = FirstRun(parts.store, read_setup(config))
-    asgi = _asgi(config, parts, readiness, committer if role.receives else None, first_run=first_run)
+        context.jobs.every(PING_EVERY_S, WatchdogPinger(readiness, watchdog).ping)
+    first_run = FirstRun(context.store, read_setup(config))
+    asgi = _asgi(config, context, readiness, committer if role.receives else None, first_run=first_run)
     return Service(
         asgi=asgi,
-        parts=parts,
+        context=context,
         pipeline=pipeline,
         committer=committer,
         heartbeat=heartbeat,
@@ -171,7 +171,7 @@ def build(
     )
 
 
-def _parts(config: Config, *, clock: Clock | None, patience: Patience, role: Role) -> Parts:
+def _context(config: Config, *, clock: Clock | None, retry_policy: RetryPolicy, role: Role) -> Context:
     settings, metrics = config.settings, Metrics()
     notifier = AppriseChannels()
     notifier.redact_urls_of(config.receivers.values())
@@ -180,7 +180,7 @@ def _parts(config: Config, *, clock: Clock | None, patience: Patience, role: Rol
     database = "postgres" if store.is_shared else "sqlite"
     metrics.expect_secrets(len(settings.webhook_secrets))
     metrics.build.info({"version": version("roundsman"), "database": database, "role": role.value})
-    return Parts(
+    return Context(
         store=store,
         source=circleci(config, metrics=metrics, clock=clock, log=structlog.get_logger()),
         notifier=notifier,
@@ -191,7 +191,7 @@ def _parts(config: Config, *, clock: Clock | None, patience: Patience, role: Rol
         clock=clock,
         keep_for=timedelta(days=settings.keep_days),
         public_url=settings.public_url,
-        patience=patience,
+        retry_policy=retry_policy,
     )
 
 
@@ -206,42 +206,44 @@ def job_engine(settings: Settings, store: Store, *, clock: Clock | None = None) 
 
 
 def _asgi(
-    config: Config, parts: Parts, readiness: Readiness, committer: GroupCommitter | None, *, first_run: FirstRun
+    config: Config, context: Context, readiness: Readiness, committer: GroupCommitter | None, *, first_run: FirstRun
 ) -> Starlette:
     """Return the ASGI app; without a committer it has only health endpoints."""
-    settings, clock = config.settings, parts.clock
-    access = _access(settings, parts)
+    settings, clock = config.settings, context.clock
+    access = _access(settings, context)
     api = Api(
-        store=parts.store, jobs=parts.jobs, access=access, metrics=parts.metrics, clock=clock, readiness=readiness
+        store=context.store, jobs=context.jobs, access=access, metrics=context.metrics, clock=clock, readiness=readiness
     )
     if committer is None:
-        return _starlette(api.health_routes(), parts, json_error)
-    pages = Pages(store=parts.store, jobs=parts.jobs, access=access, clock=clock, first_run=first_run)
-    refusals = Refusals(parts.store, clock=clock)
-    webhook = WebhookEndpoint(parts.source, committer=committer, refusals=refusals, metrics=parts.metrics, clock=clock)
+        return _starlette(api.health_routes(), context, json_error)
+    pages = Pages(store=context.store, jobs=context.jobs, access=access, clock=clock, first_run=first_run)
+    refusals = Refusals(context.store, clock=clock)
+    webhook = WebhookEndpoint(
+        context.source, committer=committer, refusals=refusals, metrics=context.metrics, clock=clock
+    )
     receive = partial(webhook.receive, max_body_bytes=settings.max_body_bytes)
     hook = Route(HOOK_PATH, receive, methods=["POST"])
     # CircleCI follows no redirect: a URL with a slash at its end must not lose every webhook
     slashed = Route(f"{HOOK_PATH}/", receive, methods=["POST"], include_in_schema=False)
     answer = record_misrouted_webhooks(html_or_json_error(pages), refusals, clock=clock)
-    return _starlette([hook, slashed, *api.routes(), *pages.routes()], parts, answer)
+    return _starlette([hook, slashed, *api.routes(), *pages.routes()], context, answer)
 
 
-def _access(settings: Settings, parts: Parts) -> Access:
+def _access(settings: Settings, context: Context) -> Access:
     """Return the access control; without an admin token, a random secret one."""
     return Access(
         admin_token=settings.admin_token or secrets.token_hex(32),
         public_url=settings.public_url,
-        clock=parts.clock,
-        store=parts.store,
-        metrics=parts.metrics,
+        clock=context.clock,
+        store=context.store,
+        metrics=context.metrics,
     )
 
 
-def _starlette(routes: Sequence[BaseRoute], parts: Parts, answer: Answer) -> Starlette:
+def _starlette(routes: Sequence[BaseRoute], context: Context, answer: Answer) -> Starlette:
     handlers = dict.fromkeys((RoundsmanError, HTTPException, ClientDisconnect, 500), answer)
     middleware = [
-        Middleware(RequestLogMiddleware, metrics=parts.metrics),
+        Middleware(RequestLogMiddleware, metrics=context.metrics),
         Middleware(PrivateResponseMiddleware),
         Middleware(CleanTextMiddleware),
     ]

@@ -28,7 +28,7 @@ from service.errors import BadConfig, Temporary
 from service.logs import configure_logs
 from service.operations import queries
 from service.operations.hooks import HOOK_PATH
-from service.pipeline.context import Patience
+from service.pipeline.context import RetryPolicy
 from service.store import dead_counts
 from service.store.filters import Search
 from service.terminal import print_line, print_to_copy
@@ -42,7 +42,8 @@ from service.web.server.server import listen, listener_url, serving, shutdown_ev
 
 SECRET = "only-for-the-demo"  # noqa: S105 - reason: a pretend CircleCI's pretend secret
 TOKEN = "only-for-the-demo-either"  # noqa: S105 - reason: the same
-IMPATIENCE = Patience(first=timedelta(seconds=1), for_details=timedelta(seconds=20))  # a day passes in a minute
+# a day passes in a minute
+IMPATIENCE = RetryPolicy(min_pause=timedelta(seconds=1), details_timeout=timedelta(seconds=20))
 SETTLE_WITHIN_S = 30.0
 POLL_INTERVAL_S = 0.1
 INTERRUPTED = 130  # as shells have it for Ctrl-C
@@ -141,7 +142,7 @@ async def _start_stage(folder: Path, port: int, console: Console) -> AsyncIterat
         token = ensure_token(folder)
         config = _config(folder, circleci_url=circleci_url, inbox_url=inbox_url, public_url=listener_url(listener))
         migrate(config.settings.database_url)
-        service = build(_with_token(config, token), patience=IMPATIENCE)
+        service = build(_with_token(config, token), retry_policy=IMPATIENCE)
         await stack.enter_async_context(service.running())
         url = await stack.enter_async_context(serving(service.asgi, listener))
         http = await stack.enter_async_context(httpx.AsyncClient())
@@ -177,7 +178,7 @@ def _database_url(folder: Path) -> str:
 async def _wait_until_settled(service: Service) -> None:
     """Wait until nothing is left to judge or to send, or longer than that ought to take."""
     for _ in range(int(SETTLE_WITHIN_S / POLL_INTERVAL_S)):
-        if await queries.unsettled(service.parts.store) == 0:
+        if await queries.unsettled(service.context.store) == 0:
             return
         await asyncio.sleep(POLL_INTERVAL_S)
 
@@ -220,7 +221,7 @@ def _write_settings(folder: Path, stage: Stage) -> Path:
 
 async def _print_next_steps(console: Console, stage: Stage) -> None:
     """Say what to try while the service stays."""
-    newest = (await queries.list_events(stage.service.parts.store, Search(), limit=1))["items"][0]
+    newest = (await queries.list_events(stage.service.context.store, Search(), limit=1))["items"][0]
     _print(console, f"Try, in that other terminal: roundsman explain {newest['id'][:8]}")
     _print(console, "The day is over; the pages stay until you press Ctrl-C. A fresh login link:")
     print_to_copy(console, _link(stage))
@@ -232,17 +233,17 @@ def _link(stage: Stage) -> str:
 
 async def _print_summary(console: Console, stage: Stage, tally: AnswerCounts) -> bool:
     """Print what came of the day by the service's own books; do they agree with the sender's and the inbox's?"""
-    dead = sum((await stage.service.parts.store.read(dead_counts.dead_letters)).values())
+    dead = sum((await stage.service.context.store.read(dead_counts.dead_letters)).values())
     kept, duplicates = _count_deliveries(stage, "kept"), _count_deliveries(stage, "duplicate")
     rejected = _count_deliveries(stage, "bad_signature") + _count_deliveries(stage, "refused")
-    notified = await queries.count_sent(stage.service.parts.store)
+    notified = await queries.count_sent(stage.service.context.store)
     _print(
         console,
         f"\nreceived {kept + duplicates}, rejected {rejected}, duplicates {duplicates}, "
         f"notifications sent {notified}, dead letters {dead}",
     )
     agrees = (kept, duplicates, rejected, 0) == (tally.kept, tally.duplicates, tally.rejected, tally.unanswered)
-    agrees &= notified == len(stage.inbox.cards) and not await queries.unsettled(stage.service.parts.store)
+    agrees &= notified == len(stage.inbox.cards) and not await queries.unsettled(stage.service.context.store)
     if agrees:
         _print(console, "All as the script says.")
     else:
@@ -251,7 +252,7 @@ async def _print_summary(console: Console, stage: Stage, tally: AnswerCounts) ->
 
 
 def _count_deliveries(stage: Stage, result: str) -> int:
-    value = stage.service.parts.metrics.registry.get_sample_value("roundsman_deliveries_total", {"result": result})
+    value = stage.service.context.metrics.registry.get_sample_value("roundsman_deliveries_total", {"result": result})
     return int(value or 0)
 
 

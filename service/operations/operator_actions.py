@@ -7,12 +7,12 @@ from service.db.database import Store
 from service.db.tables import Transaction
 from service.errors import BadRequest
 from service.model import Action, Notification
-from service.pipeline.context import Patience
+from service.pipeline.context import RetryPolicy
 from service.queue.base import Jobs
 from service.store import actions, deliveries, events, notifications
 from service.text import clean
 
-PATIENCE = Patience.for_sending
+GIVE_UP_AFTER = RetryPolicy.give_up_after
 MAX_REASON = 500
 
 
@@ -41,7 +41,7 @@ async def resend(store: Store, jobs: Jobs, notification_id: UUID, *, who: str, a
     """
 
     def send_again(transaction: Transaction) -> Notification:
-        notification = notifications.owe_again(transaction, notification_id, at=at, patience=PATIENCE)
+        notification = notifications.owe_again(transaction, notification_id, at=at, patience=GIVE_UP_AFTER)
         if notification is None:
             sentence = (
                 f"notification {notification_id} is being sent: see what comes of this attempt before you resend it"

@@ -32,40 +32,40 @@ class Notifier(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Patience:
+class RetryPolicy:
     """How long to wait for what, and how long between tries.
 
-    for_details        a message waits this long for what it would be nice to know
-    for_late_details   the event's page waits this long for it
-    for_an_answer      the source is listened to for this long at a time, even when a message is late already
-    for_sending        a channel that does not take a message is tried this long
-    for_other_workers  a channel that a worker does not know may be known to others: they have this long
-    between_workers    the pause until the next worker looks at such a message
+    details_timeout        a message waits this long for what it would be nice to know
+    late_details_timeout   the event's page waits this long for it
+    answer_timeout      the source is listened to for this long at a time, even when a message is late already
+    give_up_after        a channel that does not take a message is tried this long
+    unknown_channel_timeout  a channel that a worker does not know may be known to others: they have this long
+    unknown_channel_pause    the pause until the next worker looks at such a message
     failures, put_offs  so often judging may fail: for an unforeseen reason, and for one that should pass by itself
     first, longest     the pause after the first try doubles up to the longest, give or take a quarter
     """
 
-    for_details: timedelta = timedelta(minutes=2)
-    for_late_details: timedelta = timedelta(hours=24)
-    for_an_answer: timedelta = timedelta(seconds=15)
-    for_sending: timedelta = timedelta(hours=1)
-    for_other_workers: timedelta = timedelta(minutes=15)
-    between_workers: timedelta = timedelta(seconds=30)
-    first: timedelta = timedelta(seconds=5)
-    longest: timedelta = timedelta(minutes=10)
-    failures: int = 5
-    put_offs: int = 150  # a day or so, most of it in the longest pauses
-    chance: Callable[[], float] = random.random
+    details_timeout: timedelta = timedelta(minutes=2)
+    late_details_timeout: timedelta = timedelta(hours=24)
+    answer_timeout: timedelta = timedelta(seconds=15)
+    give_up_after: timedelta = timedelta(hours=1)
+    unknown_channel_timeout: timedelta = timedelta(minutes=15)
+    unknown_channel_pause: timedelta = timedelta(seconds=30)
+    min_pause: timedelta = timedelta(seconds=5)
+    max_pause: timedelta = timedelta(minutes=10)
+    max_failures: int = 5
+    max_put_offs: int = 150  # a day or so, most of it in the longest pauses
+    jitter: Callable[[], float] = random.random
 
     def pause(self, tries: int, *, asked_for_s: float | None = None) -> timedelta:
         """How long to wait after so many tries: never less than the other side asked for."""
-        doubled: timedelta = min(self.first * 2 ** min(max(tries - 1, 0), 30), self.longest)
-        jittered = doubled * (0.75 + self.chance() / 2)  # many that failed together must not come back together
+        doubled: timedelta = min(self.min_pause * 2 ** min(max(tries - 1, 0), 30), self.max_pause)
+        jittered = doubled * (0.75 + self.jitter() / 2)  # many that failed together must not come back together
         return max(jittered, timedelta(seconds=asked_for_s or 0))
 
 
 @dataclass(frozen=True, kw_only=True)
-class Parts:
+class Context:
     """Everything the pipeline's steps are made of, chosen by ``app``.
 
     keep_for   events older than this are forgotten
@@ -81,7 +81,7 @@ class Parts:
     clock: Callable[[], datetime]
     keep_for: timedelta
     public_url: str | None = None
-    patience: Patience = Patience()
+    retry_policy: RetryPolicy = RetryPolicy()
     late_sends: LateSends = field(default_factory=LateSends)
 
     @property

@@ -9,7 +9,7 @@ from service.channels import gets_no_good_news, server_lane
 from service.db.tables import Transaction
 from service.message.status_text import severity
 from service.model import Channel, Decision, Details, Event, Notification, NotificationState, Verdict
-from service.pipeline.context import Parts
+from service.pipeline.context import Context
 from service.routing.decide import decide, missing_facts, with_details
 from service.routing.news import news_key
 from service.store import deliveries, events, notifications
@@ -26,42 +26,42 @@ class Judgement:
 
 
 def judge(
-    transaction: Transaction, parts: Parts, told: Event, details: Details | None, *, hold: timedelta
+    transaction: Transaction, context: Context, told: Event, details: Details | None, *, hold: timedelta
 ) -> Judgement | None:
     """Judge what the delivery told with what the source told, and put everything that comes of it on record.
 
     None when that has been done already. Messages wait for more details, but not past ``hold``.
     """
-    now, event = parts.clock(), with_details(told, details)
+    now, event = context.clock(), with_details(told, details)
     if not deliveries.settle(transaction, event.id):
         return None
     events.put(transaction, event)
     if details:
         events.put_details(transaction, event.id, details)
-    said, owed = _plan(transaction, parts, event, now)
+    said, owed = _plan(transaction, context, event, now)
     judged = events.last_round(transaction, event.id) + 1
-    doubted = [_with_doubts(parts, decision, event, details) for decision in said]
+    doubted = [_with_doubts(context, decision, event, details) for decision in said]
     events.put_decisions(transaction, event.id, doubted, judged=judged, at=now)
     if owed or (judged > 1 and _is_told(said)):  # a replay may also fill in what could not be asked before
-        parts.jobs.later("enrich", event.id, within=transaction)
+        context.jobs.later("enrich", event.id, within=transaction)
     for notification in owed:  # whatever becomes of asking: it goes out by then
         lane = notification.lane
-        parts.jobs.later("send", notification.id, within=transaction, at=now + hold, lane=lane)
+        context.jobs.later("send", notification.id, within=transaction, at=now + hold, lane=lane)
     return Judgement(event=event, said=said)
 
 
 def _plan(
-    transaction: Transaction, parts: Parts, event: Event, now: datetime
+    transaction: Transaction, context: Context, event: Event, now: datetime
 ) -> tuple[list[Decision], list[Notification]]:
     """Owe word to every channel of every route that matched, and say so where it has been told before."""
     decisions: list[Decision] = []
     owed: list[Notification] = []
-    for decision in decide(event, parts.routes):
+    for decision in decide(event, context.routes):
         if decision.verdict is not Verdict.MATCHED:
             decisions.append(decision)
             continue
-        make = _notification(event, decision, created_at=now, give_up_at=now + parts.patience.for_sending)
-        channels = parts.receivers[decision.receiver].channels
+        make = _notification(event, decision, created_at=now, give_up_at=now + context.retry_policy.give_up_after)
+        channels = context.receivers[decision.receiver].channels
         left_out = [channel for channel in channels if gets_no_good_news(channel, severity(event.status))]
         wanted = [make(channel) for channel in channels if channel not in left_out]
         standing = [notifications.plan(transaction, notification) for notification in wanted]
@@ -121,10 +121,10 @@ def _is_told(said: Sequence[Decision]) -> bool:
     return any(decision.verdict in {Verdict.MATCHED, Verdict.ALREADY_TOLD} for decision in said)
 
 
-def _with_doubts(parts: Parts, decision: Decision, event: Event, details: Details | None) -> Decision:
+def _with_doubts(context: Context, decision: Decision, event: Event, details: Details | None) -> Decision:
     """Where a fact that the route tests could not be had, its silence may be wrong: the reason says so."""
     if details is None or decision.verdict is not Verdict.NOT_MATCHED:
         return decision
-    wants = missing_facts(event, [parts.routes[decision.position]])
+    wants = missing_facts(event, [context.routes[decision.position]])
     doubts = "; ".join(sorted({missing.reason for missing in details.missing if missing.want in wants}))
     return replace(decision, reason=f"{decision.reason} (it could not be asked: {doubts})") if doubts else decision

@@ -9,7 +9,7 @@ import structlog
 
 from service.db.tables import Transaction
 from service.model import DetailKind, Details, Event, MissingDetail, Notification, NotificationState
-from service.pipeline.context import Parts
+from service.pipeline.context import Context
 from service.pipeline.fetch_details import again_at, ask, asked_for_s
 from service.routing.decide import with_details
 from service.store import deliveries, events, notifications
@@ -19,29 +19,29 @@ log = structlog.get_logger()
 QUIET = frozenset({"success", "canceled"})  # their jobs and tests explain nothing
 
 
-async def enrich(parts: Parts, event_id: UUID) -> None:
+async def enrich(context: Context, event_id: UUID) -> None:
     """Ask the source what a message should say, and let the messages go when it answered or patience ends.
 
     Comes back later for what is still missing, so that the event's page has it once the source can say it.
     """
-    event, known, owed = await parts.store.read(_as_it_is, event_id)
-    deadline = _deadline(parts, event, owed)
+    event, known, owed = await context.store.read(_as_it_is, event_id)
+    deadline = _deadline(context, event, owed)
     # not for as long as there is: a CircleCI that hangs would have those who come later wait for room
-    longest = 2 * parts.patience.for_an_answer if owed else parts.patience.for_an_answer
-    within = max(min(deadline - parts.clock(), longest), parts.patience.for_an_answer)
-    details = await ask(parts, event, wants_of(event), known, within=within)
+    longest = 2 * context.retry_policy.answer_timeout if owed else context.retry_policy.answer_timeout
+    within = max(min(deadline - context.clock(), longest), context.retry_policy.answer_timeout)
+    details = await ask(context, event, wants_of(event), known, within=within)
 
     def learn(transaction: Transaction) -> None:
         if not deliveries.hold(transaction, event_id):
             return  # forgotten while we asked
         events.put(transaction, with_details(event, details))
         events.put_details(transaction, event_id, details)
-        waits_on = bool(owed) and details.may_improve and parts.clock() < deadline
+        waits_on = bool(owed) and details.may_improve and context.clock() < deadline
         if not waits_on:
-            release(transaction, parts, owed)
-        _come_back(transaction, parts, event, details, deadline=deadline if waits_on else None)
+            release(transaction, context, owed)
+        _come_back(transaction, context, event, details, deadline=deadline if waits_on else None)
 
-    await parts.store.write(learn)
+    await context.store.write(learn)
 
 
 def _as_it_is(transaction: Transaction, event_id: UUID) -> tuple[Event, Details | None, Sequence[Notification]]:
@@ -50,9 +50,9 @@ def _as_it_is(transaction: Transaction, event_id: UUID) -> tuple[Event, Details 
     return event, known, _untold(transaction, event_id)
 
 
-def _deadline(parts: Parts, event: Event, owed: Sequence[Notification]) -> datetime:
+def _deadline(context: Context, event: Event, owed: Sequence[Notification]) -> datetime:
     """Return the time at which the messages go with what is known."""
-    return min((one.created_at for one in owed), default=event.received_at) + parts.patience.for_details
+    return min((one.created_at for one in owed), default=event.received_at) + context.retry_policy.details_timeout
 
 
 def _untold(transaction: Transaction, event_id: UUID) -> Sequence[Notification]:
@@ -60,41 +60,41 @@ def _untold(transaction: Transaction, event_id: UUID) -> Sequence[Notification]:
     return [one for one in standing if one.state is NotificationState.PENDING and one.attempts == 0]
 
 
-def release(transaction: Transaction, parts: Parts, owed: Sequence[Notification]) -> None:
+def release(transaction: Transaction, context: Context, owed: Sequence[Notification]) -> None:
     """Let messages go, each in its channel's lane."""
     for notification in owed:
-        parts.jobs.later("send", notification.id, within=transaction, lane=notification.lane)
+        context.jobs.later("send", notification.id, within=transaction, lane=notification.lane)
 
 
-async def put_off(parts: Parts, event_id: UUID, reason: str) -> None:
+async def put_off(context: Context, event_id: UUID, reason: str) -> None:
     """Ask again later, because asking failed for a reason that should pass; at the deadline, let the messages go."""
-    event, _, owed = await parts.store.read(_as_it_is, event_id)
-    now, patience = parts.clock(), parts.patience
-    if owed and now >= _deadline(parts, event, owed):
+    event, _, owed = await context.store.read(_as_it_is, event_id)
+    now, policy = context.clock(), context.retry_policy
+    if owed and now >= _deadline(context, event, owed):
         log.warning("messages go without details, which cannot be kept", event_id=str(event_id), reason=reason)
-        await parts.store.write(release, parts, owed)
+        await context.store.write(release, context, owed)
     elif owed:
-        await parts.store.write(_later, parts, "enrich", event_id, at=now + patience.first)
-    elif now < event.received_at + patience.for_late_details:
-        await parts.store.write(_later, parts, "revisit", event_id, at=now + patience.longest)
+        await context.store.write(_later, context, "enrich", event_id, at=now + policy.min_pause)
+    elif now < event.received_at + policy.late_details_timeout:
+        await context.store.write(_later, context, "revisit", event_id, at=now + policy.max_pause)
 
 
-def _later(transaction: Transaction, parts: Parts, kind: str, event_id: UUID, *, at: datetime) -> None:
-    parts.jobs.later(kind, event_id, within=transaction, at=at)
+def _later(transaction: Transaction, context: Context, kind: str, event_id: UUID, *, at: datetime) -> None:
+    context.jobs.later(kind, event_id, within=transaction, at=at)
 
 
-async def release_as_it_is(parts: Parts, event_id: UUID, reason: str) -> None:
+async def release_as_it_is(context: Context, event_id: UUID, reason: str) -> None:
     """Let an event's messages go with what is known, because asking failed in a way nobody foresaw."""
     gap = MissingDetail(want=DetailKind.JOBS, reason=reason, is_final=True)
 
     def give_up(transaction: Transaction) -> None:
         if not deliveries.hold(transaction, event_id):
             return
-        known = events.find_details(transaction, event_id) or Details(rounds=1, asked_at=parts.clock())
+        known = events.find_details(transaction, event_id) or Details(rounds=1, asked_at=context.clock())
         events.put_details(transaction, event_id, replace(known, missing=(*known.missing, gap)))
-        release(transaction, parts, _untold(transaction, event_id))
+        release(transaction, context, _untold(transaction, event_id))
 
-    await parts.store.write(give_up)
+    await context.store.write(give_up)
 
 
 def wants_of(event: Event) -> frozenset[DetailKind]:
@@ -109,16 +109,16 @@ def wants_of(event: Event) -> frozenset[DetailKind]:
 
 
 def _come_back(
-    transaction: Transaction, parts: Parts, event: Event, details: Details, *, deadline: datetime | None
+    transaction: Transaction, context: Context, event: Event, details: Details, *, deadline: datetime | None
 ) -> None:
     """Ask again later for what is missing: soon while a message waits for it (``deadline``), else at leisure."""
-    now, patience = parts.clock(), parts.patience
-    if not details.may_improve or now > event.received_at + patience.for_late_details:
+    now, policy = context.clock(), context.retry_policy
+    if not details.may_improve or now > event.received_at + policy.late_details_timeout:
         return
     kind = "enrich"
     if deadline is None:
         kind = "revisit"  # a queue of its own: those whose messages wait do not stand behind those whose pages do
-        at = now + max(patience.longest, timedelta(seconds=asked_for_s(details)))
+        at = now + max(policy.max_pause, timedelta(seconds=asked_for_s(details)))
     else:
-        at = again_at(parts, details, deadline=deadline)
-    parts.jobs.later(kind, event.id, within=transaction, at=at)
+        at = again_at(context, details, deadline=deadline)
+    context.jobs.later(kind, event.id, within=transaction, at=at)

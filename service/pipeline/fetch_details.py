@@ -5,21 +5,21 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from service.model import DetailKind, Details, Event, MissingDetail
-from service.pipeline.context import Parts
+from service.pipeline.context import Context
 
 
 async def ask(
-    parts: Parts, event: Event, wants: frozenset[DetailKind], known: Details | None, *, within: timedelta
+    context: Context, event: Event, wants: frozenset[DetailKind], known: Details | None, *, within: timedelta
 ) -> Details:
     """What the source tells within a time; what it does not tell by then is missing, and may yet come."""
     try:
         async with asyncio.timeout(within.total_seconds()):
-            return await parts.source.enrich(event, wants, known)
+            return await context.source.enrich(event, wants, known)
     except TimeoutError:
         reason = f"CircleCI did not answer everything within {within.total_seconds():.0f} s"
         missing = tuple(MissingDetail(want=want, reason=reason, is_final=False) for want in sorted(wants))
         before = known or Details()
-        return replace(before, missing=missing, rounds=before.rounds + 1, asked_at=parts.clock())
+        return replace(before, missing=missing, rounds=before.rounds + 1, asked_at=context.clock())
 
 
 def with_gaps(known: Details | None, wants: frozenset[DetailKind], reason: str) -> Details | None:
@@ -30,9 +30,9 @@ def with_gaps(known: Details | None, wants: frozenset[DetailKind], reason: str) 
     return replace(before, missing=(*before.missing, *gaps)) if gaps else known
 
 
-def again_at(parts: Parts, details: Details, *, deadline: datetime) -> datetime:
+def again_at(context: Context, details: Details, *, deadline: datetime) -> datetime:
     """When to ask again while somebody waits for the answer: not before the source said, but at the deadline."""
-    return min(parts.clock() + parts.patience.pause(details.rounds, asked_for_s=asked_for_s(details)), deadline)
+    return min(context.clock() + context.retry_policy.pause(details.rounds, asked_for_s=asked_for_s(details)), deadline)
 
 
 def asked_for_s(details: Details) -> float:

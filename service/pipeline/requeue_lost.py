@@ -8,7 +8,7 @@ from uuid import UUID
 import structlog
 
 from service.db.tables import Transaction
-from service.pipeline.context import Parts
+from service.pipeline.context import Context
 from service.queue import lost_jobs
 
 OVERDUE = timedelta(seconds=60)
@@ -18,28 +18,28 @@ PAUSE_S = 0.1  # in between, for others: when much waits, there is most to do
 log = structlog.get_logger()
 
 
-async def sweep(parts: Parts, *, at_a_time: int = AT_A_TIME) -> None:
+async def sweep(context: Context, *, at_a_time: int = AT_A_TIME) -> None:
     """Enqueue what is overdue and has no job; where one kind cannot be looked through, the others are."""
-    before = parts.clock() - OVERDUE
+    before = context.clock() - OVERDUE
     every = (lost_jobs.UNJUDGED, lost_jobs.UNSENT, lost_jobs.CUT_OFF)
-    walks = [_walk(parts, waiting, before, at_a_time) for waiting in every]
+    walks = [_walk(context, waiting, before, at_a_time) for waiting in every]
     for trouble in await asyncio.gather(*walks, return_exceptions=True):
         if trouble is not None:
             raise trouble
 
 
-async def _walk(parts: Parts, waiting: lost_jobs.Waiting, before: datetime, at_a_time: int) -> None:
+async def _walk(context: Context, waiting: lost_jobs.Waiting, before: datetime, at_a_time: int) -> None:
     mark = None
     while True:
-        found = await parts.store.read(lost_jobs.look, waiting, before=before, beyond=mark, limit=at_a_time)
+        found = await context.store.read(lost_jobs.look, waiting, before=before, beyond=mark, limit=at_a_time)
         if found.lost:
-            await parts.store.write(_enqueue, parts, waiting.kind, found.lost)
+            await context.store.write(_enqueue, context, waiting.kind, found.lost)
             log.warning("overdue work was enqueued again", job=waiting.kind, jobs=len(found.lost))
         if (mark := found.mark) is None:
             return
         await asyncio.sleep(PAUSE_S)
 
 
-def _enqueue(transaction: Transaction, parts: Parts, kind: str, lost: Sequence[tuple[UUID, str | None]]) -> None:
+def _enqueue(transaction: Transaction, context: Context, kind: str, lost: Sequence[tuple[UUID, str | None]]) -> None:
     for subject_id, lane in lost:
-        parts.jobs.later(kind, subject_id, within=transaction, lane=lane)
+        context.jobs.later(kind, subject_id, within=transaction, lane=lane)

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from service.errors import Permanent, Temporary
 from service.model import Attempt, Notification
-from service.pipeline.context import Patience
+from service.pipeline.context import RetryPolicy
 
 LONGEST_REST = timedelta(minutes=2)
 
@@ -25,20 +25,20 @@ class Fallback:
 
 
 def fallback(
-    notification: Notification, attempt: Attempt, error: Exception, *, patience: Patience, now: datetime
+    notification: Notification, attempt: Attempt, error: Exception, *, policy: RetryPolicy, now: datetime
 ) -> Fallback:
     """What to do about an error. A channel's Retry-After is about the channel, not about one message."""
     asked_for_s = error.retry_after_s if isinstance(error, Temporary) else None
-    again_at = now + patience.pause(attempt.number, asked_for_s=asked_for_s)
+    again_at = now + policy.pause(attempt.number, asked_for_s=asked_for_s)
     if asked_for_s is not None:  # while it rests nobody is told anything, so that its pauses do not grow as long
         again_at = min(again_at, now + max(LONGEST_REST, timedelta(seconds=asked_for_s)))
     give_up_at = notification.give_up_at
     if attempt.number == 1:  # it may have stood in line for long: patience is with the channel, and begins here
-        give_up_at = max(give_up_at, attempt.started_at + patience.for_sending)
+        give_up_at = max(give_up_at, attempt.started_at + policy.give_up_after)
     is_over = isinstance(error, Permanent) or again_at > give_up_at
     rests_until = again_at if asked_for_s is not None else None
     return Fallback(
         again_at=None if is_over else again_at,
         give_up_at=give_up_at,
-        rests_until=min(rests_until, now + patience.for_sending) if rests_until else None,
+        rests_until=min(rests_until, now + policy.give_up_after) if rests_until else None,
     )

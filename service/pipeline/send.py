@@ -13,7 +13,7 @@ from service.db.tables import Transaction
 from service.errors import AccessRefused, Permanent, Temporary
 from service.message import compose
 from service.model import Attempt, Channel, Details, Event, Message, Notification, NotificationState, Outcome
-from service.pipeline.context import Parts
+from service.pipeline.context import Context
 from service.pipeline.late_sends import LEASE, RENEW_S
 from service.pipeline.retry import Fallback, fallback
 from service.pipeline.unknown_channels import hope, leave_to_others
@@ -28,25 +28,25 @@ OWED = frozenset({NotificationState.PENDING, NotificationState.SENDING})
 log = structlog.get_logger()
 
 
-async def send(parts: Parts, notification_id: UUID) -> None:
+async def send(context: Context, notification_id: UUID) -> None:
     """Try once to tell the channel; a try that did not work leads to another one later, or to a dead letter.
 
     Run in the channel's lane, one at a time: what looks as if it were being sent was cut off.
     """
-    notification, event, details = await parts.store.read(_news, notification_id)
-    if is_settled_or_put_off(notification, parts.clock()):
+    notification, event, details = await context.store.read(_news, notification_id)
+    if is_settled_or_put_off(notification, context.clock()):
         return  # another job will come for it, if there is anything left to do
-    if notification.state is NotificationState.SENDING and notification_id in parts.late_sends:
-        await parts.store.write(_let_go, parts, notification)  # the lease ran out while the database was away
+    if notification.state is NotificationState.SENDING and notification_id in context.late_sends:
+        await context.store.write(_let_go, context, notification)  # the lease ran out while the database was away
         return
-    is_unknown = parts.channel(notification.channel_key) is None
-    if is_unknown and await parts.store.write(leave_to_others, parts, notification):
+    is_unknown = context.channel(notification.channel_key) is None
+    if is_unknown and await context.store.write(leave_to_others, context, notification):
         return
-    event_url = f"{parts.public_url}/events/{event.id}" if parts.public_url else None
+    event_url = f"{context.public_url}/events/{event.id}" if context.public_url else None
     message = compose(event, details, event_url=event_url)
-    attempt = await parts.store.write(_begin, parts, notification)
+    attempt = await context.store.write(_begin, context, notification)
     if attempt is not None:
-        await _try(parts, notification, attempt, message)
+        await _try(context, notification, attempt, message)
 
 
 def is_settled_or_put_off(notification: Notification, now: datetime) -> bool:
@@ -60,39 +60,39 @@ def _news(transaction: Transaction, notification_id: UUID) -> tuple[Notification
     return notification, event, events.find_details(transaction, event.id)
 
 
-def _begin(transaction: Transaction, parts: Parts, notification: Notification) -> Attempt | None:
+def _begin(transaction: Transaction, context: Context, notification: Notification) -> Attempt | None:
     if notification.state is NotificationState.SENDING:  # we hold the channel's lane: who was sending is gone
-        notifications.interrupt(transaction, notification.id, parts.clock())
-    attempt = notifications.begin_attempt(transaction, notification.id, parts.clock())
+        notifications.interrupt(transaction, notification.id, context.clock())
+    attempt = notifications.begin_attempt(transaction, notification.id, context.clock())
     if attempt is not None:
-        _keep_pace(transaction, parts, notification)
+        _keep_pace(transaction, context, notification)
     return attempt
 
 
-def _keep_pace(transaction: Transaction, parts: Parts, notification: Notification) -> None:
+def _keep_pace(transaction: Transaction, context: Context, notification: Notification) -> None:
     """Close the channel's lane for as long as must lie between two messages, whichever worker sends the next."""
-    channel = parts.channel(notification.channel_key)
+    channel = context.channel(notification.channel_key)
     if channel is not None and (pause := min_interval(channel)):
-        parts.jobs.rest(notification.lane, within=transaction, until=parts.clock() + pause)
+        context.jobs.rest(notification.lane, within=transaction, until=context.clock() + pause)
 
 
-async def _try(parts: Parts, notification: Notification, attempt: Attempt, message: Message) -> None:
-    sending = _hand_over(parts, notification, message)
+async def _try(context: Context, notification: Notification, attempt: Attempt, message: Message) -> None:
+    sending = _hand_over(context, notification, message)
     try:
-        await _conclude(sending, parts, notification, attempt, message=message)
+        await _conclude(sending, context, notification, attempt, message=message)
     except StillSending as late:
-        await _insist(lambda: parts.store.write(_let_go, parts, notification))
+        await _insist(lambda: context.store.write(_let_go, context, notification))
         log.info("a send outlasts its job", notification=str(notification.id), reason=str(late))
-        ending = _conclude(late.outcome(), parts, notification, attempt, message=message)
-        parts.late_sends.add(notification.id, _listen(parts, notification, attempt, ending))
+        ending = _conclude(late.outcome(), context, notification, attempt, message=message)
+        context.late_sends.add(notification.id, _listen(context, notification, attempt, ending))
 
 
-async def _hand_over(parts: Parts, notification: Notification, message: Message) -> str:
-    return await parts.notifier.send(_channel(parts, notification), message, notification_id=notification.id)
+async def _hand_over(context: Context, notification: Notification, message: Message) -> str:
+    return await context.notifier.send(_channel(context, notification), message, notification_id=notification.id)
 
 
-def _channel(parts: Parts, notification: Notification) -> Channel:
-    channel = parts.channel(notification.channel_key)
+def _channel(context: Context, notification: Notification) -> Channel:
+    channel = context.channel(notification.channel_key)
     if channel is None:
         raise Permanent(
             f"{notification.channel_label} is no longer in roundsman.yaml as it was; "
@@ -102,7 +102,7 @@ def _channel(parts: Parts, notification: Notification) -> Channel:
 
 
 async def _conclude(
-    sending: Awaitable[str], parts: Parts, notification: Notification, attempt: Attempt, *, message: Message
+    sending: Awaitable[str], context: Context, notification: Notification, attempt: Attempt, *, message: Message
 ) -> None:
     """Record what comes of a send. Raises StillSending when that is not known yet."""
     try:
@@ -110,60 +110,60 @@ async def _conclude(
     except StillSending:
         raise
     except AccessRefused as error:
-        await fall_back(parts, notification, attempt, await hope(parts, error))
+        await fall_back(context, notification, attempt, await hope(context, error))
         return
     except (Temporary, Permanent) as error:
-        await fall_back(parts, notification, attempt, error)
+        await fall_back(context, notification, attempt, error)
         return
 
     def record(transaction: Transaction) -> None:
-        notifications.record_sent(transaction, attempt, message=message, receipt=receipt, at=parts.clock())
-        _open_lane(transaction, parts, notification)
+        notifications.record_sent(transaction, attempt, message=message, receipt=receipt, at=context.clock())
+        _open_lane(transaction, context, notification)
 
-    await _insist(lambda: parts.store.write(record))
-    _note(parts, notification, attempt, outcome=Outcome.SENT)
+    await _insist(lambda: context.store.write(record))
+    _note(context, notification, attempt, outcome=Outcome.SENT)
 
 
-def _let_go(transaction: Transaction, parts: Parts, notification: Notification) -> None:
+def _let_go(transaction: Transaction, context: Context, notification: Notification) -> None:
     """Leave an attempt open, and its lane closed; should this process end, the job that stands first goes on."""
-    if _hold(transaction, parts, notification):
-        parts.jobs.next_in(notification.lane, "send", notification.id, within=transaction)
+    if _hold(transaction, context, notification):
+        context.jobs.next_in(notification.lane, "send", notification.id, within=transaction)
 
 
-def _renew(transaction: Transaction, parts: Parts, notification: Notification) -> None:
-    _hold(transaction, parts, notification)
+def _renew(transaction: Transaction, context: Context, notification: Notification) -> None:
+    _hold(transaction, context, notification)
 
 
-def _hold(transaction: Transaction, parts: Parts, notification: Notification) -> bool:
-    until = parts.clock() + LEASE
+def _hold(transaction: Transaction, context: Context, notification: Notification) -> bool:
+    until = context.clock() + LEASE
     if not notifications.hold(transaction, notification.id, until=until):
         return False
-    parts.jobs.rest(notification.lane, within=transaction, until=until)
+    context.jobs.rest(notification.lane, within=transaction, until=until)
     return True
 
 
-async def _listen(parts: Parts, notification: Notification, attempt: Attempt, ending: Awaitable[None]) -> None:
+async def _listen(context: Context, notification: Notification, attempt: Attempt, ending: Awaitable[None]) -> None:
     """Renew the lease until the end of a late send is on record."""
     end = asyncio.ensure_future(survive("a late send", ending))
     try:
         while not (await asyncio.wait({end}, timeout=RENEW_S))[0]:
-            await survive("the lease of a late send", parts.store.write(_renew, parts, notification))
+            await survive("the lease of a late send", context.store.write(_renew, context, notification))
     finally:
         end.cancel()
     if (error := end.result()) is not None:
-        await fall_back(parts, notification, attempt, Temporary(f"{type(error).__name__}: {error}"))
+        await fall_back(context, notification, attempt, Temporary(f"{type(error).__name__}: {error}"))
 
 
-def _open_lane(transaction: Transaction, parts: Parts, notification: Notification) -> None:
+def _open_lane(transaction: Transaction, context: Context, notification: Notification) -> None:
     """End the lease on a lane, if the attempt had one."""
-    if notification.id in parts.late_sends:
-        parts.jobs.rest(notification.lane, within=transaction, until=parts.clock())
+    if notification.id in context.late_sends:
+        context.jobs.rest(notification.lane, within=transaction, until=context.clock())
 
 
-async def fall_back(parts: Parts, notification: Notification, attempt: Attempt, error: Exception) -> None:
+async def fall_back(context: Context, notification: Notification, attempt: Attempt, error: Exception) -> None:
     """After a try that did not work: another one later, unless that will not help or patience has ended."""
-    now, reason = parts.clock(), str(error)
-    then = fallback(notification, attempt, error, patience=parts.patience, now=now)
+    now, reason = context.clock(), str(error)
+    then = fallback(notification, attempt, error, policy=context.retry_policy, now=now)
 
     def record(transaction: Transaction) -> bool:
         if then.again_at is None:
@@ -171,32 +171,32 @@ async def fall_back(parts: Parts, notification: Notification, attempt: Attempt, 
         else:
             counts = notifications.record_put_off(transaction, attempt, reason=reason, at=now, again_at=then.again_at)
         if counts:
-            _open_lane(transaction, parts, notification)
-            _go_on(transaction, parts, notification, then)
+            _open_lane(transaction, context, notification)
+            _go_on(transaction, context, notification, then)
         return counts
 
-    if not await _insist(lambda: parts.store.write(record)):
+    if not await _insist(lambda: context.store.write(record)):
         return  # it took so long that we were thought dead: another attempt has taken its place
     outcome = Outcome.PUT_OFF if then.again_at else Outcome.DEAD
-    _note(parts, notification, attempt, outcome=outcome, reason=reason)
+    _note(context, notification, attempt, outcome=outcome, reason=reason)
     if outcome is Outcome.DEAD:
         told = str(notification.id)
         log.warning("a notification is a dead letter: `roundsman dead-letters`", notification=told, reason=reason)
-        parts.metrics.dead_letters.labels("notification").inc()
+        context.metrics.dead_letters.labels("notification").inc()
 
 
-def _go_on(transaction: Transaction, parts: Parts, notification: Notification, then: Fallback) -> None:
+def _go_on(transaction: Transaction, context: Context, notification: Notification, then: Fallback) -> None:
     """Try again beside the lane, so that others go on; at its head where the channel wants none of them."""
     lane = notification.lane
     if then.rests_until:
-        parts.jobs.rest(lane, within=transaction, until=then.rests_until)
+        context.jobs.rest(lane, within=transaction, until=then.rests_until)
     if then.again_at is None:
         return
     notifications.give_up_later(transaction, notification.id, then.give_up_at)
     if then.rests_until:
-        parts.jobs.next_in(lane, "send", notification.id, within=transaction)
+        context.jobs.next_in(lane, "send", notification.id, within=transaction)
     else:
-        parts.jobs.later("send", notification.id, within=transaction, at=then.again_at, lane=lane)
+        context.jobs.later("send", notification.id, within=transaction, at=then.again_at, lane=lane)
 
 
 async def _insist(record: Callable[[], Awaitable[Recorded]]) -> Recorded:
@@ -212,9 +212,9 @@ async def _insist(record: Callable[[], Awaitable[Recorded]]) -> Recorded:
 
 
 def _note(
-    parts: Parts, notification: Notification, attempt: Attempt, *, outcome: Outcome, reason: str | None = None
+    context: Context, notification: Notification, attempt: Attempt, *, outcome: Outcome, reason: str | None = None
 ) -> None:
-    parts.metrics.attempts.labels(notification.channel_kind, outcome).inc()
+    context.metrics.attempts.labels(notification.channel_kind, outcome).inc()
     say = log.warning if outcome is Outcome.DEAD else log.info
     say(
         "attempt",
@@ -224,5 +224,5 @@ def _note(
         number=attempt.number,
         outcome=outcome.value,
         reason=reason,
-        ms=round((parts.clock() - attempt.started_at).total_seconds() * 1000),
+        ms=round((context.clock() - attempt.started_at).total_seconds() * 1000),
     )

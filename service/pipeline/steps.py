@@ -9,7 +9,7 @@ import structlog
 from service.db.tables import Transaction
 from service.errors import NotFound, Temporary
 from service.model import Attempt, NotificationState, Receiver, Route
-from service.pipeline.context import Parts, Patience
+from service.pipeline.context import Context, RetryPolicy
 from service.pipeline.enrich import enrich, put_off, release_as_it_is
 from service.pipeline.instrument import watched
 from service.pipeline.process import bury, inquire, judge_as_it_is, process
@@ -19,7 +19,7 @@ from service.pipeline.send import fall_back, is_settled_or_put_off, send
 from service.queue.handlers import Handler
 from service.store import deliveries, notifications
 
-__all__ = ["PRUNE_EVERY_S", "SWEEP_EVERY_S", "Parts", "Patience", "Pipeline"]
+__all__ = ["PRUNE_EVERY_S", "SWEEP_EVERY_S", "Context", "Pipeline", "RetryPolicy"]
 
 SWEEP_EVERY_S = 30.0
 PRUNE_EVERY_S = 3600.0
@@ -30,8 +30,8 @@ log = structlog.get_logger()
 class Pipeline:
     """The handlers of our jobs, and what to do when one of them fails in a way nobody foresaw."""
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
+    def __init__(self, context: Context) -> None:
+        self._context = context
         steps = {
             "process": process,
             "ask": inquire,
@@ -41,28 +41,28 @@ class Pipeline:
             "send": send,
         }
         self.handlers: dict[str, Handler] = {
-            kind: watched(kind, self._begun_with_parts(step), parts.metrics) for kind, step in steps.items()
+            kind: watched(kind, self._bind_context(step), context.metrics) for kind, step in steps.items()
         }
 
-    def _begun_with_parts(self, step: Callable[[Parts, UUID], Awaitable[None]]) -> Handler:
+    def _bind_context(self, step: Callable[[Context, UUID], Awaitable[None]]) -> Handler:
         """Have a job work to its end by the routes and receivers that it began with."""
 
         async def handle(subject_id: UUID) -> None:
-            await step(self._parts, subject_id)
+            await step(self._context, subject_id)
 
         return handle
 
     def reload(self, *, routes: Sequence[Route], receivers: Mapping[str, Receiver]) -> None:
         """Judge and send by other routes and receivers, from the next job on."""
-        self._parts = replace(self._parts, routes=routes, receivers=receivers)
+        self._context = replace(self._context, routes=routes, receivers=receivers)
 
     async def sweep(self) -> None:
         """Enqueue what is overdue and has no job."""
-        await sweep(self._parts)
+        await sweep(self._context)
 
     async def prune(self) -> None:
         """Forget what has been kept for long enough."""
-        await prune(self._parts)
+        await prune(self._context)
 
     async def failed(self, kind: str, subject_id: UUID, error: Exception) -> None:
         """Have the work of a failed job done another way, later, or by a person: it must not get lost."""
@@ -78,36 +78,36 @@ class Pipeline:
                 await self._send_failed(subject_id, error, reason)
 
     async def _process_failed(self, delivery_id: UUID, error: Exception, reason: str) -> None:
-        parts, is_temporary = self._parts, isinstance(error, Temporary)
-        allowed = parts.patience.put_offs if is_temporary else parts.patience.failures
+        context, is_temporary = self._context, isinstance(error, Temporary)
+        allowed = context.retry_policy.max_put_offs if is_temporary else context.retry_policy.max_failures
 
         def go_on(transaction: Transaction) -> int:
             failures = deliveries.count_failure(transaction, delivery_id, reason, is_temporary=is_temporary)
             if failures < allowed:
-                at = parts.clock() + parts.patience.pause(failures)
-                parts.jobs.later("process", delivery_id, within=transaction, at=at)
+                at = context.clock() + context.retry_policy.pause(failures)
+                context.jobs.later("process", delivery_id, within=transaction, at=at)
             return failures
 
-        failures = await parts.store.write(go_on)
+        failures = await context.store.write(go_on)
         if failures >= allowed:
             next_step = "mend that and replay it" if is_temporary else "please report this"
-            await bury(parts, delivery_id, f"judging it failed {failures} times; {next_step}: {reason}")
+            await bury(context, delivery_id, f"judging it failed {failures} times; {next_step}: {reason}")
 
     async def _enrich_failed(self, event_id: UUID, error: Exception, reason: str) -> None:
-        parts = self._parts
+        context = self._context
         if not isinstance(error, Temporary):
-            await release_as_it_is(parts, event_id, f"asking CircleCI failed; please report this: {reason}")
+            await release_as_it_is(context, event_id, f"asking CircleCI failed; please report this: {reason}")
             return
-        await put_off(parts, event_id, reason)
+        await put_off(context, event_id, reason)
 
     async def _send_failed(self, notification_id: UUID, error: Exception, reason: str) -> None:
-        parts, now = self._parts, self._parts.clock()
-        notification = await parts.store.read(notifications.find, notification_id)
+        context, now = self._context, self._context.clock()
+        notification = await context.store.read(notifications.find, notification_id)
         if is_settled_or_put_off(notification, now):
             return
-        attempt = await parts.store.write(notifications.begin_attempt, notification_id, now)
-        notification = await parts.store.read(notifications.find, notification_id)
+        attempt = await context.store.write(notifications.begin_attempt, notification_id, now)
+        notification = await context.store.read(notifications.find, notification_id)
         if attempt is None and notification.state is NotificationState.SENDING:
             attempt = Attempt(notification_id=notification_id, number=notification.attempts, started_at=now)
         if attempt is not None:
-            await fall_back(parts, notification, attempt, Temporary(reason))
+            await fall_back(context, notification, attempt, Temporary(reason))

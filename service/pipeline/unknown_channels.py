@@ -11,7 +11,7 @@ import structlog
 from service.db.tables import Transaction
 from service.errors import Permanent, Temporary
 from service.model import Notification, NotificationState
-from service.pipeline.context import Parts
+from service.pipeline.context import Context
 from service.store import heartbeats, notifications
 
 LIVES = timedelta(seconds=45)  # who wrote a heartbeat within this time; that is done every 15 seconds
@@ -19,35 +19,35 @@ LIVES = timedelta(seconds=45)  # who wrote a heartbeat within this time; that is
 log = structlog.get_logger()
 
 
-def leave_to_others(transaction: Transaction, parts: Parts, notification: Notification) -> bool:
+def leave_to_others(transaction: Transaction, context: Context, notification: Notification) -> bool:
     """Put a notification off, without an attempt, for a worker that knows its channel.
 
     False when none has come for as long as that may take.
     """
-    now, patience = parts.clock(), parts.patience
+    now, policy = context.clock(), context.retry_policy
     if notification.state is NotificationState.SENDING:  # cut off, as its lane is ours now
         notifications.interrupt(transaction, notification.id, now)
     since = notifications.unknown_since(transaction, notification.id, now)
     if since is None:
         return True  # it has been settled meanwhile
-    if now >= since + patience.for_other_workers:
+    if now >= since + policy.unknown_channel_timeout:
         return False
-    again_at, give_up_at = now + patience.between_workers, since + patience.for_other_workers
+    again_at, give_up_at = now + policy.unknown_channel_pause, since + policy.unknown_channel_timeout
     reason = (
         f"{notification.channel_label} is not in this worker's roundsman.yaml: it waits until "
         f"{give_up_at:%H:%M:%S} UTC for a worker that has it; restart those with an old file"
     )
     notifications.put_off_unknown(transaction, notification, again_at=again_at, reason=reason)
-    parts.jobs.later("send", notification.id, within=transaction, at=again_at, lane=notification.lane)
+    context.jobs.later("send", notification.id, within=transaction, at=again_at, lane=notification.lane)
     log.warning("a notification waits for a worker with another roundsman.yaml", notification=str(notification.id))
     return True
 
 
-async def hope(parts: Parts, error: Permanent) -> Permanent | Temporary:
+async def hope(context: Context, error: Permanent) -> Permanent | Temporary:
     """Return what a refusal of our address or credentials is worth: it is not for good while others have newer ones."""
-    since = parts.clock() - LIVES
-    if not parts.store.is_shared or not await parts.store.read(
-        heartbeats.have_other_channels, parts.channels, since=since
+    since = context.clock() - LIVES
+    if not context.store.is_shared or not await context.store.read(
+        heartbeats.have_other_channels, context.channels, since=since
     ):
         return error
     return Temporary(f"{error}; a worker that has another roundsman.yaml or other secrets may do better")

@@ -25,7 +25,7 @@ def test_a_service_is_built_without_touching_the_network_or_the_database_on_sqli
     service = build(load(environ(folder, RED_TO_WEB)))
 
     assert (folder / "roundsman.db").read_bytes() == before
-    assert service.parts.routes[0].name == "red"
+    assert service.context.routes[0].name == "red"
 
 
 @pytest.mark.databases("sqlite")
@@ -33,7 +33,7 @@ def test_the_database_chooses_the_job_engine(folder: Path) -> None:
     given = environ(folder, RED_TO_WEB)
     server = given | {"ROUNDSMAN_DATABASE_URL": "postgresql://ci:an-invented-password@db.example.com/ci"}
 
-    embedded, shared = (build(load(environment)).parts.jobs for environment in (given, server))
+    embedded, shared = (build(load(environment)).context.jobs for environment in (given, server))
 
     assert isinstance(embedded, EmbeddedJobs)
     assert isinstance(shared, ProcrastinateJobs)

@@ -59,14 +59,14 @@ def slow(answer: bytes = OK) -> Iterator[Slow]:
 
 def hurried(house: House, *, deadline_s: float = 0.2) -> House:
     """A house whose jobs wait for channels no longer than this."""
-    parts = replace(house.service.parts, notifier=AppriseChannels(deadline_s=deadline_s, answer_s=SOON_S))
-    return replace(house, service=replace(house.service, parts=parts, pipeline=Pipeline(parts)))
+    context = replace(house.service.context, notifier=AppriseChannels(deadline_s=deadline_s, answer_s=SOON_S))
+    return replace(house, service=replace(house.service, context=context, pipeline=Pipeline(context)))
 
 
 async def settled(house: House) -> None:
     """Wait for every late send to be on record."""
     async with asyncio.timeout(SOON_S):
-        await asyncio.gather(*house.service.parts.late_sends._listening.values())
+        await asyncio.gather(*house.service.context.late_sends._listening.values())
 
 
 async def attempts_of(house: House, delivery: str) -> list[tuple[Any, Any]]:
@@ -142,7 +142,7 @@ async def test_when_the_process_of_a_late_send_is_gone_another_goes_on(folder: P
             house = hurried(plain)
             delivery = await red(house)
             await house.drain()
-            await house.service.parts.late_sends.close(grace_s=0)
+            await house.service.context.late_sends.close(grace_s=0)
         async with a_house(folder, channel.routes, clock=house.clock) as other:
             await other.drain(seconds=31)
             attempts = await attempts_of(other, delivery)
@@ -190,7 +190,7 @@ async def test_a_late_send_is_no_longer_there_when_its_house_is_closed(folder: P
             delivery = await red(house)
             await house.drain()
             asyncio.get_running_loop().call_later(0.05, channel.may_answer.set)
-            await house.service.parts.notifier.close()
-            await house.service.parts.late_sends.close()
+            await house.service.context.notifier.close()
+            await house.service.context.late_sends.close()
 
             assert [outcome for outcome, _ in await attempts_of(house, delivery)] == ["sent"]

@@ -75,7 +75,7 @@ async def look_and_forget(database_url: str, events: int) -> list[Row]:
             service.open(),
             httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", auth=Operator()) as http,
         ):
-            store = service.parts.store
+            store = service.context.store
             return [
                 *await _first_pages(http, where),
                 *await _deep_pages(http, store, where, min(1_000, events // 200)),

@@ -49,8 +49,8 @@ def to_port(port: int) -> str:
 
 
 def with_real_channels(house: House, *, answer_s: float = 20) -> House:
-    parts = replace(house.service.parts, notifier=AppriseChannels(deadline_s=20, answer_s=answer_s))
-    return replace(house, service=replace(house.service, parts=parts, pipeline=Pipeline(parts)))
+    context = replace(house.service.context, notifier=AppriseChannels(deadline_s=20, answer_s=answer_s))
+    return replace(house, service=replace(house.service, context=context, pipeline=Pipeline(context)))
 
 
 async def told(house: House) -> list[tuple[str, str | None]]:

@@ -293,8 +293,8 @@ routes:
 async def test_the_other_sides_words_reach_the_history_and_the_dead_letter(folder: Path, web: HttpEnd) -> None:
     web.behave(Answer(body=b'{"errcode": 310000, "errmsg": "keywords not in content, fake-json-password"}'))
     async with a_house(folder, JSON_ROUTES.format(port=web.port)) as plain:
-        parts = replace(plain.service.parts, notifier=AppriseChannels())
-        house = replace(plain, service=replace(plain.service, parts=parts, pipeline=Pipeline(parts)))
+        context = replace(plain.service.context, notifier=AppriseChannels())
+        house = replace(plain, service=replace(plain.service, context=context, pipeline=Pipeline(context)))
         await house.finish(RED)
         await house.drain()
         (letter,) = (await house.dead_letters())["notifications"]

@@ -16,7 +16,7 @@ import httpx
 from service.app.service import Service, build
 from service.config.configuration import load
 from service.operations import queries
-from service.pipeline.context import Patience
+from service.pipeline.context import RetryPolicy
 from service.testing.fake_circleci.faults import broken
 from service.testing.fake_circleci.organization import ADA, PROJECTS
 from service.testing.fake_circleci.payloads import workflow_completed
@@ -85,7 +85,9 @@ async def happen(story: Story, end: HttpEnd, pretend: FakeCircleCI) -> None:
     async with serving(pretend.app, listen("127.0.0.1", 0)) as circleci:
         routes = ROUTES.format(port=end.port)
         config = load({**environ(story.folder, routes, ROUNDSMAN_CIRCLECI_URL=circleci), **SECRETS})
-        service = build(config, patience=Patience(first=timedelta(0), for_sending=timedelta(milliseconds=200)))
+        service = build(
+            config, retry_policy=RetryPolicy(min_pause=timedelta(0), give_up_after=timedelta(milliseconds=200))
+        )
         async with (
             service.running(),
             serving(service.asgi, listen("127.0.0.1", 0)) as url,
@@ -108,7 +110,7 @@ async def post(url: str, http: httpx.AsyncClient, pretend: FakeCircleCI) -> None
 async def settled(service: Service) -> None:
     """Wait until nothing is left to judge or to send."""
     async with asyncio.timeout(60):
-        while await queries.unsettled(service.parts.store):  # noqa: ASYNC110 - what is left is known by asking
+        while await queries.unsettled(service.context.store):  # noqa: ASYNC110 - what is left is known by asking
             await asyncio.sleep(0.05)
 
 

@@ -67,8 +67,8 @@ def lived(tmp_path_factory: pytest.TempPathFactory, is_long: bool) -> Lived:
 
     async def live() -> Sequence[str]:
         async with a_house(folder, ROUTES) as house:
-            parts = house.service.parts
-            history = await fill(House(store=parts.store, jobs=parts.jobs, now=NINE))
+            context = house.service.context
+            history = await fill(House(store=context.store, jobs=context.jobs, now=NINE))
             return history.events
 
     return Lived(folder=folder, events=[str(one) for one in asyncio.run(live())], is_long=is_long)

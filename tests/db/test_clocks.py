@@ -100,7 +100,7 @@ async def test_a_machine_whose_clock_is_off_goes_by_the_databases(
         machines = Machines(clock=WallClock(), both=both)
         await machines.put_off()
         await both.settled()
-        offset_s = both.services[0].parts.metrics.registry.get_sample_value("roundsman_clock_offset_seconds")
+        offset_s = both.services[0].context.metrics.registry.get_sample_value("roundsman_clock_offset_seconds")
 
     dated = both.rows("SELECT now() - started_at FROM attempts UNION ALL SELECT now() - received_at FROM deliveries")
     assert len(both.end.got) == 2
@@ -160,7 +160,7 @@ async def test_a_clock_that_jumped_makes_nobody_spin(house: House, jump: timedel
     await house.finish(RED)
     await house.drain()
     house.clock.now += jump
-    table, ticks = Watched(house.service.parts.store), asyncio.Semaphore(0)
+    table, ticks = Watched(house.service.context.store), asyncio.Semaphore(0)
     jobs = EmbeddedJobs(table, clock=house.clock)
     jobs.every(0.01, _releasing(ticks))
     running = asyncio.create_task(jobs.run(house.service.pipeline.handlers, house.service.pipeline.failed))

@@ -36,7 +36,7 @@ async def checks(house: House, *, status: int) -> dict[str, str]:
 @pytest.fixture
 async def working(house: House) -> House:
     """A house whose worker has just looked for work, and will not again."""
-    jobs, pipeline = house.service.parts.jobs, house.service.pipeline
+    jobs, pipeline = house.service.context.jobs, house.service.pipeline
     looked = asyncio.Event()
 
     async def look() -> None:

@@ -253,14 +253,14 @@ class NeverAnswers(EngineRows):
 
 
 async def test_a_database_that_never_answers_holds_up_no_scraper(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    parts = house.service.parts
-    jobs = ProcrastinateJobs("postgresql://ci@db.example.com/ci", NeverAnswers(parts.store), clock=house.clock)
+    context = house.service.context
+    jobs = ProcrastinateJobs("postgresql://ci@db.example.com/ci", NeverAnswers(context.store), clock=house.clock)
     access = Access(
-        admin_token=ADMIN_TOKEN, public_url=None, clock=house.clock, store=parts.store, metrics=parts.metrics
+        admin_token=ADMIN_TOKEN, public_url=None, clock=house.clock, store=context.store, metrics=context.metrics
     )
-    readiness = Readiness(parts.store, jobs, heartbeat=house.service.heartbeat, clock=house.clock)
+    readiness = Readiness(context.store, jobs, heartbeat=house.service.heartbeat, clock=house.clock)
     api = Api(
-        store=parts.store, jobs=jobs, access=access, metrics=parts.metrics, clock=house.clock, readiness=readiness
+        store=context.store, jobs=jobs, access=access, metrics=context.metrics, clock=house.clock, readiness=readiness
     )
     transport = httpx.ASGITransport(Starlette(routes=api.health_routes()))
     monkeypatch.setattr("service.health.readiness.CHECK_TIMEOUT_S", 0.01)

@@ -39,8 +39,10 @@ async def tell(url: str) -> None:
 
 
 def watch(house: House, watchdog: Watchdog) -> WatchdogPinger:
-    parts = house.service.parts
-    readiness = Readiness(parts.store, parts.jobs, heartbeat=house.service.heartbeat, clock=house.clock, cache_for_s=0)
+    context = house.service.context
+    readiness = Readiness(
+        context.store, context.jobs, heartbeat=house.service.heartbeat, clock=house.clock, cache_for_s=0
+    )
     return WatchdogPinger(readiness, watchdog)
 
 

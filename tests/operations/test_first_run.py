@@ -89,7 +89,7 @@ async def test_a_refused_post_is_told_with_its_sender_its_reason_and_what_mends_
 
 async def test_a_hook_that_was_seen_is_named_with_its_project(public: House) -> None:
     known = [KnownHook(id=str(n), project=f"gh/acme/{n}", name="Roundsman", seen_at=NINE) for n in range(4)]
-    await public.service.parts.store.write(hooks.note, known, [])
+    await public.service.context.store.write(hooks.note, known, [])
 
     page = await first_page(public)
 

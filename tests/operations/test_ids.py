@@ -32,28 +32,28 @@ async def two(house: House) -> House:
         )
         for one in (ONE, OTHER)
     ]
-    await house.service.parts.store.write(deliveries.keep_many, came)
+    await house.service.context.store.write(deliveries.keep_many, came)
     return house
 
 
 @pytest.mark.parametrize("text", [str(ONE), ONE.hex, "3f2c8a52-6", "3f2c8a526", " 3F2C8A52-6D3E "])
 async def test_an_id_is_found_by_as_much_of_it_as_tells_it_from_others(two: House, text: str) -> None:
-    assert await ids.find(two.service.parts.store, text, *BOTH) == (Noun.DELIVERY, ONE)
+    assert await ids.find(two.service.context.store, text, *BOTH) == (Noun.DELIVERY, ONE)
 
 
 async def test_a_beginning_of_two_is_neither(two: House) -> None:
     with pytest.raises(BadRequest, match="3f2c8a52 is the beginning of more than one id; write more of it"):
-        await ids.find(two.service.parts.store, "3f2c8a52", Noun.DELIVERY)
+        await ids.find(two.service.context.store, "3f2c8a52", Noun.DELIVERY)
 
 
 @pytest.mark.parametrize("text", ["", "3f2c8a5", "the-last-one", ONE.hex + "0"])
 async def test_what_is_too_short_or_no_id_is_refused(two: House, text: str) -> None:
     with pytest.raises(BadRequest, match=r"is not an id; ids look like 3f2c8a52-.* the first 8 digits are enough"):
-        await ids.find(two.service.parts.store, text, Noun.DELIVERY)
+        await ids.find(two.service.context.store, text, Noun.DELIVERY)
 
 
 async def test_what_nothing_has_is_said_by_what_was_looked_for(two: House) -> None:
     with pytest.raises(NotFound, match=f"there is no notification {ONE}; ids are in `roundsman explain EVENT`"):
-        await ids.find(two.service.parts.store, str(ONE), Noun.NOTIFICATION)
+        await ids.find(two.service.context.store, str(ONE), Noun.NOTIFICATION)
     with pytest.raises(NotFound, match="there is no delivery or notification ffffffff; ids are in `roundsman dead-l"):
-        await ids.find(two.service.parts.store, "ffffffff", *BOTH)
+        await ids.find(two.service.context.store, "ffffffff", *BOTH)

@@ -12,7 +12,7 @@ import pytest
 from service.circleci.source import Source
 from service.errors import Temporary
 from service.model import DetailKind, Details, Event
-from service.pipeline.context import Patience
+from service.pipeline.context import RetryPolicy
 from service.testing import sample_runs
 from service.testing.fake_circleci.faults import Fault, Faults, broken, too_many
 from service.testing.fake_circleci.organization import Run
@@ -22,7 +22,7 @@ from tests.app_fixture import GREEN, MONDAY, RED, RED_TO_WEB, House, a_house
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 
 LATE = sample_runs.api_late_results(MONDAY)
-HASTY = Patience(chance=lambda: 0.5, for_details=timedelta(seconds=0.1), for_an_answer=timedelta(seconds=0.01))
+HASTY = RetryPolicy(jitter=lambda: 0.5, details_timeout=timedelta(seconds=0.1), answer_timeout=timedelta(seconds=0.01))
 GREEN_TO_WEB = RED_TO_WEB.replace("[failed, error]", "[success, canceled]")
 
 
@@ -189,7 +189,7 @@ async def test_a_job_that_stores_no_tests_keeps_the_message_for_seconds_only(hou
 @pytest.fixture
 async def hasty(folder: Path) -> AsyncIterator[House]:
     """A house that waits for a tenth of a second where others wait two minutes."""
-    async with a_house(folder, patience=HASTY) as house:
+    async with a_house(folder, retry_policy=HASTY) as house:
         yield house
 
 
@@ -260,7 +260,7 @@ async def test_when_asking_fails_unforeseen_the_message_goes_with_what_is_known(
 
 
 async def test_a_database_that_is_away_while_asking_means_asking_again(house: House) -> None:
-    sound = house.service.parts.source
+    sound = house.service.context.source
     house.replace_source(lambda source: Buggy(source, Temporary("the database is away")))
     await house.finish(RED)
     await house.drain()

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 
-from service.pipeline.context import Patience
+from service.pipeline.context import RetryPolicy
 from service.queue.embedded import AT_ONCE
 from service.testing.fake_circleci.faults import Fault, broken, too_many
 from tests.app_fixture import GREEN, RED, RED_TO_WEB, SETTLED_WITHIN_S, House, a_house, a_moment
@@ -65,8 +65,8 @@ async def test_an_hour_that_circleci_asks_for_does_not_put_off_a_decision(many: 
 
 async def test_a_circleci_that_hangs_puts_off_no_decision_past_its_time(folder: Path) -> None:
     hanging = asyncio.Event()
-    impatient = Patience(chance=lambda: 0.5, for_an_answer=Patience().for_an_answer / 1000)
-    async with a_house(folder, MANY_ROUTES, patience=impatient) as house:
+    impatient = RetryPolicy(jitter=lambda: 0.5, answer_timeout=RetryPolicy().answer_timeout / 1000)
+    async with a_house(folder, MANY_ROUTES, retry_policy=impatient) as house:
         house.pretend.faults.next("*", Fault(gate=hanging), times=1000)
         delivery = await house.finish(RELEASE)
         await house.drain()
@@ -125,10 +125,10 @@ async def test_a_delivery_that_was_long_in_coming_is_judged_at_once_and_asked_ab
 
 async def test_events_that_need_no_answer_do_not_wait_behind_those_that_do(folder: Path) -> None:
     hanging, written = asyncio.Event(), asyncio.Event()
-    patient = Patience(for_an_answer=timedelta(hours=1))
-    async with a_house(folder, MANY_ROUTES, patience=patient) as house:
+    patient = RetryPolicy(answer_timeout=timedelta(hours=1))
+    async with a_house(folder, MANY_ROUTES, retry_policy=patient) as house:
         house.pretend.faults.next("*", Fault(gate=hanging), times=1000)
-        house.service.parts.store.after_commit(written.set)
+        house.service.context.store.after_commit(written.set)
         async with house.running():
             for number in range(AT_ONCE):
                 await house.finish(replace(RELEASE, number=10_000 + number))
@@ -257,9 +257,9 @@ async def test_a_judgement_at_the_deadline_that_fails_unforeseen_begins_anew(man
 async def test_none_waits_for_those_who_ask_while_circleci_hangs(folder: Path, is_long: bool) -> None:
     """The first route tests who pushed, CircleCI takes each call and never answers, and the line is long."""
     hanging, number = asyncio.Event(), 300 if is_long else 3 * AT_ONCE
-    patient = Patience(for_an_answer=timedelta(seconds=3))  # in real time, after that of the clock that we move
+    patient = RetryPolicy(answer_timeout=timedelta(seconds=3))  # in real time, after that of the clock that we move
     routes = RED_TO_WEB.replace("routes:\n", "routes:\n  - {name: bots, match: {actor: renovate*}, receiver: web}\n")
-    async with a_house(folder, routes, patience=patient) as house:
+    async with a_house(folder, routes, retry_policy=patient) as house:
         house.pretend.faults.next("*", Fault(gate=hanging), times=1000)
         async with asyncio.timeout(20 * SETTLED_WITHIN_S), house.service.running():
             for place in range(number):

@@ -225,7 +225,7 @@ async def test_a_replay_tells_those_whom_the_routes_name_by_now(folder: Path) ->
 
 
 async def test_a_dead_letter_is_judged_on_replay_once_it_can_be(house: House) -> None:
-    sound = house.service.parts.source
+    sound = house.service.context.source
     house.replace_source(lambda source: Stumbling(source, ValueError("a bug"), times=5))
     delivery = await house.finish(RED)
     for _ in range(5):
@@ -318,7 +318,7 @@ async def test_a_delivery_that_was_judged_meanwhile_is_not_buried(house: House) 
     delivery = await house.finish(RED)
     await house.work("process", delivery)
 
-    await bury(house.service.parts, UUID(delivery), "an old release does not know this kind")
+    await bury(house.service.context, UUID(delivery), "an old release does not know this kind")
 
     assert house.rows("SELECT state, reason FROM deliveries") == [("settled", None)]
     assert house.counted("dead_letters", what="delivery") == 0

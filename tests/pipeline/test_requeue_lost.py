@@ -43,8 +43,8 @@ async def test_a_repeat_that_lost_its_job_is_made_though_the_event_has_one(house
     await house.drain()
     house.database.lose_jobs()
     next_year = house.clock() + timedelta(days=365)
-    await house.service.parts.store.write(
-        lambda transaction: house.service.parts.jobs.later("enrich", UUID(delivery), within=transaction, at=next_year)
+    await house.service.context.store.write(
+        lambda transaction: house.service.context.jobs.later("enrich", UUID(delivery), within=transaction, at=next_year)
     )
     house.clock.tick(seconds=66)
 
@@ -62,7 +62,7 @@ async def test_however_much_waits_all_of_it_is_looked_at_a_little_at_a_time(hous
     house.database.lose_jobs()
     house.clock.tick(seconds=61)
 
-    await sweep(house.service.parts, at_a_time=2)
+    await sweep(house.service.context, at_a_time=2)
 
     assert sorted(house.jobs()) == ["process"] * 3 + ["send"] * 3
 

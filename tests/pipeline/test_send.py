@@ -316,7 +316,7 @@ async def test_what_was_said_first_stays_on_record_when_a_resend_says_something_
 
 async def test_of_all_who_begin_one_attempt_at_once_one_gets_it(house: House) -> None:
     notification = UUID((await only(house, await red(house)))["id"])
-    store, now = house.service.parts.store, house.clock()
+    store, now = house.service.context.store, house.clock()
 
     begun = await asyncio.gather(*(store.write(notifications.begin_attempt, notification, now) for _ in range(5)))
 

@@ -41,11 +41,11 @@ def site(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
             folder = tmp_path_factory.mktemp(name)
             shutil.copy(migrated, folder / "roundsman.db")
             opened = stack.enter_context(loop.within(a_house(folder)))
-            services.append(opened.service.parts)
+            services.append(opened.service.context)
             addresses.append(stack.enter_context(loop.within(serving(opened.service.asgi, listen("127.0.0.1", 0)))))
         history = loop.run(fill(House(store=services[0].store, jobs=services[0].jobs, now=NINE)))
-        for parts in services:
-            loop.run(refuse(parts.store))
+        for context in services:
+            loop.run(refuse(context.store))
         yield Site(full=addresses[0], empty=addresses[1], history=history)
 
 
