@@ -6,8 +6,8 @@ from uuid import UUID
 
 from service.clock import now_utc
 from service.db.database import Store
-from service.queue.procrastinate import ProcrastinateJobs
-from service.queue.procrastinate_sql import EngineRows
+from service.queue.procrastinate import ProcrastinateQueue
+from service.queue.procrastinate_sql import ProcrastinateRows
 
 
 async def begin(_subject: UUID) -> None:
@@ -21,7 +21,7 @@ async def failed(kind: str, _subject: UUID, error: Exception) -> None:
 
 
 async def work(database_url: str) -> None:
-    jobs = ProcrastinateJobs(database_url, EngineRows(Store(database_url)), clock=now_utc)
+    jobs = ProcrastinateQueue(database_url, ProcrastinateRows(Store(database_url)), clock=now_utc)
     await jobs.run({"note": begin}, failed)
 
 

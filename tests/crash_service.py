@@ -7,7 +7,7 @@ ROLE is ``serve``, ``web`` or ``worker``, as on the command line. WHEN is
 ``after:TABLE=N``   dies when the N-th transaction that wrote to a table has been committed
 ``sent=N``          dies when a channel has taken the N-th message, before that is on record
 
-Pauses are short here, so that a test need not wait for them: between tries, and, as the rhythm has it, until a worker
+Pauses are short here, so that a test need not wait for them: between tries, and, as the timings has it, until a worker
 is taken for dead.
 """
 
@@ -34,15 +34,19 @@ from service.db.migrate import migrate
 from service.model import Channel, Message, Role
 from service.pipeline.context import Notifier, RetryPolicy
 from service.pipeline.steps import SWEEP_EVERY_S, Pipeline
-from service.queue.procrastinate import ProcrastinateJobs, Rhythm
-from service.queue.procrastinate_sql import EngineRows
+from service.queue.procrastinate import ProcrastinateQueue, WorkerTimings
+from service.queue.procrastinate_sql import ProcrastinateRows
 from service.web.server.server import listen, serving
 
 PATIENCE = RetryPolicy(
     min_pause=timedelta(seconds=0.2), max_pause=timedelta(seconds=1), unknown_channel_pause=timedelta(seconds=0.2)
 )
-HASTY = Rhythm(heartbeat=0.5, dead_after=5.0, look=0.5)  # sooner, and a busy machine would make the living seem dead
-ALONE = Rhythm(heartbeat=0.1, dead_after=0.5, look=0.1)  # where nobody else is there to take a busy worker for dead
+HASTY = WorkerTimings(
+    heartbeat=0.5, dead_after=5.0, look=0.5
+)  # sooner, and a busy machine would make the living seem dead
+ALONE = WorkerTimings(
+    heartbeat=0.1, dead_after=0.5, look=0.1
+)  # where nobody else is there to take a busy worker for dead
 
 
 def die() -> None:
@@ -125,19 +129,19 @@ def _after(writes: Writes, countdown: Countdown) -> Callable[[], None]:
     return committed
 
 
-def impatient(service: Service, database_url: str, rhythm: Rhythm) -> Service:
+def impatient(service: Service, database_url: str, timings: WorkerTimings) -> Service:
     """The service, with an engine that finds a dead worker in seconds, not within the minute."""
     context = service.context
     if context.store.file is not None:
         return service
-    jobs = ProcrastinateJobs(database_url, EngineRows(context.store), clock=context.clock, rhythm=rhythm)
+    jobs = ProcrastinateQueue(database_url, ProcrastinateRows(context.store), clock=context.clock, timings=timings)
     context = replace(context, jobs=jobs)
     pipeline = Pipeline(context)
-    jobs.every(SWEEP_EVERY_S, pipeline.sweep)
+    jobs.schedule(SWEEP_EVERY_S, pipeline.sweep)
     return replace(service, context=context, pipeline=pipeline)
 
 
-def begin(role: str, when: str, rhythm: Rhythm, environ: Mapping[str, str], log: Path, says: Pipe) -> None:
+def begin(role: str, when: str, timings: WorkerTimings, environ: Mapping[str, str], log: Path, says: Pipe) -> None:
     """Live until killed; says where it listens, and writes what it logs to a file."""
     with log.open("ab") as file:
         for stream in (sys.stdout, sys.stderr):
@@ -146,12 +150,12 @@ def begin(role: str, when: str, rhythm: Rhythm, environ: Mapping[str, str], log:
     os.environ.update(environ)
     config = load(environ)
     with ready(config):
-        asyncio.run(live(config, role, when, rhythm, says))
+        asyncio.run(live(config, role, when, timings, says))
 
 
-async def live(config: Config, role: str, when: str, rhythm: Rhythm, says: Pipe) -> None:
+async def live(config: Config, role: str, when: str, timings: WorkerTimings, says: Pipe) -> None:
     service = build(config, retry_policy=PATIENCE, role=Role(role))
-    service = mortal(impatient(service, config.settings.database_url, rhythm), when)
+    service = mortal(impatient(service, config.settings.database_url, timings), when)
     life = service.open() if role == "web" else service.running()
     async with life, serving(service.asgi, listen("127.0.0.1", 0)) as address:
         says.send(address)

@@ -39,8 +39,8 @@ from service.model import (
 )
 from service.operations import operator_actions
 from service.operations.first_run import FirstRun, Setup
-from service.queue.base import Jobs
-from service.queue.embedded import EmbeddedJobs
+from service.queue.base import JobQueue
+from service.queue.embedded import EmbeddedQueue
 from service.queue.embedded_sql import JobRows
 from service.routing.news import news_key
 from service.store import deliveries, events, notifications
@@ -60,7 +60,7 @@ class House:
     """A store, and what is put into it."""
 
     store: Store
-    jobs: Jobs
+    jobs: JobQueue
     now: datetime = NOW
     deliveries: list[Delivery] = field(default_factory=list)
     setup: Setup = field(default_factory=Setup)
@@ -200,7 +200,7 @@ class House:
 async def a_house(folder: Path) -> AsyncIterator[House]:
     """A house whose store is the database in this folder."""
     store = Store(f"sqlite:///{folder / 'roundsman.db'}")
-    house = House(store=store, jobs=EmbeddedJobs(JobRows(store), clock=lambda: NOW))
+    house = House(store=store, jobs=EmbeddedQueue(JobRows(store), clock=lambda: NOW))
     yield house
     await store.close()
 

@@ -9,29 +9,29 @@ from uuid import UUID, uuid4
 
 from service.db.database import Store
 from service.model import QueuedJob
-from service.queue.base import Jobs
-from service.queue.embedded import EmbeddedJobs
+from service.queue.base import JobQueue
+from service.queue.embedded import EmbeddedQueue
 from service.queue.embedded_sql import JobRows
-from service.queue.procrastinate import ProcrastinateJobs, Rhythm
-from service.queue.procrastinate_sql import EngineRows
+from service.queue.procrastinate import ProcrastinateQueue, WorkerTimings
+from service.queue.procrastinate_sql import ProcrastinateRows
 from tests.app_fixture import SETTLED_WITHIN_S, Clock, a_moment
 from tests.databases import Database, Sqlite
 
-Make = Callable[[Store, Callable[[], datetime]], Jobs]
-HASTY = Rhythm(poll=0.05)
+Make = Callable[[Store, Callable[[], datetime]], JobQueue]
+HASTY = WorkerTimings(poll=0.05)
 
 
-def engine_on(database: Database, rhythm: Rhythm = HASTY) -> Make:
+def engine_on(database: Database, timings: WorkerTimings = HASTY) -> Make:
     """What makes the job engine that fits a database."""
 
-    def make_procrastinate(store: Store, clock: Callable[[], datetime]) -> Jobs:
-        return ProcrastinateJobs(database.url, EngineRows(store), clock=clock, rhythm=rhythm)
+    def make_procrastinate(store: Store, clock: Callable[[], datetime]) -> JobQueue:
+        return ProcrastinateQueue(database.url, ProcrastinateRows(store), clock=clock, timings=timings)
 
     return make_embedded if isinstance(database, Sqlite) else make_procrastinate
 
 
-def make_embedded(store: Store, clock: Callable[[], datetime]) -> Jobs:
-    jobs = EmbeddedJobs(JobRows(store), clock=clock)
+def make_embedded(store: Store, clock: Callable[[], datetime]) -> JobQueue:
+    jobs = EmbeddedQueue(JobRows(store), clock=clock)
     store.after_commit(jobs.wake)
     return jobs
 
@@ -47,7 +47,7 @@ class Work:
     store: Store
     clock: Clock
     make: Make
-    jobs: Jobs = field(init=False)
+    jobs: JobQueue = field(init=False)
     ran: list[UUID] = field(default_factory=list)
     acts: dict[UUID, Callable[[], Awaitable[None]]] = field(default_factory=dict)
     failures: list[tuple[str, UUID, str]] = field(default_factory=list)
@@ -55,9 +55,11 @@ class Work:
     def __post_init__(self) -> None:
         self.jobs = self.make(self.store, self.clock)
 
-    async def later(self, subject: UUID, *, lane: str | None = None, in_s: float = 0, kind: str = "note") -> None:
+    async def enqueue(self, subject: UUID, *, lane: str | None = None, in_s: float = 0, kind: str = "note") -> None:
         at = self.clock() + timedelta(seconds=in_s)
-        await self.store.write(lambda transaction: self.jobs.later(kind, subject, within=transaction, at=at, lane=lane))
+        await self.store.write(
+            lambda transaction: self.jobs.enqueue(kind, subject, within=transaction, at=at, lane=lane)
+        )
 
     async def note(self, subject: UUID) -> None:
         self.ran.append(subject)

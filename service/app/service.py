@@ -36,12 +36,12 @@ from service.pipeline.context import Context, RetryPolicy
 from service.pipeline.receive import GroupCommitter
 from service.pipeline.refusals import Refusals
 from service.pipeline.steps import PRUNE_EVERY_S, SWEEP_EVERY_S, Pipeline
-from service.queue.base import Jobs
-from service.queue.embedded import EmbeddedJobs
+from service.queue.base import JobQueue
+from service.queue.embedded import EmbeddedQueue
 from service.queue.embedded_sql import JobRows
 from service.queue.handlers import Handler
-from service.queue.procrastinate import ProcrastinateJobs
-from service.queue.procrastinate_sql import EngineRows
+from service.queue.procrastinate import ProcrastinateQueue
+from service.queue.procrastinate_sql import ProcrastinateRows
 from service.web.api import Api
 from service.web.auth.access import Access
 from service.web.clean_text import CleanTextMiddleware
@@ -146,8 +146,8 @@ def build(
     """
     context = _context(config, clock=clock, retry_policy=retry_policy or RetryPolicy(), role=role)
     pipeline = Pipeline(context)
-    context.jobs.every(SWEEP_EVERY_S, pipeline.sweep)
-    context.jobs.every(PRUNE_EVERY_S, pipeline.prune)
+    context.jobs.schedule(SWEEP_EVERY_S, pipeline.sweep)
+    context.jobs.schedule(PRUNE_EVERY_S, pipeline.prune)
     committer = GroupCommitter(context.store, context.jobs)
     heartbeat = Heartbeat(
         context.store, Process(role=role, channels=context.channels), clock=context.clock, metrics=context.metrics
@@ -157,7 +157,7 @@ def build(
     )
     watchdog = Watchdog(config.settings.watchdog_url) if config.settings.watchdog_url else None
     if watchdog is not None:
-        context.jobs.every(PING_EVERY_S, WatchdogPinger(readiness, watchdog).ping)
+        context.jobs.schedule(PING_EVERY_S, WatchdogPinger(readiness, watchdog).ping)
     first_run = FirstRun(context.store, read_setup(config))
     asgi = _asgi(config, context, readiness, committer if role.receives else None, first_run=first_run)
     return Service(
@@ -195,12 +195,12 @@ def _context(config: Config, *, clock: Clock | None, retry_policy: RetryPolicy, 
     )
 
 
-def job_engine(settings: Settings, store: Store, *, clock: Clock | None = None) -> Jobs:
+def job_engine(settings: Settings, store: Store, *, clock: Clock | None = None) -> JobQueue:
     """Return the job queue: its jobs are rows of this database, on the store's clock."""
     clock = clock or store.clock
     if store.is_shared:
-        return ProcrastinateJobs(settings.database_url, EngineRows(store), clock=clock)
-    jobs = EmbeddedJobs(JobRows(store), clock=clock)
+        return ProcrastinateQueue(settings.database_url, ProcrastinateRows(store), clock=clock)
+    jobs = EmbeddedQueue(JobRows(store), clock=clock)
     store.after_commit(jobs.wake)
     return jobs
 

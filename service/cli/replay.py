@@ -31,11 +31,11 @@ from service.errors import RoundsmanError
 from service.operations import operator_actions
 from service.operations.bulk_actions import Outcome, Subject, act_on_each
 from service.operations.ids import Noun
-from service.queue.base import LIVES, Jobs
+from service.queue.base import WORKER_ALIVE_WITHIN, JobQueue
 from service.text import clean
 
 MAX_NAME = 100
-Act = Callable[[Store, Jobs, Subject], Awaitable[object]]
+Act = Callable[[Store, JobQueue, Subject], Awaitable[object]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,7 +117,7 @@ def dismiss(  # noqa: PLR0913, PLR0917 - one option for each filter
     """
     operator_actions.to_reason(because)  # refused before the first is closed
 
-    async def put_away(store: Store, _: Jobs, subject: Subject) -> None:
+    async def put_away(store: Store, _: JobQueue, subject: Subject) -> None:
         close = (
             operator_actions.dismiss_delivery
             if subject.noun is Noun.DELIVERY
@@ -135,11 +135,11 @@ def _filters(receiver: Ids, channel: Ids, since: str, until: str) -> Mapping[str
     return {"receiver": receiver or (), "channel": channel or (), "since": since, "until": until}
 
 
-async def _replay(store: Store, jobs: Jobs, subject: Subject) -> None:
+async def _replay(store: Store, jobs: JobQueue, subject: Subject) -> None:
     await operator_actions.replay(store, jobs, subject.id, who=_operator(), at=store.clock())
 
 
-async def _resend(store: Store, jobs: Jobs, subject: Subject) -> None:
+async def _resend(store: Store, jobs: JobQueue, subject: Subject) -> None:
     await operator_actions.resend(store, jobs, subject.id, who=_operator(), at=store.clock())
 
 
@@ -218,12 +218,12 @@ def _end(command: BulkCommand, *, is_attended: bool) -> tuple[str, str]:
     return "enqueued, but no service is running: it is done once `roundsman serve` has started", "yellow"
 
 
-async def _is_attended(store: Store, jobs: Jobs) -> bool:
+async def _is_attended(store: Store, jobs: JobQueue) -> bool:
     """Tell whether a process is running that will do what is enqueued."""
     if store.file is not None:
         return holder(store.file.parent) is not None
-    last = await jobs.last_look_at()
-    return last is not None and store.clock() - last < LIVES
+    last = await jobs.last_heartbeat()
+    return last is not None and store.clock() - last < WORKER_ALIVE_WITHIN
 
 
 def _operator() -> str:

@@ -13,7 +13,7 @@ from service.metrics import Metrics
 from service.model import Process
 from service.store import heartbeats
 
-BEAT_EVERY_S = 10.0  # three in the time after which a process counts as dead (queue.base.LIVES)
+BEAT_EVERY_S = 10.0  # three in the time after which a process counts as dead (queue.base.WORKER_ALIVE_WITHIN)
 
 log = structlog.get_logger()
 

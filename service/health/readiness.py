@@ -12,7 +12,7 @@ from service.health.cached import Cached
 from service.health.heartbeat import Heartbeat
 from service.model import Backlog, Role
 from service.operations.json_shapes import rfc3339
-from service.queue.base import LIVES, Jobs
+from service.queue.base import WORKER_ALIVE_WITHIN, JobQueue
 from service.store import dead_counts, heartbeats
 
 CHECK_TIMEOUT_S = 5.0  # Prometheus gives up after 10 s; half of it is enough to tell that a database is away
@@ -60,7 +60,7 @@ class Readiness:
     """
 
     def __init__(
-        self, store: Store, jobs: Jobs, *, heartbeat: Heartbeat, clock: Clock, cache_for_s: float = CACHE_FOR_S
+        self, store: Store, jobs: JobQueue, *, heartbeat: Heartbeat, clock: Clock, cache_for_s: float = CACHE_FOR_S
     ) -> None:
         self._store = store
         self._jobs = jobs
@@ -94,7 +94,7 @@ class Readiness:
             last = await self._store.read(heartbeats.latest, RECEIVING)
         except Temporary as error:
             return str(error)
-        if last is not None and self._clock() - last < LIVES:
+        if last is not None and self._clock() - last < WORKER_ALIVE_WITHIN:
             return None
         return f"no process that receives has been alive since {rfc3339(last) if last else 'the start'}"
 
@@ -121,15 +121,15 @@ class Readiness:
 
     async def _check_worker(self) -> Check:
         try:
-            last = await self._jobs.last_look_at()
+            last = await self._jobs.last_heartbeat()
         except Temporary as error:
             return Check(sentence="this cannot be told while the database is away", detail=str(error))
-        if last is not None and self._clock() - last < LIVES:
+        if last is not None and self._clock() - last < WORKER_ALIVE_WITHIN:
             return Check()
         return Check(sentence=f"the worker has not looked for work since {rfc3339(last) if last else 'the start'}")
 
     async def _query_database(self) -> DatabaseStats:
-        backlog, last = await self._jobs.backlog(), await self._jobs.last_look_at()
+        backlog, last = await self._jobs.backlog(), await self._jobs.last_heartbeat()
         return DatabaseStats(
             backlog=backlog,
             worker_silent_s=(self._clock() - last).total_seconds() if last else None,

@@ -8,7 +8,7 @@ from service.db.tables import Transaction
 from service.errors import BadRequest
 from service.model import Action, Notification
 from service.pipeline.context import RetryPolicy
-from service.queue.base import Jobs
+from service.queue.base import JobQueue
 from service.store import actions, deliveries, events, notifications
 from service.text import clean
 
@@ -16,7 +16,7 @@ GIVE_UP_AFTER = RetryPolicy.give_up_after
 MAX_REASON = 500
 
 
-async def replay(store: Store, jobs: Jobs, delivery_id: UUID, *, who: str, at: datetime) -> None:
+async def replay(store: Store, jobs: JobQueue, delivery_id: UUID, *, who: str, at: datetime) -> None:
     """Have a delivery judged again by the current routes, and ask the source again for what it would not say.
 
     Nobody who has been told is told twice. Raises NotFound, or BadRequest while it is yet to be judged: then that was
@@ -29,12 +29,12 @@ async def replay(store: Store, jobs: Jobs, delivery_id: UUID, *, who: str, at: d
             raise BadRequest(f"delivery {delivery_id} is being judged: replay it once that is done", status=409)
         events.reopen_gaps(transaction, delivery_id)
         actions.record(transaction, Action(verb="replay", subject_id=delivery_id, who=who, at=at))
-        jobs.later("process", delivery_id, within=transaction)
+        jobs.enqueue("process", delivery_id, within=transaction)
 
     await store.write(judge_again)
 
 
-async def resend(store: Store, jobs: Jobs, notification_id: UUID, *, who: str, at: datetime) -> Notification:
+async def resend(store: Store, jobs: JobQueue, notification_id: UUID, *, who: str, at: datetime) -> Notification:
     """Send a notification again, even one that was sent: a person asked for it.
 
     Raises NotFound, or BadRequest while it is being sent: when that ends well it is settled, and not sent again.
@@ -48,7 +48,7 @@ async def resend(store: Store, jobs: Jobs, notification_id: UUID, *, who: str, a
             )
             raise BadRequest(sentence, status=409)
         actions.record(transaction, Action(verb="resend", subject_id=notification_id, who=who, at=at))
-        jobs.later("send", notification_id, within=transaction, lane=notification.lane)
+        jobs.enqueue("send", notification_id, within=transaction, lane=notification.lane)
         return notification
 
     return await store.write(send_again)

@@ -13,7 +13,7 @@ from service.db.database import Store
 from service.metrics import Metrics
 from service.model import Channel, Message, Receiver, Route
 from service.pipeline.late_sends import LateSends
-from service.queue.base import Jobs
+from service.queue.base import JobQueue
 
 
 class Notifier(Protocol):
@@ -74,7 +74,7 @@ class Context:
     store: Store
     source: Source
     notifier: Notifier
-    jobs: Jobs
+    jobs: JobQueue
     metrics: Metrics
     routes: Sequence[Route]
     receivers: Mapping[str, Receiver]

@@ -43,10 +43,10 @@ def judge(
     doubted = [_with_doubts(context, decision, event, details) for decision in said]
     events.put_decisions(transaction, event.id, doubted, judged=judged, at=now)
     if owed or (judged > 1 and _is_told(said)):  # a replay may also fill in what could not be asked before
-        context.jobs.later("enrich", event.id, within=transaction)
+        context.jobs.enqueue("enrich", event.id, within=transaction)
     for notification in owed:  # whatever becomes of asking: it goes out by then
         lane = notification.lane
-        context.jobs.later("send", notification.id, within=transaction, at=now + hold, lane=lane)
+        context.jobs.enqueue("send", notification.id, within=transaction, at=now + hold, lane=lane)
     return Judgement(event=event, said=said)
 
 

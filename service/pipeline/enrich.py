@@ -63,7 +63,7 @@ def _untold(transaction: Transaction, event_id: UUID) -> Sequence[Notification]:
 def release(transaction: Transaction, context: Context, owed: Sequence[Notification]) -> None:
     """Let messages go, each in its channel's lane."""
     for notification in owed:
-        context.jobs.later("send", notification.id, within=transaction, lane=notification.lane)
+        context.jobs.enqueue("send", notification.id, within=transaction, lane=notification.lane)
 
 
 async def put_off(context: Context, event_id: UUID, reason: str) -> None:
@@ -80,7 +80,7 @@ async def put_off(context: Context, event_id: UUID, reason: str) -> None:
 
 
 def _later(transaction: Transaction, context: Context, kind: str, event_id: UUID, *, at: datetime) -> None:
-    context.jobs.later(kind, event_id, within=transaction, at=at)
+    context.jobs.enqueue(kind, event_id, within=transaction, at=at)
 
 
 async def release_as_it_is(context: Context, event_id: UUID, reason: str) -> None:
@@ -121,4 +121,4 @@ def _come_back(
         at = now + max(policy.max_pause, timedelta(seconds=asked_for_s(details)))
     else:
         at = again_at(context, details, deadline=deadline)
-    context.jobs.later(kind, event.id, within=transaction, at=at)
+    context.jobs.enqueue(kind, event.id, within=transaction, at=at)

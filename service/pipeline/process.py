@@ -46,8 +46,8 @@ def _judge_or_ask(transaction: Transaction, context: Context, delivery_id: UUID)
         return judge(
             transaction, context, event, with_gaps(known, wants, UNASKED), hold=context.retry_policy.answer_timeout
         )
-    context.jobs.later("ask", delivery_id, within=transaction)
-    context.jobs.later("judge", delivery_id, within=transaction, at=deadline)
+    context.jobs.enqueue("ask", delivery_id, within=transaction)
+    context.jobs.enqueue("judge", delivery_id, within=transaction, at=deadline)
     return None
 
 
@@ -120,7 +120,7 @@ def _ask_again(
 ) -> None:
     events.put(transaction, with_details(event, details))
     events.put_details(transaction, event.id, details)
-    context.jobs.later("ask", event.id, within=transaction, at=again_at(context, details, deadline=deadline))
+    context.jobs.enqueue("ask", event.id, within=transaction, at=again_at(context, details, deadline=deadline))
 
 
 def _count(context: Context, judgement: Judgement | None) -> None:

@@ -16,7 +16,7 @@ from service.db.database import Store
 from service.db.tables import Transaction
 from service.errors import Temporary
 from service.model import Delivery
-from service.queue.base import Jobs
+from service.queue.base import JobQueue
 from service.store import deliveries
 
 KEEP_TIMEOUT_S = 8.0  # CircleCI gives up after 10 s (docs, "Outbound webhooks"): answer while it still listens
@@ -55,7 +55,7 @@ class PendingDelivery:
 class GroupCommitter:
     """Keeps deliveries in the order of their arrival, each with the job that will judge it, all or nothing."""
 
-    def __init__(self, store: Store, jobs: Jobs) -> None:
+    def __init__(self, store: Store, jobs: JobQueue) -> None:
         self._store = store
         self._jobs = jobs
         self._pending: deque[PendingDelivery] = deque()
@@ -166,5 +166,5 @@ class GroupCommitter:
         ids = deliveries.keep_many(transaction, batch_deliveries)
         new = [delivery.id for delivery, id_ in zip(batch_deliveries, ids, strict=True) if delivery.id == id_]
         if new:
-            self._jobs.later_many("process", new, within=transaction)
+            self._jobs.enqueue_many("process", new, within=transaction)
         return ids

@@ -21,17 +21,17 @@ log = structlog.get_logger()
 async def sweep(context: Context, *, at_a_time: int = AT_A_TIME) -> None:
     """Enqueue what is overdue and has no job; where one kind cannot be looked through, the others are."""
     before = context.clock() - OVERDUE
-    every = (lost_jobs.UNJUDGED, lost_jobs.UNSENT, lost_jobs.CUT_OFF)
+    every = (lost_jobs.UNJUDGED, lost_jobs.UNSENT, lost_jobs.STUCK_SENDING)
     walks = [_walk(context, waiting, before, at_a_time) for waiting in every]
     for trouble in await asyncio.gather(*walks, return_exceptions=True):
         if trouble is not None:
             raise trouble
 
 
-async def _walk(context: Context, waiting: lost_jobs.Waiting, before: datetime, at_a_time: int) -> None:
+async def _walk(context: Context, waiting: lost_jobs.OverdueQuery, before: datetime, at_a_time: int) -> None:
     mark = None
     while True:
-        found = await context.store.read(lost_jobs.look, waiting, before=before, beyond=mark, limit=at_a_time)
+        found = await context.store.read(lost_jobs.find_lost, waiting, before=before, beyond=mark, limit=at_a_time)
         if found.lost:
             await context.store.write(_enqueue, context, waiting.kind, found.lost)
             log.warning("overdue work was enqueued again", job=waiting.kind, jobs=len(found.lost))
@@ -42,4 +42,4 @@ async def _walk(context: Context, waiting: lost_jobs.Waiting, before: datetime, 
 
 def _enqueue(transaction: Transaction, context: Context, kind: str, lost: Sequence[tuple[UUID, str | None]]) -> None:
     for subject_id, lane in lost:
-        context.jobs.later(kind, subject_id, within=transaction, lane=lane)
+        context.jobs.enqueue(kind, subject_id, within=transaction, lane=lane)

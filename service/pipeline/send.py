@@ -17,7 +17,7 @@ from service.pipeline.context import Context
 from service.pipeline.late_sends import LEASE, RENEW_S
 from service.pipeline.retry import Fallback, fallback
 from service.pipeline.unknown_channels import hope, leave_to_others
-from service.queue.handlers import survive
+from service.queue.handlers import run_guarded
 from service.store import events, notifications
 
 RECORD_AGAIN_S = 1.0
@@ -73,7 +73,7 @@ def _keep_pace(transaction: Transaction, context: Context, notification: Notific
     """Close the channel's lane for as long as must lie between two messages, whichever worker sends the next."""
     channel = context.channel(notification.channel_key)
     if channel is not None and (pause := min_interval(channel)):
-        context.jobs.rest(notification.lane, within=transaction, until=context.clock() + pause)
+        context.jobs.pause_lane(notification.lane, within=transaction, until=context.clock() + pause)
 
 
 async def _try(context: Context, notification: Notification, attempt: Attempt, message: Message) -> None:
@@ -127,7 +127,7 @@ async def _conclude(
 def _let_go(transaction: Transaction, context: Context, notification: Notification) -> None:
     """Leave an attempt open, and its lane closed; should this process end, the job that stands first goes on."""
     if _hold(transaction, context, notification):
-        context.jobs.next_in(notification.lane, "send", notification.id, within=transaction)
+        context.jobs.enqueue_first(notification.lane, "send", notification.id, within=transaction)
 
 
 def _renew(transaction: Transaction, context: Context, notification: Notification) -> None:
@@ -138,16 +138,16 @@ def _hold(transaction: Transaction, context: Context, notification: Notification
     until = context.clock() + LEASE
     if not notifications.hold(transaction, notification.id, until=until):
         return False
-    context.jobs.rest(notification.lane, within=transaction, until=until)
+    context.jobs.pause_lane(notification.lane, within=transaction, until=until)
     return True
 
 
 async def _listen(context: Context, notification: Notification, attempt: Attempt, ending: Awaitable[None]) -> None:
     """Renew the lease until the end of a late send is on record."""
-    end = asyncio.ensure_future(survive("a late send", ending))
+    end = asyncio.ensure_future(run_guarded("a late send", ending))
     try:
         while not (await asyncio.wait({end}, timeout=RENEW_S))[0]:
-            await survive("the lease of a late send", context.store.write(_renew, context, notification))
+            await run_guarded("the lease of a late send", context.store.write(_renew, context, notification))
     finally:
         end.cancel()
     if (error := end.result()) is not None:
@@ -157,7 +157,7 @@ async def _listen(context: Context, notification: Notification, attempt: Attempt
 def _open_lane(transaction: Transaction, context: Context, notification: Notification) -> None:
     """End the lease on a lane, if the attempt had one."""
     if notification.id in context.late_sends:
-        context.jobs.rest(notification.lane, within=transaction, until=context.clock())
+        context.jobs.pause_lane(notification.lane, within=transaction, until=context.clock())
 
 
 async def fall_back(context: Context, notification: Notification, attempt: Attempt, error: Exception) -> None:
@@ -189,14 +189,14 @@ def _go_on(transaction: Transaction, context: Context, notification: Notificatio
     """Try again beside the lane, so that others go on; at its head where the channel wants none of them."""
     lane = notification.lane
     if then.rests_until:
-        context.jobs.rest(lane, within=transaction, until=then.rests_until)
+        context.jobs.pause_lane(lane, within=transaction, until=then.rests_until)
     if then.again_at is None:
         return
     notifications.give_up_later(transaction, notification.id, then.give_up_at)
     if then.rests_until:
-        context.jobs.next_in(lane, "send", notification.id, within=transaction)
+        context.jobs.enqueue_first(lane, "send", notification.id, within=transaction)
     else:
-        context.jobs.later("send", notification.id, within=transaction, at=then.again_at, lane=lane)
+        context.jobs.enqueue("send", notification.id, within=transaction, at=then.again_at, lane=lane)
 
 
 async def _insist(record: Callable[[], Awaitable[Recorded]]) -> Recorded:

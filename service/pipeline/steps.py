@@ -85,7 +85,7 @@ class Pipeline:
             failures = deliveries.count_failure(transaction, delivery_id, reason, is_temporary=is_temporary)
             if failures < allowed:
                 at = context.clock() + context.retry_policy.pause(failures)
-                context.jobs.later("process", delivery_id, within=transaction, at=at)
+                context.jobs.enqueue("process", delivery_id, within=transaction, at=at)
             return failures
 
         failures = await context.store.write(go_on)

@@ -14,7 +14,7 @@ from service.model import Notification, NotificationState
 from service.pipeline.context import Context
 from service.store import heartbeats, notifications
 
-LIVES = timedelta(seconds=45)  # who wrote a heartbeat within this time; that is done every 15 seconds
+WORKER_ALIVE_WITHIN = timedelta(seconds=45)  # who wrote a heartbeat within this time; that is done every 15 seconds
 
 log = structlog.get_logger()
 
@@ -38,14 +38,14 @@ def leave_to_others(transaction: Transaction, context: Context, notification: No
         f"{give_up_at:%H:%M:%S} UTC for a worker that has it; restart those with an old file"
     )
     notifications.put_off_unknown(transaction, notification, again_at=again_at, reason=reason)
-    context.jobs.later("send", notification.id, within=transaction, at=again_at, lane=notification.lane)
+    context.jobs.enqueue("send", notification.id, within=transaction, at=again_at, lane=notification.lane)
     log.warning("a notification waits for a worker with another roundsman.yaml", notification=str(notification.id))
     return True
 
 
 async def hope(context: Context, error: Permanent) -> Permanent | Temporary:
     """Return what a refusal of our address or credentials is worth: it is not for good while others have newer ones."""
-    since = context.clock() - LIVES
+    since = context.clock() - WORKER_ALIVE_WITHIN
     if not context.store.is_shared or not await context.store.read(
         heartbeats.have_other_channels, context.channels, since=since
     ):

@@ -1,7 +1,7 @@
-"""Work of our own: enqueued with the rows it is about, run once or again until it is settled.
+"""The job queue: what the service asks of either engine.
 
-A job carries ids only. It may run twice, after a crash: whoever handles it finds the work settled and leaves it.
-One job is one attempt; trying again is a new job, at a time that whoever tried chooses.
+A job is enqueued in the transaction of the rows it is about, and carries ids only. After a crash it may run twice: its
+handler finds the work settled and leaves it. One job is one attempt; a retry is a new job at a time of its handler's.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -11,20 +11,29 @@ from uuid import UUID
 
 from service.db.tables import Transaction
 from service.model import Backlog
-from service.queue.embedded import EmbeddedJobs
-from service.queue.handlers import Failed, Handler, survive
-from service.queue.procrastinate import ProcrastinateJobs, Rhythm
+from service.queue.embedded import EmbeddedQueue
+from service.queue.handlers import Failed, Handler, run_guarded
+from service.queue.procrastinate import ProcrastinateQueue, WorkerTimings
 
-__all__ = ["LIVES", "EmbeddedJobs", "Failed", "Handler", "Jobs", "ProcrastinateJobs", "Rhythm", "survive"]
+__all__ = [
+    "WORKER_ALIVE_WITHIN",
+    "EmbeddedQueue",
+    "Failed",
+    "Handler",
+    "JobQueue",
+    "ProcrastinateQueue",
+    "WorkerTimings",
+    "run_guarded",
+]
 
-LIVES = timedelta(seconds=30)
-"""A worker that looked for work within this time lives."""
+WORKER_ALIVE_WITHIN = timedelta(seconds=30)
+"""A worker whose last heartbeat is younger than this counts as alive."""
 
 
-class Jobs(Protocol):
-    """What the rest of the service asks of a job engine."""
+class JobQueue(Protocol):
+    """A job engine as the rest of the service sees it."""
 
-    def later(
+    def enqueue(
         self,
         kind: str,
         subject_id: UUID,
@@ -33,30 +42,33 @@ class Jobs(Protocol):
         at: datetime | None = None,
         lane: str | None = None,
     ) -> None:
-        """Enqueue within a transaction: the job is there if and only if that commits. Now, unless ``at`` is given."""
+        """Enqueue a job in a transaction: it exists if that commits.
 
-    def later_many(self, kind: str, subject_ids: Sequence[UUID], *, within: Transaction) -> None:
-        """Enqueue a job for each of some subjects, in their order and due now: cheaper than one by one."""
+        It is due now, unless ``at`` is given.
+        """
 
-    def next_in(self, lane: str, kind: str, subject_id: UUID, *, within: Transaction) -> None:
-        """Enqueue before everything else that waits in a lane."""
+    def enqueue_many(self, kind: str, subject_ids: Sequence[UUID], *, within: Transaction) -> None:
+        """Enqueue a job for each subject, in their order and due now, in one statement."""
 
-    def rest(self, lane: str, *, within: Transaction, until: datetime) -> None:
-        """Begin nothing of a lane before a time, on no machine; what waits in it keeps its order."""
+    def enqueue_first(self, lane: str, kind: str, subject_id: UUID, *, within: Transaction) -> None:
+        """Enqueue a job ahead of all others of its lane."""
 
-    def every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
-        """Have something done again and again while the engine runs, first when it starts."""
+    def pause_lane(self, lane: str, *, within: Transaction, until: datetime) -> None:
+        """Begin no job of a lane before a time, on any machine; they keep their order."""
+
+    def schedule(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
+        """Run something periodically while the engine runs, first when it starts."""
 
     async def run(self, handlers: Mapping[str, Handler], failed: Failed) -> None:
-        """Run what is due until ``stop``; hand what a handler raised to ``failed``."""
+        """Run due jobs until ``stop``; pass what a handler raised to ``failed``."""
 
     def stop(self) -> None:
-        """Begin nothing new; ``run`` returns when what was begun has ended, or its grace time has."""
+        """Begin no new job; ``run`` returns after the running ones, or the grace time."""
 
     async def backlog(self) -> Backlog:
-        """How much is due, and for how long."""
+        """Return the number of due jobs, and the age of the oldest."""
         ...
 
-    async def last_look_at(self) -> datetime | None:
-        """When any worker last looked for work: one that does not is no worker."""
+    async def last_heartbeat(self) -> datetime | None:
+        """Return the time at which any worker last polled for jobs; None if none did."""
         ...

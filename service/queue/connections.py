@@ -1,4 +1,4 @@
-"""The job engine's connections to Postgres: made for single statements, so that each costs one journey and not four."""
+"""Connections of the job engine: in autocommit, with one round trip a statement."""
 
 import math
 import time
@@ -12,7 +12,7 @@ CHECK_EVERY_S = 1.0
 
 
 def connections(**wanted: Any) -> AsyncConnectionPool:
-    """The pool that Procrastinate asks for, but that it opens no transactions and checks no connection all the time."""
+    """Return the pool Procrastinate asks for, in autocommit and with rarer checks."""
     return AsyncConnectionPool(**wanted | {"configure": _commit_each_statement, "check": _Check()})
 
 
@@ -21,7 +21,7 @@ async def _commit_each_statement(connection: AsyncConnection) -> None:
 
 
 class _Check:
-    """Ask a connection that was not used for a while whether it is still there, so that a dead one is replaced."""
+    """A check of connections after a second of idleness: dead ones are replaced."""
 
     def __init__(self) -> None:
         self._checked_at: WeakKeyDictionary[AsyncConnection, float] = WeakKeyDictionary()

@@ -1,4 +1,4 @@
-"""The queue's rows: what is to be done, and when. Ours on SQLite, Procrastinate's on Postgres."""
+"""SQL on the embedded engine's table of jobs."""
 
 import json
 from collections.abc import Collection, Mapping, Sequence
@@ -31,33 +31,33 @@ _ADDING = insert(jobs)
 
 
 class JobRows:
-    """The table of jobs, as the embedded engine asks for it."""
+    """The jobs of the embedded engine."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
     @staticmethod
     def add(transaction: Transaction, kind: str, subject_id: UUID, *, run_at: datetime, lane: str | None) -> None:
-        """Add a job within the transaction of the rows it is about: both are there, or neither."""
+        """Insert a job in the transaction of the rows it is about: both exist, or neither."""
         row = {"kind": kind, "subject_id": subject_id, "run_at": run_at, "lane": lane}
         transaction.execute(_ADDING, [row])
 
     @staticmethod
     def add_many(transaction: Transaction, kind: str, subject_ids: Sequence[UUID], *, run_at: datetime) -> None:
-        """Add a job for each subject, in their order."""
+        """Insert a job for each subject, in their order."""
         rows = [{"kind": kind, "subject_id": subject_id, "run_at": run_at} for subject_id in subject_ids]
         transaction.execute(_ADDING, rows)
 
     @staticmethod
     def leading(transaction: Transaction, lane: str) -> datetime | None:
-        """When the first job of a lane is due; None when it has none."""
+        """Return the due time of the first job of a lane; None if it has none."""
         leading = transaction.execute(select(func.min(jobs.c.run_at)).where(jobs.c.lane == lane))
         found: datetime | None = leading.scalar()
         return found
 
     @staticmethod
-    def rest(transaction: Transaction, lane: str, *, since: datetime, until: datetime) -> None:
-        """Close a lane for a time."""
+    def pause_lane(transaction: Transaction, lane: str, *, since: datetime, until: datetime) -> None:
+        """Close a lane until a time."""
         lanes.close(transaction, lane, since=since, until=until)
 
     async def due(
@@ -69,9 +69,9 @@ class JobRows:
         begun: Collection[QueuedJob] = (),
         busy_kinds: Collection[str] = (),
     ) -> Sequence[QueuedJob]:
-        """Forget jobs that are done; then what else is due, oldest first, of lanes that neither rest nor are busy.
+        """Delete finished jobs, then return due ones of open and idle lanes, oldest first.
 
-        Of each kind as many as ``limit``, and of each lane the first job alone, which the others wait for.
+        At most ``limit`` of each kind, and of each lane only the first job, for which the others wait.
         """
         out: dict[str, list[Any]] = {
             "but_not": [job.id for job in begun],
@@ -79,29 +79,29 @@ class JobRows:
             "busy_kinds": list(busy_kinds),
         }
         asked: dict[str, Any] = {name: json.dumps(listed) for name, listed in out.items()}
-        asked |= {"now": now, "latest": lanes.latest(now), "limit": limit}
+        asked |= {"now": now, "latest": lanes.max_plausible_close(now), "limit": limit}
         if done:
             return await self._store.write(_forget_and_look, done, asked)
         return await self._store.read(_look, asked)
 
     async def next_run_at(self, after: datetime) -> datetime | None:
-        """When, after a time, the next job is due or the next lane opens; None when there is neither."""
+        """Return the next due time or opening of a lane after a time; None if none is."""
         return await self._store.read(_next_run_at, after)
 
     async def remove(self, ids: Collection[int]) -> None:
-        """Forget jobs that are done."""
+        """Delete finished jobs."""
         await self._store.write(_forget, ids)
 
     async def backlog(self, now: datetime) -> Backlog:
-        """How much is due by now; what waits in closed lanes is not, but it ages."""
+        """Count the due jobs of open lanes, and return the age of the oldest of all lanes."""
         could_begin = or_(jobs.c.lane.is_(None), ~lanes.is_closed(jobs.c.lane, now))
         counting = select(func.count().filter(could_begin), func.min(jobs.c.run_at)).where(jobs.c.run_at <= now)
         depth, oldest = await self._store.read(lambda transaction: transaction.execute(counting).one())
         return Backlog(depth=depth, oldest_age_s=(now - oldest).total_seconds() if oldest else 0.0)
 
 
-# What is due, without reading all that is not begun yet: kinds and lanes are walked, and the first of each are read.
-# A hundred thousand jobs of a lane that rests, or of a kind that has no room, then cost no more than one.
+# Due jobs, without reading all that wait: kinds and lanes are walked, and the first jobs of each are read. A hundred
+# thousand jobs of a closed lane, or of a kind without a free slot, then cost no more than one.
 _DUE = (
     text(
         """
@@ -162,7 +162,7 @@ _SUBJECT = literal_column("procrastinate_jobs.args ->> 'subject_id'", Text)  # t
 
 
 def has_job(transaction: Transaction, subject: ColumnElement[UUID]) -> ColumnElement[bool]:
-    """A test that a subject still has a job, begun or not."""
+    """Return a condition: a subject has a job, running or not, of either engine."""
     if transaction.dialect.name == "sqlite":
         return select(jobs.c.id).where(jobs.c.subject_id == subject).exists()
     is_undone = cast(_engine_jobs.c.status, Text).in_(["todo", "doing"])

@@ -1,4 +1,4 @@
-"""The job engine's trouble with its database, in our words."""
+"""Errors and log lines of the job engine about its database, translated."""
 
 import logging
 import time
@@ -15,18 +15,18 @@ REPEAT_AFTER_S = 10.0
 
 
 @contextmanager
-def translated() -> Iterator[None]:
-    """Raise Temporary where Procrastinate cannot reach the database, or is thrown out of it."""
+def as_temporary() -> Iterator[None]:
+    """Raise Temporary for a connection that Procrastinate cannot make, or lost."""
     try:
         yield
     except ConnectorException as error:
         raise Temporary(f"the database does not serve the job engine now: {error.__cause__ or error}") from error
 
 
-class OneLine(logging.Filter):
-    """Makes one line of ours of what the libraries log of a database that is away, and lets it pass now and then.
+class OneLineFilter(logging.Filter):
+    """A log filter: one line for a database that is away, at most every 10 seconds.
 
-    Each of their tasks tells it with a traceback of its own, again and again. What else goes wrong passes as it is.
+    Each task of the libraries logs a traceback of its own, again and again. Other records pass unchanged.
     """
 
     def __init__(self) -> None:
@@ -34,7 +34,7 @@ class OneLine(logging.Filter):
         self._silent_until = 0.0
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Rewrite a record; say whether it passes."""
+        """Rewrite a record, and tell whether it passes."""
         error = record.exc_info[1] if record.exc_info else None
         if not isinstance(error, ConnectorException | psycopg.Error) and not record.name.startswith("psycopg"):
             return True
@@ -50,9 +50,9 @@ class OneLine(logging.Filter):
 
 
 def log_in_one_line() -> None:
-    """Have the libraries' lines about the database rewritten, from all the places that they log from."""
+    """Add the filter to every logger through which the libraries report the database."""
     for name in LOGGERS:
-        logging.getLogger(name).addFilter(_ONE_LINE)  # once, however often it is added
+        logging.getLogger(name).addFilter(_ONE_LINE)  # a logger keeps one, however often it is added
 
 
-_ONE_LINE = OneLine()
+_ONE_LINE = OneLineFilter()

@@ -1,4 +1,4 @@
-"""What every engine runs, and how it lives on when that fails."""
+"""Handlers of jobs, and the guard under which both engines run them."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -14,8 +14,8 @@ Failed = Callable[[str, UUID, Exception], Awaitable[None]]
 log = structlog.get_logger()
 
 
-async def survive(what: str, work: Awaitable[None]) -> Exception | None:
-    """Do the work and live on: the one place that catches what nobody foresaw, and it says so in the log."""
+async def run_guarded(what: str, work: Awaitable[None]) -> Exception | None:
+    """Await work, and log and return its exception: the one place that catches any."""
     try:
         await work
     except Temporary as error:
@@ -25,9 +25,9 @@ async def survive(what: str, work: Awaitable[None]) -> Exception | None:
         task = asyncio.current_task()
         if task is None or task.cancelling():
             raise
-        log.warning("work was cut off from within", what=what)  # by a library: nobody asked us to end
+        log.warning("work was cut off from within", what=what)  # by a library: this task was not asked to end
         return Temporary("it was cut off from within")
     except Exception as error:
-        log.exception("work failed in a way nobody foresaw", what=what)
+        log.exception("work failed unexpectedly", what=what)
         return error
     return None

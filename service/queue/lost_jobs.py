@@ -1,4 +1,4 @@
-"""What is overdue and has no job that would do it, looked for a little at a time: a million rows may be waiting."""
+"""Overdue rows without a job, found a page at a time: a million may be waiting."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ from service.queue.embedded_sql import has_job
 
 
 @dataclass(frozen=True, kw_only=True)
-class Waiting:
-    """Rows that wait for a job of a kind, for as long as their table has them in a state.
+class OverdueQuery:
+    """A query for the rows of a table that wait for a job of a kind in a state.
 
-    since    the column that says since when
-    lane     the column that says in which lane the job is done, if there is one
-    is_open  what a question must say to be answered from the short index
+    since    column with the time since which a row waits
+    lane     column with the lane of its job, if it has one
+    is_open  condition that lets the query use the partial index
     """
 
     kind: str
@@ -29,15 +29,15 @@ class Waiting:
     lane: ColumnElement[str] | None = None
 
 
-UNJUDGED = Waiting(
+UNJUDGED = OverdueQuery(
     kind="process",
     table=deliveries,
     state=DeliveryState.KEPT,
     since=deliveries.c.received_at,
     is_open=is_unsettled,
 )
-UNSENT, CUT_OFF = (
-    Waiting(
+UNSENT, STUCK_SENDING = (
+    OverdueQuery(
         kind="send",
         table=notifications,
         state=state,
@@ -51,22 +51,24 @@ UNSENT, CUT_OFF = (
 
 @dataclass(frozen=True, kw_only=True)
 class Mark:
-    """How far a walk through what waits has come."""
+    """The place after which the next page begins."""
 
     since: datetime
     subject_id: UUID
 
 
 @dataclass(frozen=True, kw_only=True)
-class Look:
-    """Of some that wait, ids and lanes of those that no job would do; ``mark`` is None when these were the last."""
+class OverduePage:
+    """Ids and lanes of the rows of a page without a job; no ``mark`` on the last page."""
 
     lost: Sequence[tuple[UUID, str | None]]
     mark: Mark | None
 
 
-def look(transaction: Transaction, waiting: Waiting, *, before: datetime, beyond: Mark | None, limit: int) -> Look:
-    """Look at the ``limit`` oldest beyond the mark of those that wait since before a time."""
+def find_lost(
+    transaction: Transaction, waiting: OverdueQuery, *, before: datetime, beyond: Mark | None, limit: int
+) -> OverduePage:
+    """Return a page of rows without a job: of the ``limit`` oldest from before a time."""
     lane = literal(None) if waiting.lane is None else waiting.lane
     place = (waiting.since, waiting.table.c.id)
     oldest = (
@@ -81,7 +83,7 @@ def look(transaction: Transaction, waiting: Waiting, *, before: datetime, beyond
     some = oldest.subquery()
     asking = select(some, has_job(transaction, some.c.id).label("has_job")).order_by(some.c.since, some.c.id)
     rows = transaction.execute(asking).all()
-    return Look(
+    return OverduePage(
         lost=[(row.id, row.lane) for row in rows if not row.has_job],
         mark=Mark(since=rows[-1].since, subject_id=rows[-1].id) if len(rows) == limit else None,
     )

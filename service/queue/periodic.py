@@ -1,4 +1,4 @@
-"""What Procrastinate's workers do again and again: each time once, however many workers there are."""
+"""Periodic work on Procrastinate: one run a period, however many workers there are."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -10,18 +10,17 @@ from procrastinate import App
 from procrastinate.exceptions import AlreadyEnqueued
 from procrastinate.tasks import Task
 
-from service.queue.errors import translated
-from service.queue.handlers import survive
+from service.queue.errors import as_temporary
+from service.queue.handlers import run_guarded
 
 PERIODIC = "periodic"  # the queue of these jobs
-Lasting = Callable[[], Awaitable[None]]
+Work = Callable[[], Awaitable[None]]
 
 
-class Timetable:
-    """Periodic jobs. Time is cut into turns of so many seconds; one process enqueues a turn's job, the first.
+class PeriodicScheduler:
+    """A scheduler: time is cut into periods, and one process enqueues the job of each.
 
-    Procrastinate's own timetable is written in cron's language, which knows no "every 45 seconds" and no "every 2 hours
-    and a half".
+    Procrastinate's own scheduler speaks cron, which has no "every 45 seconds" and no "every 2.5 hours".
     """
 
     def __init__(self, app: App, clock: Callable[[], datetime]) -> None:
@@ -29,30 +28,30 @@ class Timetable:
         self._clock = clock
         self._entries: list[tuple[float, Task[Any, Any, Any]]] = []
 
-    def add(self, seconds: float, work: Lasting) -> None:
-        """Have something done in every turn of so many seconds; two turns' work never overlaps."""
+    def add(self, seconds: float, work: Work) -> None:
+        """Run work once in every period of so many seconds; two runs never overlap."""
         name = f"every {seconds:g} s: {work.__qualname__}"
 
         async def once(timestamp: int) -> None:
-            await survive(f"{name}, turn {timestamp}", work())
+            await run_guarded(f"{name}, period {timestamp}", work())
 
         task = self._app.task(name=name, queue=PERIODIC, lock=name, queueing_lock=name)(once)
         self._entries.append((seconds, task))
 
-    async def keep(self) -> None:
-        """Enqueue what every turn brings, until cancelled."""
+    async def run(self) -> None:
+        """Enqueue the job of every period, until cancelled."""
         async with asyncio.TaskGroup() as group:
             for seconds, task in self._entries:
-                group.create_task(self._turns(seconds, task))
+                group.create_task(self._enqueue_periodically(seconds, task))
 
-    async def _turns(self, seconds: float, task: Task[Any, Any, Any]) -> None:
+    async def _enqueue_periodically(self, seconds: float, task: Task[Any, Any, Any]) -> None:
         while True:
-            # the database's, which all machines share: a turn that one machine took too early would be no other's
+            # by the database's clock, which all machines share: one that is ahead would take a period too early
             now = self._clock().timestamp()
-            await survive(f"a turn of '{task.name}'", self._enqueue(task, int(now // seconds)))
+            await run_guarded(f"a period of '{task.name}'", self._enqueue(task, int(now // seconds)))
             await asyncio.sleep(seconds - now % seconds)
 
-    async def _enqueue(self, task: Task[Any, Any, Any], turn: int) -> None:
-        job = task.configure(task_kwargs={"timestamp": turn}).job
-        with translated(), suppress(AlreadyEnqueued):  # the turn before has not been begun yet
-            await self._app.job_manager.defer_periodic_job(job=job, periodic_id="", defer_timestamp=turn)
+    async def _enqueue(self, task: Task[Any, Any, Any], period: int) -> None:
+        job = task.configure(task_kwargs={"timestamp": period}).job
+        with as_temporary(), suppress(AlreadyEnqueued):  # the job of the period before has not begun yet
+            await self._app.job_manager.defer_periodic_job(job=job, periodic_id="", defer_timestamp=period)

@@ -1,4 +1,4 @@
-"""Procrastinate's tables, as far as we look into them ourselves."""
+"""SQL on Procrastinate's own tables: all that we read and write of them."""
 
 import json
 from collections.abc import Collection, Mapping, Sequence
@@ -13,15 +13,15 @@ from service.db.tables import Transaction
 from service.model import Backlog, NewJob
 from service.queue import lanes
 
-_IS_DESERTED = (
+_IS_STALLED = (
     "status = 'doing' AND NOT id = ANY(:begun) AND (worker_id IS NULL OR worker_id = ANY(:own_workers) OR worker_id IN "
     "(SELECT id FROM procrastinate_workers WHERE last_heartbeat < now() - make_interval(secs => :dead_after_s)))"
 )
-_LOOKING = text(f"SELECT id FROM procrastinate_jobs WHERE {_IS_DESERTED}")  # noqa: S608 - constants of ours
-_GIVING_BACK = text(
+_LOOKING = text(f"SELECT id FROM procrastinate_jobs WHERE {_IS_STALLED}")  # noqa: S608 - constants of ours
+_REQUEUING = text(
     f"""
     UPDATE procrastinate_jobs SET status = 'todo', scheduled_at = NULL, attempts = attempts + 1
-    WHERE id = ANY(:suspects) AND {_IS_DESERTED} RETURNING id
+    WHERE id = ANY(:suspects) AND {_IS_STALLED} RETURNING id
     """  # noqa: S608 - the same
 )
 _ADDING = text(
@@ -36,20 +36,20 @@ _ADDING = text(
 )
 
 
-class EngineRows:
-    """How the jobs and workers of all processes stand. Ages are told by the database's own clock."""
+class ProcrastinateRows:
+    """Jobs and workers of all processes; ages are by the database's clock."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
     @staticmethod
     def add(transaction: Transaction, subject_ids: Sequence[UUID], new: NewJob) -> None:
-        """Add a job for each subject, in their order: by Procrastinate's own function, as its connector calls it."""
+        """Enqueue a job for each subject, in their order, by Procrastinate's own function."""
         ids, arguments = list(map(str, subject_ids)), json.dumps(dict(new.arguments))
         transaction.execute(_ADDING, vars(new) | {"ids": ids, "arguments": arguments})
 
     async def backlog(self) -> Backlog:
-        """How much is due by now, or being done, in all processes; what waits in closed lanes is not, but it ages."""
+        """Count due and running jobs of open lanes; return the age of the oldest of all."""
         counting = text(
             "SELECT count(*) FILTER (WHERE lane.lane IS NULL), max(extract(epoch FROM now() - "
             "CASE WHEN job.lock IS NULL THEN greatest(job.scheduled_at, event.at) ELSE event.at END)) "
@@ -63,31 +63,31 @@ class EngineRows:
         return Backlog(depth=depth, oldest_age_s=max(0.0, float(age_s or 0)))
 
     @staticmethod
-    def rest(transaction: Transaction, lane: str, *, since: datetime, until: datetime) -> None:
-        """Close a lane for a time."""
+    def pause_lane(transaction: Transaction, lane: str, *, since: datetime, until: datetime) -> None:
+        """Close a lane until a time."""
         lanes.close(transaction, lane, since=since, until=until)
 
     async def opens_at(self, lane: str, now: datetime) -> datetime | None:
-        """When a lane opens that is closed now; None when it is open."""
+        """Return the time at which a closed lane opens; None if it is open."""
         return await self._store.read(lanes.opens_at, lane, now)
 
-    async def silent_for(self) -> timedelta | None:
-        """Since when no worker has shown that it lives; None when there is none."""
+    async def since_last_heartbeat(self) -> timedelta | None:
+        """Return the age of the latest heartbeat of any worker; None if there is none."""
         latest = text("SELECT now() - max(last_heartbeat) FROM procrastinate_workers")
         found: timedelta | None = await self._store.read(lambda transaction: transaction.execute(latest).scalar())
         return found
 
-    async def take_over(
+    async def requeue_stalled(
         self, suspects: Collection[int], *, dead_after_s: float, own_workers: Collection[int], begun: Collection[int]
     ) -> tuple[Sequence[int], Collection[int]]:
-        """Give suspects back that nobody works on; these, and all others that look as if nobody did.
+        """Requeue suspects that are still stalled; return their ids, and the new suspects.
 
-        One statement judges and gives back: a job that another process took over meanwhile is left to it.
+        One statement checks and requeues: a job that another process requeued meanwhile is left to it.
         """
         known = {"dead_after_s": dead_after_s, "own_workers": list(own_workers), "begun": list(begun)}
-        return await self._store.write(_take_over, known | {"suspects": list(suspects)})
+        return await self._store.write(_requeue_stalled, known | {"suspects": list(suspects)})
 
 
-def _take_over(transaction: Transaction, known: Mapping[str, Any]) -> tuple[Sequence[int], Collection[int]]:
-    taken = transaction.execute(_GIVING_BACK, known).scalars().all()
+def _requeue_stalled(transaction: Transaction, known: Mapping[str, Any]) -> tuple[Sequence[int], Collection[int]]:
+    taken = transaction.execute(_REQUEUING, known).scalars().all()
     return taken, transaction.execute(_LOOKING, known).scalars().all()

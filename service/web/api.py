@@ -20,7 +20,7 @@ from service.metrics import Metrics
 from service.operations import notifications, operator_actions, queries
 from service.operations.dead_letters import list_dead_letters
 from service.operations.refusals import list_refusals
-from service.queue.base import Jobs
+from service.queue.base import JobQueue
 from service.web.auth.access import Access
 
 MAX_PARAMETERS = 100
@@ -31,7 +31,7 @@ class Api:
     """The endpoints of the API; all but health and metrics need a credential."""
 
     store: Store
-    jobs: Jobs
+    jobs: JobQueue
     access: Access
     metrics: Metrics
     clock: Callable[[], datetime]

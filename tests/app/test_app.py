@@ -10,8 +10,8 @@ from starlette.routing import Route
 from service.app.service import build
 from service.config.configuration import load
 from service.model import Role
-from service.queue.embedded import EmbeddedJobs
-from service.queue.procrastinate import ProcrastinateJobs
+from service.queue.embedded import EmbeddedQueue
+from service.queue.procrastinate import ProcrastinateQueue
 from service.testing.fake_circleci.payloads import workflow_completed
 from tests.app_fixture import RED, RED_TO_WEB, House, a_house, environ
 
@@ -35,8 +35,8 @@ def test_the_database_chooses_the_job_engine(folder: Path) -> None:
 
     embedded, shared = (build(load(environment)).context.jobs for environment in (given, server))
 
-    assert isinstance(embedded, EmbeddedJobs)
-    assert isinstance(shared, ProcrastinateJobs)
+    assert isinstance(embedded, EmbeddedQueue)
+    assert isinstance(shared, ProcrastinateQueue)
 
 
 def test_without_a_door_there_is_only_its_health_to_ask_for(folder: Path) -> None:

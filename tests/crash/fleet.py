@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import psycopg
 
 from service.db.migrate import migrate
-from service.queue.procrastinate import Rhythm
+from service.queue.procrastinate import WorkerTimings
 from tests import crash_service, postgres
 from tests.app_fixture import environ
 from tests.processes import surroundings
@@ -148,13 +148,13 @@ class Fleet:
     database: Database
     folder: Path
     environ: Mapping[str, str]
-    rhythm: Rhythm
+    timings: WorkerTimings
     members: list[Member] = field(default_factory=list)
 
     async def start(self, role: str, when: str = "never") -> Member:
         """Start a process, and wait until it listens or has died."""
         hears, says = BREEDER.Pipe(duplex=False)
-        given = (role, when, self.rhythm, dict(self.environ), self.folder / f"{role}.log", says)
+        given = (role, when, self.timings, dict(self.environ), self.folder / f"{role}.log", says)
         process = BREEDER.Process(target=crash_service.begin, args=given, daemon=True)
         process.start()
         says.close()
@@ -196,12 +196,12 @@ class Fleet:
 
 @asynccontextmanager
 async def a_fleet(
-    database: Database, folder: Path, port: int, rhythm: Rhythm = crash_service.HASTY
+    database: Database, folder: Path, port: int, timings: WorkerTimings = crash_service.HASTY
 ) -> AsyncIterator[Fleet]:
     """A fleet without processes yet; those that are started end with the block."""
     settings = environ(folder, TELL_TWO.format(port=port), ROUNDSMAN_DATABASE_URL=database.url)
     del settings["ROUNDSMAN_CIRCLECI_TOKEN"]  # asking is a courtesy, and not what this is about
-    fleet = Fleet(database=database, folder=folder, environ=surroundings(settings), rhythm=rhythm)
+    fleet = Fleet(database=database, folder=folder, environ=surroundings(settings), timings=timings)
     try:
         yield fleet
     finally:

@@ -88,7 +88,7 @@ async def _disturb(fleet: Fleet, dice: Random) -> str:
             await fleet.replace(member, _moment(dice), gently=True)
             return "terms"
         case "freezes":  # longer or shorter than it takes others to hold it for dead
-            await member.freeze(dice.uniform(0.1, 2 * fleet.rhythm.dead_after))
+            await member.freeze(dice.uniform(0.1, 2 * fleet.timings.dead_after))
             return "freezes"
     await fleet.replace(member, _moment(dice))
     return "kills"

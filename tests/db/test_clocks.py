@@ -11,7 +11,7 @@ import pytest
 
 from service.clock import DatabaseClock, now_utc
 from service.errors import Temporary
-from service.queue.embedded import EmbeddedJobs
+from service.queue.embedded import EmbeddedQueue
 from service.testing.fake_circleci.payloads import workflow_completed
 from tests.app_fixture import RED, House
 from tests.fake_servers import Answer
@@ -161,8 +161,8 @@ async def test_a_clock_that_jumped_makes_nobody_spin(house: House, jump: timedel
     await house.drain()
     house.clock.now += jump
     table, ticks = Watched(house.service.context.store), asyncio.Semaphore(0)
-    jobs = EmbeddedJobs(table, clock=house.clock)
-    jobs.every(0.01, _releasing(ticks))
+    jobs = EmbeddedQueue(table, clock=house.clock)
+    jobs.schedule(0.01, _releasing(ticks))
     running = asyncio.create_task(jobs.run(house.service.pipeline.handlers, house.service.pipeline.failed))
     for _ in range(20):
         await ticks.acquire()

@@ -42,7 +42,7 @@ async def working(house: House) -> House:
     async def look() -> None:
         looked.set()
 
-    jobs.every(3600, look)
+    jobs.schedule(3600, look)
     running = asyncio.create_task(jobs.run(pipeline.handlers, pipeline.failed))
     await looked.wait()
     jobs.stop()

@@ -19,8 +19,8 @@ from service.errors import Permanent
 from service.health import Readiness
 from service.metrics import Metrics
 from service.model import Backlog, Outcome
-from service.queue.procrastinate import ProcrastinateJobs
-from service.queue.procrastinate_sql import EngineRows
+from service.queue.procrastinate import ProcrastinateQueue
+from service.queue.procrastinate_sql import ProcrastinateRows
 from service.testing.fake_circleci.payloads import as_bytes, workflow_completed
 from service.web.api import Api
 from service.web.auth.access import Access
@@ -244,7 +244,7 @@ async def test_a_postgres_that_is_not_there_is_away_too(folder: Path) -> None:
         assert await value(house, "database_up") == 0
 
 
-class NeverAnswers(EngineRows):
+class NeverAnswers(ProcrastinateRows):
     """A database behind a network that swallows everything."""
 
     async def backlog(self) -> Backlog:
@@ -254,7 +254,7 @@ class NeverAnswers(EngineRows):
 
 async def test_a_database_that_never_answers_holds_up_no_scraper(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     context = house.service.context
-    jobs = ProcrastinateJobs("postgresql://ci@db.example.com/ci", NeverAnswers(context.store), clock=house.clock)
+    jobs = ProcrastinateQueue("postgresql://ci@db.example.com/ci", NeverAnswers(context.store), clock=house.clock)
     access = Access(
         admin_token=ADMIN_TOKEN, public_url=None, clock=house.clock, store=context.store, metrics=context.metrics
     )

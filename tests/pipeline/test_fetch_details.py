@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 
 from service.pipeline.context import RetryPolicy
-from service.queue.embedded import AT_ONCE
+from service.queue.embedded import MAX_CONCURRENT
 from service.testing.fake_circleci.faults import Fault, broken, too_many
 from tests.app_fixture import GREEN, RED, RED_TO_WEB, SETTLED_WITHIN_S, House, a_house, a_moment
 from tests.pipeline.test_process import MANY_ROUTES, RELEASE, verdicts
@@ -130,7 +130,7 @@ async def test_events_that_need_no_answer_do_not_wait_behind_those_that_do(folde
         house.pretend.faults.next("*", Fault(gate=hanging), times=1000)
         house.service.context.store.after_commit(written.set)
         async with house.running():
-            for number in range(AT_ONCE):
+            for number in range(MAX_CONCURRENT):
                 await house.finish(replace(RELEASE, number=10_000 + number))
             delivery = await house.finish(GREEN)
             while not house.rows("SELECT 1 FROM decisions"):
@@ -256,7 +256,7 @@ async def test_a_judgement_at_the_deadline_that_fails_unforeseen_begins_anew(man
 @pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
 async def test_none_waits_for_those_who_ask_while_circleci_hangs(folder: Path, is_long: bool) -> None:
     """The first route tests who pushed, CircleCI takes each call and never answers, and the line is long."""
-    hanging, number = asyncio.Event(), 300 if is_long else 3 * AT_ONCE
+    hanging, number = asyncio.Event(), 300 if is_long else 3 * MAX_CONCURRENT
     patient = RetryPolicy(answer_timeout=timedelta(seconds=3))  # in real time, after that of the clock that we move
     routes = RED_TO_WEB.replace("routes:\n", "routes:\n  - {name: bots, match: {actor: renovate*}, receiver: web}\n")
     async with a_house(folder, routes, retry_policy=patient) as house:

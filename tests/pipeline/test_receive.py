@@ -16,11 +16,11 @@ from service.errors import Temporary
 from service.model import Delivery, SignatureMatch, Via
 from service.pipeline import receive
 from service.pipeline.receive import GroupCommitter, PendingDelivery, StoredDelivery
-from service.queue.base import Jobs
-from service.queue.embedded import EmbeddedJobs
+from service.queue.base import JobQueue
+from service.queue.embedded import EmbeddedQueue
 from service.queue.embedded_sql import JobRows
-from service.queue.procrastinate import ProcrastinateJobs
-from service.queue.procrastinate_sql import EngineRows
+from service.queue.procrastinate import ProcrastinateQueue
+from service.queue.procrastinate_sql import ProcrastinateRows
 from tests.app_fixture import NINE, Clock, still_writing
 from tests.databases import Database
 
@@ -65,7 +65,7 @@ async def held_up(store: Store) -> AsyncIterator[None]:
 class Door:
     """A line, and people who stand in it."""
 
-    def __init__(self, store: Store, jobs: Jobs) -> None:
+    def __init__(self, store: Store, jobs: JobQueue) -> None:
         self.store = store
         self.jobs = jobs
         self.committer = GroupCommitter(store, jobs)
@@ -96,9 +96,9 @@ async def door(database: Database) -> AsyncIterator[Door]:
     on_sqlite = store.file is not None
     yield Door(
         store,
-        EmbeddedJobs(JobRows(store), clock=clock)
+        EmbeddedQueue(JobRows(store), clock=clock)
         if on_sqlite
-        else ProcrastinateJobs(database.url, EngineRows(store), clock=clock),
+        else ProcrastinateQueue(database.url, ProcrastinateRows(store), clock=clock),
     )
     await store.close()
 

@@ -44,7 +44,9 @@ async def test_a_repeat_that_lost_its_job_is_made_though_the_event_has_one(house
     house.database.lose_jobs()
     next_year = house.clock() + timedelta(days=365)
     await house.service.context.store.write(
-        lambda transaction: house.service.context.jobs.later("enrich", UUID(delivery), within=transaction, at=next_year)
+        lambda transaction: house.service.context.jobs.enqueue(
+            "enrich", UUID(delivery), within=transaction, at=next_year
+        )
     )
     house.clock.tick(seconds=66)
 

@@ -8,7 +8,7 @@ import pytest
 
 from service.db.tables import Transaction
 from service.queue import embedded
-from service.queue.embedded import EmbeddedJobs
+from service.queue.embedded import EmbeddedQueue
 from service.queue.embedded_sql import JobRows
 from tests.queue_fixture import Watched, Work, acting, some
 
@@ -16,12 +16,12 @@ pytestmark = pytest.mark.databases("sqlite")
 
 
 async def test_what_was_found_at_one_look_is_begun_without_another(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embedded, "LOOK_EVERY_S", 3600)
-    subjects, table = some(embedded.LOOK_AHEAD), Watched(work.store)
-    work.jobs = EmbeddedJobs(table, clock=work.clock)
+    monkeypatch.setattr(embedded, "POLL_EVERY_S", 3600)
+    subjects, table = some(embedded.PREFETCH), Watched(work.store)
+    work.jobs = EmbeddedQueue(table, clock=work.clock)
     looks: list[int] = []
-    work.acts[subjects[-embedded.AT_ONCE - 1]] = acting(lambda: looks.append(table.looks))
-    await work.store.write(lambda transaction: work.jobs.later_many("note", subjects, within=transaction))
+    work.acts[subjects[-embedded.MAX_CONCURRENT - 1]] = acting(lambda: looks.append(table.looks))
+    await work.store.write(lambda transaction: work.jobs.enqueue_many("note", subjects, within=transaction))
 
     await work.drain()
 
@@ -36,7 +36,7 @@ async def test_a_look_costs_the_same_however_many_cannot_begin_yet(
     table, until, steps = JobRows(work.store), work.clock() + timedelta(hours=1), Counter[str]()
 
     def prepare(transaction: Transaction) -> None:
-        work.jobs.rest("slack", within=transaction, until=until)
+        work.jobs.pause_lane("slack", within=transaction, until=until)
         writer = transaction.connection.driver_connection
         assert isinstance(writer, sqlite3.Connection)
         writer.set_progress_handler(lambda: steps.update(["all"]), 1)
@@ -45,7 +45,7 @@ async def test_a_look_costs_the_same_however_many_cannot_begin_yet(
     costs = []
     for _ in range(2):
         for subject in some(200):
-            await work.later(subject, lane=lane)
+            await work.enqueue(subject, lane=lane)
         steps.clear()
         assert await table.due(work.clock(), limit=10, done=[0], busy_kinds=busy_kinds) == []
         costs.append(steps["all"])

@@ -12,7 +12,7 @@ from service.db.database import Store
 from service.errors import Temporary
 from service.model import QueuedJob
 from service.queue import embedded, procrastinate
-from service.queue.embedded import EmbeddedJobs
+from service.queue.embedded import EmbeddedQueue
 from service.queue.embedded_sql import JobRows
 from tests.app_fixture import Clock
 from tests.queue_fixture import Work, acting, raising, some, soon
@@ -56,8 +56,8 @@ class Unreliable(JobRows):
 async def test_what_a_handler_raises_is_handed_over_and_the_job_is_over(work: Work) -> None:
     bad, good = some(2)
     work.acts[bad] = raising(ValueError("nobody foresaw this"))
-    await work.later(bad)
-    await work.later(good)
+    await work.enqueue(bad)
+    await work.enqueue(good)
 
     await work.drain()
 
@@ -67,7 +67,7 @@ async def test_what_a_handler_raises_is_handed_over_and_the_job_is_over(work: Wo
 
 async def test_a_job_whose_failure_cannot_be_recorded_is_run_again(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
     for engine in (embedded, procrastinate):
-        monkeypatch.setattr(engine, "NAP_S", 0.01)
+        monkeypatch.setattr(engine, "IDLE_POLL_S", 0.01)
     [subject] = some(1)
     away = [Temporary("the database is away"), ValueError("nobody foresaw this")]
     work.acts[subject] = raising(Temporary("the database is away"))
@@ -78,7 +78,7 @@ async def test_a_job_whose_failure_cannot_be_recorded_is_run_again(work: Work, m
         work.failures.append(("note", subject, str(error)))
 
     running = asyncio.create_task(work.jobs.run({"note": work.note}, failed))
-    await work.later(subject)
+    await work.enqueue(subject)
     await work.until_idle()
     work.jobs.stop()
     await running
@@ -89,11 +89,11 @@ async def test_a_job_whose_failure_cannot_be_recorded_is_run_again(work: Work, m
 
 async def test_work_that_is_cut_off_from_within_takes_nobody_s_room(work: Work) -> None:
     """A library may cancel what we wait for: that is a failure like any other, however many there are."""
-    crowd, [good] = some(embedded.AT_ONCE), some(1)
+    crowd, [good] = some(embedded.MAX_CONCURRENT), some(1)
     for subject in crowd:
         work.acts[subject] = raising(asyncio.CancelledError())
-        await work.later(subject)
-    await work.later(good)
+        await work.enqueue(subject)
+    await work.enqueue(good)
 
     await work.drain()
 
@@ -106,8 +106,8 @@ async def test_a_job_of_a_kind_nobody_knows_stops_no_other(work: Work) -> None:
     [subject] = some(1)
     ran = asyncio.Event()
     work.acts[subject] = acting(ran.set)
-    await work.later(uuid4(), kind="of-the-future")
-    await work.later(subject)
+    await work.enqueue(uuid4(), kind="of-the-future")
+    await work.enqueue(subject)
 
     async with work.running():
         await soon(ran)
@@ -127,10 +127,10 @@ async def test_stopping_lets_what_was_begun_end_and_begins_nothing_new(work: Wor
 
     work.acts[begun] = slow
     running = asyncio.create_task(work.jobs.run({"note": work.note}, work.failed))
-    await work.later(begun)
+    await work.enqueue(begun)
     await soon(started)
     work.jobs.stop()
-    await work.later(waiting)
+    await work.enqueue(waiting)
     gate.set()
     await running
 
@@ -151,7 +151,7 @@ async def test_what_does_not_end_in_time_is_cancelled_and_runs_again_after_the_n
         await asyncio.Event().wait()
 
     work.acts[subject] = endless
-    await work.later(subject)
+    await work.enqueue(subject)
     async with work.running():
         await soon(started)
     del work.acts[subject]
@@ -176,7 +176,7 @@ async def test_periodic_work_is_done_when_the_engine_starts_and_survives_an_exce
             enough.set()
         raise trouble
 
-    work.jobs.every(0.001, tick)
+    work.jobs.schedule(0.001, tick)
     async with work.running():
         await soon(enough)
 
@@ -187,12 +187,12 @@ async def test_periodic_work_is_done_when_the_engine_starts_and_survives_an_exce
 async def test_the_embedded_engine_outlives_a_database_that_is_away(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(embedded, "NAP_S", 0.01)
+    monkeypatch.setattr(embedded, "IDLE_POLL_S", 0.01)
     [subject] = some(1)
     store = Store(f"sqlite:///{folder / 'roundsman.db'}")
     table = Unreliable(store)
-    work = Work(store=store, clock=Clock(), make=lambda _, clock: EmbeddedJobs(table, clock=clock))
-    await work.later(subject)
+    work = Work(store=store, clock=Clock(), make=lambda _, clock: EmbeddedQueue(table, clock=clock))
+    await work.enqueue(subject)
 
     await work.drain()
     await store.close()

@@ -8,14 +8,14 @@ from service.model import Backlog
 from tests.queue_fixture import Work, acting, acting_async, some
 
 
-async def rest(work: Work, lane: str, *, s: float) -> None:
+async def pause_lane(work: Work, lane: str, *, s: float) -> None:
     await work.store.write(
-        lambda transaction: work.jobs.rest(lane, within=transaction, until=work.clock() + timedelta(seconds=s))
+        lambda transaction: work.jobs.pause_lane(lane, within=transaction, until=work.clock() + timedelta(seconds=s))
     )
 
 
-async def next_in(work: Work, lane: str, subject: UUID) -> None:
-    await work.store.write(lambda transaction: work.jobs.next_in(lane, "note", subject, within=transaction))
+async def enqueue_first(work: Work, lane: str, subject: UUID) -> None:
+    await work.store.write(lambda transaction: work.jobs.enqueue_first(lane, "note", subject, within=transaction))
 
 
 async def drain_again(work: Work) -> None:
@@ -27,13 +27,13 @@ async def drain_again(work: Work) -> None:
 def paced(work: Work, lane: str, *subjects: UUID) -> None:
     """Have each of these jobs close its own lane for a second."""
     for subject in subjects:
-        work.acts[subject] = acting_async(lambda: rest(work, lane, s=1))
+        work.acts[subject] = acting_async(lambda: pause_lane(work, lane, s=1))
 
 
 async def test_a_lane_that_rests_begins_nothing_until_its_time(work: Work) -> None:
     [subject] = some(1)
-    await rest(work, "slack", s=10)
-    await work.later(subject, lane="slack")
+    await pause_lane(work, "slack", s=10)
+    await work.enqueue(subject, lane="slack")
     await work.drain()
     too_early = list(work.ran)
 
@@ -47,8 +47,8 @@ async def test_the_engine_wakes_by_itself_when_a_lane_opens(work: Work) -> None:
     [subject] = some(1)
     ran = asyncio.Event()
     work.acts[subject] = acting(ran.set)
-    await rest(work, "slack", s=0.02)
-    await work.later(subject, lane="slack")
+    await pause_lane(work, "slack", s=0.02)
+    await work.enqueue(subject, lane="slack")
     async with work.running():
         work.clock.tick(seconds=0.02)
         await ran.wait()
@@ -58,11 +58,11 @@ async def test_the_engine_wakes_by_itself_when_a_lane_opens(work: Work) -> None:
 
 async def test_a_lane_that_rests_keeps_no_other_waiting(work: Work) -> None:
     crowd, [urgent, lonely] = some(200), some(2)
-    await rest(work, "slack", s=10)
+    await pause_lane(work, "slack", s=10)
     for subject in crowd:
-        await work.later(subject, lane="slack")
-    await work.later(urgent, lane="mail")
-    await work.later(lonely)
+        await work.enqueue(subject, lane="slack")
+    await work.enqueue(urgent, lane="mail")
+    await work.enqueue(lonely)
 
     await work.drain()
 
@@ -73,7 +73,7 @@ async def test_a_job_that_closes_its_own_lane_is_followed_by_the_next_at_the_tim
     subjects = some(4)
     paced(work, "slack", *subjects)
     for subject in subjects:
-        await work.later(subject, lane="slack")
+        await work.enqueue(subject, lane="slack")
     ran = []
     for _ in range(4):
         await drain_again(work)
@@ -86,8 +86,8 @@ async def test_a_job_that_closes_its_own_lane_is_followed_by_the_next_at_the_tim
 async def test_what_comes_next_in_a_lane_comes_before_all_that_waited(work: Work) -> None:
     waiting, [first] = some(3), some(1)
     for subject in waiting:
-        await work.later(subject, lane="slack")
-    await next_in(work, "slack", first)
+        await work.enqueue(subject, lane="slack")
+    await enqueue_first(work, "slack", first)
 
     await work.drain()
 
@@ -96,7 +96,7 @@ async def test_what_comes_next_in_a_lane_comes_before_all_that_waited(work: Work
 
 async def test_the_next_of_an_empty_lane_is_begun_at_once(work: Work) -> None:
     [first] = some(1)
-    await next_in(work, "slack", first)
+    await enqueue_first(work, "slack", first)
 
     await work.drain()
 
@@ -105,9 +105,9 @@ async def test_the_next_of_an_empty_lane_is_begun_at_once(work: Work) -> None:
 
 async def test_a_later_word_replaces_the_one_before(work: Work) -> None:
     [subject] = some(1)
-    await rest(work, "slack", s=10)
-    await rest(work, "slack", s=0)
-    await work.later(subject, lane="slack")
+    await pause_lane(work, "slack", s=10)
+    await pause_lane(work, "slack", s=0)
+    await work.enqueue(subject, lane="slack")
 
     await work.drain()
 
@@ -117,9 +117,9 @@ async def test_a_later_word_replaces_the_one_before(work: Work) -> None:
 async def test_a_clock_that_was_set_back_keeps_no_lane_closed(work: Work) -> None:
     """What was to last a second would last an hour."""
     [subject] = some(1)
-    await rest(work, "slack", s=1)
+    await pause_lane(work, "slack", s=1)
     work.clock.tick(hours=-1)
-    await work.later(subject, lane="slack")
+    await work.enqueue(subject, lane="slack")
 
     await work.drain()
 
@@ -127,8 +127,8 @@ async def test_a_clock_that_was_set_back_keeps_no_lane_closed(work: Work) -> Non
 
 
 async def test_what_waits_in_a_closed_lane_is_not_due_but_grows_older(work: Work) -> None:
-    await rest(work, "slack", s=60)
-    await work.later(*some(1), lane="slack")
+    await pause_lane(work, "slack", s=60)
+    await work.enqueue(*some(1), lane="slack")
     work.clock.tick(seconds=30)
 
     assert await work.jobs.backlog() == Backlog(depth=0, oldest_age_s=30)

@@ -15,12 +15,12 @@ from service.clock import now_utc
 from service.db.database import Store
 from service.db.tables import Transaction
 from service.errors import Temporary
-from service.queue.procrastinate import Rhythm
+from service.queue.procrastinate import WorkerTimings
 from tests.databases import Database, Postgres
 from tests.queue_fixture import Counted, Work, acting, acting_async, engine_on, some, soon
 
 pytestmark = pytest.mark.databases("postgres")
-WATCHFUL = Rhythm(heartbeat=0.1, look=0.1, poll=0.05)
+WATCHFUL = WorkerTimings(heartbeat=0.1, look=0.1, poll=0.05)
 
 
 @asynccontextmanager
@@ -38,7 +38,7 @@ async def workers(database: Database, work: Work, count: int = 2) -> AsyncIterat
 
 async def close_lane(work: Work, lane: str, *, s: float) -> None:
     until = work.clock() + timedelta(seconds=s)
-    await work.store.write(lambda transaction: work.jobs.rest(lane, within=transaction, until=until))
+    await work.store.write(lambda transaction: work.jobs.pause_lane(lane, within=transaction, until=until))
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ async def test_a_lane_keeps_its_order_and_runs_one_at_a_time_across_workers(data
     subjects, at_once = some(30), Counted()
     for subject in subjects:
         work.acts[subject] = at_once.act
-        await work.later(subject, lane="slack")
+        await work.enqueue(subject, lane="slack")
 
     async with workers(database, work):
         await work.until_idle()
@@ -63,7 +63,7 @@ async def test_a_lane_keeps_its_order_and_runs_one_at_a_time_across_workers(data
 
 async def test_of_many_jobs_each_runs_once_however_many_workers_there_are(database: Database, work: Work) -> None:
     subjects = some(200)
-    await work.store.write_first(lambda transaction: work.jobs.later_many("note", subjects, within=transaction))
+    await work.store.write_first(lambda transaction: work.jobs.enqueue_many("note", subjects, within=transaction))
 
     async with workers(database, work, 3):
         await work.until_idle()
@@ -72,8 +72,8 @@ async def test_of_many_jobs_each_runs_once_however_many_workers_there_are(databa
 
 
 async def test_what_is_done_leaves_no_row(database: Database, work: Work) -> None:
-    await work.later(uuid4(), lane="slack")
-    await work.later(uuid4(), in_s=5, lane="slack")
+    await work.enqueue(uuid4(), lane="slack")
+    await work.enqueue(uuid4(), in_s=5, lane="slack")
     work.clock.tick(seconds=5)
 
     await work.drain()
@@ -97,7 +97,7 @@ async def test_a_turn_of_periodic_work_comes_once_however_many_workers_there_are
     stores = [Store(database.url) for _ in range(3)]
     engines = [engine_on(database)(store, now_utc) for store in stores]
     for engine in engines:
-        engine.every(turn_s, look)
+        engine.schedule(turn_s, look)
     first = int(time.time() // turn_s)
     running = [asyncio.create_task(engine.run({}, work.failed)) for engine in engines]
     await soon(enough)
@@ -112,7 +112,7 @@ async def test_a_turn_of_periodic_work_comes_once_however_many_workers_there_are
 async def test_the_job_of_a_worker_that_was_killed_runs_elsewhere(database: Database, watchful: Work) -> None:
     [subject], ran = some(1), asyncio.Event()
     watchful.acts[subject] = acting(ran.set)
-    await watchful.later(subject, lane="slack")
+    await watchful.enqueue(subject, lane="slack")
     process = await asyncio.create_subprocess_exec(sys.executable, "-m", "tests.crash_child", database.url, stdout=PIPE)
     assert process.stdout is not None
     assert await process.stdout.readline() == b"begun\n"
@@ -127,7 +127,7 @@ async def test_the_job_of_a_worker_that_was_killed_runs_elsewhere(database: Data
 
 
 def test_a_dead_worker_s_job_runs_elsewhere_within_a_minute() -> None:
-    by_default = Rhythm()
+    by_default = WorkerTimings()
 
     assert by_default.dead_after + 2 * by_default.look + by_default.poll < 60
     assert by_default.dead_after > 4 * by_default.heartbeat
@@ -147,8 +147,8 @@ async def test_a_job_whose_end_the_database_never_heard_of_does_not_block_its_la
         loop.call_later(0.3, change, "ALTER TABLE procrastinate_jobs_away RENAME TO procrastinate_jobs")
 
     watchful.acts |= {first: lose_it, second: acting(ran.set)}
-    await watchful.later(first, lane="slack")
-    await watchful.later(second, lane="slack")
+    await watchful.enqueue(first, lane="slack")
+    await watchful.enqueue(second, lane="slack")
 
     async with watchful.running():
         await soon(ran)
@@ -161,10 +161,10 @@ async def test_a_worker_that_others_took_for_dead_registers_anew(database: Datab
     one, another = some(2)
     watchful.acts[another] = acting(ran.set)
     async with watchful.running():
-        await watchful.later(one)
+        await watchful.enqueue(one)
         await watchful.until_idle()
         database.change("DELETE FROM procrastinate_workers")
-        await watchful.later(another)
+        await watchful.enqueue(another)
         await soon(ran)
 
     assert watchful.ran == [one, another]
@@ -179,7 +179,7 @@ async def test_a_job_is_not_taken_from_a_worker_that_lives(database: Database, w
         await gate.wait()
 
     watchful.acts[subject] = hold
-    await watchful.later(subject, lane="slack")
+    await watchful.enqueue(subject, lane="slack")
     async with watchful.running():
         await soon(begun)
         for _ in range(5):
@@ -196,13 +196,13 @@ async def test_all_connections_may_be_lost_at_once(database: Database, work: Wor
     ran = asyncio.Event()
     work.acts[after] = acting(ran.set)
     async with work.running():
-        await work.later(before)
+        await work.enqueue(before)
         await work.until_idle()
         database.change(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = ?",
             database.url.rpartition("/")[2],
         )
-        await work.later(after)
+        await work.enqueue(after)
         await soon(ran)
 
     assert work.ran == [before, after]
@@ -210,9 +210,9 @@ async def test_all_connections_may_be_lost_at_once(database: Database, work: Wor
 
 async def test_a_lane_does_not_wait_for_a_poll(database: Database, work: Work) -> None:
     """Every job would take as long as a poll, if its worker had to find it by itself."""
-    work.jobs = engine_on(database, Rhythm(poll=3))(work.store, work.clock)
+    work.jobs = engine_on(database, WorkerTimings(poll=3))(work.store, work.clock)
     for subject in some(20):
-        await work.later(subject, lane="slack")
+        await work.enqueue(subject, lane="slack")
 
     await work.drain()
 
@@ -220,11 +220,11 @@ async def test_a_lane_does_not_wait_for_a_poll(database: Database, work: Work) -
 
 
 async def test_a_lane_s_pace_does_not_wait_for_a_poll_either(database: Database, work: Work) -> None:
-    work.jobs = engine_on(database, Rhythm(poll=3))(work.store, work.clock)
+    work.jobs = engine_on(database, WorkerTimings(poll=3))(work.store, work.clock)
     subjects, ended = some(20), asyncio.Event()
     for subject in subjects:
         work.acts[subject] = acting_async(lambda: close_lane(work, "slack", s=0.01))
-        await work.later(subject, lane="slack")
+        await work.enqueue(subject, lane="slack")
     work.acts[subjects[-1]] = acting(ended.set)
 
     async with work.running():
@@ -236,7 +236,7 @@ async def test_a_lane_s_pace_does_not_wait_for_a_poll_either(database: Database,
 async def test_what_cannot_be_enqueued_is_trouble_of_the_database(database: Database, work: Work) -> None:
     def enqueue(transaction: Transaction) -> None:
         transaction.exec_driver_sql("SET LOCAL lock_timeout = 1")
-        work.jobs.later("note", uuid4(), within=transaction)
+        work.jobs.enqueue("note", uuid4(), within=transaction)
 
     with Postgres(database.url).engine_locked(), pytest.raises(Temporary, match="cannot be written now"):
         await work.store.write(enqueue)
@@ -246,19 +246,19 @@ async def test_a_heartbeat_is_told_by_the_clock_of_who_asks(database: Database, 
     gate = asyncio.Event()
     [subject] = some(1)
     work.acts[subject] = acting_async(gate.wait)
-    await work.later(subject)
+    await work.enqueue(subject)
     async with work.running():
         while not work.ran:  # noqa: ASYNC110 - the job is begun elsewhere
             await asyncio.sleep(0.01)
         work.clock.now += timedelta(days=1)  # the database's does not move
-        seen = await work.jobs.last_look_at()
+        seen = await work.jobs.last_heartbeat()
         gate.set()
 
     assert seen == work.clock()
 
 
 async def test_backlog_ages_by_the_database_s_clock(work: Work) -> None:
-    await work.later(uuid4())
+    await work.enqueue(uuid4())
     work.clock.now -= timedelta(days=1)
 
     assert (await work.jobs.backlog()).oldest_age_s == 0

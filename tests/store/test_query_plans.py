@@ -214,10 +214,10 @@ async def test_neither_do_the_questions_of_the_other_pages_and_of_the_sweep(stor
         deliveries.any_unsettled(transaction)
         notifications.dead(transaction, limit=50)
         notifications.count(transaction, NotificationState.PENDING, NotificationState.SENDING)
-        for waiting in (lost_jobs.UNJUDGED, lost_jobs.UNSENT, lost_jobs.CUT_OFF):
+        for waiting in (lost_jobs.UNJUDGED, lost_jobs.UNSENT, lost_jobs.STUCK_SENDING):
             beyond = lost_jobs.Mark(since=NOW - timedelta(days=1), subject_id=UUID(int=1))
-            lost_jobs.look(transaction, waiting, before=NOW, beyond=None, limit=500)
-            lost_jobs.look(transaction, waiting, before=NOW, beyond=beyond, limit=500)
+            lost_jobs.find_lost(transaction, waiting, before=NOW, beyond=None, limit=500)
+            lost_jobs.find_lost(transaction, waiting, before=NOW, beyond=beyond, limit=500)
         page = event_search.search(transaction, Search(until=NOW), limit=5)
         told = notifications.of_topics(transaction, {news_key(event) for event in page.items})
         notifications.of_events(transaction, [event.id for event in page.items])

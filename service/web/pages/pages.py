@@ -23,7 +23,7 @@ from service.operations.first_run import FirstRun
 from service.operations.ids import Noun
 from service.operations.json_shapes import Json, action_json
 from service.operations.refusals import list_refusals
-from service.queue.base import Jobs
+from service.queue.base import JobQueue
 from service.store import actions, dead_counts, deliveries, notifications
 from service.web.auth.access import Access
 from service.web.auth.session import Cookie
@@ -53,7 +53,7 @@ class Pages:
         self,
         *,
         store: Store,
-        jobs: Jobs,
+        jobs: JobQueue,
         access: Access,
         clock: Callable[[], datetime],
         first_run: FirstRun,
