@@ -97,7 +97,7 @@ class Service:
         """
         settings = config.settings
         if isinstance(self.context.source, CircleCI):
-            self.context.source.renew(secrets=settings.webhook_secrets, token=settings.circleci_token)
+            self.context.source.replace_credentials(secrets=settings.webhook_secrets, token=settings.circleci_token)
         if isinstance(self.context.notifier, AppriseChannels):
             self.context.notifier.redact_urls_of(config.receivers.values())
         self.pipeline.reload(routes=config.routes, receivers=config.receivers)

@@ -61,10 +61,10 @@ class CircleCI:
         """Return the secret that signed the post; raise BadSignature if none did."""
         return signature.verify(headers, body, self._secrets)
 
-    def renew(self, *, secrets: Sequence[str], token: str | None) -> None:
+    def replace_credentials(self, *, secrets: Sequence[str], token: str | None) -> None:
         """Replace the secrets and the token; if it raises BadConfig, nothing has changed."""
         if token != self._token:
-            self._client.use(self._connect(token))
+            self._client.use_connections(self._connect(token))
             self._token = token
         self._secrets = tuple(secrets)
 
@@ -89,7 +89,7 @@ class CircleCI:
 
         Raises no error of CircleCI's: the details that could not be had are in ``missing``.
         """
-        return await DetailsFetcher(self._client, self._users, event, known or Details()).answer(wants, self._clock())
+        return await DetailsFetcher(self._client, self._users, event, known or Details()).fetch(wants, self._clock())
 
     async def me(self) -> Actor:
         """Return the owner of the token; raises Temporary or Permanent."""

@@ -45,7 +45,7 @@ class DetailsFetcher:
         self._missing: dict[tuple[DetailKind, str], MissingDetail] = {}
         self._has_token = True  # until a call shows that there is none
 
-    async def answer(self, wants: frozenset[DetailKind], now: datetime) -> Details:
+    async def fetch(self, wants: frozenset[DetailKind], now: datetime) -> Details:
         """Fetch the details that are wanted and not yet known.
 
         Raises no error of CircleCI's: it is recorded in ``missing``.
@@ -54,9 +54,9 @@ class DetailsFetcher:
         asked = frozenset(want for want in wants if not is_settled(want, known))
 
         async with asyncio.TaskGroup() as group:
-            actor = group.create_task(self._try(asked & {DetailKind.ACTOR}, self._actor))
-            vcs = group.create_task(self._try(asked & {DetailKind.VCS}, self._vcs))
-            jobs = group.create_task(self._jobs(asked & {DetailKind.JOBS, DetailKind.TESTS}))
+            actor = group.create_task(self._try(asked & {DetailKind.ACTOR}, self._fetch_actor))
+            vcs = group.create_task(self._try(asked & {DetailKind.VCS}, self._fetch_vcs))
+            jobs = group.create_task(self._fetch_jobs(asked & {DetailKind.JOBS, DetailKind.TESTS}))
 
         still_missing = [missing for missing in known.missing if missing.want not in asked]
         return Details(
@@ -94,24 +94,24 @@ class DetailsFetcher:
         for want in wants:  # ten jobs that miss one thing for one reason are one MissingDetail
             self._missing[want, reason] = MissingDetail(want=want, reason=reason, is_final=is_final, **more)
 
-    async def _actor(self) -> Actor:
+    async def _fetch_actor(self) -> Actor:
         return await self._users.find(self._event.actor.id or await self._starter_id())
 
     async def _starter_id(self) -> str:
         call = Call(template="/workflow/{id}", parts={"id": require(self._event.workflow.id, "the workflow's id")})
-        started_by = (await self._client.ask_once(call, WorkflowAnswer)).started_by
+        started_by = (await self._client.ask_shared(call, WorkflowAnswer)).started_by
         if started_by is None:
             raise Permanent("CircleCI does not say who started the workflow")
         return started_by
 
-    async def _vcs(self) -> Vcs:
+    async def _fetch_vcs(self) -> Vcs:
         call = Call(template="/pipeline/{id}", parts={"id": require(self._event.pipeline.id, "the pipeline's id")})
-        vcs = vcs_of(await self._client.ask_once(call, PipelineShape))
+        vcs = vcs_of(await self._client.ask_shared(call, PipelineShape))
         if vcs == Vcs():
             raise Permanent("CircleCI does not say what the pipeline built")
         return vcs
 
-    async def _jobs(self, wants: Set[DetailKind]) -> tuple[JobReport, ...] | None:
+    async def _fetch_jobs(self, wants: Set[DetailKind]) -> tuple[JobReport, ...] | None:
         """Return every job, the failed ones with details; None if the list is missing."""
         jobs = await self._try(wants, partial(self._list_jobs, wants))
         if jobs is None:
@@ -135,7 +135,7 @@ class DetailsFetcher:
 
         call = Call(template="/workflow/{id}/job", parts={"id": require(self._event.workflow.id, "the workflow's id")})
         tests = {job.number: job.tests for job in known or ()}
-        found = await self._client.whole_list(call, ListedJob)
+        found = await self._client.read_list(call, ListedJob)
         if not found.is_last:
             self._record_missing(
                 wants & {DetailKind.JOBS}, f"only {len(found.items)} jobs of the workflow were read", is_final=True

@@ -66,7 +66,7 @@ async def read_test_report(pages: AsyncIterator[tuple[TestReport, bool]]) -> Tes
     async for page, is_last in pages:
         report = TestReport(
             failures=(*report.failures, *page.failures)[:MAX_FAILURES],
-            counts=bounded(Counter(report.counts) + Counter(page.counts)),
+            counts=limit_counts(Counter(report.counts) + Counter(page.counts)),
             is_complete=is_last,
         )
     return report if report.counts else None
@@ -79,10 +79,12 @@ def read_tests(items: list[dict[str, Any]]) -> TestReport:
     """
     results = [read_text(item.get("result")) or "unknown" for item in items]
     failed = (item for item, result in zip(items, results, strict=True) if result in FAILED_RESULTS)
-    return TestReport(failures=tuple(map(failure_of, islice(failed, MAX_FAILURES))), counts=bounded(Counter(results)))
+    return TestReport(
+        failures=tuple(map(failure_of, islice(failed, MAX_FAILURES))), counts=limit_counts(Counter(results))
+    )
 
 
-def bounded(counts: Counter[str]) -> dict[str, int]:
+def limit_counts(counts: Counter[str]) -> dict[str, int]:
     """Return the counts of the most frequent results, and the sum of all others.
 
     Failures are always among those with a count of their own.

@@ -46,7 +46,7 @@ def resolve(written: str, sources: SecretSources) -> Address:
 
     Raises ValueError with a claim that names what is missing, and never shows a value.
     """
-    url = _REFERENCE.sub(lambda reference: _filled(reference, sources), written).strip()
+    url = _REFERENCE.sub(lambda reference: _fill_in(reference, sources), written).strip()
     if not _SCHEME.match(url):
         raise ValueError("is not an address: it must begin like slack:// or mailto:// (Apprise lists them all)")
     return Address(written=written, url=url)
@@ -81,7 +81,7 @@ def channels(receiver: str, addresses: Iterable[Address], keys: dict[str, str]) 
     return tuple(made.values())
 
 
-def _filled(reference: re.Match[str], sources: SecretSources) -> str:
+def _fill_in(reference: re.Match[str], sources: SecretSources) -> str:
     name = reference["name"]
     if name is None:
         return "${"

@@ -83,7 +83,7 @@ def _find_actor(event: Event) -> DetailKind | None:
     return DetailKind.ACTOR if event.actor.login is None and event.actor.name is None else None
 
 
-def _find_place(event: Event) -> DetailKind | None:
+def _find_ref(event: Event) -> DetailKind | None:
     """Return the detail that holds branch and tag; None if one of them is known.
 
     A pipeline has one of them: if one is known, the other is known to be absent.
@@ -117,14 +117,14 @@ _ENTRIES: Iterable[MatchKey] = (
         sentence="the branch; absent when a tag was built",
         read=lambda event: _fact(event.branch),
         put=lambda event, branch: replace(event, branch=branch),
-        find_detail=_find_place,
+        find_detail=_find_ref,
     ),
     MatchKey(
         name="tag",
         sentence='the tag; absent when a branch was built, so `"!*"` is any branch',
         read=lambda event: _fact(event.tag),
         put=lambda event, tag: replace(event, tag=tag),
-        find_detail=_find_place,
+        find_detail=_find_ref,
     ),
     MatchKey(
         name="workflow",

@@ -290,7 +290,7 @@ async def test_an_asker_that_leaves_takes_no_answer_from_the_others() -> None:
         return "ada"
 
     flight = SingleFlight()
-    first, second = (asyncio.create_task(flight.ask("u1", question)) for _ in range(2))
+    first, second = (asyncio.create_task(flight.run("u1", question)) for _ in range(2))
     await arrived.wait()
     first.cancel()
     await asyncio.wait({first})
@@ -311,14 +311,14 @@ async def test_a_question_that_all_have_left_is_ended_and_asked_anew_by_the_next
         return name
 
     flight = SingleFlight()
-    askers = [asyncio.create_task(flight.ask("u1", lambda: asking("first"))) for _ in range(3)]
+    askers = [asyncio.create_task(flight.run("u1", lambda: asking("first"))) for _ in range(3)]
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     for asker in askers:
         asker.cancel()
     await asyncio.wait(askers)
 
-    assert await flight.ask("u1", lambda: asking("last")) == "last"
+    assert await flight.run("u1", lambda: asking("last")) == "last"
     assert ended == ["first"]
 
 
@@ -327,6 +327,6 @@ async def test_one_error_is_every_askers() -> None:
         raise Temporary("not now", retry_after_s=7)
 
     flight = SingleFlight()
-    found = await asyncio.gather(*(flight.ask("u1", question) for _ in range(3)), return_exceptions=True)
+    found = await asyncio.gather(*(flight.run("u1", question) for _ in range(3)), return_exceptions=True)
 
     assert [str(error) for error in found] == ["not now"] * 3

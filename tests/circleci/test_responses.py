@@ -180,13 +180,13 @@ async def test_of_an_endless_list_the_first_thousand_items_are_read_and_the_rest
     pages = Pages(*map(str, range(30)))
     pages_of_300 = client(lambda request: ok(**json.loads(pages(request).content) | {"items": [ADA] * 300}))
 
-    found = await pages_of_300.whole_list(ME, UserShape)
+    found = await pages_of_300.read_list(ME, UserShape)
 
     assert (len(found.items), found.is_last, len(pages.asked)) == (1_000, False, 4)
 
 
 async def test_a_list_of_exactly_as_many_as_are_read_is_whole() -> None:
-    found = await client(lambda _: ok(items=[ADA] * 1_000)).whole_list(ME, UserShape)
+    found = await client(lambda _: ok(items=[ADA] * 1_000)).read_list(ME, UserShape)
 
     assert (len(found.items), found.is_last) == (1_000, True)
 

@@ -81,14 +81,14 @@ class Client:
         """Return the answer to a question; raises Temporary or Permanent."""
         return await self._ask(call, shape.model_validate)
 
-    async def ask_once(self, call: Call, shape: type[S]) -> S:
+    async def ask_shared(self, call: Call, shape: type[S]) -> S:
         """Return the answer to a question; callers that ask it at once share a call.
 
         Raises Temporary or Permanent.
         """
-        return await self._in_flight.ask((call.path, shape), partial(self.ask, call, shape))
+        return await self._in_flight.run((call.path, shape), partial(self.ask, call, shape))
 
-    async def whole_list(self, call: Call, shape: type[S]) -> Page[S]:
+    async def read_list(self, call: Call, shape: type[S]) -> Page[S]:
         """Return a list as one page; its ``is_last`` is True if nothing is left out.
 
         Raises Temporary or Permanent.
@@ -136,7 +136,7 @@ class Client:
         async with self._slots:
             await self._request(self._http, call)
 
-    def use(self, http: httpx.AsyncClient | None) -> None:
+    def use_connections(self, http: httpx.AsyncClient | None) -> None:
         """Use other connections for later calls; calls under way end on the old ones."""
         if self._http is not None:
             self._replaced.append(self._http)

@@ -127,7 +127,7 @@ def _forbidden(call: Call) -> str:
 
 def error_message(call: Call, answer: Answer) -> str | None:
     """Return CircleCI's own message, if there is one, with our secret masked."""
-    words = _error(answer).words
+    words = _error(answer).text
     return words.replace(call.secret, HIDDEN) if words and call.secret else words
 
 

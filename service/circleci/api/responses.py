@@ -34,7 +34,7 @@ class ErrorShape(Shape):
     error: Annotated[V3ErrorShape, BeforeValidator(read_v3_error)] = V3ErrorShape()
 
     @property
-    def words(self) -> str | None:
+    def text(self) -> str | None:
         """Return CircleCI's own message, if there is one."""
         words = dict.fromkeys(filter(None, (self.error.title, self.error.detail)))
         return self.message or ": ".join(words) or self.error.type

@@ -15,7 +15,7 @@ class SingleFlight:
         self._in_flight: dict[Hashable, asyncio.Task[Any]] = {}
         self._waiting: Counter[Hashable] = Counter()
 
-    async def ask(self, key: Hashable, question: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    async def run(self, key: Hashable, request: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Return the result, or raise the error, of the request under way for this key.
 
         It is started if there is none. A caller that is cancelled leaves it to the others; it is cancelled with the
@@ -23,7 +23,7 @@ class SingleFlight:
         """
         task: asyncio.Task[T] | None = self._in_flight.get(key)
         if task is None:
-            task = self._in_flight[key] = asyncio.create_task(question())
+            task = self._in_flight[key] = asyncio.create_task(request())
             task.add_done_callback(_retrieve_exception)
         self._waiting[key] += 1
         try:

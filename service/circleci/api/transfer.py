@@ -40,7 +40,7 @@ def connect(url: str, token: str | None, transport: httpx.AsyncBaseTransport | N
         raise BadConfig("ROUNDSMAN_CIRCLECI_TOKEN: holds a character that no token has; copy the token again")
     return httpx.AsyncClient(
         base_url=f"{url.rstrip('/')}/api/v2",
-        headers={"Accept": "application/json", "Accept-Encoding": "identity", **credential(url, token)},
+        headers={"Accept": "application/json", "Accept-Encoding": "identity", **auth_header(url, token)},
         timeout=TIMEOUT,
         transport=transport,
         cookies=NoCookies(),
@@ -48,7 +48,7 @@ def connect(url: str, token: str | None, transport: httpx.AsyncBaseTransport | N
     )
 
 
-def credential(url: str, token: str) -> dict[str, str]:
+def auth_header(url: str, token: str) -> dict[str, str]:
     """Return the header with the token that the CircleCI at this address accepts.
 
     CircleCI documents Bearer for its cloud; a server accepts ``Circle-Token`` always, and Bearer since some release.

@@ -57,7 +57,7 @@ class Users:
 
     async def _ask(self, user_id: str) -> CachedUser:
         try:
-            user = await self._client.ask_once(Call(template="/user/{id}", parts={"id": user_id}), UserShape)
+            user = await self._client.ask_shared(Call(template="/user/{id}", parts={"id": user_id}), UserShape)
         except EndpointNotFound as error:
             return CachedUser(until=self._clock() + UNKNOWN_USER_TTL, result=UnknownUser(str(error)))
         except Permanent as error:

@@ -52,7 +52,7 @@ async def list_hooks(client: Client, project_id: str) -> list[Hook]:
     Raises Permanent if there are too many to read, or Temporary.
     """
     call = Call(template="/webhook", query={"scope-id": project_id, "scope-type": "project"})
-    found = await client.whole_list(call, HookShape)
+    found = await client.read_list(call, HookShape)
     if not found.is_last:  # one of ours that we did not see would be made a second time
         raise Permanent(f"CircleCI lists no end of webhooks for one project: {len(found.items)} were read")
     return [hook_of(shape) for shape in found.items]
