@@ -10,9 +10,9 @@ from rich.console import Console
 from rich.style import Style
 from rich.text import Text
 
-ADDRESS = re.compile(r"https?://[^\s<>\"']*[^\s<>\"'.,;:!?)]")
+URL = re.compile(r"https?://[^\s<>\"']*[^\s<>\"'.,;:!?)]")
 COLUMN_GAP = "  "
-MIN_WRAPPED = 24
+MIN_WRAPPED_WIDTH = 24
 MIN_WIDTH = 20
 MAX_WIDTH = sys.maxsize
 
@@ -46,7 +46,7 @@ def print_line(console: Console, text: Text) -> None:
             console.print(part, soft_wrap=True)
 
 
-def print_to_copy(console: Console, address: str) -> None:
+def print_url(console: Console, address: str) -> None:
     """Print a URL on one line of its own, unwrapped, so that it can be copied."""
     text = Text(address)
     console.print(with_links(text) if console.is_terminal else text, soft_wrap=True)
@@ -54,7 +54,7 @@ def print_to_copy(console: Console, address: str) -> None:
 
 def with_links(text: Text) -> Text:
     """Return the text with each URL as a link, also if it is shown on two lines."""
-    for found in ADDRESS.finditer(text.plain):
+    for found in URL.finditer(text.plain):
         text.stylize(Style(link=found[0]), *found.span())
     return text
 
@@ -123,7 +123,7 @@ def column_widths(natural: Sequence[int], columns: Sequence[Column], room: int) 
 def _min_width(column: Column) -> int:
     if column.cut_to is not None:
         return column.cut_to
-    return MIN_WRAPPED if column.can_wrap else MAX_WIDTH
+    return MIN_WRAPPED_WIDTH if column.can_wrap else MAX_WIDTH
 
 
 def _total(widths: Collection[int]) -> int:

@@ -45,7 +45,7 @@ from service.queue.procrastinate_sql import ProcrastinateRows
 from service.web.api import Api
 from service.web.auth.access import Access
 from service.web.clean_text import CleanTextMiddleware
-from service.web.errors import Answer, html_or_json_error, json_error
+from service.web.errors import ErrorHandler, html_or_json_error, json_error
 from service.web.misrouted_webhooks import record_misrouted_webhooks
 from service.web.pages.pages import Pages
 from service.web.private_responses import PrivateResponseMiddleware
@@ -240,7 +240,7 @@ def _access(settings: Settings, context: Context) -> Access:
     )
 
 
-def _starlette(routes: Sequence[BaseRoute], context: Context, answer: Answer) -> Starlette:
+def _starlette(routes: Sequence[BaseRoute], context: Context, answer: ErrorHandler) -> Starlette:
     handlers = dict.fromkeys((RoundsmanError, HTTPException, ClientDisconnect, 500), answer)
     middleware = [
         Middleware(RequestLogMiddleware, metrics=context.metrics),

@@ -54,7 +54,7 @@ def say(sentence: str, style: str = "") -> None:
 def print_address(address: str) -> None:
     """Print an address for people to copy: whole, also where a terminal is narrower."""
     with writing():
-        terminal.print_to_copy(console, address)
+        terminal.print_url(console, address)
 
 
 def warn(sentences: Iterable[str]) -> None:

@@ -31,7 +31,7 @@ from service.operations.hooks import HOOK_PATH
 from service.pipeline.context import RetryPolicy
 from service.store import dead_counts
 from service.store.filters import Search
-from service.terminal import print_line, print_to_copy
+from service.terminal import print_line, print_url
 from service.testing.fake_circleci.organization import ADA, PROJECTS
 from service.testing.fake_circleci.sender import Sender
 from service.testing.fake_circleci.server import FakeCircleCI
@@ -189,7 +189,7 @@ def _print_introduction(console: Console, stage: Stage, folder: Path, *, port: i
         _print(console, f"Somebody has port {port}, so the pages are elsewhere.\n")
     settings = _write_settings(folder, stage)
     print_line(console, Text("pages, by a link that is good for one login within 15 minutes", style="bold"))
-    print_to_copy(console, _link(stage))
+    print_url(console, _link(stage))
     for what, *lines in (
         ("commands, in another terminal", f". {settings}", "roundsman events list"),
         (
@@ -224,7 +224,7 @@ async def _print_next_steps(console: Console, stage: Stage) -> None:
     newest = (await queries.list_events(stage.service.context.store, Search(), limit=1))["items"][0]
     _print(console, f"Try, in that other terminal: roundsman explain {newest['id'][:8]}")
     _print(console, "The day is over; the pages stay until you press Ctrl-C. A fresh login link:")
-    print_to_copy(console, _link(stage))
+    print_url(console, _link(stage))
 
 
 def _link(stage: Stage) -> str:

@@ -29,7 +29,7 @@ class Heartbeat:
         self._process = process
         self._clock = clock
         self._metrics = metrics
-        self._was_off = False
+        self._was_wrong = False
 
     def set_channels(self, channels: str) -> None:
         """Set the fingerprint of the channels, written from the next heartbeat on."""
@@ -62,8 +62,8 @@ class Heartbeat:
         """Log once that this machine's clock is wrong, and once that it is right again."""
         clock = self._store.clock
         self._metrics.clock_offset.set(clock.offset_s)
-        if clock.is_off and not self._was_off:
+        if clock.is_off and not self._was_wrong:
             log.warning(f"{clock.comparison}; the database's counts here, but set this one right")
-        elif self._was_off and not clock.is_off:
+        elif self._was_wrong and not clock.is_off:
             log.info("the clock of this machine is right again")
-        self._was_off = clock.is_off
+        self._was_wrong = clock.is_off

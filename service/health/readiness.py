@@ -17,7 +17,7 @@ from service.store import dead_counts, heartbeats
 
 CHECK_TIMEOUT_S = 5.0  # Prometheus gives up after 10 s; half of it is enough to tell that a database is away
 CACHE_FOR_S = 1.0
-RECEIVING = tuple(role for role in Role if role.receives)
+RECEIVING_ROLES = tuple(role for role in Role if role.receives)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +91,7 @@ class Readiness:
 
     async def _check_receiver(self) -> str | None:
         try:
-            last = await self._store.read(heartbeats.latest, RECEIVING)
+            last = await self._store.read(heartbeats.latest, RECEIVING_ROLES)
         except Temporary as error:
             return str(error)
         if last is not None and self._clock() - last < WORKER_ALIVE_WITHIN:

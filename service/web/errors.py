@@ -19,7 +19,7 @@ PAGE_SENTENCES = {
 }
 """Sentences of Starlette's own errors on pages, without the names of methods and of documents."""
 
-Answer = Callable[[Request, Exception], Coroutine[Any, Any, Response]]
+ErrorHandler = Callable[[Request, Exception], Coroutine[Any, Any, Response]]
 
 
 async def json_error(request: Request, error: Exception) -> Response:
@@ -30,7 +30,7 @@ async def json_error(request: Request, error: Exception) -> Response:
     return response
 
 
-def html_or_json_error(pages: Pages) -> Answer:
+def html_or_json_error(pages: Pages) -> ErrorHandler:
     """Return an error handler: pages for browsers, ``json_error`` for other clients."""
 
     async def answer(request: Request, error: Exception) -> Response:

@@ -11,13 +11,15 @@ from service.message import one_line
 from service.model import Refusal
 from service.operations.hooks import HOOK_PATH
 from service.pipeline.refusals import Refusals
-from service.web.errors import Answer
+from service.web.errors import ErrorHandler
 
 EVENT_TYPE = "circleci-event-type"  # CircleCI docs, "Outbound webhooks": a header of each post
 MAX_CHARACTERS = 200
 
 
-def record_misrouted_webhooks(answer: Answer, refusals: Refusals, *, clock: Callable[[], datetime]) -> Answer:
+def record_misrouted_webhooks(
+    answer: ErrorHandler, refusals: Refusals, *, clock: Callable[[], datetime]
+) -> ErrorHandler:
     """Return an error handler that also records such posts as refusals.
 
     The response is that of the handler given.

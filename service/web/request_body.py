@@ -11,11 +11,11 @@ from service.errors import BadRequest, Temporary
 
 READ_TIMEOUT_S = 8.0
 MAX_ARRIVING_BYTES = 64 * 2**20  # of all bodies that are arriving: their senders are not verified yet
-SMALL_BYTES = 64 * 2**10  # CircleCI's have a few thousand: these are read even over MAX_ARRIVING_BYTES
+SMALL_BODY_BYTES = 64 * 2**10  # CircleCI's have a few thousand: these are read even over MAX_ARRIVING_BYTES
 
 MAX_UNSIGNED_BYTES = 16 * 2**10
 UNSIGNED_TIMEOUT_S = 2.0
-UNSIGNED_EVERY_S = 1.0
+UNSIGNED_INTERVAL_S = 1.0
 MAX_UNSIGNED_ADDRESSES = 50
 
 
@@ -31,7 +31,7 @@ class BodyReader:
 
         It is read only if its length is announced, and once a second for each address. Raises ClientDisconnect.
         """
-        if not self.has_room_for_unsigned(_content_length(request), address_of(request)):
+        if not self.allows_unsigned(_content_length(request), client_address(request)):
             return None
         body = bytearray()
         try:
@@ -42,14 +42,14 @@ class BodyReader:
             return None
         return bytes(body[:MAX_UNSIGNED_BYTES])
 
-    def has_room_for_unsigned(self, size: int, address: str | None) -> bool:
+    def allows_unsigned(self, size: int, address: str | None) -> bool:
         """Return whether a body without a valid signature may be parsed.
 
         One a second from each address, so that a flood from one address does not block others; at most
         MAX_UNSIGNED_ADDRESSES addresses a second.
         """
         now = asyncio.get_running_loop().time()
-        recent = {other: at for other, at in self._unsigned_at.items() if now < at + UNSIGNED_EVERY_S}
+        recent = {other: at for other, at in self._unsigned_at.items() if now < at + UNSIGNED_INTERVAL_S}
         if not 0 < size <= MAX_UNSIGNED_BYTES or address in recent or len(recent) >= MAX_UNSIGNED_ADDRESSES:
             return False
         self._unsigned_at = {**recent, address: now}
@@ -81,14 +81,14 @@ class BodyReader:
                 self._arriving_bytes += len(chunk)
                 if len(body) > max_body_bytes:
                     raise _too_large(max_body_bytes)
-                if len(body) > SMALL_BYTES and self._arriving_bytes > MAX_ARRIVING_BYTES:
+                if len(body) > SMALL_BODY_BYTES and self._arriving_bytes > MAX_ARRIVING_BYTES:
                     raise Temporary("too many large bodies arrive at once")
             return bytes(body)
         finally:
             self._arriving_bytes -= len(body)
 
 
-def address_of(request: Request) -> str | None:
+def client_address(request: Request) -> str | None:
     """Return the IP address of the client, if it is known."""
     return request.client.host if request.client else None
 

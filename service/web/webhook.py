@@ -18,7 +18,7 @@ from service.metrics import Metrics
 from service.model import Delivery, Refusal, Via
 from service.pipeline.receive import GroupCommitter
 from service.pipeline.refusals import Refusals
-from service.web.request_body import SMALL_BYTES, BodyReader, address_of
+from service.web.request_body import SMALL_BODY_BYTES, BodyReader, client_address
 
 __all__ = ["GroupCommitter", "Refusals", "WebhookEndpoint"]
 
@@ -39,7 +39,7 @@ class WebhookEndpoint:
         clock: Callable[[], datetime],
     ) -> None:
         self._source = source
-        self._bodies = BodyReader()
+        self._body_reader = BodyReader()
         self._committer = committer
         self._refusals = refusals
         self._metrics = metrics
@@ -52,9 +52,9 @@ class WebhookEndpoint:
         """
         try:
             await self._refuse_unsigned(request)
-            body = await self._bodies.read(request, max_body_bytes)
+            body = await self._body_reader.read(request, max_body_bytes)
             delivery = await self._verify(request, body)
-            kept = await self._committer.keep(delivery)
+            stored = await self._committer.keep(delivery)
         except ClientDisconnect:
             self._count_and_log(request, "broken_off", "the sender went away before its post was complete")
             return Response(status_code=400)
@@ -64,11 +64,11 @@ class WebhookEndpoint:
         except Rejected as error:
             await self._refuse(request, error)
             raise
-        result = "duplicate" if kept.is_duplicate else "kept"
+        result = "duplicate" if stored.is_duplicate else "kept"
         secret = delivery.signed.number if delivery.signed else None
         self._metrics.signed.labels(secret).inc()
-        self._count_and_log(request, result, None, delivery=str(kept.id), bytes=len(body), secret=secret)
-        return JSONResponse({"delivery": str(kept.id), "duplicate": kept.is_duplicate}, status_code=202)
+        self._count_and_log(request, result, None, delivery=str(stored.id), bytes=len(body), secret=secret)
+        return JSONResponse({"delivery": str(stored.id), "duplicate": stored.is_duplicate}, status_code=202)
 
     async def _refuse_unsigned(self, request: Request) -> None:
         """Raise BadSignature if the headers lack a signature, before reading the body.
@@ -78,7 +78,7 @@ class WebhookEndpoint:
         try:
             self._source.require_signature(request.headers.raw)
         except BadSignature:
-            body = await self._bodies.read_unsigned(request)
+            body = await self._body_reader.read_unsigned(request)
             request.state.facts["hook"] = self._source.find_hook(body) if body else None
             raise
 
@@ -89,12 +89,12 @@ class WebhookEndpoint:
         """
         headers = request.headers.raw
         try:
-            if len(body) <= SMALL_BYTES:
+            if len(body) <= SMALL_BODY_BYTES:
                 return self._to_delivery(headers, body)
             return await asyncio.to_thread(self._to_delivery, headers, body)
         except BadSignature:
-            is_looked_into = self._bodies.has_room_for_unsigned(len(body), address_of(request))
-            request.state.facts["hook"] = self._source.find_hook(body) if is_looked_into else None
+            may_parse = self._body_reader.allows_unsigned(len(body), client_address(request))
+            request.state.facts["hook"] = self._source.find_hook(body) if may_parse else None
             raise
 
     def _to_delivery(self, headers: Headers, body: bytes) -> Delivery:
@@ -122,7 +122,7 @@ class WebhookEndpoint:
             status=error.status,
             reason=reason,
             next_step=next_step,
-            address=address_of(request),
+            address=client_address(request),
             user_agent=one_line(request.headers.get("user-agent"), MAX_USER_AGENT_CHARACTERS),
             hook_id=hook_id,
         )

@@ -8,7 +8,7 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from service.terminal import Column, print_line, print_table, print_to_copy
+from service.terminal import Column, print_line, print_table, print_url
 
 STYLES = re.compile(r"\x1b\[[0-9;]*m|\x1b\]8;[^\x1b]*\x1b\\")
 ADDRESS = "https://app.example.com/" + "a" * 150
@@ -30,8 +30,8 @@ ROW = (
 
 def test_address_to_copy_is_one_line_and_a_link() -> None:
     terminal, pipe = console(40), console(40, is_terminal=False)
-    print_to_copy(terminal, ADDRESS)
-    print_to_copy(pipe, ADDRESS)
+    print_url(terminal, ADDRESS)
+    print_url(pipe, ADDRESS)
 
     assert STYLES.sub("", printed(terminal)) == printed(pipe) == f"{ADDRESS}\n"
     assert f";{ADDRESS}\x1b" in printed(terminal)

@@ -143,7 +143,7 @@ async def test_the_api_refuses_what_means_nothing(house: House, query: str, word
 
 
 async def test_the_page_of_dead_letters_leads_to_older_ones(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("service.web.pages.pages.DEAD_LETTERS_ON_A_PAGE", 2)
+    monkeypatch.setattr("service.web.pages.pages.DEAD_LETTERS_PAGE_SIZE", 2)
     for number in range(3):
         await house.send(b'{"type": "new", "id": "%d"}' % number)
     await house.drain()

@@ -193,8 +193,8 @@ async def test_flood_in_the_table_displaces_itself_alone(work: Work) -> None:
 async def test_flood_of_one_address_takes_no_room_from_a_hook_of_ours() -> None:
     bodies = BodyReader()
 
-    looked_into = [bodies.has_room_for_unsigned(100, address) for address in ("192.0.2.1", "192.0.2.1", "192.0.2.2")]
-    of_many = [bodies.has_room_for_unsigned(100, f"10.0.0.{number}") for number in range(100)]
+    looked_into = [bodies.allows_unsigned(100, address) for address in ("192.0.2.1", "192.0.2.1", "192.0.2.2")]
+    of_many = [bodies.allows_unsigned(100, f"10.0.0.{number}") for number in range(100)]
 
     assert looked_into == [True, False, True]
     assert sum(of_many) == MAX_UNSIGNED_ADDRESSES - 2

@@ -14,8 +14,8 @@ from service.operations.search_hints import Hint, find_hints, suggest
 from service.routing.news import news_key
 from service.store.filters import Search
 
-ON_A_PAGE = 50
-SHOWN = {"": "workflows", EventKind.JOB_COMPLETED: "jobs", EventKind.PING: "pings", queries.EVERY_KIND: "everything"}
+PAGE_SIZE = 50
+KINDS = {"": "workflows", EventKind.JOB_COMPLETED: "jobs", EventKind.PING: "pings", queries.EVERY_KIND: "everything"}
 EMPTY_PAGE: Json = {"items": [], "older": None, "newest": None, "looked_back_to": None, "partial": [], "hints": []}
 STATUSES = {
     "": "any",
@@ -37,22 +37,22 @@ def read_filters(parameters: QueryParams) -> dict[str, Sequence[str]]:
     return {name: [value for value in values if value] for name, values in given.items()}
 
 
-def to_search(asked: Filters, now: datetime) -> Search:
+def to_search(filters: Filters, now: datetime) -> Search:
     """Return the search for these filters. Raises BadRequest.
 
     It is for workflows unless a job is named or another kind is chosen.
     """
-    kinds = queries.kinds(asked["event"], asked["job"])
-    return queries.to_search({**asked, "event": kinds}, now)
+    kinds = queries.kinds(filters["event"], filters["job"])
+    return queries.to_search({**filters, "event": kinds}, now)
 
 
-def address(asked: Filters, **more: str) -> str:
+def address(filters: Filters, **more: str) -> str:
     """Return the path of the page with these filters."""
-    given = {**asked, **{name: [value] for name, value in more.items()}}
+    given = {**filters, **{name: [value] for name, value in more.items()}}
     return f"/?{urlencode(given, doseq=True)}" if any(given.values()) else "/"
 
 
-async def find(store: Store, asked: Filters, cursor: str, now: datetime) -> Json:
+async def find(store: Store, filters: Filters, cursor: str, now: datetime) -> Json:
     """Return one page of builds. Raises BadRequest.
 
     items            the builds, newest first
@@ -61,60 +61,60 @@ async def find(store: Store, asked: Filters, cursor: str, now: datetime) -> Json
     partial          the reasons why builds may be missing
     hints            for an empty page: filters that no build on record fits
     """
-    search = to_search(asked, now)
-    page = await queries.find_events(store, search, limit=ON_A_PAGE, cursor=cursor or None)
+    search = to_search(filters, now)
+    page = await queries.find_events(store, search, limit=PAGE_SIZE, cursor=cursor or None)
     told = await queries.told(store, {news_key(event) for event in page.items})
     hints = [] if page.items or page.next else await find_hints(store, search)
     return {
         "items": [_row(event, told[news_key(event)]) for event in page.items],
-        "older": address(asked, cursor=page.next) if page.next else None,
-        "newest": address(asked) if cursor else None,
+        "older": address(filters, cursor=page.next) if page.next else None,
+        "newest": address(filters) if cursor else None,
         "looked_back_to": rfc3339(page.looked_back_to) if page.looked_back_to else None,
         "partial": await queries.find_gaps(store, search),
-        "hints": [_hint(one, asked) for one in hints],
+        "hints": [_hint(one, filters) for one in hints],
     }
 
 
-def _hint(hint: Hint, asked: Filters) -> Json:
+def _hint(hint: Hint, filters: Filters) -> Json:
     """Return a filter that fits no build, and a path for each similar name."""
     return {
         "filter": hint.filter,
         "text": hint.text,
-        "near": [(name, address({**asked, hint.filter: [name]})) for name in hint.near],
+        "near": [(name, address({**filters, hint.filter: [name]})) for name in hint.near],
     }
 
 
-async def form(store: Store, asked: Filters) -> Json:
+async def form(store: Store, filters: Filters) -> Json:
     """Return the values and the choices of the filter form."""
     return {
-        "asked": asked,
-        "kinds": SHOWN,
-        "is_unfolded": any(asked[name] for name in COLLAPSED_FILTERS),
-        "chips": _chips(asked),
-        "chosen_status": _status(asked),
-        "statuses": _statuses(asked),
+        "filters": filters,
+        "kinds": KINDS,
+        "is_expanded": any(filters[name] for name in COLLAPSED_FILTERS),
+        "chips": _chips(filters),
+        "chosen_status": _status(filters),
+        "statuses": _statuses(filters),
         "times": TIMES,
         "suggested": await suggest(store),
     }
 
 
-def _chips(asked: Filters) -> list[Json]:
+def _chips(filters: Filters) -> list[Json]:
     """Return the one-click filters, each with the path that adds or removes it."""
     shown = []
-    for words, filters in CHIPS.items():
-        is_on = all(list(asked[name]) == [value] for name, value in filters.items())
-        changed = {name: [] if is_on else [value] for name, value in filters.items()}
-        shown.append({"words": words, "is_on": is_on, "address": address({**asked, **changed})})
+    for words, added in CHIPS.items():
+        is_on = all(list(filters[name]) == [value] for name, value in added.items())
+        changed = {name: [] if is_on else [value] for name, value in added.items()}
+        shown.append({"words": words, "is_on": is_on, "address": address({**filters, **changed})})
     return shown
 
 
-def _statuses(asked: Filters) -> Mapping[str, str]:
+def _statuses(filters: Filters) -> Mapping[str, str]:
     """Return the statuses to choose from: the known ones, and the one given."""
-    return STATUSES if _status(asked) in STATUSES else {**STATUSES, _status(asked): _status(asked)}
+    return STATUSES if _status(filters) in STATUSES else {**STATUSES, _status(filters): _status(filters)}
 
 
-def _status(asked: Filters) -> str:
-    return ",".join(asked["status"])
+def _status(filters: Filters) -> str:
+    return ",".join(filters["status"])
 
 
 def _row(event: Event, told: Sequence[Notification]) -> Json:

@@ -1,4 +1,4 @@
-"""Notices shown once: set in a cookie of the page that shows one, and cleared then.
+"""Notices shown once: set in a cookie of the page that shows it, and cleared then.
 
 In the URL of the page they would stay: a page reloaded, shared or bookmarked would show an old notice again.
 """

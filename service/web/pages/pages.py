@@ -35,7 +35,7 @@ from service.web.pages.refresh import REFRESH_EVERY_S, is_about_to_change, may_r
 from service.web.pages.renderer import HEADERS, TemplateRenderer
 from service.web.pages.template_filters import HEADINGS, MAX_BODY_BYTES
 
-DEAD_LETTERS_ON_A_PAGE = 50
+DEAD_LETTERS_PAGE_SIZE = 50
 
 COUNT_TIMEOUT_S = 1.0
 
@@ -93,16 +93,16 @@ class Pages:
     async def builds(self, request: Request) -> Response:
         """Return the builds page."""
         session = await self._access.require_session(request)
-        asked = builds.read_filters(request.query_params)
+        filters = builds.read_filters(request.query_params)
         if any(not value for _, value in request.query_params.multi_items()):
             # a browser sends empty fields too: drop them, so that links to this page stay short
-            return _redirect(builds.address(asked))
-        shown: dict[str, Any] = {"problem": None, **await builds.form(self._store, asked)}
+            return _redirect(builds.address(filters))
+        shown: dict[str, Any] = {"problem": None, **await builds.form(self._store, filters)}
         try:
-            shown |= await builds.find(self._store, asked, request.query_params.get("cursor", ""), self._clock())
+            shown |= await builds.find(self._store, filters, request.query_params.get("cursor", ""), self._clock())
         except BadRequest as error:
-            shown |= builds.EMPTY_PAGE | {"newest": builds.address(asked), "problem": str(error)}
-        shown["is_filtered"] = any(asked.values()) or shown["newest"] is not None
+            shown |= builds.EMPTY_PAGE | {"newest": builds.address(filters), "problem": str(error)}
+        shown["is_filtered"] = any(filters.values()) or shown["newest"] is not None
         shown["newest_event"] = shown["items"] or shown["is_filtered"] or await builds.newest_event(self._store)
         shown["arrived"] = None if shown["newest_event"] else await self._first_run.arrived()
         if not shown["newest_event"] and not shown["arrived"]:
@@ -139,12 +139,12 @@ class Pages:
         """Return the dead letters page."""
         session = await self._access.require_session(request)
         cursor = request.query_params.get("cursor") or None
-        waiting = await list_dead_letters(self._store, limit=DEAD_LETTERS_ON_A_PAGE, cursor=cursor)
-        waiting["refusals"] = [] if cursor else (await list_refusals(self._store))["items"]
-        waiting["newest"] = "/dead-letters" if cursor else None
-        waiting["older"] = f"/dead-letters?cursor={waiting['next']}" if waiting["next"] else None
-        waiting["groups"] = group_by_reason(waiting["notifications"])
-        return await self._render_page(request, session, "dead_letters.html", **waiting)
+        shown = await list_dead_letters(self._store, limit=DEAD_LETTERS_PAGE_SIZE, cursor=cursor)
+        shown["refusals"] = [] if cursor else (await list_refusals(self._store))["items"]
+        shown["newest"] = "/dead-letters" if cursor else None
+        shown["older"] = f"/dead-letters?cursor={shown['next']}" if shown["next"] else None
+        shown["groups"] = group_by_reason(shown["notifications"])
+        return await self._render_page(request, session, "dead_letters.html", **shown)
 
     async def body(self, request: Request) -> Response:
         """Return the exact body of a delivery as a download, which no browser renders."""
@@ -175,7 +175,7 @@ class Pages:
         fields = await read_fields(request)
         who = await self._access.require_form(request, dict(fields).get("form_token", ""))
         named = [queries.to_id(value) for name, value in fields if name == "notification"]
-        subjects = [Subject(noun=Noun.NOTIFICATION, id=one) for one in named[:DEAD_LETTERS_ON_A_PAGE]]
+        subjects = [Subject(noun=Noun.NOTIFICATION, id=one) for one in named[:DEAD_LETTERS_PAGE_SIZE]]
 
         def resend(subject: Subject) -> Awaitable[object]:
             return operator_actions.resend(self._store, self._jobs, subject.id, who=who, at=self._clock())
@@ -254,10 +254,10 @@ class Pages:
         COUNT_TIMEOUT_S: the database may be the cause of the others.
         """
         session = self._access.signed_cookie(request)
-        waiting = await self._count_if_possible() if session and status < HTTPStatus.INTERNAL_SERVER_ERROR else 0
+        count = await self._count_if_possible() if session and status < HTTPStatus.INTERNAL_SERVER_ERROR else 0
         heading = HEADINGS.get(status, "This did not work")
         response = self._render(
-            "error.html", session, status=status, waiting=waiting, heading=heading, problem=sentence
+            "error.html", session, status=status, dead_letter_count=count, heading=heading, problem=sentence
         )
         response.headers.update(headers)
         return response
@@ -294,7 +294,7 @@ class Pages:
         """
         shown |= {
             "notice": read_notice(request),
-            "waiting": await self._count_dead_letters(),
+            "dead_letter_count": await self._count_dead_letters(),
         }
         response = await asyncio.to_thread(self._render, template, session, status=status, **shown)
         if shown["notice"]:
@@ -317,7 +317,7 @@ class Pages:
         shown |= {
             "session": session,
             "now": self._clock(),
-            "longest_reason": operator_actions.MAX_REASON,
+            "max_reason": operator_actions.MAX_REASON,
             "release": version("roundsman"),
         }
         return self._renderer.render(template, status=status, **shown)

@@ -10,7 +10,7 @@ from service.operations.json_shapes import Json
 
 REFRESH_EVERY_S = 3
 SOON = timedelta(seconds=30)
-NO_REFRESH = "still"
+NO_REFRESH_PARAMETER = "still"
 """The query parameter that stops a page from reloading itself."""
 
 
@@ -30,4 +30,4 @@ def _is_pending(notification: Json, now: datetime) -> bool:
 
 def may_refresh(request: Request) -> bool:
     """Return whether this page may reload itself."""
-    return NO_REFRESH not in request.query_params
+    return NO_REFRESH_PARAMETER not in request.query_params

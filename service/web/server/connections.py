@@ -51,7 +51,7 @@ class Connections:
         self._on_refusal = on_refusal
         self._open: dict[Connection, None] = {}
         self._by_address: Counter[str] = Counter()
-        self._notices: dict[str, tuple[float, int]] = {}
+        self._log_times: dict[str, tuple[float, int]] = {}
         self._checked_at = 0.0
 
     def admit(self, connection: Connection, address: str | None) -> bool:
@@ -64,7 +64,7 @@ class Connections:
             has_room = self._evict_waiting(list(self._open))
             next_step = "" if limit >= MAX_CONNECTIONS else "; let the process open more files (ulimit -n, LimitNOFILE)"
             reason = f"{limit} connections at once are the limit{next_step}"
-            self.note("waiting connections are closed" if has_room else "connections are refused", reason=reason)
+            self.warn("waiting connections are closed" if has_room else "connections are refused", reason=reason)
             if not has_room:
                 self._on_refusal("all")
                 return False
@@ -83,7 +83,7 @@ class Connections:
             has_room = self._evict_waiting([one for one in self._open if address in one.client_addresses])
             reason = f"{limit} connections or requests at once are the limit of one address"
             event = "waiting connections of a client are closed" if has_room else "a client is refused"
-            self.note(event, client=address, reason=reason)
+            self.warn(event, client=address, reason=reason)
             if not has_room:
                 self._on_refusal("client")
                 return False
@@ -102,7 +102,7 @@ class Connections:
         while connection.client_addresses:
             self.uncount(connection)
 
-    def sweep(self, now: float) -> None:
+    def check_all(self, now: float) -> None:
         """Check the time limits of all connections; called several times a second.
 
         After a pause of the whole process, one round is left out: bytes that arrived in time have yet to be read.
@@ -112,17 +112,17 @@ class Connections:
             for connection in list(self._open):
                 connection.check(now)
 
-    def note(self, event: str, **facts: object) -> None:
+    def warn(self, event: str, **facts: object) -> None:
         """Log a warning, at most one per event in LOG_INTERVAL_S.
 
         The next one has the number of those dropped.
         """
         now = monotonic()
-        logged_at, dropped = self._notices.get(event, (-LOG_INTERVAL_S, 0))
+        logged_at, dropped = self._log_times.get(event, (-LOG_INTERVAL_S, 0))
         if now - logged_at < LOG_INTERVAL_S:
-            self._notices[event] = (logged_at, dropped + 1)
+            self._log_times[event] = (logged_at, dropped + 1)
             return
-        self._notices[event] = (now, 0)
+        self._log_times[event] = (now, 0)
         log.warning(event, **facts, unsaid_before=dropped)
 
     def _evict_waiting(self, candidates: list[Connection]) -> bool:

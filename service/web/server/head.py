@@ -28,7 +28,7 @@ class HeadCounter:
         self._header_bytes = 0
         self._headers = 0
 
-    def begin(self) -> None:
+    def reset(self) -> None:
         """Start counting a new head."""
         self._url_bytes = self._header_bytes = self._headers = 0
 

@@ -17,7 +17,7 @@ from uvicorn.server import ServerState
 from service.web.private_responses import set_private_headers
 from service.web.server.connections import Connections
 from service.web.server.head import HeadCounter, RequestRefused
-from service.web.server.proxies import counted_address
+from service.web.server.proxies import limit_key
 from service.web.server.transport import LingeringTransport
 
 PIECE_BYTES = 16_384  # fed to the parser at a time: limits are checked between two pieces
@@ -63,14 +63,14 @@ class BoundedProtocol(HttpToolsProtocol):
         peer = self.client[0] if self.client else ""
         self._is_peer_trusted = self._all_connections.proxies.trusts(peer)
         self._begin_state()
-        if not self._all_connections.admit(self, None if self._is_peer_trusted else counted_address(peer)):
+        if not self._all_connections.admit(self, None if self._is_peer_trusted else limit_key(peer)):
             self.connections.discard(self)
             self._answer(RequestRefused(503, "there are too many connections; try again soon"))
             self._lingering.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Release the connection."""
-        self._lingering.end()
+        self._lingering.cancel_timer()
         self._all_connections.release(self)
         super().connection_lost(exc)
 
@@ -112,9 +112,9 @@ class BoundedProtocol(HttpToolsProtocol):
         if not self._lingering.is_writing:
             self._sent_at = inf
             return
-        taken = self._lingering.sent_bytes
-        if self._sent_at == inf or taken >= self._sent_bytes + self._limits.min_sent_bytes:
-            self._sent_bytes, self._sent_at = taken, now
+        sent = self._lingering.sent_bytes
+        if self._sent_at == inf or sent >= self._sent_bytes + self._limits.min_sent_bytes:
+            self._sent_bytes, self._sent_at = sent, now
         elif now - self._sent_at >= self._limits.stall_timeout_s:
             self._warn("a client does not read its answer")
             self._lingering.abort()
@@ -141,7 +141,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Parse the bytes received."""
         if self._ignores_input or self._lingering.is_closing() or (self._is_in_body and not self._unanswered):
-            self._lingering.drop(len(data))
+            self._lingering.discard(len(data))
         if self._ignores_input or self._lingering.is_closing():
             return
         self._unset_keepalive_if_required()
@@ -212,7 +212,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self._lingering.close()
 
     def _warn(self, event: str, **facts: object) -> None:
-        self._all_connections.note(event, client=self.client[0] if self.client else None, **facts)
+        self._all_connections.warn(event, client=self.client[0] if self.client else None, **facts)
 
     # Parser callbacks.
 
@@ -220,7 +220,7 @@ class BoundedProtocol(HttpToolsProtocol):
         """Begin a request."""
         super().on_message_begin()
         self._has_begun = self._lingering.is_mid_request = True
-        self._head.begin()
+        self._head.reset()
 
     def on_url(self, url: bytes) -> None:
         """Add a piece of the URL. Raises RequestRefused."""
@@ -260,9 +260,7 @@ class BoundedProtocol(HttpToolsProtocol):
             return True
         client = self._all_connections.proxies.find_client(self.client[0], forwarded)
         self.scope["client"] = (client, 0)
-        return self._all_connections.proxies.trusts(client) or self._all_connections.count(
-            self, counted_address(client)
-        )
+        return self._all_connections.proxies.trusts(client) or self._all_connections.count(self, limit_key(client))
 
     def on_body(self, body: bytes) -> None:
         """Add a piece of the body."""

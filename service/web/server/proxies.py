@@ -68,7 +68,7 @@ def _parse(text: str) -> _Address | None:
 
 
 @lru_cache(4_096)
-def counted_address(host: str) -> str:
+def limit_key(host: str) -> str:
     """Return the key to count a client by: its IPv4 address or its IPv6 /64 network."""
     address = parse_host(host)
     return str(ip_network((address, 64), strict=False)) if isinstance(address, IPv6Address) else str(address or host)

@@ -40,7 +40,7 @@ class _EmbeddedServer(uvicorn.Server):
 
     async def on_tick(self, counter: int) -> bool:
         """Check the time limits of all connections, ten times a second."""
-        self._connections.sweep(asyncio.get_running_loop().time())
+        self._connections.check_all(asyncio.get_running_loop().time())
         return await super().on_tick(counter)
 
     @contextmanager
@@ -134,21 +134,21 @@ def run(main: Coroutine[Any, Any, None]) -> None:
 
     Uvicorn chooses the loop only where it starts the loop itself, so its choice is asked for here.
     """
-    chooser = uvicorn.Config("", log_config=None)  # with its own log configuration, its lines would not have our format
-    with asyncio.Runner(loop_factory=chooser.get_loop_factory()) as runner:
+    uvicorn_config = uvicorn.Config("", log_config=None)  # or its lines would not have our format
+    with asyncio.Runner(loop_factory=uvicorn_config.get_loop_factory()) as runner:
         runner.run(main)
 
 
 def shutdown_event() -> asyncio.Event:
     """Return an event that SIGTERM or Ctrl-C sets; a second one ends the process."""
-    asked = asyncio.Event()
+    event = asyncio.Event()
     loop = asyncio.get_running_loop()
 
     def ask() -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.remove_signal_handler(number)
-        asked.set()
+        event.set()
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ask)
-    return asked
+    return event

@@ -68,7 +68,7 @@ class LingeringTransport(asyncio.Transport):
         self._transport.resume_reading()
         self._timer = asyncio.get_running_loop().call_later(self._linger_s, self._transport.close)
 
-    def drop(self, size: int) -> None:
+    def discard(self, size: int) -> None:
         """Count discarded bytes; close when they exceed ``max_linger_bytes``."""
         self._bytes_left -= size
         if self._bytes_left < 0:
@@ -79,7 +79,7 @@ class LingeringTransport(asyncio.Transport):
         self._is_closing = True
         self._transport.abort()
 
-    def end(self) -> None:
+    def cancel_timer(self) -> None:
         """Cancel the timer of a closed connection."""
         if self._timer is not None:
             self._timer.cancel()
