@@ -39,7 +39,8 @@ class Server:
         """The address of a new database, empty or a copy of another, with settings of its own."""
         name = f"t{uuid4().hex}"
         with psycopg.connect(self.url(), autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
+            strategy = "STRATEGY file_copy" if connection.info.server_version >= 150_000 else ""  # before: always so
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} {strategy}")
             for setting in settings:
                 connection.execute(f"ALTER DATABASE {name} SET {setting}")
         return self.url(name)
