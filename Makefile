@@ -55,13 +55,18 @@ lint: $(READY)  ## Check format, style and types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
+.PHONY: format
+format: $(READY)  ## Lay out the code, and mend what ruff can mend by itself
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
 .PHONY: docs
 docs: $(READY)  ## Write the generated parts of docs/ and of the chart anew
 	$(BIN)/python -m tests.generate_docs
 	$(BIN)/python -m tests.generate_schema
 
 .PHONY: cover
-cover: $(READY)  ## Run every test and show the lines and branches none of them reached
+cover: $(READY)  ## Run the tests, show the lines and branches that none reached, fail under 97 %
 	$(BIN)/pytest -n auto --cov --cov-report=term $(ARGS)
 
 .PHONY: install-check
@@ -71,6 +76,10 @@ install-check: $(READY)  ## Install every lock with old and new pips and Pythons
 .PHONY: audit
 audit:  ## Compare what is pinned with the known vulnerabilities, where the index has that data
 	@PYTHON=$(PYTHON) .ci/audit
+
+.PHONY: dist
+dist: $(READY)  ## Build sdist and wheel of the last commit twice, try them, write them to FOLDER=dist
+	@VENV=$(VENV) PYTHON=$(PYTHON) .ci/dist $(or $(FOLDER),dist)
 
 .PHONY: sbom
 sbom:  ## Write a bill of materials (CycloneDX) of what requirements.lock installs to FILE=sbom.cdx.json
