@@ -1,16 +1,22 @@
 """The law of the repository's habits: records of decisions, hosted checks and forms stay in shape."""
 
 import re
+import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from tests.generate_docs import ROOT
 
 DECISIONS = ROOT / "docs" / "decisions"
 RECORDS = sorted(DECISIONS.glob("[0-9]*.md"))
 HEADINGS = ["The question", "What was looked at", "The decision", "The price"]
-GUIDES = [ROOT / "CONTRIBUTING.md", *RECORDS]
+GUIDES = [ROOT / "CONTRIBUTING.md", ROOT / "RELEASE.md", *RECORDS]
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").iterdir())
+FORMS = sorted((ROOT / ".github" / "ISSUE_TEMPLATE").iterdir())
+TARGETS = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
 FOLDERS = r"service|tests|docs|helm|migrations|\.ci|\.github"
 
 
@@ -41,3 +47,71 @@ def test_guide_names_only_paths_that_exist(guide: Path) -> None:
     named = re.findall(rf"`((?:{FOLDERS})/[\w./-]+)`", guide.read_text(encoding="utf-8"))
 
     assert [path for path in named if not (ROOT / path).exists()] == []
+
+
+@pytest.mark.parametrize("guide", GUIDES, ids=lambda path: path.stem)
+def test_guide_names_only_targets_of_the_makefile(guide: Path) -> None:
+    named = re.findall(r"(?:`|\$ )make ([a-z-]+)", guide.read_text(encoding="utf-8"))
+
+    assert set(named) <= set(TARGETS)
+
+
+def parsed(path: Path) -> dict[Any, Any]:
+    """Return what a YAML file says."""
+    said = yaml.safe_load(path.read_text(encoding="utf-8"))
+    assert isinstance(said, dict)
+    return said
+
+
+def steps(workflow: Path) -> list[dict[str, Any]]:
+    """Return every step of every job."""
+    return [step for job in parsed(workflow)["jobs"].values() for step in job["steps"]]
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.stem)
+def test_workflow_may_only_read(workflow: Path) -> None:
+    jobs = parsed(workflow)["jobs"]
+
+    assert parsed(workflow)["permissions"] == {}
+    assert {name: job["permissions"] for name, job in jobs.items()} == {name: {"contents": "read"} for name in jobs}
+    assert "secrets." not in workflow.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.stem)
+def test_workflow_pins_actions_by_hash_and_names_their_release(workflow: Path) -> None:
+    used = re.findall(r"uses: *(.+)", workflow.read_text(encoding="utf-8"))
+
+    assert used
+    assert [action for action in used if not re.fullmatch(r"[\w/-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", action)] == []
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.stem)
+def test_workflow_calls_targets_that_exist(workflow: Path) -> None:
+    called = [made[1] for step in steps(workflow) if (made := re.match(r"make ([a-z-]+)", step.get("run", "")))]
+
+    assert {"lint", "docs", "test", "cover"} <= set(called) <= set(TARGETS)
+
+
+def test_hosted_checks_cover_supported_versions() -> None:
+    jobs = parsed(ROOT / ".github" / "workflows" / "ci.yml")["jobs"]
+
+    assert jobs["python"]["strategy"]["matrix"]["python"] == ["3.11", "3.12", "3.13", "3.14"]
+    assert jobs["postgres"]["strategy"]["matrix"]["postgres"] == ["14", "15", "16", "17", "18"]
+
+
+@pytest.mark.parametrize("form", FORMS, ids=lambda path: path.stem)
+def test_issue_form_has_fields_with_ids_of_their_own(form: Path) -> None:
+    fields = [field["id"] for field in parsed(form).get("body", []) if field["type"] != "markdown"]
+
+    assert form.stem == "config" or fields
+    assert len(set(fields)) == len(fields)
+
+
+def test_hooks_before_a_commit_are_local() -> None:
+    assert [one["repo"] for one in parsed(ROOT / ".pre-commit-config.yaml")["repos"]] == ["local"]
+
+
+def test_coverage_gate_is_no_lower_than_promised() -> None:
+    report = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["coverage"]["report"]
+
+    assert report["fail_under"] >= 95
