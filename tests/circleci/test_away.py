@@ -1,4 +1,4 @@
-"""A database that has gone away while the service runs: each page and each answer says so in a sentence."""
+"""An unreachable database: each page and each answer has a sentence about it."""
 
 from uuid import uuid4
 

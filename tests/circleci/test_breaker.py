@@ -1,4 +1,4 @@
-"""A CircleCI that hangs is left alone, one trial finds out when it answers again, and one question is asked once."""
+"""The circuit breaker, its trial calls, and requests shared by concurrent callers."""
 
 import asyncio
 from contextlib import suppress

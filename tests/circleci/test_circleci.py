@@ -1,4 +1,4 @@
-"""The door to CircleCI: one object that the rest of the house talks to."""
+"""The class CircleCI, through which all other packages use CircleCI."""
 
 from datetime import UTC, datetime
 from pathlib import Path

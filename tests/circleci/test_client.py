@@ -1,4 +1,4 @@
-"""Asking CircleCI: what goes over the wire, and what each answer means."""
+"""The client of the API: its requests on the wire, and the result of each answer."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence

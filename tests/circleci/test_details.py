@@ -1,4 +1,4 @@
-"""Finding out what a webhook does not say: what is asked, what is told, and what is missing and why."""
+"""The details of an event: requests, results, and reasons for missing ones."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""Signed is not well-meant: whatever JSON arrives, it is understood or refused, and what comes out can be stored."""
+"""Signed but hostile JSON: each is parsed or refused, and each result can be stored."""
 
 import dataclasses
 import json

@@ -1,4 +1,4 @@
-"""Finding out how jobs and their tests ended."""
+"""The reports of jobs and their tests."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn

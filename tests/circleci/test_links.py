@@ -1,4 +1,4 @@
-"""Addresses that people may follow: right ones, or none."""
+"""Web addresses for people: correct ones, or none."""
 
 from datetime import UTC, datetime
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""Paths that a server does not have and answers 500 for: asked once each time, and not waited for."""
+"""Endpoints that a CircleCI Server does not have and answers with 500."""
 
 import httpx
 import pytest

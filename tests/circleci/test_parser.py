@@ -1,4 +1,4 @@
-"""Understanding posts: every documented and observed shape of payload, and those that are not understood."""
+"""Parsing posts: every documented and observed payload, and those to refuse."""
 
 import json
 from datetime import UTC, datetime

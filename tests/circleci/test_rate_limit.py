@@ -1,4 +1,4 @@
-"""How long CircleCI asks us to wait."""
+"""The wait that CircleCI asks for in its headers."""
 
 from datetime import UTC, datetime
 

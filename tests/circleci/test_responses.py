@@ -1,4 +1,4 @@
-"""What an API may answer: bounded in bytes, in time, in depth and in number, whoever stands at the other end."""
+"""The limits for an answer of the API: bytes, time, depth and number of values."""
 
 import asyncio
 import gzip

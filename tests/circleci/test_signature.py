@@ -1,4 +1,4 @@
-"""Verifying posts: what counts as signed by CircleCI, and what each other post is told."""
+"""Verifying posts: valid signatures, and the reason for each refusal."""
 
 import hashlib
 import hmac

@@ -1,4 +1,4 @@
-"""Keeping hooks at CircleCI in order."""
+"""Listing, creating, changing and deleting hooks at CircleCI."""
 
 import json
 

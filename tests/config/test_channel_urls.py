@@ -1,4 +1,4 @@
-"""Channels as written: what is filled in, what is escaped, and what stays the same when a secret is replaced."""
+"""Channels as written: references, escaping, and keys that survive a new secret."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""roundsman.yaml: what it may say, and what is said back, with file, line and next step, when it is wrong."""
+"""roundsman.yaml: valid files, and problems with file, line and next step."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Numbers as options and settings: what is none, or out of range, is told in one line with name, value and range."""
+"""Numbers as options and settings: a bad one is refused with name, value and range."""
 
 from collections.abc import Iterator
 from typing import Any

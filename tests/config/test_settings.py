@@ -1,4 +1,4 @@
-"""The environment: what each setting accepts, what it refuses, and that no secret is ever shown."""
+"""The environment: accepted and refused values, and that no secret is ever shown."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What roundsman.yaml may say but hardly means: told at the start, and in nobody's way."""
+"""Warnings about roundsman.yaml, which do not stop the start."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What routes say of events: who hears, who does not, and the sentence that says why."""
+"""Decisions of the routes on events, each with its reason."""
 
 from dataclasses import replace
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""What must be asked for before the routes can be trusted, and what the answers add to an event."""
+"""The details needed for a decision, and the facts that they add to an event."""
 
 from dataclasses import replace
 from functools import partial

@@ -1,4 +1,4 @@
-"""Match keys: each entry reads what it puts, and knows which detail could tell an absent value."""
+"""Match keys: each reads the value that it puts, and names the detail to ask for."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Pieces of news: which events share one."""
+"""The keys of pieces of news: events that share one, and events that do not."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Patterns: what they fit, what stands in them literally, and which could be meant in two ways."""
+"""Patterns: the names that they fit, escapes, and ambiguous ones."""
 
 from dataclasses import replace
 from fnmatch import fnmatchcase
