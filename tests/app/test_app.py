@@ -102,7 +102,7 @@ async def test_pages_and_api_and_hook_are_one_service(house: House) -> None:
     assert answers[0].headers["content-type"].startswith("text/html")
 
 
-async def test_whoever_comes_by_another_name_is_turned_away_without_a_credential(house: House) -> None:
+async def test_a_request_for_another_host_name_needs_a_credential(house: House) -> None:
     transport = httpx.ASGITransport(house.service.asgi)
     async with httpx.AsyncClient(transport=transport, base_url="http://rebound.example.com") as stranger:
         api, page = await stranger.get("/api/v1/events"), await stranger.get("/")

@@ -132,7 +132,7 @@ async def test_each_request_has_an_id_of_its_own(house: House) -> None:
     assert first != second
 
 
-async def test_an_error_that_nobody_foresaw_is_found_by_the_id_that_was_answered(house: House, talk: Talk) -> None:
+async def test_an_unexpected_error_is_found_in_the_log_by_the_answered_id(house: House, talk: Talk) -> None:
     event = await house.finish(RED)
     await house.drain()
     house.change("UPDATE details SET body = json_object('rounds', 'not a number')")

@@ -60,7 +60,7 @@ def test_lines_beyond_what_may_wait_are_counted_once_the_reader_reads_again() ->
     assert lines[-1]["count"] == said - len(written) > 0
 
 
-def test_a_queue_that_nobody_takes_from_stays_small_and_is_not_waited_for() -> None:
+def test_a_log_queue_without_a_reader_stays_small_and_does_not_block() -> None:
     with a_pipe() as (_, writing):
         stream = QueuedStream(writing)
         for _ in range(100):
@@ -118,7 +118,7 @@ def a_page_of_a_pipe() -> Iterator[tuple[int, int]]:
 
 
 @pytest.mark.long
-def test_a_service_whose_log_nobody_reads_takes_posts_and_tells(folder: Path, is_long: bool) -> None:
+def test_a_service_with_an_unread_log_accepts_posts_and_notifies(folder: Path, is_long: bool) -> None:
     port = free_port()
     with http_end() as end, a_page_of_a_pipe() as (reading, writing):
         routes = RED_TO_WEB.replace("json://web.example.com", f"json://127.0.0.1:{end.port}/web")

@@ -80,7 +80,7 @@ def test_the_next_webhook_goes_by_the_new_file_and_a_broken_one_changes_nothing(
 @pytest.mark.parametrize(
     "text", first_and_long(["routes: [", "", "- a list", "\0", "receivers: {a: {channels: ['${NOT_SET}']}}", None])
 )
-def test_whatever_is_wrong_with_the_file_the_service_goes_on(folder: Path, end: HttpEnd, text: str | None) -> None:
+def test_the_service_goes_on_after_any_error_in_the_file(folder: Path, end: HttpEnd, text: str | None) -> None:
     file = folder / "roundsman.yaml"
     with serve(folder, settings(folder, TELL.format(name="old", port=end.port))) as served:
         file.unlink() if text is None else write(folder, text)

@@ -17,7 +17,7 @@ MARGIN_S = 30  # for a machine that has other work: what is judged has yet to be
 
 
 @pytest.mark.long
-def test_what_came_is_told_two_minutes_later_whatever_waits_in_line(tmp_path: Path) -> None:
+def test_posts_are_notified_within_two_minutes_behind_a_long_queue(tmp_path: Path) -> None:
     """The first route tests who pushed, so that every judgement has to ask."""
     with http_end() as channel, http_end() as circleci:
         circleci.behave(Silence())

@@ -93,7 +93,7 @@ async def test_a_database_that_is_gone_is_noticed_though_its_file_is_still_open_
 
 @pytest.mark.long
 @pytest.mark.databases("sqlite")
-async def test_a_database_that_somebody_else_holds_is_not_ready_to_keep_anything_on_sqlite(working: House) -> None:
+async def test_a_sqlite_database_locked_by_another_process_is_not_ready(working: House) -> None:
     with working.database.locked():
         found = await checks(working, status=503)
 
@@ -165,7 +165,7 @@ async def test_a_check_named_many_times_is_made_once(house: House) -> None:
     assert len([statement for statement in written if statement.startswith("INSERT")]) == 1
 
 
-async def test_all_who_ask_within_a_moment_share_one_look(folder: Path) -> None:
+async def test_concurrent_requests_share_one_check(folder: Path) -> None:
     asked: list[str] = []
     addresses = ["/readyz", "/readyz?check=database", "/metrics"] * 100
 
@@ -178,7 +178,7 @@ async def test_all_who_ask_within_a_moment_share_one_look(folder: Path) -> None:
     assert len([statement for statement in asked if "FROM notifications" in statement]) == 1
 
 
-async def test_an_asker_who_goes_away_takes_the_look_from_nobody(house: House) -> None:
+async def test_a_cancelled_request_does_not_cancel_the_shared_check(house: House) -> None:
     gone, stays = (asyncio.create_task(house.http.get("/readyz?check=database")) for _ in range(2))
     await asyncio.sleep(0)
     gone.cancel()

@@ -169,7 +169,7 @@ def test_the_runbook_of_an_alert_is_its_chapter_of_the_page(rule: Mapping[str, A
     assert rule["annotations"]["runbook_url"] == f"docs/monitoring.md#{rule['alert'].lower()}"
 
 
-def test_the_dashboard_runs_on_whatever_prometheus_is_chosen() -> None:
+def test_the_dashboard_runs_on_any_chosen_prometheus() -> None:
     chosen = {"type": "prometheus", "uid": "${datasource}"}
     asked: list[Any] = [one for panel in DASHBOARD["panels"] for one in (panel, *panel["targets"])]
 

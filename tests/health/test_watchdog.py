@@ -67,7 +67,7 @@ async def test_its_address_is_fetched_and_the_answer_left_unread(outside: HttpEn
         (Silence(), "the watchdog did not answer in time"),
     ],
 )
-async def test_whatever_else_it_does_is_told_in_one_sentence_without_its_address(
+async def test_any_other_behavior_of_the_watchdog_is_one_sentence_without_its_url(
     outside: HttpEnd, monkeypatch: pytest.MonkeyPatch, behaviour: Behaviour, sentence: str
 ) -> None:
     monkeypatch.setattr("service.health.watchdog.TIMEOUT_S", 0.2)
@@ -115,7 +115,7 @@ async def test_it_is_told_while_all_is_ready_and_at_no_other_time(house: House, 
 
 @pytest.mark.long
 @pytest.mark.databases("postgres")
-async def test_a_worker_does_not_say_that_all_is_well_when_nobody_receives(house: House, outside: HttpEnd) -> None:
+async def test_a_worker_does_not_ping_the_watchdog_without_a_receiving_process(house: House, outside: HttpEnd) -> None:
     watchdog = Watchdog(address(outside))
     async with house.running():
         house.change("DELETE FROM heartbeats")

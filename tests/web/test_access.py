@@ -66,7 +66,7 @@ async def test_who_is_logged_in_may_look_at_the_api_but_change_nothing_there(ope
     assert changing.status_code == 401
 
 
-async def test_a_wrong_token_is_refused_also_from_who_is_logged_in(operator: httpx.AsyncClient) -> None:
+async def test_a_wrong_token_is_refused_also_with_an_open_session(operator: httpx.AsyncClient) -> None:
     answer = await operator.get("/api", headers={"Authorization": "Bearer wrong"})
 
     assert answer.status_code == 401

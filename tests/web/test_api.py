@@ -57,7 +57,7 @@ async def day(house: House) -> dict[str, str]:
 # Shapes
 
 
-async def test_an_event_has_these_keys_whatever_it_is(house: House, day: dict[str, str]) -> None:
+async def test_an_event_of_every_kind_has_these_keys(house: House, day: dict[str, str]) -> None:
     page = await asked(house)
 
     assert set(page) == {"items", "next", "looked_back_to", "partial"}
@@ -218,7 +218,7 @@ async def test_dead_letters_are_what_waits_for_a_person(house: House) -> None:
     assert notification["reason"] == "the channel is gone"
 
 
-async def test_a_replay_is_taken_and_recorded_with_who_and_when(house: House, day: dict[str, str]) -> None:
+async def test_a_replay_is_enqueued_and_recorded_with_credential_and_time(house: House, day: dict[str, str]) -> None:
     response = await house.http.post(f"/api/v1/deliveries/{day['red']}/replay")
     await house.drain()
 

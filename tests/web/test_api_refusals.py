@@ -171,7 +171,7 @@ async def test_an_id_that_was_never_given_does_nothing(house: House) -> None:
     assert house.rows("SELECT count(*) FROM actions") == [(0,)]
 
 
-async def test_an_error_that_nobody_foresaw_shows_nothing_of_itself(house: House) -> None:
+async def test_an_unexpected_error_is_answered_without_its_text(house: House) -> None:
     event = await house.finish(RED)
     await house.drain()
     house.change("UPDATE details SET body = ?", '{"rounds": "a-word-that-nobody-should-see"}')

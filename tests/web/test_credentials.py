@@ -230,7 +230,7 @@ async def test_on_the_wire_each_is_refused_too(house: House) -> None:
     } == {}
 
 
-async def test_behind_a_proxy_with_default_settings_nobody_comes_in_without_a_credential(house: House) -> None:
+async def test_behind_a_proxy_with_default_settings_a_credential_is_required(house: House) -> None:
     """It sends its own address as Host, HTTP/1.0 and nothing of where the request came from."""
     answers = {}
     async with echoing(app=house.service.asgi) as url:

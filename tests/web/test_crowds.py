@@ -38,7 +38,7 @@ async def crowd(stack: AsyncExitStack, url: str, count: int, says: bytes) -> lis
 
 
 @pytest.mark.parametrize("says", KINDS.values(), ids=KINDS)
-async def test_whatever_waits_makes_room_for_a_request(says: bytes) -> None:
+async def test_waiting_connections_are_evicted_for_a_request(says: bytes) -> None:
     with logged() as talk:
         async with echoing(FEW) as url, AsyncExitStack() as stack:
             for _ in range(4):
@@ -62,7 +62,7 @@ def blocking() -> tuple[Starlette, asyncio.Event]:
     return Starlette(routes=[Route("/", wait)]), may_end
 
 
-async def test_what_is_being_answered_makes_no_room_and_who_comes_is_told() -> None:
+async def test_an_answered_connection_is_not_evicted_and_a_new_one_gets_503() -> None:
     app, may_end = blocking()
     refusals: list[str] = []
     with logged() as talk:

@@ -32,7 +32,9 @@ async def guess(client: httpx.AsyncClient, door: str, word: str) -> httpx.Respon
 
 @pytest.mark.parametrize("door", WAYS)
 @pytest.mark.parametrize("is_same", [False, True])
-async def test_one_who_guesses_is_told_to_wait(doors: Doors, clock: Clock, door: str, is_same: bool) -> None:
+async def test_too_many_guesses_are_answered_with_the_seconds_to_wait(
+    doors: Doors, clock: Clock, door: str, is_same: bool
+) -> None:
     words = ["the-same-again"] * 12 if is_same else [f"guess {number}" for number in range(12)]
     async with browser(doors.made()) as client:
         answers = [await guess(client, door, word) for word in words]
@@ -74,7 +76,7 @@ async def test_a_token_that_could_be_guessed_is_not_looked_at_while_its_address_
 
 
 @pytest.mark.parametrize("door", ["api", "pages"])
-async def test_a_token_that_could_not_is_let_in_whoever_else_guesses_from_there(doors: Doors, door: str) -> None:
+async def test_an_unguessable_token_is_accepted_from_a_limited_address(doors: Doors, door: str) -> None:
     async with browser(doors.made(admin_token=STRONG)) as client:
         for number in range(50):
             await guess(client, door, f"guess {number}")
@@ -111,7 +113,7 @@ async def test_what_could_not_be_right_is_no_guess(doors: Doors) -> None:
     assert doors.refused("api", "wrong") == 0
 
 
-async def test_the_log_says_who_guesses_and_never_what(doors: Doors) -> None:
+async def test_the_log_has_the_address_of_a_guess_and_never_the_guess(doors: Doors) -> None:
     with capture_logs() as lines:
         async with browser(doors.made(), PUBLIC_URL) as client:
             for number in range(12):
@@ -194,7 +196,7 @@ async def test_a_client_that_makes_up_where_it_came_from_is_braked_all_the_same(
     assert guessed == [401] * 10 + [429] * 2
 
 
-async def test_behind_a_proxy_that_hides_its_clients_who_is_logged_in_and_a_long_token_still_come_in(
+async def test_behind_a_proxy_that_hides_addresses_sessions_and_a_long_token_are_accepted(
     folder: Path,
 ) -> None:
     async with a_house(folder, ROUNDSMAN_ADMIN_TOKEN=STRONG) as house, echoing(app=house.service.asgi) as url:

@@ -64,7 +64,7 @@ async def everything(
     return answers
 
 
-async def test_every_answer_is_kept_to_the_one_who_asked(house: House) -> None:
+async def test_every_response_is_private(house: House) -> None:
     event = await house.finish(RED)
     await house.drain()
     dead = (await house.send(b"{}")).json()["delivery"]
@@ -85,7 +85,7 @@ async def test_every_answer_is_kept_to_the_one_who_asked(house: House) -> None:
 
 
 @pytest.mark.parametrize("path", ["/events/", "/api/v1/events/"])
-async def test_an_answer_to_what_was_not_foreseen_is_kept_to_the_one_who_asked(house: House, path: str) -> None:
+async def test_the_response_to_an_unexpected_error_is_private(house: House, path: str) -> None:
     event = await house.finish(RED)
     await house.drain()
     house.change("UPDATE details SET body = json_object('rounds', 'not a number')")

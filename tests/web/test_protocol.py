@@ -166,7 +166,7 @@ async def test_an_upgrade_is_not_made_and_what_follows_it_is_no_request() -> Non
 
 
 @pytest.mark.parametrize("size", [10, 100_000, 4_000_000])
-async def test_an_answer_that_waits_for_no_body_is_read_by_who_still_sends(size: int) -> None:
+async def test_a_response_before_the_end_of_the_body_reaches_a_client_that_still_sends(size: int) -> None:
     async with echoing() as url:
         head = b"POST /unread HTTP/1.1\r\n" + HOST + f"Content-Length: {size}\r\n\r\n".encode()
         for _ in range(5):

@@ -39,7 +39,7 @@ async def test_an_app_is_served_while_the_block_runs_and_no_longer() -> None:
             await http.get(url)
 
 
-async def test_nobody_lives_on_behind_a_server_that_has_failed() -> None:
+async def test_a_failed_server_ends_the_block() -> None:
     async def live_on(listener: socket.socket) -> None:
         async with asyncio.timeout(30), serving(APP, listener):
             await asyncio.Event().wait()
@@ -50,7 +50,7 @@ async def test_nobody_lives_on_behind_a_server_that_has_failed() -> None:
             await live_on(deaf)
 
 
-async def test_what_is_there_before_anybody_asks_is_not_looked_through_for_garbage() -> None:
+async def test_start_up_objects_are_excluded_from_garbage_collection() -> None:
     async with serving(APP, listen("127.0.0.1", 0)):
         set_aside = gc.get_freeze_count()
 
@@ -98,7 +98,7 @@ def test_a_version_6_address_stands_in_brackets() -> None:
         ("no.such.host.invalid", "Name or service not known"),
     ],
 )
-def test_a_place_where_nobody_can_listen_is_a_sentence(host: str, reason: str) -> None:
+def test_an_address_that_cannot_be_listened_on_is_one_sentence(host: str, reason: str) -> None:
     with pytest.raises(RoundsmanError) as refused:
         listen(host, 8000)
 
@@ -120,7 +120,7 @@ async def test_the_first_signal_asks_and_leaves_the_second_to_the_system(number:
     signal.signal(number, before)
 
 
-async def test_an_error_that_nobody_foresaw_is_in_the_log_and_not_in_the_answer(house: House) -> None:
+async def test_an_unexpected_error_is_in_the_log_and_not_in_the_response(house: House) -> None:
     event = await house.finish(RED)
     await house.drain()
     house.change("UPDATE details SET body = json_object('rounds', 'a-word-that-nobody-should-see')")

@@ -128,9 +128,7 @@ async def test_a_login_link_logs_one_browser_in(stranger: httpx.AsyncClient, doo
     assert (await stranger.post("/form", params={"form_token": await form_token(stranger)})).json() == {"who": "pages"}
 
 
-async def test_a_login_link_is_good_for_one_session_whatever_process_is_asked(
-    stranger: httpx.AsyncClient, doors: Doors
-) -> None:
+async def test_a_login_link_begins_one_session_across_all_processes(stranger: httpx.AsyncClient, doors: Doors) -> None:
     code = code_for(doors)
     first = await stranger.get("/link", params={"code": code})
     async with browser(doors.made(), PUBLIC_URL) as other:

@@ -259,7 +259,7 @@ async def test_bodies_without_an_id_are_told_apart_by_their_bytes(house: House) 
     assert traces(house) == [2, 2]
 
 
-async def test_a_ping_is_kept_and_nobody_hears_of_it(house: House) -> None:
+async def test_a_ping_is_stored_and_not_notified(house: House) -> None:
     delivery = await house.post(ping(WEB, NINE))
     await house.drain()
 

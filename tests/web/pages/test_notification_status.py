@@ -55,9 +55,7 @@ async def test_a_resend_on_its_way_says_how_far_it_is(house: House, browser: htt
     assert "put off (json) told today 09:14 a resend was put off, next attempt today 09:17" in page
 
 
-async def test_attempts_that_somebody_asked_for_differ_from_our_own_retries(
-    house: House, browser: httpx.AsyncClient
-) -> None:
+async def test_attempts_of_a_resend_differ_from_our_own_retries(house: House, browser: httpx.AsyncClient) -> None:
     event = await house.build()
     notification = await house.owe(event)
     await house.put_off(notification, "Slack answered 503")

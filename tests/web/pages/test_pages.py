@@ -201,7 +201,7 @@ async def test_after_a_ping_the_page_says_that_circleci_reaches_us(house: House,
     assert "CircleCI does reach us: the last to come was a ping, 1 minute ago" in text(page)
 
 
-async def test_a_line_says_who_was_told_and_who_could_not_be(house: House, browser: httpx.AsyncClient) -> None:
+async def test_a_row_shows_sent_and_failed_channels(house: House, browser: httpx.AsyncClient) -> None:
     event = await house.build()
     await house.give_up(await house.owe(event, "ops (telegram)"), "Telegram answered 403")
     await house.owe(event, "web-team (mailto)")
@@ -213,7 +213,7 @@ async def test_a_line_says_who_was_told_and_who_could_not_be(house: House, brows
     assert "not delivered: ops (telegram) on the way: web-team (mailto) a (slack), b (slack) and 2 more" in text(page)
 
 
-async def test_who_was_told_stays_told_whatever_comes_of_a_resend(house: House, browser: httpx.AsyncClient) -> None:
+async def test_a_sent_notification_stays_sent_after_a_failed_resend(house: House, browser: httpx.AsyncClient) -> None:
     event = await house.build()
     for label in ("a (slack)", "b (slack)"):
         await house.send(await house.owe(event, label))
@@ -227,7 +227,7 @@ async def test_who_was_told_stays_told_whatever_comes_of_a_resend(house: House, 
     assert "5m 03s a (slack), b (slack)" in text(page)
 
 
-async def test_a_line_says_who_was_told_by_another_report_of_the_same_news(
+async def test_a_row_shows_channels_that_another_event_of_the_same_news_notified(
     house: House, browser: httpx.AsyncClient
 ) -> None:
     first = await house.build(workflow=Workflow(id="w1", name="the-first", status="canceled"))

@@ -70,7 +70,7 @@ async def test_a_wrong_token_shows_the_form_again_and_leaves_a_line_in_the_log(h
 
 
 @pytest.mark.parametrize("path", EVIL_PATHS)
-async def test_the_login_sends_nobody_to_another_site(house: House, path: str) -> None:
+async def test_the_login_never_redirects_to_another_site(house: House, path: str) -> None:
     async with stranger(house) as client:
         form = await client.get("/login", params={"next": path})
         let_in = await client.post("/login", data={"token": TOKEN, "next": path})
@@ -227,7 +227,7 @@ async def test_only_what_waits_for_a_person_can_be_dismissed(house: House, brows
     assert "only a dead letter can be dismissed" in text(answer)
 
 
-async def test_nobody_dismisses_anything_without_our_form(house: House, browser: httpx.AsyncClient) -> None:
+async def test_a_dismissal_needs_the_form_token(house: House, browser: httpx.AsyncClient) -> None:
     came = await house.deliver(state=DeliveryState.DEAD)
 
     answer = await browser.post(f"/deliveries/{came.id}/dismiss", data={"because": "why not"})

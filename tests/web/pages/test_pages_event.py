@@ -55,7 +55,7 @@ async def test_a_trigger_without_words_of_ours_is_shown_as_routes_match_it(
     assert "Started trigger robot" in text(await browser.get(f"/events/{event.id}"))
 
 
-async def test_what_nobody_knows_is_left_out(house: House, browser: httpx.AsyncClient) -> None:
+async def test_unknown_facts_are_left_out(house: House, browser: httpx.AsyncClient) -> None:
     bare = {"commit": Commit(), "actor": Actor(), "revision": None, "branch": None, "trigger": None}
     event = await house.build(
         **bare, project=Project(), workflow=Workflow(), pipeline=Pipeline(), status=None, duration_ms=None
