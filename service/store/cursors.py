@@ -36,7 +36,7 @@ def to_cursor(place: Place) -> str:
 
 
 def to_place(cursor: str) -> Place:
-    """Return the place that a cursor names. Raises BadRequest for one that is not ours."""
+    """Return the place in a cursor. Raises BadRequest for one that is not ours."""
     try:
         since_epoch, key = PACKED.unpack(base64.urlsafe_b64decode(cursor))
         return Place(at=EPOCH + since_epoch * MICROSECOND, id=UUID(bytes=key))

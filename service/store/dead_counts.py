@@ -1,4 +1,4 @@
-"""How things stand, in numbers: for machines that ask every few seconds, so from short indexes alone."""
+"""Counts of dead letters, from partial indexes: scrapers ask every few seconds."""
 
 from sqlalchemy import Table, func, select, text
 
@@ -6,7 +6,7 @@ from service.db.tables import Transaction, deliveries, notifications
 
 
 def dead_letters(transaction: Transaction) -> dict[str, int]:
-    """How many deliveries and notifications wait for a person: ``{"delivery": 0, "notification": 2}``."""
+    """Count the dead letters: ``{"delivery": 0, "notification": 2}``."""
     return {
         "delivery": _count(transaction, deliveries, "state <> 'settled'"),
         "notification": _count(transaction, notifications, "state <> 'sent'"),

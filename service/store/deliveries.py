@@ -23,7 +23,7 @@ OPENING_BYTES = 16_384  # of a body, where many are listed: most are whole with 
 
 
 def keep_many(transaction: Transaction, arrived: Sequence[Delivery]) -> list[UUID]:
-    """Keep deliveries; the id under which each is on record: its own, or that of the same one that came before it.
+    """Insert deliveries; return the id of each: its own, or that of an earlier copy.
 
     Two posts of one event may race: the unique key decides which is the first, not a look before the insert. Rows are
     written in the order of that key, so that two processes that keep the same deliveries never wait in a ring.
@@ -50,7 +50,10 @@ _AGAIN = (
 
 
 def _keep_on_sqlite(transaction: Transaction, rows: Mapping[Key, dict[str, Any]]) -> Mapping[Key, UUID]:
-    """Have SQLite say how many rows are new, and not which: that takes half the time, and nearly always it is all."""
+    """Insert rows on SQLite and count the new ones.
+
+    To return which are new takes twice the time, and nearly always all are.
+    """
     if transaction.execute(_NEW, list(rows.values())).rowcount == len(rows):
         return {key: row["id"] for key, row in rows.items()}
 
@@ -76,7 +79,10 @@ _KEEPING = text(
 
 
 def _keep_on_postgres(transaction: Transaction, rows: Mapping[Key, dict[str, Any]]) -> Mapping[Key, UUID]:
-    """Send all rows as one value: a statement that grows with the batch is parsed anew each time, here and there."""
+    """Insert rows on Postgres, sent as one JSON value.
+
+    A statement that grows with the batch would be parsed anew each time, by driver and server.
+    """
     kept = transaction.execute(_KEEPING, {"rows": json.dumps(list(rows.values()), default=_spelt)})
     return {(source, event_id): id_ for source, event_id, id_ in kept}
 
@@ -113,21 +119,21 @@ def find(transaction: Transaction, delivery_id: UUID) -> Delivery:
 
 
 def hold(transaction: Transaction, delivery_id: UUID) -> bool:
-    """Have nobody forget the delivery, and all that belongs to it, before the transaction ends; False when it is gone.
+    """Lock a delivery against pruning until the transaction ends; False if it is gone.
 
-    On SQLite nobody could: one writes at a time.
+    On SQLite there is one writer at a time, and no need.
     """
     held = select(deliveries.c.id).where(deliveries.c.id == delivery_id).with_for_update()
     return transaction.execute(held).first() is not None
 
 
 def settle(transaction: Transaction, delivery_id: UUID) -> bool:
-    """Say that the delivery has been judged; False when somebody else said so first, and nothing is to be written."""
+    """Mark a kept delivery as judged; False if it was judged before: then write nothing."""
     return transaction.execute(_SETTLING, {"delivery_id": delivery_id}).first() is not None
 
 
 def bury(transaction: Transaction, delivery_id: UUID, reason: str) -> bool:
-    """Make the delivery a dead letter: it waits for a person, who reads the reason; False when it is settled already.
+    """Make a delivery a dead letter, with a reason; False if it is settled already.
 
     A worker of another release may have understood it meanwhile.
     """
@@ -141,7 +147,7 @@ def bury(transaction: Transaction, delivery_id: UUID, reason: str) -> bool:
 
 
 def revive(transaction: Transaction, delivery_id: UUID) -> bool:
-    """Have the delivery judged again, as if it had just come; False when it is yet to be judged, or not there."""
+    """Mark a delivery to be judged again; False if it is kept already, or not there."""
     reviving = (
         update(deliveries)
         .where(deliveries.c.id == delivery_id, deliveries.c.state != DeliveryState.KEPT)
@@ -181,7 +187,7 @@ def count_failure(transaction: Transaction, delivery_id: UUID, reason: str, *, i
 def dead(
     transaction: Transaction, *, limit: int, dismissed: bool = False, beyond: Place | None = None
 ) -> list[tuple[Delivery, int]]:
-    """Return deliveries that wait for a person, newest first: of each the beginning of its body, and the whole length.
+    """Return dead deliveries, newest first, each with the start and length of its body.
 
     dismissed   those that a person dismissed instead
     beyond      only those after this place of the list, which goes by ``received_at``
@@ -203,7 +209,7 @@ def dead(
 
 
 def dead_ids(transaction: Transaction, *, since: datetime | None, until: datetime | None, limit: int) -> Sequence[UUID]:
-    """Return the ids of the deliveries that wait for a person and came in a span of time, newest first."""
+    """Return the ids of dead deliveries received in a span of time, newest first."""
     waiting = select(deliveries.c.id).where(deliveries.c.state == DeliveryState.DEAD, is_unsettled)
     if since is not None:
         waiting = waiting.where(deliveries.c.received_at >= since)
@@ -214,13 +220,13 @@ def dead_ids(transaction: Transaction, *, since: datetime | None, until: datetim
 
 
 def any_unsettled(transaction: Transaction) -> DeliveryState | None:
-    """Return the state of one of the deliveries that came to no event, if there is any."""
+    """Return the state of a delivery without an event; None if there is none."""
     others = deliveries.c.state.in_([state for state in DeliveryState if state is not DeliveryState.SETTLED])
     state = transaction.execute(select(deliveries.c.state).where(others, is_unsettled).limit(1)).scalar()
     return DeliveryState(state) if state else None
 
 
 def count_unjudged(transaction: Transaction) -> int:
-    """How many deliveries are yet to be judged."""
+    """Count the deliveries that are not judged yet."""
     counting = select(func.count()).where(deliveries.c.state == DeliveryState.KEPT, is_unsettled)
     return transaction.execute(counting).scalar() or 0

@@ -35,7 +35,7 @@ SAMPLE = 500  # entries looked at to see which list is the shortest
 
 @dataclass(frozen=True, kw_only=True)
 class Span:
-    """A stretch of time: ``since`` and after, before ``until``, and beyond the place where the last page ended."""
+    """A span of time: from ``since`` to before ``until``, after the last page's end."""
 
     since: datetime | None = None
     until: datetime | None = None
@@ -44,7 +44,7 @@ class Span:
 
 @dataclass(frozen=True, kw_only=True)
 class Entries:
-    """The entries of an index that have one of some values, newest first; without values, all of them."""
+    """A scan of an index, newest first: of entries with one of some values, or of all."""
 
     table: FromClause
     values: Sequence[ColumnElement[bool]] = ()
@@ -78,7 +78,7 @@ class Entries:
         return found.order_by(at.desc(), event_id.desc()).limit(limit)
 
     def has(self, place: Subquery) -> ColumnElement[bool]:
-        """A test that a place is among the entries: a look into the index for each value, whatever the planner thinks.
+        """Return a condition: a place is in the scan, by one index lookup a value.
 
         An EXISTS could be turned into a join with the whole list.
         """
@@ -91,7 +91,7 @@ class Entries:
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """Facts of which an event must have one, and of which no index has a list: looked up event by event."""
+    """Facts of which an event must have one, checked event by event: none has an index."""
 
     values: Sequence[ColumnElement[bool]]
 
@@ -105,7 +105,7 @@ EVERYTHING = Entries(table=events)
 
 
 def shortest_first(transaction: Transaction, filters: Sequence[Entries], span: Span) -> Sequence[Entries]:
-    """The filters, in front the one whose list is the shortest, or reaches back the farthest, where the span begins."""
+    """Sort filters by selectivity, most selective first."""
     if len(filters) < 2:
         return filters or [EVERYTHING]
     samples: list[Select[int, int, datetime | None]] = [
@@ -119,7 +119,7 @@ def shortest_first(transaction: Transaction, filters: Sequence[Entries], span: S
 def first_in_all(
     transaction: Transaction, walked: Subquery, others: Sequence[Entries | Facts], *, limit: int
 ) -> list[Place]:
-    """Of the places of one list, the first that are in the other lists too, and have the facts."""
+    """Return the first places of one scan that are in the other scans and have the facts."""
     found = (
         select(walked.c.happened_at, walked.c.event_id)
         .where(*(other.has(walked) for other in others))
@@ -130,7 +130,7 @@ def first_in_all(
 
 
 def end_of_stride(transaction: Transaction, walked: Entries, span: Span, *, stride: int) -> Place | None:
-    """The place of the last of the next ``stride`` entries; None when the list ends before."""
+    """Return the place ``stride`` entries on; None if the scan ends before."""
     entries = walked.within(span, limit=stride)
     last = (
         select(entries.c.happened_at, entries.c.event_id, func.count().over().label("size"))

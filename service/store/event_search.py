@@ -1,4 +1,4 @@
-"""Looking things up: builds by any filter, newest first, a page at a time by cursor."""
+"""Search of events by any filters, newest first, a page at a time by cursor."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -39,7 +39,9 @@ def search(
     cursor: str | None = None,
     strides: Sequence[int] = STRIDES,
 ) -> Page:
-    """One page of the events that fit. Raises BadRequest for a cursor that is not one of ours, and for too many words.
+    """Return a page of matching events. Raises BadRequest for a foreign cursor.
+
+    Also for more words than can be searched by.
 
     Where too few of what was looked at fit, the page is not full, or empty even, and ``next`` leads on.
     """
@@ -66,13 +68,16 @@ def search(
 
 
 def _page(transaction: Transaction, places: Sequence[Place], tests: Tests, *, end: Place) -> Page:
-    """Return a page that others follow; where a closer look left nothing of it, it says how far the search came."""
+    """Return a page with a cursor, also an empty one: it tells the time searched back to."""
     items = _events(transaction, places, tests)
     return Page(items=items, next=to_cursor(end), looked_back_to=None if items else end.at)
 
 
 def recent_projects(transaction: Transaction, *, since: datetime) -> list[str]:
-    """Return the slugs of the projects of the newest events since a time, in order; of a limited number of events."""
+    """Return the project slugs of the newest events since a time, in order.
+
+    Only so many events are read.
+    """
     newest = (
         select(events.c.project_slug)
         .where(events.c.happened_at >= since)
@@ -85,7 +90,7 @@ def recent_projects(transaction: Transaction, *, since: datetime) -> list[str]:
 
 
 def known_actors(transaction: Transaction, wanted: Search) -> tuple[int, int]:
-    """Of how many of the newest events in a span the actor is known, and how many were looked at."""
+    """Count the newest events of a span with a known actor, and those that were read."""
     span = Span(since=wanted.since, until=wanted.until)
     places = first_in_all(transaction, EVERYTHING.within(span, limit=SAMPLE), [], limit=SAMPLE)
     some = events.c.id.in_([place.id for place in places])

@@ -1,4 +1,4 @@
-"""Events, the details we asked for, and the decisions: what happened and what each route said of it."""
+"""Events, the details asked for, and the decisions of each route."""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
@@ -43,7 +43,7 @@ def find_all(transaction: Transaction, event_ids: Collection[UUID]) -> dict[UUID
 
 
 def put_details(transaction: Transaction, event_id: UUID, learned: Details) -> None:
-    """Put on record what the source told us of an event, in place of what it told us before."""
+    """Store the details of an event in place of earlier ones."""
     row = {
         "event_id": event_id,
         "rounds": learned.rounds,
@@ -54,13 +54,13 @@ def put_details(transaction: Transaction, event_id: UUID, learned: Details) -> N
 
 
 def find_details(transaction: Transaction, event_id: UUID) -> Details | None:
-    """What the source told us of an event; None when we never asked."""
+    """Return the details of an event; None if they were never asked for."""
     body = transaction.execute(_FINDING_DETAILS, {"event_id": event_id}).scalar()
     return None if body is None else DETAILS.validate_python(body)
 
 
 def reopen_gaps(transaction: Transaction, event_id: UUID) -> None:
-    """Have the source asked again for what it would not say: the token may see more today.
+    """Mark refused details as missing: a new token may be allowed to see them.
 
     What is missing stays on record until it is answered, so that a message sent meanwhile says so.
     """
@@ -71,14 +71,14 @@ def reopen_gaps(transaction: Transaction, event_id: UUID) -> None:
 
 
 def last_round(transaction: Transaction, event_id: UUID) -> int:
-    """How often the event has been judged."""
+    """Return the number of rounds in which an event was judged."""
     return transaction.execute(_LAST_ROUND, {"event_id": event_id}).scalar() or 0
 
 
 def put_decisions(
     transaction: Transaction, event_id: UUID, said: Iterable[Decision], *, judged: int, at: datetime
 ) -> None:
-    """Put on record what every route said of an event when it was judged for the ``judged``-th time."""
+    """Insert the decisions of every route in one round of an event."""
     rows = [
         {
             "event_id": event_id,
@@ -97,7 +97,10 @@ def put_decisions(
 
 
 def find_decisions(transaction: Transaction, event_id: UUID) -> Sequence[tuple[int, datetime, Decision]]:
-    """Every decision on an event with its round and time: the newest round first, routes in their order."""
+    """Return the decisions on an event with round and time, newest round first.
+
+    Within a round, in the order of the routes.
+    """
     found = (
         select(decisions)
         .where(decisions.c.event_id == event_id)

@@ -1,4 +1,4 @@
-"""Filters of events, read into lists to walk, facts to look up, and what is looked at closely."""
+"""Filters of events, as index scans, facts to look up, and conditions to check."""
 
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -26,7 +26,7 @@ LITERAL = re.compile(r"([*?\[\]!\\])")
 
 @dataclass(frozen=True, kw_only=True)
 class Search:
-    """Filters of events; one that is None or empty keeps all. Of several values of one filter, any will do.
+    """Filters of events: several values of one mean any of them, None or empty means all.
 
     Names are patterns as in roundsman.yaml, in any case: globs, lists with commas, and ``!`` before what is left out. A
     text that equals a name on record means that name, and a backslash takes the sign behind it literally.
@@ -57,7 +57,7 @@ class Search:
 
 @dataclass(frozen=True, kw_only=True)
 class Patterns:
-    """The patterns of one filter: those of which one must fit, and those of which none may."""
+    """The patterns of a filter: one of the first must match, none of the second may."""
 
     wanted: Sequence[str] = ()
     excluded: Sequence[str] = ()
@@ -84,7 +84,7 @@ class Tests:
 
 
 def read_tests(transaction: Transaction, wanted: Search) -> Tests:
-    """Return what an event must pass to be found. Raises BadRequest where that is too much."""
+    """Return the scans and conditions of a search. Raises BadRequest for too many."""
     tests = Tests()
     for name in SPELLINGS:
         patterns = read_patterns(transaction, name, getattr(wanted, name))
@@ -99,7 +99,7 @@ def read_tests(transaction: Transaction, wanted: Search) -> Tests:
 
 
 def read_patterns(transaction: Transaction, name: str, given: Sequence[str]) -> Patterns:
-    """Return the patterns that are given for a filter; a text that is a name on record means that name.
+    """Return the patterns of a filter; a text equal to a stored name means that name.
 
     Raises BadRequest for too many.
     """
@@ -164,7 +164,7 @@ def _add_excluded(transaction: Transaction, tests: Tests, name: str, patterns: S
 
 
 def _expand_all(transaction: Transaction, name: str, patterns: Sequence[str]) -> list[str] | None:
-    """Return the names that any of some patterns fits; None where they are more than can be walked."""
+    """Return the names that any pattern matches; None if they are too many to scan."""
     found: dict[str, None] = {}
     for pattern in patterns:
         some = expand(transaction, name, pattern)
@@ -227,13 +227,19 @@ def _is_like(column: ColumnElement[str], pattern: str) -> ColumnElement[bool]:
 
 
 def _is_told(wanted: Sequence[str]) -> list[ColumnElement[bool]]:
-    """Tests of whether a route had it told; not by EXISTS, which could be turned into a join with all decisions."""
+    """Return conditions on the verdicts of an event's decisions.
+
+    Not by EXISTS, which a planner may turn into a join with all decisions.
+    """
     tells = (decisions.c.event_id == events.c.id, decisions.c.verdict.in_(TELLING))
     one = select(decisions.c.event_id).where(*tells).limit(1).scalar_subquery()
     return [one.is_(None) if told == "none" else one.is_not(None) for told in wanted]
 
 
 def _author_words(authors: Sequence[str]) -> list[str]:
-    """The longest word of each author's name, which every event of theirs has; nothing when one is no name."""
+    """Return the longest word of each author's name; nothing if one is no name.
+
+    Every event of an author has that word.
+    """
     longest = [max(words_in(author), key=len, default="") for author in authors if "@" not in author]
     return longest if all(longest) and len(longest) == len(authors) else []

@@ -1,4 +1,4 @@
-"""Heartbeats: a row for each process, written again and again to prove that rows can be written."""
+"""Heartbeats: a row for each process, whose writing proves that rows can be written."""
 
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
@@ -17,7 +17,7 @@ _READING_THE_CLOCK = text("SELECT clock_timestamp()")
 
 
 def beat(transaction: Transaction, process: Process, at: datetime) -> None:
-    """Write the heartbeat of a process, and forget those of processes that ended long ago.
+    """Write the heartbeat of a process, and delete those of processes long gone.
 
     On SQLite it fills some pages: what fits into the rest of the last page would prove nothing of a full disk. Postgres
     keeps files in reserve, and is full for all rows alike.
@@ -43,7 +43,7 @@ def latest(transaction: Transaction, roles: Collection[Role]) -> datetime | None
 
 
 def have_other_channels(transaction: Transaction, channels: str, *, since: datetime) -> bool:
-    """Tell whether a process that sends, and that has lived since a time, goes by other channels than these."""
+    """Tell whether a sending process alive since a time has other channels."""
     others = select(heartbeats.c.process).where(
         heartbeats.c.role != Role.WEB.value, heartbeats.c.channels != channels, heartbeats.c.beat_at >= since
     )
@@ -51,7 +51,7 @@ def have_other_channels(transaction: Transaction, channels: str, *, since: datet
 
 
 def read_clock(transaction: Transaction, clock: DatabaseClock) -> None:
-    """Have a clock follow Postgres' own, which unlike ``now()`` goes on within a transaction."""
+    """Set a clock by Postgres's, which unlike ``now()`` runs on in a transaction."""
     transaction.execute(_BEGINNING)
     before_s = clock.stopwatch()
     shown: datetime = transaction.execute(_READING_THE_CLOCK).scalar_one()

@@ -1,4 +1,4 @@
-"""The hooks of ours that CircleCI is known to have: written by the commands, read when a post is refused."""
+"""Our hooks at CircleCI: written by the commands, read when a post is refused."""
 
 from collections.abc import Sequence
 

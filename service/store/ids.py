@@ -1,4 +1,4 @@
-"""Ids as people type them: a beginning is enough where it is the beginning of one alone."""
+"""Abbreviated ids: a prefix is enough where only one id has it."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -11,7 +11,10 @@ DIGITS = 32
 
 
 def beginning_with(transaction: Transaction, column: Column[UUID], digits: str, *, limit: int) -> Sequence[UUID]:
-    """The ids of a column that begin with these hexadecimal digits; a stretch of its index, whatever the database."""
+    """Return the ids of a column with a prefix of hexadecimal digits.
+
+    A range of its index, on both databases.
+    """
     first, last = UUID(digits.ljust(DIGITS, "0")), UUID(digits.ljust(DIGITS, "f"))
     found = select(column).where(column >= first, column <= last).order_by(column).limit(limit)
     return transaction.execute(found).scalars().all()

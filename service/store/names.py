@@ -1,4 +1,4 @@
-"""Names on record: each value by which events are looked up, once, so that searches need not heed its case.
+"""Names: each value of the searchable fields once, for searches without case.
 
 A pattern is expanded into the names that it fits, and each of those has a list of its events in an index.
 """
@@ -51,7 +51,7 @@ SPELLINGS: Mapping[str, Callable[[Row], Sequence[str | None]]] = {
 
 
 def fold(text: str) -> str:
-    """Return a text in the one form in which case and spelling in Unicode make no difference."""
+    """Return a text folded: without differences of case and of Unicode spelling."""
     return to_nfc(to_nfc(text).casefold())
 
 
@@ -67,7 +67,7 @@ def names_of(row: Row) -> list[tuple[str, str, str]]:
 
 
 def put(transaction: Transaction, row: Row) -> None:
-    """Have the names of an event on record, and mark those as seen that were not lately."""
+    """Insert the names of an event, and update the time of those not seen lately."""
     seen_at: datetime = row["received_at"]
     # in order: two workers that put the same names must not wait for each other crosswise
     rows = [
@@ -92,19 +92,24 @@ _PUTTING = {dialect: _putting(dialect) for dialect in INSERTS}
 
 
 def forget(transaction: Transaction, *, before: datetime) -> None:
-    """Forget names that no event received since a time has had; they are still found by their exact spelling."""
+    """Delete names without an event since a time.
+
+    Events are still found by the exact spelling.
+    """
     for field in SPELLINGS:
         transaction.execute(delete(names).where(names.c.field == field, names.c.seen_at < before - FRESH_FOR))
 
 
 def find_same(transaction: Transaction, field: str, text: str) -> list[str]:
-    """Return the names that differ from a text in case or in their spelling in Unicode at most."""
+    """Return the names that differ from a text only in case or Unicode spelling."""
     same = select(names.c.name).where(names.c.field == field, names.c.folded == fold(text)).limit(MAX_LISTED)
     return list(transaction.execute(same).scalars())
 
 
 def expand(transaction: Transaction, field: str, pattern: str) -> list[str] | None:
-    """Return the names that a pattern fits, or None where they are more than MAX_LISTED, or too many to look through.
+    """Return the names that a pattern matches; None if more than MAX_LISTED.
+
+    Also None if there are too many names to try.
 
     The text without its escapes is always among those of a pattern without wildcards, on record or not.
     """
@@ -126,14 +131,14 @@ def expand(transaction: Transaction, field: str, pattern: str) -> list[str] | No
 
 
 def is_known(transaction: Transaction, field: str, pattern: str) -> bool:
-    """Tell whether a pattern fits a name on record, or so many that nobody has looked through all of them."""
+    """Tell whether a pattern matches a stored name, or cannot be tried on all of them."""
     if has_wildcards(pattern):
         return expand(transaction, field, pattern) != []
     return bool(find_same(transaction, field, unescape(pattern)))
 
 
 def _beginning(field: str, begin: str) -> Select[str, str]:
-    """Select the names that begin so, in the order of an index; all of them, the newest first, without a beginning."""
+    """Select the names with a prefix, in index order; without one, the newest first."""
     some = select(names.c.folded, names.c.name).where(names.c.field == field)
     if not begin:
         return some.order_by(names.c.seen_at.desc())
@@ -147,7 +152,7 @@ def prefix(pattern: str) -> str:
 
 
 def like(pattern: str) -> str:
-    """Return a pattern of SQL's LIKE that fits at least what a pattern of ours fits, in any case.
+    """Return a LIKE pattern that matches at least what a glob matches, in any case.
 
     What LIKE cannot say, or says otherwise on each database, becomes ``%``: who asks looks closer at what is found.
     """
@@ -167,7 +172,7 @@ def latest(transaction: Transaction, field: str, *, limit: int) -> list[str]:
 
 
 def near(transaction: Transaction, field: str, text: str, *, limit: int = 3) -> list[str]:
-    """Return names that are like a text: those that hold it, then those that are spelled like it."""
+    """Return names like a text: those that contain it, then those spelled like it."""
     wanted = fold(text).strip("*? ")
     if not wanted:
         return []

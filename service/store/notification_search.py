@@ -15,7 +15,7 @@ from service.store.rows import to_notification
 
 @dataclass(frozen=True, kw_only=True)
 class NotificationSearch:
-    """Filters of notifications; one that is None or empty keeps all. Of several values of one filter, any will do.
+    """Filters of notifications: several values of one mean any; None or empty means all.
 
     channel       the label, such as ``web-team (slack)``
     since, until  when it was decided to tell: from, and up to but without
@@ -30,7 +30,7 @@ class NotificationSearch:
 
 @dataclass(frozen=True, kw_only=True)
 class NotificationPage:
-    """Some notifications, newest first, and the cursor that leads to the ones after them."""
+    """A page of notifications, newest first, and the cursor of the next page."""
 
     items: Sequence[Notification]
     next: str | None
@@ -39,7 +39,7 @@ class NotificationPage:
 def find_page(
     transaction: Transaction, wanted: NotificationSearch, *, limit: int, cursor: str | None = None
 ) -> NotificationPage:
-    """Return one page of the notifications that fit. Raises BadRequest for a cursor that is not one of ours."""
+    """Return a page of matching notifications. Raises BadRequest for a foreign cursor."""
     beyond = to_place(cursor) if cursor else None
     stretches = [_stretch(value, wanted, beyond).limit(limit + 1).subquery() for value in _walked(wanted)]
     merged = union_all(*(select(stretch) for stretch in stretches)).subquery()
@@ -52,7 +52,7 @@ def find_page(
 
 
 def _walked(wanted: NotificationSearch) -> list[list[ColumnElement[bool]]]:
-    """Return the conditions of each stretch of an index that is walked: one for each value of its filter.
+    """Return the conditions of each index range to scan: one for each value of a filter.
 
     A channel's notifications are one receiver's, and what is not sent is little: these are the narrowest.
     """

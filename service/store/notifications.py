@@ -17,7 +17,7 @@ PENDING, SENDING, SENT, DEAD, DISMISSED = NotificationState
 
 
 def plan(transaction: Transaction, notification: Notification) -> Notification | None:
-    """Owe a channel word of a topic; None when that is new, else the notification that already stands for it."""
+    """Insert a notification; None, or the one that its channel has for the topic already."""
     row = vars(notification)
     if insert_new(transaction, notifications, row):
         return None
@@ -43,13 +43,13 @@ def of_events(transaction: Transaction, event_ids: Collection[UUID]) -> Sequence
 
 
 def of_topics(transaction: Transaction, topics: Collection[str]) -> Sequence[Notification]:
-    """The notifications of these pieces of news, whichever event brought each of them first; oldest first."""
+    """Return the notifications of these topics, oldest first, of whichever event."""
     wanted = select(notifications).where(notifications.c.topic.in_(topics)).order_by(notifications.c.created_at)
     return [to_notification(row) for row in transaction.execute(wanted).mappings()]
 
 
 def count(transaction: Transaction, *states: NotificationState) -> int:
-    """How many notifications are in one of these states."""
+    """Count the notifications in any of these states."""
     counting = select(func.count()).where(notifications.c.state.in_(states))
     if SENT not in states:
         counting = counting.where(is_unsent)
@@ -59,7 +59,7 @@ def count(transaction: Transaction, *states: NotificationState) -> int:
 def dead(
     transaction: Transaction, *, limit: int, dismissed: bool = False, beyond: Place | None = None
 ) -> Sequence[Notification]:
-    """Return notifications that wait for a person, newest first; ``dismissed``: those that a person dismissed.
+    """Return dead notifications, or dismissed ones if so asked, newest first.
 
     beyond   only those after this place of the list, which goes by ``next_attempt_at``: when each was given up
     """
@@ -75,7 +75,10 @@ def dead(
 
 
 def unknown_since(transaction: Transaction, notification_id: UUID, now: datetime) -> datetime | None:
-    """Note that a worker did not know the channel, and return since when none did; None when nothing is to be sent."""
+    """Note a worker without the channel; return since when none had it.
+
+    None if there is nothing to send.
+    """
     since = func.coalesce(notifications.c.unknown_since, now, type_=UtcDateTime)
     noting = (
         update(notifications)
@@ -88,7 +91,7 @@ def unknown_since(transaction: Transaction, notification_id: UUID, now: datetime
 
 
 def put_off_unknown(transaction: Transaction, notification: Notification, *, again_at: datetime, reason: str) -> None:
-    """Put a notification off without an attempt: what it waits for is not its channel, whose time is left to it."""
+    """Postpone a notification without an attempt; the time for its channel is kept."""
     waits = max(timedelta(), again_at - notification.next_attempt_at)
     waiting = update(notifications).where(notifications.c.id == notification.id, notifications.c.state == PENDING)
     new = {"next_attempt_at": again_at, "give_up_at": notification.give_up_at + waits, "reason": reason}
@@ -96,7 +99,7 @@ def put_off_unknown(transaction: Transaction, notification: Notification, *, aga
 
 
 def begin_attempt(transaction: Transaction, notification_id: UUID, at: datetime) -> Attempt | None:
-    """Begin the next attempt and put it on record before anything is sent; None when there is nothing to send.
+    """Record the next attempt before the send; None if there is nothing to send.
 
     The state is changed only from ``pending``: of two workers one gets the attempt, the other gets None.
     """
@@ -115,7 +118,7 @@ def begin_attempt(transaction: Transaction, notification_id: UUID, at: datetime)
 
 
 def hold(transaction: Transaction, notification_id: UUID, *, until: datetime) -> bool:
-    """Have nobody begin another attempt before a time; False when none is open that could be waited for."""
+    """Block further attempts until a time; False if no attempt is open."""
     holding = (
         update(notifications)
         .where(notifications.c.id == notification_id, notifications.c.state == SENDING)
@@ -126,7 +129,7 @@ def hold(transaction: Transaction, notification_id: UUID, *, until: datetime) ->
 
 
 def record_sent(transaction: Transaction, attempt: Attempt, *, message: Message, receipt: str, at: datetime) -> None:
-    """Record that the channel accepted the message, and what it said where that is not what was said before.
+    """Record a success; the message too, if it is not that of the attempt before.
 
     Who was told once stays told since then.
     """
@@ -141,7 +144,7 @@ def record_sent(transaction: Transaction, attempt: Attempt, *, message: Message,
 def record_put_off(
     transaction: Transaction, attempt: Attempt, *, reason: str, at: datetime, again_at: datetime
 ) -> bool:
-    """Record that the attempt did not work and when the next one is due; False when another has taken its place."""
+    """Record a failure and the time of the next attempt; False if another one replaced it."""
     if not _leave(transaction, attempt, state=PENDING, reason=reason, next_attempt_at=again_at):
         return False
     _end(transaction, attempt, outcome=Outcome.PUT_OFF, reason=reason, ended_at=at)
@@ -155,7 +158,7 @@ def give_up_later(transaction: Transaction, notification_id: UUID, at: datetime)
 
 
 def record_dead(transaction: Transaction, attempt: Attempt, *, reason: str, at: datetime) -> bool:
-    """Record that the attempt did not work and that there will be no other until a person says so; False as above."""
+    """Record a failure for good: a dead letter; False if another attempt replaced it."""
     if not _leave(transaction, attempt, state=DEAD, reason=reason, next_attempt_at=at):
         return False
     _end(transaction, attempt, outcome=Outcome.DEAD, reason=reason, ended_at=at)
@@ -163,7 +166,7 @@ def record_dead(transaction: Transaction, attempt: Attempt, *, reason: str, at: 
 
 
 def _leave(transaction: Transaction, attempt: Attempt, **values: Any) -> bool:
-    """Let the notification be sent no longer, unless that is another attempt's business.
+    """End the sending state, unless another attempt has begun.
 
     A worker that was frozen in the middle of a send was taken for dead, and what became of it since then counts.
     """
@@ -184,7 +187,7 @@ def _end(transaction: Transaction, attempt: Attempt, **how: Any) -> None:
 def owe_again(
     transaction: Transaction, notification_id: UUID, *, at: datetime, patience: timedelta
 ) -> Notification | None:
-    """Owe the word once more, for as long as ``patience`` lasts: a person asked for it.
+    """Make a notification pending again for ``patience``: an operator asked for it.
 
     None, and nothing is changed, while it is being sent: that attempt's end would be written over it. Raises NotFound.
     """
@@ -217,7 +220,7 @@ def attempts_of(transaction: Transaction, notification_ids: Collection[UUID]) ->
 
 
 def interrupt(transaction: Transaction, notification_id: UUID, at: datetime) -> None:
-    """End an attempt whose process is gone; people may have got it, and the record says so.
+    """End the attempt of a process that is gone; the record says it may have arrived.
 
     Only for the holder of the channel's lane: anybody else's attempt may still be under way.
     """

@@ -1,4 +1,4 @@
-"""The last refusals: a few rows, so that a first-run page can say why nothing arrives."""
+"""The last refused posts: a few rows, which tell why nothing arrives."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ _COLUMNS = [column for column in refusals.c if column.name not in {"id", "skippe
 
 
 def keep(transaction: Transaction, refusal: Refusal) -> None:
-    """Put a refusal on record, in one row with those of the same reason and address, and forget what is too many."""
+    """Record a refusal in the row of its reason and address, and delete surplus rows."""
     repeated = delete(refusals).where(
         refusals.c.status == refusal.status,
         refusals.c.reason == refusal.reason,
@@ -29,7 +29,9 @@ def keep(transaction: Transaction, refusal: Refusal) -> None:
 
 
 def _surplus(transaction: Transaction) -> list[int]:
-    """Return the rows to forget: always the oldest of the most frequent kind, so that a flood displaces itself alone.
+    """Return the rows to delete: the oldest of the most frequent kind.
+
+    So a flood displaces only itself.
 
     What is mended in the same way is of one kind: a reason may hold words of strangers.
     """

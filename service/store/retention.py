@@ -1,4 +1,4 @@
-"""What has been kept for long enough: an event goes with everything that belongs to it."""
+"""Pruning: an old event is deleted with everything that belongs to it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ DONE = (NotificationState.SENT, NotificationState.DISMISSED)
 
 @dataclass(frozen=True, kw_only=True)
 class Mark:
-    """How far a pass through the oldest events has come."""
+    """The place that a pass through the oldest events has reached."""
 
     received_at: datetime
     event_id: UUID
@@ -36,14 +36,14 @@ class Mark:
 
 @dataclass(frozen=True, kw_only=True)
 class Pruned:
-    """How many events were forgotten, and where to go on; ``mark`` is None when there is nothing old left."""
+    """The number of deleted events, and the place to go on; no ``mark`` at the end."""
 
     count: int
     mark: Mark | None
 
 
 def prune(transaction: Transaction, *, before: datetime, beyond: Mark | None, limit: int) -> Pruned:
-    """Of the ``limit`` oldest events beyond the mark, forget those received before a time and all that belongs to them.
+    """Delete, of the ``limit`` oldest events after a mark, those from before a time.
 
     What waits for a person, or for us, stays: a delivery not judged or not understood, a notification not sent.
     """
@@ -56,7 +56,7 @@ def prune(transaction: Transaction, *, before: datetime, beyond: Mark | None, li
 
 
 def prune_dismissed(transaction: Transaction, *, before: datetime, limit: int) -> int:
-    """Forget deliveries received before a time that never became events and that a person dismissed; how many."""
+    """Delete dismissed deliveries without events from before a time; return their number."""
     became_none = ~select(events.c.id).where(events.c.id == deliveries.c.id).exists()
     put_away = (
         select(deliveries.c.id)

@@ -119,7 +119,7 @@ PLAIN = (
 
 
 def event_row(event: Event) -> dict[str, Any]:
-    """An event as a row of ``events``: its parts become columns such as ``workflow_name``."""
+    """Return an event as a row; its parts become columns such as ``workflow_name``."""
     row: dict[str, Any] = {name: getattr(event, name) for name in PLAIN}
     row |= {"kind": event.kind, "via": event.via, "has_job": event.job is not None}
     for part, (_, fields) in PARTS.items():

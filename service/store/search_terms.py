@@ -1,4 +1,4 @@
-"""What events are found by that is no column of theirs alone: words, and people and projects under all their names.
+"""The full-text search index: words of an event, and all names of project and actor.
 
 Each stands in the table with its place in time, so that the events of one can be walked newest first.
 """
@@ -26,22 +26,25 @@ _ADDING = {dialect: insert(words).on_conflict_do_nothing() for dialect, insert i
 
 
 def words_in(text: str) -> list[str]:
-    """The words of a text: letters and digits, in lower case; whatever else there is stands between them."""
+    """Return the words of a text: runs of letters and digits, in lower case."""
     return [word[:_LONGEST] for word in re.findall(r"[^\W_]+", text.casefold())]
 
 
 def actor_word(name: str) -> str:
-    """What stands for an actor, by login or name: no word that is in a text, since it begins with a sign."""
+    """Return the term of an actor's login or name; its sign keeps it apart from words."""
     return f"@{name}"[:_LONGEST]
 
 
 def project_word(name: str) -> str:
-    """What stands for a project, by slug, in any of its spellings, or by name, with or without its organisation."""
+    """Return the term of a project's slug, in any spelling, or of its name.
+
+    The name with or without its organization.
+    """
     return f"#{slug_spellings(name)[0]}"[:_LONGEST]
 
 
 def words_of(row: Row) -> set[str]:
-    """All that an event is found by; a revision also by its first seven digits, as people quote it."""
+    """Return the terms of an event; a revision also by its first seven digits."""
     found = dict.fromkeys(word for name in SEARCHED if row[name] for word in words_in(row[name]))
     actors = {actor_word(row[name]) for name in ("actor_login", "actor_name") if row[name]}
     projects = {project_word(name) for name in (row["project_slug"], row["project_name"], full_name(row)) if name}
@@ -64,7 +67,7 @@ def put(transaction: Transaction, row: Row) -> None:
 
 
 def forget(transaction: Transaction, event_ids: Collection[UUID]) -> None:
-    """Have events no longer found by their words; called while the events are there, since they say which these are."""
+    """Delete the terms of events, called before these are deleted: they name the terms."""
     columns = (events.c.id, events.c.happened_at, *(events.c[name] for name in SEARCHED))
     rows = transaction.execute(select(*columns).where(events.c.id.in_(event_ids))).mappings().all()
     keys = [{"b_word": word, "b_at": row["happened_at"], "b_id": row["id"]} for row in rows for word in words_of(row)]

@@ -1,4 +1,4 @@
-"""Sessions of the pages: begun by a login, looked up with each request, ended by a logout."""
+"""Sessions of the pages: begun by a login, read at each request, ended by a logout."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
@@ -17,7 +17,7 @@ def begin(transaction: Transaction, session: Session) -> bool:
 
 
 def find(transaction: Transaction, session_id: UUID, now: datetime) -> Session | None:
-    """Return a session that is open; None for one that has ended, expired or never begun."""
+    """Return an open session; None for one that ended, expired or never began."""
     found = transaction.execute(_OPEN.where(sessions.c.id == session_id, sessions.c.expires_at >= now))
     row = found.mappings().first()
     return Session(**row) if row else None
@@ -30,7 +30,7 @@ def open_sessions(transaction: Transaction, now: datetime) -> Sequence[Session]:
 
 
 def end(transaction: Transaction, session_ids: Collection[UUID] | None, now: datetime) -> int:
-    """End these sessions, or with None every one; return the number that was open until now."""
+    """End these sessions, or all with None; return the number of open ones."""
     ending = update(sessions).where(sessions.c.ended_at.is_(None), sessions.c.expires_at >= now)
     if session_ids is not None:
         ending = ending.where(sessions.c.id.in_(session_ids))
