@@ -1,4 +1,7 @@
-"""The command line: a module is named after one of its commands; a leading underscore means none."""
+"""The command line.
+
+Each module is named after one of its commands; a module with a leading underscore has none.
+"""
 
 from service.cli._app import main
 

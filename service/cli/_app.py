@@ -1,4 +1,7 @@
-"""The command line. Exit codes: 0 done, 1 a check failed or work remains, 2 wrong usage or configuration."""
+"""The entry point of the command line, and the table of its commands.
+
+Exit codes: 0 done, 1 a check failed or work remains, 2 wrong usage or configuration.
+"""
 
 import os
 import sys
@@ -42,22 +45,25 @@ COMMANDS = {
     "routes": "routes:routes",
     "receivers": "receivers:receivers",
 }
-"""Where each command is: module and name. It is imported when it is asked for, with the libraries that it needs."""
+"""Module and name of each command.
+
+A command is imported when it is called, together with the libraries that it needs.
+"""
 
 LONG_RUNNING = frozenset({"serve", "web", "worker"})
 
 
 class Commands(TyperGroup):
-    """The commands, each of them loaded by its name."""
+    """The group of all commands, which imports each when it is called."""
 
     def list_commands(self, ctx: Any) -> list[str]:
-        """Their names, in the order of the help."""
+        """Return the names of the commands, in the order of the help."""
         return list(COMMANDS)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """One of them. Ends with the usage when there is no such command."""
+        """Return a command. Exits with the usage if there is no such command."""
         if cmd_name not in COMMANDS:
-            if ctx.resilient_parsing:  # a line that is being completed: nothing is said into it
+            if ctx.resilient_parsing:  # shell completion: an error would be printed into the line
                 return None
             likely = get_close_matches(cmd_name, COMMANDS, n=1)
             hint = f" Did you mean '{likely[0]}'?" if likely else ""
@@ -70,13 +76,19 @@ class Commands(TyperGroup):
         return command
 
     def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
-        """Return what completes a word: names by the table alone, since loading every command takes a second."""
+        """Return the completions of a word.
+
+        Names come from the table alone: importing every command takes a second.
+        """
         if incomplete.startswith("-"):
             return super().shell_complete(ctx, incomplete)
         return [Completion(value=name) for name in COMMANDS if name.startswith(incomplete)]
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command that was asked for; settings are no options, and whoever gives one hears where they go."""
+        """Run the command.
+
+        A usage error of a long-running command also says that settings are no options.
+        """
         try:
             return super().invoke(ctx)
         except typer.TyperException as error:
@@ -110,14 +122,14 @@ def roundsman(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Say which release this is.")
     ] = False,
 ) -> None:
-    """Keep every CircleCI webhook, find out what happened, tell the right people, and say why."""
+    """Store CircleCI's webhooks, notify the right people, and explain each decision."""
 
 
 def main() -> None:
-    """Run the command that was asked for; an error of ours is one sentence for each problem, not a traceback."""
+    """Run the command; print a RoundsmanError as sentences, without a traceback."""
     prepare_streams()
     if LONG_RUNNING.intersection(sys.argv[1:2]):
-        install_signal_handlers()  # before what takes long: the libraries that the command needs
+        install_signal_handlers()  # before the command's libraries are imported, which takes long
     try:
         sys.argv[1:] = read_arguments(sys.argv[1:])
         share_ca_certificates(os.environ)
@@ -130,6 +142,6 @@ def main() -> None:
 
 
 def _exit_code(error: RoundsmanError) -> int:
-    """Return 2 for words or a configuration that cannot be right, 1 for what the world says no to."""
+    """Return 2 for wrong usage or configuration, 1 for any other error."""
     is_conflict = isinstance(error, BadRequest) and error.status == HTTPStatus.CONFLICT
     return 2 if isinstance(error, BadConfig | BadRequest) and not is_conflict else 1

@@ -1,18 +1,21 @@
-"""Whose certificates are trusted: one variable for what we ask ourselves and for what channels ask."""
+"""Trusted CA certificates: one environment variable for all HTTP clients.
+
+Our own requests go through OpenSSL, those of channels through requests, and each reads a variable of its own.
+"""
 
 from collections.abc import MutableMapping
 from pathlib import Path
 
 from service.errors import BadConfig
 
-OPENSSL_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR")  # heeded by OpenSSL, and so by httpx and mail
-REQUESTS_VARIABLE = "REQUESTS_CA_BUNDLE"  # heeded by requests, before curl's variable; a file or a folder
+OPENSSL_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR")  # read by OpenSSL, and so by httpx and mail
+REQUESTS_VARIABLE = "REQUESTS_CA_BUNDLE"  # read by requests, before curl's variable; a file or a folder
 
 
 def share_ca_certificates(environ: MutableMapping[str, str]) -> None:
-    """Have channels trust what SSL_CERT_FILE names, and us what REQUESTS_CA_BUNDLE names, where only one is set.
+    """Copy SSL_CERT_FILE to REQUESTS_CA_BUNDLE or back, if only one of them is set.
 
-    Raises BadConfig for one that is not there: the libraries would fail at the first connection, and not say which.
+    Raises BadConfig for a file that does not exist: the libraries would fail at the first connection without naming it.
     """
     for name in (*OPENSSL_VARIABLES, REQUESTS_VARIABLE):
         if environ.get(name) and not Path(environ[name]).exists():

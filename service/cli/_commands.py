@@ -1,4 +1,7 @@
-"""Groups and commands of the command line: plain help, each option of one value given once, numbers in their range."""
+"""The classes of commands and command groups.
+
+Help is plain text. An option with one value may be given once, and a number must be in its range.
+"""
 
 from collections import Counter
 from collections.abc import Callable
@@ -21,10 +24,10 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class Command(TyperCommand):
-    """A command that refuses an option of one value given twice: one of the two would be ignored without a word."""
+    """A command that refuses a repeated option; Typer would ignore all but one."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Read the arguments. Ends with the usage when they are wrong."""
+        """Parse the arguments. Exits with the usage if they are wrong."""
         given: dict[str, Any] = {}
         if args and not ctx.resilient_parsing:
             given, _, found = self.make_parser(ctx).parse_args(args=list(args))
@@ -43,12 +46,12 @@ class Command(TyperCommand):
 
 
 def _number_option(parameter: Any) -> Any:
-    """Return the parameter where it is an option that takes a number of a range; None for any other."""
+    """Return the parameter if it is an option of a number with a range, else None."""
     return parameter if isinstance(parameter, TyperOption) and parameter.max is not None else None
 
 
 class Group(typer.Typer):
-    """A group of such commands."""
+    """A group of commands of the class above."""
 
     def __init__(self, sentence: str | None = None) -> None:
         super().__init__(no_args_is_help=sentence is not None, help=sentence, **PLAIN)

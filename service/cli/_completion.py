@@ -1,4 +1,7 @@
-"""Completion in a shell: the commands' names without their modules, and a home folder that cannot be written."""
+"""Shell completion.
+
+Names are completed without importing the commands' modules; a home folder that cannot be written is one sentence.
+"""
 
 from collections.abc import Iterator, MutableMapping, Sequence
 from contextlib import contextmanager
@@ -13,7 +16,7 @@ SHELLS = ("bash", "zsh", "fish")
 
 @dataclass(frozen=True, kw_only=True)
 class Completion:
-    """A word that a line may go on with."""
+    """A word that completes the line."""
 
     value: str
     help: str | None = None
@@ -21,7 +24,7 @@ class Completion:
 
 
 def accept_either_order(environ: MutableMapping[str, str]) -> None:
-    """Have ``bash_source`` mean ``source_bash``: the libraries for commands differ in this, and so do habits."""
+    """Accept ``bash_source``, as Click spells it, for Typer's ``source_bash``."""
     shell, _, action = environ.get(VARIABLE, "").partition("_")
     if shell in SHELLS and action == "source":
         environ[VARIABLE] = f"{action}_{shell}"
@@ -29,7 +32,7 @@ def accept_either_order(environ: MutableMapping[str, str]) -> None:
 
 @contextmanager
 def install_errors(arguments: Sequence[str]) -> Iterator[None]:
-    """Raise RoundsmanError where completion is to be installed and the shell's files cannot be read or written."""
+    """Raise RoundsmanError if installing completion cannot read or write a file."""
     try:
         yield
     except (OSError, UnicodeError) as error:

@@ -1,4 +1,4 @@
-"""The store as commands open it: beside a running service, or alone."""
+"""The store for commands, with or without a running service beside them."""
 
 import asyncio
 import os
@@ -18,7 +18,10 @@ T = TypeVar("T")
 
 
 def with_store(do: Callable[[Settings, Store], Awaitable[T]]) -> T:
-    """Do something with the store. Raises BadConfig when there is none to work with."""
+    """Call a function with the settings and the open store, and return its result.
+
+    Raises BadConfig if there is no database yet, or if it is of another release.
+    """
 
     async def run() -> T:
         settings = load_settings(os.environ, serving=False)
@@ -40,7 +43,9 @@ async def _open_store(database_url: str) -> AsyncIterator[Store]:
         if not is_workable(await revision(store)):
             raise BadConfig("the database is not of this release; start `roundsman serve`, or run `roundsman migrate`")
         if store.is_shared:
-            await store.read(heartbeats.read_clock, store.clock)  # what a command dates must be due for others too
+            await store.read(
+                heartbeats.read_clock, store.clock
+            )  # a command's times must be right by the clock of the other processes
         yield store
     finally:
         await store.close()

@@ -1,4 +1,4 @@
-"""What is on record about an event, as lines for people at a terminal; a line is its text and its style."""
+"""The records of an event as lines for a terminal; a line is a text and its style."""
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
@@ -18,12 +18,12 @@ BOLD, PLAIN, DOUBT, MATCHED = "bold", "", "yellow", "bold green"
 
 
 def when(time: str) -> str:
-    """``2026-11-22 09:12:03 UTC``."""
+    """Return a time as ``2026-11-22 09:12:03 UTC``."""
     return f"{time[:19].replace('T', ' ')} UTC"
 
 
 def headline(event: Any) -> Line:
-    """``acme/web main: build-and-test failed``."""
+    """Return a line such as ``acme/web main: build-and-test failed``."""
     project = event["project"]["full_name"]
     if event["kind"] == "ping":
         return f"a ping{f' of {project}' if project else ''}: CircleCI tried whether it reaches us", BOLD
@@ -34,7 +34,10 @@ def headline(event: Any) -> Line:
 
 
 def receivers(told: Sequence[Notification]) -> str | None:
-    """Return the receivers of notifications, ``failed: `` or ``to be told: `` before those not told; None for none."""
+    """Return the receivers' names, joined by commas; None if there are none.
+
+    A receiver that was not told has ``failed: `` or ``to be told: `` before its name.
+    """
     sent = {one.receiver for one in told if one.state is NotificationState.SENT}
     dead = {one.receiver for one in told if one.state in {NotificationState.DEAD, NotificationState.DISMISSED}}
     names = sorted(dict.fromkeys(one.receiver for one in told), key=lambda name: (name not in dead, name in sent))
@@ -43,12 +46,12 @@ def receivers(told: Sequence[Notification]) -> str | None:
 
 
 def told_style(words: str) -> str:
-    """Return the style of what is said of those who were told."""
+    """Return the style of a cell with receivers' names."""
     return "red" if words.startswith(FAILED) else "yellow" if words.startswith(WAITING) else ""
 
 
 def facts(event: Any) -> Iterator[Line]:
-    """What the webhook said, and how it came."""
+    """Yield the facts of the webhook and of its delivery."""
     pipeline, job, delivery = event["pipeline"]["number"], event["job"] or {}, event["delivery"]
     took, signed = event["duration_ms"], delivery["signed"]
     posted = "once" if not delivery["repeats"] else f"{delivery['repeats'] + 1} times"
@@ -70,7 +73,7 @@ def facts(event: Any) -> Iterator[Line]:
 
 
 def detail_lines(details: Any) -> Iterator[Line]:
-    """What CircleCI told us: the failed jobs and their failed tests, and what it would not say."""
+    """Yield CircleCI's details: failed jobs, failed tests, and missing details."""
     for job in (details or {}).get("jobs") or ():
         if job["status"] in FAILED_STATUSES:
             yield f"  failed job  {': '.join([job['name'], *job['messages'][:1]])}", PLAIN
@@ -90,9 +93,12 @@ def _failures(failures: Sequence[Any]) -> Iterator[Line]:
 
 
 def decision_lines(decisions: Sequence[Any]) -> Iterator[Line]:
-    """What every route said, the newest round with all its reasons, older ones with those that led to messages."""
+    """Yield the decision of each route.
+
+    The newest round has all reasons, older rounds only those of matched routes.
+    """
     if not decisions:
-        yield "nobody was told: roundsman.yaml had no routes", PLAIN
+        yield "no receiver was told: roundsman.yaml had no routes", PLAIN
         return
     newest = decisions[0]["round"]
     for judged, said in groupby(decisions, key=itemgetter("round")):
@@ -107,7 +113,7 @@ def decision_lines(decisions: Sequence[Any]) -> Iterator[Line]:
 
 
 def notification_lines(notifications: Sequence[Any], *, words: bool = False) -> Iterator[Line]:
-    """How far it is with each channel, with every attempt; with ``words`` also what was said."""
+    """Yield each channel's status and attempts; with ``words`` also the messages."""
     for one in notifications:
         yield f"{one['channel_label']}: {notification_status(one)}  (notification {one['id']})", BOLD
         for attempt in one["attempts"]:
@@ -119,7 +125,10 @@ def notification_lines(notifications: Sequence[Any], *, words: bool = False) -> 
 
 
 def notification_status(notification: Any) -> str:
-    """``told at ...``, ``not delivered: ...``; of what did not work also why, and until when it is tried."""
+    """Return the status, such as ``told at ...`` or ``not delivered: ...``.
+
+    After a failure it has the reason, and the time after which it is given up.
+    """
     said = [f"{one.words} at {when(one.time)}" if one.time else one.words for one in status_phrases(notification)]
     if is_put_off(notification):
         said[-1] += f", given up after {when(notification['give_up_at'])}"
@@ -135,7 +144,7 @@ def _attempt(attempt: Any) -> str:
 
 
 def operator_action_lines(actions: Sequence[Any], notifications: Sequence[Any]) -> Iterator[Line]:
-    """What operators did, to which channel's notification if to one, when and why."""
+    """Yield the operators' actions: verb, channel if it has one, time, name, reason."""
     labels = {one["id"]: one["channel_label"] for one in notifications}
     for action in actions:
         whose = f" of {labels[action['subject_id']]}" if action["subject_id"] in labels else ""

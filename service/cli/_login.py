@@ -1,4 +1,7 @@
-"""The way in where the operator set no admin token: the one of the data folder, and links that are made with it."""
+"""The admin token and the login links that are made with it.
+
+If the operator set no token, it is the one in the data folder.
+"""
 
 import sys
 from dataclasses import replace
@@ -17,7 +20,10 @@ log = structlog.get_logger()
 
 
 def with_token(config: Config) -> Config:
-    """Return the configuration with the operator's admin token, or else with that of the data folder, which is held."""
+    """Return the configuration with an admin token.
+
+    It is the operator's, or else the data folder's (none on Postgres). The caller has locked the data folder.
+    """
     file = database_file(config.settings.database_url)
     if config.settings.admin_token is not None or file is None:
         return config
@@ -25,7 +31,7 @@ def with_token(config: Config) -> Config:
 
 
 def find_token(settings: Settings) -> str:
-    """Return the admin token, the operator's or that of the data folder. Raises BadConfig when there is neither."""
+    """Return the admin token, the operator's or the data folder's. Raises BadConfig."""
     file = database_file(settings.database_url)
     token = settings.admin_token or (read_token(file.parent) if file else None)
     if token is not None:
@@ -39,7 +45,10 @@ def find_token(settings: Settings) -> str:
 
 
 def show_login(settings: Settings, address: str) -> None:
-    """Show a login link on the terminal; in a log, where a link would be a secret, say which command prints one."""
+    """Print a login link on the terminal; without one, log the command that prints it.
+
+    A link in a log would be a leaked secret.
+    """
     for stream in (sys.stderr, sys.stdout):
         if stream.isatty():
             link = login_link(find_token(settings), address, now_utc())

@@ -1,4 +1,4 @@
-"""Waiting for what a start needs and others bring: a Postgres that is still starting, or away for now."""
+"""Repetition of a call while it raises Temporary, such as of Postgres at start-up."""
 
 import threading
 import time
@@ -18,9 +18,9 @@ T = TypeVar("T")
 
 
 def retry_while_temporary(look: Callable[[], T], manager: ServiceManager, *, within_s: float | None = None) -> T:
-    """Return what ``look`` returns, tried again for as long as it raises Temporary.
+    """Call ``look`` again while it raises Temporary, and return its result.
 
-    within_s   give up after so long and raise what it raised last; None: never
+    within_s   seconds after which the last error is raised; None: never
     """
     give_up_at = None if within_s is None else time.monotonic() + within_s
     while True:
@@ -35,13 +35,16 @@ def retry_while_temporary(look: Callable[[], T], manager: ServiceManager, *, wit
 
 
 def _run_in_thread(look: Callable[[], T]) -> T:
-    """Look in a thread that no exit waits for: a signal ends the process also while a name is being resolved."""
+    """Call ``look`` in a daemon thread, and return its result or raise its error.
+
+    The exit does not wait for a daemon thread: a signal ends the process even during a name lookup.
+    """
     found: Future[T] = Future()
 
     def run() -> None:
         try:
             found.set_result(look())
-        except BaseException as error:  # noqa: BLE001 - it is raised below, where it belongs
+        except BaseException as error:  # noqa: BLE001 - raised again below, in the calling thread
             found.set_exception(error)
 
     threading.Thread(target=run, daemon=True).start()

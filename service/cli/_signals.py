@@ -1,4 +1,7 @@
-"""Signals of a service, from the start of its process: SIGHUP asks it to read its settings again, and never ends it."""
+"""Signal handlers of a service, from the start of its process.
+
+SIGHUP makes it read its settings again, and never ends it.
+"""
 
 import asyncio
 import atexit
@@ -10,21 +13,24 @@ from functools import partial
 
 
 class Hangups:
-    """SIGHUP, heeded also while there is no event loop yet, or no longer one."""
+    """A receiver of SIGHUP, also before the event loop starts and after it ends."""
 
     def __init__(self) -> None:
         self._is_due = False
         self._tell: Callable[[], object] | None = None
 
     def note(self, *_: object) -> None:
-        """Remember that it came; as a signal's handler."""
+        """Record the signal; this is the signal handler."""
         self._is_due = True
         if self._tell is not None:
             self._tell()
 
     @contextmanager
     def noticed(self) -> Iterator[asyncio.Event]:
-        """Yield an event that each SIGHUP sets; it is set already if one has come since the process began."""
+        """Yield an event that each SIGHUP sets.
+
+        It is set from the start if a SIGHUP has arrived since the process began.
+        """
         asked, loop = asyncio.Event(), asyncio.get_running_loop()
         self._tell = partial(loop.call_soon_threadsafe, asked.set)
         if self._is_due:
@@ -39,9 +45,9 @@ HANGUPS = Hangups()
 
 
 def install_signal_handlers() -> None:
-    """Have SIGHUP noted, and SIGTERM and Ctrl-C end the process in good order while it starts."""
+    """Record SIGHUP; let SIGTERM and Ctrl-C exit with code 0 while the process starts."""
     signal.signal(signal.SIGHUP, HANGUPS.note)
-    atexit.register(signal.signal, signal.SIGHUP, signal.SIG_IGN)  # Python's own end takes handlers of ours away
+    atexit.register(signal.signal, signal.SIGHUP, signal.SIG_IGN)  # Python removes our handlers when it exits
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _end)
 

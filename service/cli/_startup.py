@@ -1,4 +1,4 @@
-"""How a service's process starts: its failures told where its log is read, its database there and fit to work on."""
+"""The start of a service's process: errors in its log, its database ready."""
 
 import sys
 from collections.abc import Iterator
@@ -22,7 +22,10 @@ log = structlog.get_logger()
 
 @contextmanager
 def log_failures() -> Iterator[None]:
-    """Have what ends the block told in the log where that is JSON for a machine; people read it as it is."""
+    """Log the error that ends the block, if standard error is no terminal.
+
+    On a terminal errors are printed as for any command. Exits with code 2 for a BadConfig, 1 for other errors of ours.
+    """
     configure_logs()
     if sys.stderr is not None and sys.stderr.isatty():
         yield
@@ -38,10 +41,11 @@ def log_failures() -> Iterator[None]:
 
 @contextmanager
 def prepared_database(database_url: str, what: str, manager: ServiceManager) -> Iterator[None]:
-    """Have a database to run on: SQLite's folder held and its schema brought up to date, Postgres's only looked at.
+    """Prepare the database for the block: lock and migrate SQLite, check Postgres.
 
-    Many processes start on one Postgres, with the release before still running: there, migrating is a step of its own.
-    A Postgres that is not there is waited for. Raises Temporary for what others will mend, BadConfig for what is wrong.
+    Many processes start on one Postgres while the release before still runs: there, migrating is a separate command.
+    If Postgres is away, wait for it. Raises Temporary for an old or missing schema on Postgres, BadConfig for a folder
+    or database that cannot be used.
     """
     file = database_file(database_url)
     if file is None:

@@ -1,4 +1,4 @@
-"""Standard streams and arguments in any encoding: what a terminal cannot show is no reason to fail."""
+"""Standard streams and arguments in any encoding, without encoding errors."""
 
 import codecs
 import io
@@ -11,7 +11,7 @@ from service.errors import BadRequest, RoundsmanError
 
 
 def prepare_streams() -> None:
-    """Have closed streams lead nowhere, and show as an escape each character that the encoding lacks."""
+    """Open closed streams on the null device; print missing characters as escapes."""
     _open_closed()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -31,7 +31,10 @@ def _open_closed() -> None:
 
 
 def read_arguments(arguments: Iterable[str]) -> list[str]:
-    """Return the arguments as text. Raises BadRequest for one that is not UTF-8, where the locale says no other."""
+    """Return the arguments as text.
+
+    Raises BadRequest for an argument that is not UTF-8, unless the locale has another encoding.
+    """
     return [_as_text(argument) for argument in arguments]
 
 
@@ -47,19 +50,22 @@ def _as_text(argument: str) -> str:
 
 
 def is_utf8() -> bool:
-    """Tell whether standard output takes every character."""
+    """Return True if standard output can show every character."""
     return codecs.lookup(sys.stdout.encoding or "ascii").name == "utf-8"
 
 
 def as_shown(text: str) -> str:
-    """Return the text as standard output will show it, so that its width can be measured."""
+    """Return the text as standard output will show it, to measure its width."""
     encoding = sys.stdout.encoding or "ascii"
     return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
 @contextmanager
 def writing() -> Iterator[None]:
-    """Say in a sentence why standard output takes no more, such as a full disk; a reader who has left is no fault."""
+    """Raise RoundsmanError for a write error, such as a full disk.
+
+    BrokenPipeError is raised unchanged: a reader that has closed the pipe is no fault.
+    """
     try:
         yield
     except BrokenPipeError:

@@ -1,4 +1,4 @@
-"""The subjects of a command that acts: ids as arguments, ids on standard input, or the dead letters that fit."""
+"""The subjects of an action: ids from arguments or standard input, or a filter's."""
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -32,10 +32,10 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask first; needed
 class Request:
     """The subjects that an operator asked for.
 
-    ids         as typed
-    every       all dead letters
-    filters     only the dead letters that fit
-    is_agreed   no question is to be asked first
+    ids            as typed
+    every          all dead letters
+    filters        only the dead letters that match
+    is_confirmed   ask no question first
     """
 
     ids: Sequence[str]
@@ -45,13 +45,17 @@ class Request:
 
     @property
     def is_single(self) -> bool:
-        """Tell whether one id was named by itself."""
+        """Return True if exactly one id was given as an argument."""
         return len(self.ids) == 1 and self.ids[0] != STANDARD_INPUT
 
 
 @dataclass(frozen=True, kw_only=True)
 class Selection:
-    """The subjects that were found, what came of the ids that are unknown, and whether more dead letters fit."""
+    """The subjects that a request selects.
+
+    unknown    a failed outcome for each id without a subject
+    has_more   True if more dead letters match than one command takes
+    """
 
     subjects: Sequence[Subject]
     unknown: Sequence[Outcome] = ()
@@ -59,7 +63,10 @@ class Selection:
 
 
 async def select_subjects(store: Store, request: Request, *nouns: Noun) -> Selection:
-    """Return what a wish means. Raises BadRequest for a wish that says nothing, or two things."""
+    """Return the request's subjects.
+
+    Raises BadRequest unless it names either ids or a filter.
+    """
     given = {name: value for name, value in request.filters.items() if value}
     if bool(request.ids) == bool(request.every or given):
         raise BadRequest("name ids, or - to read them from standard input, or a filter or --all; one of these")
@@ -71,7 +78,10 @@ async def select_subjects(store: Store, request: Request, *nouns: Noun) -> Selec
 
 
 def read_names(words: Sequence[str]) -> list[str]:
-    """Return the ids as typed, each once; `-` stands for those on standard input. Raises BadRequest."""
+    """Return the ids as typed, each once. Raises BadRequest for none or too many.
+
+    `-` stands for the ids on standard input.
+    """
     parts = (_lines() if word == STANDARD_INPUT else [word] for word in dict.fromkeys(words))
     names = dict.fromkeys(chain.from_iterable(parts))
     if not names:
@@ -106,7 +116,7 @@ def _too_many() -> BadRequest:
 
 
 def confirm(question: str, *, is_confirmed: bool) -> None:
-    """Ask on the terminal before many things are done. Raises BadRequest where there is no terminal to ask on."""
+    """Ask on the terminal before a bulk action. Raises BadRequest without a terminal."""
     if is_confirmed:
         return
     if not (sys.stdin.isatty() and sys.stderr.isatty()):

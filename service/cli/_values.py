@@ -1,4 +1,4 @@
-"""Values that a shell completes: those of a fixed list, and the receivers of roundsman.yaml."""
+"""Completion of values in a shell: fixed lists, and receivers of roundsman.yaml."""
 
 import os
 from collections.abc import Callable, Iterable
@@ -12,7 +12,7 @@ Complete = Callable[[str], list[str]]
 
 
 def completion_of(values: Iterable[str]) -> Complete:
-    """Return what completes a word to one of these values."""
+    """Return a function that completes a word to these values."""
     known = [str(value) for value in values]
 
     def complete(incomplete: str) -> list[str]:
@@ -22,7 +22,10 @@ def completion_of(values: Iterable[str]) -> Complete:
 
 
 def complete_receiver(incomplete: str) -> list[str]:
-    """Return the receivers of roundsman.yaml that begin so; none where it cannot be read: a shell shows no error."""
+    """Return the receivers of roundsman.yaml that begin with these characters.
+
+    None of them if the file cannot be read: a shell shows no error.
+    """
     try:
         config = load(os.environ, serving=False, sending=False)
     except BadConfig:

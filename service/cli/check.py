@@ -1,4 +1,4 @@
-"""The command that tries everything without serving: check."""
+"""The command that checks everything without serving: check."""
 
 import asyncio
 import os
@@ -53,7 +53,7 @@ async def _findings(config: Config) -> list[Finding]:
     settings, source = config.settings, circleci(config, metrics=Metrics())
     here = [*check_folder(settings.database_url), await check_database(settings.database_url)]
     here += await check_clock(settings.database_url)
-    if not running(settings.database_url):  # whoever runs has the port, and ought to
+    if not running(settings.database_url):  # a running service has the port rightly
         here.append(
             check_port(lambda: listen(settings.host, settings.port).close(), f"{settings.host} port {settings.port}")
         )

@@ -1,4 +1,4 @@
-"""The command that lists what waits for a person: dead-letters."""
+"""The command that lists dead letters: dead-letters."""
 
 from typing import Annotated, Any
 
@@ -22,10 +22,10 @@ def dead_letters(  # noqa: PLR0917 - one option each
     every: Annotated[bool, typer.Option("--all", help=f"List all pages, up to {MAX_SUBJECTS} dead letters.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """List what waits for a person, newest first.
+    """List dead letters, newest first.
 
-    Deliveries that were not understood and notifications that could not be sent, each with its reason and the commands
-    that try again or put it away. Exit code 1 when there are any.
+    They are deliveries that were not understood and notifications that could not be sent, each with its reason and the
+    commands that try again or dismiss it. Exit code 1 when there are any.
     """
     if every and cursor:
         raise BadRequest("--all lists every page, and --cursor names one: give one of the two")

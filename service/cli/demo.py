@@ -1,4 +1,4 @@
-"""Commands that play: demo, inbox."""
+"""Commands for trying Roundsman out: demo, inbox."""
 
 import asyncio
 from pathlib import Path
@@ -23,7 +23,7 @@ def demo(
 ) -> None:
     """Show an invented organization's day in a minute.
 
-    A pretend CircleCI, the real service and an inbox, each a real server on this machine. Needs no settings, and
+    A fake CircleCI, the real service and an inbox, each a real server on this machine. Needs no settings, and
     nothing leaves the machine. With --once, exit code 1 when not all came out as the script says.
     """
     raise typer.Exit(asyncio.run(stage.run(once=once, port=port, folder=folder)))

@@ -1,4 +1,4 @@
-"""Commands that look things up: events, explain."""
+"""Commands that look up events: events, explain."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -99,22 +99,25 @@ def list_events(  # noqa: PLR0913, PLR0917 - one option for each filter of the A
 
 
 def _status_warning(statuses: Sequence[str]) -> str | None:
-    """Return what can be doubted of the statuses of a search, which takes lists with commas and any case."""
+    """Return a warning about a status that CircleCI does not have, or None.
+
+    statuses   as typed: in any case, with `!`, several separated by commas
+    """
     each = [one.strip().removeprefix("!").lower() for status in statuses for one in status.split(",")]
     return next(filter(None, map(status_warning, each)), None)
 
 
 async def _find(store: Store, search: Search, limit: int, cursor: str | None) -> tuple[Json, Sequence[str | None]]:
-    """Return a page of events, and of each the receivers who were told of its news."""
+    """Return a page of events, and the receivers of each event's notifications."""
     found = await queries.find_events(store, search, limit=limit, cursor=cursor)
     told = await queries.told(store, {news_key(event) for event in found.items})
     return await queries.to_list(store, search, found), list(_told(found.items, told))[::-1]
 
 
 def _told(items: Sequence[Event], told: Mapping[str, Sequence[Notification]]) -> Iterator[str | None]:
-    """Yield the receivers who were told, from the oldest event on: of news that repeats, once.
+    """Yield each event's receivers, oldest event first; repeated news only once.
 
-    Cancelling a workflow posts one event for each of its jobs, which look the same.
+    Cancelling a workflow posts one event for each of its jobs, and the events look the same.
     """
     earlier = set()
     for event in reversed(items):
@@ -164,7 +167,7 @@ def show_event(event_id: EventId, as_json: AsJson = False) -> None:
 def explain(event_id: EventId, as_json: AsJson = False) -> None:
     """Explain why people were told of an event, or were not.
 
-    Shows each route's reason, and each attempt at telling somebody.
+    Shows each route's reason, and each attempt to send a message.
     """
     shape = _look_up(event_id)
     if as_json:

@@ -147,7 +147,10 @@ def _target(settings: Settings) -> HookTarget:
 
 
 def _recent_projects() -> list[str]:
-    """Return the projects that posted lately or have a hook of ours; none, and a warning, without a history to read."""
+    """Return the projects that posted in the last 30 days or have a hook of ours.
+
+    If the database cannot be read: none, and a warning.
+    """
     since = datetime.now(UTC) - RECENT
 
     def find(transaction: Transaction) -> list[str]:
@@ -161,7 +164,7 @@ def _recent_projects() -> list[str]:
 
 
 def _record(steps: Sequence[Step], our_url: str) -> None:
-    """Put our hooks on record, so that a post of one that does not sign is told by its name."""
+    """Store our hooks, so that the refusal of an unsigned post can name its hook."""
     known, gone = known_and_deleted(steps, our_url, datetime.now(UTC))
     if not (known or gone):
         return

@@ -1,4 +1,4 @@
-"""Commands that look up notifications: what each receiver was told, and what is yet to be told."""
+"""Commands that look up notifications, sent and not yet sent."""
 
 from datetime import UTC, datetime
 from typing import Annotated, Any

@@ -1,4 +1,4 @@
-"""Commands that try receivers out: receivers test."""
+"""Commands that test receivers: receivers test."""
 
 import asyncio
 import os

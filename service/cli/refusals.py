@@ -1,4 +1,4 @@
-"""The command that shows why posts were turned away: refusals."""
+"""The command that shows why posts were refused: refusals."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Commands by which a person decides: replay, resend, dismiss."""
+"""Commands for an operator's actions: replay, resend, dismiss."""
 
 import getpass
 import os
@@ -40,7 +40,13 @@ Act = Callable[[Store, JobQueue, Subject], Awaitable[object]]
 
 @dataclass(frozen=True, kw_only=True)
 class BulkCommand:
-    """A command's verb, what it acts on, its outcome in words, and the act itself."""
+    """A command that acts on several subjects.
+
+    nouns   the kinds of subjects it takes
+    dead    its dead letters, as a phrase for the question
+    done    its outcome, as a word for the output
+    act     the action on one subject
+    """
 
     verb: str
     nouns: Sequence[Noun]
@@ -115,7 +121,7 @@ def dismiss(  # noqa: PLR0913, PLR0917 - one option for each filter
     Deliveries that were not understood, or notifications that could not be sent; each can still be replayed or resent.
     With - ids come from standard input, one a line. Exit code 1 when one of them could not be closed.
     """
-    operator_actions.to_reason(because)  # refused before the first is closed
+    operator_actions.to_reason(because)  # raises BadRequest before the first is closed
 
     async def put_away(store: Store, _: JobQueue, subject: Subject) -> None:
         close = (
@@ -219,7 +225,7 @@ def _end(command: BulkCommand, *, is_attended: bool) -> tuple[str, str]:
 
 
 async def _is_attended(store: Store, jobs: JobQueue) -> bool:
-    """Tell whether a process is running that will do what is enqueued."""
+    """Return True if a process is running that works on the queue."""
     if store.file is not None:
         return holder(store.file.parent) is not None
     last = await jobs.last_heartbeat()

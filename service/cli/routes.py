@@ -1,4 +1,4 @@
-"""Commands that try routes out: routes check, routes test."""
+"""Commands that test routes: routes check, routes test."""
 
 import os
 import sys
@@ -93,7 +93,10 @@ def _event(config: Config, file: Path | None, facts: list[str]) -> Event:
 
 
 def _read(file: Path, limit: int) -> bytes:
-    """Return the bytes of a file, or for - those of standard input. Raises BadConfig for more than a hook may have."""
+    """Return the bytes of a file, or of standard input for `-`.
+
+    Raises BadConfig for more bytes than a webhook may have.
+    """
     if str(file) == "-":
         body = sys.stdin.buffer.read(limit + 1)
     else:
@@ -109,4 +112,4 @@ def _print_decisions(decisions: list[Decision]) -> None:
         style = "green" if decision.verdict is Verdict.MATCHED else ""
         say(f"{spoken(decision.verdict):<12} {decision.route} -> {decision.receiver}: {decision.reason}", style)
     if not decisions:
-        say("roundsman.yaml has no routes: nobody would be told")
+        say("roundsman.yaml has no routes: no receiver would be told")

@@ -1,4 +1,4 @@
-"""Commands that run the service: serve, web, worker; and migrate, which gets its database ready."""
+"""Commands that run the service: serve, web, worker, and migrate before them."""
 
 import asyncio
 import os
@@ -78,7 +78,10 @@ def _run_as(role: Role) -> None:
 
 
 def _read(role: Role) -> Config:
-    """The configuration, its warnings logged; those of channels only where people are told: Apprise is a big import."""
+    """Load the configuration, and log its warnings.
+
+    Channels are checked only in roles that send messages: Apprise is a big import.
+    """
     config = load(os.environ, has_pages=role.receives)
     for warning in config.warnings:
         log.warning(warning)
@@ -90,7 +93,7 @@ def _read(role: Role) -> Config:
 
 
 def _warn_of_channels(config: Config) -> None:
-    """Start all the same: a channel that cannot be told is no reason to tell nobody."""
+    """Log each invalid channel URL; the service starts, to notify the other channels."""
     for finding in check_channels(config.receivers, AppriseChannels()):
         if finding.grade is Grade.WRONG:
             log.warning(f"{finding.what}: {finding.sentence}")
@@ -105,8 +108,8 @@ def _require_postgres(settings: Settings, role: Role) -> None:
 
 
 async def _serve_until_stopped(role: Role, config: Config, read: Callable[[], Config], manager: ServiceManager) -> None:
-    """Serve until asked to end; read the settings again whenever asked to."""
-    asked = shutdown_event()  # first of all: whoever reads that we listen may ask us to end
+    """Serve until SIGTERM or Ctrl-C; read the settings again at each SIGHUP."""
+    asked = shutdown_event()  # before the log says that we listen: a signal may follow at once
     listener = listen(config.settings.host, config.settings.port)
     service = build(with_token(config) if role is Role.SERVE else config, role=role)
     reloading = Reloader(service, config.settings, read)
@@ -132,7 +135,7 @@ def _http_server(service: Service, listener: socket.socket, settings: Settings) 
 
 
 def _running_service(role: Role, service: Service) -> AbstractAsyncContextManager[None]:
-    """The service at the part of its work that is this role's."""
+    """Run the part of the service that this role needs."""
     return service.open() if role is Role.WEB else service.running()
 
 
@@ -147,7 +150,7 @@ def _log_fields(role: Role, config: Config) -> dict[str, object]:
 
 
 def _addresses(role: Role, listener: socket.socket) -> dict[str, str]:
-    """Where the process listens, and where CircleCI is to post."""
+    """Return the address that the process listens on, and the one for hooks."""
     here = listener_url(listener)
     return {"address": here, "hook": f"{here}{HOOK_PATH}"} if role.receives else {"address": here}
 

@@ -1,4 +1,4 @@
-"""Commands about logins at the pages: login-link, sessions."""
+"""Commands for logins to the pages: login-link, sessions."""
 
 import os
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""The command that says which release this is."""
+"""The command that prints the release: version."""
 
 from importlib.metadata import version as installed_version
 

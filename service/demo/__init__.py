@@ -1,1 +1,1 @@
-"""A small organization's day in a minute: a pretend CircleCI, an inbox, and the script that they play."""
+"""The demo: a small organization's day in a minute, with a fake CircleCI."""

@@ -1,4 +1,4 @@
-"""The script of the demo: a small organization's day, act by act, as data."""
+"""The demo's script as data: the acts of a small organization's day."""
 
 from datetime import date
 from importlib import resources
@@ -12,16 +12,16 @@ from service.testing.fake_circleci.payloads import Payload, cancellation_storm, 
 from service.testing.fake_circleci.sender import Post, Signing
 from service.testing.sample_runs import clock
 
-CLOSED_CHANNELS = ("old-pager",)  # an inbox with these closed gives the day its dead letter
+CLOSED_CHANNELS = ("old-pager",)  # the messages to these become the day's dead letter
 
 
 def acts_of_the_day(on: date) -> tuple[Act, ...]:
-    """Every act of the day, in order: about 30 posts in about 50 seconds at pace 1."""
+    """Return every act of the day, in order: about 30 posts in 50 seconds at pace 1."""
     return *_morning(on), *_midday(on), *_afternoon(on), *_evening(on)
 
 
 def roundsman_yaml(inbox: str) -> str:
-    """The demo's receivers and routes, for an inbox at ``host:port``."""
+    """Return the demo's roundsman.yaml, for an inbox at ``host:port``."""
     return Template(resources.files(__package__).joinpath("roundsman.yaml").read_text()).substitute(INBOX=inbox)
 
 
@@ -31,10 +31,10 @@ def _morning(on: date) -> tuple[Act, ...]:
     return (
         Act(
             at=clock(on, "08:30"),
-            line="somebody tests the hook from CircleCI's page: a ping, kept, and nobody is told",
+            line="a person tests the hook from CircleCI's page: a ping, kept, and no message",
             posts=(Post.of(ping(WEB, clock(on, "08:30"))),),
         ),
-        _ended("shop-api main is green: nobody needs to hear", sample_runs.api_main(on)),
+        _ended("shop-api main is green: no message is needed", sample_runs.api_main(on)),
         _ended("mobile main is green too; this project uses the GitHub App", sample_runs.mobile_main(on)),
         _ended(
             "web main goes red: 3 tests fail. The workflow's webhook overtakes its last job's",
@@ -87,7 +87,7 @@ def _afternoon(on: date) -> tuple[Act, ...]:
         ),
         Act(
             at=clock(on, "14:10"),
-            line="CircleCI posts something new that nobody understands yet: kept, for a person to look at",
+            line="CircleCI posts a new kind of event, not understood yet: kept, for a person to look at",
             posts=_posts({"type": "pipeline-paused", "id": stable_id("event", "paused", on), "reason": "plan"}),
         ),
         _ended("mobile main is red, and its commit message would like to be markup", sample_runs.mobile_hostile(on)),
@@ -102,7 +102,10 @@ def _evening(on: date) -> tuple[Act, ...]:
             sample_runs.web_release(on),
             lasts_s=4,
         ),
-        _ended("shop-api: somebody may not use the production secrets: unauthorized", sample_runs.api_unauthorized(on)),
+        _ended(
+            "shop-api: a person without access to the production secrets: unauthorized",
+            sample_runs.api_unauthorized(on),
+        ),
         _ended("shop-api nightly could not even start: error", sample_runs.api_nightly(on), lasts_s=5),
     )
 
@@ -115,7 +118,10 @@ def _ended(
     faults: tuple[tuple[str, Fault], ...] = (),
     lasts_s: float = 2.5,
 ) -> Act:
-    """The act of a run's end; its posts are those that its project's hook asks for, unless given."""
+    """Return the act of a run's end; it posts the events of the project's hook.
+
+    posts   the webhooks to post instead
+    """
     return Act(
         at=run.stopped_at,
         line=line,

@@ -1,4 +1,4 @@
-"""Acts and how they are played: tell the pretend CircleCI, tell the people watching, post, pause, count."""
+"""The player of acts: add runs to the fake CircleCI, narrate, post, pause, count."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
@@ -20,11 +20,11 @@ class Act:
     """One thing that happens in the day.
 
     at        the time of day in the story
-    line      what the narrator says
-    runs      what CircleCI knows from now on
+    line      the narrator's sentence
+    runs      the runs that CircleCI knows from now on
     posts     the webhooks of this act, in their order
-    faults    how CircleCI's API misbehaves next: path below ``/api/v2`` as a glob, and how
-    lasts_s   until the next act, at pace 1
+    faults    the next faults of CircleCI's API: path below ``/api/v2`` as a glob, and fault
+    lasts_s   seconds until the next act, at pace 1
     """
 
     at: datetime
@@ -37,7 +37,7 @@ class Act:
 
 @dataclass(frozen=True, kw_only=True)
 class AnswerCounts:
-    """What became of the posts: ``posted`` is the sum of the others."""
+    """The number of posts by outcome; ``posted`` is the sum of the others."""
 
     posted: int = 0
     kept: int = 0
@@ -47,7 +47,10 @@ class AnswerCounts:
 
     @classmethod
     def of(cls, answers: Iterable[Answer]) -> "AnswerCounts":
-        """Count the answers: 202 is kept or a duplicate, any 4xx rejected, and the rest might as well be silence."""
+        """Count the answers: a 202 is kept or a duplicate, a 4xx rejected.
+
+        Any other answer counts as unanswered.
+        """
         outcomes = [_outcome(answer) for answer in answers]
         return cls(
             posted=len(outcomes),
@@ -76,7 +79,7 @@ async def play(
     narrate: Callable[[Act], None],
     pace: float = 1.0,
 ) -> AnswerCounts:
-    """Let the acts happen one after the other; at pace 0 without any pause."""
+    """Play the acts in order; at pace 0 without pauses."""
     answers: list[Answer] = []
     for act in acts:
         narrate(act)
@@ -90,7 +93,7 @@ async def play(
 
 
 def narrator(console: Console) -> Callable[[Act], None]:
-    """A narrator who prints each act's line with its time of day."""
+    """Return a function that prints an act's line with its time of day."""
 
     def narrate(act: Act) -> None:
         print_line(console, Text.assemble((f"{act.at:%H:%M}  ", "bold cyan"), act.line))

@@ -1,4 +1,4 @@
-"""The demo on stage: the real service, the pretend CircleCI and the inbox, each a real HTTP server, and the summary."""
+"""The demo's servers (the service, the fake CircleCI, the inbox), and its output."""
 
 import asyncio
 import logging
@@ -40,18 +40,18 @@ from service.web.auth.session import login_link
 from service.web.auth.token_file import ensure_token, token_file
 from service.web.server.server import listen, listener_url, serving, shutdown_event
 
-SECRET = "only-for-the-demo"  # noqa: S105 - reason: a pretend CircleCI's pretend secret
+SECRET = "only-for-the-demo"  # noqa: S105 - reason: a fake CircleCI's fake secret
 TOKEN = "only-for-the-demo-either"  # noqa: S105 - reason: the same
 # a day passes in a minute
 IMPATIENCE = RetryPolicy(min_pause=timedelta(seconds=1), details_timeout=timedelta(seconds=20))
 SETTLE_WITHIN_S = 30.0
 POLL_INTERVAL_S = 0.1
-INTERRUPTED = 130  # as shells have it for Ctrl-C
+INTERRUPTED = 130  # the exit code that shells give for Ctrl-C
 
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
-    """What the day is played on."""
+    """The running servers of the demo, each a real HTTP server."""
 
     service: Service
     pretend: FakeCircleCI
@@ -62,13 +62,14 @@ class Stage:
 
 
 async def run(*, once: bool, port: int, folder: Path | None, pace: float = 1.0, console: Console | None = None) -> int:
-    """Play the day; the exit code: 0 when everything posted came out as the script says it must.
+    """Play the day, and return the exit code.
 
-    Ctrl-C ends it at any time, and is no failure but of a day that was to be played to its end.
+    It is 0 if every post had the outcome of the script, else 1. Ctrl-C ends the demo at any time; during the day the
+    code is then 130 with ``once``, 0 without.
     """
     console = console or Console(highlight=False)
-    configure_logs(logging.ERROR)  # the narrator speaks, and the inbox
-    os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1"  # all that is played with is on this machine
+    configure_logs(logging.ERROR)  # the narrator and the inbox print, the service does not
+    os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1"  # every server of the demo is on this machine
     asked = asyncio.create_task(shutdown_event().wait())
     with _data_folder(folder) as place, held(place, what="roundsman demo", since=now_utc(), named_by="--folder"):
         async with _start_stage(place, port, console) as stage:
@@ -99,9 +100,10 @@ async def _cancel(playing: asyncio.Task[bool]) -> None:
 
 @contextmanager
 def _data_folder(folder: Path | None) -> Iterator[Path]:
-    """A folder for this day alone: the demo would overwrite a roundsman.yaml, and mix its builds with true ones.
+    """Yield the folder for the demo's data. Raises BadConfig for a folder in use.
 
-    One that nobody named goes with the demo.
+    The demo would overwrite a roundsman.yaml, and mix its builds with true ones. If none is given, it is a temporary
+    folder, which is deleted at the end.
     """
     if folder is None:
         with tempfile.TemporaryDirectory(prefix="roundsman-demo-") as made:
@@ -113,7 +115,7 @@ def _data_folder(folder: Path | None) -> Iterator[Path]:
 
 
 def _is_in_use(folder: Path) -> bool:
-    """Tell whether something is there. Raises BadConfig for a folder that can hold no demo."""
+    """Return True if the folder is not empty. Raises BadConfig if it cannot be used."""
     try:
         load_settings({"ROUNDSMAN_DATABASE_URL": _database_url(folder)})
         return folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
@@ -124,7 +126,7 @@ def _is_in_use(folder: Path) -> bool:
 
 
 def _listener(port: int) -> socket.socket:
-    """The usual port, or any other when that is taken: a demo should not fail for it."""
+    """Listen on the port, or on any free one if it is taken: a demo should not fail."""
     try:
         return listen("127.0.0.1", port)
     except (BadConfig, Temporary):
@@ -151,7 +153,7 @@ async def _start_stage(folder: Path, port: int, console: Console) -> AsyncIterat
 
 
 def _config(folder: Path, *, circleci_url: str, inbox_url: str, public_url: str) -> Config:
-    """The configuration a user would write, for this stage."""
+    """Write roundsman.yaml, and return the configuration as a user would have it."""
     file = folder / "roundsman.yaml"
     file.write_text(roundsman_yaml(inbox_url.removeprefix("http://")), encoding="utf-8")
     return load(
@@ -167,7 +169,7 @@ def _config(folder: Path, *, circleci_url: str, inbox_url: str, public_url: str)
 
 
 def _with_token(config: Config, token: str) -> Config:
-    """The configuration with the admin token of the folder, as `serve` would have it."""
+    """Return the configuration with the folder's admin token, as in `serve`."""
     return replace(config, settings=config.settings.model_copy(update={"admin_token": token}))
 
 
@@ -176,7 +178,7 @@ def _database_url(folder: Path) -> str:
 
 
 async def _wait_until_settled(service: Service) -> None:
-    """Wait until nothing is left to judge or to send, or longer than that ought to take."""
+    """Wait until nothing is left to judge or to send, at most SETTLE_WITHIN_S."""
     for _ in range(int(SETTLE_WITHIN_S / POLL_INTERVAL_S)):
         if await queries.unsettled(service.context.store) == 0:
             return
@@ -186,7 +188,7 @@ async def _wait_until_settled(service: Service) -> None:
 def _print_introduction(console: Console, stage: Stage, folder: Path, *, port: int) -> None:
     _print(console, "Roundsman's demo: a small organization's day in a minute.\n")
     if port and not stage.address.endswith(f":{port}"):
-        _print(console, f"Somebody has port {port}, so the pages are elsewhere.\n")
+        _print(console, f"Port {port} is in use, so the pages have another one.\n")
     settings = _write_settings(folder, stage)
     print_line(console, Text("pages, by a link that is good for one login within 15 minutes", style="bold"))
     print_url(console, _link(stage))
@@ -207,7 +209,7 @@ def _print_introduction(console: Console, stage: Stage, folder: Path, *, port: i
 
 
 def _write_settings(folder: Path, stage: Stage) -> Path:
-    """Write what another terminal sources to use the commands beside the demo, and return where."""
+    """Write a file of settings that another terminal sources, and return its path."""
     file = (folder / "demo.env").absolute()
     settings = {
         "ROUNDSMAN_DATABASE_URL": quote(_database_url(folder)),
@@ -220,7 +222,7 @@ def _write_settings(folder: Path, stage: Stage) -> Path:
 
 
 async def _print_next_steps(console: Console, stage: Stage) -> None:
-    """Say what to try while the service stays."""
+    """Print the next commands to try while the service stays."""
     newest = (await queries.list_events(stage.service.context.store, Search(), limit=1))["items"][0]
     _print(console, f"Try, in that other terminal: roundsman explain {newest['id'][:8]}")
     _print(console, "The day is over; the pages stay until you press Ctrl-C. A fresh login link:")
@@ -232,7 +234,7 @@ def _link(stage: Stage) -> str:
 
 
 async def _print_summary(console: Console, stage: Stage, tally: AnswerCounts) -> bool:
-    """Print what came of the day by the service's own books; do they agree with the sender's and the inbox's?"""
+    """Print the service's counts; return True if they agree with sender and inbox."""
     dead = sum((await stage.service.context.store.read(dead_counts.dead_letters)).values())
     kept, duplicates = _count_deliveries(stage, "kept"), _count_deliveries(stage, "duplicate")
     rejected = _count_deliveries(stage, "bad_signature") + _count_deliveries(stage, "refused")

@@ -1,1 +1,1 @@
-"""What an operator does, as plain functions: look things up, do things again, check, and manage hooks."""
+"""The operator's tasks as plain functions: search, replay, resend, check, hooks."""

@@ -1,4 +1,4 @@
-"""Acting on several deliveries and notifications: each by itself, each with its outcome."""
+"""Actions on several deliveries and notifications, each with its own outcome."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -26,9 +26,9 @@ class Subject:
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """The end of one act: done, or the reason why not.
+    """The outcome of an action on one subject: done, or the reason why not.
 
-    noun   None for what names no subject
+    noun   None if the id names no subject
     """
 
     noun: Noun | None
@@ -37,9 +37,10 @@ class Outcome:
 
 
 async def find_by_ids(store: Store, names: Sequence[str], *nouns: Noun) -> tuple[list[Subject], list[Outcome]]:
-    """Return the subjects that ids name, each once however it is written, and an outcome for each that names none.
+    """Return the subjects that ids name, and a failed outcome for each other id.
 
-    Raises BadRequest for a single one that is no id: then the words are wrong, and there is nothing else to do.
+    A subject that is named by several spellings of its id is returned once. Raises BadRequest or NotFound if only one
+    id is given and it names no subject: the command has nothing else to do.
     """
     found: dict[Subject, None] = {}
     unknown: dict[str, Outcome] = {}
@@ -56,9 +57,10 @@ async def find_by_ids(store: Store, names: Sequence[str], *nouns: Noun) -> tuple
 
 
 async def find_dead(store: Store, wanted: NotificationSearch, *nouns: Noun) -> tuple[list[Subject], bool]:
-    """Return the dead letters that fit, newest first, at most MAX_SUBJECTS, and whether there are more.
+    """Return the matching dead letters, and whether there are more.
 
-    A delivery that was not understood is for no receiver and no channel: it fits only where neither is asked for.
+    Deliveries come before notifications, each newest first, at most MAX_SUBJECTS together. A delivery that was not
+    understood has no receiver and no channel: it matches only if neither is asked for.
     """
     dead: list[Subject] = []
     if Noun.DELIVERY in nouns and not wanted.receiver and not wanted.channel:
@@ -74,7 +76,10 @@ async def find_dead(store: Store, wanted: NotificationSearch, *nouns: Noun) -> t
 async def act_on_each(
     subjects: Sequence[Subject], act: Callable[[Subject], Awaitable[object]]
 ) -> AsyncIterator[Outcome]:
-    """Act on each subject in order, and yield its outcome at once; once the database is away, no other is tried."""
+    """Run the action on each subject in order, and yield each outcome at once.
+
+    After the first Temporary error (the database is away) the remaining subjects are not tried.
+    """
     away: str | None = None
     for subject in subjects:
         reason = away

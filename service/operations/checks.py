@@ -1,4 +1,4 @@
-"""Is the configuration right? Everything that can be known before the first webhook comes."""
+"""Checks of configuration and surroundings, before the first webhook arrives."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -20,7 +20,7 @@ from service.store import heartbeats
 
 
 class Grade(StrEnum):
-    """What a finding means for whoever wants to start."""
+    """The severity of a finding, for the operator who wants to start the service."""
 
     OK = "ok"
     NOTE = "note"  # it works, but there is something to know
@@ -29,7 +29,10 @@ class Grade(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One thing that was looked at: ``sentence`` says what was found and, when it is not right, the next step."""
+    """The result of one check.
+
+    sentence   the state that was found and, if it is wrong, the next step
+    """
 
     what: str
     grade: Grade
@@ -37,15 +40,15 @@ class Finding:
 
 
 class TokenOwnerLookup(Protocol):
-    """Whoever can tell whose token we hold."""
+    """A client that looks up the owner of our token."""
 
     async def me(self) -> Actor:
-        """The token's owner. Raises Temporary or Permanent."""
+        """Return the token's owner. Raises Temporary or Permanent."""
         ...
 
 
 class HookLookup(Protocol):
-    """Looks projects up by their slugs, and lists their hooks."""
+    """A client that looks up projects by slug, and lists their hooks."""
 
     async def project_id(self, slug: str) -> str:
         """Return the id of a project. Raises Temporary or Permanent."""
@@ -57,21 +60,27 @@ class HookLookup(Protocol):
 
 
 class UrlChecker(Protocol):
-    """Whoever knows what a channel's URL must look like."""
+    """A validator of channel URLs."""
 
     def check(self, url: str) -> str | None:
-        """What is wrong with it, without its secrets."""
+        """Return the fault of a URL, without its secrets; None if it is valid."""
         ...
 
 
 def running(database_url: str) -> str | None:
-    """Who runs on this database, in words; None when nobody does, or when it is a server for many."""
+    """Return a description of the process that has locked the data folder.
+
+    None if no process has, or if the database is a server, which several processes share.
+    """
     file = database_file(database_url)
     return holder(file.parent) if file else None
 
 
 def check_folder(database_url: str) -> Iterable[Finding]:
-    """Can a process hold the data folder and write there? Nothing for a server's database; nothing stays behind."""
+    """Check that a process could lock the data folder and write there.
+
+    Yields nothing for a server's database. Leaves no file behind.
+    """
     file = database_file(database_url)
     if file is None:
         return
@@ -88,7 +97,10 @@ def check_folder(database_url: str) -> Iterable[Finding]:
 
 
 async def check_database(database_url: str) -> Finding:
-    """Is there a database that we could use, or will there be one? Nothing that is written stays."""
+    """Check that the database is usable, or can be created at the first start.
+
+    The row that tests writing is deleted again.
+    """
     file = database_file(database_url)
     if file is not None and not is_there(file):
         return Finding(what="database", grade=Grade.OK, sentence=f"{file} will be made at the first start")
@@ -110,14 +122,17 @@ async def check_database(database_url: str) -> Finding:
 
 
 async def _write(store: Store) -> None:
-    """Write a row and take it away again: a database that can only be read keeps nothing. Raises Temporary."""
+    """Write a row and delete it. Raises Temporary for a read-only database."""
     process = Process(role=Role.WORKER)
     await store.write(heartbeats.beat, process, store.clock())
     await store.write(heartbeats.forget, process)
 
 
 async def check_clock(database_url: str) -> Iterable[Finding]:
-    """Does this machine's clock agree with the database's? Nothing for a file, or for a database that is away."""
+    """Check that this machine's clock agrees with the database server's.
+
+    Returns no finding for SQLite, or if the database is away.
+    """
     if database_file(database_url) is not None:
         return []
     store = Store(database_url)
@@ -147,7 +162,11 @@ def _of_revision(at: str | None, name: Path | str, *, is_server: bool) -> Findin
 
 
 def check_port(try_to_listen: Callable[[], None], where: str) -> Finding:
-    """Could we listen there? ``try_to_listen`` raises BadConfig or Temporary when not."""
+    """Check that the port is free.
+
+    try_to_listen   raises BadConfig or Temporary if it is not
+    where           address and port, for the sentence
+    """
     try:
         try_to_listen()
     except (BadConfig, Temporary) as error:
@@ -156,7 +175,7 @@ def check_port(try_to_listen: Callable[[], None], where: str) -> Finding:
 
 
 def check_public_url(public_url: str | None, circleci_url: str = CIRCLECI_CLOUD) -> Finding:
-    """Tell whether people and CircleCI know an address of ours that they can use."""
+    """Check that people and CircleCI can use the public URL."""
     if public_url is None:
         sentence = "ROUNDSMAN_PUBLIC_URL is not set: messages have no links to pages, and hooks cannot be set up"
         return Finding(what="public URL", grade=Grade.NOTE, sentence=sentence)
@@ -167,7 +186,7 @@ def check_public_url(public_url: str | None, circleci_url: str = CIRCLECI_CLOUD)
 
 
 async def check_token(source: TokenOwnerLookup, *, has_token: bool) -> Finding:
-    """Does CircleCI accept our token?"""
+    """Check that CircleCI accepts our token."""
     if not has_token:
         sentence = "ROUNDSMAN_CIRCLECI_TOKEN is not set: messages will lack failed jobs, tests and the actor"
         return Finding(what="CircleCI token", grade=Grade.NOTE, sentence=sentence)
@@ -181,7 +200,10 @@ async def check_token(source: TokenOwnerLookup, *, has_token: bool) -> Finding:
 async def check_hooks(
     source: HookLookup, hooks: Sequence[HookSpec], token: Finding, *, our_url: str | None
 ) -> Sequence[Finding]:
-    """Tell of each project under ``hooks`` whether the token may see it; nothing without a token that is accepted."""
+    """Check that the token may see each project under ``hooks``.
+
+    Returns no finding unless the token is accepted.
+    """
     if token.grade is not Grade.OK:
         return []
     return await asyncio.gather(*(_of_hook(source, hook, our_url) for hook in hooks))
@@ -199,7 +221,10 @@ async def _of_hook(source: HookLookup, hook: HookSpec, our_url: str | None) -> F
 
 
 async def _visible_hooks(source: HookLookup, project_id: str) -> list[Hook]:
-    """Return the hooks of a project; none where the token may not see them, which only `hooks` needs it to."""
+    """Return the hooks of a project, or none if the token may not list them.
+
+    Only the `hooks` commands need a token that may, so this is no finding.
+    """
     try:
         return await source.list_hooks(project_id)
     except Permanent:
@@ -207,7 +232,7 @@ async def _visible_hooks(source: HookLookup, project_id: str) -> list[Hook]:
 
 
 def check_channels(receivers: Mapping[str, Receiver], channels: UrlChecker) -> Iterable[Finding]:
-    """Is every channel's URL one that can be sent to? Nothing is sent."""
+    """Check that every channel's URL is valid. Sends nothing."""
     for receiver in receivers.values():
         for channel in receiver.channels:
             wrong = channels.check(channel.url)

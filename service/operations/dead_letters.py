@@ -1,4 +1,7 @@
-"""Dead letters: deliveries that were not understood and notifications that could not be sent, a page at a time."""
+"""Pages of dead letters, which need an operator.
+
+They are deliveries that were not understood and notifications that could not be sent.
+"""
 
 from collections.abc import Sequence
 
@@ -20,17 +23,22 @@ Unread = tuple[Delivery, int]
 async def list_dead_letters(
     store: Store, *, limit: int = MAX_PAGE_SIZE, cursor: str | None = None, dismissed: bool = False
 ) -> Json:
-    """Return one page of what waits for a person: ``{"deliveries": [...], "notifications": [...], "next": cursor}``.
+    """Return one page of dead letters, newest first.
 
-    The newest of both come first, at most ``limit`` together; ``next`` is None on the last page. Of a delivery's body
-    the page has no more than the beginning. ``dismissed`` asks for what was dismissed instead. Raises BadRequest.
+    The shape is ``{"deliveries": [...], "notifications": [...], "next": cursor}``, with at most ``limit`` of both
+    together; ``next`` is None on the last page. A delivery has only the beginning of its body. Raises BadRequest.
+
+    dismissed   list dismissed dead letters instead
     """
     require_limit(limit)
     return await store.read(_page, limit, to_place(cursor) if cursor else None, dismissed)
 
 
 async def list_all_dead_letters(store: Store, *, dismissed: bool = False) -> Json:
-    """Return the pages of what waits for a person as one, up to MAX_SUBJECTS; ``next`` is for what is left."""
+    """Return all pages of dead letters as one, until it has at least MAX_SUBJECTS.
+
+    ``next`` is the cursor of the remaining ones, or None.
+    """
     whole = await list_dead_letters(store, dismissed=dismissed)
     while whole["next"] and count(whole) < MAX_SUBJECTS:
         page = await list_dead_letters(store, cursor=whole["next"], dismissed=dismissed)
@@ -39,7 +47,7 @@ async def list_all_dead_letters(store: Store, *, dismissed: bool = False) -> Jso
 
 
 def count(page: Json) -> int:
-    """Return how many dead letters are on a page."""
+    """Return the number of dead letters on a page."""
     return sum(len(page[name]) for name in PARTS)
 
 
@@ -57,7 +65,7 @@ def _page(transaction: Transaction, limit: int, beyond: Place | None, dismissed:
 
 
 def _last_place(unread: Sequence[Unread], unsent: Sequence[Notification], *, limit: int) -> Place | None:
-    """Return the place of the last dead letter on the page, or None where there is no other page."""
+    """Return the key of the last dead letter on the page; None on the last page."""
     places = [*(_received(one) for one, _ in unread), *map(_given_up, unsent)]
     return sorted(places, reverse=True)[limit - 1] if len(places) > limit else None
 

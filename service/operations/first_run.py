@@ -1,4 +1,4 @@
-"""The first run, step by step: what is set up, what is yet to be done, and which posts were refused."""
+"""The first run's steps, done or to do, and the posts that were refused."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -43,7 +43,7 @@ class Mark(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """One step of the first run; the sentence says what is there, or what to do."""
+    """One step of the first run; the sentence states the setting, or the task."""
 
     what: str
     mark: Mark
@@ -51,23 +51,32 @@ class Step:
 
 
 class FirstRun:
-    """Knows what is set up, and looks at what has come of it."""
+    """The state of the first run: the setup, and the posts received so far."""
 
     def __init__(self, store: Store, setup: Setup) -> None:
         self._store = store
         self._setup = setup
 
     def renew(self, config: Config) -> None:
-        """Take what a reload changed: secrets, token, and all of roundsman.yaml; the addresses stay as they began."""
+        """Apply a reloaded configuration: secrets, token, and all of roundsman.yaml.
+
+        The addresses keep the values of the process's start.
+        """
         renewed, began = read_setup(config), self._setup
         self._setup = replace(renewed, public_url=began.public_url, circleci_url=began.circleci_url)
 
     async def arrived(self) -> DeliveryState | None:
-        """Return the state of a post that was accepted and is no event yet; None where there is no such post."""
+        """Return the state of an accepted post that is not an event yet.
+
+        None if there is no such post.
+        """
         return await self._store.read(deliveries.any_unsettled)
 
     async def look(self) -> Json:
-        """Return ``steps``, the last ``refusals``, and ``address``: to post to, or None where CircleCI cannot."""
+        """Return ``steps``, the last ``refusals``, and the ``address`` to post to.
+
+        ``address`` is None if CircleCI cannot post to the public URL.
+        """
         known = await self._store.read(hooks.known)
         refusals: list[Json] = (await list_refusals(self._store))["items"]
         obstacle = find_obstacle(self._setup.public_url, self._setup.circleci_url)
@@ -79,7 +88,7 @@ class FirstRun:
 
 
 def read_setup(config: Config) -> Setup:
-    """Return what matters of the configuration."""
+    """Return the settings that the first run depends on."""
     settings = config.settings
     return Setup(
         public_url=settings.public_url,
@@ -126,7 +135,7 @@ def _next_of_hooks(setup: Setup) -> str:
 
 
 def _of_posts(refusals: Sequence[Json]) -> Step:
-    """Return the last step; a post that is accepted ends the first run, so it is never done."""
+    """Return the last step; it is never done: an accepted post ends the first run."""
     sentence = "nothing has been posted here yet: press Test Ping Event at CircleCI, beside the hook"
     if refusals:
         last = refusals[0]

@@ -1,4 +1,4 @@
-"""Addresses of hooks: our own in any spelling, or others."""
+"""Comparison of hook addresses with ours, in any spelling."""
 
 from urllib.parse import urlsplit
 
@@ -6,12 +6,18 @@ from service.model import Hook
 
 
 def posts_to_us(hook: Hook, our_url: str | None) -> bool:
-    """Tell whether a hook posts to our address: one that seems not to would be made a second time."""
+    """Return True if a hook posts to our address, in any spelling.
+
+    A hook of ours that is not recognized would be created a second time.
+    """
     return hook.url == our_url or (our_url is not None and _address(hook.url) == _address(our_url))
 
 
 def host_of(hook: Hook) -> str:
-    """Return the host that a hook posts to; the rest of a foreign hook's address may be a secret."""
+    """Return the host that a hook posts to.
+
+    The rest of a foreign hook's address may be a secret.
+    """
     try:
         return urlsplit(hook.url).hostname or "an address of its own"
     except ValueError:  # brackets that are no IPv6 address
@@ -19,7 +25,7 @@ def host_of(hook: Hook) -> str:
 
 
 def _address(url: str) -> tuple[str, str, int | None, str] | str:
-    """Return what an address leads to; one that cannot be read leads to itself alone."""
+    """Return the comparable parts of a URL; the URL itself if it cannot be parsed."""
     try:
         parts = urlsplit(url)
         port = parts.port or {"https": 443, "http": 80}.get(parts.scheme)

@@ -1,4 +1,4 @@
-"""Hooks at CircleCI, kept as roundsman.yaml wants them: look, plan, apply, take away.
+"""Hooks at CircleCI, kept as roundsman.yaml wants them: list, plan, apply, delete.
 
 A hook is ours when it posts to our address. Others are foreign: shown, because they use slots, and never touched.
 """
@@ -21,31 +21,31 @@ SECRETLESS = "has no secret, so its posts are refused"
 
 
 class HookApi(Protocol):
-    """What we ask of the source; each raises Temporary or Permanent."""
+    """The hook calls of a source; each raises Temporary or Permanent."""
 
     async def project_id(self, slug: str) -> str:
-        """The id that hooks are listed under."""
+        """Return the id of a project, under which its hooks are listed."""
         ...
 
     async def list_hooks(self, project_id: str) -> list[Hook]:
-        """The hooks of a project."""
+        """Return the hooks of a project."""
         ...
 
     async def create_hook(self, project_id: str, *, name: str, url: str, events: Sequence[str], secret: str) -> Hook:
-        """Make one."""
+        """Create a hook."""
         ...
 
     async def update_hook(self, hook_id: str, *, name: str, url: str, events: Sequence[str], secret: str) -> Hook:
-        """Change one."""
+        """Update a hook."""
         ...
 
     async def delete_hook(self, hook_id: str) -> None:
-        """Take one away."""
+        """Delete a hook."""
         ...
 
 
 class Verb(StrEnum):
-    """What is to be done about a hook, or what it is."""
+    """The planned change of a hook, its outcome, or its kind if nothing changes."""
 
     CREATE = "create"
     UPDATE = "update"
@@ -66,10 +66,11 @@ NEEDS_ACTION = CHANGES | FAILURES
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """One hook and what is to be done about it; ``why`` is a phrase for the person who reads the plan.
+    """One hook with its planned change or its state.
 
+    why     a phrase for the person who reads the plan
     hook    the hook as it was found
-    result  the hook as it became, and as it reads back
+    result  the hook after the change, as it reads back
     """
 
     verb: Verb
@@ -83,14 +84,17 @@ class Step:
 
 @dataclass(frozen=True, kw_only=True)
 class HookTarget:
-    """What makes a hook ours: where it posts to, and the newest secret, which it shall sign with."""
+    """The address that makes a hook ours, and the newest secret, for it to sign with."""
 
     url: str
     secret: str = field(repr=False)
 
 
 def hook_target(public_url: str | None, secrets: Sequence[str], circleci_url: str) -> HookTarget:
-    """Return our address and newest secret. Raises BadConfig when CircleCI could not post to us."""
+    """Return our address and newest secret.
+
+    Raises BadConfig if CircleCI could not post to the address, or if there is no secret.
+    """
     if (obstacle := find_obstacle(public_url, circleci_url)) is not None:
         raise BadConfig(obstacle)
     if not secrets:
@@ -99,18 +103,21 @@ def hook_target(public_url: str | None, secrets: Sequence[str], circleci_url: st
 
 
 async def plan(api: HookApi, specs: Sequence[HookSpec], target: HookTarget, *, rotate: bool = False) -> list[Step]:
-    """What ``apply`` would do, project by project; what cannot be planned is a failed step with its reason.
+    """Return the steps that ``apply`` would take, project by project.
 
-    rotate   update every one of our hooks: a secret cannot be read back, so only we know that it is an old one
+    A project that cannot be planned has a failed step with the reason.
+
+    rotate   update all of our hooks: a secret cannot be read back, so old ones cannot be told from the newest
     """
     return [step for spec in specs for step in await _plan_project(api, spec, target, rotate=rotate)]
 
 
 async def apply(api: HookApi, specs: Sequence[HookSpec], target: HookTarget, *, rotate: bool = False) -> list[Step]:
-    """Plan and do it; the steps as they came out. Safe to repeat: what is done is unchanged the next time.
+    """Plan and run the changes, and return the steps with their results.
 
-    At the first step that fails a project is left as it is, for what comes after relies on what came before: a surplus
-    hook is needed until the one that stays posts all events. Other projects go on.
+    Safe to repeat: a change that was made is not planned again. After the first failed step of a project its other
+    changes are not tried, since they rely on it: a surplus hook is needed until the one that stays posts all events.
+    Other projects go on.
     """
     return [step for spec in specs for step in await _apply_project(api, spec, target, rotate=rotate)]
 
@@ -128,15 +135,18 @@ async def _apply_project(api: HookApi, spec: HookSpec, target: HookTarget, *, ro
 
 
 async def list_hooks(api: HookApi, projects: Sequence[str], our_url: str | None) -> list[Step]:
-    """Every hook of these projects: ours, foreign, or a failed step where we could not look."""
+    """Return every hook of these projects, ours and foreign.
+
+    A project that cannot be read has a failed step instead.
+    """
     return [step for project in projects for step in await _list_project(api, project, our_url)]
 
 
 async def find_orphans(api: HookApi, projects: Sequence[str], seen: Sequence[Step], our_url: str) -> list[Step]:
-    """Return our hooks at projects that roundsman.yaml does not name, or names no longer.
+    """Return our hooks at projects that roundsman.yaml does not name.
 
     projects   slugs that posted lately; one that CircleCI no longer shows is left out
-    seen       the steps of the projects that are named: by their hooks a project is known under any slug
+    seen       the steps of the projects that are named: their hooks identify a project under any of its slugs
     """
     named = {slug_spellings(step.project)[0] for step in seen}
     known = {step.hook.id for step in seen if step.hook}
@@ -151,7 +161,7 @@ async def _orphans_of(api: HookApi, project: str, our_url: str) -> list[Step]:
     try:
         present = await api.list_hooks(await api.project_id(project))
     except Permanent:
-        return []  # deleted, or none of this token's: there is nothing that could be said or done
+        return []  # the project was deleted, or the token may not see it: there is nothing to report or to do
     except Temporary as error:
         return [Step(verb=Verb.FAILED, project=project, why=_with_next_step(error))]
     why = f"not in roundsman.yaml: add the project there, or run `roundsman hooks delete {project}`"
@@ -161,9 +171,9 @@ async def _orphans_of(api: HookApi, project: str, our_url: str) -> list[Step]:
 
 
 async def delete(api: HookApi, projects: Sequence[str], our_url: str) -> list[Step]:
-    """Take our hooks away from these projects; others stay. Safe to repeat.
+    """Delete our hooks from these projects; foreign hooks stay. Safe to repeat.
 
-    The address may be one that CircleCI cannot reach: a hook that leads there is of no use to anyone.
+    The address may be one that CircleCI cannot reach: a hook that posts there is useless.
     """
     return [step for project in projects for step in await _delete_of_project(api, project, our_url)]
 
@@ -176,7 +186,10 @@ async def _delete_of_project(api: HookApi, project: str, our_url: str) -> list[S
 
 
 async def _read_back(api: HookApi, project: str, done: Sequence[Step], our_url: str) -> list[Step]:
-    """Return the steps, those as failed that CircleCI took and did not do: it drops what it does not understand."""
+    """Read the hooks back, and return the steps, failed where they differ.
+
+    CircleCI accepts a request and silently drops the fields that it does not know.
+    """
     if not any(step.verb in CHANGES or _may_exist(step) for step in done):
         return list(done)
     try:
@@ -189,7 +202,10 @@ async def _read_back(api: HookApi, project: str, done: Sequence[Step], our_url: 
 
 
 def _may_exist(step: Step) -> bool:
-    """Tell whether a hook may be there although making it failed: made, but not as it was wished."""
+    """Return True if the hook may exist although creating it failed.
+
+    CircleCI may have created it, but not as requested.
+    """
     return step.verb is Verb.FAILED and step.hook is None and step.project_id is not None
 
 
@@ -256,7 +272,7 @@ async def _plan_project(api: HookApi, spec: HookSpec, target: HookTarget, *, rot
 
 
 def known_and_deleted(steps: Sequence[Step], our_url: str, seen_at: datetime) -> tuple[list[KnownHook], list[str]]:
-    """Return our hooks as these steps found or left them, and the ids of those that they took away."""
+    """Return our hooks as of these steps, and the ids of the deleted ones."""
     found = [(step, hook) for step in steps if (hook := step.result or step.hook)]
     ours = [(step, hook) for step, hook in found if posts_to_us(hook, our_url) and len(hook.id) <= MAX_ID]
     gone = [hook.id for step, hook in ours if step.verb is Verb.DELETE]
@@ -283,7 +299,7 @@ def _keep(spec: HookSpec, hook: Hook, *, rotate: bool) -> Step:
     if rotate:
         changes.append("newest secret")
     verb = Verb.UPDATE if changes else Verb.UNCHANGED
-    # whether it verifies TLS is left alone: behind a private CA somebody had a reason
+    # verify-tls stays as it is: an operator behind a private CA may have turned it off
     remark = "" if hook.verify_tls else " (does not verify TLS)"
     why = ("; ".join(changes) or "as it should be") + remark
     return Step(verb=verb, project=spec.project, hook=hook, spec=spec, why=why)
@@ -301,13 +317,13 @@ def _differences(spec: HookSpec, hook: Hook) -> Iterator[str]:
 
 
 def _events(hook: Hook) -> str:
-    """Return its events in our order: CircleCI's is another each time."""
+    """Return a hook's events in our order: CircleCI's order changes with each read."""
     known = [kind.value for kind in EventKind]
     return ", ".join(sorted(hook.events, key=lambda event: known.index(event) if event in known else len(known)))
 
 
 async def _do(api: HookApi, step: Step, target: HookTarget) -> Step:
-    """Do one step; the same step with its result when it worked, a failed one with the reason when it did not."""
+    """Run one step, and return it with its result, or failed with the reason."""
     result = None
     try:
         match step:
@@ -339,7 +355,7 @@ def _failed(step: Step, error: Temporary | Permanent) -> Step:
 
 
 def _with_next_step(error: Temporary | Permanent) -> str:
-    """The error and, where it does not name one itself, the next step."""
+    """Return the error's sentence, with the next step if it names none itself."""
     if isinstance(error, Permanent):
         return str(error)
     wait_s = error.retry_after_s

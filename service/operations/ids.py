@@ -1,4 +1,4 @@
-"""Finding what somebody means by an id, or by the beginning of one."""
+"""Lookup of a subject by its id, or by the first digits of its id."""
 
 import re
 from enum import StrEnum
@@ -13,7 +13,7 @@ MIN_DIGITS = 8
 
 
 class Noun(StrEnum):
-    """What has an id that people type; an event's is its delivery's."""
+    """The kinds of subjects with ids that people type; an event has its delivery's id."""
 
     EVENT = "event"
     DELIVERY = "delivery"
@@ -36,7 +36,12 @@ LISTED_BY = {
 
 
 async def find(store: Store, text: str, *nouns: Noun) -> tuple[Noun, UUID]:
-    """The one of these that an id, or at least its first eight digits, stands for. Raises BadRequest or NotFound."""
+    """Return the kind and the id of the one subject that an id names.
+
+    text    an id, or at least its first eight digits
+    nouns   the kinds to look among
+    Raises BadRequest if it is no id, or the beginning of several; NotFound if there is no such subject.
+    """
     digits = text.strip().lower().replace("-", "")
     if not re.fullmatch(f"[0-9a-f]{{{MIN_DIGITS},{ids.DIGITS}}}", digits):
         example = "ids look like 3f2c8a52-6d3e-4b7e-9a57-0f6a1c2b3d4e"

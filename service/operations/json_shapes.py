@@ -1,6 +1,6 @@
-"""The JSON shapes that outside users rely on: the API, ``--json`` and the pages all show these.
+"""The JSON shapes of the API, ``--json`` and the pages.
 
-Times are RFC 3339 in UTC; what is absent is null.
+Outside users rely on them. Times are RFC 3339 in UTC; absent values are null.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,13 +15,16 @@ Json = dict[str, Any]
 
 
 def event_json(event: Event) -> Json:
-    """An event, its parts nested: ``project``, ``pipeline``, ``workflow``, ``job``, ``commit``, ``actor``."""
+    """Return the shape of an event.
+
+    Its parts are nested: ``project``, ``pipeline``, ``workflow``, ``job``, ``commit``, ``actor``.
+    """
     shape: Json = _plain(event)
     return shape | {"project": {**shape["project"], "full_name": event.project_name}}
 
 
 def details_json(details: Details | None) -> Json | None:
-    """What the source told us; null when we never asked."""
+    """Return the shape of the source's details; None if the source was never asked."""
     if details is None:
         return None
     shape: Json = _plain(details)
@@ -29,14 +32,15 @@ def details_json(details: Details | None) -> Json | None:
 
 
 def decision_json(judged: int, decided_at: datetime, decision: Decision) -> Json:
-    """What a route said when the event was judged for the ``round``-th time."""
+    """Return the shape of a route's decision; ``round`` counts the event's judgments."""
     return {"round": judged, "decided_at": _plain(decided_at), **_plain(decision)}
 
 
 def notification_json(notification: Notification, attempts: Sequence[Attempt], done: Iterable[Action]) -> Json:
-    """A notification with its attempts in order, and which of them were asked for, by what was ``done`` to it.
+    """Return the shape of a notification with its attempts in order.
 
-    What is not owed has no next attempt.
+    done   the operators' actions on it: an attempt that follows a resend names the operator who asked for it
+    A notification that is not to be sent has no next attempt.
     """
     shape = _plain(notification)
     del shape["attempts"], shape["channel_key"], shape["server_lane"], shape["topic"]
@@ -47,7 +51,10 @@ def notification_json(notification: Notification, attempts: Sequence[Attempt], d
 
 
 def _asked_by(attempts: Sequence[Attempt], done: Iterable[Action]) -> dict[int, str]:
-    """Who asked for which attempt: the next to begin after a resend; those that follow are retries of our own."""
+    """Return the operator who asked for an attempt, by the attempt's number.
+
+    That is the first attempt after each resend; those that follow it are automatic retries.
+    """
     asked = {}
     for resend in (action for action in done if action.verb == "resend"):
         began = (attempt.number for attempt in attempts if attempt.started_at >= resend.at)
@@ -57,17 +64,17 @@ def _asked_by(attempts: Sequence[Attempt], done: Iterable[Action]) -> dict[int, 
 
 
 def attempt_json(attempt: Attempt, asked_by: str | None) -> Json:
-    """One try; ``asked_by`` is null where it was not a person's wish."""
+    """Return the shape of an attempt; ``asked_by`` is the operator's name, if any."""
     shape: Json = _plain(attempt)
     del shape["notification_id"]
     return {**shape, "asked_by": asked_by}
 
 
 def delivery_json(delivery: Delivery, *, body_bytes: int | None = None, body_limit: int | None = None) -> Json:
-    """A delivery as it came; ``body`` as text, with anything that is not UTF-8 shown as escapes.
+    """Return the shape of a delivery; ``body`` is text, with invalid UTF-8 as escapes.
 
-    ``body_bytes`` is the whole length, where the delivery holds the beginning of its body only; of more bytes than
-    ``body_limit`` no more are read.
+    body_bytes   the length of the whole body, if the delivery has only its beginning
+    body_limit   show at most this many bytes of the body
     """
     shape: Json = _plain({name: value for name, value in vars(delivery).items() if name not in {"body", "signed"}})
     shape["headers"] = [list(pair) for pair in delivery.headers]
@@ -79,30 +86,33 @@ def delivery_json(delivery: Delivery, *, body_bytes: int | None = None, body_lim
 
 
 def action_json(action: Action) -> Json:
-    """What an operator did."""
+    """Return the shape of an operator's action."""
     shape: Json = _plain(action)
     return shape
 
 
 def session_json(session: Session) -> Json:
-    """A session of the pages, as its row has it."""
+    """Return the shape of a session of the pages."""
     shape: Json = _plain(session)
     return shape
 
 
 def refusal_json(refusal: Refusal) -> Json:
-    """A post that was refused, as one of the last on record."""
+    """Return the shape of a refused post on record."""
     shape: Json = _plain(refusal)
     return shape
 
 
 def rfc3339(time: datetime) -> str:
-    """A time in UTC, to the millisecond: ``2026-11-22T09:30:00.000Z``."""
+    """Return a UTC time to the millisecond: ``2026-11-22T09:30:00.000Z``."""
     return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _plain(value: Any) -> Any:
-    """The value as JSON has it. Not by ``asdict``, which copies whatever it finds: a page took twice as long."""
+    """Return a value in JSON's types.
+
+    ``asdict`` would also copy every value, which doubles the time of a page.
+    """
     match value:
         case str() | int() | float() | None:
             return value

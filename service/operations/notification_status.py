@@ -1,4 +1,4 @@
-"""How far it is with telling a channel, in words: a page and a terminal say the same of the same notification."""
+"""The status of a notification as phrases, the same for pages and terminal."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from service.model import NotificationState, Outcome
 from service.operations.json_shapes import Json
 
-# Each in words for a first message, and for one that was asked for again: whoever was told stays told.
+# Each in two phrases: for a first message, and for a resend (the channel has a message already).
 NOW = {
     NotificationState.PENDING: ("to be sent", "a resend is to be sent"),
     NotificationState.SENDING: ("being sent now", "a resend is being sent now"),
@@ -18,7 +18,10 @@ PUT_OFF = ("put off, next attempt", "a resend was put off, next attempt")
 
 @dataclass(frozen=True, kw_only=True)
 class StatusPhrase:
-    """One thing to say of a notification; ``time`` is when that was or will be, in RFC 3339, where it has a time."""
+    """One phrase about a notification.
+
+    time   of the past or coming event, in RFC 3339; None if it has no time
+    """
 
     state: NotificationState
     words: str
@@ -26,7 +29,7 @@ class StatusPhrase:
 
 
 def status_phrases(notification: Json) -> list[StatusPhrase]:
-    """What is to be said of a notification: when it was told, and what becomes of it now."""
+    """Return the phrases of a notification: deliveries so far, then the current state."""
     state, was_sent = NotificationState(notification["state"]), notification["sent_at"] is not None
     said = list(_told(notification))
     if is_put_off(notification):
@@ -37,7 +40,7 @@ def status_phrases(notification: Json) -> list[StatusPhrase]:
 
 
 def is_put_off(notification: Json) -> bool:
-    """An attempt did not work, and there will be another."""
+    """Return True if an attempt failed and another will follow."""
     return notification["state"] == NotificationState.PENDING and notification["reason"] is not None
 
 

@@ -1,4 +1,4 @@
-"""Looking up notifications: what which receiver was told, and what is yet to be told or never was."""
+"""Search of notifications: sent, still to be sent, or dead."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
@@ -19,9 +19,10 @@ SEARCHABLE = tuple(field.name for field in fields(NotificationSearch))
 async def list_notifications(
     store: Store, search: NotificationSearch, *, limit: int = 50, cursor: str | None = None
 ) -> Json:
-    """Return one page of notifications, newest first: ``{"items": [...], "next": cursor or None}``.
+    """Return one page of notifications, newest first.
 
-    Each with its attempts, and with its ``event``. Raises BadRequest.
+    The shape is ``{"items": [...], "next": cursor or None}``. Each item has its attempts and its
+    ``event``. Raises BadRequest.
     """
     require_limit(limit)
     return await store.read(_page, search, limit, cursor)
@@ -33,7 +34,10 @@ def _page(transaction: Transaction, search: NotificationSearch, limit: int, curs
 
 
 def to_search(asked: Mapping[str, str | Sequence[str]], now: datetime) -> NotificationSearch:
-    """Return the search that query parameters or options ask for. Raises BadRequest for unknown ones."""
+    """Return the search that query parameters or options ask for.
+
+    Raises BadRequest for an unknown parameter or value.
+    """
     if unknown := sorted(asked.keys() - set(SEARCHABLE)):
         raise BadRequest(f"{unknown[0]!a} is not something to search by; there are {', '.join(SEARCHABLE)}")
     values = {name: values_of(name, value) for name, value in asked.items()}

@@ -1,4 +1,4 @@
-"""What a person decides by hand, on record: replay a delivery, resend a notification, dismiss a dead letter."""
+"""Operators' actions, on record: replay a delivery, resend, dismiss a dead letter."""
 
 from datetime import datetime
 from uuid import UUID
@@ -17,10 +17,10 @@ MAX_REASON = 500
 
 
 async def replay(store: Store, jobs: JobQueue, delivery_id: UUID, *, who: str, at: datetime) -> None:
-    """Have a delivery judged again by the current routes, and ask the source again for what it would not say.
+    """Enqueue a delivery to be judged again by the current routes.
 
-    Nobody who has been told is told twice. Raises NotFound, or BadRequest while it is yet to be judged: then that was
-    still to come, and nothing would come of it a second time.
+    Details that the source did not give are requested again. A channel that has the message gets no second one.
+    Raises NotFound, or BadRequest while the first judgment is still to come: a replay would change nothing.
     """
 
     def judge_again(transaction: Transaction) -> None:
@@ -35,9 +35,10 @@ async def replay(store: Store, jobs: JobQueue, delivery_id: UUID, *, who: str, a
 
 
 async def resend(store: Store, jobs: JobQueue, notification_id: UUID, *, who: str, at: datetime) -> Notification:
-    """Send a notification again, even one that was sent: a person asked for it.
+    """Enqueue a notification to be sent again, even one that was sent.
 
-    Raises NotFound, or BadRequest while it is being sent: when that ends well it is settled, and not sent again.
+    Raises NotFound, or BadRequest while it is being sent: a success of that attempt would settle the notification,
+    and the resend would be lost.
     """
 
     def send_again(transaction: Transaction) -> Notification:
@@ -55,7 +56,7 @@ async def resend(store: Store, jobs: JobQueue, notification_id: UUID, *, who: st
 
 
 async def dismiss_delivery(store: Store, delivery_id: UUID, *, who: str, at: datetime, because: str = "") -> None:
-    """Close a delivery that was not understood: a person dealt with it. It can still be replayed.
+    """Close a delivery that was not understood. It can still be replayed.
 
     because   why, for the record; may be empty
     Raises NotFound, or BadRequest when it is no dead letter.
@@ -73,7 +74,7 @@ async def dismiss_delivery(store: Store, delivery_id: UUID, *, who: str, at: dat
 async def dismiss_notification(
     store: Store, notification_id: UUID, *, who: str, at: datetime, because: str = ""
 ) -> None:
-    """Close a notification that could not be sent: a person dealt with it. It can still be resent.
+    """Close a notification that could not be sent. It can still be resent.
 
     because   why, for the record; may be empty
     Raises NotFound, or BadRequest when it is no dead letter.
@@ -93,7 +94,7 @@ def _nothing_to_dismiss(state: str) -> BadRequest:
 
 
 def to_reason(because: str) -> str | None:
-    """Return the reason as it is put on record; None where there is none. Raises BadRequest for one too long."""
+    """Return the reason for the record; None if it is empty. Raises BadRequest."""
     reason = clean(because.strip()) or None
     if reason and len(reason) > MAX_REASON:
         raise BadRequest(f"a reason may have {MAX_REASON} characters, and this one has {len(reason)}; shorten it")

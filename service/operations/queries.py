@@ -1,4 +1,4 @@
-"""Looking things up: what happened, what we learned, what each route said, whom we told."""
+"""Queries of events with their details, decisions, notifications and deliveries."""
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
@@ -28,16 +28,16 @@ from service.store.filters import Search
 from service.text import clean
 
 MAX_PAGE_SIZE = 200
-MAX_VALUES = 20  # of one filter: each is a list of its own that is walked
+MAX_VALUES = 20  # of one filter: each value costs an index scan of its own
 SEARCHABLE = tuple(field.name for field in fields(Search))
 TOLD_VALUES = ("none", "any")
 EVERY_KIND = "any"
 SINGLE_VALUED = frozenset({"since", "until", "q", "limit", "cursor"})
-"""Parameters that stand once; every other filter keeps what fits any of its values."""
+"""Parameters that may be given once; every other filter matches any of its values."""
 
 
 def to_id(text: str) -> UUID:
-    """The id that somebody typed. Raises BadRequest."""
+    """Parse a full id. Raises BadRequest."""
     try:
         return UUID(text)
     except ValueError as error:
@@ -45,10 +45,11 @@ def to_id(text: str) -> UUID:
 
 
 async def list_events(store: Store, search: Search, *, limit: int = 50, cursor: str | None = None) -> Json:
-    """One page of events, newest first: ``{"items": [...], "next": ..., "looked_back_to": ..., "partial": [...]}``.
+    """Return one page of events, newest first.
 
-    ``looked_back_to`` says how far the search came where it found too little to fill the page, and may find more by
-    ``next``; ``partial`` is a sentence for each reason for which events may be missing. Raises BadRequest.
+    The shape is ``{"items": [...], "next": ..., "looked_back_to": ..., "partial": [...]}``. ``looked_back_to`` is the
+    time that the search reached, if it found too few events to fill the page; ``next`` goes on from there. ``partial``
+    has a sentence for each reason why events may be missing. Raises BadRequest.
     """
     return await to_list(store, search, await find_events(store, search, limit=limit, cursor=cursor))
 
@@ -64,7 +65,7 @@ async def to_list(store: Store, search: Search, page: event_search.Page) -> Json
 
 
 async def find_gaps(store: Store, search: Search) -> list[str]:
-    """Why the answer to a search may lack events that fit, one sentence for each reason."""
+    """Return a sentence for each reason why the result may lack matching events."""
     if not search.actor:
         return []
     known, looked = await store.read(event_search.known_actors, search)
@@ -75,27 +76,31 @@ async def find_gaps(store: Store, search: Search) -> list[str]:
 
 
 async def find_events(store: Store, search: Search, *, limit: int, cursor: str | None) -> event_search.Page:
-    """One page of events, newest first. Raises BadRequest."""
+    """Return one page of events, newest first. Raises BadRequest."""
     require_limit(limit)
     return await store.read(event_search.search, search, limit=limit, cursor=cursor)
 
 
 def require_limit(limit: int) -> None:
-    """Raise BadRequest for a page that is too large, or empty."""
+    """Raise BadRequest unless the limit is from 1 to MAX_PAGE_SIZE."""
     if not 1 <= limit <= MAX_PAGE_SIZE:
         raise BadRequest(f"limit must be a whole number from 1 to {MAX_PAGE_SIZE}")
 
 
 async def told(store: Store, topics: Collection[str]) -> Mapping[str, Sequence[Notification]]:
-    """The notifications of these pieces of news, whichever event brought each of them first."""
+    """Return the notifications of each topic, also those that another event created.
+
+    Events with the same news have the same topic.
+    """
     found = await store.read(notifications.of_topics, topics)
     return {topic: [one for one in found if one.topic == topic] for topic in topics}
 
 
 async def show_event(store: Store, event_id: UUID, *, body_limit: int | None = None) -> Json:
-    """Everything on record about an event, from the raw delivery to each attempt. Raises NotFound.
+    """Return all records of an event, from the raw delivery to each attempt.
 
-    body_limit   as many bytes of the delivery's body as are to be read; all of them, if none is given
+    body_limit   show at most this many bytes of the delivery's body; None: all
+    Raises NotFound.
     """
     return await store.read(_event, event_id, body_limit)
 
@@ -128,7 +133,7 @@ def _event(transaction: Transaction, event_id: UUID, body_limit: int | None) -> 
 
 
 def _why_no_event(transaction: Transaction, event_id: UUID) -> str:
-    delivery = deliveries.find(transaction, event_id)  # NotFound: there is neither
+    delivery = deliveries.find(transaction, event_id)  # raises NotFound if there is no delivery either
     if delivery.state is DeliveryState.DEAD:
         return f"delivery {event_id} has no event: it was not understood ({delivery.reason}); see the dead letters"
     if delivery.state is DeliveryState.DISMISSED:
@@ -137,7 +142,7 @@ def _why_no_event(transaction: Transaction, event_id: UUID) -> str:
 
 
 def with_attempts(transaction: Transaction, standing: Sequence[Notification], done: Sequence[Action]) -> list[Json]:
-    """Return the shapes of notifications, each with its attempts and what operators did to it."""
+    """Return the shapes of notifications with their attempts and operators' actions."""
     attempts, acts = defaultdict(list), defaultdict(list)
     for attempt in notifications.attempts_of(transaction, [one.id for one in standing]):
         attempts[attempt.notification_id].append(attempt)
@@ -147,7 +152,7 @@ def with_attempts(transaction: Transaction, standing: Sequence[Notification], do
 
 
 def with_events(transaction: Transaction, found: Sequence[Notification]) -> list[Json]:
-    """Return the shapes of notifications of many events, each with its attempts and its ``event``."""
+    """Return the shapes of notifications with their attempts and their ``event``."""
     done = actions.of_subjects(transaction, [one.id for one in found])
     of_ids = events.find_all(transaction, {one.event_id for one in found})
     shapes = {event_id: event_json(event) for event_id, event in of_ids.items()}
@@ -156,18 +161,21 @@ def with_events(transaction: Transaction, found: Sequence[Notification]) -> list
 
 
 async def unsettled(store: Store) -> int:
-    """How many deliveries are yet to be judged and notifications yet to be sent."""
+    """Return the number of deliveries to judge and notifications to send."""
     pending = await store.read(notifications.count, NotificationState.PENDING, NotificationState.SENDING)
     return pending + await store.read(deliveries.count_unjudged)
 
 
 async def count_sent(store: Store) -> int:
-    """How many notifications have been sent."""
+    """Return the number of notifications that have been sent."""
     return await store.read(notifications.count, NotificationState.SENT)
 
 
 def to_search(asked: Mapping[str, str | Sequence[str]], now: datetime) -> Search:
-    """What query parameters or options ask for; empty ones ask for nothing. Raises BadRequest for unknown ones."""
+    """Return the search that query parameters or options ask for.
+
+    Empty values are ignored. Raises BadRequest for an unknown parameter or value.
+    """
     if unknown := sorted(asked.keys() - set(SEARCHABLE)):
         raise BadRequest(f"{unknown[0]!a} is not something to search by; there are {', '.join(SEARCHABLE)}")
     values: dict[str, Any] = {name: values_of(name, value) for name, value in asked.items()}
@@ -181,14 +189,17 @@ def to_search(asked: Mapping[str, str | Sequence[str]], now: datetime) -> Search
 
 
 def kinds(asked: Sequence[str], jobs: Sequence[str]) -> Sequence[str]:
-    """Return the kinds of events that a list for people shows: workflows, unless a job is named or others are asked."""
+    """Return the kinds of events that a list for people shows; empty for all.
+
+    These are the kinds asked for; or else jobs if a job is named, workflows if not.
+    """
     if EVERY_KIND in asked:
         return ()
     return asked or [EventKind.JOB_COMPLETED if jobs else EventKind.WORKFLOW_COMPLETED]
 
 
 def values_of(name: str, given: str | Sequence[str]) -> Sequence[str]:
-    """The values of a filter, without blanks. Raises BadRequest for too many."""
+    """Return a filter's values without blank ones. Raises BadRequest for too many."""
     cleaned = (clean(value.strip()) for value in ([given] if isinstance(given, str) else given))
     values = [value for value in cleaned if value]
     if name in SINGLE_VALUED and len(values) > 1:
@@ -199,7 +210,7 @@ def values_of(name: str, given: str | Sequence[str]) -> Sequence[str]:
 
 
 def to_span(since: Sequence[str], until: Sequence[str], now: datetime) -> tuple[datetime | None, datetime | None]:
-    """The times between which to look. Raises BadRequest."""
+    """Return the begin and the end of a search's time range. Raises BadRequest."""
     begin, end = (to_time(written[0], now) if written else None for written in (since, until))
     if begin and end and begin >= end:
         raise BadRequest("nothing happens between since and until: until must be the later time")
@@ -207,7 +218,7 @@ def to_span(since: Sequence[str], until: Sequence[str], now: datetime) -> tuple[
 
 
 def to_kind(text: str) -> EventKind:
-    """The kind of event that somebody typed. Raises BadRequest."""
+    """Parse a kind of event, in any case. Raises BadRequest."""
     try:
         return EventKind(text.lower())
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""Whether CircleCI can post to an address: told from the address alone, nothing is asked over the network."""
+"""A check that CircleCI can reach an address, by the address alone: no network."""
 
 import socket
 from ipaddress import IPv4Address, IPv6Address, ip_address
@@ -7,13 +7,14 @@ from urllib.parse import urlsplit
 CLOUD = "circleci.com"
 CIRCLECI_CLOUD = f"https://{CLOUD}"
 PRIVATE_NAMES = ("local", "localhost", "internal", "intranet", "lan", "home", "corp", "private", "home.arpa")
-"""Endings of names that no public DNS answers for. Source: RFC 6761, 6762 and 8375, and ICANN's reserved names."""
+"""Endings of names that no public DNS server resolves. Source: RFC 6761, 6762 and 8375, and ICANN's reserved names."""
 
 
 def find_obstacle(public_url: str | None, circleci_url: str) -> str | None:
-    """Return why CircleCI cannot post to an address, with the next step; None where nothing tells against it.
+    """Return the reason why CircleCI cannot post to an address, with the next step.
 
-    A CircleCI Server may stand in the same private network, and then no more is asked for than https.
+    None if there is no such reason. A CircleCI Server may be in the same private network: for it only https is
+    required.
     """
     if public_url is None:
         return "ROUNDSMAN_PUBLIC_URL is not set: set it to the https address at which CircleCI reaches this service"
@@ -48,7 +49,10 @@ def _is_private(host: str) -> bool:
 
 
 def _address(host: str) -> IPv4Address | IPv6Address | None:
-    """Return the IP address that a host is, in any spelling that resolvers take (``127.1``, ``0x7f000001``)."""
+    """Return the IP address that a host is; None for a name.
+
+    Spellings that resolvers accept are read too: ``127.1``, ``0x7f000001``.
+    """
     try:
         address = ip_address(host)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Trying receivers out: one marked message to each channel, and what the other side says to it."""
+"""Test messages: one to each channel of a receiver, with the channel's answer."""
 
 import asyncio
 from collections.abc import Mapping
@@ -22,7 +22,10 @@ class ChannelTest:
 
 
 async def send_test(receivers: Mapping[str, Receiver], name: str, notifier: AppriseChannels) -> list[ChannelTest]:
-    """Send one test message to each channel of a receiver, all at once. Raises BadRequest for an unknown name."""
+    """Send one test message to each channel of a receiver, concurrently.
+
+    Raises BadRequest for an unknown receiver.
+    """
     if name not in receivers:
         raise BadRequest(f"roundsman.yaml has no receiver {name!a}; it has {', '.join(receivers) or 'none'}")
     notifier.redact_urls_of(receivers.values())

@@ -1,4 +1,4 @@
-"""The last posts that were refused: shown to find out why nothing arrives."""
+"""The last refused posts, which show why no webhook is accepted."""
 
 from service.db.database import Store
 from service.operations.json_shapes import Json, refusal_json

@@ -1,4 +1,4 @@
-"""Trying routes out on an event that never happened; nothing is sent."""
+"""Test of routes with an invented event; nothing is sent."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -18,16 +18,17 @@ Facts = Mapping[str, str | None]
 
 
 def build_event(body: bytes | None, source: Source, facts: Facts) -> Event:
-    """The event of a webhook's body, or a bare completed workflow, with these facts in place of its own.
+    """Return the event of a webhook's body, with some facts replaced.
 
-    Raises Permanent for a body that is not understood, BadRequest for a kind of event that there is not.
+    Without a body it is a completed workflow with no other facts. Raises Permanent for a body that is not
+    understood, BadRequest for an unknown kind of event.
     """
     event = source.parse(_delivery(source, body)) if body is not None else _default_event()
     return _with_facts(event, facts)
 
 
 def parse_facts(given: Sequence[str]) -> Facts:
-    """``key=value`` texts as facts; an empty value stands for a fact that is absent. Raises BadConfig."""
+    """Parse ``key=value`` texts; an empty value means absent. Raises BadConfig."""
     facts: dict[str, str | None] = {}
     for written in given:
         key, equals, value = written.partition("=")
@@ -60,9 +61,12 @@ def _delivery(source: Source, body: bytes) -> Delivery:
 
 
 def _with_facts(event: Event, facts: Facts) -> Event:
-    """Set each fact: the project first, which brings an organization along, the kind last, which a job brings along."""
+    """Replace the given facts.
+
+    The project comes first, as it also sets the organization; the kind comes last, as a job also sets it.
+    """
     if "event" in facts:
-        to_kind(facts["event"] or "")  # refuses what is no kind
+        to_kind(facts["event"] or "")  # raises BadRequest for an unknown kind
     for name in sorted(facts, key=lambda name: (name != "project", name == "event")):
         event = MATCH_KEYS[name].put(event, facts[name])
     return event

@@ -1,4 +1,4 @@
-"""Hints for a search that found nothing: which filter fits no name on record, and the names that are like it."""
+"""Hints for an empty result: filters that match no known name, and similar names."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from service.store.filters import Search, escaped, read_patterns
 
 @dataclass(frozen=True, kw_only=True)
 class Hint:
-    """A filter that no event fits; ``near`` are names as they would be typed into it."""
+    """A filter that no event matches, with similar names, escaped for the filter."""
 
     filter: str
     text: str
@@ -19,12 +19,12 @@ class Hint:
 
 
 async def find_hints(store: Store, search: Search) -> list[Hint]:
-    """Return a hint for each pattern of a search that no name on record fits."""
+    """Return a hint for each pattern of a search that matches no name on record."""
     return await store.read(_hints, search)
 
 
 async def suggest(store: Store, *, limit: int = 50) -> dict[str, list[str]]:
-    """Return for each filter the names that came last, as they would be typed into it."""
+    """Return the latest names for each filter, escaped for the filter."""
     return await store.read(_suggestions, limit)
 
 

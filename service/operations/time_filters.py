@@ -1,4 +1,4 @@
-"""Times as people type them: a date, RFC 3339, or how long ago."""
+"""Parser of typed times: a date, RFC 3339, or a duration before now."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from service.errors import BadRequest
 
 MAX_AGO = timedelta(days=36_500)
-SEARCHABLE_YEARS = range(1970, 2100)  # a zero time of any language means "from the beginning", and is no mistake
+SEARCHABLE_YEARS = range(1970, 2100)  # 1970: many programs write their zero time to mean "from the beginning"
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _AGO = re.compile(r"(?:[0-9]{1,9}[smhdw]){1,5}")
 _DAYS = {"today": 0, "yesterday": 1}
@@ -14,9 +14,10 @@ EXAMPLES = "2026-11-22, 2026-11-22T09:30:00Z, 7d, 1h30m, yesterday, today or now
 
 
 def to_time(text: str, now: datetime) -> datetime:
-    """Return the time in UTC: ``7d`` and ``1h30m`` are that long ago, ``yesterday`` and ``today`` begin at 00:00 UTC.
+    """Parse a time, and return it in UTC. Raises BadRequest.
 
-    A date or time without a zone is in UTC. Raises BadRequest.
+    ``7d`` and ``1h30m`` are durations before now; ``yesterday`` and ``today`` are 00:00 UTC of that day. A date or time
+    without a zone is in UTC.
     """
     word = text.strip().lower()
     if word == "now":

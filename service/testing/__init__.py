@@ -1,1 +1,1 @@
-"""Stand-ins for the outside: a fake CircleCI and an inbox."""
+"""Fakes of outside services: CircleCI and an inbox."""

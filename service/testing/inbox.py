@@ -1,4 +1,4 @@
-"""The demo's inbox: where Apprise's ``json://`` posts arrive, each printed as a card for the person watching."""
+"""The demo's inbox: a server for Apprise's ``json://`` posts, printed as cards."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -14,9 +14,14 @@ from starlette.routing import Route
 
 from service.terminal import with_links
 
-CONTROLS = (*range(0x20), *range(0x7F, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A))  # also those of direction
+CONTROLS = (
+    *range(0x20),
+    *range(0x7F, 0xA0),
+    *range(0x202A, 0x202F),
+    *range(0x2066, 0x206A),
+)  # the last two ranges change the text direction
 UNPRINTABLE = dict.fromkeys(set(CONTROLS) - {ord("\n")}, "\N{REPLACEMENT CHARACTER}")
-MIN_INDENTED_WIDTH = 60  # columns, where a card can stand apart
+MIN_INDENTED_WIDTH = 60  # columns
 COLORS = {"success": "green", "failure": "red", "warning": "yellow", "info": "blue"}
 
 
@@ -35,11 +40,12 @@ class Card:
 
 
 class Inbox:
-    """Keeps and prints every notification; ``app`` is what a server serves.
+    """A receiver that keeps and prints every notification.
 
+    app       the ASGI application, for a server
     closed    teams whose channel is gone for good: they answer 410
-    cards     what arrived, in that order
-    refused   how many posts a closed channel turned away
+    cards     the notifications in the order of arrival
+    refused   the number of posts to a closed channel
     """
 
     def __init__(self, console: Console, *, closed: Collection[str] = ()) -> None:
@@ -64,19 +70,19 @@ class Inbox:
 
 
 def show(console: Console, card: Card) -> None:
-    """Print the card: framed on a terminal, one prefixed line after the other in a pipe."""
+    """Print the card: framed on a terminal, as prefixed lines in a pipe."""
     title, text = replace_unprintable(card.title), replace_unprintable(card.text)
     if not console.is_terminal:
         lines = [f"  {card.team} | {line}".rstrip() for line in (title, *text.splitlines())]
         console.print(Text("\n".join(lines)), soft_wrap=True)
         return
 
-    # The title stands inside: rich would cut it to the frame's width.
+    # The title is inside the frame: rich would cut a frame's title to its width.
     story = with_links(Text.assemble((title, "bold"), "\n", text, overflow="fold"))
     panel = Panel(story, title=Text(card.team), title_align="left", border_style=COLORS.get(card.kind, "white"))
     console.print(Padding(panel, (0, 0, 0, 7 if console.width >= MIN_INDENTED_WIDTH else 0)))
 
 
 def replace_unprintable(text: str) -> str:
-    """The text without what could move a terminal's cursor or turn its lines around."""
+    """Replace characters that move a terminal's cursor or change the text direction."""
     return text.translate(UNPRINTABLE)

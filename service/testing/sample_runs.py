@@ -1,4 +1,4 @@
-"""The runs of the day, one function each: what was pushed, by whom, and how it went."""
+"""The runs of the demo's day: one function for each."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, time
@@ -66,12 +66,12 @@ REFUNDS = (
 
 
 def clock(on: date, hh_mm: str) -> datetime:
-    """A time of that day."""
+    """Return a time of that day, in UTC."""
     return datetime.combine(on, time.fromisoformat(hh_mm), UTC)
 
 
 def suite(*failures: TestResult, of: int) -> tuple[TestResult, ...]:
-    """So many test results, the failures among them."""
+    """Return ``of`` test results, the failures among them."""
     rows = range(of - len(failures))
     return *(
         TestResult(name=f"test_price_list[row-{n}]", class_name="tests.test_prices", file="") for n in rows
@@ -79,7 +79,7 @@ def suite(*failures: TestResult, of: int) -> tuple[TestResult, ...]:
 
 
 def api_main(on: date) -> Run:
-    """A green one."""
+    """Return a green run."""
     return Run(
         project=SHOP_API,
         number=871,
@@ -91,7 +91,7 @@ def api_main(on: date) -> Run:
 
 
 def mobile_main(on: date) -> Run:
-    """Another green one, in a project of the GitHub App."""
+    """Return a green run in a project of the GitHub App."""
     return Run(
         project=MOBILE,
         number=204,
@@ -103,7 +103,7 @@ def mobile_main(on: date) -> Run:
 
 
 def web_main_red(on: date) -> Run:
-    """Three tests fail, so the image is not built."""
+    """Return a run with three failed tests, whose image is not built."""
     return Run(
         project=WEB,
         number=1487,
@@ -127,7 +127,7 @@ def web_main_red(on: date) -> Run:
 
 
 def web_main_fixed(on: date) -> Run:
-    """The next commit repairs it."""
+    """Return the run of the next commit, which repairs it."""
     return Run(
         project=WEB,
         number=1489,
@@ -141,7 +141,7 @@ def web_main_fixed(on: date) -> Run:
 
 
 def web_feature_red(on: date) -> Run:
-    """Somebody's work in progress."""
+    """Return a failed run of a feature branch."""
     return Run(
         project=WEB,
         number=1488,
@@ -155,7 +155,7 @@ def web_feature_red(on: date) -> Run:
 
 
 def api_flaky(on: date) -> Run:
-    """A test that lost its patience."""
+    """Return a run with a test that timed out."""
     failed = JobRun(name="unit-tests", status="failed", lasts_s=204, tests=suite(*IMPATIENT, of=96))
     return Run(
         project=SHOP_API,
@@ -169,13 +169,13 @@ def api_flaky(on: date) -> Run:
 
 
 def api_rerun(on: date) -> Run:
-    """The same pipeline again: another workflow id, and green."""
+    """Return a green rerun: the same pipeline, another workflow id."""
     passed = JobRun(name="unit-tests", lasts_s=188, tests=suite(of=96))
     return replace(api_flaky(on), status="success", attempt=2, waited_s=14 * 60, jobs=sequential_jobs(3313, passed))
 
 
 def mobile_canceled(on: date) -> Run:
-    """Three jobs, all stopped by a person."""
+    """Return a run whose three jobs were canceled by a person."""
     return Run(
         project=MOBILE,
         number=205,
@@ -192,7 +192,7 @@ def mobile_canceled(on: date) -> Run:
 
 
 def api_late_results(on: date) -> Run:
-    """CircleCI has the webhook out before it has read the test results."""
+    """Return a run whose webhook CircleCI sends before it has read the test results."""
     failed = JobRun(name="unit-tests", status="failed", lasts_s=197, tests=suite(*REFUNDS, of=97), tests_late_by=1)
     return Run(
         project=SHOP_API,
@@ -207,7 +207,7 @@ def api_late_results(on: date) -> Run:
 
 
 def web_red_during_outage(on: date) -> Run:
-    """Red while CircleCI's API is down."""
+    """Return a failed run, for a time when CircleCI's API is down."""
     failed = JobRun(name="build-image", status="failed", lasts_s=61, messages=("Exited with code exit status 137",))
     return Run(
         project=WEB,
@@ -221,7 +221,7 @@ def web_red_during_outage(on: date) -> Run:
 
 
 def mobile_hostile(on: date) -> Run:
-    """A commit message that would like to be more than text."""
+    """Return a run whose commit subject contains markup and control characters."""
     return Run(
         project=MOBILE,
         number=206,
@@ -234,7 +234,7 @@ def mobile_hostile(on: date) -> Run:
 
 
 def api_upgrade(on: date) -> Run:
-    """A robot's weekly attempt."""
+    """Return a failed run of a robot's weekly upgrade."""
     return Run(
         project=SHOP_API,
         number=874,
@@ -248,7 +248,7 @@ def api_upgrade(on: date) -> Run:
 
 
 def web_release(on: date) -> Run:
-    """A tag: its name is not in the webhook, only in CircleCI's API."""
+    """Return a run of a tag, whose name only CircleCI's API gives, not the webhook."""
     return Run(
         project=WEB,
         number=1491,
@@ -268,7 +268,7 @@ def web_release(on: date) -> Run:
 
 
 def api_unauthorized(on: date) -> Run:
-    """Somebody without a right to the production context."""
+    """Return a run by a person without access to the production context."""
     return Run(
         project=SHOP_API,
         number=875,
@@ -282,7 +282,7 @@ def api_unauthorized(on: date) -> Run:
 
 
 def api_nightly(on: date) -> Run:
-    """A schedule whose configuration does not hold: CircleCI says ``error``."""
+    """Return a scheduled run with an invalid configuration: CircleCI says ``error``."""
     return Run(
         project=SHOP_API,
         number=876,

@@ -230,7 +230,7 @@ def test_without_routes_the_reason_is_that_there_were_none(operator: Terminal, p
 
     said = operator.run("explain", past.green)
 
-    assert said.lines[1] == "nobody was told: roundsman.yaml had no routes"
+    assert said.lines[1] == "no receiver was told: roundsman.yaml had no routes"
 
 
 def test_an_explanation_in_json_holds_the_decisions_and_what_became_of_them(operator: Terminal, past: Past) -> None:

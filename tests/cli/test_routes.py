@@ -185,7 +185,7 @@ def test_without_routes_nobody_would_be_told(terminal: Terminal) -> None:
 
     said = terminal.run("routes", "test", "--set", "branch=main")
 
-    assert (said.code, said.out) == (1, "roundsman.yaml has no routes: nobody would be told\n")
+    assert (said.code, said.out) == (1, "roundsman.yaml has no routes: no receiver would be told\n")
 
 
 @pytest.mark.parametrize(

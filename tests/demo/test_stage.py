@@ -132,7 +132,7 @@ async def test_a_port_that_is_taken_is_no_reason_to_fail(tmp_path: Path) -> None
 
     assert code == 0
     assert f"http://127.0.0.1:{port}/" not in audience.getvalue()
-    assert f"Somebody has port {port}, so the pages are elsewhere." in audience.getvalue()
+    assert f"Port {port} is in use, so the pages have another one." in audience.getvalue()
 
 
 @pytest.mark.long

@@ -1,4 +1,4 @@
-"""Ways in which the pretend CircleCI can be told to misbehave, for a number of calls."""
+"""Faults of the fake CircleCI, each for a number of calls."""
 
 import asyncio
 import json
@@ -9,10 +9,10 @@ from fnmatch import fnmatchcase
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    """One misbehaviour.
+    """One fault of an answer.
 
     status   None: the true answer, only late or with other headers
-    gate     the answer waits until somebody opens it: until then, a server that hangs. Open it before the server stops
+    gate     the answer waits until the event is set: a server that hangs. Set it before the server stops
     """
 
     status: int | None = None
@@ -23,34 +23,34 @@ class Fault:
 
 
 def broken(status: int, message: str = "Something unexpected happened.") -> Fault:
-    """CircleCI's usual error: a status and a message."""
+    """Return CircleCI's usual error: a status and a message."""
     return Fault(status=status, body=json.dumps({"message": message}).encode())
 
 
 def too_many(retry_after: str | None) -> Fault:
-    """The rate limit; CircleCI says when to come back in most cases, but not in all."""
+    """Return a 429; CircleCI's has a Retry-After in most cases, but not in all."""
     fault = broken(429, "Rate limit exceeded.")
     headers = {} if retry_after is None else {"Retry-After": retry_after}
     return Fault(status=fault.status, body=fault.body, headers=headers)
 
 
 def html_page(status: int) -> Fault:
-    """A proxy in front of CircleCI that speaks HTML."""
+    """Return an HTML error, as of a proxy in front of CircleCI."""
     return Fault(status=status, body=b"<html><h1>Bad Gateway</h1></html>", media_type="text/html")
 
 
 class Faults:
-    """The misbehaviour that lies ahead, in the order in which it was asked for."""
+    """A queue of faults for the next calls, in the order in which they were added."""
 
     def __init__(self) -> None:
         self._ahead: list[tuple[str, Fault]] = []
 
     def next(self, path: str, fault: Fault, *, times: int = 1) -> None:
-        """Give this fault to the next calls whose path, below ``/api/v2``, fits the glob."""
+        """Add a fault for the next calls whose path, below ``/api/v2``, matches the glob."""
         self._ahead += [(path, fault)] * times
 
     def take(self, path: str) -> Fault | None:
-        """The fault that is due for a call, which uses it up."""
+        """Remove and return the fault for a call, or None."""
         due = next((entry for entry in self._ahead if fnmatchcase(path, entry[0])), None)
         if due is None:
             return None

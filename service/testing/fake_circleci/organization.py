@@ -1,4 +1,4 @@
-"""An invented organization: its people, its projects, and what one run of a workflow consists of."""
+"""An invented organization: its people, its projects, and runs of its workflows."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -11,12 +11,12 @@ BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 
 
 def stable_id(*parts: object) -> str:
-    """A UUID version 3, as CircleCI's event ids are: the same parts make the same id."""
+    """Return a UUID version 3, as CircleCI's event ids are, the same for equal parts."""
     return str(uuid3(NAMESPACE_URL, "https://acme.example.com/" + "/".join(map(str, parts))))
 
 
 def base58(made: str) -> str:
-    """The UUID as it stands in the slugs of projects that CircleCI reaches through an app."""
+    """Return a UUID in base 58, as in the slugs of projects of the GitHub App."""
     number, letters = UUID(made).int, ""
     while number:
         number, digit = divmod(number, len(BASE58))
@@ -29,19 +29,19 @@ ORG_ID = stable_id("org", ORG)
 
 @dataclass(frozen=True, kw_only=True)
 class Person:
-    """Somebody who pushes."""
+    """A person who pushes."""
 
     login: str
     name: str
 
     @property
     def id(self) -> str:
-        """Their id at CircleCI."""
+        """The person's id at CircleCI."""
         return stable_id("user", self.login)
 
     @property
     def email(self) -> str:
-        """The address in their commits."""
+        """The address in the person's commits."""
         return f"{self.login}@example.com"
 
 
@@ -50,7 +50,7 @@ class Project:
     """A repository that CircleCI builds.
 
     is_app        connected through the GitHub App, not through GitHub OAuth: other slugs, other webhooks
-    hook_events   what its hook asks for; not every team wants to hear of single jobs
+    hook_events   the events of its hook; not every team wants those of single jobs
     """
 
     name: str
@@ -74,13 +74,13 @@ class Project:
 
     @property
     def repository_url(self) -> str:
-        """Where the code is."""
+        """The URL of the code."""
         return f"https://github.com/{ORG}/{self.name}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class TestResult:
-    """What one test of a job came to; ``result`` is ``success``, ``failure`` or ``skipped``."""
+    """The result of one test: ``success``, ``failure`` or ``skipped``."""
 
     name: str
     class_name: str
@@ -89,14 +89,14 @@ class TestResult:
     message: str = ""
     run_time_s: float = 0.1
 
-    __test__ = False  # pytest would take the name for a test class
+    __test__ = False  # pytest would collect the class by its name
 
 
 @dataclass(frozen=True, kw_only=True)
 class JobRun:
     """One job of a run.
 
-    number         None for what never ran: an approval, a job behind a failed one
+    number         None for a job that never ran: an approval, a job behind a failed one
     starts_s       seconds after the workflow's start
     tests_late_by  how many times CircleCI answers "no results" before it has them
     """
@@ -119,7 +119,7 @@ class Run:
     number      of the pipeline
     attempt     1, or more for a rerun: the same pipeline, another workflow id
     waited_s    seconds from the push to the start of this attempt
-    trigger     what set it going; nobody at CircleCI started a ``schedule``
+    trigger     its cause; no user of CircleCI started a ``schedule``
     """
 
     project: Project
@@ -138,12 +138,12 @@ class Run:
 
     @property
     def pipeline_id(self) -> str:
-        """The same for every attempt."""
+        """The pipeline's id, the same for every attempt."""
         return stable_id("pipeline", self.project.name, self.number)
 
     @property
     def workflow_id(self) -> str:
-        """Another one for every attempt."""
+        """The workflow's id, another one for every attempt."""
         return stable_id("workflow", self.pipeline_id, self.workflow, self.attempt)
 
     @property
@@ -153,31 +153,34 @@ class Run:
 
     @property
     def url(self) -> str:
-        """The page that people read."""
+        """The URL of the workflow's page."""
         pipeline = f"https://app.circleci.com/pipelines/{self.project.long_slug}/{self.number}"
         return f"{pipeline}/workflows/{self.workflow_id}"
 
     @property
     def starter(self) -> Person | None:
-        """Who set it going at CircleCI; None when the clock did."""
+        """The user who started it at CircleCI; None for a schedule."""
         return None if self.trigger == "schedule" else self.author
 
     @property
     def stopped_at(self) -> datetime:
-        """When its last job ended; even a workflow that may not run takes CircleCI a second."""
+        """The end of its last job, at least a second after the start.
+
+        CircleCI takes a second even for a workflow that may not run.
+        """
         return self.at(max(1, *(job.starts_s + job.lasts_s for job in self.jobs)))
 
     def at(self, after_s: float) -> datetime:
-        """The moment so many seconds after this attempt began."""
+        """Return the time this many seconds after the attempt began."""
         return self.pushed_at + timedelta(seconds=self.waited_s + after_s)
 
     def job_id(self, job: JobRun) -> str:
-        """The id of one of its jobs."""
+        """Return the id of one of its jobs."""
         return stable_id("job", self.workflow_id, job.name)
 
 
 def sequential_jobs(first: int, *jobs: JobRun) -> tuple[JobRun, ...]:
-    """The jobs with their start, each after the one before, and with their numbers from ``first``.
+    """Return the jobs in sequence, with start times, and numbers from ``first`` on.
 
     CircleCI gives a number to a job when it starts, so approvals and jobs that never ran have none.
     """

@@ -1,4 +1,4 @@
-"""Lists in pages, as CircleCI's API gives them: ``next_page_token`` out, ``page-token`` in."""
+"""Pages of lists as in CircleCI's API: ``next_page_token`` out, ``page-token`` in."""
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -7,7 +7,7 @@ from service.testing.fake_circleci.payloads import Payload
 
 
 def page(request: Request, items: list[Payload], *, size: int) -> Response:
-    """The page that the request asks for; the token is opaque to whoever gets it."""
+    """Return the page that the request asks for; its token is opaque to the client."""
     token = request.query_params.get("page-token", "after-0")
     start = token.removeprefix("after-")
     if not start.isdecimal():

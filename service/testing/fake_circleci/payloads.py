@@ -1,8 +1,8 @@
-"""What CircleCI's webhooks say of a run, in both documented families.
+"""The webhooks of a run, in both documented families.
 
 Projects connected by GitHub OAuth carry a ``vcs`` map, those of the GitHub App a ``trigger_parameters`` map.
 
-Source: CircleCI docs, "Outbound webhooks reference"; the GitHub App's maps and the timing as people observed them.
+Source: CircleCI docs, "Outbound webhooks reference"; the GitHub App's maps and the timing as users observed them.
 """
 
 import json
@@ -19,12 +19,12 @@ WORKFLOW_EVENT_AFTER = timedelta(milliseconds=130)  # some 50 ms after its last 
 
 
 def stamp(moment: datetime) -> str:
-    """A time as CircleCI writes it: UTC, milliseconds, Z."""
+    """Return a time as CircleCI writes it: UTC, milliseconds, Z."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def workflow_completed(run: Run, *, stopped_at: datetime | None = None) -> Payload:
-    """The end of a workflow."""
+    """Return the webhook of a workflow's end."""
     stopped_at = stopped_at or run.stopped_at
     return {
         "type": "workflow-completed",
@@ -36,7 +36,7 @@ def workflow_completed(run: Run, *, stopped_at: datetime | None = None) -> Paylo
 
 
 def job_completed(run: Run, job: JobRun) -> Payload:
-    """The end of one job; CircleCI does not say the workflow's status there."""
+    """Return the webhook of a job's end; it lacks the workflow's status."""
     stopped_at = run.at(job.starts_s + job.lasts_s)
     return {
         "type": "job-completed",
@@ -56,7 +56,9 @@ def job_completed(run: Run, job: JobRun) -> Payload:
 
 
 def cancellation_storm(run: Run) -> Iterator[Payload]:
-    """What cancelling sends: one ``workflow-completed`` more than there are jobs, each with a later end.
+    """Yield the webhooks of a canceled workflow.
+
+    There is one ``workflow-completed`` more than there are jobs, each with a later end.
 
     Source: circleci.canny.io, "Optimized outbound webhook behavior for workflow cancellations". Whether CircleCI gives
     them one id is not documented; here each has its own, which is the harder case.
@@ -67,7 +69,7 @@ def cancellation_storm(run: Run) -> Iterator[Payload]:
 
 
 def ping(project: Project, at: datetime) -> Payload:
-    """The test that a person sends from a hook's page: no project, no organization."""
+    """Return the test event of a hook's page: it has no project and no organization."""
     return {
         "type": "ping",
         "id": stable_id("ping", project.name, at),
@@ -77,7 +79,7 @@ def ping(project: Project, at: datetime) -> Payload:
 
 
 def as_bytes(payload: Payload) -> bytes:
-    """The body of the post, compact as CircleCI's."""
+    """Return the body of the post, compact as CircleCI's."""
     return json.dumps(payload, separators=(",", ":"), ensure_ascii=False).encode()
 
 
@@ -119,12 +121,12 @@ def _vcs(run: Run) -> Payload:
         "target_repository_url": run.project.repository_url,
         "revision": run.revision,
         "commit": _commit(run),
-        "branch": run.branch,  # null for a tag, whose name a webhook does not say
+        "branch": run.branch,  # null for a tag, whose name is not in a webhook
     }
 
 
 def _commit(run: Run) -> Payload:
-    """The commit; of a tag's commit CircleCI says nothing, key by key."""
+    """Return the commit; for a tag CircleCI sends each key with null."""
     person = {"name": run.author.name, "email": run.author.email} if run.tag is None else {"name": None, "email": None}
     when = stamp(run.pushed_at - timedelta(seconds=20)) if run.tag is None else None
     return {
@@ -138,7 +140,7 @@ def _commit(run: Run) -> Payload:
 
 
 def trigger_parameters(run: Run) -> Payload:
-    """The GitHub App's maps, as in a webhook and in the API's pipeline."""
+    """Return the GitHub App's maps, as in a webhook and in the API's pipeline."""
     ref = f"refs/tags/{run.tag}" if run.tag else f"refs/heads/{run.branch}"
     where = {"ref": ref, "branch": run.branch or "", "checkout_sha": run.revision}
     return {

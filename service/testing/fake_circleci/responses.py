@@ -1,6 +1,6 @@
-"""What CircleCI's API v2 answers of a run: pure functions, one per kind of answer.
+"""Answers of CircleCI's API v2 about a run: a pure function for each kind.
 
-Source: CircleCI's OpenAPI description of API v2. Unlike the webhooks it says ``gh/``, and durations are milliseconds.
+Source: CircleCI's OpenAPI description of API v2. Unlike webhooks, slugs begin with ``gh/``. Durations are milliseconds.
 """
 
 from itertools import pairwise
@@ -8,17 +8,17 @@ from itertools import pairwise
 from service.testing.fake_circleci.organization import ORG, ORG_ID, JobRun, Person, Project, Run, TestResult
 from service.testing.fake_circleci.payloads import Payload, stamp, trigger_parameters
 
-TRIGGERS = {"schedule": "scheduled_pipeline"}  # the API's word for what the webhook calls otherwise
-SYSTEM_USER = "00000000-0000-0000-0000-000000000000"  # who starts scheduled runs; GET /user does not know them
+TRIGGERS = {"schedule": "scheduled_pipeline"}  # webhook's word: the API's word
+SYSTEM_USER = "00000000-0000-0000-0000-000000000000"  # the starter of scheduled runs; GET /user/{id} answers 404
 
 
 def user(person: Person) -> Payload:
-    """``GET /user/{id}`` and ``GET /me``."""
+    """Return the answer to ``GET /user/{id}`` and ``GET /me``."""
     return {"id": person.id, "login": person.login, "name": person.name}
 
 
 def project(project: Project) -> Payload:
-    """``GET /project/{slug}``."""
+    """Return the answer to ``GET /project/{slug}``."""
     vcs_url = f"//circleci.com/{ORG_ID}/{project.id}" if project.is_app else project.repository_url
     return {
         "id": project.id,
@@ -36,7 +36,7 @@ def project(project: Project) -> Payload:
 
 
 def workflow(run: Run) -> Payload:
-    """``GET /workflow/{id}``."""
+    """Return the answer to ``GET /workflow/{id}``."""
     return {
         "id": run.workflow_id,
         "name": run.workflow,
@@ -51,7 +51,7 @@ def workflow(run: Run) -> Payload:
 
 
 def workflow_jobs(run: Run) -> list[Payload]:
-    """The items of ``GET /workflow/{id}/job``."""
+    """Return the items of ``GET /workflow/{id}/job``."""
     needs = {after.name: [run.job_id(before)] for before, after in pairwise(run.jobs)}
     return [_listed(run, job) | {"dependencies": needs.get(job.name, [])} for job in run.jobs]
 
@@ -71,7 +71,10 @@ def _listed(run: Run, job: JobRun) -> Payload:
 
 
 def pipeline(run: Run) -> Payload:
-    """``GET /pipeline/{id}``: the only place that names the tag of a GitHub OAuth run."""
+    """Return the answer to ``GET /pipeline/{id}``.
+
+    Only this answer names the tag of a GitHub OAuth run.
+    """
     actor = {"login": run.starter.login if run.starter else "system-actor", "avatar_url": ""}
     answer: Payload = {
         "id": run.pipeline_id,
@@ -105,7 +108,7 @@ def _vcs(run: Run) -> Payload:
 
 
 def job(run: Run, job: JobRun) -> Payload:
-    """``GET /project/{slug}/job/{number}``."""
+    """Return the answer to ``GET /project/{slug}/job/{number}``."""
     began = stamp(run.at(job.starts_s))
     return {
         "name": job.name,
@@ -135,7 +138,7 @@ def job(run: Run, job: JobRun) -> Payload:
 
 
 def test(result: TestResult) -> Payload:
-    """One item of ``GET /project/{slug}/{number}/tests``."""
+    """Return one item of ``GET /project/{slug}/{number}/tests``."""
     return {
         "name": result.name,
         "classname": result.class_name,

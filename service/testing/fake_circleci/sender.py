@@ -1,4 +1,4 @@
-"""CircleCI's way of posting webhooks: signed bytes, ten seconds of patience, a few more tries."""
+"""A client that posts webhooks as CircleCI does: signed, timed out, retried."""
 
 import asyncio
 import hmac
@@ -14,7 +14,7 @@ TIMEOUT_S = 10.0  # CircleCI docs, "Outbound webhooks": no answer within 10 seco
 
 
 class Signing(Enum):
-    """Who signed a post."""
+    """The signature of a post."""
 
     CORRECT = "with the hook's secret"
     WRONG = "with another secret"
@@ -23,7 +23,7 @@ class Signing(Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class Post:
-    """A webhook on its way."""
+    """A webhook to post."""
 
     event_type: str
     body: bytes
@@ -31,13 +31,13 @@ class Post:
 
     @classmethod
     def of(cls, payload: Payload, *, signing: Signing = Signing.CORRECT) -> "Post":
-        """The post that carries the payload."""
+        """Return the post of a payload."""
         return cls(event_type=payload["type"], body=as_bytes(payload), signing=signing)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """What came of a post; no status when there was no answer."""
+    """The result of a post; the status is None if there was no answer."""
 
     status: int | None
     is_duplicate: bool = False
@@ -45,10 +45,10 @@ class Answer:
 
 
 class Sender:
-    """Posts to one hook.
+    """A sender of posts to one hook.
 
-    tries     CircleCI tries again after anything but a 2xx, but does not say how often
-    pause_s   between two tries
+    tries     CircleCI tries again after anything but a 2xx; the number of tries is not documented
+    pause_s   seconds between two tries
     """
 
     def __init__(self, http: httpx.AsyncClient, *, url: str, secret: str, tries: int = 3, pause_s: float = 1.0) -> None:
@@ -59,7 +59,7 @@ class Sender:
         self._pause_s = pause_s
 
     async def send(self, post: Post) -> Answer:
-        """Post until it is taken; only CircleCI itself tries again, a stranger gives up at once."""
+        """Post until a 2xx answer; a post without the right signature is tried once."""
         most = self._tries if post.signing is Signing.CORRECT else 1
         for tried in range(1, most):
             answer = await self._try(post, tried)
@@ -93,7 +93,7 @@ class Sender:
 
 
 def signature(secret: str, body: bytes) -> str:
-    """The signature header of a body.
+    """Return the signature header of a body.
 
     Source: CircleCI docs, "Validate outbound webhooks".
     """

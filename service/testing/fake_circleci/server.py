@@ -1,6 +1,6 @@
-"""A pretend CircleCI: a real HTTP server with the part of API v2 that Roundsman asks.
+"""A fake CircleCI: a server application for the part of API v2 that we call.
 
-Its answers keep to CircleCI's own OpenAPI description, so that the demo and the tests may stand on it.
+Its answers follow CircleCI's own OpenAPI description, so that the demo and the tests can rely on them.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -25,7 +25,11 @@ RATE_LIMIT = {"RateLimit-Limit": "300", "RateLimit-Remaining": "299", "RateLimit
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """One call that was made: the path below ``/api/v2``, decoded, and its headers with names in lower case."""
+    """One call that was received.
+
+    path      below ``/api/v2``, decoded
+    headers   by name in lower case
+    """
 
     method: str
     path: str
@@ -34,14 +38,15 @@ class Call:
 
 
 class FakeCircleCI:
-    """CircleCI as far as Roundsman knows it: it answers for the runs that it was told of.
+    """The fake CircleCI, which answers about the runs that were added to it.
 
     token          may do everything
-    reader_token   may read, but is no organization admin: hooks are not its business
-    page_size      how many tests or jobs one answer holds
-
-    ``app`` is what a server serves, ``calls`` every call so far, ``faults`` the misbehaviour ahead, ``hooks`` the
-    webhooks that were registered.
+    reader_token   may read, but not change hooks, as a token of no organization admin
+    page_size      the number of tests or jobs in one answer
+    app            the ASGI application, for a server
+    calls          every call so far
+    faults         the faults of the next calls
+    hooks          the registered webhooks
     """
 
     def __init__(
@@ -69,7 +74,7 @@ class FakeCircleCI:
         self.app = self._build_app()
 
     def run_finished(self, run: Run) -> None:
-        """Make the run answerable: its pipeline, workflow, jobs, tests, and whoever started it."""
+        """Add a run: its pipeline, workflow, jobs, tests, and the user who started it."""
         self._pipelines[run.pipeline_id] = run
         self._workflows[run.workflow_id] = run
         self._projects.setdefault(run.project.slug, run.project)
@@ -162,7 +167,10 @@ class FakeCircleCI:
 
 
 def _slug(request: Request) -> str:
-    """The slug as CircleCI answers it; it takes the long and the short form, with ``/`` or ``%2F``."""
+    """Return the slug in CircleCI's short form.
+
+    A request may have the long or the short form, with ``/`` or ``%2F``.
+    """
     slug: str = request.path_params["slug"]
     return "gh/" + slug.removeprefix("github/") if slug.startswith("github/") else slug
 

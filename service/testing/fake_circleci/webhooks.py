@@ -1,8 +1,8 @@
-"""The part of the pretend CircleCI that keeps outbound webhooks: at most five for a project, https only.
+"""The fake CircleCI's outbound webhooks: at most five for a project, https only.
 
-It does as the real service was measured to do, which is not what CircleCI's OpenAPI description says: keys are written
-with hyphens and answered with underscores, keys that it does not know are dropped without a word, and a hook without a
-secret has no key for one.
+It behaves as the real service was measured to, which is not as CircleCI's OpenAPI description says: keys are written
+with hyphens and answered with underscores, unknown keys are dropped silently, and a hook without a secret has no key
+for one.
 """
 
 from collections.abc import Collection
@@ -25,14 +25,14 @@ INVALID = "Invalid request body."
 
 
 def error_response(status: int, message: str) -> JSONResponse:
-    """An error as CircleCI puts it."""
+    """Return an error in CircleCI's shape."""
     return JSONResponse({"message": message}, status)
 
 
 class FakeWebhooks:
     """The hooks of all projects.
 
-    registered   by id, in the words of a request, with the signing secret as it was given, if one was
+    registered   by id, with the keys of a request, and the signing secret if one was given
     """
 
     def __init__(self, project_ids: Collection[str]) -> None:
@@ -40,7 +40,7 @@ class FakeWebhooks:
         self.registered: dict[str, Payload] = {}
 
     def routes(self, prefix: str) -> list[Route]:
-        """The addresses of the webhook API."""
+        """Return the routes of the webhook API."""
         one = f"{prefix}/webhook/{{id}}"
         return [
             Route(f"{prefix}/webhook", self._list, methods=["GET"]),
@@ -51,7 +51,7 @@ class FakeWebhooks:
         ]
 
     def of_project(self, project_id: str) -> list[Payload]:
-        """The hooks of one project, oldest first."""
+        """Return the hooks of one project, oldest first."""
         return [hook for hook in self.registered.values() if hook["scope"]["id"] == project_id]
 
     async def _list(self, request: Request) -> Response:
@@ -91,7 +91,7 @@ class FakeWebhooks:
         if trouble := find_problem(request_body, needed=()):
             return error_response(400, trouble)
 
-        hook |= known_fields(request_body)  # in part: what is absent stays; and a hook cannot move to another project
+        hook |= known_fields(request_body)  # absent keys stay as they are; and a hook cannot move to another project
         hook["updated-at"] = stamp(datetime.now(UTC))
         return JSONResponse(hook_response(hook))
 
@@ -102,7 +102,7 @@ class FakeWebhooks:
 
 
 def known_fields(request_body: Payload) -> Payload:
-    """Return what CircleCI takes of a wish; an empty secret is none, and replaces none."""
+    """Return the fields that CircleCI knows; an empty secret is ignored."""
     return {
         key: request_body[key]
         for key in SHAPE
@@ -111,7 +111,10 @@ def known_fields(request_body: Payload) -> Payload:
 
 
 def hook_response(hook: Payload) -> Payload:
-    """Return the hook as CircleCI shows it: in other words and another order, its secret masked where it has one."""
+    """Return the hook as CircleCI answers it.
+
+    Keys have underscores, events another order, and the secret is masked if there is one.
+    """
     secret = {"signing-secret": "****"} if hook.get("signing-secret") else {}
     open_to_all = {key: value for key, value in hook.items() if key != "signing-secret"}
     answer = open_to_all | secret | {"events": hook["events"][::-1]}
@@ -119,7 +122,7 @@ def hook_response(hook: Payload) -> Payload:
 
 
 def find_problem(request_body: Any, *, needed: Collection[str]) -> str | None:
-    """Return what is wrong with the wish for a hook, or None."""
+    """Return the fault of a request for a hook, or None."""
     if not isinstance(request_body, dict) or not all(key in request_body for key in needed):
         return INVALID
     if not all(isinstance(request_body[key], kind) for key, kind in SHAPE.items() if key in request_body):
