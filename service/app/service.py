@@ -101,7 +101,7 @@ class Service:
         if isinstance(self.context.notifier, AppriseChannels):
             self.context.notifier.redact_urls_of(config.receivers.values())
         self.pipeline.reload(routes=config.routes, receivers=config.receivers)
-        self.first_run.renew(config)
+        self.first_run.reload(config)
         self.heartbeat.set_channels(fingerprint(config.receivers.values()))
 
     @asynccontextmanager

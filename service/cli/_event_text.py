@@ -17,7 +17,7 @@ MAX_TESTS = 10
 BOLD, PLAIN, DOUBT, MATCHED = "bold", "", "yellow", "bold green"
 
 
-def when(time: str) -> str:
+def format_time(time: str) -> str:
     """Return a time as ``2026-11-22 09:12:03 UTC``."""
     return f"{time[:19].replace('T', ' ')} UTC"
 
@@ -33,7 +33,7 @@ def headline(event: Any) -> Line:
     return f"{place}: {' '.join(filter(None, [what, event['status']])) or event['kind']}", BOLD
 
 
-def receivers(told: Sequence[Notification]) -> str | None:
+def receiver_names(told: Sequence[Notification]) -> str | None:
     """Return the receivers' names, joined by commas; None if there are none.
 
     A receiver that was not told has ``failed: `` or ``to be told: `` before its name.
@@ -50,7 +50,7 @@ def told_style(words: str) -> str:
     return "red" if words.startswith(FAILED) else "yellow" if words.startswith(WAITING) else ""
 
 
-def facts(event: Any) -> Iterator[Line]:
+def event_lines(event: Any) -> Iterator[Line]:
     """Yield the facts of the webhook and of its delivery."""
     pipeline, job, delivery = event["pipeline"]["number"], event["job"] or {}, event["delivery"]
     took, signed = event["duration_ms"], delivery["signed"]
@@ -63,8 +63,8 @@ def facts(event: Any) -> Iterator[Line]:
         "commit": " ".join(filter(None, [(event["revision"] or "")[:7], event["commit"]["subject"]])),
         "by": event["actor"]["name"] or event["actor"]["login"] or event["commit"]["author_name"],
         "trigger": event["trigger"],
-        "happened": when(event["happened_at"]) + (f", took {duration(took)}" if took is not None else ""),
-        "received": when(event["received_at"]),
+        "happened": format_time(event["happened_at"]) + (f", took {duration(took)}" if took is not None else ""),
+        "received": format_time(event["received_at"]),
         "at CircleCI": event["workflow"]["url"],
         "delivery": f"{delivery['state']}, posted {posted}",
         "signature": f"valid, secret {signed['secret']} (fingerprint {signed['fingerprint']})" if signed else None,
@@ -104,7 +104,7 @@ def decision_lines(decisions: Sequence[Any]) -> Iterator[Line]:
     for judged, said in groupby(decisions, key=itemgetter("round")):
         of_round = list(said)
         if newest > 1:
-            yield f"{'judged again' if judged > 1 else 'judged'} at {when(of_round[0]['decided_at'])}", BOLD
+            yield f"{'judged again' if judged > 1 else 'judged'} at {format_time(of_round[0]['decided_at'])}", BOLD
         for decision in of_round:
             style = MATCHED if decision["verdict"] == Verdict.MATCHED else BOLD
             yield f"route '{decision['route']}' to {decision['receiver']}: {spoken(decision['verdict'])}", style
@@ -129,9 +129,11 @@ def notification_status(notification: Any) -> str:
 
     After a failure it has the reason, and the time after which it is given up.
     """
-    said = [f"{one.words} at {when(one.time)}" if one.time else one.words for one in status_phrases(notification)]
+    said = [
+        f"{one.words} at {format_time(one.time)}" if one.time else one.words for one in status_phrases(notification)
+    ]
     if is_put_off(notification):
-        said[-1] += f", given up after {when(notification['give_up_at'])}"
+        said[-1] += f", given up after {format_time(notification['give_up_at'])}"
     if notification["reason"] and notification["state"] not in {NotificationState.SENDING, NotificationState.SENT}:
         said[-1] += f": {notification['reason']}"
     return "; ".join(said)
@@ -140,7 +142,7 @@ def notification_status(notification: Any) -> str:
 def _attempt(attempt: Any) -> str:
     asked = f", asked for by {attempt['asked_by']}" if attempt["asked_by"] else ""
     came = ": ".join(filter(None, [spoken(attempt["outcome"]), attempt["reason"] or attempt["receipt"]]))
-    return f"attempt {attempt['number']} at {when(attempt['started_at'])}{asked}: {came}"
+    return f"attempt {attempt['number']} at {format_time(attempt['started_at'])}{asked}: {came}"
 
 
 def operator_action_lines(actions: Sequence[Any], notifications: Sequence[Any]) -> Iterator[Line]:
@@ -149,4 +151,4 @@ def operator_action_lines(actions: Sequence[Any], notifications: Sequence[Any]) 
     for action in actions:
         whose = f" of {labels[action['subject_id']]}" if action["subject_id"] in labels else ""
         because = f", because: {action['reason']}" if action["reason"] else ""
-        yield f"{action['verb']}{whose} at {when(action['at'])} by {action['who']}{because}", PLAIN
+        yield f"{action['verb']}{whose} at {format_time(action['at'])} by {action['who']}{because}", PLAIN

@@ -19,7 +19,7 @@ from service.web.auth.token_file import ensure_token, read_token, token_file
 log = structlog.get_logger()
 
 
-def with_token(config: Config) -> Config:
+def with_admin_token(config: Config) -> Config:
     """Return the configuration with an admin token.
 
     It is the operator's, or else the data folder's (none on Postgres). The caller has locked the data folder.

@@ -11,7 +11,7 @@ import typer
 
 from service.db.database import Store
 from service.errors import BadRequest
-from service.operations.bulk_actions import MAX_SUBJECTS, Outcome, Subject, find_by_ids, find_dead
+from service.operations.bulk_actions import MAX_SUBJECTS, ActionOutcome, Subject, find_by_ids, find_dead
 from service.operations.ids import Noun
 from service.operations.notifications import to_search
 
@@ -58,7 +58,7 @@ class Selection:
     """
 
     subjects: Sequence[Subject]
-    unknown: Sequence[Outcome] = ()
+    unknown: Sequence[ActionOutcome] = ()
     has_more: bool = False
 
 

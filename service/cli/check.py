@@ -23,7 +23,7 @@ from service.operations.checks import (
     check_port,
     check_public_url,
     check_token,
-    running,
+    running_process,
 )
 from service.operations.hooks import HOOK_PATH
 from service.web.server.server import listen
@@ -53,7 +53,7 @@ async def _findings(config: Config) -> list[Finding]:
     settings, source = config.settings, circleci(config, metrics=Metrics())
     here = [*check_folder(settings.database_url), await check_database(settings.database_url)]
     here += await check_clock(settings.database_url)
-    if not running(settings.database_url):  # a running service has the port rightly
+    if not running_process(settings.database_url):  # a running service has the port rightly
         here.append(
             check_port(lambda: listen(settings.host, settings.port).close(), f"{settings.host} port {settings.port}")
         )

@@ -43,13 +43,16 @@ def dead_letters(  # noqa: PLR0917 - one option each
 
 def _print_page(found: Any, *, dismissed: bool) -> None:
     for delivery in found["deliveries"]:
-        say(f"delivery {delivery['id']} of {_event_text.when(delivery['received_at'])}: {delivery['reason']}", "bold")
+        say(
+            f"delivery {delivery['id']} of {_event_text.format_time(delivery['received_at'])}: {delivery['reason']}",
+            "bold",
+        )
         _print_commands("replay", delivery["id"], dismissed=dismissed)
     for notification in found["notifications"]:
         status = _event_text.notification_status(notification)
         say(f"notification {notification['id']} to {notification['channel_label']}: {status}", "bold")
         if event := notification["event"]:
-            say(f"  {_event_text.headline(event)[0]}, {_event_text.when(event['happened_at'])}")
+            say(f"  {_event_text.headline(event)[0]}, {_event_text.format_time(event['happened_at'])}")
         _print_commands("resend", notification["id"], dismissed=dismissed)
     if not count(found):
         say("nothing was dismissed" if dismissed else "nothing waits for a person")

@@ -91,7 +91,7 @@ def list_events(  # noqa: PLR0913, PLR0917 - one option for each filter of the A
     """
     given = {**locals()}  # the options bear the filters' names
     asked = {name: given[name] or () for name in queries.SEARCHABLE}
-    search = queries.to_search({**asked, "event": queries.kinds(event or (), job or ())}, datetime.now(UTC))
+    search = queries.to_search({**asked, "event": queries.default_kinds(event or (), job or ())}, datetime.now(UTC))
     page, who = with_store(lambda _, store: _find(store, search, limit, cursor or None))
     if not as_json:
         warn(f"this answer may lack events: {sentence}" for sentence in page["partial"])
@@ -110,7 +110,7 @@ def _status_warning(statuses: Sequence[str]) -> str | None:
 async def _find(store: Store, search: Search, limit: int, cursor: str | None) -> tuple[Json, Sequence[str | None]]:
     """Return a page of events, and the receivers of each event's notifications."""
     found = await queries.find_events(store, search, limit=limit, cursor=cursor)
-    told = await queries.told(store, {news_key(event) for event in found.items})
+    told = await queries.notifications_by_news(store, {news_key(event) for event in found.items})
     return await queries.to_list(store, search, found), list(_told(found.items, told))[::-1]
 
 
@@ -121,7 +121,7 @@ def _told(items: Sequence[Event], told: Mapping[str, Sequence[Notification]]) ->
     """
     earlier = set()
     for event in reversed(items):
-        yield SAME_NEWS if news_key(event) in earlier else _event_text.receivers(told[news_key(event)])
+        yield SAME_NEWS if news_key(event) in earlier else _event_text.receiver_names(told[news_key(event)])
         earlier.add(news_key(event))
 
 
@@ -138,7 +138,7 @@ def _print_page(page: Any, told: Sequence[str | None], doubt: str | None) -> Non
 
 def _row(event: Any, told: str | None) -> tuple[str | None, ...]:
     return (
-        _event_text.when(event["happened_at"]).removesuffix(" UTC"),
+        _event_text.format_time(event["happened_at"]).removesuffix(" UTC"),
         event["id"],
         event["status"] or event["kind"],
         event["project"]["full_name"],
@@ -156,7 +156,7 @@ def show_event(event_id: EventId, as_json: AsJson = False) -> None:
     if as_json:
         print_json(shape)
         return
-    _print([_event_text.headline(shape)], _event_text.facts(shape), _event_text.detail_lines(shape["details"]))
+    _print([_event_text.headline(shape)], _event_text.event_lines(shape), _event_text.detail_lines(shape["details"]))
     _print(
         _event_text.decision_lines(shape["decisions"]),
         _event_text.notification_lines(shape["notifications"], words=True),

@@ -69,7 +69,7 @@ def _print_page(page: Any) -> None:
 
 def _row(one: Any) -> tuple[str | None, ...]:
     return (
-        _event_text.when(one["created_at"]).removesuffix(" UTC"),
+        _event_text.format_time(one["created_at"]).removesuffix(" UTC"),
         one["id"],
         "put off" if is_put_off(one) else one["state"],
         one["channel_label"],

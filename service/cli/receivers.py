@@ -37,7 +37,7 @@ def try_command(
     Exit code 1 when a channel refused it.
     """
     config = load(os.environ, serving=False)
-    trials = asyncio.run(_try(config.receivers, name))
+    trials = asyncio.run(_send_tests(config.receivers, name))
     if as_json:
         print_json({"receiver": name, "channels": [asdict(trial) for trial in trials]})
     else:
@@ -46,7 +46,7 @@ def try_command(
         raise typer.Exit(1)
 
 
-async def _try(receivers_by_name: Mapping[str, Receiver], name: str) -> list[ChannelTest]:
+async def _send_tests(receivers_by_name: Mapping[str, Receiver], name: str) -> list[ChannelTest]:
     channels = AppriseChannels()
     try:
         return await send_test(receivers_by_name, name, channels)

@@ -26,7 +26,7 @@ def refusals(as_json: AsJson = False) -> None:
 
 def _print(refusal: Any) -> None:
     where = refusal["address"] or "an unknown address"
-    say(f"{_event_text.when(refusal['at'])} from {where}: {refusal['status']}, {refusal['reason']}", "bold")
+    say(f"{_event_text.format_time(refusal['at'])} from {where}: {refusal['status']}, {refusal['reason']}", "bold")
     if refusal["next_step"]:
         say(f"  {refusal['next_step']}")
     if refusal["user_agent"] or refusal["hook_id"]:

@@ -29,7 +29,7 @@ from service.db.data_folder import holder
 from service.db.database import Store
 from service.errors import RoundsmanError
 from service.operations import operator_actions
-from service.operations.bulk_actions import Outcome, Subject, act_on_each
+from service.operations.bulk_actions import ActionOutcome, Subject, act_on_each
 from service.operations.ids import Noun
 from service.queue.base import WORKER_ALIVE_WITHIN, JobQueue
 from service.text import clean
@@ -155,7 +155,7 @@ def _do(command: BulkCommand, request: Request, as_json: bool) -> None:
         number = f"the newest {len(choice.subjects)}" if choice.has_more else f"{len(choice.subjects)}"
         confirm(f"{command.verb.capitalize()} {number} {command.dead}?", is_confirmed=request.is_confirmed)
 
-    async def run(settings: Settings, store: Store) -> tuple[list[Outcome], bool]:
+    async def run(settings: Settings, store: Store) -> tuple[list[ActionOutcome], bool]:
         jobs = job_engine(settings, store)
         outcomes = [*choice.unknown]
         async for outcome in act_on_each(choice.subjects, lambda subject: command.act(store, jobs, subject)):
@@ -174,12 +174,12 @@ def _do(command: BulkCommand, request: Request, as_json: bool) -> None:
         _finish_many(command, choice, outcomes, is_attended=is_attended, as_json=as_json)
 
 
-def _print_outcome(command: BulkCommand, outcome: Outcome) -> None:
+def _print_outcome(command: BulkCommand, outcome: ActionOutcome) -> None:
     name = f"{outcome.noun} {outcome.id}" if outcome.noun else outcome.id
     say(f"{name}: {command.done}" if outcome.reason is None else f"{name}: not done: {outcome.reason}")
 
 
-def _finish_one(command: BulkCommand, outcome: Outcome, *, is_attended: bool, as_json: bool) -> None:
+def _finish_one(command: BulkCommand, outcome: ActionOutcome, *, is_attended: bool, as_json: bool) -> None:
     if outcome.reason is not None:
         raise RoundsmanError(outcome.reason)
     if as_json:
@@ -189,7 +189,7 @@ def _finish_one(command: BulkCommand, outcome: Outcome, *, is_attended: bool, as
 
 
 def _finish_many(
-    command: BulkCommand, choice: Selection, outcomes: Sequence[Outcome], *, is_attended: bool, as_json: bool
+    command: BulkCommand, choice: Selection, outcomes: Sequence[ActionOutcome], *, is_attended: bool, as_json: bool
 ) -> None:
     done = sum(outcome.reason is None for outcome in outcomes)
     if as_json:
@@ -209,7 +209,7 @@ def _finish_many(
         raise typer.Exit(1)
 
 
-def _outcome_json(command: BulkCommand, outcome: Outcome, *, is_attended: bool) -> Mapping[str, Any]:
+def _outcome_json(command: BulkCommand, outcome: ActionOutcome, *, is_attended: bool) -> Mapping[str, Any]:
     if outcome.reason is not None:
         return {"id": outcome.id, "error": outcome.reason}
     shape = {str(outcome.noun): outcome.id, command.verb: command.done}

@@ -16,7 +16,7 @@ from service.app.reload import Reloader
 from service.app.service import Service, build
 from service.app.systemd import READY, STOPPING, ServiceManager
 from service.channels import AppriseChannels
-from service.cli._login import show_login, with_token
+from service.cli._login import show_login, with_admin_token
 from service.cli._output import AsJson, print_json, say
 from service.cli._retry import retry_while_temporary
 from service.cli._signals import HANGUPS
@@ -111,9 +111,9 @@ async def _serve_until_stopped(role: Role, config: Config, read: Callable[[], Co
     """Serve until SIGTERM or Ctrl-C; read the settings again at each SIGHUP."""
     asked = shutdown_event()  # before the log says that we listen: a signal may follow at once
     listener = listen(config.settings.host, config.settings.port)
-    service = build(with_token(config) if role is Role.SERVE else config, role=role)
+    service = build(with_admin_token(config) if role is Role.SERVE else config, role=role)
     reloading = Reloader(service, config.settings, read)
-    with HANGUPS.noticed() as hung_up:
+    with HANGUPS.as_event() as hung_up:
         async with _running_service(role, service), _http_server(service, listener, config.settings):
             keeping = asyncio.create_task(reloading.run(hung_up, manager))
             log.info("roundsman is listening", **_log_fields(role, config), **_addresses(role, listener))

@@ -9,7 +9,7 @@ import typer
 
 from service.cli._commands import Group
 from service.cli._database import with_store
-from service.cli._event_text import when
+from service.cli._event_text import format_time
 from service.cli._login import find_token
 from service.cli._output import AsJson, print_address, print_json, print_table, say
 from service.clock import now_utc
@@ -57,7 +57,11 @@ def list_sessions(as_json: AsJson = False) -> None:
     elif items:
         columns = [Column(heading=heading) for heading in ("id", "begun", "until", "from")]
         print_table(
-            columns, [(one["id"][:8], when(one["begun_at"]), when(one["expires_at"]), one["address"]) for one in items]
+            columns,
+            [
+                (one["id"][:8], format_time(one["begun_at"]), format_time(one["expires_at"]), one["address"])
+                for one in items
+            ],
         )
     else:
         say("no sessions")

@@ -43,7 +43,7 @@ from service.web.server.server import listen, listener_url, serving, shutdown_ev
 SECRET = "only-for-the-demo"  # noqa: S105 - reason: a fake CircleCI's fake secret
 TOKEN = "only-for-the-demo-either"  # noqa: S105 - reason: the same
 # a day passes in a minute
-IMPATIENCE = RetryPolicy(min_pause=timedelta(seconds=1), details_timeout=timedelta(seconds=20))
+FAST_RETRIES = RetryPolicy(min_pause=timedelta(seconds=1), details_timeout=timedelta(seconds=20))
 SETTLE_WITHIN_S = 30.0
 POLL_INTERVAL_S = 0.1
 INTERRUPTED = 130  # the exit code that shells give for Ctrl-C
@@ -144,7 +144,7 @@ async def _start_stage(folder: Path, port: int, console: Console) -> AsyncIterat
         token = ensure_token(folder)
         config = _config(folder, circleci_url=circleci_url, inbox_url=inbox_url, public_url=listener_url(listener))
         migrate(config.settings.database_url)
-        service = build(_with_token(config, token), retry_policy=IMPATIENCE)
+        service = build(_with_token(config, token), retry_policy=FAST_RETRIES)
         await stack.enter_async_context(service.running())
         url = await stack.enter_async_context(serving(service.asgi, listener))
         http = await stack.enter_async_context(httpx.AsyncClient())
@@ -180,7 +180,7 @@ def _database_url(folder: Path) -> str:
 async def _wait_until_settled(service: Service) -> None:
     """Wait until nothing is left to judge or to send, at most SETTLE_WITHIN_S."""
     for _ in range(int(SETTLE_WITHIN_S / POLL_INTERVAL_S)):
-        if await queries.unsettled(service.context.store) == 0:
+        if await queries.count_unsettled(service.context.store) == 0:
             return
         await asyncio.sleep(POLL_INTERVAL_S)
 
@@ -245,7 +245,7 @@ async def _print_summary(console: Console, stage: Stage, tally: AnswerCounts) ->
         f"notifications sent {notified}, dead letters {dead}",
     )
     agrees = (kept, duplicates, rejected, 0) == (tally.kept, tally.duplicates, tally.rejected, tally.unanswered)
-    agrees &= notified == len(stage.inbox.cards) and not await queries.unsettled(stage.service.context.store)
+    agrees &= notified == len(stage.inbox.cards) and not await queries.count_unsettled(stage.service.context.store)
     if agrees:
         _print(console, "All as the script says.")
     else:

@@ -25,7 +25,7 @@ class Subject:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outcome:
+class ActionOutcome:
     """The outcome of an action on one subject: done, or the reason why not.
 
     noun   None if the id names no subject
@@ -36,21 +36,21 @@ class Outcome:
     reason: str | None = None
 
 
-async def find_by_ids(store: Store, names: Sequence[str], *nouns: Noun) -> tuple[list[Subject], list[Outcome]]:
+async def find_by_ids(store: Store, names: Sequence[str], *nouns: Noun) -> tuple[list[Subject], list[ActionOutcome]]:
     """Return the subjects that ids name, and a failed outcome for each other id.
 
     A subject that is named by several spellings of its id is returned once. Raises BadRequest or NotFound if only one
     id is given and it names no subject: the command has nothing else to do.
     """
     found: dict[Subject, None] = {}
-    unknown: dict[str, Outcome] = {}
+    unknown: dict[str, ActionOutcome] = {}
     for name in names:
         try:
             noun, subject_id = await ids.find(store, name, *nouns)
         except (BadRequest, NotFound) as error:
             if len(names) == 1:
                 raise
-            unknown[name] = Outcome(noun=None, id=name, reason=str(error))
+            unknown[name] = ActionOutcome(noun=None, id=name, reason=str(error))
         else:
             found[Subject(noun=noun, id=subject_id)] = None
     return list(found), list(unknown.values())
@@ -75,7 +75,7 @@ async def find_dead(store: Store, wanted: NotificationSearch, *nouns: Noun) -> t
 
 async def act_on_each(
     subjects: Sequence[Subject], act: Callable[[Subject], Awaitable[object]]
-) -> AsyncIterator[Outcome]:
+) -> AsyncIterator[ActionOutcome]:
     """Run the action on each subject in order, and yield each outcome at once.
 
     After the first Temporary error (the database is away) the remaining subjects are not tried.
@@ -90,4 +90,4 @@ async def act_on_each(
                 reason, away = str(error), f"not tried: {error}"
             except RoundsmanError as error:
                 reason = str(error)
-        yield Outcome(noun=subject.noun, id=str(subject.id), reason=reason)
+        yield ActionOutcome(noun=subject.noun, id=str(subject.id), reason=reason)

@@ -67,7 +67,7 @@ class UrlChecker(Protocol):
         ...
 
 
-def running(database_url: str) -> str | None:
+def running_process(database_url: str) -> str | None:
     """Return a description of the process that has locked the data folder.
 
     None if no process has, or if the database is a server, which several processes share.
@@ -113,15 +113,15 @@ async def check_database(database_url: str) -> Finding:
     try:
         at = await revision(store)
         if is_workable(at):
-            await _write(store)
+            await _test_write(store)
     except (Temporary, BadConfig) as error:
         return Finding(what="database", grade=Grade.WRONG, sentence=f"{name}: {error}")
     finally:
         await store.close()
-    return _of_revision(at, name, is_server=file is None)
+    return _revision_finding(at, name, is_server=file is None)
 
 
-async def _write(store: Store) -> None:
+async def _test_write(store: Store) -> None:
     """Write a row and delete it. Raises Temporary for a read-only database."""
     process = Process(role=Role.WORKER)
     await store.write(heartbeats.beat, process, store.clock())
@@ -148,7 +148,7 @@ async def check_clock(database_url: str) -> Iterable[Finding]:
     return [Finding(what="clock", grade=Grade.OK, sentence="it agrees with the database's")]
 
 
-def _of_revision(at: str | None, name: Path | str, *, is_server: bool) -> Finding:
+def _revision_finding(at: str | None, name: Path | str, *, is_server: bool) -> Finding:
     grade, sentence = Grade.WRONG, f"{name} is not up to date; run `roundsman migrate`"
     if at == newest_revision():
         grade, sentence = Grade.OK, f"{name} is up to date"
@@ -206,10 +206,10 @@ async def check_hooks(
     """
     if token.grade is not Grade.OK:
         return []
-    return await asyncio.gather(*(_of_hook(source, hook, our_url) for hook in hooks))
+    return await asyncio.gather(*(_check_hook(source, hook, our_url) for hook in hooks))
 
 
-async def _of_hook(source: HookLookup, hook: HookSpec, our_url: str | None) -> Finding:
+async def _check_hook(source: HookLookup, hook: HookSpec, our_url: str | None) -> Finding:
     try:
         present = await _visible_hooks(source, await source.project_id(hook.project))
     except (Temporary, Permanent) as error:

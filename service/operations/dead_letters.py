@@ -16,7 +16,7 @@ from service.store.cursors import Place, to_cursor, to_place
 
 PARTS = ("deliveries", "notifications")
 
-Unread = tuple[Delivery, int]
+DeadDelivery = tuple[Delivery, int]
 """A delivery that was not understood with the beginning of its body, and the length of the whole body in bytes."""
 
 
@@ -64,7 +64,7 @@ def _page(transaction: Transaction, limit: int, beyond: Place | None, dismissed:
     }
 
 
-def _last_place(unread: Sequence[Unread], unsent: Sequence[Notification], *, limit: int) -> Place | None:
+def _last_place(unread: Sequence[DeadDelivery], unsent: Sequence[Notification], *, limit: int) -> Place | None:
     """Return the key of the last dead letter on the page; None on the last page."""
     places = [*(_received(one) for one, _ in unread), *map(_given_up, unsent)]
     return sorted(places, reverse=True)[limit - 1] if len(places) > limit else None

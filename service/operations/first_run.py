@@ -33,7 +33,7 @@ class Setup:
     wanted_hooks: int = 0
 
 
-class Mark(StrEnum):
+class StepState(StrEnum):
     """The state of a step."""
 
     DONE = "done"
@@ -46,7 +46,7 @@ class Step:
     """One step of the first run; the sentence states the setting, or the task."""
 
     what: str
-    mark: Mark
+    state: StepState
     sentence: str
 
 
@@ -57,7 +57,7 @@ class FirstRun:
         self._store = store
         self._setup = setup
 
-    def renew(self, config: Config) -> None:
+    def reload(self, config: Config) -> None:
         """Apply a reloaded configuration: secrets, token, and all of roundsman.yaml.
 
         The addresses keep the values of the process's start.
@@ -65,14 +65,14 @@ class FirstRun:
         renewed, began = read_setup(config), self._setup
         self._setup = replace(renewed, public_url=began.public_url, circleci_url=began.circleci_url)
 
-    async def arrived(self) -> DeliveryState | None:
+    async def pending_state(self) -> DeliveryState | None:
         """Return the state of an accepted post that is not an event yet.
 
         None if there is no such post.
         """
         return await self._store.read(deliveries.any_unsettled)
 
-    async def look(self) -> Json:
+    async def report(self) -> Json:
         """Return ``steps``, the last ``refusals``, and the ``address`` to post to.
 
         ``address`` is None if CircleCI cannot post to the public URL.
@@ -82,7 +82,7 @@ class FirstRun:
         obstacle = find_obstacle(self._setup.public_url, self._setup.circleci_url)
         return {
             "address": None if obstacle else f"{self._setup.public_url}{HOOK_PATH}",
-            "steps": [*_of_settings(self._setup, obstacle), _of_hooks(self._setup, known), _of_posts(refusals)],
+            "steps": [*_settings_steps(self._setup, obstacle), _hooks_step(self._setup, known), _posts_step(refusals)],
             "refusals": refusals,
         }
 
@@ -100,7 +100,7 @@ def read_setup(config: Config) -> Setup:
     )
 
 
-def _of_settings(setup: Setup, obstacle: str | None) -> list[Step]:
+def _settings_steps(setup: Setup, obstacle: str | None) -> list[Step]:
     signing = "the secret" if setup.secrets == 1 else f"the first of {setup.secrets} secrets"
     routes = _counted(setup.routes, "route")
     return [
@@ -114,19 +114,19 @@ def _of_settings(setup: Setup, obstacle: str | None) -> list[Step]:
         _step("Routes", setup.routes > 0, f"{routes} in roundsman.yaml", "roundsman.yaml has no route: add one"),
         replace(
             _step("CircleCI token", setup.has_token, "ROUNDSMAN_CIRCLECI_TOKEN is set", MESSAGES_LACK),
-            mark=Mark.DONE if setup.has_token else Mark.OPTIONAL,
+            state=StepState.DONE if setup.has_token else StepState.OPTIONAL,
         ),
     ]
 
 
-def _of_hooks(setup: Setup, known: Sequence[KnownHook]) -> Step:
+def _hooks_step(setup: Setup, known: Sequence[KnownHook]) -> Step:
     projects = list(dict.fromkeys(hook.project for hook in known))
     some = ", ".join(projects[:3]) + (f" and {len(projects) - 3} more" if len(projects) > 3 else "")
     has = f"{_counted(len(known), 'hook')} at CircleCI, last seen by the hooks commands: {some}"
-    return _step("Hook at CircleCI", bool(known), has, f"no hook is known yet: {_next_of_hooks(setup)}")
+    return _step("Hook at CircleCI", bool(known), has, f"no hook is known yet: {_next_hook_task(setup)}")
 
 
-def _next_of_hooks(setup: Setup) -> str:
+def _next_hook_task(setup: Setup) -> str:
     by_hand = "add one by hand in CircleCI's project settings"
     if not setup.has_token:
         return f"{by_hand}, or set ROUNDSMAN_CIRCLECI_TOKEN and have `roundsman hooks apply` add it"
@@ -134,7 +134,7 @@ def _next_of_hooks(setup: Setup) -> str:
     return f"{listed}run `roundsman hooks apply`, or {by_hand}"
 
 
-def _of_posts(refusals: Sequence[Json]) -> Step:
+def _posts_step(refusals: Sequence[Json]) -> Step:
     """Return the last step; it is never done: an accepted post ends the first run."""
     sentence = "nothing has been posted here yet: press Test Ping Event at CircleCI, beside the hook"
     if refusals:
@@ -142,11 +142,11 @@ def _of_posts(refusals: Sequence[Json]) -> Step:
         count = sum(refusal["count"] for refusal in refusals)
         were = "was" if count == 1 else "were"
         sentence = f"at least {_counted(count, 'post')} {were} refused, the last one on record because {last['reason']}"
-    return Step(what="First signed post", mark=Mark.TODO, sentence=sentence)
+    return Step(what="First signed post", state=StepState.TODO, sentence=sentence)
 
 
 def _step(what: str, is_done: bool, done: str, to_do: str) -> Step:
-    return Step(what=what, mark=Mark.DONE if is_done else Mark.TODO, sentence=done if is_done else to_do)
+    return Step(what=what, state=StepState.DONE if is_done else StepState.TODO, sentence=done if is_done else to_do)
 
 
 def _counted(count: int, noun: str) -> str:

@@ -56,11 +56,11 @@ class Verb(StrEnum):
     FOREIGN = "foreign"
     BLOCKED = "no_free_slot"
     FAILED = "failed"
-    LEFT = "left_undone"
+    SKIPPED = "left_undone"
 
 
 CHANGES = frozenset({Verb.CREATE, Verb.UPDATE, Verb.DELETE})
-FAILURES = frozenset({Verb.BLOCKED, Verb.FAILED, Verb.LEFT})
+FAILURES = frozenset({Verb.BLOCKED, Verb.FAILED, Verb.SKIPPED})
 NEEDS_ACTION = CHANGES | FAILURES
 
 
@@ -127,7 +127,7 @@ async def _apply_project(api: HookApi, spec: HookSpec, target: HookTarget, *, ro
     for planned in await _plan_project(api, spec, target, rotate=rotate):
         step = planned
         if step.verb in CHANGES and any(before.verb is Verb.FAILED for before in done):
-            step = replace(step, verb=Verb.LEFT, why=f"{step.verb}: not tried, since a step before it failed")
+            step = replace(step, verb=Verb.SKIPPED, why=f"{step.verb}: not tried, since a step before it failed")
         elif step.verb in CHANGES:
             step = await _do(api, step, target)
         done.append(step)

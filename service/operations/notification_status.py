@@ -7,13 +7,13 @@ from service.model import NotificationState, Outcome
 from service.operations.json_shapes import Json
 
 # Each in two phrases: for a first message, and for a resend (the channel has a message already).
-NOW = {
+CURRENT_PHRASES = {
     NotificationState.PENDING: ("to be sent", "a resend is to be sent"),
     NotificationState.SENDING: ("being sent now", "a resend is being sent now"),
     NotificationState.DEAD: ("not delivered", "a resend was not delivered"),
     NotificationState.DISMISSED: ("not delivered, dismissed", "a resend was not delivered, dismissed"),
 }
-PUT_OFF = ("put off, next attempt", "a resend was put off, next attempt")
+RETRY_PHRASES = ("put off, next attempt", "a resend was put off, next attempt")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,11 +31,11 @@ class StatusPhrase:
 def status_phrases(notification: Json) -> list[StatusPhrase]:
     """Return the phrases of a notification: deliveries so far, then the current state."""
     state, was_sent = NotificationState(notification["state"]), notification["sent_at"] is not None
-    said = list(_told(notification))
+    said = list(_sent_phrases(notification))
     if is_put_off(notification):
-        said.append(StatusPhrase(state=state, words=PUT_OFF[was_sent], time=notification["next_attempt_at"]))
-    elif state in NOW:
-        said.append(StatusPhrase(state=state, words=NOW[state][was_sent]))
+        said.append(StatusPhrase(state=state, words=RETRY_PHRASES[was_sent], time=notification["next_attempt_at"]))
+    elif state in CURRENT_PHRASES:
+        said.append(StatusPhrase(state=state, words=CURRENT_PHRASES[state][was_sent]))
     return said
 
 
@@ -44,7 +44,7 @@ def is_put_off(notification: Json) -> bool:
     return notification["state"] == NotificationState.PENDING and notification["reason"] is not None
 
 
-def _told(notification: Json) -> Iterator[StatusPhrase]:
+def _sent_phrases(notification: Json) -> Iterator[StatusPhrase]:
     if notification["sent_at"] is not None:
         yield StatusPhrase(state=NotificationState.SENT, words="told", time=notification["sent_at"])
     sent = [attempt["ended_at"] for attempt in notification["attempts"] if attempt["outcome"] == Outcome.SENT]

@@ -87,7 +87,7 @@ def require_limit(limit: int) -> None:
         raise BadRequest(f"limit must be a whole number from 1 to {MAX_PAGE_SIZE}")
 
 
-async def told(store: Store, topics: Collection[str]) -> Mapping[str, Sequence[Notification]]:
+async def notifications_by_news(store: Store, topics: Collection[str]) -> Mapping[str, Sequence[Notification]]:
     """Return the notifications of each topic, also those that another event created.
 
     Events with the same news have the same topic.
@@ -160,7 +160,7 @@ def with_events(transaction: Transaction, found: Sequence[Notification]) -> list
     return [{**shape, "event": shapes.get(one.event_id)} for one, shape in told]
 
 
-async def unsettled(store: Store) -> int:
+async def count_unsettled(store: Store) -> int:
     """Return the number of deliveries to judge and notifications to send."""
     pending = await store.read(notifications.count, NotificationState.PENDING, NotificationState.SENDING)
     return pending + await store.read(deliveries.count_unjudged)
@@ -188,7 +188,7 @@ def to_search(asked: Mapping[str, str | Sequence[str]], now: datetime) -> Search
     return Search(**values, since=since, until=until)
 
 
-def kinds(asked: Sequence[str], jobs: Sequence[str]) -> Sequence[str]:
+def default_kinds(asked: Sequence[str], jobs: Sequence[str]) -> Sequence[str]:
     """Return the kinds of events that a list for people shows; empty for all.
 
     These are the kinds asked for; or else jobs if a job is named, workflows if not.

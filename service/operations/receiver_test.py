@@ -29,10 +29,10 @@ async def send_test(receivers: Mapping[str, Receiver], name: str, notifier: Appr
     if name not in receivers:
         raise BadRequest(f"roundsman.yaml has no receiver {name!a}; it has {', '.join(receivers) or 'none'}")
     notifier.redact_urls_of(receivers.values())
-    return await asyncio.gather(*(_try(name, channel, notifier) for channel in receivers[name].channels))
+    return await asyncio.gather(*(_send_to_channel(name, channel, notifier) for channel in receivers[name].channels))
 
 
-async def _try(receiver: str, channel: Channel, notifier: AppriseChannels) -> ChannelTest:
+async def _send_to_channel(receiver: str, channel: Channel, notifier: AppriseChannels) -> ChannelTest:
     message = compose_test(receiver, channel.label)
     try:
         try:

@@ -108,7 +108,7 @@ def with_delivery(event: Event, **changes: Any) -> Any:
 
 
 def test_facts_are_those_that_are_known() -> None:
-    assert texts(_event_text.facts(with_delivery(BARE))) == [
+    assert texts(_event_text.event_lines(with_delivery(BARE))) == [
         "  id          00000000-0000-0000-0000-000000000001",
         "  happened    2026-11-22 12:00:00 UTC",
         "  received    2026-11-22 12:00:00 UTC",
@@ -126,7 +126,7 @@ def test_what_a_page_shows_a_terminal_shows_too() -> None:
         workflow=Workflow(url="https://app.example.com/w"),
     )
 
-    lines = texts(_event_text.facts(with_delivery(event, repeats=2)))
+    lines = texts(_event_text.event_lines(with_delivery(event, repeats=2)))
 
     assert lines[1:] == [
         "  project     github/acme/web",
@@ -143,7 +143,7 @@ def test_what_a_page_shows_a_terminal_shows_too() -> None:
 
 
 def test_the_secret_that_signed_it_is_counted_from_one_as_on_its_page() -> None:
-    lines = texts(_event_text.facts(with_delivery(BARE, signed=SignatureMatch(index=1, fingerprint="5f2ac01e"))))
+    lines = texts(_event_text.event_lines(with_delivery(BARE, signed=SignatureMatch(index=1, fingerprint="5f2ac01e"))))
 
     assert lines[-1] == "  signature   valid, secret 2 (fingerprint 5f2ac01e)"
 

@@ -8,7 +8,7 @@ import pytest
 
 from service.model import Attempt, Notification, NotificationState, Outcome
 from service.operations.json_shapes import Json, notification_json
-from service.operations.notification_status import NOW, is_put_off, status_phrases
+from service.operations.notification_status import CURRENT_PHRASES, is_put_off, status_phrases
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 OWED = Notification(
@@ -55,12 +55,12 @@ def test_one_that_was_told_again_has_both_times() -> None:
     ]
 
 
-@pytest.mark.parametrize("state", NOW)
+@pytest.mark.parametrize("state", CURRENT_PHRASES)
 def test_told_once_is_told_for_good(state: NotificationState) -> None:
     first, resend = words(shape(state=state)), words(shape(NOON, state=state))
 
-    assert first == [(NOW[state][0], None)]
-    assert resend == [("told", "2026-11-22T12:00:00.000Z"), (NOW[state][1], None)]
+    assert first == [(CURRENT_PHRASES[state][0], None)]
+    assert resend == [("told", "2026-11-22T12:00:00.000Z"), (CURRENT_PHRASES[state][1], None)]
 
 
 def test_one_that_was_put_off_says_when_it_is_tried_again() -> None:
@@ -71,4 +71,4 @@ def test_one_that_was_put_off_says_when_it_is_tried_again() -> None:
 
 
 def test_every_state_that_is_not_an_arrival_has_words() -> None:
-    assert set(NOW) == set(NotificationState) - {NotificationState.SENT}
+    assert set(CURRENT_PHRASES) == set(NotificationState) - {NotificationState.SENT}

@@ -62,13 +62,13 @@ class Sender:
         """Post until a 2xx answer; a post without the right signature is tried once."""
         most = self._tries if post.signing is Signing.CORRECT else 1
         for tried in range(1, most):
-            answer = await self._try(post, tried)
+            answer = await self._post_once(post, tried)
             if answer.status and 200 <= answer.status < 300:
                 return answer
             await asyncio.sleep(self._pause_s)
-        return await self._try(post, most)
+        return await self._post_once(post, most)
 
-    async def _try(self, post: Post, tries: int) -> Answer:
+    async def _post_once(self, post: Post, tries: int) -> Answer:
         try:
             response = await self._http.post(
                 self._url, content=post.body, headers=self._headers(post), timeout=TIMEOUT_S

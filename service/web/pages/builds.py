@@ -42,7 +42,7 @@ def to_search(filters: Filters, now: datetime) -> Search:
 
     It is for workflows unless a job is named or another kind is chosen.
     """
-    kinds = queries.kinds(filters["event"], filters["job"])
+    kinds = queries.default_kinds(filters["event"], filters["job"])
     return queries.to_search({**filters, "event": kinds}, now)
 
 
@@ -63,7 +63,7 @@ async def find(store: Store, filters: Filters, cursor: str, now: datetime) -> Js
     """
     search = to_search(filters, now)
     page = await queries.find_events(store, search, limit=PAGE_SIZE, cursor=cursor or None)
-    told = await queries.told(store, {news_key(event) for event in page.items})
+    told = await queries.notifications_by_news(store, {news_key(event) for event in page.items})
     hints = [] if page.items or page.next else await find_hints(store, search)
     return {
         "items": [_row(event, told[news_key(event)]) for event in page.items],

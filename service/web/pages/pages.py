@@ -104,9 +104,9 @@ class Pages:
             shown |= builds.EMPTY_PAGE | {"newest": builds.address(filters), "problem": str(error)}
         shown["is_filtered"] = any(filters.values()) or shown["newest"] is not None
         shown["newest_event"] = shown["items"] or shown["is_filtered"] or await builds.newest_event(self._store)
-        shown["arrived"] = None if shown["newest_event"] else await self._first_run.arrived()
+        shown["arrived"] = None if shown["newest_event"] else await self._first_run.pending_state()
         if not shown["newest_event"] and not shown["arrived"]:
-            shown |= await self._first_run.look()
+            shown |= await self._first_run.report()
         return await self._render_page(
             request, session, "builds.html", status=400 if shown["problem"] else 200, **shown
         )
