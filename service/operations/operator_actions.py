@@ -20,7 +20,7 @@ async def replay(store: Store, jobs: JobQueue, delivery_id: UUID, *, who: str, a
     """Enqueue a delivery to be judged again by the current routes.
 
     Details that the source did not give are requested again. A channel that has the message gets no second one.
-    Raises NotFound, or BadRequest while the first judgment is still to come: a replay would change nothing.
+    Raises NotFound, or BadRequest while a judgment is still to come: a replay would change nothing.
     """
 
     def judge_again(transaction: Transaction) -> None:
