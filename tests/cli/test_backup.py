@@ -34,7 +34,7 @@ def test_a_copy_beside_a_running_service_is_whole_private_and_one_file(folder: P
         assert connection.execute("SELECT count(*) FROM deliveries").fetchone() == (1,)
 
 
-def test_what_is_there_is_replaced_only_when_that_was_said(folder: Path, terminal: Terminal) -> None:
+def test_existing_file_is_replaced_only_with_force(folder: Path, terminal: Terminal) -> None:
     terminal.configure(RED_TO_WEB)
     (folder / "backup.db").write_text("precious")
 

@@ -88,7 +88,7 @@ def test_partial_failure_tells_each_outcome_and_ends_1(operator: Terminal, past:
 
 
 @pytest.mark.parametrize("verb", ["replay", "resend", "dismiss"])
-def test_a_malformed_id_is_told_without_what_commands_a_terminal(operator: Terminal, past: Past, verb: str) -> None:
+def test_malformed_id_is_printed_without_control_characters(operator: Terminal, past: Past, verb: str) -> None:
     said = operator.run(verb, "x\x1b[31m", NOWHERE)
 
     assert (said.code, said.err) == (1, "")

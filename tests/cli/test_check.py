@@ -135,7 +135,7 @@ def test_a_running_service_is_named_and_nothing_is_wrong_with_it(operator: Termi
     assert not any("port:" in line for line in said.lines)
 
 
-def test_a_port_that_somebody_else_has_is_wrong(operator: Terminal) -> None:
+def test_port_in_use_is_wrong(operator: Terminal) -> None:
     port = int(os.environ["ROUNDSMAN_PORT"])
     with socket.create_server(("127.0.0.1", port)):
         said = operator.run("check")
@@ -144,7 +144,7 @@ def test_a_port_that_somebody_else_has_is_wrong(operator: Terminal) -> None:
     assert f"wrong    port: cannot listen on 127.0.0.1 port {port}: Address already in use; " in said.out
 
 
-def test_what_is_allowed_but_unwise_is_a_warning(operator: Terminal) -> None:
+def test_short_secret_is_a_warning(operator: Terminal) -> None:
     operator.set(ROUNDSMAN_WEBHOOK_SECRETS="short")
 
     said = operator.run("check")
@@ -207,7 +207,7 @@ def test_migrating_makes_the_database_and_may_be_repeated(terminal: Terminal) ->
 
 
 @pytest.mark.parametrize("command", ["migrate", "serve"])
-def test_a_folder_that_somebody_holds_is_left_alone(operator: Terminal, command: str) -> None:
+def test_locked_folder_is_refused(operator: Terminal, command: str) -> None:
     with held(operator.folder, what="roundsman serve", since=NINE):
         said = operator.run(command)
 
@@ -216,7 +216,7 @@ def test_a_folder_that_somebody_holds_is_left_alone(operator: Terminal, command:
     assert "stop that one, or use another folder" in said.err
 
 
-def test_a_lock_file_that_says_nothing_is_somebody_s_too(operator: Terminal) -> None:
+def test_empty_lock_file_counts_as_locked(operator: Terminal) -> None:
     with held(operator.folder, what="roundsman serve", since=NINE):
         (operator.folder / "roundsman.lock").write_text("?")
         said = operator.run("migrate")
@@ -247,7 +247,7 @@ def test_a_place_that_can_hold_nothing_is_a_sentence(operator: Terminal, command
         (False, 2, "the database cannot be migrated now: file is not a database; name another file in "),
     ],
 )
-def test_what_is_no_database_is_a_sentence(
+def test_file_that_is_no_database_is_reported_in_a_sentence(
     operator: Terminal, command: str, is_folder: bool, code: int, sentence: str
 ) -> None:
     file = operator.folder / "roundsman.db"
@@ -261,7 +261,7 @@ def test_what_is_no_database_is_a_sentence(
 
 
 @pytest.mark.parametrize("command", ["migrate", "serve"])
-def test_somebody_else_s_database_is_not_taken_over(operator: Terminal, command: str) -> None:
+def test_foreign_database_is_refused(operator: Terminal, command: str) -> None:
     with closing(sqlite3.connect(operator.folder / "roundsman.db")) as connection, connection:
         connection.execute("CREATE TABLE recipes (name TEXT)")
 
@@ -277,7 +277,7 @@ def test_somebody_else_s_database_is_not_taken_over(operator: Terminal, command:
         assert connection.execute("SELECT name FROM sqlite_master").fetchall() == [("recipes",)]
 
 
-def test_what_migrating_makes_is_its_owner_s_alone(terminal: Terminal) -> None:
+def test_migrated_files_are_readable_by_their_owner_only(terminal: Terminal) -> None:
     terminal.run("migrate")
 
     modes = {path.name: path.stat().st_mode & 0o777 for path in terminal.folder.rglob("*")}
@@ -332,7 +332,7 @@ def test_every_command_has_json(name: str) -> None:
     assert "--json" in options
 
 
-def test_a_command_loads_only_what_it_needs() -> None:
+def test_command_imports_only_its_own_libraries() -> None:
     said = subprocess.run(
         [sys.executable, "-X", "importtime", "-c", "from service.cli import main; main()", "events", "list"],
         env=surroundings({"ROUNDSMAN_DATABASE_URL": "sqlite:////nowhere/roundsman.db"}),
@@ -368,9 +368,7 @@ def test_wrong_usage_ends_with_2_and_says_how(terminal: Terminal, words: tuple[s
         (("inbox", "--port", "-1"), "--port must be a whole number from 0 to 65535, not '-1': correct it"),
     ],
 )
-def test_a_slip_of_the_pen_is_answered_with_what_was_meant(
-    terminal: Terminal, words: tuple[str, ...], next_step: str
-) -> None:
+def test_wrong_usage_gets_a_next_step(terminal: Terminal, words: tuple[str, ...], next_step: str) -> None:
     said = terminal.run(*words)
 
     assert (said.code, said.out) == (2, "")

@@ -88,7 +88,7 @@ def texts(lines: Any) -> list[str]:
         ),
     ],
 )
-def test_a_headline_says_where_what_and_how_it_ended(event: Event, headline: str) -> None:
+def test_headline_has_project_branch_workflow_and_status(event: Event, headline: str) -> None:
     assert _event_text.headline(shape(event))[0] == headline
 
 
@@ -116,7 +116,7 @@ def test_facts_are_those_that_are_known() -> None:
     ]
 
 
-def test_what_a_page_shows_a_terminal_shows_too() -> None:
+def test_event_lines_have_the_facts_of_a_page() -> None:
     event = replace(
         FAILED,
         pipeline=Pipeline(number=42),
@@ -215,7 +215,7 @@ def test_after_a_replay_the_round_that_led_to_the_messages_keeps_its_reason() ->
         ("dismissed", BUSY, "not delivered, dismissed: answered 503"),
     ],
 )
-def test_how_far_it_is_with_who_was_not_told(state: str, reason: str | None, sentence: str) -> None:
+def test_status_of_an_unsent_notification(state: str, reason: str | None, sentence: str) -> None:
     notification = replace(OWED, state=NotificationState(state), reason=reason)
 
     assert _event_text.notification_status(notification_json(notification, [], [])) == sentence
@@ -232,7 +232,7 @@ def test_how_far_it_is_with_who_was_not_told(state: str, reason: str | None, sen
         ("dismissed", BUSY, "; a resend was not delivered, dismissed: answered 503"),
     ],
 )
-def test_who_was_told_stays_told_whatever_becomes_of_a_resend(state: str, reason: str | None, sentence: str) -> None:
+def test_sent_notification_stays_told_after_any_resend(state: str, reason: str | None, sentence: str) -> None:
     notification = replace(OWED, state=NotificationState(state), sent_at=SENT_AT, reason=reason)
 
     assert (
@@ -241,7 +241,7 @@ def test_who_was_told_stays_told_whatever_becomes_of_a_resend(state: str, reason
     )
 
 
-def test_attempts_say_what_was_said_and_who_asked_for_them() -> None:
+def test_attempts_have_the_message_and_the_operator() -> None:
     attempts = [
         Attempt(
             notification_id=OWED.id,

@@ -29,14 +29,14 @@ def test_events_are_listed_newest_first_with_whole_ids(operator: Terminal, past:
     assert [row[:19] for row in rows] == sorted((row[:19] for row in rows), reverse=True)
 
 
-def test_a_list_says_who_was_told_and_of_whom_not(operator: Terminal, past: Past) -> None:
+def test_events_list_shows_receivers_told_and_not_told(operator: Terminal, past: Past) -> None:
     rows = {row.split()[2]: row for row in operator.run("events", "list").lines[1:]}
 
     assert "  failed: web  " in rows[past.red]
     assert "  –  " in rows[past.green]
 
 
-def test_what_came_from_outside_moves_no_cursor(operator: Terminal, past: Past) -> None:
+def test_outside_text_moves_no_cursor(operator: Terminal, past: Past) -> None:
     for words in (("events", "list"), ("events", "show", past.green)):
         said = operator.run(*words)
 
@@ -79,7 +79,7 @@ def test_each_option_is_a_filter(operator: Terminal, past: Past, options: tuple[
     assert {event["id"] for event in page["items"]} == {getattr(past, name) for name in names}
 
 
-def test_a_page_says_how_to_get_to_the_next(operator: Terminal) -> None:
+def test_page_prints_the_cursor_of_the_next(operator: Terminal) -> None:
     first = operator.run("events", "list", "--event", "any", "--limit", "2")
     cursor = first.lines[-1].removeprefix("older ones: --cursor ")
 
@@ -158,7 +158,7 @@ def test_a_question_that_makes_no_sense_is_wrong_usage(
     assert sentence in said.err
 
 
-def test_an_event_is_shown_with_what_came_what_was_learned_and_who_was_told(operator: Terminal, past: Past) -> None:
+def test_event_is_shown_with_facts_details_and_notifications(operator: Terminal, past: Past) -> None:
     said = operator.run("events", "show", past.red)
 
     assert said.code == 0
@@ -180,7 +180,7 @@ def test_an_event_is_shown_with_what_came_what_was_learned_and_who_was_told(oper
         assert line in said.lines
 
 
-def test_a_ping_is_told_as_what_it_is(operator: Terminal, past: Past) -> None:
+def test_ping_is_shown_as_a_ping(operator: Terminal, past: Past) -> None:
     said = operator.run("events", "show", past.ping)
 
     assert said.lines[0] == "a ping: CircleCI tried whether it reaches us"
@@ -233,7 +233,7 @@ def test_without_routes_the_reason_is_that_there_were_none(operator: Terminal, p
     assert said.lines[1] == "no receiver was told: roundsman.yaml had no routes"
 
 
-def test_an_explanation_in_json_holds_the_decisions_and_what_became_of_them(operator: Terminal, past: Past) -> None:
+def test_explain_json_has_decisions_notifications_and_actions(operator: Terminal, past: Past) -> None:
     shape = operator.run("explain", past.red, "--json").json
 
     assert set(shape) == {"id", "status", "decisions", "notifications", "actions"}
@@ -246,7 +246,7 @@ def test_an_explanation_in_json_holds_the_decisions_and_what_became_of_them(oper
 # dead-letters
 
 
-def test_what_waits_for_a_person_is_listed_with_the_commands_for_it(operator: Terminal, past: Past) -> None:
+def test_dead_letters_are_listed_with_their_commands(operator: Terminal, past: Past) -> None:
     said = operator.run("dead-letters")
 
     assert said.code == 1
@@ -260,7 +260,7 @@ def test_what_waits_for_a_person_is_listed_with_the_commands_for_it(operator: Te
         assert line in said.lines
 
 
-def test_what_was_dismissed_is_listed_apart_and_waits_no_more(operator: Terminal, past: Past) -> None:
+def test_dismissed_dead_letters_are_listed_separately(operator: Terminal, past: Past) -> None:
     before = operator.run("dead-letters", "--dismissed")
     for dead in (past.unread, past.unsent):
         operator.run("dismiss", dead)
@@ -330,7 +330,7 @@ def test_a_database_without_our_schema_is_refused(terminal: Terminal) -> None:
     assert said.err.startswith("the database is not of this release; ")
 
 
-def test_what_is_no_database_is_one_sentence(terminal: Terminal) -> None:
+def test_file_that_is_no_database_is_one_sentence(terminal: Terminal) -> None:
     (terminal.folder / "roundsman.db").write_text("a text, and not a database\n" * 100)
     terminal.set(ROUNDSMAN_DATABASE_URL="sqlite:///roundsman.db")
 

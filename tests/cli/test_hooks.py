@@ -57,7 +57,7 @@ def test_a_plan_ends_with_1_while_work_remains_and_with_0_afterwards(admin: Term
     assert len(pretend.hooks.registered) == 2
 
 
-def test_what_is_left_undone_after_a_failure_is_said_and_ends_with_1(admin: Terminal, pretend: FakeCircleCI) -> None:
+def test_steps_skipped_after_a_failure_are_printed_with_exit_code_1(admin: Terminal, pretend: FakeCircleCI) -> None:
     admin.run("hooks", "apply")
     hook_id, hook = next(iter(pretend.hooks.registered.items()))
     pretend.hooks.registered["surplus"] = hook | {"id": "surplus"}
@@ -71,7 +71,7 @@ def test_what_is_left_undone_after_a_failure_is_said_and_ends_with_1(admin: Term
     assert "surplus" in pretend.hooks.registered
 
 
-def test_steps_in_json_say_what_and_why(admin: Terminal) -> None:
+def test_json_steps_have_verb_and_reason(admin: Terminal) -> None:
     [first, _] = admin.run("hooks", "apply", "--json").json["steps"]
     [again, _] = admin.run("hooks", "plan", "--json").json["steps"]
 
@@ -104,7 +104,7 @@ def test_one_project_of_two_out_of_reach_ends_with_1(admin: Terminal, pretend: F
     assert len(pretend.hooks.registered) == 1
 
 
-def test_who_is_no_admin_hears_what_is_needed(admin: Terminal) -> None:
+def test_token_of_no_admin_gets_the_next_step(admin: Terminal) -> None:
     admin.set(ROUNDSMAN_CIRCLECI_TOKEN=READER_TOKEN)
 
     said = admin.run("hooks", "apply")
@@ -154,7 +154,7 @@ def test_no_secret_is_ever_printed(admin: Terminal, verb: str) -> None:
         ("ROUNDSMAN_WEBHOOK_SECRETS", "ROUNDSMAN_WEBHOOK_SECRETS is not set: hooks sign with the first of them"),
     ],
 )
-def test_what_is_missing_is_one_sentence(admin: Terminal, pretend: FakeCircleCI, name: str, sentence: str) -> None:
+def test_missing_setting_is_one_sentence(admin: Terminal, pretend: FakeCircleCI, name: str, sentence: str) -> None:
     admin.unset(name)
 
     said = admin.run("hooks", "apply")
@@ -212,7 +212,7 @@ def test_hook_that_leads_to_this_machine_can_be_deleted(admin: Terminal, pretend
     assert (said.code, pretend.hooks.registered) == (0, {})
 
 
-def test_a_file_without_hooks_says_what_to_add(admin: Terminal) -> None:
+def test_file_without_hooks_gets_the_lines_to_add(admin: Terminal) -> None:
     Path("roundsman.yaml").write_text(RECEIVERS)
 
     said = admin.run("hooks", "plan")
@@ -222,7 +222,7 @@ def test_a_file_without_hooks_says_what_to_add(admin: Terminal) -> None:
 
 
 @pytest.mark.parametrize("verb", ["list", "delete"])
-def test_what_is_no_slug_is_refused_before_anybody_is_asked(admin: Terminal, pretend: FakeCircleCI, verb: str) -> None:
+def test_invalid_slug_is_refused_before_any_call(admin: Terminal, pretend: FakeCircleCI, verb: str) -> None:
     said = admin.run("hooks", verb, "gh/acme/web", "web")
 
     assert said.code == 2

@@ -60,7 +60,7 @@ def test_it_serves_from_an_empty_folder_keeps_a_post_and_ends_when_asked_to(serv
 
 
 @pytest.mark.long
-def test_it_says_where_it_listens_and_what_messages_will_lack(served: Served) -> None:
+def test_start_logs_address_and_missing_token(served: Served) -> None:
     listening = served.log[-1]
 
     assert listening["hook"] == f"{served.address}/hooks/circleci"
@@ -145,7 +145,7 @@ def test_commands_work_beside_a_running_service(served: Served, tmp_path: Path) 
 
 
 @pytest.mark.long
-def test_an_inbox_prints_what_a_channel_receives(tmp_path: Path) -> None:
+def test_inbox_prints_received_messages(tmp_path: Path) -> None:
     with subprocess.Popen(
         [str(ROUNDSMAN), "inbox", "--port", "0"], cwd=tmp_path, env=surroundings({}), stdout=subprocess.PIPE, text=True
     ) as process:
@@ -213,7 +213,7 @@ def test_a_pipe_gets_no_colours(folder: Path, words: list[str]) -> None:
 
 
 @pytest.mark.parametrize("words", first_and_long([["events", "list"], ["--help"], ["events", "list", "--json"]]))
-def test_a_reader_who_has_left_is_no_reason_for_a_traceback(folder: Path, words: list[str]) -> None:
+def test_closed_pipe_causes_no_traceback(folder: Path, words: list[str]) -> None:
     nobody, pipe = os.pipe()
     os.close(nobody)
 

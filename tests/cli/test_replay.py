@@ -16,7 +16,7 @@ __all__ = ["operator", "past"]  # pytest finds fixtures by name
 UNATTENDED = "enqueued, but no service is running: it is done once `roundsman serve` has started\n"
 
 
-def test_what_is_taken_up_again_waits_no_longer_and_has_its_doer_on_record(operator: Terminal, past: Past) -> None:
+def test_replayed_dead_letter_is_closed_with_its_operator_on_record(operator: Terminal, past: Past) -> None:
     replayed = operator.run("replay", past.unread, "--json")
     resent = operator.run("resend", past.unsent, "--json")
 
@@ -29,7 +29,7 @@ def test_what_is_taken_up_again_waits_no_longer_and_has_its_doer_on_record(opera
     assert action["who"].startswith("command line, ")
 
 
-def test_who_does_it_is_said_and_that_nobody_does(operator: Terminal, past: Past) -> None:
+def test_output_says_if_a_service_is_running(operator: Terminal, past: Past) -> None:
     assert operator.run("replay", past.red).out == UNATTENDED
     with held(operator.folder, what="roundsman serve", since=NINE):
         attended = operator.run("resend", past.unsent)
@@ -60,7 +60,7 @@ def test_a_dismissal_shows_in_the_explanation(operator: Terminal, past: Past) ->
     assert lines[-1].endswith(", because: told by phone")
 
 
-def test_what_is_no_dead_letter_cannot_be_dismissed(operator: Terminal, past: Past) -> None:
+def test_only_a_dead_letter_can_be_dismissed(operator: Terminal, past: Past) -> None:
     said = operator.run("dismiss", past.red)
 
     assert (said.code, said.err) == (1, f"delivery {past.red} is settled: only a dead letter can be dismissed\n")
@@ -191,7 +191,7 @@ EXIT_CODES = {
 
 
 @pytest.mark.parametrize(("words", "code"), EXIT_CODES.values(), ids=EXIT_CODES)
-def test_an_exit_code_is_0_for_done_1_for_no_and_2_for_what_cannot_be_meant(
+def test_exit_code_is_0_for_done_1_for_a_conflict_and_2_for_wrong_usage(
     operator: Terminal, words: list[str], code: int
 ) -> None:
     said = operator.run(*words)
@@ -199,7 +199,7 @@ def test_an_exit_code_is_0_for_done_1_for_no_and_2_for_what_cannot_be_meant(
     assert (said.code, "Traceback" in said.err) == (code, False)
 
 
-def test_what_was_dismissed_already_is_no_wrong_word(operator: Terminal, past: Past) -> None:
+def test_second_dismissal_is_a_conflict_and_no_wrong_usage(operator: Terminal, past: Past) -> None:
     operator.run("dismiss", past.unsent)
 
     assert operator.run("dismiss", past.unsent).code == 1

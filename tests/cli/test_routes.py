@@ -116,7 +116,7 @@ def test_the_sample_of_the_docs_is_a_build_that_the_example_file_tells_of(termin
     assert any(line.startswith("matched      main is red -> web-team: project gh/acme/web") for line in said.lines)
 
 
-def test_what_the_readme_tries_is_a_build_that_its_own_route_tells_of(terminal: Terminal) -> None:
+def test_readme_example_matches_its_own_route(terminal: Terminal) -> None:
     readme = (ROOT / "README.md").read_text()
     [shown] = re.findall(r"^```yaml\n(.*?)^```$", readme, re.MULTILINE | re.DOTALL)
     [tried] = re.findall(r"`roundsman (routes test --set [^`]*)`", readme)
@@ -148,7 +148,7 @@ def test_a_trial_gives_every_route_s_reason(writer: Terminal) -> None:
     ]
 
 
-def test_a_fact_changes_what_the_file_says(writer: Terminal) -> None:
+def test_set_option_replaces_a_fact_of_the_file(writer: Terminal) -> None:
     path = next(path for path in PAYLOADS if path.stem == "workflow-github")
 
     said = writer.run("routes", "test", str(path), "--set", "branch=topic", "--json")
@@ -165,7 +165,7 @@ def test_a_fact_that_looks_misspelt_is_doubted(writer: Terminal) -> None:
 
 
 @pytest.mark.parametrize("options", [(), ("--json",)])
-def test_trial_without_an_event_says_what_to_give(writer: Terminal, options: tuple[str, ...]) -> None:
+def test_routes_test_without_an_event_names_the_options(writer: Terminal, options: tuple[str, ...]) -> None:
     said = writer.run("routes", "test", *options)
 
     assert (said.code, said.out) == (2, "")
@@ -180,7 +180,7 @@ def test_no_match_ends_with_1(writer: Terminal) -> None:
     assert not any(line.startswith("matched") for line in said.lines)
 
 
-def test_without_routes_nobody_would_be_told(terminal: Terminal) -> None:
+def test_file_without_routes_is_reported(terminal: Terminal) -> None:
     Path("roundsman.yaml").write_text(ROUTES.partition("routes:")[0] + "routes: []\n")
 
     said = terminal.run("routes", "test", "--set", "branch=main")
@@ -198,7 +198,7 @@ def test_without_routes_nobody_would_be_told(terminal: Terminal) -> None:
         (("--set", "event=deploy"), "'deploy' is not a kind of event"),
     ],
 )
-def test_what_cannot_be_tried_is_wrong_usage(writer: Terminal, words: tuple[str, ...], sentence: str) -> None:
+def test_invalid_event_is_wrong_usage(writer: Terminal, words: tuple[str, ...], sentence: str) -> None:
     said = writer.run("routes", "test", *words)
 
     assert (said.code, said.out) == (2, "")

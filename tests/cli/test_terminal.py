@@ -53,7 +53,7 @@ def lines(console: Console) -> list[str]:
 
 
 @pytest.mark.parametrize("width", range(64, 200, 7))
-def test_a_table_fits_and_what_wraps_stays_in_its_column(width: int) -> None:
+def test_table_fits_and_wrapped_text_stays_in_its_column(width: int) -> None:
     terminal = console(width)
 
     print_table(terminal, COLUMNS, [ROW, ("2026-03-02 09:31", "success", "部署流水線" * 9, "", "short")])
@@ -76,7 +76,7 @@ def test_in_a_pipe_all_is_whole() -> None:
     assert f"see {ADDRESS} for more\n" in printed(pipe)
 
 
-def test_what_is_extra_goes_first_and_what_may_not_be_cut_stays() -> None:
+def test_extra_columns_are_dropped_first_and_uncut_columns_stay() -> None:
     narrow = console(60)
 
     print_table(narrow, COLUMNS, [ROW])

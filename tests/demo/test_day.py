@@ -280,6 +280,6 @@ def test_the_narrator_says_when_and_what() -> None:
     )
 
 
-def test_the_projects_differ_in_how_circleci_reaches_them() -> None:
+def test_projects_use_github_oauth_and_the_github_app() -> None:
     assert [project.slug.partition("/")[0] for project in PROJECTS] == ["gh", "gh", "circleci"]
     assert SHOP_API.repository_url == "https://github.com/acme/shop-api"

@@ -89,13 +89,13 @@ async def played(act: Act, pretend: FakeCircleCI, source: CircleCI, routes: tupl
 
 
 @pytest.mark.parametrize("time", [time for time in ACTS if time not in {"14:00", "14:10"}])
-async def test_an_act_is_heard_by_whom_the_story_says(
+async def test_act_notifies_the_receivers_of_the_script(
     time: str, pretend: FakeCircleCI, source: CircleCI, routes: tuple[Route, ...]
 ) -> None:
     assert await played(ACTS[time], pretend, source, routes) == HEARD.get(time, [])
 
 
-async def test_what_nobody_needs_to_hear_costs_no_call(
+async def test_event_without_a_matching_route_costs_no_call(
     pretend: FakeCircleCI, source: CircleCI, routes: tuple[Route, ...]
 ) -> None:
     await played(ACTS["08:44"], pretend, source, routes)
@@ -103,7 +103,7 @@ async def test_what_nobody_needs_to_hear_costs_no_call(
     assert pretend.calls == []
 
 
-async def test_what_nobody_understands_is_for_a_person(source: CircleCI) -> None:
+async def test_unknown_event_is_a_dead_letter(source: CircleCI) -> None:
     (post,) = ACTS["14:10"].posts
 
     with pytest.raises(Permanent, match="pipeline-paused"):

@@ -71,7 +71,7 @@ async def test_the_day_comes_out_as_its_script_says(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("morning")
-async def test_the_pages_stay_until_somebody_presses_ctrl_c(tmp_path: Path) -> None:
+async def test_pages_stay_until_ctrl_c(tmp_path: Path) -> None:
     audience = Audience("until you press Ctrl-C")
     playing = asyncio.create_task(played(tmp_path / "fresh", audience, once=False))
     await asyncio.wait_for(audience.heard.wait(), timeout=60)

@@ -136,7 +136,7 @@ def test_a_folder_that_nothing_can_be_made_in_is_wrong(tmp_path: Path, place: st
     )
 
 
-def test_a_place_that_is_read_only_whatever_its_permissions_say_is_wrong() -> None:
+def test_read_only_file_system_is_wrong_despite_permissions() -> None:
     [finding] = check_folder("sqlite:////proc/roundsman.db")
 
     assert finding.grade is Grade.WRONG
@@ -210,7 +210,7 @@ async def test_an_empty_database_is_right_since_a_start_fills_it(tmp_path: Path)
     assert finding.sentence.endswith("will be brought up to date at the next start")
 
 
-async def test_somebody_else_s_database_is_wrong(tmp_path: Path) -> None:
+async def test_foreign_database_is_wrong(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "roundsman.db")) as connection, connection:
         connection.execute("CREATE TABLE recipes (name TEXT)")
 
@@ -221,7 +221,7 @@ async def test_somebody_else_s_database_is_wrong(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("is_folder", [True, False])
-async def test_what_is_no_database_is_wrong(tmp_path: Path, is_folder: bool) -> None:
+async def test_file_that_is_no_database_is_wrong(tmp_path: Path, is_folder: bool) -> None:
     file = tmp_path / "roundsman.db"
     file.mkdir() if is_folder else file.write_text("this is a text, and no database at all\n" * 100)
 
@@ -252,5 +252,5 @@ async def test_a_server_s_database_of_a_newer_release_is_worth_a_note(server: Se
     assert finding.sentence == "Postgres is a newer release's, at revision 9999; run that release"
 
 
-def test_only_what_a_migration_leads_on_from_is_older() -> None:
+def test_only_revisions_with_a_migration_are_older() -> None:
     assert [is_older(revision) for revision in (None, newest_revision(), "9999")] == [True, False, False]

@@ -74,7 +74,7 @@ async def test_a_limit_out_of_reach_is_refused(store: Store, limit: int) -> None
         await list_dead_letters(store, limit=limit)
 
 
-async def test_the_api_lists_what_was_dismissed_when_asked_to(house: House) -> None:
+async def test_api_lists_dismissed_dead_letters_on_request(house: House) -> None:
     dismissed = (await house.send(b'{"type": "new", "id": "1"}')).json()["delivery"]
     waiting = (await house.send(b'{"type": "new", "id": "2"}')).json()["delivery"]
     await house.drain()
@@ -136,7 +136,7 @@ async def test_a_page_holds_both_kinds_and_the_next_goes_on_where_it_ended(house
     ("query", "words"),
     [("cursor=nonsense", "no cursor"), ("limits=2", "'limits' means nothing here"), ("dismissed=no", "true or false")],
 )
-async def test_the_api_refuses_what_means_nothing(house: House, query: str, words: str) -> None:
+async def test_api_refuses_invalid_parameters(house: House, query: str, words: str) -> None:
     refused = await house.http.get(f"/api/v1/dead-letters?{query}")
 
     assert (refused.status_code, words in refused.text) == (400, True)

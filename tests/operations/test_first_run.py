@@ -70,7 +70,7 @@ async def test_without_a_public_address_the_page_says_so_first(house: House) -> 
     assert "step by step ▸ to do Public address ROUNDSMAN_PUBLIC_URL is not set" in page
 
 
-async def test_a_refused_post_is_told_with_its_sender_its_reason_and_what_mends_it(public: House) -> None:
+async def test_refused_post_is_shown_with_sender_reason_and_next_step(public: House) -> None:
     body = as_bytes(ping(WEB, NINE))
     refused = await public.send(body, secret="another-secret", **{"user-agent": "CircleCI <b>Webhook</b>/1.0"})
 
@@ -97,7 +97,7 @@ async def test_a_hook_that_was_seen_is_named_with_its_project(public: House) -> 
     assert "and 1 more" in page
 
 
-async def test_the_first_accepted_post_ends_it_whatever_it_was(public: House) -> None:
+async def test_first_accepted_post_of_any_kind_ends_the_first_run(public: House) -> None:
     unread = await public.send(b'{"type": "new"}')
     kept = await first_page(public)
     await public.drain()

@@ -238,7 +238,7 @@ async def test_a_project_that_circleci_does_not_know_says_so(board: Board) -> No
     ]
 
 
-async def test_who_is_no_admin_can_plan_but_hears_why_nothing_is_made(reader: Board) -> None:
+async def test_token_of_no_admin_can_plan_but_not_apply(reader: Board) -> None:
     planned = await plan(reader.circleci, [spec()], MINE)
     done = await apply(reader.circleci, [spec()], MINE)
 
@@ -333,7 +333,7 @@ async def test_a_list_tells_ours_from_others_and_hides_where_they_post(board: Bo
     ]
 
 
-async def test_a_list_shows_what_it_can_when_one_project_is_out_of_reach(board: Board) -> None:
+async def test_list_goes_on_after_an_unreachable_project(board: Board) -> None:
     board.register_ours()
 
     steps = await list_hooks(board.circleci, ["gh/acme/nowhere", WEB.slug], MINE.url)
@@ -354,7 +354,7 @@ async def test_deleting_takes_ours_away_and_leaves_the_rest(board: Board) -> Non
     assert set(board.hooks) == {foreign, elsewhere}
 
 
-async def test_deleting_where_nobody_can_look_is_a_failed_step(board: Board) -> None:
+async def test_deleting_from_an_unreadable_project_is_a_failed_step(board: Board) -> None:
     [step] = await delete(board.circleci, ["gh/acme/nowhere"], MINE.url)
 
     assert step.verb == "failed"
@@ -371,7 +371,7 @@ async def test_deleting_where_nobody_can_look_is_a_failed_step(board: Board) -> 
         (PUBLIC_URL, [], "ROUNDSMAN_WEBHOOK_SECRETS is not set: hooks sign with the first of them"),
     ],
 )
-def test_what_hooks_need_is_said_before_anything_is_asked(
+def test_missing_settings_of_hooks_are_reported_before_any_call(
     public_url: str | None, secrets: list[str], sentence: str
 ) -> None:
     with pytest.raises(BadConfig, match=sentence):

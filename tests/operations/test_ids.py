@@ -47,12 +47,12 @@ async def test_a_beginning_of_two_is_neither(two: House) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "3f2c8a5", "the-last-one", ONE.hex + "0"])
-async def test_what_is_too_short_or_no_id_is_refused(two: House, text: str) -> None:
+async def test_short_or_invalid_id_is_refused(two: House, text: str) -> None:
     with pytest.raises(BadRequest, match=r"is not an id; ids look like 3f2c8a52-.* the first 8 digits are enough"):
         await ids.find(two.service.context.store, text, Noun.DELIVERY)
 
 
-async def test_what_nothing_has_is_said_by_what_was_looked_for(two: House) -> None:
+async def test_unknown_id_is_reported_with_the_kinds_searched(two: House) -> None:
     with pytest.raises(NotFound, match=f"there is no notification {ONE}; ids are in `roundsman explain EVENT`"):
         await ids.find(two.service.context.store, str(ONE), Noun.NOTIFICATION)
     with pytest.raises(NotFound, match="there is no delivery or notification ffffffff; ids are in `roundsman dead-l"):

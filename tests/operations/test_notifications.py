@@ -50,7 +50,7 @@ FILTERS: dict[str, list[str]] = {
 }
 
 
-async def test_a_filter_keeps_what_fits(day: House) -> None:
+async def test_filter_keeps_matching_notifications(day: House) -> None:
     assert {query: [state for _, state in await listed(day, query)] for query in FILTERS} == FILTERS
 
 
@@ -72,7 +72,7 @@ async def test_pages_hang_together(day: House) -> None:
 
 
 @pytest.mark.parametrize("query", ["state=red", "limit=0", "limit=201", "cursor=x", "since=a&since=b", "team=web"])
-async def test_what_makes_no_sense_is_a_400(house: House, query: str) -> None:
+async def test_invalid_parameter_is_a_400(house: House, query: str) -> None:
     answer = await house.http.get(f"/api/v1/notifications?{query}")
 
     assert answer.status_code == 400
@@ -80,7 +80,7 @@ async def test_what_makes_no_sense_is_a_400(house: House, query: str) -> None:
 
 
 @pytest.mark.databases("sqlite")
-async def test_the_command_lists_what_the_api_does(day: House, terminal: Terminal) -> None:
+async def test_command_lists_the_same_as_the_api(day: House, terminal: Terminal) -> None:
     terminal.configure(RED_TO_WEB)
 
     said = await asyncio.to_thread(terminal.run, "notifications", "list", "--state", "dead")

@@ -32,7 +32,7 @@ async def only(house: House, delivery: str) -> Any:
 # Replay
 
 
-async def test_a_resend_right_after_a_replay_still_says_what_is_missing(house: House) -> None:
+async def test_resend_right_after_a_replay_still_names_missing_details(house: House) -> None:
     house.pretend.faults.next("/workflow/*/job", broken(403))
     delivery, notification = await told_red(house)
 
@@ -44,7 +44,7 @@ async def test_a_resend_right_after_a_replay_still_says_what_is_missing(house: H
     assert "could not be read: CircleCI answered 403" in message.text
 
 
-async def test_what_was_missing_is_asked_again_on_replay(house: House) -> None:
+async def test_missing_details_are_requested_again_on_replay(house: House) -> None:
     house.pretend.faults.next("/workflow/*/job", broken(403))
     delivery, _ = await told_red(house)
 
@@ -58,7 +58,7 @@ async def test_what_was_missing_is_asked_again_on_replay(house: House) -> None:
 # Resend
 
 
-async def test_who_was_told_stays_told_when_a_resend_fails(house: House) -> None:
+async def test_sent_notification_stays_told_after_a_failed_resend(house: House) -> None:
     delivery, notification = await told_red(house)
     house.channels.plan["web (json)"] = [GONE]
 
@@ -71,9 +71,7 @@ async def test_who_was_told_stays_told_when_a_resend_fails(house: House) -> None
 
 
 @pytest.mark.parametrize("is_dismissed", [False, True])
-async def test_a_replay_says_of_whom_no_message_reached_that_a_resend_is_needed(
-    house: House, is_dismissed: bool
-) -> None:
+async def test_replay_says_that_an_undelivered_notification_needs_a_resend(house: House, is_dismissed: bool) -> None:
     house.channels.plan["web (json)"] = [Permanent("web (json) answered 404")]
     delivery = await house.finish(RED)
     await house.drain()
@@ -91,7 +89,7 @@ async def test_a_replay_says_of_whom_no_message_reached_that_a_resend_is_needed(
     assert house.channels.told == []
 
 
-async def test_a_replay_says_who_heard_of_it_though_a_resend_did_not_work(house: House) -> None:
+async def test_replay_names_told_receivers_after_a_failed_resend(house: House) -> None:
     delivery, notification = await told_red(house)
     house.channels.plan["web (json)"] = [Permanent("web (json) answered 404")]
     await house.act(f"notifications/{notification['id']}/resend")
@@ -115,7 +113,7 @@ async def test_the_time_of_telling_is_that_of_the_first_message(house: House) ->
     assert [attempt["outcome"] for attempt in again["attempts"]] == ["sent", "sent"]
 
 
-async def test_what_will_not_be_tried_again_has_no_next_attempt(house: House) -> None:
+async def test_final_state_has_no_next_attempt(house: House) -> None:
     house.channels.plan["web (json)"] = [GONE]
     _, dead = await told_red(house)
 
@@ -125,7 +123,7 @@ async def test_what_will_not_be_tried_again_has_no_next_attempt(house: House) ->
 # Dismiss
 
 
-async def test_a_dismissed_notification_waits_no_longer_and_says_who_and_why(house: House) -> None:
+async def test_dismissed_notification_is_closed_with_operator_and_reason(house: House) -> None:
     house.channels.plan["web (json)"] = [GONE]
     delivery, notification = await told_red(house)
 
@@ -157,7 +155,7 @@ async def test_a_dismissed_delivery_waits_no_longer_and_keeps_its_reason(house: 
     )
 
 
-async def test_what_was_dismissed_can_still_be_replayed_and_resent(house: House) -> None:
+async def test_dismissed_dead_letter_can_be_replayed_or_resent(house: House) -> None:
     unread = (await house.send(b'{"type": "new"}')).json()["delivery"]
     house.channels.plan["web (json)"] = [GONE]
     delivery, notification = await told_red(house)
@@ -209,7 +207,7 @@ async def test_a_reason_that_cannot_be_recorded_dismisses_nothing(house: House, 
 
 @pytest.mark.databases("sqlite", "postgres")
 @pytest.mark.parametrize("verb", ["resend", "dismiss"])
-async def test_what_is_being_sent_is_neither_resent_nor_dismissed(house: House, verb: str) -> None:
+async def test_notification_being_sent_is_neither_resent_nor_dismissed(house: House, verb: str) -> None:
     """The end of the attempt under way would be written over it, and it would never be done."""
     refused: list[httpx.Response] = []
 
@@ -229,7 +227,7 @@ async def test_what_is_being_sent_is_neither_resent_nor_dismissed(house: House, 
 
 
 @pytest.mark.databases("sqlite", "postgres")
-async def test_what_is_yet_to_be_judged_is_not_replayed_and_once_it_is_judged_it_is(house: House) -> None:
+async def test_delivery_is_replayed_only_after_its_judgment(house: House) -> None:
     delivery = await house.finish(RED)
 
     early = await house.http.post(f"/api/v1/deliveries/{delivery}/replay")

@@ -110,7 +110,7 @@ async def page(store: Store, wanted: Search, *, limit: int = 10, cursor: str | N
         (Search(job=["deploy", "lint"], tag=["v1", "v2"], workflow=["build", "release"]), [JOB]),
     ],
 )
-async def test_a_search_finds_what_fits_newest_first(store: Store, wanted: Search, found: list[Event]) -> None:
+async def test_search_finds_matching_events_newest_first(store: Store, wanted: Search, found: list[Event]) -> None:
     assert (await page(store, wanted)).items == found
 
 
@@ -130,7 +130,7 @@ async def test_pages_follow_each_other_without_gap_or_repeat_also_among_equal_ti
     assert seen == [SHOP.id, JOB.id, *(UUID(int=number) for number in (14, 13, 12, 11, 10, 1))]
 
 
-async def test_what_comes_in_meanwhile_shifts_no_page(store: Store) -> None:
+async def test_new_events_shift_no_page(store: Store) -> None:
     first = await page(store, Search(), limit=1)
     await put(store, replace(SHOP, id=UUID(int=9), happened_at=NINE + timedelta(hours=1)))
 

@@ -45,7 +45,7 @@ def naming(hook: str) -> bytes:
     return json.dumps({"webhook": {"id": hook, "name": "Roundsman"}}).encode()
 
 
-async def test_refusal_says_when_where_why_and_what_mends_it(house: House) -> None:
+async def test_refusal_has_time_address_reason_and_next_step(house: House) -> None:
     await house.http.post("/hooks/circleci", content=b"{}", headers={"user-agent": "CircleCI-Webhook/1.0"})
 
     assert await on_record(house, 1) == [
@@ -150,7 +150,7 @@ async def test_refusals_that_repeat_are_one_row_with_their_number(
     ids=["one address", "many addresses", "many reasons"],
 )
 @pytest.mark.parametrize("is_before", [True, False])
-async def test_flood_of_forged_posts_leaves_what_matters_in_sight(
+async def test_flood_of_forged_posts_hides_no_other_refusal(
     work: Work, monkeypatch: pytest.MonkeyPatch, forged: list[Refusal], is_before: bool
 ) -> None:
     monkeypatch.setattr(refusals_of_intake, "KEEP_EVERY_S", 0.001)

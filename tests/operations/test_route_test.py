@@ -115,7 +115,7 @@ def test_a_tag_that_is_set_is_judged_as_one_that_circleci_names(pattern: str) ->
     assert decide(trial("tag=v1.4.0"), [route(tag=pattern)]) == decide(asked, [route(tag=pattern)])
 
 
-def test_a_slug_says_whose_project_it_is_and_what_it_is_called() -> None:
+def test_slug_sets_organization_and_project_name() -> None:
     event = trial("project=gh/acme/web")
 
     assert (event.org, event.project) == ("acme", Project(slug="gh/acme/web", name="web"))
@@ -132,7 +132,7 @@ def test_no_project_is_no_project() -> None:
     assert trial("project=", body=GITHUB).project == Project()
 
 
-def test_who_names_a_job_means_a_job_unless_they_say_otherwise() -> None:
+def test_job_fact_sets_the_kind_unless_the_event_is_given() -> None:
     assert trial("job=deploy").kind is EventKind.JOB_COMPLETED
     assert trial("job=deploy", "event=workflow-completed").kind is EventKind.WORKFLOW_COMPLETED
 

@@ -59,7 +59,7 @@ async def test_it_says_401_to_strangers(pretend: FakeCircleCI, headers: dict[str
     assert (answer.status_code, answer.json()) == (401, {"message": message})
 
 
-async def test_a_workflow_names_its_pipeline_and_who_started_it(api: httpx.AsyncClient) -> None:
+async def test_workflow_names_its_pipeline_and_its_starter(api: httpx.AsyncClient) -> None:
     answer = await api.get(f"/workflow/{RED.workflow_id}")
 
     assert answer.json() == {
@@ -127,7 +127,7 @@ async def test_a_pipeline_of_the_github_app_has_trigger_parameters(
     assert "vcs" not in pipeline
 
 
-async def test_nobody_started_a_scheduled_run(pretend: FakeCircleCI, api: httpx.AsyncClient) -> None:
+async def test_scheduled_run_has_the_system_user_as_starter(pretend: FakeCircleCI, api: httpx.AsyncClient) -> None:
     nightly = sample_runs.api_nightly(MONDAY)
     pretend.run_finished(nightly)
 
@@ -138,7 +138,7 @@ async def test_nobody_started_a_scheduled_run(pretend: FakeCircleCI, api: httpx.
     assert (trigger["type"], trigger["actor"]["login"]) == ("scheduled_pipeline", "system-actor")
 
 
-async def test_whoever_started_a_run_is_a_user(pretend: FakeCircleCI, api: httpx.AsyncClient) -> None:
+async def test_starter_of_a_run_is_a_known_user(pretend: FakeCircleCI, api: httpx.AsyncClient) -> None:
     pretend.run_finished(sample_runs.api_main(MONDAY))
 
     answer = await api.get(f"/user/{GRACE.id}")
@@ -172,7 +172,7 @@ async def test_a_run_of_a_project_makes_the_project_known() -> None:
     assert answer.json()["id"] == SHOP_API.id
 
 
-async def test_a_job_says_how_long_it_took_and_why_it_failed(api: httpx.AsyncClient) -> None:
+async def test_job_has_duration_and_failure_message(api: httpx.AsyncClient) -> None:
     job = (await api.get("/project/gh/acme/web/job/5921")).json()
 
     assert (job["name"], job["status"], job["duration"]) == ("unit-tests", "failed", 252_000)
@@ -224,7 +224,7 @@ async def test_test_results_may_come_late(pretend: FakeCircleCI, api: httpx.Asyn
         "/insights/gh/acme/web/workflows",
     ],
 )
-async def test_what_it_does_not_have_is_a_404_with_a_message(api: httpx.AsyncClient, path: str) -> None:
+async def test_unknown_resource_is_a_404_with_a_message(api: httpx.AsyncClient, path: str) -> None:
     answer = await api.get(path)
 
     assert answer.status_code == 404
@@ -251,7 +251,7 @@ async def test_it_remembers_every_call(pretend: FakeCircleCI, api: httpx.AsyncCl
     assert call.headers["authorization"] == "Bearer good-token"
 
 
-async def test_every_answer_says_how_much_of_the_rate_limit_is_left(api: httpx.AsyncClient) -> None:
+async def test_every_answer_has_rate_limit_headers(api: httpx.AsyncClient) -> None:
     answer = await api.get("/me")
 
     assert (answer.headers["ratelimit-remaining"], answer.headers["ratelimit-reset"]) == ("299", "1")
@@ -307,9 +307,7 @@ async def test_a_fault_may_leave_the_answer_and_change_its_headers(
     assert (answer.status_code, answer.headers["ratelimit-remaining"]) == (200, "0")
 
 
-async def test_it_can_be_told_to_wait_until_somebody_opens_a_gate(
-    pretend: FakeCircleCI, api: httpx.AsyncClient
-) -> None:
+async def test_answer_waits_until_the_gate_is_open(pretend: FakeCircleCI, api: httpx.AsyncClient) -> None:
     gate = asyncio.Event()
     pretend.faults.next("/me", Fault(gate=gate))
     call = asyncio.create_task(api.get("/me"))

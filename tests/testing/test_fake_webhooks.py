@@ -183,7 +183,7 @@ async def test_a_hook_that_is_not_there_is_a_404(api: httpx.AsyncClient, method:
     assert (answer.status_code, answer.json()) == (404, {"message": "Webhook not found"})
 
 
-async def test_who_is_no_admin_may_look_but_not_touch(pretend: FakeCircleCI) -> None:
+async def test_token_of_no_admin_may_read_but_not_change_hooks(pretend: FakeCircleCI) -> None:
     async with client(pretend, "reader") as api:
         listed = await list_of(api, WEB.id)
         refused = [

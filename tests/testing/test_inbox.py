@@ -29,7 +29,7 @@ async def notify(address: str, *, title: str = "A title", body: str = "A body", 
     return bool(await channel.async_notify(title=title, body=body, notify_type=apprise.NotifyType(kind)))
 
 
-async def test_it_takes_what_apprise_sends_over_real_http() -> None:
+async def test_inbox_accepts_apprise_messages_over_real_http() -> None:
     inbox = Inbox(Console(file=StringIO()))
 
     async with serving(inbox.app, listen("127.0.0.1", 0)) as address:
@@ -51,7 +51,7 @@ async def test_a_closed_channel_answers_410_and_keeps_nothing() -> None:
     assert (inbox.cards, inbox.refused) == ([], 2)
 
 
-async def test_a_server_is_gone_when_nobody_needs_it_any_more() -> None:
+async def test_server_ends_with_its_block() -> None:
     async with serving(Inbox(Console(file=StringIO())).app, listen("127.0.0.1", 0)) as address:
         pass
 
@@ -93,7 +93,7 @@ def test_a_kind_that_apprise_may_add_is_shown_as_well() -> None:
     assert "kind" in printed(card, terminal=True)
 
 
-def test_what_would_move_the_cursor_or_turn_the_line_is_made_visible() -> None:
+def test_control_and_direction_characters_are_replaced() -> None:
     assert replace_unprintable("a\x1b[31mb\n\u202ec\u2066d\x9be\u00a0✓") == "a\ufffd[31mb\n\ufffdc\ufffdd\ufffde\u00a0✓"
 
 

@@ -69,7 +69,7 @@ async def test_a_stranger_does_not_know_the_secret_and_tries_once(signing: Signi
     assert request.headers.get("circleci-signature") != signature("s3cret", request.content)
 
 
-async def test_a_duplicate_is_told_from_what_is_new() -> None:
+async def test_duplicate_is_distinguished_from_a_new_post() -> None:
     assert await send(Post.of(PING), Hook(KEPT)) == Answer(status=202)
     assert await send(Post.of(PING), Hook(REPEATED)) == Answer(status=202, is_duplicate=True)
 
