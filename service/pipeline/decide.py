@@ -14,20 +14,20 @@ from service.routing.decide import decide, missing_facts, with_details
 from service.routing.news import news_key
 from service.store import deliveries, events, notifications
 
-UNREACHED = frozenset({NotificationState.DEAD, NotificationState.DISMISSED})
+UNDELIVERED = frozenset({NotificationState.DEAD, NotificationState.DISMISSED})
 
 
 @dataclass(frozen=True, kw_only=True)
-class Judgement:
+class EventDecisions:
     """An event as it was judged, and what every route said of it."""
 
     event: Event
     said: Sequence[Decision]
 
 
-def judge(
+def decide_event(
     transaction: Transaction, context: Context, told: Event, details: Details | None, *, hold: timedelta
-) -> Judgement | None:
+) -> EventDecisions | None:
     """Judge what the delivery told with what the source told, and put everything that comes of it on record.
 
     None when that has been done already. Messages wait for more details, but not past ``hold``.
@@ -38,19 +38,19 @@ def judge(
     events.put(transaction, event)
     if details:
         events.put_details(transaction, event.id, details)
-    said, owed = _plan(transaction, context, event, now)
+    said, owed = _plan_notifications(transaction, context, event, now)
     judged = events.last_round(transaction, event.id) + 1
-    doubted = [_with_doubts(context, decision, event, details) for decision in said]
+    doubted = [_note_missing_facts(context, decision, event, details) for decision in said]
     events.put_decisions(transaction, event.id, doubted, judged=judged, at=now)
-    if owed or (judged > 1 and _is_told(said)):  # a replay may also fill in what could not be asked before
+    if owed or (judged > 1 and _any_matched(said)):  # a replay may also fill in what could not be asked before
         context.jobs.enqueue("enrich", event.id, within=transaction)
     for notification in owed:  # whatever becomes of asking: it goes out by then
         lane = notification.lane
         context.jobs.enqueue("send", notification.id, within=transaction, at=now + hold, lane=lane)
-    return Judgement(event=event, said=said)
+    return EventDecisions(event=event, said=said)
 
 
-def _plan(
+def _plan_notifications(
     transaction: Transaction, context: Context, event: Event, now: datetime
 ) -> tuple[list[Decision], list[Notification]]:
     """Owe word to every channel of every route that matched, and say so where it has been told before."""
@@ -60,17 +60,19 @@ def _plan(
         if decision.verdict is not Verdict.MATCHED:
             decisions.append(decision)
             continue
-        make = _notification(event, decision, created_at=now, give_up_at=now + context.retry_policy.give_up_after)
+        make = _notification_factory(
+            event, decision, created_at=now, give_up_at=now + context.retry_policy.give_up_after
+        )
         channels = context.receivers[decision.receiver].channels
-        left_out = [channel for channel in channels if gets_no_good_news(channel, severity(event.status))]
-        wanted = [make(channel) for channel in channels if channel not in left_out]
+        excluded = [channel for channel in channels if gets_no_good_news(channel, severity(event.status))]
+        wanted = [make(channel) for channel in channels if channel not in excluded]
         standing = [notifications.plan(transaction, notification) for notification in wanted]
-        decisions.append(_with_left_out(_as_told(decision, standing), left_out))
+        decisions.append(_with_excluded(_with_existing(decision, standing), excluded))
         owed += [notification for notification, before in zip(wanted, standing, strict=True) if before is None]
     return decisions, owed
 
 
-def _notification(
+def _notification_factory(
     event: Event, decision: Decision, *, created_at: datetime, give_up_at: datetime
 ) -> Callable[[Channel], Notification]:
     """What makes the notification of a decision for each of its channels."""
@@ -92,12 +94,12 @@ def _notification(
     )
 
 
-def _as_told(decision: Decision, standing: Sequence[Notification | None]) -> Decision:
+def _with_existing(decision: Decision, standing: Sequence[Notification | None]) -> Decision:
     """The decision, with what stood in its way: channels that already hear of the same news, or that could not."""
     stood = [notification for notification in standing if notification is not None]
     if not stood:
         return decision
-    unreached = [one for one in stood if one.state in UNREACHED and not one.was_sent]
+    unreached = [one for one in stood if one.state in UNDELIVERED and not one.was_sent]
     told = [one for one in stood if one not in unreached]
     reasons = [decision.reason]
     if told:
@@ -111,17 +113,17 @@ def _as_told(decision: Decision, standing: Sequence[Notification | None]) -> Dec
     return replace(decision, verdict=verdict, reason="; ".join(reasons))
 
 
-def _with_left_out(decision: Decision, left_out: Sequence[Channel]) -> Decision:
+def _with_excluded(decision: Decision, excluded: Sequence[Channel]) -> Decision:
     """Name in the reason the channels that get no notification, because it would open an incident of good news."""
-    reasons = [f"{channel.label} opens incidents and gets no good news" for channel in left_out]
+    reasons = [f"{channel.label} opens incidents and gets no good news" for channel in excluded]
     return replace(decision, reason="; ".join([decision.reason, *reasons]))
 
 
-def _is_told(said: Sequence[Decision]) -> bool:
+def _any_matched(said: Sequence[Decision]) -> bool:
     return any(decision.verdict in {Verdict.MATCHED, Verdict.ALREADY_TOLD} for decision in said)
 
 
-def _with_doubts(context: Context, decision: Decision, event: Event, details: Details | None) -> Decision:
+def _note_missing_facts(context: Context, decision: Decision, event: Event, details: Details | None) -> Decision:
     """Where a fact that the route tests could not be had, its silence may be wrong: the reason says so."""
     if details is None or decision.verdict is not Verdict.NOT_MATCHED:
         return decision

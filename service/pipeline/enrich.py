@@ -10,13 +10,13 @@ import structlog
 from service.db.tables import Transaction
 from service.model import DetailKind, Details, Event, MissingDetail, Notification, NotificationState
 from service.pipeline.context import Context
-from service.pipeline.fetch_details import again_at, ask, asked_for_s
+from service.pipeline.fetch_details import fetch_details, next_fetch_at, retry_after_s
 from service.routing.decide import with_details
 from service.store import deliveries, events, notifications
 
 log = structlog.get_logger()
 
-QUIET = frozenset({"success", "canceled"})  # their jobs and tests explain nothing
+NO_DETAILS_STATUSES = frozenset({"success", "canceled"})  # their jobs and tests explain nothing
 
 
 async def enrich(context: Context, event_id: UUID) -> None:
@@ -24,91 +24,91 @@ async def enrich(context: Context, event_id: UUID) -> None:
 
     Comes back later for what is still missing, so that the event's page has it once the source can say it.
     """
-    event, known, owed = await context.store.read(_as_it_is, event_id)
-    deadline = _deadline(context, event, owed)
+    event, known, unsent = await context.store.read(_load, event_id)
+    deadline = _deadline(context, event, unsent)
     # not for as long as there is: a CircleCI that hangs would have those who come later wait for room
-    longest = 2 * context.retry_policy.answer_timeout if owed else context.retry_policy.answer_timeout
+    longest = 2 * context.retry_policy.answer_timeout if unsent else context.retry_policy.answer_timeout
     within = max(min(deadline - context.clock(), longest), context.retry_policy.answer_timeout)
-    details = await ask(context, event, wants_of(event), known, within=within)
+    details = await fetch_details(context, event, wanted_details(event), known, within=within)
 
-    def learn(transaction: Transaction) -> None:
+    def record(transaction: Transaction) -> None:
         if not deliveries.hold(transaction, event_id):
             return  # forgotten while we asked
         events.put(transaction, with_details(event, details))
         events.put_details(transaction, event_id, details)
-        waits_on = bool(owed) and details.may_improve and context.clock() < deadline
+        waits_on = bool(unsent) and details.may_improve and context.clock() < deadline
         if not waits_on:
-            release(transaction, context, owed)
-        _come_back(transaction, context, event, details, deadline=deadline if waits_on else None)
+            enqueue_sends(transaction, context, unsent)
+        _schedule_next_fetch(transaction, context, event, details, deadline=deadline if waits_on else None)
 
-    await context.store.write(learn)
+    await context.store.write(record)
 
 
-def _as_it_is(transaction: Transaction, event_id: UUID) -> tuple[Event, Details | None, Sequence[Notification]]:
+def _load(transaction: Transaction, event_id: UUID) -> tuple[Event, Details | None, Sequence[Notification]]:
     """The event, what is known of it, and the messages that wait to say so."""
     event, known = events.find(transaction, event_id), events.find_details(transaction, event_id)
-    return event, known, _untold(transaction, event_id)
+    return event, known, _unsent(transaction, event_id)
 
 
-def _deadline(context: Context, event: Event, owed: Sequence[Notification]) -> datetime:
+def _deadline(context: Context, event: Event, unsent: Sequence[Notification]) -> datetime:
     """Return the time at which the messages go with what is known."""
-    return min((one.created_at for one in owed), default=event.received_at) + context.retry_policy.details_timeout
+    return min((one.created_at for one in unsent), default=event.received_at) + context.retry_policy.details_timeout
 
 
-def _untold(transaction: Transaction, event_id: UUID) -> Sequence[Notification]:
+def _unsent(transaction: Transaction, event_id: UUID) -> Sequence[Notification]:
     standing = notifications.of_events(transaction, [event_id])
     return [one for one in standing if one.state is NotificationState.PENDING and one.attempts == 0]
 
 
-def release(transaction: Transaction, context: Context, owed: Sequence[Notification]) -> None:
+def enqueue_sends(transaction: Transaction, context: Context, unsent: Sequence[Notification]) -> None:
     """Let messages go, each in its channel's lane."""
-    for notification in owed:
+    for notification in unsent:
         context.jobs.enqueue("send", notification.id, within=transaction, lane=notification.lane)
 
 
-async def put_off(context: Context, event_id: UUID, reason: str) -> None:
+async def retry_enrich(context: Context, event_id: UUID, reason: str) -> None:
     """Ask again later, because asking failed for a reason that should pass; at the deadline, let the messages go."""
-    event, _, owed = await context.store.read(_as_it_is, event_id)
+    event, _, unsent = await context.store.read(_load, event_id)
     now, policy = context.clock(), context.retry_policy
-    if owed and now >= _deadline(context, event, owed):
+    if unsent and now >= _deadline(context, event, unsent):
         log.warning("messages go without details, which cannot be kept", event_id=str(event_id), reason=reason)
-        await context.store.write(release, context, owed)
-    elif owed:
-        await context.store.write(_later, context, "enrich", event_id, at=now + policy.min_pause)
+        await context.store.write(enqueue_sends, context, unsent)
+    elif unsent:
+        await context.store.write(_enqueue, context, "enrich", event_id, at=now + policy.min_pause)
     elif now < event.received_at + policy.late_details_timeout:
-        await context.store.write(_later, context, "revisit", event_id, at=now + policy.max_pause)
+        await context.store.write(_enqueue, context, "revisit", event_id, at=now + policy.max_pause)
 
 
-def _later(transaction: Transaction, context: Context, kind: str, event_id: UUID, *, at: datetime) -> None:
+def _enqueue(transaction: Transaction, context: Context, kind: str, event_id: UUID, *, at: datetime) -> None:
     context.jobs.enqueue(kind, event_id, within=transaction, at=at)
 
 
-async def release_as_it_is(context: Context, event_id: UUID, reason: str) -> None:
+async def send_without_details(context: Context, event_id: UUID, reason: str) -> None:
     """Let an event's messages go with what is known, because asking failed in a way nobody foresaw."""
     gap = MissingDetail(want=DetailKind.JOBS, reason=reason, is_final=True)
 
-    def give_up(transaction: Transaction) -> None:
+    def record(transaction: Transaction) -> None:
         if not deliveries.hold(transaction, event_id):
             return
         known = events.find_details(transaction, event_id) or Details(rounds=1, asked_at=context.clock())
         events.put_details(transaction, event_id, replace(known, missing=(*known.missing, gap)))
-        release(transaction, context, _untold(transaction, event_id))
+        enqueue_sends(transaction, context, _unsent(transaction, event_id))
 
-    await context.store.write(give_up)
+    await context.store.write(record)
 
 
-def wants_of(event: Event) -> frozenset[DetailKind]:
+def wanted_details(event: Event) -> frozenset[DetailKind]:
     """What a message about this event should say that the event itself does not."""
     # CircleCI's own user starts scheduled pipelines, and GET /user knows none by its id.
     wants = set() if event.is_scheduled else {DetailKind.ACTOR}
     if event.revision is None or (event.branch is None and event.tag is None):
         wants.add(DetailKind.VCS)
-    if event.status not in QUIET:
+    if event.status not in NO_DETAILS_STATUSES:
         wants |= {DetailKind.JOBS, DetailKind.TESTS}
     return frozenset(wants)
 
 
-def _come_back(
+def _schedule_next_fetch(
     transaction: Transaction, context: Context, event: Event, details: Details, *, deadline: datetime | None
 ) -> None:
     """Ask again later for what is missing: soon while a message waits for it (``deadline``), else at leisure."""
@@ -118,7 +118,7 @@ def _come_back(
     kind = "enrich"
     if deadline is None:
         kind = "revisit"  # a queue of its own: those whose messages wait do not stand behind those whose pages do
-        at = now + max(policy.max_pause, timedelta(seconds=asked_for_s(details)))
+        at = now + max(policy.max_pause, timedelta(seconds=retry_after_s(details)))
     else:
-        at = again_at(context, details, deadline=deadline)
+        at = next_fetch_at(context, details, deadline=deadline)
     context.jobs.enqueue(kind, event.id, within=transaction, at=at)

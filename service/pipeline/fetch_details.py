@@ -8,7 +8,7 @@ from service.model import DetailKind, Details, Event, MissingDetail
 from service.pipeline.context import Context
 
 
-async def ask(
+async def fetch_details(
     context: Context, event: Event, wants: frozenset[DetailKind], known: Details | None, *, within: timedelta
 ) -> Details:
     """What the source tells within a time; what it does not tell by then is missing, and may yet come."""
@@ -22,7 +22,7 @@ async def ask(
         return replace(before, missing=missing, rounds=before.rounds + 1, asked_at=context.clock())
 
 
-def with_gaps(known: Details | None, wants: frozenset[DetailKind], reason: str) -> Details | None:
+def with_missing(known: Details | None, wants: frozenset[DetailKind], reason: str) -> Details | None:
     """What is known, with a reason for each fact that is wanted and has none; it may yet be told."""
     before = known or Details()
     unexplained = wants - {missing.want for missing in before.missing}
@@ -30,11 +30,13 @@ def with_gaps(known: Details | None, wants: frozenset[DetailKind], reason: str) 
     return replace(before, missing=(*before.missing, *gaps)) if gaps else known
 
 
-def again_at(context: Context, details: Details, *, deadline: datetime) -> datetime:
+def next_fetch_at(context: Context, details: Details, *, deadline: datetime) -> datetime:
     """When to ask again while somebody waits for the answer: not before the source said, but at the deadline."""
-    return min(context.clock() + context.retry_policy.pause(details.rounds, asked_for_s=asked_for_s(details)), deadline)
+    return min(
+        context.clock() + context.retry_policy.pause(details.rounds, asked_for_s=retry_after_s(details)), deadline
+    )
 
 
-def asked_for_s(details: Details) -> float:
+def retry_after_s(details: Details) -> float:
     """For how long the source asked us not to come back, in seconds."""
     return max((missing.retry_after_s or 0.0 for missing in details.missing), default=0.0)

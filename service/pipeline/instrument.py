@@ -1,4 +1,4 @@
-"""Jobs as they are watched: how each ended and how long it took, in the log and in the numbers."""
+"""Jobs as they are instrumented: how each ended and how long it took, in the log and in the numbers."""
 
 import asyncio
 from time import perf_counter
@@ -11,12 +11,12 @@ from service.errors import Temporary
 from service.metrics import Metrics
 from service.queue.handlers import Handler
 
-SAYS_ITSELF = frozenset({"send", "judge"})  # having found nothing to send, or to judge, is no news
+LOGS_ITSELF = frozenset({"send", "judge"})  # having found nothing to send, or to judge, is no news
 
 log = structlog.get_logger()
 
 
-def watched(kind: str, handler: Handler, metrics: Metrics) -> Handler:
+def instrumented(kind: str, handler: Handler, metrics: Metrics) -> Handler:
     """The handler, with one line in the log for each job at its end: the job, its subject, outcome, milliseconds.
 
     A job is a task of its own, so what is bound to its lines here stays bound to all that follow, even those about
@@ -38,7 +38,7 @@ def watched(kind: str, handler: Handler, metrics: Metrics) -> Handler:
         finally:
             took_s = perf_counter() - began
             metrics.job_seconds.labels(kind, outcome).observe(took_s)
-            if kind not in SAYS_ITSELF or outcome != "done":
+            if kind not in LOGS_ITSELF or outcome != "done":
                 log.info("job", outcome=outcome, ms=round(took_s * 1000, 1))
 
     return handle

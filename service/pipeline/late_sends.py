@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 LEASE = timedelta(seconds=30)  # so long nobody else touches the notification and its lane; then we are taken for dead
-RENEW_S = 10.0
+RENEW_EVERY_S = 10.0
 
 
 class LateSends:
@@ -18,20 +18,20 @@ class LateSends:
     """
 
     def __init__(self) -> None:
-        self._listening: dict[UUID, asyncio.Task[None]] = {}
+        self._tasks: dict[UUID, asyncio.Task[None]] = {}
 
     def __contains__(self, notification_id: object) -> bool:
-        return notification_id in self._listening
+        return notification_id in self._tasks
 
     def add(self, notification_id: UUID, listening: Coroutine[Any, Any, None]) -> None:
         """Have the end of a send listened for; it is a late send until that has been recorded."""
         task = asyncio.create_task(listening)
-        self._listening[notification_id] = task
-        task.add_done_callback(lambda _: self._listening.pop(notification_id, None))
+        self._tasks[notification_id] = task
+        task.add_done_callback(lambda _: self._tasks.pop(notification_id, None))
 
     async def close(self, *, grace_s: float = 2.0) -> None:
         """Let what is known by now be recorded, within the grace; the other attempts are found interrupted."""
-        tasks = list(self._listening.values())
+        tasks = list(self._tasks.values())
         if tasks:
             await asyncio.wait(tasks, timeout=grace_s)
         for task in tasks:

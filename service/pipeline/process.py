@@ -9,13 +9,13 @@ from service.db.tables import Transaction
 from service.errors import Permanent
 from service.model import Delivery, DeliveryState, Details, Event
 from service.pipeline.context import Context
-from service.pipeline.decide import Judgement, judge
-from service.pipeline.fetch_details import again_at, ask, with_gaps
+from service.pipeline.decide import EventDecisions, decide_event
+from service.pipeline.fetch_details import fetch_details, next_fetch_at, with_missing
 from service.routing.decide import missing_facts, with_details
 from service.store import actions, deliveries, events
 
-UNASKED = "the event came to be judged late, so CircleCI was not asked first"
-UNANSWERED = "CircleCI had not answered by the time when the event had to be judged"
+LATE_REASON = "the event came to be judged late, so CircleCI was not asked first"
+TIMEOUT_REASON = "CircleCI had not answered by the time when the event had to be judged"
 
 log = structlog.get_logger()
 
@@ -26,77 +26,81 @@ async def process(context: Context, delivery_id: UUID) -> None:
     That is another job, of a kind of its own: while the source hangs, those who need nothing of it do not wait.
     """
     try:
-        judgement = await context.store.write(_judge_or_ask, context, delivery_id)
+        decided = await context.store.write(_decide_or_fetch, context, delivery_id)
     except Permanent as error:
-        await bury(context, delivery_id, str(error))
+        await mark_dead(context, delivery_id, str(error))
     else:
-        _count(context, judgement)
+        _count_decisions(context, decided)
 
 
-def _judge_or_ask(transaction: Transaction, context: Context, delivery_id: UUID) -> Judgement | None:
+def _decide_or_fetch(transaction: Transaction, context: Context, delivery_id: UUID) -> EventDecisions | None:
     delivery, known = deliveries.find(transaction, delivery_id), events.find_details(transaction, delivery_id)
     if delivery.state is not DeliveryState.KEPT:
         return None
     event = context.source.parse(delivery)
     wants = missing_facts(with_details(event, known), context.routes)
     if not wants:
-        return judge(transaction, context, event, known, hold=context.retry_policy.details_timeout)
+        return decide_event(transaction, context, event, known, hold=context.retry_policy.details_timeout)
     deadline = _deadline(transaction, context, delivery)
     if context.clock() >= deadline:  # it waited for us: what CircleCI can say at once may still go into the message
-        return judge(
-            transaction, context, event, with_gaps(known, wants, UNASKED), hold=context.retry_policy.answer_timeout
+        return decide_event(
+            transaction,
+            context,
+            event,
+            with_missing(known, wants, LATE_REASON),
+            hold=context.retry_policy.answer_timeout,
         )
     context.jobs.enqueue("ask", delivery_id, within=transaction)
     context.jobs.enqueue("judge", delivery_id, within=transaction, at=deadline)
     return None
 
 
-async def judge_as_it_is(context: Context, delivery_id: UUID) -> None:
+async def decide_at_deadline(context: Context, delivery_id: UUID) -> None:
     """Judge a delivery at its deadline with what is known, however many still stand in line to ask the source."""
     try:
-        judgement = await context.store.write(_judge_as_it_is, context, delivery_id)
+        decided = await context.store.write(_decide_at_deadline, context, delivery_id)
     except Permanent as error:
-        await bury(context, delivery_id, str(error))
+        await mark_dead(context, delivery_id, str(error))
         return
-    _count(context, judgement)
-    if judgement:
+    _count_decisions(context, decided)
+    if decided:
         log.info("an event was judged with what was known, CircleCI had its time", delivery=str(delivery_id))
 
 
-def _judge_as_it_is(transaction: Transaction, context: Context, delivery_id: UUID) -> Judgement | None:
+def _decide_at_deadline(transaction: Transaction, context: Context, delivery_id: UUID) -> EventDecisions | None:
     delivery, known = deliveries.find(transaction, delivery_id), events.find_details(transaction, delivery_id)
     if delivery.state is not DeliveryState.KEPT or context.clock() < _deadline(transaction, context, delivery):
         return None  # judged already, or to be judged again since: that has a job of its own
     event = context.source.parse(delivery)
     wants = missing_facts(with_details(event, known), context.routes)
-    return judge(transaction, context, event, with_gaps(known, wants, UNANSWERED), hold=timedelta())
+    return decide_event(transaction, context, event, with_missing(known, wants, TIMEOUT_REASON), hold=timedelta())
 
 
-async def inquire(context: Context, delivery_id: UUID) -> None:
+async def fetch_then_decide(context: Context, delivery_id: UUID) -> None:
     """Ask the source for what the routes need, and judge the delivery; or ask again later, but not past its deadline.
 
     An event that is late is not asked about: waiting for a courtesy would keep people in the dark.
     """
-    delivery, known, deadline = await context.store.read(_as_it_stands, context, delivery_id)
+    delivery, known, deadline = await context.store.read(_load, context, delivery_id)
     if delivery.state is not DeliveryState.KEPT:
         return
     event, details, left = context.source.parse(delivery), known, deadline - context.clock()
     wants = missing_facts(with_details(event, known), context.routes)
     if wants and left > timedelta():
-        details = await ask(context, event, wants, known, within=min(left, context.retry_policy.answer_timeout))
+        details = await fetch_details(
+            context, event, wants, known, within=min(left, context.retry_policy.answer_timeout)
+        )
         left = deadline - context.clock()
     if left <= timedelta():
-        await judge_as_it_is(context, delivery_id)
-    elif details and _may_decide_more(context, event, details):
-        await context.store.write(_ask_again, context, event, details, deadline=deadline)
+        await decide_at_deadline(context, delivery_id)
+    elif details and _awaits_facts(context, event, details):
+        await context.store.write(_schedule_next_fetch, context, event, details, deadline=deadline)
     else:
         hold = max(left, context.retry_policy.answer_timeout)
-        _count(context, await context.store.write(judge, context, event, details, hold=hold))
+        _count_decisions(context, await context.store.write(decide_event, context, event, details, hold=hold))
 
 
-def _as_it_stands(
-    transaction: Transaction, context: Context, delivery_id: UUID
-) -> tuple[Delivery, Details | None, datetime]:
+def _load(transaction: Transaction, context: Context, delivery_id: UUID) -> tuple[Delivery, Details | None, datetime]:
     """The delivery, what an earlier look at it has learnt of its event, and until when the source may be asked."""
     delivery, known = deliveries.find(transaction, delivery_id), events.find_details(transaction, delivery_id)
     return delivery, known, _deadline(transaction, context, delivery)
@@ -109,29 +113,29 @@ def _deadline(transaction: Transaction, context: Context, delivery: Delivery) ->
     return max([delivery.received_at, *wished]) + context.retry_policy.details_timeout
 
 
-def _may_decide_more(context: Context, event: Event, details: Details) -> bool:
+def _awaits_facts(context: Context, event: Event, details: Details) -> bool:
     """Whether a fact that a route still needs may yet be told; another fact may have settled the matter without it."""
     wants = missing_facts(with_details(event, details), context.routes)
     return any(missing.want in wants and not missing.is_final for missing in details.missing)
 
 
-def _ask_again(
+def _schedule_next_fetch(
     transaction: Transaction, context: Context, event: Event, details: Details, *, deadline: datetime
 ) -> None:
     events.put(transaction, with_details(event, details))
     events.put_details(transaction, event.id, details)
-    context.jobs.enqueue("ask", event.id, within=transaction, at=again_at(context, details, deadline=deadline))
+    context.jobs.enqueue("ask", event.id, within=transaction, at=next_fetch_at(context, details, deadline=deadline))
 
 
-def _count(context: Context, judgement: Judgement | None) -> None:
-    if judgement is None:
+def _count_decisions(context: Context, decided: EventDecisions | None) -> None:
+    if decided is None:
         return  # nothing is judged yet, or somebody else has judged it meanwhile
-    context.metrics.events.labels(judgement.event.kind).inc()
-    for decision in judgement.said:
+    context.metrics.events.labels(decided.event.kind).inc()
+    for decision in decided.said:
         context.metrics.decisions.labels(decision.verdict).inc()
 
 
-async def bury(context: Context, delivery_id: UUID, reason: str) -> None:
+async def mark_dead(context: Context, delivery_id: UUID, reason: str) -> None:
     """Make a dead letter of a delivery, unless it has been judged meanwhile."""
     if not await context.store.write(deliveries.bury, delivery_id, reason):
         return

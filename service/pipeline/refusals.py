@@ -12,8 +12,8 @@ from service.errors import Rejected, Temporary, UnknownSecret, Unsigned
 from service.model import KnownHook, Refusal
 from service.store import hooks, refusals
 
-KEEP_EVERY_S = 1.0  # a flood of forged posts must not become a flood of commits
-FIND_WITHIN_S = 2.0
+WRITE_EVERY_S = 1.0  # a flood of forged posts must not become a flood of commits
+LOOKUP_TIMEOUT_S = 2.0
 MAX_PENDING = 10
 
 Key = tuple[int, str, str | None]
@@ -28,12 +28,12 @@ class Refusals:
         self._store = store
         self._clock = clock
         self._pending: dict[Key, Refusal] = {}
-        self._kept_at: dict[str | None, float] = {}  # by the event loop's clock, for each kind: its next step
-        self._keeping: asyncio.Task[None] | None = None
+        self._written_at: dict[str | None, float] = {}  # by the event loop's clock, for each kind: its next step
+        self._writing: asyncio.Task[None] | None = None
 
     async def explain(self, error: Rejected, hook_id: str | None) -> tuple[str, str | None]:
         """Return reason and next step of a refusal: closer than the error's, where a hook of ours is at fault."""
-        hook = await self._find(hook_id) if hook_id else None
+        hook = await self._find_hook(hook_id) if hook_id else None
         of = f"{hook.name} of {hook.project}, {hook.id}" if hook else ""
         match error:
             case Unsigned() if hook:
@@ -50,8 +50,8 @@ class Refusals:
         key = self._key(refusal)
         counted = self._pending[key].count if key in self._pending else 0
         self._pending[key] = replace(refusal, count=counted + refusal.count)
-        if self._keeping is None:
-            self._keeping = asyncio.create_task(self._keep_one())
+        if self._writing is None:
+            self._writing = asyncio.create_task(self._write_next())
 
     def _key(self, refusal: Refusal) -> Key:
         """Return the key under which it waits: in a flood of many addresses, that of another of its kind."""
@@ -61,25 +61,25 @@ class Refusals:
         alike = (other for other, pending in self._pending.items() if pending.next_step == refusal.next_step)
         return next(alike, key)
 
-    async def _keep_one(self) -> None:
+    async def _write_next(self) -> None:
         """Write one that is pending, of the kind that was written least recently, and go on in a second."""
-        key = min(self._pending, key=lambda one: self._kept_at.get(self._pending[one].next_step, 0.0))
+        key = min(self._pending, key=lambda one: self._written_at.get(self._pending[one].next_step, 0.0))
         refusal = self._pending.pop(key)
         loop = asyncio.get_running_loop()
-        self._kept_at[refusal.next_step] = loop.time()
+        self._written_at[refusal.next_step] = loop.time()
         try:
             await self._store.write(refusals.keep, refusal)
         except Temporary as error:
             log.warning("a refusal is not on record", reason=str(error), posts=refusal.count)
         finally:
-            loop.call_later(KEEP_EVERY_S, self._go_on)
+            loop.call_later(WRITE_EVERY_S, self._schedule_next)
 
-    def _go_on(self) -> None:
-        self._keeping = asyncio.create_task(self._keep_one()) if self._pending else None
+    def _schedule_next(self) -> None:
+        self._writing = asyncio.create_task(self._write_next()) if self._pending else None
 
-    async def _find(self, hook_id: str) -> KnownHook | None:
+    async def _find_hook(self, hook_id: str) -> KnownHook | None:
         try:
-            async with asyncio.timeout(FIND_WITHIN_S):
+            async with asyncio.timeout(LOOKUP_TIMEOUT_S):
                 return await self._store.read(hooks.find, hook_id)
         except (Temporary, TimeoutError) as error:
             log.warning("the hook of a refused post was not looked up", hook=hook_id, reason=str(error) or "timeout")

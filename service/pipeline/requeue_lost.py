@@ -12,26 +12,26 @@ from service.pipeline.context import Context
 from service.queue import lost_jobs
 
 OVERDUE = timedelta(seconds=60)
-AT_A_TIME = 2_000  # rows that are looked at: some tens of milliseconds
+BATCH_SIZE = 2_000  # rows that are looked at: some tens of milliseconds
 PAUSE_S = 0.1  # in between, for others: when much waits, there is most to do
 
 log = structlog.get_logger()
 
 
-async def sweep(context: Context, *, at_a_time: int = AT_A_TIME) -> None:
+async def sweep(context: Context, *, batch_size: int = BATCH_SIZE) -> None:
     """Enqueue what is overdue and has no job; where one kind cannot be looked through, the others are."""
     before = context.clock() - OVERDUE
     every = (lost_jobs.UNJUDGED, lost_jobs.UNSENT, lost_jobs.STUCK_SENDING)
-    walks = [_walk(context, waiting, before, at_a_time) for waiting in every]
+    walks = [_requeue_kind(context, waiting, before, batch_size) for waiting in every]
     for trouble in await asyncio.gather(*walks, return_exceptions=True):
         if trouble is not None:
             raise trouble
 
 
-async def _walk(context: Context, waiting: lost_jobs.OverdueQuery, before: datetime, at_a_time: int) -> None:
+async def _requeue_kind(context: Context, waiting: lost_jobs.OverdueQuery, before: datetime, batch_size: int) -> None:
     mark = None
     while True:
-        found = await context.store.read(lost_jobs.find_lost, waiting, before=before, beyond=mark, limit=at_a_time)
+        found = await context.store.read(lost_jobs.find_lost, waiting, before=before, beyond=mark, limit=batch_size)
         if found.lost:
             await context.store.write(_enqueue, context, waiting.kind, found.lost)
             log.warning("overdue work was enqueued again", job=waiting.kind, jobs=len(found.lost))

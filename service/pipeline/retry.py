@@ -7,38 +7,38 @@ from service.errors import Permanent, Temporary
 from service.model import Attempt, Notification
 from service.pipeline.context import RetryPolicy
 
-LONGEST_REST = timedelta(minutes=2)
+MAX_CHANNEL_PAUSE = timedelta(minutes=2)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Fallback:
+class RetryDecision:
     """How a notification goes on after a try that did not work.
 
-    again_at      when it is tried again; None when that will not help, or patience has ended
+    retry_at      when it is tried again; None when that will not help, or patience has ended
     give_up_at    no try is planned after this time
-    rests_until   until when nobody sends anything to the channel; None when it did not ask to be left alone
+    pause_until   until when nobody sends anything to the channel; None when it did not ask to be left alone
     """
 
-    again_at: datetime | None
+    retry_at: datetime | None
     give_up_at: datetime
-    rests_until: datetime | None
+    pause_until: datetime | None
 
 
-def fallback(
+def decide_retry(
     notification: Notification, attempt: Attempt, error: Exception, *, policy: RetryPolicy, now: datetime
-) -> Fallback:
+) -> RetryDecision:
     """What to do about an error. A channel's Retry-After is about the channel, not about one message."""
     asked_for_s = error.retry_after_s if isinstance(error, Temporary) else None
-    again_at = now + policy.pause(attempt.number, asked_for_s=asked_for_s)
+    retry_at = now + policy.pause(attempt.number, asked_for_s=asked_for_s)
     if asked_for_s is not None:  # while it rests nobody is told anything, so that its pauses do not grow as long
-        again_at = min(again_at, now + max(LONGEST_REST, timedelta(seconds=asked_for_s)))
+        retry_at = min(retry_at, now + max(MAX_CHANNEL_PAUSE, timedelta(seconds=asked_for_s)))
     give_up_at = notification.give_up_at
     if attempt.number == 1:  # it may have stood in line for long: patience is with the channel, and begins here
         give_up_at = max(give_up_at, attempt.started_at + policy.give_up_after)
-    is_over = isinstance(error, Permanent) or again_at > give_up_at
-    rests_until = again_at if asked_for_s is not None else None
-    return Fallback(
-        again_at=None if is_over else again_at,
+    is_over = isinstance(error, Permanent) or retry_at > give_up_at
+    pause_until = retry_at if asked_for_s is not None else None
+    return RetryDecision(
+        retry_at=None if is_over else retry_at,
         give_up_at=give_up_at,
-        rests_until=min(rests_until, now + policy.give_up_after) if rests_until else None,
+        pause_until=min(pause_until, now + policy.give_up_after) if pause_until else None,
     )

@@ -14,16 +14,16 @@ from service.errors import AccessRefused, Permanent, Temporary
 from service.message import compose
 from service.model import Attempt, Channel, Details, Event, Message, Notification, NotificationState, Outcome
 from service.pipeline.context import Context
-from service.pipeline.late_sends import LEASE, RENEW_S
-from service.pipeline.retry import Fallback, fallback
-from service.pipeline.unknown_channels import hope, leave_to_others
+from service.pipeline.late_sends import LEASE, RENEW_EVERY_S
+from service.pipeline.retry import RetryDecision, decide_retry
+from service.pipeline.unknown_channels import leave_to_other_workers, retry_if_others_differ
 from service.queue.handlers import run_guarded
 from service.store import events, notifications
 
-RECORD_AGAIN_S = 1.0
-BEHIND = timedelta(seconds=2)  # our clock may be so much behind the one by which this job became due: Postgres' own
-Recorded = TypeVar("Recorded")
-OWED = frozenset({NotificationState.PENDING, NotificationState.SENDING})
+RECORD_RETRY_S = 1.0
+CLOCK_SKEW = timedelta(seconds=2)  # our clock may be so much behind the one by which this job became due: Postgres' own
+Result = TypeVar("Result")
+UNSENT_STATES = frozenset({NotificationState.PENDING, NotificationState.SENDING})
 
 log = structlog.get_logger()
 
@@ -33,61 +33,63 @@ async def send(context: Context, notification_id: UUID) -> None:
 
     Run in the channel's lane, one at a time: what looks as if it were being sent was cut off.
     """
-    notification, event, details = await context.store.read(_news, notification_id)
+    notification, event, details = await context.store.read(_load, notification_id)
     if is_settled_or_put_off(notification, context.clock()):
         return  # another job will come for it, if there is anything left to do
     if notification.state is NotificationState.SENDING and notification_id in context.late_sends:
-        await context.store.write(_let_go, context, notification)  # the lease ran out while the database was away
+        await context.store.write(
+            _lease_and_requeue, context, notification
+        )  # the lease ran out while the database was away
         return
     is_unknown = context.channel(notification.channel_key) is None
-    if is_unknown and await context.store.write(leave_to_others, context, notification):
+    if is_unknown and await context.store.write(leave_to_other_workers, context, notification):
         return
     event_url = f"{context.public_url}/events/{event.id}" if context.public_url else None
     message = compose(event, details, event_url=event_url)
-    attempt = await context.store.write(_begin, context, notification)
+    attempt = await context.store.write(_begin_attempt, context, notification)
     if attempt is not None:
-        await _try(context, notification, attempt, message)
+        await _send_and_record(context, notification, attempt, message)
 
 
 def is_settled_or_put_off(notification: Notification, now: datetime) -> bool:
     """Nothing is to be sent, or not yet."""
-    return notification.state not in OWED or notification.next_attempt_at > now + BEHIND
+    return notification.state not in UNSENT_STATES or notification.next_attempt_at > now + CLOCK_SKEW
 
 
-def _news(transaction: Transaction, notification_id: UUID) -> tuple[Notification, Event, Details | None]:
+def _load(transaction: Transaction, notification_id: UUID) -> tuple[Notification, Event, Details | None]:
     notification = notifications.find(transaction, notification_id)
     event = events.find(transaction, notification.event_id)
     return notification, event, events.find_details(transaction, event.id)
 
 
-def _begin(transaction: Transaction, context: Context, notification: Notification) -> Attempt | None:
+def _begin_attempt(transaction: Transaction, context: Context, notification: Notification) -> Attempt | None:
     if notification.state is NotificationState.SENDING:  # we hold the channel's lane: who was sending is gone
         notifications.interrupt(transaction, notification.id, context.clock())
     attempt = notifications.begin_attempt(transaction, notification.id, context.clock())
     if attempt is not None:
-        _keep_pace(transaction, context, notification)
+        _pause_lane(transaction, context, notification)
     return attempt
 
 
-def _keep_pace(transaction: Transaction, context: Context, notification: Notification) -> None:
+def _pause_lane(transaction: Transaction, context: Context, notification: Notification) -> None:
     """Close the channel's lane for as long as must lie between two messages, whichever worker sends the next."""
     channel = context.channel(notification.channel_key)
     if channel is not None and (pause := min_interval(channel)):
         context.jobs.pause_lane(notification.lane, within=transaction, until=context.clock() + pause)
 
 
-async def _try(context: Context, notification: Notification, attempt: Attempt, message: Message) -> None:
-    sending = _hand_over(context, notification, message)
+async def _send_and_record(context: Context, notification: Notification, attempt: Attempt, message: Message) -> None:
+    sending = _send_to_channel(context, notification, message)
     try:
-        await _conclude(sending, context, notification, attempt, message=message)
+        await _record_outcome(sending, context, notification, attempt, message=message)
     except StillSending as late:
-        await _insist(lambda: context.store.write(_let_go, context, notification))
+        await _retry_until_stored(lambda: context.store.write(_lease_and_requeue, context, notification))
         log.info("a send outlasts its job", notification=str(notification.id), reason=str(late))
-        ending = _conclude(late.outcome(), context, notification, attempt, message=message)
-        context.late_sends.add(notification.id, _listen(context, notification, attempt, ending))
+        ending = _record_outcome(late.outcome(), context, notification, attempt, message=message)
+        context.late_sends.add(notification.id, _await_late_send(context, notification, attempt, ending))
 
 
-async def _hand_over(context: Context, notification: Notification, message: Message) -> str:
+async def _send_to_channel(context: Context, notification: Notification, message: Message) -> str:
     return await context.notifier.send(_channel(context, notification), message, notification_id=notification.id)
 
 
@@ -101,7 +103,7 @@ def _channel(context: Context, notification: Notification) -> Channel:
     return channel
 
 
-async def _conclude(
+async def _record_outcome(
     sending: Awaitable[str], context: Context, notification: Notification, attempt: Attempt, *, message: Message
 ) -> None:
     """Record what comes of a send. Raises StillSending when that is not known yet."""
@@ -110,31 +112,31 @@ async def _conclude(
     except StillSending:
         raise
     except AccessRefused as error:
-        await fall_back(context, notification, attempt, await hope(context, error))
+        await handle_failure(context, notification, attempt, await retry_if_others_differ(context, error))
         return
     except (Temporary, Permanent) as error:
-        await fall_back(context, notification, attempt, error)
+        await handle_failure(context, notification, attempt, error)
         return
 
     def record(transaction: Transaction) -> None:
         notifications.record_sent(transaction, attempt, message=message, receipt=receipt, at=context.clock())
-        _open_lane(transaction, context, notification)
+        _end_lease(transaction, context, notification)
 
-    await _insist(lambda: context.store.write(record))
-    _note(context, notification, attempt, outcome=Outcome.SENT)
+    await _retry_until_stored(lambda: context.store.write(record))
+    _log_attempt(context, notification, attempt, outcome=Outcome.SENT)
 
 
-def _let_go(transaction: Transaction, context: Context, notification: Notification) -> None:
+def _lease_and_requeue(transaction: Transaction, context: Context, notification: Notification) -> None:
     """Leave an attempt open, and its lane closed; should this process end, the job that stands first goes on."""
-    if _hold(transaction, context, notification):
+    if _extend_lease(transaction, context, notification):
         context.jobs.enqueue_first(notification.lane, "send", notification.id, within=transaction)
 
 
-def _renew(transaction: Transaction, context: Context, notification: Notification) -> None:
-    _hold(transaction, context, notification)
+def _renew_lease(transaction: Transaction, context: Context, notification: Notification) -> None:
+    _extend_lease(transaction, context, notification)
 
 
-def _hold(transaction: Transaction, context: Context, notification: Notification) -> bool:
+def _extend_lease(transaction: Transaction, context: Context, notification: Notification) -> bool:
     until = context.clock() + LEASE
     if not notifications.hold(transaction, notification.id, until=until):
         return False
@@ -142,64 +144,70 @@ def _hold(transaction: Transaction, context: Context, notification: Notification
     return True
 
 
-async def _listen(context: Context, notification: Notification, attempt: Attempt, ending: Awaitable[None]) -> None:
+async def _await_late_send(
+    context: Context, notification: Notification, attempt: Attempt, ending: Awaitable[None]
+) -> None:
     """Renew the lease until the end of a late send is on record."""
     end = asyncio.ensure_future(run_guarded("a late send", ending))
     try:
-        while not (await asyncio.wait({end}, timeout=RENEW_S))[0]:
-            await run_guarded("the lease of a late send", context.store.write(_renew, context, notification))
+        while not (await asyncio.wait({end}, timeout=RENEW_EVERY_S))[0]:
+            await run_guarded("the lease of a late send", context.store.write(_renew_lease, context, notification))
     finally:
         end.cancel()
     if (error := end.result()) is not None:
-        await fall_back(context, notification, attempt, Temporary(f"{type(error).__name__}: {error}"))
+        await handle_failure(context, notification, attempt, Temporary(f"{type(error).__name__}: {error}"))
 
 
-def _open_lane(transaction: Transaction, context: Context, notification: Notification) -> None:
+def _end_lease(transaction: Transaction, context: Context, notification: Notification) -> None:
     """End the lease on a lane, if the attempt had one."""
     if notification.id in context.late_sends:
         context.jobs.pause_lane(notification.lane, within=transaction, until=context.clock())
 
 
-async def fall_back(context: Context, notification: Notification, attempt: Attempt, error: Exception) -> None:
+async def handle_failure(context: Context, notification: Notification, attempt: Attempt, error: Exception) -> None:
     """After a try that did not work: another one later, unless that will not help or patience has ended."""
     now, reason = context.clock(), str(error)
-    then = fallback(notification, attempt, error, policy=context.retry_policy, now=now)
+    decision = decide_retry(notification, attempt, error, policy=context.retry_policy, now=now)
 
     def record(transaction: Transaction) -> bool:
-        if then.again_at is None:
+        if decision.retry_at is None:
             counts = notifications.record_dead(transaction, attempt, reason=reason, at=now)
         else:
-            counts = notifications.record_put_off(transaction, attempt, reason=reason, at=now, again_at=then.again_at)
+            counts = notifications.record_put_off(
+                transaction, attempt, reason=reason, at=now, again_at=decision.retry_at
+            )
         if counts:
-            _open_lane(transaction, context, notification)
-            _go_on(transaction, context, notification, then)
+            _end_lease(transaction, context, notification)
+            _schedule_retry(transaction, context, notification, decision)
         return counts
 
-    if not await _insist(lambda: context.store.write(record)):
+    if not await _retry_until_stored(lambda: context.store.write(record)):
         return  # it took so long that we were thought dead: another attempt has taken its place
-    outcome = Outcome.PUT_OFF if then.again_at else Outcome.DEAD
-    _note(context, notification, attempt, outcome=outcome, reason=reason)
+    outcome = Outcome.PUT_OFF if decision.retry_at else Outcome.DEAD
+    _log_attempt(context, notification, attempt, outcome=outcome, reason=reason)
     if outcome is Outcome.DEAD:
         told = str(notification.id)
         log.warning("a notification is a dead letter: `roundsman dead-letters`", notification=told, reason=reason)
         context.metrics.dead_letters.labels("notification").inc()
 
 
-def _go_on(transaction: Transaction, context: Context, notification: Notification, then: Fallback) -> None:
+def _schedule_retry(
+    transaction: Transaction, context: Context, notification: Notification, decision: RetryDecision
+) -> None:
     """Try again beside the lane, so that others go on; at its head where the channel wants none of them."""
     lane = notification.lane
-    if then.rests_until:
-        context.jobs.pause_lane(lane, within=transaction, until=then.rests_until)
-    if then.again_at is None:
+    if decision.pause_until:
+        context.jobs.pause_lane(lane, within=transaction, until=decision.pause_until)
+    if decision.retry_at is None:
         return
-    notifications.give_up_later(transaction, notification.id, then.give_up_at)
-    if then.rests_until:
+    notifications.give_up_later(transaction, notification.id, decision.give_up_at)
+    if decision.pause_until:
         context.jobs.enqueue_first(lane, "send", notification.id, within=transaction)
     else:
-        context.jobs.enqueue("send", notification.id, within=transaction, at=then.again_at, lane=lane)
+        context.jobs.enqueue("send", notification.id, within=transaction, at=decision.retry_at, lane=lane)
 
 
-async def _insist(record: Callable[[], Awaitable[Recorded]]) -> Recorded:
+async def _retry_until_stored(record: Callable[[], Awaitable[Result]]) -> Result:
     """Record what happened, however long the database is away: forgetting a sent message would send it twice."""
     tries = 0
     while True:
@@ -208,10 +216,10 @@ async def _insist(record: Callable[[], Awaitable[Recorded]]) -> Recorded:
             return await record()
         except Temporary as error:
             log.warning("an attempt waits to be recorded", reason=str(error), tries=tries)
-            await asyncio.sleep(RECORD_AGAIN_S)
+            await asyncio.sleep(RECORD_RETRY_S)
 
 
-def _note(
+def _log_attempt(
     context: Context, notification: Notification, attempt: Attempt, *, outcome: Outcome, reason: str | None = None
 ) -> None:
     context.metrics.attempts.labels(notification.channel_kind, outcome).inc()

@@ -10,12 +10,12 @@ from service.db.tables import Transaction
 from service.errors import NotFound, Temporary
 from service.model import Attempt, NotificationState, Receiver, Route
 from service.pipeline.context import Context, RetryPolicy
-from service.pipeline.enrich import enrich, put_off, release_as_it_is
-from service.pipeline.instrument import watched
-from service.pipeline.process import bury, inquire, judge_as_it_is, process
+from service.pipeline.enrich import enrich, retry_enrich, send_without_details
+from service.pipeline.instrument import instrumented
+from service.pipeline.process import decide_at_deadline, fetch_then_decide, mark_dead, process
 from service.pipeline.prune import prune
 from service.pipeline.requeue_lost import sweep
-from service.pipeline.send import fall_back, is_settled_or_put_off, send
+from service.pipeline.send import handle_failure, is_settled_or_put_off, send
 from service.queue.handlers import Handler
 from service.store import deliveries, notifications
 
@@ -34,14 +34,14 @@ class Pipeline:
         self._context = context
         steps = {
             "process": process,
-            "ask": inquire,
-            "judge": judge_as_it_is,
+            "ask": fetch_then_decide,
+            "judge": decide_at_deadline,
             "enrich": enrich,
             "revisit": enrich,
             "send": send,
         }
         self.handlers: dict[str, Handler] = {
-            kind: watched(kind, self._bind_context(step), context.metrics) for kind, step in steps.items()
+            kind: instrumented(kind, self._bind_context(step), context.metrics) for kind, step in steps.items()
         }
 
     def _bind_context(self, step: Callable[[Context, UUID], Awaitable[None]]) -> Handler:
@@ -91,14 +91,14 @@ class Pipeline:
         failures = await context.store.write(go_on)
         if failures >= allowed:
             next_step = "mend that and replay it" if is_temporary else "please report this"
-            await bury(context, delivery_id, f"judging it failed {failures} times; {next_step}: {reason}")
+            await mark_dead(context, delivery_id, f"judging it failed {failures} times; {next_step}: {reason}")
 
     async def _enrich_failed(self, event_id: UUID, error: Exception, reason: str) -> None:
         context = self._context
         if not isinstance(error, Temporary):
-            await release_as_it_is(context, event_id, f"asking CircleCI failed; please report this: {reason}")
+            await send_without_details(context, event_id, f"asking CircleCI failed; please report this: {reason}")
             return
-        await put_off(context, event_id, reason)
+        await retry_enrich(context, event_id, reason)
 
     async def _send_failed(self, notification_id: UUID, error: Exception, reason: str) -> None:
         context, now = self._context, self._context.clock()
@@ -110,4 +110,4 @@ class Pipeline:
         if attempt is None and notification.state is NotificationState.SENDING:
             attempt = Attempt(notification_id=notification_id, number=notification.attempts, started_at=now)
         if attempt is not None:
-            await fall_back(context, notification, attempt, Temporary(reason))
+            await handle_failure(context, notification, attempt, Temporary(reason))

@@ -19,7 +19,7 @@ WORKER_ALIVE_WITHIN = timedelta(seconds=45)  # who wrote a heartbeat within this
 log = structlog.get_logger()
 
 
-def leave_to_others(transaction: Transaction, context: Context, notification: Notification) -> bool:
+def leave_to_other_workers(transaction: Transaction, context: Context, notification: Notification) -> bool:
     """Put a notification off, without an attempt, for a worker that knows its channel.
 
     False when none has come for as long as that may take.
@@ -43,7 +43,7 @@ def leave_to_others(transaction: Transaction, context: Context, notification: No
     return True
 
 
-async def hope(context: Context, error: Permanent) -> Permanent | Temporary:
+async def retry_if_others_differ(context: Context, error: Permanent) -> Permanent | Temporary:
     """Return what a refusal of our address or credentials is worth: it is not for good while others have newer ones."""
     since = context.clock() - WORKER_ALIVE_WITHIN
     if not context.store.is_shared or not await context.store.read(

@@ -66,7 +66,7 @@ def hurried(house: House, *, deadline_s: float = 0.2) -> House:
 async def settled(house: House) -> None:
     """Wait for every late send to be on record."""
     async with asyncio.timeout(SOON_S):
-        await asyncio.gather(*house.service.context.late_sends._listening.values())
+        await asyncio.gather(*house.service.context.late_sends._tasks.values())
 
 
 async def attempts_of(house: House, delivery: str) -> list[tuple[Any, Any]]:

@@ -116,7 +116,7 @@ async def test_malformed_signature_is_told_as_such(house: House) -> None:
 async def test_refusals_that_repeat_are_one_row_with_their_number(
     house: House, monkeypatch: pytest.MonkeyPatch, terminal: Terminal
 ) -> None:
-    monkeypatch.setattr(refusals_of_intake, "KEEP_EVERY_S", 0.1)
+    monkeypatch.setattr(refusals_of_intake, "WRITE_EVERY_S", 0.1)
     for _ in range(20):
         await house.http.post("/hooks/circleci", content=b"{}")
     for _ in range(500):
@@ -153,7 +153,7 @@ async def test_refusals_that_repeat_are_one_row_with_their_number(
 async def test_flood_of_forged_posts_hides_no_other_refusal(
     work: Work, monkeypatch: pytest.MonkeyPatch, forged: list[Refusal], is_before: bool
 ) -> None:
-    monkeypatch.setattr(refusals_of_intake, "KEEP_EVERY_S", 0.001)
+    monkeypatch.setattr(refusals_of_intake, "WRITE_EVERY_S", 0.001)
     keeper = refusals_of_intake.Refusals(work.store, clock=lambda: NINE)
     matters = Refusal(at=NINE, status=401, reason="this hook has no secret", next_step="apply", address="203.0.113.9")
     flood = forged * (10_000 // len(forged))

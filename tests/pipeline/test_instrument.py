@@ -9,7 +9,7 @@ import structlog
 
 from service.errors import Temporary
 from service.metrics import Metrics
-from service.pipeline.instrument import watched
+from service.pipeline.instrument import instrumented
 from service.queue.handlers import Handler
 from tests.log_capture import Talk, logged
 
@@ -33,7 +33,7 @@ def ending(how: BaseException | None) -> Handler:
 
 async def end(kind: str, how: BaseException | None, metrics: Metrics) -> BaseException | None:
     """Run a job as an engine does, in a task of its own; what came out of it."""
-    subject, job = uuid4(), watched(kind, ending(how), metrics)
+    subject, job = uuid4(), instrumented(kind, ending(how), metrics)
     [came_out] = await asyncio.gather(asyncio.create_task(job(subject)), return_exceptions=True)  # type: ignore[arg-type] # reason: a handler is a coroutine function
     return came_out
 
@@ -71,7 +71,7 @@ async def test_lines_about_a_failure_name_the_job_and_those_of_the_next_one_do_n
 
     async def engine() -> None:
         with pytest.raises(Temporary):
-            await watched("process", ending(AWAY), Metrics())(subject)
+            await instrumented("process", ending(AWAY), Metrics())(subject)
         structlog.get_logger().info("a failure's record")
 
     await asyncio.create_task(engine())

@@ -13,7 +13,7 @@ from service.circleci.circleci import CircleCI
 from service.circleci.source import Source
 from service.errors import Temporary
 from service.model import Delivery, Event
-from service.pipeline.process import bury
+from service.pipeline.process import mark_dead
 from service.testing import sample_runs
 from service.testing.fake_circleci.payloads import as_bytes, cancellation_storm, job_completed, workflow_completed
 from tests.app_fixture import GREEN, MONDAY, RED, RED_TO_WEB, House, a_house
@@ -318,7 +318,7 @@ async def test_a_delivery_that_was_judged_meanwhile_is_not_buried(house: House) 
     delivery = await house.finish(RED)
     await house.work("process", delivery)
 
-    await bury(house.service.context, UUID(delivery), "an old release does not know this kind")
+    await mark_dead(house.service.context, UUID(delivery), "an old release does not know this kind")
 
     assert house.rows("SELECT state, reason FROM deliveries") == [("settled", None)]
     assert house.counted("dead_letters", what="delivery") == 0

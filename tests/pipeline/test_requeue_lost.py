@@ -64,7 +64,7 @@ async def test_however_much_waits_all_of_it_is_looked_at_a_little_at_a_time(hous
     house.database.lose_jobs()
     house.clock.tick(seconds=61)
 
-    await sweep(house.service.context, at_a_time=2)
+    await sweep(house.service.context, batch_size=2)
 
     assert sorted(house.jobs()) == ["process"] * 3 + ["send"] * 3
 

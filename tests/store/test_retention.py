@@ -290,7 +290,7 @@ async def test_the_service_forgets_what_was_put_away_too_in_as_many_steps_as_it_
         await house.act(f"deliveries/{waiting['id']}/dismiss")
     house.clock.tick(days=401)
 
-    await prune(house.service.context, at_a_time=2)
+    await prune(house.service.context, batch_size=2)
 
     assert house.rows("SELECT count(*) FROM deliveries") == [(0,)]
 
@@ -303,7 +303,7 @@ async def test_others_may_write_between_one_little_and_the_next(house: House) ->
     loop = asyncio.get_running_loop()
     since = loop.time()
 
-    await prune(house.service.context, at_a_time=1)
+    await prune(house.service.context, batch_size=1)
 
     assert house.rows("SELECT count(*) FROM events") == [(0,)]
     assert loop.time() - since > 0.29  # a tenth of a second after each of three
