@@ -1,4 +1,4 @@
-"""What the pipeline works with, and how long it has patience for what."""
+"""The dependencies of the pipeline's steps, and their retry policy."""
 
 import random
 from collections.abc import Callable, Mapping, Sequence
@@ -17,32 +17,34 @@ from service.queue.base import JobQueue
 
 
 class Notifier(Protocol):
-    """What we ask of whoever talks to channels."""
+    """The interface of an object that sends messages to channels."""
 
     async def send(self, channel: Channel, message: Message, *, notification_id: UUID) -> str:
         """Send and return the receipt, a sentence. Raises Temporary or Permanent.
 
-        An earlier send of the same notification whose end was not known is looked at first, and not repeated.
+        An earlier send of this notification without a known result is checked first, and not repeated.
         """
         ...
 
     async def close(self) -> None:
-        """Let go of what is still under way."""
+        """Stop waiting for sends that are under way."""
         ...
 
 
 @dataclass(frozen=True, kw_only=True)
 class RetryPolicy:
-    """How long to wait for what, and how long between tries.
+    """Time limits and pauses of the pipeline.
 
-    details_timeout        a message waits this long for what it would be nice to know
-    late_details_timeout   the event's page waits this long for it
-    answer_timeout      the source is listened to for this long at a time, even when a message is late already
-    give_up_after        a channel that does not take a message is tried this long
-    unknown_channel_timeout  a channel that a worker does not know may be known to others: they have this long
-    unknown_channel_pause    the pause until the next worker looks at such a message
-    failures, put_offs  so often judging may fail: for an unforeseen reason, and for one that should pass by itself
-    first, longest     the pause after the first try doubles up to the longest, give or take a quarter
+    details_timeout           a message waits for details for this long
+    late_details_timeout      details for the event's page are fetched for this long
+    answer_timeout            limit of one fetch from the source, also when the message is late already
+    give_up_after             a failing channel is retried for this long
+    unknown_channel_timeout   a channel unknown to a worker is left to other workers for this long
+    unknown_channel_pause     pause until the next worker checks such a message
+    min_pause, max_pause      the pause after the first attempt, doubled after each, up to the maximum; +/- a quarter
+    max_failures              failures of a decision for an unexpected reason before it is a dead letter
+    max_put_offs              failures of a decision for a temporary reason before it is a dead letter
+    jitter                    source of the quarter: a number from 0 to 1
     """
 
     details_timeout: timedelta = timedelta(minutes=2)
@@ -54,21 +56,21 @@ class RetryPolicy:
     min_pause: timedelta = timedelta(seconds=5)
     max_pause: timedelta = timedelta(minutes=10)
     max_failures: int = 5
-    max_put_offs: int = 150  # a day or so, most of it in the longest pauses
+    max_put_offs: int = 150  # about a day, most of it in pauses of max_pause
     jitter: Callable[[], float] = random.random
 
     def pause(self, tries: int, *, asked_for_s: float | None = None) -> timedelta:
-        """How long to wait after so many tries: never less than the other side asked for."""
+        """Return the pause after an attempt; never less than the other side asked for."""
         doubled: timedelta = min(self.min_pause * 2 ** min(max(tries - 1, 0), 30), self.max_pause)
-        jittered = doubled * (0.75 + self.jitter() / 2)  # many that failed together must not come back together
+        jittered = doubled * (0.75 + self.jitter() / 2)  # attempts that failed together must not be retried together
         return max(jittered, timedelta(seconds=asked_for_s or 0))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Context:
-    """Everything the pipeline's steps are made of, chosen by ``app``.
+    """The dependencies of the pipeline's steps.
 
-    keep_for   events older than this are forgotten
+    keep_for   events older than this are deleted
     """
 
     store: Store
@@ -86,10 +88,10 @@ class Context:
 
     @property
     def channels(self) -> str:
-        """A fingerprint of all channels with their secrets, by which processes compare what they go by."""
+        """A fingerprint of all channels with their secrets; workers compare it."""
         return fingerprint(self.receivers.values())
 
     def channel(self, key: str) -> Channel | None:
-        """The channel with this key, if roundsman.yaml still has it."""
+        """Return the channel with this key; None if roundsman.yaml no longer has it."""
         every = (channel for receiver in self.receivers.values() for channel in receiver.channels)
         return next((channel for channel in every if channel.key == key), None)

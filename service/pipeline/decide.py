@@ -1,4 +1,7 @@
-"""What is made of an event, within one transaction: every route's decision, and what we owe to whom."""
+"""Record the decisions of all routes about an event, and plan notifications.
+
+Both are written in one transaction.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -19,43 +22,49 @@ UNDELIVERED = frozenset({NotificationState.DEAD, NotificationState.DISMISSED})
 
 @dataclass(frozen=True, kw_only=True)
 class EventDecisions:
-    """An event as it was judged, and what every route said of it."""
+    """An event, and the decision of each route about it."""
 
     event: Event
-    said: Sequence[Decision]
+    decisions: Sequence[Decision]
 
 
 def decide_event(
-    transaction: Transaction, context: Context, told: Event, details: Details | None, *, hold: timedelta
+    transaction: Transaction, context: Context, parsed: Event, details: Details | None, *, max_delay: timedelta
 ) -> EventDecisions | None:
-    """Judge what the delivery told with what the source told, and put everything that comes of it on record.
+    """Decide on an event; record it, its details, decisions, notifications and jobs.
 
-    None when that has been done already. Messages wait for more details, but not past ``hold``.
+    parsed      the event as the delivery says it; ``details`` are added to it
+    max_delay   messages wait for more details, but no longer than this
+
+    Returns None if the delivery has been processed already.
     """
-    now, event = context.clock(), with_details(told, details)
+    now, event = context.clock(), with_details(parsed, details)
     if not deliveries.settle(transaction, event.id):
         return None
     events.put(transaction, event)
     if details:
         events.put_details(transaction, event.id, details)
-    said, owed = _plan_notifications(transaction, context, event, now)
+    decisions, planned = _plan_notifications(transaction, context, event, now)
     judged = events.last_round(transaction, event.id) + 1
-    doubted = [_note_missing_facts(context, decision, event, details) for decision in said]
-    events.put_decisions(transaction, event.id, doubted, judged=judged, at=now)
-    if owed or (judged > 1 and _any_matched(said)):  # a replay may also fill in what could not be asked before
+    explained = [_note_missing_facts(context, decision, event, details) for decision in decisions]
+    events.put_decisions(transaction, event.id, explained, judged=judged, at=now)
+    if planned or (judged > 1 and _any_matched(decisions)):  # a replay may also fill in what could not be asked before
         context.jobs.enqueue("enrich", event.id, within=transaction)
-    for notification in owed:  # whatever becomes of asking: it goes out by then
+    for notification in planned:  # also if no details ever come, it is sent by then
         lane = notification.lane
-        context.jobs.enqueue("send", notification.id, within=transaction, at=now + hold, lane=lane)
-    return EventDecisions(event=event, said=said)
+        context.jobs.enqueue("send", notification.id, within=transaction, at=now + max_delay, lane=lane)
+    return EventDecisions(event=event, decisions=decisions)
 
 
 def _plan_notifications(
     transaction: Transaction, context: Context, event: Event, now: datetime
 ) -> tuple[list[Decision], list[Notification]]:
-    """Owe word to every channel of every route that matched, and say so where it has been told before."""
+    """Return all decisions, and new notifications for the routes that matched.
+
+    Each channel of a matched route gets one, unless it has one about the same news: the decision's reason names it.
+    """
     decisions: list[Decision] = []
-    owed: list[Notification] = []
+    planned: list[Notification] = []
     for decision in decide(event, context.routes):
         if decision.verdict is not Verdict.MATCHED:
             decisions.append(decision)
@@ -66,16 +75,16 @@ def _plan_notifications(
         channels = context.receivers[decision.receiver].channels
         excluded = [channel for channel in channels if gets_no_good_news(channel, severity(event.status))]
         wanted = [make(channel) for channel in channels if channel not in excluded]
-        standing = [notifications.plan(transaction, notification) for notification in wanted]
-        decisions.append(_with_excluded(_with_existing(decision, standing), excluded))
-        owed += [notification for notification, before in zip(wanted, standing, strict=True) if before is None]
-    return decisions, owed
+        existing = [notifications.plan(transaction, notification) for notification in wanted]
+        decisions.append(_with_excluded(_with_existing(decision, existing), excluded))
+        planned += [notification for notification, before in zip(wanted, existing, strict=True) if before is None]
+    return decisions, planned
 
 
 def _notification_factory(
     event: Event, decision: Decision, *, created_at: datetime, give_up_at: datetime
 ) -> Callable[[Channel], Notification]:
-    """What makes the notification of a decision for each of its channels."""
+    """Return a function that makes the notification of a decision for a channel."""
     return lambda channel: Notification(
         id=uuid4(),
         event_id=event.id,
@@ -94,39 +103,48 @@ def _notification_factory(
     )
 
 
-def _with_existing(decision: Decision, standing: Sequence[Notification | None]) -> Decision:
-    """The decision, with what stood in its way: channels that already hear of the same news, or that could not."""
-    stood = [notification for notification in standing if notification is not None]
-    if not stood:
+def _with_existing(decision: Decision, existing: Sequence[Notification | None]) -> Decision:
+    """Add earlier notifications about the same news to a decision.
+
+    Its verdict and reason change. None in ``existing`` is a channel that has no earlier notification; where an earlier
+    one could not be sent, the reason asks for a resend.
+    """
+    found = [notification for notification in existing if notification is not None]
+    if not found:
         return decision
-    unreached = [one for one in stood if one.state in UNDELIVERED and not one.was_sent]
-    told = [one for one in stood if one not in unreached]
+    failed = [one for one in found if one.state in UNDELIVERED and not one.was_sent]
+    notified = [one for one in found if one not in failed]
     reasons = [decision.reason]
-    if told:
-        labels = ", ".join(one.channel_label for one in told)
-        reasons.append(f"{labels} already hears of this, by route '{told[0].route}'")
+    if notified:
+        labels = ", ".join(one.channel_label for one in notified)
+        reasons.append(f"{labels} already hears of this, by route '{notified[0].route}'")
     reasons += [
-        f"{one.channel_label} was to hear of this, but it could not be sent ({one.reason}): resend it"
-        for one in unreached
+        f"{one.channel_label} was to hear of this, but it could not be sent ({one.reason}): resend it" for one in failed
     ]
-    verdict = Verdict.ALREADY_TOLD if len(told) == len(standing) else decision.verdict
+    verdict = Verdict.ALREADY_TOLD if len(notified) == len(existing) else decision.verdict
     return replace(decision, verdict=verdict, reason="; ".join(reasons))
 
 
 def _with_excluded(decision: Decision, excluded: Sequence[Channel]) -> Decision:
-    """Name in the reason the channels that get no notification, because it would open an incident of good news."""
+    """Name the channels without a notification in the reason.
+
+    Those open an incident for each message, so they get no good news.
+    """
     reasons = [f"{channel.label} opens incidents and gets no good news" for channel in excluded]
     return replace(decision, reason="; ".join([decision.reason, *reasons]))
 
 
-def _any_matched(said: Sequence[Decision]) -> bool:
-    return any(decision.verdict in {Verdict.MATCHED, Verdict.ALREADY_TOLD} for decision in said)
+def _any_matched(decisions: Sequence[Decision]) -> bool:
+    return any(decision.verdict in {Verdict.MATCHED, Verdict.ALREADY_TOLD} for decision in decisions)
 
 
 def _note_missing_facts(context: Context, decision: Decision, event: Event, details: Details | None) -> Decision:
-    """Where a fact that the route tests could not be had, its silence may be wrong: the reason says so."""
+    """Add missing facts that an unmatched route tests to its reason.
+
+    With these facts it might have matched.
+    """
     if details is None or decision.verdict is not Verdict.NOT_MATCHED:
         return decision
     wants = missing_facts(event, [context.routes[decision.position]])
-    doubts = "; ".join(sorted({missing.reason for missing in details.missing if missing.want in wants}))
-    return replace(decision, reason=f"{decision.reason} (it could not be asked: {doubts})") if doubts else decision
+    reasons = "; ".join(sorted({missing.reason for missing in details.missing if missing.want in wants}))
+    return replace(decision, reason=f"{decision.reason} (it could not be asked: {reasons})") if reasons else decision

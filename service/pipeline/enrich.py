@@ -1,4 +1,4 @@
-"""From an event that somebody must hear of to what is worth saying about it."""
+"""Fetch details for an event's messages, then enqueue its sends."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -20,20 +20,20 @@ NO_DETAILS_STATUSES = frozenset({"success", "canceled"})  # their jobs and tests
 
 
 async def enrich(context: Context, event_id: UUID) -> None:
-    """Ask the source what a message should say, and let the messages go when it answered or patience ends.
+    """Fetch details; enqueue the sends once these are complete or time is up.
 
-    Comes back later for what is still missing, so that the event's page has it once the source can say it.
+    Missing details are fetched again later, so that the event's page has them as soon as the source does.
     """
     event, known, unsent = await context.store.read(_load, event_id)
     deadline = _deadline(context, event, unsent)
-    # not for as long as there is: a CircleCI that hangs would have those who come later wait for room
+    # not up to the deadline: while CircleCI hangs, these jobs would take the room of later ones
     longest = 2 * context.retry_policy.answer_timeout if unsent else context.retry_policy.answer_timeout
     within = max(min(deadline - context.clock(), longest), context.retry_policy.answer_timeout)
     details = await fetch_details(context, event, wanted_details(event), known, within=within)
 
     def record(transaction: Transaction) -> None:
         if not deliveries.hold(transaction, event_id):
-            return  # forgotten while we asked
+            return  # the event was pruned meanwhile
         events.put(transaction, with_details(event, details))
         events.put_details(transaction, event_id, details)
         waits_on = bool(unsent) and details.may_improve and context.clock() < deadline
@@ -45,13 +45,13 @@ async def enrich(context: Context, event_id: UUID) -> None:
 
 
 def _load(transaction: Transaction, event_id: UUID) -> tuple[Event, Details | None, Sequence[Notification]]:
-    """The event, what is known of it, and the messages that wait to say so."""
+    """Return the event, its details, and its notifications that await a first attempt."""
     event, known = events.find(transaction, event_id), events.find_details(transaction, event_id)
     return event, known, _unsent(transaction, event_id)
 
 
 def _deadline(context: Context, event: Event, unsent: Sequence[Notification]) -> datetime:
-    """Return the time at which the messages go with what is known."""
+    """Return the time at which the messages are sent, also if details are missing."""
     return min((one.created_at for one in unsent), default=event.received_at) + context.retry_policy.details_timeout
 
 
@@ -61,13 +61,13 @@ def _unsent(transaction: Transaction, event_id: UUID) -> Sequence[Notification]:
 
 
 def enqueue_sends(transaction: Transaction, context: Context, unsent: Sequence[Notification]) -> None:
-    """Let messages go, each in its channel's lane."""
+    """Enqueue the sends, each in its channel's lane."""
     for notification in unsent:
         context.jobs.enqueue("send", notification.id, within=transaction, lane=notification.lane)
 
 
 async def retry_enrich(context: Context, event_id: UUID, reason: str) -> None:
-    """Ask again later, because asking failed for a reason that should pass; at the deadline, let the messages go."""
+    """Enqueue another fetch after a temporary error, or the sends after the deadline."""
     event, _, unsent = await context.store.read(_load, event_id)
     now, policy = context.clock(), context.retry_policy
     if unsent and now >= _deadline(context, event, unsent):
@@ -84,7 +84,7 @@ def _enqueue(transaction: Transaction, context: Context, kind: str, event_id: UU
 
 
 async def send_without_details(context: Context, event_id: UUID, reason: str) -> None:
-    """Let an event's messages go with what is known, because asking failed in a way nobody foresaw."""
+    """Enqueue an event's sends with the details at hand, after an unexpected error."""
     gap = MissingDetail(want=DetailKind.JOBS, reason=reason, is_final=True)
 
     def record(transaction: Transaction) -> None:
@@ -98,7 +98,7 @@ async def send_without_details(context: Context, event_id: UUID, reason: str) ->
 
 
 def wanted_details(event: Event) -> frozenset[DetailKind]:
-    """What a message about this event should say that the event itself does not."""
+    """Return the details that a message needs beyond the event itself."""
     # CircleCI's own user starts scheduled pipelines, and GET /user knows none by its id.
     wants = set() if event.is_scheduled else {DetailKind.ACTOR}
     if event.revision is None or (event.branch is None and event.tag is None):
@@ -111,13 +111,17 @@ def wanted_details(event: Event) -> frozenset[DetailKind]:
 def _schedule_next_fetch(
     transaction: Transaction, context: Context, event: Event, details: Details, *, deadline: datetime | None
 ) -> None:
-    """Ask again later for what is missing: soon while a message waits for it (``deadline``), else at leisure."""
+    """Enqueue the next fetch of missing details.
+
+    deadline   of the messages that wait: the next fetch is soon, and not after it; None if no message waits:
+               then the next fetch is after the longest pause
+    """
     now, policy = context.clock(), context.retry_policy
     if not details.may_improve or now > event.received_at + policy.late_details_timeout:
         return
     kind = "enrich"
     if deadline is None:
-        kind = "revisit"  # a queue of its own: those whose messages wait do not stand behind those whose pages do
+        kind = "revisit"  # a queue of its own: jobs with waiting messages do not queue behind jobs for pages alone
         at = now + max(policy.max_pause, timedelta(seconds=retry_after_s(details)))
     else:
         at = next_fetch_at(context, details, deadline=deadline)

@@ -1,4 +1,4 @@
-"""Asking the source, which is a courtesy: how long we listen, and when we come back for the rest."""
+"""Fetch an event's details within a time limit, and plan the next fetch."""
 
 import asyncio
 from dataclasses import replace
@@ -11,7 +11,10 @@ from service.pipeline.context import Context
 async def fetch_details(
     context: Context, event: Event, wants: frozenset[DetailKind], known: Details | None, *, within: timedelta
 ) -> Details:
-    """What the source tells within a time; what it does not tell by then is missing, and may yet come."""
+    """Return the details that the source answers within a time.
+
+    After a timeout all wanted details are missing, but not for good.
+    """
     try:
         async with asyncio.timeout(within.total_seconds()):
             return await context.source.enrich(event, wants, known)
@@ -23,7 +26,7 @@ async def fetch_details(
 
 
 def with_missing(known: Details | None, wants: frozenset[DetailKind], reason: str) -> Details | None:
-    """What is known, with a reason for each fact that is wanted and has none; it may yet be told."""
+    """Mark wanted details as missing, not for good, unless they have a reason already."""
     before = known or Details()
     unexplained = wants - {missing.want for missing in before.missing}
     gaps = tuple(MissingDetail(want=want, reason=reason, is_final=False) for want in sorted(unexplained))
@@ -31,12 +34,15 @@ def with_missing(known: Details | None, wants: frozenset[DetailKind], reason: st
 
 
 def next_fetch_at(context: Context, details: Details, *, deadline: datetime) -> datetime:
-    """When to ask again while somebody waits for the answer: not before the source said, but at the deadline."""
+    """Return the time of the next fetch while messages wait.
+
+    It is not before the source's Retry-After, but never after the deadline.
+    """
     return min(
         context.clock() + context.retry_policy.pause(details.rounds, asked_for_s=retry_after_s(details)), deadline
     )
 
 
 def retry_after_s(details: Details) -> float:
-    """For how long the source asked us not to come back, in seconds."""
+    """Return the longest Retry-After of the missing details, in seconds, or 0."""
     return max((missing.retry_after_s or 0.0 for missing in details.missing), default=0.0)

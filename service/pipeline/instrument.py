@@ -1,4 +1,4 @@
-"""Jobs as they are instrumented: how each ended and how long it took, in the log and in the numbers."""
+"""Log and measure each queue job: its outcome and its duration."""
 
 import asyncio
 from time import perf_counter
@@ -11,16 +11,17 @@ from service.errors import Temporary
 from service.metrics import Metrics
 from service.queue.handlers import Handler
 
-LOGS_ITSELF = frozenset({"send", "judge"})  # having found nothing to send, or to judge, is no news
+# These kinds log a send or a decision themselves; a job of them that had nothing to do is not logged.
+LOGS_ITSELF = frozenset({"send", "judge"})
 
 log = structlog.get_logger()
 
 
 def instrumented(kind: str, handler: Handler, metrics: Metrics) -> Handler:
-    """The handler, with one line in the log for each job at its end: the job, its subject, outcome, milliseconds.
+    """Return a handler that logs the end of each job and measures its duration.
 
-    A job is a task of its own, so what is bound to its lines here stays bound to all that follow, even those about
-    its failure.
+    One line per job has its kind, subject, outcome and milliseconds. A job runs in a task of its own, so the kind and
+    subject bound here are in all its log lines, also in those about its failure.
     """
 
     async def handle(subject_id: UUID) -> None:

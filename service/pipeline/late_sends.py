@@ -1,4 +1,7 @@
-"""Sends that outlast their job: each is listened to until its end is known, in the process that began it."""
+"""Late sends: sends that outlast their queue job.
+
+The process that began a late send awaits its result.
+"""
 
 import asyncio
 from collections.abc import Coroutine
@@ -6,15 +9,15 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-LEASE = timedelta(seconds=30)  # so long nobody else touches the notification and its lane; then we are taken for dead
+LEASE = timedelta(seconds=30)  # notification and lane are ours alone until it ends; then we are taken for dead
 RENEW_EVERY_S = 10.0
 
 
 class LateSends:
     """The late sends of a process, by notification.
 
-    Each keeps its attempt open and its lane closed by a lease, which it renews: a place among the jobs it needs none,
-    so that any number of servers may take their minutes.
+    Each renews a lease that keeps its attempt open and its lane paused. It occupies no job slot, so that any number of
+    servers may take minutes.
     """
 
     def __init__(self) -> None:
@@ -24,13 +27,16 @@ class LateSends:
         return notification_id in self._tasks
 
     def add(self, notification_id: UUID, listening: Coroutine[Any, Any, None]) -> None:
-        """Have the end of a send listened for; it is a late send until that has been recorded."""
+        """Run ``listening``, which records the result of a late send, as a task."""
         task = asyncio.create_task(listening)
         self._tasks[notification_id] = task
         task.add_done_callback(lambda _: self._tasks.pop(notification_id, None))
 
     async def close(self, *, grace_s: float = 2.0) -> None:
-        """Let what is known by now be recorded, within the grace; the other attempts are found interrupted."""
+        """Wait up to ``grace_s`` for results to be recorded, then cancel.
+
+        The other attempts are found interrupted later.
+        """
         tasks = list(self._tasks.values())
         if tasks:
             await asyncio.wait(tasks, timeout=grace_s)

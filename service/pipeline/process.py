@@ -1,4 +1,4 @@
-"""From a delivery to what every route says of its event: at once, or when the source has been asked."""
+"""Decide on a delivery's event: at once, or after its details were fetched."""
 
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -21,9 +21,9 @@ log = structlog.get_logger()
 
 
 async def process(context: Context, delivery_id: UUID) -> None:
-    """Judge a delivery, all or nothing; where a route needs a fact that it does not tell, have the source asked.
+    """Decide on a delivery in one transaction, or enqueue a fetch of missing facts.
 
-    That is another job, of a kind of its own: while the source hangs, those who need nothing of it do not wait.
+    The fetch is a queue job of another kind: while the source hangs, deliveries that need nothing of it do not wait.
     """
     try:
         decided = await context.store.write(_decide_or_fetch, context, delivery_id)
@@ -40,15 +40,15 @@ def _decide_or_fetch(transaction: Transaction, context: Context, delivery_id: UU
     event = context.source.parse(delivery)
     wants = missing_facts(with_details(event, known), context.routes)
     if not wants:
-        return decide_event(transaction, context, event, known, hold=context.retry_policy.details_timeout)
+        return decide_event(transaction, context, event, known, max_delay=context.retry_policy.details_timeout)
     deadline = _deadline(transaction, context, delivery)
-    if context.clock() >= deadline:  # it waited for us: what CircleCI can say at once may still go into the message
+    if context.clock() >= deadline:  # the delay was ours: details that CircleCI has at once still reach the message
         return decide_event(
             transaction,
             context,
             event,
             with_missing(known, wants, LATE_REASON),
-            hold=context.retry_policy.answer_timeout,
+            max_delay=context.retry_policy.answer_timeout,
         )
     context.jobs.enqueue("ask", delivery_id, within=transaction)
     context.jobs.enqueue("judge", delivery_id, within=transaction, at=deadline)
@@ -56,7 +56,10 @@ def _decide_or_fetch(transaction: Transaction, context: Context, delivery_id: UU
 
 
 async def decide_at_deadline(context: Context, delivery_id: UUID) -> None:
-    """Judge a delivery at its deadline with what is known, however many still stand in line to ask the source."""
+    """Decide on a delivery at its deadline with the details at hand.
+
+    This does not wait for the jobs that fetch from the source.
+    """
     try:
         decided = await context.store.write(_decide_at_deadline, context, delivery_id)
     except Permanent as error:
@@ -70,16 +73,16 @@ async def decide_at_deadline(context: Context, delivery_id: UUID) -> None:
 def _decide_at_deadline(transaction: Transaction, context: Context, delivery_id: UUID) -> EventDecisions | None:
     delivery, known = deliveries.find(transaction, delivery_id), events.find_details(transaction, delivery_id)
     if delivery.state is not DeliveryState.KEPT or context.clock() < _deadline(transaction, context, delivery):
-        return None  # judged already, or to be judged again since: that has a job of its own
+        return None  # processed already, or replayed since: the replay has a job of its own
     event = context.source.parse(delivery)
     wants = missing_facts(with_details(event, known), context.routes)
-    return decide_event(transaction, context, event, with_missing(known, wants, TIMEOUT_REASON), hold=timedelta())
+    return decide_event(transaction, context, event, with_missing(known, wants, TIMEOUT_REASON), max_delay=timedelta())
 
 
 async def fetch_then_decide(context: Context, delivery_id: UUID) -> None:
-    """Ask the source for what the routes need, and judge the delivery; or ask again later, but not past its deadline.
+    """Fetch the facts that routes need, then decide, or fetch again later.
 
-    An event that is late is not asked about: waiting for a courtesy would keep people in the dark.
+    After the deadline nothing is fetched: a late message must not wait for details.
     """
     delivery, known, deadline = await context.store.read(_load, context, delivery_id)
     if delivery.state is not DeliveryState.KEPT:
@@ -96,25 +99,28 @@ async def fetch_then_decide(context: Context, delivery_id: UUID) -> None:
     elif details and _awaits_facts(context, event, details):
         await context.store.write(_schedule_next_fetch, context, event, details, deadline=deadline)
     else:
-        hold = max(left, context.retry_policy.answer_timeout)
-        _count_decisions(context, await context.store.write(decide_event, context, event, details, hold=hold))
+        max_delay = max(left, context.retry_policy.answer_timeout)
+        _count_decisions(context, await context.store.write(decide_event, context, event, details, max_delay=max_delay))
 
 
 def _load(transaction: Transaction, context: Context, delivery_id: UUID) -> tuple[Delivery, Details | None, datetime]:
-    """The delivery, what an earlier look at it has learnt of its event, and until when the source may be asked."""
+    """Return the delivery, its event's details so far, and the deadline for fetching."""
     delivery, known = deliveries.find(transaction, delivery_id), events.find_details(transaction, delivery_id)
     return delivery, known, _deadline(transaction, context, delivery)
 
 
 def _deadline(transaction: Transaction, context: Context, delivery: Delivery) -> datetime:
-    """Some minutes after the delivery came, or after a person wished to have it judged again."""
+    """Return the deadline: ``details_timeout`` after receipt or after the last replay."""
     done = actions.of_subjects(transaction, [delivery.id])
-    wished = [action.at for action in done if action.verb == "replay"]
-    return max([delivery.received_at, *wished]) + context.retry_policy.details_timeout
+    replayed = [action.at for action in done if action.verb == "replay"]
+    return max([delivery.received_at, *replayed]) + context.retry_policy.details_timeout
 
 
 def _awaits_facts(context: Context, event: Event, details: Details) -> bool:
-    """Whether a fact that a route still needs may yet be told; another fact may have settled the matter without it."""
+    """Return whether a route still needs a missing fact that may come.
+
+    With the facts at hand a route may be decided without it.
+    """
     wants = missing_facts(with_details(event, details), context.routes)
     return any(missing.want in wants and not missing.is_final for missing in details.missing)
 
@@ -129,14 +135,14 @@ def _schedule_next_fetch(
 
 def _count_decisions(context: Context, decided: EventDecisions | None) -> None:
     if decided is None:
-        return  # nothing is judged yet, or somebody else has judged it meanwhile
+        return  # nothing is decided yet, or another worker has decided meanwhile
     context.metrics.events.labels(decided.event.kind).inc()
-    for decision in decided.said:
+    for decision in decided.decisions:
         context.metrics.decisions.labels(decision.verdict).inc()
 
 
 async def mark_dead(context: Context, delivery_id: UUID, reason: str) -> None:
-    """Make a dead letter of a delivery, unless it has been judged meanwhile."""
+    """Mark a delivery as a dead letter, unless it has been processed meanwhile."""
     if not await context.store.write(deliveries.bury, delivery_id, reason):
         return
     log.warning("a delivery is a dead letter: `roundsman dead-letters`", delivery=str(delivery_id), reason=reason)

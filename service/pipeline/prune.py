@@ -1,4 +1,4 @@
-"""Forgetting what has been kept for long enough, a little at a time, so that no webhook has to wait for it."""
+"""Delete old records in small batches, so that webhooks do not wait for long."""
 
 import asyncio
 from datetime import datetime
@@ -9,13 +9,13 @@ from service.pipeline.context import Context
 from service.store import retention, sessions
 
 BATCH_SIZE = 100  # events in a transaction: some tens of milliseconds
-PAUSE_S = 0.1  # in between, for others who want to write
+PAUSE_S = 0.1  # between batches, for other writers
 
 log = structlog.get_logger()
 
 
 async def prune(context: Context, *, batch_size: int = BATCH_SIZE) -> None:
-    """Forget what was received longer ago than we keep it, except what still waits for somebody."""
+    """Delete records older than ``keep_for``, except those that wait for a person."""
     before = context.clock() - context.keep_for
     count = await _prune_events(context, before, batch_size) + await _prune_dismissed(context, before, batch_size)
     await context.store.write(sessions.prune, now=context.clock())

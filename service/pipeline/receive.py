@@ -1,7 +1,7 @@
-"""The line: deliveries that wait to be kept. Those that wait together are committed together.
+"""Store deliveries by group commit: one transaction for all that are pending.
 
-A commit waits for the disk, and a disk is as slow for one delivery as for a hundred. Those that come while a commit is
-under way form the next batch; so one that comes alone is committed at once, and no timer must find it company.
+A commit waits for the disk, and the disk takes as long for one delivery as for a hundred. Deliveries that arrive during
+a commit form the next batch. A single delivery is committed at once: no timer waits for a batch to fill.
 """
 
 import asyncio
@@ -21,8 +21,8 @@ from service.store import deliveries
 
 KEEP_TIMEOUT_S = 8.0  # CircleCI gives up after 10 s (docs, "Outbound webhooks"): answer while it still listens
 RETRY_AFTER_S = 10
-MAX_JOB_DELAY_S = 0.05  # so, even in the longest rush, twenty jobs begin in a second
-BUSY_BATCH_SIZE = 8  # so many in one batch come faster than anybody can judge and tell
+MAX_JOB_DELAY_S = 0.05  # at least twenty queue jobs begin in a second, also during the longest burst
+BUSY_BATCH_SIZE = 8  # a batch of this size arrives faster than the pipeline decides and sends
 MAX_PENDING = 2_000
 MAX_PENDING_BYTES = 64 * 2**20
 MAX_BATCH = 100
@@ -33,7 +33,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, kw_only=True)
 class StoredDelivery:
-    """Where a delivery is on record, and whether it was there before."""
+    """The id of a stored delivery, and whether it was stored before."""
 
     id: UUID
     is_duplicate: bool
@@ -41,19 +41,25 @@ class StoredDelivery:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PendingDelivery:
-    """A delivery in line, and what its sender waits for; ``kept`` is cancelled when nobody waits any longer."""
+    """A delivery to store, and its result.
+
+    kept   the result; cancelled when the sender has disconnected
+    """
 
     delivery: Delivery
     kept: asyncio.Future[StoredDelivery]
 
     def time_out(self) -> None:
-        """Tell the sender that it took too long, whatever becomes of the delivery."""
+        """Raise Temporary for the sender; the delivery may be stored all the same."""
         if not self.kept.done():
             self.kept.set_exception(Temporary(f"the delivery could not be kept within {KEEP_TIMEOUT_S:.0f} s"))
 
 
 class GroupCommitter:
-    """Keeps deliveries in the order of their arrival, each with the job that will judge it, all or nothing."""
+    """A writer that stores deliveries in order of arrival, each with its job.
+
+    A delivery and its ``process`` job are written in one transaction.
+    """
 
     def __init__(self, store: Store, jobs: JobQueue) -> None:
         self._store = store
@@ -66,7 +72,10 @@ class GroupCommitter:
         self._yield_lock = asyncio.Lock()
 
     async def keep(self, delivery: Delivery) -> StoredDelivery:
-        """Wait until the delivery is on disk. Raises Temporary when that is not to be had in time, or at all now."""
+        """Store the delivery, and return once it is on disk.
+
+        Raises Temporary after ``KEEP_TIMEOUT_S``, at once when too many deliveries are pending, and on database errors.
+        """
         if self._is_full(delivery):
             raise Temporary("too many deliveries wait to be kept", retry_after_s=RETRY_AFTER_S)
         loop = asyncio.get_running_loop()
@@ -84,22 +93,26 @@ class GroupCommitter:
             timer.cancel()
 
     def _is_full(self, delivery: Delivery) -> bool:
-        """No room for one more; the first in line is let in whatever its size, or it never would be."""
+        """Return whether a limit is reached.
+
+        A delivery of any size is accepted while none is pending.
+        """
         is_too_much = self._pending_bytes + len(delivery.body) > MAX_PENDING_BYTES
         return len(self._pending) >= MAX_PENDING or (is_too_much and bool(self._pending))
 
     @property
     def has_backlog(self) -> bool:
-        """Somebody waits who is not even in the commit that is under way; or the next of a rush are about to.
+        """Return whether deliveries wait for the next commit, or a burst has just ended.
 
-        Many senders post again as soon as they are answered: between two of their batches the line is empty.
+        Many senders post again as soon as they are answered: between two of their batches nothing is pending.
         """
         return bool(self._pending) or asyncio.get_running_loop().time() < self._busy_until
 
     async def wait_for_idle(self) -> None:
-        """Return when nobody presses, or after ``MAX_JOB_DELAY_S``: for work that may as well begin a little later.
+        """Return once no delivery is pending, after ``MAX_JOB_DELAY_S`` at the latest.
 
-        One returns at a time, so that a lull in a rush lets one piece of work in, and not all that there is.
+        Work that may begin a little later awaits this. Callers return one at a time, so that a short pause in a burst
+        starts one job, and not all of them.
         """
         async with self._yield_lock:
             if self.has_backlog:
@@ -107,7 +120,10 @@ class GroupCommitter:
                 await asyncio.wait([self._idle], timeout=MAX_JOB_DELAY_S)
 
     async def _commit_batches(self) -> None:
-        """Keep one batch after the other until nobody is left: a task of its own, which no sender can take away."""
+        """Commit batch after batch until none is pending.
+
+        This is a task of its own: a sender that disconnects does not cancel it.
+        """
         while self._pending:
             await self._collect_batch()
             if batch := self._next_batch():
@@ -118,14 +134,14 @@ class GroupCommitter:
             self._idle.set_result(None)
 
     async def _collect_batch(self) -> None:
-        """Let in all that have batch_deliveries by now: until the event loop has gone round and found no more."""
+        """Yield to the event loop until a round of it adds no delivery."""
         seen = 0
         while seen < len(self._pending) < MAX_BATCH:
             seen = len(self._pending)
             await asyncio.sleep(0)
 
     def _next_batch(self) -> list[PendingDelivery]:
-        """The first in line, without those whose senders have gone."""
+        """Remove the oldest pending deliveries and return those with a connected sender."""
         batch: list[PendingDelivery] = []
         size = 0
         while self._pending and len(batch) < MAX_BATCH and size < MAX_BATCH_BYTES:
@@ -137,10 +153,13 @@ class GroupCommitter:
         return batch
 
     async def _commit(self, batch: Sequence[PendingDelivery]) -> None:
-        """Answer everybody in a batch. When it fails by something in it, only those whose fault it is may suffer."""
+        """Store a batch and answer each sender; after an error, store one by one.
+
+        Only the deliveries at fault then fail.
+        """
         [outcome] = await asyncio.gather(self._write_batch(batch), return_exceptions=True)
-        # Temporary is nobody's fault, and one by one all would only wait again: also where one row is held by a worker
-        # that is gone: Postgres takes that from it within 15 s, and CircleCI posts again.
+        # No delivery causes Temporary, and one by one all would wait again. That includes a row lock of a dead worker:
+        # Postgres ends its session within 15 s, and CircleCI posts again.
         if isinstance(outcome, BaseException) and not isinstance(outcome, Temporary) and len(batch) > 1:
             log.warning("a batch is kept one by one", deliveries=len(batch), reason=type(outcome).__name__)
             for pending in batch:

@@ -1,4 +1,4 @@
-"""Refusals on record: the last few, each with what mends it, written beside the answer and never in its way."""
+"""Record refused posts, each with its remedy, without delaying their answers."""
 
 import asyncio
 from collections.abc import Callable
@@ -22,7 +22,7 @@ log = structlog.get_logger()
 
 
 class Refusals:
-    """Keeps refusals, one a second at most; and knows the hooks of ours that may have sent what was refused."""
+    """A recorder of refusals, at most one a second, that names the hook at fault."""
 
     def __init__(self, store: Store, *, clock: Callable[[], datetime]) -> None:
         self._store = store
@@ -32,7 +32,7 @@ class Refusals:
         self._writing: asyncio.Task[None] | None = None
 
     async def explain(self, error: Rejected, hook_id: str | None) -> tuple[str, str | None]:
-        """Return reason and next step of a refusal: closer than the error's, where a hook of ours is at fault."""
+        """Return reason and next step of a refusal, more precise if the hook is ours."""
         hook = await self._find_hook(hook_id) if hook_id else None
         of = f"{hook.name} of {hook.project}, {hook.id}" if hook else ""
         match error:
@@ -46,7 +46,7 @@ class Refusals:
         return error.reason, error.next_step
 
     def keep(self, refusal: Refusal) -> None:
-        """Put a refusal on record before long; until then, others like it are counted in it."""
+        """Enqueue a refusal for writing; equal refusals before that are counted in it."""
         key = self._key(refusal)
         counted = self._pending[key].count if key in self._pending else 0
         self._pending[key] = replace(refusal, count=counted + refusal.count)
@@ -54,7 +54,11 @@ class Refusals:
             self._writing = asyncio.create_task(self._write_next())
 
     def _key(self, refusal: Refusal) -> Key:
-        """Return the key under which it waits: in a flood of many addresses, that of another of its kind."""
+        """Return the key of a refusal among those pending.
+
+        With ``MAX_PENDING`` pending it is the key of another with the same next step: a flood from many addresses is
+        counted in one.
+        """
         key = (refusal.status, refusal.reason, refusal.address)
         if key in self._pending or len(self._pending) < MAX_PENDING:
             return key
@@ -62,7 +66,7 @@ class Refusals:
         return next(alike, key)
 
     async def _write_next(self) -> None:
-        """Write one that is pending, of the kind that was written least recently, and go on in a second."""
+        """Write the pending refusal whose kind was written least recently."""
         key = min(self._pending, key=lambda one: self._written_at.get(self._pending[one].next_step, 0.0))
         refusal = self._pending.pop(key)
         loop = asyncio.get_running_loop()

@@ -1,4 +1,4 @@
-"""The sweep: after a lost job nothing waits for longer than a minute or so."""
+"""The sweep: enqueue work whose queue job was lost, after about a minute."""
 
 import asyncio
 from collections.abc import Sequence
@@ -12,14 +12,17 @@ from service.pipeline.context import Context
 from service.queue import lost_jobs
 
 OVERDUE = timedelta(seconds=60)
-BATCH_SIZE = 2_000  # rows that are looked at: some tens of milliseconds
-PAUSE_S = 0.1  # in between, for others: when much waits, there is most to do
+BATCH_SIZE = 2_000  # rows in a query: some tens of milliseconds
+PAUSE_S = 0.1  # between batches, for other work: a long backlog means high load
 
 log = structlog.get_logger()
 
 
 async def sweep(context: Context, *, batch_size: int = BATCH_SIZE) -> None:
-    """Enqueue what is overdue and has no job; where one kind cannot be looked through, the others are."""
+    """Enqueue overdue work that has no queue job.
+
+    An error in the query of one kind does not stop the others; it is raised at the end.
+    """
     before = context.clock() - OVERDUE
     every = (lost_jobs.UNJUDGED, lost_jobs.UNSENT, lost_jobs.STUCK_SENDING)
     walks = [_requeue_kind(context, waiting, before, batch_size) for waiting in every]

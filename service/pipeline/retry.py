@@ -1,4 +1,4 @@
-"""What is to come of a try that did not work: when the next one is, if there is one, and what the channel asked for."""
+"""Decide whether and when to retry a failed attempt."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,11 +12,11 @@ MAX_CHANNEL_PAUSE = timedelta(minutes=2)
 
 @dataclass(frozen=True, kw_only=True)
 class RetryDecision:
-    """How a notification goes on after a try that did not work.
+    """The decision about a failed attempt.
 
-    retry_at      when it is tried again; None when that will not help, or patience has ended
-    give_up_at    no try is planned after this time
-    pause_until   until when nobody sends anything to the channel; None when it did not ask to be left alone
+    retry_at      time of the next attempt; None if a retry cannot help, or would be after ``give_up_at``
+    give_up_at    no attempt is planned after this time
+    pause_until   nothing is sent to the channel until then; None if the channel asked for no pause
     """
 
     retry_at: datetime | None
@@ -27,13 +27,16 @@ class RetryDecision:
 def decide_retry(
     notification: Notification, attempt: Attempt, error: Exception, *, policy: RetryPolicy, now: datetime
 ) -> RetryDecision:
-    """What to do about an error. A channel's Retry-After is about the channel, not about one message."""
+    """Return the decision about an error.
+
+    A Retry-After is about the channel, not about one message.
+    """
     asked_for_s = error.retry_after_s if isinstance(error, Temporary) else None
     retry_at = now + policy.pause(attempt.number, asked_for_s=asked_for_s)
-    if asked_for_s is not None:  # while it rests nobody is told anything, so that its pauses do not grow as long
+    if asked_for_s is not None:  # no message is sent to the channel meanwhile, so its pauses stay shorter
         retry_at = min(retry_at, now + max(MAX_CHANNEL_PAUSE, timedelta(seconds=asked_for_s)))
     give_up_at = notification.give_up_at
-    if attempt.number == 1:  # it may have stood in line for long: patience is with the channel, and begins here
+    if attempt.number == 1:  # it may have waited in its lane for long: the time for retries begins here
         give_up_at = max(give_up_at, attempt.started_at + policy.give_up_after)
     is_over = isinstance(error, Permanent) or retry_at > give_up_at
     pause_until = retry_at if asked_for_s is not None else None

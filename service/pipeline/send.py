@@ -1,4 +1,4 @@
-"""From a notification to an attempt: one job, one try, and what came of it is on record."""
+"""Send a notification: each queue job makes one attempt and records its outcome."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -21,7 +21,7 @@ from service.queue.handlers import run_guarded
 from service.store import events, notifications
 
 RECORD_RETRY_S = 1.0
-CLOCK_SKEW = timedelta(seconds=2)  # our clock may be so much behind the one by which this job became due: Postgres' own
+CLOCK_SKEW = timedelta(seconds=2)  # our clock may be this far behind Postgres' clock, by which the job became due
 Result = TypeVar("Result")
 UNSENT_STATES = frozenset({NotificationState.PENDING, NotificationState.SENDING})
 
@@ -29,17 +29,16 @@ log = structlog.get_logger()
 
 
 async def send(context: Context, notification_id: UUID) -> None:
-    """Try once to tell the channel; a try that did not work leads to another one later, or to a dead letter.
+    """Attempt to send a notification once; a failure leads to a retry or dead letter.
 
-    Run in the channel's lane, one at a time: what looks as if it were being sent was cut off.
+    Run in the channel's lane, one job at a time: a notification in state SENDING was interrupted, or is a late send.
     """
     notification, event, details = await context.store.read(_load, notification_id)
     if is_settled_or_put_off(notification, context.clock()):
-        return  # another job will come for it, if there is anything left to do
+        return  # a later job sends it, if anything is left to send
     if notification.state is NotificationState.SENDING and notification_id in context.late_sends:
-        await context.store.write(
-            _lease_and_requeue, context, notification
-        )  # the lease ran out while the database was away
+        # the lease ran out while the database was away
+        await context.store.write(_lease_and_requeue, context, notification)
         return
     is_unknown = context.channel(notification.channel_key) is None
     if is_unknown and await context.store.write(leave_to_other_workers, context, notification):
@@ -52,7 +51,7 @@ async def send(context: Context, notification_id: UUID) -> None:
 
 
 def is_settled_or_put_off(notification: Notification, now: datetime) -> bool:
-    """Nothing is to be sent, or not yet."""
+    """Return whether a notification is not to be sent, or not yet."""
     return notification.state not in UNSENT_STATES or notification.next_attempt_at > now + CLOCK_SKEW
 
 
@@ -63,7 +62,7 @@ def _load(transaction: Transaction, notification_id: UUID) -> tuple[Notification
 
 
 def _begin_attempt(transaction: Transaction, context: Context, notification: Notification) -> Attempt | None:
-    if notification.state is NotificationState.SENDING:  # we hold the channel's lane: who was sending is gone
+    if notification.state is NotificationState.SENDING:  # this job has the channel's lane: the sender before it is gone
         notifications.interrupt(transaction, notification.id, context.clock())
     attempt = notifications.begin_attempt(transaction, notification.id, context.clock())
     if attempt is not None:
@@ -72,7 +71,10 @@ def _begin_attempt(transaction: Transaction, context: Context, notification: Not
 
 
 def _pause_lane(transaction: Transaction, context: Context, notification: Notification) -> None:
-    """Close the channel's lane for as long as must lie between two messages, whichever worker sends the next."""
+    """Pause the lane for the channel's minimum interval between messages.
+
+    The pause holds for all workers.
+    """
     channel = context.channel(notification.channel_key)
     if channel is not None and (pause := min_interval(channel)):
         context.jobs.pause_lane(notification.lane, within=transaction, until=context.clock() + pause)
@@ -106,7 +108,7 @@ def _channel(context: Context, notification: Notification) -> Channel:
 async def _record_outcome(
     sending: Awaitable[str], context: Context, notification: Notification, attempt: Attempt, *, message: Message
 ) -> None:
-    """Record what comes of a send. Raises StillSending when that is not known yet."""
+    """Await a send and record its outcome. Raises StillSending if it is not known yet."""
     try:
         receipt = await sending
     except StillSending:
@@ -127,7 +129,10 @@ async def _record_outcome(
 
 
 def _lease_and_requeue(transaction: Transaction, context: Context, notification: Notification) -> None:
-    """Leave an attempt open, and its lane closed; should this process end, the job that stands first goes on."""
+    """Lease notification and lane to a late send, and enqueue a job first in the lane.
+
+    If this process ends, that job continues after the lease.
+    """
     if _extend_lease(transaction, context, notification):
         context.jobs.enqueue_first(notification.lane, "send", notification.id, within=transaction)
 
@@ -147,7 +152,7 @@ def _extend_lease(transaction: Transaction, context: Context, notification: Noti
 async def _await_late_send(
     context: Context, notification: Notification, attempt: Attempt, ending: Awaitable[None]
 ) -> None:
-    """Renew the lease until the end of a late send is on record."""
+    """Renew the lease until the outcome of a late send is recorded."""
     end = asyncio.ensure_future(run_guarded("a late send", ending))
     try:
         while not (await asyncio.wait({end}, timeout=RENEW_EVERY_S))[0]:
@@ -159,13 +164,13 @@ async def _await_late_send(
 
 
 def _end_lease(transaction: Transaction, context: Context, notification: Notification) -> None:
-    """End the lease on a lane, if the attempt had one."""
+    """End the lease on the lane of a late send; do nothing for other sends."""
     if notification.id in context.late_sends:
         context.jobs.pause_lane(notification.lane, within=transaction, until=context.clock())
 
 
 async def handle_failure(context: Context, notification: Notification, attempt: Attempt, error: Exception) -> None:
-    """After a try that did not work: another one later, unless that will not help or patience has ended."""
+    """Record a failed attempt, and schedule a retry or make a dead letter of it."""
     now, reason = context.clock(), str(error)
     decision = decide_retry(notification, attempt, error, policy=context.retry_policy, now=now)
 
@@ -182,7 +187,7 @@ async def handle_failure(context: Context, notification: Notification, attempt: 
         return counts
 
     if not await _retry_until_stored(lambda: context.store.write(record)):
-        return  # it took so long that we were thought dead: another attempt has taken its place
+        return  # it took so long that we were taken for dead: another attempt has replaced this one
     outcome = Outcome.PUT_OFF if decision.retry_at else Outcome.DEAD
     _log_attempt(context, notification, attempt, outcome=outcome, reason=reason)
     if outcome is Outcome.DEAD:
@@ -194,7 +199,11 @@ async def handle_failure(context: Context, notification: Notification, attempt: 
 def _schedule_retry(
     transaction: Transaction, context: Context, notification: Notification, decision: RetryDecision
 ) -> None:
-    """Try again beside the lane, so that others go on; at its head where the channel wants none of them."""
+    """Schedule a retry; if the channel asked for a pause, pause its lane.
+
+    After the pause the retry is first in the lane. Without a pause it waits outside the lane, so that other messages
+    are sent meanwhile.
+    """
     lane = notification.lane
     if decision.pause_until:
         context.jobs.pause_lane(lane, within=transaction, until=decision.pause_until)
@@ -208,7 +217,10 @@ def _schedule_retry(
 
 
 async def _retry_until_stored(record: Callable[[], Awaitable[Result]]) -> Result:
-    """Record what happened, however long the database is away: forgetting a sent message would send it twice."""
+    """Retry until the outcome is stored, also while the database is away for long.
+
+    A sent message without a record would be sent twice.
+    """
     tries = 0
     while True:
         tries += 1

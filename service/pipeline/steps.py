@@ -1,4 +1,4 @@
-"""The life of a delivery: process, ask, judge, enrich, send; the sweep, and forgetting."""
+"""Queue job handlers: process, ask, judge, enrich, send; the sweep and pruning."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
@@ -28,7 +28,7 @@ log = structlog.get_logger()
 
 
 class Pipeline:
-    """The handlers of our jobs, and what to do when one of them fails in a way nobody foresaw."""
+    """The queue job handlers, and the recovery from their unexpected errors."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -45,7 +45,7 @@ class Pipeline:
         }
 
     def _bind_context(self, step: Callable[[Context, UUID], Awaitable[None]]) -> Handler:
-        """Have a job work to its end by the routes and receivers that it began with."""
+        """Return a handler that keeps the routes and receivers from its start to its end."""
 
         async def handle(subject_id: UUID) -> None:
             await step(self._context, subject_id)
@@ -53,19 +53,22 @@ class Pipeline:
         return handle
 
     def reload(self, *, routes: Sequence[Route], receivers: Mapping[str, Receiver]) -> None:
-        """Judge and send by other routes and receivers, from the next job on."""
+        """Use other routes and receivers from the next job on."""
         self._context = replace(self._context, routes=routes, receivers=receivers)
 
     async def sweep(self) -> None:
-        """Enqueue what is overdue and has no job."""
+        """Enqueue overdue work that has no queue job."""
         await sweep(self._context)
 
     async def prune(self) -> None:
-        """Forget what has been kept for long enough."""
+        """Delete records older than ``keep_for``."""
         await prune(self._context)
 
     async def failed(self, kind: str, subject_id: UUID, error: Exception) -> None:
-        """Have the work of a failed job done another way, later, or by a person: it must not get lost."""
+        """Retry the work of a failed job later or another way, or mark it dead.
+
+        No work gets lost.
+        """
         reason = f"{type(error).__name__}: {error}"
         match kind, error:
             case _, NotFound():

@@ -1,7 +1,7 @@
-"""Channels of which another worker may know more: it has another roundsman.yaml, or newer secrets.
+"""Leave notifications to other workers while a new roundsman.yaml is rolled out.
 
-While a new roundsman.yaml is rolled out, for seconds or minutes, some workers have it and some do not; what one of them
-does not know is no reason to give a message up.
+For seconds or minutes some workers have the new file or newer secrets, and some do not. A channel that one worker does
+not know is no reason to give up a message.
 """
 
 from datetime import timedelta
@@ -14,7 +14,7 @@ from service.model import Notification, NotificationState
 from service.pipeline.context import Context
 from service.store import heartbeats, notifications
 
-WORKER_ALIVE_WITHIN = timedelta(seconds=45)  # who wrote a heartbeat within this time; that is done every 15 seconds
+WORKER_ALIVE_WITHIN = timedelta(seconds=45)  # since its last heartbeat; one is written every 15 seconds
 
 log = structlog.get_logger()
 
@@ -22,14 +22,14 @@ log = structlog.get_logger()
 def leave_to_other_workers(transaction: Transaction, context: Context, notification: Notification) -> bool:
     """Put a notification off, without an attempt, for a worker that knows its channel.
 
-    False when none has come for as long as that may take.
+    Returns False after ``unknown_channel_timeout``.
     """
     now, policy = context.clock(), context.retry_policy
-    if notification.state is NotificationState.SENDING:  # cut off, as its lane is ours now
+    if notification.state is NotificationState.SENDING:  # interrupted: its lane is ours now
         notifications.interrupt(transaction, notification.id, now)
     since = notifications.unknown_since(transaction, notification.id, now)
     if since is None:
-        return True  # it has been settled meanwhile
+        return True  # it is no longer to be sent
     if now >= since + policy.unknown_channel_timeout:
         return False
     again_at, give_up_at = now + policy.unknown_channel_pause, since + policy.unknown_channel_timeout
@@ -44,7 +44,10 @@ def leave_to_other_workers(transaction: Transaction, context: Context, notificat
 
 
 async def retry_if_others_differ(context: Context, error: Permanent) -> Permanent | Temporary:
-    """Return what a refusal of our address or credentials is worth: it is not for good while others have newer ones."""
+    """Return Temporary instead of a refusal while another worker has other channels.
+
+    The refusal of our address or credentials is final only if no other worker has newer ones.
+    """
     since = context.clock() - WORKER_ALIVE_WITHIN
     if not context.store.is_shared or not await context.store.read(
         heartbeats.have_other_channels, context.channels, since=since
