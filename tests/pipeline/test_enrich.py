@@ -41,7 +41,7 @@ async def test_a_message_says_which_tests_failed(house: House) -> None:
 
 
 @pytest.mark.parametrize("run", [sample_runs.web_main_fixed(MONDAY), sample_runs.mobile_canceled(MONDAY)])
-async def test_of_what_did_not_fail_no_jobs_are_asked_for(folder: Path, run: Run) -> None:
+async def test_jobs_are_not_fetched_unless_the_workflow_failed(folder: Path, run: Run) -> None:
     async with a_house(folder, GREEN_TO_WEB) as house:
         await house.finish(run)
         await house.drain()
@@ -50,7 +50,7 @@ async def test_of_what_did_not_fail_no_jobs_are_asked_for(folder: Path, run: Run
     assert house.channels.told == ["web (json)"]
 
 
-async def test_what_a_tags_webhook_does_not_say_is_asked_for(folder: Path) -> None:
+async def test_facts_missing_in_a_tags_webhook_are_fetched(folder: Path) -> None:
     async with a_house(folder, GREEN_TO_WEB) as house:
         await house.finish(sample_runs.web_release(MONDAY))
         await house.drain()
@@ -67,7 +67,7 @@ async def test_starter_of_a_scheduled_run_is_not_asked_for(house: House) -> None
     assert "Last commit by Grace Example" in told(house)
 
 
-async def test_starter_who_has_left_is_no_news_to_those_who_are_told(house: House) -> None:
+async def test_unknown_starter_is_not_mentioned_in_messages(house: House) -> None:
     house.pretend.faults.next("/user/*", broken(404), times=10)
     delivery = await house.finish(RED)
     await house.drain()
@@ -110,7 +110,7 @@ async def test_a_message_goes_as_soon_as_circleci_answers_again(house: House) ->
     assert "3 of 214 tests failed" in told(house)
 
 
-async def test_what_comes_later_is_filled_in_without_telling_anybody_again(house: House) -> None:
+async def test_late_details_are_recorded_without_another_message(house: House) -> None:
     house.pretend.faults.next("*", broken(503), times=1000)
     delivery = await house.finish(RED)
     await house.drain()
@@ -126,7 +126,7 @@ async def test_what_comes_later_is_filled_in_without_telling_anybody_again(house
 
 
 @pytest.mark.databases("sqlite")  # hundreds of looks, none of which is about the database
-async def test_a_day_later_nobody_asks_any_more(house: House) -> None:
+async def test_details_are_not_fetched_after_a_day(house: House) -> None:
     house.pretend.faults.next("*", broken(503), times=10_000)
     await house.finish(RED)
     for _ in range(60):
@@ -206,7 +206,7 @@ async def test_a_circleci_that_hangs_holds_no_message(hasty: House) -> None:
     assert missing[0]["reason"] == "CircleCI did not answer everything within 0 s"
 
 
-async def test_a_message_goes_at_its_time_also_while_somebody_is_still_asking(house: House) -> None:
+async def test_message_is_sent_at_its_deadline_during_a_fetch(house: House) -> None:
     """Many events may wait for a CircleCI that hangs; none of their messages waits for the others."""
     hanging, told = Gate(), house.expect_word("web (json)")
     house.pretend.faults.next("*", Fault(gate=hanging), times=1000)
@@ -223,7 +223,7 @@ async def test_a_message_goes_at_its_time_also_while_somebody_is_still_asking(ho
 
 
 class Gate(asyncio.Event):
-    """A gate that also tells when somebody stands before it."""
+    """A gate that also tells when a task waits before it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -248,14 +248,14 @@ class Buggy:
         raise self._error
 
 
-async def test_when_asking_fails_unforeseen_the_message_goes_with_what_is_known(house: House) -> None:
-    house.replace_source(lambda source: Buggy(source, ValueError("nobody foresaw this")))
+async def test_message_is_sent_without_details_after_an_unexpected_error(house: House) -> None:
+    house.replace_source(lambda source: Buggy(source, ValueError("unforeseen")))
     delivery = await house.finish(RED)
 
     await house.drain()
 
     [gap] = (await house.show(delivery))["details"]["missing"]
-    assert gap["reason"] == "asking CircleCI failed; please report this: ValueError: nobody foresaw this"
+    assert gap["reason"] == "asking CircleCI failed; please report this: ValueError: unforeseen"
     assert house.channels.told == ["web (json)"]
 
 
@@ -294,8 +294,8 @@ class Forgotten(Buggy):
         return await super().enrich(event, wants, known)
 
 
-@pytest.mark.parametrize("error", [TimeoutError(), ValueError("nobody foresaw this")])
-async def test_what_was_forgotten_while_we_asked_stays_forgotten(house: House, error: Exception) -> None:
+@pytest.mark.parametrize("error", [TimeoutError(), ValueError("unforeseen")])
+async def test_event_pruned_during_a_fetch_stays_deleted(house: House, error: Exception) -> None:
     delivery = await house.finish(RED)
     await house.drain()
     await house.drain(days=401)

@@ -1,4 +1,4 @@
-"""What a route needs to know and the webhook does not say: CircleCI is asked for it, but not waited for for ever."""
+"""Facts that routes need beyond the webhook: CircleCI is asked for them, within a time limit."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -76,7 +76,7 @@ async def test_a_circleci_that_hangs_puts_off_no_decision_past_its_time(folder: 
         assert "CircleCI did not answer everything within 0 s" in verdicts(await house.show(delivery))[0][1]
 
 
-async def test_circleci_is_not_asked_once_more_when_time_is_up(many: House) -> None:
+async def test_no_fetch_after_the_deadline(many: House) -> None:
     many.pretend.faults.next("*", broken(503), times=1000)
     delivery = await many.finish(RELEASE)
     await many.drain()
@@ -89,7 +89,7 @@ async def test_circleci_is_not_asked_once_more_when_time_is_up(many: House) -> N
     assert verdicts(await many.show(delivery))[4][0] == "matched"
 
 
-async def test_a_replay_asks_again_however_late_it_is(many: House) -> None:
+async def test_late_replay_fetches_again(many: House) -> None:
     many.pretend.faults.next("/pipeline/*", broken(503))
     delivery = await many.finish(RELEASE)
     await many.drain()
@@ -104,7 +104,7 @@ async def test_a_replay_asks_again_however_late_it_is(many: House) -> None:
 async def test_a_delivery_that_was_long_in_coming_is_judged_at_once_and_asked_about_only_for_its_message(
     many: House,
 ) -> None:
-    """We were away for an hour: nobody waits any longer, and what CircleCI can say at once still goes out."""
+    """We were away for an hour: no message waits any longer, and what CircleCI can say at once still goes out."""
     delivery = await many.finish(RELEASE)
 
     many.clock.tick(hours=1)
@@ -123,7 +123,7 @@ async def test_a_delivery_that_was_long_in_coming_is_judged_at_once_and_asked_ab
     assert "v2.5.0" in many.channels.took[0][1].title
 
 
-async def test_events_that_need_no_answer_do_not_wait_behind_those_that_do(folder: Path) -> None:
+async def test_events_without_missing_facts_do_not_wait_for_fetches(folder: Path) -> None:
     hanging, written = asyncio.Event(), asyncio.Event()
     patient = RetryPolicy(answer_timeout=timedelta(hours=1))
     async with a_house(folder, MANY_ROUTES, retry_policy=patient) as house:
@@ -153,7 +153,7 @@ async def test_a_fact_that_comes_within_two_minutes_decides(many: House) -> None
 
 
 async def test_a_fact_that_no_longer_matters_is_not_waited_for(folder: Path) -> None:
-    """Ada's builds are nothing to a route of Grace's, whatever their tag."""
+    """Ada's builds are nothing to a route of Grace's, with any tag."""
     async with a_house(folder, RED_TO_WEB.replace("{status: [failed, error]}", "{actor: grace, tag: v*}")) as house:
         house.pretend.faults.next("/pipeline/*", broken(503), times=1000)
         delivery = await house.finish(RELEASE)
@@ -177,7 +177,7 @@ async def test_gaps_that_decide_nothing_put_off_no_decision(many: House) -> None
     assert {decision["round"] for decision in shown["decisions"]} == {1, 2}
 
 
-async def test_two_who_ask_about_one_delivery_at_once_settle_it_once(many: House) -> None:
+async def test_concurrent_fetches_for_one_delivery_decide_once(many: House) -> None:
     delivery = await many.finish(RELEASE)
 
     await asyncio.gather(*(many.work("ask", delivery) for _ in range(3)))
@@ -190,14 +190,14 @@ async def test_two_who_ask_about_one_delivery_at_once_settle_it_once(many: House
 async def test_asking_that_fails_unforeseen_begins_anew(many: House) -> None:
     delivery = await many.finish(RELEASE)
 
-    await many.service.pipeline.failed("ask", UUID(delivery), ValueError("nobody foresaw this"))
+    await many.service.pipeline.failed("ask", UUID(delivery), ValueError("unforeseen"))
     await many.drain(minutes=1)
 
     assert verdicts(await many.show(delivery))[0] == ("matched", "tag v2.5.0 matches v*")
     assert many.rows("SELECT failures FROM deliveries") == [(1,)]
 
 
-async def test_an_event_is_judged_at_its_deadline_by_whoever_is_not_asking(many: House) -> None:
+async def test_event_is_decided_at_its_deadline_during_a_fetch(many: House) -> None:
     """The line of those who ask may be of any length: this one never comes to its turn."""
     delivery = await many.finish(RELEASE)
     await many.work("process", delivery)
@@ -243,10 +243,10 @@ async def test_a_replay_is_judged_two_minutes_after_it_was_asked_for(many: House
     assert (before, after) == ({1}, {1, 2})
 
 
-async def test_a_judgement_at_the_deadline_that_fails_unforeseen_begins_anew(many: House) -> None:
+async def test_unexpected_error_at_the_deadline_is_retried(many: House) -> None:
     delivery = await many.finish(RELEASE)
 
-    await many.service.pipeline.failed("judge", UUID(delivery), ValueError("nobody foresaw this"))
+    await many.service.pipeline.failed("judge", UUID(delivery), ValueError("unforeseen"))
     await many.drain(minutes=1)
 
     assert verdicts(await many.show(delivery))[0] == ("matched", "tag v2.5.0 matches v*")
@@ -254,7 +254,7 @@ async def test_a_judgement_at_the_deadline_that_fails_unforeseen_begins_anew(man
 
 @pytest.mark.long
 @pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
-async def test_none_waits_for_those_who_ask_while_circleci_hangs(folder: Path, is_long: bool) -> None:
+async def test_other_jobs_do_not_wait_while_circleci_hangs(folder: Path, is_long: bool) -> None:
     """The first route tests who pushed, CircleCI takes each call and never answers, and the line is long."""
     hanging, number = asyncio.Event(), 300 if is_long else 3 * MAX_CONCURRENT
     patient = RetryPolicy(answer_timeout=timedelta(seconds=3))  # in real time, after that of the clock that we move

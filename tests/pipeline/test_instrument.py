@@ -1,4 +1,4 @@
-"""Jobs as they are watched: whatever way a job ends, the log and the numbers say so, and nothing is swallowed."""
+"""Queue jobs in log and metrics: each outcome is logged and counted, and no error is swallowed."""
 
 import asyncio
 from collections.abc import Iterator
@@ -39,9 +39,7 @@ async def end(kind: str, how: BaseException | None, metrics: Metrics) -> BaseExc
 
 
 @pytest.mark.parametrize(("how", "outcome"), ENDS)
-async def test_a_job_s_line_and_its_numbers_say_how_it_ended(
-    talk: Talk, how: BaseException | None, outcome: str
-) -> None:
+async def test_log_line_and_metrics_have_the_jobs_outcome(talk: Talk, how: BaseException | None, outcome: str) -> None:
     metrics = Metrics()
 
     came_out = await end("enrich", how, metrics)
@@ -54,7 +52,7 @@ async def test_a_job_s_line_and_its_numbers_say_how_it_ended(
 
 
 @pytest.mark.parametrize(("how", "outcome"), ENDS[1:])
-async def test_a_send_without_an_attempt_s_line_has_its_own(talk: Talk, how: BaseException, outcome: str) -> None:
+async def test_send_without_an_attempt_line_logs_its_own(talk: Talk, how: BaseException, outcome: str) -> None:
     await end("send", how, Metrics())
 
     assert [(line["job"], line["outcome"]) for line in talk.lines] == [("send", outcome)]
@@ -66,7 +64,7 @@ async def test_a_send_that_went_well_leaves_the_word_to_its_attempt(talk: Talk) 
     assert talk.lines == []
 
 
-async def test_lines_about_a_failure_name_the_job_and_those_of_the_next_one_do_not(talk: Talk) -> None:
+async def test_failure_lines_name_the_job_and_do_not_leak_into_the_next(talk: Talk) -> None:
     subject = uuid4()
 
     async def engine() -> None:

@@ -60,7 +60,7 @@ def site(server: postgres.Server, url_in_real_time: str, tmp_path: Path) -> Iter
 
 @pytest.fixture
 def mortal_site(tmp_path: Path) -> Iterator[Site]:
-    """One whose Postgres nobody else uses, and whose commits survive a crash of it."""
+    """One whose Postgres no other test uses, and whose commits survive a crash of it."""
     with postgres.running() as server:
         url = server.new_database("template0", "synchronous_commit = on")
         migrate(url)
@@ -89,7 +89,7 @@ def surroundings_at(url: str, folder: Path, routes: str = RED_TO_WEB) -> dict[st
 
 
 def news(number: int) -> bytes:
-    """A red workflow that nobody has heard of yet."""
+    """A red workflow that is new to the service."""
     return as_bytes(workflow_completed(replace(RED, number=number)))
 
 
@@ -132,7 +132,7 @@ def test_a_worker_that_is_asked_to_end_while_the_database_is_away_ends(mortal_si
     assert code == 0
 
 
-def test_a_door_keeps_webhooks_also_when_the_next_release_has_migrated_already(site: Site) -> None:
+def test_web_stores_webhooks_after_the_next_release_has_migrated(site: Site) -> None:
     with psycopg.connect(site.environ["ROUNDSMAN_DATABASE_URL"]) as connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
 
@@ -166,7 +166,7 @@ def test_a_send_that_was_begun_may_end_also_on_many_machines(site: Site) -> None
 
 
 @pytest.mark.long
-def test_two_who_migrate_at_once_take_turns(site: Site) -> None:
+def test_concurrent_migrations_run_one_after_the_other(site: Site) -> None:
     given = site.environ | {"ROUNDSMAN_DATABASE_URL": site.server.new_database()}
     with ExitStack() as stack:
         both = [
@@ -190,7 +190,7 @@ def test_two_who_migrate_at_once_take_turns(site: Site) -> None:
 
 @pytest.mark.long
 @pytest.mark.parametrize("role", first_and_long(["web", "worker"]))
-def test_who_finds_no_schema_names_the_command_that_makes_one(site: Site, role: str) -> None:
+def test_missing_schema_error_names_the_migrate_command(site: Site, role: str) -> None:
     ended = run(role, folder=site.folder, **site.environ | {"ROUNDSMAN_DATABASE_URL": site.server.new_database()})
 
     assert ended.returncode == 1

@@ -1,4 +1,4 @@
-"""From a delivery to decisions: each with its reason, made once, and not kept waiting by a courtesy."""
+"""From a delivery to decisions: each with its reason, made once, and not delayed by a slow CircleCI."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -139,7 +139,7 @@ async def test_a_green_workflow_that_no_route_matches_costs_no_call(house: House
     assert verdicts(await house.show(delivery)) == [("not_matched", "status success is not failed or error")]
 
 
-async def test_a_fact_is_asked_for_when_a_route_needs_it(many: House) -> None:
+async def test_fact_is_fetched_if_a_route_needs_it(many: House) -> None:
     delivery = await many.finish(RELEASE)
     await many.drain()
 
@@ -157,7 +157,7 @@ async def test_a_fact_that_no_route_needs_is_not_asked_for(many: House) -> None:
     assert many.pretend.calls == []
 
 
-async def test_what_is_not_understood_waits_for_a_person_with_the_reason(house: House) -> None:
+async def test_unparsable_delivery_is_a_dead_letter_with_its_reason(house: House) -> None:
     delivery = (await house.send(b'{"type": "job-started", "id": "1"}')).json()["delivery"]
     await house.drain()
 
@@ -169,8 +169,8 @@ async def test_what_is_not_understood_waits_for_a_person_with_the_reason(house: 
 
 
 @pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
-async def test_what_fails_unforeseen_is_tried_again_and_then_waits_for_a_person(house: House) -> None:
-    house.replace_source(lambda source: Stumbling(source, ValueError("nobody foresaw this")))
+async def test_unexpected_error_is_retried_then_a_dead_letter(house: House) -> None:
+    house.replace_source(lambda source: Stumbling(source, ValueError("unforeseen")))
     await house.finish(RED)
 
     tries = []
@@ -181,7 +181,7 @@ async def test_what_fails_unforeseen_is_tried_again_and_then_waits_for_a_person(
     assert tries[:5] == [(1, "kept"), (2, "kept"), (3, "kept"), (4, "kept"), (5, "dead")]
     assert tries[5:] == [(5, "dead")] * 5
     [dead] = (await house.dead_letters())["deliveries"]
-    assert dead["reason"] == "judging it failed 5 times; please report this: ValueError: nobody foresaw this"
+    assert dead["reason"] == "judging it failed 5 times; please report this: ValueError: unforeseen"
 
 
 @pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
@@ -195,7 +195,7 @@ async def test_a_database_that_is_away_counts_as_no_failure_of_the_delivery(hous
     assert house.channels.told == ["web (json)"]
 
 
-async def test_a_replay_is_a_second_round_and_tells_nobody_twice(house: House) -> None:
+async def test_replay_decides_again_and_notifies_no_channel_twice(house: House) -> None:
     delivery = await house.finish(RED)
     await house.drain()
 
@@ -208,7 +208,7 @@ async def test_a_replay_is_a_second_round_and_tells_nobody_twice(house: House) -
     assert house.channels.told == ["web (json)"]
 
 
-async def test_a_replay_tells_those_whom_the_routes_name_by_now(folder: Path) -> None:
+async def test_replay_notifies_receivers_of_the_current_routes(folder: Path) -> None:
     async with a_house(folder, RED_TO_WEB) as house:
         delivery = await house.finish(RED)
         await house.drain()
@@ -255,7 +255,7 @@ async def test_a_cancellation_storm_is_one_piece_of_news_for_each_channel(folder
     assert verdicts.count({"already_told"}) == len(CANCELED.jobs)
 
 
-async def test_two_who_judge_one_delivery_at_once_settle_it_once(house: House) -> None:
+async def test_concurrent_jobs_for_one_delivery_decide_once(house: House) -> None:
     delivery = await house.finish(RED)
 
     await asyncio.gather(*(house.work("process", delivery) for _ in range(5)))
@@ -277,7 +277,7 @@ async def test_a_job_event_is_judged_by_the_routes_that_hear_jobs(many: House) -
     assert many.channels.told == ["ops (form)"]
 
 
-async def test_an_event_whose_numbers_no_database_holds_is_judged_all_the_same(house: House) -> None:
+async def test_event_with_numbers_too_large_for_the_database_is_decided(house: House) -> None:
     payload = workflow_completed(RED)
     payload["pipeline"]["number"] = 2**70
     delivery = (await house.send(as_bytes(payload))).json()["delivery"]
@@ -286,7 +286,7 @@ async def test_an_event_whose_numbers_no_database_holds_is_judged_all_the_same(h
     assert (await house.show(delivery))["pipeline"]["number"] is None
 
 
-async def test_a_job_whose_delivery_is_gone_ends_quietly(house: House) -> None:
+async def test_job_without_its_delivery_ends_quietly(house: House) -> None:
     await house.finish(RED)
     house.change("DELETE FROM deliveries")
 

@@ -1,4 +1,4 @@
-"""The line at the door: who waits together is kept together, and nobody suffers from who stands beside them."""
+"""Group commit: deliveries that are pending together are stored together, and none fails for another."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
@@ -63,7 +63,7 @@ async def held_up(store: Store) -> AsyncIterator[None]:
 
 
 class Door:
-    """A line, and people who stand in it."""
+    """A group committer, and senders of deliveries."""
 
     def __init__(self, store: Store, jobs: JobQueue) -> None:
         self.store = store
@@ -76,15 +76,15 @@ class Door:
         self.commits += 1
 
     async def arrive(self, arriving: Iterable[Delivery]) -> list[asyncio.Task[StoredDelivery]]:
-        """Get in line, in this order."""
+        """Send deliveries in this order."""
         tasks = [asyncio.create_task(self.committer.keep(delivery)) for delivery in arriving]
         await asyncio.sleep(0)
         return tasks
 
     async def arrive_after(self, first: Delivery, others: Iterable[Delivery]) -> list[asyncio.Task[StoredDelivery]]:
-        """Get in line while the commit of the first one is under way."""
+        """Send deliveries during the commit of the first one."""
         [task] = await self.arrive([first])
-        for _ in range(5):  # until the line has let everybody in
+        for _ in range(5):  # until the batch is collected
             await asyncio.sleep(0)
         assert not self.committer.has_backlog
         return [task, *await self.arrive(others)]
@@ -107,7 +107,7 @@ async def outcomes(tasks: Iterable[asyncio.Task[StoredDelivery]]) -> list[Any]:
     return await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def test_one_that_comes_alone_is_kept_at_once_with_its_job(door: Door) -> None:
+async def test_single_delivery_is_stored_at_once_with_its_job(door: Door) -> None:
     delivery = some_delivery()
 
     kept = await door.committer.keep(delivery)
@@ -117,7 +117,7 @@ async def test_one_that_comes_alone_is_kept_at_once_with_its_job(door: Door) -> 
     assert (await door.jobs.backlog()).depth == 1
 
 
-async def test_who_comes_a_moment_later_is_let_in_too(door: Door) -> None:
+async def test_deliveries_of_later_event_loop_rounds_join_the_batch(door: Door) -> None:
     tasks = []
     for delivery in several(20):
         tasks += await door.arrive([delivery])  # one each time that the event loop goes round
@@ -127,17 +127,17 @@ async def test_who_comes_a_moment_later_is_let_in_too(door: Door) -> None:
     assert len(await on_disk(door.store)) == 20
 
 
-async def test_who_comes_while_a_commit_is_under_way_shares_the_next_one(door: Door) -> None:
+async def test_deliveries_during_a_commit_share_the_next_one(door: Door) -> None:
     first, *others = several(50)
     async with held_up(door.store):
         tasks = await door.arrive_after(first, others)
     await outcomes(tasks)
 
-    assert door.commits - 1 == 2  # the one that held them up is no batch
+    assert door.commits - 1 == 2  # the first one, which held them up, is no batch
     assert len(await on_disk(door.store)) == 50
 
 
-async def test_nobody_hears_that_it_is_kept_before_it_is(door: Door) -> None:
+async def test_senders_are_answered_only_after_the_commit(door: Door) -> None:
     async with held_up(door.store):
         tasks = await door.arrive_after(some_delivery(), several(3))
         done_early, there_early = [task.done() for task in tasks], await on_disk(door.store)
@@ -146,7 +146,7 @@ async def test_nobody_hears_that_it_is_kept_before_it_is(door: Door) -> None:
     assert {kept.id for kept in await outcomes(tasks)} == set(await on_disk(door.store))
 
 
-async def test_jobs_stand_in_the_order_of_arrival(door: Door, database: Database) -> None:
+async def test_jobs_are_in_order_of_arrival(door: Door, database: Database) -> None:
     arriving = several(10)
 
     await outcomes(await door.arrive(arriving))
@@ -154,7 +154,7 @@ async def test_jobs_stand_in_the_order_of_arrival(door: Door, database: Database
     assert database.jobs() == [("process", delivery.id.hex, None) for delivery in arriving]
 
 
-async def test_the_same_twice_in_a_batch_is_one_delivery(door: Door) -> None:
+async def test_duplicates_in_a_batch_are_one_delivery(door: Door) -> None:
     first, other = some_delivery("the same"), some_delivery("another")
     arriving = [first, other, some_delivery("the same"), some_delivery("the same")]
 
@@ -166,7 +166,7 @@ async def test_the_same_twice_in_a_batch_is_one_delivery(door: Door) -> None:
     assert (await door.jobs.backlog()).depth == 2
 
 
-async def test_a_repeat_of_an_earlier_batch_is_counted_and_gets_no_job(door: Door) -> None:
+async def test_duplicate_of_an_earlier_batch_is_counted_and_gets_no_job(door: Door) -> None:
     first, new = some_delivery("the same"), some_delivery()
     await door.committer.keep(first)
 
@@ -177,7 +177,7 @@ async def test_a_repeat_of_an_earlier_batch_is_counted_and_gets_no_job(door: Doo
     assert (await door.jobs.backlog()).depth == 2
 
 
-async def test_what_cannot_be_kept_at_all_fails_alone(door: Door) -> None:
+async def test_unstorable_delivery_fails_alone(door: Door) -> None:
     good = several(4)
     bad = replace(some_delivery(), received_at=NINE.replace(tzinfo=None))  # no column takes a time without its zone
 
@@ -189,7 +189,7 @@ async def test_what_cannot_be_kept_at_all_fails_alone(door: Door) -> None:
     assert set(await on_disk(door.store)) == {delivery.id for delivery in good}
 
 
-async def test_a_line_that_is_served_after_trouble_keeps_what_comes_then(door: Door) -> None:
+async def test_deliveries_after_a_failed_batch_are_stored(door: Door) -> None:
     await outcomes(await door.arrive([replace(some_delivery(), received_at=NINE.replace(tzinfo=None))]))
 
     kept = await door.committer.keep(some_delivery())
@@ -197,7 +197,7 @@ async def test_a_line_that_is_served_after_trouble_keeps_what_comes_then(door: D
     assert set(await on_disk(door.store)) == {kept.id}
 
 
-async def test_who_goes_away_takes_no_neighbour_along(door: Door) -> None:
+async def test_disconnected_sender_does_not_affect_its_batch(door: Door) -> None:
     first, second, third, fourth = several(4)
     async with held_up(door.store):
         tasks = await door.arrive_after(first, [second, third, fourth])
@@ -207,11 +207,11 @@ async def test_who_goes_away_takes_no_neighbour_along(door: Door) -> None:
 
     await outcomes(tasks)
 
-    # the first one's commit was under way; the third's was not begun for somebody who is gone
+    # the first one's commit was under way; the third's was not begun, because its sender is gone
     assert set(await on_disk(door.store)) == {first.id, second.id, fourth.id}
 
 
-async def test_nothing_is_committed_when_all_have_gone(door: Door) -> None:
+async def test_nothing_is_committed_after_all_senders_disconnected(door: Door) -> None:
     async with held_up(door.store):
         first, *others = await door.arrive_after(some_delivery(), several(3))
         for task in others:
@@ -224,7 +224,7 @@ async def test_nothing_is_committed_when_all_have_gone(door: Door) -> None:
 
 
 @pytest.mark.parametrize("bound", ["MAX_PENDING", "MAX_PENDING_BYTES"])
-async def test_a_full_line_sends_away_at_once_and_takes_more_when_there_is_room(
+async def test_full_committer_refuses_at_once_and_accepts_again_with_room(
     door: Door, monkeypatch: pytest.MonkeyPatch, bound: str
 ) -> None:
     monkeypatch.setattr(receive, bound, 3)
@@ -242,9 +242,7 @@ async def test_a_full_line_sends_away_at_once_and_takes_more_when_there_is_room(
 
 
 @pytest.mark.parametrize("bound", ["MAX_BATCH", "MAX_BATCH_BYTES"])
-async def test_a_batch_is_no_larger_than_a_commit_should_be(
-    door: Door, monkeypatch: pytest.MonkeyPatch, bound: str
-) -> None:
+async def test_batch_size_is_limited(door: Door, monkeypatch: pytest.MonkeyPatch, bound: str) -> None:
     monkeypatch.setattr(receive, bound, 2)
 
     await outcomes(await door.arrive([some_delivery(body=b"x") for _ in range(5)]))
@@ -253,7 +251,7 @@ async def test_a_batch_is_no_larger_than_a_commit_should_be(
     assert len(await on_disk(door.store)) == 5
 
 
-async def test_who_waited_too_long_is_asked_to_come_back(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_sender_is_asked_to_retry_after_the_timeout(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(receive, "KEEP_TIMEOUT_S", 0.01)
     async with held_up(door.store):
         failures = await outcomes(await door.arrive_after(some_delivery(), several(2)))
@@ -262,7 +260,7 @@ async def test_who_waited_too_long_is_asked_to_come_back(door: Door, monkeypatch
     assert {failure.retry_after_s for failure in failures} == {10}
 
 
-async def test_work_that_may_wait_begins_at_once_where_nobody_is_in_line(
+async def test_wait_for_idle_returns_at_once_without_pending_deliveries(
     door: Door, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(receive, "MAX_JOB_DELAY_S", 3600)
@@ -271,7 +269,7 @@ async def test_work_that_may_wait_begins_at_once_where_nobody_is_in_line(
         await door.committer.wait_for_idle()
 
 
-async def test_work_that_may_wait_begins_when_the_line_is_empty(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_wait_for_idle_returns_once_no_delivery_is_pending(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(receive, "MAX_JOB_DELAY_S", 3600)
     async with held_up(door.store):
         tasks = await door.arrive_after(some_delivery(), several(3))
@@ -287,14 +285,14 @@ async def test_work_that_may_wait_begins_when_the_line_is_empty(door: Door, monk
     await outcomes(tasks)
 
 
-async def test_a_rush_is_not_over_between_two_of_its_batches(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_burst_is_not_over_between_two_of_its_batches(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(receive, "MAX_JOB_DELAY_S", 3600)
     async with held_up(door.store):
         tasks = await door.arrive_after(some_delivery(), several(8))
         giving = asyncio.create_task(door.committer.wait_for_idle())
         await asyncio.sleep(0)
     await outcomes(tasks)
-    for _ in range(5):  # until the keeper has left
+    for _ in range(5):  # until the committing task has ended
         await asyncio.sleep(0)
 
     assert door.committer.has_backlog
@@ -302,7 +300,7 @@ async def test_a_rush_is_not_over_between_two_of_its_batches(door: Door, monkeyp
     giving.cancel()
 
 
-async def test_a_few_at_once_are_no_rush(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_small_batch_is_no_burst(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(receive, "MAX_JOB_DELAY_S", 3600)
 
     await outcomes(await door.arrive(several(7)))
@@ -310,9 +308,7 @@ async def test_a_few_at_once_are_no_rush(door: Door, monkeypatch: pytest.MonkeyP
     assert not door.committer.has_backlog
 
 
-async def test_in_the_longest_rush_one_piece_of_work_after_the_other_begins(
-    door: Door, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_jobs_begin_one_after_the_other_during_a_long_burst(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(receive, "MAX_JOB_DELAY_S", 0.05)
     loop = asyncio.get_running_loop()
     async with held_up(door.store):
@@ -326,7 +322,7 @@ async def test_in_the_longest_rush_one_piece_of_work_after_the_other_begins(
     await outcomes(tasks)
 
 
-async def test_a_batch_of_nothing_but_repeats_enqueues_nothing(door: Door, database: Database) -> None:
+async def test_batch_of_duplicates_enqueues_nothing(door: Door, database: Database) -> None:
     first = some_delivery("the same")
     await door.committer.keep(first)
 
@@ -336,7 +332,7 @@ async def test_a_batch_of_nothing_but_repeats_enqueues_nothing(door: Door, datab
     assert database.jobs() == [("process", first.id.hex, None)]
 
 
-async def test_whoever_is_kept_at_the_last_moment_is_kept() -> None:
+async def test_result_before_the_timeout_stays() -> None:
     delivery = some_delivery()
     place = PendingDelivery(delivery=delivery, kept=asyncio.get_running_loop().create_future())
     place.kept.set_result(StoredDelivery(id=delivery.id, is_duplicate=False))
@@ -346,7 +342,7 @@ async def test_whoever_is_kept_at_the_last_moment_is_kept() -> None:
     assert await place.kept == StoredDelivery(id=delivery.id, is_duplicate=False)
 
 
-async def test_one_that_is_larger_than_the_line_is_kept_when_it_comes_alone(
+async def test_delivery_above_the_byte_limit_is_stored_while_none_is_pending(
     door: Door, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(receive, "MAX_PENDING_BYTES", 3)

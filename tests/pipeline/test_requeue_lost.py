@@ -1,4 +1,4 @@
-"""What got stuck is found: nothing waits for longer than a minute or so because a job was lost."""
+"""The sweep: work whose job was lost gets a new one within about a minute."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -56,7 +56,7 @@ async def test_a_repeat_that_lost_its_job_is_made_though_the_event_has_one(house
     assert (await house.show(delivery))["notifications"][0]["state"] == "sent"
 
 
-async def test_however_much_waits_all_of_it_is_looked_at_a_little_at_a_time(house: House) -> None:
+async def test_sweep_reads_a_long_backlog_in_batches(house: House) -> None:
     for number in range(3):
         delivery = await house.finish(replace(RED, number=number))
         await house.work("process", delivery)
@@ -70,7 +70,7 @@ async def test_however_much_waits_all_of_it_is_looked_at_a_little_at_a_time(hous
 
 
 @pytest.mark.databases("sqlite")
-async def test_where_deliveries_cannot_be_looked_through_notifications_are(house: House) -> None:
+async def test_failed_query_of_deliveries_does_not_stop_notifications(house: House) -> None:
     delivery = await house.finish(RED)
     await house.work("process", delivery)
     await house.finish(replace(RED, number=2))
@@ -84,7 +84,7 @@ async def test_where_deliveries_cannot_be_looked_through_notifications_are(house
     assert house.jobs() == ["send"]
 
 
-async def test_what_is_not_overdue_is_left_alone(house: House) -> None:
+async def test_work_that_is_not_overdue_gets_no_job(house: House) -> None:
     delivery = await house.finish(RED)
     await house.work("process", delivery)
     await house.finish(RED)
@@ -96,7 +96,7 @@ async def test_what_is_not_overdue_is_left_alone(house: House) -> None:
     assert house.jobs() == []
 
 
-async def test_what_has_a_job_gets_no_second_one(house: House) -> None:
+async def test_work_with_a_job_gets_no_second_job(house: House) -> None:
     await house.finish(RED)
     house.clock.tick(hours=1)
 
@@ -105,7 +105,7 @@ async def test_what_has_a_job_gets_no_second_one(house: House) -> None:
     assert house.jobs() == ["process"]
 
 
-async def test_what_waits_for_its_next_attempt_gets_no_second_job(house: House) -> None:
+async def test_notification_before_its_next_attempt_gets_no_second_job(house: House) -> None:
     house.channels.plan["web (json)"] = [Temporary("web (json) answered 429", retry_after_s=1800)]
     await house.finish(RED)
     await house.drain()
@@ -118,7 +118,7 @@ async def test_what_waits_for_its_next_attempt_gets_no_second_job(house: House) 
     assert house.jobs() == before
 
 
-async def test_what_is_settled_stays_settled(house: House) -> None:
+async def test_settled_work_gets_no_job(house: House) -> None:
     await house.finish(RED)
     await house.drain()
     await house.drain(minutes=3)
@@ -128,7 +128,7 @@ async def test_what_is_settled_stays_settled(house: House) -> None:
     assert house.jobs() == []
 
 
-async def test_a_sweep_that_finds_everything_twice_harms_nobody(house: House) -> None:
+async def test_second_sweep_changes_nothing(house: House) -> None:
     await house.finish(RED)
     house.database.lose_jobs()
     house.clock.tick(seconds=61)
@@ -152,7 +152,7 @@ async def test_a_started_service_sweeps_by_itself(house: House) -> None:
     assert house.channels.told == ["web (json)"]
 
 
-async def test_what_was_being_sent_when_we_stopped_is_sent_again_and_the_record_says_so(house: House) -> None:
+async def test_interrupted_send_is_sent_again_and_recorded_so(house: House) -> None:
     delivery = await house.finish(RED)
     await house.work("process", delivery)
     await house.work("enrich", delivery)

@@ -1,4 +1,4 @@
-"""How long Roundsman waits between tries: longer each time, and never in step with others that failed together."""
+"""Pauses between attempts: longer each time, and jittered, so that failures do not repeat in step."""
 
 from datetime import timedelta
 

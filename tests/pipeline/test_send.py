@@ -1,4 +1,4 @@
-"""Telling people: one attempt is one job, what came of it is on record, and no channel suffers for another."""
+"""Sends: each job makes one attempt and records its outcome, and no channel suffers for another."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -41,7 +41,7 @@ async def only(house: House, delivery: str) -> Any:
     return notification
 
 
-async def test_what_was_sent_is_on_record_with_its_proof(house: House) -> None:
+async def test_sent_message_is_recorded_with_its_receipt(house: House) -> None:
     notification = await only(house, await sent(house))
 
     assert notification["state"] == "sent"
@@ -58,7 +58,7 @@ async def sent(house: House) -> str:
     return delivery
 
 
-async def test_the_message_leads_to_our_page_when_we_have_an_address(folder: Path) -> None:
+async def test_message_links_to_our_page_if_public_url_is_set(folder: Path) -> None:
     async with a_house(folder, ROUNDSMAN_PUBLIC_URL="https://ci.example.com") as house:
         delivery = await sent(house)
 
@@ -104,7 +104,7 @@ async def test_pauses_grow_for_an_hour_and_then_a_person_has_to_look(house: Hous
     assert house.counted("dead_letters", what="notification") == 1
 
 
-async def test_what_no_repeat_can_mend_is_not_repeated(house: House) -> None:
+async def test_permanent_error_is_not_retried(house: House) -> None:
     house.channels.plan["web (json)"] = [Permanent("web (json) answered 404")]
     delivery = await sent(house)
 
@@ -167,7 +167,7 @@ async def test_a_channel_that_is_no_longer_configured_waits_for_a_person(folder:
 
 
 @pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
-async def test_a_channel_that_another_worker_has_is_told_by_that_one_with_its_patience_whole(folder: Path) -> None:
+async def test_channel_of_another_worker_is_sent_by_it_with_all_its_time(folder: Path) -> None:
     async with a_house(folder) as new:
         delivery = await red(new)
         async with a_house(folder, RED_TO_WEB.replace("web.example", "ops.example"), clock=new.clock) as old:
@@ -183,7 +183,7 @@ async def test_a_channel_that_another_worker_has_is_told_by_that_one_with_its_pa
 
 
 @pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
-async def test_a_channel_that_comes_and_goes_has_the_whole_time_again(folder: Path) -> None:
+async def test_unknown_channel_has_its_whole_time_each_time(folder: Path) -> None:
     other = RED_TO_WEB.replace("web.example", "ops.example")
     async with a_house(folder) as house:
         delivery = await red(house)
@@ -202,21 +202,21 @@ async def test_a_channel_that_comes_and_goes_has_the_whole_time_again(folder: Pa
     assert {attempt["outcome"] for attempt in notification["attempts"]} == {"put_off"}
 
 
-async def test_what_a_notifier_raises_unforeseen_is_an_attempt_that_did_not_work(house: House) -> None:
-    house.channels.plan["web (json)"] = [ValueError("nobody foresaw this")]
+async def test_unexpected_notifier_error_is_a_failed_attempt(house: House) -> None:
+    house.channels.plan["web (json)"] = [ValueError("unforeseen")]
     delivery = await sent(house)
     notification = await only(house, delivery)
 
     await house.drain(seconds=5)
 
-    assert notification["reason"] == "ValueError: nobody foresaw this"
+    assert notification["reason"] == "ValueError: unforeseen"
     assert [attempt["outcome"] for attempt in notification["attempts"]] == ["put_off"]
     assert house.channels.told == ["web (json)"]
 
 
 @pytest.mark.databases("sqlite")
-async def test_what_cannot_be_put_into_words_is_an_attempt_that_did_not_work_on_sqlite(house: House) -> None:
-    """Nothing was sent, and yet somebody must be able to see that it was tried."""
+async def test_unrenderable_message_is_a_failed_attempt_on_sqlite(house: House) -> None:
+    """Nothing was sent, and yet the record must show the attempt."""
     await red(house)
     house.change("UPDATE events SET via = 'webhook', happened_at = 'never'")
     await house.drain()
@@ -229,7 +229,7 @@ async def test_what_cannot_be_put_into_words_is_an_attempt_that_did_not_work_on_
 
 
 @pytest.mark.databases("sqlite")
-async def test_who_was_told_is_not_told_again_because_the_database_went_away_on_sqlite(house: House) -> None:
+async def test_sent_message_is_not_repeated_after_a_database_outage_on_sqlite(house: House) -> None:
     lock = house.database.locked()
 
     async def another_process_takes_it() -> None:
