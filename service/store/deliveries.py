@@ -128,7 +128,7 @@ def hold(transaction: Transaction, delivery_id: UUID) -> bool:
 
 
 def settle(transaction: Transaction, delivery_id: UUID) -> bool:
-    """Mark a kept delivery as judged; False if it was judged before: then write nothing."""
+    """Mark a kept delivery as judged; False if it was judged before this."""
     return transaction.execute(_SETTLING, {"delivery_id": delivery_id}).first() is not None
 
 
@@ -187,7 +187,7 @@ def count_failure(transaction: Transaction, delivery_id: UUID, reason: str, *, i
 def dead(
     transaction: Transaction, *, limit: int, dismissed: bool = False, beyond: Place | None = None
 ) -> list[tuple[Delivery, int]]:
-    """Return dead deliveries, newest first, each with the start and length of its body.
+    """Return dead deliveries, newest first, with the start and length of their bodies.
 
     dismissed   those that a person dismissed instead
     beyond      only those after this place of the list, which goes by ``received_at``

@@ -91,7 +91,7 @@ class Entries:
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """Facts of which an event must have one, checked event by event: none has an index."""
+    """Facts of which an event must have one, checked one by one, without an index."""
 
     values: Sequence[ColumnElement[bool]]
 
@@ -119,7 +119,7 @@ def shortest_first(transaction: Transaction, filters: Sequence[Entries], span: S
 def first_in_all(
     transaction: Transaction, walked: Subquery, others: Sequence[Entries | Facts], *, limit: int
 ) -> list[Place]:
-    """Return the first places of one scan that are in the other scans and have the facts."""
+    """Return the first places of a scan that the other scans have too, with the facts."""
     found = (
         select(walked.c.happened_at, walked.c.event_id)
         .where(*(other.has(walked) for other in others))

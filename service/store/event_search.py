@@ -68,7 +68,7 @@ def search(
 
 
 def _page(transaction: Transaction, places: Sequence[Place], tests: Tests, *, end: Place) -> Page:
-    """Return a page with a cursor, also an empty one: it tells the time searched back to."""
+    """Return a page with a cursor; an empty one tells the time searched back to."""
     items = _events(transaction, places, tests)
     return Page(items=items, next=to_cursor(end), looked_back_to=None if items else end.at)
 

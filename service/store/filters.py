@@ -26,7 +26,7 @@ LITERAL = re.compile(r"([*?\[\]!\\])")
 
 @dataclass(frozen=True, kw_only=True)
 class Search:
-    """Filters of events: several values of one mean any of them, None or empty means all.
+    """Filters of events: several values mean any of them, None or empty means all.
 
     Names are patterns as in roundsman.yaml, in any case: globs, lists with commas, and ``!`` before what is left out. A
     text that equals a name on record means that name, and a backslash takes the sign behind it literally.

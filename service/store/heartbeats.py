@@ -1,4 +1,4 @@
-"""Heartbeats: a row for each process, whose writing proves that rows can be written."""
+"""Heartbeats: a row for each process; writing it proves that rows can be written."""
 
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta

@@ -15,7 +15,7 @@ from service.store.rows import to_notification
 
 @dataclass(frozen=True, kw_only=True)
 class NotificationSearch:
-    """Filters of notifications: several values of one mean any; None or empty means all.
+    """Filters of notifications: several values mean any, None or empty means all.
 
     channel       the label, such as ``web-team (slack)``
     since, until  when it was decided to tell: from, and up to but without
@@ -52,7 +52,7 @@ def find_page(
 
 
 def _walked(wanted: NotificationSearch) -> list[list[ColumnElement[bool]]]:
-    """Return the conditions of each index range to scan: one for each value of a filter.
+    """Return the conditions of each index range to scan, one for each filter value.
 
     A channel's notifications are one receiver's, and what is not sent is little: these are the narrowest.
     """

@@ -17,7 +17,7 @@ PENDING, SENDING, SENT, DEAD, DISMISSED = NotificationState
 
 
 def plan(transaction: Transaction, notification: Notification) -> Notification | None:
-    """Insert a notification; None, or the one that its channel has for the topic already."""
+    """Insert a notification; return the one its channel has for the topic, or None."""
     row = vars(notification)
     if insert_new(transaction, notifications, row):
         return None
@@ -144,7 +144,7 @@ def record_sent(transaction: Transaction, attempt: Attempt, *, message: Message,
 def record_put_off(
     transaction: Transaction, attempt: Attempt, *, reason: str, at: datetime, again_at: datetime
 ) -> bool:
-    """Record a failure and the time of the next attempt; False if another one replaced it."""
+    """Record a failure and the next attempt's time; False if another replaced it."""
     if not _leave(transaction, attempt, state=PENDING, reason=reason, next_attempt_at=again_at):
         return False
     _end(transaction, attempt, outcome=Outcome.PUT_OFF, reason=reason, ended_at=at)

@@ -56,7 +56,7 @@ def prune(transaction: Transaction, *, before: datetime, beyond: Mark | None, li
 
 
 def prune_dismissed(transaction: Transaction, *, before: datetime, limit: int) -> int:
-    """Delete dismissed deliveries without events from before a time; return their number."""
+    """Delete dismissed deliveries from before a time; return their number."""
     became_none = ~select(events.c.id).where(events.c.id == deliveries.c.id).exists()
     put_away = (
         select(deliveries.c.id)

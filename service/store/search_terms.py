@@ -1,4 +1,4 @@
-"""The full-text search index: words of an event, and all names of project and actor.
+"""The full-text search index: words of events, and names of projects and actors.
 
 Each stands in the table with its place in time, so that the events of one can be walked newest first.
 """
@@ -20,7 +20,7 @@ SEARCHED = (
     *("commit_subject", "commit_author_name", "actor_login", "actor_name"),
 )
 SHORT_REVISION = 7
-_MOST_WORDS = 100  # of one event: a subject may be a whole essay
+_MAX_WORDS = 100  # of one event: a subject may be a whole essay
 _LONGEST = 400  # in characters: an index takes no entry of any length
 _ADDING = {dialect: insert(words).on_conflict_do_nothing() for dialect, insert in INSERTS.items()}
 
@@ -49,7 +49,7 @@ def words_of(row: Row) -> set[str]:
     actors = {actor_word(row[name]) for name in ("actor_login", "actor_name") if row[name]}
     projects = {project_word(name) for name in (row["project_slug"], row["project_name"], full_name(row)) if name}
     short = {row["revision"][:SHORT_REVISION].casefold()} if row["revision"] else set()
-    return {*list(found)[:_MOST_WORDS], *actors, *projects, *short}
+    return {*list(found)[:_MAX_WORDS], *actors, *projects, *short}
 
 
 def _full_name(row: Row) -> str | None:
@@ -67,7 +67,7 @@ def put(transaction: Transaction, row: Row) -> None:
 
 
 def forget(transaction: Transaction, event_ids: Collection[UUID]) -> None:
-    """Delete the terms of events, called before these are deleted: they name the terms."""
+    """Delete the terms of events, before the events that name them are deleted."""
     columns = (events.c.id, events.c.happened_at, *(events.c[name] for name in SEARCHED))
     rows = transaction.execute(select(*columns).where(events.c.id.in_(event_ids))).mappings().all()
     keys = [{"b_word": word, "b_at": row["happened_at"], "b_id": row["id"]} for row in rows for word in words_of(row)]

@@ -1,4 +1,4 @@
-"""Sessions of the pages: begun by a login, read at each request, ended by a logout."""
+"""Sessions of pages: begun by a login, read at each request, ended by a logout."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
