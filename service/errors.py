@@ -92,13 +92,13 @@ class BadRequest(Rejected):
 class Temporary(RoundsmanError):
     """Trying again later may help; ``retry_after_s`` is what the other side asked for, if it did.
 
-    inside   what strangers must not read, such as the name of a host: in the log it follows the sentence
+    detail   what strangers must not read, such as the name of a host: in the log it follows the sentence
     """
 
-    def __init__(self, sentence: str, *, inside: str | None = None, retry_after_s: float | None = None) -> None:
-        super().__init__(f"{sentence}: {inside}" if inside else sentence)
+    def __init__(self, sentence: str, *, detail: str | None = None, retry_after_s: float | None = None) -> None:
+        super().__init__(f"{sentence}: {detail}" if detail else sentence)
         self.sentence = sentence
-        self.inside = inside
+        self.detail = detail
         self.retry_after_s = retry_after_s
 
 

@@ -79,24 +79,24 @@ class Metrics:
             "worker_silent_seconds", "For how long no worker has looked for work; +Inf: none ever did"
         )
         self.waiting = self._gauge("dead_letters_waiting", "Dead letters that wait for a person now", "what")
-        self._begin_at_zero()
+        self._create_known_series()
 
-    def _begin_at_zero(self) -> None:
+    def _create_known_series(self) -> None:
         """Have a number for each value of a label that is known to come."""
-        _begin(self.deliveries, RESULTS)
-        _begin(self.refused, LIMITS)
-        _begin(self.events, EventKind)
-        _begin(self.decisions, Verdict)
-        _begin(self.dead_letters, DEAD)
-        _begin(self.waiting, DEAD)
+        _create_label_series(self.deliveries, RESULTS)
+        _create_label_series(self.refused, LIMITS)
+        _create_label_series(self.events, EventKind)
+        _create_label_series(self.decisions, Verdict)
+        _create_label_series(self.dead_letters, DEAD)
+        _create_label_series(self.waiting, DEAD)
         for door, reason in product(DOORS, REFUSED):
             self.logins_refused.labels(door, reason)
 
     def expect_secrets(self, count: int) -> None:
         """Have a number for each secret that posts may be signed with, from 1 on."""
-        _begin(self.signed, map(str, range(1, count + 1)))
+        _create_label_series(self.signed, map(str, range(1, count + 1)))
 
-    def forget_the_tables(self) -> None:
+    def clear_database_gauges(self) -> None:
         """Say nothing rather than something old while the database is away: not a number is no number."""
         waiting = [self.waiting.labels(what) for what in DEAD]
         for gauge in (self.queue_depth, self.queue_age, self.last_look, self.worker_silent, *waiting):
@@ -118,6 +118,6 @@ class Metrics:
         return Histogram(f"roundsman_{name}", sentence, labels, registry=self.registry, buckets=upto)
 
 
-def _begin(metric: Counter | Gauge, values: Iterable[str]) -> None:
+def _create_label_series(metric: Counter | Gauge, values: Iterable[str]) -> None:
     for value in values:
         metric.labels(value)

@@ -21,7 +21,7 @@ def clean(text: str) -> str:
     return UNSTORABLE.sub(MARK, text)
 
 
-def spoken(value: str) -> str:
+def humanize(value: str) -> str:
     """Return a value that machines read as people read it: ``put_off`` is put off."""
     return value.replace("_", " ")
 

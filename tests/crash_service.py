@@ -29,7 +29,7 @@ from sqlalchemy import Connection, Engine, event
 from service.app.service import Service, build
 from service.clock import now_utc
 from service.config.configuration import Config, load
-from service.db.data_folder import held
+from service.db.data_folder import lock_folder
 from service.db.migrate import migrate
 from service.model import Channel, Message, Role
 from service.pipeline.context import Notifier, RetryPolicy
@@ -171,6 +171,6 @@ def ready(config: Config) -> Iterator[None]:
     if not database_url.startswith("sqlite"):
         yield
         return
-    with held(Path(os.environ["ROUNDSMAN_CONFIG"]).parent, what="tests.crash_service", since=now_utc()):
+    with lock_folder(Path(os.environ["ROUNDSMAN_CONFIG"]).parent, command="tests.crash_service", since=now_utc()):
         migrate(database_url)
         yield

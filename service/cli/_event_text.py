@@ -8,7 +8,7 @@ from typing import Any
 from service.message.status_text import FAILED_STATUSES, duration
 from service.model import Notification, NotificationState, Verdict
 from service.operations.notification_status import is_put_off, status_phrases
-from service.text import spoken
+from service.text import humanize
 
 Line = tuple[str, str]
 FAILED, WAITING = "failed: ", "to be told: "
@@ -107,7 +107,7 @@ def decision_lines(decisions: Sequence[Any]) -> Iterator[Line]:
             yield f"{'judged again' if judged > 1 else 'judged'} at {format_time(of_round[0]['decided_at'])}", BOLD
         for decision in of_round:
             style = MATCHED if decision["verdict"] == Verdict.MATCHED else BOLD
-            yield f"route '{decision['route']}' to {decision['receiver']}: {spoken(decision['verdict'])}", style
+            yield f"route '{decision['route']}' to {decision['receiver']}: {humanize(decision['verdict'])}", style
             if judged == newest or decision["verdict"] == "matched":
                 yield f"  {decision['reason']}", PLAIN
 
@@ -141,7 +141,7 @@ def notification_status(notification: Any) -> str:
 
 def _attempt(attempt: Any) -> str:
     asked = f", asked for by {attempt['asked_by']}" if attempt["asked_by"] else ""
-    came = ": ".join(filter(None, [spoken(attempt["outcome"]), attempt["reason"] or attempt["receipt"]]))
+    came = ": ".join(filter(None, [humanize(attempt["outcome"]), attempt["reason"] or attempt["receipt"]]))
     return f"attempt {attempt['number']} at {format_time(attempt['started_at'])}{asked}: {came}"
 
 

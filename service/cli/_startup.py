@@ -10,7 +10,7 @@ import typer
 from service.app.systemd import ServiceManager
 from service.cli._retry import retry_while_temporary
 from service.clock import now_utc
-from service.db.data_folder import database_file, held
+from service.db.data_folder import database_file, lock_folder
 from service.db.migrate import is_workable, newest_revision
 from service.db.migrate import migrate as bring_up_to_date
 from service.db.startup import look_up_revision
@@ -52,7 +52,7 @@ def prepared_database(database_url: str, what: str, manager: ServiceManager) -> 
         _require_schema(retry_while_temporary(lambda: look_up_revision(database_url), manager))
         yield
         return
-    with held(file.parent, what=what, since=now_utc()):
+    with lock_folder(file.parent, command=what, since=now_utc()):
         bring_up_to_date(database_url)
         yield
 

@@ -37,7 +37,7 @@ from service.operations.hooks import (
 from service.store import hooks as known_hooks
 from service.store.event_search import recent_projects
 from service.terminal import Column
-from service.text import spoken
+from service.text import humanize
 
 RECENT = timedelta(days=30)
 
@@ -201,7 +201,7 @@ def _print_steps(steps: list[Step], as_json: bool) -> None:
     if as_json:
         print_json({"steps": [_step_json(step) for step in steps]})
     elif steps:
-        rows = [(spoken(step.verb), step.project, _name(step), step.why) for step in steps]
+        rows = [(humanize(step.verb), step.project, _name(step), step.why) for step in steps]
         print_table(STEP_COLUMNS, rows)
     else:
         say("no hooks")

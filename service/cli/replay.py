@@ -25,7 +25,7 @@ from service.cli._subjects import (
     select_subjects,
 )
 from service.config.settings import Settings
-from service.db.data_folder import holder
+from service.db.data_folder import read_lock_holder
 from service.db.database import Store
 from service.errors import RoundsmanError
 from service.operations import operator_actions
@@ -227,7 +227,7 @@ def _end(command: BulkCommand, *, is_attended: bool) -> tuple[str, str]:
 async def _is_attended(store: Store, jobs: JobQueue) -> bool:
     """Return True if a process is running that works on the queue."""
     if store.file is not None:
-        return holder(store.file.parent) is not None
+        return read_lock_holder(store.file.parent) is not None
     last = await jobs.last_heartbeat()
     return last is not None and store.clock() - last < WORKER_ALIVE_WITHIN
 

@@ -18,7 +18,7 @@ from service.metrics import Metrics
 from service.model import Decision, Event, Matcher, Verdict
 from service.operations.route_test import build_event, parse_facts
 from service.routing.decide import decide
-from service.text import spoken
+from service.text import humanize
 
 routes = Group("Try routes out; nothing is sent.")
 
@@ -110,6 +110,6 @@ def _read(file: Path, limit: int) -> bytes:
 def _print_decisions(decisions: list[Decision]) -> None:
     for decision in decisions:
         style = "green" if decision.verdict is Verdict.MATCHED else ""
-        say(f"{spoken(decision.verdict):<12} {decision.route} -> {decision.receiver}: {decision.reason}", style)
+        say(f"{humanize(decision.verdict):<12} {decision.route} -> {decision.receiver}: {decision.reason}", style)
     if not decisions:
         say("roundsman.yaml has no routes: no receiver would be told")

@@ -26,7 +26,7 @@ def database_file(database_url: str) -> Path | None:
     return Path(make_url(database_url).database or "").absolute()
 
 
-def is_there(file: Path) -> bool:
+def file_exists(file: Path) -> bool:
     """Return whether a file is there, as far as this user may know; Path.exists() raises where it may not look."""
     try:
         return file.exists()
@@ -35,7 +35,7 @@ def is_there(file: Path) -> bool:
 
 
 @contextmanager
-def held(folder: Path, *, what: str, since: datetime, named_by: str = NAMED_BY) -> Iterator[None]:
+def lock_folder(folder: Path, *, command: str, since: datetime, named_by: str = NAMED_BY) -> Iterator[None]:
     """Hold the folder while the block runs; ``what`` tells others who they meet, ``named_by`` where it is named.
 
     The lock is the kernel's: it goes with the process, however that ends, and a file left behind means nothing.
@@ -48,7 +48,7 @@ def held(folder: Path, *, what: str, since: datetime, named_by: str = NAMED_BY) 
             raise Temporary(
                 f"{folder} is in use by {_holder(file.name)}; stop that one, or use another folder"
             ) from error
-        _sign(file, folder, {"pid": os.getpid(), "what": what, "since": since.isoformat(timespec="seconds")})
+        _sign(file, folder, {"pid": os.getpid(), "what": command, "since": since.isoformat(timespec="seconds")})
         yield
 
 
@@ -103,7 +103,7 @@ def _user(uid: int) -> str:
         return f"user {uid}"
 
 
-def make_private(file: Path) -> None:
+def create_private_file(file: Path) -> None:
     """Make an empty database that only its owner can read, unless there is one; SQLite's other files will be like it.
 
     Raises BadConfig when it cannot be made, or is there and may not be used; Temporary when the disk is full.
@@ -119,13 +119,13 @@ def make_private(file: Path) -> None:
         raise _no_room(file.parent, error) from error
 
 
-def try_out(folder: Path) -> None:
+def require_writable(folder: Path) -> None:
     """Make a file in the folder, or in the one that it would be made in, and take it away again.
 
     Permissions alone do not tell: a file system may be read-only, or full. Raises BadConfig, or Temporary.
     """
     require_access(folder / LOCK_FILE)
-    place = next(place for place in (folder, *folder.parents) if is_there(place))
+    place = next(place for place in (folder, *folder.parents) if file_exists(place))
     try:
         with TemporaryFile(dir=place) if place == folder else TemporaryDirectory(dir=place):
             pass
@@ -133,7 +133,7 @@ def try_out(folder: Path) -> None:
         raise _no_room(folder, error) from error
 
 
-def holder(folder: Path) -> str | None:
+def read_lock_holder(folder: Path) -> str | None:
     """Who holds the folder, in words; None when nobody does. Nothing is made or changed."""
     try:
         file = (folder / LOCK_FILE).open()

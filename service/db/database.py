@@ -10,13 +10,13 @@ from sqlalchemy.pool import PoolProxiedConnection
 
 from service.clock import DatabaseClock
 from service.db.data_folder import database_file
-from service.db.errors import translated
-from service.db.postgres import connecting
+from service.db.errors import translate_error
+from service.db.postgres import connection_parameters
 from service.db.tables import Transaction
-from service.db.threads import Threads
+from service.db.threads import TransactionThreads
 from service.text import clean
 
-BUSY_TIMEOUT_MS = 3_500  # for another process to end its transaction; our own before us have theirs, see Threads
+BUSY_TIMEOUT_MS = 3_500  # for a lock of another process; waits within this process: threads.MAX_WAIT_S
 READERS = 4
 WRITERS = 8  # to Postgres, for each process
 STATEMENT_TIMEOUT_MS = 7_000
@@ -33,7 +33,7 @@ def make_engine(database_url: str, **options: Any) -> Engine:
     """
     if database_file(database_url) is not None:
         return _clean_texts(create_engine(database_url, hide_parameters=True, **options))
-    options = {"connect_args": connecting(database_url)} | options
+    options = {"connect_args": connection_parameters(database_url)} | options
     engine = _clean_texts(create_engine("postgresql+psycopg://", hide_parameters=True, **options))
 
     @event.listens_for(engine, "do_connect")
@@ -82,12 +82,13 @@ class Store:
         self._listeners: list[Callable[[], None]] = []
         if self.file is None:
             engine = _postgres(database_url)
-            self._writers, self._readers = Threads(engine.begin, WRITERS), Threads(engine.connect, READERS)
+            self._writers = TransactionThreads(engine.begin, WRITERS)
+            self._readers = TransactionThreads(engine.connect, READERS)
             self._engines = [engine]
             return
         self.file.parent.mkdir(parents=True, exist_ok=True)
         writer, reader = _sqlite(database_url, "BEGIN IMMEDIATE", 1), _sqlite(database_url, "BEGIN", READERS)
-        self._writers, self._readers = Threads(writer.begin, 1), Threads(reader.connect, READERS)
+        self._writers, self._readers = TransactionThreads(writer.begin, 1), TransactionThreads(reader.connect, READERS)
         self._engines = [writer, reader]
 
     @property
@@ -116,7 +117,7 @@ class Store:
         return await self._commit(lambda transaction: work(transaction, *args, **kwargs), is_urgent=True)
 
     async def _commit(self, work: Callable[[Transaction], Done], *, is_urgent: bool) -> Done:
-        async with _translated("written"):
+        async with _translated_errors("written"):
             done = await self._writers.run(work, is_urgent=is_urgent)
         for listener in self._listeners:
             listener()
@@ -126,23 +127,23 @@ class Store:
         self, work: Callable[Concatenate[Transaction, Asked], Done], *args: Asked.args, **kwargs: Asked.kwargs
     ) -> Done:
         """Run ``work`` within a transaction that only looks. Raises Temporary when the database is away."""
-        async with _translated("read"):
+        async with _translated_errors("read"):
             return await self._readers.run(lambda transaction: work(transaction, *args, **kwargs))
 
     async def close(self) -> None:
         """Let every connection go; what is under way ends first."""
         for threads in (self._readers, self._writers):
-            await threads.end()
+            await threads.close()
         for engine in self._engines:
             engine.dispose()
 
 
 @asynccontextmanager
-async def _translated(verb: str) -> AsyncIterator[None]:
+async def _translated_errors(verb: str) -> AsyncIterator[None]:
     try:
         yield
     except DBAPIError as error:
-        trouble = translated(f"the database cannot be {verb} now", error)
+        trouble = translate_error(f"the database cannot be {verb} now", error)
         if trouble is None:
             raise
         raise trouble from error
@@ -155,7 +156,7 @@ def _postgres(database_url: str) -> Engine:
         database_url,
         pool_size=READERS + WRITERS,
         pool_pre_ping=True,  # a restarted server leaves dead connections behind
-        connect_args=connecting(database_url, **limits),
+        connect_args=connection_parameters(database_url, **limits),
     )
 
 

@@ -51,7 +51,7 @@ CODES = {
 DAMAGED = frozenset({sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT})
 
 
-def translated(doing: str, error: DBAPIError) -> RoundsmanError | None:
+def translate_error(doing: str, error: DBAPIError) -> RoundsmanError | None:
     """Return what an error means in our words; None for one that whatever was to be done may have caused.
 
     doing   the beginning of the sentence, such as "the database cannot be written now"
@@ -71,17 +71,17 @@ def _of_sqlite(doing: str, cause: sqlite3.Error) -> RoundsmanError | None:
 
 def _of_postgres(doing: str, error: DBAPIError) -> RoundsmanError | None:
     """Postgres' own words name hosts and users, and so are for the log alone."""
-    state, inside = getattr(error.orig, "sqlstate", None), plain(error.orig)
+    state, detail = getattr(error.orig, "sqlstate", None), driver_message(error.orig)
     if state in STATES:
-        return Temporary(f"{doing}: {STATES[state]}", inside=inside)
+        return Temporary(f"{doing}: {STATES[state]}", detail=detail)
     is_connecting = error.statement is None
     if is_connecting and state is None and isinstance(error, ProgrammingError | NotSupportedError):
-        return BadConfig(f"ROUNDSMAN_DATABASE_URL is no address that Postgres' library takes: {inside}")
+        return BadConfig(f"ROUNDSMAN_DATABASE_URL is no address that Postgres' library takes: {detail}")
     if error.connection_invalidated or (is_connecting and (state or "08")[:2] in NO_WAY_IN):
-        return Temporary(f"{doing}: {UNREACHABLE}", inside=inside)
+        return Temporary(f"{doing}: {UNREACHABLE}", detail=detail)
     return None
 
 
-def plain(error: object) -> str:
+def driver_message(error: object) -> str:
     """Return an error's own words on one line."""
     return replace_control_chars(" ".join(str(error).removeprefix("connection failed: ").split()))

@@ -11,9 +11,9 @@ from alembic.util import CommandError
 from sqlalchemy import NullPool, func, inspect, select, text
 from sqlalchemy.exc import DBAPIError
 
-from service.db.data_folder import database_file, is_there, make_private
+from service.db.data_folder import create_private_file, database_file, file_exists
 from service.db.database import Store, make_engine
-from service.db.errors import plain, translated
+from service.db.errors import driver_message, translate_error
 from service.db.tables import Transaction, heartbeats
 from service.errors import BadConfig, Temporary
 
@@ -43,14 +43,14 @@ def migrate(database_url: str) -> None:
     file = database_file(database_url)
     try:
         if file is not None:
-            make_private(file)
+            create_private_file(file)
             _require_ours(database_url)
         else:
             _require_stopped(database_url)
         command.upgrade(alembic_config(database_url), "head")
     except DBAPIError as error:
-        raise translated("the database cannot be migrated now", error) or BadConfig(
-            f"the database cannot be migrated: {plain(error.orig)}"
+        raise translate_error("the database cannot be migrated now", error) or BadConfig(
+            f"the database cannot be migrated: {driver_message(error.orig)}"
         ) from error
     except CommandError as error:
         raise BadConfig(f"the database is of another release: {error}; run that one, or restore a backup") from error
@@ -140,7 +140,7 @@ def is_workable(revision: str | None) -> bool:
 
 async def revision(store: Store) -> str | None:
     """The revision that the database is at; None before the first migration. Raises Temporary, or BadConfig."""
-    if store.file is not None and not is_there(store.file):
+    if store.file is not None and not file_exists(store.file):
         raise Temporary(f"the database {store.file} is gone; put it back, or restart")  # an open file outlives its name
     return await store.read(read_revision)
 

@@ -42,7 +42,7 @@ READING = {
 OVERRIDING = ("PGDATESTYLE", "PGTZ")
 
 
-def connecting(database_url: str, **settings: int) -> dict[str, int | str]:
+def connection_parameters(database_url: str, **settings: int) -> dict[str, int | str]:
     """Return what every connection to an address is opened with, as libpq's parameters.
 
     settings   more of them for the server; what the address itself has under ``options`` comes first, so that ours win

@@ -6,7 +6,7 @@ from sqlalchemy import NullPool
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from service.db.database import make_engine
-from service.db.errors import plain
+from service.db.errors import driver_message
 from service.db.migrate import read_revision
 from service.errors import BadConfig, Temporary
 
@@ -29,10 +29,10 @@ def look_up_revision(database_url: str) -> str | None:
         with engine.connect() as connection:
             return read_revision(connection)
     except OperationalError as error:
-        reason = plain(error.orig)
+        reason = driver_message(error.orig)
         if _REFUSALS.search(reason):
             raise BadConfig(f"Postgres does not let us in: {reason}; correct ROUNDSMAN_DATABASE_URL") from error
         raise Temporary(f"Postgres is not there: {reason}") from error
     except DBAPIError as error:
-        reason = plain(error.orig)
+        reason = driver_message(error.orig)
         raise BadConfig(f"ROUNDSMAN_DATABASE_URL does not lead to a database of Roundsman's: {reason}") from error

@@ -1,4 +1,4 @@
-"""Threads that run transactions, each from its beginning to its end."""
+"""TransactionThreads that run transactions, each from its beginning to its end."""
 
 import asyncio
 from collections.abc import Callable
@@ -8,36 +8,40 @@ from contextvars import copy_context
 from typing import TypeVar
 
 from service.db.tables import Transaction
-from service.db.write_lock import Turns
+from service.db.write_lock import PrioritySemaphore
 
-IN_LINE_S = 4.0  # for others before us; with what the database itself may take, less than a sender is kept waiting
+MAX_WAIT_S = 4.0  # for a thread; together with BUSY_TIMEOUT_MS it stays below the time that a webhook's sender waits
 
 Done = TypeVar("Done")
 
 
-class Threads:
-    """So many transactions at once, opened by ``opened``; one that comes later waits for a turn."""
+class TransactionThreads:
+    """Threads that run up to ``at_once`` transactions at a time; later ones wait.
+
+    opened   opens a transaction, as the context manager of a connection
+    """
 
     def __init__(self, opened: Callable[[], AbstractContextManager[Transaction]], at_once: int) -> None:
         self._opened = opened
-        self._turns = Turns(IN_LINE_S, at_once)
+        self._semaphore = PrioritySemaphore(MAX_WAIT_S, at_once)
         self._pool = ThreadPoolExecutor(at_once, thread_name_prefix="database")
 
     async def run(self, work: Callable[[Transaction], Done], *, is_urgent: bool = False) -> Done:
-        """What ``work`` returns, once its transaction has ended. Raises Temporary when no turn is to be had in time.
+        """Run ``work`` in a transaction, and return its result after the end of it.
 
-        Whoever is cancelled meanwhile leaves it to its thread: it ends as it would have, and so long the turn is taken.
+        Raises Temporary when no thread is free within ``MAX_WAIT_S``. A cancelled caller does not stop its transaction:
+        the thread runs it to its end, and the semaphore is released only then.
         """
         loop, context = asyncio.get_running_loop(), copy_context()
-        await self._turns.take(is_urgent=is_urgent)
+        await self._semaphore.acquire(is_urgent=is_urgent)
         working = loop.run_in_executor(self._pool, context.run, self._transact, work)
-        working.add_done_callback(lambda _: self._turns.give_back())
+        working.add_done_callback(lambda _: self._semaphore.release())
         return await asyncio.shield(working)
 
     def _transact(self, work: Callable[[Transaction], Done]) -> Done:
         with self._opened() as transaction:
             return work(transaction)
 
-    async def end(self) -> None:
-        """Let what is under way end, and begin nothing more."""
+    async def close(self) -> None:
+        """Wait for the running transactions, and accept no more."""
         await asyncio.to_thread(self._pool.shutdown)

@@ -1,38 +1,39 @@
-"""Turns at the database, which takes so many at a time: whoever is in a hurry goes before all but one."""
+"""A priority semaphore: the order of transactions at the database."""
 
 import asyncio
 
 from service.errors import Temporary
 
 
-class Turns:
-    """Turns are taken in the order of asking, but those in no hurry first wait to be the next of their kind.
+class PrioritySemaphore:
+    """A semaphore that urgent callers acquire ahead of the others, without starvation.
 
-    So an urgent one waits for the turn that is under way and one more at most, and the others get every second turn at
-    least: nobody starves.
+    Callers of one kind acquire it in the order of asking. Of the callers that are not urgent only one at a time waits
+    at the semaphore itself; the rest wait behind it. So an urgent caller waits for the permit in use and one other
+    caller at most, and the callers that are not urgent get every second permit at least.
     """
 
     def __init__(self, wait_s: float, at_once: int = 1) -> None:
         self._wait_s = wait_s
-        self._turns = asyncio.Semaphore(at_once)
+        self._semaphore = asyncio.Semaphore(at_once)
         self._next = asyncio.Lock()
 
-    async def take(self, *, is_urgent: bool = False) -> None:
-        """Take a turn, to be given back. Raises Temporary when somebody ahead takes too long."""
-        await (self._wait(self._turns) if is_urgent else self._wait_behind())
+    async def acquire(self, *, is_urgent: bool = False) -> None:
+        """Acquire a permit. Raises Temporary when none is free within ``wait_s``."""
+        await (self._acquire_within(self._semaphore) if is_urgent else self._acquire_behind())
 
-    def give_back(self) -> None:
-        """Let the next one have the turn."""
-        self._turns.release()
+    def release(self) -> None:
+        """Release a permit to the next caller."""
+        self._semaphore.release()
 
-    async def _wait_behind(self) -> None:
-        await self._wait(self._next)
+    async def _acquire_behind(self) -> None:
+        await self._acquire_within(self._next)
         try:
-            await self._wait(self._turns)
+            await self._acquire_within(self._semaphore)
         finally:
             self._next.release()
 
-    async def _wait(self, lock: asyncio.Lock | asyncio.Semaphore) -> None:
+    async def _acquire_within(self, lock: asyncio.Lock | asyncio.Semaphore) -> None:
         try:
             async with asyncio.timeout(self._wait_s):
                 await lock.acquire()

@@ -20,7 +20,7 @@ from service.app.service import Service, build
 from service.clock import now_utc
 from service.config.configuration import Config, load
 from service.config.env import load_settings
-from service.db.data_folder import held
+from service.db.data_folder import lock_folder
 from service.db.migrate import migrate
 from service.demo.day import CLOSED_CHANNELS, acts_of_the_day, roundsman_yaml
 from service.demo.play import AnswerCounts, narrator, play
@@ -71,7 +71,10 @@ async def run(*, once: bool, port: int, folder: Path | None, pace: float = 1.0, 
     configure_logs(logging.ERROR)  # the narrator and the inbox print, the service does not
     os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1"  # every server of the demo is on this machine
     asked = asyncio.create_task(shutdown_event().wait())
-    with _data_folder(folder) as place, held(place, what="roundsman demo", since=now_utc(), named_by="--folder"):
+    with (
+        _data_folder(folder) as place,
+        lock_folder(place, command="roundsman demo", since=now_utc(), named_by="--folder"),
+    ):
         async with _start_stage(place, port, console) as stage:
             _print_introduction(console, stage, place, port=port)
             playing = asyncio.create_task(_play(console, stage, pace))

@@ -9,7 +9,7 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 from service.config.settings import is_loopback
-from service.db.data_folder import database_file, holder, is_there, require_access, try_out
+from service.db.data_folder import database_file, file_exists, read_lock_holder, require_access, require_writable
 from service.db.database import Store
 from service.db.migrate import is_older, is_workable, newest_revision, revision
 from service.errors import BadConfig, Permanent, Temporary
@@ -73,7 +73,7 @@ def running_process(database_url: str) -> str | None:
     None if no process has, or if the database is a server, which several processes share.
     """
     file = database_file(database_url)
-    return holder(file.parent) if file else None
+    return read_lock_holder(file.parent) if file else None
 
 
 def check_folder(database_url: str) -> Iterable[Finding]:
@@ -84,12 +84,12 @@ def check_folder(database_url: str) -> Iterable[Finding]:
     file = database_file(database_url)
     if file is None:
         return
-    if who := holder(file.parent):
+    if who := read_lock_holder(file.parent):
         sentence = f"{file.parent} is in use by {who}; that one is running, and a second one would be refused"
         yield Finding(what="data folder", grade=Grade.NOTE, sentence=sentence)
         return
     try:
-        try_out(file.parent)
+        require_writable(file.parent)
     except (BadConfig, Temporary) as error:
         yield Finding(what="data folder", grade=Grade.WRONG, sentence=str(error))
     else:
@@ -102,7 +102,7 @@ async def check_database(database_url: str) -> Finding:
     The row that tests writing is deleted again.
     """
     file = database_file(database_url)
-    if file is not None and not is_there(file):
+    if file is not None and not file_exists(file):
         return Finding(what="database", grade=Grade.OK, sentence=f"{file} will be made at the first start")
     if file is not None:
         try:

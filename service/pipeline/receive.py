@@ -88,7 +88,7 @@ class GroupCommitter:
         try:
             return await pending.kept
         except Temporary as error:
-            raise Temporary(error.sentence, inside=error.inside, retry_after_s=RETRY_AFTER_S) from error
+            raise Temporary(error.sentence, detail=error.detail, retry_after_s=RETRY_AFTER_S) from error
         finally:
             timer.cancel()
 

@@ -16,7 +16,7 @@ import structlog
 from procrastinate import App, BaseRetryStrategy, JobContext, PsycopgConnector, RetryDecision
 from procrastinate.jobs import Job
 
-from service.db.postgres import connecting
+from service.db.postgres import connection_parameters
 from service.db.tables import Transaction
 from service.errors import Temporary
 from service.model import Backlog, NewJob
@@ -90,7 +90,7 @@ class ProcrastinateQueue:
             timeout=ANSWERS_WITHIN_S,
             reconnect_timeout=ANSWERS_WITHIN_S,  # longer, and it sleeps for minutes between two tries
             # a job whose end is lost runs again and finds its work settled
-            kwargs=connecting(database_url, synchronous_commit=False),
+            kwargs=connection_parameters(database_url, synchronous_commit=False),
             pool_factory=connections,
         )
         self._app = App(connector=connector)

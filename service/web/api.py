@@ -152,7 +152,7 @@ class Api:
         """Return the metrics; without the database, this process's own and database_up 0."""
         database, stats = await asyncio.gather(self.readiness.check("database"), self.readiness.database_stats())
         if stats is None:
-            self.metrics.forget_the_tables()
+            self.metrics.clear_database_gauges()
         else:
             self._set_database_gauges(stats)
         self.metrics.database_up.set(database.is_ok and stats is not None)

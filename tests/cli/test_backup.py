@@ -80,10 +80,11 @@ def test_a_file_that_this_user_may_not_use_is_named(folder: Path, name: str) -> 
 import os
 from pathlib import Path
 from datetime import UTC, datetime
-from service.store import held, migrate
+from service.db.data_folder import lock_folder
+from service.db.migrate import migrate
 os.seteuid(65534); os.setreuid(65534, 65534)
 try:
-    with held(Path({str(folder)!r}), what="a test", since=datetime.now(UTC)):
+    with lock_folder(Path({str(folder)!r}), command="a test", since=datetime.now(UTC)):
         migrate("sqlite:///{folder}/roundsman.db")
 except Exception as error:
     print(type(error).__name__, error)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from service.db.data_folder import held
+from service.db.data_folder import lock_folder
 from service.operations import bulk_actions
 from tests.app_fixture import NINE
 from tests.cli_runner import Terminal
@@ -244,7 +244,7 @@ def test_a_terminal_is_asked_first(operator: Terminal, past: Past, keys: str, co
 
 
 def test_a_running_service_is_named_for_many_too(operator: Terminal, past: Past) -> None:
-    with held(operator.folder, what="roundsman serve", since=NINE):
+    with lock_folder(operator.folder, command="roundsman serve", since=NINE):
         said = operator.run("replay", past.red, past.green)
 
     assert said.lines[-1] == "2 of 2: enqueued; the running service takes it up within a second or so"

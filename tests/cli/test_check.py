@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from service.db.data_folder import held
+from service.db.data_folder import lock_folder
 from service.db.migrate import newest_revision
 from service.operations.checks import check_public_url
 from service.testing.fake_circleci.organization import ADA, PROJECTS
@@ -127,7 +127,7 @@ def test_a_wrong_token_and_a_bad_channel_are_both_told_and_end_with_1(operator: 
 
 def test_a_running_service_is_named_and_nothing_is_wrong_with_it(operator: Terminal) -> None:
     port = int(os.environ["ROUNDSMAN_PORT"])
-    with held(operator.folder, what="roundsman serve", since=NINE), socket.create_server(("127.0.0.1", port)):
+    with lock_folder(operator.folder, command="roundsman serve", since=NINE), socket.create_server(("127.0.0.1", port)):
         said = operator.run("check")
 
     assert said.code == 0
@@ -208,7 +208,7 @@ def test_migrating_makes_the_database_and_may_be_repeated(terminal: Terminal) ->
 
 @pytest.mark.parametrize("command", ["migrate", "serve"])
 def test_locked_folder_is_refused(operator: Terminal, command: str) -> None:
-    with held(operator.folder, what="roundsman serve", since=NINE):
+    with lock_folder(operator.folder, command="roundsman serve", since=NINE):
         said = operator.run(command)
 
     assert (said.code, said.out) == (1, "")
@@ -217,7 +217,7 @@ def test_locked_folder_is_refused(operator: Terminal, command: str) -> None:
 
 
 def test_empty_lock_file_counts_as_locked(operator: Terminal) -> None:
-    with held(operator.folder, what="roundsman serve", since=NINE):
+    with lock_folder(operator.folder, command="roundsman serve", since=NINE):
         (operator.folder / "roundsman.lock").write_text("?")
         said = operator.run("migrate")
 

@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from service.db.data_folder import held
+from service.db.data_folder import lock_folder
 from service.operations.dead_letters import PARTS
 from service.testing.fake_circleci.payloads import as_bytes, workflow_completed
 from tests.app_fixture import NINE, RED
@@ -31,7 +31,7 @@ def test_replayed_dead_letter_is_closed_with_its_operator_on_record(operator: Te
 
 def test_output_says_if_a_service_is_running(operator: Terminal, past: Past) -> None:
     assert operator.run("replay", past.red).out == UNATTENDED
-    with held(operator.folder, what="roundsman serve", since=NINE):
+    with lock_folder(operator.folder, command="roundsman serve", since=NINE):
         attended = operator.run("resend", past.unsent)
 
     assert attended.out == "enqueued; the running service takes it up within a second or so\n"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from service.db.data_folder import database_file, held, holder
+from service.db.data_folder import database_file, lock_folder, read_lock_holder
 from service.errors import RoundsmanError
 from tests.app_fixture import NINE
 
@@ -19,8 +19,8 @@ HOLD = """
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from service.db.data_folder import held
-with held(Path(sys.argv[1]), what="roundsman serve", since=datetime(2026, 3, 2, 9, 30, tzinfo=UTC)):
+from service.db.data_folder import lock_folder
+with lock_folder(Path(sys.argv[1]), command="roundsman serve", since=datetime(2026, 3, 2, 9, 30, tzinfo=UTC)):
     print("held", flush=True)
     sys.stdin.read()
 """
@@ -40,7 +40,7 @@ def another_holder(folder: Path) -> Iterator["subprocess.Popen[bytes]"]:
 def refusal(folder: Path) -> str:
     with ExitStack() as stack:
         with pytest.raises(RoundsmanError) as caught:
-            stack.enter_context(held(folder, what="roundsman migrate", since=NINE))
+            stack.enter_context(lock_folder(folder, command="roundsman migrate", since=NINE))
         return str(caught.value)
 
 
@@ -56,11 +56,11 @@ def test_a_second_process_is_told_who_holds_the_folder(tmp_path: Path) -> None:
 
 @pytest.mark.long
 def test_whoever_asks_is_told_who_holds_the_folder_and_takes_nothing(tmp_path: Path) -> None:
-    assert holder(tmp_path / "nowhere") is None
+    assert read_lock_holder(tmp_path / "nowhere") is None
     with another_holder(tmp_path) as other:
-        assert holder(tmp_path) == f"`roundsman serve`, process {other.pid}, since 2026-03-02T09:30:00+00:00"
+        assert read_lock_holder(tmp_path) == f"`roundsman serve`, process {other.pid}, since 2026-03-02T09:30:00+00:00"
 
-    assert holder(tmp_path) is None
+    assert read_lock_holder(tmp_path) is None
 
 
 def test_a_killed_process_holds_nothing(tmp_path: Path) -> None:
@@ -68,23 +68,23 @@ def test_a_killed_process_holds_nothing(tmp_path: Path) -> None:
         os.kill(other.pid, signal.SIGKILL)
         other.wait()
 
-        with held(tmp_path, what="roundsman serve", since=NINE):
+        with lock_folder(tmp_path, command="roundsman serve", since=NINE):
             written = json.loads((tmp_path / "roundsman.lock").read_text())
 
     assert written["pid"] == os.getpid()
 
 
 def test_the_folder_is_free_again_after_the_block(tmp_path: Path) -> None:
-    with held(tmp_path / "data", what="roundsman migrate", since=NINE):
+    with lock_folder(tmp_path / "data", command="roundsman migrate", since=NINE):
         assert "roundsman migrate" in refusal(tmp_path / "data")
 
-    with held(tmp_path / "data", what="roundsman serve", since=NINE):
+    with lock_folder(tmp_path / "data", command="roundsman serve", since=NINE):
         assert "roundsman serve" in refusal(tmp_path / "data")
 
 
 @pytest.mark.parametrize("written", ["", "not json", "[]", "{}"])
 def test_a_holder_that_cannot_be_read_is_another_process(tmp_path: Path, written: str) -> None:
-    with held(tmp_path, what="roundsman serve", since=NINE):
+    with lock_folder(tmp_path, command="roundsman serve", since=NINE):
         (tmp_path / "roundsman.lock").write_text(written)
 
         assert "is in use by another process; " in refusal(tmp_path)

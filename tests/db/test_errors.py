@@ -12,7 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from service.db.database import MAX_JOURNAL_BYTES, Store
-from service.db.errors import CODES, STATES, translated
+from service.db.errors import CODES, STATES, translate_error
 from service.db.tables import Transaction
 from service.errors import BadConfig, RoundsmanError, Temporary
 from service.store import event_search
@@ -26,12 +26,12 @@ STAYS = ("54000", "54001", "54011", "22021", "22P05", "22003", "22008", "23514",
 
 
 def of_postgres(state: str | None, *, statement: str | None = "INSERT", is_lost: bool = False) -> RoundsmanError | None:
-    """What an error of Postgres is translated to."""
+    """What an error of Postgres is translate_error to."""
     cause = psycopg.errors.lookup(state)("it says why") if state else psycopg.OperationalError("it says why")
     error = DBAPIError.instance(statement, None, cause, psycopg.Error)
     assert isinstance(error, DBAPIError)
     error.connection_invalidated = is_lost
-    return translated("the database cannot be written now", error)
+    return translate_error("the database cannot be written now", error)
 
 
 @pytest.mark.parametrize("state", PASSES)

@@ -66,11 +66,11 @@ async def test_it_goes_beside_a_transaction_that_is_under_way_or_after_it(store:
     assert await written(store) == ["a", "b"]
 
 
-async def test_who_can_wait_no_longer_keeps_the_turn_for_as_long_as_the_thread_works(
+async def test_a_cancelled_caller_keeps_the_permit_until_its_thread_ends(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Or the next would wait behind that thread for who knows how long, instead of being told that it is taken."""
-    monkeypatch.setattr(threads, "IN_LINE_S", 0.01)
+    monkeypatch.setattr(threads, "MAX_WAIT_S", 0.01)
     store, begun, may_end = Store(database.url), asyncio.Semaphore(0), threading.Event()
     loop = asyncio.get_running_loop()
 

@@ -1,4 +1,4 @@
-"""Turns at writing: the urgent go first, and nobody starves."""
+"""Priority at writing: urgent transactions go first, and the others are still served."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -6,36 +6,36 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from service.db.write_lock import Turns
+from service.db.write_lock import PrioritySemaphore
 
 TOO_LATE = "the database cannot be used now: others are still waiting for it"
 
 
 @asynccontextmanager
-async def taken(turns: Turns, *, is_urgent: bool = False) -> AsyncIterator[None]:
-    """A turn that is had while the block runs."""
-    await turns.take(is_urgent=is_urgent)
+async def taken(semaphore: PrioritySemaphore, *, is_urgent: bool = False) -> AsyncIterator[None]:
+    """Acquire the semaphore for the time of the block."""
+    await semaphore.acquire(is_urgent=is_urgent)
     try:
         yield
     finally:
-        turns.give_back()
+        semaphore.release()
 
 
 class Writers:
-    """People who write one letter each when it is their turn, and let everybody look at it."""
+    """Writers of one letter each, in the order in which they acquire the semaphore."""
 
     def __init__(self, wait_s: float = 30) -> None:
-        self.turns = Turns(wait_s)
+        self.semaphore = PrioritySemaphore(wait_s)
         self.written = ""
         self.tasks: list[asyncio.Task[None]] = []
 
     async def ask(self, letters: str, *, is_urgent: bool = False) -> None:
         self.tasks += [asyncio.create_task(self._write(letter, is_urgent=is_urgent)) for letter in letters]
-        for _ in range(5):  # until everybody has got in line
+        for _ in range(5):  # until every task waits for the semaphore
             await asyncio.sleep(0)
 
     async def _write(self, letter: str, *, is_urgent: bool) -> None:
-        async with taken(self.turns, is_urgent=is_urgent):
+        async with taken(self.semaphore, is_urgent=is_urgent):
             self.written += letter
 
     async def finish(self) -> str:
@@ -43,9 +43,9 @@ class Writers:
         return self.written
 
 
-async def test_turns_are_taken_in_the_order_of_asking() -> None:
+async def test_the_semaphore_is_acquired_in_the_order_of_asking() -> None:
     writers = Writers()
-    async with taken(writers.turns):
+    async with taken(writers.semaphore):
         await writers.ask("abc")
 
     assert await writers.finish() == "abc"
@@ -53,7 +53,7 @@ async def test_turns_are_taken_in_the_order_of_asking() -> None:
 
 async def test_one_writes_at_a_time() -> None:
     writers = Writers()
-    async with taken(writers.turns, is_urgent=True):
+    async with taken(writers.semaphore, is_urgent=True):
         await writers.ask("a")
         await writers.ask("B", is_urgent=True)
         assert writers.written == ""
@@ -61,45 +61,45 @@ async def test_one_writes_at_a_time() -> None:
     assert len(await writers.finish()) == 2
 
 
-async def test_an_urgent_one_goes_before_all_the_others() -> None:
+async def test_an_urgent_writer_goes_before_the_others() -> None:
     writers = Writers()
-    async with taken(writers.turns, is_urgent=True):
+    async with taken(writers.semaphore, is_urgent=True):
         await writers.ask("X", is_urgent=True)
         await writers.ask("abcd")
 
     assert await writers.finish() == "Xabcd"
 
 
-async def test_only_who_is_next_already_goes_before_an_urgent_one() -> None:
+async def test_an_urgent_writer_waits_for_one_other_at_most() -> None:
     writers = Writers()
-    async with taken(writers.turns):
+    async with taken(writers.semaphore):
         await writers.ask("abcd")
         await writers.ask("X", is_urgent=True)
 
     assert await writers.finish() == "aXbcd"
 
 
-async def test_where_several_go_at_once_the_others_do_not_wait_for_each_other() -> None:
-    turns = Turns(wait_s=30, at_once=2)
+async def test_with_two_permits_two_writers_run_at_once() -> None:
+    semaphore = PrioritySemaphore(wait_s=30, at_once=2)
 
-    async with asyncio.timeout(30), taken(turns), taken(turns):
+    async with asyncio.timeout(30), taken(semaphore), taken(semaphore):
         with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.01), taken(turns):
+            async with asyncio.timeout(0.01), taken(semaphore):
                 pass
 
 
-async def test_many_urgent_ones_do_not_starve_the_others() -> None:
+async def test_many_urgent_writers_do_not_starve_the_others() -> None:
     writers = Writers()
-    async with taken(writers.turns, is_urgent=True):
+    async with taken(writers.semaphore, is_urgent=True):
         await writers.ask("XYZ", is_urgent=True)
         await writers.ask("ab")
 
     assert (await writers.finish()).index("a") <= 3
 
 
-async def test_a_turn_that_does_not_come_is_given_up_and_the_others_get_theirs() -> None:
+async def test_writers_that_time_out_do_not_block_later_ones() -> None:
     writers = Writers(wait_s=0.01)
-    async with taken(writers.turns, is_urgent=True):
+    async with taken(writers.semaphore, is_urgent=True):
         await writers.ask("ab")
         outcomes = await asyncio.gather(*writers.tasks, return_exceptions=True)
     writers.tasks.clear()
@@ -109,10 +109,10 @@ async def test_a_turn_that_does_not_come_is_given_up_and_the_others_get_theirs()
     assert await writers.finish() == "c"
 
 
-async def test_who_fails_passes_the_turn_on() -> None:
+async def test_a_writer_that_fails_releases_the_semaphore() -> None:
     writers = Writers()
     with pytest.raises(ZeroDivisionError):
-        async with taken(writers.turns):
+        async with taken(writers.semaphore):
             raise ZeroDivisionError
 
     await writers.ask("a")

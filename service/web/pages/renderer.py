@@ -11,7 +11,7 @@ from service.message.sanitize import safe_url
 from service.message.status_text import duration, severity, trigger_phrase
 from service.operations.notification_status import status_phrases
 from service.store.filters import escaped
-from service.text import spoken
+from service.text import humanize
 from service.web.pages import template_filters
 from service.web.pages.dead_letters import build_name, event_type
 
@@ -59,7 +59,7 @@ class TemplateRenderer:
             "rounds": template_filters.rounds,
             "as_sentence": template_filters.as_sentence,
             "severity": severity,
-            "spoken": spoken,
+            "humanize": humanize,
             "status_phrases": status_phrases,
             "started_by": trigger_phrase,
             "times_text": template_filters.times_text,
