@@ -26,9 +26,9 @@ class LateSends:
     def __contains__(self, notification_id: object) -> bool:
         return notification_id in self._tasks
 
-    def add(self, notification_id: UUID, listening: Coroutine[Any, Any, None]) -> None:
-        """Run ``listening``, which records the result of a late send, as a task."""
-        task = asyncio.create_task(listening)
+    def add(self, notification_id: UUID, recording: Coroutine[Any, Any, None]) -> None:
+        """Run ``recording``, which records the result of a late send, as a task."""
+        task = asyncio.create_task(recording)
         self._tasks[notification_id] = task
         task.add_done_callback(lambda _: self._tasks.pop(notification_id, None))
 

@@ -24,20 +24,20 @@ async def sweep(context: Context, *, batch_size: int = BATCH_SIZE) -> None:
     An error in the query of one kind does not stop the others; it is raised at the end.
     """
     before = context.clock() - OVERDUE
-    every = (lost_jobs.UNJUDGED, lost_jobs.UNSENT, lost_jobs.STUCK_SENDING)
-    walks = [_requeue_kind(context, waiting, before, batch_size) for waiting in every]
-    for trouble in await asyncio.gather(*walks, return_exceptions=True):
-        if trouble is not None:
-            raise trouble
+    queries = (lost_jobs.UNJUDGED, lost_jobs.UNSENT, lost_jobs.STUCK_SENDING)
+    runs = [_requeue_kind(context, query, before, batch_size) for query in queries]
+    for error in await asyncio.gather(*runs, return_exceptions=True):
+        if error is not None:
+            raise error
 
 
-async def _requeue_kind(context: Context, waiting: lost_jobs.OverdueQuery, before: datetime, batch_size: int) -> None:
+async def _requeue_kind(context: Context, query: lost_jobs.OverdueQuery, before: datetime, batch_size: int) -> None:
     mark = None
     while True:
-        found = await context.store.read(lost_jobs.find_lost, waiting, before=before, beyond=mark, limit=batch_size)
+        found = await context.store.read(lost_jobs.find_lost, query, before=before, beyond=mark, limit=batch_size)
         if found.lost:
-            await context.store.write(_enqueue, context, waiting.kind, found.lost)
-            log.warning("overdue work was enqueued again", job=waiting.kind, jobs=len(found.lost))
+            await context.store.write(_enqueue, context, query.kind, found.lost)
+            log.warning("overdue work was enqueued again", job=query.kind, jobs=len(found.lost))
         if (mark := found.mark) is None:
             return
         await asyncio.sleep(PAUSE_S)

@@ -191,8 +191,10 @@ async def handle_failure(context: Context, notification: Notification, attempt: 
     outcome = Outcome.PUT_OFF if decision.retry_at else Outcome.DEAD
     _log_attempt(context, notification, attempt, outcome=outcome, reason=reason)
     if outcome is Outcome.DEAD:
-        told = str(notification.id)
-        log.warning("a notification is a dead letter: `roundsman dead-letters`", notification=told, reason=reason)
+        notification_id = str(notification.id)
+        log.warning(
+            "a notification is a dead letter: `roundsman dead-letters`", notification=notification_id, reason=reason
+        )
         context.metrics.dead_letters.labels("notification").inc()
 
 
