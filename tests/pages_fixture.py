@@ -139,7 +139,7 @@ class House:
             next_attempt_at=self.now,
             give_up_at=self.now + timedelta(hours=1),
         )
-        await self.store.write(notifications.plan, notification)
+        await self.store.write(notifications.insert_or_get, notification)
         return notification
 
     async def try_to_send(self, notification: Notification) -> Attempt:

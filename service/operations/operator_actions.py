@@ -24,7 +24,7 @@ async def replay(store: Store, jobs: JobQueue, delivery_id: UUID, *, who: str, a
     """
 
     def judge_again(transaction: Transaction) -> None:
-        if not deliveries.revive(transaction, delivery_id):
+        if not deliveries.mark_kept(transaction, delivery_id):
             deliveries.find(transaction, delivery_id)
             raise BadRequest(f"delivery {delivery_id} is being judged: replay it once that is done", status=409)
         events.reopen_gaps(transaction, delivery_id)
@@ -42,7 +42,7 @@ async def resend(store: Store, jobs: JobQueue, notification_id: UUID, *, who: st
     """
 
     def send_again(transaction: Transaction) -> Notification:
-        notification = notifications.owe_again(transaction, notification_id, at=at, patience=GIVE_UP_AFTER)
+        notification = notifications.requeue(transaction, notification_id, at=at, patience=GIVE_UP_AFTER)
         if notification is None:
             sentence = (
                 f"notification {notification_id} is being sent: see what comes of this attempt before you resend it"

@@ -39,7 +39,7 @@ def decide_event(
     Returns None if the delivery has been processed already.
     """
     now, event = context.clock(), with_details(parsed, details)
-    if not deliveries.settle(transaction, event.id):
+    if not deliveries.mark_judged(transaction, event.id):
         return None
     events.put(transaction, event)
     if details:
@@ -75,7 +75,7 @@ def _plan_notifications(
         channels = context.receivers[decision.receiver].channels
         excluded = [channel for channel in channels if gets_no_good_news(channel, severity(event.status))]
         wanted = [make(channel) for channel in channels if channel not in excluded]
-        existing = [notifications.plan(transaction, notification) for notification in wanted]
+        existing = [notifications.insert_or_get(transaction, notification) for notification in wanted]
         decisions.append(_with_excluded(_with_existing(decision, existing), excluded))
         planned += [notification for notification, before in zip(wanted, existing, strict=True) if before is None]
     return decisions, planned

@@ -32,7 +32,7 @@ async def enrich(context: Context, event_id: UUID) -> None:
     details = await fetch_details(context, event, wanted_details(event), known, within=within)
 
     def record(transaction: Transaction) -> None:
-        if not deliveries.hold(transaction, event_id):
+        if not deliveries.lock(transaction, event_id):
             return  # the event was pruned meanwhile
         events.put(transaction, with_details(event, details))
         events.put_details(transaction, event_id, details)
@@ -88,7 +88,7 @@ async def send_without_details(context: Context, event_id: UUID, reason: str) ->
     gap = MissingDetail(want=DetailKind.JOBS, reason=reason, is_final=True)
 
     def record(transaction: Transaction) -> None:
-        if not deliveries.hold(transaction, event_id):
+        if not deliveries.lock(transaction, event_id):
             return
         known = events.find_details(transaction, event_id) or Details(rounds=1, asked_at=context.clock())
         events.put_details(transaction, event_id, replace(known, missing=(*known.missing, gap)))

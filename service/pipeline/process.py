@@ -143,7 +143,7 @@ def _count_decisions(context: Context, decided: EventDecisions | None) -> None:
 
 async def mark_dead(context: Context, delivery_id: UUID, reason: str) -> None:
     """Mark a delivery as a dead letter, unless it has been processed meanwhile."""
-    if not await context.store.write(deliveries.bury, delivery_id, reason):
+    if not await context.store.write(deliveries.mark_dead, delivery_id, reason):
         return
     log.warning("a delivery is a dead letter: `roundsman dead-letters`", delivery=str(delivery_id), reason=reason)
     context.metrics.dead_letters.labels("delivery").inc()

@@ -63,7 +63,7 @@ def _load(transaction: Transaction, notification_id: UUID) -> tuple[Notification
 
 def _begin_attempt(transaction: Transaction, context: Context, notification: Notification) -> Attempt | None:
     if notification.state is NotificationState.SENDING:  # this job has the channel's lane: the sender before it is gone
-        notifications.interrupt(transaction, notification.id, context.clock())
+        notifications.end_interrupted(transaction, notification.id, context.clock())
     attempt = notifications.begin_attempt(transaction, notification.id, context.clock())
     if attempt is not None:
         _pause_lane(transaction, context, notification)
@@ -143,7 +143,7 @@ def _renew_lease(transaction: Transaction, context: Context, notification: Notif
 
 def _extend_lease(transaction: Transaction, context: Context, notification: Notification) -> bool:
     until = context.clock() + LEASE
-    if not notifications.hold(transaction, notification.id, until=until):
+    if not notifications.block_until(transaction, notification.id, until=until):
         return False
     context.jobs.pause_lane(notification.lane, within=transaction, until=until)
     return True

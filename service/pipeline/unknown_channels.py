@@ -26,7 +26,7 @@ def leave_to_other_workers(transaction: Transaction, context: Context, notificat
     """
     now, policy = context.clock(), context.retry_policy
     if notification.state is NotificationState.SENDING:  # interrupted: its lane is ours now
-        notifications.interrupt(transaction, notification.id, now)
+        notifications.end_interrupted(transaction, notification.id, now)
     since = notifications.unknown_since(transaction, notification.id, now)
     if since is None:
         return True  # it is no longer to be sent

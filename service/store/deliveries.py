@@ -118,7 +118,7 @@ def find(transaction: Transaction, delivery_id: UUID) -> Delivery:
     return to_delivery(found)
 
 
-def hold(transaction: Transaction, delivery_id: UUID) -> bool:
+def lock(transaction: Transaction, delivery_id: UUID) -> bool:
     """Lock a delivery against pruning until the transaction ends; False if it is gone.
 
     On SQLite there is one writer at a time, and no need.
@@ -127,12 +127,12 @@ def hold(transaction: Transaction, delivery_id: UUID) -> bool:
     return transaction.execute(held).first() is not None
 
 
-def settle(transaction: Transaction, delivery_id: UUID) -> bool:
+def mark_judged(transaction: Transaction, delivery_id: UUID) -> bool:
     """Mark a kept delivery as judged; False if it was judged before this."""
     return transaction.execute(_SETTLING, {"delivery_id": delivery_id}).first() is not None
 
 
-def bury(transaction: Transaction, delivery_id: UUID, reason: str) -> bool:
+def mark_dead(transaction: Transaction, delivery_id: UUID, reason: str) -> bool:
     """Make a delivery a dead letter, with a reason; False if it is settled already.
 
     A worker of another release may have understood it meanwhile.
@@ -146,7 +146,7 @@ def bury(transaction: Transaction, delivery_id: UUID, reason: str) -> bool:
     return transaction.execute(burying).first() is not None
 
 
-def revive(transaction: Transaction, delivery_id: UUID) -> bool:
+def mark_kept(transaction: Transaction, delivery_id: UUID) -> bool:
     """Mark a delivery to be judged again; False if it is kept already, or not there."""
     reviving = (
         update(deliveries)

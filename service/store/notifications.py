@@ -16,7 +16,7 @@ from service.store.rows import insert_new, to_attempt, to_notification
 PENDING, SENDING, SENT, DEAD, DISMISSED = NotificationState
 
 
-def plan(transaction: Transaction, notification: Notification) -> Notification | None:
+def insert_or_get(transaction: Transaction, notification: Notification) -> Notification | None:
     """Insert a notification; return the one its channel has for the topic, or None."""
     row = vars(notification)
     if insert_new(transaction, notifications, row):
@@ -117,7 +117,7 @@ def begin_attempt(transaction: Transaction, notification_id: UUID, at: datetime)
     return attempt
 
 
-def hold(transaction: Transaction, notification_id: UUID, *, until: datetime) -> bool:
+def block_until(transaction: Transaction, notification_id: UUID, *, until: datetime) -> bool:
     """Block further attempts until a time; False if no attempt is open."""
     holding = (
         update(notifications)
@@ -184,7 +184,7 @@ def _end(transaction: Transaction, attempt: Attempt, **how: Any) -> None:
     transaction.execute(update(attempts).where(*key).values(**how))
 
 
-def owe_again(
+def requeue(
     transaction: Transaction, notification_id: UUID, *, at: datetime, patience: timedelta
 ) -> Notification | None:
     """Make a notification pending again for ``patience``: an operator asked for it.
@@ -219,7 +219,7 @@ def attempts_of(transaction: Transaction, notification_ids: Collection[UUID]) ->
     return [to_attempt(row) for row in transaction.execute(wanted).mappings()]
 
 
-def interrupt(transaction: Transaction, notification_id: UUID, at: datetime) -> None:
+def end_interrupted(transaction: Transaction, notification_id: UUID, at: datetime) -> None:
     """End the attempt of a process that is gone; the record says it may have arrived.
 
     Only for the holder of the channel's lane: anybody else's attempt may still be under way.

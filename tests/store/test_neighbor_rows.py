@@ -32,7 +32,7 @@ ON_A_NOTIFICATION: dict[str, tuple[NotificationAct, Collection[NotificationState
     "unknown_since": (lambda t, one: notifications.unknown_since(t, one.id, LATER), {PENDING}),
     "put_off_unknown": (lambda t, one: notifications.put_off_unknown(t, one, again_at=LATER, reason="n"), {PENDING}),
     "begin_attempt": (lambda t, one: notifications.begin_attempt(t, one.id, LATER), {PENDING}),
-    "hold": (lambda t, one: notifications.hold(t, one.id, until=LATER), {SENDING}),
+    "hold": (lambda t, one: notifications.block_until(t, one.id, until=LATER), {SENDING}),
     "record_sent": (
         lambda t, one: notifications.record_sent(t, last_attempt(one), message=MESSAGE, receipt="ok", at=LATER),
         IN_ANY_STATE,
@@ -47,11 +47,11 @@ ON_A_NOTIFICATION: dict[str, tuple[NotificationAct, Collection[NotificationState
     ),
     "give_up_later": (lambda t, one: notifications.give_up_later(t, one.id, LATER), IN_ANY_STATE),
     "owe_again": (
-        lambda t, one: notifications.owe_again(t, one.id, at=LATER, patience=timedelta(hours=1)),
+        lambda t, one: notifications.requeue(t, one.id, at=LATER, patience=timedelta(hours=1)),
         {PENDING, SENT, DEAD, DISMISSED},
     ),
     "dismiss": (lambda t, one: notifications.dismiss(t, one.id), {DEAD}),
-    "interrupt": (lambda t, one: notifications.interrupt(t, one.id, LATER), {SENDING}),
+    "interrupt": (lambda t, one: notifications.end_interrupted(t, one.id, LATER), {SENDING}),
 }
 KEPT, SETTLED, BURIED, PUT_AWAY = (
     DeliveryState.KEPT,
@@ -60,9 +60,9 @@ KEPT, SETTLED, BURIED, PUT_AWAY = (
     DeliveryState.DISMISSED,
 )
 ON_A_DELIVERY: dict[str, tuple[DeliveryAct, Collection[DeliveryState]]] = {
-    "settle": (lambda t, one: deliveries.settle(t, one.id), {KEPT}),
-    "bury": (lambda t, one: deliveries.bury(t, one.id, "n"), {KEPT}),
-    "revive": (lambda t, one: deliveries.revive(t, one.id), {SETTLED, BURIED, PUT_AWAY}),
+    "settle": (lambda t, one: deliveries.mark_judged(t, one.id), {KEPT}),
+    "bury": (lambda t, one: deliveries.mark_dead(t, one.id, "n"), {KEPT}),
+    "revive": (lambda t, one: deliveries.mark_kept(t, one.id), {SETTLED, BURIED, PUT_AWAY}),
     "dismiss": (lambda t, one: deliveries.dismiss(t, one.id), {BURIED}),
     "count_failure": (lambda t, one: deliveries.count_failure(t, one.id, "n"), frozenset(DeliveryState)),
     "count_failure, temporary": (
@@ -120,7 +120,7 @@ async def test_act_on_a_delivery_that_is_gone_changes_nothing_and_says_so(neighb
 
 async def test_interrupted_attempt_leaves_the_attempts_before_it_as_they_ended(neighbors: NeighborRows) -> None:
     subject = await neighbors.notification(SENDING, attempts=3)
-    await neighbors.store.write(notifications.interrupt, subject.id, LATER)
+    await neighbors.store.write(notifications.end_interrupted, subject.id, LATER)
 
     found = await neighbors.store.read(notifications.attempts_of, [subject.id])
     assert [attempt.outcome for attempt in found] == ["put_off", "put_off", "interrupted"]
@@ -129,14 +129,14 @@ async def test_interrupted_attempt_leaves_the_attempts_before_it_as_they_ended(n
 async def test_delivery_that_is_gone_is_not_held_because_of_another(neighbors: NeighborRows) -> None:
     there = await neighbors.delivery()
 
-    assert await neighbors.store.write(deliveries.hold, there.id) is True
-    assert await neighbors.store.write(deliveries.hold, uuid4()) is False
+    assert await neighbors.store.write(deliveries.lock, there.id) is True
+    assert await neighbors.store.write(deliveries.lock, uuid4()) is False
 
 
 async def test_first_notification_of_a_piece_of_news_is_found_among_others(neighbors: NeighborRows) -> None:
     first = await neighbors.notification(SENT, topic="news", channel_key="a")
     await neighbors.notification(SENT, topic="news", channel_key="b")
     await neighbors.notification(SENT, topic="other news", channel_key="a")
-    standing = await neighbors.store.write(notifications.plan, a_notification(topic="news", channel_key="a"))
+    standing = await neighbors.store.write(notifications.insert_or_get, a_notification(topic="news", channel_key="a"))
 
     assert standing == first

@@ -102,7 +102,7 @@ class Past:
             give_up_at=at,
         )
         write = self.store.write
-        await write(notifications.plan, notification)
+        await write(notifications.insert_or_get, notification)
         await write(actions.record, Action(verb="resend", subject_id=notification.id, who="ada", at=at))
         if state is NotificationState.PENDING:
             return notification
@@ -232,7 +232,7 @@ async def test_what_another_process_holds_is_left_for_the_next_time(past: Past) 
     if past.store.file is not None:
         return
     event = await past.build(OLD)
-    async with still_writing(past.store, lambda replaying: deliveries.revive(replaying, event.id)):
+    async with still_writing(past.store, lambda replaying: deliveries.mark_kept(replaying, event.id)):
         async with asyncio.timeout(30):
             meanwhile = await past.prune()
 

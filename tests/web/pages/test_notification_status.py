@@ -122,8 +122,8 @@ async def test_an_event_whose_delivery_was_dismissed_says_why_it_was_never_judge
     house: House, browser: httpx.AsyncClient
 ) -> None:
     event = await house.build()
-    await house.store.write(deliveries.revive, event.id)
-    await house.store.write(deliveries.bury, event.id, "the disk was full")
+    await house.store.write(deliveries.mark_kept, event.id)
+    await house.store.write(deliveries.mark_dead, event.id, "the disk was full")
     await house.store.write(deliveries.dismiss, event.id)
 
     page = text(await browser.get(f"/events/{event.id}"))

@@ -110,10 +110,10 @@ async def test_without_any_decision_the_page_says_why_there_is_none(
 ) -> None:
     event = await house.build()
     if state is DeliveryState.KEPT:
-        await house.store.write(deliveries.revive, event.id)
+        await house.store.write(deliveries.mark_kept, event.id)
     if state is DeliveryState.DEAD:
-        await house.store.write(deliveries.revive, event.id)
-        await house.store.write(deliveries.bury, event.id, "the disk was full")
+        await house.store.write(deliveries.mark_kept, event.id)
+        await house.store.write(deliveries.mark_dead, event.id, "the disk was full")
 
     page = await browser.get(f"/events/{event.id}")
 
