@@ -1,4 +1,4 @@
-"""How Alembic reaches the database: the engine comes from the caller, its address never from a file."""
+"""Alembic's environment: the engine comes from the caller, no address from a file."""
 
 from alembic import context
 from sqlalchemy import Connection, Engine, event, text
@@ -6,16 +6,17 @@ from sqlalchemy.pool import PoolProxiedConnection
 
 from service.db.tables import metadata
 
-LOCK = 7_283_911  # any number will do, so long as it is ours and stays: one migration at a time, on Postgres
+# The advisory lock of migrations on Postgres, one at a time: an arbitrary number, which must not change.
+MIGRATION_LOCK = 7_283_911
 
 
 def run(connection: Connection) -> None:
-    """Apply what is asked for, each migration in a transaction of its own."""
+    """Run the requested migrations, each in a transaction of its own."""
     is_postgres = connection.dialect.name == "postgresql"
     if is_postgres:
         connection.execute(text("SET lock_timeout = '10s'"))
         connection.execute(text("SET statement_timeout = '10min'"))
-        connection.execute(text(f"SELECT pg_advisory_lock({LOCK})"))
+        connection.execute(text(f"SELECT pg_advisory_lock({MIGRATION_LOCK})"))
         connection.commit()
     context.configure(
         connection=connection,
@@ -28,8 +29,11 @@ def run(connection: Connection) -> None:
         context.run_migrations()
 
 
-def begin_for_real(engine: Engine) -> None:
-    """Have SQLite make a migration whole or not at all: Python's driver would commit each CREATE TABLE by itself."""
+def begin_explicitly(engine: Engine) -> None:
+    """Make each migration on SQLite one transaction: all or nothing.
+
+    Python's driver would otherwise commit each CREATE TABLE by itself.
+    """
 
     @event.listens_for(engine, "connect")
     def prepare(connection: PoolProxiedConnection, _record: object) -> None:
@@ -42,7 +46,7 @@ def begin_for_real(engine: Engine) -> None:
 
 engine: Engine = context.config.attributes["engine"]
 if engine.dialect.name == "sqlite":
-    begin_for_real(engine)
+    begin_explicitly(engine)
 with engine.connect() as connection:
     run(connection)
 engine.dispose()

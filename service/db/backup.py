@@ -1,4 +1,4 @@
-"""A copy of a SQLite database, made beside a service that goes on writing."""
+"""Backup: a copy of a SQLite database, made while the service writes to it."""
 
 import os
 import sqlite3
@@ -13,9 +13,11 @@ from service.errors import BadConfig, Temporary
 
 
 def back_up(database: Path, target: Path) -> int:
-    """Copy a database as it is at one moment to a file of its owner's alone, check the copy, and return its bytes.
+    """Copy a database to a file with mode 0600, check the copy, and return its size.
 
-    The target appears when the copy is whole, and an older one is replaced only then. Raises BadConfig or Temporary.
+    The copy is the database at one moment; the size is in bytes. The target appears when the copy is complete, and an
+    older one is replaced only then. Raises BadConfig where a file cannot be accessed or made, Temporary where the copy
+    fails or is damaged.
     """
     require_access(database)
     try:
@@ -35,11 +37,14 @@ def back_up(database: Path, target: Path) -> int:
 
 
 def _copy(database: Path, copy: Path) -> None:
-    """Copy in one step: in several, each write of the service would begin the copy anew."""
+    """Copy the database in one step, and check the copy.
+
+    In several steps, each write of the service would restart the copy.
+    """
     address = f"{database.as_uri()}?mode=rw"
     with closing(sqlite3.connect(address, uri=True)) as source, closing(sqlite3.connect(copy)) as made:
         source.backup(made)
-        made.execute("PRAGMA journal_mode=DELETE")  # one file, with nothing beside it
+        made.execute("PRAGMA journal_mode=DELETE")  # a single file: no -wal or -shm beside it
         found = [row[0] for row in made.execute("PRAGMA integrity_check(1)")]
     if found != ["ok"]:
         raise Temporary(f"the copy of {database} is damaged, and so may be the database: {found[0]}")
@@ -48,7 +53,7 @@ def _copy(database: Path, copy: Path) -> None:
 
 
 def without_password(database_url: str) -> str:
-    """Return the address as it may be shown."""
+    """Return the address without its password."""
     url = make_url(database_url)
     return URL.create(
         url.drivername, username=url.username, host=url.host, port=url.port, database=url.database, query=url.query

@@ -1,4 +1,4 @@
-"""The data folder of an embedded database: one process at a time holds it, and only its owner reads it."""
+"""The data folder of a SQLite database: locked by one process, read by its owner."""
 
 import fcntl
 import json
@@ -20,14 +20,17 @@ NAMED_BY = "ROUNDSMAN_DATABASE_URL"
 
 
 def database_file(database_url: str) -> Path | None:
-    """The SQLite file; None for a database that is a server of its own."""
+    """Return the path of the SQLite file; None for Postgres."""
     if not database_url.startswith("sqlite:"):
         return None
     return Path(make_url(database_url).database or "").absolute()
 
 
 def file_exists(file: Path) -> bool:
-    """Return whether a file is there, as far as this user may know; Path.exists() raises where it may not look."""
+    """Return whether a file exists; False where this user may not look.
+
+    Path.exists() raises in that case.
+    """
     try:
         return file.exists()
     except OSError:
@@ -36,9 +39,12 @@ def file_exists(file: Path) -> bool:
 
 @contextmanager
 def lock_folder(folder: Path, *, command: str, since: datetime, named_by: str = NAMED_BY) -> Iterator[None]:
-    """Hold the folder while the block runs; ``what`` tells others who they meet, ``named_by`` where it is named.
+    """Lock the folder while the block runs.
 
-    The lock is the kernel's: it goes with the process, however that ends, and a file left behind means nothing.
+    command    the command that holds the lock, for the error of another process that wants it
+    named_by   the setting or option that names the folder, for errors
+
+    The lock is the kernel's: it ends with the process in every case, and a lock file left behind does not lock.
     Raises Temporary when another process holds it or the disk is full, BadConfig when this user may not write there.
     """
     with _lock_file(folder, named_by) as file:
@@ -46,9 +52,9 @@ def lock_folder(folder: Path, *, command: str, since: datetime, named_by: str = 
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise Temporary(
-                f"{folder} is in use by {_holder(file.name)}; stop that one, or use another folder"
+                f"{folder} is in use by {_describe_holder(file.name)}; stop that one, or use another folder"
             ) from error
-        _sign(file, folder, {"pid": os.getpid(), "what": command, "since": since.isoformat(timespec="seconds")})
+        _write_holder(file, folder, {"pid": os.getpid(), "what": command, "since": since.isoformat(timespec="seconds")})
         yield
 
 
@@ -56,26 +62,26 @@ def _lock_file(folder: Path, named_by: str) -> IO[str]:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         require_access(folder / LOCK_FILE)
-        return open(folder / LOCK_FILE, "a+", opener=_private)
+        return open(folder / LOCK_FILE, "a+", opener=_open_private)
     except OSError as error:
-        raise _no_room(folder, error, named_by) from error
+        raise _folder_error(folder, error, named_by) from error
 
 
-def _sign(file: IO[str], folder: Path, holder: Mapping[str, object]) -> None:
+def _write_holder(file: IO[str], folder: Path, holder: Mapping[str, object]) -> None:
     try:
         file.truncate(0)
         file.write(json.dumps(holder))
         file.flush()
     except OSError as error:
-        raise _no_room(folder, error) from error
+        raise _folder_error(folder, error) from error
 
 
-def _private(path: str, flags: int) -> int:
-    """Open as asked; what is made is its owner's alone."""
+def _open_private(path: str, flags: int) -> int:
+    """Open a path; a new file has mode 0600."""
     return os.open(path, flags, 0o600)
 
 
-def _no_room(folder: Path, error: OSError, named_by: str = NAMED_BY) -> RoundsmanError:
+def _folder_error(folder: Path, error: OSError, named_by: str = NAMED_BY) -> RoundsmanError:
     sentence = f"{folder} cannot hold our data: {error.strerror}"
     if isinstance(error, PermissionError | NotADirectoryError | FileExistsError):
         return BadConfig(f"{sentence}; let this user write there, or name another place in {named_by}")
@@ -83,9 +89,10 @@ def _no_room(folder: Path, error: OSError, named_by: str = NAMED_BY) -> Roundsma
 
 
 def require_access(file: Path) -> None:
-    """Raise BadConfig if a file is there, or one of SQLite's beside it, that this user may not read and write.
+    """Raise BadConfig unless this user may read and write a file.
 
-    The files are not opened: closing one would take away the locks that SQLite has on it in this process.
+    Includes SQLite's -wal and -shm beside it; a file that does not exist is no error. The files are not opened: closing
+    one would release the locks that SQLite has on it in this process.
     """
     for path in (file, *(file.with_name(f"{file.name}-{end}") for end in ("wal", "shm"))):
         if path.exists() and not os.access(path, os.R_OK | os.W_OK):
@@ -104,25 +111,27 @@ def _user(uid: int) -> str:
 
 
 def create_private_file(file: Path) -> None:
-    """Make an empty database that only its owner can read, unless there is one; SQLite's other files will be like it.
+    """Create an empty database file with mode 0600, unless it exists.
 
-    Raises BadConfig when it cannot be made, or is there and may not be used; Temporary when the disk is full.
+    SQLite gives its other files the same mode. Raises BadConfig when the file cannot be created, or exists and may not
+    be used; Temporary when the disk is full.
     """
     require_access(file)
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with open(file, "a", opener=_private):
+        with open(file, "a", opener=_open_private):
             pass
     except IsADirectoryError:
-        pass  # whoever opens it as a database says so
+        pass  # opening it as a database raises the error
     except OSError as error:
-        raise _no_room(file.parent, error) from error
+        raise _folder_error(file.parent, error) from error
 
 
 def require_writable(folder: Path) -> None:
-    """Make a file in the folder, or in the one that it would be made in, and take it away again.
+    """Raise BadConfig or Temporary unless a file can be created in the folder.
 
-    Permissions alone do not tell: a file system may be read-only, or full. Raises BadConfig, or Temporary.
+    Creates a temporary file in the folder, or a temporary folder in its nearest parent that exists, and removes it.
+    Permissions alone do not suffice: a file system may be read-only, or full.
     """
     require_access(folder / LOCK_FILE)
     place = next(place for place in (folder, *folder.parents) if file_exists(place))
@@ -130,11 +139,14 @@ def require_writable(folder: Path) -> None:
         with TemporaryFile(dir=place) if place == folder else TemporaryDirectory(dir=place):
             pass
     except OSError as error:
-        raise _no_room(folder, error) from error
+        raise _folder_error(folder, error) from error
 
 
 def read_lock_holder(folder: Path) -> str | None:
-    """Who holds the folder, in words; None when nobody does. Nothing is made or changed."""
+    """Return a description of the process that holds the lock; None without one.
+
+    Nothing is created or changed.
+    """
     try:
         file = (folder / LOCK_FILE).open()
     except OSError:
@@ -143,12 +155,12 @@ def read_lock_holder(folder: Path) -> str | None:
         try:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
-            return _holder(file.name)
+            return _describe_holder(file.name)
     return None
 
 
-def _holder(path: str) -> str:
-    """Who wrote the lock file, as far as it can be read."""
+def _describe_holder(path: str) -> str:
+    """Return the description in the lock file; "another process" if it is unreadable."""
     try:
         holder = json.loads(Path(path).read_text(encoding="utf-8"))
         return f"`{holder['what']}`, process {holder['pid']}, since {holder['since']}"

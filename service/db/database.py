@@ -1,4 +1,4 @@
-"""The database itself: what a transaction is on each of the two, and how one is run."""
+"""The database: engines for SQLite and Postgres, and transactions on them."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -20,16 +20,16 @@ BUSY_TIMEOUT_MS = 3_500  # for a lock of another process; waits within this proc
 READERS = 4
 WRITERS = 8  # to Postgres, for each process
 STATEMENT_TIMEOUT_MS = 7_000
-MAX_JOURNAL_BYTES = 64 * 2**20  # of the write-ahead log, once what made it grow is gone
+MAX_JOURNAL_BYTES = 64 * 2**20  # the write-ahead log is cut to this after a checkpoint
 
-Asked = ParamSpec("Asked")
-Done = TypeVar("Done")
+Params = ParamSpec("Params")
+Result = TypeVar("Result")
 
 
 def make_engine(database_url: str, **options: Any) -> Engine:
-    """Return an engine on a database: the user names the database, never the driver.
+    """Return an engine for a database; the address names no driver.
 
-    Its errors name no value: values are outside words, and errors go into the log and into reasons.
+    Its errors contain no values: those come from outside, and errors go into the log and into reasons.
     """
     if database_file(database_url) is not None:
         return _clean_texts(create_engine(database_url, hide_parameters=True, **options))
@@ -37,47 +37,50 @@ def make_engine(database_url: str, **options: Any) -> Engine:
     engine = _clean_texts(create_engine("postgresql+psycopg://", hide_parameters=True, **options))
 
     @event.listens_for(engine, "do_connect")
-    def name_the_database(_dialect: object, _record: object, arguments: list[str], _named: object) -> None:
-        arguments[:] = [database_url]  # as written: several hosts, sslmode and all else is understood by libpq alone
+    def pass_address(_dialect: object, _record: object, arguments: list[str], _named: object) -> None:
+        arguments[:] = [database_url]  # unchanged: only libpq understands several hosts, sslmode and the rest
 
     return engine
 
 
 def _clean_texts(engine: Engine) -> Engine:
-    """Let no text into a statement that a database cannot store: the last door, behind those where text comes in."""
+    """Clean every text parameter of the engine's statements, and return the engine.
+
+    The last check, after those at the inputs: no statement carries a text that a database cannot store.
+    """
 
     @event.listens_for(engine, "before_cursor_execute", retval=True)
     def clean_texts(
         _connection: object, _cursor: object, statement: str, parameters: Any, *_context: object
     ) -> tuple[str, Any]:
-        return statement, _cleaned(parameters)
+        return statement, _clean(parameters)
 
     return engine
 
 
-def _cleaned(parameters: Any) -> Any:
+def _clean(parameters: Any) -> Any:
     match parameters:
         case str():
             return clean(parameters)
         case dict():
-            return {name: _cleaned(value) for name, value in parameters.items()}
+            return {name: _clean(value) for name, value in parameters.items()}
         case tuple():
-            return tuple(map(_cleaned, parameters))
+            return tuple(map(_clean, parameters))
         case list():
-            return [_cleaned(one) for one in parameters]
+            return [_clean(one) for one in parameters]
         case _:
             return parameters
 
 
 class Store:
-    """Where everything is kept. Functions that take a transaction, such as those of this package, are run within one.
+    """The database's connections: runs functions that take a transaction.
 
-    A transaction begins and ends in a thread, and nothing is awaited within it: it holds up others for no longer than
-    the database itself takes. On SQLite one writes and a few read beside it (WAL).
+    A transaction begins and ends in a thread, and nothing is awaited within it: it blocks others for no longer than
+    the database itself takes. On SQLite one transaction writes while up to ``READERS`` read (WAL).
     """
 
     def __init__(self, database_url: str, *, clock: DatabaseClock | None = None) -> None:
-        self.clock = clock or DatabaseClock()  # on SQLite it has nothing to follow, and is this machine's
+        self.clock = clock or DatabaseClock()  # without readings, as on SQLite, it is this machine's clock
         self.file = database_file(database_url)
         self._listeners: list[Callable[[], None]] = []
         if self.file is None:
@@ -93,30 +96,30 @@ class Store:
 
     @property
     def is_shared(self) -> bool:
-        """Processes on other machines may use the same database."""
+        """Return whether processes on other machines may use the same database."""
         return self.file is None
 
     def after_commit(self, listener: Callable[[], None]) -> None:
-        """Have ``listener`` called after every commit: there may be something new to do."""
+        """Call ``listener`` after every commit of this process."""
         self._listeners.append(listener)
 
     async def write(
-        self, work: Callable[Concatenate[Transaction, Asked], Done], *args: Asked.args, **kwargs: Asked.kwargs
-    ) -> Done:
-        """Run ``work`` within a transaction that is on disk when this returns, or gone when it raises.
+        self, work: Callable[Concatenate[Transaction, Params], Result], *args: Params.args, **kwargs: Params.kwargs
+    ) -> Result:
+        """Run ``work`` in a transaction: committed on return, rolled back on an error.
 
-        Raises Temporary when the database is away, locked, read-only, or its disk is full; what the content may have
-        caused is raised as the library raises it.
+        Raises Temporary when the database is away, locked, read-only, or its disk is full; an error that the values may
+        have caused is raised as the library raises it.
         """
         return await self._commit(lambda transaction: work(transaction, *args, **kwargs), is_urgent=False)
 
     async def write_first(
-        self, work: Callable[Concatenate[Transaction, Asked], Done], *args: Asked.args, **kwargs: Asked.kwargs
-    ) -> Done:
-        """The same for a caller in a hurry: ahead of others who wait to write."""
+        self, work: Callable[Concatenate[Transaction, Params], Result], *args: Params.args, **kwargs: Params.kwargs
+    ) -> Result:
+        """Run ``work`` as ``write`` does, ahead of other transactions that wait."""
         return await self._commit(lambda transaction: work(transaction, *args, **kwargs), is_urgent=True)
 
-    async def _commit(self, work: Callable[[Transaction], Done], *, is_urgent: bool) -> Done:
+    async def _commit(self, work: Callable[[Transaction], Result], *, is_urgent: bool) -> Result:
         async with _translated_errors("written"):
             done = await self._writers.run(work, is_urgent=is_urgent)
         for listener in self._listeners:
@@ -124,14 +127,17 @@ class Store:
         return done
 
     async def read(
-        self, work: Callable[Concatenate[Transaction, Asked], Done], *args: Asked.args, **kwargs: Asked.kwargs
-    ) -> Done:
-        """Run ``work`` within a transaction that only looks. Raises Temporary when the database is away."""
+        self, work: Callable[Concatenate[Transaction, Params], Result], *args: Params.args, **kwargs: Params.kwargs
+    ) -> Result:
+        """Run ``work`` in a transaction that only reads.
+
+        Raises Temporary when the database is away.
+        """
         async with _translated_errors("read"):
             return await self._readers.run(lambda transaction: work(transaction, *args, **kwargs))
 
     async def close(self) -> None:
-        """Let every connection go; what is under way ends first."""
+        """Wait for the running transactions, and close every connection."""
         for threads in (self._readers, self._writers):
             await threads.close()
         for engine in self._engines:
@@ -143,32 +149,35 @@ async def _translated_errors(verb: str) -> AsyncIterator[None]:
     try:
         yield
     except DBAPIError as error:
-        trouble = translate_error(f"the database cannot be {verb} now", error)
-        if trouble is None:
+        translated = translate_error(f"the database cannot be {verb} now", error)
+        if translated is None:
             raise
-        raise trouble from error
+        raise translated from error
 
 
 def _postgres(database_url: str) -> Engine:
-    """No statement may take longer than a sender's patience: the database is asked to end it by itself."""
+    """Return an engine for Postgres whose statements have a time limit.
+
+    The server cancels a statement before the sender of a webhook would give up.
+    """
     limits = {"statement_timeout": STATEMENT_TIMEOUT_MS, "lock_timeout": BUSY_TIMEOUT_MS}
     return make_engine(
         database_url,
         pool_size=READERS + WRITERS,
-        pool_pre_ping=True,  # a restarted server leaves dead connections behind
+        pool_pre_ping=True,  # after a restart of the server the pool holds dead connections
         connect_args=connection_parameters(database_url, **limits),
     )
 
 
 def _sqlite(database_url: str, begin: str, connections: int) -> Engine:
-    """An engine whose connections are set up for one that writes beside others that read."""
+    """Return an engine for SQLite, set up for one writer beside several readers."""
     engine = make_engine(database_url, pool_size=connections)
 
     @event.listens_for(engine, "connect")
     def prepare(connection: PoolProxiedConnection, _record: object) -> None:
-        connection.isolation_level = None  # type: ignore[attr-defined]  # reason: we say BEGIN ourselves, below
+        connection.isolation_level = None  # type: ignore[attr-defined]  # reason: BEGIN is sent below
         cursor = connection.cursor()
-        # FULL: a commit is on disk when it returns, also through a power cut; WAL alone promises less
+        # FULL: a commit survives a power cut once it has returned; WAL alone does not guarantee that
         settings = {"journal_mode": "WAL", "synchronous": "FULL", "busy_timeout": BUSY_TIMEOUT_MS}
         for name, value in {**settings, "journal_size_limit": MAX_JOURNAL_BYTES}.items():
             cursor.execute(f"PRAGMA {name}={value}")

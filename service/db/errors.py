@@ -1,7 +1,7 @@
-"""Errors of the databases, told apart: which of them pass by themselves, and what to do about those that do not.
+"""Errors of the databases: which are temporary, and the next step for each.
 
-Only a state that is named here is taken for a database that is away. All others may be caused by what was to be
-written: trying that again for ever would not help, so they are raised as they are, and are counted.
+Only the states listed here count as a database that is away. All others may be caused by the values to be written:
+retrying those for ever would not help, so they are raised unchanged, and are counted as failures.
 """
 
 import sqlite3
@@ -35,7 +35,7 @@ STATES = {
     "58030": "its disk fails; read the log of Postgres",
 }
 
-NO_WAY_IN = frozenset({"08", "28", "3D"})  # no server, not with this password, not to this database
+REFUSED_CLASSES = frozenset({"08", "28", "3D"})  # SQLSTATE classes: connection, authorization, database name
 
 # By the primary result code. Source: SQLite documentation, "Result and Error Codes".
 CODES = {
@@ -52,7 +52,9 @@ DAMAGED = frozenset({sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT})
 
 
 def translate_error(doing: str, error: DBAPIError) -> RoundsmanError | None:
-    """Return what an error means in our words; None for one that whatever was to be done may have caused.
+    """Return the Roundsman error for a database error.
+
+    None for an error that the statement or its values may have caused.
 
     doing   the beginning of the sentence, such as "the database cannot be written now"
     """
@@ -63,25 +65,28 @@ def translate_error(doing: str, error: DBAPIError) -> RoundsmanError | None:
 
 
 def _of_sqlite(doing: str, cause: sqlite3.Error) -> RoundsmanError | None:
-    code = getattr(cause, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF  # the rest only says more exactly where
+    code = getattr(cause, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF  # the primary code
     if code in DAMAGED:
         return BadConfig(f"{doing}: {cause}; name another file in ROUNDSMAN_DATABASE_URL, or restore a backup")
     return Temporary(f"{doing}: {CODES[code]}") if code in CODES else None
 
 
 def _of_postgres(doing: str, error: DBAPIError) -> RoundsmanError | None:
-    """Postgres' own words name hosts and users, and so are for the log alone."""
+    """Return the error for Postgres; its message is for the log alone.
+
+    The server's messages contain names of hosts and users.
+    """
     state, detail = getattr(error.orig, "sqlstate", None), driver_message(error.orig)
     if state in STATES:
         return Temporary(f"{doing}: {STATES[state]}", detail=detail)
     is_connecting = error.statement is None
     if is_connecting and state is None and isinstance(error, ProgrammingError | NotSupportedError):
         return BadConfig(f"ROUNDSMAN_DATABASE_URL is no address that Postgres' library takes: {detail}")
-    if error.connection_invalidated or (is_connecting and (state or "08")[:2] in NO_WAY_IN):
+    if error.connection_invalidated or (is_connecting and (state or "08")[:2] in REFUSED_CLASSES):
         return Temporary(f"{doing}: {UNREACHABLE}", detail=detail)
     return None
 
 
 def driver_message(error: object) -> str:
-    """Return an error's own words on one line."""
+    """Return an error's own message on one line."""
     return replace_control_chars(" ".join(str(error).removeprefix("connection failed: ").split()))

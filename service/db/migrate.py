@@ -1,4 +1,4 @@
-"""The schema: brought up to date by the migrations that ship with the release."""
+"""The schema: its revision, and its migrations, which ship with the release."""
 
 from datetime import timedelta
 from functools import cache
@@ -17,28 +17,28 @@ from service.db.errors import driver_message, translate_error
 from service.db.tables import Transaction, heartbeats
 from service.errors import BadConfig, Temporary
 
-# a wheel carries the migrations inside the package; a checkout has them at its top
-_PLACES = (Path(__file__).parents[1] / "_migrations", Path(__file__).parents[2] / "migrations")
+# a wheel has the migrations inside the package, a checkout at its top
+_FOLDERS = (Path(__file__).parents[1] / "_migrations", Path(__file__).parents[2] / "migrations")
 
-STOPS_OTHERS = "0012"
-"""The revision on which processes of the release before do not work."""
-STOPPED_AFTER = timedelta(seconds=30)
-"""The age of a heartbeat from which on its process counts as gone: three beats were missed."""
+INCOMPATIBLE_REVISION = "0012"
+"""The first revision on which processes of the previous release do not work."""
+MAX_HEARTBEAT_AGE = timedelta(seconds=30)
+"""The age at which a heartbeat's process counts as stopped: three beats missed."""
 
 
 def alembic_config(database_url: str) -> Config:
-    """What Alembic's commands need to work on this database with our migrations."""
+    """Return the configuration of Alembic's commands for a database."""
     config = Config()
-    config.set_main_option("script_location", str(next(place for place in _PLACES if place.is_dir())))
+    config.set_main_option("script_location", str(next(folder for folder in _FOLDERS if folder.is_dir())))
     config.attributes["engine"] = make_engine(database_url, poolclass=NullPool)
     return config
 
 
 def migrate(database_url: str) -> None:
-    """Bring the schema up to date; harmless when it is. Blocks.
+    """Upgrade the schema to the newest revision; do nothing when it is there. Blocks.
 
-    Raises Temporary when the database is away, BadConfig when it is none, another program's, one that a newer release
-    has migrated, or one on which processes still run that the new schema would break.
+    Raises Temporary when the database is away. Raises BadConfig when the file is no database, or another program's,
+    when a newer release has migrated it, or when processes still run on it that the new schema would break.
     """
     file = database_file(database_url)
     try:
@@ -68,46 +68,50 @@ def _require_ours(database_url: str) -> None:
 def _require_stopped(database_url: str) -> None:
     """Raise BadConfig if a process still runs that could not work on the new schema.
 
-    From one revision to the next the release before goes on working; the step to ``STOPS_OTHERS`` is the exception.
-    A process that was killed is taken for running until its heartbeat is older than ``STOPPED_AFTER``. A file of SQLite
-    needs no such look: the lock on its folder tells.
+    Processes of the previous release work on the next revision too; ``INCOMPATIBLE_REVISION`` is the exception. A
+    process that was killed counts as running until its heartbeat is older than ``MAX_HEARTBEAT_AGE``. SQLite needs no
+    such check: its folder is locked by the running process.
     """
     engine = make_engine(database_url, poolclass=NullPool)
     try:
         with engine.connect() as connection:
-            if not _has_schema(connection) or (read_revision(connection) or "") >= STOPS_OTHERS:
+            if not _has_schema(connection) or (read_revision(connection) or "") >= INCOMPATIBLE_REVISION:
                 return
-            running = _running(connection)
+            running = _running_processes(connection)
     finally:
         engine.dispose()
     if running:
         raise BadConfig(
             f"still running on this database: {', '.join(running)}; this upgrade changes values that the release "
-            f"before could not read: stop every process of it, back the database up, wait {STOPPED_AFTER.seconds} "
+            f"before could not read: stop every process of it, back the database up, wait {MAX_HEARTBEAT_AGE.seconds} "
             "seconds, and run `roundsman migrate` again (docs/operating.md)"
         )
 
 
-def _running(connection: Transaction) -> list[str]:
-    """Return the processes with a young heartbeat, by role and id; none before there were heartbeats."""
+def _running_processes(connection: Transaction) -> list[str]:
+    """Return the processes with a recent heartbeat, as "role id", sorted.
+
+    Empty on a schema without the table of heartbeats.
+    """
     if not inspect(connection).has_table("heartbeats"):
         return []
-    since = connection.execute(select(func.now())).scalar_one() - STOPPED_AFTER
+    since = connection.execute(select(func.now())).scalar_one() - MAX_HEARTBEAT_AGE
     young = select(heartbeats.c.role, heartbeats.c.process).where(heartbeats.c.beat_at > since)
     return sorted(f"{role} {process}" for role, process in connection.execute(young))
 
 
 def _has_schema(connection: Transaction) -> bool:
-    """Whether there is a schema of ours, of any release. Raises BadConfig for a file with somebody else's tables.
+    """Return whether the database has Roundsman's schema, of any release.
 
-    On Postgres others may well have tables beside ours; a file of SQLite's belongs to one program.
+    Raises BadConfig for a SQLite file with another program's tables: such a file belongs to one program. On Postgres
+    other programs may have tables beside ours.
     """
     tables = inspect(connection).get_table_names()
     if "alembic_version" in tables:
         return True
     if tables and connection.dialect.name == "sqlite":
         raise BadConfig(
-            f"the database is somebody else's: it has tables ({', '.join(tables[:3])} ...) and none of them is ours; "
+            f"the database is another program's: it has tables ({', '.join(tables[:3])} ...) and none of them is ours; "
             "name another file in ROUNDSMAN_DATABASE_URL"
         )
     return False
@@ -115,33 +119,37 @@ def _has_schema(connection: Transaction) -> bool:
 
 @cache
 def _revisions() -> tuple[str, ...]:
-    """The revisions that this release knows, newest first."""
+    """Return the revisions that this release knows, newest first."""
     return tuple(one.revision for one in ScriptDirectory.from_config(alembic_config("sqlite://")).walk_revisions())
 
 
 def newest_revision() -> str:
-    """The revision that this release's code is written for."""
+    """Return the revision that this release's code is written for."""
     return _revisions()[0]
 
 
 def is_older(revision: str | None) -> bool:
-    """Whether `migrate` would bring a database at this revision up to date."""
+    """Return whether `migrate` would upgrade a database at this revision."""
     return revision is None or revision in _revisions()[1:]
 
 
 def is_workable(revision: str | None) -> bool:
-    """Whether this release can work on a database at this revision: its own, or the next release's.
+    """Return whether this release can work on a database at this revision.
 
-    A migration leaves in place what the release before it needs, so that the pods of both work while one replaces the
-    other, and a release can be rolled back. Revisions are numbers; what is none is somebody else's.
+    It can on its own revision and on newer ones: a migration keeps the tables and columns that the previous release
+    needs, so that the pods of both work while one replaces the other, and a release can be rolled back. Revisions are
+    numbers; any other value is another program's.
     """
     return revision is not None and revision.isdecimal() and revision >= newest_revision()
 
 
 async def revision(store: Store) -> str | None:
-    """The revision that the database is at; None before the first migration. Raises Temporary, or BadConfig."""
+    """Return the revision of the schema; None before the first migration.
+
+    Raises Temporary when the database is away, BadConfig for another program's file.
+    """
     if store.file is not None and not file_exists(store.file):
-        raise Temporary(f"the database {store.file} is gone; put it back, or restart")  # an open file outlives its name
+        raise Temporary(f"the database {store.file} is gone; put it back, or restart")  # reads would go on
     return await store.read(read_revision)
 
 

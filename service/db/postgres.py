@@ -1,14 +1,14 @@
-"""How we connect to Postgres: one that has gone away is known to be away within seconds, and so are we.
+"""Connection parameters for Postgres: a dead peer is noticed within seconds.
 
-A network that swallows packets, as it may after a fail-over, ends no connection by itself: the kernel takes a quarter
-of an hour to say that nobody answers, and the server keeps the locks of a machine that is gone for two hours.
+A network that drops packets, as it may after a fail-over, closes no connection: the kernel takes a quarter of an hour
+to report that the server does not answer, and the server keeps the locks of a dead machine for two hours.
 """
 
 import os
 from urllib.parse import parse_qsl
 
-# What our kernel is asked to notice. Source: PostgreSQL documentation, "Parameter Key Words" of libpq.
-NOTICING = {
+# How soon the client notices a dead server. Source: PostgreSQL documentation, "Parameter Key Words" of libpq.
+CLIENT_TIMEOUTS = {
     "connect_timeout": 5,
     "keepalives_idle": 10,
     "keepalives_interval": 5,
@@ -16,18 +16,18 @@ NOTICING = {
     "tcp_user_timeout": 15_000,  # in milliseconds
 }
 
-# What the server is asked to notice. Source: PostgreSQL documentation, "Connections and Authentication".
-NOTICED = {
-    "idle_in_transaction_session_timeout": 15_000,  # in milliseconds; nothing of ours waits within a transaction
+# How soon the server notices a dead client. Source: PostgreSQL documentation, "Connections and Authentication".
+SERVER_TIMEOUTS = {
+    "idle_in_transaction_session_timeout": 15_000,  # in milliseconds; no code of ours waits within a transaction
     "tcp_keepalives_idle": 10,
     "tcp_keepalives_interval": 5,
     "tcp_keepalives_count": 3,
 }
 
 
-# What changes how values are read and written, whatever the server, the database or the role says of them. Who may
-# write, and in which schema the tables are, is left to the operator: default_transaction_read_only and search_path.
-READING = {
+# The formats of values, set for each connection so that defaults of the server, the database or the role do not apply.
+# Two settings are left to the operator: default_transaction_read_only and search_path.
+VALUE_FORMATS = {
     "timezone": "UTC",
     "datestyle": "ISO,YMD",
     "intervalstyle": "postgres",
@@ -38,22 +38,22 @@ READING = {
 }
 
 
-# libpq sends these after our options, so that they would win. Source: "Environment Variables" of libpq.
-OVERRIDING = ("PGDATESTYLE", "PGTZ")
+# libpq sends these after the options, and the later value applies. Source: "Environment Variables" of libpq.
+CONFLICTING_VARIABLES = ("PGDATESTYLE", "PGTZ")
 
 
 def connection_parameters(database_url: str, **settings: int) -> dict[str, int | str]:
-    """Return what every connection to an address is opened with, as libpq's parameters.
+    """Return libpq's parameters for every connection to an address.
 
-    settings   more of them for the server; what the address itself has under ``options`` comes first, so that ours win
+    settings   further settings for the server; the address's own ``options`` come first, so that ours override them
 
-    Takes the variables out of the environment that would win over them.
+    Removes the ``CONFLICTING_VARIABLES`` from the environment of this process.
     """
-    for name in OVERRIDING:
+    for name in CONFLICTING_VARIABLES:
         os.environ.pop(name, None)
-    ours = (f"-c {name}={value}" for name, value in {**NOTICED, **READING, **settings}.items())
+    ours = (f"-c {name}={value}" for name, value in {**SERVER_TIMEOUTS, **VALUE_FORMATS, **settings}.items())
     options = " ".join([*_options_of(database_url), *ours])
-    return {**NOTICING, "client_encoding": "utf8", "options": options}
+    return {**CLIENT_TIMEOUTS, "client_encoding": "utf8", "options": options}
 
 
 def _options_of(database_url: str) -> list[str]:

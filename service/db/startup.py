@@ -1,4 +1,4 @@
-"""Postgres at the start of a process: whether it is there yet, and whether it lets us in."""
+"""The check of Postgres at the start of a process: reachable, and accessible."""
 
 import re
 
@@ -10,7 +10,7 @@ from service.db.errors import driver_message
 from service.db.migrate import read_revision
 from service.errors import BadConfig, Temporary
 
-# libpq gives a refused connection no SQLSTATE, only the server's sentence; one in another language is waited for
+# libpq gives a refused connection no SQLSTATE, only the server's message; one in another language counts as temporary
 _REFUSALS = re.compile(
     r"authentication failed|no password supplied|is not permitted to log in|pg_hba\.conf|permission denied"
     r"|(role|database) \".*\" does not exist|SSL was required|certificate|private key file"
@@ -20,9 +20,10 @@ _REFUSALS = re.compile(
 
 
 def look_up_revision(database_url: str) -> str | None:
-    """Return the revision of a Postgres database's schema, None before the first migration. Blocks.
+    """Return the revision of a Postgres database's schema. Blocks.
 
-    Raises Temporary while the server cannot be reached, BadConfig when it refuses us: time alone mends only the first.
+    None before the first migration. Raises Temporary while the server cannot be reached, which may pass; BadConfig when
+    it refuses the connection, which does not.
     """
     engine = make_engine(database_url, poolclass=NullPool)
     try:

@@ -1,6 +1,7 @@
 """The tables, as SQLAlchemy Core values that run alike on SQLite and Postgres.
 
-The truth is in these rows: a job carries ids only, and whoever runs it reads here whether there is still work to do.
+These rows are the single source of truth: a job carries ids only, and its handler reads from the rows whether there is
+still work to do.
 """
 
 from datetime import UTC, datetime
@@ -32,17 +33,20 @@ from sqlalchemy import (
 from service.model import DeliveryState, EventKind, NotificationState, Outcome, Verdict, Via
 
 Transaction = Connection
-"""An open transaction: what is done within it happens together, or not at all; the thread that opened it uses it."""
+"""An open transaction, all or nothing; only the thread that opened it may use it."""
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """An aware time in UTC; SQLite keeps no zone, so it is taken off on the way in and put back on the way out."""
+    """An aware time in UTC.
+
+    SQLite stores no zone, so it is removed from values that are written and added to values that are read.
+    """
 
     impl = DateTime(timezone=True)
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Refuse naive times: they would be read back as something else."""
+        """Return the time to store; raise ValueError for one without a zone."""
         if value is None:
             return None
         if value.tzinfo is None:
@@ -51,7 +55,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Give back aware UTC on every database."""
+        """Return an aware time in UTC, on every database."""
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
@@ -71,7 +75,7 @@ metadata = MetaData(
 
 
 def one_of(column: str, words: type[StrEnum]) -> CheckConstraint:
-    """A CHECK that a column holds one of a closed set of words."""
+    """Return a CHECK that a column holds one of the values of an enum."""
     listed = ", ".join(f"'{word}'" for word in words)
     return CheckConstraint(f"{column} IN ({listed})", name=column)
 
@@ -93,11 +97,11 @@ deliveries = Table(
     Column("repeats", Integer, nullable=False, server_default="0"),
     Column("failures", Integer, nullable=False, server_default="0"),
     Column("put_offs", Integer, nullable=False, server_default="0"),
-    UniqueConstraint("source", "source_event_id"),  # a delivery repeated is not a second one
+    UniqueConstraint("source", "source_event_id"),  # a repeated delivery is not stored twice
     one_of("state", DeliveryState),
     one_of("via", Via),
-    # serves the sweeper (kept, but no job) and the dead letters; settled rows, nearly all, stay out of it. A query must
-    # say ``is_unsettled`` beside the state it looks for: SQLite does not conclude the one from the other
+    # for the sweeper (kept, but no job) and the dead letters; it leaves out settled rows, which are nearly all. A query
+    # must have ``is_unsettled`` beside its condition on the state: SQLite does not infer the one from the other
     Index(
         "ix_deliveries_unsettled",
         "state",
@@ -110,7 +114,7 @@ deliveries = Table(
 is_unsettled = deliveries.c.state != literal_column("'settled'")
 
 LISTED = ("branch", "tag", "workflow_name", "job_name", "status")
-"""The facts by which people look events up, and which not every event has."""
+"""The columns that searches filter by, and that not every event has."""
 
 events = Table(
     "events",
@@ -131,7 +135,7 @@ events = Table(
     Column("workflow_name", Text),
     Column("workflow_status", Text),
     Column("workflow_url", Text),
-    Column("has_job", Boolean, nullable=False),  # a job may be all unknown and yet be there
+    Column("has_job", Boolean, nullable=False),  # true also for a job whose other columns are all NULL
     Column("job_id", Text),
     Column("job_name", Text),
     Column("job_number", BigInteger),
@@ -151,19 +155,19 @@ events = Table(
     Column("duration_ms", BigInteger),
     one_of("kind", EventKind),
     one_of("via", Via),
-    # Every filter is a list of events, newest first: a search walks the shortest of those it is given, and looks up in
-    # the others. What an event does not have is in no list.
-    Index(None, "happened_at", "id"),  # everything
+    # Each filter has an index of events, newest first: a search scans the shortest of those it needs, and looks up rows
+    # in the others. An event without a value is not in that value's index.
+    Index(None, "happened_at", "id"),  # all events
     Index(None, "kind", "happened_at", "id"),
     *(
         Index(None, name, "happened_at", "id", sqlite_where=is_there, postgresql_where=is_there)
         for name, is_there in ((name, text(f"{name} IS NOT NULL")) for name in LISTED)
     ),
-    Index(None, "received_at", "id"),  # what has been kept for long enough, oldest first
+    Index(None, "received_at", "id"),  # for retention, oldest first
 )
 
-# One row for each word of each event, and for its project and actor by each name, in the order of the key: the list of
-# a word is walked like those above.
+# One row for each word of each event, and for each name of its project and its actor, in the order of the key: the rows
+# of a word are scanned like the indexes above.
 words = Table(
     "words",
     metadata,
@@ -173,18 +177,16 @@ words = Table(
     sqlite_with_rowid=False,
 )
 
-# Each value by which events are looked up, once, with the form in which case makes no difference. They are compared
-# byte by byte: what begins alike stands together.
+# Each value that searches filter by, once, with its case-folded form. They are compared byte by byte, so that values
+# with the same beginning are neighbors.
 names = Table(
     "names",
     metadata,
     Column("field", String(20), primary_key=True),
     Column("folded", BytewiseText, primary_key=True),
     Column("name", BytewiseText, primary_key=True),
-    Column(
-        "seen_at", UtcDateTime, nullable=False
-    ),  # by a day: a name that comes with each event is not written each time
-    Index(None, "field", "seen_at"),  # suggestions, and what is to be forgotten
+    Column("seen_at", UtcDateTime, nullable=False),  # updated once a day at most, not for each event
+    Index(None, "field", "seen_at"),  # for suggestions, and for retention
     sqlite_with_rowid=False,
 )
 
@@ -201,7 +203,7 @@ decisions = Table(
     "decisions",
     metadata,
     Column("event_id", Uuid, primary_key=True),
-    Column("round", Integer, primary_key=True),  # a replay judges again, and what was said before stays on record
+    Column("round", Integer, primary_key=True),  # a replay decides again; the earlier decisions are kept
     Column("position", Integer, primary_key=True),
     Column("route", Text, nullable=False),
     Column("receiver", Text, nullable=False),
@@ -233,11 +235,11 @@ notifications = Table(
     Column("title", Text),
     Column("words", Text),
     Column("server_lane", String(64)),
-    Column("unknown_since", UtcDateTime),  # no worker that was to send it has had its channel in roundsman.yaml
-    UniqueConstraint("topic", "channel_key"),  # nobody is told twice of one thing
+    Column("unknown_since", UtcDateTime),  # since then no worker has had its channel in roundsman.yaml
+    UniqueConstraint("topic", "channel_key"),  # one topic is sent to a channel once
     one_of("state", NotificationState),
-    Index(None, "event_id"),  # an event's page
-    # the list of notifications: all of them, a receiver's, a channel's, and those that were not sent
+    Index(None, "event_id"),  # for an event's page
+    # for the list of notifications: all, of a receiver, of a channel, and the unsent
     Index(None, "created_at", "id"),
     Index(None, "receiver", "created_at", "id"),
     Index(None, "channel_label", "created_at", "id"),
@@ -248,7 +250,7 @@ notifications = Table(
         sqlite_where=text("state <> 'sent'"),
         postgresql_where=text("state <> 'sent'"),
     ),
-    # serves the sweeper and the dead letters; sent rows, nearly all, stay out of it. As above: say ``is_unsent``
+    # for the sweeper and the dead letters; it leaves out sent rows, which are nearly all. Queries need ``is_unsent``
     Index(
         "ix_notifications_unsent",
         "state",
@@ -270,7 +272,7 @@ attempts = Table(
     Column("outcome", String(20), nullable=False),
     Column("reason", Text),
     Column("receipt", Text),
-    Column("title", Text),  # what was said, where it was not what the attempt before had said
+    Column("title", Text),  # the message; NULL where the attempt before had the same
     Column("words", Text),
     one_of("outcome", Outcome),
     sqlite_with_rowid=False,
@@ -284,8 +286,8 @@ jobs = Table(
     Column("subject_id", Uuid, nullable=False),
     Column("lane", String(64)),
     Column("run_at", UtcDateTime, nullable=False),
-    Index(None, "run_at", "id"),  # when the next one is due
-    # what is due: the oldest of each kind that has room, and the first of each lane that is open, nothing in between
+    Index(None, "run_at", "id"),  # for the time of the next job
+    # for the due jobs: the oldest of each kind below its limit, and the first of each open lane, and no others
     Index(
         "ix_jobs_kinds",
         "kind",
@@ -300,8 +302,8 @@ jobs = Table(
         sqlite_where=text("lane IS NOT NULL"),
         postgresql_where=text("lane IS NOT NULL"),
     ),
-    Index(None, "subject_id"),  # the sweeper asks whether a subject still has a job
-    sqlite_autoincrement=True,  # the engine knows what it has begun by id: an id must not come back
+    Index(None, "subject_id"),  # for the sweeper: subjects that still have a job
+    sqlite_autoincrement=True,  # the engine tracks running jobs by id: ids must not be reused
 )
 
 lanes = Table(
@@ -309,18 +311,18 @@ lanes = Table(
     metadata,
     Column("lane", String(64), primary_key=True),
     Column("closed_at", UtcDateTime, nullable=False),
-    Column("opens_at", UtcDateTime, nullable=False),  # none of its jobs begins before, on whichever machine
+    Column("opens_at", UtcDateTime, nullable=False),  # none of its jobs starts before this time, on any machine
     sqlite_with_rowid=False,
 )
 
 heartbeats = Table(
     "heartbeats",
     metadata,
-    Column("process", Uuid, primary_key=True),  # a row each: a frozen process locks its own alone
+    Column("process", Uuid, primary_key=True),  # one row for each process: a frozen one locks only its own
     Column("role", String(20), nullable=False),
     Column("beat_at", UtcDateTime, nullable=False),
-    Column("channels", String(16)),  # a fingerprint: while a change is rolled out, processes go by different ones
-    Column("filler", LargeBinary),  # bytes without a meaning: a disk with room for a few more is as good as full
+    Column("channels", String(16)),  # a fingerprint: during a rollout processes have different configurations
+    Column("filler", LargeBinary),  # meaningless bytes: they make a heartbeat fail on a disk that is nearly full
 )
 
 actions = Table(
@@ -332,7 +334,7 @@ actions = Table(
     Column("who", Text, nullable=False),
     Column("at", UtcDateTime, nullable=False),
     Column("reason", Text),
-    Index(None, "subject_id"),  # an event's page: who ran it again
+    Index(None, "subject_id"),  # for an event's page: its replays
 )
 
 sessions = Table(
@@ -341,7 +343,7 @@ sessions = Table(
     Column("id", Uuid, primary_key=True),
     Column("begun_at", UtcDateTime, nullable=False),
     Column("expires_at", UtcDateTime, nullable=False),
-    # kept until it would have expired: a login link makes one session, and not a second one after a logout
+    # the row stays until it expires: a login link makes one session, and not a second one after a logout
     Column("ended_at", UtcDateTime),
     Column("address", Text),
     sqlite_with_rowid=False,
@@ -358,14 +360,14 @@ refusals = Table(
     Column("address", Text),
     Column("user_agent", Text),
     Column("hook_id", String(64)),
-    Column("skipped", Integer, nullable=False),  # how many posts the row stands for besides the one that it shows
-    sqlite_autoincrement=True,  # the last ones are those with the highest ids: an id must not come back
+    Column("skipped", Integer, nullable=False),  # the number of further requests that this row stands for
+    sqlite_autoincrement=True,  # the latest have the highest ids: ids must not be reused
 )
 
 hooks = Table(
     "hooks",
     metadata,
-    Column("id", String(64), primary_key=True),  # CircleCI's
+    Column("id", String(64), primary_key=True),  # the id that CircleCI gave
     Column("project", Text, nullable=False),
     Column("name", Text, nullable=False),
     Column("seen_at", UtcDateTime, nullable=False),

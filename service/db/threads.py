@@ -12,7 +12,7 @@ from service.db.write_lock import PrioritySemaphore
 
 MAX_WAIT_S = 4.0  # for a thread; together with BUSY_TIMEOUT_MS it stays below the time that a webhook's sender waits
 
-Done = TypeVar("Done")
+Result = TypeVar("Result")
 
 
 class TransactionThreads:
@@ -26,7 +26,7 @@ class TransactionThreads:
         self._semaphore = PrioritySemaphore(MAX_WAIT_S, at_once)
         self._pool = ThreadPoolExecutor(at_once, thread_name_prefix="database")
 
-    async def run(self, work: Callable[[Transaction], Done], *, is_urgent: bool = False) -> Done:
+    async def run(self, work: Callable[[Transaction], Result], *, is_urgent: bool = False) -> Result:
         """Run ``work`` in a transaction, and return its result after the end of it.
 
         Raises Temporary when no thread is free within ``MAX_WAIT_S``. A cancelled caller does not stop its transaction:
@@ -38,7 +38,7 @@ class TransactionThreads:
         working.add_done_callback(lambda _: self._semaphore.release())
         return await asyncio.shield(working)
 
-    def _transact(self, work: Callable[[Transaction], Done]) -> Done:
+    def _transact(self, work: Callable[[Transaction], Result]) -> Result:
         with self._opened() as transaction:
             return work(transaction)
 

@@ -270,7 +270,7 @@ def test_foreign_database_is_refused(operator: Terminal, command: str) -> None:
     assert (said.code, said.out) == (2, "")
     [problem] = said.problems
     assert problem == (
-        "the database is somebody else's: it has tables (recipes ...) and none of them is ours; "
+        "the database is another program's: it has tables (recipes ...) and none of them is ours; "
         "name another file in ROUNDSMAN_DATABASE_URL"
     )
     with closing(sqlite3.connect(operator.folder / "roundsman.db")) as connection:

@@ -217,7 +217,7 @@ async def test_foreign_database_is_wrong(tmp_path: Path) -> None:
     finding = await of_database(tmp_path / "roundsman.db")
 
     assert finding.grade is Grade.WRONG
-    assert "is somebody else's: it has tables (recipes ...)" in finding.sentence
+    assert "is another program's: it has tables (recipes ...)" in finding.sentence
 
 
 @pytest.mark.parametrize("is_folder", [True, False])
