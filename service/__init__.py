@@ -1,4 +1,7 @@
-"""Roundsman keeps every CircleCI webhook, finds out what happened, tells the right people, and can say why.
+"""Roundsman: CircleCI webhooks in, notifications out, each with its reasons.
+
+It stores every webhook, asks CircleCI for the details, notifies the receivers that the routes name, and can explain
+each decision.
 
 The map. A module imports only from groups above its own; tests/test_map.py reads this table and holds us to it.
 

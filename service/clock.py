@@ -1,4 +1,4 @@
-"""Clocks: what time it is, by this machine or by the database."""
+"""Clocks: the time of this machine, and the time of the database."""
 
 import time
 from collections.abc import Callable
@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 Clock = Callable[[], datetime]
 
-MAX_SPREAD_S = 1.0  # of a reading to go by, where there is another
-MAX_OFFSET_S = 2.0  # time synchronization keeps far less, and people notice more in a list of times
+MAX_SPREAD_S = 1.0  # a reading with more is ignored, unless it is the first
+MAX_OFFSET_S = 2.0  # synchronized clocks differ by far less; a larger difference shows in a list of times
 
 
 def now_utc() -> datetime:
@@ -18,7 +18,7 @@ def now_utc() -> datetime:
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
-    """A time that another clock showed, between two moments of our stopwatch.
+    """A time read from another clock, between two moments of the stopwatch.
 
     before_s, after_s   seconds of the stopwatch; the other clock was read about halfway between them
     """
@@ -29,15 +29,16 @@ class Reading:
 
     @property
     def spread_s(self) -> float:
-        """How uncertain the moment of the reading is."""
+        """Return the uncertainty of the reading's moment, in seconds."""
         return self.after_s - self.before_s
 
 
 class DatabaseClock:
-    """The database's clock, followed from here: where machines share rows, one clock alone is compared.
+    """The database's clock: the one clock of all machines that share its rows.
 
-    A machine's own clock may be minutes off, and what it dated would be due too late, or not yet, for all others. So it
-    counts only until the first reading; from then on a stopwatch carries the latest reading on.
+    A machine's own clock may be minutes off: rows dated by it would be due too early or too late for the other
+    machines. So it is used only before the first reading; after that the time is the latest reading plus the seconds
+    that the stopwatch has counted since.
 
     own         this machine's clock
     stopwatch   seconds since some moment; it never jumps
@@ -49,29 +50,32 @@ class DatabaseClock:
         self._reading: Reading | None = None
 
     def __call__(self) -> datetime:
-        """Return the time."""
+        """Return the time of the database; of this machine before the first reading."""
         if self._reading is None:
             return self._own()
         halfway_s = (self._reading.before_s + self._reading.after_s) / 2
         return self._reading.time + timedelta(seconds=self.stopwatch() - halfway_s)
 
     def follow(self, reading: Reading) -> None:
-        """Go by a reading, unless it is a vague one and there is another."""
+        """Use a reading, unless it is a later one with a spread above ``MAX_SPREAD_S``."""
         if self._reading is None or reading.spread_s <= MAX_SPREAD_S:
             self._reading = reading
 
     @property
     def offset_s(self) -> float:
-        """Seconds that this machine's own clock is ahead of the database's; 0 before the first reading."""
+        """Return the seconds that this machine's clock is ahead of the database's.
+
+        0 before the first reading; negative when it is behind.
+        """
         return (self._own() - self()).total_seconds()
 
     @property
     def is_off(self) -> bool:
-        """Whether the machine's own clock is so far from the database's that people should know."""
+        """Return whether the two clocks differ by more than ``MAX_OFFSET_S``."""
         return abs(self.offset_s) > MAX_OFFSET_S
 
     @property
     def comparison(self) -> str:
-        """How far this machine's own clock is off, in words."""
+        """Return a sentence that names the offset of this machine's clock."""
         side = "ahead of" if self.offset_s > 0 else "behind"
         return f"the clock of this machine is {abs(self.offset_s):.0f} s {side} the database's"

@@ -1,31 +1,34 @@
-"""The error tree: the type says what to do about it, so that nobody parses messages.
+"""The error tree: each type has its own handling, so no code parses messages.
 
 RoundsmanError
-├── Rejected      the sender gets a 4xx and nothing is kept
+├── Rejected      the sender gets a 4xx and nothing is stored
 │   ├── BadSignature    401
-│   │   ├── Unsigned        there is no signature at all
-│   │   └── UnknownSecret   there is one, made with a secret that is none of ours
-│   ├── Unauthorized    401: no credential that we know
-│   ├── Forbidden       403: not allowed from there, with any credential
-│   ├── TooManyGuesses  429: too many wrong credentials from there; knows when to try again
+│   │   ├── Unsigned        there is no signature
+│   │   └── UnknownSecret   there is one, made with a secret that is not configured
+│   ├── Unauthorized    401: no valid credential
+│   ├── Forbidden       403: refused with any credential, for its address or its origin
+│   ├── TooManyGuesses  429: too many wrong credentials from one address; has a Retry-After
 │   └── BadRequest      any other 4xx, with its status
-├── Temporary     worth trying again later; may know when
+├── Temporary     worth trying again later; may carry the time to wait
 ├── Permanent     trying again will not help: a dead letter, for a person
 │   ├── AccessRefused   a channel does not accept our address or credentials
-│   └── NoToken         whoever runs Roundsman gave it no token to ask with
+│   └── NoToken         no CircleCI API token is configured
 ├── BadConfig     settings or roundsman.yaml: refuse to start
-└── NotFound      somebody asked for a thing by an id that we do not have
+└── NotFound      the requested id is not in the database
 
 A message names the thing and the next step, and never holds a secret.
 """
 
 
 class RoundsmanError(Exception):
-    """Whatever Roundsman raises on purpose."""
+    """The base class of every error that Roundsman raises on purpose."""
 
 
 class Rejected(RoundsmanError):
-    """The sender is at fault: answer ``status``, keep nothing. ``next_step`` is part of the sentence, at its end."""
+    """A request that the sender must change: answer ``status``, store nothing.
+
+    ``next_step`` is appended to the message.
+    """
 
     status = 400
 
@@ -36,38 +39,41 @@ class Rejected(RoundsmanError):
 
     @property
     def headers(self) -> dict[str, str]:
-        """The headers that belong to the answer."""
+        """Return the headers of the answer."""
         return {}
 
 
 class BadSignature(Rejected):
-    """The post is not signed by a secret we know."""
+    """A request whose signature was not made with a configured secret."""
 
     status = 401
 
 
 class Unsigned(BadSignature):
-    """The post carries no signature at all."""
+    """A request without a signature."""
 
 
 class UnknownSecret(BadSignature):
-    """The post is signed with a secret that is none of ours."""
+    """A request with a signature made with an unknown secret."""
 
 
 class Unauthorized(Rejected):
-    """Pages and API want a credential, and this is none."""
+    """A request for pages or API without a valid credential."""
 
     status = 401
 
 
 class Forbidden(Rejected):
-    """Not allowed from there, or not in this way, with any credential."""
+    """A request that is refused with any credential, for its address or its origin."""
 
     status = 403
 
 
 class TooManyGuesses(Rejected):
-    """Too many wrong credentials came from this address: another may be tried after ``retry_after_s``."""
+    """Too many wrong credentials from one address.
+
+    retry_after_s   seconds until the address may try again
+    """
 
     status = 429
 
@@ -77,12 +83,12 @@ class TooManyGuesses(Rejected):
 
     @property
     def headers(self) -> dict[str, str]:
-        """The headers that belong to the answer."""
+        """Return the headers of the answer."""
         return {"Retry-After": str(self.retry_after_s)}
 
 
 class BadRequest(Rejected):
-    """The request cannot be served as it is."""
+    """A request that cannot be served as it is, with the status of the answer."""
 
     def __init__(self, reason: str, *, status: int = 400, next_step: str | None = None) -> None:
         super().__init__(reason, next_step=next_step)
@@ -90,9 +96,10 @@ class BadRequest(Rejected):
 
 
 class Temporary(RoundsmanError):
-    """Trying again later may help; ``retry_after_s`` is what the other side asked for, if it did.
+    """A failure that may pass: trying again later may help.
 
-    detail   what strangers must not read, such as the name of a host: in the log it follows the sentence
+    detail          text for the log alone, such as the name of a host; it follows the sentence there
+    retry_after_s   seconds that the other side asked to wait; None when it named none
     """
 
     def __init__(self, sentence: str, *, detail: str | None = None, retry_after_s: float | None = None) -> None:
@@ -103,19 +110,28 @@ class Temporary(RoundsmanError):
 
 
 class Permanent(RoundsmanError):
-    """Trying again will not help."""
+    """A failure that does not pass: trying again will not help."""
 
 
 class NoToken(Permanent):
-    """There is no token to ask with: a choice of whoever runs Roundsman, and no news to those who are told."""
+    """No CircleCI API token is configured.
+
+    That is the operator's choice, so notifications do not mention it.
+    """
 
 
 class AccessRefused(Permanent):
-    """The other side does not accept our address or credentials: a process that has newer ones may do better."""
+    """The other side does not accept our address or credentials.
+
+    Another process may succeed with newer ones.
+    """
 
 
 class BadConfig(RoundsmanError):
-    """The configuration is wrong: one sentence for each ``problems`` entry, each with its place and next step."""
+    """A wrong configuration.
+
+    problems   one sentence for each, with its place and next step
+    """
 
     def __init__(self, *problems: str) -> None:
         super().__init__("\n".join(problems))
@@ -123,4 +139,4 @@ class BadConfig(RoundsmanError):
 
 
 class NotFound(RoundsmanError):
-    """There is no such thing here."""
+    """The requested thing is not in the database."""

@@ -1,4 +1,7 @@
-"""A stream for the log that holds up no work: a thread writes, and lines that it cannot take in time are counted."""
+"""A non-blocking stream for the log.
+
+A thread writes the lines; lines that do not fit in its queue are dropped and counted.
+"""
 
 import os
 import select
@@ -16,40 +19,44 @@ log = structlog.get_logger()
 
 
 class DirectStream:
-    """A stream that loses what cannot be written: a full disk, or a reader that is gone, is no reason to end work."""
+    """A stream that ignores failed writes.
+
+    A full disk or a closed reader must not end the process's work.
+    """
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
     def write(self, text: str) -> None:
-        """Write the text if that can be done."""
+        """Write the text; do nothing where that fails."""
         with suppress(OSError):
             self._stream.write(text)
 
     def flush(self) -> None:
-        """Let go of what has been written, if that can be done."""
+        """Flush the stream; do nothing where that fails."""
         with suppress(OSError):
             self._stream.flush()
 
 
 class QueuedStream:
-    """Lines for a descriptor whose reader may be slow, stuck or gone: each waits in memory for a thread to write it.
+    """A queue of lines for a descriptor whose reader may be slow, stuck or gone.
 
-    What comes while ``MAX_WAITING_BYTES`` wait already is dropped; so is what meets a full disk. The log says how many
-    lines that were once something can be written again. The descriptor, which others may share, stays blocking.
+    Each line waits in memory for a thread to write it. A line that would make more than ``MAX_WAITING_BYTES`` wait is
+    dropped, and so are lines that a full disk refuses; the number of dropped lines is logged after the next successful
+    write. The descriptor stays blocking, since other processes may share it.
     """
 
     def __init__(self, descriptor: int, *, encoding: str = "utf-8") -> None:
-        self._descriptor = os.dup(descriptor)  # ours, whatever becomes of the one that was given
+        self._descriptor = os.dup(descriptor)  # a copy of our own: the caller may close the original
         self._encoding = encoding
         self._lines: deque[bytes] = deque()
-        self._waiting_bytes = 0  # those that the thread is writing included
+        self._waiting_bytes = 0  # includes the bytes that the thread is writing
         self._dropped = 0
         self._changed = threading.Condition()
         threading.Thread(target=self._write_lines, name="log", daemon=True).start()
 
     def write(self, text: str) -> None:
-        """Have a line written soon; returns at once."""
+        """Queue a line for the thread; return at once."""
         line = text.encode(self._encoding, errors="backslashreplace")
         with self._changed:
             if self._waiting_bytes + len(line) > MAX_WAITING_BYTES:
@@ -60,10 +67,10 @@ class QueuedStream:
             self._changed.notify_all()
 
     def flush(self) -> None:
-        """Do nothing: the thread writes what there is."""
+        """Do nothing: the thread writes all queued lines."""
 
     def drain(self, within_s: float = FLUSH_S) -> None:
-        """Wait until every line is written, but no longer than this."""
+        """Wait until every line is written, for ``within_s`` seconds at most."""
         with self._changed:
             self._changed.wait_for(lambda: not self._waiting_bytes, within_s)
 
@@ -78,7 +85,10 @@ class QueuedStream:
                 log.warning("log lines dropped", count=dropped)
 
     def _settle(self, size: int, lost: int, *, is_written: bool) -> int:
-        """Make room again; return how many dropped lines can be told of now, which a failed write leaves for later."""
+        """Subtract a batch from the queue, and return the dropped lines to report now.
+
+        After a failed write that is 0: the count is kept for the next successful one.
+        """
         with self._changed:
             self._waiting_bytes -= size
             self._dropped += lost
@@ -102,7 +112,10 @@ class QueuedStream:
 
 
 def log_stream(stream: TextIO | None) -> DirectStream | QueuedStream:
-    """Return where lines for a stream go: a closed one takes none, one that is no file is written to directly."""
+    """Return the log stream for a stream.
+
+    Lines for a closed stream are discarded; a stream without a descriptor is written to directly.
+    """
     if stream is None:  # Python's standard error where the descriptor was closed at the start
         return QueuedStream(os.open(os.devnull, os.O_WRONLY))
     try:

@@ -1,4 +1,4 @@
-"""Logs on standard error: lines for people on a terminal, JSON in a pipe."""
+"""Logs on standard error: text on a terminal, JSON in a pipe."""
 
 import atexit
 import codecs
@@ -13,14 +13,15 @@ from service.log_stream import QueuedStream, log_stream
 
 
 def _is_utf8() -> bool:
-    """Tell whether standard error takes every character; where not, JSON has escapes of its own, and no others."""
+    """Return whether standard error is UTF-8; where not, JSON escapes non-ASCII."""
     return codecs.lookup(getattr(sys.stderr, "encoding", None) or "ascii").name == "utf-8"
 
 
 def configure_logs(level: int = logging.INFO) -> None:
-    """Have our own log and the libraries' come out alike; of the libraries only warnings and worse.
+    """Configure structlog and the standard library's logging to one format.
 
-    Whatever waits at the end of the process is written then, if its reader takes it soon.
+    The libraries log warnings and errors only. At the end of the process lines that still wait are written, for
+    ``FLUSH_S`` seconds at most.
     """
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -45,11 +46,14 @@ def configure_logs(level: int = logging.INFO) -> None:
     tidy: list[Processor] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta, *ending]
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=tidy))
     logging.basicConfig(level=max(level, logging.WARNING), handlers=[handler], force=True)
-    logging.captureWarnings(capture=True)  # written to standard error directly, one could hold up everything
+    logging.captureWarnings(capture=True)  # otherwise Python writes them to standard error, and a stuck reader blocks
 
 
 def set_log_level(name: str) -> None:
-    """Leave out of the log what is less than this; where errors alone are wanted, also of the libraries' lines."""
+    """Set the lowest level of our own log lines.
+
+    At ERROR and above it applies to the libraries' lines too; else those start at WARNING.
+    """
     level = logging.getLevelNamesMapping()[name.upper()]
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(level))
     logging.getLogger().setLevel(max(level, logging.WARNING))

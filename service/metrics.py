@@ -1,4 +1,4 @@
-"""What we count: one registry for each process, handed to whoever counts."""
+"""Prometheus metrics: one registry for each process."""
 
 import math
 from collections.abc import Iterable
@@ -22,18 +22,18 @@ DEAD = ("delivery", "notification")
 LIMITS = ("all", "client")
 DOORS = ("api", "pages", "link")
 REFUSED = ("wrong", "too_many")
-# When each number first was: a third of all lines, and read by nobody.
+# The ``_created`` series (the time of each first value) would be a third of all lines, and no dashboard reads them.
 disable_created_metrics()  # type: ignore[no-untyped-call]  # reason: the library does not say that it returns nothing
 
 UP_TO_10_S = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 8, 10)  # CircleCI gives up after 10 s
-UP_TO_2_MIN = (0.005, 0.02, 0.1, 0.5, 1, 5, 15, 30, 60, 120)  # a job that asks CircleCI waits this long at most
+UP_TO_2_MIN = (0.005, 0.02, 0.1, 0.5, 1, 5, 15, 30, 60, 120)  # the longest wait of a job that calls CircleCI
 
 
 class Metrics:
-    """Every number of the service, under names that dashboards and alerts rely on (docs/monitoring.md).
+    """Every metric of the service; dashboards and alerts rely on the names.
 
-    Labels never carry names of projects or people, so that /metrics may be read by a scraper without a credential.
-    What is known to come is there from the start, as 0: a rate needs a value to begin with.
+    docs/monitoring.md lists them. Labels never carry names of projects or people, so that a scraper may read /metrics
+    without a credential. Series with known label values exist from the start, as 0: a rate needs a first value.
     """
 
     def __init__(self) -> None:
@@ -66,7 +66,7 @@ class Metrics:
             "clock_offset_seconds", "How far this machine's clock is ahead of the database's, when last compared"
         )
 
-        # these come from the tables when somebody asks: true of all processes together, whichever answers
+        # read from the tables for each request of /metrics: true of all processes together, so each reports the same
         self.database_up = self._gauge(
             "database_up", "Whether the database took a row of this process just now: 1 or 0"
         )
@@ -82,7 +82,7 @@ class Metrics:
         self._create_known_series()
 
     def _create_known_series(self) -> None:
-        """Have a number for each value of a label that is known to come."""
+        """Create the series of every label value that is known beforehand."""
         _create_label_series(self.deliveries, RESULTS)
         _create_label_series(self.refused, LIMITS)
         _create_label_series(self.events, EventKind)
@@ -93,17 +93,20 @@ class Metrics:
             self.logins_refused.labels(door, reason)
 
     def expect_secrets(self, count: int) -> None:
-        """Have a number for each secret that posts may be signed with, from 1 on."""
+        """Create the series of each configured webhook secret, numbered from 1."""
         _create_label_series(self.signed, map(str, range(1, count + 1)))
 
     def clear_database_gauges(self) -> None:
-        """Say nothing rather than something old while the database is away: not a number is no number."""
+        """Set the gauges that come from the tables to NaN while the database is away.
+
+        Their last values would be out of date.
+        """
         waiting = [self.waiting.labels(what) for what in DEAD]
         for gauge in (self.queue_depth, self.queue_age, self.last_look, self.worker_silent, *waiting):
             gauge.set(math.nan)
 
     def text(self) -> bytes:
-        """The Prometheus exposition text, version 0.0.4."""
+        """Return the Prometheus exposition text, version 0.0.4."""
         return generate_latest(self.registry)
 
     def _counter(self, name: str, sentence: str, *labels: str) -> Counter:

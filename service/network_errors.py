@@ -1,6 +1,6 @@
-"""Words for a connection that failed, the same for whatever is at its other end.
+"""Descriptions of a failed connection, the same for every kind of server.
 
-Libraries wrap what the operating system said, some of them several times, so causes and contexts are looked at too.
+Libraries wrap the operating system's error, some of them several times, so causes and contexts are searched too.
 """
 
 import socket
@@ -13,26 +13,29 @@ UNRESOLVED = "cannot be found: its name does not resolve"
 REFUSED = "refused the connection"
 UNREACHABLE = "could not be reached or hung up"
 
-# Most telling first: the others are OSErrors too.
+# The most specific first: several of the errors of one chain may match.
 _WORDS: tuple[tuple[type[BaseException], str], ...] = (
     (ssl.SSLError, UNTRUSTED),
     (TimeoutError, UNANSWERED),
     (socket.gaierror, UNRESOLVED),
     (ConnectionRefusedError, REFUSED),
 )
-_HUNG_UP = (ssl.SSLEOFError, ssl.SSLZeroReturnError)  # says nothing of certificates
+_HUNG_UP = (ssl.SSLEOFError, ssl.SSLZeroReturnError)  # SSLErrors that mean a closed connection, not a wrong certificate
 _MAX_CAUSES = 20
 
 
 def describe(error: BaseException) -> str:
-    """Return the end of a sentence that begins with the other end's name."""
+    """Return the predicate of a sentence whose subject is the server's name."""
     causes = [cause for cause in _causes(error) if not isinstance(cause, _HUNG_UP)]
     found = (words for kind, words in _WORDS for cause in causes if isinstance(cause, kind))
     return next(found, UNREACHABLE)
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The error, and those that it was raised from, wide before deep; a limited number, for they may form a ring."""
+    """Yield the error and those it was raised from, breadth first.
+
+    At most ``_MAX_CAUSES``, since causes may form a cycle.
+    """
     waiting = [error]
     for _ in range(_MAX_CAUSES):
         if not waiting:
@@ -41,5 +44,7 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         yield cause
         grouped = cause.exceptions if isinstance(cause, BaseExceptionGroup) else ()
         before = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
-        told = [argument for argument in cause.args if isinstance(argument, BaseException)]  # so does httpcore
+        told = [
+            argument for argument in cause.args if isinstance(argument, BaseException)
+        ]  # httpcore passes the cause as an argument
         waiting += [*grouped, *([before] if before else []), *told]

@@ -1,6 +1,7 @@
-"""Retry-After: the wait that a server asks for, as seconds or as a date (RFC 9110, 10.2.3).
+"""Retry-After: the wait that a server asks for (RFC 9110, 10.2.3).
 
-The value comes from outside. It is read or it is ignored; no value of it raises an error or silences us for ever.
+The header holds seconds or a date. It is untrusted: a value that cannot be read is ignored, none raises an error, and
+no wait is longer than ``MAX_WAIT_S``.
 """
 
 import re
@@ -13,7 +14,10 @@ _SECONDS = re.compile(r"[0-9]+(\.[0-9]*)?")
 
 
 def read_retry_after(value: str | None, now: datetime) -> float | None:
-    """Return the seconds to wait from now on, between 0 and ``MAX_WAIT_S``; None when the value names no wait."""
+    """Return the seconds to wait from ``now`` on, between 0 and ``MAX_WAIT_S``.
+
+    None when the value is neither seconds nor a date.
+    """
     seconds = read_wait(value)
     if seconds is not None or value is None:
         return seconds
@@ -22,12 +26,17 @@ def read_retry_after(value: str | None, now: datetime) -> float | None:
 
 
 def read_wait(value: str | None) -> float | None:
-    """Return the seconds that a header counts, between 0 and ``MAX_WAIT_S``; None when it is no such number."""
+    """Return the seconds that a header holds, between 0 and ``MAX_WAIT_S``.
+
+    None when the value is not a number of seconds.
+    """
     text = (value or "").strip()
     if not _SECONDS.fullmatch(text):
         return None
     whole, _, _ = text.partition(".")
-    return _bounded(float(text)) if len(whole) <= _MAX_CHARACTERS else MAX_WAIT_S  # a longer one may be no float
+    return (
+        _bounded(float(text)) if len(whole) <= _MAX_CHARACTERS else MAX_WAIT_S
+    )  # more digits may overflow to infinity
 
 
 def _read_date(value: str) -> datetime | None:
@@ -36,7 +45,7 @@ def _read_date(value: str) -> datetime | None:
         return None
     try:
         moment = parsedate_to_datetime(text)
-    except (ValueError, OverflowError):  # the second for a year or an offset of too many digits
+    except (ValueError, OverflowError):  # OverflowError: a year or an offset of too many digits
         return None
     return moment.replace(tzinfo=moment.tzinfo or UTC)  # ``-0000`` and asctime's form name no zone: HTTP means UTC
 
