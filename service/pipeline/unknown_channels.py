@@ -14,7 +14,7 @@ from service.model import Notification, NotificationState
 from service.pipeline.context import Context
 from service.store import heartbeats, notifications
 
-WORKER_ALIVE_WITHIN = timedelta(seconds=45)  # since its last heartbeat; one is written every 15 seconds
+SENDER_ALIVE_WITHIN = timedelta(seconds=45)  # four heartbeats: longer than a worker counts as alive for readiness
 
 log = structlog.get_logger()
 
@@ -48,7 +48,7 @@ async def retry_if_others_differ(context: Context, error: Permanent) -> Permanen
 
     The refusal of our address or credentials is final only if no other worker has newer ones.
     """
-    since = context.clock() - WORKER_ALIVE_WITHIN
+    since = context.clock() - SENDER_ALIVE_WITHIN
     if not context.store.is_shared or not await context.store.read(
         heartbeats.have_other_channels, context.channels, since=since
     ):

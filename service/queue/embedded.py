@@ -1,4 +1,4 @@
-"""The embedded engine: jobs in a table of SQLite, run by the process that locks it.
+"""The embedded engine: jobs in a table of SQLite, run by its only process.
 
 A single process needs no claims: a row is a job to do until it is deleted, and the running jobs are known in memory. A
 crash forgets them, so that they run again.

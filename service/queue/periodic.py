@@ -1,4 +1,4 @@
-"""Periodic work on Procrastinate: one run a period, however many workers there are."""
+"""Periodic work on Procrastinate: one run a period, with any number of workers."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
