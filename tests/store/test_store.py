@@ -243,8 +243,8 @@ async def test_a_file_that_is_no_database_is_a_wrong_configuration(tmp_path: Pat
 
 
 @pytest.mark.databases("sqlite")
-async def test_who_stands_in_line_for_too_long_is_told_on_sqlite(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(threads, "IN_LINE_S", 0.01)
+async def test_transaction_that_waits_too_long_raises_on_sqlite(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threads, "MAX_WAIT_S", 0.01)
     store = Store(f"sqlite:///{folder / 'roundsman.db'}")
 
     async with still_writing(store):
