@@ -13,10 +13,10 @@ from service.db.data_folder import database_file
 from service.db.errors import translate_error
 from service.db.postgres import connection_parameters
 from service.db.tables import Transaction
-from service.db.threads import TransactionThreads
+from service.db.transactions import TransactionThreads
 from service.text import clean
 
-BUSY_TIMEOUT_MS = 3_500  # for a lock of another process; waits within this process: threads.MAX_WAIT_S
+BUSY_TIMEOUT_MS = 3_500  # for a lock of another process; waits within this process: transactions.MAX_WAIT_S
 READERS = 4
 WRITERS = 8  # to Postgres, for each process
 STATEMENT_TIMEOUT_MS = 7_000

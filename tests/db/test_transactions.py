@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 from sqlalchemy import insert, select
 
-from service.db import threads
+from service.db import transactions
 from service.db.database import WRITERS, Store
 from service.db.tables import Transaction, lanes
 from service.errors import Temporary
@@ -35,7 +35,7 @@ async def written(store: Store) -> list[str]:
     )
 
 
-async def test_it_is_on_disk_when_it_is_over_and_is_heard_of(store: Store) -> None:
+async def test_write_is_on_disk_on_return_and_calls_listeners(store: Store) -> None:
     heard: list[str] = []
     store.after_commit(lambda: heard.append("committed"))
 
@@ -44,7 +44,7 @@ async def test_it_is_on_disk_when_it_is_over_and_is_heard_of(store: Store) -> No
     assert (said, heard, await written(store)) == ("web", ["committed"], ["web"])
 
 
-async def test_what_fails_leaves_nothing(store: Store) -> None:
+async def test_failed_transaction_leaves_nothing(store: Store) -> None:
     heard: list[str] = []
     store.after_commit(lambda: heard.append("committed"))
 
@@ -70,7 +70,7 @@ async def test_a_cancelled_caller_keeps_the_permit_until_its_thread_ends(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Or the next would wait behind that thread for who knows how long, instead of being told that it is taken."""
-    monkeypatch.setattr(threads, "MAX_WAIT_S", 0.01)
+    monkeypatch.setattr(transactions, "MAX_WAIT_S", 0.01)
     store, begun, may_end = Store(database.url), asyncio.Semaphore(0), threading.Event()
     loop = asyncio.get_running_loop()
 
@@ -91,7 +91,7 @@ async def test_a_cancelled_caller_keeps_the_permit_until_its_thread_ends(
     await store.close()
 
 
-async def test_what_nobody_waits_for_any_longer_is_written_all_the_same(store: Store) -> None:
+async def test_write_of_a_cancelled_caller_is_still_committed(store: Store) -> None:
     begun, may_end = asyncio.Event(), threading.Event()
     loop = asyncio.get_running_loop()
 

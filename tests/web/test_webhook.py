@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from service.db import database, threads
+from service.db import database, transactions
 from service.pipeline import receive
 from service.testing.fake_circleci.organization import WEB
 from service.testing.fake_circleci.payloads import as_bytes, ping, workflow_completed
@@ -282,7 +282,7 @@ async def test_while_others_hold_the_database_the_sender_is_asked_to_come_back(h
 
 
 def test_who_waits_in_line_and_then_for_others_hears_from_us_before_circleci_gives_up() -> None:
-    assert threads.MAX_WAIT_S + database.BUSY_TIMEOUT_MS / 1000 < receive.KEEP_TIMEOUT_S < 10
+    assert transactions.MAX_WAIT_S + database.BUSY_TIMEOUT_MS / 1000 < receive.KEEP_TIMEOUT_S < 10
 
 
 async def test_who_waited_too_long_is_given_up_and_the_next_one_is_kept(

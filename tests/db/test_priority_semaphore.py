@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from service.db.write_lock import PrioritySemaphore
+from service.db.transactions import PrioritySemaphore
 
 TOO_LATE = "the database cannot be used now: others are still waiting for it"
 

@@ -1,0 +1,83 @@
+"""Threads that run transactions, and the semaphore that orders them."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from contextvars import copy_context
+from typing import TypeVar
+
+from service.db.tables import Transaction
+from service.errors import Temporary
+
+MAX_WAIT_S = 4.0  # for a thread; together with BUSY_TIMEOUT_MS it stays below the time that a webhook's sender waits
+
+Result = TypeVar("Result")
+
+
+class PrioritySemaphore:
+    """A semaphore that urgent callers acquire ahead of the others, without starvation.
+
+    Callers of one kind acquire it in the order of asking. Of the callers that are not urgent only one at a time waits
+    at the semaphore itself; the rest wait behind it. So an urgent caller waits for the permit in use and one other
+    caller at most, and the callers that are not urgent get every second permit at least.
+    """
+
+    def __init__(self, wait_s: float, at_once: int = 1) -> None:
+        self._wait_s = wait_s
+        self._semaphore = asyncio.Semaphore(at_once)
+        self._next = asyncio.Lock()
+
+    async def acquire(self, *, is_urgent: bool = False) -> None:
+        """Acquire a permit. Raises Temporary when none is free within ``wait_s``."""
+        await (self._acquire_within(self._semaphore) if is_urgent else self._acquire_behind())
+
+    def release(self) -> None:
+        """Release a permit to the next caller."""
+        self._semaphore.release()
+
+    async def _acquire_behind(self) -> None:
+        await self._acquire_within(self._next)
+        try:
+            await self._acquire_within(self._semaphore)
+        finally:
+            self._next.release()
+
+    async def _acquire_within(self, lock: asyncio.Lock | asyncio.Semaphore) -> None:
+        try:
+            async with asyncio.timeout(self._wait_s):
+                await lock.acquire()
+        except TimeoutError as error:
+            raise Temporary("the database cannot be used now: others are still waiting for it") from error
+
+
+class TransactionThreads:
+    """Threads that run up to ``at_once`` transactions at a time; later ones wait.
+
+    open_transaction   returns a context manager, such as a connection's, that begins and ends one
+    """
+
+    def __init__(self, open_transaction: Callable[[], AbstractContextManager[Transaction]], at_once: int) -> None:
+        self._open_transaction = open_transaction
+        self._semaphore = PrioritySemaphore(MAX_WAIT_S, at_once)
+        self._pool = ThreadPoolExecutor(at_once, thread_name_prefix="database")
+
+    async def run(self, work: Callable[[Transaction], Result], *, is_urgent: bool = False) -> Result:
+        """Run ``work`` in a transaction, and return its result after the end of it.
+
+        Raises Temporary when no thread is free within ``MAX_WAIT_S``. A cancelled caller does not stop its transaction:
+        the thread runs it to its end, and the semaphore is released only then.
+        """
+        loop, context = asyncio.get_running_loop(), copy_context()
+        await self._semaphore.acquire(is_urgent=is_urgent)
+        working = loop.run_in_executor(self._pool, context.run, self._transact, work)
+        working.add_done_callback(lambda _: self._semaphore.release())
+        return await asyncio.shield(working)
+
+    def _transact(self, work: Callable[[Transaction], Result]) -> Result:
+        with self._open_transaction() as transaction:
+            return work(transaction)
+
+    async def close(self) -> None:
+        """Wait for the running transactions, and accept no more."""
+        await asyncio.to_thread(self._pool.shutdown)
