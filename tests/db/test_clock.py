@@ -1,4 +1,4 @@
-"""The database's clock as it is followed from here: carried on by a stopwatch, whatever this machine's own shows."""
+"""The database's clock: its last reading, carried on by a stopwatch."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -56,7 +56,7 @@ def test_this_machine_s_own_clock_may_jump_and_is_said_to_be_off() -> None:
 
 
 @pytest.mark.parametrize(("spread", "shown_later"), [(0.9, 5), (1.1, 0)])
-def test_a_vague_reading_does_not_replace_one_that_there_is(spread: float, shown_later: float) -> None:
+def test_uncertain_reading_does_not_replace_an_earlier_one(spread: float, shown_later: float) -> None:
     clock = DatabaseClock(Clock(), stopwatch=Stopwatch())
     clock.follow(reading(100.0, spread=9))
     clock.follow(reading(100.0, later=5, spread=spread))

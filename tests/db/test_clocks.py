@@ -1,4 +1,4 @@
-"""Clocks that jump, a day ahead or an hour back: nothing is lost, nothing is sent twice, and nobody spins."""
+"""Clocks that jump, a day ahead or an hour back: nothing is lost, nothing is sent twice, and no loop spins."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -24,7 +24,7 @@ OTHER = replace(RED, number=RED.number + 1)
 
 @dataclass
 class WallClock:
-    """The clock on the wall, set to another time by somebody."""
+    """The wall clock, set to another time."""
 
     ahead: timedelta = timedelta()
 
@@ -92,7 +92,7 @@ async def test_on_many_machines_a_clock_a_little_behind_the_databases_delays_no_
 
 
 @pytest.mark.parametrize("off", [timedelta(minutes=10), timedelta(minutes=-10)])
-async def test_a_machine_whose_clock_is_off_goes_by_the_databases(
+async def test_machine_with_a_wrong_clock_uses_the_databases(
     url_in_real_time: str, tmp_path: Path, off: timedelta
 ) -> None:
     clock = DatabaseClock(WallClock(ahead=off))
@@ -111,7 +111,7 @@ async def test_a_machine_whose_clock_is_off_goes_by_the_databases(
 async def test_a_turn_of_periodic_work_has_the_same_number_on_every_machine(
     url_in_real_time: str, tmp_path: Path
 ) -> None:
-    """A machine that is ahead would take the next hours' turns, and after its end nobody would do that work."""
+    """A machine that is ahead would take the next hours' turns, and after its end no machine would do that work."""
     async with twins(url_in_real_time, tmp_path, clock=DatabaseClock(WallClock(ahead=timedelta(days=1)))) as both:
         await both.until(lambda: both.rows("SELECT 1 FROM procrastinate_periodic_defers") != [])
 
@@ -145,8 +145,8 @@ async def test_in_one_process_a_clock_set_back_an_hour_delays_and_loses_nothing(
     assert len(house.channels.told) == 2
 
 
-async def test_in_one_process_what_was_just_enqueued_waits_for_a_clock_set_back(house: House) -> None:
-    """Later than one would like; but the webhook is on disk, and nobody needs to do anything."""
+async def test_new_jobs_wait_after_a_clock_was_set_back_in_one_process(house: House) -> None:
+    """The work is late, but the webhook is on disk and no action is needed."""
     await house.finish(RED)
     await house.drain(hours=-1)
     told_meanwhile = list(house.channels.told)
@@ -156,7 +156,7 @@ async def test_in_one_process_what_was_just_enqueued_waits_for_a_clock_set_back(
 
 
 @pytest.mark.parametrize("jump", [timedelta(days=1), timedelta(hours=-1)])
-async def test_a_clock_that_jumped_makes_nobody_spin(house: House, jump: timedelta) -> None:
+async def test_clock_jump_causes_no_busy_loop(house: House, jump: timedelta) -> None:
     await house.finish(RED)
     await house.drain()
     house.clock.now += jump

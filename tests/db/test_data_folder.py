@@ -44,7 +44,7 @@ def refusal(folder: Path) -> str:
         return str(caught.value)
 
 
-def test_a_second_process_is_told_who_holds_the_folder(tmp_path: Path) -> None:
+def test_second_process_is_refused_with_the_holders_name(tmp_path: Path) -> None:
     with another_holder(tmp_path) as other:
         said = refusal(tmp_path)
 
@@ -55,7 +55,7 @@ def test_a_second_process_is_told_who_holds_the_folder(tmp_path: Path) -> None:
 
 
 @pytest.mark.long
-def test_whoever_asks_is_told_who_holds_the_folder_and_takes_nothing(tmp_path: Path) -> None:
+def test_reading_the_lock_holder_does_not_lock(tmp_path: Path) -> None:
     assert read_lock_holder(tmp_path / "nowhere") is None
     with another_holder(tmp_path) as other:
         assert read_lock_holder(tmp_path) == f"`roundsman serve`, process {other.pid}, since 2026-03-02T09:30:00+00:00"

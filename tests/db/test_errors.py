@@ -40,7 +40,7 @@ def test_a_named_state_of_postgres_passes(state: str) -> None:
 
 
 @pytest.mark.parametrize("state", STAYS)
-def test_what_content_may_cause_does_not_pass(state: str) -> None:
+def test_state_that_values_may_cause_is_not_temporary(state: str) -> None:
     assert of_postgres(state) is None
 
 
@@ -90,7 +90,7 @@ async def test_a_key_of_any_length_is_judged(house: House) -> None:
 
 
 @pytest.mark.databases("sqlite", "postgres")
-async def test_what_a_database_refuses_is_counted_and_ends_as_a_dead_letter(house: House) -> None:
+async def test_refused_statement_is_counted_and_ends_as_a_dead_letter(house: House) -> None:
     delivery = await house.post(workflow_completed(RED))
     house.change("DROP TABLE words")
     for _ in range(10):
@@ -111,7 +111,7 @@ def fails_for_content(database: Database, table: str) -> None:
 
 
 @pytest.mark.databases("postgres")
-async def test_what_seems_to_pass_by_itself_and_does_not_is_counted_too(house: House, database: Database) -> None:
+async def test_temporary_error_that_lasts_is_counted_too(house: House, database: Database) -> None:
     fails_for_content(database, "events")
     delivery = await house.post(workflow_completed(RED))
     await house.drain()
@@ -152,7 +152,7 @@ async def test_a_message_does_not_wait_for_details_that_cannot_be_kept(house: Ho
         "default_transaction_isolation = 'serializable'",
     ],
 )
-async def test_no_setting_of_the_server_changes_what_is_read_back(database: Database, setting: str) -> None:
+async def test_settings_of_the_server_do_not_change_read_values(database: Database, setting: str) -> None:
     database.change(f"ALTER DATABASE {database.url.rpartition('/')[2]} SET {setting}")
 
     await expect_values_as_written(database)
@@ -168,7 +168,7 @@ async def test_no_setting_of_the_server_changes_what_is_read_back(database: Data
         ("PGOPTIONS", "-c bytea_output=escape -c timezone=Asia/Tokyo -c extra_float_digits=-15"),
     ],
 )
-async def test_no_variable_of_libpq_changes_what_is_read_back(
+async def test_variables_of_libpq_do_not_change_read_values(
     database: Database, monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
     monkeypatch.setenv(name, value)

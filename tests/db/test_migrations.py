@@ -31,7 +31,7 @@ def schema(path: Path) -> dict[str, str]:
 
 
 def parts(statement: str) -> set[str]:
-    """The columns and constraints of a CREATE TABLE, in whatever order."""
+    """The columns and constraints of a CREATE TABLE, in any order."""
     body = re.sub(r"\s+", " ", statement).partition("(")[2]
     return {part.strip(" )") for part in re.split(r", (?=[a-z_]+ [A-Z]|CONSTRAINT)", body)}
 
@@ -89,7 +89,7 @@ def test_stored_values_of_the_release_before_are_respelled(tmp_path: Path) -> No
     assert outcomes == [(1, "put_off"), (2, "sent")]
 
 
-def test_migrating_what_is_up_to_date_changes_nothing(folder: Path) -> None:
+def test_migrating_an_up_to_date_schema_changes_nothing(folder: Path) -> None:
     before = (folder / "roundsman.db").read_bytes()
 
     migrate(url_of(folder))

@@ -1,4 +1,4 @@
-"""Connections to Postgres, whoever opens them: neither end waits for long for another that is gone."""
+"""Connections to Postgres: each end notices soon that the other one is gone."""
 
 import asyncio
 import socket
