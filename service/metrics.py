@@ -20,8 +20,8 @@ from service.model import EventKind, Verdict
 RESULTS = ("kept", "duplicate", "bad_signature", "refused", "not_kept", "broken_off")
 DEAD = ("delivery", "notification")
 LIMITS = ("all", "client")
-DOORS = ("api", "pages", "link")
-REFUSED = ("wrong", "too_many")
+LOGIN_WAYS = ("api", "pages", "link")
+LOGIN_REFUSALS = ("wrong", "too_many")
 # The ``_created`` series (the time of each first value) would be a third of all lines, and no dashboard reads them.
 disable_created_metrics()  # type: ignore[no-untyped-call]  # reason: the library does not say that it returns nothing
 
@@ -89,7 +89,7 @@ class Metrics:
         _create_label_series(self.decisions, Verdict)
         _create_label_series(self.dead_letters, DEAD)
         _create_label_series(self.waiting, DEAD)
-        for door, reason in product(DOORS, REFUSED):
+        for door, reason in product(LOGIN_WAYS, LOGIN_REFUSALS):
             self.logins_refused.labels(door, reason)
 
     def expect_secrets(self, count: int) -> None:

@@ -169,7 +169,7 @@ def _record(steps: Sequence[Step], our_url: str) -> None:
     if not (known or gone):
         return
     try:
-        with_store(lambda _, store: store.write(known_hooks.note, known, gone))
+        with_store(lambda _, store: store.write(known_hooks.record, known, gone))
     except (BadConfig, Temporary) as error:
         warn([f"the hooks are not on record, so refusals of their posts will not name them: {error}"])
 

@@ -74,7 +74,7 @@ metadata = MetaData(
 )
 
 
-def one_of(column: str, words: type[StrEnum]) -> CheckConstraint:
+def enum_check(column: str, words: type[StrEnum]) -> CheckConstraint:
     """Return a CHECK that a column holds one of the values of an enum."""
     listed = ", ".join(f"'{word}'" for word in words)
     return CheckConstraint(f"{column} IN ({listed})", name=column)
@@ -98,8 +98,8 @@ deliveries = Table(
     Column("failures", Integer, nullable=False, server_default="0"),
     Column("put_offs", Integer, nullable=False, server_default="0"),
     UniqueConstraint("source", "source_event_id"),  # a repeated delivery is not stored twice
-    one_of("state", DeliveryState),
-    one_of("via", Via),
+    enum_check("state", DeliveryState),
+    enum_check("via", Via),
     # for the sweeper (kept, but no job) and the dead letters; it leaves out settled rows, which are nearly all. A query
     # must have ``is_unsettled`` beside its condition on the state: SQLite does not infer the one from the other
     Index(
@@ -113,7 +113,7 @@ deliveries = Table(
 
 is_unsettled = deliveries.c.state != literal_column("'settled'")
 
-LISTED = ("branch", "tag", "workflow_name", "job_name", "status")
+INDEXED_COLUMNS = ("branch", "tag", "workflow_name", "job_name", "status")
 """The columns that searches filter by, and that not every event has."""
 
 events = Table(
@@ -153,15 +153,15 @@ events = Table(
     Column("actor_name", Text),
     Column("trigger", Text),
     Column("duration_ms", BigInteger),
-    one_of("kind", EventKind),
-    one_of("via", Via),
+    enum_check("kind", EventKind),
+    enum_check("via", Via),
     # Each filter has an index of events, newest first: a search scans the shortest of those it needs, and looks up rows
     # in the others. An event without a value is not in that value's index.
     Index(None, "happened_at", "id"),  # all events
     Index(None, "kind", "happened_at", "id"),
     *(
         Index(None, name, "happened_at", "id", sqlite_where=is_there, postgresql_where=is_there)
-        for name, is_there in ((name, text(f"{name} IS NOT NULL")) for name in LISTED)
+        for name, is_there in ((name, text(f"{name} IS NOT NULL")) for name in INDEXED_COLUMNS)
     ),
     Index(None, "received_at", "id"),  # for retention, oldest first
 )
@@ -210,7 +210,7 @@ decisions = Table(
     Column("verdict", String(20), nullable=False),
     Column("reason", Text, nullable=False),
     Column("decided_at", UtcDateTime, nullable=False),
-    one_of("verdict", Verdict),
+    enum_check("verdict", Verdict),
     sqlite_with_rowid=False,
 )
 
@@ -237,7 +237,7 @@ notifications = Table(
     Column("server_lane", String(64)),
     Column("unknown_since", UtcDateTime),  # since then no worker has had its channel in roundsman.yaml
     UniqueConstraint("topic", "channel_key"),  # one topic is sent to a channel once
-    one_of("state", NotificationState),
+    enum_check("state", NotificationState),
     Index(None, "event_id"),  # for an event's page
     # for the list of notifications: all, of a receiver, of a channel, and the unsent
     Index(None, "created_at", "id"),
@@ -274,7 +274,7 @@ attempts = Table(
     Column("receipt", Text),
     Column("title", Text),  # the message; NULL where the attempt before had the same
     Column("words", Text),
-    one_of("outcome", Outcome),
+    enum_check("outcome", Outcome),
     sqlite_with_rowid=False,
 )
 

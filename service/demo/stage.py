@@ -238,7 +238,7 @@ def _link(stage: Stage) -> str:
 
 async def _print_summary(console: Console, stage: Stage, tally: AnswerCounts) -> bool:
     """Print the service's counts; return True if they agree with sender and inbox."""
-    dead = sum((await stage.service.context.store.read(dead_counts.dead_letters)).values())
+    dead = sum((await stage.service.context.store.read(dead_counts.count_dead_letters)).values())
     kept, duplicates = _count_deliveries(stage, "kept"), _count_deliveries(stage, "duplicate")
     rejected = _count_deliveries(stage, "bad_signature") + _count_deliveries(stage, "refused")
     notified = await queries.count_sent(stage.service.context.store)

@@ -134,5 +134,5 @@ class Readiness:
             backlog=backlog,
             worker_silent_s=(self._clock() - last).total_seconds() if last else None,
             last_poll_s=last.timestamp() if last else 0,
-            dead_letters=await self._store.read(dead_counts.dead_letters),
+            dead_letters=await self._store.read(dead_counts.count_dead_letters),
         )

@@ -64,7 +64,9 @@ async def find_dead(store: Store, wanted: NotificationSearch, *nouns: Noun) -> t
     """
     dead: list[Subject] = []
     if Noun.DELIVERY in nouns and not wanted.receiver and not wanted.channel:
-        unread = await store.read(deliveries.dead_ids, since=wanted.since, until=wanted.until, limit=MAX_SUBJECTS + 1)
+        unread = await store.read(
+            deliveries.find_dead_ids, since=wanted.since, until=wanted.until, limit=MAX_SUBJECTS + 1
+        )
         dead += [Subject(noun=Noun.DELIVERY, id=one) for one in unread]
     if Noun.NOTIFICATION in nouns:
         unsent = NotificationSearch(**{**vars(wanted), "state": [NotificationState.DEAD]})

@@ -12,7 +12,7 @@ from service.operations.bulk_actions import MAX_SUBJECTS
 from service.operations.json_shapes import Json, delivery_json
 from service.operations.queries import MAX_PAGE_SIZE, require_limit, with_events
 from service.store import deliveries, notifications
-from service.store.cursors import Place, to_cursor, to_place
+from service.store.cursors import SortKey, to_cursor, to_sort_key
 
 PARTS = ("deliveries", "notifications")
 
@@ -31,7 +31,7 @@ async def list_dead_letters(
     dismissed   list dismissed dead letters instead
     """
     require_limit(limit)
-    return await store.read(_page, limit, to_place(cursor) if cursor else None, dismissed)
+    return await store.read(_page, limit, to_sort_key(cursor) if cursor else None, dismissed)
 
 
 async def list_all_dead_letters(store: Store, *, dismissed: bool = False) -> Json:
@@ -51,9 +51,9 @@ def count(page: Json) -> int:
     return sum(len(page[name]) for name in PARTS)
 
 
-def _page(transaction: Transaction, limit: int, beyond: Place | None, dismissed: bool) -> Json:
-    unread = deliveries.dead(transaction, limit=limit + 1, dismissed=dismissed, beyond=beyond)
-    unsent = notifications.dead(transaction, limit=limit + 1, dismissed=dismissed, beyond=beyond)
+def _page(transaction: Transaction, limit: int, beyond: SortKey | None, dismissed: bool) -> Json:
+    unread = deliveries.find_dead(transaction, limit=limit + 1, dismissed=dismissed, beyond=beyond)
+    unsent = notifications.find_dead(transaction, limit=limit + 1, dismissed=dismissed, beyond=beyond)
     last = _last_place(unread, unsent, limit=limit)
     return {
         "deliveries": [
@@ -64,15 +64,15 @@ def _page(transaction: Transaction, limit: int, beyond: Place | None, dismissed:
     }
 
 
-def _last_place(unread: Sequence[DeadDelivery], unsent: Sequence[Notification], *, limit: int) -> Place | None:
+def _last_place(unread: Sequence[DeadDelivery], unsent: Sequence[Notification], *, limit: int) -> SortKey | None:
     """Return the key of the last dead letter on the page; None on the last page."""
     places = [*(_received(one) for one, _ in unread), *map(_given_up, unsent)]
     return sorted(places, reverse=True)[limit - 1] if len(places) > limit else None
 
 
-def _received(delivery: Delivery) -> Place:
-    return Place(at=delivery.received_at, id=delivery.id)
+def _received(delivery: Delivery) -> SortKey:
+    return SortKey(at=delivery.received_at, id=delivery.id)
 
 
-def _given_up(notification: Notification) -> Place:
-    return Place(at=notification.next_attempt_at, id=notification.id)
+def _given_up(notification: Notification) -> SortKey:
+    return SortKey(at=notification.next_attempt_at, id=notification.id)

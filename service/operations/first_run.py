@@ -77,7 +77,7 @@ class FirstRun:
 
         ``address`` is None if CircleCI cannot post to the public URL.
         """
-        known = await self._store.read(hooks.known)
+        known = await self._store.read(hooks.find_all)
         refusals: list[Json] = (await list_refusals(self._store))["items"]
         obstacle = find_obstacle(self._setup.public_url, self._setup.circleci_url)
         return {

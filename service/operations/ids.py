@@ -47,7 +47,7 @@ async def find(store: Store, text: str, *nouns: Noun) -> tuple[Noun, UUID]:
         example = "ids look like 3f2c8a52-6d3e-4b7e-9a57-0f6a1c2b3d4e"
         raise BadRequest(f"{text!a} is not an id; {example}, and the first {MIN_DIGITS} digits are enough")
     found = [
-        (noun, one) for noun in nouns for one in await store.read(ids.beginning_with, COLUMNS[noun], digits, limit=2)
+        (noun, one) for noun in nouns for one in await store.read(ids.find_by_prefix, COLUMNS[noun], digits, limit=2)
     ]
     if not found:
         lists = " and ".join(f"`roundsman {LISTED_BY[noun]}`" for noun in nouns)

@@ -27,7 +27,7 @@ async def replay(store: Store, jobs: JobQueue, delivery_id: UUID, *, who: str, a
         if not deliveries.mark_kept(transaction, delivery_id):
             deliveries.find(transaction, delivery_id)
             raise BadRequest(f"delivery {delivery_id} is being judged: replay it once that is done", status=409)
-        events.reopen_gaps(transaction, delivery_id)
+        events.retry_missing_details(transaction, delivery_id)
         actions.record(transaction, Action(verb="replay", subject_id=delivery_id, who=who, at=at))
         jobs.enqueue("process", delivery_id, within=transaction)
 

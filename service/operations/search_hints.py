@@ -34,7 +34,7 @@ def _hints(transaction: Transaction, search: Search) -> list[Hint]:
         patterns = read_patterns(transaction, field, getattr(search, field))
         for pattern in patterns.wanted:
             if not names.is_known(transaction, field, pattern):
-                near = [escaped(name) for name in names.near(transaction, field, pattern)]
+                near = [escaped(name) for name in names.find_similar(transaction, field, pattern)]
                 hints.append(Hint(filter=field, text=pattern, near=near))
     return hints
 

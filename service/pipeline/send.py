@@ -211,7 +211,7 @@ def _schedule_retry(
         context.jobs.pause_lane(lane, within=transaction, until=decision.pause_until)
     if decision.retry_at is None:
         return
-    notifications.give_up_later(transaction, notification.id, decision.give_up_at)
+    notifications.extend_deadline(transaction, notification.id, decision.give_up_at)
     if decision.pause_until:
         context.jobs.enqueue_first(lane, "send", notification.id, within=transaction)
     else:

@@ -27,7 +27,7 @@ def leave_to_other_workers(transaction: Transaction, context: Context, notificat
     now, policy = context.clock(), context.retry_policy
     if notification.state is NotificationState.SENDING:  # interrupted: its lane is ours now
         notifications.end_interrupted(transaction, notification.id, now)
-    since = notifications.unknown_since(transaction, notification.id, now)
+    since = notifications.note_unknown_channel(transaction, notification.id, now)
     if since is None:
         return True  # it is no longer to be sent
     if now >= since + policy.unknown_channel_timeout:
@@ -37,7 +37,7 @@ def leave_to_other_workers(transaction: Transaction, context: Context, notificat
         f"{notification.channel_label} is not in this worker's roundsman.yaml: it waits until "
         f"{give_up_at:%H:%M:%S} UTC for a worker that has it; restart those with an old file"
     )
-    notifications.put_off_unknown(transaction, notification, again_at=again_at, reason=reason)
+    notifications.postpone_unknown(transaction, notification, again_at=again_at, reason=reason)
     context.jobs.enqueue("send", notification.id, within=transaction, at=again_at, lane=notification.lane)
     log.warning("a notification waits for a worker with another roundsman.yaml", notification=str(notification.id))
     return True

@@ -17,7 +17,7 @@ MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, kw_only=True, order=True)
-class Place:
+class SortKey:
     """A place in a list that goes by time, then by id."""
 
     at: datetime
@@ -29,16 +29,16 @@ class Place:
         return tuple_(literal(self.at, UtcDateTime), literal(self.id, Uuid))
 
 
-def to_cursor(place: Place) -> str:
+def to_cursor(place: SortKey) -> str:
     """Return the cursor that leads to what stands after a place."""
     since_epoch = (place.at - EPOCH) // MICROSECOND
     return base64.urlsafe_b64encode(PACKED.pack(since_epoch, place.id.bytes)).decode()
 
 
-def to_place(cursor: str) -> Place:
+def to_sort_key(cursor: str) -> SortKey:
     """Return the place in a cursor. Raises BadRequest for one that is not ours."""
     try:
         since_epoch, key = PACKED.unpack(base64.urlsafe_b64decode(cursor))
-        return Place(at=EPOCH + since_epoch * MICROSECOND, id=UUID(bytes=key))
+        return SortKey(at=EPOCH + since_epoch * MICROSECOND, id=UUID(bytes=key))
     except (ValueError, OverflowError, struct.error) as error:  # also what base64 has to complain of
         raise BadRequest("this is no cursor of Roundsman's; start again without it") from error

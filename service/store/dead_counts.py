@@ -5,7 +5,7 @@ from sqlalchemy import Table, func, select, text
 from service.db.tables import Transaction, deliveries, notifications
 
 
-def dead_letters(transaction: Transaction) -> dict[str, int]:
+def count_dead_letters(transaction: Transaction) -> dict[str, int]:
     """Count the dead letters: ``{"delivery": 0, "notification": 2}``."""
     return {
         "delivery": _count(transaction, deliveries, "state <> 'settled'"),

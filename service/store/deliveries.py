@@ -13,7 +13,7 @@ from sqlalchemy.dialects import sqlite
 from service.db.tables import Transaction, deliveries, is_unsettled
 from service.errors import NotFound
 from service.model import Delivery, DeliveryState
-from service.store.cursors import Place
+from service.store.cursors import SortKey
 from service.store.rows import delivery_row, to_delivery
 
 Key = tuple[str, str]
@@ -41,8 +41,8 @@ def _key(delivery: Delivery) -> Key:
 
 
 _KEY = (deliveries.c.source, deliveries.c.source_event_id)
-_NEW = sqlite.insert(deliveries).on_conflict_do_nothing(index_elements=_KEY)
-_AGAIN = (
+_INSERT_ON_SQLITE = sqlite.insert(deliveries).on_conflict_do_nothing(index_elements=_KEY)
+_COUNT_REPEATS = (
     update(deliveries)
     .where(deliveries.c.id == bindparam("known_id"))
     .values(repeats=deliveries.c.repeats + bindparam("times"))
@@ -54,13 +54,13 @@ def _keep_on_sqlite(transaction: Transaction, rows: Mapping[Key, dict[str, Any]]
 
     To return which are new takes twice the time, and nearly always all are.
     """
-    if transaction.execute(_NEW, list(rows.values())).rowcount == len(rows):
+    if transaction.execute(_INSERT_ON_SQLITE, list(rows.values())).rowcount == len(rows):
         return {key: row["id"] for key, row in rows.items()}
 
     there = select(*_KEY, deliveries.c.id).where(tuple_(*_KEY).in_(list(rows)))
     ids = {(source, event_id): id_ for source, event_id, id_ in transaction.execute(there)}
     again = [key for key, row in rows.items() if row["id"] != ids[key]]
-    transaction.execute(_AGAIN, [{"known_id": ids[key], "times": rows[key]["repeats"] + 1} for key in again])
+    transaction.execute(_COUNT_REPEATS, [{"known_id": ids[key], "times": rows[key]["repeats"] + 1} for key in again])
     return ids
 
 
@@ -68,7 +68,7 @@ _COLUMNS = (
     "id, source, source_event_id, via, received_at, headers, body, signed_index, signed_fingerprint, state, reason, "
     "repeats"
 )
-_KEEPING = text(
+_INSERT_ON_POSTGRES = text(
     f"""
     INSERT INTO deliveries ({_COLUMNS})
     SELECT {_COLUMNS} FROM json_populate_recordset(NULL::deliveries, CAST(:rows AS json))
@@ -83,11 +83,11 @@ def _keep_on_postgres(transaction: Transaction, rows: Mapping[Key, dict[str, Any
 
     A statement that grows with the batch would be parsed anew each time, by driver and server.
     """
-    kept = transaction.execute(_KEEPING, {"rows": json.dumps(list(rows.values()), default=_spelt)})
+    kept = transaction.execute(_INSERT_ON_POSTGRES, {"rows": json.dumps(list(rows.values()), default=_json_default)})
     return {(source, event_id): id_ for source, event_id, id_ in kept}
 
 
-def _spelt(value: object) -> str:
+def _json_default(value: object) -> str:
     """A value of a kind that JSON does not have, as Postgres reads it."""
     match value:
         case bytes():
@@ -101,8 +101,8 @@ def _spelt(value: object) -> str:
 
 
 # built once: that takes longer than to run them
-_FINDING = select(deliveries).where(deliveries.c.id == bindparam("delivery_id"))
-_SETTLING = (
+_SELECT = select(deliveries).where(deliveries.c.id == bindparam("delivery_id"))
+_MARK_SETTLED = (
     update(deliveries)
     .where(deliveries.c.id == bindparam("delivery_id"), deliveries.c.state == DeliveryState.KEPT)
     .values(state=DeliveryState.SETTLED, reason=None)
@@ -112,7 +112,7 @@ _SETTLING = (
 
 def find(transaction: Transaction, delivery_id: UUID) -> Delivery:
     """The delivery, body and all. Raises NotFound."""
-    found = transaction.execute(_FINDING, {"delivery_id": delivery_id}).mappings().first()
+    found = transaction.execute(_SELECT, {"delivery_id": delivery_id}).mappings().first()
     if found is None:
         raise NotFound(f"there is no delivery {delivery_id}")
     return to_delivery(found)
@@ -129,7 +129,7 @@ def lock(transaction: Transaction, delivery_id: UUID) -> bool:
 
 def mark_judged(transaction: Transaction, delivery_id: UUID) -> bool:
     """Mark a kept delivery as judged; False if it was judged before this."""
-    return transaction.execute(_SETTLING, {"delivery_id": delivery_id}).first() is not None
+    return transaction.execute(_MARK_SETTLED, {"delivery_id": delivery_id}).first() is not None
 
 
 def mark_dead(transaction: Transaction, delivery_id: UUID, reason: str) -> bool:
@@ -137,24 +137,24 @@ def mark_dead(transaction: Transaction, delivery_id: UUID, reason: str) -> bool:
 
     A worker of another release may have understood it meanwhile.
     """
-    burying = (
+    marking = (
         update(deliveries)
         .where(deliveries.c.id == delivery_id, deliveries.c.state == DeliveryState.KEPT)
         .values(state=DeliveryState.DEAD, reason=reason)
         .returning(deliveries.c.id)
     )
-    return transaction.execute(burying).first() is not None
+    return transaction.execute(marking).first() is not None
 
 
 def mark_kept(transaction: Transaction, delivery_id: UUID) -> bool:
     """Mark a delivery to be judged again; False if it is kept already, or not there."""
-    reviving = (
+    marking = (
         update(deliveries)
         .where(deliveries.c.id == delivery_id, deliveries.c.state != DeliveryState.KEPT)
         .values(state=DeliveryState.KEPT, reason=None, failures=0, put_offs=0)
         .returning(deliveries.c.id)
     )
-    return transaction.execute(reviving).first() is not None
+    return transaction.execute(marking).first() is not None
 
 
 def dismiss(transaction: Transaction, delivery_id: UUID) -> bool:
@@ -184,8 +184,8 @@ def count_failure(transaction: Transaction, delivery_id: UUID, reason: str, *, i
     return failures
 
 
-def dead(
-    transaction: Transaction, *, limit: int, dismissed: bool = False, beyond: Place | None = None
+def find_dead(
+    transaction: Transaction, *, limit: int, dismissed: bool = False, beyond: SortKey | None = None
 ) -> list[tuple[Delivery, int]]:
     """Return dead deliveries, newest first, with the start and length of their bodies.
 
@@ -208,7 +208,9 @@ def dead(
     return [(to_delivery(row), row["body_bytes"]) for row in rows]
 
 
-def dead_ids(transaction: Transaction, *, since: datetime | None, until: datetime | None, limit: int) -> Sequence[UUID]:
+def find_dead_ids(
+    transaction: Transaction, *, since: datetime | None, until: datetime | None, limit: int
+) -> Sequence[UUID]:
     """Return the ids of dead deliveries received in a span of time, newest first."""
     waiting = select(deliveries.c.id).where(deliveries.c.state == DeliveryState.DEAD, is_unsettled)
     if since is not None:

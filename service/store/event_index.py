@@ -27,23 +27,23 @@ from sqlalchemy import (
 )
 
 from service.db.tables import Transaction, events, words
-from service.store.cursors import Place
+from service.store.cursors import SortKey
 
 NEVER = datetime.max.replace(tzinfo=UTC)
 SAMPLE = 500  # entries looked at to see which list is the shortest
 
 
 @dataclass(frozen=True, kw_only=True)
-class Span:
+class TimeRange:
     """A span of time: from ``since`` to before ``until``, after the last page's end."""
 
     since: datetime | None = None
     until: datetime | None = None
-    beyond: Place | None = None
+    beyond: SortKey | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
-class Entries:
+class IndexScan:
     """A scan of an index, newest first: of entries with one of some values, or of all."""
 
     table: FromClause
@@ -55,7 +55,7 @@ class Entries:
         ids = events.c.id if self.table is events else words.c.event_id
         return self.table.c.happened_at, ids
 
-    def within(self, span: Span, *, limit: int) -> Subquery:
+    def within(self, span: TimeRange, *, limit: int) -> Subquery:
         """The first places within a span."""
         stretches = [self._stretch(value, span, limit=limit).subquery() for value in self.values or (true(),)]
         if len(stretches) == 1:
@@ -66,7 +66,7 @@ class Entries:
         at, event_id = merged.c.happened_at, merged.c.event_id
         return select(at, event_id).order_by(at.desc(), event_id.desc()).limit(limit).subquery()
 
-    def _stretch(self, value: ColumnElement[bool], span: Span, *, limit: int) -> Select[datetime, UUID]:
+    def _stretch(self, value: ColumnElement[bool], span: TimeRange, *, limit: int) -> Select[datetime, UUID]:
         at, event_id = self.place
         found = select(at.label("happened_at"), event_id.label("event_id")).where(value)
         if span.since is not None:
@@ -90,8 +90,8 @@ class Entries:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Facts:
-    """Facts of which an event must have one, checked one by one, without an index."""
+class RowConditions:
+    """Conditions of which an event must meet one, checked event by event, unindexed."""
 
     values: Sequence[ColumnElement[bool]]
 
@@ -101,10 +101,12 @@ class Facts:
         return at_place.scalar_subquery() == 1
 
 
-EVERYTHING = Entries(table=events)
+EVERYTHING = IndexScan(table=events)
 
 
-def shortest_first(transaction: Transaction, filters: Sequence[Entries], span: Span) -> Sequence[Entries]:
+def most_selective_first(
+    transaction: Transaction, filters: Sequence[IndexScan], span: TimeRange
+) -> Sequence[IndexScan]:
     """Sort filters by selectivity, most selective first."""
     if len(filters) < 2:
         return filters or [EVERYTHING]
@@ -117,8 +119,8 @@ def shortest_first(transaction: Transaction, filters: Sequence[Entries], span: S
 
 
 def first_in_all(
-    transaction: Transaction, walked: Subquery, others: Sequence[Entries | Facts], *, limit: int
-) -> list[Place]:
+    transaction: Transaction, walked: Subquery, others: Sequence[IndexScan | RowConditions], *, limit: int
+) -> list[SortKey]:
     """Return the first places of a scan that the other scans have too, with the facts."""
     found = (
         select(walked.c.happened_at, walked.c.event_id)
@@ -126,16 +128,16 @@ def first_in_all(
         .order_by(walked.c.happened_at.desc(), walked.c.event_id.desc())
         .limit(limit)
     )
-    return [Place(at=at, id=event_id) for at, event_id in transaction.execute(found)]
+    return [SortKey(at=at, id=event_id) for at, event_id in transaction.execute(found)]
 
 
-def end_of_stride(transaction: Transaction, walked: Entries, span: Span, *, stride: int) -> Place | None:
-    """Return the place ``stride`` entries on; None if the scan ends before."""
-    entries = walked.within(span, limit=stride)
+def scan_end(transaction: Transaction, walked: IndexScan, span: TimeRange, *, scan_limit: int) -> SortKey | None:
+    """Return the place ``scan_limit`` entries on; None if the scan ends before."""
+    entries = walked.within(span, limit=scan_limit)
     last = (
         select(entries.c.happened_at, entries.c.event_id, func.count().over().label("size"))
         .order_by(entries.c.happened_at, entries.c.event_id)
         .limit(1)
     )
     row = transaction.execute(last).first()
-    return Place(at=row.happened_at, id=row.event_id) if row and row.size == stride else None
+    return SortKey(at=row.happened_at, id=row.event_id) if row and row.size == scan_limit else None

@@ -8,13 +8,13 @@ from sqlalchemy import func, select
 
 from service.db.tables import Transaction, events
 from service.model import Event, EventKind
-from service.store.cursors import Place, to_cursor, to_place
-from service.store.event_index import EVERYTHING, Span, end_of_stride, first_in_all, shortest_first
+from service.store.cursors import SortKey, to_cursor, to_sort_key
+from service.store.event_index import EVERYTHING, TimeRange, first_in_all, most_selective_first, scan_end
 from service.store.filters import Search, Tests, read_tests
 from service.store.rows import to_event
 from service.store.search_terms import words_in
 
-STRIDES = (200, 2_000, 6_000)  # how far a list is walked for one page: most pages are full after the first few entries
+SCAN_LIMITS = (200, 2_000, 6_000)  # entries read for one page: most pages are full after the first
 SAMPLE = 100  # events looked at to see of how many the actor is known
 MAX_RECENT = 50_000  # events in which projects are looked for
 
@@ -37,7 +37,7 @@ def search(
     *,
     limit: int,
     cursor: str | None = None,
-    strides: Sequence[int] = STRIDES,
+    scan_limits: Sequence[int] = SCAN_LIMITS,
 ) -> Page:
     """Return a page of matching events. Raises BadRequest for a foreign cursor.
 
@@ -46,28 +46,28 @@ def search(
     Where too few of what was looked at fit, the page is not full, or empty even, and ``next`` leads on.
     """
     # a place, not a count: what comes in meanwhile shifts nothing, and the thousandth page costs no more
-    span = Span(since=wanted.since, until=wanted.until, beyond=to_place(cursor) if cursor else None)
+    span = TimeRange(since=wanted.since, until=wanted.until, beyond=to_sort_key(cursor) if cursor else None)
     if wanted.q and wanted.q.strip() and not words_in(wanted.q):
         return Page(items=[], next=None)
     tests = read_tests(transaction, wanted)
-    filters = shortest_first(transaction, tests.lists, span)
-    places: list[Place] = []
-    ahead = iter(strides)
-    stride: int | None = next(ahead)
-    while stride:
-        walked = filters[0].within(span, limit=stride)
+    filters = most_selective_first(transaction, tests.lists, span)
+    places: list[SortKey] = []
+    ahead = iter(scan_limits)
+    scan_limit: int | None = next(ahead)
+    while scan_limit:
+        walked = filters[0].within(span, limit=scan_limit)
         places += first_in_all(transaction, walked, [*filters[1:], *tests.facts], limit=limit + 1 - len(places))
         if len(places) > limit:
             return _page(transaction, places[:limit], tests, end=places[limit - 1])
-        end = end_of_stride(transaction, filters[0], span, stride=stride)
+        end = scan_end(transaction, filters[0], span, scan_limit=scan_limit)
         if end is None:
             break
-        span, stride = replace(span, beyond=end), next(ahead, None)
+        span, scan_limit = replace(span, beyond=end), next(ahead, None)
     items = _events(transaction, places, tests)
     return Page(items=items, next=to_cursor(end), looked_back_to=end.at) if end else Page(items=items, next=None)
 
 
-def _page(transaction: Transaction, places: Sequence[Place], tests: Tests, *, end: Place) -> Page:
+def _page(transaction: Transaction, places: Sequence[SortKey], tests: Tests, *, end: SortKey) -> Page:
     """Return a page with a cursor; an empty one tells the time searched back to."""
     items = _events(transaction, places, tests)
     return Page(items=items, next=to_cursor(end), looked_back_to=None if items else end.at)
@@ -91,7 +91,7 @@ def recent_projects(transaction: Transaction, *, since: datetime) -> list[str]:
 
 def known_actors(transaction: Transaction, wanted: Search) -> tuple[int, int]:
     """Count the newest events of a span with a known actor, and those that were read."""
-    span = Span(since=wanted.since, until=wanted.until)
+    span = TimeRange(since=wanted.since, until=wanted.until)
     places = first_in_all(transaction, EVERYTHING.within(span, limit=SAMPLE), [], limit=SAMPLE)
     some = events.c.id.in_([place.id for place in places])
     counting = select(func.count(func.coalesce(events.c.actor_login, events.c.actor_name)), func.count())
@@ -99,7 +99,7 @@ def known_actors(transaction: Transaction, wanted: Search) -> tuple[int, int]:
     return known, looked
 
 
-def _events(transaction: Transaction, places: Sequence[Place], tests: Tests) -> list[Event]:
+def _events(transaction: Transaction, places: Sequence[SortKey], tests: Tests) -> list[Event]:
     found = select(events).where(events.c.id.in_([place.id for place in places]))
     rows = {row["id"]: row for row in transaction.execute(found).mappings() if tests.fit(row)}
     return [to_event(rows[place.id]) for place in places if place.id in rows]

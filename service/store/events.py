@@ -14,10 +14,10 @@ from service.store import names, search_terms
 from service.store.rows import DETAILS, event_row, insert_or_replace, to_decision, to_event
 
 # built once: that takes longer than to run them
-_FINDING = select(events).where(events.c.id == bindparam("event_id"))
-_FINDING_DETAILS = select(details.c.body).where(details.c.event_id == bindparam("event_id"))
+_SELECT = select(events).where(events.c.id == bindparam("event_id"))
+_SELECT_DETAILS = select(details.c.body).where(details.c.event_id == bindparam("event_id"))
 _LAST_ROUND = select(func.max(decisions.c.round)).where(decisions.c.event_id == bindparam("event_id"))
-_DECIDING = insert(decisions)
+_INSERT_DECISION = insert(decisions)
 
 
 def put(transaction: Transaction, event: Event) -> None:
@@ -30,7 +30,7 @@ def put(transaction: Transaction, event: Event) -> None:
 
 def find(transaction: Transaction, event_id: UUID) -> Event:
     """The event. Raises NotFound."""
-    found = transaction.execute(_FINDING, {"event_id": event_id}).mappings().first()
+    found = transaction.execute(_SELECT, {"event_id": event_id}).mappings().first()
     if found is None:
         raise NotFound(f"there is no event {event_id}")
     return to_event(found)
@@ -55,11 +55,11 @@ def put_details(transaction: Transaction, event_id: UUID, learned: Details) -> N
 
 def find_details(transaction: Transaction, event_id: UUID) -> Details | None:
     """Return the details of an event; None if they were never asked for."""
-    body = transaction.execute(_FINDING_DETAILS, {"event_id": event_id}).scalar()
+    body = transaction.execute(_SELECT_DETAILS, {"event_id": event_id}).scalar()
     return None if body is None else DETAILS.validate_python(body)
 
 
-def reopen_gaps(transaction: Transaction, event_id: UUID) -> None:
+def retry_missing_details(transaction: Transaction, event_id: UUID) -> None:
     """Mark refused details as missing: a new token may be allowed to see them.
 
     What is missing stays on record until it is answered, so that a message sent meanwhile says so.
@@ -93,7 +93,7 @@ def put_decisions(
         for decision in said
     ]
     if rows:
-        transaction.execute(_DECIDING, rows)
+        transaction.execute(_INSERT_DECISION, rows)
 
 
 def find_decisions(transaction: Transaction, event_id: UUID) -> Sequence[tuple[int, datetime, Decision]]:

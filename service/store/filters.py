@@ -11,12 +11,12 @@ from service.db.tables import Transaction, decisions, events, words
 from service.errors import BadRequest
 from service.model import EventKind, Verdict, slug_spellings
 from service.routing.patterns import compile_pattern
-from service.store.event_index import Entries, Facts
+from service.store.event_index import IndexScan, RowConditions
 from service.store.names import MAX_LISTED, SPELLINGS, expand, find_same, fold, like
 from service.store.rows import Row
 from service.store.search_terms import actor_word, project_word, words_in
 
-TELLING = (Verdict.MATCHED, Verdict.ALREADY_TOLD)
+NOTIFYING_VERDICTS = (Verdict.MATCHED, Verdict.ALREADY_TOLD)
 MAX_WORDS = 20  # of a search: each is a list of its own, and SQLite takes no more than some hundred at once
 MAX_PATTERNS = 20  # of one filter
 PART = re.compile(r"(?:\\.|[^,\\]|\\$)+", re.DOTALL)
@@ -72,8 +72,8 @@ class Tests:
     checks   tests of a row of events, where the database can tell only nearly
     """
 
-    lists: list[Entries] = field(default_factory=list)
-    facts: list[Facts] = field(default_factory=list)
+    lists: list[IndexScan] = field(default_factory=list)
+    facts: list[RowConditions] = field(default_factory=list)
     checks: list[Callable[[Row], bool]] = field(default_factory=list)
 
     __test__ = False  # pytest would take the name for a test class
@@ -94,7 +94,7 @@ def read_tests(transaction: Transaction, wanted: Search) -> Tests:
         tests.lists.append(_any_of("event", wanted.event))
     tests.lists.extend(_lists_of_words(wanted.q or ""))
     if wanted.told:
-        tests.facts.append(Facts(values=_is_told(wanted.told)))
+        tests.facts.append(RowConditions(values=_is_told(wanted.told)))
     return tests
 
 
@@ -141,11 +141,13 @@ def _add_wanted(transaction: Transaction, tests: Tests, name: str, patterns: Seq
     if values == []:
         values = list(patterns)  # no event has a glob for a name: a list without entries
     if values is None:
-        tests.facts.append(Facts(values=[_is_like(column, one) for column in _columns(name) for one in patterns]))
+        tests.facts.append(
+            RowConditions(values=[_is_like(column, one) for column in _columns(name) for one in patterns])
+        )
         tests.checks.append(lambda row: _fits_any(name, patterns, row))
     elif name == "author":  # of authors there is no list: one of a word of their names stands for it
         tests.lists.extend([_of_words(longest)] if (longest := _author_words(values)) else [])
-        tests.facts.append(Facts(values=[column.in_(values) for column in _columns(name)]))
+        tests.facts.append(RowConditions(values=[column.in_(values) for column in _columns(name)]))
     else:
         tests.lists.append(_any_of(name, values))
 
@@ -160,7 +162,7 @@ def _add_excluded(transaction: Transaction, tests: Tests, name: str, patterns: S
         return
     spelled = [spelling for value in values for spelling in (slug_spellings(value) if name == "project" else [value])]
     is_other = (or_(column.is_(None), column.not_in(spelled)) for column in _columns(name))
-    tests.facts.append(Facts(values=[and_(*is_other)]))
+    tests.facts.append(RowConditions(values=[and_(*is_other)]))
 
 
 def _expand_all(transaction: Transaction, name: str, patterns: Sequence[str]) -> list[str] | None:
@@ -201,20 +203,20 @@ def _columns(name: str) -> list[ColumnElement[str]]:
     return [_COLUMNS[name]]
 
 
-def _any_of(name: str, values: Sequence[str]) -> Entries:
+def _any_of(name: str, values: Sequence[str]) -> IndexScan:
     match name:
         case "project":
             return _of_words([project_word(value) for value in values])
         case "actor":
             return _of_words([actor_word(value) for value in values])
-    return Entries(table=events, values=[_COLUMNS[name] == value for value in dict.fromkeys(values)])
+    return IndexScan(table=events, values=[_COLUMNS[name] == value for value in dict.fromkeys(values)])
 
 
-def _of_words(values: Sequence[str]) -> Entries:
-    return Entries(table=words, values=[words.c.word == value for value in dict.fromkeys(values)])
+def _of_words(values: Sequence[str]) -> IndexScan:
+    return IndexScan(table=words, values=[words.c.word == value for value in dict.fromkeys(values)])
 
 
-def _lists_of_words(text: str) -> list[Entries]:
+def _lists_of_words(text: str) -> list[IndexScan]:
     found = dict.fromkeys(words_in(text))
     if len(words_in(text)) > MAX_WORDS:
         raise BadRequest(f"q may have {MAX_WORDS} words; keep those that are rare")
@@ -231,7 +233,7 @@ def _is_told(wanted: Sequence[str]) -> list[ColumnElement[bool]]:
 
     Not by EXISTS, which a planner may turn into a join with all decisions.
     """
-    tells = (decisions.c.event_id == events.c.id, decisions.c.verdict.in_(TELLING))
+    tells = (decisions.c.event_id == events.c.id, decisions.c.verdict.in_(NOTIFYING_VERDICTS))
     one = select(decisions.c.event_id).where(*tells).limit(1).scalar_subquery()
     return [one.is_(None) if told == "none" else one.is_not(None) for told in wanted]
 

@@ -12,8 +12,8 @@ from service.store.rows import insert_or_replace
 
 FILLER = bytes(65_536)
 KEPT_FOR = timedelta(days=1)
-_BEGINNING = text("SELECT 1")  # the journey that begins the transaction is none of the reading's
-_READING_THE_CLOCK = text("SELECT clock_timestamp()")
+_BEGIN = text("SELECT 1")  # the journey that begins the transaction is none of the reading's
+_SELECT_TIME = text("SELECT clock_timestamp()")
 
 
 def beat(transaction: Transaction, process: Process, at: datetime) -> None:
@@ -52,7 +52,7 @@ def have_other_channels(transaction: Transaction, channels: str, *, since: datet
 
 def read_clock(transaction: Transaction, clock: DatabaseClock) -> None:
     """Set a clock by Postgres's, which unlike ``now()`` runs on in a transaction."""
-    transaction.execute(_BEGINNING)
+    transaction.execute(_BEGIN)
     before_s = clock.stopwatch()
-    shown: datetime = transaction.execute(_READING_THE_CLOCK).scalar_one()
+    shown: datetime = transaction.execute(_SELECT_TIME).scalar_one()
     clock.follow(Reading(time=shown.astimezone(UTC), before_s=before_s, after_s=clock.stopwatch()))

@@ -11,7 +11,7 @@ from service.store.rows import insert_or_replace
 MAX_KNOWN = 1_000
 
 
-def note(transaction: Transaction, known: Sequence[KnownHook], gone: Sequence[str]) -> None:
+def record(transaction: Transaction, known: Sequence[KnownHook], gone: Sequence[str]) -> None:
     """Put hooks on record as they were seen just now, and forget those that are gone."""
     for hook in known:
         insert_or_replace(transaction, hooks, vars(hook), key="id")
@@ -24,7 +24,7 @@ def projects(transaction: Transaction) -> list[str]:
     return sorted(transaction.execute(select(hooks.c.project).distinct()).scalars())
 
 
-def known(transaction: Transaction) -> Sequence[KnownHook]:
+def find_all(transaction: Transaction) -> Sequence[KnownHook]:
     """Return the hooks on record, the last seen first."""
     found = select(hooks).order_by(hooks.c.seen_at.desc(), hooks.c.id).limit(MAX_KNOWN)
     return [KnownHook(**row) for row in transaction.execute(found).mappings()]

@@ -10,7 +10,7 @@ from service.db.tables import Transaction
 DIGITS = 32
 
 
-def beginning_with(transaction: Transaction, column: Column[UUID], digits: str, *, limit: int) -> Sequence[UUID]:
+def find_by_prefix(transaction: Transaction, column: Column[UUID], digits: str, *, limit: int) -> Sequence[UUID]:
     """Return the ids of a column with a prefix of hexadecimal digits.
 
     A range of its index, on both databases.

@@ -75,10 +75,10 @@ def put(transaction: Transaction, row: Row) -> None:
         for field, folded, name in names_of(row)
     ]
     if rows:
-        transaction.execute(_PUTTING[transaction.dialect.name], rows)
+        transaction.execute(_UPSERTS[transaction.dialect.name], rows)
 
 
-def _putting(dialect: str) -> Any:
+def _upsert(dialect: str) -> Any:
     new: dict[str, Any] = {column: bindparam(f"b_{column}") for column in ("field", "folded", "name", "seen_at")}
     inserting = INSERTS[dialect](names).values(new)
     return inserting.on_conflict_do_update(
@@ -88,7 +88,7 @@ def _putting(dialect: str) -> Any:
     )
 
 
-_PUTTING = {dialect: _putting(dialect) for dialect in INSERTS}
+_UPSERTS = {dialect: _upsert(dialect) for dialect in INSERTS}
 
 
 def forget(transaction: Transaction, *, before: datetime) -> None:
@@ -171,7 +171,7 @@ def latest(transaction: Transaction, field: str, *, limit: int) -> list[str]:
     return list(transaction.execute(newest.limit(limit)).scalars())
 
 
-def near(transaction: Transaction, field: str, text: str, *, limit: int = 3) -> list[str]:
+def find_similar(transaction: Transaction, field: str, text: str, *, limit: int = 3) -> list[str]:
     """Return names like a text: those that contain it, then those spelled like it."""
     wanted = fold(text).strip("*? ")
     if not wanted:

@@ -9,7 +9,7 @@ from sqlalchemy import Column, ColumnElement, Select, select, tuple_, union_all
 
 from service.db.tables import Transaction, is_unsent, notifications
 from service.model import Notification, NotificationState
-from service.store.cursors import Place, to_cursor, to_place
+from service.store.cursors import SortKey, to_cursor, to_sort_key
 from service.store.rows import to_notification
 
 
@@ -40,7 +40,7 @@ def find_page(
     transaction: Transaction, wanted: NotificationSearch, *, limit: int, cursor: str | None = None
 ) -> NotificationPage:
     """Return a page of matching notifications. Raises BadRequest for a foreign cursor."""
-    beyond = to_place(cursor) if cursor else None
+    beyond = to_sort_key(cursor) if cursor else None
     stretches = [_stretch(value, wanted, beyond).limit(limit + 1).subquery() for value in _walked(wanted)]
     merged = union_all(*(select(stretch) for stretch in stretches)).subquery()
     newest = select(merged).order_by(merged.c.created_at.desc(), merged.c.id.desc()).limit(limit + 1)
@@ -48,7 +48,7 @@ def find_page(
     if len(found) <= limit:
         return NotificationPage(items=found, next=None)
     last = found[limit - 1]
-    return NotificationPage(items=found[:limit], next=to_cursor(Place(at=last.created_at, id=last.id)))
+    return NotificationPage(items=found[:limit], next=to_cursor(SortKey(at=last.created_at, id=last.id)))
 
 
 def _walked(wanted: NotificationSearch) -> list[list[ColumnElement[bool]]]:
@@ -73,7 +73,7 @@ def _any_of(column: Column[Any], values: Sequence[str]) -> list[ColumnElement[bo
 
 
 def _stretch(
-    walked: Sequence[ColumnElement[bool]], wanted: NotificationSearch, beyond: Place | None
+    walked: Sequence[ColumnElement[bool]], wanted: NotificationSearch, beyond: SortKey | None
 ) -> Select[tuple[Any, ...]]:
     at, key = notifications.c.created_at, notifications.c.id
     conditions = list(walked)

@@ -10,7 +10,7 @@ from sqlalchemy import Update, func, insert, select, tuple_, update
 from service.db.tables import Transaction, UtcDateTime, attempts, is_unsent, notifications
 from service.errors import NotFound
 from service.model import Attempt, Message, Notification, NotificationState, Outcome
-from service.store.cursors import Place
+from service.store.cursors import SortKey
 from service.store.rows import insert_new, to_attempt, to_notification
 
 PENDING, SENDING, SENT, DEAD, DISMISSED = NotificationState
@@ -56,8 +56,8 @@ def count(transaction: Transaction, *states: NotificationState) -> int:
     return transaction.execute(counting).scalar() or 0
 
 
-def dead(
-    transaction: Transaction, *, limit: int, dismissed: bool = False, beyond: Place | None = None
+def find_dead(
+    transaction: Transaction, *, limit: int, dismissed: bool = False, beyond: SortKey | None = None
 ) -> Sequence[Notification]:
     """Return dead notifications, or dismissed ones if so asked, newest first.
 
@@ -74,7 +74,7 @@ def dead(
     return [to_notification(row) for row in transaction.execute(waiting).mappings()]
 
 
-def unknown_since(transaction: Transaction, notification_id: UUID, now: datetime) -> datetime | None:
+def note_unknown_channel(transaction: Transaction, notification_id: UUID, now: datetime) -> datetime | None:
     """Note a worker without the channel; return since when none had it.
 
     None if there is nothing to send.
@@ -90,7 +90,7 @@ def unknown_since(transaction: Transaction, notification_id: UUID, now: datetime
     return noted
 
 
-def put_off_unknown(transaction: Transaction, notification: Notification, *, again_at: datetime, reason: str) -> None:
+def postpone_unknown(transaction: Transaction, notification: Notification, *, again_at: datetime, reason: str) -> None:
     """Postpone a notification without an attempt; the time for its channel is kept."""
     waits = max(timedelta(), again_at - notification.next_attempt_at)
     waiting = update(notifications).where(notifications.c.id == notification.id, notifications.c.state == PENDING)
@@ -136,22 +136,22 @@ def record_sent(transaction: Transaction, attempt: Attempt, *, message: Message,
     said = {"title": message.title, "words": message.text}
     before = select(notifications.c.title, notifications.c.words).where(notifications.c.id == attempt.notification_id)
     is_new = tuple(transaction.execute(before).one()) != tuple(said.values())
-    _end(transaction, attempt, outcome=Outcome.SENT, receipt=receipt, ended_at=at, **(said if is_new else {}))
+    _end_attempt(transaction, attempt, outcome=Outcome.SENT, receipt=receipt, ended_at=at, **(said if is_new else {}))
     first = func.coalesce(notifications.c.sent_at, at, type_=UtcDateTime)
-    transaction.execute(_of(attempt).values(state=SENT, sent_at=first, reason=None, **said))
+    transaction.execute(_update_of(attempt).values(state=SENT, sent_at=first, reason=None, **said))
 
 
 def record_put_off(
     transaction: Transaction, attempt: Attempt, *, reason: str, at: datetime, again_at: datetime
 ) -> bool:
     """Record a failure and the next attempt's time; False if another replaced it."""
-    if not _leave(transaction, attempt, state=PENDING, reason=reason, next_attempt_at=again_at):
+    if not _finish_sending(transaction, attempt, state=PENDING, reason=reason, next_attempt_at=again_at):
         return False
-    _end(transaction, attempt, outcome=Outcome.PUT_OFF, reason=reason, ended_at=at)
+    _end_attempt(transaction, attempt, outcome=Outcome.PUT_OFF, reason=reason, ended_at=at)
     return True
 
 
-def give_up_later(transaction: Transaction, notification_id: UUID, at: datetime) -> None:
+def extend_deadline(transaction: Transaction, notification_id: UUID, at: datetime) -> None:
     """Have patience with the channel until a time, if that was not so long."""
     later = update(notifications).where(notifications.c.id == notification_id, notifications.c.give_up_at < at)
     transaction.execute(later.values(give_up_at=at))
@@ -159,29 +159,29 @@ def give_up_later(transaction: Transaction, notification_id: UUID, at: datetime)
 
 def record_dead(transaction: Transaction, attempt: Attempt, *, reason: str, at: datetime) -> bool:
     """Record a failure for good: a dead letter; False if another attempt replaced it."""
-    if not _leave(transaction, attempt, state=DEAD, reason=reason, next_attempt_at=at):
+    if not _finish_sending(transaction, attempt, state=DEAD, reason=reason, next_attempt_at=at):
         return False
-    _end(transaction, attempt, outcome=Outcome.DEAD, reason=reason, ended_at=at)
+    _end_attempt(transaction, attempt, outcome=Outcome.DEAD, reason=reason, ended_at=at)
     return True
 
 
-def _leave(transaction: Transaction, attempt: Attempt, **values: Any) -> bool:
+def _finish_sending(transaction: Transaction, attempt: Attempt, **values: Any) -> bool:
     """End the sending state, unless another attempt has begun.
 
     A worker that was frozen in the middle of a send was taken for dead, and what became of it since then counts.
     """
     is_its_own = (notifications.c.state == SENDING, notifications.c.attempts == attempt.number)
-    leaving = _of(attempt).where(*is_its_own).values(**values).returning(notifications.c.id)
+    leaving = _update_of(attempt).where(*is_its_own).values(**values).returning(notifications.c.id)
     return transaction.execute(leaving).first() is not None
 
 
-def _of(attempt: Attempt) -> Update:
+def _update_of(attempt: Attempt) -> Update:
     return update(notifications).where(notifications.c.id == attempt.notification_id)
 
 
-def _end(transaction: Transaction, attempt: Attempt, **how: Any) -> None:
+def _end_attempt(transaction: Transaction, attempt: Attempt, **values: Any) -> None:
     key = (attempts.c.notification_id == attempt.notification_id, attempts.c.number == attempt.number)
-    transaction.execute(update(attempts).where(*key).values(**how))
+    transaction.execute(update(attempts).where(*key).values(**values))
 
 
 def requeue(

@@ -44,22 +44,22 @@ def insert_new(transaction: Transaction, table: Table, row: Mapping[str, Any]) -
 
     Both databases spell it alike. What comes back tells, and not a count of rows: a driver may not know that.
     """
-    return transaction.execute(_inserting_new(transaction.dialect.name, table), row).first() is not None
+    return transaction.execute(_insert_statement(transaction.dialect.name, table), row).first() is not None
 
 
 @cache  # to build a statement takes longer than to run it
-def _inserting_new(dialect: str, table: Table) -> ReturningInsert[Any]:
+def _insert_statement(dialect: str, table: Table) -> ReturningInsert[Any]:
     inserting: ReturningInsert[Any] = INSERTS[dialect](table).on_conflict_do_nothing().returning(table.c.id)
     return inserting
 
 
 def insert_or_replace(transaction: Transaction, table: Table, row: Mapping[str, Any], *, key: str) -> None:
     """Insert a row of all its columns, or overwrite the one with the same key."""
-    transaction.execute(_replacing(transaction.dialect.name, table, key), row)
+    transaction.execute(_upsert_statement(transaction.dialect.name, table, key), row)
 
 
 @cache
-def _replacing(dialect: str, table: Table, key: str) -> Insert:
+def _upsert_statement(dialect: str, table: Table, key: str) -> Insert:
     statement = INSERTS[dialect](table)
     new = {column.name: statement.excluded[column.name] for column in table.c if column.name != key}
     replacing: Insert = statement.on_conflict_do_update(index_elements=[key], set_=new)
@@ -112,7 +112,7 @@ PARTS = {
     "commit": (Commit, ("subject", "author_name", "author_email", "url")),
     "actor": (Actor, ("id", "login", "name")),
 }
-PLAIN = (
+SHARED_COLUMNS = (
     *("id", "source_event_id", "happened_at", "received_at", "org", "status"),
     *("branch", "tag", "revision", "trigger", "duration_ms"),
 )
@@ -120,7 +120,7 @@ PLAIN = (
 
 def event_row(event: Event) -> dict[str, Any]:
     """Return an event as a row; its parts become columns such as ``workflow_name``."""
-    row: dict[str, Any] = {name: getattr(event, name) for name in PLAIN}
+    row: dict[str, Any] = {name: getattr(event, name) for name in SHARED_COLUMNS}
     row |= {"kind": event.kind, "via": event.via, "has_job": event.job is not None}
     for part, (_, fields) in PARTS.items():
         value = getattr(event, part)
@@ -135,7 +135,7 @@ def to_event(row: Row) -> Event:
         for part, (make, fields) in PARTS.items()
         if part != "job" or row["has_job"]
     }
-    plain = {name: row[name] for name in PLAIN}
+    plain = {name: row[name] for name in SHARED_COLUMNS}
     return Event(kind=EventKind(row["kind"]), via=Via(row["via"]), **plain, **parts)
 
 

@@ -21,18 +21,18 @@ SEARCHED = (
 )
 SHORT_REVISION = 7
 _MAX_WORDS = 100  # of one event: a subject may be a whole essay
-_LONGEST = 400  # in characters: an index takes no entry of any length
-_ADDING = {dialect: insert(words).on_conflict_do_nothing() for dialect, insert in INSERTS.items()}
+_MAX_CHARACTERS = 400  # an index takes no entry of any length
+_INSERTS = {dialect: insert(words).on_conflict_do_nothing() for dialect, insert in INSERTS.items()}
 
 
 def words_in(text: str) -> list[str]:
     """Return the words of a text: runs of letters and digits, in lower case."""
-    return [word[:_LONGEST] for word in re.findall(r"[^\W_]+", text.casefold())]
+    return [word[:_MAX_CHARACTERS] for word in re.findall(r"[^\W_]+", text.casefold())]
 
 
 def actor_word(name: str) -> str:
     """Return the term of an actor's login or name; its sign keeps it apart from words."""
-    return f"@{name}"[:_LONGEST]
+    return f"@{name}"[:_MAX_CHARACTERS]
 
 
 def project_word(name: str) -> str:
@@ -40,7 +40,7 @@ def project_word(name: str) -> str:
 
     The name with or without its organization.
     """
-    return f"#{slug_spellings(name)[0]}"[:_LONGEST]
+    return f"#{slug_spellings(name)[0]}"[:_MAX_CHARACTERS]
 
 
 def words_of(row: Row) -> set[str]:
@@ -63,7 +63,7 @@ def put(transaction: Transaction, row: Row) -> None:
     # in order: two workers that put one event must not wait for each other crosswise
     rows = [{"word": word, **place} for word in sorted(words_of(row))]
     if rows:
-        transaction.execute(_ADDING[transaction.dialect.name], rows)
+        transaction.execute(_INSERTS[transaction.dialect.name], rows)
 
 
 def forget(transaction: Transaction, event_ids: Collection[UUID]) -> None:

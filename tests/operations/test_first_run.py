@@ -89,7 +89,7 @@ async def test_refused_post_is_shown_with_sender_reason_and_next_step(public: Ho
 
 async def test_a_hook_that_was_seen_is_named_with_its_project(public: House) -> None:
     known = [KnownHook(id=str(n), project=f"gh/acme/{n}", name="Roundsman", seen_at=NINE) for n in range(4)]
-    await public.service.context.store.write(hooks.note, known, [])
+    await public.service.context.store.write(hooks.record, known, [])
 
     page = await first_page(public)
 

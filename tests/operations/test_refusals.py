@@ -72,7 +72,7 @@ async def test_too_large_a_post_is_among_the_refusals(folder: Path) -> None:
 
 
 async def test_unsigned_post_of_a_hook_of_ours_tells_that_the_hook_has_no_secret(house: House) -> None:
-    await house.service.context.store.write(hooks.note, [OURS], [])
+    await house.service.context.store.write(hooks.record, [OURS], [])
     with logged() as talk:
         response = await house.http.post("/hooks/circleci", content=naming(HOOK))
 
@@ -85,7 +85,7 @@ async def test_unsigned_post_of_a_hook_of_ours_tells_that_the_hook_has_no_secret
 
 
 async def test_post_of_a_hook_of_ours_with_an_old_secret_tells_to_rotate(house: House) -> None:
-    await house.service.context.store.write(hooks.note, [OURS], [])
+    await house.service.context.store.write(hooks.record, [OURS], [])
 
     await house.send(naming(HOOK), secret="a-former-secret")
 
@@ -96,7 +96,7 @@ async def test_post_of_a_hook_of_ours_with_an_old_secret_tells_to_rotate(house: 
 
 @pytest.mark.parametrize("hook", ["4f0a9d5c-0000-4f0a-9d5c-2c8d6f1f7a11", "' OR 1=1 --"])
 async def test_unsigned_post_of_an_unknown_hook_is_told_as_unsigned(house: House, hook: str) -> None:
-    await house.service.context.store.write(hooks.note, [OURS], [])
+    await house.service.context.store.write(hooks.record, [OURS], [])
 
     await house.http.post("/hooks/circleci", content=naming(hook))
 
@@ -105,7 +105,7 @@ async def test_unsigned_post_of_an_unknown_hook_is_told_as_unsigned(house: House
 
 
 async def test_malformed_signature_is_told_as_such(house: House) -> None:
-    await house.service.context.store.write(hooks.note, [OURS], [])
+    await house.service.context.store.write(hooks.record, [OURS], [])
 
     await house.http.post("/hooks/circleci", content=naming(HOOK), headers={"circleci-signature": "v2=00"})
 
@@ -230,11 +230,11 @@ async def test_only_the_last_fifty_stay(work: Work) -> None:
 
 @pytest.mark.databases("sqlite", "postgres")
 async def test_hook_is_known_until_it_is_gone(work: Work) -> None:
-    await work.store.write(hooks.note, [OURS], [])
-    await work.store.write(hooks.note, [OURS], [])
+    await work.store.write(hooks.record, [OURS], [])
+    await work.store.write(hooks.record, [OURS], [])
     assert await work.store.read(hooks.find, HOOK) == OURS
 
-    await work.store.write(hooks.note, [], [HOOK])
+    await work.store.write(hooks.record, [], [HOOK])
     assert await work.store.read(hooks.find, HOOK) is None
 
 

@@ -265,7 +265,7 @@ async def test_a_name_is_marked_as_seen_once_a_day(store: Store, database: Datab
     ],
 )
 async def test_names_near_a_text_hold_it_or_are_spelled_like_it(store: Store, text: str, near: list[str]) -> None:
-    found = await store.read(names.near, "branch", text)
+    found = await store.read(names.find_similar, "branch", text)
 
     assert {name.lower() for name in found} >= {name.lower() for name in near}
     assert bool(found) == bool(near)

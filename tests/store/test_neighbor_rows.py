@@ -29,8 +29,8 @@ LATER = NINE + timedelta(hours=9)
 MESSAGE = Message(title="t", text="w", markdown="", html="", severity="failure")
 
 ON_A_NOTIFICATION: dict[str, tuple[NotificationAct, Collection[NotificationState]]] = {
-    "unknown_since": (lambda t, one: notifications.unknown_since(t, one.id, LATER), {PENDING}),
-    "put_off_unknown": (lambda t, one: notifications.put_off_unknown(t, one, again_at=LATER, reason="n"), {PENDING}),
+    "note_unknown_channel": (lambda t, one: notifications.note_unknown_channel(t, one.id, LATER), {PENDING}),
+    "postpone_unknown": (lambda t, one: notifications.postpone_unknown(t, one, again_at=LATER, reason="n"), {PENDING}),
     "begin_attempt": (lambda t, one: notifications.begin_attempt(t, one.id, LATER), {PENDING}),
     "hold": (lambda t, one: notifications.block_until(t, one.id, until=LATER), {SENDING}),
     "record_sent": (
@@ -45,13 +45,13 @@ ON_A_NOTIFICATION: dict[str, tuple[NotificationAct, Collection[NotificationState
         lambda t, one: notifications.record_dead(t, last_attempt(one), reason="n", at=LATER),
         {SENDING},
     ),
-    "give_up_later": (lambda t, one: notifications.give_up_later(t, one.id, LATER), IN_ANY_STATE),
+    "extend_deadline": (lambda t, one: notifications.extend_deadline(t, one.id, LATER), IN_ANY_STATE),
     "owe_again": (
         lambda t, one: notifications.requeue(t, one.id, at=LATER, patience=timedelta(hours=1)),
         {PENDING, SENT, DEAD, DISMISSED},
     ),
     "dismiss": (lambda t, one: notifications.dismiss(t, one.id), {DEAD}),
-    "interrupt": (lambda t, one: notifications.end_interrupted(t, one.id, LATER), {SENDING}),
+    "end_interrupted": (lambda t, one: notifications.end_interrupted(t, one.id, LATER), {SENDING}),
 }
 KEPT, SETTLED, BURIED, PUT_AWAY = (
     DeliveryState.KEPT,

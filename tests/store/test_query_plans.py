@@ -209,10 +209,10 @@ async def test_all_notifications_are_walked_newest_first(store: Store) -> None:
 
 async def test_neither_do_the_questions_of_the_other_pages_and_of_the_sweep(store: Store) -> None:
     def ask(transaction: Transaction) -> None:
-        deliveries.dead(transaction, limit=50)
+        deliveries.find_dead(transaction, limit=50)
         deliveries.count_unjudged(transaction)
         deliveries.any_unsettled(transaction)
-        notifications.dead(transaction, limit=50)
+        notifications.find_dead(transaction, limit=50)
         notifications.count(transaction, NotificationState.PENDING, NotificationState.SENDING)
         for waiting in (lost_jobs.UNJUDGED, lost_jobs.UNSENT, lost_jobs.STUCK_SENDING):
             beyond = lost_jobs.Mark(since=NOW - timedelta(days=1), subject_id=UUID(int=1))

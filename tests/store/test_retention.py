@@ -252,7 +252,7 @@ async def test_what_was_not_understood_and_put_away_goes_when_it_is_old(past: Pa
 
     assert counts == [1, 1, 0]
     assert await past.sizes() == {"deliveries": 2, "actions": 1}
-    assert [delivery.id for delivery, _ in await past.store.read(deliveries.dead, limit=9)] == [waiting.id]
+    assert [delivery.id for delivery, _ in await past.store.read(deliveries.find_dead, limit=9)] == [waiting.id]
 
 
 async def test_what_became_an_event_and_was_put_away_later_goes_with_its_event(past: Past) -> None:

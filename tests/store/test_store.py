@@ -100,7 +100,7 @@ async def test_details_come_back_as_they_went_in(store: Store) -> None:
 
 async def test_gaps_that_are_reopened_stay_on_record_and_may_be_asked_again(store: Store) -> None:
     await store.write(events.put_details, FULL.id, LEARNED)
-    await store.write(events.reopen_gaps, FULL.id)
+    await store.write(events.retry_missing_details, FULL.id)
     learned = await store.read(events.find_details, FULL.id)
 
     [gap] = LEARNED.missing

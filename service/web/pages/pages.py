@@ -271,7 +271,7 @@ class Pages:
             return 0
 
     async def _count_dead_letters(self) -> int:
-        return sum((await self._store.read(dead_counts.dead_letters)).values())
+        return sum((await self._store.read(dead_counts.count_dead_letters)).values())
 
     async def _require_form(self, request: Request) -> tuple[str, str]:
         """Return the credential of a form, and the reason entered in it."""

@@ -55,7 +55,7 @@ async def every_page(store: Store, asked: Mapping[str, Any], *, limit: int = 7) 
     while not pages or pages[-1].next:
         cursor = pages[-1].next if pages else None
         wanted = to_search(asked, NOW)
-        page = await store.read(event_search.search, wanted, limit=limit, cursor=cursor, strides=SHORT_STRIDES)
+        page = await store.read(event_search.search, wanted, limit=limit, cursor=cursor, scan_limits=SHORT_STRIDES)
         pages.append(page)
     return pages
 

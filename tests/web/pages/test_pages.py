@@ -182,7 +182,7 @@ async def test_the_form_offers_the_names_that_came_last_and_filters_one_click_aw
 async def test_a_search_that_was_cut_short_says_how_far_it_looked(
     house: House, browser: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(event_search.search, "__kwdefaults__", {"strides": (2,)})  # as far as it looks for one page
+    monkeypatch.setattr(event_search.search, "__kwdefaults__", {"scan_limits": (2,)})  # as far as it looks for one page
     for n in range(9):  # whichever list it walks, the first two builds of it do not fit
         await house.build(status="failed" if n > 3 else "success", branch="main" if n < 5 else "elsewhere")
 
