@@ -84,3 +84,10 @@ def test_wait_after_too_many_calls_is_from_the_best_header(headers: dict[str, st
 )
 def test_a_success_that_used_up_a_limit_asks_for_a_wait_too(headers: dict[str, str], seconds: float | None) -> None:
     assert wait_after(200, headers, NOW) == seconds
+
+
+def test_of_two_limits_that_are_used_up_the_lower_wait_applies() -> None:
+    minute = {"x-ratelimit-remaining-minute": "0", "x-ratelimit-reset-minute": "30"}
+    hour = {"x-ratelimit-remaining-hour": "0", "x-ratelimit-reset-hour": "900"}
+
+    assert wait_after(200, hour | minute, NOW) == wait_after(200, minute | hour, NOW) == 30

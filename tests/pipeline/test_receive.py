@@ -1,6 +1,7 @@
 """Group commit: deliveries that are pending together are stored together, and none fails for another."""
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -350,3 +351,37 @@ async def test_delivery_above_the_byte_limit_is_stored_while_none_is_pending(
     kept = await door.committer.keep(some_delivery(body=b"much too long"))
 
     assert set(await on_disk(door.store)) == {kept.id}
+
+
+async def test_client_that_leaves_during_the_commit_keeps_no_other_of_its_batch_waiting(door: Door) -> None:
+    gone, *others = several(3)
+    async with held_up(door.store):
+        leaving, *staying = await door.arrive([gone, *others])
+        for _ in range(5):  # until the batch is being written
+            await asyncio.sleep(0)
+        assert not door.committer.has_backlog
+        leaving.cancel()
+        await asyncio.sleep(0)
+
+    assert [one.id for one in await outcomes(staying)] == [delivery.id for delivery in others]
+    assert door.commits - 1 == 1
+
+
+async def test_second_rush_after_a_lull_ends_without_an_error_in_the_background(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(receive, "MAX_JOB_DELAY_S", 3600)
+    errors: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: errors.append(context))
+    for is_first in (True, False):
+        async with held_up(door.store):
+            tasks = await door.arrive_after(some_delivery(), several(2))
+            if is_first:
+                giving = asyncio.create_task(door.committer.wait_for_idle())
+        await outcomes(tasks)
+        await giving
+        for _ in range(5):  # until the committer has ended
+            await asyncio.sleep(0)
+    gc.collect()
+
+    assert errors == []

@@ -122,3 +122,17 @@ def test_details_change_no_receiver_when_no_fact_is_missing(event: Event, routes
     before, after = decide(event, routes), decide(with_details(event, found), routes)
 
     assert [d.verdict is Verdict.MATCHED for d in before] == [d.verdict is Verdict.MATCHED for d in after]
+
+
+@pytest.mark.parametrize(
+    ("known", "found", "merged"),
+    [
+        (Actor(id="7"), Actor(login="ada"), Actor(id="7", login="ada")),
+        (Actor(login="ada"), Actor(id="7", login="bob"), Actor(id="7", login="ada")),
+        (Actor(id="7"), Actor(id="7", login="ada"), Actor(id="7", login="ada")),
+        (Actor(id="7"), Actor(id="8", login="ada"), Actor(id="7")),
+    ],
+    ids=["an id without an answer's", "an answer's id", "the same id", "two ids"],
+)
+def test_actor_is_completed_unless_the_ids_differ(known: Actor, found: Actor, merged: Actor) -> None:
+    assert with_details(replace(FAILED, actor=known), Details(actor=found)).actor == merged

@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from tests.auth_fixtures import clock, doors, form_token, guarded, operator, stranger
+from tests.auth_fixtures import Doors, browser, clock, doors, form_token, guarded, operator, stranger
 from tests.operator_client import ADMIN_TOKEN as TOKEN
 
 __all__ = ["clock", "doors", "guarded", "operator", "stranger"]  # pytest finds fixtures by name
@@ -57,5 +57,13 @@ async def test_our_own_pages_and_programs_are_no_other_site(
     stranger: httpx.AsyncClient, headers: dict[str, str]
 ) -> None:
     answer = await stranger.post("/api", headers={**headers, "Authorization": f"Bearer {TOKEN}"})
+
+    assert answer.status_code == 200
+
+
+async def test_public_url_with_capitals_is_the_same_origin(doors: Doors) -> None:
+    async with browser(doors.made(public_url="https://CI.Example.com"), "http://roundsman.internal:8000") as client:
+        headers = {"Origin": "https://ci.example.com", "Authorization": f"Bearer {TOKEN}"}
+        answer = await client.post("/api", headers=headers)
 
     assert answer.status_code == 200

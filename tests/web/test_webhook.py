@@ -334,3 +334,18 @@ async def test_only_posts_are_taken_at_the_hook(house: House) -> None:
     response: httpx.Response = await house.http.get("/hooks/circleci")
 
     assert response.status_code == 405
+
+
+async def test_body_that_is_announced_too_large_is_refused_before_any_of_it_is_read(folder: Path) -> None:
+    read: list[bytes] = []
+
+    async def chunks() -> AsyncIterator[bytes]:
+        for chunk in (b"x" * 500, b"y" * 600):
+            read.append(chunk)
+            yield chunk
+
+    async with a_house(folder, ROUNDSMAN_MAX_BODY_BYTES="1000") as house:
+        headers = {"content-length": "1100", **FORGED}
+        response = await house.http.post("/hooks/circleci", content=chunks(), headers=headers)
+
+    assert (response.status_code, read) == (413, [])

@@ -1,0 +1,127 @@
+"""Jobs that come twice or late: for what is settled, closed by a person, or begun by another worker."""
+
+import asyncio
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from service.db.tables import Transaction
+from service.errors import Permanent, Temporary
+from service.model import Attempt, DetailKind, Details, MissingDetail
+from service.pipeline.context import RetryPolicy
+from service.pipeline.decide import judge
+from service.pipeline.retry import fallback
+from service.pipeline.steps import Pipeline
+from service.store import deliveries, notifications
+from service.testing.fake_circleci.payloads import cancellation_storm
+from tests.app_fixture import NINE, RED, RED_TO_WEB, House, a_house, still_writing
+from tests.neighbor_rows import a_notification
+from tests.pipeline.test_process import CANCELED, CANCELED_TO_ALL, RELEASE, Stumbling
+
+pytestmark = pytest.mark.databases("sqlite", "postgres")
+
+RELEASES = RED_TO_WEB.replace("status: [failed, error]", "tag: v*")
+OLD_RELEASES = RED_TO_WEB.replace("status: [failed, error]", "tag: v0*")
+
+
+async def test_late_job_of_a_dismissed_dead_letter_changes_nothing(folder: Path) -> None:
+    async with a_house(folder, RELEASES) as house:
+        sound = house.service.context.source
+        house.replace_source(lambda source: Stumbling(source, Permanent("not understood"), times=1))
+        delivery = await house.finish(RELEASE)
+        await house.drain()
+        await house.act(f"deliveries/{delivery}/dismiss")
+        house.replace_source(lambda _: sound)
+        await house.work("process", delivery)
+
+        assert house.rows("SELECT state, reason FROM deliveries") == [("dismissed", "not understood")]
+        assert house.jobs() == []
+        assert house.counted("dead_letters", what="delivery") == 1
+
+
+async def test_job_to_ask_that_comes_after_the_routes_need_nothing_judges_the_event(folder: Path) -> None:
+    async with a_house(folder, RELEASES) as house:
+        delivery = await house.finish(RELEASE)
+        await house.work("process", delivery)
+        asked = house.jobs()
+    async with a_house(folder) as house:
+        await house.work("ask", delivery)
+
+        assert "ask" in asked
+        assert house.rows("SELECT state FROM deliveries") == [("settled",)]
+        assert house.pretend.calls == []
+
+
+async def test_details_asked_for_are_on_record_when_no_route_matches(folder: Path) -> None:
+    async with a_house(folder, OLD_RELEASES) as house:
+        delivery = await house.finish(RELEASE)
+        await house.drain()
+        shown = await house.show(delivery)
+
+    assert [decision["verdict"] for decision in shown["decisions"]] == ["not_matched"]
+    assert shown["details"]["vcs"]["tag"] == "v2.5.0"
+
+
+async def test_event_that_repeats_told_news_is_not_asked_about_again(folder: Path) -> None:
+    async with a_house(folder, CANCELED_TO_ALL) as house:
+        house.pretend.run_finished(CANCELED)
+        first, second, *_ = [await house.post(payload) for payload in cancellation_storm(CANCELED)]
+        await house.work("process", first)
+        before = house.jobs().count("enrich")
+        await house.work("process", second)
+
+        assert (before, house.jobs().count("enrich")) == (1, 1)
+
+
+async def test_job_to_send_ends_quietly_when_another_worker_began_the_attempt(house: House) -> None:
+    delivery = await house.finish(RED)
+    await house.work("process", delivery)
+    [notification_id] = [UUID(row[0]) for row in house.rows("SELECT id FROM notifications")]
+    context, looked = house.service.context, asyncio.Event()
+
+    def clock() -> datetime:
+        looked.set()  # the notification has been read
+        return house.clock()
+
+    def begin(transaction: Transaction) -> None:
+        notifications.begin_attempt(transaction, notification_id, house.clock())
+
+    async with still_writing(context.store, begin):
+        sending = asyncio.ensure_future(Pipeline(replace(context, clock=clock)).handlers["send"](notification_id))
+        await looked.wait()
+    await sending
+
+    assert house.channels.tried == []
+    assert house.rows("SELECT state, attempts FROM notifications") == [("sending", 1)]
+
+
+@pytest.mark.parametrize(("spare_s", "is_over"), [(-1, True), (0, False), (1, False)])
+@pytest.mark.databases("sqlite")
+async def test_attempt_that_is_due_when_patience_ends_is_made(spare_s: float, *, is_over: bool) -> None:
+    pause = RetryPolicy(jitter=lambda: 0.5).pause(2)
+    notification = a_notification(give_up_at=NINE + pause + timedelta(seconds=spare_s))
+    attempt = Attempt(notification_id=notification.id, number=2, started_at=NINE)
+
+    after = fallback(notification, attempt, Temporary("x"), policy=RetryPolicy(jitter=lambda: 0.5), now=NINE)
+
+    assert (after.again_at is None) is is_over
+
+
+async def test_several_doubts_of_a_verdict_are_named_in_order(folder: Path) -> None:
+    async with a_house(folder, RELEASES) as house:
+        delivery = await house.finish(RELEASE)
+        context = house.service.context
+        reasons = [f"reason {letter}" for letter in "hgfedcba"]
+        missing = tuple(MissingDetail(want=DetailKind.VCS, reason=reason, is_final=True) for reason in reasons)
+
+        def decide(transaction: Transaction) -> None:
+            event = context.source.parse(deliveries.find(transaction, UUID(delivery)))
+            judge(transaction, context, event, Details(rounds=1, missing=missing), hold=timedelta())
+
+        await context.store.write(decide)
+        [decision] = (await house.show(delivery))["decisions"]
+
+    assert decision["reason"].endswith(f"(it could not be asked: {'; '.join(sorted(reasons))})")
