@@ -69,6 +69,10 @@ docs: $(READY)  ## Write the generated parts of docs/ and of the chart anew
 cover: $(READY)  ## Run the tests, show the lines and branches that none reached, fail under 97 %
 	$(BIN)/pytest -n auto --cov --cov-report=term $(ARGS)
 
+.PHONY: mutants
+mutants: $(READY)  ## Change the core in small ways and count what its tests notice (SEED=1 EACH=5 ONLY=routing/decide)
+	@$(BIN)/python -m tests.mutants $(if $(SEED),--seed $(SEED)) $(if $(EACH),--each $(EACH)) $(if $(ONLY),--only $(ONLY))
+
 .PHONY: install-check
 install-check: $(READY)  ## Install every lock with old and new pips and Pythons, beside an index that has newer releases
 	@VENV=$(VENV) .ci/install-check

@@ -1,0 +1,1 @@
+"""Mutants: small changes to the core that the tests should notice."""

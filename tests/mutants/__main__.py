@@ -1,0 +1,145 @@
+"""Change the core in small ways, one at a time, and count the changes that its tests notice.
+
+Each change is made in a temporary copy of the tree; a run that does not end counts as noticed.
+"""
+
+import argparse
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.mutants.changes import diff, draw
+
+ROOT = Path(__file__).parents[2]
+COPIED = ("service", "tests", "migrations", "docs", "helm", "pyproject.toml", "README.md", "roundsman.example.yaml")
+TIMEOUT_S = 240.0
+RUN = ("-m", "pytest", "-x", "-q", "-p", "no:randomly", "-p", "no:cacheprovider")
+
+CORE = {  # the modules, and the tests that mirror them
+    "service/routing": ("tests/routing",),
+    "service/message": ("tests/message",),
+    "service/pipeline": ("tests/pipeline",),
+    "service/store": ("tests/store",),
+    "service/queue": ("tests/queue",),
+    "service/circleci/webhook": ("tests/circleci",),
+    "service/channels/failures.py": ("tests/channels",),
+    "service/operations/hooks.py": ("tests/operations",),
+}
+
+
+@dataclass(kw_only=True)
+class Score:
+    """The mutants of one module."""
+
+    killed: int = 0
+    timed_out: int = 0
+    survivors: list[str] = field(default_factory=list)
+
+    @property
+    def total(self) -> int:
+        return self.killed + self.timed_out + len(self.survivors)
+
+    def row(self, name: str) -> str:
+        """Return a line of the table."""
+        return f"{name:44}{self.total:>8}{self.killed:>8}{self.timed_out:>11}{len(self.survivors):>10}"
+
+
+def modules(only: str | None) -> dict[str, tuple[str, ...]]:
+    """Return each module of the core with the folders of its tests; ``only`` those whose path contains this."""
+    found: dict[str, tuple[str, ...]] = {}
+    for place, folders in CORE.items():
+        path = ROOT / place
+        files = sorted(path.rglob("*.py")) if path.is_dir() else [path]
+        names = [file.relative_to(ROOT).as_posix() for file in files]
+        found |= {name: folders for name in names if (only or "") in name}
+    return found
+
+
+def is_killed(tree: Path, folders: tuple[str, ...]) -> bool | None:
+    """Run the tests of a mutant; return whether one fails, None when they do not end in time."""
+    environ = {**os.environ, "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}
+    out = subprocess.DEVNULL
+    command = (sys.executable, *RUN, *folders)
+    with subprocess.Popen(command, cwd=tree, env=environ, stdout=out, stderr=out, start_new_session=True) as running:
+        try:
+            status = running.wait(TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            return None
+        finally:
+            if running.poll() is None:
+                os.killpg(running.pid, signal.SIGTERM)
+                time.sleep(2)  # for the databases that the tests have started
+                os.killpg(running.pid, signal.SIGKILL)
+    if status not in {0, 1, 2}:  # 2: the mutant cannot even be imported
+        raise SystemExit(f"pytest ended with {status}")
+    return status != 0
+
+
+def measure(tree: Path, name: str, folders: tuple[str, ...], *, each: int, seed: int) -> Score:
+    """Make and try the mutants of one module."""
+    source, score = (tree / name).read_bytes(), Score()
+    for change in draw(source, each, f"{seed} {name}"):
+        (tree / name).write_bytes(change.apply(source))
+        try:
+            killed = is_killed(tree, folders)
+        finally:
+            (tree / name).write_bytes(source)
+        shown = diff(name, source, change)
+        if killed is None:
+            score.timed_out += 1
+        elif killed:
+            score.killed += 1
+        else:
+            score.survivors.append(f"{change.kind}\n{shown}")
+    say(score.row(name))
+    return score
+
+
+def say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def copy_tree(folder: Path) -> None:
+    """Copy what the tests need."""
+    for name in COPIED:
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, folder / name)
+
+
+def main() -> None:
+    """Print a table, the survivors and the score."""
+    parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__)
+    parser.add_argument("--seed", type=int, default=1, help="draws the same mutants again")
+    parser.add_argument("--each", type=int, default=5, metavar="N", help="mutants for each module")
+    parser.add_argument("--only", metavar="MODULE", help="only modules whose path contains this")
+    chosen = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    say(f"{'module':44}{'mutants':>8}{'killed':>8}{'timed out':>11}{'survived':>10}")
+    with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
+        tree = Path(folder)
+        copy_tree(tree)
+        found = modules(chosen.only)
+        for tests in dict.fromkeys(found.values()):
+            if is_killed(tree, tests) is not False:
+                raise SystemExit(f"{' '.join(tests)} must pass before anything is changed")
+        scores = [measure(tree, name, tests, each=chosen.each, seed=chosen.seed) for name, tests in found.items()]
+    survivors = [survivor for score in scores for survivor in score.survivors]
+    total = sum(score.total for score in scores)
+    for survivor in survivors:
+        say(f"\nsurvived: {survivor}")
+    share = f"{100 * (total - len(survivors)) / total:.1f} %" if total else "nothing"
+    say(f"\nfound {total - len(survivors)} of {total}: {share} (seed {chosen.seed})")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,140 @@
+"""The changes that turn a module into a mutant: spans of its source, found in its syntax tree."""
+
+import ast
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from difflib import unified_diff
+
+COMPARISONS: dict[type[ast.cmpop], str] = {
+    ast.Eq: "!=",
+    ast.NotEq: "==",
+    ast.Lt: "<=",
+    ast.LtE: "<",
+    ast.Gt: ">=",
+    ast.GtE: ">",
+    ast.Is: "is not",
+    ast.IsNot: "is",
+    ast.In: "not in",
+    ast.NotIn: "in",
+}
+SWAPPED_CALLS = {"all": "any", "any": "all", "min": "max", "max": "min", "sorted": "list"}
+DROPPED_METHODS = frozenset({"where", "order_by", "with_for_update", "strip", "lower", "limit"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """A span of a module's source, in bytes, and what takes its place."""
+
+    kind: str
+    start: int
+    end: int
+    text: str
+
+    def apply(self, source: bytes) -> bytes:
+        """Return the changed source."""
+        return source[: self.start] + self.text.encode() + source[self.end :]
+
+
+class Finder:
+    """Finds every change that can be made to a module."""
+
+    def __init__(self, source: bytes) -> None:
+        self._source = source
+        lengths = [len(line) for line in source.splitlines(keepends=True)]
+        self._starts = [sum(lengths[:number]) for number in range(len(lengths) + 1)]
+
+    def find(self) -> list[Change]:
+        """Return the changes in the order of their places."""
+        tree = ast.parse(self._source)
+        found = [change for node in ast.walk(tree) for change in self._changes(node)]
+        return sorted(found, key=lambda change: (change.start, change.end, change.kind, change.text))
+
+    def _changes(self, node: ast.AST) -> Iterator[Change]:
+        if isinstance(node, ast.Call):
+            yield from self._call_changes(node)
+        if isinstance(node, ast.expr):
+            yield from self._expression_changes(node)
+        if isinstance(node, ast.stmt):
+            yield from self._statement_changes(node)
+        match node:
+            case ast.If(test=test) | ast.IfExp(test=test):
+                yield self._replace(test, "condition", "(True)")
+                yield self._replace(test, "condition", "(False)")
+            case ast.comprehension(ifs=[*tests]):
+                for test in tests:
+                    yield self._replace(test, "filter dropped", "(True)")
+            case ast.ExceptHandler(type=ast.Tuple(elts=[*kinds])):
+                for kept in kinds:
+                    yield self._replace(kinds[0], "exceptions", self._text(kept), until=kinds[-1])
+
+    def _expression_changes(self, node: ast.expr) -> Iterator[Change]:
+        match node:
+            case ast.Compare(left=left, ops=[op], comparators=[right]) if type(op) in COMPARISONS:
+                text = f"({self._text(left)} {COMPARISONS[type(op)]} {self._text(right)})"
+                yield self._replace(node, "comparison", text)
+            case ast.BoolOp(values=values):
+                word = " and " if isinstance(node.op, ast.And) else " or "
+                for dropped in range(len(values)):
+                    others = [f"({self._text(one)})" for place, one in enumerate(values) if place != dropped]
+                    yield self._replace(node, "operand dropped", f"({word.join(others)})")
+            case ast.Constant(value=bool() as flag):
+                yield self._replace(node, "constant", str(not flag))
+            case ast.Constant(value=int() as number):
+                yield self._replace(node, "constant", str(number + 1))
+
+    def _statement_changes(self, node: ast.stmt) -> Iterator[Change]:
+        match node:
+            case ast.Raise() | ast.Expr(value=ast.Call() | ast.Await()):
+                yield self._replace(node, "statement removed", "pass")
+            case ast.Continue():
+                yield self._replace(node, "loop", "break")
+            case ast.Break():
+                yield self._replace(node, "loop", "continue")
+
+    def _call_changes(self, node: ast.Call) -> Iterator[Change]:
+        match node.func:
+            case ast.Name(id=name) if name in SWAPPED_CALLS:
+                yield self._replace(node.func, "call swapped", SWAPPED_CALLS[name])
+            case ast.Attribute(attr=name, value=value) if name in DROPPED_METHODS:
+                yield self._replace(node, "call dropped", self._text(value))
+                if name == "where":
+                    for dropped in range(len(node.args) if len(node.args) > 1 else 0):
+                        kept = [self._text(one) for place, one in enumerate(node.args) if place != dropped]
+                        text = f"{self._text(value)}.where({', '.join(kept)})"
+                        yield self._replace(node, "where condition dropped", text)
+
+    def _text(self, node: ast.expr) -> str:
+        return self._source[slice(*self._span(node))].decode()
+
+    def _replace(self, node: ast.expr | ast.stmt, kind: str, text: str, until: ast.expr | None = None) -> Change:
+        start, end = self._span(node)
+        return Change(kind=kind, start=start, end=self._span(until)[1] if until else end, text=text)
+
+    def _span(self, node: ast.expr | ast.stmt) -> tuple[int, int]:
+        assert node.end_lineno is not None
+        assert node.end_col_offset is not None
+        return (
+            self._starts[node.lineno - 1] + node.col_offset,
+            self._starts[node.end_lineno - 1] + node.end_col_offset,
+        )
+
+
+def draw(source: bytes, count: int, seed: str) -> Sequence[Change]:
+    """Return so many changes of a module, the same for the same seed; only those that leave it readable Python."""
+    found = [change for change in Finder(source).find() if _is_python(change.apply(source))]
+    return random.Random(seed).sample(found, min(count, len(found)))
+
+
+def _is_python(source: bytes) -> bool:
+    try:
+        compile(source, "mutant", "exec")
+    except (SyntaxError, ValueError):
+        return False
+    return True
+
+
+def diff(path: str, source: bytes, change: Change) -> str:
+    """Return the change as a diff."""
+    before, after = (text.decode().splitlines() for text in (source, change.apply(source)))
+    return "\n".join(unified_diff(before, after, path, path, n=0, lineterm=""))
