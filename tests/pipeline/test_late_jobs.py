@@ -12,8 +12,8 @@ from service.db.tables import Transaction
 from service.errors import Permanent, Temporary
 from service.model import Attempt, DetailKind, Details, MissingDetail
 from service.pipeline.context import RetryPolicy
-from service.pipeline.decide import judge
-from service.pipeline.retry import fallback
+from service.pipeline.decide import decide_event
+from service.pipeline.retry import decide_retry
 from service.pipeline.steps import Pipeline
 from service.store import deliveries, notifications
 from service.testing.fake_circleci.payloads import cancellation_storm
@@ -105,9 +105,9 @@ async def test_attempt_that_is_due_when_patience_ends_is_made(spare_s: float, *,
     notification = a_notification(give_up_at=NINE + pause + timedelta(seconds=spare_s))
     attempt = Attempt(notification_id=notification.id, number=2, started_at=NINE)
 
-    after = fallback(notification, attempt, Temporary("x"), policy=RetryPolicy(jitter=lambda: 0.5), now=NINE)
+    after = decide_retry(notification, attempt, Temporary("x"), policy=RetryPolicy(jitter=lambda: 0.5), now=NINE)
 
-    assert (after.again_at is None) is is_over
+    assert (after.retry_at is None) is is_over
 
 
 async def test_several_doubts_of_a_verdict_are_named_in_order(folder: Path) -> None:
@@ -119,7 +119,7 @@ async def test_several_doubts_of_a_verdict_are_named_in_order(folder: Path) -> N
 
         def decide(transaction: Transaction) -> None:
             event = context.source.parse(deliveries.find(transaction, UUID(delivery)))
-            judge(transaction, context, event, Details(rounds=1, missing=missing), hold=timedelta())
+            decide_event(transaction, context, event, Details(rounds=1, missing=missing), max_delay=timedelta())
 
         await context.store.write(decide)
         [decision] = (await house.show(delivery))["decisions"]

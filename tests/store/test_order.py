@@ -32,7 +32,8 @@ async def rows(database: Database) -> AsyncIterator[NeighborRows]:
 async def test_notifications_are_read_oldest_first_whatever_was_written_first(rows: NeighborRows) -> None:
     event_id, at = uuid4(), [NINE + timedelta(minutes=minute) for minute in MINUTES]
     written = [
-        a_notification(event_id=event_id, topic="news", channel_key=str(moment), created_at=moment) for moment in at
+        a_notification(event_id=event_id, topic="news", channel_key=str(place), created_at=moment)
+        for place, moment in enumerate(at)
     ]
     await rows.insert(*written)
 
