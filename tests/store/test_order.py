@@ -47,7 +47,7 @@ async def test_dead_notifications_are_read_newest_first_whatever_was_written_fir
     at = [NINE + timedelta(minutes=minute) for minute in MINUTES]
     await rows.insert(*(a_notification(NotificationState.DEAD, next_attempt_at=moment) for moment in at))
 
-    found = await rows.store.read(lambda transaction: notifications.dead(transaction, limit=10))
+    found = await rows.store.read(lambda transaction: notifications.find_dead(transaction, limit=10))
 
     assert [one.next_attempt_at for one in found] == sorted(at, reverse=True)
 
@@ -100,7 +100,7 @@ async def test_delivery_that_is_held_cannot_be_pruned_meanwhile_on_postgres(rows
     held, other = await rows.delivery(), await rows.delivery()
     locking = "SELECT id FROM deliveries WHERE id = ? FOR UPDATE NOWAIT"
 
-    async with still_writing(rows.store, lambda transaction: deliveries.hold(transaction, held.id)):
+    async with still_writing(rows.store, lambda transaction: deliveries.lock(transaction, held.id)):
         with pytest.raises(psycopg.errors.LockNotAvailable):
             rows.database.rows(locking, held.id)
         assert rows.database.rows(locking, other.id) == [(other.id.hex,)]
