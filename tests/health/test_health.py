@@ -138,7 +138,7 @@ async def test_a_database_without_a_schema_is_not_ready(working: House) -> None:
     found = await checks(working, status=503)
 
     assert str(found["database"]).startswith(
-        ("there is no schema yet: run `roundsman migrate`", "the database is somebody")
+        ("there is no schema yet: run `roundsman migrate`", "the database is another program")
     )
 
 
