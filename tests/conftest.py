@@ -73,8 +73,10 @@ def is_long(request: pytest.FixtureRequest) -> bool:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    hypothesis.settings.register_profile("short", max_examples=30)
-    hypothesis.settings.load_profile("default" if config.getoption("--long") else "short")
+    # no deadline for an example: a busy machine would make one late that is only slow
+    hypothesis.settings.register_profile("short", max_examples=30, deadline=None)
+    hypothesis.settings.register_profile("long", deadline=None)
+    hypothesis.settings.load_profile("long" if config.getoption("--long") else "short")
     config.addinivalue_line("markers", "long: takes too long for `make test`; `make test-all` runs it")
     config.addinivalue_line(
         "markers", "databases(*kinds, long_on): the databases to run on, sqlite and postgres; on which it is long"
