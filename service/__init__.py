@@ -8,7 +8,7 @@ The map. A module imports only from groups above its own; tests/test_map.py read
     words       model errors clock network_errors retry_after text
     telemetry   metrics log_stream
     logging     logs
-    judgement   routing message
+    judgment    routing message
     settings    config
     edges       circleci channels db
     records     store

@@ -152,7 +152,7 @@ def record_put_off(
 
 
 def extend_deadline(transaction: Transaction, notification_id: UUID, at: datetime) -> None:
-    """Have patience with the channel until a time, if that was not so long."""
+    """Move the time at which a notification is given up to a later one; never earlier."""
     later = update(notifications).where(notifications.c.id == notification_id, notifications.c.give_up_at < at)
     transaction.execute(later.values(give_up_at=at))
 

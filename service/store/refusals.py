@@ -38,8 +38,8 @@ def _surplus(transaction: Transaction) -> list[int]:
     rows = list(transaction.execute(select(refusals.c.id, refusals.c.next_step).order_by(refusals.c.id)).all())
     surplus = []
     while len(rows) > MAX_KEPT:
-        [(most, _)] = Counter(kind for _, kind in rows).most_common(1)
-        oldest = next(row for row in rows if row.next_step == most)
+        [(frequent, _)] = Counter(kind for _, kind in rows).most_common(1)
+        oldest = next(row for row in rows if row.next_step == frequent)
         rows.remove(oldest)
         surplus.append(oldest.id)
     return surplus

@@ -52,13 +52,8 @@ def words_of(row: Row) -> set[str]:
     return {*list(found)[:_MAX_WORDS], *actors, *projects, *short}
 
 
-def _full_name(row: Row) -> str | None:
-    """``acme/web``, as messages and pages call it."""
-    return f"{row['org']}/{row['project_name']}" if row["org"] and row["project_name"] else None
-
-
 def put(transaction: Transaction, row: Row) -> None:
-    """Have an event found by its words; those that it is found by already stay."""
+    """Insert the terms of an event; those that it has already stay."""
     place = {"happened_at": row["happened_at"], "event_id": row["id"]}
     # in order: two workers that put one event must not wait for each other crosswise
     rows = [{"word": word, **place} for word in sorted(words_of(row))]
