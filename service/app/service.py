@@ -217,7 +217,7 @@ def _asgi(
     if committer is None:
         return _starlette(api.health_routes(), context, json_error)
     pages = Pages(store=context.store, jobs=context.jobs, access=access, clock=clock, first_run=first_run)
-    refusals = Refusals(context.store, clock=clock)
+    refusals = Refusals(context.store)
     webhook = WebhookEndpoint(
         context.source, committer=committer, refusals=refusals, metrics=context.metrics, clock=clock
     )

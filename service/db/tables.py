@@ -360,7 +360,7 @@ refusals = Table(
     Column("address", Text),
     Column("user_agent", Text),
     Column("hook_id", String(64)),
-    Column("skipped", Integer, nullable=False),  # the number of further requests that this row stands for
+    Column("skipped", Integer, key="earlier_count", nullable=False),  # ``Refusal.count`` without the post shown
     sqlite_autoincrement=True,  # the latest have the highest ids: ids must not be reused
 )
 

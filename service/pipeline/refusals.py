@@ -1,19 +1,17 @@
 """Record refused posts, each with its remedy, without delaying their answers."""
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
 
 import structlog
 
 from service.db.database import Store
 from service.errors import Rejected, Temporary, UnknownSecret, Unsigned
 from service.model import KnownHook, Refusal
-from service.store import hooks, refusals
+from service.pipeline.known_hooks import KnownHooks
+from service.store import refusals
 
 WRITE_EVERY_S = 1.0  # a flood of forged posts must not become a flood of commits
-LOOKUP_TIMEOUT_S = 2.0
 MAX_PENDING = 10
 
 Key = tuple[int, str, str | None]
@@ -24,16 +22,20 @@ log = structlog.get_logger()
 class Refusals:
     """A recorder of refusals, at most one a second, that names the hook at fault."""
 
-    def __init__(self, store: Store, *, clock: Callable[[], datetime]) -> None:
+    def __init__(self, store: Store) -> None:
         self._store = store
-        self._clock = clock
+        self._known_hooks = KnownHooks(store)
         self._pending: dict[Key, Refusal] = {}
         self._written_at: dict[str | None, float] = {}  # by the event loop's clock, for each kind: its next step
         self._writing: asyncio.Task[None] | None = None
 
+    async def find_hook(self, hook_id: str) -> KnownHook | None:
+        """Return the hook with this id; None for one that is not known to be ours."""
+        return await self._known_hooks.find(hook_id)
+
     async def explain(self, error: Rejected, hook_id: str | None) -> tuple[str, str | None]:
         """Return reason and next step of a refusal, more precise if the hook is ours."""
-        hook = await self._find_hook(hook_id) if hook_id else None
+        hook = await self.find_hook(hook_id) if hook_id else None
         of = f"{hook.name} of {hook.project}, {hook.id}" if hook else ""
         match error:
             case Unsigned() if hook:
@@ -56,13 +58,19 @@ class Refusals:
     def _key(self, refusal: Refusal) -> Key:
         """Return the key of a refusal among those pending.
 
-        With ``MAX_PENDING`` pending it is the key of another with the same next step: a flood from many addresses is
-        counted in one.
+        A hook of ours has a key of its own, from any address. With ``MAX_PENDING`` pending, the key of any other is
+        that of another with the same next step: a flood from many addresses is counted in one.
         """
+        if refusal.hook_id and refusal.hook_id in self._known_hooks:
+            return (refusal.status, refusal.reason, refusal.hook_id)
         key = (refusal.status, refusal.reason, refusal.address)
         if key in self._pending or len(self._pending) < MAX_PENDING:
             return key
-        alike = (other for other, pending in self._pending.items() if pending.next_step == refusal.next_step)
+        alike = (
+            other
+            for other, pending in self._pending.items()
+            if pending.next_step == refusal.next_step and other[2] == pending.address
+        )
         return next(alike, key)
 
     async def _write_next(self) -> None:
@@ -80,11 +88,3 @@ class Refusals:
 
     def _schedule_next(self) -> None:
         self._writing = asyncio.create_task(self._write_next()) if self._pending else None
-
-    async def _find_hook(self, hook_id: str) -> KnownHook | None:
-        try:
-            async with asyncio.timeout(LOOKUP_TIMEOUT_S):
-                return await self._store.read(hooks.find, hook_id)
-        except (Temporary, TimeoutError) as error:
-            log.warning("the hook of a refused post was not looked up", hook=hook_id, reason=str(error) or "timeout")
-            return None

@@ -8,7 +8,7 @@ from service.db.tables import Transaction, hooks
 from service.model import KnownHook
 from service.store.rows import insert_or_replace
 
-MAX_KNOWN = 1_000
+MAX_KNOWN = 10_000
 
 
 def record(transaction: Transaction, known: Sequence[KnownHook], gone: Sequence[str]) -> None:
@@ -28,9 +28,3 @@ def find_all(transaction: Transaction) -> Sequence[KnownHook]:
     """Return the hooks on record, the last seen first."""
     found = select(hooks).order_by(hooks.c.seen_at.desc(), hooks.c.id).limit(MAX_KNOWN)
     return [KnownHook(**row) for row in transaction.execute(found).mappings()]
-
-
-def find(transaction: Transaction, hook_id: str) -> KnownHook | None:
-    """Return the hook with this id; None for one that is not known to be ours."""
-    row = transaction.execute(select(hooks).where(hooks.c.id == hook_id)).mappings().first()
-    return KnownHook(**row) if row else None

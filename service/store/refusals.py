@@ -3,27 +3,34 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import and_, delete, insert, or_, select
 
-from service.db.tables import Transaction, refusals
+from service.db.tables import Transaction, hooks, refusals
 from service.model import Refusal
 
 MAX_KEPT = 50
 MAX_COUNT = 2**31
-_COLUMNS = [column for column in refusals.c if column.name not in {"id", "skipped"}]
+_COLUMNS = [column for column in refusals.c if column.key not in {"id", "earlier_count"}]
 
 
 def keep(transaction: Transaction, refusal: Refusal) -> None:
-    """Record a refusal in the row of its reason and address, and delete surplus rows."""
+    """Record a refusal in the row of its reason and address, and delete surplus rows.
+
+    A hook of ours has one row for all addresses: CircleCI posts from many.
+    """
+    is_ours = select(hooks.c.id).where(hooks.c.id == refusal.hook_id).exists()
     repeated = delete(refusals).where(
         refusals.c.status == refusal.status,
         refusals.c.reason == refusal.reason,
-        refusals.c.address.is_not_distinct_from(refusal.address),
+        or_(
+            refusals.c.address.is_not_distinct_from(refusal.address),
+            and_(refusals.c.hook_id == refusal.hook_id, is_ours),
+        ),
     )
-    before = transaction.execute(repeated.returning(refusals.c.skipped)).scalars()
-    count = refusal.count + sum(skipped + 1 for skipped in before)
-    row = {column.name: getattr(refusal, column.name) for column in _COLUMNS}
-    transaction.execute(insert(refusals).values(**row, skipped=min(count, MAX_COUNT) - 1))
+    before = transaction.execute(repeated.returning(refusals.c.earlier_count)).scalars()
+    count = refusal.count + sum(earlier + 1 for earlier in before)
+    row = {column.key: getattr(refusal, column.key) for column in _COLUMNS}
+    transaction.execute(insert(refusals).values(**row, earlier_count=min(count, MAX_COUNT) - 1))
     if surplus := _surplus(transaction):
         transaction.execute(delete(refusals).where(refusals.c.id.in_(surplus)))
 
@@ -48,7 +55,7 @@ def _surplus(transaction: Transaction) -> list[int]:
 def latest(transaction: Transaction, *, limit: int = MAX_KEPT) -> Sequence[Refusal]:
     """Return the last refusals, newest first."""
     found = (
-        select(*_COLUMNS, (refusals.c.skipped + 1).label("count"))
+        select(*_COLUMNS, (refusals.c.earlier_count + 1).label("count"))
         .order_by(refusals.c.at.desc(), refusals.c.id.desc())
         .limit(limit)
     )

@@ -14,9 +14,24 @@ MAX_ARRIVING_BYTES = 64 * 2**20  # of all bodies that are arriving: their sender
 SMALL_BODY_BYTES = 64 * 2**10  # CircleCI's have a few thousand: these are read even over MAX_ARRIVING_BYTES
 
 MAX_UNSIGNED_BYTES = 16 * 2**10
-UNSIGNED_TIMEOUT_S = 2.0
-UNSIGNED_INTERVAL_S = 1.0
-MAX_UNSIGNED_ADDRESSES = 50
+UNSIGNED_TIMEOUT_S = 0.25  # enough for a body that was sent along with its head
+PATIENT_TIMEOUT_S = 2.0
+PATIENT_INTERVAL_S = 1.0
+
+
+class Turn:
+    """A turn that is free again after ``PATIENT_INTERVAL_S``."""
+
+    def __init__(self) -> None:
+        self._free_at = 0.0  # by the event loop's clock
+
+    def take(self) -> bool:
+        """Take the turn; False if it was taken less than ``PATIENT_INTERVAL_S`` ago."""
+        now = asyncio.get_running_loop().time()
+        if now < self._free_at:
+            return False
+        self._free_at = now + PATIENT_INTERVAL_S
+        return True
 
 
 class BodyReader:
@@ -24,36 +39,24 @@ class BodyReader:
 
     def __init__(self) -> None:
         self._arriving_bytes = 0
-        self._unsigned_at: dict[str | None, float] = {}  # event loop time, by client address
+        self._patient_turn = Turn()
 
     async def read_unsigned(self, request: Request) -> bytes | None:
         """Return a small body of a post that is refused anyway; None if it is not read.
 
-        It is read only if its length is announced, and once a second for each address. Raises ClientDisconnect.
+        It is read only if its length is announced, and only if it arrives along with the head; once a second one is
+        waited for a little longer. Raises ClientDisconnect.
         """
-        if not self.allows_unsigned(_content_length(request), client_address(request)):
+        if not 0 < _content_length(request) <= MAX_UNSIGNED_BYTES:
             return None
         body = bytearray()
         try:
-            async with asyncio.timeout(UNSIGNED_TIMEOUT_S):
+            async with asyncio.timeout(PATIENT_TIMEOUT_S if self._patient_turn.take() else UNSIGNED_TIMEOUT_S):
                 async for chunk in request.stream():
                     body += chunk
         except TimeoutError:
             return None
         return bytes(body[:MAX_UNSIGNED_BYTES])
-
-    def allows_unsigned(self, size: int, address: str | None) -> bool:
-        """Return whether a body without a valid signature may be parsed.
-
-        One a second from each address, so that a flood from one address does not block others; at most
-        MAX_UNSIGNED_ADDRESSES addresses a second.
-        """
-        now = asyncio.get_running_loop().time()
-        recent = {other: at for other, at in self._unsigned_at.items() if now < at + UNSIGNED_INTERVAL_S}
-        if not 0 < size <= MAX_UNSIGNED_BYTES or address in recent or len(recent) >= MAX_UNSIGNED_ADDRESSES:
-            return False
-        self._unsigned_at = {**recent, address: now}
-        return True
 
     async def read(self, request: Request, max_body_bytes: int) -> bytes:
         """Return the body, byte for byte as received.

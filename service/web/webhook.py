@@ -18,7 +18,7 @@ from service.metrics import Metrics
 from service.model import Delivery, Refusal, Via
 from service.pipeline.receive import GroupCommitter
 from service.pipeline.refusals import Refusals
-from service.web.request_body import SMALL_BODY_BYTES, BodyReader, client_address
+from service.web.request_body import MAX_UNSIGNED_BYTES, SMALL_BODY_BYTES, BodyReader, Turn, client_address
 
 __all__ = ["GroupCommitter", "Refusals", "WebhookEndpoint"]
 
@@ -40,6 +40,7 @@ class WebhookEndpoint:
     ) -> None:
         self._source = source
         self._body_reader = BodyReader()
+        self._unknown_hook_turn = Turn()
         self._committer = committer
         self._refusals = refusals
         self._metrics = metrics
@@ -71,15 +72,15 @@ class WebhookEndpoint:
         return JSONResponse({"delivery": str(stored.id), "duplicate": stored.is_duplicate}, status_code=202)
 
     async def _refuse_unsigned(self, request: Request) -> None:
-        """Raise BadSignature if the headers lack a signature, before reading the body.
+        """Raise BadSignature if the headers lack a signature, whatever the body.
 
-        A small body is read now and then all the same, to find which hook of ours has lost its secret.
+        A small body is read all the same, to find which hook of ours has lost its secret.
         """
         try:
             self._source.require_signature(request.headers.raw)
         except BadSignature:
             body = await self._body_reader.read_unsigned(request)
-            request.state.facts["hook"] = self._source.find_hook(body) if body else None
+            request.state.facts["hook"] = await self._find_hook(body) if body else None
             raise
 
     async def _verify(self, request: Request, body: bytes) -> Delivery:
@@ -93,9 +94,14 @@ class WebhookEndpoint:
                 return self._to_delivery(headers, body)
             return await asyncio.to_thread(self._to_delivery, headers, body)
         except BadSignature:
-            may_parse = self._body_reader.allows_unsigned(len(body), client_address(request))
-            request.state.facts["hook"] = self._source.find_hook(body) if may_parse else None
+            request.state.facts["hook"] = await self._find_hook(body) if len(body) <= MAX_UNSIGNED_BYTES else None
             raise
+
+    async def _find_hook(self, body: bytes) -> str | None:
+        """Return the id of the hook that an unproven body names: one of ours, or once a second another."""
+        hook_id = self._source.find_hook(body)
+        is_told = hook_id and (await self._refusals.find_hook(hook_id) or self._unknown_hook_turn.take())
+        return hook_id if is_told else None
 
     def _to_delivery(self, headers: Headers, body: bytes) -> Delivery:
         signed = self._source.verify(headers, body)
