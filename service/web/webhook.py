@@ -72,7 +72,7 @@ class WebhookEndpoint:
         return JSONResponse({"delivery": str(stored.id), "duplicate": stored.is_duplicate}, status_code=202)
 
     async def _refuse_unsigned(self, request: Request) -> None:
-        """Raise BadSignature if the headers lack a signature, whatever the body.
+        """Raise BadSignature if the headers lack a signature.
 
         A small body is read all the same, to find which hook of ours has lost its secret.
         """
@@ -98,7 +98,10 @@ class WebhookEndpoint:
             raise
 
     async def _find_hook(self, body: bytes) -> str | None:
-        """Return the id of the hook that an unproven body names: one of ours, or once a second another."""
+        """Return the id of the hook that an unproven body names.
+
+        Of hooks that are not ours, one a second is told.
+        """
         hook_id = self._source.find_hook(body)
         is_told = hook_id and (await self._refusals.find_hook(hook_id) or self._unknown_hook_turn.take())
         return hook_id if is_told else None
