@@ -13,7 +13,7 @@ from typing import Any
 from service import model
 from service.config.settings import Settings, is_secret, variable
 from service.routing.match_keys import MATCH_KEYS
-from tests import cli_reference, services_reference
+from tests import circleci_reference, cli_reference, services_reference
 from tests.cli_reference import table
 
 ROOT = Path(__file__).parent.parent
@@ -61,6 +61,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "commands": cli_reference.commands,
     "routes": cli_reference.routes,
     "event": cli_reference.event,
+    "endpoints": circleci_reference.endpoints,
     "services": services_reference.services,
 }
 

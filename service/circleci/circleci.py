@@ -9,9 +9,8 @@ import httpx
 
 from service.circleci.api import webhooks
 from service.circleci.api.breaker import Log
+from service.circleci.api.circleci_api import CircleCIAPI
 from service.circleci.api.client import Client, connect
-from service.circleci.api.request import Call
-from service.circleci.api.responses import ProjectShape, UserShape
 from service.circleci.api.users import Users
 from service.circleci.details import DetailsFetcher
 from service.circleci.times import now_utc
@@ -51,7 +50,8 @@ class CircleCI:
         self._token = token
         self._connect = partial(connect, url, transport=transport)
         self._client = Client(self._connect(token), metrics=metrics, clock=clock, log=log)
-        self._users = Users(self._client, clock)
+        self._api = CircleCIAPI(self._client)
+        self._users = Users(self._api, clock)
 
     def require_signature(self, headers: Sequence[tuple[bytes, bytes]]) -> None:
         """Raise BadSignature unless the headers of a post hold one v1 signature."""
@@ -89,11 +89,11 @@ class CircleCI:
 
         Raises no error of CircleCI's: the details that could not be had are in ``missing``.
         """
-        return await DetailsFetcher(self._client, self._users, event, known or Details()).fetch(wants, self._clock())
+        return await DetailsFetcher(self._api, self._users, event, known or Details()).fetch(wants, self._clock())
 
     async def me(self) -> Actor:
         """Return the owner of the token; raises Temporary or Permanent."""
-        user = await self._client.ask(Call(template="/me"), UserShape)
+        user = await self._api.me()
         if user.id is None:
             raise Permanent("CircleCI does not say whose API token this is; check ROUNDSMAN_CIRCLECI_URL")
         return Actor(id=user.id, login=user.login, name=user.name)
@@ -103,14 +103,14 @@ class CircleCI:
 
         Raises Temporary or Permanent.
         """
-        project = await self._client.ask(Call(template="/project/{slug}", parts={"slug": slug}), ProjectShape)
+        project = await self._api.project(slug)
         if project.id is None:
             raise Permanent(f"CircleCI does not say the id of project {slug}")
         return project.id
 
     async def list_hooks(self, project_id: str) -> list[Hook]:
         """Return the hooks of a project; raises Temporary or Permanent."""
-        return await webhooks.list_hooks(self._client, project_id)
+        return await webhooks.list_hooks(self._api, project_id)
 
     async def create_hook(self, project_id: str, *, name: str, url: str, events: Sequence[str], secret: str) -> Hook:
         """Create a hook at a project.
@@ -118,16 +118,16 @@ class CircleCI:
         Raises Temporary or Permanent; Permanent also if the hook that CircleCI answers differs from the request.
         """
         request = webhooks.HookRequest(name=name, url=url, events=events, verify_tls=True, secret=secret)
-        return await webhooks.create_hook(self._client, project_id, request)
+        return await webhooks.create_hook(self._api, project_id, request)
 
     async def update_hook(self, hook_id: str, *, name: str, url: str, events: Sequence[str], secret: str) -> Hook:
         """Change a hook, its secret included; raises as ``create_hook`` does."""
         request = webhooks.HookRequest(name=name, url=url, events=events, secret=secret)
-        return await webhooks.update_hook(self._client, hook_id, request)
+        return await webhooks.update_hook(self._api, hook_id, request)
 
     async def delete_hook(self, hook_id: str) -> None:
         """Delete a hook; raises Temporary or Permanent."""
-        await webhooks.delete_hook(self._client, hook_id)
+        await webhooks.delete_hook(self._api, hook_id)
 
     async def close(self) -> None:
         """Close all connections."""

@@ -10,9 +10,8 @@ from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar
 
-from service.circleci.api.client import Client
-from service.circleci.api.request import Call, EndpointError
-from service.circleci.api.responses import JobAnswer, ListedJob, WorkflowAnswer
+from service.circleci.api.circleci_api import CircleCIAPI
+from service.circleci.api.request import EndpointError
 from service.circleci.api.users import UnknownUser, Users
 from service.circleci.git import vcs_of
 from service.circleci.reports import (
@@ -23,7 +22,6 @@ from service.circleci.reports import (
     read_tests,
     with_job_details,
 )
-from service.circleci.webhook.payload import PipelineShape
 from service.errors import NoToken, Permanent, Temporary
 from service.model import Actor, DetailKind, Details, Event, JobReport, MissingDetail, TestReport, Vcs
 
@@ -37,8 +35,8 @@ T = TypeVar("T")
 class DetailsFetcher:
     """A fetcher of the details of one event, for one round."""
 
-    def __init__(self, client: Client, users: Users, event: Event, known: Details) -> None:
-        self._client = client
+    def __init__(self, api: CircleCIAPI, users: Users, event: Event, known: Details) -> None:
+        self._api = api
         self._users = users
         self._event = event
         self._known = known
@@ -98,15 +96,14 @@ class DetailsFetcher:
         return await self._users.find(self._event.actor.id or await self._starter_id())
 
     async def _starter_id(self) -> str:
-        call = Call(template="/workflow/{id}", parts={"id": require(self._event.workflow.id, "the workflow's id")})
-        started_by = (await self._client.ask_shared(call, WorkflowAnswer)).started_by
+        workflow = await self._api.workflow(require(self._event.workflow.id, "the workflow's id"))
+        started_by = workflow.started_by
         if started_by is None:
             raise Permanent("CircleCI does not say who started the workflow")
         return started_by
 
     async def _fetch_vcs(self) -> Vcs:
-        call = Call(template="/pipeline/{id}", parts={"id": require(self._event.pipeline.id, "the pipeline's id")})
-        vcs = vcs_of(await self._client.ask_shared(call, PipelineShape))
+        vcs = vcs_of(await self._api.pipeline(require(self._event.pipeline.id, "the pipeline's id")))
         if vcs == Vcs():
             raise Permanent("CircleCI does not say what the pipeline built")
         return vcs
@@ -133,9 +130,9 @@ class DetailsFetcher:
         if alone is not None:
             return (alone,)
 
-        call = Call(template="/workflow/{id}/job", parts={"id": require(self._event.workflow.id, "the workflow's id")})
+        workflow_id = require(self._event.workflow.id, "the workflow's id")
         tests = {job.number: job.tests for job in known or ()}
-        found = await self._client.read_list(call, ListedJob)
+        found = await self._api.workflow_jobs(workflow_id)
         if not found.is_last:
             self._record_missing(
                 wants & {DetailKind.JOBS}, f"only {len(found.items)} jobs of the workflow were read", is_final=True
@@ -150,23 +147,21 @@ class DetailsFetcher:
         return replace(report.result() or job, tests=tests.result() or job.tests)
 
     async def _fetch_job(self, job: JobReport) -> JobReport:
-        call = Call(template="/project/{slug}/job/{number}", parts=self._job_parts(job))
-        return with_job_details(job, await self._client.ask(call, JobAnswer))
+        return with_job_details(job, await self._api.job(*self._job_address(job)))
 
     async def _fetch_tests(self, job: JobReport) -> TestReport | None:
         if job.tests is not None:
             return job.tests
-        call = Call(template="/project/{slug}/{number}/tests", parts=self._job_parts(job))
-        report = await read_test_report(self._client.read_pages(call, read_tests))
+        report = await read_test_report(self._api.tests(*self._job_address(job), read_tests))
         if report is None and DetailKind.TESTS not in self._known.wanted:
             # CircleCI does not promise the results at the end of a job. If a later round finds none, the job has none.
             raise Temporary("no test results yet", retry_after_s=TESTS_RETRY_AFTER_S)
         return report
 
-    def _job_parts(self, job: JobReport) -> dict[str, str | int]:
+    def _job_address(self, job: JobReport) -> tuple[str, int]:
         slug = require(self._event.project.slug, "the project's slug")
         by = "the webhook" if self._event.job else "CircleCI's list of jobs"
-        return {"slug": slug, "number": require(job.number, f"the number of job {job.name}", by=by)}
+        return slug, require(job.number, f"the number of job {job.name}", by=by)
 
 
 def is_settled(want: DetailKind, known: Details) -> bool:

@@ -8,7 +8,9 @@ import httpx
 import pytest
 
 from service.circleci.api.breaker import MAX_FAILURES, Breaker
+from service.circleci.api.circleci_api import CircleCIAPI
 from service.circleci.api.client import Client, connect
+from service.circleci.api.endpoints import ENDPOINTS
 from service.circleci.api.request import Call
 from service.circleci.api.responses import UserShape
 from service.circleci.api.single_flight import SingleFlight
@@ -18,7 +20,7 @@ from service.metrics import Metrics
 from service.model import Actor
 from tests.circleci.test_client import ADA, TOKEN, Answers, Clock, ok
 
-ME = Call(template="/me")
+ME = Call(endpoint=ENDPOINTS["me"])
 LEFT_ALONE = "CircleCI left 4 calls in a row unanswered, so it is not asked for a while"
 
 
@@ -263,7 +265,7 @@ async def test_other_refusals_are_no_news_about_the_token() -> None:
 
 async def test_one_person_that_sixteen_ask_for_is_one_call() -> None:
     house = House(well)
-    users = Users(house.client, house.clock)
+    users = Users(CircleCIAPI(house.client), house.clock)
 
     found = await asyncio.gather(*(users.find("ada-id") for _ in range(16)))
 
@@ -273,7 +275,7 @@ async def test_one_person_that_sixteen_ask_for_is_one_call() -> None:
 
 async def test_one_person_that_circleci_does_not_tell_is_one_call_too() -> None:
     house = House(status(404))
-    users = Users(house.client, house.clock)
+    users = Users(CircleCIAPI(house.client), house.clock)
 
     found = await asyncio.gather(*(users.find("ada-id") for _ in range(16)), return_exceptions=True)
 

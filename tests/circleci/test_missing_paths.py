@@ -1,16 +1,20 @@
 """Endpoints that a CircleCI Server does not have and answers with 500."""
 
+from dataclasses import replace
+
 import httpx
 import pytest
 
 from service.circleci.api.client import Client
+from service.circleci.api.endpoints import ENDPOINTS
 from service.circleci.api.request import Call
 from service.circleci.api.responses import UserShape
 from service.errors import Permanent, Temporary
 from service.metrics import Metrics
 from tests.circleci.test_client import Clock
 
-ME, LACKING = Call(template="/me"), Call(template="/cloud/only")
+ME = Call(endpoint=ENDPOINTS["me"])
+LACKING = Call(endpoint=replace(ENDPOINTS["me"], path="/cloud/only"))
 
 
 class Server:

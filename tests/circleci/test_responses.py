@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from service.circleci.api.client import MAX_ANSWER_BYTES
+from service.circleci.api.endpoints import ENDPOINTS, MAX_ANSWER_BYTES
 from service.circleci.api.request import Call
 from service.circleci.api.responses import UserShape
 from service.errors import Permanent, Temporary
@@ -19,7 +19,7 @@ from tests.circleci.test_client import ADA, Pages, client, ok
 from tests.circleci_fixture import GOOD, House
 from tests.raw_server import Script, answer, circleci_at, client_at, endless
 
-ME = Call(template="/me")
+ME = Call(endpoint=ENDPOINTS["me"])
 HEAD = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = HEAD + b"transfer-encoding: chunked\r\n\r\n"
 HOLLOW = b"\0" * 1_000_000

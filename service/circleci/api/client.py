@@ -19,7 +19,7 @@ from service.circleci.api.rate_limit import MAX_WAIT_S, wait_after
 from service.circleci.api.request import Answer, Call, EndpointError, raise_for_status
 from service.circleci.api.responses import ListAnswer
 from service.circleci.api.single_flight import SingleFlight
-from service.circleci.api.transfer import MAX_ANSWER_BYTES, connect, fetch
+from service.circleci.api.transfer import connect, fetch
 from service.circleci.json_fields import Shape, read_maps
 from service.errors import NoToken, Permanent, Temporary
 from service.metrics import Metrics
@@ -29,10 +29,9 @@ MAX_CONCURRENT_CALLS = 4
 MAX_INLINE_PARSE_BYTES = 64_000
 MAX_ITEMS = 1_000
 MAX_LISTING_S = 60.0
-MAX_PAGES = 20
 WARN_AGAIN_AFTER = timedelta(minutes=5)
 
-__all__ = ["MAX_ANSWER_BYTES", "Client", "Page", "connect"]
+__all__ = ["Client", "Page", "connect"]
 
 S = TypeVar("S", bound=Shape)
 T = TypeVar("T")
@@ -47,7 +46,7 @@ class Page(Generic[T]):
 
 
 class Client:
-    """A client of CircleCI's API v2, which limits the calls at once.
+    """A client of CircleCI's API, which limits the calls at once.
 
     http         from ``connect``; None without a token: then every call raises Permanent
     timeout_s    the time that one whole call may take, even if bytes keep coming in slowly
@@ -111,7 +110,7 @@ class Client:
     async def read_pages(self, call: Call, read: Callable[[list[dict[str, Any]]], T]) -> AsyncIterator[tuple[T, bool]]:
         """Yield the pages of a list, each with True if it is the last.
 
-        There are ``MAX_PAGES`` pages at most.
+        There are as many pages at most as the endpoint says.
 
         read   makes a page of its items; pure, since it runs in a thread if the answer is large
 
@@ -119,7 +118,7 @@ class Client:
         """
         tokens: set[str] = set()
         ends_at = asyncio.get_running_loop().time() + MAX_LISTING_S
-        for _ in range(MAX_PAGES):
+        for _ in range(call.endpoint.max_pages):
             page, token = await self._ask(call, partial(_read_page, call, read))
             yield page, token is None
             if token is None or token in tokens:  # a token that was seen before would make an endless loop
@@ -169,7 +168,7 @@ class Client:
                 "look at the proxy before it, or at ROUNDSMAN_CIRCLECI_URL"
             )
         if answer.is_too_large:
-            raise Permanent(f"CircleCI's answer to {call} is larger than {MAX_ANSWER_BYTES // 1_000_000} MB")
+            raise Permanent(f"CircleCI's answer to {call} is larger than {call.endpoint.max_bytes // 1_000_000} MB")
         if len(answer.body) <= MAX_INLINE_PARSE_BYTES:
             return _read_body(call, answer.body, read)
         async with self._large_answers:
@@ -223,7 +222,7 @@ class Client:
     async def _exchange(self, http: httpx.AsyncClient, call: Call) -> Answer:
         outcome = "abandoned"  # by us: the caller was cancelled
         try:
-            with self._metrics.api_seconds.labels(call.template).time():
+            with self._metrics.api_seconds.labels(call.endpoint.path).time():
                 async with asyncio.timeout(self._timeout_s):
                     answer = await fetch(http, call)
             outcome = str(answer.status)
@@ -234,7 +233,7 @@ class Client:
             outcome = "unreachable"
             raise Temporary(_unreachable(http, error)) from error
         finally:
-            self._metrics.api_calls.labels(call.template, outcome).inc()
+            self._metrics.api_calls.labels(call.endpoint.path, outcome).inc()
         return answer
 
 

@@ -36,15 +36,15 @@ class MissingPaths:
 
     def note_success(self, call: Call) -> None:
         """Record that an endpoint works."""
-        self._working.add(call.template)
-        self._failing.pop(call.template, None)
+        self._working.add(call.endpoint.path)
+        self._failing.pop(call.endpoint.path, None)
 
     def note_failure(self, call: Call, error: EndpointError) -> None:
         """Record a failure; raise Permanent if the endpoint seems not to exist."""
         now = self._clock()
-        if call.template in self._working:
+        if call.endpoint.path in self._working:
             return
-        failures = self._failing.setdefault(call.template, PathFailures(since=now))
+        failures = self._failing.setdefault(call.endpoint.path, PathFailures(since=now))
         failures.count += 1
         if self._working and failures.count >= MIN_FAILURES and now - failures.since >= MIN_SPAN:
             raise Permanent(

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from urllib.parse import quote
 
+from service.circleci.api.endpoints import Endpoint, Right
 from service.circleci.api.rate_limit import read_retry_after, wait_after
 from service.circleci.api.responses import ErrorShape
 from service.circleci.json_fields import read_object
@@ -15,14 +16,13 @@ HIDDEN = "***"
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """A call, named as the API reference names it: ``GET /workflow/{id}``.
+    """A call of an endpoint.
 
-    parts    the values for the names in the template; a slug keeps its slashes
+    parts    the values for the names in the endpoint's path; a slug keeps its slashes
     secret   goes into the body under ``body_key``; it is never logged or shown
     """
 
-    method: str = "GET"
-    template: str
+    endpoint: Endpoint
     parts: Mapping[str, str | int] = field(default_factory=dict)
     query: Mapping[str, str] = field(default_factory=dict)
     body: Mapping[str, object] | None = None
@@ -36,11 +36,16 @@ class Call:
             raise Permanent(f"cannot ask CircleCI ({self}): a part of the address is empty or made of dots")
 
     def __str__(self) -> str:
-        return f"{self.method} {self.template}"
+        return str(self.endpoint)
+
+    @property
+    def method(self) -> str:
+        """The method of HTTP."""
+        return self.endpoint.method
 
     @property
     def path(self) -> str:
-        """Return the template with its parts filled in.
+        """Return the path below ``/api``, with its parts filled in.
 
         Each is percent-encoded; only a slug keeps its slashes.
         """
@@ -48,7 +53,7 @@ class Call:
             name: quote(str(part), safe="/" if name == "slug" else "", errors="replace")
             for name, part in self.parts.items()
         }
-        return self.template.format(**parts)
+        return f"/{self.endpoint.version}{self.endpoint.path.format(**parts)}"
 
     @property
     def json(self) -> Mapping[str, object] | None:
@@ -114,14 +119,16 @@ def refusal_message(call: Call, answer: Answer) -> str:
 
 
 def _forbidden(call: Call) -> str:
-    if call.method != "GET":
-        return "the API token may not do this, organization admin needed"
-    if call.template.startswith("/webhook"):
-        return "an organization admin's token is needed to see webhooks; put one into ROUNDSMAN_CIRCLECI_TOKEN"
-    if call.template == "/me":
-        return (
-            "the API token may not read this, so it is no person's; put a personal token into ROUNDSMAN_CIRCLECI_TOKEN"
-        )
+    match call.endpoint.right:
+        case Right.ADMIN if call.method == "GET":
+            return "an organization admin's token is needed to see webhooks; put one into ROUNDSMAN_CIRCLECI_TOKEN"
+        case Right.ADMIN:
+            return "the API token may not do this, organization admin needed"
+        case Right.PERSON if not call.endpoint.is_optional:
+            return (
+                "the API token may not read this, so it is no person's; "
+                "put a personal token into ROUNDSMAN_CIRCLECI_TOKEN"
+            )
     return "the API token may not read this"
 
 

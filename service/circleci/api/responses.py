@@ -47,7 +47,7 @@ class ListAnswer(Shape):
 
 
 class UserShape(Shape):
-    """GET /user/{id} and GET /me."""
+    """A person."""
 
     id: Text = None
     login: Text = None
@@ -55,19 +55,19 @@ class UserShape(Shape):
 
 
 class ProjectShape(Shape):
-    """GET /project/{slug}."""
+    """A project."""
 
     id: Text = None
 
 
 class WorkflowAnswer(Shape):
-    """GET /workflow/{id}."""
+    """A workflow."""
 
     started_by: Text = None
 
 
 class ListedJob(Shape):
-    """An item of GET /workflow/{id}/job; an approval has no number."""
+    """A job in the list of a workflow; an approval has no number."""
 
     name: Text = None
     status: Text = None
@@ -84,7 +84,7 @@ class JobMessage(Shape):
 
 
 class JobAnswer(Shape):
-    """GET /project/{slug}/job/{number}; ``duration`` is in milliseconds."""
+    """A job; ``duration`` is in milliseconds."""
 
     web_url: Text = None
     duration: Number = None
@@ -92,7 +92,7 @@ class JobAnswer(Shape):
 
 
 class TestShape(Shape):
-    """An item of GET /project/{slug}/{number}/tests; ``result`` is an open set."""
+    """A test result; ``result`` is an open set."""
 
     name: Text = None
     classname: Text = None

@@ -11,7 +11,6 @@ from service.circleci.api.request import Answer, Call
 from service.errors import BadConfig
 
 CLOUD = "circleci.com"
-MAX_ANSWER_BYTES = 10_000_000
 MAX_ERROR_BYTES = 64_000  # only one sentence of an error is used
 MAX_CHUNKS = 20_000
 CHUNKS_PER_YIELD = 64
@@ -39,7 +38,7 @@ def connect(url: str, token: str | None, transport: httpx.AsyncBaseTransport | N
     if not (token.isascii() and token.isprintable() and token.strip()):  # the library's own error would show it
         raise BadConfig("ROUNDSMAN_CIRCLECI_TOKEN: holds a character that no token has; copy the token again")
     return httpx.AsyncClient(
-        base_url=f"{url.rstrip('/')}/api/v2",
+        base_url=f"{url.rstrip('/')}/api",
         headers={"Accept": "application/json", "Accept-Encoding": "identity", **auth_header(url, token)},
         timeout=TIMEOUT,
         transport=transport,
@@ -69,7 +68,7 @@ async def fetch(http: httpx.AsyncClient, call: Call) -> Answer:
         is_too_large = False
         body = b""
         if not content_encoding:
-            limit = MAX_ANSWER_BYTES if response.is_success else MAX_ERROR_BYTES
+            limit = call.endpoint.max_bytes if response.is_success else MAX_ERROR_BYTES
             body, is_too_large = await _read(response, limit)
         return Answer(
             status=response.status_code,

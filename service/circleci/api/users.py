@@ -5,9 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from service.circleci.api.client import Client
-from service.circleci.api.request import Call, EndpointNotFound
-from service.circleci.api.responses import UserShape
+from service.circleci.api.circleci_api import CircleCIAPI
+from service.circleci.api.request import EndpointNotFound
 from service.errors import Permanent
 from service.model import Actor
 
@@ -34,8 +33,8 @@ class CachedUser:
 class Users:
     """A cache of CircleCI's users by id; the least recently used are dropped first."""
 
-    def __init__(self, client: Client, clock: Callable[[], datetime]) -> None:
-        self._client = client
+    def __init__(self, api: CircleCIAPI, clock: Callable[[], datetime]) -> None:
+        self._api = api
         self._clock = clock
         self._cache: OrderedDict[str, CachedUser] = OrderedDict()
 
@@ -57,7 +56,7 @@ class Users:
 
     async def _ask(self, user_id: str) -> CachedUser:
         try:
-            user = await self._client.ask_shared(Call(template="/user/{id}", parts={"id": user_id}), UserShape)
+            user = await self._api.user(user_id)
         except EndpointNotFound as error:
             return CachedUser(until=self._clock() + UNKNOWN_USER_TTL, result=UnknownUser(str(error)))
         except Permanent as error:

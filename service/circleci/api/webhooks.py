@@ -10,8 +10,8 @@ with success, so the answer is compared with the request.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from service.circleci.api.client import Client
-from service.circleci.api.request import Call
+from service.circleci.api.circleci_api import CircleCIAPI
+from service.circleci.api.endpoints import ENDPOINTS, Endpoint
 from service.circleci.api.responses import HookShape
 from service.errors import Permanent
 from service.model import Hook
@@ -46,58 +46,48 @@ class HookRequest:
         return mismatches
 
 
-async def list_hooks(client: Client, project_id: str) -> list[Hook]:
+async def list_hooks(api: CircleCIAPI, project_id: str) -> list[Hook]:
     """Return the hooks of a project, in CircleCI's order.
 
     Raises Permanent if there are too many to read, or Temporary.
     """
-    call = Call(template="/webhook", query={"scope-id": project_id, "scope-type": "project"})
-    found = await client.read_list(call, HookShape)
+    found = await api.webhooks(project_id)
     if not found.is_last:  # one of ours that we did not see would be made a second time
         raise Permanent(f"CircleCI lists no end of webhooks for one project: {len(found.items)} were read")
     return [hook_of(shape) for shape in found.items]
 
 
-async def create_hook(client: Client, project_id: str, request: HookRequest) -> Hook:
+async def create_hook(api: CircleCIAPI, project_id: str, request: HookRequest) -> Hook:
     """Create a hook; it verifies TLS only if the request asks for it."""
     body = {**request.body(), "scope": {"id": project_id, "type": "project"}}
-    call = Call(method="POST", template="/webhook", body=body, secret=request.secret)
-    return await _write(client, call, request)
+    hook = hook_of(await api.create_webhook(body, secret=request.secret))
+    return await _settle(api, ENDPOINTS["create_webhook"], request, hook)
 
 
-async def update_hook(client: Client, hook_id: str, request: HookRequest) -> Hook:
+async def update_hook(api: CircleCIAPI, hook_id: str, request: HookRequest) -> Hook:
     """Change a hook; keys that the request leaves out stay as they are."""
-    call = Call(
-        method="PUT", template="/webhook/{id}", parts={"id": hook_id}, body=request.body(), secret=request.secret
-    )
-    return await _write(client, call, request)
+    hook = hook_of(await api.update_webhook(hook_id, request.body(), secret=request.secret))
+    return await _settle(api, ENDPOINTS["update_webhook"], request, hook)
 
 
-async def delete_hook(client: Client, hook_id: str) -> None:
+async def delete_hook(api: CircleCIAPI, hook_id: str) -> None:
     """Delete a hook."""
-    await client.send(Call(method="DELETE", template="/webhook/{id}", parts={"id": hook_id}))
+    await api.delete_webhook(hook_id)
 
 
-async def _write(client: Client, call: Call, request: HookRequest) -> Hook:
-    """Write, and return the hook as it is now; raise Permanent if it differs.
+async def _settle(api: CircleCIAPI, endpoint: Endpoint, request: HookRequest, hook: Hook) -> Hook:
+    """Return the hook that was written, as it is now; raise Permanent if it differs.
 
     If CircleCI accepted the call but not a value in it, the other spelling of the keys is tried, once, in a PUT.
     """
-    hook = hook_of(await client.ask(call, HookShape))
     if not request.mismatches(hook):
         return hook
-    again = Call(
-        method="PUT",
-        template="/webhook/{id}",
-        parts={"id": hook.id},
-        body=request.body(separator="_"),
-        secret=request.secret,
-        body_key="signing_secret",
-    )
-    hook = hook_of(await client.ask(again, HookShape))
+    body = request.body(separator="_")
+    hook = hook_of(await api.update_webhook(hook.id, body, secret=request.secret, body_key="signing_secret"))
     if mismatches := request.mismatches(hook):
         raise Permanent(
-            f"CircleCI took {call}, and {again} in the other spelling, but not what they asked for: "
+            f"CircleCI took {endpoint}, and {ENDPOINTS['update_webhook']} in the other spelling, "
+            "but not what they asked for: "
             f"of hook {hook.id} it answers that {' and '.join(mismatches)}; "
             "set that at CircleCI by hand, in the project's settings under Webhooks"
         )

@@ -78,7 +78,7 @@ class TriggerShape(Shape):
 
 
 class PipelineShape(Shape):
-    """``pipeline``; the API's answer to GET /pipeline/{id} has this shape too."""
+    """``pipeline``; the API answers a pipeline in this shape too."""
 
     id: Text = None
     number: Number = None

@@ -45,7 +45,6 @@ class FakeWebhooks:
         return [
             Route(f"{prefix}/webhook", self._list, methods=["GET"]),
             Route(f"{prefix}/webhook", self._create, methods=["POST"]),
-            Route(one, self._read, methods=["GET"]),
             Route(one, self._update, methods=["PUT"]),
             Route(one, self._delete, methods=["DELETE"]),
         ]
@@ -78,10 +77,6 @@ class FakeWebhooks:
         hook = {"id": str(uuid4()), "verify-tls": False, **known_fields(request_body), "scope": scope}
         self.registered[hook["id"]] = hook | {"created-at": now, "updated-at": now}
         return JSONResponse(hook_response(self.registered[hook["id"]]), 201)
-
-    async def _read(self, request: Request) -> Response:
-        hook = self.registered.get(request.path_params["id"])
-        return JSONResponse(hook_response(hook)) if hook else error_response(404, "Webhook not found")
 
     async def _update(self, request: Request) -> Response:
         hook = self.registered.get(request.path_params["id"])

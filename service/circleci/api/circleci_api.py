@@ -1,0 +1,95 @@
+"""CircleCI's API as methods, one for each endpoint of ``endpoints``.
+
+Each raises Temporary or Permanent. A method is thin: what its answer means is decided by its caller.
+"""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Any, TypeVar
+
+from service.circleci.api.client import Client, Page
+from service.circleci.api.endpoints import ENDPOINTS
+from service.circleci.api.request import Call
+from service.circleci.api.responses import (
+    HookShape,
+    JobAnswer,
+    ListedJob,
+    ProjectShape,
+    UserShape,
+    WorkflowAnswer,
+)
+from service.circleci.webhook.payload import PipelineShape
+
+T = TypeVar("T")
+
+
+class CircleCIAPI:
+    """The API of one CircleCI."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    async def me(self) -> UserShape:
+        """Return the owner of the token."""
+        return await self._client.ask(_call("me"), UserShape)
+
+    async def user(self, user_id: str) -> UserShape:
+        """Return a person; callers that ask at once share a call."""
+        return await self._client.ask_shared(_call("user", id=user_id), UserShape)
+
+    async def workflow(self, workflow_id: str) -> WorkflowAnswer:
+        """Return a workflow; callers that ask at once share a call."""
+        return await self._client.ask_shared(_call("workflow", id=workflow_id), WorkflowAnswer)
+
+    async def workflow_jobs(self, workflow_id: str) -> Page[ListedJob]:
+        """Return the jobs of a workflow; its pages are read as one."""
+        return await self._client.read_list(_call("workflow_jobs", id=workflow_id), ListedJob)
+
+    async def pipeline(self, pipeline_id: str) -> PipelineShape:
+        """Return a pipeline; callers that ask at once share a call."""
+        return await self._client.ask_shared(_call("pipeline", id=pipeline_id), PipelineShape)
+
+    async def project(self, slug: str) -> ProjectShape:
+        """Return a project."""
+        return await self._client.ask(_call("project", slug=slug), ProjectShape)
+
+    async def job(self, slug: str, number: int) -> JobAnswer:
+        """Return a job."""
+        return await self._client.ask(_call("job", slug=slug, number=number), JobAnswer)
+
+    def tests(self, slug: str, number: int, read: Callable[[list[dict[str, Any]]], T]) -> AsyncIterator[tuple[T, bool]]:
+        """Yield the test results of a job page by page, each with True if it is the last.
+
+        read   makes a page of its items; pure, since it runs in a thread if the answer is large
+        """
+        return self._client.read_pages(_call("tests", slug=slug, number=number), read)
+
+    async def webhooks(self, project_id: str) -> Page[HookShape]:
+        """Return the webhooks of a project; all pages are read as one."""
+        call = Call(endpoint=ENDPOINTS["webhooks"], query={"scope-id": project_id, "scope-type": "project"})
+        return await self._client.read_list(call, HookShape)
+
+    async def create_webhook(self, body: Mapping[str, object], *, secret: str) -> HookShape:
+        """Create a webhook, and return it as CircleCI made it."""
+        call = Call(endpoint=ENDPOINTS["create_webhook"], body=body, secret=secret)
+        return await self._client.ask(call, HookShape)
+
+    async def update_webhook(
+        self, hook_id: str, body: Mapping[str, object], *, secret: str, body_key: str = "signing-secret"
+    ) -> HookShape:
+        """Change a webhook, and return it as it is now.
+
+        Keys that the body leaves out stay as they are. The secret goes in under ``body_key``.
+        """
+        call = Call(
+            endpoint=ENDPOINTS["update_webhook"], parts={"id": hook_id}, body=body, secret=secret, body_key=body_key
+        )
+        return await self._client.ask(call, HookShape)
+
+    async def delete_webhook(self, hook_id: str) -> None:
+        """Delete a webhook."""
+        await self._client.send(_call("delete_webhook", id=hook_id))
+
+
+def _call(name: str, **parts: str | int) -> Call:
+    """Return a call that consists of the parts of its path."""
+    return Call(endpoint=ENDPOINTS[name], parts=parts)

@@ -1,0 +1,150 @@
+"""The endpoints of CircleCI's API that Roundsman calls, and their paths.
+
+The calls of ``circleci_api``, the refusals in ``request``, the limits of a read and docs/configuration.md are made of
+this table.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+REFERENCE = "https://circleci.com/docs/api/v2/index.html"
+MAX_ANSWER_BYTES = 10_000_000
+MAX_PAGES = 20
+
+
+class Right(StrEnum):
+    """The right that the owner of the API token needs.
+
+    PERSON  none but to be a person
+    READ    to read the project
+    ADMIN   to administer the organization
+    """
+
+    PERSON = "person"
+    READ = "read"
+    ADMIN = "admin"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Endpoint:
+    """One endpoint.
+
+    path          below the version, in the form of the API reference: ``/user/{id}``; a ``{slug}`` has slashes
+    purpose       the things that Roundsman has from it
+    is_optional   without its answer a message lacks a detail; of the others an operator's command fails
+    is_list       the answer comes in pages, of which at most ``max_pages`` are read
+    operation     its ``operationId`` in CircleCI's OpenAPI description, which is also its anchor in the reference
+    """
+
+    method: str = "GET"
+    version: str = "v2"
+    path: str
+    purpose: str
+    right: Right
+    is_optional: bool
+    is_list: bool = False
+    max_bytes: int = MAX_ANSWER_BYTES
+    max_pages: int = MAX_PAGES
+    operation: str
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+    @property
+    def source(self) -> str:
+        """The address of its documentation."""
+        return f"{REFERENCE}#operation/{self.operation}"
+
+
+ENDPOINTS = {  # by the name of the method of CircleCIAPI that calls it
+    "me": Endpoint(
+        path="/me",
+        purpose="the owner of the token",
+        right=Right.PERSON,
+        is_optional=False,
+        operation="getCurrentUser",
+    ),
+    "user": Endpoint(
+        path="/user/{id}",
+        purpose="login and name of the person who started a workflow",
+        right=Right.PERSON,
+        is_optional=True,
+        operation="getUser",
+    ),
+    "workflow": Endpoint(
+        path="/workflow/{id}",
+        purpose="the id of the person who started a workflow",
+        right=Right.READ,
+        is_optional=True,
+        operation="getWorkflowById",
+    ),
+    "workflow_jobs": Endpoint(
+        path="/workflow/{id}/job",
+        purpose="the jobs of a workflow",
+        right=Right.READ,
+        is_optional=True,
+        is_list=True,
+        operation="listWorkflowJobs",
+    ),
+    "pipeline": Endpoint(
+        path="/pipeline/{id}",
+        purpose="branch, tag and commit",
+        right=Right.READ,
+        is_optional=True,
+        operation="getPipelineById",
+    ),
+    "project": Endpoint(
+        path="/project/{slug}",
+        purpose="the id of a project, by which its webhooks are listed",
+        right=Right.READ,
+        is_optional=False,
+        operation="getProjectBySlug",
+    ),
+    "job": Endpoint(
+        path="/project/{slug}/job/{number}",
+        purpose="the page, the time and the messages of a failed job",
+        right=Right.READ,
+        is_optional=True,
+        operation="getJobDetails",
+    ),
+    "tests": Endpoint(
+        path="/project/{slug}/{number}/tests",
+        purpose="the test results of a failed job",
+        right=Right.READ,
+        is_optional=True,
+        is_list=True,
+        operation="getTests",
+    ),
+    "webhooks": Endpoint(
+        path="/webhook",
+        purpose="the webhooks of a project",
+        right=Right.ADMIN,
+        is_optional=False,
+        is_list=True,
+        operation="getWebhooks",
+    ),
+    "create_webhook": Endpoint(
+        method="POST",
+        path="/webhook",
+        purpose="register our address at a project",
+        right=Right.ADMIN,
+        is_optional=False,
+        operation="createWebhook",
+    ),
+    "update_webhook": Endpoint(
+        method="PUT",
+        path="/webhook/{id}",
+        purpose="change a webhook of ours, its secret included",
+        right=Right.ADMIN,
+        is_optional=False,
+        operation="updateWebhook",
+    ),
+    "delete_webhook": Endpoint(
+        method="DELETE",
+        path="/webhook/{id}",
+        purpose="delete a webhook of ours",
+        right=Right.ADMIN,
+        is_optional=False,
+        operation="deleteWebhook",
+    ),
+}

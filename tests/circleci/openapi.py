@@ -1,0 +1,59 @@
+"""CircleCI's OpenAPI description of API v2, of the operations that we call: method, path and the fields of the answer.
+
+Of a list the fields are those of an item. Webhooks are answered with underscores, though it describes hyphens.
+"""
+
+PERSON = {"id", "login", "name"}
+WEBHOOK = {"created_at", "events", "id", "name", "scope", "signing_secret", "updated_at", "url", "verify_tls"}
+
+OPERATIONS: dict[str, tuple[str, str, set[str]]] = {
+    "getCurrentUser": ("GET", "/me", PERSON),
+    "getUser": ("GET", "/user/{id}", PERSON),
+    "getWorkflowById": (
+        "GET",
+        "/workflow/{id}",
+        {
+            *("canceled_by", "created_at", "errored_by", "id", "name", "pipeline_id", "pipeline_number"),
+            *("project_slug", "started_by", "status", "stopped_at", "tag"),
+        },
+    ),
+    "listWorkflowJobs": (
+        "GET",
+        "/workflow/{id}/job",
+        {
+            *("approval_request_id", "approved_by", "canceled_by", "dependencies", "id", "job_number", "name"),
+            *("project_slug", "started_at", "status", "stopped_at", "type"),
+        },
+    ),
+    "getPipelineById": (
+        "GET",
+        "/pipeline/{pipeline-id}",
+        {
+            *("created_at", "errors", "id", "number", "project_slug", "state", "trigger", "trigger_parameters"),
+            *("updated_at", "vcs"),
+        },
+    ),
+    "getProjectBySlug": (
+        "GET",
+        "/project/{project-slug}",
+        {"id", "name", "organization_id", "organization_name", "organization_slug", "slug", "vcs_info"},
+    ),
+    "getJobDetails": (
+        "GET",
+        "/project/{project-slug}/job/{job-number}",
+        {
+            *("contexts", "created_at", "duration", "executor", "latest_workflow", "messages", "name", "number"),
+            *("organization", "parallel_runs", "parallelism", "pipeline", "project", "queued_at", "started_at"),
+            *("status", "stopped_at", "web_url"),
+        },
+    ),
+    "getTests": (
+        "GET",
+        "/project/{project-slug}/{job-number}/tests",
+        {"classname", "file", "message", "name", "result", "run_time", "source"},
+    ),
+    "getWebhooks": ("GET", "/webhook", WEBHOOK),
+    "createWebhook": ("POST", "/webhook", WEBHOOK),
+    "updateWebhook": ("PUT", "/webhook/{webhook-id}", WEBHOOK),
+    "deleteWebhook": ("DELETE", "/webhook/{webhook-id}", {"message"}),
+}

@@ -1,0 +1,162 @@
+"""The table of endpoints: each is called by one method, served by the fake CircleCI, and one of CircleCI's own."""
+
+import inspect
+import re
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from starlette.routing import Route
+
+import service.circleci
+from service.circleci.api.circleci_api import CircleCIAPI
+from service.circleci.api.client import Client, connect
+from service.circleci.api.endpoints import ENDPOINTS, Endpoint
+from service.circleci.api.responses import (
+    HookShape,
+    JobAnswer,
+    ListedJob,
+    ProjectShape,
+    TestShape,
+    UserShape,
+    WorkflowAnswer,
+)
+from service.circleci.json_fields import Shape
+from service.circleci.webhook.payload import PipelineShape
+from service.clock import now_utc
+from service.metrics import Metrics
+from service.testing import sample_runs
+from service.testing.fake_circleci.organization import ADA, PROJECTS
+from service.testing.fake_circleci.server import PREFIX, FakeCircleCI
+from tests.circleci.openapi import OPERATIONS
+from tests.testing.test_fake_circleci import MONDAY
+
+RED = sample_runs.web_main_red(MONDAY)
+HOOK = {"name": "Roundsman", "url": "https://roundsman.example.com/hooks/circleci", "events": ["workflow-completed"]}
+METHODS = {name for name, _ in inspect.getmembers(CircleCIAPI, inspect.isfunction) if not name.startswith("_")}
+SHAPES: dict[str, type[Shape]] = {
+    "me": UserShape,
+    "user": UserShape,
+    "workflow": WorkflowAnswer,
+    "workflow_jobs": ListedJob,
+    "pipeline": PipelineShape,
+    "project": ProjectShape,
+    "job": JobAnswer,
+    "tests": TestShape,
+    "webhooks": HookShape,
+    "create_webhook": HookShape,
+    "update_webhook": HookShape,
+}
+
+
+def without_names(path: str) -> str:
+    """Return a path whose parts have no names: CircleCI's description, the fake and we call them differently."""
+    return re.sub(r"\{[^}]*\}", "{}", path)
+
+
+def address(method: str, path: str) -> tuple[str, str]:
+    return method, without_names(path)
+
+
+ADDRESSES = {name: address(one.method, one.path) for name, one in ENDPOINTS.items()}
+
+
+def test_each_endpoint_is_in_the_table_once() -> None:
+    assert len(set(ADDRESSES.values())) == len(ENDPOINTS)
+    assert len({one.operation for one in ENDPOINTS.values()}) == len(ENDPOINTS)
+
+
+def test_each_endpoint_has_one_method_of_its_name_and_the_reverse() -> None:
+    assert set(ENDPOINTS) == METHODS
+
+
+@pytest.fixture
+def fake() -> FakeCircleCI:
+    fake = FakeCircleCI(token="good-token", owner=ADA, projects=PROJECTS)
+    fake.run_finished(RED)
+    return fake
+
+
+@pytest.fixture
+async def api(fake: FakeCircleCI) -> AsyncIterator[CircleCIAPI]:
+    client = Client(connect("http://ci", "good-token", httpx.ASGITransport(fake.app)), metrics=Metrics(), clock=now_utc)
+    yield CircleCIAPI(client)
+    await client.close()
+
+
+async def test_each_method_calls_its_endpoint_and_the_fake_answers(api: CircleCIAPI, fake: FakeCircleCI) -> None:
+    project, [job, *_] = RED.project, [one for one in RED.jobs if one.tests]
+    assert job.number is not None
+    body: Mapping[str, Any] = {**HOOK, "scope": {"id": project.id, "type": "project"}}
+
+    hook = (await api.create_webhook(body, secret="obviously-fake")).id or ""
+    calls: dict[str, Any] = {
+        "me": api.me(),
+        "user": api.user(ADA.id),
+        "workflow": api.workflow(RED.workflow_id),
+        "workflow_jobs": api.workflow_jobs(RED.workflow_id),
+        "pipeline": api.pipeline(RED.pipeline_id),
+        "project": api.project(project.slug),
+        "job": api.job(project.slug, job.number),
+        "tests": anext(api.tests(project.slug, job.number, len)),
+        "webhooks": api.webhooks(project.id),
+        "update_webhook": api.update_webhook(hook, HOOK, secret="obviously-fake"),
+        "delete_webhook": api.delete_webhook(hook),
+    }
+    assert [name_of(fake.calls[0].method, fake.calls[0].path)] == ["create_webhook"]
+    for name, call in calls.items():
+        await call
+        assert name_of(fake.calls[-1].method, fake.calls[-1].path) == name
+    assert {*calls, "create_webhook"} == set(ENDPOINTS)
+
+
+def name_of(method: str, path: str) -> str:
+    """Return the endpoint of a call that was received."""
+    [name] = [name for name, endpoint in ENDPOINTS.items() if method == endpoint.method and fits(path, endpoint)]
+    return name
+
+
+def fits(path: str, endpoint: Endpoint) -> bool:
+    pattern = endpoint.path.replace("{slug}", "[^/]+/[^/]+/[^/]+").replace("{number}", "[0-9]+")
+    return re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", pattern), path) is not None
+
+
+def test_the_fake_circleci_serves_the_endpoints_of_the_table_and_no_other(fake: FakeCircleCI) -> None:
+    routes = [route for route in fake.app.routes if isinstance(route, Route)]
+    served = {
+        address(method, route.path.removeprefix(PREFIX))
+        for route in routes
+        for method in (route.methods or set()) - {"HEAD"}
+    }
+
+    assert len(routes) == len(fake.app.routes)
+    assert served == set(ADDRESSES.values())
+
+
+@pytest.mark.parametrize("name", ENDPOINTS)
+def test_each_endpoint_is_an_operation_of_circleci_and_we_read_fields_that_it_has(name: str) -> None:
+    method, path, fields = OPERATIONS[ENDPOINTS[name].operation]
+
+    assert ADDRESSES[name] == address(method, path)
+    if name in SHAPES:
+        assert set(SHAPES[name].model_fields) <= fields
+
+
+def test_shapes_are_named_for_all_endpoints_whose_answers_are_read() -> None:
+    assert set(ENDPOINTS) - set(SHAPES) == {"delete_webhook"}
+    assert set(OPERATIONS) == {endpoint.operation for endpoint in ENDPOINTS.values()}
+
+
+def test_paths_of_the_api_occur_in_the_table_alone() -> None:
+    first = {endpoint.path.split("/")[1] for endpoint in ENDPOINTS.values()}
+    path = re.compile(rf"/({'|'.join(sorted(first))})\b(?!\.py)")
+    folder = Path(service.circleci.__path__[0])
+    found = {
+        str(module.relative_to(folder))
+        for module in folder.rglob("*.py")
+        if path.search(module.read_text(encoding="utf-8"))
+    }
+
+    assert found == {"api/endpoints.py"}
