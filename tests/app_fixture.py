@@ -41,8 +41,8 @@ RED = sample_runs.web_main_red(MONDAY)
 GREEN = sample_runs.web_main_fixed(MONDAY)
 SECRET = "an-invented-secret"
 TOKEN = "an-invented-token"
-SETTLED_WITHIN_S = 30  # only a test that has gone wrong waits for this long
-HELD_FOR_S = 30  # the same
+SETTLED_WITHIN_S = 120  # only a test that has gone wrong waits for this long
+HELD_FOR_S = 120  # the same
 
 RED_TO_WEB = """\
 receivers:

@@ -100,7 +100,7 @@ def served(pretend: FakeCircleCI) -> Iterator[str]:
 
     thread = threading.Thread(target=lambda: loop.run_until_complete(serve()))
     thread.start()
-    assert ready.wait(timeout=10)
+    assert ready.wait(timeout=120)
     try:
         yield addresses[0]
     finally:

@@ -182,11 +182,17 @@ def _handler(end: Callable[[], HttpEnd], issue: Callable[[str], ssl.SSLContext] 
     return Handler
 
 
+def _set() -> Event:
+    event = Event()
+    event.set()
+    return event
+
+
 @dataclass(kw_only=True)
 class MailEnd:
     """A mail server. ``rcpt`` and ``data`` answer those commands, by recipient for ``rcpt``, if set.
 
-    pause_s   how long it thinks before it answers each of them
+    may_answer   what it waits for before it answers each of them
     """
 
     port: int
@@ -195,13 +201,13 @@ class MailEnd:
     got: list[EmailMessage] = field(default_factory=list)
     rcpt: dict[str, str] = field(default_factory=dict)
     data: str = "250 OK"
-    pause_s: float = 0.0
+    may_answer: Event = field(default_factory=_set)
     refusal: str | None = None
 
     async def handle_RCPT(  # noqa: N802 - aiosmtpd's name for it
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
     ) -> str:
-        await asyncio.sleep(self.pause_s)
+        await asyncio.to_thread(self.may_answer.wait)
         answer = self.rcpt.get(address, "250 OK")
         if answer.startswith("2"):
             envelope.rcpt_tos.append(address)
@@ -210,7 +216,7 @@ class MailEnd:
     async def handle_DATA(  # noqa: N802 - aiosmtpd's name for it
         self, _server: SMTP, _session: Session, envelope: Envelope
     ) -> str:
-        await asyncio.sleep(self.pause_s)
+        await asyncio.to_thread(self.may_answer.wait)
         assert isinstance(envelope.content, bytes)
         if self.data.startswith("2"):
             self.got.append(message_from_bytes(envelope.content, policy=policy.default))
@@ -239,11 +245,13 @@ def mail_end() -> Iterator[MailEnd]:
             require_starttls=True,
             auth_required=True,
             authenticator=end.authenticate,
+            ready_timeout=120,
         )
         controller.start()
         try:
             yield end
         finally:
+            end.may_answer.set()
             controller.stop()
 
 

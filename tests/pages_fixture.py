@@ -46,6 +46,7 @@ from service.routing.news import news_key
 from service.store import deliveries, events, notifications
 from service.web.auth.access import Access
 from service.web.pages.pages import Pages
+from tests.app_fixture import SETTLED_WITHIN_S
 from tests.operator_client import ADMIN_TOKEN, Operator
 
 NOW = datetime(2026, 11, 22, 9, 12, 3, tzinfo=UTC)
@@ -64,6 +65,7 @@ class House:
     now: datetime = NOW
     deliveries: list[Delivery] = field(default_factory=list)
     setup: Setup = field(default_factory=Setup)
+    count_timeout_s: float = SETTLED_WITHIN_S
 
     def clock(self) -> datetime:
         return self.now
@@ -181,7 +183,14 @@ class House:
             admin_token=ADMIN_TOKEN, public_url=public_url, clock=self.clock, store=self.store, metrics=Metrics()
         )
         first_run = FirstRun(self.store, replace(self.setup, public_url=public_url))
-        pages = Pages(store=self.store, jobs=self.jobs, access=access, clock=self.clock, first_run=first_run)
+        pages = Pages(
+            store=self.store,
+            jobs=self.jobs,
+            access=access,
+            clock=self.clock,
+            first_run=first_run,
+            count_timeout_s=self.count_timeout_s,
+        )
         return Starlette(routes=pages.routes())
 
     def stranger(self, *, public_url: str | None = None) -> httpx.AsyncClient:

@@ -20,7 +20,7 @@ from tests.app_fixture import signature
 from tests.fake_servers import LOOPBACK, QuietHandler
 
 ROUNDSMAN = Path(sys.executable).parent / "roundsman"
-ENDS_WITHIN_S = 30  # only a test that has gone wrong waits for this long
+ENDS_WITHIN_S = 120  # only a test that has gone wrong waits for this long
 
 
 def surroundings(environ: Mapping[str, str]) -> dict[str, str]:

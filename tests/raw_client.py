@@ -16,7 +16,7 @@ from service.web.server.limits import Limits
 from service.web.server.proxies import Network
 from service.web.server.server import LOOPBACK, listen, serving
 
-PATIENCE_S = 20  # only a test that has gone wrong waits for this long
+PATIENCE_S = 120  # only a test that has gone wrong waits for this long
 HOST = b"Host: roundsman.example.com\r\n"
 LARGE = b"x" * 16 * 2**20
 GET = b"GET / HTTP/1.1\r\n" + HOST + b"\r\n"

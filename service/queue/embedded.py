@@ -119,6 +119,8 @@ class EmbeddedQueue:
         except Temporary as error:
             log.warning("the queue waits", reason=str(error))
             return []
+        if self._stopping:  # since the poll began
+            return []
         chosen = self._pick([*self._prefetched, *found])
         self._next_poll_at = asyncio.get_running_loop().time() + POLL_EVERY_S if chosen else 0.0
         return chosen

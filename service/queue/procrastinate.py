@@ -61,8 +61,12 @@ class LanePaused(Exception):
         self.until = until
 
 
+class Stopping(Exception):
+    """The process stops: a job that it fetched meanwhile is left to others."""
+
+
 class RequeueStrategy(BaseRetryStrategy):
-    """Requeue a job: interrupted, not recorded as failed, or in a paused lane."""
+    """Requeue a job: not begun, interrupted, not recorded, or in a paused lane."""
 
     def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision:
         """Retry shortly before the lane opens, or else at once."""
@@ -220,6 +224,8 @@ class ProcrastinateQueue:
         assert task is not None  # noqa: S101 - tells mypy what asyncio promises
         assert job.id is not None  # noqa: S101 - a job that was fetched has been saved
         assert job.worker_id is not None  # noqa: S101 - the same
+        if self._stop_asked.is_set():
+            raise Stopping("the process stops")
         self._workers.add(job.worker_id)
         self._begun[job.id] = task
         try:

@@ -55,7 +55,7 @@ async def test_a_worker_that_fails_ends_the_process_that_would_judge_nothing_on_
     house.change("UPDATE jobs SET run_at = '0'")  # as no release would write it
 
     with pytest.raises(ExceptionGroup) as ended:
-        async with asyncio.timeout(30), house.service.running():
+        async with asyncio.timeout(120), house.service.running():
             await asyncio.Event().wait()
 
     assert ended.group_contains(TypeError, match="fromisoformat")
@@ -79,7 +79,7 @@ async def test_work_is_done_while_it_runs_and_what_was_begun_ends_with_it(house:
     delivery = await house.post(workflow_completed(RED))
     house.pretend.run_finished(RED)
 
-    async with house.service.running(), asyncio.timeout(30):
+    async with house.service.running(), asyncio.timeout(120):
         while not house.channels.told:  # noqa: ASYNC110 - the notifier has no event
             await asyncio.sleep(0.01)
 

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.databases("sqlite", "postgres")
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 GONE = b"HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\nno"
 TIRED = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 2\r\n\r\nno"
-SOON_S = 20.0
+SOON_S = 120.0
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -18,7 +18,7 @@ from tests.crash.fleet import Fleet, Postgres, a_fleet, new_postgres
 from tests.crash.load import Load
 
 MESSAGES = 6
-SOON_S = 30.0
+SOON_S = 120.0
 WITH_ONE = """\
 receivers:
   web:

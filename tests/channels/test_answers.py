@@ -42,9 +42,9 @@ def web() -> Iterator[HttpEnd]:
         yield end
 
 
-async def hurried(url: str, *, answer_s: float = 0.5, send_s: float = 20) -> str:
+async def hurried(url: str, *, answer_s: float = 0.5, send_s: float = 120) -> str:
     """Send with little patience for answers."""
-    channels = AppriseChannels(deadline_s=20, answer_s=answer_s, send_s=send_s)
+    channels = AppriseChannels(deadline_s=120, answer_s=answer_s, send_s=send_s)
     try:
         return await channels.send(a_channel(url), a_message(), notification_id=uuid4())
     finally:

@@ -47,7 +47,7 @@ def a_channel(url: str) -> Channel:
     return Channel(key=url[:9], label=f"web-team ({url.partition(':')[0]})", kind=url.partition(":")[0], url=url)
 
 
-async def sent(url: str, message: Message | None = None, *, deadline_s: float = 20) -> str:
+async def sent(url: str, message: Message | None = None, *, deadline_s: float = 120) -> str:
     channels = AppriseChannels(deadline_s=deadline_s)
     try:
         return await channels.send(a_channel(url), message or a_message(), notification_id=uuid4())

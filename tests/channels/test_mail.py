@@ -60,7 +60,7 @@ async def test_a_mail_servers_code_says_whether_another_attempt_makes_sense(
 
 
 async def test_a_mail_server_that_thinks_for_longer_than_the_deadline_gets_the_mail_once(mail: MailEnd) -> None:
-    mail.pause_s = 0.4
+    mail.may_answer.clear()
     channels, notification_id = AppriseChannels(deadline_s=0.3), uuid4()
 
     with pytest.raises(StillSending, match=r"did not answer within 0\.3 s") as late:
@@ -68,6 +68,7 @@ async def test_a_mail_server_that_thinks_for_longer_than_the_deadline_gets_the_m
     with pytest.raises(Temporary, match="still holds this message") as again:
         await channels.send(a_channel(mail_url(mail)), a_message(), notification_id=notification_id)
 
+    mail.may_answer.set()
     assert again.value.retry_after_s == 60
     assert await late.value.outcome() == "web-team (mailtos) accepted the message"
     assert len(mail.got) == 1
@@ -77,11 +78,13 @@ async def test_a_mail_server_that_thinks_for_longer_than_the_deadline_gets_the_m
 async def test_next_attempt_gets_the_result_of_a_late_mail(
     mail: MailEnd, data: str, kind: type[Exception] | None
 ) -> None:
-    mail.pause_s, mail.data = 0.4, data
+    mail.data = data
+    mail.may_answer.clear()
     channels, notification_id = AppriseChannels(deadline_s=0.3), uuid4()
     with pytest.raises(StillSending):
         await channels.send(a_channel(mail_url(mail)), a_message(), notification_id=notification_id)
-    await channels.close(grace_s=10)
+    mail.may_answer.set()
+    await channels.close(grace_s=120)
     mail.data = "250 OK"
 
     with pytest.raises(kind) if kind else nullcontext():

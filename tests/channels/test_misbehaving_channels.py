@@ -49,7 +49,7 @@ def to_port(port: int) -> str:
 
 
 def with_real_channels(house: House, *, answer_s: float = 20) -> House:
-    context = replace(house.service.context, notifier=AppriseChannels(deadline_s=20, answer_s=answer_s))
+    context = replace(house.service.context, notifier=AppriseChannels(deadline_s=120, answer_s=answer_s))
     return replace(house, service=replace(house.service, context=context, pipeline=Pipeline(context)))
 
 

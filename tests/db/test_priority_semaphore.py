@@ -82,7 +82,7 @@ async def test_an_urgent_writer_waits_for_one_other_at_most() -> None:
 async def test_with_two_permits_two_writers_run_at_once() -> None:
     semaphore = PrioritySemaphore(wait_s=30, at_once=2)
 
-    async with asyncio.timeout(30), taken(semaphore), taken(semaphore):
+    async with asyncio.timeout(120), taken(semaphore), taken(semaphore):
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.01), taken(semaphore):
                 pass

@@ -74,7 +74,7 @@ async def test_the_day_comes_out_as_its_script_says(tmp_path: Path) -> None:
 async def test_pages_stay_until_ctrl_c(tmp_path: Path) -> None:
     audience = Audience("until you press Ctrl-C")
     playing = asyncio.create_task(played(tmp_path / "fresh", audience, once=False))
-    await asyncio.wait_for(audience.heard.wait(), timeout=60)
+    await asyncio.wait_for(audience.heard.wait(), timeout=120)
     links = re.findall(r"http://127\.0\.0\.1:\d+/login/\S+", audience.getvalue())
 
     pages = []
@@ -93,7 +93,7 @@ async def test_pages_stay_until_ctrl_c(tmp_path: Path) -> None:
 async def test_ctrl_c_ends_the_day_at_any_time_and_well(tmp_path: Path, once: bool, code: int) -> None:
     audience = Audience("08:30")
     playing = asyncio.create_task(played(tmp_path / "fresh", audience, once=once, pace=60))
-    await asyncio.wait_for(audience.heard.wait(), timeout=60)
+    await asyncio.wait_for(audience.heard.wait(), timeout=120)
 
     os.kill(os.getpid(), signal.SIGINT)
 

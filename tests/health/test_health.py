@@ -57,7 +57,7 @@ async def test_a_process_that_answers_is_alive(house: House) -> None:
 
 
 async def test_a_service_whose_worker_runs_is_ready(house: House) -> None:
-    async with house.service.running(), asyncio.timeout(10):
+    async with house.running():
         while (response := await house.http.get("/readyz")).status_code == 503:  # noqa: ASYNC110 - asking again is how a probe waits
             await asyncio.sleep(0)
 

@@ -13,7 +13,7 @@ import pytest
 from service.model import KnownHook, Refusal
 from service.pipeline import refusals as refusals_of_intake
 from service.store import hooks, refusals
-from tests.app_fixture import NINE, RED, House, a_house, signature
+from tests.app_fixture import NINE, RED, SETTLED_WITHIN_S, House, a_house, a_moment, signature
 from tests.cli_runner import Terminal
 from tests.log_capture import logged
 from tests.queue_fixture import Work
@@ -32,12 +32,18 @@ async def listed(house: House) -> list[dict[str, Any]]:
 
 async def on_record(house: House, count: int) -> list[dict[str, Any]]:
     """The last refusals, once there are so many of them: they are written beside the answers."""
-    for _ in range(200):
-        items = await listed(house)
-        if len(items) >= count:
-            return items
-        await asyncio.sleep(0.01)
-    pytest.fail(f"there are not {count} refusals on record")
+    async with asyncio.timeout(SETTLED_WITHIN_S):
+        while len(items := await listed(house)) < count:
+            await a_moment()
+    return items
+
+
+async def all_written(keeper: refusals_of_intake.Refusals, work: Work) -> Sequence[Refusal]:
+    """What is on record once no refusal waits to be written."""
+    async with asyncio.timeout(SETTLED_WITHIN_S):
+        while keeper._writing:
+            await a_moment()
+    return await work.store.read(refusals.latest)
 
 
 def naming(hook: str) -> bytes:
@@ -118,11 +124,9 @@ async def test_refusals_that_repeat_are_one_row_with_their_number(
     monkeypatch.setattr(refusals_of_intake, "WRITE_EVERY_S", 0.1)
     for _ in range(20):
         await house.http.post("/hooks/circleci", content=b"{}")
-    for _ in range(500):
-        items = await listed(house)
-        if items and items[0]["count"] == 20:
-            break
-        await asyncio.sleep(0.02)
+    async with asyncio.timeout(SETTLED_WITHIN_S):
+        while (items := await on_record(house, 1))[0]["count"] < 20:
+            await a_moment()
     terminal.set(ROUNDSMAN_DATABASE_URL=house.settings.database_url)
     said = await asyncio.to_thread(terminal.run, "refusals")
     page = (await house.http.get("/")).text
@@ -162,12 +166,7 @@ async def test_flood_of_forged_posts_hides_no_other_refusal(
         keeper.keep(refusal)
         if number % 50 == 0:
             await asyncio.sleep(0)
-    kept: Sequence[Refusal] = []
-    for _ in range(100):  # until nothing is pending any more
-        before, kept = kept, await work.store.read(refusals.latest)
-        if kept and kept == before:
-            break
-        await asyncio.sleep(0.1)
+    kept = await all_written(keeper, work)
 
     assert matters in kept
     assert len(kept) <= 50
@@ -204,12 +203,7 @@ async def test_each_hook_has_one_row_whatever_its_addresses(work: Work, monkeypa
                 at=NINE, status=401, reason=reason, next_step="apply", address=f"10.0.0.{number % 250}", hook_id=hook.id
             )
         )
-    kept: Sequence[Refusal] = []
-    for _ in range(3_000):
-        kept = await work.store.read(refusals.latest)
-        if sum(refusal.count for refusal in kept) == 300:
-            break
-        await asyncio.sleep(0.01)
+    kept = await all_written(keeper, work)
 
     assert sorted(refusal.reason for refusal in kept) == sorted(f"this hook has no secret: {hook.id}" for hook in known)
 

@@ -1,7 +1,7 @@
 """What every job engine promises when something goes wrong, or when it has to stop."""
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -14,10 +14,13 @@ from service.model import QueuedJob
 from service.queue import embedded, procrastinate
 from service.queue.embedded import EmbeddedQueue
 from service.queue.embedded_sql import JobRows
-from tests.app_fixture import Clock
+from tests.app_fixture import SETTLED_WITHIN_S, Clock, a_moment
+from tests.databases import Database, Postgres
 from tests.queue_fixture import Work, acting, raising, some, soon
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
+FETCHING = """SELECT 1 FROM pg_stat_activity
+WHERE datname = current_database() AND wait_event_type = 'Lock' AND query ~ 'procrastinate_fetch_job'"""
 
 
 class Unreliable(JobRows):
@@ -51,6 +54,24 @@ class Unreliable(JobRows):
     async def remove(self, ids: Collection[int]) -> None:
         self.stumble("remove")
         await super().remove(ids)
+
+
+class StoppedWhileRead(JobRows):
+    """The table of jobs; its engine is stopped while it reads which ones are due."""
+
+    stop: Callable[[], None]
+
+    async def due(
+        self,
+        now: datetime,
+        *,
+        limit: int,
+        done: Collection[int] = (),
+        begun: Collection[QueuedJob] = (),
+        busy_kinds: Collection[str] = (),
+    ) -> Sequence[QueuedJob]:
+        self.stop()
+        return await super().due(now, limit=limit, done=done, begun=begun, busy_kinds=busy_kinds)
 
 
 async def test_what_a_handler_raises_is_handed_over_and_the_job_is_over(work: Work) -> None:
@@ -135,6 +156,34 @@ async def test_stopping_lets_what_was_begun_end_and_begins_nothing_new(work: Wor
     await running
 
     assert (ended, work.ran) == ([begun], [begun])
+    assert (await work.jobs.backlog()).depth == 1
+
+
+@pytest.mark.databases("sqlite")
+async def test_job_that_is_read_while_the_engine_stops_is_not_begun(work: Work) -> None:
+    table = StoppedWhileRead(work.store)
+    work.jobs = EmbeddedQueue(table, clock=work.clock)
+    table.stop = work.jobs.stop
+    await work.enqueue(uuid4())
+
+    await work.jobs.run({"note": work.note}, work.failed)
+
+    assert work.ran == []
+    assert (await work.jobs.backlog()).depth == 1
+
+
+@pytest.mark.databases("postgres")
+async def test_job_that_is_fetched_while_the_engine_stops_is_not_begun(work: Work, database: Database) -> None:
+    await work.enqueue(uuid4())
+    with Postgres(database.url).engine_locked():
+        running = asyncio.create_task(work.jobs.run({"note": work.note}, work.failed))
+        async with asyncio.timeout(SETTLED_WITHIN_S):
+            while not database.rows(FETCHING):
+                await a_moment()
+        work.jobs.stop()
+    await running
+
+    assert work.ran == []
     assert (await work.jobs.backlog()).depth == 1
 
 

@@ -271,5 +271,5 @@ async def test_a_worker_that_is_asked_to_end_while_it_starts_ends(database: Data
         running = asyncio.create_task(engine.run({}, work.failed))
         await asyncio.sleep(nth % 5 * 0.001)
         engine.stop()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(120):
             await running

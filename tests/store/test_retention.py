@@ -233,7 +233,7 @@ async def test_what_another_process_holds_is_left_for_the_next_time(past: Past) 
         return
     event = await past.build(OLD)
     async with still_writing(past.store, lambda replaying: deliveries.mark_kept(replaying, event.id)):
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(120):
             meanwhile = await past.prune()
 
     assert meanwhile == 0

@@ -33,7 +33,8 @@ async def crowd(stack: AsyncExitStack, url: str, count: int, says: bytes) -> lis
     wires = [await stack.enter_async_context(connected(url)) for _ in range(count)]
     for wire in wires:
         await wire.send(says)
-    await asyncio.sleep(0.05)
+    for _ in range(10):  # turns of the event loop, which is the server's too
+        await asyncio.sleep(0.005)
     return wires
 
 

@@ -41,7 +41,7 @@ async def test_an_app_is_served_while_the_block_runs_and_no_longer() -> None:
 
 async def test_a_failed_server_ends_the_block() -> None:
     async def live_on(listener: socket.socket) -> None:
-        async with asyncio.timeout(30), serving(APP, listener):
+        async with asyncio.timeout(120), serving(APP, listener):
             await asyncio.Event().wait()
 
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as deaf:
@@ -114,7 +114,7 @@ async def test_the_first_signal_asks_and_leaves_the_second_to_the_system(number:
     assert not asked.is_set()
 
     os.kill(os.getpid(), number)
-    await asyncio.wait_for(asked.wait(), timeout=10)
+    await asyncio.wait_for(asked.wait(), timeout=120)
 
     assert signal.getsignal(number) in {signal.SIG_DFL, signal.default_int_handler}
     signal.signal(number, before)

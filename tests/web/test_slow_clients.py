@@ -12,8 +12,8 @@ from starlette.routing import Route
 
 from service.web.server.limits import Limits
 from tests.app_fixture import House
-from tests.log_capture import logged
-from tests.raw_client import GET, HOST, LARGE, connected, echoing, statuses
+from tests.log_capture import Talk, logged
+from tests.raw_client import GET, HOST, LARGE, PATIENCE_S, connected, echoing, statuses
 
 LONG_S = 1_000.0
 PATIENT = Limits(
@@ -55,7 +55,7 @@ async def test_the_time_of_a_head_is_not_prolonged_by_each_of_its_bytes() -> Non
 
 
 async def test_a_second_head_has_as_much_time_as_the_first() -> None:
-    async with echoing(replace(PATIENT, head_timeout_s=0.1, linger_s=0.1)) as url, connected(url) as wire:
+    async with echoing(replace(PATIENT, head_timeout_s=1, linger_s=0.1)) as url, connected(url) as wire:
         await wire.send(GET)
         await wire.answer()
         await wire.send(b"GET ")
@@ -64,7 +64,7 @@ async def test_a_second_head_has_as_much_time_as_the_first() -> None:
 
 
 async def test_line_ends_do_not_keep_an_idle_connection() -> None:
-    async with echoing(replace(PATIENT, head_timeout_s=0.1)) as url, connected(url) as wire:
+    async with echoing(replace(PATIENT, head_timeout_s=1)) as url, connected(url) as wire:
         await wire.send(GET)
         await wire.answer()
         await wire.send(b"\r\n")
@@ -132,11 +132,17 @@ def test_an_idle_connection_stays_longer_than_common_load_balancers_keep_theirs(
     assert Limits().idle_timeout_s > 60
 
 
+async def until_logged(talk: Talk) -> None:
+    async with asyncio.timeout(PATIENCE_S):
+        while not talk.lines:  # noqa: ASYNC110 - the log has no event
+            await asyncio.sleep(0.01)
+
+
 async def test_an_answer_that_is_not_read_is_given_up() -> None:
     with logged() as talk:
         async with echoing(replace(PATIENT, stall_timeout_s=0.1)) as url, connected(url) as wire:
             await wire.send(LARGE_PLEASE)
-            await asyncio.sleep(1)
+            await until_logged(talk)
             answered = await wire.rest()
 
     assert 0 < len(answered) < len(LARGE)
@@ -145,19 +151,19 @@ async def test_an_answer_that_is_not_read_is_given_up() -> None:
 
 @pytest.mark.long
 async def test_an_answer_that_is_read_slowly_is_read_to_its_end() -> None:
-    async with echoing(replace(PATIENT, stall_timeout_s=0.5)) as url, connected(url) as wire:
+    async with echoing(replace(PATIENT, stall_timeout_s=2)) as url, connected(url) as wire:
         await wire.send(LARGE_PLEASE)
         for _ in range(len(LARGE) // 2**20):
             await wire.reader.readexactly(2**20)
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.2)
 
 
 async def test_an_answer_may_take_longer_than_any_request() -> None:
     async def slow(_request: Request) -> Response:
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(2)
         return Response("done")
 
-    limits = Limits(head_timeout_s=0.1, body_timeout_s=0.1, idle_timeout_s=0, stall_timeout_s=0.1, linger_s=0.1)
+    limits = Limits(head_timeout_s=1, body_timeout_s=1, idle_timeout_s=0, stall_timeout_s=1, linger_s=1)
     app = Starlette(routes=[Route("/", slow)])
     async with echoing(limits, app=app) as url, connected(url) as wire:
         await wire.send(GET + b"GET /ahead")

@@ -37,8 +37,6 @@ from service.web.pages.template_filters import HEADINGS, MAX_BODY_BYTES
 
 DEAD_LETTERS_PAGE_SIZE = 50
 
-COUNT_TIMEOUT_S = 1.0
-
 log = structlog.get_logger()
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -46,10 +44,11 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 class Pages:
     """The endpoints of the pages; all but login and static files need a session.
 
-    first_run   the steps that the builds page shows until the first post is accepted
+    first_run         the steps that the builds page shows until the first post is accepted
+    count_timeout_s   for the number of dead letters on an error page
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is one thing that the assembly chooses
         self,
         *,
         store: Store,
@@ -57,12 +56,14 @@ class Pages:
         access: Access,
         clock: Callable[[], datetime],
         first_run: FirstRun,
+        count_timeout_s: float = 1.0,
     ) -> None:
         self._store = store
         self._jobs = jobs
         self._access = access
         self._clock = clock
         self._first_run = first_run
+        self._count_timeout_s = count_timeout_s
         self._renderer = TemplateRenderer()
 
     def routes(self) -> list[BaseRoute]:
@@ -250,8 +251,8 @@ class Pages:
     async def error_page(self, request: Request, sentence: str, *, status: int, headers: Mapping[str, str]) -> Response:
         """Return an error page with a sentence and a link back, also for unknown paths.
 
-        With a signed cookie it has the navigation. Dead letters are counted only for errors of the client, within
-        COUNT_TIMEOUT_S: the database may be the cause of the others.
+        With a signed cookie it has the navigation. Dead letters are counted only for errors of the client, and in
+        limited time: the database may be the cause of the others.
         """
         session = self._access.signed_cookie(request)
         count = await self._count_if_possible() if session and status < HTTPStatus.INTERNAL_SERVER_ERROR else 0
@@ -264,7 +265,7 @@ class Pages:
 
     async def _count_if_possible(self) -> int:
         try:
-            async with asyncio.timeout(COUNT_TIMEOUT_S):
+            async with asyncio.timeout(self._count_timeout_s):
                 return await self._count_dead_letters()
         except (Temporary, TimeoutError) as error:
             log.warning("dead letters were not counted", reason=str(error) or "timeout")

@@ -10,6 +10,7 @@ import pytest
 from service.model import Actor, Commit, DeliveryState, EventKind, Project, Workflow
 from service.store import deliveries, event_search
 from tests.generate_docs import ROOT
+from tests.log_capture import logged
 from tests.pages_fixture import JOB, House, browser, house, text
 
 __all__ = ["browser", "house"]  # pytest finds fixtures by name
@@ -276,6 +277,19 @@ async def test_error_page_says_how_much_waits_too(
 
     assert page.status_code == status
     assert ">Dead letters (1)</a>" in page.text
+
+
+async def test_error_page_is_shown_without_a_count_when_the_database_is_slow(house: House) -> None:
+    await house.deliver(state=DeliveryState.DEAD)
+    house.count_timeout_s = 0
+
+    with logged() as talk:
+        async with house.browser() as browser:
+            page = await browser.get("/events/x", headers={"accept": "text/html"})
+
+    assert page.status_code == 400
+    assert ">Dead letters</a>" in page.text
+    assert [(line["event"], line["reason"]) for line in talk.lines] == [("dead letters were not counted", "timeout")]
 
 
 async def test_every_page_says_which_release_it_is(browser: httpx.AsyncClient) -> None:
