@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -16,8 +17,7 @@ from service.config.warnings import status_warning
 from service.errors import BadConfig, Permanent
 from service.metrics import Metrics
 from service.model import Decision, Event, Matcher, Verdict
-from service.operations.route_test import build_event, parse_facts
-from service.routing.decide import decide
+from service.operations.route_test import build_event, decide_trial, parse_facts, unknown_channels
 from service.text import humanize
 
 routes = Group("Try routes out; nothing is sent.")
@@ -67,19 +67,37 @@ def try_command(file: File = None, facts: Facts = None, as_json: AsJson = False)
     `roundsman routes test --set project=gh/acme/web --set branch=main --set status=failed`. Exit code 1 when no route
     matches.
     """
-    config = load(os.environ, serving=False, sending=False)
+    config = _load_with_secrets()
     if file is None and not facts:
         raise BadConfig(NO_EVENT)
     event = _event(config, file, facts or [])
-    decisions = decide(event, config.routes)
+    decisions = decide_trial(config, event)
     if as_json:
         print_json({"decisions": [asdict(decision) for decision in decisions]})
     else:
         _print_decisions(decisions)
-        if event.status and (doubt := status_warning(event.status)):
+        for doubt in _doubts(config, event, decisions):
             say(f"warning  {doubt}", "yellow")
     if not any(decision.verdict is Verdict.MATCHED for decision in decisions):
         raise typer.Exit(1)
+
+
+def _load_with_secrets() -> Config:
+    """Return the configuration, if possible with the channels' secrets.
+
+    They tell the services of channels, some of which get no good news.
+    """
+    try:
+        return load(os.environ, serving=False)
+    except BadConfig:
+        return load(os.environ, serving=False, sending=False)
+
+
+def _doubts(config: Config, event: Event, decisions: list[Decision]) -> Iterator[str]:
+    if event.status and (doubt := status_warning(event.status)):
+        yield doubt
+    for label in unknown_channels(config, event, decisions):
+        yield f"the URL of {label} is not set here; if it opens incidents, it is left out, for this is good news"
 
 
 def _event(config: Config, file: Path | None, facts: list[str]) -> Event:

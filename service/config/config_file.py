@@ -44,7 +44,8 @@ class Contents:
     warnings: tuple[str, ...]
 
 
-_PLACEHOLDER = "secret://secret"  # a valid address if all of one is a secret, and valid as a part of one
+PLACEHOLDER_KIND = "secret"
+_PLACEHOLDER = f"{PLACEHOLDER_KIND}://secret"  # a valid address if all of one is a secret, and valid as a part of one
 
 
 def read_file(path: Path, environ: Mapping[str, str], *, sending: bool = True) -> Contents:

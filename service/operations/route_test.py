@@ -5,9 +5,13 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from service.circleci.source import Source
+from service.config.config_file import PLACEHOLDER_KIND
+from service.config.configuration import Config
 from service.errors import BadConfig
-from service.model import Delivery, Event, EventKind, Via
+from service.model import Decision, Delivery, Event, EventKind, Verdict, Via
 from service.operations.queries import to_kind
+from service.pipeline.left_out import is_good_news, left_out, with_left_out
+from service.routing.decide import decide
 from service.routing.match_keys import MATCH_KEYS, SLUG
 from service.text import clean
 
@@ -25,6 +29,32 @@ def build_event(body: bytes | None, source: Source, facts: Facts) -> Event:
     """
     event = source.parse(_delivery(source, body)) if body is not None else _default_event()
     return _with_facts(event, facts)
+
+
+def decide_trial(config: Config, event: Event) -> list[Decision]:
+    """Return the decision of each route, as an event that arrives would get it."""
+    return [_with_left_out(config, event, decision) for decision in decide(event, config.routes)]
+
+
+def unknown_channels(config: Config, event: Event, decisions: Sequence[Decision]) -> list[str]:
+    """Return the labels of matched channels that may be left out.
+
+    Their whole URL is a secret that is not set here, so their service is not known.
+    """
+    if not is_good_news(event):
+        return []
+    matched = [config.receivers[decision.receiver] for decision in decisions if decision.verdict is Verdict.MATCHED]
+    labels = [
+        channel.label for receiver in matched for channel in receiver.channels if channel.kind == PLACEHOLDER_KIND
+    ]
+    return list(dict.fromkeys(labels))
+
+
+def _with_left_out(config: Config, event: Event, decision: Decision) -> Decision:
+    if decision.verdict is not Verdict.MATCHED:
+        return decision
+    channels = config.receivers[decision.receiver].channels
+    return with_left_out(decision, left_out(channels, event), of=channels)
 
 
 def parse_facts(given: Sequence[str]) -> Facts:

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import uuid4
 
-from service.channels import gets_no_good_news, server_lane
+from service.channels import server_lane
 from service.db.tables import Transaction
-from service.message.status_text import severity
 from service.model import Channel, Decision, Details, Event, Notification, NotificationState, Verdict
 from service.pipeline.context import Context
+from service.pipeline.left_out import left_out, with_left_out
 from service.routing.decide import decide, missing_facts, with_details
 from service.routing.news import news_key
 from service.store import deliveries, events, notifications
@@ -73,10 +73,10 @@ def _plan_notifications(
             event, decision, created_at=now, give_up_at=now + context.retry_policy.give_up_after
         )
         channels = context.receivers[decision.receiver].channels
-        excluded = [channel for channel in channels if gets_no_good_news(channel, severity(event.status))]
+        excluded = left_out(channels, event)
         wanted = [make(channel) for channel in channels if channel not in excluded]
         existing = [notifications.insert_or_get(transaction, notification) for notification in wanted]
-        decisions.append(_with_excluded(_with_existing(decision, existing), excluded))
+        decisions.append(with_left_out(_with_existing(decision, existing), excluded, of=channels))
         planned += [notification for notification, before in zip(wanted, existing, strict=True) if before is None]
     return decisions, planned
 
@@ -123,15 +123,6 @@ def _with_existing(decision: Decision, existing: Sequence[Notification | None]) 
     ]
     verdict = Verdict.ALREADY_TOLD if len(notified) == len(existing) else decision.verdict
     return replace(decision, verdict=verdict, reason="; ".join(reasons))
-
-
-def _with_excluded(decision: Decision, excluded: Sequence[Channel]) -> Decision:
-    """Name the channels without a notification in the reason.
-
-    Those open an incident for each message, so they get no good news.
-    """
-    reasons = [f"{channel.label} opens incidents and gets no good news" for channel in excluded]
-    return replace(decision, reason="; ".join([decision.reason, *reasons]))
 
 
 def _any_matched(decisions: Sequence[Decision]) -> bool:

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy import ColumnElement, and_, func, or_, select
 
-from service.db.tables import Transaction, decisions, events, words
+from service.db.tables import Transaction, decisions, events, notifications, words
 from service.errors import BadRequest
 from service.model import EventKind, Verdict, slug_spellings
 from service.routing.patterns import compile_pattern
@@ -16,7 +16,6 @@ from service.store.names import MAX_LISTED, SPELLINGS, expand, find_same, fold, 
 from service.store.rows import Row
 from service.store.search_terms import actor_word, project_word, words_in
 
-NOTIFYING_VERDICTS = (Verdict.MATCHED, Verdict.ALREADY_TOLD)
 MAX_WORDS = 20  # of a search: each is a list of its own, and SQLite takes no more than some hundred at once
 MAX_PATTERNS = 20  # of one filter
 PART = re.compile(r"(?:\\.|[^,\\]|\\$)+", re.DOTALL)
@@ -229,12 +228,15 @@ def _is_like(column: ColumnElement[str], pattern: str) -> ColumnElement[bool]:
 
 
 def _is_told(wanted: Sequence[str]) -> list[ColumnElement[bool]]:
-    """Return conditions on the verdicts of an event's decisions.
+    """Return conditions on the notifications of an event or of its news.
 
-    Not by EXISTS, which a planner may turn into a join with all decisions.
+    A route may match, and tell no channel: its incident services get no good news. Not by EXISTS, which a planner may
+    turn into a join with a whole table.
     """
-    tells = (decisions.c.event_id == events.c.id, decisions.c.verdict.in_(NOTIFYING_VERDICTS))
-    one = select(decisions.c.event_id).where(*tells).limit(1).scalar_subquery()
+    told_before = (decisions.c.event_id == events.c.id, decisions.c.verdict == Verdict.ALREADY_TOLD)
+    of_another = select(decisions.c.event_id).where(*told_before).limit(1).scalar_subquery()
+    of_its_own = select(notifications.c.event_id).where(notifications.c.event_id == events.c.id)
+    one = func.coalesce(of_its_own.limit(1).scalar_subquery(), of_another)
     return [one.is_(None) if told == "none" else one.is_not(None) for told in wanted]
 
 

@@ -98,6 +98,54 @@ def test_routes_are_tried_without_the_channels_secrets(terminal: Terminal) -> No
     assert "needs the variable SLACK, which is not set" in terminal.run("check").err
 
 
+INCIDENTS = f"""\
+receivers:
+  web: {{channels: [json://web.example.com, "spike://{"0a" * 16}"]}}
+  ops: {{channels: ["${{SPIKE}}"]}}
+routes:
+  - {{receiver: web, continue: true}}
+  - {{receiver: ops}}
+"""
+HEARS = "hears every completed workflow"
+
+
+@pytest.mark.parametrize(
+    ("status", "web", "ops"),
+    [
+        ("failed", "", ""),
+        *(
+            (
+                status,
+                "; web (spike) opens incidents and gets no good news",
+                "; ops (spike) opens incidents and gets no good news; so no channel is told",
+            )
+            for status in ("success", "canceled")
+        ),
+    ],
+)
+def test_channels_that_are_left_out_are_named(terminal: Terminal, status: str, web: str, ops: str) -> None:
+    Path("roundsman.yaml").write_text(INCIDENTS)
+    terminal.set(SPIKE=f"spike://{'0b' * 16}")
+
+    said = terminal.run("routes", "test", "--set", f"status={status}", "--json")
+
+    assert said.code == 0
+    assert [decision["reason"] for decision in said.json["decisions"]] == [HEARS + web, HEARS + ops]
+
+
+def test_channel_of_an_unknown_service_is_doubted_for_good_news_alone(terminal: Terminal) -> None:
+    Path("roundsman.yaml").write_text(INCIDENTS)
+
+    good = terminal.run("routes", "test", "--set", "status=success")
+    bad = terminal.run("routes", "test", "--set", "status=failed")
+
+    assert "so no channel is told" not in good.out
+    assert good.lines[-1].startswith(
+        "warning  the URL of ops (secret) is not set here; if it opens incidents, it is left"
+    )
+    assert "warning" not in bad.out
+
+
 @pytest.mark.parametrize("path", PAYLOADS, ids=lambda path: path.stem)
 def test_every_webhook_can_be_tried(writer: Terminal, path: Path) -> None:
     said = writer.run("routes", "test", str(path), "--json")

@@ -59,6 +59,7 @@ routes:
 """
 
 
+HEARS = "hears every completed workflow"
 INCIDENTS = f"""\
 receivers:
   web:
@@ -90,10 +91,23 @@ async def test_channel_that_opens_incidents_gets_no_notification_of_a_success(fo
 
         shown = await house.show(delivery)
         assert verdicts(shown) == [
-            ("matched", "hears every completed workflow; web (spike) opens incidents and gets no good news"),
-            ("matched", "hears every completed workflow; ops (spike) opens incidents and gets no good news"),
+            ("matched", f"{HEARS}; web (spike) opens incidents and gets no good news"),
+            ("matched", f"{HEARS}; ops (spike) opens incidents and gets no good news; so no channel is told"),
         ]
         assert [one["channel_label"] for one in shown["notifications"]] == ["web (json)"]
+
+
+@pytest.mark.databases("sqlite", "postgres")
+@pytest.mark.parametrize(("receiver", "told"), [("ops", "none"), ("web", "any")])
+async def test_event_whose_channels_are_all_left_out_is_not_told(folder: Path, receiver: str, told: str) -> None:
+    async with a_house(folder, INCIDENTS.partition("routes:")[0] + f"routes: [{{receiver: {receiver}}}]\n") as house:
+        delivery = await house.finish(GREEN)
+        await house.drain()
+
+        found = {ask: (await house.http.get(f"/api/v1/events?told={ask}")).json()["items"] for ask in ("none", "any")}
+
+        assert [event["id"] for event in found.pop(told)] == [delivery]
+        assert list(found.values()) == [[]]
 
 
 async def test_channel_that_opens_incidents_gets_each_failure(folder: Path) -> None:
