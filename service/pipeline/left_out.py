@@ -15,7 +15,7 @@ def is_good_news(event: Event) -> bool:
 
 
 def left_out(channels: Sequence[Channel], event: Event) -> list[Channel]:
-    """Return the channels that open an incident for each message, if the event is good news."""
+    """Return the channels that get no message of an event, as it is good news."""
     return [channel for channel in channels if gets_no_good_news(channel, severity(event.status))]
 
 
