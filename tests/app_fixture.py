@@ -18,6 +18,7 @@ from uuid import UUID
 
 import httpx
 
+from service.app.limits import Limits
 from service.app.service import Service, build, job_engine
 from service.circleci.circleci import CircleCI
 from service.circleci.source import Source
@@ -25,6 +26,7 @@ from service.config.configuration import load
 from service.config.settings import Settings
 from service.db.database import Store
 from service.db.tables import Transaction
+from service.health import CheckLimits
 from service.model import Channel, Message
 from service.pipeline.context import RetryPolicy
 from service.pipeline.steps import Pipeline
@@ -43,6 +45,7 @@ SECRET = "an-invented-secret"
 TOKEN = "an-invented-token"
 SETTLED_WITHIN_S = 120  # only a test that has gone wrong waits for this long
 HELD_FOR_S = 120  # the same
+FRESH_CHECKS = Limits(checks=CheckLimits(cache_for_s=0))
 
 RED_TO_WEB = """\
 receivers:
@@ -286,19 +289,19 @@ async def a_house(
     *,
     clock: Clock | None = None,
     retry_policy: RetryPolicy | None = None,
-    cache_checks_for_s: float = 0,
+    limits: Limits = FRESH_CHECKS,
     **env: str,
 ) -> AsyncIterator[House]:
     """A house in a folder that holds a migrated database; the same folder again is the house after a restart.
 
-    cache_checks_for_s   for how long an answer of /readyz and /metrics stands; a test may change things in between
+    limits   by default no answer of /readyz and /metrics is given twice: a test may change things in between
     """
     clock, channels = clock or Clock(), Channels()
     clock.shown_by(database_of(folder))
     pretend = FakeCircleCI(token=TOKEN, owner=ADA, projects=PROJECTS)
     config = load(environ(folder, routes, **env))
     retry_policy = retry_policy or RetryPolicy(jitter=lambda: 0.5)
-    service = build(config, clock=clock, retry_policy=retry_policy, cache_checks_for_s=cache_checks_for_s)
+    service = build(config, clock=clock, retry_policy=retry_policy, limits=limits)
     source = CircleCI(
         secrets=config.settings.webhook_secrets,
         url=config.settings.circleci_url,

@@ -5,6 +5,7 @@ import shutil
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from unittest.mock import patch
 
@@ -19,7 +20,7 @@ from xdist.scheduler import LoadScopeScheduling, Scheduling
 from service.db.database import Store
 from service.db.migrate import migrate
 from tests import postgres
-from tests.app_fixture import Clock, House, a_house
+from tests.app_fixture import FRESH_CHECKS, Clock, House, a_house
 from tests.cli_runner import Terminal
 from tests.databases import Database, a_copy, a_template, database_of
 from tests.queue_fixture import Work, engine_on
@@ -78,6 +79,7 @@ def pytest_configure(config: pytest.Config) -> None:
     hypothesis.settings.register_profile("long", deadline=None)
     hypothesis.settings.load_profile("long" if config.getoption("--long") else "short")
     config.addinivalue_line("markers", "long: takes too long for `make test`; `make test-all` runs it")
+    config.addinivalue_line("markers", "limits(**parts): the limits of the house's parts, by their field of Limits")
     config.addinivalue_line(
         "markers", "databases(*kinds, long_on): the databases to run on, sqlite and postgres; on which it is long"
     )
@@ -177,9 +179,10 @@ def database_url(database: Database) -> str:
 
 
 @pytest.fixture
-async def house(folder: Path) -> AsyncIterator[House]:
+async def house(request: pytest.FixtureRequest, folder: Path) -> AsyncIterator[House]:
     """A Roundsman that tells the receiver ``web`` of red workflows."""
-    async with a_house(folder) as house:
+    mark = request.node.get_closest_marker("limits")
+    async with a_house(folder, limits=replace(FRESH_CHECKS, **mark.kwargs) if mark else FRESH_CHECKS) as house:
         yield house
 
 

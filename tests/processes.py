@@ -90,10 +90,12 @@ class Served:
 
 
 @contextmanager
-def serve(folder: Path, environ: Mapping[str, str], role: str = "serve") -> Iterator[Served]:
+def serve(
+    folder: Path, environ: Mapping[str, str], role: str = "serve", *, command: Path = ROUNDSMAN
+) -> Iterator[Served]:
     """A ``roundsman serve``, or web or worker, on a free port, from when it says that it listens."""
     with subprocess.Popen(
-        [str(ROUNDSMAN), role],
+        [str(command), role],
         cwd=folder,
         env=surroundings({**environ, "ROUNDSMAN_PORT": "0"}),
         stdout=subprocess.PIPE,

@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -12,11 +12,9 @@ from uuid import UUID
 
 import structlog
 from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
-from starlette.requests import ClientDisconnect
-from starlette.routing import BaseRoute, Route
 
+from service.app.asgi import health_app, receiving_app
+from service.app.limits import Limits
 from service.channels import AppriseChannels
 from service.circleci.api.breaker import Log
 from service.circleci.circleci import CircleCI
@@ -25,13 +23,11 @@ from service.config.channel_urls import fingerprint
 from service.config.configuration import Config
 from service.config.settings import Settings
 from service.db.database import Store
-from service.errors import RoundsmanError
-from service.health import CACHE_FOR_S, PING_EVERY_S, Heartbeat, Readiness, WatchdogPinger
+from service.health import PING_EVERY_S, Heartbeat, Readiness, WatchdogPinger
 from service.health.watchdog import Watchdog
 from service.metrics import Metrics
 from service.model import Process, Role
 from service.operations.first_run import FirstRun, read_setup
-from service.operations.hooks import HOOK_PATH
 from service.pipeline.context import Context, RetryPolicy
 from service.pipeline.receive import GroupCommitter
 from service.pipeline.refusals import Refusals
@@ -44,12 +40,8 @@ from service.queue.procrastinate import ProcrastinateQueue
 from service.queue.procrastinate_sql import ProcrastinateRows
 from service.web.api import Api
 from service.web.auth.access import Access
-from service.web.clean_text import CleanTextMiddleware
-from service.web.errors import ErrorHandler, html_or_json_error, json_error
-from service.web.misrouted_webhooks import record_misrouted_webhooks
 from service.web.pages.pages import Pages
-from service.web.private_responses import PrivateResponseMiddleware
-from service.web.request_log import RequestLogMiddleware
+from service.web.request_body import BodyReader
 from service.web.webhook import WebhookEndpoint
 
 __all__ = ["Service", "build", "circleci", "job_engine", "now_utc"]
@@ -138,12 +130,13 @@ def build(
     clock: Clock | None = None,
     retry_policy: RetryPolicy | None = None,
     role: Role = Role.SERVE,
-    cache_checks_for_s: float = CACHE_FOR_S,
+    limits: Limits | None = None,
 ) -> Service:
     """Build a service; a worker has no webhook and no pages, only health endpoints.
 
     clock   the source of all times; default: the clock of the store. A DatabaseClock becomes the clock of the store
     """
+    limits = limits or Limits()
     context = _context(config, clock=clock, retry_policy=retry_policy or RetryPolicy(), role=role)
     pipeline = Pipeline(context)
     context.jobs.schedule(SWEEP_EVERY_S, pipeline.sweep)
@@ -152,14 +145,16 @@ def build(
     heartbeat = Heartbeat(
         context.store, Process(role=role, channels=context.channels), clock=context.clock, metrics=context.metrics
     )
-    readiness = Readiness(
-        context.store, context.jobs, heartbeat=heartbeat, clock=context.clock, cache_for_s=cache_checks_for_s
-    )
+    readiness = Readiness(context.store, context.jobs, heartbeat=heartbeat, clock=context.clock, limits=limits.checks)
     watchdog = Watchdog(config.settings.watchdog_url) if config.settings.watchdog_url else None
     if watchdog is not None:
         context.jobs.schedule(PING_EVERY_S, WatchdogPinger(readiness, watchdog).ping)
     first_run = FirstRun(context.store, read_setup(config))
-    asgi = _asgi(config, context, readiness, committer if role.receives else None, first_run=first_run)
+    api = _api(config.settings, context, readiness)
+    asgi = health_app(api)
+    if role.receives:
+        webhook, pages = _webhook(context, committer, limits), _pages(context, api.access, first_run)
+        asgi = receiving_app(api, webhook, pages, max_body_bytes=config.settings.max_body_bytes)
     return Service(
         asgi=asgi,
         context=context,
@@ -205,28 +200,15 @@ def job_engine(settings: Settings, store: Store, *, clock: Clock | None = None) 
     return jobs
 
 
-def _asgi(
-    config: Config, context: Context, readiness: Readiness, committer: GroupCommitter | None, *, first_run: FirstRun
-) -> Starlette:
-    """Return the ASGI app; without a committer it has only health endpoints."""
-    settings, clock = config.settings, context.clock
-    access = _access(settings, context)
-    api = Api(
-        store=context.store, jobs=context.jobs, access=access, metrics=context.metrics, clock=clock, readiness=readiness
+def _api(settings: Settings, context: Context, readiness: Readiness) -> Api:
+    return Api(
+        store=context.store,
+        jobs=context.jobs,
+        access=_access(settings, context),
+        metrics=context.metrics,
+        clock=context.clock,
+        readiness=readiness,
     )
-    if committer is None:
-        return _starlette(api.health_routes(), context, json_error)
-    pages = Pages(store=context.store, jobs=context.jobs, access=access, clock=clock, first_run=first_run)
-    refusals = Refusals(context.store)
-    webhook = WebhookEndpoint(
-        context.source, committer=committer, refusals=refusals, metrics=context.metrics, clock=clock
-    )
-    receive = partial(webhook.receive, max_body_bytes=settings.max_body_bytes)
-    hook = Route(HOOK_PATH, receive, methods=["POST"])
-    # CircleCI follows no redirect: a URL with a slash at its end must not lose every webhook
-    slashed = Route(f"{HOOK_PATH}/", receive, methods=["POST"], include_in_schema=False)
-    answer = record_misrouted_webhooks(html_or_json_error(pages), refusals, clock=clock)
-    return _starlette([hook, slashed, *api.routes(), *pages.routes()], context, answer)
 
 
 def _access(settings: Settings, context: Context) -> Access:
@@ -240,16 +222,19 @@ def _access(settings: Settings, context: Context) -> Access:
     )
 
 
-def _starlette(routes: Sequence[BaseRoute], context: Context, answer: ErrorHandler) -> Starlette:
-    handlers = dict.fromkeys((RoundsmanError, HTTPException, ClientDisconnect, 500), answer)
-    middleware = [
-        Middleware(RequestLogMiddleware, metrics=context.metrics),
-        Middleware(PrivateResponseMiddleware),
-        Middleware(CleanTextMiddleware),
-    ]
-    app = Starlette(routes=routes, middleware=middleware, exception_handlers=handlers)
-    app.router.redirect_slashes = False  # a redirect would use the Host header, which may name any host
-    return app
+def _webhook(context: Context, committer: GroupCommitter, limits: Limits) -> WebhookEndpoint:
+    return WebhookEndpoint(
+        source=context.source,
+        committer=committer,
+        refusals=Refusals(context.store, limits.refusals),
+        metrics=context.metrics,
+        clock=context.clock,
+        body_reader=BodyReader(limits.bodies),
+    )
+
+
+def _pages(context: Context, access: Access, first_run: FirstRun) -> Pages:
+    return Pages(store=context.store, jobs=context.jobs, access=access, clock=context.clock, first_run=first_run)
 
 
 def circleci(config: Config, *, metrics: Metrics, clock: Clock = now_utc, log: Log | None = None) -> CircleCI:

@@ -25,6 +25,12 @@ Receiver = Annotated[Values, typer.Option(metavar="NAME", help="Take the dead le
 Channel = Annotated[Values, typer.Option(metavar="LABEL", help="Take those for this channel: 'web-team (slack)'.")]
 Since = Annotated[str, typer.Option(metavar="TIME", help="Take those from this time on: 2026-11-22, 7d, 1h30m.")]
 Until = Annotated[str, typer.Option(metavar="TIME", help="Take those before this time.")]
+Limit = Annotated[
+    int | None,
+    typer.Option(
+        min=1, max=MAX_SUBJECTS, metavar="NUMBER", help=f"Take at most this many of them; else {MAX_SUBJECTS}."
+    ),
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask first; needed with --all or a filter in a script.")]
 
 
@@ -35,6 +41,7 @@ class Request:
     ids            as typed
     every          all dead letters
     filters        only the dead letters that match
+    limit          the most of these to take at once
     is_confirmed   ask no question first
     """
 
@@ -42,6 +49,7 @@ class Request:
     every: bool
     filters: Mapping[str, str | Sequence[str]]
     is_confirmed: bool
+    limit: int | None = None
 
     @property
     def is_single(self) -> bool:
@@ -71,9 +79,12 @@ async def select_subjects(store: Store, request: Request, *nouns: Noun) -> Selec
     if bool(request.ids) == bool(request.every or given):
         raise BadRequest("name ids, or - to read them from standard input, or a filter or --all; one of these")
     if request.ids:
+        if request.limit is not None:
+            raise BadRequest("--limit goes with a filter or --all, and ids are named: give one of the two")
         subjects, unknown = await find_by_ids(store, read_names(request.ids), *nouns)
         return Selection(subjects=subjects, unknown=unknown)
-    dead, has_more = await find_dead(store, to_search(given, datetime.now(UTC)), *nouns)
+    wanted, limit = to_search(given, datetime.now(UTC)), request.limit or MAX_SUBJECTS
+    dead, has_more = await find_dead(store, wanted, *nouns, limit=limit)
     return Selection(subjects=dead, has_more=has_more)
 
 

@@ -15,6 +15,7 @@ from service.cli._subjects import (
     Channel,
     Every,
     Ids,
+    Limit,
     Receiver,
     Request,
     Selection,
@@ -63,6 +64,7 @@ def replay(  # noqa: PLR0913, PLR0917 - one option for each filter
     every: Every = False,
     since: Since = "",
     until: Until = "",
+    limit: Limit = None,
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
@@ -72,7 +74,8 @@ def replay(  # noqa: PLR0913, PLR0917 - one option for each filter
     standard input, one a line. A running `roundsman serve` or `worker` does it. Exit code 1 when one of them could not
     be taken.
     """
-    request = Request(ids=delivery_ids or (), every=every, filters={"since": since, "until": until}, is_confirmed=yes)
+    filters = _filters(None, None, since, until)
+    request = Request(ids=delivery_ids or (), every=every, filters=filters, is_confirmed=yes, limit=limit)
     dead = "deliveries that were not understood"
     _do(BulkCommand(verb="replay", nouns=[Noun.DELIVERY], dead=dead, done="enqueued", act=_replay), request, as_json)
 
@@ -87,6 +90,7 @@ def resend(  # noqa: PLR0913, PLR0917 - one option for each filter
     channel: Channel = None,
     since: Since = "",
     until: Until = "",
+    limit: Limit = None,
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
@@ -96,7 +100,7 @@ def resend(  # noqa: PLR0913, PLR0917 - one option for each filter
     serve` or `worker` does it. Exit code 1 when one of them could not be taken.
     """
     filters = _filters(receiver, channel, since, until)
-    request = Request(ids=notification_ids or (), every=every, filters=filters, is_confirmed=yes)
+    request = Request(ids=notification_ids or (), every=every, filters=filters, is_confirmed=yes, limit=limit)
     dead = "notifications that could not be sent"
     _do(
         BulkCommand(verb="resend", nouns=[Noun.NOTIFICATION], dead=dead, done="enqueued", act=_resend), request, as_json
@@ -112,6 +116,7 @@ def dismiss(  # noqa: PLR0913, PLR0917 - one option for each filter
     channel: Channel = None,
     since: Since = "",
     until: Until = "",
+    limit: Limit = None,
     because: Annotated[str, typer.Option(metavar="TEXT", help="Why, for the record.")] = "",
     yes: Yes = False,
     as_json: AsJson = False,
@@ -132,7 +137,7 @@ def dismiss(  # noqa: PLR0913, PLR0917 - one option for each filter
         await close(store, subject.id, who=_operator(), at=store.clock(), because=because)
 
     filters = _filters(receiver, channel, since, until)
-    request = Request(ids=subjects or (), every=every, filters=filters, is_confirmed=yes)
+    request = Request(ids=subjects or (), every=every, filters=filters, is_confirmed=yes, limit=limit)
     nouns = [Noun.DELIVERY, Noun.NOTIFICATION]
     _do(BulkCommand(verb="dismiss", nouns=nouns, dead="dead letters", done="done", act=put_away), request, as_json)
 

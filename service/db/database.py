@@ -13,7 +13,7 @@ from service.db.data_folder import database_file
 from service.db.errors import translate_error
 from service.db.postgres import connection_parameters
 from service.db.tables import Transaction
-from service.db.transactions import TransactionThreads
+from service.db.transactions import MAX_WAIT_S, TransactionThreads
 from service.text import clean
 
 BUSY_TIMEOUT_MS = 3_500  # for a lock of another process; waits within this process: transactions.MAX_WAIT_S
@@ -77,21 +77,26 @@ class Store:
 
     A transaction begins and ends in a thread, and nothing is awaited within it: it blocks others for no longer than
     the database itself takes. On SQLite one transaction writes while up to ``READERS`` read (WAL).
+
+    max_wait_s   for a transaction to begin
     """
 
-    def __init__(self, database_url: str, *, clock: DatabaseClock | None = None) -> None:
+    def __init__(
+        self, database_url: str, *, clock: DatabaseClock | None = None, max_wait_s: float = MAX_WAIT_S
+    ) -> None:
         self.clock = clock or DatabaseClock()  # without readings, as on SQLite, it is this machine's clock
         self.file = database_file(database_url)
         self._listeners: list[Callable[[], None]] = []
         if self.file is None:
             engine = _postgres(database_url)
-            self._writers = TransactionThreads(engine.begin, WRITERS)
-            self._readers = TransactionThreads(engine.connect, READERS)
+            self._writers = TransactionThreads(engine.begin, WRITERS, wait_s=max_wait_s)
+            self._readers = TransactionThreads(engine.connect, READERS, wait_s=max_wait_s)
             self._engines = [engine]
             return
         self.file.parent.mkdir(parents=True, exist_ok=True)
         writer, reader = _sqlite(database_url, "BEGIN IMMEDIATE", 1), _sqlite(database_url, "BEGIN", READERS)
-        self._writers, self._readers = TransactionThreads(writer.begin, 1), TransactionThreads(reader.connect, READERS)
+        self._writers = TransactionThreads(writer.begin, 1, wait_s=max_wait_s)
+        self._readers = TransactionThreads(reader.connect, READERS, wait_s=max_wait_s)
         self._engines = [writer, reader]
 
     @property

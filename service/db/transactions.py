@@ -10,7 +10,11 @@ from typing import TypeVar
 from service.db.tables import Transaction
 from service.errors import Temporary
 
-MAX_WAIT_S = 4.0  # for a thread; together with BUSY_TIMEOUT_MS it stays below the time that a webhook's sender waits
+MAX_WAIT_S = 4.0
+"""The longest wait for a thread by default.
+
+Together with ``BUSY_TIMEOUT_MS`` it stays below the time that a webhook's sender waits.
+"""
 
 Result = TypeVar("Result")
 
@@ -55,17 +59,24 @@ class TransactionThreads:
     """Threads that run up to ``at_once`` transactions at a time; later ones wait.
 
     open_transaction   returns a context manager, such as a connection's, that begins and ends one
+    wait_s             the longest wait for a thread
     """
 
-    def __init__(self, open_transaction: Callable[[], AbstractContextManager[Transaction]], at_once: int) -> None:
+    def __init__(
+        self,
+        open_transaction: Callable[[], AbstractContextManager[Transaction]],
+        at_once: int,
+        *,
+        wait_s: float = MAX_WAIT_S,
+    ) -> None:
         self._open_transaction = open_transaction
-        self._semaphore = PrioritySemaphore(MAX_WAIT_S, at_once)
+        self._semaphore = PrioritySemaphore(wait_s, at_once)
         self._pool = ThreadPoolExecutor(at_once, thread_name_prefix="database")
 
     async def run(self, work: Callable[[Transaction], Result], *, is_urgent: bool = False) -> Result:
         """Run ``work`` in a transaction, and return its result after the end of it.
 
-        Raises Temporary when no thread is free within ``MAX_WAIT_S``. A cancelled caller does not stop its transaction:
+        Raises Temporary when no thread is free within ``wait_s``. A cancelled caller does not stop its transaction:
         the thread runs it to its end, and the semaphore is released only then.
         """
         loop, context = asyncio.get_running_loop(), copy_context()

@@ -5,10 +5,10 @@ import logging
 import os
 import socket
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from shlex import quote
 
@@ -23,7 +23,7 @@ from service.config.env import load_settings
 from service.db.data_folder import lock_folder
 from service.db.migrate import migrate
 from service.demo.day import CLOSED_CHANNELS, acts_of_the_day, roundsman_yaml
-from service.demo.play import AnswerCounts, narrator, play
+from service.demo.play import Act, AnswerCounts, narrator, play
 from service.errors import BadConfig, Temporary
 from service.logs import configure_logs
 from service.operations import queries
@@ -50,6 +50,14 @@ INTERRUPTED = 130  # the exit code that shells give for Ctrl-C
 
 
 @dataclass(frozen=True, kw_only=True)
+class Script:
+    """The acts of a day, and the pace at which they are played; 0 is without pauses."""
+
+    acts: Callable[[date], Sequence[Act]] = acts_of_the_day
+    pace: float = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
 class Stage:
     """The running servers of the demo, each a real HTTP server."""
 
@@ -61,7 +69,9 @@ class Stage:
     admin_token: str
 
 
-async def run(*, once: bool, port: int, folder: Path | None, pace: float = 1.0, console: Console | None = None) -> int:
+async def run(
+    *, once: bool, port: int, folder: Path | None, script: Script | None = None, console: Console | None = None
+) -> int:
     """Play the day, and return the exit code.
 
     It is 0 if every post had the outcome of the script, else 1. Ctrl-C ends the demo at any time; during the day the
@@ -77,7 +87,7 @@ async def run(*, once: bool, port: int, folder: Path | None, pace: float = 1.0, 
     ):
         async with _start_stage(place, port, console) as stage:
             _print_introduction(console, stage, place, port=port)
-            playing = asyncio.create_task(_play(console, stage, pace))
+            playing = asyncio.create_task(_play(console, stage, script or Script()))
             await asyncio.wait({playing, asked}, return_when=asyncio.FIRST_COMPLETED)
             if not playing.done():
                 await _cancel(playing)
@@ -88,9 +98,9 @@ async def run(*, once: bool, port: int, folder: Path | None, pace: float = 1.0, 
     return 0 if await playing else 1
 
 
-async def _play(console: Console, stage: Stage, pace: float) -> bool:
-    acts = acts_of_the_day(now_utc().date() - timedelta(days=1))  # today's evening has not happened yet
-    tally = await play(acts, stage.pretend, stage.sender.send, narrate=narrator(console), pace=pace)
+async def _play(console: Console, stage: Stage, script: Script) -> bool:
+    acts = script.acts(now_utc().date() - timedelta(days=1))  # today's evening has not happened yet
+    tally = await play(acts, stage.pretend, stage.sender.send, narrate=narrator(console), pace=script.pace)
     await _wait_until_settled(stage.service)
     return await _print_summary(console, stage, tally)
 

@@ -15,9 +15,19 @@ from service.operations.json_shapes import rfc3339
 from service.queue.base import WORKER_ALIVE_WITHIN, JobQueue
 from service.store import dead_counts, heartbeats
 
-CHECK_TIMEOUT_S = 5.0  # Prometheus gives up after 10 s; half of it is enough to tell that a database is away
-CACHE_FOR_S = 1.0
 RECEIVING_ROLES = tuple(role for role in Role if role.receives)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckLimits:
+    """Limits of the checks.
+
+    timeout_s     for an answer; Prometheus gives up after 10 s, and half of it shows that a database is away
+    cache_for_s   for which a result is given again
+    """
+
+    timeout_s: float = 5.0
+    cache_for_s: float = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,15 +70,17 @@ class Readiness:
     """
 
     def __init__(
-        self, store: Store, jobs: JobQueue, *, heartbeat: Heartbeat, clock: Clock, cache_for_s: float = CACHE_FOR_S
+        self, store: Store, jobs: JobQueue, *, heartbeat: Heartbeat, clock: Clock, limits: CheckLimits | None = None
     ) -> None:
+        limits = limits or CheckLimits()
         self._store = store
         self._jobs = jobs
         self._heartbeat = heartbeat
         self._clock = clock
+        self._timeout_s = limits.timeout_s
         checks = {"database": self._check_database, "worker": self._check_worker}
-        self._checks = {name: Cached(check, cache_for_s=cache_for_s) for name, check in checks.items()}
-        self._database_stats = Cached(self._query_database, cache_for_s=cache_for_s)
+        self._checks = {name: Cached(check, cache_for_s=limits.cache_for_s) for name, check in checks.items()}
+        self._database_stats = Cached(self._query_database, cache_for_s=limits.cache_for_s)
 
     @property
     def names(self) -> Collection[str]:
@@ -76,12 +88,12 @@ class Readiness:
         return self._checks.keys()
 
     async def check(self, name: str) -> Check:
-        """Return the latest result of a check, within CHECK_TIMEOUT_S."""
+        """Return the latest result of a check, in limited time."""
         try:
-            async with asyncio.timeout(CHECK_TIMEOUT_S):
+            async with asyncio.timeout(self._timeout_s):
                 return await self._checks[name]()
         except TimeoutError:
-            return Check(sentence=f"the database has not answered for {CHECK_TIMEOUT_S:g} s")
+            return Check(sentence=f"the database has not answered for {self._timeout_s:g} s")
 
     async def problem(self) -> str | None:
         """Return the first problem of any process or machine; None if all is well."""
@@ -99,9 +111,9 @@ class Readiness:
         return f"no process that receives has been alive since {rfc3339(last) if last else 'the start'}"
 
     async def database_stats(self) -> DatabaseStats | None:
-        """Return the figures; None when they cannot be read within CHECK_TIMEOUT_S."""
+        """Return the figures; None when they cannot be read in time."""
         try:
-            async with asyncio.timeout(CHECK_TIMEOUT_S):
+            async with asyncio.timeout(self._timeout_s):
                 return await self._database_stats()
         except (Temporary, TimeoutError):
             return None

@@ -11,8 +11,6 @@ import httpx
 from service.errors import Temporary
 from service.network_errors import describe
 
-TIMEOUT_S = 10.0
-
 
 class Watchdog:
     """Pings an outside service.
@@ -20,16 +18,17 @@ class Watchdog:
     url   a secret, in no error and no log: knowing it is enough to send pings
     """
 
-    def __init__(self, url: str, *, transport: httpx.AsyncBaseTransport | None = None) -> None:
+    def __init__(self, url: str, *, transport: httpx.AsyncBaseTransport | None = None, timeout_s: float = 10.0) -> None:
         self._url = url
+        self._timeout_s = timeout_s
         self._url_filter = _UrlFilter(url)
         logging.getLogger("httpx").addFilter(self._url_filter)
-        self._http = httpx.AsyncClient(transport=transport, timeout=TIMEOUT_S, follow_redirects=False)
+        self._http = httpx.AsyncClient(transport=transport, timeout=timeout_s, follow_redirects=False)
 
     async def ping(self) -> None:
         """Fetch the URL, not its body. Raises Temporary unless it answers 2xx in time."""
         try:
-            async with asyncio.timeout(TIMEOUT_S), self._http.stream("GET", self._url) as response:
+            async with asyncio.timeout(self._timeout_s), self._http.stream("GET", self._url) as response:
                 status = response.status_code
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
             raise Temporary(f"the watchdog {describe(error)}") from None  # httpx's own error may contain the URL

@@ -56,23 +56,23 @@ async def find_by_ids(store: Store, names: Sequence[str], *nouns: Noun) -> tuple
     return list(found), list(unknown.values())
 
 
-async def find_dead(store: Store, wanted: NotificationSearch, *nouns: Noun) -> tuple[list[Subject], bool]:
+async def find_dead(
+    store: Store, wanted: NotificationSearch, *nouns: Noun, limit: int = MAX_SUBJECTS
+) -> tuple[list[Subject], bool]:
     """Return the matching dead letters, and whether there are more.
 
-    Deliveries come before notifications, each newest first, at most MAX_SUBJECTS together. A delivery that was not
+    Deliveries come before notifications, each newest first, at most ``limit`` together. A delivery that was not
     understood has no receiver and no channel: it matches only if neither is asked for.
     """
     dead: list[Subject] = []
     if Noun.DELIVERY in nouns and not wanted.receiver and not wanted.channel:
-        unread = await store.read(
-            deliveries.find_dead_ids, since=wanted.since, until=wanted.until, limit=MAX_SUBJECTS + 1
-        )
+        unread = await store.read(deliveries.find_dead_ids, since=wanted.since, until=wanted.until, limit=limit + 1)
         dead += [Subject(noun=Noun.DELIVERY, id=one) for one in unread]
     if Noun.NOTIFICATION in nouns:
         unsent = NotificationSearch(**{**vars(wanted), "state": [NotificationState.DEAD]})
-        page = await store.read(find_notifications, unsent, limit=MAX_SUBJECTS + 1)
+        page = await store.read(find_notifications, unsent, limit=limit + 1)
         dead += [Subject(noun=Noun.NOTIFICATION, id=one.id) for one in page.items]
-    return dead[:MAX_SUBJECTS], len(dead) > MAX_SUBJECTS
+    return dead[:limit], len(dead) > limit
 
 
 async def act_on_each(

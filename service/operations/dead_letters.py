@@ -34,13 +34,13 @@ async def list_dead_letters(
     return await store.read(_page, limit, to_sort_key(cursor) if cursor else None, dismissed)
 
 
-async def list_all_dead_letters(store: Store, *, dismissed: bool = False) -> Json:
-    """Return all pages of dead letters as one, until it has at least MAX_SUBJECTS.
+async def list_all_dead_letters(store: Store, *, dismissed: bool = False, limit: int = MAX_SUBJECTS) -> Json:
+    """Return all pages of dead letters as one, until it has at least ``limit``.
 
     ``next`` is the cursor of the remaining ones, or None.
     """
     whole = await list_dead_letters(store, dismissed=dismissed)
-    while whole["next"] and count(whole) < MAX_SUBJECTS:
+    while whole["next"] and count(whole) < limit:
         page = await list_dead_letters(store, cursor=whole["next"], dismissed=dismissed)
         whole = {name: whole[name] + page[name] for name in PARTS} | {"next": page["next"]}
     return whole

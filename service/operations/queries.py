@@ -75,10 +75,20 @@ async def find_gaps(store: Store, search: Search) -> list[str]:
     return [f"the actor is known only where CircleCI was asked: {of_those}; author finds the commit's author"]
 
 
-async def find_events(store: Store, search: Search, *, limit: int, cursor: str | None) -> event_search.Page:
-    """Return one page of events, newest first. Raises BadRequest."""
+async def find_events(
+    store: Store,
+    search: Search,
+    *,
+    limit: int,
+    cursor: str | None,
+    scan_limits: Sequence[int] = event_search.SCAN_LIMITS,
+) -> event_search.Page:
+    """Return one page of events, newest first. Raises BadRequest.
+
+    scan_limits   the number of entries that are read for it, in steps
+    """
     require_limit(limit)
-    return await store.read(event_search.search, search, limit=limit, cursor=cursor)
+    return await store.read(event_search.search, search, limit=limit, cursor=cursor, scan_limits=scan_limits)
 
 
 def require_limit(limit: int) -> None:

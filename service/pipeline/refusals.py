@@ -1,7 +1,7 @@
 """Record refused posts, each with its remedy, without delaying their answers."""
 
 import asyncio
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -11,19 +11,31 @@ from service.model import KnownHook, Refusal
 from service.pipeline.known_hooks import KnownHooks
 from service.store import refusals
 
-WRITE_EVERY_S = 1.0  # a flood of forged posts must not become a flood of commits
-MAX_PENDING = 10
-
 Key = tuple[int, str, str | None]
 
 log = structlog.get_logger()
 
 
+@dataclass(frozen=True, kw_only=True)
+class RefusalLimits:
+    """Limits of the record of refusals.
+
+    A flood of forged posts must not become a flood of commits.
+
+    write_every_s   seconds between two commits
+    pending         refusals that wait to be written, each with a count
+    """
+
+    write_every_s: float = 1.0
+    pending: int = 10
+
+
 class Refusals:
     """A recorder of refusals, at most one a second, that names the hook at fault."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, limits: RefusalLimits | None = None) -> None:
         self._store = store
+        self._limits = limits or RefusalLimits()
         self._known_hooks = KnownHooks(store)
         self._pending: dict[Key, Refusal] = {}
         self._written_at: dict[str | None, float] = {}  # by the event loop's clock, for each kind: its next step
@@ -58,13 +70,13 @@ class Refusals:
     def _key(self, refusal: Refusal) -> Key:
         """Return the key of a refusal among those pending.
 
-        A hook of ours has a key of its own, from any address. With ``MAX_PENDING`` pending, the key of any other is
+        A hook of ours has a key of its own, from any address. With too many pending, the key of any other is
         that of another with the same next step: a flood from many addresses is counted in one.
         """
         if refusal.hook_id and refusal.hook_id in self._known_hooks:
             return (refusal.status, refusal.reason, refusal.hook_id)
         key = (refusal.status, refusal.reason, refusal.address)
-        if key in self._pending or len(self._pending) < MAX_PENDING:
+        if key in self._pending or len(self._pending) < self._limits.pending:
             return key
         alike = (
             other
@@ -84,7 +96,7 @@ class Refusals:
         except Temporary as error:
             log.warning("a refusal is not on record", reason=str(error), posts=refusal.count)
         finally:
-            loop.call_later(WRITE_EVERY_S, self._schedule_next)
+            loop.call_later(self._limits.write_every_s, self._schedule_next)
 
     def _schedule_next(self) -> None:
         self._writing = asyncio.create_task(self._write_next()) if self._pending else None

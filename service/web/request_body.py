@@ -4,19 +4,30 @@ Bytes are counted as they arrive: a false Content-Length gains nothing.
 """
 
 import asyncio
+from dataclasses import dataclass
 
 from starlette.requests import Request
 
 from service.errors import BadRequest, Temporary
 
-READ_TIMEOUT_S = 8.0
-MAX_ARRIVING_BYTES = 64 * 2**20  # of all bodies that are arriving: their senders are not verified yet
-SMALL_BODY_BYTES = 64 * 2**10  # CircleCI's have a few thousand: these are read even over MAX_ARRIVING_BYTES
+SMALL_BODY_BYTES = 64 * 2**10  # CircleCI's have a few thousand
 
 MAX_UNSIGNED_BYTES = 16 * 2**10
 UNSIGNED_TIMEOUT_S = 0.25  # enough for a body that was sent along with its head
 PATIENT_TIMEOUT_S = 2.0
 PATIENT_INTERVAL_S = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class BodyLimits:
+    """Limits for posts whose senders are not verified yet.
+
+    timeout_s        for the whole body
+    arriving_bytes   of all bodies that are arriving; small ones are read even beyond it
+    """
+
+    timeout_s: float = 8.0
+    arriving_bytes: int = 64 * 2**20
 
 
 class Turn:
@@ -37,7 +48,8 @@ class Turn:
 class BodyReader:
     """Reads bodies, and counts the bytes of all unfinished ones."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: BodyLimits | None = None) -> None:
+        self._limits = limits or BodyLimits()
         self._arriving_bytes = 0
         self._patient_turn = Turn()
 
@@ -71,10 +83,10 @@ class BodyReader:
         if _content_length(request) > max_body_bytes:
             raise _too_large(max_body_bytes)
         try:
-            async with asyncio.timeout(READ_TIMEOUT_S):
+            async with asyncio.timeout(self._limits.timeout_s):
                 return await self._collect(request, max_body_bytes)
         except TimeoutError as error:
-            raise BadRequest(f"the body did not arrive within {READ_TIMEOUT_S:.0f} s", status=408) from error
+            raise BadRequest(f"the body did not arrive within {self._limits.timeout_s:g} s", status=408) from error
 
     async def _collect(self, request: Request, max_body_bytes: int) -> bytes:
         body = bytearray()
@@ -84,7 +96,7 @@ class BodyReader:
                 self._arriving_bytes += len(chunk)
                 if len(body) > max_body_bytes:
                     raise _too_large(max_body_bytes)
-                if len(body) > SMALL_BODY_BYTES and self._arriving_bytes > MAX_ARRIVING_BYTES:
+                if len(body) > SMALL_BODY_BYTES and self._arriving_bytes > self._limits.arriving_bytes:
                     raise Temporary("too many large bodies arrive at once")
             return bytes(body)
         finally:

@@ -5,6 +5,7 @@ Of posts without a valid signature only the last refusals are recorded.
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import uuid4
 
@@ -26,25 +27,17 @@ MAX_USER_AGENT_CHARACTERS = 200
 Headers = Sequence[tuple[bytes, bytes]]
 
 
+@dataclass(frozen=True, kw_only=True)
 class WebhookEndpoint:
     """Verifies posts; stores each with its exact body and the secret that signed it."""
 
-    def __init__(
-        self,
-        source: Source,
-        *,
-        committer: GroupCommitter,
-        refusals: Refusals,
-        metrics: Metrics,
-        clock: Callable[[], datetime],
-    ) -> None:
-        self._source = source
-        self._body_reader = BodyReader()
-        self._unknown_hook_turn = Turn()
-        self._committer = committer
-        self._refusals = refusals
-        self._metrics = metrics
-        self._clock = clock
+    source: Source
+    committer: GroupCommitter
+    refusals: Refusals
+    metrics: Metrics
+    clock: Callable[[], datetime]
+    body_reader: BodyReader
+    _unknown_hook_turn: Turn = field(default_factory=Turn, init=False)
 
     async def receive(self, request: Request, *, max_body_bytes: int) -> Response:
         """Answer a post with 202 once it is on disk. Raises Rejected or Temporary.
@@ -53,9 +46,9 @@ class WebhookEndpoint:
         """
         try:
             await self._refuse_unsigned(request)
-            body = await self._body_reader.read(request, max_body_bytes)
+            body = await self.body_reader.read(request, max_body_bytes)
             delivery = await self._verify(request, body)
-            stored = await self._committer.keep(delivery)
+            stored = await self.committer.keep(delivery)
         except ClientDisconnect:
             self._count_and_log(request, "broken_off", "the sender went away before its post was complete")
             return Response(status_code=400)
@@ -67,7 +60,7 @@ class WebhookEndpoint:
             raise
         result = "duplicate" if stored.is_duplicate else "kept"
         secret = delivery.signed.number if delivery.signed else None
-        self._metrics.signed.labels(secret).inc()
+        self.metrics.signed.labels(secret).inc()
         self._count_and_log(request, result, None, delivery=str(stored.id), bytes=len(body), secret=secret)
         return JSONResponse({"delivery": str(stored.id), "duplicate": stored.is_duplicate}, status_code=202)
 
@@ -77,9 +70,9 @@ class WebhookEndpoint:
         A small body is read all the same, to find which hook of ours has lost its secret.
         """
         try:
-            self._source.require_signature(request.headers.raw)
+            self.source.require_signature(request.headers.raw)
         except BadSignature:
-            body = await self._body_reader.read_unsigned(request)
+            body = await self.body_reader.read_unsigned(request)
             request.state.facts["hook"] = await self._find_hook(body) if body else None
             raise
 
@@ -102,19 +95,19 @@ class WebhookEndpoint:
 
         Of hooks that are not ours, one a second is told.
         """
-        hook_id = self._source.find_hook(body)
-        is_told = hook_id and (await self._refusals.find_hook(hook_id) or self._unknown_hook_turn.take())
+        hook_id = self.source.find_hook(body)
+        is_told = hook_id and (await self.refusals.find_hook(hook_id) or self._unknown_hook_turn.take())
         return hook_id if is_told else None
 
     def _to_delivery(self, headers: Headers, body: bytes) -> Delivery:
-        signed = self._source.verify(headers, body)
+        signed = self.source.verify(headers, body)
         return Delivery(
             id=uuid4(),
-            source=self._source.name,
-            source_event_id=self._source.identify(body),
+            source=self.source.name,
+            source_event_id=self.source.identify(body),
             via=Via.WEBHOOK,
-            received_at=self._clock(),
-            headers=self._source.kept_headers(headers),
+            received_at=self.clock(),
+            headers=self.source.kept_headers(headers),
             body=body,
             signed=signed,
         )
@@ -125,9 +118,9 @@ class WebhookEndpoint:
         The sender gets only the error's own sentence.
         """
         hook_id = request.state.facts.get("hook")
-        reason, next_step = await self._refusals.explain(error, hook_id)
+        reason, next_step = await self.refusals.explain(error, hook_id)
         refusal = Refusal(
-            at=self._clock(),
+            at=self.clock(),
             status=error.status,
             reason=reason,
             next_step=next_step,
@@ -135,13 +128,13 @@ class WebhookEndpoint:
             user_agent=one_line(request.headers.get("user-agent"), MAX_USER_AGENT_CHARACTERS),
             hook_id=hook_id,
         )
-        self._refusals.keep(refusal)
+        self.refusals.keep(refusal)
         result = "bad_signature" if isinstance(error, BadSignature) else "refused"
         sentence = f"{reason}; {next_step}" if next_step else reason
         self._count_and_log(request, result, sentence, client=refusal.address, user_agent=refusal.user_agent)
 
     def _count_and_log(self, request: Request, result: str, reason: str | None, **facts: object) -> None:
         """Count the result, and add it to the log line of the request."""
-        self._metrics.deliveries.labels(result).inc()
-        request.state.facts |= {"event": "delivery", "source": self._source.name, "result": result, "reason": reason}
+        self.metrics.deliveries.labels(result).inc()
+        request.state.facts |= {"event": "delivery", "source": self.source.name, "result": result, "reason": reason}
         request.state.facts |= facts

@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from service.db.data_folder import lock_folder
-from service.operations import bulk_actions
 from tests.app_fixture import NINE
 from tests.cli_runner import Terminal
 from tests.long_cases import first_and_long
@@ -109,14 +108,13 @@ def test_ids_come_from_standard_input(operator: Terminal, past: Past, monkeypatc
     ("text", "sentence"),
     [
         (b"a" * 100_000, "line 1 of standard input has more than 200 characters; write one id a line\n"),
-        (b"\n" * 60, "more than 50 ids are named; nothing was done: act in parts\n"),
+        (b"\n" * 10_001, "more than 10000 ids are named; nothing was done: act in parts\n"),
     ],
     ids=["long line", "many lines"],
 )
 def test_standard_input_has_limits(
     operator: Terminal, past: Past, monkeypatch: pytest.MonkeyPatch, text: bytes, sentence: str
 ) -> None:
-    monkeypatch.setattr("service.cli._subjects.MAX_SUBJECTS", 50)
     type_in(monkeypatch, text)
 
     said = operator.run("resend", past.unsent, "-")
@@ -203,22 +201,32 @@ def test_a_filter_takes_the_dead_letters_that_fit(
     }
 
 
-def test_more_than_can_be_taken_at_once_is_said(
-    operator: Terminal, past: Past, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(bulk_actions, "MAX_SUBJECTS", 2)
+def test_more_than_the_limit_is_said(operator: Terminal, past: Past) -> None:
     copy_dead(operator.folder, "notifications", 2)
 
-    said = operator.run("resend", "--all", "--yes")
-    rest = operator.run("resend", "--all", "--yes", "--json")
+    said = operator.run("resend", "--all", "--limit", "2", "--yes")
+    rest = operator.run("resend", "--all", "--limit", "2", "--yes", "--json")
 
     assert (said.code, said.lines[-1]) == (1, "there are more: run it again")
     assert (rest.code, len(rest.json["items"]), rest.json["has_more"]) == (0, 1, False)
 
 
+def test_a_limit_is_for_filters_alone(operator: Terminal, past: Past) -> None:
+    said = operator.run("resend", past.unsent, "--limit", "1")
+
+    assert (said.code, said.err) == (2, "--limit goes with a filter or --all, and ids are named: give one of the two\n")
+    assert count_acts(operator.folder, "resend") == 0
+
+
 @pytest.mark.parametrize("verb", ["replay", "resend", "dismiss"])
 def test_a_wish_that_says_nothing_or_two_things_is_refused(operator: Terminal, past: Past, verb: str) -> None:
-    for words in ([], [past.unsent, "--all"], [past.unsent, "--since", "7d"], ["-", "--all", "--yes"]):
+    for words in (
+        [],
+        [past.unsent, "--all"],
+        ["--limit", "2"],
+        [past.unsent, "--since", "7d"],
+        ["-", "--all", "--yes"],
+    ):
         said = operator.run(verb, *words)
         assert (said.code, said.err[:9], said.out) == (2, "name ids,", ""), words
 
@@ -304,15 +312,3 @@ def test_dead_letters_are_listed_a_page_at_a_time_or_all_at_once(operator: Termi
     assert beginning.lines[-1].startswith("older ones: --cursor ")
     assert beginning.lines[-1].endswith(", or --all")
     assert operator.run("dead-letters", "--all", "--cursor", cursor or "x").code == 2
-
-
-def test_all_dead_letters_are_listed_up_to_a_limit(
-    operator: Terminal, past: Past, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    copy_dead(operator.folder, "deliveries", 400)
-    monkeypatch.setattr("service.operations.dead_letters.MAX_SUBJECTS", 300)
-
-    page = operator.run("dead-letters", "--all", "--json").json
-
-    assert len(page["deliveries"] + page["notifications"]) == 400
-    assert page["next"]

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 import pytest
 from sqlalchemy import insert, select
 
-from service.db import transactions
 from service.db.database import WRITERS, Store
 from service.db.tables import Transaction, lanes
 from service.errors import Temporary
@@ -66,12 +65,9 @@ async def test_it_goes_beside_a_transaction_that_is_under_way_or_after_it(store:
     assert await written(store) == ["a", "b"]
 
 
-async def test_a_cancelled_caller_keeps_the_permit_until_its_thread_ends(
-    database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_cancelled_caller_keeps_the_permit_until_its_thread_ends(database: Database) -> None:
     """Or the next would wait behind that thread for who knows how long, instead of being told that it is taken."""
-    monkeypatch.setattr(transactions, "MAX_WAIT_S", 0.01)
-    store, begun, may_end = Store(database.url), asyncio.Semaphore(0), threading.Event()
+    store, begun, may_end = Store(database.url, max_wait_s=0.01), asyncio.Semaphore(0), threading.Event()
     loop = asyncio.get_running_loop()
 
     def hold(transaction: Transaction) -> None:

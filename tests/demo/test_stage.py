@@ -15,8 +15,11 @@ import pytest
 from rich.console import Console
 
 from service.demo.day import acts_of_the_day
-from service.demo.stage import run
+from service.demo.play import Act
+from service.demo.stage import Script, run
 from service.errors import BadConfig, Temporary
+from service.testing.fake_circleci.sender import Post
+from service.testing.sample_runs import clock
 from tests.log_capture import logged
 from tests.processes import ROUNDSMAN
 
@@ -43,16 +46,17 @@ def surroundings() -> Iterator[None]:
         yield
 
 
-@pytest.fixture
-def morning() -> Iterator[None]:
-    """A day that ends with its first red build."""
-    with patch("service.demo.stage.acts_of_the_day", lambda on: acts_of_the_day(on)[:4]):
-        yield
+WHOLE_DAY = Script(pace=0)
+MORNING = Script(acts=lambda on: acts_of_the_day(on)[:4], pace=0)  # ends with the first red build
+TOO_LARGE = Post(event_type="ping", body=b" " * 2**22)
+REFUSED = Script(acts=lambda on: [Act(at=clock(on, "08:30"), line="a post that is too large", posts=(TOO_LARGE,))])
 
 
-async def played(folder: Path | None, audience: Audience, *, once: bool = True, port: int = 0, pace: float = 0) -> int:
+async def played(
+    folder: Path | None, audience: Audience, *, once: bool = True, port: int = 0, script: Script = WHOLE_DAY
+) -> int:
     console = Console(file=audience, soft_wrap=True, highlight=False)
-    return await run(once=once, port=port, folder=folder, pace=pace, console=console)
+    return await run(once=once, port=port, folder=folder, script=script, console=console)
 
 
 async def test_the_day_comes_out_as_its_script_says(tmp_path: Path) -> None:
@@ -70,10 +74,9 @@ async def test_the_day_comes_out_as_its_script_says(tmp_path: Path) -> None:
     assert {"admin-token", "demo.env", "roundsman.db"} <= {path.name for path in (tmp_path / "fresh").iterdir()}
 
 
-@pytest.mark.usefixtures("morning")
 async def test_pages_stay_until_ctrl_c(tmp_path: Path) -> None:
     audience = Audience("until you press Ctrl-C")
-    playing = asyncio.create_task(played(tmp_path / "fresh", audience, once=False))
+    playing = asyncio.create_task(played(tmp_path / "fresh", audience, once=False, script=MORNING))
     await asyncio.wait_for(audience.heard.wait(), timeout=120)
     links = re.findall(r"http://127\.0\.0\.1:\d+/login/\S+", audience.getvalue())
 
@@ -92,7 +95,7 @@ async def test_pages_stay_until_ctrl_c(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("once", "code"), [(False, 0), (True, 130)])
 async def test_ctrl_c_ends_the_day_at_any_time_and_well(tmp_path: Path, once: bool, code: int) -> None:
     audience = Audience("08:30")
-    playing = asyncio.create_task(played(tmp_path / "fresh", audience, once=once, pace=60))
+    playing = asyncio.create_task(played(tmp_path / "fresh", audience, once=once, script=Script(pace=60)))
     await asyncio.wait_for(audience.heard.wait(), timeout=120)
 
     os.kill(os.getpid(), signal.SIGINT)
@@ -102,11 +105,10 @@ async def test_ctrl_c_ends_the_day_at_any_time_and_well(tmp_path: Path, once: bo
 
 
 @pytest.mark.long
-@pytest.mark.usefixtures("morning")
 async def test_the_commands_look_into_a_running_demo(tmp_path: Path) -> None:
     audience = Audience("received")
 
-    await played(tmp_path / "fresh", audience)
+    await played(tmp_path / "fresh", audience, script=MORNING)
 
     settings = tmp_path / "fresh" / "demo.env"
     assert f"commands, in another terminal\n  . {settings}\n" in audience.getvalue()
@@ -122,13 +124,12 @@ async def test_the_commands_look_into_a_running_demo(tmp_path: Path) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.usefixtures("morning")
 async def test_a_port_that_is_taken_is_no_reason_to_fail(tmp_path: Path) -> None:
     audience = Audience("received")
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
 
-        code = await played(tmp_path / "fresh", audience, port=port)
+        code = await played(tmp_path / "fresh", audience, port=port, script=MORNING)
 
     assert code == 0
     assert f"http://127.0.0.1:{port}/" not in audience.getvalue()
@@ -136,12 +137,11 @@ async def test_a_port_that_is_taken_is_no_reason_to_fail(tmp_path: Path) -> None
 
 
 @pytest.mark.long
-@pytest.mark.usefixtures("morning")
 async def test_a_proxy_in_the_environment_is_not_asked(tmp_path: Path) -> None:
     audience = Audience("received")
     nowhere = {"HTTP_PROXY": "http://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9"}
     with patch.dict(os.environ, nowhere), patch("tempfile.tempdir", str(tmp_path)):
-        code = await played(None, audience)
+        code = await played(None, audience, script=MORNING)
 
     assert code == 0
     assert "notifications sent 1" in audience.getvalue()
@@ -152,9 +152,8 @@ async def test_a_proxy_in_the_environment_is_not_asked(tmp_path: Path) -> None:
 @pytest.mark.long
 async def test_books_that_do_not_agree_are_told_and_end_with_1(tmp_path: Path) -> None:
     audience = Audience("received")
-    ping_only = patch("service.demo.stage.acts_of_the_day", lambda on: acts_of_the_day(on)[:1])
-    with ping_only, patch("service.demo.stage.SECRET", "a-secret,in-two"):  # so the hook signs with a third one
-        code = await played(tmp_path / "fresh", audience)
+
+    code = await played(tmp_path / "fresh", audience, script=REFUSED)  # CircleCI tries it three times
 
     assert code == 1
     assert "That is not what was posted and arrived: " in audience.getvalue().splitlines()[-1]

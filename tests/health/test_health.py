@@ -13,7 +13,9 @@ import httpx
 import psycopg
 import pytest
 
+from service.app.limits import Limits
 from service.db.migrate import newest_revision
+from service.health import CheckLimits
 from service.testing.fake_circleci.payloads import as_bytes, workflow_completed
 from tests.app_fixture import RED, RED_TO_WEB, House, a_house, environ
 from tests.cli_runner import Terminal
@@ -169,7 +171,7 @@ async def test_concurrent_requests_share_one_check(folder: Path) -> None:
     asked: list[str] = []
     addresses = ["/readyz", "/readyz?check=database", "/metrics"] * 100
 
-    async with a_house(folder, cache_checks_for_s=3600) as house:
+    async with a_house(folder, limits=Limits(checks=CheckLimits(cache_for_s=3600))) as house:
         with noted(lambda *what: asked.append(what[2])):
             await asyncio.gather(*(house.http.get(address) for address in addresses))
             await house.http.get("/metrics")

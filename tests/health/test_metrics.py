@@ -16,7 +16,7 @@ from sqlalchemy import Engine, event
 from starlette.applications import Starlette
 
 from service.errors import Permanent
-from service.health import Readiness
+from service.health import CheckLimits, Readiness
 from service.metrics import Metrics
 from service.model import Backlog, Outcome
 from service.queue.procrastinate import ProcrastinateQueue
@@ -252,18 +252,18 @@ class NeverAnswers(ProcrastinateRows):
         raise AssertionError
 
 
-async def test_a_database_that_never_answers_holds_up_no_scraper(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_database_that_never_answers_holds_up_no_scraper(house: House) -> None:
     context = house.service.context
     jobs = ProcrastinateQueue("postgresql://ci@db.example.com/ci", NeverAnswers(context.store), clock=house.clock)
     access = Access(
         admin_token=ADMIN_TOKEN, public_url=None, clock=house.clock, store=context.store, metrics=context.metrics
     )
-    readiness = Readiness(context.store, jobs, heartbeat=house.service.heartbeat, clock=house.clock)
+    limits = CheckLimits(timeout_s=0.01)
+    readiness = Readiness(context.store, jobs, heartbeat=house.service.heartbeat, clock=house.clock, limits=limits)
     api = Api(
         store=context.store, jobs=jobs, access=access, metrics=context.metrics, clock=house.clock, readiness=readiness
     )
     transport = httpx.ASGITransport(Starlette(routes=api.health_routes()))
-    monkeypatch.setattr("service.health.readiness.CHECK_TIMEOUT_S", 0.01)
 
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as http:
         response = await http.get("/metrics")

@@ -11,7 +11,7 @@ import pytest
 from service.db.database import Store
 from service.errors import BadRequest
 from service.model import Delivery, DeliveryState, Via
-from service.operations.dead_letters import list_dead_letters
+from service.operations.dead_letters import list_all_dead_letters, list_dead_letters
 from service.store import deliveries
 from tests.app_fixture import NINE, House
 
@@ -130,6 +130,15 @@ async def test_a_page_holds_both_kinds_and_the_next_goes_on_where_it_ended(house
 
     assert [len(page["deliveries"]) for page in pages] == [2, 1]
     assert len({one["id"] for page in pages for one in page["deliveries"]}) == 3
+
+
+async def test_all_dead_letters_are_listed_up_to_a_limit(store: Store) -> None:
+    await bury(store, *(b"%d" % number for number in range(401)))
+
+    page = await list_all_dead_letters(store, limit=300)
+
+    assert len(page["deliveries"] + page["notifications"]) == 400
+    assert page["next"]
 
 
 @pytest.mark.parametrize(

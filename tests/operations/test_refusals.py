@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from service.model import KnownHook, Refusal
-from service.pipeline import refusals as refusals_of_intake
+from service.pipeline.refusals import RefusalLimits, Refusals
 from service.store import hooks, refusals
 from tests.app_fixture import NINE, RED, SETTLED_WITHIN_S, House, a_house, a_moment, signature
 from tests.cli_runner import Terminal
@@ -38,7 +38,7 @@ async def on_record(house: House, count: int) -> list[dict[str, Any]]:
     return items
 
 
-async def all_written(keeper: refusals_of_intake.Refusals, work: Work) -> Sequence[Refusal]:
+async def all_written(keeper: Refusals, work: Work) -> Sequence[Refusal]:
     """What is on record once no refusal waits to be written."""
     async with asyncio.timeout(SETTLED_WITHIN_S):
         while keeper._writing:
@@ -118,10 +118,8 @@ async def test_malformed_signature_is_told_as_such(house: House) -> None:
     assert refusal["reason"].startswith("the circleci-signature header holds no v1 signature")
 
 
-async def test_refusals_that_repeat_are_one_row_with_their_number(
-    house: House, monkeypatch: pytest.MonkeyPatch, terminal: Terminal
-) -> None:
-    monkeypatch.setattr(refusals_of_intake, "WRITE_EVERY_S", 0.1)
+@pytest.mark.limits(refusals=RefusalLimits(write_every_s=0.1))
+async def test_refusals_that_repeat_are_one_row_with_their_number(house: House, terminal: Terminal) -> None:
     for _ in range(20):
         await house.http.post("/hooks/circleci", content=b"{}")
     async with asyncio.timeout(SETTLED_WITHIN_S):
@@ -153,11 +151,8 @@ async def test_refusals_that_repeat_are_one_row_with_their_number(
     ids=["one address", "many addresses", "many reasons"],
 )
 @pytest.mark.parametrize("is_before", [True, False])
-async def test_flood_of_forged_posts_hides_no_other_refusal(
-    work: Work, monkeypatch: pytest.MonkeyPatch, forged: list[Refusal], is_before: bool
-) -> None:
-    monkeypatch.setattr(refusals_of_intake, "WRITE_EVERY_S", 0.001)
-    keeper = refusals_of_intake.Refusals(work.store)
+async def test_flood_of_forged_posts_hides_no_other_refusal(work: Work, forged: list[Refusal], is_before: bool) -> None:
+    keeper = Refusals(work.store, RefusalLimits(write_every_s=0.001))
     matters = Refusal(at=NINE, status=401, reason="this hook has no secret", next_step="apply", address="203.0.113.9")
     flood = forged * (10_000 // len(forged))
     for number, refusal in enumerate(flood):
@@ -189,9 +184,8 @@ async def test_flood_in_the_table_displaces_itself_alone(work: Work) -> None:
 
 
 @pytest.mark.databases("sqlite", "postgres")
-async def test_each_hook_has_one_row_whatever_its_addresses(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(refusals_of_intake, "WRITE_EVERY_S", 0.001)
-    keeper = refusals_of_intake.Refusals(work.store)
+async def test_each_hook_has_one_row_whatever_its_addresses(work: Work) -> None:
+    keeper = Refusals(work.store, RefusalLimits(write_every_s=0.001))
     known = [replace(OURS, id=f"hook-{number}") for number in range(15)]
     await work.store.write(hooks.record, known, [])
     for number in range(300):
@@ -209,7 +203,7 @@ async def test_each_hook_has_one_row_whatever_its_addresses(work: Work, monkeypa
 
 
 async def test_hook_that_is_put_on_record_later_is_known_soon(work: Work) -> None:
-    keeper = refusals_of_intake.Refusals(work.store)
+    keeper = Refusals(work.store)
     assert await keeper.find_hook(HOOK) is None
 
     await work.store.write(hooks.record, [OURS], [])

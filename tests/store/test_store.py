@@ -11,7 +11,6 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from service.db import transactions
 from service.db.database import Store
 from service.db.tables import Transaction
 from service.errors import BadConfig, NotFound, Temporary
@@ -243,9 +242,8 @@ async def test_a_file_that_is_no_database_is_a_wrong_configuration(tmp_path: Pat
 
 
 @pytest.mark.databases("sqlite")
-async def test_transaction_that_waits_too_long_raises_on_sqlite(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transactions, "MAX_WAIT_S", 0.01)
-    store = Store(f"sqlite:///{folder / 'roundsman.db'}")
+async def test_transaction_that_waits_too_long_raises_on_sqlite(folder: Path) -> None:
+    store = Store(f"sqlite:///{folder / 'roundsman.db'}", max_wait_s=0.01)
 
     async with still_writing(store):
         with pytest.raises(Temporary, match="others are still waiting for it"):

@@ -10,9 +10,8 @@ import pytest
 
 from service.testing.fake_circleci.payloads import as_bytes, workflow_completed
 from service.web.server.limits import MAX_CONNECTIONS, max_connections
-from tests import processes
 from tests.app_fixture import RED, RED_TO_WEB, environ
-from tests.processes import Served, serve
+from tests.processes import ROUNDSMAN, Served, serve
 
 HARD = 300
 CROWD = 400
@@ -26,16 +25,15 @@ def test_connections_leave_descriptors_for_everything_else(descriptors: int, con
 
 
 @pytest.fixture
-def narrow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
+def narrow(tmp_path: Path) -> Iterator[Served]:
     """A service that may open few files, and even fewer by default."""
     script = tmp_path / "narrow"
-    script.write_text(f'#!/bin/sh\nulimit -S -n 128 && ulimit -H -n {HARD} && exec {processes.ROUNDSMAN} "$@"\n')
+    script.write_text(f'#!/bin/sh\nulimit -S -n 128 && ulimit -H -n {HARD} && exec {ROUNDSMAN} "$@"\n')
     script.chmod(0o700)
-    monkeypatch.setattr(processes, "ROUNDSMAN", script)
     folder = tmp_path / "data"
     folder.mkdir()
     settings = environ(folder, RED_TO_WEB)
-    with serve(folder, settings) as served:
+    with serve(folder, settings, command=script) as served:
         yield served
 
 

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from service.testing.fake_circleci.payloads import as_bytes, workflow_completed
-from service.web import request_body as body_of_a_post
+from service.web.request_body import BodyLimits
 from service.web.server.server import listen, serving
 from tests.app_fixture import RED, House, signature
 from tests.log_capture import logged
@@ -83,10 +83,8 @@ async def test_an_unsigned_post_that_names_no_hook_is_refused_as_well(house: Hou
     assert (line["result"], line["hook"]) == ("bad_signature", None)
 
 
-async def test_unsigned_bodies_take_nothing_from_those_that_are_signed(
-    house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(body_of_a_post, "MAX_ARRIVING_BYTES", 100_000)
+@pytest.mark.limits(bodies=BodyLimits(arriving_bytes=100_000))
+async def test_unsigned_bodies_take_nothing_from_those_that_are_signed(house: House) -> None:
     head = b"POST /hooks/circleci HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n"
     async with serving(house.service.asgi, listen("127.0.0.1", 0)) as url, AsyncExitStack() as stack:
         for _ in range(20):

@@ -13,7 +13,7 @@ from service.db import database, transactions
 from service.pipeline import receive
 from service.testing.fake_circleci.organization import WEB
 from service.testing.fake_circleci.payloads import as_bytes, ping, workflow_completed
-from service.web import request_body as body_of_a_post
+from service.web.request_body import BodyLimits
 from service.web.server.server import listen, serving
 from tests.app_fixture import GREEN, NINE, RED, SECRET, House, a_house, signature
 
@@ -170,9 +170,8 @@ async def test_a_packed_body_is_refused_as_a_kind_we_do_not_take(house: House) -
     assert traces(house) == [0, 0]
 
 
-async def test_who_never_finishes_is_told_so_in_time(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(body_of_a_post, "READ_TIMEOUT_S", 0.01)
-
+@pytest.mark.limits(bodies=BodyLimits(timeout_s=0.01))
+async def test_who_never_finishes_is_told_so_in_time(house: House) -> None:
     async def stalling() -> AsyncIterator[bytes]:
         yield BODY[:10]
         await asyncio.Event().wait()
@@ -183,10 +182,8 @@ async def test_who_never_finishes_is_told_so_in_time(house: House, monkeypatch: 
     assert traces(house) == [0, 0]
 
 
-async def test_many_large_bodies_at_once_fill_no_memory_and_keep_no_small_one_out(
-    house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(body_of_a_post, "MAX_ARRIVING_BYTES", 200_000)
+@pytest.mark.limits(bodies=BodyLimits(arriving_bytes=200_000))
+async def test_many_large_bodies_at_once_fill_no_memory_and_keep_no_small_one_out(house: House) -> None:
     begun, may_end = asyncio.Event(), asyncio.Event()
 
     async def lingering() -> AsyncIterator[bytes]:

@@ -33,10 +33,19 @@ class Breaker:
 
     report   called with True when it opens and with False when it closes
     log      gets one line for each opening and closing; None: no log is kept
+    timer    measures how long a call took, in seconds
     """
 
-    def __init__(self, *, clock: Callable[[], datetime], report: Callable[[bool], None], log: Log | None) -> None:
+    def __init__(
+        self,
+        *,
+        clock: Callable[[], datetime],
+        report: Callable[[bool], None],
+        log: Log | None,
+        timer: Callable[[], float] = monotonic,
+    ) -> None:
         self._clock = clock
+        self._timer = timer
         self._report = report
         self._log = log
         self._failures = 0
@@ -53,7 +62,7 @@ class Breaker:
         self._raise_if_open()
         is_trial = self._opened_at is not None
         self._is_trying = self._is_trying or is_trial
-        began_at = monotonic()
+        began_at = self._timer()
         try:
             yield
             self._note_answer()
@@ -61,7 +70,7 @@ class Breaker:
             self._note_failure()
             raise
         except CancelledError:
-            if monotonic() - began_at >= MIN_UNANSWERED_S:
+            if self._timer() - began_at >= MIN_UNANSWERED_S:
                 self._note_failure()
             raise
         finally:

@@ -1,0 +1,16 @@
+"""The limits of the service's parts, handed in where it is built."""
+
+from dataclasses import dataclass, field
+
+from service.health import CheckLimits
+from service.pipeline.refusals import RefusalLimits
+from service.web.request_body import BodyLimits
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """The limits of every part; those of settings are in ``Settings``."""
+
+    bodies: BodyLimits = field(default_factory=BodyLimits)
+    refusals: RefusalLimits = field(default_factory=RefusalLimits)
+    checks: CheckLimits = field(default_factory=CheckLimits)
