@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequ
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from uuid import UUID, uuid4
 
 from service.db.database import Store
@@ -12,6 +13,7 @@ from service.model import QueuedJob
 from service.queue.base import JobQueue
 from service.queue.embedded import EmbeddedQueue
 from service.queue.embedded_sql import JobRows
+from service.queue.grace import Grace
 from service.queue.procrastinate import ProcrastinateQueue, WorkerTimings
 from service.queue.procrastinate_sql import ProcrastinateRows
 from tests.app_fixture import SETTLED_WITHIN_S, Clock, a_moment
@@ -21,17 +23,17 @@ Make = Callable[[Store, Callable[[], datetime]], JobQueue]
 HASTY = WorkerTimings(poll=0.05)
 
 
-def engine_on(database: Database, timings: WorkerTimings = HASTY) -> Make:
-    """What makes the job engine that fits a database."""
+def engine_on(database: Database, timings: WorkerTimings = HASTY, grace: Grace | None = None) -> Make:
+    """Return a function that makes the job engine that fits a database."""
 
     def make_procrastinate(store: Store, clock: Callable[[], datetime]) -> JobQueue:
-        return ProcrastinateQueue(database.url, ProcrastinateRows(store), clock=clock, timings=timings)
+        return ProcrastinateQueue(database.url, ProcrastinateRows(store), clock=clock, timings=timings, grace=grace)
 
-    return make_embedded if isinstance(database, Sqlite) else make_procrastinate
+    return partial(make_embedded, grace=grace) if isinstance(database, Sqlite) else make_procrastinate
 
 
-def make_embedded(store: Store, clock: Callable[[], datetime]) -> JobQueue:
-    jobs = EmbeddedQueue(JobRows(store), clock=clock)
+def make_embedded(store: Store, clock: Callable[[], datetime], grace: Grace | None = None) -> JobQueue:
+    jobs = EmbeddedQueue(JobRows(store), clock=clock, grace=grace)
     store.after_commit(jobs.wake)
     return jobs
 

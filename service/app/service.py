@@ -31,10 +31,12 @@ from service.operations.first_run import FirstRun, read_setup
 from service.pipeline.context import Context, RetryPolicy
 from service.pipeline.receive import GroupCommitter
 from service.pipeline.refusals import Refusals
+from service.pipeline.send import finish_sends
 from service.pipeline.steps import PRUNE_EVERY_S, SWEEP_EVERY_S, Pipeline
 from service.queue.base import JobQueue
 from service.queue.embedded import EmbeddedQueue
 from service.queue.embedded_sql import JobRows
+from service.queue.grace import Grace
 from service.queue.handlers import Handler
 from service.queue.procrastinate import ProcrastinateQueue
 from service.queue.procrastinate_sql import ProcrastinateRows
@@ -65,13 +67,19 @@ class Service:
 
         A worker that fails ends the block too: a process that stores webhooks and judges none would look healthy.
         """
-        context, pipeline = self.context, self.pipeline
-        async with self.open(), asyncio.TaskGroup() as group:
-            group.create_task(context.jobs.run(self._handlers(), pipeline.failed))
-            try:
-                yield
-            finally:
-                context.jobs.stop()
+        async with self.open():
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self.context.jobs.run(self._handlers(), self.pipeline.failed))
+                try:
+                    yield
+                finally:
+                    self.stop()
+            await finish_sends(self.context)
+
+    def stop(self) -> None:
+        """Begin no new job from now on; the grace time of those under way begins."""
+        self.context.jobs.stop()
+        self.context.late_sends.stop(grace=self.context.retry_policy.send_grace)
 
     def _handlers(self) -> dict[str, Handler]:
         """Return the queue job handlers; each waits while posts wait to be stored."""
@@ -103,7 +111,7 @@ class Service:
             async with self._heartbeat_running():
                 yield
         finally:
-            for part in (self.context.notifier, self.context.late_sends, self.context.source, self.context.store):
+            for part in (self.context.notifier, self.context.source, self.context.store):
                 await part.close()
 
     @asynccontextmanager
@@ -179,7 +187,7 @@ def _context(config: Config, *, clock: Clock | None, retry_policy: RetryPolicy, 
         store=store,
         source=circleci(config, metrics=metrics, clock=clock, log=structlog.get_logger()),
         notifier=notifier,
-        jobs=job_engine(settings, store, clock=clock),
+        jobs=job_engine(settings, store, clock=clock, send_grace=retry_policy.send_grace),
         metrics=metrics,
         routes=config.routes,
         receivers=config.receivers,
@@ -190,12 +198,14 @@ def _context(config: Config, *, clock: Clock | None, retry_policy: RetryPolicy, 
     )
 
 
-def job_engine(settings: Settings, store: Store, *, clock: Clock | None = None) -> JobQueue:
+def job_engine(
+    settings: Settings, store: Store, *, clock: Clock | None = None, send_grace: timedelta = RetryPolicy.send_grace
+) -> JobQueue:
     """Return the job queue: its jobs are rows of this database, on the store's clock."""
-    clock = clock or store.clock
+    clock, grace = clock or store.clock, Grace(by_kind={"send": send_grace.total_seconds()})
     if store.is_shared:
-        return ProcrastinateQueue(settings.database_url, ProcrastinateRows(store), clock=clock)
-    jobs = EmbeddedQueue(JobRows(store), clock=clock)
+        return ProcrastinateQueue(settings.database_url, ProcrastinateRows(store), clock=clock, grace=grace)
+    jobs = EmbeddedQueue(JobRows(store), clock=clock, grace=grace)
     store.after_commit(jobs.wake)
     return jobs
 

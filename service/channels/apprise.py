@@ -96,7 +96,7 @@ class AppriseChannels:
 
         return plugin.check(url)
 
-    async def close(self, *, grace_s: float = 8.0) -> None:
+    async def close(self, *, grace_s: float = 0.0) -> None:
         """Wait up to ``grace_s`` seconds for late sends to end.
 
         The threads of the others end with the process.

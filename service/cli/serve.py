@@ -123,6 +123,7 @@ async def _serve_until_stopped(role: Role, config: Config, read: Callable[[], Co
             await asked.wait()
             manager.notify(STOPPING)
             keeping.cancel()
+            service.stop()  # before the server ends: its callers may take seconds, and no job begins meanwhile
             log.info("roundsman is stopping: what was begun may end")
     log.info("roundsman has stopped")
 

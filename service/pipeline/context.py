@@ -42,6 +42,7 @@ class RetryPolicy:
     unknown_channel_timeout   a channel unknown to a worker is left to other workers for this long
     unknown_channel_pause     pause until the next worker checks such a message
     min_pause, max_pause      the pause after the first attempt, doubled after each, up to the maximum; +/- a quarter
+    send_grace                sends under way may end for this long after the process was asked to end
     max_failures              failures of a decision for an unexpected reason before it is a dead letter
     max_put_offs              failures of a decision for a temporary reason before it is a dead letter
     jitter                    source of the quarter: a number from 0 to 1
@@ -55,6 +56,7 @@ class RetryPolicy:
     unknown_channel_pause: timedelta = timedelta(seconds=30)
     min_pause: timedelta = timedelta(seconds=5)
     max_pause: timedelta = timedelta(minutes=10)
+    send_grace: timedelta = timedelta(seconds=45)  # longer than a send may take before it is a late one
     max_failures: int = 5
     max_put_offs: int = 150  # about a day, most of it in pauses of max_pause
     jitter: Callable[[], float] = random.random

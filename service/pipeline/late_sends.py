@@ -4,10 +4,12 @@ The process that began a late send awaits its result.
 """
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
+
+from service.model import Attempt
 
 LEASE = timedelta(seconds=30)  # notification and lane are ours alone until it ends; then we are taken for dead
 RENEW_EVERY_S = 10.0
@@ -22,24 +24,44 @@ class LateSends:
 
     def __init__(self) -> None:
         self._tasks: dict[UUID, asyncio.Task[None]] = {}
+        self._attempts: dict[UUID, Attempt] = {}
+        self._ends_at: float | None = None  # by the event loop's clock
 
     def __contains__(self, notification_id: object) -> bool:
         return notification_id in self._tasks
 
-    def add(self, notification_id: UUID, recording: Coroutine[Any, Any, None]) -> None:
+    def add(self, attempt: Attempt, recording: Coroutine[Any, Any, None]) -> None:
         """Run ``recording``, which records the result of a late send, as a task."""
         task = asyncio.create_task(recording)
-        self._tasks[notification_id] = task
-        task.add_done_callback(lambda _: self._tasks.pop(notification_id, None))
+        self._tasks[attempt.notification_id] = task
+        self._attempts[attempt.notification_id] = attempt
+        task.add_done_callback(lambda _: self._remove(attempt.notification_id))
 
-    async def close(self, *, grace_s: float = 2.0) -> None:
-        """Wait up to ``grace_s`` for results to be recorded, then cancel.
+    def leave(self, attempt: Attempt) -> None:
+        """Note an attempt whose job was cut off: its result will not be known."""
+        self._attempts[attempt.notification_id] = attempt
 
-        The other attempts are found interrupted later.
+    def stop(self, *, grace: timedelta) -> None:
+        """Let the late sends end within a grace time that begins now."""
+        if self._ends_at is None:
+            self._ends_at = asyncio.get_running_loop().time() + grace.total_seconds()
+
+    async def finish(self) -> Sequence[Attempt]:
+        """Wait for results until the grace time ends; return the attempts without one.
+
+        The tasks that wait for them are cancelled.
         """
-        tasks = list(self._tasks.values())
-        if tasks:
-            await asyncio.wait(tasks, timeout=grace_s)
+        while tasks := list(self._tasks.values()):
+            left_s = (self._ends_at or 0.0) - asyncio.get_running_loop().time()
+            if left_s <= 0:
+                break
+            await asyncio.wait(tasks, timeout=left_s)
+        left = list(self._attempts.values())
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        return left
+
+    def _remove(self, notification_id: UUID) -> None:
+        self._tasks.pop(notification_id, None)
+        self._attempts.pop(notification_id, None)

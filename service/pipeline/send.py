@@ -1,7 +1,7 @@
 """Send a notification: each queue job makes one attempt and records its outcome."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from typing import TypeVar
 from uuid import UUID
@@ -88,7 +88,10 @@ async def _send_and_record(context: Context, notification: Notification, attempt
         await _retry_until_stored(lambda: context.store.write(_lease_and_requeue, context, notification))
         log.info("a send outlasts its job", notification=str(notification.id), reason=str(late))
         ending = _record_outcome(late.outcome(), context, notification, attempt, message=message)
-        context.late_sends.add(notification.id, _await_late_send(context, notification, attempt, ending))
+        context.late_sends.add(attempt, _await_late_send(context, notification, attempt, ending))
+    except asyncio.CancelledError:
+        context.late_sends.leave(attempt)
+        raise
 
 
 async def _send_to_channel(context: Context, notification: Notification, message: Message) -> str:
@@ -161,6 +164,26 @@ async def _await_late_send(
         end.cancel()
     if (error := end.result()) is not None:
         await handle_failure(context, notification, attempt, Temporary(f"{type(error).__name__}: {error}"))
+
+
+async def finish_sends(context: Context) -> None:
+    """Wait for late sends while the grace lasts; record the others as interrupted.
+
+    Each of these is sent again, by another process or after the next start.
+    """
+    left = await context.late_sends.finish()
+    if not left:
+        return
+    log.warning("sends are cut off: their messages are sent again", sends=len(left))
+    await run_guarded("the record of cut off sends", context.store.write(_record_interrupted, context, left))
+
+
+def _record_interrupted(transaction: Transaction, context: Context, attempts: Sequence[Attempt]) -> None:
+    now = context.clock()
+    for attempt in attempts:
+        if notifications.end_interrupted(transaction, attempt.notification_id, now, number=attempt.number):
+            lane = notifications.find(transaction, attempt.notification_id).lane
+            context.jobs.pause_lane(lane, within=transaction, until=now)
 
 
 def _end_lease(transaction: Transaction, context: Context, notification: Notification) -> None:

@@ -17,13 +17,13 @@ from service.db.tables import Transaction
 from service.errors import Temporary
 from service.model import Backlog, QueuedJob
 from service.queue.embedded_sql import JobRows
+from service.queue.grace import Grace
 from service.queue.handlers import Failed, Handler, run_guarded
 
 MAX_CONCURRENT = 16  # running jobs of a kind: while CircleCI hangs, sends still have slots
 PREFETCH = 4 * MAX_CONCURRENT  # jobs of a kind that one poll reads: most of them begin later, without another poll
 POLL_EVERY_S = 0.05  # while prefetched jobs are left; else at once
 IDLE_POLL_S = 1.0  # between polls without a wake-up: another process (`roundsman resend`) may have enqueued
-GRACE_S = 10.0
 AHEAD = timedelta(milliseconds=1)
 
 log = structlog.get_logger()
@@ -32,9 +32,10 @@ log = structlog.get_logger()
 class EmbeddedQueue:
     """The job engine of one process; ``JobQueue`` documents its promises."""
 
-    def __init__(self, table: JobRows, *, clock: Callable[[], datetime]) -> None:
+    def __init__(self, table: JobRows, *, clock: Callable[[], datetime], grace: Grace | None = None) -> None:
         self._table = table
         self._clock = clock
+        self._grace = grace or Grace()
         self._periodic: list[tuple[float, Callable[[], Awaitable[None]]]] = []
         self._prefetched: list[QueuedJob] = []
         self._begun: dict[int, QueuedJob] = {}
@@ -92,16 +93,16 @@ class EmbeddedQueue:
         return self._last_look_at
 
     async def run(self, handlers: Mapping[str, Handler], failed: Failed) -> None:
-        """Run due jobs until ``stop``, then wait ``GRACE_S`` seconds for the running ones."""
+        """Run due jobs until ``stop``, then give the running ones their grace time."""
         periodic = [asyncio.create_task(self._run_periodically(seconds, work)) for seconds, work in self._periodic]
-        tasks: set[asyncio.Task[None]] = set()
+        tasks: dict[asyncio.Task[None], str] = {}
         while not self._stopping:
             self._awake.clear()
             chosen = await self._choose()
             for job in chosen:
                 task = asyncio.create_task(self._run_one(job, handlers.get(job.kind), failed))
-                tasks.add(task)
-                task.add_done_callback(tasks.discard)
+                tasks[task] = job.kind
+                task.add_done_callback(tasks.pop)
             if not chosen:  # jobs that were begun made their lanes busy: the next poll reads past them
                 await self._sleep()
         for task in periodic:
@@ -210,11 +211,11 @@ class EmbeddedQueue:
             await run_guarded("periodic work", work())
             await asyncio.sleep(seconds)
 
-    async def _finish(self, tasks: set[asyncio.Task[None]]) -> None:
-        if tasks:
-            _, late = await asyncio.wait(tasks, timeout=GRACE_S)
-            for task in late:
-                task.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
+    async def _finish(self, tasks: Mapping[asyncio.Task[None], str]) -> None:
+        loop = asyncio.get_running_loop()
+        ends = [loop.call_later(self._grace.of(kind), task.cancel) for task, kind in tasks.items()]
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for end in ends:
+            end.cancel()
         with suppress(Temporary):  # the next start runs them once more and finds their work settled
             await self._table.remove(self._done)

@@ -15,6 +15,7 @@ from uuid import UUID
 import structlog
 from procrastinate import App, BaseRetryStrategy, JobContext, PsycopgConnector, RetryDecision
 from procrastinate.jobs import Job
+from procrastinate.worker import Worker
 
 from service.db.postgres import connection_parameters
 from service.db.tables import Transaction
@@ -22,6 +23,7 @@ from service.errors import Temporary
 from service.model import Backlog, NewJob
 from service.queue.connections import connections
 from service.queue.errors import as_temporary, log_in_one_line
+from service.queue.grace import Grace
 from service.queue.handlers import Failed, Handler, run_guarded
 from service.queue.periodic import PERIODIC, PeriodicScheduler
 from service.queue.procrastinate_sql import ProcrastinateRows
@@ -30,7 +32,6 @@ MAX_CONCURRENT = 16  # running jobs of a kind in a process: each kind is a queue
 CONNECTIONS = 8  # each is used for a moment: to fetch a job, or to delete it
 ANSWERS_WITHIN_S = 5.0
 IDLE_POLL_S = 1.0
-GRACE_S = 10.0
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)  # at once, even where the database's clock is behind ours
 
 log = structlog.get_logger()
@@ -83,10 +84,12 @@ class ProcrastinateQueue:
         *,
         clock: Callable[[], datetime],
         timings: WorkerTimings | None = None,
+        grace: Grace | None = None,
     ) -> None:
         self._view = view
         self._clock = clock
         self._timings = timings or WorkerTimings()
+        self._grace = grace or Grace()
         connector = PsycopgConnector(
             conninfo=database_url,
             min_size=0,  # with one, it would wait for that, and not end while the database is away
@@ -104,7 +107,8 @@ class ProcrastinateQueue:
         self._handlers: Mapping[str, Handler] = {}
         self._failed: Failed | None = None
         self._begun: dict[int, asyncio.Task[None]] = {}
-        self._workers: set[int] = set()
+        self._workers: set[int] = set()  # the ids of all workers of this process that began a job
+        self._running: set[Worker] = set()
         self._possibly_stalled: Collection[int] = ()
         self._stop_asked = asyncio.Event()
 
@@ -148,6 +152,8 @@ class ProcrastinateQueue:
     def stop(self) -> None:
         """Begin no new job."""
         self._stop_asked.set()
+        for worker in self._running:
+            worker.stop()  # type: ignore[no-untyped-call]  # reason: Procrastinate leaves the return type out
 
     async def backlog(self) -> Backlog:
         """Return the number of due jobs of all processes, and the age of the oldest."""
@@ -159,7 +165,7 @@ class ProcrastinateQueue:
         return None if since_last_heartbeat is None else self._clock() - since_last_heartbeat
 
     async def run(self, handlers: Mapping[str, Handler], failed: Failed) -> None:
-        """Run due jobs until ``stop``; requeue those still running ``GRACE_S`` later."""
+        """Run due jobs until ``stop``; requeue those still running after their grace time."""
         self._handlers, self._failed = handlers, failed
         log_in_one_line()
         async with self._app.open_async(), self._background_tasks(), asyncio.TaskGroup() as group:
@@ -168,7 +174,7 @@ class ProcrastinateQueue:
 
     @asynccontextmanager
     async def _background_tasks(self) -> AsyncIterator[None]:
-        tasks = [asyncio.create_task(work) for work in (self._watch(), self._scheduler.run())]
+        tasks = [asyncio.create_task(work) for work in (self._watch(), self._scheduler.run(), self._beat())]
         try:
             yield
         finally:
@@ -178,46 +184,31 @@ class ProcrastinateQueue:
 
     async def _serve(self, queue: str) -> None:
         """Run a worker of a queue until ``stop``; a new one after the database was away."""
-        stop_asked = asyncio.create_task(self._stop_asked.wait())
         while not self._stop_asked.is_set():
-            worker = asyncio.create_task(self._work(queue))
-            await asyncio.wait({worker, stop_asked}, return_when=asyncio.FIRST_COMPLETED)
-            await self._end(worker)
-        stop_asked.cancel()
-
-    async def _work(self, queue: str) -> None:
-        """Run a worker until the database goes away, and wait for its running jobs."""
-        try:
-            with as_temporary():
-                await self._app.run_worker_async(
-                    queues=[queue],
-                    concurrency=MAX_CONCURRENT,
-                    fetch_job_polling_interval=self._timings.poll,
-                    delete_jobs="always",
-                    install_signal_handlers=False,
-                    update_heartbeat_interval=self._timings.heartbeat,
-                    stalled_worker_timeout=self._timings.dead_after,
-                )
-        except Temporary as error:
-            log.warning("a queue waits for the database", queue=queue, reason=str(error))
-
-    async def _end(self, worker: asyncio.Task[None]) -> None:
-        if not self._stop_asked.is_set():  # it ended by itself
-            await worker
+            worker = self._make_worker(queue)
+            self._running.add(worker)
+            try:
+                with as_temporary():
+                    await worker.run()  # type: ignore[no-untyped-call]  # reason: the same
+            except Temporary as error:
+                log.warning("a queue waits for the database", queue=queue, reason=str(error))
+            self._running.remove(worker)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stop_asked.wait(), IDLE_POLL_S)
-            return
-        clock = asyncio.get_running_loop().time
-        grace_ends_at = clock() + GRACE_S
-        worker.cancel()  # begins no new job, and waits for the running ones
-        while (await asyncio.wait({worker}, timeout=IDLE_POLL_S))[1]:
-            if clock() >= grace_ends_at:
-                for task in self._begun.values():
-                    task.cancel()
-            if not self._begun:
-                worker.cancel()  # while it starts, Procrastinate may swallow the first
-        with suppress(asyncio.CancelledError):
-            await worker
+
+    def _make_worker(self, queue: str) -> Worker:
+        """Return a worker, which itself gives its running jobs their grace time."""
+        return Worker(
+            self._app,
+            queues=[queue],
+            concurrency=MAX_CONCURRENT,
+            fetch_job_polling_interval=self._timings.poll,
+            shutdown_graceful_timeout=self._grace.of(queue),
+            delete_jobs="always",
+            install_signal_handlers=False,
+            update_heartbeat_interval=self._timings.heartbeat,
+            stalled_worker_timeout=self._timings.dead_after,
+        )
 
     async def _run_one(self, context: JobContext, kind: str, subject_id: str) -> None:
         task, job = asyncio.current_task(), context.job
@@ -259,6 +250,16 @@ class ProcrastinateQueue:
 
     async def _enqueue(self, kind: str, subject_id: str, lane: str) -> None:
         await self._do.configure(queue=kind, lock=lane).defer_async(kind=kind, subject_id=subject_id)
+
+    async def _beat(self) -> None:
+        """Write the heartbeats of workers that are stopping: they do not do so themselves.
+
+        Without them, jobs that may still end would be given to other workers.
+        """
+        await self._stop_asked.wait()
+        while True:
+            await run_guarded("the heartbeat of stopping workers", self._view.beat(self._workers))
+            await asyncio.sleep(self._timings.heartbeat)
 
     async def _watch(self) -> None:
         while True:

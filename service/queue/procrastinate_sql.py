@@ -77,6 +77,11 @@ class ProcrastinateRows:
         found: timedelta | None = await self._store.read(lambda transaction: transaction.execute(latest).scalar())
         return found
 
+    async def beat(self, workers: Collection[int]) -> None:
+        """Write a heartbeat of each of these workers that is still registered."""
+        beating = text("UPDATE procrastinate_workers SET last_heartbeat = now() WHERE id = ANY(:workers)")
+        await self._store.write(lambda transaction: transaction.execute(beating, {"workers": list(workers)}).close())
+
     async def requeue_stalled(
         self, suspects: Collection[int], *, dead_after_s: float, own_workers: Collection[int], begun: Collection[int]
     ) -> tuple[Sequence[int], Collection[int]]:

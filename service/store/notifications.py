@@ -219,10 +219,15 @@ def attempts_of(transaction: Transaction, notification_ids: Collection[UUID]) ->
     return [to_attempt(row) for row in transaction.execute(wanted).mappings()]
 
 
-def end_interrupted(transaction: Transaction, notification_id: UUID, at: datetime) -> None:
+def end_interrupted(
+    transaction: Transaction, notification_id: UUID, at: datetime, *, number: int | None = None
+) -> bool:
     """End the attempt of a process that is gone; the record says it may have arrived.
 
-    Only for the holder of the channel's lane: anybody else's attempt may still be under way.
+    number   only if this is the attempt under way; else whichever it is
+
+    Returns False if none is under way. Only for the holder of the channel's lane, or for the process that made the
+    attempt: anybody else's may still end.
     """
     reason = "Roundsman was stopped during this attempt: it may have arrived"
     ending = (
@@ -230,10 +235,14 @@ def end_interrupted(transaction: Transaction, notification_id: UUID, at: datetim
         .where(attempts.c.notification_id == notification_id, attempts.c.outcome == Outcome.SENDING)
         .values(outcome=Outcome.INTERRUPTED, reason=reason, ended_at=at)
     )
-    transaction.execute(ending)
     back = (
         update(notifications)
         .where(notifications.c.id == notification_id, notifications.c.state == SENDING)
         .values(state=PENDING, reason=reason, next_attempt_at=at)
+        .returning(notifications.c.id)
     )
-    transaction.execute(back)
+    if number is not None:
+        ending = ending.where(attempts.c.number == number)
+        back = back.where(notifications.c.attempts == number)
+    transaction.execute(ending)
+    return transaction.execute(back).first() is not None

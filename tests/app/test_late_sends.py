@@ -5,6 +5,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -12,8 +13,9 @@ from typing import Any
 import pytest
 
 from service.channels import AppriseChannels
+from service.pipeline.context import RetryPolicy
 from service.pipeline.steps import Pipeline
-from tests.app_fixture import RED, RED_TO_WEB, House, a_house
+from tests.app_fixture import RED, RED_TO_WEB, House, a_house, a_moment
 from tests.fake_servers import RawEnd, raw_end
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
@@ -142,7 +144,7 @@ async def test_when_the_process_of_a_late_send_is_gone_another_goes_on(folder: P
             house = hurried(plain)
             delivery = await red(house)
             await house.drain()
-            await house.service.context.late_sends.close(grace_s=0)
+            await house.service.context.late_sends.finish()
         async with a_house(folder, channel.routes, clock=house.clock) as other:
             await other.drain(seconds=31)
             attempts = await attempts_of(other, delivery)
@@ -183,14 +185,39 @@ async def test_the_next_message_of_the_lane_goes_as_soon_as_the_late_one_is_told
     assert [[outcome for outcome, _ in each] for each in attempts] == [["sent"], ["sent"]]
 
 
-async def test_a_late_send_is_no_longer_there_when_its_house_is_closed(folder: Path) -> None:
+async def test_late_send_may_end_while_the_service_stops(folder: Path) -> None:
     with slow() as channel:
         async with a_house(folder, channel.routes) as plain:
             house = hurried(plain)
             delivery = await red(house)
-            await house.drain()
-            asyncio.get_running_loop().call_later(0.05, channel.may_answer.set)
-            await house.service.context.notifier.close()
-            await house.service.context.late_sends.close()
+            async with house.running():
+                await late(house)
+                house.service.stop()
+                channel.may_answer.set()
+        async with a_house(folder, channel.routes, clock=house.clock) as other:
+            attempts = await attempts_of(other, delivery)
 
-            assert [outcome for outcome, _ in await attempts_of(house, delivery)] == ["sent"]
+    assert [outcome for outcome, _ in attempts] == ["sent"]
+
+
+async def test_late_send_left_at_the_end_of_the_grace_is_interrupted_and_sent_again(folder: Path) -> None:
+    with slow() as channel:
+        async with a_house(folder, channel.routes, retry_policy=RetryPolicy(send_grace=timedelta())) as plain:
+            house = hurried(plain)
+            delivery = await red(house)
+            async with house.running():
+                await late(house)
+        async with a_house(folder, channel.routes, clock=house.clock) as other:
+            left = await attempts_of(other, delivery)
+            await other.drain(seconds=31)  # on Postgres the job comes back when the lease would have ended
+            attempts = await attempts_of(other, delivery)
+
+    assert [outcome for outcome, _ in left] == ["interrupted"]
+    assert [outcome for outcome, _ in attempts] == ["interrupted", "sent"]
+
+
+async def late(house: House) -> None:
+    """Wait until a send outlasts its job."""
+    async with asyncio.timeout(SOON_S):
+        while not house.service.context.late_sends._tasks:
+            await a_moment()

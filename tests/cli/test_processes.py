@@ -6,6 +6,7 @@ import signal
 import socket
 import sqlite3
 import subprocess
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -17,7 +18,7 @@ import pytest
 from service.testing.fake_circleci.payloads import as_bytes, workflow_completed
 from tests.app_fixture import GREEN, RED, RED_TO_WEB, environ
 from tests.long_cases import first_and_long
-from tests.processes import ENDS_WITHIN_S, ROUNDSMAN, Served, run, serve, slow_channel, surroundings
+from tests.processes import ENDS_WITHIN_S, ROUNDSMAN, Served, run, serve, slow_channel, surroundings, until
 
 COLOUR = "\x1b"
 
@@ -104,6 +105,25 @@ def test_a_send_that_was_begun_may_end(tmp_path: Path) -> None:
     assert code == 0
     assert rows(tmp_path, "SELECT state FROM notifications") == [("sent",)]
     assert rows(tmp_path, "SELECT outcome FROM attempts") == [("sent",)]
+
+
+@pytest.mark.long
+def test_send_of_twenty_seconds_ends_and_is_not_repeated_after_a_restart(tmp_path: Path) -> None:
+    with slow_channel() as channel:
+        routes = RED_TO_WEB.replace("json://web.example.com", channel.url)
+        with serve(tmp_path, settings(tmp_path, routes)) as served:
+            served.post(as_bytes(workflow_completed(RED)))
+            assert channel.arrived.wait(ENDS_WITHIN_S)
+            threading.Timer(20, channel.may_answer.set).start()
+            code = served.end(signal.SIGTERM)
+        channel.arrived.clear()
+        with serve(tmp_path, settings(tmp_path, routes)) as again:
+            until(lambda: httpx.get(f"{again.address}/readyz", trust_env=False).status_code == 200)
+            assert again.end() == 0
+
+    assert code == 0
+    assert rows(tmp_path, "SELECT outcome FROM attempts") == [("sent",)]
+    assert not channel.arrived.is_set()
 
 
 @pytest.mark.long

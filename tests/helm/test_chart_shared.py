@@ -11,6 +11,7 @@ import yaml
 
 from service.config.configuration import load
 from service.config.env import load_settings
+from service.pipeline.context import RetryPolicy
 from tests.generate_docs import ROOT
 from tests.helm_rendering import (
     CHART,
@@ -90,6 +91,13 @@ def test_a_door_that_is_told_to_close_still_takes_in_who_was_sent_to_it(render: 
 
     assert container(web)["lifecycle"] == {"preStop": {"exec": {"command": ["sleep", "5"]}}}
     assert pod(web)["terminationGracePeriodSeconds"] >= 5 + 5 + 5
+
+
+def test_pods_that_send_outlive_the_grace_of_a_send(render: Render) -> None:
+    senders = [render("minimal")["StatefulSet"], render("postgres")["Deployment worker"]]
+
+    for sender in senders:
+        assert pod(sender)["terminationGracePeriodSeconds"] >= RetryPolicy.send_grace.total_seconds() + 10
 
 
 # the Job before each release

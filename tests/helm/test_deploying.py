@@ -10,6 +10,7 @@ import pytest
 
 from service.cli._ca_certificates import share_ca_certificates
 from service.errors import BadConfig
+from service.pipeline.context import RetryPolicy
 from tests.app.test_reload import news
 from tests.app_fixture import RED_TO_WEB, environ
 from tests.fake_servers import internet
@@ -40,11 +41,17 @@ def test_a_unit_does_not_give_up_but_for_a_wrong_configuration(unit: Path) -> No
         "RestartSec=5",
         "RestartPreventExitStatus=2",
         "TimeoutStartSec=infinity",
-        "TimeoutStopSec=30",
         "UMask=0077",
         "CapabilityBoundingSet=",
         "SystemCallFilter=@system-service",
     }
+
+
+@pytest.mark.parametrize("unit", [unit for unit in UNITS if unit.stem in {"roundsman", "roundsman-worker"}])
+def test_unit_that_sends_outlives_the_grace_of_a_send(unit: Path) -> None:
+    [stop_s] = [line.partition("=")[2] for line in lines(unit) if line.startswith("TimeoutStopSec=")]
+
+    assert int(stop_s) >= RetryPolicy.send_grace.total_seconds() + 10
 
 
 @pytest.mark.parametrize("unit", [unit for unit in UNITS if "migrate" not in unit.stem], ids=lambda unit: unit.stem)

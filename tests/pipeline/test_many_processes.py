@@ -2,6 +2,7 @@
 
 import signal
 import subprocess
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -163,6 +164,27 @@ def test_a_send_that_was_begun_may_end_also_on_many_machines(site: Site) -> None
 
     assert code == 0
     assert [line["outcome"] for line in worker.log if line["event"] == "attempt"] == ["sent"]
+
+
+@pytest.mark.long
+def test_worker_that_ends_slowly_keeps_its_send_for_itself(site: Site) -> None:
+    """The channel takes longer than a worker without heartbeats counts as alive, and less than a slot."""
+    with slow_channel() as channel:
+        (site.folder / "roundsman.yaml").write_text(TELL.format(url=channel.url), encoding="utf-8")
+        with serve(site.folder, site.environ, "web") as web, serve(site.folder, site.environ, "worker") as ending:
+            web.post(news(1))
+            assert channel.arrived.wait(ENDS_WITHIN_S)
+            channel.arrived.clear()
+            ending.process.send_signal(signal.SIGTERM)
+            with serve(site.folder, site.environ, "worker") as other:
+                threading.Timer(28, channel.may_answer.set).start()
+                code = ending.ended()
+                assert other.end() == 0
+
+    assert code == 0
+    assert [line["outcome"] for line in ending.log if line["event"] == "attempt"] == ["sent"]
+    assert [line["outcome"] for line in other.log if line["event"] == "attempt"] == []
+    assert not channel.arrived.is_set()
 
 
 @pytest.mark.long

@@ -14,9 +14,10 @@ from service.model import QueuedJob
 from service.queue import embedded, procrastinate
 from service.queue.embedded import EmbeddedQueue
 from service.queue.embedded_sql import JobRows
+from service.queue.grace import Grace
 from tests.app_fixture import SETTLED_WITHIN_S, Clock, a_moment
 from tests.databases import Database, Postgres
-from tests.queue_fixture import Work, acting, raising, some, soon
+from tests.queue_fixture import Work, acting, engine_on, raising, some, soon
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 FETCHING = """SELECT 1 FROM pg_stat_activity
@@ -188,10 +189,9 @@ async def test_job_that_is_fetched_while_the_engine_stops_is_not_begun(work: Wor
 
 
 async def test_what_does_not_end_in_time_is_cancelled_and_runs_again_after_the_next_start(
-    work: Work, monkeypatch: pytest.MonkeyPatch
+    database: Database, work: Work
 ) -> None:
-    for engine in (embedded, procrastinate):
-        monkeypatch.setattr(engine, "GRACE_S", 0.01)
+    work.jobs = engine_on(database, grace=Grace(others_s=0.01))(work.store, work.clock)
     [subject] = some(1)
     started = asyncio.Event()
 
