@@ -1,10 +1,10 @@
 """Channels: where a message leaves Roundsman. The only user of Apprise.
 
-``AppriseChannels`` sends. ``rate_limits`` has the minimum interval between messages; ``plugin`` adapts Apprise's
-plugins; ``apprise_capture`` records the responses and errors of a send; ``budget`` and ``safe_answers`` limit the bytes
-and seconds that are read. ``verdicts`` finds refusals in answers by the table of ``refusal_forms``, and ``failures``
-turns them into our errors. ``dialects`` says how each service treats a text; ``cards`` has the services' own forms,
-such as an embed; ``incident_services`` keeps good news from opening incidents.
+``registry`` has one entry for each service, with all that is particular to it; the entries stand in ``services``, by
+kind. ``AppriseChannels`` sends. ``rate_limits`` has intervals and pauses; ``plugin`` adapts Apprise's plugins;
+``apprise_capture`` records the responses and errors of a send; ``budget`` and ``safe_answers`` limit the bytes and
+seconds that are read. ``verdicts`` finds refusals in answers by the registry and by ``refusal_forms``, and ``failures``
+turns them into our errors. ``incident_services`` keeps good news from opening incidents.
 """
 
 from service.channels.apprise import AppriseChannels, StillSending

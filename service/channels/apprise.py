@@ -9,7 +9,8 @@ from threading import Thread
 from uuid import UUID
 
 from service.channels.budget import MAX_ANSWER_S, MAX_SEND_S, Budget
-from service.channels.rate_limits import DEADLINE_S, MAIL_DEADLINE_S, TIMEOUT_PAUSE_S, is_mail, timeout_pause_s
+from service.channels.rate_limits import DEADLINE_S, TIMEOUT_PAUSE_S, timeout_pause_s
+from service.channels.registry import service_of
 from service.errors import Temporary
 from service.model import Channel, Message, Receiver
 
@@ -39,7 +40,7 @@ class LateSend:
 class AppriseChannels:
     """The sender for every channel that Apprise has a plugin for.
 
-    deadline_s   seconds for which a send may occupy a slot; a mail server gets at most MAIL_DEADLINE_S
+    deadline_s   seconds for which a send may occupy a slot; a mail server gets less
     answer_s     seconds for the answer to an HTTP request
     send_s       seconds for a whole send: mail servers may take minutes to answer (RFC 5321, 4.5.3.2)
     at_once      number of slots: sends that run at the same time, over all channels
@@ -75,7 +76,7 @@ class AppriseChannels:
         if notification_id in self._late_sends:
             return self._late_result(notification_id)
         self._refuse_if_stuck(channel)
-        deadline_s = min(self._deadline_s, MAIL_DEADLINE_S) if is_mail(channel) else self._deadline_s
+        deadline_s = min(self._deadline_s, service_of(channel).max_deadline_s)
         async with self._slots:
             sending = self._start(channel, message, notification_id)
             try:
@@ -131,7 +132,7 @@ class AppriseChannels:
             raise Temporary(sentence, retry_after_s=TIMEOUT_PAUSE_S)
 
     def _start(self, channel: Channel, message: Message, notification_id: UUID) -> "Future[str]":
-        budget = Budget(seconds=self._send_s, answer_s=self._answer_s, is_mail=is_mail(channel))
+        budget = Budget(seconds=self._send_s, answer_s=self._answer_s, is_mail=service_of(channel).is_mail_server)
         sending: Future[str] = Future()
         sending.set_running_or_notify_cancel()  # a waiter that gives up does not cancel it from here on
         work = partial(

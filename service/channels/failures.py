@@ -9,6 +9,7 @@ import requests
 
 from service.channels import answer_bodies
 from service.channels.apprise_capture import SendTrace
+from service.channels.channel_service import ChannelService
 from service.channels.rate_limits import timeout_pause_s
 from service.channels.secrets import redact
 from service.channels.verdicts import Refusal, find_refusal, is_unexpected_page
@@ -46,13 +47,13 @@ class Recipient:
     """The other side of a send.
 
     label     its name in our sentences
-    service   its name in Apprise
+    service   the service that it is one of
     url       its URL, whose parts are redacted in its answers
     others    URLs of other channels, whose longer parts are redacted too
     """
 
     label: str
-    service: str
+    service: ChannelService
     url: str
     others: frozenset[str] = frozenset()
 

@@ -7,21 +7,16 @@ import apprise
 
 from service.channels.apprise_capture import capture, install_hooks, no_throttle
 from service.channels.budget import Budget
-from service.channels.cards import use_service_form
-from service.channels.dialects import LIMITS, Dialect, Limit, dialect_of, is_mail_service
+from service.channels.channel_service import ChannelService, Dialect, Limit
 from service.channels.failures import Recipient, classify_answers, classify_failure, receipt
 from service.channels.incident_services import is_needless_incident
 from service.channels.mail import Mail, register_mail_plugin
 from service.channels.plain_text import plain_text_for, replace_html_to_text
+from service.channels.registry import find_service
 from service.channels.safe_answers import CONNECT_S, READ_S, install_answer_limits
 from service.errors import Permanent
 from service.message import Form, RenderOptions, guard_markup, mail_html, mail_text, render_body
 from service.model import Channel, Message
-
-# Slack's mrkdwn has no escape for * _ ~ and backticks; Apprise sends text with mrkdwn off.
-FORCED_FORMATS = {"Slack": Form.TEXT}
-RENDERS_TEXT_AS_MARKDOWN = frozenset({"Discord", "Guilded", "Fluxer", "Revolt", "Mattermost", "Zulip"})
-TITLE_INSIDE_BODY = frozenset({"Discord", "Guilded", "Fluxer", "Revolt"})  # before the body, unescaped
 
 # Apprise writes nothing to disk, shows no pictures of its own and uses no thread pool.
 ASSET = apprise.AppriseAsset(
@@ -59,14 +54,14 @@ def send(
     plugin = create(channel.url)
     if plugin is None or _problem(plugin):
         raise Permanent(f"{channel.label}: {check(channel.url)}")
-    service = str(plugin.service_name)
+    service = find_service(str(plugin.service_name))
     if is_needless_incident(service, plugin, message):
         return f"{channel.label} was not told: each message opens an incident there, and nothing has failed"
-    use_service_form(service, plugin, message)
+    _use_own_form(service, plugin, message)
     if isinstance(plugin, Mail):
         plugin.message, plugin.notification_id = message, notification_id
     with capture(budget) as trace:
-        accepted = _notify(plugin, message)
+        accepted = _notify(service, plugin, message)
     to = Recipient(label=channel.label, service=service, url=channel.url, others=secret_urls)
     error = classify_answers(to, trace) if accepted else classify_failure(to, trace)
     if error is not None:
@@ -86,7 +81,7 @@ def check(url: str) -> str | None:
 
 def _problem(plugin: apprise.NotifyBase) -> str | None:
     """Return the problem of a URL that Apprise understands, or None."""
-    if str(plugin.service_name) != "E-Mail":
+    if not isinstance(plugin, Mail):
         return None
     for name in ("user", "password"):
         if not (getattr(plugin, name) or "").isascii():  # smtplib encodes them as ASCII only
@@ -119,27 +114,34 @@ def create(url: str) -> apprise.NotifyBase | None:
     return plugin
 
 
-def _notify(plugin: apprise.NotifyBase, message: Message) -> bool:
+def _use_own_form(service: ChannelService, plugin: apprise.NotifyBase, message: Message) -> None:
+    """Let a plugin send the message in the service's own form, if there is one.
+
+    Its content is replaced on the plugin object. A template in the URL takes precedence.
+    """
+    if service.own_form is not None and message.story and not getattr(plugin, "template", None):
+        service.own_form.apply(plugin, message)
+
+
+def _notify(service: ChannelService, plugin: apprise.NotifyBase, message: Message) -> bool:
     """Send the message in the plugin's own form, so that Apprise converts nothing.
 
     True if it worked by Apprise's word.
     """
-    service = str(plugin.service_name)
-    if service in FORCED_FORMATS:
+    if service.format is not None:
         plugin._format_override = None
-    target = plugin.resolve_format(FORCED_FORMATS.get(service))
-    form = Form.MARKDOWN if service in RENDERS_TEXT_AS_MARKDOWN else Form(target.value)
-    has_title = plugin.title_maxlen > 0 and service not in TITLE_INSIDE_BODY
-    is_literal = dialect_of(service) is Dialect.LITERAL
+    target = plugin.resolve_format(service.format)
+    form = Form.MARKDOWN if service.is_text_markdown else Form(target.value)
+    has_title = plugin.title_maxlen > 0 and not service.has_title_inside
+    is_literal = service.dialect is Dialect.LITERAL
     title = (message.title if is_literal else guard_markup(message.title)) if has_title else ""
-    options = _render_options(plugin, service, form, title)
-    is_mail = is_mail_service(service)
+    options = _render_options(service, plugin, form, title)
     body = (
         mail_html(message, max_length=options.max_length)
-        if is_mail and form is Form.HTML
+        if service.sends_mail and form is Form.HTML
         else render_body(message, form, options)
     )
-    with plain_text_for(body, mail_text(message) if is_mail else render_body(message, Form.TEXT, options)):
+    with plain_text_for(body, mail_text(message) if service.sends_mail else render_body(message, Form.TEXT, options)):
         # An Apprise object turns each exception of a plugin into False.
         result = apprise.Apprise(plugin, asset=ASSET).notify(
             body=body, title=title, body_format=target, notify_type=apprise.NotifyType(message.severity)
@@ -147,9 +149,9 @@ def _notify(plugin: apprise.NotifyBase, message: Message) -> bool:
     return bool(result)
 
 
-def _render_options(plugin: apprise.NotifyBase, service: str, form: Form, title: str) -> RenderOptions:
-    dialect = dialect_of(service)
-    limit = LIMITS.get(service, Limit(max_length=plugin.body_maxlen, is_bytes=False, source="Apprise"))
+def _render_options(service: ChannelService, plugin: apprise.NotifyBase, form: Form, title: str) -> RenderOptions:
+    dialect = service.dialect
+    limit = service.limit or Limit(max_length=plugin.body_maxlen, is_bytes=False, source="Apprise")
     size = _bytes if limit.is_bytes else len
     return RenderOptions(
         max_length=limit.max_length - (size(title) + 32 if title else 2),  # reserved by Apprise

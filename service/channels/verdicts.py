@@ -4,15 +4,16 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any
 
 import requests
 
 from service.channels import answer_bodies
+from service.channels.channel_service import ChannelService
 from service.channels.rate_limits import RATE_LIMIT_PAUSE_S
 from service.channels.refusal_forms import (
     FORMS,
-    PROGRAMS,
     RATE_LIMIT_WORDS,
     TEXT_FORMS,
     WAITS,
@@ -38,7 +39,7 @@ class Refusal:
     wait_s: float | None = None
 
 
-def find_refusal(service: str, response: requests.Response) -> Refusal | None:
+def find_refusal(service: ChannelService, response: requests.Response) -> Refusal | None:
     """Return the refusal in an answer; None if it is an acceptance."""
     body = answer_bodies.parse_json(response.content)
     found = _in_body(service, body, answer_bodies.as_text(response.content)[:MAX_TEXT])
@@ -66,52 +67,48 @@ def _says_rate_limited(code: str, body: Any) -> bool:
     )
 
 
-def is_unexpected_page(service: str, response: requests.Response) -> bool:
+def is_unexpected_page(service: ChannelService, response: requests.Response) -> bool:
     """Tell whether the answer is a web page though the service has a form of its own."""
-    return service not in PROGRAMS and answer_bodies.is_web_page(response.content)
+    return not service.is_program and answer_bodies.is_web_page(response.content)
 
 
-def _in_body(service: str, body: Any, text: str) -> tuple[RefusalForm | TextForm, str] | None:
+def _in_body(service: ChannelService, body: Any, text: str) -> tuple[RefusalForm | TextForm, str] | None:
     """Return the form and the code of the refusal in a body, or None."""
     if not isinstance(body, dict | list):
         return _in_text(service, text)
-    settled: set[str] = set()  # keys that a service's own form has tested
-    for form in FORMS:
-        if (form.services and service not in form.services) or (not form.services and form.code[0] in settled):
-            continue
-        for value in _values(body, form):
+    settled = {
+        form.code[0] for form in service.refusals if any(True for _ in answer_bodies.find_values(body, form.code))
+    }
+    forms = ((form, answer_bodies.find_values(body, form.code)) for form in service.refusals)
+    general = ((form, _values_in_wrappers(body, form)) for form in FORMS if form.code[0] not in settled)
+    for form, values in chain(forms, general):
+        for value in values:
             code = answer_bodies.code_text(value)
             if form.refuses(code):
                 return form, code if not isinstance(value, dict | list) else ""
-            settled |= {form.code[0]} if form.services else set()
     return None
 
 
-def _values(body: Any, form: RefusalForm) -> Iterator[Any]:
-    """Yield the values at a form's path; for a general form also inside WRAPPERS."""
+def _values_in_wrappers(body: Any, form: RefusalForm) -> Iterator[Any]:
+    """Yield the values at a form's path, in the body and inside WRAPPERS."""
     yield from answer_bodies.find_values(body, form.code)
-    if not form.services:
-        for path in WRAPPERS:
-            yield from answer_bodies.find_values(body, (*path, *form.code))
+    for path in WRAPPERS:
+        yield from answer_bodies.find_values(body, (*path, *form.code))
 
 
-def _in_text(service: str, text: str) -> tuple[TextForm, str] | None:
-    for form in TEXT_FORMS:
-        if form.services and service not in form.services:
-            continue
+def _in_text(service: ChannelService, text: str) -> tuple[TextForm, str] | None:
+    for form in (*service.text_refusals, *TEXT_FORMS):
         if found := re.match(form.start, text, re.DOTALL):
             return form, next(iter(found.groups("")), "")
     return None
 
 
-def _wait_s(service: str, response: requests.Response, body: Any) -> float | None:
+def _wait_s(service: ChannelService, response: requests.Response, body: Any) -> float | None:
     """Return the seconds to wait that an answer asks for, in its headers or body."""
     named = read_retry_after(response.headers.get("Retry-After"), datetime.now(UTC))
     if named is not None:
         return named
-    for wait in WAITS:
-        if wait.services and service not in wait.services:
-            continue
+    for wait in (*service.waits, *WAITS):
         for value in answer_bodies.find_values(body, wait.path):
             seconds = read_wait(answer_bodies.code_text(value))
             if seconds is not None:

@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 
 from service.channels import AppriseChannels
-from service.channels.incident_services import OPENS_INCIDENTS
+from service.channels.registry import SERVICES
 from service.message import compose, compose_test
 from service.model import (
     Commit,
@@ -196,7 +196,7 @@ async def test_pagerduty_opens_on_red_and_closes_on_green_under_one_key(net: Htt
     assert "Fix the cart" in failed["payload"]["custom_details"]["message"]
 
 
-@pytest.mark.parametrize("service", sorted(OPENS_INCIDENTS))
+@pytest.mark.parametrize("service", sorted(one.name for one in SERVICES if one.incidents))
 @pytest.mark.parametrize("status", ["success", "canceled"])
 async def test_good_news_opens_no_incident_anywhere(net: HttpEnd, service: str, status: str) -> None:
     """Whatever the URL says of actions, as far as the service has them."""

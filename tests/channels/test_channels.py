@@ -15,6 +15,7 @@ import requests
 from service.channels import AppriseChannels
 from service.channels.apprise_capture import SendTrace
 from service.channels.failures import Recipient, classify_failure
+from service.channels.registry import find_service
 from service.errors import Permanent, Temporary
 from service.message import compose
 from service.model import Channel, Commit, Event, EventKind, Message, Project, Workflow
@@ -220,7 +221,9 @@ async def test_other_transient_error_without_retry_after_has_no_pause(web: HttpE
 @pytest.mark.parametrize("error", [requests.ConnectTimeout(), requests.ReadTimeout(), TimeoutError()])
 def test_channel_that_timed_out_is_paused_for_a_minute(error: Exception) -> None:
     """Here without the wire: the plugins wait for twenty seconds."""
-    found = classify_failure(Recipient(label="web", service="JSON", url="json://web"), SendTrace(errors=[error]))
+    found = classify_failure(
+        Recipient(label="web", service=find_service("JSON"), url="json://web"), SendTrace(errors=[error])
+    )
 
     assert isinstance(found, Temporary)
     assert (str(found), found.retry_after_s) == ("web did not answer in time", 60)

@@ -15,8 +15,8 @@ import pytest
 
 from service.channels import plugin
 from service.channels.budget import Budget
-from service.channels.dialects import DIALECTS, Dialect, dialect_of
-from service.channels.refusal_forms import PROGRAMS
+from service.channels.channel_service import NOT_LOOKED_UP, Dialect
+from service.channels.registry import find_service
 from service.errors import Permanent, Temporary
 from service.message import compose
 from service.model import (
@@ -182,7 +182,7 @@ REFUSALS = {
 def test_each_plugin_is_believed_no_more_than_the_other_side(net: HttpEnd, service: str, is_long: bool) -> None:
     """A program of an operator's own may answer with a web page."""
     channel = Channel(key="k", label="web", kind="x", url=URLS[service])
-    kinds = REFUSALS.keys() - ({"a web page"} if service in PROGRAMS else set())
+    kinds = REFUSALS.keys() - ({"a web page"} if find_service(service).is_program else set())
     for kind in kinds if is_long else ("no in a 200",):
         net.behave(REFUSALS[kind])
 
@@ -210,7 +210,7 @@ OUR_MARKUP = re.compile(
 
 def acting(text: str, service: str) -> list[str]:
     """Return what acts in a text that came to a service."""
-    if dialect_of(service) is Dialect.CODE:
+    if find_service(service).dialect is Dialect.CODE:
         text = SPAN.sub("", text)
     if service == "Matrix":  # its body is what clients show that know no HTML, as it is; names alone act in it
         return ACTS_IN_MATRIX.findall(text)
@@ -224,7 +224,8 @@ def acting(text: str, service: str) -> list[str]:
 def test_nothing_outside_is_acted_on(net: HttpEnd, service: str, is_long: bool) -> None:
     """In each format that a URL can ask for; in the short form in its own, and in Markdown where its text acts."""
     found: dict[tuple[str, str], object] = {}
-    acts = dialect_of(service) is not Dialect.LITERAL and service in DIALECTS
+    known = find_service(service)
+    acts = known.dialect is not Dialect.LITERAL and known.dialect_source != NOT_LOOKED_UP
     for chosen in FORMATS if is_long else FORMATS[:: 2 if acts else 4]:
         calm = posts(net, service, chosen, a_hostile_message(MARK))
         wild = posts(net, service, chosen, a_hostile_message(f"{MARK} {' '.join(EVERY)}"))
@@ -233,7 +234,7 @@ def test_nothing_outside_is_acted_on(net: HttpEnd, service: str, is_long: bool) 
         texts = [(place, text) for got in wild for place, text in leaves(got)]
         extra = {place for place, _ in texts} - {place for got in calm for place, _ in leaves(got)}
         found |= {(chosen, place): "a place that a calm message does not have" for place in extra}
-        if dialect_of(service) is not Dialect.LITERAL:
+        if known.dialect is not Dialect.LITERAL:
             told = [(place, text) for place, text in texts if MARK in text]
             found |= {(chosen, place): words for place, text in told if (words := acting(text, service))}
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from service.channels import rate_limits
+from service.channels import registry
+from service.channels.channel_service import Pace
 from service.testing import sample_runs
 from service.testing.fake_circleci.payloads import cancellation_storm, workflow_completed
 from tests.app_fixture import MONDAY, RED
@@ -46,7 +47,8 @@ async def test_one_delivery_posted_at_two_doors_at_once_is_one(both: Twins) -> N
 
 async def test_a_pace_is_kept_across_workers(both: Twins, monkeypatch: pytest.MonkeyPatch) -> None:
     pause = timedelta(seconds=0.2)
-    monkeypatch.setitem(rate_limits.MIN_INTERVALS, "json", pause)
+    paced = replace(registry.BY_SCHEME["json"], pace=Pace(interval=pause, source="this test"))
+    monkeypatch.setitem(registry.BY_SCHEME, "json", paced)
     await both.post(workflow_completed(run) for run in REDS)
     await both.settled()
 
