@@ -113,7 +113,11 @@ class DetailsFetcher:
         jobs = await self._try(wants, partial(self._list_jobs, wants))
         if jobs is None:
             return None
-        failed = [index for index, job in enumerate(jobs) if job.status in FAILED_JOB_STATUSES][:MAX_JOBS]
+        failed = [index for index, job in enumerate(jobs) if job.status in FAILED_JOB_STATUSES]
+        if len(failed) > MAX_JOBS:
+            reason = f"only {MAX_JOBS} of {len(failed)} failed jobs were looked into"
+            self._record_missing(wants & {DetailKind.TESTS}, reason, is_final=True, is_by_choice=True)
+        failed = failed[:MAX_JOBS]
         async with asyncio.TaskGroup() as group:
             closer = {index: group.create_task(self._inspect_job(jobs[index], wants)) for index in failed}
         return tuple(closer[index].result() if index in closer else job for index, job in enumerate(jobs))

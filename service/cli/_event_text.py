@@ -7,6 +7,7 @@ from typing import Any
 
 from service.message.status_text import FAILED_STATUSES, duration
 from service.model import Notification, NotificationState, Verdict
+from service.operations.json_shapes import unnamed_failures
 from service.operations.notification_status import is_put_off, status_phrases
 from service.text import humanize
 
@@ -77,19 +78,22 @@ def detail_lines(details: Any) -> Iterator[Line]:
     for job in (details or {}).get("jobs") or ():
         if job["status"] in FAILED_STATUSES:
             yield f"  failed job  {': '.join([job['name'], *job['messages'][:1]])}", PLAIN
-            yield from _failures((job["tests"] or {}).get("failures") or ())
+            yield from _failures(job["tests"])
     for missing in (details or {}).get("missing", ()):
         again = "" if missing["is_final"] else " (to be asked again)"
         yield f"  not known   {missing['want']}: {missing['reason']}{again}", DOUBT
 
 
-def _failures(failures: Sequence[Any]) -> Iterator[Line]:
-    for failure in failures[:MAX_TESTS]:
+def _failures(tests: Any) -> Iterator[Line]:
+    """Yield the first failed tests, and the number of the others."""
+    failures = tests["failures"][:MAX_TESTS] if tests else ()
+    for failure in failures:
         name = ".".join(filter(None, [failure["class_name"], failure["name"]]))
         first = next(iter((failure["message"] or "").strip().splitlines()), None)
         yield f"              {': '.join(filter(None, [name, first]))}", PLAIN
-    if len(failures) > MAX_TESTS:
-        yield f"              and {len(failures) - MAX_TESTS} more", PLAIN
+    if tests and (rest := unnamed_failures(tests, len(failures))):
+        least = "" if tests["is_complete"] else "at least "
+        yield f"              {'and ' if failures else ''}{least}{rest} {'more' if failures else 'failed tests'}", PLAIN
 
 
 def decision_lines(decisions: Sequence[Any]) -> Iterator[Line]:

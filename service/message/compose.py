@@ -57,7 +57,8 @@ def _blocks(event: Event, details: Details) -> Iterator[Block]:
     yield Block(lines=tuple(line for line in lines if line))
     if not event.job:  # the first line of a job event links to its one job
         yield jobs_block(details.jobs or ())
-    yield tests_block([job.tests for job in details.jobs or () if job.tests])
+    are_missing = any(missing.want is DetailKind.TESTS for missing in details.missing)
+    yield tests_block([job.tests for job in details.jobs or () if job.tests], is_open=are_missing)
     yield Block(lines=tuple(_missing_lines(event, details)))
 
 

@@ -19,15 +19,21 @@ def jobs_block(jobs: Sequence[JobReport]) -> Block:
     return Block(heading=(heading,), lines=lines, more=len(failed) - len(lines))
 
 
-def tests_block(reports: Sequence[TestReport]) -> Block:
+def tests_block(reports: Sequence[TestReport], *, is_open: bool) -> Block:
     """Return the number of failed tests, and the first MAX_TESTS of them.
 
-    Each has its name, its file and the first line of its message.
+    Each has its name, its file and the first line of its message. CircleCI may count more than it names.
+
+    is_open   there are jobs whose tests are not known
     """
     failures = list(chain.from_iterable(report.failures for report in reports))
     count = sum(report.failed for report in reports)
     lines = tuple(_test(failure) for failure in failures[:MAX_TESTS])
-    return Block(heading=(_heading(count, reports),), lines=lines, more=max(count - len(lines), 0))
+    is_open = is_open or not all(report.is_complete for report in reports)
+    heading = _heading(count, reports, is_open=is_open)
+    if count and not lines:
+        return Block(lines=((f"{heading}; CircleCI names none of them.",),))
+    return Block(heading=(heading,), lines=lines, more=max(count - len(lines), 0), is_open=is_open)
 
 
 def _job(job: JobReport) -> Line:
@@ -35,9 +41,9 @@ def _job(job: JobReport) -> Line:
     return (*line, *_aside(job.messages[0] if job.messages else None))
 
 
-def _heading(count: int, reports: Sequence[TestReport]) -> str:
+def _heading(count: int, reports: Sequence[TestReport], *, is_open: bool) -> str:
     total = sum(sum(report.counts.values()) for report in reports)
-    if not all(report.is_complete for report in reports):
+    if is_open:
         return f"At least {count} {'test' if count == 1 else 'tests'} failed"
     if total > count:
         return f"{count} of {total} tests failed"

@@ -77,10 +77,8 @@ def _guard_word(word: str | Untrusted, form: Form) -> str | Untrusted:
 def _with_more(blocks: Iterable[Block]) -> Iterator[Block]:
     """Yield the blocks, each with a last line that counts the items left out."""
     for block in blocks:
-        more: tuple[Line, ...] = (
-            ((f"and {block.more} more" if block.lines else f"{block.more} of them",),) if block.more else ()
-        )
-        yield replace(block, lines=(*block.lines, *more), more=0)
+        rest: tuple[Line, ...] = ((block.rest,),) if block.rest else ()
+        yield replace(block, lines=(*block.lines, *rest), more=0)
 
 
 def text(blocks: Iterable[Block]) -> str:

@@ -41,9 +41,19 @@ Line = tuple[str | Untrusted | Link | Aside, ...]
 class Block:
     """Lines that belong together: paragraphs, or with a heading the items of a list.
 
-    more   the number of items left out of ``lines``
+    more      the number of items left out of ``lines``
+    is_open   there may be items that were not counted
     """
 
     lines: tuple[Line, ...]
     heading: Line = ()
     more: int = 0
+    is_open: bool = False
+
+    @property
+    def rest(self) -> str | None:
+        """The last line, which counts the items left out: ``and 190 more``."""
+        if not self.more:
+            return None
+        least = "at least " if self.is_open else ""
+        return f"and {least}{self.more} more" if self.lines else f"{least}{self.more} of them"

@@ -8,7 +8,18 @@ from dataclasses import is_dataclass
 from datetime import datetime
 from typing import Any
 
-from service.model import Action, Attempt, Decision, Delivery, Details, Event, Notification, Refusal, Session
+from service.model import (
+    FAILED_RESULTS,
+    Action,
+    Attempt,
+    Decision,
+    Delivery,
+    Details,
+    Event,
+    Notification,
+    Refusal,
+    Session,
+)
 from service.text import decode
 
 Json = dict[str, Any]
@@ -29,6 +40,15 @@ def details_json(details: Details | None) -> Json | None:
         return None
     shape: Json = _plain(details)
     return shape | {"wanted": sorted(details.wanted), "may_improve": details.may_improve}
+
+
+def unnamed_failures(tests: Json, named: int) -> int:
+    """Return the number of failed tests without those that are named.
+
+    CircleCI may count more than are kept.
+    """
+    counted: int = sum(count for result, count in tests["counts"].items() if result in FAILED_RESULTS)
+    return max(counted, len(tests["failures"])) - named
 
 
 def decision_json(judged: int, decided_at: datetime, decision: Decision) -> Json:

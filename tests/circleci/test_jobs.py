@@ -7,7 +7,7 @@ import pytest
 
 from service.circleci import reports
 from service.model import DetailKind, Event, Job, JobReport, MissingDetail, TestReport
-from tests.circleci_fixture import ALL, FAILURE, GOOD, JOB_EVENT, REPORT, WORKFLOW_PAGE, House
+from tests.circleci_fixture import ALL, FAILURE, GOOD, JOB_EVENT, REPORT, TESTS, WORKFLOW_PAGE, House
 
 FAILED = [{"name": "unit", "status": "failed", "job_number": 7}]
 
@@ -40,6 +40,18 @@ async def test_no_more_than_ten_failed_jobs_are_looked_into() -> None:
     assert len(house.asked) == 11
     assert details.jobs is not None
     assert len(details.jobs) == 12
+
+
+async def test_jobs_that_are_not_looked_into_are_said_to_miss_their_tests() -> None:
+    failed = [{"name": "x", "status": "failed", "job_number": number} for number in range(12)]
+    found = {f"/project/gh/acme/shop/{number}/tests": TESTS for number in range(12)}
+    house = House({"/workflow/w1/job": {"items": failed}, **found})
+
+    details = await house.enrich(DetailKind.TESTS)
+
+    [missing] = details.missing
+    assert (missing.want, missing.reason) == (DetailKind.TESTS, "only 10 of 12 failed jobs were looked into")
+    assert (missing.is_final, missing.is_by_choice) == (True, True)
 
 
 async def test_a_job_event_asks_for_its_own_job_only() -> None:

@@ -174,6 +174,27 @@ def test_failed_jobs_come_with_their_first_ten_failed_tests_and_good_ones_are_le
     ]
 
 
+@pytest.mark.parametrize(
+    ("named", "is_complete", "last"),
+    [
+        (12, True, "and 990 more"),
+        (12, False, "and at least 990 more"),
+        (0, True, "1000 failed tests"),
+        (0, False, "at least 1000 failed tests"),
+    ],
+)
+def test_failed_tests_that_are_counted_but_not_named_have_their_number(
+    named: int, is_complete: bool, last: str
+) -> None:
+    failures = tuple(TestFailure(name=f"test_{n}") for n in range(named))
+    report = TestReport(failures=failures, counts={"failure": 990, "error": 10, "success": 3}, is_complete=is_complete)
+    jobs = (JobReport(name="unit", status="failed", tests=report),)
+
+    lines = texts(_event_text.detail_lines(details_json(Details(jobs=jobs))))
+
+    assert lines[-1].strip() == last
+
+
 def test_nothing_learned_is_no_line() -> None:
     assert texts(_event_text.detail_lines(None)) == []
     assert texts(_event_text.detail_lines(details_json(Details()))) == []

@@ -57,8 +57,8 @@ def _payload(message: Message, story: tuple[Block, ...], version: str) -> dict[s
 def _block(block: Block) -> list[dict[str, Any]]:
     items = [_text_block([*([_run("- ")] if block.heading else []), *_runs(line)]) for line in block.lines]
     heading = [_text_block([run | {"weight": "Bolder"} for run in _runs(block.heading)])] if block.heading else []
-    more = [_text_block([_run(f"and {block.more} more")])] if block.more and block.lines else []
-    return [*heading, *items, *more]
+    rest = [_text_block([_run(block.rest)])] if block.rest else []
+    return [*heading, *items, *rest]
 
 
 def _text_block(inlines: list[dict[str, Any]]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from service.message.sanitize import safe_url
 from service.message.status_text import duration, severity, trigger_phrase
+from service.operations.json_shapes import unnamed_failures
 from service.operations.notification_status import status_phrases
 from service.store.filters import escaped
 from service.text import humanize
@@ -56,6 +57,7 @@ class TemplateRenderer:
             "truncate_body": template_filters.truncate_body,
             "pretty_json": template_filters.pretty_json,
             "results": template_filters.results,
+            "unnamed_failures": unnamed_failures,
             "rounds": template_filters.rounds,
             "as_sentence": template_filters.as_sentence,
             "severity": severity,

@@ -178,6 +178,29 @@ async def test_what_circleci_told_us_is_shown_and_what_it_would_not(house: House
     assert '<a href="https://app.example.com/j" rel="noreferrer">' in page.text
 
 
+@pytest.mark.parametrize(
+    ("named", "is_complete", "sentence"),
+    [
+        (3, True, "and 997 failures more, of which only the number is on record"),
+        (3, False, "and at least 997 failures more, of which only the number is on record"),
+        (0, True, "1000 failures, of which only the number is on record"),
+        (1_000, True, None),
+    ],
+)
+async def test_failed_tests_that_are_not_on_record_are_counted(
+    house: House, browser: httpx.AsyncClient, named: int, is_complete: bool, sentence: str | None
+) -> None:
+    event = await house.build()
+    failures = tuple(TestFailure(name=f"test_{n}") for n in range(named))
+    report = TestReport(failures=failures, counts={"failure": 1_000}, is_complete=is_complete)
+    await house.learn(event, Details(jobs=(JobReport(name="unit", status="failed", tests=report),)))
+
+    page = text(await browser.get(f"/events/{event.id}"))
+
+    assert (sentence or "test_999") in page
+    assert ("only the number is on record" in page) == (sentence is not None)
+
+
 async def test_details_without_a_time_say_nothing_of_one(house: House, browser: httpx.AsyncClient) -> None:
     event = await house.build()
     await house.learn(event, Details())
