@@ -23,6 +23,7 @@ from tests import postgres
 from tests.app_fixture import FRESH_CHECKS, Clock, House, a_house
 from tests.cli_runner import Terminal
 from tests.databases import Database, a_copy, a_template, database_of
+from tests.memory import memory
 from tests.queue_fixture import Work, engine_on
 
 PLAIN_LOG: list[Processor] = [  # by default, rich draws every traceback with all its values, for half a second each
@@ -74,6 +75,8 @@ def is_long(request: pytest.FixtureRequest) -> bool:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if folder := memory():
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(folder))
     # no deadline for an example: a busy machine would make one late that is only slow
     hypothesis.settings.register_profile("short", max_examples=30, deadline=None)
     hypothesis.settings.register_profile("long", deadline=None)

@@ -17,7 +17,8 @@ from uuid import uuid4
 
 import psycopg
 
-ROOM_BYTES = 2 << 30  # the write-ahead log alone may take one
+from tests.memory import memory
+
 NOBODY = 65534  # Postgres refuses to run as root
 FASTER = ("fsync=off", "full_page_writes=off", "synchronous_commit=off")  # nobody pulls the plug on a test
 
@@ -69,6 +70,7 @@ class Server:
             "listen_addresses=127.0.0.1",
             f"unix_socket_directories={self.folder}",
             "max_connections=200",
+            "dynamic_shared_memory_type=mmap",  # in the folder of its data, and gone with it
             *self.faster,
         )
 
@@ -96,7 +98,7 @@ def binaries() -> Path:
 @contextmanager
 def running(faster: tuple[str, ...] = FASTER) -> Iterator[Server]:
     """A fresh server on a free port of the loopback interface, gone without a trace afterwards."""
-    folder = Path(tempfile.mkdtemp(prefix="roundsman-postgres-", dir=_memory() if faster else None))
+    folder = Path(tempfile.mkdtemp(prefix="roundsman-postgres-", dir=memory() if faster else None))
     if os.getuid() == 0:
         shutil.chown(folder, NOBODY, NOBODY)
     server = Server(port=_free_port(), folder=folder, binaries=binaries(), faster=faster)
@@ -108,12 +110,6 @@ def running(faster: tuple[str, ...] = FASTER) -> Iterator[Server]:
         if server.is_running:  # a test may have stopped it
             server.stop("immediate")
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _memory() -> Path | None:
-    """Return where files are kept in memory, if there is room: a database is made eight times as fast there."""
-    memory = Path("/dev/shm")
-    return memory if memory.is_dir() and shutil.disk_usage(memory).free > ROOM_BYTES else None
 
 
 def _free_port() -> int:
