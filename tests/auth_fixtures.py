@@ -39,10 +39,10 @@ def app(access: Access) -> Starlette:
 
     async def page(request: Request) -> Response:
         session = await access.require_session(request)
-        return JSONResponse({"form_token": session.form_token})
+        return JSONResponse({"session": str(session.session_id)})
 
     async def form(request: Request) -> Response:
-        return JSONResponse({"who": await access.require_form(request, request.query_params["form_token"])})
+        return JSONResponse({"who": await access.require_form(request)})
 
     async def log_in(request: Request) -> Response:
         response = JSONResponse({})
@@ -122,7 +122,3 @@ async def operator(guarded: Access) -> AsyncIterator[httpx.AsyncClient]:
     async with browser(guarded, PUBLIC_URL) as client:
         await client.post("/log-in", params={"token": ADMIN_TOKEN})
         yield client
-
-
-async def form_token(client: httpx.AsyncClient) -> str:
-    return str((await client.get("/page")).json()["form_token"])

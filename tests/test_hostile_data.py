@@ -26,7 +26,7 @@ PARAMETERS = (
     *(*SEARCHABLE, "cursor", "limit", "done", "next", "dismissed", "because", "check"),
     *("receiver", "channel", "state", "key", "unknown", "\x00"),
 )
-FIELDS = ("token", "next", "because", "form_token", "\x00")
+FIELDS = ("token", "next", "because", "notification", "\x00")
 HEADERS = ("referer", "cookie", "x-request-id", "user-agent", "accept", "origin", "x-forwarded-for", "authorization")
 HEADER_VALUES = ("[", "\x80\xff", "http://[", 'roundsman=\\"', "Bearer \xff", "text/html;q=[", "a" * 5_000, "%00", "")
 BATCH = 500  # judged within the minute that draining has

@@ -1,4 +1,4 @@
-"""Who may come in: tokens, sessions and forms."""
+"""Tokens, sessions and forms: the credentials that are let in."""
 
 from datetime import timedelta
 
@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from service.web.auth.access import Access
-from tests.auth_fixtures import PUBLIC_URL, Clock, Doors, browser, clock, doors, form_token, guarded, operator, stranger
+from tests.auth_fixtures import PUBLIC_URL, Clock, Doors, browser, clock, doors, guarded, operator, stranger
 from tests.operator_client import ADMIN_TOKEN as TOKEN
 
 __all__ = ["clock", "doors", "guarded", "operator", "stranger"]  # pytest finds fixtures by name
@@ -171,29 +171,13 @@ async def test_a_cookie_that_was_touched_is_no_session(stranger: httpx.AsyncClie
 # Forms
 
 
-async def test_a_form_of_the_session_comes_in(operator: httpx.AsyncClient) -> None:
-    answer = await operator.post("/form", params={"form_token": await form_token(operator)})
+async def test_a_form_of_a_session_comes_in(operator: httpx.AsyncClient) -> None:
+    answer = await operator.post("/form")
 
     assert answer.json() == {"who": "pages"}
 
 
 async def test_a_form_without_a_session_does_not(stranger: httpx.AsyncClient) -> None:
-    answer = await stranger.post("/form", params={"form_token": "anything"})
+    answer = await stranger.post("/form", headers={"Authorization": f"Bearer {TOKEN}"})
 
     assert answer.status_code == 401
-
-
-async def test_a_form_of_another_session_does_not(operator: httpx.AsyncClient, guarded: Access) -> None:
-    async with browser(guarded, PUBLIC_URL) as other:
-        await other.post("/log-in", params={"token": TOKEN})
-        foreign = await form_token(other)
-
-    answer = await operator.post("/form", params={"form_token": foreign})
-
-    assert answer.status_code == 403
-    assert "reload the page and try again" in answer.json()["error"]
-
-
-@pytest.mark.parametrize("token", ["", "ünlesbar", "x" * 43])
-async def test_a_made_up_form_token_does_not(operator: httpx.AsyncClient, token: str) -> None:
-    assert (await operator.post("/form", params={"form_token": token})).status_code == 403

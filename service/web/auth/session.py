@@ -1,4 +1,4 @@
-"""The signed values of a session: cookie, form token and login link."""
+"""The signed values of a session: cookie and login link."""
 
 import hmac
 import secrets
@@ -15,15 +15,13 @@ LINK_LIFETIME = timedelta(minutes=15)
 
 @dataclass(frozen=True, kw_only=True)
 class Cookie:
-    """A session cookie and the values derived from it.
+    """A session cookie and the id of its session.
 
     value        the value of the cookie
-    form_token   a hidden field of every form of this session
     session_id   the id of the session's row: a digest, from which the cookie cannot be computed
     """
 
     value: str
-    form_token: str
     session_id: UUID
 
 
@@ -36,7 +34,6 @@ class CookieSigner:
 
     def __init__(self, admin_token: str) -> None:
         self._cookies = _signer(admin_token, "roundsman session")
-        self._forms = _signer(admin_token, "roundsman form")
         self._link_sessions = _signer(admin_token, "roundsman session of a link")
 
     def make(self) -> Cookie:
@@ -58,7 +55,6 @@ class CookieSigner:
         value = self._cookies.sign(name).decode()
         return Cookie(
             value=value,
-            form_token=self._forms.get_signature(value).decode(),
             session_id=UUID(bytes=sha256(value.encode()).digest()[:16]),
         )
 

@@ -1,28 +1,39 @@
 """Read posted forms, and the local paths to redirect to afterwards."""
 
 import re
+from collections import Counter
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from starlette.requests import Request
 
 from service.errors import BadRequest
+from service.message import one_line
 from service.text import clean
 
 MAX_FORM_BYTES = 16_384
+MAX_NAME_CHARACTERS = 40
 # A browser takes two slashes or backslashes for the start of another host, and skips blanks and line breaks
 LOCAL_PATH = re.compile(r"/(?![/\\])[^\\\x00-\x20\x7f]*")
 
 
 async def read_form(request: Request) -> dict[str, str]:
-    """Return the fields of a posted form by name; of a repeated one, the last value.
+    """Return the fields of a posted form by name, each of which may be given once.
 
     Raises BadRequest.
     """
-    return dict(await read_fields(request))
+    fields = await _read_fields(request)
+    names = Counter(name for name, _ in fields)
+    if repeated := next((name for name, count in names.items() if count > 1), None):
+        raise BadRequest(f"the form has {one_line(repeated, MAX_NAME_CHARACTERS)!r} twice; send it once")
+    return dict(fields)
 
 
-async def read_fields(request: Request) -> list[tuple[str, str]]:
-    """Return the fields of a posted form, in order. Raises BadRequest."""
+async def read_values(request: Request, name: str) -> list[str]:
+    """Return all values of one field of a posted form, in order. Raises BadRequest."""
+    return [value for field, value in await _read_fields(request) if field == name]
+
+
+async def _read_fields(request: Request) -> list[tuple[str, str]]:
     body = bytearray()
     async for chunk in request.stream():
         body += chunk

@@ -29,7 +29,7 @@ from service.web.auth.access import Access
 from service.web.auth.session import Cookie
 from service.web.pages import builds
 from service.web.pages.dead_letters import group_by_reason
-from service.web.pages.forms import local_path, login_path, read_fields, read_form, referring_path, request_path
+from service.web.pages.forms import local_path, login_path, read_form, read_values, referring_path, request_path
 from service.web.pages.notices import clear_notice, read_notice, set_notice
 from service.web.pages.refresh import REFRESH_EVERY_S, is_about_to_change, may_refresh
 from service.web.pages.renderer import HEADERS, TemplateRenderer
@@ -173,9 +173,8 @@ class Pages:
 
         Those that cannot be resent now stay dead letters.
         """
-        fields = await read_fields(request)
-        who = await self._access.require_form(request, dict(fields).get("form_token", ""))
-        named = [queries.to_id(value) for name, value in fields if name == "notification"]
+        who = await self._access.require_form(request)
+        named = [queries.to_id(value) for value in await read_values(request, "notification")]
         subjects = [Subject(noun=Noun.NOTIFICATION, id=one) for one in named[:DEAD_LETTERS_PAGE_SIZE]]
 
         def resend(subject: Subject) -> Awaitable[object]:
@@ -276,8 +275,8 @@ class Pages:
 
     async def _require_form(self, request: Request) -> tuple[str, str]:
         """Return the credential of a form, and the reason entered in it."""
-        form = await read_form(request)
-        return await self._access.require_form(request, form.get("form_token", "")), form.get("because", "")
+        who = await self._access.require_form(request)
+        return who, (await read_form(request)).get("because", "")
 
     def _redirect_back(self, request: Request, page: str, notice: str) -> Response:
         """Redirect to the page that sent the form, or to ``page``, and set its notice."""
