@@ -20,13 +20,14 @@ from service.model import (
     Actor,
     Attempt,
     Commit,
-    Decision,
     Delivery,
     DeliveryState,
     Details,
     Event,
     EventKind,
     Job,
+    Judgment,
+    JudgmentNotes,
     Message,
     Notification,
     NotificationState,
@@ -43,7 +44,7 @@ from service.queue.base import JobQueue
 from service.queue.embedded import EmbeddedQueue
 from service.queue.embedded_sql import JobRows
 from service.routing.news import news_key
-from service.store import deliveries, events, notifications
+from service.store import decisions, deliveries, events, notifications
 from service.web.auth.access import Access
 from service.web.pages.pages import Pages
 from tests.app_fixture import SETTLED_WITHIN_S
@@ -115,11 +116,17 @@ class House:
 
     async def judge(self, event: Event, *said: tuple[Verdict, str], judged: int = 1) -> None:
         """What routes said: verdict and reason of each."""
-        decisions = [
-            Decision(position=n, route=f"route {n + 1}", receiver="web-team", verdict=verdict, reason=reason)
-            for n, (verdict, reason) in enumerate(said)
-        ]
-        await self.store.write(events.put_decisions, event.id, decisions, judged=judged, at=self.now)
+        judgment = Judgment(
+            event_id=event.id,
+            round=judged,
+            decided_at=self.now,
+            verdicts={n: verdict for n, (verdict, _) in enumerate(said) if verdict is not Verdict.NOT_MATCHED},
+            version=None,
+            notes=JudgmentNotes(
+                texts=tuple((f"route {n}", "web-team", reason) for n, (_, reason) in enumerate(said, 1))
+            ),
+        )
+        await self.store.write(decisions.put, [judgment])
 
     async def learn(self, event: Event, details: Details) -> None:
         await self.store.write(events.put_details, event.id, details)

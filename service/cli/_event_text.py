@@ -112,8 +112,10 @@ def decision_lines(decisions: Sequence[Any]) -> Iterator[Line]:
         for decision in of_round:
             style = MATCHED if decision["verdict"] == Verdict.MATCHED else BOLD
             yield f"route '{decision['route']}' to {decision['receiver']}: {humanize(decision['verdict'])}", style
-            if judged == newest or decision["verdict"] == "matched":
+            if judged == newest or decision["verdict"] == "matched" or decision["verdict_today"]:
                 yield f"  {decision['reason']}", PLAIN
+            if today := decision["verdict_today"]:
+                yield f"  by the rules of this release it would be {humanize(today)}, for the reason above", DOUBT
 
 
 def notification_lines(notifications: Sequence[Any], *, words: bool = False) -> Iterator[Line]:

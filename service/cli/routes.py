@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -73,13 +73,20 @@ def try_command(file: File = None, facts: Facts = None, as_json: AsJson = False)
     event = _event(config, file, facts or [])
     decisions = decide_trial(config, event)
     if as_json:
-        print_json({"decisions": [asdict(decision) for decision in decisions]})
+        print_json({"decisions": [_trial_json(decision) for decision in decisions]})
     else:
         _print_decisions(decisions)
         for doubt in _doubts(config, event, decisions):
             say(f"warning  {doubt}", "yellow")
     if not any(decision.verdict is Verdict.MATCHED for decision in decisions):
         raise typer.Exit(1)
+
+
+def _trial_json(decision: Decision) -> dict[str, Any]:
+    """Return the shape of a decision that nothing is on record of."""
+    shape = asdict(decision)
+    del shape["verdict_today"]
+    return shape
 
 
 def _load_with_secrets() -> Config:

@@ -20,6 +20,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    SmallInteger,
     String,
     Table,
     Text,
@@ -30,7 +31,7 @@ from sqlalchemy import (
     text,
 )
 
-from service.model import DeliveryState, EventKind, NotificationState, Outcome, Verdict, Via
+from service.model import DeliveryState, EventKind, NotificationState, Outcome, Via
 
 Transaction = Connection
 """An open transaction, all or nothing; only the thread that opened it may use it."""
@@ -90,6 +91,7 @@ deliveries = Table(
     Column("received_at", UtcDateTime, nullable=False),
     Column("headers", JSON, nullable=False),
     Column("body", LargeBinary, nullable=False),
+    Column("body_dictionary", SmallInteger),  # of its compression; NULL: the body is stored as it is
     Column("signed_index", Integer),
     Column("signed_fingerprint", String(64)),
     Column("state", String(20), nullable=False),
@@ -199,18 +201,31 @@ details = Table(
     Column("body", JSON, nullable=False),
 )
 
+# The routes of each state of roundsman.yaml by which an event was judged.
+routes_versions = Table(
+    "routes_versions",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("digest", String(64), nullable=False),
+    Column("routes", JSON, nullable=False),
+    Column("seen_at", UtcDateTime, nullable=False),  # updated once a day at most; retention goes by it
+    UniqueConstraint("digest"),
+    sqlite_autoincrement=True,  # decisions name it by id: ids must not be reused
+)
+
+# One row for all routes: the verdicts are those of the routes that matched, such as "m0 p3-7", and a reason is worked
+# out from routes and event when it is looked at.
 decisions = Table(
     "decisions",
     metadata,
     Column("event_id", Uuid, primary_key=True),
     Column("round", Integer, primary_key=True),  # a replay decides again; the earlier decisions are kept
-    Column("position", Integer, primary_key=True),
-    Column("route", Text, nullable=False),
-    Column("receiver", Text, nullable=False),
-    Column("verdict", String(20), nullable=False),
-    Column("reason", Text, nullable=False),
+    Column("routes_version", Integer),  # NULL: the notes have the reasons in words
+    Column("verdicts", Text, nullable=False),
+    Column("is_told", Boolean, nullable=False),  # for the filter ``told``
+    Column("absent_facts", SmallInteger, nullable=False),  # bits: the event has got these facts later, if at all
+    Column("notes", JSON(none_as_null=True)),
     Column("decided_at", UtcDateTime, nullable=False),
-    enum_check("verdict", Verdict),
     sqlite_with_rowid=False,
 )
 

@@ -4,6 +4,7 @@ A word means one thing in code, tables, addresses, pages, logs and docs. Absent 
 times are aware and in UTC; a field's unit is part of its name.
 """
 
+from service.model.decisions import AbsentFacts, Decision, Judgment, JudgmentNotes, Verdict
 from service.model.details import (
     FAILED_RESULTS,
     DetailKind,
@@ -34,7 +35,6 @@ from service.model.records import (
     Action,
     Attempt,
     Backlog,
-    Decision,
     Headline,
     Message,
     NewJob,
@@ -43,14 +43,14 @@ from service.model.records import (
     Outcome,
     QueuedJob,
     Session,
-    Verdict,
 )
 from service.model.refusals import KnownHook, Refusal
-from service.model.routes import Channel, Hook, HookSpec, Matcher, Receiver, Route
+from service.model.routes import Channel, Hook, HookSpec, Matcher, Receiver, Route, RoutesVersion
 from service.model.story import Aside, Block, Line, Link, Untrusted, Words
 
 __all__ = [
     "FAILED_RESULTS",
+    "AbsentFacts",
     "Action",
     "Actor",
     "Aside",
@@ -71,6 +71,8 @@ __all__ = [
     "HookSpec",
     "Job",
     "JobReport",
+    "Judgment",
+    "JudgmentNotes",
     "KnownHook",
     "Line",
     "Link",
@@ -89,6 +91,7 @@ __all__ = [
     "Refusal",
     "Role",
     "Route",
+    "RoutesVersion",
     "Session",
     "SignatureMatch",
     "TestFailure",

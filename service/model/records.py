@@ -1,4 +1,4 @@
-"""Records of our decisions, attempts and operators' actions, each with its reason."""
+"""Records of notifications, attempts and operators' actions, each with its reason."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,30 +7,6 @@ from enum import StrEnum
 from uuid import UUID
 
 from service.model.story import Block
-
-
-class Verdict(StrEnum):
-    """The result of testing an event against a route."""
-
-    MATCHED = "matched"  # it leads to notifications
-    ALREADY_TOLD = "already_told"  # it matched, and all its channels have a notification of it already
-    NOT_MATCHED = "not_matched"
-    PRECEDED = "preceded"  # an earlier route matched, and does not continue
-
-
-@dataclass(frozen=True, kw_only=True)
-class Decision:
-    """The verdict of one route on an event, with its reason.
-
-    position   the route's position in roundsman.yaml, from 0
-    reason     words for a person who asks why a message came, or did not come
-    """
-
-    position: int
-    route: str
-    receiver: str
-    verdict: Verdict
-    reason: str
 
 
 class NotificationState(StrEnum):

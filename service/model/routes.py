@@ -1,6 +1,10 @@
 """Receivers, channels, routes and hooks, as configured."""
 
-from dataclasses import dataclass, field
+import json
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from hashlib import sha256
+from typing import Any
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +56,23 @@ class Route:
     receiver: str
     matchers: tuple[Matcher, ...] = ()
     continues: bool = False
+
+
+@dataclass(frozen=True)
+class RoutesVersion:
+    """All routes of one state of roundsman.yaml; equal routes are one version."""
+
+    routes: tuple[Route, ...]
+
+    @cached_property
+    def document(self) -> list[dict[str, Any]]:
+        """Return the routes in JSON's types."""
+        return [asdict(route) for route in self.routes]
+
+    @cached_property
+    def digest(self) -> str:
+        """Return a hash of the routes, the same in every process."""
+        return sha256(json.dumps(self.document, sort_keys=True).encode()).hexdigest()
 
 
 @dataclass(frozen=True, kw_only=True)

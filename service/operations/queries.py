@@ -10,7 +10,7 @@ from uuid import UUID
 from service.db.database import Store
 from service.db.tables import Transaction
 from service.errors import BadRequest, NotFound
-from service.model import Action, DeliveryState, EventKind, Notification, NotificationState
+from service.model import Action, DeliveryState, Event, EventKind, Judgment, Notification, NotificationState
 from service.operations.json_shapes import (
     Json,
     action_json,
@@ -22,8 +22,9 @@ from service.operations.json_shapes import (
     rfc3339,
 )
 from service.operations.time_filters import to_time
+from service.routing.explain import explain
 from service.routing.news import news_key
-from service.store import actions, deliveries, event_search, events, notifications
+from service.store import actions, decisions, deliveries, event_search, events, notifications
 from service.store.filters import Search
 from service.text import clean
 
@@ -130,16 +131,20 @@ def _event(transaction: Transaction, event_id: UUID, body_limit: int | None) -> 
     except NotFound as error:
         raise NotFound(_why_no_event(transaction, event_id)) from error
     standing = notifications.of_topics(transaction, [news_key(event)])
-    said = events.find_decisions(transaction, event_id)
+    judgments = decisions.find(transaction, event_id)
     done = actions.of_subjects(transaction, [event_id, *(one.id for one in standing)])
     return {
         **event_json(event),
         "details": details_json(events.find_details(transaction, event_id)),
-        "decisions": [decision_json(*judged) for judged in said],
+        "decisions": [shape for judgment in judgments for shape in _decisions(judgment, event)],
         "notifications": with_attempts(transaction, standing, done),
         "delivery": _delivery(transaction, event_id, body_limit),
         "actions": [action_json(action) for action in done],
     }
+
+
+def _decisions(judgment: Judgment, event: Event) -> list[Json]:
+    return [decision_json(judgment.round, judgment.decided_at, decision) for decision in explain(judgment, event)]
 
 
 def _why_no_event(transaction: Transaction, event_id: UUID) -> str:

@@ -4,6 +4,7 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Protocol
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from service.metrics import Metrics
 from service.model import Channel, Message, Receiver, Route
 from service.pipeline.late_sends import LateSends
 from service.queue.base import JobQueue
+from service.routing.route_index import RouteIndex
 
 
 class Notifier(Protocol):
@@ -87,6 +89,11 @@ class Context:
     public_url: str | None = None
     retry_policy: RetryPolicy = RetryPolicy()
     late_sends: LateSends = field(default_factory=LateSends)
+
+    @cached_property
+    def route_index(self) -> RouteIndex:
+        """The routes, indexed once for all events."""
+        return RouteIndex(self.routes)
 
     @property
     def channels(self) -> str:

@@ -3,29 +3,44 @@
 Both are written in one transaction.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import uuid4
 
 from service.channels import server_lane
 from service.db.tables import Transaction
-from service.model import Channel, Decision, Details, Event, Notification, NotificationState, Verdict
+from service.model import (
+    Channel,
+    DetailKind,
+    Details,
+    Event,
+    Judgment,
+    JudgmentNotes,
+    Notification,
+    NotificationState,
+    Route,
+    Verdict,
+)
 from service.pipeline.context import Context
-from service.pipeline.left_out import left_out, with_left_out
-from service.routing.decide import decide, missing_facts, with_details
+from service.pipeline.left_out import left_out, remarks_on
+from service.routing.absent_facts import absent_facts
+from service.routing.decide import with_details
+from service.routing.match_keys import findable_details, read_facts
 from service.routing.news import news_key
-from service.store import deliveries, events, notifications
+from service.store import decisions, deliveries, events, notifications
 
+MATCHED = frozenset({Verdict.MATCHED, Verdict.ALREADY_TOLD})
 UNDELIVERED = frozenset({NotificationState.DEAD, NotificationState.DISMISSED})
 
 
 @dataclass(frozen=True, kw_only=True)
 class EventDecisions:
-    """An event, and the decision of each route about it."""
+    """An event, and the number of routes that gave each verdict on it."""
 
     event: Event
-    decisions: Sequence[Decision]
+    counts: Mapping[Verdict, int]
 
 
 def decide_event(
@@ -41,56 +56,110 @@ def decide_event(
     now, event = context.clock(), with_details(parsed, details)
     if not deliveries.mark_judged(transaction, event.id):
         return None
+    earlier = decisions.last_round(transaction, event.id)
+    if earlier:
+        _keep_earlier_event(transaction, event)
     events.put(transaction, event)
     if details:
         events.put_details(transaction, event.id, details)
-    decisions, planned = _plan_notifications(transaction, context, event, now)
-    judged = events.last_round(transaction, event.id) + 1
-    explained = [_note_missing_facts(context, decision, event, details) for decision in decisions]
-    events.put_decisions(transaction, event.id, explained, judged=judged, at=now)
-    if planned or (judged > 1 and _any_matched(decisions)):  # a replay may also fill in what could not be asked before
+    plan = _plan_notifications(transaction, context, event, now)
+    decisions.put(transaction, [_judgment(context, plan, details, judged=earlier + 1, at=now)])
+    if plan.notifications or (earlier and plan.any_matched):  # a replay may fill in what could not be asked before
         context.jobs.enqueue("enrich", event.id, within=transaction)
-    for notification in planned:  # also if no details ever come, it is sent by then
+    for notification in plan.notifications:  # also if no details ever come, it is sent by then
         lane = notification.lane
         context.jobs.enqueue("send", notification.id, within=transaction, at=now + max_delay, lane=lane)
-    return EventDecisions(event=event, decisions=decisions)
+    return EventDecisions(event=event, counts=_count_verdicts(plan, routes=len(context.routes)))
 
 
-def _plan_notifications(
-    transaction: Transaction, context: Context, event: Event, now: datetime
-) -> tuple[list[Decision], list[Notification]]:
-    """Return all decisions, and new notifications for the routes that matched.
+def _keep_earlier_event(transaction: Transaction, event: Event) -> None:
+    """Keep the event of the earlier rounds, if this parse of it differs."""
+    before = events.find(transaction, event.id)
+    if read_facts(before) != read_facts(event):
+        decisions.keep_event(transaction, before)
 
-    Each channel of a matched route gets one, unless it has one about the same news: the decision's reason names it.
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """The verdicts of the routes on an event, by position, and their consequences.
+
+    remarks         what a reason says of channels, by the route's position
+    notifications   the new ones
+    earlier         those that channels of matched routes have about the same news already
     """
-    decisions: list[Decision] = []
-    planned: list[Notification] = []
-    for decision in decide(event, context.routes):
-        if decision.verdict is not Verdict.MATCHED:
-            decisions.append(decision)
+
+    event: Event
+    verdicts: dict[int, Verdict]
+    remarks: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    notifications: list[Notification] = field(default_factory=list)
+    earlier: list[Notification] = field(default_factory=list)
+
+    @property
+    def any_matched(self) -> bool:
+        """True if a route matched, also if all its channels hear of this already."""
+        return not MATCHED.isdisjoint(self.verdicts.values())
+
+
+def _judgment(context: Context, plan: Plan, details: Details | None, *, judged: int, at: datetime) -> Judgment:
+    return Judgment(
+        event_id=plan.event.id,
+        round=judged,
+        decided_at=at,
+        verdicts=plan.verdicts,
+        version=context.route_index.version,
+        is_told=bool(plan.notifications) or any(map(_was_told, plan.earlier)),
+        absent=absent_facts(plan.event),
+        notes=JudgmentNotes(remarks=plan.remarks, unknown=_unknown_details(plan.event, details)),
+    )
+
+
+def _unknown_details(event: Event, details: Details | None) -> Mapping[DetailKind, tuple[str, ...]]:
+    """Return the reasons why details that match keys need could not be had, by kind."""
+    unknown: dict[DetailKind, tuple[str, ...]] = {}
+    wanted = set(findable_details(event).values())
+    for missing in details.missing if details else ():
+        if missing.want in wanted:
+            unknown[missing.want] = (*unknown.get(missing.want, ()), missing.reason)
+    return unknown
+
+
+def _count_verdicts(plan: Plan, *, routes: int) -> Mapping[Verdict, int]:
+    return Counter(plan.verdicts.values()) + Counter({Verdict.NOT_MATCHED: routes - len(plan.verdicts)})
+
+
+def _plan_notifications(transaction: Transaction, context: Context, event: Event, now: datetime) -> Plan:
+    """Return the verdicts, and new notifications for the routes that matched.
+
+    Each channel of a matched route gets one, unless it has one about the same news: a remark names it.
+    """
+    plan = Plan(event=event, verdicts=context.route_index.verdicts(event))
+    for position, verdict in plan.verdicts.items():
+        if verdict is not Verdict.MATCHED:
             continue
-        make = _notification_factory(
-            event, decision, created_at=now, give_up_at=now + context.retry_policy.give_up_after
-        )
-        channels = context.receivers[decision.receiver].channels
+        route = context.routes[position]
+        make = _notification_factory(event, route, created_at=now, give_up_at=now + context.retry_policy.give_up_after)
+        channels = context.receivers[route.receiver].channels
         excluded = left_out(channels, event)
         wanted = [make(channel) for channel in channels if channel not in excluded]
         existing = [notifications.insert_or_get(transaction, notification) for notification in wanted]
-        decisions.append(with_left_out(_with_existing(decision, existing), excluded, of=channels))
-        planned += [notification for notification, before in zip(wanted, existing, strict=True) if before is None]
-    return decisions, planned
+        plan.notifications.extend(one for one, before in zip(wanted, existing, strict=True) if before is None)
+        plan.earlier.extend(before for before in existing if before is not None)
+        plan.verdicts[position] = _verdict_beside(existing)
+        if remarks := (*_remarks_on_existing(existing), *remarks_on(excluded, of=channels)):
+            plan.remarks[position] = remarks
+    return plan
 
 
 def _notification_factory(
-    event: Event, decision: Decision, *, created_at: datetime, give_up_at: datetime
+    event: Event, route: Route, *, created_at: datetime, give_up_at: datetime
 ) -> Callable[[Channel], Notification]:
-    """Return a function that makes the notification of a decision for a channel."""
+    """Return a function that makes the notification of a matched route for a channel."""
     return lambda channel: Notification(
         id=uuid4(),
         event_id=event.id,
         topic=news_key(event),
-        route=decision.route,
-        receiver=decision.receiver,
+        route=route.name,
+        receiver=route.receiver,
         channel_key=channel.key,
         channel_label=channel.label,
         channel_kind=channel.kind,
@@ -103,39 +172,29 @@ def _notification_factory(
     )
 
 
-def _with_existing(decision: Decision, existing: Sequence[Notification | None]) -> Decision:
-    """Add earlier notifications about the same news to a decision.
+def _was_told(notification: Notification) -> bool:
+    return notification.state not in UNDELIVERED or notification.was_sent
 
-    Its verdict and reason change. None in ``existing`` is a channel that has no earlier notification; where an earlier
-    one could not be sent, the reason asks for a resend.
+
+def _verdict_beside(existing: Sequence[Notification | None]) -> Verdict:
+    """Return the verdict of a matched route by what its channels heard before."""
+    told = [one for one in existing if one is not None and _was_told(one)]
+    return Verdict.ALREADY_TOLD if told and len(told) == len(existing) else Verdict.MATCHED
+
+
+def _remarks_on_existing(existing: Sequence[Notification | None]) -> list[str]:
+    """Name the channels with an earlier notification about the same news.
+
+    Where that could not be sent, the remark asks for a resend.
     """
     found = [notification for notification in existing if notification is not None]
-    if not found:
-        return decision
-    failed = [one for one in found if one.state in UNDELIVERED and not one.was_sent]
-    notified = [one for one in found if one not in failed]
-    reasons = [decision.reason]
-    if notified:
-        labels = ", ".join(one.channel_label for one in notified)
-        reasons.append(f"{labels} already hears of this, by route '{notified[0].route}'")
-    reasons += [
-        f"{one.channel_label} was to hear of this, but it could not be sent ({one.reason}): resend it" for one in failed
+    told = [one for one in found if _was_told(one)]
+    remarks = []
+    if told:
+        labels = ", ".join(one.channel_label for one in told)
+        remarks.append(f"{labels} already hears of this, by route '{told[0].route}'")
+    return remarks + [
+        f"{one.channel_label} was to hear of this, but it could not be sent ({one.reason}): resend it"
+        for one in found
+        if one not in told
     ]
-    verdict = Verdict.ALREADY_TOLD if len(notified) == len(existing) else decision.verdict
-    return replace(decision, verdict=verdict, reason="; ".join(reasons))
-
-
-def _any_matched(decisions: Sequence[Decision]) -> bool:
-    return any(decision.verdict in {Verdict.MATCHED, Verdict.ALREADY_TOLD} for decision in decisions)
-
-
-def _note_missing_facts(context: Context, decision: Decision, event: Event, details: Details | None) -> Decision:
-    """Add missing facts that an unmatched route tests to its reason.
-
-    With these facts it might have matched.
-    """
-    if details is None or decision.verdict is not Verdict.NOT_MATCHED:
-        return decision
-    wants = missing_facts(event, [context.routes[decision.position]])
-    reasons = "; ".join(sorted({missing.reason for missing in details.missing if missing.want in wants}))
-    return replace(decision, reason=f"{decision.reason} (it could not be asked: {reasons})") if reasons else decision

@@ -20,13 +20,14 @@ def left_out(channels: Sequence[Channel], event: Event) -> list[Channel]:
 
 
 def with_left_out(decision: Decision, excluded: Sequence[Channel], *, of: Sequence[Channel]) -> Decision:
-    """Name the channels that are left out in the reason, and say so if they are all.
+    """Add the remarks on the channels that are left out to the decision's reason."""
+    return replace(decision, reason="; ".join([decision.reason, *remarks_on(excluded, of=of)]))
 
-    of   all channels of the decision's receiver
+
+def remarks_on(excluded: Sequence[Channel], *, of: Sequence[Channel]) -> list[str]:
+    """Return remarks that name the channels left out, and say so if they are all.
+
+    of   all channels of the receiver
     """
-    if not excluded:
-        return decision
-    reasons = [f"{channel.label} opens incidents and gets no good news" for channel in excluded]
-    if len(excluded) == len(of):
-        reasons.append("so no channel is told")
-    return replace(decision, reason="; ".join([decision.reason, *reasons]))
+    remarks = [f"{channel.label} opens incidents and gets no good news" for channel in excluded]
+    return [*remarks, "so no channel is told"] if excluded and len(excluded) == len(of) else remarks

@@ -11,7 +11,7 @@ from service.model import Delivery, DeliveryState, Details, Event
 from service.pipeline.context import Context
 from service.pipeline.decide import EventDecisions, decide_event
 from service.pipeline.fetch_details import fetch_details, next_fetch_at, with_missing
-from service.routing.decide import missing_facts, with_details
+from service.routing.decide import with_details
 from service.store import actions, deliveries, events
 
 LATE_REASON = "the event came to be judged late, so CircleCI was not asked first"
@@ -38,7 +38,7 @@ def _decide_or_fetch(transaction: Transaction, context: Context, delivery_id: UU
     if delivery.state is not DeliveryState.KEPT:
         return None
     event = context.source.parse(delivery)
-    wants = missing_facts(with_details(event, known), context.routes)
+    wants = context.route_index.missing_facts(with_details(event, known))
     if not wants:
         return decide_event(transaction, context, event, known, max_delay=context.retry_policy.details_timeout)
     deadline = _deadline(transaction, context, delivery)
@@ -75,7 +75,7 @@ def _decide_at_deadline(transaction: Transaction, context: Context, delivery_id:
     if delivery.state is not DeliveryState.KEPT or context.clock() < _deadline(transaction, context, delivery):
         return None  # processed already, or replayed since: the replay has a job of its own
     event = context.source.parse(delivery)
-    wants = missing_facts(with_details(event, known), context.routes)
+    wants = context.route_index.missing_facts(with_details(event, known))
     return decide_event(transaction, context, event, with_missing(known, wants, TIMEOUT_REASON), max_delay=timedelta())
 
 
@@ -88,7 +88,7 @@ async def fetch_then_decide(context: Context, delivery_id: UUID) -> None:
     if delivery.state is not DeliveryState.KEPT:
         return
     event, details, left = context.source.parse(delivery), known, deadline - context.clock()
-    wants = missing_facts(with_details(event, known), context.routes)
+    wants = context.route_index.missing_facts(with_details(event, known))
     if wants and left > timedelta():
         details = await fetch_details(
             context, event, wants, known, within=min(left, context.retry_policy.answer_timeout)
@@ -121,7 +121,7 @@ def _awaits_facts(context: Context, event: Event, details: Details) -> bool:
 
     With the facts at hand a route may be decided without it.
     """
-    wants = missing_facts(with_details(event, details), context.routes)
+    wants = context.route_index.missing_facts(with_details(event, details))
     return any(missing.want in wants and not missing.is_final for missing in details.missing)
 
 
@@ -137,8 +137,8 @@ def _count_decisions(context: Context, decided: EventDecisions | None) -> None:
     if decided is None:
         return  # nothing is decided yet, or another worker has decided meanwhile
     context.metrics.events.labels(decided.event.kind).inc()
-    for decision in decided.decisions:
-        context.metrics.decisions.labels(decision.verdict).inc()
+    for verdict, count in decided.counts.items():
+        context.metrics.decisions.labels(verdict).inc(count)
 
 
 async def mark_dead(context: Context, delivery_id: UUID, reason: str) -> None:

@@ -6,6 +6,7 @@ that matches wins, unless it continues. Patterns are globs, see ``patterns``.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from service.model import (
     Actor,
@@ -38,6 +39,23 @@ def decide(event: Event, routes: Sequence[Route]) -> list[Decision]:
         if verdict is Verdict.MATCHED and not route.continues:
             winner = route
     return decisions
+
+
+def own_matchers(route: Route) -> tuple[Matcher, ...]:
+    """Return a route's matchers, with its default one for the kind of event."""
+    is_default = all(matcher.key != "event" for matcher in route.matchers)
+    return (_WORKFLOWS_ONLY, *route.matchers) if is_default else route.matchers
+
+
+def fits(matcher: Matcher, fact: Fact) -> bool:
+    """Return whether a fact passes a matcher, as ``decide`` says it with words."""
+    if any(map(partial(_fits, fact), matcher.excluded)):
+        return False
+    return not matcher.patterns or any(map(partial(_fits, fact), matcher.patterns))
+
+
+def _fits(fact: Fact, pattern: str) -> bool:
+    return any(map(compile_pattern(pattern), fact.spellings))
 
 
 def missing_facts(event: Event, routes: Sequence[Route]) -> frozenset[DetailKind]:
@@ -110,7 +128,7 @@ def _not_listening_reason(route: Route, facts: dict[str, Fact]) -> str:
     """Return the reason why the route ignores this kind of event; else an empty text."""
     if facts["event"].shown == EventKind.PING:
         return "a ping tells of no build, so no route hears it"
-    kinds = [matcher for matcher in route.matchers if matcher.key == "event"] or [_WORKFLOWS_ONLY]
+    kinds = [matcher for matcher in own_matchers(route) if matcher.key == "event"]
     if all(_test(matcher, facts["event"]).is_match for matcher in kinds):
         return ""
     return f"hears {_join_or(pattern for matcher in kinds for pattern in _all_patterns(matcher))} only"
@@ -130,7 +148,7 @@ def _test(matcher: Matcher, fact: Fact) -> _MatchResult:
 
 
 def _first_match(patterns: Iterable[str], fact: Fact) -> str | None:
-    return next((pattern for pattern in patterns if any(map(compile_pattern(pattern), fact.spellings))), None)
+    return next((pattern for pattern in patterns if _fits(fact, pattern)), None)
 
 
 def _mismatch_reason(patterns: Sequence[str]) -> str:

@@ -1,23 +1,20 @@
-"""Events, the details asked for, and the decisions of each route."""
+"""Events, and the details asked for."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection
 from dataclasses import replace
-from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import bindparam, func, insert, select
+from sqlalchemy import bindparam, select
 
-from service.db.tables import Transaction, decisions, details, events
+from service.db.tables import Transaction, details, events
 from service.errors import NotFound
-from service.model import Decision, Details, Event
+from service.model import Details, Event
 from service.store import names, search_terms
-from service.store.rows import DETAILS, event_row, insert_or_replace, to_decision, to_event
+from service.store.rows import DETAILS, event_row, insert_or_replace, to_event
 
 # built once: that takes longer than to run them
 _SELECT = select(events).where(events.c.id == bindparam("event_id"))
 _SELECT_DETAILS = select(details.c.body).where(details.c.event_id == bindparam("event_id"))
-_LAST_ROUND = select(func.max(decisions.c.round)).where(decisions.c.event_id == bindparam("event_id"))
-_INSERT_DECISION = insert(decisions)
 
 
 def put(transaction: Transaction, event: Event) -> None:
@@ -68,43 +65,3 @@ def retry_missing_details(transaction: Transaction, event_id: UUID) -> None:
     if known and known.missing:
         open_again = tuple(replace(missing, is_final=False, retry_after_s=None) for missing in known.missing)
         put_details(transaction, event_id, replace(known, missing=open_again))
-
-
-def last_round(transaction: Transaction, event_id: UUID) -> int:
-    """Return the number of rounds in which an event was judged."""
-    return transaction.execute(_LAST_ROUND, {"event_id": event_id}).scalar() or 0
-
-
-def put_decisions(
-    transaction: Transaction, event_id: UUID, said: Iterable[Decision], *, judged: int, at: datetime
-) -> None:
-    """Insert the decisions of every route in one round of an event."""
-    rows = [
-        {
-            "event_id": event_id,
-            "round": judged,
-            "position": decision.position,
-            "route": decision.route,
-            "receiver": decision.receiver,
-            "verdict": decision.verdict,
-            "reason": decision.reason,
-            "decided_at": at,
-        }
-        for decision in said
-    ]
-    if rows:
-        transaction.execute(_INSERT_DECISION, rows)
-
-
-def find_decisions(transaction: Transaction, event_id: UUID) -> Sequence[tuple[int, datetime, Decision]]:
-    """Return the decisions on an event with round and time, newest round first.
-
-    Within a round, in the order of the routes.
-    """
-    found = (
-        select(decisions)
-        .where(decisions.c.event_id == event_id)
-        .order_by(decisions.c.round.desc(), decisions.c.position)
-    )
-    rows = transaction.execute(found).mappings()
-    return [(row["round"], row["decided_at"], to_decision(row)) for row in rows]

@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy import ColumnElement, and_, or_, select
 
-from service.db.tables import Transaction, decisions, events, notifications, words
+from service.db.tables import Transaction, decisions, events, words
 from service.errors import BadRequest
-from service.model import EventKind, Verdict, slug_spellings
+from service.model import EventKind, slug_spellings
 from service.routing.patterns import compile_pattern
 from service.store.event_index import IndexScan, RowConditions
 from service.store.names import MAX_LISTED, SPELLINGS, expand, find_same, fold, like
@@ -228,15 +228,12 @@ def _is_like(column: ColumnElement[str], pattern: str) -> ColumnElement[bool]:
 
 
 def _is_told(wanted: Sequence[str]) -> list[ColumnElement[bool]]:
-    """Return conditions on the notifications of an event or of its news.
+    """Return conditions on the judgments of an event, in any round.
 
-    A route may match, and tell no channel: its incident services get no good news. Not by EXISTS, which a planner may
-    turn into a join with a whole table.
+    Not by EXISTS, which a planner may turn into a join with all decisions.
     """
-    told_before = (decisions.c.event_id == events.c.id, decisions.c.verdict == Verdict.ALREADY_TOLD)
-    of_another = select(decisions.c.event_id).where(*told_before).limit(1).scalar_subquery()
-    of_its_own = select(notifications.c.event_id).where(notifications.c.event_id == events.c.id)
-    one = func.coalesce(of_its_own.limit(1).scalar_subquery(), of_another)
+    tells = (decisions.c.event_id == events.c.id, decisions.c.is_told)
+    one = select(decisions.c.event_id).where(*tells).limit(1).scalar_subquery()
     return [one.is_(None) if told == "none" else one.is_not(None) for told in wanted]
 
 

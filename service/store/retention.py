@@ -20,7 +20,7 @@ from service.db.tables import (
     notifications,
 )
 from service.model import DeliveryState, NotificationState
-from service.store import names, search_terms
+from service.store import names, routes_versions, search_terms
 
 JUDGED = (DeliveryState.SETTLED, DeliveryState.DISMISSED)
 DONE = (NotificationState.SENT, NotificationState.DISMISSED)
@@ -50,6 +50,7 @@ def prune(transaction: Transaction, *, before: datetime, beyond: Mark | None, li
     old = _oldest(transaction, before=before, beyond=beyond, limit=limit)
     if not old:
         names.forget(transaction, before=before)
+        routes_versions.forget(transaction, before=before)
         return Pruned(count=0, mark=None)
     forgotten = _forget_settled(transaction, [mark.event_id for mark in old])
     return Pruned(count=forgotten, mark=old[-1])

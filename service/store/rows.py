@@ -15,7 +15,6 @@ from service.model import (
     Actor,
     Attempt,
     Commit,
-    Decision,
     Delivery,
     DeliveryState,
     Details,
@@ -28,7 +27,6 @@ from service.model import (
     Pipeline,
     Project,
     SignatureMatch,
-    Verdict,
     Via,
     Workflow,
 )
@@ -137,17 +135,6 @@ def to_event(row: Row) -> Event:
     }
     plain = {name: row[name] for name in SHARED_COLUMNS}
     return Event(kind=EventKind(row["kind"]), via=Via(row["via"]), **plain, **parts)
-
-
-def to_decision(row: Row) -> Decision:
-    """A row of ``decisions`` as a decision."""
-    return Decision(
-        position=row["position"],
-        route=row["route"],
-        receiver=row["receiver"],
-        verdict=Verdict(row["verdict"]),
-        reason=row["reason"],
-    )
 
 
 def to_notification(row: Row) -> Notification:

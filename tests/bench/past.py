@@ -195,8 +195,8 @@ def _delivery(row: Row) -> Row:
 
 
 def _decision(row: Row) -> Row:
-    said = {"route": "main is red", "receiver": "web-team", "verdict": "not_matched", "reason": "status does not match"}
-    return {"event_id": row["id"], "round": 1, "position": 0, "decided_at": row["received_at"], **said}
+    judged = {"event_id": row["id"], "round": 1, "routes_version": 1, "decided_at": row["received_at"]}
+    return judged | {"verdicts": "", "is_told": False, "absent_facts": 3}
 
 
 def _notification(row: Row) -> Row:

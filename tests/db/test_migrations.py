@@ -3,7 +3,9 @@
 import re
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from alembic import command
@@ -17,6 +19,10 @@ from service.db.database import Store
 from service.db.migrate import alembic_config, is_older, is_workable, migrate, newest_revision, revision
 from service.db.tables import metadata
 from service.errors import BadConfig, Temporary
+from service.model import Judgment, RoutesVersion, Verdict
+from service.routing.explain import explain
+from service.store import decisions
+from tests.example_events import FAILED, NOON, route
 
 
 def url_of(folder: Path) -> str:
@@ -83,10 +89,91 @@ def test_stored_values_of_the_release_before_are_respelled(tmp_path: Path) -> No
     migrate(url_of(tmp_path))
 
     with closing(sqlite3.connect(tmp_path / "roundsman.db")) as connection:
-        verdicts = connection.execute("SELECT position, verdict, reason FROM decisions ORDER BY 1, 2").fetchall()
+        verdicts = connection.execute("SELECT verdicts, is_told FROM decisions ORDER BY 1").fetchall()
         outcomes = connection.execute("SELECT number, outcome FROM attempts ORDER BY 1").fetchall()
-    assert verdicts == [(1, "matched", "a reason"), (1, "not_matched", "a reason"), (2, "already_told", "a reason")]
+    assert verdicts == [("a2", 1), ("m1", 0)]
     assert outcomes == [(1, "put_off"), (2, "sent")]
+
+
+OLD_DECISIONS = [
+    ("a" * 32, 1, 0, "other", "web", "not_matched", "branch main is not 'develop'"),
+    ("a" * 32, 1, 1, "red", "web", "matched", "status failed matches failed; \u00e9"),
+    ("a" * 32, 1, 2, "rest", "ops", "preceded", "route 'red' came first"),
+    ("a" * 32, 2, 0, "red", "web", "already_told", "web (json) already hears of this"),
+    ("b" * 32, 1, 0, "red", "web", "not_matched", "status success is not failed"),
+]
+
+
+def at_revision_0012(folder: Path) -> None:
+    """Make a database of the release before, with decisions of three judgments."""
+    migrate(url_of(folder))
+    command.downgrade(alembic_config(url_of(folder)), "0012")
+    with closing(sqlite3.connect(folder / "roundsman.db")) as connection, connection:
+        connection.executemany(
+            "INSERT INTO decisions VALUES (?, ?, ?, ?, ?, ?, ?, '2026-11-22 12:00:00')", OLD_DECISIONS
+        )
+        columns = (
+            "id, event_id, topic, route, receiver, channel_key, channel_label, channel_kind, state, "
+            "created_at, next_attempt_at, give_up_at"
+        )
+        values = (
+            "d" * 32,
+            "b" * 32,
+            "t",
+            "red",
+            "web",
+            "k",
+            "web (json)",
+            "json",
+            "dead",
+            *3 * ["2026-11-22 12:00:00"],
+        )
+        connection.execute(f"INSERT INTO notifications ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)  # noqa: S608
+
+
+async def test_reasons_of_the_release_before_stay_in_their_words(tmp_path: Path) -> None:
+    at_revision_0012(tmp_path)
+    migrate(url_of(tmp_path))
+
+    store = Store(url_of(tmp_path))
+    event = replace(FAILED, branch=None, status="success")  # that the reasons are not worked out is what is shown
+    judgments = [judgment for name in "ab" for judgment in await store.read(decisions.find, UUID(name * 32))]
+    await store.close()
+    read = [
+        (judgment.event_id.hex, judgment.round, one.position, one.route, one.receiver, one.verdict, one.reason)
+        for judgment in sorted(judgments, key=lambda one: (one.event_id, one.round))
+        for one in explain(judgment, event)
+    ]
+    with closing(sqlite3.connect(tmp_path / "roundsman.db")) as connection:
+        told = connection.execute("SELECT is_told, decided_at FROM decisions ORDER BY event_id, round").fetchall()
+    assert told == [(told, "2026-11-22 12:00:00") for told in (0, 1, 1)]
+    assert read == OLD_DECISIONS
+
+
+async def test_way_back_keeps_verdicts_and_the_reasons_in_words(tmp_path: Path) -> None:
+    at_revision_0012(tmp_path)
+    migrate(url_of(tmp_path))
+    store = Store(url_of(tmp_path))
+    judgment = Judgment(
+        event_id=UUID("c" * 32),
+        round=1,
+        decided_at=NOON,
+        verdicts={1: Verdict.MATCHED},
+        version=RoutesVersion((route("other", branch="x"), route("red"))),
+    )
+    await store.write(decisions.put, [judgment])
+    await store.close()
+
+    command.downgrade(alembic_config(url_of(tmp_path)), "0012")
+
+    with closing(sqlite3.connect(tmp_path / "roundsman.db")) as connection:
+        columns = "event_id, round, position, route, receiver, verdict, reason"
+        left = connection.execute(f"SELECT {columns} FROM decisions ORDER BY 1, 2, 3").fetchall()  # noqa: S608
+    assert left[: len(OLD_DECISIONS)] == OLD_DECISIONS
+    assert left[len(OLD_DECISIONS) :] == [
+        ("c" * 32, 1, 0, "other", "team", "not_matched", "the reason was not in words when this was decided"),
+        ("c" * 32, 1, 1, "red", "team", "matched", "the reason was not in words when this was decided"),
+    ]
 
 
 def test_migrating_an_up_to_date_schema_changes_nothing(folder: Path) -> None:

@@ -85,9 +85,35 @@ def test_stored_values_of_the_release_before_are_respelled_on_postgres(url: str)
     migrate(url)
 
     with psycopg.connect(url) as connection:
-        verdicts = connection.execute("SELECT verdict FROM decisions ORDER BY position").fetchall()
+        verdicts = connection.execute("SELECT verdicts FROM decisions ORDER BY 1").fetchall()
         outcomes = connection.execute("SELECT outcome FROM attempts").fetchall()
-    assert (verdicts, outcomes) == ([("not_matched",), ("already_told",), ("matched",)], [("put_off",)])
+    assert (verdicts, outcomes) == ([("",), ("a2",), ("m3",)], [("put_off",)])
+
+
+def test_reasons_of_the_release_before_stay_in_their_words_on_postgres(url: str) -> None:
+    migrate(url)
+    command.downgrade(alembic_config(url), "0012")
+    rows = [
+        (2, "rest", "preceded", "route 'red' came first"),
+        (0, "other", "not_matched", "no 'x'"),
+        (1, "red", "matched", "é"),
+    ]
+    with psycopg.connect(url) as connection:
+        for row in rows:
+            connection.execute(
+                "INSERT INTO decisions VALUES (repeat('a', 32)::uuid, 1, %s, %s, 'web', %s, %s, now())", row
+            )
+
+    migrate(url)
+    with psycopg.connect(url) as connection:
+        turned = connection.execute("SELECT verdicts, is_told, notes FROM decisions").fetchall()
+    command.downgrade(alembic_config(url), "0012")
+    with psycopg.connect(url) as connection:
+        back = connection.execute("SELECT position, route, verdict, reason FROM decisions ORDER BY 1").fetchall()
+
+    texts = [["other", "web", "no 'x'"], ["red", "web", "é"], ["rest", "web", "route 'red' came first"]]
+    assert turned == [("m1 p2", False, {"texts": texts})]
+    assert back == sorted(rows)
 
 
 def test_the_upgrade_waits_until_no_process_of_the_release_before_runs(url: str) -> None:

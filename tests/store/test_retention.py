@@ -16,27 +16,29 @@ from service.db.database import Store
 from service.db.tables import metadata
 from service.model import (
     Action,
-    Decision,
     Delivery,
     DeliveryState,
     Details,
     Event,
     EventKind,
+    Judgment,
     Message,
     Notification,
     NotificationState,
+    Route,
+    RoutesVersion,
     Verdict,
     Via,
 )
 from service.pipeline.prune import prune
-from service.store import actions, deliveries, event_search, events, notifications, retention
+from service.store import actions, decisions, deliveries, event_search, events, notifications, retention
 from service.store.filters import Search
 from tests.app_fixture import NINE, RED, House, a_house, still_writing
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 
 NOW = NINE
-OLD = NOW - timedelta(days=402)  # a name is marked as seen once a day, and stays for that much longer
+OLD = NOW - timedelta(days=403)  # names and routes are marked as seen once a day, and stay for longer
 BEFORE = NOW - timedelta(days=400)
 MESSAGE = Message(title="t", text="w", markdown="", html="", severity="failure")
 
@@ -58,11 +60,13 @@ class Past:
         }
         delivery = Delivery(source="circleci", headers=(), body=b"{}", signed=None, state=state, **came)
         event = Event(kind=EventKind.WORKFLOW_COMPLETED, happened_at=received_at, branch="main", **came)
-        said = Decision(position=0, route="r", receiver="web", verdict=Verdict.MATCHED, reason="fits")
+        version = RoutesVersion((Route(name="r", receiver="web"),))
+        verdicts = {0: Verdict.MATCHED}
+        judgment = Judgment(event_id=event.id, round=1, decided_at=received_at, verdicts=verdicts, version=version)
         await self.store.write(deliveries.keep_many, [delivery])
         await self.store.write(events.put, event)
         await self.store.write(events.put_details, event.id, Details(rounds=1))
-        await self.store.write(events.put_decisions, event.id, [said], judged=1, at=received_at)
+        await self.store.write(decisions.put, [judgment])
         done = Action(verb="replay", subject_id=event.id, who="ada", at=received_at)
         await self.store.write(actions.record, done)
         return event
@@ -153,7 +157,18 @@ async def test_an_old_event_goes_with_everything_that_belongs_to_it(past: Past) 
     forgotten = await past.prune()
 
     assert set(before) == {
-        *("actions", "attempts", "decisions", "deliveries", "details", "events", "names", "notifications", "words"),
+        *(
+            "actions",
+            "attempts",
+            "decisions",
+            "deliveries",
+            "details",
+            "events",
+            "names",
+            "notifications",
+            "routes_versions",
+            "words",
+        ),
     }
     assert forgotten == 1
     assert await past.sizes() == {}

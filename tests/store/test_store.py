@@ -249,10 +249,3 @@ async def test_transaction_that_waits_too_long_raises_on_sqlite(folder: Path) ->
         with pytest.raises(Temporary, match="others are still waiting for it"):
             await store.write(how_many)
     await store.close()
-
-
-async def test_where_no_route_says_anything_there_is_nothing_to_write(store: Store) -> None:
-    await store.write(events.put_decisions, EMPTY.id, [], judged=1, at=NINE)
-
-    assert await store.read(events.find_decisions, EMPTY.id) == []
-    assert await store.read(events.last_round, EMPTY.id) == 0

@@ -1,0 +1,100 @@
+"""An index of the routes by the names in their matchers.
+
+Of hundreds of routes an event is tested against those few that name its project, branch, workflow or the like without
+a wildcard, and against those that name nothing so. Verdicts are the same as those of ``decide``.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+
+from service.model import DetailKind, Event, EventKind, Matcher, Route, RoutesVersion, Verdict
+from service.routing.decide import fits, missing_facts, own_matchers
+from service.routing.match_keys import Fact, findable_details, read_facts
+from service.routing.patterns import has_wildcards, to_nfc, unescape
+
+Test = tuple[str, Callable[[Fact], bool]]
+"""A match key, and the test of its fact."""
+
+
+class RouteIndex:
+    """The routes of one state of roundsman.yaml, indexed once."""
+
+    def __init__(self, routes: Sequence[Route]) -> None:
+        self.version = RoutesVersion(tuple(routes))
+        self._tests = [[_test(matcher) for matcher in own_matchers(route)] for route in routes]
+        self._matched_keys = frozenset(matcher.key for route in routes for matcher in route.matchers)
+        self._unindexed: list[int] = []
+        self._by_value: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
+        self._by_key: dict[str, list[int]] = defaultdict(list)
+        self._index_routes()
+
+    def _index_routes(self) -> None:
+        """Index each route by the matcher whose names the fewest routes share."""
+        named = [[(matcher.key, _names(matcher)) for matcher in own_matchers(route)] for route in self.version.routes]
+        sharing = Counter((key, name) for matchers in named for key, names in matchers for name in names)
+        for position, matchers in enumerate(named):
+            exact = [(key, names) for key, names in matchers if names]
+            if not exact:
+                self._unindexed.append(position)
+                continue
+            key, names = min(exact, key=lambda one: sum(sharing[one[0], name] for name in one[1]))
+            self._by_key[key].append(position)
+            for name in names:
+                self._by_value[key][name].append(position)
+
+    def verdicts(self, event: Event) -> dict[int, Verdict]:
+        """Return the verdicts by position; routes that did not match are left out."""
+        found: dict[int, Verdict] = {}
+        if event.kind == EventKind.PING:
+            return found
+        facts, is_won = read_facts(event), False
+        for position in self._candidates(facts):
+            if not all(test(facts[key]) for key, test in self._tests[position]):
+                continue
+            found[position] = Verdict.PRECEDED if is_won else Verdict.MATCHED
+            is_won = is_won or not self.version.routes[position].continues
+        return found
+
+    def missing_facts(self, event: Event) -> frozenset[DetailKind]:
+        """Return what ``missing_facts`` of all routes returns."""
+        findable = findable_details(event).keys() & self._matched_keys
+        if not findable:
+            return frozenset()
+        candidates = self._candidates(read_facts(event), any_value_of=findable)
+        return missing_facts(event, [self.version.routes[position] for position in candidates])
+
+    def candidates(self, event: Event) -> list[int]:
+        """Return the positions of the routes that are tested in full, in order."""
+        return self._candidates(read_facts(event))
+
+    def _candidates(self, facts: Mapping[str, Fact], any_value_of: Iterable[str] = ()) -> list[int]:
+        """Return the positions of the routes that may match, in order.
+
+        any_value_of   keys whose absent fact may turn out to have any value
+        """
+        found = set(self._unindexed)
+        for key, by_value in self._by_value.items():
+            for spelling in facts[key].spellings:
+                found.update(by_value.get(spelling, ()))
+        for key in any_value_of:
+            found.update(self._by_key.get(key, ()))
+        return sorted(found)
+
+
+def _test(matcher: Matcher) -> Test:
+    return matcher.key, partial(fits, matcher)
+
+
+def _names(matcher: Matcher) -> frozenset[str]:
+    """Return the only names that a matcher fits; none if it fits others too."""
+    if any(map(has_wildcards, matcher.patterns)):
+        return frozenset()
+    return frozenset(_spellings(matcher.patterns))
+
+
+def _spellings(patterns: Iterable[str]) -> Iterator[str]:
+    """Yield the names that patterns without wildcards fit: as written, and unescaped."""
+    for pattern in map(to_nfc, patterns):
+        yield pattern
+        yield unescape(pattern)
