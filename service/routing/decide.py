@@ -92,7 +92,9 @@ def with_details(event: Event, details: Details | None) -> Event:
 def _merged_actor(known: Actor, found: Actor) -> Actor:
     if known.id and found.id and known.id != found.id:
         return known  # another person's name on this id would be worse than no name
-    return Actor(id=known.id or found.id, login=known.login or found.login, name=known.name or found.name)
+    return Actor(
+        id=_first(known.id, found.id), login=_first(known.login, found.login), name=_first(known.name, found.name)
+    )
 
 
 def _with_vcs(event: Event, vcs: Vcs) -> Event:
@@ -102,9 +104,13 @@ def _with_vcs(event: Event, vcs: Vcs) -> Event:
         event,
         branch=event.branch if is_placed else vcs.branch,
         tag=event.tag if is_placed else vcs.tag,
-        revision=event.revision or vcs.revision,
-        commit=replace(event.commit, subject=event.commit.subject or vcs.subject),
+        revision=_first(event.revision, vcs.revision),
+        commit=replace(event.commit, subject=_first(event.commit.subject, vcs.subject)),
     )
+
+
+def _first(known: str | None, found: str | None) -> str | None:
+    return found if known is None else known
 
 
 @dataclass(frozen=True)

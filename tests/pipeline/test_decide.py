@@ -1,0 +1,79 @@
+"""Decisions on record: verdicts stay, and reasons follow from what was known at the time."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from service.circleci.source import Source
+from service.model import Delivery, Event
+from tests.app_fixture import GREEN, RED, RED_TO_WEB, House, a_house
+
+pytestmark = pytest.mark.databases("sqlite", "postgres")
+
+
+async def test_facts_that_come_after_the_judgment_change_no_reason(folder: Path) -> None:
+    routes = RED_TO_WEB + "  - {name: robots, match: {actor: 'renovate*'}, receiver: web}\n"
+    async with a_house(folder, routes) as house:
+        delivery = await house.finish(RED)
+        await house.drain()
+        shown = await house.show(delivery)
+
+    assert shown["actor"]["login"] == "ada"
+    assert shown["decisions"][1]["reason"] == "this event has no actor"
+    assert [decision["verdict_today"] for decision in shown["decisions"]] == [None, None]
+
+
+class Renaming:
+    """A source that understands the branch of a delivery otherwise than before."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._source, name)
+
+    def parse(self, delivery: Delivery) -> Event:
+        return replace(self._source.parse(delivery), branch="renamed")
+
+
+async def test_replay_by_a_release_that_reads_otherwise_changes_no_earlier_reason(folder: Path) -> None:
+    routes = RED_TO_WEB.replace("match: {", "match: {branch: '!renamed', ")
+    async with a_house(folder, routes) as house:
+        delivery = await house.finish(RED)
+        await house.drain()
+        [before] = (await house.show(delivery))["decisions"]
+
+        house.replace_source(Renaming)
+        await house.act(f"deliveries/{delivery}/replay")
+        await house.drain()
+        [newer, older] = (await house.show(delivery))["decisions"]
+
+    assert newer["reason"] == "branch renamed is excluded by !renamed"
+    assert older == before
+
+
+async def test_verdict_on_record_is_shown_beside_that_of_another_release(house: House) -> None:
+    delivery = await house.finish(RED)
+    await house.drain()
+    [before] = (await house.show(delivery))["decisions"]
+
+    house.change("UPDATE decisions SET verdicts = ''")  # as if rules had been others
+    [decision] = (await house.show(delivery))["decisions"]
+    page = (await house.http.get(f"/events/{delivery}", headers={"Accept": "text/html"})).text
+
+    assert decision == before | {"verdict": "not_matched", "verdict_today": "matched"}
+    assert "By the rules of this release it would be matched" in page
+
+
+async def test_hundreds_of_routes_are_one_row_for_an_event(folder: Path) -> None:
+    more = "".join(
+        f"  - {{name: r{n}, match: {{project: gh/acme/s{n}, actor: ada}}, receiver: web}}\n" for n in range(300)
+    )
+    async with a_house(folder, RED_TO_WEB + more) as house:
+        delivery = await house.finish(GREEN)
+        await house.drain()
+
+        assert house.rows("SELECT verdicts, is_told, notes FROM decisions") == [("", False, None)]
+        assert len((await house.show(delivery))["decisions"]) == 301
