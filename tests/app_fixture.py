@@ -34,6 +34,7 @@ from service.testing import sample_runs
 from service.testing.fake_circleci.organization import ADA, PROJECTS, Run
 from service.testing.fake_circleci.payloads import Payload, as_bytes, workflow_completed
 from service.testing.fake_circleci.server import FakeCircleCI
+from service.web.request_body import BodyLimits
 from tests.databases import Database, database_of
 from tests.operator_client import ADMIN_TOKEN, Operator
 
@@ -45,7 +46,11 @@ SECRET = "an-invented-secret"
 TOKEN = "an-invented-token"
 SETTLED_WITHIN_S = 120  # only a test that has gone wrong waits for this long
 HELD_FOR_S = 120  # the same
-FRESH_CHECKS = Limits(checks=CheckLimits(cache_for_s=0))
+PATIENT = Limits(
+    transaction_wait_s=SETTLED_WITHIN_S,
+    bodies=BodyLimits(timeout_s=SETTLED_WITHIN_S),
+    checks=CheckLimits(timeout_s=SETTLED_WITHIN_S, cache_for_s=0),
+)
 
 RED_TO_WEB = """\
 receivers:
@@ -289,12 +294,12 @@ async def a_house(
     *,
     clock: Clock | None = None,
     retry_policy: RetryPolicy | None = None,
-    limits: Limits = FRESH_CHECKS,
+    limits: Limits = PATIENT,
     **env: str,
 ) -> AsyncIterator[House]:
     """A house in a folder that holds a migrated database; the same folder again is the house after a restart.
 
-    limits   by default no answer of /readyz and /metrics is given twice: a test may change things in between
+    limits   by default too long to be met on a slow machine, and no answer of /readyz and /metrics is given twice
     """
     clock, channels = clock or Clock(), Channels()
     clock.shown_by(database_of(folder))

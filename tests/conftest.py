@@ -20,7 +20,7 @@ from xdist.scheduler import LoadScopeScheduling, Scheduling
 from service.db.database import Store
 from service.db.migrate import migrate
 from tests import postgres
-from tests.app_fixture import FRESH_CHECKS, Clock, House, a_house
+from tests.app_fixture import PATIENT, Clock, House, a_house
 from tests.cli_runner import Terminal
 from tests.databases import Database, a_copy, a_template, database_of
 from tests.memory import memory
@@ -185,7 +185,7 @@ def database_url(database: Database) -> str:
 async def house(request: pytest.FixtureRequest, folder: Path) -> AsyncIterator[House]:
     """A Roundsman that tells the receiver ``web`` of red workflows."""
     mark = request.node.get_closest_marker("limits")
-    async with a_house(folder, limits=replace(FRESH_CHECKS, **mark.kwargs) if mark else FRESH_CHECKS) as house:
+    async with a_house(folder, limits=replace(PATIENT, **mark.kwargs) if mark else PATIENT) as house:
         yield house
 
 

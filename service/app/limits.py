@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from service.db.transactions import MAX_WAIT_S
 from service.health import CheckLimits
 from service.pipeline.refusals import RefusalLimits
 from service.web.request_body import BodyLimits
@@ -9,8 +10,12 @@ from service.web.request_body import BodyLimits
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """The limits of every part; those of settings are in ``Settings``."""
+    """The limits of every part; those of settings are in ``Settings``.
 
+    transaction_wait_s   for a transaction to begin
+    """
+
+    transaction_wait_s: float = MAX_WAIT_S
     bodies: BodyLimits = field(default_factory=BodyLimits)
     refusals: RefusalLimits = field(default_factory=RefusalLimits)
     checks: CheckLimits = field(default_factory=CheckLimits)

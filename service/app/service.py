@@ -145,7 +145,7 @@ def build(
     clock   the source of all times; default: the clock of the store. A DatabaseClock becomes the clock of the store
     """
     limits = limits or Limits()
-    context = _context(config, clock=clock, retry_policy=retry_policy or RetryPolicy(), role=role)
+    context = _context(config, clock=clock, retry_policy=retry_policy or RetryPolicy(), role=role, limits=limits)
     pipeline = Pipeline(context)
     context.jobs.schedule(SWEEP_EVERY_S, pipeline.sweep)
     context.jobs.schedule(PRUNE_EVERY_S, pipeline.prune)
@@ -174,11 +174,15 @@ def build(
     )
 
 
-def _context(config: Config, *, clock: Clock | None, retry_policy: RetryPolicy, role: Role) -> Context:
+def _context(config: Config, *, clock: Clock | None, retry_policy: RetryPolicy, role: Role, limits: Limits) -> Context:
     settings, metrics = config.settings, Metrics()
     notifier = AppriseChannels()
     notifier.redact_urls_of(config.receivers.values())
-    store = Store(settings.database_url, clock=clock if isinstance(clock, DatabaseClock) else None)
+    store = Store(
+        settings.database_url,
+        clock=clock if isinstance(clock, DatabaseClock) else None,
+        max_wait_s=limits.transaction_wait_s,
+    )
     clock = clock or store.clock
     database = "postgres" if store.is_shared else "sqlite"
     metrics.expect_secrets(len(settings.webhook_secrets))
