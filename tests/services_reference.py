@@ -11,7 +11,12 @@ from tests.cli_reference import table
 
 LOOKS = {Form.TEXT: "text, addresses written out", Form.MARKDOWN: "Markdown with links", Form.HTML: "HTML with links"}
 MAIL_LOOK = "HTML for a phone, text with addresses beside it"
-WORDS = {Dialect.LITERAL: "as they are", Dialect.CODE: "in code spans", Dialect.GUARDED: "broken where they could act"}
+WORDS = {
+    Dialect.LITERAL: "as they are",
+    Dialect.LINKED: "as they are but for hosts",
+    Dialect.CODE: "in code spans",
+    Dialect.GUARDED: "broken where they could act",
+}
 
 
 def services() -> str:

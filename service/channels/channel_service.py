@@ -13,7 +13,10 @@ from service.model import Message
 
 NOT_LOOKED_UP = "not looked up"
 
-SMS = "3GPP TS 23.040: a short message is characters, without any markup"
+SMS = (
+    "3GPP TS 23.040: a short message is characters, without any markup; github.com/moezbhatti/qksms/issues/522: an app "
+    "that shows one links a bare name"
+)
 MAIL = "RFC 5322 and RFC 2045: a subject and a text part are characters; our HTML is escaped"
 RADIO = "APRS101 and POCSAG: a radio message is ASCII characters"
 PROGRAM = "a program of the operator's own reads it"
@@ -23,12 +26,14 @@ class Dialect(StrEnum):
     """The way in which untrusted text is kept from acting.
 
     LITERAL   the service shows text, or a program reads it, as it is
+    LINKED    the service shows text as it is, but links names of hosts and addresses in it: those are broken
     CODE      text is rendered as Markdown that knows code spans, in which nothing acts
     GUARDED   something in a text may act, or the service was not looked up: untrusted text is broken by
               ``markup_guard``, which is safe everywhere
     """
 
     LITERAL = "literal"
+    LINKED = "linked"
     CODE = "code"
     GUARDED = "guarded"
 
@@ -44,10 +49,14 @@ class Limit:
 
 @dataclass(frozen=True, kw_only=True)
 class Pace:
-    """The minimum interval between two messages to a channel, as documented."""
+    """The minimum interval between two messages to a channel, as documented.
+
+    blocked_for   the time for which the service refuses all messages after too many; None: not documented
+    """
 
     interval: timedelta
     source: str
+    blocked_for: timedelta | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,6 +127,11 @@ class ChannelService:
     incidents: Incidents | None = None
     is_mail_server: bool = False
     max_deadline_s: float = math.inf
+
+    @property
+    def is_short_message(self) -> bool:
+        """True if it sends SMS."""
+        return self.dialect_source is SMS
 
     @property
     def sends_mail(self) -> bool:

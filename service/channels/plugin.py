@@ -15,7 +15,17 @@ from service.channels.plain_text import plain_text_for, replace_html_to_text
 from service.channels.registry import find_service
 from service.channels.safe_answers import CONNECT_S, READ_S, install_answer_limits
 from service.errors import Permanent
-from service.message import Form, RenderOptions, guard_markup, mail_html, mail_text, render_body
+from service.message import (
+    Form,
+    Guard,
+    RenderOptions,
+    guard_hosts,
+    guard_hosts_visibly,
+    guard_markup,
+    mail_html,
+    mail_text,
+    render_body,
+)
 from service.model import Channel, Message
 
 # Apprise writes nothing to disk, shows no pictures of its own and uses no thread pool.
@@ -133,8 +143,8 @@ def _notify(service: ChannelService, plugin: apprise.NotifyBase, message: Messag
     target = plugin.resolve_format(service.format)
     form = Form.MARKDOWN if service.is_text_markdown else Form(target.value)
     has_title = plugin.title_maxlen > 0 and not service.has_title_inside
-    is_literal = service.dialect is Dialect.LITERAL
-    title = (message.title if is_literal else guard_markup(message.title)) if has_title else ""
+    guard = _guard(service)
+    title = (guard(message.title) if guard else message.title) if has_title else ""
     options = _render_options(service, plugin, form, title)
     body = (
         mail_html(message, max_length=options.max_length)
@@ -150,15 +160,24 @@ def _notify(service: ChannelService, plugin: apprise.NotifyBase, message: Messag
 
 
 def _render_options(service: ChannelService, plugin: apprise.NotifyBase, form: Form, title: str) -> RenderOptions:
-    dialect = service.dialect
     limit = service.limit or Limit(max_length=plugin.body_maxlen, is_bytes=False, source="Apprise")
     size = _bytes if limit.is_bytes else len
     return RenderOptions(
         max_length=limit.max_length - (size(title) + 32 if title else 2),  # reserved by Apprise
         size=size,
         has_title=not title,
-        is_guarded=dialect is Dialect.GUARDED or (dialect is Dialect.CODE and form is not Form.MARKDOWN),
+        guard=None if service.dialect is Dialect.CODE and form is Form.MARKDOWN else _guard(service),
     )
+
+
+def _guard(service: ChannelService) -> Guard | None:
+    """Return the function that breaks untrusted text where it could act there."""
+    match service.dialect:
+        case Dialect.LITERAL:
+            return None
+        case Dialect.LINKED:
+            return guard_hosts_visibly if service.is_short_message else guard_hosts
+    return guard_markup
 
 
 def _bytes(text: str) -> int:

@@ -56,9 +56,15 @@ def find_refusal(service: ChannelService, response: requests.Response) -> Refusa
     if not is_transient:
         return Refusal(code=code)
     wait_s = _wait_s(service, response, body)
-    return Refusal(
-        code=code, is_transient=True, wait_s=RATE_LIMIT_PAUSE_S if wait_s is None and is_rate_limited else wait_s
-    )
+    if wait_s is None and is_rate_limited:
+        wait_s = _block_s(service)
+    return Refusal(code=code, is_transient=True, wait_s=wait_s)
+
+
+def _block_s(service: ChannelService) -> float:
+    """Return the time for which the service refuses after too many messages."""
+    documented = service.pace.blocked_for if service.pace else None
+    return documented.total_seconds() if documented else RATE_LIMIT_PAUSE_S
 
 
 def _says_rate_limited(code: str, body: Any) -> bool:

@@ -6,18 +6,21 @@ commit subject of ``<!channel> *x* <script>`` arrives as exactly these character
 
 from service.message.channel_test import compose_test
 from service.message.compose import compose
-from service.message.formats import Form
+from service.message.formats import Form, Guard
 from service.message.mail import mail_html, mail_text
-from service.message.markup_guard import guard_markup
+from service.message.markup_guard import guard_hosts, guard_hosts_visibly, guard_markup
 from service.message.sanitize import is_control_char, one_line, replace_control_chars
 from service.message.truncate import RenderOptions, fit_story, render_body
 
 __all__ = [
     "Form",
+    "Guard",
     "RenderOptions",
     "compose",
     "compose_test",
     "fit_story",
+    "guard_hosts",
+    "guard_hosts_visibly",
     "guard_markup",
     "is_control_char",
     "mail_html",

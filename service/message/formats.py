@@ -6,12 +6,12 @@ markdown  untrusted text stands in code spans: the only place where CommonMark a
           Some of these services show backslashes, and backslashes stop no mention
 html      the five characters of markup become entities
 
-With ``is_guarded`` untrusted text is also broken by ``markup_guard``: for services whose markup is not known, or that
-act on text in any form.
+With a guard, a function of ``markup_guard``, untrusted text is also broken: for services whose markup is not known, or
+that act on text in any form.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from enum import StrEnum
 from html import escape
@@ -23,6 +23,9 @@ from service.message.markup_guard import guard_links, guard_markup
 STYLE = 'style="font-family:sans-serif;margin:0 0 8px"'
 
 
+Guard = Callable[[str], str]
+
+
 class Form(StrEnum):
     """The form of a message; the values are those of Apprise."""
 
@@ -31,47 +34,52 @@ class Form(StrEnum):
     HTML = "html"
 
 
-def render(blocks: Iterable[Block], form: Form, *, is_guarded: bool = False) -> str:
-    """Return the story in a form; if ``is_guarded``, its untrusted text is broken."""
+def render(blocks: Iterable[Block], form: Form, guard: Guard | None = None) -> str:
+    """Return the story in a form; with a guard, its untrusted text is broken."""
     renderer = {Form.MARKDOWN: markdown, Form.HTML: html}.get(form, text)
-    return renderer(_with_more(_guard_blocks(blocks, form) if is_guarded else blocks))
+    return renderer(_with_more(_guard_blocks(blocks, form, guard) if guard else blocks))
 
 
-def heading(title: str, form: Form, *, is_guarded: bool = False) -> str:
+def heading(title: str, form: Form, guard: Guard | None = None) -> str:
     """Return a title as the first lines above a story."""
+    safe = _guard_in(form, guard)(title) if guard else title
     if form is Form.HTML:
-        return f"<p><b>{literal_html(guard_links(title) if is_guarded else title)}</b></p>\n"
+        return f"<p><b>{literal_html(safe)}</b></p>\n"
     if form is Form.MARKDOWN:
-        return f"**{guard_markup(title) if is_guarded else literal_markdown(title)}**\n\n"
-    return f"{guard_markup(title) if is_guarded else title}\n"
+        return f"**{safe if guard is guard_markup else literal_markdown(safe)}**\n\n"
+    return f"{safe}\n"
 
 
-def _guard_blocks(blocks: Iterable[Block], form: Form) -> Iterator[Block]:
-    """Yield the blocks with guarded text; in Markdown it becomes a plain string.
+def _guard_in(form: Form, guard: Guard) -> Guard:
+    """Return the guard for a form: in HTML no other marks act than names and addresses."""
+    return guard_links if guard is guard_markup and form is Form.HTML else guard
+
+
+def _guard_blocks(blocks: Iterable[Block], form: Form, guard: Guard) -> Iterator[Block]:
+    """Yield the blocks with guarded text; behind ``guard_markup`` in Markdown, as plain strings.
 
     A plain string gets no code span.
     """
     for block in blocks:
-        lines = (tuple(_guard_piece(piece, form) for piece in line) for line in block.lines)
+        lines = (tuple(_guard_piece(piece, form, guard) for piece in line) for line in block.lines)
         yield replace(block, lines=tuple(lines))
 
 
-def _guard_piece(piece: str | Untrusted | Link | Aside, form: Form) -> str | Untrusted | Link | Aside:
+def _guard_piece(piece: str | Untrusted | Link | Aside, form: Form, guard: Guard) -> str | Untrusted | Link | Aside:
     match piece:
         case Link(words=words, url=url):
-            return Link(words=tuple(_guard_word(word, form) for word in words), url=url.replace("@", "%40"))
+            return Link(words=tuple(_guard_word(word, form, guard) for word in words), url=url.replace("@", "%40"))
         case Aside(words=words):
-            return Aside(words=tuple(_guard_word(word, form) for word in words))
+            return Aside(words=tuple(_guard_word(word, form, guard) for word in words))
         case word:
-            return _guard_word(word, form)
+            return _guard_word(word, form, guard)
 
 
-def _guard_word(word: str | Untrusted, form: Form) -> str | Untrusted:
+def _guard_word(word: str | Untrusted, form: Form, guard: Guard) -> str | Untrusted:
     if not isinstance(word, Untrusted):
         return word
-    if form is Form.HTML:
-        return Untrusted(text=guard_links(word.text))
-    return guard_markup(word.text) if form is Form.MARKDOWN else Untrusted(text=guard_markup(word.text))
+    safe = _guard_in(form, guard)(word.text)
+    return safe if guard is guard_markup and form is Form.MARKDOWN else Untrusted(text=safe)
 
 
 def _with_more(blocks: Iterable[Block]) -> Iterator[Block]:

@@ -33,10 +33,13 @@ _LINKING_DOT = re.compile(
     re.IGNORECASE,
 )
 
-_OF_TEXT: tuple[tuple[re.Pattern[str], str], ...] = (
-    (re.compile(r"[@#\N{FULLWIDTH COMMERCIAL AT}](?=\w)"), rf"\g<0>{BREAK}"),  # @name, #room
+_OF_ADDRESSES: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r":(?=//)"), rf"\g<0>{BREAK}"),
     (re.compile(r"\bwww(?=\.)", re.IGNORECASE), rf"\g<0>{BREAK}"),
+)
+_OF_TEXT: tuple[tuple[re.Pattern[str], str], ...] = (
+    (re.compile(r"[@#\N{FULLWIDTH COMMERCIAL AT}](?=\w)"), rf"\g<0>{BREAK}"),  # @name, #room
+    *_OF_ADDRESSES,
 )
 _BREAKS: tuple[tuple[re.Pattern[str], str], ...] = (
     # @name, <@id>, <at>, <!here>, <users/all>, #room, [~name], [CQ:at], {template}, (met)all(met), &lt;
@@ -63,6 +66,22 @@ def guard_links(words: str) -> str:
     For HTML, where no other mark in a text acts.
     """
     return _DOTTED_NAME.sub(_guard_name, _apply(words, _OF_TEXT))
+
+
+def guard_hosts(words: str) -> str:
+    """Return the words with only names of hosts and addresses broken.
+
+    For services that show a text as it is, but make links in it.
+    """
+    return _DOTTED_NAME.sub(_guard_name, _apply(words, _OF_ADDRESSES))
+
+
+def guard_hosts_visibly(words: str) -> str:
+    """Return the words with spaces in names of hosts and addresses.
+
+    For short messages: one with an invisible character has room for 70 characters in place of 160.
+    """
+    return guard_hosts(words).replace(BREAK, " ")
 
 
 def _apply(words: str, breaks: Iterable[tuple[re.Pattern[str], str]]) -> str:

@@ -8,8 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import chain
 
 from service.message.blocks import Aside, Block, Line, Link, Untrusted
-from service.message.formats import Form, heading, render
-from service.message.markup_guard import guard_markup
+from service.message.formats import Form, Guard, heading, render
 from service.message.sanitize import truncate
 from service.model import Message
 
@@ -25,29 +24,29 @@ class RenderOptions:
 
     max_length  characters, or the unit that ``size`` counts
     has_title   the title is the body's first line, for channels without a title of their own
-    is_guarded  untrusted text is broken where it could act
+    guard       breaks untrusted text where it could act; None: nothing acts
     """
 
     max_length: int
     size: Size = len
     has_title: bool = False
-    is_guarded: bool = False
+    guard: Guard | None = None
 
 
 def render_body(message: Message, form: Form, options: RenderOptions) -> str:
     """Return the message as one body, shortened to the options' maximum size."""
-    top = heading(message.title, form, is_guarded=options.is_guarded) if options.has_title else ""
+    top = heading(message.title, form, options.guard) if options.has_title else ""
     if message.story:
         found = fit_story(
             message.story,
-            lambda story: top + render(story, form, is_guarded=options.is_guarded),
+            lambda story: top + render(story, form, options.guard),
             max_length=options.max_length,
             size=options.size,
         )
     else:
         body = {Form.MARKDOWN: message.markdown, Form.HTML: message.html}.get(form, message.text)
         found = cut_lines(f"{top}{body}", options.max_length)
-    return found or truncate(guard_markup(message.title) if options.is_guarded else message.title, options.max_length)
+    return found or truncate(options.guard(message.title) if options.guard else message.title, options.max_length)
 
 
 def fit_story(story: Story, show: Callable[[Story], str], *, max_length: int, size: Size = len) -> str:

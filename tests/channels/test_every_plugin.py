@@ -200,6 +200,7 @@ ACTS = re.compile(
     re.VERBOSE,
 )
 ACTS_IN_HTML = re.compile(rf"{HOST}|@\w|<script|<at|<!|<users|://evil|www\.evil|\#general")
+ACTS_AS_A_LINK = re.compile(rf"{HOST}|://evil|www\.evil")
 ACTS_IN_MATRIX = re.compile(rf"{HOST}|@\w|://evil|www\.evil")
 OUR_MARKUP = re.compile(
     r"""\*\*  # bold, and as other dialects have it
@@ -210,7 +211,10 @@ OUR_MARKUP = re.compile(
 
 def acting(text: str, service: str) -> list[str]:
     """Return what acts in a text that came to a service."""
-    if find_service(service).dialect is Dialect.CODE:
+    dialect = find_service(service).dialect
+    if dialect is Dialect.LINKED:
+        return ACTS_AS_A_LINK.findall(text)
+    if dialect is Dialect.CODE:
         text = SPAN.sub("", text)
     if service == "Matrix":  # its body is what clients show that know no HTML, as it is; names alone act in it
         return ACTS_IN_MATRIX.findall(text)

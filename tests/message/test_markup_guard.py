@@ -2,7 +2,7 @@
 
 import pytest
 
-from service.message import guard_markup
+from service.message import guard_hosts, guard_hosts_visibly, guard_markup
 from service.message.markup_guard import guard_links
 
 BREAK = "\N{ZERO WIDTH SPACE}"
@@ -31,7 +31,7 @@ BREAK = "\N{ZERO WIDTH SPACE}"
         ("com.acme.CartTest", "com|.acme|.CartTest"),
     ],
 )
-@pytest.mark.parametrize("guard", [guard_markup, guard_links])
+@pytest.mark.parametrize("guard", [guard_markup, guard_links, guard_hosts])
 def test_dots_that_could_make_a_host_of_a_name_are_broken(guard: type[str], words: str, shown: str) -> None:
     assert guard(words).replace(BREAK, "|") == shown
 
@@ -55,6 +55,20 @@ def test_address_behind_a_name_is_broken_too(guard: type[str]) -> None:
         "e.g. x",
     ],
 )
-@pytest.mark.parametrize("guard", [guard_markup, guard_links])
+@pytest.mark.parametrize("guard", [guard_markup, guard_links, guard_hosts, guard_hosts_visibly])
 def test_source_files_and_versions_stay_as_they_are(guard: type[str], words: str) -> None:
     assert guard(words) == words
+
+
+@pytest.mark.parametrize(
+    ("words", "shown", "in_a_short_message"),
+    [
+        ("see https://evil.example/x", "see https:|//evil|.example/x", "see https: //evil .example/x"),
+        ("www.evil.example", "www|.evil|.example", "www .evil .example"),
+        ("ada@evil.example", "ada@evil|.example", "ada@evil .example"),
+        ("@ada <b> *x* #12 [a](b)", "@ada <b> *x* #12 [a](b)", "@ada <b> *x* #12 [a](b)"),
+    ],
+)
+def test_where_text_is_shown_as_it_is_only_hosts_are_broken(words: str, shown: str, in_a_short_message: str) -> None:
+    assert guard_hosts(words).replace(BREAK, "|") == shown
+    assert guard_hosts_visibly(words) == in_a_short_message

@@ -75,7 +75,10 @@ SERVICES = (
     ChannelService(
         name="Zulip",
         schemes=("zulip",),
-        dialect_source="not looked up: zulip.com/help/format-your-message-using-markdown",
+        dialect_source=(
+            "zulip.readthedocs.io/en/12.0/subsystems/markdown.html: Python-Markdown with changes, no CommonMark; "
+            "not looked up: what acts in its code spans"
+        ),
         limit=Limit(
             max_length=10_000,
             is_bytes=False,

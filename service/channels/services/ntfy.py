@@ -24,8 +24,11 @@ SERVICES = (
     ChannelService(
         name="ntfy",
         schemes=("ntfy", "ntfys"),
-        dialect=Dialect.LITERAL,
-        dialect_source="docs.ntfy.sh/publish/#markdown-formatting: off unless asked for",
+        dialect=Dialect.LINKED,
+        dialect_source=(
+            "docs.ntfy.sh/publish/#markdown-formatting: off unless asked for; github.com/binwiederhier/ntfy-android, "
+            "fragment_detail_item.xml: autoLink for title and text"
+        ),
         limit=Limit(
             max_length=4_000,
             is_bytes=True,

@@ -22,8 +22,11 @@ SERVICES = (
     ChannelService(
         name="Gotify",
         schemes=("gotify", "gotifys"),
-        dialect=Dialect.LITERAL,
-        dialect_source="github.com/gotify/server/issues/797: plain unless extras name text/markdown",
+        dialect=Dialect.LINKED,
+        dialect_source=(
+            "github.com/gotify/server/issues/797: plain unless extras name text/markdown; github.com/gotify/android, "
+            "ListMessageAdapter.kt: WEB_URLS are linked"
+        ),
     ),
     ChannelService(
         name="Prowl",
@@ -39,7 +42,7 @@ SERVICES = (
         name="Pushover",
         schemes=("pover",),
         dialect=Dialect.LITERAL,
-        dialect_source="pushover.net/api#html: without html=1 the message is plain",
+        dialect_source="pushover.net/api#html: without html=1 the message is plain; not looked up: bare names",
         limit=Limit(max_length=1_024, is_bytes=False, source="pushover.net/api#limits: characters of four bytes"),
         refusals=(_STATUS_1,),
     ),

@@ -2,9 +2,12 @@
 
 Codes for too many messages by services' own pages: Feishu and Lark 99991400
 (open.feishu.cn/document/server-docs/api-call-guide/frequency-control.md) and 11232 (.../bot-v3/add-custom-bot.md),
-DingTalk 130101 (blog.csdn.net/jialiuyang/article/details/118615052, from its answers), WeCom -1
-(static.kancloud.cn/dabashan/qiwei/2376083, a copy of its table). The other transient codes of these four are from
-memory of their pages and not looked up; all their further codes need a person.
+DingTalk 130101 (blog.csdn.net/jialiuyang/article/details/118615052, from its answers) and 90030, "webhook over limit"
+(39.107.221.112/ask/595588, a copy of its community's page), 45009, "api freq out of limit"
+(developers.weixin.qq.com/doc/offiaccount/Message_Management/API_Call_Limits.html, of WeChat, whose codes WeCom has too),
+WeCom -1, to be tried again three times at most (static.kancloud.cn/dabashan/qiwei/2376083, a copy of its table). The
+other transient codes of these four are from memory of their pages and not looked up; all their further codes need a
+person.
 """
 
 from datetime import timedelta
@@ -44,14 +47,17 @@ SERVICES = (
         limit=Limit(
             max_length=19_000,
             is_bytes=True,
-            source="not looked up: open.dingtalk.com: 20,000 bytes for the whole request",
+            source=(
+                "not looked up: 20,000 bytes for the whole request of a robot's webhook; no page was found that says it"
+            ),
         ),
         pace=Pace(
             interval=timedelta(seconds=3),
             source=(
-                "cnblogs.com/Fogram-c/p/16992729.html, a copy of DingTalk's own page, read 2026-11-28: 20 a minute for "
-                "each robot, then none for ten minutes"
+                "cnblogs.com/Fogram-c/p/16992729.html and juejin.cn/post/7129698690297495583, copies of DingTalk's own "
+                "page, read 2026-11-28: 20 a minute for each robot, then none for ten minutes"
             ),
+            blocked_for=timedelta(minutes=10),
         ),
         refusals=(_ERRCODE,),
     ),
@@ -86,7 +92,10 @@ SERVICES = (
         limit=Limit(
             max_length=2_048,
             is_bytes=True,
-            source="not looked up: developer.work.weixin.qq.com/document/path/90236",
+            source=(
+                "developer.work.weixin.qq.com/document/path/90248: bytes of a text to a group; for one to a person "
+                "github.com/zyh94946/wx-msg-push, which quotes path/90236: what is longer is cut"
+            ),
         ),
         refusals=(_ERRCODE,),
     ),

@@ -5,7 +5,7 @@ from functools import partial
 from service.channels.channel_service import RADIO, SMS, ChannelService, Dialect
 from service.channels.refusal_forms import FAILED, NO, RefusalForm, TextForm
 
-_sms = partial(ChannelService, dialect=Dialect.LITERAL, dialect_source=SMS)
+_sms = partial(ChannelService, dialect=Dialect.LINKED, dialect_source=SMS)
 _radio = partial(ChannelService, dialect=Dialect.LITERAL, dialect_source=RADIO)
 
 SERVICES = (
