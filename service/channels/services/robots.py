@@ -2,9 +2,8 @@
 
 Codes for too many messages by services' own pages: Feishu and Lark 99991400
 (open.feishu.cn/document/server-docs/api-call-guide/frequency-control.md) and 11232 (.../bot-v3/add-custom-bot.md),
-DingTalk 130101 (blog.csdn.net/jialiuyang/article/details/118615052, from its answers) and 90030, "webhook over limit"
-(39.107.221.112/ask/595588, a copy of its community's page), 45009, "api freq out of limit"
-(developers.weixin.qq.com/doc/offiaccount/Message_Management/API_Call_Limits.html, of WeChat, whose codes WeCom has too),
+DingTalk 130101 (blog.csdn.net/jialiuyang/article/details/118615052, from its answers), 45009, "api freq out of limit"
+(developers.weixin.qq.com/doc/offiaccount/Message_Management/API_Call_Limits.html, of WeChat, whose codes WeCom shares),
 WeCom -1, to be tried again three times at most (static.kancloud.cn/dabashan/qiwei/2376083, a copy of its table). The
 other transient codes of these four are from memory of their pages and not looked up; all their further codes need a
 person.
