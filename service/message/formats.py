@@ -51,14 +51,14 @@ def heading(title: str, form: Form, guard: Guard | None = None) -> str:
 
 
 def _guard_in(form: Form, guard: Guard) -> Guard:
-    """Return the guard for a form: in HTML no other marks act than names and addresses."""
+    """Return the guard for a form; in HTML only names and addresses act."""
     return guard_links if guard is guard_markup and form is Form.HTML else guard
 
 
 def _guard_blocks(blocks: Iterable[Block], form: Form, guard: Guard) -> Iterator[Block]:
-    """Yield the blocks with guarded text; behind ``guard_markup`` in Markdown, as plain strings.
+    """Yield the blocks with guarded text.
 
-    A plain string gets no code span.
+    Behind ``guard_markup`` in Markdown it becomes a plain string, which gets no code span.
     """
     for block in blocks:
         lines = (tuple(_guard_piece(piece, form, guard) for piece in line) for line in block.lines)
