@@ -7,7 +7,10 @@ from service.model import Delivery, DetailKind, Details, Event, SignatureMatch
 
 
 class Source(Protocol):
-    """A CI that posts to us and answers questions."""
+    """A CI that posts to us and answers questions.
+
+    A protocol because it has two kinds of implementations: CircleCI, and sources for tests that fail on request.
+    """
 
     @property
     def name(self) -> str:

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from service.app.service import circleci
+from service.circleci.circleci import CircleCI
 from service.cli._commands import Group
 from service.cli._database import with_store
 from service.cli._output import MIN_WIDTH, AsJson, print_json, print_table, say, warn
@@ -23,7 +24,6 @@ from service.operations.hooks import (
     FAILURES,
     HOOK_PATH,
     NEEDS_ACTION,
-    HookApi,
     HookTarget,
     Step,
     apply,
@@ -75,7 +75,7 @@ def list_command(projects: Annotated[list[str] | None, PROJECT] = None, as_json:
     named = projects or [spec.project for spec in config.hooks]
     recent = [] if projects or url is None else _recent_projects()
 
-    async def look(api: HookApi) -> list[Step]:
+    async def look(api: CircleCI) -> list[Step]:
         found = await list_hooks(api, named, url)
         return [*found, *(await find_orphans(api, recent, found, url) if url else ())]
 
@@ -96,7 +96,7 @@ def plan_command(rotate: Rotate = False, as_json: AsJson = False) -> None:
     target = _target(config.settings)
     recent = _recent_projects()
 
-    async def look(api: HookApi) -> list[Step]:
+    async def look(api: CircleCI) -> list[Step]:
         planned = await plan(api, _configured(config), target, rotate=rotate)
         return [*planned, *await find_orphans(api, recent, planned, target.url)]
 
@@ -180,7 +180,7 @@ def _configured(config: Config) -> Sequence[HookSpec]:
     return config.hooks
 
 
-def _with_api(config: Config, question: Callable[[HookApi], Awaitable[list[Step]]]) -> list[Step]:
+def _with_api(config: Config, question: Callable[[CircleCI], Awaitable[list[Step]]]) -> list[Step]:
     async def ask() -> list[Step]:
         source = circleci(config, metrics=Metrics())
         try:

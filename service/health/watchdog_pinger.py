@@ -1,12 +1,12 @@
 """Ping the watchdog while all checks pass."""
 
 import asyncio
-from typing import Protocol
 
 import structlog
 
 from service.errors import Temporary
 from service.health.readiness import Readiness
+from service.health.watchdog import Watchdog
 
 PING_EVERY_S = 60.0
 MAX_CHECKS = 5  # a second apart: a worker that has just started has not polled for jobs yet
@@ -14,17 +14,10 @@ MAX_CHECKS = 5  # a second apart: a worker that has just started has not polled 
 log = structlog.get_logger()
 
 
-class Pingable(Protocol):
-    """A watchdog that can be pinged."""
-
-    async def ping(self) -> None:
-        """Report that Roundsman is well. Raises Temporary."""
-
-
 class WatchdogPinger:
     """Pings a watchdog if the database, a worker and a receiving process are ready."""
 
-    def __init__(self, readiness: Readiness, watchdog: Pingable) -> None:
+    def __init__(self, readiness: Readiness, watchdog: Watchdog) -> None:
         self._readiness = readiness
         self._watchdog = watchdog
 

@@ -5,15 +5,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
 from urllib.parse import urlsplit
 
+from service.channels import AppriseChannels
+from service.circleci.circleci import CircleCI
 from service.config.settings import is_loopback
 from service.db.data_folder import database_file, file_exists, read_lock_holder, require_access, require_writable
 from service.db.database import Store
 from service.db.migrate import is_older, is_workable, newest_revision, revision
 from service.errors import BadConfig, Permanent, Temporary
-from service.model import Actor, Hook, HookSpec, Process, Receiver, Role
+from service.model import Hook, HookSpec, Process, Receiver, Role
 from service.operations.hook_addresses import posts_to_us
 from service.operations.reachability import CIRCLECI_CLOUD, find_obstacle
 from service.store import heartbeats
@@ -37,34 +38,6 @@ class Finding:
     what: str
     grade: Grade
     sentence: str
-
-
-class TokenOwnerLookup(Protocol):
-    """A client that looks up the owner of our token."""
-
-    async def me(self) -> Actor:
-        """Return the token's owner. Raises Temporary or Permanent."""
-        ...
-
-
-class HookLookup(Protocol):
-    """A client that looks up projects by slug, and lists their hooks."""
-
-    async def project_id(self, slug: str) -> str:
-        """Return the id of a project. Raises Temporary or Permanent."""
-        ...
-
-    async def list_hooks(self, project_id: str) -> list[Hook]:
-        """Return the hooks of a project. Raises Temporary or Permanent."""
-        ...
-
-
-class UrlChecker(Protocol):
-    """A validator of channel URLs."""
-
-    def check(self, url: str) -> str | None:
-        """Return the fault of a URL, without its secrets; None if it is valid."""
-        ...
 
 
 def running_process(database_url: str) -> str | None:
@@ -185,7 +158,7 @@ def check_public_url(public_url: str | None, circleci_url: str = CIRCLECI_CLOUD)
     return Finding(what="public URL", grade=grade, sentence=obstacle)
 
 
-async def check_token(source: TokenOwnerLookup, *, has_token: bool) -> Finding:
+async def check_token(source: CircleCI, *, has_token: bool) -> Finding:
     """Check that CircleCI accepts our token."""
     if not has_token:
         sentence = "ROUNDSMAN_CIRCLECI_TOKEN is not set: messages will lack failed jobs, tests and the actor"
@@ -198,7 +171,7 @@ async def check_token(source: TokenOwnerLookup, *, has_token: bool) -> Finding:
 
 
 async def check_hooks(
-    source: HookLookup, hooks: Sequence[HookSpec], token: Finding, *, our_url: str | None
+    source: CircleCI, hooks: Sequence[HookSpec], token: Finding, *, our_url: str | None
 ) -> Sequence[Finding]:
     """Check that the token may see each project under ``hooks``.
 
@@ -209,7 +182,7 @@ async def check_hooks(
     return await asyncio.gather(*(_check_hook(source, hook, our_url) for hook in hooks))
 
 
-async def _check_hook(source: HookLookup, hook: HookSpec, our_url: str | None) -> Finding:
+async def _check_hook(source: CircleCI, hook: HookSpec, our_url: str | None) -> Finding:
     try:
         present = await _visible_hooks(source, await source.project_id(hook.project))
     except (Temporary, Permanent) as error:
@@ -220,7 +193,7 @@ async def _check_hook(source: HookLookup, hook: HookSpec, our_url: str | None) -
     return Finding(what=f"hook {hook.project}", grade=Grade.OK, sentence="the token may see this project")
 
 
-async def _visible_hooks(source: HookLookup, project_id: str) -> list[Hook]:
+async def _visible_hooks(source: CircleCI, project_id: str) -> list[Hook]:
     """Return the hooks of a project, or none if the token may not list them.
 
     Only the `hooks` commands need a token that may, so this is no finding.
@@ -231,7 +204,7 @@ async def _visible_hooks(source: HookLookup, project_id: str) -> list[Hook]:
         return []
 
 
-def check_channels(receivers: Mapping[str, Receiver], channels: UrlChecker) -> Iterable[Finding]:
+def check_channels(receivers: Mapping[str, Receiver], channels: AppriseChannels) -> Iterable[Finding]:
     """Check that every channel's URL is valid. Sends nothing."""
     for receiver in receivers.values():
         for channel in receiver.channels:

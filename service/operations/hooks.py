@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
 
+from service.circleci.circleci import CircleCI
 from service.errors import BadConfig, Permanent, Temporary
 from service.model import EventKind, Hook, HookSpec, KnownHook, slug_spellings
 from service.operations.hook_addresses import host_of, posts_to_us
@@ -18,30 +18,6 @@ MAX_HOOKS = 5  # CircleCI docs, "Outbound webhooks": at most five for each proje
 HOOK_PATH = "/hooks/circleci"
 MAX_ID = 64  # CircleCI's ids have 36 characters
 SECRETLESS = "has no secret, so its posts are refused"
-
-
-class HookApi(Protocol):
-    """The hook calls of a source; each raises Temporary or Permanent."""
-
-    async def project_id(self, slug: str) -> str:
-        """Return the id of a project, under which its hooks are listed."""
-        ...
-
-    async def list_hooks(self, project_id: str) -> list[Hook]:
-        """Return the hooks of a project."""
-        ...
-
-    async def create_hook(self, project_id: str, *, name: str, url: str, events: Sequence[str], secret: str) -> Hook:
-        """Create a hook."""
-        ...
-
-    async def update_hook(self, hook_id: str, *, name: str, url: str, events: Sequence[str], secret: str) -> Hook:
-        """Update a hook."""
-        ...
-
-    async def delete_hook(self, hook_id: str) -> None:
-        """Delete a hook."""
-        ...
 
 
 class Verb(StrEnum):
@@ -102,7 +78,7 @@ def hook_target(public_url: str | None, secrets: Sequence[str], circleci_url: st
     return HookTarget(url=f"{public_url}{HOOK_PATH}", secret=secrets[0])
 
 
-async def plan(api: HookApi, specs: Sequence[HookSpec], target: HookTarget, *, rotate: bool = False) -> list[Step]:
+async def plan(api: CircleCI, specs: Sequence[HookSpec], target: HookTarget, *, rotate: bool = False) -> list[Step]:
     """Return the steps that ``apply`` would take, project by project.
 
     A project that cannot be planned has a failed step with the reason.
@@ -112,7 +88,7 @@ async def plan(api: HookApi, specs: Sequence[HookSpec], target: HookTarget, *, r
     return [step for spec in specs for step in await _plan_project(api, spec, target, rotate=rotate)]
 
 
-async def apply(api: HookApi, specs: Sequence[HookSpec], target: HookTarget, *, rotate: bool = False) -> list[Step]:
+async def apply(api: CircleCI, specs: Sequence[HookSpec], target: HookTarget, *, rotate: bool = False) -> list[Step]:
     """Plan and run the changes, and return the steps with their results.
 
     Safe to repeat: a change that was made is not planned again. After the first failed step of a project its other
@@ -122,7 +98,7 @@ async def apply(api: HookApi, specs: Sequence[HookSpec], target: HookTarget, *, 
     return [step for spec in specs for step in await _apply_project(api, spec, target, rotate=rotate)]
 
 
-async def _apply_project(api: HookApi, spec: HookSpec, target: HookTarget, *, rotate: bool) -> list[Step]:
+async def _apply_project(api: CircleCI, spec: HookSpec, target: HookTarget, *, rotate: bool) -> list[Step]:
     done: list[Step] = []
     for planned in await _plan_project(api, spec, target, rotate=rotate):
         step = planned
@@ -134,7 +110,7 @@ async def _apply_project(api: HookApi, spec: HookSpec, target: HookTarget, *, ro
     return await _read_back(api, spec.project, done, target.url)
 
 
-async def list_hooks(api: HookApi, projects: Sequence[str], our_url: str | None) -> list[Step]:
+async def list_hooks(api: CircleCI, projects: Sequence[str], our_url: str | None) -> list[Step]:
     """Return every hook of these projects, ours and foreign.
 
     A project that cannot be read has a failed step instead.
@@ -142,7 +118,7 @@ async def list_hooks(api: HookApi, projects: Sequence[str], our_url: str | None)
     return [step for project in projects for step in await _list_project(api, project, our_url)]
 
 
-async def find_orphans(api: HookApi, projects: Sequence[str], seen: Sequence[Step], our_url: str) -> list[Step]:
+async def find_orphans(api: CircleCI, projects: Sequence[str], seen: Sequence[Step], our_url: str) -> list[Step]:
     """Return our hooks at projects that roundsman.yaml does not name.
 
     projects   slugs that posted lately; one that CircleCI no longer shows is left out
@@ -157,7 +133,7 @@ async def find_orphans(api: HookApi, projects: Sequence[str], seen: Sequence[Ste
     return [step for steps in found for step in steps if step.hook is None or step.hook.id not in known]
 
 
-async def _orphans_of(api: HookApi, project: str, our_url: str) -> list[Step]:
+async def _orphans_of(api: CircleCI, project: str, our_url: str) -> list[Step]:
     try:
         present = await api.list_hooks(await api.project_id(project))
     except Permanent:
@@ -170,7 +146,7 @@ async def _orphans_of(api: HookApi, project: str, our_url: str) -> list[Step]:
     ]
 
 
-async def delete(api: HookApi, projects: Sequence[str], our_url: str) -> list[Step]:
+async def delete(api: CircleCI, projects: Sequence[str], our_url: str) -> list[Step]:
     """Delete our hooks from these projects; foreign hooks stay. Safe to repeat.
 
     The address may be one that CircleCI cannot reach: a hook that posts there is useless.
@@ -178,14 +154,14 @@ async def delete(api: HookApi, projects: Sequence[str], our_url: str) -> list[St
     return [step for project in projects for step in await _delete_of_project(api, project, our_url)]
 
 
-async def _delete_of_project(api: HookApi, project: str, our_url: str) -> list[Step]:
+async def _delete_of_project(api: CircleCI, project: str, our_url: str) -> list[Step]:
     found = await _list_project(api, project, our_url)
     steps = [replace(step, verb=Verb.DELETE) if step.verb is Verb.OURS else step for step in found]
     done = [await _delete(api, step) for step in steps if step.verb is not Verb.FOREIGN]
     return await _read_back(api, project, done, our_url)
 
 
-async def _read_back(api: HookApi, project: str, done: Sequence[Step], our_url: str) -> list[Step]:
+async def _read_back(api: CircleCI, project: str, done: Sequence[Step], our_url: str) -> list[Step]:
     """Read the hooks back, and return the steps, failed where they differ.
 
     CircleCI accepts a request and silently drops the fields that it does not know.
@@ -229,7 +205,7 @@ def _mismatch(step: Step, flaws: str) -> Step:
     return replace(step, verb=Verb.FAILED, why=why)
 
 
-async def _list_project(api: HookApi, project: str, our_url: str | None) -> list[Step]:
+async def _list_project(api: CircleCI, project: str, our_url: str | None) -> list[Step]:
     try:
         present = await api.list_hooks(await api.project_id(project))
     except (Temporary, Permanent) as error:
@@ -250,7 +226,7 @@ def _describe(hook: Hook, *, is_ours: bool) -> str:
     return f"{_events(hook) or 'no events'}; posts to {host_of(hook)}{drift}"
 
 
-async def _plan_project(api: HookApi, spec: HookSpec, target: HookTarget, *, rotate: bool) -> list[Step]:
+async def _plan_project(api: CircleCI, spec: HookSpec, target: HookTarget, *, rotate: bool) -> list[Step]:
     try:
         project_id = await api.project_id(spec.project)
         present = await api.list_hooks(project_id)
@@ -322,7 +298,7 @@ def _events(hook: Hook) -> str:
     return ", ".join(sorted(hook.events, key=lambda event: known.index(event) if event in known else len(known)))
 
 
-async def _do(api: HookApi, step: Step, target: HookTarget) -> Step:
+async def _do(api: CircleCI, step: Step, target: HookTarget) -> Step:
     """Run one step, and return it with its result, or failed with the reason."""
     result = None
     try:
@@ -340,7 +316,7 @@ async def _do(api: HookApi, step: Step, target: HookTarget) -> Step:
     return replace(step, result=result)
 
 
-async def _delete(api: HookApi, step: Step) -> Step:
+async def _delete(api: CircleCI, step: Step) -> Step:
     if step.verb is not Verb.DELETE or step.hook is None:
         return step
     try:

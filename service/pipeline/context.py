@@ -19,7 +19,10 @@ from service.routing.route_index import RouteIndex
 
 
 class Notifier(Protocol):
-    """The interface of an object that sends messages to channels."""
+    """The interface of an object that sends messages to channels.
+
+    A protocol because it has two implementations: Apprise's, and one for tests that need no outside.
+    """
 
     async def send(self, channel: Channel, message: Message, *, notification_id: UUID) -> str:
         """Send and return the receipt, a sentence. Raises Temporary or Permanent.

@@ -31,7 +31,10 @@ WORKER_ALIVE_WITHIN = timedelta(seconds=30)
 
 
 class JobQueue(Protocol):
-    """A job engine as the rest of the service sees it."""
+    """A job engine as the rest of the service sees it.
+
+    A protocol because it has two implementations, one for each database.
+    """
 
     def enqueue(
         self,

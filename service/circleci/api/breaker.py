@@ -19,7 +19,10 @@ MIN_UNANSWERED_S = 5.0
 
 
 class Log(Protocol):
-    """A structured log: the methods that this package calls."""
+    """A structured log: the methods that this package calls.
+
+    A protocol because the import map grants this package no logging library.
+    """
 
     def warning(self, event: str, **values: object) -> object:
         """Write a line of level warning, for an operator."""

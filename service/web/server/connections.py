@@ -19,6 +19,8 @@ log = structlog.get_logger()
 class Connection(Protocol):
     """A connection as the registry sees it.
 
+    A protocol because the server's connections import this module, and no two modules import each other.
+
     client_addresses   the addresses it is counted by: its peer's, or those of the clients whose requests a proxy sent
     """
 
