@@ -46,6 +46,7 @@ from service.queue.embedded_sql import JobRows
 from service.routing.news import news_key
 from service.store import decisions, deliveries, events, notifications
 from service.web.auth.access import Access
+from service.web.pages.context import PageContext, PageLimits
 from service.web.pages.pages import Pages
 from tests.app_fixture import SETTLED_WITHIN_S
 from tests.operator_client import ADMIN_TOKEN, Operator
@@ -66,7 +67,7 @@ class House:
     now: datetime = NOW
     deliveries: list[Delivery] = field(default_factory=list)
     setup: Setup = field(default_factory=Setup)
-    count_timeout_s: float = SETTLED_WITHIN_S
+    limits: PageLimits = field(default_factory=lambda: PageLimits(count_timeout_s=SETTLED_WITHIN_S))
 
     def clock(self) -> datetime:
         return self.now
@@ -190,15 +191,15 @@ class House:
             admin_token=ADMIN_TOKEN, public_url=public_url, clock=self.clock, store=self.store, metrics=Metrics()
         )
         first_run = FirstRun(self.store, replace(self.setup, public_url=public_url))
-        pages = Pages(
+        context = PageContext(
             store=self.store,
             jobs=self.jobs,
             access=access,
             clock=self.clock,
             first_run=first_run,
-            count_timeout_s=self.count_timeout_s,
+            limits=self.limits,
         )
-        return Starlette(routes=pages.routes())
+        return Starlette(routes=Pages(context).routes())
 
     def stranger(self, *, public_url: str | None = None) -> httpx.AsyncClient:
         """A browser that is not logged in."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from service.db.transactions import MAX_WAIT_S
 from service.health import CheckLimits
 from service.pipeline.refusals import RefusalLimits
+from service.web.pages.context import PageLimits
 from service.web.request_body import BodyLimits
 
 
@@ -19,3 +20,4 @@ class Limits:
     bodies: BodyLimits = field(default_factory=BodyLimits)
     refusals: RefusalLimits = field(default_factory=RefusalLimits)
     checks: CheckLimits = field(default_factory=CheckLimits)
+    pages: PageLimits = field(default_factory=PageLimits)

@@ -42,6 +42,7 @@ from service.queue.procrastinate import ProcrastinateQueue
 from service.queue.procrastinate_sql import ProcrastinateRows
 from service.web.api import Api
 from service.web.auth.access import Access
+from service.web.pages.context import PageContext, PageLimits
 from service.web.pages.pages import Pages
 from service.web.request_body import BodyReader
 from service.web.webhook import WebhookEndpoint
@@ -161,7 +162,8 @@ def build(
     api = _api(config.settings, context, readiness)
     asgi = health_app(api)
     if role.receives:
-        webhook, pages = _webhook(context, committer, limits), _pages(context, api.access, first_run)
+        webhook = _webhook(context, committer, limits)
+        pages = _pages(context, api.access, first_run, limits.pages)
         asgi = receiving_app(api, webhook, pages, max_body_bytes=config.settings.max_body_bytes)
     return Service(
         asgi=asgi,
@@ -247,8 +249,17 @@ def _webhook(context: Context, committer: GroupCommitter, limits: Limits) -> Web
     )
 
 
-def _pages(context: Context, access: Access, first_run: FirstRun) -> Pages:
-    return Pages(store=context.store, jobs=context.jobs, access=access, clock=context.clock, first_run=first_run)
+def _pages(context: Context, access: Access, first_run: FirstRun, limits: PageLimits) -> Pages:
+    return Pages(
+        PageContext(
+            store=context.store,
+            jobs=context.jobs,
+            access=access,
+            clock=context.clock,
+            first_run=first_run,
+            limits=limits,
+        )
+    )
 
 
 def circleci(config: Config, *, metrics: Metrics, clock: Clock = now_utc, log: Log | None = None) -> CircleCI:

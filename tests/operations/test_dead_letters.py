@@ -13,6 +13,7 @@ from service.errors import BadRequest
 from service.model import Delivery, DeliveryState, Via
 from service.operations.dead_letters import list_all_dead_letters, list_dead_letters
 from service.store import deliveries
+from service.web.pages.context import PageLimits
 from tests.app_fixture import NINE, House
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
@@ -151,8 +152,8 @@ async def test_api_refuses_invalid_parameters(house: House, query: str, words: s
     assert (refused.status_code, words in refused.text) == (400, True)
 
 
-async def test_the_page_of_dead_letters_leads_to_older_ones(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("service.web.pages.pages.DEAD_LETTERS_PAGE_SIZE", 2)
+@pytest.mark.limits(pages=PageLimits(dead_letters=2))
+async def test_the_page_of_dead_letters_leads_to_older_ones(house: House) -> None:
     for number in range(3):
         await house.send(b'{"type": "new", "id": "%d"}' % number)
     await house.drain()

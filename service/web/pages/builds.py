@@ -2,17 +2,22 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 from urllib.parse import urlencode
 
 from starlette.datastructures import QueryParams
+from starlette.requests import Request
+from starlette.responses import Response
 
 from service.db.database import Store
+from service.errors import BadRequest
 from service.model import Event, EventKind, Notification
 from service.operations import queries
 from service.operations.json_shapes import Json, event_json, rfc3339
 from service.operations.search_hints import Hint, find_hints, suggest
 from service.routing.news import news_key
 from service.store.filters import Search
+from service.web.pages.context import PageContext, redirect
 
 PAGE_SIZE = 50
 KINDS = {"": "workflows", EventKind.JOB_COMPLETED: "jobs", EventKind.PING: "pings", queries.EVERY_KIND: "everything"}
@@ -29,6 +34,27 @@ COLLAPSED_FILTERS = ("workflow", "job", "tag", "actor", "author", "told", "since
 
 Filters = Mapping[str, Sequence[str]]
 """The values of every filter, as entered."""
+
+
+async def show(context: PageContext, request: Request) -> Response:
+    """Return the builds page."""
+    session = await context.access.require_session(request)
+    filters = read_filters(request.query_params)
+    if any(not value for _, value in request.query_params.multi_items()):
+        # a browser sends empty fields too: drop them, so that links to this page stay short
+        return redirect(address(filters))
+    shown: dict[str, Any] = {"problem": None, **await form(context.store, filters)}
+    try:
+        shown |= await find(context, filters, request.query_params.get("cursor", ""))
+    except BadRequest as error:
+        shown |= EMPTY_PAGE | {"newest": address(filters), "problem": str(error)}
+    shown["is_filtered"] = any(filters.values()) or shown["newest"] is not None
+    shown["newest_event"] = shown["items"] or shown["is_filtered"] or await newest_event(context.store)
+    shown["arrived"] = None if shown["newest_event"] else await context.first_run.pending_state()
+    if not shown["newest_event"] and not shown["arrived"]:
+        shown |= await context.first_run.report()
+    status = 400 if shown["problem"] else 200
+    return await context.render_page(request, session, "builds.html", status=status, **shown)
 
 
 def read_filters(parameters: QueryParams) -> dict[str, Sequence[str]]:
@@ -52,7 +78,7 @@ def address(filters: Filters, **more: str) -> str:
     return f"/?{urlencode(given, doseq=True)}" if any(given.values()) else "/"
 
 
-async def find(store: Store, filters: Filters, cursor: str, now: datetime) -> Json:
+async def find(context: PageContext, filters: Filters, cursor: str) -> Json:
     """Return one page of builds. Raises BadRequest.
 
     items            the builds, newest first
@@ -61,8 +87,10 @@ async def find(store: Store, filters: Filters, cursor: str, now: datetime) -> Js
     partial          the reasons why builds may be missing
     hints            for an empty page: filters that no build on record fits
     """
-    search = to_search(filters, now)
-    page = await queries.find_events(store, search, limit=PAGE_SIZE, cursor=cursor or None)
+    store, search = context.store, to_search(filters, context.clock())
+    page = await queries.find_events(
+        store, search, limit=PAGE_SIZE, cursor=cursor or None, scan_limits=context.limits.scan_limits
+    )
     told = await queries.notifications_by_news(store, {news_key(event) for event in page.items})
     hints = [] if page.items or page.next else await find_hints(store, search)
     return {

@@ -2,11 +2,28 @@
 
 from collections.abc import Iterable, Sequence
 
+from starlette.requests import Request
+from starlette.responses import Response
+
+from service.operations.dead_letters import list_dead_letters
 from service.operations.json_shapes import Json
-from service.web.pages.template_filters import one_line_or_mark
+from service.operations.refusals import list_refusals
+from service.web.pages.context import PageContext
 
 Group = tuple[str, str | None]
 """The channel and the reason of a group of notifications."""
+
+
+async def show(context: PageContext, request: Request) -> Response:
+    """Return the dead letters page."""
+    session = await context.access.require_session(request)
+    cursor = request.query_params.get("cursor") or None
+    shown = await list_dead_letters(context.store, limit=context.limits.dead_letters, cursor=cursor)
+    shown["refusals"] = [] if cursor else (await list_refusals(context.store))["items"]
+    shown["newest"] = "/dead-letters" if cursor else None
+    shown["older"] = f"/dead-letters?cursor={shown['next']}" if shown["next"] else None
+    shown["groups"] = group_by_reason(shown["notifications"])
+    return await context.render_page(request, session, "dead_letters.html", **shown)
 
 
 def group_by_reason(notifications: Iterable[Json]) -> list[Sequence[Json]]:
@@ -15,20 +32,3 @@ def group_by_reason(notifications: Iterable[Json]) -> list[Sequence[Json]]:
     for notification in notifications:
         groups.setdefault((notification["channel_label"], notification["reason"]), []).append(notification)
     return list(groups.values())
-
-
-def build_name(event: Json | None) -> str:
-    """Return the name of a build: ``acme/web main: build-and-test failed``."""
-    if event is None:
-        return "a build that was forgotten"
-    place = [event["project"]["full_name"] or "no project", event["tag"] or event["branch"]]
-    what = [event["workflow"]["name"] or event["kind"], (event["job"] or {}).get("name"), event["status"]]
-    return (
-        f"{' '.join(map(one_line_or_mark, filter(None, place)))}: {' '.join(map(one_line_or_mark, filter(None, what)))}"
-    )
-
-
-def event_type(delivery: Json) -> str:
-    """Return the event type in the headers of a delivery, or ``a webhook``."""
-    named = (value for name, value in delivery["headers"] if name == "circleci-event-type")
-    return next(named, "a webhook")

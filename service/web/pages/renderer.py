@@ -14,7 +14,6 @@ from service.operations.notification_status import status_phrases
 from service.store.filters import escaped
 from service.text import humanize
 from service.web.pages import template_filters
-from service.web.pages.dead_letters import build_name, event_type
 
 HERE = Path(__file__).parent
 TYPES = {".css": "text/css", ".svg": "image/svg+xml"}
@@ -46,7 +45,7 @@ class TemplateRenderer:
         )
         self._templates.filters |= {
             "ago": template_filters.ago,
-            "build_name": build_name,
+            "build_name": template_filters.build_name,
             "pluralize": template_filters.pluralize,
             "dismissal": template_filters.dismissal,
             "duration": duration,
@@ -66,7 +65,7 @@ class TemplateRenderer:
             "started_by": trigger_phrase,
             "times_text": template_filters.times_text,
             "outcome_groups": template_filters.outcome_groups,
-            "event_type": event_type,
+            "event_type": template_filters.event_type,
             "web_link": safe_url,
             "short_time": template_filters.short_time,
             "distinct_messages": template_filters.distinct_messages,

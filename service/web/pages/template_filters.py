@@ -172,3 +172,20 @@ def pretty_json(body: str) -> str:
 def truncate_body(text: str) -> str:
     """Return at most MAX_BODY characters of a text."""
     return text if len(text) <= MAX_BODY else text[:MAX_BODY] + " …"
+
+
+def build_name(event: Json | None) -> str:
+    """Return the name of a build: ``acme/web main: build-and-test failed``."""
+    if event is None:
+        return "a build that was forgotten"
+    place = [event["project"]["full_name"] or "no project", event["tag"] or event["branch"]]
+    what = [event["workflow"]["name"] or event["kind"], (event["job"] or {}).get("name"), event["status"]]
+    return (
+        f"{' '.join(map(one_line_or_mark, filter(None, place)))}: {' '.join(map(one_line_or_mark, filter(None, what)))}"
+    )
+
+
+def event_type(delivery: Json) -> str:
+    """Return the event type in the headers of a delivery, or ``a webhook``."""
+    named = (value for name, value in delivery["headers"] if name == "circleci-event-type")
+    return next(named, "a webhook")

@@ -8,7 +8,8 @@ import httpx
 import pytest
 
 from service.model import Actor, Commit, DeliveryState, EventKind, Project, Workflow
-from service.store import deliveries, event_search
+from service.store import deliveries
+from service.web.pages.context import PageLimits
 from tests.generate_docs import ROOT
 from tests.log_capture import logged
 from tests.pages_fixture import JOB, House, browser, house, text
@@ -180,14 +181,13 @@ async def test_the_form_offers_the_names_that_came_last_and_filters_one_click_aw
     assert page.text.count('<td class="c-what"') == 1
 
 
-async def test_a_search_that_was_cut_short_says_how_far_it_looked(
-    house: House, browser: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(event_search.search, "__kwdefaults__", {"scan_limits": (2,)})  # as far as it looks for one page
+async def test_a_search_that_was_cut_short_says_how_far_it_looked(house: House) -> None:
+    house.limits = PageLimits(scan_limits=(2,))
     for n in range(9):  # whichever list it walks, the first two builds of it do not fit
         await house.build(status="failed" if n > 3 else "success", branch="main" if n < 5 else "elsewhere")
 
-    page = await browser.get("/?branch=main&status=failed")
+    async with house.browser() as browser:
+        page = await browser.get("/?branch=main&status=failed")
 
     assert "Looked back to today 09:0" in text(page)
     assert "Older builds may fit too" in text(page)
@@ -281,7 +281,7 @@ async def test_error_page_says_how_much_waits_too(
 
 async def test_error_page_is_shown_without_a_count_when_the_database_is_slow(house: House) -> None:
     await house.deliver(state=DeliveryState.DEAD)
-    house.count_timeout_s = 0
+    house.limits = PageLimits(count_timeout_s=0)
 
     with logged() as talk:
         async with house.browser() as browser:

@@ -1,0 +1,71 @@
+"""The forms of the pages: replay, resend, dismiss."""
+
+from collections.abc import Awaitable
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from service.operations import operator_actions, queries
+from service.operations.bulk_actions import Subject, act_on_each
+from service.operations.ids import Noun
+from service.store import notifications
+from service.web.pages.context import PageContext
+from service.web.pages.forms import read_form, read_values
+
+
+async def replay(context: PageContext, request: Request) -> Response:
+    """Replay a delivery, and redirect back."""
+    who, _ = await _require_form(context, request)
+    delivery_id = queries.to_id(request.path_params["id"])
+    await operator_actions.replay(context.store, context.jobs, delivery_id, who=who, at=context.clock())
+    return context.redirect_back(request, f"/events/{delivery_id}", "replay")
+
+
+async def resend(context: PageContext, request: Request) -> Response:
+    """Resend a notification, and redirect back."""
+    who, _ = await _require_form(context, request)
+    notification_id = queries.to_id(request.path_params["id"])
+    sent = await operator_actions.resend(context.store, context.jobs, notification_id, who=who, at=context.clock())
+    return context.redirect_back(request, f"/events/{sent.event_id}", "resend")
+
+
+async def resend_all(context: PageContext, request: Request) -> Response:
+    """Resend several notifications, and redirect back.
+
+    Those that cannot be resent now stay dead letters.
+    """
+    who = await context.access.require_form(request)
+    named = [queries.to_id(value) for value in await read_values(request, "notification")]
+    subjects = [Subject(noun=Noun.NOTIFICATION, id=one) for one in named[: context.limits.dead_letters]]
+
+    def resend_one(subject: Subject) -> Awaitable[object]:
+        return operator_actions.resend(context.store, context.jobs, subject.id, who=who, at=context.clock())
+
+    outcomes = [outcome async for outcome in act_on_each(subjects, resend_one)]
+    is_done = all(outcome.reason is None for outcome in outcomes)
+    return context.redirect_back(request, "/dead-letters", "resend_all" if is_done else "resend_some")
+
+
+async def dismiss_delivery(context: PageContext, request: Request) -> Response:
+    """Dismiss a delivery that was not understood, and redirect back."""
+    who, because = await _require_form(context, request)
+    delivery_id = queries.to_id(request.path_params["id"])
+    await operator_actions.dismiss_delivery(context.store, delivery_id, who=who, at=context.clock(), because=because)
+    return context.redirect_back(request, f"/events/{delivery_id}", "dismiss")
+
+
+async def dismiss_notification(context: PageContext, request: Request) -> Response:
+    """Dismiss a notification that could not be sent, and redirect back."""
+    who, because = await _require_form(context, request)
+    notification_id = queries.to_id(request.path_params["id"])
+    await operator_actions.dismiss_notification(
+        context.store, notification_id, who=who, at=context.clock(), because=because
+    )
+    notification = await context.store.read(notifications.find, notification_id)
+    return context.redirect_back(request, f"/events/{notification.event_id}", "dismiss")
+
+
+async def _require_form(context: PageContext, request: Request) -> tuple[str, str]:
+    """Return the credential of a form, and the reason entered in it."""
+    who = await context.access.require_form(request)
+    return who, (await read_form(request)).get("because", "")

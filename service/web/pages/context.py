@@ -1,0 +1,114 @@
+"""The dependencies of the pages, and how each page is rendered for its session."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from importlib.metadata import version
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from service.db.database import Store
+from service.operations.first_run import FirstRun
+from service.operations.json_shapes import Json
+from service.operations.operator_actions import MAX_REASON
+from service.queue.base import JobQueue
+from service.store import dead_counts
+from service.store.event_search import SCAN_LIMITS
+from service.web.auth.access import Access
+from service.web.auth.session import Cookie
+from service.web.pages.forms import referring_path
+from service.web.pages.notices import clear_notice, read_notice, set_notice
+from service.web.pages.refresh import REFRESH_EVERY_S, is_about_to_change, may_refresh
+from service.web.pages.renderer import HEADERS, TemplateRenderer
+
+
+@dataclass(frozen=True, kw_only=True)
+class PageLimits:
+    """The limits of pages.
+
+    dead_letters      on one page, and in one act on all of a group
+    scan_limits       the number of entries read for one page of builds, in steps
+    count_timeout_s   for the number of dead letters on an error page
+    """
+
+    dead_letters: int = 50
+    scan_limits: Sequence[int] = SCAN_LIMITS
+    count_timeout_s: float = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class PageContext:
+    """The dependencies of every page.
+
+    first_run   the steps that the builds page shows until the first post is accepted
+    """
+
+    store: Store
+    jobs: JobQueue
+    access: Access
+    clock: Callable[[], datetime]
+    first_run: FirstRun
+    limits: PageLimits = field(default_factory=PageLimits)
+    renderer: TemplateRenderer = field(default_factory=TemplateRenderer)
+
+    def render(self, template: str, session: Cookie | None, *, status: int = 200, **shown: Any) -> Response:
+        """Return a page; without a session it has no navigation."""
+        shown |= {
+            "session": session,
+            "now": self.clock(),
+            "max_reason": MAX_REASON,
+            "release": version("roundsman"),
+        }
+        return self.renderer.render(template, status=status, **shown)
+
+    async def render_page(
+        self, request: Request, session: Cookie, template: str, *, status: int = 200, **shown: Any
+    ) -> Response:
+        """Return a page for a session, with the count of dead letters and its notice.
+
+        It is rendered in a thread: a page may be large, and must not delay webhooks.
+        """
+        shown |= {
+            "notice": read_notice(request),
+            "dead_letter_count": await self.count_dead_letters(),
+        }
+        response = await asyncio.to_thread(self.render, template, session, status=status, **shown)
+        if shown["notice"]:
+            clear_notice(request, response, is_secure=self.access.is_secure)
+        return response
+
+    async def render_refreshing(
+        self, request: Request, session: Cookie, template: str, *, changing: tuple[Json, Iterable[Json]], **shown: Any
+    ) -> Response:
+        """Return a page that reloads itself while one of its states is about to change."""
+        is_changing, is_live = is_about_to_change(*changing, self.clock()), may_refresh(request)
+        response = await self.render_page(request, session, template, is_changing=is_changing, is_live=is_live, **shown)
+        if is_changing and is_live:
+            response.headers["Refresh"] = str(REFRESH_EVERY_S)
+        return response
+
+    def redirect_with_notice(self, page: str, notice: str, *, to: str | None = None) -> Response:
+        """Redirect to a page that shows a notice, or by way of another path."""
+        response = redirect(to or page)
+        set_notice(response, page, notice, is_secure=self.access.is_secure)
+        return response
+
+    def redirect_back(self, request: Request, page: str, notice: str) -> Response:
+        """Redirect to the page that sent the form, or to ``page``, and set its notice."""
+        return self.redirect_with_notice(referring_path(request) or page, notice)
+
+    async def count_dead_letters(self) -> int:
+        """Return the number of all dead letters."""
+        return sum((await self.store.read(dead_counts.count_dead_letters)).values())
+
+
+Endpoint = Callable[[PageContext, Request], Awaitable[Response]]
+"""The endpoint of a page or a form."""
+
+
+def redirect(path: str) -> Response:
+    """Redirect to a local path, by GET."""
+    return RedirectResponse(path, status_code=303, headers=HEADERS)
