@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,16 +15,17 @@ from service.app.service import Service, build
 from service.clock import now_utc
 from service.config.configuration import load
 from service.pipeline.context import RetryPolicy
+from service.pipeline.steps import Pipeline
 from service.testing.fake_circleci.payloads import Payload, as_bytes
 from tests import fake_servers
-from tests.app_fixture import SETTLED_WITHIN_S, environ, signature
+from tests.app_fixture import SETTLED_WITHIN_S, Channels, environ, signature
 from tests.operator_client import Operator
 
 HASTY = RetryPolicy(min_pause=timedelta(seconds=0.1), max_pause=timedelta(seconds=0.2), jitter=lambda: 0.5)
 TELL = """\
 receivers:
   web:
-    channels: [json://127.0.0.1:{port}/web]
+    channels: ["{channel}"]
 routes:
   - match: {{status: [failed, canceled]}}
     receiver: web
@@ -78,17 +79,29 @@ class Twins:
                 await asyncio.sleep(0.05)
 
 
+def pretending(service: Service) -> Service:
+    """The service with channels that take every message, and send none."""
+    context = replace(service.context, notifier=Channels())
+    return replace(service, context=context, pipeline=Pipeline(context))
+
+
 @asynccontextmanager
 async def twins(
-    database_url: str, folder: Path, *, clock: Callable[[], datetime] = now_utc, **env: str
+    database_url: str, folder: Path, *, clock: Callable[[], datetime] = now_utc, channel: str | None = None, **env: str
 ) -> AsyncIterator[Twins]:
-    """Two services at work on one database; CircleCI cannot be asked."""
+    """Two services at work on one database; CircleCI cannot be asked.
+
+    channel   the URL of a channel that takes every message, without anything outside; default: one to ``end``
+    """
     async with AsyncExitStack() as stack:
         end = stack.enter_context(fake_servers.http_end())
-        settings = environ(folder, TELL.format(port=end.port), ROUNDSMAN_DATABASE_URL=database_url, **env)
+        routes = TELL.format(channel=channel or f"json://127.0.0.1:{end.port}/web")
+        settings = environ(folder, routes, ROUNDSMAN_DATABASE_URL=database_url, **env)
         del settings["ROUNDSMAN_CIRCLECI_TOKEN"]
         changed, doors = asyncio.Event(), []
         one, other = (build(load(settings), clock=clock, retry_policy=HASTY) for _ in range(2))
+        if channel:
+            one, other = pretending(one), pretending(other)
         for service in (one, other):
             service.context.store.after_commit(changed.set)
             transport = httpx.ASGITransport(service.asgi, client=("127.0.0.1", 4711))

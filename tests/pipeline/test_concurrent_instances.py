@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from service.channels import registry
-from service.channels.channel_service import Pace
+from service.channels.rate_limits import min_interval
+from service.model import Channel
 from service.testing import sample_runs
 from service.testing.fake_circleci.payloads import cancellation_storm, workflow_completed
 from tests.app_fixture import MONDAY, RED
@@ -45,16 +45,17 @@ async def test_one_delivery_posted_at_two_doors_at_once_is_one(both: Twins) -> N
     assert len(both.end.got) == 1
 
 
-async def test_a_pace_is_kept_across_workers(both: Twins, monkeypatch: pytest.MonkeyPatch) -> None:
-    pause = timedelta(seconds=0.2)
-    paced = replace(registry.BY_SCHEME["json"], pace=Pace(interval=pause, source="this test"))
-    monkeypatch.setitem(registry.BY_SCHEME, "json", paced)
-    await both.post(workflow_completed(run) for run in REDS)
-    await both.settled()
+async def test_a_pace_is_kept_across_workers(url_in_real_time: str, tmp_path: Path) -> None:
+    slack = "slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ"
+    pace = min_interval(Channel(key="1", label="web (slack)", kind="slack", url=slack))
+    async with twins(url_in_real_time, tmp_path, channel=slack) as both:
+        await both.post(workflow_completed(run) for run in REDS[:3])
+        await both.settled()
 
-    begun = [at for (at,) in both.rows("SELECT started_at FROM attempts ORDER BY started_at")]
-    assert len(begun) == len(REDS)
-    assert min(later - before for before, later in pairwise(begun)) >= pause
+        begun = [at for (at,) in both.rows("SELECT started_at FROM attempts ORDER BY started_at")]
+
+    assert len(begun) == 3
+    assert min(later - before for before, later in pairwise(begun)) >= pace > timedelta()
 
 
 async def test_a_channels_wish_for_time_is_heard_by_every_worker(both: Twins) -> None:
