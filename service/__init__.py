@@ -31,7 +31,7 @@ What each may import from others' work; what is not named here uses the standard
     circleci    httpx pydantic
     channels    apprise requests
     db          alembic sqlalchemy
-    store       pydantic sqlalchemy
+    store       pydantic sqlalchemy zstandard
     queue       procrastinate psycopg psycopg_pool sqlalchemy structlog
     pipeline    structlog
     health      httpx structlog

@@ -9,6 +9,8 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
+from service.store.bodies import unpack
+
 revision = "0013"
 down_revision = "0012"
 branch_labels = None
@@ -109,7 +111,23 @@ def downgrade() -> None:
     op.bulk_insert(made, rows)
     op.drop_table("decisions_before")
     op.drop_table("routes_versions")
+    _unpack_bodies()
     op.drop_column("deliveries", "body_dictionary")
+
+
+def _unpack_bodies() -> None:
+    """Store compressed bodies as they are again."""
+    rows = sa.table(
+        "deliveries",
+        sa.column("id", sa.Uuid()),
+        sa.column("body", sa.LargeBinary()),
+        sa.column("body_dictionary", sa.SmallInteger()),
+    )
+    some = sa.select(rows).where(rows.c.body_dictionary.is_not(None)).limit(AT_ONCE)
+    while packed := op.get_bind().execute(some).all():
+        for row in packed:
+            body = unpack(bytes(row.body), row.body_dictionary)
+            op.execute(sa.update(rows).where(rows.c.id == row.id).values(body=body, body_dictionary=None))
 
 
 def _rename_decisions() -> None:

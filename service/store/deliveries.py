@@ -3,18 +3,19 @@
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import LargeBinary, bindparam, func, select, text, tuple_, update
+from sqlalchemy import LargeBinary, bindparam, case, func, select, text, tuple_, update
 from sqlalchemy.dialects import sqlite
 
 from service.db.tables import Transaction, deliveries, is_unsettled
 from service.errors import NotFound
 from service.model import Delivery, DeliveryState
 from service.store.cursors import SortKey
-from service.store.rows import delivery_row, to_delivery
+from service.store.rows import Row, delivery_row, to_delivery
 
 Key = tuple[str, str]
 """The source of a delivery, and what the source calls the event."""
@@ -65,8 +66,8 @@ def _keep_on_sqlite(transaction: Transaction, rows: Mapping[Key, dict[str, Any]]
 
 
 _COLUMNS = (
-    "id, source, source_event_id, via, received_at, headers, body, signed_index, signed_fingerprint, state, reason, "
-    "repeats"
+    "id, source, source_event_id, via, received_at, headers, body, body_dictionary, signed_index, signed_fingerprint, "
+    "state, reason, repeats"
 )
 _INSERT_ON_POSTGRES = text(
     f"""
@@ -194,10 +195,8 @@ def find_dead(
     """
     state = DeliveryState.DISMISSED if dismissed else DeliveryState.DEAD
     others = [column for column in deliveries.c if column.name != "body"]
-    cut = func.substr(deliveries.c.body, 1, OPENING_BYTES, type_=LargeBinary)
-    opening = func.coalesce(cut, b"")  # of an empty body, SQLite's is NULL
     waiting = (
-        select(*others, opening.label("body"), func.length(deliveries.c.body).label("body_bytes"))
+        select(*others, _OPENING.label("body"), func.length(deliveries.c.body).label("stored_bytes"))
         .where(deliveries.c.state == state, is_unsettled)
         .order_by(deliveries.c.received_at.desc(), deliveries.c.id.desc())
         .limit(limit)
@@ -205,7 +204,18 @@ def find_dead(
     if beyond is not None:
         waiting = waiting.where(tuple_(deliveries.c.received_at, deliveries.c.id) < beyond.sql)
     rows = transaction.execute(waiting).mappings()
-    return [(to_delivery(row), row["body_bytes"]) for row in rows]
+    return [_to_opening(to_delivery(row), row) for row in rows]
+
+
+_CUT = func.coalesce(func.substr(deliveries.c.body, 1, OPENING_BYTES, type_=LargeBinary), b"")  # SQLite has NULL for ""
+_OPENING = case((deliveries.c.body_dictionary.is_(None), _CUT), else_=deliveries.c.body)
+"""A compressed body is read whole: it is of limited size, and has no beginning of its own."""
+
+
+def _to_opening(delivery: Delivery, row: Row) -> tuple[Delivery, int]:
+    if row["body_dictionary"] is None:
+        return delivery, row["stored_bytes"]
+    return replace(delivery, body=delivery.body[:OPENING_BYTES]), len(delivery.body)
 
 
 def find_dead_ids(

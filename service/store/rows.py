@@ -30,6 +30,7 @@ from service.model import (
     Via,
     Workflow,
 )
+from service.store.bodies import pack, unpack
 
 DETAILS = TypeAdapter(Details)
 
@@ -66,6 +67,7 @@ def _upsert_statement(dialect: str, table: Table, key: str) -> Insert:
 
 def delivery_row(delivery: Delivery) -> dict[str, Any]:
     """A delivery as a row of ``deliveries``."""
+    body, dictionary_id = pack(delivery.body)
     return {
         "id": delivery.id,
         "source": delivery.source,
@@ -73,7 +75,8 @@ def delivery_row(delivery: Delivery) -> dict[str, Any]:
         "via": delivery.via,
         "received_at": delivery.received_at,
         "headers": [list(pair) for pair in delivery.headers],
-        "body": delivery.body,
+        "body": body,
+        "body_dictionary": dictionary_id,
         "signed_index": delivery.signed.index if delivery.signed else None,
         "signed_fingerprint": delivery.signed.fingerprint if delivery.signed else None,
         "state": delivery.state,
@@ -93,7 +96,7 @@ def to_delivery(row: Row) -> Delivery:
         via=Via(row["via"]),
         received_at=row["received_at"],
         headers=tuple((name, value) for name, value in row["headers"]),
-        body=bytes(row["body"]),
+        body=unpack(bytes(row["body"]), row["body_dictionary"]),
         signed=signed,
         state=DeliveryState(row["state"]),
         reason=row["reason"],

@@ -21,8 +21,9 @@ from service.db.tables import metadata
 from service.errors import BadConfig, Temporary
 from service.model import Judgment, RoutesVersion, Verdict
 from service.routing.explain import explain
-from service.store import decisions
+from service.store import decisions, deliveries
 from tests.example_events import FAILED, NOON, route
+from tests.neighbor_rows import a_delivery
 
 
 def url_of(folder: Path) -> str:
@@ -174,6 +175,20 @@ async def test_way_back_keeps_verdicts_and_the_reasons_in_words(tmp_path: Path) 
         ("c" * 32, 1, 0, "other", "team", "not_matched", "the reason was not in words when this was decided"),
         ("c" * 32, 1, 1, "red", "team", "matched", "the reason was not in words when this was decided"),
     ]
+
+
+async def test_way_back_stores_bodies_as_they_came(tmp_path: Path) -> None:
+    migrate(url_of(tmp_path))
+    store = Store(url_of(tmp_path))
+    kept = [a_delivery(body=body) for body in (b'{"type":"workflow-completed","id":"' + b"x" * 90 + b'"}', b"?")]
+    await store.write(deliveries.keep_many, kept)
+    await store.close()
+
+    command.downgrade(alembic_config(url_of(tmp_path)), "0012")
+
+    with closing(sqlite3.connect(tmp_path / "roundsman.db")) as connection:
+        bodies = connection.execute("SELECT body FROM deliveries").fetchall()
+    assert sorted(bodies) == sorted((delivery.body,) for delivery in kept)
 
 
 def test_migrating_an_up_to_date_schema_changes_nothing(folder: Path) -> None:
