@@ -95,6 +95,7 @@ class ChannelService:
     schemes                the schemes of its URLs, in Apprise's order
     addresses              patterns of the webhook URLs that it shows its users, which Apprise takes too
     dialect                its treatment of a text, by the page that is ``dialect_source``
+    guarded_modes          values of Apprise's ``mode=`` in which the text goes elsewhere: it is guarded there
     limit                  None: Apprise's limit, in characters
     format                 the only format to send; None: the URL or the plugin decides
     is_text_markdown       text is rendered as Markdown there
@@ -114,6 +115,7 @@ class ChannelService:
     addresses: tuple[str, ...] = ()
     dialect: Dialect = Dialect.GUARDED
     dialect_source: str = NOT_LOOKED_UP
+    guarded_modes: frozenset[str] = frozenset()
     limit: Limit | None = None
     format: Form | None = None
     is_text_markdown: bool = False
@@ -127,6 +129,10 @@ class ChannelService:
     incidents: Incidents | None = None
     is_mail_server: bool = False
     max_deadline_s: float = math.inf
+
+    def dialect_of(self, plugin: Any) -> Dialect:
+        """Return the dialect in the mode of an Apprise plugin."""
+        return Dialect.GUARDED if getattr(plugin, "mode", None) in self.guarded_modes else self.dialect
 
     @property
     def is_short_message(self) -> bool:

@@ -143,7 +143,7 @@ def _notify(service: ChannelService, plugin: apprise.NotifyBase, message: Messag
     target = plugin.resolve_format(service.format)
     form = Form.MARKDOWN if service.is_text_markdown else Form(target.value)
     has_title = plugin.title_maxlen > 0 and not service.has_title_inside
-    guard = _guard(service)
+    guard = _guard(service, plugin)
     title = (guard(message.title) if guard else message.title) if has_title else ""
     options = _render_options(service, plugin, form, title)
     body = (
@@ -166,13 +166,13 @@ def _render_options(service: ChannelService, plugin: apprise.NotifyBase, form: F
         max_length=limit.max_length - (size(title) + 32 if title else 2),  # reserved by Apprise
         size=size,
         has_title=not title,
-        guard=None if service.dialect is Dialect.CODE and form is Form.MARKDOWN else _guard(service),
+        guard=None if service.dialect is Dialect.CODE and form is Form.MARKDOWN else _guard(service, plugin),
     )
 
 
-def _guard(service: ChannelService) -> Guard | None:
+def _guard(service: ChannelService, plugin: apprise.NotifyBase) -> Guard | None:
     """Return the function that breaks untrusted text where it could act there."""
-    match service.dialect:
+    match service.dialect_of(plugin):
         case Dialect.LITERAL:
             return None
         case Dialect.LINKED:

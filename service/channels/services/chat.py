@@ -27,6 +27,7 @@ SERVICES = (
         addresses=(r"https://hooks\.slack(-gov)?\.com/",),
         dialect=Dialect.LITERAL,
         dialect_source="docs.slack.dev/messaging/formatting-message-text: escaped by Apprise, mrkdwn off",
+        guarded_modes=frozenset({"workflow", "trigger"}),  # a variable of a workflow, whose steps may read markup in it
         format=Form.TEXT,  # mrkdwn has no escape for * _ ~ and backticks; Apprise sends text with mrkdwn off
         pace=Pace(
             interval=timedelta(seconds=1),
