@@ -22,7 +22,7 @@ from tests import fake_servers
 from tests.app_fixture import GREEN, RED, SECRET, SETTLED_WITHIN_S, TOKEN, environ
 from tests.operator_client import Operator
 
-pytestmark = pytest.mark.databases("sqlite", "postgres")
+pytestmark = pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
 
 TELL = """\
 receivers:
@@ -133,6 +133,7 @@ async def test_a_forged_post_is_a_count_and_nothing_else(town: Town) -> None:
     assert (await town.get("/api/v1/events"))["items"] == []
 
 
+@pytest.mark.databases("sqlite", "postgres")
 async def test_a_channel_that_is_closed_for_good_waits_for_a_person(town: Town) -> None:
     town.end.behave(fake_servers.Answer(status=410))
     await town.finish(RED)

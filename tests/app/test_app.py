@@ -15,7 +15,7 @@ from service.queue.procrastinate import ProcrastinateQueue
 from service.testing.fake_circleci.payloads import workflow_completed
 from tests.app_fixture import RED, RED_TO_WEB, House, a_house, environ
 
-pytestmark = pytest.mark.databases("sqlite", "postgres")
+pytestmark = pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
 
 
 @pytest.mark.databases("sqlite")
@@ -75,6 +75,7 @@ def test_every_address_leads_to_one_place(folder: Path) -> None:
     assert len(addresses) == len(set(addresses))
 
 
+@pytest.mark.databases("sqlite", "postgres")
 async def test_work_is_done_while_it_runs_and_what_was_begun_ends_with_it(house: House) -> None:
     delivery = await house.post(workflow_completed(RED))
     house.pretend.run_finished(RED)

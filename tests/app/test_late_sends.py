@@ -18,7 +18,7 @@ from service.pipeline.steps import Pipeline
 from tests.app_fixture import RED, RED_TO_WEB, House, a_house, a_moment
 from tests.fake_servers import RawEnd, raw_end
 
-pytestmark = pytest.mark.databases("sqlite", "postgres")
+pytestmark = pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 GONE = b"HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\nno"
@@ -200,6 +200,7 @@ async def test_late_send_may_end_while_the_service_stops(folder: Path) -> None:
     assert [outcome for outcome, _ in attempts] == ["sent"]
 
 
+@pytest.mark.databases("sqlite", "postgres")
 async def test_late_send_left_at_the_end_of_the_grace_is_interrupted_and_sent_again(folder: Path) -> None:
     with slow() as channel:
         async with a_house(folder, channel.routes, retry_policy=RetryPolicy(send_grace=timedelta())) as plain:

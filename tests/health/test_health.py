@@ -23,7 +23,7 @@ from tests.health.test_metrics import noted, value
 from tests.log_capture import logged
 from tests.processes import Served, run, serve
 
-pytestmark = pytest.mark.databases("sqlite", "postgres")
+pytestmark = pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
 
 
 async def checks(house: House, *, status: int) -> dict[str, str]:
@@ -144,6 +144,7 @@ async def test_a_database_without_a_schema_is_not_ready(working: House) -> None:
     )
 
 
+@pytest.mark.databases("sqlite", "postgres")
 async def test_one_check_may_be_asked_for_alone_since_a_door_is_open_without_a_worker(house: House) -> None:
     response = await house.http.get("/readyz?check=database")
 

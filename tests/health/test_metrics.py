@@ -29,7 +29,7 @@ from tests.databases import Database
 from tests.fake_servers import free_port
 from tests.operator_client import ADMIN_TOKEN
 
-BOTH = pytest.mark.databases("sqlite", "postgres")
+BOTH = pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
 
 NOTHING = dict.fromkeys(("kept", "duplicate", "bad_signature", "refused", "not_kept", "broken_off"), 0)
 OURS = {
@@ -133,7 +133,7 @@ async def test_they_say_which_release_this_is_and_on_what_database(house: House,
     assert build.labels == {"version": "0.1.0", "database": kind_of_database, "role": "serve"}
 
 
-@BOTH
+@pytest.mark.databases("sqlite", "postgres")
 async def test_they_say_how_much_is_due_and_for_how_long(house: House) -> None:
     await house.finish(RED)
     house.clock.tick(seconds=90)

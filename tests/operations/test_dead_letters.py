@@ -16,7 +16,7 @@ from service.store import deliveries
 from service.web.pages.context import PageLimits
 from tests.app_fixture import NINE, House
 
-pytestmark = pytest.mark.databases("sqlite", "postgres")
+pytestmark = pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
 
 LONG = b"\xc3\xa4" * 500_000
 
@@ -57,6 +57,7 @@ async def test_of_a_long_body_only_the_beginning_is_read(store: Store) -> None:
     assert long["body_bytes"] == len(LONG)
 
 
+@pytest.mark.databases("sqlite", "postgres")
 async def test_the_newest_are_listed_and_no_more_than_asked_for(store: Store) -> None:
     await bury(store, b"1", b"2", b"3")
 

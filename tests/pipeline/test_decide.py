@@ -10,9 +10,10 @@ from service.circleci.source import Source
 from service.model import Delivery, Event
 from tests.app_fixture import GREEN, RED, RED_TO_WEB, House, a_house
 
-pytestmark = pytest.mark.databases("sqlite", "postgres")
+pytestmark = pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
 
 
+@pytest.mark.databases("sqlite", "postgres")
 async def test_facts_that_come_after_the_judgment_change_no_reason(folder: Path) -> None:
     routes = RED_TO_WEB + "  - {name: robots, match: {actor: 'renovate*'}, receiver: web}\n"
     async with a_house(folder, routes) as house:

@@ -19,7 +19,7 @@ from service.testing.fake_circleci.organization import Run
 from service.testing.fake_circleci.payloads import workflow_completed
 from tests.app_fixture import GREEN, MONDAY, RED, RED_TO_WEB, House, a_house
 
-pytestmark = pytest.mark.databases("sqlite", "postgres")
+pytestmark = pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
 
 LATE = sample_runs.api_late_results(MONDAY)
 HASTY = RetryPolicy(jitter=lambda: 0.5, details_timeout=timedelta(seconds=0.1), answer_timeout=timedelta(seconds=0.01))
@@ -206,6 +206,7 @@ async def test_a_circleci_that_hangs_holds_no_message(hasty: House) -> None:
     assert missing[0]["reason"] == "CircleCI did not answer everything within 0 s"
 
 
+@pytest.mark.databases("sqlite", "postgres")
 async def test_message_is_sent_at_its_deadline_during_a_fetch(house: House) -> None:
     """Many events may wait for a CircleCI that hangs; none of their messages waits for the others."""
     hanging, told = Gate(), house.expect_word("web (json)")
@@ -271,6 +272,7 @@ async def test_a_database_that_is_away_while_asking_means_asking_again(house: Ho
     assert "3 of 214 tests failed" in told(house)
 
 
+@pytest.mark.databases("sqlite", "postgres")
 async def test_asking_twice_at_once_tells_once(house: House) -> None:
     delivery = await house.finish(RED)
     await house.work("process", delivery)

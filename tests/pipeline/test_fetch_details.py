@@ -15,7 +15,7 @@ from service.testing.fake_circleci.faults import Fault, broken, too_many
 from tests.app_fixture import GREEN, RED, RED_TO_WEB, SETTLED_WITHIN_S, House, a_house, a_moment
 from tests.pipeline.test_process import MANY_ROUTES, RELEASE, verdicts
 
-pytestmark = pytest.mark.databases("sqlite", "postgres")
+pytestmark = pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
 
 
 @pytest.fixture
@@ -187,6 +187,7 @@ async def test_concurrent_fetches_for_one_delivery_decide_once(many: House) -> N
     assert many.counted("events", kind="workflow-completed") == 1
 
 
+@pytest.mark.databases("sqlite", "postgres")
 async def test_asking_that_fails_unforeseen_begins_anew(many: House) -> None:
     delivery = await many.finish(RELEASE)
 

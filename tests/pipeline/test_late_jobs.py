@@ -21,7 +21,7 @@ from tests.app_fixture import NINE, RED, RED_TO_WEB, House, a_house, still_writi
 from tests.neighbor_rows import a_notification
 from tests.pipeline.test_process import CANCELED, CANCELED_TO_ALL, RELEASE, Stumbling
 
-pytestmark = pytest.mark.databases("sqlite", "postgres")
+pytestmark = pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
 
 RELEASES = RED_TO_WEB.replace("status: [failed, error]", "tag: v*")
 OLD_RELEASES = RED_TO_WEB.replace("status: [failed, error]", "tag: v0*")
@@ -110,6 +110,7 @@ async def test_attempt_that_is_due_when_patience_ends_is_made(spare_s: float, *,
     assert (after.retry_at is None) is is_over
 
 
+@pytest.mark.databases("sqlite", "postgres")
 async def test_several_doubts_of_a_verdict_are_named_in_order(folder: Path) -> None:
     async with a_house(folder, RELEASES) as house:
         delivery = await house.finish(RELEASE)

@@ -18,7 +18,7 @@ from service.testing import sample_runs
 from service.testing.fake_circleci.payloads import as_bytes, cancellation_storm, job_completed, workflow_completed
 from tests.app_fixture import GREEN, MONDAY, RED, RED_TO_WEB, House, a_house
 
-pytestmark = pytest.mark.databases("sqlite", "postgres")
+pytestmark = pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
 
 RELEASE = sample_runs.web_release(MONDAY)  # a tag, whose name only CircleCI's API knows
 CANCELED = sample_runs.mobile_canceled(MONDAY)
@@ -84,6 +84,7 @@ def verdicts(shown: Any) -> list[tuple[str, str]]:
     return [(decision["verdict"], decision["reason"]) for decision in shown["decisions"]]
 
 
+@pytest.mark.databases("sqlite", "postgres")
 async def test_channel_that_opens_incidents_gets_no_notification_of_a_success(folder: Path) -> None:
     async with a_house(folder, INCIDENTS) as house:
         delivery = await house.finish(GREEN)
@@ -97,7 +98,7 @@ async def test_channel_that_opens_incidents_gets_no_notification_of_a_success(fo
         assert [one["channel_label"] for one in shown["notifications"]] == ["web (json)"]
 
 
-@pytest.mark.databases("sqlite", "postgres")
+@pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
 @pytest.mark.parametrize(("receiver", "told"), [("ops", "none"), ("web", "any")])
 async def test_event_whose_channels_are_all_left_out_is_not_told(folder: Path, receiver: str, told: str) -> None:
     async with a_house(folder, INCIDENTS.partition("routes:")[0] + f"routes: [{{receiver: {receiver}}}]\n") as house:
@@ -254,6 +255,7 @@ async def test_a_dead_letter_is_judged_on_replay_once_it_can_be(house: House) ->
     assert house.channels.told == ["web (json)"]
 
 
+@pytest.mark.databases("sqlite", "postgres")
 async def test_a_cancellation_storm_is_one_piece_of_news_for_each_channel(folder: Path) -> None:
     async with a_house(folder, CANCELED_TO_ALL) as house:
         house.pretend.run_finished(CANCELED)

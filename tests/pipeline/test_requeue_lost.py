@@ -10,7 +10,7 @@ from service.errors import Temporary
 from service.pipeline.requeue_lost import sweep
 from tests.app_fixture import RED, House
 
-pytestmark = pytest.mark.databases("sqlite", "postgres")
+pytestmark = pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
 
 
 async def test_a_delivery_that_lost_its_job_is_judged_after_a_minute(house: House) -> None:
@@ -140,6 +140,7 @@ async def test_second_sweep_changes_nothing(house: House) -> None:
     assert house.channels.told == ["web (json)"]
 
 
+@pytest.mark.databases("sqlite", "postgres")
 async def test_a_started_service_sweeps_by_itself(house: House) -> None:
     await house.finish(RED)
     house.database.lose_jobs()

@@ -14,7 +14,7 @@ from service.store import notifications
 from tests.app_fixture import RED, RED_TO_WEB, House, a_house
 from tests.queue_fixture import acting, acting_async
 
-pytestmark = pytest.mark.databases("sqlite", "postgres")
+pytestmark = pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
 
 TWO_CHANNELS = RED_TO_WEB.replace("[json://web.example.com]", "[json://web.example.com, xml://web.example.com]")
 AWAY = Temporary("web (json) answered 503")
@@ -65,6 +65,7 @@ async def test_message_links_to_our_page_if_public_url_is_set(folder: Path) -> N
     assert f"https://ci.example.com/events/{delivery}" in house.channels.took[0][1].text
 
 
+@pytest.mark.databases("sqlite", "postgres")
 async def test_one_job_is_one_attempt(house: House) -> None:
     house.channels.plan["web (json)"] = [AWAY]
     delivery = await sent(house)
@@ -314,6 +315,7 @@ async def test_what_was_said_first_stays_on_record_when_a_resend_says_something_
     assert other["title"] == "acme/web release/7: build-and-test failed"
 
 
+@pytest.mark.databases("sqlite", "postgres")
 async def test_of_all_who_begin_one_attempt_at_once_one_gets_it(house: House) -> None:
     notification = UUID((await only(house, await red(house)))["id"])
     store, now = house.service.context.store, house.clock()

@@ -21,7 +21,7 @@ from tests.neighbor_rows import (
     own_keys,
 )
 
-pytestmark = pytest.mark.databases("sqlite", "postgres")
+pytestmark = pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
 
 PENDING, SENDING, SENT, DEAD, DISMISSED = NotificationState
 IN_ANY_STATE = frozenset(NotificationState)
@@ -85,6 +85,7 @@ async def neighbors(database: Database) -> AsyncIterator[NeighborRows]:
     await store.close()
 
 
+@pytest.mark.databases("sqlite", "postgres")
 @pytest.mark.parametrize(("act", "states"), ON_A_NOTIFICATION.values(), ids=ON_A_NOTIFICATION)
 async def test_act_on_a_notification_changes_it_in_these_states_and_no_neighbor(
     neighbors: NeighborRows, act: NotificationAct, states: Collection[NotificationState]
@@ -118,6 +119,7 @@ async def test_act_on_a_delivery_that_is_gone_changes_nothing_and_says_so(neighb
         assert await neighbors.store.write(do, a_delivery()) is False
 
 
+@pytest.mark.databases("sqlite", "postgres")
 async def test_interrupted_attempt_leaves_the_attempts_before_it_as_they_ended(neighbors: NeighborRows) -> None:
     subject = await neighbors.notification(SENDING, attempts=3)
     await neighbors.store.write(notifications.end_interrupted, subject.id, LATER)
@@ -133,6 +135,7 @@ async def test_delivery_that_is_gone_is_not_held_because_of_another(neighbors: N
     assert await neighbors.store.write(deliveries.lock, uuid4()) is False
 
 
+@pytest.mark.databases("sqlite", "postgres")
 async def test_first_notification_of_a_piece_of_news_is_found_among_others(neighbors: NeighborRows) -> None:
     first = await neighbors.notification(SENT, topic="news", channel_key="a")
     await neighbors.notification(SENT, topic="news", channel_key="b")

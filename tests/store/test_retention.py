@@ -35,7 +35,7 @@ from service.store import actions, decisions, deliveries, event_search, events, 
 from service.store.filters import Search
 from tests.app_fixture import NINE, RED, House, a_house, still_writing
 
-pytestmark = pytest.mark.databases("sqlite", "postgres")
+pytestmark = pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
 
 NOW = NINE
 OLD = NOW - timedelta(days=403)  # names and routes are marked as seen once a day, and stay for longer
@@ -213,6 +213,7 @@ async def test_what_is_not_judged_or_not_understood_stays(past: Past, state: Del
     assert await past.found() == [event.id]
 
 
+@pytest.mark.databases("sqlite", "postgres")
 async def test_what_a_person_has_dismissed_goes_like_what_was_sent(past: Past) -> None:
     notification = await past.tell(await past.build(OLD), NotificationState.DEAD)
     await past.store.write(notifications.dismiss, notification.id)
@@ -242,6 +243,7 @@ async def test_words_of_others_stay(past: Past) -> None:
     assert [event.id for event in page.items] == [young.id]
 
 
+@pytest.mark.databases("sqlite", "postgres")
 async def test_what_another_process_holds_is_left_for_the_next_time(past: Past) -> None:
     """On SQLite there is no other process: there, whoever writes has the file."""
     if past.store.file is not None:
@@ -270,6 +272,7 @@ async def test_what_was_not_understood_and_put_away_goes_when_it_is_old(past: Pa
     assert [delivery.id for delivery, _ in await past.store.read(deliveries.find_dead, limit=9)] == [waiting.id]
 
 
+@pytest.mark.databases("sqlite", "postgres")
 async def test_what_became_an_event_and_was_put_away_later_goes_with_its_event(past: Past) -> None:
     event = await past.build(OLD, state=DeliveryState.DEAD)
     await past.store.write(deliveries.dismiss, event.id)

@@ -12,7 +12,7 @@ from service.testing.fake_circleci.organization import WEB
 from service.testing.fake_circleci.payloads import as_bytes, job_completed, ping, workflow_completed
 from tests.app_fixture import GREEN, MONDAY, RED, House
 
-pytestmark = pytest.mark.databases("sqlite", "postgres")
+pytestmark = pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 EVENT_KEYS = (
@@ -169,6 +169,7 @@ FILTERS = {
 }
 
 
+@pytest.mark.databases("sqlite", "postgres")
 async def test_a_filter_keeps_what_fits(house: House, day: dict[str, str]) -> None:
     names = {event_id: name for name, event_id in day.items()}
 
@@ -239,6 +240,7 @@ async def test_a_replay_is_enqueued_and_recorded_with_credential_and_time(house:
     assert house.channels.told == ["web (json)"]
 
 
+@pytest.mark.databases("sqlite", "postgres")
 async def test_a_resend_is_taken_recorded_and_sent(house: House, day: dict[str, str]) -> None:
     [notification] = (await house.show(day["red"]))["notifications"]
 

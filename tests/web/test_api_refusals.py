@@ -11,7 +11,7 @@ from service.testing.fake_circleci.payloads import workflow_completed
 from tests.app_fixture import RED, House
 from tests.operator_client import ADMIN_TOKEN, Operator
 
-pytestmark = pytest.mark.databases("sqlite", "postgres")
+pytestmark = pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
 
 ADDRESSES = [
     ("GET", "/api/v1/events"),
@@ -90,6 +90,7 @@ async def test_an_id_that_is_none_is_a_400_that_shows_one(house: House, method: 
     assert response.json()["error"].startswith("'not-an-id' is not an id; ids look like ")
 
 
+@pytest.mark.databases("sqlite", "postgres")
 @pytest.mark.parametrize(("method", "path"), ADDRESSES[1:2] + ADDRESSES[4:])
 async def test_what_is_not_there_is_a_404(house: House, method: str, path: str) -> None:
     response = await house.http.request(method, path)
@@ -116,6 +117,7 @@ async def test_another_method_is_a_405_that_names_the_right_one(house: House, me
     assert response.json()["error"].startswith(f"'{path}' does not take DELETE; it takes ")
 
 
+@pytest.mark.databases("sqlite", "postgres")
 async def test_a_question_of_twenty_words_makes_sense(house: House) -> None:
     response = await house.http.get("/api/v1/events", params={"q": " ".join(f"w{number}" for number in range(20))})
 

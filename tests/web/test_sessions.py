@@ -22,7 +22,7 @@ from tests.operator_client import ADMIN_TOKEN
 __all__ = ["clock", "doors", "guarded", "operator", "stranger"]  # pytest finds fixtures by name
 
 BOTH = pytest.mark.databases("sqlite", "postgres")
-pytestmark = BOTH
+pytestmark = pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
 
 
 def code_for(doors: Doors, token: str = ADMIN_TOKEN) -> str:
@@ -62,6 +62,7 @@ async def test_a_logout_ends_the_session_for_every_copy_of_its_cookie_in_every_p
     assert (before, after) == ([200, 200], [401, 401])
 
 
+@BOTH
 async def test_a_logout_ends_no_other_session(operator: httpx.AsyncClient, guarded: Access) -> None:
     async with browser(guarded, PUBLIC_URL) as other:
         await other.post("/log-in", params={"token": ADMIN_TOKEN})
@@ -95,6 +96,7 @@ async def test_the_row_holds_nothing_that_logs_anybody_in(operator: httpx.AsyncC
     assert database.rows("SELECT address, ended_at FROM sessions") == [("192.0.2.1", None)]
 
 
+@BOTH
 async def test_sessions_that_are_over_are_pruned_and_open_ones_stay(
     operator: httpx.AsyncClient, doors: Doors, clock: Clock
 ) -> None:
@@ -109,6 +111,7 @@ async def test_sessions_that_are_over_are_pruned_and_open_ones_stay(
         assert (await later.get("/page")).status_code == 200
 
 
+@BOTH
 async def test_the_pipeline_prunes_them(house: House) -> None:
     assert (await house.http.get("/")).status_code == 200
     house.clock.tick(days=1)
@@ -242,6 +245,7 @@ async def test_a_session_is_ended_by_its_id_and_the_others_go_on(
     assert [await status(guarded, jar) for jar in (first, second)] == [401, 200]
 
 
+@BOTH
 async def test_several_sessions_are_ended_at_once_or_none(doors: Doors, clock: Clock, desk: Terminal) -> None:
     clock.now = datetime.now(UTC)
     await begun(doors, 3)
@@ -277,6 +281,7 @@ async def test_which_sessions_to_end_has_to_be_said(desk: Terminal, words: tuple
     assert len(said.problems) == 1
 
 
+@BOTH
 async def test_a_link_that_was_used_stays_used_when_its_session_is_ended(
     doors: Doors, stranger: httpx.AsyncClient, clock: Clock, desk: Terminal
 ) -> None:
