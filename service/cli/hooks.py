@@ -26,6 +26,7 @@ from service.operations.hooks import (
     NEEDS_ACTION,
     HookTarget,
     Step,
+    Verb,
     apply,
     delete,
     find_orphans,
@@ -59,8 +60,18 @@ def _slugs(projects: list[str] | None) -> list[str] | None:
 
 
 Rotate = Annotated[
-    bool, typer.Option("--rotate", help="Also send the newest secret to hooks that are as they should be.")
+    bool,
+    typer.Option(
+        "--rotate",
+        help="Also send the newest secret to hooks that are as they should be; no secret can be read back.",
+    ),
 ]
+UNCHECKED = (
+    "CircleCI shows no secret, so whether each hook has the newest one could not be checked.",
+    "Next: post with each, by Test Ping Event in its project's settings or by a build. Then `roundsman events list "
+    '--event any` has it, and `roundsman events show` says "valid, secret 1"; a hook with another secret is named by '
+    "`roundsman refusals`.",
+)
 PROJECT = typer.Argument(metavar="PROJECT", help="A slug, such as gh/acme/web.", callback=_slugs)
 
 
@@ -111,12 +122,15 @@ def apply_command(rotate: Rotate = False, as_json: AsJson = False) -> None:
     """Do what `plan` shows.
 
     Safe to repeat. A hook is ours when it posts to ROUNDSMAN_PUBLIC_URL; others are never touched. At its first
-    failure a project is left as it is, and the others go on. Exit code 1 when something could not be done.
+    failure a project is left as it is, and the others go on. Exit code 1 when something could not be done. That a
+    hook has a secret is read back; which one it is shows at its first signed post.
     """
     config = _config()
     target = _target(config.settings)
     steps = _with_api(config, lambda api: apply(api, _configured(config), target, rotate=rotate))
     _record(steps, target.url)
+    if rotate and any(step.verb in {Verb.CREATE, Verb.UPDATE} for step in steps):
+        warn(UNCHECKED)
     _finish(steps, as_json)
 
 

@@ -93,6 +93,18 @@ def test_rotating_is_work_each_time_it_is_asked_for(admin: Terminal) -> None:
     assert [(step["verb"], step["why"]) for step in done.json["steps"]] == [("update", "newest secret")] * 2
 
 
+def test_rotated_secrets_are_said_to_be_unchecked_with_the_next_step(admin: Terminal) -> None:
+    applied = admin.run("hooks", "apply")
+    planned = admin.run("hooks", "plan", "--rotate")
+    rotated = admin.run("hooks", "apply", "--rotate")
+
+    said = " ".join(rotated.err.split())
+    assert said.startswith("CircleCI shows no secret, so whether each hook has the newest one could not be checked.")
+    assert "Test Ping Event" in said
+    assert '"valid, secret 1"' in said
+    assert (applied.err, planned.err) == ("", "")
+
+
 def test_one_project_of_two_out_of_reach_ends_with_1(admin: Terminal, pretend: FakeCircleCI) -> None:
     pretend.faults.next("/project/gh/acme/web", broken(503))
 
