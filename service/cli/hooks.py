@@ -68,9 +68,9 @@ Rotate = Annotated[
 ]
 UNCHECKED = (
     "CircleCI shows no secret, so whether each hook has the newest one could not be checked.",
-    "Next: post with each, by Test Ping Event in its project's settings or by a build. Then `roundsman events list "
-    '--event any` has it, and `roundsman events show` says "valid, secret 1"; a hook with another secret is named by '
-    "`roundsman refusals`.",
+    "Next: post with each, by Test Ping Event in its project's settings or by a build.",
+    'Then `roundsman events list --event any` lists it, and `roundsman events show` says "valid, secret 1".',
+    "A hook with another secret is named by `roundsman refusals`.",
 )
 PROJECT = typer.Argument(metavar="PROJECT", help="A slug, such as gh/acme/web.", callback=_slugs)
 

@@ -99,10 +99,11 @@ def test_rotated_secrets_are_said_to_be_unchecked_with_the_next_step(admin: Term
     rotated = admin.run("hooks", "apply", "--rotate")
 
     said = " ".join(rotated.err.split())
-    assert said.startswith("CircleCI shows no secret, so whether each hook has the newest one could not be checked.")
+    first = "CircleCI shows no secret, so whether each hook has the newest one could not be checked."
+    assert first in said
     assert "Test Ping Event" in said
     assert '"valid, secret 1"' in said
-    assert (applied.err, planned.err) == ("", "")
+    assert "CircleCI shows no secret" not in applied.err + planned.err
 
 
 def test_one_project_of_two_out_of_reach_ends_with_1(admin: Terminal, pretend: FakeCircleCI) -> None:
