@@ -16,8 +16,13 @@ Path = tuple[str, ...]
 
 HTTP_ERRORS = frozenset(str(code) for code in range(400, 600))
 TRANSIENT_HTTP = frozenset({"408", "425", "500", "502", "503", "504"})
-NO = frozenset({"false", "0"})
-FAILED = frozenset({"error", "err", "fail", "failed", "failure"})
+NO = frozenset({"false", "0", "no"})
+FAILED = frozenset(
+    {
+        *("error", "err", "fail", "failed", "failure", "ko", "nok", "not ok"),
+        *("denied", "forbidden", "invalid", "rejected", "unauthorized", "undeliverable", "undelivered"),
+    }
+)
 NOTHING = frozenset({"null", "false", "", "0", "[]", "{}", "none"})
 
 
@@ -26,7 +31,7 @@ class RefusalForm:
     """A field of a body in which a service accepts or refuses.
 
     code          the path of the field
-    yes, no       values that accept or refuse; with ``yes`` each other value refuses
+    yes, no       values that accept or refuse, in any case; with ``yes`` each other value refuses
     rate_limited  codes for too many messages: transient, after a pause
     transient     other codes after which another attempt may work
     """
@@ -39,7 +44,9 @@ class RefusalForm:
 
     def refuses(self, value: str) -> bool:
         """Tell whether the value is a refusal."""
-        return value not in self.yes if self.yes is not None else value in self.no
+        if self.yes is not None:
+            return value.casefold() not in map(str.casefold, self.yes)
+        return value.casefold() in map(str.casefold, self.no)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,22 +81,25 @@ FORMS: tuple[RefusalForm, ...] = (
     ),
     RefusalForm(code=("errcode",), yes=frozenset({"0", "null", ""})),
     RefusalForm(code=("errno",), yes=frozenset({"0", "null", ""})),
-    RefusalForm(code=("error_code",), yes=NOTHING),
+    *(RefusalForm(code=(key,), yes=NOTHING) for key in ("error_code", "errorCode", "err", "fault")),
     RefusalForm(code=("error",), yes=NOTHING, rate_limited=SLACK_RATE_LIMITED, transient=SLACK_TRANSIENT),
     RefusalForm(code=("errors",), yes=NOTHING),
-    RefusalForm(code=("ok",), no=NO),
-    RefusalForm(code=("success",), no=NO),
-    RefusalForm(code=("sent",), no=frozenset({"false"})),
+    *(RefusalForm(code=(key,), no=NO) for key in ("ok", "success", "isSuccess", "is_success", "succeeded")),
+    *(RefusalForm(code=(key,), no=frozenset({"false"})) for key in ("sent", "accepted", "delivered")),
+    *(RefusalForm(code=(key,), no=frozenset({"true"})) for key in ("hasError", "has_error", "isError", "is_error")),
     RefusalForm(code=("result",), no=FAILED | {"false"}),
     *(
         RefusalForm(
-            code=(key,), no=FAILED | HTTP_ERRORS | {"false"}, rate_limited=frozenset({"429"}), transient=TRANSIENT_HTTP
+            code=(key,),
+            no=FAILED | HTTP_ERRORS | {"false", "-1"},
+            rate_limited=frozenset({"429"}),
+            transient=TRANSIENT_HTTP,
         )
         for key in ("status", "code", "statusCode", "StatusCode", "status_code")
     ),
 )
 
-WRAPPERS: tuple[Path, ...] = (("*",), ("data",), ("response",), ("result",))
+WRAPPERS: tuple[Path, ...] = (("*",), ("data",), ("response",), ("result",), ("results", "*"), ("messages", "*"))
 """Paths of answers inside a body: one answer for each of several messages, or one inside a frame."""
 
 RATE_LIMIT_WORDS = (
@@ -101,7 +111,10 @@ RATE_LIMIT_WORDS = (
 TEXT_FORMS: tuple[TextForm, ...] = (
     # A sentence of Teams' older connectors; it is not known whether Power Automate uses it.
     TextForm(start=r"Webhook message delivery failed(?:.*?HTTP error (\d+))?", rate_limited=frozenset({"429"})),
-    TextForm(start=r"(?i:error|err|failed|failure|fault)\s*[:|]"),
+    TextForm(start=r"(?i:error|err|failed|failure|fault)\s*[:|=]"),
+    TextForm(start=r"(?i:not ok|unauthorized|forbidden|access denied|rejected|false)(?!\w)"),
+    TextForm(start=r"(?i:(?:<\?xml[^>]*>\s*)?<(?:error|errors|fault)[ />])"),
+    TextForm(start=r"(?i:(?:<\?xml[^>]*>\s*)?<\w+[^>]*>.*?<(?:status|result)>\s*(error|fail\w*|rejected)\s*</)"),
 )
 
 WAITS: tuple[WaitField, ...] = (

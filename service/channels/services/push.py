@@ -37,6 +37,11 @@ SERVICES = (
     ),
     ChannelService(name="PushDeer", schemes=("pushdeer", "pushdeers"), refusals=(_CODE_200,)),
     ChannelService(name="PushMe", schemes=("pushme",), text_refusals=(TextForm(start=r"(?!success)\S"),)),
+    ChannelService(
+        name="Pushed",
+        schemes=("pushed",),
+        refusals=(RefusalForm(code=("response", "type"), no=frozenset({"error"})),),
+    ),
     ChannelService(name="Pushjet", schemes=("pjet", "pjets"), refusals=(_STATUS_1,)),
     ChannelService(
         name="Pushover",
