@@ -82,12 +82,10 @@ def _in_body(service: ChannelService, body: Any, text: str) -> tuple[RefusalForm
     """Return the form and the code of the refusal in a body, or None."""
     if not isinstance(body, dict | list):
         return _in_text(service, text)
-    settled = {
-        form.code[0] for form in service.refusals if any(True for _ in answer_bodies.find_values(body, form.code))
-    }
-    forms = ((form, answer_bodies.find_values(body, form.code)) for form in service.refusals)
+    own = [(form, list(answer_bodies.find_values(body, form.code))) for form in service.refusals]
+    settled = {form.code[0] for form, values in own if values}
     general = ((form, _values_in_wrappers(body, form)) for form in FORMS if form.code[0] not in settled)
-    for form, values in chain(forms, general):
+    for form, values in chain(own, general):
         for value in values:
             code = answer_bodies.code_text(value)
             if form.refuses(code):

@@ -3,6 +3,7 @@
 import inspect
 import re
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import service.circleci
 from service.circleci.api.circleci_api import CircleCIAPI
 from service.circleci.api.client import Client, connect
 from service.circleci.api.endpoints import ENDPOINTS, Endpoint
+from service.circleci.api.request import Call
 from service.circleci.api.responses import (
     HookShape,
     JobAnswer,
@@ -26,6 +28,7 @@ from service.circleci.api.responses import (
 from service.circleci.json_fields import Shape
 from service.circleci.webhook.payload import PipelineShape
 from service.clock import now_utc
+from service.errors import Permanent
 from service.metrics import Metrics
 from service.testing import sample_runs
 from service.testing.fake_circleci.organization import ADA, PROJECTS
@@ -110,6 +113,25 @@ async def test_each_method_calls_its_endpoint_and_the_fake_answers(api: CircleCI
         await call
         assert name_of(fake.calls[-1].method, fake.calls[-1].path) == name
     assert {*calls, "create_webhook"} == set(ENDPOINTS)
+
+
+async def test_version_and_limits_of_an_endpoint_hold_for_its_calls() -> None:
+    asked: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.path)
+        return httpx.Response(200, json={"items": [{"id": "h"}], "next_page_token": str(len(asked))})
+
+    endpoint = replace(ENDPOINTS["webhooks"], version="v3", max_pages=2)
+    client = Client(connect("http://ci", "good-token", httpx.MockTransport(answer)), metrics=Metrics(), clock=now_utc)
+
+    found = await client.read_list(Call(endpoint=endpoint), HookShape)
+    with pytest.raises(Permanent, match="CircleCI's answer to GET /webhook is larger than"):
+        await client.read_list(Call(endpoint=replace(endpoint, max_bytes=20)), HookShape)
+    await client.close()
+
+    assert (len(found.items), found.is_last) == (2, False)
+    assert asked == ["/api/v3/webhook"] * 3
 
 
 def name_of(method: str, path: str) -> str:

@@ -168,7 +168,7 @@ class Client:
                 "look at the proxy before it, or at ROUNDSMAN_CIRCLECI_URL"
             )
         if answer.is_too_large:
-            raise Permanent(f"CircleCI's answer to {call} is larger than {call.endpoint.max_bytes // 1_000_000} MB")
+            raise Permanent(f"CircleCI's answer to {call} is larger than {call.endpoint.max_bytes / 1_000_000:g} MB")
         if len(answer.body) <= MAX_INLINE_PARSE_BYTES:
             return _read_body(call, answer.body, read)
         async with self._large_answers:
