@@ -1,6 +1,6 @@
 """What docs/configuration.md says of CircleCI's API, read from the table by which it is called."""
 
-from service.circleci.api.endpoints import ENDPOINTS, Right
+from service.circleci.api.endpoints import ENDPOINTS, MAX_ANSWER_BYTES, MAX_PAGES, Right
 from tests.cli_reference import table
 
 OWNERS = {
@@ -11,7 +11,7 @@ OWNERS = {
 
 
 def endpoints() -> str:
-    """Return one row for each endpoint that is called."""
+    """Return one row for each endpoint that is called, and the limits of their answers."""
     rows = [
         (
             f"[`{endpoint}`]({endpoint.source})",
@@ -20,4 +20,6 @@ def endpoints() -> str:
         )
         for endpoint in ENDPOINTS.values()
     ]
-    return table(("endpoint", "for", "the token is of"), rows)
+    assert {(one.max_bytes, one.max_pages) for one in ENDPOINTS.values()} == {(MAX_ANSWER_BYTES, MAX_PAGES)}
+    limits = f"Of each answer at most {MAX_ANSWER_BYTES // 1_000_000} MB are read, of a list at most {MAX_PAGES} pages."
+    return f"{table(('endpoint', 'for', 'the token is of'), rows)}\n\n{limits}"
