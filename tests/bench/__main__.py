@@ -15,7 +15,7 @@ import psycopg
 
 from service.logs import configure_logs
 from tests import postgres
-from tests.bench import drain, history, intake, moments
+from tests.bench import drain, history, intake, moments, sizes
 from tests.bench.cores import ALL, stay_on
 from tests.bench.rows import Row, as_table
 from tests.bench.world import a_place
@@ -34,12 +34,22 @@ class Scale:
     past: int
     remembered: int
     shared: int
+    kept: int
 
 
 SCALES = {
-    "small": Scale(posts=4_000, rounds=3, drained=1_000, messages=50, past=20_000, remembered=2_000, shared=600),
+    "small": Scale(
+        posts=4_000, rounds=3, drained=1_000, messages=50, past=20_000, remembered=2_000, shared=600, kept=800
+    ),
     "full": Scale(
-        posts=12_000, rounds=3, drained=3_000, messages=200, past=1_000_000, remembered=100_000, shared=2_000
+        posts=12_000,
+        rounds=3,
+        drained=3_000,
+        messages=200,
+        past=1_000_000,
+        remembered=100_000,
+        shared=2_000,
+        kept=4_000,
     ),
 }
 
@@ -53,6 +63,7 @@ def measurements(server: postgres.Server, scale: Scale) -> dict[str, Measuring]:
         "start": moments.measure_start,
         "memory": lambda: moments.measure_memory(scale.remembered),
         "scale": lambda: drain.measure_scale(server, scale.shared),
+        "sizes": lambda: sizes.measure(server, scale.kept),
         "history": lambda: _history(server, scale.past),
     }
 
@@ -95,7 +106,7 @@ async def measure(names: list[str], scale: Scale) -> None:
 
 
 def main() -> None:
-    names = ["intake", "drain", "latency", "start", "memory", "scale", "history"]
+    names = ["intake", "drain", "latency", "start", "memory", "scale", "sizes", "history"]
     parser = argparse.ArgumentParser(prog="python -m tests.bench")
     parser.add_argument("--scale", choices=list(SCALES), default="small")
     parser.add_argument("--only", nargs="+", choices=names, default=names)
