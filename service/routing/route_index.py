@@ -83,7 +83,7 @@ class RouteIndex:
 
 
 def _tests(route: Route) -> list[Test]:
-    """Return the tests of a route, those of plain names first: they take the least time."""
+    """Return the tests of a route, first those of plain names, the fastest."""
     ordered = sorted(own_matchers(route), key=lambda matcher: not _names(matcher))
     return [(matcher.key, _test(matcher)) for matcher in ordered]
 
