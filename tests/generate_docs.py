@@ -12,7 +12,7 @@ from typing import Any
 
 from service import model
 from service.config.settings import Settings, is_secret, variable
-from service.routing.match_keys import MATCH_KEYS
+from service.routing.match_keys import MATCH_KEYS, SEARCH_FILTERS
 from tests import circleci_reference, cli_reference, services_reference
 from tests.cli_reference import table
 
@@ -48,6 +48,12 @@ def match_keys() -> str:
     return table(("key", "tests"), rows)
 
 
+def filters() -> str:
+    """One row for each filter of events by a match key."""
+    rows = [(f"`{name}`", one.sentence) for name, one in SEARCH_FILTERS.items()]
+    return table(("parameter", "is compared with"), rows)
+
+
 def glossary() -> str:
     """One row for each word of the model, with the first sentence of what it is."""
     words = {name: getattr(model, name) for name in model.__all__ if inspect.isclass(getattr(model, name))}
@@ -57,6 +63,7 @@ def glossary() -> str:
 PARTS: dict[str, Callable[[], str]] = {
     "settings": settings,
     "match-keys": match_keys,
+    "filters": filters,
     "glossary": glossary,
     "commands": cli_reference.commands,
     "routes": cli_reference.routes,

@@ -1,7 +1,8 @@
 """Commands that look up events: events, explain."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from inspect import Parameter, Signature, signature
 from itertools import chain
 from typing import Annotated, Any
 
@@ -30,6 +31,7 @@ from service.model import Event, Notification
 from service.operations import ids, queries
 from service.operations.ids import Noun
 from service.operations.json_shapes import Json
+from service.routing.match_keys import SEARCH_FILTERS, SearchFilter
 from service.routing.news import news_key
 from service.store.filters import Search
 from service.terminal import Column
@@ -60,20 +62,29 @@ def text_filter(sentence: str, complete: Complete | None = None) -> Any:
 
 
 Values = list[str] | None
-NAME = "Its name, in any case; globs, lists and ! as in roundsman.yaml."
+COMPLETIONS: Mapping[str, Complete] = {"status": complete_status}
+
+
+def with_filters(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command an option for each filter, in place of its ``**names``."""
+    options = [
+        Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[Values, _option_of(name, one)])
+        for name, one in SEARCH_FILTERS.items()
+    ]
+    own = [one for one in signature(command).parameters.values() if one.kind is not Parameter.VAR_KEYWORD]
+    command.__signature__ = Signature([*options, *own])  # type: ignore[attr-defined]  # reason: of functions, not typed
+    return command
+
+
+def _option_of(name: str, one: SearchFilter) -> Any:
+    return text_filter(f"{one.sentence[0].upper()}{one.sentence[1:]}.", COMPLETIONS.get(name))
 
 
 @events.command("list")
-def list_events(  # noqa: PLR0913, PLR0917 - one option for each filter of the API
-    project: Annotated[Values, text_filter("Its slug, such as gh/acme/web, or its name: acme/web, web.")] = None,
-    branch: Annotated[Values, text_filter(NAME)] = None,
-    tag: Annotated[Values, text_filter(NAME)] = None,
-    workflow: Annotated[Values, text_filter(NAME)] = None,
-    job: Annotated[Values, text_filter(NAME)] = None,
-    status: Annotated[Values, text_filter("success, failed, error, canceled or unauthorized.", complete_status)] = None,
+@with_filters
+def list_events(  # noqa: PLR0913 - one option for each filter that is no match key
+    *,
     event: Annotated[Values, text_filter("workflow-completed, job-completed, ping or any.", complete_event)] = None,
-    actor: Annotated[Values, text_filter("Login or name of who started it, where CircleCI was asked.")] = None,
-    author: Annotated[Values, text_filter("Name or e-mail address of the commit's author.")] = None,
     told: Annotated[Values, text_filter("none: no route had anyone told; any: one had.", complete_told)] = None,
     since: Annotated[str, text_filter("From this time on: 2026-11-22, 2026-11-22T09:30Z, 7d, yesterday.")] = "",
     until: Annotated[str, text_filter("Before this time.")] = "",
@@ -83,19 +94,21 @@ def list_events(  # noqa: PLR0913, PLR0917 - one option for each filter of the A
     ] = 20,
     cursor: Annotated[str, typer.Option(metavar="NEXT", help="What the page before said, for older ones.")] = "",
     as_json: AsJson = False,
+    **names: Values,
 ) -> None:
     """List events, newest first.
 
-    These are workflows, unless a job is named or --event asks for others. A filter that is given several times keeps
-    what fits any of its values.
+    These are workflows, unless a job is named or --event asks for others. Names go in any case, with globs, lists and !
+    as in roundsman.yaml. A filter that is given several times keeps what fits any of its values.
     """
-    given = {**locals()}  # the options bear the filters' names
-    asked = {name: given[name] or () for name in queries.SEARCHABLE}
-    search = queries.to_search({**asked, "event": queries.default_kinds(event or (), job or ())}, datetime.now(UTC))
+    given = {name: values or () for name, values in names.items()}
+    kinds = queries.default_kinds(event or (), given["job"])
+    asked = {**given, "event": kinds, "told": told or (), "since": since, "until": until, "q": q}
+    search = queries.to_search(asked, datetime.now(UTC))
     page, who = with_store(lambda _, store: _find(store, search, limit, cursor or None))
     if not as_json:
         warn(f"this answer may lack events: {sentence}" for sentence in page["partial"])
-    print_json(page) if as_json else _print_page(page, who, _status_warning(status or ()))
+    print_json(page) if as_json else _print_page(page, who, _status_warning(given["status"]))
 
 
 def _status_warning(statuses: Sequence[str]) -> str | None:

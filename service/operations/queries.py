@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import fields
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -23,6 +22,7 @@ from service.operations.json_shapes import (
 )
 from service.operations.time_filters import to_time
 from service.routing.explain import explain
+from service.routing.match_keys import SEARCH_FILTERS
 from service.routing.news import news_key
 from service.store import actions, decisions, deliveries, event_search, events, notifications
 from service.store.filters import Search
@@ -30,7 +30,8 @@ from service.text import clean
 
 MAX_PAGE_SIZE = 200
 MAX_VALUES = 20  # of one filter: each value costs an index scan of its own
-SEARCHABLE = tuple(field.name for field in fields(Search))
+FIXED_FILTERS = ("event", "told", "since", "until", "q")
+SEARCHABLE = (*SEARCH_FILTERS, *FIXED_FILTERS)
 TOLD_VALUES = ("none", "any")
 EVERY_KIND = "any"
 SINGLE_VALUED = frozenset({"since", "until", "q", "limit", "cursor"})
@@ -67,7 +68,7 @@ async def to_list(store: Store, search: Search, page: event_search.Page) -> Json
 
 async def find_gaps(store: Store, search: Search) -> list[str]:
     """Return a sentence for each reason why the result may lack matching events."""
-    if not search.actor:
+    if not search.names.get("actor"):
         return []
     known, looked = await store.read(event_search.known_actors, search)
     if known == looked < event_search.SAMPLE:
@@ -200,7 +201,8 @@ def to_search(asked: Mapping[str, str | Sequence[str]], now: datetime) -> Search
     if odd := next((told for told in values["told"] if told not in TOLD_VALUES), None):
         raise BadRequest(f"told is none or any, not {odd!a}")
     values["q"] = next(iter(values.get("q", ())), None)
-    return Search(**values, since=since, until=until)
+    names = {name: values.pop(name) for name in SEARCH_FILTERS if name in values}
+    return Search(**values, names=names, since=since, until=until)
 
 
 def default_kinds(asked: Sequence[str], jobs: Sequence[str]) -> Sequence[str]:

@@ -30,8 +30,8 @@ async def suggest(store: Store, *, limit: int = 50) -> dict[str, list[str]]:
 
 def _hints(transaction: Transaction, search: Search) -> list[Hint]:
     hints = []
-    for field in names.SPELLINGS:
-        patterns = read_patterns(transaction, field, getattr(search, field))
+    for field in names.ON_RECORD:
+        patterns = read_patterns(transaction, field, search.names.get(field, ()))
         for pattern in patterns.wanted:
             if not names.is_known(transaction, field, pattern):
                 near = [escaped(name) for name in names.find_similar(transaction, field, pattern)]
@@ -41,5 +41,5 @@ def _hints(transaction: Transaction, search: Search) -> list[Hint]:
 
 def _suggestions(transaction: Transaction, limit: int) -> dict[str, list[str]]:
     return {
-        field: [escaped(name) for name in names.latest(transaction, field, limit=limit)] for field in names.SPELLINGS
+        field: [escaped(name) for name in names.latest(transaction, field, limit=limit)] for field in names.ON_RECORD
     }

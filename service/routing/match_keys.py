@@ -1,11 +1,12 @@
 """Match keys: one entry for each key under ``match:`` of a route.
 
-The schema of roundsman.yaml and its documentation, the decisions, the details to ask for, the warnings of ``check`` and
-``routes test --set`` are made from these entries: to add a key, add an entry.
+The schema of roundsman.yaml and its documentation, the decisions, the details to ask for, the warnings of ``check``,
+``routes test --set``, and the filters of the builds page, the API and ``events list`` are made from these entries: to
+add a key, add an entry.
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from service.model import Actor, Commit, DetailKind, Event, EventKind, Job, Project, slug_spellings
@@ -31,6 +32,26 @@ def _nothing_to_ask(_: Event) -> DetailKind | None:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SearchFilter:
+    """The filter by a key: on the builds page, in the API and in ``events list``.
+
+    columns        the columns of the table of events that hold the spellings of a value
+    label          its label on the page
+    sentence       its documentation
+    placeholder    an example for the page
+    values         the values to choose from; else any text
+    is_prominent   whether the page shows it at once, and not among "More filters"
+    """
+
+    columns: tuple[str, ...]
+    label: str
+    sentence: str
+    placeholder: str = ""
+    values: tuple[str, ...] = ()
+    is_prominent: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class MatchKey:
     """One key under ``match:``.
 
@@ -40,6 +61,7 @@ class MatchKey:
     find_detail        returns the detail that could fill in an absent value of this event; None if there is none
     needs_jobs         only jobs have this fact: a route that tests it must match job events
     may_hold_brackets  real values may hold a [, which opens a set in a pattern; git refuses names of refs with one
+    search             its filter of events; None: events are not searched by it
     """
 
     name: str
@@ -49,6 +71,7 @@ class MatchKey:
     find_detail: Callable[[Event], DetailKind | None] = _nothing_to_ask
     needs_jobs: bool = False
     may_hold_brackets: bool = False
+    search: SearchFilter | None = None
 
 
 def _fact(*spellings: str | None) -> Fact:
@@ -103,6 +126,7 @@ _ENTRIES: Iterable[MatchKey] = (
         sentence="the organization's name",
         read=lambda event: _fact(event.org),
         put=lambda event, org: replace(event, org=org),
+        search=SearchFilter(columns=("org",), label="Organization", sentence="the organization's name"),
     ),
     MatchKey(
         name="project",
@@ -111,6 +135,13 @@ _ENTRIES: Iterable[MatchKey] = (
         "(`circleci/...`)",
         read=_project,
         put=_put_project,
+        search=SearchFilter(
+            columns=("project_slug", "project_name"),
+            label="Project",
+            sentence="the project's slug, gh/acme/web and github/acme/web alike, or its name: acme/web, web",
+            placeholder="acme/*",
+            is_prominent=True,
+        ),
     ),
     MatchKey(
         name="branch",
@@ -118,6 +149,13 @@ _ENTRIES: Iterable[MatchKey] = (
         read=lambda event: _fact(event.branch),
         put=lambda event, branch: replace(event, branch=branch),
         find_detail=_find_ref,
+        search=SearchFilter(
+            columns=("branch",),
+            label="Branch",
+            sentence="the branch",
+            placeholder="main, release/*",
+            is_prominent=True,
+        ),
     ),
     MatchKey(
         name="tag",
@@ -125,6 +163,7 @@ _ENTRIES: Iterable[MatchKey] = (
         read=lambda event: _fact(event.tag),
         put=lambda event, tag: replace(event, tag=tag),
         find_detail=_find_ref,
+        search=SearchFilter(columns=("tag",), label="Tag", sentence="the tag", placeholder="v2.*"),
     ),
     MatchKey(
         name="workflow",
@@ -132,6 +171,7 @@ _ENTRIES: Iterable[MatchKey] = (
         read=lambda event: _fact(event.workflow.name),
         put=lambda event, name: replace(event, workflow=replace(event.workflow, name=name)),
         may_hold_brackets=True,
+        search=SearchFilter(columns=("workflow_name",), label="Workflow", sentence="the workflow's name"),
     ),
     MatchKey(
         name="job",
@@ -140,18 +180,32 @@ _ENTRIES: Iterable[MatchKey] = (
         put=_put_job,
         needs_jobs=True,
         may_hold_brackets=True,
+        search=SearchFilter(columns=("job_name",), label="Job", sentence="the job's name"),
     ),
     MatchKey(
         name="status",
         sentence="`success`, `failed`, `error`, `canceled`, `unauthorized`, or a status that CircleCI adds later",
         read=lambda event: _fact(event.status),
         put=lambda event, status: replace(event, status=status),
+        search=SearchFilter(
+            columns=("status",),
+            label="Status",
+            sentence="one of success, failed, error, canceled, unauthorized or not_run",
+            values=("failed", "error", "success", "canceled", "unauthorized", "not_run"),
+            is_prominent=True,
+        ),
     ),
     MatchKey(
         name="trigger",
         sentence="the trigger of the pipeline: `webhook`, `api`, `schedule` and others",
         read=lambda event: _fact(event.trigger),
         put=lambda event, trigger: replace(event, trigger=trigger),
+        search=SearchFilter(
+            columns=("trigger",),
+            label="Trigger",
+            sentence="the trigger of the pipeline: webhook, api, schedule and others",
+            placeholder="schedule",
+        ),
     ),
     MatchKey(
         name="actor",
@@ -160,6 +214,12 @@ _ENTRIES: Iterable[MatchKey] = (
         put=lambda event, login: replace(event, actor=Actor(login=login)),
         find_detail=_find_actor,
         may_hold_brackets=True,
+        search=SearchFilter(
+            columns=("actor_login", "actor_name"),
+            label="Started by",
+            sentence="login or name of the person who started it, known where CircleCI was asked",
+            placeholder="login or name",
+        ),
     ),
     MatchKey(
         name="author",
@@ -167,10 +227,19 @@ _ENTRIES: Iterable[MatchKey] = (
         read=lambda event: _fact(event.commit.author_name, event.commit.author_email),
         put=lambda event, name: replace(event, commit=Commit(author_name=name)),
         may_hold_brackets=True,
+        search=SearchFilter(
+            columns=("commit_author_name", "commit_author_email"),
+            label="Commit by",
+            sentence="name or e-mail address of the commit's author",
+            placeholder="name or e-mail",
+        ),
     ),
 )
 MATCH_KEYS = {key.name: key for key in _ENTRIES}
 """The entries by name, in the order of the documentation."""
+
+SEARCH_FILTERS: Mapping[str, SearchFilter] = {name: key.search for name, key in MATCH_KEYS.items() if key.search}
+"""The filters of events by name, in the same order."""
 
 
 def read_facts(event: Event) -> dict[str, Fact]:

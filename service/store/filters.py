@@ -1,7 +1,7 @@
 """Filters of events, as index scans, facts to look up, and conditions to check."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -10,9 +10,10 @@ from sqlalchemy import ColumnElement, and_, or_, select
 from service.db.tables import Transaction, decisions, events, words
 from service.errors import BadRequest
 from service.model import EventKind, slug_spellings
+from service.routing.match_keys import SEARCH_FILTERS
 from service.routing.patterns import compile_pattern
 from service.store.event_index import IndexScan, RowConditions
-from service.store.names import MAX_LISTED, SPELLINGS, expand, find_same, fold, like
+from service.store.names import MAX_LISTED, ON_RECORD, SPELLINGS, expand, find_same, fold, like
 from service.store.rows import Row
 from service.store.search_terms import actor_word, project_word, words_in
 
@@ -30,24 +31,16 @@ class Search:
     Names are patterns as in roundsman.yaml, in any case: globs, lists with commas, and ``!`` before what is left out. A
     text that equals a name on record means that name, and a backslash takes the sign behind it literally.
 
-    project       a slug, ``gh/acme/web`` or ``github/acme/web`` alike, or the project's name, ``acme/web`` or ``web``
-    actor         login or name; known of those events alone of which the source was asked
-    author        name or e-mail address of the commit's author
+    names         the patterns of each filter in ``SEARCH_FILTERS``
+    event         kinds of events
     told          ``none``: no route had the event told, or had it told already; ``any``: one had
     since, until  when it happened: from, and up to but without
     q             words, whole and in any case, each of them anywhere in names, subject, branch and tag; a revision goes
                   by its first seven digits or by all of them
     """
 
-    project: Sequence[str] = ()
-    branch: Sequence[str] = ()
-    tag: Sequence[str] = ()
-    workflow: Sequence[str] = ()
-    job: Sequence[str] = ()
-    status: Sequence[str] = ()
+    names: Mapping[str, Sequence[str]] = field(default_factory=dict)
     event: Sequence[EventKind] = ()
-    actor: Sequence[str] = ()
-    author: Sequence[str] = ()
     told: Sequence[str] = ()
     since: datetime | None = None
     until: datetime | None = None
@@ -85,12 +78,13 @@ class Tests:
 def read_tests(transaction: Transaction, wanted: Search) -> Tests:
     """Return the scans and conditions of a search. Raises BadRequest for too many."""
     tests = Tests()
-    for name in SPELLINGS:
-        patterns = read_patterns(transaction, name, getattr(wanted, name))
+    for name, given in wanted.names.items():
+        patterns = read_patterns(transaction, name, given)
         _add_wanted(transaction, tests, name, patterns.wanted)
         _add_excluded(transaction, tests, name, patterns.excluded)
     if wanted.event:
-        tests.lists.append(_any_of("event", wanted.event))
+        kinds = [events.c.kind == kind for kind in dict.fromkeys(wanted.event)]
+        tests.lists.append(IndexScan(table=events, values=kinds))
     tests.lists.extend(_lists_of_words(wanted.q or ""))
     if wanted.told:
         tests.facts.append(RowConditions(values=_is_told(wanted.told)))
@@ -165,7 +159,12 @@ def _add_excluded(transaction: Transaction, tests: Tests, name: str, patterns: S
 
 
 def _expand_all(transaction: Transaction, name: str, patterns: Sequence[str]) -> list[str] | None:
-    """Return the names that any pattern matches; None if they are too many to scan."""
+    """Return the names that any pattern matches; None if they are too many to scan.
+
+    Also None if they are not on record.
+    """
+    if name not in ON_RECORD:
+        return None
     found: dict[str, None] = {}
     for pattern in patterns:
         some = expand(transaction, name, pattern)
@@ -180,26 +179,10 @@ def _fits_any(name: str, patterns: Sequence[str], row: Row) -> bool:
     return any(compile_pattern(fold(pattern))(spelling) for pattern in patterns for spelling in spellings)
 
 
-_COLUMNS = {
-    "branch": events.c.branch,
-    "tag": events.c.tag,
-    "workflow": events.c.workflow_name,
-    "job": events.c.job_name,
-    "status": events.c.status,
-    "event": events.c.kind,
-}
-
-
 def _columns(name: str) -> list[ColumnElement[str]]:
     """Return the columns in which the names of a filter stand."""
-    match name:
-        case "project":
-            return [events.c.project_slug, events.c.project_name, events.c.org + "/" + events.c.project_name]
-        case "actor":
-            return [events.c.actor_login, events.c.actor_name]
-        case "author":
-            return [events.c.commit_author_name, events.c.commit_author_email]
-    return [_COLUMNS[name]]
+    columns: list[ColumnElement[str]] = [events.c[column] for column in SEARCH_FILTERS[name].columns]
+    return [*columns, events.c.org + "/" + events.c.project_name] if name == "project" else columns
 
 
 def _any_of(name: str, values: Sequence[str]) -> IndexScan:
@@ -208,7 +191,8 @@ def _any_of(name: str, values: Sequence[str]) -> IndexScan:
             return _of_words([project_word(value) for value in values])
         case "actor":
             return _of_words([actor_word(value) for value in values])
-    return IndexScan(table=events, values=[_COLUMNS[name] == value for value in dict.fromkeys(values)])
+    [column] = _columns(name)
+    return IndexScan(table=events, values=[column == value for value in dict.fromkeys(values)])
 
 
 def _of_words(values: Sequence[str]) -> IndexScan:

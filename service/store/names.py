@@ -7,13 +7,15 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from difflib import get_close_matches
+from functools import partial
 from itertools import groupby
 from typing import Any
 
 from sqlalchemy import Select, bindparam, delete, select
 
-from service.db.tables import Transaction, names
+from service.db.tables import INDEXED_COLUMNS, Transaction, names
 from service.model import slug_spellings
+from service.routing.match_keys import SEARCH_FILTERS
 from service.routing.patterns import compile_pattern, has_wildcards, to_nfc, unescape
 from service.store.rows import INSERTS, Row
 
@@ -37,17 +39,24 @@ def _projects(row: Row) -> list[str | None]:
     return [*slugs, row["project_name"], full_name(row)]
 
 
+def _columns_of(columns: Sequence[str], row: Row) -> list[str | None]:
+    return [row[column] for column in columns]
+
+
 SPELLINGS: Mapping[str, Callable[[Row], Sequence[str | None]]] = {
+    **{name: partial(_columns_of, one.columns) for name, one in SEARCH_FILTERS.items()},
     "project": _projects,
-    "branch": lambda row: [row["branch"]],
-    "tag": lambda row: [row["tag"]],
-    "workflow": lambda row: [row["workflow_name"]],
-    "job": lambda row: [row["job_name"]],
-    "status": lambda row: [row["status"]],
-    "actor": lambda row: [row["actor_login"], row["actor_name"]],
-    "author": lambda row: [row["commit_author_name"], row["commit_author_email"]],
 }
-"""The filters that take patterns, and by which names an event is found under each."""
+"""The spellings of an event's value under each filter."""
+
+ON_RECORD = (
+    *("project", "actor", "author"),
+    *(name for name, one in SEARCH_FILTERS.items() if {*one.columns} <= {*INDEXED_COLUMNS}),
+)
+"""The filters whose names are on record: those for whose names an index or the words have a list of events.
+
+A filter without such a list reads the events in order of time, and finds older ones than its own entry too.
+"""
 
 
 def fold(text: str) -> str:
@@ -59,8 +68,8 @@ def names_of(row: Row) -> list[tuple[str, str, str]]:
     """Return field, folded name and name of all that an event is found by, in order."""
     found = {
         (field, fold(name), name)
-        for field, spellings in SPELLINGS.items()
-        for name in spellings(row)
+        for field in ON_RECORD
+        for name in SPELLINGS[field](row)
         if name and len(name) <= MAX_CHARACTERS
     }
     return sorted(one for one in found if len(one[1]) <= MAX_FOLDED)
@@ -96,7 +105,7 @@ def forget(transaction: Transaction, *, before: datetime) -> None:
 
     Events are still found by the exact spelling.
     """
-    for field in SPELLINGS:
+    for field in ON_RECORD:
         transaction.execute(delete(names).where(names.c.field == field, names.c.seen_at < before - FRESH_FOR))
 
 

@@ -56,7 +56,7 @@ async def store(database: Database) -> AsyncIterator[Store]:
 
 
 async def found(store: Store, **wanted: list[str]) -> str:
-    page = await store.read(event_search.search, Search(**wanted), limit=200)  # type: ignore[arg-type]  # reason: as above
+    page = await store.read(event_search.search, Search(names=wanted), limit=200)
     return "".join(sorted(event.revision or "" for event in page.items))
 
 
@@ -185,7 +185,7 @@ async def test_a_glob_that_fits_many_names_fills_its_first_page(store: Store) ->
         await store.write(events.put, event(200 + number, branch=f"topic-{number}-ü"))
         await store.write(events.put, event(300 + number, branch=f"other-{number}"))
 
-    page = await store.read(event_search.search, Search(branch=["*OPIC-*-Ü"]), limit=5)
+    page = await store.read(event_search.search, Search(names={"branch": ["*OPIC-*-Ü"]}), limit=5)
 
     assert [found.branch for found in page.items] == [f"topic-{number}-ü" for number in range(59, 54, -1)]
 
@@ -194,11 +194,13 @@ async def test_a_page_of_which_a_closer_look_left_nothing_leads_on(store: Store)
     for number in range(MANY):
         await store.write(events.put, event(200 + number, branch=f"feature/{number}"))
 
-    first = await store.read(event_search.search, Search(branch=["!feature/*"]), limit=50)
+    first = await store.read(event_search.search, Search(names={"branch": ["!feature/*"]}), limit=50)
 
     assert first.items == []
     assert first.looked_back_to == NINE + timedelta(minutes=200 + MANY - 50)
-    following = await store.read(event_search.search, Search(branch=["!feature/*"]), limit=50, cursor=first.next)
+    following = await store.read(
+        event_search.search, Search(names={"branch": ["!feature/*"]}), limit=50, cursor=first.next
+    )
     assert len(following.items) == len(ODD) + 1
 
 

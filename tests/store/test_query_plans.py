@@ -27,7 +27,10 @@ pytestmark = pytest.mark.databases("sqlite", "postgres")
 FEW = 2  # of so many rows at once, Postgres 15 finds each by an index also in tables as short as these
 ENOUGH = 10_000  # events: with fewer, reading everything may well be the best plan
 BIG = ("events", "words", "deliveries", "notifications", "attempts", "decisions", "details")
+UNLISTED = {"told", "org", "trigger"}  # no index has a list of events for these
 ASKED = {
+    "org": "acme",
+    "trigger": "schedule",
     "project": "gh/acme/service-0",
     "branch": "main",
     "tag": "v25",
@@ -120,8 +123,8 @@ def test_every_documented_filter_is_asked_about() -> None:
 
 
 async def test_no_filter_and_no_pair_of_filters_reads_a_whole_table(store: Store) -> None:
-    asked: list[Asked] = [{name: ASKED[name]} for name in ASKED if name != "told"]  # of which no index has a list
-    asked += [{name: ASKED[name] for name in pair} for pair in combinations(ASKED, 2)]
+    asked: list[Asked] = [{name: ASKED[name]} for name in ASKED if name not in UNLISTED]
+    asked += [{name: ASKED[name] for name in pair} for pair in combinations(ASKED, 2) if not {*pair} <= UNLISTED]
 
     assert await whole_reads_of(store, asked) == {}
 

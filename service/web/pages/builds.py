@@ -15,6 +15,7 @@ from service.model import Event, EventKind, Notification
 from service.operations import queries
 from service.operations.json_shapes import Json, event_json, rfc3339
 from service.operations.search_hints import Hint, find_hints, suggest
+from service.routing.match_keys import SEARCH_FILTERS
 from service.routing.news import news_key
 from service.store.filters import Search
 from service.web.pages.context import PageContext, redirect
@@ -22,14 +23,13 @@ from service.web.pages.context import PageContext, redirect
 PAGE_SIZE = 50
 KINDS = {"": "workflows", EventKind.JOB_COMPLETED: "jobs", EventKind.PING: "pings", queries.EVERY_KIND: "everything"}
 EMPTY_PAGE: Json = {"items": [], "older": None, "newest": None, "looked_back_to": None, "partial": [], "hints": []}
-STATUSES = {
-    "": "any",
-    "failed,error": "failed or error",
-    **{status: status for status in ("failed", "error", "success", "canceled", "unauthorized", "not_run")},
-}
+COMBINED_VALUES = {"status": {"failed,error": "failed or error"}}
+"""Combinations of a filter's values to choose from, with words for them."""
+
 CHIPS = {"failed": {"status": "failed,error"}, "main": {"branch": "main"}, "last 24 h": {"since": "24h"}}
 TIMES = ("1h", "24h", "7d", "30d", "today", "yesterday")
-COLLAPSED_FILTERS = ("workflow", "job", "tag", "actor", "author", "told", "since", "until", "event")
+PROMINENT = tuple(name for name, one in SEARCH_FILTERS.items() if one.is_prominent)
+COLLAPSED = tuple(name for name in queries.SEARCHABLE if name not in {*PROMINENT, "q"})
 
 
 Filters = Mapping[str, Sequence[str]]
@@ -117,10 +117,10 @@ async def form(store: Store, filters: Filters) -> Json:
     return {
         "filters": filters,
         "kinds": KINDS,
-        "is_expanded": any(filters[name] for name in COLLAPSED_FILTERS),
+        "prominent": [_field(name, filters) for name in PROMINENT],
+        "collapsed": [_field(name, filters) for name in COLLAPSED if name in SEARCH_FILTERS],
+        "is_expanded": any(filters[name] for name in COLLAPSED),
         "chips": _chips(filters),
-        "chosen_status": _status(filters),
-        "statuses": _statuses(filters),
         "times": TIMES,
         "suggested": await suggest(store),
     }
@@ -136,13 +136,21 @@ def _chips(filters: Filters) -> list[Json]:
     return shown
 
 
-def _statuses(filters: Filters) -> Mapping[str, str]:
-    """Return the statuses to choose from: the known ones, and the one given."""
-    return STATUSES if _status(filters) in STATUSES else {**STATUSES, _status(filters): _status(filters)}
+def _field(name: str, filters: Filters) -> Json:
+    """Return the field of a filter.
 
-
-def _status(filters: Filters) -> str:
-    return ",".join(filters["status"])
+    choices   the values to choose from, with words for them, and the one given; empty for any text
+    chosen    the one given
+    """
+    one, chosen = SEARCH_FILTERS[name], ",".join(filters[name])
+    choices = {"": "any", **COMBINED_VALUES.get(name, {}), **{value: value for value in one.values}}
+    return {
+        "name": name,
+        "label": one.label,
+        "placeholder": one.placeholder,
+        "choices": {**choices, chosen: choices.get(chosen, chosen)} if one.values else {},
+        "chosen": chosen,
+    }
 
 
 def _row(event: Event, told: Sequence[Notification]) -> Json:
