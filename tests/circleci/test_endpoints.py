@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_origin, get_type_hints
 
 import httpx
 import pytest
@@ -14,20 +14,11 @@ from starlette.routing import Route
 
 import service.circleci
 from service.circleci.api.circleci_api import CircleCIAPI
-from service.circleci.api.client import Client, connect
-from service.circleci.api.endpoints import ENDPOINTS, Endpoint
+from service.circleci.api.client import Client, Page, connect
+from service.circleci.api.endpoints import ENDPOINTS, Endpoint, Right
 from service.circleci.api.request import Call
-from service.circleci.api.responses import (
-    HookShape,
-    JobAnswer,
-    ListedJob,
-    ProjectShape,
-    TestShape,
-    UserShape,
-    WorkflowAnswer,
-)
+from service.circleci.api.responses import HookShape, TestShape
 from service.circleci.json_fields import Shape
-from service.circleci.webhook.payload import PipelineShape
 from service.clock import now_utc
 from service.errors import Permanent
 from service.metrics import Metrics
@@ -40,19 +31,13 @@ from tests.testing.test_fake_circleci import MONDAY
 RED = sample_runs.web_main_red(MONDAY)
 HOOK = {"name": "Roundsman", "url": "https://roundsman.example.com/hooks/circleci", "events": ["workflow-completed"]}
 METHODS = {name for name, _ in inspect.getmembers(CircleCIAPI, inspect.isfunction) if not name.startswith("_")}
-SHAPES: dict[str, type[Shape]] = {
-    "me": UserShape,
-    "user": UserShape,
-    "workflow": WorkflowAnswer,
-    "workflow_jobs": ListedJob,
-    "pipeline": PipelineShape,
-    "project": ProjectShape,
-    "job": JobAnswer,
-    "tests": TestShape,
-    "webhooks": HookShape,
-    "create_webhook": HookShape,
-    "update_webhook": HookShape,
-}
+
+
+def shape_of(name: str) -> type[Shape] | None:
+    """Return the shape of an answer, by the type that the endpoint's method returns; of a list that of an item."""
+    answer = get_type_hints(getattr(CircleCIAPI, name))["return"]
+    found = next(iter(get_args(answer)), answer) if get_origin(answer) is Page else answer
+    return found if isinstance(found, type) and issubclass(found, Shape) else {"tests": TestShape}.get(name)
 
 
 def without_names(path: str) -> str:
@@ -180,13 +165,31 @@ def test_each_endpoint_is_an_operation_of_circleci_and_we_read_fields_that_it_ha
     method, path, fields = OPERATIONS[ENDPOINTS[name].operation]
 
     assert ADDRESSES[name] == address(method, path)
-    if name in SHAPES:
-        assert set(SHAPES[name].model_fields) <= fields
+    if shape := shape_of(name):
+        assert set(shape.model_fields) <= fields
 
 
-def test_shapes_are_named_for_all_endpoints_whose_answers_are_read() -> None:
-    assert set(ENDPOINTS) - set(SHAPES) == {"delete_webhook"}
+def test_all_answers_have_a_shape_but_those_that_are_not_read() -> None:
+    assert [name for name in ENDPOINTS if shape_of(name) is None] == ["delete_webhook"]
+
+
+def test_no_operation_is_described_that_is_not_called() -> None:
     assert set(OPERATIONS) == {endpoint.operation for endpoint in ENDPOINTS.values()}
+
+
+@pytest.mark.parametrize("name", ENDPOINTS)
+async def test_a_forbidden_call_names_the_right_that_it_needs(name: str) -> None:
+    call = Call(endpoint=ENDPOINTS[name])
+    wire = httpx.MockTransport(lambda _: httpx.Response(403))
+    client = Client(connect("http://ci", "good-token", wire), metrics=Metrics(), clock=now_utc)
+
+    with pytest.raises(Permanent, match=re.escape(f"403 to {ENDPOINTS[name]}: ")) as refused:
+        await client.send(replace(call, parts={"id": "x", "slug": "gh/acme/web", "number": 7}))
+    await client.close()
+
+    assert ("organization admin" in str(refused.value)) is (ENDPOINTS[name].right is Right.ADMIN)
+    assert ("personal token" in str(refused.value)) is (name == "me")
+    assert ("may not do this" in str(refused.value)) is (call.method != "GET")
 
 
 def test_paths_of_the_api_occur_in_the_table_alone() -> None:

@@ -302,8 +302,8 @@ async def test_while_the_hook_that_stays_cannot_be_updated_the_surplus_one_is_ke
         (
             broken(403),
             (
-                "CircleCI answered 403 to GET /webhook: an organization admin's token is needed to see webhooks; "
-                "put one into ROUNDSMAN_CIRCLECI_TOKEN"
+                "CircleCI answered 403 to GET /webhook: an organization admin's token is needed "
+                "to see the webhooks of a project; put one into ROUNDSMAN_CIRCLECI_TOKEN"
             ),
         ),
     ],

@@ -121,9 +121,14 @@ def refusal_message(call: Call, answer: Answer) -> str:
 def _forbidden(call: Call) -> str:
     match call.endpoint.right:
         case Right.ADMIN if call.method == "GET":
-            return "an organization admin's token is needed to see webhooks; put one into ROUNDSMAN_CIRCLECI_TOKEN"
+            return (
+                f"an organization admin's token is needed to see {call.endpoint.purpose}; "
+                "put one into ROUNDSMAN_CIRCLECI_TOKEN"
+            )
         case Right.ADMIN:
             return "the API token may not do this, organization admin needed"
+        case _ if call.method != "GET":
+            return "the API token may not do this"
         case Right.PERSON if not call.endpoint.is_optional:
             return (
                 "the API token may not read this, so it is no person's; "
