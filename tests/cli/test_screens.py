@@ -46,6 +46,7 @@ class Lived:
             *(["events", "list", "--limit", "1"], ["notifications", "list"], ["dead-letters"], ["sessions", "list"]),
             *(["dead-letters", "--limit", "1"], ["dead-letters", "--dismissed"], ["routes", "check"], ["version"]),
             ["routes", "test", "--set", f"branch={'feature/' * 30}", "--set", "status=failed"],
+            ["refusals"],
         ]
         shown = [
             [*words, one]

@@ -1,0 +1,80 @@
+"""Commands that ask others, on a real terminal: what they answer fits on it, and nothing in it acts."""
+
+import json
+import sys
+import unicodedata
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from rich.cells import cell_len
+
+from service.db.migrate import migrate
+from service.testing.fake_circleci.organization import ADA, PROJECTS
+from service.testing.fake_circleci.server import FakeCircleCI
+from tests.app_fixture import TOKEN, environ
+from tests.cli.test_screens import MARKED, STYLES, UNSEEN, WIDTHS
+from tests.cli_runner import served
+from tests.fake_servers import Answer, http_end
+from tests.hostile_words import EVERY
+from tests.long_cases import first_and_long
+from tests.processes import ENDS_WITHIN_S
+from tests.terminal_screens import on_screen
+
+HOSTILE = f"\u202e\x1b]0;evil\x07\x1b[2J {'unbroken' * 30} {' '.join(EVERY)}"
+ROUTES = """\
+receivers:
+  web: {{channels: ["json://127.0.0.1:{port}/{long}", "form://127.0.0.1:{port}/two"]}}
+routes:
+  - receiver: web
+hooks:
+  - project: gh/acme/web
+  - {{project: gh/acme/shop-api, events: workflow-completed}}
+  - project: gh/acme/{long}
+"""
+COMMANDS = [
+    *(["hooks", "plan"], ["hooks", "apply"], ["hooks", "plan", "--rotate"], ["hooks", "apply", "--rotate"]),
+    *(["hooks", "list"], ["hooks", "list", "--json"], ["hooks", "delete", "gh/acme/web"]),
+    *(["receivers", "test", "web"], ["receivers", "test", "web", "--json"], ["check"]),
+]
+
+
+@pytest.mark.parametrize("columns", first_and_long(WIDTHS))
+def test_answers_of_others_fit_on_a_terminal_and_do_not_act_on_it(tmp_path: Path, columns: int) -> None:
+    pretend = FakeCircleCI(token=TOKEN, owner=ADA, projects=PROJECTS)
+    migrate(f"sqlite:///{tmp_path / 'roundsman.db'}")
+    for project in PROJECTS:
+        hook = {"name": HOSTILE, "url": f"https://other.example/{'x' * 200}", "events": ["workflow-completed"]}
+        pretend.hooks.registered[str(uuid4())] = {
+            "id": str(uuid4()),
+            "verify-tls": False,
+            "created-at": "",
+            "updated-at": "",
+            "scope": {"type": "project", "id": str(project.id)},
+            **hook,
+        }
+    with http_end() as end, served(pretend) as address:
+        end.behave(Answer(status=400, body=HOSTILE.encode()))
+        given = environ(
+            tmp_path,
+            ROUTES.format(port=end.port, long="a-long-name-" * 12),
+            ROUNDSMAN_CIRCLECI_URL=address,
+            ROUNDSMAN_PUBLIC_URL="https://roundsman.example.com",
+            NO_PROXY="127.0.0.1",
+        )
+        driver = [sys.executable, "-c", MARKED, json.dumps(COMMANDS)]
+        shown = on_screen(folder=tmp_path, columns=columns, command=driver, within_s=5 * ENDS_WITHIN_S, **given)
+
+    text = STYLES.sub("", shown.text)
+    parts = {lines[0]: lines[1:] for lines in (part.split("\n") for part in text.removeprefix("== ").split("\n== "))}
+    assert "Traceback" not in text
+    assert set(parts) == {" ".join(words) for words in COMMANDS}
+    assert {
+        name: line
+        for name, lines in parts.items()
+        for line in lines
+        if cell_len(line) > columns and "--json" not in name
+    } == {}
+    assert {letter for letter in text if unicodedata.category(letter) in UNSEEN} == {"\n"}
+    assert "foreign" in text
+    assert "refused" in text
