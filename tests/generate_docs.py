@@ -70,6 +70,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "event": cli_reference.event,
     "endpoints": circleci_reference.endpoints,
     "services": services_reference.services,
+    "incidents": services_reference.incidents,
 }
 
 

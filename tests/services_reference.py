@@ -1,11 +1,14 @@
 """What docs/services.md says of each service, read from the registry by which messages are sent."""
 
+from textwrap import fill
 from typing import Any
 
-from service.channels.channel_service import ChannelService, Dialect, Limit
-from service.channels.registry import find_service
+from service.channels.channel_service import ChannelService, Dialect, Limit, Pace
+from service.channels.incident_services import CLOSING_ACTIONS
+from service.channels.registry import SERVICES, find_service
 from service.message import Form
 from service.message.mail import MAX_CHARACTERS
+from service.message.status_text import join_words
 from tests.apprise_services import plugins, schemes_of
 from tests.cli_reference import table
 
@@ -23,6 +26,16 @@ def services() -> str:
     """Return one row for each service that Apprise has."""
     rows = [_row(one, find_service(str(one.service_name))) for one in plugins()]
     return table(("service", "URL", "a message is", "outside words are", "by", "room, pace"), rows)
+
+
+def incidents() -> str:
+    """Return a sentence of the services of incidents that a success does not close by itself."""
+    opening = [one for one in SERVICES if one.incidents and not one.incidents.closes_on_success]
+    closing = {one.name: one.incidents and CLOSING_ACTIONS & set(one.incidents.actions) for one in opening}
+    by_default = {one.name for one in opening if one.incidents and {*one.incidents.actions[:1]} & CLOSING_ACTIONS}
+    asked = [name for name in closing if closing[name] and name not in by_default]
+    never = [name for name in closing if not closing[name]]
+    return fill(f"The URL has to say so at {join_words(asked)}; {join_words(never)} close nothing.", 120)
 
 
 def _row(made: Any, service: ChannelService) -> tuple[str, ...]:
@@ -47,7 +60,12 @@ def _room(made: Any, service: ChannelService) -> str:
     room = f"{limit.max_length} {'bytes' if limit.is_bytes else 'characters'}" if limit else "by its target"
     if service.sends_mail and service.is_mail_server:
         room = f"{MAX_CHARACTERS} characters a part"
-    return f"{room}, one in {service.pace.interval.total_seconds():g} s" if service.pace else room
+    return f"{room}, {_pace(service.pace)}" if service.pace else room
+
+
+def _pace(pace: Pace) -> str:
+    block = f", and none for {pace.blocked_for.total_seconds() / 60:g} min after more" if pace.blocked_for else ""
+    return f"one in {pace.interval.total_seconds():g} s{block}"
 
 
 def _limit_of_apprise(made: Any) -> Limit | None:

@@ -249,12 +249,13 @@ def test_services_are_named_in_the_registry_alone() -> None:
     home = Path(registry.__file__)
     names = (set(registry.BY_NAME) | schemes()) - WORDS_OF_OTHER_MEANING
     scheme = re.compile(rf"({'|'.join(sorted(map(re.escape, schemes())))})://", re.IGNORECASE)
+    address = re.compile("|".join(registry.BY_ADDRESS))
     found = [
         f"{path.relative_to(home.parents[1])}: {text}"
         for path in home.parents[1].rglob("*.py")
         if path != home and home.with_name("services") not in path.parents
         for text in literals(path)
-        if text in names or (" " not in text and scheme.match(text))
+        if text in names or (" " not in text and scheme.match(text)) or address.search(text)
     ]
 
     assert found == []
