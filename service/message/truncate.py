@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import chain
 
-from service.message.blocks import Aside, Block, Line, Link, Untrusted
+from service.message.blocks import Aside, Block, Line, Link, Untrusted, join, plain_text
 from service.message.formats import Form, Guard, heading, render
 from service.message.sanitize import truncate
 from service.model import Message
@@ -62,7 +62,8 @@ def shorter_versions(story: Story) -> Iterator[Story]:
     """Yield the story, then ever shorter versions, the least important part first.
 
     The parts go in this order: all URLs but the first (the logs) and the last (our page), the ends of long names, the
-    messages of tests, items one by one from the longest list, all items, the lists.
+    messages of tests, items one by one from the longest list, all items, our page, the author, the logs, and last the
+    numbers.
     """
     yield story
     for step in (_without_item_links, _with_two_links, _with_short_names, _without_asides):
@@ -72,9 +73,37 @@ def shorter_versions(story: Story) -> Iterator[Story]:
         story = _with_fewer_items(story)
         yield story
     yield tuple(_only_count(block) for block in story)
+    if any(block.heading for block in story):
+        yield from _numbers_in_a_line(story)
     yield tuple(block for block in story if not block.heading)
     yield story[:1]
     yield _with_links(story[:1], set())
+
+
+def _numbers_in_a_line(story: Story) -> Iterator[Story]:
+    """Yield versions with all lists as one line of numbers.
+
+    Such as ``Failed jobs: 61. 200 of 1400 tests failed.``
+    """
+    sentences = [_number_sentence(block) for block in story if block.heading]
+    numbers = Block(lines=(join(sentences),))
+    [first, *others] = [block for block in story if not block.heading] or [numbers]
+    news = replace(first, lines=first.lines[:1])
+    yield (first, numbers, *others)
+    yield (first, numbers)
+    yield (news, numbers)
+    yield _with_links((first, numbers), set())
+    yield _with_links((news, numbers), set())
+    yield (numbers,)
+
+
+def _number_sentence(block: Block) -> Line:
+    """Return the number of a list's items; the item itself if it is alone."""
+    count = block.more + len(block.lines)
+    if count == 1 and block.lines:
+        return (*block.heading, ": ", *block.lines[0], ".")
+    has_number = any(letter.isdigit() for letter in plain_text(block.heading))
+    return (*block.heading, "." if has_number else f": {count}.")
 
 
 def cut_lines(body: str, max_length: int) -> str:

@@ -65,3 +65,28 @@ def test_short_message_has_the_title_and_as_much_more_as_fits(longest: int) -> N
     assert len(body) <= longest
     assert body.startswith(message.title)
     assert len(body) > len(message.title)
+    assert "200 tests failed." in body
+    assert "Failed jobs: 20." in body
+
+
+@pytest.mark.parametrize("form", Form)
+@pytest.mark.parametrize("longest", range(100, 900, 50))
+def test_numbers_of_what_failed_are_never_cut(form: Form, longest: int) -> None:
+    message = compose(*STORIES["200-failures"], event_url=PAGE)
+
+    body = render_body(message, form, RenderOptions(max_length=longest))
+
+    assert len(body) <= longest
+    assert "200 tests failed" in body
+    assert re.search(r"Failed jobs: 20|20 of them|and \d+ more", body)
+
+
+def test_failed_job_that_is_alone_keeps_its_name_in_a_short_message() -> None:
+    event, details = STORIES["failed-with-tests"]
+    assert details
+    alone = replace(details, jobs=tuple(job for job in details.jobs or () if job.name != "image"))
+    message = compose(event, alone, event_url=PAGE)
+
+    body = render_body(message, Form.TEXT, RenderOptions(max_length=150))
+
+    assert "Failed job: test failed" in body
