@@ -17,7 +17,7 @@ def explain(judgment: Judgment, event: Event) -> list[Decision]:
     by this release's rules: where these lead to another verdict, the decision says so.
     """
     if judgment.version is None:
-        return list(_as_written(judgment))
+        return list(_as_written(judgment) if judgment.notes.texts else _without_routes(judgment))
     routes = judgment.version.routes
     judged = without_facts(judgment.notes.event or event, judgment.absent)
     today = decide(judged, routes)
@@ -28,6 +28,12 @@ def _as_written(judgment: Judgment) -> Iterator[Decision]:
     for position, (route, receiver, reason) in enumerate(judgment.notes.texts):
         verdict = judgment.verdicts.get(position, Verdict.NOT_MATCHED)
         yield Decision(position=position, route=route, receiver=receiver, verdict=verdict, reason=reason)
+
+
+def _without_routes(judgment: Judgment) -> Iterator[Decision]:
+    for position, verdict in sorted(judgment.verdicts.items()):
+        name, reason = f"route {position + 1}", "the routes of that time are no longer on record"
+        yield Decision(position=position, route=name, receiver="?", verdict=verdict, reason=reason)
 
 
 def _explain(judgment: Judgment, today: Decision, judged: Event, route: Route) -> Decision:

@@ -226,6 +226,25 @@ def test_after_a_replay_the_round_that_led_to_the_messages_keeps_its_reason() ->
     ]
 
 
+def test_verdict_that_this_release_would_not_give_is_named_in_any_round() -> None:
+    decision = Decision(
+        position=0,
+        route="red",
+        receiver="web",
+        verdict=Verdict.NOT_MATCHED,
+        reason="status failed matches failed",
+        verdict_today=Verdict.MATCHED,
+    )
+
+    lines = texts(_event_text.decision_lines([decision_json(n, NOON, decision) for n in (2, 1)]))
+
+    said = [
+        "  status failed matches failed",
+        "  by the rules of this release it would be matched, for the reason above",
+    ]
+    assert [line for line in lines if line.startswith("  ")] == 2 * said
+
+
 @pytest.mark.parametrize(
     ("state", "reason", "sentence"),
     [

@@ -122,6 +122,13 @@ def test_reasons_that_an_earlier_release_wrote_are_shown_as_written() -> None:
     ]
 
 
+def test_verdicts_are_shown_also_where_the_routes_are_gone() -> None:
+    [decision] = explain(judge(FAILED, [], version=None, verdicts={4: Verdict.MATCHED}), FAILED)
+
+    assert (decision.route, decision.verdict) == ("route 5", Verdict.MATCHED)
+    assert decision.reason == "the routes of that time are no longer on record"
+
+
 def test_absent_facts_are_those_that_an_event_lacks() -> None:
     assert absent_facts(FAILED) is AbsentFacts.TAG
     assert absent_facts(replace(UNPLACED, actor=UNSIGNED.actor)) == (

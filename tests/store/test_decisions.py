@@ -1,5 +1,6 @@
 """Decisions on record: one row for all routes, and the routes once."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
@@ -95,6 +96,24 @@ async def test_an_event_is_one_row_for_all_routes_which_are_kept_once(store: Sto
     await store.write(decisions.put, [a_judgment()])
 
     assert (await count(store, "decisions"), await count(store, "routes_versions")) == (4, 1)
+
+
+async def test_processes_that_first_judge_by_the_same_routes_at_the_same_time_store_them_once(
+    database_url: str,
+) -> None:
+    stores = [Store(database_url) for _ in range(4)]
+    judgments = [a_judgment() for _ in stores]
+
+    await asyncio.gather(
+        *(one.write(decisions.put, [judgment]) for one, judgment in zip(stores, judgments, strict=True))
+    )
+    read = [await stores[0].read(decisions.find, judgment.event_id) for judgment in judgments]
+    versions = await count(stores[0], "routes_versions")
+    for one in stores:
+        await one.close()
+
+    assert read == [[judgment] for judgment in judgments]
+    assert versions == 1
 
 
 async def test_routes_of_a_transaction_that_is_rolled_back_are_stored_by_the_next(store: Store) -> None:

@@ -16,7 +16,7 @@ from service.model import NotificationState
 from service.operations.queries import MAX_VALUES, SEARCHABLE, to_search
 from service.queue import lost_jobs
 from service.routing.news import news_key
-from service.store import deliveries, event_search, notifications, retention
+from service.store import decisions, deliveries, event_search, notifications, retention, routes_versions
 from service.store.filters import Search
 from service.store.notification_search import NotificationSearch
 from service.store.notification_search import find_page as find_notifications
@@ -225,6 +225,9 @@ async def test_neither_do_the_questions_of_the_other_pages_and_of_the_sweep(stor
         told = notifications.of_topics(transaction, {news_key(event) for event in page.items})
         notifications.of_events(transaction, [event.id for event in page.items])
         notifications.attempts_of(transaction, [one.id for one in told])
+        decisions.find(transaction, page.items[0].id)
+        decisions.last_round(transaction, page.items[0].id)
+        decisions.last_rounds(transaction, [event.id for event in page.items])
 
     assert await store.read(asking, ask) == []
 
@@ -238,6 +241,7 @@ async def test_neither_does_forgetting(store: Store) -> None:
         pruned = retention.prune(transaction, before=NOW, beyond=None, limit=FEW)
         again = retention.prune(transaction, before=NOW, beyond=pruned.mark, limit=FEW)
         retention.prune_dismissed(transaction, before=NOW, limit=FEW)
+        routes_versions.forget(transaction, before=NOW - timedelta(days=4_000))  # few of the oldest events are left
         counts.extend([pruned.count, again.count])
 
     assert await store.write(asking, forget) == []
