@@ -39,56 +39,56 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         ProcessCollector(namespace="roundsman", registry=self.registry)
-        self.build = Info(
-            "roundsman_build", "Which release this is, in which role and on what database", registry=self.registry
-        )
+        self.build = Info("roundsman_build", "The release, role and database of this process", registry=self.registry)
 
-        self.deliveries = self._counter("deliveries", "Posts at the hook, by what became of them", "result")
-        self.refused = self._counter(
-            "connections_refused", "Connections and requests that were too many at once, by the limit", "limit"
+        self.deliveries = self._counter("deliveries", "Posts at the hook, by result", "result")
+        self.connections_refused = self._counter(
+            "connections_refused", "Connections and requests refused, by the limit that was reached", "limit"
         )
-        self.signed = self._counter("signed", "Posts that were kept, by the place of their secret", "secret")
-        self.events = self._counter("events", "Events put on record", "kind")
-        self.decisions = self._counter("decisions", "What routes said of events", "verdict")
-        self.attempts = self._counter("attempts", "Tries at sending", "channel", "outcome")
-        self.dead_letters = self._counter("dead_letters", "What was given up and waits for a person", "what")
+        self.signed = self._counter("signed", "Posts kept, by the number of the secret that signed them", "secret")
+        self.events = self._counter("events", "Events recorded", "kind")
+        self.decisions = self._counter("decisions", "Decisions of routes, by verdict", "verdict")
+        self.attempts = self._counter("attempts", "Attempts to send a notification", "channel", "outcome")
+        self.dead_letters = self._counter("dead_letters", "Dead letters made, by kind", "what")
         self.api_calls = self._counter("circleci_calls", "Calls to CircleCI's API", "path", "status")
-        self.api_waits = self._counter("circleci_rate_limit_waits", "Times CircleCI told us to wait")
+        self.api_waits = self._counter("circleci_rate_limit_waits", "Rate limits reported by CircleCI")
         self.api_breaker_open = self._gauge(
-            "circleci_breaker_open", "Whether calls to CircleCI are held back because several went unanswered: 1 or 0"
+            "circleci_breaker_open", "1 while calls to CircleCI are suspended after several without an answer, else 0"
         )
-        self.logins_refused = self._counter("logins_refused", "Credentials that were refused", "door", "reason")
-        self.api_seconds = self._histogram("circleci_call_seconds", "How long CircleCI's API took", "path")
-        self.request_seconds = self._histogram("request_seconds", "How long requests took", "route", upto=UP_TO_10_S)
-        self.job_seconds = self._histogram("job_seconds", "How long jobs took", "kind", "outcome", upto=UP_TO_2_MIN)
+        self.logins_refused = self._counter(
+            "logins_refused", "Credentials refused, by login and reason", "door", "reason"
+        )
+        self.api_seconds = self._histogram("circleci_call_seconds", "Duration of calls to CircleCI's API", "path")
+        self.request_seconds = self._histogram("request_seconds", "Duration of requests", "route", upto=UP_TO_10_S)
+        self.job_seconds = self._histogram("job_seconds", "Duration of jobs", "kind", "outcome", upto=UP_TO_2_MIN)
 
         self.clock_offset = self._gauge(
-            "clock_offset_seconds", "How far this machine's clock is ahead of the database's, when last compared"
+            "clock_offset_seconds", "Lead of this machine's clock over the database's, at the last comparison"
         )
 
         # read from the tables for each request of /metrics: true of all processes together, so each reports the same
         self.database_up = self._gauge(
-            "database_up", "Whether the database took a row of this process just now: 1 or 0"
+            "database_up", "1 if the database accepted a row of this process just now, else 0"
         )
-        self.queue_depth = self._gauge("queue_depth", "Jobs that are due")
-        self.queue_age = self._gauge("queue_oldest_age_seconds", "For how long the oldest of them has been")
-        self.last_look = self._gauge(
-            "worker_last_look_timestamp_seconds", "When a worker last looked for work; 0: there is none"
+        self.queue_depth = self._gauge("queue_depth", "Jobs due")
+        self.queue_age = self._gauge("queue_oldest_age_seconds", "Age of the oldest due job")
+        self.last_poll = self._gauge(
+            "worker_last_look_timestamp_seconds", "Time of the last poll for jobs by any worker; 0: none"
         )
-        self.worker_silent = self._gauge(
-            "worker_silent_seconds", "For how long no worker has looked for work; +Inf: none ever did"
+        self.poll_age = self._gauge(
+            "worker_silent_seconds", "Time since the last poll for jobs by any worker; +Inf: none"
         )
-        self.waiting = self._gauge("dead_letters_waiting", "Dead letters that wait for a person now", "what")
+        self.dead_letters_present = self._gauge("dead_letters_waiting", "Dead letters at present, by kind", "what")
         self._create_known_series()
 
     def _create_known_series(self) -> None:
         """Create the series of every label value that is known beforehand."""
         _create_label_series(self.deliveries, RESULTS)
-        _create_label_series(self.refused, LIMITS)
+        _create_label_series(self.connections_refused, LIMITS)
         _create_label_series(self.events, EventKind)
         _create_label_series(self.decisions, Verdict)
         _create_label_series(self.dead_letters, DEAD)
-        _create_label_series(self.waiting, DEAD)
+        _create_label_series(self.dead_letters_present, DEAD)
         for door, reason in product(LOGIN_WAYS, LOGIN_REFUSALS):
             self.logins_refused.labels(door, reason)
 
@@ -101,8 +101,8 @@ class Metrics:
 
         Their last values would be out of date.
         """
-        waiting = [self.waiting.labels(what) for what in DEAD]
-        for gauge in (self.queue_depth, self.queue_age, self.last_look, self.worker_silent, *waiting):
+        present = [self.dead_letters_present.labels(kind) for kind in DEAD]
+        for gauge in (self.queue_depth, self.queue_age, self.last_poll, self.poll_age, *present):
             gauge.set(math.nan)
 
     def text(self) -> bytes:

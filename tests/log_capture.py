@@ -25,7 +25,7 @@ class Talk(io.StringIO):
 
     @property
     def lines(self) -> list[Any]:
-        """What was said, where each line is JSON."""
+        """Message sent, where each line is JSON."""
         return [json.loads(line) for line in self.getvalue().splitlines()]
 
 

@@ -60,10 +60,11 @@ def test_first_lines_begin_with_a_verb_or_a_noun() -> None:
 
 
 def test_things_are_named_and_not_hinted_at() -> None:
+    texts = [*MODULES, *sorted(ROOT.rglob("templates/*.html")), *sorted((ROOT.parent / "docs").rglob("*.md"))]
     hints = [
         f"{where(path, number)} {line.strip()}"
-        for path in MODULES
-        for number, line in enumerate(path.read_text().splitlines(), start=1)
+        for path in texts
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
         if PRONOUNS.search(line)
     ]
 

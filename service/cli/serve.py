@@ -130,7 +130,7 @@ async def _serve_until_stopped(role: Role, config: Config, read: Callable[[], Co
 
 def _http_server(service: Service, listener: socket.socket, settings: Settings) -> AbstractAsyncContextManager[str]:
     def count(limit: str) -> None:
-        service.context.metrics.refused.labels(limit).inc()
+        service.context.metrics.connections_refused.labels(limit).inc()
 
     return serving(service.asgi, listener, trusted_proxies=settings.trusted_networks, on_refusal=count)
 

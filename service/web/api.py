@@ -161,10 +161,10 @@ class Api:
     def _set_database_gauges(self, stats: DatabaseStats) -> None:
         self.metrics.queue_depth.set(stats.backlog.depth)
         self.metrics.queue_age.set(stats.backlog.oldest_age_s)
-        self.metrics.last_look.set(stats.last_poll_s)
-        self.metrics.worker_silent.set(math.inf if stats.worker_silent_s is None else stats.worker_silent_s)
+        self.metrics.last_poll.set(stats.last_poll_s)
+        self.metrics.poll_age.set(math.inf if stats.worker_silent_s is None else stats.worker_silent_s)
         for kind, count in stats.dead_letters.items():
-            self.metrics.waiting.labels(kind).set(count)
+            self.metrics.dead_letters_present.labels(kind).set(count)
 
 
 def _checked_params(parameters: QueryParams) -> list[tuple[str, str]]:

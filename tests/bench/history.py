@@ -152,7 +152,7 @@ async def _forgetting(store: Store, where: str, count: int) -> list[Row]:
         began = time.perf_counter()
         mark = (await store.write(retention.prune, before=NOW, beyond=mark, limit=AT_A_TIME)).mark
         taken.append(time.perf_counter() - began)
-    what = f"forget {AT_A_TIME} events, while nobody else may write on SQLite"
+    what = f"forget {AT_A_TIME} events, while no other process may write on SQLite"
     return [Row(what=what, where=where, figure=f"{distribution(taken)}; {count / sum(taken):,.0f} events/s")]
 
 

@@ -82,7 +82,7 @@ async def test_refused_post_is_shown_with_sender_reason_and_next_step(public: Ho
 
     assert refused.status_code == 401
     assert "First signed post at least 1 post was refused, the last one on record because" in page
-    assert "The last posts that were refused Nothing of these was kept, and nothing waits" in later
+    assert "The last posts that were refused These posts were not stored, and need no action" in later
     assert "The last 1 refusal, the newest just now" in later
     assert "today 09:30:00 127.0.0.1 CircleCI <b>Webhook</b>/1.0 401: " in page
 
@@ -108,10 +108,10 @@ async def test_first_accepted_post_of_any_kind_ends_the_first_run(public: House)
     await public.drain()
     pinged = await first_page(public)
 
-    assert "A webhook has come and is not judged yet" in kept
-    assert "CircleCI reaches this service, but what came was not understood" in not_understood
+    assert "A webhook was received and is not judged yet" in kept
+    assert "CircleCI reaches this service, but its webhook was not understood" in not_understood
     assert not_understood == dismissed
-    assert "CircleCI does reach us: the last to come was a ping" in pinged
+    assert "CircleCI reaches this service: the latest event is a ping" in pinged
     assert not [page for page in (kept, not_understood, pinged) if "First signed post" in page]
 
 

@@ -7,12 +7,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 NOTICES = {
-    "replay": "The delivery is being judged again. What comes of it stands below as soon as it is known.",
-    "resend": "The notification is being sent again. What comes of it stands below as soon as it is known.",
-    "resend_all": "They are being sent again. What could not be told stands here again before long.",
-    "resend_some": "Not all of them could be sent again just now. What still waits stands below.",
+    "replay": "The delivery is being judged again. The result is shown below as soon as it is known.",
+    "resend": "The notification is being sent again. The result is shown below as soon as it is known.",
+    "resend_all": "They are being sent again. Those that cannot be sent are listed here again later.",
+    "resend_some": "Not all of them could be sent again now. The others are listed below.",
     "dismiss": "Dismissed, and on record. It can still be replayed or sent again.",
-    "nothing": "Your session had ended, so nothing was done. You are logged in again: please press it once more.",
+    "nothing": "Your session had ended, so nothing was done. You are logged in again: please press the button again.",
 }
 COOKIE = "roundsman-notice"
 MAX_AGE_S = 600  # there may be a login between the action and the page

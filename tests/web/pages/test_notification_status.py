@@ -69,7 +69,7 @@ async def test_attempts_of_a_resend_differ_from_our_own_retries(house: House, br
     asked_for = "3 today 09:13:03 put off: Slack answered 503 a resend, asked for by command line, ada 4"
     assert page.text.count('<tr class="asked">') == 1
     assert asked_for in text(page)
-    assert "sent: Slack answered 200 What was said" in text(page)
+    assert "sent: Slack answered 200 Message sent" in text(page)
     assert "today 09:13 resend of web-team (slack) by command line, ada" in text(page)
 
 
@@ -83,10 +83,10 @@ async def test_every_wording_is_shown_with_its_time(house: House, browser: httpx
 
     page = text(await browser.get(f"/events/{event.id}"))
 
-    assert f"What was said first, {NINE} acme/web main: failed build failed" in page
-    assert "What was said then, today 09:14 acme/web main: failed, 2 tests build failed" in page
-    assert "What was said last, today 09:15 acme/web main: failed, 3 tests build failed" in page
-    assert page.count("What was said") == 3
+    assert f"Message sent first, {NINE} acme/web main: failed build failed" in page
+    assert "Message sent then, today 09:14 acme/web main: failed, 2 tests build failed" in page
+    assert "Message sent last, today 09:15 acme/web main: failed, 3 tests build failed" in page
+    assert page.count("Message sent") == 3
 
 
 async def test_what_was_said_once_is_shown_once(house: House, browser: httpx.AsyncClient) -> None:
@@ -98,8 +98,8 @@ async def test_what_was_said_once_is_shown_once(house: House, browser: httpx.Asy
 
     page = text(await browser.get(f"/events/{event.id}"))
 
-    assert page.count("What was said acme/web main: failed build failed") == 1
-    assert page.count("What was said") == 1
+    assert page.count("Message sent acme/web main: failed build failed") == 1
+    assert page.count("Message sent") == 1
 
 
 async def test_each_kind_of_dead_letter_can_be_dismissed_where_it_is_shown(

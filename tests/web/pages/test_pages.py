@@ -17,7 +17,7 @@ from tests.pages_fixture import JOB, House, browser, house, text
 __all__ = ["browser", "house"]  # pytest finds fixtures by name
 
 
-# What was built?
+# Builds
 
 
 async def test_a_build_is_one_line_with_its_story(house: House, browser: httpx.AsyncClient) -> None:
@@ -26,7 +26,7 @@ async def test_a_build_is_one_line_with_its_story(house: House, browser: httpx.A
     page = await browser.get("/")
 
     line = "✕ failed build-and-test acme/web main Apply vouchers before shipping 3f2c8a5 Ada Example"
-    assert f"{line} today 09:11 1 minute ago · took 5m 03s nobody: see why" in text(page)
+    assert f"{line} today 09:11 1 minute ago · took 5m 03s no notification: see why" in text(page)
     assert f'href="/events/{event.id}"' in page.text
     assert '<time datetime="2026-11-22T09:11:03.000Z" title="2026-11-22 09:11:03 UTC">' in page.text
 
@@ -161,7 +161,7 @@ async def test_a_filter_to_blame_is_named_with_names_near_it(house: House, brows
     assert found.text.count('<td class="c-what"') == 1
     assert "No branch on record fits a" in text(odd)
     assert 'branch=a%5C%2Cb"' in odd.text
-    assert "Each filter by itself fits what is on record; all of them together fit nothing." in text(together)
+    assert "Each filter by itself fits some build, but no build fits all of them." in text(together)
 
 
 async def test_the_form_offers_the_names_that_came_last_and_filters_one_click_away(
@@ -189,7 +189,7 @@ async def test_a_search_that_was_cut_short_says_how_far_it_looked(house: House) 
     async with house.browser() as browser:
         page = await browser.get("/?branch=main&status=failed")
 
-    assert "Looked back to today 09:0" in text(page)
+    assert "Searched back to today 09:0" in text(page)
     assert "Older builds may fit too" in text(page)
     assert ">Older<" in page.text
 
@@ -199,7 +199,7 @@ async def test_after_a_ping_the_page_says_that_circleci_reaches_us(house: House,
 
     page = await browser.get("/")
 
-    assert "CircleCI does reach us: the last to come was a ping, 1 minute ago" in text(page)
+    assert "CircleCI reaches this service: the latest event is a ping, 1 minute ago" in text(page)
 
 
 async def test_a_row_shows_sent_and_failed_channels(house: House, browser: httpx.AsyncClient) -> None:
@@ -252,7 +252,7 @@ def test_the_style_sheet_says_nothing() -> None:
     assert not [one for one in said if re.search(r"[^\W_]|\\", one)]
 
 
-# What waits for a person?
+# Dead letters
 
 
 async def test_every_page_says_how_much_waits(house: House, browser: httpx.AsyncClient) -> None:
@@ -301,7 +301,7 @@ async def test_every_page_says_which_release_it_is(browser: httpx.AsyncClient) -
 async def test_nothing_waits_at_first(browser: httpx.AsyncClient) -> None:
     page = await browser.get("/dead-letters")
 
-    assert "What waits for a person? Nothing waits." in text(page)
+    assert "Dead letters There are no dead letters." in text(page)
 
 
 async def test_a_notification_given_up_waits_with_its_reason_and_attempts(

@@ -114,7 +114,7 @@ async def test_a_delivery_is_replayed_once_and_on_record(house: House, browser: 
     assert "is being judged again" not in text(elsewhere) + text(reloaded)
     assert await house.enqueued() == {("process", came.id)}
     assert await done(house, came.id) == [Action(verb="replay", subject_id=came.id, who="pages", at=house.now)]
-    assert "What operators did today 09:12 replay by pages" in text(page)
+    assert "Operators' actions today 09:12 replay by pages" in text(page)
 
 
 async def test_a_notification_is_resent_and_on_record(house: House) -> None:
@@ -164,7 +164,7 @@ async def test_all_of_one_channel_are_resent_at_once_and_what_cannot_be_stays(
 
     assert "They are being sent again." in text(back)
     assert await house.enqueued() == {("send", dead[0].id)}  # one channel is told one message at a time
-    assert "Not all of them could be sent again just now." in text(waiting)
+    assert "Not all of them could be sent again now." in text(waiting)
     assert [len(await done(house, one.id)) for one in dead] == [1, 2, 1]
     assert sent.status_code == 303
 
@@ -185,7 +185,7 @@ async def test_a_notification_is_dismissed_and_on_record(
     page = await browser.get(f"/events/{event.id}")
 
     assert "Dismissed, and on record." in text(back)
-    assert "Nothing waits." in text(back)
+    assert "There are no dead letters." in text(back)
     assert "web-team (slack) not delivered, dismissed Resend to web-team (slack) Slack answered 410" in text(page)
     assert f"Dismissed today 09:12 {on_record} by route" in text(page)
     assert f"today 09:12 dismiss of web-team (slack) {on_record}" in text(page)
@@ -200,10 +200,10 @@ async def test_a_delivery_is_dismissed_and_on_record(house: House, browser: http
     page = await browser.get(answer.headers["location"])
     waiting = await browser.get("/dead-letters")
 
-    assert "– dismissed the type is not known It was not understood, and nobody was told." in text(page)
+    assert "– dismissed the type is not known It was not understood, and no notification was sent." in text(page)
     assert "State dismissed: the type is not known" in text(page)
     assert "Dismissed today 09:12 by pages: a test of ours" in text(page)
-    assert "Nothing waits." in text(waiting)
+    assert "There are no dead letters." in text(waiting)
 
 
 async def test_only_what_waits_for_a_person_can_be_dismissed(house: House, browser: httpx.AsyncClient) -> None:

@@ -63,7 +63,7 @@ async def test_unknown_facts_are_left_out(house: House, browser: httpx.AsyncClie
 
     page = await browser.get(f"/events/{event.id}")
 
-    assert "– unknown a workflow Project no project When today 09:11:03, 1 minute ago Who was told" in text(page)
+    assert "– unknown a workflow Project no project When today 09:11:03, 1 minute ago Notifications" in text(page)
 
 
 async def test_a_job_and_a_tag_are_named(house: House, browser: httpx.AsyncClient) -> None:
@@ -134,7 +134,7 @@ async def test_each_attempt_is_told_with_its_outcome(house: House, browser: http
 
     assert "web-team (slack) told today 09:12 Resend to web-team (slack) by route 'main is red'" in page
     assert "1 today 09:12:03 put off: Slack answered 503 2 today 09:12:03 sent: Slack answered 200" in page
-    assert "What was said acme/web main: failed build failed" in page
+    assert "Message sent acme/web main: failed build failed" in page
     assert "put off (mailto) put off, next attempt today 09:14" in page
     assert "dead (json) not delivered" in page
     assert "going (json) being sent now by route" in page
@@ -249,7 +249,7 @@ async def test_a_delivery_that_we_asked_for_and_that_was_repeated_says_so(
 
     page = text(await browser.get(f"/events/{came.id}"))
 
-    assert "09:12:03, posted 3 times Via CircleCI API: the webhook never came" in page
+    assert "09:12:03, posted 3 times Via CircleCI API: no webhook arrived" in page
     assert "Signature none: it came from the API" in page
     assert "Judging failed once" in page
     assert "Headers" not in page
@@ -291,8 +291,8 @@ async def test_a_page_reloads_itself_until_it_is_settled_or_told_to_stand_still(
 
     assert [page.headers.get("refresh") for page in (unjudged, pending, due)] == ["3", "3", "3"]
     assert [page.headers.get("refresh") for page in (stopped, put_off, sent)] == [None, None, None]
-    assert "this page reloads itself every few seconds until it is done. Let it stand still" in text(due)
-    assert "under way, and this page stands still. Let it reload itself" in text(stopped)
+    assert "this page reloads itself every few seconds until it is done. Stop reloading" in text(due)
+    assert "in progress, and this page does not reload itself. Reload by itself" in text(stopped)
     assert "reloads itself" not in text(stopped) + text(put_off) + text(sent)
 
 
@@ -301,7 +301,7 @@ async def test_a_delivery_not_understood_says_why(house: House, browser: httpx.A
 
     page = text(await browser.get(f"/events/{came.id}"))
 
-    assert "✕ not understood type approval-requested is not known It is kept as it came" in page
+    assert "✕ not understood type approval-requested is not known It is stored unchanged" in page
 
 
 @pytest.mark.parametrize(
