@@ -7,7 +7,7 @@ this table.
 from dataclasses import dataclass
 from enum import StrEnum
 
-REFERENCE = "https://circleci.com/docs/api/v2/index.html"
+REFERENCES = {"v2": "https://circleci.com/docs/api/v2/index.html"}  # by version of the API
 MAX_ANSWER_BYTES = 10_000_000
 MAX_PAGES = 20
 
@@ -53,7 +53,7 @@ class Endpoint:
     @property
     def source(self) -> str:
         """The address of its documentation."""
-        return f"{REFERENCE}#operation/{self.operation}"
+        return f"{REFERENCES[self.version]}#operation/{self.operation}"
 
 
 ENDPOINTS = {  # by the name of the method of CircleCIAPI that calls it
