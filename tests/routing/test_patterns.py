@@ -5,7 +5,7 @@ from fnmatch import fnmatchcase
 from unicodedata import normalize
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from service.model import Actor, Commit, Route, Verdict
@@ -127,3 +127,15 @@ def test_routes_tell_of_names_with_brackets_by_those_names() -> None:
         (Verdict.NOT_MATCHED, "actor dependabot[bot] is excluded by !dependabot[bot]"),
         (Verdict.NOT_MATCHED, r"actor dependabot[bot] is excluded by !*\[bot]"),
     ]
+
+
+SIGNS = st.text("ab*?[]!\\é", max_size=6)
+
+
+@given(SIGNS, SIGNS)
+def test_pattern_without_wildcards_fits_what_it_fits_as_the_beginning_of_a_glob(pattern: str, name: str) -> None:
+    assume(not has_wildcards(pattern) and not pattern.endswith("\\"))
+
+    is_beginning = compile_pattern(f"{pattern}?")(f"{name}z")
+
+    assert compile_pattern(pattern)(name) == (name == pattern or is_beginning)
