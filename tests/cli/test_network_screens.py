@@ -1,4 +1,4 @@
-"""Commands that ask others, on a real terminal: what they answer fits on it, and nothing in it acts."""
+"""Commands that ask others, and the demo, on a real terminal: what they say fits on it, and nothing in it acts."""
 
 import json
 import sys
@@ -13,7 +13,7 @@ from service.db.migrate import migrate
 from service.testing.fake_circleci.organization import ADA, PROJECTS
 from service.testing.fake_circleci.server import FakeCircleCI
 from tests.app_fixture import TOKEN, environ
-from tests.cli.test_screens import MARKED, STYLES, UNSEEN, WIDTHS
+from tests.cli.test_screens import LINKS, MARKED, STYLES, UNSEEN, WIDTHS
 from tests.cli_runner import served
 from tests.fake_servers import Answer, http_end
 from tests.hostile_words import EVERY
@@ -78,3 +78,17 @@ def test_answers_of_others_fit_on_a_terminal_and_do_not_act_on_it(tmp_path: Path
     assert {letter for letter in text if unicodedata.category(letter) in UNSEEN} == {"\n"}
     assert "foreign" in text
     assert "refused" in text
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("columns", WIDTHS)
+def test_demo_fits_on_a_terminal_and_its_addresses_are_whole_links(tmp_path: Path, columns: int) -> None:
+    shown = on_screen("demo", "--once", "--port", "0", folder=tmp_path, columns=columns, within_s=10 * ENDS_WITHIN_S)
+
+    lines = STYLES.sub("", shown.text).splitlines()
+    assert shown.code == 0
+    assert [line for line in lines if cell_len(line) > columns and "/login/" not in line] == []
+    assert sum("Why did I get this?" in line for line in lines) == sum("\u256d" in line for line in lines) > 0
+    pages = {link for link in LINKS.findall(shown.text) if "/events/" in link}
+    assert pages
+    assert all(len(link.rpartition("/")[2]) == 36 for link in pages)
