@@ -35,7 +35,10 @@ def made_cursor(microseconds: int, key: bytes = bytes(16)) -> str:
         *((f"limit={limit}", "limit must be a whole number from 1 to 200") for limit in ("0", "201", "abc", "-1", "")),
         ("limit=" + "9" * 5000, "limit must be a whole number from 1 to 200"),
         ("limit=%C2%B2", "limit must be a whole number from 1 to 200"),
-        ("colour=red", "'colour' is not something to search by; there are project, branch, tag, workflow, job, .*"),
+        (
+            "colour=red",
+            "'colour' is not something to search by; there are org, project, branch, tag, workflow, job, .*",
+        ),
         *((f"{name}=7&{name}=8", f"'{name}' stands twice; give it once") for name in ("limit", "cursor", "since", "q")),
         (
             "&".join(f"branch=b{number}" for number in range(21)),
