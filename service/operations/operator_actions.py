@@ -25,7 +25,7 @@ async def replay(store: Store, jobs: JobQueue, delivery_id: UUID, *, who: str, a
 
     def judge_again(transaction: Transaction) -> None:
         if not deliveries.mark_kept(transaction, delivery_id):
-            deliveries.find(transaction, delivery_id)
+            deliveries.find_for_display(transaction, delivery_id)
             raise BadRequest(f"delivery {delivery_id} is being judged: replay it once that is done", status=409)
         events.retry_missing_details(transaction, delivery_id)
         actions.record(transaction, Action(verb="replay", subject_id=delivery_id, who=who, at=at))
@@ -64,7 +64,7 @@ async def dismiss_delivery(store: Store, delivery_id: UUID, *, who: str, at: dat
 
     def close(transaction: Transaction) -> None:
         if not deliveries.dismiss(transaction, delivery_id):
-            found = deliveries.find(transaction, delivery_id)
+            found = deliveries.find_for_display(transaction, delivery_id)
             raise _nothing_to_dismiss(f"delivery {delivery_id} is {found.state}")
         _record_dismissal(transaction, delivery_id, who=who, at=at, because=because)
 

@@ -123,7 +123,7 @@ async def show_delivery(store: Store, delivery_id: UUID, *, body_limit: int) -> 
 
 
 def _delivery(transaction: Transaction, delivery_id: UUID, body_limit: int | None) -> Json:
-    return delivery_json(deliveries.find(transaction, delivery_id), body_limit=body_limit)
+    return delivery_json(deliveries.find_for_display(transaction, delivery_id), body_limit=body_limit)
 
 
 def _event(transaction: Transaction, event_id: UUID, body_limit: int | None) -> Json:
@@ -149,7 +149,7 @@ def _decisions(judgment: Judgment, event: Event) -> list[Json]:
 
 
 def _why_no_event(transaction: Transaction, event_id: UUID) -> str:
-    delivery = deliveries.find(transaction, event_id)  # raises NotFound if there is no delivery either
+    delivery = deliveries.find_for_display(transaction, event_id)  # raises NotFound if there is no delivery either
     if delivery.state is DeliveryState.DEAD:
         return f"delivery {event_id} has no event: it was not understood ({delivery.reason}); see the dead letters"
     if delivery.state is DeliveryState.DISMISSED:

@@ -46,6 +46,17 @@ def unpack(stored: bytes, dictionary_id: int | None) -> bytes:
         raise Permanent(f"a stored body is damaged: {error}; restore a backup") from error
 
 
+def unpack_for_display(stored: bytes, dictionary_id: int | None) -> bytes:
+    """Return the body as it came, or the stored bytes if it cannot be read.
+
+    One damaged row must not keep a list of others, or the rest of an event, from being shown.
+    """
+    try:
+        return unpack(stored, dictionary_id)
+    except (Permanent, Temporary):
+        return stored
+
+
 class _Codec(threading.local):
     """Compressor and decompressor of one dictionary: no two threads may share them."""
 

@@ -14,6 +14,7 @@ from sqlalchemy.dialects import sqlite
 from service.db.tables import Transaction, deliveries, is_unsettled
 from service.errors import NotFound
 from service.model import Delivery, DeliveryState
+from service.store.bodies import unpack_for_display
 from service.store.cursors import SortKey
 from service.store.rows import Row, delivery_row, to_delivery
 
@@ -112,11 +113,20 @@ _MARK_SETTLED = (
 
 
 def find(transaction: Transaction, delivery_id: UUID) -> Delivery:
-    """The delivery, body and all. Raises NotFound."""
+    """The delivery, body and all. Raises NotFound, and Permanent for a damaged body."""
+    return to_delivery(_find_row(transaction, delivery_id))
+
+
+def find_for_display(transaction: Transaction, delivery_id: UUID) -> Delivery:
+    """Return the delivery, with the stored bytes for a damaged body. Raises NotFound."""
+    return to_delivery(_find_row(transaction, delivery_id), read_body=unpack_for_display)
+
+
+def _find_row(transaction: Transaction, delivery_id: UUID) -> Row:
     found = transaction.execute(_SELECT, {"delivery_id": delivery_id}).mappings().first()
     if found is None:
         raise NotFound(f"there is no delivery {delivery_id}")
-    return to_delivery(found)
+    return found
 
 
 def lock(transaction: Transaction, delivery_id: UUID) -> bool:
@@ -204,7 +214,7 @@ def find_dead(
     if beyond is not None:
         waiting = waiting.where(tuple_(deliveries.c.received_at, deliveries.c.id) < beyond.sql)
     rows = transaction.execute(waiting).mappings()
-    return [_to_opening(to_delivery(row), row) for row in rows]
+    return [_to_opening(to_delivery(row, read_body=unpack_for_display), row) for row in rows]
 
 
 _CUT = func.coalesce(func.substr(deliveries.c.body, 1, OPENING_BYTES, type_=LargeBinary), b"")  # SQLite has NULL for ""

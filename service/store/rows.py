@@ -1,6 +1,6 @@
 """Between rows and values: rows never leave this package."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
@@ -84,7 +84,7 @@ def delivery_row(delivery: Delivery) -> dict[str, Any]:
     }
 
 
-def to_delivery(row: Row) -> Delivery:
+def to_delivery(row: Row, *, read_body: Callable[[bytes, int | None], bytes] = unpack) -> Delivery:
     """A row of ``deliveries`` as a delivery."""
     signed = None
     if row["signed_index"] is not None:
@@ -96,7 +96,7 @@ def to_delivery(row: Row) -> Delivery:
         via=Via(row["via"]),
         received_at=row["received_at"],
         headers=tuple((name, value) for name, value in row["headers"]),
-        body=unpack(bytes(row["body"]), row["body_dictionary"]),
+        body=read_body(bytes(row["body"]), row["body_dictionary"]),
         signed=signed,
         state=DeliveryState(row["state"]),
         reason=row["reason"],

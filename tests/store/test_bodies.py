@@ -21,7 +21,7 @@ from service.store import deliveries
 from service.store.bodies import MAX_BYTES, NEWEST_DICTIONARY, pack, unpack
 from service.store.deliveries import OPENING_BYTES
 from service.testing.fake_circleci.payloads import as_bytes, workflow_completed
-from tests.app_fixture import GREEN
+from tests.app_fixture import GREEN, a_house
 from tests.example_events import at_any_pace
 from tests.neighbor_rows import a_delivery
 from tests.train_dictionary import samples
@@ -172,3 +172,23 @@ async def test_dead_letter_is_listed_with_the_beginning_and_the_length_of_its_bo
     assert sorted((one.body, length) for one, length in found) == sorted(
         (body[:OPENING_BYTES], size) for body in bodies
     )
+
+
+@pytest.mark.databases("sqlite", "postgres")
+async def test_one_damaged_body_hides_nothing_else(folder: Path) -> None:
+    async with a_house(folder) as house:
+        lost, sound = await house.finish(GREEN), await house.send(b'{"id": "x"}')
+        await house.drain()
+        house.change("UPDATE deliveries SET body = substr(body, 1, 100)")
+
+        shown = await house.show(lost)
+        await house.act(f"deliveries/{lost}/replay")
+        await house.drain()
+        dead = (await house.dead_letters())["deliveries"]
+        await house.act(f"deliveries/{lost}/dismiss")
+        left = [letter["id"] for letter in (await house.dead_letters())["deliveries"]]
+
+    assert (shown["status"], shown["decisions"][0]["verdict"]) == ("success", "not_matched")
+    assert {letter["id"] for letter in dead} == {lost, sound.json()["delivery"]}
+    assert next(letter["reason"] for letter in dead if letter["id"] == lost).startswith("a stored body is damaged: ")
+    assert left == [sound.json()["delivery"]]
