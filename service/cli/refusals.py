@@ -5,7 +5,7 @@ from typing import Any
 from service.cli import _event_text
 from service.cli._database import with_store
 from service.cli._output import AsJson, print_json, say
-from service.operations.refusals import list_refusals
+from service.operations.queries import list_refusals
 
 
 def refusals(as_json: AsJson = False) -> None:

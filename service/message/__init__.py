@@ -4,8 +4,7 @@ Everything that came from outside is ``Untrusted`` in the story, and each form e
 commit subject of ``<!channel> *x* <script>`` arrives as exactly these characters.
 """
 
-from service.message.channel_test import compose_test
-from service.message.compose import compose
+from service.message.compose import compose, compose_test
 from service.message.formats import Form, Guard
 from service.message.mail import mail_html, mail_text
 from service.message.markup_guard import guard_hosts, guard_hosts_visibly, guard_markup

@@ -1,4 +1,4 @@
-"""The message of an event: its title, author, failures and links."""
+"""The messages of an event (title, author, failures, links) and of a channel test."""
 
 import json
 from collections.abc import Iterator
@@ -12,6 +12,7 @@ from service.message.truncate import fit_story
 from service.model import Actor, DetailKind, Details, Event, Headline, Message, Vcs
 
 MAX_TITLE_LENGTH = 250
+TEST_TITLE = "Test message from Roundsman"
 MAX_BODY_LENGTH = 3500  # what Slack shows without folding it away
 
 
@@ -34,6 +35,23 @@ def compose(event: Event, details: Details | None, *, event_url: str | None = No
         story=story,
         url=safe_url(event.workflow.url),
         page=safe_url(event_url),
+    )
+
+
+def compose_test(receiver: str, channel: str) -> Message:
+    """Return the message that tests a channel; it says that no build has failed."""
+    lines = (
+        ("This is a test of the channel ", *untrusted(channel), ": no build has failed, and nothing is to be done."),
+        ("It was sent by ", *untrusted(f"roundsman receivers test {receiver}"), "."),
+    )
+    story = (Block(lines=lines),)
+    return Message(
+        title=TEST_TITLE,
+        text=render(story, Form.TEXT),
+        markdown=render(story, Form.MARKDOWN),
+        html=render(story, Form.HTML),
+        severity="info",
+        story=story,
     )
 
 

@@ -15,8 +15,7 @@ from service.db.database import Store
 from service.db.migrate import is_older, is_workable, newest_revision, revision
 from service.errors import BadConfig, Permanent, Temporary
 from service.model import Hook, HookSpec, Process, Receiver, Role
-from service.operations.hook_addresses import posts_to_us
-from service.operations.reachability import CIRCLECI_CLOUD, find_obstacle
+from service.operations.hook_addresses import CIRCLECI_CLOUD, find_obstacle, posts_to_us
 from service.store import heartbeats
 
 

@@ -11,8 +11,7 @@ from enum import StrEnum
 from service.circleci.circleci import CircleCI
 from service.errors import BadConfig, Permanent, Temporary
 from service.model import EventKind, Hook, HookSpec, KnownHook, slug_spellings
-from service.operations.hook_addresses import host_of, posts_to_us
-from service.operations.reachability import find_obstacle
+from service.operations.hook_addresses import find_obstacle, host_of, posts_to_us
 
 MAX_HOOKS = 5  # CircleCI docs, "Outbound webhooks": at most five for each project
 HOOK_PATH = "/hooks/circleci"

@@ -18,13 +18,14 @@ from service.operations.json_shapes import (
     details_json,
     event_json,
     notification_json,
+    refusal_json,
     rfc3339,
 )
 from service.operations.time_filters import to_time
 from service.routing.explain import explain
 from service.routing.match_keys import SEARCH_FILTERS
 from service.routing.news import news_key
-from service.store import actions, decisions, deliveries, event_search, events, notifications
+from service.store import actions, decisions, deliveries, event_search, events, notifications, refusals
 from service.store.filters import Search
 from service.text import clean
 
@@ -142,6 +143,11 @@ def _event(transaction: Transaction, event_id: UUID, body_limit: int | None) -> 
         "delivery": _delivery(transaction, event_id, body_limit),
         "actions": [action_json(action) for action in done],
     }
+
+
+async def list_refusals(store: Store) -> Json:
+    """Return the last refused posts, newest first, at most 50: ``{"items": [...]}``."""
+    return {"items": [refusal_json(refusal) for refusal in await store.read(refusals.latest)]}
 
 
 def _decisions(judgment: Judgment, event: Event) -> list[Json]:

@@ -19,7 +19,7 @@ from service.health import DatabaseStats, Readiness
 from service.metrics import Metrics
 from service.operations import notifications, operator_actions, queries
 from service.operations.dead_letters import list_dead_letters
-from service.operations.refusals import list_refusals
+from service.operations.queries import list_refusals
 from service.queue.base import JobQueue
 from service.web.auth.access import Access
 

@@ -5,6 +5,9 @@ Source: CircleCI's OpenAPI description of API v2. Unlike webhooks, slugs begin w
 
 from itertools import pairwise
 
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
 from service.testing.fake_circleci.organization import ORG, ORG_ID, JobRun, Person, Project, Run, TestResult
 from service.testing.fake_circleci.payloads import Payload, stamp, trigger_parameters
 
@@ -148,3 +151,18 @@ def test(result: TestResult) -> Payload:
         "run_time": result.run_time_s,
         "source": "unittest",
     }
+
+
+def page(request: Request, items: list[Payload], *, size: int) -> Response:
+    """Return the page of a list that the request asks for.
+
+    ``next_page_token`` goes out and comes back as ``page-token``, opaque to the client.
+    """
+    token = request.query_params.get("page-token", "after-0")
+    start = token.removeprefix("after-")
+    if not start.isdecimal():
+        return JSONResponse({"message": "page-token: not a valid token"}, 400)
+
+    end = int(start) + size
+    more = f"after-{end}" if end < len(items) else None
+    return JSONResponse({"items": items[int(start) : end], "next_page_token": more})

@@ -16,7 +16,7 @@ from starlette.routing import Route
 from service.testing.fake_circleci import responses
 from service.testing.fake_circleci.faults import Faults
 from service.testing.fake_circleci.organization import JobRun, Person, Project, Run
-from service.testing.fake_circleci.paging import page
+from service.testing.fake_circleci.responses import page
 from service.testing.fake_circleci.webhooks import FakeWebhooks, error_response
 
 PREFIX = "/api/v2"

@@ -14,8 +14,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from service.testing.fake_circleci.paging import page
 from service.testing.fake_circleci.payloads import Payload, stamp
+from service.testing.fake_circleci.responses import page
 
 MAX_PER_PROJECT = 5
 EVENTS = {"workflow-completed", "job-completed"}

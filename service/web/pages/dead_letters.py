@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from service.operations.dead_letters import list_dead_letters
 from service.operations.json_shapes import Json
-from service.operations.refusals import list_refusals
+from service.operations.queries import list_refusals
 from service.web.pages.context import PageContext
 
 Group = tuple[str, str | None]
