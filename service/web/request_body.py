@@ -13,35 +13,35 @@ from service.errors import BadRequest, Temporary
 SMALL_BODY_BYTES = 64 * 2**10  # CircleCI's have a few thousand
 
 MAX_UNSIGNED_BYTES = 16 * 2**10
-UNSIGNED_TIMEOUT_S = 0.25  # enough for a body that was sent along with its head
-PATIENT_TIMEOUT_S = 2.0
-PATIENT_INTERVAL_S = 1.0
+TURN_INTERVAL_S = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class BodyLimits:
     """Limits for posts whose senders are not verified yet.
 
-    timeout_s        for the whole body
-    arriving_bytes   of all bodies that are arriving; small ones are read even beyond it
+    timeout_s            for the whole body
+    unsigned_timeout_s   for the whole body of a post without a signature, which is refused anyway
+    arriving_bytes       of all bodies that are arriving; small ones are read even beyond it
     """
 
     timeout_s: float = 8.0
+    unsigned_timeout_s: float = 1.0
     arriving_bytes: int = 64 * 2**20
 
 
 class Turn:
-    """A turn that is free again after ``PATIENT_INTERVAL_S``."""
+    """A turn that is free again after ``TURN_INTERVAL_S``."""
 
     def __init__(self) -> None:
         self._free_at = 0.0  # by the event loop's clock
 
     def take(self) -> bool:
-        """Take the turn; False if it was taken less than ``PATIENT_INTERVAL_S`` ago."""
+        """Take the turn; False if it was taken less than ``TURN_INTERVAL_S`` ago."""
         now = asyncio.get_running_loop().time()
         if now < self._free_at:
             return False
-        self._free_at = now + PATIENT_INTERVAL_S
+        self._free_at = now + TURN_INTERVAL_S
         return True
 
 
@@ -51,19 +51,17 @@ class BodyReader:
     def __init__(self, limits: BodyLimits | None = None) -> None:
         self._limits = limits or BodyLimits()
         self._arriving_bytes = 0
-        self._patient_turn = Turn()
 
     async def read_unsigned(self, request: Request) -> bytes | None:
         """Return a small body of a post that is refused anyway; None if it is not read.
 
-        It is read only if its length is announced, and only if it arrives along with the head; once a second one is
-        waited for a little longer. Raises ClientDisconnect.
+        It is read only if its length is announced, and if it arrives along with the head. Raises ClientDisconnect.
         """
         if not 0 < _content_length(request) <= MAX_UNSIGNED_BYTES:
             return None
         body = bytearray()
         try:
-            async with asyncio.timeout(PATIENT_TIMEOUT_S if self._patient_turn.take() else UNSIGNED_TIMEOUT_S):
+            async with asyncio.timeout(self._limits.unsigned_timeout_s):
                 async for chunk in request.stream():
                     body += chunk
         except TimeoutError:
