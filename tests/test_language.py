@@ -60,7 +60,12 @@ def test_first_lines_begin_with_a_verb_or_a_noun() -> None:
 
 
 def test_things_are_named_and_not_hinted_at() -> None:
-    texts = [*MODULES, *sorted(ROOT.rglob("templates/*.html")), *sorted((ROOT.parent / "docs").rglob("*.md"))]
+    texts = [
+        *MODULES,
+        *sorted(ROOT.rglob("templates/*.html")),
+        *(ROOT.parent / page for page in ("README.md", "RELEASE.md", "CONTRIBUTING.md")),
+    ]
+    texts += sorted((ROOT.parent / "docs").rglob("*.md"))
     hints = [
         f"{where(path, number)} {line.strip()}"
         for path in texts
