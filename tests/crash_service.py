@@ -39,7 +39,10 @@ from service.queue.procrastinate_sql import ProcrastinateRows
 from service.web.server.server import listen, serving
 
 PATIENCE = RetryPolicy(
-    min_pause=timedelta(seconds=0.2), max_pause=timedelta(seconds=1), unknown_channel_pause=timedelta(seconds=0.2)
+    min_pause=timedelta(seconds=0.2),
+    max_pause=timedelta(seconds=1),
+    unknown_channel_pause=timedelta(seconds=0.2),
+    send_lease=timedelta(seconds=2),
 )
 HASTY = WorkerTimings(
     heartbeat=0.5, dead_after=5.0, look=0.5

@@ -47,6 +47,7 @@ class RetryPolicy:
     unknown_channel_timeout   a channel unknown to a worker is left to other workers for this long
     unknown_channel_pause     pause until the next worker checks such a message
     min_pause, max_pause      the pause after the first attempt, doubled after each, up to the maximum; +/- a quarter
+    send_lease                an attempt counts as under way for this long, also if its worker is gone
     send_grace                sends under way may end for this long after the process was asked to end
     max_failures              failures of a decision for an unexpected reason before it is a dead letter
     max_put_offs              failures of a decision for a temporary reason before it is a dead letter
@@ -61,6 +62,7 @@ class RetryPolicy:
     unknown_channel_pause: timedelta = timedelta(seconds=30)
     min_pause: timedelta = timedelta(seconds=5)
     max_pause: timedelta = timedelta(minutes=10)
+    send_lease: timedelta = timedelta(seconds=45)  # the 30 s after which a send renews it, and a margin
     send_grace: timedelta = timedelta(seconds=45)  # longer than a send may take before it is a late one
     max_failures: int = 5
     max_put_offs: int = 150  # about a day, most of it in pauses of max_pause
@@ -77,7 +79,8 @@ class RetryPolicy:
 class Context:
     """The dependencies of the pipeline's steps.
 
-    keep_for   events older than this are deleted
+    keep_for        events older than this are deleted
+    unsure_begins   begins of attempts whose commit was not confirmed: notification and time; nothing was sent
     """
 
     store: Store
@@ -92,6 +95,7 @@ class Context:
     public_url: str | None = None
     retry_policy: RetryPolicy = RetryPolicy()
     late_sends: LateSends = field(default_factory=LateSends)
+    unsure_begins: set[tuple[UUID, datetime]] = field(default_factory=set)
 
     @cached_property
     def route_index(self) -> RouteIndex:

@@ -30,6 +30,9 @@ class LateSends:
     def __contains__(self, notification_id: object) -> bool:
         return notification_id in self._tasks
 
+    def __getitem__(self, notification_id: UUID) -> Attempt:
+        return self._attempts[notification_id]
+
     def add(self, attempt: Attempt, recording: Coroutine[Any, Any, None]) -> None:
         """Run ``recording``, which records the result of a late send, as a task."""
         task = asyncio.create_task(recording)
@@ -37,9 +40,17 @@ class LateSends:
         self._attempts[attempt.notification_id] = attempt
         task.add_done_callback(lambda _: self._remove(attempt.notification_id))
 
-    def leave(self, attempt: Attempt) -> None:
-        """Note an attempt whose job was cut off: its result will not be known."""
+    def note(self, attempt: Attempt) -> None:
+        """Note an attempt of this process that is under way: its result is to be recorded."""
         self._attempts[attempt.notification_id] = attempt
+
+    def noted(self, notification_id: UUID) -> Attempt | None:
+        """Return the attempt of this process that is under way, late or not."""
+        return self._attempts.get(notification_id)
+
+    def forget(self, notification_id: UUID) -> None:
+        """Forget an attempt: its result is recorded."""
+        self._attempts.pop(notification_id, None)
 
     def stop(self, *, grace: timedelta) -> None:
         """Let the late sends end within a grace time that begins now."""

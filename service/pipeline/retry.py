@@ -8,6 +8,7 @@ from service.model import Attempt, Notification
 from service.pipeline.context import RetryPolicy
 
 MAX_CHANNEL_PAUSE = timedelta(minutes=2)
+MAX_PATIENCE = timedelta(days=1, hours=1)  # from the notification on, also for a channel that asks again and again
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +30,8 @@ def decide_retry(
 ) -> RetryDecision:
     """Return the decision about an error.
 
-    A Retry-After is about the channel, not about one message.
+    A Retry-After is about the channel, not about one message. It may be longer than the time for retries: then there
+    is one attempt after it.
     """
     asked_for_s = error.retry_after_s if isinstance(error, Temporary) else None
     retry_at = now + policy.pause(attempt.number, asked_for_s=asked_for_s)
@@ -38,10 +40,12 @@ def decide_retry(
     give_up_at = notification.give_up_at
     if attempt.number == 1:  # it may have waited in its lane for long: the time for retries begins here
         give_up_at = max(give_up_at, attempt.started_at + policy.give_up_after)
+    if asked_for_s is not None:
+        give_up_at = max(give_up_at, min(retry_at, notification.created_at + MAX_PATIENCE))
     is_over = isinstance(error, Permanent) or retry_at > give_up_at
     pause_until = retry_at if asked_for_s is not None else None
     return RetryDecision(
         retry_at=None if is_over else retry_at,
         give_up_at=give_up_at,
-        pause_until=min(pause_until, now + policy.give_up_after) if pause_until else None,
+        pause_until=min(pause_until, now + MAX_PATIENCE) if pause_until else None,
     )

@@ -8,16 +8,16 @@ import structlog
 
 from service.db.tables import Transaction
 from service.errors import NotFound, Temporary
-from service.model import Attempt, NotificationState, Receiver, Route
+from service.model import Receiver, Route
 from service.pipeline.context import Context, RetryPolicy
 from service.pipeline.enrich import enrich, retry_enrich, send_without_details
 from service.pipeline.instrument import instrumented
 from service.pipeline.process import decide_at_deadline, fetch_then_decide, mark_dead, process
 from service.pipeline.prune import prune
 from service.pipeline.requeue_lost import sweep
-from service.pipeline.send import handle_failure, is_settled_or_put_off, send
+from service.pipeline.send import fail_send, send
 from service.queue.handlers import Handler
-from service.store import deliveries, notifications
+from service.store import deliveries
 
 __all__ = ["PRUNE_EVERY_S", "SWEEP_EVERY_S", "Context", "Pipeline", "RetryPolicy"]
 
@@ -78,7 +78,7 @@ class Pipeline:
             case "enrich" | "revisit", _:
                 await self._enrich_failed(subject_id, error, reason)
             case _:
-                await self._send_failed(subject_id, error, reason)
+                await fail_send(self._context, subject_id, error)
 
     async def _process_failed(self, delivery_id: UUID, error: Exception, reason: str) -> None:
         context, is_temporary = self._context, isinstance(error, Temporary)
@@ -102,15 +102,3 @@ class Pipeline:
             await send_without_details(context, event_id, f"asking CircleCI failed; please report this: {reason}")
             return
         await retry_enrich(context, event_id, reason)
-
-    async def _send_failed(self, notification_id: UUID, error: Exception, reason: str) -> None:
-        context, now = self._context, self._context.clock()
-        notification = await context.store.read(notifications.find, notification_id)
-        if is_settled_or_put_off(notification, now):
-            return
-        attempt = await context.store.write(notifications.begin_attempt, notification_id, now)
-        notification = await context.store.read(notifications.find, notification_id)
-        if attempt is None and notification.state is NotificationState.SENDING:
-            attempt = Attempt(notification_id=notification_id, number=notification.attempts, started_at=now)
-        if attempt is not None:
-            await handle_failure(context, notification, attempt, Temporary(reason))

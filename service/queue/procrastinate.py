@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapp
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 import structlog
@@ -21,8 +22,10 @@ from service.db.postgres import connection_parameters
 from service.db.tables import Transaction
 from service.errors import Temporary
 from service.model import Backlog, NewJob
+from service.queue.claims import claimed
 from service.queue.connections import connections
 from service.queue.errors import as_temporary, log_in_one_line
+from service.queue.fenced_jobs import FencedJobs, fence
 from service.queue.grace import Grace
 from service.queue.handlers import Failed, Handler, run_guarded
 from service.queue.periodic import PERIODIC, PeriodicScheduler
@@ -101,6 +104,7 @@ class ProcrastinateQueue:
             pool_factory=connections,
         )
         self._app = App(connector=connector)
+        self._app.job_manager = FencedJobs(connector)
         self._do = self._app.task(name="do", retry=RequeueStrategy(), pass_context=True)(self._run_one)
         self._do_then = self._app.task(name="do then", retry=RequeueStrategy())(self._enqueue)
         self._scheduler = PeriodicScheduler(self._app, clock)
@@ -221,7 +225,8 @@ class ProcrastinateQueue:
         self._begun[job.id] = task
         try:
             await self._wait_for_lane(job.lock)
-            await self._handle(kind, UUID(subject_id))
+            with claimed(partial(self._view.holds_job, fence(job))):
+                await self._handle(kind, UUID(subject_id))
         finally:
             del self._begun[job.id]
 

@@ -34,6 +34,10 @@ _ADDING = text(
     )) FROM unnest(CAST(:ids AS text[])) WITH ORDINALITY AS subject (id, place)
     """
 )
+_OWN = text(
+    "SELECT 1 FROM procrastinate_jobs "
+    "WHERE id = :job_id AND worker_id = :worker_id AND attempts = :attempts AND status = 'doing' FOR SHARE"
+)
 
 
 class ProcrastinateRows:
@@ -47,6 +51,12 @@ class ProcrastinateRows:
         """Enqueue a job for each subject, in their order, by Procrastinate's own function."""
         ids, arguments = list(map(str, subject_ids)), json.dumps(dict(new.arguments))
         transaction.execute(_ADDING, vars(new) | {"ids": ids, "arguments": arguments})
+
+    @staticmethod
+    def holds_job(fence: Mapping[str, Any], transaction: Transaction) -> bool:
+        """Return whether a job is still in a run; it stays so until the transaction ends."""
+        found = transaction.execute(_OWN, fence)
+        return found.first() is not None
 
     async def backlog(self) -> Backlog:
         """Count due and running jobs of open lanes; return the age of the oldest of all."""

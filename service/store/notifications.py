@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Update, func, insert, select, tuple_, update
+from sqlalchemy import Update, and_, delete, func, insert, or_, select, tuple_, update
 
 from service.db.tables import Transaction, UtcDateTime, attempts, is_unsent, notifications
 from service.errors import NotFound
@@ -14,6 +14,7 @@ from service.store.cursors import SortKey
 from service.store.rows import insert_new, to_attempt, to_notification
 
 PENDING, SENDING, SENT, DEAD, DISMISSED = NotificationState
+INTERRUPTED_REASON = "Roundsman was stopped during this attempt: it may have arrived"
 
 
 def insert_or_get(transaction: Transaction, notification: Notification) -> Notification | None:
@@ -98,15 +99,19 @@ def postpone_unknown(transaction: Transaction, notification: Notification, *, ag
     transaction.execute(waiting.values(**new))
 
 
-def begin_attempt(transaction: Transaction, notification_id: UUID, at: datetime) -> Attempt | None:
+def begin_attempt(
+    transaction: Transaction, notification_id: UUID, at: datetime, *, until: datetime | None = None
+) -> Attempt | None:
     """Record the next attempt before the send; None if there is nothing to send.
 
     The state is changed only from ``pending``: of two workers one gets the attempt, the other gets None.
+
+    until   the attempt counts as under way until then; default: another may take over at once
     """
     beginning = (
         update(notifications)
         .where(notifications.c.id == notification_id, notifications.c.state == PENDING)
-        .values(state=SENDING, attempts=notifications.c.attempts + 1, unknown_since=None)
+        .values(state=SENDING, attempts=notifications.c.attempts + 1, unknown_since=None, next_attempt_at=until or at)
         .returning(notifications.c.attempts)
     )
     number = transaction.execute(beginning).scalar()
@@ -117,28 +122,46 @@ def begin_attempt(transaction: Transaction, notification_id: UUID, at: datetime)
     return attempt
 
 
-def block_until(transaction: Transaction, notification_id: UUID, *, until: datetime) -> bool:
-    """Block further attempts until a time; False if no attempt is open."""
-    holding = (
-        update(notifications)
-        .where(notifications.c.id == notification_id, notifications.c.state == SENDING)
-        .values(next_attempt_at=until)
-        .returning(notifications.c.id)
-    )
-    return transaction.execute(holding).first() is not None
+def open_attempt_begun_at(transaction: Transaction, notification_id: UUID) -> datetime | None:
+    """Return the time at which the attempt under way began; None if there is none."""
+    is_open = (attempts.c.notification_id == notification_id, attempts.c.outcome == Outcome.SENDING)
+    found: datetime | None = transaction.execute(select(attempts.c.started_at).where(*is_open)).scalar()
+    return found
 
 
-def record_sent(transaction: Transaction, attempt: Attempt, *, message: Message, receipt: str, at: datetime) -> None:
+def withdraw_attempt(transaction: Transaction, notification_id: UUID) -> None:
+    """Delete the attempt under way: nothing was sent, and it does not count."""
+    is_open = (attempts.c.notification_id == notification_id, attempts.c.outcome == Outcome.SENDING)
+    transaction.execute(delete(attempts).where(*is_open))
+    is_sending = (notifications.c.id == notification_id, notifications.c.state == SENDING)
+    back = update(notifications).where(*is_sending).values(state=PENDING, attempts=notifications.c.attempts - 1)
+    transaction.execute(back)
+
+
+def block_until(transaction: Transaction, attempt: Attempt, *, until: datetime) -> bool:
+    """Block further attempts until a time; False if this attempt is not under way."""
+    return _finish_sending(transaction, attempt, next_attempt_at=until)
+
+
+def record_sent(transaction: Transaction, attempt: Attempt, *, message: Message, receipt: str, at: datetime) -> bool:
     """Record a success; the message too, if it is not that of the attempt before.
 
-    Who was told once stays told since then.
+    Who was told once stays told since then. Returns False if the notification is another attempt's by now, or an
+    operator's: then only the attempt is a success.
     """
     said = {"title": message.title, "words": message.text}
     before = select(notifications.c.title, notifications.c.words).where(notifications.c.id == attempt.notification_id)
     is_new = tuple(transaction.execute(before).one()) != tuple(said.values())
-    _end_attempt(transaction, attempt, outcome=Outcome.SENT, receipt=receipt, ended_at=at, **(said if is_new else {}))
+    said_now = said if is_new else {}
+    _end_attempt(transaction, attempt, outcome=Outcome.SENT, reason=None, receipt=receipt, ended_at=at, **said_now)
     first = func.coalesce(notifications.c.sent_at, at, type_=UtcDateTime)
-    transaction.execute(_update_of(attempt).values(state=SENT, sent_at=first, reason=None, **said))
+    transaction.execute(_update_of(attempt).values(sent_at=first))
+    was_interrupted = and_(notifications.c.state == PENDING, notifications.c.reason == INTERRUPTED_REASON)
+    is_its_own = and_(
+        notifications.c.attempts == attempt.number, or_(notifications.c.state == SENDING, was_interrupted)
+    )
+    ending = _update_of(attempt).where(is_its_own).values(state=SENT, reason=None, **said)
+    return transaction.execute(ending.returning(notifications.c.id)).first() is not None
 
 
 def record_put_off(
@@ -229,16 +252,15 @@ def end_interrupted(
     Returns False if none is under way. Only for the holder of the channel's lane, or for the process that made the
     attempt: anybody else's may still end.
     """
-    reason = "Roundsman was stopped during this attempt: it may have arrived"
     ending = (
         update(attempts)
         .where(attempts.c.notification_id == notification_id, attempts.c.outcome == Outcome.SENDING)
-        .values(outcome=Outcome.INTERRUPTED, reason=reason, ended_at=at)
+        .values(outcome=Outcome.INTERRUPTED, reason=INTERRUPTED_REASON, ended_at=at)
     )
     back = (
         update(notifications)
         .where(notifications.c.id == notification_id, notifications.c.state == SENDING)
-        .values(state=PENDING, reason=reason, next_attempt_at=at)
+        .values(state=PENDING, reason=INTERRUPTED_REASON, next_attempt_at=at)
         .returning(notifications.c.id)
     )
     if number is not None:

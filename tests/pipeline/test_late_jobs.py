@@ -76,6 +76,7 @@ async def test_event_that_repeats_told_news_is_not_asked_about_again(folder: Pat
         assert (before, house.jobs().count("enrich")) == (1, 1)
 
 
+@pytest.mark.databases("postgres")
 async def test_job_to_send_ends_quietly_when_another_worker_began_the_attempt(house: House) -> None:
     delivery = await house.finish(RED)
     await house.work("process", delivery)
@@ -87,7 +88,8 @@ async def test_job_to_send_ends_quietly_when_another_worker_began_the_attempt(ho
         return house.clock()
 
     def begin(transaction: Transaction) -> None:
-        notifications.begin_attempt(transaction, notification_id, house.clock())
+        now = house.clock()
+        notifications.begin_attempt(transaction, notification_id, now, until=now + timedelta(seconds=30))
 
     async with still_writing(context.store, begin):
         sending = asyncio.ensure_future(Pipeline(replace(context, clock=clock)).handlers["send"](notification_id))

@@ -341,6 +341,7 @@ async def test_an_attempt_that_was_frozen_and_taken_for_dead_changes_nothing_whe
     notification = (await only(house, delivery))["id"]
     first = asyncio.create_task(house.work("send", notification))
     await frozen.wait()
+    house.clock.tick(minutes=1)  # longer than an attempt counts as under way
     await house.work("send", notification)
     taken_over, waiting = await only(house, delivery), house.jobs()
     thawed.set()

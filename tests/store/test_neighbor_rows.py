@@ -32,7 +32,7 @@ ON_A_NOTIFICATION: dict[str, tuple[NotificationAct, Collection[NotificationState
     "note_unknown_channel": (lambda t, one: notifications.note_unknown_channel(t, one.id, LATER), {PENDING}),
     "postpone_unknown": (lambda t, one: notifications.postpone_unknown(t, one, again_at=LATER, reason="n"), {PENDING}),
     "begin_attempt": (lambda t, one: notifications.begin_attempt(t, one.id, LATER), {PENDING}),
-    "hold": (lambda t, one: notifications.block_until(t, one.id, until=LATER), {SENDING}),
+    "hold": (lambda t, one: notifications.block_until(t, last_attempt(one), until=LATER), {SENDING}),
     "record_sent": (
         lambda t, one: notifications.record_sent(t, last_attempt(one), message=MESSAGE, receipt="ok", at=LATER),
         IN_ANY_STATE,
