@@ -27,9 +27,12 @@ from service.config.settings import Settings
 from service.db.database import Store
 from service.db.tables import Transaction
 from service.health import CheckLimits
-from service.model import Channel, Message
+from service.model import Channel, Fetch, FetchPurpose, Message
 from service.pipeline.context import RetryPolicy
+from service.pipeline.process import MAX_BATCH
 from service.pipeline.steps import Pipeline
+from service.pipeline.worker import RowWorker
+from service.store import fetches
 from service.testing import sample_runs
 from service.testing.fake_circleci.organization import ADA, PROJECTS, Run
 from service.testing.fake_circleci.payloads import Payload, as_bytes, workflow_completed
@@ -155,6 +158,17 @@ class House:
         """Do one job, whether or not it is due."""
         await self.service.pipeline.handlers[kind](UUID(subject_id))
 
+    async def fetch(self, event_id: str, purpose: FetchPurpose) -> None:
+        """Fetch an event's details, whether or not that is due."""
+        store, pipeline = self.service.context.store, self.service.pipeline
+        fetch = Fetch(event_id=UUID(event_id), purpose=purpose, lease_until=self.clock())
+        await store.write(fetches.request, [fetch.event_id], purpose, due_at=fetch.lease_until)
+        await pipeline.fetch(fetch)
+
+    async def process(self) -> None:
+        """Decide on the deliveries that are due."""
+        await self.service.pipeline.process(limit=MAX_BATCH)
+
     async def drain(self, **later: float) -> None:
         """Work off everything that is due, when so much time has passed."""
         self.clock.tick(**later)
@@ -181,6 +195,10 @@ class House:
     def jobs(self) -> list[str]:
         """The kinds of the jobs that are yet to be done, due or not."""
         return [kind for kind, _, _ in self.database.jobs()]
+
+    def fetches(self) -> list[str]:
+        """The purposes of the fetches that are yet to be done, due or not."""
+        return [purpose for (purpose,) in self.rows("SELECT purpose FROM fetches ORDER BY event_id")]
 
     def change(self, statement: str, *values: object) -> None:
         """Change what is on disk, behind the service's back."""
@@ -255,17 +273,36 @@ def signature(body: bytes, secret: str = SECRET) -> str:
 
 
 async def drain(service: Service, settings: Settings) -> None:
-    """Run what is due through the real engine until nothing is; what is due later stays."""
+    """Do what is due, rows and jobs, until nothing is; what is due later stays."""
+    while await _drain_rows(service) or await _drain_jobs(service, settings):
+        pass
+
+
+async def _drain_rows(service: Service) -> bool:
+    """Decide and fetch until no row is due; return whether there was one."""
+    worker = RowWorker(service.pipeline, wait_for_idle=service.committer.wait_for_idle)
+    did_work = False
+    async with asyncio.timeout(SETTLED_WITHIN_S):
+        while (decided := await worker.decide_due()) or (tasks := await worker.start_fetches()):
+            did_work = True
+            if not decided:
+                await asyncio.gather(*tasks)
+    return did_work
+
+
+async def _drain_jobs(service: Service, settings: Settings) -> bool:
+    """Run what is due through the real engine until nothing is; return whether there was something."""
     context = service.context
     jobs = job_engine(settings, context.store, clock=context.clock)
     if not (await jobs.backlog()).depth:
-        return
+        return False
     running = asyncio.create_task(jobs.run(service.pipeline.handlers, service.pipeline.failed))
     async with asyncio.timeout(SETTLED_WITHIN_S):
         while (await jobs.backlog()).depth:  # a job's row stays until it has ended
             await a_moment()
     jobs.stop()
     await running
+    return True
 
 
 async def a_moment() -> None:

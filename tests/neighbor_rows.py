@@ -15,7 +15,7 @@ from tests.app_fixture import NINE
 from tests.databases import Database
 
 COLUMNS = {
-    "deliveries": "id, state, reason, repeats, failures, put_offs",
+    "deliveries": "id, due_at, state, reason, repeats, failures, put_offs",
     "notifications": (
         "id, state, attempts, reason, unknown_since, next_attempt_at, give_up_at, sent_at, title, words, channel_key"
     ),

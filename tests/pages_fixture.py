@@ -130,7 +130,7 @@ class House:
         await self.store.write(decisions.put, [judgment])
 
     async def learn(self, event: Event, details: Details) -> None:
-        await self.store.write(events.put_details, event.id, details)
+        await self.store.write(events.put_details, {event.id: details})
 
     async def owe(self, event: Event, label: str = "web-team (slack)") -> Notification:
         """A notification that nobody has tried to send yet."""
@@ -149,7 +149,7 @@ class House:
             next_attempt_at=self.now,
             give_up_at=self.now + timedelta(hours=1),
         )
-        await self.store.write(notifications.insert_or_get, notification)
+        await self.store.write(notifications.insert_or_get, [notification])
         return notification
 
     async def try_to_send(self, notification: Notification) -> Attempt:

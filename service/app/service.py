@@ -2,12 +2,13 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 from importlib.metadata import version
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -33,6 +34,7 @@ from service.pipeline.receive import GroupCommitter
 from service.pipeline.refusals import Refusals
 from service.pipeline.send import finish_sends
 from service.pipeline.steps import PRUNE_EVERY_S, SWEEP_EVERY_S, Pipeline
+from service.pipeline.worker import RowWorker
 from service.queue.base import JobQueue
 from service.queue.embedded import EmbeddedQueue
 from service.queue.embedded_sql import JobRows
@@ -40,6 +42,7 @@ from service.queue.grace import Grace
 from service.queue.handlers import Handler
 from service.queue.procrastinate import ProcrastinateQueue
 from service.queue.procrastinate_sql import ProcrastinateRows
+from service.queue.wakeups import WakeUps
 from service.web.api import Api
 from service.web.auth.access import Access
 from service.web.pages.context import PageContext, PageLimits
@@ -60,17 +63,23 @@ class Service:
     committer: GroupCommitter
     heartbeat: Heartbeat
     first_run: FirstRun
+    wake_ups: WakeUps | None = None
     watchdog: Watchdog | None = None
+    row_workers: list[RowWorker] = field(default_factory=list)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Run queue jobs while the block runs; then finish those begun, close all parts.
+        """Work while the block runs; then finish what was begun, and close all parts.
 
         A worker that fails ends the block too: a process that stores webhooks and judges none would look healthy.
         """
+        worker = RowWorker(self.pipeline, wait_for_idle=self.committer.wait_for_idle)
+        self.row_workers.append(worker)
+        self.context.store.after_commit(worker.wake)
         async with self.open():
-            async with asyncio.TaskGroup() as group:
+            async with self._wake_ups_to(worker), asyncio.TaskGroup() as group:
                 group.create_task(self.context.jobs.run(self._handlers(), self.pipeline.failed))
+                group.create_task(worker.run())
                 try:
                     yield
                 finally:
@@ -78,9 +87,17 @@ class Service:
             await finish_sends(self.context)
 
     def stop(self) -> None:
-        """Begin no new job from now on; the grace time of those under way begins."""
+        """Begin nothing new from now on; the grace time of the sends under way begins."""
+        for worker in self.row_workers:
+            worker.stop()
         self.context.jobs.stop()
         self.context.late_sends.stop(grace=self.context.retry_policy.send_grace)
+
+    @asynccontextmanager
+    async def _wake_ups_to(self, worker: RowWorker) -> AsyncIterator[None]:
+        """Hand the wake-ups of other processes to a worker while the block runs."""
+        async with _in_background(self.wake_ups.run_listener(worker.wake) if self.wake_ups else None):
+            yield
 
     def _handlers(self) -> dict[str, Handler]:
         """Return the queue job handlers; each waits while posts wait to be stored."""
@@ -109,7 +126,7 @@ class Service:
     async def open(self) -> AsyncIterator[None]:
         """Answer requests while the block runs, without a worker; then close all parts."""
         try:
-            async with self._heartbeat_running():
+            async with self._heartbeat_running(), _in_background(self.wake_ups.run_sender() if self.wake_ups else None):
                 yield
         finally:
             for part in (self.context.notifier, self.context.source, self.context.store):
@@ -125,10 +142,18 @@ class Service:
             yield
             return
         await self.heartbeat.try_beat()
-        task = asyncio.create_task(self.heartbeat.run())
-        try:
+        async with _in_background(self.heartbeat.run()):
             yield
-        finally:
+
+
+@asynccontextmanager
+async def _in_background(work: Coroutine[Any, Any, None] | None) -> AsyncIterator[None]:
+    """Run work, if there is any, until the block ends."""
+    task = asyncio.create_task(work) if work else None
+    try:
+        yield
+    finally:
+        if task is not None:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
@@ -150,7 +175,8 @@ def build(
     pipeline = Pipeline(context)
     context.jobs.schedule(SWEEP_EVERY_S, pipeline.sweep)
     context.jobs.schedule(PRUNE_EVERY_S, pipeline.prune)
-    committer = GroupCommitter(context.store, context.jobs)
+    wake_ups = WakeUps(config.settings.database_url) if context.store.is_shared else None
+    committer = GroupCommitter(context.store, announce=wake_ups.send if wake_ups else None)
     heartbeat = Heartbeat(
         context.store, Process(role=role, channels=context.channels), clock=context.clock, metrics=context.metrics
     )
@@ -172,6 +198,7 @@ def build(
         committer=committer,
         heartbeat=heartbeat,
         first_run=first_run,
+        wake_ups=wake_ups,
         watchdog=watchdog,
     )
 

@@ -147,7 +147,7 @@ def _filters(receiver: Ids, channel: Ids, since: str, until: str) -> Mapping[str
 
 
 async def _replay(store: Store, jobs: JobQueue, subject: Subject) -> None:
-    await operator_actions.replay(store, jobs, subject.id, who=_operator(), at=store.clock())
+    await operator_actions.replay(store, subject.id, who=_operator(), at=store.clock())
 
 
 async def _resend(store: Store, jobs: JobQueue, subject: Subject) -> None:

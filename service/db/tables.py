@@ -31,7 +31,7 @@ from sqlalchemy import (
     text,
 )
 
-from service.model import DeliveryState, EventKind, NotificationState, Outcome, Via
+from service.model import DeliveryState, EventKind, FetchPurpose, NotificationState, Outcome, Via
 
 Transaction = Connection
 """An open transaction, all or nothing; only the thread that opened it may use it."""
@@ -99,17 +99,24 @@ deliveries = Table(
     Column("repeats", Integer, nullable=False, server_default="0"),
     Column("failures", Integer, nullable=False, server_default="0"),
     Column("put_offs", Integer, nullable=False, server_default="0"),
+    Column("due_at", UtcDateTime),  # a kept delivery is decided on from then on; NULL: at once, whatever the clock says
     UniqueConstraint("source", "source_event_id"),  # a repeated delivery is not stored twice
     enum_check("state", DeliveryState),
     enum_check("via", Via),
-    # for the sweeper (kept, but no job) and the dead letters; it leaves out settled rows, which are nearly all. A query
-    # must have ``is_unsettled`` beside its condition on the state: SQLite does not infer the one from the other
+    # for the workers, which claim kept rows, and the dead letters; it leaves out settled rows, which are nearly all. A
+    # query must have ``is_unsettled`` beside its condition on the state: SQLite does not infer the one from the other
     Index(
         "ix_deliveries_unsettled",
         "state",
         "received_at",
         sqlite_where=text("state <> 'settled'"),
         postgresql_where=text("state <> 'settled'"),
+    ),
+    Index(
+        "ix_deliveries_due",
+        "due_at",
+        sqlite_where=text("due_at IS NOT NULL"),
+        postgresql_where=text("due_at IS NOT NULL"),
     ),
 )
 
@@ -199,6 +206,19 @@ details = Table(
     Column("rounds", Integer, nullable=False),
     Column("asked_at", UtcDateTime),
     Column("body", JSON, nullable=False),
+)
+
+# Events whose details are to be fetched. A claim moves ``due_at`` to the end of its lease: a process that dies
+# meanwhile leaves a row that is due again.
+fetches = Table(
+    "fetches",
+    metadata,
+    Column("event_id", Uuid, primary_key=True),
+    Column("purpose", String(20), nullable=False),
+    Column("due_at", UtcDateTime, nullable=False),
+    enum_check("purpose", FetchPurpose),
+    Index(None, "purpose", "due_at"),
+    sqlite_with_rowid=False,
 )
 
 # The routes of each state of roundsman.yaml by which an event was judged.

@@ -13,7 +13,7 @@ from service.health.heartbeat import Heartbeat
 from service.model import Backlog, Role
 from service.operations.json_shapes import rfc3339
 from service.queue.base import WORKER_ALIVE_WITHIN, JobQueue
-from service.store import dead_counts, heartbeats
+from service.store import dead_counts, deliveries, fetches, heartbeats
 
 RECEIVING_ROLES = tuple(role for role in Role if role.receives)
 
@@ -141,9 +141,10 @@ class Readiness:
         return Check(sentence=f"the worker has not looked for work since {rfc3339(last) if last else 'the start'}")
 
     async def _query_database(self) -> DatabaseStats:
-        backlog, last = await self._jobs.backlog(), await self._jobs.last_heartbeat()
+        last, now = await self._jobs.last_heartbeat(), self._clock()
+        rows = await self._store.read(deliveries.backlog, now) + await self._store.read(fetches.backlog, now)
         return DatabaseStats(
-            backlog=backlog,
+            backlog=await self._jobs.backlog() + rows,
             worker_silent_s=(self._clock() - last).total_seconds() if last else None,
             last_poll_s=last.timestamp() if last else 0,
             dead_letters=await self._store.read(dead_counts.count_dead_letters),

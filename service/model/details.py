@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from uuid import UUID
 
 from service.model.events import Actor
 
@@ -15,6 +16,26 @@ class DetailKind(StrEnum):
     VCS = "vcs"  # branch, tag, revision and subject of the pipeline
     JOBS = "jobs"  # the workflow's jobs, and the reasons why some failed
     TESTS = "tests"  # the test results of the failed jobs
+
+
+class FetchPurpose(StrEnum):
+    """The reason why details are fetched; those named first have the first claim on CircleCI."""
+
+    DECISION = "decision"  # a route tests a fact that the webhook lacks
+    MESSAGE = "message"  # notifications wait
+    PAGE = "page"  # only the event's page lacks them
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fetch:
+    """A claimed fetch of an event's details.
+
+    lease_until   the claim is ours until then; afterwards another process takes it
+    """
+
+    event_id: UUID
+    purpose: FetchPurpose
+    lease_until: datetime
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -48,6 +48,7 @@ class Delivery:
     headers           the relevant ones, names in lower case, in the order received
     signed            None only for a delivery that we asked for ourselves (``via`` reconcile)
     repeats           the number of times that the source posted it again
+    due_at            it is decided on from then on; None: at once
     """
 
     id: UUID
@@ -62,6 +63,7 @@ class Delivery:
     reason: str | None = None
     repeats: int = 0
     failures: int = 0
+    due_at: datetime | None = None
 
 
 class EventKind(StrEnum):

@@ -199,7 +199,11 @@ class NewJob:
 
 @dataclass(frozen=True, kw_only=True)
 class Backlog:
-    """The number of queue jobs that are due, and for how long the oldest has been due."""
+    """The amount of work that is due, and for how long the oldest has been due."""
 
     depth: int
     oldest_age_s: float
+
+    def __add__(self, other: "Backlog") -> "Backlog":
+        """Return the backlog of both together."""
+        return Backlog(depth=self.depth + other.depth, oldest_age_s=max(self.oldest_age_s, other.oldest_age_s))

@@ -16,8 +16,8 @@ GIVE_UP_AFTER = RetryPolicy.give_up_after
 MAX_REASON = 500
 
 
-async def replay(store: Store, jobs: JobQueue, delivery_id: UUID, *, who: str, at: datetime) -> None:
-    """Enqueue a delivery to be judged again by the current routes.
+async def replay(store: Store, delivery_id: UUID, *, who: str, at: datetime) -> None:
+    """Have a delivery judged again by the current routes.
 
     Details that the source did not give are requested again. A channel that has the message gets no second one.
     Raises NotFound, or BadRequest while a judgment is still to come: a replay would change nothing.
@@ -29,7 +29,6 @@ async def replay(store: Store, jobs: JobQueue, delivery_id: UUID, *, who: str, a
             raise BadRequest(f"delivery {delivery_id} is being judged: replay it once that is done", status=409)
         events.retry_missing_details(transaction, delivery_id)
         actions.record(transaction, Action(verb="replay", subject_id=delivery_id, who=who, at=at))
-        jobs.enqueue("process", delivery_id, within=transaction)
 
     await store.write(judge_again)
 

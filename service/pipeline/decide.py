@@ -1,13 +1,13 @@
-"""Record the decisions of all routes about an event, and plan notifications.
+"""Record the decisions of all routes about events, and plan notifications.
 
-Both are written in one transaction.
+Both are written in one transaction, each table in one statement for all events.
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from service.channels import server_lane
 from service.db.tables import Transaction
@@ -16,6 +16,7 @@ from service.model import (
     DetailKind,
     Details,
     Event,
+    FetchPurpose,
     Judgment,
     JudgmentNotes,
     Notification,
@@ -29,47 +30,74 @@ from service.routing.absent_facts import absent_facts
 from service.routing.decide import with_details
 from service.routing.match_keys import findable_details, read_facts
 from service.routing.news import news_key
-from service.store import decisions, deliveries, events, notifications
+from service.store import decisions, deliveries, events, fetches, notifications
 
 MATCHED = frozenset({Verdict.MATCHED, Verdict.ALREADY_TOLD})
 UNDELIVERED = frozenset({NotificationState.DEAD, NotificationState.DISMISSED})
 
 
 @dataclass(frozen=True, kw_only=True)
-class EventDecisions:
-    """An event, and the number of routes that gave each verdict on it."""
+class PendingDecision:
+    """An event to decide on.
+
+    event       as the delivery says it; ``details`` are added to it
+    max_delay   its messages wait for more details, but no longer than this
+    """
+
+    event: Event
+    details: Details | None
+    max_delay: timedelta
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecidedEvent:
+    """An event, the number of routes that gave each verdict on it, and the notifications that are new by it."""
 
     event: Event
     counts: Mapping[Verdict, int]
+    planned: Sequence[Notification]
 
 
-def decide_event(
-    transaction: Transaction, context: Context, parsed: Event, details: Details | None, *, max_delay: timedelta
-) -> EventDecisions | None:
-    """Decide on an event; record it, its details, decisions, notifications and jobs.
+def decide_events(transaction: Transaction, context: Context, pending: Sequence[PendingDecision]) -> list[DecidedEvent]:
+    """Decide on events; record them, their details, decisions, notifications and jobs.
 
-    parsed      the event as the delivery says it; ``details`` are added to it
-    max_delay   messages wait for more details, but no longer than this
-
-    Returns None if the delivery has been processed already.
+    An event that was decided on meanwhile is left out.
     """
-    now, event = context.clock(), with_details(parsed, details)
-    if not deliveries.mark_judged(transaction, event.id):
-        return None
-    earlier = decisions.last_round(transaction, event.id)
-    if earlier:
-        _keep_earlier_event(transaction, event)
-    events.put(transaction, event)
-    if details:
-        events.put_details(transaction, event.id, details)
-    plan = _plan_notifications(transaction, context, event, now)
-    decisions.put(transaction, [_judgment(context, plan, details, judged=earlier + 1, at=now)])
-    if plan.notifications or (earlier and plan.any_matched):  # a replay may fill in what could not be asked before
-        context.jobs.enqueue("enrich", event.id, within=transaction)
-    for notification in plan.notifications:  # also if no details ever come, it is sent by then
-        lane = notification.lane
-        context.jobs.enqueue("send", notification.id, within=transaction, at=now + max_delay, lane=lane)
-    return EventDecisions(event=event, counts=_count_verdicts(plan, routes=len(context.routes)))
+    kept = deliveries.settle(transaction, [one.event.id for one in pending])
+    fresh = [replace(one, event=with_details(one.event, one.details)) for one in pending if one.event.id in kept]
+    rounds = decisions.last_rounds(transaction, [one.event.id for one in fresh])
+    for one in fresh:
+        if one.event.id in rounds:
+            _keep_earlier_event(transaction, one.event)
+    events.put_all(transaction, [one.event for one in fresh])
+    events.put_details(transaction, {one.event.id: one.details for one in fresh if one.details})
+    now = context.clock()
+    plans = [_plan_notifications(transaction, context, one, now) for one in fresh]
+    judged = [_judgment(context, plan, judged=rounds.get(plan.event.id, 0) + 1, at=now) for plan in plans]
+    decisions.put(transaction, judged)
+    _enqueue(transaction, context, plans, replayed=rounds)
+    return [
+        DecidedEvent(
+            event=plan.event,
+            counts=_count_verdicts(plan, routes=len(context.routes)),
+            planned=plan.notifications,
+        )
+        for plan in plans
+    ]
+
+
+def _enqueue(
+    transaction: Transaction, context: Context, plans: Sequence["Plan"], *, replayed: Collection[UUID]
+) -> None:
+    """Enqueue the sends, and request the details that they wait for."""
+    for plan in plans:
+        for notification in plan.notifications:  # also if no details ever come, it is sent by then
+            at, lane = context.clock() + plan.pending.max_delay, notification.lane
+            context.jobs.enqueue("send", notification.id, within=transaction, at=at, lane=lane)
+    fetches.withdraw(transaction, [plan.event.id for plan in plans])
+    # a replay may fill in what could not be asked before
+    wanted = [plan.event.id for plan in plans if plan.notifications or (plan.event.id in replayed and plan.any_matched)]
+    fetches.request(transaction, wanted, FetchPurpose.MESSAGE, due_at=context.clock())
 
 
 def _keep_earlier_event(transaction: Transaction, event: Event) -> None:
@@ -88,11 +116,16 @@ class Plan:
     earlier         those that channels of matched routes have about the same news already
     """
 
-    event: Event
+    pending: PendingDecision
     verdicts: dict[int, Verdict]
     remarks: dict[int, tuple[str, ...]] = field(default_factory=dict)
     notifications: list[Notification] = field(default_factory=list)
     earlier: list[Notification] = field(default_factory=list)
+
+    @property
+    def event(self) -> Event:
+        """Return the event with its details."""
+        return self.pending.event
 
     @property
     def any_matched(self) -> bool:
@@ -100,7 +133,7 @@ class Plan:
         return not MATCHED.isdisjoint(self.verdicts.values())
 
 
-def _judgment(context: Context, plan: Plan, details: Details | None, *, judged: int, at: datetime) -> Judgment:
+def _judgment(context: Context, plan: Plan, *, judged: int, at: datetime) -> Judgment:
     return Judgment(
         event_id=plan.event.id,
         round=judged,
@@ -109,7 +142,7 @@ def _judgment(context: Context, plan: Plan, details: Details | None, *, judged: 
         version=context.route_index.version,
         is_told=bool(plan.notifications) or any(map(_was_told, plan.earlier)),
         absent=absent_facts(plan.event),
-        notes=JudgmentNotes(remarks=plan.remarks, unknown=_unknown_details(plan.event, details)),
+        notes=JudgmentNotes(remarks=plan.remarks, unknown=_unknown_details(plan.event, plan.pending.details)),
     )
 
 
@@ -127,12 +160,13 @@ def _count_verdicts(plan: Plan, *, routes: int) -> Mapping[Verdict, int]:
     return Counter(plan.verdicts.values()) + Counter({Verdict.NOT_MATCHED: routes - len(plan.verdicts)})
 
 
-def _plan_notifications(transaction: Transaction, context: Context, event: Event, now: datetime) -> Plan:
+def _plan_notifications(transaction: Transaction, context: Context, pending: PendingDecision, now: datetime) -> Plan:
     """Return the verdicts, and new notifications for the routes that matched.
 
     Each channel of a matched route gets one, unless it has one about the same news: a remark names it.
     """
-    plan = Plan(event=event, verdicts=context.route_index.verdicts(event))
+    event = pending.event
+    plan = Plan(pending=pending, verdicts=context.route_index.verdicts(event))
     for position, verdict in plan.verdicts.items():
         if verdict is not Verdict.MATCHED:
             continue
@@ -141,7 +175,7 @@ def _plan_notifications(transaction: Transaction, context: Context, event: Event
         channels = context.receivers[route.receiver].channels
         excluded = left_out(channels, event)
         wanted = [make(channel) for channel in channels if channel not in excluded]
-        existing = [notifications.insert_or_get(transaction, notification) for notification in wanted]
+        existing = notifications.insert_or_get(transaction, wanted)
         plan.notifications.extend(one for one, before in zip(wanted, existing, strict=True) if before is None)
         plan.earlier.extend(before for before in existing if before is not None)
         plan.verdicts[position] = _verdict_beside(existing)

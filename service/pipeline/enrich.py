@@ -8,22 +8,33 @@ from uuid import UUID
 import structlog
 
 from service.db.tables import Transaction
-from service.model import DetailKind, Details, Event, MissingDetail, Notification, NotificationState
+from service.errors import Temporary
+from service.model import (
+    DetailKind,
+    Details,
+    Event,
+    Fetch,
+    FetchPurpose,
+    MissingDetail,
+    Notification,
+    NotificationState,
+)
 from service.pipeline.context import Context
 from service.pipeline.fetch_details import fetch_details, next_fetch_at, retry_after_s
 from service.routing.decide import with_details
-from service.store import deliveries, events, notifications
+from service.store import deliveries, events, fetches, notifications
 
 log = structlog.get_logger()
 
 NO_DETAILS_STATUSES = frozenset({"success", "canceled"})  # their jobs and tests explain nothing
 
 
-async def enrich(context: Context, event_id: UUID) -> None:
+async def enrich(context: Context, fetch: Fetch) -> None:
     """Fetch details; enqueue the sends once these are complete or time is up.
 
     Missing details are fetched again later, so that the event's page has them as soon as the source does.
     """
+    event_id = fetch.event_id
     event, known, unsent = await context.store.read(_load, event_id)
     deadline = _deadline(context, event, unsent)
     # not up to the deadline: while CircleCI hangs, these jobs would take the room of later ones
@@ -33,13 +44,18 @@ async def enrich(context: Context, event_id: UUID) -> None:
 
     def record(transaction: Transaction) -> None:
         if not deliveries.lock(transaction, event_id):
+            fetches.end(transaction, fetch)
             return  # the event was pruned meanwhile
         events.put(transaction, with_details(event, details))
-        events.put_details(transaction, event_id, details)
+        events.put_details(transaction, {event_id: details})
         waits_on = bool(unsent) and details.may_improve and context.clock() < deadline
         if not waits_on:
             enqueue_sends(transaction, context, unsent)
-        _schedule_next_fetch(transaction, context, event, details, deadline=deadline if waits_on else None)
+        if next_fetch := _next_fetch(context, event, details, deadline=deadline if waits_on else None):
+            until, purpose = next_fetch
+            fetches.put_off(transaction, fetch, until=until, purpose=purpose)
+        else:
+            fetches.end(transaction, fetch)
 
     await context.store.write(record)
 
@@ -66,33 +82,44 @@ def enqueue_sends(transaction: Transaction, context: Context, unsent: Sequence[N
         context.jobs.enqueue("send", notification.id, within=transaction, lane=notification.lane)
 
 
-async def retry_enrich(context: Context, event_id: UUID, reason: str) -> None:
-    """Enqueue another fetch after a temporary error, or the sends after the deadline."""
-    event, _, unsent = await context.store.read(_load, event_id)
+async def enrich_failed(context: Context, fetch: Fetch, error: Exception) -> None:
+    """Fetch again later after a temporary error; after any other, send with the details at hand."""
+    reason = f"{type(error).__name__}: {error}"
+    if isinstance(error, Temporary):
+        await _retry(context, fetch, reason)
+    else:
+        await _send_without_details(context, fetch, f"asking CircleCI failed; please report this: {reason}")
+
+
+async def _retry(context: Context, fetch: Fetch, reason: str) -> None:
+    event, _, unsent = await context.store.read(_load, fetch.event_id)
     now, policy = context.clock(), context.retry_policy
-    if unsent and now >= _deadline(context, event, unsent):
-        log.warning("messages go without details, which cannot be kept", event_id=str(event_id), reason=reason)
-        await context.store.write(enqueue_sends, context, unsent)
-    elif unsent:
-        await context.store.write(_enqueue, context, "enrich", event_id, at=now + policy.min_pause)
-    elif now < event.received_at + policy.late_details_timeout:
-        await context.store.write(_enqueue, context, "revisit", event_id, at=now + policy.max_pause)
+
+    def record(transaction: Transaction) -> None:
+        if unsent and now < _deadline(context, event, unsent):
+            fetches.put_off(transaction, fetch, until=now + policy.min_pause, purpose=FetchPurpose.MESSAGE)
+            return
+        if unsent:
+            log.warning("messages go without details, which cannot be kept", event_id=str(event.id), reason=reason)
+            enqueue_sends(transaction, context, unsent)
+        if now < event.received_at + policy.late_details_timeout:
+            fetches.put_off(transaction, fetch, until=now + policy.max_pause, purpose=FetchPurpose.PAGE)
+        else:
+            fetches.end(transaction, fetch)
+
+    await context.store.write(record)
 
 
-def _enqueue(transaction: Transaction, context: Context, kind: str, event_id: UUID, *, at: datetime) -> None:
-    context.jobs.enqueue(kind, event_id, within=transaction, at=at)
-
-
-async def send_without_details(context: Context, event_id: UUID, reason: str) -> None:
-    """Enqueue an event's sends with the details at hand, after an unexpected error."""
+async def _send_without_details(context: Context, fetch: Fetch, reason: str) -> None:
     gap = MissingDetail(want=DetailKind.JOBS, reason=reason, is_final=True)
 
     def record(transaction: Transaction) -> None:
-        if not deliveries.lock(transaction, event_id):
+        fetches.end(transaction, fetch)
+        if not deliveries.lock(transaction, fetch.event_id):
             return
-        known = events.find_details(transaction, event_id) or Details(rounds=1, asked_at=context.clock())
-        events.put_details(transaction, event_id, replace(known, missing=(*known.missing, gap)))
-        enqueue_sends(transaction, context, _unsent(transaction, event_id))
+        known = events.find_details(transaction, fetch.event_id) or Details(rounds=1, asked_at=context.clock())
+        events.put_details(transaction, {fetch.event_id: replace(known, missing=(*known.missing, gap))})
+        enqueue_sends(transaction, context, _unsent(transaction, fetch.event_id))
 
     await context.store.write(record)
 
@@ -108,21 +135,17 @@ def wanted_details(event: Event) -> frozenset[DetailKind]:
     return frozenset(wants)
 
 
-def _schedule_next_fetch(
-    transaction: Transaction, context: Context, event: Event, details: Details, *, deadline: datetime | None
-) -> None:
-    """Enqueue the next fetch of missing details.
+def _next_fetch(
+    context: Context, event: Event, details: Details, *, deadline: datetime | None
+) -> tuple[datetime, FetchPurpose] | None:
+    """Return the time and purpose of the next fetch of missing details; None if there is none.
 
     deadline   of the messages that wait: the next fetch is soon, and not after it; None if no message waits:
                then the next fetch is after the longest pause
     """
     now, policy = context.clock(), context.retry_policy
     if not details.may_improve or now > event.received_at + policy.late_details_timeout:
-        return
-    kind = "enrich"
+        return None
     if deadline is None:
-        kind = "revisit"  # a queue of its own: jobs with waiting messages do not queue behind jobs for pages alone
-        at = now + max(policy.max_pause, timedelta(seconds=retry_after_s(details)))
-    else:
-        at = next_fetch_at(context, details, deadline=deadline)
-    context.jobs.enqueue(kind, event.id, within=transaction, at=at)
+        return now + max(policy.max_pause, timedelta(seconds=retry_after_s(details))), FetchPurpose.PAGE
+    return next_fetch_at(context, details, deadline=deadline), FetchPurpose.MESSAGE

@@ -33,6 +33,13 @@ def with_missing(known: Details | None, wants: frozenset[DetailKind], reason: st
     return replace(before, missing=(*before.missing, *gaps)) if gaps else known
 
 
+def may_still_come(details: Details | None, wants: frozenset[DetailKind]) -> bool:
+    """Return whether a wanted detail is missing, and the source may still give it."""
+    if details is None:
+        return bool(wants)
+    return any(missing.want in wants and not missing.is_final for missing in details.missing)
+
+
 def next_fetch_at(context: Context, details: Details, *, deadline: datetime) -> datetime:
     """Return the time of the next fetch while messages wait.
 

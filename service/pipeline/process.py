@@ -1,149 +1,213 @@
-"""Decide on a delivery's event: at once, or after its details were fetched."""
+"""Claim kept deliveries, and decide on their events, a batch in one transaction.
 
+A row that is kept is work to do; there is no other queue for it. A claim ends with the transaction, so that a process
+that dies leaves its deliveries to the others as they were.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from time import perf_counter
 from uuid import UUID
 
 import structlog
 
+from service.db.savepoints import in_savepoint
 from service.db.tables import Transaction
-from service.errors import Permanent
-from service.model import Delivery, DeliveryState, Details, Event
+from service.errors import Permanent, Temporary
+from service.model import Delivery, Details, FetchPurpose
 from service.pipeline.context import Context
-from service.pipeline.decide import EventDecisions, decide_event
-from service.pipeline.fetch_details import fetch_details, next_fetch_at, with_missing
+from service.pipeline.decide import DecidedEvent, PendingDecision, decide_events
+from service.pipeline.fetch_details import may_still_come, with_missing
 from service.routing.decide import with_details
-from service.store import actions, deliveries, events
+from service.store import actions, deliveries, events, fetches
 
+MAX_BATCH = 100
+MAX_BATCH_S = 0.025  # of parsing and assessing: on SQLite posts wait to be kept meanwhile
 LATE_REASON = "the event came to be judged late, so CircleCI was not asked first"
 TIMEOUT_REASON = "CircleCI had not answered by the time when the event had to be judged"
 
 log = structlog.get_logger()
 
 
-async def process(context: Context, delivery_id: UUID) -> None:
-    """Decide on a delivery in one transaction, or enqueue a fetch of missing facts.
+@dataclass(kw_only=True)
+class Batch:
+    """The deliveries of one transaction, by the outcome of each.
 
-    The fetch is a queue job of another kind: while the source hangs, deliveries that need nothing of it do not wait.
+    claimed   their number
+    pending   those that can be decided on
+    waiting   those that wait for facts, by the time until which they do
+    decided   the events that were decided on
+    failed    those that could not be parsed or recorded, with the error
+    dead      those of them that became dead letters, with the reason
     """
-    try:
-        decided = await context.store.write(_decide_or_fetch, context, delivery_id)
-    except Permanent as error:
-        await mark_dead(context, delivery_id, str(error))
-    else:
-        _count_decisions(context, decided)
+
+    claimed: int
+    pending: list[PendingDecision] = field(default_factory=list)
+    waiting: dict[datetime, list[UUID]] = field(default_factory=dict)
+    decided: list[DecidedEvent] = field(default_factory=list)
+    failed: list[tuple[UUID, Exception]] = field(default_factory=list)
+    dead: list[tuple[UUID, str]] = field(default_factory=list)
 
 
-def _decide_or_fetch(transaction: Transaction, context: Context, delivery_id: UUID) -> EventDecisions | None:
-    delivery, known = deliveries.find(transaction, delivery_id), events.find_details(transaction, delivery_id)
-    if delivery.state is not DeliveryState.KEPT:
-        return None
-    event = context.source.parse(delivery)
-    wants = context.route_index.missing_facts(with_details(event, known))
-    if not wants:
-        return decide_event(transaction, context, event, known, max_delay=context.retry_policy.details_timeout)
-    deadline = _deadline(transaction, context, delivery)
-    if context.clock() >= deadline:  # the delay was ours: details that CircleCI has at once still reach the message
-        return decide_event(
-            transaction,
-            context,
-            event,
-            with_missing(known, wants, LATE_REASON),
-            max_delay=context.retry_policy.answer_timeout,
-        )
-    context.jobs.enqueue("ask", delivery_id, within=transaction)
-    context.jobs.enqueue("judge", delivery_id, within=transaction, at=deadline)
-    return None
+async def process_batch(context: Context, *, limit: int = MAX_BATCH) -> Batch:
+    """Decide on up to ``limit`` due deliveries in one transaction; those without facts wait for a fetch.
 
-
-async def decide_at_deadline(context: Context, delivery_id: UUID) -> None:
-    """Decide on a delivery at its deadline with the details at hand.
-
-    This does not wait for the jobs that fetch from the source.
+    Raises Temporary when the database is away: nothing has happened then.
     """
-    try:
-        decided = await context.store.write(_decide_at_deadline, context, delivery_id)
-    except Permanent as error:
-        await mark_dead(context, delivery_id, str(error))
-        return
-    _count_decisions(context, decided)
-    if decided:
-        log.info("an event was judged with what was known, CircleCI had its time", delivery=str(delivery_id))
+    batch = await context.store.write(_process, context, limit)
+    for decided in batch.decided:
+        context.metrics.events.labels(decided.event.kind).inc()
+        for verdict, count in decided.counts.items():
+            context.metrics.decisions.labels(verdict).inc(count)
+    _report_failures(context, batch)
+    return batch
 
 
-def _decide_at_deadline(transaction: Transaction, context: Context, delivery_id: UUID) -> EventDecisions | None:
-    delivery, known = deliveries.find(transaction, delivery_id), events.find_details(transaction, delivery_id)
-    if delivery.state is not DeliveryState.KEPT or context.clock() < _deadline(transaction, context, delivery):
-        return None  # processed already, or replayed since: the replay has a job of its own
-    event = context.source.parse(delivery)
-    wants = context.route_index.missing_facts(with_details(event, known))
-    return decide_event(transaction, context, event, with_missing(known, wants, TIMEOUT_REASON), max_delay=timedelta())
+async def put_off_first(context: Context, error: Exception) -> None:
+    """Put off the first due delivery, and count that: by itself it fails, and the database is not away."""
+
+    def put_off(transaction: Transaction) -> Batch:
+        claimed = deliveries.claim(transaction, now=context.clock(), limit=1)
+        batch = Batch(claimed=len(claimed), failed=[(delivery.id, error) for delivery in claimed])
+        _record_failures(transaction, context, batch)
+        return batch
+
+    _report_failures(context, await context.store.write(put_off))
 
 
-async def fetch_then_decide(context: Context, delivery_id: UUID) -> None:
-    """Fetch the facts that routes need, then decide, or fetch again later.
-
-    After the deadline nothing is fetched: a late message must not wait for details.
-    """
-    delivery, known, deadline = await context.store.read(_load, context, delivery_id)
-    if delivery.state is not DeliveryState.KEPT:
-        return
-    event, details, left = context.source.parse(delivery), known, deadline - context.clock()
-    wants = context.route_index.missing_facts(with_details(event, known))
-    if wants and left > timedelta():
-        details = await fetch_details(
-            context, event, wants, known, within=min(left, context.retry_policy.answer_timeout)
-        )
-        left = deadline - context.clock()
-    if left <= timedelta():
-        await decide_at_deadline(context, delivery_id)
-    elif details and _awaits_facts(context, event, details):
-        await context.store.write(_schedule_next_fetch, context, event, details, deadline=deadline)
-    else:
-        max_delay = max(left, context.retry_policy.answer_timeout)
-        _count_decisions(context, await context.store.write(decide_event, context, event, details, max_delay=max_delay))
+def _process(transaction: Transaction, context: Context, limit: int) -> Batch:
+    claimed = deliveries.claim(transaction, now=context.clock(), limit=limit)
+    batch = Batch(claimed=len(claimed))
+    if claimed:
+        _assess_all(context, claimed, _known(transaction, claimed), batch)
+        _record_waiting(transaction, context, batch)
+        _decide(transaction, context, batch)
+        _record_failures(transaction, context, batch)
+    return batch
 
 
-def _load(transaction: Transaction, context: Context, delivery_id: UUID) -> tuple[Delivery, Details | None, datetime]:
-    """Return the delivery, its event's details so far, and the deadline for fetching."""
-    delivery, known = deliveries.find(transaction, delivery_id), events.find_details(transaction, delivery_id)
-    return delivery, known, _deadline(transaction, context, delivery)
+@dataclass(frozen=True, kw_only=True)
+class _Known:
+    """The records about claimed deliveries: their details, fetches and last replays."""
+
+    details: Mapping[UUID, Details]
+    asked_for: Collection[UUID]
+    replayed_at: Mapping[UUID, datetime]
 
 
-def _deadline(transaction: Transaction, context: Context, delivery: Delivery) -> datetime:
-    """Return the deadline: ``details_timeout`` after receipt or after the last replay."""
-    done = actions.of_subjects(transaction, [delivery.id])
-    replayed = [action.at for action in done if action.verb == "replay"]
-    return max([delivery.received_at, *replayed]) + context.retry_policy.details_timeout
+def _known(transaction: Transaction, claimed: Sequence[Delivery]) -> _Known:
+    ids = [delivery.id for delivery in claimed]
+    return _Known(
+        details=events.find_all_details(transaction, ids),
+        asked_for=fetches.asked_for(transaction, ids),
+        replayed_at=actions.last_replays(transaction, ids),
+    )
 
 
-def _awaits_facts(context: Context, event: Event, details: Details) -> bool:
-    """Return whether a route still needs a missing fact that may come.
+def _assess_all(context: Context, claimed: Sequence[Delivery], known: _Known, batch: Batch) -> None:
+    """Sort deliveries into pending, waiting and failed; those beyond the time limit stay for the next batch."""
+    ends_at = perf_counter() + MAX_BATCH_S
+    for delivery in claimed:
+        try:
+            assessed = _assess(context, delivery, known)
+        except Exception as error:  # noqa: BLE001 - recorded and logged: one delivery must not stop the others
+            batch.failed.append((delivery.id, error))
+            continue
+        if isinstance(assessed, PendingDecision):
+            batch.pending.append(assessed)
+        else:
+            batch.waiting.setdefault(assessed, []).append(delivery.id)
+        if perf_counter() > ends_at:
+            return
 
-    With the facts at hand a route may be decided without it.
-    """
+
+def _assess(context: Context, delivery: Delivery, known: _Known) -> PendingDecision | datetime:
+    """Return a decision to make now, or the time until which the delivery waits for facts."""
+    event, details, policy = context.source.parse(delivery), known.details.get(delivery.id), context.retry_policy
     wants = context.route_index.missing_facts(with_details(event, details))
-    return any(missing.want in wants and not missing.is_final for missing in details.missing)
+    if not wants and details is None:
+        return PendingDecision(event=event, details=None, max_delay=policy.details_timeout)
+    left = decision_deadline(context, delivery, known.replayed_at.get(delivery.id)) - context.clock()
+    was_asked = details is not None and delivery.due_at is not None  # a replay has no time: it asks again
+    if not wants or (was_asked and not may_still_come(details, wants)):
+        return PendingDecision(event=event, details=details, max_delay=max(left, policy.answer_timeout))
+    if left > timedelta():
+        return context.clock() + left
+    if details is None and delivery.id not in known.asked_for:
+        # the delay was ours: details that CircleCI has at once still reach the message
+        late = with_missing(details, wants, LATE_REASON)
+        return PendingDecision(event=event, details=late, max_delay=policy.answer_timeout)
+    timed_out = with_missing(details, wants, TIMEOUT_REASON)
+    return PendingDecision(event=event, details=timed_out, max_delay=timedelta())
 
 
-def _schedule_next_fetch(
-    transaction: Transaction, context: Context, event: Event, details: Details, *, deadline: datetime
-) -> None:
-    events.put(transaction, with_details(event, details))
-    events.put_details(transaction, event.id, details)
-    context.jobs.enqueue("ask", event.id, within=transaction, at=next_fetch_at(context, details, deadline=deadline))
+def decision_deadline(context: Context, delivery: Delivery, replayed_at: datetime | None) -> datetime:
+    """Return the end of the wait for facts: ``details_timeout`` after receipt or after the last replay."""
+    return max(delivery.received_at, replayed_at or delivery.received_at) + context.retry_policy.details_timeout
 
 
-def _count_decisions(context: Context, decided: EventDecisions | None) -> None:
-    if decided is None:
-        return  # nothing is decided yet, or another worker has decided meanwhile
-    context.metrics.events.labels(decided.event.kind).inc()
-    for verdict, count in decided.counts.items():
-        context.metrics.decisions.labels(verdict).inc(count)
+def _record_waiting(transaction: Transaction, context: Context, batch: Batch) -> None:
+    for deadline, delivery_ids in batch.waiting.items():
+        deliveries.put_off(transaction, delivery_ids, until=deadline)
+        fetches.request(transaction, delivery_ids, FetchPurpose.DECISION, due_at=context.clock())
 
 
-async def mark_dead(context: Context, delivery_id: UUID, reason: str) -> None:
-    """Mark a delivery as a dead letter, unless it has been processed meanwhile."""
-    if not await context.store.write(deliveries.mark_dead, delivery_id, reason):
-        return
-    log.warning("a delivery is a dead letter: `roundsman dead-letters`", delivery=str(delivery_id), reason=reason)
-    context.metrics.dead_letters.labels("delivery").inc()
+def _decide(transaction: Transaction, context: Context, batch: Batch) -> None:
+    """Decide on all pending events at once; after an error one by one, so that only those at fault fail."""
+    try:
+        batch.decided = in_savepoint(transaction, decide_events, context, batch.pending)
+    except Temporary:
+        raise
+    except Exception as error:  # noqa: BLE001 - the one at fault is found below
+        log.warning("events are decided on one by one", events=len(batch.pending), reason=type(error).__name__)
+        for pending in batch.pending:
+            _decide_one(transaction, context, pending, batch)
+
+
+def _decide_one(transaction: Transaction, context: Context, pending: PendingDecision, batch: Batch) -> None:
+    try:
+        batch.decided += in_savepoint(transaction, decide_events, context, [pending])
+    except Temporary:
+        raise
+    except Exception as error:  # noqa: BLE001 - recorded and logged
+        batch.failed.append((pending.event.id, error))
+
+
+def _record_failures(transaction: Transaction, context: Context, batch: Batch) -> None:
+    """Try failed deliveries again later, or make dead letters of them."""
+    for delivery_id, error in batch.failed:
+        if (reason := record_failure(transaction, context, delivery_id, error)) is not None:
+            batch.dead.append((delivery_id, reason))
+
+
+def record_failure(transaction: Transaction, context: Context, delivery_id: UUID, error: Exception) -> str | None:
+    """Put a delivery off after an error; if another try would not help, make it a dead letter and return its reason."""
+    reason = str(error)
+    if not isinstance(error, Permanent):
+        policy, is_temporary = context.retry_policy, isinstance(error, Temporary)
+        cause = f"{type(error).__name__}: {error}"
+        failures = deliveries.count_failure(transaction, delivery_id, cause, is_temporary=is_temporary)
+        if failures < (policy.max_put_offs if is_temporary else policy.max_failures):
+            deliveries.put_off(transaction, [delivery_id], until=context.clock() + policy.pause(failures))
+            return None
+        next_step = "mend that and replay it" if is_temporary else "please report this"
+        reason = f"judging it failed {failures} times; {next_step}: {cause}"
+    return reason if deliveries.mark_dead(transaction, delivery_id, reason) else None
+
+
+def report_failure(context: Context, delivery_id: UUID, error: Exception, dead_because: str | None) -> None:
+    """Log a failure, and count a dead letter."""
+    if not isinstance(error, Permanent | Temporary):
+        log.error("work failed unexpectedly", delivery=str(delivery_id), exc_info=error)
+    if dead_because is not None:
+        log.warning(
+            "a delivery is a dead letter: `roundsman dead-letters`", delivery=str(delivery_id), reason=dead_because
+        )
+        context.metrics.dead_letters.labels("delivery").inc()
+
+
+def _report_failures(context: Context, batch: Batch) -> None:
+    reasons = dict(batch.dead)
+    for delivery_id, error in batch.failed:
+        report_failure(context, delivery_id, error, reasons.get(delivery_id))

@@ -6,29 +6,38 @@ a commit form the next batch. A single delivery is committed at once: no timer w
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
 import structlog
 
 from service.db.database import Store
-from service.db.tables import Transaction
 from service.errors import Temporary
 from service.model import Delivery
-from service.queue.base import JobQueue
 from service.store import deliveries
 
-KEEP_TIMEOUT_S = 8.0  # CircleCI gives up after 10 s (docs, "Outbound webhooks"): answer while it still listens
 RETRY_AFTER_S = 10
-MAX_JOB_DELAY_S = 0.05  # at least twenty queue jobs begin in a second, also during the longest burst
-BUSY_BATCH_SIZE = 8  # a batch of this size arrives faster than the pipeline decides and sends
-MAX_PENDING = 2_000
-MAX_PENDING_BYTES = 64 * 2**20
-MAX_BATCH = 100
-MAX_BATCH_BYTES = 8 * 2**20
 
 log = structlog.get_logger()
+
+
+@dataclass(frozen=True, kw_only=True)
+class IntakeLimits:
+    """Limits of the intake; times in seconds, sizes in bytes of bodies.
+
+    keep_timeout   CircleCI gives up after 10 s (docs, "Outbound webhooks"): answer while it still listens
+    max_delay      of other work by a burst: at least twenty batches or jobs begin in a second
+    busy_batch     a batch of this size arrives faster than the pipeline decides and sends
+    """
+
+    keep_timeout: float = 8.0
+    max_delay: float = 0.05
+    busy_batch: int = 8
+    max_pending: int = 2_000
+    max_pending_bytes: int = 64 * 2**20
+    max_batch: int = 100
+    max_batch_bytes: int = 8 * 2**20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,21 +58,24 @@ class PendingDelivery:
     delivery: Delivery
     kept: asyncio.Future[StoredDelivery]
 
-    def time_out(self) -> None:
+    def time_out(self, after_s: float) -> None:
         """Raise Temporary for the sender; the delivery may be stored all the same."""
         if not self.kept.done():
-            self.kept.set_exception(Temporary(f"the delivery could not be kept within {KEEP_TIMEOUT_S:.0f} s"))
+            self.kept.set_exception(Temporary(f"the delivery could not be kept within {after_s:.0f} s"))
 
 
 class GroupCommitter:
-    """A writer that stores deliveries in order of arrival, each with its job.
+    """A writer that stores deliveries in order of arrival.
 
-    A delivery and its ``process`` job are written in one transaction.
+    announce   called after each commit of new ones: workers of other processes may begin
     """
 
-    def __init__(self, store: Store, jobs: JobQueue) -> None:
+    def __init__(
+        self, store: Store, *, announce: Callable[[], None] | None = None, limits: IntakeLimits | None = None
+    ) -> None:
         self._store = store
-        self._jobs = jobs
+        self._announce = announce
+        self._limits = limits or IntakeLimits()
         self._pending: deque[PendingDelivery] = deque()
         self._pending_bytes = 0
         self._committing: asyncio.Task[None] | None = None
@@ -74,7 +86,7 @@ class GroupCommitter:
     async def keep(self, delivery: Delivery) -> StoredDelivery:
         """Store the delivery, and return once it is on disk.
 
-        Raises Temporary after ``KEEP_TIMEOUT_S``, at once when too many deliveries are pending, and on database errors.
+        Raises Temporary after ``keep_timeout``, at once when too many deliveries are pending, and on database errors.
         """
         if self._is_full(delivery):
             raise Temporary("too many deliveries wait to be kept", retry_after_s=RETRY_AFTER_S)
@@ -84,7 +96,7 @@ class GroupCommitter:
         self._pending_bytes += len(delivery.body)
         if self._committing is None or self._committing.done():
             self._committing = asyncio.create_task(self._commit_batches())
-        timer = loop.call_later(KEEP_TIMEOUT_S, pending.time_out)
+        timer = loop.call_later(self._limits.keep_timeout, pending.time_out, self._limits.keep_timeout)
         try:
             return await pending.kept
         except Temporary as error:
@@ -97,8 +109,8 @@ class GroupCommitter:
 
         A delivery of any size is accepted while none is pending.
         """
-        is_too_much = self._pending_bytes + len(delivery.body) > MAX_PENDING_BYTES
-        return len(self._pending) >= MAX_PENDING or (is_too_much and bool(self._pending))
+        is_too_much = self._pending_bytes + len(delivery.body) > self._limits.max_pending_bytes
+        return len(self._pending) >= self._limits.max_pending or (is_too_much and bool(self._pending))
 
     @property
     def has_backlog(self) -> bool:
@@ -109,7 +121,7 @@ class GroupCommitter:
         return bool(self._pending) or asyncio.get_running_loop().time() < self._busy_until
 
     async def wait_for_idle(self) -> None:
-        """Return once no delivery is pending, after ``MAX_JOB_DELAY_S`` at the latest.
+        """Return once no delivery is pending, after ``max_delay`` at the latest.
 
         Work that may begin a little later awaits this. Callers return one at a time, so that a short pause in a burst
         starts one job, and not all of them.
@@ -117,7 +129,7 @@ class GroupCommitter:
         async with self._yield_lock:
             if self.has_backlog:
                 self._idle = asyncio.get_running_loop().create_future()
-                await asyncio.wait([self._idle], timeout=MAX_JOB_DELAY_S)
+                await asyncio.wait([self._idle], timeout=self._limits.max_delay)
 
     async def _commit_batches(self) -> None:
         """Commit batch after batch until none is pending.
@@ -128,15 +140,15 @@ class GroupCommitter:
             await self._collect_batch()
             if batch := self._next_batch():
                 await self._commit(batch)
-            if len(batch) >= BUSY_BATCH_SIZE:
-                self._busy_until = asyncio.get_running_loop().time() + MAX_JOB_DELAY_S
+            if len(batch) >= self._limits.busy_batch:
+                self._busy_until = asyncio.get_running_loop().time() + self._limits.max_delay
         if self._idle and not self._idle.done() and not self.has_backlog:
             self._idle.set_result(None)
 
     async def _collect_batch(self) -> None:
         """Yield to the event loop until a round of it adds no delivery."""
         seen = 0
-        while seen < len(self._pending) < MAX_BATCH:
+        while seen < len(self._pending) < self._limits.max_batch:
             seen = len(self._pending)
             await asyncio.sleep(0)
 
@@ -144,7 +156,7 @@ class GroupCommitter:
         """Remove the oldest pending deliveries and return those with a connected sender."""
         batch: list[PendingDelivery] = []
         size = 0
-        while self._pending and len(batch) < MAX_BATCH and size < MAX_BATCH_BYTES:
+        while self._pending and len(batch) < self._limits.max_batch and size < self._limits.max_batch_bytes:
             pending = self._pending.popleft()
             self._pending_bytes -= len(pending.delivery.body)
             if not pending.kept.done():
@@ -175,15 +187,10 @@ class GroupCommitter:
 
     async def _write_batch(self, batch: Sequence[PendingDelivery]) -> list[StoredDelivery]:
         batch_deliveries = [pending.delivery for pending in batch]
-        ids = await self._store.write_first(self._write, batch_deliveries)
+        ids = await self._store.write_first(deliveries.keep_many, batch_deliveries)
+        if self._announce is not None:
+            self._announce()
         return [
             StoredDelivery(id=id_, is_duplicate=id_ != delivery.id)
             for delivery, id_ in zip(batch_deliveries, ids, strict=True)
         ]
-
-    def _write(self, transaction: Transaction, batch_deliveries: Sequence[Delivery]) -> list[UUID]:
-        ids = deliveries.keep_many(transaction, batch_deliveries)
-        new = [delivery.id for delivery, id_ in zip(batch_deliveries, ids, strict=True) if delivery.id == id_]
-        if new:
-            self._jobs.enqueue_many("process", new, within=transaction)
-        return ids

@@ -24,7 +24,7 @@ async def sweep(context: Context, *, batch_size: int = BATCH_SIZE) -> None:
     An error in the query of one kind does not stop the others; it is raised at the end.
     """
     before = context.clock() - OVERDUE
-    queries = (lost_jobs.UNJUDGED, lost_jobs.UNSENT, lost_jobs.STUCK_SENDING)
+    queries = (lost_jobs.UNSENT, lost_jobs.STUCK_SENDING)
     runs = [_requeue_kind(context, query, before, batch_size) for query in queries]
     for error in await asyncio.gather(*runs, return_exceptions=True):
         if error is not None:

@@ -1,23 +1,27 @@
-"""Queue job handlers: process, ask, judge, enrich, send; the sweep and pruning."""
+"""The steps of the flow: each with its failure policy, and the periodic ones beside them.
+
+A kept delivery is decided on in a batch; its details are fetched for a decision, a message or a page; a message is
+sent. An operation that fails is tried again later or another way, or ends as a dead letter: no work gets lost.
+"""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 import structlog
 
-from service.db.tables import Transaction
-from service.errors import NotFound, Temporary
-from service.model import Receiver, Route
+from service.errors import NotFound
+from service.model import Fetch, FetchPurpose, Receiver, Route
 from service.pipeline.context import Context, RetryPolicy
-from service.pipeline.enrich import enrich, retry_enrich, send_without_details
+from service.pipeline.enrich import enrich, enrich_failed
+from service.pipeline.fetch_facts import fetch_facts, fetch_facts_failed
 from service.pipeline.instrument import instrumented
-from service.pipeline.process import decide_at_deadline, fetch_then_decide, mark_dead, process
+from service.pipeline.process import Batch, process_batch, put_off_first
 from service.pipeline.prune import prune
 from service.pipeline.requeue_lost import sweep
 from service.pipeline.send import fail_send, send
-from service.queue.handlers import Handler
-from service.store import deliveries
+from service.queue.handlers import Handler, run_guarded
+from service.store import fetches
 
 __all__ = ["PRUNE_EVERY_S", "SWEEP_EVERY_S", "Context", "Pipeline", "RetryPolicy"]
 
@@ -27,22 +31,43 @@ PRUNE_EVERY_S = 3600.0
 log = structlog.get_logger()
 
 
+@dataclass(frozen=True, kw_only=True)
+class FetchStep:
+    """A step that fetches, and the record of its failure."""
+
+    run: Callable[[Context, Fetch], Awaitable[None]]
+    failed: Callable[[Context, Fetch, Exception], Awaitable[None]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobStep:
+    """A step that is a queue job, and the record of its failure."""
+
+    run: Callable[[Context, UUID], Awaitable[None]]
+    failed: Callable[[Context, UUID, Exception], Awaitable[None]]
+
+
+FETCHES: Mapping[FetchPurpose, FetchStep] = {
+    FetchPurpose.DECISION: FetchStep(run=fetch_facts, failed=fetch_facts_failed),
+    FetchPurpose.MESSAGE: FetchStep(run=enrich, failed=enrich_failed),
+    FetchPurpose.PAGE: FetchStep(run=enrich, failed=enrich_failed),
+}
+JOBS: Mapping[str, JobStep] = {"send": JobStep(run=send, failed=fail_send)}
+
+
 class Pipeline:
-    """The queue job handlers, and the recovery from their unexpected errors."""
+    """The steps, bound to a context that a reload replaces."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        steps = {
-            "process": process,
-            "ask": fetch_then_decide,
-            "judge": decide_at_deadline,
-            "enrich": enrich,
-            "revisit": enrich,
-            "send": send,
-        }
         self.handlers: dict[str, Handler] = {
-            kind: instrumented(kind, self._bind_context(step), context.metrics) for kind, step in steps.items()
+            kind: instrumented(kind, self._bind_context(step.run), context.metrics) for kind, step in JOBS.items()
         }
+
+    @property
+    def context(self) -> Context:
+        """The context that a step which begins now gets."""
+        return self._context
 
     def _bind_context(self, step: Callable[[Context, UUID], Awaitable[None]]) -> Handler:
         """Return a handler that keeps the routes and receivers from its start to its end."""
@@ -53,8 +78,27 @@ class Pipeline:
         return handle
 
     def reload(self, *, routes: Sequence[Route], receivers: Mapping[str, Receiver]) -> None:
-        """Use other routes and receivers from the next job on."""
+        """Use other routes and receivers from the next step on."""
         self._context = replace(self._context, routes=routes, receivers=receivers)
+
+    async def process(self, *, limit: int) -> Batch:
+        """Decide on up to ``limit`` due deliveries."""
+        return await process_batch(self._context, limit=limit)
+
+    async def put_off_first(self, error: Exception) -> None:
+        """Put off the delivery that fails by itself, and count that."""
+        await put_off_first(self._context, error)
+
+    async def fetch(self, fetch: Fetch) -> None:
+        """Fetch an event's details; record the failure if that fails."""
+        step, context = FETCHES[fetch.purpose], self._context
+        kind = f"fetch_{fetch.purpose}"
+        run = instrumented(kind, lambda _: step.run(context, fetch), context.metrics)
+        error = await run_guarded(kind, run(fetch.event_id))
+        if isinstance(error, NotFound):
+            await run_guarded("the end of a fetch", context.store.write(fetches.end, fetch))
+        elif error is not None:  # if this fails too, the lease of the fetch ends by itself
+            await run_guarded("a failure's record", step.failed(context, fetch, error))
 
     async def sweep(self) -> None:
         """Enqueue overdue work that has no queue job."""
@@ -65,40 +109,8 @@ class Pipeline:
         await prune(self._context)
 
     async def failed(self, kind: str, subject_id: UUID, error: Exception) -> None:
-        """Retry the work of a failed job later or another way, or mark it dead.
-
-        No work gets lost.
-        """
-        reason = f"{type(error).__name__}: {error}"
-        match kind, error:
-            case _, NotFound():
-                log.warning("a job's subject is gone", job=kind, reason=str(error))
-            case "process" | "ask" | "judge", _:
-                await self._process_failed(subject_id, error, reason)
-            case "enrich" | "revisit", _:
-                await self._enrich_failed(subject_id, error, reason)
-            case _:
-                await fail_send(self._context, subject_id, error)
-
-    async def _process_failed(self, delivery_id: UUID, error: Exception, reason: str) -> None:
-        context, is_temporary = self._context, isinstance(error, Temporary)
-        allowed = context.retry_policy.max_put_offs if is_temporary else context.retry_policy.max_failures
-
-        def go_on(transaction: Transaction) -> int:
-            failures = deliveries.count_failure(transaction, delivery_id, reason, is_temporary=is_temporary)
-            if failures < allowed:
-                at = context.clock() + context.retry_policy.pause(failures)
-                context.jobs.enqueue("process", delivery_id, within=transaction, at=at)
-            return failures
-
-        failures = await context.store.write(go_on)
-        if failures >= allowed:
-            next_step = "mend that and replay it" if is_temporary else "please report this"
-            await mark_dead(context, delivery_id, f"judging it failed {failures} times; {next_step}: {reason}")
-
-    async def _enrich_failed(self, event_id: UUID, error: Exception, reason: str) -> None:
-        context = self._context
-        if not isinstance(error, Temporary):
-            await send_without_details(context, event_id, f"asking CircleCI failed; please report this: {reason}")
-            return
-        await retry_enrich(context, event_id, reason)
+        """Retry the work of a failed job later or another way, or mark it dead."""
+        if isinstance(error, NotFound):
+            log.warning("a job's subject is gone", job=kind, reason=str(error))
+        else:
+            await JOBS[kind].failed(self._context, subject_id, error)

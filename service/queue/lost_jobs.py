@@ -7,8 +7,8 @@ from uuid import UUID
 
 from sqlalchemy import Column, ColumnElement, Table, Uuid, func, literal, select, tuple_
 
-from service.db.tables import Transaction, UtcDateTime, deliveries, is_unsent, is_unsettled, notifications
-from service.model import DeliveryState, NotificationState
+from service.db.tables import Transaction, UtcDateTime, is_unsent, notifications
+from service.model import NotificationState
 from service.queue.embedded_sql import has_job
 
 
@@ -29,13 +29,6 @@ class OverdueQuery:
     lane: ColumnElement[str] | None = None
 
 
-UNJUDGED = OverdueQuery(
-    kind="process",
-    table=deliveries,
-    state=DeliveryState.KEPT,
-    since=deliveries.c.received_at,
-    is_open=is_unsettled,
-)
 UNSENT, STUCK_SENDING = (
     OverdueQuery(
         kind="send",

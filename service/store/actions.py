@@ -1,9 +1,10 @@
 """Acts of operators: replays, resends and dismissals, with actor and time."""
 
 from collections.abc import Collection, Sequence
-from uuid import uuid4
+from datetime import datetime
+from uuid import UUID, uuid4
 
-from sqlalchemy import insert, select
+from sqlalchemy import func, insert, select
 
 from service.db.tables import Transaction, actions
 from service.model import Action
@@ -13,6 +14,16 @@ from service.store.rows import to_action
 def record(transaction: Transaction, action: Action) -> None:
     """Record an act."""
     transaction.execute(insert(actions).values(id=uuid4(), **vars(action)))
+
+
+def last_replays(transaction: Transaction, delivery_ids: Collection[UUID]) -> dict[UUID, datetime]:
+    """Return the time of the last replay of those of these deliveries that were replayed."""
+    last = (
+        select(actions.c.subject_id, func.max(actions.c.at))
+        .where(actions.c.subject_id.in_(delivery_ids), actions.c.verb == "replay")
+        .group_by(actions.c.subject_id)
+    )
+    return {row[0]: row[1] for row in transaction.execute(last)}
 
 
 def of_subjects(transaction: Transaction, subject_ids: Collection[object]) -> Sequence[Action]:

@@ -1,26 +1,27 @@
 """Deliveries: kept once each, byte for byte, and what became of them."""
 
-import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import LargeBinary, bindparam, case, func, select, text, tuple_, update
+from sqlalchemy import LargeBinary, and_, bindparam, case, func, or_, select, text, tuple_, update
 from sqlalchemy.dialects import sqlite
 
-from service.db.tables import Transaction, deliveries, is_unsettled
+from service.db.tables import Transaction, UtcDateTime, deliveries, is_unsettled
 from service.errors import NotFound
-from service.model import Delivery, DeliveryState
+from service.model import Backlog, Delivery, DeliveryState
 from service.store.bodies import unpack_for_display
+from service.store.bulk import json_rows
 from service.store.cursors import SortKey
 from service.store.rows import Row, delivery_row, to_delivery
 
 Key = tuple[str, str]
 """The source of a delivery, and what the source calls the event."""
 
+MAX_PAUSE = timedelta(hours=1)  # longer than any pause that we make
 OPENING_BYTES = 16_384  # of a body, where many are listed: most are whole with less
 
 
@@ -85,29 +86,35 @@ def _keep_on_postgres(transaction: Transaction, rows: Mapping[Key, dict[str, Any
 
     A statement that grows with the batch would be parsed anew each time, by driver and server.
     """
-    kept = transaction.execute(_INSERT_ON_POSTGRES, {"rows": json.dumps(list(rows.values()), default=_json_default)})
+    kept = transaction.execute(_INSERT_ON_POSTGRES, {"rows": json_rows(list(rows.values()))})
     return {(source, event_id): id_ for source, event_id, id_ in kept}
-
-
-def _json_default(value: object) -> str:
-    """A value of a kind that JSON does not have, as Postgres reads it."""
-    match value:
-        case bytes():
-            return f"\\x{value.hex()}"
-        case datetime(tzinfo=None):
-            raise ValueError(f"{value} has no time zone")
-        case datetime():
-            return value.isoformat()
-        case _:
-            return str(value)
 
 
 # built once: that takes longer than to run them
 _SELECT = select(deliveries).where(deliveries.c.id == bindparam("delivery_id"))
-_MARK_SETTLED = (
+_is_kept = (deliveries.c.state == DeliveryState.KEPT, is_unsettled)
+_is_due = and_(
+    deliveries.c.due_at.is_not(None),
+    or_(deliveries.c.due_at <= bindparam("now"), deliveries.c.due_at > bindparam("latest")),
+)
+_CLAIM_TIMED = (
+    select(deliveries)
+    .where(*_is_kept, _is_due)
+    .order_by(deliveries.c.due_at)
+    .limit(bindparam("at_most"))
+    .with_for_update(skip_locked=True)
+)
+_CLAIM_NEW = (
+    select(deliveries)
+    .where(*_is_kept, deliveries.c.due_at.is_(None))
+    .order_by(deliveries.c.received_at)
+    .limit(bindparam("at_most"))
+    .with_for_update(skip_locked=True)
+)
+_SETTLE = (
     update(deliveries)
-    .where(deliveries.c.id == bindparam("delivery_id"), deliveries.c.state == DeliveryState.KEPT)
-    .values(state=DeliveryState.SETTLED, reason=None)
+    .where(deliveries.c.id.in_(bindparam("ids", expanding=True)), *_is_kept)
+    .values(state=DeliveryState.SETTLED, reason=None, due_at=None)
     .returning(deliveries.c.id)
 )
 
@@ -138,9 +145,58 @@ def lock(transaction: Transaction, delivery_id: UUID) -> bool:
     return transaction.execute(held).first() is not None
 
 
-def mark_judged(transaction: Transaction, delivery_id: UUID) -> bool:
-    """Mark a kept delivery as judged; False if it was judged before this."""
-    return transaction.execute(_MARK_SETTLED, {"delivery_id": delivery_id}).first() is not None
+def claim(transaction: Transaction, *, now: datetime, limit: int) -> Sequence[Delivery]:
+    """Claim kept deliveries that are due until the transaction ends: the timed ones first, then the new, oldest first.
+
+    Those that another process has claimed are left out. A time that no pause explains, since the clock was ahead when
+    it was set, counts as due.
+    """
+    due = {"now": now, "latest": now + MAX_PAUSE, "at_most": limit}
+    rows = list(transaction.execute(_CLAIM_TIMED, due).mappings())
+    if len(rows) < limit:
+        rows += transaction.execute(_CLAIM_NEW, {"at_most": limit - len(rows)}).mappings()
+    return [to_delivery(row) for row in rows]
+
+
+def has_due(transaction: Transaction, now: datetime) -> bool:
+    """Tell whether a kept delivery is due."""
+    due = {"now": now, "latest": now + MAX_PAUSE}
+    is_new = select(deliveries.c.id).where(*_is_kept, deliveries.c.due_at.is_(None)).limit(1)
+    is_timed = select(deliveries.c.id).where(*_is_kept, _is_due).limit(1)
+    return bool(transaction.execute(is_new).first() or transaction.execute(is_timed, due).first())
+
+
+def backlog(transaction: Transaction, now: datetime) -> Backlog:
+    """Return the number of deliveries that are due, and the age of the oldest."""
+    since = func.coalesce(deliveries.c.due_at, deliveries.c.received_at, type_=UtcDateTime)
+    counting = select(func.count(), func.min(since)).where(
+        *_is_kept, or_(deliveries.c.due_at.is_(None), deliveries.c.due_at <= now)
+    )
+    depth, oldest = transaction.execute(counting).one()
+    return Backlog(depth=depth, oldest_age_s=max(0.0, (now - oldest).total_seconds()) if oldest else 0.0)
+
+
+def settle(transaction: Transaction, delivery_ids: Collection[UUID]) -> Collection[UUID]:
+    """Mark kept deliveries as decided on; return the ids of those that were kept."""
+    return set(transaction.execute(_SETTLE, {"ids": list(delivery_ids)}).scalars())
+
+
+def put_off(transaction: Transaction, delivery_ids: Collection[UUID], *, until: datetime) -> None:
+    """Put kept deliveries off until a time."""
+    later = update(deliveries).where(deliveries.c.id.in_(delivery_ids), *_is_kept).values(due_at=until)
+    transaction.execute(later)
+
+
+def release(transaction: Transaction, delivery_id: UUID) -> None:
+    """End the wait of a kept delivery: it is due again since its receipt, by any clock."""
+    due = update(deliveries).where(deliveries.c.id == delivery_id, *_is_kept).values(due_at=deliveries.c.received_at)
+    transaction.execute(due)
+
+
+def lock_kept(transaction: Transaction, delivery_id: UUID) -> bool:
+    """Lock a delivery that is still kept until the transaction ends; False if it is not."""
+    held = select(deliveries.c.id).where(deliveries.c.id == delivery_id, *_is_kept).with_for_update()
+    return transaction.execute(held).first() is not None
 
 
 def mark_dead(transaction: Transaction, delivery_id: UUID, reason: str) -> bool:
@@ -151,7 +207,7 @@ def mark_dead(transaction: Transaction, delivery_id: UUID, reason: str) -> bool:
     marking = (
         update(deliveries)
         .where(deliveries.c.id == delivery_id, deliveries.c.state == DeliveryState.KEPT)
-        .values(state=DeliveryState.DEAD, reason=reason)
+        .values(state=DeliveryState.DEAD, reason=reason, due_at=None)
         .returning(deliveries.c.id)
     )
     return transaction.execute(marking).first() is not None
@@ -162,7 +218,7 @@ def mark_kept(transaction: Transaction, delivery_id: UUID) -> bool:
     marking = (
         update(deliveries)
         .where(deliveries.c.id == delivery_id, deliveries.c.state != DeliveryState.KEPT)
-        .values(state=DeliveryState.KEPT, reason=None, failures=0, put_offs=0)
+        .values(state=DeliveryState.KEPT, reason=None, failures=0, put_offs=0, due_at=None)
         .returning(deliveries.c.id)
     )
     return transaction.execute(marking).first() is not None
@@ -180,7 +236,7 @@ def dismiss(transaction: Transaction, delivery_id: UUID) -> bool:
 
 
 def count_failure(transaction: Transaction, delivery_id: UUID, reason: str, *, is_temporary: bool = False) -> int:
-    """Count a failure to judge the delivery; return how many of its kind there were.
+    """Count a failure to decide on the delivery; return the number of its kind.
 
     is_temporary   it was expected to pass by itself: such failures have a count of their own
     """

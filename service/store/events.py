@@ -1,7 +1,8 @@
 """Events, and the details asked for."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from operator import attrgetter
 from uuid import UUID
 
 from sqlalchemy import bindparam, select
@@ -10,19 +11,29 @@ from service.db.tables import Transaction, details, events
 from service.errors import NotFound
 from service.model import Details, Event
 from service.store import names, search_terms
-from service.store.rows import DETAILS, event_row, insert_or_replace, to_event
+from service.store.bulk import BulkInsert, replacing
+from service.store.rows import DETAILS, event_row, to_event
 
 # built once: that takes longer than to run them
 _SELECT = select(events).where(events.c.id == bindparam("event_id"))
-_SELECT_DETAILS = select(details.c.body).where(details.c.event_id == bindparam("event_id"))
+_SELECT_DETAILS = select(details.c.event_id, details.c.body).where(
+    details.c.event_id.in_(bindparam("event_ids", expanding=True))
+)
+_PUT = BulkInsert(events, replacing(events, "id"))
+_PUT_DETAILS = BulkInsert(details, replacing(details, "event_id"))
 
 
 def put(transaction: Transaction, event: Event) -> None:
     """Put an event on record, or what we know better about it by now."""
-    row = event_row(event)
-    insert_or_replace(transaction, events, row, key="id")
-    search_terms.put(transaction, row)
-    names.put(transaction, row)
+    put_all(transaction, [event])
+
+
+def put_all(transaction: Transaction, put: Iterable[Event]) -> None:
+    """Put events on record, each with its search terms and names."""
+    rows = [event_row(event) for event in sorted(put, key=attrgetter("id"))]
+    _PUT(transaction, rows)
+    search_terms.put(transaction, rows)
+    names.put(transaction, rows)
 
 
 def find(transaction: Transaction, event_id: UUID) -> Event:
@@ -39,21 +50,29 @@ def find_all(transaction: Transaction, event_ids: Collection[UUID]) -> dict[UUID
     return {row["id"]: to_event(row) for row in found}
 
 
-def put_details(transaction: Transaction, event_id: UUID, learned: Details) -> None:
-    """Store the details of an event in place of earlier ones."""
-    row = {
-        "event_id": event_id,
-        "rounds": learned.rounds,
-        "asked_at": learned.asked_at,
-        "body": DETAILS.dump_python(learned, mode="json"),
-    }
-    insert_or_replace(transaction, details, row, key="event_id")
+def put_details(transaction: Transaction, learned: Mapping[UUID, Details]) -> None:
+    """Store the details of events in place of earlier ones."""
+    rows = [
+        {
+            "event_id": event_id,
+            "rounds": learned[event_id].rounds,
+            "asked_at": learned[event_id].asked_at,
+            "body": DETAILS.dump_python(learned[event_id], mode="json"),
+        }
+        for event_id in sorted(learned)
+    ]
+    _PUT_DETAILS(transaction, rows)
 
 
 def find_details(transaction: Transaction, event_id: UUID) -> Details | None:
     """Return the details of an event; None if they were never asked for."""
-    body = transaction.execute(_SELECT_DETAILS, {"event_id": event_id}).scalar()
-    return None if body is None else DETAILS.validate_python(body)
+    return find_all_details(transaction, [event_id]).get(event_id)
+
+
+def find_all_details(transaction: Transaction, event_ids: Sequence[UUID]) -> dict[UUID, Details]:
+    """Return the details of those of these events that have any."""
+    found = transaction.execute(_SELECT_DETAILS, {"event_ids": event_ids})
+    return {event_id: DETAILS.validate_python(body) for event_id, body in found}
 
 
 def retry_missing_details(transaction: Transaction, event_id: UUID) -> None:
@@ -64,4 +83,4 @@ def retry_missing_details(transaction: Transaction, event_id: UUID) -> None:
     known = find_details(transaction, event_id)
     if known and known.missing:
         open_again = tuple(replace(missing, is_final=False, retry_after_s=None) for missing in known.missing)
-        put_details(transaction, event_id, replace(known, missing=open_again))
+        put_details(transaction, {event_id: replace(known, missing=open_again)})

@@ -4,20 +4,20 @@ A pattern is expanded into the names that it fits, and each of those has a list 
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from difflib import get_close_matches
 from functools import partial
 from itertools import groupby
-from typing import Any
 
-from sqlalchemy import Select, bindparam, delete, select
+from sqlalchemy import Select, delete, select
 
-from service.db.tables import INDEXED_COLUMNS, Transaction, names
+from service.db.tables import INDEXED_COLUMNS, Transaction, UtcDateTime, names
 from service.model import slug_spellings
 from service.routing.match_keys import SEARCH_FILTERS
 from service.routing.patterns import compile_pattern, has_wildcards, to_nfc, unescape
-from service.store.rows import INSERTS, Row
+from service.store.bulk import BulkInsert
+from service.store.rows import Row
 
 MAX_CHARACTERS = 200  # of a name on record: an index of Postgres takes no entry of any length
 MAX_FOLDED = 400
@@ -75,29 +75,24 @@ def names_of(row: Row) -> list[tuple[str, str, str]]:
     return sorted(one for one in found if len(one[1]) <= MAX_FOLDED)
 
 
-def put(transaction: Transaction, row: Row) -> None:
-    """Insert the names of an event, and update the time of those not seen lately."""
-    seen_at: datetime = row["received_at"]
-    # in order: two workers that put the same names must not wait for each other crosswise
-    rows = [
-        {"b_field": field, "b_folded": folded, "b_name": name, "b_seen_at": seen_at, "b_stale": seen_at - FRESH_FOR}
-        for field, folded, name in names_of(row)
-    ]
-    if rows:
-        transaction.execute(_UPSERTS[transaction.dialect.name], rows)
+def put(transaction: Transaction, rows: Iterable[Row]) -> None:
+    """Insert the names of events, and update the time of those not seen lately."""
+    seen: dict[tuple[str, str, str], datetime] = {}
+    for row in rows:
+        for key in names_of(row):
+            seen[key] = max(row["received_at"], seen.get(key, row["received_at"]))
+    if seen:
+        # in the order of the key: two workers that put the same names must not wait for each other crosswise
+        named = [{**dict(zip(_KEY, key, strict=True)), "seen_at": seen[key]} for key in sorted(seen)]
+        _UPSERT(transaction, named, stale=max(seen.values()) - FRESH_FOR)
 
 
-def _upsert(dialect: str) -> Any:
-    new: dict[str, Any] = {column: bindparam(f"b_{column}") for column in ("field", "folded", "name", "seen_at")}
-    inserting = INSERTS[dialect](names).values(new)
-    return inserting.on_conflict_do_update(
-        index_elements=["field", "folded", "name"],
-        set_={"seen_at": inserting.excluded.seen_at},
-        where=names.c.seen_at < bindparam("b_stale"),
-    )
-
-
-_UPSERTS = {dialect: _upsert(dialect) for dialect in INSERTS}
+_KEY = ("field", "folded", "name")
+_UPSERT = BulkInsert(
+    names,
+    f"ON CONFLICT ({', '.join(_KEY)}) DO UPDATE SET seen_at = excluded.seen_at WHERE names.seen_at < :stale",
+    parameters={"stale": UtcDateTime()},
+)
 
 
 def forget(transaction: Transaction, *, before: datetime) -> None:

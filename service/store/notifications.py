@@ -10,22 +10,33 @@ from sqlalchemy import Update, and_, delete, func, insert, or_, select, tuple_, 
 from service.db.tables import Transaction, UtcDateTime, attempts, is_unsent, notifications
 from service.errors import NotFound
 from service.model import Attempt, Message, Notification, NotificationState, Outcome
+from service.store.bulk import BulkInsert
 from service.store.cursors import SortKey
-from service.store.rows import insert_new, to_attempt, to_notification
+from service.store.rows import to_attempt, to_notification
 
 PENDING, SENDING, SENT, DEAD, DISMISSED = NotificationState
 INTERRUPTED_REASON = "Roundsman was stopped during this attempt: it may have arrived"
 
+_KEY = tuple_(notifications.c.topic, notifications.c.channel_key)
+_NEW_COLUMNS = [column.name for column in notifications.c if column.name != "unknown_since"]
+_INSERT = BulkInsert(notifications, "ON CONFLICT DO NOTHING", columns=_NEW_COLUMNS)
 
-def insert_or_get(transaction: Transaction, notification: Notification) -> Notification | None:
-    """Insert a notification; return the one its channel has for the topic, or None."""
-    row = vars(notification)
-    if insert_new(transaction, notifications, row):
-        return None
-    standing = select(notifications).where(
-        notifications.c.topic == notification.topic, notifications.c.channel_key == notification.channel_key
-    )
-    return to_notification(transaction.execute(standing).mappings().one())
+
+def insert_or_get(transaction: Transaction, wanted: Sequence[Notification]) -> list[Notification | None]:
+    """Insert notifications; return for each the one its channel has for the topic, or None if it is new.
+
+    Of two that differ in their id alone the first is inserted.
+    """
+    if not wanted:
+        return []
+    # in the order of the key: two workers that tell of the same news must not wait for each other crosswise
+    _INSERT(transaction, [vars(one) for one in sorted(wanted, key=lambda one: (one.topic, one.channel_key))])
+    keys = {(one.topic, one.channel_key) for one in wanted}
+    standing = select(notifications).where(_KEY.in_(keys))
+    found = [to_notification(row) for row in transaction.execute(standing).mappings()]
+    by_key = {(one.topic, one.channel_key): one for one in found}
+    there = [by_key[one.topic, one.channel_key] for one in wanted]
+    return [None if before.id == one.id else before for before, one in zip(there, wanted, strict=True)]
 
 
 def find(transaction: Transaction, notification_id: UUID) -> Notification:

@@ -16,6 +16,7 @@ from service.db.tables import (
     deliveries,
     details,
     events,
+    fetches,
     is_unsettled,
     notifications,
 )
@@ -112,6 +113,7 @@ def _forget(transaction: Transaction, event_ids: Sequence[UUID], message_ids: Se
         (notifications.c.id, message_ids),
         (decisions.c.event_id, event_ids),
         (details.c.event_id, event_ids),
+        (fetches.c.event_id, event_ids),
         (events.c.id, event_ids),
         (deliveries.c.id, event_ids),
     ):

@@ -102,6 +102,7 @@ def to_delivery(row: Row, *, read_body: Callable[[bytes, int | None], bytes] = u
         reason=row["reason"],
         repeats=row["repeats"],
         failures=row["failures"],
+        due_at=row["due_at"],
     )
 
 

@@ -4,7 +4,7 @@ Each stands in the table with its place in time, so that the events of one can b
 """
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from operator import itemgetter
 from uuid import UUID
 
@@ -12,8 +12,9 @@ from sqlalchemy import bindparam, delete, select
 
 from service.db.tables import Transaction, events, words
 from service.model import slug_spellings
+from service.store.bulk import BulkInsert
 from service.store.names import full_name
-from service.store.rows import INSERTS, Row
+from service.store.rows import Row
 
 SEARCHED = (
     *("project_slug", "project_name", "org", "branch", "tag", "revision", "workflow_name", "job_name"),
@@ -22,7 +23,7 @@ SEARCHED = (
 SHORT_REVISION = 7
 _MAX_WORDS = 100  # of one event: a subject may be a whole essay
 _MAX_CHARACTERS = 400  # an index takes no entry of any length
-_INSERTS = {dialect: insert(words).on_conflict_do_nothing() for dialect, insert in INSERTS.items()}
+_INSERT = BulkInsert(words, "ON CONFLICT DO NOTHING")
 
 
 def words_in(text: str) -> list[str]:
@@ -52,13 +53,15 @@ def words_of(row: Row) -> set[str]:
     return {*list(found)[:_MAX_WORDS], *actors, *projects, *short}
 
 
-def put(transaction: Transaction, row: Row) -> None:
-    """Insert the terms of an event; those that it has already stay."""
-    place = {"happened_at": row["happened_at"], "event_id": row["id"]}
-    # in order: two workers that put one event must not wait for each other crosswise
-    rows = [{"word": word, **place} for word in sorted(words_of(row))]
-    if rows:
-        transaction.execute(_INSERTS[transaction.dialect.name], rows)
+def put(transaction: Transaction, rows: Iterable[Row]) -> None:
+    """Insert the terms of events; those that they have already stay."""
+    terms = [
+        {"word": word, "happened_at": row["happened_at"], "event_id": row["id"]}
+        for row in rows
+        for word in words_of(row)
+    ]
+    # in the order of the key: two workers that put one event must not wait for each other crosswise
+    _INSERT(transaction, sorted(terms, key=itemgetter("word", "happened_at", "event_id")))
 
 
 def forget(transaction: Transaction, event_ids: Collection[UUID]) -> None:

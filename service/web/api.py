@@ -102,7 +102,7 @@ class Api:
         """Judge a delivery again."""
         who = await self.access.require(request)
         delivery_id = queries.to_id(request.path_params["id"])
-        await operator_actions.replay(self.store, self.jobs, delivery_id, who=who, at=self.clock())
+        await operator_actions.replay(self.store, delivery_id, who=who, at=self.clock())
         return JSONResponse({"delivery": str(delivery_id), "replay": "enqueued"}, status_code=202)
 
     async def resend(self, request: Request) -> Response:

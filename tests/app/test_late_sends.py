@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from service.channels import AppriseChannels
+from service.model import FetchPurpose
 from service.pipeline.context import RetryPolicy
 from service.pipeline.steps import Pipeline
 from tests.app_fixture import RED, RED_TO_WEB, House, a_house, a_moment
@@ -78,8 +79,8 @@ async def attempts_of(house: House, delivery: str) -> list[tuple[Any, Any]]:
 
 async def red(house: House, number: int = 1) -> str:
     delivery = await house.finish(replace(RED, number=number))
-    await house.work("process", delivery)
-    await house.work("enrich", delivery)
+    await house.process()
+    await house.fetch(delivery, FetchPurpose.MESSAGE)
     return delivery
 
 

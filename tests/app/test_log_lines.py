@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from service.errors import Permanent
+from service.model import FetchPurpose
 from service.testing.fake_circleci.payloads import as_bytes, workflow_completed
 from tests.app_fixture import RED, SECRET, TOKEN, House
 from tests.log_capture import Talk, logged
@@ -155,10 +156,10 @@ async def test_a_delivery_s_way_is_found_by_its_id(house: House, talk: Talk) -> 
 
     await house.drain()
 
-    assert [(line["event"], line.get("job")) for line in talk.lines if delivery in line.values()] == [
+    assert [(line["event"], line.get("job")) for line in talk.lines if delivery in str(line)] == [
         ("delivery", None),
-        ("job", "process"),
-        ("job", "enrich"),
+        ("decided", None),
+        ("job", "fetch_message"),
         ("attempt", "send"),
     ]
     assert len(talk.lines) == 4
@@ -171,7 +172,7 @@ async def test_a_job_is_one_line_with_its_subject_and_outcome(house: House, talk
 
     line = stopped(said(talk, "job")[0])
     line.pop("request", None)  # here requests and jobs share a task; a server gives each its own
-    assert line == {"event": "job", "level": "info", "job": "process", "subject": delivery, "outcome": "done"}
+    assert line == {"event": "job", "level": "info", "job": "fetch_message", "subject": delivery, "outcome": "done"}
 
 
 async def test_an_attempt_is_the_line_of_its_job(house: House, talk: Talk) -> None:
@@ -191,7 +192,7 @@ async def test_a_job_that_finds_its_work_settled_says_no_more_than_that_it_is_do
     await house.drain()
     before = len(talk.lines)
 
-    await house.work("process", delivery)
+    await house.fetch(delivery, FetchPurpose.DECISION)
 
     [line] = talk.lines[before:]
     assert (line["event"], line["outcome"]) == ("job", "done")

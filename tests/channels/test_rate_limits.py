@@ -12,7 +12,7 @@ import pytest
 
 from service.channels import min_interval, server_lane
 from service.errors import Permanent, Temporary
-from service.model import Channel
+from service.model import Channel, FetchPurpose
 from tests.app_fixture import NINE, RED, House, a_house
 
 SLACK, MAIL = "web (slack)", "web (mailto)"
@@ -37,8 +37,8 @@ async def owe(house: House, count: int) -> None:
     """Have so many messages wait for each channel, the first numbered 1."""
     for number in range(1, count + 1):
         delivery = await house.finish(replace(RED, number=number, subject=f"Change {number}"))
-        await house.work("process", delivery)
-        await house.work("enrich", delivery)
+        await house.process()
+        await house.fetch(delivery, FetchPurpose.MESSAGE)
 
 
 def numbers(house: House, label: str) -> list[int]:

@@ -11,7 +11,7 @@ import pytest
 
 from service.circleci.source import Source
 from service.errors import Temporary
-from service.model import DetailKind, Details, Event
+from service.model import DetailKind, Details, Event, FetchPurpose
 from service.pipeline.context import RetryPolicy
 from service.testing import sample_runs
 from service.testing.fake_circleci.faults import Fault, Faults, broken, too_many
@@ -136,7 +136,7 @@ async def test_details_are_not_fetched_after_a_day(house: House) -> None:
     await house.drain(days=1)
 
     assert len(house.pretend.calls) == calls
-    assert house.jobs() == []
+    assert (house.jobs(), house.fetches()) == ([], [])
 
 
 async def test_circleci_is_not_asked_again_before_it_said(house: House) -> None:
@@ -275,9 +275,9 @@ async def test_a_database_that_is_away_while_asking_means_asking_again(house: Ho
 @pytest.mark.databases("sqlite", "postgres")
 async def test_asking_twice_at_once_tells_once(house: House) -> None:
     delivery = await house.finish(RED)
-    await house.work("process", delivery)
+    await house.process()
 
-    await asyncio.gather(*(house.work("enrich", delivery) for _ in range(3)))
+    await asyncio.gather(*(house.fetch(delivery, FetchPurpose.MESSAGE) for _ in range(3)))
     await house.drain()
     await house.drain(minutes=5)
 
@@ -309,4 +309,4 @@ async def test_event_pruned_during_a_fetch_stays_deleted(house: House, error: Ex
         "SELECT id FROM deliveries UNION ALL SELECT id FROM events "
         "UNION ALL SELECT event_id FROM details UNION ALL SELECT event_id FROM words"
     )
-    assert (left, house.jobs()) == ([], [])
+    assert (left, house.jobs(), house.fetches()) == ([], [], [])

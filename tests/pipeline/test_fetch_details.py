@@ -5,14 +5,15 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from uuid import UUID
 
 import pytest
 
+from service.model import FetchPurpose
 from service.pipeline.context import RetryPolicy
-from service.queue.embedded import MAX_CONCURRENT
+from service.pipeline.worker import WorkerLimits
 from service.testing.fake_circleci.faults import Fault, broken, too_many
 from tests.app_fixture import GREEN, RED, RED_TO_WEB, SETTLED_WITHIN_S, House, a_house, a_moment
+from tests.pipeline.test_enrich import Buggy
 from tests.pipeline.test_process import MANY_ROUTES, RELEASE, verdicts
 
 pytestmark = pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
@@ -71,7 +72,7 @@ async def test_a_circleci_that_hangs_puts_off_no_decision_past_its_time(folder: 
         delivery = await house.finish(RELEASE)
         await house.drain()
         house.clock.tick(minutes=2)
-        await house.work("ask", delivery)
+        await house.process()
 
         assert "CircleCI did not answer everything within 0 s" in verdicts(await house.show(delivery))[0][1]
 
@@ -83,7 +84,8 @@ async def test_no_fetch_after_the_deadline(many: House) -> None:
     asked = len(many.pretend.calls)
 
     many.clock.tick(minutes=2)
-    await many.work("ask", delivery)
+    await many.fetch(delivery, FetchPurpose.DECISION)
+    await many.process()
 
     assert len(many.pretend.calls) == asked
     assert verdicts(await many.show(delivery))[4][0] == "matched"
@@ -108,7 +110,7 @@ async def test_a_delivery_that_was_long_in_coming_is_judged_at_once_and_asked_ab
     delivery = await many.finish(RELEASE)
 
     many.clock.tick(hours=1)
-    await many.work("process", delivery)
+    await many.process()
 
     assert many.pretend.calls == []
     assert verdicts(await many.show(delivery))[0] == (
@@ -130,7 +132,7 @@ async def test_events_without_missing_facts_do_not_wait_for_fetches(folder: Path
         house.pretend.faults.next("*", Fault(gate=hanging), times=1000)
         house.service.context.store.after_commit(written.set)
         async with house.running():
-            for number in range(MAX_CONCURRENT):
+            for number in range(WorkerLimits().max_fetches):
                 await house.finish(replace(RELEASE, number=10_000 + number))
             delivery = await house.finish(GREEN)
             while not house.rows("SELECT 1 FROM decisions"):
@@ -180,18 +182,24 @@ async def test_gaps_that_decide_nothing_put_off_no_decision(many: House) -> None
 async def test_concurrent_fetches_for_one_delivery_decide_once(many: House) -> None:
     delivery = await many.finish(RELEASE)
 
-    await asyncio.gather(*(many.work("ask", delivery) for _ in range(3)))
-    await many.work("ask", delivery)
+    await many.process()
+
+    await asyncio.gather(*(many.fetch(delivery, FetchPurpose.DECISION) for _ in range(3)))
+    await many.drain()
+    await many.fetch(delivery, FetchPurpose.DECISION)
+    await many.drain()
 
     assert many.rows("SELECT max(round), count(DISTINCT event_id) FROM decisions") == [(1, 1)]
     assert many.counted("events", kind="workflow-completed") == 1
 
 
 @pytest.mark.databases("sqlite", "postgres")
-async def test_asking_that_fails_unforeseen_begins_anew(many: House) -> None:
+async def test_unexpected_error_of_a_fetch_is_a_failure_to_decide_and_retried(many: House) -> None:
+    sound = many.service.context.source
+    many.replace_source(lambda source: Buggy(source, ValueError("unforeseen")))
     delivery = await many.finish(RELEASE)
-
-    await many.service.pipeline.failed("ask", UUID(delivery), ValueError("unforeseen"))
+    await many.drain()
+    many.replace_source(lambda _: sound)
     await many.drain(minutes=1)
 
     assert verdicts(await many.show(delivery))[0] == ("matched", "tag v2.5.0 matches v*")
@@ -199,16 +207,16 @@ async def test_asking_that_fails_unforeseen_begins_anew(many: House) -> None:
 
 
 async def test_event_is_decided_at_its_deadline_during_a_fetch(many: House) -> None:
-    """The line of those who ask may be of any length: this one never comes to its turn."""
+    """So many fetches may be due that this one never begins."""
     delivery = await many.finish(RELEASE)
-    await many.work("process", delivery)
+    await many.process()
     many.clock.tick(seconds=119)
-    await many.work("judge", delivery)
+    await many.process()
     before = many.rows("SELECT count(*) FROM decisions")
 
     many.clock.tick(seconds=1)
-    await many.work("judge", delivery)
-    await many.work("ask", delivery)
+    await many.process()
+    await many.fetch(delivery, FetchPurpose.DECISION)
 
     assert before == [(0,)]
     assert many.pretend.calls == []
@@ -244,20 +252,11 @@ async def test_a_replay_is_judged_two_minutes_after_it_was_asked_for(many: House
     assert (before, after) == ({1}, {1, 2})
 
 
-async def test_unexpected_error_at_the_deadline_is_retried(many: House) -> None:
-    delivery = await many.finish(RELEASE)
-
-    await many.service.pipeline.failed("judge", UUID(delivery), ValueError("unforeseen"))
-    await many.drain(minutes=1)
-
-    assert verdicts(await many.show(delivery))[0] == ("matched", "tag v2.5.0 matches v*")
-
-
 @pytest.mark.long
 @pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
 async def test_other_jobs_do_not_wait_while_circleci_hangs(folder: Path, is_long: bool) -> None:
     """The first route tests who pushed, CircleCI takes each call and never answers, and the line is long."""
-    hanging, number = asyncio.Event(), 300 if is_long else 3 * MAX_CONCURRENT
+    hanging, number = asyncio.Event(), 300 if is_long else 3 * WorkerLimits().max_fetches
     patient = RetryPolicy(answer_timeout=timedelta(seconds=3))  # in real time, after that of the clock that we move
     routes = RED_TO_WEB.replace("routes:\n", "routes:\n  - {name: bots, match: {actor: renovate*}, receiver: web}\n")
     async with a_house(folder, routes, retry_policy=patient) as house:
@@ -265,7 +264,7 @@ async def test_other_jobs_do_not_wait_while_circleci_hangs(folder: Path, is_long
         async with asyncio.timeout(20 * SETTLED_WITHIN_S), house.service.running():
             for place in range(number):
                 await house.finish(replace(RED, number=20_000 + place))
-            await until(lambda: house.jobs().count("process") == 0)
+            await until(lambda: len(house.fetches()) == number)
             missing_facts = house.rows("SELECT count(*) FROM decisions")
             house.clock.tick(minutes=2)
             await until(lambda: len(house.channels.took) == number)

@@ -10,9 +10,9 @@ import pytest
 
 from service.db.tables import Transaction
 from service.errors import Permanent, Temporary
-from service.model import Attempt, DetailKind, Details, MissingDetail
+from service.model import Attempt, DetailKind, Details, FetchPurpose, MissingDetail
 from service.pipeline.context import RetryPolicy
-from service.pipeline.decide import decide_event
+from service.pipeline.decide import PendingDecision, decide_events
 from service.pipeline.retry import decide_retry
 from service.pipeline.steps import Pipeline
 from service.store import deliveries, notifications
@@ -35,22 +35,23 @@ async def test_late_job_of_a_dismissed_dead_letter_changes_nothing(folder: Path)
         await house.drain()
         await house.act(f"deliveries/{delivery}/dismiss")
         house.replace_source(lambda _: sound)
-        await house.work("process", delivery)
+        await house.process()
 
         assert house.rows("SELECT state, reason FROM deliveries") == [("dismissed", "not understood")]
         assert house.jobs() == []
         assert house.counted("dead_letters", what="delivery") == 1
 
 
-async def test_job_to_ask_that_comes_after_the_routes_need_nothing_judges_the_event(folder: Path) -> None:
+async def test_fetch_that_comes_after_the_routes_need_nothing_lets_the_event_be_decided_on(folder: Path) -> None:
     async with a_house(folder, RELEASES) as house:
         delivery = await house.finish(RELEASE)
-        await house.work("process", delivery)
-        asked = house.jobs()
+        await house.process()
+        asked = house.fetches()
     async with a_house(folder) as house:
-        await house.work("ask", delivery)
+        await house.fetch(delivery, FetchPurpose.DECISION)
+        await house.process()
 
-        assert "ask" in asked
+        assert asked == ["decision"]
         assert house.rows("SELECT state FROM deliveries") == [("settled",)]
         assert house.pretend.calls == []
 
@@ -68,18 +69,17 @@ async def test_details_asked_for_are_on_record_when_no_route_matches(folder: Pat
 async def test_event_that_repeats_told_news_is_not_asked_about_again(folder: Path) -> None:
     async with a_house(folder, CANCELED_TO_ALL) as house:
         house.pretend.run_finished(CANCELED)
-        first, second, *_ = [await house.post(payload) for payload in cancellation_storm(CANCELED)]
-        await house.work("process", first)
-        before = house.jobs().count("enrich")
-        await house.work("process", second)
+        for payload in cancellation_storm(CANCELED):
+            await house.post(payload)
+            await house.process()
 
-        assert (before, house.jobs().count("enrich")) == (1, 1)
+        assert house.fetches() == ["message"]
 
 
 @pytest.mark.databases("postgres")
 async def test_job_to_send_ends_quietly_when_another_worker_began_the_attempt(house: House) -> None:
-    delivery = await house.finish(RED)
-    await house.work("process", delivery)
+    await house.finish(RED)
+    await house.process()
     [notification_id] = [UUID(row[0]) for row in house.rows("SELECT id FROM notifications")]
     context, looked = house.service.context, asyncio.Event()
 
@@ -122,7 +122,8 @@ async def test_several_doubts_of_a_verdict_are_named_in_order(folder: Path) -> N
 
         def decide(transaction: Transaction) -> None:
             event = context.source.parse(deliveries.find(transaction, UUID(delivery)))
-            decide_event(transaction, context, event, Details(rounds=1, missing=missing), max_delay=timedelta())
+            details = Details(rounds=1, missing=missing)
+            decide_events(transaction, context, [PendingDecision(event=event, details=details, max_delay=timedelta())])
 
         await context.store.write(decide)
         [decision] = (await house.show(delivery))["decisions"]

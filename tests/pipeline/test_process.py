@@ -11,9 +11,9 @@ import pytest
 
 from service.circleci.circleci import CircleCI
 from service.circleci.source import Source
-from service.errors import Temporary
+from service.errors import Permanent, Temporary
 from service.model import Delivery, Event
-from service.pipeline.process import mark_dead
+from service.pipeline.process import record_failure
 from service.testing import sample_runs
 from service.testing.fake_circleci.payloads import as_bytes, cancellation_storm, job_completed, workflow_completed
 from tests.app_fixture import GREEN, MONDAY, RED, RED_TO_WEB, House, a_house
@@ -167,7 +167,7 @@ async def test_fact_is_fetched_if_a_route_needs_it(many: House) -> None:
 async def test_a_fact_that_no_route_needs_is_not_asked_for(many: House) -> None:
     """The tag of a branch's build is no question, nor is the actor of a job that a workflow's route would judge."""
     await many.post(workflow_completed(replace(GREEN, trigger="api")))
-    await many.work("process", many.rows("SELECT id FROM deliveries")[0][0])
+    await many.process()
 
     assert many.pretend.calls == []
 
@@ -272,9 +272,9 @@ async def test_a_cancellation_storm_is_one_piece_of_news_for_each_channel(folder
 
 
 async def test_concurrent_jobs_for_one_delivery_decide_once(house: House) -> None:
-    delivery = await house.finish(RED)
+    await house.finish(RED)
 
-    await asyncio.gather(*(house.work("process", delivery) for _ in range(5)))
+    await asyncio.gather(*(house.process() for _ in range(5)))
     await house.drain()
 
     assert house.rows("SELECT max(round), count(*) FROM decisions") == [(1, 1)]
@@ -332,9 +332,10 @@ class Stumbling:
 async def test_a_delivery_that_was_judged_meanwhile_is_not_buried(house: House) -> None:
     """A worker of an older release may not understand what a newer one has judged already."""
     delivery = await house.finish(RED)
-    await house.work("process", delivery)
+    await house.process()
 
-    await mark_dead(house.service.context, UUID(delivery), "an old release does not know this kind")
+    error = Permanent("an old release does not know this kind")
+    await house.service.context.store.write(record_failure, house.service.context, UUID(delivery), error)
 
     assert house.rows("SELECT state, reason FROM deliveries") == [("settled", None)]
     assert house.counted("dead_letters", what="delivery") == 0

@@ -15,14 +15,8 @@ from service.db.database import Store
 from service.db.tables import Transaction, deliveries
 from service.errors import Temporary
 from service.model import Delivery, SignatureMatch, Via
-from service.pipeline import receive
-from service.pipeline.receive import GroupCommitter, PendingDelivery, StoredDelivery
-from service.queue.base import JobQueue
-from service.queue.embedded import EmbeddedQueue
-from service.queue.embedded_sql import JobRows
-from service.queue.procrastinate import ProcrastinateQueue
-from service.queue.procrastinate_sql import ProcrastinateRows
-from tests.app_fixture import NINE, Clock, still_writing
+from service.pipeline.receive import GroupCommitter, IntakeLimits, PendingDelivery, StoredDelivery
+from tests.app_fixture import NINE, still_writing
 from tests.databases import Database
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
@@ -66,12 +60,23 @@ async def held_up(store: Store) -> AsyncIterator[None]:
 class Door:
     """A group committer, and senders of deliveries."""
 
-    def __init__(self, store: Store, jobs: JobQueue) -> None:
+    def __init__(self, store: Store) -> None:
         self.store = store
-        self.jobs = jobs
-        self.committer = GroupCommitter(store, jobs)
+        self.announced = 0
+        self.limit()
         self.commits = 0
         store.after_commit(self._count)
+
+    def limit(self, **limits: Any) -> None:
+        """Have a committer with other limits."""
+        self.committer = GroupCommitter(
+            self.store,
+            announce=self._announce,
+            limits=replace(IntakeLimits(), **limits),
+        )
+
+    def _announce(self) -> None:
+        self.announced += 1
 
     def _count(self) -> None:
         self.commits += 1
@@ -93,14 +98,8 @@ class Door:
 
 @pytest.fixture
 async def door(database: Database) -> AsyncIterator[Door]:
-    store, clock = Store(database.url), Clock()
-    on_sqlite = store.file is not None
-    yield Door(
-        store,
-        EmbeddedQueue(JobRows(store), clock=clock)
-        if on_sqlite
-        else ProcrastinateQueue(database.url, ProcrastinateRows(store), clock=clock),
-    )
+    store = Store(database.url)
+    yield Door(store)
     await store.close()
 
 
@@ -108,14 +107,14 @@ async def outcomes(tasks: Iterable[asyncio.Task[StoredDelivery]]) -> list[Any]:
     return await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def test_single_delivery_is_stored_at_once_with_its_job(door: Door) -> None:
+async def test_single_delivery_is_stored_at_once_and_announced(door: Door) -> None:
     delivery = some_delivery()
 
     kept = await door.committer.keep(delivery)
 
     assert kept == StoredDelivery(id=delivery.id, is_duplicate=False)
     assert await on_disk(door.store) == {delivery.id: 0}
-    assert (await door.jobs.backlog()).depth == 1
+    assert door.announced == 1
 
 
 async def test_deliveries_of_later_event_loop_rounds_join_the_batch(door: Door) -> None:
@@ -147,14 +146,6 @@ async def test_senders_are_answered_only_after_the_commit(door: Door) -> None:
     assert {kept.id for kept in await outcomes(tasks)} == set(await on_disk(door.store))
 
 
-async def test_jobs_are_in_order_of_arrival(door: Door, database: Database) -> None:
-    arriving = several(10)
-
-    await outcomes(await door.arrive(arriving))
-
-    assert database.jobs() == [("process", delivery.id.hex, None) for delivery in arriving]
-
-
 async def test_duplicates_in_a_batch_are_one_delivery(door: Door) -> None:
     first, other = some_delivery("the same"), some_delivery("another")
     arriving = [first, other, some_delivery("the same"), some_delivery("the same")]
@@ -164,10 +155,9 @@ async def test_duplicates_in_a_batch_are_one_delivery(door: Door) -> None:
     assert [one.id for one in kept] == [first.id, other.id, first.id, first.id]
     assert [one.is_duplicate for one in kept] == [False, False, True, True]
     assert await on_disk(door.store) == {first.id: 2, other.id: 0}
-    assert (await door.jobs.backlog()).depth == 2
 
 
-async def test_duplicate_of_an_earlier_batch_is_counted_and_gets_no_job(door: Door) -> None:
+async def test_duplicate_of_an_earlier_batch_is_counted(door: Door) -> None:
     first, new = some_delivery("the same"), some_delivery()
     await door.committer.keep(first)
 
@@ -175,7 +165,6 @@ async def test_duplicate_of_an_earlier_batch_is_counted_and_gets_no_job(door: Do
 
     assert [one.is_duplicate for one in kept] == [True, False, True]
     assert await on_disk(door.store) == {first.id: 2, new.id: 0}
-    assert (await door.jobs.backlog()).depth == 2
 
 
 async def test_unstorable_delivery_fails_alone(door: Door) -> None:
@@ -224,11 +213,9 @@ async def test_nothing_is_committed_after_all_senders_disconnected(door: Door) -
     assert len(await on_disk(door.store)) == 1
 
 
-@pytest.mark.parametrize("bound", ["MAX_PENDING", "MAX_PENDING_BYTES"])
-async def test_full_committer_refuses_at_once_and_accepts_again_with_room(
-    door: Door, monkeypatch: pytest.MonkeyPatch, bound: str
-) -> None:
-    monkeypatch.setattr(receive, bound, 3)
+@pytest.mark.parametrize("bound", ["max_pending", "max_pending_bytes"])
+async def test_full_committer_refuses_at_once_and_accepts_again_with_room(door: Door, bound: str) -> None:
+    door.limit(**{bound: 3})
     first, *others = [some_delivery(body=b"x") for _ in range(5)]
     async with held_up(door.store):
         *waiting, refused = await door.arrive_after(first, others)
@@ -242,9 +229,9 @@ async def test_full_committer_refuses_at_once_and_accepts_again_with_room(
     assert len(await on_disk(door.store)) == 5
 
 
-@pytest.mark.parametrize("bound", ["MAX_BATCH", "MAX_BATCH_BYTES"])
-async def test_batch_size_is_limited(door: Door, monkeypatch: pytest.MonkeyPatch, bound: str) -> None:
-    monkeypatch.setattr(receive, bound, 2)
+@pytest.mark.parametrize("bound", ["max_batch", "max_batch_bytes"])
+async def test_batch_size_is_limited(door: Door, bound: str) -> None:
+    door.limit(**{bound: 2})
 
     await outcomes(await door.arrive([some_delivery(body=b"x") for _ in range(5)]))
 
@@ -252,8 +239,8 @@ async def test_batch_size_is_limited(door: Door, monkeypatch: pytest.MonkeyPatch
     assert len(await on_disk(door.store)) == 5
 
 
-async def test_sender_is_asked_to_retry_after_the_timeout(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(receive, "KEEP_TIMEOUT_S", 0.01)
+async def test_sender_is_asked_to_retry_after_the_timeout(door: Door) -> None:
+    door.limit(keep_timeout=0.01)
     async with held_up(door.store):
         failures = await outcomes(await door.arrive_after(some_delivery(), several(2)))
 
@@ -261,17 +248,15 @@ async def test_sender_is_asked_to_retry_after_the_timeout(door: Door, monkeypatc
     assert {failure.retry_after_s for failure in failures} == {10}
 
 
-async def test_wait_for_idle_returns_at_once_without_pending_deliveries(
-    door: Door, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(receive, "MAX_JOB_DELAY_S", 3600)
+async def test_wait_for_idle_returns_at_once_without_pending_deliveries(door: Door) -> None:
+    door.limit(max_delay=3600)
 
     async with asyncio.timeout(120):
         await door.committer.wait_for_idle()
 
 
-async def test_wait_for_idle_returns_once_no_delivery_is_pending(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(receive, "MAX_JOB_DELAY_S", 3600)
+async def test_wait_for_idle_returns_once_no_delivery_is_pending(door: Door) -> None:
+    door.limit(max_delay=3600)
     async with held_up(door.store):
         tasks = await door.arrive_after(some_delivery(), several(3))
         giving = asyncio.create_task(door.committer.wait_for_idle())
@@ -286,8 +271,8 @@ async def test_wait_for_idle_returns_once_no_delivery_is_pending(door: Door, mon
     await outcomes(tasks)
 
 
-async def test_burst_is_not_over_between_two_of_its_batches(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(receive, "MAX_JOB_DELAY_S", 3600)
+async def test_burst_is_not_over_between_two_of_its_batches(door: Door) -> None:
+    door.limit(max_delay=3600)
     async with held_up(door.store):
         tasks = await door.arrive_after(some_delivery(), several(8))
         giving = asyncio.create_task(door.committer.wait_for_idle())
@@ -301,16 +286,16 @@ async def test_burst_is_not_over_between_two_of_its_batches(door: Door, monkeypa
     giving.cancel()
 
 
-async def test_small_batch_is_no_burst(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(receive, "MAX_JOB_DELAY_S", 3600)
+async def test_small_batch_is_no_burst(door: Door) -> None:
+    door.limit(max_delay=3600)
 
     await outcomes(await door.arrive(several(7)))
 
     assert not door.committer.has_backlog
 
 
-async def test_jobs_begin_one_after_the_other_during_a_long_burst(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(receive, "MAX_JOB_DELAY_S", 0.05)
+async def test_jobs_begin_one_after_the_other_during_a_long_burst(door: Door) -> None:
+    door.limit(max_delay=0.05)
     loop = asyncio.get_running_loop()
     async with held_up(door.store):
         tasks = await door.arrive_after(some_delivery(), several(3))
@@ -323,30 +308,18 @@ async def test_jobs_begin_one_after_the_other_during_a_long_burst(door: Door, mo
     await outcomes(tasks)
 
 
-async def test_batch_of_duplicates_enqueues_nothing(door: Door, database: Database) -> None:
-    first = some_delivery("the same")
-    await door.committer.keep(first)
-
-    await outcomes(await door.arrive([some_delivery("the same"), some_delivery("the same")]))
-
-    assert await on_disk(door.store) == {first.id: 2}
-    assert database.jobs() == [("process", first.id.hex, None)]
-
-
 async def test_result_before_the_timeout_stays() -> None:
     delivery = some_delivery()
     place = PendingDelivery(delivery=delivery, kept=asyncio.get_running_loop().create_future())
     place.kept.set_result(StoredDelivery(id=delivery.id, is_duplicate=False))
 
-    place.time_out()
+    place.time_out(8)
 
     assert await place.kept == StoredDelivery(id=delivery.id, is_duplicate=False)
 
 
-async def test_delivery_above_the_byte_limit_is_stored_while_none_is_pending(
-    door: Door, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(receive, "MAX_PENDING_BYTES", 3)
+async def test_delivery_above_the_byte_limit_is_stored_while_none_is_pending(door: Door) -> None:
+    door.limit(max_pending_bytes=3)
 
     kept = await door.committer.keep(some_delivery(body=b"much too long"))
 
@@ -367,10 +340,8 @@ async def test_client_that_leaves_during_the_commit_keeps_no_other_of_its_batch_
     assert door.commits - 1 == 1
 
 
-async def test_second_rush_after_a_lull_ends_without_an_error_in_the_background(
-    door: Door, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(receive, "MAX_JOB_DELAY_S", 3600)
+async def test_second_rush_after_a_lull_ends_without_an_error_in_the_background(door: Door) -> None:
+    door.limit(max_delay=3600)
     errors: list[dict[str, Any]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _loop, context: errors.append(context))
     for rush in range(3):  # the third lets go of the task of the second

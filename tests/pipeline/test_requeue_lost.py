@@ -1,32 +1,20 @@
 """The sweep: work whose job was lost gets a new one within about a minute."""
 
 from dataclasses import replace
-from datetime import timedelta
-from uuid import UUID
 
 import pytest
 
 from service.errors import Temporary
+from service.model import FetchPurpose
 from service.pipeline.requeue_lost import sweep
 from tests.app_fixture import RED, House
 
 pytestmark = pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
 
 
-async def test_a_delivery_that_lost_its_job_is_judged_after_a_minute(house: House) -> None:
-    await house.finish(RED)
-    house.database.lose_jobs()
-    house.clock.tick(seconds=61)
-
-    await house.service.pipeline.sweep()
-    await house.drain()
-
-    assert house.channels.told == ["web (json)"]
-
-
 async def test_a_notification_that_lost_its_jobs_is_sent_after_a_minute(house: House) -> None:
-    delivery = await house.finish(RED)
-    await house.work("process", delivery)
+    await house.finish(RED)
+    await house.process()
     house.database.lose_jobs()
     house.clock.tick(seconds=61)
 
@@ -34,60 +22,23 @@ async def test_a_notification_that_lost_its_jobs_is_sent_after_a_minute(house: H
     await house.drain()
 
     assert house.channels.told == ["web (json)"]
-
-
-async def test_a_repeat_that_lost_its_job_is_made_though_the_event_has_one(house: House) -> None:
-    """A job that asks CircleCI for late details is no job that sends."""
-    house.channels.plan["web (json)"] = [Temporary("web (json) answered 503")]
-    delivery = await house.finish(RED)
-    await house.drain()
-    house.database.lose_jobs()
-    next_year = house.clock() + timedelta(days=365)
-    await house.service.context.store.write(
-        lambda transaction: house.service.context.jobs.enqueue(
-            "enrich", UUID(delivery), within=transaction, at=next_year
-        )
-    )
-    house.clock.tick(seconds=66)
-
-    await house.service.pipeline.sweep()
-    await house.drain()
-
-    assert (await house.show(delivery))["notifications"][0]["state"] == "sent"
 
 
 async def test_sweep_reads_a_long_backlog_in_batches(house: House) -> None:
     for number in range(3):
-        delivery = await house.finish(replace(RED, number=number))
-        await house.work("process", delivery)
-        await house.finish(replace(RED, number=10 + number))
+        await house.finish(replace(RED, number=number))
+        await house.process()
     house.database.lose_jobs()
     house.clock.tick(seconds=61)
 
     await sweep(house.service.context, batch_size=2)
 
-    assert sorted(house.jobs()) == ["process"] * 3 + ["send"] * 3
-
-
-@pytest.mark.databases("sqlite")
-async def test_failed_query_of_deliveries_does_not_stop_notifications(house: House) -> None:
-    delivery = await house.finish(RED)
-    await house.work("process", delivery)
-    await house.finish(replace(RED, number=2))
-    house.change("UPDATE deliveries SET received_at = '0 is no time' WHERE state = 'kept'")
-    house.database.lose_jobs()
-    house.clock.tick(seconds=61)
-
-    with pytest.raises(ValueError, match="isoformat"):
-        await house.service.pipeline.sweep()
-
-    assert house.jobs() == ["send"]
+    assert house.jobs() == ["send"] * 3
 
 
 async def test_work_that_is_not_overdue_gets_no_job(house: House) -> None:
-    delivery = await house.finish(RED)
-    await house.work("process", delivery)
     await house.finish(RED)
+    await house.process()
     house.database.lose_jobs()
     house.clock.tick(seconds=60)
 
@@ -98,11 +49,12 @@ async def test_work_that_is_not_overdue_gets_no_job(house: House) -> None:
 
 async def test_work_with_a_job_gets_no_second_job(house: House) -> None:
     await house.finish(RED)
+    await house.process()
     house.clock.tick(hours=1)
 
     await house.service.pipeline.sweep()
 
-    assert house.jobs() == ["process"]
+    assert house.jobs() == ["send"]
 
 
 async def test_notification_before_its_next_attempt_gets_no_second_job(house: House) -> None:
@@ -130,6 +82,7 @@ async def test_settled_work_gets_no_job(house: House) -> None:
 
 async def test_second_sweep_changes_nothing(house: House) -> None:
     await house.finish(RED)
+    await house.process()
     house.database.lose_jobs()
     house.clock.tick(seconds=61)
 
@@ -143,6 +96,7 @@ async def test_second_sweep_changes_nothing(house: House) -> None:
 @pytest.mark.databases("sqlite", "postgres")
 async def test_a_started_service_sweeps_by_itself(house: House) -> None:
     await house.finish(RED)
+    await house.process()
     house.database.lose_jobs()
     house.clock.tick(seconds=61)
     told = house.expect_word("web (json)")
@@ -155,8 +109,8 @@ async def test_a_started_service_sweeps_by_itself(house: House) -> None:
 
 async def test_interrupted_send_is_sent_again_and_recorded_so(house: House) -> None:
     delivery = await house.finish(RED)
-    await house.work("process", delivery)
-    await house.work("enrich", delivery)
+    await house.process()
+    await house.fetch(delivery, FetchPurpose.MESSAGE)
     house.change("UPDATE notifications SET state = 'sending', attempts = 1")
     house.change(
         "INSERT INTO attempts (notification_id, number, started_at, outcome) "

@@ -10,6 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from service.errors import Permanent, Temporary
+from service.model import FetchPurpose
 from service.store import notifications
 from tests.app_fixture import RED, RED_TO_WEB, House, a_house
 from tests.queue_fixture import acting, acting_async
@@ -30,8 +31,8 @@ async def two(folder: Path) -> AsyncIterator[House]:
 async def red(house: House) -> str:
     """A red workflow, judged and asked about: its messages are about to be sent."""
     delivery = await house.finish(RED)
-    await house.work("process", delivery)
-    await house.work("enrich", delivery)
+    await house.process()
+    await house.fetch(delivery, FetchPurpose.MESSAGE)
     return delivery
 
 

@@ -60,7 +60,9 @@ KEPT, SETTLED, BURIED, PUT_AWAY = (
     DeliveryState.DISMISSED,
 )
 ON_A_DELIVERY: dict[str, tuple[DeliveryAct, Collection[DeliveryState]]] = {
-    "settle": (lambda t, one: deliveries.mark_judged(t, one.id), {KEPT}),
+    "settle": (lambda t, one: bool(deliveries.settle(t, [one.id])), {KEPT}),
+    "put_off": (lambda t, one: deliveries.put_off(t, [one.id], until=LATER), {KEPT}),
+    "release": (lambda t, one: deliveries.release(t, one.id), {KEPT}),
     "bury": (lambda t, one: deliveries.mark_dead(t, one.id, "n"), {KEPT}),
     "revive": (lambda t, one: deliveries.mark_kept(t, one.id), {SETTLED, BURIED, PUT_AWAY}),
     "dismiss": (lambda t, one: deliveries.dismiss(t, one.id), {BURIED}),
@@ -140,6 +142,6 @@ async def test_first_notification_of_a_piece_of_news_is_found_among_others(neigh
     first = await neighbors.notification(SENT, topic="news", channel_key="a")
     await neighbors.notification(SENT, topic="news", channel_key="b")
     await neighbors.notification(SENT, topic="other news", channel_key="a")
-    standing = await neighbors.store.write(notifications.insert_or_get, a_notification(topic="news", channel_key="a"))
+    standing = await neighbors.store.write(notifications.insert_or_get, [a_notification(topic="news", channel_key="a")])
 
-    assert standing == first
+    assert standing == [first]

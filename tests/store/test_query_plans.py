@@ -12,11 +12,11 @@ from sqlalchemy import event
 
 from service.db.database import Store
 from service.db.tables import Transaction
-from service.model import NotificationState
+from service.model import FetchPurpose, NotificationState
 from service.operations.queries import MAX_VALUES, SEARCHABLE, to_search
 from service.queue import lost_jobs
 from service.routing.news import news_key
-from service.store import decisions, deliveries, event_search, notifications, retention, routes_versions
+from service.store import decisions, deliveries, event_search, fetches, notifications, retention, routes_versions
 from service.store.filters import Search
 from service.store.notification_search import NotificationSearch
 from service.store.notification_search import find_page as find_notifications
@@ -214,10 +214,14 @@ async def test_neither_do_the_questions_of_the_other_pages_and_of_the_sweep(stor
     def ask(transaction: Transaction) -> None:
         deliveries.find_dead(transaction, limit=50)
         deliveries.count_unjudged(transaction)
+        deliveries.has_due(transaction, NOW)
+        deliveries.claim(transaction, now=NOW, limit=100)
+        fetches.due_purposes(transaction, NOW)
+        fetches.claim(transaction, FetchPurpose.PAGE, now=NOW, lease_until=NOW, limit=16)
         deliveries.any_unsettled(transaction)
         notifications.find_dead(transaction, limit=50)
         notifications.count(transaction, NotificationState.PENDING, NotificationState.SENDING)
-        for waiting in (lost_jobs.UNJUDGED, lost_jobs.UNSENT, lost_jobs.STUCK_SENDING):
+        for waiting in (lost_jobs.UNSENT, lost_jobs.STUCK_SENDING):
             beyond = lost_jobs.Mark(since=NOW - timedelta(days=1), subject_id=UUID(int=1))
             lost_jobs.find_lost(transaction, waiting, before=NOW, beyond=None, limit=500)
             lost_jobs.find_lost(transaction, waiting, before=NOW, beyond=beyond, limit=500)

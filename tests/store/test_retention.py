@@ -65,7 +65,7 @@ class Past:
         judgment = Judgment(event_id=event.id, round=1, decided_at=received_at, verdicts=verdicts, version=version)
         await self.store.write(deliveries.keep_many, [delivery])
         await self.store.write(events.put, event)
-        await self.store.write(events.put_details, event.id, Details(rounds=1))
+        await self.store.write(events.put_details, {event.id: Details(rounds=1)})
         await self.store.write(decisions.put, [judgment])
         done = Action(verb="replay", subject_id=event.id, who="ada", at=received_at)
         await self.store.write(actions.record, done)
@@ -106,7 +106,7 @@ class Past:
             give_up_at=at,
         )
         write = self.store.write
-        await write(notifications.insert_or_get, notification)
+        await write(notifications.insert_or_get, [notification])
         await write(actions.record, Action(verb="resend", subject_id=notification.id, who="ada", at=at))
         if state is NotificationState.PENDING:
             return notification

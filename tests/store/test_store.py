@@ -92,13 +92,13 @@ async def test_an_event_comes_back_as_it_went_in(store: Store, event: Event) -> 
 
 
 async def test_details_come_back_as_they_went_in(store: Store) -> None:
-    await store.write(events.put_details, FULL.id, LEARNED)
+    await store.write(events.put_details, {FULL.id: LEARNED})
 
     assert await store.read(events.find_details, FULL.id) == LEARNED
 
 
 async def test_gaps_that_are_reopened_stay_on_record_and_may_be_asked_again(store: Store) -> None:
-    await store.write(events.put_details, FULL.id, LEARNED)
+    await store.write(events.put_details, {FULL.id: LEARNED})
     await store.write(events.retry_missing_details, FULL.id)
     learned = await store.read(events.find_details, FULL.id)
 

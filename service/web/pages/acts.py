@@ -17,7 +17,7 @@ async def replay(context: PageContext, request: Request) -> Response:
     """Replay a delivery, and redirect back."""
     who, _ = await _require_form(context, request)
     delivery_id = queries.to_id(request.path_params["id"])
-    await operator_actions.replay(context.store, context.jobs, delivery_id, who=who, at=context.clock())
+    await operator_actions.replay(context.store, delivery_id, who=who, at=context.clock())
     return context.redirect_back(request, f"/events/{delivery_id}", "replay")
 
 

@@ -9,7 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from service.model import Action, DeliveryState, Notification
-from service.store import actions
+from service.store import actions, deliveries
 from tests.operator_client import ADMIN_TOKEN as TOKEN
 from tests.pages_fixture import LOOPBACK, PUBLIC_URL, House, browser, house, text
 
@@ -112,7 +112,7 @@ async def test_a_delivery_is_replayed_once_and_on_record(house: House, browser: 
     assert (answer.status_code, answer.headers["location"]) == (303, "/dead-letters")
     assert "The delivery is being judged again." in text(back)
     assert "is being judged again" not in text(elsewhere) + text(reloaded)
-    assert await house.enqueued() == {("process", came.id)}
+    assert (await house.store.read(deliveries.find, came.id)).state is DeliveryState.KEPT
     assert await done(house, came.id) == [Action(verb="replay", subject_id=came.id, who="pages", at=house.now)]
     assert "Operators' actions today 09:12 replay by pages" in text(page)
 

@@ -1,0 +1,202 @@
+"""The worker on the rows: decides on kept deliveries in batches, and runs the fetches that are due.
+
+The rows are the queue. A wake-up makes the worker look at once; polling finds what no wake-up told of.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from time import perf_counter
+
+import structlog
+
+from service.db.tables import Transaction
+from service.errors import Temporary
+from service.model import Fetch, FetchPurpose
+from service.pipeline.process import MAX_BATCH, Batch
+from service.pipeline.steps import Pipeline
+from service.queue.handlers import run_guarded
+from service.store import deliveries, fetches
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkerLimits:
+    """Limits of a worker; times in seconds.
+
+    poll             between two looks without a wake-up
+    retry            the pause after an error
+    max_fetches      fetches of one purpose that run at a time: while CircleCI hangs, those of others still have room
+    lease_margin     a claim of a fetch outlasts the time limit of its calls by this
+    grace            at the end, for the fetches that run
+    """
+
+    poll: float = 0.5
+    retry: float = 1.0
+    max_fetches: int = 16
+    lease_margin: float = 30.0
+    grace: float = 10.0
+
+
+class RowWorker:
+    """Runs the steps whose work is rows, until it is stopped.
+
+    wait_for_idle   awaited before each batch and fetch: posts that wait to be kept go first
+    """
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        *,
+        wait_for_idle: Callable[[], Awaitable[None]],
+        limits: WorkerLimits | None = None,
+    ) -> None:
+        self._pipeline = pipeline
+        self._wait_for_idle = wait_for_idle
+        self._limits = limits or WorkerLimits()
+        self._batch_size = MAX_BATCH
+        self._delivery_due = asyncio.Event()
+        self._fetch_due = asyncio.Event()
+        self._stopping = False
+        self._running: dict[asyncio.Task[None], Fetch] = {}
+
+    def wake(self) -> None:
+        """Look for deliveries at once: one may have been kept."""
+        self._delivery_due.set()
+
+    def stop(self) -> None:
+        """Begin nothing new."""
+        self._stopping = True
+        self._delivery_due.set()
+        self._fetch_due.set()
+
+    async def run(self) -> None:
+        """Work until ``stop``, then wait for the running fetches."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._decide_until_stopped())
+            group.create_task(self._fetch_until_stopped())
+        await self._end_fetches()
+
+    async def _decide_until_stopped(self) -> None:
+        while not self._stopping:
+            self._delivery_due.clear()
+            if not await self.decide_due():
+                await _wait_for(self._delivery_due, self._limits.poll)
+
+    async def decide_due(self) -> bool:
+        """Decide on one batch of due deliveries; return whether there was any."""
+        found: list[bool] = []
+        error = await run_guarded("a look for deliveries", self._look_for_deliveries(found))
+        if error is not None:
+            await asyncio.sleep(self._limits.retry)
+        if not any(found):
+            return False
+        await self._wait_for_idle()
+        await self._decide_batch()
+        return True
+
+    async def _look_for_deliveries(self, found: list[bool]) -> None:
+        context = self._pipeline.context
+        found.append(await context.store.read(deliveries.has_due, context.clock()))
+
+    async def _decide_batch(self) -> None:
+        """Decide on a batch; after an error the next ones are smaller, and one that fails alone is put off."""
+        began, batches = perf_counter(), list[Batch]()
+        error = await run_guarded("a batch of decisions", self._process(batches))
+        seconds = self._pipeline.context.metrics.job_seconds
+        seconds.labels("decide", _outcome(error)).observe(perf_counter() - began)
+        if error is None:
+            self._batch_size = MAX_BATCH
+            self._report(batches[0], began)
+            return
+        if self._batch_size == 1:
+            await run_guarded("a failure's record", self._pipeline.put_off_first(error))
+        self._batch_size = max(1, self._batch_size // 10)
+        await asyncio.sleep(self._limits.retry)
+
+    async def _process(self, batches: list[Batch]) -> None:
+        batches.append(await self._pipeline.process(limit=self._batch_size))
+
+    def _report(self, batch: Batch, began: float) -> None:
+        """Log a batch, and look for fetches at once if it has requested some."""
+        planned = sum(len(one.planned) for one in batch.decided)
+        waiting = sum(map(len, batch.waiting.values()))
+        if waiting or planned:
+            self._fetch_due.set()
+        if batch.claimed:
+            log.info(
+                "decided",
+                deliveries=[str(one.event.id) for one in batch.decided],
+                notifications=planned,
+                waiting=waiting,
+                failed=len(batch.failed),
+                ms=round((perf_counter() - began) * 1000, 1),
+            )
+
+    async def _fetch_until_stopped(self) -> None:
+        while not self._stopping:
+            self._fetch_due.clear()
+            if not await self.start_fetches():
+                await _wait_for(self._fetch_due, self._limits.poll)
+
+    async def start_fetches(self) -> Collection[asyncio.Task[None]]:
+        """Begin due fetches, as many as there is room for; return their tasks."""
+        claimed: list[Fetch] = []
+        if await run_guarded("a look for fetches", self._claim_fetches(claimed)) is not None:
+            await asyncio.sleep(self._limits.retry)
+        tasks = {asyncio.create_task(self._pipeline.fetch(fetch)): fetch for fetch in claimed}
+        self._running |= tasks
+        for task in tasks:
+            task.add_done_callback(self._fetch_ended)
+        return list(tasks)
+
+    def _fetch_ended(self, task: asyncio.Task[None]) -> None:
+        del self._running[task]
+        self._fetch_due.set()
+
+    async def _claim_fetches(self, claimed: list[Fetch]) -> None:
+        """Claim due fetches, those with the first claim on CircleCI first."""
+        context = self._pipeline.context
+        begun = Counter(fetch.purpose for fetch in self._running.values())
+        for purpose in await context.store.read(fetches.due_purposes, context.clock()):
+            if room := self._limits.max_fetches - begun[purpose]:
+                await self._wait_for_idle()
+                claimed += await context.store.write(self._claim, purpose, room)
+
+    def _claim(self, transaction: Transaction, purpose: FetchPurpose, limit: int) -> Sequence[Fetch]:
+        context = self._pipeline.context
+        now, policy = context.clock(), context.retry_policy
+        lease_until = now + 2 * policy.answer_timeout + timedelta(seconds=self._limits.lease_margin)
+        return fetches.claim(transaction, purpose, now=now, lease_until=lease_until, limit=limit)
+
+    async def _end_fetches(self) -> None:
+        """Wait for the running fetches; give back those that take too long, for another process to take up."""
+        running = dict(self._running)
+        if not running:
+            return
+        _, late = await asyncio.wait(running, timeout=self._limits.grace)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
+        await run_guarded("the return of fetches", self._give_back([running[task] for task in late]))
+
+    async def _give_back(self, late: Sequence[Fetch]) -> None:
+        context = self._pipeline.context
+        for fetch in late:
+            await context.store.write(fetches.put_off, fetch, until=context.clock())
+
+
+def _outcome(error: Exception | None) -> str:
+    if error is None:
+        return "done"
+    return "put_off" if isinstance(error, Temporary) else "failed"
+
+
+async def _wait_for(event: asyncio.Event, seconds: float) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()

@@ -1,0 +1,86 @@
+"""Insert many rows of a table in one statement, whatever their number."""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Table, bindparam, text
+from sqlalchemy.types import TypeEngine
+
+from service.db.tables import Transaction
+from service.text import clean
+
+
+class BulkInsert:
+    """An INSERT of rows of one table.
+
+    conflict     the ON CONFLICT clause, spelled alike on both databases
+    parameters   the types of its parameters
+    columns      those that are written; default: all
+
+    Postgres gets the rows as one JSON value: a statement that grows with their number would be parsed anew each time,
+    by driver and server. SQLite has no way to the server, and takes them one by one.
+    """
+
+    def __init__(
+        self,
+        table: Table,
+        conflict: str = "",
+        *,
+        parameters: Mapping[str, TypeEngine[Any]] | None = None,
+        columns: Sequence[str] = (),
+    ) -> None:
+        self._columns = [table.c[name] for name in columns] if columns else list(table.c)
+        names = ", ".join(column.name for column in self._columns)
+        values = ", ".join(f":{column.name}" for column in self._columns)
+        given = [bindparam(name, type_=type_) for name, type_ in (parameters or {}).items()]
+        self._on_sqlite = text(
+            f"INSERT INTO {table.name} ({names}) VALUES ({values}) {conflict}"  # noqa: S608 - names of our own tables
+        ).bindparams(*(bindparam(column.name, type_=column.type) for column in self._columns), *given)
+        self._on_postgres = text(
+            f"INSERT INTO {table.name} ({names}) SELECT {names} "  # noqa: S608 - the same
+            f"FROM json_populate_recordset(NULL::{table.name}, CAST(:rows AS json)) {conflict}"
+        ).bindparams(*given)
+
+    def __call__(self, transaction: Transaction, rows: Sequence[Mapping[str, Any]], **given: Any) -> None:
+        """Insert the rows, in their order.
+
+        given   the parameters of the clause
+        """
+        if not rows:
+            return
+        named = [{column.name: row[column.name] for column in self._columns} for row in rows]
+        if transaction.dialect.name == "sqlite":
+            transaction.execute(self._on_sqlite, [row | given for row in named])
+        else:
+            transaction.execute(self._on_postgres, {"rows": json_rows(named)} | given)
+
+
+def replacing(table: Table, *keys: str) -> str:
+    """Return the clause that overwrites the row with the same key."""
+    new = ", ".join(f"{name} = excluded.{name}" for name in table.c.keys() if name not in keys)  # noqa: SIM118
+    return f"ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {new}"
+
+
+def json_rows(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return rows as the JSON text that Postgres makes a set of records from."""
+    return json.dumps([{name: _cleaned(value) for name, value in row.items()} for row in rows], default=_json_default)
+
+
+def _cleaned(value: object) -> object:
+    """Clean a text: within JSON the last check, on the way to the driver, would not see it."""
+    return clean(value) if isinstance(value, str) else value
+
+
+def _json_default(value: object) -> str:
+    """Return a value of a kind that JSON does not have, in the spelling that Postgres reads."""
+    match value:
+        case bytes():
+            return f"\\x{value.hex()}"
+        case datetime(tzinfo=None):
+            raise ValueError(f"{value} has no time zone")
+        case datetime():
+            return value.isoformat()
+        case _:
+            return str(value)

@@ -1,0 +1,92 @@
+"""Fetches: events whose details are to be fetched, each with its purpose and its time.
+
+The rows are the queue: a claim is a lease, and a row is deleted once nothing more is to be fetched. Who changes a row
+after a claim names the lease: what was asked for meanwhile, or is another's by now, stays as it is.
+"""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, delete, func, select, update
+
+from service.db.tables import Transaction, fetches
+from service.model import Backlog, Fetch, FetchPurpose
+from service.store.bulk import BulkInsert, replacing
+
+_REQUEST = BulkInsert(fetches, replacing(fetches, "event_id"))
+
+
+def request(transaction: Transaction, event_ids: Collection[UUID], purpose: FetchPurpose, *, due_at: datetime) -> None:
+    """Request a fetch for each event, in place of an earlier request."""
+    _REQUEST(
+        transaction,
+        [{"event_id": event_id, "purpose": purpose, "due_at": due_at} for event_id in sorted(event_ids)],
+    )
+
+
+def due_purposes(transaction: Transaction, now: datetime) -> Sequence[FetchPurpose]:
+    """Return the purposes of which a fetch is due, in order of priority."""
+    return [
+        purpose
+        for purpose in FetchPurpose
+        if transaction.execute(select(fetches.c.event_id).where(_is_due(purpose, now)).limit(1)).first()
+    ]
+
+
+def claim(
+    transaction: Transaction, purpose: FetchPurpose, *, now: datetime, lease_until: datetime, limit: int
+) -> Sequence[Fetch]:
+    """Claim due fetches of a purpose until a time, the oldest first."""
+    oldest = (
+        select(fetches.c.event_id)
+        .where(_is_due(purpose, now))
+        .order_by(fetches.c.due_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    event_ids = transaction.execute(oldest).scalars().all()
+    leasing = update(fetches).where(fetches.c.event_id.in_(event_ids)).values(due_at=lease_until)
+    if event_ids:
+        transaction.execute(leasing)
+    return [Fetch(event_id=event_id, purpose=purpose, lease_until=lease_until) for event_id in event_ids]
+
+
+def put_off(transaction: Transaction, fetch: Fetch, *, until: datetime, purpose: FetchPurpose | None = None) -> None:
+    """End a claim: the fetch is due again at a time, for another purpose if one is named."""
+    later = update(fetches).where(*_is_claimed(fetch)).values(due_at=until, purpose=purpose or fetch.purpose)
+    transaction.execute(later)
+
+
+def end(transaction: Transaction, fetch: Fetch) -> None:
+    """End a claim: nothing more is to be fetched."""
+    transaction.execute(delete(fetches).where(*_is_claimed(fetch)))
+
+
+def asked_for(transaction: Transaction, event_ids: Collection[UUID]) -> Collection[UUID]:
+    """Return those of these events whose details are being fetched, or are to be."""
+    return set(transaction.execute(select(fetches.c.event_id).where(fetches.c.event_id.in_(event_ids))).scalars())
+
+
+def withdraw(transaction: Transaction, event_ids: Collection[UUID]) -> None:
+    """Delete the requests that these events made for their decision."""
+    theirs = (fetches.c.event_id.in_(event_ids), fetches.c.purpose == FetchPurpose.DECISION)
+    transaction.execute(delete(fetches).where(*theirs))
+
+
+def backlog(transaction: Transaction, now: datetime) -> Backlog:
+    """Return the number of due fetches, and the age of the oldest."""
+    counting = select(func.count(), func.min(fetches.c.due_at)).where(
+        fetches.c.purpose.in_(list(FetchPurpose)), fetches.c.due_at <= now
+    )
+    depth, oldest = transaction.execute(counting).one()
+    return Backlog(depth=depth, oldest_age_s=(now - oldest).total_seconds() if oldest else 0.0)
+
+
+def _is_due(purpose: FetchPurpose, now: datetime) -> ColumnElement[bool]:
+    is_due: ColumnElement[bool] = (fetches.c.purpose == purpose) & (fetches.c.due_at <= now)
+    return is_due
+
+
+def _is_claimed(fetch: Fetch) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return fetches.c.event_id == fetch.event_id, fetches.c.due_at == fetch.lease_until

@@ -1,0 +1,222 @@
+"""The rows as the queue: deliveries are decided on in batches, fetches are leased, and none stops the others."""
+
+import asyncio
+import time
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from service.model import Delivery, Event, Fetch, FetchPurpose
+from service.pipeline.worker import RowWorker, WorkerLimits
+from service.store import deliveries, fetches
+from service.testing.fake_circleci.faults import Fault
+from tests.app_fixture import NINE, RED, House, a_house, a_moment
+from tests.pipeline.test_enrich import Gate
+from tests.pipeline.test_process import MANY_ROUTES, RELEASE, Stumbling
+
+pytestmark = pytest.mark.databases("sqlite", "postgres")
+
+AT_ONCE = WorkerLimits(retry=0, grace=0)
+LATER = NINE + timedelta(minutes=1)
+
+
+class Reading(Stumbling):
+    """A source whose events are changed on the way, by what their delivery says."""
+
+    def parse(self, delivery: Delivery) -> Event:
+        return self.change(self._source.parse(delivery))
+
+    def change(self, event: Event) -> Event:
+        return event
+
+
+class Timeless(Reading):
+    """A source that gives the event of one pipeline a time that no column takes."""
+
+    def change(self, event: Event) -> Event:
+        if event.pipeline.number != 13:
+            return event
+        return replace(event, happened_at=event.happened_at.replace(tzinfo=None))
+
+
+class Slow(Reading):
+    """A source that takes long to read a delivery."""
+
+    def change(self, event: Event) -> Event:
+        time.sleep(0.03)
+        return event
+
+
+def worker_of(house: House, limits: WorkerLimits = AT_ONCE) -> RowWorker:
+    service = house.service
+    return RowWorker(service.pipeline, wait_for_idle=service.committer.wait_for_idle, limits=limits)
+
+
+async def finish_many(house: House, *numbers: int) -> list[str]:
+    return [await house.finish(replace(RED, number=number)) for number in numbers]
+
+
+async def test_batch_decides_on_all_that_is_kept_in_one_transaction(house: House) -> None:
+    await finish_many(house, *range(10, 15))
+    commits: list[None] = []
+    house.service.context.store.after_commit(lambda: commits.append(None))
+
+    batch = await house.service.pipeline.process(limit=100)
+
+    assert (batch.claimed, len(batch.decided), len(commits)) == (5, 5, 1)
+    assert house.rows("SELECT state, count(*) FROM deliveries GROUP BY state") == [("settled", 5)]
+    assert house.counted("decisions", verdict="matched") == 5
+
+
+async def test_batch_takes_no_more_than_its_limit_and_the_oldest_first(house: House) -> None:
+    first, *_ = await finish_many(house, 10, 11, 12)
+    house.change("UPDATE deliveries SET received_at = '2026-03-01 00:00:00' WHERE id = ?", UUID(first).hex)
+
+    batch = await house.service.pipeline.process(limit=1)
+
+    assert [str(one.event.id) for one in batch.decided] == [first]
+
+
+async def test_delivery_that_cannot_be_recorded_fails_alone(house: House) -> None:
+    house.replace_source(lambda source: Timeless(source, ValueError()))
+    _, bad, _ = await finish_many(house, 12, 13, 14)
+
+    await house.drain()
+
+    assert house.rows("SELECT state, failures FROM deliveries ORDER BY failures") == [
+        ("settled", 0),
+        ("settled", 0),
+        ("kept", 1),
+    ]
+    assert house.rows("SELECT id FROM deliveries WHERE failures = 1") == [(UUID(bad).hex,)]
+    assert house.rows("SELECT count(*) FROM events") == [(2,)]
+    assert house.channels.told == ["web (json)"] * 2
+
+
+async def test_batch_that_takes_long_leaves_the_rest_for_the_next(house: House) -> None:
+    house.replace_source(lambda source: Slow(source, ValueError()))
+    await finish_many(house, 10, 11, 12)
+
+    batch = await house.service.pipeline.process(limit=100)
+
+    assert (batch.claimed, len(batch.decided)) == (3, 1)
+    await house.drain()
+    assert house.rows("SELECT state, count(*) FROM deliveries GROUP BY state") == [("settled", 3)]
+
+
+@pytest.mark.databases("postgres")
+async def test_delivery_whose_rows_make_the_database_seem_away_is_put_off_alone_and_counted(house: House) -> None:
+    house.change(
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+        " IF NEW.pipeline_number = 13 THEN RAISE EXCEPTION 'slow' USING ERRCODE = '57014'; END IF; RETURN NEW; END $$"
+    )
+    house.change("CREATE TRIGGER refuse BEFORE INSERT ON events FOR EACH ROW EXECUTE FUNCTION refuse()")
+    worker = worker_of(house)
+    await finish_many(house, 13, 14, 15)
+
+    while house.rows("SELECT 1 FROM deliveries WHERE state = 'kept' AND put_offs = 0"):
+        await worker.decide_due()
+
+    assert house.rows("SELECT put_offs, state FROM deliveries ORDER BY 1") == [
+        (0, "settled"),
+        (0, "settled"),
+        (1, "kept"),
+    ]
+
+
+async def test_time_of_a_clock_that_was_far_ahead_counts_as_due(house: House) -> None:
+    await house.finish(RED)
+    house.change("UPDATE deliveries SET due_at = '2027-01-01 00:00:00'")
+
+    await house.drain()
+
+    assert house.channels.told == ["web (json)"]
+
+
+async def test_delivery_that_was_put_off_is_not_claimed_before_its_time(house: House) -> None:
+    delivery = UUID(await house.finish(RED))
+    await house.service.context.store.write(deliveries.put_off, [delivery], until=LATER)
+
+    early = (await house.service.pipeline.process(limit=100)).claimed
+    house.clock.now = LATER
+
+    assert (early, (await house.service.pipeline.process(limit=100)).claimed) == (0, 1)
+
+
+async def test_claimed_fetch_is_due_again_when_its_lease_ends(house: House) -> None:
+    store, event_id = house.service.context.store, UUID(int=1)
+    await store.write(fetches.request, [event_id], FetchPurpose.PAGE, due_at=NINE)
+
+    [claimed] = await store.write(fetches.claim, FetchPurpose.PAGE, now=NINE, lease_until=LATER, limit=5)
+    meanwhile = await store.write(fetches.claim, FetchPurpose.PAGE, now=NINE, lease_until=LATER, limit=5)
+    afterwards = await store.write(
+        fetches.claim, FetchPurpose.PAGE, now=LATER, lease_until=LATER + timedelta(minutes=1), limit=5
+    )
+
+    assert (claimed.event_id, list(meanwhile), len(afterwards)) == (event_id, [], 1)
+
+
+@pytest.mark.parametrize("act", ["end", "put_off"])
+async def test_lost_claim_of_a_fetch_changes_nothing(house: House, act: str) -> None:
+    store, event_id = house.service.context.store, UUID(int=1)
+    await store.write(fetches.request, [event_id], FetchPurpose.MESSAGE, due_at=NINE)
+    lost = Fetch(event_id=event_id, purpose=FetchPurpose.PAGE, lease_until=LATER)
+
+    await (store.write(fetches.end, lost) if act == "end" else store.write(fetches.put_off, lost, until=NINE))
+
+    assert house.fetches() == ["message"]
+
+
+async def test_fetches_for_decisions_have_the_first_claim(house: House) -> None:
+    store = house.service.context.store
+    for number, purpose in enumerate(reversed(FetchPurpose)):
+        await store.write(fetches.request, [UUID(int=number)], purpose, due_at=NINE)
+
+    assert await store.read(fetches.due_purposes, NINE) == list(FetchPurpose)
+
+
+async def test_fetch_that_outlasts_the_grace_time_is_given_back(folder: Path) -> None:
+    hanging = Gate()
+    async with a_house(folder, MANY_ROUTES) as house:
+        house.pretend.faults.next("*", Fault(gate=hanging), times=1000)
+        await house.finish(RELEASE)
+        worker = worker_of(house)
+        running = asyncio.create_task(worker.run())
+        await hanging.reached.wait()
+        worker.stop()
+        async with asyncio.timeout(30):
+            await running
+        due = await house.service.context.store.read(fetches.due_purposes, house.clock())
+        hanging.set()
+
+    assert due == [FetchPurpose.DECISION]
+
+
+async def test_idle_worker_ends_at_once(house: House) -> None:
+    worker = worker_of(house, WorkerLimits(poll=3600))
+    running = asyncio.create_task(worker.run())
+    await a_moment()
+
+    worker.stop()
+
+    async with asyncio.timeout(30):
+        await running
+
+
+async def test_kept_delivery_wakes_the_worker_of_its_process(house: House) -> None:
+    told = house.expect_word("web (json)")
+    worker = worker_of(house, WorkerLimits(poll=3600))
+    house.service.context.store.after_commit(worker.wake)
+    running = asyncio.create_task(worker.run())
+    await house.finish(RED)
+    async with asyncio.timeout(30):
+        while not house.jobs():
+            await a_moment()
+    worker.stop()
+    await running
+
+    await house.drain(minutes=2)
+    assert told.is_set()
