@@ -28,8 +28,7 @@ from service.db.database import Store
 from service.db.tables import Transaction
 from service.health import CheckLimits
 from service.model import Channel, Fetch, FetchPurpose, Message
-from service.pipeline.context import RetryPolicy
-from service.pipeline.process import MAX_BATCH
+from service.pipeline.context import BatchLimits, RetryPolicy
 from service.pipeline.steps import Pipeline
 from service.pipeline.worker import RowWorker
 from service.store import fetches
@@ -167,7 +166,7 @@ class House:
 
     async def process(self) -> None:
         """Decide on the deliveries that are due."""
-        await self.service.pipeline.process(limit=MAX_BATCH)
+        await self.service.pipeline.process(limit=100)
 
     async def drain(self, **later: float) -> None:
         """Work off everything that is due, when so much time has passed."""
@@ -352,7 +351,8 @@ async def a_house(
         transport=httpx.ASGITransport(pretend.app),
         clock=clock,
     )
-    context = replace(service.context, notifier=channels, source=source)
+    unhurried = BatchLimits(seconds=SETTLED_WITHIN_S)
+    context = replace(service.context, notifier=channels, source=source, batch_limits=unhurried)
     service = replace(service, context=context, pipeline=Pipeline(context))
     transport = httpx.ASGITransport(service.asgi, client=("127.0.0.1", 4711))
     http = httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000", auth=Operator())

@@ -76,6 +76,18 @@ class RetryPolicy:
 
 
 @dataclass(frozen=True, kw_only=True)
+class BatchLimits:
+    """Limits of a batch of decisions.
+
+    deliveries   the number that one transaction takes
+    seconds      for parsing and assessing them: on SQLite posts wait to be kept meanwhile
+    """
+
+    deliveries: int = 100
+    seconds: float = 0.025
+
+
+@dataclass(frozen=True, kw_only=True)
 class Context:
     """The dependencies of the pipeline's steps.
 
@@ -94,6 +106,7 @@ class Context:
     keep_for: timedelta
     public_url: str | None = None
     retry_policy: RetryPolicy = RetryPolicy()
+    batch_limits: BatchLimits = BatchLimits()
     late_sends: LateSends = field(default_factory=LateSends)
     unsure_begins: set[tuple[UUID, datetime]] = field(default_factory=set)
 

@@ -22,8 +22,6 @@ from service.pipeline.fetch_details import may_still_come, with_missing
 from service.routing.decide import with_details
 from service.store import actions, deliveries, events, fetches
 
-MAX_BATCH = 100
-MAX_BATCH_S = 0.025  # of parsing and assessing: on SQLite posts wait to be kept meanwhile
 LATE_REASON = "the event came to be judged late, so CircleCI was not asked first"
 TIMEOUT_REASON = "CircleCI had not answered by the time when the event had to be judged"
 
@@ -50,7 +48,7 @@ class Batch:
     dead: list[tuple[UUID, str]] = field(default_factory=list)
 
 
-async def process_batch(context: Context, *, limit: int = MAX_BATCH) -> Batch:
+async def process_batch(context: Context, *, limit: int) -> Batch:
     """Decide on up to ``limit`` due deliveries in one transaction; those without facts wait for a fetch.
 
     Raises Temporary when the database is away: nothing has happened then.
@@ -107,7 +105,7 @@ def _known(transaction: Transaction, claimed: Sequence[Delivery]) -> _Known:
 
 def _assess_all(context: Context, claimed: Sequence[Delivery], known: _Known, batch: Batch) -> None:
     """Sort deliveries into pending, waiting and failed; those beyond the time limit stay for the next batch."""
-    ends_at = perf_counter() + MAX_BATCH_S
+    ends_at = perf_counter() + context.batch_limits.seconds
     for delivery in claimed:
         try:
             assessed = _assess(context, delivery, known)

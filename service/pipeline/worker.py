@@ -16,7 +16,7 @@ import structlog
 from service.db.tables import Transaction
 from service.errors import Temporary
 from service.model import Fetch, FetchPurpose
-from service.pipeline.process import MAX_BATCH, Batch
+from service.pipeline.process import Batch
 from service.pipeline.steps import Pipeline
 from service.queue.handlers import run_guarded
 from service.store import deliveries, fetches
@@ -58,7 +58,7 @@ class RowWorker:
         self._pipeline = pipeline
         self._wait_for_idle = wait_for_idle
         self._limits = limits or WorkerLimits()
-        self._batch_size = MAX_BATCH
+        self._batch_size = pipeline.context.batch_limits.deliveries
         self._delivery_due = asyncio.Event()
         self._fetch_due = asyncio.Event()
         self._stopping = False
@@ -110,7 +110,7 @@ class RowWorker:
         seconds = self._pipeline.context.metrics.job_seconds
         seconds.labels("decide", _outcome(error)).observe(perf_counter() - began)
         if error is None:
-            self._batch_size = MAX_BATCH
+            self._batch_size = self._pipeline.context.batch_limits.deliveries
             self._report(batches[0], began)
             return
         if self._batch_size == 1:

@@ -10,6 +10,8 @@ from uuid import UUID
 import pytest
 
 from service.model import Delivery, Event, Fetch, FetchPurpose
+from service.pipeline.context import BatchLimits
+from service.pipeline.process import process_batch
 from service.pipeline.worker import RowWorker, WorkerLimits
 from service.store import deliveries, fetches
 from service.testing.fake_circleci.faults import Fault
@@ -99,8 +101,9 @@ async def test_delivery_that_cannot_be_recorded_fails_alone(house: House) -> Non
 async def test_batch_that_takes_long_leaves_the_rest_for_the_next(house: House) -> None:
     house.replace_source(lambda source: Slow(source, ValueError()))
     await finish_many(house, 10, 11, 12)
+    hasty = replace(house.service.context, batch_limits=BatchLimits(seconds=0.025))
 
-    batch = await house.service.pipeline.process(limit=100)
+    batch = await process_batch(hasty, limit=100)
 
     assert (batch.claimed, len(batch.decided)) == (3, 1)
     await house.drain()
