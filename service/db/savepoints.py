@@ -18,7 +18,9 @@ def in_savepoint(
     *args: Params.args,
     **kwargs: Params.kwargs,
 ) -> Result:
-    """Run ``work`` within a transaction; an error undoes this part alone, and is raised.
+    """Run ``work`` as a part of a transaction that may fail by itself.
+
+    An error undoes this part alone, and is raised.
 
     Raises Temporary when the database is away: the transaction cannot go on then.
     """

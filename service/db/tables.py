@@ -4,18 +4,12 @@ These rows are the single source of truth: a job carries ids only, and its handl
 still work to do.
 """
 
-from datetime import UTC, datetime
-from enum import StrEnum
-
 from sqlalchemy import (
     JSON,
     BigInteger,
     Boolean,
-    CheckConstraint,
     Column,
     Connection,
-    DateTime,
-    Dialect,
     Index,
     Integer,
     LargeBinary,
@@ -24,45 +18,18 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    TypeDecorator,
     UniqueConstraint,
     Uuid,
     literal_column,
     text,
 )
 
+from service.db.columns import BytewiseText, UtcDateTime, enum_check
 from service.model import DeliveryState, EventKind, FetchPurpose, NotificationState, Outcome, Via
 
 Transaction = Connection
 """An open transaction, all or nothing; only the thread that opened it may use it."""
 
-
-class UtcDateTime(TypeDecorator[datetime]):
-    """An aware time in UTC.
-
-    SQLite stores no zone, so it is removed from values that are written and added to values that are read.
-    """
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Return the time to store; raise ValueError for one without a zone."""
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError(f"{value} has no time zone")
-        value = value.astimezone(UTC)
-        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Return an aware time in UTC, on every database."""
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-
-BytewiseText = Text().with_variant(Text(collation="C"), "postgresql")
 
 metadata = MetaData(
     naming_convention={
@@ -73,12 +40,6 @@ metadata = MetaData(
         "pk": "pk_%(table_name)s",
     }
 )
-
-
-def enum_check(column: str, words: type[StrEnum]) -> CheckConstraint:
-    """Return a CHECK that a column holds one of the values of an enum."""
-    listed = ", ".join(f"'{word}'" for word in words)
-    return CheckConstraint(f"{column} IN ({listed})", name=column)
 
 
 deliveries = Table(
@@ -99,7 +60,7 @@ deliveries = Table(
     Column("repeats", Integer, nullable=False, server_default="0"),
     Column("failures", Integer, nullable=False, server_default="0"),
     Column("put_offs", Integer, nullable=False, server_default="0"),
-    Column("due_at", UtcDateTime),  # a kept delivery is decided on from then on; NULL: at once, whatever the clock says
+    Column("due_at", UtcDateTime),  # a kept delivery is decided on from then on; NULL: at once
     UniqueConstraint("source", "source_event_id"),  # a repeated delivery is not stored twice
     enum_check("state", DeliveryState),
     enum_check("via", Via),

@@ -141,10 +141,10 @@ class Readiness:
         return Check(sentence=f"the worker has not looked for work since {rfc3339(last) if last else 'the start'}")
 
     async def _query_database(self) -> DatabaseStats:
-        last, now = await self._jobs.last_heartbeat(), self._clock()
+        jobs, last, now = await self._jobs.backlog(), await self._jobs.last_heartbeat(), self._clock()
         rows = await self._store.read(deliveries.backlog, now) + await self._store.read(fetches.backlog, now)
         return DatabaseStats(
-            backlog=await self._jobs.backlog() + rows,
+            backlog=jobs + rows,
             worker_silent_s=(self._clock() - last).total_seconds() if last else None,
             last_poll_s=last.timestamp() if last else 0,
             dead_letters=await self._store.read(dead_counts.count_dead_letters),

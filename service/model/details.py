@@ -19,7 +19,7 @@ class DetailKind(StrEnum):
 
 
 class FetchPurpose(StrEnum):
-    """The reason why details are fetched; those named first have the first claim on CircleCI."""
+    """The reason why details are fetched, in order of priority."""
 
     DECISION = "decision"  # a route tests a fact that the webhook lacks
     MESSAGE = "message"  # notifications wait

@@ -51,7 +51,11 @@ class PendingDecision:
 
 @dataclass(frozen=True, kw_only=True)
 class DecidedEvent:
-    """An event, the number of routes that gave each verdict on it, and the notifications that are new by it."""
+    """An event that was decided on.
+
+    counts    the number of routes that gave each verdict
+    planned   the new notifications
+    """
 
     event: Event
     counts: Mapping[Verdict, int]

@@ -83,7 +83,10 @@ def enqueue_sends(transaction: Transaction, context: Context, unsent: Sequence[N
 
 
 async def enrich_failed(context: Context, fetch: Fetch, error: Exception) -> None:
-    """Fetch again later after a temporary error; after any other, send with the details at hand."""
+    """Fetch again later after a temporary error.
+
+    After any other error the messages are sent with the details at hand.
+    """
     reason = f"{type(error).__name__}: {error}"
     if isinstance(error, Temporary):
         await _retry(context, fetch, reason)
@@ -138,7 +141,7 @@ def wanted_details(event: Event) -> frozenset[DetailKind]:
 def _next_fetch(
     context: Context, event: Event, details: Details, *, deadline: datetime | None
 ) -> tuple[datetime, FetchPurpose] | None:
-    """Return the time and purpose of the next fetch of missing details; None if there is none.
+    """Return the time and purpose of the next fetch; None if there is none.
 
     deadline   of the messages that wait: the next fetch is soon, and not after it; None if no message waits:
                then the next fetch is after the longest pause

@@ -1,4 +1,4 @@
-"""Fetch the facts that routes test and a webhook lacks, so that its event can be decided on."""
+"""Fetch the facts that a decision needs and the webhook lacks."""
 
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -13,7 +13,7 @@ from service.store import actions, deliveries, events, fetches
 
 
 async def fetch_facts(context: Context, fetch: Fetch) -> None:
-    """Fetch missing facts, and release the delivery to be decided on, or fetch again later.
+    """Fetch missing facts, then release the delivery, or fetch again later.
 
     After the deadline nothing is fetched: a late message must not wait for details.
     """
@@ -38,7 +38,10 @@ def _load(transaction: Transaction, context: Context, delivery_id: UUID) -> tupl
 
 
 def _next_fetch_at(context: Context, event: Event, details: Details | None, *, deadline: datetime) -> datetime | None:
-    """Return the time of the next fetch; None if the event can be decided on, or its time is up."""
+    """Return the time of the next fetch, or None.
+
+    None: the event can be decided on, or its time is up.
+    """
     wants = context.route_index.missing_facts(with_details(event, details))
     if details is None or not may_still_come(details, wants) or context.clock() >= deadline:
         return None
@@ -63,7 +66,10 @@ def _record(
 
 
 async def fetch_facts_failed(context: Context, fetch: Fetch, error: Exception) -> None:
-    """Count the failure as one to decide on the delivery: it cannot be parsed, or its facts cannot be kept."""
+    """Count the failure as a failure to decide on the delivery.
+
+    It cannot be parsed, or its facts cannot be kept.
+    """
 
     def record(transaction: Transaction) -> str | None:
         fetches.end(transaction, fetch)

@@ -49,7 +49,9 @@ class Batch:
 
 
 async def process_batch(context: Context, *, limit: int) -> Batch:
-    """Decide on up to ``limit`` due deliveries in one transaction; those without facts wait for a fetch.
+    """Decide on up to ``limit`` due deliveries in one transaction.
+
+    Those that lack facts wait for a fetch.
 
     Raises Temporary when the database is away: nothing has happened then.
     """
@@ -63,7 +65,10 @@ async def process_batch(context: Context, *, limit: int) -> Batch:
 
 
 async def put_off_first(context: Context, error: Exception) -> None:
-    """Put off the first due delivery, and count that: by itself it fails, and the database is not away."""
+    """Put off the first due delivery, and count that.
+
+    By itself it fails, and the database is not away.
+    """
 
     def put_off(transaction: Transaction) -> Batch:
         claimed = deliveries.claim(transaction, now=context.clock(), limit=1)
@@ -104,7 +109,10 @@ def _known(transaction: Transaction, claimed: Sequence[Delivery]) -> _Known:
 
 
 def _assess_all(context: Context, claimed: Sequence[Delivery], known: _Known, batch: Batch) -> None:
-    """Sort deliveries into pending, waiting and failed; those beyond the time limit stay for the next batch."""
+    """Sort deliveries into pending, waiting and failed.
+
+    Those beyond the time limit stay for the next batch.
+    """
     ends_at = perf_counter() + context.batch_limits.seconds
     for delivery in claimed:
         try:
@@ -121,7 +129,7 @@ def _assess_all(context: Context, claimed: Sequence[Delivery], known: _Known, ba
 
 
 def _assess(context: Context, delivery: Delivery, known: _Known) -> PendingDecision | datetime:
-    """Return a decision to make now, or the time until which the delivery waits for facts."""
+    """Return a decision to make now, or the end of the wait for facts."""
     event, details, policy = context.source.parse(delivery), known.details.get(delivery.id), context.retry_policy
     wants = context.route_index.missing_facts(with_details(event, details))
     if not wants and details is None:
@@ -141,7 +149,10 @@ def _assess(context: Context, delivery: Delivery, known: _Known) -> PendingDecis
 
 
 def decision_deadline(context: Context, delivery: Delivery, replayed_at: datetime | None) -> datetime:
-    """Return the end of the wait for facts: ``details_timeout`` after receipt or after the last replay."""
+    """Return the end of the wait for facts.
+
+    It is ``details_timeout`` after receipt or after the last replay.
+    """
     return max(delivery.received_at, replayed_at or delivery.received_at) + context.retry_policy.details_timeout
 
 
@@ -152,7 +163,10 @@ def _record_waiting(transaction: Transaction, context: Context, batch: Batch) ->
 
 
 def _decide(transaction: Transaction, context: Context, batch: Batch) -> None:
-    """Decide on all pending events at once; after an error one by one, so that only those at fault fail."""
+    """Decide on all pending events at once; after an error one by one.
+
+    Only those at fault then fail.
+    """
     try:
         batch.decided = in_savepoint(transaction, decide_events, context, batch.pending)
     except Temporary:
@@ -180,7 +194,10 @@ def _record_failures(transaction: Transaction, context: Context, batch: Batch) -
 
 
 def record_failure(transaction: Transaction, context: Context, delivery_id: UUID, error: Exception) -> str | None:
-    """Put a delivery off after an error; if another try would not help, make it a dead letter and return its reason."""
+    """Put a delivery off after an error, or make it a dead letter.
+
+    Returns the reason of the dead letter; None if the delivery is tried again, or was settled meanwhile.
+    """
     reason = str(error)
     if not isinstance(error, Permanent):
         policy, is_temporary = context.retry_policy, isinstance(error, Temporary)

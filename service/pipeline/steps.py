@@ -1,4 +1,4 @@
-"""The steps of the flow: each with its failure policy, and the periodic ones beside them.
+"""The steps of the flow, each with its failure policy.
 
 A kept delivery is decided on in a batch; its details are fetched for a decision, a message or a page; a message is
 sent. An operation that fails is tried again later or another way, or ends as a dead letter: no work gets lost.

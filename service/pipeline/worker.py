@@ -1,4 +1,4 @@
-"""The worker on the rows: decides on kept deliveries in batches, and runs the fetches that are due.
+"""The worker on the rows: batches of decisions, and fetches.
 
 The rows are the queue. A wake-up makes the worker look at once; polling finds what no wake-up told of.
 """
@@ -104,7 +104,10 @@ class RowWorker:
         found.append(await context.store.read(deliveries.has_due, context.clock()))
 
     async def _decide_batch(self) -> None:
-        """Decide on a batch; after an error the next ones are smaller, and one that fails alone is put off."""
+        """Decide on a batch; after an error the next ones are smaller.
+
+        A delivery that fails alone is put off.
+        """
         began, batches = perf_counter(), list[Batch]()
         error = await run_guarded("a batch of decisions", self._process(batches))
         seconds = self._pipeline.context.metrics.job_seconds
@@ -174,7 +177,7 @@ class RowWorker:
         return fetches.claim(transaction, purpose, now=now, lease_until=lease_until, limit=limit)
 
     async def _end_fetches(self) -> None:
-        """Wait for the running fetches; give back those that take too long, for another process to take up."""
+        """Wait for the running fetches; give back those that take too long."""
         running = dict(self._running)
         if not running:
             return

@@ -7,7 +7,8 @@ from uuid import UUID
 
 from sqlalchemy import Column, ColumnElement, Table, Uuid, func, literal, select, tuple_
 
-from service.db.tables import Transaction, UtcDateTime, is_unsent, notifications
+from service.db.columns import UtcDateTime
+from service.db.tables import Transaction, is_unsent, notifications
 from service.model import NotificationState
 from service.queue.embedded_sql import has_job
 

@@ -1,4 +1,4 @@
-"""Wake-ups between processes on Postgres: kept deliveries are announced after their commit.
+"""Wake-ups between processes on Postgres, after deliveries were kept.
 
 A NOTIFY within a transaction would make all commits of the server wait for each other. So it has a connection of its
 own, and one stands for all commits since the last. A lost one costs a polling interval.
@@ -49,7 +49,10 @@ class WakeUps:
         await self._repeat(send)
 
     async def run_listener(self, wake: Callable[[], None]) -> None:
-        """Call ``wake`` at each wake-up until cancelled, and once after each connection: some may have been lost."""
+        """Call ``wake`` at each wake-up until cancelled.
+
+        It is called after each connection too: wake-ups may have been lost.
+        """
 
         async def listen(connection: AsyncConnection[Any]) -> None:
             await connection.execute(f"LISTEN {CHANNEL}")

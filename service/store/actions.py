@@ -17,7 +17,7 @@ def record(transaction: Transaction, action: Action) -> None:
 
 
 def last_replays(transaction: Transaction, delivery_ids: Collection[UUID]) -> dict[UUID, datetime]:
-    """Return the time of the last replay of those of these deliveries that were replayed."""
+    """Return the time of the last replay of each replayed delivery."""
     last = (
         select(actions.c.subject_id, func.max(actions.c.at))
         .where(actions.c.subject_id.in_(delivery_ids), actions.c.verb == "replay")

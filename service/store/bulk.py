@@ -1,4 +1,4 @@
-"""Insert many rows of a table in one statement, whatever their number."""
+"""Insert many rows of a table in one statement."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -69,12 +69,12 @@ def json_rows(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _cleaned(value: object) -> object:
-    """Clean a text: within JSON the last check, on the way to the driver, would not see it."""
+    """Clean a text: the check before the driver does not look into JSON."""
     return clean(value) if isinstance(value, str) else value
 
 
 def _json_default(value: object) -> str:
-    """Return a value of a kind that JSON does not have, in the spelling that Postgres reads."""
+    """Return a value that JSON has no form for as Postgres reads it."""
     match value:
         case bytes():
             return f"\\x{value.hex()}"

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import Tuple, Uuid, literal, tuple_
 
-from service.db.tables import UtcDateTime
+from service.db.columns import UtcDateTime
 from service.errors import BadRequest
 
 PACKED = struct.Struct(">q16s")  # a time in microseconds and an id: 32 characters, which fit on any line

@@ -10,7 +10,8 @@ from uuid import UUID
 from sqlalchemy import LargeBinary, and_, bindparam, case, func, or_, select, text, tuple_, update
 from sqlalchemy.dialects import sqlite
 
-from service.db.tables import Transaction, UtcDateTime, deliveries, is_unsettled
+from service.db.columns import UtcDateTime
+from service.db.tables import Transaction, deliveries, is_unsettled
 from service.errors import NotFound
 from service.model import Backlog, Delivery, DeliveryState
 from service.store.bodies import unpack_for_display
@@ -146,7 +147,9 @@ def lock(transaction: Transaction, delivery_id: UUID) -> bool:
 
 
 def claim(transaction: Transaction, *, now: datetime, limit: int) -> Sequence[Delivery]:
-    """Claim kept deliveries that are due until the transaction ends: the timed ones first, then the new, oldest first.
+    """Claim kept deliveries that are due until the transaction ends.
+
+    Timed ones come first, then the new, oldest first.
 
     Those that another process has claimed are left out. A time that no pause explains, since the clock was ahead when
     it was set, counts as due.
@@ -188,13 +191,13 @@ def put_off(transaction: Transaction, delivery_ids: Collection[UUID], *, until: 
 
 
 def release(transaction: Transaction, delivery_id: UUID) -> None:
-    """End the wait of a kept delivery: it is due again since its receipt, by any clock."""
+    """End the wait of a kept delivery: it is due since its receipt."""
     due = update(deliveries).where(deliveries.c.id == delivery_id, *_is_kept).values(due_at=deliveries.c.received_at)
     transaction.execute(due)
 
 
 def lock_kept(transaction: Transaction, delivery_id: UUID) -> bool:
-    """Lock a delivery that is still kept until the transaction ends; False if it is not."""
+    """Lock a kept delivery until the transaction ends; False if it is not kept."""
     held = select(deliveries.c.id).where(deliveries.c.id == delivery_id, *_is_kept).with_for_update()
     return transaction.execute(held).first() is not None
 

@@ -1,4 +1,4 @@
-"""Fetches: events whose details are to be fetched, each with its purpose and its time.
+"""Fetches: events whose details are due, with purpose and time.
 
 The rows are the queue: a claim is a lease, and a row is deleted once nothing more is to be fetched. Who changes a row
 after a claim names the lease: what was asked for meanwhile, or is another's by now, stays as it is.
@@ -53,7 +53,7 @@ def claim(
 
 
 def put_off(transaction: Transaction, fetch: Fetch, *, until: datetime, purpose: FetchPurpose | None = None) -> None:
-    """End a claim: the fetch is due again at a time, for another purpose if one is named."""
+    """End a claim: the fetch is due again later, maybe for another purpose."""
     later = update(fetches).where(*_is_claimed(fetch)).values(due_at=until, purpose=purpose or fetch.purpose)
     transaction.execute(later)
 

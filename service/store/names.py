@@ -12,7 +12,8 @@ from itertools import groupby
 
 from sqlalchemy import Select, delete, select
 
-from service.db.tables import INDEXED_COLUMNS, Transaction, UtcDateTime, names
+from service.db.columns import UtcDateTime
+from service.db.tables import INDEXED_COLUMNS, Transaction, names
 from service.model import slug_spellings
 from service.routing.match_keys import SEARCH_FILTERS
 from service.routing.patterns import compile_pattern, has_wildcards, to_nfc, unescape

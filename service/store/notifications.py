@@ -7,7 +7,8 @@ from uuid import UUID
 
 from sqlalchemy import Update, and_, delete, func, insert, or_, select, tuple_, update
 
-from service.db.tables import Transaction, UtcDateTime, attempts, is_unsent, notifications
+from service.db.columns import UtcDateTime
+from service.db.tables import Transaction, attempts, is_unsent, notifications
 from service.errors import NotFound
 from service.model import Attempt, Message, Notification, NotificationState, Outcome
 from service.store.bulk import BulkInsert
@@ -23,7 +24,9 @@ _INSERT = BulkInsert(notifications, "ON CONFLICT DO NOTHING", columns=_NEW_COLUM
 
 
 def insert_or_get(transaction: Transaction, wanted: Sequence[Notification]) -> list[Notification | None]:
-    """Insert notifications; return for each the one its channel has for the topic, or None if it is new.
+    """Insert notifications; return the earlier one of each, or None.
+
+    The earlier one is of the same topic and channel.
 
     Of two that differ in their id alone the first is inserted.
     """

@@ -7,9 +7,9 @@ from uuid import UUID
 
 from sqlalchemy import Uuid, delete, literal, select, tuple_
 
+from service.db.columns import UtcDateTime
 from service.db.tables import (
     Transaction,
-    UtcDateTime,
     actions,
     attempts,
     decisions,
