@@ -71,7 +71,7 @@ async def put_off_first(context: Context, error: Exception) -> None:
     """
 
     def put_off(transaction: Transaction) -> Batch:
-        claimed = deliveries.claim(transaction, now=context.clock(), limit=1)
+        claimed = deliveries.claim(transaction, now=context.clock(), limit=1).deliveries
         batch = Batch(claimed=len(claimed), failed=[(delivery.id, error) for delivery in claimed])
         _record_failures(transaction, context, batch)
         return batch
@@ -80,10 +80,10 @@ async def put_off_first(context: Context, error: Exception) -> None:
 
 
 def _process(transaction: Transaction, context: Context, limit: int) -> Batch:
-    claimed = deliveries.claim(transaction, now=context.clock(), limit=limit)
-    batch = Batch(claimed=len(claimed))
-    if claimed:
-        _assess_all(context, claimed, _known(transaction, claimed), batch)
+    claim = deliveries.claim(transaction, now=context.clock(), limit=limit)
+    batch = Batch(claimed=len(claim.deliveries) + len(claim.damaged), failed=list(claim.damaged))
+    if batch.claimed:
+        _assess_all(context, claim.deliveries, _known(transaction, claim.deliveries), batch)
         _record_waiting(transaction, context, batch)
         _decide(transaction, context, batch)
         _record_failures(transaction, context, batch)

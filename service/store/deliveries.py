@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -12,7 +12,7 @@ from sqlalchemy.dialects import sqlite
 
 from service.db.columns import UtcDateTime
 from service.db.tables import Transaction, deliveries, is_unsettled
-from service.errors import NotFound
+from service.errors import NotFound, Permanent
 from service.model import Backlog, Delivery, DeliveryState
 from service.store.bodies import unpack_for_display
 from service.store.bulk import json_rows
@@ -146,7 +146,15 @@ def lock(transaction: Transaction, delivery_id: UUID) -> bool:
     return transaction.execute(held).first() is not None
 
 
-def claim(transaction: Transaction, *, now: datetime, limit: int) -> Sequence[Delivery]:
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """Claimed deliveries, and those whose stored bodies cannot be read, with the error."""
+
+    deliveries: Sequence[Delivery]
+    damaged: Sequence[tuple[UUID, Permanent]]
+
+
+def claim(transaction: Transaction, *, now: datetime, limit: int) -> Claim:
     """Claim kept deliveries that are due until the transaction ends.
 
     Timed ones come first, then the new, oldest first.
@@ -158,7 +166,14 @@ def claim(transaction: Transaction, *, now: datetime, limit: int) -> Sequence[De
     rows = list(transaction.execute(_CLAIM_TIMED, due).mappings())
     if len(rows) < limit:
         rows += transaction.execute(_CLAIM_NEW, {"at_most": limit - len(rows)}).mappings()
-    return [to_delivery(row) for row in rows]
+    claimed: list[Delivery] = []
+    damaged: list[tuple[UUID, Permanent]] = []
+    for row in rows:
+        try:
+            claimed.append(to_delivery(row))
+        except Permanent as error:
+            damaged.append((row["id"], error))
+    return Claim(deliveries=claimed, damaged=damaged)
 
 
 def has_due(transaction: Transaction, now: datetime) -> bool:
