@@ -147,14 +147,14 @@ def lock(transaction: Transaction, delivery_id: UUID) -> bool:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Claim:
+class ClaimedDeliveries:
     """Claimed deliveries, and those whose stored bodies cannot be read, with the error."""
 
     deliveries: Sequence[Delivery]
     damaged: Sequence[tuple[UUID, Permanent]]
 
 
-def claim(transaction: Transaction, *, now: datetime, limit: int) -> Claim:
+def claim(transaction: Transaction, *, now: datetime, limit: int) -> ClaimedDeliveries:
     """Claim kept deliveries that are due until the transaction ends.
 
     Timed ones come first, then the new, oldest first.
@@ -173,7 +173,7 @@ def claim(transaction: Transaction, *, now: datetime, limit: int) -> Claim:
             claimed.append(to_delivery(row))
         except Permanent as error:
             damaged.append((row["id"], error))
-    return Claim(deliveries=claimed, damaged=damaged)
+    return ClaimedDeliveries(deliveries=claimed, damaged=damaged)
 
 
 def has_due(transaction: Transaction, now: datetime) -> bool:
