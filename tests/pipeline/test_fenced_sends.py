@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from service.errors import Temporary
-from service.model import Message
+from service.model import FetchPurpose, Message
 from service.queue.claims import claimed
 from service.store import notifications
 from tests.app_fixture import RED, House
@@ -21,8 +21,8 @@ AWAY = Temporary("web (json) answered 503")
 async def red(house: House) -> str:
     """A red workflow, judged and asked about: its message is about to be sent."""
     delivery = await house.finish(RED)
-    await house.work("process", delivery)
-    await house.work("enrich", delivery)
+    await house.process()
+    await house.fetch(delivery, FetchPurpose.MESSAGE)
     return delivery
 
 
