@@ -1,5 +1,6 @@
 """What many tests start from: a migrated database, and a Roundsman that lives in a folder of its own."""
 
+import gc
 import os
 import shutil
 import sqlite3
@@ -66,6 +67,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     long = [item for item in items if item.get_closest_marker("long")]
     config.hook.pytest_deselected(items=long)
     items[:] = [item for item in items if not item.get_closest_marker("long")]
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector what stays until the end: thousands of tests, and their modules."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

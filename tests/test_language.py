@@ -4,6 +4,7 @@ import ast
 import re
 from collections.abc import Iterator
 from enum import StrEnum
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 
@@ -11,7 +12,6 @@ import service
 from service.cli._app import COMMANDS
 
 ROOT = Path(service.__file__).parent
-MODULES = {path: ast.parse(path.read_text()) for path in sorted(ROOT.rglob("*.py"))}
 MAX_FIRST_LINE = 80
 RIDDLES = {"what", "who", "whom", "whose", "whoever", "whatever", "how", "when", "where", "nobody", "somebody"}
 PRONOUNS = re.compile(r"\b(nobody|somebody|everybody|whoever|whatever)\b", re.IGNORECASE)
@@ -23,6 +23,12 @@ BRITISH = re.compile(
 DOCUMENTED = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
 
+@cache
+def modules() -> dict[Path, ast.Module]:
+    """Return the tree of every module of the service, parsed when the first test asks for it."""
+    return {path: ast.parse(path.read_text()) for path in sorted(ROOT.rglob("*.py"))}
+
+
 def where(path: Path, line: int) -> str:
     """Return the place of a finding as an editor opens it."""
     return f"{path.relative_to(ROOT.parent)}:{line}"
@@ -30,7 +36,9 @@ def where(path: Path, line: int) -> str:
 
 def first_lines() -> Iterator[tuple[str, str]]:
     """Yield the first line of every docstring, with its place."""
-    documented = ((path, node) for path in MODULES for node in ast.walk(MODULES[path]) if isinstance(node, DOCUMENTED))
+    documented = (
+        (path, node) for path in modules() for node in ast.walk(modules()[path]) if isinstance(node, DOCUMENTED)
+    )
     for path, node in documented:
         if text := ast.get_docstring(node):
             yield where(path, node.body[0].lineno), text.splitlines()[0]
@@ -38,7 +46,7 @@ def first_lines() -> Iterator[tuple[str, str]]:
 
 def assigned() -> Iterator[tuple[str, str]]:
     """Yield the name of every function, class, argument and variable that is bound, with its place."""
-    for path, tree in MODULES.items():
+    for path, tree in modules().items():
         for node in ast.walk(tree):
             match node:
                 case ast.ClassDef(name=name) | ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
@@ -61,7 +69,7 @@ def test_first_lines_begin_with_a_verb_or_a_noun() -> None:
 
 def test_things_are_named_and_not_hinted_at() -> None:
     texts = [
-        *MODULES,
+        *modules(),
         *sorted(ROOT.rglob("templates/*.html")),
         *(ROOT.parent / page for page in ("README.md", "RELEASE.md", "CONTRIBUTING.md")),
     ]
@@ -83,7 +91,7 @@ def test_limits_are_called_max_and_min() -> None:
 def test_spelling_is_american() -> None:
     british = [
         f"{where(path, number)} {line.strip()}"
-        for path in MODULES
+        for path in modules()
         for number, line in enumerate(path.read_text().splitlines(), start=1)
         if BRITISH.search(line)
     ]
@@ -100,7 +108,7 @@ def test_a_command_module_is_named_after_one_of_its_commands() -> None:
 
 def test_values_that_machines_read_are_snake_case() -> None:
     values = []
-    for path in MODULES:
+    for path in modules():
         module = import_module(".".join(path.relative_to(ROOT.parent).with_suffix("").parts).removesuffix(".__init__"))
         enums = (one for one in vars(module).values() if isinstance(one, type) and issubclass(one, StrEnum))
         values += [f"{one.__name__}: {value.value}" for one in enums for value in one if " " in value.value]
