@@ -148,7 +148,7 @@ def lock(transaction: Transaction, delivery_id: UUID) -> bool:
 
 @dataclass(frozen=True, kw_only=True)
 class ClaimedDeliveries:
-    """Claimed deliveries, and those whose stored bodies cannot be read, with the error."""
+    """Claimed deliveries, and those with unreadable bodies, each with its error."""
 
     deliveries: Sequence[Delivery]
     damaged: Sequence[tuple[UUID, Permanent]]
