@@ -29,6 +29,7 @@ from service.db.tables import Transaction
 from service.health import CheckLimits
 from service.model import Channel, Fetch, FetchPurpose, Message
 from service.pipeline.context import BatchLimits, RetryPolicy
+from service.pipeline.receive import IntakeLimits
 from service.pipeline.steps import Pipeline
 from service.pipeline.worker import RowWorker
 from service.store import fetches
@@ -51,6 +52,8 @@ HELD_FOR_S = 120  # the same
 PATIENT = Limits(
     transaction_wait_s=SETTLED_WITHIN_S,
     bodies=BodyLimits(timeout_s=SETTLED_WITHIN_S),
+    intake=IntakeLimits(keep_timeout=SETTLED_WITHIN_S),
+    batches=BatchLimits(seconds=SETTLED_WITHIN_S),
     checks=CheckLimits(timeout_s=SETTLED_WITHIN_S, cache_for_s=0),
 )
 
@@ -351,8 +354,7 @@ async def a_house(
         transport=httpx.ASGITransport(pretend.app),
         clock=clock,
     )
-    unhurried = BatchLimits(seconds=SETTLED_WITHIN_S)
-    context = replace(service.context, notifier=channels, source=source, batch_limits=unhurried)
+    context = replace(service.context, notifier=channels, source=source)
     service = replace(service, context=context, pipeline=Pipeline(context))
     transport = httpx.ASGITransport(service.asgi, client=("127.0.0.1", 4711))
     http = httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000", auth=Operator())

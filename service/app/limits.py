@@ -4,7 +4,10 @@ from dataclasses import dataclass, field
 
 from service.db.transactions import MAX_WAIT_S
 from service.health import CheckLimits
+from service.pipeline.context import BatchLimits
+from service.pipeline.receive import IntakeLimits
 from service.pipeline.refusals import RefusalLimits
+from service.pipeline.worker import WorkerLimits
 from service.web.pages.context import PageLimits
 from service.web.request_body import BodyLimits
 
@@ -20,4 +23,7 @@ class Limits:
     bodies: BodyLimits = field(default_factory=BodyLimits)
     refusals: RefusalLimits = field(default_factory=RefusalLimits)
     checks: CheckLimits = field(default_factory=CheckLimits)
+    intake: IntakeLimits = field(default_factory=IntakeLimits)
+    batches: BatchLimits = field(default_factory=BatchLimits)
+    worker: WorkerLimits = field(default_factory=WorkerLimits)
     pages: PageLimits = field(default_factory=PageLimits)

@@ -34,7 +34,7 @@ from service.pipeline.receive import GroupCommitter
 from service.pipeline.refusals import Refusals
 from service.pipeline.send import finish_sends
 from service.pipeline.steps import PRUNE_EVERY_S, SWEEP_EVERY_S, Pipeline
-from service.pipeline.worker import RowWorker
+from service.pipeline.worker import RowWorker, WorkerLimits
 from service.queue.base import JobQueue
 from service.queue.embedded import EmbeddedQueue
 from service.queue.embedded_sql import JobRows
@@ -65,6 +65,7 @@ class Service:
     first_run: FirstRun
     wake_ups: WakeUps | None = None
     watchdog: Watchdog | None = None
+    worker_limits: WorkerLimits = field(default_factory=WorkerLimits)
     row_workers: list[RowWorker] = field(default_factory=list)
 
     @asynccontextmanager
@@ -73,7 +74,8 @@ class Service:
 
         A worker that fails ends the block too: a process that stores webhooks and judges none would look healthy.
         """
-        worker = RowWorker(self.pipeline, wait_for_idle=self.committer.wait_for_idle)
+        wait = self.committer.wait_for_idle
+        worker = RowWorker(self.pipeline, wait_for_idle=wait, limits=self.worker_limits)
         self.row_workers.append(worker)
         self.context.store.after_commit(worker.wake)
         async with self.open():
@@ -176,7 +178,8 @@ def build(
     context.jobs.schedule(SWEEP_EVERY_S, pipeline.sweep)
     context.jobs.schedule(PRUNE_EVERY_S, pipeline.prune)
     wake_ups = WakeUps(config.settings.database_url) if context.store.is_shared else None
-    committer = GroupCommitter(context.store, announce=wake_ups.send if wake_ups else None)
+    announce = wake_ups.send if wake_ups else None
+    committer = GroupCommitter(context.store, announce=announce, limits=limits.intake)
     heartbeat = Heartbeat(
         context.store, Process(role=role, channels=context.channels), clock=context.clock, metrics=context.metrics
     )
@@ -200,6 +203,7 @@ def build(
         first_run=first_run,
         wake_ups=wake_ups,
         watchdog=watchdog,
+        worker_limits=limits.worker,
     )
 
 
@@ -222,6 +226,7 @@ def _context(config: Config, *, clock: Clock | None, retry_policy: RetryPolicy, 
         notifier=notifier,
         jobs=job_engine(settings, store, clock=clock, send_grace=retry_policy.send_grace),
         metrics=metrics,
+        batch_limits=limits.batches,
         routes=config.routes,
         receivers=config.receivers,
         clock=clock,
