@@ -1,9 +1,10 @@
 """Procrastinate's job manager, made to end only jobs that are still our own.
 
 Its own statements ask for the job's id alone: a worker that was frozen, and whose job was given to another meanwhile,
-would end or requeue the job while that one runs it.
+would end or requeue the job while that one runs it. Its fetch reads past the jobs of all other queues.
 """
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +12,10 @@ import structlog
 from procrastinate.jobs import Job, Status
 from procrastinate.manager import JobManager
 
+_FETCH = (
+    "SELECT id, status, task_name, priority, lock, queueing_lock, args, scheduled_at, queue_name, attempts, worker_id "
+    "FROM roundsman_fetch_job_v1(%(queue)s, %(worker_id)s)"
+)
 _OWN = """(
     SELECT id FROM procrastinate_jobs
     WHERE id = %(job_id)s AND worker_id = %(worker_id)s AND attempts = %(attempts)s AND status = 'doing' FOR UPDATE
@@ -27,6 +32,12 @@ log = structlog.get_logger()
 
 class FencedJobs(JobManager):
     """A job manager that leaves a job alone which another worker has by now."""
+
+    async def fetch_job(self, queues: Iterable[str] | None, worker_id: int) -> Job | None:
+        """Claim the first due job of the worker's only queue; None if there is none."""
+        [queue] = queues or ()
+        row = await self.connector.execute_query_one_async(_FETCH, queue=queue, worker_id=worker_id)
+        return None if row["id"] is None else Job.from_row(row)
 
     async def finish_job(self, job: Job, status: Status, delete_job: bool) -> None:
         """End a job, if it is still its worker's."""

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
+import psycopg
 import pytest
 
 from service.db.database import Store
@@ -79,3 +80,30 @@ async def test_claim_is_held_until_the_job_is_taken_away(database: Database, wor
     await work.drain()
 
     assert held == [True, False]
+
+
+@pytest.mark.parametrize("queue", ["send", "ask"])
+async def test_own_fetch_gives_what_the_engine_s_would(database: Database, queue: str) -> None:
+    """Held to Procrastinate 3.10: a newer one may choose jobs otherwise, and then ours has to follow."""
+    database.change(
+        "INSERT INTO procrastinate_jobs (queue_name, task_name, priority, lock, scheduled_at, status, args) VALUES "
+        "('send', 'do', 0, 'b', NULL, 'doing', '{}'), ('send', 'do', 5, 'b', NULL, 'todo', '{}'), "
+        "('send', 'do', 0, 'a', NOW() + interval '1 day', 'todo', '{}'), ('send', 'do', 0, 'a', NULL, 'todo', '{}'), "
+        "('send', 'do', 0, NULL, NOW() + interval '1 day', 'todo', '{}'), ('send', 'do', 0, NULL, NULL, 'todo', '{}'), "
+        "('send', 'do', 1, 'c', NULL, 'todo', '{}'), ('send', 'do', 2, 'c', NULL, 'todo', '{}')"
+    )
+    worker = "(SELECT worker_id FROM procrastinate_register_worker_v1())"
+    ours = f"SELECT id FROM roundsman_fetch_job_v1('{queue}', {worker})"  # noqa: S608 - words of the test
+    theirs = f"SELECT id FROM procrastinate_fetch_job_v2(ARRAY['{queue}']::varchar[], {worker})"  # noqa: S608 - same
+
+    assert [_tried(database, ours, times) for times in (1, 2, 3)] == [
+        _tried(database, theirs, times) for times in (1, 2, 3)
+    ]
+
+
+def _tried(database: Database, fetch: str, times: int) -> list[object]:
+    """Fetch so many times, and undo it."""
+    with psycopg.connect(database.url) as connection:
+        found = [connection.execute(fetch).fetchall() for _ in range(times)]
+        connection.rollback()
+    return list(found)
