@@ -96,7 +96,9 @@ def delivery_json(delivery: Delivery, *, body_bytes: int | None = None, body_lim
     body_bytes   the length of the whole body, if the delivery has only its beginning
     body_limit   show at most this many bytes of the body
     """
-    shape: Json = _plain({name: value for name, value in vars(delivery).items() if name not in {"body", "signed"}})
+    shape: Json = _plain(
+        {name: value for name, value in vars(delivery).items() if name not in {"body", "signed", "due_at"}}
+    )
     shape["headers"] = [list(pair) for pair in delivery.headers]
     signed = delivery.signed
     shape["signed"] = {"secret": signed.number, "fingerprint": signed.fingerprint} if signed else None

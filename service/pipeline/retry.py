@@ -8,7 +8,7 @@ from service.model import Attempt, Notification
 from service.pipeline.context import RetryPolicy
 
 MAX_CHANNEL_PAUSE = timedelta(minutes=2)
-MAX_PATIENCE = timedelta(days=1, hours=1)  # from the notification on, also for a channel that asks again and again
+MAX_PATIENCE = timedelta(days=1, hours=1)  # from the notification on
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +40,10 @@ def decide_retry(
     give_up_at = notification.give_up_at
     if attempt.number == 1:  # it may have waited in its lane for long: the time for retries begins here
         give_up_at = max(give_up_at, attempt.started_at + policy.give_up_after)
-    if asked_for_s is not None:
+    is_in_time = attempt.number == 1 or now < notification.created_at + policy.give_up_after
+    if (
+        asked_for_s is not None and is_in_time
+    ):  # else one that asks each time, or never answers, would be tried for ever
         give_up_at = max(give_up_at, min(retry_at, notification.created_at + MAX_PATIENCE))
     is_over = isinstance(error, Permanent) or retry_at > give_up_at
     pause_until = retry_at if asked_for_s is not None else None
