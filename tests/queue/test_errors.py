@@ -21,7 +21,7 @@ from tests.queue_fixture import Work, acting, engine_on, raising, some, soon
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 FETCHING = """SELECT 1 FROM pg_stat_activity
-WHERE datname = current_database() AND wait_event_type = 'Lock' AND query ~ 'procrastinate_fetch_job'"""
+WHERE datname = current_database() AND wait_event_type = 'Lock' AND query ~ 'roundsman_fetch_job'"""
 
 
 class Unreliable(JobRows):
