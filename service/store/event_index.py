@@ -104,9 +104,7 @@ class RowConditions:
 EVERYTHING = IndexScan(table=events)
 
 
-def most_selective_first(
-    transaction: Transaction, filters: Sequence[IndexScan], span: TimeRange
-) -> Sequence[IndexScan]:
+def sort_by_selectivity(transaction: Transaction, filters: Sequence[IndexScan], span: TimeRange) -> Sequence[IndexScan]:
     """Sort filters by selectivity, most selective first."""
     if len(filters) < 2:
         return filters or [EVERYTHING]

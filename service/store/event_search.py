@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from service.db.tables import Transaction, events
 from service.model import Event, EventKind
 from service.store.cursors import SortKey, to_cursor, to_sort_key
-from service.store.event_index import EVERYTHING, TimeRange, first_in_all, most_selective_first, scan_end
+from service.store.event_index import EVERYTHING, TimeRange, first_in_all, scan_end, sort_by_selectivity
 from service.store.filters import Search, Tests, read_tests
 from service.store.rows import to_event
 from service.store.search_terms import words_in
@@ -50,7 +50,7 @@ def search(
     if wanted.q and wanted.q.strip() and not words_in(wanted.q):
         return Page(items=[], next=None)
     tests = read_tests(transaction, wanted)
-    filters = most_selective_first(transaction, tests.lists, span)
+    filters = sort_by_selectivity(transaction, tests.lists, span)
     places: list[SortKey] = []
     ahead = iter(scan_limits)
     scan_limit: int | None = next(ahead)
