@@ -1,22 +1,26 @@
 """The database: engines for SQLite and Postgres, and transactions on them."""
 
+import sqlite3
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import PoolProxiedConnection
 
 from service.clock import DatabaseClock
 from service.db.data_folder import database_file
-from service.db.errors import translate_error
+from service.db.errors import is_busy, translate_error
 from service.db.postgres import connection_parameters
 from service.db.tables import Transaction
 from service.db.transactions import MAX_WAIT_S, TransactionThreads
 from service.text import clean
 
 BUSY_TIMEOUT_MS = 3_500  # for a lock of another process; waits within this process: transactions.MAX_WAIT_S
+WAL_RETRY_S = 0.02
 READERS = 4
 WRITERS = 8  # to Postgres, for each process
 STATEMENT_TIMEOUT_MS = 7_000
@@ -183,9 +187,10 @@ def _sqlite(database_url: str, begin: str, connections: int) -> Engine:
         connection.isolation_level = None  # type: ignore[attr-defined]  # reason: BEGIN is sent below
         cursor = connection.cursor()
         # FULL: a commit survives a power cut once it has returned; WAL alone does not guarantee that
-        settings = {"journal_mode": "WAL", "synchronous": "FULL", "busy_timeout": BUSY_TIMEOUT_MS}
-        for name, value in {**settings, "journal_size_limit": MAX_JOURNAL_BYTES}.items():
+        settings = {"synchronous": "FULL", "busy_timeout": BUSY_TIMEOUT_MS, "journal_size_limit": MAX_JOURNAL_BYTES}
+        for name, value in settings.items():
             cursor.execute(f"PRAGMA {name}={value}")
+        _enter_wal_mode(cursor)
         cursor.close()
 
     @event.listens_for(engine, "begin")
@@ -193,3 +198,21 @@ def _sqlite(database_url: str, begin: str, connections: int) -> Engine:
         connection.exec_driver_sql(begin)  # type: ignore[attr-defined]  # reason: the event's argument is untyped
 
     return engine
+
+
+def _enter_wal_mode(cursor: DBAPICursor) -> None:
+    """Set the file's journal mode; wait while another connection uses the file.
+
+    A change of mode needs the file alone, and SQLite refuses it at once, without the busy timeout, when a second
+    connection reads or changes the mode too: a command that starts beside the service, on a new or a restored file.
+    """
+    give_up_at = time.monotonic() + BUSY_TIMEOUT_MS / 1_000
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if not is_busy(error) or time.monotonic() > give_up_at:
+                raise
+            time.sleep(WAL_RETRY_S)
+        else:
+            return

@@ -64,8 +64,17 @@ def translate_error(doing: str, error: DBAPIError) -> RoundsmanError | None:
     return _of_postgres(doing, error)
 
 
+def is_busy(error: sqlite3.Error) -> bool:
+    """Return whether SQLite refused because another connection holds the file."""
+    return _primary_code(error) == sqlite3.SQLITE_BUSY
+
+
+def _primary_code(error: sqlite3.Error) -> int:
+    return int(getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)) & 0xFF
+
+
 def _of_sqlite(doing: str, cause: sqlite3.Error) -> RoundsmanError | None:
-    code = getattr(cause, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF  # the primary code
+    code = _primary_code(cause)
     if code in DAMAGED:
         return BadConfig(f"{doing}: {cause}; name another file in ROUNDSMAN_DATABASE_URL, or restore a backup")
     return Temporary(f"{doing}: {CODES[code]}") if code in CODES else None
