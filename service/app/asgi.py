@@ -11,7 +11,7 @@ from starlette.routing import BaseRoute, Route
 
 from service.errors import RoundsmanError
 from service.metrics import Metrics
-from service.operations.hooks import HOOK_PATH
+from service.operations.hook_addresses import HOOK_PATH
 from service.web.api import Api
 from service.web.clean_text import CleanTextMiddleware
 from service.web.errors import ErrorHandler, html_or_json_error, json_error

@@ -25,7 +25,7 @@ from service.operations.checks import (
     check_token,
     running_process,
 )
-from service.operations.hooks import HOOK_PATH
+from service.operations.hook_addresses import HOOK_PATH
 from service.web.server.server import listen
 
 STYLES = {Grade.OK: "green", Grade.NOTE: "yellow", Grade.WRONG: "red"}

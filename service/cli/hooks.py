@@ -20,21 +20,9 @@ from service.db.tables import Transaction
 from service.errors import BadConfig, Temporary
 from service.metrics import Metrics
 from service.model import HookSpec
-from service.operations.hooks import (
-    FAILURES,
-    HOOK_PATH,
-    NEEDS_ACTION,
-    HookTarget,
-    Step,
-    Verb,
-    apply,
-    delete,
-    find_orphans,
-    hook_target,
-    known_and_deleted,
-    list_hooks,
-    plan,
-)
+from service.operations.hook_addresses import HOOK_PATH
+from service.operations.hook_steps import FAILURES, NEEDS_ACTION, Step, Verb, known_and_deleted
+from service.operations.hooks import HookTarget, apply, delete, find_orphans, hook_target, list_hooks, plan
 from service.store import hooks as known_hooks
 from service.store.event_search import recent_projects
 from service.terminal import Column

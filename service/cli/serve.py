@@ -32,7 +32,7 @@ from service.errors import BadConfig
 from service.logs import set_log_level
 from service.model import Role
 from service.operations.checks import Grade, check_channels
-from service.operations.hooks import HOOK_PATH
+from service.operations.hook_addresses import HOOK_PATH
 from service.web.server.server import listen, listener_url, run, serving, shutdown_event
 
 MAX_WAIT_S = 604_800  # a week

@@ -27,7 +27,7 @@ from service.demo.play import Act, AnswerCounts, narrator, play
 from service.errors import BadConfig, Temporary
 from service.logs import configure_logs
 from service.operations import queries
-from service.operations.hooks import HOOK_PATH
+from service.operations.hook_addresses import HOOK_PATH
 from service.pipeline.context import RetryPolicy
 from service.store import dead_counts
 from service.store.filters import Search

@@ -7,8 +7,7 @@ from enum import StrEnum
 from service.config.configuration import Config
 from service.db.database import Store
 from service.model import DeliveryState, KnownHook
-from service.operations.hook_addresses import find_obstacle
-from service.operations.hooks import HOOK_PATH
+from service.operations.hook_addresses import HOOK_PATH, find_obstacle
 from service.operations.json_shapes import Json
 from service.operations.queries import list_refusals
 from service.store import deliveries, hooks

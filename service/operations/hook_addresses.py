@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from service.model import Hook
 
+HOOK_PATH = "/hooks/circleci"
 CLOUD = "circleci.com"
 CIRCLECI_CLOUD = f"https://{CLOUD}"
 PRIVATE_NAMES = ("local", "localhost", "internal", "intranet", "lan", "home", "corp", "private", "home.arpa")

@@ -30,6 +30,7 @@ CORE = {  # the modules, and the tests that mirror them
     "service/circleci/webhook": ("tests/circleci",),
     "service/channels/failures.py": ("tests/channels",),
     "service/operations/hooks.py": ("tests/operations",),
+    "service/operations/hook_steps.py": ("tests/operations",),
 }
 
 

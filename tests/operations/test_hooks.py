@@ -10,7 +10,8 @@ from service.circleci.circleci import CircleCI
 from service.errors import BadConfig
 from service.metrics import Metrics
 from service.model import HookSpec
-from service.operations.hooks import Step, apply, delete, hook_target, list_hooks, plan
+from service.operations.hook_steps import Step
+from service.operations.hooks import apply, delete, hook_target, list_hooks, plan
 from service.testing.fake_circleci.faults import Fault, broken, too_many
 from service.testing.fake_circleci.organization import ADA, MOBILE, PROJECTS, SHOP_API, WEB, Project
 from service.testing.fake_circleci.server import FakeCircleCI

@@ -7,7 +7,8 @@ import httpx
 
 from service.circleci.circleci import CircleCI
 from service.metrics import Metrics
-from service.operations.hooks import apply, delete, known_and_deleted, list_hooks
+from service.operations.hook_steps import known_and_deleted
+from service.operations.hooks import apply, delete, list_hooks
 from service.testing.fake_circleci.faults import Fault, broken
 from service.testing.fake_circleci.organization import WEB
 from tests.app_fixture import NINE
