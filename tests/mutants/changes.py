@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import unified_diff
 
+from tests.mutants.equivalents import FASTER
+
 COMPARISONS: dict[type[ast.cmpop], str] = {
     ast.Eq: "!=",
     ast.NotEq: "==",
@@ -20,6 +22,10 @@ COMPARISONS: dict[type[ast.cmpop], str] = {
 }
 SWAPPED_CALLS = {"all": "any", "any": "all", "min": "max", "max": "min", "sorted": "list"}
 DROPPED_METHODS = frozenset({"where", "order_by", "with_for_update", "strip", "lower", "limit"})
+MIN_LIMIT = 10
+"""The smallest number that counts as a limit: it is doubled, since one more or less is tuning."""
+EQUIVALENT_KEYWORDS = frozenset({"strict", "maxsize", "frozen", "kw_only", "slots", "repr", "compare"})
+"""Arguments that guard against mistakes in the code, or save work: another value changes no result."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +53,8 @@ class Finder:
     def find(self) -> list[Change]:
         """Return the changes in the order of their places."""
         tree = ast.parse(self._source)
-        found = [change for node in ast.walk(tree) for change in self._changes(node)]
+        skipped = set(map(id, _guards(tree)))
+        found = [change for node in ast.walk(tree) if id(node) not in skipped for change in self._changes(node)]
         return sorted(found, key=lambda change: (change.start, change.end, change.kind, change.text))
 
     def _changes(self, node: ast.AST) -> Iterator[Change]:
@@ -81,7 +88,7 @@ class Finder:
             case ast.Constant(value=bool() as flag):
                 yield self._replace(node, "constant", str(not flag))
             case ast.Constant(value=int() as number):
-                yield self._replace(node, "constant", str(number + 1))
+                yield self._replace(node, "constant", str(number + 1 if number < MIN_LIMIT else 2 * number))
 
     def _statement_changes(self, node: ast.stmt) -> Iterator[Change]:
         match node:
@@ -120,10 +127,28 @@ class Finder:
         )
 
 
+def _guards(tree: ast.Module) -> Iterator[ast.expr]:
+    """Find the constants whose change changes no result."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.keyword) and node.arg in EQUIVALENT_KEYWORDS:
+            yield node.value
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "lru_cache":
+            yield from node.args
+
+
 def draw(source: bytes, count: int, seed: str) -> Sequence[Change]:
-    """Return so many changes of a module, the same for the same seed; only those that leave it readable Python."""
-    found = [change for change in Finder(source).find() if _is_python(change.apply(source))]
+    """Return so many changes of a module, the same for the same seed.
+
+    Left out are those that no Python could read, and those that no test could notice.
+    """
+    possible = [change for change in Finder(source).find() if _line_of(source, change) not in FASTER]
+    found = [change for change in possible if _is_python(change.apply(source))]
     return random.Random(seed).sample(found, min(count, len(found)))
+
+
+def _line_of(source: bytes, change: Change) -> str:
+    begin = source.rfind(b"\n", 0, change.start) + 1
+    return source[begin : source.find(b"\n", change.start)].decode().strip()
 
 
 def _is_python(source: bytes) -> bool:

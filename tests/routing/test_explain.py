@@ -134,3 +134,10 @@ def test_absent_facts_are_those_that_an_event_lacks() -> None:
     assert absent_facts(replace(UNPLACED, actor=UNSIGNED.actor)) == (
         AbsentFacts.LOGIN | AbsentFacts.NAME | AbsentFacts.BRANCH | AbsentFacts.TAG
     )
+
+
+def test_route_that_matched_says_nothing_of_facts_that_could_not_be_asked() -> None:
+    routes = [route(actor="!bob"), route(branch="main")]
+    judgment = judge(UNSIGNED, routes, notes=JudgmentNotes(unknown={DetailKind.ACTOR: ("no token",)}))
+
+    assert explain(judgment, UNSIGNED) == decide(UNSIGNED, routes)

@@ -1,9 +1,11 @@
 """Match keys: each reads the value that it puts, and names the detail to ask for."""
 
+from dataclasses import replace
+
 import pytest
 
-from service.model import DetailKind, EventKind
-from service.routing.match_keys import MATCH_KEYS, findable_details, read_facts
+from service.model import Actor, DetailKind, EventKind
+from service.routing.match_keys import MATCH_KEYS, SEARCH_FILTERS, findable_details, read_facts
 from tests.example_events import FAILED, UNPLACED, UNSIGNED
 
 VALUES = {"event": "job-completed", "project": "gh/some/project"}
@@ -40,3 +42,19 @@ def test_only_absent_values_that_circleci_knows_are_asked_for() -> None:
     assert findable_details(UNSIGNED) == {"actor": DetailKind.ACTOR}
     assert findable_details(UNPLACED) == {"branch": DetailKind.VCS, "tag": DetailKind.VCS}
     assert findable_details(MATCH_KEYS["author"].put(FAILED, None)) == {}
+
+
+@pytest.mark.parametrize("actor", [Actor(login="ada"), Actor(name="Ada")])
+def test_person_of_whom_one_name_is_known_is_not_asked_for(actor: Actor) -> None:
+    assert findable_details(replace(FAILED, actor=actor)) == {}
+
+
+def test_names_that_people_choose_freely_may_hold_brackets() -> None:
+    """Git refuses refs with brackets, CircleCI slugs and organizations."""
+    free = {name for name, key in MATCH_KEYS.items() if key.may_hold_brackets}
+
+    assert free == {"workflow", "job", "actor", "author"}
+
+
+def test_page_shows_the_filters_of_a_first_look_at_once() -> None:
+    assert [name for name, found in SEARCH_FILTERS.items() if found.is_prominent] == ["project", "branch", "status"]

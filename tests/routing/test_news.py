@@ -29,6 +29,24 @@ def test_an_event_without_the_id_of_its_workflow_is_news_of_its_own() -> None:
     assert news_key(nameless) != news_key(replace(nameless, source_event_id="another"))
 
 
+def test_an_event_without_the_id_of_its_job_is_news_of_its_own() -> None:
+    nameless = replace(OF_JOB, job=Job(name="build"))
+
+    assert news_key(nameless) != news_key(replace(nameless, source_event_id="another"))
+
+
+def test_two_events_of_one_job_are_one_piece_of_news() -> None:
+    assert news_key(OF_JOB) == news_key(replace(OF_JOB, source_event_id="another")) == "job:a-job:failed"
+
+
+def test_a_key_is_kept_as_it_is_up_to_its_limit() -> None:
+    def key(excess: int) -> str:
+        return news_key(replace(OF_JOB, status="x" * (2_600 + excess - len("job:a-job:"))))
+
+    assert key(0).startswith("job:a-job:x")
+    assert key(1).startswith("sha256:")
+
+
 def test_a_key_fits_into_an_index_and_a_longer_one_stays_apart() -> None:
     keys = [news_key(replace(OF_JOB, status=end * 4_000)) for end in ("𠀀", "𠀁")]
 

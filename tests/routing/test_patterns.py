@@ -10,7 +10,16 @@ from hypothesis import strategies as st
 
 from service.model import Actor, Commit, Route, Verdict
 from service.routing.decide import decide
-from service.routing.patterns import compile_pattern, find_ambiguous_set, has_closed_brackets, has_wildcards, to_nfc
+from service.routing.patterns import (
+    compile_pattern,
+    ends_with_question_mark,
+    find_ambiguous_escape,
+    find_ambiguous_set,
+    has_closed_brackets,
+    has_wildcards,
+    to_nfc,
+    unescape,
+)
 from tests.example_events import FAILED, route
 
 NAMES = [
@@ -111,6 +120,27 @@ def test_wildcards_are_those_that_are_not_escaped(pattern: str, is_more: bool) -
 @pytest.mark.parametrize(("pattern", "closed"), [("a[b", False), (r"a\[b", True), ("a[[]b", True), ("[]", False)])
 def test_bracket_that_opens_a_set_wants_another(pattern: str, closed: bool) -> None:
     assert has_closed_brackets(pattern) is closed
+
+
+@pytest.mark.parametrize(
+    ("pattern", "doubtful"),
+    [(r"a\*", r"\*"), (r"a\[b\?", r"\?"), (r"a\[b\!", None), (r"a\\", None), ("a*", None), (r"[\*]", None)],
+)
+def test_backslash_before_a_wildcard_is_ambiguous(pattern: str, doubtful: str | None) -> None:
+    assert find_ambiguous_escape(pattern) == doubtful
+
+
+@pytest.mark.parametrize(
+    ("pattern", "is_so"),
+    [("what?", True), ("?", False), ("what?!", False), ("w*t?", False), (r"what\?", False), ("a-?", False)],
+)
+def test_question_mark_at_the_end_of_a_word_is_told_apart(pattern: str, is_so: bool) -> None:
+    assert ends_with_question_mark(pattern) is is_so
+
+
+@pytest.mark.parametrize(("pattern", "name"), [(r"a\*", "a*"), (r"\[b]", "[b]"), ("[b]", "[b]"), (r"a\\b", r"a\b")])
+def test_unescaped_pattern_keeps_its_sets(pattern: str, name: str) -> None:
+    assert unescape(pattern) == name
 
 
 def test_routes_tell_of_names_with_brackets_by_those_names() -> None:
