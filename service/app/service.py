@@ -42,7 +42,7 @@ from service.queue.grace import Grace
 from service.queue.handlers import Handler
 from service.queue.procrastinate import ProcrastinateQueue
 from service.queue.procrastinate_sql import ProcrastinateRows
-from service.queue.wakeups import WakeUps
+from service.queue.wakeups import DELIVERIES, JOBS, WakeUps
 from service.web.api import Api
 from service.web.auth.access import Access
 from service.web.pages.context import PageContext, PageLimits
@@ -97,8 +97,9 @@ class Service:
 
     @asynccontextmanager
     async def _wake_ups_to(self, worker: RowWorker) -> AsyncIterator[None]:
-        """Hand the wake-ups of other processes to a worker while the block runs."""
-        async with _in_background(self.wake_ups.run_listener(worker.wake) if self.wake_ups else None):
+        """Hand on the wake-ups of other processes while the block runs."""
+        listeners = {DELIVERIES: worker.wake, JOBS: self.context.jobs.wake}
+        async with _in_background(self.wake_ups.run_listener(listeners) if self.wake_ups else None):
             yield
 
     def _handlers(self) -> dict[str, Handler]:
@@ -179,6 +180,8 @@ def build(
     context.jobs.schedule(PRUNE_EVERY_S, pipeline.prune)
     wake_ups = WakeUps(config.settings.database_url) if context.store.is_shared else None
     announce = wake_ups.send if wake_ups else None
+    if wake_ups and isinstance(context.jobs, ProcrastinateQueue):
+        context.jobs.on_new_jobs(partial(wake_ups.send, JOBS))
     committer = GroupCommitter(context.store, announce=announce, limits=limits.intake)
     heartbeat = Heartbeat(
         context.store, Process(role=role, channels=context.channels), clock=context.clock, metrics=context.metrics

@@ -16,7 +16,14 @@ MAX_WAIT_S = 4.0
 Together with ``BUSY_TIMEOUT_MS`` it stays below the time that a webhook's sender waits.
 """
 
+_CALLS = "calls after the commit"
+
 Result = TypeVar("Result")
+
+
+def call_after_commit(transaction: Transaction, call: Callable[[], None]) -> None:
+    """Call something once, in the transaction's thread, after its commit."""
+    transaction.info.setdefault(_CALLS, {})[call] = None
 
 
 class PrioritySemaphore:
@@ -87,7 +94,12 @@ class TransactionThreads:
 
     def _transact(self, work: Callable[[Transaction], Result]) -> Result:
         with self._open_transaction() as transaction:
-            return work(transaction)
+            transaction.info.pop(_CALLS, None)  # of an earlier transaction of this connection, which was rolled back
+            done = work(transaction)
+            calls = transaction.info.pop(_CALLS, ())
+        for call in calls:
+            call()
+        return done
 
     async def close(self) -> None:
         """Wait for the running transactions, and accept no more."""

@@ -62,6 +62,9 @@ class JobQueue(Protocol):
     def schedule(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
         """Run something periodically while the engine runs, first when it starts."""
 
+    def wake(self) -> None:
+        """Look for due jobs now; another process may have enqueued some."""
+
     async def run(self, handlers: Mapping[str, Handler], failed: Failed) -> None:
         """Run due jobs until ``stop``; pass what a handler raised to ``failed``."""
 

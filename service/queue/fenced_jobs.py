@@ -4,11 +4,12 @@ Its own statements ask for the job's id alone: a worker that was frozen, and who
 would end or requeue the job while that one runs it. Its fetch reads past the jobs of all other queues.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 
 import structlog
+from procrastinate.connector import BaseConnector
 from procrastinate.jobs import Job, Status
 from procrastinate.manager import JobManager
 
@@ -31,7 +32,14 @@ log = structlog.get_logger()
 
 
 class FencedJobs(JobManager):
-    """A job manager that leaves a job alone which another worker has by now."""
+    """A job manager that leaves a job alone which another worker has by now.
+
+    lane_moved_on   called after the end or return of a job with a lane: the next one may begin
+    """
+
+    def __init__(self, connector: BaseConnector, *, lane_moved_on: Callable[[], None]) -> None:
+        super().__init__(connector)
+        self._lane_moved_on = lane_moved_on
 
     async def fetch_job(self, queues: Iterable[str] | None, worker_id: int) -> Job | None:
         """Claim the first due job of the worker's only queue; None if there is none."""
@@ -44,7 +52,7 @@ class FencedJobs(JobManager):
         found = await self.connector.execute_query_all_async(
             _FINISH, **fence(job), status=status.value, delete_job=delete_job
         )
-        _note(job, is_own=bool(found))
+        self._note(job, is_own=bool(found))
 
     async def retry_job(  # noqa: PLR0917 - as Procrastinate has it
         self,
@@ -63,14 +71,15 @@ class FencedJobs(JobManager):
             new_queue_name=queue,
             new_lock=lock,
         )
-        _note(job, is_own=bool(found))
+        self._note(job, is_own=bool(found))
+
+    def _note(self, job: Job, *, is_own: bool) -> None:
+        if not is_own:
+            log.warning("a job was given to another worker meanwhile", job=job.queue, subject=job.task_kwargs)
+        elif job.lock is not None:
+            self._lane_moved_on()
 
 
 def fence(job: Job) -> dict[str, Any]:
     """Return the values that name one run of a job: each requeue counts as an attempt."""
     return {"job_id": job.id, "worker_id": job.worker_id, "attempts": job.attempts}
-
-
-def _note(job: Job, *, is_own: bool) -> None:
-    if not is_own:
-        log.warning("a job was given to another worker meanwhile", job=job.queue, subject=job.task_kwargs)

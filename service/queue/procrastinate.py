@@ -1,8 +1,8 @@
 """The engine for many machines: Procrastinate, with its jobs in the same Postgres.
 
-It enqueues in our transaction, hands each job to one worker (SKIP LOCKED), wakes workers (LISTEN, NOTIFY) and knows
-which of them are alive (heartbeats). Requeuing the jobs of dead workers is left to us; so are attempts, which our rows
-count.
+It enqueues in our transaction, hands each job to one worker (SKIP LOCKED), and knows which of them are alive
+(heartbeats). Requeuing the jobs of dead workers is left to us; so are attempts, which our rows count, and waking the
+workers: its own NOTIFY would come within our transactions.
 """
 
 import asyncio
@@ -16,10 +16,10 @@ from uuid import UUID
 import structlog
 from procrastinate import App, BaseRetryStrategy, JobContext, PsycopgConnector, RetryDecision
 from procrastinate.jobs import Job
-from procrastinate.worker import Worker
 
 from service.db.postgres import connection_parameters
 from service.db.tables import Transaction
+from service.db.transactions import call_after_commit
 from service.errors import Temporary
 from service.model import Backlog, NewJob
 from service.queue.claims import claimed
@@ -30,6 +30,7 @@ from service.queue.grace import Grace
 from service.queue.handlers import Failed, Handler, run_guarded
 from service.queue.periodic import PERIODIC, PeriodicScheduler
 from service.queue.procrastinate_sql import ProcrastinateRows
+from service.queue.woken_worker import WokenWorker
 
 MAX_CONCURRENT = 16  # running jobs of a kind in a process: each kind is a queue with slots of its own
 CONNECTIONS = 8  # each is used for a moment: to fetch a job, or to delete it
@@ -48,7 +49,7 @@ class WorkerTimings:
     dead_after  age of the last heartbeat from which on a worker may be dead
     look        between two checks for dead workers; jobs are taken from a worker only after two checks in a row found
                 no heartbeat, so that a database restart does not make every worker look dead
-    poll        between two polls for jobs; LISTEN is quicker, this finds due times and lanes that opened
+    poll        between two polls for jobs; a wake-up is quicker, this finds due times and lanes that opened
     """
 
     heartbeat: float = 5.0
@@ -104,7 +105,7 @@ class ProcrastinateQueue:
             pool_factory=connections,
         )
         self._app = App(connector=connector)
-        self._app.job_manager = FencedJobs(connector)
+        self._app.job_manager = FencedJobs(connector, lane_moved_on=self._announce)
         self._do = self._app.task(name="do", retry=RequeueStrategy(), pass_context=True)(self._run_one)
         self._do_then = self._app.task(name="do then", retry=RequeueStrategy())(self._enqueue)
         self._scheduler = PeriodicScheduler(self._app, clock)
@@ -112,9 +113,11 @@ class ProcrastinateQueue:
         self._failed: Failed | None = None
         self._begun: dict[int, asyncio.Task[None]] = {}
         self._workers: set[int] = set()  # the ids of all workers of this process that began a job
-        self._running: set[Worker] = set()
+        self._running: set[WokenWorker] = set()
         self._possibly_stalled: Collection[int] = ()
         self._stop_asked = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._listeners: list[Callable[[], None]] = []
 
     def enqueue(
         self,
@@ -125,7 +128,7 @@ class ProcrastinateQueue:
         at: datetime | None = None,
         lane: str | None = None,
     ) -> None:
-        """Enqueue a job in a transaction; Postgres wakes a worker when that commits.
+        """Enqueue a job in a transaction; workers are woken once that is committed.
 
         Procrastinate begins only the first job of a lane, and one that is due later would block the others: it waits
         outside of the lane, and is enqueued there when it is due.
@@ -134,16 +137,20 @@ class ProcrastinateQueue:
         if lane is not None and at is not None and at > self._clock():
             waits = {"kind": kind, "lane": lane}
             new = replace(new, task=self._do_then.name, arguments=waits, lock=None)
-        self._view.add(within, [subject_id], new)
+        self._add(within, [subject_id], new)
 
     def enqueue_many(self, kind: str, subject_ids: Sequence[UUID], *, within: Transaction) -> None:
         """Enqueue a job for each subject, due now, in one statement."""
-        self._view.add(within, subject_ids, NewJob(kind=kind, task=self._do.name, arguments={"kind": kind}))
+        self._add(within, subject_ids, NewJob(kind=kind, task=self._do.name, arguments={"kind": kind}))
 
     def enqueue_first(self, lane: str, kind: str, subject_id: UUID, *, within: Transaction) -> None:
         """Enqueue a job ahead of all others of its lane."""
         new = NewJob(kind=kind, task=self._do.name, arguments={"kind": kind}, lock=lane, is_first=True)
-        self._view.add(within, [subject_id], new)
+        self._add(within, [subject_id], new)
+
+    def _add(self, transaction: Transaction, subject_ids: Sequence[UUID], new: NewJob) -> None:
+        self._view.add(transaction, subject_ids, new)
+        call_after_commit(transaction, self._announce)
 
     def pause_lane(self, lane: str, *, within: Transaction, until: datetime) -> None:
         """Begin no job of a lane before a time: a worker that fetches one requeues it."""
@@ -152,6 +159,21 @@ class ProcrastinateQueue:
     def schedule(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
         """Run something periodically: on one worker at a time, however many there are."""
         self._scheduler.add(seconds, work)
+
+    def on_new_jobs(self, listener: Callable[[], None]) -> None:
+        """Call ``listener`` when jobs may be begun that were not before; from any thread."""
+        self._listeners.append(listener)
+
+    def wake(self) -> None:
+        """Poll now: another process may have enqueued jobs."""
+        for worker in self._running:
+            worker.wake()
+
+    def _announce(self) -> None:
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self.wake)
+        for listener in self._listeners:
+            listener()
 
     def stop(self) -> None:
         """Begin no new job."""
@@ -172,9 +194,13 @@ class ProcrastinateQueue:
         """Run due jobs until ``stop``; requeue those still running after their grace time."""
         self._handlers, self._failed = handlers, failed
         log_in_one_line()
-        async with self._app.open_async(), self._background_tasks(), asyncio.TaskGroup() as group:
-            for queue in (*handlers, PERIODIC):
-                group.create_task(self._serve(queue))
+        self._loop = asyncio.get_running_loop()
+        try:
+            async with self._app.open_async(), self._background_tasks(), asyncio.TaskGroup() as group:
+                for queue in (*handlers, PERIODIC):
+                    group.create_task(self._serve(queue))
+        finally:
+            self._loop = None
 
     @asynccontextmanager
     async def _background_tasks(self) -> AsyncIterator[None]:
@@ -200,11 +226,12 @@ class ProcrastinateQueue:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stop_asked.wait(), IDLE_POLL_S)
 
-    def _make_worker(self, queue: str) -> Worker:
+    def _make_worker(self, queue: str) -> WokenWorker:
         """Return a worker, which itself gives its running jobs their grace time."""
-        return Worker(
+        return WokenWorker(
             self._app,
             queues=[queue],
+            listen_notify=False,
             concurrency=MAX_CONCURRENT,
             fetch_job_polling_interval=self._timings.poll,
             shutdown_graceful_timeout=self._grace.of(queue),
@@ -284,4 +311,5 @@ class ProcrastinateQueue:
             begun=self._begun,
         )
         if taken:
+            self._announce()
             log.warning("jobs of dead workers were requeued", jobs=len(taken))

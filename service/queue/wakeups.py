@@ -1,11 +1,12 @@
-"""Wake-ups between processes on Postgres, after deliveries were kept.
+"""Wake-ups between processes on Postgres, after the commits of new work.
 
 A NOTIFY within a transaction would make all commits of the server wait for each other. So it has a connection of its
 own, and one stands for all commits since the last. A lost one costs a polling interval.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any
 
 import structlog
@@ -14,7 +15,8 @@ from psycopg import AsyncConnection, Error
 from service.db.errors import driver_message
 from service.db.postgres import connection_parameters
 
-CHANNEL = "roundsman_deliveries"
+DELIVERIES = "roundsman_deliveries"
+JOBS = "roundsman_jobs"
 
 log = structlog.get_logger()
 
@@ -30,37 +32,50 @@ class WakeUps:
         self._database_url = database_url
         self._pause_s = pause_s
         self._retry_s = retry_s
-        self._wanted = asyncio.Event()
+        self._wanted: dict[str, None] = {}
+        self._any_wanted = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
 
-    def send(self) -> None:
-        """Wake the workers of all processes soon."""
-        self._wanted.set()
+    def send(self, channel: str = DELIVERIES) -> None:
+        """Wake the workers of all processes soon; from any thread."""
+        self._wanted[channel] = None
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._any_wanted.set)
 
     async def run_sender(self) -> None:
         """Send wake-ups until cancelled."""
+        self._loop = asyncio.get_running_loop()
+        if self._wanted:
+            self._any_wanted.set()
+        try:
+            await self._any_wanted.wait()  # a process that keeps nothing needs no connection
+            await self._repeat(self._send_wanted)
+        finally:
+            self._loop = None
 
-        async def send(connection: AsyncConnection[Any]) -> None:
-            await self._wanted.wait()
-            self._wanted.clear()
-            await connection.execute(f"NOTIFY {CHANNEL}")
-            await asyncio.sleep(self._pause_s)
+    async def _send_wanted(self, connection: AsyncConnection[Any]) -> None:
+        await self._any_wanted.wait()
+        self._any_wanted.clear()
+        while self._wanted:
+            channel, _ = self._wanted.popitem()
+            await connection.execute(f"NOTIFY {channel}")
+        await asyncio.sleep(self._pause_s)
 
-        await self._wanted.wait()  # a process that keeps nothing needs no connection
-        await self._repeat(send)
+    async def run_listener(self, wake_by_channel: Mapping[str, Callable[[], None]]) -> None:
+        """Call what belongs to a channel at each wake-up until cancelled.
 
-    async def run_listener(self, wake: Callable[[], None]) -> None:
-        """Call ``wake`` at each wake-up until cancelled.
-
-        It is called after each connection too: wake-ups may have been lost.
+        All are called after each connection too: wake-ups may have been lost.
         """
+        await self._repeat(partial(self._listen, wake_by_channel))
 
-        async def listen(connection: AsyncConnection[Any]) -> None:
-            await connection.execute(f"LISTEN {CHANNEL}")
+    @staticmethod
+    async def _listen(wake_by_channel: Mapping[str, Callable[[], None]], connection: AsyncConnection[Any]) -> None:
+        for channel in wake_by_channel:
+            await connection.execute(f"LISTEN {channel}")
+        for wake in wake_by_channel.values():
             wake()
-            async for _ in connection.notifies():
-                wake()
-
-        await self._repeat(listen)
+        async for notice in connection.notifies():
+            wake_by_channel[notice.channel]()
 
     async def _repeat(self, work: Callable[[AsyncConnection[Any]], Awaitable[None]]) -> None:
         """Repeat work on a connection; a new one after it was lost."""
@@ -68,7 +83,7 @@ class WakeUps:
             try:
                 await self._repeat_on_one(work)
             except (Error, OSError) as error:
-                log.warning("workers find new deliveries by polling for now", reason=driver_message(error))
+                log.warning("workers find new work by polling for now", reason=driver_message(error))
                 await asyncio.sleep(self._retry_s)
 
     async def _repeat_on_one(self, work: Callable[[AsyncConnection[Any]], Awaitable[None]]) -> None:

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import psycopg
 import pytest
 
-from service.queue.wakeups import WakeUps
+from service.queue.wakeups import DELIVERIES, JOBS, WakeUps
 from tests.databases import Database
 
 pytestmark = pytest.mark.databases("postgres")
@@ -38,7 +38,8 @@ class Heard:
 @asynccontextmanager
 async def listening(wake_ups: WakeUps) -> AsyncIterator[Heard]:
     heard = Heard()
-    tasks = [asyncio.create_task(wake_ups.run_listener(heard.wake)), asyncio.create_task(wake_ups.run_sender())]
+    works = (wake_ups.run_listener({DELIVERIES: heard.wake}), wake_ups.run_sender())
+    tasks = [asyncio.create_task(work) for work in works]
     try:
         await heard.next()  # the first comes with the connection
         yield heard
@@ -79,3 +80,41 @@ async def test_listener_that_lost_its_connection_listens_again_and_looks_at_once
         await heard.next()
 
     assert heard.count == 3
+
+
+async def test_wake_up_reaches_only_those_who_listen_to_its_channel(database: Database) -> None:
+    wake_ups, jobs = WakeUps(database.url, pause_s=0), Heard()
+    async with listening(wake_ups) as heard:
+        listener = asyncio.create_task(WakeUps(database.url).run_listener({JOBS: jobs.wake}))
+        await jobs.next()  # the first comes with the connection
+        wake_ups.send(JOBS)
+        await jobs.next()
+        wake_ups.send()
+        await heard.next()
+        listener.cancel()
+        await asyncio.gather(listener, return_exceptions=True)
+
+    assert (heard.count, jobs.count) == (2, 2)
+
+
+async def test_wake_up_from_a_thread_reaches_a_listener(database: Database) -> None:
+    wake_ups = WakeUps(database.url)
+    async with listening(wake_ups) as heard:
+        coming = asyncio.create_task(heard.next())
+        await asyncio.sleep(0)
+        await asyncio.to_thread(wake_ups.send)
+        await coming
+
+    assert heard.count == 2
+
+
+async def test_wake_up_from_before_the_start_is_sent(database: Database) -> None:
+    early, heard = WakeUps(database.url), WakeUps(database.url)
+    early.send()
+    async with listening(heard) as listener:
+        sender = asyncio.create_task(early.run_sender())
+        await listener.next()
+        sender.cancel()
+        await asyncio.gather(sender, return_exceptions=True)
+
+    assert listener.count == 2
