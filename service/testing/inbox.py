@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any
 
 from rich.console import Console
 from rich.padding import Padding
@@ -12,15 +13,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from service.message import replace_control_chars
 from service.terminal import with_links
 
-CONTROLS = (
-    *range(0x20),
-    *range(0x7F, 0xA0),
-    *range(0x202A, 0x202F),
-    *range(0x2066, 0x206A),
-)  # the last two ranges change the text direction
-UNPRINTABLE = dict.fromkeys(set(CONTROLS) - {ord("\n")}, "\N{REPLACEMENT CHARACTER}")
 MIN_INDENTED_WIDTH = 60  # columns
 COLORS = {"success": "green", "failure": "red", "warning": "yellow", "info": "blue"}
 
@@ -62,27 +57,33 @@ class Inbox:
             self.refused += 1
             return JSONResponse({"error": "this address was closed for good"}, 410)
 
-        post = await request.json()
-        card = Card(team=team, title=post["title"], text=post["message"], kind=post["type"])
+        try:
+            card = _card(team, await request.json())
+        except (ValueError, LookupError, TypeError, RecursionError):
+            return JSONResponse({"error": "send JSON with title, message and type, as Apprise does for json://"}, 400)
         self.cards.append(card)
         show(self._console, card)
         return JSONResponse({"received": len(self.cards)})
 
 
+def _card(team: str, post: Any) -> Card:
+    """Return the card of a post, its text with nothing in it that a terminal acts on."""
+    title, text, kind = (_as_shown(str(post[name])) for name in ("title", "message", "type"))
+    return Card(team=_as_shown(team), title=title, text=text, kind=kind)
+
+
 def show(console: Console, card: Card) -> None:
     """Print the card: framed on a terminal, as prefixed lines in a pipe."""
-    title, text = replace_unprintable(card.title), replace_unprintable(card.text)
     if not console.is_terminal:
-        lines = [f"  {card.team} | {line}".rstrip() for line in (title, *text.splitlines())]
+        lines = [f"  {card.team} | {line}".rstrip() for line in (card.title, *card.text.splitlines())]
         console.print(Text("\n".join(lines)), soft_wrap=True)
         return
 
     # The title is inside the frame: rich would cut a frame's title to its width.
-    story = with_links(Text.assemble((title, "bold"), "\n", text, overflow="fold"))
+    story = with_links(Text.assemble((card.title, "bold"), "\n", card.text, overflow="fold"))
     panel = Panel(story, title=Text(card.team), title_align="left", border_style=COLORS.get(card.kind, "white"))
     console.print(Padding(panel, (0, 0, 0, 7 if console.width >= MIN_INDENTED_WIDTH else 0)))
 
 
-def replace_unprintable(text: str) -> str:
-    """Replace characters that move a terminal's cursor or change the text direction."""
-    return text.translate(UNPRINTABLE)
+def _as_shown(text: str) -> str:
+    return "\n".join(map(replace_control_chars, text.splitlines()))

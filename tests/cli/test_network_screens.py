@@ -1,11 +1,14 @@
 """Commands that ask others, and the demo, on a real terminal: what they say fits on it, and nothing in it acts."""
 
 import json
+import signal
 import sys
 import unicodedata
 from pathlib import Path
+from urllib.parse import quote
 from uuid import uuid4
 
+import httpx
 import pytest
 from rich.cells import cell_len
 
@@ -19,7 +22,7 @@ from tests.fake_servers import Answer, http_end
 from tests.hostile_words import EVERY
 from tests.long_cases import first_and_long
 from tests.processes import ENDS_WITHIN_S
-from tests.terminal_screens import on_screen
+from tests.terminal_screens import on_screen, opened
 
 HOSTILE = f"\u202e\x1b]0;evil\x07\x1b[2J {'unbroken' * 30} {' '.join(EVERY)}"
 ROUTES = """\
@@ -93,3 +96,28 @@ def test_demo_fits_on_a_terminal_and_its_addresses_are_whole_links(tmp_path: Pat
     pages = {link for link in LINKS.findall(shown.text) if "/events/" in link}
     assert pages
     assert all(len(link.rpartition("/")[2]) == 36 for link in pages)
+
+
+@pytest.mark.parametrize("columns", first_and_long(WIDTHS))
+def test_inbox_fits_on_a_terminal_and_nothing_posted_acts_on_it(tmp_path: Path, columns: int) -> None:
+    posts = [{"title": part, "message": f"{part}\r\n{HOSTILE}", "type": part} for part in (HOSTILE, "\ud800 x", "")]
+    with opened("inbox", "--port", "0", folder=tmp_path, columns=columns) as inbox:
+        address = inbox.read_until("/NAME").rpartition("json://")[2].partition("/NAME")[0]
+        with httpx.Client(base_url=f"http://{address}", trust_env=False, timeout=ENDS_WITHIN_S) as client:
+            answers = [
+                client.post(f"/{team}", content=json.dumps(post))
+                for team in ("web", quote(HOSTILE.replace("/", "")))
+                for post in posts
+            ]
+            refused = client.post("/web", content=b"no JSON")
+        inbox.process.send_signal(signal.SIGINT)
+        shown = inbox.read_to_end()
+
+    lines = STYLES.sub("", shown.text).splitlines()
+    assert ([answer.status_code for answer in answers], refused.status_code, shown.code) == ([200] * 6, 400, 0)
+    assert lines[0] == f"a channel that leads here: json://{address}/NAME"
+    assert [line for line in lines if cell_len(line) > columns] == []
+    assert {letter for line in lines for letter in line if unicodedata.category(letter) in UNSEEN} == set()
+    assert sum("\u256d" in line for line in lines) == sum("\u2570" in line for line in lines) == len(answers)
+    assert "Traceback" not in shown.text
+    assert sum("@everyone" in line for line in lines) >= len(answers)

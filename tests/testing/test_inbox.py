@@ -1,18 +1,21 @@
 """The inbox takes what Apprise really sends, and prints it so that it can be read and does no harm."""
 
+import json
 from io import StringIO
+from urllib.parse import quote
 
 import apprise
 import httpx
 import pytest
 from rich.console import Console
 
-from service.testing.inbox import Card, Inbox, replace_unprintable, show
+from service.testing.inbox import Card, Inbox, show
 from service.web.server.server import listen, serving
 
 # Apprise imports a module that Python 3.13 removed, and knows what to do without it.
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
 
+POST = {"title": "A title", "message": "A body", "type": "failure"}
 FAILED = Card(team="web-team", title="acme/web main: failed", text="3 of 214 tests failed\n\nby Ada", kind="failure")
 
 
@@ -27,6 +30,10 @@ async def notify(address: str, *, title: str = "A title", body: str = "A body", 
     channel = apprise.Apprise(asset=apprise.AppriseAsset(async_mode=False))
     channel.add(f"json://{address.removeprefix('http://')}")
     return bool(await channel.async_notify(title=title, body=body, notify_type=apprise.NotifyType(kind)))
+
+
+def a_client(inbox: Inbox) -> httpx.AsyncClient:
+    return httpx.AsyncClient(transport=httpx.ASGITransport(inbox.app), base_url="http://inbox.example.com")
 
 
 async def test_inbox_accepts_apprise_messages_over_real_http() -> None:
@@ -93,8 +100,29 @@ def test_a_kind_that_apprise_may_add_is_shown_as_well() -> None:
     assert "kind" in printed(card, terminal=True)
 
 
-def test_control_and_direction_characters_are_replaced() -> None:
-    assert replace_unprintable("a\x1b[31mb\n\u202ec\u2066d\x9be\u00a0✓") == "a\ufffd[31mb\n\ufffdc\ufffdd\ufffde\u00a0✓"
+async def test_control_and_direction_characters_of_every_part_are_replaced() -> None:
+    console = Console(file=StringIO())
+    inbox, hostile = Inbox(console), "a\x1b[31mb\r\n\u202ec\u2066d\x9be\u200ff\u2028\ud800\u00a0\u2713"
+
+    async with a_client(inbox) as client:
+        post = json.dumps({**POST, "title": hostile, "message": hostile})
+        answer = await client.post(quote("/web\u202e"), content=post)
+
+    assert answer.status_code == 200
+    [card] = inbox.cards
+    assert card.title == card.text == "ab\n\ufffdc\ufffdd\ufffde\ufffdf\n\ufffd\u00a0\u2713"
+    assert card.team == "web\ufffd"
+
+
+@pytest.mark.parametrize("body", [b"", b"no JSON", b"[]", b"7", b'{"title": "x"}', b"[" * 200_000])
+async def test_a_post_that_is_no_notification_is_refused(body: bytes) -> None:
+    inbox = Inbox(Console(file=StringIO()))
+
+    async with a_client(inbox) as client:
+        answer = await client.post("/web-team", content=body)
+
+    assert (answer.status_code, inbox.cards) == (400, [])
+    assert "title, message and type" in answer.text
 
 
 def test_square_brackets_are_no_markup() -> None:
