@@ -190,7 +190,7 @@ class House:
         access = Access(
             admin_token=ADMIN_TOKEN, public_url=public_url, clock=self.clock, store=self.store, metrics=Metrics()
         )
-        first_run = FirstRun(self.store, replace(self.setup, public_url=public_url))
+        first_run = FirstRun(replace(self.setup, public_url=public_url))
         context = PageContext(
             store=self.store,
             jobs=self.jobs,

@@ -190,7 +190,7 @@ def build(
     watchdog = Watchdog(config.settings.watchdog_url) if config.settings.watchdog_url else None
     if watchdog is not None:
         context.jobs.schedule(PING_EVERY_S, WatchdogPinger(readiness, watchdog).ping)
-    first_run = FirstRun(context.store, read_setup(config))
+    first_run = FirstRun(read_setup(config))
     api = _api(config.settings, context, readiness)
     asgi = health_app(api)
     if role.receives:

@@ -33,7 +33,7 @@ def dead_letters(  # noqa: PLR0917 - one option each
         lambda _, store: (
             list_all_dead_letters(store, dismissed=dismissed)
             if every
-            else list_dead_letters(store, limit=limit, cursor=cursor or None, dismissed=dismissed)
+            else store.snapshot(list_dead_letters, limit=limit, cursor=cursor or None, dismissed=dismissed)
         )
     )
     print_json(found) if as_json else _print_page(found, dismissed=dismissed)

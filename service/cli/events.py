@@ -27,6 +27,7 @@ from service.cli._values import Complete, complete_event, complete_status, compl
 from service.config.settings import Settings
 from service.config.warnings import status_warning
 from service.db.database import Store
+from service.db.tables import Transaction
 from service.model import Event, Notification
 from service.operations import ids, queries
 from service.operations.ids import Noun
@@ -105,7 +106,7 @@ def list_events(  # noqa: PLR0913 - one option for each filter that is no match 
     kinds = queries.default_kinds(event or (), given["job"])
     asked = {**given, "event": kinds, "told": told or (), "since": since, "until": until, "q": q}
     search = queries.to_search(asked, datetime.now(UTC))
-    page, who = with_store(lambda _, store: _find(store, search, limit, cursor or None))
+    page, who = with_store(lambda _, store: store.snapshot(_find, search, limit, cursor or None))
     if not as_json:
         warn(f"this answer may lack events: {sentence}" for sentence in page["partial"])
     print_json(page) if as_json else _print_page(page, who, _status_warning(given["status"]))
@@ -120,11 +121,13 @@ def _status_warning(statuses: Sequence[str]) -> str | None:
     return next(filter(None, map(status_warning, each)), None)
 
 
-async def _find(store: Store, search: Search, limit: int, cursor: str | None) -> tuple[Json, Sequence[str | None]]:
+def _find(
+    transaction: Transaction, search: Search, limit: int, cursor: str | None
+) -> tuple[Json, Sequence[str | None]]:
     """Return a page of events, and the receivers of each event's notifications."""
-    found = await queries.find_events(store, search, limit=limit, cursor=cursor)
-    told = await queries.notifications_by_news(store, {news_key(event) for event in found.items})
-    return await queries.to_list(store, search, found), list(_told(found.items, told))[::-1]
+    found = queries.find_events(transaction, search, limit=limit, cursor=cursor)
+    told = queries.notifications_by_news(transaction, {news_key(event) for event in found.items})
+    return queries.to_list(transaction, search, found), list(_told(found.items, told))[::-1]
 
 
 def _told(items: Sequence[Event], told: Mapping[str, Sequence[Notification]]) -> Iterator[str | None]:
@@ -197,7 +200,7 @@ def explain(event_id: EventId, as_json: AsJson = False) -> None:
 def _look_up(event_id: str) -> Any:
     async def look(_: Settings, store: Store) -> Any:
         _noun, found = await ids.find(store, event_id, Noun.EVENT)
-        return await queries.show_event(store, found)
+        return await store.snapshot(queries.show_event, found)
 
     return with_store(look)
 

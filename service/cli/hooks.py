@@ -159,7 +159,7 @@ def _recent_projects() -> list[str]:
         return list(dict.fromkeys([*recent_projects(transaction, since=since), *known_hooks.projects(transaction)]))
 
     try:
-        return with_store(lambda _, store: store.read(find))
+        return with_store(lambda _, store: store.snapshot(find))
     except (BadConfig, Temporary) as error:
         warn([f"orphans were not looked for: {error}"])
         return []

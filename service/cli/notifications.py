@@ -54,7 +54,7 @@ def list_(  # noqa: PLR0913, PLR0917 - one option for each filter of the API
     """
     given = {**locals()}  # the options bear the filters' names
     search = to_search({name: given[name] or () for name in SEARCHABLE}, datetime.now(UTC))
-    page = with_store(lambda _, store: list_notifications(store, search, limit=limit, cursor=cursor or None))
+    page = with_store(lambda _, store: store.snapshot(list_notifications, search, limit=limit, cursor=cursor or None))
     print_json(page) if as_json else _print_page(page)
 
 

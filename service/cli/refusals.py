@@ -14,7 +14,7 @@ def refusals(as_json: AsJson = False) -> None:
     When, from where, why, and how to mend it: the last 50, newest first. Those of one reason and
     address are one entry with their number, and each process puts one entry a second on record at most.
     """
-    found = with_store(lambda _, store: list_refusals(store))
+    found = with_store(lambda _, store: store.read(list_refusals))
     if as_json:
         print_json(found)
         return

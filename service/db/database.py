@@ -92,14 +92,15 @@ class Store:
         self.file = database_file(database_url)
         self._listeners: list[Callable[[], None]] = []
         if self.file is None:
-            engine = _postgres(database_url)
-            self._writers = TransactionThreads(engine.begin, WRITERS, wait_s=max_wait_s)
-            self._readers = TransactionThreads(engine.connect, READERS, wait_s=max_wait_s)
-            self._engines = [engine]
-            return
-        self.file.parent.mkdir(parents=True, exist_ok=True)
-        writer, reader = _sqlite(database_url, "BEGIN IMMEDIATE", 1), _sqlite(database_url, "BEGIN", READERS)
-        self._writers = TransactionThreads(writer.begin, 1, wait_s=max_wait_s)
+            writer, writers = _postgres(database_url, WRITERS), WRITERS
+            reader = _postgres(database_url, READERS, isolation_level="AUTOCOMMIT")
+            self._begin_snapshot = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
+        else:
+            self.file.parent.mkdir(parents=True, exist_ok=True)
+            writer, writers = _sqlite(database_url, 1, begin="BEGIN IMMEDIATE"), 1
+            reader = _sqlite(database_url, READERS)
+            self._begin_snapshot = "BEGIN"
+        self._writers = TransactionThreads(writer.begin, writers, wait_s=max_wait_s)
         self._readers = TransactionThreads(reader.connect, READERS, wait_s=max_wait_s)
         self._engines = [writer, reader]
 
@@ -138,12 +139,29 @@ class Store:
     async def read(
         self, work: Callable[Concatenate[Transaction, Params], Result], *args: Params.args, **kwargs: Params.kwargs
     ) -> Result:
-        """Run ``work`` in a transaction that only reads.
+        """Run ``work`` without a transaction: each statement is committed by itself.
+
+        For one statement, or for several that need not agree. The statements are prepared: by the driver on Postgres,
+        from their fifth run on a connection, and in a cache of each connection on SQLite. Raises Temporary when the
+        database is away.
+        """
+        async with _translated_errors("read"):
+            return await self._readers.run(lambda connection: work(connection, *args, **kwargs))
+
+    async def snapshot(
+        self, work: Callable[Concatenate[Transaction, Params], Result], *args: Params.args, **kwargs: Params.kwargs
+    ) -> Result:
+        """Run ``work`` in one transaction that only reads, and sees a single moment.
 
         Raises Temporary when the database is away.
         """
+
+        def look(connection: Transaction) -> Result:
+            connection.exec_driver_sql(self._begin_snapshot)  # it ends when the connection goes back to the pool
+            return work(connection, *args, **kwargs)
+
         async with _translated_errors("read"):
-            return await self._readers.run(lambda transaction: work(transaction, *args, **kwargs))
+            return await self._readers.run(look)
 
     async def close(self) -> None:
         """Wait for the running transactions, and close every connection."""
@@ -164,7 +182,7 @@ async def _translated_errors(verb: str) -> AsyncIterator[None]:
         raise translated from error
 
 
-def _postgres(database_url: str) -> Engine:
+def _postgres(database_url: str, connections: int, **options: Any) -> Engine:
     """Return an engine for Postgres whose statements have a time limit.
 
     The server cancels a statement before the sender of a webhook would give up.
@@ -172,14 +190,18 @@ def _postgres(database_url: str) -> Engine:
     limits = {"statement_timeout": STATEMENT_TIMEOUT_MS, "lock_timeout": BUSY_TIMEOUT_MS}
     return make_engine(
         database_url,
-        pool_size=READERS + WRITERS,
+        pool_size=connections,
         pool_pre_ping=True,  # after a restart of the server the pool holds dead connections
         connect_args=connection_parameters(database_url, **limits),
+        **options,
     )
 
 
-def _sqlite(database_url: str, begin: str, connections: int) -> Engine:
-    """Return an engine for SQLite, set up for one writer beside several readers."""
+def _sqlite(database_url: str, connections: int, *, begin: str | None = None) -> Engine:
+    """Return an engine for SQLite, set up for one writer beside several readers.
+
+    begin   the statement that begins each transaction; None: each statement is one by itself
+    """
     engine = make_engine(database_url, pool_size=connections)
 
     @event.listens_for(engine, "connect")
@@ -193,9 +215,11 @@ def _sqlite(database_url: str, begin: str, connections: int) -> Engine:
         _enter_wal_mode(cursor)
         cursor.close()
 
-    @event.listens_for(engine, "begin")
-    def start(connection: object) -> None:
-        connection.exec_driver_sql(begin)  # type: ignore[attr-defined]  # reason: the event's argument is untyped
+    if begin is not None:
+
+        @event.listens_for(engine, "begin")
+        def start(connection: object) -> None:
+            connection.exec_driver_sql(begin)  # type: ignore[attr-defined]  # reason: the event's argument is untyped
 
     return engine
 

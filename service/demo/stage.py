@@ -193,7 +193,7 @@ def _database_url(folder: Path) -> str:
 async def _wait_until_settled(service: Service) -> None:
     """Wait until nothing is left to judge or to send, at most SETTLE_WITHIN_S."""
     for _ in range(int(SETTLE_WITHIN_S / POLL_INTERVAL_S)):
-        if await queries.count_unsettled(service.context.store) == 0:
+        if await service.context.store.snapshot(queries.count_unsettled) == 0:
             return
         await asyncio.sleep(POLL_INTERVAL_S)
 
@@ -236,7 +236,7 @@ def _write_settings(folder: Path, stage: Stage) -> Path:
 
 async def _print_next_steps(console: Console, stage: Stage) -> None:
     """Print the next commands to try while the service stays."""
-    newest = (await queries.list_events(stage.service.context.store, Search(), limit=1))["items"][0]
+    newest = (await stage.service.context.store.snapshot(queries.list_events, Search(), limit=1))["items"][0]
     _print(console, f"Try, in that other terminal: roundsman explain {newest['id'][:8]}")
     _print(console, "The day is over; the pages stay until you press Ctrl-C. A fresh login link:")
     print_url(console, _link(stage))
@@ -248,17 +248,18 @@ def _link(stage: Stage) -> str:
 
 async def _print_summary(console: Console, stage: Stage, tally: AnswerCounts) -> bool:
     """Print the service's counts; return True if they agree with sender and inbox."""
-    dead = sum((await stage.service.context.store.read(dead_counts.count_dead_letters)).values())
+    dead = sum((await stage.service.context.store.snapshot(dead_counts.count_dead_letters)).values())
     kept, duplicates = _count_deliveries(stage, "kept"), _count_deliveries(stage, "duplicate")
     rejected = _count_deliveries(stage, "bad_signature") + _count_deliveries(stage, "refused")
-    notified = await queries.count_sent(stage.service.context.store)
+    notified = await stage.service.context.store.read(queries.count_sent)
     _print(
         console,
         f"\nreceived {kept + duplicates}, rejected {rejected}, duplicates {duplicates}, "
         f"notifications sent {notified}, dead letters {dead}",
     )
     agrees = (kept, duplicates, rejected, 0) == (tally.kept, tally.duplicates, tally.rejected, tally.unanswered)
-    agrees &= notified == len(stage.inbox.cards) and not await queries.count_unsettled(stage.service.context.store)
+    unsettled = await stage.service.context.store.snapshot(queries.count_unsettled)
+    agrees &= notified == len(stage.inbox.cards) and not unsettled
     if agrees:
         _print(console, "All as the script says.")
     else:

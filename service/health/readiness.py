@@ -3,10 +3,12 @@
 import asyncio
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from service.clock import Clock
 from service.db.database import Store
 from service.db.migrate import is_workable, newest_revision, revision
+from service.db.tables import Transaction
 from service.errors import BadConfig, Temporary
 from service.health.cached import Cached
 from service.health.heartbeat import Heartbeat
@@ -142,10 +144,16 @@ class Readiness:
 
     async def _query_database(self) -> DatabaseStats:
         jobs, last, now = await self._jobs.backlog(), await self._jobs.last_heartbeat(), self._clock()
-        rows = await self._store.read(deliveries.backlog, now) + await self._store.read(fetches.backlog, now)
+        rows, dead_letters = await self._store.snapshot(_read_counts, now)
         return DatabaseStats(
             backlog=jobs + rows,
             worker_silent_s=(self._clock() - last).total_seconds() if last else None,
             last_poll_s=last.timestamp() if last else 0,
-            dead_letters=await self._store.read(dead_counts.count_dead_letters),
+            dead_letters=dead_letters,
         )
+
+
+def _read_counts(transaction: Transaction, now: datetime) -> tuple[Backlog, Mapping[str, int]]:
+    """Return the backlog of rows, and the counts of dead letters."""
+    rows = deliveries.backlog(transaction, now) + fetches.backlog(transaction, now)
+    return rows, dead_counts.count_dead_letters(transaction)

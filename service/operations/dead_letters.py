@@ -20,8 +20,8 @@ DeadDelivery = tuple[Delivery, int]
 """A delivery that was not understood with the beginning of its body, and the length of the whole body in bytes."""
 
 
-async def list_dead_letters(
-    store: Store, *, limit: int = MAX_PAGE_SIZE, cursor: str | None = None, dismissed: bool = False
+def list_dead_letters(
+    transaction: Transaction, *, limit: int = MAX_PAGE_SIZE, cursor: str | None = None, dismissed: bool = False
 ) -> Json:
     """Return one page of dead letters, newest first.
 
@@ -31,27 +31,7 @@ async def list_dead_letters(
     dismissed   list dismissed dead letters instead
     """
     require_limit(limit)
-    return await store.read(_page, limit, to_sort_key(cursor) if cursor else None, dismissed)
-
-
-async def list_all_dead_letters(store: Store, *, dismissed: bool = False, limit: int = MAX_SUBJECTS) -> Json:
-    """Return all pages of dead letters as one, until it has at least ``limit``.
-
-    ``next`` is the cursor of the remaining ones, or None.
-    """
-    whole = await list_dead_letters(store, dismissed=dismissed)
-    while whole["next"] and count(whole) < limit:
-        page = await list_dead_letters(store, cursor=whole["next"], dismissed=dismissed)
-        whole = {name: whole[name] + page[name] for name in PARTS} | {"next": page["next"]}
-    return whole
-
-
-def count(page: Json) -> int:
-    """Return the number of dead letters on a page."""
-    return sum(len(page[name]) for name in PARTS)
-
-
-def _page(transaction: Transaction, limit: int, beyond: SortKey | None, dismissed: bool) -> Json:
+    beyond = to_sort_key(cursor) if cursor else None
     unread = deliveries.find_dead(transaction, limit=limit + 1, dismissed=dismissed, beyond=beyond)
     unsent = notifications.find_dead(transaction, limit=limit + 1, dismissed=dismissed, beyond=beyond)
     last = _last_place(unread, unsent, limit=limit)
@@ -62,6 +42,23 @@ def _page(transaction: Transaction, limit: int, beyond: SortKey | None, dismisse
         "notifications": with_events(transaction, [one for one in unsent if last is None or _given_up(one) >= last]),
         "next": to_cursor(last) if last else None,
     }
+
+
+async def list_all_dead_letters(store: Store, *, dismissed: bool = False, limit: int = MAX_SUBJECTS) -> Json:
+    """Return all pages of dead letters as one, until it has at least ``limit``.
+
+    ``next`` is the cursor of the remaining ones, or None.
+    """
+    whole = await store.snapshot(list_dead_letters, dismissed=dismissed)
+    while whole["next"] and count(whole) < limit:
+        page = await store.snapshot(list_dead_letters, cursor=whole["next"], dismissed=dismissed)
+        whole = {name: whole[name] + page[name] for name in PARTS} | {"next": page["next"]}
+    return whole
+
+
+def count(page: Json) -> int:
+    """Return the number of dead letters on a page."""
+    return sum(len(page[name]) for name in PARTS)
 
 
 def _last_place(unread: Sequence[DeadDelivery], unsent: Sequence[Notification], *, limit: int) -> SortKey | None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from service.config.configuration import Config
-from service.db.database import Store
+from service.db.tables import Transaction
 from service.model import DeliveryState, KnownHook
 from service.operations.hook_addresses import HOOK_PATH, find_obstacle
 from service.operations.json_shapes import Json
@@ -52,8 +52,7 @@ class Step:
 class FirstRun:
     """The state of the first run: the setup, and the posts received so far."""
 
-    def __init__(self, store: Store, setup: Setup) -> None:
-        self._store = store
+    def __init__(self, setup: Setup) -> None:
         self._setup = setup
 
     def reload(self, config: Config) -> None:
@@ -64,20 +63,20 @@ class FirstRun:
         renewed, began = read_setup(config), self._setup
         self._setup = replace(renewed, public_url=began.public_url, circleci_url=began.circleci_url)
 
-    async def pending_state(self) -> DeliveryState | None:
+    def pending_state(self, transaction: Transaction) -> DeliveryState | None:
         """Return the state of an accepted post that is not an event yet.
 
         None if there is no such post.
         """
-        return await self._store.read(deliveries.any_unsettled)
+        return deliveries.any_unsettled(transaction)
 
-    async def report(self) -> Json:
+    def report(self, transaction: Transaction) -> Json:
         """Return ``steps``, the last ``refusals``, and the ``address`` to post to.
 
         ``address`` is None if CircleCI cannot post to the public URL.
         """
-        known = await self._store.read(hooks.find_all)
-        refusals: list[Json] = (await list_refusals(self._store))["items"]
+        known = hooks.find_all(transaction)
+        refusals: list[Json] = list_refusals(transaction)["items"]
         obstacle = find_obstacle(self._setup.public_url, self._setup.circleci_url)
         return {
             "address": None if obstacle else f"{self._setup.public_url}{HOOK_PATH}",

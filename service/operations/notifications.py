@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime
 
-from service.db.database import Store
 from service.db.tables import Transaction
 from service.errors import BadRequest
 from service.model import NotificationState
@@ -16,8 +15,8 @@ from service.store.notification_search import find_page as find_notifications
 SEARCHABLE = tuple(field.name for field in fields(NotificationSearch))
 
 
-async def list_notifications(
-    store: Store, search: NotificationSearch, *, limit: int = 50, cursor: str | None = None
+def list_notifications(
+    transaction: Transaction, search: NotificationSearch, *, limit: int = 50, cursor: str | None = None
 ) -> Json:
     """Return one page of notifications, newest first.
 
@@ -25,10 +24,6 @@ async def list_notifications(
     ``event``. Raises BadRequest.
     """
     require_limit(limit)
-    return await store.read(_page, search, limit, cursor)
-
-
-def _page(transaction: Transaction, search: NotificationSearch, limit: int, cursor: str | None) -> Json:
     page = find_notifications(transaction, search, limit=limit, cursor=cursor)
     return {"items": with_events(transaction, page.items), "next": page.next}
 

@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from service.db.database import Store
 from service.db.tables import Transaction
 from service.errors import BadRequest, NotFound
 from service.model import Action, DeliveryState, Event, EventKind, Judgment, Notification, NotificationState
@@ -47,39 +46,39 @@ def to_id(text: str) -> UUID:
         raise BadRequest(f"{text!a} is not an id; ids look like 3f2c8a52-6d3e-4b7e-9a57-0f6a1c2b3d4e") from error
 
 
-async def list_events(store: Store, search: Search, *, limit: int = 50, cursor: str | None = None) -> Json:
+def list_events(transaction: Transaction, search: Search, *, limit: int = 50, cursor: str | None = None) -> Json:
     """Return one page of events, newest first.
 
     The shape is ``{"items": [...], "next": ..., "looked_back_to": ..., "partial": [...]}``. ``looked_back_to`` is the
     time that the search reached, if it found too few events to fill the page; ``next`` goes on from there. ``partial``
     has a sentence for each reason why events may be missing. Raises BadRequest.
     """
-    return await to_list(store, search, await find_events(store, search, limit=limit, cursor=cursor))
+    return to_list(transaction, search, find_events(transaction, search, limit=limit, cursor=cursor))
 
 
-async def to_list(store: Store, search: Search, page: event_search.Page) -> Json:
+def to_list(transaction: Transaction, search: Search, page: event_search.Page) -> Json:
     """Return the shape of a page of events that a search found."""
     return {
         "items": [event_json(event) for event in page.items],
         "next": page.next,
         "looked_back_to": rfc3339(page.looked_back_to) if page.looked_back_to else None,
-        "partial": await find_gaps(store, search),
+        "partial": find_gaps(transaction, search),
     }
 
 
-async def find_gaps(store: Store, search: Search) -> list[str]:
+def find_gaps(transaction: Transaction, search: Search) -> list[str]:
     """Return a sentence for each reason why the result may lack matching events."""
     if not search.names.get("actor"):
         return []
-    known, looked = await store.read(event_search.known_actors, search)
+    known, looked = event_search.known_actors(transaction, search)
     if known == looked < event_search.SAMPLE:
         return []
     of_those = f"of {known} of the newest {looked} events in this span" if looked else "of no event in this span"
     return [f"the actor is known only where CircleCI was asked: {of_those}; author finds the commit's author"]
 
 
-async def find_events(
-    store: Store,
+def find_events(
+    transaction: Transaction,
     search: Search,
     *,
     limit: int,
@@ -91,7 +90,7 @@ async def find_events(
     scan_limits   the number of entries that are read for it, in steps
     """
     require_limit(limit)
-    return await store.read(event_search.search, search, limit=limit, cursor=cursor, scan_limits=scan_limits)
+    return event_search.search(transaction, search, limit=limit, cursor=cursor, scan_limits=scan_limits)
 
 
 def require_limit(limit: int) -> None:
@@ -100,34 +99,26 @@ def require_limit(limit: int) -> None:
         raise BadRequest(f"limit must be a whole number from 1 to {MAX_PAGE_SIZE}")
 
 
-async def notifications_by_news(store: Store, topics: Collection[str]) -> Mapping[str, Sequence[Notification]]:
+def notifications_by_news(transaction: Transaction, topics: Collection[str]) -> Mapping[str, Sequence[Notification]]:
     """Return the notifications of each topic, also those that another event created.
 
     Events with the same news have the same topic.
     """
-    found = await store.read(notifications.of_topics, topics)
+    found = notifications.of_topics(transaction, topics)
     return {topic: [one for one in found if one.topic == topic] for topic in topics}
 
 
-async def show_event(store: Store, event_id: UUID, *, body_limit: int | None = None) -> Json:
+def show_delivery(transaction: Transaction, delivery_id: UUID, *, body_limit: int | None) -> Json:
+    """Return a delivery with the beginning of its body. Raises NotFound."""
+    return delivery_json(deliveries.find_for_display(transaction, delivery_id), body_limit=body_limit)
+
+
+def show_event(transaction: Transaction, event_id: UUID, *, body_limit: int | None = None) -> Json:
     """Return all records of an event, from the raw delivery to each attempt.
 
     body_limit   show at most this many bytes of the delivery's body; None: all
     Raises NotFound.
     """
-    return await store.read(_event, event_id, body_limit)
-
-
-async def show_delivery(store: Store, delivery_id: UUID, *, body_limit: int) -> Json:
-    """Return a delivery with the beginning of its body. Raises NotFound."""
-    return await store.read(_delivery, delivery_id, body_limit)
-
-
-def _delivery(transaction: Transaction, delivery_id: UUID, body_limit: int | None) -> Json:
-    return delivery_json(deliveries.find_for_display(transaction, delivery_id), body_limit=body_limit)
-
-
-def _event(transaction: Transaction, event_id: UUID, body_limit: int | None) -> Json:
     try:
         event = events.find(transaction, event_id)
     except NotFound as error:
@@ -140,14 +131,14 @@ def _event(transaction: Transaction, event_id: UUID, body_limit: int | None) -> 
         "details": details_json(events.find_details(transaction, event_id)),
         "decisions": [shape for judgment in judgments for shape in _decisions(judgment, event)],
         "notifications": with_attempts(transaction, standing, done),
-        "delivery": _delivery(transaction, event_id, body_limit),
+        "delivery": show_delivery(transaction, event_id, body_limit=body_limit),
         "actions": [action_json(action) for action in done],
     }
 
 
-async def list_refusals(store: Store) -> Json:
+def list_refusals(transaction: Transaction) -> Json:
     """Return the last refused posts, newest first, at most 50: ``{"items": [...]}``."""
-    return {"items": [refusal_json(refusal) for refusal in await store.read(refusals.latest)]}
+    return {"items": [refusal_json(refusal) for refusal in refusals.latest(transaction)]}
 
 
 def _decisions(judgment: Judgment, event: Event) -> list[Json]:
@@ -182,15 +173,15 @@ def with_events(transaction: Transaction, found: Sequence[Notification]) -> list
     return [{**shape, "event": shapes.get(one.event_id)} for one, shape in told]
 
 
-async def count_unsettled(store: Store) -> int:
+def count_unsettled(transaction: Transaction) -> int:
     """Return the number of deliveries to judge and notifications to send."""
-    pending = await store.read(notifications.count, NotificationState.PENDING, NotificationState.SENDING)
-    return pending + await store.read(deliveries.count_unjudged)
+    pending = notifications.count(transaction, NotificationState.PENDING, NotificationState.SENDING)
+    return pending + deliveries.count_unjudged(transaction)
 
 
-async def count_sent(store: Store) -> int:
+def count_sent(transaction: Transaction) -> int:
     """Return the number of notifications that have been sent."""
-    return await store.read(notifications.count, NotificationState.SENT)
+    return notifications.count(transaction, NotificationState.SENT)
 
 
 def to_search(asked: Mapping[str, str | Sequence[str]], now: datetime) -> Search:

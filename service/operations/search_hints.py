@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from service.db.database import Store
 from service.db.tables import Transaction
 from service.store import names
 from service.store.filters import Search, escaped, read_patterns
@@ -18,17 +17,8 @@ class Hint:
     near: Sequence[str]
 
 
-async def find_hints(store: Store, search: Search) -> list[Hint]:
+def find_hints(transaction: Transaction, search: Search) -> list[Hint]:
     """Return a hint for each pattern of a search that matches no name on record."""
-    return await store.read(_hints, search)
-
-
-async def suggest(store: Store, *, limit: int = 50) -> dict[str, list[str]]:
-    """Return the latest names for each filter, escaped for the filter."""
-    return await store.read(_suggestions, limit)
-
-
-def _hints(transaction: Transaction, search: Search) -> list[Hint]:
     hints = []
     for field in names.ON_RECORD:
         patterns = read_patterns(transaction, field, search.names.get(field, ()))
@@ -39,7 +29,8 @@ def _hints(transaction: Transaction, search: Search) -> list[Hint]:
     return hints
 
 
-def _suggestions(transaction: Transaction, limit: int) -> dict[str, list[str]]:
+def suggest(transaction: Transaction, *, limit: int = 50) -> dict[str, list[str]]:
+    """Return the latest names for each filter, escaped for the filter."""
     return {
         field: [escaped(name) for name in names.latest(transaction, field, limit=limit)] for field in names.ON_RECORD
     }

@@ -35,7 +35,7 @@ async def enrich(context: Context, fetch: Fetch) -> None:
     Missing details are fetched again later, so that the event's page has them as soon as the source does.
     """
     event_id = fetch.event_id
-    event, known, unsent = await context.store.read(_load, event_id)
+    event, known, unsent = await context.store.snapshot(_load, event_id)
     deadline = _deadline(context, event, unsent)
     # not up to the deadline: while CircleCI hangs, these jobs would take the room of later ones
     longest = 2 * context.retry_policy.answer_timeout if unsent else context.retry_policy.answer_timeout
@@ -95,7 +95,7 @@ async def enrich_failed(context: Context, fetch: Fetch, error: Exception) -> Non
 
 
 async def _retry(context: Context, fetch: Fetch, reason: str) -> None:
-    event, _, unsent = await context.store.read(_load, fetch.event_id)
+    event, _, unsent = await context.store.snapshot(_load, fetch.event_id)
     now, policy = context.clock(), context.retry_policy
 
     def record(transaction: Transaction) -> None:

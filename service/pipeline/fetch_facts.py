@@ -17,7 +17,7 @@ async def fetch_facts(context: Context, fetch: Fetch) -> None:
 
     After the deadline nothing is fetched: a late message must not wait for details.
     """
-    delivery, known, deadline = await context.store.read(_load, context, fetch.event_id)
+    delivery, known, deadline = await context.store.snapshot(_load, context, fetch.event_id)
     if delivery.state is not DeliveryState.KEPT:
         await context.store.write(fetches.end, fetch)
         return

@@ -86,7 +86,7 @@ class JobRows:
 
     async def next_run_at(self, after: datetime) -> datetime | None:
         """Return the next due time or opening of a lane after a time; None if none is."""
-        return await self._store.read(_next_run_at, after)
+        return await self._store.snapshot(_next_run_at, after)
 
     async def remove(self, ids: Collection[int]) -> None:
         """Delete finished jobs."""

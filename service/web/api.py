@@ -65,19 +65,21 @@ class Api:
         await self.access.require(request)
         filters, limit, cursor = _page_params(request.query_params)
         search = queries.to_search(filters, self.clock())
-        return JSONResponse(await queries.list_events(self.store, search, limit=limit, cursor=cursor))
+        return JSONResponse(await self.store.snapshot(queries.list_events, search, limit=limit, cursor=cursor))
 
     async def notifications(self, request: Request) -> Response:
         """List notifications, newest first, a page at a time."""
         await self.access.require(request)
         filters, limit, cursor = _page_params(request.query_params)
         search = notifications.to_search(filters, self.clock())
-        return JSONResponse(await notifications.list_notifications(self.store, search, limit=limit, cursor=cursor))
+        page = await self.store.snapshot(notifications.list_notifications, search, limit=limit, cursor=cursor)
+        return JSONResponse(page)
 
     async def event(self, request: Request) -> Response:
         """Return all records of one event."""
         await self.access.require(request)
-        return JSONResponse(await queries.show_event(self.store, queries.to_id(request.path_params["id"])))
+        event_id = queries.to_id(request.path_params["id"])
+        return JSONResponse(await self.store.snapshot(queries.show_event, event_id))
 
     async def dead_letters(self, request: Request) -> Response:
         """List dead letters, a page at a time; with ``?dismissed=true``, dismissed ones."""
@@ -88,7 +90,8 @@ class Api:
             raise BadRequest("dismissed must be true or false")
         if asked:
             raise BadRequest(f"{next(iter(asked))!a} means nothing here; there are dismissed, limit and cursor")
-        page = await list_dead_letters(self.store, limit=limit, cursor=cursor, dismissed=dismissed == ["true"])
+        is_dismissed = dismissed == ["true"]
+        page = await self.store.snapshot(list_dead_letters, limit=limit, cursor=cursor, dismissed=is_dismissed)
         return JSONResponse(page)
 
     async def refusals(self, request: Request) -> Response:
@@ -96,7 +99,7 @@ class Api:
         await self.access.require(request)
         if asked := _checked_params(request.query_params):
             raise BadRequest(f"{asked[0][0]!a} means nothing here; there are at most 50, and all are answered")
-        return JSONResponse(await list_refusals(self.store))
+        return JSONResponse(await self.store.read(list_refusals))
 
     async def replay(self, request: Request) -> Response:
         """Judge a delivery again."""

@@ -110,7 +110,7 @@ async def post(url: str, http: httpx.AsyncClient, pretend: FakeCircleCI) -> None
 async def settled(service: Service) -> None:
     """Wait until nothing is left to judge or to send."""
     async with asyncio.timeout(60):
-        while await queries.count_unsettled(service.context.store):  # noqa: ASYNC110 - what is left is known by asking
+        while await service.context.store.snapshot(queries.count_unsettled):  # noqa: ASYNC110 - what is left is known by asking
             await asyncio.sleep(0.05)
 
 

@@ -5,9 +5,9 @@ import threading
 from collections.abc import AsyncIterator
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, text
 
-from service.db.database import WRITERS, Store
+from service.db.database import READERS, WRITERS, Store
 from service.db.tables import Transaction, lanes
 from service.errors import Temporary
 from tests.app_fixture import HELD_FOR_S, NINE, a_moment
@@ -106,3 +106,48 @@ async def test_write_of_a_cancelled_caller_is_still_committed(store: Store) -> N
     async with asyncio.timeout(HELD_FOR_S):
         while await written(store) != ["late", "next"]:
             await a_moment()
+
+
+async def test_snapshot_sees_one_moment(store: Store) -> None:
+    """And what was committed meanwhile is there in the next."""
+    looked, may_look_again = asyncio.Event(), threading.Event()
+    loop = asyncio.get_running_loop()
+
+    def look_twice(transaction: Transaction) -> tuple[int, int]:
+        before = len(transaction.execute(select(lanes)).all())
+        loop.call_soon_threadsafe(looked.set)
+        may_look_again.wait(HELD_FOR_S)
+        return before, len(transaction.execute(select(lanes)).all())
+
+    looking = asyncio.create_task(store.snapshot(look_twice))
+    await looked.wait()
+    await store.write(write, "meanwhile")
+    may_look_again.set()
+
+    assert await looking == (0, 0)
+    assert await written(store) == ["meanwhile"]
+
+
+async def test_snapshot_that_fails_leaves_its_connection_usable(store: Store) -> None:
+    def fail(transaction: Transaction) -> None:
+        transaction.execute(select(lanes))
+        raise ZeroDivisionError
+
+    for _ in range(READERS + 1):
+        with pytest.raises(ZeroDivisionError):
+            await store.snapshot(fail)
+    await store.write(write, "after")
+
+    assert [await written(store) for _ in range(READERS + 1)] == [["after"]] * (READERS + 1)
+
+
+async def test_statements_of_reads_are_prepared_on_postgres(store: Store) -> None:
+    def prepared(transaction: Transaction) -> list[str]:
+        return list(transaction.execute(text("SELECT statement FROM pg_prepared_statements")).scalars())
+
+    if not store.is_shared:
+        return  # SQLite's driver has a cache, which cannot be looked into
+    for _ in range(10 * READERS):
+        await written(store)
+
+    assert any("FROM lanes" in statement for statement in await store.read(prepared))

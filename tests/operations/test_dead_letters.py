@@ -50,7 +50,7 @@ async def bury(store: Store, *bodies: bytes) -> None:
 async def test_of_a_long_body_only_the_beginning_is_read(store: Store) -> None:
     await bury(store, LONG, b"short")
 
-    [short, long] = (await list_dead_letters(store))["deliveries"]
+    [short, long] = (await store.snapshot(list_dead_letters))["deliveries"]
 
     assert (short["body"], short["body_bytes"]) == ("short", 5)
     assert long["body"] == "ä" * (deliveries.OPENING_BYTES // 2)
@@ -61,19 +61,19 @@ async def test_of_a_long_body_only_the_beginning_is_read(store: Store) -> None:
 async def test_the_newest_are_listed_and_no_more_than_asked_for(store: Store) -> None:
     await bury(store, b"1", b"2", b"3")
 
-    waiting = await list_dead_letters(store, limit=2)
+    waiting = await store.snapshot(list_dead_letters, limit=2)
 
     assert [delivery["body"] for delivery in waiting["deliveries"]] == ["3", "2"]
-    older = await list_dead_letters(store, limit=2, cursor=waiting["next"])
+    older = await store.snapshot(list_dead_letters, limit=2, cursor=waiting["next"])
     assert [delivery["body"] for delivery in older["deliveries"]] == ["1"]
     assert older["next"] is None
-    assert (await list_dead_letters(store, limit=3))["next"] is None
+    assert (await store.snapshot(list_dead_letters, limit=3))["next"] is None
 
 
 @pytest.mark.parametrize("limit", [0, 201])
 async def test_a_limit_out_of_reach_is_refused(store: Store, limit: int) -> None:
     with pytest.raises(BadRequest, match="from 1 to 200"):
-        await list_dead_letters(store, limit=limit)
+        await store.snapshot(list_dead_letters, limit=limit)
 
 
 async def test_api_lists_dismissed_dead_letters_on_request(house: House) -> None:

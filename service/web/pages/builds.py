@@ -9,7 +9,7 @@ from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.db.database import Store
+from service.db.tables import Transaction
 from service.errors import BadRequest
 from service.model import Event, EventKind, Notification
 from service.operations import queries
@@ -43,18 +43,24 @@ async def show(context: PageContext, request: Request) -> Response:
     if any(not value for _, value in request.query_params.multi_items()):
         # a browser sends empty fields too: drop them, so that links to this page stay short
         return redirect(address(filters))
-    shown: dict[str, Any] = {"problem": None, **await form(context.store, filters)}
+    shown = await context.read(_read, context, filters, request.query_params.get("cursor", ""))
+    status = 400 if shown["problem"] else 200
+    return await context.render_page(request, session, "builds.html", status=status, **shown)
+
+
+def _read(transaction: Transaction, context: PageContext, filters: Filters, cursor: str) -> Json:
+    """Return what the page shows; in the first run, its steps."""
+    shown: dict[str, Any] = {"problem": None, **form(transaction, filters)}
     try:
-        shown |= await find(context, filters, request.query_params.get("cursor", ""))
+        shown |= find(transaction, context, filters, cursor)
     except BadRequest as error:
         shown |= EMPTY_PAGE | {"newest": address(filters), "problem": str(error)}
     shown["is_filtered"] = any(filters.values()) or shown["newest"] is not None
-    shown["newest_event"] = shown["items"] or shown["is_filtered"] or await newest_event(context.store)
-    shown["arrived"] = None if shown["newest_event"] else await context.first_run.pending_state()
+    shown["newest_event"] = shown["items"] or shown["is_filtered"] or newest_event(transaction)
+    shown["arrived"] = None if shown["newest_event"] else context.first_run.pending_state(transaction)
     if not shown["newest_event"] and not shown["arrived"]:
-        shown |= await context.first_run.report()
-    status = 400 if shown["problem"] else 200
-    return await context.render_page(request, session, "builds.html", status=status, **shown)
+        shown |= context.first_run.report(transaction)
+    return shown
 
 
 def read_filters(parameters: QueryParams) -> dict[str, Sequence[str]]:
@@ -78,7 +84,7 @@ def address(filters: Filters, **more: str) -> str:
     return f"/?{urlencode(given, doseq=True)}" if any(given.values()) else "/"
 
 
-async def find(context: PageContext, filters: Filters, cursor: str) -> Json:
+def find(transaction: Transaction, context: PageContext, filters: Filters, cursor: str) -> Json:
     """Return one page of builds. Raises BadRequest.
 
     items            the builds, newest first
@@ -87,18 +93,18 @@ async def find(context: PageContext, filters: Filters, cursor: str) -> Json:
     partial          the reasons why builds may be missing
     hints            for an empty page: filters that no build on record fits
     """
-    store, search = context.store, to_search(filters, context.clock())
-    page = await queries.find_events(
-        store, search, limit=PAGE_SIZE, cursor=cursor or None, scan_limits=context.limits.scan_limits
+    search = to_search(filters, context.clock())
+    page = queries.find_events(
+        transaction, search, limit=PAGE_SIZE, cursor=cursor or None, scan_limits=context.limits.scan_limits
     )
-    told = await queries.notifications_by_news(store, {news_key(event) for event in page.items})
-    hints = [] if page.items or page.next else await find_hints(store, search)
+    told = queries.notifications_by_news(transaction, {news_key(event) for event in page.items})
+    hints = [] if page.items or page.next else find_hints(transaction, search)
     return {
         "items": [_row(event, told[news_key(event)]) for event in page.items],
         "older": address(filters, cursor=page.next) if page.next else None,
         "newest": address(filters) if cursor else None,
         "looked_back_to": rfc3339(page.looked_back_to) if page.looked_back_to else None,
-        "partial": await queries.find_gaps(store, search),
+        "partial": queries.find_gaps(transaction, search),
         "hints": [_hint(one, filters) for one in hints],
     }
 
@@ -112,7 +118,7 @@ def _hint(hint: Hint, filters: Filters) -> Json:
     }
 
 
-async def form(store: Store, filters: Filters) -> Json:
+def form(transaction: Transaction, filters: Filters) -> Json:
     """Return the values and the choices of the filter form."""
     return {
         "filters": filters,
@@ -122,7 +128,7 @@ async def form(store: Store, filters: Filters) -> Json:
         "is_expanded": any(filters[name] for name in COLLAPSED),
         "chips": _chips(filters),
         "times": TIMES,
-        "suggested": await suggest(store),
+        "suggested": suggest(transaction),
     }
 
 
@@ -162,7 +168,7 @@ def _row(event: Event, told: Sequence[Notification]) -> Json:
     return {**event_json(event), "notifications": told, "is_told_elsewhere": elsewhere}
 
 
-async def newest_event(store: Store) -> Json | None:
+def newest_event(transaction: Transaction) -> Json | None:
     """Return the newest event of any kind; None while CircleCI is not connected yet."""
-    page = await queries.list_events(store, Search(), limit=1)
+    page = queries.list_events(transaction, Search(), limit=1)
     return page["items"][0] if page["items"] else None

@@ -1,16 +1,17 @@
 """The dependencies of the pages, and how each page is rendered for its session."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from importlib.metadata import version
-from typing import Any
+from typing import Any, Concatenate, ParamSpec
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from service.db.database import Store
+from service.db.tables import Transaction
 from service.operations.first_run import FirstRun
 from service.operations.json_shapes import Json
 from service.operations.operator_actions import MAX_REASON
@@ -23,6 +24,8 @@ from service.web.pages.forms import referring_path
 from service.web.pages.notices import clear_notice, read_notice, set_notice
 from service.web.pages.refresh import REFRESH_EVERY_S, is_about_to_change, may_refresh
 from service.web.pages.renderer import HEADERS, TemplateRenderer
+
+Params = ParamSpec("Params")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,17 +67,29 @@ class PageContext:
         }
         return self.renderer.render(template, status=status, **shown)
 
+    async def read(
+        self,
+        work: Callable[Concatenate[Transaction, Params], Mapping[str, Any]],
+        *args: Params.args,
+        **kwargs: Params.kwargs,
+    ) -> dict[str, Any]:
+        """Return the values of a page, and the count of dead letters, of one moment."""
+
+        def read(transaction: Transaction) -> dict[str, Any]:
+            shown = work(transaction, *args, **kwargs)
+            return {**shown, "dead_letter_count": _count_dead_letters(transaction)}
+
+        return await self.store.snapshot(read)
+
     async def render_page(
         self, request: Request, session: Cookie, template: str, *, status: int = 200, **shown: Any
     ) -> Response:
-        """Return a page for a session, with the count of dead letters and its notice.
+        """Return a page for a session, with its notice.
 
+        shown   what ``read`` returned
         It is rendered in a thread: a page may be large, and must not delay webhooks.
         """
-        shown |= {
-            "notice": read_notice(request),
-            "dead_letter_count": await self.count_dead_letters(),
-        }
+        shown["notice"] = read_notice(request)
         response = await asyncio.to_thread(self.render, template, session, status=status, **shown)
         if shown["notice"]:
             clear_notice(request, response, is_secure=self.access.is_secure)
@@ -102,7 +117,11 @@ class PageContext:
 
     async def count_dead_letters(self) -> int:
         """Return the number of all dead letters."""
-        return sum((await self.store.read(dead_counts.count_dead_letters)).values())
+        return await self.store.snapshot(_count_dead_letters)
+
+
+def _count_dead_letters(transaction: Transaction) -> int:
+    return sum(dead_counts.count_dead_letters(transaction).values())
 
 
 Endpoint = Callable[[PageContext, Request], Awaitable[Response]]

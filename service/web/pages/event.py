@@ -5,11 +5,11 @@ from uuid import UUID
 from starlette.requests import Request
 from starlette.responses import Response
 
+from service.db.tables import Transaction
 from service.errors import NotFound
 from service.operations import queries
-from service.operations.json_shapes import action_json
+from service.operations.json_shapes import Json, action_json
 from service.store import actions, deliveries
-from service.web.auth.session import Cookie
 from service.web.pages.context import PageContext
 from service.web.pages.renderer import HEADERS
 from service.web.pages.template_filters import MAX_BODY_BYTES
@@ -18,27 +18,34 @@ from service.web.pages.template_filters import MAX_BODY_BYTES
 async def show(context: PageContext, request: Request) -> Response:
     """Return the page of an event, or of a delivery without one."""
     session = await context.access.require_session(request)
-    event_id = queries.to_id(request.path_params["id"])
+    shown = await context.read(_read, queries.to_id(request.path_params["id"]))
+    if event := shown.get("event"):
+        changing, template = (event["delivery"], event["notifications"]), "event.html"
+    else:
+        changing, template = (shown["delivery"], ()), "delivery.html"
+    return await context.render_refreshing(request, session, template, changing=changing, **shown)
+
+
+def _read(transaction: Transaction, event_id: UUID) -> Json:
+    """Return the ``event``, or the ``delivery`` and its ``actions``.
+
+    Raises NotFound.
+    """
     try:
-        event = await queries.show_event(context.store, event_id, body_limit=MAX_BODY_BYTES)
+        return {"event": queries.show_event(transaction, event_id, body_limit=MAX_BODY_BYTES)}
     except NotFound:
-        return await _show_delivery(context, request, session, event_id)
-    return await context.render_refreshing(
-        request, session, "event.html", changing=(event["delivery"], event["notifications"]), event=event
-    )
+        return _read_delivery(transaction, event_id)
 
 
-async def _show_delivery(context: PageContext, request: Request, session: Cookie, delivery_id: UUID) -> Response:
-    """Return the page of a delivery that made no event. Raises NotFound."""
+def _read_delivery(transaction: Transaction, delivery_id: UUID) -> Json:
+    """Return a delivery that made no event, and its actions. Raises NotFound."""
     try:
-        delivery = await queries.show_delivery(context.store, delivery_id, body_limit=MAX_BODY_BYTES)
+        delivery = queries.show_delivery(transaction, delivery_id, body_limit=MAX_BODY_BYTES)
     except NotFound as error:
         forgotten = "it may have been forgotten, as what is older than ROUNDSMAN_KEEP_DAYS is"
         raise NotFound(f"there is no build {delivery_id}: {forgotten}") from error
-    done = [action_json(action) for action in await context.store.read(actions.of_subjects, [delivery_id])]
-    return await context.render_refreshing(
-        request, session, "delivery.html", changing=(delivery, ()), delivery=delivery, actions=done
-    )
+    done = actions.of_subjects(transaction, [delivery_id])
+    return {"delivery": delivery, "actions": [action_json(action) for action in done]}
 
 
 async def download_body(context: PageContext, request: Request) -> Response:
