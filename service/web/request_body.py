@@ -6,9 +6,8 @@ Bytes are counted as they arrive: a false Content-Length gains nothing.
 import asyncio
 from dataclasses import dataclass
 
-from starlette.requests import Request
-
 from service.errors import BadRequest, Temporary
+from service.web.post import Post
 
 SMALL_BODY_BYTES = 64 * 2**10  # CircleCI's have a few thousand
 
@@ -52,44 +51,46 @@ class BodyReader:
         self._limits = limits or BodyLimits()
         self._arriving_bytes = 0
 
-    async def read_unsigned(self, request: Request) -> bytes | None:
+    async def read_unsigned(self, post: Post) -> bytes | None:
         """Return a small body of a post that is refused anyway; None if it is not read.
 
         It is read only if its length is announced, and if it arrives along with the head. Raises ClientDisconnect.
         """
-        if not 0 < _content_length(request) <= MAX_UNSIGNED_BYTES:
+        if not 0 < post.content_length <= MAX_UNSIGNED_BYTES:
             return None
-        body = bytearray()
+        body, has_more = bytearray(), True
         try:
             async with asyncio.timeout(self._limits.unsigned_timeout_s):
-                async for chunk in request.stream():
+                while has_more:
+                    chunk, has_more = await post.read_chunk()
                     body += chunk
         except TimeoutError:
             return None
         return bytes(body[:MAX_UNSIGNED_BYTES])
 
-    async def read(self, request: Request, max_body_bytes: int) -> bytes:
+    async def read(self, post: Post, max_body_bytes: int) -> bytes:
         """Return the body, byte for byte as received.
 
         Raises BadRequest when it is compressed, too large or too slow, ClientDisconnect, and Temporary when too many
         large bodies arrive at once.
         """
-        encoding = request.headers.get("content-encoding", "identity").strip().lower()
+        encoding = post.header(b"content-encoding").strip().lower()
         if encoding not in {"", "identity"}:
             reason = f"content-encoding {encoding[:40]!a} is not accepted"
             raise BadRequest(reason, status=415, next_step="send the body as it is")
-        if _content_length(request) > max_body_bytes:
+        if post.content_length > max_body_bytes:
             raise _too_large(max_body_bytes)
         try:
             async with asyncio.timeout(self._limits.timeout_s):
-                return await self._collect(request, max_body_bytes)
+                return await self._collect(post, max_body_bytes)
         except TimeoutError as error:
             raise BadRequest(f"the body did not arrive within {self._limits.timeout_s:g} s", status=408) from error
 
-    async def _collect(self, request: Request, max_body_bytes: int) -> bytes:
-        body = bytearray()
+    async def _collect(self, post: Post, max_body_bytes: int) -> bytes:
+        body, has_more = bytearray(), True
         try:
-            async for chunk in request.stream():
+            while has_more:
+                chunk, has_more = await post.read_chunk()
                 body += chunk
                 self._arriving_bytes += len(chunk)
                 if len(body) > max_body_bytes:
@@ -99,16 +100,6 @@ class BodyReader:
             return bytes(body)
         finally:
             self._arriving_bytes -= len(body)
-
-
-def client_address(request: Request) -> str | None:
-    """Return the IP address of the client, if it is known."""
-    return request.client.host if request.client else None
-
-
-def _content_length(request: Request) -> int:
-    length = request.headers.get("content-length", "0")
-    return int(length) if length.isascii() and length.isdigit() else 0
 
 
 def _too_large(max_body_bytes: int) -> BadRequest:

@@ -2,7 +2,8 @@
 
 import re
 from time import perf_counter
-from uuid import uuid4
+from typing import Any
+from uuid import UUID, uuid4
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
@@ -12,48 +13,31 @@ from structlog.contextvars import bind_contextvars, reset_contextvars
 from service.metrics import Metrics
 
 REQUEST_ID = "X-Request-Id"
+RAW_REQUEST_ID = REQUEST_ID.lower().encode()
 REQUEST_ID_PATTERN = re.compile(r"[\w.:+/=-]{1,64}", re.ASCII)  # other values of the header do not get into our log
 QUIET_ROUTES = frozenset({"/healthz", "/readyz", "/metrics"})  # logged only on errors
 
 log = structlog.get_logger()
 
 
-class RequestLogMiddleware:
-    """Middleware: logs the id, status and duration of each request.
+class RequestLog:
+    """Counts requests, and logs a line for each with its id, status and duration.
 
     An endpoint adds to the line through the dictionary ``request.state.facts``. Its key ``event`` replaces the event
     name ``request``.
     """
 
-    def __init__(self, app: ASGIApp, *, metrics: Metrics) -> None:
-        self._app = app
+    def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
-        status, began = (
-            500,
-            perf_counter(),
-        )  # an unexpected error gets its response, of this status, outside of this middleware
+    def begin(self, scope: Scope, given_id: str, own_id: UUID, facts: dict[str, Any]) -> str:
+        """Set the state of a request, and return its id: the client's, or else ours."""
+        request_id = given_id if REQUEST_ID_PATTERN.fullmatch(given_id) else own_id.hex
+        scope.setdefault("state", {}).update(request_id=request_id, facts=facts)
+        return request_id
 
-        async def answer(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                MutableHeaders(scope=message)[REQUEST_ID] = request_id
-            await send(message)
-
-        request_id = _id_of(scope)
-        _drop_quoted_cookies(scope)
-        scope.setdefault("state", {}).update(request_id=request_id, facts={})
-        bound = bind_contextvars(request=request_id)
-        try:
-            await self._app(scope, receive, answer)
-            reset_contextvars(**bound)  # not after an error: the server has yet to log its own line about it
-        finally:
-            self._log(scope, status, perf_counter() - began)
-
-    def _log(self, scope: Scope, status: int, took_s: float) -> None:
+    def write(self, scope: Scope, status: int, took_s: float) -> None:
+        """Count a request that has ended, and log its line."""
         route = getattr(scope.get("route"), "path", "none")  # none: no route has that path
         self._metrics.request_seconds.labels(route).observe(took_s)
         if route in QUIET_ROUTES and status < 500:
@@ -64,9 +48,33 @@ class RequestLogMiddleware:
         write(**line)
 
 
-def _id_of(scope: Scope) -> str:
-    given = Headers(scope=scope).get(REQUEST_ID, "")
-    return given if REQUEST_ID_PATTERN.fullmatch(given) else uuid4().hex
+class RequestLogMiddleware:
+    """Middleware: logs each request, and gives it its id."""
+
+    def __init__(self, app: ASGIApp, *, log: RequestLog) -> None:
+        self._app = app
+        self._log = log
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        # an unexpected error gets its response, of this status, outside of this middleware
+        status, began = 500, perf_counter()
+
+        async def answer(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message)[REQUEST_ID] = request_id
+            await send(message)
+
+        request_id = self._log.begin(scope, Headers(scope=scope).get(REQUEST_ID, ""), uuid4(), {})
+        _drop_quoted_cookies(scope)
+        bound = bind_contextvars(request=request_id)
+        try:
+            await self._app(scope, receive, answer)
+            reset_contextvars(**bound)  # not after an error: the server has yet to log its own line about it
+        finally:
+            self._log.write(scope, status, perf_counter() - began)
 
 
 def _drop_quoted_cookies(scope: Scope) -> None:

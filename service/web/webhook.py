@@ -4,27 +4,25 @@ Of posts without a valid signature only the last refusals are recorded.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from uuid import uuid4
 
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response
+from starlette.requests import ClientDisconnect
 
 from service.circleci.source import Source
 from service.errors import BadSignature, Rejected, Temporary
 from service.message import one_line
 from service.metrics import Metrics
 from service.model import Delivery, Refusal, Via
-from service.pipeline.receive import GroupCommitter
+from service.pipeline.receive import GroupCommitter, StoredDelivery
 from service.pipeline.refusals import Refusals
-from service.web.request_body import MAX_UNSIGNED_BYTES, SMALL_BODY_BYTES, BodyReader, Turn, client_address
+from service.web.post import Post
+from service.web.request_body import MAX_UNSIGNED_BYTES, SMALL_BODY_BYTES, BodyReader, Turn
 
 __all__ = ["GroupCommitter", "Refusals", "WebhookEndpoint"]
 
 MAX_USER_AGENT_CHARACTERS = 200
-Headers = Sequence[tuple[bytes, bytes]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,55 +37,54 @@ class WebhookEndpoint:
     body_reader: BodyReader
     _unknown_hook_turn: Turn = field(default_factory=Turn, init=False)
 
-    async def receive(self, request: Request, *, max_body_bytes: int) -> Response:
-        """Answer a post with 202 once it is on disk. Raises Rejected or Temporary.
+    async def receive(self, post: Post, *, max_body_bytes: int) -> StoredDelivery:
+        """Return the delivery of a post once it is on disk.
 
-        Temporary: the post cannot be stored in time.
+        Raises Rejected, ClientDisconnect, and Temporary when the post cannot be stored in time.
         """
         try:
-            await self._refuse_unsigned(request)
-            body = await self.body_reader.read(request, max_body_bytes)
-            delivery = await self._verify(request, body)
+            await self._refuse_unsigned(post)
+            body = await self.body_reader.read(post, max_body_bytes)
+            delivery = await self._verify(post, body)
             stored = await self.committer.keep(delivery)
         except ClientDisconnect:
-            self._count_and_log(request, "broken_off", "the sender went away before its post was complete")
-            return Response(status_code=400)
+            self._count_and_log(post, "broken_off", "the sender went away before its post was complete")
+            raise
         except Temporary as error:
-            self._count_and_log(request, "not_kept", str(error))
+            self._count_and_log(post, "not_kept", str(error))
             raise
         except Rejected as error:
-            await self._refuse(request, error)
+            await self._refuse(post, error)
             raise
         result = "duplicate" if stored.is_duplicate else "kept"
         secret = delivery.signed.number if delivery.signed else None
         self.metrics.signed.labels(secret).inc()
-        self._count_and_log(request, result, None, delivery=str(stored.id), bytes=len(body), secret=secret)
-        return JSONResponse({"delivery": str(stored.id), "duplicate": stored.is_duplicate}, status_code=202)
+        self._count_and_log(post, result, None, delivery=str(stored.id), bytes=len(body), secret=secret)
+        return stored
 
-    async def _refuse_unsigned(self, request: Request) -> None:
+    async def _refuse_unsigned(self, post: Post) -> None:
         """Raise BadSignature if the headers lack a signature.
 
         A small body is read all the same, to find which hook of ours has lost its secret.
         """
         try:
-            self.source.require_signature(request.headers.raw)
+            self.source.require_signature(post.headers)
         except BadSignature:
-            body = await self.body_reader.read_unsigned(request)
-            request.state.facts["hook"] = await self._find_hook(body) if body else None
+            body = await self.body_reader.read_unsigned(post)
+            post.facts["hook"] = await self._find_hook(body) if body else None
             raise
 
-    async def _verify(self, request: Request, body: bytes) -> Delivery:
+    async def _verify(self, post: Post, body: bytes) -> Delivery:
         """Return the delivery of a post. Raises BadSignature.
 
         A large body is verified in a thread, because its hash would block the event loop.
         """
-        headers = request.headers.raw
         try:
             if len(body) <= SMALL_BODY_BYTES:
-                return self._to_delivery(headers, body)
-            return await asyncio.to_thread(self._to_delivery, headers, body)
+                return self._to_delivery(post, body)
+            return await asyncio.to_thread(self._to_delivery, post, body)
         except BadSignature:
-            request.state.facts["hook"] = await self._find_hook(body) if len(body) <= MAX_UNSIGNED_BYTES else None
+            post.facts["hook"] = await self._find_hook(body) if len(body) <= MAX_UNSIGNED_BYTES else None
             raise
 
     async def _find_hook(self, body: bytes) -> str | None:
@@ -99,42 +96,42 @@ class WebhookEndpoint:
         is_told = hook_id and (await self.refusals.find_hook(hook_id) or self._unknown_hook_turn.take())
         return hook_id if is_told else None
 
-    def _to_delivery(self, headers: Headers, body: bytes) -> Delivery:
-        signed = self.source.verify(headers, body)
+    def _to_delivery(self, post: Post, body: bytes) -> Delivery:
+        signed = self.source.verify(post.headers, body)
         return Delivery(
-            id=uuid4(),
+            id=post.id,
             source=self.source.name,
             source_event_id=self.source.identify(body),
             via=Via.WEBHOOK,
             received_at=self.clock(),
-            headers=self.source.kept_headers(headers),
+            headers=self.source.kept_headers(post.headers),
             body=body,
             signed=signed,
         )
 
-    async def _refuse(self, request: Request, error: Rejected) -> None:
+    async def _refuse(self, post: Post, error: Rejected) -> None:
         """Log and record the refusal of a post, with the reason and the next step.
 
         The sender gets only the error's own sentence.
         """
-        hook_id = request.state.facts.get("hook")
+        hook_id = post.facts.get("hook")
         reason, next_step = await self.refusals.explain(error, hook_id)
         refusal = Refusal(
             at=self.clock(),
             status=error.status,
             reason=reason,
             next_step=next_step,
-            address=client_address(request),
-            user_agent=one_line(request.headers.get("user-agent"), MAX_USER_AGENT_CHARACTERS),
+            address=post.client_address,
+            user_agent=one_line(post.header(b"user-agent"), MAX_USER_AGENT_CHARACTERS),
             hook_id=hook_id,
         )
         self.refusals.keep(refusal)
         result = "bad_signature" if isinstance(error, BadSignature) else "refused"
         sentence = f"{reason}; {next_step}" if next_step else reason
-        self._count_and_log(request, result, sentence, client=refusal.address, user_agent=refusal.user_agent)
+        self._count_and_log(post, result, sentence, client=refusal.address, user_agent=refusal.user_agent)
 
-    def _count_and_log(self, request: Request, result: str, reason: str | None, **facts: object) -> None:
+    def _count_and_log(self, post: Post, result: str, reason: str | None, **facts: object) -> None:
         """Count the result, and add it to the log line of the request."""
         self.metrics.deliveries.labels(result).inc()
-        request.state.facts |= {"event": "delivery", "source": self.source.name, "result": result, "reason": reason}
-        request.state.facts |= facts
+        post.facts |= {"event": "delivery", "source": self.source.name, "result": result, "reason": reason}
+        post.facts |= facts

@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.types import Message, Receive, Scope, Send
 
 from service.metrics import Metrics
-from service.web.request_log import RequestLogMiddleware
+from service.web.request_log import RequestLog, RequestLogMiddleware
 from tests.app_fixture import House
 from tests.log_capture import logged
 from tests.raw_client import connected, echoing, statuses
@@ -38,7 +38,7 @@ async def test_a_quoted_cookie_is_not_parsed(cookies: list[str], seen: dict[str,
 
     headers = [(b"cookie", cookie.encode()) for cookie in cookies]
     scope = {"type": "http", "method": "GET", "path": "/", "headers": headers}
-    await RequestLogMiddleware(app, metrics=Metrics())(scope, receive, send)
+    await RequestLogMiddleware(app, log=RequestLog(Metrics()))(scope, receive, send)
 
     assert found == [seen]
 
