@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from service.db.transactions import MAX_WAIT_S
 from service.health import CheckLimits
 from service.pipeline.context import BatchLimits
-from service.pipeline.receive import IntakeLimits
+from service.pipeline.receive import GroupCommitter, IntakeLimits
 from service.pipeline.refusals import RefusalLimits
 from service.pipeline.worker import WorkerLimits
 from service.web.pages.context import PageLimits
@@ -17,6 +17,7 @@ class Limits:
     """The limits of every part; those of settings are in ``Settings``.
 
     transaction_wait_s   for a transaction to begin
+    committer            the class that stores deliveries; a benchmark hands in one that stores none
     """
 
     transaction_wait_s: float = MAX_WAIT_S
@@ -27,3 +28,4 @@ class Limits:
     batches: BatchLimits = field(default_factory=BatchLimits)
     worker: WorkerLimits = field(default_factory=WorkerLimits)
     pages: PageLimits = field(default_factory=PageLimits)
+    committer: type[GroupCommitter] = GroupCommitter

@@ -182,7 +182,7 @@ def build(
     announce = wake_ups.send if wake_ups else None
     if wake_ups and isinstance(context.jobs, ProcrastinateQueue):
         context.jobs.on_new_jobs(partial(wake_ups.send, JOBS))
-    committer = GroupCommitter(context.store, announce=announce, limits=limits.intake)
+    committer = limits.committer(context.store, announce=announce, limits=limits.intake)
     heartbeat = Heartbeat(
         context.store, Process(role=role, channels=context.channels), clock=context.clock, metrics=context.metrics
     )
