@@ -46,8 +46,8 @@ crash: $(READY)  ## Kill, end and stop real processes at random under load, and 
 	$(BIN)/python -m tests.crash $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SEED),--seed $(SEED))
 
 .PHONY: bench
-bench: $(READY)  ## Measure and print one table (SCALE=full takes an hour or more, ONLY="intake drain" is a part)
-	@$(BIN)/python -m tests.bench --scale $(or $(SCALE),small) $(if $(ONLY),--only $(ONLY))
+bench: $(READY)  ## Measure and print one table, in ten minutes (ONLY="intake drain", SCALE=full, PROFILE=1 for the limits, MARKDOWN=1 into docs)
+	@$(BIN)/python -m tests.bench --scale $(or $(SCALE),small) $(if $(ONLY),--only $(ONLY)) $(if $(PROFILE),--profile) $(if $(MARKDOWN),--markdown)
 
 .PHONY: lint
 lint: $(READY)  ## Check format, style and types

@@ -125,8 +125,7 @@ def test_coverage_gate_is_no_lower_than_promised() -> None:
 PATCHING = {"setattr", "setitem", "delattr", "delitem", "patch", "object", "dict", "multiple"}
 STANDARD = ("os", "sys", "tempfile")
 BEING_REWRITTEN = (  # the engines: their timings are handed in with their next shape
-    *("tests/bench/door.py", "tests/queue/test_errors.py"),
-    *("tests/queue/test_embedded_polling.py", "tests/db/test_connections.py"),
+    *("tests/queue/test_errors.py", "tests/queue/test_embedded_polling.py", "tests/db/test_connections.py"),
 )
 
 

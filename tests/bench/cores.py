@@ -1,4 +1,4 @@
-"""Which core is whose: what is measured has one to itself, and whoever posts or stores for it takes the others."""
+"""The core of what is measured, and those of all that posts to it or stores for it."""
 
 import os
 from typing import Literal
@@ -8,10 +8,10 @@ ALL = sorted(range(os.cpu_count() or 1))
 
 
 def cores(whose: Whose) -> set[int]:
-    """The core of the process that is measured, those of everybody else, or all there are."""
+    """Return the core of what is measured, those of everything else, or all there are."""
     return {"ours": set(ALL[:1]), "theirs": set(ALL[1:]) or set(ALL), "all": set(ALL)}[whose]
 
 
-def stay_on(whose: Whose) -> None:
-    """Keep this process, and what it starts, to these cores."""
-    os.sched_setaffinity(0, cores(whose))
+def keep_on(whose: Whose, pid: int = 0) -> None:
+    """Keep a process, by default this one, and each that it starts, to these cores."""
+    os.sched_setaffinity(pid, cores(whose))

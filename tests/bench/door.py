@@ -1,50 +1,46 @@
-"""The service in a process of its own, as ``python -m tests.bench.door LINE [--work]``, configured by the environment.
+"""The service in a process of its own, put together otherwise: ``python -m tests.bench.door FORM``.
 
-``together``   the door as it is: who waits together is committed together
-``alone``      one commit for each post
-``nothing``    verifies and answers, and stores nothing: what the others are measured against
-
-``--work``     the worker shares the process, as in `roundsman serve`
+``nothing``    verifies and answers, and stores nothing: the same app, against which intake is measured
+``receive``    stores, and has no worker: a backlog grows, on SQLite too
+``freely``     stores, and its worker does not give way to posts
 """
 
 import asyncio
 import os
 import sys
-from contextlib import nullcontext
-from unittest.mock import patch
 
+from service.app.limits import Limits
 from service.app.service import build
 from service.config.configuration import load
 from service.logs import configure_logs
 from service.model import Delivery
-from service.pipeline.receive import GroupCommitter, PendingDelivery, StoredDelivery
+from service.pipeline.receive import GroupCommitter, IntakeLimits, StoredDelivery
 from service.web.server.server import listen, run, serving
-from tests.bench.cores import stay_on
 
 
-async def keep_nothing(_committer: GroupCommitter, delivery: Delivery) -> StoredDelivery:
-    return StoredDelivery(id=delivery.id, is_duplicate=False)
+class Forgetful(GroupCommitter):
+    """A committer that answers as if it had stored."""
+
+    async def keep(self, delivery: Delivery) -> StoredDelivery:
+        return StoredDelivery(id=delivery.id, is_duplicate=False)
 
 
-async def keep_alone(committer: GroupCommitter, delivery: Delivery) -> StoredDelivery:
-    [kept] = await committer._write_batch([PendingDelivery(delivery=delivery, kept=asyncio.Future())])
-    return kept
+FORMS = {
+    "nothing": Limits(committer=Forgetful),
+    "receive": Limits(),
+    "freely": Limits(intake=IntakeLimits(max_delay=0)),
+}
 
 
-WAYS = {"together": None, "alone": keep_alone, "nothing": keep_nothing}
-
-
-async def serve(*, works: bool) -> None:
+async def serve(form: str) -> None:
+    """Serve in this form until the process is ended."""
     config = load(os.environ)
-    service = build(config)
-    life = service.running() if works else service.open()
+    service = build(config, limits=FORMS[form])
+    life = service.running() if form == "freely" else service.open()
     async with life, serving(service.asgi, listen(config.settings.host, config.settings.port)):
         await asyncio.Event().wait()
 
 
 if __name__ == "__main__":
-    stay_on("ours")
     configure_logs()
-    keep = WAYS[sys.argv[1]]
-    with patch.object(GroupCommitter, "keep", keep) if keep else nullcontext():
-        run(serve(works="--work" in sys.argv))
+    run(serve(sys.argv[1]))

@@ -1,88 +1,132 @@
-"""How quickly what was kept is judged and told: a backlog of which one event in ten notifies."""
+"""How quickly a backlog is judged and told: one event in ten notifies; with few and many routes, and with SIGKILL."""
 
 import asyncio
 import time
-from contextlib import AsyncExitStack
-from functools import partial
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 
-from service.db.database import Store
-from service.model import NotificationState
-from service.store import deliveries, notifications
-from tests.bench.cores import stay_on
+from tests.bench.cores import Whose
+from tests.bench.processes import Running, post, running
 from tests.bench.rows import Row
 from tests.bench.upstream import Upstream
-from tests.bench.world import Place, a_place, post, running
-from tests.postgres import Server
+from tests.bench.world import Bench, Place, route_file
 
 LOOK_AGAIN_S = 0.05
+STALLS_AFTER_S = 180
 ANSWER_S = 0.05
-TO_REACH = 100
+RED_IN = 10
+REACH = {"SQLite": 600, "Postgres": 500}
+KILLED = "; SIGKILL in the middle, restart included"
 
 
-async def measure(server: Server, events: int) -> list[Row]:
-    """One process, on one core, upstream answers at once."""
-    rows = []
-    for where in (None, server):
-        upstream = Upstream()
-        async with upstream.open() as address:
-            with a_place(where, upstream=address) as place:
-                rate = await _drain(place, events, 1, is_pinned=True)
-                what = f"drain, {events:,} events, one process, one core, upstream answers at once"
-                figure = f"{rate:.0f} events/s ({upstream.told:,} messages)"
-                rows.append(Row(what=what, where=place.name, figure=figure, reach=f"{TO_REACH} events/s"))
-    return rows
+class Backlog:
+    """A backlog at a place, until each event is judged and each message has arrived."""
+
+    def __init__(self, place: Place, upstream: Upstream, *, events: int, messages: int) -> None:
+        self.place = place
+        self.events = events
+        self.messages = messages
+        self._upstream = upstream
+
+    def left(self) -> int:
+        """Return how many events are yet to be judged, or messages to be told, whichever are more."""
+        return max(self.events - self.place.count_events(), self.messages - self._upstream.told)
+
+    async def until_drained(self) -> None:
+        """Wait for the end of it."""
+        await self.until(self.events, self.messages)
+
+    async def until(self, events: int, messages: int = 0) -> None:
+        """Wait for so many events and messages. Raises TimeoutError when nothing moves for a long time."""
+        seen, moved_at = (0, 0), time.perf_counter()
+        while True:
+            now = (self.place.count_events(), self._upstream.told)
+            if now[0] >= events and now[1] >= messages:
+                return
+            if now != seen:
+                seen, moved_at = now, time.perf_counter()
+            if time.perf_counter() - moved_at > STALLS_AFTER_S:
+                raise TimeoutError(f"stalled at {now[0]:,} events and {now[1]:,} messages")
+            await asyncio.sleep(LOOK_AGAIN_S)
 
 
-async def measure_scale(server: Server, events: int, workers: tuple[int, ...] = (1, 2, 4)) -> list[Row]:
-    """More and more workers on one Postgres, every core theirs, CircleCI answers after 50 ms."""
-    rates = []
-    for count in workers:
-        async with Upstream(ANSWER_S).open() as address:
-            with a_place(server, upstream=address) as place:
-                rates.append(await _drain(place, events, count, is_pinned=False))
+async def measure(bench: Bench) -> list[Row]:
+    """One worker process on one core; both ends answer at once."""
+    scale = bench.scale
     return [
-        Row(
-            what=f"drain, {events:,} events, upstream answers after 50 ms: {count} worker{'s' if count > 1 else ''}",
-            where="Postgres",
-            figure=f"{rate:.0f} events/s, {rate / rates[0]:.2f} of one worker",
-        )
-        for count, rate in zip(workers, rates, strict=True)
+        await _measure_one(bench, database, routes, is_killed=is_killed)
+        for database in scale.databases
+        for is_killed in (False, True)
+        for routes in scale.routes
     ]
 
 
-async def _drain(place: Place, events: int, processes: int, *, is_pinned: bool) -> float:
-    """Keep a backlog, then start whoever works it off; events a second from when all of them listen."""
-    async with running(place, "together") as door:
-        await post(door.port, events, series=0)
-    stay = partial(stay_on, "ours") if is_pinned else partial(stay_on, "all")
-    role = "serve" if place.name == "SQLite" else "worker"
+async def _measure_one(bench: Bench, database: str, routes: int, *, is_killed: bool) -> Row:
+    upstream, events = Upstream(), bench.scale.drained
+    async with upstream.open() as address:
+        with bench.migrated(database, upstream=address, routes=route_file(address, routes=routes)) as place:
+            backlog = Backlog(place, upstream, events=events, messages=-(-events // RED_IN))
+            await keep(place, count=events)
+            rate = await (drain_killed(backlog) if is_killed else drain(backlog))
+    return Row(
+        what=f"drain: {events:,} events, one in ten notifies, {routes} routes{KILLED if is_killed else ''}",
+        where=database,
+        measured=f"{rate:.0f} events/s ({upstream.told:,} messages)",
+        reach=f"{REACH[database]} events/s",
+        is_reached=rate >= REACH[database],
+        rate=rate,
+    )
+
+
+async def keep(place: Place, **load: object) -> None:
+    """Store webhooks while there is no worker; the load is that of ``processes.post``."""
+    async with running(place, "door", "receive") as door:
+        await post(place, door.port, series=0, **load)
+
+
+async def drain(backlog: Backlog, workers: Sequence[Whose] = ("ours",)) -> float:
+    """Return how many events, or messages if these are more to do, worker processes do in a second.
+
+    Counted from when all answer; what the first did before is not counted.
+    """
     async with AsyncExitStack() as stack:
-        await asyncio.gather(*(stack.enter_async_context(running(place, role, stay=stay)) for _ in range(processes)))
-        left, begun = await how_many_are_left(place), time.perf_counter()  # who listened first has begun already
-        await until_drained(place)
-        return left / (time.perf_counter() - begun)
+        await asyncio.gather(*(stack.enter_async_context(_worker(backlog.place, core)) for core in workers))
+        began, left = time.perf_counter(), backlog.left()
+        await backlog.until_drained()
+        return left / (time.perf_counter() - began)
 
 
-async def how_many_are_left(place: Place) -> int:
-    """How many deliveries are yet to be judged."""
-    store = Store(place.database_url)
-    try:
-        return await store.read(deliveries.count_unjudged)
-    finally:
-        await store.close()
+async def drain_killed(backlog: Backlog) -> float:
+    """Return the same of a worker process that is killed halfway, and of the one that follows."""
+    async with _worker(backlog.place, "ours") as worker:
+        began, left = time.perf_counter(), backlog.left()
+        await backlog.until(backlog.events // 2)
+        await worker.kill()
+    async with _worker(backlog.place, "ours"):
+        await backlog.until_drained()
+        return left / (time.perf_counter() - began)
 
 
-async def until_drained(place: Place) -> None:
-    """Until every delivery is judged and every notification sent."""
-    store = Store(place.database_url)
-    try:
-        while await _waiting(store):  # noqa: ASYNC110 - it happens in another process
-            await asyncio.sleep(LOOK_AGAIN_S)
-    finally:
-        await store.close()
+def _worker(place: Place, core: Whose) -> AbstractAsyncContextManager[Running]:
+    return running(place, "serve" if place.name == "SQLite" else "worker", core=core)
 
 
-async def _waiting(store: Store) -> int:
-    unjudged = await store.read(deliveries.count_unjudged)
-    unsent = await store.read(notifications.count, NotificationState.PENDING, NotificationState.SENDING)
-    return unjudged + unsent
+async def measure_workers(bench: Bench) -> list[Row]:
+    """More and more workers on one Postgres, on all cores; CircleCI takes 50 ms for each answer."""
+    rates = []
+    for count in bench.scale.workers:
+        upstream, events = Upstream(ANSWER_S), bench.scale.shared
+        async with upstream.open() as address:
+            with bench.migrated("Postgres", upstream=address) as place:
+                await keep(place, count=events)
+                backlog = Backlog(place, upstream, events=events, messages=-(-events // RED_IN))
+                rates.append(await drain(backlog, ["all"] * count))
+    return [
+        Row(
+            what=f"drain, CircleCI takes 50 ms: {count} worker{'s' if count > 1 else ''}",
+            where="Postgres",
+            measured=f"{rate:.0f} events/s, {rate / rates[0]:.2f} of one worker",
+            rate=rate,
+        )
+        for count, rate in zip(bench.scale.workers, rates, strict=True)
+    ]

@@ -1,8 +1,7 @@
-"""Somebody who posts: ``python -m tests.bench.load`` in a process, and on a core, of its own.
+"""Load at the hook: ``python -m tests.bench.load``, a process on a core of its own, or ``wrk`` where it is installed.
 
-Signed bodies of workflows that ended, each with an id of its own, made before the clock starts; some connections,
-each with one request under way. Writes what came of it into a file, as JSON. On bare sockets, so that the sender is not
-the slow end: it takes some 40 microseconds for a post.
+Bodies are signed and made before the clock starts; some connections, each with one request under way. Ours is on bare
+sockets, so that it is not the slow end: it takes some 40 microseconds for a post.
 """
 
 import argparse
@@ -11,77 +10,60 @@ import json
 import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass
 from functools import partial
+from itertools import cycle
 from pathlib import Path
 from typing import cast
 
 import uvloop
 
-from service.testing.fake_circleci.payloads import as_bytes, workflow_completed
-from tests.app_fixture import GREEN, RED, signature
-from tests.bench.cores import stay_on
-
-NOTIFYING_ONE_IN = 10
-RUNS_OF_A_SERIES = 1_000_000
+from tests.bench.bodies import Mix, body, numbers, read_requests, request
+from tests.bench.rows import quantile
 
 
-@dataclass(kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What came of posting: seconds in all, seconds of each request, and how many got which status."""
+    """The outcome of some load: answers in all and those that are not 202, and the slow end in seconds."""
 
+    answers: int
+    errors: int
     seconds: float
-    latencies: list[float] = field(repr=False)
-    statuses: dict[str, int]
+    p99: float
 
     @property
     def per_second(self) -> float:
-        """How many were taken in a second."""
-        return self.statuses.get("202", 0) / self.seconds
-
-
-def body(number: int) -> bytes:
-    """The end of a workflow that nobody else had; one in ten is red."""
-    run = RED if number % NOTIFYING_ONE_IN == 0 else GREEN
-    return as_bytes(workflow_completed(replace(run, number=number)))
-
-
-def request(body: bytes, *, path: str, header: str) -> bytes:
-    """A whole request, signed."""
-    signed = f"{header}: {signature(body)}".replace("v1=", "sha256=" if header == "x-signature" else "v1=")
-    head = f"POST {path} HTTP/1.1\r\nhost: bench\r\ncontent-type: application/json\r\n{signed}\r\n"
-    return f"{head}content-length: {len(body)}\r\n\r\n".encode() + body
+        """Return how many were answered in a second."""
+        return self.answers / self.seconds
 
 
 class Connection(asyncio.Protocol):
-    """One request after the other."""
+    """A connection with one request after the other."""
 
-    def __init__(self, requests: Iterator[bytes], outcome: Outcome, ended: asyncio.Future[None]) -> None:
-        self._requests, self._outcome, self._ended = requests, outcome, ended
-        self._statuses: Counter[str] = Counter()
-        self._begun = 0.0
+    def __init__(self, requests: Iterator[bytes], load: "Load", ended: asyncio.Future[None]) -> None:
+        self._requests, self._load, self._ended = requests, load, ended
+        self._began = 0.0
         self._got = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)  # uvloop's is one, and says so to nobody
+        self._transport = cast("asyncio.Transport", transport)
         self._next()
 
     def _next(self) -> None:
-        request = next(self._requests, None)
-        if request is None:
+        self._began = time.perf_counter()
+        one = next(self._requests, None) if self._began < self._load.end_at else None
+        if one is None:
             self._transport.close()
             return
-        self._begun = time.perf_counter()
-        self._transport.write(request)
+        self._transport.write(one)
 
     def data_received(self, data: bytes) -> None:
         self._got += data
         head, blank, rest = self._got.partition(b"\r\n\r\n")
-        if not blank or len(rest) < content_length(head):
+        if not blank or len(rest) < _content_length(head):
             return
-        self._outcome.latencies.append(time.perf_counter() - self._begun)
-        status = head[9:12].decode()
-        self._outcome.statuses[status] = self._outcome.statuses.get(status, 0) + 1
+        self._load.latencies.append(time.perf_counter() - self._began)
+        self._load.statuses[head[9:12].decode()] += 1
         self._got = b""
         self._next()
 
@@ -89,38 +71,52 @@ class Connection(asyncio.Protocol):
         self._ended.set_result(None)
 
 
-def content_length(head: bytes) -> int:
-    """How long the answer's body is."""
+class Load:
+    """Requests over some connections, until there are no more or the time is up."""
+
+    def __init__(self, seconds: float | None) -> None:
+        self.latencies: list[float] = []
+        self.statuses: Counter[str] = Counter()
+        self._began = time.perf_counter()
+        self.end_at = self._began + seconds if seconds else float("inf")
+
+    async def run(self, port: int, requests: Iterator[bytes], connections: int) -> Outcome:
+        """Send them all."""
+        loop = asyncio.get_running_loop()
+        ended = [loop.create_future() for _ in range(connections)]
+        for end in ended:
+            await loop.create_connection(partial(Connection, requests, self, end), "127.0.0.1", port)
+        await asyncio.gather(*ended)
+        answers = self.statuses.total()
+        return Outcome(
+            answers=answers,
+            errors=answers - self.statuses["202"],
+            seconds=time.perf_counter() - self._began,
+            p99=quantile(self.latencies, 0.99),
+        )
+
+
+def _content_length(head: bytes) -> int:
     _, _, after = head.lower().partition(b"content-length:")
     return int(after.split(b"\r\n", 1)[0] or 0)
 
 
-async def post(port: int, requests: list[bytes], connections: int) -> Outcome:
-    """Post them all, over so many connections at once."""
-    loop = asyncio.get_running_loop()
-    outcome = Outcome(seconds=0.0, latencies=[], statuses={})
-    waiting = iter(requests)
-    ended = [loop.create_future() for _ in range(connections)]
-    begun = time.perf_counter()
-    for end in ended:
-        await loop.create_connection(partial(Connection, waiting, outcome, end), "127.0.0.1", port)
-    await asyncio.gather(*ended)
-    outcome.seconds = time.perf_counter() - begun
-    return outcome
-
-
 def main() -> None:
     parser = argparse.ArgumentParser()
-    for name, default in (("port", 0), ("count", 1000), ("connections", 32), ("series", 0)):
+    for name, default in (("port", 0), ("count", 0), ("connections", 32), ("series", 0), ("red-in", 10)):
         parser.add_argument(f"--{name}", type=int, default=default)
-    parser.add_argument("--path", default="/hooks/circleci")
-    parser.add_argument("--header", default="circleci-signature")
+    parser.add_argument("--branches", type=int, default=1)
+    parser.add_argument("--seconds", type=float)
+    parser.add_argument("--requests", type=Path)
     parser.add_argument("--outcome", type=Path, required=True)
     asked = parser.parse_args()
-    stay_on("theirs")
-    numbers = range(asked.series * RUNS_OF_A_SERIES, asked.series * RUNS_OF_A_SERIES + asked.count)
-    requests = [request(body(number), path=asked.path, header=asked.header) for number in numbers]
-    outcome = uvloop.run(post(asked.port, requests, asked.connections))
+    mix = Mix(red_in=asked.red_in, branches=asked.branches)
+    requests: Iterator[bytes]
+    if asked.requests:
+        requests = cycle(read_requests(asked.requests))
+    else:
+        requests = iter([request(body(number, mix)) for number in numbers(asked.series, asked.count)])
+    outcome = uvloop.run(Load(asked.seconds).run(asked.port, requests, asked.connections))
     asked.outcome.write_text(json.dumps(asdict(outcome)), encoding="ascii")
 
 

@@ -8,36 +8,45 @@ from dataclasses import dataclass
 class Row:
     """One line of the table.
 
-    what     what was measured
-    where    on what: ``SQLite``, ``Postgres``, ...
-    figure   what came out, as a ratio or a distribution, in words
-    reach    what it should be; empty where nothing was promised
+    what        the thing that was measured
+    where       the database, and its size where that matters
+    measured    the result, as a ratio, a rate or a distribution
+    reach       the aim; empty where there is none
+    is_reached  whether the result meets the aim; None where there is no result or no aim
+    rate        a second, for what is reckoned from the table
     """
 
     what: str
     where: str
-    figure: str
+    measured: str
     reach: str = ""
+    is_reached: bool | None = None
+    rate: float | None = None
 
 
 def milliseconds(seconds: float) -> str:
-    """A duration, for people."""
+    """Return a duration, for people."""
     return f"{seconds * 1000:.1f} ms" if seconds < 0.1 else f"{seconds * 1000:.0f} ms"
 
 
 def quantile(sample: Sequence[float], share: float) -> float:
-    """The value that this share of the sample does not exceed."""
+    """Return the value that this share of the sample does not exceed."""
     ordered = sorted(sample)
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
 def distribution(sample: Sequence[float]) -> str:
-    """The middle, the slow end and the worst of some durations in seconds."""
-    parts = [f"p50 {milliseconds(quantile(sample, 0.5))}", f"p95 {milliseconds(quantile(sample, 0.95))}"]
-    return ", ".join([*parts, f"p99 {milliseconds(quantile(sample, 0.99))}", f"most {milliseconds(max(sample))}"])
+    """Return the middle, the slow end and the worst of some durations in seconds."""
+    parts = [f"p{share * 100:.0f} {milliseconds(quantile(sample, share))}" for share in (0.5, 0.95, 0.99)]
+    return ", ".join([*parts, f"most {milliseconds(max(sample))}"])
 
 
 def as_table(rows: Sequence[Row]) -> str:
-    """The table, in Markdown."""
-    lines = ["| what | where | figure | to reach |", "| --- | --- | --- | --- |"]
-    return "\n".join([*lines, *(f"| {row.what} | {row.where} | {row.figure} | {row.reach} |" for row in rows)])
+    """Return the table in Markdown; what misses its aim is marked."""
+    lines = ["| what | where | measured | reach |", "| --- | --- | --- | --- |"]
+    return "\n".join([*lines, *map(_as_line, rows)])
+
+
+def _as_line(row: Row) -> str:
+    reach = f"**{row.reach}: not reached**" if row.is_reached is False else row.reach
+    return f"| {row.what} | {row.where} | {row.measured} | {reach} |"

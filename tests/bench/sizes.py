@@ -1,100 +1,90 @@
-"""How much of the disk a green run takes that nobody is told of, by table, with few and with many routes."""
+"""How much of the disk a green run takes that nobody is told of: by table and index, with few and many routes."""
 
-import asyncio
 from collections import Counter
-from collections.abc import Mapping
 from contextlib import AsyncExitStack
-from dataclasses import replace
-from pathlib import Path
 
-import httpx
-from sqlalchemy import Connection, text
+from sqlalchemy import text
 
 from service.db.database import make_engine
-from service.testing.fake_circleci.payloads import as_bytes, workflow_completed
-from tests.app_fixture import GREEN, signature
-from tests.bench.drain import until_drained
+from tests.bench.drain import Backlog
+from tests.bench.processes import post, running
 from tests.bench.rows import Row
-from tests.bench.world import Place, a_place, running
-from tests.postgres import Server
+from tests.bench.scales import Scale
+from tests.bench.upstream import Upstream
+from tests.bench.world import NOWHERE, Bench, Place, read, route_file
 
-ROUTES = (3, 30, 300)
-BATCHES = 4  # between them Postgres is vacuumed, so that space is used again as it is in the long run
-AT_ONCE = 16
 REACH = 2_000
+LISTED = 10
 TRANSIENT = ("jobs", "procrastinate", "alembic", "sqlite", "lanes")
+Part = tuple[str, str]
+"""A table, and an index of it or its rows."""
 
-TABLES = {
-    "sqlite": """
-        SELECT tbl_name, sum(pgsize) FROM dbstat JOIN sqlite_master ON sqlite_master.name = dbstat.name GROUP BY 1
+PARTS = {
+    "SQLite": """
+        SELECT tbl_name, CASE type WHEN 'table' THEN 'rows' ELSE sqlite_master.name END, sum(pgsize)
+        FROM dbstat JOIN sqlite_master ON sqlite_master.name = dbstat.name GROUP BY 1, 2
     """,
-    "postgresql": "SELECT relname, pg_total_relation_size(relid) FROM pg_stat_user_tables",
+    "Postgres": """
+        SELECT relname, 'rows', pg_table_size(relid) FROM pg_stat_user_tables
+        UNION ALL SELECT relname, indexrelname, pg_relation_size(indexrelid) FROM pg_stat_user_indexes
+    """,
 }
 
 
-async def measure(server: Server, events: int) -> list[Row]:
-    """Bytes for each event of its own, and the four tables that take most of them."""
+async def measure(bench: Bench) -> list[Row]:
+    """Bytes for each event of its own, by table; then the largest parts, by index."""
     rows = []
-    for where in (None, server):
-        for routes in ROUTES:
-            with a_place(where, upstream="http://127.0.0.1:9") as place:
-                sizes = await _bytes_by_table(place, events, routes)
-            largest = ", ".join(f"{table} {size:.0f}" for table, size in sizes.most_common(4))
-            figure = f"{sizes.total():.0f} bytes ({largest})"
-            what = f"disk for a green run without details, {routes} routes"
-            rows.append(Row(what=what, where=place.name, figure=figure, reach=f"{REACH:,} bytes"))
+    for database in bench.scale.databases:
+        for routes in bench.scale.weighed_routes:
+            with bench.migrated(database, routes=route_file(NOWHERE, routes=routes)) as place:
+                rows += _rows(database, routes, await _bytes_by_part(place, bench.scale))
     return rows
 
 
-async def _bytes_by_table(place: Place, events: int, routes: int) -> Counter[str]:
-    _configure(place, routes)
-    before = _sizes(place)
-    for batch in range(BATCHES):
-        _sizes(place)  # vacuums
-        await _keep_and_judge(place, range(batch * events // BATCHES, (batch + 1) * events // BATCHES))
-    return Counter({table: round(size / events) for table, size in (Counter(_sizes(place)) - Counter(before)).items()})
-
-
-def _configure(place: Place, routes: int) -> None:
-    """Write routes as of many teams: each for the red runs of a project of its own."""
-    listed = "".join(
-        f"  - {{name: team {n}, match: {{project: gh/acme/service-{n}, branch: [main, release/*], "
-        "status: [failed, error]}, receiver: web}\n"
-        for n in range(routes)
+def _rows(database: str, routes: int, parts: Counter[Part]) -> list[Row]:
+    tables: Counter[str] = Counter()
+    for (table, _), size in parts.items():
+        tables[table] += size
+    what = f"disk, a green run without details, {routes} route{'s' if routes > 1 else ''}"
+    by_table = ", ".join(f"{table} {size:,}" for table, size in tables.most_common() if size)
+    by_index = ", ".join(
+        f"{index} {size:,}" if index != "rows" else f"rows of {table} {size:,}"
+        for (table, index), size in parts.most_common(LISTED)
     )
-    written = f"receivers:\n  web:\n    channels: [json://127.0.0.1:9/told]\nroutes:\n{listed}"
-    Path(place.environ["ROUNDSMAN_CONFIG"]).write_text(written, encoding="utf-8")
+    total = parts.total()
+    return [
+        Row(
+            what=what,
+            where=database,
+            measured=f"{total:,} bytes: {by_table}",
+            reach=f"{REACH:,} bytes",
+            is_reached=total <= REACH,
+        ),
+        Row(what=f"{what}: its largest parts", where=database, measured=by_index),
+    ]
 
 
-async def _keep_and_judge(place: Place, numbers: range) -> None:
-    async with AsyncExitStack() as stack:
-        roles = ["serve"] if place.name == "SQLite" else ["web", "worker"]
-        first, *_ = [await stack.enter_async_context(running(place, role)) for role in roles]
-        client = await stack.enter_async_context(httpx.AsyncClient(timeout=60))
-        places = asyncio.Semaphore(AT_ONCE)
-
-        async def post(number: int) -> None:
-            body = as_bytes(workflow_completed(replace(GREEN, number=number)))
-            async with places:
-                address = f"http://127.0.0.1:{first.port}/hooks/circleci"
-                answer = await client.post(address, content=body, headers={"circleci-signature": signature(body)})
-            assert answer.status_code == 202, answer.text
-
-        await asyncio.gather(*map(post, numbers))
-        await until_drained(place)
+async def _bytes_by_part(place: Place, scale: Scale) -> Counter[Part]:
+    before, batch = _sizes(place), scale.weighed // scale.batches
+    for nth in range(1, scale.batches + 1):
+        async with AsyncExitStack() as stack:
+            roles = ["serve"] if place.name == "SQLite" else ["web", "worker"]
+            first, *_ = [await stack.enter_async_context(running(place, role)) for role in roles]
+            await post(place, first.port, series=nth, count=batch, red_in=0)
+            await Backlog(place, Upstream(), events=nth * batch, messages=0).until_drained()
+        after = _sizes(place)
+    return Counter({part: round((size - before[part]) / (scale.batches * batch)) for part, size in after.items()})
 
 
-def _sizes(place: Place) -> Mapping[str, int]:
-    engine = make_engine(place.database_url)
-    try:
-        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            return _read_sizes(connection)
-    finally:
-        engine.dispose()
+def _sizes(place: Place) -> Counter[Part]:
+    if place.name == "Postgres":
+        _vacuum(place.database_url)
+    found = read(place.database_url, PARTS[place.name])
+    return Counter({(table, part): int(size) for table, part, size in found if not table.startswith(TRANSIENT)})
 
 
-def _read_sizes(connection: Connection) -> Mapping[str, int]:
-    if connection.dialect.name == "postgresql":
+def _vacuum(database_url: str) -> None:
+    engine = make_engine(database_url)
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("VACUUM"))
-    found = connection.execute(text(TABLES[connection.dialect.name])).all()
-    return {table: int(size) for table, size in found if not table.startswith(TRANSIENT)}
+    engine.dispose()

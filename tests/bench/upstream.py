@@ -1,4 +1,4 @@
-"""The other ends, which answer at once or after a time that was asked for: CircleCI's API, and a channel."""
+"""The other ends, which answer at once or after a time that was asked for: CircleCI's API, and channels."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -29,30 +29,35 @@ ANSWERS: dict[str, Payload] = {
 
 
 class Upstream:
-    """Answers for every run as for one, and counts what the channel was told.
+    """Both ends at one address; answers for every run as for one.
 
-    ``delay_s`` is how long an answer of CircleCI takes, ``heard`` is set whenever the channel has been told something.
+    delay_s   how long an answer of CircleCI takes
+    asked     calls to CircleCI
+    told      messages to the channels
+    heard     set with each message
     """
 
     def __init__(self, delay_s: float = 0.0) -> None:
         self.delay_s = delay_s
+        self.asked = 0
         self.told = 0
         self.heard = asyncio.Event()
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[str]:
-        """Both ends at one address, while the block runs."""
-        api = [Route(f"/api/v2{path}", self._saying(answer)) for path, answer in ANSWERS.items()]
-        app = Starlette(routes=[*api, Route("/told", self._hear, methods=["POST"])])
+        """Serve while the block runs; yield the address."""
+        api = [Route(f"/api/v2{path}", self._answering(answer)) for path, answer in ANSWERS.items()]
+        app = Starlette(routes=[*api, Route("/told/{channel:int}", self._hear, methods=["POST"])])
         async with serving(app, listen("127.0.0.1", 0)) as address:
             yield address
 
-    def _saying(self, answer: Payload) -> Callable[[Request], Awaitable[Response]]:
-        async def say(_: Request) -> Response:
+    def _answering(self, answer: Payload) -> Callable[[Request], Awaitable[Response]]:
+        async def respond(_: Request) -> Response:
+            self.asked += 1
             await asyncio.sleep(self.delay_s)
             return JSONResponse(answer)
 
-        return say
+        return respond
 
     async def _hear(self, request: Request) -> Response:
         await request.body()

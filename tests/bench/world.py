@@ -1,32 +1,23 @@
-"""What is measured, and on what: a database of its own for each measurement, and Roundsman's own processes."""
+"""The ground of a measurement: a database of its own, and Roundsman's own processes."""
 
-import asyncio
-import json
-import sys
-from asyncio.subprocess import DEVNULL
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
+
+import psycopg
 
 from service.db.migrate import migrate
 from tests.app_fixture import environ
-from tests.bench.load import Outcome
-from tests.fake_servers import free_port
+from tests.bench.launch import Launch, fresh
+from tests.bench.profiler import Profiler
+from tests.bench.scales import Scale
 from tests.postgres import Server
-from tests.processes import ROUNDSMAN, surroundings
 
-LOOK_AGAIN_S = 0.005
-ROUTES = """\
-receivers:
-  web:
-    channels: [json://127.0.0.1:{port}/told]
-routes:
-  - name: red
-    match: {{status: failed}}
-    receiver: web
-"""
+NOWHERE = "http://127.0.0.1:9"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,79 +27,77 @@ class Place:
     name: str
     folder: Path
     environ: dict[str, str]
+    launch: Launch
+    profiler: Profiler | None = None
 
     @property
     def database_url(self) -> str:
-        """The address of the database."""
+        """Return the address of the database."""
         return self.environ["ROUNDSMAN_DATABASE_URL"]
+
+    def count_events(self) -> int:
+        """Return how many deliveries have been judged, read past the service."""
+        [[count]] = read(self.database_url, "SELECT count(*) FROM events")
+        return int(count)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Running:
-    """A process that listens."""
+class Bench:
+    """What all measurements share.
 
-    pid: int
-    port: int
+    launch     starts processes
+    profiler   takes samples of the processes that are measured; None as a rule, for it slows them
+    """
 
-    def resident_mb(self) -> float:
-        """How much memory it takes by now."""
-        status = Path(f"/proc/{self.pid}/status").read_text(encoding="ascii")
-        [kilobytes] = [line.split()[1] for line in status.splitlines() if line.startswith("VmRSS:")]
-        return int(kilobytes) / 1024
+    server: Server
+    scale: Scale
+    launch: Launch = fresh
+    profiler: Profiler | None = None
 
+    @contextmanager
+    def place(self, name: str, *, upstream: str = NOWHERE, routes: str | None = None) -> Iterator[Place]:
+        """Yield an empty database, ``SQLite`` or ``Postgres``; ``upstream`` is CircleCI and the channels in one."""
+        with TemporaryDirectory(prefix="roundsman-bench-") as folder:
+            given = environ(Path(folder), routes or route_file(upstream), ROUNDSMAN_CIRCLECI_URL=upstream)
+            given["ROUNDSMAN_KEEP_DAYS"] = "3650"
+            if name == "Postgres":
+                given["ROUNDSMAN_DATABASE_URL"] = self.server.new_database()
+            yield Place(name=name, folder=Path(folder), environ=given, launch=self.launch, profiler=self.profiler)
+            if name == "Postgres":
+                self.server.drop_database(given["ROUNDSMAN_DATABASE_URL"])
 
-@contextmanager
-def a_place(server: Server | None, *, upstream: str, is_migrated: bool = True) -> Iterator[Place]:
-    """An empty database: a file of its own, or one on a server; ``upstream`` is CircleCI and the channel in one."""
-    with TemporaryDirectory(prefix="roundsman-bench-") as folder:
-        given = environ(Path(folder), ROUTES.format(port=upstream.rpartition(":")[2]), ROUNDSMAN_CIRCLECI_URL=upstream)
-        if server:
-            given["ROUNDSMAN_DATABASE_URL"] = server.new_database()
-        place = Place(name="Postgres" if server else "SQLite", folder=Path(folder), environ=given)
-        if is_migrated:
+    @contextmanager
+    def migrated(self, name: str, *, upstream: str = NOWHERE, routes: str | None = None) -> Iterator[Place]:
+        """Yield the same with its schema."""
+        with self.place(name, upstream=upstream, routes=routes) as place:
             migrate(place.database_url)
-        yield place
+            yield place
 
 
-@asynccontextmanager
-async def running(place: Place, *words: str, stay: Callable[[], None] | None = None) -> AsyncIterator[Running]:
-    """``roundsman WORDS`` or ``python -m tests.bench.door WORDS``, from when it listens until the block ends."""
-    port = free_port()
-    program = [str(ROUNDSMAN)] if words[0] in {"serve", "web", "worker"} else [sys.executable, "-m", "tests.bench.door"]
-    environment = surroundings({**place.environ, "ROUNDSMAN_PORT": str(port)})
-    child = await asyncio.create_subprocess_exec(
-        *program, *words, env=environment, stdout=DEVNULL, stderr=DEVNULL, preexec_fn=stay
+def route_file(upstream: str, *, routes: int = 1, teams: int = 1) -> str:
+    """Return a roundsman.yaml: a route for the red runs of each team, after those of other projects.
+
+    Teams have a channel each; with more than one, a team has a branch of its own.
+    """
+    address = upstream.removeprefix("http://")
+    others = "".join(
+        f"  - {{name: team {n}, match: {{project: gh/acme/service-{n}, branch: [main, release/*], "
+        "status: [failed, error]}, receiver: team-0}\n"
+        for n in range(routes - teams)
     )
-    try:
-        await until_it_listens(port)
-        yield Running(pid=child.pid, port=port)
-    finally:
-        child.kill()
-        await child.wait()
+    receivers = "".join(f"  team-{n}: {{channels: ['json://{address}/told/{n}']}}\n" for n in range(teams))
+    branches = [f", branch: team-{n}" if teams > 1 else "" for n in range(teams)]
+    ours = "".join(
+        f"  - {{name: red {n}, match: {{status: failed{branch}}}, receiver: team-{n}}}\n"
+        for n, branch in enumerate(branches)
+    )
+    return f"receivers:\n{receivers}routes:\n{others}{ours}"
 
 
-async def until_it_listens(port: int) -> None:
-    """Look again and again: it is another process, and says so to nobody."""
-    while True:
-        with suppress(ConnectionRefusedError):
-            _, writer = await asyncio.open_connection("127.0.0.1", port)
-            writer.close()
-            return await writer.wait_closed()
-        await asyncio.sleep(LOOK_AGAIN_S)
-
-
-async def post(port: int, count: int, *, series: int, connections: int = 32, at: str = "roundsman") -> Outcome:
-    """Have a process of its own post so many webhooks that nobody posted before; equal series are equal webhooks."""
-    path, header = {
-        "roundsman": ("/hooks/circleci", "circleci-signature"),
-        "webhook": ("/hooks/circleci", "x-signature"),
-    }[at]
-    asked = {"port": port, "count": count, "series": series, "connections": connections, "path": path, "header": header}
-    with TemporaryDirectory(prefix="roundsman-bench-") as folder:
-        file = Path(folder) / "outcome.json"
-        words = [word for name, value in (asked | {"outcome": file}).items() for word in (f"--{name}", str(value))]
-        child = await asyncio.create_subprocess_exec(sys.executable, "-m", "tests.bench.load", *words)
-        assert await child.wait() == 0
-        outcome = Outcome(**json.loads(file.read_text(encoding="ascii")))
-    assert set(outcome.statuses) <= {"200", "202"}, outcome.statuses
-    return outcome
+def read(database_url: str, statement: str) -> list[tuple[Any, ...]]:
+    """Return the rows of a statement, outside any transaction."""
+    if database_url.startswith("sqlite:///"):
+        with closing(sqlite3.connect(database_url.removeprefix("sqlite:///"), timeout=60)) as file:
+            return file.execute(statement).fetchall()
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        return connection.execute(statement.encode()).fetchall()

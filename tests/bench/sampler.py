@@ -1,0 +1,66 @@
+"""A program with a look at its stacks every few milliseconds: ``python -m tests.bench.sampler FILE COMMAND``.
+
+The counts are written to FILE every second, as JSON: the program may be
+killed at any time. A thread that waits is not counted; on uvloop that includes its own work, which is not Python's.
+"""
+
+import json
+import sys
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+from types import FrameType
+
+from tests.bench.launch import start
+
+EVERY_S = 0.005
+WRITE_EVERY = 200
+WAITING = {
+    *(("threading.py", "wait"), ("selectors.py", "select"), ("runners.py", "run"), ("thread.py", "_worker")),
+    *(("waiting.py", "wait_c"), ("threads.py", "_work")),
+}
+
+
+def sample(file: Path) -> None:
+    """Count where each thread is, until the process ends."""
+    counts: Counter[str] = Counter()
+    own = threading.get_ident()
+    while True:
+        for _ in range(WRITE_EVERY):
+            time.sleep(EVERY_S)
+            frames = [frame for thread, frame in sys._current_frames().items() if thread != own]
+            counts.update(place for frame in frames if (place := where(frame)))
+        beside = file.with_suffix(".new")
+        beside.write_text(json.dumps(counts), encoding="utf-8")
+        beside.replace(file)
+
+
+def where(frame: FrameType) -> str | None:
+    """Return the innermost function of the service, and the library's below it; None for a thread that waits."""
+    leaf: FrameType | None = frame
+    if (Path(frame.f_code.co_filename).name, frame.f_code.co_name) in WAITING:
+        return None
+    while leaf is not None and "/service/" not in leaf.f_code.co_filename:
+        leaf = leaf.f_back
+    if leaf is None:
+        return _name(frame)
+    return _name(leaf) if leaf is frame else f"{_name(leaf)}, in {_name(frame)}"
+
+
+def _name(frame: FrameType) -> str:
+    """Return a function with its file, as seen from the package."""
+    path = frame.f_code.co_filename
+    for root in ("/site-packages/", "/service/"):
+        path = path.rpartition(root)[2]
+    return f"{'/'.join(path.rsplit('/', 2)[-2:])}: {frame.f_code.co_name}"
+
+
+def main() -> None:
+    file, *command = sys.argv[1:]
+    threading.Thread(target=sample, args=(Path(file),), daemon=True).start()
+    start(command)
+
+
+if __name__ == "__main__":
+    main()
