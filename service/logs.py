@@ -2,6 +2,7 @@
 
 import atexit
 import codecs
+import json
 import logging
 import sys
 from typing import TextIO, cast
@@ -15,6 +16,11 @@ from service.log_stream import QueuedStream, log_stream
 def _is_utf8() -> bool:
     """Return whether standard error is UTF-8; where not, JSON escapes non-ASCII."""
     return codecs.lookup(getattr(sys.stderr, "encoding", None) or "ascii").name == "utf-8"
+
+
+def _json_renderer() -> Processor:
+    encode = json.JSONEncoder(default=repr, ensure_ascii=not _is_utf8()).encode  # json.dumps makes one for each line
+    return structlog.processors.JSONRenderer(serializer=lambda line, **_options: encode(line))
 
 
 def configure_logs(level: int = logging.INFO) -> None:
@@ -34,7 +40,7 @@ def configure_logs(level: int = logging.INFO) -> None:
     ending: list[Processor] = (
         [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]  # rich's shows local values
         if on_terminal
-        else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=not _is_utf8())]
+        else [structlog.processors.format_exc_info, _json_renderer()]
     )
     structlog.configure(
         processors=[*shared, *ending],

@@ -14,7 +14,7 @@ import httpx
 import pytest
 import structlog
 
-from service.log_stream import MAX_WAITING_BYTES, QueuedStream
+from service.log_stream import GATHERED_BYTES, MAX_WAITING_BYTES, QueuedStream
 from service.testing.fake_circleci.payloads import as_bytes, workflow_completed
 from tests.app_fixture import RED, RED_TO_WEB, environ, signature
 from tests.fake_servers import free_port, http_end
@@ -79,6 +79,42 @@ def test_each_line_is_whole_in_order_and_written_before_the_end() -> None:
         stream.drain()
 
         assert os.read(reading, 65536).decode().split() == [str(number) for number in range(1000)]
+
+
+@contextmanager
+def a_pipe_of_packets() -> Iterator[tuple[int, int]]:
+    """A pipe of which each read is one write."""
+    ends = os.pipe2(os.O_DIRECT)
+    try:
+        yield ends
+    finally:
+        for end in ends:
+            os.close(end)
+
+
+def test_lines_that_wait_together_are_one_write() -> None:
+    with a_pipe_of_packets() as (reading, writing):
+        stream = QueuedStream(writing, gather_s=ENDS_WITHIN_S)
+        for number in range(100):
+            stream.write(f"{number}\n")
+        stream.drain(ENDS_WITHIN_S)
+
+        assert os.read(reading, 4096).decode().split() == [str(number) for number in range(100)]
+
+
+def test_many_lines_do_not_wait_for_more() -> None:
+    with a_pipe() as (reading, writing):
+        stream = QueuedStream(writing, gather_s=10 * ENDS_WITHIN_S)
+        stream.write("x" * GATHERED_BYTES)
+
+        assert os.read(reading, 1) == b"x"
+
+
+def test_a_line_by_itself_is_written_without_being_asked_for() -> None:
+    with a_pipe() as (reading, writing):
+        QueuedStream(writing).write("a line\n")
+
+        assert os.read(reading, 100) == b"a line\n"
 
 
 def test_a_pipe_that_another_process_made_non_blocking_loses_nothing() -> None:
