@@ -42,8 +42,8 @@ test-all: $(READY)  ## Run the tests in their long form, the long ones too
 	$(BIN)/pytest -n auto --long -o faulthandler_timeout=900 $(ARGS)
 
 .PHONY: crash
-crash: $(READY)  ## Kill, end and stop real processes at random under load, and count what is lost (ROUNDS=50 SEED=7)
-	$(BIN)/python -m tests.crash $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SEED),--seed $(SEED))
+crash: $(READY)  ## Trouble real processes at random under load, and count what is lost (ROUNDS=50 SEED=7 TROUBLES="cut full")
+	$(BIN)/python -m tests.crash $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SEED),--seed $(SEED)) $(if $(TROUBLES),--troubles $(TROUBLES))
 
 .PHONY: bench
 bench: $(READY)  ## Measure and print one table, in ten minutes (ONLY="intake drain", SCALE=full, PROFILE=1 for the limits, MARKDOWN=1 into docs)

@@ -7,8 +7,9 @@ ROLE is ``serve``, ``web`` or ``worker``, as on the command line. WHEN is
 ``after:TABLE=N``   dies when the N-th transaction that wrote to a table has been committed
 ``sent=N``          dies when a channel has taken the N-th message, before that is on record
 
-Pauses are short here, so that a test need not wait for them: between tries, and, as the timings has it, until a worker
-is taken for dead.
+Pauses are short here, so that a test need not wait for them, as the pace has it; ``DEFAULT`` shortens nothing.
+``python -m tests.crash_service ROLE WHEN PACE LOG FD`` is the same in a process of its own environment, such as one
+whose clock is wrong.
 """
 
 import asyncio
@@ -18,7 +19,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from multiprocessing.connection import Connection as Pipe
 from pathlib import Path
@@ -26,30 +27,60 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Engine, event
 
+from service.app.limits import Limits
+from service.app.reload import Reloader
 from service.app.service import Service, build
+from service.app.systemd import ServiceManager
+from service.cli._signals import HANGUPS
 from service.clock import now_utc
 from service.config.configuration import Config, load
 from service.db.data_folder import lock_folder
 from service.db.migrate import migrate
+from service.logs import configure_logs
 from service.model import Channel, Message, Role
 from service.pipeline.context import Notifier, RetryPolicy
-from service.pipeline.steps import SWEEP_EVERY_S, Pipeline
+from service.pipeline.steps import PRUNE_EVERY_S, SWEEP_EVERY_S, Pipeline
+from service.pipeline.worker import WorkerLimits
+from service.queue.grace import Grace
 from service.queue.procrastinate import ProcrastinateQueue, WorkerTimings
 from service.queue.procrastinate_sql import ProcrastinateRows
 from service.web.server.server import listen, serving
 
+
+@dataclass(frozen=True, kw_only=True)
+class Pace:
+    """The time limits of a process.
+
+    prune_every_s   seconds between two looks for what is old
+    """
+
+    retry_policy: RetryPolicy = field(default_factory=RetryPolicy)
+    timings: WorkerTimings = field(default_factory=WorkerTimings)
+    limits: WorkerLimits = field(default_factory=WorkerLimits)
+    prune_every_s: float = PRUNE_EVERY_S
+
+
 PATIENCE = RetryPolicy(
+    details_timeout=timedelta(seconds=3),
+    late_details_timeout=timedelta(seconds=5),
+    answer_timeout=timedelta(seconds=1),
     min_pause=timedelta(seconds=0.2),
     max_pause=timedelta(seconds=1),
     unknown_channel_pause=timedelta(seconds=0.2),
     send_lease=timedelta(seconds=2),
 )
-HASTY = WorkerTimings(
-    heartbeat=0.5, dead_after=5.0, look=0.5
-)  # sooner, and a busy machine would make the living seem dead
-ALONE = WorkerTimings(
-    heartbeat=0.1, dead_after=0.5, look=0.1
-)  # where nobody else is there to take a busy worker for dead
+IMPATIENT = WorkerLimits(lease_margin=2.0)
+HASTY = Pace(  # sooner, and a busy machine would make the living seem dead
+    retry_policy=PATIENCE,
+    timings=WorkerTimings(heartbeat=0.5, dead_after=5.0, look=0.5),
+    limits=IMPATIENT,
+    prune_every_s=1.0,
+)
+ALONE = Pace(  # where nobody else is there to take a busy worker for dead
+    retry_policy=PATIENCE, timings=WorkerTimings(heartbeat=0.1, dead_after=0.5, look=0.1), limits=IMPATIENT
+)
+DEFAULT = Pace()
+PACES = {"hasty": HASTY, "alone": ALONE, "default": DEFAULT}
 
 
 def die() -> None:
@@ -132,39 +163,49 @@ def _after(writes: Writes, countdown: Countdown) -> Callable[[], None]:
     return committed
 
 
-def impatient(service: Service, database_url: str, timings: WorkerTimings) -> Service:
+def impatient(service: Service, database_url: str, pace: Pace) -> Service:
     """The service, with an engine that finds a dead worker in seconds, not within the minute."""
     context = service.context
-    if context.store.file is not None:
-        return service
-    jobs = ProcrastinateQueue(database_url, ProcrastinateRows(context.store), clock=context.clock, timings=timings)
-    context = replace(context, jobs=jobs)
-    pipeline = Pipeline(context)
-    jobs.schedule(SWEEP_EVERY_S, pipeline.sweep)
-    return replace(service, context=context, pipeline=pipeline)
+    if context.store.file is None and pace is not DEFAULT:
+        rows, timings = ProcrastinateRows(context.store), pace.timings
+        grace = Grace(by_kind={"send": pace.retry_policy.send_grace.total_seconds()})
+        jobs = ProcrastinateQueue(database_url, rows, clock=context.clock, timings=timings, grace=grace)
+        context = replace(context, jobs=jobs)
+        service = replace(service, context=context, pipeline=Pipeline(context))
+        jobs.schedule(SWEEP_EVERY_S, service.pipeline.sweep)
+    if pace.prune_every_s != PRUNE_EVERY_S:
+        context.jobs.schedule(pace.prune_every_s, service.pipeline.prune)
+    return service
 
 
-def begin(role: str, when: str, timings: WorkerTimings, environ: Mapping[str, str], log: Path, says: Pipe) -> None:
+def begin(role: str, when: str, pace: str, environ: Mapping[str, str], log: Path, says: Pipe) -> None:
     """Live until killed; says where it listens, and writes what it logs to a file."""
+    signal.signal(signal.SIGHUP, HANGUPS.record)
     with log.open("ab") as file:
         for stream in (sys.stdout, sys.stderr):
             os.dup2(file.fileno(), stream.fileno())
     os.environ.clear()
     os.environ.update(environ)
+    configure_logs()
     config = load(environ)
     with ready(config):
-        asyncio.run(live(config, role, when, timings, says))
+        asyncio.run(live(config, role, when, PACES[pace], says))
 
 
-async def live(config: Config, role: str, when: str, timings: WorkerTimings, says: Pipe) -> None:
-    service = build(config, retry_policy=PATIENCE, role=Role(role))
-    service = mortal(impatient(service, config.settings.database_url, timings), when)
+async def live(config: Config, role: str, when: str, pace: Pace, says: Pipe) -> None:
+    service = build(config, retry_policy=pace.retry_policy, role=Role(role), limits=Limits(worker=pace.limits))
+    service = mortal(impatient(service, config.settings.database_url, pace), when)
     life = service.open() if role == "web" else service.running()
-    async with life, serving(service.asgi, listen("127.0.0.1", 0)) as address:
-        says.send(address)
-        asked_to_end = asyncio.Event()
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, asked_to_end.set)
-        await asked_to_end.wait()
+    reloader = Reloader(service, config.settings, lambda: load(os.environ))
+    with HANGUPS.as_event() as hung_up:
+        async with life, serving(service.asgi, listen("127.0.0.1", 0)) as address:
+            reloading = asyncio.create_task(reloader.run(hung_up, ServiceManager(os.environ)))
+            asked_to_end = asyncio.Event()
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, asked_to_end.set)
+            says.send(address)
+            await asked_to_end.wait()
+            reloading.cancel()
+            service.stop()
 
 
 @contextmanager
@@ -177,3 +218,8 @@ def ready(config: Config) -> Iterator[None]:
     with lock_folder(Path(os.environ["ROUNDSMAN_CONFIG"]).parent, command="tests.crash_service", since=now_utc()):
         migrate(database_url)
         yield
+
+
+if __name__ == "__main__":
+    role, when, pace, log, descriptor = sys.argv[1:]
+    begin(role, when, pace, dict(os.environ), Path(log), Pipe(int(descriptor)))

@@ -1,7 +1,7 @@
 """The crash list: real processes, killed with SIGKILL at the worst moments, and what the next ones make of it.
 
 Nothing acknowledged is lost, nothing decided goes unsent; only a send that was in flight may be repeated. The
-random round that is played here once on each database, ``make crash`` plays as often as you like.
+rounds of other troubles that are played here, ``make crash`` plays as often as you like, at random.
 """
 
 import asyncio
@@ -18,10 +18,11 @@ from service.testing.fake_circleci.payloads import workflow_completed
 from tests import postgres
 from tests.app_fixture import RED
 from tests.crash.channel import Channel, channel
-from tests.crash.fleet import Database, Fleet, Member, a_fleet, new_postgres, new_sqlite
+from tests.crash.count import Count
+from tests.crash.databases import Database, Postgres, SQLite, new_postgres, new_sqlite
+from tests.crash.fleet import Fleet, Member, a_fleet
 from tests.crash.load import Load
-from tests.crash.rounds import Count, a_round, wait
-from tests.crash_service import ALONE
+from tests.crash.rounds import Plan, deal, play, wait
 from tests.long_cases import first_and_long
 
 COMES_WITHIN_S = 120  # only a test that has gone wrong waits for this long
@@ -82,7 +83,7 @@ class Scene:
 @pytest.fixture
 async def scene(database: Database, tmp_path: Path) -> AsyncIterator[Scene]:
     with channel(Random(1)) as end:
-        async with a_fleet(database, tmp_path, end.port, ALONE) as fleet:
+        async with a_fleet(database, tmp_path, end.port, "alone") as fleet:
             yield Scene(fleet=fleet, end=end, load=Load(door=fleet.door, chances=Random(1)))
 
 
@@ -156,20 +157,51 @@ async def test_a_message_that_arrived_but_is_not_on_record_is_the_only_one_repea
     assert set(repeated) <= set(interrupted)
 
 
+async def test_a_short_round_of_troubles_loses_nothing(tmp_path: Path) -> None:
+    plan = Plan(seed="a short round", names=["kill", "circleci", "resend"], changes=8, lasts_s=1)
+    count = await play(plan, tmp_path)
+
+    assert count.is_good, count
+    assert count.acknowledged > 0
+
+
 @pytest.mark.long
-async def test_a_round_of_random_kills_under_load_loses_nothing(database: Database, tmp_path: Path) -> None:
-    count = await a_round(database, tmp_path, Random("a round of random kills"), load_s=1.2, changes=30, most_kills=2)
+@pytest.mark.parametrize("number", range(3))
+@pytest.mark.parametrize("kind", [SQLite, Postgres])
+async def test_a_round_of_troubles_loses_nothing(
+    request: pytest.FixtureRequest, tmp_path: Path, kind: type, number: int
+) -> None:
+    """The rounds share out all troubles that there are: each is met once on each database."""
+    server = request.getfixturevalue("server") if kind is Postgres else None
+    names = deal(Random("every trouble"), kind, hands=3)[number]
+
+    count = await play(Plan(seed=f"round {number}", names=names, server=server, changes=30), tmp_path)
+
+    assert count.is_good, count
+    assert count.acknowledged > 0
+
+
+@pytest.mark.long
+async def test_a_worker_that_is_frozen_loses_nothing_at_the_default_timings(
+    server: postgres.Server, tmp_path: Path
+) -> None:
+    plan = Plan(seed="frozen", names=["freeze"], server=server, pace="default", changes=20)
+
+    count = await play(plan, tmp_path)
 
     assert count.is_good, count
     assert count.acknowledged > 0
 
 
 def test_a_count_that_misses_anything_is_not_good() -> None:
-    good = Count(acknowledged=2, kept=2, owed=4, told=4, repeated=1, in_flight=1)
+    good = Count(acknowledged=2, kept=2, acts=1, acts_kept=1, owed=4, told=4, repeated=1, in_flight=1)
 
     assert good.is_good
     assert not replace(good, kept=1).is_good
     assert not replace(good, told=3).is_good
+    assert not replace(good, acts_kept=0).is_good
     assert not replace(good, unexcused=1).is_good
+    assert not replace(good, unrecorded=1).is_good
+    assert not replace(good, phantoms=1).is_good
     assert not replace(good, stuck=1).is_good
     assert (good + good).acknowledged == 4

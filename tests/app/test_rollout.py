@@ -14,7 +14,8 @@ from service.testing.fake_circleci.payloads import workflow_completed
 from tests import postgres
 from tests.app_fixture import RED
 from tests.crash.channel import Channel, channel
-from tests.crash.fleet import Fleet, Postgres, a_fleet, new_postgres
+from tests.crash.databases import Postgres, new_postgres
+from tests.crash.fleet import Fleet, a_fleet
 from tests.crash.load import Load
 
 MESSAGES = 6

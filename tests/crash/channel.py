@@ -22,18 +22,30 @@ class Channel:
     """What was taken, and how often; ``moody`` is the share of requests that it refuses or answers late.
 
     unknown   paths that it refuses with a 404
+    pace_s    seconds between two messages to a path: one that comes sooner gets a 429
+    holds_s   for up to so many seconds an answer is held back, though the message was taken
+    last      when each message was taken last, by ``time.monotonic``
     """
 
     port: int
     moods: Random
     moody: float = 0.0
     unknown: frozenset[str] = frozenset()
+    pace_s: float = 0.0
+    holds_s: float = 0.0
     taken: Counter[Told] = field(default_factory=Counter)
+    last: dict[Told, float] = field(default_factory=dict)
+    paced: dict[str, float] = field(default_factory=dict)
     requests: int = 0
     arrived: Event = field(default_factory=Event)
     hang: Event = field(default_factory=Event)
     closing: Event = field(default_factory=Event)
     lock: Lock = field(default_factory=Lock)
+
+    def calm(self) -> None:
+        """Take everything at once from now on."""
+        self.moody = self.pace_s = self.holds_s = 0.0
+        self.unknown = frozenset()
 
     def note(self, path: str, body: bytes) -> int:
         """Decide on the answer's status, 0 for none, and note what is thereby taken."""
@@ -41,11 +53,19 @@ class Channel:
         assert change is not None
         with self.lock:
             self.requests += 1
-            status = 404 if path in self.unknown else self._mood()
+            status = self._status(path)
             if status == 200:
                 self.taken[path, change[0]] += 1
+                self.last[path, change[0]] = self.paced[path] = time.monotonic()
         self.arrived.set()
         return status
+
+    def _status(self, path: str) -> int:
+        if path in self.unknown:
+            return 404
+        if time.monotonic() < self.paced.get(path, 0.0) + self.pace_s:
+            return 429
+        return self._mood()
 
     def _mood(self) -> int:
         if self.moods.random() >= self.moody:
@@ -54,7 +74,8 @@ class Channel:
 
     def linger(self) -> None:
         """Take the time that a channel takes; while ``hang`` is set, for ever."""
-        time.sleep(self.moods.uniform(0, 0.1) if self.moody else 0)
+        most = self.holds_s or (0.1 if self.moody else 0)
+        self.closing.wait(self.moods.uniform(0, most))
         if self.hang.is_set():
             self.closing.wait()
 

@@ -1,24 +1,24 @@
-"""Real processes of the service on one database, what kills them, and what is on record when they are gone."""
+"""Real processes of the service on one database, and what is on record when they are gone."""
 
 import asyncio
 import multiprocessing
 import os
 import signal
-import sqlite3
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-import psycopg
-
-from service.db.migrate import migrate
-from service.queue.procrastinate import WorkerTimings
-from tests import crash_service, postgres
+from tests import crash_service
 from tests.app_fixture import environ
+from tests.crash.databases import Database
+from tests.crash.skew import environ_with_skew
+from tests.crash_service import Pace
 from tests.processes import surroundings
 
 STARTS_WITHIN_S = 60  # only a run that has gone wrong waits for this long
@@ -35,87 +35,29 @@ routes:
 """
 
 
-class Database(Protocol):
-    """What a fleet works on."""
-
-    roles: tuple[str, ...]
-
-    @property
-    def url(self) -> str:
-        """Its address, as the setting has it."""
-        ...
-
-    def rows(self, query: str) -> list[tuple[Any, ...]]:
-        """What is on record, read past the service."""
-        ...
-
-
-@dataclass(kw_only=True)
-class SQLite:
-    """One file, one process."""
-
-    file: Path
-    roles: tuple[str, ...] = ("serve",)
-
-    @property
-    def url(self) -> str:
-        return f"sqlite:///{self.file}"
-
-    def rows(self, query: str) -> list[tuple[Any, ...]]:
-        with closing(sqlite3.connect(self.file)) as connection:
-            return connection.execute(query).fetchall()
-
-
-@dataclass(kw_only=True)
-class Postgres:
-    """A server that can be killed too, and several processes."""
-
-    server: postgres.Server
-    name: str
-    roles: tuple[str, ...] = ("web", "worker", "worker")
-
-    @property
-    def url(self) -> str:
-        return self.server.url(self.name)
-
-    def rows(self, query: str) -> list[tuple[Any, ...]]:
-        with psycopg.connect(self.url) as connection:
-            return connection.execute(query).fetchall()
-
-    async def crash(self) -> None:
-        """Kill the server's processes, and start it again: it recovers from its log."""
-        await asyncio.to_thread(self.server.stop, "immediate")
-        await asyncio.to_thread(self.server.start)
-
-
-def new_sqlite(folder: Path) -> SQLite:
-    database = SQLite(file=folder / "roundsman.db")
-    migrate(database.url)
-    return database
-
-
-def new_postgres(server: postgres.Server) -> Postgres:
-    """A database whose commits survive a crash of the server: tests that crash none leave that away."""
-    name = server.new_database().rpartition("/")[2]
-    with psycopg.connect(server.url(), autocommit=True) as connection:
-        connection.execute(f"ALTER DATABASE {name} SET synchronous_commit = on")
-    migrate(server.url(name))
-    return Postgres(server=server, name=name)
-
-
 @dataclass(kw_only=True, eq=False)
 class Member:
-    """One process; it may have died before it could say where it listens."""
+    """One process; it may have died before it could say where it listens.
+
+    place   of all that a fleet has, for its own configuration and log: who replaces it takes its place
+    """
 
     role: str
+    place: str
     when: str
-    process: ForkServerProcess
+    process: ForkServerProcess | subprocess.Popen[bytes]
     address: str = ""
+
+    @property
+    def is_alive(self) -> bool:
+        if isinstance(self.process, subprocess.Popen):
+            return self.process.poll() is None
+        return self.process.is_alive()
 
     @property
     def is_well(self) -> bool:
         """It lives, and no end is ahead of it."""
-        return self.when == "never" and self.process.is_alive()
+        return self.when == "never" and self.is_alive
 
     def kill(self) -> None:
         self.process.kill()
@@ -124,69 +66,111 @@ class Member:
         """Ask it to end, as a rolling update does."""
         self.process.terminate()
 
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal, if it lives."""
+        if self.is_alive and self.process.pid is not None:
+            os.kill(self.process.pid, number)
+
     async def freeze(self, seconds: float) -> None:
         """Stop it in the middle of whatever it does, as a machine out of memory does, and let it go on later."""
-        if self.process.pid is None or not self.process.is_alive():
-            return
-        os.kill(self.process.pid, signal.SIGSTOP)
+        self.signal(signal.SIGSTOP)
         try:
             await asyncio.sleep(seconds)
         finally:
-            os.kill(self.process.pid, signal.SIGCONT)  # a zombie takes it too
+            self.signal(signal.SIGCONT)
 
     async def died(self) -> None:
         """Wait for its end."""
         async with asyncio.timeout(STARTS_WITHIN_S):
-            while self.process.is_alive():  # noqa: ASYNC110 - it ends elsewhere
+            while self.is_alive:  # noqa: ASYNC110 - it ends elsewhere
                 await asyncio.sleep(0.01)
 
 
 @dataclass(kw_only=True)
 class Fleet:
-    """The processes that live; what they say is in their logs, in the folder."""
+    """The processes that live; what they say is in their logs, in the folder.
+
+    environ   of each of them; one that has a roundsman.yaml of its own in ``configs``, by its place, goes by that
+    turns     held while a member is replaced: what replaces one that is being replaced would come too late
+    """
 
     database: Database
     folder: Path
     environ: Mapping[str, str]
-    timings: WorkerTimings
+    pace: str = "hasty"
+    configs: dict[str, Path] = field(default_factory=dict)
     members: list[Member] = field(default_factory=list)
+    turns: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    async def start(self, role: str, when: str = "never") -> Member:
-        """Start a process, and wait until it listens or has died."""
+    @property
+    def limits(self) -> Pace:
+        return crash_service.PACES[self.pace]
+
+    async def start_all(self) -> None:
+        """Start one process for each role of the database."""
+        roles = enumerate(self.database.roles)
+        await asyncio.gather(*(self.start(role, place=f"{role}-{number}") for number, role in roles))
+
+    async def start(self, role: str, when: str = "never", *, place: str = "", skew_s: int = 0) -> Member:
+        """Start a process, and wait until it listens or has died.
+
+        skew_s   by how much its clock is ahead
+        """
+        place = place or role
         hears, says = BREEDER.Pipe(duplex=False)
-        given = (role, when, self.timings, dict(self.environ), self.folder / f"{role}.log", says)
-        process = BREEDER.Process(target=crash_service.begin, args=given, daemon=True)
-        process.start()
+        process = self._spawn(role, when, place, says, skew_s)
         says.close()
-        member = Member(role=role, when=when, process=process)
+        member = Member(role=role, place=place, when=when, process=process)
         self.members.append(member)
         with hears:
             member.address = await asyncio.to_thread(_heard, hears)
         return member
 
-    async def replace(self, member: Member, when: str = "never", *, gently: bool = False) -> Member:
-        """Kill a process, or ask it to end, and start another one in its place."""
-        end = member.terminate if gently else member.kill
-        end()
-        await member.died()
-        self.members.remove(member)
-        return await self.start(member.role, when)
+    def _spawn(
+        self, role: str, when: str, place: str, says: Connection, skew_s: int
+    ) -> ForkServerProcess | subprocess.Popen[bytes]:
+        env, log = dict(self.environ), self.folder / f"{place}.log"
+        if place in self.configs:
+            env["ROUNDSMAN_CONFIG"] = str(self.configs[place])
+        if skew_s:  # a library that is loaded before all others turns the clock: no fork of ours has that
+            command = [sys.executable, "-m", "tests.crash_service", role, when, self.pace, str(log), str(says.fileno())]
+            return subprocess.Popen(command, env=environ_with_skew(env, skew_s), pass_fds=[says.fileno()])
+        given = (role, when, self.pace, env, log, says)
+        process = BREEDER.Process(target=crash_service.begin, args=given, daemon=True)
+        process.start()
+        return process
+
+    async def replace(
+        self, member: Member, when: str = "never", *, gently: bool = False, skew_s: int = 0
+    ) -> Member | None:
+        """Kill a process, or ask it to end, and start another one in its place; None if another did that first."""
+        async with self.turns:
+            if member not in self.members:
+                return None
+            end = member.terminate if gently else member.kill
+            end()
+            await member.died()
+            self.members.remove(member)
+            return await self.start(member.role, when, place=member.place, skew_s=skew_s)
 
     async def revive(self) -> None:
         """Have everybody alive who should be, and none who will die."""
-        await asyncio.gather(*(self.replace(member) for member in list(self.members) if not member.is_well))
+        for member in list(self.members):
+            if not member.is_well:
+                await self.replace(member)
         assert all(member.address for member in self.members), f"one did not start: see the logs in {self.folder}"
 
     def door(self) -> str:
         """Where to post; empty while nobody listens."""
-        doors = (m.address for m in self.members if m.role != "worker" and m.process.is_alive())
+        doors = (m.address for m in self.members if m.role != "worker" and m.is_alive)
         return next((address for address in doors if address), "")
 
     def unsettled(self) -> list[tuple[Any, ...]]:
-        """What is kept and not judged, or decided and not sent."""
+        """What is kept and not judged, or decided and neither sent nor dismissed."""
         return self.database.rows(
-            "SELECT 'delivery', id FROM deliveries WHERE state = 'kept' UNION ALL "
-            "SELECT 'notification', id FROM notifications WHERE state <> 'sent'"
+            "SELECT 'delivery', id, state, due_at, reason FROM deliveries WHERE state = 'kept' UNION ALL "
+            "SELECT 'notification', id, state, next_attempt_at, reason FROM notifications "
+            "WHERE state NOT IN ('sent', 'dismissed')"
         )
 
     def is_settled(self) -> bool:
@@ -196,12 +180,13 @@ class Fleet:
 
 @asynccontextmanager
 async def a_fleet(
-    database: Database, folder: Path, port: int, timings: WorkerTimings = crash_service.HASTY
+    database: Database, folder: Path, port: int, pace: str = "hasty", **settings: str
 ) -> AsyncIterator[Fleet]:
     """A fleet without processes yet; those that are started end with the block."""
-    settings = environ(folder, TELL_TWO.format(port=port), ROUNDSMAN_DATABASE_URL=database.url)
-    del settings["ROUNDSMAN_CIRCLECI_TOKEN"]  # asking is a courtesy, and not what this is about
-    fleet = Fleet(database=database, folder=folder, environ=surroundings(settings), timings=timings)
+    values = environ(folder, TELL_TWO.format(port=port), **{"ROUNDSMAN_DATABASE_URL": database.url, **settings})
+    if "ROUNDSMAN_CIRCLECI_URL" not in settings:
+        del values["ROUNDSMAN_CIRCLECI_TOKEN"]  # there is no CircleCI to be asked
+    fleet = Fleet(database=database, folder=folder, environ=surroundings(values), pace=pace)
     try:
         yield fleet
     finally:

@@ -1,0 +1,95 @@
+"""The databases of a fleet: one file for one process, or a server that can be killed too."""
+
+import asyncio
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import psycopg
+
+from service.db.migrate import migrate
+from tests import postgres
+
+
+class Database(Protocol):
+    """What a fleet works on."""
+
+    roles: tuple[str, ...]
+
+    @property
+    def url(self) -> str:
+        """Its address, as the setting has it."""
+        ...
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """What is on record, read past the service."""
+        ...
+
+    def change(self, *statements: str) -> None:
+        """Change what is on record, in one transaction."""
+        ...
+
+
+@dataclass(kw_only=True)
+class SQLite:
+    """One file, one process."""
+
+    file: Path
+    roles: tuple[str, ...] = ("serve",)
+
+    @property
+    def url(self) -> str:
+        return f"sqlite:///{self.file}"
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        with closing(sqlite3.connect(self.file)) as connection:
+            return connection.execute(query).fetchall()
+
+    def change(self, *statements: str) -> None:
+        with closing(sqlite3.connect(self.file, timeout=30)) as connection, connection:
+            for statement in statements:
+                connection.execute(statement)
+
+
+@dataclass(kw_only=True)
+class Postgres:
+    """A server that can be killed too, and several processes."""
+
+    server: postgres.Server
+    name: str
+    roles: tuple[str, ...] = ("web", "worker", "worker")
+
+    @property
+    def url(self) -> str:
+        return self.server.url(self.name)
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        with psycopg.connect(self.url) as connection:
+            return connection.execute(query).fetchall()
+
+    def change(self, *statements: str) -> None:
+        with psycopg.connect(self.url) as connection:
+            for statement in statements:
+                connection.execute(statement)
+
+    async def crash(self) -> None:
+        """Kill the server's processes, and start it again: it recovers from its log."""
+        await asyncio.to_thread(self.server.stop, "immediate")
+        await asyncio.to_thread(self.server.start)
+
+
+def new_sqlite(folder: Path) -> SQLite:
+    database = SQLite(file=folder / "roundsman.db")
+    migrate(database.url)
+    return database
+
+
+def new_postgres(server: postgres.Server) -> Postgres:
+    """A database whose commits survive a crash of the server: tests that crash none leave that away."""
+    name = server.new_database().rpartition("/")[2]
+    with psycopg.connect(server.url(), autocommit=True) as connection:
+        connection.execute(f"ALTER DATABASE {name} SET synchronous_commit = on")
+    migrate(server.url(name))
+    return Postgres(server=server, name=name)
