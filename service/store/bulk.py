@@ -18,6 +18,8 @@ class BulkInsert:
     conflict     the ON CONFLICT clause, spelled alike on both databases
     parameters   the types of its parameters
     columns      those that are written; default: all
+    unless       on Postgres, a condition on ``new`` for rows to leave out: a row in conflict is locked until the
+                 transaction ends, also where the clause changes nothing
 
     Postgres gets the rows as one JSON value: a statement that grows with their number would be parsed anew each time,
     by driver and server. SQLite has no way to the server, and takes them one by one.
@@ -30,6 +32,7 @@ class BulkInsert:
         *,
         parameters: Mapping[str, TypeEngine[Any]] | None = None,
         columns: Sequence[str] = (),
+        unless: str = "FALSE",
     ) -> None:
         self._columns = [table.c[name] for name in columns] if columns else list(table.c)
         names = ", ".join(column.name for column in self._columns)
@@ -40,7 +43,8 @@ class BulkInsert:
         ).bindparams(*(bindparam(column.name, type_=column.type) for column in self._columns), *given)
         self._on_postgres = text(
             f"INSERT INTO {table.name} ({names}) SELECT {names} "  # noqa: S608 - the same
-            f"FROM json_populate_recordset(NULL::{table.name}, CAST(:rows AS json)) {conflict}"
+            f"FROM json_populate_recordset(NULL::{table.name}, CAST(:rows AS json)) AS new "
+            f"WHERE NOT {unless} {conflict}"
         ).bindparams(*given)
 
     def __call__(self, transaction: Transaction, rows: Sequence[Mapping[str, Any]], **given: Any) -> None:

@@ -93,6 +93,9 @@ _UPSERT = BulkInsert(
     names,
     f"ON CONFLICT ({', '.join(_KEY)}) DO UPDATE SET seen_at = excluded.seen_at WHERE names.seen_at < :stale",
     parameters={"stale": UtcDateTime()},
+    # nearly all events have the names of others: locked, these would let one decision or fetch go on at a time
+    unless="EXISTS (SELECT FROM names AS known WHERE (known.field, known.folded, known.name) = "
+    "(new.field, new.folded, new.name) AND known.seen_at >= :stale)",
 )
 
 

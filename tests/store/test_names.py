@@ -14,6 +14,7 @@ from service.errors import BadRequest
 from service.model import Actor, Commit, Event, EventKind, Job, Project, Workflow
 from service.store import event_search, events, names
 from service.store.filters import Search, escaped
+from tests.app_fixture import still_writing
 from tests.databases import Database
 from tests.operations.test_queries import NINE, RED
 
@@ -288,3 +289,29 @@ async def test_a_migration_puts_on_record_what_the_events_have(store: Store, dat
 
     assert database.rows("SELECT field, folded, name, seen_at FROM names ORDER BY field, folded, name") == wanted
     assert ("project", "github/big/api", "github/Big/api") in [row[:3] for row in wanted]
+
+
+@pytest.mark.databases("postgres")
+async def test_transactions_with_the_same_known_names_do_not_wait_for_each_other(database: Database) -> None:
+    store = Store(database.url)
+    await store.write(events.put, RED)
+    other = replace(RED, id=UUID(int=2))
+
+    async with still_writing(store, lambda transaction: events.put(transaction, replace(RED, id=UUID(int=3)))):
+        await store.write(events.put, other)
+        known = await store.read(events.find_all, [other.id])
+
+    await store.close()
+    assert known.keys() == {other.id}
+
+
+@on_both
+async def test_a_known_name_is_seen_again_after_a_day(database: Database) -> None:
+    store = Store(database.url)
+    later = replace(RED, id=UUID(int=2), received_at=RED.received_at + timedelta(days=2))
+
+    await store.write(events.put, RED)
+    await store.write(events.put, later)
+
+    await store.close()
+    assert database.rows("SELECT count(DISTINCT seen_at) FROM names") == [(1,)]
