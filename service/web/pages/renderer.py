@@ -1,5 +1,6 @@
 """Render templates as responses with security headers."""
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -32,44 +33,51 @@ def builds_url(name: str, value: str) -> str:
     return "/?" + urlencode({name: escaped(value)})
 
 
+@cache
+def _environment() -> Environment:
+    """Return the templates of this process: each is compiled once."""
+    environment = Environment(
+        loader=FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "ago": template_filters.ago,
+        "build_name": template_filters.build_name,
+        "pluralize": template_filters.pluralize,
+        "dismissal": template_filters.dismissal,
+        "duration": duration,
+        "exact_time": template_filters.exact_time,
+        "status_mark": template_filters.status_mark,
+        "builds_url": builds_url,
+        "one_line": template_filters.one_line_or_mark,
+        "truncate_body": template_filters.truncate_body,
+        "pretty_json": template_filters.pretty_json,
+        "results": template_filters.results,
+        "unnamed_failures": unnamed_failures,
+        "rounds": template_filters.rounds,
+        "as_sentence": template_filters.as_sentence,
+        "severity": severity,
+        "humanize": humanize,
+        "status_phrases": status_phrases,
+        "started_by": trigger_phrase,
+        "times_text": template_filters.times_text,
+        "outcome_groups": template_filters.outcome_groups,
+        "event_type": template_filters.event_type,
+        "web_link": safe_url,
+        "short_time": template_filters.short_time,
+        "distinct_messages": template_filters.distinct_messages,
+    }
+    return environment
+
+
 class TemplateRenderer:
     """Renders pages from templates; autoescape escapes all untrusted text."""
 
     def __init__(self) -> None:
-        self._templates = Environment(
-            loader=FileSystemLoader(HERE / "templates"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        self._templates.filters |= {
-            "ago": template_filters.ago,
-            "build_name": template_filters.build_name,
-            "pluralize": template_filters.pluralize,
-            "dismissal": template_filters.dismissal,
-            "duration": duration,
-            "exact_time": template_filters.exact_time,
-            "status_mark": template_filters.status_mark,
-            "builds_url": builds_url,
-            "one_line": template_filters.one_line_or_mark,
-            "truncate_body": template_filters.truncate_body,
-            "pretty_json": template_filters.pretty_json,
-            "results": template_filters.results,
-            "unnamed_failures": unnamed_failures,
-            "rounds": template_filters.rounds,
-            "as_sentence": template_filters.as_sentence,
-            "severity": severity,
-            "humanize": humanize,
-            "status_phrases": status_phrases,
-            "started_by": trigger_phrase,
-            "times_text": template_filters.times_text,
-            "outcome_groups": template_filters.outcome_groups,
-            "event_type": template_filters.event_type,
-            "web_link": safe_url,
-            "short_time": template_filters.short_time,
-            "distinct_messages": template_filters.distinct_messages,
-        }
+        self._templates = _environment()
         self._files = {path.name: path.read_bytes() for path in (HERE / "static").iterdir()}
 
     def render(self, template: str, *, status: int = 200, **shown: Any) -> Response:
