@@ -35,14 +35,20 @@ PLAIN_LOG: list[Processor] = [  # by default, rich draws every traceback with al
 KEPT_TOGETHER = (
     *("test_crash.py", "test_history_pages.py", "test_query_plans.py", "test_pages_in_browser.py", "test_wheel.py"),
 )
+LAWS = ("test_language.py", "test_map.py", "test_size.py")  # these parse the whole service
 
 
 class Spread(LoadScopeScheduling):  # type: ignore[misc] # xdist says nothing of its types
-    """Sends each test to whoever is free, but those together that share what takes long to make; these come first."""
+    """Sends each test, with all its cases, to whoever is free.
+
+    The tests of a module that share what takes long to make stay together. What has most cases comes first.
+    """
 
     def _split_scope(self, nodeid: str) -> str:
         module = nodeid.partition("::")[0]
-        return module if module.endswith(KEPT_TOGETHER) else nodeid
+        if module.endswith(LAWS):
+            return "laws"
+        return module if module.endswith(KEPT_TOGETHER) else nodeid.partition("[")[0]
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -52,8 +58,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Schedul
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """Return two more than the cores: a third of a test's time is waiting, for a database or a process."""
-    return (os.cpu_count() or 1) + 2
+    """Return one more than the cores: a part of a test's time is waiting, and each worker imports and collects all."""
+    return (os.cpu_count() or 1) + 1
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -69,9 +75,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = [item for item in items if not item.get_closest_marker("long")]
 
 
-def pytest_collection_finish() -> None:
+def pytest_collection() -> None:
     """Spare the garbage collector what stays until the end: thousands of tests, and their modules."""
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
     gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session")

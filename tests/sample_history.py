@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from service.db.migrate import migrate
 from service.errors import Permanent, Temporary
 from service.testing.fake_circleci.faults import broken
 from service.testing.fake_circleci.organization import WEB
@@ -39,10 +38,10 @@ class Past:
     unsent: str
 
 
-@pytest.fixture(scope="module")
-def past(tmp_path_factory: pytest.TempPathFactory) -> Past:
+@pytest.fixture(scope="session")
+def past(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Past:
     folder = tmp_path_factory.mktemp("past")
-    migrate(f"sqlite:///{folder / 'roundsman.db'}")
+    shutil.copy(migrated, folder / "roundsman.db")
     return asyncio.run(_live(folder))
 
 

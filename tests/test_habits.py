@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from tests.generate_docs import ROOT
+from tests.source_trees import tree
 
 DECISIONS = ROOT / "docs" / "decisions"
 RECORDS = sorted(DECISIONS.glob("[0-9]*.md"))
@@ -156,7 +157,7 @@ def test_a_protocol_says_why_it_is_no_class() -> None:
     silent = [
         f"{path.relative_to(ROOT)}: {node.name}"
         for path in sorted((ROOT / "service").rglob("*.py"))
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in ast.walk(tree(path))
         if isinstance(node, ast.ClassDef) and "Protocol" in [ast.unparse(base) for base in node.bases]
         if "A protocol because" not in (ast.get_docstring(node) or "")
     ]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import service
 from service.cli._app import COMMANDS
+from tests.source_trees import modules
 
 ROOT = Path(service.__file__).parent
 MAX_FIRST_LINE = 80
@@ -23,25 +24,20 @@ BRITISH = re.compile(
 DOCUMENTED = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
 
-@cache
-def modules() -> dict[Path, ast.Module]:
-    """Return the tree of every module of the service, parsed when the first test asks for it."""
-    return {path: ast.parse(path.read_text()) for path in sorted(ROOT.rglob("*.py"))}
-
-
 def where(path: Path, line: int) -> str:
     """Return the place of a finding as an editor opens it."""
     return f"{path.relative_to(ROOT.parent)}:{line}"
 
 
-def first_lines() -> Iterator[tuple[str, str]]:
-    """Yield the first line of every docstring, with its place."""
-    documented = (
-        (path, node) for path in modules() for node in ast.walk(modules()[path]) if isinstance(node, DOCUMENTED)
-    )
-    for path, node in documented:
-        if text := ast.get_docstring(node):
-            yield where(path, node.body[0].lineno), text.splitlines()[0]
+@cache
+def first_lines() -> list[tuple[str, str]]:
+    """Return the first line of every docstring, with its place."""
+    return [
+        (where(path, node.body[0].lineno), text.splitlines()[0])
+        for path, tree in modules().items()
+        for node in ast.walk(tree)
+        if isinstance(node, DOCUMENTED) and (text := ast.get_docstring(node))
+    ]
 
 
 def assigned() -> Iterator[tuple[str, str]]:

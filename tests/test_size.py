@@ -4,6 +4,7 @@ import ast
 from pathlib import Path
 
 import service
+from tests.source_trees import tree
 
 ROOT = Path(service.__file__).parent.parent
 FILES = [*sorted((ROOT / "service").rglob("*.py")), *sorted((ROOT / "tests").rglob("*.py"))]
@@ -21,7 +22,7 @@ def test_a_function_fits_on_one_screen() -> None:
     lines = {
         f"{path.relative_to(ROOT)}: {node.name}": (node.end_lineno or 0) - node.lineno + 1
         for path in FILES
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in ast.walk(tree(path))
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
     }
 

@@ -98,9 +98,10 @@ def test_a_wrong_configuration_waits_for_nothing(folder: Path, away: str) -> Non
     assert WAITING not in ended.stderr
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("user", "name", "reason"),
-    first_and_long(
+    (
         [
             ("nobody_here", None, 'role "nobody_here" does not exist'),
             (None, "nowhere_here", 'database "nowhere_here" does not exist'),

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import cache
 from html import unescape
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -15,7 +16,7 @@ import pytest
 
 from service.channels import plugin
 from service.channels.budget import Budget
-from service.channels.channel_service import NOT_LOOKED_UP, Dialect
+from service.channels.channel_service import Dialect
 from service.channels.registry import find_service
 from service.errors import Permanent, Temporary
 from service.message import compose
@@ -71,6 +72,7 @@ ANSWERS: dict[str, list[Any]] = {"Emby": SESSIONS, "Jellyfin": SESSIONS}
 FORMATS = ("", "text", "markdown", "html")
 
 
+@cache
 def a_hostile_message(words: str) -> Message:
     """Put the words wherever words from outside can stand."""
     event = Event(
@@ -253,10 +255,8 @@ def found_acting(net: HttpEnd, service: str, url: str) -> dict[str, object]:
 
 @pytest.mark.parametrize("service", URLS)
 def test_nothing_outside_is_acted_on(net: HttpEnd, service: str, is_long: bool) -> None:
-    """In each format that a URL can ask for; in the short form in its own, and in Markdown where its text acts."""
-    known = find_service(service)
-    acts = known.dialect is not Dialect.LITERAL and known.dialect_source != NOT_LOOKED_UP
-    for chosen in FORMATS if is_long else FORMATS[:: 2 if acts else 4]:
+    """In each format that a URL can ask for; in the short form in its own."""
+    for chosen in FORMATS if is_long else FORMATS[:1]:
         assert found_acting(net, service, with_option(URLS[service], chosen and f"format={chosen}")) == {}, chosen
 
 

@@ -12,10 +12,10 @@ import pytest
 from tests.app.test_reload import news
 from tests.app_fixture import RED_TO_WEB, environ
 from tests.cli_runner import Terminal
-from tests.processes import run, serve
+from tests.processes import serve
 
 
-def test_a_copy_beside_a_running_service_is_whole_private_and_one_file(folder: Path) -> None:
+def test_a_copy_beside_a_running_service_is_whole_private_and_one_file(folder: Path, terminal: Terminal) -> None:
     target = folder / "copies" / "backup.db"
     target.parent.mkdir()
     given = environ(folder, RED_TO_WEB)
@@ -23,11 +23,12 @@ def test_a_copy_beside_a_running_service_is_whole_private_and_one_file(folder: P
     with serve(folder, given) as served:
         assert served.post(news(1)).status_code == 202
 
-        made = run("backup", str(target), folder=folder, **given)
+        terminal.set(**given)
+        made = terminal.run("backup", str(target))
 
         assert served.end() == 0
-    assert (made.returncode, made.stderr) == (0, "")
-    assert made.stdout.endswith(" MB, integrity ok\n")
+    assert (made.code, made.err) == (0, "")
+    assert made.out.endswith(" MB, integrity ok\n")
     assert [path.name for path in target.parent.iterdir()] == ["backup.db"]
     assert target.stat().st_mode & 0o777 == 0o600
     with closing(sqlite3.connect(target)) as connection:

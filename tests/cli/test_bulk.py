@@ -4,7 +4,6 @@ import io
 import json
 import os
 import sqlite3
-import subprocess
 import uuid
 from contextlib import closing
 from pathlib import Path
@@ -15,7 +14,6 @@ from service.db.data_folder import lock_folder
 from tests.app_fixture import NINE
 from tests.cli_runner import Terminal
 from tests.long_cases import first_and_long
-from tests.processes import ROUNDSMAN, surroundings
 from tests.sample_history import NOWHERE, Past, operator, past
 from tests.terminal_screens import on_screen
 
@@ -137,19 +135,12 @@ def test_lines_of_standard_input_that_are_no_text_are_told(
     assert said.lines[2] == f"notification {past.unsent}: enqueued"
 
 
-def test_a_standard_input_that_cannot_be_read_is_told(operator: Terminal) -> None:
-    with Path(os.devnull).open("wb") as write_only:
-        said = subprocess.run(
-            [str(ROUNDSMAN), "resend", "-"],
-            stdin=write_only,
-            cwd=operator.folder,
-            env=surroundings({"ROUNDSMAN_DATABASE_URL": DATABASE}),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+def test_a_standard_input_that_cannot_be_read_is_told(operator: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    with os.fdopen(os.open(os.devnull, os.O_WRONLY)) as write_only:
+        monkeypatch.setattr("sys.stdin", write_only)
+        said = operator.run("resend", "-")
 
-    assert (said.returncode, said.stderr) == (2, "standard input cannot be read: Bad file descriptor\n")
+    assert (said.code, said.err) == (2, "standard input cannot be read: Bad file descriptor\n")
 
 
 # all of them, or a filter

@@ -44,9 +44,8 @@ def test_names_of_commands_come_without_loading_a_command() -> None:
     assert said.stderr == ""
 
 
-@pytest.mark.parametrize(
-    "line", first_and_long(["roundsman nosuch ", "roundsman nosuch --", "roundsman events nosuch "])
-)
+@pytest.mark.long
+@pytest.mark.parametrize("line", ["roundsman nosuch ", "roundsman nosuch --", "roundsman events nosuch "])
 def test_a_wrong_word_is_completed_without_a_complaint(line: str) -> None:
     said = complete(line)
 

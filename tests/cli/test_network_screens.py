@@ -1,6 +1,7 @@
 """Commands that ask others, and the demo, on a real terminal: what they say fits on it, and nothing in it acts."""
 
 import json
+import shutil
 import signal
 import sys
 import unicodedata
@@ -12,7 +13,6 @@ import httpx
 import pytest
 from rich.cells import cell_len
 
-from service.db.migrate import migrate
 from service.testing.fake_circleci.organization import ADA, PROJECTS
 from service.testing.fake_circleci.server import FakeCircleCI
 from tests.app_fixture import TOKEN, environ
@@ -43,10 +43,12 @@ COMMANDS = [
 
 
 @pytest.mark.parametrize("columns", first_and_long(WIDTHS))
-def test_answers_of_others_fit_on_a_terminal_and_do_not_act_on_it(tmp_path: Path, columns: int, is_long: bool) -> None:
+def test_answers_of_others_fit_on_a_terminal_and_do_not_act_on_it(
+    tmp_path: Path, migrated: Path, columns: int, is_long: bool
+) -> None:
     commands = COMMANDS if is_long else [COMMANDS[0], ["receivers", "test", "web"]]
     pretend = FakeCircleCI(token=TOKEN, owner=ADA, projects=PROJECTS)
-    migrate(f"sqlite:///{tmp_path / 'roundsman.db'}")
+    shutil.copy(migrated, tmp_path / "roundsman.db")
     for project in PROJECTS:
         hook = {"name": HOSTILE, "url": f"https://other.example/{'x' * 200}", "events": ["workflow-completed"]}
         pretend.hooks.registered[str(uuid4())] = {

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import shutil
 import sys
 import unicodedata
 from collections.abc import Sequence
@@ -12,7 +13,6 @@ from pathlib import Path
 import pytest
 from rich.cells import cell_len
 
-from service.db.migrate import migrate
 from service.message.sanitize import JOINERS
 from tests.app_fixture import NINE, RED_TO_WEB, a_house, environ
 from tests.cli.test_encodings import DRIVER
@@ -62,9 +62,9 @@ class Lived:
 
 
 @pytest.fixture(scope="module")
-def lived(tmp_path_factory: pytest.TempPathFactory, is_long: bool) -> Lived:
+def lived(migrated: Path, tmp_path_factory: pytest.TempPathFactory, is_long: bool) -> Lived:
     folder = tmp_path_factory.mktemp("lived")
-    migrate(f"sqlite:///{folder / 'roundsman.db'}")
+    shutil.copy(migrated, folder / "roundsman.db")
 
     async def live() -> Sequence[str]:
         async with a_house(folder, ROUTES) as house:

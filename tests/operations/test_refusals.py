@@ -156,7 +156,7 @@ async def test_flood_of_forged_posts_hides_no_other_refusal(
 ) -> None:
     keeper = Refusals(work.store, RefusalLimits(write_every_s=0.001))
     matters = Refusal(at=NINE, status=401, reason="this hook has no secret", next_step="apply", address="203.0.113.9")
-    count = 10_000 if is_long else 500
+    count = 10_000 if is_long else 200
     for number in range(count):
         if number == (0 if is_before else count // 2):
             keeper.keep(matters)

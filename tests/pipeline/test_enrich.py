@@ -129,8 +129,8 @@ async def test_late_details_are_recorded_without_another_message(house: House) -
 async def test_details_are_not_fetched_after_a_day(house: House) -> None:
     house.pretend.faults.next("*", broken(503), times=10_000)
     await house.finish(RED)
-    for _ in range(60):
-        await house.drain(minutes=30)
+    for _ in range(15):
+        await house.drain(hours=2)
     calls = len(house.pretend.calls)
 
     await house.drain(days=1)

@@ -68,7 +68,7 @@ def check_many(events: st.SearchStrategy[Event], routes: st.SearchStrategy[list[
 
 
 def test_events_and_routes_of_the_same_names_get_the_verdicts_of_testing_every_route(is_long: bool) -> None:
-    check_many(KNOWN, NAMING_ROUTES, 5_000 if is_long else 150)
+    check_many(KNOWN, NAMING_ROUTES, 5_000 if is_long else 50)
 
 
 @at_any_pace

@@ -122,6 +122,7 @@ def test_every_documented_filter_is_asked_about() -> None:
     assert set(ASKED) == set(SEARCHABLE)
 
 
+@pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
 async def test_no_filter_and_no_pair_of_filters_reads_a_whole_table(store: Store) -> None:
     asked: list[Asked] = [{name: ASKED[name]} for name in ASKED if name not in UNLISTED]
     asked += [{name: ASKED[name] for name in pair} for pair in combinations(ASKED, 2) if not {*pair} <= UNLISTED]

@@ -128,11 +128,11 @@ async def test_our_own_pages_and_programs_may_act(public: House) -> None:
     assert {verb for (verb,) in public.rows("SELECT verb FROM actions")} == {"replay", "resend"}
 
 
-async def test_looking_changes_nothing(public: House) -> None:
+async def test_looking_changes_nothing(public: House, is_long: bool) -> None:
     cookie = await logged_in(public)
     before, credentials = on_disk(public), [*BEARER.items(), ("Cookie", cookie)]
     async with calling(public) as client:
-        for headers in ([], *FOREIGN.values()):
+        for headers in ([], *(FOREIGN.values() if is_long else [*FOREIGN.values()][::8])):
             for address in dict.fromkeys([*addresses(public, "GET"), *addresses(public, "POST")]):
                 await client.get(address, headers=[*headers, *credentials])
         for address in addresses(public, "GET"):

@@ -50,7 +50,7 @@ def fits(row: Mapping[str, Any], asked: Mapping[str, Any]) -> bool:
     )
 
 
-async def every_page(store: Store, asked: Mapping[str, Any], *, limit: int = 7) -> list[event_search.Page]:
+async def every_page(store: Store, asked: Mapping[str, Any], *, limit: int = 20) -> list[event_search.Page]:
     pages: list[event_search.Page] = []
     while not pages or pages[-1].next:
         cursor = pages[-1].next if pages else None

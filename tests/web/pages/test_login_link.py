@@ -61,6 +61,7 @@ def test_serve_makes_a_token_for_its_user_alone_and_no_log_tells_it(served: Serv
     assert "/login/" not in str(served.log)
 
 
+@pytest.mark.long
 def test_the_command_prints_a_link_that_logs_one_browser_in(served: Served, tmp_path: Path) -> None:
     said = link_for(served, tmp_path)
     with browser() as one, browser() as other:
