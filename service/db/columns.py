@@ -3,7 +3,8 @@
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, DateTime, Dialect, Text, TypeDecorator
+from sqlalchemy import JSON, CheckConstraint, DateTime, Dialect, Integer, Text, TypeDecorator
+from sqlalchemy.dialects.postgresql import ARRAY
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -30,6 +31,8 @@ class UtcDateTime(TypeDecorator[datetime]):
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
+
+IntegerArray = JSON(none_as_null=True).with_variant(ARRAY(Integer), "postgresql")
 
 BytewiseText = Text().with_variant(Text(collation="C"), "postgresql")
 

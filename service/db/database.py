@@ -2,7 +2,7 @@
 
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -25,6 +25,12 @@ READERS = 4
 WRITERS = 8  # to Postgres, for each process
 STATEMENT_TIMEOUT_MS = 7_000
 MAX_JOURNAL_BYTES = 64 * 2**20  # the write-ahead log is cut to this after a checkpoint
+
+READER_SETTINGS = {
+    "enable_seqscan": "off",  # the planner cannot know how few events have two terms of which each is common
+    "plan_cache_mode": "force_custom_plan",  # nor how common a term is, in a plan for all of them
+    "jit": "off",  # to compile a statement takes longer than to run it
+}
 
 Params = ParamSpec("Params")
 Result = TypeVar("Result")
@@ -93,7 +99,7 @@ class Store:
         self._listeners: list[Callable[[], None]] = []
         if self.file is None:
             writer, writers = _postgres(database_url, WRITERS), WRITERS
-            reader = _postgres(database_url, READERS, isolation_level="AUTOCOMMIT")
+            reader = _postgres(database_url, READERS, READER_SETTINGS, isolation_level="AUTOCOMMIT")
             self._begin_snapshot = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
         else:
             self.file.parent.mkdir(parents=True, exist_ok=True)
@@ -182,12 +188,16 @@ async def _translated_errors(verb: str) -> AsyncIterator[None]:
         raise translated from error
 
 
-def _postgres(database_url: str, connections: int, **options: Any) -> Engine:
+def _postgres(database_url: str, connections: int, settings: Mapping[str, str] | None = None, **options: Any) -> Engine:
     """Return an engine for Postgres whose statements have a time limit.
 
     The server cancels a statement before the sender of a webhook would give up.
     """
-    limits = {"statement_timeout": STATEMENT_TIMEOUT_MS, "lock_timeout": BUSY_TIMEOUT_MS}
+    limits: dict[str, int | str] = {
+        "statement_timeout": STATEMENT_TIMEOUT_MS,
+        "lock_timeout": BUSY_TIMEOUT_MS,
+        **(settings or {}),
+    }
     return make_engine(
         database_url,
         pool_size=connections,

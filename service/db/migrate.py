@@ -20,7 +20,7 @@ from service.errors import BadConfig, Temporary
 # a wheel has the migrations inside the package, a checkout at its top
 _FOLDERS = (Path(__file__).parents[1] / "_migrations", Path(__file__).parents[2] / "migrations")
 
-INCOMPATIBLE_REVISION = "0013"
+INCOMPATIBLE_REVISION = "0017"
 """The first revision on which processes of the previous release do not work."""
 MAX_HEARTBEAT_AGE = timedelta(seconds=30)
 """The age at which a heartbeat's process counts as stopped: three beats missed."""

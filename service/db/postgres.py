@@ -42,7 +42,7 @@ VALUE_FORMATS = {
 CONFLICTING_VARIABLES = ("PGDATESTYLE", "PGTZ")
 
 
-def connection_parameters(database_url: str, **settings: int) -> dict[str, int | str]:
+def connection_parameters(database_url: str, **settings: int | str) -> dict[str, int | str]:
     """Return libpq's parameters for every connection to an address.
 
     settings   further settings for the server; the address's own ``options`` come first, so that ours override them

@@ -24,7 +24,7 @@ from sqlalchemy import (
     text,
 )
 
-from service.db.columns import BytewiseText, UtcDateTime, enum_check
+from service.db.columns import BytewiseText, IntegerArray, UtcDateTime, enum_check
 from service.model import DeliveryState, EventKind, FetchPurpose, NotificationState, Outcome, Via
 
 Transaction = Connection
@@ -84,7 +84,7 @@ deliveries = Table(
 is_unsettled = deliveries.c.state != literal_column("'settled'")
 
 INDEXED_COLUMNS = ("branch", "tag", "workflow_name", "job_name", "status")
-"""The columns that searches filter by, and that not every event has."""
+"""The columns that searches filter by, beside the kind, and that not every event has."""
 
 events = Table(
     "events",
@@ -123,29 +123,27 @@ events = Table(
     Column("actor_name", Text),
     Column("trigger", Text),
     Column("duration_ms", BigInteger),
+    Column("place", BigInteger),  # in the order of time; each has one, which stays
+    Column("terms", IntegerArray),  # the numbers of its search terms; NULL on SQLite, whose index is ``event_terms``
     enum_check("kind", EventKind),
     enum_check("via", Via),
-    # Each filter has an index of events, newest first: a search scans the shortest of those it needs, and looks up rows
-    # in the others. An event without a value is not in that value's index.
-    Index(None, "happened_at", "id"),  # all events
-    Index(None, "kind", "happened_at", "id"),
-    *(
-        Index(None, name, "happened_at", "id", sqlite_where=is_there, postgresql_where=is_there)
-        for name, is_there in ((name, text(f"{name} IS NOT NULL")) for name in INDEXED_COLUMNS)
+    Index(None, "place", unique=True),  # for lists, newest first
+    Index(
+        None,
+        "terms",
+        postgresql_using="gin",
+        postgresql_with={"gin_pending_list_limit": 256},  # in kB: a search reads the whole of that list
+        sqlite_where=text("terms IS NOT NULL"),
     ),
     Index(None, "received_at", "id"),  # for retention, oldest first
 )
 
-# One row for each word of each event, and for each name of its project and its actor, in the order of the key: the rows
-# of a word are scanned like the indexes above.
-words = Table(
-    "words",
-    metadata,
-    Column("word", Text, primary_key=True),
-    Column("happened_at", UtcDateTime, primary_key=True),
-    Column("event_id", Uuid, primary_key=True),
-    sqlite_with_rowid=False,
-)
+EVENT_TERMS = """
+    CREATE VIRTUAL TABLE event_terms USING fts5(
+        terms, content='', detail=none, columnsize=0, tokenize="ascii tokenchars '@#=%_.-~'"
+    )
+"""
+"""The inverted index of SQLite: it has the places of events for each search term, and no text."""
 
 # Each value that searches filter by, once, with its case-folded form. They are compared byte by byte, so that values
 # with the same beginning are neighbors.

@@ -61,9 +61,13 @@ class BulkInsert:
             transaction.execute(self._on_postgres, {"rows": json_rows(named)} | given)
 
 
-def replacing(table: Table, *keys: str) -> str:
-    """Return the clause that overwrites the row with the same key."""
-    new = ", ".join(f"{name} = excluded.{name}" for name in table.c.keys() if name not in keys)  # noqa: SIM118
+def replacing(table: Table, *keys: str, kept: Sequence[str] = ()) -> str:
+    """Return the clause that overwrites the row with the same key.
+
+    kept   columns that stay as they are
+    """
+    replaced = [name for name in table.c.keys() if name not in {*keys, *kept}]  # noqa: SIM118
+    new = ", ".join(f"{name} = excluded.{name}" for name in replaced)
     return f"ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {new}"
 
 

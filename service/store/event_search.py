@@ -1,22 +1,28 @@
-"""Search of events by any filters, newest first, a page at a time by cursor."""
+"""Search of events by any filters, newest first, a page at a time by cursor.
 
-from collections.abc import Sequence
+A page looks at the newest events first, in windows that grow: few where that fills it, then as many as an index can be
+asked about in bounded time. So it costs what a page needs, and not what the table holds.
+"""
+
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, literal, select
 
 from service.db.tables import Transaction, events
 from service.model import Event, EventKind
-from service.store.cursors import SortKey, to_cursor, to_sort_key
-from service.store.event_index import EVERYTHING, TimeRange, first_in_all, scan_end, sort_by_selectivity
 from service.store.filters import Search, Tests, read_tests
+from service.store.places import first_place, from_cursor, time_of, to_cursor
 from service.store.rows import to_event
-from service.store.search_terms import words_in
+from service.store.search_terms import Span, is_match, matching, words_in
 
-SCAN_LIMITS = (200, 2_000, 6_000)  # entries read for one page: most pages are full after the first
+SCAN_LIMITS = (200, 2_000, 6_000)  # events looked at for one page: most pages are full after the first
+WIDE_WINDOW = 20  # times the last of those, by time: in so many events the index finds what is rarely together
+MAX_RARE = 100  # events of a wide window with a term that is rare enough to go through all of its events
 SAMPLE = 100  # events looked at to see of how many the actor is known
 MAX_RECENT = 50_000  # events in which projects are looked for
+ALL = Span(low=0, high=2**63 - 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,31 +52,91 @@ def search(
     Where too few of what was looked at fit, the page is not full, or empty even, and ``next`` leads on.
     """
     # a place, not a count: what comes in meanwhile shifts nothing, and the thousandth page costs no more
-    span = TimeRange(since=wanted.since, until=wanted.until, beyond=to_sort_key(cursor) if cursor else None)
+    span = _span(wanted, beyond=from_cursor(cursor) if cursor else None)
     if wanted.q and wanted.q.strip() and not words_in(wanted.q):
         return Page(items=[], next=None)
-    tests = read_tests(transaction, wanted)
-    filters = sort_by_selectivity(transaction, tests.lists, span)
-    places: list[SortKey] = []
-    ahead = iter(scan_limits)
-    scan_limit: int | None = next(ahead)
-    while scan_limit:
-        walked = filters[0].within(span, limit=scan_limit)
-        places += first_in_all(transaction, walked, [*filters[1:], *tests.facts], limit=limit + 1 - len(places))
+    tests, span = read_tests(transaction, wanted), _taken_part(transaction, span)
+    places: list[int] = []
+    end = span.high
+    for window in _windows(transaction, tests, span, scan_limits):
+        places += _find(transaction, tests, window, limit=limit + 1 - len(places))
         if len(places) > limit:
             return _page(transaction, places[:limit], tests, end=places[limit - 1])
-        end = scan_end(transaction, filters[0], span, scan_limit=scan_limit)
-        if end is None:
-            break
-        span, scan_limit = replace(span, beyond=end), next(ahead, None)
+        end = window.low
     items = _events(transaction, places, tests)
-    return Page(items=items, next=to_cursor(end), looked_back_to=end.at) if end else Page(items=items, next=None)
+    if end <= span.low:
+        return Page(items=items, next=None)
+    return Page(items=items, next=to_cursor(end), looked_back_to=time_of(end))
 
 
-def _page(transaction: Transaction, places: Sequence[SortKey], tests: Tests, *, end: SortKey) -> Page:
+def _span(wanted: Search, *, beyond: int | None) -> Span:
+    low = first_place(wanted.since) if wanted.since else ALL.low
+    high = first_place(wanted.until) if wanted.until else ALL.high
+    return Span(low=low, high=high if beyond is None else min(high, beyond))
+
+
+def _taken_part(transaction: Transaction, span: Span) -> Span:
+    """Return the part of a span from its oldest to its newest event."""
+    newest = _places(span).order_by(events.c.place.desc()).limit(1).scalar_subquery()
+    oldest = _places(span).order_by(events.c.place).limit(1).scalar_subquery()
+    low, last = transaction.execute(select(oldest, newest)).one()
+    return Span(low=span.high, high=span.high) if low is None else Span(low=low, high=last + 1)
+
+
+def _windows(transaction: Transaction, tests: Tests, span: Span, scan_limits: Sequence[int]) -> Iterator[Span]:
+    """Yield the parts of a span to look at, newest first.
+
+    They are not all of it, if that would take too long.
+    """
+    high = span.high
+    for size in scan_limits:
+        low = _place_after(transaction, replace(span, high=high), size)
+        yield Span(low=span.low if low is None else low, high=high)
+        if low is None:
+            return
+        high = low
+    if tests.facts or not tests.clauses:
+        return
+    width = (span.high - high) * WIDE_WINDOW * max(scan_limits) // sum(scan_limits)
+    wide = Span(low=max(span.low, high - width), high=high)
+    yield wide
+    if wide.low > span.low and _has_rare_clause(transaction, tests, wide):
+        yield Span(low=span.low, high=wide.low)
+
+
+def _has_rare_clause(transaction: Transaction, tests: Tests, window: Span) -> bool:
+    """Tell whether one of the clauses is rare: few events of a window match it."""
+    counts = (
+        len(transaction.execute(matching(transaction, [one], window).limit(MAX_RARE)).all()) for one in tests.clauses
+    )
+    return any(count < MAX_RARE for count in counts)
+
+
+def _place_after(transaction: Transaction, span: Span, size: int) -> int | None:
+    """Return the place of the last of so many events of a span; None if it has fewer."""
+    newest = _places(span).order_by(events.c.place.desc())
+    place: int | None = transaction.execute(newest.offset(size - 1).limit(1)).scalar()
+    return place
+
+
+def _places(span: Span) -> Select[int]:
+    return select(events.c.place).where(events.c.place >= span.low, events.c.place < span.high)
+
+
+def _find(transaction: Transaction, tests: Tests, window: Span, *, limit: int) -> list[int]:
+    """Return the newest places of a window whose events match clauses and facts."""
+    found = (matching(transaction, tests.clauses, window) if tests.clauses else _places(window)).subquery()
+    fitting = select(found.c.place)
+    for fact in tests.facts:  # not as a join, which a planner may begin at its other end
+        meets = select(literal(1)).where(events.c.place == found.c.place, fact).scalar_subquery()
+        fitting = fitting.where(meets == 1)
+    return list(transaction.execute(fitting.order_by(found.c.place.desc()).limit(limit)).scalars())
+
+
+def _page(transaction: Transaction, places: Sequence[int], tests: Tests, *, end: int) -> Page:
     """Return a page with a cursor; an empty one tells the time searched back to."""
     items = _events(transaction, places, tests)
-    return Page(items=items, next=to_cursor(end), looked_back_to=None if items else end.at)
+    return Page(items=items, next=to_cursor(end), looked_back_to=None if items else time_of(end))
 
 
 def recent_projects(transaction: Transaction, *, since: datetime) -> list[str]:
@@ -80,8 +146,8 @@ def recent_projects(transaction: Transaction, *, since: datetime) -> list[str]:
     """
     newest = (
         select(events.c.project_slug)
-        .where(events.c.happened_at >= since)
-        .order_by(events.c.happened_at.desc(), events.c.id.desc())
+        .where(events.c.place >= first_place(since))
+        .order_by(events.c.place.desc())
         .limit(MAX_RECENT)
         .subquery()
     )
@@ -91,15 +157,15 @@ def recent_projects(transaction: Transaction, *, since: datetime) -> list[str]:
 
 def known_actors(transaction: Transaction, wanted: Search) -> tuple[int, int]:
     """Count the newest events of a span with a known actor, and those that were read."""
-    span = TimeRange(since=wanted.since, until=wanted.until)
-    places = first_in_all(transaction, EVERYTHING.within(span, limit=SAMPLE), [], limit=SAMPLE)
-    some = events.c.id.in_([place.id for place in places])
+    newest = _places(_span(wanted, beyond=None)).order_by(events.c.place.desc()).limit(SAMPLE)
+    places = transaction.execute(newest).scalars().all()
     counting = select(func.count(func.coalesce(events.c.actor_login, events.c.actor_name)), func.count())
-    known, looked = transaction.execute(counting.where(some, events.c.kind != EventKind.PING)).one()
+    some = counting.where(events.c.place.in_(places), events.c.kind != EventKind.PING)
+    known, looked = transaction.execute(some).one()
     return known, looked
 
 
-def _events(transaction: Transaction, places: Sequence[SortKey], tests: Tests) -> list[Event]:
-    found = select(events).where(events.c.id.in_([place.id for place in places]))
-    rows = {row["id"]: row for row in transaction.execute(found).mappings() if tests.fit(row)}
-    return [to_event(rows[place.id]) for place in places if place.id in rows]
+def _events(transaction: Transaction, places: Sequence[int], tests: Tests) -> list[Event]:
+    found = transaction.execute(select(events).where(events.c.place.in_(places))).mappings()
+    rows = {row["place"]: row for row in found if is_match(row, tests.clauses) and tests.fit(row)}
+    return [to_event(rows[place]) for place in places if place in rows]

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import count
 from operator import attrgetter
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from service.errors import NotFound
 from service.model import Details, Event
 from service.store import names, search_terms
 from service.store.bulk import BulkInsert, replacing
+from service.store.places import place_of
 from service.store.rows import DETAILS, event_row, to_event
 
 # built once: that takes longer than to run them
@@ -19,7 +21,9 @@ _SELECT = select(events).where(events.c.id == bindparam("event_id"))
 _SELECT_DETAILS = select(details.c.event_id, details.c.body).where(
     details.c.event_id.in_(bindparam("event_ids", expanding=True))
 )
-_PUT = BulkInsert(events, replacing(events, "id"))
+_SELECT_PLACES = select(events.c.id, events.c.place).where(events.c.id.in_(bindparam("ids", expanding=True)))
+_SELECT_TAKEN = select(events.c.place).where(events.c.place.in_(bindparam("places", expanding=True)))
+_PUT = BulkInsert(events, replacing(events, "id", kept=("place",)))
 _PUT_DETAILS = BulkInsert(details, replacing(details, "event_id"))
 
 
@@ -30,10 +34,37 @@ def put(transaction: Transaction, event: Event) -> None:
 
 def put_all(transaction: Transaction, put: Iterable[Event]) -> None:
     """Put events on record, each with its search terms and names."""
-    rows = [event_row(event) for event in sorted(put, key=attrgetter("id"))]
+    found = sorted(put, key=attrgetter("id"))
+    places = _find_places(transaction, found)
+    rows = [event_row(event) | {"place": places[event.id]} for event in found]
+    is_sqlite = transaction.dialect.name == "sqlite"
+    for row in rows:
+        row["terms"] = None if is_sqlite else search_terms.numbers_of(search_terms.terms_of(row), row["place"])
     _PUT(transaction, rows)
     search_terms.put(transaction, rows)
     names.put(transaction, rows)
+
+
+def _find_places(transaction: Transaction, put: Sequence[Event]) -> dict[UUID, int]:
+    """Return the place of each event: the one that it has, or else the first free one.
+
+    Should another worker take that one meanwhile, the insert fails, and is repeated later.
+    """
+    there = transaction.execute(_SELECT_PLACES, {"ids": [event.id for event in put]})
+    known: dict[UUID, int] = {event_id: place for event_id, place in there}  # noqa: C416 - rows are no pairs to mypy
+    new = {event.id: place_of(event.happened_at, event.id) for event in put if event.id not in known}
+    taken = set(transaction.execute(_SELECT_TAKEN, {"places": list(new.values())}).scalars()) if new else set()
+    for event_id, first in new.items():
+        known[event_id] = next(place for place in count(first) if not _is_taken(transaction, place, first, taken))
+        taken.add(known[event_id])
+    return known
+
+
+def _is_taken(transaction: Transaction, place: int, first: int, taken: Collection[int]) -> bool:
+    """Tell whether a place is taken; of the first places all that are taken are known."""
+    return place in taken or (
+        place != first and transaction.execute(_SELECT_TAKEN, {"places": [place]}).first() is not None
+    )
 
 
 def find(transaction: Transaction, event_id: UUID) -> Event:

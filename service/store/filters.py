@@ -7,17 +7,16 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, and_, or_, select
 
-from service.db.tables import Transaction, decisions, events, words
+from service.db.tables import Transaction, decisions, events
 from service.errors import BadRequest
 from service.model import EventKind, slug_spellings
 from service.routing.match_keys import SEARCH_FILTERS
 from service.routing.patterns import compile_pattern
-from service.store.event_index import IndexScan, RowConditions
 from service.store.names import MAX_LISTED, ON_RECORD, SPELLINGS, expand, find_same, fold, like
 from service.store.rows import Row
-from service.store.search_terms import actor_word, project_word, words_in
+from service.store.search_terms import Clause, actor_term, project_term, value_term, words_in
 
-MAX_WORDS = 20  # of a search: each is a list of its own, and SQLite takes no more than some hundred at once
+MAX_WORDS = 20  # of a search: each is looked up by itself
 MAX_PATTERNS = 20  # of one filter
 PART = re.compile(r"(?:\\.|[^,\\]|\\$)+", re.DOTALL)
 
@@ -59,13 +58,13 @@ class Patterns:
 class Tests:
     """All that an event must pass.
 
-    lists    lists of an index that it must be in
-    facts    looked up event by event
-    checks   tests of a row of events, where the database can tell only nearly
+    clauses  it must have a term of each; an index finds such events
+    facts    conditions on its row, of which no index knows
+    checks   tests of its row, where the database can tell only nearly
     """
 
-    lists: list[IndexScan] = field(default_factory=list)
-    facts: list[RowConditions] = field(default_factory=list)
+    clauses: list[Clause] = field(default_factory=list)
+    facts: list[ColumnElement[bool]] = field(default_factory=list)
     checks: list[Callable[[Row], bool]] = field(default_factory=list)
 
     __test__ = False  # pytest would take the name for a test class
@@ -76,18 +75,17 @@ class Tests:
 
 
 def read_tests(transaction: Transaction, wanted: Search) -> Tests:
-    """Return the scans and conditions of a search. Raises BadRequest for too many."""
+    """Return the clauses and conditions of a search. Raises BadRequest for too many."""
     tests = Tests()
     for name, given in wanted.names.items():
         patterns = read_patterns(transaction, name, given)
         _add_wanted(transaction, tests, name, patterns.wanted)
         _add_excluded(transaction, tests, name, patterns.excluded)
     if wanted.event:
-        kinds = [events.c.kind == kind for kind in dict.fromkeys(wanted.event)]
-        tests.lists.append(IndexScan(table=events, values=kinds))
-    tests.lists.extend(_lists_of_words(wanted.q or ""))
+        tests.clauses.append(tuple(value_term("kind", kind) for kind in dict.fromkeys(wanted.event)))
+    tests.clauses.extend(_clauses_of_words(wanted.q or ""))
     if wanted.told:
-        tests.facts.append(RowConditions(values=_is_told(wanted.told)))
+        tests.facts.append(or_(*_is_told(wanted.told)))
     return tests
 
 
@@ -132,17 +130,15 @@ def _add_wanted(transaction: Transaction, tests: Tests, name: str, patterns: Seq
         return
     values = _expand_all(transaction, name, patterns)
     if values == []:
-        values = list(patterns)  # no event has a glob for a name: a list without entries
+        values = list(patterns)  # no event has a glob for a name: a term without events
     if values is None:
-        tests.facts.append(
-            RowConditions(values=[_is_like(column, one) for column in _columns(name) for one in patterns])
-        )
+        tests.facts.append(or_(*(_is_like(column, one) for column in _columns(name) for one in patterns)))
         tests.checks.append(lambda row: _fits_any(name, patterns, row))
-    elif name == "author":  # of authors there is no list: one of a word of their names stands for it
-        tests.lists.extend([_of_words(longest)] if (longest := _author_words(values)) else [])
-        tests.facts.append(RowConditions(values=[column.in_(values) for column in _columns(name)]))
+    elif name == "author":  # authors are no terms: a word of their names stands for each
+        tests.clauses.extend([tuple(longest)] if (longest := _author_words(values)) else [])
+        tests.facts.append(or_(*(column.in_(values) for column in _columns(name))))
     else:
-        tests.lists.append(_any_of(name, values))
+        tests.clauses.append(tuple(dict.fromkeys(_term(name, value) for value in values)))
 
 
 def _add_excluded(transaction: Transaction, tests: Tests, name: str, patterns: Sequence[str]) -> None:
@@ -155,7 +151,7 @@ def _add_excluded(transaction: Transaction, tests: Tests, name: str, patterns: S
         return
     spelled = [spelling for value in values for spelling in (slug_spellings(value) if name == "project" else [value])]
     is_other = (or_(column.is_(None), column.not_in(spelled)) for column in _columns(name))
-    tests.facts.append(RowConditions(values=[and_(*is_other)]))
+    tests.facts.append(and_(*is_other))
 
 
 def _expand_all(transaction: Transaction, name: str, patterns: Sequence[str]) -> list[str] | None:
@@ -185,25 +181,23 @@ def _columns(name: str) -> list[ColumnElement[str]]:
     return [*columns, events.c.org + "/" + events.c.project_name] if name == "project" else columns
 
 
-def _any_of(name: str, values: Sequence[str]) -> IndexScan:
+def _term(name: str, value: str) -> str:
+    """Return the term of a filter's value."""
     match name:
         case "project":
-            return _of_words([project_word(value) for value in values])
+            return project_term(value)
         case "actor":
-            return _of_words([actor_word(value) for value in values])
-    [column] = _columns(name)
-    return IndexScan(table=events, values=[column == value for value in dict.fromkeys(values)])
+            return actor_term(value)
+        case _:
+            [column] = SEARCH_FILTERS[name].columns
+            return value_term(column, value)
 
 
-def _of_words(values: Sequence[str]) -> IndexScan:
-    return IndexScan(table=words, values=[words.c.word == value for value in dict.fromkeys(values)])
-
-
-def _lists_of_words(text: str) -> list[IndexScan]:
-    found = dict.fromkeys(words_in(text))
-    if len(words_in(text)) > MAX_WORDS:
+def _clauses_of_words(text: str) -> list[Clause]:
+    found = words_in(text)
+    if len(found) > MAX_WORDS:
         raise BadRequest(f"q may have {MAX_WORDS} words; keep those that are rare")
-    return [_of_words([word]) for word in found]
+    return [(word,) for word in dict.fromkeys(found)]
 
 
 def _is_like(column: ColumnElement[str], pattern: str) -> ColumnElement[bool]:

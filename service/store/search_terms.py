@@ -1,29 +1,48 @@
-"""The full-text search index: words of events, and names of projects and actors.
+"""The terms of events, and the inverted index that finds events by them.
 
-Each stands in the table with its place in time, so that the events of one can be walked newest first.
+Every filter is a term: a word, a name of the project or the actor, or the value of a column. SQLite has the index as a
+full-text table without content, ordered by place; Postgres has it as a GIN index on numbers of terms.
 """
 
 import re
-from collections.abc import Collection, Iterable
-from operator import itemgetter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from urllib.parse import quote
 from uuid import UUID
+from zlib import crc32
 
-from sqlalchemy import bindparam, delete, select
+from sqlalchemy import ColumnElement, Integer, Select, column, literal, literal_column, select, table, text
+from sqlalchemy.dialects.postgresql import ARRAY
 
-from service.db.tables import Transaction, events, words
+from service.db.tables import INDEXED_COLUMNS, Transaction, events
 from service.model import slug_spellings
-from service.store.bulk import BulkInsert
 from service.store.names import full_name
+from service.store.places import ID_BITS
 from service.store.rows import Row
 
 SEARCHED = (
     *("project_slug", "project_name", "org", "branch", "tag", "revision", "workflow_name", "job_name"),
     *("commit_subject", "commit_author_name", "actor_login", "actor_name"),
 )
+VALUED = ("kind", *INDEXED_COLUMNS)
+"""The columns whose values are terms."""
+
 SHORT_REVISION = 7
 _MAX_WORDS = 100  # of one event: a subject may be a whole essay
 _MAX_CHARACTERS = 400  # an index takes no entry of any length
-_INSERT = BulkInsert(words, "ON CONFLICT DO NOTHING")
+_SLOTS = (29, 35, 41)  # the lengths of slots of time, as powers of two: 9 minutes, 10 hours, 25 days
+_MAX_SLOTS = 64  # of one search: the index compares each event that it finds with all of them
+
+Clause = tuple[str, ...]
+"""Terms of which an event must have one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Span:
+    """A span of places: from ``low`` up to but without ``high``."""
+
+    low: int
+    high: int
 
 
 def words_in(text: str) -> list[str]:
@@ -31,12 +50,12 @@ def words_in(text: str) -> list[str]:
     return [word[:_MAX_CHARACTERS] for word in re.findall(r"[^\W_]+", text.casefold())]
 
 
-def actor_word(name: str) -> str:
+def actor_term(name: str) -> str:
     """Return the term of an actor's login or name; its sign keeps it apart from words."""
     return f"@{name}"[:_MAX_CHARACTERS]
 
 
-def project_word(name: str) -> str:
+def project_term(name: str) -> str:
     """Return the term of a project's slug, in any spelling, or of its name.
 
     The name with or without its organization.
@@ -44,35 +63,125 @@ def project_word(name: str) -> str:
     return f"#{slug_spellings(name)[0]}"[:_MAX_CHARACTERS]
 
 
-def words_of(row: Row) -> set[str]:
+def value_term(column: str, value: str) -> str:
+    """Return the term of a column's value."""
+    return f"{column}={value}"[:_MAX_CHARACTERS]
+
+
+def terms_of(row: Row) -> set[str]:
     """Return the terms of an event; a revision also by its first seven digits."""
     found = dict.fromkeys(word for name in SEARCHED if row[name] for word in words_in(row[name]))
-    actors = {actor_word(row[name]) for name in ("actor_login", "actor_name") if row[name]}
-    projects = {project_word(name) for name in (row["project_slug"], row["project_name"], full_name(row)) if name}
+    actors = {actor_term(row[name]) for name in ("actor_login", "actor_name") if row[name]}
+    projects = {project_term(name) for name in (row["project_slug"], row["project_name"], full_name(row)) if name}
+    values = {value_term(name, row[name]) for name in VALUED if row[name]}
     short = {row["revision"][:SHORT_REVISION].casefold()} if row["revision"] else set()
-    return {*list(found)[:_MAX_WORDS], *actors, *projects, *short}
+    return {*list(found)[:_MAX_WORDS], *actors, *projects, *values, *short}
+
+
+def numbers_of(terms: Iterable[str], place: int) -> list[int]:
+    """Return the numbers by which Postgres finds an event of these terms at a place."""
+    return sorted({*map(_number, terms), *(_slot_number(bits, place >> ID_BITS + bits) for bits in _SLOTS)})
+
+
+def _number(term: str) -> int:
+    """Return the number of a term, which another term may have too."""
+    return crc32(term.encode("utf-8", "surrogatepass")) - 2**31
+
+
+def _slot_number(bits: int, slot: int) -> int:
+    """Return the number of a slot of time.
+
+    With it a search need not read the whole list of a term.
+    """
+    return _number(f"slot {bits} {slot}")
+
+
+def _slot_numbers(span: Span) -> list[int]:
+    """Return the numbers of the shortest slots of which few cover a span.
+
+    None, if even of the longest there are too many.
+    """
+    for bits in _SLOTS:
+        first, last = span.low >> ID_BITS + bits, (span.high - 1) >> ID_BITS + bits
+        if last - first < _MAX_SLOTS:
+            return [_slot_number(bits, slot) for slot in range(first, last + 1)]
+    return []
 
 
 def put(transaction: Transaction, rows: Iterable[Row]) -> None:
-    """Insert the terms of events; those that they have already stay."""
-    terms = [
-        {"word": word, "happened_at": row["happened_at"], "event_id": row["id"]}
-        for row in rows
-        for word in words_of(row)
-    ]
-    # in the order of the key: two workers that put one event must not wait for each other crosswise
-    _INSERT(transaction, sorted(terms, key=itemgetter("word", "happened_at", "event_id")))
+    """Insert the terms of events on SQLite; terms that an event had before stay.
+
+    On Postgres they are a column of the event.
+    """
+    if transaction.dialect.name == "sqlite":
+        lines = [{"place": row["place"], "terms": spelled(terms_of(row))} for row in rows]
+        transaction.execute(_INSERT, lines)
 
 
 def forget(transaction: Transaction, event_ids: Collection[UUID]) -> None:
     """Delete the terms of events, before the events that name them are deleted."""
-    columns = (events.c.id, events.c.happened_at, *(events.c[name] for name in SEARCHED))
-    rows = transaction.execute(select(*columns).where(events.c.id.in_(event_ids))).mappings().all()
-    keys = [{"b_word": word, "b_at": row["happened_at"], "b_id": row["id"]} for row in rows for word in words_of(row)]
-    if keys:
-        same = (
-            words.c.word == bindparam("b_word"),
-            words.c.happened_at == bindparam("b_at"),
-            words.c.event_id == bindparam("b_id"),
-        )
-        transaction.execute(delete(words).where(*same), sorted(keys, key=itemgetter("b_word")))
+    if transaction.dialect.name != "sqlite":
+        return
+    columns = {events.c[name] for name in ("place", "org", *VALUED, *SEARCHED)}
+    rows = transaction.execute(select(*columns).where(events.c.id.in_(event_ids))).mappings()
+    if lines := [{"place": row["place"], "terms": spelled(terms_of(row))} for row in rows]:
+        transaction.execute(_DELETE, lines)
+
+
+_INSERT = text("INSERT INTO event_terms (rowid, terms) VALUES (:place, :terms)")
+_DELETE = text("INSERT INTO event_terms (event_terms, rowid, terms) VALUES ('delete', :place, :terms)")
+
+
+def spelled(terms: Iterable[str]) -> str:
+    """Return terms as the text that SQLite's index takes apart at its blanks."""
+    return " ".join(map(_spelled, sorted(terms)))
+
+
+def _spelled(term: str) -> str:
+    return quote(term, safe="@#=", errors="surrogatepass")
+
+
+def matching(transaction: Transaction, clauses: Sequence[Clause], span: Span) -> Select[int]:
+    """Return a selection of the places in a span that match every clause.
+
+    They come in no order. A few of them may not match: different terms of one spelling, or with one number.
+    """
+    return _MATCHING[transaction.dialect.name](clauses, span)
+
+
+_event_terms = table("event_terms", column("rowid", Integer))
+
+
+def _matching_on_sqlite(clauses: Sequence[Clause], span: Span) -> Select[int]:
+    asked = " AND ".join(f"({' OR '.join(f'{chr(34)}{_spelled(term)}{chr(34)}' for term in one)})" for one in clauses)
+    place = _event_terms.c.rowid
+    is_matching = literal_column("event_terms").op("MATCH")(asked)
+    return select(place.label("place")).where(is_matching, place >= span.low, place < span.high)
+
+
+def _matching_on_postgres(clauses: Sequence[Clause], span: Span) -> Select[int]:
+    """Return what the GIN index finds.
+
+    OFFSET keeps the planner from walking all places instead.
+    """
+    wanted = [_has_any(map(_number, clause)) for clause in clauses]
+    if slots := _slot_numbers(span):
+        wanted.append(_has_any(slots))
+    found = select(events.c.place).where(*wanted).offset(0).subquery()
+    return select(found.c.place).where(found.c.place >= span.low, found.c.place < span.high)
+
+
+def _has_any(numbers: Iterable[int]) -> ColumnElement[bool]:
+    return events.c.terms.bool_op("&&")(literal(list(numbers), ARRAY(Integer)))
+
+
+_MATCHING: Mapping[str, Callable[[Sequence[Clause], Span], Select[int]]] = {
+    "sqlite": _matching_on_sqlite,
+    "postgresql": _matching_on_postgres,
+}
+
+
+def is_match(row: Row, clauses: Sequence[Clause]) -> bool:
+    """Tell whether an event has a term of every clause."""
+    terms = terms_of(row)
+    return all(not terms.isdisjoint(clause) for clause in clauses)

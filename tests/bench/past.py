@@ -16,7 +16,8 @@ from sqlalchemy import Connection, text
 from service.db.database import make_engine
 from service.db.tables import events
 from service.store.names import names_of
-from service.store.search_terms import words_of
+from service.store.places import place_of
+from service.store.search_terms import numbers_of, spelled, terms_of
 
 Row = dict[str, Any]
 Names = dict[tuple[str, str, str], datetime]
@@ -24,7 +25,7 @@ KEY = ("field", "folded", "name")
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
 DAYS = 400
-AT_ONCE = 5_000
+AT_ONCE = 1_000
 PROJECTS = [f"service-{n}" for n in range(40)]
 WORKFLOWS = {"build-and-test": 60, "lint": 18, "deploy": 15, "nightly": 5, "release": 2}
 JOBS = [f"{what}-{where}" for what in ("unit", "lint", "build", "deploy", "e2e") for where in ("web", "api", "ios")]
@@ -115,14 +116,11 @@ def fill(database_url: str, size: int) -> None:
     engine = make_engine(database_url)
     with engine.begin() as connection:
         is_sqlite = connection.dialect.name == "sqlite"
-        connection.execute(text("CREATE TEMPORARY TABLE unsorted AS SELECT * FROM words WHERE 1 = 0"))
         if is_sqlite:
             connection.execute(text("PRAGMA cache_size = -500000"))
         rows, seen = Past(size).rows(), Names()
         while some := list(islice(rows, AT_ONCE)):
             _put(connection, some, seen)
-        connection.execute(text("INSERT INTO words SELECT * FROM unsorted ORDER BY word, happened_at, event_id"))
-        connection.execute(text("DROP TABLE unsorted"))
         _load(connection, "names", [{**dict(zip(KEY, key, strict=True)), "seen_at": at} for key, at in seen.items()])
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         for housekeeping in HOUSEKEEPING[connection.dialect.name]:
@@ -131,7 +129,11 @@ def fill(database_url: str, size: int) -> None:
 
 
 def _put(connection: Connection, some: Sequence[Row], seen: Names) -> None:
+    is_sqlite = connection.dialect.name == "sqlite"
     told = [row for n, row in enumerate(some) if n % 10 == 0]
+    for row in some:
+        row["place"] = place_of(row["happened_at"], row["id"])
+        row["terms"] = None if is_sqlite else numbers_of(terms_of(row), row["place"])
     for table, rows in (
         ("deliveries", [_delivery(row) for row in some]),
         ("events", some),
@@ -144,12 +146,8 @@ def _put(connection: Connection, some: Sequence[Row], seen: Names) -> None:
         ("attempts", [_attempt(row) for row in told]),
     ):
         _load(connection, table, rows)
-    spelt = [
-        {"word": word, "happened_at": row["happened_at"], "event_id": row["id"]}
-        for row in some
-        for word in words_of(row)
-    ]
-    _load(connection, "unsorted", spelt)
+    if is_sqlite:
+        _load(connection, "event_terms", [{"rowid": row["place"], "terms": spelled(terms_of(row))} for row in some])
     for row in some:
         for field, folded, name in names_of(row):
             seen[field, folded, name] = row["received_at"]

@@ -43,10 +43,16 @@ def parts(statement: str) -> set[str]:
     return {part.strip(" )") for part in re.split(r", (?=[a-z_]+ [A-Z]|CONSTRAINT)", body)}
 
 
+def is_ours(name: str | None, kind: str, _parents: object) -> bool:
+    """Tell whether a table is ours, and not SQLite's own for the index of terms."""
+    return kind != "table" or not (name or "").startswith("event_terms")
+
+
 def test_migrations_make_the_tables_that_the_code_works_with(folder: Path) -> None:
     engine = create_engine(url_of(folder))
     with engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        opts = {"compare_type": True, "compare_server_default": True, "include_name": is_ours}
+        context = MigrationContext.configure(connection, opts=opts)
         differences = compare_metadata(context, metadata)
     engine.dispose()
 

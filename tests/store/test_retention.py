@@ -167,7 +167,6 @@ async def test_an_old_event_goes_with_everything_that_belongs_to_it(past: Past) 
             "names",
             "notifications",
             "routes_versions",
-            "words",
         ),
     }
     assert forgotten == 1
@@ -363,4 +362,4 @@ async def test_a_started_service_looks_for_old_events_at_once(house: House) -> N
     async with house.running():
         await gone.wait()
 
-    assert house.rows("SELECT count(*) FROM words") == [(0,)]
+    assert house.rows("SELECT count(*) FROM event_terms WHERE event_terms MATCH 'main'") == [(0,)]

@@ -97,8 +97,14 @@ async def test_the_pages_together_hold_all_that_fits_newest_first(store: Store, 
     assert found == [row["id"] for row in ROWS if fits(row, asked)]
 
 
-async def test_what_never_goes_together_is_looked_for_a_stretch_at_a_time(store: Store) -> None:
+async def test_what_never_goes_together_is_known_at_once(store: Store) -> None:
     pages = await every_page(store, {"branch": "main", "actor": "renovate[bot]"})
+
+    assert [(page.items, page.looked_back_to) for page in pages] == [([], None)]
+
+
+async def test_what_no_index_knows_is_looked_for_a_stretch_at_a_time(store: Store) -> None:
+    pages = await every_page(store, {"trigger": "schedule", "branch": "main"})
 
     reached = [page.looked_back_to for page in pages[:-1]]
     assert len(pages) > 1

@@ -183,11 +183,11 @@ async def test_the_form_offers_the_names_that_came_last_and_filters_one_click_aw
 
 async def test_a_search_that_was_cut_short_says_how_far_it_looked(house: House) -> None:
     house.limits = PageLimits(scan_limits=(2,))
-    for n in range(9):  # whichever list it walks, the first two builds of it do not fit
-        await house.build(status="failed" if n > 3 else "success", branch="main" if n < 5 else "elsewhere")
+    for n in range(9):  # the newest two builds do not fit
+        await house.build(trigger="schedule" if n > 3 else "webhook")
 
     async with house.browser() as browser:
-        page = await browser.get("/?branch=main&status=failed")
+        page = await browser.get("/?trigger=schedule")
 
     assert "Searched back to today 09:0" in text(page)
     assert "Older builds may fit too" in text(page)
