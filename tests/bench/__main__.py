@@ -36,7 +36,7 @@ MEASUREMENTS: dict[str, Callable[[Bench], Awaitable[list[Row]]]] = {
 
 async def measure(bench: Bench, names: Sequence[str], *, has_profile: bool, command: Sequence[str]) -> Report:
     """Measure these, one after the other; then the limits of what is not reached, with samples at a small scale."""
-    told_first = machine(bench.server.url(), command)
+    measured_on = machine(bench.server.url(), command)
     rows: list[Row] = []
     limits: dict[str, list[str]] = {}
     for name in names:
@@ -44,16 +44,17 @@ async def measure(bench: Bench, names: Sequence[str], *, has_profile: bool, comm
         found = await MEASUREMENTS[name](bench)
         rows += found
         _say(f"{name}: {time.perf_counter() - began:.0f} s")
-        if has_profile and any(row.is_reached is False for row in found):
-            limits[name] = await _limits(bench, name)
-    return Report(machine=told_first, rows=rows, limits=limits)
+        for database in bench.scale.databases if has_profile else ():
+            if any(row.is_reached is False and row.where.startswith(database) for row in found):
+                limits[f"{name}, {database}"] = await _limits(bench, name, database)
+    return Report(machine=measured_on, rows=rows, limits=limits)
 
 
-async def _limits(bench: Bench, name: str) -> list[str]:
-    scale = min(bench.scale, SCALES["small"], key=lambda one: one.drained)
+async def _limits(bench: Bench, name: str, database: str) -> list[str]:
+    scale = replace(min(bench.scale, SCALES["small"], key=lambda one: one.drained), databases=(database,))
     with profiling(bench.server.url()) as profiler:
         await MEASUREMENTS[name](replace(bench, scale=scale, profiler=profiler))
-    _say(f"{name}: profiled")
+    _say(f"{name}, {database}: profiled")
     return profiler.report()
 
 

@@ -12,6 +12,7 @@ import psycopg
 
 LISTED = 6
 LOOK_EVERY_S = 0.01
+STATEMENT_CHARACTERS = 90
 ACTIVE = """
     SELECT query FROM pg_stat_activity
     WHERE state = 'active' AND pid <> pg_backend_pid() AND backend_type = 'client backend'
@@ -19,17 +20,31 @@ ACTIVE = """
 
 
 class Profiler:
-    """Samples of the measured processes, and of Postgres' statements."""
+    """Samples of the measured processes, and of Postgres' statements while they run."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._files: list[Path] = []
-        self.statements: Counter[str] = Counter()
+        self._running = 0
+        self._statements: Counter[str] = Counter()
 
-    def file(self) -> Path:
-        """Return the file of one more process."""
+    @contextmanager
+    def sampling(self) -> Iterator[Path]:
+        """Count statements while the block runs; yield the file for the samples of one more process."""
         self._files.append(self._folder / f"{len(self._files)}.json")
-        return self._files[-1]
+        self._running += 1
+        try:
+            yield self._files[-1]
+        finally:
+            self._running -= 1
+
+    def watch(self, server_url: str, ended: threading.Event) -> None:
+        """Look at what Postgres does until the end."""
+        with psycopg.connect(server_url, autocommit=True) as connection:
+            while not ended.wait(LOOK_EVERY_S):
+                if self._running:
+                    queries = connection.execute(ACTIVE).fetchall()
+                    self._statements.update(" ".join(query.split())[:STATEMENT_CHARACTERS] for (query,) in queries)
 
     def report(self) -> list[str]:
         """Return the functions and the statements that most samples were in."""
@@ -37,7 +52,7 @@ class Profiler:
         for file in self._files:
             if file.exists():
                 functions.update(json.loads(file.read_text(encoding="utf-8")))
-        return [*_shares("in", functions), *_shares("Postgres:", self.statements)]
+        return [*_shares("in", functions), *_shares("Postgres:", self._statements)]
 
 
 @contextmanager
@@ -46,19 +61,13 @@ def profiling(server_url: str) -> Iterator[Profiler]:
     ended = threading.Event()
     with TemporaryDirectory(prefix="roundsman-bench-") as folder:
         profiler = Profiler(Path(folder))
-        watcher = threading.Thread(target=_watch, args=(server_url, profiler.statements, ended))
+        watcher = threading.Thread(target=profiler.watch, args=(server_url, ended))
         watcher.start()
         try:
             yield profiler
         finally:
             ended.set()
             watcher.join()
-
-
-def _watch(server_url: str, statements: Counter[str], ended: threading.Event) -> None:
-    with psycopg.connect(server_url, autocommit=True) as connection:
-        while not ended.wait(LOOK_EVERY_S):
-            statements.update(" ".join(query.split())[:90] for (query,) in connection.execute(ACTIVE))
 
 
 def _shares(word: str, counts: Counter[str]) -> list[str]:

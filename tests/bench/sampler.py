@@ -1,6 +1,6 @@
 """A program with a look at its stacks every few milliseconds: ``python -m tests.bench.sampler FILE COMMAND``.
 
-The counts are written to FILE every second, as JSON: the program may be
+The counts are written to FILE four times a second, as JSON: the program may be
 killed at any time. A thread that waits is not counted; on uvloop that includes its own work, which is not Python's.
 """
 
@@ -15,7 +15,7 @@ from types import FrameType
 from tests.bench.launch import start
 
 EVERY_S = 0.005
-WRITE_EVERY = 200
+WRITE_EVERY = 50
 WAITING = {
     *(("threading.py", "wait"), ("selectors.py", "select"), ("runners.py", "run"), ("thread.py", "_worker")),
     *(("waiting.py", "wait_c"), ("threads.py", "_work")),
@@ -38,14 +38,16 @@ def sample(file: Path) -> None:
 
 def where(frame: FrameType) -> str | None:
     """Return the innermost function of the service, and the library's below it; None for a thread that waits."""
-    leaf: FrameType | None = frame
+    ours: FrameType | None = frame
     if (Path(frame.f_code.co_filename).name, frame.f_code.co_name) in WAITING:
         return None
-    while leaf is not None and "/service/" not in leaf.f_code.co_filename:
-        leaf = leaf.f_back
-    if leaf is None:
+    if "importlib" in frame.f_code.co_filename:
+        return "import"
+    while ours is not None and "/service/" not in ours.f_code.co_filename:
+        ours = ours.f_back
+    if ours is None:
         return _name(frame)
-    return _name(leaf) if leaf is frame else f"{_name(leaf)}, in {_name(frame)}"
+    return _name(ours) if ours is frame else f"{_name(ours)}, in {_name(frame)}"
 
 
 def _name(frame: FrameType) -> str:

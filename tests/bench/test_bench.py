@@ -1,6 +1,7 @@
 """Every row of the benchmark in a tiny form, so that none rots; no figure counts here."""
 
 import json
+import re
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -14,7 +15,8 @@ from tests import postgres
 from tests.bench.__main__ import MEASUREMENTS
 from tests.bench.bodies import body, read_requests, write_requests
 from tests.bench.launch import forked
-from tests.bench.processes import running, wrk
+from tests.bench.processes import post, running, wrk
+from tests.bench.profiler import profiling
 from tests.bench.report import DOCS, PAGES, Report, write_pages
 from tests.bench.rows import Row
 from tests.bench.scales import SCALES
@@ -98,3 +100,13 @@ def test_pages_get_the_figures_of_a_run(tmp_path: Path) -> None:
 def test_back_test_is_measured_as_soon_as_there_is_one() -> None:
     """A command of that name has come: replace the row that says it is not built."""
     assert "routes backtest" not in (DOCS / "commands.md").read_text(encoding="utf-8")
+
+
+async def test_samples_of_a_process_name_its_functions(bench: Bench) -> None:
+    with profiling(bench.server.url()) as profiler:
+        with replace(bench, profiler=profiler).migrated("SQLite") as place:
+            async with running(place, "serve") as service:
+                while not profiler.report():
+                    await post(place, service.port, count=1)
+
+        assert all(re.match(r"\d+% ", line) for line in profiler.report())

@@ -18,6 +18,7 @@ from tests.app_fixture import RED
 FAILED = next(job for job in RED.jobs if job.status == "failed")
 ANSWERS: dict[str, Payload] = {
     "/user/{id}": responses.user(ADA),
+    "/workflow/{id}": responses.workflow(RED),
     "/workflow/{id}/job": {"items": responses.workflow_jobs(RED), "next_page_token": None},
     "/pipeline/{id}": responses.pipeline(RED),
     "/project/{slug:path}/job/{number:int}": responses.job(RED, FAILED),
@@ -34,6 +35,7 @@ class Upstream:
     delay_s   how long an answer of CircleCI takes
     asked     calls to CircleCI
     told      messages to the channels
+    unknown   calls that it has no answer for
     heard     set with each message
     """
 
@@ -41,15 +43,18 @@ class Upstream:
         self.delay_s = delay_s
         self.asked = 0
         self.told = 0
+        self.unknown: list[str] = []
         self.heard = asyncio.Event()
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[str]:
         """Serve while the block runs; yield the address."""
         api = [Route(f"/api/v2{path}", self._answering(answer)) for path, answer in ANSWERS.items()]
-        app = Starlette(routes=[*api, Route("/told/{channel:int}", self._hear, methods=["POST"])])
+        told = Route("/told/{channel:int}", self._hear, methods=["POST"])
+        app = Starlette(routes=[*api, told, Route("/{path:path}", self._refuse)])
         async with serving(app, listen("127.0.0.1", 0)) as address:
             yield address
+        assert not self.unknown, self.unknown
 
     def _answering(self, answer: Payload) -> Callable[[Request], Awaitable[Response]]:
         async def respond(_: Request) -> Response:
@@ -64,3 +69,7 @@ class Upstream:
         self.told += 1
         self.heard.set()
         return Response()
+
+    async def _refuse(self, request: Request) -> Response:
+        self.unknown.append(request.url.path)
+        return Response(status_code=404)
