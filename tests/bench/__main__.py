@@ -41,13 +41,21 @@ async def measure(bench: Bench, names: Sequence[str], *, has_profile: bool, comm
     limits: dict[str, list[str]] = {}
     for name in names:
         began = time.perf_counter()
-        found = await MEASUREMENTS[name](bench)
+        found = await _rows(bench, name)
         rows += found
         _say(f"{name}: {time.perf_counter() - began:.0f} s")
         for database in bench.scale.databases if has_profile else ():
             if any(row.is_reached is False and row.where.startswith(database) for row in found):
                 limits[f"{name}, {database}"] = await _limits(bench, name, database)
     return Report(machine=measured_on, rows=rows, limits=limits)
+
+
+async def _rows(bench: Bench, name: str) -> list[Row]:
+    """Return the rows of a measurement; one that fails is a row that says so, and does not lose the others."""
+    try:
+        return await MEASUREMENTS[name](bench)
+    except (TimeoutError, AssertionError) as error:
+        return [Row(what=name, where="", measured=f"failed: {error or type(error).__name__}", is_reached=False)]
 
 
 async def _limits(bench: Bench, name: str, database: str) -> list[str]:

@@ -9,6 +9,7 @@ class Scale:
 
     rounds, seconds   of load at the intake, and how long each takes
     routes            numbers of routes to drain with; ``weighed_routes`` to weigh rows with
+    tail_s            of waiting for messages whose send a SIGKILL interrupted
     drained           events in a backlog; ``shared`` where several workers share it
     told              events that all notify
     messages          one after the other, to an idle service
@@ -25,6 +26,7 @@ class Scale:
     routes: tuple[int, ...] = (3, 30, 300)
     weighed_routes: tuple[int, ...] = (1, 300)
     workers: tuple[int, ...] = (1, 2, 4)
+    tail_s: float = 120
     drained: int
     shared: int
     told: int
@@ -46,6 +48,7 @@ SCALES = {
         routes=(3,),
         weighed_routes=(1,),
         workers=(1,),
+        tail_s=0,
         drained=20,
         shared=20,
         told=4,

@@ -103,10 +103,10 @@ def test_back_test_is_measured_as_soon_as_there_is_one() -> None:
 
 
 async def test_samples_of_a_process_name_its_functions(bench: Bench) -> None:
-    with profiling(bench.server.url()) as profiler:
-        with replace(bench, profiler=profiler).migrated("SQLite") as place:
-            async with running(place, "serve") as service:
-                while not profiler.report():
-                    await post(place, service.port, count=1)
+    with profiling(bench.server.url()) as profiler, replace(bench, profiler=profiler).migrated("SQLite") as place:
+        async with running(place, "serve") as service:
+            while not profiler.report():
+                await post(place, service.port, count=1)
+            lines = profiler.report()
 
-        assert all(re.match(r"\d+% ", line) for line in profiler.report())
+    assert all(re.match(r"\d+% ", line) for line in lines)
