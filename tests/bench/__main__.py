@@ -55,7 +55,7 @@ async def _rows(bench: Bench, name: str) -> list[Row]:
     try:
         return await MEASUREMENTS[name](bench)
     except (TimeoutError, AssertionError) as error:
-        return [Row(what=name, where="", measured=f"failed: {error or type(error).__name__}", is_reached=False)]
+        return [Row(what=name, where="", measured=f"failed: {str(error) or type(error).__name__}", is_reached=False)]
 
 
 async def _limits(bench: Bench, name: str, database: str) -> list[str]:

@@ -5,7 +5,7 @@ All apps take turns, round by round, and the ratio is of the medians: the machin
 
 import shutil
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 
 from tests.bench.bodies import write_requests
 from tests.bench.load import Outcome
-from tests.bench.processes import post, running, wrk
+from tests.bench.processes import Running, post, running, wrk
 from tests.bench.rows import Row, milliseconds
 from tests.bench.upstream import Upstream
 from tests.bench.world import Bench, Place
@@ -52,9 +52,10 @@ FORMS = (
 
 @dataclass(frozen=True, kw_only=True)
 class Round:
-    """One round of load: its outcome, and events judged meanwhile in a second."""
+    """One round of load: its outcome, seconds of processor for a post, and events judged meanwhile in a second."""
 
     outcome: Outcome
+    cpu: float
     judged: float
 
 
@@ -77,18 +78,22 @@ async def _round(bench: Bench, form: Form, requests: Path) -> Round:
     async with upstream.open() as address:
         with bench.migrated(form.database or "SQLite", upstream=address) as place:
             async with AsyncExitStack() as stack:
-                first, *_ = [await stack.enter_async_context(running(place, *words)) for words in form.processes]
-                await post(place, first.port, series=1, count=WARM_UP)
-                return await _load(place, first.port, requests, bench.scale.seconds)
+                processes = [await stack.enter_async_context(running(place, *words)) for words in form.processes]
+                await post(place, processes[0].port, series=1, count=WARM_UP)
+                return await _load(place, processes, requests, bench.scale.seconds)
 
 
-async def _load(place: Place, port: int, requests: Path, seconds: float) -> Round:
-    before = place.count_events()
+async def _load(place: Place, processes: Sequence[Running], requests: Path, seconds: float) -> Round:
+    port, events, cpu = processes[0].port, place.count_events(), sum(one.cpu_seconds() for one in processes)
     if shutil.which("wrk"):
         outcome = await wrk(port, requests, seconds)
     else:
         outcome = await post(place, port, requests=requests, seconds=seconds)
-    return Round(outcome=outcome, judged=(place.count_events() - before) / outcome.seconds)
+    return Round(
+        outcome=outcome,
+        cpu=(sum(one.cpu_seconds() for one in processes) - cpu) / outcome.answers,
+        judged=(place.count_events() - events) / outcome.seconds,
+    )
 
 
 def _row(form: Form, rates: Mapping[Form, list[float]], rounds: list[Round]) -> Row:
@@ -98,7 +103,11 @@ def _row(form: Form, rates: Mapping[Form, list[float]], rounds: list[Round]) -> 
         BAREST: [],
         SAME: [f"{barest:.2f} of the barest"],
     }.get(form, [f"{same:.2f} of the same app", f"{barest:.2f} of the barest"])
-    figures = [f"{rate:,.0f}/s ({min(rates[form]):,.0f} to {max(rates[form]):,.0f})", f"p99 {milliseconds(p99)}"]
+    figures = [
+        f"{rate:,.0f}/s ({min(rates[form]):,.0f} to {max(rates[form]):,.0f})",
+        f"p99 {milliseconds(p99)}",
+        f"{median(one.cpu for one in rounds) * 1e6:.0f} µs of processor a post",
+    ]
     judged = [f"{median(one.judged for one in rounds):,.0f} events/s judged meanwhile"] if form.database else []
     aims = [(same, form.same, "of the same app"), (barest, form.barest, "of the barest")]
     set_aims = [(got, aim, of) for got, aim, of in aims if aim is not None]

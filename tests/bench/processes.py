@@ -35,6 +35,11 @@ class Running:
         [kilobytes] = [line.split()[1] for line in status.splitlines() if line.startswith("VmRSS:")]
         return int(kilobytes) / 1024
 
+    def cpu_seconds(self) -> float:
+        """Return how much processor time it has taken, all threads together."""
+        fields = Path(f"/proc/{self.child.pid}/stat").read_text(encoding="utf-8").rpartition(") ")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     async def kill(self) -> None:
         """End it by SIGKILL."""
         self.child.kill()
