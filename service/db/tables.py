@@ -50,7 +50,7 @@ deliveries = Table(
     Column("source_event_id", String(200), nullable=False),
     Column("via", String(20), nullable=False),
     Column("received_at", UtcDateTime, nullable=False),
-    Column("headers", JSON, nullable=False),
+    Column("headers", JSON, nullable=False),  # usual ones by number: store/usual_values.py
     Column("body", LargeBinary, nullable=False),
     Column("body_dictionary", SmallInteger),  # of its compression; NULL: the body is stored as it is
     Column("signed_index", Integer),
@@ -104,7 +104,7 @@ events = Table(
     Column("workflow_id", Text),
     Column("workflow_name", Text),
     Column("workflow_status", Text),
-    Column("workflow_url", Text),
+    Column("workflow_url", Text),  # "~": of the usual form; the commit's likewise
     Column("has_job", Boolean, nullable=False),  # true also for a job whose other columns are all NULL
     Column("job_id", Text),
     Column("job_name", Text),

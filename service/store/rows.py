@@ -30,6 +30,7 @@ from service.model import (
     Via,
     Workflow,
 )
+from service.store import usual_values
 from service.store.bodies import pack, unpack
 
 DETAILS = TypeAdapter(Details)
@@ -74,7 +75,7 @@ def delivery_row(delivery: Delivery) -> dict[str, Any]:
         "source_event_id": delivery.source_event_id,
         "via": delivery.via,
         "received_at": delivery.received_at,
-        "headers": [list(pair) for pair in delivery.headers],
+        "headers": usual_values.shorten_headers(delivery.headers),
         "body": body,
         "body_dictionary": dictionary_id,
         "signed_index": delivery.signed.index if delivery.signed else None,
@@ -95,7 +96,7 @@ def to_delivery(row: Row, *, read_body: Callable[[bytes, int | None], bytes] = u
         source_event_id=row["source_event_id"],
         via=Via(row["via"]),
         received_at=row["received_at"],
-        headers=tuple((name, value) for name, value in row["headers"]),
+        headers=usual_values.restore_headers(row["headers"]),
         body=read_body(bytes(row["body"]), row["body_dictionary"]),
         signed=signed,
         state=DeliveryState(row["state"]),
@@ -127,13 +128,14 @@ def event_row(event: Event) -> dict[str, Any]:
     for part, (_, fields) in PARTS.items():
         value = getattr(event, part)
         row |= {f"{part}_{name}": getattr(value, name, None) for name in fields}
-    return row
+    return row | usual_values.shorten_urls(row)
 
 
 def to_event(row: Row) -> Event:
     """A row of ``events`` as an event."""
+    urls = usual_values.restore_urls(row)
     parts = {
-        part: make(**{name: row[f"{part}_{name}"] for name in fields})
+        part: make(**{name: urls[key] if (key := f"{part}_{name}") in urls else row[key] for name in fields})
         for part, (make, fields) in PARTS.items()
         if part != "job" or row["has_job"]
     }
