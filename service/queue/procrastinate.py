@@ -170,8 +170,8 @@ class ProcrastinateQueue:
             worker.wake()
 
     def _announce(self) -> None:
-        if self._loop is not None:
-            self._loop.call_soon_threadsafe(self.wake)
+        if (loop := self._loop) is not None:  # read once: another thread may end it
+            loop.call_soon_threadsafe(self.wake)
         for listener in self._listeners:
             listener()
 

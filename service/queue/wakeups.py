@@ -39,8 +39,8 @@ class WakeUps:
     def send(self, channel: str = DELIVERIES) -> None:
         """Wake the workers of all processes soon; from any thread."""
         self._wanted[channel] = None
-        if self._loop is not None:
-            self._loop.call_soon_threadsafe(self._any_wanted.set)
+        if (loop := self._loop) is not None:  # read once: another thread may end it
+            loop.call_soon_threadsafe(self._any_wanted.set)
 
     async def run_sender(self) -> None:
         """Send wake-ups until cancelled."""
