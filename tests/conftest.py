@@ -14,6 +14,7 @@ import hypothesis
 import pytest
 import structlog
 import trustme
+from sqlalchemy import Connection, Engine, event
 from structlog.typing import Processor
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling, Scheduling
@@ -60,6 +61,17 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Schedul
 def pytest_xdist_auto_num_workers() -> int:
     """Return one more than the cores: a part of a test's time is waiting, and each worker imports and collects all."""
     return (os.cpu_count() or 1) + 1
+
+
+FIRST_ENGINES: dict[str, Engine] = {}
+
+
+@event.listens_for(Engine, "engine_connect")
+def compile_once(connection: Connection) -> None:
+    """Have all databases of a kind share what is compiled: each engine would compile every statement anew."""
+    first = FIRST_ENGINES.setdefault(connection.dialect.name, connection.engine)
+    connection.dialect = first.dialect
+    connection.engine._compiled_cache = first._compiled_cache
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
