@@ -36,7 +36,7 @@ PLAIN_LOG: list[Processor] = [  # by default, rich draws every traceback with al
 KEPT_TOGETHER = (
     *("test_crash.py", "test_history_pages.py", "test_query_plans.py", "test_pages_in_browser.py", "test_wheel.py"),
 )
-LAWS = ("test_language.py", "test_map.py", "test_size.py")  # these parse the whole service
+LAWS = ("test_habits.py", "test_language.py", "test_map.py", "test_size.py")  # these parse the whole service
 
 
 class Spread(LoadScopeScheduling):  # type: ignore[misc] # xdist says nothing of its types

@@ -10,9 +10,10 @@ import pytest
 import yaml
 
 from tests.generate_docs import ROOT
+from tests.long_cases import first_and_long
 
 RULE_FILES = sorted((ROOT / "helm" / "alerts").iterdir())
-CASES = sorted((ROOT / "tests" / "alerts").iterdir())
+CASES = sorted((ROOT / "tests" / "alerts").iterdir(), reverse=True)
 PROMTOOL = shutil.which("promtool")
 needs_promtool = pytest.mark.skipif(PROMTOOL is None, reason="no promtool: Debian's package prometheus has it")
 
@@ -53,7 +54,7 @@ def test_prometheus_takes_the_rules() -> None:
 
 
 @needs_promtool
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.stem)
+@pytest.mark.parametrize("case", first_and_long(CASES), ids=lambda case: case.stem)
 def test_each_alert_fires_in_its_fault_alone(case: Path, tmp_path: Path) -> None:
     """Cases say when an alert fires and with which labels; its sentences would have to be repeated in each."""
     for file in RULE_FILES:
