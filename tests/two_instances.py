@@ -71,13 +71,6 @@ class Twins:
         """Wait until everything is judged and sent."""
         await self.until(lambda: not self.rows(UNSETTLED))
 
-    async def settled_by_sweeps(self) -> None:
-        """Sweep until everything is judged and sent: what a job had in its hands is found by the next sweep."""
-        async with asyncio.timeout(SETTLED_WITHIN_S):
-            while self.rows(UNSETTLED):
-                await self.services[0].pipeline.sweep()
-                await asyncio.sleep(0.05)
-
 
 def pretending(service: Service) -> Service:
     """The service with channels that take every message, and send none."""

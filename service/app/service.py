@@ -30,9 +30,9 @@ from service.metrics import Metrics
 from service.model import Process, Role
 from service.operations.first_run import FirstRun, read_setup
 from service.pipeline.context import Context, RetryPolicy
+from service.pipeline.leases import finish_sends
 from service.pipeline.receive import GroupCommitter
 from service.pipeline.refusals import Refusals
-from service.pipeline.send import finish_sends
 from service.pipeline.steps import PRUNE_EVERY_S, SWEEP_EVERY_S, Pipeline
 from service.pipeline.worker import RowWorker, WorkerLimits
 from service.queue.base import JobQueue

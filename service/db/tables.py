@@ -244,7 +244,17 @@ notifications = Table(
         sqlite_where=text("state <> 'sent'"),
         postgresql_where=text("state <> 'sent'"),
     ),
-    # for the sweeper and the dead letters; it leaves out sent rows, which are nearly all. Queries need ``is_unsent``
+    # for the heads of lanes, and the lanes without one
+    *(
+        Index(
+            f"ix_notifications_lane_{name}",
+            *(text("coalesce(server_lane, channel_key)"), "state", column, "id"),
+            sqlite_where=text("state = 'pending' OR state = 'sending'"),
+            postgresql_where=text("state = 'pending' OR state = 'sending'"),
+        )
+        for name, column in (("created", "created_at"), ("due", "next_attempt_at"))
+    ),
+    # for the dead letters; it leaves out sent rows, which are nearly all. Queries need ``is_unsent``
     Index(
         "ix_notifications_unsent",
         "state",
@@ -296,7 +306,6 @@ jobs = Table(
         sqlite_where=text("lane IS NOT NULL"),
         postgresql_where=text("lane IS NOT NULL"),
     ),
-    Index(None, "subject_id"),  # for the sweeper: subjects that still have a job
     sqlite_autoincrement=True,  # the engine tracks running jobs by id: ids must not be reused
 )
 

@@ -14,6 +14,7 @@ from service.health.cached import Cached
 from service.health.heartbeat import Heartbeat
 from service.model import Backlog, Role
 from service.operations.json_shapes import rfc3339
+from service.queue import lane_heads
 from service.queue.base import WORKER_ALIVE_WITHIN, JobQueue
 from service.store import dead_counts, deliveries, fetches, heartbeats
 
@@ -143,10 +144,10 @@ class Readiness:
         return Check(sentence=f"the worker has not looked for work since {rfc3339(last) if last else 'the start'}")
 
     async def _query_database(self) -> DatabaseStats:
-        jobs, last, now = await self._jobs.backlog(), await self._jobs.last_heartbeat(), self._clock()
-        rows, dead_letters = await self._store.snapshot(_read_counts, now)
+        last, now = await self._jobs.last_heartbeat(), self._clock()
+        backlog, dead_letters = await self._store.snapshot(_read_counts, now)
         return DatabaseStats(
-            backlog=jobs + rows,
+            backlog=backlog,
             worker_silent_s=(self._clock() - last).total_seconds() if last else None,
             last_poll_s=last.timestamp() if last else 0,
             dead_letters=dead_letters,
@@ -156,4 +157,4 @@ class Readiness:
 def _read_counts(transaction: Transaction, now: datetime) -> tuple[Backlog, Mapping[str, int]]:
     """Return the backlog of rows, and the counts of dead letters."""
     rows = deliveries.backlog(transaction, now) + fetches.backlog(transaction, now)
-    return rows, dead_counts.count_dead_letters(transaction)
+    return rows + lane_heads.backlog(transaction, now), dead_counts.count_dead_letters(transaction)

@@ -186,15 +186,27 @@ class NewJob:
 
     kind   also the name of Procrastinate's queue
     task   the name of the task that does it, which gets ``arguments`` and the ``subject_id``
-    lock   jobs of one lock run one after the other, those with ``is_first`` before the others
+    lock   jobs of one lock run one after the other
     """
 
     kind: str
     task: str
     arguments: Mapping[str, str]
     lock: str | None = None
-    is_first: bool = False
     run_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LaneHead:
+    """The first of the messages that wait in a lane.
+
+    due_at     the time from which on it may be sent
+    opens_at   the time at which the closed lane opens; None if it is open
+    """
+
+    subject_id: UUID
+    due_at: datetime
+    opens_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,6 +8,7 @@ from service.db.tables import Transaction
 from service.errors import BadRequest
 from service.model import Action, Notification
 from service.pipeline.context import RetryPolicy
+from service.pipeline.lane_heads import enqueue_heads
 from service.queue.base import JobQueue
 from service.store import actions, deliveries, events, notifications
 from service.text import clean
@@ -48,7 +49,7 @@ async def resend(store: Store, jobs: JobQueue, notification_id: UUID, *, who: st
             )
             raise BadRequest(sentence, status=409)
         actions.record(transaction, Action(verb="resend", subject_id=notification_id, who=who, at=at))
-        jobs.enqueue("send", notification_id, within=transaction, lane=notification.lane)
+        enqueue_heads(transaction, jobs, [notification], at)
         return notification
 
     return await store.write(send_again)

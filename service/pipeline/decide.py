@@ -32,6 +32,7 @@ from service.routing.match_keys import findable_details, read_facts
 from service.routing.news import news_key
 from service.store import decisions, deliveries, events, fetches, notifications
 
+MOMENT = timedelta(microseconds=1)
 MATCHED = frozenset({Verdict.MATCHED, Verdict.ALREADY_TOLD})
 UNDELIVERED = frozenset({NotificationState.DEAD, NotificationState.DISMISSED})
 
@@ -63,9 +64,9 @@ class DecidedEvent:
 
 
 def decide_events(transaction: Transaction, context: Context, pending: Sequence[PendingDecision]) -> list[DecidedEvent]:
-    """Decide on events; record them, their details, decisions, notifications and jobs.
+    """Decide on events; record them, their details, decisions and notifications.
 
-    An event that was decided on meanwhile is left out.
+    An event that was decided on meanwhile is left out. The caller enqueues the heads of the notifications' lanes.
     """
     kept = deliveries.settle(transaction, [one.event.id for one in pending])
     fresh = [replace(one, event=with_details(one.event, one.details)) for one in pending if one.event.id in kept]
@@ -76,10 +77,13 @@ def decide_events(transaction: Transaction, context: Context, pending: Sequence[
     events.put_all(transaction, [one.event for one in fresh])
     events.put_details(transaction, {one.event.id: one.details for one in fresh if one.details})
     now = context.clock()
-    plans = [_plan_notifications(transaction, context, one, now) for one in fresh]
+    plans = [
+        _plan_notifications(transaction, context, one, now - MOMENT * later)  # messages are sent in their events' order
+        for later, one in zip(range(len(fresh) - 1, -1, -1), fresh, strict=True)
+    ]
     judged = [_judgment(context, plan, judged=rounds.get(plan.event.id, 0) + 1, at=now) for plan in plans]
     decisions.put(transaction, judged)
-    _enqueue(transaction, context, plans, replayed=rounds)
+    _request_details(transaction, context, plans, replayed=rounds)
     return [
         DecidedEvent(
             event=plan.event,
@@ -90,14 +94,10 @@ def decide_events(transaction: Transaction, context: Context, pending: Sequence[
     ]
 
 
-def _enqueue(
+def _request_details(
     transaction: Transaction, context: Context, plans: Sequence["Plan"], *, replayed: Collection[UUID]
 ) -> None:
-    """Enqueue the sends, and request the details that they wait for."""
-    for plan in plans:
-        for notification in plan.notifications:  # also if no details ever come, it is sent by then
-            at, lane = context.clock() + plan.pending.max_delay, notification.lane
-            context.jobs.enqueue("send", notification.id, within=transaction, at=at, lane=lane)
+    """Request the details that the new notifications wait for."""
     fetches.withdraw(transaction, [plan.event.id for plan in plans])
     # a replay may fill in what could not be asked before
     wanted = [plan.event.id for plan in plans if plan.notifications or (plan.event.id in replayed and plan.any_matched)]
@@ -175,7 +175,7 @@ def _plan_notifications(transaction: Transaction, context: Context, pending: Pen
         if verdict is not Verdict.MATCHED:
             continue
         route = context.routes[position]
-        make = _notification_factory(event, route, created_at=now, give_up_at=now + context.retry_policy.give_up_after)
+        make = _notification_factory(pending, route, created_at=now, patience=context.retry_policy.give_up_after)
         channels = context.receivers[route.receiver].channels
         excluded = left_out(channels, event)
         wanted = [make(channel) for channel in channels if channel not in excluded]
@@ -189,9 +189,13 @@ def _plan_notifications(transaction: Transaction, context: Context, pending: Pen
 
 
 def _notification_factory(
-    event: Event, route: Route, *, created_at: datetime, give_up_at: datetime
+    pending: PendingDecision, route: Route, *, created_at: datetime, patience: timedelta
 ) -> Callable[[Channel], Notification]:
-    """Return a function that makes the notification of a matched route for a channel."""
+    """Return a function that makes the notification of a matched route for a channel.
+
+    It is due after the longest wait for details: also if none ever come, it is sent by then.
+    """
+    event = pending.event
     return lambda channel: Notification(
         id=uuid4(),
         event_id=event.id,
@@ -204,8 +208,8 @@ def _notification_factory(
         state=NotificationState.PENDING,
         attempts=0,
         created_at=created_at,
-        next_attempt_at=created_at,
-        give_up_at=give_up_at,
+        next_attempt_at=created_at + pending.max_delay,
+        give_up_at=created_at + patience,
         server_lane=server_lane(channel),
     )
 

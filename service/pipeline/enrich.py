@@ -1,4 +1,4 @@
-"""Fetch details for an event's messages, then enqueue its sends."""
+"""Fetch details for an event's messages, then release its sends."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -21,6 +21,7 @@ from service.model import (
 )
 from service.pipeline.context import Context
 from service.pipeline.fetch_details import fetch_details, next_fetch_at, retry_after_s
+from service.pipeline.lane_heads import enqueue_heads
 from service.routing.decide import with_details
 from service.store import deliveries, events, fetches, notifications
 
@@ -30,7 +31,7 @@ NO_DETAILS_STATUSES = frozenset({"success", "canceled"})  # their jobs and tests
 
 
 async def enrich(context: Context, fetch: Fetch) -> None:
-    """Fetch details; enqueue the sends once these are complete or time is up.
+    """Fetch details; release the sends once these are complete or time is up.
 
     Missing details are fetched again later, so that the event's page has them as soon as the source does.
     """
@@ -50,7 +51,7 @@ async def enrich(context: Context, fetch: Fetch) -> None:
         events.put_details(transaction, {event_id: details})
         waits_on = bool(unsent) and details.may_improve and context.clock() < deadline
         if not waits_on:
-            enqueue_sends(transaction, context, unsent)
+            release_sends(transaction, context, unsent)
         if next_fetch := _next_fetch(context, event, details, deadline=deadline if waits_on else None):
             until, purpose = next_fetch
             fetches.put_off(transaction, fetch, until=until, purpose=purpose)
@@ -76,10 +77,10 @@ def _unsent(transaction: Transaction, event_id: UUID) -> Sequence[Notification]:
     return [one for one in standing if one.state is NotificationState.PENDING and one.attempts == 0]
 
 
-def enqueue_sends(transaction: Transaction, context: Context, unsent: Sequence[Notification]) -> None:
-    """Enqueue the sends, each in its channel's lane."""
-    for notification in unsent:
-        context.jobs.enqueue("send", notification.id, within=transaction, lane=notification.lane)
+def release_sends(transaction: Transaction, context: Context, unsent: Sequence[Notification]) -> None:
+    """End the wait of notifications for details: they are due since they were planned."""
+    notifications.release(transaction, [notification.id for notification in unsent])
+    enqueue_heads(transaction, context.jobs, unsent, context.clock())
 
 
 async def enrich_failed(context: Context, fetch: Fetch, error: Exception) -> None:
@@ -104,7 +105,7 @@ async def _retry(context: Context, fetch: Fetch, reason: str) -> None:
             return
         if unsent:
             log.warning("messages go without details, which cannot be kept", event_id=str(event.id), reason=reason)
-            enqueue_sends(transaction, context, unsent)
+            release_sends(transaction, context, unsent)
         if now < event.received_at + policy.late_details_timeout:
             fetches.put_off(transaction, fetch, until=now + policy.max_pause, purpose=FetchPurpose.PAGE)
         else:
@@ -122,7 +123,7 @@ async def _send_without_details(context: Context, fetch: Fetch, reason: str) -> 
             return
         known = events.find_details(transaction, fetch.event_id) or Details(rounds=1, asked_at=context.clock())
         events.put_details(transaction, {fetch.event_id: replace(known, missing=(*known.missing, gap))})
-        enqueue_sends(transaction, context, _unsent(transaction, fetch.event_id))
+        release_sends(transaction, context, _unsent(transaction, fetch.event_id))
 
     await context.store.write(record)
 

@@ -19,6 +19,7 @@ from service.model import Delivery, Details, FetchPurpose
 from service.pipeline.context import Context
 from service.pipeline.decide import DecidedEvent, PendingDecision, decide_events
 from service.pipeline.fetch_details import may_still_come, with_missing
+from service.pipeline.lane_heads import enqueue_heads
 from service.routing.decide import with_details
 from service.store import actions, deliveries, events, fetches
 
@@ -87,6 +88,8 @@ def _process(transaction: Transaction, context: Context, limit: int) -> Batch:
         _record_waiting(transaction, context, batch)
         _decide(transaction, context, batch)
         _record_failures(transaction, context, batch)
+        planned = [notification for decided in batch.decided for notification in decided.planned]
+        enqueue_heads(transaction, context.jobs, planned, context.clock())
     return batch
 
 

@@ -16,9 +16,9 @@ from service.pipeline.context import Context, RetryPolicy
 from service.pipeline.enrich import enrich, enrich_failed
 from service.pipeline.fetch_facts import fetch_facts, fetch_facts_failed
 from service.pipeline.instrument import instrumented
+from service.pipeline.lane_heads import sweep
 from service.pipeline.process import Batch, process_batch, put_off_first
 from service.pipeline.prune import prune
-from service.pipeline.requeue_lost import sweep
 from service.pipeline.send import fail_send, send
 from service.queue.handlers import Handler, run_guarded
 from service.store import fetches
@@ -101,7 +101,7 @@ class Pipeline:
             await run_guarded("a failure's record", step.failed(context, fetch, error))
 
     async def sweep(self) -> None:
-        """Enqueue overdue work that has no queue job."""
+        """Enqueue the heads of lanes that have no job."""
         await sweep(self._context)
 
     async def prune(self) -> None:

@@ -38,7 +38,6 @@ def leave_to_other_workers(transaction: Transaction, context: Context, notificat
         f"{give_up_at:%H:%M:%S} UTC for a worker that has it; restart those with an old file"
     )
     notifications.postpone_unknown(transaction, notification, again_at=again_at, reason=reason)
-    context.jobs.enqueue("send", notification.id, within=transaction, at=again_at, lane=notification.lane)
     log.warning("a notification waits for a worker with another roundsman.yaml", notification=str(notification.id))
     return True
 

@@ -10,7 +10,7 @@ from typing import Protocol
 from uuid import UUID
 
 from service.db.tables import Transaction
-from service.model import Backlog
+from service.model import Backlog, LaneHead
 from service.queue.embedded import EmbeddedQueue
 from service.queue.handlers import Failed, Handler, run_guarded
 from service.queue.procrastinate import ProcrastinateQueue, WorkerTimings
@@ -53,8 +53,11 @@ class JobQueue(Protocol):
     def enqueue_many(self, kind: str, subject_ids: Sequence[UUID], *, within: Transaction) -> None:
         """Enqueue a job for each subject, in their order and due now, in one statement."""
 
-    def enqueue_first(self, lane: str, kind: str, subject_id: UUID, *, within: Transaction) -> None:
-        """Enqueue a job ahead of all others of its lane."""
+    def set_head(self, lane: str, kind: str, head: LaneHead | None, *, within: Transaction) -> None:
+        """Have one job wait in a lane, in place of all that wait there; none for None.
+
+        A job of the lane that runs may end. The caller keeps others from doing the same to this lane meanwhile.
+        """
 
     def pause_lane(self, lane: str, *, within: Transaction, until: datetime) -> None:
         """Begin no job of a lane before a time, on any machine; they keep their order."""

@@ -8,14 +8,14 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 import structlog
 
 from service.db.tables import Transaction
 from service.errors import Temporary
-from service.model import Backlog, QueuedJob
+from service.model import Backlog, LaneHead, QueuedJob
 from service.queue.embedded_sql import JobRows
 from service.queue.grace import Grace
 from service.queue.handlers import Failed, Handler, run_guarded
@@ -24,7 +24,6 @@ MAX_CONCURRENT = 16  # running jobs of a kind: while CircleCI hangs, sends still
 PREFETCH = 4 * MAX_CONCURRENT  # jobs of a kind that one poll reads: most of them begin later, without another poll
 POLL_EVERY_S = 0.05  # while prefetched jobs are left; else at once
 IDLE_POLL_S = 1.0  # between polls without a wake-up: another process (`roundsman resend`) may have enqueued
-AHEAD = timedelta(milliseconds=1)
 
 log = structlog.get_logger()
 
@@ -61,11 +60,11 @@ class EmbeddedQueue:
         """Enqueue a job for each subject, due now."""
         self._table.add_many(within, kind, subject_ids, run_at=self._clock())
 
-    def enqueue_first(self, lane: str, kind: str, subject_id: UUID, *, within: Transaction) -> None:
-        """Enqueue a job ahead of its lane, by a due time before that of the first one."""
-        now = self._clock()
-        run_at = min(now, (self._table.leading(within, lane) or now) - AHEAD)
-        self._table.add(within, kind, subject_id, run_at=run_at, lane=lane)
+    def set_head(self, lane: str, kind: str, head: LaneHead | None, *, within: Transaction) -> None:
+        """Have one job wait in a lane; one that runs is known in memory, and needs no row."""
+        self._table.clear_lane(within, lane)
+        if head is not None:
+            self._table.add(within, kind, head.subject_id, run_at=head.due_at, lane=lane)
 
     def pause_lane(self, lane: str, *, within: Transaction, until: datetime) -> None:
         """Begin no job of a lane before a time."""

@@ -6,21 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import (
-    ColumnElement,
-    Text,
-    bindparam,
-    cast,
-    column,
-    func,
-    insert,
-    literal,
-    literal_column,
-    or_,
-    select,
-    table,
-    text,
-)
+from sqlalchemy import bindparam, delete, func, insert, or_, select, text
 
 from service.db.database import Store
 from service.db.tables import Transaction, jobs
@@ -49,11 +35,9 @@ class JobRows:
         transaction.execute(_ADDING, rows)
 
     @staticmethod
-    def leading(transaction: Transaction, lane: str) -> datetime | None:
-        """Return the due time of the first job of a lane; None if it has none."""
-        leading = transaction.execute(select(func.min(jobs.c.run_at)).where(jobs.c.lane == lane))
-        found: datetime | None = leading.scalar()
-        return found
+    def clear_lane(transaction: Transaction, lane: str) -> None:
+        """Delete the jobs of a lane."""
+        transaction.execute(delete(jobs).where(jobs.c.lane == lane))
 
     @staticmethod
     def pause_lane(transaction: Transaction, lane: str, *, since: datetime, until: datetime) -> None:
@@ -155,15 +139,3 @@ def _next_run_at(transaction: Transaction, after: datetime) -> datetime | None:
     due_at: datetime | None = transaction.execute(soonest).scalar()
     opens_at = lanes.next_opening(transaction, after)
     return min((at for at in (due_at, opens_at) if at), default=None)
-
-
-_engine_jobs = table("procrastinate_jobs", column("status"))
-_SUBJECT = literal_column("procrastinate_jobs.args ->> 'subject_id'", Text)  # to the letter what the index is on
-
-
-def has_job(transaction: Transaction, subject: ColumnElement[UUID]) -> ColumnElement[bool]:
-    """Return a condition: a subject has a job, running or not, of either engine."""
-    if transaction.dialect.name == "sqlite":
-        return select(jobs.c.id).where(jobs.c.subject_id == subject).exists()
-    is_undone = cast(_engine_jobs.c.status, Text).in_(["todo", "doing"])
-    return select(literal(1)).select_from(_engine_jobs).where(cast(subject, Text) == _SUBJECT, is_undone).exists()

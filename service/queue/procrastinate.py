@@ -8,7 +8,7 @@ workers: its own NOTIFY would come within our transactions.
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from uuid import UUID
@@ -21,7 +21,7 @@ from service.db.postgres import connection_parameters
 from service.db.tables import Transaction
 from service.db.transactions import call_after_commit
 from service.errors import Temporary
-from service.model import Backlog, NewJob
+from service.model import Backlog, LaneHead, NewJob
 from service.queue.claims import claimed
 from service.queue.connections import connections
 from service.queue.errors import as_temporary, log_in_one_line
@@ -107,6 +107,7 @@ class ProcrastinateQueue:
         self._app = App(connector=connector)
         self._app.job_manager = FencedJobs(connector, lane_moved_on=self._announce)
         self._do = self._app.task(name="do", retry=RequeueStrategy(), pass_context=True)(self._run_one)
+        # of workers of the release before, which may run beside us
         self._do_then = self._app.task(name="do then", retry=RequeueStrategy())(self._enqueue)
         self._scheduler = PeriodicScheduler(self._app, clock)
         self._handlers: Mapping[str, Handler] = {}
@@ -128,25 +129,20 @@ class ProcrastinateQueue:
         at: datetime | None = None,
         lane: str | None = None,
     ) -> None:
-        """Enqueue a job in a transaction; workers are woken once that is committed.
-
-        Procrastinate begins only the first job of a lane, and one that is due later would block the others: it waits
-        outside of the lane, and is enqueued there when it is due.
-        """
-        new = NewJob(kind=kind, task=self._do.name, arguments={"kind": kind}, lock=lane, run_at=at)
-        if lane is not None and at is not None and at > self._clock():
-            waits = {"kind": kind, "lane": lane}
-            new = replace(new, task=self._do_then.name, arguments=waits, lock=None)
-        self._add(within, [subject_id], new)
+        """Enqueue a job in a transaction; workers are woken once that is committed."""
+        self._add(within, [subject_id], self._new_job(kind, at=at, lane=lane))
 
     def enqueue_many(self, kind: str, subject_ids: Sequence[UUID], *, within: Transaction) -> None:
         """Enqueue a job for each subject, due now, in one statement."""
-        self._add(within, subject_ids, NewJob(kind=kind, task=self._do.name, arguments={"kind": kind}))
+        self._add(within, subject_ids, self._new_job(kind))
 
-    def enqueue_first(self, lane: str, kind: str, subject_id: UUID, *, within: Transaction) -> None:
-        """Enqueue a job ahead of all others of its lane."""
-        new = NewJob(kind=kind, task=self._do.name, arguments={"kind": kind}, lock=lane, is_first=True)
-        self._add(within, [subject_id], new)
+    def set_head(self, lane: str, kind: str, head: LaneHead | None, *, within: Transaction) -> None:
+        """Have one job wait in a lane; one that is the head's already is left alone."""
+        if not self._view.has_head_job(within, lane, head) and head is not None:
+            self._add(within, [head.subject_id], self._new_job(kind, at=head.due_at, lane=lane))
+
+    def _new_job(self, kind: str, *, at: datetime | None = None, lane: str | None = None) -> NewJob:
+        return NewJob(kind=kind, task=self._do.name, arguments={"kind": kind}, lock=lane, run_at=at)
 
     def _add(self, transaction: Transaction, subject_ids: Sequence[UUID], new: NewJob) -> None:
         self._view.add(transaction, subject_ids, new)

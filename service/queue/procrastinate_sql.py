@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from service.db.database import Store
 from service.db.tables import Transaction
-from service.model import Backlog, NewJob
+from service.model import Backlog, LaneHead, NewJob
 from service.queue import lanes
 
 _IS_STALLED = (
@@ -28,12 +28,17 @@ _ADDING = text(
     """
     SELECT procrastinate_defer_jobs_v1(array_agg(
         ROW(
-            CAST(:kind AS text), CAST(:task AS text), CAST(:is_first AS boolean)::integer, CAST(:lock AS text), NULL,
+            CAST(:kind AS text), CAST(:task AS text), 0, CAST(:lock AS text), NULL,
             CAST(:arguments AS jsonb) || jsonb_build_object('subject_id', id), CAST(:run_at AS timestamptz)
         )::procrastinate_job_to_defer_v1 ORDER BY place
     )) FROM unnest(CAST(:ids AS text[])) WITH ORDINALITY AS subject (id, place)
     """
 )
+_WAITING = text(
+    "SELECT id, args ->> 'subject_id' AS subject_id, scheduled_at FROM procrastinate_jobs "
+    "WHERE lock = :lane AND status = 'todo'"
+)
+_CLEARING = text("DELETE FROM procrastinate_jobs WHERE lock = :lane AND status = 'todo'")
 _OWN = text(
     "SELECT 1 FROM procrastinate_jobs "
     "WHERE id = :job_id AND worker_id = :worker_id AND attempts = :attempts AND status = 'doing' FOR SHARE"
@@ -51,6 +56,22 @@ class ProcrastinateRows:
         """Enqueue a job for each subject, in their order, by Procrastinate's own function."""
         ids, arguments = list(map(str, subject_ids)), json.dumps(dict(new.arguments))
         transaction.execute(_ADDING, vars(new) | {"ids": ids, "arguments": arguments})
+
+    @staticmethod
+    def has_head_job(transaction: Transaction, lane: str, head: LaneHead | None) -> bool:
+        """Return whether the job that waits is the head's; else delete all that wait.
+
+        One that is to be begun while the lane is still closed is the head's too: it then waits for the opening.
+        """
+        waiting = transaction.execute(_WAITING, {"lane": lane}).all()
+        if head is not None and len(waiting) == 1:
+            latest = max(head.due_at, head.opens_at or head.due_at)
+            [job] = waiting
+            if job.subject_id == str(head.subject_id) and (job.scheduled_at is None or job.scheduled_at <= latest):
+                return True
+        if waiting:
+            transaction.execute(_CLEARING, {"lane": lane}).close()
+        return False
 
     @staticmethod
     def holds_job(fence: Mapping[str, Any], transaction: Transaction) -> bool:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Update, and_, delete, func, insert, or_, select, tuple_, update
+from sqlalchemy import Update, and_, delete, func, insert, literal, or_, select, tuple_, update
 
 from service.db.columns import UtcDateTime
 from service.db.tables import Transaction, attempts, is_unsent, notifications
@@ -134,6 +134,27 @@ def begin_attempt(
     attempt = Attempt(notification_id=notification_id, number=number, started_at=at)
     transaction.execute(insert(attempts).values(**vars(attempt)))
     return attempt
+
+
+def is_due(transaction: Transaction, notification_id: UUID, now: datetime) -> bool:
+    """Return whether the time of the next attempt has come.
+
+    now   counts on SQLite; on Postgres the server's clock does, by which its job became due
+    """
+    clock = literal(now, UtcDateTime) if transaction.dialect.name == "sqlite" else func.now()
+    asking = select(notifications.c.next_attempt_at <= clock).where(notifications.c.id == notification_id)
+    return bool(transaction.execute(asking).scalar())
+
+
+def release(transaction: Transaction, notification_ids: Collection[UUID]) -> None:
+    """End the wait for details of notifications without an attempt: they are due now.
+
+    On Postgres also by the server's clock, where the planner's was ahead of it.
+    """
+    waits = (notifications.c.id.in_(notification_ids), notifications.c.state == PENDING, notifications.c.attempts == 0)
+    since = notifications.c.created_at
+    due_at = since if transaction.dialect.name == "sqlite" else func.least(since, func.now(), type_=UtcDateTime)
+    transaction.execute(update(notifications).where(*waits).values(next_attempt_at=due_at))
 
 
 def open_attempt_begun_at(transaction: Transaction, notification_id: UUID) -> datetime | None:

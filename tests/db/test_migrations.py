@@ -48,6 +48,8 @@ def is_ours(name: str | None, kind: str, _parents: object) -> bool:
     return kind != "table" or not (name or "").startswith("event_terms")
 
 
+@pytest.mark.filterwarnings("ignore:autogenerate skipping metadata-specified expression-based index")
+@pytest.mark.filterwarnings("ignore:Skipped unsupported reflection of expression-based index")
 def test_migrations_make_the_tables_that_the_code_works_with(folder: Path) -> None:
     engine = create_engine(url_of(folder))
     with engine.connect() as connection:

@@ -4,6 +4,7 @@ import asyncio
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from starlette.applications import Starlette
 from service.errors import Permanent
 from service.health import CheckLimits, Readiness
 from service.metrics import Metrics
-from service.model import Backlog, Outcome
+from service.model import Outcome
 from service.queue.procrastinate import ProcrastinateQueue
 from service.queue.procrastinate_sql import ProcrastinateRows
 from service.testing.fake_circleci.payloads import as_bytes, workflow_completed
@@ -184,7 +185,7 @@ async def test_what_is_asked_of_the_tables_is_answered_by_indexes_not_by_everyth
         for row in house.rows(f"EXPLAIN QUERY PLAN {statement}", *["0"] * statement.count("?"))
     ]
     scanned = [plan for plan in plans if plan.startswith("SCAN")]
-    assert len(asked) == 7
+    assert len(asked) == 8
     assert scanned == ["SCAN sqlite_master", "SCAN alembic_version"]  # these do not grow
 
 
@@ -225,7 +226,7 @@ async def test_while_the_database_is_away_they_say_so_and_nothing_that_was_true_
     before = [await value(house, name) for name in ("database_up", "queue_depth")]
 
     with psycopg.connect(database.url) as other:
-        other.execute("LOCK TABLE heartbeats, procrastinate_jobs IN ACCESS EXCLUSIVE MODE")
+        other.execute("LOCK TABLE heartbeats, notifications IN ACCESS EXCLUSIVE MODE")
         away = {name: await value(house, name) for name in ("database_up", "queue_depth", "queue_oldest_age_seconds")}
         kept = await values(house, "deliveries")
         other.rollback()
@@ -247,7 +248,7 @@ async def test_a_postgres_that_is_not_there_is_away_too(folder: Path) -> None:
 class NeverAnswers(ProcrastinateRows):
     """A database behind a network that swallows everything."""
 
-    async def backlog(self) -> Backlog:
+    async def since_last_heartbeat(self) -> timedelta | None:
         await asyncio.Event().wait()
         raise AssertionError
 

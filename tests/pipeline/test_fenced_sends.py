@@ -132,6 +132,22 @@ async def test_job_that_comes_too_early_leaves_one_for_the_right_time(house: Hou
     assert house.channels.told == ["web (json)"]
 
 
+@pytest.mark.databases("postgres")
+async def test_message_is_due_by_the_clock_of_the_database(house: House) -> None:
+    house.channels.plan["web (json)"] = [AWAY]
+    notification = (await only(house, await tried(house)))["id"]
+
+    house.clock.now += timedelta(seconds=10)  # the worker's alone
+    await house.work("send", notification)
+    too_early, waiting = list(house.channels.told), house.jobs()
+    house.clock.now -= timedelta(seconds=10)
+    house.database.tell_time(house.clock() + timedelta(seconds=5))  # the database's alone
+    await house.work("send", notification)
+
+    assert (too_early, waiting) == ([], ["send"])
+    assert house.channels.told == ["web (json)"]
+
+
 async def test_channel_that_names_a_long_time_gets_it_and_one_attempt_after_it(house: House) -> None:
     closed = Temporary("web (json) answered 429", retry_after_s=61 * 60)
     house.channels.plan["web (json)"] = [closed]

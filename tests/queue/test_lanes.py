@@ -4,8 +4,8 @@ import asyncio
 from datetime import timedelta
 from uuid import UUID
 
-from service.model import Backlog
-from tests.queue_fixture import Work, acting, acting_async, some
+from service.model import Backlog, LaneHead
+from tests.queue_fixture import Counted, Work, acting, acting_async, some
 
 
 async def pause_lane(work: Work, lane: str, *, s: float) -> None:
@@ -14,8 +14,10 @@ async def pause_lane(work: Work, lane: str, *, s: float) -> None:
     )
 
 
-async def enqueue_first(work: Work, lane: str, subject: UUID) -> None:
-    await work.store.write(lambda transaction: work.jobs.enqueue_first(lane, "note", subject, within=transaction))
+async def set_head(work: Work, lane: str, subject: UUID | None, *, in_s: float = 0) -> None:
+    due_at = work.clock() + timedelta(seconds=in_s)
+    head = None if subject is None else LaneHead(subject_id=subject, due_at=due_at)
+    await work.store.write(lambda transaction: work.jobs.set_head(lane, "note", head, within=transaction))
 
 
 async def drain_again(work: Work) -> None:
@@ -83,24 +85,62 @@ async def test_a_job_that_closes_its_own_lane_is_followed_by_the_next_at_the_tim
     assert ran == [subjects[:1], subjects[:2], subjects[:3], subjects]
 
 
-async def test_what_comes_next_in_a_lane_comes_before_all_that_waited(work: Work) -> None:
-    waiting, [first] = some(3), some(1)
-    for subject in waiting:
+async def test_head_of_a_lane_replaces_all_that_wait_there_and_nothing_elsewhere(work: Work) -> None:
+    [elsewhere, other], [head] = some(2), some(1)
+    await work.enqueue(elsewhere, lane="mail")
+    await work.enqueue(other)
+    for subject in some(3):
         await work.enqueue(subject, lane="slack")
-    await enqueue_first(work, "slack", first)
+    await set_head(work, "slack", head)
 
     await work.drain()
 
-    assert work.ran == [first, *waiting]
+    assert sorted(work.ran) == sorted([elsewhere, other, head])
 
 
-async def test_the_next_of_an_empty_lane_is_begun_at_once(work: Work) -> None:
-    [first] = some(1)
-    await enqueue_first(work, "slack", first)
+async def test_head_of_an_empty_lane_is_begun_at_once(work: Work) -> None:
+    [head] = some(1)
+    await set_head(work, "slack", head)
 
     await work.drain()
 
-    assert work.ran == [first]
+    assert work.ran == [head]
+
+
+async def test_lane_without_a_head_has_no_job(work: Work) -> None:
+    await set_head(work, "slack", *some(1))
+    await set_head(work, "slack", None)
+
+    await work.drain()
+
+    assert work.ran == []
+
+
+async def test_head_that_is_set_again_runs_once_at_its_latest_time(work: Work) -> None:
+    [head] = some(1)
+    await set_head(work, "slack", head, in_s=60)
+    await set_head(work, "slack", head, in_s=60)
+    await set_head(work, "slack", head, in_s=30)
+    await drain_again(work)
+    too_early = list(work.ran)
+
+    work.clock.tick(seconds=30)
+    await drain_again(work)
+    work.clock.tick(seconds=30)
+    await drain_again(work)
+
+    assert (too_early, work.ran) == ([], [head])
+
+
+async def test_next_head_that_a_running_job_sets_runs_after_it(work: Work) -> None:
+    first, second = some(2)
+    at_once = Counted()
+    work.acts |= {first: acting_async(lambda: set_head(work, "slack", second)), second: at_once.act}
+    await set_head(work, "slack", first)
+
+    await work.drain()
+
+    assert work.ran == [first, second]
 
 
 async def test_a_later_word_replaces_the_one_before(work: Work) -> None:

@@ -24,7 +24,7 @@ def _is_pending(notification: Json, now: datetime) -> bool:
         case NotificationState.SENDING:
             return True
         case NotificationState.PENDING:
-            return datetime.fromisoformat(notification["next_attempt_at"]) <= now + SOON
+            return not notification["attempts"] or datetime.fromisoformat(notification["next_attempt_at"]) <= now + SOON
     return False
 
 

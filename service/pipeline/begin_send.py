@@ -1,0 +1,139 @@
+"""Begin an attempt to send: one transaction from the look at the notification on.
+
+Only the worker that holds the job may begin. What cannot be sent now leaves the lane to its next message.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import UUID
+
+import structlog
+
+from service.channels import min_interval
+from service.db.tables import Transaction
+from service.message import compose
+from service.model import Attempt, Message, Notification, NotificationState
+from service.pipeline.context import Context
+from service.pipeline.lane_heads import enqueue_heads
+from service.pipeline.leases import extend_lease
+from service.pipeline.unknown_channels import leave_to_other_workers
+from service.queue.claims import Claim
+from service.store import events, notifications
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Begun:
+    """An attempt that is on record, and the message to send."""
+
+    notification: Notification
+    attempt: Attempt
+    message: Message
+
+
+def begin(
+    transaction: Transaction, context: Context, claim: Claim, notification_id: UUID, *, now: datetime
+) -> Begun | None:
+    """Record the begin of an attempt; None if there is nothing to send now."""
+    if not _is_held(transaction, claim, notification_id):
+        return None
+    notification = notifications.find(transaction, notification_id)
+    if (begun := _begin(transaction, context, notification, now)) is None:
+        enqueue_heads(transaction, context.jobs, [notification], now)
+    return begun
+
+
+def begin_failed(
+    transaction: Transaction, context: Context, claim: Claim, notification_id: UUID, *, now: datetime
+) -> tuple[Notification, Attempt] | None:
+    """Begin an attempt that has failed already; None if none was due."""
+    if not _is_held(transaction, claim, notification_id):
+        return None
+    notification = notifications.find(transaction, notification_id)
+    attempt = None
+    if _may_begin(transaction, context, notification, now):
+        attempt = _begin_attempt(transaction, context, notification, now)
+    if attempt is None:
+        enqueue_heads(transaction, context.jobs, [notification], now)
+        return None
+    return notification, attempt
+
+
+def _is_held(transaction: Transaction, claim: Claim, notification_id: UUID) -> bool:
+    """Return whether the job is ours; if not, its lane is another worker's too."""
+    if is_held := claim(transaction):
+        return is_held
+    log.warning("a job was given to another worker meanwhile", notification=str(notification_id))
+    return False
+
+
+def _begin(transaction: Transaction, context: Context, notification: Notification, now: datetime) -> Begun | None:
+    if not _may_begin(transaction, context, notification, now):
+        return None
+    is_unknown = context.channel(notification.channel_key) is None
+    if is_unknown and leave_to_other_workers(transaction, context, notification):
+        return None
+    event = events.find(transaction, notification.event_id)
+    event_url = f"{context.public_url}/events/{event.id}" if context.public_url else None
+    message = compose(event, events.find_details(transaction, event.id), event_url=event_url)
+    attempt = _begin_attempt(transaction, context, notification, now)
+    if attempt is None:
+        return None
+    _pause_lane(transaction, context, notification)
+    return Begun(notification=_with_patience(transaction, notification, now), attempt=attempt, message=message)
+
+
+def _begin_attempt(
+    transaction: Transaction, context: Context, notification: Notification, now: datetime
+) -> Attempt | None:
+    lease_until = now + context.retry_policy.send_lease
+    return notifications.begin_attempt(transaction, notification.id, now, until=lease_until)
+
+
+def _may_begin(transaction: Transaction, context: Context, notification: Notification, now: datetime) -> bool:
+    """Return whether an attempt may begin now."""
+    if notification.state is NotificationState.PENDING:
+        return notifications.is_due(transaction, notification.id, now)
+    if notification.state is not NotificationState.SENDING:
+        return False
+    if _withdraw_unsure(transaction, context, notification):
+        return True
+    if notification.id in context.late_sends:  # the lease ran out while the database was away
+        extend_lease(transaction, context, context.late_sends[notification.id], notification.lane)
+        return False
+    if context.store.is_shared and notification.next_attempt_at > now:  # another worker may be sending it
+        context.jobs.pause_lane(notification.lane, within=transaction, until=notification.next_attempt_at)
+        return False
+    return notifications.end_interrupted(transaction, notification.id, now)
+
+
+def _withdraw_unsure(transaction: Transaction, context: Context, notification: Notification) -> bool:
+    """Withdraw an attempt of ours that never was: its begin was not confirmed."""
+    begun_at = notifications.open_attempt_begun_at(transaction, notification.id)
+    if (notification.id, begun_at) not in context.unsure_begins:
+        return False
+    notifications.withdraw_attempt(transaction, notification.id)
+    return True
+
+
+def _with_patience(transaction: Transaction, notification: Notification, now: datetime) -> Notification:
+    """Extend the time for retries by the time for which a retry was late.
+
+    The time for which its lane was full, or we or our database were away, is no fault of the channel.
+    """
+    if notification.attempts == 0 or now <= notification.next_attempt_at:
+        return notification
+    give_up_at = notification.give_up_at + (now - notification.next_attempt_at)
+    notifications.extend_deadline(transaction, notification.id, give_up_at)
+    return replace(notification, give_up_at=give_up_at)
+
+
+def _pause_lane(transaction: Transaction, context: Context, notification: Notification) -> None:
+    """Pause the lane for the channel's minimum interval between messages.
+
+    The pause holds for all workers.
+    """
+    channel = context.channel(notification.channel_key)
+    if channel is not None and (pause := min_interval(channel)):
+        context.jobs.pause_lane(notification.lane, within=transaction, until=context.clock() + pause)
