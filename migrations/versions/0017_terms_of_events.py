@@ -3,6 +3,7 @@
 The release before cannot add to it: no process of it may run meanwhile or later.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from itertools import count
 
@@ -13,6 +14,7 @@ from service.db.columns import IntegerArray, UtcDateTime
 from service.db.tables import EVENT_TERMS, INDEXED_COLUMNS
 from service.store.places import place_of
 from service.store.search_terms import SEARCHED, VALUED, numbers_of, spelled, terms_of
+from service.store.usual_values import URL_FORMS, USUAL_URL, restore_headers
 
 revision = "0017"
 down_revision = "0016"
@@ -31,6 +33,7 @@ events = sa.table(
     sa.column("place", sa.BigInteger()),
     sa.column("terms", IntegerArray),
 )
+deliveries = sa.table("deliveries", sa.column("id", sa.Uuid()), sa.column("headers", sa.JSON()))
 words = sa.table("words", sa.column("word"), sa.column("happened_at", UtcDateTime()), sa.column("event_id", sa.Uuid()))
 
 
@@ -101,7 +104,11 @@ def _update(filled: Sequence[dict[str, object]], *columns: str) -> None:
 
 
 def downgrade() -> None:
-    """Make the words and the indexes again."""
+    """Make the words and the indexes again, and store whole what is stored short."""
+    for name, form in URL_FORMS.items():
+        parts = (repr(part) if n % 2 == 0 else part for n, part in enumerate(re.split(r"[{}]", form)) if part)
+        op.execute(f"UPDATE events SET {name} = {' || '.join(parts)} WHERE {name} = '{USUAL_URL}'")  # noqa: S608 - ours
+    _restore_headers()
     op.create_table(
         "words",
         sa.Column("word", sa.Text(), nullable=False),
@@ -135,6 +142,18 @@ def downgrade() -> None:
             sqlite_where=is_there,
             postgresql_where=is_there,
         )
+
+
+def _restore_headers() -> None:
+    first = sa.select(deliveries).order_by(deliveries.c.id).limit(AT_ONCE)
+    rows = op.get_bind().execute(first).all()
+    changing = (
+        sa.update(deliveries).where(deliveries.c.id == sa.bindparam("b_id")).values(headers=sa.bindparam("whole"))
+    )
+    while rows:
+        whole = [{"b_id": row.id, "whole": [list(pair) for pair in restore_headers(row.headers)]} for row in rows]
+        op.get_bind().execute(changing, whole)
+        rows = op.get_bind().execute(first.where(deliveries.c.id > rows[-1].id)).all()
 
 
 def _is_value(term: str) -> bool:

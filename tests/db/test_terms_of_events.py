@@ -1,5 +1,6 @@
 """The upgrade to one index of terms: a search finds what it found before, and each event keeps its place."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -11,12 +12,14 @@ from sqlalchemy import text
 
 from service.db.database import Store, make_engine
 from service.db.migrate import alembic_config, migrate
+from service.model import Commit, Pipeline, Workflow
 from service.operations.queries import to_search
-from service.store import event_search, events
+from service.store import deliveries, event_search, events
 from tests.bench.past import NOW
 from tests.databases import Database
 from tests.example_events import FAILED
 from tests.filled_database import Filled, a_past_of
+from tests.neighbor_rows import a_delivery
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 
@@ -74,3 +77,22 @@ async def test_events_of_one_moment_each_have_a_place(database: Database) -> Non
 
     assert {event.id for event in [*page.items, *rest.items]} == {event.id for event in alike}
     assert len(page.items) + len(rest.items) == len(alike)
+
+
+async def test_what_is_stored_short_is_whole_for_the_release_before(database: Database) -> None:
+    """Its code knows no usual values."""
+    workflow = "https://app.circleci.com/pipelines/github/acme/web/1487/workflows/a-workflow"
+    event = replace(
+        FAILED, pipeline=Pipeline(number=1487), workflow=Workflow(id="a-workflow", url=workflow), revision="5ca1e"
+    )
+    store, headers = Store(database.url), (("user-agent", "CircleCI-Webhook/1.0"), ("circleci-signature", "v1=aa"))
+    await store.write(events.put, replace(event, commit=Commit(url="https://github.com/acme/web/commit/5ca1e")))
+    await store.write(deliveries.keep_many, [replace(a_delivery(), headers=headers)])
+    await store.close()
+
+    command.downgrade(alembic_config(database.url), "0016")
+
+    urls = rows(database.url, "SELECT workflow_url, commit_url FROM events")
+    assert [tuple(row) for row in urls] == [(workflow, "https://github.com/acme/web/commit/5ca1e")]
+    [(stored,)] = rows(database.url, "SELECT headers FROM deliveries")
+    assert (json.loads(stored) if isinstance(stored, str) else stored) == [list(pair) for pair in headers]
