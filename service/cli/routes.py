@@ -18,6 +18,7 @@ from service.errors import BadConfig, Permanent
 from service.metrics import Metrics
 from service.model import Decision, Event, Matcher, Verdict
 from service.operations.route_test import build_event, decide_trial, parse_facts, unknown_channels
+from service.routing.patterns import quote
 from service.text import humanize
 
 routes = Group("Try routes out; nothing is sent.")
@@ -56,7 +57,8 @@ def check_command(as_json: AsJson = False) -> None:
 
 
 def _in_words(matcher: Matcher) -> str:
-    return f"{matcher.key} {', '.join([*matcher.patterns, *(f'!{glob}' for glob in matcher.excluded)])}"
+    written = [*map(quote, matcher.patterns), *(f"!{quote(glob)}" for glob in matcher.excluded)]
+    return f"{matcher.key} {', '.join(written)}"
 
 
 @routes.command("test")

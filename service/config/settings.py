@@ -124,6 +124,8 @@ def _secrets(written: object) -> object:
         return written
     if listed := _json_list(written):
         return listed
+    if re.match(r"""\[\s*["']""", written):
+        raise ValueError("begins like a JSON list of texts, and is none; write the secrets with commas between them")
     return tuple(dict.fromkeys(secret.strip() for secret in re.split(r"[\n,]", written) if secret.strip()))
 
 

@@ -23,6 +23,8 @@ STATUSES = ("success", "failed", "error", "canceled", "unauthorized", "not_run")
 _RARE_STATUSES = ("infrastructure_fail", "timedout", "terminated-unknown", "on_hold", "retried")  # of jobs, by its API
 _TRIGGERS = ("webhook", "api", "schedule")
 _HOSTS = ("gh", "github", "bb", "bitbucket", "circleci")  # the first part of a project's slug
+_NAMES_WITH_COMMAS = ("author",)  # "Lovelace, Ada"
+_BRACKETS = re.compile(r"\[[^\]]*\]|\([^)]*\)|\{[^}]*\}")  # such as the parameters of a job's name
 _REFS = re.compile("refs/(?:heads|tags)/(?P<name>.+)")
 _REPOSITORY = re.compile(r"(?:https?://|git@)?(?P<host>github\.com|bitbucket\.org)[/:](?P<path>.+?)(?:\.git)?/?")
 
@@ -36,6 +38,7 @@ def find_warnings(document: Document, receivers: tuple[str, ...], routes: tuple[
         *_unused_receivers(document, receivers, routes),
         *_unreachable_routes(document, routes),
         *_misspelled(document, routes),
+        *_unlisted(document, routes),
         *_ambiguous(document, routes),
     )
 
@@ -73,6 +76,32 @@ def _misspelled(document: Document, routes: tuple[Route, ...]) -> Iterator[str]:
             warn = _WARNINGS_BY_KEY.get(matcher.key, lambda _: None)
             for warning in filter(None, map(warn, (*matcher.patterns, *matcher.excluded))):
                 yield document.problem(("routes", position, "match", matcher.key), warning)
+
+
+def _unlisted(document: Document, routes: tuple[Route, ...]) -> Iterator[str]:
+    """Yield a warning for each pattern that was meant as a list, probably.
+
+    Such as ``branch: main, release/*``.
+    """
+    for position, route in enumerate(routes):
+        for matcher in route.matchers:
+            patterns = (*matcher.patterns, *matcher.excluded) if matcher.key not in _NAMES_WITH_COMMAS else ()
+            for pattern in filter(_has_comma, patterns):
+                place = ("routes", position, "match", matcher.key)
+                yield document.problem(place, f"{pattern} is one pattern; for a list write {_as_list(pattern)}")
+
+
+def _has_comma(pattern: str) -> bool:
+    return "," in _BRACKETS.sub("", pattern)
+
+
+def _as_list(pattern: str) -> str:
+    parts = (part.strip() for part in pattern.split(","))
+    return f"[{', '.join(_in_yaml(part) for part in parts if part)}]"
+
+
+def _in_yaml(word: str) -> str:
+    return word if re.fullmatch(r"[\w][\w./-]*", word) else f"'{word}'"
 
 
 def _ambiguous(document: Document, routes: tuple[Route, ...]) -> Iterator[str]:

@@ -21,7 +21,7 @@ from service.model import (
     Verdict,
 )
 from service.routing.match_keys import Fact, findable_details, read_facts
-from service.routing.patterns import compile_pattern, has_wildcards
+from service.routing.patterns import compile_pattern, has_wildcards, quote
 
 _WORKFLOWS_ONLY = Matcher(key="event", patterns=(EventKind.WORKFLOW_COMPLETED,))
 
@@ -159,8 +159,8 @@ def _first_match(patterns: Iterable[str], fact: Fact) -> str | None:
 
 def _mismatch_reason(patterns: Sequence[str]) -> str:
     if any(map(has_wildcards, patterns)):
-        return f"does not match {', '.join(patterns)}"
-    return f"is not {_join_or(patterns)}"
+        return f"does not match {', '.join(map(quote, patterns))}"
+    return f"is not {_join_or(map(quote, patterns))}"
 
 
 def _join_or(words: Iterable[str]) -> str:

@@ -45,6 +45,11 @@ def unescape(pattern: str) -> str:
     return _PIECE.sub(lambda piece: piece["escaped"] or piece[0], pattern)
 
 
+def quote(pattern: str) -> str:
+    """Return a pattern for a list in a sentence: one with a comma in quotes."""
+    return f"'{pattern}'" if "," in pattern else pattern
+
+
 def has_closed_brackets(pattern: str) -> bool:
     """Tell whether each bracket that opens a set is closed by another."""
     return "[" not in _PIECE.sub("", pattern)

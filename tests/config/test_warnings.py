@@ -96,6 +96,15 @@ routes:
             "branch refs/heads/main is a ref, and CircleCI gives the name alone; did you mean main?",
         ),
         ("tag: refs/tags/v*", "tag refs/tags/v* is a ref, and CircleCI gives the name alone; did you mean v*?"),
+        (
+            "branch: 'main, release/*'",
+            "branch main, release/* is one pattern; for a list write [main, 'release/*']",
+        ),
+        ("branch: 'main,'", "branch main, is one pattern; for a list write [main]"),
+        ("tag: 'v1,*'", "tag v1,* is one pattern; for a list write [v1, '*']"),
+        ("project: '*/web,*/api'", "project */web,*/api is one pattern; for a list write ['*/web', '*/api']"),
+        ("actor: '!ada, bob'", "actor ada, bob is one pattern; for a list write [ada, bob]"),
+        ("workflow: 'build, test'", "workflow build, test is one pattern; for a list write [build, test]"),
         ("trigger: Webhook", "trigger Webhook is not a known trigger; did you mean webhook?"),
     ],
 )
@@ -112,6 +121,8 @@ def test_word_that_fits_no_known_one_gets_a_warning(file: File, match: str, doub
         "branch: [main, feature/heads, '*']",
         "trigger: [webhook, scheduled_pipeline]",
         "workflow: [build/deploy, FAILED]",
+        "workflow: ['test (linux, 3.11)', 'test {linux, 3.11}']",
+        "author: 'Lovelace, Ada'",
     ],
 )
 def test_word_that_may_fit_gets_no_warning(file: File, match: str) -> None:

@@ -288,3 +288,12 @@ def test_excluding_an_included_pattern_never_matches(branch: str, patterns: tupl
     [decision] = decide(replace(FAILED, branch=branch), [Route(name="r", receiver="team", matchers=(both,))])
 
     assert decision.verdict is Verdict.NOT_MATCHED
+
+
+def test_reason_quotes_a_pattern_with_a_comma_of_its_own() -> None:
+    listed, single = route("listed", branch=["develop", "release/*"]), route("single", branch="develop, release/*")
+
+    assert [decision.reason for decision in decide(FAILED, [listed, single])] == [
+        "branch main does not match develop, release/*",
+        "branch main does not match 'develop, release/*'",
+    ]
