@@ -76,6 +76,8 @@ class RowWorker:
 
     async def run(self) -> None:
         """Work until ``stop``, then wait for the running fetches."""
+        if not self._pipeline.context.store.is_shared:
+            await run_guarded("the end of a killed process's claims", self._end_leases())
         async with asyncio.TaskGroup() as group:
             group.create_task(self._decide_until_stopped())
             group.create_task(self._fetch_until_stopped())
@@ -170,11 +172,17 @@ class RowWorker:
                 await self._wait_for_idle()
                 claimed += await context.store.write(self._claim, purpose, room)
 
-    def _claim(self, transaction: Transaction, purpose: FetchPurpose, limit: int) -> Sequence[Fetch]:
+    async def _end_leases(self) -> None:
         context = self._pipeline.context
-        now, policy = context.clock(), context.retry_policy
-        lease_until = now + 2 * policy.answer_timeout + timedelta(seconds=self._limits.lease_margin)
-        return fetches.claim(transaction, purpose, now=now, lease_until=lease_until, limit=limit)
+        now = context.clock()
+        await context.store.write(fetches.end_leases, now=now, until=now + self._lease())
+
+    def _claim(self, transaction: Transaction, purpose: FetchPurpose, limit: int) -> Sequence[Fetch]:
+        now = self._pipeline.context.clock()
+        return fetches.claim(transaction, purpose, now=now, lease_until=now + self._lease(), limit=limit)
+
+    def _lease(self) -> timedelta:
+        return 2 * self._pipeline.context.retry_policy.answer_timeout + timedelta(seconds=self._limits.lease_margin)
 
     async def _end_fetches(self) -> None:
         """Wait for the running fetches; give back those that take too long."""

@@ -52,6 +52,14 @@ def claim(
     return [Fetch(event_id=event_id, purpose=purpose, lease_until=lease_until) for event_id in event_ids]
 
 
+def end_leases(transaction: Transaction, *, now: datetime, until: datetime) -> None:
+    """Make every fetch due that is claimed, or waits, until a time at most.
+
+    For the start of the only process: the claims are those of one that was killed.
+    """
+    transaction.execute(update(fetches).where(fetches.c.due_at > now, fetches.c.due_at <= until).values(due_at=now))
+
+
 def put_off(transaction: Transaction, fetch: Fetch, *, until: datetime, purpose: FetchPurpose | None = None) -> None:
     """End a claim: the fetch is due again later, maybe for another purpose."""
     later = update(fetches).where(*_is_claimed(fetch)).values(due_at=until, purpose=purpose or fetch.purpose)

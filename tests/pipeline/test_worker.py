@@ -162,6 +162,21 @@ async def test_claimed_fetch_is_due_again_when_its_lease_ends(house: House) -> N
     assert (claimed.event_id, list(meanwhile), len(afterwards)) == (event_id, [], 1)
 
 
+async def test_only_process_begins_at_once_what_a_killed_one_had_claimed(house: House) -> None:
+    """Where others may still run, claims end by their time."""
+    store, now = house.service.context.store, house.clock()
+    for number, due_at in enumerate([now, now + timedelta(hours=1)]):
+        await store.write(fetches.request, [UUID(int=number)], FetchPurpose.PAGE, due_at=due_at)
+    await store.write(fetches.claim, FetchPurpose.PAGE, now=now, lease_until=now + timedelta(minutes=1), limit=5)
+
+    worker = worker_of(house)
+    worker.stop()
+    await worker.run()
+
+    due = await store.write(fetches.claim, FetchPurpose.PAGE, now=now, lease_until=LATER, limit=5)
+    assert [fetch.event_id for fetch in due] == ([] if store.is_shared else [UUID(int=0)])
+
+
 @pytest.mark.parametrize("act", ["end", "put_off"])
 async def test_lost_claim_of_a_fetch_changes_nothing(house: House, act: str) -> None:
     store, event_id = house.service.context.store, UUID(int=1)
