@@ -44,14 +44,15 @@ def find_values(body: Any, path: Path) -> Iterator[Any]:
     if not path:
         yield body
         return
-    key, *rest = path
+    key, rest = path[0], path[1:]
     if key == "*" and isinstance(body, list):
         for item in body:
-            yield from find_values(item, tuple(rest))
+            yield from find_values(item, rest)
     elif isinstance(body, dict):
+        folded = key.casefold()
         for name, value in body.items():
-            if name == key or name.casefold() == key.casefold():
-                yield from find_values(value, tuple(rest))
+            if name == key or name.casefold() == folded:
+                yield from find_values(value, rest)
 
 
 def code_text(value: Any) -> str:

@@ -1,7 +1,7 @@
 """Refusals in answers, by status and by body, and whether they are transient."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain
@@ -84,7 +84,8 @@ def _in_body(service: ChannelService, body: Any, text: str) -> tuple[RefusalForm
         return _in_text(service, text)
     own = [(form, list(answer_bodies.find_values(body, form.code))) for form in service.refusals]
     settled = {form.code[0] for form, values in own if values}
-    general = ((form, _values_in_wrappers(body, form)) for form in FORMS if form.code[0] not in settled)
+    wrapped = [body, *(inner for path in WRAPPERS for inner in answer_bodies.find_values(body, path))]
+    general = ((form, _values_in_any(wrapped, form)) for form in FORMS if form.code[0] not in settled)
     for form, values in chain(own, general):
         for value in values:
             code = answer_bodies.code_text(value)
@@ -93,11 +94,10 @@ def _in_body(service: ChannelService, body: Any, text: str) -> tuple[RefusalForm
     return None
 
 
-def _values_in_wrappers(body: Any, form: RefusalForm) -> Iterator[Any]:
-    """Yield the values at a form's path, in the body and inside WRAPPERS."""
-    yield from answer_bodies.find_values(body, form.code)
-    for path in WRAPPERS:
-        yield from answer_bodies.find_values(body, (*path, *form.code))
+def _values_in_any(bodies: Iterable[Any], form: RefusalForm) -> Iterator[Any]:
+    """Yield the values at a form's path in each of the bodies."""
+    for body in bodies:
+        yield from answer_bodies.find_values(body, form.code)
 
 
 def _in_text(service: ChannelService, text: str) -> tuple[TextForm, str] | None:
