@@ -58,7 +58,7 @@ class Report:
         wanted = ("intake: kept", "drain: ", "told: ")
         lines = [f"| part, one process on one core | measured | {' | '.join(PACES)} |", "| --- | --- | --- | --- |"]
         for row in self.rows:
-            if row.what.startswith(wanted) and row.rate:
+            if row.what.startswith(wanted) and "SIGKILL" not in row.what and row.rate:
                 counts = " | ".join(str(math.ceil(pace / row.rate)) for pace in PACES.values())
                 lines.append(f"| {row.what}, {row.where} | {row.rate:,.0f}/s | {counts} |")
         return "\n".join(lines)

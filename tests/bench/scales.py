@@ -15,7 +15,7 @@ class Scale:
     messages          one after the other, to an idle service
     starts            of the service, and of ``--help``
     remembered        events before memory is read for the last time
-    weighed           events on the disk; in ``batches``, between which Postgres is vacuumed, as in the long run
+    weighed           events on the disk after a first batch; in ``batches``, with a VACUUM between them
     past              sizes of the history; ``widths`` is how many filters are asked for together
     repeats           of each request to the history
     databases         ``SQLite`` and ``Postgres``
@@ -70,7 +70,7 @@ SCALES = {
         messages=50,
         starts=5,
         remembered=2_000,
-        weighed=400,
+        weighed=800,
         past=(20_000,),
         repeats=5,
     ),

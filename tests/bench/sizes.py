@@ -65,15 +65,17 @@ def _rows(database: str, routes: int, parts: Counter[Part]) -> list[Row]:
 
 
 async def _bytes_by_part(place: Place, scale: Scale) -> Counter[Part]:
-    before, batch = _sizes(place), scale.weighed // scale.batches
-    for nth in range(1, scale.batches + 1):
+    """Return bytes for each event, from the second batch on: what is there once is in the first."""
+    batch, sizes = scale.weighed // scale.batches, list[Counter[Part]]()
+    for nth in range(1, scale.batches + 2):
         async with AsyncExitStack() as stack:
             roles = ["serve"] if place.name == "SQLite" else ["web", "worker"]
-            first, *_ = [await stack.enter_async_context(running(place, role)) for role in roles]
-            await post(place, first.port, series=nth, count=batch, red_in=0)
+            door, *_ = [await stack.enter_async_context(running(place, role)) for role in roles]
+            await post(place, door.port, series=nth, count=batch, red_in=0)
             await Backlog(place, Upstream(), events=nth * batch, messages=0).until_drained()
-        after = _sizes(place)
-    return Counter({part: round((size - before[part]) / (scale.batches * batch)) for part, size in after.items()})
+        sizes.append(_sizes(place))
+    first, *_, last = sizes
+    return Counter({part: round((size - first[part]) / (scale.batches * batch)) for part, size in last.items()})
 
 
 def _sizes(place: Place) -> Counter[Part]:
