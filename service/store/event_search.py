@@ -18,8 +18,8 @@ from service.store.rows import to_event
 from service.store.search_terms import Span, is_match, matching, words_in
 
 SCAN_LIMITS = (200, 2_000, 6_000)  # events looked at for one page: most pages are full after the first
-WIDE_WINDOW = 20  # times the last of those, by time: in so many events the index finds what is rarely together
-MAX_RARE = 100  # events of a wide window with a term that is rare enough to go through all of its events
+WIDE_WINDOW = 8  # times the last of those, by time: in so many events the index finds what is rarely together
+MAX_RARE = 40  # events of a wide window with a term that is rare enough to go through all of its events
 SAMPLE = 100  # events looked at to see of how many the actor is known
 MAX_RECENT = 50_000  # events in which projects are looked for
 ALL = Span(low=0, high=2**63 - 1)
@@ -125,7 +125,10 @@ def _places(span: Span) -> Select[int]:
 
 def _find(transaction: Transaction, tests: Tests, window: Span, *, limit: int) -> list[int]:
     """Return the newest places of a window whose events match clauses and facts."""
-    found = (matching(transaction, tests.clauses, window) if tests.clauses else _places(window)).subquery()
+    if not tests.clauses:
+        walked = _places(window).where(*tests.facts).order_by(events.c.place.desc())
+        return list(transaction.execute(walked.limit(limit)).scalars())
+    found = matching(transaction, tests.clauses, window).subquery()
     fitting = select(found.c.place)
     for fact in tests.facts:  # not as a join, which a planner may begin at its other end
         meets = select(literal(1)).where(events.c.place == found.c.place, fact).scalar_subquery()

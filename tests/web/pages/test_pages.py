@@ -189,7 +189,7 @@ async def test_a_search_that_was_cut_short_says_how_far_it_looked(house: House) 
     async with house.browser() as browser:
         page = await browser.get("/?trigger=schedule")
 
-    assert "Searched back to today 09:0" in text(page)
+    assert "Searched back to today 09:10" in text(page)
     assert "Older builds may fit too" in text(page)
     assert ">Older<" in page.text
 
