@@ -15,8 +15,9 @@ from service.clock import DatabaseClock
 from service.db.data_folder import database_file
 from service.db.errors import is_busy, translate_error
 from service.db.postgres import connection_parameters
+from service.db.shared_commits import SharedCommits, SharingLimits
 from service.db.tables import Transaction
-from service.db.transactions import MAX_WAIT_S, TransactionThreads
+from service.db.transactions import MAX_WAIT_S, Priority, TransactionThreads
 from service.text import clean
 
 BUSY_TIMEOUT_MS = 3_500  # for a lock of another process; waits within this process: transactions.MAX_WAIT_S
@@ -86,27 +87,36 @@ class Store:
     """The database's connections: runs functions that take a transaction.
 
     A transaction begins and ends in a thread, and nothing is awaited within it: it blocks others for no longer than
-    the database itself takes. On SQLite one transaction writes while up to ``READERS`` read (WAL).
+    the database itself takes. On SQLite one transaction writes while up to ``READERS`` read (WAL), and those that wait
+    for it together share a commit.
 
     max_wait_s   for a transaction to begin
     """
 
     def __init__(
-        self, database_url: str, *, clock: DatabaseClock | None = None, max_wait_s: float = MAX_WAIT_S
+        self,
+        database_url: str,
+        *,
+        clock: DatabaseClock | None = None,
+        max_wait_s: float = MAX_WAIT_S,
+        sharing: SharingLimits | None = None,
     ) -> None:
         self.clock = clock or DatabaseClock()  # without readings, as on SQLite, it is this machine's clock
         self.file = database_file(database_url)
         self._listeners: list[Callable[[], None]] = []
         if self.file is None:
-            writer, writers = _postgres(database_url, WRITERS), WRITERS
+            writer = _postgres(database_url, WRITERS)
+            self._writers: SharedCommits | TransactionThreads = TransactionThreads(
+                writer.begin, WRITERS, wait_s=max_wait_s
+            )
             reader = _postgres(database_url, READERS, READER_SETTINGS, isolation_level="AUTOCOMMIT")
             self._begin_snapshot = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
         else:
             self.file.parent.mkdir(parents=True, exist_ok=True)
-            writer, writers = _sqlite(database_url, 1, begin="BEGIN IMMEDIATE"), 1
+            writer = _sqlite(database_url, 1, begin="BEGIN IMMEDIATE")
+            self._writers = SharedCommits(writer.begin, wait_s=max_wait_s, limits=sharing)
             reader = _sqlite(database_url, READERS)
             self._begin_snapshot = "BEGIN"
-        self._writers = TransactionThreads(writer.begin, writers, wait_s=max_wait_s)
         self._readers = TransactionThreads(reader.connect, READERS, wait_s=max_wait_s)
         self._engines = [writer, reader]
 
@@ -127,17 +137,23 @@ class Store:
         Raises Temporary when the database is away, locked, read-only, or its disk is full; an error that the values may
         have caused is raised as the library raises it.
         """
-        return await self._commit(lambda transaction: work(transaction, *args, **kwargs), is_urgent=False)
+        return await self._commit(lambda transaction: work(transaction, *args, **kwargs), Priority.NORMAL)
 
     async def write_first(
         self, work: Callable[Concatenate[Transaction, Params], Result], *args: Params.args, **kwargs: Params.kwargs
     ) -> Result:
         """Run ``work`` as ``write`` does, ahead of other transactions that wait."""
-        return await self._commit(lambda transaction: work(transaction, *args, **kwargs), is_urgent=True)
+        return await self._commit(lambda transaction: work(transaction, *args, **kwargs), Priority.URGENT)
 
-    async def _commit(self, work: Callable[[Transaction], Result], *, is_urgent: bool) -> Result:
+    async def write_alone(
+        self, work: Callable[Concatenate[Transaction, Params], Result], *args: Params.args, **kwargs: Params.kwargs
+    ) -> Result:
+        """Run ``work``, which takes long, as ``write`` does, in a commit of its own."""
+        return await self._commit(lambda transaction: work(transaction, *args, **kwargs), Priority.ALONE)
+
+    async def _commit(self, work: Callable[[Transaction], Result], priority: Priority) -> Result:
         async with _translated_errors("written"):
-            done = await self._writers.run(work, is_urgent=is_urgent)
+            done = await self._writers.run(work, priority)
         for listener in self._listeners:
             listener()
         return done

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from contextvars import copy_context
+from enum import Enum, auto
 from typing import TypeVar
 
 from service.db.tables import Transaction
@@ -21,9 +22,35 @@ _CALLS = "calls after the commit"
 Result = TypeVar("Result")
 
 
+class Priority(Enum):
+    """The order in which waiting transactions run.
+
+    URGENT   ahead of the others
+    ALONE    with a commit of its own: it takes long, and no other should wait for its end
+    """
+
+    URGENT = auto()
+    NORMAL = auto()
+    ALONE = auto()
+
+
 def call_after_commit(transaction: Transaction, call: Callable[[], None]) -> None:
     """Call something once, in the transaction's thread, after its commit."""
-    transaction.info.setdefault(_CALLS, {})[call] = None
+    planned_calls(transaction)[call] = None
+
+
+def planned_calls(transaction: Transaction) -> dict[Callable[[], None], None]:
+    """Return what is to be called after the commit, in order.
+
+    It belongs to the connection: a transaction begins with clearing it.
+    """
+    calls: dict[Callable[[], None], None] = transaction.info.setdefault(_CALLS, {})
+    return calls
+
+
+def too_late() -> Temporary:
+    """Return the error for a transaction that has waited too long to begin."""
+    return Temporary("the database cannot be used now: others are still waiting for it")
 
 
 class PrioritySemaphore:
@@ -59,7 +86,7 @@ class PrioritySemaphore:
             async with asyncio.timeout(self._wait_s):
                 await lock.acquire()
         except TimeoutError as error:
-            raise Temporary("the database cannot be used now: others are still waiting for it") from error
+            raise too_late() from error
 
 
 class TransactionThreads:
@@ -80,23 +107,23 @@ class TransactionThreads:
         self._semaphore = PrioritySemaphore(wait_s, at_once)
         self._pool = ThreadPoolExecutor(at_once, thread_name_prefix="database")
 
-    async def run(self, work: Callable[[Transaction], Result], *, is_urgent: bool = False) -> Result:
+    async def run(self, work: Callable[[Transaction], Result], priority: Priority = Priority.NORMAL) -> Result:
         """Run ``work`` in a transaction, and return its result after the end of it.
 
         Raises Temporary when no thread is free within ``wait_s``. A cancelled caller does not stop its transaction:
         the thread runs it to its end, and the semaphore is released only then.
         """
         loop, context = asyncio.get_running_loop(), copy_context()
-        await self._semaphore.acquire(is_urgent=is_urgent)
+        await self._semaphore.acquire(is_urgent=priority is Priority.URGENT)
         working = loop.run_in_executor(self._pool, context.run, self._transact, work)
         working.add_done_callback(lambda _: self._semaphore.release())
         return await asyncio.shield(working)
 
     def _transact(self, work: Callable[[Transaction], Result]) -> Result:
         with self._open_transaction() as transaction:
-            transaction.info.pop(_CALLS, None)  # of an earlier transaction of this connection, which was rolled back
+            planned_calls(transaction).clear()
             done = work(transaction)
-            calls = transaction.info.pop(_CALLS, ())
+            calls = list(planned_calls(transaction))
         for call in calls:
             call()
         return done

@@ -56,7 +56,7 @@ async def process_batch(context: Context, *, limit: int) -> Batch:
 
     Raises Temporary when the database is away: nothing has happened then.
     """
-    batch = await context.store.write(_process, context, limit)
+    batch = await context.store.write_alone(_process, context, limit)
     for decided in batch.decided:
         context.metrics.events.labels(decided.event.kind).inc()
         for verdict, count in decided.counts.items():

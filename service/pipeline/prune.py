@@ -26,7 +26,7 @@ async def prune(context: Context, *, batch_size: int = BATCH_SIZE) -> None:
 async def _prune_events(context: Context, before: datetime, batch_size: int) -> int:
     count, mark = 0, None
     while True:
-        pruned = await context.store.write(retention.prune, before=before, beyond=mark, limit=batch_size)
+        pruned = await context.store.write_alone(retention.prune, before=before, beyond=mark, limit=batch_size)
         count, mark = count + pruned.count, pruned.mark
         if mark is None:
             return count
@@ -36,7 +36,7 @@ async def _prune_events(context: Context, before: datetime, batch_size: int) -> 
 async def _prune_dismissed(context: Context, before: datetime, batch_size: int) -> int:
     count = 0
     while True:
-        pruned = await context.store.write(retention.prune_dismissed, before=before, limit=batch_size)
+        pruned = await context.store.write_alone(retention.prune_dismissed, before=before, limit=batch_size)
         count += pruned
         if pruned < batch_size:
             return count
