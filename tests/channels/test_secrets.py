@@ -76,7 +76,12 @@ class Story:
     @property
     def tables(self) -> str:
         with closing(sqlite3.connect(self.folder / "roundsman.db")) as connection:
-            names = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+            names = [
+                name
+                for (name,) in connection.execute(
+                    "SELECT name FROM sqlite_master WHERE type = 'table' AND sql NOT LIKE 'CREATE VIRTUAL%'"
+                )
+            ]
             return repr([connection.execute(f"SELECT * FROM {name}").fetchall() for name in names])  # noqa: S608 - ours
 
 

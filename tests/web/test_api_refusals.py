@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
+from service.store.places import ID_BITS
 from service.testing.fake_circleci.payloads import workflow_completed
 from tests.app_fixture import RED, House
 from tests.operator_client import ADMIN_TOKEN, Operator
@@ -69,7 +70,7 @@ async def test_a_question_that_makes_no_sense_is_a_400_with_the_next_step(
 
 
 async def test_a_made_up_cursor_is_only_a_place(house: House) -> None:
-    cursor = made_cursor(1_772_440_200_000_000)
+    cursor = made_cursor(1_772_440_200_000_000 << ID_BITS, b"")
 
     response = await house.http.get(f"/api/v1/events?cursor={cursor}")
 
