@@ -188,6 +188,39 @@ def test_worker_that_ends_slowly_keeps_its_send_for_itself(site: Site) -> None:
 
 
 @pytest.mark.long
+def test_worker_that_was_frozen_in_a_send_changes_nothing_when_it_goes_on(site: Site) -> None:
+    """It stands still for longer than its heartbeats and its attempt's lease allow, and another sends in its place."""
+    recorded = "SELECT number, outcome, ended_at FROM attempts WHERE number = 2"
+    with slow_channel() as channel, ExitStack() as stack:
+        (site.folder / "roundsman.yaml").write_text(TELL.format(url=channel.url), encoding="utf-8")
+        web = stack.enter_context(serve(site.folder, site.environ, "web"))
+        frozen = stack.enter_context(serve(site.folder, site.environ, "worker"))
+        web.post(news(1))
+        assert channel.arrived.wait(ENDS_WITHIN_S)
+        frozen.process.send_signal(signal.SIGSTOP)
+        stack.callback(frozen.process.send_signal, signal.SIGCONT)
+        channel.arrived.clear()
+        other = stack.enter_context(serve(site.folder, site.environ, "worker"))
+        assert channel.arrived.wait(ENDS_WITHIN_S)
+        channel.arrived.clear()
+        channel.may_answer.set()
+        until(lambda: site.database.rows("SELECT state FROM notifications") == [("sent",)])
+        until(lambda: site.under_way == [])
+        before = site.database.rows(recorded)
+        interrupted = site.database.rows("SELECT outcome FROM attempts WHERE number = 1")
+        frozen.process.send_signal(signal.SIGCONT)
+        codes = (frozen.end(), other.end())
+        after = site.database.rows("SELECT state, attempts FROM notifications")
+
+    assert interrupted == [("interrupted",)]
+    assert (codes, after) == ((0, 0), [("sent", 2)])
+    assert site.database.rows(recorded) == before
+    assert site.database.rows("SELECT id FROM procrastinate_jobs WHERE queue_name = 'send'") == []
+    assert [line["number"] for line in other.log if line["event"] == "attempt"] == [2]
+    assert not channel.arrived.is_set()  # nothing came for a third time
+
+
+@pytest.mark.long
 def test_concurrent_migrations_run_one_after_the_other(site: Site) -> None:
     given = site.environ | {"ROUNDSMAN_DATABASE_URL": site.server.new_database()}
     with ExitStack() as stack:
