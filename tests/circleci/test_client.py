@@ -274,28 +274,11 @@ async def test_a_shorter_wait_does_not_cut_a_longer_one_short() -> None:
     assert waiting.value.retry_after_s == 60
 
 
-def client(answer: Answers, *, timeout_s: float = 30, metrics: Metrics | None = None) -> Client:
+def client(
+    answer: Answers, *, timeout_s: float = 30, metrics: Metrics | None = None, clock: Clock | None = None
+) -> Client:
     http = connect("https://ci.example.com", TOKEN, httpx.MockTransport(answer))  # type: ignore[arg-type]  # either kind
-    return Client(http, metrics=metrics or Metrics(), clock=Clock(), timeout_s=timeout_s)
-
-
-async def test_no_more_than_four_calls_are_on_the_way_at_once() -> None:
-    on_the_way = 0
-    most = 0
-
-    async def answer(_: httpx.Request) -> httpx.Response:
-        nonlocal on_the_way, most
-        on_the_way += 1
-        most = max(most, on_the_way)
-        for _turn in range(20):
-            await asyncio.sleep(0)
-        on_the_way -= 1
-        return ok(**ADA)
-
-    asking = client(answer)
-    await asyncio.gather(*(asking.ask(ME, UserShape) for _ in range(10)))
-
-    assert most == 4
+    return Client(http, metrics=metrics or Metrics(), clock=clock or Clock(), timeout_s=timeout_s)
 
 
 async def test_a_call_that_never_ends_is_given_up() -> None:

@@ -13,9 +13,10 @@ from typing import Any, Generic, TypeVar
 import httpx
 
 from service.circleci.api.breaker import Breaker, Log
+from service.circleci.api.call_slots import CallSlots
 from service.circleci.api.json_response import JsonTooLarge, parse
 from service.circleci.api.missing_paths import MissingPaths
-from service.circleci.api.rate_limit import MAX_WAIT_S, wait_after
+from service.circleci.api.rate_limit import MAX_WAIT_S, calls_per_s, wait_after
 from service.circleci.api.request import Answer, Call, EndpointError, raise_for_status
 from service.circleci.api.responses import ListAnswer
 from service.circleci.api.single_flight import SingleFlight
@@ -25,7 +26,6 @@ from service.errors import NoToken, Permanent, Temporary
 from service.metrics import Metrics
 from service.network_errors import UNTRUSTED, describe
 
-MAX_CONCURRENT_CALLS = 4
 MAX_INLINE_PARSE_BYTES = 64_000
 MAX_ITEMS = 1_000
 MAX_LISTING_S = 60.0
@@ -68,7 +68,7 @@ class Client:
         self._clock = clock
         self._timeout_s = timeout_s
         self._log = log
-        self._slots = asyncio.Semaphore(MAX_CONCURRENT_CALLS)
+        self._slots = CallSlots()
         self._large_answers = asyncio.Lock()
         self._breaker = Breaker(clock=clock, report=metrics.api_breaker_open.set, log=log)
         self._missing_paths = MissingPaths(clock)
@@ -180,6 +180,7 @@ class Client:
         with self._breaker.admit():
             answer = await self._exchange(http, call)
         now = self._clock()
+        self._slots.note_answer(is_refusal=answer.status == 429, calls_per_s=calls_per_s(answer.headers))
         self._pause(wait_after(answer.status, answer.headers, now), now)
         self._warn_of_refusal(call, answer, now)
         try:

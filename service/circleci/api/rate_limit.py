@@ -16,6 +16,7 @@ MAX_WAIT_S = 3600.0  # a wrong header must not silence us for longer
 DEFAULT_WAIT_S = 10.0  # after a 429 without a header
 MAX_CHARACTERS = 1_000
 NUMBER = re.compile(r"(?:^|[;\s])\s*([a-z]+)\s*=\s*([0-9]{1,12}(?:\.[0-9]{1,6})?)(?=\s*(?:[;,]|$))")
+COUNT = re.compile(r"[0-9]{1,12}")
 RESET = re.compile(r"(x-)?ratelimit-reset(-\w+)?")
 
 
@@ -29,6 +30,26 @@ def wait_after(status: int, headers: Mapping[str, str], now: datetime) -> float 
         return used_up
     waits = (read_retry_after(headers.get("retry-after"), now), used_up, min(resets(headers), default=None))
     return next((wait for wait in waits if wait is not None), DEFAULT_WAIT_S)
+
+
+def calls_per_s(headers: Mapping[str, str]) -> float | None:
+    """Return the calls a second that the tightest limit leaves until its reset.
+
+    None if no header says both numbers. A reset at once leaves what remains.
+    """
+    pairs: list[tuple[str | None, str | None]] = [
+        (headers.get(name.replace("reset", "remaining")), value)
+        for name, value in headers.items()
+        if RESET.fullmatch(name)
+    ]
+    pairs += [
+        (entry.get("r", entry.get("remaining")), entry.get("t", entry.get("reset")))
+        for entry in _entries(headers.get("ratelimit"))
+    ]
+    known = [
+        (remaining, retry_after.read_wait(reset)) for remaining, reset in pairs if COUNT.fullmatch(remaining or "")
+    ]
+    return min((float(left or 0) / max(1.0, wait) for left, wait in known if wait is not None), default=None)
 
 
 def read_retry_after(value: str | None, now: datetime) -> float | None:
