@@ -109,16 +109,19 @@ class Store:
             self._writers: SharedCommits | TransactionThreads = TransactionThreads(
                 writer.begin, WRITERS, wait_s=max_wait_s
             )
+            intake = _postgres(database_url, 1, isolation_level="AUTOCOMMIT")
+            self._intake: SharedCommits | TransactionThreads = TransactionThreads(intake.connect, 1, wait_s=max_wait_s)
             reader = _postgres(database_url, READERS, READER_SETTINGS, isolation_level="AUTOCOMMIT")
             self._begin_snapshot = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
         else:
             self.file.parent.mkdir(parents=True, exist_ok=True)
             writer = _sqlite(database_url, 1, begin="BEGIN IMMEDIATE")
-            self._writers = SharedCommits(writer.begin, wait_s=max_wait_s, limits=sharing)
+            self._writers = self._intake = SharedCommits(writer.begin, wait_s=max_wait_s, limits=sharing)
+            intake = writer
             reader = _sqlite(database_url, READERS)
             self._begin_snapshot = "BEGIN"
         self._readers = TransactionThreads(reader.connect, READERS, wait_s=max_wait_s)
-        self._engines = [writer, reader]
+        self._engines = [writer, intake, reader]
 
     @property
     def is_shared(self) -> bool:
@@ -151,9 +154,27 @@ class Store:
         """Run ``work``, which takes long, as ``write`` does, in a commit of its own."""
         return await self._commit(lambda transaction: work(transaction, *args, **kwargs), Priority.ALONE)
 
-    async def _commit(self, work: Callable[[Transaction], Result], priority: Priority) -> Result:
+    async def write_statement(
+        self, work: Callable[Concatenate[Transaction, Params], Result], *args: Params.args, **kwargs: Params.kwargs
+    ) -> Result:
+        """Run ``work`` as ``write_first`` does; on Postgres it is one statement.
+
+        There it is prepared and commits by itself, on a connection of its own: without the round trips of a
+        transaction, and behind no other.
+        """
+        return await self._commit(
+            lambda transaction: work(transaction, *args, **kwargs), Priority.URGENT, threads=self._intake
+        )
+
+    async def _commit(
+        self,
+        work: Callable[[Transaction], Result],
+        priority: Priority,
+        *,
+        threads: SharedCommits | TransactionThreads | None = None,
+    ) -> Result:
         async with _translated_errors("written"):
-            done = await self._writers.run(work, priority)
+            done = await (threads or self._writers).run(work, priority)
         for listener in self._listeners:
             listener()
         return done
@@ -187,7 +208,7 @@ class Store:
 
     async def close(self) -> None:
         """Wait for the running transactions, and close every connection."""
-        for threads in (self._readers, self._writers):
+        for threads in (self._readers, self._writers, self._intake):
             await threads.close()
         for engine in self._engines:
             engine.dispose()

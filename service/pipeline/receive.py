@@ -187,7 +187,7 @@ class GroupCommitter:
 
     async def _write_batch(self, batch: Sequence[PendingDelivery]) -> list[StoredDelivery]:
         batch_deliveries = [pending.delivery for pending in batch]
-        ids = await self._store.write_first(deliveries.keep_many, batch_deliveries)
+        ids = await self._store.write_statement(deliveries.keep_many, batch_deliveries)
         if self._announce is not None:
             self._announce()
         return [

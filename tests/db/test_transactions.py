@@ -151,3 +151,17 @@ async def test_statements_of_reads_are_prepared_on_postgres(store: Store) -> Non
         await written(store)
 
     assert any("FROM lanes" in statement for statement in await store.read(prepared))
+
+
+@pytest.mark.databases("postgres")
+async def test_a_statement_on_postgres_commits_by_itself(store: Store) -> None:
+    def transaction_ids(connection: Transaction) -> list[int]:
+        return [connection.exec_driver_sql("SELECT txid_current()").scalar_one() for _ in range(2)]
+
+    first, second = await store.write_statement(transaction_ids)
+    heard: list[str] = []
+    store.after_commit(lambda: heard.append("committed"))
+    await store.write_statement(write, "a")
+
+    assert first != second
+    assert (heard, await written(store)) == (["committed"], ["a"])
