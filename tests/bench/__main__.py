@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import logging
+import signal
 import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -78,6 +79,7 @@ def main() -> None:
     parser.add_argument("--markdown", action="store_true", help="write docs/benchmarks.md and docs/scaling.md too")
     asked = parser.parse_args()
     configure_logs(logging.WARNING)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as after Ctrl-C, no process of ours stays
     keep_on("theirs")  # Postgres and the load inherit it
     with postgres.running(faster=()) as server:  # here a commit waits for the disk
         bench = Bench(server=server, scale=SCALES[asked.scale])
