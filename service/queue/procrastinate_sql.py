@@ -20,7 +20,7 @@ _IS_STALLED = (
 _LOOKING = text(f"SELECT id FROM procrastinate_jobs WHERE {_IS_STALLED}")  # noqa: S608 - constants of ours
 _REQUEUING = text(
     f"""
-    UPDATE procrastinate_jobs SET status = 'todo', scheduled_at = NULL, attempts = attempts + 1
+    UPDATE procrastinate_jobs SET status = 'todo', scheduled_at = NULL, attempts = attempts + 1, queueing_lock = NULL
     WHERE id = ANY(:suspects) AND {_IS_STALLED} RETURNING id
     """  # noqa: S608 - the same
 )
