@@ -91,14 +91,14 @@ async def _load(place: Place, processes: Sequence[Running], requests: Path, seco
         outcome = await post(place, port, requests=requests, seconds=seconds)
     return Round(
         outcome=outcome,
-        cpu=(sum(one.cpu_seconds() for one in processes) - cpu) / outcome.answers,
+        cpu=(sum(one.cpu_seconds() for one in processes) - cpu) / max(1, outcome.answers),
         judged=(place.count_events() - events) / outcome.seconds,
     )
 
 
 def _row(form: Form, rates: Mapping[Form, list[float]], rounds: list[Round]) -> Row:
     rate, p99 = median(rates[form]), median(one.outcome.p99 for one in rounds)
-    same, barest = (rate / median(rates[base]) for base in (SAME, BAREST))
+    same, barest = (rate / (median(rates[base]) or 1) for base in (SAME, BAREST))
     parts = {
         BAREST: [],
         SAME: [f"{barest:.2f} of the barest"],

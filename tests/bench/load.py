@@ -38,7 +38,7 @@ class Outcome:
 
 
 class Connection(asyncio.Protocol):
-    """A connection with one request after the other."""
+    """A connection with one request after the other, and one at least."""
 
     def __init__(self, requests: Iterator[bytes], load: "Load", ended: asyncio.Future[None]) -> None:
         self._requests, self._load, self._ended = requests, load, ended
@@ -47,11 +47,11 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
-        self._next()
+        self._next(is_first=True)
 
-    def _next(self) -> None:
+    def _next(self, *, is_first: bool = False) -> None:
         self._began = time.perf_counter()
-        one = next(self._requests, None) if self._began < self._load.end_at else None
+        one = next(self._requests, None) if is_first or self._began < self._load.end_at else None
         if one is None:
             self._transport.close()
             return
