@@ -110,11 +110,16 @@ class Writes:
     def listen(self) -> None:
         event.listen(Engine, "before_cursor_execute", self._on_statement)
         event.listen(Engine, "commit", self._on_commit)
-        event.listen(Engine, "rollback", lambda connection: connection.info.pop("wrote", None))
+        event.listen(Engine, "rollback", self._on_rollback)
 
     def _on_statement(self, connection: Connection, _cursor: object, statement: str, *_: object) -> None:
         if re.match(rf"\s*(INSERT INTO|UPDATE) {self.table}\b", statement):
             connection.info["wrote"] = True
+
+    @staticmethod
+    def _on_rollback(connection: Connection) -> None:
+        if not connection.invalidated:  # else what was noted went with the lost connection
+            connection.info.pop("wrote", None)
 
     def _on_commit(self, connection: Connection) -> None:
         if connection.info.pop("wrote", False):
