@@ -115,6 +115,8 @@ class Writes:
     def _on_statement(self, connection: Connection, _cursor: object, statement: str, *_: object) -> None:
         if re.match(rf"\s*(INSERT INTO|UPDATE) {self.table}\b", statement):
             connection.info["wrote"] = True
+            if getattr(connection.connection.dbapi_connection, "autocommit", False) is True:
+                self.before()  # the statement is its own commit
 
     @staticmethod
     def _on_rollback(connection: Connection) -> None:
