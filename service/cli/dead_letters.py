@@ -1,5 +1,6 @@
 """The command that lists dead letters: dead-letters."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
@@ -47,17 +48,26 @@ def _print_page(found: Any, *, dismissed: bool) -> None:
             f"delivery {delivery['id']} of {_event_text.format_time(delivery['received_at'])}: {delivery['reason']}",
             "bold",
         )
+        _print_actions(delivery["actions"])
         _print_commands("replay", delivery["id"], dismissed=dismissed)
     for notification in found["notifications"]:
         status = _event_text.notification_status(notification)
         say(f"notification {notification['id']} to {notification['channel_label']}: {status}", "bold")
         if event := notification["event"]:
             say(f"  {_event_text.headline(event)[0]}, {_event_text.format_time(event['happened_at'])}")
+        _print_actions(notification["actions"])
         _print_commands("resend", notification["id"], dismissed=dismissed)
+        if event:
+            say(f"  roundsman explain {event['id']}")
     if not count(found):
         say("nothing was dismissed" if dismissed else "nothing waits for a person")
     if found["next"]:
         say(f"older ones: --cursor {found['next']}, or --all")
+
+
+def _print_actions(actions: Sequence[Any]) -> None:
+    for sentence, style in _event_text.operator_action_lines(actions, ()):
+        say(f"  {sentence}", style)
 
 
 def _print_commands(again: str, subject: str, *, dismissed: bool) -> None:

@@ -34,6 +34,7 @@ from service.operations.ids import Noun
 from service.operations.json_shapes import Json
 from service.routing.match_keys import SEARCH_FILTERS, SearchFilter
 from service.routing.news import news_key
+from service.store import notifications
 from service.store.filters import Search
 from service.terminal import Column
 
@@ -53,7 +54,7 @@ events = Group("Look up what was built.")
 
 
 EventId = Annotated[
-    str, typer.Argument(metavar="EVENT", help="An id, or its first 8 digits, from `roundsman events list`.")
+    str, typer.Argument(metavar="EVENT", help="Its id, or that of one of its notifications; 8 digits do.")
 ]
 
 
@@ -199,7 +200,9 @@ def explain(event_id: EventId, as_json: AsJson = False) -> None:
 
 def _look_up(event_id: str) -> Any:
     async def look(_: Settings, store: Store) -> Any:
-        _noun, found = await ids.find(store, event_id, Noun.EVENT)
+        noun, found = await ids.find(store, event_id, Noun.EVENT, Noun.NOTIFICATION)
+        if noun is Noun.NOTIFICATION:
+            found = (await store.read(notifications.find, found)).event_id
         return await store.snapshot(queries.show_event, found)
 
     return with_store(look)

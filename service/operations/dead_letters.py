@@ -4,14 +4,15 @@ They are deliveries that were not understood and notifications that could not be
 """
 
 from collections.abc import Sequence
+from uuid import UUID
 
 from service.db.database import Store
 from service.db.tables import Transaction
 from service.model import Delivery, Notification
 from service.operations.bulk_actions import MAX_SUBJECTS
-from service.operations.json_shapes import Json, delivery_json
+from service.operations.json_shapes import Json, action_json, delivery_json
 from service.operations.queries import MAX_PAGE_SIZE, require_limit, with_events
-from service.store import deliveries, notifications
+from service.store import actions, deliveries, notifications
 from service.store.cursors import SortKey, to_cursor, to_sort_key
 
 PARTS = ("deliveries", "notifications")
@@ -35,13 +36,23 @@ def list_dead_letters(
     unread = deliveries.find_dead(transaction, limit=limit + 1, dismissed=dismissed, beyond=beyond)
     unsent = notifications.find_dead(transaction, limit=limit + 1, dismissed=dismissed, beyond=beyond)
     last = _last_place(unread, unsent, limit=limit)
-    return {
+    page = {
         "deliveries": [
             delivery_json(one, body_bytes=size) for one, size in unread if last is None or _received(one) >= last
         ],
         "notifications": with_events(transaction, [one for one in unsent if last is None or _given_up(one) >= last]),
-        "next": to_cursor(last) if last else None,
     }
+    _add_actions(transaction, [shape for shapes in page.values() for shape in shapes])
+    return {**page, "next": to_cursor(last) if last else None}
+
+
+def _add_actions(transaction: Transaction, shapes: Sequence[Json]) -> None:
+    """Add the operators' actions to each dead letter, oldest first: who, when and why."""
+    done: dict[str, list[Json]] = {shape["id"]: [] for shape in shapes}
+    for action in actions.of_subjects(transaction, [UUID(one) for one in done]):
+        done[str(action.subject_id)].append(action_json(action))
+    for shape in shapes:
+        shape["actions"] = done[shape["id"]]
 
 
 async def list_all_dead_letters(store: Store, *, dismissed: bool = False, limit: int = MAX_SUBJECTS) -> Json:

@@ -30,7 +30,7 @@ COLUMNS = {
 LISTED_BY = {
     Noun.EVENT: "events list",
     Noun.DELIVERY: "dead-letters",
-    Noun.NOTIFICATION: "explain EVENT",
+    Noun.NOTIFICATION: "notifications list",
     Noun.SESSION: "sessions list",
 }
 

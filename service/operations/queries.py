@@ -148,7 +148,10 @@ def _decisions(judgment: Judgment, event: Event) -> list[Json]:
 def _why_no_event(transaction: Transaction, event_id: UUID) -> str:
     delivery = deliveries.find_for_display(transaction, event_id)  # raises NotFound if there is no delivery either
     if delivery.state is DeliveryState.DEAD:
-        return f"delivery {event_id} has no event: it was not understood ({delivery.reason}); see the dead letters"
+        return (
+            f"delivery {event_id} has no event: it was not understood ({delivery.reason}); "
+            "`roundsman dead-letters --json` and its page show the body"
+        )
     if delivery.state is DeliveryState.DISMISSED:
         return f"delivery {event_id} has no event: it was not understood ({delivery.reason}), and dismissed"
     return f"delivery {event_id} has not been judged yet; look again in a moment"

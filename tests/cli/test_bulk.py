@@ -70,7 +70,7 @@ def test_partial_failure_tells_each_outcome_and_ends_1(operator: Terminal, past:
     said = operator.run("dismiss", past.unsent, NOWHERE, past.red)
     again = operator.run("dismiss", past.unsent, past.unread, "--json")
 
-    where = "`roundsman dead-letters` and `roundsman explain EVENT`"
+    where = "`roundsman dead-letters` and `roundsman notifications list`"
     assert said.code == 1
     assert said.lines == [
         f"{NOWHERE}: not done: there is no delivery or notification {NOWHERE}; ids are in {where}",

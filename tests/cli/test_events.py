@@ -187,6 +187,21 @@ def test_ping_is_shown_as_a_ping(operator: Terminal, past: Past) -> None:
 
 
 @pytest.mark.parametrize("words", [("events", "show"), ("explain",)])
+def test_the_id_of_a_notification_leads_to_its_event(operator: Terminal, past: Past, words: tuple[str, ...]) -> None:
+    assert operator.run(*words, past.unsent[:8]).out == operator.run(*words, past.red).out
+
+
+@pytest.mark.parametrize("words", [("events", "show"), ("explain",)])
+def test_the_id_of_a_delivery_without_an_event_names_where_its_body_is(
+    operator: Terminal, past: Past, words: tuple[str, ...]
+) -> None:
+    said = operator.run(*words, past.unread)
+
+    assert "it was not understood (" in said.err
+    assert "); `roundsman dead-letters --json` and its page show the body" in said.err
+
+
+@pytest.mark.parametrize("words", [("events", "show"), ("explain",)])
 def test_the_beginning_of_an_id_is_enough(operator: Terminal, past: Past, words: tuple[str, ...]) -> None:
     assert operator.run(*words, past.red[:8]).out == operator.run(*words, past.red).out
 
@@ -256,6 +271,7 @@ def test_dead_letters_are_listed_with_their_commands(operator: Terminal, past: P
         f"notification {past.unsent} to web (json 2): not delivered: the pager is gone",
         f"  roundsman resend {past.unsent}",
         f"  roundsman dismiss {past.unsent}",
+        f"  roundsman explain {past.red}",
     ):
         assert line in said.lines
 
@@ -263,7 +279,7 @@ def test_dead_letters_are_listed_with_their_commands(operator: Terminal, past: P
 def test_dismissed_dead_letters_are_listed_separately(operator: Terminal, past: Past) -> None:
     before = operator.run("dead-letters", "--dismissed")
     for dead in (past.unread, past.unsent):
-        operator.run("dismiss", dead)
+        operator.run("dismiss", dead, "--because", "told by phone")
 
     said = operator.run("dead-letters", "--dismissed")
     waiting = operator.run("dead-letters")
@@ -273,7 +289,13 @@ def test_dismissed_dead_letters_are_listed_separately(operator: Terminal, past: 
     assert [line for line in said.lines if line.startswith("  roundsman")] == [
         f"  roundsman replay {past.unread}",
         f"  roundsman resend {past.unsent}",
+        f"  roundsman explain {past.red}",
     ]
+    assert " ".join(said.out.split()).count(", because: told by phone") == 2
+    shown = operator.run("dead-letters", "--dismissed", "--json").json
+    assert [one["actions"][-1]["reason"] for one in [*shown["deliveries"], *shown["notifications"]]] == [
+        "told by phone"
+    ] * 2
     assert (waiting.code, waiting.out) == (0, "nothing waits for a person\n")
 
 
