@@ -4,9 +4,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from threading import Lock
 
 Clock = Callable[[], datetime]
 
+MICROSECOND = timedelta(microseconds=1)
+MAX_LEAD = timedelta(seconds=1)  # of distinct times on the clock: a million in a second
 MAX_SPREAD_S = 1.0  # a reading with more is ignored, unless it is the first
 MAX_OFFSET_S = 2.0  # synchronized clocks differ by far less; a larger difference shows in a list of times
 
@@ -14,6 +17,24 @@ MAX_OFFSET_S = 2.0  # synchronized clocks differ by far less; a larger differenc
 def now_utc() -> datetime:
     """Return the time on this machine's clock."""
     return datetime.now(UTC)
+
+
+class DistinctTimes:
+    """Times that keep the order in which they were taken, of which no two are equal.
+
+    A clock may show one time twice. Where it was set back, the times go back too.
+    """
+
+    def __init__(self) -> None:
+        self._last = datetime.min.replace(tzinfo=UTC)
+        self._lock = Lock()
+
+    def take(self, now: datetime) -> datetime:
+        """Return this time, or the next one that was not taken; from any thread."""
+        with self._lock:
+            is_set_back = self._last - now > MAX_LEAD
+            self._last = now if is_set_back else max(now, self._last + MICROSECOND)
+            return self._last
 
 
 @dataclass(frozen=True, kw_only=True)

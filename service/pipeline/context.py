@@ -9,6 +9,7 @@ from typing import Protocol
 from uuid import UUID
 
 from service.circleci.source import Source
+from service.clock import DistinctTimes
 from service.config.channel_urls import fingerprint
 from service.db.database import Store
 from service.metrics import Metrics
@@ -92,6 +93,7 @@ class Context:
     """The dependencies of the pipeline's steps.
 
     keep_for        events older than this are deleted
+    planned_at      the times of new notifications, in the order of which a lane sends them
     unsure_begins   begins of attempts whose commit was not confirmed: notification and time; nothing was sent
     """
 
@@ -107,6 +109,7 @@ class Context:
     public_url: str | None = None
     retry_policy: RetryPolicy = RetryPolicy()
     batch_limits: BatchLimits = BatchLimits()
+    planned_at: DistinctTimes = field(default_factory=DistinctTimes)
     late_sends: LateSends = field(default_factory=LateSends)
     unsure_begins: set[tuple[UUID, datetime]] = field(default_factory=set)
 

@@ -32,7 +32,6 @@ from service.routing.match_keys import findable_details, read_facts
 from service.routing.news import news_key
 from service.store import decisions, deliveries, events, fetches, notifications
 
-MOMENT = timedelta(microseconds=1)
 MATCHED = frozenset({Verdict.MATCHED, Verdict.ALREADY_TOLD})
 UNDELIVERED = frozenset({NotificationState.DEAD, NotificationState.DISMISSED})
 
@@ -77,10 +76,7 @@ def decide_events(transaction: Transaction, context: Context, pending: Sequence[
     events.put_all(transaction, [one.event for one in fresh])
     events.put_details(transaction, {one.event.id: one.details for one in fresh if one.details})
     now = context.clock()
-    plans = [
-        _plan_notifications(transaction, context, one, now - MOMENT * later)  # messages are sent in their events' order
-        for later, one in zip(range(len(fresh) - 1, -1, -1), fresh, strict=True)
-    ]
+    plans = [_plan_notifications(transaction, context, one, now) for one in fresh]
     judged = [_judgment(context, plan, judged=rounds.get(plan.event.id, 0) + 1, at=now) for plan in plans]
     decisions.put(transaction, judged)
     _request_details(transaction, context, plans, replayed=rounds)
@@ -175,7 +171,7 @@ def _plan_notifications(transaction: Transaction, context: Context, pending: Pen
         if verdict is not Verdict.MATCHED:
             continue
         route = context.routes[position]
-        make = _notification_factory(pending, route, created_at=now, patience=context.retry_policy.give_up_after)
+        make = _notification_factory(context, pending, route, now)
         channels = context.receivers[route.receiver].channels
         excluded = left_out(channels, event)
         wanted = [make(channel) for channel in channels if channel not in excluded]
@@ -189,7 +185,7 @@ def _plan_notifications(transaction: Transaction, context: Context, pending: Pen
 
 
 def _notification_factory(
-    pending: PendingDecision, route: Route, *, created_at: datetime, patience: timedelta
+    context: Context, pending: PendingDecision, route: Route, now: datetime
 ) -> Callable[[Channel], Notification]:
     """Return a function that makes the notification of a matched route for a channel.
 
@@ -207,9 +203,9 @@ def _notification_factory(
         channel_kind=channel.kind,
         state=NotificationState.PENDING,
         attempts=0,
-        created_at=created_at,
-        next_attempt_at=created_at + pending.max_delay,
-        give_up_at=created_at + patience,
+        created_at=context.planned_at.take(now),
+        next_attempt_at=now + pending.max_delay,
+        give_up_at=now + context.retry_policy.give_up_after,
         server_lane=server_lane(channel),
     )
 

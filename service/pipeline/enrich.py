@@ -78,8 +78,8 @@ def _unsent(transaction: Transaction, event_id: UUID) -> Sequence[Notification]:
 
 
 def release_sends(transaction: Transaction, context: Context, unsent: Sequence[Notification]) -> None:
-    """End the wait of notifications for details: they are due since they were planned."""
-    notifications.release(transaction, [notification.id for notification in unsent])
+    """End the wait of notifications for details: they are due now."""
+    notifications.release(transaction, [notification.id for notification in unsent], context.clock())
     enqueue_heads(transaction, context.jobs, unsent, context.clock())
 
 

@@ -146,14 +146,14 @@ def is_due(transaction: Transaction, notification_id: UUID, now: datetime) -> bo
     return bool(transaction.execute(asking).scalar())
 
 
-def release(transaction: Transaction, notification_ids: Collection[UUID]) -> None:
+def release(transaction: Transaction, notification_ids: Collection[UUID], now: datetime) -> None:
     """End the wait for details of notifications without an attempt: they are due now.
 
-    On Postgres also by the server's clock, where the planner's was ahead of it.
+    On Postgres also by the server's clock, where this process's is ahead of it.
     """
     waits = (notifications.c.id.in_(notification_ids), notifications.c.state == PENDING, notifications.c.attempts == 0)
-    since = notifications.c.created_at
-    due_at = since if transaction.dialect.name == "sqlite" else func.least(since, func.now(), type_=UtcDateTime)
+    given = literal(now, UtcDateTime)
+    due_at = given if transaction.dialect.name == "sqlite" else func.least(given, func.now(), type_=UtcDateTime)
     transaction.execute(update(notifications).where(*waits).values(next_attempt_at=due_at))
 
 

@@ -114,7 +114,7 @@ async def test_lane_has_one_job_after_many_changes_at_once(house: House) -> None
     planned = await context.store.read(notifications.of_topics, topics)
 
     def release(transaction: Transaction, one: Notification) -> None:
-        notifications.release(transaction, [one.id])
+        notifications.release(transaction, [one.id], house.clock())
         enqueue_heads(transaction, context.jobs, [one], house.clock())
 
     await asyncio.gather(*(context.store.write(release, one) for one in planned))
