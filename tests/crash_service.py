@@ -109,14 +109,19 @@ class Writes:
 
     def listen(self) -> None:
         event.listen(Engine, "before_cursor_execute", self._on_statement)
+        event.listen(Engine, "after_cursor_execute", self._on_end_of_statement)
         event.listen(Engine, "commit", self._on_commit)
         event.listen(Engine, "rollback", self._on_rollback)
 
     def _on_statement(self, connection: Connection, _cursor: object, statement: str, *_: object) -> None:
         if re.match(rf"\s*(INSERT INTO|UPDATE) {self.table}\b", statement):
             connection.info["wrote"] = True
-            if getattr(connection.connection.dbapi_connection, "autocommit", False) is True:
-                self.before()  # the statement is its own commit
+            if _commits_by_itself(connection):
+                self.before()
+
+    def _on_end_of_statement(self, connection: Connection, *_: object) -> None:
+        if _commits_by_itself(connection) and connection.info.pop("wrote", False):
+            self.has_committed = True
 
     @staticmethod
     def _on_rollback(connection: Connection) -> None:
@@ -127,6 +132,10 @@ class Writes:
         if connection.info.pop("wrote", False):
             self.has_committed = True
             self.before()
+
+
+def _commits_by_itself(connection: Connection) -> bool:
+    return getattr(connection.connection.dbapi_connection, "autocommit", False) is True
 
 
 class DiesHavingSent:

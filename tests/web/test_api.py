@@ -215,7 +215,7 @@ async def test_dead_letters_are_what_waits_for_a_person(house: House) -> None:
     [delivery], [notification] = waiting["deliveries"], waiting["notifications"]
     assert set(delivery) == {
         *("id", "source", "source_event_id", "via", "received_at", "headers", "state", "reason", "repeats"),
-        *("failures", "signed", "body", "body_bytes"),
+        *("failures", "signed", "body", "body_bytes", "actions"),
     }
     assert (delivery["state"], notification["state"]) == ("dead", "dead")
     assert notification["reason"] == "the channel is gone"
