@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-from rich.cells import cell_len
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.style import Style
 from rich.text import Text
@@ -23,6 +23,7 @@ class Column:
 
     short       the number of characters of a cell shown on a terminal, such as 8 of an id; None: all
     cut_to      the smallest width to which its cells may be cut, then ending in "…"; None: never cut
+    keeps_end   its cells are cut in the middle, since they differ at their ends
     can_wrap    a cell may continue on the next line; only for the last column
     is_extra    the column is left out if there is no room
     style       the style of a cell, by its text
@@ -31,6 +32,7 @@ class Column:
     heading: str
     short: int | None = None
     cut_to: int | None = None
+    keeps_end: bool = False
     can_wrap: bool = False
     is_extra: bool = False
     style: Callable[[str], str] = lambda _: ""
@@ -83,7 +85,8 @@ def print_table(console: Console, columns: Sequence[Column], rows: Sequence[Sequ
         else dict(enumerate(natural))
     )
     for number, line in enumerate(lines):
-        cells = [Text(line[n], style=columns[n].style(line[n]) if number else "bold") for n in widths]
+        styles = {n: columns[n].style(line[n]) if number else "bold" for n in widths}
+        cells = [Text(_to_width(line[n], widths[n], columns[n]), style=styles[n]) for n in widths]
         _print_row(console, cells, list(widths.values()), can_wrap=columns[-1].can_wrap and len(columns) - 1 in widths)
 
 
@@ -128,6 +131,14 @@ def _min_width(column: Column) -> int:
 
 def _total(widths: Collection[int]) -> int:
     return sum(widths) + len(COLUMN_GAP) * max(0, len(widths) - 1)
+
+
+def _to_width(cell: str, width: int, column: Column) -> str:
+    """Return the text of a cell; without its middle if its end must stay."""
+    if not column.keeps_end or cell_len(cell) <= width:
+        return cell
+    end = next(cell[start:] for start in range(len(cell) + 1) if cell_len(cell[start:]) <= width // 2)
+    return f"{set_cell_size(cell, width - cell_len(end) - 1)}…{end}"
 
 
 def _cut(cell: Text, width: int) -> Text:

@@ -20,7 +20,7 @@ COLUMNS = (
     Column(heading="when (UTC)", short=MINUTES),
     Column(heading="id", short=DIGITS),
     Column(heading="state", cut_to=STATUS, style=status_style),
-    Column(heading="channel", cut_to=MIN_WIDTH),
+    Column(heading="channel", cut_to=MIN_WIDTH, keeps_end=True),
     Column(heading="build", cut_to=MIN_WIDTH),
     Column(heading="reason", cut_to=MIN_WIDTH, is_extra=True),
 )
@@ -74,5 +74,11 @@ def _row(one: Any) -> tuple[str | None, ...]:
         "put off" if is_put_off(one) else one["state"],
         one["channel_label"],
         _event_text.headline(one["event"])[0] if one["event"] else None,
-        one["reason"],
+        _reason(one),
     )
+
+
+def _reason(one: Any) -> str | None:
+    """Return the reason without the label before it, which has a column of its own."""
+    reason: str | None = one["reason"]
+    return reason and reason.removeprefix(f"{one['channel_label']} ")

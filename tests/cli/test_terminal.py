@@ -86,6 +86,18 @@ def test_extra_columns_are_dropped_first_and_uncut_columns_stay() -> None:
     assert "…" in lines(narrow)[1]
 
 
+@pytest.mark.parametrize("name", ["payments (json)", "部署流水線部署流水線"])
+def test_names_that_differ_at_their_ends_stay_apart_when_they_are_cut(name: str) -> None:
+    columns = [Column(heading="channel", cut_to=8, keeps_end=True), Column(heading="id")]
+    narrow = console(20)
+
+    print_table(narrow, columns, [(f"{name}{number}", "3f2c8a52") for number in range(3)])
+
+    cells = [line.removesuffix("3f2c8a52").rstrip() for line in lines(narrow)[1:]]
+    assert [cell[-1] for cell in cells] == ["0", "1", "2"]
+    assert all("…" in cell and cell[0] == name[0] and cell_len(cell) <= 10 for cell in cells)
+
+
 @pytest.mark.parametrize(
     "sentence", ["", "   ", "one", "  an indented sentence of many words " * 9, "x" * 300, "部" * 99]
 )

@@ -93,3 +93,16 @@ async def test_command_lists_the_same_as_the_api(day: House, terminal: Terminal)
     assert "acme/web main: build-and-test failed" in said.lines[1]
     assert "the channel is gone" in said.lines[1]
     assert as_json.json == (await day.http.get("/api/v1/notifications?receiver=web&limit=20")).json()
+
+
+@pytest.mark.databases("sqlite")
+async def test_a_reason_does_not_repeat_the_channel_beside_it(house: House, terminal: Terminal) -> None:
+    house.channels.plan["web (json)"] = [Permanent("web (json) answered 410")]
+    await house.finish(RED)
+    await house.drain()
+    terminal.configure(RED_TO_WEB)
+
+    said = await asyncio.to_thread(terminal.run, "notifications", "list")
+
+    assert said.lines[-1].count("web (json)") == 1
+    assert said.lines[-1].endswith("  answered 410")
