@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import signal
 import socket
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -38,7 +39,7 @@ from service.testing.fake_circleci.server import FakeCircleCI
 from service.testing.inbox import Inbox
 from service.web.auth.session import login_link
 from service.web.auth.token_file import ensure_token, token_file
-from service.web.server.server import listen, listener_url, serving, shutdown_event
+from service.web.server.server import listen, listener_url, serving
 
 SECRET = "only-for-the-demo"  # noqa: S105 - reason: a fake CircleCI's fake secret
 TOKEN = "only-for-the-demo-either"  # noqa: S105 - reason: the same
@@ -74,13 +75,13 @@ async def run(
 ) -> int:
     """Play the day, and return the exit code.
 
-    It is 0 if every post had the outcome of the script, else 1. Ctrl-C ends the demo at any time; during the day the
-    code is then 130 with ``once``, 0 without.
+    It is 0 if every post had the outcome of the script, else 1. Ctrl-C, SIGTERM or SIGHUP ends the demo at
+    any time; during the day the code is then 130 with ``once``, 0 without.
     """
     console = console or Console(highlight=False)
     configure_logs(logging.ERROR)  # the narrator and the inbox print, the service does not
     os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1"  # every server of the demo is on this machine
-    asked = asyncio.create_task(shutdown_event().wait())
+    asked = asyncio.create_task(end_request().wait())
     with (
         _data_folder(folder) as place,
         lock_folder(place, command="roundsman demo", since=now_utc(), named_by="--folder"),
@@ -96,6 +97,25 @@ async def run(
                 await _print_next_steps(console, stage)
                 await asked
     return 0 if await playing else 1
+
+
+def end_request() -> asyncio.Event:
+    """Return an event that Ctrl-C, SIGTERM or SIGHUP sets.
+
+    A second Ctrl-C ends the process at once. A second SIGTERM does not: `make` passes on what its whole group was
+    sent, and a temporary folder with a token would stay behind.
+    """
+    event, loop = asyncio.Event(), asyncio.get_running_loop()
+
+    def interrupt() -> None:
+        loop.remove_signal_handler(signal.SIGINT)
+        event.set()
+
+    loop.add_signal_handler(signal.SIGINT, interrupt)
+    loop.add_signal_handler(signal.SIGTERM, event.set)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # it is under nohup
+        loop.add_signal_handler(signal.SIGHUP, event.set)
+    return event
 
 
 async def _play(console: Console, stage: Stage, script: Script) -> bool:

@@ -16,7 +16,7 @@ from rich.console import Console
 
 from service.demo.day import acts_of_the_day
 from service.demo.play import Act
-from service.demo.stage import Script, run
+from service.demo.stage import Script, end_request, run
 from service.errors import BadConfig, Temporary
 from service.testing.fake_circleci.sender import Post
 from service.testing.sample_runs import clock
@@ -102,6 +102,20 @@ async def test_ctrl_c_ends_the_day_at_any_time_and_well(tmp_path: Path, once: bo
 
     assert await playing == code
     assert "received" not in audience.getvalue()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+async def test_a_signal_that_comes_twice_lets_the_demo_clean_up(number: signal.Signals) -> None:
+    before = signal.signal(number, lambda *_: None)  # an unhandled one would end the tests
+    try:
+        asked = end_request()
+        os.kill(os.getpid(), number)
+        await asyncio.wait_for(asked.wait(), timeout=120)
+
+        assert signal.getsignal(number) is not signal.SIG_DFL
+    finally:
+        asyncio.get_running_loop().remove_signal_handler(number)
+        signal.signal(number, before)
 
 
 @pytest.mark.long
