@@ -1,5 +1,6 @@
 """The page of one event, or of a delivery without one."""
 
+import re
 from uuid import UUID
 
 from starlette.requests import Request
@@ -7,10 +8,12 @@ from starlette.responses import Response
 
 from service.db.tables import Transaction
 from service.errors import NotFound
-from service.operations import queries
+from service.operations import ids, queries
+from service.operations.ids import Noun
 from service.operations.json_shapes import Json, action_json
 from service.store import actions, deliveries
-from service.web.pages.context import PageContext
+from service.store.ids import DIGITS
+from service.web.pages.context import PageContext, redirect
 from service.web.pages.renderer import HEADERS
 from service.web.pages.template_filters import MAX_BODY_BYTES
 
@@ -18,12 +21,21 @@ from service.web.pages.template_filters import MAX_BODY_BYTES
 async def show(context: PageContext, request: Request) -> Response:
     """Return the page of an event, or of a delivery without one."""
     session = await context.access.require_session(request)
-    shown = await context.read(_read, queries.to_id(request.path_params["id"]))
+    written = request.path_params["id"]
+    if _is_beginning(written):
+        _, whole = await ids.find(context.store, written, Noun.EVENT)
+        return redirect(f"/events/{whole}")
+    shown = await context.read(_read, queries.to_id(written))
     if event := shown.get("event"):
         changing, template = (event["delivery"], event["notifications"]), "event.html"
     else:
         changing, template = (shown["delivery"], ()), "delivery.html"
     return await context.render_refreshing(request, session, template, changing=changing, **shown)
+
+
+def _is_beginning(text: str) -> bool:
+    """Return True for the first digits of an id, as commands show and take them."""
+    return re.fullmatch(f"[0-9a-f]{{{ids.MIN_DIGITS},{DIGITS - 1}}}", text.lower().replace("-", "")) is not None
 
 
 def _read(transaction: Transaction, event_id: UUID) -> Json:

@@ -304,6 +304,21 @@ async def test_a_delivery_not_understood_says_why(house: House, browser: httpx.A
     assert "✕ not understood type approval-requested is not known It is stored unchanged" in page
 
 
+async def test_the_beginning_of_an_id_leads_to_the_page(house: House, browser: httpx.AsyncClient) -> None:
+    event = await house.build()
+
+    short = await browser.get(f"/events/{str(event.id)[:8]}", follow_redirects=False)
+
+    assert (short.status_code, short.headers["location"]) == (303, f"/events/{event.id}")
+
+
+async def test_the_beginning_of_no_id_is_a_page_with_a_sentence(browser: httpx.AsyncClient) -> None:
+    page = await browser.get("/events/ffffffff")
+
+    assert page.status_code == 404
+    assert "there is no event ffffffff" in text(page).lower()
+
+
 @pytest.mark.parametrize(
     ("path", "status", "heading"),
     [
