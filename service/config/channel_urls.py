@@ -121,7 +121,9 @@ def _from_file(name: str, sources: SecretSources) -> str:
     try:
         value = (sources.folder / name).read_text(encoding="utf-8").strip()
     except OSError as error:
-        raise ValueError(f"needs the file {name}, which cannot be read: {error.strerror}") from None
+        raise ValueError(
+            f"needs the file {name}, which cannot be read: {error.strerror}; name a file that this user may read"
+        ) from None
     except ValueError:  # not UTF-8, or a name that no file can have
         raise ValueError(f"needs the file {name}, which is not UTF-8 text") from None
     if not value:

@@ -80,7 +80,7 @@ def _text(path: Path) -> str:
             f"{path} does not exist; copy roundsman.example.yaml to it, or name your file in ROUNDSMAN_CONFIG"
         ) from None
     except OSError as error:
-        raise BadConfig(f"{path} cannot be read: {error.strerror}") from None
+        raise BadConfig(f"{path} cannot be read: {error.strerror}; name a file that this user may read") from None
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise BadConfig(f"{path}:{line}: is not UTF-8 text; save it as UTF-8") from None

@@ -92,8 +92,10 @@ def _read_value(environ: Mapping[str, str], name: str) -> str | None:
     try:
         return _not_empty(f"the file of {pointer}", Path(environ[pointer]).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise BadConfig(f"{pointer}: {environ[pointer] or 'no file'} cannot be read: {reason}") from None
+        reason, remedy = "it is not UTF-8 text", "write it in UTF-8"
+        if isinstance(error, OSError):
+            reason, remedy = str(error.strerror), "name a file that this user may read"
+        raise BadConfig(f"{pointer}: {environ[pointer] or 'no file'} cannot be read: {reason}; {remedy}") from None
 
 
 def _is_given(environ: Mapping[str, str], name: str) -> bool:

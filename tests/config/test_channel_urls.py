@@ -43,8 +43,14 @@ def test_value_with_a_reference_in_it_is_not_resolved_again() -> None:
         ("json://${}", "names neither a variable nor a file"),
         ("json://${slack://hush}", "names neither a variable nor a file"),
         ("json://${BLANK}", "needs the variable BLANK, which is not set"),
-        ("json://${file:absent}", "needs the file absent, which cannot be read: No such file or directory"),
-        ("json://${file:}", "needs the file , which cannot be read: Is a directory"),
+        (
+            "json://${file:absent}",
+            "needs the file absent, which cannot be read: No such file or directory; name a file",
+        ),
+        (
+            "json://${file:}",
+            "needs the file , which cannot be read: Is a directory; name a file that this user may read",
+        ),
         ("json://${file:binary}", "needs the file binary, which is not UTF-8 text"),
         ("json://${file:blank}", "needs the file blank, which is empty"),
         ("json:/example.com", "is not an address"),

@@ -132,7 +132,7 @@ def test_missing_file_is_refused_with_the_next_step(tmp_path: Path) -> None:
 
 
 def test_a_folder_is_no_file(tmp_path: Path) -> None:
-    with pytest.raises(BadConfig, match=r"cannot be read: Is a directory"):
+    with pytest.raises(BadConfig, match=r"cannot be read: Is a directory; name a file that this user may read"):
         load({"ROUNDSMAN_CONFIG": str(tmp_path)}, serving=False)
 
 

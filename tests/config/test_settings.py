@@ -78,6 +78,9 @@ def test_a_secret_may_come_from_a_file(name: str, tmp_path: Path) -> None:
     assert getattr(settings, name) == "from-a-mounted-file"
 
 
+NO_FILE = "No such file or directory; name a file that this user may read"
+
+
 def test_a_secret_that_is_given_twice_is_refused(tmp_path: Path) -> None:
     environ = {"ROUNDSMAN_CIRCLECI_TOKEN": "hush", "ROUNDSMAN_CIRCLECI_TOKEN_FILE": str(tmp_path / "secret")}
 
@@ -89,8 +92,11 @@ def test_a_secret_that_is_given_twice_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "claim"),
     [
-        (None, "ROUNDSMAN_ADMIN_TOKEN_FILE: {} cannot be read: No such file or directory"),
-        (b"\xff\xfe", "ROUNDSMAN_ADMIN_TOKEN_FILE: {} cannot be read: it is not UTF-8 text"),
+        (
+            None,
+            f"ROUNDSMAN_ADMIN_TOKEN_FILE: {{}} cannot be read: {NO_FILE}",
+        ),
+        (b"\xff\xfe", "ROUNDSMAN_ADMIN_TOKEN_FILE: {} cannot be read: it is not UTF-8 text; write it in UTF-8"),
         (b" \n", "the file of ROUNDSMAN_ADMIN_TOKEN_FILE is empty; give it a value or remove it"),
     ],
 )
@@ -104,7 +110,7 @@ def test_a_secret_file_that_holds_no_secret_is_refused(content: bytes | None, cl
 
 def test_a_secret_file_without_a_name_is_refused() -> None:
     assert problems(lambda: load_settings({"ROUNDSMAN_ADMIN_TOKEN_FILE": ""})) == [
-        "ROUNDSMAN_ADMIN_TOKEN_FILE: no file cannot be read: Is a directory"
+        "ROUNDSMAN_ADMIN_TOKEN_FILE: no file cannot be read: Is a directory; name a file that this user may read"
     ]
 
 
@@ -305,7 +311,7 @@ def test_a_secret_whose_file_cannot_be_read_is_complained_of_once(name: str) -> 
 
     [problem] = problems(lambda: load_settings(environ, serving=True))
 
-    assert problem == f"ROUNDSMAN_{name.upper()}_FILE: nosuch cannot be read: No such file or directory"
+    assert problem == f"ROUNDSMAN_{name.upper()}_FILE: nosuch cannot be read: {NO_FILE}"
 
 
 @pytest.mark.parametrize(
