@@ -88,8 +88,10 @@ def list_events(  # noqa: PLR0913 - one option for each filter that is no match 
     *,
     event: Annotated[Values, text_filter("workflow-completed, job-completed, ping or any.", complete_event)] = None,
     told: Annotated[Values, text_filter("none: no route had anyone told; any: one had.", complete_told)] = None,
-    since: Annotated[str, text_filter("From this time on: 2026-11-22, 2026-11-22T09:30Z, 7d, yesterday.")] = "",
-    until: Annotated[str, text_filter("Before this time.")] = "",
+    since: Annotated[
+        str, text_filter("That happened from this time on: 2026-11-22, 2026-11-22T09:30Z, 7d, yesterday.")
+    ] = "",
+    until: Annotated[str, text_filter("That happened before this time.")] = "",
     q: Annotated[str, typer.Option("--q", metavar="WORDS", help="Whole words of names, subject or revision.")] = "",
     limit: Annotated[
         int, typer.Option(min=1, max=queries.MAX_PAGE_SIZE, metavar="NUMBER", help=f"At most {queries.MAX_PAGE_SIZE}.")
@@ -110,7 +112,15 @@ def list_events(  # noqa: PLR0913 - one option for each filter that is no match 
     page, who = with_store(lambda _, store: store.snapshot(_find, search, limit, cursor or None))
     if not as_json:
         warn(f"this answer may lack events: {sentence}" for sentence in page["partial"])
-    print_json(page) if as_json else _print_page(page, who, _status_warning(given["status"]))
+    print_json(page) if as_json else _print_page(page, who, *_doubts(given["status"], since))
+
+
+def _doubts(statuses: Sequence[str], since: str) -> Iterator[str]:
+    """Yield reasons why there might be no events where some were expected."""
+    if doubt := _status_warning(statuses):
+        yield doubt
+    if since:
+        yield "--since goes by when they happened at CircleCI, not by when they were received"
 
 
 def _status_warning(statuses: Sequence[str]) -> str | None:
@@ -142,11 +152,11 @@ def _told(items: Sequence[Event], told: Mapping[str, Sequence[Notification]]) ->
         earlier.add(news_key(event))
 
 
-def _print_page(page: Any, told: Sequence[str | None], doubt: str | None) -> None:
+def _print_page(page: Any, told: Sequence[str | None], *doubts: str) -> None:
     if page["items"]:
         print_table(EVENT_COLUMNS, [_row(*one) for one in zip(page["items"], told, strict=True)])
     elif not page["next"]:
-        say("; ".join(filter(None, ["no events", doubt])))
+        say("; ".join(["no events", *doubts]))
     if page["looked_back_to"]:
         say(f"looked back to {page['looked_back_to']}; there may be more before that")
     if page["next"]:

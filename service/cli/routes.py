@@ -28,6 +28,8 @@ NO_EVENT = (
     "--set project=gh/acme/web --set branch=main --set status=failed"
 )
 
+LEFT_OUT = "channels and variables are not looked at here: `roundsman check` does"
+
 File = Annotated[
     Path | None, typer.Argument(metavar="FILE", help="A webhook's body, as CircleCI posts it; - reads standard input.")
 ]
@@ -43,7 +45,8 @@ Facts = Annotated[
 def check_command(as_json: AsJson = False) -> None:
     """Read roundsman.yaml and list its routes.
 
-    Exit code 2 when it is not well formed, with file, line and next step.
+    Channels and the variables in them are not looked at; `roundsman check` does that. Exit code 2 when the file is not
+    well formed, with file, line and next step.
     """
     config = load(os.environ, serving=False, sending=False)
     if as_json:
@@ -54,6 +57,7 @@ def check_command(as_json: AsJson = False) -> None:
         say(f"{position}. {route.name}: {wants} -> {route.receiver}{', and goes on' if route.continues else ''}")
     for warning in config.warnings:
         say(f"warning  {warning}", "yellow")
+    say(LEFT_OUT)
 
 
 def _in_words(matcher: Matcher) -> str:
@@ -114,7 +118,7 @@ def _event(config: Config, file: Path | None, facts: list[str]) -> Event:
         body = _read(file, config.settings.max_body_bytes) if file else None
         return build_event(body, circleci(config, metrics=Metrics()), parse_facts(facts))
     except OSError as error:
-        raise BadConfig(f"{file}: {error.strerror}") from error
+        raise BadConfig(f"{file} cannot be read: {error.strerror}; name a file that this user may read") from error
     except Permanent as error:
         raise BadConfig(f"{file}: {error}") from error
 

@@ -102,8 +102,8 @@ async def run(
 def end_request() -> asyncio.Event:
     """Return an event that Ctrl-C, SIGTERM or SIGHUP sets.
 
-    A second Ctrl-C ends the process at once. A second SIGTERM does not: `make` passes on what its whole group was
-    sent, and a temporary folder with a token would stay behind.
+    A second Ctrl-C ends the process at once. A second SIGTERM does not, since `make` may pass on what its whole
+    group was sent: a temporary folder with a token must not stay behind.
     """
     event, loop = asyncio.Event(), asyncio.get_running_loop()
 

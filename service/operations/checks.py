@@ -174,10 +174,11 @@ async def check_hooks(
 ) -> Sequence[Finding]:
     """Check that the token may see each project under ``hooks``.
 
-    Returns no finding unless the token is accepted.
+    Without an accepted token the one finding is that they were not compared.
     """
     if token.grade is not Grade.OK:
-        return []
+        sentence = "not compared with CircleCI: that needs a token that it accepts"
+        return [Finding(what="hooks", grade=Grade.NOTE, sentence=sentence)] if hooks else []
     return await asyncio.gather(*(_check_hook(source, hook, our_url) for hook in hooks))
 
 

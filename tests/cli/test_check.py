@@ -72,6 +72,16 @@ def test_each_project_under_hooks_is_looked_at(operator: Terminal, pretend: Fake
     assert sentence in planned
 
 
+def test_hooks_that_no_token_can_see_are_said_to_be_uncompared(operator: Terminal) -> None:
+    (operator.folder / "roundsman.yaml").write_text(RED_TO_WEB + "hooks: [{project: gh/acme/web}]\n", encoding="utf-8")
+    operator.unset("ROUNDSMAN_CIRCLECI_TOKEN")
+
+    said = operator.run("check")
+
+    assert said.code == 0
+    assert "note     hooks: not compared with CircleCI: that needs a token that it accepts" in said.lines
+
+
 def _plan_over_https(operator: Terminal) -> str:
     operator.set(ROUNDSMAN_PUBLIC_URL="https://roundsman.example.com")
     return operator.run("hooks", "plan").out

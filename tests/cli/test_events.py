@@ -121,6 +121,12 @@ def test_nothing_found_is_said(operator: Terminal, option: tuple[str, str]) -> N
     assert (said.code, said.out) == (0, "no events\n")
 
 
+def test_nothing_found_in_a_span_names_the_clock_of_the_span(operator: Terminal) -> None:
+    said = operator.run("events", "list", "--since", "2098-01-01")
+
+    assert said.out == "no events; --since goes by when they happened at CircleCI, not by when they were received\n"
+
+
 @pytest.mark.parametrize(("written", "meant"), [("faild", "failed"), ("cancelled", "canceled")])
 def test_a_status_that_looks_misspelt_is_doubted(operator: Terminal, written: str, meant: str) -> None:
     said = operator.run("events", "list", "--status", written)

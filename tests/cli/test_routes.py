@@ -40,6 +40,7 @@ def test_routes_are_listed_in_words(writer: Terminal) -> None:
         "1. deploys: event job-completed; job deploy-* -> crew, and goes on",
         "2. red: branch main, !old; status failed, error -> web",
         "3. route 3: every workflow -> crew",
+        "channels and variables are not looked at here: `roundsman check` does",
     ]
 
 
@@ -64,8 +65,8 @@ def test_a_doubt_is_shown_and_stops_nobody(writer: Terminal) -> None:
     said = writer.run("routes", "check")
 
     assert said.code == 0
-    assert said.lines[-1].startswith("warning  roundsman.yaml:10: ")
-    assert said.lines[-1].endswith("did you mean failed?")
+    assert said.lines[-2].startswith("warning  roundsman.yaml:10: ")
+    assert said.lines[-2].endswith("did you mean failed?")
 
 
 @pytest.mark.parametrize("command", [("routes", "check"), ("routes", "test"), ("hooks", "plan"), ("check",)])
@@ -239,7 +240,10 @@ def test_file_without_routes_is_reported(terminal: Terminal) -> None:
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (("nowhere.json",), "nowhere.json: No such file or directory"),
+        (
+            ("nowhere.json",),
+            "nowhere.json cannot be read: No such file or directory; name a file that this user may read",
+        ),
         (("roundsman.yaml",), "roundsman.yaml: "),
         (("--set", "branch"), "--set branch: write key=value"),
         (("--set", "colour=red"), "there is no match key 'colour'"),
