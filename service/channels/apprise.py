@@ -93,7 +93,7 @@ class AppriseChannels:
 
         The sentence has no secrets. None means that Apprise understands the URL.
         """
-        from service.channels import plugin  # noqa: PLC0415 - see _deliver
+        from service.channels import plugin  # noqa: PLC0415 - see _send_in_thread
 
         return plugin.check(url)
 

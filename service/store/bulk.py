@@ -66,7 +66,7 @@ def replacing(table: Table, *keys: str, kept: Sequence[str] = ()) -> str:
 
     kept   columns that stay as they are
     """
-    replaced = [name for name in table.c.keys() if name not in {*keys, *kept}]  # noqa: SIM118
+    replaced = [name for name in table.c.keys() if name not in {*keys, *kept}]  # noqa: SIM118 - to iterate a table's columns gives columns, not names
     new = ", ".join(f"{name} = excluded.{name}" for name in replaced)
     return f"ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {new}"
 

@@ -116,6 +116,7 @@ async def test_malformed_signature_is_told_as_such(house: House) -> None:
 
     [refusal] = await on_record(house, 1)
     assert refusal["reason"].startswith("the circleci-signature header holds no v1 signature")
+    assert refusal["next_step"].startswith("see that no proxy changes the header")
 
 
 @pytest.mark.limits(refusals=RefusalLimits(write_every_s=0.1))

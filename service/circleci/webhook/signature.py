@@ -10,6 +10,7 @@ from service.model import SignatureMatch
 
 HEADER = b"circleci-signature"
 NEXT_STEP = "give the webhook at CircleCI a secret that is in ROUNDSMAN_WEBHOOK_SECRETS"
+NEXT_STEP_MALFORMED = "see that no proxy changes the header; a post that is not CircleCI's can be ignored"
 
 
 def verify(headers: Sequence[tuple[bytes, bytes]], body: bytes, secrets: Sequence[str]) -> SignatureMatch:
@@ -41,12 +42,16 @@ def read_v1_signature(headers: Sequence[tuple[bytes, bytes]]) -> bytes:
 
     claims = list(v1_signatures(lines))
     if not claims:
-        raise BadSignature("the circleci-signature header holds no v1 signature, the only kind that we know")
+        raise _malformed("the circleci-signature header holds no v1 signature, the only kind that we know")
     if len(claims) > 1:
-        raise BadSignature("the circleci-signature header holds more than one v1 signature")
+        raise _malformed("the circleci-signature header holds more than one v1 signature")
     if not re.fullmatch(b"[0-9a-f]{64}", claims[0]):
-        raise BadSignature("the v1 signature is not made of 64 lower-case hex digits")
+        raise _malformed("the v1 signature is not made of 64 lower-case hex digits")
     return claims[0]
+
+
+def _malformed(reason: str) -> BadSignature:
+    return BadSignature(reason, next_step=NEXT_STEP_MALFORMED)
 
 
 def v1_signatures(lines: Sequence[bytes]) -> Iterator[bytes]:
