@@ -50,8 +50,23 @@ from service.model.records import (
 from service.model.refusals import KnownHook, Refusal
 from service.model.routes import Channel, Hook, HookSpec, Matcher, Receiver, Route, RoutesVersion
 from service.model.story import Aside, Block, Line, Link, Untrusted, Words
+from service.model.tracks import (
+    DEFAULT_BRANCH_EXPIRY,
+    DEFAULT_EXPIRY,
+    Closing,
+    Color,
+    Incident,
+    IncidentClass,
+    RunState,
+    Taken,
+    Track,
+    Transition,
+    color_of,
+)
 
 __all__ = [
+    "DEFAULT_BRANCH_EXPIRY",
+    "DEFAULT_EXPIRY",
     "FAILED_RESULTS",
     "AbsentFacts",
     "Action",
@@ -61,6 +76,8 @@ __all__ = [
     "Backlog",
     "Block",
     "Channel",
+    "Closing",
+    "Color",
     "Commit",
     "Decision",
     "Delivery",
@@ -74,6 +91,8 @@ __all__ = [
     "Headline",
     "Hook",
     "HookSpec",
+    "Incident",
+    "IncidentClass",
     "Job",
     "JobReport",
     "Judgment",
@@ -98,15 +117,20 @@ __all__ = [
     "Role",
     "Route",
     "RoutesVersion",
+    "RunState",
     "Session",
     "SignatureMatch",
+    "Taken",
     "TestFailure",
     "TestReport",
+    "Track",
+    "Transition",
     "Untrusted",
     "Vcs",
     "Verdict",
     "Via",
     "Words",
     "Workflow",
+    "color_of",
     "slug_spellings",
 ]

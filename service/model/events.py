@@ -1,9 +1,11 @@
 """Deliveries, and the events they carry."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
+
+from service.model.tracks import RunState
 
 
 class Via(StrEnum):
@@ -108,12 +110,17 @@ class Pipeline:
 
 @dataclass(frozen=True, kw_only=True)
 class Workflow:
-    """A group of jobs of a pipeline; its status is known once it has completed."""
+    """A group of jobs of a pipeline; its status is known once it has completed.
+
+    created_at, stopped_at   as the post says; kept with the run, so None in an event read back without one
+    """
 
     id: str | None = None
     name: str | None = None
     status: str | None = None
     url: str | None = None
+    created_at: datetime | None = field(default=None, compare=False)
+    stopped_at: datetime | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,6 +162,7 @@ class Event:
     status        the workflow's for a workflow event, the job's for a job event; an open set
     trigger       the reason why the pipeline ran (``webhook``, ``api``, ``schedule``, ...); an open set
     duration_ms   of the workflow or the job; None when the source did not say
+    run           of a workflow event: its run as judged; None before it is judged
     """
 
     id: UUID
@@ -176,6 +184,7 @@ class Event:
     actor: Actor = Actor()
     trigger: str | None = None
     duration_ms: int | None = None
+    run: RunState | None = None
 
     @property
     def project_name(self) -> str | None:

@@ -123,6 +123,8 @@ def workflow_of(payload: Payload, *, links: bool) -> Workflow:
         name=workflow.name,
         status=workflow.status,
         url=web_url(workflow.url) or built,
+        created_at=workflow.created_at,
+        stopped_at=workflow.stopped_at,
     )
 
 

@@ -1,0 +1,154 @@
+"""Runs of workflows, the tracks on which they follow each other, and incidents: the stretches of red."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from uuid import UUID
+
+
+class Color(StrEnum):
+    """The color of a run: grey ones change nothing."""
+
+    RED = "red"
+    GREEN = "green"
+    GREY = "grey"
+
+
+RED_STATUSES = frozenset({"failed", "error"})
+
+
+def color_of(status: str | None) -> Color:
+    """Return the color of a completed workflow by its status; words that CircleCI adds later are grey."""
+    if status == "success":
+        return Color.GREEN
+    return Color.RED if status in RED_STATUSES else Color.GREY
+
+
+class Transition(StrEnum):
+    """A run's effect on its track, by the order of the track."""
+
+    BROKE = "broke"  # green or unknown to red
+    STILL_BROKEN = "still_broken"  # red to red
+    FIXED = "fixed"  # red to green
+    PASSED = "passed"  # green or unknown to green
+    NONE = "none"  # no effect: the run is grey, or stands beside a red one of its pipeline
+
+
+@dataclass(frozen=True, kw_only=True)
+class Track:
+    """The runs of one workflow on one branch of a project, which follow each other.
+
+    branch   None: its runs are of tags or of no branch, and each stands alone
+    """
+
+    id: int
+    project_id: str | None
+    project_slug: str | None
+    project_name: str | None
+    workflow: str | None
+    branch: str | None
+
+    @property
+    def is_ordered(self) -> bool:
+        """True if its runs follow each other; else each stands alone."""
+        return self.branch is not None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunState:
+    """A run as judged: its place on its track, and its effect.
+
+    run_id               CircleCI's id of the workflow
+    event_id             the post that counts: the latest of the run
+    transition           what it did to its track
+    streak               reds in a row up to it; of a fixed one those that it ended; else 0
+    since                the end of the first of these reds; None if there are none
+    incident_id          the stretch of red that it is part of, or that it ended
+    number_in_pipeline   the number among the runs of its name in its pipeline, from 1: more is a rerun
+    is_late              True if it was judged after one that stands later on its track: nobody is told
+    """
+
+    run_id: UUID
+    event_id: UUID
+    track_id: int
+    color: Color
+    transition: Transition
+    streak: int = 0
+    since: datetime | None = None
+    incident_id: UUID | None = None
+    number_in_pipeline: int = 1
+    is_late: bool = False
+
+
+class Closing(StrEnum):
+    """The reason why an incident was closed."""
+
+    GREEN = "green"  # a later pipeline passed
+    RERUN = "rerun"  # a rerun of the same pipeline passed
+    EXPIRED = "expired"  # its track had no run for long, or its branch is gone
+
+
+class IncidentClass(StrEnum):
+    """A person's or a rule's opinion on the cause of an incident."""
+
+    NEW = "new"
+    FLAKY = "flaky"
+    INFRASTRUCTURE = "infrastructure"
+    KNOWN_PROBLEM = "known_problem"
+    EXPECTED = "expected"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Taken:
+    """The person who has an incident.
+
+    until   a red after this time starts reminders again; None: it is theirs until it closes
+    """
+
+    by: str
+    at: datetime
+    until: datetime | None = None
+    note: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Incident:
+    """One stretch of red on a track.
+
+    opened_at    the end of the first red run
+    opened_by    that run's id; ``last_red`` is the newest one's, ``closed_by`` the green one's
+    streak       the number of red runs
+    muted_until  nobody is told of it until then; the year 9999: until it is fixed
+    merged_into  the incident that it became part of when a late run changed its borders
+    """
+
+    id: UUID
+    track_id: int
+    opened_at: datetime
+    opened_by: UUID
+    last_red: UUID
+    streak: int
+    closed_at: datetime | None = None
+    closed_by: UUID | None = None
+    closed_because: Closing | None = None
+    fingerprint: str | None = None
+    taken: Taken | None = None
+    klass: IncidentClass | None = None
+    class_by: str | None = None
+    fixed_by: str | None = None
+    muted_until: datetime | None = None
+    merged_into: UUID | None = None
+    is_found_late: bool = False
+
+    @property
+    def is_open(self) -> bool:
+        """True until a green run, an expiry or a merge ends it."""
+        return self.closed_because is None and self.merged_into is None
+
+    def is_muted(self, now: datetime) -> bool:
+        """Return whether nobody is told of it now."""
+        return self.muted_until is not None and self.muted_until > now
+
+
+DEFAULT_EXPIRY = timedelta(days=14)
+DEFAULT_BRANCH_EXPIRY = timedelta(days=30)
