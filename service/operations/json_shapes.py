@@ -18,6 +18,7 @@ from service.model import (
     Event,
     Notification,
     Refusal,
+    RunState,
     Session,
 )
 from service.text import decode
@@ -28,10 +29,24 @@ Json = dict[str, Any]
 def event_json(event: Event) -> Json:
     """Return the shape of an event.
 
-    Its parts are nested: ``project``, ``pipeline``, ``workflow``, ``job``, ``commit``, ``actor``.
+    Its parts are nested: ``project``, ``pipeline``, ``workflow``, ``job``, ``commit``, ``actor``. The last keys are of
+    its run, as judged: null before that, and for a job.
     """
     shape: Json = _plain(event)
-    return shape | {"project": {**shape["project"], "full_name": event.project_name}}
+    del shape["run"], shape["workflow"]["created_at"], shape["workflow"]["stopped_at"]
+    return shape | {"project": {**shape["project"], "full_name": event.project_name}} | _run_json(event.run)
+
+
+def _run_json(run: RunState | None) -> Json:
+    if run is None:
+        return dict.fromkeys(("transition", "streak", "incident", "is_late", "number_in_pipeline"))
+    return {
+        "transition": run.transition,
+        "streak": run.streak,
+        "incident": _plain(run.incident_id),
+        "is_late": run.is_late,
+        "number_in_pipeline": run.number_in_pipeline,
+    }
 
 
 def details_json(details: Details | None) -> Json | None:
