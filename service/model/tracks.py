@@ -1,4 +1,4 @@
-"""Runs of workflows, the tracks on which they follow each other, and incidents: the stretches of red."""
+"""Runs of workflows, their tracks, and incidents: the stretches of red."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,7 +18,10 @@ RED_STATUSES = frozenset({"failed", "error"})
 
 
 def color_of(status: str | None) -> Color:
-    """Return the color of a completed workflow by its status; words that CircleCI adds later are grey."""
+    """Return the color of a completed workflow.
+
+    Statuses that CircleCI adds later are grey.
+    """
     if status == "success":
         return Color.GREEN
     return Color.RED if status in RED_STATUSES else Color.GREY
@@ -65,7 +68,7 @@ class RunState:
     since                the end of the first of these reds; None if there are none
     incident_id          the stretch of red that it is part of, or that it ended
     number_in_pipeline   the number among the runs of its name in its pipeline, from 1: more is a rerun
-    is_late              True if it was judged after one that stands later on its track: nobody is told
+    is_late              True if it was judged after one that stands later on its track, which is no news
     """
 
     run_id: UUID
@@ -118,7 +121,7 @@ class Incident:
     opened_at    the end of the first red run
     opened_by    that run's id; ``last_red`` is the newest one's, ``closed_by`` the green one's
     streak       the number of red runs
-    muted_until  nobody is told of it until then; the year 9999: until it is fixed
+    muted_until  no message of it is sent until then; the year 9999: until it is fixed
     merged_into  the incident that it became part of when a late run changed its borders
     """
 
@@ -146,7 +149,7 @@ class Incident:
         return self.closed_because is None and self.merged_into is None
 
     def is_muted(self, now: datetime) -> bool:
-        """Return whether nobody is told of it now."""
+        """Return whether messages of it are held back now."""
         return self.muted_until is not None and self.muted_until > now
 
 
