@@ -27,6 +27,7 @@ LAST_OUTCOME = {
     NotificationState.SENT: Outcome.SENT,
     NotificationState.DEAD: Outcome.DEAD,
     NotificationState.DISMISSED: Outcome.DEAD,
+    NotificationState.DROPPED: Outcome.PUT_OFF,
 }
 
 Row = tuple[Any, ...]

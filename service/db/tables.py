@@ -25,7 +25,19 @@ from sqlalchemy import (
 )
 
 from service.db.columns import BytewiseText, IntegerArray, UtcDateTime, enum_check
-from service.model import DeliveryState, EventKind, FetchPurpose, NotificationState, Outcome, Via
+from service.model import (
+    Closing,
+    Color,
+    DeliveryState,
+    EventKind,
+    FetchPurpose,
+    IncidentClass,
+    News,
+    NotificationState,
+    Outcome,
+    Transition,
+    Via,
+)
 
 Transaction = Connection
 """An open transaction, all or nothing; only the thread that opened it may use it."""
@@ -205,6 +217,95 @@ decisions = Table(
     Column("absent_facts", SmallInteger, nullable=False),  # bits: the event has got these facts later, if at all
     Column("notes", JSON(none_as_null=True)),
     Column("decided_at", UtcDateTime, nullable=False),
+    Column("run", String(12)),  # transition and streak as judged: store/run_states.py; NULL: not of a workflow
+    sqlite_with_rowid=False,
+)
+
+# The runs of a workflow on a branch follow each other; those without a branch are together, each by itself.
+tracks = Table(
+    "tracks",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("digest", Uuid, nullable=False),  # of project, workflow and branch
+    Column("project_id", Text),
+    Column("project_slug", Text),
+    Column("project_name", Text),
+    Column("workflow", Text),
+    Column("branch", Text),
+    # the state after its newest run, so that one that follows it needs no other row
+    Column("newest_pipeline", BigInteger),
+    Column("colored_pipeline", BigInteger),  # of its newest run that is not grey
+    Column("color", String(8)),
+    Column("streak", Integer, nullable=False),
+    Column("since", UtcDateTime),
+    Column("incident_id", Uuid),
+    Column("last_at", UtcDateTime),
+    UniqueConstraint("digest"),
+    enum_check("color", Color),
+    Index(None, "project_slug", "branch"),
+    sqlite_autoincrement=True,  # runs name it by id: ids must not be reused
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("event_id", Uuid, nullable=False),  # the post that counts
+    Column("track_id", Integer, nullable=False),
+    Column("pipeline_number", BigInteger),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("stopped_at", UtcDateTime, nullable=False),
+    Column("color", String(8), nullable=False),
+    Column("number_in_pipeline", Integer, nullable=False),
+    Column("transition", String(16), nullable=False),
+    Column("streak", Integer, nullable=False),
+    Column("incident_id", Uuid),
+    Column("is_late", Boolean, nullable=False),
+    enum_check("color", Color),
+    enum_check("transition", Transition),
+    Index(None, "track_id", "pipeline_number"),
+    sqlite_with_rowid=False,
+)
+
+incidents = Table(
+    "incidents",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("track_id", Integer, nullable=False),
+    Column("opened_at", UtcDateTime, nullable=False),
+    Column("opened_by", Uuid, nullable=False),
+    Column("last_red", Uuid, nullable=False),
+    Column("streak", Integer, nullable=False),
+    Column("closed_at", UtcDateTime),
+    Column("closed_by", Uuid),
+    Column("closed_because", String(16)),
+    Column("fingerprint", String(64)),
+    Column("taken_by", Text),
+    Column("taken_at", UtcDateTime),
+    Column("taken_until", UtcDateTime),
+    Column("taken_note", Text),
+    Column("klass", String(16)),
+    Column("class_by", Text),
+    Column("fixed_by", Text),
+    Column("muted_until", UtcDateTime),
+    Column("merged_into", Uuid),
+    Column("is_found_late", Boolean, nullable=False),
+    enum_check("closed_because", Closing),
+    enum_check("klass", IncidentClass),
+    Index(None, "track_id", "opened_at"),
+    Index(None, "opened_at", "id"),
+    sqlite_with_rowid=False,
+)
+
+# The color of a track that a channel accepted last.
+told = Table(
+    "told",
+    metadata,
+    Column("track_id", Integer, primary_key=True),
+    Column("channel_key", String(64), primary_key=True),
+    Column("color", String(8), nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    enum_check("color", Color),
     sqlite_with_rowid=False,
 )
 
@@ -212,7 +313,7 @@ notifications = Table(
     "notifications",
     metadata,
     Column("id", Uuid, primary_key=True),
-    Column("event_id", Uuid, nullable=False),
+    Column("event_id", Uuid),  # NULL: it is about no event
     Column("topic", Text, nullable=False),
     Column("route", Text, nullable=False),
     Column("receiver", Text, nullable=False),
@@ -230,9 +331,20 @@ notifications = Table(
     Column("words", Text),
     Column("server_lane", String(64)),
     Column("unknown_since", UtcDateTime),  # since then no worker has had its channel in roundsman.yaml
+    Column("news", String(16), nullable=False, server_default=text("'run'")),
+    Column("track_id", Integer),  # of its news, where they are of a track
+    Column("incident_id", Uuid),
+    Column("waits_for", String(16)),  # until ``next_attempt_at``; NULL: for nothing but its turn
     UniqueConstraint("topic", "channel_key"),  # one topic is sent to a channel once
     enum_check("state", NotificationState),
+    enum_check("news", News),
     Index(None, "event_id"),  # for an event's page
+    Index(
+        "ix_notifications_of_tracks",
+        "track_id",
+        sqlite_where=text("track_id IS NOT NULL AND (state = 'pending' OR state = 'sending')"),
+        postgresql_where=text("track_id IS NOT NULL AND (state = 'pending' OR state = 'sending')"),
+    ),
     # for the list of notifications: all, of a receiver, of a channel, and the unsent
     Index(None, "created_at", "id"),
     Index(None, "receiver", "created_at", "id"),

@@ -10,13 +10,39 @@ from service.model.story import Block
 
 
 class NotificationState(StrEnum):
-    """The state of a notification: pending, sending, sent, dead or dismissed."""
+    """The state of a notification: pending, sending, sent, dead, dismissed or dropped."""
 
     PENDING = "pending"
     SENDING = "sending"
     SENT = "sent"
     DEAD = "dead"  # its attempts ran out, or another would not help: a dead letter, which waits for a person
     DISMISSED = "dismissed"  # a person dealt with it by other means
+    DROPPED = "dropped"  # newer news took its place before it was sent, or made it pointless
+
+
+class News(StrEnum):
+    """The news in a notification."""
+
+    RUN = "run"  # a run or job of a route that hears each of them
+    BROKE = "broke"
+    STILL_BROKEN = "still_broken"
+    FIXED = "fixed"
+    PASSED = "passed"
+    REMINDER = "reminder"  # it is still red, and nobody has taken it
+    ESCALATION = "escalation"  # the same, for others
+    SUMMARY = "summary"  # of news that quiet hours or a burst held back
+    DIGEST = "digest"
+    OPERATOR = "operator"  # an alarm of Roundsman's own
+
+
+class WaitsFor(StrEnum):
+    """The reason why a pending notification is not sent before its time."""
+
+    DETAILS = "details"  # of CircleCI
+    RERUN = "rerun"  # CircleCI will rerun the workflow by itself
+    GROUP = "group"  # of news of one kind
+    HOURS = "hours"  # the end of quiet hours
+    RETRY = "retry"  # the attempt before failed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +56,8 @@ class Notification:
     sent_at      the time when the channel first accepted it; a later resend does not change it
     title, words the title and the text of the last message sent, for the record
     server_lane  the lane that all channels of one mail server share; None: the channel has one of its own
+    track_id     the track that the news are of; None: the run or job stands alone
+    waits_for    the reason why it is not sent before ``next_attempt_at``; None: it is its turn
     """
 
     id: UUID
@@ -50,6 +78,10 @@ class Notification:
     title: str | None = None
     words: str | None = None
     server_lane: str | None = None
+    news: News = News.RUN
+    track_id: int | None = None
+    incident_id: UUID | None = None
+    waits_for: WaitsFor | None = None
 
     @property
     def lane(self) -> str:

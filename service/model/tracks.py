@@ -83,6 +83,64 @@ class RunState:
     is_late: bool = False
 
 
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One execution of a workflow on its track.
+
+    pipeline_number   None: it is not known, and the run stands alone
+    transition        and the fields after it are as judged last; a late run may change them
+    """
+
+    id: UUID
+    event_id: UUID
+    track_id: int
+    pipeline_number: int | None
+    created_at: datetime
+    stopped_at: datetime
+    color: Color
+    number_in_pipeline: int = 1
+    transition: Transition = Transition.NONE
+    streak: int = 0
+    incident_id: UUID | None = None
+    is_late: bool = False
+
+    @property
+    def place(self) -> tuple[int, datetime, str]:
+        """Return its place in the order of the track."""
+        return (self.pipeline_number or 0, self.created_at, str(self.id))
+
+    def state(self, since: datetime | None) -> RunState:
+        """Return the run as events carry it; ``since`` is the end of the first red of its incident."""
+        return RunState(
+            run_id=self.id,
+            event_id=self.event_id,
+            track_id=self.track_id,
+            color=self.color,
+            transition=self.transition,
+            streak=self.streak,
+            since=since,
+            incident_id=self.incident_id,
+            number_in_pipeline=self.number_in_pipeline,
+            is_late=self.is_late,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrackState:
+    """The state of a track after a run of it.
+
+    color     red or green; None while it is unknown: before the first run, and after an incident expired
+    streak    reds in a row; ``since`` is the end of the first of them
+    last_at   the end of the latest run of any color
+    """
+
+    color: Color | None = None
+    streak: int = 0
+    since: datetime | None = None
+    incident_id: UUID | None = None
+    last_at: datetime | None = None
+
+
 class Closing(StrEnum):
     """The reason why an incident was closed."""
 

@@ -12,6 +12,7 @@ CURRENT_PHRASES = {
     NotificationState.SENDING: ("being sent now", "a resend is being sent now"),
     NotificationState.DEAD: ("not delivered", "a resend was not delivered"),
     NotificationState.DISMISSED: ("not delivered, dismissed", "a resend was not delivered, dismissed"),
+    NotificationState.DROPPED: ("not sent, since newer news took its place", "a resend was dropped"),
 }
 RETRY_PHRASES = ("put off, next attempt", "a resend was put off, next attempt")
 

@@ -15,7 +15,7 @@ from service.store.bulk import BulkInsert
 from service.store.cursors import SortKey
 from service.store.rows import to_attempt, to_notification
 
-PENDING, SENDING, SENT, DEAD, DISMISSED = NotificationState
+PENDING, SENDING, SENT, DEAD, DISMISSED, DROPPED = NotificationState
 INTERRUPTED_REASON = "Roundsman was stopped during this attempt: it may have arrived"
 
 _KEY = tuple_(notifications.c.topic, notifications.c.channel_key)

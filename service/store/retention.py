@@ -24,7 +24,7 @@ from service.model import DeliveryState, NotificationState
 from service.store import names, routes_versions, search_terms
 
 JUDGED = (DeliveryState.SETTLED, DeliveryState.DISMISSED)
-DONE = (NotificationState.SENT, NotificationState.DISMISSED)
+DONE = (NotificationState.SENT, NotificationState.DISMISSED, NotificationState.DROPPED)
 
 
 @dataclass(frozen=True, kw_only=True)

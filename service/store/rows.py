@@ -21,6 +21,7 @@ from service.model import (
     Event,
     EventKind,
     Job,
+    News,
     Notification,
     NotificationState,
     Outcome,
@@ -28,6 +29,7 @@ from service.model import (
     Project,
     SignatureMatch,
     Via,
+    WaitsFor,
     Workflow,
 )
 from service.store import usual_values
@@ -148,9 +150,14 @@ def to_notification(row: Row) -> Notification:
     names = (
         *("id", "event_id", "topic", "route", "receiver", "channel_key", "channel_label", "channel_kind"),
         *("attempts", "created_at", "next_attempt_at", "give_up_at", "reason", "sent_at", "title", "words"),
-        "server_lane",
+        *("server_lane", "track_id", "incident_id"),
     )
-    return Notification(state=NotificationState(row["state"]), **{name: row[name] for name in names})
+    return Notification(
+        state=NotificationState(row["state"]),
+        news=News(row["news"]),
+        waits_for=WaitsFor(row["waits_for"]) if row["waits_for"] else None,
+        **{name: row[name] for name in names},
+    )
 
 
 def to_attempt(row: Row) -> Attempt:

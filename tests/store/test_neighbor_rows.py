@@ -23,7 +23,7 @@ from tests.neighbor_rows import (
 
 pytestmark = pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
 
-PENDING, SENDING, SENT, DEAD, DISMISSED = NotificationState
+PENDING, SENDING, SENT, DEAD, DISMISSED, DROPPED = NotificationState
 IN_ANY_STATE = frozenset(NotificationState)
 LATER = NINE + timedelta(hours=9)
 MESSAGE = Message(title="t", text="w", markdown="", html="", severity="failure")
@@ -48,7 +48,7 @@ ON_A_NOTIFICATION: dict[str, tuple[NotificationAct, Collection[NotificationState
     "extend_deadline": (lambda t, one: notifications.extend_deadline(t, one.id, LATER), IN_ANY_STATE),
     "owe_again": (
         lambda t, one: notifications.requeue(t, one.id, at=LATER, patience=timedelta(hours=1)),
-        {PENDING, SENT, DEAD, DISMISSED},
+        {PENDING, SENT, DEAD, DISMISSED, DROPPED},
     ),
     "dismiss": (lambda t, one: notifications.dismiss(t, one.id), {DEAD}),
     "end_interrupted": (lambda t, one: notifications.end_interrupted(t, one.id, LATER), {SENDING}),

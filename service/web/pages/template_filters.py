@@ -18,6 +18,7 @@ MARKS = {"success": "✓", "failure": "✕", "warning": "!", "info": "–"}
 OUTCOME_WORDS = {
     NotificationState.DEAD: "not delivered:",
     NotificationState.PENDING: "on the way:",
+    NotificationState.DROPPED: "not needed any more:",
     NotificationState.SENT: "",
 }
 NOUNS = {"failure": "failure", "error": "error"}  # test results that have a plural; others have none
@@ -136,6 +137,8 @@ def _outcome(notification: Notification) -> NotificationState:
     """Return the outcome: a notification sent once stays sent after any resend."""
     if notification.was_sent:
         return NotificationState.SENT
+    if notification.state is NotificationState.DROPPED:
+        return notification.state
     return NotificationState.PENDING if notification.is_unfinished else NotificationState.DEAD
 
 

@@ -1,0 +1,196 @@
+"""The transitions of the runs on a track, and its stretches of red. Pure.
+
+Runs follow each other by pipeline number, then by the time at which they were created; the order in which posts arrive
+does not matter. Runs of one name in one pipeline that overlap stand side by side, and count as red if one of them is.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from operator import attrgetter
+from uuid import UUID
+
+from service.model import Closing, Color, Run, TrackState, Transition
+
+
+@dataclass(kw_only=True)
+class Stretch:
+    """A stretch of red on a track: an incident without its name.
+
+    continues   the incident that it goes on with, where its first reds are older than the runs at hand
+    opened      its first red run; None if that one is older than the runs at hand
+    """
+
+    continues: UUID | None = None
+    opened: Run | None = None
+    opened_at: datetime | None = None
+    reds: list[Run] = field(default_factory=list)
+    streak: int = 0
+    closed: Run | None = None
+    closed_at: datetime | None = None
+    closed_because: Closing | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class JudgedRun:
+    """A run with its transition, and the stretch of red that it is part of or ended."""
+
+    run: Run
+    stretch: Stretch | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class JudgedTrack:
+    """The runs at hand in order, their stretches of red in order, and the state after the last.
+
+    expired   incidents that no run ended were closed before the newest run
+    """
+
+    runs: Sequence[JudgedRun]
+    stretches: Sequence[Stretch]
+    state: TrackState
+    stretch: Stretch | None
+
+
+def judge_track(runs: Iterable[Run], start: TrackState, *, expiry: timedelta) -> JudgedTrack:
+    """Return the transitions of runs of a track, in its order.
+
+    start    the state before the first of them
+    expiry   a red track without a run for this long is no longer red
+    """
+    judge = _Judge(start, expiry)
+    for group in side_by_side(runs):
+        judge.add(group)
+    return JudgedTrack(runs=judge.judged, stretches=judge.stretches, state=judge.state, stretch=judge.open)
+
+
+def judge_alone(runs: Iterable[Run]) -> list[Run]:
+    """Return the transitions of runs that have no track: each stands alone."""
+    alone = {Color.RED: (Transition.BROKE, 1), Color.GREEN: (Transition.PASSED, 0), Color.GREY: (Transition.NONE, 0)}
+    return [
+        replace(run, transition=alone[run.color][0], streak=alone[run.color][1])
+        for group in by_pipeline(runs)
+        for run in number_in_pipeline(group)
+    ]
+
+
+def by_pipeline(runs: Iterable[Run]) -> Iterator[list[Run]]:
+    """Yield the runs of each pipeline, both in order. Those of an unknown pipeline are yielded one by one."""
+    group: list[Run] = []
+    for run in sorted(runs, key=attrgetter("place")):
+        if group and (run.pipeline_number is None or group[0].pipeline_number != run.pipeline_number):
+            yield group
+            group = []
+        group.append(run)
+    if group:
+        yield group
+
+
+def number_in_pipeline(group: Sequence[Run]) -> list[Run]:
+    """Return the runs of one pipeline, each with its number."""
+    return [replace(run, number_in_pipeline=number) for number, run in enumerate(group, start=1)]
+
+
+def side_by_side(runs: Iterable[Run]) -> Iterator[list[Run]]:
+    """Yield groups of runs in the order of the track.
+
+    Those in a group overlap, in one pipeline. Grey runs, which change nothing, are groups of their own.
+    """
+    for pipeline in by_pipeline(runs):
+        group: list[Run] = []
+        for run in number_in_pipeline(pipeline):
+            if run.color is Color.GREY:
+                yield [run]
+                continue
+            if group and run.created_at > max(one.stopped_at for one in group):
+                yield group
+                group = []
+            group.append(run)
+        if group:
+            yield group
+
+
+class _Judge:
+    """The state of a track while its runs are added in order."""
+
+    def __init__(self, start: TrackState, expiry: timedelta) -> None:
+        self.state = start
+        self.judged: list[JudgedRun] = []
+        self.stretches: list[Stretch] = []
+        self.open: Stretch | None = None
+        self._expiry = expiry
+        self._last_red: Run | None = None
+        if start.color is Color.RED:
+            self._open(Stretch(continues=start.incident_id, opened_at=start.since, streak=start.streak))
+
+    def add(self, group: Sequence[Run]) -> None:
+        """Add runs that stand side by side."""
+        self._expire(group[0].stopped_at)
+        is_red = any(run.color is Color.RED for run in group)
+        for run in group:
+            if run.color is Color.GREY or (is_red and run.color is Color.GREEN):
+                self._judge(run, Transition.NONE, 0, None)
+            elif run.color is Color.RED:
+                self._add_red(run)
+            else:
+                self._add_green(run)
+            last_at = max(run.stopped_at, self.state.last_at or run.stopped_at)
+            self.state = replace(self.state, last_at=last_at)
+
+    def _open(self, stretch: Stretch) -> Stretch:
+        self.open = stretch
+        self.stretches.append(stretch)
+        return stretch
+
+    def _add_red(self, run: Run) -> None:
+        transition = Transition.STILL_BROKEN if self.open else Transition.BROKE
+        stretch = self.open or self._open(Stretch(opened=run, opened_at=run.stopped_at))
+        stretch.streak += 1
+        self._last_red = run
+        judged = self._judge(run, transition, stretch.streak, stretch)
+        stretch.reds.append(judged)
+        if stretch.opened is run:
+            stretch.opened = judged
+        self.state = replace(self.state, color=Color.RED, streak=stretch.streak, since=stretch.opened_at)
+
+    def _add_green(self, run: Run) -> None:
+        stretch = self.open
+        if stretch is None:
+            self._judge(run, Transition.PASSED, 0, None)
+        else:
+            judged = self._judge(run, Transition.FIXED, stretch.streak, stretch)
+            is_rerun = self._last_red is not None and self._last_red.pipeline_number == run.pipeline_number
+            stretch.closed, stretch.closed_at = judged, run.stopped_at
+            stretch.closed_because = Closing.RERUN if is_rerun else Closing.GREEN
+            self.open = None
+        self.state = TrackState(color=Color.GREEN, last_at=self.state.last_at)
+
+    def _judge(self, run: Run, transition: Transition, streak: int, stretch: Stretch | None) -> Run:
+        judged = replace(run, transition=transition, streak=streak)
+        self.judged.append(JudgedRun(run=judged, stretch=stretch))
+        return judged
+
+    def _expire(self, at: datetime) -> None:
+        """Close the open stretch if the track had no run for long before this time."""
+        last_at = self.state.last_at
+        if self.open is None or last_at is None or at <= last_at + self._expiry:
+            return
+        self.open.closed_at, self.open.closed_because = last_at + self._expiry, Closing.EXPIRED
+        self.open = None
+        self.state = TrackState(last_at=last_at)
+
+
+def state_before(first: Run, start: TrackState) -> TrackState:
+    """Return the state before a run, which follows from its transition as judged last.
+
+    start   returned if the run tells nothing: it is the first, or grey
+    """
+    match first.transition:
+        case Transition.BROKE | Transition.PASSED:
+            return TrackState()
+        case Transition.STILL_BROKEN:
+            return TrackState(color=Color.RED, streak=first.streak - 1, incident_id=first.incident_id)
+        case Transition.FIXED:
+            return TrackState(color=Color.RED, streak=first.streak, incident_id=first.incident_id)
+        case _:
+            return start
