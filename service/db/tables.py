@@ -9,11 +9,9 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
-    Connection,
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     SmallInteger,
     String,
     Table,
@@ -25,34 +23,47 @@ from sqlalchemy import (
 )
 
 from service.db.columns import BytewiseText, IntegerArray, UtcDateTime, enum_check
+from service.db.metadata import Transaction, metadata
+from service.db.process_tables import actions, heartbeats, hooks, jobs, lanes, refusals, sessions
+from service.db.track_tables import incidents, runs, told, tracks
 from service.model import (
-    Closing,
-    Color,
     DeliveryState,
     EventKind,
     FetchPurpose,
-    IncidentClass,
     News,
     NotificationState,
     Outcome,
-    Transition,
     Via,
 )
 
-Transaction = Connection
-"""An open transaction, all or nothing; only the thread that opened it may use it."""
-
-
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
-
+__all__ = [
+    "EVENT_TERMS",
+    "INDEXED_COLUMNS",
+    "Transaction",
+    "actions",
+    "attempts",
+    "decisions",
+    "deliveries",
+    "details",
+    "events",
+    "fetches",
+    "heartbeats",
+    "hooks",
+    "incidents",
+    "is_unsent",
+    "is_unsettled",
+    "jobs",
+    "lanes",
+    "metadata",
+    "names",
+    "notifications",
+    "refusals",
+    "routes_versions",
+    "runs",
+    "sessions",
+    "told",
+    "tracks",
+]
 
 deliveries = Table(
     "deliveries",
@@ -221,94 +232,6 @@ decisions = Table(
     sqlite_with_rowid=False,
 )
 
-# The runs of a workflow on a branch follow each other; those without a branch are together, each by itself.
-tracks = Table(
-    "tracks",
-    metadata,
-    Column("id", Integer, primary_key=True),
-    Column("digest", Uuid, nullable=False),  # of project, workflow and branch
-    Column("project_id", Text),
-    Column("project_slug", Text),
-    Column("project_name", Text),
-    Column("workflow", Text),
-    Column("branch", Text),
-    # the state after its newest run, so that one that follows it needs no other row
-    Column("newest_pipeline", BigInteger),
-    Column("colored_pipeline", BigInteger),  # of its newest run that is not grey
-    Column("color", String(8)),
-    Column("streak", Integer, nullable=False),
-    Column("since", UtcDateTime),
-    Column("incident_id", Uuid),
-    Column("last_at", UtcDateTime),
-    UniqueConstraint("digest"),
-    enum_check("color", Color),
-    Index(None, "project_slug", "branch"),
-    sqlite_autoincrement=True,  # runs name it by id: ids must not be reused
-)
-
-runs = Table(
-    "runs",
-    metadata,
-    Column("id", Uuid, primary_key=True),
-    Column("event_id", Uuid, nullable=False),  # the post that counts
-    Column("track_id", Integer, nullable=False),
-    Column("pipeline_number", BigInteger),
-    Column("created_at", UtcDateTime, nullable=False),
-    Column("stopped_at", UtcDateTime, nullable=False),
-    Column("color", String(8), nullable=False),
-    Column("number_in_pipeline", Integer, nullable=False),
-    Column("transition", String(16), nullable=False),
-    Column("streak", Integer, nullable=False),
-    Column("incident_id", Uuid),
-    Column("is_late", Boolean, nullable=False),
-    enum_check("color", Color),
-    enum_check("transition", Transition),
-    Index(None, "track_id", "pipeline_number"),
-    sqlite_with_rowid=False,
-)
-
-incidents = Table(
-    "incidents",
-    metadata,
-    Column("id", Uuid, primary_key=True),
-    Column("track_id", Integer, nullable=False),
-    Column("opened_at", UtcDateTime, nullable=False),
-    Column("opened_by", Uuid, nullable=False),
-    Column("last_red", Uuid, nullable=False),
-    Column("streak", Integer, nullable=False),
-    Column("closed_at", UtcDateTime),
-    Column("closed_by", Uuid),
-    Column("closed_because", String(16)),
-    Column("fingerprint", String(64)),
-    Column("taken_by", Text),
-    Column("taken_at", UtcDateTime),
-    Column("taken_until", UtcDateTime),
-    Column("taken_note", Text),
-    Column("klass", String(16)),
-    Column("class_by", Text),
-    Column("fixed_by", Text),
-    Column("muted_until", UtcDateTime),
-    Column("merged_into", Uuid),
-    Column("is_found_late", Boolean, nullable=False),
-    enum_check("closed_because", Closing),
-    enum_check("klass", IncidentClass),
-    Index(None, "track_id", "opened_at"),
-    Index(None, "opened_at", "id"),
-    sqlite_with_rowid=False,
-)
-
-# The color of a track that a channel accepted last.
-told = Table(
-    "told",
-    metadata,
-    Column("track_id", Integer, primary_key=True),
-    Column("channel_key", String(64), primary_key=True),
-    Column("color", String(8), nullable=False),
-    Column("at", UtcDateTime, nullable=False),
-    enum_check("color", Color),
-    sqlite_with_rowid=False,
-)
-
 notifications = Table(
     "notifications",
     metadata,
@@ -391,100 +314,5 @@ attempts = Table(
     Column("title", Text),  # the message; NULL where the attempt before had the same
     Column("words", Text),
     enum_check("outcome", Outcome),
-    sqlite_with_rowid=False,
-)
-
-jobs = Table(
-    "jobs",
-    metadata,
-    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
-    Column("kind", String(40), nullable=False),
-    Column("subject_id", Uuid, nullable=False),
-    Column("lane", String(64)),
-    Column("run_at", UtcDateTime, nullable=False),
-    Index(None, "run_at", "id"),  # for the time of the next job
-    # for the due jobs: the oldest of each kind below its limit, and the first of each open lane, and no others
-    Index(
-        "ix_jobs_kinds",
-        "kind",
-        "run_at",
-        "id",
-        sqlite_where=text("lane IS NULL"),
-        postgresql_where=text("lane IS NULL"),
-    ),
-    Index(
-        "ix_jobs_lanes",
-        *("lane", "run_at", "id"),
-        sqlite_where=text("lane IS NOT NULL"),
-        postgresql_where=text("lane IS NOT NULL"),
-    ),
-    sqlite_autoincrement=True,  # the engine tracks running jobs by id: ids must not be reused
-)
-
-lanes = Table(
-    "lanes",
-    metadata,
-    Column("lane", String(64), primary_key=True),
-    Column("closed_at", UtcDateTime, nullable=False),
-    Column("opens_at", UtcDateTime, nullable=False),  # none of its jobs starts before this time, on any machine
-    sqlite_with_rowid=False,
-)
-
-heartbeats = Table(
-    "heartbeats",
-    metadata,
-    Column("process", Uuid, primary_key=True),  # one row for each process: a frozen one locks only its own
-    Column("role", String(20), nullable=False),
-    Column("beat_at", UtcDateTime, nullable=False),
-    Column("channels", String(16)),  # a fingerprint: during a rollout processes have different configurations
-    Column("filler", LargeBinary),  # meaningless bytes: they make a heartbeat fail on a disk that is nearly full
-)
-
-actions = Table(
-    "actions",
-    metadata,
-    Column("id", Uuid, primary_key=True),
-    Column("verb", String(20), nullable=False),
-    Column("subject_id", Uuid, nullable=False),
-    Column("who", Text, nullable=False),
-    Column("at", UtcDateTime, nullable=False),
-    Column("reason", Text),
-    Index(None, "subject_id"),  # for an event's page: its replays
-)
-
-sessions = Table(
-    "sessions",
-    metadata,
-    Column("id", Uuid, primary_key=True),
-    Column("begun_at", UtcDateTime, nullable=False),
-    Column("expires_at", UtcDateTime, nullable=False),
-    # the row stays until it expires: a login link makes one session, and not a second one after a logout
-    Column("ended_at", UtcDateTime),
-    Column("address", Text),
-    sqlite_with_rowid=False,
-)
-
-refusals = Table(
-    "refusals",
-    metadata,
-    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
-    Column("at", UtcDateTime, nullable=False),
-    Column("status", Integer, nullable=False),
-    Column("reason", Text, nullable=False),
-    Column("next_step", Text),
-    Column("address", Text),
-    Column("user_agent", Text),
-    Column("hook_id", String(64)),
-    Column("skipped", Integer, key="earlier_count", nullable=False),  # ``Refusal.count`` without the post shown
-    sqlite_autoincrement=True,  # the latest have the highest ids: ids must not be reused
-)
-
-hooks = Table(
-    "hooks",
-    metadata,
-    Column("id", String(64), primary_key=True),  # the id that CircleCI gave
-    Column("project", Text, nullable=False),
-    Column("name", Text, nullable=False),
-    Column("seen_at", UtcDateTime, nullable=False),
     sqlite_with_rowid=False,
 )

@@ -28,7 +28,7 @@ class News(StrEnum):
     STILL_BROKEN = "still_broken"
     FIXED = "fixed"
     PASSED = "passed"
-    REMINDER = "reminder"  # it is still red, and nobody has taken it
+    REMINDER = "reminder"  # an incident is open still, and not taken
     ESCALATION = "escalation"  # the same, for others
     SUMMARY = "summary"  # of news that quiet hours or a burst held back
     DIGEST = "digest"

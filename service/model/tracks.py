@@ -110,7 +110,10 @@ class Run:
         return (self.pipeline_number or 0, self.created_at, str(self.id))
 
     def state(self, since: datetime | None) -> RunState:
-        """Return the run as events carry it; ``since`` is the end of the first red of its incident."""
+        """Return the run as events carry it.
+
+        since   the end of the first red of its incident
+        """
         return RunState(
             run_id=self.id,
             event_id=self.event_id,

@@ -41,9 +41,9 @@ class JudgedRun:
 
 @dataclass(frozen=True, kw_only=True)
 class JudgedTrack:
-    """The runs at hand in order, their stretches of red in order, and the state after the last.
+    """The runs at hand in order, and their stretches of red in order.
 
-    expired   incidents that no run ended were closed before the newest run
+    state     after the last of them; ``stretch`` is the one that is open then
     """
 
     runs: Sequence[JudgedRun]
@@ -75,7 +75,10 @@ def judge_alone(runs: Iterable[Run]) -> list[Run]:
 
 
 def by_pipeline(runs: Iterable[Run]) -> Iterator[list[Run]]:
-    """Yield the runs of each pipeline, both in order. Those of an unknown pipeline are yielded one by one."""
+    """Yield the runs of each pipeline, both in order.
+
+    Those of an unknown pipeline are yielded one by one.
+    """
     group: list[Run] = []
     for run in sorted(runs, key=attrgetter("place")):
         if group and (run.pipeline_number is None or group[0].pipeline_number != run.pipeline_number):

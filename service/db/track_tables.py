@@ -1,0 +1,95 @@
+"""The tables of runs, their tracks and incidents, and what channels were told."""
+
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, String, Table, Text, UniqueConstraint, Uuid
+
+from service.db.columns import UtcDateTime, enum_check
+from service.db.metadata import metadata
+from service.model import Closing, Color, IncidentClass, Transition
+
+# The runs of a workflow on a branch follow each other; those without a branch are together, each by itself.
+tracks = Table(
+    "tracks",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("digest", Uuid, nullable=False),  # of project, workflow and branch
+    Column("project_id", Text),
+    Column("project_slug", Text),
+    Column("project_name", Text),
+    Column("workflow", Text),
+    Column("branch", Text),
+    # the state after its newest run, so that one that follows it needs no other row
+    Column("newest_pipeline", BigInteger),
+    Column("colored_pipeline", BigInteger),  # of its newest run that is not grey
+    Column("color", String(8)),
+    Column("streak", Integer, nullable=False),
+    Column("since", UtcDateTime),
+    Column("incident_id", Uuid),
+    Column("last_at", UtcDateTime),
+    UniqueConstraint("digest"),
+    enum_check("color", Color),
+    Index(None, "project_slug", "branch"),
+    sqlite_autoincrement=True,  # runs name it by id: ids must not be reused
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("event_id", Uuid, nullable=False),  # the post that counts
+    Column("track_id", Integer, nullable=False),
+    Column("pipeline_number", BigInteger),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("stopped_at", UtcDateTime, nullable=False),
+    Column("color", String(8), nullable=False),
+    Column("number_in_pipeline", Integer, nullable=False),
+    Column("transition", String(16), nullable=False),
+    Column("streak", Integer, nullable=False),
+    Column("incident_id", Uuid),
+    Column("is_late", Boolean, nullable=False),
+    enum_check("color", Color),
+    enum_check("transition", Transition),
+    Index(None, "track_id", "pipeline_number"),
+    sqlite_with_rowid=False,
+)
+
+incidents = Table(
+    "incidents",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("track_id", Integer, nullable=False),
+    Column("opened_at", UtcDateTime, nullable=False),
+    Column("opened_by", Uuid, nullable=False),
+    Column("last_red", Uuid, nullable=False),
+    Column("streak", Integer, nullable=False),
+    Column("closed_at", UtcDateTime),
+    Column("closed_by", Uuid),
+    Column("closed_because", String(16)),
+    Column("fingerprint", String(64)),
+    Column("taken_by", Text),
+    Column("taken_at", UtcDateTime),
+    Column("taken_until", UtcDateTime),
+    Column("taken_note", Text),
+    Column("klass", String(16)),
+    Column("class_by", Text),
+    Column("fixed_by", Text),
+    Column("muted_until", UtcDateTime),
+    Column("merged_into", Uuid),
+    Column("is_found_late", Boolean, nullable=False),
+    enum_check("closed_because", Closing),
+    enum_check("klass", IncidentClass),
+    Index(None, "track_id", "opened_at"),
+    Index(None, "opened_at", "id"),
+    sqlite_with_rowid=False,
+)
+
+# The color of a track that a channel accepted last.
+told = Table(
+    "told",
+    metadata,
+    Column("track_id", Integer, primary_key=True),
+    Column("channel_key", String(64), primary_key=True),
+    Column("color", String(8), nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    enum_check("color", Color),
+    sqlite_with_rowid=False,
+)
