@@ -44,6 +44,7 @@ COMMANDS = {
     "hooks": "hooks:hooks",
     "routes": "routes:routes",
     "receivers": "receivers:receivers",
+    "silences": "silences:silences",
 }
 """Module and name of each command.
 

@@ -1,7 +1,5 @@
 """Commands for an operator's actions: replay, resend, dismiss."""
 
-import getpass
-import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -10,6 +8,7 @@ import typer
 
 from service.app.service import job_engine
 from service.cli._database import with_store
+from service.cli._operator import operator
 from service.cli._output import AsJson, print_json, say
 from service.cli._subjects import (
     Channel,
@@ -33,9 +32,7 @@ from service.operations import operator_actions
 from service.operations.bulk_actions import ActionOutcome, Subject, act_on_each
 from service.operations.ids import Noun
 from service.queue.base import WORKER_ALIVE_WITHIN, JobQueue
-from service.text import clean
 
-MAX_NAME = 100
 Act = Callable[[Store, JobQueue, Subject], Awaitable[object]]
 
 
@@ -134,7 +131,7 @@ def dismiss(  # noqa: PLR0913, PLR0917 - one option for each filter
             if subject.noun is Noun.DELIVERY
             else operator_actions.dismiss_notification
         )
-        await close(store, subject.id, who=_operator(), at=store.clock(), because=because)
+        await close(store, subject.id, who=operator(), at=store.clock(), because=because)
 
     filters = _filters(receiver, channel, since, until)
     request = Request(ids=subjects or (), every=every, filters=filters, is_confirmed=yes, limit=limit)
@@ -147,11 +144,11 @@ def _filters(receiver: Ids, channel: Ids, since: str, until: str) -> Mapping[str
 
 
 async def _replay(store: Store, jobs: JobQueue, subject: Subject) -> None:
-    await operator_actions.replay(store, subject.id, who=_operator(), at=store.clock())
+    await operator_actions.replay(store, subject.id, who=operator(), at=store.clock())
 
 
 async def _resend(store: Store, jobs: JobQueue, subject: Subject) -> None:
-    await operator_actions.resend(store, jobs, subject.id, who=_operator(), at=store.clock())
+    await operator_actions.resend(store, jobs, subject.id, who=operator(), at=store.clock())
 
 
 def _do(command: BulkCommand, request: Request, as_json: bool) -> None:
@@ -235,14 +232,3 @@ async def _is_attended(store: Store, jobs: JobQueue) -> bool:
         return read_lock_holder(store.file.parent) is not None
     last = await jobs.last_heartbeat()
     return last is not None and store.clock() - last < WORKER_ALIVE_WITHIN
-
-
-def _operator() -> str:
-    return f"command line, {_user_name()}"
-
-
-def _user_name() -> str:
-    try:
-        return clean(getpass.getuser())[:MAX_NAME]
-    except (KeyError, OSError):  # a container's user id often has no name
-        return f"user {os.getuid()}"

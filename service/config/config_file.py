@@ -12,11 +12,12 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from service.config.channel_urls import SecretSources, channels
+from service.config.matchers import to_matcher
 from service.config.schema import Context, FileShape, HookShape, MatchShape, ReceiverShape, RouteShape, suggest
 from service.config.warnings import find_warnings
 from service.config.yaml_document import Document, YamlPath, parse
 from service.errors import BadConfig
-from service.model import HookSpec, Matcher, Receiver, Route
+from service.model import HookSpec, Receiver, Route
 from service.routing.patterns import to_nfc
 
 _CLAIMS = {
@@ -173,18 +174,10 @@ def _contents(shape: FileShape, document: Document) -> Contents:
 
 
 def _route(position: int, shape: RouteShape) -> Route:
-    matchers = tuple(_matcher(key, written) for key, written in vars(shape.match).items() if written is not None)
+    matchers = tuple(to_matcher(key, written) for key, written in vars(shape.match).items() if written is not None)
     return Route(
         name=shape.name or f"route {position + 1}",
         receiver=shape.receiver,
         matchers=matchers,
         continues=shape.continues,
-    )
-
-
-def _matcher(key: str, written: tuple[str, ...]) -> Matcher:
-    return Matcher(
-        key=key,
-        patterns=tuple(pattern for pattern in written if not pattern.startswith("!")),
-        excluded=tuple(pattern.removeprefix("!") for pattern in written if pattern.startswith("!")),
     )

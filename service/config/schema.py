@@ -26,7 +26,7 @@ from service.model import EventKind
 from service.routing.match_keys import MATCH_KEYS
 from service.routing.patterns import has_closed_brackets, to_nfc
 
-_EVENTS = (EventKind.WORKFLOW_COMPLETED.value, EventKind.JOB_COMPLETED.value)
+MATCHED_EVENTS = (EventKind.WORKFLOW_COMPLETED.value, EventKind.JOB_COMPLETED.value)
 _GLOB = re.compile(r"[*?\[\]]|^!")  # no git server allows these in a name
 _SLUG = re.compile(r"[^/\s]+/[^/\s]+/[^/\s]+")
 
@@ -69,8 +69,8 @@ def _pattern(written: str) -> str:
 
 
 def _event(written: str) -> str:
-    if written not in _EVENTS:
-        raise ValueError(f"{written} is not an event; {suggest(written, _EVENTS)}")
+    if written not in MATCHED_EVENTS:
+        raise ValueError(f"{written} is not an event; {suggest(written, MATCHED_EVENTS)}")
     return written
 
 
@@ -161,7 +161,7 @@ class HookShape(_Shape):
 
     project: Annotated[str, AfterValidator(project_slug)]
     name: str = Field(default="Roundsman", min_length=1)
-    events: Events = _EVENTS
+    events: Events = MATCHED_EVENTS
 
 
 class FileShape(_Shape):

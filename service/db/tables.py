@@ -25,6 +25,7 @@ from sqlalchemy import (
 from service.db.columns import BytewiseText, IntegerArray, UtcDateTime, enum_check
 from service.db.metadata import Transaction, metadata
 from service.db.process_tables import actions, heartbeats, hooks, jobs, lanes, refusals, sessions
+from service.db.quiet_tables import silences
 from service.db.track_tables import incidents, runs, told, tracks
 from service.model import (
     DeliveryState,
@@ -61,6 +62,7 @@ __all__ = [
     "routes_versions",
     "runs",
     "sessions",
+    "silences",
     "told",
     "tracks",
 ]

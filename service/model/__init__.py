@@ -50,7 +50,8 @@ from service.model.records import (
     WaitsFor,
 )
 from service.model.refusals import KnownHook, Refusal
-from service.model.routes import Channel, Hook, HookSpec, Matcher, Receiver, Route, RoutesVersion
+from service.model.routes import ActiveHours, Channel, Hook, HookSpec, Matcher, Receiver, Route, RoutesVersion
+from service.model.silences import MAX_SILENCE, Silence, SilenceState
 from service.model.story import Aside, Block, Line, Link, Untrusted, Words
 from service.model.tracks import (
     DEFAULT_BRANCH_EXPIRY,
@@ -72,8 +73,10 @@ __all__ = [
     "DEFAULT_BRANCH_EXPIRY",
     "DEFAULT_EXPIRY",
     "FAILED_RESULTS",
+    "MAX_SILENCE",
     "AbsentFacts",
     "Action",
+    "ActiveHours",
     "Actor",
     "Aside",
     "Attempt",
@@ -126,6 +129,8 @@ __all__ = [
     "RunState",
     "Session",
     "SignatureMatch",
+    "Silence",
+    "SilenceState",
     "Taken",
     "TestFailure",
     "TestReport",

@@ -16,6 +16,7 @@ class Verdict(StrEnum):
 
     MATCHED = "matched"  # it leads to notifications
     ALREADY_TOLD = "already_told"  # it matched, and all its channels have a notification of it already
+    SILENCED = "silenced"  # it matched, and an operator's silence fits the event
     NOT_MATCHED = "not_matched"
     PRECEDED = "preceded"  # an earlier route matched, and does not continue
 

@@ -45,17 +45,39 @@ class Matcher:
     excluded: tuple[str, ...] = ()
 
 
+EVERY_DAY = (0, 1, 2, 3, 4, 5, 6)
+WHOLE_DAY = ((0, 24 * 60),)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ActiveHours:
+    """The hours in which a route tells people; at all others it is quiet.
+
+    days       0 is Monday
+    spans      begin and end of hours, in minutes from midnight; an end before its begin is on the next day
+    timezone   a name of the tz database, such as ``Europe/Oslo``
+    """
+
+    days: tuple[int, ...] = EVERY_DAY
+    spans: tuple[tuple[int, int], ...] = WHOLE_DAY
+    timezone: str = "UTC"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Route:
     """Matchers, and the receiver of the events that they match.
 
     continues   later routes are tried even after this one has matched
+    active      the hours in which it tells people; None: always
+    is_urgent   it tells people at all hours
     """
 
     name: str
     receiver: str
     matchers: tuple[Matcher, ...] = ()
     continues: bool = False
+    active: ActiveHours | None = None
+    is_urgent: bool = False
 
 
 @dataclass(frozen=True)

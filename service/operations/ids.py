@@ -5,7 +5,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from service.db.database import Store
-from service.db.tables import deliveries, notifications, sessions
+from service.db.tables import deliveries, notifications, sessions, silences
 from service.errors import BadRequest, NotFound
 from service.store import ids
 
@@ -19,6 +19,7 @@ class Noun(StrEnum):
     DELIVERY = "delivery"
     NOTIFICATION = "notification"
     SESSION = "session"
+    SILENCE = "silence"
 
 
 COLUMNS = {
@@ -26,12 +27,14 @@ COLUMNS = {
     Noun.DELIVERY: deliveries.c.id,
     Noun.NOTIFICATION: notifications.c.id,
     Noun.SESSION: sessions.c.id,
+    Noun.SILENCE: silences.c.id,
 }
 LISTED_BY = {
     Noun.EVENT: "events list",
     Noun.DELIVERY: "dead-letters",
     Noun.NOTIFICATION: "notifications list",
     Noun.SESSION: "sessions list",
+    Noun.SILENCE: "silences list --all",
 }
 
 

@@ -32,6 +32,20 @@ def to_time(text: str, now: datetime) -> datetime:
     return time
 
 
+def to_later_time(text: str, base: datetime) -> datetime:
+    """Parse a time, and return it in UTC. Raises BadRequest.
+
+    ``2h`` and ``1d12h`` are durations after ``base``; a time without a zone is in UTC.
+    """
+    word = text.strip().lower()
+    if _AGO.fullmatch(word):
+        return base + (base - _parse_ago(word, base))
+    time = base if word == "now" else _parse_iso(text)
+    if not SEARCHABLE_YEARS[0] <= time.year <= SEARCHABLE_YEARS[-1]:
+        raise BadRequest(f"{text!a} is too far away; write 2h, 1d12h or 2026-11-22T09:30:00Z")
+    return time
+
+
 def _parse_iso(text: str) -> datetime:
     try:
         time = datetime.fromisoformat(text.strip())

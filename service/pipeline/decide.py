@@ -22,6 +22,7 @@ from service.model import (
     Notification,
     NotificationState,
     Route,
+    Silence,
     Verdict,
 )
 from service.pipeline.context import Context
@@ -30,7 +31,8 @@ from service.routing.absent_facts import absent_facts
 from service.routing.decide import with_details
 from service.routing.match_keys import findable_details, read_facts
 from service.routing.news import news_key
-from service.store import decisions, deliveries, events, fetches, notifications
+from service.routing.silences import find_silence, silence_reason
+from service.store import decisions, deliveries, events, fetches, notifications, silences
 
 MATCHED = frozenset({Verdict.MATCHED, Verdict.ALREADY_TOLD})
 UNDELIVERED = frozenset({NotificationState.DEAD, NotificationState.DISMISSED})
@@ -76,7 +78,8 @@ def decide_events(transaction: Transaction, context: Context, pending: Sequence[
     events.put_all(transaction, [one.event for one in fresh])
     events.put_details(transaction, {one.event.id: one.details for one in fresh if one.details})
     now = context.clock()
-    plans = [_plan_notifications(transaction, context, one, now) for one in fresh]
+    quiet = silences.unexpired(transaction, now)
+    plans = [_plan_notifications(transaction, context, one, now, quiet=quiet) for one in fresh]
     judged = [_judgment(context, plan, judged=rounds.get(plan.event.id, 0) + 1, at=now) for plan in plans]
     decisions.put(transaction, judged)
     _request_details(transaction, context, plans, replayed=rounds)
@@ -160,13 +163,17 @@ def _count_verdicts(plan: Plan, *, routes: int) -> Mapping[Verdict, int]:
     return Counter(plan.verdicts.values()) + Counter({Verdict.NOT_MATCHED: routes - len(plan.verdicts)})
 
 
-def _plan_notifications(transaction: Transaction, context: Context, pending: PendingDecision, now: datetime) -> Plan:
+def _plan_notifications(
+    transaction: Transaction, context: Context, pending: PendingDecision, now: datetime, *, quiet: Sequence[Silence]
+) -> Plan:
     """Return the verdicts, and new notifications for the routes that matched.
 
     Each channel of a matched route gets one, unless it has one about the same news: a remark names it.
     """
     event = pending.event
     plan = Plan(pending=pending, verdicts=context.route_index.verdicts(event))
+    if silence := find_silence(event, quiet, now):
+        _silence(plan, silence)
     for position, verdict in plan.verdicts.items():
         if verdict is not Verdict.MATCHED:
             continue
@@ -182,6 +189,14 @@ def _plan_notifications(transaction: Transaction, context: Context, pending: Pen
         if remarks := (*_remarks_on_existing(existing), *remarks_on(excluded, of=channels)):
             plan.remarks[position] = remarks
     return plan
+
+
+def _silence(plan: Plan, silence: Silence) -> None:
+    """Give the routes that matched the verdict of a silence, with its reason."""
+    for position, verdict in plan.verdicts.items():
+        if verdict is Verdict.MATCHED:
+            plan.verdicts[position] = Verdict.SILENCED
+            plan.remarks[position] = (silence_reason(silence),)
 
 
 def _notification_factory(

@@ -6,7 +6,7 @@ from datetime import datetime
 import structlog
 
 from service.pipeline.context import Context
-from service.store import retention, sessions
+from service.store import retention, sessions, silences
 
 BATCH_SIZE = 100  # events in a transaction: some tens of milliseconds
 PAUSE_S = 0.1  # between batches, for other writers
@@ -19,6 +19,7 @@ async def prune(context: Context, *, batch_size: int = BATCH_SIZE) -> None:
     before = context.clock() - context.keep_for
     count = await _prune_events(context, before, batch_size) + await _prune_dismissed(context, before, batch_size)
     await context.store.write(sessions.prune, now=context.clock())
+    await context.store.write(silences.prune, before=before)
     if count:
         log.info("what is old was forgotten", deliveries=count, received_before=before.isoformat())
 

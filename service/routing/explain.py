@@ -7,7 +7,9 @@ from service.model import Decision, Event, Judgment, JudgmentNotes, Route, Verdi
 from service.routing.absent_facts import without_facts
 from service.routing.decide import decide, missing_facts
 
-_DECIDED_AS = {Verdict.ALREADY_TOLD: Verdict.MATCHED}  # what was told before is no matter of routes and event
+_DECIDED_AS = dict.fromkeys(
+    (Verdict.ALREADY_TOLD, Verdict.SILENCED), Verdict.MATCHED
+)  # what was told before, and what was silenced then, is no matter of routes and event
 
 
 def explain(judgment: Judgment, event: Event) -> list[Decision]:

@@ -5,7 +5,7 @@ from itertools import groupby
 
 from service.model import Verdict
 
-_LETTERS = {Verdict.MATCHED: "m", Verdict.ALREADY_TOLD: "a", Verdict.PRECEDED: "p"}
+_LETTERS = {Verdict.MATCHED: "m", Verdict.ALREADY_TOLD: "a", Verdict.PRECEDED: "p", Verdict.SILENCED: "s"}
 _VERDICTS = {letter: verdict for verdict, letter in _LETTERS.items()}
 
 

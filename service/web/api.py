@@ -2,8 +2,6 @@
 
 import asyncio
 import math
-import re
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,9 +19,9 @@ from service.operations import notifications, operator_actions, queries
 from service.operations.dead_letters import list_dead_letters
 from service.operations.queries import list_refusals
 from service.queue.base import JobQueue
+from service.web.api_silences import SilencesApi
 from service.web.auth.access import Access
-
-MAX_PARAMETERS = 100
+from service.web.parameters import checked_params, page_params, single_valued_params
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +47,7 @@ class Api:
             Route("/api/v1/deliveries/{id}/dismiss", self.dismiss_delivery, methods=["POST"]),
             Route("/api/v1/notifications/{id}/resend", self.resend, methods=["POST"]),
             Route("/api/v1/notifications/{id}/dismiss", self.dismiss_notification, methods=["POST"]),
+            *SilencesApi(store=self.store, access=self.access, clock=self.clock).routes(),
             *self.health_routes(),
         ]
 
@@ -63,14 +62,14 @@ class Api:
     async def events(self, request: Request) -> Response:
         """List events, newest first, a page at a time."""
         await self.access.require(request)
-        filters, limit, cursor = _page_params(request.query_params)
+        filters, limit, cursor = page_params(request.query_params)
         search = queries.to_search(filters, self.clock())
         return JSONResponse(await self.store.snapshot(queries.list_events, search, limit=limit, cursor=cursor))
 
     async def notifications(self, request: Request) -> Response:
         """List notifications, newest first, a page at a time."""
         await self.access.require(request)
-        filters, limit, cursor = _page_params(request.query_params)
+        filters, limit, cursor = page_params(request.query_params)
         search = notifications.to_search(filters, self.clock())
         page = await self.store.snapshot(notifications.list_notifications, search, limit=limit, cursor=cursor)
         return JSONResponse(page)
@@ -84,7 +83,7 @@ class Api:
     async def dead_letters(self, request: Request) -> Response:
         """List dead letters, a page at a time; with ``?dismissed=true``, dismissed ones."""
         await self.access.require(request)
-        asked, limit, cursor = _page_params(request.query_params, limit=queries.MAX_PAGE_SIZE)
+        asked, limit, cursor = page_params(request.query_params, limit=queries.MAX_PAGE_SIZE)
         dismissed = asked.pop("dismissed", ["false"])
         if dismissed not in (["true"], ["false"]):
             raise BadRequest("dismissed must be true or false")
@@ -97,7 +96,7 @@ class Api:
     async def refusals(self, request: Request) -> Response:
         """List the last refused posts, newest first, each with its reason and next step."""
         await self.access.require(request)
-        if asked := _checked_params(request.query_params):
+        if asked := checked_params(request.query_params):
             raise BadRequest(f"{asked[0][0]!a} means nothing here; there are at most 50, and all are answered")
         return JSONResponse(await self.store.read(list_refusals))
 
@@ -170,47 +169,10 @@ class Api:
             self.metrics.dead_letters_present.labels(kind).set(count)
 
 
-def _checked_params(parameters: QueryParams) -> list[tuple[str, str]]:
-    """Return the query parameters. Raises BadRequest for over MAX_PARAMETERS."""
-    given = parameters.multi_items()
-    if len(given) > MAX_PARAMETERS:
-        raise BadRequest(f"there are {len(given)} parameters; no request needs more than {MAX_PARAMETERS}")
-    return given
-
-
-def _single_valued_params(parameters: QueryParams) -> dict[str, str]:
-    """Return the query parameters. Raises BadRequest for a repeated one."""
-    names = Counter(name for name, _ in _checked_params(parameters))
-    if twice := next((name for name, count in names.items() if count > 1), None):
-        raise BadRequest(f"{twice!a} stands twice; give it once")
-    return dict(parameters)
-
-
-def _page_params(parameters: QueryParams, *, limit: int = 50) -> tuple[dict[str, list[str]], int, str | None]:
-    """Return the filters of a list with all their values, its limit and its cursor."""
-    _checked_params(parameters)  # a check of their number: collecting the values takes time that grows with its square
-    once = _single_valued(parameters, "limit", "cursor")
-    filters = {name: parameters.getlist(name) for name in parameters if name not in once}
-    return filters, _parse_limit(once.get("limit", str(limit))), once.get("cursor")
-
-
-def _single_valued(parameters: QueryParams, *names: str) -> dict[str, str]:
-    """Return the parameters with these names. Raises BadRequest for a repeated one."""
-    return _single_valued_params(
-        QueryParams([(name, value) for name, value in parameters.multi_items() if name in names])
-    )
-
-
 def _reason_param(parameters: QueryParams) -> str:
     """Return ``because``, or an empty text. Raises BadRequest for other parameters."""
-    asked = _single_valued_params(parameters)
+    asked = single_valued_params(parameters)
     because = asked.pop("because", "")
     if asked:
         raise BadRequest(f"{next(iter(asked))!a} means nothing here; a reason is given as because=...")
     return because
-
-
-def _parse_limit(text: str) -> int:
-    if not re.fullmatch("[0-9]{1,9}", text):  # int() itself refuses numbers with thousands of digits
-        raise BadRequest(f"limit must be a whole number from 1 to {queries.MAX_PAGE_SIZE}")
-    return int(text)

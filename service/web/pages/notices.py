@@ -12,6 +12,8 @@ NOTICES = {
     "resend_all": "They are being sent again. Those that cannot be sent are listed here again later.",
     "resend_some": "Not all of them could be sent again now. The others are listed below.",
     "dismiss": "Dismissed, and on record. It can still be replayed or sent again.",
+    "silence": "The silence is set, and on record.",
+    "expire": "The silence has ended.",
     "nothing": "Your session had ended, so nothing was done. You are logged in again: please press the button again.",
 }
 COOKIE = "roundsman-notice"

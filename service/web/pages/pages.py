@@ -1,4 +1,4 @@
-"""The pages: builds, one event, dead letters, login. Plain HTML, no JavaScript."""
+"""The pages for people, and their forms. Plain HTML, no JavaScript."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from service.errors import NotFound, Rejected, Temporary, Unauthorized
-from service.web.pages import acts, builds, dead_letters, event, login
+from service.web.pages import acts, builds, dead_letters, event, login, silences
 from service.web.pages.context import Endpoint, PageContext, redirect
 from service.web.pages.forms import login_path, referring_path, request_path
 from service.web.pages.template_filters import HEADINGS
@@ -29,6 +29,7 @@ PAGES: Mapping[str, Endpoint] = {
     "/": builds.show,
     "/events/{id}": event.show,
     "/dead-letters": dead_letters.show,
+    "/silences": silences.show,
     "/deliveries/{id}/body": event.download_body,
     "/login": login.show,
     "/login/{code}": login.log_in_by_link,
@@ -40,6 +41,8 @@ FORMS: Mapping[str, Endpoint] = {
     "/notifications/{id}/resend": acts.resend,
     "/notifications/{id}/dismiss": acts.dismiss_notification,
     "/dead-letters/resend": acts.resend_all,
+    "/silences": silences.add,
+    "/silences/{id}/expire": silences.expire,
     "/login": login.log_in,
     "/logout": login.log_out,
 }

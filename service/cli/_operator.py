@@ -1,0 +1,20 @@
+"""The name of the operator who types a command, for the record."""
+
+import getpass
+import os
+
+from service.text import clean
+
+MAX_NAME = 100
+
+
+def operator() -> str:
+    """Return the name that is kept with an operator's act."""
+    return f"command line, {_user_name()}"
+
+
+def _user_name() -> str:
+    try:
+        return clean(getpass.getuser())[:MAX_NAME]
+    except (KeyError, OSError):  # a container's user id often has no name
+        return f"user {os.getuid()}"
