@@ -70,7 +70,16 @@ def each_page(site: Site) -> list[str]:
     crowded, bare, ping, *_ = site.history.events
     kept, dead, dismissed, *_ = site.history.deliveries
     return [
-        *("/", "/?event=any", "/?branch=nowhere", "/?since=someday", "/dead-letters", "/nowhere", "/events/none"),
+        *(
+            "/",
+            "/?event=any",
+            "/?branch=nowhere",
+            "/?since=someday",
+            "/dead-letters",
+            "/silences",
+            "/nowhere",
+            "/events/none",
+        ),
         *(f"/events/{one}?still=1" for one in (bare, ping, kept, dead, dismissed, crowded)),
     ]
 
@@ -141,7 +150,7 @@ def test_controls_can_be_seen_and_hit(tab: Tab, site: Site, scheme: Literal["lig
     tab.page.emulate_media(color_scheme=scheme)
     tab.page.set_viewport_size({"width": 390, "height": 900})
     faults = {}
-    for path in ("/", "/dead-letters", f"/events/{site.history.events[1]}"):
+    for path in ("/", "/dead-letters", "/silences", f"/events/{site.history.events[1]}"):
         tab.go(path)
         faults[path] = tab.hard_to_use()
 
