@@ -33,7 +33,7 @@ from service.pipeline.context import Context, RetryPolicy
 from service.pipeline.leases import finish_sends
 from service.pipeline.receive import GroupCommitter
 from service.pipeline.refusals import Refusals
-from service.pipeline.steps import PRUNE_EVERY_S, SWEEP_EVERY_S, Pipeline
+from service.pipeline.steps import PRUNE_EVERY_S, SWEEP_EVERY_S, WATCH_EVERY_S, Pipeline
 from service.pipeline.worker import RowWorker, WorkerLimits
 from service.queue.base import JobQueue
 from service.queue.embedded import EmbeddedQueue
@@ -121,7 +121,7 @@ class Service:
             self.context.source.replace_credentials(secrets=settings.webhook_secrets, token=settings.circleci_token)
         if isinstance(self.context.notifier, AppriseChannels):
             self.context.notifier.redact_urls_of(config.receivers.values())
-        self.pipeline.reload(routes=config.routes, receivers=config.receivers)
+        self.pipeline.reload(routes=config.routes, receivers=config.receivers, operators=config.operators)
         self.first_run.reload(config)
         self.heartbeat.set_channels(fingerprint(config.receivers.values()))
 
@@ -178,6 +178,7 @@ def build(
     pipeline = Pipeline(context)
     context.jobs.schedule(SWEEP_EVERY_S, pipeline.sweep)
     context.jobs.schedule(PRUNE_EVERY_S, pipeline.prune)
+    context.jobs.schedule(WATCH_EVERY_S, pipeline.watch_alarms)
     wake_ups = WakeUps(config.settings.database_url) if context.store.is_shared else None
     announce = wake_ups.send if wake_ups else None
     if wake_ups and isinstance(context.jobs, ProcrastinateQueue):
@@ -236,6 +237,7 @@ def _context(config: Config, *, clock: Clock | None, retry_policy: RetryPolicy, 
         keep_for=timedelta(days=settings.keep_days),
         public_url=settings.public_url,
         retry_policy=retry_policy,
+        operators=config.operators,
     )
 
 

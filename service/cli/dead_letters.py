@@ -55,6 +55,8 @@ def _print_page(found: Any, *, dismissed: bool) -> None:
         say(f"notification {notification['id']} to {notification['channel_label']}: {status}", "bold")
         if event := notification["event"]:
             say(f"  {_event_text.headline(event)[0]}, {_event_text.format_time(event['happened_at'])}")
+        elif notification["title"]:
+            say(f"  {notification['title']}")
         _print_actions(notification["actions"])
         _print_commands("resend", notification["id"], dismissed=dismissed)
         if event:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from inspect import Parameter, Signature, signature
 from itertools import chain
 from typing import Annotated, Any
+from uuid import UUID
 
 import typer
 
@@ -28,6 +29,7 @@ from service.config.settings import Settings
 from service.config.warnings import status_warning
 from service.db.database import Store
 from service.db.tables import Transaction
+from service.errors import BadRequest
 from service.model import Event, Notification
 from service.operations import ids, queries
 from service.operations.ids import Noun
@@ -212,10 +214,18 @@ def _look_up(event_id: str) -> Any:
     async def look(_: Settings, store: Store) -> Any:
         noun, found = await ids.find(store, event_id, Noun.EVENT, Noun.NOTIFICATION)
         if noun is Noun.NOTIFICATION:
-            found = (await store.read(notifications.find, found)).event_id
+            found = _event_of(await store.read(notifications.find, found))
         return await store.snapshot(queries.show_event, found)
 
     return with_store(look)
+
+
+def _event_of(notification: Notification) -> UUID:
+    if notification.event_id is None:
+        raise BadRequest(
+            f"notification {notification.id} is about no event but Roundsman's own: `roundsman notifications list`"
+        )
+    return notification.event_id
 
 
 def _print(*parts: Iterable[_event_text.Line]) -> None:

@@ -73,7 +73,7 @@ def _row(one: Any) -> tuple[str | None, ...]:
         one["id"],
         "put off" if is_put_off(one) else one["state"],
         one["channel_label"],
-        _event_text.headline(one["event"])[0] if one["event"] else None,
+        _event_text.headline(one["event"])[0] if one["event"] else one["title"],
         _reason(one),
     )
 

@@ -13,7 +13,9 @@ from pydantic import BaseModel, ValidationError
 
 from service.config.channel_urls import SecretSources, channels
 from service.config.matchers import to_matcher
-from service.config.schema import Context, FileShape, HookShape, MatchShape, ReceiverShape, RouteShape, suggest
+from service.config.operators import OperatorsShape
+from service.config.schema import FileShape, HookShape, MatchShape, ReceiverShape, RouteShape
+from service.config.shapes import Context, suggest
 from service.config.warnings import find_warnings
 from service.config.yaml_document import Document, YamlPath, parse
 from service.errors import BadConfig
@@ -36,12 +38,14 @@ _CLAIMS = {
 class Contents:
     """The contents of roundsman.yaml.
 
+    operators  the receiver of Roundsman's own alarms; None: no one hears of them
     warnings   sentences about entries that are allowed but look like mistakes
     """
 
     receivers: Mapping[str, Receiver]
     routes: tuple[Route, ...]
     hooks: tuple[HookSpec, ...]
+    operators: str | None
     warnings: tuple[str, ...]
 
 
@@ -121,6 +125,8 @@ def _keys(path: YamlPath) -> tuple[str, ...]:
             shape = MatchShape
         case ("hooks", _):
             shape = HookShape
+        case ("operators",):
+            shape = OperatorsShape
         case _:
             shape = FileShape
     return tuple(field.alias or name for name, field in shape.model_fields.items())
@@ -162,6 +168,7 @@ def _duplicate_problems(document: Document, words: Mapping[tuple[str, int], str]
 def _contents(shape: FileShape, document: Document) -> Contents:
     keys: dict[str, str] = {}
     routes = tuple(_route(position, route) for position, route in enumerate(shape.routes))
+    operators = shape.operators.receiver if shape.operators else None
     return Contents(
         receivers={
             name: Receiver(name=name, channels=channels(name, receiver.channels, keys))
@@ -169,7 +176,8 @@ def _contents(shape: FileShape, document: Document) -> Contents:
         },
         routes=routes,
         hooks=tuple(HookSpec(project=hook.project, name=hook.name, events=hook.events) for hook in shape.hooks),
-        warnings=find_warnings(document, tuple(shape.receivers), routes),
+        operators=operators,
+        warnings=find_warnings(document, tuple(shape.receivers), routes, used={operators}),
     )
 
 

@@ -22,6 +22,7 @@ _TOKEN = variable("circleci_token")
 class Config:
     """The whole configuration, as frozen values that are passed by hand.
 
+    operators  the receiver of Roundsman's own alarms; None: no one hears of them
     warnings   sentences about entries that are allowed but look like mistakes
     """
 
@@ -29,6 +30,7 @@ class Config:
     receivers: Mapping[str, Receiver]
     routes: tuple[Route, ...]
     hooks: tuple[HookSpec, ...]
+    operators: str | None
     warnings: tuple[str, ...]
 
 
@@ -63,6 +65,7 @@ def _config(settings: Settings, contents: Contents) -> Config:
         receivers=contents.receivers,
         routes=contents.routes,
         hooks=contents.hooks,
+        operators=contents.operators,
         warnings=settings_warnings(settings) + contents.warnings + blind,
     )
 

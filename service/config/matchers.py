@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from pydantic import ValidationError
 
-from service.config.schema import MATCHED_EVENTS, MatchShape, suggest
+from service.config.schema import MATCHED_EVENTS, MatchShape
+from service.config.shapes import suggest
 from service.errors import BadRequest
 from service.model import Matcher
 from service.routing.match_keys import MATCH_KEYS

@@ -5,15 +5,11 @@ place before it.
 """
 
 import re
-from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Annotated, Any
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     InstanceOf,
     ValidationInfo,
@@ -21,31 +17,16 @@ from pydantic import (
     field_validator,
 )
 
-from service.config.channel_urls import Address, SecretSources, resolve
+from service.config.channel_urls import Address, resolve
+from service.config.operators import OperatorsShape
+from service.config.shapes import Shape, receiver_name, suggest
 from service.model import EventKind
 from service.routing.match_keys import MATCH_KEYS
-from service.routing.patterns import has_closed_brackets, to_nfc
+from service.routing.patterns import has_closed_brackets
 
 MATCHED_EVENTS = (EventKind.WORKFLOW_COMPLETED.value, EventKind.JOB_COMPLETED.value)
 _GLOB = re.compile(r"[*?\[\]]|^!")  # no git server allows these in a name
 _SLUG = re.compile(r"[^/\s]+/[^/\s]+/[^/\s]+")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Context:
-    """The context in which values are checked.
-
-    receivers   the names of the receivers; None if the file's list of them cannot be read
-    """
-
-    sources: SecretSources
-    receivers: tuple[str, ...] | None
-
-
-def suggest(word: str, words: tuple[str, ...]) -> str:
-    """Return the next step for an unknown word: the likely one, or all that are known."""
-    likely = get_close_matches(word, words, n=1)
-    return f"did you mean {likely[0]}?" if likely else f"there are {', '.join(words) or 'none'}"
 
 
 def _not_empty(value: object) -> object:
@@ -86,13 +67,6 @@ def _address(written: object, info: ValidationInfo[Any]) -> Address:
     return resolve(written, info.context.sources)
 
 
-def _receiver(name: str, info: ValidationInfo[Any]) -> str:
-    known, name = info.context.receivers, to_nfc(name)
-    if known is not None and name not in known:
-        raise ValueError(f"{name} is not one of the receivers; {suggest(name, known)}")
-    return name
-
-
 def project_slug(slug: str) -> str:
     """Return the slug of one project unchanged.
 
@@ -112,10 +86,6 @@ Statuses = Annotated[tuple[Annotated[Pattern, AfterValidator(_status)], ...], On
 Events = Annotated[tuple[Annotated[str, AfterValidator(_event)], ...], OneOrMore]
 
 
-class _Shape(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-
 def _require_job_events(cls: type, value: object, info: ValidationInfo[Any]) -> object:
     if "event" in info.data and EventKind.JOB_COMPLETED not in (info.data["event"] or ()):
         raise ValueError("can never match, since the route hears workflows only; add event: job-completed")
@@ -132,23 +102,23 @@ _FIELDS: dict[str, Any] = {
 
 MatchShape = create_model(
     "MatchShape",
-    __base__=_Shape,
+    __base__=Shape,
     __doc__="The tests that a route makes of an event: each key that is given must fit.",
     __validators__={"_require_job_events": field_validator(*_JOB_KEYS)(_require_job_events)},
     **_FIELDS,
 )
 
 
-class RouteShape(_Shape):
+class RouteShape(Shape):
     """A route: the tests, and the receiver of the events that pass them."""
 
     name: str | None = Field(default=None, min_length=1)
     match: MatchShape = MatchShape()  # type: ignore[valid-type]  # reason: made from the table of keys
-    receiver: Annotated[str, AfterValidator(_receiver)]
+    receiver: Annotated[str, AfterValidator(receiver_name)]
     continues: bool = Field(default=False, alias="continue")
 
 
-class ReceiverShape(_Shape):
+class ReceiverShape(Shape):
     """A named group of channels."""
 
     channels: Annotated[
@@ -156,7 +126,7 @@ class ReceiverShape(_Shape):
     ]
 
 
-class HookShape(_Shape):
+class HookShape(Shape):
     """A hook that CircleCI should have at a project."""
 
     project: Annotated[str, AfterValidator(project_slug)]
@@ -164,9 +134,10 @@ class HookShape(_Shape):
     events: Events = MATCHED_EVENTS
 
 
-class FileShape(_Shape):
+class FileShape(Shape):
     """The whole of roundsman.yaml."""
 
     receivers: dict[str, ReceiverShape]
     routes: tuple[RouteShape, ...]
     hooks: tuple[HookShape, ...] = ()
+    operators: OperatorsShape | None = None

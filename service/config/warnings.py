@@ -4,9 +4,9 @@ They are shown at the start, and do not stop it.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
-from service.config.schema import suggest
+from service.config.shapes import suggest
 from service.config.yaml_document import Document
 from service.model import EventKind, Route
 from service.routing.match_keys import MATCH_KEYS
@@ -29,13 +29,17 @@ _REFS = re.compile("refs/(?:heads|tags)/(?P<name>.+)")
 _REPOSITORY = re.compile(r"(?:https?://|git@)?(?P<host>github\.com|bitbucket\.org)[/:](?P<path>.+?)(?:\.git)?/?")
 
 
-def find_warnings(document: Document, receivers: tuple[str, ...], routes: tuple[Route, ...]) -> tuple[str, ...]:
+def find_warnings(
+    document: Document, receivers: tuple[str, ...], routes: tuple[Route, ...], *, used: Collection[str | None] = ()
+) -> tuple[str, ...]:
     """Return a sentence about each entry that is probably a mistake.
 
     Those are unused receivers, routes that are never reached, misspelled statuses and ambiguous patterns.
+
+    used   receivers that others than routes name
     """
     return (
-        *_unused_receivers(document, receivers, routes),
+        *_unused_receivers(document, [name for name in receivers if name not in used], routes),
         *_unreachable_routes(document, routes),
         *_misspelled(document, routes),
         *_unlisted(document, routes),
@@ -43,7 +47,7 @@ def find_warnings(document: Document, receivers: tuple[str, ...], routes: tuple[
     )
 
 
-def _unused_receivers(document: Document, receivers: tuple[str, ...], routes: tuple[Route, ...]) -> Iterator[str]:
+def _unused_receivers(document: Document, receivers: Sequence[str], routes: tuple[Route, ...]) -> Iterator[str]:
     used = {route.receiver for route in routes}
     for name in receivers:
         if name not in used:

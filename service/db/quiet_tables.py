@@ -1,9 +1,10 @@
-"""The tables of what operators order about messages: silences."""
+"""The tables of silences, and of alarms of Roundsman's own."""
 
-from sqlalchemy import JSON, Column, Index, Table, Text, Uuid
+from sqlalchemy import JSON, Column, Index, String, Table, Text, Uuid
 
-from service.db.columns import UtcDateTime
+from service.db.columns import UtcDateTime, enum_check
 from service.db.metadata import metadata
+from service.model import AlarmKind
 
 silences = Table(
     "silences",
@@ -17,5 +18,19 @@ silences = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Column("expired_by", Text),  # who ended it early; NULL: it ends by itself
     Index(None, "ends_at", "id"),  # for those that have not ended, the list, and retention
+    sqlite_with_rowid=False,
+)
+
+# Those that have not ended: what was told of the others stands in ``notifications``.
+alarms = Table(
+    "alarms",
+    metadata,
+    Column("key", String(200), primary_key=True),
+    Column("kind", String(20), nullable=False),
+    Column("sentence", Text, nullable=False),
+    Column("begun_at", UtcDateTime, nullable=False),
+    Column("seen_at", UtcDateTime, nullable=False),
+    Column("channel_key", String(64)),  # that it is about
+    enum_check("kind", AlarmKind),
     sqlite_with_rowid=False,
 )

@@ -25,7 +25,7 @@ from sqlalchemy import (
 from service.db.columns import BytewiseText, IntegerArray, UtcDateTime, enum_check
 from service.db.metadata import Transaction, metadata
 from service.db.process_tables import actions, heartbeats, hooks, jobs, lanes, refusals, sessions
-from service.db.quiet_tables import silences
+from service.db.quiet_tables import alarms, silences
 from service.db.track_tables import incidents, runs, told, tracks
 from service.model import (
     DeliveryState,
@@ -42,6 +42,7 @@ __all__ = [
     "INDEXED_COLUMNS",
     "Transaction",
     "actions",
+    "alarms",
     "attempts",
     "decisions",
     "deliveries",

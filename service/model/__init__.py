@@ -4,6 +4,7 @@ A word means one thing in code, tables, addresses, pages, logs and docs. Absent 
 times are aware and in UTC; a field's unit is part of its name.
 """
 
+from service.model.alarms import Alarm, AlarmKind
 from service.model.decisions import AbsentFacts, Decision, Judgment, JudgmentNotes, Verdict
 from service.model.details import (
     FAILED_RESULTS,
@@ -78,6 +79,8 @@ __all__ = [
     "Action",
     "ActiveHours",
     "Actor",
+    "Alarm",
+    "AlarmKind",
     "Aside",
     "Attempt",
     "Backlog",

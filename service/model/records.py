@@ -47,8 +47,9 @@ class WaitsFor(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Notification:
-    """An event to be sent to one channel; unique for each topic and channel.
+    """News to be sent to one channel; unique for each topic and channel.
 
+    event_id     the event that it is about; None: it is a digest, a summary or an alarm of Roundsman's own
     topic        the key of the news: two events with one topic are one piece of news
     attempts     the number of attempts begun
     give_up_at   no attempt is planned after this time
@@ -61,7 +62,7 @@ class Notification:
     """
 
     id: UUID
-    event_id: UUID
+    event_id: UUID | None
     topic: str
     route: str
     receiver: str

@@ -170,8 +170,8 @@ def with_attempts(transaction: Transaction, standing: Sequence[Notification], do
 def with_events(transaction: Transaction, found: Sequence[Notification]) -> list[Json]:
     """Return the shapes of notifications with their attempts and their ``event``."""
     done = actions.of_subjects(transaction, [one.id for one in found])
-    of_ids = events.find_all(transaction, {one.event_id for one in found})
-    shapes = {event_id: event_json(event) for event_id, event in of_ids.items()}
+    of_ids = events.find_all(transaction, {one.event_id for one in found if one.event_id})
+    shapes: dict[UUID | None, Json] = {event_id: event_json(event) for event_id, event in of_ids.items()}
     told = zip(found, with_attempts(transaction, found, done), strict=True)
     return [{**shape, "event": shapes.get(one.event_id)} for one, shape in told]
 

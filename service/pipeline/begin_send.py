@@ -16,6 +16,7 @@ from service.model import Attempt, Message, Notification, NotificationState
 from service.pipeline.context import Context
 from service.pipeline.lane_heads import enqueue_heads
 from service.pipeline.leases import extend_lease
+from service.pipeline.own_news import compose_of
 from service.pipeline.unknown_channels import leave_to_other_workers
 from service.queue.claims import Claim
 from service.store import events, notifications
@@ -74,14 +75,20 @@ def _begin(transaction: Transaction, context: Context, notification: Notificatio
     is_unknown = context.channel(notification.channel_key) is None
     if is_unknown and leave_to_other_workers(transaction, context, notification):
         return None
-    event = events.find(transaction, notification.event_id)
-    event_url = f"{context.public_url}/events/{event.id}" if context.public_url else None
-    message = compose(event, events.find_details(transaction, event.id), event_url=event_url)
+    message = _compose(transaction, context, notification)
     attempt = _begin_attempt(transaction, context, notification, now)
     if attempt is None:
         return None
     _pause_lane(transaction, context, notification)
     return Begun(notification=_with_patience(transaction, notification, now), attempt=attempt, message=message)
+
+
+def _compose(transaction: Transaction, context: Context, notification: Notification) -> Message:
+    if notification.event_id is None:
+        return compose_of(notification)
+    event = events.find(transaction, notification.event_id)
+    event_url = f"{context.public_url}/events/{event.id}" if context.public_url else None
+    return compose(event, events.find_details(transaction, event.id), event_url=event_url)
 
 
 def _begin_attempt(

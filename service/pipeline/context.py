@@ -95,6 +95,7 @@ class Context:
     keep_for        events older than this are deleted
     planned_at      the times of new notifications, in the order of which a lane sends them
     unsure_begins   begins of attempts whose commit was not confirmed: notification and time; nothing was sent
+    operators       the receiver of Roundsman's own alarms; None: no one hears of them
     """
 
     store: Store
@@ -112,6 +113,7 @@ class Context:
     planned_at: DistinctTimes = field(default_factory=DistinctTimes)
     late_sends: LateSends = field(default_factory=LateSends)
     unsure_begins: set[tuple[UUID, datetime]] = field(default_factory=set)
+    operators: str | None = None
 
     @cached_property
     def route_index(self) -> RouteIndex:

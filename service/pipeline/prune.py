@@ -17,7 +17,7 @@ log = structlog.get_logger()
 async def prune(context: Context, *, batch_size: int = BATCH_SIZE) -> None:
     """Delete records older than ``keep_for``, except those that wait for a person."""
     before = context.clock() - context.keep_for
-    count = await _prune_events(context, before, batch_size) + await _prune_dismissed(context, before, batch_size)
+    count = await _prune_events(context, before, batch_size) + await _prune_others(context, before, batch_size)
     await context.store.write(sessions.prune, now=context.clock())
     await context.store.write(silences.prune, before=before)
     if count:
@@ -34,11 +34,14 @@ async def _prune_events(context: Context, before: datetime, batch_size: int) -> 
         await asyncio.sleep(PAUSE_S)
 
 
-async def _prune_dismissed(context: Context, before: datetime, batch_size: int) -> int:
+async def _prune_others(context: Context, before: datetime, batch_size: int) -> int:
+    """Delete what has no event: dismissed deliveries, and messages of Roundsman's own."""
     count = 0
-    while True:
-        pruned = await context.store.write_alone(retention.prune_dismissed, before=before, limit=batch_size)
-        count += pruned
-        if pruned < batch_size:
-            return count
-        await asyncio.sleep(PAUSE_S)
+    for delete in (retention.prune_dismissed, retention.prune_own):
+        while True:
+            pruned = await context.store.write_alone(delete, before=before, limit=batch_size)
+            count += pruned
+            if pruned < batch_size:
+                break
+            await asyncio.sleep(PAUSE_S)
+    return count

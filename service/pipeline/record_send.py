@@ -112,7 +112,7 @@ def _log_attempt(
     say(
         "attempt",
         notification=str(notification.id),
-        event_id=str(notification.event_id),
+        event_id=str(notification.event_id) if notification.event_id else None,
         channel=notification.channel_label,
         number=attempt.number,
         outcome=outcome.value,

@@ -20,10 +20,11 @@ from service.pipeline.lane_heads import sweep
 from service.pipeline.process import Batch, process_batch, put_off_first
 from service.pipeline.prune import prune
 from service.pipeline.send import fail_send, send
+from service.pipeline.watch_alarms import WATCH_EVERY_S, watch_alarms
 from service.queue.handlers import Handler, run_guarded
 from service.store import fetches
 
-__all__ = ["PRUNE_EVERY_S", "SWEEP_EVERY_S", "Context", "Pipeline", "RetryPolicy"]
+__all__ = ["PRUNE_EVERY_S", "SWEEP_EVERY_S", "WATCH_EVERY_S", "Context", "Pipeline", "RetryPolicy"]
 
 SWEEP_EVERY_S = 30.0
 PRUNE_EVERY_S = 3600.0
@@ -77,9 +78,11 @@ class Pipeline:
 
         return handle
 
-    def reload(self, *, routes: Sequence[Route], receivers: Mapping[str, Receiver]) -> None:
+    def reload(
+        self, *, routes: Sequence[Route], receivers: Mapping[str, Receiver], operators: str | None = None
+    ) -> None:
         """Use other routes and receivers from the next step on."""
-        self._context = replace(self._context, routes=routes, receivers=receivers)
+        self._context = replace(self._context, routes=routes, receivers=receivers, operators=operators)
 
     async def process(self, *, limit: int) -> Batch:
         """Decide on up to ``limit`` due deliveries."""
@@ -103,6 +106,10 @@ class Pipeline:
     async def sweep(self) -> None:
         """Enqueue the heads of lanes that have no job."""
         await sweep(self._context)
+
+    async def watch_alarms(self) -> None:
+        """Tell the operators of troubles of Roundsman's own."""
+        await watch_alarms(self._context)
 
     async def prune(self) -> None:
         """Delete records older than ``keep_for``."""

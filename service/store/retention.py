@@ -73,6 +73,19 @@ def prune_dismissed(transaction: Transaction, *, before: datetime, limit: int) -
     return len(delivery_ids)
 
 
+def prune_own(transaction: Transaction, *, before: datetime, limit: int) -> int:
+    """Delete old finished notifications about no event; return their number."""
+    old = (
+        select(notifications.c.id)
+        .where(notifications.c.event_id.is_(None), notifications.c.created_at < before, notifications.c.state.in_(DONE))
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    message_ids = transaction.execute(old).scalars().all()
+    _forget(transaction, [], message_ids)
+    return len(message_ids)
+
+
 def _oldest(transaction: Transaction, *, before: datetime, beyond: Mark | None, limit: int) -> Sequence[Mark]:
     place = (events.c.received_at, events.c.id)
     oldest = select(*place).where(events.c.received_at < before).order_by(*place).limit(limit)

@@ -5,6 +5,7 @@ from collections.abc import Awaitable
 from starlette.requests import Request
 from starlette.responses import Response
 
+from service.model import Notification
 from service.operations import operator_actions, queries
 from service.operations.bulk_actions import Subject, act_on_each
 from service.operations.ids import Noun
@@ -26,7 +27,7 @@ async def resend(context: PageContext, request: Request) -> Response:
     who, _ = await _require_form(context, request)
     notification_id = queries.to_id(request.path_params["id"])
     sent = await operator_actions.resend(context.store, context.jobs, notification_id, who=who, at=context.clock())
-    return context.redirect_back(request, f"/events/{sent.event_id}", "resend")
+    return context.redirect_back(request, _page_of(sent), "resend")
 
 
 async def resend_all(context: PageContext, request: Request) -> Response:
@@ -62,7 +63,12 @@ async def dismiss_notification(context: PageContext, request: Request) -> Respon
         context.store, notification_id, who=who, at=context.clock(), because=because
     )
     notification = await context.store.read(notifications.find, notification_id)
-    return context.redirect_back(request, f"/events/{notification.event_id}", "dismiss")
+    return context.redirect_back(request, _page_of(notification), "dismiss")
+
+
+def _page_of(notification: Notification) -> str:
+    """Return the page that shows a notification: its event's, if it is about one."""
+    return f"/events/{notification.event_id}" if notification.event_id else "/dead-letters"
 
 
 async def _require_form(context: PageContext, request: Request) -> tuple[str, str]:
