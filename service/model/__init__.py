@@ -5,7 +5,7 @@ times are aware and in UTC; a field's unit is part of its name.
 """
 
 from service.model.alarms import Alarm, AlarmKind
-from service.model.decisions import AbsentFacts, Decision, Judgment, JudgmentNotes, Verdict
+from service.model.decisions import AbsentFacts, Decision, JudgedState, Judgment, JudgmentNotes, Verdict
 from service.model.details import (
     FAILED_RESULTS,
     DetailKind,
@@ -105,6 +105,7 @@ __all__ = [
     "IncidentClass",
     "Job",
     "JobReport",
+    "JudgedState",
     "Judgment",
     "JudgmentNotes",
     "KnownHook",

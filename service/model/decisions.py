@@ -9,6 +9,7 @@ from uuid import UUID
 from service.model.details import DetailKind
 from service.model.events import Event
 from service.model.routes import RoutesVersion
+from service.model.tracks import Transition
 
 
 class Verdict(StrEnum):
@@ -16,9 +17,13 @@ class Verdict(StrEnum):
 
     MATCHED = "matched"  # it leads to notifications
     ALREADY_TOLD = "already_told"  # it matched, and all its channels have a notification of it already
-    SILENCED = "silenced"  # it matched, and an operator's silence fits the event
     NOT_MATCHED = "not_matched"
     PRECEDED = "preceded"  # an earlier route matched, and does not continue
+    # the others matched too, but it is no news:
+    LATE = "late"  # the run is older than one that was judged before
+    NO_NEWS = "no_news"  # its channels know: they were told that it broke, or were never told
+    MUTED = "muted"  # a person muted the incident
+    SILENCED = "silenced"  # an operator's silence fits the event
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +55,15 @@ class AbsentFacts(IntFlag):
 
 
 @dataclass(frozen=True, kw_only=True)
+class JudgedState:
+    """The state of a run at a judgment: late runs may change it afterwards."""
+
+    transition: Transition
+    streak: int
+    is_late: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class JudgmentNotes:
     """The parts of reasons that do not follow from event and routes.
 
@@ -73,6 +87,7 @@ class Judgment:
     verdicts   by the routes' positions; those that did not match are left out
     version    the routes of that time; None where an earlier release recorded texts instead
     is_told    a channel has a notification of it, or had one about the same news
+    run        the state of its run at that time; None for a job
     """
 
     event_id: UUID
@@ -83,3 +98,4 @@ class Judgment:
     is_told: bool = False
     absent: AbsentFacts = AbsentFacts.NONE
     notes: JudgmentNotes = JudgmentNotes()
+    run: JudgedState | None = None

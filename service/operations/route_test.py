@@ -8,7 +8,7 @@ from service.circleci.source import Source
 from service.config.config_file import PLACEHOLDER_KIND
 from service.config.configuration import Config
 from service.errors import BadConfig
-from service.model import Decision, Delivery, Event, EventKind, Verdict, Via
+from service.model import Decision, Delivery, Event, EventKind, Transition, Verdict, Via
 from service.operations.queries import to_kind
 from service.pipeline.left_out import is_good_news, left_out, with_left_out
 from service.routing.decide import decide
@@ -93,10 +93,12 @@ def _delivery(source: Source, body: bytes) -> Delivery:
 def _with_facts(event: Event, facts: Facts) -> Event:
     """Replace the given facts.
 
-    The project comes first, as it also sets the organization; the kind comes last, as a job also sets it.
+    The project comes first, as it also sets the organization; the kind comes last, as a job also sets it. A workflow
+    without a status is one that broke: the question is who hears of that.
     """
     if "event" in facts:
         to_kind(facts["event"] or "")  # raises BadRequest for an unknown kind
     for name in sorted(facts, key=lambda name: (name != "project", name == "event")):
         event = MATCH_KEYS[name].put(event, facts[name])
-    return event
+    is_of_any_status = event.status is None and event.run is None and event.kind is EventKind.WORKFLOW_COMPLETED
+    return MATCH_KEYS["transition"].put(event, Transition.BROKE) if is_of_any_status else event

@@ -12,7 +12,8 @@ import structlog
 from service.channels import min_interval
 from service.db.tables import Transaction
 from service.message import compose
-from service.model import Attempt, Message, Notification, NotificationState
+from service.model import Attempt, Color, Event, Message, Notification, NotificationState
+from service.pipeline.channel_knowledge import color_told, is_stale
 from service.pipeline.context import Context
 from service.pipeline.lane_heads import enqueue_heads
 from service.pipeline.leases import extend_lease
@@ -26,11 +27,15 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, kw_only=True)
 class Begun:
-    """An attempt that is on record, and the message to send."""
+    """An attempt that is on record, and the message to send.
+
+    color   of the track, as the channel knows it once it has accepted the message; None if it then knows no more
+    """
 
     notification: Notification
     attempt: Attempt
     message: Message
+    color: Color | None = None
 
 
 def begin(
@@ -75,18 +80,25 @@ def _begin(transaction: Transaction, context: Context, notification: Notificatio
     is_unknown = context.channel(notification.channel_key) is None
     if is_unknown and leave_to_other_workers(transaction, context, notification):
         return None
-    message = _compose(transaction, context, notification)
+    if is_stale(transaction, notification):
+        return None
+    event = events.find(transaction, notification.event_id) if notification.event_id else None
+    message = _compose(transaction, context, notification, event)
     attempt = _begin_attempt(transaction, context, notification, now)
     if attempt is None:
         return None
     _pause_lane(transaction, context, notification)
-    return Begun(notification=_with_patience(transaction, notification, now), attempt=attempt, message=message)
+    return Begun(
+        notification=_with_patience(transaction, notification, now),
+        attempt=attempt,
+        message=message,
+        color=color_told(notification, event) if event else None,
+    )
 
 
-def _compose(transaction: Transaction, context: Context, notification: Notification) -> Message:
-    if notification.event_id is None:
+def _compose(transaction: Transaction, context: Context, notification: Notification, event: Event | None) -> Message:
+    if event is None:
         return compose_of(notification)
-    event = events.find(transaction, notification.event_id)
     event_url = f"{context.public_url}/events/{event.id}" if context.public_url else None
     return compose(event, events.find_details(transaction, event.id), event_url=event_url)
 

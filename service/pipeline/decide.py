@@ -3,52 +3,32 @@
 Both are written in one transaction, each table in one statement for all events.
 """
 
-from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
-from uuid import UUID, uuid4
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import UUID
 
-from service.channels import server_lane
 from service.db.tables import Transaction
 from service.model import (
-    Channel,
     DetailKind,
     Details,
     Event,
     FetchPurpose,
+    JudgedState,
     Judgment,
     JudgmentNotes,
     Notification,
-    NotificationState,
-    Route,
-    Silence,
+    RunState,
     Verdict,
 )
 from service.pipeline.context import Context
-from service.pipeline.left_out import left_out, remarks_on
+from service.pipeline.judge_runs import judge_runs
+from service.pipeline.plan_notifications import PendingDecision, Plan, plan_notifications, was_told
 from service.routing.absent_facts import absent_facts
 from service.routing.decide import with_details
 from service.routing.match_keys import findable_details, read_facts
-from service.routing.news import news_key
-from service.routing.silences import find_silence, silence_reason
-from service.store import decisions, deliveries, events, fetches, notifications, silences
-
-MATCHED = frozenset({Verdict.MATCHED, Verdict.ALREADY_TOLD})
-UNDELIVERED = frozenset({NotificationState.DEAD, NotificationState.DISMISSED})
-
-
-@dataclass(frozen=True, kw_only=True)
-class PendingDecision:
-    """An event to decide on.
-
-    event       as the delivery says it; ``details`` are added to it
-    max_delay   its messages wait for more details, but no longer than this
-    """
-
-    event: Event
-    details: Details | None
-    max_delay: timedelta
+from service.store import decisions, deliveries, events, fetches
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,11 +37,13 @@ class DecidedEvent:
 
     counts    the number of routes that gave each verdict
     planned   the new notifications
+    dropped   those that waited, and that the news of this event took the place of
     """
 
     event: Event
     counts: Mapping[Verdict, int]
     planned: Sequence[Notification]
+    dropped: Sequence[Notification]
 
 
 def decide_events(transaction: Transaction, context: Context, pending: Sequence[PendingDecision]) -> list[DecidedEvent]:
@@ -78,8 +60,7 @@ def decide_events(transaction: Transaction, context: Context, pending: Sequence[
     events.put_all(transaction, [one.event for one in fresh])
     events.put_details(transaction, {one.event.id: one.details for one in fresh if one.details})
     now = context.clock()
-    quiet = silences.unexpired(transaction, now)
-    plans = [_plan_notifications(transaction, context, one, now, quiet=quiet) for one in fresh]
+    plans = plan_notifications(transaction, context, _with_runs(transaction, fresh), now)
     judged = [_judgment(context, plan, judged=rounds.get(plan.event.id, 0) + 1, at=now) for plan in plans]
     decisions.put(transaction, judged)
     _request_details(transaction, context, plans, replayed=rounds)
@@ -88,9 +69,33 @@ def decide_events(transaction: Transaction, context: Context, pending: Sequence[
             event=plan.event,
             counts=_count_verdicts(plan, routes=len(context.routes)),
             planned=plan.notifications,
+            dropped=plan.dropped,
         )
         for plan in plans
     ]
+
+
+def _with_runs(transaction: Transaction, pending: Sequence[PendingDecision]) -> list[PendingDecision]:
+    """Judge the runs of workflows; return the events with them.
+
+    Those of one track are in its order.
+    """
+    states = judge_runs(transaction, [one.event for one in pending])
+    judged = [replace(one, event=replace(one.event, run=states.get(one.event.id))) for one in pending]
+    of_tracks: dict[object, list[PendingDecision]] = defaultdict(list)
+    for one in judged:
+        of_tracks[_track_of(one)].append(one)
+    ordered = {track: iter(sorted(some, key=_place)) for track, some in of_tracks.items()}
+    return [next(ordered[_track_of(one)]) for one in judged]
+
+
+def _track_of(pending: PendingDecision) -> object:
+    return pending.event.run.track_id if pending.event.run else pending.event.id
+
+
+def _place(pending: PendingDecision) -> tuple[int, datetime]:
+    event = pending.event
+    return (event.pipeline.number or 0, event.workflow.created_at or event.happened_at)
 
 
 def _request_details(
@@ -106,34 +111,8 @@ def _request_details(
 def _keep_earlier_event(transaction: Transaction, event: Event) -> None:
     """Keep the event of the earlier rounds, if this parse of it differs."""
     before = events.find(transaction, event.id)
-    if read_facts(before) != read_facts(event):
+    if read_facts(replace(before, run=None)) != read_facts(event):
         decisions.keep_event(transaction, before)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Plan:
-    """The verdicts of the routes on an event, by position, and their consequences.
-
-    remarks         what a reason says of channels, by the route's position
-    notifications   the new ones
-    earlier         those that channels of matched routes have about the same news already
-    """
-
-    pending: PendingDecision
-    verdicts: dict[int, Verdict]
-    remarks: dict[int, tuple[str, ...]] = field(default_factory=dict)
-    notifications: list[Notification] = field(default_factory=list)
-    earlier: list[Notification] = field(default_factory=list)
-
-    @property
-    def event(self) -> Event:
-        """Return the event with its details."""
-        return self.pending.event
-
-    @property
-    def any_matched(self) -> bool:
-        """True if a route matched, also if all its channels hear of this already."""
-        return not MATCHED.isdisjoint(self.verdicts.values())
 
 
 def _judgment(context: Context, plan: Plan, *, judged: int, at: datetime) -> Judgment:
@@ -143,10 +122,15 @@ def _judgment(context: Context, plan: Plan, *, judged: int, at: datetime) -> Jud
         decided_at=at,
         verdicts=plan.verdicts,
         version=context.route_index.version,
-        is_told=bool(plan.notifications) or any(map(_was_told, plan.earlier)),
+        is_told=bool(plan.notifications) or any(map(was_told, plan.earlier)),
         absent=absent_facts(plan.event),
+        run=_judged_state(plan.event.run),
         notes=JudgmentNotes(remarks=plan.remarks, unknown=_unknown_details(plan.event, plan.pending.details)),
     )
+
+
+def _judged_state(run: RunState | None) -> JudgedState | None:
+    return JudgedState(transition=run.transition, streak=run.streak, is_late=run.is_late) if run else None
 
 
 def _unknown_details(event: Event, details: Details | None) -> Mapping[DetailKind, tuple[str, ...]]:
@@ -161,93 +145,3 @@ def _unknown_details(event: Event, details: Details | None) -> Mapping[DetailKin
 
 def _count_verdicts(plan: Plan, *, routes: int) -> Mapping[Verdict, int]:
     return Counter(plan.verdicts.values()) + Counter({Verdict.NOT_MATCHED: routes - len(plan.verdicts)})
-
-
-def _plan_notifications(
-    transaction: Transaction, context: Context, pending: PendingDecision, now: datetime, *, quiet: Sequence[Silence]
-) -> Plan:
-    """Return the verdicts, and new notifications for the routes that matched.
-
-    Each channel of a matched route gets one, unless it has one about the same news: a remark names it.
-    """
-    event = pending.event
-    plan = Plan(pending=pending, verdicts=context.route_index.verdicts(event))
-    if silence := find_silence(event, quiet, now):
-        _silence(plan, silence)
-    for position, verdict in plan.verdicts.items():
-        if verdict is not Verdict.MATCHED:
-            continue
-        route = context.routes[position]
-        make = _notification_factory(context, pending, route, now)
-        channels = context.receivers[route.receiver].channels
-        excluded = left_out(channels, event)
-        wanted = [make(channel) for channel in channels if channel not in excluded]
-        existing = notifications.insert_or_get(transaction, wanted)
-        plan.notifications.extend(one for one, before in zip(wanted, existing, strict=True) if before is None)
-        plan.earlier.extend(before for before in existing if before is not None)
-        plan.verdicts[position] = _verdict_beside(existing)
-        if remarks := (*_remarks_on_existing(existing), *remarks_on(excluded, of=channels)):
-            plan.remarks[position] = remarks
-    return plan
-
-
-def _silence(plan: Plan, silence: Silence) -> None:
-    """Give the routes that matched the verdict of a silence, with its reason."""
-    for position, verdict in plan.verdicts.items():
-        if verdict is Verdict.MATCHED:
-            plan.verdicts[position] = Verdict.SILENCED
-            plan.remarks[position] = (silence_reason(silence),)
-
-
-def _notification_factory(
-    context: Context, pending: PendingDecision, route: Route, now: datetime
-) -> Callable[[Channel], Notification]:
-    """Return a function that makes the notification of a matched route for a channel.
-
-    It is due after the longest wait for details: also if none ever come, it is sent by then.
-    """
-    event = pending.event
-    return lambda channel: Notification(
-        id=uuid4(),
-        event_id=event.id,
-        topic=news_key(event),
-        route=route.name,
-        receiver=route.receiver,
-        channel_key=channel.key,
-        channel_label=channel.label,
-        channel_kind=channel.kind,
-        state=NotificationState.PENDING,
-        attempts=0,
-        created_at=context.planned_at.take(now),
-        next_attempt_at=now + pending.max_delay,
-        give_up_at=now + context.retry_policy.give_up_after,
-        server_lane=server_lane(channel),
-    )
-
-
-def _was_told(notification: Notification) -> bool:
-    return notification.state not in UNDELIVERED or notification.was_sent
-
-
-def _verdict_beside(existing: Sequence[Notification | None]) -> Verdict:
-    """Return the verdict of a matched route by what its channels heard before."""
-    told = [one for one in existing if one is not None and _was_told(one)]
-    return Verdict.ALREADY_TOLD if told and len(told) == len(existing) else Verdict.MATCHED
-
-
-def _remarks_on_existing(existing: Sequence[Notification | None]) -> list[str]:
-    """Name the channels with an earlier notification about the same news.
-
-    Where that could not be sent, the remark asks for a resend.
-    """
-    found = [notification for notification in existing if notification is not None]
-    told = [one for one in found if _was_told(one)]
-    remarks = []
-    if told:
-        labels = ", ".join(one.channel_label for one in told)
-        remarks.append(f"{labels} already hears of this, by route '{told[0].route}'")
-    return remarks + [
-        f"{one.channel_label} was to hear of this, but it could not be sent ({one.reason}): resend it"
-        for one in found
-        if one not in told
-    ]

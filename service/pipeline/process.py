@@ -17,9 +17,10 @@ from service.db.tables import Transaction
 from service.errors import Permanent, Temporary
 from service.model import Delivery, Details, FetchPurpose
 from service.pipeline.context import Context
-from service.pipeline.decide import DecidedEvent, PendingDecision, decide_events
+from service.pipeline.decide import DecidedEvent, decide_events
 from service.pipeline.fetch_details import may_still_come, with_missing
 from service.pipeline.lane_heads import enqueue_heads
+from service.pipeline.plan_notifications import PendingDecision
 from service.routing.decide import with_details
 from service.store import actions, deliveries, events, fetches
 
@@ -88,8 +89,8 @@ def _process(transaction: Transaction, context: Context, limit: int) -> Batch:
         _record_waiting(transaction, context, batch)
         _decide(transaction, context, batch)
         _record_failures(transaction, context, batch)
-        planned = [notification for decided in batch.decided for notification in decided.planned]
-        enqueue_heads(transaction, context.jobs, planned, context.clock())
+        changed = [one for decided in batch.decided for one in (*decided.planned, *decided.dropped)]
+        enqueue_heads(transaction, context.jobs, changed, context.clock())
     return batch
 
 

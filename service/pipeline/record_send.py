@@ -16,7 +16,7 @@ from service.pipeline.lane_heads import enqueue_heads
 from service.pipeline.leases import end_lease
 from service.pipeline.retry import RetryDecision, decide_retry
 from service.pipeline.unknown_channels import retry_if_others_differ
-from service.store import notifications
+from service.store import notifications, told
 
 RECORD_RETRY_S = 1.0
 Result = TypeVar("Result")
@@ -40,9 +40,11 @@ async def record_outcome(sending: Awaitable[str], context: Context, begun: Begun
 
 
 def _record_sent(transaction: Transaction, context: Context, begun: Begun, receipt: str) -> None:
-    now = context.clock()
+    now, notification = context.clock(), begun.notification
     if notifications.record_sent(transaction, begun.attempt, message=begun.message, receipt=receipt, at=now):
-        end_lease(transaction, context, begun.notification)
+        end_lease(transaction, context, notification)
+    if begun.color is not None and notification.track_id is not None:
+        told.put(transaction, (notification.track_id, notification.channel_key), begun.color, now)
     enqueue_heads(transaction, context.jobs, [begun.notification], now)
 
 

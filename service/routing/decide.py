@@ -17,13 +17,22 @@ from service.model import (
     EventKind,
     Matcher,
     Route,
+    Transition,
     Vcs,
     Verdict,
 )
-from service.routing.match_keys import Fact, findable_details, read_facts
+from service.routing.match_keys import MATCH_KEYS, Fact, findable_details, read_facts
 from service.routing.patterns import compile_pattern, has_wildcards, quote
 
 _WORKFLOWS_ONLY = Matcher(key="event", patterns=(EventKind.WORKFLOW_COMPLETED,))
+_BROKE_OR_FIXED = Matcher(key="transition", patterns=(Transition.BROKE, Transition.FIXED))
+_UNCHANGED = {
+    Transition.STILL_BROKEN: "is red, as the one before was",
+    Transition.PASSED: "is green, as the one before was",
+    "": "changed nothing",
+}
+_JOB_COMPLETED = Fact(EventKind.JOB_COMPLETED, (EventKind.JOB_COMPLETED,))
+_OF_EVERY_RUN = frozenset({"status", "tag", "duration", "slower", "queue"})
 
 
 def decide(event: Event, routes: Sequence[Route]) -> list[Decision]:
@@ -42,9 +51,32 @@ def decide(event: Event, routes: Sequence[Route]) -> list[Decision]:
 
 
 def own_matchers(route: Route) -> tuple[Matcher, ...]:
-    """Return a route's matchers, with its default one for the kind of event."""
+    """Return a route's matchers, with its default ones.
+
+    Those are for the kind of event and the transition.
+    """
     is_default = all(matcher.key != "event" for matcher in route.matchers)
-    return (_WORKFLOWS_ONLY, *route.matchers) if is_default else route.matchers
+    return (_WORKFLOWS_ONLY, *_with_transition(route)) if is_default else _with_transition(route)
+
+
+def _with_transition(route: Route) -> tuple[Matcher, ...]:
+    return route.matchers if hears_every_run(route) or follows_changes(route) else (*route.matchers, _BROKE_OR_FIXED)
+
+
+def hears_every_run(route: Route) -> bool:
+    """Return whether a route hears every run or job that fits, whatever it changed."""
+    keys = {matcher.key for matcher in route.matchers}
+    if not keys or "transition" in keys or "streak" in keys:
+        return not keys
+    hears_jobs = any(
+        not matcher.patterns or fits(matcher, _JOB_COMPLETED) for matcher in route.matchers if matcher.key == "event"
+    )
+    return hears_jobs or not keys.isdisjoint(_OF_EVERY_RUN)
+
+
+def follows_changes(route: Route) -> bool:
+    """Return whether a route names the changes that it hears of."""
+    return any(matcher.key in {"transition", "streak"} for matcher in route.matchers)
 
 
 def fits(matcher: Matcher, fact: Fact) -> bool:
@@ -67,7 +99,11 @@ def missing_facts(event: Event, routes: Sequence[Route]) -> frozenset[DetailKind
     facts, findable = read_facts(event), findable_details(event)
     wants: set[DetailKind] = set()
     for route in routes:
-        known = [matcher for matcher in route.matchers if matcher.key not in findable]
+        known = [
+            matcher
+            for matcher in route.matchers
+            if matcher.key not in findable and not MATCH_KEYS[matcher.key].is_judged
+        ]
         if _not_listening_reason(route, facts) or not all(
             _test(matcher, facts[matcher.key]).is_match for matcher in known
         ):
@@ -123,7 +159,10 @@ def _judge(route: Route, facts: dict[str, Fact], winner: Route | None) -> tuple[
     if reason := _not_listening_reason(route, facts):
         return Verdict.NOT_MATCHED, reason
     results = [_test(matcher, facts[matcher.key]) for matcher in route.matchers]
-    if mismatches := [result.reason for result in results if not result.is_match]:
+    mismatches = [result.reason for result in results if not result.is_match]
+    if not mismatches and not all(fits(matcher, facts[matcher.key]) for matcher in _with_transition(route)):
+        mismatches = [f"hears what broke or was fixed only: this run {_UNCHANGED[facts['transition'].shown]}"]
+    if mismatches:
         return Verdict.NOT_MATCHED, "; ".join(mismatches)
     if winner is not None:
         return Verdict.PRECEDED, f"route '{winner.name}' came first"

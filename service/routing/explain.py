@@ -7,9 +7,10 @@ from service.model import Decision, Event, Judgment, JudgmentNotes, Route, Verdi
 from service.routing.absent_facts import without_facts
 from service.routing.decide import decide, missing_facts
 
+# what was told before, and what people hold back, is no matter of routes and event
 _DECIDED_AS = dict.fromkeys(
-    (Verdict.ALREADY_TOLD, Verdict.SILENCED), Verdict.MATCHED
-)  # what was told before, and what was silenced then, is no matter of routes and event
+    (Verdict.ALREADY_TOLD, Verdict.LATE, Verdict.NO_NEWS, Verdict.MUTED, Verdict.SILENCED), Verdict.MATCHED
+)
 
 
 def explain(judgment: Judgment, event: Event) -> list[Decision]:
@@ -21,9 +22,16 @@ def explain(judgment: Judgment, event: Event) -> list[Decision]:
     if judgment.version is None:
         return list(_as_written(judgment) if judgment.notes.texts else _without_routes(judgment))
     routes = judgment.version.routes
-    judged = without_facts(judgment.notes.event or event, judgment.absent)
+    judged = _as_judged(without_facts(judgment.notes.event or event, judgment.absent), judgment)
     today = decide(judged, routes)
     return [_explain(judgment, decision, judged, route) for decision, route in zip(today, routes, strict=True)]
+
+
+def _as_judged(event: Event, judgment: Judgment) -> Event:
+    """Return the event with its run as it was at the judgment."""
+    if event.run is None or judgment.run is None:
+        return replace(event, run=None)
+    return replace(event, run=replace(event.run, **vars(judgment.run)))
 
 
 def _as_written(judgment: Judgment) -> Iterator[Decision]:

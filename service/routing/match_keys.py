@@ -9,8 +9,22 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from service.model import Actor, Commit, DetailKind, Event, EventKind, Job, Project, slug_spellings
+from service.errors import BadRequest
+from service.model import (
+    Actor,
+    Commit,
+    DetailKind,
+    Event,
+    EventKind,
+    Job,
+    Project,
+    RunState,
+    Transition,
+    color_of,
+    slug_spellings,
+)
 from service.routing.patterns import to_nfc
+from service.routing.tracks import alone_transition
 
 SLUG = re.compile("(?P<vcs>[^/]+)/(?P<org>[^/]+)/(?P<name>.+)")
 
@@ -60,6 +74,7 @@ class MatchKey:
     put                returns the event with another value; None for an absent one
     find_detail        returns the detail that could fill in an absent value of this event; None if there is none
     needs_jobs         only jobs have this fact: a route that tests it must match job events
+    is_judged          it is known once the run was judged, and not before
     may_hold_brackets  real values may hold a [, which opens a set in a pattern; git refuses names of refs with one
     search             its filter of events; None: events are not searched by it
     """
@@ -70,6 +85,7 @@ class MatchKey:
     put: Callable[[Event, str | None], Event]
     find_detail: Callable[[Event], DetailKind | None] = _nothing_to_ask
     needs_jobs: bool = False
+    is_judged: bool = False
     may_hold_brackets: bool = False
     search: SearchFilter | None = None
 
@@ -104,6 +120,27 @@ def _put_job(event: Event, name: str | None) -> Event:
 
 def _find_actor(event: Event) -> DetailKind | None:
     return DetailKind.ACTOR if event.actor.login is None and event.actor.name is None else None
+
+
+def _transition(event: Event) -> Fact:
+    """Return the transition of a workflow's run.
+
+    Before the run is judged, it is taken to stand alone.
+    """
+    if event.kind is not EventKind.WORKFLOW_COMPLETED:
+        return _fact(None)
+    transition = event.run.transition if event.run else alone_transition(color_of(event.status))
+    return _fact(None if transition is Transition.NONE else transition)
+
+
+def _put_transition(event: Event, transition: str | None) -> Event:
+    """Set the transition. Raises BadRequest for a word that is none."""
+    known = [one for one in Transition if one is not Transition.NONE]
+    if transition is not None and transition not in known:
+        raise BadRequest(f"{transition!a} is not a transition; there are {', '.join(known)}")
+    color = color_of(event.status)
+    run = event.run or RunState(run_id=event.id, event_id=event.id, track_id=0, color=color, transition=Transition.NONE)
+    return replace(event, run=replace(run, transition=Transition(transition or Transition.NONE)))
 
 
 def _find_ref(event: Event) -> DetailKind | None:
@@ -196,6 +233,15 @@ _ENTRIES: Iterable[MatchKey] = (
         ),
     ),
     MatchKey(
+        name="transition",
+        sentence="the run's effect on its branch: `broke`, `still_broken`, `fixed` or `passed`; without it a route "
+        "hears what broke and was fixed, unless it matches everything or by `status`, `tag`, `event: job-completed`, "
+        "`duration`, `slower` or `queue`: such a route hears every run that fits",
+        read=_transition,
+        put=_put_transition,
+        is_judged=True,
+    ),
+    MatchKey(
         name="trigger",
         sentence="the trigger of the pipeline: `webhook`, `api`, `schedule` and others",
         read=lambda event: _fact(event.trigger),
@@ -237,6 +283,9 @@ _ENTRIES: Iterable[MatchKey] = (
 )
 MATCH_KEYS = {key.name: key for key in _ENTRIES}
 """The entries by name, in the order of the documentation."""
+
+JUDGED_KEYS = frozenset(name for name, key in MATCH_KEYS.items() if key.is_judged)
+"""The names of those that are known once the run was judged."""
 
 SEARCH_FILTERS: Mapping[str, SearchFilter] = {name: key.search for name, key in MATCH_KEYS.items() if key.search}
 """The filters of events by name, in the same order."""

@@ -10,7 +10,7 @@ from functools import partial
 
 from service.model import DetailKind, Event, EventKind, Matcher, Route, RoutesVersion, Verdict
 from service.routing.decide import fits, missing_facts, own_matchers
-from service.routing.match_keys import Fact, findable_details, read_facts
+from service.routing.match_keys import JUDGED_KEYS, Fact, findable_details, read_facts
 from service.routing.patterns import has_wildcards, to_nfc, unescape
 
 Test = tuple[str, Callable[[Fact], bool]]
@@ -61,7 +61,7 @@ class RouteIndex:
         findable = findable_details(event).keys() & self._matched_keys
         if not findable:
             return frozenset()
-        candidates = self._candidates(read_facts(event), any_value_of=findable)
+        candidates = self._candidates(read_facts(event), any_value_of={*findable, *JUDGED_KEYS})
         return missing_facts(event, [self.version.routes[position] for position in candidates])
 
     def candidates(self, event: Event) -> list[int]:

@@ -66,12 +66,16 @@ def judge_track(runs: Iterable[Run], start: TrackState, *, expiry: timedelta) ->
 
 def judge_alone(runs: Iterable[Run]) -> list[Run]:
     """Return the transitions of runs that have no track: each stands alone."""
-    alone = {Color.RED: (Transition.BROKE, 1), Color.GREEN: (Transition.PASSED, 0), Color.GREY: (Transition.NONE, 0)}
     return [
-        replace(run, transition=alone[run.color][0], streak=alone[run.color][1])
+        replace(run, transition=alone_transition(run.color), streak=int(run.color is Color.RED))
         for group in by_pipeline(runs)
         for run in number_in_pipeline(group)
     ]
+
+
+def alone_transition(color: Color) -> Transition:
+    """Return the transition of a run that stands alone."""
+    return {Color.RED: Transition.BROKE, Color.GREEN: Transition.PASSED, Color.GREY: Transition.NONE}[color]
 
 
 def by_pipeline(runs: Iterable[Run]) -> Iterator[list[Run]]:
@@ -183,17 +187,14 @@ class _Judge:
         self.state = TrackState(last_at=last_at)
 
 
-def state_before(first: Run, start: TrackState) -> TrackState:
-    """Return the state before a run, which follows from its transition as judged last.
+def state_before(recorded: Iterable[Run]) -> TrackState:
+    """Return the state before runs on record, by the transition of the first.
 
-    start   returned if the run tells nothing: it is the first, or grey
+    The runs before them may have been deleted.
     """
-    match first.transition:
-        case Transition.BROKE | Transition.PASSED:
-            return TrackState()
-        case Transition.STILL_BROKEN:
-            return TrackState(color=Color.RED, streak=first.streak - 1, incident_id=first.incident_id)
-        case Transition.FIXED:
-            return TrackState(color=Color.RED, streak=first.streak, incident_id=first.incident_id)
-        case _:
-            return start
+    telling = (run for run in recorded if run.transition is not Transition.NONE)
+    first = min(telling, key=attrgetter("place"), default=None)
+    if first is None or first.transition in {Transition.BROKE, Transition.PASSED}:
+        return TrackState()
+    streak = first.streak if first.transition is Transition.FIXED else first.streak - 1
+    return TrackState(color=Color.RED, streak=streak, incident_id=first.incident_id)

@@ -10,12 +10,20 @@ from pydantic import TypeAdapter
 from sqlalchemy import bindparam, func, insert, select, update
 
 from service.db.tables import Transaction, decisions
-from service.model import AbsentFacts, Event, Judgment, JudgmentNotes, RoutesVersion
+from service.model import AbsentFacts, Event, JudgedState, Judgment, JudgmentNotes, RoutesVersion, Transition
 from service.store import routes_versions as versions
 from service.store.rows import Row
 from service.store.verdicts import read_verdicts, write_verdicts
 
 NOTES = TypeAdapter(JudgmentNotes)
+_LETTERS = {
+    Transition.BROKE: "b",
+    Transition.STILL_BROKEN: "s",
+    Transition.FIXED: "f",
+    Transition.PASSED: "p",
+    Transition.NONE: "n",
+}
+_TRANSITIONS = {letter: transition for transition, letter in _LETTERS.items()}
 
 # built once: that takes longer than to run them
 _LAST_ROUND = select(func.max(decisions.c.round)).where(decisions.c.event_id == bindparam("event_id"))
@@ -44,7 +52,27 @@ def _row(judgment: Judgment, version_id: int | None) -> dict[str, Any]:
         "absent_facts": int(judgment.absent),
         "notes": NOTES.dump_python(judgment.notes, mode="json", exclude_defaults=True) or None,
         "decided_at": judgment.decided_at,
+        "run": _write_state(judgment.run),
     }
+
+
+def _write_state(state: JudgedState | None) -> str | None:
+    """Return a state as a short text.
+
+    Such as ``s4`` for the fourth red, or ``sl4`` for a late one.
+    """
+    if state is None:
+        return None
+    return f"{_LETTERS[state.transition]}{'l' if state.is_late else ''}{state.streak or ''}"
+
+
+def _read_state(text: str | None) -> JudgedState | None:
+    if text is None:
+        return None
+    rest = text[1:]
+    return JudgedState(
+        transition=_TRANSITIONS[text[0]], streak=int(rest.removeprefix("l") or 0), is_late=rest.startswith("l")
+    )
 
 
 def last_round(transaction: Transaction, event_id: UUID) -> int:
@@ -79,6 +107,7 @@ def _to_judgment(row: Row, version: RoutesVersion | None) -> Judgment:
         version=version,
         absent=AbsentFacts(row["absent_facts"]),
         notes=NOTES.validate_python(row["notes"] or {}),
+        run=_read_state(row["run"]),
     )
 
 

@@ -12,6 +12,7 @@ from sqlalchemy import Select, func, literal, select
 
 from service.db.tables import Transaction, events
 from service.model import Event, EventKind
+from service.store import runs
 from service.store.filters import Search, Tests, read_tests
 from service.store.places import first_place, from_cursor, time_of, to_cursor
 from service.store.rows import to_event
@@ -171,4 +172,4 @@ def known_actors(transaction: Transaction, wanted: Search) -> tuple[int, int]:
 def _events(transaction: Transaction, places: Sequence[int], tests: Tests) -> list[Event]:
     found = transaction.execute(select(events).where(events.c.place.in_(places))).mappings()
     rows = {row["place"]: row for row in found if is_match(row, tests.clauses) and tests.fit(row)}
-    return [to_event(rows[place]) for place in places if place in rows]
+    return runs.with_runs(transaction, [to_event(rows[place]) for place in places if place in rows])

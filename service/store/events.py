@@ -11,7 +11,7 @@ from sqlalchemy import bindparam, select
 from service.db.tables import Transaction, details, events
 from service.errors import NotFound
 from service.model import Details, Event
-from service.store import names, search_terms
+from service.store import names, runs, search_terms
 from service.store.bulk import BulkInsert, replacing
 from service.store.places import place_of
 from service.store.rows import DETAILS, event_row, to_event
@@ -72,11 +72,19 @@ def find(transaction: Transaction, event_id: UUID) -> Event:
     found = transaction.execute(_SELECT, {"event_id": event_id}).mappings().first()
     if found is None:
         raise NotFound(f"there is no event {event_id}")
-    return to_event(found)
+    return runs.with_runs(transaction, [to_event(found)])[0]
 
 
 def find_all(transaction: Transaction, event_ids: Collection[UUID]) -> dict[UUID, Event]:
     """Return those of these events that are there, by their ids."""
+    found = list(find_posts(transaction, event_ids).values())
+    return {event.id: event for event in runs.with_runs(transaction, found)}
+
+
+def find_posts(transaction: Transaction, event_ids: Collection[UUID]) -> dict[UUID, Event]:
+    """Return those of these events that are there, by their ids, without their runs."""
+    if not event_ids:
+        return {}
     found = transaction.execute(select(events).where(events.c.id.in_(event_ids))).mappings()
     return {row["id"]: to_event(row) for row in found}
 

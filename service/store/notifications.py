@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Update, and_, delete, func, insert, literal, or_, select, tuple_, update
+from sqlalchemy import Update, and_, delete, func, insert, literal, literal_column, or_, select, tuple_, update
 
 from service.db.columns import UtcDateTime
 from service.db.tables import Transaction, attempts, is_unsent, notifications
@@ -61,6 +61,33 @@ def of_topics(transaction: Transaction, topics: Collection[str]) -> Sequence[Not
     """Return the notifications of these topics, oldest first, of whichever event."""
     wanted = select(notifications).where(notifications.c.topic.in_(topics)).order_by(notifications.c.created_at)
     return [to_notification(row) for row in transaction.execute(wanted).mappings()]
+
+
+def unfinished_of_tracks(transaction: Transaction, track_ids: Collection[int]) -> Sequence[Notification]:
+    """Return the unfinished notifications about these tracks, oldest first."""
+    if not track_ids:
+        return []
+    states = [notifications.c.state == literal_column(f"'{state}'") for state in (PENDING, SENDING)]
+    wanted = (
+        select(notifications)
+        .where(notifications.c.track_id.in_(track_ids), notifications.c.track_id.is_not(None), or_(*states))
+        .order_by(notifications.c.created_at, notifications.c.id)
+    )
+    return [to_notification(row) for row in transaction.execute(wanted).mappings()]
+
+
+def drop(transaction: Transaction, notification_ids: Collection[UUID], *, reason: str) -> set[UUID]:
+    """Drop notifications that are no longer news.
+
+    Returns the ids of those that were still pending.
+    """
+    dropping = (
+        update(notifications)
+        .where(notifications.c.id.in_(notification_ids), notifications.c.state == PENDING)
+        .values(state=DROPPED, reason=reason)
+        .returning(notifications.c.id)
+    )
+    return set(transaction.execute(dropping).scalars()) if notification_ids else set()
 
 
 def count(transaction: Transaction, *states: NotificationState) -> int:

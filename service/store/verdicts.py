@@ -5,7 +5,15 @@ from itertools import groupby
 
 from service.model import Verdict
 
-_LETTERS = {Verdict.MATCHED: "m", Verdict.ALREADY_TOLD: "a", Verdict.PRECEDED: "p", Verdict.SILENCED: "s"}
+_LETTERS = {
+    Verdict.MATCHED: "m",
+    Verdict.ALREADY_TOLD: "a",
+    Verdict.PRECEDED: "p",
+    Verdict.LATE: "l",
+    Verdict.NO_NEWS: "n",
+    Verdict.MUTED: "u",
+    Verdict.SILENCED: "s",
+}
 _VERDICTS = {letter: verdict for verdict, letter in _LETTERS.items()}
 
 

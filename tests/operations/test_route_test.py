@@ -50,7 +50,11 @@ def test_a_fact_stands_in_place_of_the_body_s_own() -> None:
 
 
 def test_every_match_key_can_be_set() -> None:
-    given = {key: f"some {key}" for key in MATCH_KEYS} | {"event": "job-completed", "project": "gh/some/project"}
+    given = {key: f"some {key}" for key in MATCH_KEYS} | {
+        "event": "job-completed",
+        "project": "gh/some/project",
+        "transition": "fixed",
+    }
 
     event = trial(*(f"{key}={value}" for key, value in given.items()))
 
@@ -59,6 +63,7 @@ def test_every_match_key_can_be_set() -> None:
         "org": event.org,
         "project": event.project.slug,
         "branch": event.branch,
+        "transition": event.run and event.run.transition,
         "tag": event.tag,
         "workflow": event.workflow.name,
         "job": event.job and event.job.name,

@@ -11,8 +11,8 @@ from tests.cli_reference import every_command
 OPTIONS = {option for name, command in every_command() if name == "events list" for option in command.params}
 
 
-def test_every_match_key_but_the_kind_of_event_is_searched_by() -> None:
-    assert [name for name, key in MATCH_KEYS.items() if key.search is None] == ["event"]
+def test_every_match_key_of_an_event_s_own_facts_is_searched_by() -> None:
+    assert [name for name, key in MATCH_KEYS.items() if key.search is None] == ["event", "transition"]
 
 
 @pytest.mark.parametrize("name", SEARCH_FILTERS)

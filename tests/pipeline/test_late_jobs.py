@@ -12,7 +12,8 @@ from service.db.tables import Transaction
 from service.errors import Permanent, Temporary
 from service.model import Attempt, DetailKind, Details, FetchPurpose, MissingDetail
 from service.pipeline.context import RetryPolicy
-from service.pipeline.decide import PendingDecision, decide_events
+from service.pipeline.decide import decide_events
+from service.pipeline.plan_notifications import PendingDecision
 from service.pipeline.retry import decide_retry
 from service.pipeline.steps import Pipeline
 from service.store import deliveries, notifications

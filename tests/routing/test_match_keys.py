@@ -8,7 +8,7 @@ from service.model import Actor, DetailKind, EventKind
 from service.routing.match_keys import MATCH_KEYS, SEARCH_FILTERS, findable_details, read_facts
 from tests.example_events import FAILED, UNPLACED, UNSIGNED
 
-VALUES = {"event": "job-completed", "project": "gh/some/project"}
+VALUES = {"event": "job-completed", "project": "gh/some/project", "transition": "fixed"}
 
 
 @pytest.mark.parametrize("name", list(MATCH_KEYS))
@@ -27,7 +27,13 @@ def test_a_value_that_is_taken_away_is_absent(name: str) -> None:
 
 @pytest.mark.parametrize("name", list(MATCH_KEYS))
 def test_no_key_changes_the_value_of_another(name: str) -> None:
-    brought_along = {"org": {"project"}, "project": {"org"}, "job": {"event"}}.get(name, set())
+    brought_along = {
+        "org": {"project"},
+        "project": {"org"},
+        "job": {"event", "transition"},
+        "event": {"transition"},
+        "status": {"transition"},
+    }.get(name, set())
     before, after = read_facts(FAILED), read_facts(MATCH_KEYS[name].put(FAILED, VALUES.get(name, "other")))
 
     assert {other for other in MATCH_KEYS if before[other] != after[other]} <= {name, *brought_along}

@@ -1,0 +1,91 @@
+"""The knowledge of channels: the color of a track that each was told last."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from service.db.tables import Transaction
+from service.model import Color, Event, News, Notification, NotificationState
+from service.routing.news import COLORS
+from service.store import notifications, told
+
+REPLACED = "newer news of the same branch took its place before it was sent"
+
+
+class ChannelKnowledge:
+    """The colors of tracks that channels know, while news of a batch are planned.
+
+    News that wait give way to newer ones, so that a channel hears of a track in order.
+    """
+
+    def __init__(self, transaction: Transaction, track_ids: Sequence[int], *, before: datetime | None = None) -> None:
+        """Read it, also from news under way that were planned before a time."""
+        self._told = told.find(transaction, track_ids)
+        self._waiting: dict[tuple[int, str], list[Notification]] = defaultdict(list)
+        for one in notifications.unfinished_of_tracks(transaction, track_ids):
+            if one.track_id is None or one.news not in COLORS or (before is not None and one.created_at >= before):
+                continue
+            if one.state is NotificationState.SENDING or one.reason == notifications.INTERRUPTED_REASON:
+                self._told[one.track_id, one.channel_key] = COLORS[one.news]
+            self.add(one)
+
+    def add(self, notification: Notification) -> None:
+        """Note news that wait to be sent."""
+        if notification.track_id is not None and notification.news in COLORS:
+            self._waiting[notification.track_id, notification.channel_key].append(notification)
+
+    def color(self, track_id: int, channel_key: str) -> Color | None:
+        """Return the color of a track that a channel was told last."""
+        return self._told.get((track_id, channel_key))
+
+    def is_red_to_any(self, track_id: int) -> bool:
+        """Return whether a channel was told that the track is red."""
+        return any(color is Color.RED for (track, _), color in self._told.items() if track == track_id)
+
+    def drop_waiting(
+        self, transaction: Transaction, channel: tuple[int, str], event_id: UUID | None
+    ) -> list[Notification]:
+        """Drop what waits to be sent to a channel about a track; return it.
+
+        channel    the track's id and the channel's key
+        event_id   the event whose news take its place: what is about it stays
+        """
+        waiting = self._waiting[channel]
+        older = {one.id for one in waiting if one.event_id != event_id}
+        dropped = notifications.drop(transaction, older, reason=REPLACED)
+        for one in waiting:
+            if one.id in older - dropped:  # its send has begun meanwhile
+                self._told[channel] = COLORS[one.news]
+        self._waiting[channel] = [one for one in waiting if one.id not in older]
+        return [one for one in waiting if one.id in dropped]
+
+
+def is_stale(transaction: Transaction, notification: Notification) -> bool:
+    """Drop news that became pointless while they waited; tell if so.
+
+    Older news of the track that wait for another attempt give way to them. Only a first attempt is looked at: a later
+    one may be a person's resend.
+    """
+    track_id, news = notification.track_id, notification.news
+    if track_id is None or news not in COLORS or notification.attempts or notification.was_sent:
+        return False
+    known = ChannelKnowledge(transaction, [track_id], before=notification.created_at)
+    known.drop_waiting(transaction, (track_id, notification.channel_key), notification.event_id)
+    color = known.color(track_id, notification.channel_key)
+    reasons = {
+        News.BROKE: (color is Color.RED, "the channel was told meanwhile that it is red"),
+        News.FIXED: (not known.is_red_to_any(track_id), "no channel accepted the message that it broke"),
+    }
+    is_pointless, reason = reasons.get(news, (False, ""))
+    return is_pointless and bool(notifications.drop(transaction, [notification.id], reason=reason))
+
+
+def color_told(notification: Notification, event: Event) -> Color | None:
+    """Return the color of its track that a message tells a channel."""
+    if notification.track_id is None:
+        return None
+    if notification.news in COLORS:
+        return COLORS[notification.news]
+    color = event.run.color if event.run and notification.news is News.RUN else Color.GREY
+    return None if color is Color.GREY else color

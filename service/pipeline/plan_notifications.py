@@ -1,0 +1,248 @@
+"""Plan the notifications of events: news, for each channel of a matched route."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from uuid import UUID, uuid4
+
+from service.channels import server_lane
+from service.db.tables import Transaction
+from service.model import (
+    Channel,
+    Details,
+    Event,
+    Incident,
+    News,
+    Notification,
+    NotificationState,
+    Route,
+    RunState,
+    Silence,
+    Transition,
+    Verdict,
+)
+from service.pipeline.channel_knowledge import ChannelKnowledge
+from service.pipeline.context import Context
+from service.pipeline.left_out import left_out, remarks_on
+from service.routing.decide import hears_every_run
+from service.routing.news import news_key, news_of
+from service.routing.silences import find_silence, silence_reason
+from service.store import incidents, notifications, silences, tracks
+
+MATCHED = frozenset({Verdict.MATCHED, Verdict.ALREADY_TOLD})
+UNDELIVERED = frozenset({NotificationState.DEAD, NotificationState.DISMISSED})
+
+
+@dataclass(frozen=True, kw_only=True)
+class PendingDecision:
+    """An event to decide on.
+
+    event       as the delivery says it; ``details`` are added to it
+    max_delay   its messages wait for more details, but no longer than this
+    """
+
+    event: Event
+    details: Details | None
+    max_delay: timedelta
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """The verdicts of the routes on an event, by position, and their consequences.
+
+    remarks         what a reason says of channels, by the route's position
+    notifications   the new ones
+    earlier         those that channels of matched routes have about the same news already
+    dropped         those that waited, and that this news took the place of
+    """
+
+    pending: PendingDecision
+    verdicts: dict[int, Verdict]
+    remarks: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    notifications: list[Notification] = field(default_factory=list)
+    earlier: list[Notification] = field(default_factory=list)
+    dropped: list[Notification] = field(default_factory=list)
+
+    @property
+    def event(self) -> Event:
+        """Return the event with its details."""
+        return self.pending.event
+
+    @property
+    def any_matched(self) -> bool:
+        """True if a route matched, also if all its channels hear of this already."""
+        return not MATCHED.isdisjoint(self.verdicts.values())
+
+
+def plan_notifications(
+    transaction: Transaction, context: Context, pending: Sequence[PendingDecision], now: datetime
+) -> list[Plan]:
+    """Return the verdicts on events, and the new notifications."""
+    plans = [Plan(pending=one, verdicts=context.route_index.verdicts(one.event)) for one in pending]
+    matched = [plan.event.run for plan in plans if plan.event.run and plan.any_matched]
+    known = ChannelKnowledge(transaction, [run.track_id for run in matched])
+    opened = incidents.find_all(transaction, {run.incident_id for run in matched if run.incident_id})
+    quiet = silences.unexpired(transaction, now)
+    for plan in plans:
+        planner = _Planner(transaction, context, known, opened, plan, now)
+        planner.silence = find_silence(plan.event, quiet, now)
+        for position, verdict in list(plan.verdicts.items()):
+            if verdict is Verdict.MATCHED:
+                planner.plan(position)
+    return plans
+
+
+class _Planner:
+    """The plan of one event, route by route."""
+
+    def __init__(  # noqa: PLR0913, PLR0917 - one argument for each thing that all steps need
+        self,
+        transaction: Transaction,
+        context: Context,
+        known: ChannelKnowledge,
+        opened: Mapping[UUID, Incident],
+        plan: Plan,
+        now: datetime,
+    ) -> None:
+        self._transaction, self._context, self._known, self._plan, self._now = transaction, context, known, plan, now
+        self._event, self._run = plan.event, plan.event.run
+        self._incident = opened.get(self._run.incident_id) if self._run and self._run.incident_id else None
+        has_track = self._run is not None and tracks.branch_of(self._event) is not None
+        self._track_id = self._run.track_id if self._run and has_track else None
+        self.silence: Silence | None = None
+
+    def plan(self, position: int) -> None:
+        """Plan the notifications of a matched route, or note why it is no news."""
+        route = self._context.routes[position]
+        follows = self._run is not None and not hears_every_run(route)
+        if (held := self._held_back(follows=follows)) is not None:
+            self._plan.verdicts[position], remark = held
+            self._plan.remarks[position] = (remark,)
+            return
+        channels = self._context.receivers[route.receiver].channels
+        excluded = left_out(channels, self._event)
+        news = {channel.key: News.RUN for channel in channels if channel not in excluded}
+        if follows and self._run is not None:
+            news = self._news(route, self._run, news)
+        wanted = [self._make(route, channel, news[channel.key]) for channel in channels if channel.key in news]
+        existing = notifications.insert_or_get(self._transaction, wanted)
+        self._note(position, wanted, existing)
+        uninformed = [channel for channel in channels if channel not in excluded and channel.key not in news]
+        existing = [*existing, *self._earlier(uninformed)]
+        remarks = [*_remarks_on_existing(existing), *remarks_on(excluded, of=channels)]
+        if uninformed and not news:
+            self._plan.verdicts[position] = _verdict_beside(existing) if existing else Verdict.NO_NEWS
+            remarks = remarks if existing else [self._no_news(uninformed), *remarks]
+        if remarks:
+            self._plan.remarks[position] = tuple(remarks)
+
+    def _held_back(self, *, follows: bool) -> tuple[Verdict, str] | None:
+        """Return the verdict and the reason if a route that matched is not to tell.
+
+        follows   the route hears of changes
+        """
+        run, incident = self._run, self._incident
+        if self.silence is not None:
+            return Verdict.SILENCED, silence_reason(self.silence)
+        if run is None or not follows:
+            return None
+        if run.is_late:
+            return Verdict.LATE, "late: a newer pipeline of this branch was judged before"
+        is_red = run.transition in {Transition.BROKE, Transition.STILL_BROKEN}
+        if is_red and incident is not None and incident.is_muted(self._now):
+            return Verdict.MUTED, "its incident is muted"
+        return None
+
+    def _news(self, route: Route, run: RunState, channels: Mapping[str, News]) -> dict[str, News]:
+        """Return the news for each channel; those for which it is none are left out."""
+        found = {}
+        for key in channels:
+            known, is_red = None, False
+            if self._track_id is not None:
+                channel = (self._track_id, key)
+                self._plan.dropped.extend(self._known.drop_waiting(self._transaction, channel, self._event.id))
+                known = self._known.color(*channel)
+                is_red = self._known.is_red_to_any(self._track_id)
+            news = news_of(route, run, known=known, others_know_red=is_red)
+            if news is not None:
+                found[key] = news
+        return found
+
+    def _earlier(self, channels: Sequence[Channel]) -> Sequence[Notification]:
+        """Return the notifications of this news that channels have already."""
+        keys = {channel.key for channel in channels}
+        if not keys:
+            return []
+        there = notifications.of_topics(self._transaction, [news_key(self._event)])
+        earlier = [one for one in there if one.channel_key in keys]
+        self._plan.earlier.extend(earlier)
+        return earlier
+
+    def _no_news(self, channels: Sequence[Channel]) -> str:
+        labels = ", ".join(channel.label for channel in channels)
+        if self._run is not None and self._run.transition is Transition.FIXED:
+            return f"{labels} was not told that it broke"
+        return f"{labels} knows already that it is red"
+
+    def _note(self, position: int, wanted: Sequence[Notification], existing: Sequence[Notification | None]) -> None:
+        new = [one for one, before in zip(wanted, existing, strict=True) if before is None]
+        for one in new:
+            self._known.add(one)
+        self._plan.notifications.extend(new)
+        self._plan.earlier.extend(before for before in existing if before is not None)
+        self._plan.verdicts[position] = _verdict_beside(existing)
+
+    def _make(self, route: Route, channel: Channel, news: News) -> Notification:
+        """Return the notification of a matched route for a channel.
+
+        It is due after the longest wait for details: also if none ever come, it is sent by then.
+        """
+        context, run = self._context, self._run
+        return Notification(
+            id=uuid4(),
+            event_id=self._event.id,
+            topic=news_key(self._event),
+            route=route.name,
+            receiver=route.receiver,
+            channel_key=channel.key,
+            channel_label=channel.label,
+            channel_kind=channel.kind,
+            state=NotificationState.PENDING,
+            attempts=0,
+            created_at=context.planned_at.take(self._now),
+            next_attempt_at=self._now + self._plan.pending.max_delay,
+            give_up_at=self._now + context.retry_policy.give_up_after,
+            server_lane=server_lane(channel),
+            news=news,
+            track_id=self._track_id if run is not None and not run.is_late else None,
+            incident_id=run.incident_id if run is not None else None,
+        )
+
+
+def was_told(notification: Notification) -> bool:
+    """Return whether a channel was told, or is to be told."""
+    return notification.state not in UNDELIVERED or notification.was_sent
+
+
+def _verdict_beside(existing: Sequence[Notification | None]) -> Verdict:
+    """Return the verdict of a matched route by what its channels heard before."""
+    told = [one for one in existing if one is not None and was_told(one)]
+    return Verdict.ALREADY_TOLD if told and len(told) == len(existing) else Verdict.MATCHED
+
+
+def _remarks_on_existing(existing: Sequence[Notification | None]) -> list[str]:
+    """Name the channels with an earlier notification about the same news.
+
+    Where that could not be sent, the remark asks for a resend.
+    """
+    found = [notification for notification in existing if notification is not None]
+    told = [one for one in found if was_told(one)]
+    remarks = []
+    if told:
+        labels = ", ".join(one.channel_label for one in told)
+        remarks.append(f"{labels} already hears of this, by route '{told[0].route}'")
+    return remarks + [
+        f"{one.channel_label} was to hear of this, but it could not be sent ({one.reason}): resend it"
+        for one in found
+        if one not in told
+    ]

@@ -1,0 +1,57 @@
+"""Incidents, and the opinions of people on them."""
+
+from collections.abc import Collection, Sequence
+from uuid import UUID
+
+from sqlalchemy import bindparam, select
+
+from service.db.tables import Transaction, incidents
+from service.model import Closing, Incident, IncidentClass, Taken
+from service.store.bulk import BulkInsert, replacing
+from service.store.rows import Row
+
+_PEOPLES = ("taken_by", "taken_at", "taken_until", "taken_note", "klass", "class_by", "fixed_by", "muted_until")
+"""The columns that people set: judging leaves them as they are."""
+_PUT = BulkInsert(incidents, replacing(incidents, "id", kept=("track_id", "fingerprint", *_PEOPLES)))
+_FIND = select(incidents).where(incidents.c.id.in_(bindparam("ids", expanding=True)))
+
+
+def find_all(transaction: Transaction, incident_ids: Collection[UUID]) -> dict[UUID, Incident]:
+    """Return those of these incidents that are there."""
+    if not incident_ids:
+        return {}
+    found = transaction.execute(_FIND, {"ids": list(incident_ids)}).mappings()
+    return {row["id"]: to_incident(row) for row in found}
+
+
+def put(transaction: Transaction, changed: Sequence[Incident]) -> None:
+    """Store incidents as judged; what people set stays."""
+    _PUT(transaction, [_row(one) for one in sorted(changed, key=lambda one: one.id)])
+
+
+def _row(incident: Incident) -> dict[str, object]:
+    row = dict(vars(incident))
+    taken: Taken | None = row.pop("taken")
+    return row | {
+        "taken_by": taken.by if taken else None,
+        "taken_at": taken.at if taken else None,
+        "taken_until": taken.until if taken else None,
+        "taken_note": taken.note if taken else None,
+    }
+
+
+def to_incident(row: Row) -> Incident:
+    """A row of ``incidents`` as an incident."""
+    names = (
+        *("id", "track_id", "opened_at", "opened_by", "last_red", "streak", "closed_at", "closed_by", "fingerprint"),
+        *("class_by", "fixed_by", "muted_until", "merged_into", "is_found_late"),
+    )
+    taken = None
+    if row["taken_by"] is not None:
+        taken = Taken(by=row["taken_by"], at=row["taken_at"], until=row["taken_until"], note=row["taken_note"])
+    return Incident(
+        closed_because=Closing(row["closed_because"]) if row["closed_because"] else None,
+        klass=IncidentClass(row["klass"]) if row["klass"] else None,
+        taken=taken,
+        **{name: row[name] for name in names},
+    )

@@ -1,0 +1,107 @@
+"""Runs: one row for each execution of a workflow, as judged last."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from uuid import UUID, uuid5
+
+from sqlalchemy import bindparam, func, select
+
+from service.db.tables import Transaction, runs
+from service.model import Color, Event, EventKind, Incident, Run, RunState, Transition
+from service.store import incidents
+from service.store.bulk import BulkInsert, replacing
+from service.store.rows import Row
+
+GREEN_POINTS = (Transition.PASSED, Transition.FIXED)
+"""The transitions after which a track is green: what is beyond such a run does not depend on what is before it."""
+
+_IDS = UUID("b1f6b3d0-6f6e-5d0a-8a59-0c2f2b6b9d11")
+_PUT = BulkInsert(runs, replacing(runs, "id"))
+_FIND = select(runs).where(runs.c.id.in_(bindparam("ids", expanding=True)))
+
+
+def id_of(event: Event) -> UUID:
+    """Return the id of an event's run: CircleCI's of the workflow, if a UUID."""
+    given = event.workflow.id or event.source_event_id
+    try:
+        return UUID(given)
+    except ValueError:
+        return uuid5(_IDS, given)
+
+
+def state_of(run: Run, known: Mapping[UUID, Incident]) -> RunState:
+    """Return a run as events carry it; ``known`` has its incident."""
+    incident = known.get(run.incident_id) if run.incident_id else None
+    return run.state(incident.opened_at if incident else None)
+
+
+def with_runs(transaction: Transaction, found: Sequence[Event]) -> list[Event]:
+    """Return events; those of workflows with their runs, as far as these were judged."""
+    ids = {event.id: id_of(event) for event in found if event.kind is EventKind.WORKFLOW_COMPLETED}
+    if not ids:
+        return list(found)
+    judged = find_all(transaction, set(ids.values()))
+    known = incidents.find_all(transaction, {run.incident_id for run in judged.values() if run.incident_id})
+    states = {event_id: state_of(judged[run_id], known) for event_id, run_id in ids.items() if run_id in judged}
+    return [replace(event, run=states.get(event.id)) for event in found]
+
+
+def find_all(transaction: Transaction, run_ids: Collection[UUID]) -> dict[UUID, Run]:
+    """Return those of these runs that are there."""
+    found = transaction.execute(_FIND, {"ids": list(run_ids)}).mappings()
+    return {row["id"]: to_run(row) for row in found}
+
+
+def put(transaction: Transaction, changed: Sequence[Run]) -> None:
+    """Store runs, or what they are by now."""
+    _PUT(transaction, [vars(run) for run in sorted(changed, key=lambda run: run.id)])
+
+
+def green_before(transaction: Transaction, track_id: int, pipeline: int) -> int | None:
+    """Return the newest pipeline before this one in which the track was green."""
+    newest = select(func.max(runs.c.pipeline_number)).where(
+        runs.c.track_id == track_id, runs.c.transition.in_(GREEN_POINTS), runs.c.pipeline_number < pipeline
+    )
+    found: int | None = transaction.execute(newest).scalar()
+    return found
+
+
+def green_after(transaction: Transaction, track_id: int, pipeline: int) -> int | None:
+    """Return the oldest pipeline after this one in which the track was green."""
+    oldest = select(func.min(runs.c.pipeline_number)).where(
+        runs.c.track_id == track_id, runs.c.transition.in_(GREEN_POINTS), runs.c.pipeline_number > pipeline
+    )
+    found: int | None = transaction.execute(oldest).scalar()
+    return found
+
+
+def between(transaction: Transaction, track_id: int, first: int | None, last: int | None) -> list[Run]:
+    """Return the runs of a track from one pipeline to another, both included.
+
+    None: from the first, or to the last.
+    """
+    wanted = select(runs).where(runs.c.track_id == track_id, runs.c.pipeline_number.is_not(None))
+    if first is not None:
+        wanted = wanted.where(runs.c.pipeline_number >= first)
+    if last is not None:
+        wanted = wanted.where(runs.c.pipeline_number <= last)
+    return [to_run(row) for row in transaction.execute(wanted).mappings()]
+
+
+def of_pipelines(transaction: Transaction, track_id: int, pipelines: Collection[int]) -> list[Run]:
+    """Return the runs of a track in these pipelines."""
+    wanted = select(runs).where(runs.c.track_id == track_id, runs.c.pipeline_number.in_(pipelines))
+    return [to_run(row) for row in transaction.execute(wanted).mappings()]
+
+
+def to_run(row: Row) -> Run:
+    """A row of ``runs`` as a run."""
+    names = (
+        *("id", "event_id", "track_id", "pipeline_number", "created_at", "stopped_at", "number_in_pipeline"),
+        *("streak", "incident_id", "is_late"),
+    )
+    return Run(
+        color=Color(row["color"]),
+        transition=Transition(row["transition"]),
+        **{name: row[name] for name in names},
+    )

@@ -1,0 +1,35 @@
+"""The color of a track that each channel was told last."""
+
+from collections.abc import Collection
+from datetime import datetime
+
+from sqlalchemy import delete, select
+
+from service.db.tables import Transaction, told
+from service.model import Color
+from service.store.bulk import BulkInsert, replacing
+
+_PUT = BulkInsert(told, replacing(told, "track_id", "channel_key"))
+
+
+def put(transaction: Transaction, channel: tuple[int, str], color: Color, at: datetime) -> None:
+    """Note that a channel accepted this color of a track.
+
+    channel   the track's id and the channel's key
+    """
+    track_id, channel_key = channel
+    _PUT(transaction, [{"track_id": track_id, "channel_key": channel_key, "color": color, "at": at}])
+
+
+def find(transaction: Transaction, track_ids: Collection[int]) -> dict[tuple[int, str], Color]:
+    """Return the color that each channel was told last, by track and channel."""
+    if not track_ids:
+        return {}
+    rows = transaction.execute(select(told).where(told.c.track_id.in_(track_ids)))
+    return {(row.track_id, row.channel_key): Color(row.color) for row in rows}
+
+
+def forget(transaction: Transaction, track_ids: Collection[int]) -> None:
+    """Forget what was told of tracks: the next red is news again."""
+    if track_ids:
+        transaction.execute(delete(told).where(told.c.track_id.in_(track_ids)))

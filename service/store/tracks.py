@@ -1,0 +1,127 @@
+"""Tracks, each with its state after its newest run."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from uuid import UUID, uuid5
+
+from sqlalchemy import bindparam, select
+
+from service.db.tables import Transaction, tracks
+from service.model import Color, Event, Track, TrackState
+from service.store.bulk import BulkInsert
+from service.store.rows import Row
+
+_DIGESTS = UUID("6f0b1f9e-3d34-5a2a-9f3b-1c1d5f0a7e11")
+_NEW_COLUMNS = [column.name for column in tracks.c if column.name != "id"]
+_STATE = ("newest_pipeline", "colored_pipeline", "color", "streak", "since", "incident_id", "last_at")
+_INSERT = BulkInsert(tracks, "ON CONFLICT DO NOTHING", columns=_NEW_COLUMNS)
+_UPDATE = BulkInsert(
+    tracks, f"ON CONFLICT (id) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in _STATE)}"
+)
+_LOCK = (
+    select(tracks)
+    .where(tracks.c.digest.in_(bindparam("digests", expanding=True)))
+    .order_by(tracks.c.id)
+    .with_for_update()
+)
+_FIND = select(tracks).where(tracks.c.id.in_(bindparam("ids", expanding=True)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredTrack:
+    """A track and its state.
+
+    newest_pipeline   the highest pipeline number of its runs; of those that are not grey, ``colored_pipeline``
+    """
+
+    digest: UUID
+    track: Track
+    newest_pipeline: int | None
+    colored_pipeline: int | None
+    state: TrackState
+
+
+def digest_of(event: Event) -> UUID:
+    """Return the digest of an event's track, the same for each of its runs."""
+    return uuid5(_DIGESTS, repr((event.project.id or event.project.slug, event.workflow.name, branch_of(event))))
+
+
+def branch_of(event: Event) -> str | None:
+    """Return the branch of an event's track; None if its run stands alone."""
+    return event.branch if event.tag is None and event.pipeline.number is not None else None
+
+
+def lock(transaction: Transaction, wanted: Mapping[UUID, Event]) -> dict[UUID, StoredTrack]:
+    """Return tracks by their digests, and hold them until the transaction ends.
+
+    wanted   an event of each; a track without a row gets one
+
+    They are locked in the order of their ids, so that two workers do not wait for each other crosswise.
+    """
+    found = _lock(transaction, wanted.keys())
+    missing = sorted(wanted.keys() - found.keys())
+    if missing:
+        _INSERT(transaction, [_new_row(digest, wanted[digest]) for digest in missing])
+        found |= _lock(transaction, missing)
+    return found
+
+
+def _lock(transaction: Transaction, digests: Collection[UUID]) -> dict[UUID, StoredTrack]:
+    rows = transaction.execute(_LOCK, {"digests": list(digests)}).mappings()
+    return {row["digest"]: _to_stored(row) for row in rows}
+
+
+def _new_row(digest: UUID, event: Event) -> dict[str, object]:
+    return dict.fromkeys(_NEW_COLUMNS) | {
+        "digest": digest,
+        "project_id": event.project.id,
+        "project_slug": event.project.slug,
+        "project_name": event.project_name,
+        "workflow": event.workflow.name,
+        "branch": branch_of(event),
+        "streak": 0,
+    }
+
+
+def put_states(transaction: Transaction, changed: Sequence[StoredTrack]) -> None:
+    """Store the states of tracks."""
+    _UPDATE(transaction, [_row(one) for one in sorted(changed, key=lambda one: one.track.id)])
+
+
+def find_all(transaction: Transaction, track_ids: Collection[int]) -> dict[int, StoredTrack]:
+    """Return these tracks by their ids."""
+    rows = transaction.execute(_FIND, {"ids": list(track_ids)}).mappings()
+    return {row["id"]: _to_stored(row) for row in rows}
+
+
+def _row(one: StoredTrack) -> dict[str, object]:
+    return {
+        "digest": one.digest,
+        "newest_pipeline": one.newest_pipeline,
+        "colored_pipeline": one.colored_pipeline,
+        **vars(one.track),
+        **vars(one.state),
+    }
+
+
+def _to_stored(row: Row) -> StoredTrack:
+    state = TrackState(
+        color=Color(row["color"]) if row["color"] else None,
+        streak=row["streak"],
+        since=row["since"],
+        incident_id=row["incident_id"],
+        last_at=row["last_at"],
+    )
+    names = ("id", "project_id", "project_slug", "project_name", "workflow", "branch")
+    return StoredTrack(
+        digest=row["digest"],
+        track=Track(**{name: row[name] for name in names}),
+        newest_pipeline=row["newest_pipeline"],
+        colored_pipeline=row["colored_pipeline"],
+        state=state,
+    )
+
+
+def without_incident(one: StoredTrack) -> StoredTrack:
+    """Return a track whose incident has expired: its color is unknown."""
+    return replace(one, state=TrackState(last_at=one.state.last_at))
