@@ -64,7 +64,7 @@ def _with_transition(route: Route) -> tuple[Matcher, ...]:
 
 
 def hears_every_run(route: Route) -> bool:
-    """Return whether a route hears every run or job that fits, whatever it changed."""
+    """Return whether a route hears every run or job that fits, also without a change."""
     keys = {matcher.key for matcher in route.matchers}
     if not keys or "transition" in keys or "streak" in keys:
         return not keys
