@@ -29,7 +29,7 @@ What each may import from others' work; what is not named here uses the standard
     logs        structlog
     config      pydantic yaml
     circleci    httpx pydantic
-    channels    apprise requests
+    channels    apprise requests slack_sdk
     db          alembic sqlalchemy
     store       pydantic sqlalchemy zstandard
     queue       procrastinate psycopg psycopg_pool sqlalchemy structlog

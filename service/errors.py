@@ -21,7 +21,12 @@ A message names the thing and the next step, and never holds a secret.
 
 
 class RoundsmanError(Exception):
-    """The base class of every error that Roundsman raises on purpose."""
+    """The base class of every error that Roundsman raises on purpose.
+
+    was_not_taken   True if the other side has surely not taken the message that it is about
+    """
+
+    was_not_taken = False
 
 
 class Rejected(RoundsmanError):

@@ -97,7 +97,7 @@ def http_end(issue: Callable[[str], ssl.SSLContext] | None = None) -> Iterator[H
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
     try:
-        with _environment(no_proxy=LOOPBACK):
+        with environment(no_proxy=LOOPBACK):
             yield end
     finally:
         end.closing.set()
@@ -112,7 +112,7 @@ def internet() -> Iterator[HttpEnd]:
     authority, bundle = _authority()
     with http_end(partial(_context, authority)) as end:
         proxy = f"http://127.0.0.1:{end.port}"
-        with _environment(http_proxy=proxy, https_proxy=proxy, REQUESTS_CA_BUNDLE=bundle):
+        with environment(http_proxy=proxy, https_proxy=proxy, REQUESTS_CA_BUNDLE=bundle):
             yield end
 
 
@@ -236,7 +236,7 @@ def mail_end() -> Iterator[MailEnd]:
     """A mail server on localhost whose certificate Python trusts while it is open."""
     end = MailEnd(port=free_port(), user="ci", password="fake-mail-password")
     authority, bundle = _authority()
-    with _environment(SSL_CERT_FILE=bundle):
+    with environment(SSL_CERT_FILE=bundle):
         controller = Controller(
             end,
             hostname="127.0.0.1",
@@ -286,7 +286,7 @@ def raw_end(talk: Callable[[socket.socket, Event], None]) -> Iterator[RawEnd]:
         accepting = Thread(target=accept, daemon=True)
         accepting.start()
         try:
-            with _environment(no_proxy=LOOPBACK):
+            with environment(no_proxy=LOOPBACK):
                 yield end
         finally:
             end.closing.set()
@@ -319,6 +319,6 @@ def _context(authority: trustme.CA, host: str) -> ssl.SSLContext:
 
 
 @contextmanager
-def _environment(**values: str) -> Iterator[None]:
+def environment(**values: str) -> Iterator[None]:
     with patch.dict(os.environ, values):
         yield

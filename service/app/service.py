@@ -213,7 +213,7 @@ def build(
 
 def _context(config: Config, *, clock: Clock | None, retry_policy: RetryPolicy, role: Role, limits: Limits) -> Context:
     settings, metrics = config.settings, Metrics()
-    notifier = AppriseChannels()
+    notifier = AppriseChannels(slack_url=config.settings.slack_url)
     notifier.redact_urls_of(config.receivers.values())
     store = Store(
         settings.database_url,

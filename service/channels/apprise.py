@@ -1,4 +1,7 @@
-"""Send messages through Apprise in threads, without waiting for one that hangs."""
+"""Send messages through Apprise and to Slack in threads.
+
+One that hangs keeps no other waiting.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
@@ -11,6 +14,8 @@ from uuid import UUID
 from service.channels.budget import MAX_ANSWER_S, MAX_SEND_S, Budget
 from service.channels.rate_limits import DEADLINE_S, TIMEOUT_PAUSE_S, timeout_pause_s
 from service.channels.registry import service_of
+from service.channels.slack_bot import url as slack_bot_url
+from service.channels.slack_bot.url import SLACK_URL, Examined
 from service.errors import Temporary
 from service.model import Channel, Message, Receiver
 
@@ -38,8 +43,9 @@ class LateSend:
 
 
 class AppriseChannels:
-    """The sender for every channel that Apprise has a plugin for.
+    """The sender for every channel that Apprise has a plugin for, and Slack's apps.
 
+    slack_url    address of Slack's Web API
     deadline_s   seconds for which a send may occupy a slot; a mail server gets less
     answer_s     seconds for the answer to an HTTP request
     send_s       seconds for a whole send: mail servers may take minutes to answer (RFC 5321, 4.5.3.2)
@@ -56,7 +62,9 @@ class AppriseChannels:
         answer_s: float = MAX_ANSWER_S,
         send_s: float = MAX_SEND_S,
         max_concurrent: int = 16,
+        slack_url: str = SLACK_URL,
     ) -> None:
+        self._slack_url = slack_url
         self._deadline_s = deadline_s
         self._answer_s = answer_s
         self._send_s = send_s
@@ -93,9 +101,21 @@ class AppriseChannels:
 
         The sentence has no secrets. None means that Apprise understands the URL.
         """
+        if url.lower().startswith(f"{slack_bot_url.KIND}://"):
+            return slack_bot_url.problem(url)
         from service.channels import plugin  # noqa: PLC0415 - see _send_in_thread
 
         return plugin.check(url)
+
+    async def examine(self, channel: Channel) -> Examined | None:
+        """Return the state of a channel that can be asked without a message, or None."""
+        if channel.kind != slack_bot_url.KIND:
+            return None
+        from service.channels.slack_bot import examine, sender  # noqa: PLC0415 - see _send_to_slack
+
+        to = sender.recipient(channel, self._secret_urls)
+        budget = Budget(seconds=self._deadline_s, answer_s=self._answer_s)
+        return await asyncio.to_thread(examine.examine, to, budget, base_url=self._slack_url)
 
     async def close(self, *, grace_s: float = 0.0) -> None:
         """Wait up to ``grace_s`` seconds for late sends to end.
@@ -135,11 +155,18 @@ class AppriseChannels:
         budget = Budget(seconds=self._send_s, answer_s=self._answer_s, is_mail=service_of(channel).is_mail_server)
         sending: Future[str] = Future()
         sending.set_running_or_notify_cancel()  # a waiter that gives up does not cancel it from here on
-        work = partial(
-            _send_in_thread, channel, message, budget, notification_id=notification_id, secret_urls=self._secret_urls
-        )
+        is_slack = channel.kind == slack_bot_url.KIND
+        send = self._send_to_slack if is_slack else partial(_send_in_thread, secret_urls=self._secret_urls)
+        work = partial(send, channel, message, budget, notification_id=notification_id)
         Thread(target=_run, args=(sending, work), name=f"send {channel.label}", daemon=True).start()
         return sending
+
+    def _send_to_slack(self, channel: Channel, message: Message, budget: Budget, *, notification_id: UUID) -> str:
+        # slack_sdk is imported only where a channel of it is used, like Apprise
+        from service.channels.slack_bot import sender  # noqa: PLC0415 - see above
+
+        to = sender.recipient(channel, self._secret_urls)
+        return sender.send(to, message, budget, notification_id=notification_id, base_url=self._slack_url)
 
 
 async def _wait_for(sending: "Future[str]", seconds: float) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from functools import wraps
+from functools import cache, wraps
 from http import HTTPStatus
 from json import JSONDecodeError
 from smtplib import SMTPException
@@ -86,8 +86,9 @@ def capture(budget: Budget) -> Iterator[SendTrace]:
         _current_trace.reset(token)
 
 
+@cache
 def install_hooks() -> None:
-    """Install the three hooks for the whole process; call it once.
+    """Install the three hooks for the whole process, once.
 
     From here on Apprise's log is written to no other handler: at the level that we need, it contains URLs with their
     tokens, as urllib3's log does.

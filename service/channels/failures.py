@@ -200,9 +200,7 @@ def _network_error(to: Recipient, trace: SendTrace) -> Temporary | Permanent | N
 def _to_network_error(to: Recipient, error: Exception, *, age_s: float) -> Temporary | Permanent:
     code, words = _smtp_answer(error)
     if code is None:
-        problem = next(words for kinds, words in NETWORK_ERRORS if isinstance(error, kinds))
-        if problem is UNREACHABLE:  # smtplib raises this for a timeout too; only the cause tells them apart
-            problem = describe(error)
+        problem = network_problem(error)
         return Temporary(
             f"{to.label} {problem}", retry_after_s=timeout_pause_s(age_s) if problem is UNANSWERED else None
         )
@@ -210,6 +208,16 @@ def _to_network_error(to: Recipient, error: Exception, *, age_s: float) -> Tempo
     if code < 500:
         return Temporary(sentence)
     return AccessRefused(sentence) if isinstance(error, smtplib.SMTPAuthenticationError) else Permanent(sentence)
+
+
+def network_problem(error: Exception) -> str:
+    """Return the predicate of a sentence whose subject is the other side's name.
+
+    The error is one of NETWORK_ERRORS.
+    """
+    problem = next(words for kinds, words in NETWORK_ERRORS if isinstance(error, kinds))
+    # smtplib raises this for a timeout too; only the cause tells them apart
+    return describe(error) if problem is UNREACHABLE else problem
 
 
 def _smtp_answer(error: Exception) -> tuple[int | None, bytes]:

@@ -5,8 +5,9 @@ gets the form that is safe everywhere, Apprise's limit, and messages as fast as 
 """
 
 import re
+from datetime import timedelta
 
-from service.channels.channel_service import ChannelService
+from service.channels.channel_service import ChannelService, Dialect, Pace
 from service.channels.services import (
     chat,
     discord,
@@ -20,6 +21,7 @@ from service.channels.services import (
     short_messages,
     teams,
 )
+from service.channels.slack_bot.url import KIND
 from service.model import Channel
 
 SERVICES: tuple[ChannelService, ...] = (
@@ -35,6 +37,18 @@ SERVICES: tuple[ChannelService, ...] = (
     *short_messages.SERVICES,
     *teams.SERVICES,
 )
+SLACK_BOT = ChannelService(
+    name="Slack app",
+    schemes=(KIND,),
+    dialect=Dialect.LITERAL,
+    dialect_source="docs.slack.dev/messaging/formatting-message-text: escaped, mrkdwn off",
+    pace=Pace(
+        interval=timedelta(seconds=1),
+        source='Slack, "Rate limits", read 2026-11-29: one message a second for each channel',
+    ),
+)
+"""Slack by a bot's token, which Apprise does not have in this form."""
+
 UNKNOWN = ChannelService(name="", schemes=())
 
 BY_NAME = {service.name: service for service in SERVICES}
@@ -49,5 +63,7 @@ def find_service(name: str) -> ChannelService:
 
 def service_of(channel: Channel) -> ChannelService:
     """Return the service of a channel by its URL, without Apprise."""
+    if channel.kind == KIND:
+        return SLACK_BOT
     by_address = (each for start, each in BY_ADDRESS.items() if re.match(start, channel.url, re.IGNORECASE))
     return next(by_address, BY_SCHEME.get(channel.kind, UNKNOWN))

@@ -7,7 +7,7 @@ Answers are uncompressed, short, not deeply nested and complete in time. The lim
 import json
 import re
 from collections.abc import Callable
-from functools import wraps
+from functools import cache, wraps
 from typing import Any
 
 import requests
@@ -26,8 +26,9 @@ _JSON_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\Z)|[\[\]{}]', re.DOTALL)
 _DEPTH_CHANGE = {"[": 1, "{": 1, "]": -1, "}": -1}
 
 
+@cache
 def install_answer_limits() -> None:
-    """Wrap ``HTTPAdapter.send`` for the whole process; call it once."""
+    """Wrap ``HTTPAdapter.send`` for the whole process, once."""
     requests.adapters.HTTPAdapter.send = _with_limits(requests.adapters.HTTPAdapter.send)  # type: ignore[method-assign] # reason: see above
 
 

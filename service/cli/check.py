@@ -15,7 +15,6 @@ from service.metrics import Metrics
 from service.operations.checks import (
     Finding,
     Grade,
-    check_channels,
     check_clock,
     check_database,
     check_folder,
@@ -23,6 +22,7 @@ from service.operations.checks import (
     check_port,
     check_public_url,
     check_token,
+    examine_channels,
     running_process,
 )
 from service.operations.hook_addresses import HOOK_PATH
@@ -64,7 +64,8 @@ async def _findings(config: Config) -> list[Finding]:
     finally:
         await source.close()
     there = [check_public_url(settings.public_url, settings.circleci_url), token, *hooks]
-    return [*here, *there, *check_channels(config.receivers, AppriseChannels())]
+    channels = await examine_channels(config.receivers, AppriseChannels(slack_url=settings.slack_url))
+    return [*here, *there, *channels]
 
 
 def _print_findings(config: Config, findings: list[Finding]) -> None:

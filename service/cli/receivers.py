@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Annotated
 
@@ -12,8 +11,7 @@ from service.channels import AppriseChannels
 from service.cli._commands import Group
 from service.cli._output import AsJson, print_json, say
 from service.cli._values import complete_receiver
-from service.config.configuration import load
-from service.model import Receiver
+from service.config.configuration import Config, load
 from service.operations.receiver_test import ChannelTest, send_test
 
 receivers = Group("Try receivers out.")
@@ -37,7 +35,7 @@ def try_command(
     Exit code 1 when a channel refused it.
     """
     config = load(os.environ, serving=False)
-    trials = asyncio.run(_send_tests(config.receivers, name))
+    trials = asyncio.run(_send_tests(config, name))
     if as_json:
         print_json({"receiver": name, "channels": [asdict(trial) for trial in trials]})
     else:
@@ -46,10 +44,10 @@ def try_command(
         raise typer.Exit(1)
 
 
-async def _send_tests(receivers_by_name: Mapping[str, Receiver], name: str) -> list[ChannelTest]:
-    channels = AppriseChannels()
+async def _send_tests(config: Config, name: str) -> list[ChannelTest]:
+    channels = AppriseChannels(slack_url=config.settings.slack_url)
     try:
-        return await send_test(receivers_by_name, name, channels)
+        return await send_test(config.receivers, name, channels)
     finally:
         await channels.close(grace_s=0)
 

@@ -30,10 +30,14 @@ class SecretSources:
 
 @dataclass(frozen=True, kw_only=True)
 class Address:
-    """A channel as written in roundsman.yaml, and its URL with the secrets filled in."""
+    """A channel as written in roundsman.yaml, and its URL with the secrets filled in.
+
+    name   its name for people, such as ``#web``; None: it is called by its kind
+    """
 
     written: str
     url: str = field(repr=False)
+    name: str | None = None
 
     @property
     def kind(self) -> str:
@@ -75,9 +79,10 @@ def channels(receiver: str, addresses: Iterable[Address], keys: dict[str, str]) 
         key = keys.setdefault(address.url, sha256(address.written.encode()).hexdigest()[:16])
         if key in made:
             continue
-        seen[address.kind] += 1
-        number = f" {seen[address.kind]}" if seen[address.kind] > 1 else ""
-        made[key] = Channel(key=key, label=f"{receiver} ({address.kind}{number})", kind=address.kind, url=address.url)
+        name = address.name or address.kind
+        seen[name] += 1
+        number = f" {seen[name]}" if seen[name] > 1 else ""
+        made[key] = Channel(key=key, label=f"{receiver} ({name}{number})", kind=address.kind, url=address.url)
     return tuple(made.values())
 
 

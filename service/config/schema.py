@@ -5,6 +5,7 @@ place before it.
 """
 
 import re
+from dataclasses import replace
 from typing import Annotated, Any
 
 from pydantic import (
@@ -22,10 +23,12 @@ from service.config.operators import OperatorsShape
 from service.config.shapes import Shape, receiver_name, suggest
 from service.model import EventKind
 from service.routing.match_keys import MATCH_KEYS
-from service.routing.patterns import has_closed_brackets
+from service.routing.patterns import has_closed_brackets, to_nfc
 
 MATCHED_EVENTS = (EventKind.WORKFLOW_COMPLETED.value, EventKind.JOB_COMPLETED.value)
 _GLOB = re.compile(r"[*?\[\]]|^!")  # no git server allows these in a name
+_CHANNEL_KEYS = frozenset({"url", "name"})
+_MAX_CHANNEL_NAME = 60
 _SLUG = re.compile(r"[^/\s]+/[^/\s]+/[^/\s]+")
 
 
@@ -62,9 +65,29 @@ def _status(written: str) -> str:
 
 
 def _address(written: object, info: ValidationInfo[Any]) -> Address:
+    if isinstance(written, dict) and written.keys() & _CHANNEL_KEYS:
+        return _named_address(written, info)
     if not isinstance(written, str):
         raise ValueError("must be one address; put it in quotes if it has ': ' in it")  # noqa: TRY004 - pydantic's way
     return resolve(written, info.context.sources)
+
+
+def _named_address(written: dict[object, object], info: ValidationInfo[Any]) -> Address:
+    """Return the address of ``{url: ..., name: ...}``."""
+    if written.keys() - _CHANNEL_KEYS:  # they are not named: an address that is not in quotes is one, with its secrets
+        raise ValueError("has a key that is not known here; there are url and name")
+    if "url" not in written:
+        raise ValueError("has no url; write {url: ..., name: ...}, or the URL alone")
+    if not isinstance(written["url"], str):
+        raise ValueError("must be one address; put it in quotes if it has ': ' in it")  # noqa: TRY004 - pydantic's way
+    address, name = _address(written["url"], info), written.get("name")
+    if "name" not in written:
+        return address
+    if not isinstance(name, str) or not name.strip():
+        raise ValueError("has an empty name; give it one in quotes, as in name: '#web', or leave it out")
+    if len(name) > _MAX_CHANNEL_NAME or not name.isprintable():
+        raise ValueError(f"has a name that is not one line of at most {_MAX_CHANNEL_NAME} characters; shorten it")
+    return replace(address, name=to_nfc(name.strip()))
 
 
 def project_slug(slug: str) -> str:

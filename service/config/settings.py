@@ -76,6 +76,15 @@ def _origin(url: str, info: ValidationInfo[Any]) -> str:
     return url.removesuffix("/")
 
 
+def _slack_url(url: str) -> str:
+    """Return the address that a method's name is appended to."""
+    found = re.fullmatch(r"https?://(?:\[[0-9A-Fa-f:.]+\]|[\w.-]+)(?::\d{1,5})?(/[\w./-]*)?", url)
+    if found is None or not _has_valid_port(url):
+        raise ValueError("must be an address like https://slack.com/api/, without a query")
+    path = (found[1] or "/").strip("/") or "api"
+    return f"{url[: found.start(1)] if found[1] else url}/{path}/"
+
+
 def _watchdog(url: str) -> str:
     if not re.fullmatch(r"https?://[^\s/?#@]+([/?]\S*)?", url) or not _has_valid_port(url):
         raise ValueError("must be a whole address, as the service that waits for its call shows it: https://...")
@@ -193,6 +202,10 @@ class Settings(BaseModel):
         repr=False,
         description="A dead man's switch: the address of a service that raises the alarm when it is fetched no longer. "
         "It is fetched once a minute while all is ready. It is a secret, since a fetch by others counts as well.",
+    )
+    slack_url: Annotated[str, AfterValidator(_slack_url)] = Field(
+        default="https://slack.com/api/",
+        description="The address of Slack's Web API, for `slack-bot://` channels; change it for GovSlack.",
     )
     trusted_proxies: Annotated[str, AfterValidator(_networks)] = Field(
         default="127.0.0.0/8, ::1",

@@ -23,6 +23,7 @@ from sqlalchemy import (
 )
 
 from service.db.columns import BytewiseText, IntegerArray, UtcDateTime, enum_check
+from service.db.living_tables import living_messages
 from service.db.metadata import Transaction, metadata
 from service.db.process_tables import actions, heartbeats, hooks, jobs, lanes, refusals, sessions
 from service.db.quiet_tables import alarms, silences
@@ -56,6 +57,7 @@ __all__ = [
     "is_unsettled",
     "jobs",
     "lanes",
+    "living_messages",
     "metadata",
     "names",
     "notifications",

@@ -33,6 +33,7 @@ from service.model.events import (
     Workflow,
     slug_spellings,
 )
+from service.model.living import LivingMessage, LivingReceipt, Update
 from service.model.processes import Process, Role
 from service.model.records import (
     Action,
@@ -112,6 +113,8 @@ __all__ = [
     "LaneHead",
     "Line",
     "Link",
+    "LivingMessage",
+    "LivingReceipt",
     "Matcher",
     "Message",
     "MissingDetail",
@@ -142,6 +145,7 @@ __all__ = [
     "TrackState",
     "Transition",
     "Untrusted",
+    "Update",
     "Vcs",
     "Verdict",
     "Via",

@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
+from service.model.living import LivingMessage, Update
 from service.model.story import Block
 
 
@@ -153,6 +154,7 @@ class Message:
     severity   ``success``, ``failure``, ``warning`` or ``info``: for channels that show a color
     story      its blocks: a channel with little room leaves out the least important ones
     url, page  the address of the logs, and that of our page about it
+    living     the living message that it belongs to, where the channel has those; ``update`` is what becomes of it
     """
 
     title: str
@@ -165,6 +167,8 @@ class Message:
     story: tuple[Block, ...] = ()
     url: str | None = None
     page: str | None = None
+    living: LivingMessage | None = None
+    update: Update = Update.POST
 
 
 @dataclass(frozen=True, kw_only=True)

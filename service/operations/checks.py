@@ -14,7 +14,7 @@ from service.db.data_folder import database_file, file_exists, read_lock_holder,
 from service.db.database import Store
 from service.db.migrate import is_older, is_workable, newest_revision, revision
 from service.errors import BadConfig, Permanent, Temporary
-from service.model import Hook, HookSpec, Process, Receiver, Role
+from service.model import Channel, Hook, HookSpec, Process, Receiver, Role
 from service.operations.hook_addresses import CIRCLECI_CLOUD, find_obstacle, posts_to_us
 from service.store import heartbeats
 
@@ -202,6 +202,28 @@ async def _visible_hooks(source: CircleCI, project_id: str) -> list[Hook]:
         return await source.list_hooks(project_id)
     except Permanent:
         return []
+
+
+async def examine_channels(receivers: Mapping[str, Receiver], channels: AppriseChannels) -> Sequence[Finding]:
+    """Check that every channel's URL is valid, and ask Slack about its tokens.
+
+    Sends nothing that people see.
+    """
+    channels.redact_urls_of(receivers.values())
+    found = list(check_channels(receivers, channels))
+    every = [channel for receiver in receivers.values() for channel in receiver.channels]
+    return [
+        finding if finding.grade is Grade.WRONG else await _examine(channel, channels, finding)
+        for channel, finding in zip(every, found, strict=True)
+    ]
+
+
+async def _examine(channel: Channel, channels: AppriseChannels, finding: Finding) -> Finding:
+    examined = await channels.examine(channel)
+    if examined is None:
+        return finding
+    grade = Grade.WRONG if examined.is_wrong else Grade.NOTE if examined.is_less else Grade.OK
+    return Finding(what=finding.what, grade=grade, sentence=examined.sentence)
 
 
 def check_channels(receivers: Mapping[str, Receiver], channels: AppriseChannels) -> Iterable[Finding]:

@@ -17,6 +17,7 @@ from service.pipeline.channel_knowledge import color_told, is_stale
 from service.pipeline.context import Context
 from service.pipeline.lane_heads import enqueue_heads
 from service.pipeline.leases import extend_lease
+from service.pipeline.living import add_living
 from service.pipeline.own_news import compose_of
 from service.pipeline.unknown_channels import leave_to_other_workers
 from service.queue.claims import Claim
@@ -91,7 +92,7 @@ def _begin(transaction: Transaction, context: Context, notification: Notificatio
     return Begun(
         notification=_with_patience(transaction, notification, now),
         attempt=attempt,
-        message=message,
+        message=add_living(transaction, notification, message, now),
         color=color_told(notification, event) if event else None,
     )
 

@@ -9,11 +9,12 @@ import structlog
 from service.channels import StillSending
 from service.db.tables import Transaction
 from service.errors import AccessRefused, Permanent, Temporary
-from service.model import Attempt, Notification, Outcome
+from service.model import Attempt, LivingMessage, Notification, Outcome
 from service.pipeline.begin_send import Begun
 from service.pipeline.context import Context
 from service.pipeline.lane_heads import enqueue_heads
 from service.pipeline.leases import end_lease
+from service.pipeline.living import record_refused, record_told
 from service.pipeline.retry import RetryDecision, decide_retry
 from service.pipeline.unknown_channels import retry_if_others_differ
 from service.store import notifications, told
@@ -31,9 +32,10 @@ async def record_outcome(sending: Awaitable[str], context: Context, begun: Begun
     except StillSending:
         raise
     except AccessRefused as error:
-        await handle_failure(context, begun.notification, begun.attempt, await retry_if_others_differ(context, error))
+        reason = await retry_if_others_differ(context, error)
+        await handle_failure(context, begun.notification, begun.attempt, reason, living=begun.message.living)
     except (Temporary, Permanent) as error:
-        await handle_failure(context, begun.notification, begun.attempt, error)
+        await handle_failure(context, begun.notification, begun.attempt, error, living=begun.message.living)
     else:
         await retry_until_stored(lambda: context.store.write(_record_sent, context, begun, receipt))
         _log_attempt(context, begun.notification, begun.attempt, outcome=Outcome.SENT)
@@ -41,15 +43,26 @@ async def record_outcome(sending: Awaitable[str], context: Context, begun: Begun
 
 def _record_sent(transaction: Transaction, context: Context, begun: Begun, receipt: str) -> None:
     now, notification = context.clock(), begun.notification
-    if notifications.record_sent(transaction, begun.attempt, message=begun.message, receipt=receipt, at=now):
+    record_told(transaction, receipt)
+    if notifications.record_sent(transaction, begun.attempt, message=begun.message, receipt=str(receipt), at=now):
         end_lease(transaction, context, notification)
     if begun.color is not None and notification.track_id is not None:
         told.put(transaction, (notification.track_id, notification.channel_key), begun.color, now)
     enqueue_heads(transaction, context.jobs, [begun.notification], now)
 
 
-async def handle_failure(context: Context, notification: Notification, attempt: Attempt, error: Exception) -> None:
-    """Record a failed attempt, and schedule a retry or make a dead letter of it."""
+async def handle_failure(
+    context: Context,
+    notification: Notification,
+    attempt: Attempt,
+    error: Exception,
+    *,
+    living: LivingMessage | None = None,
+) -> None:
+    """Record a failed attempt, and schedule a retry or make a dead letter of it.
+
+    living   the living message as it was before the attempt
+    """
     now, reason = context.clock(), str(error)
     decision = decide_retry(notification, attempt, error, policy=context.retry_policy, now=now)
 
@@ -61,6 +74,7 @@ async def handle_failure(context: Context, notification: Notification, attempt: 
                 transaction, attempt, reason=reason, at=now, again_at=decision.retry_at
             )
         if counts:
+            record_refused(transaction, living, error)
             end_lease(transaction, context, notification)
             _schedule_retry(transaction, context, notification, decision)
         enqueue_heads(transaction, context.jobs, [notification], now)

@@ -52,4 +52,6 @@ async def retry_if_others_differ(context: Context, error: Permanent) -> Permanen
         heartbeats.have_other_channels, context.channels, since=since
     ):
         return error
-    return Temporary(f"{error}; a worker that has another roundsman.yaml or other secrets may do better")
+    reason = Temporary(f"{error}; a worker that has another roundsman.yaml or other secrets may do better")
+    reason.was_not_taken = error.was_not_taken
+    return reason

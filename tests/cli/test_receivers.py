@@ -6,6 +6,7 @@ import pytest
 
 from tests.cli_runner import Terminal
 from tests.fake_servers import Answer, HttpEnd, http_end
+from tests.fake_slack import TOKEN, FakeSlack, fake_slack
 
 ROUTES = """\
 receivers:
@@ -84,3 +85,56 @@ def test_an_unknown_receiver_is_wrong_use_and_nothing_is_sent(operator: Terminal
 
     assert (said.code, said.problems) == (2, ["roundsman.yaml has no receiver 'wbe'; it has web, crew"])
     assert web.got == []
+
+
+SLACK_ROUTES = """\
+receivers:
+  web:
+    channels: [{{url: "slack-bot://{token}/C0123456", name: "#web"}}]
+routes:
+  - {{receiver: web}}
+"""
+
+
+@pytest.fixture
+def slack(terminal: Terminal) -> Iterator[FakeSlack]:
+    with fake_slack() as slack:
+        routes = SLACK_ROUTES.format(token=TOKEN)
+        terminal.configure(routes, ROUNDSMAN_SLACK_URL=slack.url.removesuffix("/api/"), ROUNDSMAN_PORT="0")
+        terminal.unset("ROUNDSMAN_CIRCLECI_TOKEN")
+        yield slack
+
+
+def test_channel_of_a_slack_app_is_tried_out(terminal: Terminal, slack: FakeSlack) -> None:
+    said = terminal.run("receivers", "test", "web")
+
+    assert (said.code, said.lines) == (0, ["ok       web (#web) accepted the message"])
+    assert [one.text for one in slack.messages] == ["Test message from Roundsman"]
+
+
+def test_refusal_of_slack_is_shown_without_the_token(terminal: Terminal, slack: FakeSlack) -> None:
+    slack.channels["C0123456"].has_app = False
+
+    said = terminal.run("receivers", "test", "web")
+
+    assert said.code == 1
+    assert "not_in_channel (the app is not in the channel; type /invite" in said.out
+    assert TOKEN not in said.out
+
+
+def test_check_asks_slack_whose_token_it_is(terminal: Terminal, slack: FakeSlack) -> None:
+    said = terminal.run("check")
+
+    assert "ok       channel web (#web): Slack accepts the token; it is roundsman's of Acme" in said.lines
+    assert slack.methods == ["auth.test"]
+
+
+def test_check_finds_a_token_that_slack_refuses(terminal: Terminal, slack: FakeSlack) -> None:
+    slack.tokens.clear()
+
+    said = terminal.run("check")
+
+    assert said.code == 1
+    assert (
+        "wrong    channel web (#web): web (#web) answered 200, but did not take the message: invalid_auth" in said.out
+    )
