@@ -4,37 +4,45 @@ import json
 from collections.abc import Iterator
 
 from service.message.blocks import Block, Line, Link, Words, join, link, plain_text, untrusted
-from service.message.failures import jobs_block, tests_block
+from service.message.failures import failed_jobs, jobs_block, tests_block
 from service.message.formats import Form, render
+from service.message.news import NEWS_OF_TRACKS, news_words, took_words, track_lines
 from service.message.sanitize import safe_url, truncate
-from service.message.status_text import duration, group_by_reason, join_words, severity, status_words, trigger_sentence
+from service.message.status_text import group_by_reason, join_words, severity, status_words, trigger_sentence
 from service.message.truncate import fit_story
-from service.model import Actor, DetailKind, Details, Event, Headline, Message, Vcs
+from service.model import Actor, DetailKind, Details, Event, Headline, Message, MessageFacts, Vcs
 
 MAX_TITLE_LENGTH = 250
 TEST_TITLE = "Test message from Roundsman"
 MAX_BODY_LENGTH = 3500  # what Slack shows without folding it away
 
 
-def compose(event: Event, details: Details | None, *, event_url: str | None = None) -> Message:
+NO_FACTS = MessageFacts()
+
+
+def compose(
+    event: Event, details: Details | None, *, event_url: str | None = None, facts: MessageFacts = NO_FACTS
+) -> Message:
     """Return the message of an event in every form, with the details that are known.
 
     event_url   our page about the event, which shows the decisions: "Why did I get this?"
     """
     known = details or Details()
-    filled = [block for block in _blocks(event, known) if block.lines]
+    filled = [block for block in _blocks(event, known, facts) if block.lines]
     story = (*(filled or [_minimal_block(event)]), *_event_link(event_url))
     return Message(
-        title=truncate(plain_text(_title(event, known)), MAX_TITLE_LENGTH),
+        title=truncate(plain_text(_title(event, known, facts)), MAX_TITLE_LENGTH),
         text=fit_story(story, lambda shorter: render(shorter, Form.TEXT), max_length=MAX_BODY_LENGTH),
         markdown=fit_story(story, lambda shorter: render(shorter, Form.MARKDOWN), max_length=MAX_BODY_LENGTH),
         html=render(story, Form.HTML),
         severity=severity(event.status),
-        headline=_headline(event, known),
+        headline=_headline(event, known, facts),
         subject=_subject(event, known),
         story=story,
         url=safe_url(event.workflow.url),
         page=safe_url(event_url),
+        news=facts.news,
+        buttons=tuple(_buttons(event, known, facts)),
     )
 
 
@@ -55,12 +63,28 @@ def compose_test(receiver: str, channel: str) -> Message:
     )
 
 
-def _headline(event: Event, details: Details) -> Headline:
+def _headline(event: Event, details: Details, facts: MessageFacts) -> Headline:
     where = _branch_or_tag(event, details.vcs or Vcs())
     place = where if where[:1] == ("tag ",) or not where else ("branch ", *where)
-    news = _capitalized((*_subject_name(event), " ", *status_words(event.status)))
+    news = _capitalized(_news(event, details, facts))
     project = untrusted(event.project_name, 100) or ("a project",)
     return Headline(project=plain_text(project), place=plain_text(place), news=plain_text(news))
+
+
+def _news(event: Event, details: Details, facts: MessageFacts) -> Line:
+    """Return ``broke: 3 tests fail in unit-tests``, or ``build-and-test failed``."""
+    if facts.news in NEWS_OF_TRACKS:
+        return news_words(event, details, facts.news)
+    return (*_subject_name(event), " ", *status_words(event.status))
+
+
+def _buttons(event: Event, details: Details, facts: MessageFacts) -> Iterator[Link]:
+    """Yield the links that a reader wants next, the first one to the logs."""
+    failed = [job.url for job in failed_jobs(details.jobs or ()) if safe_url(job.url)]
+    links = [("View job", failed[0])] if failed else [("View workflow", event.workflow.url)]
+    for words, url in (*links, ("Compare with last green", facts.compare_url)):
+        if safe := safe_url(url):
+            yield Link(words=(words,), url=safe)
 
 
 def _subject(event: Event, details: Details) -> str:
@@ -70,8 +94,9 @@ def _subject(event: Event, details: Details) -> str:
     return json.dumps([event.kind, *facts])
 
 
-def _blocks(event: Event, details: Details) -> Iterator[Block]:
-    lines = (_first_line(event, details), _author_line(event, details), trigger_sentence(event.trigger))
+def _blocks(event: Event, details: Details, facts: MessageFacts) -> Iterator[Block]:
+    first = _run_line(event, facts) if facts.news in NEWS_OF_TRACKS else _first_line(event, details, facts)
+    lines = (first, *track_lines(event, facts), _author_line(event, details), trigger_sentence(event.trigger))
     yield Block(lines=tuple(line for line in lines if line))
     if not event.job:  # the first line of a job event links to its one job
         yield jobs_block(details.jobs or ())
@@ -99,10 +124,11 @@ def _event_link(event_url: str | None) -> list[Block]:
     return [Block(lines=(link(("Why did I get this?",), event_url),))] if event_url else []
 
 
-def _title(event: Event, details: Details) -> Line:
-    """Return the title: ``acme/web main: build-and-test failed``."""
+def _title(event: Event, details: Details, facts: MessageFacts) -> Line:
+    """Return ``acme/web main broke: lint failed``, or ``acme/web main: build failed``."""
     place = join([untrusted(event.project_name, 100) or ("a project",), _branch_or_tag(event, details.vcs or Vcs())])
-    return _capitalized((*place, ": ", *_subject_name(event), " ", *status_words(event.status)))
+    between = " " if facts.news in NEWS_OF_TRACKS else ": "
+    return _capitalized((*place, between, *_news(event, details, facts)))
 
 
 def _subject_name(event: Event) -> Line:
@@ -116,14 +142,26 @@ def _branch_or_tag(event: Event, vcs: Vcs) -> Words:
     return ("tag ", *tag) if tag else branch
 
 
-def _first_line(event: Event, details: Details) -> Line:
+def _first_line(event: Event, details: Details, facts: MessageFacts) -> Line:
     """Return ``Pipeline 42, after 2m 05s.``, linked to the logs.
 
     The title already says what happened.
     """
-    took = (f"after {duration(event.duration_ms)}",) if event.duration_ms is not None else ()
-    line = join([join([_job_page(event, details), _workflow_page(event)], " of "), took], ", ")
+    took = took_words(event, facts)
+    page = join([_job_page(event, details), _workflow_page(event)], " of ")
+    line = join([page, (took,) if took else ()], ", ")
     return _capitalized((*line, ".")) if line else ()
+
+
+def _run_line(event: Event, facts: MessageFacts) -> Line:
+    """Return ``build-and-test #42 after 2m 05s.``, linked to the logs.
+
+    The title of such news names no workflow.
+    """
+    number = f" #{event.pipeline.number}" if event.pipeline.number is not None else ""
+    name = link((*(untrusted(event.workflow.name, 80) or ("A workflow",)), number), event.workflow.url)
+    took = took_words(event, facts)
+    return (*join([name, (took,) if took else ()]), ".")
 
 
 def _job_page(event: Event, details: Details) -> Line:

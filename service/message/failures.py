@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from itertools import chain
 
-from service.message.blocks import Aside, Block, Line, join, link, untrusted
+from service.message.blocks import Aside, Block, Line, Words, link, untrusted
 from service.message.status_text import FAILED_STATUSES, duration_suffix, status_words
 from service.model import JobReport, TestFailure, TestReport
 
@@ -11,9 +11,14 @@ MAX_JOBS = 10
 MAX_TESTS = 10
 
 
+def failed_jobs(jobs: Sequence[JobReport]) -> list[JobReport]:
+    """Return the jobs that failed or could not start."""
+    return [job for job in jobs if job.status in FAILED_STATUSES]
+
+
 def jobs_block(jobs: Sequence[JobReport]) -> Block:
     """Return the failed jobs, each linked to its logs; at most MAX_JOBS are named."""
-    failed = [job for job in jobs if job.status in FAILED_STATUSES]
+    failed = failed_jobs(jobs)
     heading = "Failed job" if len(failed) == 1 else "Failed jobs"
     lines = tuple(_job(job) for job in failed[:MAX_JOBS])
     return Block(heading=(heading,), lines=lines, more=len(failed) - len(lines))
@@ -22,7 +27,7 @@ def jobs_block(jobs: Sequence[JobReport]) -> Block:
 def tests_block(reports: Sequence[TestReport], *, is_open: bool) -> Block:
     """Return the number of failed tests, and the first MAX_TESTS of them.
 
-    Each has its name, its file and the first line of its message. CircleCI may count more than it names.
+    Each has its name, its module and the first line of its message. CircleCI may count more than it names.
 
     is_open   there are jobs whose tests are not known
     """
@@ -51,10 +56,18 @@ def _heading(count: int, reports: Sequence[TestReport], *, is_open: bool) -> str
 
 
 def _test(failure: TestFailure) -> Line:
-    name = untrusted(".".join(filter(None, [failure.class_name, failure.name])), 160)
-    place = untrusted(failure.file, 120)
-    named = join([name, ("in ", *place) if place else ()])
+    """Return the name of a test, its module, and the first line of its message."""
+    named: Line = (*untrusted(failure.name, 160), *_module(failure))
     return (*named, *_aside(next(iter((failure.message or "").strip().splitlines()), None), 160, is_alone=not named))
+
+
+def _module(failure: TestFailure) -> Line:
+    """Return the class and file of a test; the file alone if it says the class too."""
+    class_name, file = failure.class_name or "", failure.file or ""
+    is_said = bool(class_name) and class_name.replace(".", "/") in file
+    name, place = () if is_said else untrusted(class_name, 120), untrusted(file, 120)
+    words: Words = (*name, ", ", *place) if name and place else name or place
+    return (Aside(words=(" in ", *words), is_module=True),) if words else ()
 
 
 def _aside(text: str | None, max_length: int = 200, *, is_alone: bool = False) -> Line:

@@ -70,7 +70,7 @@ def _guard_piece(piece: str | Untrusted | Link | Aside, form: Form, guard: Guard
         case Link(words=words, url=url):
             return Link(words=tuple(_guard_word(word, form, guard) for word in words), url=url.replace("@", "%40"))
         case Aside(words=words):
-            return Aside(words=tuple(_guard_word(word, form, guard) for word in words))
+            return replace(piece, words=tuple(_guard_word(word, form, guard) for word in words))
         case word:
             return _guard_word(word, form, guard)
 

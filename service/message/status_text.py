@@ -1,6 +1,7 @@
 """Words for CircleCI's statuses, triggers and details."""
 
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
 
 from service.message.blocks import Line, Words, untrusted
 from service.model import DetailKind, MissingDetail
@@ -78,6 +79,33 @@ def duration(milliseconds: int) -> str:
     if minutes >= 60:
         return f"{minutes // 60}h {minutes % 60:02}m"
     return f"{minutes}m {seconds:02}s" if minutes else f"{seconds}s"
+
+
+def age(lasted: timedelta) -> str:
+    """Return a length of time as ``38 min``, ``5 h 12 min`` or ``3 days``."""
+    minutes = max(int(lasted.total_seconds()), 0) // 60
+    if minutes < 1:
+        return "less than a minute"
+    hours, days = minutes // 60, minutes // (24 * 60)
+    if days >= 2:
+        return f"{days} days"
+    if not hours:
+        return f"{minutes} min"
+    return f"{hours} h {minutes % 60:02} min" if minutes % 60 else f"{hours} h"
+
+
+def clock_time(at: datetime, now: datetime) -> str:
+    """Return a time as ``09:12 UTC``, with its day if that is another than ``now``'s."""
+    shown, today = at.astimezone(UTC), now.astimezone(UTC).date()
+    day = "" if shown.date() == today else f"{shown.day} {shown:%b} "
+    year = "" if shown.year == today.year else f"{shown.year} "
+    return f"{day}{year}{shown:%H:%M} UTC"
+
+
+def ordinal(number: int) -> str:
+    """Return ``1st``, ``2nd``, ``3rd``, ``11th``, ``22nd`` ..."""
+    ending = "th" if number % 100 in {11, 12, 13} else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending}"
 
 
 def join_words(words: Sequence[str]) -> str:

@@ -62,11 +62,11 @@ def shorter_versions(story: Story) -> Iterator[Story]:
     """Yield the story, then ever shorter versions, the least important part first.
 
     The parts go in this order: all URLs but the first (the logs) and the last (our page), the ends of long names, the
-    messages of tests, items one by one from the longest list, all items, our page, the author, the logs, and last the
-    numbers.
+    modules of tests, their messages, items one by one from the longest list, all items, our page, the author, the logs,
+    and last the numbers.
     """
     yield story
-    for step in (_without_item_links, _with_two_links, _with_short_names, _without_asides):
+    for step in (_without_item_links, _with_two_links, _with_short_names, _without_modules, _without_asides):
         story = step(story)
         yield story
     while any(len(block.lines) > 1 for block in story if block.heading):
@@ -158,6 +158,13 @@ def _short(piece: str | Untrusted | Link | Aside) -> str | Untrusted | Link | As
 
 def _short_word(word: str | Untrusted) -> str | Untrusted:
     return Untrusted(text=truncate(word.text, MAX_SHORT)) if isinstance(word, Untrusted) else word
+
+
+def _without_modules(story: Story) -> Story:
+    def pieces(line: Line) -> Line:
+        return tuple(piece for piece in line if not (isinstance(piece, Aside) and piece.is_module))
+
+    return tuple(replace(block, lines=tuple(pieces(line) for line in block.lines)) for block in story)
 
 
 def _without_asides(story: Story) -> Story:

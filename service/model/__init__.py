@@ -34,6 +34,7 @@ from service.model.events import (
     slug_spellings,
 )
 from service.model.living import LivingMessage, LivingReceipt, Update
+from service.model.message_facts import MessageFacts
 from service.model.processes import Process, Role
 from service.model.records import (
     Action,
@@ -117,6 +118,7 @@ __all__ = [
     "LivingReceipt",
     "Matcher",
     "Message",
+    "MessageFacts",
     "MissingDetail",
     "NewJob",
     "News",

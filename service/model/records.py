@@ -7,7 +7,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from service.model.living import LivingMessage, Update
-from service.model.story import Block
+from service.model.story import Block, Link
 
 
 class NotificationState(StrEnum):
@@ -155,6 +155,8 @@ class Message:
     story      its blocks: a channel with little room leaves out the least important ones
     url, page  the address of the logs, and that of our page about it
     living     the living message that it belongs to, where the channel has those; ``update`` is what becomes of it
+    news       the news that lead it
+    buttons    links that it offers, where a channel shows them apart: the failed job, the changes ...
     """
 
     title: str
@@ -169,6 +171,8 @@ class Message:
     page: str | None = None
     living: LivingMessage | None = None
     update: Update = Update.POST
+    news: News = News.RUN
+    buttons: tuple[Link, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -29,9 +29,13 @@ class Link:
 
 @dataclass(frozen=True, kw_only=True)
 class Aside:
-    """Words that are left out of a line where room is short."""
+    """Words that are left out of a line where room is short.
+
+    is_module   they say where a test stands, and are left out before its message
+    """
 
     words: Words
+    is_module: bool = False
 
 
 Line = tuple[str | Untrusted | Link | Aside, ...]

@@ -12,7 +12,7 @@ import structlog
 from service.channels import min_interval
 from service.db.tables import Transaction
 from service.message import compose
-from service.model import Attempt, Color, Event, Message, Notification, NotificationState
+from service.model import Attempt, Color, Event, Message, MessageFacts, Notification, NotificationState
 from service.pipeline.channel_knowledge import color_told, is_stale
 from service.pipeline.context import Context
 from service.pipeline.lane_heads import enqueue_heads
@@ -101,7 +101,8 @@ def _compose(transaction: Transaction, context: Context, notification: Notificat
     if event is None:
         return compose_of(notification)
     event_url = f"{context.public_url}/events/{event.id}" if context.public_url else None
-    return compose(event, events.find_details(transaction, event.id), event_url=event_url)
+    facts = MessageFacts(news=notification.news)
+    return compose(event, events.find_details(transaction, event.id), event_url=event_url, facts=facts)
 
 
 def _begin_attempt(

@@ -58,7 +58,7 @@ def test_failed_tests_that_are_counted_but_not_named_are_told(
 def test_failed_tests_that_are_all_named_have_no_rest(counted: int) -> None:
     report = TestReport(failures=failures(2), counts={"failure": counted, "success": 1}, is_complete=False)
 
-    assert compose(a_workflow(), Details(jobs=(a_job(tests=report),))).text.endswith("- CartTest.test_1: no 1")
+    assert compose(a_workflow(), Details(jobs=(a_job(tests=report),))).text.endswith("- test_1 in CartTest: no 1")
 
 
 def test_jobs_whose_tests_are_not_known_leave_the_number_open() -> None:
