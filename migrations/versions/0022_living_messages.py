@@ -18,6 +18,8 @@ def upgrade() -> None:
         "living_messages",
         sa.Column("incident_id", sa.Uuid, primary_key=True),
         sa.Column("channel_key", sa.String(64), primary_key=True),
+        sa.Column("route", sa.Text, nullable=False),
+        sa.Column("receiver", sa.Text, nullable=False),
         sa.Column("color", sa.String(8)),
         sa.Column("slack_channel", sa.String(64)),
         sa.Column("ts", sa.String(32)),

@@ -1,6 +1,6 @@
 """The table of living messages: one for each incident and channel that can edit."""
 
-from sqlalchemy import Column, Index, String, Table, Uuid, text
+from sqlalchemy import Column, Index, String, Table, Text, Uuid, text
 
 from service.db.columns import UtcDateTime
 from service.db.metadata import metadata
@@ -10,6 +10,8 @@ living_messages = Table(
     metadata,
     Column("incident_id", Uuid, primary_key=True),
     Column("channel_key", String(64), primary_key=True),
+    Column("route", Text, nullable=False),  # whose news it tells
+    Column("receiver", Text, nullable=False),
     Column("color", String(8)),  # the color that it shows; NULL: it is not posted yet
     Column("slack_channel", String(64)),
     Column("ts", String(32)),

@@ -33,7 +33,7 @@ from service.model.events import (
     Workflow,
     slug_spellings,
 )
-from service.model.living import LivingMessage, LivingReceipt, Update
+from service.model.living import Listener, LivingMessage, LivingReceipt, Update
 from service.model.message_facts import MessageFacts
 from service.model.processes import Process, Role
 from service.model.records import (
@@ -114,6 +114,7 @@ __all__ = [
     "LaneHead",
     "Line",
     "Link",
+    "Listener",
     "LivingMessage",
     "LivingReceipt",
     "Matcher",

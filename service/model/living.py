@@ -34,6 +34,16 @@ class LivingMessage:
     unsure_since: datetime | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Listener:
+    """A channel that has the message of an incident, and the route that told it."""
+
+    incident_id: UUID
+    channel_key: str
+    route: str
+    receiver: str
+
+
 class LivingReceipt(str):
     """A receipt, with the living message as it is now."""
 

@@ -1,14 +1,17 @@
 """Living messages: their colors and updates by the news of an incident."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import datetime
+from uuid import UUID
 
 from service.db.tables import Transaction
-from service.model import Color, LivingMessage, LivingReceipt, Message, News, Notification, Update
-from service.store import living_messages
+from service.model import Color, Listener, LivingMessage, LivingReceipt, Message, News, Notification, Update
+from service.pipeline.context import Context
+from service.store import living_messages, notifications
 
 LIVING_KINDS = frozenset({"slack-bot"})  # kinds of channels that can edit a message
+OPENING = frozenset({News.BROKE, News.STILL_BROKEN})
 UPDATES: Mapping[News, tuple[Color, Update]] = {
     News.BROKE: (Color.RED, Update.POST),
     News.STILL_BROKEN: (Color.RED, Update.REPLY),
@@ -28,8 +31,32 @@ def add_living(transaction: Transaction, notification: Notification, message: Me
     if notification.news not in UPDATES:
         return message
     color, update = UPDATES[notification.news]
-    before = living_messages.begin(transaction, notification.incident_id, notification.channel_key, now)
+    before = living_messages.begin(transaction, notification, now)
     return replace(message, living=replace(before, color=color), update=update)
+
+
+def has_living_channels(context: Context) -> bool:
+    """Return whether a channel of roundsman.yaml can edit messages."""
+    every = (channel for receiver in context.receivers.values() for channel in receiver.channels)
+    return any(channel.kind in LIVING_KINDS for channel in every)
+
+
+def find_listeners(
+    transaction: Transaction, incident_ids: Collection[UUID], track_ids: Collection[int]
+) -> Mapping[UUID, Mapping[str, Listener]]:
+    """Return the channels that follow incidents, by incident and key.
+
+    Those have its living message, or are about to get it.
+    """
+    found: dict[UUID, dict[str, Listener]] = {incident_id: {} for incident_id in incident_ids}
+    for one in notifications.unfinished_of_tracks(transaction, track_ids):
+        if one.incident_id in found and one.channel_kind in LIVING_KINDS and one.news in OPENING:
+            found[one.incident_id][one.channel_key] = Listener(
+                incident_id=one.incident_id, channel_key=one.channel_key, route=one.route, receiver=one.receiver
+            )
+    for listener in living_messages.listeners(transaction, incident_ids):
+        found[listener.incident_id][listener.channel_key] = listener
+    return found
 
 
 def record_told(transaction: Transaction, receipt: str) -> None:

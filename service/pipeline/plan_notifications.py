@@ -1,6 +1,6 @@
 """Plan the notifications of events: news, for each channel of a matched route."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
@@ -12,6 +12,7 @@ from service.model import (
     Details,
     Event,
     Incident,
+    Listener,
     News,
     Notification,
     NotificationState,
@@ -24,6 +25,7 @@ from service.model import (
 from service.pipeline.channel_knowledge import ChannelKnowledge
 from service.pipeline.context import Context
 from service.pipeline.left_out import left_out, remarks_on
+from service.pipeline.living import find_listeners, has_living_channels
 from service.routing.decide import hears_every_run
 from service.routing.news import news_key, news_of
 from service.routing.silences import find_silence, silence_reason
@@ -79,17 +81,34 @@ def plan_notifications(
 ) -> list[Plan]:
     """Return the verdicts on events, and the new notifications."""
     plans = [Plan(pending=one, verdicts=context.route_index.verdicts(one.event)) for one in pending]
-    matched = [plan.event.run for plan in plans if plan.event.run and plan.any_matched]
+    has_living = has_living_channels(context)
+    matched = [plan.event.run for plan in plans if plan.event.run and (plan.any_matched or has_living)]
     known = ChannelKnowledge(transaction, [run.track_id for run in matched])
     opened = incidents.find_all(transaction, {run.incident_id for run in matched if run.incident_id})
     quiet = silences.unexpired(transaction, now)
+    planners = []
     for plan in plans:
         planner = _Planner(transaction, context, known, opened, plan, now)
         planner.silence = find_silence(plan.event, quiet, now)
         for position, verdict in list(plan.verdicts.items()):
             if verdict is Verdict.MATCHED:
                 planner.plan(position)
+        planners.append(planner)
+    if has_living:
+        _plan_replies(transaction, planners)
     return plans
+
+
+def _plan_replies(transaction: Transaction, planners: Sequence["_Planner"]) -> None:
+    """Plan replies to living messages of incidents that are red once more."""
+    runs = {planner: planner.run for planner in planners if planner.is_red_once_more}
+    incident_ids = {run.incident_id for run in runs.values() if run and run.incident_id}
+    if not incident_ids:
+        return
+    listeners = find_listeners(transaction, incident_ids, {run.track_id for run in runs.values() if run})
+    for planner, run in runs.items():
+        if run is not None and run.incident_id is not None:
+            planner.reply(listeners[run.incident_id].values())
 
 
 class _Planner:
@@ -135,6 +154,32 @@ class _Planner:
             remarks = remarks if existing else [self._no_news(uninformed), *remarks]
         if remarks:
             self._plan.remarks[position] = tuple(remarks)
+
+    @property
+    def run(self) -> RunState | None:
+        """Return the run of the event."""
+        return self._run
+
+    @property
+    def is_red_once_more(self) -> bool:
+        """True if the run lengthens an incident that is not to be kept quiet."""
+        is_red = self._run is not None and self._run.transition is Transition.STILL_BROKEN
+        return is_red and self._held_back(follows=True) is None
+
+    def reply(self, listeners: Iterable[Listener]) -> None:
+        """Plan a reply to the living message of each of these channels.
+
+        Most routes do not hear of another red; a channel that has the message does.
+        """
+        channels = ((self._context.channel(one.channel_key), one) for one in listeners)
+        wanted = [
+            self._make(Route(name=one.route, receiver=one.receiver), channel, News.STILL_BROKEN)
+            for channel, one in channels
+            if channel is not None
+        ]
+        existing = notifications.insert_or_get(self._transaction, wanted)
+        new = [one for one, before in zip(wanted, existing, strict=True) if before is None]
+        self._plan.notifications.extend(new)
 
     def _held_back(self, *, follows: bool) -> tuple[Verdict, str] | None:
         """Return the verdict and the reason if a route that matched is not to tell.

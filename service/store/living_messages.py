@@ -4,24 +4,29 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, func, literal, select, update
+from sqlalchemy import ColumnElement, and_, func, literal, or_, select, update
 
 from service.db.columns import UtcDateTime
 from service.db.tables import Transaction, living_messages
-from service.model import Color, LivingMessage
+from service.model import Color, Listener, LivingMessage, Notification
 from service.store.bulk import BulkInsert
 from service.store.rows import Row
 
-_INSERT = BulkInsert(living_messages, "ON CONFLICT DO NOTHING", columns=["incident_id", "channel_key"])
+_INSERT = BulkInsert(
+    living_messages, "ON CONFLICT DO NOTHING", columns=["incident_id", "channel_key", "route", "receiver"]
+)
 
 
-def begin(transaction: Transaction, incident_id: UUID, channel_key: str, now: datetime) -> LivingMessage:
-    """Return a living message as it is before an attempt; from now on it is unsure.
+def begin(transaction: Transaction, notification: Notification, now: datetime) -> LivingMessage:
+    """Return the living message of news as it is before an attempt.
 
-    Only for the holder of the channel's lane.
+    From now on it is unsure. Only for the holder of the channel's lane, and for news of an incident.
     """
-    _INSERT(transaction, [{"incident_id": incident_id, "channel_key": channel_key}])
-    key = _key(incident_id, channel_key)
+    _INSERT(transaction, [vars(notification)])
+    key = and_(
+        living_messages.c.incident_id == notification.incident_id,
+        living_messages.c.channel_key == notification.channel_key,
+    )
     found = _to_living(transaction.execute(select(living_messages).where(key)).mappings().one())
     since = func.coalesce(living_messages.c.unsure_since, literal(now, UtcDateTime), type_=UtcDateTime)
     transaction.execute(update(living_messages).where(key).values(unsure_since=since))
@@ -47,11 +52,14 @@ def find(transaction: Transaction, incident_id: UUID) -> Sequence[LivingMessage]
     return [_to_living(row) for row in transaction.execute(wanted.order_by(living_messages.c.channel_key)).mappings()]
 
 
-def channels_with(transaction: Transaction, incident_ids: Collection[UUID]) -> set[tuple[UUID, str]]:
-    """Return the incidents and channels that have a message, posted or about to be."""
-    wanted = select(living_messages.c.incident_id, living_messages.c.channel_key)
-    rows = transaction.execute(wanted.where(living_messages.c.incident_id.in_(incident_ids)))
-    return {(row.incident_id, row.channel_key) for row in rows}
+def listeners(transaction: Transaction, incident_ids: Collection[UUID]) -> Sequence[Listener]:
+    """Return the channels that have a message of these incidents, or may have one."""
+    wanted = select(living_messages).where(living_messages.c.incident_id.in_(incident_ids))
+    is_there = or_(living_messages.c.ts.is_not(None), living_messages.c.unsure_since.is_not(None))
+    rows = transaction.execute(wanted.where(is_there).order_by(living_messages.c.channel_key)).mappings()
+    return [
+        Listener(**{name: row[name] for name in ("incident_id", "channel_key", "route", "receiver")}) for row in rows
+    ]
 
 
 def _key(incident_id: UUID, channel_key: str) -> ColumnElement[bool]:

@@ -5,18 +5,35 @@ from uuid import UUID
 
 import pytest
 
-from service.model import Color, LivingMessage
+from service.model import Color, LivingMessage, News, Notification, NotificationState
 from service.store import living_messages
 from tests.app_fixture import NINE, House
 
 INCIDENT = UUID(int=7)
+BROKE = Notification(
+    id=UUID(int=1),
+    event_id=UUID(int=2),
+    topic="t",
+    route="r",
+    receiver="web",
+    channel_key="k",
+    channel_label="web (#web)",
+    channel_kind="slack-bot",
+    state=NotificationState.SENDING,
+    attempts=1,
+    created_at=NINE,
+    next_attempt_at=NINE,
+    give_up_at=NINE,
+    news=News.BROKE,
+    incident_id=INCIDENT,
+)
 NEVER = LivingMessage(incident_id=INCIDENT, channel_key="k")
 
 pytestmark = pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
 
 
 async def begin(house: House) -> LivingMessage:
-    return await house.service.context.store.write(living_messages.begin, INCIDENT, "k", house.clock())
+    return await house.service.context.store.write(living_messages.begin, BROKE, house.clock())
 
 
 async def test_attempt_sees_the_message_as_it_was_before(house: House) -> None:

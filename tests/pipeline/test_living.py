@@ -1,0 +1,195 @@
+"""One living message for each incident and channel, from the red post to the green one, through the real service."""
+
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from service.channels import AppriseChannels
+from service.pipeline.steps import Pipeline
+from service.testing.fake_circleci.organization import Run
+from tests.app_fixture import GREEN, RED, House, a_house
+from tests.fake_slack import CHANNEL, TOKEN, FakeSlack, Fault, fake_slack
+from tests.slack_fixture import CUT
+from tests.slack_fixture import GREEN as GREEN_COLOR
+from tests.slack_fixture import RED as RED_COLOR
+
+ROUTES = f"""\
+receivers:
+  web:
+    channels: [{{url: "slack-bot://{TOKEN}/{CHANNEL}", name: "#web"}}]
+routes:
+  - name: main
+    match: {{branch: main}}
+    receiver: web
+"""
+
+pytestmark = pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
+
+
+@pytest.fixture
+def slack() -> Iterator[FakeSlack]:
+    with fake_slack() as slack:
+        yield slack
+
+
+def with_slack(house: House, slack: FakeSlack) -> House:
+    """The house with real channels, which lead to the fake Slack."""
+    slack.clock = house.clock
+    notifier = AppriseChannels(deadline_s=120, slack_url=slack.url)
+    context = replace(house.service.context, notifier=notifier)
+    return replace(house, service=replace(house.service, context=context, pipeline=Pipeline(context)))
+
+
+@pytest.fixture
+async def web(folder: Path, slack: FakeSlack) -> AsyncIterator[House]:
+    async with a_house(folder, ROUTES) as house:
+        yield with_slack(house, slack)
+
+
+def red(number: int) -> Run:
+    return replace(RED, number=number)
+
+
+def green(number: int) -> Run:
+    return replace(GREEN, number=number)
+
+
+async def told(house: House, run: Run) -> Any:
+    """Have a run judged and told; its notifications."""
+    delivery = await house.finish(run)
+    await house.drain(seconds=5)
+    return (await house.show(delivery))["notifications"]
+
+
+async def test_an_incident_has_one_message_with_a_thread(web: House, slack: FakeSlack) -> None:
+    await told(web, red(1))
+    first = [(one.color, one.text) for one in slack.messages]
+    await told(web, red(2))
+    await told(web, red(3))
+    still = [(one.color, len(slack.replies)) for one in slack.messages]
+    await told(web, green(4))
+
+    assert [color for color, _ in first] == [RED_COLOR]
+    assert still == [(RED_COLOR, 2)]
+    assert [one.color for one in slack.messages] == [GREEN_COLOR]
+    assert [one.color for one in slack.replies] == [RED_COLOR, RED_COLOR, GREEN_COLOR]
+    assert {one.thread_ts for one in slack.replies} == {slack.messages[0].ts}
+
+
+async def test_green_after_green_says_nothing_and_a_new_break_has_a_message_of_its_own(
+    web: House, slack: FakeSlack
+) -> None:
+    for run in (red(1), green(2), green(3), red(4)):
+        await told(web, run)
+
+    assert [one.color for one in slack.messages] == [GREEN_COLOR, RED_COLOR]
+
+
+async def test_reds_that_wait_together_are_one_message_with_a_reply_each(web: House, slack: FakeSlack) -> None:
+    for number in (1, 2, 3):
+        await web.finish(red(number))
+    for _ in range(4):  # a message a second
+        await web.drain(seconds=5)
+
+    assert (len(slack.messages), len(slack.replies)) == (1, 2)
+
+
+async def test_further_red_is_on_record_with_the_route_that_told_of_the_break(web: House, slack: FakeSlack) -> None:
+    await told(web, red(1))
+
+    [reply] = await told(web, red(2))
+
+    assert (reply["state"], reply["route"], reply["receiver"]) == ("sent", "main", "web")
+    [attempt] = reply["attempts"]
+    assert attempt["receipt"] == "web (#web) accepted the message; its message was edited, and a reply posted"
+
+
+async def test_restart_goes_on_with_the_message(web: House, slack: FakeSlack, folder: Path) -> None:
+    await told(web, red(1))
+
+    async with a_house(folder, ROUTES, clock=web.clock) as again:
+        await told(with_slack(again, slack), green(2))
+
+    assert [one.color for one in slack.messages] == [GREEN_COLOR]
+
+
+@pytest.mark.parametrize("step", ["post", "reply"])
+async def test_connection_that_is_cut_after_the_post_makes_no_second_one(
+    web: House, slack: FakeSlack, step: str
+) -> None:
+    if step == "reply":
+        await told(web, red(1))
+    slack.plan["chat.postMessage"] = [CUT]
+    await told(web, red(2))
+    await web.drain(minutes=3)
+
+    assert (len(slack.messages), len(slack.replies)) == (1, 1 if step == "reply" else 0)
+    rows = web.rows("SELECT count(*) FROM living_messages WHERE ts IS NOT NULL AND unsure_since IS NULL")
+    assert rows == [(1,)]
+
+
+async def test_without_the_right_to_read_the_page_says_that_there_may_be_two(web: House, slack: FakeSlack) -> None:
+    slack.tokens[TOKEN] = frozenset({"chat:write"})
+    slack.plan["chat.postMessage"] = [CUT]
+    delivery = await web.finish(red(1))
+    await web.drain(seconds=5)
+    await web.drain(minutes=3)
+
+    page = await web.http.get(f"/events/{delivery}")
+    assert len(slack.messages) == 2
+    assert "an earlier attempt may have posted it too, and the token may not read the channel to see" in page.text
+
+
+async def test_refusal_is_no_reason_to_look_or_to_say_that_there_may_be_two(web: House, slack: FakeSlack) -> None:
+    slack.tokens[TOKEN] = frozenset({"chat:write"})
+    slack.plan["chat.postMessage"] = [Fault(error="ratelimited", status=429, headers={"Retry-After": "10"})]
+    [notification] = await told(web, red(1))
+    early = len(slack.messages)
+    await web.drain(minutes=1)
+
+    assert (notification["state"], early) == ("pending", 0)
+    assert slack.methods == ["chat.postMessage"] * 2
+    assert web.rows("SELECT receipt FROM attempts ORDER BY number") == [(None,), ("web (#web) accepted the message",)]
+
+
+async def test_dead_letter_is_posted_when_it_is_sent_again(web: House, slack: FakeSlack) -> None:
+    slack.channels[CHANNEL].has_app = False
+    [dead] = await told(web, red(1))
+    slack.channels[CHANNEL].has_app = True
+
+    await web.act(f"notifications/{dead['id']}/resend")
+    await web.drain(seconds=5)
+
+    assert dead["state"] == "dead"
+    assert "type /invite and the app's name there" in dead["reason"]
+    assert len(slack.messages) == 1
+
+
+async def test_silenced_red_has_no_reply(web: House, slack: FakeSlack) -> None:
+    await told(web, red(1))
+    web.change("UPDATE incidents SET muted_until = '9999-12-31 00:00:00'")
+
+    await told(web, red(2))
+    await told(web, green(3))
+
+    assert [one.color for one in slack.replies] == [GREEN_COLOR]
+
+
+async def test_late_red_has_no_reply(web: House, slack: FakeSlack) -> None:
+    await told(web, red(5))
+    await told(web, red(4))
+
+    assert slack.replies == []
+
+
+async def test_status_route_posts_each_run_by_itself(folder: Path, slack: FakeSlack) -> None:
+    routes = ROUTES.replace("branch: main", "status: failed")
+    async with a_house(folder, routes) as house:
+        web = with_slack(house, slack)
+        await told(web, red(1))
+        await told(web, red(2))
+
+    assert (len(slack.messages), len(slack.replies)) == (2, 0)
