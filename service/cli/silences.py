@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from service.app.service import job_engine
 from service.cli._commands import Group
 from service.cli._database import with_store
 from service.cli._event_text import format_time
@@ -126,10 +127,10 @@ def expire_command(
 ) -> None:
     """End silences now."""
 
-    async def do(_: Settings, store: Store) -> Sequence[Json]:
+    async def do(settings: Settings, store: Store) -> Sequence[Json]:
         found = [(await ids.find(store, one, Noun.SILENCE))[1] for one in silence_ids]
-        now = store.clock()
-        return [silence_json(await store.write(expire, one, who=operator(), now=now), now) for one in found]
+        now, jobs = store.clock(), job_engine(settings, store)
+        return [silence_json(await expire(store, jobs, one, who=operator(), now=now), now) for one in found]
 
     expired = with_store(do)
     if as_json:

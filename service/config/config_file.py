@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from service.config.active_hours import ActiveShape, to_active_hours
 from service.config.channel_urls import SecretSources, channels
 from service.config.matchers import to_matcher
 from service.config.operators import OperatorsShape
@@ -123,6 +124,8 @@ def _keys(path: YamlPath) -> tuple[str, ...]:
             shape = RouteShape
         case ("routes", _, "match"):
             shape = MatchShape
+        case ("routes", _, "active"):
+            shape = ActiveShape
         case ("hooks", _):
             shape = HookShape
         case ("operators",):
@@ -188,4 +191,6 @@ def _route(position: int, shape: RouteShape) -> Route:
         receiver=shape.receiver,
         matchers=matchers,
         continues=shape.continues,
+        active=to_active_hours(shape.active),
+        is_urgent=shape.urgent,
     )

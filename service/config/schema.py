@@ -18,6 +18,7 @@ from pydantic import (
     field_validator,
 )
 
+from service.config.active_hours import ActiveShape
 from service.config.channel_urls import Address, resolve
 from service.config.operators import OperatorsShape
 from service.config.shapes import Shape, receiver_name, suggest
@@ -139,6 +140,8 @@ class RouteShape(Shape):
     match: MatchShape = MatchShape()  # type: ignore[valid-type]  # reason: made from the table of keys
     receiver: Annotated[str, AfterValidator(receiver_name)]
     continues: bool = Field(default=False, alias="continue")
+    active: ActiveShape | None = None
+    urgent: bool = False
 
 
 class ReceiverShape(Shape):

@@ -18,6 +18,7 @@ class MessageFacts:
     usual_ms          the usual duration of the workflow on its branch
     red_reruns        the number of automatic reruns that were red too
     compare_url       the page of the changes since the last green run
+    notes             sentences of our own that come first, such as why the message comes late
     """
 
     news: News = News.RUN
@@ -27,3 +28,4 @@ class MessageFacts:
     usual_ms: int | None = None
     red_reruns: int = 0
     compare_url: str | None = None
+    notes: tuple[str, ...] = ()

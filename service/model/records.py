@@ -43,6 +43,7 @@ class WaitsFor(StrEnum):
     RERUN = "rerun"  # CircleCI will rerun the workflow by itself
     GROUP = "group"  # of news of one kind
     HOURS = "hours"  # the end of quiet hours
+    SILENCE = "silence"  # the end of an operator's silence
     RETRY = "retry"  # the attempt before failed
 
 

@@ -17,6 +17,7 @@ from service.model import (
     Details,
     Event,
     Notification,
+    NotificationState,
     Refusal,
     RunState,
     Session,
@@ -82,6 +83,8 @@ def notification_json(notification: Notification, attempts: Sequence[Attempt], d
     shape["incident"] = shape.pop("incident_id")
     if not notification.is_unfinished:
         shape["next_attempt_at"] = None
+    if notification.state is not NotificationState.PENDING or notification.attempts:
+        shape["waits_for"] = None
     asked = _asked_by(attempts, done)
     return {**shape, "attempts": [attempt_json(attempt, asked.get(attempt.number)) for attempt in attempts]}
 

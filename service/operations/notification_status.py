@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from service.model import NotificationState, Outcome
+from service.model import NotificationState, Outcome, WaitsFor
 from service.operations.json_shapes import Json
 
 # Each in two phrases: for a first message, and for a resend (the channel has a message already).
@@ -12,9 +12,14 @@ CURRENT_PHRASES = {
     NotificationState.SENDING: ("being sent now", "a resend is being sent now"),
     NotificationState.DEAD: ("not delivered", "a resend was not delivered"),
     NotificationState.DISMISSED: ("not delivered, dismissed", "a resend was not delivered, dismissed"),
-    NotificationState.DROPPED: ("not sent, since newer news took its place", "a resend was dropped"),
+    NotificationState.DROPPED: ("not sent", "a resend was dropped"),
 }
 RETRY_PHRASES = ("put off, next attempt", "a resend was put off, next attempt")
+
+WAITING_PHRASES = {
+    WaitsFor.HOURS: "quiet hours, waits until",
+    WaitsFor.SILENCE: "silenced, told if it still counts at",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +40,9 @@ def status_phrases(notification: Json) -> list[StatusPhrase]:
     said = list(_sent_phrases(notification))
     if is_put_off(notification):
         said.append(StatusPhrase(state=state, words=RETRY_PHRASES[was_sent], time=notification["next_attempt_at"]))
+    elif notification["waits_for"] in WAITING_PHRASES:
+        words = WAITING_PHRASES[WaitsFor(notification["waits_for"])]
+        said.append(StatusPhrase(state=state, words=words, time=notification["next_attempt_at"]))
     elif state in CURRENT_PHRASES:
         said.append(StatusPhrase(state=state, words=CURRENT_PHRASES[state][was_sent]))
     return said

@@ -14,9 +14,11 @@ from service.model import MAX_SILENCE, Action, Silence, SilenceState
 from service.operations.json_shapes import Json, rfc3339
 from service.operations.queries import require_limit
 from service.operations.time_filters import to_later_time
+from service.pipeline.lane_heads import enqueue_heads
+from service.queue.base import JobQueue
 from service.routing.match_keys import read_facts
 from service.routing.silences import fit_all
-from service.store import actions, notification_history, silences
+from service.store import actions, kept_back, notification_history, silences
 from service.store.cursors import SortKey, to_cursor, to_sort_key
 from service.text import clean
 
@@ -130,16 +132,22 @@ def _put(transaction: Transaction, silence: Silence) -> None:
     actions.record(transaction, _action("silence", silence, silence.who, silence.created_at))
 
 
-def expire(transaction: Transaction, silence_id: UUID, *, who: str, now: datetime) -> Silence:
-    """End a silence now, and return it.
+async def expire(store: Store, jobs: JobQueue, silence_id: UUID, *, who: str, now: datetime) -> Silence:
+    """End a silence now, and return it. What it kept back is looked at now.
 
     Raises NotFound, or BadRequest if it has ended.
     """
-    silence = silences.find(transaction, silence_id)
-    if not silences.expire(transaction, silence_id, now, who=who):
-        raise BadRequest(f"silence {silence_id} ended at {rfc3339(silence.ends_at)}", status=409)
-    actions.record(transaction, _action("expire", silence, who, now))
-    return silences.find(transaction, silence_id)
+
+    def end(transaction: Transaction) -> Silence:
+        silence = silences.find(transaction, silence_id)
+        if not silences.expire(transaction, silence_id, now, who=who):
+            raise BadRequest(f"silence {silence_id} ended at {rfc3339(silence.ends_at)}", status=409)
+        actions.record(transaction, _action("expire", silence, who, now))
+        waiting = kept_back.end_silences(transaction, now)
+        enqueue_heads(transaction, jobs, waiting, now)
+        return silences.find(transaction, silence_id)
+
+    return await store.write(end)
 
 
 def _action(verb: str, silence: Silence, who: str, at: datetime) -> Action:

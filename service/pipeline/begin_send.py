@@ -12,13 +12,15 @@ import structlog
 from service.channels import min_interval
 from service.db.tables import Transaction
 from service.message import compose
-from service.model import Attempt, Color, Event, Message, MessageFacts, Notification, NotificationState
+from service.model import Attempt, Color, Event, Message, MessageFacts, News, Notification, NotificationState
 from service.pipeline.channel_knowledge import color_told, is_stale
 from service.pipeline.context import Context
 from service.pipeline.lane_heads import enqueue_heads
 from service.pipeline.leases import extend_lease
 from service.pipeline.living import add_living
 from service.pipeline.own_news import compose_of
+from service.pipeline.quiet import end_quiet, quiet_notes
+from service.pipeline.quiet_summary import compose_summary
 from service.pipeline.unknown_channels import leave_to_other_workers
 from service.queue.claims import Claim
 from service.store import events, notifications
@@ -81,7 +83,7 @@ def _begin(transaction: Transaction, context: Context, notification: Notificatio
     is_unknown = context.channel(notification.channel_key) is None
     if is_unknown and leave_to_other_workers(transaction, context, notification):
         return None
-    if is_stale(transaction, notification):
+    if end_quiet(transaction, context, notification, now) or is_stale(transaction, notification):
         return None
     event = events.find(transaction, notification.event_id) if notification.event_id else None
     message = _compose(transaction, context, notification, event)
@@ -98,10 +100,12 @@ def _begin(transaction: Transaction, context: Context, notification: Notificatio
 
 
 def _compose(transaction: Transaction, context: Context, notification: Notification, event: Event | None) -> Message:
+    if notification.news is News.SUMMARY:
+        return compose_summary(transaction, context, notification)
     if event is None:
         return compose_of(notification)
     event_url = f"{context.public_url}/events/{event.id}" if context.public_url else None
-    facts = MessageFacts(news=notification.news)
+    facts = MessageFacts(news=notification.news, notes=quiet_notes(context, notification, event))
     return compose(event, events.find_details(transaction, event.id), event_url=event_url, facts=facts)
 
 

@@ -68,7 +68,7 @@ def decide_events(transaction: Transaction, context: Context, pending: Sequence[
         DecidedEvent(
             event=plan.event,
             counts=_count_verdicts(plan, routes=len(context.routes)),
-            planned=plan.notifications,
+            planned=[*plan.notifications, *plan.held],
             dropped=plan.dropped,
         )
         for plan in plans
@@ -104,7 +104,11 @@ def _request_details(
     """Request the details that the new notifications wait for."""
     fetches.withdraw(transaction, [plan.event.id for plan in plans])
     # a replay may fill in what could not be asked before
-    wanted = [plan.event.id for plan in plans if plan.notifications or (plan.event.id in replayed and plan.any_matched)]
+    wanted = [
+        plan.event.id
+        for plan in plans
+        if plan.notifications or plan.held or (plan.event.id in replayed and plan.any_matched)
+    ]
     fetches.request(transaction, wanted, FetchPurpose.MESSAGE, due_at=context.clock())
 
 

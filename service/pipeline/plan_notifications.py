@@ -26,6 +26,7 @@ from service.pipeline.channel_knowledge import ChannelKnowledge
 from service.pipeline.context import Context
 from service.pipeline.left_out import left_out, remarks_on
 from service.pipeline.living import find_listeners, has_living_channels
+from service.pipeline.quiet import in_quiet_hours, in_silence, plan_summaries, quiet_remark
 from service.routing.decide import hears_every_run
 from service.routing.news import news_key, news_of
 from service.routing.silences import find_silence, silence_reason
@@ -56,6 +57,7 @@ class Plan:
     notifications   the new ones
     earlier         those that channels of matched routes have about the same news already
     dropped         those that waited, and that this news took the place of
+    held            new ones that no one hears of unless it still counts when a silence or quiet hours end
     """
 
     pending: PendingDecision
@@ -64,6 +66,7 @@ class Plan:
     notifications: list[Notification] = field(default_factory=list)
     earlier: list[Notification] = field(default_factory=list)
     dropped: list[Notification] = field(default_factory=list)
+    held: list[Notification] = field(default_factory=list)
 
     @property
     def event(self) -> Event:
@@ -137,6 +140,8 @@ class _Planner:
         if (held := self._held_back(follows=follows)) is not None:
             self._plan.verdicts[position], remark = held
             self._plan.remarks[position] = (remark,)
+            if self.silence is not None and self._run is not None and follows:
+                self._hold_for_silence(route, self._run, self.silence)
             return
         channels = self._context.receivers[route.receiver].channels
         excluded = left_out(channels, self._event)
@@ -146,9 +151,11 @@ class _Planner:
         wanted = [self._make(route, channel, news[channel.key]) for channel in channels if channel.key in news]
         existing = notifications.insert_or_get(self._transaction, wanted)
         self._note(position, wanted, existing)
+        new = [one for one, before in zip(wanted, existing, strict=True) if before is None]
+        self._plan.held.extend(plan_summaries(self._transaction, self._context, new, channels))
         uninformed = [channel for channel in channels if channel not in excluded and channel.key not in news]
         existing = [*existing, *self._earlier(uninformed)]
-        remarks = [*_remarks_on_existing(existing), *remarks_on(excluded, of=channels)]
+        remarks = [*_remarks_on_existing(existing), *remarks_on(excluded, of=channels), *quiet_remark(route, wanted)]
         if uninformed and not news:
             self._plan.verdicts[position] = _verdict_beside(existing) if existing else Verdict.NO_NEWS
             remarks = remarks if existing else [self._no_news(uninformed), *remarks]
@@ -198,6 +205,28 @@ class _Planner:
             return Verdict.MUTED, "its incident is muted"
         return None
 
+    def _hold_for_silence(self, route: Route, run: RunState, silence: Silence) -> None:
+        """Keep what broke or was fixed for the end of a silence.
+
+        It is told then, if it still counts.
+        """
+        channels = [
+            one
+            for one in self._context.receivers[route.receiver].channels
+            if one not in left_out([one], self._event) and not run.is_late
+        ]
+        news = self._news(route, run, {channel.key: News.RUN for channel in channels})
+        wanted = [
+            in_silence(self._context, silence, self._make(route, channel, news[channel.key]))
+            for channel in channels
+            if news.get(channel.key) in {News.BROKE, News.FIXED}
+        ]
+        existing = notifications.insert_or_get(self._transaction, wanted)
+        new = [one for one, before in zip(wanted, existing, strict=True) if before is None]
+        for one in new:
+            self._known.add(one)
+        self._plan.held.extend(new)
+
     def _news(self, route: Route, run: RunState, channels: Mapping[str, News]) -> dict[str, News]:
         """Return the news for each channel; those for which it is none are left out."""
         found = {}
@@ -243,7 +272,7 @@ class _Planner:
         It is due after the longest wait for details: also if none ever come, it is sent by then.
         """
         context, run = self._context, self._run
-        return Notification(
+        made = Notification(
             id=uuid4(),
             event_id=self._event.id,
             topic=news_key(self._event),
@@ -262,6 +291,7 @@ class _Planner:
             track_id=self._track_id if run is not None and not run.is_late else None,
             incident_id=run.incident_id if run is not None else None,
         )
+        return in_quiet_hours(context, route, made, self._now)
 
 
 def was_told(notification: Notification) -> bool:

@@ -10,7 +10,7 @@ from sqlalchemy import Update, and_, delete, func, insert, literal, literal_colu
 from service.db.columns import UtcDateTime
 from service.db.tables import Transaction, attempts, is_unsent, notifications
 from service.errors import NotFound
-from service.model import Attempt, Message, Notification, NotificationState, Outcome
+from service.model import Attempt, Message, Notification, NotificationState, Outcome, WaitsFor
 from service.store.bulk import BulkInsert
 from service.store.cursors import SortKey
 from service.store.rows import to_attempt, to_notification
@@ -176,9 +176,17 @@ def is_due(transaction: Transaction, notification_id: UUID, now: datetime) -> bo
 def release(transaction: Transaction, notification_ids: Collection[UUID], now: datetime) -> None:
     """End the wait for details of notifications without an attempt: they are due now.
 
+    Those that wait for something else go on waiting.
+
     On Postgres also by the server's clock, where this process's is ahead of it.
     """
-    waits = (notifications.c.id.in_(notification_ids), notifications.c.state == PENDING, notifications.c.attempts == 0)
+    is_held = notifications.c.waits_for.in_([one for one in WaitsFor if one is not WaitsFor.DETAILS])
+    waits = (
+        notifications.c.id.in_(notification_ids),
+        notifications.c.state == PENDING,
+        notifications.c.attempts == 0,
+        or_(notifications.c.waits_for.is_(None), ~is_held),
+    )
     given = literal(now, UtcDateTime)
     due_at = given if transaction.dialect.name == "sqlite" else func.least(given, func.now(), type_=UtcDateTime)
     transaction.execute(update(notifications).where(*waits).values(next_attempt_at=due_at))
@@ -279,7 +287,14 @@ def requeue(
     again = (
         update(notifications)
         .where(notifications.c.id == notification_id, notifications.c.state != SENDING)
-        .values(state=PENDING, next_attempt_at=at, give_up_at=at + patience, reason=None, unknown_since=None)
+        .values(
+            state=PENDING,
+            next_attempt_at=at,
+            give_up_at=at + patience,
+            reason=None,
+            unknown_since=None,
+            waits_for=None,
+        )
         .returning(notifications.c.id)
     )
     is_unfinished = transaction.execute(again).first() is not None

@@ -47,7 +47,7 @@ class Api:
             Route("/api/v1/deliveries/{id}/dismiss", self.dismiss_delivery, methods=["POST"]),
             Route("/api/v1/notifications/{id}/resend", self.resend, methods=["POST"]),
             Route("/api/v1/notifications/{id}/dismiss", self.dismiss_notification, methods=["POST"]),
-            *SilencesApi(store=self.store, access=self.access, clock=self.clock).routes(),
+            *SilencesApi(store=self.store, jobs=self.jobs, access=self.access, clock=self.clock).routes(),
             *self.health_routes(),
         ]
 

@@ -12,6 +12,7 @@ from service.db.database import Store
 from service.errors import BadRequest
 from service.operations import silences
 from service.operations.queries import to_id
+from service.queue.base import JobQueue
 from service.store import silences as rows
 from service.web.auth.access import Access
 from service.web.json_body import read_object
@@ -23,6 +24,7 @@ class SilencesApi:
     """The endpoints for silences, each of which needs a credential."""
 
     store: Store
+    jobs: JobQueue
     access: Access
     clock: Callable[[], datetime]
 
@@ -75,5 +77,6 @@ class SilencesApi:
         """End a silence now."""
         who = await self.access.require(request)
         now = self.clock()
-        ended = await self.store.write(silences.expire, to_id(request.path_params["id"]), who=who, now=now)
+        silence_id = to_id(request.path_params["id"])
+        ended = await silences.expire(self.store, self.jobs, silence_id, who=who, now=now)
         return JSONResponse(silences.silence_json(ended, now))

@@ -50,7 +50,7 @@ async def expire(context: PageContext, request: Request) -> Response:
     """End a silence now, and redirect back."""
     who = await context.access.require_form(request)
     silence_id = to_id(request.path_params["id"])
-    await context.store.write(operations.expire, silence_id, who=who, now=context.clock())
+    await operations.expire(context.store, context.jobs, silence_id, who=who, now=context.clock())
     return context.redirect_with_notice("/silences", "expire")
 
 

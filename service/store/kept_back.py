@@ -1,0 +1,80 @@
+"""Notifications that a quiet time keeps back: they wait as rows."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import literal_column, or_, select, update
+
+from service.db.tables import Transaction, is_unsent, notifications
+from service.model import Notification, NotificationState, WaitsFor
+from service.store.rows import to_notification
+
+PENDING, DROPPED = NotificationState.PENDING, NotificationState.DROPPED
+_FIRST_OF_QUIET = timedelta(minutes=1)  # a summary is planned with the first news that it tells
+
+
+def hold(transaction: Transaction, held: Notification) -> None:
+    """Have a pending notification wait, as it says."""
+    waiting = update(notifications).where(notifications.c.id == held.id, notifications.c.state == PENDING)
+    new = {"next_attempt_at": held.next_attempt_at, "give_up_at": held.give_up_at, "waits_for": held.waits_for}
+    transaction.execute(waiting.values(**new))
+
+
+def find_due(transaction: Transaction, channel_key: str, now: datetime) -> Sequence[Notification]:
+    """Return the untried news of a channel whose quiet time has ended."""
+    wanted = (
+        select(notifications)
+        .where(
+            notifications.c.state == literal_column("'pending'"),
+            is_unsent,
+            notifications.c.next_attempt_at <= now,
+            notifications.c.channel_key == channel_key,
+            notifications.c.attempts == 0,
+            notifications.c.waits_for.in_([WaitsFor.HOURS, WaitsFor.SILENCE]),
+        )
+        .order_by(notifications.c.created_at, notifications.c.id)
+    )
+    return [to_notification(row) for row in transaction.execute(wanted).mappings()]
+
+
+def end_silences(transaction: Transaction, now: datetime) -> Sequence[Notification]:
+    """Have news that wait for the end of a silence be due now; return them.
+
+    Those that another silence fits go on waiting when it is their turn.
+    """
+    due = (
+        update(notifications)
+        .where(
+            notifications.c.state == literal_column("'pending'"),
+            is_unsent,
+            notifications.c.waits_for == WaitsFor.SILENCE,
+        )
+        .values(next_attempt_at=now)
+        .returning(notifications)
+    )
+    return [to_notification(row) for row in transaction.execute(due).mappings()]
+
+
+def of_quiet_time(transaction: Transaction, summary: Notification) -> Sequence[Notification]:
+    """Return the news that waited for the same hours as a summary.
+
+    Of those that were dropped, only they: a time that began again has a summary of its own.
+    """
+    at = notifications.c.created_at
+    wanted = (
+        select(notifications)
+        .where(
+            notifications.c.channel_label == summary.channel_label,
+            at >= summary.created_at - _FIRST_OF_QUIET,
+            at <= summary.next_attempt_at,
+            notifications.c.channel_key == summary.channel_key,
+            notifications.c.waits_for == WaitsFor.HOURS,
+            notifications.c.event_id.is_not(None),
+            or_(
+                notifications.c.state != DROPPED,
+                notifications.c.next_attempt_at == summary.next_attempt_at,
+            ),
+        )
+        .order_by(at, notifications.c.id)
+    )
+    return [to_notification(row) for row in transaction.execute(wanted).mappings()]
