@@ -26,7 +26,7 @@ from service.model import (
     color_of,
 )
 from service.routing.incidents import NamedStretch, name_stretches
-from service.routing.tracks import JudgedTrack, judge_alone, judge_track, side_by_side, state_before
+from service.routing.tracks import JudgedTrack, judge_alone, judge_track, side_by_side, state_before, up_to_green
 from service.store import events as stored_events
 from service.store import incidents, runs, told, tracks
 from service.store.tracks import StoredTrack
@@ -170,7 +170,8 @@ def _window(transaction: Transaction, batch: _Batch, stored: StoredTrack, posted
     track_id = stored.track.id
     first = runs.green_before(transaction, track_id, min(numbers))
     last = runs.green_after(transaction, track_id, max(numbers))
-    found = {run.id: run for run in runs.between(transaction, track_id, first, last)}
+    recorded = up_to_green(runs.between(transaction, track_id, first, last), last)
+    found = {run.id: run for run in recorded}
     start = state_before(found.values())
     every = list((found | {run.id: run for run in posted}).values())
     return _Window(runs=every, before=found, start=start, is_end=last is None)

@@ -198,3 +198,18 @@ def state_before(recorded: Iterable[Run]) -> TrackState:
         return TrackState()
     streak = first.streak if first.transition is Transition.FIXED else first.streak - 1
     return TrackState(color=Color.RED, streak=streak, incident_id=first.incident_id)
+
+
+def up_to_green(recorded: Sequence[Run], pipeline: int | None) -> list[Run]:
+    """Return runs on record up to the first one after which the track was green.
+
+    pipeline   the last one, in which it was green; None: the track's end, so that all are returned
+
+    The runs after it, such as a red rerun, are of a stretch that need not be at hand as a whole.
+    """
+    greens = [
+        run.place
+        for run in recorded
+        if run.pipeline_number == pipeline and run.transition in {Transition.PASSED, Transition.FIXED}
+    ]
+    return [run for run in recorded if pipeline is None or run.place <= min(greens)]
