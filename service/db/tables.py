@@ -27,7 +27,7 @@ from service.db.living_tables import living_messages
 from service.db.metadata import Transaction, metadata
 from service.db.process_tables import actions, heartbeats, hooks, jobs, lanes, refusals, sessions
 from service.db.quiet_tables import alarms, silences
-from service.db.track_tables import incidents, runs, told, tracks
+from service.db.track_tables import backfills, incidents, runs, told, tracks
 from service.model import (
     DeliveryState,
     EventKind,
@@ -45,6 +45,7 @@ __all__ = [
     "actions",
     "alarms",
     "attempts",
+    "backfills",
     "decisions",
     "deliveries",
     "details",

@@ -93,3 +93,15 @@ told = Table(
     enum_check("color", Color),
     sqlite_with_rowid=False,
 )
+
+# History that is filled in at the first start of a release, by the places of its events.
+backfills = Table(
+    "backfills",
+    metadata,
+    Column("name", String(20), primary_key=True),
+    Column("first", BigInteger, nullable=False),
+    Column("mark", BigInteger, nullable=False),
+    Column("last", BigInteger, nullable=False),
+    Column("done_at", UtcDateTime),
+    sqlite_with_rowid=False,
+)

@@ -16,6 +16,7 @@ import structlog
 from service.db.tables import Transaction
 from service.errors import Temporary
 from service.model import Fetch, FetchPurpose
+from service.pipeline.backfill import fill_in_history
 from service.pipeline.process import Batch
 from service.pipeline.steps import Pipeline
 from service.queue.handlers import run_guarded
@@ -84,10 +85,20 @@ class RowWorker:
         await self._end_fetches()
 
     async def _decide_until_stopped(self) -> None:
+        await self._fill_in_history()
         while not self._stopping:
             self._delivery_due.clear()
             if not await self.decide_due():
                 await _wait_for(self._delivery_due, self._limits.poll)
+
+    async def _fill_in_history(self) -> None:
+        """Judge the runs of the history first, also after an error."""
+        context = self._pipeline.context
+        while not self._stopping:
+            filling = fill_in_history(context, is_stopping=lambda: self._stopping)
+            if await run_guarded("filling in the runs of the history", filling) is None:
+                return
+            await asyncio.sleep(self._limits.retry)
 
     async def decide_due(self) -> bool:
         """Decide on one batch of due deliveries; return whether there was any."""

@@ -1,0 +1,112 @@
+"""Channels hear of changes, in order: each of what broke, and those that know of it of what was fixed."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import update
+
+from service.db.tables import Transaction, incidents
+from service.errors import Permanent, Temporary
+from service.testing.fake_circleci.organization import Run
+from tests.app_fixture import RED, House, a_house
+
+pytestmark = pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
+
+CHANGES = """\
+receivers:
+  web:
+    channels: [json://web.example.com]
+routes:
+  - match: {branch: main}
+    receiver: web
+"""
+VERDICTS = """
+    SELECT verdicts FROM decisions JOIN events ON events.id = decisions.event_id ORDER BY events.pipeline_number
+"""
+
+
+def run(number: int, status: str, *, attempt: int = 1) -> Run:
+    """Return a run of main, with the number of its pipeline; later attempts are reruns."""
+    return replace(
+        RED, number=number, status=status, attempt=attempt, pushed_at=RED.pushed_at + timedelta(minutes=30 * number)
+    )
+
+
+@pytest.fixture
+async def house(folder: Path) -> AsyncIterator[House]:
+    async with a_house(folder, CHANGES) as house:
+        yield house
+
+
+async def told(house: House, *runs: Run) -> list[tuple[str, int, str]]:
+    """Post the runs one by one; return the news, run and state of each notification, in the order planned."""
+    for one in runs:
+        await house.finish(one)
+        await house.drain()
+    query = """
+        SELECT news, pipeline_number, state FROM notifications JOIN events ON events.id = notifications.event_id
+        ORDER BY created_at, notifications.id
+    """
+    return [(news, number, state) for news, number, state in house.rows(query)]
+
+
+async def verdicts(house: House) -> list[str]:
+    return [verdict for (verdict,) in house.rows(VERDICTS)]
+
+
+async def test_a_channel_hears_that_it_broke_and_that_it_was_fixed_and_no_more(house: House) -> None:
+    statuses = ["success", "failed", "failed", "error", "success", "success"]
+
+    assert await told(house, *(run(900 + n, status) for n, status in enumerate(statuses))) == [
+        ("broke", 901, "sent"),
+        ("fixed", 904, "sent"),
+    ]
+
+
+async def test_a_late_run_is_told_to_no_channel(house: House) -> None:
+    assert await told(house, run(903, "success"), run(901, "failed")) == []
+    assert "l0" in await verdicts(house)
+
+
+async def test_a_rerun_of_an_old_pipeline_between_two_reds_hides_no_fix(house: House) -> None:
+    found = await told(house, run(901, "failed"), run(903, "failed"), run(902, "success"), run(904, "success"))
+
+    assert found == [("broke", 901, "sent"), ("fixed", 904, "sent")]
+
+
+async def test_what_was_fixed_before_it_was_told_is_no_news(house: House) -> None:
+    house.channels.plan["web (json)"] = [Temporary("the channel is away")]
+    await told(house, run(901, "failed"))
+
+    assert await told(house, run(902, "success")) == [("broke", 901, "dropped")]
+    assert (await verdicts(house))[-1] == "n0"
+
+
+async def test_a_break_that_became_a_dead_letter_counts_as_not_told(house: House) -> None:
+    house.channels.plan["web (json)"] = [Permanent("the channel refuses")]
+
+    assert await told(house, run(901, "failed"), run(902, "success")) == [("broke", 901, "dead")]
+
+
+async def test_runs_of_one_batch_are_told_in_the_order_of_their_track(house: House) -> None:
+    for one in (run(904, "success"), run(902, "failed"), run(903, "failed")):
+        await house.finish(one)
+    await house.drain()
+
+    assert await told(house, run(905, "failed")) == [("broke", 902, "dropped"), ("broke", 905, "sent")]
+
+
+async def test_a_muted_incident_is_told_when_it_is_fixed(house: House) -> None:
+    await told(house, run(901, "failed"))
+    await house.service.context.store.write(mute)
+
+    found = await told(house, run(902, "failed"), run(903, "success"))
+
+    assert found == [("broke", 901, "sent"), ("fixed", 903, "sent")]
+
+
+def mute(transaction: Transaction) -> None:
+    transaction.execute(update(incidents).values(muted_until=datetime(9999, 1, 1, tzinfo=UTC)))
