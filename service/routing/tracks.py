@@ -201,7 +201,7 @@ def state_before(recorded: Iterable[Run]) -> TrackState:
 
 
 def up_to_green(recorded: Sequence[Run], pipeline: int | None) -> list[Run]:
-    """Return runs on record up to the first one after which the track was green.
+    """Return runs on record up to the first that left the track green.
 
     pipeline   the last one, in which it was green; None: the track's end, so that all are returned
 

@@ -28,7 +28,7 @@ _SEED_TOLD = text("""
 
 @dataclass(frozen=True, kw_only=True)
 class Chunk:
-    """The next deliveries of completed workflows, oldest first, and the place to go on from."""
+    """The next deliveries of completed workflows, and the place to go on from."""
 
     deliveries: Sequence[Delivery]
     mark: int
