@@ -87,6 +87,11 @@ class OwnForm:
     limit: Limit | None = None
 
 
+def set_message(plugin: Any, message: Message) -> None:
+    """Give a plugin of ours the message, which it sends in the service's own form."""
+    plugin.message = message
+
+
 @dataclass(frozen=True, kw_only=True)
 class ChannelService:
     """A service as Apprise knows it, and what we know of it beyond that.

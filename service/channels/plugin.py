@@ -14,6 +14,7 @@ from service.channels.mail import Mail, register_mail_plugin
 from service.channels.plain_text import plain_text_for, replace_html_to_text
 from service.channels.registry import find_service
 from service.channels.safe_answers import CONNECT_S, READ_S, install_answer_limits
+from service.channels.slack import register_slack_plugin
 from service.errors import Permanent
 from service.message import (
     Form,
@@ -46,6 +47,7 @@ ASSET = apprise.AppriseAsset(
 install_hooks()  # at import, because a module is imported once
 install_answer_limits()
 register_mail_plugin()
+register_slack_plugin()
 replace_html_to_text()
 
 

@@ -9,6 +9,8 @@ from service.message.formats import Form, Guard
 from service.message.mail import mail_html, mail_text
 from service.message.markup_guard import guard_hosts, guard_hosts_visibly, guard_markup
 from service.message.sanitize import is_control_char, one_line, replace_control_chars
+from service.message.slack import slack_message
+from service.message.slack_limits import slack_problems
 from service.message.truncate import RenderOptions, fit_story, render_body
 
 __all__ = [
@@ -27,4 +29,6 @@ __all__ = [
     "one_line",
     "render_body",
     "replace_control_chars",
+    "slack_message",
+    "slack_problems",
 ]

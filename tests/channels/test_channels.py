@@ -17,7 +17,7 @@ from service.channels.apprise_capture import SendTrace
 from service.channels.failures import Recipient, classify_failure
 from service.channels.registry import find_service
 from service.errors import Permanent, Temporary
-from service.message import compose
+from service.message import compose, slack_problems
 from service.model import Channel, Commit, Event, EventKind, Message, Project, Workflow
 from tests.fake_servers import Answer, Behaviour, HangUp, HttpEnd, Silence, free_port, http_end, internet
 
@@ -86,16 +86,25 @@ async def test_slack_gets_outside_words_literally_with_formatting_off(net: HttpE
     assert [got.url for got in net.got] == [
         "https://hooks.slack.com/services/T1JJ3T3L2/A1BRTD4JD/FakeSlackToken0123456789"
     ]
-    assert net.got[0].json == {
-        "mrkdwn": False,
-        "attachments": [
-            {
-                "title": f"{escaped} main: build failed",
-                "text": f"The workflow. https://app.circleci.com/w/1\nCommit {escaped}",
-                "color": "#A32037",
-            }
-        ],
-    }
+    payload = net.got[0].json
+    assert (payload["text"], payload["mrkdwn"], payload["parse"]) == (f"{escaped} main: build failed", False, "none")
+    [attachment] = payload["attachments"]
+    assert attachment["color"] == "#c9302c"
+    assert attachment["blocks"][0]["elements"][0]["elements"] == [
+        {"type": "link", "url": "https://app.circleci.com/w/1", "text": "The workflow"},
+        {"type": "text", "text": f".\nCommit {HOSTILE}"},
+    ]
+    assert slack_problems(payload) == []
+
+
+async def test_slack_bot_of_apprise_gets_rich_text_in_each_of_its_channels(net: HttpEnd) -> None:
+    net.behave(Answer(body=b'{"ok": true, "channel": "C1"}'))
+
+    await sent("slack://xoxb-1234-1234-4ddbc191d40ee098cbaae6f3523ada2d/C0123456/general/?mode=bot", a_message("x"))
+
+    assert [got.json["channel"] for got in net.got] == ["#C0123456", "#general"]
+    assert all(slack_problems(got.json) == [] for got in net.got)
+    assert all(got.json["blocks"] for got in net.got)
 
 
 async def test_discord_gets_untrusted_text_in_code_spans_without_mentions(net: HttpEnd) -> None:

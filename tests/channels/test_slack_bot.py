@@ -9,6 +9,7 @@ import pytest
 
 from service.channels import AppriseChannels, StillSending
 from service.errors import Temporary
+from service.message import slack_problems
 from service.model import Color, LivingReceipt, Update
 from tests.fake_slack import CHANNEL, TOKEN, FakeSlack, Fault, SlackChannel, fake_slack
 from tests.fake_slack import Message as SlackMessage
@@ -255,11 +256,12 @@ async def test_slow_answer_is_waited_for(slack: FakeSlack) -> None:
 async def test_outside_words_stay_literal(slack: FakeSlack) -> None:
     hostile = "<!channel> *x* <https://evil.example|here> @here & `y`"
 
-    await tell(slack, replace(about(NEVER), title=hostile, text=hostile))
+    await tell(slack, replace(about(NEVER), title=hostile, text=hostile, story=()))
 
     [call] = slack.calls
     [attachment] = call.arguments["attachments"]
     escaped = "&lt;!channel&gt; *x* &lt;https://evil.example|here&gt; @here &amp; `y`"
-    assert (call.arguments["text"], attachment["text"]) == (escaped, escaped)
+    words = attachment["blocks"][0]["elements"][0]["elements"][0]
+    assert (call.arguments["text"], words) == (escaped, {"type": "text", "text": hostile})
+    assert slack_problems(call.arguments) == []
     assert (call.arguments["mrkdwn"], call.arguments["parse"], call.arguments["link_names"]) == (False, "none", False)
-    assert attachment["mrkdwn_in"] == []

@@ -6,7 +6,7 @@ Codes by services' own pages: Slack (docs.slack.dev/reference/methods/chat.postM
 
 from datetime import timedelta
 
-from service.channels.channel_service import ChannelService, Dialect, Limit, Pace
+from service.channels.channel_service import ChannelService, Dialect, Limit, OwnForm, Pace, set_message
 from service.channels.refusal_forms import (
     NOTHING,
     SLACK_RATE_LIMITED,
@@ -26,9 +26,10 @@ SERVICES = (
         schemes=("slack",),
         addresses=(r"https://hooks\.slack(-gov)?\.com/",),
         dialect=Dialect.LITERAL,
-        dialect_source="docs.slack.dev/messaging/formatting-message-text: escaped by Apprise, mrkdwn off",
+        dialect_source="docs.slack.dev/reference/block-kit/blocks/rich-text-block: elements, no markup",
         guarded_modes=frozenset({"workflow", "trigger"}),  # a variable of a workflow, whose steps may read markup in it
-        format=Form.TEXT,  # mrkdwn has no escape for * _ ~ and backticks; Apprise sends text with mrkdwn off
+        format=Form.TEXT,  # for workflows; all else is rich text, whose elements are no markup
+        own_form=OwnForm(apply=set_message, look="rich text with a color and buttons"),
         pace=Pace(
             interval=timedelta(seconds=1),
             source='Slack, "Rate limits", read 2026-11-22: one message a second for each channel',
