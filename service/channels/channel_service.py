@@ -66,7 +66,7 @@ class Incidents:
     Or an alert that rings, or an issue that a person must close.
 
     actions             values of ``action=`` in its URL in Apprise's order, the default first
-    closes_on_success   our own form sends a success as the end of the incident
+    closes_on_success   our own form sends a success as the end of the incident, where the action would open one
     """
 
     actions: tuple[str, ...] = ()

@@ -4,6 +4,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from service.channels.channel_service import ChannelService, Incidents
+from service.channels.incident_keys import OPENING_ACTIONS
 from service.channels.registry import service_of
 from service.model import Channel, Message
 
@@ -18,7 +19,7 @@ def is_needless_incident(service: ChannelService, plugin: Any, message: Message)
     """
     if service.incidents is None or message.severity not in NO_FAILURE or not message.subject:
         return False
-    closes = service.incidents.closes_on_success or getattr(plugin, "action", None) in CLOSING_ACTIONS
+    closes = _closes(service.incidents, getattr(plugin, "action", None))
     return message.severity == "info" or not closes
 
 
@@ -31,8 +32,13 @@ def gets_no_good_news(channel: Channel, severity: str) -> bool:
     incidents = service_of(channel).incidents
     if incidents is None or severity not in NO_FAILURE:
         return False
-    closes = incidents.closes_on_success or _action(incidents, channel.url) in CLOSING_ACTIONS
+    closes = _closes(incidents, _action(incidents, channel.url))
     return severity == "info" or not closes
+
+
+def _closes(incidents: Incidents, action: str | None) -> bool:
+    """Return whether a success closes an incident: by its action, or as our form does."""
+    return action in CLOSING_ACTIONS or (incidents.closes_on_success and action in OPENING_ACTIONS)
 
 
 def _action(incidents: Incidents, url: str) -> str | None:

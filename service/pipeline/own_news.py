@@ -1,7 +1,7 @@
 """Notifications about no event: news of Roundsman's own, planned for a receiver."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import uuid4
 
@@ -57,7 +57,8 @@ def compose_of(notification: Notification) -> Message:
     """Return the message of a notification about no event."""
     is_good = notification.topic.endswith(ALARM_ENDED)
     severity = "success" if is_good else SEVERITIES.get(notification.news, "info")
-    return compose_own(notification.title or notification.route, notification.words or "", severity=severity)
+    message = compose_own(notification.title or notification.route, notification.words or "", severity=severity)
+    return replace(message, subject=f"own:{notification.topic.removesuffix(ALARM_ENDED)}", news=notification.news)
 
 
 def _for_channel(context: Context, own: OwnNews, channel: Channel) -> Notification:

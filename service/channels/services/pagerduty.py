@@ -1,9 +1,9 @@
 """PagerDuty: an incident of each workflow and branch, which a success closes."""
 
-from hashlib import sha256
 from typing import Any
 
 from service.channels.channel_service import ChannelService, Dialect, Incidents, OwnForm
+from service.channels.incident_keys import incident_key
 from service.model import Message
 
 MAX_SUMMARY = 1_024  # characters; developer.pagerduty.com/docs/send-alert-event
@@ -14,7 +14,7 @@ def open_or_close(plugin: Any, message: Message) -> None:
 
     The summary is the title: a phone call reads it out.
     """
-    plugin.dedup = plugin.dedup or _incident_key(message)
+    plugin.dedup = plugin.dedup or (incident_key(message) if message.subject else None)
     if message.severity in {"success", "info"} and plugin.action == "trigger":
         plugin.action = "resolve"
     plugin.click = plugin.click or message.url
@@ -24,11 +24,6 @@ def open_or_close(plugin: Any, message: Message) -> None:
     plugin.details = {**details, **plugin.details}
     send = plugin.send
     plugin.send = lambda *_, **how: send(**how | {"body": message.title[:MAX_SUMMARY], "title": ""})
-
-
-def _incident_key(message: Message) -> str:
-    """Return the incident's key: a failure opens it, a success closes it."""
-    return sha256(message.subject.encode()).hexdigest()
 
 
 SERVICES = (

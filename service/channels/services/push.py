@@ -1,11 +1,28 @@
 """Push: services that show a message on the devices of a person."""
 
-from service.channels.channel_service import ChannelService, Dialect, Limit
+from typing import Any
+
+from service.channels.channel_service import ChannelService, Dialect, Limit, OwnForm
 from service.channels.refusal_forms import RefusalForm, TextForm
+from service.model import Message
 
 _APPLE = "developer.apple.com/documentation/usernotifications/generating-a-remote-notification: 4 KB in all"
 _STATUS_1 = RefusalForm(code=("status",), yes=frozenset({"1", "ok"}))
 _CODE_200 = RefusalForm(code=("code",), yes=frozenset({"200", "0"}))
+
+MAX_PUSHOVER_URL = 512  # characters; pushover.net/api#urls
+
+
+def add_link_and_priority(plugin: Any, message: Message) -> None:
+    """Add the link to the logs, and give a failure high priority: pushover.net/api.
+
+    Values of the URL take precedence.
+    """
+    if message.url and len(message.url) <= MAX_PUSHOVER_URL and not plugin.supplemental_url:
+        plugin.supplemental_url, plugin.supplemental_url_title = message.url, "Open in CircleCI"
+    if plugin.priority == 0 and message.severity == "failure":
+        plugin.priority = 1
+
 
 SERVICES = (
     ChannelService(
@@ -49,6 +66,7 @@ SERVICES = (
         dialect=Dialect.LITERAL,
         dialect_source="pushover.net/api#html: without html=1 the message is plain; not looked up: bare names",
         limit=Limit(max_length=1_024, is_bytes=False, source="pushover.net/api#limits: characters of four bytes"),
+        own_form=OwnForm(apply=add_link_and_priority, look="text; a link to the logs, a failure has high priority"),
         refusals=(_STATUS_1,),
     ),
     ChannelService(name="Pushplus", schemes=("pushplus", "wecom"), refusals=(_CODE_200,)),
