@@ -1,4 +1,4 @@
-"""Our plugin for slack://: Apprise reads the URL and posts, we compose the message.
+"""Our plugin for slack://: Apprise reads the URL and posts; we compose.
 
 Apprise's plugin sends plain text with naked addresses, or one block of text. Ours sends rich text with named links, a
 color and buttons, through incoming webhooks and bots alike.

@@ -135,7 +135,10 @@ def _text(words: str, style: Shape | None) -> Shape:
 
 
 def _buttons(links: Sequence[Link]) -> list[Shape]:
-    """Return the links as buttons. Nothing is received from Slack: each only leads to its page."""
+    """Return the links as buttons.
+
+    Nothing is received from Slack: each only leads to its page.
+    """
     buttons = []
     for number, link in enumerate(links):
         words = truncate("".join(word if isinstance(word, str) else word.text for word in link.words), MAX_BUTTON_TEXT)

@@ -1,6 +1,6 @@
-"""Services of incidents: a failure opens one, and a success closes it where they can.
+"""Services of incidents: a failure opens one, and a success closes it.
 
-Codes and keys by the services' own pages, as Apprise's plugins name them.
+Some have no way to close. Codes and keys by the services' own pages, as Apprise's plugins name them.
 """
 
 from service.channels.channel_service import ChannelService, Incidents, OwnForm
