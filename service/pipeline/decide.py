@@ -23,6 +23,7 @@ from service.model import (
     Verdict,
 )
 from service.pipeline.context import Context
+from service.pipeline.edit_living import EDIT_DELAY
 from service.pipeline.judge_runs import judge_runs
 from service.pipeline.plan_notifications import PendingDecision, Plan, plan_notifications, was_told
 from service.routing.absent_facts import absent_facts
@@ -60,7 +61,7 @@ def decide_events(transaction: Transaction, context: Context, pending: Sequence[
     events.put_all(transaction, [one.event for one in fresh])
     events.put_details(transaction, {one.event.id: one.details for one in fresh if one.details})
     now = context.clock()
-    plans = plan_notifications(transaction, context, _with_runs(transaction, fresh), now)
+    plans = plan_notifications(transaction, context, _with_runs(transaction, fresh, now), now)
     judged = [_judgment(context, plan, judged=rounds.get(plan.event.id, 0) + 1, at=now) for plan in plans]
     decisions.put(transaction, judged)
     _request_details(transaction, context, plans, replayed=rounds)
@@ -75,12 +76,12 @@ def decide_events(transaction: Transaction, context: Context, pending: Sequence[
     ]
 
 
-def _with_runs(transaction: Transaction, pending: Sequence[PendingDecision]) -> list[PendingDecision]:
+def _with_runs(transaction: Transaction, pending: Sequence[PendingDecision], now: datetime) -> list[PendingDecision]:
     """Judge the runs of workflows; return the events with them.
 
     Those of one track are in its order.
     """
-    states = judge_runs(transaction, [one.event for one in pending])
+    states = judge_runs(transaction, [one.event for one in pending], edits_due_at=now + EDIT_DELAY)
     judged = [replace(one, event=replace(one.event, run=states.get(one.event.id))) for one in pending]
     of_tracks: dict[object, list[PendingDecision]] = defaultdict(list)
     for one in judged:

@@ -7,7 +7,7 @@ any other needs the runs from the green one before it to the green one after it.
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 from service.db.tables import Transaction
@@ -28,7 +28,7 @@ from service.model import (
 from service.routing.incidents import NamedStretch, name_stretches
 from service.routing.tracks import JudgedTrack, judge_alone, judge_track, side_by_side, state_before, up_to_green
 from service.store import events as stored_events
-from service.store import incidents, runs, told, tracks
+from service.store import incidents, living_messages, runs, told, tracks
 from service.store.tracks import StoredTrack
 
 DEFAULT_BRANCHES = frozenset({"main", "master"})
@@ -50,10 +50,13 @@ class _Batch:
     states: list[StoredTrack] = field(default_factory=list)
 
 
-def judge_runs(transaction: Transaction, posted: Sequence[Event], *, is_history: bool = False) -> dict[UUID, RunState]:
+def judge_runs(
+    transaction: Transaction, posted: Sequence[Event], *, is_history: bool = False, edits_due_at: datetime | None = None
+) -> dict[UUID, RunState]:
     """Judge the runs of events; return their states by the events' ids.
 
-    is_history   they were told of before runs were judged: none is late
+    is_history     they were told of before runs were judged: none is late
+    edits_due_at   the time at which messages of incidents that change are edited, unless news of them come before
     """
     workflows = [event for event in posted if event.kind is EventKind.WORKFLOW_COMPLETED]
     if not workflows:
@@ -70,6 +73,8 @@ def judge_runs(transaction: Transaction, posted: Sequence[Event], *, is_history:
     for stored in sorted(locked.values(), key=lambda one: one.track.id):
         _judge_one_track(transaction, batch, stored, is_history=is_history)
     _write(transaction, batch)
+    if edits_due_at is not None and batch.incidents:
+        living_messages.follow(transaction, list(batch.incidents.values()), edits_due_at)
     return _states(transaction, batch, of_event)
 
 
@@ -132,7 +137,7 @@ def _judge_one_track(transaction: Transaction, batch: _Batch, stored: StoredTrac
     window = _window(transaction, batch, stored, posted)
     if not is_history:
         window.runs = _with_lateness(window.runs, posted, batch.before, stored.colored_pipeline)
-    judged = judge_track(window.runs, window.start, expiry=_expiry(stored.track))
+    judged = judge_track(window.runs, window.start, expiry=expiry_of(stored.track.branch))
     ids = {run.incident_id for run in window.runs} | {window.start.incident_id}
     known = incidents.find_all(transaction, ids - {None})  # type: ignore[arg-type]
     named = name_stretches(judged.stretches, uuid4)
@@ -177,8 +182,9 @@ def _window(transaction: Transaction, batch: _Batch, stored: StoredTrack, posted
     return _Window(runs=every, before=found, start=start, is_end=last is None)
 
 
-def _expiry(track: Track) -> timedelta:
-    return DEFAULT_BRANCH_EXPIRY if track.branch in DEFAULT_BRANCHES else DEFAULT_EXPIRY
+def expiry_of(branch: str | None) -> timedelta:
+    """Return the time without a run after which a red branch is no longer red."""
+    return DEFAULT_BRANCH_EXPIRY if branch in DEFAULT_BRANCHES else DEFAULT_EXPIRY
 
 
 def _with_lateness(

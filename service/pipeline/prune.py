@@ -6,7 +6,7 @@ from datetime import datetime
 import structlog
 
 from service.pipeline.context import Context
-from service.store import retention, sessions, silences
+from service.store import living_messages, retention, sessions, silences
 
 BATCH_SIZE = 100  # events in a transaction: some tens of milliseconds
 PAUSE_S = 0.1  # between batches, for other writers
@@ -20,6 +20,7 @@ async def prune(context: Context, *, batch_size: int = BATCH_SIZE) -> None:
     count = await _prune_events(context, before, batch_size) + await _prune_others(context, before, batch_size)
     await context.store.write(sessions.prune, now=context.clock())
     await context.store.write(silences.prune, before=before)
+    await context.store.write(living_messages.prune, before=before)
     if count:
         log.info("what is old was forgotten", deliveries=count, received_before=before.isoformat())
 

@@ -13,6 +13,7 @@ import structlog
 from service.errors import NotFound
 from service.model import Fetch, FetchPurpose, Receiver, Route
 from service.pipeline.context import Context, RetryPolicy
+from service.pipeline.edit_living import EDIT_EVERY_S, edit_living
 from service.pipeline.enrich import enrich, enrich_failed
 from service.pipeline.fetch_facts import fetch_facts, fetch_facts_failed
 from service.pipeline.instrument import instrumented
@@ -24,7 +25,7 @@ from service.pipeline.watch_alarms import WATCH_EVERY_S, watch_alarms
 from service.queue.handlers import Handler, run_guarded
 from service.store import fetches
 
-__all__ = ["PRUNE_EVERY_S", "SWEEP_EVERY_S", "WATCH_EVERY_S", "Context", "Pipeline", "RetryPolicy"]
+__all__ = ["EDIT_EVERY_S", "PRUNE_EVERY_S", "SWEEP_EVERY_S", "WATCH_EVERY_S", "Context", "Pipeline", "RetryPolicy"]
 
 SWEEP_EVERY_S = 30.0
 PRUNE_EVERY_S = 3600.0
@@ -110,6 +111,10 @@ class Pipeline:
     async def watch_alarms(self) -> None:
         """Tell the operators of troubles of Roundsman's own."""
         await watch_alarms(self._context)
+
+    async def edit_living(self) -> None:
+        """Edit the living messages of incidents that changed without news."""
+        await edit_living(self._context)
 
     async def prune(self) -> None:
         """Delete records older than ``keep_for``."""

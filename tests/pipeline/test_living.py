@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from service.channels import AppriseChannels
 from service.pipeline.steps import Pipeline
+from service.store import living_messages
 from service.testing.fake_circleci.organization import Run
 from tests.app_fixture import GREEN, RED, House, a_house
 from tests.fake_slack import CHANNEL, TOKEN, FakeSlack, Fault, fake_slack
@@ -193,3 +195,93 @@ async def test_status_route_posts_each_run_by_itself(folder: Path, slack: FakeSl
         await told(web, red(2))
 
     assert (len(slack.messages), len(slack.replies)) == (2, 0)
+
+
+GREY_COLOR = "#8a8f98"
+
+
+async def edited(house: House, **later: float) -> None:
+    """Have what is due be edited, when so much time has passed."""
+    house.clock.tick(**later)
+    await house.service.pipeline.edit_living()
+
+
+async def test_message_of_an_incident_that_expires_turns_grey_and_the_next_red_has_its_own(
+    web: House, slack: FakeSlack
+) -> None:
+    await told(web, red(1))
+    await edited(web, days=29)
+    before = [one.color for one in slack.messages]
+    await edited(web, days=2)
+    await edited(web, minutes=10)
+
+    [message] = slack.messages
+    assert (before, message.color) == ([RED_COLOR], GREY_COLOR)
+    assert message.text.endswith("(expired: no run for long)")
+    assert slack.replies == []
+    assert slack.methods == ["chat.postMessage", "chat.update"]
+
+
+async def test_late_run_corrects_the_message_without_a_post(web: House, slack: FakeSlack) -> None:
+    await told(web, red(5))
+    web.change("UPDATE living_messages SET color = 'green'")
+    slack.messages[0].attachments = []
+    await told(web, red(4))
+    await edited(web, minutes=2)
+
+    assert slack.methods == ["chat.postMessage", "chat.update"]
+    assert [one.color for one in slack.messages] == [RED_COLOR]
+
+
+async def test_news_edit_the_message_and_nothing_is_left_to_edit(web: House, slack: FakeSlack) -> None:
+    for run in (red(1), red(2), green(3)):
+        await told(web, run)
+    calls = list(slack.methods)
+    await edited(web, minutes=10)
+
+    assert slack.methods == calls
+
+
+async def test_edit_that_fails_is_made_later(web: House, slack: FakeSlack) -> None:
+    await told(web, red(1))
+    slack.plan["chat.update"] = [Fault(error="ratelimited", status=429, headers={"Retry-After": "400"})]
+    await edited(web, days=31)
+    await edited(web, minutes=6)
+    early = slack.methods.count("chat.update")
+    await edited(web, minutes=1)
+
+    assert (early, slack.methods.count("chat.update")) == (1, 2)
+    assert [one.color for one in slack.messages] == [GREY_COLOR]
+
+
+async def test_edit_that_slack_refuses_is_given_up(web: House, slack: FakeSlack) -> None:
+    await told(web, red(1))
+    slack.channels[CHANNEL].messages.clear()
+    await edited(web, days=31)
+    await edited(web, hours=1)
+
+    assert slack.methods.count("chat.update") == 1
+    assert slack.messages == []
+
+
+async def test_news_that_come_during_an_edit_are_shown_in_the_end(web: House, slack: FakeSlack) -> None:
+    await told(web, red(1))
+    store, later = web.service.context.store, web.clock() + timedelta(minutes=5)
+    web.change("UPDATE living_messages SET edit_due_at = '2020-01-01 00:00:00.000000'")
+    [living] = await store.write(living_messages.claim_edits, web.clock(), later, 10)
+    await told(web, green(2))
+    await store.write(living_messages.record_edit, living, later)
+    slack.messages[0].attachments = []  # the edit came after that of the news
+    await edited(web, minutes=10)
+
+    assert [one.color for one in slack.messages] == [GREEN_COLOR]
+
+
+async def test_message_of_an_incident_that_ended_long_ago_is_forgotten(web: House, slack: FakeSlack) -> None:
+    for run in (red(1), green(2), red(3)):
+        await told(web, run)
+    web.clock.tick(days=500)
+
+    await web.service.pipeline.prune()
+
+    assert web.rows("SELECT color FROM living_messages") == [("red",)]
