@@ -21,6 +21,7 @@ from service.operations.checks import (
     check_hooks,
     check_port,
     check_public_url,
+    check_routes,
     check_token,
     examine_channels,
     running_process,
@@ -65,7 +66,7 @@ async def _findings(config: Config) -> list[Finding]:
         await source.close()
     there = [check_public_url(settings.public_url, settings.circleci_url), token, *hooks]
     channels = await examine_channels(config.receivers, AppriseChannels(slack_url=settings.slack_url))
-    return [*here, *there, *channels]
+    return [*here, *there, *channels, *check_routes(config.routes)]
 
 
 def _print_findings(config: Config, findings: list[Finding]) -> None:

@@ -92,7 +92,7 @@ def add_command(  # noqa: PLR0913, PLR0917 - one option each
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Set a silence: no message is sent of what it fits, until it ends by itself.
+    """Set a silence: no message of what it fits, until it ends.
 
     It says first how many messages of the last 30 days it would have silenced. A silence lasts 30 days at most.
     """

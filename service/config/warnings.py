@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from service.config.shapes import suggest
 from service.config.yaml_document import Document
 from service.model import EventKind, Route
+from service.routing.decide import hears_every_run
 from service.routing.match_keys import MATCH_KEYS
 from service.routing.patterns import (
     compile_pattern,
@@ -41,6 +42,7 @@ def find_warnings(
     return (
         *_unused_receivers(document, [name for name in receivers if name not in used], routes),
         *_unreachable_routes(document, routes),
+        *_leftovers(document, routes),
         *_misspelled(document, routes),
         *_unlisted(document, routes),
         *_ambiguous(document, routes),
@@ -65,8 +67,24 @@ def _unreachable_routes(document: Document, routes: tuple[Route, ...]) -> Iterat
         if kinds <= taken.keys():
             blockers = " and ".join(dict.fromkeys(f"'{taken[kind]}'" for kind in sorted(kinds)))
             yield document.problem(("routes", position), f"is never reached: all it hears goes to {blockers} before")
-        elif not route.continues and all(matcher.key == "event" for matcher in route.matchers):
+        elif not route.continues and hears_every_run(route) and {m.key for m in route.matchers} <= {"event"}:
             taken = dict.fromkeys(kinds, route.name) | taken
+
+
+def _leftovers(document: Document, routes: tuple[Route, ...]) -> Iterator[str]:
+    """Yield a warning for each route that hears the runs that one above it leaves.
+
+    The one above hears changes of some builds; this one hears every run of them, also those that changed nothing.
+    """
+    for position, route in enumerate(routes):
+        wanted = {matcher for matcher in route.matchers if matcher.key not in {"status", "event"}}
+        if not hears_every_run(route) or EventKind.WORKFLOW_COMPLETED not in _event_kinds(route):
+            continue
+        for above in routes[:position]:
+            if not above.continues and not hears_every_run(above) and wanted <= set(above.matchers):
+                left = f"hears the runs that '{above.name}' leaves too: what stays red or green"
+                yield document.problem(("routes", position), f"{left}; `transition` here, or `status` there, ends that")
+                break
 
 
 def _event_kinds(route: Route) -> frozenset[str]:

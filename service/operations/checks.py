@@ -14,8 +14,9 @@ from service.db.data_folder import database_file, file_exists, read_lock_holder,
 from service.db.database import Store
 from service.db.migrate import is_older, is_workable, newest_revision, revision
 from service.errors import BadConfig, Permanent, Temporary
-from service.model import Channel, Hook, HookSpec, Process, Receiver, Role
+from service.model import Channel, Hook, HookSpec, Process, Receiver, Role, Route
 from service.operations.hook_addresses import CIRCLECI_CLOUD, find_obstacle, posts_to_us
+from service.routing.decide import follows_changes, hears_every_run
 from service.store import heartbeats
 
 
@@ -37,6 +38,13 @@ class Finding:
     what: str
     grade: Grade
     sentence: str
+
+
+def check_routes(routes: Iterable[Route]) -> list[Finding]:
+    """Return a note on each route that hears less than it did in release 0.1.0."""
+    heard = "hears what broke and was fixed, no longer each run: `transition` or `status` in its match changes that"
+    changed = (route for route in routes if not hears_every_run(route) and not follows_changes(route))
+    return [Finding(what=f"route {route.name!r}", grade=Grade.NOTE, sentence=heard) for route in changed]
 
 
 def running_process(database_url: str) -> str | None:

@@ -56,6 +56,8 @@ def test_routes_in_json_hold_every_matcher(writer: Terminal) -> None:
             {"key": "status", "patterns": ["failed", "error"], "excluded": []},
         ],
         "continues": False,
+        "active": None,
+        "is_urgent": False,
     }
 
 

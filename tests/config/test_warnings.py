@@ -12,6 +12,21 @@ def file(tmp_path: Path) -> File:
     return File(tmp_path)
 
 
+def test_route_that_hears_what_one_above_leaves_gets_a_warning(file: File) -> None:
+    changes = "{receiver: team, match: {branch: main, workflow: build}}"
+
+    assert file.warnings(
+        TEAM + f"routes: [{changes}, {{receiver: team, match: {{status: failed, branch: main}}}}]\n"
+    ) == [
+        "roundsman.yaml:4: routes[1] hears the runs that 'route 1' leaves too: what stays red or green; "
+        "`transition` here, or `status` there, ends that"
+    ]
+    assert (
+        file.warnings(TEAM + f"routes: [{changes}, {{receiver: team, match: {{status: failed, branch: x}}}}]\n") == []
+    )
+    assert file.warnings(TEAM + f"routes: [{changes}, {{receiver: team, match: {{branch: main}}}}]\n") == []
+
+
 def test_receiver_that_no_route_names_gets_a_warning(file: File) -> None:
     assert file.warnings(TEAM + "routes: []\n") == [
         "roundsman.yaml:2: receivers.team hears of nothing: no route names it"
@@ -23,7 +38,7 @@ def test_receiver_that_no_route_names_gets_a_warning(file: File) -> None:
     [
         (["{receiver: team}", "{receiver: team}"], [1]),
         (["{receiver: team, continue: true}", "{receiver: team}"], []),
-        (["{receiver: team, match: {branch: '*'}}", "{receiver: team}"], []),
+        (["{receiver: team, match: {branch: '*', status: '*'}}", "{receiver: team}"], []),
         (["{receiver: team}", "{receiver: team, match: {event: job-completed}}"], []),
         (["{receiver: team, match: {event: job-completed}}", "{receiver: team, match: {branch: main}}"], []),
         (
