@@ -18,8 +18,10 @@ def test_route_that_hears_what_one_above_leaves_gets_a_warning(file: File) -> No
     assert file.warnings(
         TEAM + f"routes: [{changes}, {{receiver: team, match: {{status: failed, branch: main}}}}]\n"
     ) == [
-        "roundsman.yaml:4: routes[1] hears the runs that 'route 1' leaves too: what stays red or green; "
-        "`transition` here, or `status` there, ends that"
+        (
+            "roundsman.yaml:4: routes[1] hears the runs that 'route 1' leaves too: what stays red or green; "
+            "`transition` here, or `status` there, ends that"
+        )
     ]
     assert (
         file.warnings(TEAM + f"routes: [{changes}, {{receiver: team, match: {{status: failed, branch: x}}}}]\n") == []
