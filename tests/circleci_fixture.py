@@ -22,7 +22,7 @@ from service.model import (
     Workflow,
 )
 
-ALL = frozenset(DetailKind)
+ALL = frozenset({DetailKind.ACTOR, DetailKind.VCS, DetailKind.JOBS, DetailKind.TESTS})
 NOW = datetime(2026, 3, 2, 8, 20, tzinfo=UTC)
 WORKFLOW_PAGE = "https://app.circleci.com/pipelines/gh/acme/shop/204/workflows/w1"
 EVENT = Event(

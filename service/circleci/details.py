@@ -12,8 +12,10 @@ from typing import Any, TypeVar
 
 from service.circleci.api.circleci_api import CircleCIAPI
 from service.circleci.api.request import EndpointError
+from service.circleci.api.responses import WorkflowAnswer
 from service.circleci.api.users import UnknownUser, Users
 from service.circleci.git import vcs_of
+from service.circleci.pull_requests import pull_request_in, pull_request_of
 from service.circleci.reports import (
     FAILED_JOB_STATUSES,
     job_from_list,
@@ -23,7 +25,18 @@ from service.circleci.reports import (
     with_job_details,
 )
 from service.errors import NoToken, Permanent, Temporary
-from service.model import Actor, DetailKind, Details, Event, JobReport, MissingDetail, TestReport, Vcs
+from service.model import (
+    Actor,
+    DetailKind,
+    Details,
+    Event,
+    JobReport,
+    MissingDetail,
+    PullRequest,
+    TestReport,
+    Vcs,
+    WorkflowFacts,
+)
 
 MAX_JOBS = 10  # whose details are fetched: more failed jobs than that have one reason
 TESTS_RETRY_AFTER_S = 5.0
@@ -41,6 +54,7 @@ class DetailsFetcher:
         self._event = event
         self._known = known
         self._missing: dict[tuple[DetailKind, str], MissingDetail] = {}
+        self._workflow: WorkflowFacts | None = known.workflow
         self._has_token = True  # until a call shows that there is none
 
     async def fetch(self, wants: frozenset[DetailKind], now: datetime) -> Details:
@@ -54,6 +68,8 @@ class DetailsFetcher:
         async with asyncio.TaskGroup() as group:
             actor = group.create_task(self._try(asked & {DetailKind.ACTOR}, self._fetch_actor))
             vcs = group.create_task(self._try(asked & {DetailKind.VCS}, self._fetch_vcs))
+            group.create_task(self._try(asked & {DetailKind.WORKFLOW}, self._ask_workflow))
+            pull = group.create_task(self._try(asked & {DetailKind.PULL_REQUEST}, self._fetch_pull_request))
             jobs = group.create_task(self._fetch_jobs(asked & {DetailKind.JOBS, DetailKind.TESTS}))
 
         still_missing = [missing for missing in known.missing if missing.want not in asked]
@@ -62,6 +78,8 @@ class DetailsFetcher:
             actor=actor.result() or known.actor,
             vcs=vcs.result() or known.vcs,
             jobs=known.jobs if jobs.result() is None else jobs.result(),
+            workflow=self._workflow,
+            pull_request=pull.result() or known.pull_request,
             missing=(*still_missing, *(self._missing[key] for key in sorted(self._missing))),
             rounds=known.rounds + 1,
             asked_at=now if self._has_token else known.asked_at,
@@ -96,17 +114,43 @@ class DetailsFetcher:
         return await self._users.find(self._event.actor.id or await self._starter_id())
 
     async def _starter_id(self) -> str:
-        workflow = await self._api.workflow(require(self._event.workflow.id, "the workflow's id"))
-        started_by = workflow.started_by
+        started_by = (await self._ask_workflow()).started_by
         if started_by is None:
             raise Permanent("CircleCI does not say who started the workflow")
         return started_by
 
+    async def _ask_workflow(self) -> WorkflowAnswer:
+        """Return the workflow, and note its facts.
+
+        Those who ask at the same time share the call.
+        """
+        answer = await self._api.workflow(require(self._event.workflow.id, "the workflow's id"))
+        self._workflow = WorkflowFacts(
+            auto_rerun_number=answer.auto_rerun_number or 0,
+            max_auto_reruns=answer.max_auto_reruns,
+            is_setup=answer.tag == "setup",
+        )
+        return answer
+
     async def _fetch_vcs(self) -> Vcs:
-        vcs = vcs_of(await self._api.pipeline(require(self._event.pipeline.id, "the pipeline's id")))
+        vcs = vcs_of(await self._api.pipeline(self._pipeline_id()))
         if vcs == Vcs():
             raise Permanent("CircleCI does not say what the pipeline built")
         return vcs
+
+    async def _fetch_pull_request(self) -> PullRequest:
+        """Return the pull request of the pipeline; without number and page if it has none."""
+        pipeline = await self._api.pipeline(self._pipeline_id())
+        found = pull_request_of(pipeline)
+        if found.is_known:
+            return found
+        try:
+            return pull_request_in(await self._api.values(self._pipeline_id()), pipeline)
+        except (EndpointError, Permanent):  # not every CircleCI has the values, nor each pipeline
+            return found
+
+    def _pipeline_id(self) -> str:
+        return require(self._event.pipeline.id, "the pipeline's id")
 
     async def _fetch_jobs(self, wants: Set[DetailKind]) -> tuple[JobReport, ...] | None:
         """Return every job, the failed ones with details; None if the list is missing."""

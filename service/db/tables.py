@@ -152,6 +152,11 @@ events = Table(
     Column("actor_name", Text),
     Column("trigger", Text),
     Column("duration_ms", BigInteger),
+    Column("workflow_auto_rerun_number", Integer),
+    Column("workflow_max_auto_reruns", Integer),
+    Column("workflow_is_setup", Boolean),
+    Column("pull_request_number", BigInteger),
+    Column("pull_request_url", Text),
     Column("place", BigInteger),  # in the order of time; each has one, which stays
     Column("terms", IntegerArray),  # the numbers of its search terms; NULL on SQLite, whose index is ``event_terms``
     enum_check("kind", EventKind),
@@ -194,6 +199,7 @@ details = Table(
     Column("rounds", Integer, nullable=False),
     Column("asked_at", UtcDateTime),
     Column("body", JSON, nullable=False),
+    Column("has_tests", Boolean),  # of failed jobs; NULL: they were not asked for
 )
 
 # Events whose details are to be fetched. A claim moves ``due_at`` to the end of its lease: a process that dies

@@ -39,6 +39,8 @@ DETAIL_NAMES = {
     DetailKind.VCS: ("branch", "commit"),
     DetailKind.JOBS: ("jobs",),
     DetailKind.TESTS: ("tests",),
+    DetailKind.WORKFLOW: (),
+    DetailKind.PULL_REQUEST: (),
 }
 
 

@@ -17,6 +17,7 @@ from service.model.details import (
     TestFailure,
     TestReport,
     Vcs,
+    WorkflowFacts,
 )
 from service.model.events import (
     Actor,
@@ -28,6 +29,7 @@ from service.model.events import (
     Job,
     Pipeline,
     Project,
+    PullRequest,
     SignatureMatch,
     Via,
     Workflow,
@@ -129,6 +131,7 @@ __all__ = [
     "Pipeline",
     "Process",
     "Project",
+    "PullRequest",
     "QueuedJob",
     "Receiver",
     "Refusal",
@@ -155,6 +158,7 @@ __all__ = [
     "WaitsFor",
     "Words",
     "Workflow",
+    "WorkflowFacts",
     "color_of",
     "slug_spellings",
 ]

@@ -52,6 +52,7 @@ class AbsentFacts(IntFlag):
     NAME = 2
     BRANCH = 4
     TAG = 8
+    PULL_REQUEST = 16
 
 
 @dataclass(frozen=True, kw_only=True)

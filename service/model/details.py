@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from service.model.events import Actor
+from service.model.events import Actor, PullRequest
 
 
 class DetailKind(StrEnum):
@@ -16,6 +16,8 @@ class DetailKind(StrEnum):
     VCS = "vcs"  # branch, tag, revision and subject of the pipeline
     JOBS = "jobs"  # the workflow's jobs, and the reasons why some failed
     TESTS = "tests"  # the test results of the failed jobs
+    WORKFLOW = "workflow"  # its automatic reruns, and whether it is a setup
+    PULL_REQUEST = "pull_request"  # number and page of the pull request
 
 
 class FetchPurpose(StrEnum):
@@ -24,6 +26,7 @@ class FetchPurpose(StrEnum):
     DECISION = "decision"  # a route tests a fact that the webhook lacks
     MESSAGE = "message"  # notifications wait
     PAGE = "page"  # only the event's page lacks them
+    TESTS = "tests"  # what is learned of tests from run to run lacks them
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +65,15 @@ class Vcs:
     tag: str | None = None
     revision: str | None = None
     subject: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkflowFacts:
+    """Facts of a workflow that no webhook carries: see ``Workflow``."""
+
+    auto_rerun_number: int = 0
+    max_auto_reruns: int | None = None
+    is_setup: bool = False
 
 
 FAILED_RESULTS = frozenset({"failure", "failed", "error"})
@@ -124,20 +136,33 @@ class JobReport:
 class Details:
     """The facts that the source's API gave about an event, and the ones still missing.
 
-    wanted    the kinds asked for, in all rounds together
-    jobs      every job of the workflow (for a job event: that job), in the source's order
-    missing   the details still unknown; empty when everything asked for was answered
-    rounds    the number of times that we asked
-    asked_at  the time of the last round for which there was a token; None before the first
+    wanted         the kinds asked for, in all rounds together
+    jobs           every job of the workflow (for a job event: that job), in the source's order
+    pull_request   without number and page: the pipeline has none
+    missing        the details still unknown; empty when everything asked for was answered
+    rounds         the number of times that we asked
+    asked_at       the time of the last round for which there was a token; None before the first
     """
 
     wanted: frozenset[DetailKind] = frozenset()
     actor: Actor | None = None
     vcs: Vcs | None = None
     jobs: tuple[JobReport, ...] | None = None
+    workflow: WorkflowFacts | None = None
+    pull_request: PullRequest | None = None
     missing: tuple[MissingDetail, ...] = ()
     rounds: int = 0
     asked_at: datetime | None = None
+
+    @property
+    def has_tests(self) -> bool | None:
+        """True if the tests of all failed jobs are known, or known to be none.
+
+        None if they were not asked for.
+        """
+        if DetailKind.TESTS not in self.wanted:
+            return None
+        return self.jobs is not None and all(missing.want is not DetailKind.TESTS for missing in self.missing)
 
     @property
     def may_improve(self) -> bool:

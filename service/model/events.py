@@ -113,6 +113,9 @@ class Workflow:
     """A group of jobs of a pipeline; its status is known once it has completed.
 
     created_at, stopped_at   as the post says; kept with the run, so None in an event read back without one
+    auto_rerun_number        1 or more for CircleCI's automatic rerun, 0 for any other run; None: it was not asked
+    max_auto_reruns          the number of automatic reruns that are allowed; None: none, or it was not asked
+    is_setup                 True if it only sets up the workflows after it; None: it was not asked
     """
 
     id: str | None = None
@@ -121,6 +124,9 @@ class Workflow:
     url: str | None = None
     created_at: datetime | None = field(default=None, compare=False)
     stopped_at: datetime | None = field(default=None, compare=False)
+    auto_rerun_number: int | None = None
+    max_auto_reruns: int | None = None
+    is_setup: bool | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,6 +162,19 @@ class Actor:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PullRequest:
+    """The pull request that a branch belongs to; ``url`` is its web page."""
+
+    number: int | None = None
+    url: str | None = None
+
+    @property
+    def is_known(self) -> bool:
+        """True if there is one."""
+        return self.number is not None or self.url is not None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Event:
     """The fact that a delivery carries, in our words. Its id is its delivery's id.
 
@@ -184,6 +203,7 @@ class Event:
     actor: Actor = Actor()
     trigger: str | None = None
     duration_ms: int | None = None
+    pull_request: PullRequest = PullRequest()
     run: RunState | None = None
 
     @property

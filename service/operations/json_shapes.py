@@ -30,11 +30,12 @@ Json = dict[str, Any]
 def event_json(event: Event) -> Json:
     """Return the shape of an event.
 
-    Its parts are nested: ``project``, ``pipeline``, ``workflow``, ``job``, ``commit``, ``actor``. The last keys are of
-    its run, as judged: null before that, and for a job.
+    Its parts are nested: ``project``, ``pipeline``, ``workflow``, ``job``, ``commit``, ``actor``,
+    ``pull_request``. The last keys are of its run, as judged: null before that, and for a job.
     """
     shape: Json = _plain(event)
-    del shape["run"], shape["workflow"]["created_at"], shape["workflow"]["stopped_at"]
+    del shape["run"]
+    shape["workflow"] = {name: shape["workflow"][name] for name in ("id", "name", "status", "url")}
     return shape | {"project": {**shape["project"], "full_name": event.project_name}} | _run_json(event.run)
 
 

@@ -21,6 +21,7 @@ from service.model import (
 )
 from service.pipeline.context import Context
 from service.pipeline.fetch_details import fetch_details, next_fetch_at, retry_after_s
+from service.pipeline.judge_runs import DEFAULT_BRANCHES
 from service.pipeline.lane_heads import enqueue_heads
 from service.routing.decide import with_details
 from service.store import deliveries, events, fetches, notifications
@@ -134,9 +135,16 @@ def wanted_details(event: Event) -> frozenset[DetailKind]:
     wants = set() if event.is_scheduled else {DetailKind.ACTOR}
     if event.revision is None or (event.branch is None and event.tag is None):
         wants.add(DetailKind.VCS)
+    if _may_have_pull_request(event):
+        wants.add(DetailKind.PULL_REQUEST)
     if event.status not in NO_DETAILS_STATUSES:
         wants |= {DetailKind.JOBS, DetailKind.TESTS}
     return frozenset(wants)
+
+
+def _may_have_pull_request(event: Event) -> bool:
+    is_of_branch = event.tag is None and event.branch not in DEFAULT_BRANCHES and not event.is_scheduled
+    return is_of_branch and event.status != "canceled" and not event.pull_request.is_known
 
 
 def _next_fetch(

@@ -53,6 +53,7 @@ FETCHES: Mapping[FetchPurpose, FetchStep] = {
     FetchPurpose.DECISION: FetchStep(run=fetch_facts, failed=fetch_facts_failed),
     FetchPurpose.MESSAGE: FetchStep(run=enrich, failed=enrich_failed),
     FetchPurpose.PAGE: FetchStep(run=enrich, failed=enrich_failed),
+    FetchPurpose.TESTS: FetchStep(run=enrich, failed=enrich_failed),
 }
 JOBS: Mapping[str, JobStep] = {"send": JobStep(run=send, failed=fail_send)}
 

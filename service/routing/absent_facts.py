@@ -6,7 +6,7 @@ are enough to remove them again.
 
 from dataclasses import replace
 
-from service.model import AbsentFacts, Event
+from service.model import AbsentFacts, Event, PullRequest
 
 
 def absent_facts(event: Event) -> AbsentFacts:
@@ -17,7 +17,7 @@ def absent_facts(event: Event) -> AbsentFacts:
         AbsentFacts.BRANCH: event.branch,
         AbsentFacts.TAG: event.tag,
     }
-    absent = AbsentFacts.NONE
+    absent = AbsentFacts.NONE if event.pull_request.is_known else AbsentFacts.PULL_REQUEST
     for fact, value in values.items():
         if value is None:
             absent |= fact
@@ -33,4 +33,5 @@ def without_facts(event: Event, absent: AbsentFacts) -> Event:
     )
     branch = None if AbsentFacts.BRANCH in absent else event.branch
     tag = None if AbsentFacts.TAG in absent else event.tag
-    return replace(event, actor=actor, branch=branch, tag=tag)
+    pull_request = PullRequest() if AbsentFacts.PULL_REQUEST in absent else event.pull_request
+    return replace(event, actor=actor, branch=branch, tag=tag, pull_request=pull_request)

@@ -16,10 +16,13 @@ from service.model import (
     Event,
     EventKind,
     Matcher,
+    PullRequest,
     Route,
     Transition,
     Vcs,
     Verdict,
+    Workflow,
+    WorkflowFacts,
 )
 from service.routing.match_keys import MATCH_KEYS, Fact, findable_details, read_facts
 from service.routing.patterns import compile_pattern, has_wildcards, quote
@@ -122,7 +125,24 @@ def with_details(event: Event, details: Details | None) -> Event:
     """
     if details is None:
         return event
-    return _with_vcs(replace(event, actor=_merged_actor(event.actor, details.actor or Actor())), details.vcs or Vcs())
+    filled = replace(
+        event,
+        actor=_merged_actor(event.actor, details.actor or Actor()),
+        workflow=_with_workflow(event.workflow, details.workflow),
+        pull_request=event.pull_request if event.pull_request.is_known else details.pull_request or PullRequest(),
+    )
+    return _with_vcs(filled, details.vcs or Vcs())
+
+
+def _with_workflow(workflow: Workflow, facts: WorkflowFacts | None) -> Workflow:
+    if facts is None:
+        return workflow
+    return replace(
+        workflow,
+        auto_rerun_number=facts.auto_rerun_number,
+        max_auto_reruns=facts.max_auto_reruns,
+        is_setup=facts.is_setup,
+    )
 
 
 def _merged_actor(known: Actor, found: Actor) -> Actor:

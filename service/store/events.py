@@ -96,6 +96,7 @@ def put_details(transaction: Transaction, learned: Mapping[UUID, Details]) -> No
             "event_id": event_id,
             "rounds": learned[event_id].rounds,
             "asked_at": learned[event_id].asked_at,
+            "has_tests": learned[event_id].has_tests,
             "body": DETAILS.dump_python(learned[event_id], mode="json"),
         }
         for event_id in sorted(learned)

@@ -27,6 +27,7 @@ from service.model import (
     Outcome,
     Pipeline,
     Project,
+    PullRequest,
     SignatureMatch,
     Via,
     WaitsFor,
@@ -109,13 +110,15 @@ def to_delivery(row: Row, *, read_body: Callable[[bytes, int | None], bytes] = u
     )
 
 
+WORKFLOW_FACTS = ("auto_rerun_number", "max_auto_reruns", "is_setup")
 PARTS = {
     "project": (Project, ("id", "slug", "name")),
     "pipeline": (Pipeline, ("id", "number")),
-    "workflow": (Workflow, ("id", "name", "status", "url")),
+    "workflow": (Workflow, ("id", "name", "status", "url", *WORKFLOW_FACTS)),
     "job": (Job, ("id", "name", "number", "status")),
     "commit": (Commit, ("subject", "author_name", "author_email", "url")),
     "actor": (Actor, ("id", "login", "name")),
+    "pull_request": (PullRequest, ("number", "url")),
 }
 SHARED_COLUMNS = (
     *("id", "source_event_id", "happened_at", "received_at", "org", "status"),

@@ -14,7 +14,7 @@ OPERATIONS: dict[str, tuple[str, str, set[str]]] = {
         "/workflow/{id}",
         {
             *("canceled_by", "created_at", "errored_by", "id", "name", "pipeline_id", "pipeline_number"),
-            *("project_slug", "started_by", "status", "stopped_at", "tag"),
+            *("project_slug", "started_by", "status", "stopped_at", "tag", "auto_rerun_number", "max_auto_reruns"),
         },
     ),
     "listWorkflowJobs": (
@@ -31,6 +31,15 @@ OPERATIONS: dict[str, tuple[str, str, set[str]]] = {
         {
             *("created_at", "errors", "id", "number", "project_slug", "state", "trigger", "trigger_parameters"),
             *("updated_at", "vcs"),
+        },
+    ),
+    "getPipelineValuesById": (
+        "GET",
+        "/pipeline/{pipeline-id}/values",
+        {
+            *("pipeline.number", "pipeline.git.branch", "pipeline.git.repo_url"),
+            *("pipeline.event.context.github.pr_url", "pipeline.event.github.pull_request.number"),
+            "pipeline.event.github.pull_request.url",
         },
     ),
     "getProjectBySlug": (

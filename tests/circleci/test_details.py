@@ -4,7 +4,19 @@ from datetime import timedelta
 
 import pytest
 
-from service.model import Actor, DetailKind, Details, Event, JobReport, MissingDetail, Pipeline, Project, Vcs, Workflow
+from service.model import (
+    Actor,
+    DetailKind,
+    Details,
+    Event,
+    JobReport,
+    MissingDetail,
+    Pipeline,
+    Project,
+    Vcs,
+    Workflow,
+    WorkflowFacts,
+)
 from tests.circleci_fixture import ALL, EVENT, GOOD, NOW, REPORT, WORKFLOW_PAGE, House
 
 
@@ -38,6 +50,7 @@ async def test_every_wanted_detail_is_returned() -> None:
             ),
             JobReport(name="hold", status="blocked", type="approval"),
         ),
+        workflow=WorkflowFacts(),
         rounds=1,
         asked_at=NOW,
     )
@@ -167,7 +180,7 @@ async def test_without_a_token_each_want_is_finally_missing() -> None:
 
     reason = "no ROUNDSMAN_CIRCLECI_TOKEN is set"
     assert details.missing == tuple(
-        MissingDetail(want=want, reason=reason, is_final=True, is_by_choice=True) for want in sorted(DetailKind)
+        MissingDetail(want=want, reason=reason, is_final=True, is_by_choice=True) for want in sorted(ALL)
     )
     assert (details.wanted, details.rounds, details.may_improve) == (ALL, 1, False)
     assert details.asked_at is None  # nothing was asked

@@ -100,6 +100,7 @@ async def test_each_method_calls_its_endpoint_and_the_fake_answers_as_circleci_d
         "workflow": api.workflow(RED.workflow_id),
         "workflow_jobs": api.workflow_jobs(RED.workflow_id),
         "pipeline": api.pipeline(RED.pipeline_id),
+        "values": api.values(RED.pipeline_id),
         "project": api.project(project.slug),
         "job": api.job(project.slug, job.number),
         "tests": anext(api.tests(project.slug, job.number, len)),
@@ -166,7 +167,7 @@ def test_each_endpoint_is_an_operation_of_circleci_and_we_read_fields_that_it_ha
 
     assert ADDRESSES[name] == address(method, path)
     if shape := shape_of(name):
-        assert set(shape.model_fields) <= fields
+        assert {field.alias or key for key, field in shape.model_fields.items()} <= fields
 
 
 def test_all_answers_have_a_shape_but_those_that_are_not_read() -> None:

@@ -17,6 +17,7 @@ from service.circleci.api.responses import (
     UserShape,
     WorkflowAnswer,
 )
+from service.circleci.pull_requests import ValuesAnswer
 from service.circleci.webhook.payload import PipelineShape
 
 T = TypeVar("T")
@@ -47,6 +48,10 @@ class CircleCIAPI:
     async def pipeline(self, pipeline_id: str) -> PipelineShape:
         """Return a pipeline; callers that ask at once share a call."""
         return await self._client.ask_shared(_call("pipeline", id=pipeline_id), PipelineShape)
+
+    async def values(self, pipeline_id: str) -> ValuesAnswer:
+        """Return the values of a pipeline; callers that ask at once share a call."""
+        return await self._client.ask_shared(_call("values", id=pipeline_id), ValuesAnswer)
 
     async def project(self, slug: str) -> ProjectShape:
         """Return a project."""

@@ -73,7 +73,7 @@ ENDPOINTS = {  # by the name of the method of CircleCIAPI that calls it
     ),
     "workflow": Endpoint(
         path="/workflow/{id}",
-        purpose="the id of the person who started a workflow",
+        purpose="the id of the person who started a workflow, its automatic reruns, and whether it is a setup",
         right=Right.READ,
         is_optional=True,
         operation="getWorkflowById",
@@ -88,10 +88,17 @@ ENDPOINTS = {  # by the name of the method of CircleCIAPI that calls it
     ),
     "pipeline": Endpoint(
         path="/pipeline/{id}",
-        purpose="branch, tag and commit",
+        purpose="branch, tag, commit and pull request",
         right=Right.READ,
         is_optional=True,
         operation="getPipelineById",
+    ),
+    "values": Endpoint(
+        path="/pipeline/{id}/values",
+        purpose="the pull request of a pipeline that does not name it itself",
+        right=Right.READ,
+        is_optional=True,
+        operation="getPipelineValuesById",
     ),
     "project": Endpoint(
         path="/project/{slug}",

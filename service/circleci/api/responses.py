@@ -61,9 +61,12 @@ class ProjectShape(Shape):
 
 
 class WorkflowAnswer(Shape):
-    """A workflow."""
+    """A workflow; only automatic reruns have a number."""
 
     started_by: Text = None
+    auto_rerun_number: Number = None
+    max_auto_reruns: Number = None
+    tag: Text = None
 
 
 class ListedJob(Shape):

@@ -7,6 +7,7 @@ from hashlib import sha256
 from service.circleci.git import circleci_of, commit_of, vcs_of
 from service.circleci.json_fields import read_object
 from service.circleci.links import web_url, workflow_url
+from service.circleci.pull_requests import pull_request_of
 from service.circleci.times import happened_at, milliseconds_between
 from service.circleci.webhook.payload import Payload
 from service.errors import Permanent
@@ -82,6 +83,7 @@ def parse(delivery: Delivery, *, links: bool) -> Event:
         actor=Actor(id=circleci.actor_id),
         trigger=payload.pipeline.trigger.type or circleci.trigger_type,
         duration_ms=duration_of(payload, kind),
+        pull_request=pull_request_of(payload.pipeline),
     )
 
 

@@ -42,6 +42,9 @@ class VcsShape(Shape):
 
     provider_name: Text = None
     target_repository_url: Text = None
+    origin_repository_url: Text = None
+    review_id: Text = None
+    review_url: Text = None
     revision: Text = None
     branch: Text = None
     tag: Text = None

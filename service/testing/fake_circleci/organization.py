@@ -116,10 +116,13 @@ class JobRun:
 class Run:
     """One workflow of one pipeline, from the push to its end.
 
-    number      of the pipeline
-    attempt     1, or more for a rerun: the same pipeline, another workflow id
-    waited_s    seconds from the push to the start of this attempt
-    trigger     its cause; no user of CircleCI started a ``schedule``
+    number         of the pipeline
+    attempt        1, or more for a rerun: the same pipeline, another workflow id
+    waited_s       seconds from the push to the start of this attempt
+    trigger        its cause; no user of CircleCI started a ``schedule``
+    pull_request   its number, where CircleCI knows one
+    auto_reruns    the number of this automatic rerun, and how many are allowed; 0: none
+    is_setup       it only sets up the workflows after it
     """
 
     project: Project
@@ -135,6 +138,9 @@ class Run:
     attempt: int = 1
     waited_s: int = 0
     trigger: str = "webhook"
+    pull_request: int | None = None
+    auto_reruns: tuple[int, int] = (0, 0)
+    is_setup: bool = False
 
     @property
     def pipeline_id(self) -> str:

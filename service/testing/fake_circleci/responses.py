@@ -39,8 +39,15 @@ def project(project: Project) -> Payload:
 
 
 def workflow(run: Run) -> Payload:
-    """Return the answer to ``GET /workflow/{id}``."""
+    """Return the answer to ``GET /workflow/{id}``; keys without a value are absent."""
+    number, most = run.auto_reruns
+    facts = {
+        "auto_rerun_number": number,
+        "max_auto_reruns": most,
+        "tag": "setup" if run.is_setup else "",
+    }
     return {
+        **{name: value for name, value in facts.items() if value},
         "id": run.workflow_id,
         "name": run.workflow,
         "status": run.status,
@@ -100,6 +107,10 @@ def pipeline(run: Run) -> Payload:
 
 def _vcs(run: Run) -> Payload:
     place = {"tag": run.tag} if run.tag else {"branch": run.branch}
+    review = {}
+    if run.pull_request:
+        page = f"{run.project.repository_url}/pull/{run.pull_request}"
+        review = {"review_id": str(run.pull_request), "review_url": page}
     return {
         "provider_name": "GitHub",
         "origin_repository_url": run.project.repository_url,
@@ -107,7 +118,21 @@ def _vcs(run: Run) -> Payload:
         "revision": run.revision,
         "commit": {"subject": run.subject, "body": ""},
         **place,
+        **review,
     }
+
+
+def values(run: Run) -> Payload:
+    """Return the answer to ``GET /pipeline/{id}/values``.
+
+    Only this answer names the pull request of a GitHub App run.
+    """
+    answer: Payload = {"pipeline.number": run.number, "pipeline.git.repo_url": run.project.repository_url}
+    if run.branch:
+        answer["pipeline.git.branch"] = run.branch
+    if run.pull_request and run.project.is_app:
+        answer["pipeline.event.context.github.pr_url"] = f"{run.project.repository_url}/pull/{run.pull_request}"
+    return answer
 
 
 def job(run: Run, job: JobRun) -> Payload:

@@ -91,6 +91,7 @@ class FakeCircleCI:
             Route(f"{PREFIX}/workflow/{{id}}", self._workflow),
             Route(f"{PREFIX}/workflow/{{id}}/job", self._workflow_jobs),
             Route(f"{PREFIX}/pipeline/{{id}}", self._pipeline),
+            Route(f"{PREFIX}/pipeline/{{id}}/values", self._values),
             Route(f"{PREFIX}/project/{{slug:path}}/job/{{number:int}}", self._job),
             Route(f"{PREFIX}/project/{{slug:path}}/{{number:int}}/tests", self._tests),
             Route(f"{PREFIX}/project/{{slug:path}}", self._project),
@@ -147,6 +148,10 @@ class FakeCircleCI:
     async def _pipeline(self, request: Request) -> Response:
         run = self._pipelines.get(request.path_params["id"])
         return JSONResponse(responses.pipeline(run)) if run else error_response(404, "Pipeline not found")
+
+    async def _values(self, request: Request) -> Response:
+        run = self._pipelines.get(request.path_params["id"])
+        return JSONResponse(responses.values(run)) if run else error_response(404, "Pipeline not found")
 
     async def _project(self, request: Request) -> Response:
         project = self._projects.get(_slug(request))
