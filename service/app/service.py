@@ -121,7 +121,12 @@ class Service:
             self.context.source.replace_credentials(secrets=settings.webhook_secrets, token=settings.circleci_token)
         if isinstance(self.context.notifier, AppriseChannels):
             self.context.notifier.redact_urls_of(config.receivers.values())
-        self.pipeline.reload(routes=config.routes, receivers=config.receivers, operators=config.operators)
+        self.pipeline.reload(
+            routes=config.routes,
+            receivers=config.receivers,
+            operators=config.operators,
+            known_problems=config.known_problems,
+        )
         self.first_run.reload(config)
         self.heartbeat.set_channels(fingerprint(config.receivers.values()))
 
@@ -193,7 +198,7 @@ def build(
     if watchdog is not None:
         context.jobs.schedule(PING_EVERY_S, WatchdogPinger(readiness, watchdog).ping)
     first_run = FirstRun(read_setup(config))
-    api = _api(config.settings, context, readiness)
+    api = _api(config.settings, pipeline, readiness)
     asgi = health_app(api)
     if role.receives:
         webhook = _webhook(context, committer, limits)
@@ -239,6 +244,7 @@ def _context(config: Config, *, clock: Clock | None, retry_policy: RetryPolicy, 
         public_url=settings.public_url,
         retry_policy=retry_policy,
         operators=config.operators,
+        known_problems=config.known_problems,
     )
 
 
@@ -254,7 +260,8 @@ def job_engine(
     return jobs
 
 
-def _api(settings: Settings, context: Context, readiness: Readiness) -> Api:
+def _api(settings: Settings, pipeline: Pipeline, readiness: Readiness) -> Api:
+    context = pipeline.context
     return Api(
         store=context.store,
         jobs=context.jobs,
@@ -262,6 +269,7 @@ def _api(settings: Settings, context: Context, readiness: Readiness) -> Api:
         metrics=context.metrics,
         clock=context.clock,
         readiness=readiness,
+        known_problems=lambda: pipeline.context.known_problems,
     )
 
 

@@ -45,6 +45,7 @@ COMMANDS = {
     "routes": "routes:routes",
     "receivers": "receivers:receivers",
     "silences": "silences:silences",
+    "known-problems": "known_problems:known_problems",
 }
 """Module and name of each command.
 

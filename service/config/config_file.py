@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from service.config.active_hours import ActiveShape, to_active_hours
 from service.config.channel_urls import SecretSources, channels
+from service.config.known_problems import KnownProblemShape, to_problems
 from service.config.matchers import to_matcher
 from service.config.operators import OperatorsShape
 from service.config.schema import FileShape, HookShape, MatchShape, ReceiverShape, RouteShape
@@ -20,7 +21,7 @@ from service.config.shapes import Context, suggest
 from service.config.warnings import find_warnings
 from service.config.yaml_document import Document, YamlPath, parse
 from service.errors import BadConfig
-from service.model import HookSpec, Receiver, Route
+from service.model import HookSpec, KnownProblem, Receiver, Route
 from service.routing.patterns import to_nfc
 
 _CLAIMS = {
@@ -47,6 +48,7 @@ class Contents:
     routes: tuple[Route, ...]
     hooks: tuple[HookSpec, ...]
     operators: str | None
+    known_problems: tuple[KnownProblem, ...]
     warnings: tuple[str, ...]
 
 
@@ -128,6 +130,8 @@ def _keys(path: YamlPath) -> tuple[str, ...]:
             shape = ActiveShape
         case ("hooks", _):
             shape = HookShape
+        case ("known_problems", _):
+            shape = KnownProblemShape
         case ("operators",):
             shape = OperatorsShape
         case _:
@@ -180,6 +184,7 @@ def _contents(shape: FileShape, document: Document) -> Contents:
         routes=routes,
         hooks=tuple(HookSpec(project=hook.project, name=hook.name, events=hook.events) for hook in shape.hooks),
         operators=operators,
+        known_problems=to_problems(shape.known_problems),
         warnings=find_warnings(document, tuple(shape.receivers), routes, used={operators}),
     )
 

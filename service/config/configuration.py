@@ -10,7 +10,7 @@ from service.config.config_file import Contents, read_file
 from service.config.env import load_settings, settings_warnings
 from service.config.settings import Settings, variable
 from service.errors import BadConfig
-from service.model import HookSpec, Receiver, Route
+from service.model import HookSpec, KnownProblem, Receiver, Route
 
 __all__ = ["Config", "Settings", "fingerprint", "load", "load_settings"]
 
@@ -31,6 +31,7 @@ class Config:
     routes: tuple[Route, ...]
     hooks: tuple[HookSpec, ...]
     operators: str | None
+    known_problems: tuple[KnownProblem, ...]
     warnings: tuple[str, ...]
 
 
@@ -66,6 +67,7 @@ def _config(settings: Settings, contents: Contents) -> Config:
         routes=contents.routes,
         hooks=contents.hooks,
         operators=contents.operators,
+        known_problems=contents.known_problems,
         warnings=settings_warnings(settings) + contents.warnings + blind,
     )
 

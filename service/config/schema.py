@@ -20,6 +20,7 @@ from pydantic import (
 
 from service.config.active_hours import ActiveShape
 from service.config.channel_urls import Address, resolve
+from service.config.known_problems import KnownProblemShape
 from service.config.operators import OperatorsShape
 from service.config.shapes import Shape, receiver_name, suggest
 from service.model import EventKind
@@ -167,3 +168,4 @@ class FileShape(Shape):
     routes: tuple[RouteShape, ...]
     hooks: tuple[HookShape, ...] = ()
     operators: OperatorsShape | None = None
+    known_problems: tuple[KnownProblemShape, ...] = ()

@@ -1,6 +1,6 @@
-"""The tables of silences, and of alarms of Roundsman's own."""
+"""The tables of silences, known problems, and alarms of Roundsman's own."""
 
-from sqlalchemy import JSON, Column, Index, String, Table, Text, Uuid
+from sqlalchemy import JSON, Boolean, Column, Index, String, Table, Text, Uuid
 
 from service.db.columns import UtcDateTime, enum_check
 from service.db.metadata import metadata
@@ -32,5 +32,25 @@ alarms = Table(
     Column("seen_at", UtcDateTime, nullable=False),
     Column("channel_key", String(64)),  # that it is about
     enum_check("kind", AlarmKind),
+    sqlite_with_rowid=False,
+)
+
+# Those that people added: others stand in roundsman.yaml.
+known_problems = Table(
+    "known_problems",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("pattern", Text),
+    Column("fingerprint", String(64)),
+    Column("title", Text, nullable=False),
+    Column("link", Text),
+    Column("owner", Text),
+    Column("until", UtcDateTime),
+    Column("is_muted", Boolean, nullable=False),
+    Column("added_by", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("closed_at", UtcDateTime),
+    Column("closed_by", Text),
+    Column("reopened_at", UtcDateTime),
     sqlite_with_rowid=False,
 )

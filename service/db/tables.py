@@ -26,7 +26,7 @@ from service.db.columns import BytewiseText, IntegerArray, UtcDateTime, enum_che
 from service.db.living_tables import living_messages
 from service.db.metadata import Transaction, metadata
 from service.db.process_tables import actions, heartbeats, hooks, jobs, lanes, refusals, sessions
-from service.db.quiet_tables import alarms, silences
+from service.db.quiet_tables import alarms, known_problems, silences
 from service.db.track_tables import backfills, incidents, runs, told, tracks
 from service.model import (
     DeliveryState,
@@ -57,6 +57,7 @@ __all__ = [
     "is_unsent",
     "is_unsettled",
     "jobs",
+    "known_problems",
     "lanes",
     "living_messages",
     "metadata",

@@ -96,8 +96,13 @@ def _subject(event: Event, details: Details) -> str:
 
 def _blocks(event: Event, details: Details, facts: MessageFacts) -> Iterator[Block]:
     first = _run_line(event, facts) if facts.news in NEWS_OF_TRACKS else _first_line(event, details, facts)
-    notes = ((note,) for note in facts.notes)
-    lines = (*notes, first, *track_lines(event, facts), _author_line(event, details), trigger_sentence(event.trigger))
+    lines = (
+        *facts.notes,
+        first,
+        *track_lines(event, facts),
+        _author_line(event, details),
+        trigger_sentence(event.trigger),
+    )
     yield Block(lines=tuple(line for line in lines if line))
     if not event.job:  # the first line of a job event links to its one job
         yield jobs_block(details.jobs or ())

@@ -35,6 +35,7 @@ from service.model.events import (
     Workflow,
     slug_spellings,
 )
+from service.model.known_problems import FROM_FILE, KnownProblem
 from service.model.living import Listener, LivingMessage, LivingReceipt, Update
 from service.model.message_facts import MessageFacts
 from service.model.processes import Process, Role
@@ -78,6 +79,7 @@ __all__ = [
     "DEFAULT_BRANCH_EXPIRY",
     "DEFAULT_EXPIRY",
     "FAILED_RESULTS",
+    "FROM_FILE",
     "MAX_SILENCE",
     "AbsentFacts",
     "Action",
@@ -113,6 +115,7 @@ __all__ = [
     "Judgment",
     "JudgmentNotes",
     "KnownHook",
+    "KnownProblem",
     "LaneHead",
     "Line",
     "Link",

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from service.model.records import News
+from service.model.story import Line
 from service.model.tracks import Closing, Taken
 
 
@@ -28,4 +29,4 @@ class MessageFacts:
     usual_ms: int | None = None
     red_reruns: int = 0
     compare_url: str | None = None
-    notes: tuple[str, ...] = ()
+    notes: tuple[Line, ...] = ()

@@ -5,7 +5,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from service.db.database import Store
-from service.db.tables import deliveries, notifications, sessions, silences
+from service.db.tables import deliveries, known_problems, notifications, sessions, silences
 from service.errors import BadRequest, NotFound
 from service.store import ids
 
@@ -20,6 +20,7 @@ class Noun(StrEnum):
     NOTIFICATION = "notification"
     SESSION = "session"
     SILENCE = "silence"
+    KNOWN_PROBLEM = "known_problem"
 
 
 COLUMNS = {
@@ -28,6 +29,7 @@ COLUMNS = {
     Noun.NOTIFICATION: notifications.c.id,
     Noun.SESSION: sessions.c.id,
     Noun.SILENCE: silences.c.id,
+    Noun.KNOWN_PROBLEM: known_problems.c.id,
 }
 LISTED_BY = {
     Noun.EVENT: "events list",
@@ -35,6 +37,7 @@ LISTED_BY = {
     Noun.NOTIFICATION: "notifications list",
     Noun.SESSION: "sessions list",
     Noun.SILENCE: "silences list --all",
+    Noun.KNOWN_PROBLEM: "known-problems list --all",
 }
 
 
@@ -54,7 +57,7 @@ async def find(store: Store, text: str, *nouns: Noun) -> tuple[Noun, UUID]:
     ]
     if not found:
         lists = " and ".join(f"`roundsman {LISTED_BY[noun]}`" for noun in nouns)
-        raise NotFound(f"there is no {' or '.join(nouns)} {text}; ids are in {lists}")
+        raise NotFound(f"there is no {' or '.join(nouns).replace('_', ' ')} {text}; ids are in {lists}")
     if len(found) > 1:
         raise BadRequest(f"{text} is the beginning of more than one id; write more of it")
     return found[0]

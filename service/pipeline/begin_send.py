@@ -12,9 +12,10 @@ import structlog
 from service.channels import min_interval
 from service.db.tables import Transaction
 from service.message import compose
-from service.model import Attempt, Color, Event, Message, MessageFacts, News, Notification, NotificationState
+from service.model import Attempt, Color, Details, Event, Message, MessageFacts, News, Notification, NotificationState
 from service.pipeline.channel_knowledge import color_told, is_stale
 from service.pipeline.context import Context
+from service.pipeline.known_problems import drop_muted, find_problems, problem_notes
 from service.pipeline.lane_heads import enqueue_heads
 from service.pipeline.leases import extend_lease
 from service.pipeline.living import add_living
@@ -86,7 +87,16 @@ def _begin(transaction: Transaction, context: Context, notification: Notificatio
     if end_quiet(transaction, context, notification, now) or is_stale(transaction, notification):
         return None
     event = events.find(transaction, notification.event_id) if notification.event_id else None
-    message = _compose(transaction, context, notification, event)
+    details = events.find_details(transaction, event.id) if event else None
+    known = find_problems(transaction, context, details, now)
+    if drop_muted(transaction, notification, known, now):
+        return None
+    notes = (*quiet_notes(context, notification, event), *problem_notes(known, now)) if event else ()
+    message = (
+        _compose(context, event, details, MessageFacts(news=notification.news, notes=notes))
+        if event
+        else _compose_own(transaction, context, notification)
+    )
     attempt = _begin_attempt(transaction, context, notification, now)
     if attempt is None:
         return None
@@ -99,14 +109,15 @@ def _begin(transaction: Transaction, context: Context, notification: Notificatio
     )
 
 
-def _compose(transaction: Transaction, context: Context, notification: Notification, event: Event | None) -> Message:
+def _compose(context: Context, event: Event, details: Details | None, facts: MessageFacts) -> Message:
+    event_url = f"{context.public_url}/events/{event.id}" if context.public_url else None
+    return compose(event, details, event_url=event_url, facts=facts)
+
+
+def _compose_own(transaction: Transaction, context: Context, notification: Notification) -> Message:
     if notification.news is News.SUMMARY:
         return compose_summary(transaction, context, notification)
-    if event is None:
-        return compose_of(notification)
-    event_url = f"{context.public_url}/events/{event.id}" if context.public_url else None
-    facts = MessageFacts(news=notification.news, notes=quiet_notes(context, notification, event))
-    return compose(event, events.find_details(transaction, event.id), event_url=event_url, facts=facts)
+    return compose_of(notification)
 
 
 def _begin_attempt(

@@ -13,7 +13,7 @@ from service.clock import DistinctTimes
 from service.config.channel_urls import fingerprint
 from service.db.database import Store
 from service.metrics import Metrics
-from service.model import Channel, Message, Receiver, Route
+from service.model import Channel, KnownProblem, Message, Receiver, Route
 from service.pipeline.late_sends import LateSends
 from service.queue.base import JobQueue
 from service.routing.route_index import RouteIndex
@@ -96,6 +96,7 @@ class Context:
     planned_at      the times of new notifications, in the order of which a lane sends them
     unsure_begins   begins of attempts whose commit was not confirmed: notification and time; nothing was sent
     operators       the receiver of Roundsman's own alarms; None: no one hears of them
+    known_problems  those of roundsman.yaml
     """
 
     store: Store
@@ -114,6 +115,7 @@ class Context:
     late_sends: LateSends = field(default_factory=LateSends)
     unsure_begins: set[tuple[UUID, datetime]] = field(default_factory=set)
     operators: str | None = None
+    known_problems: Sequence[KnownProblem] = ()
 
     @cached_property
     def route_index(self) -> RouteIndex:

@@ -16,6 +16,7 @@ from service.model import (
     Color,
     Event,
     Incident,
+    Line,
     News,
     Notification,
     NotificationState,
@@ -64,7 +65,7 @@ def quiet_remark(route: Route, held: Sequence[Notification]) -> list[str]:
     return [f"{labels} hears of it after quiet hours, from {until:%Y-%m-%d %H:%M} {route.active.timezone} on"]
 
 
-def quiet_notes(context: Context, notification: Notification, event: Event) -> tuple[str, ...]:
+def quiet_notes(context: Context, notification: Notification, event: Event) -> tuple[Line, ...]:
     """Return the sentence of a message that waited.
 
     Such as ``Red since 09:12, quiet until 12:00.``
@@ -80,7 +81,7 @@ def quiet_notes(context: Context, notification: Notification, event: Event) -> t
     if notification.attempts == 0:  # a later attempt has another time
         parts.append(f"quiet until {_on_clock(until, until, name)}")
     sentence = ", ".join(parts)
-    return (f"{sentence[0].upper()}{sentence[1:]} ({name}).",) if sentence else ()
+    return ((f"{sentence[0].upper()}{sentence[1:]} ({name}).",),) if sentence else ()
 
 
 def _on_clock(time: datetime, other: datetime, zone: str) -> str:

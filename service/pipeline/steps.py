@@ -11,7 +11,7 @@ from uuid import UUID
 import structlog
 
 from service.errors import NotFound
-from service.model import Fetch, FetchPurpose, Receiver, Route
+from service.model import Fetch, FetchPurpose, KnownProblem, Receiver, Route
 from service.pipeline.context import Context, RetryPolicy
 from service.pipeline.edit_living import EDIT_EVERY_S, edit_living
 from service.pipeline.enrich import enrich, enrich_failed
@@ -81,10 +81,16 @@ class Pipeline:
         return handle
 
     def reload(
-        self, *, routes: Sequence[Route], receivers: Mapping[str, Receiver], operators: str | None = None
+        self,
+        *,
+        routes: Sequence[Route],
+        receivers: Mapping[str, Receiver],
+        operators: str | None = None,
+        known_problems: Sequence[KnownProblem] = (),
     ) -> None:
-        """Use other routes and receivers from the next step on."""
-        self._context = replace(self._context, routes=routes, receivers=receivers, operators=operators)
+        """Use other routes, receivers and known problems from the next step on."""
+        changed = replace(self._context, routes=routes, receivers=receivers, operators=operators)
+        self._context = replace(changed, known_problems=known_problems)
 
     async def process(self, *, limit: int) -> Batch:
         """Decide on up to ``limit`` due deliveries."""

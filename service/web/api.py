@@ -2,7 +2,7 @@
 
 import asyncio
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,10 +15,12 @@ from service.db.database import Store
 from service.errors import BadRequest
 from service.health import DatabaseStats, Readiness
 from service.metrics import Metrics
+from service.model import KnownProblem
 from service.operations import notifications, operator_actions, queries
 from service.operations.dead_letters import list_dead_letters
 from service.operations.queries import list_refusals
 from service.queue.base import JobQueue
+from service.web.api_known_problems import KnownProblemsApi
 from service.web.api_silences import SilencesApi
 from service.web.auth.access import Access
 from service.web.parameters import checked_params, page_params, single_valued_params
@@ -34,6 +36,7 @@ class Api:
     metrics: Metrics
     clock: Callable[[], datetime]
     readiness: Readiness
+    known_problems: Callable[[], Sequence[KnownProblem]] = tuple
 
     def routes(self) -> list[BaseRoute]:
         """Return the routes of all endpoints."""
@@ -48,6 +51,9 @@ class Api:
             Route("/api/v1/notifications/{id}/resend", self.resend, methods=["POST"]),
             Route("/api/v1/notifications/{id}/dismiss", self.dismiss_notification, methods=["POST"]),
             *SilencesApi(store=self.store, jobs=self.jobs, access=self.access, clock=self.clock).routes(),
+            *KnownProblemsApi(
+                store=self.store, access=self.access, clock=self.clock, from_file=self.known_problems
+            ).routes(),
             *self.health_routes(),
         ]
 
