@@ -106,13 +106,13 @@ def side_by_side(runs: Iterable[Run]) -> Iterator[list[Run]]:
     for pipeline in by_pipeline(runs):
         group: list[Run] = []
         for run in number_in_pipeline(pipeline):
-            if run.color is Color.GREY:
-                yield [run]
-                continue
             if group and run.created_at > max(one.stopped_at for one in group):
                 yield group
                 group = []
-            group.append(run)
+            if run.color is Color.GREY:
+                yield [run]
+            else:
+                group.append(run)
         if group:
             yield group
 
