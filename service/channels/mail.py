@@ -2,7 +2,7 @@
 
 Apprise's plugin makes the plain part from the HTML, and loses every link. Ours has both parts from our own forms, and
 headers that say that a machine wrote the mail: mail programs send no absence notice, sort the mails of a project, and
-keep those of one workflow and branch together.
+keep those of one incident together.
 """
 
 import re
@@ -22,7 +22,7 @@ from apprise.plugins.email.smtp import AppriseSMTPController
 
 from service.clock import now_utc
 from service.message import mail_html, mail_text
-from service.model import Message
+from service.model import Message, News
 
 NAME = "Roundsman"
 MAX_IDS = 900  # RFC 5322: a line has 998 characters at most
@@ -89,7 +89,9 @@ class Mail(_PLUGIN):  # type: ignore[misc] # reason: see above
         self, server: AppriseSMTPController, to: tuple[str | bool, str], message: Message, *, is_plain: bool
     ) -> bool:
         copies = self.cc - self.bcc - {to[1]}
-        mail = compose_mail(message, sender=self._sender, is_plain=is_plain, unique=self._unique(to[1]))
+        copy = f".{_short_hash(to[1])}" if len(self.targets) > 1 else ""  # each recipient gets a mail of its own
+        unique = (self.notification_id or uuid4()).hex
+        mail = compose_mail(message, sender=self._sender, is_plain=is_plain, unique=unique, copy=copy)
         mail["To"] = self._format_address(to[1], to[0])
         for name, addresses in (("Cc", copies), ("Reply-To", self.reply_to - {to[1]})):
             if addresses:
@@ -102,11 +104,6 @@ class Mail(_PLUGIN):  # type: ignore[misc] # reason: see above
         self.logger.info("Sent Email to %s", to[1])
         return True
 
-    def _unique(self, recipient: str) -> str:
-        """Return the unique part of the Message-ID: each recipient gets a mail of its own."""
-        unique = (self.notification_id or uuid4()).hex
-        return f"{unique}.{_short_hash(recipient)}" if len(self.targets) > 1 else unique
-
     @property
     def _sender(self) -> tuple[str, str]:
         name, address = self.from_addr
@@ -117,11 +114,14 @@ class Mail(_PLUGIN):  # type: ignore[misc] # reason: see above
         return formataddr((str(display_name) if display_name else None, address), charset="utf-8")
 
 
-def compose_mail(message: Message, *, sender: tuple[str, str], unique: str, is_plain: bool = False) -> EmailMessage:
+def compose_mail(
+    message: Message, *, sender: tuple[str, str], unique: str, copy: str = "", is_plain: bool = False
+) -> EmailMessage:
     """Return the mail of a message, without recipients.
 
     sender     display name and address
     unique     the part of the Message-ID that no other mail has
+    copy       the end of that part, by which the mails of several recipients differ
     is_plain   leave out the HTML part
     """
     domain = sender[1].rpartition("@")[2]
@@ -129,9 +129,11 @@ def compose_mail(message: Message, *, sender: tuple[str, str], unique: str, is_p
     mail["Subject"] = " ".join(message.title.split())
     mail["From"] = formataddr(sender, charset="utf-8")
     mail["Date"] = format_datetime(now_utc())
-    mail["Message-ID"] = f"<{unique}.roundsman@{domain}>"
-    if message.subject:
-        mail["References"] = mail["In-Reply-To"] = f"<{_thread_id(message.subject)}.roundsman@{domain}>"
+    thread = _thread_id(message, copy)
+    opens_thread = message.news is News.BROKE and message.incident is not None
+    mail["Message-ID"] = f"<{thread if opens_thread else unique + copy}.roundsman@{domain}>"
+    if thread and not opens_thread:
+        mail["References"] = mail["In-Reply-To"] = f"<{thread}.roundsman@{domain}>"
     mail["List-Id"] = _list_id(message, domain)
     mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: no automatic answers
     mail["X-Auto-Response-Suppress"] = "All"  # the same for Exchange
@@ -142,12 +144,15 @@ def compose_mail(message: Message, *, sender: tuple[str, str], unique: str, is_p
     return mail
 
 
-def _thread_id(subject: str) -> str:
-    """Return the id that all mails of a subject refer to, which makes them a thread.
+def _thread_id(message: Message, copy: str) -> str:
+    """Return the id that the mails of a thread refer to; empty for a lone mail.
 
-    No mail has this id itself.
+    News of an incident are one thread, which its first mail opens: that has the id. So it has it also when it is sent
+    again, or by another process. Of other mails those of a subject refer to an id that none has.
     """
-    return _short_hash(subject)
+    if message.incident is not None and message.news is not News.RUN:
+        return f"{_short_hash(f'incident {message.incident}')}{copy}"
+    return _short_hash(message.subject) if message.subject else ""
 
 
 def _short_hash(words: str) -> str:

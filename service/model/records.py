@@ -158,6 +158,7 @@ class Message:
     living     the living message that it belongs to, where the channel has those; ``update`` is what becomes of it
     news       the news that lead it
     buttons    links that it offers, where a channel shows them apart: the failed job, the changes ...
+    incident   the id of the incident that it is about; None: of none
     """
 
     title: str
@@ -174,6 +175,7 @@ class Message:
     update: Update = Update.POST
     news: News = News.RUN
     buttons: tuple[Link, ...] = ()
+    incident: UUID | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -104,7 +104,7 @@ def _begin(transaction: Transaction, context: Context, notification: Notificatio
     return Begun(
         notification=_with_patience(transaction, notification, now),
         attempt=attempt,
-        message=add_living(transaction, notification, message, now),
+        message=replace(add_living(transaction, notification, message, now), incident=notification.incident_id),
         color=color_told(notification, event) if event else None,
     )
 

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from email.message import EmailMessage
 from itertools import product
 from typing import Literal
@@ -15,7 +16,7 @@ from service.channels import AppriseChannels
 from service.channels.mail import compose_mail
 from service.errors import Temporary
 from service.message import compose, compose_test, mail_html, mail_text
-from service.model import Commit, Details, Message
+from service.model import Commit, Details, Message, News
 from tests.apprise_urls import URLS
 from tests.channels.test_channels import a_channel, a_message, sent
 from tests.channels.test_mail import mail_url
@@ -90,6 +91,20 @@ async def test_mails_of_one_workflow_and_branch_are_one_thread_and_others_are_no
     red, green, other = mail.got
     assert red["References"] == red["In-Reply-To"] == green["References"] != other["References"]
     assert len({letter["Message-ID"] for letter in mail.got}) == 3
+
+
+async def test_mails_of_an_incident_are_one_thread_that_its_first_mail_opens(mail: MailEnd) -> None:
+    incident, another = UUID(int=1), UUID(int=2)
+    for about, news in ((incident, News.BROKE), (incident, News.FIXED), (another, News.BROKE), (incident, News.BROKE)):
+        await got(mail, replace(a_message(), incident=about, news=news), ",ops@example.com")
+
+    web = [letter for letter in mail.got if letter["To"] == "web@example.com"]
+    broke, fixed, other, again = web
+    assert (broke["References"], broke["In-Reply-To"]) == (None, None)
+    assert fixed["References"] == fixed["In-Reply-To"] == broke["Message-ID"] == again["Message-ID"]
+    assert other["Message-ID"] != broke["Message-ID"] != fixed["Message-ID"]
+    assert len({letter["Message-ID"] for letter in mail.got}) == 6  # each recipient has a thread of its own
+    assert all(letter["Auto-Submitted"] == "auto-generated" and letter["List-Id"] for letter in mail.got)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from service.pipeline.steps import Pipeline
 from service.store import living_messages
 from service.testing.fake_circleci.organization import Run
 from tests.app_fixture import GREEN, RED, House, a_house
+from tests.fake_servers import mail_end
 from tests.fake_slack import CHANNEL, TOKEN, FakeSlack, Fault, fake_slack
 from tests.slack_fixture import CUT
 from tests.slack_fixture import GREEN as GREEN_COLOR
@@ -285,3 +286,18 @@ async def test_message_of_an_incident_that_ended_long_ago_is_forgotten(web: Hous
     await web.service.pipeline.prune()
 
     assert web.rows("SELECT color FROM living_messages") == [("red",)]
+
+
+async def test_mails_of_an_incident_are_one_thread(folder: Path) -> None:
+    with mail_end() as mail:
+        address = f"mailtos://{mail.user}:{mail.password}@localhost:{mail.port}?from=ci@example.com&to=web@example.com"
+        routes = ROUTES.replace(f'{{url: "slack-bot://{TOKEN}/{CHANNEL}", name: "#web"}}', f'"{address}"')
+        async with a_house(folder, routes) as house:
+            web = with_slack(house, FakeSlack())
+            for run in (red(1), red(2), green(3), red(4)):
+                await told(web, run)
+
+    broke, fixed, again = mail.got  # of another red there is no mail: it would be one more, and no edit
+    assert fixed["References"] == fixed["In-Reply-To"] == broke["Message-ID"] != again["Message-ID"]
+    assert (broke["References"], again["References"]) == (None, None)
+    assert {letter["Auto-Submitted"] for letter in mail.got} == {"auto-generated"}
