@@ -23,8 +23,9 @@ from service.config.channel_urls import Address, resolve
 from service.config.known_problems import KnownProblemShape
 from service.config.operators import OperatorsShape
 from service.config.shapes import Shape, receiver_name, suggest
-from service.model import EventKind
-from service.routing.match_keys import MATCH_KEYS
+from service.model import EventKind, Transition
+from service.routing.comparisons import compile_comparison
+from service.routing.match_keys import JUDGED_KEYS, MATCH_KEYS
 from service.routing.patterns import has_closed_brackets, to_nfc
 
 MATCHED_EVENTS = (EventKind.WORKFLOW_COMPLETED.value, EventKind.JOB_COMPLETED.value)
@@ -117,7 +118,37 @@ def _require_job_events(cls: type, value: object, info: ValidationInfo[Any]) -> 
     return value
 
 
-_TYPES: dict[str, Any] = {"event": Events, "status": Statuses}
+def _require_workflow_events(cls: type, value: object, info: ValidationInfo[Any]) -> object:
+    if EventKind.JOB_COMPLETED in (info.data.get("event") or ()):
+        raise ValueError("is of workflows, and the route hears jobs; leave out event: job-completed")
+    return value
+
+
+def _comparisons(units: tuple[str, ...]) -> Any:  # a type
+    """Return the type of a list of comparisons in these units."""
+
+    def check(written: str) -> str:
+        compile_comparison(written.removeprefix("!"), units)
+        return written
+
+    return Annotated[tuple[Annotated[str, BeforeValidator(_number_as_text), AfterValidator(check)], ...], OneOrMore]
+
+
+def _number_as_text(written: object) -> object:
+    return str(written) if isinstance(written, int) and not isinstance(written, bool) else written
+
+
+def _transition(written: str) -> str:
+    known = [one.value for one in Transition if one is not Transition.NONE]
+    if written.removeprefix("!") not in known:
+        raise ValueError(f"{written} is no transition; there are {', '.join(known)}")
+    return written
+
+
+Transitions = Annotated[tuple[Annotated[str, AfterValidator(_transition)], ...], OneOrMore]
+_TYPES: dict[str, Any] = {"event": Events, "status": Statuses, "transition": Transitions} | {
+    name: _comparisons(key.units) for name, key in MATCH_KEYS.items() if key.units
+}
 _JOB_KEYS = [name for name, key in MATCH_KEYS.items() if key.needs_jobs]
 
 _FIELDS: dict[str, Any] = {
@@ -129,7 +160,10 @@ MatchShape = create_model(
     "MatchShape",
     __base__=Shape,
     __doc__="The tests that a route makes of an event: each key that is given must fit.",
-    __validators__={"_require_job_events": field_validator(*_JOB_KEYS)(_require_job_events)},
+    __validators__={
+        "_require_job_events": field_validator(*_JOB_KEYS)(_require_job_events),
+        "_require_workflow_events": field_validator(*JUDGED_KEYS)(_require_workflow_events),
+    },
     **_FIELDS,
 )
 

@@ -24,10 +24,12 @@ from service.model import (
     Workflow,
     WorkflowFacts,
 )
+from service.routing.comparisons import COMPARED, compile_comparison
 from service.routing.match_keys import MATCH_KEYS, Fact, findable_details, read_facts
 from service.routing.patterns import compile_pattern, has_wildcards, quote
 
 _WORKFLOWS_ONLY = Matcher(key="event", patterns=(EventKind.WORKFLOW_COMPLETED,))
+_BROKE_AND_ON = Matcher(key="transition", patterns=(Transition.BROKE, Transition.STILL_BROKEN, Transition.FIXED))
 _BROKE_OR_FIXED = Matcher(key="transition", patterns=(Transition.BROKE, Transition.FIXED))
 _UNCHANGED = {
     Transition.STILL_BROKEN: "is red, as the one before was",
@@ -63,7 +65,10 @@ def own_matchers(route: Route) -> tuple[Matcher, ...]:
 
 
 def _with_transition(route: Route) -> tuple[Matcher, ...]:
-    return route.matchers if hears_every_run(route) or follows_changes(route) else (*route.matchers, _BROKE_OR_FIXED)
+    keys = {matcher.key for matcher in route.matchers}
+    if "transition" in keys or hears_every_run(route):
+        return route.matchers
+    return (*route.matchers, _BROKE_AND_ON if "streak" in keys else _BROKE_OR_FIXED)
 
 
 def hears_every_run(route: Route) -> bool:
@@ -90,6 +95,8 @@ def fits(matcher: Matcher, fact: Fact) -> bool:
 
 
 def _fits(fact: Fact, pattern: str) -> bool:
+    if fact.amount is not None:
+        return compile_comparison(pattern, COMPARED)(fact.amount)
     return any(map(compile_pattern(pattern), fact.spellings))
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from service.errors import BadRequest
 from service.model import (
     Actor,
+    Color,
     Commit,
     DetailKind,
     Event,
@@ -35,10 +36,12 @@ class Fact:
 
     shown       the spelling to show to people; empty for an absent value
     spellings   every spelling that a pattern may fit, in NFC; none for an absent value
+    amount      of a key with units: the number to compare, a time in seconds
     """
 
     shown: str
     spellings: tuple[str, ...]
+    amount: float | None = None
 
 
 def _nothing_to_ask(_: Event) -> DetailKind | None:
@@ -74,6 +77,7 @@ class MatchKey:
     put                returns the event with another value; None for an absent one
     find_detail        returns the detail that could fill in an absent value of this event; None if there is none
     needs_jobs         only jobs have this fact: a route that tests it must match job events
+    units              of an amount, whose patterns are comparisons such as ``>= 3``; none for a text
     is_judged          it is known once the run was judged, and not before
     may_hold_brackets  real values may hold a [, which opens a set in a pattern; git refuses names of refs with one
     search             its filter of events; None: events are not searched by it
@@ -85,6 +89,7 @@ class MatchKey:
     put: Callable[[Event, str | None], Event]
     find_detail: Callable[[Event], DetailKind | None] = _nothing_to_ask
     needs_jobs: bool = False
+    units: tuple[str, ...] = ()
     is_judged: bool = False
     may_hold_brackets: bool = False
     search: SearchFilter | None = None
@@ -131,6 +136,22 @@ def _transition(event: Event) -> Fact:
         return _fact(None)
     transition = event.run.transition if event.run else alone_transition(color_of(event.status))
     return _fact(None if transition is Transition.NONE else transition)
+
+
+def _streak(event: Event) -> Fact:
+    """Return the number of reds in a row up to a run; of a fixed one, those that it ended."""
+    if event.kind is not EventKind.WORKFLOW_COMPLETED:
+        return _fact(None)
+    streak = event.run.streak if event.run else int(color_of(event.status) is Color.RED)
+    return Fact(str(streak), (str(streak),), float(streak)) if streak else _fact(None)
+
+
+def _put_streak(event: Event, streak: str | None) -> Event:
+    """Set the streak of a run that is red. Raises BadRequest for no whole number."""
+    if streak is not None and not re.fullmatch(r"\d{1,9}", streak):
+        raise BadRequest(f"{streak!a} is not a streak; write the number of red runs in a row, such as 3")
+    red = _put_transition(event, Transition.STILL_BROKEN if int(streak or 0) > 1 else Transition.BROKE)
+    return replace(red, run=replace(red.run, streak=int(streak or 0))) if red.run else red
 
 
 def _put_transition(event: Event, transition: str | None) -> Event:
@@ -239,6 +260,15 @@ _ENTRIES: Iterable[MatchKey] = (
         "`duration`, `slower` or `queue`: such a route hears every run that fits",
         read=_transition,
         put=_put_transition,
+        is_judged=True,
+    ),
+    MatchKey(
+        name="streak",
+        sentence='the number of red runs in a row, such as `">= 3"`: the first red that fits is told as broke, and '
+        "what was told is told when it is fixed",
+        read=_streak,
+        put=_put_streak,
+        units=("",),
         is_judged=True,
     ),
     MatchKey(

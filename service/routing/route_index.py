@@ -10,7 +10,7 @@ from functools import partial
 
 from service.model import DetailKind, Event, EventKind, Matcher, Route, RoutesVersion, Verdict
 from service.routing.decide import fits, missing_facts, own_matchers
-from service.routing.match_keys import JUDGED_KEYS, Fact, findable_details, read_facts
+from service.routing.match_keys import JUDGED_KEYS, MATCH_KEYS, Fact, findable_details, read_facts
 from service.routing.patterns import has_wildcards, to_nfc, unescape
 
 Test = tuple[str, Callable[[Fact], bool]]
@@ -97,7 +97,7 @@ def _test(matcher: Matcher) -> Callable[[Fact], bool]:
 
 def _names(matcher: Matcher) -> frozenset[str]:
     """Return the only names that a matcher fits; none if it fits others too."""
-    if any(map(has_wildcards, matcher.patterns)):
+    if MATCH_KEYS[matcher.key].units or any(map(has_wildcards, matcher.patterns)):
         return frozenset()
     return frozenset(_spellings(matcher.patterns))
 

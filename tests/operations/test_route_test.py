@@ -53,7 +53,8 @@ def test_every_match_key_can_be_set() -> None:
     given = {key: f"some {key}" for key in MATCH_KEYS} | {
         "event": "job-completed",
         "project": "gh/some/project",
-        "transition": "fixed",
+        "transition": "still_broken",
+        "streak": "3",
     }
 
     event = trial(*(f"{key}={value}" for key, value in given.items()))
@@ -64,6 +65,7 @@ def test_every_match_key_can_be_set() -> None:
         "project": event.project.slug,
         "branch": event.branch,
         "transition": event.run and event.run.transition,
+        "streak": event.run and str(event.run.streak),
         "tag": event.tag,
         "workflow": event.workflow.name,
         "job": event.job and event.job.name,

@@ -110,3 +110,25 @@ async def test_a_muted_incident_is_told_when_it_is_fixed(house: House) -> None:
 
 def mute(transaction: Transaction) -> None:
     transaction.execute(update(incidents).values(muted_until=datetime(9999, 1, 1, tzinfo=UTC)))
+
+
+async def test_a_streak_is_told_once_it_is_that_long_and_when_it_ends(folder: Path) -> None:
+    streak = CHANGES.replace("{branch: main}", "{branch: main, streak: '>= 2'}")
+    async with a_house(folder, streak) as house:
+        statuses = ["failed", "success", "failed", "failed", "failed", "success"]
+
+        assert await told(house, *(run(900 + n, status) for n, status in enumerate(statuses))) == [
+            ("broke", 903, "sent"),
+            ("fixed", 905, "sent"),
+        ]
+
+
+async def test_a_route_that_names_still_broken_hears_of_each_red(folder: Path) -> None:
+    every = CHANGES.replace("{branch: main}", "{branch: main, transition: [broke, still_broken, fixed]}")
+    async with a_house(folder, every) as house:
+        assert await told(house, *(run(900 + n, "failed") for n in range(3)), run(903, "success")) == [
+            ("broke", 900, "sent"),
+            ("still_broken", 901, "sent"),
+            ("still_broken", 902, "sent"),
+            ("fixed", 903, "sent"),
+        ]

@@ -199,7 +199,7 @@ def test_name_with_a_slash_gets_no_organization_before_it() -> None:
 # Absent facts and exclusion
 
 
-@pytest.mark.parametrize("key", [key for key in MATCH_KEYS if key not in {"event", "status", "transition"}])
+@pytest.mark.parametrize("key", [key for key in MATCH_KEYS if key not in {"event", "status", "transition", "streak"}])
 def test_an_absent_fact_matches_no_pattern_and_escapes_every_exclusion(key: str) -> None:
     bare = Event(
         id=UUID(int=2),

@@ -8,7 +8,7 @@ from service.model import Actor, DetailKind, EventKind
 from service.routing.match_keys import MATCH_KEYS, SEARCH_FILTERS, findable_details, read_facts
 from tests.example_events import FAILED, UNPLACED, UNSIGNED
 
-VALUES = {"event": "job-completed", "project": "gh/some/project", "transition": "fixed"}
+VALUES = {"event": "job-completed", "project": "gh/some/project", "transition": "fixed", "streak": "3"}
 
 
 @pytest.mark.parametrize("name", list(MATCH_KEYS))
@@ -30,9 +30,11 @@ def test_no_key_changes_the_value_of_another(name: str) -> None:
     brought_along = {
         "org": {"project"},
         "project": {"org"},
-        "job": {"event", "transition"},
-        "event": {"transition"},
-        "status": {"transition"},
+        "job": {"event", "transition", "streak"},
+        "event": {"transition", "streak"},
+        "status": {"transition", "streak"},
+        "streak": {"transition"},
+        "transition": {"streak"},
     }.get(name, set())
     before, after = read_facts(FAILED), read_facts(MATCH_KEYS[name].put(FAILED, VALUES.get(name, "other")))
 
