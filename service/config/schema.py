@@ -120,7 +120,7 @@ def _require_job_events(cls: type, value: object, info: ValidationInfo[Any]) -> 
 
 def _require_workflow_events(cls: type, value: object, info: ValidationInfo[Any]) -> object:
     if EventKind.JOB_COMPLETED in (info.data.get("event") or ()):
-        raise ValueError("is of workflows, and the route hears jobs; leave out event: job-completed")
+        raise ValueError("fits no job; leave out event: job-completed")
     return value
 
 

@@ -18,17 +18,21 @@ LOG_EVERY = 50  # chunks
 log = structlog.get_logger()
 
 
-async def fill_in_history(context: Context, *, is_stopping: Callable[[], bool] = lambda: False) -> None:
+async def fill_in_history(
+    context: Context, *, is_stopping: Callable[[], bool] = lambda: False, chunk: int = CHUNK
+) -> None:
     """Judge the runs of stored events, until all are or the process stops.
 
     Judging waits for it, so that no run is judged before older ones. Several processes take turns.
+
+    chunk   the number of events in a transaction
     """
     if not await context.store.read(backfills.is_needed):
         return
     log.info("runs of the history are filled in before new posts are judged; they are kept meanwhile")
     chunks = 0
     while not is_stopping():
-        share = await context.store.write_alone(_fill_in, context)
+        share = await context.store.write_alone(_fill_in, context, chunk)
         if share is None:
             log.info("runs of the history are filled in")
             return
@@ -37,9 +41,9 @@ async def fill_in_history(context: Context, *, is_stopping: Callable[[], bool] =
             log.info("runs of the history are being filled in", percent=round(100 * share))
 
 
-def _fill_in(transaction: Transaction, context: Context) -> float | None:
+def _fill_in(transaction: Transaction, context: Context, limit: int) -> float | None:
     """Fill in one chunk; return the share that is done, None at the end."""
-    chunk = backfills.next_chunk(transaction, CHUNK)
+    chunk = backfills.next_chunk(transaction, limit)
     if chunk is None:
         backfills.finish(transaction, context.clock())
         return None

@@ -139,7 +139,7 @@ def _transition(event: Event) -> Fact:
 
 
 def _streak(event: Event) -> Fact:
-    """Return the number of reds in a row up to a run; of a fixed one, those that it ended."""
+    """Return the number of reds in a row that a run is part of, or ended."""
     if event.kind is not EventKind.WORKFLOW_COMPLETED:
         return _fact(None)
     streak = event.run.streak if event.run else int(color_of(event.status) is Color.RED)

@@ -32,8 +32,7 @@ def forget(transaction: Transaction) -> None:
     transaction.execute(text(ASKED_FOR))
 
 
-async def test_history_gets_its_runs_and_what_was_told_of_them(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backfill, "CHUNK", 1)
+async def test_history_gets_its_runs_and_what_was_told_of_them(folder: Path) -> None:
     async with a_house(folder, CHANGES) as house:
         context = house.service.context
         await house.finish(RED)
@@ -41,12 +40,12 @@ async def test_history_gets_its_runs_and_what_was_told_of_them(folder: Path, mon
         expected = house.rows(RUNS)
         await context.store.write(forget)
 
-        await backfill.fill_in_history(context)
+        await backfill.fill_in_history(context, chunk=1)
 
         assert expected
         assert house.rows(RUNS) == expected
         await house.finish(GREEN)
         await house.drain()
         assert len(house.channels.took) == 2  # the channel that was told that it broke
-        await backfill.fill_in_history(context)
+        await backfill.fill_in_history(context, chunk=1)
         assert house.rows("SELECT count(*) FROM backfills WHERE done_at IS NULL") == [(0,)]
