@@ -35,7 +35,8 @@ def incidents() -> str:
     by_default = {one.name for one in opening if one.incidents and {*one.incidents.actions[:1]} & CLOSING_ACTIONS}
     asked = [name for name in closing if closing[name] and name not in by_default]
     never = [name for name in closing if not closing[name]]
-    return fill(f"The URL has to say so at {join_words(asked)}; {join_words(never)} close nothing.", 120)
+    saying = f"The URL has to say so at {join_words(asked)}; " if asked else ""
+    return fill(f"{saying}{join_words(never)} close nothing.", 120)
 
 
 def _row(made: Any, service: ChannelService) -> tuple[str, ...]:

