@@ -1,8 +1,9 @@
 """Processes that are killed while they post to Slack: the incident has one living message all the same."""
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -68,15 +69,21 @@ class Scene:
         await asyncio.to_thread(wait, self.fleet.is_settled)
 
 
+@asynccontextmanager
+async def a_scene(database: Database, folder: Path, slack: FakeSlack) -> AsyncIterator[Scene]:
+    async with a_fleet(database, folder, 1, "alone", ROUNDSMAN_SLACK_URL=slack.url) as fleet:
+        (folder / "roundsman.yaml").write_text(ROUTES)
+        yield Scene(fleet=fleet, slack=slack)
+
+
 @pytest.fixture(params=["SQLite", pytest.param("Postgres", marks=pytest.mark.long)])
 async def scene(request: pytest.FixtureRequest, tmp_path: Path, slack: FakeSlack) -> AsyncIterator[Scene]:
     with ExitStack() as stack:
         database: Database = new_sqlite(tmp_path)
         if request.param == "Postgres":
             database = new_postgres(stack.enter_context(postgres.running()))
-        async with a_fleet(database, tmp_path, 1, "alone", ROUNDSMAN_SLACK_URL=slack.url) as fleet:
-            (tmp_path / "roundsman.yaml").write_text(ROUTES)
-            yield Scene(fleet=fleet, slack=slack)
+        async with a_scene(database, tmp_path, slack) as scene:
+            yield scene
 
 
 def red(number: int) -> Run:
@@ -131,3 +138,21 @@ async def test_worker_that_dies_before_it_has_posted_leaves_one_message(scene: S
     await scene.settle()
 
     assert shown(scene.slack) == [(RED_COLOR, [])]
+
+
+@pytest.mark.long
+async def test_worker_that_is_frozen_after_its_post_leaves_one_message(tmp_path: Path, slack: FakeSlack) -> None:
+    with postgres.running() as server:
+        async with a_scene(new_postgres(server), tmp_path, slack) as scene:
+            frozen = await scene.start()
+            slack.plan["chat.postMessage"] = [Fault(act=lambda: frozen.signal(signal.SIGSTOP))]
+            await scene.post(red(1))
+            await asyncio.to_thread(wait, lambda: bool(slack.messages))
+            await scene.fleet.start("worker", place="worker-2")
+            await asyncio.to_thread(wait, scene.fleet.is_settled)
+            frozen.signal(signal.SIGCONT)
+
+            for run in (red(2), replace(GREEN, number=3)):
+                await scene.tell(run)
+
+    assert shown(slack) == STORY

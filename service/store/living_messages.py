@@ -61,7 +61,7 @@ def follow(transaction: Transaction, changed: Sequence[Incident], due_at: dateti
     for one in changed:
         if one.merged_into is not None:
             _move(transaction, one.id, one.merged_into)
-    order_edits(transaction, [one.merged_into or one.id for one in changed], due_at)
+    order_edits(transaction, {id_ for one in changed for id_ in (one.id, one.merged_into) if id_ is not None}, due_at)
 
 
 def _move(transaction: Transaction, incident_id: UUID, to: UUID) -> None:

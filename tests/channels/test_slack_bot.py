@@ -8,6 +8,8 @@ from uuid import UUID, uuid4
 import pytest
 
 from service.channels import AppriseChannels, StillSending
+from service.channels.budget import Budget
+from service.channels.slack_bot import sender
 from service.errors import Temporary
 from service.message import slack_problems
 from service.model import Color, LivingReceipt, Update
@@ -265,3 +267,14 @@ async def test_outside_words_stay_literal(slack: FakeSlack) -> None:
     assert (call.arguments["text"], words) == (escaped, {"type": "text", "text": hostile})
     assert slack_problems(call.arguments) == []
     assert (call.arguments["mrkdwn"], call.arguments["parse"], call.arguments["link_names"]) == (False, "none", False)
+
+
+def test_process_that_stood_still_posts_nothing(slack: FakeSlack) -> None:
+    budget = Budget()
+    budget._began_at -= 60
+    to = sender.recipient(WEB, frozenset())
+
+    with pytest.raises(Temporary, match="was not asked: this process stood still for 60 s") as refused:
+        sender.send(to, about(NEVER), budget, notification_id=uuid4(), base_url=slack.url)
+
+    assert (slack.calls, refused.value.was_not_taken) == ([], True)

@@ -1,11 +1,12 @@
 """Living messages as rows: known after a restart, and unsure from the begin of an attempt to its outcome."""
 
 from dataclasses import replace
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
 
-from service.model import Color, LivingMessage, News, Notification, NotificationState
+from service.model import Color, Incident, LivingMessage, News, Notification, NotificationState
 from service.store import living_messages
 from tests.app_fixture import NINE, House
 
@@ -66,3 +67,39 @@ async def test_earlier_doubt_outlives_a_sure_refusal(house: House) -> None:
     await house.service.context.store.write(living_messages.settle, await begin(house))
 
     assert (await begin(house)).unsure_since == NINE
+
+
+async def posted(house: House, incident_id: UUID, channel_key: str = "k") -> LivingMessage:
+    """The message of an incident, posted and sure."""
+    store, news = house.service.context.store, replace(BROKE, incident_id=incident_id, channel_key=channel_key)
+    begun = await store.write(living_messages.begin, news, house.clock())
+    living = replace(begun, color=Color.RED, slack_channel="C1", ts="1.2")
+    await store.write(living_messages.record, living)
+    return living
+
+
+def merged(older: UUID, younger: UUID) -> Incident:
+    return Incident(
+        id=older, track_id=1, opened_at=NINE, opened_by=older, last_red=older, streak=1, merged_into=younger
+    )
+
+
+async def test_message_of_an_incident_that_became_part_of_another_is_the_others(house: House) -> None:
+    store, younger = house.service.context.store, UUID(int=9)
+    await posted(house, INCIDENT)
+
+    await store.write(living_messages.follow, [merged(INCIDENT, younger)], NINE)
+
+    [moved] = await store.read(living_messages.find, younger)
+    assert (moved.ts, await store.read(living_messages.find, INCIDENT)) == ("1.2", [])
+
+
+async def test_incidents_that_become_one_keep_their_messages_and_both_are_edited(house: House) -> None:
+    store, younger = house.service.context.store, UUID(int=9)
+    older = [await posted(house, INCIDENT), await posted(house, younger)]
+
+    await store.write(living_messages.follow, [merged(INCIDENT, younger)], NINE)
+
+    claimed = await store.write(living_messages.claim_edits, NINE, NINE + timedelta(minutes=5), 10)
+    assert {one.incident_id for one in claimed} == {one.incident_id for one in older}
+    assert await store.write(living_messages.claim_edits, NINE, NINE + timedelta(minutes=5), 10) == []

@@ -25,6 +25,8 @@ from service.retry_after import read_retry_after
 
 NEVER_SENT = frozenset({REFUSED, UNRESOLVED, UNTRUSTED})  # the request did not leave us
 
+MAX_STANDSTILL_S = 20.0  # an attempt is taken for dead after 45 s
+
 _Error = TypeVar("_Error", Temporary, Permanent)
 
 _SILENT = logging.getLogger("roundsman.slack_sdk")
@@ -67,12 +69,14 @@ class SlackApi:
     def __init__(self, base_url: str, token: str, to: Recipient) -> None:
         self._client = _Client(token=token, base_url=base_url, retry_handlers=[], logger=_SILENT)
         self._to = to
+        self._active_at_s = 0.0  # of the budget's age
 
     def call(self, method: str, *, arguments: Mapping[str, Any], is_json: bool = True) -> Mapping[str, Any]:
         """Return the answer to a call.
 
         Raises Refused for an error code that is not transient, and Temporary.
         """
+        self._refuse_after_standstill()
         given = dict(arguments)
         try:
             answer = self._client.api_call(method, json=given if is_json else None, params=None if is_json else given)
@@ -85,6 +89,7 @@ class SlackApi:
             raise self._unreadable(error.response) from error
         except OSError as error:  # those of requests are, too
             raise self._network_error(error) from error
+        self._active_at_s = current_trace().budget.age_s
         data = answer.data
         scopes = {name.lower(): value for name, value in answer.headers.items()}.get("x-oauth-scopes")
         return {**data, "scopes": scopes} if isinstance(data, dict) else {}
@@ -98,6 +103,12 @@ class SlackApi:
             step = f"the app lacks the scope {needed}; add it to the app and install the app anew"
         sentence = f"{self._to.label} answered {refused.status}, but did not take the message: {code} ({step})"
         return _certain(AccessRefused(sentence) if refused.code in refusals.OF_ACCESS else Permanent(sentence))
+
+    def _refuse_after_standstill(self) -> None:
+        """Raise Temporary if this process stood still: another may post by now."""
+        gap_s = current_trace().budget.age_s - self._active_at_s
+        if gap_s > MAX_STANDSTILL_S:
+            raise _certain(Temporary(f"{self._to.label} was not asked: this process stood still for {gap_s:.0f} s"))
 
     def _temporary(self, refused: Refused) -> Temporary | None:
         """Return the error of a refusal that may pass; None for any other."""
