@@ -1,8 +1,9 @@
 """Commands that test routes: routes check, routes test."""
 
+import asyncio
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,18 +11,23 @@ from typing import Annotated, Any
 import typer
 
 from service.app.service import circleci
+from service.app.simulation import open_simulation
+from service.cli._backtest import backtest, load_for_trial
 from service.cli._commands import Group
 from service.cli._output import AsJson, print_json, say
 from service.config.configuration import Config, load
 from service.config.warnings import status_warning
 from service.errors import BadConfig, Permanent
 from service.metrics import Metrics
-from service.model import Decision, Event, Matcher, Verdict
+from service.model import Decision, Event, ExpectedMessage, Matcher, Verdict
+from service.operations.json_shapes import Json, rfc3339
 from service.operations.route_test import build_event, decide_trial, parse_facts, unknown_channels
+from service.operations.route_tests import RouteTestResult, in_words, run_route_test
 from service.routing.patterns import quote
 from service.text import humanize
 
 routes = Group("Try routes out; nothing is sent.")
+routes.command("backtest")(backtest)
 
 NO_EVENT = (
     "there is no event to try: give a file with a webhook's body, - for standard input, or facts such as "
@@ -43,15 +49,59 @@ Facts = Annotated[
 
 @routes.command("check")
 def check_command(as_json: AsJson = False) -> None:
-    """Read roundsman.yaml and list its routes.
+    """Read roundsman.yaml, list its routes, and run its tests.
 
-    Channels and the variables in them are not looked at; `roundsman check` does that. Exit code 2 when the file is not
-    well formed, with file, line and next step.
+    Channels and the variables in them are not looked at; `roundsman check` does that. Exit code 1 when a test fails,
+    with each message that is missing or was not expected; 2 when the file is not well formed, with file, line and next
+    step.
     """
     config = load(os.environ, serving=False, sending=False)
+    results = _run_tests(config)
     if as_json:
-        print_json({"routes": [asdict(route) for route in config.routes], "warnings": list(config.warnings)})
-        return
+        shape = {"routes": [asdict(route) for route in config.routes], "warnings": list(config.warnings)}
+        print_json({**shape, "tests": [_result_json(result) for result in results]})
+    else:
+        _print_routes(config)
+        _print_results(results)
+    if not all(result.is_passed for result in results):
+        raise typer.Exit(1)
+
+
+def _run_tests(config: Config) -> Sequence[RouteTestResult]:
+    """Run the file's tests, one after the other, in one simulation."""
+    if not config.tests:
+        return []
+
+    async def run() -> Sequence[RouteTestResult]:
+        async with open_simulation(load_for_trial(None)) as simulation:
+            return [await run_route_test(test, simulation) for test in config.tests]
+
+    return asyncio.run(run())
+
+
+def _result_json(result: RouteTestResult) -> Json:
+    return {
+        "name": result.name,
+        "passed": result.is_passed,
+        "missing": [_message_json(one) for one in result.missing],
+        "unexpected": [_message_json(one) for one in result.unexpected],
+    }
+
+
+def _message_json(message: ExpectedMessage) -> Json:
+    return {**vars(message), "at": rfc3339(message.at) if message.at else None}
+
+
+def _print_results(results: Sequence[RouteTestResult]) -> None:
+    for result in results:
+        say(f"{'passed' if result.is_passed else 'FAILED'}  {result.name}", "green" if result.is_passed else "red")
+        for one in result.missing:
+            say(f"  - {in_words(one)}  expected, and not sent", "red")
+        for one in result.unexpected:
+            say(f"  + {in_words(one)}  sent, and not expected", "red")
+
+
+def _print_routes(config: Config) -> None:
     for position, route in enumerate(config.routes, start=1):
         wants = "; ".join(_in_words(matcher) for matcher in route.matchers) or "every workflow"
         say(f"{position}. {route.name}: {wants} -> {route.receiver}{', and goes on' if route.continues else ''}")

@@ -16,12 +16,13 @@ from service.config.channel_urls import SecretSources, channels
 from service.config.known_problems import KnownProblemShape, to_problems
 from service.config.matchers import to_matcher
 from service.config.operators import OperatorsShape
+from service.config.route_tests import shape_of, to_route_test
 from service.config.schema import FileShape, HookShape, MatchShape, ReceiverShape, RouteShape
 from service.config.shapes import Context, suggest
 from service.config.warnings import find_warnings
 from service.config.yaml_document import Document, YamlPath, parse
 from service.errors import BadConfig
-from service.model import HookSpec, KnownProblem, Receiver, Route
+from service.model import HookSpec, KnownProblem, Receiver, Route, RouteTest
 from service.routing.patterns import to_nfc
 
 _CLAIMS = {
@@ -41,6 +42,7 @@ class Contents:
     """The contents of roundsman.yaml.
 
     operators  the receiver of Roundsman's own alarms; None: no one hears of them
+    tests      those of the routes, for ``routes check``
     warnings   sentences about entries that are allowed but look like mistakes
     """
 
@@ -49,6 +51,7 @@ class Contents:
     hooks: tuple[HookSpec, ...]
     operators: str | None
     known_problems: tuple[KnownProblem, ...]
+    tests: tuple[RouteTest, ...]
     warnings: tuple[str, ...]
 
 
@@ -132,6 +135,8 @@ def _keys(path: YamlPath) -> tuple[str, ...]:
             shape = HookShape
         case ("known_problems", _):
             shape = KnownProblemShape
+        case ("tests", _, *part):
+            shape = shape_of(part)
         case ("operators",):
             shape = OperatorsShape
         case _:
@@ -185,6 +190,7 @@ def _contents(shape: FileShape, document: Document) -> Contents:
         hooks=tuple(HookSpec(project=hook.project, name=hook.name, events=hook.events) for hook in shape.hooks),
         operators=operators,
         known_problems=to_problems(shape.known_problems),
+        tests=tuple(map(to_route_test, shape.tests)),
         warnings=find_warnings(document, tuple(shape.receivers), routes, used={operators}),
     )
 

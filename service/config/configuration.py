@@ -10,7 +10,7 @@ from service.config.config_file import Contents, read_file
 from service.config.env import load_settings, settings_warnings
 from service.config.settings import Settings, variable
 from service.errors import BadConfig
-from service.model import HookSpec, KnownProblem, Receiver, Route
+from service.model import HookSpec, KnownProblem, Receiver, Route, RouteTest
 
 __all__ = ["Config", "Settings", "fingerprint", "load", "load_settings"]
 
@@ -23,6 +23,7 @@ class Config:
     """The whole configuration, as frozen values that are passed by hand.
 
     operators  the receiver of Roundsman's own alarms; None: no one hears of them
+    tests      those of the routes, for ``routes check``
     warnings   sentences about entries that are allowed but look like mistakes
     """
 
@@ -32,6 +33,7 @@ class Config:
     hooks: tuple[HookSpec, ...]
     operators: str | None
     known_problems: tuple[KnownProblem, ...]
+    tests: tuple[RouteTest, ...]
     warnings: tuple[str, ...]
 
 
@@ -68,6 +70,7 @@ def _config(settings: Settings, contents: Contents) -> Config:
         hooks=contents.hooks,
         operators=contents.operators,
         known_problems=contents.known_problems,
+        tests=contents.tests,
         warnings=settings_warnings(settings) + contents.warnings + blind,
     )
 

@@ -22,6 +22,7 @@ from service.config.active_hours import ActiveShape
 from service.config.channel_urls import Address, resolve
 from service.config.known_problems import KnownProblemShape
 from service.config.operators import OperatorsShape
+from service.config.route_tests import RouteTestShape
 from service.config.shapes import Shape, receiver_name, suggest
 from service.model import EventKind, Transition
 from service.routing.comparisons import compile_comparison
@@ -203,3 +204,4 @@ class FileShape(Shape):
     hooks: tuple[HookShape, ...] = ()
     operators: OperatorsShape | None = None
     known_problems: tuple[KnownProblemShape, ...] = ()
+    tests: tuple[RouteTestShape, ...] = ()

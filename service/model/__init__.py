@@ -56,6 +56,7 @@ from service.model.records import (
     WaitsFor,
 )
 from service.model.refusals import KnownHook, Refusal
+from service.model.route_tests import TEST_DAY, ExpectedMessage, GivenRun, RouteTest
 from service.model.routes import ActiveHours, Channel, Hook, HookSpec, Matcher, Receiver, Route, RoutesVersion
 from service.model.silences import MAX_SILENCE, Silence, SilenceState
 from service.model.story import Aside, Block, Line, Link, Untrusted, Words
@@ -81,6 +82,7 @@ __all__ = [
     "FAILED_RESULTS",
     "FROM_FILE",
     "MAX_SILENCE",
+    "TEST_DAY",
     "AbsentFacts",
     "Action",
     "ActiveHours",
@@ -102,8 +104,10 @@ __all__ = [
     "Details",
     "Event",
     "EventKind",
+    "ExpectedMessage",
     "Fetch",
     "FetchPurpose",
+    "GivenRun",
     "Headline",
     "Hook",
     "HookSpec",
@@ -140,6 +144,7 @@ __all__ = [
     "Refusal",
     "Role",
     "Route",
+    "RouteTest",
     "RoutesVersion",
     "Run",
     "RunState",

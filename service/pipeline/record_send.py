@@ -37,11 +37,12 @@ async def record_outcome(sending: Awaitable[str], context: Context, begun: Begun
     except (Temporary, Permanent) as error:
         await handle_failure(context, begun.notification, begun.attempt, error, living=begun.message.living)
     else:
-        await retry_until_stored(lambda: context.store.write(_record_sent, context, begun, receipt))
+        await retry_until_stored(lambda: context.store.write(record_accepted, context, begun, receipt))
         _log_attempt(context, begun.notification, begun.attempt, outcome=Outcome.SENT)
 
 
-def _record_sent(transaction: Transaction, context: Context, begun: Begun, receipt: str) -> None:
+def record_accepted(transaction: Transaction, context: Context, begun: Begun, receipt: str) -> None:
+    """Record that a channel accepted a message, and what it knows now."""
     now, notification = context.clock(), begun.notification
     record_told(transaction, receipt)
     if notifications.record_sent(transaction, begun.attempt, message=begun.message, receipt=str(receipt), at=now):

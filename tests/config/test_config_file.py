@@ -201,7 +201,7 @@ def test_yaml_that_means_something_else_is_refused(file: File, text: str, claim:
         ("receivers: {}\n", "1: routes is missing"),
         (
             ROUTE + "people: x\n",
-            "6: people is not a key here; there are receivers, routes, hooks, operators, known_problems",
+            "6: people is not a key here; there are receivers, routes, hooks, operators, known_problems, tests",
         ),
         (ROUTE + "hook: []\n", "6: hook is not a key here; did you mean hooks?"),
         (ROUTE + "    contineu: true\n", "6: routes[0].contineu is not a key here; did you mean continue?"),

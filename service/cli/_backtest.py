@@ -1,0 +1,160 @@
+"""The command that tries other routes on stored history: routes backtest."""
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+
+from service.app.service import circleci
+from service.app.simulation import open_simulation
+from service.cli._database import with_store
+from service.cli._output import MIN_WIDTH, MINUTES, AsJson, print_json, print_table, say
+from service.config.configuration import Config, load
+from service.db.database import Store
+from service.errors import BadConfig, BadRequest
+from service.metrics import Metrics
+from service.operations.backtest import Span, compare, count_history, replay_history
+from service.operations.json_shapes import Json
+from service.operations.time_filters import to_time
+from service.terminal import Column
+
+ROUTE_COLUMNS = (
+    Column(heading="receiver", cut_to=MIN_WIDTH),
+    Column(heading="route", cut_to=MIN_WIDTH),
+    Column(heading="messages"),
+    Column(heading="a day"),
+    Column(heading="new"),
+    Column(heading="gone"),
+)
+MESSAGE_COLUMNS = (
+    Column(heading="when (UTC)", short=MINUTES),
+    Column(heading="channel", cut_to=MIN_WIDTH),
+    Column(heading="news", cut_to=MIN_WIDTH),
+    Column(heading="project", cut_to=MIN_WIDTH),
+    Column(heading="branch", cut_to=MIN_WIDTH),
+    Column(heading="workflow", cut_to=MIN_WIDTH),
+)
+
+
+class Against(StrEnum):
+    """The messages that those of the tried routes are compared with."""
+
+    SENT = "sent"
+    CURRENT = "current"
+
+
+ConfigFile = Annotated[
+    Path | None, typer.Option("--config", metavar="FILE", help="The roundsman.yaml to try; default: the current one.")
+]
+Since = Annotated[str, typer.Option(metavar="TIME", help="Begin of the history: 30d, 12h, 2026-11-22.")]
+AgainstOption = Annotated[
+    Against,
+    typer.Option(
+        metavar="sent|current",
+        help="Compare with what was really sent, or with what the routes of the current file would have sent.",
+    ),
+]
+
+
+def backtest(
+    config: ConfigFile = None, since: Since = "30d", against: AgainstOption = Against.SENT, as_json: AsJson = False
+) -> None:
+    """Show what the routes of a file would have sent of the stored history.
+
+    The history is played on simulated time by the code that decides on live posts, with the silences that there were;
+    nothing is sent. Each receiver and route is shown with its messages, those that are new, and those that are gone.
+    """
+    trial = _Trial(tried=load_for_trial(config), current=load_for_trial(None) if against is Against.CURRENT else None)
+    with _progress(is_shown=not as_json) as advance:
+        found = with_store(lambda _, store: _backtest(store, trial, since, advance))
+    if as_json:
+        print_json({"against": against.value, **found})
+    else:
+        _print(found, against)
+
+
+def load_for_trial(file: Path | None) -> Config:
+    """Return a configuration from which nothing is sent, if possible with its secrets.
+
+    They tell the services of channels, some of which get no good news. Raises BadConfig.
+    """
+    environ = {**os.environ, "ROUNDSMAN_CONFIG": str(file)} if file else os.environ
+    try:
+        return load(environ, serving=False)
+    except BadConfig:
+        return load(environ, serving=False, sending=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Trial:
+    """The configuration to try, and the one to compare it with.
+
+    current   None: it is compared with what was sent
+    """
+
+    tried: Config
+    current: Config | None
+
+
+async def _backtest(store: Store, trial: _Trial, since: str, advance: Any) -> Json:
+    now = store.clock()
+    span = Span(since=to_time(since, now), until=now)
+    if span.since >= now:
+        raise BadRequest(f"--since {since} is not before now; write 30d or 2026-11-22")
+    total = await count_history(store, span)
+    source = circleci(trial.tried, metrics=Metrics(), clock=store.clock)
+    passes = 1 if trial.current is None else 2
+    async with open_simulation(trial.tried) as first:
+        await replay_history(store, source, first, span, progress=advance(total * passes))
+        if trial.current is None:
+            return await compare(first.context.store, store, span)
+        async with open_simulation(trial.current) as base:
+            await replay_history(store, source, base, span, progress=advance(None))
+            return await compare(first.context.store, base.context.store, span)
+
+
+@contextmanager
+def _progress(*, is_shown: bool) -> Iterator[Any]:
+    """Show a bar on standard error, if that is a terminal."""
+    errors = Console(stderr=True)
+    with ExitStack() as stack:
+        bar = Progress(console=errors, transient=True) if is_shown and errors.is_terminal else None
+        if bar is not None:
+            stack.enter_context(bar)
+        task = bar.add_task("playing the history", total=None) if bar is not None else None
+
+        def advance(total: int | None) -> Any:
+            if bar is None or task is None:
+                return lambda _: None
+            if total is not None:
+                bar.update(task, total=total)
+            return lambda number: bar.advance(task, number)
+
+        yield advance
+
+
+def _print(found: Json, against: Against) -> None:
+    say(f"{found['messages']} messages in {found['days']:g} days, {found['a_day']:g} a day; nothing was sent")
+    rows = [
+        (one["receiver"], one["route"], one["messages"], f"{one['a_day']:g}", one["new"], one["gone"])
+        for one in found["routes"]
+    ]
+    if rows:
+        print_table(ROUTE_COLUMNS, rows)
+    other = "was sent" if against is Against.SENT else "the current routes send"
+    for name, sentence in (("new", f"new, beside what {other}"), ("gone", f"gone, of what {other}")):
+        if found[name]:
+            say(f"{sentence}:")
+            print_table(MESSAGE_COLUMNS, [_row(one) for one in found[name]])
+
+
+def _row(message: Json) -> tuple[object, ...]:
+    when = message["at"].replace("T", " ")
+    return (when, message["channel"], message["news"], message["project"], message["branch"], message["workflow"])

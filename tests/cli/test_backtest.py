@@ -1,0 +1,179 @@
+"""routes backtest, and the tests of roundsman.yaml: nothing is sent, and what they say is what live routes do."""
+
+import asyncio
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.app_fixture import Clock, a_house
+from tests.cli_runner import Terminal
+from tests.databases import database_of
+from tests.year.invented import NEW_YEAR, arrivals, invent_year
+
+CHANGES = """\
+receivers:
+  web: {channels: [json://web.example.com]}
+  crew: {channels: [json://crew.example.com]}
+routes:
+  - name: main
+    match: {branch: main}
+    receiver: web
+    continue: true
+  - name: red
+    match: {status: [failed, error]}
+    receiver: crew
+"""
+NO_CREW = CHANGES.replace("match: {status: [failed, error]}", "match: {branch: nowhere}")
+
+
+Sent = list[tuple[str, str]]
+
+
+async def live(folder: Path, routes: str, *, seed: int = 3) -> Sent:
+    """Live through posts with a real service; return what was sent, as channel and event."""
+    clock = Clock(now=NEW_YEAR)
+    async with a_house(folder, routes, clock=clock) as house:
+        for post in arrivals(invent_year(seed, projects=1, runs=16), seed, late=3):
+            await house.post(post)
+            await house.drain(minutes=5)
+        sent = house.rows("SELECT channel_label, topic FROM notifications WHERE sent_at IS NOT NULL")
+        assert len(house.channels.took) == len(sent)
+        return sorted(sent)
+
+
+@pytest.fixture(scope="module")
+def lived(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Sent]:
+    """A folder in which a service has lived, and what it sent."""
+    folder = tmp_path_factory.mktemp("lived")
+    shutil.copy(migrated, folder / "roundsman.db")
+    return folder, asyncio.run(live(folder, CHANGES))
+
+
+@pytest.fixture
+def sent(lived: tuple[Path, Sent], terminal: Terminal) -> Sent:
+    """What was sent by the service that lived in the terminal's folder."""
+    shutil.copytree(lived[0], terminal.folder, dirs_exist_ok=True)
+    terminal.configure(CHANGES)
+    return lived[1]
+
+
+def test_what_it_claims_is_what_was_really_sent(terminal: Terminal, sent: Sent) -> None:
+    said = terminal.run("routes", "backtest", "--since", "2025-12-31", "--json")
+
+    assert said.code == 0, said.err
+    found = said.json
+    assert len(sent) > 5
+    assert found["messages"] == len(sent)
+    assert (found["new"], found["gone"]) == ([], [])
+    by_route = {one["route"]: one["messages"] for one in found["routes"]}
+    assert by_route == {
+        "main": sum(label.startswith("web") for label, _ in sent),
+        "red": sum(label.startswith("crew") for label, _ in sent),
+    }
+
+
+@pytest.mark.parametrize("against", [pytest.param("sent", marks=pytest.mark.long), "current"])
+def test_changed_routes_show_what_is_new_and_what_is_gone(terminal: Terminal, sent: Sent, against: str) -> None:
+    (terminal.folder / "new.yaml").write_text(NO_CREW.replace("branch: main}", "status: success}"))
+    before = terminal_rows(terminal)
+
+    said = terminal.run(
+        *("routes", "backtest", "--config", "new.yaml", "--since", "2025-12-31", "--against", against, "--json")
+    )
+
+    assert said.code == 0, said.err
+    found = said.json
+    routes = {one["route"]: one for one in found["routes"]}
+    assert routes["red"]["messages"] == 0
+    assert routes["red"]["gone"] == sum(label.startswith("crew") for label, _ in sent)
+    assert routes["main"]["new"] > 0
+    assert routes["main"]["gone"] > 0
+    assert {one["status"] for one in found["new"]} == {"success"}
+    assert found["a_day"] == pytest.approx(found["messages"] / found["days"], abs=0.01)
+    assert terminal_rows(terminal) == before
+
+
+def terminal_rows(terminal: Terminal) -> list[object]:
+    database = database_of(terminal.folder)
+    return [database.rows(f"SELECT count(*) FROM {name}") for name in ("events", "notifications", "attempts")]  # noqa: S608 - our own
+
+
+@pytest.mark.usefixtures("sent")
+def test_people_read_a_table(terminal: Terminal) -> None:
+    (terminal.folder / "new.yaml").write_text(NO_CREW)
+
+    said = terminal.run("routes", "backtest", "--config", "new.yaml", "--since", "2025-12-31")
+
+    assert said.code == 0, said.err
+    assert "nothing was sent" in said.lines[0]
+    assert any(line.startswith("crew") and " red " in line for line in said.lines)
+    assert "gone, of what was sent:" in said.lines
+
+
+def test_wrong_use_is_said_with_the_next_step(terminal: Terminal, migrated: Path) -> None:
+    shutil.copy(migrated, terminal.folder / "roundsman.db")
+    terminal.configure(CHANGES)
+
+    assert terminal.run("routes", "backtest", "--since", "soon").code == 2
+    assert "does not exist" in terminal.run("routes", "backtest", "--config", "no.yaml").err
+    assert terminal.run("routes", "backtest", "--json").json["messages"] == 0
+
+
+TESTS = """
+tests:
+  - name: red main tells the web team once
+    given:
+      - {project: gh/acme/web, branch: main, status: failed, at: "10:00"}
+      - {project: gh/acme/web, branch: main, status: failed, at: "10:30"}
+    expect:
+      - {receiver: web, transition: broke, at: "10:00"}
+      - {receiver: crew, transition: broke, at: "10:00"}
+      - {receiver: crew, transition: still_broken, at: "10:30"}
+  - name: nothing of topic branches that are green
+    given: [{project: gh/acme/web, branch: topic, status: success, at: "10:00"}]
+    expect: []
+"""
+
+
+def test_tests_of_the_file_pass(terminal: Terminal) -> None:
+    (terminal.folder / "roundsman.yaml").write_text(CHANGES + TESTS)
+
+    said = terminal.run("routes", "check")
+
+    assert said.code == 0, said.out + said.err
+    assert "passed  red main tells the web team once" in said.lines
+    assert "passed  nothing of topic branches that are green" in said.lines
+
+
+def test_failed_test_names_what_is_missing_and_what_was_sent(terminal: Terminal) -> None:
+    wrong = TESTS.replace('web, transition: broke, at: "10:00"', 'web, transition: fixed, at: "10:30"')
+    (terminal.folder / "roundsman.yaml").write_text(CHANGES + wrong)
+
+    said = terminal.run("routes", "check")
+
+    assert said.code == 1
+    assert "FAILED  red main tells the web team once" in said.lines
+    assert '  - {receiver: web, transition: fixed, at: "10:30"}  expected, and not sent' in said.lines
+    assert '  + {receiver: web, route: main, transition: broke, at: "10:00"}  sent, and not expected' in said.lines
+    [failed, passed] = terminal.run("routes", "check", "--json").json["tests"]
+    assert (failed["passed"], passed["passed"]) == (False, True)
+    assert failed["unexpected"][0]["transition"] == "broke"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "complaint"),
+    [
+        ("receiver: web, trans", "receiver: wep, trans", "tests[0].expect[0].receiver wep is not one of the receivers"),
+        ("transition: broke", "transition: broken", "transition broken is not a transition; did you mean broke?"),
+        ('at: "10:00"', "at: ten", "at ten is not a time"),
+        ("branch: main", "brunch: main", "tests[0].given[0].brunch is not a key here; did you mean branch?"),
+    ],
+)
+def test_mistakes_in_tests_are_named(terminal: Terminal, old: str, new: str, complaint: str) -> None:
+    (terminal.folder / "roundsman.yaml").write_text(CHANGES + TESTS.replace(old, new, 1))
+
+    said = terminal.run("routes", "check")
+
+    assert said.code == 2
+    assert complaint in said.err
