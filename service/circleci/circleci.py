@@ -53,6 +53,11 @@ class CircleCI:
         self._api = CircleCIAPI(self._client)
         self._users = Users(self._api, clock)
 
+    @property
+    def has_room(self) -> bool:
+        """True if CircleCI's limits leave enough for what a message waits for."""
+        return self._client.has_room
+
     def require_signature(self, headers: Sequence[tuple[bytes, bytes]]) -> None:
         """Raise BadSignature unless the headers of a post hold one v1 signature."""
         signature.read_v1_signature(headers)

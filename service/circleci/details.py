@@ -4,7 +4,7 @@ Details are optional: each error becomes a MissingDetail, and the message is sen
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Set
+from collections.abc import Awaitable, Callable, Sequence, Set
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -18,6 +18,7 @@ from service.circleci.git import vcs_of
 from service.circleci.pull_requests import pull_request_in, pull_request_of
 from service.circleci.reports import (
     FAILED_JOB_STATUSES,
+    PASSED_JOB_STATUSES,
     job_from_list,
     job_of_event,
     read_test_report,
@@ -41,6 +42,9 @@ from service.model import (
 MAX_JOBS = 10  # whose details are fetched: more failed jobs than that have one reason
 TESTS_RETRY_AFTER_S = 5.0
 MAX_FAILED_ROUNDS = 12  # about an hour
+
+OF_JOBS = frozenset({DetailKind.JOBS, DetailKind.TESTS, DetailKind.PASSES})
+MAX_PASSED_JOBS = 20
 
 T = TypeVar("T")
 
@@ -70,7 +74,7 @@ class DetailsFetcher:
             vcs = group.create_task(self._try(asked & {DetailKind.VCS}, self._fetch_vcs))
             group.create_task(self._try(asked & {DetailKind.WORKFLOW}, self._ask_workflow))
             pull = group.create_task(self._try(asked & {DetailKind.PULL_REQUEST}, self._fetch_pull_request))
-            jobs = group.create_task(self._fetch_jobs(asked & {DetailKind.JOBS, DetailKind.TESTS}))
+            jobs = group.create_task(self._fetch_jobs(asked & OF_JOBS))
 
         still_missing = [missing for missing in known.missing if missing.want not in asked]
         return Details(
@@ -164,6 +168,8 @@ class DetailsFetcher:
         failed = failed[:MAX_JOBS]
         async with asyncio.TaskGroup() as group:
             closer = {index: group.create_task(self._inspect_job(jobs[index], wants)) for index in failed}
+            if DetailKind.PASSES in wants:
+                closer |= {index: group.create_task(self._read_passes(jobs[index])) for index in passed_jobs(jobs)}
         return tuple(closer[index].result() if index in closer else job for index, job in enumerate(jobs))
 
     async def _list_jobs(self, wants: Set[DetailKind]) -> tuple[JobReport, ...]:
@@ -194,17 +200,25 @@ class DetailsFetcher:
             tests = group.create_task(self._try(wants & {DetailKind.TESTS}, partial(self._fetch_tests, job)))
         return replace(report.result() or job, tests=tests.result() or job.tests)
 
+    async def _read_passes(self, job: JobReport) -> JobReport:
+        """Return a job that passed with its test results; most jobs have none."""
+        read = partial(self._read_tests, job)
+        return replace(job, tests=await self._try({DetailKind.PASSES}, read) or job.tests)
+
     async def _fetch_job(self, job: JobReport) -> JobReport:
         return with_job_details(job, await self._api.job(*self._job_address(job)))
 
     async def _fetch_tests(self, job: JobReport) -> TestReport | None:
         if job.tests is not None:
             return job.tests
-        report = await read_test_report(self._api.tests(*self._job_address(job), read_tests))
+        report = await self._read_tests(job)
         if report is None and DetailKind.TESTS not in self._known.wanted:
             # CircleCI does not promise the results at the end of a job. If a later round finds none, the job has none.
             raise Temporary("no test results yet", retry_after_s=TESTS_RETRY_AFTER_S)
         return report
+
+    async def _read_tests(self, job: JobReport) -> TestReport | None:
+        return await read_test_report(self._api.tests(*self._job_address(job), read_tests))
 
     def _job_address(self, job: JobReport) -> tuple[str, int]:
         slug = require(self._event.project.slug, "the project's slug")
@@ -215,6 +229,12 @@ class DetailsFetcher:
 def is_settled(want: DetailKind, known: Details) -> bool:
     """True if the detail was asked for before, and asking again would not help."""
     return want in known.wanted and all(missing.is_final for missing in known.missing if missing.want == want)
+
+
+def passed_jobs(jobs: Sequence[JobReport]) -> list[int]:
+    """Return the positions of the jobs that passed, as many as are looked into."""
+    found = [index for index, job in enumerate(jobs) if job.status in PASSED_JOB_STATUSES and job.number is not None]
+    return found[:MAX_PASSED_JOBS]
 
 
 def require(value: T | None, what: str, *, by: str = "the webhook") -> T:

@@ -7,15 +7,18 @@ from itertools import islice
 from typing import Any
 
 from service.circleci.api.responses import JobAnswer, ListedJob, TestShape
-from service.circleci.json_fields import read_text
+from service.circleci.json_fields import read_seconds, read_text
 from service.circleci.links import job_url, web_url
 from service.circleci.times import milliseconds_between
-from service.model import FAILED_RESULTS, Event, JobReport, TestFailure, TestReport
+from service.model import FAILED_RESULTS, Event, JobReport, TestFailure, TestPass, TestReport
 
 # Jobs that ran and failed have a page and perhaps tests. Jobs that never ran (error, unauthorized) count as failed in
 # messages too, see message.status_text.FAILED_STATUSES, but have no details to fetch.
 FAILED_JOB_STATUSES = frozenset({"failed", "timedout", "infrastructure_fail"})
+PASSED_JOB_STATUSES = frozenset({"success"})
+PASSED_RESULTS = frozenset({"success", "passed"})
 MAX_FAILURES = 200
+MAX_PASSES = 20_000
 MAX_RESULTS = 20  # different ones: CircleCI's set of them is open
 MAX_MESSAGES = 20
 OTHER_RESULTS = "other"
@@ -68,19 +71,20 @@ async def read_test_report(pages: AsyncIterator[tuple[TestReport, bool]]) -> Tes
             failures=(*report.failures, *page.failures)[:MAX_FAILURES],
             counts=limit_counts(Counter(report.counts) + Counter(page.counts)),
             is_complete=is_last,
+            passes=(*report.passes, *page.passes)[:MAX_PASSES],
         )
     return report if report.counts else None
 
 
 def read_tests(items: list[dict[str, Any]]) -> TestReport:
-    """Return the test results of one page.
-
-    Of tests that passed only the number is read: there may be thousands.
-    """
+    """Return the test results of one page."""
     results = [read_text(item.get("result")) or "unknown" for item in items]
     failed = (item for item, result in zip(items, results, strict=True) if result in FAILED_RESULTS)
+    passed = (item for item, result in zip(items, results, strict=True) if result in PASSED_RESULTS)
     return TestReport(
-        failures=tuple(map(failure_of, islice(failed, MAX_FAILURES))), counts=limit_counts(Counter(results))
+        failures=tuple(map(failure_of, islice(failed, MAX_FAILURES))),
+        counts=limit_counts(Counter(results)),
+        passes=tuple(map(pass_of, islice(passed, MAX_PASSES))),
     )
 
 
@@ -94,6 +98,16 @@ def limit_counts(counts: Counter[str]) -> dict[str, int]:
     kept |= {result: counts[result] for result in FAILED_RESULTS if counts[result]}
     rest = counts.total() - sum(kept.values())
     return kept | ({OTHER_RESULTS: rest} if rest else {})
+
+
+def pass_of(item: dict[str, Any]) -> TestPass:
+    """Return a test that passed, in the words of our model."""
+    return TestPass(
+        name=read_text(item.get("name")) or UNNAMED,
+        class_name=read_text(item.get("classname")),
+        file=read_text(item.get("file")),
+        run_time_s=read_seconds(item.get("run_time")),
+    )
 
 
 def failure_of(item: dict[str, Any]) -> TestFailure:

@@ -17,6 +17,11 @@ class Source(Protocol):
         """Return its name in deliveries, also the last part of its hook's address."""
         ...
 
+    @property
+    def has_room(self) -> bool:
+        """True if the source's limits leave room for more than messages need."""
+        ...
+
     def require_signature(self, headers: Sequence[tuple[bytes, bytes]]) -> None:
         """Raise BadSignature unless a post's headers hold one signature to check."""
         ...

@@ -41,6 +41,7 @@ DETAIL_NAMES = {
     DetailKind.TESTS: ("tests",),
     DetailKind.WORKFLOW: (),
     DetailKind.PULL_REQUEST: (),
+    DetailKind.PASSES: (),
 }
 
 

@@ -17,6 +17,7 @@ class DetailKind(StrEnum):
     JOBS = "jobs"  # the workflow's jobs, and the reasons why some failed
     TESTS = "tests"  # the test results of the failed jobs
     WORKFLOW = "workflow"  # its automatic reruns, and whether it is a setup
+    PASSES = "passes"  # the test results of the jobs that passed
     PULL_REQUEST = "pull_request"  # number and page of the pull request
 
 
@@ -94,17 +95,31 @@ class TestFailure:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TestPass:
+    """One test that passed."""
+
+    name: str
+    class_name: str | None = None
+    file: str | None = None
+    run_time_s: float | None = None
+
+    __test__ = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class TestReport:
     """The test results of one job.
 
     failures      the failed tests, as many as are kept
     counts        the number of tests by result
     is_complete   False when the source had more pages than we read
+    passes        the tests that passed, of the round that read them; details that are stored have none
     """
 
     failures: tuple[TestFailure, ...] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
     is_complete: bool = True
+    passes: tuple[TestPass, ...] = field(default=(), compare=False)
 
     __test__ = False
 

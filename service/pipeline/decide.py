@@ -25,6 +25,7 @@ from service.model import (
 from service.pipeline.context import Context
 from service.pipeline.edit_living import EDIT_DELAY
 from service.pipeline.judge_runs import judge_runs
+from service.pipeline.learn_tests import events_to_learn_from
 from service.pipeline.plan_notifications import PendingDecision, Plan, plan_notifications, was_told
 from service.routing.absent_facts import absent_facts
 from service.routing.decide import with_details
@@ -102,7 +103,7 @@ def _place(pending: PendingDecision) -> tuple[int, datetime]:
 def _request_details(
     transaction: Transaction, context: Context, plans: Sequence["Plan"], *, replayed: Collection[UUID]
 ) -> None:
-    """Request the details that the new notifications wait for."""
+    """Request the details that messages wait for, and the tests to learn from."""
     fetches.withdraw(transaction, [plan.event.id for plan in plans])
     # a replay may fill in what could not be asked before
     wanted = [
@@ -111,6 +112,9 @@ def _request_details(
         if plan.notifications or plan.held or (plan.event.id in replayed and plan.any_matched)
     ]
     fetches.request(transaction, wanted, FetchPurpose.MESSAGE, due_at=context.clock())
+    others = [plan.event for plan in plans if plan.event.id not in set(wanted)]
+    to_learn_from = events_to_learn_from(transaction, others)
+    fetches.request(transaction, to_learn_from, FetchPurpose.TESTS, due_at=context.clock())
 
 
 def _keep_earlier_event(transaction: Transaction, event: Event) -> None:

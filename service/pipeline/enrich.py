@@ -23,6 +23,7 @@ from service.pipeline.context import Context
 from service.pipeline.fetch_details import fetch_details, next_fetch_at, retry_after_s
 from service.pipeline.judge_runs import DEFAULT_BRANCHES
 from service.pipeline.lane_heads import enqueue_heads
+from service.pipeline.learn_tests import details_to_learn
 from service.routing.decide import with_details
 from service.store import deliveries, events, fetches, notifications
 
@@ -37,12 +38,15 @@ async def enrich(context: Context, fetch: Fetch) -> None:
     Missing details are fetched again later, so that the event's page has them as soon as the source does.
     """
     event_id = fetch.event_id
-    event, known, unsent = await context.store.snapshot(_load, event_id)
+    event, known, unsent, to_learn = await context.store.snapshot(_load, event_id)
+    wants = wanted_details(event)
+    if fetch.purpose is FetchPurpose.TESTS:  # what messages wait for was fetched before
+        wants, unsent = to_learn, []
     deadline = _deadline(context, event, unsent)
     # not up to the deadline: while CircleCI hangs, these jobs would take the room of later ones
     longest = 2 * context.retry_policy.answer_timeout if unsent else context.retry_policy.answer_timeout
     within = max(min(deadline - context.clock(), longest), context.retry_policy.answer_timeout)
-    details = await fetch_details(context, event, wanted_details(event), known, within=within)
+    details = await fetch_details(context, event, wants, known, within=within)
 
     def record(transaction: Transaction) -> None:
         if not deliveries.lock(transaction, event_id):
@@ -55,17 +59,25 @@ async def enrich(context: Context, fetch: Fetch) -> None:
             release_sends(transaction, context, unsent)
         if next_fetch := _next_fetch(context, event, details, deadline=deadline if waits_on else None):
             until, purpose = next_fetch
-            fetches.put_off(transaction, fetch, until=until, purpose=purpose)
+            is_of_tests = fetch.purpose is FetchPurpose.TESTS and purpose is FetchPurpose.PAGE
+            fetches.put_off(transaction, fetch, until=until, purpose=FetchPurpose.TESTS if is_of_tests else purpose)
+        elif not to_learn <= details.wanted:
+            fetches.put_off(transaction, fetch, until=context.clock(), purpose=FetchPurpose.TESTS)
         else:
             fetches.end(transaction, fetch)
 
     await context.store.write(record)
 
 
-def _load(transaction: Transaction, event_id: UUID) -> tuple[Event, Details | None, Sequence[Notification]]:
-    """Return the event, its details, and its notifications that await a first attempt."""
+def _load(
+    transaction: Transaction, event_id: UUID
+) -> tuple[Event, Details | None, Sequence[Notification], frozenset[DetailKind]]:
+    """Return the event, its details, and its notifications that await a first attempt.
+
+    The last are the tests to learn from, which no message needs.
+    """
     event, known = events.find(transaction, event_id), events.find_details(transaction, event_id)
-    return event, known, _unsent(transaction, event_id)
+    return event, known, _unsent(transaction, event_id), details_to_learn(transaction, event)
 
 
 def _deadline(context: Context, event: Event, unsent: Sequence[Notification]) -> datetime:
@@ -97,7 +109,7 @@ async def enrich_failed(context: Context, fetch: Fetch, error: Exception) -> Non
 
 
 async def _retry(context: Context, fetch: Fetch, reason: str) -> None:
-    event, _, unsent = await context.store.snapshot(_load, fetch.event_id)
+    event, _, unsent, _ = await context.store.snapshot(_load, fetch.event_id)
     now, policy = context.clock(), context.retry_policy
 
     def record(transaction: Transaction) -> None:

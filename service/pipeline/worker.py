@@ -29,16 +29,18 @@ log = structlog.get_logger()
 class WorkerLimits:
     """Limits of a worker; times in seconds.
 
-    poll             between two looks without a wake-up
-    retry            the pause after an error
-    max_fetches      fetches of one purpose that run at a time: while CircleCI hangs, those of others still have room
-    lease_margin     a claim of a fetch outlasts the time limit of its calls by this
-    grace            at the end, for the fetches that run
+    poll               between two looks without a wake-up
+    retry              the pause after an error
+    max_fetches        fetches of one purpose that run at a time: while CircleCI hangs, those of others still have room
+    max_test_fetches   those of tests that no message needs
+    lease_margin       a claim of a fetch outlasts the time limit of its calls by this
+    grace              at the end, for the fetches that run
     """
 
     poll: float = 0.5
     retry: float = 1.0
     max_fetches: int = 16
+    max_test_fetches: int = 2
     lease_margin: float = 30.0
     grace: float = 10.0
 
@@ -179,7 +181,9 @@ class RowWorker:
         context = self._pipeline.context
         begun = Counter(fetch.purpose for fetch in self._running.values())
         for purpose in await context.store.read(fetches.due_purposes, context.clock()):
-            if room := self._limits.max_fetches - begun[purpose]:
+            most = self._limits.max_test_fetches if purpose is FetchPurpose.TESTS else self._limits.max_fetches
+            may_ask = purpose is not FetchPurpose.TESTS or context.source.has_room
+            if may_ask and (room := most - begun[purpose]) > 0:
                 await self._wait_for_idle()
                 claimed += await context.store.write(self._claim, purpose, room)
 

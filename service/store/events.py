@@ -24,6 +24,7 @@ _SELECT_DETAILS = select(details.c.event_id, details.c.body).where(
 _SELECT_PLACES = select(events.c.id, events.c.place).where(events.c.id.in_(bindparam("ids", expanding=True)))
 _SELECT_TAKEN = select(events.c.place).where(events.c.place.in_(bindparam("places", expanding=True)))
 _PUT = BulkInsert(events, replacing(events, "id", kept=("place",)))
+_NOT_STORED = {"jobs": {"__all__": {"tests": {"passes"}}}}
 _PUT_DETAILS = BulkInsert(details, replacing(details, "event_id"))
 
 
@@ -97,7 +98,7 @@ def put_details(transaction: Transaction, learned: Mapping[UUID, Details]) -> No
             "rounds": learned[event_id].rounds,
             "asked_at": learned[event_id].asked_at,
             "has_tests": learned[event_id].has_tests,
-            "body": DETAILS.dump_python(learned[event_id], mode="json"),
+            "body": DETAILS.dump_python(learned[event_id], mode="json", exclude=_NOT_STORED),
         }
         for event_id in sorted(learned)
     ]

@@ -238,6 +238,8 @@ class Gate(asyncio.Event):
 class Buggy:
     """A source that cannot be asked, for a reason of ours."""
 
+    has_room = True
+
     def __init__(self, source: Source, error: Exception) -> None:
         self.name, self.parse = source.name, source.parse
         self.verify, self.identify, self.kept_headers = source.verify, source.identify, source.kept_headers

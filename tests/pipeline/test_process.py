@@ -314,6 +314,8 @@ async def test_job_without_its_delivery_ends_quietly(house: House) -> None:
 class Stumbling:
     """A source that cannot parse, so many times."""
 
+    has_room = True
+
     def __init__(self, source: Source, error: Exception, *, times: int = 1000) -> None:
         assert isinstance(source, CircleCI)
         self.name = source.name

@@ -55,6 +55,11 @@ class Breaker:
         self._opened_at: datetime | None = None
         self._is_trying = False
 
+    @property
+    def is_open(self) -> bool:
+        """True if CircleCI is asked only now and then."""
+        return self._opened_at is not None
+
     @contextmanager
     def admit(self) -> Iterator[None]:
         """Admit a call, or raise Temporary at once if the breaker is open.

@@ -16,7 +16,7 @@ from service.circleci.api.breaker import Breaker, Log
 from service.circleci.api.call_slots import CallSlots
 from service.circleci.api.json_response import JsonTooLarge, parse
 from service.circleci.api.missing_paths import MissingPaths
-from service.circleci.api.rate_limit import MAX_WAIT_S, calls_per_s, wait_after
+from service.circleci.api.rate_limit import MAX_WAIT_S, calls_per_s, wait_after, wait_while_scarce
 from service.circleci.api.request import Answer, Call, EndpointError, raise_for_status
 from service.circleci.api.responses import ListAnswer
 from service.circleci.api.single_flight import SingleFlight
@@ -74,7 +74,16 @@ class Client:
         self._missing_paths = MissingPaths(clock)
         self._in_flight = SingleFlight()
         self._paused_until: datetime | None = None
+        self._scarce_until: datetime | None = None
         self._warned_at: dict[int, datetime] = {}
+
+    @property
+    def has_room(self) -> bool:
+        """True if CircleCI answers, and a good part of its limit is left."""
+        if self._http is None or self._breaker.is_open:
+            return False
+        left = [until - self._clock() for until in (self._paused_until, self._scarce_until) if until]
+        return not any(0 < one.total_seconds() <= MAX_WAIT_S for one in left)
 
     async def ask(self, call: Call, shape: type[S]) -> S:
         """Return the answer to a question; raises Temporary or Permanent."""
@@ -182,6 +191,8 @@ class Client:
         now = self._clock()
         self._slots.note_answer(is_refusal=answer.status == 429, calls_per_s=calls_per_s(answer.headers))
         self._pause(wait_after(answer.status, answer.headers, now), now)
+        wait_s = wait_while_scarce(answer.headers)
+        self._scarce_until = None if wait_s is None else now + timedelta(seconds=wait_s)
         self._warn_of_refusal(call, answer, now)
         try:
             raise_for_status(call, answer, now)

@@ -14,6 +14,7 @@ from service import retry_after
 
 MAX_WAIT_S = 3600.0  # a wrong header must not silence us for longer
 DEFAULT_WAIT_S = 10.0  # after a 429 without a header
+SCARCE = 0.25  # of a limit: the rest is for what a message waits for
 MAX_CHARACTERS = 1_000
 NUMBER = re.compile(r"(?:^|[;\s])\s*([a-z]+)\s*=\s*([0-9]{1,12}(?:\.[0-9]{1,6})?)(?=\s*(?:[;,]|$))")
 COUNT = re.compile(r"[0-9]{1,12}")
@@ -50,6 +51,30 @@ def calls_per_s(headers: Mapping[str, str]) -> float | None:
         (remaining, retry_after.read_wait(reset)) for remaining, reset in pairs if COUNT.fullmatch(remaining or "")
     ]
     return min((float(left or 0) / max(1.0, wait) for left, wait in known if wait is not None), default=None)
+
+
+def wait_while_scarce(headers: Mapping[str, str]) -> float | None:
+    """Return the seconds until a limit is reset of which little is left.
+
+    None if enough is left of every limit. Names of headers are in lower case.
+    """
+    waits = []
+    for name, value in headers.items():
+        if RESET.fullmatch(name):
+            left, most = (headers.get(name.replace("reset", word), "") for word in ("remaining", "limit"))
+            waits.append(_wait_if_scarce(left, most, value))
+    policies = _entries(headers.get("ratelimit-policy"))
+    for index, entry in enumerate(_entries(headers.get("ratelimit"))):
+        policy = next(iter(policies[index : index + 1]), {})
+        left = entry.get("r", entry.get("remaining", ""))
+        waits.append(_wait_if_scarce(left, policy.get("q", ""), entry.get("t", policy.get("w", ""))))
+    return max((wait for wait in waits if wait is not None), default=None)
+
+
+def _wait_if_scarce(left: str, most: str, reset: str) -> float | None:
+    if not COUNT.fullmatch(left) or not COUNT.fullmatch(most) or int(left) >= int(most) * SCARCE:
+        return None
+    return clamp_wait(retry_after.read_wait(reset))
 
 
 def read_retry_after(value: str | None, now: datetime) -> float | None:
