@@ -46,6 +46,8 @@ COMMANDS = {
     "receivers": "receivers:receivers",
     "silences": "silences:silences",
     "known-problems": "known_problems:known_problems",
+    "status": "status:status",
+    "incidents": "incidents:incidents",
 }
 """Module and name of each command.
 

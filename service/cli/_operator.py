@@ -10,10 +10,11 @@ MAX_NAME = 100
 
 def operator() -> str:
     """Return the name that is kept with an operator's act."""
-    return f"command line, {_user_name()}"
+    return f"command line, {user_name()}"
 
 
-def _user_name() -> str:
+def user_name() -> str:
+    """Return the name of the account that types."""
     try:
         return clean(getpass.getuser())[:MAX_NAME]
     except (KeyError, OSError):  # a container's user id often has no name

@@ -5,7 +5,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from service.db.database import Store
-from service.db.tables import deliveries, known_problems, notifications, sessions, silences
+from service.db.tables import deliveries, incidents, known_problems, notifications, sessions, silences
 from service.errors import BadRequest, NotFound
 from service.store import ids
 
@@ -21,6 +21,7 @@ class Noun(StrEnum):
     SESSION = "session"
     SILENCE = "silence"
     KNOWN_PROBLEM = "known_problem"
+    INCIDENT = "incident"
 
 
 COLUMNS = {
@@ -30,6 +31,7 @@ COLUMNS = {
     Noun.SESSION: sessions.c.id,
     Noun.SILENCE: silences.c.id,
     Noun.KNOWN_PROBLEM: known_problems.c.id,
+    Noun.INCIDENT: incidents.c.id,
 }
 LISTED_BY = {
     Noun.EVENT: "events list",
@@ -38,6 +40,7 @@ LISTED_BY = {
     Noun.SESSION: "sessions list",
     Noun.SILENCE: "silences list --all",
     Noun.KNOWN_PROBLEM: "known-problems list --all",
+    Noun.INCIDENT: "incidents list",
 }
 
 

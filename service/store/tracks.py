@@ -68,7 +68,7 @@ def lock(transaction: Transaction, wanted: Mapping[UUID, Event]) -> dict[UUID, S
 
 def _lock(transaction: Transaction, digests: Collection[UUID]) -> dict[UUID, StoredTrack]:
     rows = transaction.execute(_LOCK, {"digests": list(digests)}).mappings()
-    return {row["digest"]: _to_stored(row) for row in rows}
+    return {row["digest"]: to_stored(row) for row in rows}
 
 
 def _new_row(digest: UUID, event: Event) -> dict[str, object]:
@@ -91,7 +91,7 @@ def put_states(transaction: Transaction, changed: Sequence[StoredTrack]) -> None
 def find_all(transaction: Transaction, track_ids: Collection[int]) -> dict[int, StoredTrack]:
     """Return these tracks by their ids."""
     rows = transaction.execute(_FIND, {"ids": list(track_ids)}).mappings()
-    return {row["id"]: _to_stored(row) for row in rows}
+    return {row["id"]: to_stored(row) for row in rows}
 
 
 def _row(one: StoredTrack) -> dict[str, object]:
@@ -104,7 +104,8 @@ def _row(one: StoredTrack) -> dict[str, object]:
     }
 
 
-def _to_stored(row: Row) -> StoredTrack:
+def to_stored(row: Row) -> StoredTrack:
+    """A row of ``tracks`` as a track and its state."""
     state = TrackState(
         color=Color(row["color"]) if row["color"] else None,
         streak=row["streak"],

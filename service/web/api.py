@@ -20,6 +20,7 @@ from service.operations import notifications, operator_actions, queries
 from service.operations.dead_letters import list_dead_letters
 from service.operations.queries import list_refusals
 from service.queue.base import JobQueue
+from service.web.api_incidents import IncidentsApi
 from service.web.api_known_problems import KnownProblemsApi
 from service.web.api_silences import SilencesApi
 from service.web.auth.access import Access
@@ -50,6 +51,7 @@ class Api:
             Route("/api/v1/deliveries/{id}/dismiss", self.dismiss_delivery, methods=["POST"]),
             Route("/api/v1/notifications/{id}/resend", self.resend, methods=["POST"]),
             Route("/api/v1/notifications/{id}/dismiss", self.dismiss_notification, methods=["POST"]),
+            *IncidentsApi(store=self.store, access=self.access, clock=self.clock).routes(),
             *SilencesApi(store=self.store, jobs=self.jobs, access=self.access, clock=self.clock).routes(),
             *KnownProblemsApi(
                 store=self.store, access=self.access, clock=self.clock, from_file=self.known_problems

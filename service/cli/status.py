@@ -1,0 +1,74 @@
+"""The command for the state of a branch: status."""
+
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any
+
+import typer
+
+from service.cli._database import with_store
+from service.cli._event_text import format_time
+from service.cli._output import DIGITS, AsJson, print_json, say, warn
+from service.config.settings import Settings
+from service.db.database import Store
+from service.operations.json_shapes import Json
+from service.operations.status import GREEN, RED, Asked, near_names, read_status
+
+STYLES = {RED: "bold red", GREEN: "bold green"}
+
+
+def status(
+    project: Annotated[str, typer.Argument(metavar="[PROJECT]", help="Its slug or name; without it, every one.")] = "",
+    branch: Annotated[str, typer.Option(metavar="NAME", help="Without it the default one: main, else master.")] = "",
+    workflow: Annotated[str, typer.Option(metavar="NAME", help="Of this workflow alone.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Say whether a project's branch is red, since when, and who has it.
+
+    Exit code 0 when it is green, 1 when it is red or unknown, 2 for wrong use.
+    """
+    asked = Asked(project=project or None, branch=branch or None, workflow=workflow or None)
+
+    async def read(_: Settings, store: Store) -> tuple[Json, Sequence[str]]:
+        found = await store.snapshot(read_status, asked, store.clock())
+        return found, () if found["workflows"] else await store.snapshot(near_names, asked)
+
+    found, hints = with_store(read)
+    if as_json:
+        print_json(found)
+    else:
+        for line in _lines(found):
+            say(line, STYLES.get(found["state"], ""))
+        for one in found["workflows"]:
+            say(f"  {describe(one)}", STYLES[RED] if one["state"] == RED else "")
+    warn(hints)
+    if found["state"] != GREEN:
+        raise typer.Exit(1)
+
+
+def _lines(found: Any) -> Iterator[str]:
+    place = " ".join(filter(None, [found["project"] or "every project", found["branch"]]))
+    yield f"{place} is {found['state']}{_since(found)}"
+
+
+def _since(shape: Any) -> str:
+    return f" since {format_time(shape['since'])}" if shape["since"] else ""
+
+
+def describe(one: Any) -> str:
+    """Return the state of a workflow in words."""
+    place = " ".join(filter(None, [one.get("project"), one.get("branch"), one["workflow"] or "a workflow"]))
+    parts = [f"{place}: {one['state']}{_since(one)}"]
+    if one["streak"] > 1:
+        parts.append(f"{one['streak']} times in a row")
+    if one["incident"]:
+        parts.append(f"incident {one['incident'][:DIGITS]}")
+    if one["taken"]:
+        parts.append(describe_taken(one["taken"]))
+    return ", ".join(parts)
+
+
+def describe_taken(taken: Any) -> str:
+    """Return who has an incident in words."""
+    until = f" until {format_time(taken['until'])}" if taken["until"] else ""
+    note = f" ({taken['note']})" if taken["note"] else ""
+    return f"taken by {taken['by']}, {format_time(taken['at'])}{until}{note}"

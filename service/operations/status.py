@@ -1,0 +1,152 @@
+"""The state of a branch and of its workflows: red, green or unknown."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from difflib import get_close_matches
+
+from service.db.tables import Transaction
+from service.errors import BadRequest
+from service.model import Color, slug_spellings
+from service.operations.incidents import taken_json
+from service.operations.json_shapes import Json, rfc3339
+from service.pipeline.edit_living import is_silent
+from service.pipeline.judge_runs import DEFAULT_BRANCHES
+from service.store import incidents, names, track_search
+from service.store.tracks import StoredTrack
+
+PARAMETERS = ("project", "branch", "workflow")
+RED, GREEN, UNKNOWN = "red", "green", "unknown"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """The names of a question.
+
+    project    its slug or name; None: every project
+    branch     None: the default one
+    workflow   None: every workflow
+    """
+
+    project: str | None = None
+    branch: str | None = None
+    workflow: str | None = None
+
+
+def read_status(transaction: Transaction, asked: Asked, now: datetime) -> Json:
+    """Return the state of a branch, and that of each of its workflows.
+
+    Those of every project name their ``project`` and ``branch`` too. Raises BadRequest for a name of two projects.
+    """
+    projects = _projects(transaction, asked)
+    found = [one for slugs in projects for one in _tracks(transaction, slugs, asked)]
+    counting = [one for one in found if not _is_expired(one, now)]
+    shapes = _workflows(transaction, counting)
+    if asked.project is None:
+        shapes = [
+            {"project": one.track.project_slug, "branch": one.track.branch} | shape
+            for one, shape in zip(counting, shapes, strict=True)
+        ]
+    branches = {one.track.branch for one in found}
+    state = _state(shapes)
+    return {
+        "project": _slug(asked.project, projects[0]) if asked.project and projects else asked.project,
+        "branch": asked.branch or (next(iter(branches)) if asked.project and branches else None),
+        "state": state,
+        "since": _since(state, shapes),
+        "workflows": shapes,
+    }
+
+
+def _projects(transaction: Transaction, asked: Asked) -> Sequence[Sequence[str]]:
+    """Return the spellings of the slug of each project that is asked for."""
+    slugs = (
+        track_search.all_projects(transaction)
+        if asked.project is None
+        else track_search.find_projects(transaction, asked.project)
+    )
+    by_project = defaultdict(list)
+    for slug in slugs:
+        by_project[slug_spellings(slug)[0]].append(slug)
+    if asked.project is not None and len(by_project) > 1:
+        raise BadRequest(f"{asked.project!a} may be {' or '.join([*by_project][:5])}; write the whole of it")
+    return list(by_project.values())
+
+
+def _slug(written: str, slugs: Sequence[str]) -> str:
+    """Return a project's slug, in the spelling that was asked for if there is one."""
+    return written if written in slug_spellings(slugs[0]) else slugs[0]
+
+
+def _tracks(transaction: Transaction, slugs: Sequence[str], asked: Asked) -> Sequence[StoredTrack]:
+    """Return the tracks of a branch; if none is asked for, of main, else master."""
+    for branch in [asked.branch] if asked.branch else sorted(DEFAULT_BRANCHES):
+        if found := track_search.find(transaction, slugs, branches=[branch], workflow=asked.workflow):
+            return found
+        if track_search.find(transaction, slugs, branches=[branch]):
+            return []  # it is the branch, and the workflow does not run there
+    return []
+
+
+def _is_expired(one: StoredTrack, now: datetime) -> bool:
+    """Return whether a track counts no more: it was red, and then had no run for long."""
+    if one.state.color is None:
+        return one.colored_pipeline is not None
+    return one.state.color is Color.RED and is_silent(one.track.branch, one.state.last_at, now)
+
+
+def _workflows(transaction: Transaction, counting: Sequence[StoredTrack]) -> list[Json]:
+    greens = track_search.green_since(transaction, [one.track.id for one in counting if one.state.color is Color.GREEN])
+    known = incidents.find_all(transaction, {one.state.incident_id for one in counting if one.state.incident_id})
+    shapes: list[Json] = []
+    for one in counting:
+        incident = known.get(one.state.incident_id) if one.state.incident_id else None
+        since = one.state.since or greens.get(one.track.id)
+        shapes.append(
+            {
+                "workflow": one.track.workflow,
+                "state": str(one.state.color or UNKNOWN),
+                "since": rfc3339(since) if since else None,
+                "streak": one.state.streak,
+                "incident": str(incident.id) if incident else None,
+                "taken": taken_json(incident.taken) if incident else None,
+            }
+        )
+    return shapes
+
+
+def _state(shapes: Sequence[Json]) -> str:
+    """Return red if any workflow is red, else unknown if none is known, else green."""
+    states = {shape["state"] for shape in shapes}
+    return next((state for state in (RED, GREEN) if state in states), UNKNOWN)
+
+
+def _since(state: str, shapes: Sequence[Json]) -> str | None:
+    """Return the time of the first red workflow, or of the last green one."""
+    times = [shape["since"] for shape in shapes if shape["state"] == state and shape["since"]]
+    return (min(times) if state == RED else max(times)) if times else None
+
+
+def near_names(transaction: Transaction, asked: Asked) -> list[str]:
+    """Return a sentence for each name that has no runs, with names like it."""
+    slugs = track_search.find_projects(transaction, asked.project) if asked.project else []
+    if asked.project and not slugs:
+        near = names.find_similar(transaction, "project", asked.project)
+        return [_no_runs("project", asked.project, near)]
+    slugs = slugs or track_search.all_projects(transaction)
+    named = (
+        ("branch", asked.branch, track_search.branches_of),
+        ("workflow", asked.workflow, track_search.workflows_of),
+    )
+    checked = ((noun, written, find(transaction, slugs)) for noun, written, find in named if written)
+    return [
+        _no_runs(noun, written, get_close_matches(written, known, n=3))
+        for noun, written, known in checked
+        if written not in known
+    ]
+
+
+def _no_runs(noun: str, written: str, near: Sequence[str]) -> str:
+    hint = f"; did you mean {' or '.join(near)}?" if near else ""
+    return f"no run of {noun} {written!a} is on record{hint}"

@@ -1,0 +1,87 @@
+"""Tracks by the names of their project, branch and workflow."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+
+from sqlalchemy import Select, func, select
+
+from service.db.tables import Transaction, incidents, runs, tracks
+from service.model import Color, slug_spellings
+from service.store import names
+from service.store.tracks import StoredTrack, to_stored
+
+MAX_TRACKS = 2_000
+
+
+def find_projects(transaction: Transaction, written: str) -> list[str]:
+    """Return the slugs of the projects with runs that a slug or a name names.
+
+    A name may lack its organization.
+    """
+    known = {written, *names.find_same(transaction, "project", written)}
+    slugs = {spelling for one in known for spelling in slug_spellings(one)}
+    tries = (
+        tracks.c.project_slug.in_(slugs),
+        tracks.c.project_name.in_(known),
+        tracks.c.project_name.endswith(f"/{written}", autoescape=True),
+    )
+    for is_named in tries:
+        some = select(tracks.c.project_slug).where(is_named, tracks.c.project_slug.is_not(None)).distinct()
+        if found := sorted(transaction.execute(some).scalars()):
+            return found
+    return []
+
+
+def all_projects(transaction: Transaction) -> list[str]:
+    """Return the slugs of all projects with runs."""
+    every = select(tracks.c.project_slug).where(tracks.c.project_slug.is_not(None)).distinct()
+    return sorted(transaction.execute(every).scalars())
+
+
+def find(
+    transaction: Transaction, slugs: Collection[str], *, branches: Collection[str], workflow: str | None = None
+) -> Sequence[StoredTrack]:
+    """Return the tracks of branches of projects, at most MAX_TRACKS."""
+    wanted = select(tracks).where(tracks.c.project_slug.in_(slugs), tracks.c.branch.in_(branches))
+    if workflow is not None:
+        wanted = wanted.where(tracks.c.workflow == workflow)
+    ordered = wanted.order_by(tracks.c.project_slug, tracks.c.branch, tracks.c.workflow, tracks.c.id)
+    return [to_stored(row) for row in transaction.execute(ordered.limit(MAX_TRACKS)).mappings()]
+
+
+def branches_of(transaction: Transaction, slugs: Collection[str]) -> list[str]:
+    """Return the branches of projects that have runs."""
+    return _values(transaction, select(tracks.c.branch).where(tracks.c.project_slug.in_(slugs)))
+
+
+def workflows_of(transaction: Transaction, slugs: Collection[str]) -> list[str]:
+    """Return the workflows of projects that have runs."""
+    return _values(transaction, select(tracks.c.workflow).where(tracks.c.project_slug.in_(slugs)))
+
+
+def _values(transaction: Transaction, some: Select[str | None]) -> list[str]:
+    found = transaction.execute(some.distinct().limit(MAX_TRACKS)).scalars()
+    return sorted(one for one in found if one is not None)
+
+
+def green_since(transaction: Transaction, track_ids: Collection[int]) -> Mapping[int, datetime]:
+    """Return the time from which on tracks are green.
+
+    It is the end of the run that ended the last red, or of the first green run that was not deleted.
+    """
+    ended = (
+        select(incidents.c.track_id, func.max(incidents.c.closed_at).label("at"))
+        .where(incidents.c.track_id.in_(track_ids), incidents.c.merged_into.is_(None))
+        .group_by(incidents.c.track_id)
+    )
+    last_reds = {row.track_id: row.at for row in transaction.execute(ended)}
+    found = {track_id: _first_green(transaction, track_id, last_reds.get(track_id)) for track_id in track_ids}
+    return {track_id: at for track_id, at in found.items() if at is not None}
+
+
+def _first_green(transaction: Transaction, track_id: int, since: datetime | None) -> datetime | None:
+    green = select(runs.c.stopped_at).where(runs.c.track_id == track_id, runs.c.color == Color.GREEN)
+    if since is not None:
+        green = green.where(runs.c.stopped_at >= since)
+    first: datetime | None = transaction.execute(green.order_by(runs.c.pipeline_number).limit(1)).scalar()
+    return first or since

@@ -1,0 +1,72 @@
+"""The commands that say what is red, and who has it."""
+
+import pytest
+
+from tests.cli_runner import Terminal
+from tests.sample_history import NOWHERE, Past, operator, past
+
+__all__ = ["operator", "past"]  # pytest finds fixtures by name
+
+
+def test_a_green_branch_ends_with_code_0(operator: Terminal, past: Past) -> None:
+    said = operator.run("status", "gh/acme/web")
+
+    assert (said.code, said.lines[0][:31]) == (0, "gh/acme/web main is green since")
+    assert operator.run("status", "acme/web", "--json").json["state"] == "green"
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (("gh/acme/wbe",), "no run of project 'gh/acme/wbe' is on record; did you mean "),
+        (("web", "--branch", "mian"), "no run of branch 'mian' is on record; did you mean main?"),
+        (("web", "--workflow", "build-and-tset"), "no run of workflow 'build-and-tset' is on record; did you mean"),
+    ],
+)
+def test_what_has_no_runs_is_unknown_and_ends_with_code_1(
+    operator: Terminal, words: tuple[str, ...], problem: str
+) -> None:
+    said = operator.run("status", *words)
+
+    assert (said.code, "is unknown" in said.out) == (1, True)
+    assert " ".join(said.problems).startswith(problem)
+
+
+def test_wrong_use_ends_with_code_2(operator: Terminal) -> None:
+    assert operator.run("status", "--brunch", "main").code == 2
+    assert operator.run("incidents", "list", "--state", "opne").problems == [
+        "'opne' is not a state; did you mean open?"
+    ]
+
+
+def test_incidents_are_listed_and_shown(operator: Terminal) -> None:
+    [incident] = operator.run("incidents", "list", "--project", "web", "--json").json["items"]
+    listed = operator.run("incidents", "list")
+    shown = operator.run("incidents", "show", incident["id"][:8])
+
+    assert listed.lines[1].split()[:2] == [incident["id"], "closed"]
+    assert shown.lines[0] == f"incident {incident['id']} of github/acme/web main build-and-test"
+    assert shown.lines[1].startswith("  closed, red once since ")
+    assert operator.run("incidents", "list", "--state", "open").lines == ["no incidents"]
+
+
+def test_an_incident_is_classified_and_it_is_on_record(operator: Terminal) -> None:
+    [incident] = operator.run("incidents", "list", "--json").json["items"]
+
+    done = operator.run("incidents", "classify", incident["id"], "flaky", "--because", "the runner", "--json")
+    shown = operator.run("incidents", "show", incident["id"])
+
+    assert (done.code, done.json["class"], done.json["class_by"][:14]) == (0, "flaky", "command line, ")
+    assert shown.lines[-1].endswith(": the runner")
+
+
+def test_what_makes_no_sense_ends_with_code_1_and_wrong_use_with_2(operator: Terminal) -> None:
+    [incident] = operator.run("incidents", "list", "--json").json["items"]
+
+    taken = operator.run("incidents", "take", incident["id"])
+    muted = operator.run("incidents", "mute", incident["id"], "--until", "2020-01-01")
+    unknown = operator.run("incidents", "release", NOWHERE)
+
+    assert (taken.code, "there is nothing to take" in taken.err) == (1, True)
+    assert (muted.code, "is not later than now" in muted.err) == (2, True)
+    assert (unknown.code, "`roundsman incidents list`" in unknown.err) == (1, True)
