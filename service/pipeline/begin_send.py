@@ -84,7 +84,7 @@ def _begin(transaction: Transaction, context: Context, notification: Notificatio
     is_unknown = context.channel(notification.channel_key) is None
     if is_unknown and leave_to_other_workers(transaction, context, notification):
         return None
-    if end_quiet(transaction, context, notification, now) or is_stale(transaction, notification):
+    if end_quiet(transaction, context, notification, now) or is_stale(transaction, context, notification):
         return None
     event = events.find(transaction, notification.event_id) if notification.event_id else None
     details = events.find_details(transaction, event.id) if event else None

@@ -3,11 +3,11 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
-from uuid import UUID
 
 from service.db.tables import Transaction
 from service.model import Color, Event, News, Notification, NotificationState
-from service.routing.news import COLORS
+from service.pipeline.context import Context
+from service.routing.news import COLORS, asks_for_ends
 from service.store import notifications, told
 
 REPLACED = "newer news of the same branch took its place before it was sent"
@@ -43,16 +43,14 @@ class ChannelKnowledge:
         """Return whether a channel was told that the track is red."""
         return any(color is Color.RED for (track, _), color in self._told.items() if track == track_id)
 
-    def drop_waiting(
-        self, transaction: Transaction, channel: tuple[int, str], event_id: UUID | None
-    ) -> list[Notification]:
+    def drop_waiting(self, transaction: Transaction, channel: tuple[int, str], topic: str) -> list[Notification]:
         """Drop what waits to be sent to a channel about a track; return it.
 
-        channel    the track's id and the channel's key
-        event_id   the event whose news take its place: what is about it stays
+        channel   the track's id and the channel's key
+        topic     of the news that take its place: what has the same topic, from another post of the run, stays
         """
         waiting = self._waiting[channel]
-        older = {one.id for one in waiting if one.event_id != event_id}
+        older = {one.id for one in waiting if one.topic != topic}
         dropped = notifications.drop(transaction, older, reason=REPLACED)
         for one in waiting:
             if one.id in older - dropped:  # its send has begun meanwhile
@@ -61,7 +59,7 @@ class ChannelKnowledge:
         return [one for one in waiting if one.id in dropped]
 
 
-def is_stale(transaction: Transaction, notification: Notification) -> bool:
+def is_stale(transaction: Transaction, context: Context, notification: Notification) -> bool:
     """Drop news that became pointless while they waited; tell if so.
 
     Older news of the track that wait for another attempt give way to them. Only a first attempt is looked at: a later
@@ -71,11 +69,13 @@ def is_stale(transaction: Transaction, notification: Notification) -> bool:
     if track_id is None or news not in COLORS or notification.attempts or notification.was_sent:
         return False
     known = ChannelKnowledge(transaction, [track_id], before=notification.created_at)
-    known.drop_waiting(transaction, (track_id, notification.channel_key), notification.event_id)
+    known.drop_waiting(transaction, (track_id, notification.channel_key), notification.topic)
     color = known.color(track_id, notification.channel_key)
+    asks = any(asks_for_ends(route) for route in context.routes if route.name == notification.route)
+    knows_red = known.is_red_to_any(track_id) if asks else color is Color.RED
     reasons = {
         News.BROKE: (color is Color.RED, "the channel was told meanwhile that it is red"),
-        News.FIXED: (not known.is_red_to_any(track_id), "no channel accepted the message that it broke"),
+        News.FIXED: (not knows_red, "the message that it broke was not accepted"),
     }
     is_pointless, reason = reasons.get(news, (False, ""))
     return is_pointless and bool(notifications.drop(transaction, [notification.id], reason=reason))

@@ -33,7 +33,7 @@ from service.routing.silences import find_silence, silence_reason
 from service.store import incidents, notifications, silences, tracks
 
 MATCHED = frozenset({Verdict.MATCHED, Verdict.ALREADY_TOLD})
-UNDELIVERED = frozenset({NotificationState.DEAD, NotificationState.DISMISSED})
+UNDELIVERED = frozenset({NotificationState.DEAD, NotificationState.DISMISSED, NotificationState.DROPPED})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -234,7 +234,7 @@ class _Planner:
             known, is_red = None, False
             if self._track_id is not None:
                 channel = (self._track_id, key)
-                self._plan.dropped.extend(self._known.drop_waiting(self._transaction, channel, self._event.id))
+                self._plan.dropped.extend(self._known.drop_waiting(self._transaction, channel, news_key(self._event)))
                 known = self._known.color(*channel)
                 is_red = self._known.is_red_to_any(self._track_id)
             news = news_of(route, run, known=known, others_know_red=is_red)

@@ -36,7 +36,7 @@ def news_of(route: Route, run: RunState, *, known: Color | None, others_know_red
             return News.BROKE
         case Transition.STILL_BROKEN if _names(route, Transition.STILL_BROKEN):
             return News.STILL_BROKEN
-        case Transition.FIXED if known is Color.RED or (others_know_red and _asks_for_ends(route)):
+        case Transition.FIXED if known is Color.RED or (others_know_red and asks_for_ends(route)):
             return News.FIXED
         case Transition.PASSED:
             return News.PASSED
@@ -49,7 +49,7 @@ def _names(route: Route, transition: Transition) -> bool:
     return any(matcher.key == "transition" and transition in matcher.patterns for matcher in route.matchers)
 
 
-def _asks_for_ends(route: Route) -> bool:
+def asks_for_ends(route: Route) -> bool:
     """Return whether a route asks what was fixed of that which others were told."""
     return _names(route, Transition.FIXED) and not _names(route, Transition.BROKE)
 

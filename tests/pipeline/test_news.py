@@ -11,6 +11,7 @@ from sqlalchemy import update
 from service.db.tables import Transaction, incidents
 from service.errors import Permanent, Temporary
 from service.testing.fake_circleci.organization import Run
+from service.testing.fake_circleci.payloads import workflow_completed
 from tests.app_fixture import RED, House, a_house
 
 pytestmark = pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
@@ -131,4 +132,24 @@ async def test_a_route_that_names_still_broken_hears_of_each_red(folder: Path) -
             ("still_broken", 901, "sent"),
             ("still_broken", 902, "sent"),
             ("fixed", 903, "sent"),
+        ]
+
+
+async def test_two_posts_of_one_run_are_one_message(house: House) -> None:
+    await house.finish(run(901, "failed"))
+    await house.post(workflow_completed(run(901, "failed")) | {"id": "another-post-of-the-same-run"})
+    await house.drain()
+
+    assert await told(house) == [("broke", 901, "sent")]
+
+
+async def test_only_those_who_were_told_that_it_broke_hear_that_it_was_fixed(folder: Path) -> None:
+    two = CHANGES.replace("json://web.example.com", "json://web.example.com, xml://web.example.com")
+    async with a_house(folder, two) as house:
+        house.channels.plan["web (xml)"] = [Permanent("the channel refuses")]
+
+        assert sorted(await told(house, run(901, "failed"), run(902, "success"))) == [
+            ("broke", 901, "dead"),
+            ("broke", 901, "sent"),
+            ("fixed", 902, "sent"),
         ]
