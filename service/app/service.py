@@ -126,6 +126,7 @@ class Service:
             receivers=config.receivers,
             operators=config.operators,
             known_problems=config.known_problems,
+            people=config.people,
         )
         self.first_run.reload(config)
         self.heartbeat.set_channels(fingerprint(config.receivers.values()))
@@ -245,6 +246,7 @@ def _context(config: Config, *, clock: Clock | None, retry_policy: RetryPolicy, 
         retry_policy=retry_policy,
         operators=config.operators,
         known_problems=config.known_problems,
+        people=config.people,
     )
 
 

@@ -16,13 +16,14 @@ from service.config.channel_urls import SecretSources, channels
 from service.config.known_problems import KnownProblemShape, to_problems
 from service.config.matchers import to_matcher
 from service.config.operators import OperatorsShape
+from service.config.people import PersonShape, author_warnings, to_people
 from service.config.route_tests import shape_of, to_route_test
 from service.config.schema import FileShape, HookShape, MatchShape, ReceiverShape, RouteShape
 from service.config.shapes import Context, suggest
 from service.config.warnings import find_warnings
 from service.config.yaml_document import Document, YamlPath, parse
 from service.errors import BadConfig
-from service.model import HookSpec, KnownProblem, Receiver, Route, RouteTest
+from service.model import HookSpec, KnownProblem, Person, Receiver, Route, RouteTest
 from service.routing.patterns import to_nfc
 
 _CLAIMS = {
@@ -52,6 +53,7 @@ class Contents:
     operators: str | None
     known_problems: tuple[KnownProblem, ...]
     tests: tuple[RouteTest, ...]
+    people: tuple[Person, ...]
     warnings: tuple[str, ...]
 
 
@@ -113,7 +115,9 @@ def _problem(document: Document, error: Mapping[str, Any]) -> str:
 def _takes_one_value(path: YamlPath) -> bool:
     """Return True if a single value is allowed in place of a list."""
     match path:
-        case ("routes", _, "match", _) | ("hooks", _, "events"):
+        case ("routes", _, "match", _) | ("hooks", _, "events") | ("routes", _, "mention"):
+            return True
+        case ("people", _, "circleci" | "vcs"):
             return True
         case _:
             return False
@@ -137,6 +141,8 @@ def _keys(path: YamlPath) -> tuple[str, ...]:
             shape = KnownProblemShape
         case ("tests", _, *part):
             shape = shape_of(part)
+        case ("people", _):
+            shape = PersonShape
         case ("operators",):
             shape = OperatorsShape
         case _:
@@ -181,17 +187,25 @@ def _contents(shape: FileShape, document: Document) -> Contents:
     keys: dict[str, str] = {}
     routes = tuple(_route(position, route) for position, route in enumerate(shape.routes))
     operators = shape.operators.receiver if shape.operators else None
+    people = to_people(shape.people)
+    own = {person.receiver: shape.people[name].channels for name, person in zip(shape.people, people, strict=True)}
+    addresses = {name: receiver.channels for name, receiver in shape.receivers.items()} | {
+        name: found for name, found in own.items() if found
+    }
     return Contents(
         receivers={
-            name: Receiver(name=name, channels=channels(name, receiver.channels, keys))
-            for name, receiver in shape.receivers.items()
+            name: Receiver(name=name, channels=channels(name, found, keys)) for name, found in addresses.items()
         },
+        people=people,
         routes=routes,
         hooks=tuple(HookSpec(project=hook.project, name=hook.name, events=hook.events) for hook in shape.hooks),
         operators=operators,
         known_problems=to_problems(shape.known_problems),
         tests=tuple(map(to_route_test, shape.tests)),
-        warnings=find_warnings(document, tuple(shape.receivers), routes, used={operators}),
+        warnings=(
+            *find_warnings(document, tuple(shape.receivers), routes, used={operators}),
+            *author_warnings(document, routes, has_channels=any(own.values())),
+        ),
     )
 
 
@@ -201,6 +215,7 @@ def _route(position: int, shape: RouteShape) -> Route:
         name=shape.name or f"route {position + 1}",
         receiver=shape.receiver,
         matchers=matchers,
+        mention=shape.mention,
         continues=shape.continues,
         active=to_active_hours(shape.active),
         is_urgent=shape.urgent,

@@ -10,7 +10,7 @@ from service.config.config_file import Contents, read_file
 from service.config.env import load_settings, settings_warnings
 from service.config.settings import Settings, variable
 from service.errors import BadConfig
-from service.model import HookSpec, KnownProblem, Receiver, Route, RouteTest
+from service.model import HookSpec, KnownProblem, Person, Receiver, Route, RouteTest
 
 __all__ = ["Config", "Settings", "fingerprint", "load", "load_settings"]
 
@@ -34,6 +34,7 @@ class Config:
     operators: str | None
     known_problems: tuple[KnownProblem, ...]
     tests: tuple[RouteTest, ...]
+    people: tuple[Person, ...]
     warnings: tuple[str, ...]
 
 
@@ -71,6 +72,7 @@ def _config(settings: Settings, contents: Contents) -> Config:
         operators=contents.operators,
         known_problems=contents.known_problems,
         tests=contents.tests,
+        people=contents.people,
         warnings=settings_warnings(settings) + contents.warnings + blind,
     )
 

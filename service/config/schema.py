@@ -5,46 +5,36 @@ place before it.
 """
 
 import re
-from dataclasses import replace
 from typing import Annotated, Any
 
 from pydantic import (
     AfterValidator,
     BeforeValidator,
     Field,
-    InstanceOf,
     ValidationInfo,
     create_model,
     field_validator,
 )
 
 from service.config.active_hours import ActiveShape
-from service.config.channel_urls import Address, resolve
+from service.config.addresses import Addresses, not_empty
 from service.config.known_problems import KnownProblemShape
 from service.config.operators import OperatorsShape
+from service.config.people import Mentions, PersonShape
 from service.config.route_tests import RouteTestShape
-from service.config.shapes import Shape, receiver_name, suggest
-from service.model import EventKind, Transition
+from service.config.shapes import Shape, heard_receiver_name, suggest
+from service.model import AUTHOR, EventKind, Transition
 from service.routing.comparisons import compile_comparison
 from service.routing.match_keys import JUDGED_KEYS, MATCH_KEYS
-from service.routing.patterns import has_closed_brackets, to_nfc
+from service.routing.patterns import has_closed_brackets
 
 MATCHED_EVENTS = (EventKind.WORKFLOW_COMPLETED.value, EventKind.JOB_COMPLETED.value)
 _GLOB = re.compile(r"[*?\[\]]|^!")  # no git server allows these in a name
-_CHANNEL_KEYS = frozenset({"url", "name"})
-_MAX_CHANNEL_NAME = 60
 _SLUG = re.compile(r"[^/\s]+/[^/\s]+/[^/\s]+")
 
 
-def _not_empty(value: object) -> object:
-    # Not min_length: pydantic counts what is valid, so it would also complain of a list of mistakes.
-    if value == []:
-        raise ValueError("is an empty list; put something into it or remove it")
-    return value
-
-
 def _as_list(value: object) -> object:
-    return [value] if isinstance(value, str) else _not_empty(value)
+    return [value] if isinstance(value, str) else not_empty(value)
 
 
 def _pattern(written: str) -> str:
@@ -66,32 +56,6 @@ def _status(written: str) -> str:
     if written.removeprefix("!") == "cancelled":
         raise ValueError("cancelled never happens: CircleCI spells it canceled")
     return written
-
-
-def _address(written: object, info: ValidationInfo[Any]) -> Address:
-    if isinstance(written, dict) and written.keys() & _CHANNEL_KEYS:
-        return _named_address(written, info)
-    if not isinstance(written, str):
-        raise ValueError("must be one address; put it in quotes if it has ': ' in it")  # noqa: TRY004 - pydantic's way
-    return resolve(written, info.context.sources)
-
-
-def _named_address(written: dict[object, object], info: ValidationInfo[Any]) -> Address:
-    """Return the address of ``{url: ..., name: ...}``."""
-    if written.keys() - _CHANNEL_KEYS:  # they are not named: an address that is not in quotes is one, with its secrets
-        raise ValueError("has a key that is not known here; there are url and name")
-    if "url" not in written:
-        raise ValueError("has no url; write {url: ..., name: ...}, or the URL alone")
-    if not isinstance(written["url"], str):
-        raise ValueError("must be one address; put it in quotes if it has ': ' in it")  # noqa: TRY004 - pydantic's way
-    address, name = _address(written["url"], info), written.get("name")
-    if "name" not in written:
-        return address
-    if not isinstance(name, str) or not name.strip():
-        raise ValueError("has an empty name; give it one in quotes, as in name: '#web', or leave it out")
-    if len(name) > _MAX_CHANNEL_NAME or not name.isprintable():
-        raise ValueError(f"has a name that is not one line of at most {_MAX_CHANNEL_NAME} characters; shorten it")
-    return replace(address, name=to_nfc(name.strip()))
 
 
 def project_slug(slug: str) -> str:
@@ -174,7 +138,8 @@ class RouteShape(Shape):
 
     name: str | None = Field(default=None, min_length=1)
     match: MatchShape = MatchShape()  # type: ignore[valid-type]  # reason: made from the table of keys
-    receiver: Annotated[str, AfterValidator(receiver_name)]
+    receiver: Annotated[str, AfterValidator(heard_receiver_name)]
+    mention: Mentions = ()
     continues: bool = Field(default=False, alias="continue")
     active: ActiveShape | None = None
     urgent: bool = False
@@ -183,9 +148,7 @@ class RouteShape(Shape):
 class ReceiverShape(Shape):
     """A named group of channels."""
 
-    channels: Annotated[
-        tuple[Annotated[InstanceOf[Address], BeforeValidator(_address)], ...], BeforeValidator(_not_empty)
-    ]
+    channels: Addresses
 
 
 class HookShape(Shape):
@@ -196,12 +159,22 @@ class HookShape(Shape):
     events: Events = MATCHED_EVENTS
 
 
+def _without_author(value: object) -> object:
+    if isinstance(value, dict) and AUTHOR in value:
+        raise ValueError(f"has one called {AUTHOR}, a reserved name: the channels of a commit's author; rename it")
+    return value
+
+
+Receivers = Annotated[dict[str, ReceiverShape], BeforeValidator(_without_author)]
+
+
 class FileShape(Shape):
     """The whole of roundsman.yaml."""
 
-    receivers: dict[str, ReceiverShape]
+    receivers: Receivers
     routes: tuple[RouteShape, ...]
     hooks: tuple[HookShape, ...] = ()
     operators: OperatorsShape | None = None
     known_problems: tuple[KnownProblemShape, ...] = ()
     tests: tuple[RouteTestShape, ...] = ()
+    people: dict[str, PersonShape] = Field(default_factory=dict)

@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationInfo
 
 from service.config.channel_urls import SecretSources
+from service.model import AUTHOR
 from service.routing.patterns import to_nfc
 
 
@@ -39,3 +40,11 @@ def receiver_name(name: str, info: ValidationInfo[Any]) -> str:
     if known is not None and name not in known:
         raise ValueError(f"{name} is not one of the receivers; {suggest(name, known)}")
     return name
+
+
+def heard_receiver_name(name: str, info: ValidationInfo[Any]) -> str:
+    """Return the name of a receiver of a route; it may be reserved.
+
+    Raises ValueError.
+    """
+    return name if name == AUTHOR else receiver_name(name, info)

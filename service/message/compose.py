@@ -1,7 +1,7 @@
 """The messages of an event (title, author, failures, links) and of a channel test."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from service.message.blocks import Block, Line, Link, Words, join, link, plain_text, untrusted
 from service.message.failures import failed_jobs, jobs_block, tests_block
@@ -10,7 +10,7 @@ from service.message.news import NEWS_OF_TRACKS, news_words, took_words, track_l
 from service.message.sanitize import safe_url, truncate
 from service.message.status_text import group_by_reason, join_words, severity, status_words, trigger_sentence
 from service.message.truncate import fit_story
-from service.model import Actor, DetailKind, Details, Event, Headline, Message, MessageFacts, Vcs
+from service.model import Actor, DetailKind, Details, Event, Headline, Mention, Message, MessageFacts, Vcs
 
 MAX_TITLE_LENGTH = 250
 TEST_TITLE = "Test message from Roundsman"
@@ -42,6 +42,7 @@ def compose(
         url=safe_url(event.workflow.url),
         page=safe_url(event_url),
         news=facts.news,
+        mentions=facts.mentions,
         buttons=tuple(_buttons(event, known, facts)),
     )
 
@@ -104,11 +105,18 @@ def _blocks(event: Event, details: Details, facts: MessageFacts) -> Iterator[Blo
         trigger_sentence(event.trigger),
     )
     yield Block(lines=tuple(line for line in lines if line))
+    yield _for_block(facts.mentions)
     if not event.job:  # the first line of a job event links to its one job
         yield jobs_block(details.jobs or ())
     are_missing = any(missing.want is DetailKind.TESTS for missing in details.missing)
     yield tests_block([job.tests for job in details.jobs or () if job.tests], is_open=are_missing)
     yield Block(lines=tuple(_missing_lines(event, details)))
+
+
+def _for_block(mentions: Sequence[Mention]) -> Block:
+    """Return the names of the people whom the message is for, literally."""
+    names = join([untrusted(mention.name, 80) for mention in mentions], ", ")
+    return Block(lines=(("For ", *names, "."),) if names else (), is_for=True)
 
 
 def _minimal_block(event: Event) -> Block:

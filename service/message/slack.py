@@ -10,10 +10,10 @@ from itertools import chain
 from typing import Any
 
 from service.message.blocks import Aside, Block, Line, Link, Untrusted, plain_text
-from service.message.sanitize import truncate
+from service.message.sanitize import one_line, truncate
 from service.message.slack_limits import MAX_BUTTON_TEXT, MAX_TEXT, slack_problems
 from service.message.truncate import shorter_versions
-from service.model import Color, Message
+from service.model import Color, Mention, Message
 
 COLORS = {Color.RED: "#c9302c", Color.GREEN: "#2e8540", Color.GREY: "#8a8f98"}
 SEVERITY_COLORS = {"failure": COLORS[Color.RED], "success": COLORS[Color.GREEN], "warning": "#b26a00"}
@@ -35,7 +35,9 @@ def slack_message(message: Message, *, color: str | None = None) -> Shape:
     whole = message.story or (
         Block(lines=tuple((Untrusted(text=line),) for line in message.text.splitlines() if line)),
     )
-    story = tuple(block for block in whole if block.lines and not _is_page_link(block, message.page))
+    story = tuple(
+        block for block in whole if block.lines and not block.is_for and not _is_page_link(block, message.page)
+    )
     versions = (_payload(message, shorter, shown) for shorter in shorter_versions(story)) if story else iter(())
     return next((each for each in versions if _fits(each)), _payload(message, (), shown))
 
@@ -63,7 +65,7 @@ def _payload(message: Message, story: Sequence[Block], color: str) -> Shape:
     title = escape_slack(message.title)
     blocks = [*_rich_text(story), *_buttons(message.buttons), *_page_link(message)]
     attachments = [{"color": color, "fallback": title, "blocks": blocks}] if blocks else []
-    return {"text": title, "blocks": [_title(message)], "attachments": attachments}
+    return {"text": title, "blocks": [_title(message), *_for(message.mentions)], "attachments": attachments}
 
 
 def _title(message: Message) -> Shape:
@@ -74,6 +76,18 @@ def _title(message: Message) -> Shape:
     mark = {"type": "emoji", "name": EMOJI.get(message.severity, OTHER_EMOJI)}
     space = [{"type": "text", "text": " "}] if url else []
     return {"type": "rich_text", "elements": [_section([mark, *space, text])]}
+
+
+def _for(mentions: Sequence[Mention]) -> list[Shape]:
+    """Return the people whom the message is for; those whom Slack knows are mentioned.
+
+    It stands above the colored part, where a mention notifies.
+    """
+    elements = [_text("For ", None)]
+    for number, mention in enumerate(mentions):
+        known = {"type": "user", "user_id": mention.slack} if mention.slack else _text(one_line(mention.name, 80), None)
+        elements += [*([_text(", ", None)] if number else []), known]
+    return [{"type": "rich_text", "elements": [_section(elements)]}] if mentions else []
 
 
 def _rich_text(story: Sequence[Block]) -> list[Shape]:

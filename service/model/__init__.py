@@ -39,6 +39,7 @@ from service.model.events import (
 from service.model.known_problems import FROM_FILE, KnownProblem
 from service.model.living import Listener, LivingMessage, LivingReceipt, Update
 from service.model.message_facts import MessageFacts
+from service.model.people import AUTHOR, Mention, Person
 from service.model.processes import Process, Role
 from service.model.records import (
     Action,
@@ -78,6 +79,7 @@ from service.model.tracks import (
 )
 
 __all__ = [
+    "AUTHOR",
     "DEFAULT_BRANCH_EXPIRY",
     "DEFAULT_EXPIRY",
     "FAILED_RESULTS",
@@ -128,6 +130,7 @@ __all__ = [
     "LivingMessage",
     "LivingReceipt",
     "Matcher",
+    "Mention",
     "Message",
     "MessageFacts",
     "MissingDetail",
@@ -136,6 +139,7 @@ __all__ = [
     "Notification",
     "NotificationState",
     "Outcome",
+    "Person",
     "Pipeline",
     "Process",
     "Project",

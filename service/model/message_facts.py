@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from service.model.people import Mention
 from service.model.records import News
 from service.model.story import Line
 from service.model.tracks import Closing, Taken
@@ -19,6 +20,7 @@ class MessageFacts:
     usual_ms          the usual duration of the workflow on its branch
     red_reruns        the number of automatic reruns that were red too
     compare_url       the page of the changes since the last green run
+    mentions          the people whom the message is for
     notes             sentences of our own that come first, such as why the message comes late
     """
 
@@ -29,4 +31,5 @@ class MessageFacts:
     usual_ms: int | None = None
     red_reruns: int = 0
     compare_url: str | None = None
+    mentions: tuple[Mention, ...] = ()
     notes: tuple[Line, ...] = ()

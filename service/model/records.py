@@ -7,6 +7,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from service.model.living import LivingMessage, Update
+from service.model.people import Mention
 from service.model.story import Block, Link
 
 
@@ -157,6 +158,7 @@ class Message:
     url, page  the address of the logs, and that of our page about it
     living     the living message that it belongs to, where the channel has those; ``update`` is what becomes of it
     news       the news that lead it
+    mentions   the people whom it is for
     buttons    links that it offers, where a channel shows them apart: the failed job, the changes ...
     incident   the id of the incident that it is about; None: of none
     """
@@ -176,6 +178,7 @@ class Message:
     news: News = News.RUN
     buttons: tuple[Link, ...] = ()
     incident: UUID | None = None
+    mentions: tuple[Mention, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -68,6 +68,7 @@ class Route:
     """Matchers, and the receiver of the events that they match.
 
     continues   later routes are tried even after this one has matched
+    mention     the people whom its messages mention: ``author culprits actor``
     active      the hours in which it tells people; None: always
     is_urgent   it tells people at all hours
     """
@@ -78,6 +79,7 @@ class Route:
     continues: bool = False
     active: ActiveHours | None = None
     is_urgent: bool = False
+    mention: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

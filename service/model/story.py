@@ -47,12 +47,14 @@ class Block:
 
     more      the number of items left out of ``lines``
     is_open   there may be items that were not counted
+    is_for    it names the people whom the message is for: a service that can mention them does so in its place
     """
 
     lines: tuple[Line, ...]
     heading: Line = ()
     more: int = 0
     is_open: bool = False
+    is_for: bool = False
 
     @property
     def rest(self) -> str | None:

@@ -13,6 +13,7 @@ from service.operations.queries import to_kind
 from service.pipeline.left_out import is_good_news, left_out, with_left_out
 from service.routing.decide import decide
 from service.routing.match_keys import MATCH_KEYS, SLUG
+from service.routing.people import channels_of
 from service.text import clean
 
 FIXED_TIME = datetime(2026, 1, 1, tzinfo=UTC)
@@ -43,9 +44,12 @@ def unknown_channels(config: Config, event: Event, decisions: Sequence[Decision]
     """
     if not is_good_news(event):
         return []
-    matched = [config.receivers[decision.receiver] for decision in decisions if decision.verdict is Verdict.MATCHED]
+    matched = [decision.receiver for decision in decisions if decision.verdict is Verdict.MATCHED]
     labels = [
-        channel.label for receiver in matched for channel in receiver.channels if channel.kind == PLACEHOLDER_KIND
+        channel.label
+        for receiver in matched
+        for channel in channels_of(receiver, event, config.receivers, config.people)
+        if channel.kind == PLACEHOLDER_KIND
     ]
     return list(dict.fromkeys(labels))
 
@@ -53,7 +57,7 @@ def unknown_channels(config: Config, event: Event, decisions: Sequence[Decision]
 def _with_left_out(config: Config, event: Event, decision: Decision) -> Decision:
     if decision.verdict is not Verdict.MATCHED:
         return decision
-    channels = config.receivers[decision.receiver].channels
+    channels = channels_of(decision.receiver, event, config.receivers, config.people)
     return with_left_out(decision, left_out(channels, event), of=channels)
 
 

@@ -11,17 +11,15 @@ import structlog
 
 from service.channels import min_interval
 from service.db.tables import Transaction
-from service.message import compose
-from service.model import Attempt, Color, Details, Event, Message, MessageFacts, News, Notification, NotificationState
+from service.model import Attempt, Color, Message, Notification, NotificationState
 from service.pipeline.channel_knowledge import color_told, is_stale
+from service.pipeline.compose_message import compose_message
 from service.pipeline.context import Context
 from service.pipeline.known_problems import drop_muted, find_problems, problem_notes
 from service.pipeline.lane_heads import enqueue_heads
 from service.pipeline.leases import extend_lease
 from service.pipeline.living import add_living
-from service.pipeline.own_news import compose_of
-from service.pipeline.quiet import end_quiet, quiet_notes
-from service.pipeline.quiet_summary import compose_summary
+from service.pipeline.quiet import end_quiet
 from service.pipeline.unknown_channels import leave_to_other_workers
 from service.queue.claims import Claim
 from service.store import events, notifications
@@ -91,12 +89,7 @@ def _begin(transaction: Transaction, context: Context, notification: Notificatio
     known = find_problems(transaction, context, details, now)
     if drop_muted(transaction, notification, known, now):
         return None
-    notes = (*quiet_notes(context, notification, event), *problem_notes(known, now)) if event else ()
-    message = (
-        _compose(context, event, details, MessageFacts(news=notification.news, notes=notes))
-        if event
-        else _compose_own(transaction, context, notification)
-    )
+    message = compose_message(transaction, context, notification, event, problems=problem_notes(known, now))
     attempt = _begin_attempt(transaction, context, notification, now)
     if attempt is None:
         return None
@@ -107,17 +100,6 @@ def _begin(transaction: Transaction, context: Context, notification: Notificatio
         message=replace(add_living(transaction, notification, message, now), incident=notification.incident_id),
         color=color_told(notification, event) if event else None,
     )
-
-
-def _compose(context: Context, event: Event, details: Details | None, facts: MessageFacts) -> Message:
-    event_url = f"{context.public_url}/events/{event.id}" if context.public_url else None
-    return compose(event, details, event_url=event_url, facts=facts)
-
-
-def _compose_own(transaction: Transaction, context: Context, notification: Notification) -> Message:
-    if notification.news is News.SUMMARY:
-        return compose_summary(transaction, context, notification)
-    return compose_of(notification)
 
 
 def _begin_attempt(

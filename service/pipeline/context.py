@@ -13,9 +13,10 @@ from service.clock import DistinctTimes
 from service.config.channel_urls import fingerprint
 from service.db.database import Store
 from service.metrics import Metrics
-from service.model import Channel, KnownProblem, Message, Receiver, Route
+from service.model import Channel, Event, KnownProblem, Message, Person, Receiver, Route
 from service.pipeline.late_sends import LateSends
 from service.queue.base import JobQueue
+from service.routing.people import channels_of
 from service.routing.route_index import RouteIndex
 
 
@@ -116,6 +117,7 @@ class Context:
     unsure_begins: set[tuple[UUID, datetime]] = field(default_factory=set)
     operators: str | None = None
     known_problems: Sequence[KnownProblem] = ()
+    people: Sequence[Person] = ()
 
     @cached_property
     def route_index(self) -> RouteIndex:
@@ -126,6 +128,14 @@ class Context:
     def channels(self) -> str:
         """A fingerprint of all channels with their secrets; workers compare it."""
         return fingerprint(self.receivers.values())
+
+    def channels_of(self, route: Route, event: Event) -> Sequence[Channel]:
+        """Return the channels of a route; for the author's those that they have, if any."""
+        return channels_of(route.receiver, event, self.receivers, self.people)
+
+    def route(self, name: str) -> Route | None:
+        """Return the route with this name; None if roundsman.yaml no longer has it."""
+        return next((route for route in self.routes if route.name == name), None)
 
     def channel(self, key: str) -> Channel | None:
         """Return the channel with this key; None if roundsman.yaml no longer has it."""

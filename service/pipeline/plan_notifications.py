@@ -143,7 +143,7 @@ class _Planner:
             if self.silence is not None and self._run is not None and follows:
                 self._hold_for_silence(route, self._run, self.silence)
             return
-        channels = self._context.receivers[route.receiver].channels
+        channels = self._context.channels_of(route, self._event)
         excluded = left_out(channels, self._event)
         news = {channel.key: News.RUN for channel in channels if channel not in excluded}
         if follows and self._run is not None:
@@ -159,6 +159,8 @@ class _Planner:
         if uninformed and not news:
             self._plan.verdicts[position] = _verdict_beside(existing) if existing else Verdict.NO_NEWS
             remarks = remarks if existing else [self._no_news(uninformed), *remarks]
+        if not channels:
+            remarks = ["the author of the commit has no channels under people"]
         if remarks:
             self._plan.remarks[position] = tuple(remarks)
 
@@ -212,7 +214,7 @@ class _Planner:
         """
         channels = [
             one
-            for one in self._context.receivers[route.receiver].channels
+            for one in self._context.channels_of(route, self._event)
             if one not in left_out([one], self._event) and not run.is_late
         ]
         news = self._news(route, run, {channel.key: News.RUN for channel in channels})

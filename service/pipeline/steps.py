@@ -11,7 +11,7 @@ from uuid import UUID
 import structlog
 
 from service.errors import NotFound
-from service.model import Fetch, FetchPurpose, KnownProblem, Receiver, Route
+from service.model import Fetch, FetchPurpose, KnownProblem, Person, Receiver, Route
 from service.pipeline.context import Context, RetryPolicy
 from service.pipeline.edit_living import EDIT_EVERY_S, edit_living
 from service.pipeline.enrich import enrich, enrich_failed
@@ -87,10 +87,11 @@ class Pipeline:
         receivers: Mapping[str, Receiver],
         operators: str | None = None,
         known_problems: Sequence[KnownProblem] = (),
+        people: Sequence[Person] = (),
     ) -> None:
-        """Use other routes, receivers and known problems from the next step on."""
+        """Use another state of roundsman.yaml from the next step on."""
         changed = replace(self._context, routes=routes, receivers=receivers, operators=operators)
-        self._context = replace(changed, known_problems=known_problems)
+        self._context = replace(changed, known_problems=known_problems, people=people)
 
     async def process(self, *, limit: int) -> Batch:
         """Decide on up to ``limit`` due deliveries."""

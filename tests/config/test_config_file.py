@@ -199,10 +199,7 @@ def test_yaml_that_means_something_else_is_refused(file: File, text: str, claim:
     [
         ("- a\n", "1: the file must hold lines of the form key: value"),
         ("receivers: {}\n", "1: routes is missing"),
-        (
-            ROUTE + "people: x\n",
-            "6: people is not a key here; there are receivers, routes, hooks, operators, known_problems, tests",
-        ),
+        (ROUTE + "peeple: x\n", "6: peeple is not a key here; did you mean people?"),
         (ROUTE + "hook: []\n", "6: hook is not a key here; did you mean hooks?"),
         (ROUTE + "    contineu: true\n", "6: routes[0].contineu is not a key here; did you mean continue?"),
         (ROUTE + "    match:\n      brnch: x\n", "7: routes[0].match.brnch is not a key here; did you mean branch?"),

@@ -32,7 +32,8 @@ def _payload(plugin: Any, message: Message) -> dict[str, Any]:
     }
     if url := plugin.href or message.url:
         embed["url"] = url
-    pings = plugin.ping_payload(" ".join(plugin.ping)) if plugin.ping else {}
+    names = [*plugin.ping, *(f"<@{mention.discord}>" for mention in message.mentions if mention.discord)]
+    pings = plugin.ping_payload(" ".join(names)) if names else {}
     payload = {"tts": plugin.tts, "wait": plugin.tts is False, "embeds": [embed]}
     payload["allowed_mentions"] = pings.get("allow_mentions", {"parse": []})
     if pings:

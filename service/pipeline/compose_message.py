@@ -1,0 +1,53 @@
+"""Compose the message of a notification at the moment of its sending."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from service.db.tables import Transaction
+from service.message import compose
+from service.model import Event, Incident, Line, Message, MessageFacts, News, Notification
+from service.pipeline.context import Context
+from service.pipeline.own_news import compose_of
+from service.pipeline.quiet import quiet_notes
+from service.pipeline.quiet_summary import compose_summary
+from service.routing.people import find_mentions
+from service.store import events, incidents
+
+
+def compose_message(
+    transaction: Transaction,
+    context: Context,
+    notification: Notification,
+    event: Event | None,
+    *,
+    problems: Sequence[Line] = (),
+) -> Message:
+    """Return the message of a notification.
+
+    problems   lines on the known problems in it
+    """
+    if notification.news is News.SUMMARY:
+        return compose_summary(transaction, context, notification)
+    if event is None:
+        return compose_of(notification)
+    event_url = f"{context.public_url}/events/{event.id}" if context.public_url else None
+    details = events.find_details(transaction, event.id)
+    facts = _facts(context, notification, event, _incident(transaction, event))
+    facts = replace(facts, notes=(*facts.notes, *problems))
+    if route := context.route(notification.route):
+        facts = replace(facts, mentions=find_mentions(event, details, route.mention, people=context.people))
+    return compose(event, details, event_url=event_url, facts=facts)
+
+
+def _facts(context: Context, notification: Notification, event: Event, incident: Incident | None) -> MessageFacts:
+    return MessageFacts(
+        news=notification.news,
+        notes=quiet_notes(context, notification, event),
+        taken=incident.taken if incident else None,
+        closed_because=incident.closed_because if incident else None,
+    )
+
+
+def _incident(transaction: Transaction, event: Event) -> Incident | None:
+    incident_id = event.run.incident_id if event.run else None
+    return incidents.find_all(transaction, {incident_id}).get(incident_id) if incident_id else None
