@@ -27,6 +27,7 @@ What each may import from others' work; what is not named here uses the standard
     metrics     prometheus_client
     log_stream  structlog
     logs        structlog
+    message     jinja2
     config      pydantic yaml
     circleci    httpx pydantic
     channels    apprise requests slack_sdk

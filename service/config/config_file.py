@@ -23,7 +23,7 @@ from service.config.shapes import Context, suggest
 from service.config.warnings import find_warnings
 from service.config.yaml_document import Document, YamlPath, parse
 from service.errors import BadConfig
-from service.model import HookSpec, KnownProblem, Person, Receiver, Route, RouteTest
+from service.model import Channel, HookSpec, KnownProblem, Person, Receiver, Route, RouteTest
 from service.routing.patterns import to_nfc
 
 _CLAIMS = {
@@ -194,7 +194,8 @@ def _contents(shape: FileShape, document: Document) -> Contents:
     }
     return Contents(
         receivers={
-            name: Receiver(name=name, channels=channels(name, found, keys)) for name, found in addresses.items()
+            name: _receiver(name, channels(name, found, keys), shape.receivers.get(name))
+            for name, found in addresses.items()
         },
         people=people,
         routes=routes,
@@ -207,6 +208,11 @@ def _contents(shape: FileShape, document: Document) -> Contents:
             *author_warnings(document, routes, has_channels=any(own.values())),
         ),
     )
+
+
+def _receiver(name: str, own: tuple[Channel, ...], shape: ReceiverShape | None) -> Receiver:
+    headline, body = (shape.headline, shape.body) if shape else (None, None)
+    return Receiver(name=name, channels=own, headline=headline, body=body)
 
 
 def _route(position: int, shape: RouteShape) -> Route:

@@ -23,6 +23,7 @@ from service.config.operators import OperatorsShape
 from service.config.people import Mentions, PersonShape
 from service.config.route_tests import RouteTestShape
 from service.config.shapes import Shape, heard_receiver_name, suggest
+from service.config.templates import BodyTemplate, HeadlineTemplate
 from service.model import AUTHOR, EventKind, Transition
 from service.routing.comparisons import compile_comparison
 from service.routing.match_keys import JUDGED_KEYS, MATCH_KEYS
@@ -149,6 +150,8 @@ class ReceiverShape(Shape):
     """A named group of channels."""
 
     channels: Addresses
+    headline: HeadlineTemplate | None = None
+    body: BodyTemplate | None = None
 
 
 class HookShape(Shape):

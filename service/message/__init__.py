@@ -11,12 +11,15 @@ from service.message.markup_guard import guard_hosts, guard_hosts_visibly, guard
 from service.message.sanitize import is_control_char, one_line, replace_control_chars
 from service.message.slack import slack_message
 from service.message.slack_limits import slack_problems
+from service.message.templates import Story, apply_templates, template_problem
 from service.message.truncate import RenderOptions, fit_story, render_body
 
 __all__ = [
     "Form",
     "Guard",
     "RenderOptions",
+    "Story",
+    "apply_templates",
     "compose",
     "compose_test",
     "fit_story",
@@ -31,4 +34,5 @@ __all__ = [
     "replace_control_chars",
     "slack_message",
     "slack_problems",
+    "template_problem",
 ]

@@ -159,6 +159,7 @@ class Message:
     living     the living message that it belongs to, where the channel has those; ``update`` is what becomes of it
     news       the news that lead it
     mentions   the people whom it is for
+    remark     a sentence for the record of its attempt: a template that failed; None: there is none
     buttons    links that it offers, where a channel shows them apart: the failed job, the changes ...
     incident   the id of the incident that it is about; None: of none
     """
@@ -179,6 +180,7 @@ class Message:
     buttons: tuple[Link, ...] = ()
     incident: UUID | None = None
     mentions: tuple[Mention, ...] = ()
+    remark: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,10 +25,15 @@ class Channel:
 
 @dataclass(frozen=True, kw_only=True)
 class Receiver:
-    """A named group of channels, for one group of people."""
+    """A named group of channels, for one group of people.
+
+    headline, body  templates in place of the built-in ones; None: those
+    """
 
     name: str
     channels: tuple[Channel, ...]
+    headline: str | None = None
+    body: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

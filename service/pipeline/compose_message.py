@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from service.db.tables import Transaction
-from service.message import compose
+from service.message import Story, apply_templates, compose
 from service.model import Event, Incident, Line, Message, MessageFacts, News, Notification
 from service.pipeline.context import Context
 from service.pipeline.own_news import compose_of
@@ -36,7 +36,10 @@ def compose_message(
     facts = replace(facts, notes=(*facts.notes, *problems))
     if route := context.route(notification.route):
         facts = replace(facts, mentions=find_mentions(event, details, route.mention, people=context.people))
-    return compose(event, details, event_url=event_url, facts=facts)
+    message = compose(event, details, event_url=event_url, facts=facts)
+    if (receiver := context.receivers.get(notification.receiver)) is None:
+        return message
+    return apply_templates(receiver, Story(event=event, details=details, facts=facts, message=message))
 
 
 def _facts(context: Context, notification: Notification, event: Event, incident: Incident | None) -> MessageFacts:

@@ -45,7 +45,9 @@ def record_accepted(transaction: Transaction, context: Context, begun: Begun, re
     """Record that a channel accepted a message, and what it knows now."""
     now, notification = context.clock(), begun.notification
     record_told(transaction, receipt)
-    if notifications.record_sent(transaction, begun.attempt, message=begun.message, receipt=str(receipt), at=now):
+    remark = begun.message.remark
+    sentence = f"{receipt}; {remark}" if remark else str(receipt)
+    if notifications.record_sent(transaction, begun.attempt, message=begun.message, receipt=sentence, at=now):
         end_lease(transaction, context, notification)
     if begun.color is not None and notification.track_id is not None:
         told.put(transaction, (notification.track_id, notification.channel_key), begun.color, now)

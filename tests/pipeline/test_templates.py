@@ -1,0 +1,41 @@
+"""A template that fails at a real event: the built-in message is sent, and the page says why."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.app_fixture import RED, a_house
+
+pytestmark = pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
+
+ROUTES = """\
+receivers:
+  web:
+    channels: [json://web.example.com]
+    headline: '%s'
+routes:
+  - {receiver: web}
+"""
+
+
+async def test_message_has_the_receivers_headline(folder: Path) -> None:
+    async with a_house(folder, ROUTES % "Red: {{ project }}") as house:
+        await house.finish(RED)
+        await house.drain()
+
+        [(_, message)] = house.channels.took
+        assert message.title == "Red: acme/web"
+
+
+async def test_failed_template_is_on_record_with_the_attempt(folder: Path) -> None:
+    async with a_house(folder, ROUTES % "{% if pipeline == 1487 %}{{ failed_tests[9].x }}{% endif %}x") as house:
+        event_id = await house.finish(RED)
+        await house.drain()
+
+        shown = await house.show(event_id)
+        [notification] = shown["notifications"]
+        [attempt] = notification["attempts"]
+        assert attempt["outcome"] == "sent"
+        assert "a template of web cannot be filled in" in attempt["receipt"]
+        [(_, message)] = house.channels.took
+        assert message.title.startswith("acme/web main")
