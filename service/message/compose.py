@@ -102,6 +102,7 @@ def _blocks(event: Event, details: Details, facts: MessageFacts) -> Iterator[Blo
         first,
         *track_lines(event, facts),
         _author_line(event, details),
+        _pull_request_line(event, details),
         trigger_sentence(event.trigger),
     )
     yield Block(lines=tuple(line for line in lines if line))
@@ -220,6 +221,16 @@ def _author_line(event: Event, details: Details) -> Line:
     if author and not person:
         return join([("Last commit by ", *author), commit], ": ")
     return _capitalized(join([("by ", *person) if person else (), ("commit ", *commit) if commit else ()], ", "))
+
+
+def _pull_request_line(event: Event, details: Details) -> Line:
+    """Return ``Pull request #12.``, linked to its page."""
+    found = event.pull_request if event.pull_request.is_known else details.pull_request
+    if found is None or not found.is_known:
+        return ()
+    number = f" #{found.number}" if found.number is not None else ""
+    line = link((f"Pull request{number}",), found.url)
+    return (*line, ".") if number or safe_url(found.url) else ()
 
 
 def _known_detail_names(event: Event) -> set[str]:

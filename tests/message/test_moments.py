@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from service.message import Form, compose
-from service.model import Details, JobReport, MessageFacts, News, TestReport
+from service.model import Details, JobReport, MessageFacts, News, PullRequest, TestReport
 from tests.message.moments import AT, BROKE, FIXED, MOMENTS, STILL, a_story, moment
 from tests.message.test_message import GOLDEN
 
@@ -102,3 +102,24 @@ def test_red_since_another_day_has_its_date() -> None:
 
 def test_every_written_moment_is_told() -> None:
     assert {path.stem for path in (GOLDEN / "moments").glob("*.txt")} == set(MOMENTS)
+
+
+@pytest.mark.parametrize(
+    ("number", "url", "line"),
+    [
+        (12, "https://github.com/acme/web/pull/12", "Pull request #12. https://github.com/acme/web/pull/12"),
+        (12, None, "Pull request #12."),
+        (None, "https://github.com/acme/web/pull/12", "Pull request. https://github.com/acme/web/pull/12"),
+        (12, "javascript:alert(1)", "Pull request #12."),
+        (None, "javascript:alert(1)", None),
+        (None, None, None),
+    ],
+)
+def test_pull_request_is_named_with_its_page(number: int | None, url: str | None, line: str | None) -> None:
+    found = PullRequest(number=number, url=url)
+
+    of_event = compose(replace(a_story(), pull_request=found), None).text.splitlines()
+    of_details = compose(a_story(), Details(pull_request=found)).text.splitlines()
+
+    assert [each for each in of_event if each.startswith("Pull request")] == ([line] if line else [])
+    assert of_details == of_event
