@@ -46,11 +46,15 @@ class Year:
     answers: dict[str, Answer] = field(default_factory=dict)
     incidents: list[PlantedIncident] = field(default_factory=list)
     colors: dict[tuple[str, str, str], str] = field(default_factory=dict)
+    has_expired: bool = True
 
 
-def invent_year(seed: int, *, projects: int = 3, runs: int = 60) -> Year:
-    """Return a year of a number of runs for each project."""
-    chance, year = random.Random(seed), Year()
+def invent_year(seed: int, *, projects: int = 3, runs: int = 60, has_expired: bool = True) -> Year:
+    """Return a year of a number of runs for each project.
+
+    has_expired   some incidents end since nothing runs on their track for weeks
+    """
+    chance, year = random.Random(seed), Year(has_expired=has_expired)
     for number in range(1, projects + 1):
         pipelines = count(1)
         shares = {("main", "build"): 0.5, ("main", "deploy"): 0.2, (f"topic-{number}", "build"): 0.3}
@@ -100,6 +104,7 @@ class _Track:
     def _stretch_of_red(self, *, is_last: bool) -> int:
         reds = [self._red(nth) for nth in range(1, self.chance.choice([1, 1, 2, 4]) + 1)]
         end = self.chance.choice(["green", "rerun", "expired", "open"] if is_last else ["green", "green", "rerun"])
+        end = "green" if end == "expired" and not self.year.has_expired else end
         if end == "open" and is_last:
             self._plant(reds, None, None, "red")
             return len(reds) + 1000  # the track ends here
