@@ -6,12 +6,14 @@ from datetime import datetime
 from uuid import UUID
 
 from service.db.tables import Transaction
-from service.model import Color, Listener, LivingMessage, LivingReceipt, Message, News, Notification, Update
+from service.model import Color, Listener, LivingMessage, LivingReceipt, Message, News, Notification, Update, WaitsFor
 from service.pipeline.context import Context
 from service.store import living_messages, notifications
 
 LIVING_KINDS = frozenset({"slack-bot"})  # kinds of channels that can edit a message
 OPENING = frozenset({News.BROKE, News.STILL_BROKEN})
+# what waits for one of these is told of the newest red
+HELD_BACK = frozenset({WaitsFor.RERUN, WaitsFor.GROUP, WaitsFor.HOURS, WaitsFor.SILENCE})
 UPDATES: Mapping[News, tuple[Color, Update]] = {
     News.BROKE: (Color.RED, Update.POST),
     News.STILL_BROKEN: (Color.RED, Update.REPLY),
@@ -50,7 +52,8 @@ def find_listeners(
     """
     found: dict[UUID, dict[str, Listener]] = {incident_id: {} for incident_id in incident_ids}
     for one in notifications.unfinished_of_tracks(transaction, track_ids):
-        if one.incident_id in found and one.channel_kind in LIVING_KINDS and one.news in OPENING:
+        is_opening = one.news in OPENING and one.waits_for not in HELD_BACK
+        if one.incident_id in found and one.channel_kind in LIVING_KINDS and is_opening:
             found[one.incident_id][one.channel_key] = Listener(
                 incident_id=one.incident_id, channel_key=one.channel_key, route=one.route, receiver=one.receiver
             )

@@ -21,6 +21,7 @@ from service.model import (
     Silence,
     Transition,
     Verdict,
+    WaitsFor,
 )
 from service.pipeline.channel_knowledge import ChannelKnowledge
 from service.pipeline.context import Context
@@ -178,17 +179,20 @@ class _Planner:
     def reply(self, listeners: Iterable[Listener]) -> None:
         """Plan a reply to the living message of each of these channels.
 
-        Most routes do not hear of another red; a channel that has the message does.
+        Most routes do not hear of another red; a channel that has the message does. In quiet hours the message alone is
+        edited.
         """
-        channels = ((self._context.channel(one.channel_key), one) for one in listeners)
-        wanted = [
-            self._make(Route(name=one.route, receiver=one.receiver), channel, News.STILL_BROKEN)
-            for channel, one in channels
-            if channel is not None
-        ]
+        found = ((self._context.channel(one.channel_key), self._route_of(one)) for one in listeners)
+        made = [self._make(route, channel, News.STILL_BROKEN) for channel, route in found if channel is not None]
+        wanted = [one for one in made if one.waits_for is not WaitsFor.HOURS]
         existing = notifications.insert_or_get(self._transaction, wanted)
         new = [one for one, before in zip(wanted, existing, strict=True) if before is None]
         self._plan.notifications.extend(new)
+
+    def _route_of(self, listener: Listener) -> Route:
+        """Return the route that told the channel; a bare one if it is gone."""
+        named = (route for route in self._context.routes if route.name == listener.route)
+        return next(named, Route(name=listener.route, receiver=listener.receiver))
 
     def _held_back(self, *, follows: bool) -> tuple[Verdict, str] | None:
         """Return the verdict and the reason if a route that matched is not to tell.

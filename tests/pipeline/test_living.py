@@ -301,3 +301,28 @@ async def test_mails_of_an_incident_are_one_thread(folder: Path) -> None:
     assert fixed["References"] == fixed["In-Reply-To"] == broke["Message-ID"] != again["Message-ID"]
     assert (broke["References"], again["References"]) == (None, None)
     assert {letter["Auto-Submitted"] for letter in mail.got} == {"auto-generated"}
+
+
+async def test_further_red_in_quiet_hours_is_an_edit_alone(folder: Path, slack: FakeSlack) -> None:
+    hours = 'active: {hours: "08:00-18:00", timezone: UTC}'
+    async with a_house(folder, ROUTES.replace("    receiver: web", f"    receiver: web\n    {hours}")) as house:
+        web = with_slack(house, slack)
+        await told(web, red(1))
+        web.clock.tick(hours=12)
+        await told(web, red(2))
+        await edited(web, minutes=2)
+
+    assert slack.methods == ["chat.postMessage", "chat.update"]
+
+
+async def test_reds_that_quiet_hours_kept_back_are_one_message_without_replies(folder: Path, slack: FakeSlack) -> None:
+    hours = 'active: {hours: "12:00-18:00", timezone: UTC}'
+    async with a_house(folder, ROUTES.replace("    receiver: web", f"    receiver: web\n    {hours}")) as house:
+        web = with_slack(house, slack)
+        for number in (1, 2, 3):
+            await told(web, red(number))
+        early = len(slack.calls)
+        for _ in range(4):
+            await web.drain(hours=1)
+
+    assert (early, len(slack.messages), slack.replies) == (0, 1, [])
