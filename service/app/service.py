@@ -33,7 +33,7 @@ from service.pipeline.context import Context, RetryPolicy
 from service.pipeline.leases import finish_sends
 from service.pipeline.receive import GroupCommitter
 from service.pipeline.refusals import Refusals
-from service.pipeline.steps import EDIT_EVERY_S, PRUNE_EVERY_S, SWEEP_EVERY_S, WATCH_EVERY_S, Pipeline
+from service.pipeline.steps import EDIT_EVERY_S, EXPIRE_EVERY_S, PRUNE_EVERY_S, SWEEP_EVERY_S, WATCH_EVERY_S, Pipeline
 from service.pipeline.worker import RowWorker, WorkerLimits
 from service.queue.base import JobQueue
 from service.queue.embedded import EmbeddedQueue
@@ -184,6 +184,7 @@ def build(
     pipeline = Pipeline(context)
     context.jobs.schedule(SWEEP_EVERY_S, pipeline.sweep)
     context.jobs.schedule(PRUNE_EVERY_S, pipeline.prune)
+    context.jobs.schedule(EXPIRE_EVERY_S, pipeline.expire_incidents)
     context.jobs.schedule(EDIT_EVERY_S, pipeline.edit_living)
     context.jobs.schedule(WATCH_EVERY_S, pipeline.watch_alarms)
     wake_ups = WakeUps(config.settings.database_url) if context.store.is_shared else None

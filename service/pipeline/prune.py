@@ -6,7 +6,7 @@ from datetime import datetime
 import structlog
 
 from service.pipeline.context import Context
-from service.store import living_messages, retention, sessions, silences
+from service.store import incident_search, living_messages, retention, sessions, silences
 
 BATCH_SIZE = 100  # events in a transaction: some tens of milliseconds
 PAUSE_S = 0.1  # between batches, for other writers
@@ -17,10 +17,10 @@ log = structlog.get_logger()
 async def prune(context: Context, *, batch_size: int = BATCH_SIZE) -> None:
     """Delete records older than ``keep_for``, except those that wait for a person."""
     before = context.clock() - context.keep_for
+    await context.store.write(living_messages.prune, before=before)  # found by their incidents: they go first
     count = await _prune_events(context, before, batch_size) + await _prune_others(context, before, batch_size)
     await context.store.write(sessions.prune, now=context.clock())
     await context.store.write(silences.prune, before=before)
-    await context.store.write(living_messages.prune, before=before)
     if count:
         log.info("what is old was forgotten", deliveries=count, received_before=before.isoformat())
 
@@ -36,9 +36,12 @@ async def _prune_events(context: Context, before: datetime, batch_size: int) -> 
 
 
 async def _prune_others(context: Context, before: datetime, batch_size: int) -> int:
-    """Delete what has no event: dismissed deliveries, and messages of Roundsman's own."""
+    """Delete what has no event.
+
+    These are dismissed deliveries, messages of Roundsman's own, and incidents that are over.
+    """
     count = 0
-    for delete in (retention.prune_dismissed, retention.prune_own):
+    for delete in (retention.prune_dismissed, retention.prune_own, incident_search.prune):
         while True:
             pruned = await context.store.write_alone(delete, before=before, limit=batch_size)
             count += pruned

@@ -15,6 +15,7 @@ from service.model import Fetch, FetchPurpose, KnownProblem, Person, Receiver, R
 from service.pipeline.context import Context, RetryPolicy
 from service.pipeline.edit_living import EDIT_EVERY_S, edit_living
 from service.pipeline.enrich import enrich, enrich_failed
+from service.pipeline.expire import EXPIRE_EVERY_S, expire_incidents
 from service.pipeline.fetch_facts import fetch_facts, fetch_facts_failed
 from service.pipeline.instrument import instrumented
 from service.pipeline.lane_heads import sweep
@@ -25,7 +26,16 @@ from service.pipeline.watch_alarms import WATCH_EVERY_S, watch_alarms
 from service.queue.handlers import Handler, run_guarded
 from service.store import fetches
 
-__all__ = ["EDIT_EVERY_S", "PRUNE_EVERY_S", "SWEEP_EVERY_S", "WATCH_EVERY_S", "Context", "Pipeline", "RetryPolicy"]
+__all__ = [
+    "EDIT_EVERY_S",
+    "EXPIRE_EVERY_S",
+    "PRUNE_EVERY_S",
+    "SWEEP_EVERY_S",
+    "WATCH_EVERY_S",
+    "Context",
+    "Pipeline",
+    "RetryPolicy",
+]
 
 SWEEP_EVERY_S = 30.0
 PRUNE_EVERY_S = 3600.0
@@ -123,6 +133,10 @@ class Pipeline:
     async def edit_living(self) -> None:
         """Edit the living messages of incidents that changed without news."""
         await edit_living(self._context)
+
+    async def expire_incidents(self) -> None:
+        """Close incidents of tracks that had no run for long."""
+        await expire_incidents(self._context)
 
     async def prune(self) -> None:
         """Delete records older than ``keep_for``."""

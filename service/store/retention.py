@@ -21,7 +21,7 @@ from service.db.tables import (
     notifications,
 )
 from service.model import DeliveryState, NotificationState
-from service.store import names, routes_versions, search_terms
+from service.store import names, routes_versions, runs, search_terms
 
 JUDGED = (DeliveryState.SETTLED, DeliveryState.DISMISSED)
 DONE = (NotificationState.SENT, NotificationState.DISMISSED, NotificationState.DROPPED)
@@ -120,6 +120,7 @@ def _forget_settled(transaction: Transaction, event_ids: Sequence[UUID]) -> int:
 
 def _forget(transaction: Transaction, event_ids: Sequence[UUID], message_ids: Sequence[UUID]) -> None:
     search_terms.forget(transaction, event_ids)
+    runs.forget(transaction, event_ids)
     for column, ids in (
         (actions.c.subject_id, [*event_ids, *message_ids]),
         (attempts.c.notification_id, message_ids),

@@ -4,9 +4,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from uuid import UUID, uuid5
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import bindparam, delete, func, select
 
-from service.db.tables import Transaction, runs
+from service.db.tables import Transaction, events, runs
 from service.model import Color, Event, EventKind, Incident, Run, RunState, Transition
 from service.store import incidents
 from service.store.bulk import BulkInsert, replacing
@@ -22,7 +22,10 @@ _FIND = select(runs).where(runs.c.id.in_(bindparam("ids", expanding=True)))
 
 def id_of(event: Event) -> UUID:
     """Return the id of an event's run: CircleCI's of the workflow, if a UUID."""
-    given = event.workflow.id or event.source_event_id
+    return _to_id(event.workflow.id or event.source_event_id)
+
+
+def _to_id(given: str) -> UUID:
     try:
         return UUID(given)
     except ValueError:
@@ -55,6 +58,15 @@ def find_all(transaction: Transaction, run_ids: Collection[UUID]) -> dict[UUID, 
 def put(transaction: Transaction, changed: Sequence[Run]) -> None:
     """Store runs, or what they are by now."""
     _PUT(transaction, [vars(run) for run in sorted(changed, key=lambda run: run.id)])
+
+
+def forget(transaction: Transaction, event_ids: Collection[UUID]) -> None:
+    """Delete the runs that these events tell of, before the events go."""
+    if not event_ids:
+        return
+    told_of = select(events.c.workflow_id, events.c.source_event_id).where(events.c.id.in_(event_ids))
+    ids = {_to_id(row.workflow_id or row.source_event_id) for row in transaction.execute(told_of)}
+    transaction.execute(delete(runs).where(runs.c.id.in_(ids), runs.c.event_id.in_(event_ids)))
 
 
 def green_before(transaction: Transaction, track_id: int, pipeline: int) -> int | None:

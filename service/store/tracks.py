@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from uuid import UUID, uuid5
 
 from sqlalchemy import bindparam, select
@@ -81,6 +82,21 @@ def _new_row(digest: UUID, event: Event) -> dict[str, object]:
         "branch": branch_of(event),
         "streak": 0,
     }
+
+
+def find_silent(transaction: Transaction, *, before: datetime, beyond: int, limit: int) -> list[int]:
+    """Return the ids of tracks that are red and had no run since a time, in order.
+
+    beyond   only ids higher than this
+    """
+    silent = select(tracks.c.id).where(tracks.c.color == Color.RED, tracks.c.last_at < before, tracks.c.id > beyond)
+    return list(transaction.execute(silent.order_by(tracks.c.id).limit(limit)).scalars())
+
+
+def lock_all(transaction: Transaction, track_ids: Collection[int]) -> list[StoredTrack]:
+    """Lock these tracks in the order of their ids, and return them."""
+    locking = select(tracks).where(tracks.c.id.in_(track_ids)).order_by(tracks.c.id).with_for_update()
+    return [to_stored(row) for row in transaction.execute(locking).mappings()]
 
 
 def put_states(transaction: Transaction, changed: Sequence[StoredTrack]) -> None:

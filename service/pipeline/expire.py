@@ -1,0 +1,66 @@
+"""Close incidents of tracks that had no run for long, as expired.
+
+That is no news: no channel is told, and the next red is news again. Judging a later run would come to the same end.
+"""
+
+from dataclasses import replace
+from datetime import datetime
+
+import structlog
+
+from service.db.tables import Transaction
+from service.model import DEFAULT_EXPIRY, Closing
+from service.pipeline.context import Context
+from service.pipeline.edit_living import is_silent
+from service.pipeline.judge_runs import expiry_of
+from service.store import incidents, living_messages, told, tracks
+from service.store.tracks import StoredTrack
+
+EXPIRE_EVERY_S = 600.0
+BATCH_SIZE = 100  # tracks that one transaction holds
+
+log = structlog.get_logger()
+
+
+async def expire_incidents(context: Context, *, batch_size: int = BATCH_SIZE) -> None:
+    """Close the incidents that are to expire, a batch of tracks at a time."""
+    now, beyond, count = context.clock(), 0, 0
+    while True:
+        found = await context.store.read(_find, now, beyond, batch_size)
+        if not found:
+            break
+        beyond = found[-1]
+        count += await context.store.write(_expire, found, now)
+    if count:
+        log.info("incidents expired", incidents=count)
+
+
+def _find(transaction: Transaction, now: datetime, beyond: int, limit: int) -> list[int]:
+    """Return red tracks without a run since the shortest limit, in order."""
+    return tracks.find_silent(transaction, before=now - DEFAULT_EXPIRY, beyond=beyond, limit=limit)
+
+
+def _expire(transaction: Transaction, track_ids: list[int], now: datetime) -> int:
+    """Close the incidents of those of the tracks that are red and silent still."""
+    silent = [
+        one
+        for one in tracks.lock_all(transaction, track_ids)
+        if one.state.incident_id and is_silent(one.track.branch, one.state.last_at, now)
+    ]
+    known = incidents.find_all(transaction, {one.state.incident_id for one in silent if one.state.incident_id})
+    closing = [
+        replace(known[one.state.incident_id], closed_at=_end(one), closed_because=Closing.EXPIRED)
+        for one in silent
+        if one.state.incident_id in known
+    ]
+    incidents.put(transaction, closing)
+    tracks.put_states(transaction, [tracks.without_incident(one) for one in silent])
+    told.forget(transaction, [one.track.id for one in silent])
+    living_messages.order_edits(transaction, [one.id for one in closing], now)
+    return len(closing)
+
+
+def _end(one: StoredTrack) -> datetime:
+    """Return the time at which the incident of a silent track ended."""
+    assert one.state.last_at is not None  # noqa: S101 - a silent track had a run
+    return one.state.last_at + expiry_of(one.track.branch)
