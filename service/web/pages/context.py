@@ -12,6 +12,7 @@ from starlette.responses import RedirectResponse, Response
 
 from service.db.database import Store
 from service.db.tables import Transaction
+from service.model import IncidentClass
 from service.operations.first_run import FirstRun
 from service.operations.json_shapes import Json
 from service.operations.operator_actions import MAX_REASON
@@ -63,6 +64,7 @@ class PageContext:
             "session": session,
             "now": self.clock(),
             "max_reason": MAX_REASON,
+            "incident_classes": [*IncidentClass],
             "release": version("roundsman"),
         }
         return self.renderer.render(template, status=status, **shown)

@@ -14,6 +14,7 @@ from service.operations.json_shapes import Json, action_json
 from service.store import actions, deliveries
 from service.store.ids import DIGITS
 from service.web.pages.context import PageContext, redirect
+from service.web.pages.incidents import read_incident
 from service.web.pages.renderer import HEADERS
 from service.web.pages.template_filters import MAX_BODY_BYTES
 
@@ -39,14 +40,15 @@ def _is_beginning(text: str) -> bool:
 
 
 def _read(transaction: Transaction, event_id: UUID) -> Json:
-    """Return the ``event``, or the ``delivery`` and its ``actions``.
+    """Return the ``event`` and ``incident``, or the ``delivery`` and ``actions``.
 
     Raises NotFound.
     """
     try:
-        return {"event": queries.show_event(transaction, event_id, body_limit=MAX_BODY_BYTES)}
+        event = queries.show_event(transaction, event_id, body_limit=MAX_BODY_BYTES)
     except NotFound:
         return _read_delivery(transaction, event_id)
+    return {"event": event, "incident": read_incident(transaction, event["incident"])}
 
 
 def _read_delivery(transaction: Transaction, delivery_id: UUID) -> Json:

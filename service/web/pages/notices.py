@@ -14,6 +14,7 @@ NOTICES = {
     "dismiss": "Dismissed, and on record. It can still be replayed or sent again.",
     "silence": "The silence is set, and on record.",
     "expire": "The silence has ended.",
+    "incident": "Done, and on record.",
     "nothing": "Your session had ended, so nothing was done. You are logged in again: please press the button again.",
 }
 COOKIE = "roundsman-notice"

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from service.errors import NotFound, Rejected, Temporary, Unauthorized
-from service.web.pages import acts, builds, dead_letters, event, login, silences
+from service.web.pages import acts, builds, dead_letters, event, incidents, login, silences
 from service.web.pages.context import Endpoint, PageContext, redirect
 from service.web.pages.forms import login_path, referring_path, request_path
 from service.web.pages.template_filters import HEADINGS
@@ -30,6 +30,7 @@ PAGES: Mapping[str, Endpoint] = {
     "/events/{id}": event.show,
     "/dead-letters": dead_letters.show,
     "/silences": silences.show,
+    "/incidents": incidents.show,
     "/deliveries/{id}/body": event.download_body,
     "/login": login.show,
     "/login/{code}": login.log_in_by_link,
@@ -41,6 +42,10 @@ FORMS: Mapping[str, Endpoint] = {
     "/notifications/{id}/resend": acts.resend,
     "/notifications/{id}/dismiss": acts.dismiss_notification,
     "/dead-letters/resend": acts.resend_all,
+    "/incidents/{id}/take": incidents.take,
+    "/incidents/{id}/release": incidents.release,
+    "/incidents/{id}/classify": incidents.classify,
+    "/incidents/{id}/mute": incidents.mute,
     "/silences": silences.add,
     "/silences/{id}/expire": silences.expire,
     "/login": login.log_in,

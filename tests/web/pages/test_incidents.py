@@ -1,0 +1,91 @@
+"""The page of incidents: what is red, who has it, and the forms to say so."""
+
+import httpx
+import pytest
+
+from tests.app_fixture import GREEN, RED, House
+from tests.operations.test_incidents import one
+from tests.pages_fixture import text
+
+
+async def page(house: House, address: str = "/incidents") -> httpx.Response:
+    response = await house.http.get(address)
+    assert response.status_code == 200, response.text
+    return response
+
+
+async def send(house: House, verb: str, **fields: str) -> httpx.Response:
+    incident = await one(house)
+    return await house.http.post(f"/incidents/{incident['id']}/{verb}", data=fields)
+
+
+async def test_nothing_is_red_at_first(house: House) -> None:
+    assert "Nothing is red." in text(await page(house))
+
+
+@pytest.mark.databases("sqlite", "postgres")
+async def test_an_incident_is_taken_and_released_on_the_page(house: House) -> None:
+    await house.finish(RED)
+    await house.drain()
+    assert "acme/web main build-and-test open, red once since" in text(await page(house))
+
+    done = await send(house, "take", by="<b>Linh</b>", until="2h", note="the runner")
+    taken = await page(house)
+    await send(house, "release", because="done")
+
+    assert (done.status_code, done.headers["location"]) == (303, "/incidents")
+    assert "Taken by <b>Linh</b>, today 09:30, until today 11:30: the runner" in text(taken)
+    assert "&lt;b&gt;Linh&lt;/b&gt;" in taken.text
+    assert "Taken by" not in text(await page(house))
+
+
+async def test_the_page_of_a_build_shows_its_incident_and_what_people_did(house: House) -> None:
+    event = await house.finish(RED)
+    await house.drain()
+    await send(house, "classify", fixed_by="4f1c2d7", because="found it", **{"class": "known_problem"})
+    await send(house, "mute")
+
+    shown = text(await page(house, f"/events/{event}"))
+
+    assert "Class known problem, says" in shown
+    assert "fixed by 4f1c2d7" in shown
+    assert "Muted until it is fixed." in shown
+    assert "found it" in shown
+
+
+async def test_a_closed_incident_is_below_and_can_be_classified_alone(house: House) -> None:
+    await house.finish(RED)
+    await house.drain()
+    await house.finish(GREEN)
+    await house.drain()
+
+    shown = await page(house)
+
+    assert "Closed lately" in text(shown)
+    assert "/classify" in shown.text
+    assert "/take" not in shown.text
+
+
+async def test_a_mistake_is_named(house: House) -> None:
+    await house.finish(RED)
+    await house.drain()
+
+    refused = await send(house, "mute", until="2020-01-01")
+    senseless = await send(house, "release")
+
+    assert (refused.status_code, "is not later than now" in text(refused)) == (400, True)
+    assert (senseless.status_code, "is not taken" in text(senseless)) == (409, True)
+
+
+async def test_strangers_are_led_to_the_login_and_other_sites_are_refused(house: House) -> None:
+    await house.finish(RED)
+    await house.drain()
+    incident = await one(house)
+    address = f"/incidents/{incident['id']}/take"
+    async with house.stranger() as stranger:
+        answers = [await stranger.get("/incidents"), await stranger.post(address, data={"by": "x"})]
+    elsewhere = await house.http.post(address, data={"by": "x"}, headers={"Origin": "https://evil.example.com"})
+
+    assert [answer.headers["location"][:6] for answer in answers] == ["/login"] * 2
+    assert elsewhere.status_code == 403
+    assert (await one(house))["taken"] is None
