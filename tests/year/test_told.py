@@ -16,8 +16,6 @@ from service.testing.fake_circleci.payloads import as_bytes
 from tests.app_fixture import Clock, a_house
 from tests.year.invented import NEW_YEAR, Payload, arrivals, invent_year
 
-pytestmark = pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
-
 IDS = UUID("0d4a3a6e-4d9c-5d0b-9d55-3d7a8b7f0a11")
 ROUTES = """\
 receivers:
