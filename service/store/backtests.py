@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import delete, func, literal_column, select, tuple_
+from sqlalchemy import bindparam, delete, func, literal_column, select, tuple_
 
-from service.db.tables import Transaction, deliveries, events, metadata, notifications
+from service.db.columns import UtcDateTime
+from service.db.tables import Transaction, deliveries, events, is_unsent, metadata, notifications
 from service.model import Delivery, Notification
 from service.store.rows import to_delivery, to_notification
 
@@ -15,6 +16,16 @@ FIRST_ID = UUID(int=0)
 Mark = tuple[datetime, UUID]
 """The place in the history that was reached: when an event was received, and its id."""
 _KEY = tuple_(notifications.c.topic, notifications.c.channel_key)
+_NEXT_DUE = (
+    select(notifications)
+    .where(
+        is_unsent,  # as the index says it: else each event would cost a look at all that was sent
+        notifications.c.state == literal_column("'pending'"),
+        notifications.c.next_attempt_at <= bindparam("until", type_=UtcDateTime),
+    )
+    .order_by(notifications.c.next_attempt_at, notifications.c.created_at, notifications.c.id)
+    .limit(1)
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,13 +58,7 @@ def read_page(transaction: Transaction, mark: Mark, limit: int) -> Page:
 
 def next_due(transaction: Transaction, until: datetime) -> Notification | None:
     """Return the pending notification that is due first, up to a time."""
-    wanted = (
-        select(notifications)
-        .where(notifications.c.state == literal_column("'pending'"), notifications.c.next_attempt_at <= until)
-        .order_by(notifications.c.next_attempt_at, notifications.c.created_at, notifications.c.id)
-        .limit(1)
-    )
-    found = transaction.execute(wanted).mappings().first()
+    found = transaction.execute(_NEXT_DUE, {"until": until}).mappings().first()
     return to_notification(found) if found else None
 
 
