@@ -48,6 +48,7 @@ def _facts(context: Context, notification: Notification, event: Event, incident:
         notes=quiet_notes(context, notification, event),
         taken=incident.taken if incident else None,
         closed_because=incident.closed_because if incident else None,
+        red_reruns=event.workflow.auto_rerun_number or 0,
     )
 
 

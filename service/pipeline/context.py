@@ -137,6 +137,11 @@ class Context:
         """Return the route with this name; None if roundsman.yaml no longer has it."""
         return next((route for route in self.routes if route.name == name), None)
 
+    def receiver_of(self, channel_key: str) -> Receiver | None:
+        """Return the first receiver with this channel; None if there is none any more."""
+        every = self.receivers.values()
+        return next((one for one in every if any(channel.key == channel_key for channel in one.channels)), None)
+
     def channel(self, key: str) -> Channel | None:
         """Return the channel with this key; None if roundsman.yaml no longer has it."""
         every = (channel for receiver in self.receivers.values() for channel in receiver.channels)

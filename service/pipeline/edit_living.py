@@ -14,7 +14,7 @@ import structlog
 from service.channels import StillSending
 from service.db.tables import Transaction
 from service.errors import NotFound, Permanent, Temporary
-from service.message import compose
+from service.message import Story, apply_templates, compose
 from service.model import (
     Channel,
     Closing,
@@ -111,7 +111,10 @@ def _compose(transaction: Transaction, context: Context, incident: Incident, liv
     event = events.find(transaction, run.event_id)
     event_url = f"{context.public_url}/events/{event.id}" if context.public_url else None
     facts = MessageFacts(news=news, taken=incident.taken, closed_because=incident.closed_because)
-    message = compose(event, events.find_details(transaction, event.id), event_url=event_url, facts=facts)
+    details = events.find_details(transaction, event.id)
+    message = compose(event, details, event_url=event_url, facts=facts)
+    if receiver := context.receiver_of(living.channel_key):
+        message = apply_templates(receiver, Story(event=event, details=details, facts=facts, message=message))
     title = message.title
     if living.color is Color.GREY:
         title = f"{title} ({MERGED if incident.merged_into else EXPIRED})"

@@ -326,3 +326,15 @@ async def test_reds_that_quiet_hours_kept_back_are_one_message_without_replies(f
             await web.drain(hours=1)
 
     assert (early, len(slack.messages), slack.replies) == (0, 1, [])
+
+
+async def test_edited_message_keeps_the_headline_of_its_receiver(folder: Path, slack: FakeSlack) -> None:
+    headline = '    headline: "{{ branch }} is red"\nroutes:'
+    async with a_house(folder, ROUTES.replace("routes:", headline)) as house:
+        web = with_slack(house, slack)
+        await told(web, red(5))
+        await told(web, red(4))  # late: it edits the message, and posts nothing
+        await edited(web, minutes=2)
+
+        assert slack.methods == ["chat.postMessage", "chat.update"]
+        assert [one.text for one in slack.messages] == ["main is red"]
