@@ -11,6 +11,8 @@ from service.circleci.api import webhooks
 from service.circleci.api.breaker import Log
 from service.circleci.api.circleci_api import CircleCIAPI
 from service.circleci.api.client import Client, connect
+from service.circleci.api.step_logs import StepLogs
+from service.circleci.api.transfer import connect_storage, is_cloud
 from service.circleci.api.users import Users
 from service.circleci.details import DetailsFetcher
 from service.circleci.times import now_utc
@@ -28,6 +30,7 @@ class CircleCI:
     secrets   those of our hooks there, newest first
     url       its address, such as https://circleci.com
     token     a personal API token; without one posts are parsed, but the API cannot be called
+    api       the version of the API: v3, v2, or auto for v3 at the cloud and v2 at a server
     log       gets a line about a refused token, and about a CircleCI that does not answer; commands pass none
     """
 
@@ -43,6 +46,7 @@ class CircleCI:
         transport: httpx.AsyncBaseTransport | None = None,
         clock: Callable[[], datetime] = now_utc,
         log: Log | None = None,
+        api: str = "auto",
     ) -> None:
         self._secrets = tuple(secrets)
         self._is_cloud = urlsplit(url).hostname == "circleci.com"  # only of the cloud we know the addresses of pages
@@ -52,6 +56,8 @@ class CircleCI:
         self._client = Client(self._connect(token), metrics=metrics, clock=clock, log=log)
         self._api = CircleCIAPI(self._client)
         self._users = Users(self._api, clock)
+        has_v3 = api == "v3" or (api == "auto" and is_cloud(url))
+        self._logs = StepLogs(self._client, has_v3=has_v3, storage=partial(connect_storage, transport))
 
     @property
     def has_room(self) -> bool:
@@ -94,7 +100,8 @@ class CircleCI:
 
         Raises no error of CircleCI's: the details that could not be had are in ``missing``.
         """
-        return await DetailsFetcher(self._api, self._users, event, known or Details()).fetch(wants, self._clock())
+        fetcher = DetailsFetcher(self._api, self._users, event, known or Details(), logs=self._logs)
+        return await fetcher.fetch(wants, self._clock())
 
     async def me(self) -> Actor:
         """Return the owner of the token; raises Temporary or Permanent."""

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from service.circleci.api.circleci_api import CircleCIAPI
 from service.circleci.api.request import EndpointError
 from service.circleci.api.responses import WorkflowAnswer
+from service.circleci.api.step_logs import StepLogs
 from service.circleci.api.users import UnknownUser, Users
 from service.circleci.git import vcs_of
 from service.circleci.pull_requests import pull_request_in, pull_request_of
@@ -31,6 +32,7 @@ from service.model import (
     DetailKind,
     Details,
     Event,
+    FailedStep,
     JobReport,
     MissingDetail,
     PullRequest,
@@ -43,7 +45,7 @@ MAX_JOBS = 10  # whose details are fetched: more failed jobs than that have one 
 TESTS_RETRY_AFTER_S = 5.0
 MAX_FAILED_ROUNDS = 12  # about an hour
 
-OF_JOBS = frozenset({DetailKind.JOBS, DetailKind.TESTS, DetailKind.PASSES})
+OF_JOBS = frozenset({DetailKind.JOBS, DetailKind.TESTS, DetailKind.PASSES, DetailKind.LOG})
 MAX_PASSED_JOBS = 20
 
 T = TypeVar("T")
@@ -52,7 +54,8 @@ T = TypeVar("T")
 class DetailsFetcher:
     """A fetcher of the details of one event, for one round."""
 
-    def __init__(self, api: CircleCIAPI, users: Users, event: Event, known: Details) -> None:
+    def __init__(self, api: CircleCIAPI, users: Users, event: Event, known: Details, *, logs: StepLogs) -> None:
+        self._logs = logs
         self._api = api
         self._users = users
         self._event = event
@@ -198,7 +201,11 @@ class DetailsFetcher:
         async with asyncio.TaskGroup() as group:
             report = group.create_task(self._try(wants & {DetailKind.JOBS}, partial(self._fetch_job, job)))
             tests = group.create_task(self._try(wants & {DetailKind.TESTS}, partial(self._fetch_tests, job)))
-        return replace(report.result() or job, tests=tests.result() or job.tests)
+            step = group.create_task(self._try(wants & {DetailKind.LOG}, partial(self._fetch_step, job)))
+        return replace(report.result() or job, tests=tests.result() or job.tests, step=step.result() or job.step)
+
+    async def _fetch_step(self, job: JobReport) -> FailedStep | None:
+        return await self._logs.read(require(self._event.project.slug, "the project's slug"), job)
 
     async def _read_passes(self, job: JobReport) -> JobReport:
         """Return a job that passed with its test results; most jobs have none."""

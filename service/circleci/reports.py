@@ -33,6 +33,7 @@ def job_of_event(event: Event) -> JobReport | None:
         name=event.job.name or UNNAMED,
         status=event.status or "",
         number=event.job.number,
+        id=event.job.id,
         url=job_url(event, event.job.number),
         duration_ms=event.duration_ms,
     )
@@ -44,6 +45,7 @@ def job_from_list(event: Event, job: ListedJob) -> JobReport:
         name=job.name or UNNAMED,
         status=job.status or "",
         number=job.job_number,
+        id=job.id,
         type=job.type,
         url=job_url(event, job.job_number),
         duration_ms=milliseconds_between(job.started_at, job.stopped_at),

@@ -225,4 +225,5 @@ def _route(position: int, shape: RouteShape) -> Route:
         continues=shape.continues,
         active=to_active_hours(shape.active),
         is_urgent=shape.urgent,
+        has_log=shape.log,
     )

@@ -144,6 +144,7 @@ class RouteShape(Shape):
     continues: bool = Field(default=False, alias="continue")
     active: ActiveShape | None = None
     urgent: bool = False
+    log: bool = False
 
 
 class ReceiverShape(Shape):

@@ -179,6 +179,11 @@ class Settings(BaseModel):
     circleci_url: Annotated[str, AfterValidator(_origin)] = Field(
         default="https://circleci.com", description="The address of CircleCI; change it for CircleCI Server."
     )
+    circleci_api: Literal["auto", "v3", "v2"] = Field(
+        default="auto",
+        description="The version of CircleCI's API from which the logs of failed steps are read: `v3`, `v2` "
+        "(then with v1.1, as a CircleCI Server has them), or `auto`: v3 at circleci.com, v2 elsewhere.",
+    )
     public_url: Annotated[str, AfterValidator(_origin)] | None = Field(
         default=None,
         description="Our own address as CircleCI and people see it: for links in messages and for hooks. "

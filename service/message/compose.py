@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 
 from service.message.blocks import Block, Line, Link, Words, join, link, plain_text, untrusted
-from service.message.failures import failed_jobs, jobs_block, tests_block
+from service.message.failures import failed_jobs, jobs_block, step_block, tests_block
 from service.message.formats import Form, render
 from service.message.news import NEWS_OF_TRACKS, news_words, took_words, track_lines
 from service.message.sanitize import safe_url, truncate
@@ -111,6 +111,7 @@ def _blocks(event: Event, details: Details, facts: MessageFacts) -> Iterator[Blo
         yield jobs_block(details.jobs or ())
     are_missing = any(missing.want is DetailKind.TESTS for missing in details.missing)
     yield tests_block([job.tests for job in details.jobs or () if job.tests], is_open=are_missing)
+    yield from map(step_block, [job for job in details.jobs or () if job.step])
     yield Block(lines=tuple(_missing_lines(event, details)))
 
 

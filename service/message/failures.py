@@ -41,6 +41,17 @@ def tests_block(reports: Sequence[TestReport], *, is_open: bool) -> Block:
     return Block(heading=(heading,), lines=lines, more=max(count - len(lines), 0), is_open=is_open)
 
 
+def step_block(job: JobReport) -> Block:
+    """Return the end of the log of a job's failed step, or a link to it."""
+    step = job.step
+    if step is None:
+        return Block(lines=())
+    name = link(untrusted(f"{step.name} of {job.name}", 160), step.url)
+    if not step.lines:
+        return Block(lines=(("The log of ", *name, " could not be had."),))
+    return Block(heading=("The log of ", *name, " ends"), lines=tuple(untrusted(line, 300) for line in step.lines))
+
+
 def _job(job: JobReport) -> Line:
     line = (*link(untrusted(job.name, 100), job.url), " ", *status_words(job.status), duration_suffix(job.duration_ms))
     return (*line, *_aside(job.messages[0] if job.messages else None))

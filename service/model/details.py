@@ -17,6 +17,7 @@ class DetailKind(StrEnum):
     JOBS = "jobs"  # the workflow's jobs, and the reasons why some failed
     TESTS = "tests"  # the test results of the failed jobs
     WORKFLOW = "workflow"  # its automatic reruns, and whether it is a setup
+    LOG = "log"  # the failed step of each failed job, with the end of its log
     PASSES = "passes"  # the test results of the jobs that passed
     PULL_REQUEST = "pull_request"  # number and page of the pull request
 
@@ -130,11 +131,26 @@ class TestReport:
 
 
 @dataclass(frozen=True, kw_only=True)
+class FailedStep:
+    """The step at which a job failed.
+
+    lines   the end of its log, without secrets; empty where it could not be had
+    url     the page that shows it
+    """
+
+    name: str
+    exit_code: int | None = None
+    lines: tuple[str, ...] = ()
+    url: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class JobReport:
     """One job of the workflow, as the source's API describes it.
 
     messages   the source's own remarks on the job, such as why it could not start
     tests      only for failed jobs, and only when the source had results
+    step       only for failed jobs, where a route shows logs
     """
 
     name: str
@@ -145,6 +161,8 @@ class JobReport:
     duration_ms: int | None = None
     messages: tuple[str, ...] = ()
     tests: TestReport | None = None
+    id: str | None = field(default=None, compare=False)
+    step: FailedStep | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -76,6 +76,7 @@ class Route:
     mention     the people whom its messages mention: ``author culprits actor``
     active      the hours in which it tells people; None: always
     is_urgent   it tells people at all hours
+    has_log     its messages show the end of the failed step's log
     """
 
     name: str
@@ -85,6 +86,7 @@ class Route:
     active: ActiveHours | None = None
     is_urgent: bool = False
     mention: tuple[str, ...] = ()
+    has_log: bool = False
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from service.db.tables import Transaction
 from service.message import Story, apply_templates, compose
-from service.model import Event, Incident, Line, Message, MessageFacts, News, Notification
+from service.model import DetailKind, Details, Event, Incident, Line, Message, MessageFacts, News, Notification
 from service.pipeline.context import Context
 from service.pipeline.own_news import compose_of
 from service.pipeline.quiet import quiet_notes
@@ -31,7 +31,7 @@ def compose_message(
     if event is None:
         return compose_of(notification)
     event_url = f"{context.public_url}/events/{event.id}" if context.public_url else None
-    details = events.find_details(transaction, event.id)
+    details = _shown(context, notification, events.find_details(transaction, event.id))
     facts = _facts(context, notification, event, _incident(transaction, event))
     facts = replace(facts, notes=(*facts.notes, *problems))
     if route := context.route(notification.route):
@@ -40,6 +40,16 @@ def compose_message(
     if (receiver := context.receivers.get(notification.receiver)) is None:
         return message
     return apply_templates(receiver, Story(event=event, details=details, facts=facts, message=message))
+
+
+def _shown(context: Context, notification: Notification, details: Details | None) -> Details | None:
+    """Return the details that a message shows: logs only where its route does."""
+    route = context.route(notification.route)
+    if details is None or (route and route.has_log):
+        return details
+    jobs = None if details.jobs is None else tuple(replace(job, step=None) for job in details.jobs)
+    missing = tuple(one for one in details.missing if one.want is not DetailKind.LOG)
+    return replace(details, jobs=jobs, missing=missing)
 
 
 def _facts(context: Context, notification: Notification, event: Event, incident: Incident | None) -> MessageFacts:

@@ -39,7 +39,7 @@ async def enrich(context: Context, fetch: Fetch) -> None:
     """
     event_id = fetch.event_id
     event, known, unsent, to_learn = await context.store.snapshot(_load, event_id)
-    wants = wanted_details(event)
+    wants = wanted_details(event, has_log=any(route.has_log for route in context.routes))
     if fetch.purpose is FetchPurpose.TESTS:  # what messages wait for was fetched before
         wants, unsent = to_learn, []
     deadline = _deadline(context, event, unsent)
@@ -141,7 +141,7 @@ async def _send_without_details(context: Context, fetch: Fetch, reason: str) -> 
     await context.store.write(record)
 
 
-def wanted_details(event: Event) -> frozenset[DetailKind]:
+def wanted_details(event: Event, *, has_log: bool = False) -> frozenset[DetailKind]:
     """Return the details that a message needs beyond the event itself."""
     # CircleCI's own user starts scheduled pipelines, and GET /user knows none by its id.
     wants = set() if event.is_scheduled else {DetailKind.ACTOR}
@@ -150,7 +150,7 @@ def wanted_details(event: Event) -> frozenset[DetailKind]:
     if _may_have_pull_request(event):
         wants.add(DetailKind.PULL_REQUEST)
     if event.status not in NO_DETAILS_STATUSES:
-        wants |= {DetailKind.JOBS, DetailKind.TESTS}
+        wants |= {DetailKind.JOBS, DetailKind.TESTS} | ({DetailKind.LOG} if has_log else set())
     return frozenset(wants)
 
 

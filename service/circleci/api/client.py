@@ -144,6 +144,17 @@ class Client:
         async with self._slots:
             await self._request(self._http, call)
 
+    async def read_text(self, call: Call) -> str:
+        """Return the answer as text, of a large one its beginning.
+
+        Raises Temporary or Permanent.
+        """
+        if self._http is None:
+            raise _no_token()
+        async with self._slots:
+            answer = await self._request(self._http, call)
+        return answer.body.decode(errors="replace")
+
     def use_connections(self, http: httpx.AsyncClient | None) -> None:
         """Use other connections for later calls; calls under way end on the old ones."""
         if self._http is not None:

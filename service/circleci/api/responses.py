@@ -72,6 +72,7 @@ class WorkflowAnswer(Shape):
 class ListedJob(Shape):
     """A job in the list of a workflow; an approval has no number."""
 
+    id: Text = None
     name: Text = None
     status: Text = None
     type: Text = None

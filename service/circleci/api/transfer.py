@@ -14,6 +14,7 @@ CLOUD = "circleci.com"
 MAX_ERROR_BYTES = 64_000  # only one sentence of an error is used
 MAX_CHUNKS = 20_000
 CHUNKS_PER_YIELD = 64
+STORAGE_TIMEOUT_S = 10.0
 TIMEOUT = httpx.Timeout(10, connect=5)
 
 
@@ -52,9 +53,13 @@ def auth_header(url: str, token: str) -> dict[str, str]:
 
     CircleCI documents Bearer for its cloud; a server accepts ``Circle-Token`` always, and Bearer since some release.
     """
+    return {"Authorization": f"Bearer {token}"} if is_cloud(url) else {"Circle-Token": token}
+
+
+def is_cloud(url: str) -> bool:
+    """Return whether an address is that of CircleCI's cloud."""
     host = urlsplit(url).hostname or ""
-    is_cloud = host == CLOUD or host.endswith(f".{CLOUD}")
-    return {"Authorization": f"Bearer {token}"} if is_cloud else {"Circle-Token": token}
+    return host == CLOUD or host.endswith(f".{CLOUD}")
 
 
 async def fetch(http: httpx.AsyncClient, call: Call) -> Answer:
@@ -100,3 +105,28 @@ async def _read(response: httpx.Response, limit: int) -> tuple[bytes, bool]:
         if chunks % CHUNKS_PER_YIELD == 0:  # thousands may be buffered, and reading those never yields to the loop
             await asyncio.sleep(0)
     return bytes(body), False
+
+
+def connect_storage(transport: httpx.AsyncBaseTransport | None) -> httpx.AsyncClient:
+    """Return a client for addresses that CircleCI names.
+
+    It has no token, and follows no redirect.
+    """
+    return httpx.AsyncClient(
+        headers={"Accept-Encoding": "identity"},
+        timeout=TIMEOUT,
+        transport=transport,
+        cookies=NoCookies(),
+        follow_redirects=False,
+    )
+
+
+async def fetch_storage(storage: httpx.AsyncClient, url: str, limit: int) -> bytes:
+    """Return the bytes at an address, ``limit`` at most; none if it cannot be read."""
+    try:
+        async with asyncio.timeout(STORAGE_TIMEOUT_S), storage.stream("GET", url) as response:
+            if not response.is_success or _content_encoding(response.headers.get("content-encoding", "")):
+                return b""
+            return (await _read(response, limit))[0]
+    except (TimeoutError, httpx.HTTPError):
+        return b""

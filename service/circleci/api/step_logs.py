@@ -1,0 +1,160 @@
+"""The failed step of a job, and the end of its log.
+
+CircleCI's cloud has it in API v3, by the job's id. A CircleCI Server has it in API v1.1, whose answer names a storage
+where the log lies: that one gets no token of ours.
+"""
+
+import json
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+
+from service.circleci.api.client import Client
+from service.circleci.api.endpoints import Endpoint, Right
+from service.circleci.api.request import Call
+from service.circleci.api.transfer import fetch_storage
+from service.circleci.json_fields import Shape, read_maps, read_number, read_text
+from service.circleci.links import web_url
+from service.errors import Permanent
+from service.message.step_log import short_log
+from service.model import FailedStep, JobReport
+
+FAILED_OUTCOMES = frozenset({"failed", "timedout", "infrastructure_fail"})
+MAX_LOG_BYTES = 2_000_000
+
+JOB = Endpoint(
+    version="v3",
+    path="/jobs/{id}",
+    purpose="the failed step",
+    right=Right.READ,
+    is_optional=True,
+    operation="getJob",
+)
+CONDENSED = Endpoint(
+    version="v3",
+    path="/jobs/{id}/stdout/condensed",
+    purpose="the log of the failed step",
+    right=Right.READ,
+    is_optional=True,
+    max_bytes=MAX_LOG_BYTES,
+    operation="getJobCondensedStdout",
+)
+STDOUT = Endpoint(
+    version="v3",
+    path="/jobs/{id}/stdout",
+    purpose="the log of the failed step",
+    right=Right.READ,
+    is_optional=True,
+    max_bytes=MAX_LOG_BYTES,
+    operation="getJobStdout",
+)
+BUILD = Endpoint(
+    version="v1.1",
+    path="/project/{slug}/{number}",
+    purpose="the failed step",
+    right=Right.READ,
+    is_optional=True,
+    operation="getBuild",
+)
+
+
+class AnyShape(Shape):
+    """An answer of which only a part is read, by hand."""
+
+    data: Any = None
+    steps: Any = None
+
+
+class StepLogs:
+    """A reader of failed steps.
+
+    has_v3   this CircleCI has API v3
+    storage  makes a client without a token, for the storage of logs
+    """
+
+    def __init__(self, client: Client, *, has_v3: bool, storage: Callable[[], httpx.AsyncClient]) -> None:
+        self._client = client
+        self._has_v3 = has_v3
+        self._storage = storage
+
+    async def read(self, slug: str, job: JobReport) -> FailedStep | None:
+        """Return the failed step of a job; None if it has none.
+
+        Raises Temporary or Permanent.
+        """
+        if self._has_v3 and job.id:
+            try:
+                return await self._read_v3(job.id, job.url)
+            except Permanent:
+                if job.number is None:
+                    raise
+        if job.number is None:
+            return None
+        return await self._read_v1(slug, job.number, job.url)
+
+    async def _read_v3(self, job_id: str, page: str | None) -> FailedStep | None:
+        answer = await self._client.ask(Call(endpoint=JOB, parts={"id": job_id}), AnyShape)
+        attributes = answer.data.get("attributes") if isinstance(answer.data, dict) else None
+        executions = read_maps(attributes.get("parallel_executions") if isinstance(attributes, dict) else None)
+        for execution, found in enumerate(executions):
+            for step in read_maps(found.get("steps")):
+                if step.get("outcome") in FAILED_OUTCOMES and (number := read_number(step.get("num"))) is not None:
+                    lines = await self._lines_v3(job_id, execution, number)
+                    return _step(step, lines, page, execution=execution, number=number)
+        return None
+
+    async def _lines_v3(self, job_id: str, execution: int, number: int) -> tuple[str, ...]:
+        query = {"filter[execution]": str(execution), "filter[step_num]": str(number)}
+        for endpoint in (CONDENSED, STDOUT):
+            try:
+                text = await self._client.read_text(Call(endpoint=endpoint, parts={"id": job_id}, query=query))
+            except Permanent:  # 404: there is no output
+                continue
+            if lines := short_log(text):
+                return lines
+        return ()
+
+    async def _read_v1(self, slug: str, number: int, page: str | None) -> FailedStep | None:
+        call = Call(endpoint=BUILD, parts={"slug": _long(slug), "number": number})
+        answer = await self._client.ask(call, AnyShape)
+        for step in read_maps(answer.steps):
+            for action in read_maps(step.get("actions")):
+                if action.get("status") in FAILED_OUTCOMES or action.get("failed") is True:
+                    lines = await self._lines_v1(action.get("output_url"))
+                    execution, place = read_number(action.get("index")) or 0, read_number(action.get("step"))
+                    return _step({**step, **action}, lines, page, execution=execution, number=place)
+        return None
+
+    async def _lines_v1(self, url: object) -> tuple[str, ...]:
+        address = web_url(url) if isinstance(url, str) else None
+        if address is None or (self._has_v3 and urlsplit(address).scheme != "https"):
+            return ()
+        async with self._storage() as storage:
+            body = await fetch_storage(storage, address, MAX_LOG_BYTES)
+        try:
+            records = read_maps(json.loads(body))
+        except (ValueError, RecursionError):
+            return short_log(body.decode(errors="replace"))
+        return short_log("".join(str(record.get("message") or "") for record in records))
+
+
+def _step(
+    step: dict[str, Any], lines: tuple[str, ...], page: str | None, *, execution: int, number: int | None
+) -> FailedStep:
+    """Return the failed step; ``page`` is the job's."""
+    place = f"/parallel-runs/{execution}/steps/{execution}-{number}" if number is not None else ""
+    return FailedStep(
+        name=read_text(step.get("name")) or "a step",
+        exit_code=read_number(step.get("exit_code")),
+        lines=lines,
+        url=f"{page}{place}" if page else None,
+    )
+
+
+def _long(slug: str) -> str:
+    for short, long in (("gh/", "github/"), ("bb/", "bitbucket/")):
+        if slug.startswith(short):
+            return long + slug.removeprefix(short)
+    return slug
