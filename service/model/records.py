@@ -187,7 +187,8 @@ class Message:
 class Action:
     """An act of an operator, on record.
 
-    verb     ``replay`` of a delivery, ``resend`` of a notification, ``dismiss`` of either
+    verb     ``replay`` of a delivery, ``resend`` of a notification, ``dismiss`` of either; ``take``, ``release``,
+             ``classify``, ``mute`` of an incident; ``silence``, ``expire``
     reason   the operator's words; None if there are none
     """
 

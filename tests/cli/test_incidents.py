@@ -1,7 +1,11 @@
 """The commands that say what is red, and who has it."""
 
+import asyncio
+from pathlib import Path
+
 import pytest
 
+from tests.app_fixture import RED, RED_TO_WEB, a_house
 from tests.cli_runner import Terminal
 from tests.sample_history import NOWHERE, Past, operator, past
 
@@ -70,3 +74,28 @@ def test_what_makes_no_sense_ends_with_code_1_and_wrong_use_with_2(operator: Ter
     assert (taken.code, "there is nothing to take" in taken.err) == (1, True)
     assert (muted.code, "is not later than now" in muted.err) == (2, True)
     assert (unknown.code, "`roundsman incidents list`" in unknown.err) == (1, True)
+
+
+def test_an_open_incident_is_taken_muted_and_released(
+    terminal: Terminal, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    terminal.configure(RED_TO_WEB)
+    asyncio.run(_break(folder))
+    capsys.readouterr()  # the log of the service
+    [incident] = terminal.run("incidents", "list", "--state", "open", "--json").json["items"]
+
+    taken = terminal.run("incidents", "take", incident["id"][:8], "--by", "Linh", "--note", "the runner")
+    muted = terminal.run("incidents", "mute", incident["id"][:8], "--json")
+    said = terminal.run("incidents", "show", incident["id"][:8])
+
+    assert (taken.code, muted.code, muted.json["muted_until"][:4]) == (0, 0, "9999")
+    assert "muted until it is fixed" in said.out
+    assert "taken by Linh" in " ".join(said.out.split())
+    assert terminal.run("incidents", "release", incident["id"]).code == 0
+    assert terminal.run("incidents", "release", incident["id"]).code == 1
+
+
+async def _break(folder: Path) -> None:
+    async with a_house(folder) as house:
+        await house.finish(RED)
+        await house.drain()
