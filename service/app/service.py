@@ -33,7 +33,15 @@ from service.pipeline.context import Context, RetryPolicy
 from service.pipeline.leases import finish_sends
 from service.pipeline.receive import GroupCommitter
 from service.pipeline.refusals import Refusals
-from service.pipeline.steps import EDIT_EVERY_S, EXPIRE_EVERY_S, PRUNE_EVERY_S, SWEEP_EVERY_S, WATCH_EVERY_S, Pipeline
+from service.pipeline.steps import (
+    DIGEST_EVERY_S,
+    EDIT_EVERY_S,
+    EXPIRE_EVERY_S,
+    PRUNE_EVERY_S,
+    SWEEP_EVERY_S,
+    WATCH_EVERY_S,
+    Pipeline,
+)
 from service.pipeline.worker import RowWorker, WorkerLimits
 from service.queue.base import JobQueue
 from service.queue.embedded import EmbeddedQueue
@@ -127,6 +135,7 @@ class Service:
             operators=config.operators,
             known_problems=config.known_problems,
             people=config.people,
+            digests=config.digests,
         )
         self.first_run.reload(config)
         self.heartbeat.set_channels(fingerprint(config.receivers.values()))
@@ -187,6 +196,7 @@ def build(
     context.jobs.schedule(EXPIRE_EVERY_S, pipeline.expire_incidents)
     context.jobs.schedule(EDIT_EVERY_S, pipeline.edit_living)
     context.jobs.schedule(WATCH_EVERY_S, pipeline.watch_alarms)
+    context.jobs.schedule(DIGEST_EVERY_S, pipeline.plan_digests)
     wake_ups = WakeUps(config.settings.database_url) if context.store.is_shared else None
     announce = wake_ups.send if wake_ups else None
     if wake_ups and isinstance(context.jobs, ProcrastinateQueue):
@@ -248,6 +258,7 @@ def _context(config: Config, *, clock: Clock | None, retry_policy: RetryPolicy, 
         operators=config.operators,
         known_problems=config.known_problems,
         people=config.people,
+        digests=config.digests,
     )
 
 

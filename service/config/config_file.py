@@ -13,17 +13,18 @@ from pydantic import BaseModel, ValidationError
 
 from service.config.active_hours import ActiveShape, to_active_hours
 from service.config.channel_urls import SecretSources, channels
+from service.config.digests import to_digests
 from service.config.known_problems import KnownProblemShape, to_problems
 from service.config.matchers import to_matcher
 from service.config.operators import OperatorsShape
 from service.config.people import PersonShape, author_warnings, to_people
 from service.config.route_tests import shape_of, to_route_test
-from service.config.schema import FileShape, HookShape, MatchShape, ReceiverShape, RouteShape
+from service.config.schema import DigestShape, FileShape, HookShape, MatchShape, ReceiverShape, RouteShape
 from service.config.shapes import Context, suggest
 from service.config.warnings import find_warnings
 from service.config.yaml_document import Document, YamlPath, parse
 from service.errors import BadConfig
-from service.model import Channel, HookSpec, KnownProblem, Person, Receiver, Route, RouteTest
+from service.model import Channel, Digest, HookSpec, KnownProblem, Person, Receiver, Route, RouteTest
 from service.routing.patterns import to_nfc
 
 _CLAIMS = {
@@ -54,6 +55,7 @@ class Contents:
     known_problems: tuple[KnownProblem, ...]
     tests: tuple[RouteTest, ...]
     people: tuple[Person, ...]
+    digests: tuple[Digest, ...]
     warnings: tuple[str, ...]
 
 
@@ -115,12 +117,20 @@ def _problem(document: Document, error: Mapping[str, Any]) -> str:
 def _takes_one_value(path: YamlPath) -> bool:
     """Return True if a single value is allowed in place of a list."""
     match path:
-        case ("routes", _, "match", _) | ("hooks", _, "events") | ("routes", _, "mention"):
+        case ("routes" | "digests", _, "match", _) | ("hooks", _, "events") | ("routes", _, "mention"):
             return True
         case ("people", _, "circleci" | "vcs"):
             return True
         case _:
             return False
+
+
+_ENTRY_SHAPES: Mapping[str, type[BaseModel]] = {
+    "hooks": HookShape,
+    "digests": DigestShape,
+    "known_problems": KnownProblemShape,
+    "people": PersonShape,
+}
 
 
 def _keys(path: YamlPath) -> tuple[str, ...]:
@@ -135,23 +145,21 @@ def _keys(path: YamlPath) -> tuple[str, ...]:
             shape = MatchShape
         case ("routes", _, "active"):
             shape = ActiveShape
-        case ("hooks", _):
-            shape = HookShape
-        case ("known_problems", _):
-            shape = KnownProblemShape
+        case ("digests", _, "match"):
+            shape = MatchShape
         case ("tests", _, *part):
             shape = shape_of(part)
-        case ("people", _):
-            shape = PersonShape
         case ("operators",):
             shape = OperatorsShape
+        case (str(section), _) if section in _ENTRY_SHAPES:
+            shape = _ENTRY_SHAPES[section]
         case _:
             shape = FileShape
     return tuple(field.alias or name for name, field in shape.model_fields.items())
 
 
 def _duplicates(document: Document) -> Iterator[str]:
-    """Yield a problem for each repeated name of a route, or project of a hook.
+    """Yield a problem for each repeated name of a route, digest or hooked project.
 
     It reads the file as written, so that other mistakes do not hide these.
     """
@@ -159,6 +167,8 @@ def _duplicates(document: Document) -> Iterator[str]:
         path: _text_at(document, (*path, "name")) or f"route {path[1] + 1}" for path in _entry_paths(document, "routes")
     }
     yield from _duplicate_problems(document, names, "give each route its own name")
+    digests = {path: _text_at(document, (*path, "name")) for path in _entry_paths(document, "digests")}
+    yield from _duplicate_problems(document, digests, "give each digest its own name")
     projects = {path: _text_at(document, (*path, "project")) for path in _entry_paths(document, "hooks")}
     plain = {path: re.sub("^github/", "gh/", re.sub("^bitbucket/", "bb/", slug)) for path, slug in projects.items()}
     yield from _duplicate_problems(
@@ -192,6 +202,8 @@ def _contents(shape: FileShape, document: Document) -> Contents:
     addresses = {name: receiver.channels for name, receiver in shape.receivers.items()} | {
         name: found for name, found in own.items() if found
     }
+    digests = to_digests(shape.digests)
+    used = {operators, *(digest.receiver for digest in digests)}
     return Contents(
         receivers={
             name: _receiver(name, channels(name, found, keys), shape.receivers.get(name))
@@ -203,8 +215,9 @@ def _contents(shape: FileShape, document: Document) -> Contents:
         operators=operators,
         known_problems=to_problems(shape.known_problems),
         tests=tuple(map(to_route_test, shape.tests)),
+        digests=digests,
         warnings=(
-            *find_warnings(document, tuple(shape.receivers), routes, used={operators}),
+            *find_warnings(document, tuple(shape.receivers), routes, used=used),
             *author_warnings(document, routes, has_channels=any(own.values())),
         ),
     )

@@ -10,7 +10,7 @@ from service.config.config_file import Contents, read_file
 from service.config.env import load_settings, settings_warnings
 from service.config.settings import Settings, variable
 from service.errors import BadConfig
-from service.model import HookSpec, KnownProblem, Person, Receiver, Route, RouteTest
+from service.model import Digest, HookSpec, KnownProblem, Person, Receiver, Route, RouteTest
 
 __all__ = ["Config", "Settings", "fingerprint", "load", "load_settings"]
 
@@ -35,6 +35,7 @@ class Config:
     known_problems: tuple[KnownProblem, ...]
     tests: tuple[RouteTest, ...]
     people: tuple[Person, ...]
+    digests: tuple[Digest, ...]
     warnings: tuple[str, ...]
 
 
@@ -73,6 +74,7 @@ def _config(settings: Settings, contents: Contents) -> Config:
         known_problems=contents.known_problems,
         tests=contents.tests,
         people=contents.people,
+        digests=contents.digests,
         warnings=settings_warnings(settings) + contents.warnings + blind,
     )
 

@@ -16,16 +16,17 @@ from pydantic import (
     field_validator,
 )
 
-from service.config.active_hours import ActiveShape
+from service.config.active_hours import ActiveShape, timezone_name
 from service.config.addresses import Addresses, not_empty
 from service.config.known_problems import KnownProblemShape
 from service.config.operators import OperatorsShape
 from service.config.people import Mentions, PersonShape
 from service.config.route_tests import RouteTestShape
-from service.config.shapes import Shape, heard_receiver_name, suggest
+from service.config.shapes import Shape, heard_receiver_name, receiver_name, suggest
 from service.config.templates import BodyTemplate, HeadlineTemplate
 from service.model import AUTHOR, EventKind, Transition
 from service.routing.comparisons import compile_comparison
+from service.routing.cron import parse_cron
 from service.routing.match_keys import JUDGED_KEYS, MATCH_KEYS
 from service.routing.patterns import has_closed_brackets
 
@@ -172,6 +173,22 @@ def _without_author(value: object) -> object:
 Receivers = Annotated[dict[str, ReceiverShape], BeforeValidator(_without_author)]
 
 
+def _cron(written: str) -> str:
+    parse_cron(written)
+    return written
+
+
+class DigestShape(Shape):
+    """A summary for a receiver, at set times."""
+
+    name: str = Field(min_length=1, max_length=100)
+    cron: Annotated[str, AfterValidator(_cron)]
+    timezone: Annotated[str, Field(min_length=1), AfterValidator(timezone_name)] = "UTC"
+    match: MatchShape = MatchShape()  # type: ignore[valid-type]  # reason: made from the table of keys
+    receiver: Annotated[str, AfterValidator(receiver_name)]
+    skip_empty: bool = False
+
+
 class FileShape(Shape):
     """The whole of roundsman.yaml."""
 
@@ -182,3 +199,4 @@ class FileShape(Shape):
     known_problems: tuple[KnownProblemShape, ...] = ()
     tests: tuple[RouteTestShape, ...] = ()
     people: dict[str, PersonShape] = Field(default_factory=dict)
+    digests: tuple[DigestShape, ...] = ()

@@ -21,6 +21,7 @@ from service.model.details import (
     Vcs,
     WorkflowFacts,
 )
+from service.model.digests import Digest
 from service.model.events import (
     Actor,
     Commit,
@@ -106,6 +107,7 @@ __all__ = [
     "DeliveryState",
     "DetailKind",
     "Details",
+    "Digest",
     "Event",
     "EventKind",
     "ExpectedMessage",

@@ -13,7 +13,7 @@ from service.clock import DistinctTimes
 from service.config.channel_urls import fingerprint
 from service.db.database import Store
 from service.metrics import Metrics
-from service.model import Channel, Event, KnownProblem, Message, Person, Receiver, Route
+from service.model import Channel, Digest, Event, KnownProblem, Message, Person, Receiver, Route
 from service.pipeline.late_sends import LateSends
 from service.queue.base import JobQueue
 from service.routing.people import channels_of
@@ -97,7 +97,7 @@ class Context:
     planned_at      the times of new notifications, in the order of which a lane sends them
     unsure_begins   begins of attempts whose commit was not confirmed: notification and time; nothing was sent
     operators       the receiver of Roundsman's own alarms; None: no one hears of them
-    known_problems  those of roundsman.yaml
+    known_problems  those of roundsman.yaml; likewise ``digests``
     """
 
     store: Store
@@ -118,6 +118,7 @@ class Context:
     operators: str | None = None
     known_problems: Sequence[KnownProblem] = ()
     people: Sequence[Person] = ()
+    digests: Sequence[Digest] = ()
 
     @cached_property
     def route_index(self) -> RouteIndex:

@@ -34,11 +34,6 @@ class OwnNews:
     due_at: datetime
     waits_for: WaitsFor | None = None
 
-    @property
-    def is_good(self) -> bool:
-        """True if it says that an alarm has ended."""
-        return self.topic.endswith(ALARM_ENDED)
-
 
 def plan_own(
     transaction: Transaction, context: Context, own: OwnNews, channels: Sequence[Channel]
@@ -47,7 +42,7 @@ def plan_own(
 
     The caller enqueues the heads of their lanes.
     """
-    told = [one for one in channels if not (own.is_good and gets_no_good_news(one, "success"))]
+    told = [one for one in channels if not gets_no_good_news(one, _severity(own.news, own.topic))]
     wanted = [_for_channel(context, own, channel) for channel in told]
     existing = notifications.insert_or_get(transaction, wanted)
     return [one for one, before in zip(wanted, existing, strict=True) if before is None]
@@ -55,10 +50,13 @@ def plan_own(
 
 def compose_of(notification: Notification) -> Message:
     """Return the message of a notification about no event."""
-    is_good = notification.topic.endswith(ALARM_ENDED)
-    severity = "success" if is_good else SEVERITIES.get(notification.news, "info")
+    severity = _severity(notification.news, notification.topic)
     message = compose_own(notification.title or notification.route, notification.words or "", severity=severity)
     return replace(message, subject=f"own:{notification.topic.removesuffix(ALARM_ENDED)}", news=notification.news)
+
+
+def _severity(news: News, topic: str) -> str:
+    return "success" if topic.endswith(ALARM_ENDED) else SEVERITIES.get(news, "info")
 
 
 def _for_channel(context: Context, own: OwnNews, channel: Channel) -> Notification:

@@ -11,8 +11,9 @@ from uuid import UUID
 import structlog
 
 from service.errors import NotFound
-from service.model import Fetch, FetchPurpose, KnownProblem, Person, Receiver, Route
+from service.model import Digest, Fetch, FetchPurpose, KnownProblem, Person, Receiver, Route
 from service.pipeline.context import Context, RetryPolicy
+from service.pipeline.digests import DIGEST_EVERY_S, plan_digests
 from service.pipeline.edit_living import EDIT_EVERY_S, edit_living
 from service.pipeline.enrich import enrich, enrich_failed
 from service.pipeline.expire import EXPIRE_EVERY_S, expire_incidents
@@ -27,6 +28,7 @@ from service.queue.handlers import Handler, run_guarded
 from service.store import fetches
 
 __all__ = [
+    "DIGEST_EVERY_S",
     "EDIT_EVERY_S",
     "EXPIRE_EVERY_S",
     "PRUNE_EVERY_S",
@@ -90,7 +92,7 @@ class Pipeline:
 
         return handle
 
-    def reload(
+    def reload(  # noqa: PLR0913 - one argument for each part of roundsman.yaml
         self,
         *,
         routes: Sequence[Route],
@@ -98,10 +100,11 @@ class Pipeline:
         operators: str | None = None,
         known_problems: Sequence[KnownProblem] = (),
         people: Sequence[Person] = (),
+        digests: Sequence[Digest] = (),
     ) -> None:
         """Use another state of roundsman.yaml from the next step on."""
         changed = replace(self._context, routes=routes, receivers=receivers, operators=operators)
-        self._context = replace(changed, known_problems=known_problems, people=people)
+        self._context = replace(changed, known_problems=known_problems, people=people, digests=digests)
 
     async def process(self, *, limit: int) -> Batch:
         """Decide on up to ``limit`` due deliveries."""
@@ -137,6 +140,10 @@ class Pipeline:
     async def expire_incidents(self) -> None:
         """Close incidents of tracks that had no run for long."""
         await expire_incidents(self._context)
+
+    async def plan_digests(self) -> None:
+        """Plan the digests whose time has come."""
+        await plan_digests(self._context)
 
     async def prune(self) -> None:
         """Delete records older than ``keep_for``."""

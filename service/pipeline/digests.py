@@ -1,0 +1,81 @@
+"""Plan the digests of roundsman.yaml at their times.
+
+One process looks once a minute. A digest whose time passed while no process ran is sent late, but not after hours.
+"""
+
+from datetime import datetime, timedelta
+
+import structlog
+
+from service.db.tables import Transaction
+from service.message.digest import DigestFacts, digest_lines
+from service.model import Color, Digest, Event, News, Transition
+from service.pipeline.context import Context
+from service.pipeline.lane_heads import enqueue_heads
+from service.pipeline.own_news import OwnNews, plan_own
+from service.routing.cron import parse_cron, time_before
+from service.routing.match_keys import read_facts
+from service.routing.silences import fit_all
+from service.store import digest_rows, notifications
+
+DIGEST_EVERY_S = 60.0
+MAX_LATE = timedelta(hours=6)
+EMPTY = "nothing was red, so that it was skipped"
+
+log = structlog.get_logger()
+
+
+async def plan_digests(context: Context) -> None:
+    """Plan each digest whose time has come."""
+    now = context.clock()
+    for digest in context.digests:
+        cron = parse_cron(digest.cron)
+        at = time_before(cron, digest.timezone, now)
+        if now - at > MAX_LATE or await context.store.read(_is_planned, digest, at):
+            continue
+        since = time_before(cron, digest.timezone, at - timedelta(minutes=1))
+        facts = await context.store.snapshot(collect, digest, since, at)
+        await context.store.write(_plan, context, digest, facts, at=at)
+        log.info("a digest was planned", digest=digest.name, runs=len(facts.runs))
+
+
+def _topic(digest: Digest, at: datetime) -> str:
+    return f"digest:{digest.name}:{at.isoformat()}"
+
+
+def _is_planned(transaction: Transaction, digest: Digest, at: datetime) -> bool:
+    return bool(notifications.of_topics(transaction, [_topic(digest, at)]))
+
+
+def collect(transaction: Transaction, digest: Digest, since: datetime, until: datetime) -> DigestFacts:
+    """Return the facts of a digest about a time, and the figures of the one before."""
+    facts = DigestFacts()
+    for runs in digest_rows.walk_runs(transaction, since, until):
+        facts.runs += [event for event in runs if _fits(digest, event)]
+    for runs in digest_rows.walk_runs(transaction, since - (until - since), since):
+        colors = [event.run.color for event in runs if event.run and _fits(digest, event)]
+        facts.green_before += colors.count(Color.GREEN)
+        facts.red_before += colors.count(Color.RED)
+    facts.red_now = [one for one in digest_rows.red_now(transaction) if _fits(digest, one[0])]
+    facts.closed = digest_rows.closed_by(transaction, facts.with_transition(Transition.FIXED))
+    return facts
+
+
+def _fits(digest: Digest, event: Event) -> bool:
+    return fit_all(digest.matchers, read_facts(event))
+
+
+def _plan(transaction: Transaction, context: Context, digest: Digest, facts: DigestFacts, *, at: datetime) -> None:
+    """Plan it for each channel; one that is skipped is on record, too."""
+    own = OwnNews(
+        news=News.DIGEST,
+        topic=_topic(digest, at),
+        receiver=digest.receiver,
+        title=f"Digest {digest.name}: {len(facts.red_now)} red now",
+        words="\n".join(digest_lines(facts, at, digest.timezone)),
+        due_at=at,
+    )
+    planned = plan_own(transaction, context, own, context.receivers[digest.receiver].channels)
+    if digest.skips_empty and facts.is_empty:
+        notifications.drop(transaction, [one.id for one in planned], reason=EMPTY)
+    enqueue_heads(transaction, context.jobs, planned, context.clock())

@@ -1,0 +1,57 @@
+"""The rows that digests are made of: runs of a time, and what is red."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import select
+
+from service.db.tables import Transaction, events, tracks
+from service.model import Color, Event, EventKind, Incident
+from service.store import events as stored_events
+from service.store import incidents, runs
+from service.store.places import first_place
+from service.store.rows import to_event
+
+STEP = 500
+MAX_EVENTS = 50_000
+MAX_RED = 500
+
+
+def walk_runs(transaction: Transaction, since: datetime, until: datetime) -> Iterator[Sequence[Event]]:
+    """Yield the workflows that ended in a time, newest first, each run once.
+
+    At most MAX_EVENTS are read.
+    """
+    low, high = first_place(since), first_place(until)
+    for _ in range(0, MAX_EVENTS, STEP):
+        wanted = (
+            select(events)
+            .where(events.c.place >= low, events.c.place < high)
+            .order_by(events.c.place.desc())
+            .limit(STEP)
+        )
+        rows = transaction.execute(wanted).mappings().all()
+        found = [to_event(row) for row in rows if row["kind"] == EventKind.WORKFLOW_COMPLETED]
+        judged = runs.with_runs(transaction, found)
+        yield [event for event in judged if event.run is not None and event.run.event_id == event.id]
+        if len(rows) < STEP:
+            return
+        high = rows[-1]["place"]
+
+
+def red_now(transaction: Transaction) -> list[tuple[Event, Incident]]:
+    """Return the newest run of each red track with its incident, the oldest first."""
+    wanted = select(tracks.c.incident_id).where(tracks.c.color == Color.RED, tracks.c.incident_id.is_not(None))
+    found = incidents.find_all(transaction, set(transaction.execute(wanted.limit(MAX_RED)).scalars()))
+    open_ = sorted((one for one in found.values() if one.is_open), key=lambda one: (one.opened_at, one.id))
+    last = runs.find_all(transaction, {one.last_red for one in open_})
+    of_runs = stored_events.find_all(transaction, {run.event_id for run in last.values()})
+    pairs = ((last.get(one.last_red), one) for one in open_)
+    return [(of_runs[run.event_id], one) for run, one in pairs if run is not None and run.event_id in of_runs]
+
+
+def closed_by(transaction: Transaction, fixed: Sequence[Event]) -> dict[UUID, Incident]:
+    """Return the incidents that runs closed, by their ids."""
+    ids = {event.run.incident_id for event in fixed if event.run and event.run.incident_id}
+    return incidents.find_all(transaction, ids)

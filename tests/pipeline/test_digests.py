@@ -1,0 +1,109 @@
+"""Digests: what broke and was fixed, what is red, at set times, once."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from service.testing.fake_circleci.organization import Run
+from tests.app_fixture import RED, Clock, House, a_house
+
+pytestmark = pytest.mark.databases("sqlite", "postgres")
+
+SUNDAY = datetime(2026, 3, 8, 10, tzinfo=UTC)
+MONDAY = datetime(2026, 3, 9, 8, tzinfo=UTC)  # 9:00 in Oslo
+ROUTES = """\
+receivers:
+  web: {channels: [json://web.example.com]}
+  leads: {channels: [json://leads.example.com]}
+routes:
+  - {match: {branch: main, status: failed}, receiver: web}
+digests:
+  - {name: monday, cron: "0 9 * * mon", timezone: Europe/Oslo, match: {project: gh/acme/*}, receiver: leads%s}
+"""
+
+
+def run(number: int, status: str, at: datetime, **changes: Any) -> Run:
+    return replace(RED, number=1500 + number, status=status, pushed_at=at, **changes)
+
+
+async def finish(house: House, *runs: Run) -> None:
+    for one in runs:
+        house.clock.now = max(house.clock.now, one.pushed_at + timedelta(minutes=20))
+        await house.finish(one)
+    await house.drain(minutes=3)
+
+
+async def digest(house: House, at: datetime = MONDAY) -> list[str]:
+    """Come to a time; the texts of the digests that are sent then, with their titles."""
+    house.clock.now = at
+    await house.service.pipeline.plan_digests()
+    before = len(house.channels.took)
+    await house.drain()
+    told = house.channels.took[before:]
+    return [f"{message.title}\n{message.text}" for label, message in told if label == "leads (json)"]
+
+
+async def test_a_digest_tells_of_its_week_once(folder: Path) -> None:
+    async with a_house(folder, ROUTES % "", clock=Clock(now=SUNDAY - timedelta(days=9))) as house:
+        await finish(house, run(0, "success", SUNDAY - timedelta(days=9)))
+        await finish(
+            house,
+            run(1, "failed", SUNDAY),
+            run(2, "success", SUNDAY + timedelta(hours=1)),
+            run(3, "canceled", SUNDAY + timedelta(hours=2)),
+            run(4, "failed", SUNDAY + timedelta(hours=3), workflow="nightly"),
+            run(5, "failed", SUNDAY + timedelta(hours=4), branch="feature"),
+        )
+        assert await digest(house, MONDAY - timedelta(minutes=1)) == []
+        [text] = await digest(house)
+
+        assert text.startswith("Digest monday: 2 red now\n25 % of 4 runs were green, 100 % the time before.")
+        assert "Red now: 2" in text
+        assert "acme/web main: nightly, since Sun 08 Mar 14:" in text
+        assert "1 run), not taken" in text
+        assert "Broke: 3" in text
+        assert "Fixed: 1" in text
+        assert "acme/web main: build-and-test after " in text
+        assert await digest(house, MONDAY + timedelta(minutes=1)) == []
+        assert [
+            one["news"] for one in (await house.http.get("/api/v1/notifications?receiver=leads")).json()["items"]
+        ] == ["digest"]
+
+
+async def test_an_empty_digest_is_skipped_if_so_chosen(folder: Path) -> None:
+    async with a_house(folder, ROUTES % ", skip_empty: true", clock=Clock(now=SUNDAY)) as house:
+        await finish(house, run(1, "success", SUNDAY))
+        assert await digest(house) == []
+        [skipped] = (await house.http.get("/api/v1/notifications?receiver=leads")).json()["items"]
+        assert (skipped["state"], skipped["reason"]) == ("dropped", "nothing was red, so that it was skipped")
+
+        await finish(house, run(2, "failed", MONDAY + timedelta(days=1)))
+        assert len(await digest(house, MONDAY + timedelta(days=7))) == 1
+
+
+async def test_without_that_choice_an_empty_one_is_sent(folder: Path) -> None:
+    async with a_house(folder, ROUTES % "", clock=Clock(now=SUNDAY)) as house:
+        [text] = await digest(house)
+
+    assert text.startswith("Digest monday: 0 red now\nNo run was green or red.")
+
+
+async def test_one_that_is_hours_late_is_sent_and_one_of_yesterday_is_not(folder: Path) -> None:
+    async with a_house(folder, ROUTES % "", clock=Clock(now=SUNDAY)) as house:
+        assert len(await digest(house, MONDAY + timedelta(hours=5))) == 1
+        assert await digest(house, MONDAY + timedelta(days=8)) == []
+
+
+async def test_reruns_that_turned_green_more_than_once_are_flaky(folder: Path) -> None:
+    async with a_house(folder, ROUTES % "", clock=Clock(now=SUNDAY)) as house:
+        for number in (1, 2):
+            at = SUNDAY + timedelta(hours=number)
+            again = {"attempt": 2, "waited_s": 1800}
+            await finish(house, run(number, "failed", at), run(number, "success", at, **again))
+        [text] = await digest(house)
+
+    assert "Flaky: green after a rerun of the same commit: 1" in text
+    assert "acme/web main: build-and-test, 2 of 4 runs, the last failure: https://" in text
