@@ -32,11 +32,17 @@ def parse_matchers(written: Mapping[str, object]) -> tuple[Matcher, ...]:
         raise BadRequest(f"there is no match key {unknown!a}; {suggest(unknown, tuple(MATCH_KEYS))}")
     _require_few(written)
     try:
-        shape = MatchShape.model_validate({"event": MATCHED_EVENTS, **written})
+        shape = MatchShape.model_validate(_with_jobs(written))
     except ValidationError as error:
         raise BadRequest("; ".join(_sentence(one["loc"], str(one["msg"])) for one in error.errors())) from None
     given = vars(shape)
     return tuple(to_matcher(key, given[key]) for key in MATCH_KEYS if key in written and given[key] is not None)
+
+
+def _with_jobs(written: Mapping[str, object]) -> Mapping[str, object]:
+    """Add the kind of event that a key of jobs needs in a route."""
+    has_job_key = any(MATCH_KEYS[key].needs_jobs for key in written)
+    return {"event": MATCHED_EVENTS, **written} if has_job_key else written
 
 
 def _require_few(written: Mapping[str, object]) -> None:

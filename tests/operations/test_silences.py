@@ -54,6 +54,13 @@ async def test_what_it_does_not_fit_is_told(house: House) -> None:
     assert len(house.channels.told) == 1
 
 
+async def test_it_may_name_transitions_and_jobs(house: House) -> None:
+    for matchers in ({"transition": "broke"}, {"job": "lint"}, {"event": "job-completed", "job": ["lint"]}):
+        made = await silence(house, matchers=matchers)
+
+        assert list(made["matchers"]) == list(matchers)
+
+
 async def test_it_ends_by_itself(house: House) -> None:
     made = await silence(house)
 
