@@ -191,12 +191,7 @@ def build(
     limits = limits or Limits()
     context = _context(config, clock=clock, retry_policy=retry_policy or RetryPolicy(), role=role, limits=limits)
     pipeline = Pipeline(context)
-    context.jobs.schedule(SWEEP_EVERY_S, pipeline.sweep)
-    context.jobs.schedule(PRUNE_EVERY_S, pipeline.prune)
-    context.jobs.schedule(EXPIRE_EVERY_S, pipeline.expire_incidents)
-    context.jobs.schedule(EDIT_EVERY_S, pipeline.edit_living)
-    context.jobs.schedule(WATCH_EVERY_S, pipeline.watch_alarms)
-    context.jobs.schedule(DIGEST_EVERY_S, pipeline.plan_digests)
+    _schedule(context.jobs, pipeline)
     wake_ups = WakeUps(config.settings.database_url) if context.store.is_shared else None
     announce = wake_ups.send if wake_ups else None
     if wake_ups and isinstance(context.jobs, ProcrastinateQueue):
@@ -227,6 +222,16 @@ def build(
         watchdog=watchdog,
         worker_limits=limits.worker,
     )
+
+
+def _schedule(jobs: JobQueue, pipeline: Pipeline) -> None:
+    """Have the periodic steps run."""
+    jobs.schedule(SWEEP_EVERY_S, pipeline.sweep)
+    jobs.schedule(PRUNE_EVERY_S, pipeline.prune)
+    jobs.schedule(EXPIRE_EVERY_S, pipeline.expire_incidents)
+    jobs.schedule(EDIT_EVERY_S, pipeline.edit_living)
+    jobs.schedule(WATCH_EVERY_S, pipeline.watch_alarms)
+    jobs.schedule(DIGEST_EVERY_S, pipeline.plan_digests)
 
 
 def _context(config: Config, *, clock: Clock | None, retry_policy: RetryPolicy, role: Role, limits: Limits) -> Context:
