@@ -38,6 +38,7 @@ from service.pipeline.steps import (
     EDIT_EVERY_S,
     EXPIRE_EVERY_S,
     PRUNE_EVERY_S,
+    REMIND_EVERY_S,
     SWEEP_EVERY_S,
     WATCH_EVERY_S,
     Pipeline,
@@ -231,6 +232,7 @@ def _schedule(jobs: JobQueue, pipeline: Pipeline) -> None:
     jobs.schedule(EXPIRE_EVERY_S, pipeline.expire_incidents)
     jobs.schedule(EDIT_EVERY_S, pipeline.edit_living)
     jobs.schedule(WATCH_EVERY_S, pipeline.watch_alarms)
+    jobs.schedule(REMIND_EVERY_S, pipeline.remind)
     jobs.schedule(DIGEST_EVERY_S, pipeline.plan_digests)
 
 

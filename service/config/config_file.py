@@ -18,6 +18,7 @@ from service.config.known_problems import KnownProblemShape, to_problems
 from service.config.matchers import to_matcher
 from service.config.operators import OperatorsShape
 from service.config.people import PersonShape, author_warnings, to_people
+from service.config.reminders import EscalateShape, to_escalation
 from service.config.route_tests import shape_of, to_route_test
 from service.config.schema import DigestShape, FileShape, HookShape, MatchShape, ReceiverShape, RouteShape
 from service.config.shapes import Context, suggest
@@ -37,6 +38,9 @@ _CLAIMS = {
     "dict_type": "must hold lines of the form key: value",
     "model_type": "must hold lines of the form key: value",
 }
+
+
+_ROUTE_PARTS: Mapping[str, type[BaseModel]] = {"match": MatchShape, "active": ActiveShape, "escalate": EscalateShape}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,10 +145,8 @@ def _keys(path: YamlPath) -> tuple[str, ...]:
             shape = ReceiverShape
         case ("routes", _):
             shape = RouteShape
-        case ("routes", _, "match"):
-            shape = MatchShape
-        case ("routes", _, "active"):
-            shape = ActiveShape
+        case ("routes", _, str() as part):
+            shape = _ROUTE_PARTS.get(part, FileShape)
         case ("digests", _, "match"):
             shape = MatchShape
         case ("tests", _, *part):
@@ -203,7 +205,8 @@ def _contents(shape: FileShape, document: Document) -> Contents:
         name: found for name, found in own.items() if found
     }
     digests = to_digests(shape.digests)
-    used = {operators, *(digest.receiver for digest in digests)}
+    escalated = {route.escalation.receiver for route in routes if route.escalation}
+    used = {operators, *escalated, *(digest.receiver for digest in digests)}
     return Contents(
         receivers={
             name: _receiver(name, channels(name, found, keys), shape.receivers.get(name))
@@ -239,4 +242,6 @@ def _route(position: int, shape: RouteShape) -> Route:
         active=to_active_hours(shape.active),
         is_urgent=shape.urgent,
         has_log=shape.log,
+        repeat_s=shape.repeat,
+        escalation=to_escalation(shape.escalate),
     )

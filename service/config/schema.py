@@ -21,6 +21,7 @@ from service.config.addresses import Addresses, not_empty
 from service.config.known_problems import KnownProblemShape
 from service.config.operators import OperatorsShape
 from service.config.people import Mentions, PersonShape
+from service.config.reminders import EscalateShape, Repeat
 from service.config.route_tests import RouteTestShape
 from service.config.shapes import Shape, heard_receiver_name, receiver_name, suggest
 from service.config.templates import BodyTemplate, HeadlineTemplate
@@ -146,6 +147,8 @@ class RouteShape(Shape):
     active: ActiveShape | None = None
     urgent: bool = False
     log: bool = False
+    repeat: Repeat | None = None
+    escalate: EscalateShape | None = None
 
 
 class ReceiverShape(Shape):

@@ -61,7 +61,17 @@ from service.model.records import (
 )
 from service.model.refusals import KnownHook, Refusal
 from service.model.route_tests import TEST_DAY, ExpectedMessage, GivenRun, RouteTest
-from service.model.routes import ActiveHours, Channel, Hook, HookSpec, Matcher, Receiver, Route, RoutesVersion
+from service.model.routes import (
+    ActiveHours,
+    Channel,
+    Escalation,
+    Hook,
+    HookSpec,
+    Matcher,
+    Receiver,
+    Route,
+    RoutesVersion,
+)
 from service.model.silences import MAX_SILENCE, Silence, SilenceState
 from service.model.story import Aside, Block, Line, Link, Untrusted, Words
 from service.model.tracks import (
@@ -108,6 +118,7 @@ __all__ = [
     "DetailKind",
     "Details",
     "Digest",
+    "Escalation",
     "Event",
     "EventKind",
     "ExpectedMessage",

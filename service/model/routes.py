@@ -69,6 +69,17 @@ class ActiveHours:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Escalation:
+    """Others who hear of an incident that no one has taken for long.
+
+    after_s   seconds from the message that it broke
+    """
+
+    after_s: int
+    receiver: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Route:
     """Matchers, and the receiver of the events that they match.
 
@@ -77,6 +88,8 @@ class Route:
     active      the hours in which it tells people; None: always
     is_urgent   it tells people at all hours
     has_log     its messages show the end of the failed step's log
+    repeat_s    seconds between two reminders of an incident that no one has taken; None: there are none
+    escalation  others who hear of it then; None: no one
     """
 
     name: str
@@ -87,6 +100,8 @@ class Route:
     is_urgent: bool = False
     mention: tuple[str, ...] = ()
     has_log: bool = False
+    repeat_s: int | None = None
+    escalation: Escalation | None = None
 
 
 @dataclass(frozen=True)

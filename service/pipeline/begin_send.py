@@ -20,6 +20,7 @@ from service.pipeline.lane_heads import enqueue_heads
 from service.pipeline.leases import extend_lease
 from service.pipeline.living import add_living
 from service.pipeline.quiet import end_quiet
+from service.pipeline.reminders import is_over
 from service.pipeline.unknown_channels import leave_to_other_workers
 from service.queue.claims import Claim
 from service.store import events, notifications
@@ -82,7 +83,7 @@ def _begin(transaction: Transaction, context: Context, notification: Notificatio
     is_unknown = context.channel(notification.channel_key) is None
     if is_unknown and leave_to_other_workers(transaction, context, notification):
         return None
-    if end_quiet(transaction, context, notification, now) or is_stale(transaction, context, notification):
+    if _is_pointless(transaction, context, notification, now):
         return None
     event = events.find(transaction, notification.event_id) if notification.event_id else None
     details = events.find_details(transaction, event.id) if event else None
@@ -100,6 +101,13 @@ def _begin(transaction: Transaction, context: Context, notification: Notificatio
         message=replace(add_living(transaction, notification, message, now), incident=notification.incident_id),
         color=color_told(notification, event) if event else None,
     )
+
+
+def _is_pointless(transaction: Transaction, context: Context, notification: Notification, now: datetime) -> bool:
+    """Drop news that time has overtaken, or have them wait again; tell if so."""
+    if end_quiet(transaction, context, notification, now) or is_stale(transaction, context, notification):
+        return True
+    return is_over(transaction, notification, now)
 
 
 def _begin_attempt(

@@ -7,7 +7,7 @@ from datetime import datetime
 from service.db.tables import Transaction
 from service.model import Color, Event, News, Notification, NotificationState
 from service.pipeline.context import Context
-from service.routing.news import COLORS, asks_for_ends
+from service.routing.news import COLORS, REMINDERS, asks_for_ends
 from service.store import notifications, told
 
 REPLACED = "newer news of the same branch took its place before it was sent"
@@ -24,9 +24,11 @@ class ChannelKnowledge:
         self._told = told.find(transaction, track_ids)
         self._waiting: dict[tuple[int, str], list[Notification]] = defaultdict(list)
         for one in notifications.unfinished_of_tracks(transaction, track_ids):
+            if one.track_id is not None and one.news in REMINDERS and is_under_way(one):
+                self._told[one.track_id, one.channel_key] = Color.RED
             if one.track_id is None or one.news not in COLORS or (before is not None and one.created_at >= before):
                 continue
-            if one.state is NotificationState.SENDING or one.reason == notifications.INTERRUPTED_REASON:
+            if is_under_way(one):
                 self._told[one.track_id, one.channel_key] = COLORS[one.news]
             self.add(one)
 
@@ -59,6 +61,12 @@ class ChannelKnowledge:
         return [one for one in waiting if one.id in dropped]
 
 
+def is_under_way(notification: Notification) -> bool:
+    """Return whether the channel may have it already."""
+    is_interrupted = notification.reason == notifications.INTERRUPTED_REASON
+    return notification.state is NotificationState.SENDING or is_interrupted
+
+
 def is_stale(transaction: Transaction, context: Context, notification: Notification) -> bool:
     """Drop news that became pointless while they waited; tell if so.
 
@@ -87,5 +95,7 @@ def color_told(notification: Notification, event: Event) -> Color | None:
         return None
     if notification.news in COLORS:
         return COLORS[notification.news]
+    if notification.news in REMINDERS:
+        return Color.RED
     color = event.run.color if event.run and notification.news is News.RUN else Color.GREY
     return None if color is Color.GREY else color

@@ -10,6 +10,7 @@ from service.pipeline.context import Context
 from service.pipeline.own_news import compose_of
 from service.pipeline.quiet import quiet_notes
 from service.pipeline.quiet_summary import compose_summary
+from service.pipeline.reminders import reminder_notes
 from service.routing.people import find_mentions
 from service.store import events, incidents
 
@@ -55,7 +56,7 @@ def _shown(context: Context, notification: Notification, details: Details | None
 def _facts(context: Context, notification: Notification, event: Event, incident: Incident | None) -> MessageFacts:
     return MessageFacts(
         news=notification.news,
-        notes=quiet_notes(context, notification, event),
+        notes=(*quiet_notes(context, notification, event), *reminder_notes(notification, event, context.clock())),
         taken=incident.taken if incident else None,
         closed_because=incident.closed_because if incident else None,
         red_reruns=event.workflow.auto_rerun_number or 0,

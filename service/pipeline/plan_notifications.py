@@ -1,7 +1,7 @@
 """Plan the notifications of events: news, for each channel of a matched route."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -9,6 +9,7 @@ from service.channels import server_lane
 from service.db.tables import Transaction
 from service.model import (
     Channel,
+    Color,
     Details,
     Event,
     Incident,
@@ -144,7 +145,7 @@ class _Planner:
             if self.silence is not None and self._run is not None and follows:
                 self._hold_for_silence(route, self._run, self.silence)
             return
-        channels = self._context.channels_of(route, self._event)
+        channels = self._listeners(route)
         excluded = left_out(channels, self._event)
         news = {channel.key: News.RUN for channel in channels if channel not in excluded}
         if follows and self._run is not None:
@@ -194,6 +195,19 @@ class _Planner:
         named = (route for route in self._context.routes if route.name == listener.route)
         return next(named, Route(name=listener.route, receiver=listener.receiver))
 
+    def _listeners(self, route: Route) -> Sequence[Channel]:
+        """Return the channels of a route.
+
+        What was fixed is also for those who heard by an escalation that it is red.
+        """
+        channels = self._context.channels_of(route, self._event)
+        is_fixed = self._run is not None and self._run.transition is Transition.FIXED
+        if route.escalation is None or not is_fixed or self._track_id is None:
+            return channels
+        others = self._context.channels_of(replace(route, receiver=route.escalation.receiver), self._event)
+        know = [one for one in others if self._known.color(self._track_id, one.key) is Color.RED]
+        return (*channels, *(one for one in know if one not in channels))
+
     def _held_back(self, *, follows: bool) -> tuple[Verdict, str] | None:
         """Return the verdict and the reason if a route that matched is not to tell.
 
@@ -217,9 +231,7 @@ class _Planner:
         It is told then, if it still counts.
         """
         channels = [
-            one
-            for one in self._context.channels_of(route, self._event)
-            if one not in left_out([one], self._event) and not run.is_late
+            one for one in self._listeners(route) if one not in left_out([one], self._event) and not run.is_late
         ]
         news = self._news(route, run, {channel.key: News.RUN for channel in channels})
         wanted = [

@@ -22,6 +22,7 @@ from service.pipeline.instrument import instrumented
 from service.pipeline.lane_heads import sweep
 from service.pipeline.process import Batch, process_batch, put_off_first
 from service.pipeline.prune import prune
+from service.pipeline.reminders import REMIND_EVERY_S, remind
 from service.pipeline.send import fail_send, send
 from service.pipeline.watch_alarms import WATCH_EVERY_S, watch_alarms
 from service.queue.handlers import Handler, run_guarded
@@ -32,6 +33,7 @@ __all__ = [
     "EDIT_EVERY_S",
     "EXPIRE_EVERY_S",
     "PRUNE_EVERY_S",
+    "REMIND_EVERY_S",
     "SWEEP_EVERY_S",
     "WATCH_EVERY_S",
     "Context",
@@ -132,6 +134,10 @@ class Pipeline:
     async def watch_alarms(self) -> None:
         """Tell the operators of troubles of Roundsman's own."""
         await watch_alarms(self._context)
+
+    async def remind(self) -> None:
+        """Remind people of incidents that no one has taken."""
+        await remind(self._context)
 
     async def edit_living(self) -> None:
         """Edit the living messages of incidents that changed without news."""

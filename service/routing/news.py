@@ -20,6 +20,7 @@ def news_key(event: Event) -> str:
 
 COLORS = {News.BROKE: Color.RED, News.STILL_BROKEN: Color.RED, News.FIXED: Color.GREEN, News.PASSED: Color.GREEN}
 """The color that a channel knows of once it was told these news."""
+REMINDERS = frozenset({News.REMINDER, News.ESCALATION})
 
 
 def news_of(route: Route, run: RunState, *, known: Color | None, others_know_red: bool) -> News | None:

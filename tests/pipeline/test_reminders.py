@@ -1,0 +1,188 @@
+"""Reminders of what is still red, and the escalation to others."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy import update
+
+from service.db.tables import Transaction, incidents
+from service.errors import Temporary
+from service.testing.fake_circleci.organization import Run
+from tests.app_fixture import NINE, RED, Clock, House, a_house
+
+pytestmark = pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
+
+WEB, LEADS = "web (json)", "leads (json)"
+ROUTES = """\
+receivers:
+  web: {channels: [json://web.example.com]}
+  leads: {channels: [json://leads.example.com]}
+routes:
+  - name: main
+    match: {branch: main}
+    receiver: web
+    repeat: 4h
+    escalate: {after: 6h, receiver: leads}
+"""
+ONLY_REPEAT = ROUTES.partition("    escalate")[0]
+Told = list[tuple[str, str]]
+
+
+@pytest.fixture
+async def house(folder: Path) -> AsyncIterator[House]:
+    async with a_house(folder, ROUTES) as house:
+        yield house
+
+
+def run(number: int, status: str) -> Run:
+    return replace(RED, number=number, status=status, pushed_at=RED.pushed_at + timedelta(minutes=number - 900))
+
+
+async def finish(house: House, number: int, status: str) -> Told:
+    """End a run; the channels and news of what is told."""
+    before = len(house.channels.took)
+    await house.finish(run(number, status))
+    await house.drain(minutes=3)
+    return told(house, before)
+
+
+async def look(house: House, **later: float) -> Told:
+    """Look for reminders after a time; the channels and news of what is told."""
+    before = len(house.channels.took)
+    house.clock.tick(**later)
+    await house.service.pipeline.remind()
+    await house.drain()
+    return told(house, before)
+
+
+def told(house: House, before: int) -> Told:
+    return [(label, str(message.news)) for label, message in house.channels.took[before:]]
+
+
+async def change(house: House, **values: Any) -> None:
+    def write(transaction: Transaction) -> None:
+        transaction.execute(update(incidents).values(**values))
+
+    await house.service.context.store.write(write)
+
+
+def states(house: House) -> list[tuple[str, str, str | None]]:
+    return [tuple(row) for row in house.rows("SELECT news, state, reason FROM notifications ORDER BY created_at, id")]
+
+
+async def test_a_channel_is_reminded_each_four_hours_of_the_newest_red(folder: Path) -> None:
+    async with a_house(folder, ONLY_REPEAT) as house:
+        assert await finish(house, 901, "failed") == [(WEB, "broke")]
+        assert await look(house, hours=3, minutes=50) == []
+        assert await finish(house, 902, "failed") == []
+        assert await look(house, minutes=10) == [(WEB, "reminder")]
+        text = house.channels.took[-1][1].text
+        assert "Still red for 4 h" in text
+        assert ", 2 runs." in text
+        assert await look(house, minutes=1) == []
+        assert await look(house, hours=4) == [(WEB, "reminder")]
+        assert await finish(house, 903, "success") == [(WEB, "fixed")]
+        assert await look(house, hours=9) == []
+
+
+async def test_what_was_missed_is_made_up_for_by_one_also_after_a_restart(folder: Path) -> None:
+    async with a_house(folder, ONLY_REPEAT) as house:
+        await finish(house, 901, "failed")
+        now = house.clock.now
+    async with a_house(folder, ONLY_REPEAT, clock=Clock(now=now)) as house:
+        assert await look(house, hours=13) == [(WEB, "reminder")]
+        assert await look(house, hours=2) == []
+
+
+async def test_others_hear_of_it_once_and_that_it_was_fixed(house: House) -> None:
+    await finish(house, 901, "failed")
+
+    assert await look(house, hours=7) == [(WEB, "reminder"), (LEADS, "escalation")]
+    assert "no one has taken it" in house.channels.took[-1][1].text
+    assert await look(house, hours=2) == [(WEB, "reminder")]
+    assert sorted(await finish(house, 902, "success")) == [(LEADS, "fixed"), (WEB, "fixed")]
+    assert await finish(house, 903, "failed") == [(WEB, "broke")]
+    assert await finish(house, 904, "success") == [(WEB, "fixed")]
+
+
+@pytest.mark.parametrize(
+    "quiet",
+    [
+        {"taken_by": "ada", "taken_at": NINE},
+        {"muted_until": datetime(9999, 1, 1, tzinfo=UTC)},
+        {"closed_because": "expired"},
+        {"merged_into": UUID(int=7)},
+    ],
+    ids=lambda values: next(iter(values)),
+)
+async def test_nobody_is_reminded_of_what_is_taken_muted_or_over(house: House, quiet: dict[str, Any]) -> None:
+    await finish(house, 901, "failed")
+    await change(house, **quiet)
+
+    assert await look(house, hours=7) == []
+
+
+async def test_reminders_go_on_after_the_takers_time(house: House) -> None:
+    await finish(house, 901, "failed")
+    await change(house, taken_by="ada", taken_at=NINE, taken_until=house.clock.now + timedelta(hours=8))
+
+    assert await look(house, hours=7) == []
+    assert await look(house, hours=1, minutes=1) == [(WEB, "reminder"), (LEADS, "escalation")]
+
+
+async def test_nobody_is_reminded_of_a_branch_without_runs_for_long(house: House) -> None:
+    await finish(house, 901, "failed")
+
+    assert await look(house, days=40) == []
+
+
+async def test_reminders_that_wait_are_dropped_when_it_is_taken(folder: Path) -> None:
+    async with a_house(folder, ONLY_REPEAT) as house:
+        await finish(house, 901, "failed")
+        house.channels.plan[WEB] = [Temporary("the channel is away")]
+        assert await look(house, hours=4) == []
+        await change(house, taken_by="ada", taken_at=NINE)
+
+        assert await look(house, minutes=2) == []
+        assert states(house)[1:] == [("reminder", "dropped", "a person has taken it")]
+
+
+async def test_reminders_that_wait_are_dropped_when_it_is_fixed(folder: Path) -> None:
+    async with a_house(folder, ONLY_REPEAT) as house:
+        await finish(house, 901, "failed")
+        house.channels.plan[WEB] = [Temporary("the channel is away")]
+        assert await look(house, hours=4) == []
+
+        assert await finish(house, 902, "success") == [(WEB, "fixed")]
+        assert states(house)[1:] == [("reminder", "dropped", "it is no longer red"), ("fixed", "sent", None)]
+
+
+async def test_an_older_reminder_gives_way_to_the_newer(folder: Path) -> None:
+    async with a_house(folder, ONLY_REPEAT) as house:
+        await finish(house, 901, "failed")
+        house.channels.plan[WEB] = [Temporary("away", retry_after_s=3 * 3600.0)]
+        assert await look(house, hours=4) == []
+
+        assert await look(house, hours=4) == [(WEB, "reminder")]
+        assert [state for news, state, _ in states(house) if news == "reminder"] == ["dropped", "sent"]
+
+
+async def test_what_was_not_told_is_not_reminded_of(house: House) -> None:
+    house.channels.plan[WEB] = [Temporary("the channel is away")] * 50
+    assert await finish(house, 901, "failed") == []
+
+    assert await look(house, hours=7) == []
+
+
+async def test_nobody_is_reminded_in_quiet_hours(folder: Path) -> None:
+    routes = ONLY_REPEAT + '    active: {hours: "08:00-18:00"}\n'
+    async with a_house(folder, routes, clock=Clock(now=NINE)) as house:
+        assert await finish(house, 901, "failed") == [(WEB, "broke")]
+        evening = house.clock.now.replace(hour=19)
+        assert await look(house, seconds=(evening - house.clock.now).total_seconds()) == []
+        assert await look(house, hours=13, minutes=5) == [(WEB, "reminder")]
