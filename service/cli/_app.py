@@ -48,6 +48,7 @@ COMMANDS = {
     "known-problems": "known_problems:known_problems",
     "status": "status:status",
     "incidents": "incidents:incidents",
+    "tests": "tests:tests",
 }
 """Module and name of each command.
 

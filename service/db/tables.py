@@ -27,6 +27,7 @@ from service.db.living_tables import living_messages
 from service.db.metadata import Transaction, metadata
 from service.db.process_tables import actions, heartbeats, hooks, jobs, lanes, refusals, sessions
 from service.db.quiet_tables import alarms, known_problems, silences
+from service.db.test_tables import test_days, test_results, tests
 from service.db.track_tables import backfills, incidents, runs, told, tracks
 from service.model import (
     DeliveryState,
@@ -68,6 +69,9 @@ __all__ = [
     "runs",
     "sessions",
     "silences",
+    "test_days",
+    "test_results",
+    "tests",
     "told",
     "tracks",
 ]

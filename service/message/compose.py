@@ -4,9 +4,9 @@ import json
 from collections.abc import Iterator, Sequence
 
 from service.message.blocks import Block, Line, Link, Words, join, link, plain_text, untrusted
-from service.message.failures import failed_jobs, jobs_block, step_block, tests_block
+from service.message.failures import failed_jobs, jobs_block, marks_of, step_block, tests_block
 from service.message.formats import Form, render
-from service.message.news import NEWS_OF_TRACKS, news_words, took_words, track_lines
+from service.message.news import NEWS_OF_TRACKS, news_words, red_lines, took_words, track_lines
 from service.message.sanitize import safe_url, truncate
 from service.message.status_text import group_by_reason, join_words, severity, status_words, trigger_sentence
 from service.message.truncate import fit_story
@@ -101,6 +101,7 @@ def _blocks(event: Event, details: Details, facts: MessageFacts) -> Iterator[Blo
         *facts.notes,
         first,
         *track_lines(event, facts),
+        *red_lines(event, facts),
         _author_line(event, details),
         _pull_request_line(event, details),
         trigger_sentence(event.trigger),
@@ -109,8 +110,9 @@ def _blocks(event: Event, details: Details, facts: MessageFacts) -> Iterator[Blo
     yield _for_block(facts.mentions)
     if not event.job:  # the first line of a job event links to its one job
         yield jobs_block(details.jobs or ())
+    marks = marks_of(facts.red.tests, event.happened_at)
     are_missing = any(missing.want is DetailKind.TESTS for missing in details.missing)
-    yield tests_block([job.tests for job in details.jobs or () if job.tests], is_open=are_missing)
+    yield tests_block([job.tests for job in details.jobs or () if job.tests], is_open=are_missing, marks=marks)
     yield from map(step_block, [job for job in details.jobs or () if job.step])
     yield Block(lines=tuple(_missing_lines(event, details)))
 

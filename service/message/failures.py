@@ -1,14 +1,18 @@
 """Blocks of failures: the failed jobs, and the failed tests of all jobs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from itertools import chain
 
 from service.message.blocks import Aside, Block, Line, Words, link, untrusted
-from service.message.status_text import FAILED_STATUSES, duration_suffix, status_words
-from service.model import JobReport, TestFailure, TestReport
+from service.message.status_text import FAILED_STATUSES, clock_time, duration_suffix, status_words
+from service.model import FailedTest, JobReport, TestFailure, TestReport
 
 MAX_JOBS = 10
 MAX_TESTS = 10
+
+Marks = Mapping[tuple[str, str], str]
+"""Words on failed tests, by class or file and name."""
 
 
 def failed_jobs(jobs: Sequence[JobReport]) -> list[JobReport]:
@@ -24,16 +28,17 @@ def jobs_block(jobs: Sequence[JobReport]) -> Block:
     return Block(heading=(heading,), lines=lines, more=len(failed) - len(lines))
 
 
-def tests_block(reports: Sequence[TestReport], *, is_open: bool) -> Block:
+def tests_block(reports: Sequence[TestReport], *, is_open: bool, marks: Marks) -> Block:
     """Return the number of failed tests, and the first MAX_TESTS of them.
 
     Each has its name, its module and the first line of its message. CircleCI may count more than it names.
 
     is_open   there are jobs whose tests are not known
+    marks     what earlier runs say of tests
     """
     failures = list(chain.from_iterable(report.failures for report in reports))
     count = sum(report.failed for report in reports)
-    lines = tuple(_test(failure) for failure in failures[:MAX_TESTS])
+    lines = tuple(_test(failure, marks) for failure in failures[:MAX_TESTS])
     is_open = is_open or not all(report.is_complete for report in reports)
     heading = _heading(count, reports, is_open=is_open)
     if count and not lines:
@@ -52,6 +57,20 @@ def step_block(job: JobReport) -> Block:
     return Block(heading=("The log of ", *name, " ends"), lines=tuple(untrusted(line, 300) for line in step.lines))
 
 
+def marks_of(tests: Sequence[FailedTest], at: datetime) -> Marks:
+    """Return the words on failed tests of a run that ended then."""
+    return {(one.test.suite, one.test.name): words for one in tests if (words := _mark(one, at))}
+
+
+def _mark(one: FailedTest, at: datetime) -> str:
+    words = ["new"] if one.is_new else []
+    if one.failing_since is not None:
+        words.append(f"failing since {clock_time(one.failing_since, at)}, in {one.failing_runs} runs")
+    if one.flaky is not None:
+        words.append(f"likely flaky: {one.flaky}")
+    return "; ".join(words)
+
+
 def _job(job: JobReport) -> Line:
     line = (*link(untrusted(job.name, 100), job.url), " ", *status_words(job.status), duration_suffix(job.duration_ms))
     return (*line, *_aside(job.messages[0] if job.messages else None))
@@ -66,9 +85,11 @@ def _heading(count: int, reports: Sequence[TestReport], *, is_open: bool) -> str
     return f"{count} {'test' if count == 1 else 'tests'} failed"
 
 
-def _test(failure: TestFailure) -> Line:
-    """Return the name of a test, its module, and the first line of its message."""
-    named: Line = (*untrusted(failure.name, 160), *_module(failure))
+def _test(failure: TestFailure, marks: Marks) -> Line:
+    """Return the name of a test, its mark and module, and its message's first line."""
+    mark = marks.get((failure.class_name or failure.file or "", failure.name))
+    marked = (f" ({mark})",) if mark else ()
+    named: Line = (*untrusted(failure.name, 160), *marked, *_module(failure))
     return (*named, *_aside(next(iter((failure.message or "").strip().splitlines()), None), 160, is_alone=not named))
 
 

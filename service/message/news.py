@@ -3,13 +3,14 @@
 from collections.abc import Iterator
 from datetime import datetime
 
-from service.message.blocks import Line, Words, untrusted
+from service.message.blocks import Line, Words, link, untrusted
 from service.message.failures import failed_jobs
 from service.message.status_text import age, clock_time, duration, ordinal, status_words
 from service.model import Closing, DetailKind, Details, Event, JobReport, MessageFacts, News
 
 NEWS_OF_RED = frozenset({News.BROKE, News.STILL_BROKEN, News.REMINDER, News.ESCALATION})
 NEWS_OF_TRACKS = NEWS_OF_RED | {News.FIXED, News.PASSED}
+MAX_SUSPECTS = 5
 _RED_WORDS = {News.BROKE: "broke"}
 
 
@@ -51,6 +52,25 @@ def track_lines(event: Event, facts: MessageFacts) -> Iterator[Line]:
         taken = facts.taken
         note = (": ", *untrusted(taken.note)) if taken.note else (".",)
         yield ("Taken by ", *untrusted(taken.by, 80), f" at {clock_time(taken.at, event.happened_at)}", *note)
+
+
+def red_lines(event: Event, facts: MessageFacts) -> Iterator[Line]:
+    """Yield lines on a red run: what else is red of the same, and the suspects."""
+    red = facts.red
+    if red.remark:
+        yield (f"{red.remark[0].upper()}{red.remark[1:]}: no test learns from this run.",)
+    if red.red_elsewhere:
+        since = clock_time(red.red_elsewhere.since, event.happened_at)
+        yield ("Also red on ", *untrusted(red.red_elsewhere.branch, 80), f" since {since}.")
+    names = [name for one in red.culprits.suspects if (name := one.author_name or one.author_email)]
+    if names and facts.news in NEWS_OF_RED:
+        shown = list(dict.fromkeys(names))
+        people = [word for name in shown[:MAX_SUSPECTS] for word in (", ", *untrusted(name, 80))][1:]
+        more = (f" and {len(shown) - MAX_SUSPECTS} more",) if len(shown) > MAX_SUSPECTS else ()
+        is_sure = any(one.is_confirmed for one in red.culprits.suspects)
+        lead = "Broken by " if is_sure else "Changed since the last green run by "
+        page = (" (", *link(("compare",), red.culprits.compare_url), ")") if red.culprits.compare_url else ()
+        yield (lead, *people, *more, *page, ".")
 
 
 def took_words(event: Event, facts: MessageFacts) -> str | None:

@@ -74,6 +74,7 @@ from service.model.routes import (
 )
 from service.model.silences import MAX_SILENCE, Silence, SilenceState
 from service.model.story import Aside, Block, Line, Link, Untrusted, Words
+from service.model.test_facts import Culprits, FailedTest, ObservedTest, RedElsewhere, RedFacts, Suspect, TestIdentity
 from service.model.tracks import (
     DEFAULT_BRANCH_EXPIRY,
     DEFAULT_EXPIRY,
@@ -112,6 +113,7 @@ __all__ = [
     "Closing",
     "Color",
     "Commit",
+    "Culprits",
     "Decision",
     "Delivery",
     "DeliveryState",
@@ -123,6 +125,7 @@ __all__ = [
     "EventKind",
     "ExpectedMessage",
     "FailedStep",
+    "FailedTest",
     "Fetch",
     "FetchPurpose",
     "GivenRun",
@@ -153,6 +156,7 @@ __all__ = [
     "News",
     "Notification",
     "NotificationState",
+    "ObservedTest",
     "Outcome",
     "Person",
     "Pipeline",
@@ -161,6 +165,8 @@ __all__ = [
     "PullRequest",
     "QueuedJob",
     "Receiver",
+    "RedElsewhere",
+    "RedFacts",
     "Refusal",
     "Role",
     "Route",
@@ -172,8 +178,10 @@ __all__ = [
     "SignatureMatch",
     "Silence",
     "SilenceState",
+    "Suspect",
     "Taken",
     "TestFailure",
+    "TestIdentity",
     "TestPass",
     "TestReport",
     "Track",

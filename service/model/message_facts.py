@@ -6,7 +6,10 @@ from datetime import datetime
 from service.model.people import Mention
 from service.model.records import News
 from service.model.story import Line
+from service.model.test_facts import RedFacts
 from service.model.tracks import Closing, Taken
+
+NO_RED_FACTS = RedFacts()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +24,7 @@ class MessageFacts:
     red_reruns        the number of automatic reruns that were red too
     compare_url       the page of the changes since the last green run
     mentions          the people whom the message is for
+    red               of a red run: its tests, its culprits, and who is red of the same
     notes             sentences of our own that come first, such as why the message comes late
     """
 
@@ -32,4 +36,5 @@ class MessageFacts:
     red_reruns: int = 0
     compare_url: str | None = None
     mentions: tuple[Mention, ...] = ()
+    red: RedFacts = NO_RED_FACTS
     notes: tuple[Line, ...] = ()

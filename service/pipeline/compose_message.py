@@ -10,8 +10,9 @@ from service.pipeline.context import Context
 from service.pipeline.own_news import compose_of
 from service.pipeline.quiet import quiet_notes
 from service.pipeline.quiet_summary import compose_summary
+from service.pipeline.red_facts import with_red_facts
 from service.pipeline.reminders import reminder_notes
-from service.routing.people import find_mentions
+from service.routing.people import author, find_mentions
 from service.store import events, incidents
 
 
@@ -35,8 +36,13 @@ def compose_message(
     details = _shown(context, notification, events.find_details(transaction, event.id))
     facts = _facts(context, notification, event, _incident(transaction, event))
     facts = replace(facts, notes=(*facts.notes, *problems))
+    facts = with_red_facts(transaction, facts, event, details, now=context.clock())
     if route := context.route(notification.route):
-        facts = replace(facts, mentions=find_mentions(event, details, route.mention, people=context.people))
+        culprits = [author(one.author_name, one.author_email) for one in facts.red.culprits.suspects]
+        found = find_mentions(
+            event, details, route.mention, people=context.people, culprits=[one for one in culprits if one]
+        )
+        facts = replace(facts, mentions=found)
     message = compose(event, details, event_url=event_url, facts=facts)
     if (receiver := context.receivers.get(notification.receiver)) is None:
         return message

@@ -30,6 +30,7 @@ from service.model import (
 from service.pipeline.context import Context
 from service.pipeline.judge_runs import expiry_of
 from service.pipeline.living import has_living_channels
+from service.pipeline.red_facts import with_red_facts
 from service.store import events, incidents, living_messages, runs, tracks
 
 EDIT_EVERY_S = 30.0
@@ -112,6 +113,7 @@ def _compose(transaction: Transaction, context: Context, incident: Incident, liv
     event_url = f"{context.public_url}/events/{event.id}" if context.public_url else None
     facts = MessageFacts(news=news, taken=incident.taken, closed_because=incident.closed_because)
     details = events.find_details(transaction, event.id)
+    facts = with_red_facts(transaction, facts, event, details, now=context.clock())
     message = compose(event, details, event_url=event_url, facts=facts)
     if receiver := context.receiver_of(living.channel_key):
         message = apply_templates(receiver, Story(event=event, details=details, facts=facts, message=message))

@@ -24,6 +24,7 @@ from service.pipeline.fetch_details import fetch_details, next_fetch_at, retry_a
 from service.pipeline.judge_runs import DEFAULT_BRANCHES
 from service.pipeline.lane_heads import enqueue_heads
 from service.pipeline.learn_tests import details_to_learn
+from service.pipeline.record_tests import record_tests
 from service.routing.decide import with_details
 from service.store import deliveries, events, fetches, notifications
 
@@ -54,6 +55,7 @@ async def enrich(context: Context, fetch: Fetch) -> None:
             return  # the event was pruned meanwhile
         events.put(transaction, with_details(event, details))
         events.put_details(transaction, {event_id: details})
+        record_tests(transaction, with_details(event, details), details)
         waits_on = bool(unsent) and details.may_improve and context.clock() < deadline
         if not waits_on:
             release_sends(transaction, context, unsent)

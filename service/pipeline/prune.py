@@ -6,7 +6,7 @@ from datetime import datetime
 import structlog
 
 from service.pipeline.context import Context
-from service.store import incident_search, living_messages, retention, sessions, silences
+from service.store import incident_search, living_messages, retention, sessions, silences, test_results
 
 BATCH_SIZE = 100  # events in a transaction: some tens of milliseconds
 PAUSE_S = 0.1  # between batches, for other writers
@@ -19,6 +19,7 @@ async def prune(context: Context, *, batch_size: int = BATCH_SIZE) -> None:
     before = context.clock() - context.keep_for
     await context.store.write(living_messages.prune, before=before)  # found by their incidents: they go first
     count = await _prune_events(context, before, batch_size) + await _prune_others(context, before, batch_size)
+    await _prune_tests(context, before, batch_size)
     await context.store.write(sessions.prune, now=context.clock())
     await context.store.write(silences.prune, before=before)
     if count:
@@ -49,3 +50,10 @@ async def _prune_others(context: Context, before: datetime, batch_size: int) -> 
                 break
             await asyncio.sleep(PAUSE_S)
     return count
+
+
+async def _prune_tests(context: Context, before: datetime, batch_size: int) -> None:
+    while True:
+        if await context.store.write_alone(test_results.prune, before=before, limit=batch_size) < batch_size:
+            return
+        await asyncio.sleep(PAUSE_S)

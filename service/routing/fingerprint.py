@@ -38,11 +38,11 @@ _TOKENS = (
     ("<pid>", r"\b(?:pid|process)[ =:#]{1,2}\d{1,10}\b"),
     ("line <line>", r"\b(?:line|ln)[ :]{1,2}\d{1,9}\b"),
     ("<line>", r"(?<=[\w\])>]):\d{1,9}(?::\d{1,9})?(?![\w.])"),
-    ("<hex>", r"(?<![0-9a-z])(?:0x[0-9a-f]{1,64}|[0-9a-f]{8,4096})(?![0-9a-z])"),
     (
         "<duration>",
         rf"(?<![\w.])\d{{1,12}}(?:[.,]\d{{1,9}})? ?{_UNIT}(?:,? ?\d{{1,12}}(?:\.\d{{1,9}})? ?{_UNIT}){{0,4}}\b",
     ),
+    ("<hex>", r"(?<![0-9a-z])(?:0x[0-9a-f]{1,64}|[0-9a-f]{8,4096})(?![0-9a-z])"),
     (" ", r"[ \t]{1,}"),
 )
 _COMPILED = tuple((token, re.compile(pattern, re.IGNORECASE)) for token, pattern in _TOKENS)

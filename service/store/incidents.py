@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from uuid import UUID
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, or_, select, update
 
 from service.db.tables import Transaction, incidents
 from service.model import Closing, Incident, IncidentClass, Taken
@@ -27,6 +27,14 @@ def find_all(transaction: Transaction, incident_ids: Collection[UUID]) -> dict[U
 def put(transaction: Transaction, changed: Sequence[Incident]) -> None:
     """Store incidents as judged; what people set stays."""
     _PUT(transaction, [_row(one) for one in sorted(changed, key=lambda one: one.id)])
+
+
+def put_fingerprint(transaction: Transaction, incident_id: UUID, run_id: UUID, fingerprint: str) -> None:
+    """Store the fingerprint of an incident's failure, as its newest red run shows it."""
+    is_newest = or_(incidents.c.last_red == run_id, incidents.c.fingerprint.is_(None))
+    transaction.execute(
+        update(incidents).where(incidents.c.id == incident_id, is_newest).values(fingerprint=fingerprint)
+    )
 
 
 def _row(incident: Incident) -> dict[str, object]:

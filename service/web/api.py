@@ -23,6 +23,7 @@ from service.queue.base import JobQueue
 from service.web.api_incidents import IncidentsApi
 from service.web.api_known_problems import KnownProblemsApi
 from service.web.api_silences import SilencesApi
+from service.web.api_tests import TestsApi
 from service.web.auth.access import Access
 from service.web.parameters import checked_params, page_params, single_valued_params
 
@@ -56,6 +57,7 @@ class Api:
             *KnownProblemsApi(
                 store=self.store, access=self.access, clock=self.clock, from_file=self.known_problems
             ).routes(),
+            *TestsApi(store=self.store, access=self.access, clock=self.clock).routes(),
             *self.health_routes(),
         ]
 

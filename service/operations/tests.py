@@ -1,0 +1,239 @@
+"""Tests that failed: list them by state, and show one with its results."""
+
+import base64
+import binascii
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from uuid import UUID
+
+from service.db.tables import Transaction
+from service.errors import BadRequest, NotFound
+from service.model import slug_spellings
+from service.operations.json_shapes import Json, rfc3339
+from service.operations.queries import require_limit
+from service.routing.flakes import RATE_AGE, Flakiness, TestResult, judge_flakiness
+from service.store import run_history, test_list, test_results
+from service.store.rows import Row
+from service.store.test_list import TestFilter, TestKey
+
+SLOW_MS = 10_000  # the mean run time from which a test is slow
+STRIDE = 200  # tests that are judged at a time
+MAX_STRIDES = 5  # for one page: then it ends early, and names the next one
+MAX_RESULTS = 20
+
+
+class TestState(StrEnum):
+    """The state of a test."""
+
+    NEW = "new"  # it fails, and passed at the run before
+    FAILING = "failing"  # it fails, and failed at the run before or nothing is known of it
+    FLAKY = "flaky"
+    SLOW = "slow"
+    PASSING = "passing"
+
+    __test__ = False
+
+
+ASKED = (TestState.FAILING, TestState.NEW, TestState.FLAKY, TestState.SLOW)
+"""The states to ask for; a new test is failing too."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TestSearch:
+    """The tests that were asked for; ``state`` None: of any state."""
+
+    wanted: TestFilter
+    state: TestState | None = None
+
+    __test__ = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListedTest:
+    """A test with its states, the first of which is shown."""
+
+    row: Row
+    flakiness: Flakiness
+    states: tuple[TestState, ...]
+    fails_in_a_row: Sequence[TestResult]
+
+
+def list_tests(
+    transaction: Transaction,
+    now: datetime,
+    search: TestSearch,
+    *,
+    limit: int = 50,
+    cursor: str | None = None,
+) -> Json:
+    """Return one page of tests, the latest to fail first.
+
+    The shape is ``{"items": [...], "next": cursor or None}``. A page may have fewer items than the limit, and a next
+    one: few tests in the list are in the state. Raises BadRequest.
+    """
+    require_limit(limit)
+    wanted, state = search.wanted, search.state
+    beyond = _to_key(cursor) if cursor else None
+    items: list[Json] = []
+    for _ in range(MAX_STRIDES):
+        rows = test_list.candidates(transaction, wanted, beyond=beyond, limit=STRIDE)
+        for row, judged in zip(rows, _judge(transaction, rows, wanted, now), strict=True):
+            beyond = TestKey(last_failed_at=row["last_failed_at"], id=row["id"])
+            if judged is not None and (state is None or state in judged.states):
+                items.append(test_json(judged))
+            if len(items) == limit and row is not rows[-1]:
+                return {"items": items, "next": _to_cursor(beyond)}
+        if len(rows) < STRIDE:
+            return {"items": items, "next": None}
+        if len(items) >= limit:
+            break
+    return {"items": items, "next": _to_cursor(beyond) if beyond else None}
+
+
+def show_tests(transaction: Transaction, now: datetime, wanted: TestFilter) -> Json:
+    """Return the tests of a name, each with its last results. Raises NotFound."""
+    rows = test_list.candidates(transaction, wanted, beyond=None, limit=STRIDE)
+    judged = [one for one in _judge(transaction, rows, wanted, now) if one is not None]
+    if not judged:
+        raise NotFound(f"no test of the name {wanted.name!a} has failed; names are in `roundsman tests list`")
+    return {"items": [test_json(one) | {"results": _results(transaction, one.row["id"])} for one in judged]}
+
+
+def to_state(written: Sequence[str]) -> TestState | None:
+    """Return the state that was asked for. Raises BadRequest."""
+    if not written:
+        return None
+    if len(written) > 1 or written[0] not in list(ASKED):
+        raise BadRequest(f"{written[-1]!a} is not a state to ask for; give one of {', '.join(ASKED)}")
+    return TestState(written[0])
+
+
+def test_json(test: ListedTest) -> Json:
+    """Return the shape of a test."""
+    row, flakiness = test.row, test.flakiness
+    slug = row["project_slug"]
+    return {
+        "project": slug_spellings(slug)[0] if slug else row["project_name"],
+        "job": row["job"],
+        "name": row["name"],
+        "class_name": row["class_name"],
+        "file": row["file"],
+        "state": test.states[0],
+        "rate": round(flakiness.rate, 4),
+        "runs": flakiness.runs,
+        "fails": flakiness.fails,
+        "first_failed_at": rfc3339(row["first_failed_at"]),
+        "last_failed_at": rfc3339(row["last_failed_at"]),
+        "evidence": _evidence(test),
+    }
+
+
+test_json.__test__ = False  # type: ignore[attr-defined]  # pytest would take it for a test
+
+
+def _evidence(test: ListedTest) -> str | None:
+    if test.flakiness.evidence:
+        return test.flakiness.evidence
+    fails = len(test.fails_in_a_row)
+    if not fails:
+        return None
+    since = rfc3339(test.fails_in_a_row[0].at)
+    return (
+        f"it failed in its last run, at {since}" if fails == 1 else f"it failed in its last {fails} runs, since {since}"
+    )
+
+
+def _judge(transaction: Transaction, rows: Sequence[Row], wanted: TestFilter, now: datetime) -> list[ListedTest | None]:
+    """Return the states of tests; None for one without results in 90 days there."""
+    since = now - RATE_AGE
+    found: dict[int, list[Row]] = defaultdict(list)
+    for result in test_results.results_of(transaction, [row["id"] for row in rows], since=since):
+        found[result["test_id"]].append(result)
+    tracks = {result["track_id"] for some in found.values() for result in some}
+    branches = test_list.branches_of(transaction, tracks)
+    greens: dict[int, list[Row]] = defaultdict(list)
+    for green in run_history.greens_of(transaction, tracks, since=since):
+        greens[green["track_id"]].append(green)
+    times = test_list.mean_times(transaction, list(found), since=now - timedelta(days=30))
+    judged: list[ListedTest | None] = []
+    for row in rows:
+        own = found[row["id"]]
+        if wanted.branch is not None:
+            own = [result for result in own if branches.get(result["track_id"]) == wanted.branch]
+        is_slow = times.get(row["id"], 0) >= SLOW_MS
+        judged.append(_states(row, own, greens, now=now, is_slow=is_slow) if own else None)
+    return judged
+
+
+def _states(
+    row: Row, own: Sequence[Row], greens: Mapping[int, Sequence[Row]], *, now: datetime, is_slow: bool
+) -> ListedTest:
+    recorded = {result["run_id"]: result["track_id"] for result in own}
+    by_track: dict[int, list[TestResult]] = defaultdict(list)
+    for result in own:
+        by_track[result["track_id"]].append(_result(result, result["at"], result["run_id"], failed=result["failed"]))
+    for track_id in set(recorded.values()):
+        for green in greens.get(track_id, ()):
+            if green["id"] not in recorded:
+                by_track[track_id].append(_result(green, green["stopped_at"], green["id"], failed=False))
+    flakiness = judge_flakiness([result for some in by_track.values() for result in some], now)
+    stretches = [_last_fails(results) for results in by_track.values()]
+    failing, was_green = max(
+        stretches, key=lambda stretch: (len(stretch[0]) > 0, stretch[0][-1:] and stretch[0][-1].at)
+    )
+    states = [TestState.NEW] if len(failing) == 1 and was_green else []
+    states += [TestState.FAILING] if failing else []
+    states += [TestState.FLAKY] if flakiness.is_flaky else []
+    states += [TestState.SLOW] if is_slow else []
+    return ListedTest(
+        row=row, flakiness=flakiness, states=tuple(states) or (TestState.PASSING,), fails_in_a_row=failing
+    )
+
+
+def _result(row: Row, at: datetime, run_id: UUID, *, failed: bool) -> TestResult:
+    place = (row["pipeline_number"] or 0, f"{at.isoformat()} {run_id}")
+    return TestResult(at=at, revision=row["revision"], failed=failed, place=place)
+
+
+def _last_fails(results: Sequence[TestResult]) -> tuple[list[TestResult], bool]:
+    """Return the last fails of a track, oldest first, and whether a pass came before."""
+    ordered = sorted(results, key=lambda result: result.place, reverse=True)
+    fails: list[TestResult] = []
+    for result in ordered:
+        if not result.failed:
+            return fails[::-1], True
+        fails.append(result)
+    return fails[::-1], False
+
+
+def _results(transaction: Transaction, test_id: int) -> list[Json]:
+    return [
+        {
+            "at": rfc3339(row["at"]),
+            "result": "failed" if row["failed"] else "passed",
+            "branch": row["branch"],
+            "revision": row["revision"],
+            "run": str(row["run_id"]),
+        }
+        for row in test_list.last_results(transaction, test_id, limit=MAX_RESULTS)
+    ]
+
+
+def _to_cursor(key: TestKey) -> str:
+    written = json.dumps([key.last_failed_at.isoformat(), key.id])
+    return base64.urlsafe_b64encode(written.encode()).decode().rstrip("=")
+
+
+def _to_key(cursor: str) -> TestKey:
+    try:
+        at, test_id = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        key = TestKey(last_failed_at=datetime.fromisoformat(at), id=int(test_id))
+    except (ValueError, TypeError, binascii.Error) as error:
+        raise BadRequest("cursor is not one of ours: take it from the page before") from error
+    if key.last_failed_at.tzinfo is None or not 0 <= key.id < 2**31:
+        raise BadRequest("cursor is not one of ours: take it from the page before")
+    return key

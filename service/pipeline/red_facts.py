@@ -1,0 +1,195 @@
+"""The facts of a red run: its tests, its culprits, and whether others are red too."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from service.db.tables import Transaction
+from service.model import (
+    Color,
+    Culprits,
+    Details,
+    Event,
+    FailedTest,
+    MessageFacts,
+    ObservedTest,
+    RedElsewhere,
+    RedFacts,
+    Run,
+)
+from service.pipeline.judge_runs import DEFAULT_BRANCHES
+from service.pipeline.record_tests import observed_failures, run_remark
+from service.routing.culprits import culprits
+from service.routing.durations import UsualDuration, usual_duration
+from service.routing.flakes import (
+    LIKELY,
+    RATE_AGE,
+    Flakiness,
+    TestResult,
+    break_rate,
+    chance_of_flake,
+    judge_flakiness,
+)
+from service.routing.red_elsewhere import red_elsewhere
+from service.store import run_history, runs, sightings, test_results
+from service.store.rows import Row
+
+
+@dataclass(frozen=True, kw_only=True)
+class JudgedTest:
+    """A failed test of a run, beside its results in earlier runs.
+
+    is_likely_flake   it is flaky, and not more fails in a row than its rate explains
+    is_known          it has earlier results on its track
+    """
+
+    failed: FailedTest
+    flakiness: Flakiness
+    is_likely_flake: bool
+    is_known: bool
+
+
+def red_facts(transaction: Transaction, event: Event, details: Details | None, now: datetime) -> RedFacts:
+    """Return the facts of a red run; those of a run not yet judged are unknown."""
+    run = _run_of(transaction, event)
+    if run is None or run.color is not Color.RED:
+        return RedFacts()
+    known = details or Details()
+    observed = list(observed_failures(known))
+    usual = usual_of(transaction, run)
+    return RedFacts(
+        tests=tuple(one.failed for one in judge_tests(transaction, event, run, observed) if one.failed.test.name),
+        remark=run_remark(known),
+        red_elsewhere=_red_elsewhere(transaction, event, run, observed, now=now),
+        culprits=culprits_of(transaction, event, run),
+        usual_ms=usual.median_ms if usual else None,
+    )
+
+
+def with_red_facts(
+    transaction: Transaction, facts: MessageFacts, event: Event, details: Details | None, *, now: datetime
+) -> MessageFacts:
+    """Return the facts of a message with those of its run, if that is red."""
+    if event.run is None or event.run.color is not Color.RED:
+        return facts
+    red = red_facts(transaction, event, details, now)
+    return replace(facts, red=red, usual_ms=red.usual_ms, compare_url=red.culprits.compare_url)
+
+
+def _run_of(transaction: Transaction, event: Event) -> Run | None:
+    run_id = runs.id_of(event)
+    return runs.find_all(transaction, {run_id}).get(run_id)
+
+
+def usual_of(transaction: Transaction, run: Run) -> UsualDuration | None:
+    """Return the usual duration of a run's workflow on its branch, or the default one."""
+    own = run_history.durations_of(transaction, run.track_id, before=run)
+    if found := usual_duration(own):
+        return found
+    for track_id in run_history.sibling_tracks(transaction, run.track_id, DEFAULT_BRANCHES):
+        if found := usual_duration([], run_history.durations_of(transaction, track_id, before=run)):
+            return found
+    return None
+
+
+def culprits_of(transaction: Transaction, event: Event, run: Run) -> Culprits:
+    """Return the revisions in which the run's track broke."""
+    if run.pipeline_number is None or event.branch is None:
+        return Culprits()
+    return culprits(run_history.until(transaction, run), commit_url=event.commit.url, slug=event.project.slug)
+
+
+def judge_tests(
+    transaction: Transaction, event: Event, run: Run, observed: Sequence[ObservedTest]
+) -> Iterator[JudgedTest]:
+    """Yield the failed tests of a run, each beside its earlier results.
+
+    A green run of the workflow counts as a pass of its tests.
+    """
+    project = test_results.project_of(event)
+    ids = test_results.find_ids(transaction, {test_results.digest_of(project, one.test) for one in observed})
+    since = run.stopped_at - RATE_AGE
+    rows: Mapping[int, list[Row]] = defaultdict(list)
+    for row in test_results.results_of(transaction, ids.values(), since=since):
+        rows[row["test_id"]].append(row)
+    track_ids = {run.track_id, *(row["track_id"] for some in rows.values() for row in some)}
+    greens = run_history.greens_of(transaction, track_ids, since=since)
+    for one in observed:
+        test_id = ids.get(test_results.digest_of(project, one.test))
+        own = rows.get(test_id, []) if test_id is not None else []
+        yield _judge(one, event, run, rows=own, greens=greens)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Placed:
+    track_id: int
+    result: TestResult
+
+
+def _judge(one: ObservedTest, event: Event, run: Run, *, rows: Sequence[Row], greens: Sequence[Row]) -> JudgedTest:
+    is_default = event.branch in DEFAULT_BRANCHES
+    failed_in = {row["run_id"] for row in rows}
+    placed = [
+        *(_placed(row["run_id"], row, row["at"], failed=row["failed"]) for row in rows if row["run_id"] != run.id),
+        *(_placed(row["id"], row, row["stopped_at"], failed=False) for row in greens if row["id"] not in failed_in),
+    ]
+    own = TestResult(at=run.stopped_at, revision=event.revision, failed=True, is_default_branch=is_default)
+    flakiness = judge_flakiness([*(other.result for other in placed), own], run.stopped_at)
+    earlier = sorted(
+        (
+            other.result
+            for other in placed
+            if other.track_id == run.track_id and event.branch and other.result.place < _place(run)
+        ),
+        key=lambda result: result.place,
+    )
+    row_of_fails = _last_fails(earlier)
+    rate = break_rate(earlier)
+    is_likely = flakiness.is_flaky and chance_of_flake(flakiness.rate, rate, len(row_of_fails) + 1) >= LIKELY
+    was_green = bool(earlier) and not earlier[-1].failed
+    return JudgedTest(
+        failed=FailedTest(
+            test=one.test,
+            is_new=was_green,
+            failing_since=row_of_fails[0].at if row_of_fails else None,
+            failing_runs=len(row_of_fails) + 1,
+            flaky=flakiness.evidence if is_likely and flakiness.evidence else None,
+        ),
+        flakiness=flakiness,
+        is_likely_flake=is_likely,
+        is_known=bool(earlier),
+    )
+
+
+def _placed(run_id: object, row: Row, at: datetime, *, failed: bool) -> _Placed:
+    place = (row["pipeline_number"] or 0, f"{at.isoformat()} {run_id}")
+    return _Placed(
+        track_id=row["track_id"], result=TestResult(at=at, revision=row["revision"], failed=failed, place=place)
+    )
+
+
+def _place(run: Run) -> tuple[int, str]:
+    return (run.pipeline_number or 0, f"{run.stopped_at.isoformat()} {run.id}")
+
+
+def _last_fails(earlier: Sequence[TestResult]) -> list[TestResult]:
+    """Return the fails at the end of earlier results, oldest first."""
+    fails: list[TestResult] = []
+    for result in reversed(earlier):
+        if not result.failed:
+            break
+        fails.append(result)
+    return fails[::-1]
+
+
+def _red_elsewhere(
+    transaction: Transaction, event: Event, run: Run, observed: Collection[ObservedTest], *, now: datetime
+) -> RedElsewhere | None:
+    failures = {(one.test.job, one.fingerprint) for one in observed if one.fingerprint}
+    if event.branch is None or not failures:
+        return None
+    seen = sightings.sightings_of(transaction, run, {cause for _, cause in failures}, DEFAULT_BRANCHES, now=now)
+    author = event.commit.author_email or event.commit.author_name
+    found = red_elsewhere(failures, seen, branch=event.branch, author=author, now=now)
+    return RedElsewhere(branch=found.branch, since=found.since) if found else None

@@ -1,0 +1,192 @@
+"""Flaky tests: contradictions, flip rates, and the doubt about one red. Pure."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import groupby, pairwise
+from math import sqrt
+from operator import attrgetter
+
+CONTRADICTION_AGE = timedelta(days=14)
+CONTRADICTION_RUNS = 100
+BROKEN_STRETCH = 3
+MIN_FLIP_RUNS = 10
+FLIP_RATE_IN = 0.10
+FLIP_RATE_OUT = 0.02
+RATE_AGE = timedelta(days=90)
+RATE_RUNS = 500
+RATE_FAILS = 2
+RATE_BOUND = 0.01
+WILSON_Z = 1.2816
+MIN_BREAK_RATE = 0.001
+LIKELY = 0.5
+GUARDED_SHARE = 0.8
+GUARDED_TESTS = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class TestResult:
+    """One result of a test, or of a job, in one run.
+
+    place   the order of the runs: the older is the smaller
+    """
+
+    at: datetime
+    revision: str | None
+    failed: bool
+    is_default_branch: bool = False
+    place: tuple[int, str] = (0, "")
+
+    __test__ = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flakiness:
+    """Facts on how flaky a test is, by its earlier results.
+
+    runs, contradicted   in the last 90 days, at most 500 runs; the fails that a pass at the same revision contradicted
+    rate                 the mean of the rate at which it flakes
+    flip_rate            on the default branch; None: too few runs
+    is_flaky             by a contradiction, or by the rate
+    evidence             a sentence's end; empty if no fail was contradicted
+    """
+
+    runs: int
+    fails: int
+    contradicted: int
+    rate: float
+    flip_rate: float | None
+    is_flaky: bool
+    evidence: str
+
+
+def contradictions(results: Iterable[TestResult]) -> list[datetime]:
+    """Return the time of each revision's first contradiction, oldest first (rule A).
+
+    At such a revision it both passed and failed; the time is that of the result that made it so.
+    """
+    first: dict[str, dict[bool, datetime]] = defaultdict(dict)
+    for result in results:
+        if result.revision:
+            known = first[result.revision].get(result.failed)
+            first[result.revision][result.failed] = min(known or result.at, result.at)
+    return sorted(max(times.values()) for times in first.values() if len(times) > 1)
+
+
+def is_contradicted(results: Sequence[TestResult], now: datetime) -> bool:
+    """Return whether a test is flaky by rule A.
+
+    It is from its first contradiction on, until 14 days and 100 runs have passed without another.
+    """
+    found = contradictions(result for result in results if result.at <= now)
+    if not found:
+        return False
+    runs_since = sum(found[-1] < result.at <= now for result in results)
+    return now - found[-1] <= CONTRADICTION_AGE or runs_since < CONTRADICTION_RUNS
+
+
+def flip_rate(failed: Iterable[bool]) -> tuple[float, int]:
+    """Return the flip rate and the number of runs considered (rule B).
+
+    failed   of the runs of the default branch, oldest first
+
+    Stretches of three or more fails are skipped: there it was broken, not flaky.
+    """
+    considered = list(_without_broken(failed))
+    flips = sum(now and not before for before, now in pairwise(considered))
+    return (flips / len(considered) if considered else 0.0), len(considered)
+
+
+def _without_broken(failed: Iterable[bool]) -> Iterator[bool]:
+    for is_failed, group in groupby(failed):
+        stretch = list(group)
+        if not is_failed or len(stretch) < BROKEN_STRETCH:
+            yield from stretch
+
+
+def flips_often(rate: float, runs: int, *, before: bool) -> bool:
+    """Return whether a test is on the list of flaky ones by its flip rate.
+
+    before   it was on the list: it leaves at a lower rate than it enters
+    """
+    if before:
+        return rate > FLIP_RATE_OUT
+    return runs >= MIN_FLIP_RUNS and rate >= FLIP_RATE_IN
+
+
+def flake_rate(runs: int, contradicted: int) -> float:
+    """Return the mean of the rate at which a test flakes (rule D)."""
+    return (0.5 + contradicted) / (50 + runs)
+
+
+def wilson_lower_bound(part: int, whole: int) -> float:
+    """Return the one-sided lower bound of a share, by Wilson's score."""
+    if whole <= 0:
+        return 0.0
+    share, squared = part / whole, WILSON_Z**2
+    center = share + squared / (2 * whole)
+    spread = WILSON_Z * sqrt(share * (1 - share) / whole + squared / (4 * whole**2))
+    return max(0.0, (center - spread) / (1 + squared / whole))
+
+
+def flakes_by_rate(runs: int, contradicted: int) -> bool:
+    """Return whether a test is flaky by rule D."""
+    return contradicted >= RATE_FAILS and wilson_lower_bound(contradicted, runs) > RATE_BOUND
+
+
+def chance_of_flake(rate: float, break_rate: float, fails_in_a_row: int) -> float:
+    """Return the chance that a red is a flake (rule E).
+
+    break_rate   stretches of red that ended with another revision, for each run
+    """
+    flake = rate ** max(1, fails_in_a_row)
+    return flake / (flake + max(break_rate, MIN_BREAK_RATE))
+
+
+def break_rate(results: Sequence[TestResult]) -> float:
+    """Return the stretches of red that ended with another revision, for each run."""
+    ordered = sorted(results, key=attrgetter("place"))
+    pairs = pairwise(ordered)
+    breaks = sum(before.failed and not after.failed and before.revision != after.revision for before, after in pairs)
+    return breaks / len(ordered) if ordered else 0.0
+
+
+def judge_flakiness(results: Sequence[TestResult], now: datetime) -> Flakiness:
+    """Return how flaky a test is by its results until now."""
+    known = sorted((one for one in results if one.at <= now), key=attrgetter("at", "place"))
+    recent = [one for one in known if now - one.at <= RATE_AGE][-RATE_RUNS:]
+    passed_at = {one.revision for one in known if not one.failed and one.revision}
+    fails = [one for one in recent if one.failed]
+    contradicted = sum(one.revision in passed_at for one in fails)
+    on_default = sorted((one for one in known if one.is_default_branch), key=attrgetter("place"))
+    rate, runs = flip_rate(one.failed for one in on_default)
+    return Flakiness(
+        runs=len(recent),
+        fails=len(fails),
+        contradicted=contradicted,
+        rate=flake_rate(len(recent), contradicted),
+        flip_rate=rate if runs >= MIN_FLIP_RUNS else None,
+        is_flaky=is_contradicted(known, now) or flakes_by_rate(len(recent), contradicted),
+        evidence=_evidence(fails, passed_at),
+    )
+
+
+def _evidence(fails: Sequence[TestResult], passed_at: set[str]) -> str:
+    contradicted = sum(one.revision in passed_at for one in fails)
+    if not contradicted:
+        return ""
+    if len(fails) == 1:
+        return "its last fail was contradicted at the same commit"
+    was = "was" if contradicted == 1 else "were"
+    return f"{contradicted} of its last {len(fails)} fails {was} contradicted at the same commit"
+
+
+def guard_remark(failed: int, total: int) -> str | None:
+    """Return the fact that keeps tests from learning from a run (rule C).
+
+    None: they learn from it.
+    """
+    if failed >= GUARDED_TESTS and failed > GUARDED_SHARE * total:
+        return f"{failed} of {total} tests failed"
+    return None

@@ -1,0 +1,100 @@
+"""Runs of tracks with the facts of their events: revisions, authors, durations."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, select
+
+from service.db.tables import Transaction, events, runs, tracks
+from service.model import Color, Run
+from service.routing.culprits import RevisionRun
+from service.store.rows import Row
+
+MAX_GREENS = 2_000
+MAX_RANGE = 500
+MAX_DURATIONS = 30
+
+
+def greens_of(transaction: Transaction, track_ids: Collection[int], *, since: datetime) -> Sequence[Row]:
+    """Return the green runs of tracks, newest first, with their revisions."""
+    wanted = (
+        select(runs.c.id, runs.c.track_id, runs.c.pipeline_number, runs.c.created_at, runs.c.stopped_at)
+        .add_columns(events.c.revision)
+        .join(events, events.c.id == runs.c.event_id)
+        .where(runs.c.track_id.in_(track_ids), runs.c.color == Color.GREEN, runs.c.stopped_at >= since)
+        .order_by(runs.c.stopped_at.desc())
+        .limit(MAX_GREENS)
+    )
+    return transaction.execute(wanted).mappings().all()
+
+
+def durations_of(transaction: Transaction, track_id: int, *, before: Run) -> list[int]:
+    """Return the durations of a track's last green runs before a run, newest first."""
+    wanted = (
+        select(events.c.duration_ms)
+        .join(runs, events.c.id == runs.c.event_id)
+        .where(
+            runs.c.track_id == track_id,
+            runs.c.color == Color.GREEN,
+            runs.c.stopped_at <= before.stopped_at,
+            runs.c.id != before.id,
+            events.c.duration_ms.is_not(None),
+        )
+        .order_by(runs.c.pipeline_number.desc(), runs.c.created_at.desc())
+        .limit(MAX_DURATIONS)
+    )
+    return list(transaction.execute(wanted).scalars())
+
+
+def sibling_tracks(transaction: Transaction, track_id: int, branches: Collection[str]) -> list[int]:
+    """Return the tracks of the same workflow on these branches, another than its own."""
+    own = select(tracks.c.project_slug, tracks.c.project_id, tracks.c.workflow).where(tracks.c.id == track_id)
+    found = transaction.execute(own).first()
+    if found is None:
+        return []
+    slug, project, workflow = found
+    wanted = select(tracks.c.id).where(
+        tracks.c.project_slug.is_not_distinct_from(slug),
+        tracks.c.project_id.is_not_distinct_from(project),
+        tracks.c.workflow.is_not_distinct_from(workflow),
+        tracks.c.branch.in_(branches),
+        tracks.c.id != track_id,
+    )
+    return list(transaction.execute(wanted).scalars())
+
+
+def until(transaction: Transaction, run: Run) -> list[RevisionRun]:
+    """Return the last runs of a track until a run, in order, with their revisions."""
+    wanted = (
+        _with_events()
+        .where(runs.c.track_id == run.track_id, runs.c.pipeline_number <= run.pipeline_number)
+        .order_by(runs.c.pipeline_number.desc(), runs.c.created_at.desc(), runs.c.id.desc())
+        .limit(MAX_RANGE)
+    )
+    found = [row for row in transaction.execute(wanted).mappings() if _place(row) <= run.place]
+    return [_to_revision_run(row) for row in sorted(found, key=_place)]
+
+
+def _with_events() -> Select[Any]:
+    columns = ("id", "pipeline_number", "created_at", "stopped_at", "color")
+    facts = ("revision", "commit_author_name", "commit_author_email", "commit_subject")
+    return select(*(runs.c[name] for name in columns), *(events.c[name] for name in facts)).join(
+        events, events.c.id == runs.c.event_id
+    )
+
+
+def _place(row: Row) -> tuple[int, datetime, str]:
+    return (row["pipeline_number"] or 0, row["created_at"], str(row["id"]))
+
+
+def _to_revision_run(row: Row) -> RevisionRun:
+    return RevisionRun(
+        revision=row["revision"],
+        color=Color(row["color"]),
+        created_at=row["created_at"],
+        stopped_at=row["stopped_at"],
+        author_name=row["commit_author_name"],
+        author_email=row["commit_author_email"],
+        subject=row["commit_subject"],
+    )

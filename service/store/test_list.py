@@ -1,0 +1,85 @@
+"""The list of tests that failed, with the results that their states follow from."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, literal, or_, select, tuple_
+
+from service.db.columns import UtcDateTime
+from service.db.tables import Transaction, test_days, test_results, tests, tracks
+from service.model import slug_spellings
+from service.store.rows import Row
+
+
+@dataclass(frozen=True, kw_only=True)
+class TestFilter:
+    """The filter of a list of tests.
+
+    project   its slug or name
+    branch    of its results
+    name      the name of the tests
+    """
+
+    project: str | None = None
+    branch: str | None = None
+    name: str | None = None
+
+    __test__ = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class TestKey:
+    """The place of a test in the list: the latest to fail comes first."""
+
+    last_failed_at: datetime
+    id: int
+
+    __test__ = False
+
+
+def candidates(transaction: Transaction, wanted: TestFilter, *, beyond: TestKey | None, limit: int) -> Sequence[Row]:
+    """Return tests of a project with a name, the latest to fail first.
+
+    Jobs without tests are left out.
+    """
+    place = (tests.c.last_failed_at, tests.c.id)
+    listed = select(tests).where(tests.c.name != "").order_by(place[0].desc(), place[1].desc()).limit(limit)
+    if wanted.project is not None:
+        spellings = slug_spellings(wanted.project)
+        listed = listed.where(or_(tests.c.project_slug.in_(spellings), tests.c.project_name == wanted.project))
+    if wanted.name is not None:
+        listed = listed.where(tests.c.name == wanted.name)
+    if beyond is not None:
+        mark = (literal(beyond.last_failed_at, UtcDateTime), literal(beyond.id))
+        listed = listed.where(tuple_(*place) < tuple_(*mark))
+    return transaction.execute(listed).mappings().all()
+
+
+def branches_of(transaction: Transaction, track_ids: Collection[int]) -> Mapping[int, str | None]:
+    """Return the branches of tracks, by their ids."""
+    wanted = select(tracks.c.id, tracks.c.branch).where(tracks.c.id.in_(track_ids))
+    return {track_id: branch for track_id, branch in transaction.execute(wanted)}  # noqa: C416 - rows are no pairs to mypy
+
+
+def mean_times(transaction: Transaction, test_ids: Collection[int], *, since: datetime) -> Mapping[int, float]:
+    """Return the mean run time of tests since a day, in milliseconds."""
+    count = func.sum(test_days.c.passes + test_days.c.fails)
+    wanted = (
+        select(test_days.c.test_id, func.sum(test_days.c.total_ms), count)
+        .where(test_days.c.test_id.in_(test_ids), test_days.c.day >= since.date().isoformat())
+        .group_by(test_days.c.test_id)
+    )
+    return {test_id: float(total) / int(runs) for test_id, total, runs in transaction.execute(wanted) if runs}
+
+
+def last_results(transaction: Transaction, test_id: int, *, limit: int) -> Sequence[Row]:
+    """Return the last results of a test, newest first."""
+    wanted = (
+        select(test_results, tracks.c.branch)
+        .join(tracks, tracks.c.id == test_results.c.track_id)
+        .where(test_results.c.test_id == test_id)
+        .order_by(test_results.c.at.desc(), test_results.c.run_id)
+        .limit(limit)
+    )
+    return transaction.execute(wanted).mappings().all()

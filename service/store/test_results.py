@@ -1,0 +1,145 @@
+"""Tests that failed, with their results, and the counts of these by day."""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+from uuid import UUID, uuid5
+
+from sqlalchemy import delete, select, tuple_
+
+from service.db.tables import Transaction, test_days, test_results, tests
+from service.model import Event, ObservedTest, Run, TestIdentity
+from service.store.bulk import BulkInsert
+from service.store.rows import Row
+
+WATCHED_FOR = timedelta(days=30)
+"""The passes of a test are kept for this long after its last fail."""
+MAX_RESULTS = 50_000
+
+_DIGESTS = UUID("5d4d6f1e-27f0-5b0e-9c39-8f2d2b1b6a10")
+_TEST_COLUMNS = [column.name for column in tests.c if column.name != "id"]
+_PUT_TESTS = BulkInsert(
+    tests,
+    "ON CONFLICT (digest) DO UPDATE SET project_slug = excluded.project_slug, project_name = excluded.project_name, "
+    "file = excluded.file, "
+    "first_failed_at = CASE WHEN excluded.first_failed_at < tests.first_failed_at "
+    "THEN excluded.first_failed_at ELSE tests.first_failed_at END, "
+    "last_failed_at = CASE WHEN excluded.last_failed_at > tests.last_failed_at "
+    "THEN excluded.last_failed_at ELSE tests.last_failed_at END",
+    columns=_TEST_COLUMNS,
+)
+_PUT_RESULTS = BulkInsert(test_results, "ON CONFLICT DO NOTHING")
+_ADD_DAYS = BulkInsert(
+    test_days,
+    "ON CONFLICT (test_id, day) DO UPDATE SET passes = test_days.passes + excluded.passes, "
+    "fails = test_days.fails + excluded.fails, total_ms = test_days.total_ms + excluded.total_ms",
+)
+
+
+def digest_of(project: str | None, test: TestIdentity) -> UUID:
+    """Return the digest of a test of a project."""
+    return uuid5(_DIGESTS, repr((project, test.job, test.suite, test.name)))
+
+
+def project_of(event: Event) -> str | None:
+    """Return the project by which an event's tests are told apart."""
+    return event.project.id or event.project.slug
+
+
+def record(transaction: Transaction, event: Event, run: Run, observed: Sequence[ObservedTest]) -> None:
+    """Record the results of a run; those on record already change nothing.
+
+    A pass is recorded of a test that failed in the last 30 days.
+    """
+    digests = {digest_of(project_of(event), one.test): one for one in observed if one.failed}
+    _PUT_TESTS(transaction, [_test_row(event, run, digest, digests[digest]) for digest in sorted(digests)])
+    every = {digest_of(project_of(event), one.test) for one in observed}
+    known = _watched(transaction, every, since=run.stopped_at - WATCHED_FOR)
+    recorded = select(test_results.c.test_id, test_results.c.failed).where(test_results.c.run_id == run.id)
+    there = {(row.test_id, row.failed) for row in transaction.execute(recorded)}
+    new: dict[tuple[int, bool], ObservedTest] = {}
+    for one in observed:
+        test_id = known.get(digest_of(project_of(event), one.test))
+        if test_id is not None and (test_id, one.failed) not in there:
+            new[test_id, one.failed] = one
+    _PUT_RESULTS(
+        transaction, [_result_row(event, run, test_id, new[test_id, failed]) for test_id, failed in sorted(new)]
+    )
+    _ADD_DAYS(transaction, _day_rows(run, new))
+
+
+def _watched(transaction: Transaction, digests: Collection[UUID], *, since: datetime) -> dict[UUID, int]:
+    """Return the ids of those of these tests that failed since a time, by digest."""
+    wanted = select(tests.c.digest, tests.c.id).where(tests.c.digest.in_(digests), tests.c.last_failed_at >= since)
+    return {digest: test_id for digest, test_id in transaction.execute(wanted)}  # noqa: C416 - rows are no pairs to mypy
+
+
+def _test_row(event: Event, run: Run, digest: UUID, one: ObservedTest) -> dict[str, object]:
+    return {
+        "digest": digest,
+        "project_id": event.project.id,
+        "project_slug": event.project.slug,
+        "project_name": event.project_name,
+        "job": one.test.job,
+        "name": one.test.name,
+        "class_name": one.class_name,
+        "file": one.file,
+        "first_failed_at": run.stopped_at,
+        "last_failed_at": run.stopped_at,
+    }
+
+
+def _result_row(event: Event, run: Run, test_id: int, one: ObservedTest) -> dict[str, object]:
+    return {
+        "test_id": test_id,
+        "run_id": run.id,
+        "failed": one.failed,
+        "track_id": run.track_id,
+        "pipeline_number": run.pipeline_number,
+        "revision": event.revision,
+        "at": run.stopped_at,
+        "fingerprint": one.fingerprint,
+        "run_ms": one.run_ms,
+    }
+
+
+def _day_rows(run: Run, new: Mapping[tuple[int, bool], ObservedTest]) -> list[dict[str, object]]:
+    day = run.stopped_at.date().isoformat()
+    counts: dict[int, list[int]] = defaultdict(lambda: [0, 0, 0])
+    for (test_id, failed), one in new.items():
+        counts[test_id][int(failed)] += 1
+        counts[test_id][2] += one.run_ms or 0
+    return [
+        {"test_id": test_id, "day": day, "passes": passes, "fails": fails, "total_ms": total}
+        for test_id, (passes, fails, total) in sorted(counts.items())
+    ]
+
+
+def find_ids(transaction: Transaction, digests: Collection[UUID]) -> dict[UUID, int]:
+    """Return the ids of those of these tests that are on record, by digest."""
+    wanted = select(tests.c.digest, tests.c.id).where(tests.c.digest.in_(digests))
+    return {digest: test_id for digest, test_id in transaction.execute(wanted)}  # noqa: C416 - the same
+
+
+def results_of(transaction: Transaction, test_ids: Collection[int], *, since: datetime) -> Sequence[Row]:
+    """Return the results of tests since a time, the newest first."""
+    wanted = (
+        select(test_results)
+        .where(test_results.c.test_id.in_(test_ids), test_results.c.at >= since)
+        .order_by(test_results.c.at.desc())
+        .limit(MAX_RESULTS)
+    )
+    return transaction.execute(wanted).mappings().all()
+
+
+def prune(transaction: Transaction, *, before: datetime, limit: int) -> int:
+    """Delete results from before a time, then what has none; return their number."""
+    place = (test_results.c.test_id, test_results.c.run_id, test_results.c.failed)
+    old = transaction.execute(select(*place).where(test_results.c.at < before).limit(limit)).all()
+    if old:
+        transaction.execute(delete(test_results).where(tuple_(*place).in_([tuple(row) for row in old])))
+    if len(old) == limit:
+        return len(old)
+    transaction.execute(delete(test_days).where(test_days.c.day < before.date().isoformat()))
+    transaction.execute(delete(tests).where(tests.c.last_failed_at < before))
+    return len(old)

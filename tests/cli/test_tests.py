@@ -1,0 +1,66 @@
+"""The commands for tests."""
+
+import asyncio
+import shutil
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.app_fixture import RED, RED_TO_WEB, Clock, a_house
+from tests.cli_runner import Terminal
+
+NAME = "test_expired_voucher_is_refused"
+
+
+@pytest.fixture(scope="module")
+def lived(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which a service has lived whose main branch is red."""
+    folder = tmp_path_factory.mktemp("red")
+    shutil.copy(migrated, folder / "roundsman.db")
+    asyncio.run(_live(folder))
+    return folder
+
+
+@pytest.fixture
+def operator(lived: Path, terminal: Terminal) -> Terminal:
+    """Somebody at a terminal in that folder."""
+    shutil.copytree(lived, terminal.folder, dirs_exist_ok=True)
+    terminal.set(ROUNDSMAN_DATABASE_URL="sqlite:///roundsman.db")
+    return terminal
+
+
+async def _live(folder: Path) -> None:
+    now = datetime.now(UTC)
+    async with a_house(folder, RED_TO_WEB, clock=Clock(now=now)) as house:
+        await house.finish(replace(RED, pushed_at=now - timedelta(hours=1)))
+        await house.drain()
+
+
+def test_tests_are_listed(operator: Terminal) -> None:
+    items = operator.run("tests", "list", "--json").json["items"]
+    listed = operator.run("tests", "list", "--state", "failing")
+
+    assert (listed.code, len(listed.lines)) == (0, len(items) + 1)
+    assert NAME in {item["name"] for item in items}
+    assert operator.run("tests", "list", "--project", "gh/acme/other").lines == ["no tests"]
+
+
+def test_a_test_is_shown_with_its_results(operator: Terminal) -> None:
+    shown = operator.run("tests", "show", NAME)
+    [item] = operator.run("tests", "show", NAME, "--json").json["items"]
+
+    assert shown.code == 0
+    assert shown.lines[0].startswith(f"{NAME} in tests.checkout.test_vouchers: ")
+    assert [one["result"] for one in item["results"]] == ["failed"]
+
+
+def test_what_is_not_there_is_named(operator: Terminal) -> None:
+    said = operator.run("tests", "show", "test_nothing")
+    wrong = operator.run("tests", "list", "--state", "broken")
+
+    assert said.code == 1
+    assert "no test of the name 'test_nothing' has failed" in said.err
+    assert wrong.code == 2
+    assert "'broken' is not a state to ask for; give one of failing, new, flaky, slow" in wrong.err

@@ -1,0 +1,149 @@
+"""Tests by state: over the API, page by page."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from service.testing.fake_circleci.organization import Run, TestResult
+from service.testing.sample_runs import VOUCHERS, suite
+from tests.app_fixture import GREEN, RED, RED_TO_WEB, House, a_house
+
+pytestmark = pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
+
+KEYS = (
+    *("project", "job", "name", "class_name", "file", "state", "rate", "runs", "fails"),
+    *("first_failed_at", "last_failed_at", "evidence"),
+)
+ADDS, SLEEPS = VOUCHERS[0].name, "test_sleeps"
+
+
+@pytest.fixture
+async def house(folder: Path) -> AsyncIterator[House]:
+    async with a_house(folder, RED_TO_WEB) as house:
+        house.clock.tick(hours=12)
+        yield house
+
+
+def run(number: int, *failing: TestResult, branch: str = "main", attempt: int = 1) -> Run:
+    """Return a run in which these tests fail; a green one if none do."""
+    base = RED if failing else GREEN
+    jobs = tuple(replace(job, tests=suite(*failing, of=214)) if job.tests else job for job in base.jobs)
+    pushed_at = RED.pushed_at + timedelta(minutes=10 * (number - 900) + attempt)
+    return replace(base, number=number, attempt=attempt, branch=branch, jobs=jobs, pushed_at=pushed_at)
+
+
+async def post(house: House, *posted: Run) -> None:
+    for one in posted:
+        await house.finish(one)
+        await house.drain()
+
+
+async def listed(house: House, **asked: object) -> Any:
+    answer = await house.http.get("/api/v1/tests", params={name: str(value) for name, value in asked.items()})
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+async def states(house: House, **asked: object) -> dict[str, str]:
+    return {item["name"]: item["state"] for item in (await listed(house, **asked))["items"]}
+
+
+async def test_a_test_has_its_keys(house: House) -> None:
+    red = run(901, VOUCHERS[0])
+    await post(house, run(900), red)
+
+    [item] = (await listed(house))["items"]
+
+    assert tuple(item) == KEYS
+    stopped_at = item["first_failed_at"]
+    assert item == {
+        "project": "gh/acme/web",
+        "job": "unit-tests",
+        "name": ADDS,
+        "class_name": VOUCHERS[0].class_name,
+        "file": VOUCHERS[0].file,
+        "state": "new",
+        "rate": pytest.approx(0.5 / 52, abs=1e-4),
+        "runs": 2,
+        "fails": 1,
+        "first_failed_at": stopped_at,
+        "last_failed_at": stopped_at,
+        "evidence": f"it failed in its last run, at {stopped_at}",
+    }
+
+
+async def test_a_test_is_new_then_failing_then_passing(house: House) -> None:
+    await post(house, run(900), run(901, VOUCHERS[0]))
+    new = await states(house)
+    await post(house, run(902, VOUCHERS[0]))
+    failing = await states(house)
+    await post(house, run(903))
+
+    assert (new, failing, await states(house)) == ({ADDS: "new"}, {ADDS: "failing"}, {ADDS: "passing"})
+
+
+async def test_a_state_is_asked_for(house: House) -> None:
+    slow = replace(VOUCHERS[1], name=SLEEPS, run_time_s=30.0)
+    await post(house, run(900), run(901, VOUCHERS[0]), run(901, attempt=2), run(902, slow))
+
+    assert await states(house, state="flaky") == {ADDS: "flaky"}
+    assert await states(house, state="failing") == await states(house, state="new") == {SLEEPS: "new"}
+    assert await states(house, state="slow") == {SLEEPS: "new"}
+
+
+async def test_a_branch_has_its_own_states(house: House) -> None:
+    await post(house, run(900), run(901, VOUCHERS[0], branch="feature"))
+
+    assert await states(house, branch="main") == {}
+    assert await states(house, branch="feature") == {ADDS: "failing"}
+
+
+@pytest.mark.parametrize("project", ["gh/acme/web", "github/acme/web", "acme/web"])
+async def test_a_project_goes_by_slug_and_name(house: House, project: str) -> None:
+    await post(house, run(901, VOUCHERS[0]))
+
+    assert await states(house, project=project) == {ADDS: "failing"}
+    assert await states(house, project="gh/acme/other") == {}
+
+
+async def test_a_test_that_did_not_fail_for_90_days_is_left_out(house: House) -> None:
+    await post(house, run(901, VOUCHERS[0]))
+    house.clock.tick(days=91)
+
+    assert await states(house) == {}
+
+
+async def test_pages_follow_each_other(house: House) -> None:
+    await post(house, run(901, *VOUCHERS))
+
+    names: list[str] = []
+    cursor: dict[str, str] = {}
+    for _ in range(4):
+        page = await listed(house, limit=1, **cursor)
+        names += [item["name"] for item in page["items"]]
+        if page["next"] is None:
+            break
+        cursor = {"cursor": page["next"]}
+
+    assert sorted(names) == sorted(test.name for test in VOUCHERS)
+
+
+@pytest.mark.parametrize(
+    ("asked", "problem"),
+    [
+        ({"state": "broken"}, "'broken' is not a state to ask for; give one of failing, new, flaky, slow"),
+        ({"colour": "red"}, "'colour' means nothing here; there are project, branch, state, limit and cursor"),
+        ({"cursor": "x"}, "cursor is not one of ours: take it from the page before"),
+        ({"cursor": "WzEsMl0"}, "cursor is not one of ours: take it from the page before"),
+        ({"limit": "0"}, "limit must be"),
+    ],
+)
+async def test_what_cannot_be_asked_is_named(house: House, asked: dict[str, str], problem: str) -> None:
+    answer = await house.http.get("/api/v1/tests", params=asked)
+
+    assert answer.status_code == 400
+    assert problem in answer.json()["error"]
