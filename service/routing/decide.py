@@ -37,7 +37,7 @@ _UNCHANGED = {
     "": "changed nothing",
 }
 _JOB_COMPLETED = Fact(EventKind.JOB_COMPLETED, (EventKind.JOB_COMPLETED,))
-_OF_EVERY_RUN = frozenset({"status", "tag", "duration", "slower", "queue"})
+_OF_EVERY_RUN = frozenset({"status", "tag"})
 
 
 def decide(event: Event, routes: Sequence[Route]) -> list[Decision]:

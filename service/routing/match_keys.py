@@ -256,8 +256,8 @@ _ENTRIES: Iterable[MatchKey] = (
     MatchKey(
         name="transition",
         sentence="the run's effect on its branch: `broke`, `still_broken`, `fixed` or `passed`; without it a route "
-        "hears what broke and was fixed, unless it matches everything or by `status`, `tag`, `event: job-completed`, "
-        "`duration`, `slower` or `queue`: such a route hears every run that fits",
+        "hears what broke and was fixed, unless it matches everything or by `status`, `tag` or `event: job-completed`: "
+        "such a route hears every run that fits",
         read=_transition,
         put=_put_transition,
         is_judged=True,
