@@ -5,6 +5,7 @@ import signal
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -87,7 +88,16 @@ async def scene(request: pytest.FixtureRequest, tmp_path: Path, slack: FakeSlack
 
 
 def red(number: int) -> Run:
-    return replace(RED, number=number)
+    return replace(RED, number=number, pushed_at=an_hour_ago())
+
+
+def green(number: int) -> Run:
+    return replace(GREEN, number=number, pushed_at=an_hour_ago())
+
+
+def an_hour_ago() -> datetime:
+    """Return a time so near that no incident has expired: processes go by the real clock."""
+    return datetime.now(UTC) - timedelta(hours=1)
 
 
 def shown(slack: FakeSlack) -> list[tuple[str | None, list[str | None]]]:
@@ -104,7 +114,7 @@ STORY = [(GREEN_COLOR, [RED_COLOR, GREEN_COLOR])]
 @pytest.mark.parametrize("sends", [1, pytest.param(2, marks=pytest.mark.long), pytest.param(3, marks=pytest.mark.long)])
 async def test_worker_that_dies_between_a_post_and_its_record_leaves_one_message(scene: Scene, sends: int) -> None:
     worker = await scene.start(f"sent={sends}")
-    for number, run in enumerate((red(1), red(2), replace(GREEN, number=3)), 1):
+    for number, run in enumerate((red(1), red(2), green(3)), 1):
         if number == sends:
             await scene.post(run)
             await worker.died()
@@ -124,7 +134,7 @@ async def test_worker_that_dies_before_slack_has_answered_leaves_one_message(sce
     await worker.died()
     await scene.settle()
 
-    for run in (red(2), replace(GREEN, number=3)):
+    for run in (red(2), green(3)):
         await scene.tell(run)
 
     assert shown(scene.slack) == STORY
@@ -152,7 +162,7 @@ async def test_worker_that_is_frozen_after_its_post_leaves_one_message(tmp_path:
             await asyncio.to_thread(wait, scene.fleet.is_settled)
             frozen.signal(signal.SIGCONT)
 
-            for run in (red(2), replace(GREEN, number=3)):
+            for run in (red(2), green(3)):
                 await scene.tell(run)
 
     assert shown(slack) == STORY

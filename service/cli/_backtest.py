@@ -66,7 +66,7 @@ AgainstOption = Annotated[
 def backtest(
     config: ConfigFile = None, since: Since = "30d", against: AgainstOption = Against.SENT, as_json: AsJson = False
 ) -> None:
-    """Show what the routes of a file would have sent of the stored history.
+    """Show what routes would have sent of the stored history.
 
     The history is played on simulated time by the code that decides on live posts, with the silences that there were;
     nothing is sent. Each receiver and route is shown with its messages, those that are new, and those that are gone.

@@ -66,7 +66,7 @@ def add_command(  # noqa: PLR0913, PLR0917 - one option each
     mute: Annotated[bool, typer.Option("--mute", help="Do not tell of runs that failed of nothing else.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Add a known problem: messages of failures that it matches name it."""
+    """Add a known problem, which messages of such failures name."""
     asked: dict[str, object] = {"title": title, "pattern": pattern, "fingerprint": fingerprint}
     asked |= {"link": link, "owner": owner, "until": until, "mute": mute}
 
@@ -92,7 +92,7 @@ def close_command(
     ],
     as_json: AsJson = False,
 ) -> None:
-    """Close known problems; the first failure that matches one reopens it.
+    """Close known problems; a failure that matches reopens one.
 
     Those of roundsman.yaml are closed by taking them out of it.
     """

@@ -22,7 +22,7 @@ def status(
     workflow: Annotated[str, typer.Option(metavar="NAME", help="Of this workflow alone.")] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Say whether a project's branch is red, since when, and who has it.
+    """Say whether a branch is red, since when, and who has it.
 
     Exit code 0 when it is green, 1 when it is red or unknown, 2 for wrong use.
     """

@@ -11,12 +11,13 @@ from typing import Any
 from jinja2 import StrictUndefined, Template, TemplateError, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from service.message.template_marks import BEGIN, END, BadTemplate
+
 MAX_TEMPLATE = 4_000  # characters
 MAX_OUTPUT = 10_000
 MAX_LOOPS = 4
 MAX_NESTING = 2
 LISTS = frozenset({"failed_tests", "failed_jobs", "mentions"})
-BEGIN, END = "\ue000", "\ue001"  # around a value in the output: characters for private use, taken out of values
 
 _ALLOWED: tuple[type[nodes.Node], ...] = (
     *(nodes.Template, nodes.Output, nodes.TemplateData, nodes.Name, nodes.Getattr, nodes.Getitem, nodes.Const),
@@ -33,10 +34,6 @@ _NAMES_OF_NODES = {
     nodes.FromImport: "imports a file",
     nodes.Extends: "extends a file",
 }
-
-
-class BadTemplate(ValueError):
-    """A template that cannot be used; its text says why."""
 
 
 def compile_template(text: str) -> Template:

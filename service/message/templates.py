@@ -14,7 +14,7 @@ from service.message.failures import failed_jobs
 from service.message.formats import Form, render
 from service.message.sanitize import one_line, truncate
 from service.message.status_text import clock_time, duration
-from service.message.template_language import BEGIN, END, BadTemplate, compile_template, render_template
+from service.message.template_marks import BEGIN, END, BadTemplate
 from service.message.truncate import fit_story
 from service.model import (
     Commit,
@@ -113,10 +113,20 @@ def template_problem(text: str, *, is_headline: bool) -> str | None:
     return None
 
 
+def _render(text: str, story: Story) -> str:
+    """Return the output of a template.
+
+    Jinja2 is loaded where a template is used, and not by each command.
+    """
+    from service.message.template_language import compile_template, render_template  # noqa: PLC0415 - see above
+
+    return render_template(compile_template(text), _names(story))
+
+
 def _with_headline(text: str | None, story: Story, message: Message) -> Message:
     if text is None:
         return message
-    title = one_line(_plain(render_template(compile_template(text), _names(story))), MAX_TITLE_LENGTH)
+    title = one_line(_plain(_render(text, story)), MAX_TITLE_LENGTH)
     if not title:
         raise EmptyOutput("makes an empty headline")
     about = message.headline or Headline(project="", place="", news="")
@@ -126,7 +136,7 @@ def _with_headline(text: str | None, story: Story, message: Message) -> Message:
 def _with_body(text: str | None, story: Story, message: Message) -> Message:
     if text is None:
         return message
-    lines = tuple(line for line in _lines(render_template(compile_template(text), _names(story))) if line)
+    lines = tuple(line for line in _lines(_render(text, story)) if line)
     if not lines:
         raise EmptyOutput("makes an empty body")
     kept = [block for block in message.story if block.is_for]

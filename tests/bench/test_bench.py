@@ -102,11 +102,6 @@ def test_pages_get_the_figures_of_a_run(tmp_path: Path) -> None:
     assert "older than several changes" not in benchmarks + scaling
 
 
-def test_back_test_is_measured_as_soon_as_there_is_one() -> None:
-    """A command of that name has come: replace the row that says it is not built."""
-    assert "routes backtest" not in (DOCS / "commands.md").read_text(encoding="utf-8")
-
-
 async def test_samples_of_a_process_name_its_functions(bench: Bench) -> None:
     with profiling(bench.server.url()) as profiler, replace(bench, profiler=profiler).migrated("SQLite") as place:
         async with running(place, "serve") as service:

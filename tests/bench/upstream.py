@@ -19,6 +19,7 @@ FAILED = next(job for job in RED.jobs if job.status == "failed")
 ANSWERS: dict[str, Payload] = {
     "/user/{id}": responses.user(ADA),
     "/workflow/{id}": responses.workflow(RED),
+    "/pipeline/{id}/values": {},
     "/workflow/{id}/job": {"items": responses.workflow_jobs(RED), "next_page_token": None},
     "/pipeline/{id}": responses.pipeline(RED),
     "/project/{slug:path}/job/{number:int}": responses.job(RED, FAILED),

@@ -58,6 +58,10 @@ def test_routes_in_json_hold_every_matcher(writer: Terminal) -> None:
         "continues": False,
         "active": None,
         "is_urgent": False,
+        "mention": [],
+        "has_log": False,
+        "repeat_s": None,
+        "escalation": None,
     }
 
 
@@ -176,7 +180,7 @@ def test_readme_example_matches_its_own_route(terminal: Terminal) -> None:
     said = terminal.run(*tried.split())
 
     assert said.code == 0
-    assert said.lines[0].startswith("matched      main is red -> web-team: project gh/acme/web matches gh/acme/*; ")
+    assert said.lines[0].startswith("matched      main broke, or was fixed -> web-team: project gh/acme/web ")
 
 
 def test_the_readme_gives_all_that_the_example_file_asks_for() -> None:
