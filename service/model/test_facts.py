@@ -57,10 +57,12 @@ class Culprits:
     """The revisions after the newest green run, up to the oldest red one.
 
     compare_url   the page of all changes between them; None where the host has no such page
+    has_green     False: no green run is on record, and they are the first revisions that are
     """
 
     suspects: tuple[Suspect, ...] = ()
     compare_url: str | None = None
+    has_green: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)

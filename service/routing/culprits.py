@@ -50,7 +50,7 @@ def culprits(runs: Sequence[RevisionRun], *, commit_url: str | None = None, slug
     found = tuple(_suspect(one, runs, list(suspects), green) for one in suspects.values())
     old, new = green.revision if green else None, runs[end].revision
     url = compare_url(commit_url, slug, old, new) if old and new and old != new else None
-    return Culprits(suspects=found, compare_url=url)
+    return Culprits(suspects=found, compare_url=url, has_green=green is not None)
 
 
 def _range(runs: Sequence[RevisionRun]) -> tuple[int | None, int | None]:

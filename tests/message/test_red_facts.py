@@ -60,6 +60,15 @@ def test_suspects_are_named_with_the_page_of_their_changes() -> None:
     assert "Person 0" not in text_of(RedFacts(culprits=Culprits(suspects=suspects)), News.RUN)
 
 
+def test_without_a_green_run_on_record_none_is_claimed() -> None:
+    suspects = (Suspect(revision="a" * 40, author_name="Ada Example"),)
+
+    said = text_of(RedFacts(culprits=Culprits(suspects=suspects, has_green=False)))
+
+    assert "No green run is on record; by Ada Example." in said
+    assert "since the last green run" not in said
+
+
 def test_a_run_of_which_nothing_is_learned_says_why() -> None:
     assert "412 of 415 tests failed: no test learns" in text_of(RedFacts(remark="412 of 415 tests failed"))
     assert "Timed out after 60 min: no test learns" in text_of(RedFacts(remark="timed out after 60 min"))

@@ -144,3 +144,8 @@ def test_at_most_five_authors_are_mentioned_once_each_and_bots_never() -> None:
 )
 def test_a_bot_is_known_by_its_name(name: str, is_a_bot: bool) -> None:
     assert is_bot(suspect(author_name=name)) is is_a_bot
+
+
+def test_range_without_a_green_run_says_so() -> None:
+    assert not culprits(track("aR bR")).has_green
+    assert culprits(track("aG bR")).has_green
