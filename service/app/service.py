@@ -137,6 +137,7 @@ class Service:
             known_problems=config.known_problems,
             people=config.people,
             digests=config.digests,
+            projects=config.projects,
         )
         self.first_run.reload(config)
         self.heartbeat.set_channels(fingerprint(config.receivers.values()))
@@ -266,6 +267,7 @@ def _context(config: Config, *, clock: Clock | None, retry_policy: RetryPolicy, 
         known_problems=config.known_problems,
         people=config.people,
         digests=config.digests,
+        projects=config.projects,
     )
 
 

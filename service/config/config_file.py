@@ -18,6 +18,7 @@ from service.config.known_problems import KnownProblemShape, to_problems
 from service.config.matchers import to_matcher
 from service.config.operators import OperatorsShape
 from service.config.people import PersonShape, author_warnings, to_people
+from service.config.projects import ProjectShape, to_project_rules
 from service.config.reminders import EscalateShape, to_escalation
 from service.config.route_tests import shape_of, to_route_test
 from service.config.schema import DigestShape, FileShape, HookShape, MatchShape, ReceiverShape, RouteShape
@@ -27,6 +28,7 @@ from service.config.yaml_document import Document, YamlPath, parse
 from service.errors import BadConfig
 from service.model import Channel, Digest, HookSpec, KnownProblem, Person, Receiver, Route, RouteTest
 from service.routing.patterns import to_nfc
+from service.routing.projects import ProjectRules
 
 _CLAIMS = {
     "missing": "is missing",
@@ -60,6 +62,7 @@ class Contents:
     tests: tuple[RouteTest, ...]
     people: tuple[Person, ...]
     digests: tuple[Digest, ...]
+    projects: ProjectRules
     warnings: tuple[str, ...]
 
 
@@ -134,6 +137,7 @@ _ENTRY_SHAPES: Mapping[str, type[BaseModel]] = {
     "digests": DigestShape,
     "known_problems": KnownProblemShape,
     "people": PersonShape,
+    "projects": ProjectShape,
 }
 
 
@@ -219,6 +223,7 @@ def _contents(shape: FileShape, document: Document) -> Contents:
         known_problems=to_problems(shape.known_problems),
         tests=tuple(map(to_route_test, shape.tests)),
         digests=digests,
+        projects=to_project_rules(shape.projects),
         warnings=(
             *find_warnings(document, tuple(shape.receivers), routes, used=used),
             *author_warnings(document, routes, has_channels=any(own.values())),

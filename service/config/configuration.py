@@ -11,6 +11,7 @@ from service.config.env import load_settings, settings_warnings
 from service.config.settings import Settings, variable
 from service.errors import BadConfig
 from service.model import Digest, HookSpec, KnownProblem, Person, Receiver, Route, RouteTest
+from service.routing.projects import ProjectRules
 
 __all__ = ["Config", "Settings", "fingerprint", "load", "load_settings"]
 
@@ -36,6 +37,7 @@ class Config:
     tests: tuple[RouteTest, ...]
     people: tuple[Person, ...]
     digests: tuple[Digest, ...]
+    projects: ProjectRules
     warnings: tuple[str, ...]
 
 
@@ -75,6 +77,7 @@ def _config(settings: Settings, contents: Contents) -> Config:
         tests=contents.tests,
         people=contents.people,
         digests=contents.digests,
+        projects=contents.projects,
         warnings=settings_warnings(settings) + contents.warnings + blind,
     )
 

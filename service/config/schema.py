@@ -21,6 +21,7 @@ from service.config.addresses import Addresses, not_empty
 from service.config.known_problems import KnownProblemShape
 from service.config.operators import OperatorsShape
 from service.config.people import Mentions, PersonShape
+from service.config.projects import ProjectPattern, ProjectShape
 from service.config.reminders import EscalateShape, Repeat
 from service.config.route_tests import RouteTestShape
 from service.config.shapes import Shape, heard_receiver_name, receiver_name, suggest
@@ -203,3 +204,4 @@ class FileShape(Shape):
     tests: tuple[RouteTestShape, ...] = ()
     people: dict[str, PersonShape] = Field(default_factory=dict)
     digests: tuple[DigestShape, ...] = ()
+    projects: dict[ProjectPattern, ProjectShape] = Field(default_factory=dict)

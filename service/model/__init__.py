@@ -43,6 +43,7 @@ from service.model.living import Listener, LivingMessage, LivingReceipt, Update
 from service.model.message_facts import MessageFacts
 from service.model.people import AUTHOR, Mention, Person
 from service.model.processes import Process, Role
+from service.model.projects import ProjectRule
 from service.model.records import (
     Action,
     Attempt,
@@ -162,6 +163,7 @@ __all__ = [
     "Pipeline",
     "Process",
     "Project",
+    "ProjectRule",
     "PullRequest",
     "QueuedJob",
     "Receiver",

@@ -17,6 +17,7 @@ CURRENT_PHRASES = {
 RETRY_PHRASES = ("put off, next attempt", "a resend was put off, next attempt")
 
 WAITING_PHRASES = {
+    WaitsFor.RERUN: "waits for an automatic rerun until",
     WaitsFor.HOURS: "quiet hours, waits until",
     WaitsFor.SILENCE: "silenced, told if it still counts at",
 }

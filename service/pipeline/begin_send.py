@@ -11,7 +11,7 @@ import structlog
 
 from service.channels import min_interval
 from service.db.tables import Transaction
-from service.model import Attempt, Color, Message, Notification, NotificationState
+from service.model import Attempt, Color, Event, Message, Notification, NotificationState
 from service.pipeline.channel_knowledge import color_told, is_stale
 from service.pipeline.compose_message import compose_message
 from service.pipeline.context import Context
@@ -19,6 +19,7 @@ from service.pipeline.known_problems import drop_muted, find_problems, problem_n
 from service.pipeline.lane_heads import enqueue_heads
 from service.pipeline.leases import extend_lease
 from service.pipeline.living import add_living
+from service.pipeline.patience import hold_for_rerun
 from service.pipeline.quiet import end_quiet
 from service.pipeline.reminders import is_over
 from service.pipeline.unknown_channels import leave_to_other_workers
@@ -83,9 +84,9 @@ def _begin(transaction: Transaction, context: Context, notification: Notificatio
     is_unknown = context.channel(notification.channel_key) is None
     if is_unknown and leave_to_other_workers(transaction, context, notification):
         return None
-    if _is_pointless(transaction, context, notification, now):
-        return None
     event = events.find(transaction, notification.event_id) if notification.event_id else None
+    if _is_pointless(transaction, context, notification, event, now=now):
+        return None
     details = events.find_details(transaction, event.id) if event else None
     known = find_problems(transaction, context, details, now)
     if drop_muted(transaction, notification, known, now):
@@ -103,9 +104,15 @@ def _begin(transaction: Transaction, context: Context, notification: Notificatio
     )
 
 
-def _is_pointless(transaction: Transaction, context: Context, notification: Notification, now: datetime) -> bool:
+def _is_pointless(
+    transaction: Transaction, context: Context, notification: Notification, event: Event | None, *, now: datetime
+) -> bool:
     """Drop news that time has overtaken, or have them wait again; tell if so."""
-    if end_quiet(transaction, context, notification, now) or is_stale(transaction, context, notification):
+    if end_quiet(transaction, context, notification, now):
+        return True
+    if event is not None and hold_for_rerun(transaction, context, notification, event, now=now):
+        return True
+    if is_stale(transaction, context, notification):
         return True
     return is_over(transaction, notification, now)
 

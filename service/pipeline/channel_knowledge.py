@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from service.db.tables import Transaction
-from service.model import Color, Event, News, Notification, NotificationState
+from service.model import Color, Event, News, Notification, NotificationState, WaitsFor
 from service.pipeline.context import Context
 from service.routing.news import COLORS, REMINDERS, asks_for_ends
 from service.store import notifications, told
@@ -44,6 +44,19 @@ class ChannelKnowledge:
     def is_red_to_any(self, track_id: int) -> bool:
         """Return whether a channel was told that the track is red."""
         return any(color is Color.RED for (track, _), color in self._told.items() if track == track_id)
+
+    def take_held(self, track_id: int, topic: str) -> list[Notification]:
+        """Return what waits for a rerun about a track, but for news of this topic.
+
+        The caller drops them.
+        """
+        found = []
+        for (track, key), waiting in self._waiting.items():
+            if track == track_id:
+                held = [one for one in waiting if one.waits_for is WaitsFor.RERUN and one.topic != topic]
+                self._waiting[track, key] = [one for one in waiting if one not in held]
+                found += held
+        return found
 
     def drop_waiting(self, transaction: Transaction, channel: tuple[int, str], topic: str) -> list[Notification]:
         """Drop what waits to be sent to a channel about a track; return it.

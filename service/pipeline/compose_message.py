@@ -8,6 +8,7 @@ from service.message import Story, apply_templates, compose
 from service.model import DetailKind, Details, Event, Incident, Line, Message, MessageFacts, News, Notification
 from service.pipeline.context import Context
 from service.pipeline.own_news import compose_of
+from service.pipeline.patience import rerun_notes
 from service.pipeline.quiet import quiet_notes
 from service.pipeline.quiet_summary import compose_summary
 from service.pipeline.red_facts import with_red_facts
@@ -62,7 +63,11 @@ def _shown(context: Context, notification: Notification, details: Details | None
 def _facts(context: Context, notification: Notification, event: Event, incident: Incident | None) -> MessageFacts:
     return MessageFacts(
         news=notification.news,
-        notes=(*quiet_notes(context, notification, event), *reminder_notes(notification, event, context.clock())),
+        notes=(
+            *quiet_notes(context, notification, event),
+            *rerun_notes(notification, event),
+            *reminder_notes(notification, event, context.clock()),
+        ),
         taken=incident.taken if incident else None,
         closed_because=incident.closed_because if incident else None,
         red_reruns=event.workflow.auto_rerun_number or 0,

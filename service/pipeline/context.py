@@ -17,6 +17,7 @@ from service.model import Channel, Digest, Event, KnownProblem, Message, Person,
 from service.pipeline.late_sends import LateSends
 from service.queue.base import JobQueue
 from service.routing.people import channels_of
+from service.routing.projects import NO_RULES, ProjectRules
 from service.routing.route_index import RouteIndex
 
 
@@ -97,7 +98,7 @@ class Context:
     planned_at      the times of new notifications, in the order of which a lane sends them
     unsure_begins   begins of attempts whose commit was not confirmed: notification and time; nothing was sent
     operators       the receiver of Roundsman's own alarms; None: no one hears of them
-    known_problems  those of roundsman.yaml; likewise ``digests``
+    known_problems  those of roundsman.yaml; likewise ``digests`` and the settings of ``projects``
     """
 
     store: Store
@@ -119,6 +120,7 @@ class Context:
     known_problems: Sequence[KnownProblem] = ()
     people: Sequence[Person] = ()
     digests: Sequence[Digest] = ()
+    projects: ProjectRules = NO_RULES
 
     @cached_property
     def route_index(self) -> RouteIndex:

@@ -16,6 +16,7 @@ from service.model import (
     Fetch,
     FetchPurpose,
     MissingDetail,
+    News,
     Notification,
     NotificationState,
 )
@@ -41,6 +42,8 @@ async def enrich(context: Context, fetch: Fetch) -> None:
     event_id = fetch.event_id
     event, known, unsent, to_learn = await context.store.snapshot(_load, event_id)
     wants = wanted_details(event, has_log=any(route.has_log for route in context.routes))
+    if any(one.news is not News.RUN for one in unsent):  # an automatic rerun may follow, or it was a setup
+        wants |= {DetailKind.WORKFLOW}
     if fetch.purpose is FetchPurpose.TESTS:  # what messages wait for was fetched before
         wants, unsent = to_learn, []
     deadline = _deadline(context, event, unsent)

@@ -28,6 +28,7 @@ from service.pipeline.channel_knowledge import ChannelKnowledge
 from service.pipeline.context import Context
 from service.pipeline.left_out import left_out, remarks_on
 from service.pipeline.living import find_listeners, has_living_channels
+from service.pipeline.patience import MUTED, drop_fixed, take_place
 from service.pipeline.quiet import in_quiet_hours, in_silence, plan_summaries, quiet_remark
 from service.routing.decide import hears_every_run
 from service.routing.news import news_key, news_of
@@ -35,6 +36,7 @@ from service.routing.silences import find_silence, silence_reason
 from service.store import incidents, notifications, silences, tracks
 
 MATCHED = frozenset({Verdict.MATCHED, Verdict.ALREADY_TOLD})
+IN_ITS_PLACE = "hears of it in place of the red run before, of which it was not told yet"
 UNDELIVERED = frozenset({NotificationState.DEAD, NotificationState.DISMISSED, NotificationState.DROPPED})
 
 
@@ -87,7 +89,8 @@ def plan_notifications(
     """Return the verdicts on events, and the new notifications."""
     plans = [Plan(pending=one, verdicts=context.route_index.verdicts(one.event)) for one in pending]
     has_living = has_living_channels(context)
-    matched = [plan.event.run for plan in plans if plan.event.run and (plan.any_matched or has_living)]
+    concerned = (plan for plan in plans if plan.any_matched or has_living or _goes_on(plan))
+    matched = [plan.event.run for plan in concerned if plan.event.run]
     known = ChannelKnowledge(transaction, [run.track_id for run in matched])
     opened = incidents.find_all(transaction, {run.incident_id for run in matched if run.incident_id})
     quiet = silences.unexpired(transaction, now)
@@ -95,13 +98,20 @@ def plan_notifications(
     for plan in plans:
         planner = _Planner(transaction, context, known, opened, plan, now)
         planner.silence = find_silence(plan.event, quiet, now)
+        planner.end_patience()
         for position, verdict in list(plan.verdicts.items()):
             if verdict is Verdict.MATCHED:
                 planner.plan(position)
+        planner.tell_newest()
         planners.append(planner)
     if has_living:
         _plan_replies(transaction, planners)
     return plans
+
+
+def _goes_on(plan: Plan) -> bool:
+    """Return whether news that wait for a rerun may end with an event's run."""
+    return plan.event.run is not None and plan.event.run.transition in {Transition.STILL_BROKEN, Transition.FIXED}
 
 
 def _plan_replies(transaction: Transaction, planners: Sequence["_Planner"]) -> None:
@@ -165,6 +175,38 @@ class _Planner:
             remarks = ["the author of the commit has no channels under people"]
         if remarks:
             self._plan.remarks[position] = tuple(remarks)
+
+    def end_patience(self) -> None:
+        """Drop what waits for a rerun, if the run turned its track green."""
+        if self._run is None or self._run.transition is not Transition.FIXED:
+            return
+        held = self._take_held()
+        drop_fixed(self._transaction, held, self._incident.closed_because if self._incident else None)
+
+    def tell_newest(self) -> None:
+        """Have the run take the place of what waits for a rerun, if it is red too."""
+        if self._run is None or self._run.color is not Color.RED or not (held := self._take_held()):
+            return
+        if self._incident is not None and self._incident.is_muted(self._now):
+            notifications.drop(self._transaction, {one.id for one in held}, reason=MUTED)
+            return
+        new = take_place(self._transaction, self._context, held, self._event, now=self._now)
+        for one in new:
+            self._known.add(one)
+        self._plan.notifications.extend(new)
+        for position, route in enumerate(self._context.routes):
+            labels = [one.channel_label for one in new if one.route == route.name]
+            if labels:
+                before = self._plan.remarks.get(position, ())
+                self._plan.remarks[position] = (*before, f"{', '.join(labels)} {IN_ITS_PLACE}")
+
+    def _take_held(self) -> Sequence[Notification]:
+        """Return what waits for a rerun of the run's track; none if the run is late."""
+        if self._run is None or self._track_id is None or self._run.is_late:
+            return []
+        held = self._known.take_held(self._track_id, news_key(self._event))
+        self._plan.dropped.extend(held)
+        return held
 
     @property
     def run(self) -> RunState | None:

@@ -145,7 +145,7 @@ def _end_each(transaction: Transaction, context: Context, waiting: Sequence[Noti
     due: set[UUID] = set()
     for one in waiting:
         event = facts.events.get(one.event_id) if one.event_id else None
-        again = _hold_again(context, one, event, now, quiet=quiet) if event else one
+        again = hold_again(context, one, event, now, quiet=quiet) if event else one
         if again is not one:
             kept_back.hold(transaction, again)
         elif event is not None and (reason := _why_dropped(one, event, facts)):
@@ -164,10 +164,10 @@ def _read_facts(transaction: Transaction, waiting: Sequence[Notification]) -> _F
     )
 
 
-def _hold_again(
+def hold_again(
     context: Context, one: Notification, event: Event, now: datetime, *, quiet: Sequence[Silence]
 ) -> Notification:
-    """Return news as they wait again, if it is quiet for them still."""
+    """Return news as they wait again, if it is quiet for them now."""
     if silence := find_silence(event, quiet, now):
         return in_silence(context, silence, one)
     route = _route_of(context, one)

@@ -26,6 +26,7 @@ from service.pipeline.reminders import REMIND_EVERY_S, remind
 from service.pipeline.send import fail_send, send
 from service.pipeline.watch_alarms import WATCH_EVERY_S, watch_alarms
 from service.queue.handlers import Handler, run_guarded
+from service.routing.projects import NO_RULES, ProjectRules
 from service.store import fetches
 
 __all__ = [
@@ -103,9 +104,10 @@ class Pipeline:
         known_problems: Sequence[KnownProblem] = (),
         people: Sequence[Person] = (),
         digests: Sequence[Digest] = (),
+        projects: ProjectRules = NO_RULES,
     ) -> None:
         """Use another state of roundsman.yaml from the next step on."""
-        changed = replace(self._context, routes=routes, receivers=receivers, operators=operators)
+        changed = replace(self._context, routes=routes, receivers=receivers, operators=operators, projects=projects)
         self._context = replace(changed, known_problems=known_problems, people=people, digests=digests)
 
     async def process(self, *, limit: int) -> Batch:

@@ -1,0 +1,43 @@
+"""The settings of projects by the patterns of ``projects:``. Pure."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TypeVar
+
+from service.model import ProjectRule, slug_spellings
+from service.routing.patterns import compile_pattern, to_nfc
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class ProjectRules:
+    """The settings of all projects.
+
+    Of two patterns that fit a project, the first one that gives a setting counts.
+    """
+
+    rules: Sequence[ProjectRule] = ()
+
+    def default_branch(self, slug: str | None, name: str | None) -> str | None:
+        """Return the default branch of a project; None: the setting is not given."""
+        return self._first(slug, name, lambda rule: rule.default_branch)
+
+    def expire(self, slug: str | None, name: str | None) -> timedelta | None:
+        """Return the time after which a silent red branch of a project expires."""
+        return self._first(slug, name, lambda rule: rule.expire)
+
+    def rerun_wait(self, slug: str | None, name: str | None) -> timedelta | None:
+        """Return the time for which its news wait for an automatic rerun."""
+        return self._first(slug, name, lambda rule: rule.rerun_wait)
+
+    def _first(self, slug: str | None, name: str | None, read: Callable[[ProjectRule], T | None]) -> T | None:
+        if not self.rules:
+            return None
+        spellings = [to_nfc(one) for one in (name, *(slug_spellings(slug) if slug else ())) if one]
+        fitting = (rule for rule in self.rules if any(map(compile_pattern(rule.pattern), spellings)))
+        return next((found for found in map(read, fitting) if found is not None), None)
+
+
+NO_RULES = ProjectRules()
