@@ -353,6 +353,7 @@ async def a_house(
         metrics=service.context.metrics,
         transport=httpx.ASGITransport(pretend.app),
         clock=clock,
+        api=config.settings.circleci_api,
     )
     context = replace(service.context, notifier=channels, source=source)
     service = replace(service, context=context, pipeline=Pipeline(context))

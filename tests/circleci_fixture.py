@@ -1,6 +1,7 @@
 """A fake other end of CircleCI's API, and a failed workflow to ask it about."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from urllib.parse import parse_qs
 from uuid import UUID
@@ -21,8 +22,11 @@ from service.model import (
     TestReport,
     Workflow,
 )
+from service.testing.fake_circleci.organization import Run
+from service.testing.fake_circleci.server import FakeCircleCI
 
 ALL = frozenset({DetailKind.ACTOR, DetailKind.VCS, DetailKind.JOBS, DetailKind.TESTS})
+TOKEN = "an-invented-token"
 NOW = datetime(2026, 3, 2, 8, 20, tzinfo=UTC)
 WORKFLOW_PAGE = "https://app.circleci.com/pipelines/gh/acme/shop/204/workflows/w1"
 EVENT = Event(
@@ -93,8 +97,17 @@ GOOD: dict[str, object] = {
 }
 
 
+def with_log(run: Run, *, log: str, condensed: str = "") -> Run:
+    """Return a run whose failed jobs have a log."""
+    jobs = (replace(job, log=log, condensed=condensed) if job.status == "failed" else job for job in run.jobs)
+    return replace(run, jobs=tuple(jobs))
+
+
 class House:
-    """A CircleCI source whose other end answers by path: with JSON, a status, or what a function of the page says."""
+    """A CircleCI source whose other end answers by path: with JSON, a status, or what a function of the page says.
+
+    It has API v2 alone.
+    """
 
     def __init__(self, answers: Mapping[str, object], *, has_token: bool = True) -> None:
         self.answers = dict(answers)
@@ -107,6 +120,7 @@ class House:
             metrics=Metrics(),
             transport=httpx.MockTransport(self.answer),
             clock=lambda: self.now,
+            api="v2",
         )
 
     def answer(self, request: httpx.Request) -> httpx.Response:
@@ -121,3 +135,43 @@ class House:
     async def enrich(self, *wants: DetailKind, event: Event = EVENT, known: Details | None = None) -> Details:
         self.asked.clear()
         return await self.circleci.enrich(event, frozenset(wants), known)
+
+
+def event_of(run: Run) -> Event:
+    """Return the event of a run of the fake CircleCI."""
+    return replace(
+        EVENT,
+        project=Project(slug=run.project.slug),
+        pipeline=Pipeline(id=run.pipeline_id, number=run.number),
+        workflow=Workflow(id=run.workflow_id, status=run.status, url=run.url),
+        status=run.status,
+    )
+
+
+async def ask(
+    fake: FakeCircleCI,
+    run: Run,
+    *wants: DetailKind,
+    url: str = "https://circleci.com",
+    api: str = "auto",
+    known: Details | None = None,
+) -> Details:
+    """Return the details of a run, asked of a fake CircleCI: over a socket if the address is on this machine."""
+    circleci = CircleCI(
+        secrets=[],
+        url=url,
+        token=TOKEN,
+        metrics=Metrics(),
+        transport=None if "127.0.0.1" in url else httpx.ASGITransport(fake.app),
+        clock=lambda: NOW,
+        api=api,
+    )
+    try:
+        return await circleci.enrich(event_of(run), frozenset(wants), known)
+    finally:
+        await circleci.close()
+
+
+def paths(fake: FakeCircleCI) -> list[str]:
+    """Return the paths that the fake was asked for, with the version of the API."""
+    return [f"/{call.version}{call.path}" for call in fake.calls]

@@ -1,6 +1,7 @@
 """What docs/configuration.md says of CircleCI's API, read from the table by which it is called."""
 
-from service.circleci.api.endpoints import ENDPOINTS, MAX_ANSWER_BYTES, MAX_PAGES, Right
+from service.circleci.api.endpoints import ENDPOINTS, MAX_ANSWER_BYTES, MAX_LOG_BYTES, MAX_PAGES, MAX_TESTS_BYTES, Right
+from service.circleci.test_lines import MAX_LINES
 from tests.cli_reference import table
 
 OWNERS = {
@@ -14,12 +15,17 @@ def endpoints() -> str:
     """Return one row for each endpoint that is called, and the limits of their answers."""
     rows = [
         (
-            f"[`{endpoint}`]({endpoint.source})",
+            f"[`{endpoint.title}`]({endpoint.source})",
             endpoint.purpose + (" (optional)" if endpoint.is_optional else ""),
             OWNERS[endpoint.right],
         )
         for endpoint in ENDPOINTS.values()
     ]
-    assert {(one.max_bytes, one.max_pages) for one in ENDPOINTS.values()} == {(MAX_ANSWER_BYTES, MAX_PAGES)}
-    limits = f"Of each answer at most {MAX_ANSWER_BYTES // 1_000_000} MB are read, of a list at most {MAX_PAGES} pages."
+    assert {one.max_bytes for one in ENDPOINTS.values()} == {MAX_ANSWER_BYTES, MAX_LOG_BYTES, MAX_TESTS_BYTES}
+    assert {one.max_pages for one in ENDPOINTS.values()} == {MAX_PAGES}
+    limits = (
+        f"Of each answer at most {MAX_ANSWER_BYTES // 1_000_000} MB are read, of a list at most {MAX_PAGES} pages, of "
+        f"a log {MAX_LOG_BYTES // 1_000_000} MB, of the test results of v3 {MAX_TESTS_BYTES // 1_000_000} MB or "
+        f"{MAX_LINES:,} tests."
+    )
     return f"{table(('endpoint', 'for', 'the token is of'), rows)}\n\n{limits}"

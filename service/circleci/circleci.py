@@ -12,6 +12,7 @@ from service.circleci.api.breaker import Log
 from service.circleci.api.circleci_api import CircleCIAPI
 from service.circleci.api.client import Client, connect
 from service.circleci.api.step_logs import StepLogs
+from service.circleci.api.test_results import TestResults
 from service.circleci.api.transfer import connect_storage, is_cloud
 from service.circleci.api.users import Users
 from service.circleci.details import DetailsFetcher
@@ -57,7 +58,10 @@ class CircleCI:
         self._api = CircleCIAPI(self._client)
         self._users = Users(self._api, clock)
         has_v3 = api == "v3" or (api == "auto" and is_cloud(url))
-        self._logs = StepLogs(self._client, has_v3=has_v3, storage=partial(connect_storage, transport))
+        self._of_jobs = (
+            StepLogs(self._api, has_v3=has_v3, storage=partial(connect_storage, transport)),
+            TestResults(self._api, has_v3=has_v3),
+        )
 
     @property
     def has_room(self) -> bool:
@@ -100,7 +104,7 @@ class CircleCI:
 
         Raises no error of CircleCI's: the details that could not be had are in ``missing``.
         """
-        fetcher = DetailsFetcher(self._api, self._users, event, known or Details(), logs=self._logs)
+        fetcher = DetailsFetcher(self._api, self._users, event, known or Details(), of_jobs=self._of_jobs)
         return await fetcher.fetch(wants, self._clock())
 
     async def me(self) -> Actor:

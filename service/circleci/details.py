@@ -14,6 +14,7 @@ from service.circleci.api.circleci_api import CircleCIAPI
 from service.circleci.api.request import EndpointError
 from service.circleci.api.responses import WorkflowAnswer
 from service.circleci.api.step_logs import StepLogs
+from service.circleci.api.test_results import TestResults
 from service.circleci.api.users import UnknownUser, Users
 from service.circleci.git import vcs_of
 from service.circleci.pull_requests import pull_request_in, pull_request_of
@@ -22,8 +23,6 @@ from service.circleci.reports import (
     PASSED_JOB_STATUSES,
     job_from_list,
     job_of_event,
-    read_test_report,
-    read_tests,
     with_job_details,
 )
 from service.errors import NoToken, Permanent, Temporary
@@ -49,13 +48,14 @@ OF_JOBS = frozenset({DetailKind.JOBS, DetailKind.TESTS, DetailKind.PASSES, Detai
 MAX_PASSED_JOBS = 20
 
 T = TypeVar("T")
+JobReaders = tuple[StepLogs, TestResults]
 
 
 class DetailsFetcher:
     """A fetcher of the details of one event, for one round."""
 
-    def __init__(self, api: CircleCIAPI, users: Users, event: Event, known: Details, *, logs: StepLogs) -> None:
-        self._logs = logs
+    def __init__(self, api: CircleCIAPI, users: Users, event: Event, known: Details, *, of_jobs: JobReaders) -> None:
+        self._logs, self._tests = of_jobs
         self._api = api
         self._users = users
         self._event = event
@@ -209,7 +209,7 @@ class DetailsFetcher:
 
     async def _read_passes(self, job: JobReport) -> JobReport:
         """Return a job that passed with its test results; most jobs have none."""
-        read = partial(self._read_tests, job)
+        read = partial(self._read_tests, job, DetailKind.PASSES)
         return replace(job, tests=await self._try({DetailKind.PASSES}, read) or job.tests)
 
     async def _fetch_job(self, job: JobReport) -> JobReport:
@@ -218,14 +218,17 @@ class DetailsFetcher:
     async def _fetch_tests(self, job: JobReport) -> TestReport | None:
         if job.tests is not None:
             return job.tests
-        report = await self._read_tests(job)
+        report = await self._read_tests(job, DetailKind.TESTS)
         if report is None and DetailKind.TESTS not in self._known.wanted:
             # CircleCI does not promise the results at the end of a job. If a later round finds none, the job has none.
             raise Temporary("no test results yet", retry_after_s=TESTS_RETRY_AFTER_S)
         return report
 
-    async def _read_tests(self, job: JobReport) -> TestReport | None:
-        return await read_test_report(self._api.tests(*self._job_address(job), read_tests))
+    async def _read_tests(self, job: JobReport, want: DetailKind) -> TestReport | None:
+        found = await self._tests.read(job, partial(self._job_address, job))
+        if found.remark:
+            self._record_missing({want}, f"job {job.name}: {found.remark}", is_final=True)
+        return found.report
 
     def _job_address(self, job: JobReport) -> tuple[str, int]:
         slug = require(self._event.project.slug, "the project's slug")

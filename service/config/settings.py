@@ -181,8 +181,9 @@ class Settings(BaseModel):
     )
     circleci_api: Literal["auto", "v3", "v2"] = Field(
         default="auto",
-        description="The version of CircleCI's API from which the logs of failed steps are read: `v3`, `v2` "
-        "(then with v1.1, as a CircleCI Server has them), or `auto`: v3 at circleci.com, v2 elsewhere.",
+        description="The version of CircleCI's API from which test results and the logs of failed steps are read: "
+        "`v3`, and v2 where that fails, `v2` (with v1.1, as a CircleCI Server has them), or `auto`: v3 at "
+        "circleci.com, v2 elsewhere.",
     )
     public_url: Annotated[str, AfterValidator(_origin)] | None = Field(
         default=None,

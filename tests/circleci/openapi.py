@@ -1,6 +1,7 @@
 """CircleCI's OpenAPI description of API v2, of the operations that we call: method, path and the fields of the answer.
 
-Of a list the fields are those of an item. Webhooks are answered with underscores, though it describes hyphens.
+Those of API v3 are what CircleCI's own clients ask for and read, those of v1.1 what its documentation shows. Of a list
+the fields are those of an item. Webhooks are answered with underscores, though it describes hyphens.
 """
 
 PERSON = {"id", "login", "name"}
@@ -60,6 +61,15 @@ OPERATIONS: dict[str, tuple[str, str, set[str]]] = {
         "GET",
         "/project/{project-slug}/{job-number}/tests",
         {"classname", "file", "message", "name", "result", "run_time", "source"},
+    ),
+    "getJobTests": ("GET", "/jobs/{id}/tests", {"classname", "file", "message", "name", "result", "run_time"}),
+    "getJob": ("GET", "/jobs/{id}", {"data"}),
+    "getJobCondensedStdout": ("GET", "/jobs/{id}/stdout/condensed", set()),
+    "getJobStdout": ("GET", "/jobs/{id}/stdout", set()),
+    "getBuild": (
+        "GET",
+        "/project/{slug}/{build_num}",
+        {"build_num", "outcome", "status", "steps", "workflows"},
     ),
     "getWebhooks": ("GET", "/webhook", WEBHOOK),
     "createWebhook": ("POST", "/webhook", WEBHOOK),

@@ -24,12 +24,14 @@ from service.errors import Permanent
 from service.metrics import Metrics
 from service.testing import sample_runs
 from service.testing.fake_circleci.organization import ADA, PROJECTS
-from service.testing.fake_circleci.server import PREFIX, FakeCircleCI
+from service.testing.fake_circleci.server import FakeCircleCI
 from tests.circleci.openapi import OPERATIONS
+from tests.circleci_fixture import with_log
 from tests.testing.test_fake_circleci import MONDAY
 
-RED = sample_runs.web_main_red(MONDAY)
+RED = with_log(sample_runs.web_main_red(MONDAY), log="collected\nassert 1 == 2\n", condensed="assert 1 == 2\n")
 HOOK = {"name": "Roundsman", "url": "https://roundsman.example.com/hooks/circleci", "events": ["workflow-completed"]}
+
 METHODS = {name for name, _ in inspect.getmembers(CircleCIAPI, inspect.isfunction) if not name.startswith("_")}
 
 
@@ -37,7 +39,11 @@ def shape_of(name: str) -> type[Shape] | None:
     """Return the shape of an answer, by the type that the endpoint's method returns; of a list that of an item."""
     answer = get_type_hints(getattr(CircleCIAPI, name))["return"]
     found = next(iter(get_args(answer)), answer) if get_origin(answer) is Page else answer
-    return found if isinstance(found, type) and issubclass(found, Shape) else {"tests": TestShape}.get(name)
+    return (
+        found
+        if isinstance(found, type) and issubclass(found, Shape)
+        else {"tests": TestShape, "test_lines": TestShape}.get(name)
+    )
 
 
 def without_names(path: str) -> str:
@@ -45,11 +51,13 @@ def without_names(path: str) -> str:
     return re.sub(r"\{[^}]*\}", "{}", path)
 
 
-def address(method: str, path: str) -> tuple[str, str]:
-    return method, without_names(path)
+def address(method: str, version: str, path: str) -> tuple[str, str]:
+    return method, f"/{version}{without_names(path)}"
 
 
-ADDRESSES = {name: address(one.method, one.path) for name, one in ENDPOINTS.items()}
+ADDRESSES = {name: address(one.method, one.version, one.path) for name, one in ENDPOINTS.items()}
+TEXTS = {"condensed_log", "log"}  # endpoints whose answer is no JSON
+LINES = {"test_lines"}  # a line of JSON for each item
 
 
 def test_each_endpoint_is_in_the_table_once() -> None:
@@ -78,11 +86,19 @@ class Wire(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         response = await self._transport.handle_async_request(request)
         body = await response.aread()
-        found = json.loads(body)
-        maps = found.get("items", [found])
-        name = name_of(request.method, request.url.path.removeprefix(PREFIX))
-        self.fields[name] = {key for each in maps for key in each}
+        name = name_of(request.method, request.url.path.removeprefix("/api"))
+        self.fields[name] = {key for each in maps_in(name, body) for key in each}
         return httpx.Response(response.status_code, headers=response.headers, content=body)
+
+
+def maps_in(name: str, body: bytes) -> list[dict[str, Any]]:
+    if name in TEXTS:
+        return []
+    if name in LINES:
+        return [json.loads(line) for line in body.splitlines()]
+    found = json.loads(body)
+    maps: list[dict[str, Any]] = found.get("items", [found])
+    return maps
 
 
 async def test_each_method_calls_its_endpoint_and_the_fake_answers_as_circleci_does(fake: FakeCircleCI) -> None:
@@ -104,18 +120,23 @@ async def test_each_method_calls_its_endpoint_and_the_fake_answers_as_circleci_d
         "project": api.project(project.slug),
         "job": api.job(project.slug, job.number),
         "tests": anext(api.tests(project.slug, job.number, len)),
+        "test_lines": api.test_lines(RED.job_id(job), bool),
+        "job_steps": api.job_steps(RED.job_id(job)),
+        "condensed_log": api.condensed_log(RED.job_id(job), execution=0, step=103),
+        "log": api.log(RED.job_id(job), execution=0, step=103),
+        "build": api.build(project.long_slug, job.number),
         "webhooks": api.webhooks(project.id),
         "update_webhook": api.update_webhook(hook, HOOK, secret="obviously-fake"),
         "delete_webhook": api.delete_webhook(hook),
     }
-    assert [name_of(fake.calls[0].method, fake.calls[0].path)] == ["create_webhook"]
+    assert [name_of_call(fake)] == ["create_webhook"]
     for name, call in calls.items():
         await call
-        assert name_of(fake.calls[-1].method, fake.calls[-1].path) == name
+        assert name_of_call(fake) == name
     await client.close()
     assert set(wire.fields) == set(ENDPOINTS)
     for name, fields in wire.fields.items():
-        assert fields
+        assert bool(fields) is (name not in TEXTS)
         assert fields <= OPERATIONS[ENDPOINTS[name].operation][2], name
 
 
@@ -138,26 +159,36 @@ async def test_version_and_limits_of_an_endpoint_hold_for_its_calls() -> None:
     assert asked == ["/api/v3/webhook"] * 3
 
 
+def name_of_call(fake: FakeCircleCI) -> str:
+    """Return the endpoint of the last call that was received."""
+    call = fake.calls[-1]
+    return name_of(call.method, f"/{call.version}{call.path}")
+
+
 def name_of(method: str, path: str) -> str:
-    """Return the endpoint of a call that was received."""
+    """Return the endpoint of a call, by its path from the version on."""
     [name] = [name for name, endpoint in ENDPOINTS.items() if method == endpoint.method and fits(path, endpoint)]
     return name
 
 
 def fits(path: str, endpoint: Endpoint) -> bool:
-    pattern = endpoint.path.replace("{slug}", "[^/]+/[^/]+/[^/]+").replace("{number}", "[0-9]+")
+    pattern = f"/{re.escape(endpoint.version)}{endpoint.path}".replace("{slug}", "[^/]+/[^/]+/[^/]+").replace(
+        "{number}", "[0-9]+"
+    )
     return re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", pattern), path) is not None
 
 
 def test_the_fake_circleci_serves_the_endpoints_of_the_table_and_no_other(fake: FakeCircleCI) -> None:
     routes = [route for route in fake.app.routes if isinstance(route, Route)]
     served = {
-        address(method, route.path.removeprefix(PREFIX))
+        (method, without_names(route.path.removeprefix("/api")))
         for route in routes
+        if route.path.startswith("/api/")
         for method in (route.methods or set()) - {"HEAD"}
     }
 
     assert len(routes) == len(fake.app.routes)
+    assert {route.path for route in routes if not route.path.startswith("/api/")} == {"/storage/{id}"}
     assert served == set(ADDRESSES.values())
 
 
@@ -165,13 +196,13 @@ def test_the_fake_circleci_serves_the_endpoints_of_the_table_and_no_other(fake: 
 def test_each_endpoint_is_an_operation_of_circleci_and_we_read_fields_that_it_has(name: str) -> None:
     method, path, fields = OPERATIONS[ENDPOINTS[name].operation]
 
-    assert ADDRESSES[name] == address(method, path)
+    assert ADDRESSES[name] == address(method, ENDPOINTS[name].version, path)
     if shape := shape_of(name):
         assert {field.alias or key for key, field in shape.model_fields.items()} <= fields
 
 
 def test_all_answers_have_a_shape_but_those_that_are_not_read() -> None:
-    assert [name for name in ENDPOINTS if shape_of(name) is None] == ["delete_webhook"]
+    assert {name for name in ENDPOINTS if shape_of(name) is None} == {*TEXTS, "delete_webhook"}
 
 
 def test_no_operation_is_described_that_is_not_called() -> None:
@@ -203,4 +234,4 @@ def test_paths_of_the_api_occur_in_the_table_alone() -> None:
         if path.search(module.read_text(encoding="utf-8"))
     }
 
-    assert found == {"api/endpoints.py", "api/step_logs.py"}  # those of logs are of three APIs, and not in the table
+    assert found == {"api/endpoints.py", "links.py"}  # the page of a job has such a path too

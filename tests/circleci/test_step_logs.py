@@ -1,113 +1,185 @@
 """The failed step and its log: API v3 at the cloud, v1.1 elsewhere and as the fallback."""
 
-from collections.abc import Mapping
-from typing import Any
+from dataclasses import replace
 
 import httpx
 import pytest
 
+from service.circleci.api.step_logs import CUT_OFF, MAX_TAIL_BYTES
 from service.circleci.circleci import CircleCI
 from service.metrics import Metrics
-from service.model import DetailKind, FailedStep, JobReport
-from tests.circleci_fixture import EVENT, JOBS, NOW, UNIT
+from service.model import DetailKind, FailedStep
+from service.testing import sample_runs
+from service.testing.fake_circleci.faults import Fault, broken, html_page
+from service.testing.fake_circleci.job_steps import LOG_LIMIT, signature_of
+from service.testing.fake_circleci.organization import ADA, PROJECTS, Run
+from service.testing.fake_circleci.server import FakeCircleCI
+from service.web.server.server import listen, serving
+from tests.circleci_fixture import NOW, TOKEN, ask, event_of, paths, with_log
+from tests.testing.test_fake_circleci import MONDAY
 
-PAGE = "https://app.circleci.com/jobs/gh/acme/shop/7"
-OUTPUT = "https://storage.example.com/log?signature=x"
-STEPS = [
-    {"num": 0, "name": "Spin up environment", "outcome": "succeeded"},
-    {"num": 103, "name": "Run tests", "outcome": "failed", "exit_code": 1},
-]
-V3_JOB = {"data": {"id": "j1", "attributes": {"parallel_executions": [{"steps": STEPS}]}}}
-ACTION = {"index": 0, "step": 103, "status": "failed", "exit_code": 1, "output_url": OUTPUT}
-BUILD = {
-    "steps": [{"name": "checkout", "actions": [{"status": "success"}]}, {"name": "Run tests", "actions": [ACTION]}]
-}
-V2 = {"/api/v2/workflow/w1/job": JOBS, "/api/v2/project/gh/acme/shop/job/7": UNIT}
-V3 = {"/api/v3/jobs/j1": V3_JOB, "/api/v3/jobs/j1/stdout/condensed": "collected\nassert 1 == 2\nPASSWORD=hunter2"}
-V1 = {"/api/v1.1/project/github/acme/shop/7": BUILD, "/log": [{"type": "out", "message": "assert 1 == 2\r\n"}]}
+RED = with_log(
+    sample_runs.web_main_red(MONDAY),
+    log="collecting\r\ncollected\nassert 1 == 2\n",
+    condensed="assert 1 == 2\nPASSWORD=hunter2\n",
+)
+JOB = RED.jobs[1]
+V3 = f"/v3/jobs/{RED.job_id(JOB)}"
+BUILD = f"/v1.1/project/github/acme/web/{JOB.number}"
 
 
-async def unit_job(
-    answers: Mapping[str, Any], *, api: str = "auto", url: str = "https://circleci.com"
-) -> tuple[JobReport, list[httpx.Request]]:
-    """Return the failed job as asked for, and the calls."""
-    calls: list[httpx.Request] = []
+@pytest.fixture
+def fake() -> FakeCircleCI:
+    fake = FakeCircleCI(token=TOKEN, owner=ADA, projects=PROJECTS)
+    fake.run_finished(RED)
+    return fake
 
-    def answer(request: httpx.Request) -> httpx.Response:
-        calls.append(request)
-        found = answers.get(request.url.path, 404)
-        if isinstance(found, int):
-            return httpx.Response(found, json={"error": {"type": "not_found"}})
-        return httpx.Response(200, text=found) if isinstance(found, str) else httpx.Response(200, json=found)
 
-    circleci = CircleCI(
-        secrets=[],
-        url=url,
-        token="an-invented-token",
-        metrics=Metrics(),
-        transport=httpx.MockTransport(answer),
-        clock=lambda: NOW,
-        api=api,
-    )
-    details = await circleci.enrich(EVENT, frozenset({DetailKind.JOBS, DetailKind.LOG}), None)
-    await circleci.close()
+async def step(
+    fake: FakeCircleCI, run: Run = RED, *, url: str = "https://circleci.com", api: str = "auto"
+) -> FailedStep:
+    fake.run_finished(run)
+    details = await ask(fake, run, DetailKind.JOBS, DetailKind.LOG, url=url, api=api)
     assert details.missing == ()
-    return (details.jobs or ())[1], calls
+    [found] = [job.step for job in details.jobs or () if job.step]
+    return found
 
 
-async def test_the_cloud_is_asked_for_the_condensed_log() -> None:
-    job, calls = await unit_job({**V2, **V3})
+async def test_the_cloud_is_asked_for_the_condensed_log(fake: FakeCircleCI) -> None:
+    found = await step(fake)
 
-    assert job.step is not None
-    assert job.step.lines == ("collected", "assert 1 == 2", "PASSWORD=***")
-    assert (job.step.name, job.step.exit_code) == ("Run tests", 1)
-    assert (job.step.url or "").endswith("/parallel-runs/0/steps/0-103")
-    assert dict(calls[-1].url.params) == {"filter[execution]": "0", "filter[step_num]": "103"}
-
-
-async def test_without_a_condensed_log_the_whole_is_read() -> None:
-    job, _ = await unit_job({**V2, "/api/v3/jobs/j1": V3_JOB, "/api/v3/jobs/j1/stdout": "a\nb"})
-
-    assert job.step
-    assert job.step.lines == ("a", "b")
+    assert found.lines == ("assert 1 == 2", "PASSWORD=***")
+    assert (found.name, found.exit_code) == ("Run tests", 1)
+    assert (found.url or "").endswith("/parallel-runs/0/steps/0-103")
+    assert paths(fake)[-2:] == [V3, f"{V3}/stdout/condensed"]
+    assert fake.calls[-1].query == {"filter[execution]": "0", "filter[step_num]": "103"}
 
 
-async def test_a_step_without_output_is_linked() -> None:
-    job, _ = await unit_job({**V2, "/api/v3/jobs/j1": V3_JOB})
+async def test_without_a_condensed_log_the_whole_is_read(fake: FakeCircleCI) -> None:
+    found = await step(fake, with_log(RED, log="a\nb\n"))
 
-    assert job.step
-    assert job.step.lines == ()
-    assert job.step.url
+    assert found.lines == ("a", "b")
+    assert "range" not in fake.calls[-1].headers
+
+
+async def test_of_a_long_log_the_end_is_asked_for_without_a_line_cut_in_two(fake: FakeCircleCI) -> None:
+    log = "".join(f"line {number} of PASSWORD=hunter2\n" for number in range(10_000))
+
+    found = await step(fake, with_log(RED, log=log))
+
+    assert fake.calls[-1].headers["range"] == f"bytes={len(log) - MAX_TAIL_BYTES}-"
+    assert found.lines[-1] == "line 9999 of PASSWORD=***"
+    short = "PASSWORD=hunter2 " * 10_000 + "\nthe end\n"
+    assert (await step(fake, with_log(RED, log=short))).lines == ("the end",)
+
+
+async def test_a_step_without_output_is_linked(fake: FakeCircleCI) -> None:
+    found = await step(fake, with_log(RED, log=""))
+
+    assert (found.lines, bool(found.url)) == ((), True)
+
+
+async def test_an_environment_that_does_not_start_is_the_failed_step(fake: FakeCircleCI) -> None:
+    jobs = tuple(replace(job, status="infrastructure_fail") if job is JOB else job for job in RED.jobs)
+
+    found = await step(fake, replace(RED, jobs=jobs))
+
+    assert (found.name, found.exit_code) == ("Spin up environment", None)
 
 
 @pytest.mark.parametrize(
     ("api", "url"),
     [("v2", "https://circleci.com"), ("auto", "https://ci.example.com"), ("v3", "https://ci.example.com")],
 )
-async def test_a_server_has_logs_in_its_storage_which_gets_no_token(api: str, url: str) -> None:
-    job, calls = await unit_job({**V2, **V1}, api=api, url=url)
+async def test_a_server_has_logs_in_its_storage_which_gets_no_token(fake: FakeCircleCI, api: str, url: str) -> None:
+    fake.has_v3 = False
 
-    assert job.step
-    assert job.step.lines == ("assert 1 == 2",)
-    asked = {call.url.path: call for call in calls}
-    assert ("/api/v3/jobs/j1" in asked) is (api == "v3")
-    assert "an-invented-token" not in str(asked["/log"].headers.raw)
-    assert asked["/log"].url.host == "storage.example.com"
-    assert "an-invented-token" in str(asked["/api/v1.1/project/github/acme/shop/7"].headers.raw)
+    found = await step(fake, api=api, url=url)
 
-
-@pytest.mark.parametrize("url", [None, "", "file:///etc/passwd", 7, "https://u@x y/"])
-async def test_an_address_that_is_none_is_not_asked(url: object) -> None:
-    build = {"steps": [{"name": "Run tests", "actions": [{**ACTION, "output_url": url}]}]}
-
-    job, calls = await unit_job({**V2, "/api/v1.1/project/github/acme/shop/7": build}, api="v2")
-
-    assert job.step == FailedStep(name="Run tests", exit_code=1, url=job.step.url if job.step else None)
-    assert all(call.url.host == "circleci.com" for call in calls)
+    assert found.lines == ("collecting", "collected", "assert 1 == 2")
+    assert (V3 in paths(fake)) is (api == "v3")
+    storage, build = fake.calls[-1], fake.calls[-2]
+    assert (storage.version, storage.headers["host"]) == ("", "storage.example.com")
+    assert TOKEN not in str(storage.headers)
+    assert TOKEN in str(build.headers)
+    assert paths(fake)[-2] == BUILD
 
 
-@pytest.mark.parametrize("answer", [{"data": 7}, {"data": {"attributes": []}}, {"data": {"attributes": {}}}])
-async def test_answers_of_another_shape_name_no_step(answer: object) -> None:
-    job, _ = await unit_job({**V2, "/api/v3/jobs/j1": answer})
+async def test_a_log_that_circleci_cut_off_says_so(fake: FakeCircleCI) -> None:
+    found = await step(fake, with_log(RED, log="x\n" * LOG_LIMIT), api="v2")
 
-    assert job.step is None
+    assert found.lines[-1] == CUT_OFF
+
+
+@pytest.mark.parametrize("fault", [broken(404), broken(410), broken(500), broken(501), html_page(404)])
+async def test_where_v3_does_not_answer_v1_does(fake: FakeCircleCI, fault: Fault) -> None:
+    fake.faults.next("/jobs/*", fault)
+
+    assert (await step(fake)).lines == ("collecting", "collected", "assert 1 == 2")
+
+
+async def test_a_storage_that_refuses_leaves_the_link(fake: FakeCircleCI) -> None:
+    fake.faults.next("/storage/*", broken(403))
+
+    found = await step(fake, api="v2")
+
+    assert (found.lines, bool(found.url)) == ((), True)
+
+
+@pytest.mark.parametrize("address", ["", "file:///etc/passwd", "https://u@x y", "http://storage.example.com/storage"])
+async def test_an_address_that_is_none_or_not_encrypted_is_not_asked(fake: FakeCircleCI, address: str) -> None:
+    fake.jobs.storage_url = address
+    fake.faults.next("/jobs/*", broken(404))
+
+    found = await step(fake)
+
+    assert found.lines == ()
+    assert paths(fake)[-1] == BUILD
+
+
+@pytest.mark.parametrize(
+    "answer", ['{"data": 7}', '{"data": {"attributes": []}}', '{"data": {"attributes": {"parallel_executions": [7]}}}']
+)
+async def test_answers_of_another_shape_name_no_step(fake: FakeCircleCI, answer: str) -> None:
+    fake.faults.next("/jobs/*", Fault(status=200, body=answer.encode()))
+
+    details = await ask(fake, RED, DetailKind.LOG)
+
+    assert [job.step for job in details.jobs or ()] == [None] * 3
+
+
+@pytest.mark.parametrize("api", ["v3", "v2"])
+async def test_logs_are_read_over_a_socket(fake: FakeCircleCI, api: str) -> None:
+    async with serving(fake.app, listen("127.0.0.1", 0)) as address:
+        fake.jobs.storage_url = f"{address}/storage"
+        found = await step(fake, with_log(RED, log="a\n" * 200_000 + "the end\n"), url=address, api=api)
+
+    assert found.lines[-1] == ("the end" if api == "v3" else CUT_OFF) or found.lines[-2] == "the end"
+
+
+async def test_the_storage_refuses_a_token_and_a_wrong_signature(fake: FakeCircleCI) -> None:
+    address = f"https://storage.example.com/storage/{RED.job_id(JOB)}"
+    signed = f"{address}?X-Amz-Signature={signature_of(RED, JOB)}"
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(fake.app)) as http:
+        answers = [
+            await http.get(signed),
+            await http.get(signed, headers={"Circle-Token": TOKEN}),
+            await http.get(address),
+        ]
+
+    assert [answer.status_code for answer in answers] == [200, 400, 403]
+
+
+async def test_a_job_that_never_ran_has_no_step(fake: FakeCircleCI) -> None:
+    circleci = CircleCI(
+        secrets=[],
+        url="https://circleci.com",
+        token=TOKEN,
+        metrics=Metrics(),
+        transport=httpx.ASGITransport(fake.app),
+        clock=lambda: NOW,
+    )
+    details = await circleci.enrich(event_of(RED), frozenset({DetailKind.LOG}), None)
+    await circleci.close()
+
+    assert [bool(job.step) for job in details.jobs or ()] == [False, True, False]

@@ -4,19 +4,23 @@ Each raises Temporary or Permanent. A method is thin: what its answer means is d
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from service.circleci.api.client import Client, Page
 from service.circleci.api.endpoints import ENDPOINTS
 from service.circleci.api.request import Call
 from service.circleci.api.responses import (
+    BuildAnswer,
     HookShape,
     JobAnswer,
+    JobStepsAnswer,
     ListedJob,
     ProjectShape,
     UserShape,
     WorkflowAnswer,
 )
+from service.circleci.api.transfer import Sink
 from service.circleci.pull_requests import ValuesAnswer
 from service.circleci.webhook.payload import PipelineShape
 
@@ -68,6 +72,26 @@ class CircleCIAPI:
         """
         return self._client.read_pages(_call("tests", slug=slug, number=number), read)
 
+    async def test_lines(self, job_id: str, sink: Sink) -> None:
+        """Give the test results of a job to a sink: a line of JSON for each."""
+        await self._client.pour(_call("test_lines", id=job_id), sink)
+
+    async def job_steps(self, job_id: str) -> JobStepsAnswer:
+        """Return a job with the steps of its parallel runs."""
+        return await self._client.ask(_call("job_steps", id=job_id), JobStepsAnswer)
+
+    async def condensed_log(self, job_id: str, *, execution: int, step: int) -> str:
+        """Return the lines of a step's log that matter; raises Permanent if it has none."""
+        return await self._client.read_text(_of_step("condensed_log", job_id, execution, step))
+
+    async def log(self, job_id: str, *, execution: int, step: int, start: int = 0) -> str:
+        """Return the log of a step from a byte on; raises as the other."""
+        return await self._client.read_text(replace(_of_step("log", job_id, execution, step), start=start))
+
+    async def build(self, slug: str, number: int) -> BuildAnswer:
+        """Return a job with its steps; ``slug`` begins with github or bitbucket."""
+        return await self._client.ask(_call("build", slug=slug, number=number), BuildAnswer)
+
     async def webhooks(self, project_id: str) -> Page[HookShape]:
         """Return the webhooks of a project; all pages are read as one."""
         call = Call(endpoint=ENDPOINTS["webhooks"], query={"scope-id": project_id, "scope-type": "project"})
@@ -98,3 +122,8 @@ class CircleCIAPI:
 def _call(name: str, **parts: str | int) -> Call:
     """Return a call that consists of the parts of its path."""
     return Call(endpoint=ENDPOINTS[name], parts=parts)
+
+
+def _of_step(name: str, job_id: str, execution: int, step: int) -> Call:
+    query = {"filter[execution]": str(execution), "filter[step_num]": str(step)}
+    return Call(endpoint=ENDPOINTS[name], parts={"id": job_id}, query=query)

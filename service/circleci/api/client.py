@@ -20,7 +20,7 @@ from service.circleci.api.rate_limit import MAX_WAIT_S, calls_per_s, wait_after,
 from service.circleci.api.request import Answer, Call, EndpointError, raise_for_status
 from service.circleci.api.responses import ListAnswer
 from service.circleci.api.single_flight import SingleFlight
-from service.circleci.api.transfer import connect, fetch
+from service.circleci.api.transfer import Sink, connect, fetch
 from service.circleci.json_fields import Shape, read_maps
 from service.errors import NoToken, Permanent, Temporary
 from service.metrics import Metrics
@@ -155,6 +155,16 @@ class Client:
             answer = await self._request(self._http, call)
         return answer.body.decode(errors="replace")
 
+    async def pour(self, call: Call, sink: Sink) -> None:
+        """Give the bytes of an answer to a sink as they arrive.
+
+        Raises Temporary or Permanent.
+        """
+        if self._http is None:
+            raise _no_token()
+        async with self._slots:
+            _require_plain(call, await self._request(self._http, call, sink))
+
     def use_connections(self, http: httpx.AsyncClient | None) -> None:
         """Use other connections for later calls; calls under way end on the old ones."""
         if self._http is not None:
@@ -181,12 +191,7 @@ class Client:
 
         Large ones are parsed one at a time: parsed, each takes several times its size in memory.
         """
-        if answer.content_encoding:
-            encoding = answer.content_encoding[:40]
-            raise Permanent(
-                f"CircleCI's answer to {call} is packed ({encoding}), though we asked for it as it is; "
-                "look at the proxy before it, or at ROUNDSMAN_CIRCLECI_URL"
-            )
+        _require_plain(call, answer)
         if answer.is_too_large:
             raise Permanent(f"CircleCI's answer to {call} is larger than {call.endpoint.max_bytes / 1_000_000:g} MB")
         if len(answer.body) <= MAX_INLINE_PARSE_BYTES:
@@ -194,11 +199,11 @@ class Client:
         async with self._large_answers:
             return await asyncio.to_thread(_read_body, call, answer.body, read)
 
-    async def _request(self, http: httpx.AsyncClient, call: Call) -> Answer:
+    async def _request(self, http: httpx.AsyncClient, call: Call, sink: Sink | None = None) -> Answer:
         """Make the call and return the answer if it is a success; the caller holds a slot."""
         self._check_rate_limit()
         with self._breaker.admit():
-            answer = await self._exchange(http, call)
+            answer = await self._exchange(http, call, sink)
         now = self._clock()
         self._slots.note_answer(is_refusal=answer.status == 429, calls_per_s=calls_per_s(answer.headers))
         self._pause(wait_after(answer.status, answer.headers, now), now)
@@ -242,12 +247,12 @@ class Client:
                 next_step="put a valid personal token of a person who may read the projects into it, and restart",
             )
 
-    async def _exchange(self, http: httpx.AsyncClient, call: Call) -> Answer:
+    async def _exchange(self, http: httpx.AsyncClient, call: Call, sink: Sink | None) -> Answer:
         outcome = "abandoned"  # by us: the caller was cancelled
         try:
             with self._metrics.api_seconds.labels(call.endpoint.path).time():
                 async with asyncio.timeout(self._timeout_s):
-                    answer = await fetch(http, call)
+                    answer = await fetch(http, call, sink)
             outcome = str(answer.status)
         except (TimeoutError, httpx.TimeoutException) as error:
             outcome = "timeout"
@@ -258,6 +263,15 @@ class Client:
         finally:
             self._metrics.api_calls.labels(call.endpoint.path, outcome).inc()
         return answer
+
+
+def _require_plain(call: Call, answer: Answer) -> None:
+    if answer.content_encoding:
+        encoding = answer.content_encoding[:40]
+        raise Permanent(
+            f"CircleCI's answer to {call} is packed ({encoding}), though we asked for it as it is; "
+            "look at the proxy before it, or at ROUNDSMAN_CIRCLECI_URL"
+        )
 
 
 def _no_token() -> NoToken:

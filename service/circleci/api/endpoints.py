@@ -7,8 +7,14 @@ this table.
 from dataclasses import dataclass
 from enum import StrEnum
 
-REFERENCES = {"v2": "https://circleci.com/docs/api/v2/index.html"}  # by version of the API
+REFERENCES = {  # by version of the API
+    "v1.1": "https://circleci.com/docs/api/v1/index.html",
+    "v2": "https://circleci.com/docs/api/v2/index.html",
+    "v3": "https://circleci.com/docs/api/v3/index.html",
+}
 MAX_ANSWER_BYTES = 10_000_000
+MAX_LOG_BYTES = 2_000_000
+MAX_TESTS_BYTES = 100_000_000  # read line by line
 MAX_PAGES = 20
 
 
@@ -49,6 +55,11 @@ class Endpoint:
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
+
+    @property
+    def title(self) -> str:
+        """Its name beside endpoints of other versions of the API."""
+        return str(self) if self.version == "v2" else f"{self.method} /{self.version}{self.path}"
 
     @property
     def source(self) -> str:
@@ -121,6 +132,49 @@ ENDPOINTS = {  # by the name of the method of CircleCIAPI that calls it
         is_optional=True,
         is_list=True,
         operation="getTests",
+    ),
+    "test_lines": Endpoint(
+        version="v3",
+        path="/jobs/{id}/tests",
+        purpose="the test results of a job, at circleci.com",
+        right=Right.READ,
+        is_optional=True,
+        max_bytes=MAX_TESTS_BYTES,
+        operation="getJobTests",
+    ),
+    "job_steps": Endpoint(
+        version="v3",
+        path="/jobs/{id}",
+        purpose="the failed step of a job, at circleci.com",
+        right=Right.READ,
+        is_optional=True,
+        operation="getJob",
+    ),
+    "condensed_log": Endpoint(
+        version="v3",
+        path="/jobs/{id}/stdout/condensed",
+        purpose="the lines of the failed step's log that matter, at circleci.com",
+        right=Right.READ,
+        is_optional=True,
+        max_bytes=MAX_LOG_BYTES,
+        operation="getJobCondensedStdout",
+    ),
+    "log": Endpoint(
+        version="v3",
+        path="/jobs/{id}/stdout",
+        purpose="the log of the failed step, at circleci.com",
+        right=Right.READ,
+        is_optional=True,
+        max_bytes=MAX_LOG_BYTES,
+        operation="getJobStdout",
+    ),
+    "build": Endpoint(
+        version="v1.1",
+        path="/project/{slug}/{number}",
+        purpose="the failed step of a job and the address of its log, at a CircleCI Server",
+        right=Right.READ,
+        is_optional=True,
+        operation="getBuild",
     ),
     "webhooks": Endpoint(
         path="/webhook",

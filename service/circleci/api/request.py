@@ -19,12 +19,14 @@ class Call:
     """A call of an endpoint.
 
     parts    the values for the names in the endpoint's path; a slug keeps its slashes
+    start    the first byte of the answer to ask for
     secret   goes into the body under ``body_key``; it is never logged or shown
     """
 
     endpoint: Endpoint
     parts: Mapping[str, str | int] = field(default_factory=dict)
     query: Mapping[str, str] = field(default_factory=dict)
+    start: int = 0
     body: Mapping[str, object] | None = None
     secret: str | None = field(default=None, repr=False)
     body_key: str = "signing-secret"
@@ -54,6 +56,11 @@ class Call:
             for name, part in self.parts.items()
         }
         return f"/{self.endpoint.version}{self.endpoint.path.format(**parts)}"
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Return the headers of its own."""
+        return {"Range": f"bytes={self.start}-"} if self.start else {}
 
     @property
     def json(self) -> Mapping[str, object] | None:
@@ -87,6 +94,10 @@ class EndpointNotFound(Permanent):
     """CircleCI answered 404: there is no such thing, or the token may not see it."""
 
 
+class NothingThere(EndpointNotFound):
+    """API v3 answered 404 in its own words: it has the endpoint, but not the thing."""
+
+
 def raise_for_status(call: Call, answer: Answer, now: datetime) -> None:
     """Raise Temporary or Permanent unless the answer is a success."""
     if 200 <= answer.status < 300:
@@ -98,8 +109,16 @@ def raise_for_status(call: Call, answer: Answer, now: datetime) -> None:
         wait = read_retry_after(answer.headers.get("retry-after"), now)
         kind = EndpointError if answer.status in {500, 501} else Temporary
         raise kind(f"CircleCI answered {answer.status}{_reference(call, answer)}", retry_after_s=wait)
-    refusal = EndpointNotFound if answer.status == 404 else Permanent
-    raise refusal(f"CircleCI answered {answer.status}{refusal_message(call, answer)}{_reference(call, answer)}")
+    raise _refusal(answer)(
+        f"CircleCI answered {answer.status}{refusal_message(call, answer)}{_reference(call, answer)}"
+    )
+
+
+def _refusal(answer: Answer) -> type[Permanent]:
+    if answer.status != 404:
+        return Permanent
+    error = _error(answer).error
+    return NothingThere if error.type or error.id else EndpointNotFound
 
 
 def refusal_message(call: Call, answer: Answer) -> str:

@@ -3,7 +3,7 @@
 Source: CircleCI API v2 reference. A pipeline has the shape that webhooks carry: see ``payload``.
 """
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BeforeValidator
 
@@ -93,6 +93,18 @@ class JobAnswer(Shape):
     web_url: Text = None
     duration: Number = None
     messages: Annotated[tuple[JobMessage, ...], BeforeValidator(read_maps)] = ()
+
+
+class JobStepsAnswer(Shape):
+    """A job of API v3, whose steps are read by hand."""
+
+    data: Any = None
+
+
+class BuildAnswer(Shape):
+    """A job of API v1.1, whose steps are read by hand."""
+
+    steps: Any = None
 
 
 class TestShape(Shape):

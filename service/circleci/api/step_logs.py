@@ -6,65 +6,25 @@ where the log lies: that one gets no token of ours.
 
 import json
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 
-from service.circleci.api.client import Client
-from service.circleci.api.endpoints import Endpoint, Right
-from service.circleci.api.request import Call
+from service.circleci.api.circleci_api import CircleCIAPI
+from service.circleci.api.endpoints import MAX_LOG_BYTES
+from service.circleci.api.request import EndpointError
 from service.circleci.api.transfer import fetch_storage
-from service.circleci.json_fields import Shape, read_maps, read_number, read_text
+from service.circleci.json_fields import read_maps, read_number, read_text
 from service.circleci.links import web_url
 from service.errors import Permanent
 from service.message.step_log import short_log
 from service.model import FailedStep, JobReport
 
 FAILED_OUTCOMES = frozenset({"failed", "timedout", "infrastructure_fail"})
-MAX_LOG_BYTES = 2_000_000
-
-JOB = Endpoint(
-    version="v3",
-    path="/jobs/{id}",
-    purpose="the failed step",
-    right=Right.READ,
-    is_optional=True,
-    operation="getJob",
-)
-CONDENSED = Endpoint(
-    version="v3",
-    path="/jobs/{id}/stdout/condensed",
-    purpose="the log of the failed step",
-    right=Right.READ,
-    is_optional=True,
-    max_bytes=MAX_LOG_BYTES,
-    operation="getJobCondensedStdout",
-)
-STDOUT = Endpoint(
-    version="v3",
-    path="/jobs/{id}/stdout",
-    purpose="the log of the failed step",
-    right=Right.READ,
-    is_optional=True,
-    max_bytes=MAX_LOG_BYTES,
-    operation="getJobStdout",
-)
-BUILD = Endpoint(
-    version="v1.1",
-    path="/project/{slug}/{number}",
-    purpose="the failed step",
-    right=Right.READ,
-    is_optional=True,
-    operation="getBuild",
-)
-
-
-class AnyShape(Shape):
-    """An answer of which only a part is read, by hand."""
-
-    data: Any = None
-    steps: Any = None
+CUT_OFF = "(CircleCI keeps no more of this log)"
+MAX_TAIL_BYTES = 100_000  # of a log whose size is known: more is not shown
 
 
 class StepLogs:
@@ -74,8 +34,8 @@ class StepLogs:
     storage  makes a client without a token, for the storage of logs
     """
 
-    def __init__(self, client: Client, *, has_v3: bool, storage: Callable[[], httpx.AsyncClient]) -> None:
-        self._client = client
+    def __init__(self, api: CircleCIAPI, *, has_v3: bool, storage: Callable[[], httpx.AsyncClient]) -> None:
+        self._api = api
         self._has_v3 = has_v3
         self._storage = storage
 
@@ -87,7 +47,7 @@ class StepLogs:
         if self._has_v3 and job.id:
             try:
                 return await self._read_v3(job.id, job.url)
-            except Permanent:
+            except (EndpointError, Permanent):  # another fault is of all of CircleCI
                 if job.number is None:
                     raise
         if job.number is None:
@@ -95,34 +55,37 @@ class StepLogs:
         return await self._read_v1(slug, job.number, job.url)
 
     async def _read_v3(self, job_id: str, page: str | None) -> FailedStep | None:
-        answer = await self._client.ask(Call(endpoint=JOB, parts={"id": job_id}), AnyShape)
+        answer = await self._api.job_steps(job_id)
         attributes = answer.data.get("attributes") if isinstance(answer.data, dict) else None
         executions = read_maps(attributes.get("parallel_executions") if isinstance(attributes, dict) else None)
         for execution, found in enumerate(executions):
             for step in read_maps(found.get("steps")):
                 if step.get("outcome") in FAILED_OUTCOMES and (number := read_number(step.get("num"))) is not None:
-                    lines = await self._lines_v3(job_id, execution, number)
+                    size = read_number(step.get("stdout_bytes")) or 0
+                    lines = await self._lines_v3(job_id, execution, number, start=max(0, size - MAX_TAIL_BYTES))
                     return _step(step, lines, page, execution=execution, number=number)
         return None
 
-    async def _lines_v3(self, job_id: str, execution: int, number: int) -> tuple[str, ...]:
-        query = {"filter[execution]": str(execution), "filter[step_num]": str(number)}
-        for endpoint in (CONDENSED, STDOUT):
+    async def _lines_v3(self, job_id: str, execution: int, number: int, *, start: int) -> tuple[str, ...]:
+        condensed = partial(self._api.condensed_log, job_id, execution=execution, step=number)
+        whole = partial(self._api.log, job_id, execution=execution, step=number, start=start)
+        for read in (condensed, whole):
             try:
-                text = await self._client.read_text(Call(endpoint=endpoint, parts={"id": job_id}, query=query))
+                text = await read()
             except Permanent:  # 404: there is no output
                 continue
-            if lines := short_log(text):
+            begins_inside = read is whole and start > 0  # a line cut in two may hold half a secret, which is not masked
+            if lines := short_log(text.partition("\n")[2] if begins_inside else text):
                 return lines
         return ()
 
     async def _read_v1(self, slug: str, number: int, page: str | None) -> FailedStep | None:
-        call = Call(endpoint=BUILD, parts={"slug": _long(slug), "number": number})
-        answer = await self._client.ask(call, AnyShape)
+        answer = await self._api.build(_long(slug), number)
         for step in read_maps(answer.steps):
             for action in read_maps(step.get("actions")):
                 if action.get("status") in FAILED_OUTCOMES or action.get("failed") is True:
                     lines = await self._lines_v1(action.get("output_url"))
+                    lines = (*lines, CUT_OFF) if lines and action.get("truncated") is True else lines
                     execution, place = read_number(action.get("index")) or 0, read_number(action.get("step"))
                     return _step({**step, **action}, lines, page, execution=execution, number=place)
         return None

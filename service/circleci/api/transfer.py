@@ -1,6 +1,7 @@
 """One HTTP call: its headers, and the limits for reading the answer."""
 
 import asyncio
+from collections.abc import Callable
 from http.cookiejar import CookieJar
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,6 +17,9 @@ MAX_CHUNKS = 20_000
 CHUNKS_PER_YIELD = 64
 STORAGE_TIMEOUT_S = 10.0
 TIMEOUT = httpx.Timeout(10, connect=5)
+
+Sink = Callable[[bytes], bool]
+"""A taker of an answer's bytes as they arrive; it returns False if it wants no more."""
 
 
 class NoCookies(CookieJar):
@@ -62,17 +66,21 @@ def is_cloud(url: str) -> bool:
     return host == CLOUD or host.endswith(f".{CLOUD}")
 
 
-async def fetch(http: httpx.AsyncClient, call: Call) -> Answer:
+async def fetch(http: httpx.AsyncClient, call: Call, sink: Sink | None = None) -> Answer:
     """Make the call; reading stops soon after the body exceeds its limit.
 
-    The library limits the headers of an answer to about 100 kB. The caller limits the time.
+    A sink gets the body of a success: then the answer has none. The library limits the headers of an answer to about
+    100 kB. The caller limits the time.
     """
-    async with http.stream(call.method, call.path, params=call.query, json=call.json) as response:
+    asking = http.stream(call.method, call.path, params=call.query, json=call.json, headers=call.headers)
+    async with asking as response:
         headers = {name.lower(): value for name, value in response.headers.items()}
         content_encoding = _content_encoding(headers.get("content-encoding", ""))
         is_too_large = False
         body = b""
-        if not content_encoding:
+        if not content_encoding and sink and response.is_success:
+            await _pour(response, sink)
+        elif not content_encoding:
             limit = call.endpoint.max_bytes if response.is_success else MAX_ERROR_BYTES
             body, is_too_large = await _read(response, limit)
         return Answer(
@@ -105,6 +113,16 @@ async def _read(response: httpx.Response, limit: int) -> tuple[bytes, bool]:
         if chunks % CHUNKS_PER_YIELD == 0:  # thousands may be buffered, and reading those never yields to the loop
             await asyncio.sleep(0)
     return bytes(body), False
+
+
+async def _pour(response: httpx.Response, sink: Sink) -> None:
+    chunks = 0
+    async for chunk in response.aiter_bytes():
+        if not sink(chunk):
+            return
+        chunks += 1
+        if chunks % CHUNKS_PER_YIELD == 0:
+            await asyncio.sleep(0)
 
 
 def connect_storage(transport: httpx.AsyncBaseTransport | None) -> httpx.AsyncClient:

@@ -46,7 +46,7 @@ class Faults:
         self._ahead: list[tuple[str, Fault]] = []
 
     def next(self, path: str, fault: Fault, *, times: int = 1) -> None:
-        """Add a fault for the next calls whose path, below ``/api/v2``, matches the glob."""
+        """Add a fault for the next calls whose path, below the version, matches the glob."""
         self._ahead += [(path, fault)] * times
 
     def take(self, path: str) -> Fault | None:

@@ -99,6 +99,8 @@ class JobRun:
     number         None for a job that never ran: an approval, a job behind a failed one
     starts_s       seconds after the workflow's start
     tests_late_by  how many times CircleCI answers "no results" before it has them
+    step           its step that runs a command; if the job failed, the one that failed, with its exit code
+    log            the output of that step; condensed, its lines that matter
     """
 
     name: str
@@ -110,6 +112,10 @@ class JobRun:
     messages: tuple[str, ...] = ()
     tests: tuple[TestResult, ...] = ()
     tests_late_by: int = 0
+    step: str = "Run tests"
+    exit_code: int = 1
+    log: str = ""
+    condensed: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

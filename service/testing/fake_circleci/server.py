@@ -1,8 +1,10 @@
-"""A fake CircleCI: a server application for the part of API v2 that we call.
+"""A fake CircleCI: a server application for the parts of its API that we call.
 
-Its answers follow CircleCI's own OpenAPI description, so that the demo and the tests can rely on them.
+Its answers of v2 follow CircleCI's own OpenAPI description, those of v3 CircleCI's own clients, so that the demo and
+the tests can rely on them.
 """
 
+import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 
@@ -15,19 +17,23 @@ from starlette.routing import Route
 
 from service.testing.fake_circleci import responses
 from service.testing.fake_circleci.faults import Faults
-from service.testing.fake_circleci.organization import JobRun, Person, Project, Run
+from service.testing.fake_circleci.job_routes import FakeJobs, v3_error
+from service.testing.fake_circleci.organization import JobRun, Person, Project, Run, TestResult
 from service.testing.fake_circleci.responses import page
 from service.testing.fake_circleci.webhooks import FakeWebhooks, error_response
 
 PREFIX = "/api/v2"
 RATE_LIMIT = {"RateLimit-Limit": "300", "RateLimit-Remaining": "299", "RateLimit-Reset": "1"}
+RATE_LIMIT_V3 = {"RateLimit-Policy": '"default";q=300;w=60', "RateLimit": '"default";r=299;t=1'}
+VERSION = re.compile(r"/api/(v[0-9.]+)(?=/)")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
     """One call that was received.
 
-    path      below ``/api/v2``, decoded
+    path      below ``/api/v2``, ``/api/v3`` and so on, decoded
+    version   of the API: ``v2``; empty for the storage of logs
     headers   by name in lower case
     """
 
@@ -35,6 +41,7 @@ class Call:
     path: str
     query: Mapping[str, str]
     headers: Mapping[str, str]
+    version: str = "v2"
 
 
 class FakeCircleCI:
@@ -47,6 +54,8 @@ class FakeCircleCI:
     calls          every call so far
     faults         the faults of the next calls
     hooks          the registered webhooks
+    jobs           the jobs of these runs
+    has_v3         False: it has API v2 and v1.1 alone, as a CircleCI Server
     """
 
     def __init__(
@@ -68,7 +77,8 @@ class FakeCircleCI:
         self._projects = {project.slug: project for project in projects}
         self._workflows: dict[str, Run] = {}
         self._pipelines: dict[str, Run] = {}
-        self._jobs: dict[tuple[str, int], tuple[Run, JobRun]] = {}
+        self.has_v3 = True
+        self.jobs = FakeJobs(self._tests_by_now)
         self._asked_for_tests: dict[str, int] = {}
         self.hooks = FakeWebhooks({project.id for project in self._projects.values()})
         self.app = self._build_app()
@@ -80,9 +90,7 @@ class FakeCircleCI:
         self._projects.setdefault(run.project.slug, run.project)
         if run.starter:
             self._users[run.starter.id] = run.starter
-        for job in run.jobs:
-            if job.number is not None:
-                self._jobs[run.project.slug, job.number] = (run, job)
+        self.jobs.add(run)
 
     def _build_app(self) -> Starlette:
         routes = [
@@ -95,6 +103,7 @@ class FakeCircleCI:
             Route(f"{PREFIX}/project/{{slug:path}}/job/{{number:int}}", self._job),
             Route(f"{PREFIX}/project/{{slug:path}}/{{number:int}}/tests", self._tests),
             Route(f"{PREFIX}/project/{{slug:path}}", self._project),
+            *self.jobs.routes(),
             *self.hooks.routes(PREFIX),
         ]
         door = Middleware(BaseHTTPMiddleware, dispatch=self._intercept)
@@ -103,8 +112,15 @@ class FakeCircleCI:
         return app
 
     async def _intercept(self, request: Request, proceed: Callable[[Request], Awaitable[Response]]) -> Response:
-        path = request.url.path.removeprefix(PREFIX)
-        call = Call(method=request.method, path=path, query=dict(request.query_params), headers=dict(request.headers))
+        found = VERSION.match(request.url.path)
+        path = request.url.path.removeprefix(found[0] if found else "")
+        call = Call(
+            method=request.method,
+            path=path,
+            query=dict(request.query_params),
+            headers=dict(request.headers),
+            version=found[1] if found else "",
+        )
         self.calls.append(call)
 
         fault = self.faults.take(path)
@@ -114,16 +130,20 @@ class FakeCircleCI:
             response = Response(fault.body, fault.status, media_type=fault.media_type)
         else:
             response = self._refusal(call) or await proceed(request)
-        response.headers.update(RATE_LIMIT | dict(fault.headers if fault else {}))
+        limits = RATE_LIMIT_V3 if call.version == "v3" else RATE_LIMIT if call.version else {}
+        response.headers.update(limits | dict(fault.headers if fault else {}))
         return response
 
     def _refusal(self, call: Call) -> Response | None:
+        if not call.version:  # the storage of logs knows no token, and refuses one
+            return None
+        if call.version == "v3" and not self.has_v3:
+            return error_response(404, "Not found")
         bearer = call.headers.get("authorization", "").removeprefix("Bearer ")
         token = call.headers.get("circle-token", bearer)
-        if not token:
-            return error_response(401, "You must log in first.")
         if token not in self._tokens:
-            return error_response(401, "Invalid token provided.")
+            words = "Invalid token provided." if token else "You must log in first."
+            return v3_error(401, "unauthorized", words) if call.version == "v3" else error_response(401, words)
         if token == self._reader_token and call.method != "GET":
             return error_response(403, "Permission denied.")
         return None
@@ -158,17 +178,19 @@ class FakeCircleCI:
         return JSONResponse(responses.project(project)) if project else error_response(404, "Project not found")
 
     async def _job(self, request: Request) -> Response:
-        run, job = self._jobs.get((_slug(request), request.path_params["number"]), (None, None))
+        run, job = self.jobs.by_number.get((_slug(request), request.path_params["number"]), (None, None))
         return JSONResponse(responses.job(run, job)) if run and job else error_response(404, "Job not found")
 
     async def _tests(self, request: Request) -> Response:
-        run, job = self._jobs.get((_slug(request), request.path_params["number"]), (None, None))
+        run, job = self.jobs.by_number.get((_slug(request), request.path_params["number"]), (None, None))
         if run is None or job is None:
             return error_response(404, "Job not found")
 
+        return page(request, [responses.test(one) for one in self._tests_by_now(run, job)], size=self._page_size)
+
+    def _tests_by_now(self, run: Run, job: JobRun) -> tuple[TestResult, ...]:
         times = self._asked_for_tests[run.job_id(job)] = self._asked_for_tests.get(run.job_id(job), 0) + 1
-        results = job.tests if times > job.tests_late_by else ()
-        return page(request, [responses.test(result) for result in results], size=self._page_size)
+        return job.tests if times > job.tests_late_by else ()
 
 
 def _slug(request: Request) -> str:
