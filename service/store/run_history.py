@@ -13,6 +13,7 @@ from service.store.rows import Row
 
 MAX_GREENS = 2_000
 MAX_RANGE = 500
+FIRST_RANGE = 50
 MAX_DURATIONS = 30
 
 
@@ -66,11 +67,27 @@ def sibling_tracks(transaction: Transaction, track_id: int, branches: Collection
 
 def until(transaction: Transaction, run: Run) -> list[RevisionRun]:
     """Return the last runs of a track until a run, in order, with their revisions."""
+    found = _until(transaction, run, FIRST_RANGE)
+    return found if _holds_break(found) else _until(transaction, run, MAX_RANGE)
+
+
+def _holds_break(found: Sequence[RevisionRun]) -> bool:
+    """Return whether runs reach back beyond the last green revision.
+
+    Older ones tell no more of what broke after it.
+    """
+    reds = [place for place, one in enumerate(found) if one.color is Color.RED]
+    greens = [place for place, one in enumerate(found) if one.color is Color.GREEN and reds and place < reds[-1]]
+    return bool(greens) and found[greens[-1]].revision != found[0].revision
+
+
+def _until(transaction: Transaction, run: Run, limit: int) -> list[RevisionRun]:
+    """Return at most so many runs of a track until a run, in order."""
     wanted = (
         _with_events()
         .where(runs.c.track_id == run.track_id, runs.c.pipeline_number <= run.pipeline_number)
         .order_by(runs.c.pipeline_number.desc(), runs.c.created_at.desc(), runs.c.id.desc())
-        .limit(MAX_RANGE)
+        .limit(limit)
     )
     found = [row for row in transaction.execute(wanted).mappings() if _place(row) <= run.place]
     return [_to_revision_run(row) for row in sorted(found, key=_place)]

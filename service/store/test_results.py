@@ -1,11 +1,12 @@
 """Tests that failed, with their results, and the counts of these by day."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID, uuid5
 
-from sqlalchemy import delete, select, tuple_
+from sqlalchemy import bindparam, delete, select, tuple_
 
 from service.db.tables import Transaction, test_days, test_results, tests
 from service.model import Event, ObservedTest, Run, TestIdentity
@@ -15,6 +16,8 @@ from service.store.rows import Row
 WATCHED_FOR = timedelta(days=30)
 """The passes of a test are kept for this long after its last fail."""
 MAX_RESULTS = 50_000
+MAX_DIGESTS = 1_000
+"""In one statement: a run may have tens of thousands of tests, and SQLite takes 32,766 parameters."""
 
 _DIGESTS = UUID("5d4d6f1e-27f0-5b0e-9c39-8f2d2b1b6a10")
 _TEST_COLUMNS = [column.name for column in tests.c if column.name != "id"]
@@ -28,6 +31,10 @@ _PUT_TESTS = BulkInsert(
     "THEN excluded.last_failed_at ELSE tests.last_failed_at END",
     columns=_TEST_COLUMNS,
 )
+_FIND = select(tests.c.digest, tests.c.id, tests.c.last_failed_at).where(
+    tests.c.digest.in_(bindparam("digests", expanding=True))
+)
+_RECORDED = select(test_results.c.test_id, test_results.c.failed).where(test_results.c.run_id == bindparam("run_id"))
 _PUT_RESULTS = BulkInsert(test_results, "ON CONFLICT DO NOTHING")
 _ADD_DAYS = BulkInsert(
     test_days,
@@ -51,15 +58,15 @@ def record(transaction: Transaction, event: Event, run: Run, observed: Sequence[
 
     A pass is recorded of a test that failed in the last 30 days.
     """
-    digests = {digest_of(project_of(event), one.test): one for one in observed if one.failed}
-    _PUT_TESTS(transaction, [_test_row(event, run, digest, digests[digest]) for digest in sorted(digests)])
-    every = {digest_of(project_of(event), one.test) for one in observed}
-    known = _watched(transaction, every, since=run.stopped_at - WATCHED_FOR)
-    recorded = select(test_results.c.test_id, test_results.c.failed).where(test_results.c.run_id == run.id)
-    there = {(row.test_id, row.failed) for row in transaction.execute(recorded)}
+    project = project_of(event)
+    digests = [digest_of(project, one.test) for one in observed]
+    failed = {digest: one for digest, one in zip(digests, observed, strict=True) if one.failed}
+    _PUT_TESTS(transaction, [_test_row(event, run, digest, failed[digest]) for digest in sorted(failed)])
+    known = _watched(transaction, set(digests), since=run.stopped_at - WATCHED_FOR)
+    there = {(row.test_id, row.failed) for row in transaction.execute(_RECORDED, {"run_id": run.id})}
     new: dict[tuple[int, bool], ObservedTest] = {}
-    for one in observed:
-        test_id = known.get(digest_of(project_of(event), one.test))
+    for digest, one in zip(digests, observed, strict=True):
+        test_id = known.get(digest)
         if test_id is not None and (test_id, one.failed) not in there:
             new[test_id, one.failed] = one
     _PUT_RESULTS(
@@ -70,8 +77,14 @@ def record(transaction: Transaction, event: Event, run: Run, observed: Sequence[
 
 def _watched(transaction: Transaction, digests: Collection[UUID], *, since: datetime) -> dict[UUID, int]:
     """Return the ids of those of these tests that failed since a time, by digest."""
-    wanted = select(tests.c.digest, tests.c.id).where(tests.c.digest.in_(digests), tests.c.last_failed_at >= since)
-    return {digest: test_id for digest, test_id in transaction.execute(wanted)}  # noqa: C416 - rows are no pairs to mypy
+    return {row.digest: row.id for row in _find(transaction, digests) if row.last_failed_at >= since}
+
+
+def _find(transaction: Transaction, digests: Collection[UUID]) -> Iterator[Any]:
+    """Yield the rows of those of these tests that are on record."""
+    ordered = sorted(digests)
+    for start in range(0, len(ordered), MAX_DIGESTS):
+        yield from transaction.execute(_FIND, {"digests": ordered[start : start + MAX_DIGESTS]})
 
 
 def _test_row(event: Event, run: Run, digest: UUID, one: ObservedTest) -> dict[str, object]:
@@ -117,8 +130,7 @@ def _day_rows(run: Run, new: Mapping[tuple[int, bool], ObservedTest]) -> list[di
 
 def find_ids(transaction: Transaction, digests: Collection[UUID]) -> dict[UUID, int]:
     """Return the ids of those of these tests that are on record, by digest."""
-    wanted = select(tests.c.digest, tests.c.id).where(tests.c.digest.in_(digests))
-    return {digest: test_id for digest, test_id in transaction.execute(wanted)}  # noqa: C416 - the same
+    return {row.digest: row.id for row in _find(transaction, digests)}
 
 
 def results_of(transaction: Transaction, test_ids: Collection[int], *, since: datetime) -> Sequence[Row]:
