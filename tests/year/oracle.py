@@ -62,16 +62,19 @@ def _time(run: Payload, name: str) -> datetime:
 def _colors(track: list[Payload]) -> dict[str, str]:
     """Return the colors by run; a green one beside a red one of its pipeline counts as grey."""
     colors = {run["workflow"]["id"]: _color(run) for run in track}
-    reds = [run for run in track if _color(run) == "red"]
+    pipelines: dict[int, list[Payload]] = defaultdict(list)
     for run in track:
-        if _color(run) == "green" and any(red in _beside(run, track) for red in reds):
-            colors[run["workflow"]["id"]] = "grey"
+        if _color(run) != "grey":
+            pipelines[run["pipeline"]["number"]].append(run)
+    for same in pipelines.values():
+        for run in same:
+            if _color(run) == "green" and any(_color(one) == "red" for one in _beside(run, same)):
+                colors[run["workflow"]["id"]] = "grey"
     return colors
 
 
-def _beside(run: Payload, track: list[Payload]) -> list[Payload]:
-    """Return the runs that overlap with a run in its pipeline, or with one that does."""
-    same = [one for one in track if one["pipeline"]["number"] == run["pipeline"]["number"] and _color(one) != "grey"]
+def _beside(run: Payload, same: list[Payload]) -> list[Payload]:
+    """Return the runs of a pipeline that overlap with a run, or with one that does."""
     beside = [run]
     for one in beside:
         for other in same:
