@@ -34,7 +34,8 @@ from service.model import Event, Notification
 from service.operations import ids, queries
 from service.operations.ids import Noun
 from service.operations.json_shapes import Json
-from service.routing.match_keys import SEARCH_FILTERS, SearchFilter
+from service.routing.match_key import SearchFilter
+from service.routing.match_keys import SEARCH_FILTERS
 from service.routing.news import news_key
 from service.store import notifications
 from service.store.filters import Search

@@ -25,7 +25,8 @@ from service.model import (
     WorkflowFacts,
 )
 from service.routing.comparisons import COMPARED, compile_comparison
-from service.routing.match_keys import MATCH_KEYS, Fact, findable_details, read_facts
+from service.routing.match_key import Fact
+from service.routing.match_keys import MATCH_KEYS, findable_details, read_facts
 from service.routing.patterns import compile_pattern, has_wildcards, quote
 
 _WORKFLOWS_ONLY = Matcher(key="event", patterns=(EventKind.WORKFLOW_COMPLETED,))

@@ -10,7 +10,8 @@ from functools import partial
 
 from service.model import DetailKind, Event, EventKind, Matcher, Route, RoutesVersion, Verdict
 from service.routing.decide import fits, missing_facts, own_matchers
-from service.routing.match_keys import JUDGED_KEYS, MATCH_KEYS, Fact, findable_details, read_facts
+from service.routing.match_key import Fact
+from service.routing.match_keys import JUDGED_KEYS, MATCH_KEYS, findable_details, read_facts
 from service.routing.patterns import has_wildcards, to_nfc, unescape
 
 Test = tuple[str, Callable[[Fact], bool]]

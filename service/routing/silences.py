@@ -5,7 +5,8 @@ from datetime import datetime
 
 from service.model import Event, Matcher, Silence, SilenceState
 from service.routing.decide import fits
-from service.routing.match_keys import Fact, read_facts
+from service.routing.match_key import Fact
+from service.routing.match_keys import read_facts
 
 
 def find_silence(event: Event, silences: Iterable[Silence], now: datetime) -> Silence | None:

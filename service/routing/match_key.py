@@ -1,0 +1,79 @@
+"""The form of a match key: one key under ``match:`` of a route."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from service.model import DetailKind, Event
+from service.routing.patterns import to_nfc
+
+
+@dataclass(frozen=True)
+class Fact:
+    """The value of an event under one key.
+
+    shown       the spelling to show to people; empty for an absent value
+    spellings   every spelling that a pattern may fit, in NFC; none for an absent value
+    amount      of a key with units: the number to compare, a time in seconds
+    """
+
+    shown: str
+    spellings: tuple[str, ...]
+    amount: float | None = None
+
+
+def nothing_to_ask(_: Event) -> DetailKind | None:
+    """Return no detail: the event has all that can be known."""
+    return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchFilter:
+    """The filter by a key: on the builds page, in the API and in ``events list``.
+
+    columns        the columns of the table of events that hold the spellings of a value
+    label          its label on the page
+    sentence       its documentation
+    placeholder    an example for the page
+    values         the values to choose from; else any text
+    is_prominent   whether the page shows it at once, and not among "More filters"
+    """
+
+    columns: tuple[str, ...]
+    label: str
+    sentence: str
+    placeholder: str = ""
+    values: tuple[str, ...] = ()
+    is_prominent: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class MatchKey:
+    """One key under ``match:``.
+
+    sentence           its documentation
+    read               returns the value of an event under it
+    put                returns the event with another value; None for an absent one
+    find_detail        returns the detail that could fill in an absent value of this event; None if there is none
+    needs_jobs         only jobs have this fact: a route that tests it must match job events
+    units              of an amount, whose patterns are comparisons such as ``>= 3``; none for a text
+    is_judged          it is known once the run was judged, and not before
+    may_hold_brackets  real values may hold a [, which opens a set in a pattern; git refuses names of refs with one
+    search             its filter of events; None: events are not searched by it
+    """
+
+    name: str
+    sentence: str
+    read: Callable[[Event], Fact]
+    put: Callable[[Event, str | None], Event]
+    find_detail: Callable[[Event], DetailKind | None] = nothing_to_ask
+    needs_jobs: bool = False
+    units: tuple[str, ...] = ()
+    is_judged: bool = False
+    may_hold_brackets: bool = False
+    search: SearchFilter | None = None
+
+
+def to_fact(*spellings: str | None) -> Fact:
+    """Return the value with these spellings; None for one that is absent."""
+    known = dict.fromkeys(spelling for spelling in spellings if spelling is not None)
+    return Fact(" / ".join(known), tuple(map(to_nfc, known)))
