@@ -31,6 +31,22 @@ PING = replace(FAILED, kind=EventKind.PING)
 UNPLACED = replace(FAILED, branch=None, tag=None)
 UNSIGNED = replace(FAILED, actor=Actor())
 
+SAMPLE_VALUES = {name: f"some {name}" for name in MATCH_KEYS} | {
+    "event": "job-completed",
+    "project": "gh/some/project",
+    "transition": "still_broken",
+    "streak": "3",
+    "flaky": "true",
+    "known_problem": "true",
+    "new_failure": "false",
+    "duration": "25m",
+    "slower": "1.7x",
+    "queue": "1h 2m 3s",
+    "class": "infrastructure",
+    "pr": "41",
+}
+"""A value of each match key, as ``routes test --set`` has it."""
+
 
 def matcher(key: str, *written: str) -> Matcher:
     """A matcher, written as in roundsman.yaml: a leading ``!`` excludes."""

@@ -49,6 +49,7 @@ def job_from_list(event: Event, job: ListedJob) -> JobReport:
         type=job.type,
         url=job_url(event, job.job_number),
         duration_ms=milliseconds_between(job.started_at, job.stopped_at),
+        started_at=job.started_at,
     )
 
 

@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Iterable
 
 from service.config.configuration import load
-from service.config.warnings import STATUSES
+from service.config.impossible import STATUSES
 from service.errors import BadConfig
 from service.model import EventKind, NotificationState
 

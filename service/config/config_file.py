@@ -15,13 +15,14 @@ from service.config.active_hours import ActiveShape, to_active_hours
 from service.config.channel_urls import SecretSources, channels
 from service.config.digests import to_digests
 from service.config.known_problems import KnownProblemShape, to_problems
+from service.config.match_shape import MatchShape
 from service.config.matchers import to_matcher
 from service.config.operators import OperatorsShape
 from service.config.people import PersonShape, author_warnings, to_people
 from service.config.projects import ProjectShape, to_project_rules
 from service.config.reminders import EscalateShape, to_escalation
 from service.config.route_tests import shape_of, to_route_test
-from service.config.schema import DigestShape, FileShape, HookShape, MatchShape, ReceiverShape, RouteShape
+from service.config.schema import DigestShape, FileShape, HookShape, ReceiverShape, RouteShape
 from service.config.shapes import Context, suggest
 from service.config.warnings import find_warnings
 from service.config.yaml_document import Document, YamlPath, parse

@@ -4,15 +4,25 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
+from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, create_model
 
-from service.config.shapes import Shape, receiver_name, suggest
-from service.model import TEST_DAY, EventKind, ExpectedMessage, GivenRun, News, RouteTest
-from service.routing.match_keys import JUDGED_KEYS, MATCH_KEYS, SLUG
+from service.config.shapes import Shape, as_text, receiver_name, suggest
+from service.errors import BadRequest
+from service.model import TEST_DAY, Event, EventKind, ExpectedMessage, GivenRun, News, RouteTest
+from service.routing.match_key import MatchKey
+from service.routing.match_keys import FACT_KEYS, JUDGED_KEYS, MATCH_KEYS, SLUG
 
 _HOUR = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])")
 _KINDS = tuple(EventKind)
+_BLANK = Event(
+    id=UUID(int=0),
+    kind=EventKind.WORKFLOW_COMPLETED,
+    source_event_id="test",
+    happened_at=TEST_DAY,
+    received_at=TEST_DAY,
+)
 _NEWS = ("broke", "still_broken", "fixed", "passed", "none", News.SUMMARY.value)
 
 
@@ -46,15 +56,29 @@ def _transition(written: str) -> str:
     return written
 
 
+def _value_of(key: MatchKey) -> Any:  # a type
+    """Return the type of a value which the match key takes of a run."""
+
+    def check(written: str) -> str:
+        try:
+            key.put(_BLANK, written)
+        except BadRequest as error:
+            raise ValueError(str(error)) from None
+        return written
+
+    return Annotated[str, BeforeValidator(as_text), AfterValidator(check)]
+
+
 Time = Annotated[datetime, BeforeValidator(_time)]
 _TYPES: dict[str, Any] = {
     "event": Annotated[str, AfterValidator(_kind)],
     "project": Annotated[str, AfterValidator(_slug)],
-}
+} | {name: _value_of(key) for name, key in MATCH_KEYS.items() if key.units or key.values}
+_WORKED_OUT = JUDGED_KEYS - FACT_KEYS  # by the order of the runs, so that they are not given
 _FACTS: dict[str, Any] = {
     name: (_TYPES.get(name, str) | None, Field(default=None, description=key.sentence))
     for name, key in MATCH_KEYS.items()
-    if name not in JUDGED_KEYS and name != "status"
+    if name not in _WORKED_OUT and name != "status"
 }
 
 GivenShape = create_model(

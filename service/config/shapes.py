@@ -34,6 +34,13 @@ class Shape(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
+def as_text(written: object) -> object:
+    """Return what YAML reads as a number or a boolean as the text that it was."""
+    if isinstance(written, bool):
+        return str(written).lower()
+    return str(written) if isinstance(written, int | float) else written
+
+
 def receiver_name(name: str, info: ValidationInfo[Any]) -> str:
     """Return the name of a receiver of the file. Raises ValueError."""
     known, name = info.context.receivers, to_nfc(name)

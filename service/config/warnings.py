@@ -6,6 +6,7 @@ They are shown at the start, and do not stop it.
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
+from service.config.impossible import STATUSES, impossible_matches
 from service.config.shapes import suggest
 from service.config.yaml_document import Document
 from service.model import EventKind, Route
@@ -19,8 +20,6 @@ from service.routing.patterns import (
     has_wildcards,
 )
 
-# CircleCI may add others at any time, so an unknown status is a warning and no error.
-STATUSES = ("success", "failed", "error", "canceled", "unauthorized", "not_run")
 _RARE_STATUSES = ("infrastructure_fail", "timedout", "terminated-unknown", "on_hold", "retried")  # of jobs, by its API
 _TRIGGERS = ("webhook", "api", "schedule")
 _HOSTS = ("gh", "github", "bb", "bitbucket", "circleci")  # the first part of a project's slug
@@ -44,6 +43,7 @@ def find_warnings(
         *_unreachable_routes(document, routes),
         *_leftovers(document, routes),
         *_misspelled(document, routes),
+        *impossible_matches(document, routes),
         *_unlisted(document, routes),
         *_ambiguous(document, routes),
     )

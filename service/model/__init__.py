@@ -73,6 +73,7 @@ from service.model.routes import (
     Route,
     RoutesVersion,
 )
+from service.model.run_facts import RunFacts, RunFailures
 from service.model.silences import MAX_SILENCE, Silence, SilenceState
 from service.model.story import Aside, Block, Line, Link, Untrusted, Words
 from service.model.test_facts import Culprits, FailedTest, ObservedTest, RedElsewhere, RedFacts, Suspect, TestIdentity
@@ -175,6 +176,8 @@ __all__ = [
     "RouteTest",
     "RoutesVersion",
     "Run",
+    "RunFacts",
+    "RunFailures",
     "RunState",
     "Session",
     "SignatureMatch",

@@ -9,6 +9,7 @@ from uuid import UUID
 from service.model.details import DetailKind
 from service.model.events import Event
 from service.model.routes import RoutesVersion
+from service.model.run_facts import RunFacts
 from service.model.tracks import Transition
 
 
@@ -72,12 +73,14 @@ class JudgmentNotes:
     unknown   why a detail could not be had, by its kind
     event     the event as judged, where a later replay changed more than absent facts
     texts     route, receiver and reason in words, for each position: what an earlier release recorded
+    facts     those of the run that routes asked for; None where none did
     """
 
     remarks: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
     unknown: Mapping[DetailKind, tuple[str, ...]] = field(default_factory=dict)
     event: Event | None = None
     texts: tuple[tuple[str, str, str], ...] = ()
+    facts: RunFacts | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -151,6 +151,7 @@ class JobReport:
     messages   the source's own remarks on the job, such as why it could not start
     tests      only for failed jobs, and only when the source had results
     step       only for failed jobs, where a route shows logs
+    started_at None: it never started, or it is not known
     """
 
     name: str
@@ -163,6 +164,7 @@ class JobReport:
     tests: TestReport | None = None
     id: str | None = field(default=None, compare=False)
     step: FailedStep | None = None
+    started_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,6 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
+from service.model.run_facts import RunFacts
 from service.model.tracks import RunState
 
 
@@ -182,6 +183,7 @@ class Event:
     trigger       the reason why the pipeline ran (``webhook``, ``api``, ``schedule``, ...); an open set
     duration_ms   of the workflow or the job; None when the source did not say
     run           of a workflow event: its run as judged; None before it is judged
+    facts         of its run, those that routes ask for; None where none does
     """
 
     id: UUID
@@ -205,6 +207,7 @@ class Event:
     duration_ms: int | None = None
     pull_request: PullRequest = PullRequest()
     run: RunState | None = None
+    facts: RunFacts | None = None
 
     @property
     def project_name(self) -> str | None:

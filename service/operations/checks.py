@@ -17,7 +17,10 @@ from service.errors import BadConfig, Permanent, Temporary
 from service.model import Channel, Hook, HookSpec, Process, Receiver, Role, Route
 from service.operations.hook_addresses import CIRCLECI_CLOUD, find_obstacle, posts_to_us
 from service.routing.decide import follows_changes, hears_every_run
+from service.routing.match_keys import FACT_KEYS
 from service.store import heartbeats
+
+NEW_KEYS = FACT_KEYS | {"duration", "pr"}
 
 
 class Grade(StrEnum):
@@ -41,9 +44,13 @@ class Finding:
 
 
 def check_routes(routes: Iterable[Route]) -> list[Finding]:
-    """Return a note on each route that hears less than it did in release 0.1.0."""
+    """Return a note on each route that hears less than it did in release 0.1.0.
+
+    One with a match key that this release brings is no route of that time.
+    """
     heard = "hears what broke and was fixed, no longer each run: `transition` or `status` in its match changes that"
-    changed = (route for route in routes if not hears_every_run(route) and not follows_changes(route))
+    old = (route for route in routes if NEW_KEYS.isdisjoint(matcher.key for matcher in route.matchers))
+    changed = (route for route in old if not hears_every_run(route) and not follows_changes(route))
     return [Finding(what=f"route {route.name!r}", grade=Grade.NOTE, sentence=heard) for route in changed]
 
 

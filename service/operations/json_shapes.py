@@ -34,7 +34,7 @@ def event_json(event: Event) -> Json:
     ``pull_request``. The last keys are of its run, as judged: null before that, and for a job.
     """
     shape: Json = _plain(event)
-    del shape["run"]
+    del shape["run"], shape["facts"]
     shape["workflow"] = {name: shape["workflow"][name] for name in ("id", "name", "status", "url")}
     return shape | {"project": {**shape["project"], "full_name": event.project_name}} | _run_json(event.run)
 

@@ -27,9 +27,10 @@ from service.pipeline.edit_living import EDIT_DELAY
 from service.pipeline.judge_runs import judge_runs
 from service.pipeline.learn_tests import events_to_learn_from
 from service.pipeline.plan_notifications import PendingDecision, Plan, plan_notifications, was_told
+from service.pipeline.run_facts import with_run_facts
 from service.routing.absent_facts import absent_facts
 from service.routing.decide import with_details
-from service.routing.match_keys import findable_details, read_facts
+from service.routing.match_keys import read_facts
 from service.store import decisions, deliveries, events, fetches
 
 
@@ -62,7 +63,8 @@ def decide_events(transaction: Transaction, context: Context, pending: Sequence[
     events.put_all(transaction, [one.event for one in fresh])
     events.put_details(transaction, {one.event.id: one.details for one in fresh if one.details})
     now = context.clock()
-    plans = plan_notifications(transaction, context, _with_runs(transaction, fresh, now), now)
+    with_facts = with_run_facts(transaction, context, _with_runs(transaction, fresh, now), now)
+    plans = plan_notifications(transaction, context, with_facts, now)
     judged = [_judgment(context, plan, judged=rounds.get(plan.event.id, 0) + 1, at=now) for plan in plans]
     decisions.put(transaction, judged)
     _request_details(transaction, context, plans, replayed=rounds)
@@ -134,7 +136,11 @@ def _judgment(context: Context, plan: Plan, *, judged: int, at: datetime) -> Jud
         is_told=bool(plan.notifications) or any(map(was_told, plan.earlier)),
         absent=absent_facts(plan.event),
         run=_judged_state(plan.event.run),
-        notes=JudgmentNotes(remarks=plan.remarks, unknown=_unknown_details(plan.event, plan.pending.details)),
+        notes=JudgmentNotes(
+            remarks=plan.remarks,
+            unknown=_unknown_details(context, plan.event, plan.pending.details),
+            facts=plan.event.facts,
+        ),
     )
 
 
@@ -142,10 +148,10 @@ def _judged_state(run: RunState | None) -> JudgedState | None:
     return JudgedState(transition=run.transition, streak=run.streak, is_late=run.is_late) if run else None
 
 
-def _unknown_details(event: Event, details: Details | None) -> Mapping[DetailKind, tuple[str, ...]]:
-    """Return the reasons why details that match keys need could not be had, by kind."""
+def _unknown_details(context: Context, event: Event, details: Details | None) -> Mapping[DetailKind, tuple[str, ...]]:
+    """Return the reasons why details that routes need could not be had, by kind."""
     unknown: dict[DetailKind, tuple[str, ...]] = {}
-    wanted = set(findable_details(event).values())
+    wanted = context.route_index.findable(event)
     for missing in details.missing if details else ():
         if missing.want in wanted:
             unknown[missing.want] = (*unknown.get(missing.want, ()), missing.reason)

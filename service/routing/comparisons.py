@@ -5,7 +5,8 @@ import re
 from collections.abc import Callable, Mapping
 from functools import cache
 
-_COMPARISON = re.compile(r"(?P<sign>>=|<=|>|<|=)?\s*(?P<number>\d{1,9}(?:\.\d{1,6})?)\s*(?P<unit>[a-z]*)")
+_COMPARISON = re.compile(r"(?P<sign>>=|<=|>|<|=)?\s*(?P<amount>.*)", re.DOTALL)
+_PART = re.compile(r"(?P<number>[0-9]{1,9}(?:\.[0-9]{1,6})?)\s*(?P<unit>[a-z]*)\s*")
 _SIGNS: Mapping[str, Callable[[float, float], bool]] = {
     ">=": operator.ge,
     "<=": operator.le,
@@ -14,24 +15,44 @@ _SIGNS: Mapping[str, Callable[[float, float], bool]] = {
     "=": operator.eq,
 }
 COUNT = {"": 1.0}
-SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0}
+SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 TIMES = {"x": 1.0}
 COMPARED = (*COUNT, *SECONDS, *TIMES)
 """All units: what was checked when it was read may be in any of its key's."""
+_UNITS = COUNT | SECONDS | TIMES
 
 
 @cache
 def compile_comparison(written: str, units: tuple[str, ...]) -> Callable[[float], bool]:
-    """Return the test that a comparison writes; a number alone is the amount itself.
+    """Return the test that a comparison writes.
 
-    units   those that it may be in: ``s m h`` for a time, ``x`` for a ratio, an empty text for a count
+    units   those that it may be in: ``s m h d`` for a time, ``x`` for a ratio, an empty text for a count. A count alone
+            is the amount itself; a time or a ratio needs a sign, since none is met exactly
 
     Raises ValueError with the next step.
     """
+    sign, limit = split_comparison(written, units)
+    compare = _SIGNS[sign]
+    return lambda value: compare(value, limit)
+
+
+def split_comparison(written: str, units: tuple[str, ...]) -> tuple[str, float]:
+    """Return the sign and the amount of a comparison; raise ValueError as above."""
     found = _COMPARISON.fullmatch(written.strip())
-    known = COUNT | SECONDS | TIMES
-    if found is None or found["unit"] not in units:
+    limit = parse_amount(found["amount"], units) if found else None
+    if found is None or limit is None or (found["sign"] in {None, "="} and "" not in units):
         example = {"": ">= 3", "x": "> 1.5x"}.get(units[0], "> 20m")
         raise ValueError(f"{written} is no comparison; write it like {example!r}")
-    compare, amount = _SIGNS[found["sign"] or "="], float(found["number"]) * known[found["unit"]]
-    return lambda value: compare(value, amount)
+    return found["sign"] or "=", limit
+
+
+def parse_amount(written: str, units: tuple[str, ...]) -> float | None:
+    """Return an amount, a time such as ``1h 30m`` in seconds; None if it is none."""
+    parts = list(_PART.finditer(written.strip()))
+    known = [part["unit"] for part in parts]
+    is_whole = "".join(part[0] for part in parts) == written.strip()
+    if not parts or not is_whole or not set(known) <= set(units) or len(set(known)) < len(known):
+        return None
+    if len(parts) > 1 and not set(known) <= SECONDS.keys():
+        return None
+    return sum(float(part["number"]) * _UNITS[part["unit"]] for part in parts)

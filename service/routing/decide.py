@@ -38,7 +38,7 @@ _UNCHANGED = {
     "": "changed nothing",
 }
 _JOB_COMPLETED = Fact(EventKind.JOB_COMPLETED, (EventKind.JOB_COMPLETED,))
-_OF_EVERY_RUN = frozenset({"status", "tag"})
+_OF_EVERY_RUN = frozenset({"status", "tag", "duration", "slower", "queue"})
 
 
 def decide(event: Event, routes: Sequence[Route]) -> list[Decision]:
@@ -119,7 +119,7 @@ def missing_facts(event: Event, routes: Sequence[Route]) -> frozenset[DetailKind
             _test(matcher, facts[matcher.key]).is_match for matcher in known
         ):
             continue
-        wanted = {findable[matcher.key] for matcher in route.matchers if matcher.key in findable}
+        wanted = set().union(*(findable[matcher.key] for matcher in route.matchers if matcher.key in findable))
         if not wanted and not route.continues:
             break
         wants |= wanted

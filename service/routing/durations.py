@@ -1,17 +1,15 @@
-"""Usual durations of a workflow, and limits such as ``> 20m``. Pure."""
+"""Usual durations of a workflow, and the time that it waited. Pure."""
 
-import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from math import ceil
 from statistics import median
 
+from service.model import JobReport
+
 MAX_RUNS = 30
 MIN_RUNS = 5
-_DURATION = re.compile(r"(>=?|<=?) ?((?:\d{1,9}(?:\.\d{1,3})?(?:ms|s|m|h|d) ?){1,5})")
-_PART = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h|d)")
-_TIMES = re.compile(r"(>=?|<=?) ?(\d{1,6}(?:\.\d{1,3})?)x")
-_UNIT_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,30 +34,21 @@ def usual_duration(on_branch: Sequence[int], on_default: Sequence[int] = ()) -> 
     return None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Limit:
-    """A limit of a duration, in milliseconds, or of a multiple of the usual one."""
-
-    sign: str
-    value: float
-
-    def fits(self, value: float) -> bool:
-        """Return whether a value is beyond the limit."""
-        if self.sign.startswith(">"):
-            return value > self.value or (value == self.value and "=" in self.sign)
-        return value < self.value or (value == self.value and "=" in self.sign)
-
-
-def parse_duration_limit(written: str) -> Limit | None:
-    """Return the limit ``> 20m`` or ``> 1h 30m``; None if it is written otherwise."""
-    found = _DURATION.fullmatch(written.strip())
-    if found is None:
+def times_usual(duration_ms: int | None, usual: UsualDuration | None) -> float | None:
+    """Return a duration as a multiple of the usual one; None: one of both is unknown."""
+    if duration_ms is None or usual is None or not usual.median_ms:
         return None
-    total = sum(float(number) * _UNIT_MS[unit] for number, unit in _PART.findall(found[2]))
-    return Limit(sign=found[1], value=total)
+    return duration_ms / usual.median_ms
 
 
-def parse_times_limit(written: str) -> Limit | None:
-    """Return the limit ``> 1.5x``; None if it is written otherwise."""
-    found = _TIMES.fullmatch(written.strip())
-    return Limit(sign=found[1], value=float(found[2])) if found else None
+def queue_ms(created_at: datetime | None, jobs: Iterable[JobReport]) -> int | None:
+    """Return the time from a run's creation to its first job's start.
+
+    A rerun lists jobs of the run before it too, which started before it was created. Waiting for a person is no job.
+    None: no job started, or it is not known.
+    """
+    if created_at is None:
+        return None
+    starts = [job.started_at for job in jobs if job.started_at and job.type != "approval"]
+    first = min((start for start in starts if start >= created_at), default=None)
+    return round((first - created_at).total_seconds() * 1000) if first else None

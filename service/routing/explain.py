@@ -28,7 +28,8 @@ def explain(judgment: Judgment, event: Event) -> list[Decision]:
 
 
 def _as_judged(event: Event, judgment: Judgment) -> Event:
-    """Return the event with its run as it was at the judgment."""
+    """Return the event with its run and the facts of it, as at the judgment."""
+    event = replace(event, facts=judgment.notes.facts)
     if event.run is None or judgment.run is None:
         return replace(event, run=None)
     return replace(event, run=replace(event.run, **vars(judgment.run)))

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from service.errors import BadRequest
 from service.model import DetailKind, Event
 from service.routing.patterns import to_nfc
 
@@ -21,9 +22,9 @@ class Fact:
     amount: float | None = None
 
 
-def nothing_to_ask(_: Event) -> DetailKind | None:
+def nothing_to_ask(_: Event) -> frozenset[DetailKind]:
     """Return no detail: the event has all that can be known."""
-    return None
+    return frozenset()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,10 +54,13 @@ class MatchKey:
     sentence           its documentation
     read               returns the value of an event under it
     put                returns the event with another value; None for an absent one
-    find_detail        returns the detail that could fill in an absent value of this event; None if there is none
+    find_details       returns the details that could fill in an absent value of this event
     needs_jobs         only jobs have this fact: a route that tests it must match job events
     units              of an amount, whose patterns are comparisons such as ``>= 3``; none for a text
+    values             the only words that there are; none: any text
     is_judged          it is known once the run was judged, and not before
+    is_for_routes      it is worked out where a route names it: silences and digests cannot
+    when_unknown       its value if it could not be known in time; None: an absent one, which fits exclusions only
     may_hold_brackets  real values may hold a [, which opens a set in a pattern; git refuses names of refs with one
     search             its filter of events; None: events are not searched by it
     """
@@ -65,10 +69,13 @@ class MatchKey:
     sentence: str
     read: Callable[[Event], Fact]
     put: Callable[[Event, str | None], Event]
-    find_detail: Callable[[Event], DetailKind | None] = nothing_to_ask
+    find_details: Callable[[Event], frozenset[DetailKind]] = nothing_to_ask
     needs_jobs: bool = False
     units: tuple[str, ...] = ()
+    values: tuple[str, ...] = ()
     is_judged: bool = False
+    is_for_routes: bool = False
+    when_unknown: str | None = None
     may_hold_brackets: bool = False
     search: SearchFilter | None = None
 
@@ -77,3 +84,9 @@ def to_fact(*spellings: str | None) -> Fact:
     """Return the value with these spellings; None for one that is absent."""
     known = dict.fromkeys(spelling for spelling in spellings if spelling is not None)
     return Fact(" / ".join(known), tuple(map(to_nfc, known)))
+
+
+def require_value(name: str, value: str | None, values: tuple[str, ...]) -> None:
+    """Raise BadRequest unless a value is one of those that there are, or absent."""
+    if value is not None and value not in values:
+        raise BadRequest(f"{value!a} is not a value of {name}; there are {', '.join(values)}")

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from service.model import Actor, Commit, DetailKind, Event, EventKind, Job, Project, slug_spellings
 from service.routing.match_key import Fact, MatchKey, SearchFilter, to_fact
+from service.routing.run_fact_keys import RUN_FACT_KEYS
 from service.routing.run_match_keys import RUN_KEYS
 
 SLUG = re.compile("(?P<vcs>[^/]+)/(?P<org>[^/]+)/(?P<name>.+)")
@@ -39,16 +40,16 @@ def _put_job(event: Event, name: str | None) -> Event:
     return replace(event, kind=EventKind.JOB_COMPLETED, job=replace(event.job or Job(), name=name))
 
 
-def _find_actor(event: Event) -> DetailKind | None:
-    return DetailKind.ACTOR if event.actor.login is None and event.actor.name is None else None
+def _find_actor(event: Event) -> frozenset[DetailKind]:
+    return frozenset({DetailKind.ACTOR} if event.actor.login is None and event.actor.name is None else ())
 
 
-def _find_ref(event: Event) -> DetailKind | None:
-    """Return the detail that holds branch and tag; None if one of them is known.
+def _find_ref(event: Event) -> frozenset[DetailKind]:
+    """Return the detail that holds branch and tag; nothing if one of them is known.
 
     A pipeline has one of them: if one is known, the other is known to be absent.
     """
-    return DetailKind.VCS if event.branch is None and event.tag is None else None
+    return frozenset({DetailKind.VCS} if event.branch is None and event.tag is None else ())
 
 
 _ENTRIES: Iterable[MatchKey] = (
@@ -85,7 +86,7 @@ _ENTRIES: Iterable[MatchKey] = (
         sentence="the branch; absent when a tag was built",
         read=lambda event: to_fact(event.branch),
         put=lambda event, branch: replace(event, branch=branch),
-        find_detail=_find_ref,
+        find_details=_find_ref,
         search=SearchFilter(
             columns=("branch",),
             label="Branch",
@@ -99,7 +100,7 @@ _ENTRIES: Iterable[MatchKey] = (
         sentence='the tag; absent when a branch was built, so `"!*"` is any branch',
         read=lambda event: to_fact(event.tag),
         put=lambda event, tag: replace(event, tag=tag),
-        find_detail=_find_ref,
+        find_details=_find_ref,
         search=SearchFilter(columns=("tag",), label="Tag", sentence="the tag", placeholder="v2.*"),
     ),
     MatchKey(
@@ -133,6 +134,7 @@ _ENTRIES: Iterable[MatchKey] = (
         ),
     ),
     *RUN_KEYS,
+    *RUN_FACT_KEYS,
     MatchKey(
         name="trigger",
         sentence="the trigger of the pipeline: `webhook`, `api`, `schedule` and others",
@@ -150,7 +152,7 @@ _ENTRIES: Iterable[MatchKey] = (
         sentence="login or name of the person who started the workflow; needs the CircleCI token",
         read=lambda event: to_fact(event.actor.login, event.actor.name),
         put=lambda event, login: replace(event, actor=Actor(login=login)),
-        find_detail=_find_actor,
+        find_details=_find_actor,
         may_hold_brackets=True,
         search=SearchFilter(
             columns=("actor_login", "actor_name"),
@@ -179,6 +181,9 @@ MATCH_KEYS = {key.name: key for key in _ENTRIES}
 JUDGED_KEYS = frozenset(name for name, key in MATCH_KEYS.items() if key.is_judged)
 """The names of those that are known once the run was judged."""
 
+FACT_KEYS = frozenset(name for name, key in MATCH_KEYS.items() if key.is_for_routes)
+"""The names of those that are worked out where a route asks for them."""
+
 SEARCH_FILTERS: Mapping[str, SearchFilter] = {name: key.search for name, key in MATCH_KEYS.items() if key.search}
 """The filters of events by name, in the same order."""
 
@@ -188,7 +193,7 @@ def read_facts(event: Event) -> dict[str, Fact]:
     return {name: key.read(event) for name, key in MATCH_KEYS.items()}
 
 
-def findable_details(event: Event) -> dict[str, DetailKind]:
-    """Return, for each key with an absent value, the detail that could fill it in."""
-    found = {name: key.find_detail(event) for name, key in MATCH_KEYS.items()}
-    return {name: detail for name, detail in found.items() if detail is not None}
+def findable_details(event: Event) -> dict[str, frozenset[DetailKind]]:
+    """Return, for each key with an absent value, the details that could fill it in."""
+    found = {name: key.find_details(event) for name, key in MATCH_KEYS.items()}
+    return {name: details for name, details in found.items() if details}

@@ -11,7 +11,7 @@ from functools import partial
 from service.model import DetailKind, Event, EventKind, Matcher, Route, RoutesVersion, Verdict
 from service.routing.decide import fits, missing_facts, own_matchers
 from service.routing.match_key import Fact
-from service.routing.match_keys import JUDGED_KEYS, MATCH_KEYS, findable_details, read_facts
+from service.routing.match_keys import FACT_KEYS, JUDGED_KEYS, MATCH_KEYS, findable_details, read_facts
 from service.routing.patterns import has_wildcards, to_nfc, unescape
 
 Test = tuple[str, Callable[[Fact], bool]]
@@ -28,6 +28,9 @@ class RouteIndex:
         self._unindexed: list[int] = []
         self._by_value: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
         self._by_key: dict[str, list[int]] = defaultdict(list)
+        self._fact_routes = [
+            position for position, tests in enumerate(self._tests) if any(key in FACT_KEYS for key, _ in tests)
+        ]
         self._index_routes()
 
     def _index_routes(self) -> None:
@@ -64,6 +67,25 @@ class RouteIndex:
             return frozenset()
         candidates = self._candidates(read_facts(event), any_value_of={*findable, *JUDGED_KEYS})
         return missing_facts(event, [self.version.routes[position] for position in candidates])
+
+    def findable(self, event: Event) -> frozenset[DetailKind]:
+        """Return the details that could fill in absent facts which any route tests."""
+        found = findable_details(event)
+        return frozenset().union(*(found[key] for key in found.keys() & self._matched_keys))
+
+    def fact_keys(self, event: Event) -> frozenset[str]:
+        """Return the keys to work out for a judged event: those of fitting routes.
+
+        Its transition is left open: what a run is counts for the runs after it, too.
+        """
+        if not self._fact_routes or event.kind is EventKind.PING:
+            return frozenset()
+        facts, found = read_facts(event), set[str]()
+        for position in self._fact_routes:
+            tests = self._tests[position]
+            if all(test(facts[key]) for key, test in tests if key not in JUDGED_KEYS):
+                found.update(key for key, _ in tests)
+        return FACT_KEYS & found
 
     def candidates(self, event: Event) -> list[int]:
         """Return the positions of the routes that are tested in full, in order."""

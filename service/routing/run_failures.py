@@ -3,6 +3,13 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from service.model import DetailKind, Details, JobReport, RunFailures
+from service.routing.known_problems import FAILED_JOB_STATUSES
+
+NEEDED = frozenset({DetailKind.JOBS, DetailKind.TESTS})
+"""The details without which the failures of a run are not known."""
+UNKNOWN = RunFailures()
+
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
@@ -11,18 +18,6 @@ class Failure:
     is_flaky: bool = False
     is_known: bool = False
     is_new: bool = True
-
-
-@dataclass(frozen=True, kw_only=True)
-class RunFailures:
-    """The kind of a red run. The defaults are for a run of which too little is known."""
-
-    flaky: bool = False
-    known_problem: bool = False
-    new_failure: bool = True
-
-
-UNKNOWN = RunFailures()
 
 
 def judge_failures(failures: Iterable[Failure], *, is_complete: bool = True) -> RunFailures:
@@ -37,4 +32,17 @@ def judge_failures(failures: Iterable[Failure], *, is_complete: bool = True) -> 
         flaky=all(one.is_flaky for one in listed),
         known_problem=all(one.is_known for one in listed),
         new_failure=any(one.is_new for one in listed),
+        is_known=True,
     )
+
+
+def has_all_failures(details: Details | None) -> bool:
+    """Return whether details hold each failed job of a run, and each failed test."""
+    if details is None or details.jobs is None or not details.wanted >= NEEDED:
+        return False
+    failed = [job for job in details.jobs if job.status in FAILED_JOB_STATUSES]
+    return not any(missing.want in NEEDED for missing in details.missing) and all(map(_has_all_tests, failed))
+
+
+def _has_all_tests(job: JobReport) -> bool:
+    return job.tests is None or (job.tests.is_complete and job.tests.failed <= len(job.tests.failures))

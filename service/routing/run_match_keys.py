@@ -6,18 +6,23 @@ from dataclasses import replace
 
 from service.errors import BadRequest
 from service.model import Color, Event, EventKind, RunState, Transition, color_of
-from service.routing.match_key import Fact, MatchKey, to_fact
+from service.routing.match_key import Fact, MatchKey, require_value, to_fact
 from service.routing.tracks import alone_transition
+
+TRANSITIONS = tuple(one.value for one in Transition if one is not Transition.NONE)
 
 
 def _transition(event: Event) -> Fact:
     """Return the transition of a workflow's run.
 
-    Before the run is judged, it is taken to stand alone.
+    Before the run is judged, it is taken to stand alone. One that is no flake any more broke, for those who did not
+    hear of flakes.
     """
     if event.kind is not EventKind.WORKFLOW_COMPLETED:
         return to_fact(None)
     transition = event.run.transition if event.run else alone_transition(color_of(event.status))
+    if transition is Transition.STILL_BROKEN and event.facts and event.facts.is_turned:
+        return to_fact(transition, Transition.BROKE)
     return to_fact(None if transition is Transition.NONE else transition)
 
 
@@ -39,9 +44,7 @@ def _put_streak(event: Event, streak: str | None) -> Event:
 
 def _put_transition(event: Event, transition: str | None) -> Event:
     """Set the transition. Raises BadRequest for a word that is none."""
-    known = [one for one in Transition if one is not Transition.NONE]
-    if transition is not None and transition not in known:
-        raise BadRequest(f"{transition!a} is not a transition; there are {', '.join(known)}")
+    require_value("transition", transition, TRANSITIONS)
     color = color_of(event.status)
     run = event.run or RunState(run_id=event.id, event_id=event.id, track_id=0, color=color, transition=Transition.NONE)
     return replace(event, run=replace(run, transition=Transition(transition or Transition.NONE)))
@@ -51,10 +54,11 @@ RUN_KEYS: Iterable[MatchKey] = (
     MatchKey(
         name="transition",
         sentence="the run's effect on its branch: `broke`, `still_broken`, `fixed` or `passed`; without it a route "
-        "hears what broke and was fixed, unless it matches everything or by `status`, `tag` or `event: job-completed`: "
-        "such a route hears every run that fits",
+        "hears what broke and was fixed, unless it matches everything or by `status`, `tag`, `duration`, `slower`, "
+        "`queue` or `event: job-completed`: such a route hears every run that fits",
         read=_transition,
         put=_put_transition,
+        values=TRANSITIONS,
         is_judged=True,
     ),
     MatchKey(

@@ -15,6 +15,8 @@ from service.store.rows import Row
 GREEN_POINTS = (Transition.PASSED, Transition.FIXED)
 """The transitions after which a track is green: what is beyond such a run does not depend on what is before it."""
 
+MAX_BESIDE = 20  # runs of one pipeline that may stand after the one at hand
+
 _IDS = UUID("b1f6b3d0-6f6e-5d0a-8a59-0c2f2b6b9d11")
 _PUT = BulkInsert(runs, replacing(runs, "id"))
 _FIND = select(runs).where(runs.c.id.in_(bindparam("ids", expanding=True)))
@@ -85,6 +87,22 @@ def green_after(transaction: Transaction, track_id: int, pipeline: int) -> int |
     )
     found: int | None = transaction.execute(oldest).scalar()
     return found
+
+
+def red_before(transaction: Transaction, state: RunState) -> Run | None:
+    """Return the red run before one of the same incident, by the order of the track."""
+    own = find_all(transaction, {state.run_id}).get(state.run_id)
+    if own is None or own.incident_id is None or own.pipeline_number is None:
+        return None
+    reds = (
+        select(runs)
+        .where(runs.c.track_id == own.track_id, runs.c.incident_id == own.incident_id, runs.c.color == Color.RED)
+        .where(runs.c.pipeline_number <= own.pipeline_number, runs.c.id != own.id)
+        .order_by(runs.c.pipeline_number.desc(), runs.c.created_at.desc(), runs.c.id.desc())
+        .limit(MAX_BESIDE)
+    )
+    earlier = (to_run(row) for row in transaction.execute(reds).mappings())
+    return max((run for run in earlier if run.place < own.place), key=lambda run: run.place, default=None)
 
 
 def between(transaction: Transaction, track_id: int, first: int | None, last: int | None) -> list[Run]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from service.config.configuration import load
-from service.config.schema import MatchShape
+from service.config.match_shape import MatchShape
 from service.errors import BadConfig
 from service.model import HookSpec, Matcher, Route
 from service.routing.match_keys import MATCH_KEYS

@@ -1,6 +1,7 @@
 """Trying routes out: an event from a webhook's body, an invented one, or one with some facts changed."""
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,11 +10,22 @@ import pytest
 from service.circleci.circleci import CircleCI
 from service.errors import BadConfig, BadRequest, Permanent
 from service.metrics import Metrics
-from service.model import Actor, Details, Event, EventKind, Project, Route, Vcs, Verdict
+from service.model import (
+    Actor,
+    Details,
+    Event,
+    EventKind,
+    IncidentClass,
+    Project,
+    Route,
+    RunFacts,
+    RunFailures,
+    Vcs,
+    Verdict,
+)
 from service.operations.route_test import build_event, parse_facts
 from service.routing.decide import decide, with_details
-from service.routing.match_keys import MATCH_KEYS
-from tests.example_events import route
+from tests.example_events import SAMPLE_VALUES, route
 
 PAYLOADS_OF = Path(__file__).parents[1] / "payloads" / "circleci"
 PAYLOADS = sorted(PAYLOADS_OF.glob("*.json"))
@@ -50,12 +62,7 @@ def test_a_fact_stands_in_place_of_the_body_s_own() -> None:
 
 
 def test_every_match_key_can_be_set() -> None:
-    given = {key: f"some {key}" for key in MATCH_KEYS} | {
-        "event": "job-completed",
-        "project": "gh/some/project",
-        "transition": "still_broken",
-        "streak": "3",
-    }
+    given = SAMPLE_VALUES
 
     event = trial(*(f"{key}={value}" for key, value in given.items()))
 
@@ -73,7 +80,37 @@ def test_every_match_key_can_be_set() -> None:
         "trigger": event.trigger,
         "actor": event.actor.login,
         "author": event.commit.author_name,
+        "flaky": "true",
+        "known_problem": "true",
+        "new_failure": "false",
+        "duration": f"{(event.duration_ms or 0) // 60_000}m",
+        "slower": "1.7x",
+        "queue": "1h 2m 3s",
+        "class": "infrastructure",
+        "pr": str(event.pull_request.number),
     } == given
+    assert event.facts == RunFacts(
+        failures=RunFailures(flaky=True, known_problem=True, new_failure=False, is_known=True),
+        times_usual=1.7,
+        queue_ms=3_723_000,
+        klass=IncidentClass.INFRASTRUCTURE,
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        ("flaky=maybe", "'maybe' is not a value of flaky; there are true, false"),
+        ("class=bad", "'bad' is not a value of class; there are new, flaky, infrastructure, known_problem, expected"),
+        ("transition=broken", "'broken' is not a value of transition; there are broke, still_broken, fixed, passed"),
+        ("duration=> 20m", "'> 20m' is not a value of duration; write it like 25m"),
+        ("slower=2", "'2' is not a value of slower; write it like 1.5x"),
+        ("queue=long", "'long' is not a value of queue; write it like 5m"),
+    ],
+)
+def test_a_value_that_no_run_has_is_refused_with_the_next_step(given: str, reason: str) -> None:
+    with pytest.raises(BadRequest, match=re.escape(reason)):
+        trial(given)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from service.db.tables import events
-from service.routing.match_keys import MATCH_KEYS, SEARCH_FILTERS
+from service.routing.match_keys import FACT_KEYS, MATCH_KEYS, SEARCH_FILTERS
 from tests.app_fixture import RED, House
 from tests.cli_reference import every_command
 
@@ -12,7 +12,9 @@ OPTIONS = {option for name, command in every_command() if name == "events list" 
 
 
 def test_every_match_key_of_an_event_s_own_facts_is_searched_by() -> None:
-    assert [name for name, key in MATCH_KEYS.items() if key.search is None] == ["event", "transition", "streak"]
+    of_runs = {"transition", "streak", *FACT_KEYS, "duration", "pr"}
+
+    assert {name for name, key in MATCH_KEYS.items() if key.search is None} == {"event", *of_runs}
 
 
 @pytest.mark.parametrize("name", SEARCH_FILTERS)

@@ -12,7 +12,9 @@ from service.model import (
     EventKind,
     Matcher,
     Project,
+    PullRequest,
     Route,
+    RunFacts,
     Verdict,
 )
 from service.routing.decide import decide
@@ -199,7 +201,10 @@ def test_name_with_a_slash_gets_no_organization_before_it() -> None:
 # Absent facts and exclusion
 
 
-@pytest.mark.parametrize("key", [key for key in MATCH_KEYS if key not in {"event", "status", "transition", "streak"}])
+NEVER_ABSENT = {"event", "status", "transition", "streak", "flaky", "known_problem", "new_failure"}  # of a red run
+
+
+@pytest.mark.parametrize("key", [key for key in MATCH_KEYS if key not in NEVER_ABSENT])
 def test_an_absent_fact_matches_no_pattern_and_escapes_every_exclusion(key: str) -> None:
     bare = Event(
         id=UUID(int=2),
@@ -213,6 +218,52 @@ def test_an_absent_fact_matches_no_pattern_and_escapes_every_exclusion(key: str)
     assert said(bare, **{key: "*"}) == (Verdict.NOT_MATCHED, f"this event has no {key}")
     assert said(bare, **{key: "!*"}) == (Verdict.MATCHED, f"this event has no {key}")
     assert not matches(bare, **{key: ["*", "!other"]})
+
+
+@pytest.mark.parametrize(("key", "value"), [("flaky", "false"), ("known_problem", "false"), ("new_failure", "true")])
+def test_failures_that_are_not_known_in_time_are_taken_to_be_news(key: str, value: str) -> None:
+    other = "false" if value == "true" else "true"
+
+    assert said(FAILED, **{key: value}) == (Verdict.MATCHED, f"{key} {value} (not known) matches {value}")
+    assert said(FAILED, **{key: other}) == (Verdict.NOT_MATCHED, f"{key} {value} (not known) is not {other}")
+
+
+@pytest.mark.parametrize("key", ["flaky", "known_problem", "new_failure"])
+@pytest.mark.parametrize("status", ["success", "canceled"])
+def test_a_run_without_failures_has_no_kind_of_them(key: str, status: str) -> None:
+    assert said(replace(FAILED, status=status), status="*", **{key: ["true", "false"]}) == (
+        Verdict.NOT_MATCHED,
+        f"this event has no {key}",
+    )
+
+
+def test_times_are_compared() -> None:
+    slow = replace(FAILED, duration_ms=1_500_000, facts=RunFacts(times_usual=1.75, queue_ms=61_000))
+
+    assert said(slow, duration="> 20m") == (Verdict.MATCHED, "duration 25m matches > 20m")
+    assert said(slow, duration="> 30m") == (Verdict.NOT_MATCHED, "duration 25m is not > 30m")
+    assert said(slow, slower=["> 1.5x"]) == (Verdict.MATCHED, "slower 1.75x matches > 1.5x")
+    assert said(slow, queue="!> 1m") == (Verdict.NOT_MATCHED, "queue 1m 1s is excluded by !> 1m")
+
+
+@pytest.mark.parametrize("key", ["duration", "slower", "queue"])
+def test_a_route_for_times_hears_every_run_that_fits(key: str) -> None:
+    green = MATCH_KEYS[key].put(replace(FAILED, status="success"), "9x" if key == "slower" else "9m")
+
+    assert matches(green, **{key: "> 1x" if key == "slower" else "> 1m"})
+    assert not matches(green, **{key: "!> 1x" if key == "slower" else "!> 1m"})
+    assert not matches(green, branch="main")
+
+
+def test_a_pull_request_goes_by_number_and_page() -> None:
+    page = "https://github.com/acme/web/pull/41"
+    event = replace(FAILED, pull_request=PullRequest(number=41, url=page))
+
+    assert said(event, pr="41") == (Verdict.MATCHED, "pr 41 matches 41")
+    assert matches(event, pr="*")
+    assert matches(event, pr=page)
+    assert not matches(event, pr="4")
+    assert matches(replace(FAILED, pull_request=PullRequest(url=page)), pr="*")
 
 
 def test_not_a_tag_build_is_written_as_an_exclusion() -> None:

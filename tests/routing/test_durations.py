@@ -1,8 +1,10 @@
-"""Usual durations, and limits of them."""
+"""Usual durations, multiples of them, and the time that a run waited."""
 
-import pytest
+from datetime import datetime, timedelta
 
-from service.routing.durations import UsualDuration, parse_duration_limit, parse_times_limit, usual_duration
+from service.model import JobReport
+from service.routing.durations import UsualDuration, queue_ms, times_usual, usual_duration
+from tests.example_events import NOON
 
 
 def test_the_usual_duration_is_the_median_of_the_last_thirty_greens() -> None:
@@ -17,35 +19,31 @@ def test_a_branch_with_few_greens_takes_those_of_the_default_branch() -> None:
     assert usual_duration([1] * 4, [5] * 4) is None
 
 
-@pytest.mark.parametrize(
-    ("written", "beyond", "within"),
-    [
-        ("> 20m", 1_200_001, 1_200_000),
-        (">20m", 1_200_001, 1_200_000),
-        (">= 20m", 1_200_000, 1_199_999),
-        ("< 90s", 89_999, 90_000),
-        ("<= 1m 30s", 90_000, 90_001),
-        ("> 1h30m", 5_400_001, 5_400_000),
-        ("> 1.5h", 5_400_001, 5_400_000),
-    ],
-)
-def test_a_duration_is_beyond_a_limit_or_not(written: str, beyond: int, within: int) -> None:
-    limit = parse_duration_limit(written)
+def test_a_multiple_of_the_usual_duration_needs_both() -> None:
+    usual = UsualDuration(median_ms=60_000, p95_ms=90_000, runs=5)
 
-    assert limit is not None
-    assert limit.fits(beyond)
-    assert not limit.fits(within)
+    assert times_usual(90_000, usual) == 1.5
+    assert times_usual(None, usual) is None
+    assert times_usual(90_000, None) is None
+    assert times_usual(90_000, UsualDuration(median_ms=0, p95_ms=0, runs=5)) is None
 
 
-@pytest.mark.parametrize("written", ["20m", "> 20", "> m", ">> 20m", "> -1m", "> 20 apples", "", "> 1.5x", "= 20m"])
-def test_other_texts_are_no_limits_of_durations(written: str) -> None:
-    assert parse_duration_limit(written) is None
+def job(started_at: datetime | None, kind: str = "build") -> JobReport:
+    return JobReport(name="unit-tests", status="failed", type=kind, started_at=started_at)
 
 
-def test_a_multiple_of_the_usual_is_written_with_an_x() -> None:
-    limit = parse_times_limit("> 1.5x")
+def test_a_run_waits_until_its_first_job_starts() -> None:
+    later = [job(NOON + timedelta(seconds=seconds)) for seconds in (95, 90, 200)]
 
-    assert limit is not None
-    assert limit.fits(1.51)
-    assert not limit.fits(1.5)
-    assert [parse_times_limit(text) for text in ("> 1.5", "1.5x", "> x", "> 20m")] == [None] * 4
+    assert queue_ms(NOON, later) == 90_000
+    assert queue_ms(NOON, [job(NOON)]) == 0
+    assert queue_ms(NOON, [job(None)]) is None
+    assert queue_ms(NOON, []) is None
+    assert queue_ms(None, later) is None
+
+
+def test_jobs_of_the_run_before_and_approvals_do_not_count() -> None:
+    kept, approved = job(NOON - timedelta(hours=1)), job(NOON + timedelta(seconds=1), "approval")
+
+    assert queue_ms(NOON, [kept, approved, job(NOON + timedelta(minutes=3))]) == 180_000
+    assert queue_ms(NOON, [kept, approved]) is None

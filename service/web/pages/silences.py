@@ -11,7 +11,7 @@ from service.model import Silence, SilenceState
 from service.operations import silences as operations
 from service.operations.json_shapes import Json
 from service.operations.queries import to_id
-from service.routing.match_keys import MATCH_KEYS
+from service.routing.match_keys import FACT_KEYS, MATCH_KEYS
 from service.store.filters import has_signs
 from service.web.pages.context import PageContext
 from service.web.pages.forms import read_form
@@ -70,7 +70,7 @@ def _read_with_preview(transaction: Transaction, context: PageContext, silence: 
 
 def _form(written: Mapping[str, str]) -> Json:
     """Return the fields of the form, and what was entered."""
-    others = [key for key in MATCH_KEYS if key not in PROMINENT]
+    others = [key for key in MATCH_KEYS if key not in PROMINENT and key not in FACT_KEYS]
     entered = {name: written.get(name, "") for name in (*MATCH_KEYS, "from", "until", "comment")}
     fields = {"prominent": PROMINENT, "others": others, "written": entered}
     return fields | {"problem": None, "preview": None, "wanted": None}

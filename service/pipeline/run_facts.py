@@ -1,0 +1,151 @@
+"""Work out the facts of runs that routes ask for: failures, times, class.
+
+Part of the transaction that decides on events, after their runs were judged. An event that no such route else fits
+costs nothing. What is found is kept with the judgment, so that it can be explained, and the end of a red run follows
+the routes that the red one took.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from uuid import UUID
+
+from service.db.tables import Transaction
+from service.model import (
+    Color,
+    Details,
+    Event,
+    Incident,
+    KnownProblem,
+    Run,
+    RunFacts,
+    RunFailures,
+    RunState,
+    Transition,
+)
+from service.pipeline.context import Context
+from service.pipeline.plan_notifications import PendingDecision
+from service.pipeline.record_tests import observed_failures, run_remark
+from service.pipeline.red_facts import JudgedTest, judge_tests, usual_of
+from service.routing.durations import queue_ms, times_usual
+from service.routing.known_problems import find_known
+from service.routing.run_fact_keys import FAILURE_KEYS
+from service.routing.run_failures import UNKNOWN, Failure, has_all_failures, judge_failures
+from service.store import decisions, events, incidents, known_problems, runs
+
+NEVER_RAN = frozenset({"error", "unauthorized", "terminated-unknown"})
+"""The statuses of jobs that failed and have neither tests nor steps: they are no flakes."""
+
+
+def with_run_facts(
+    transaction: Transaction, context: Context, pending: Sequence[PendingDecision], now: datetime
+) -> list[PendingDecision]:
+    """Return events with the facts of their runs that routes ask for.
+
+    pending   those of one track in its order
+    """
+    worker = _Worker(transaction, context, now)
+    return [replace(one, event=worker.fill(one)) for one in pending]
+
+
+class _Worker:
+    """The facts of one batch, run by run."""
+
+    def __init__(self, transaction: Transaction, context: Context, now: datetime) -> None:
+        self._transaction, self._context, self._now = transaction, context, now
+        self._failures: dict[UUID, RunFailures] = {}
+        self._problems: Sequence[KnownProblem] | None = None
+
+    def fill(self, pending: PendingDecision) -> Event:
+        """Return an event with the facts that routes which else fit it ask for."""
+        event, run = pending.event, pending.event.run
+        keys = self._context.route_index.fact_keys(event) if run is not None else frozenset[str]()
+        if run is None or not keys:
+            return event
+        found = RunFacts(
+            failures=self._failures_of(event, run, pending.details) if keys & FAILURE_KEYS else None,
+            times_usual=self._times_usual(event, run) if "slower" in keys else None,
+            queue_ms=_queue_ms(event, pending.details) if "queue" in keys else None,
+        )
+        if "class" in keys and (incident := self._incident(run)):
+            found = replace(found, klass=incident.klass)
+        facts = self._with_turn(_beside(found, event.facts), run)
+        if facts.failures is not None:
+            self._failures[run.run_id] = facts.failures
+        return replace(event, facts=facts if facts != RunFacts() else None)
+
+    def _with_turn(self, facts: RunFacts, run: RunState) -> RunFacts:
+        """Note where a red run is no flake and no known problem, as the one before was."""
+        if facts.failures is None or facts.failures.is_excused or run.transition is not Transition.STILL_BROKEN:
+            return facts
+        before = runs.red_before(self._transaction, run)
+        return replace(facts, is_turned=before is not None and self._recorded(before).is_excused)
+
+    def _failures_of(self, event: Event, run: RunState, details: Details | None) -> RunFailures | None:
+        """Return the kind of a red run; of a fixed one that of the last red; else None."""
+        if run.transition is Transition.FIXED:
+            return self._of_last_red(run)
+        return self._judge(event, run.run_id, details) if run.color is Color.RED else None
+
+    def _of_last_red(self, fixed: RunState) -> RunFailures:
+        """Return the kind of the last red run, as it was told.
+
+        What was judged of it then counts, also if more is known by now: its end goes the same way.
+        """
+        incident = self._incident(fixed)
+        red = runs.find_all(self._transaction, {incident.last_red}).get(incident.last_red) if incident else None
+        return self._recorded(red) if red else UNKNOWN
+
+    def _recorded(self, red: Run) -> RunFailures:
+        """Return the kind of a red run by its judgment; if no route asked then, by now."""
+        if red.id in self._failures:
+            return self._failures[red.id]
+        for judgment in decisions.find(self._transaction, red.event_id):
+            if judgment.notes.facts and judgment.notes.facts.failures:
+                return judgment.notes.facts.failures
+        event = events.find_all(self._transaction, {red.event_id}).get(red.event_id)
+        details = events.find_details(self._transaction, red.event_id)
+        return self._judge(event, red.id, details) if event else UNKNOWN
+
+    def _judge(self, event: Event, run_id: UUID, details: Details | None) -> RunFailures:
+        run = runs.find_all(self._transaction, {run_id}).get(run_id)
+        if run is None or details is None or not has_all_failures(details):
+            return UNKNOWN
+        known = find_known(details, self._known_problems(), self._now)
+        is_known = known.is_all and all(problem.is_open(self._now) for problem in known.problems)
+        learns = run_remark(details) is None  # tests say nothing of a run that timed out, or where nearly all failed
+        judged = judge_tests(self._transaction, event, run, list(observed_failures(details)))
+        failures = [_to_failure(one, is_known=is_known, learns=learns) for one in judged]
+        never_ran = [Failure(is_known=is_known) for job in details.jobs or () if job.status in NEVER_RAN]
+        return judge_failures([*failures, *never_ran])
+
+    def _known_problems(self) -> Sequence[KnownProblem]:
+        if self._problems is None:
+            self._problems = [*self._context.known_problems, *known_problems.find_all(self._transaction)]
+        return self._problems
+
+    def _times_usual(self, event: Event, run: RunState) -> float | None:
+        row = runs.find_all(self._transaction, {run.run_id}).get(run.run_id)
+        return times_usual(event.duration_ms, usual_of(self._transaction, row) if row else None)
+
+    def _incident(self, run: RunState) -> Incident | None:
+        if run.incident_id is None:
+            return None
+        return incidents.find_all(self._transaction, {run.incident_id}).get(run.incident_id)
+
+
+def _to_failure(one: JudgedTest, *, is_known: bool, learns: bool) -> Failure:
+    return Failure(
+        is_flaky=learns and one.is_likely_flake, is_known=is_known, is_new=one.failed.is_new or not one.is_known
+    )
+
+
+def _queue_ms(event: Event, details: Details | None) -> int | None:
+    return queue_ms(event.workflow.created_at, details.jobs or ()) if details else None
+
+
+def _beside(found: RunFacts, given: RunFacts | None) -> RunFacts:
+    """Return facts, with those in their place that a test of routes gave."""
+    if given is None:
+        return found
+    return replace(found, **{name: value for name, value in vars(given).items() if value is not None})
