@@ -43,8 +43,8 @@ def track_lines(event: Event, facts: MessageFacts) -> Iterator[Line]:
         yield (f"It was red from {_span(since, event.happened_at)}{_runs(event, 'for {} runs')}.",)
     if facts.news in NEWS_OF_RED - {News.BROKE} and since:
         yield (f"Red since {clock_time(since, event.happened_at)}{_nth(event)}.",)
-    if facts.news is News.BROKE and facts.green_since:
-        yield (f"Green for {age(event.happened_at - facts.green_since)} before this.",)
+    if facts.news is News.BROKE and facts.green_since and since:
+        yield (f"Green for {age(since - facts.green_since)} before this.",)
     if facts.news in NEWS_OF_RED and facts.red_reruns:
         reruns = "1 automatic rerun was" if facts.red_reruns == 1 else f"{facts.red_reruns} automatic reruns were"
         yield (f"{reruns} red too.",)

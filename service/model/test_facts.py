@@ -96,6 +96,7 @@ class RedFacts:
     remark          the fact that no test learns from: "412 of 415 tests failed", "timed out after 60 min"
     red_elsewhere   where the same failure is red too; None: nowhere, as far as is known
     usual_ms        the usual duration of the workflow on its branch; None: unknown
+    green_since     the end of the first green run in a row before its track broke; None: unknown
     """
 
     tests: tuple[FailedTest, ...] = ()
@@ -103,3 +104,4 @@ class RedFacts:
     red_elsewhere: RedElsewhere | None = None
     culprits: Culprits = Culprits()
     usual_ms: int | None = None
+    green_since: datetime | None = None

@@ -8,7 +8,6 @@ from datetime import datetime
 from service.db.tables import Transaction
 from service.model import (
     Color,
-    Culprits,
     Details,
     Event,
     FailedTest,
@@ -20,7 +19,7 @@ from service.model import (
 )
 from service.pipeline.judge_runs import DEFAULT_BRANCHES
 from service.pipeline.record_tests import observed_failures, run_remark
-from service.routing.culprits import culprits
+from service.routing.culprits import RevisionRun, culprits, green_since
 from service.routing.durations import UsualDuration, usual_duration
 from service.routing.flakes import (
     LIKELY,
@@ -58,11 +57,13 @@ def red_facts(transaction: Transaction, event: Event, details: Details | None, n
     known = details or Details()
     observed = list(observed_failures(known))
     usual = usual_of(transaction, run)
+    earlier = runs_until(transaction, event, run)
     return RedFacts(
         tests=tuple(one.failed for one in judge_tests(transaction, event, run, observed) if one.failed.test.name),
         remark=run_remark(known),
         red_elsewhere=_red_elsewhere(transaction, event, run, observed, now=now),
-        culprits=culprits_of(transaction, event, run),
+        culprits=culprits(earlier, commit_url=event.commit.url, slug=event.project.slug),
+        green_since=green_since(earlier, event.run.since) if event.run and event.run.since else None,
         usual_ms=usual.median_ms if usual else None,
     )
 
@@ -74,7 +75,8 @@ def with_red_facts(
     if event.run is None or event.run.color is not Color.RED:
         return facts
     red = red_facts(transaction, event, details, now)
-    return replace(facts, red=red, usual_ms=red.usual_ms, compare_url=red.culprits.compare_url)
+    url = red.culprits.compare_url
+    return replace(facts, red=red, usual_ms=red.usual_ms, compare_url=url, green_since=red.green_since)
 
 
 def _run_of(transaction: Transaction, event: Event) -> Run | None:
@@ -93,11 +95,11 @@ def usual_of(transaction: Transaction, run: Run) -> UsualDuration | None:
     return None
 
 
-def culprits_of(transaction: Transaction, event: Event, run: Run) -> Culprits:
-    """Return the revisions in which the run's track broke."""
+def runs_until(transaction: Transaction, event: Event, run: Run) -> list[RevisionRun]:
+    """Return the last runs of a run's track until it; none for one without a track."""
     if run.pipeline_number is None or event.branch is None:
-        return Culprits()
-    return culprits(run_history.until(transaction, run), commit_url=event.commit.url, slug=event.project.slug)
+        return []
+    return run_history.until(transaction, run)
 
 
 def judge_tests(

@@ -102,6 +102,24 @@ def is_confirmed(of_suspect: Iterable[RevisionRun], of_predecessor: Iterable[Rev
     return max(run.created_at for run in greens) > min(run.stopped_at for run in reds)
 
 
+def green_since(runs: Sequence[RevisionRun], broke_at: datetime) -> datetime | None:
+    """Return the end of the first green run in a row before a track broke.
+
+    runs       of the track in its order, as many as are known
+    broke_at   the end of the red run that broke it
+
+    None: the run is not among them, or no green one is before it.
+    """
+    place = next((n for n, run in enumerate(runs) if run.color is Color.RED and run.stopped_at == broke_at), 0)
+    since: datetime | None = None
+    for run in reversed(runs[:place]):
+        if run.color is Color.RED:
+            break
+        if run.color is Color.GREEN:
+            since = run.stopped_at
+    return since
+
+
 def mentioned(suspects: Iterable[Suspect]) -> list[Suspect]:
     """Return the suspects to mention: one for each author, at most five, no bots."""
     by_author = {(one.author_email or one.author_name): one for one in suspects if one.author_email or one.author_name}

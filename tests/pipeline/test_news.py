@@ -153,3 +153,10 @@ async def test_only_those_who_were_told_that_it_broke_hear_that_it_was_fixed(fol
             ("broke", 901, "sent"),
             ("fixed", 902, "sent"),
         ]
+
+
+async def test_message_of_a_break_says_how_long_it_was_green(house: House) -> None:
+    await told(house, run(1, "success"), run(2, "success"), run(7, "failed"), run(8, "failed"), run(9, "success"))
+
+    texts = [message.text for _, message in house.channels.took]
+    assert ["Green for 3 h before this." in text for text in texts] == [True, False]

@@ -135,6 +135,20 @@ async def test_a_break_has_its_culprits_and_their_changes(house: House) -> None:
     assert found.culprits.compare_url == page
 
 
+async def test_a_break_says_since_when_the_track_was_green(house: House) -> None:
+    before = (run(898, "success"), run(899), run(900, "success"), run(901, "success"))
+
+    found = await facts(house, await post(house, *before, run(902), run(903)))
+
+    assert found.green_since == before[2].stopped_at
+
+
+async def test_of_a_track_that_was_never_green_no_time_is_said(house: House) -> None:
+    found = await facts(house, await post(house, run(901), run(902)))
+
+    assert found.green_since is None
+
+
 async def test_a_branch_that_is_red_as_main_is_says_so(house: House) -> None:
     main = run(901)
 

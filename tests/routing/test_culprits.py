@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from service.model import Color, Suspect
-from service.routing.culprits import RevisionRun, compare_url, culprits, is_bot, mentioned
+from service.routing.culprits import RevisionRun, compare_url, culprits, green_since, is_bot, mentioned
 
 START = datetime(2026, 11, 22, 9, tzinfo=UTC)
 COLORS = {"G": Color.GREEN, "R": Color.RED, "-": Color.GREY}
@@ -47,6 +47,34 @@ def track(written: str) -> list[RevisionRun]:
 )
 def test_culprits_are_after_the_newest_green_up_to_the_oldest_red(written: str, suspects: str) -> None:
     assert [one.revision for one in culprits(track(written)).suspects] == list(suspects)
+
+
+@pytest.mark.parametrize(
+    ("written", "broke", "first_green"),
+    [
+        ("aG bR", 1, 0),
+        ("aG bG cR dR", 2, 0),
+        ("aR bR cG dG eR", 4, 2),
+        ("aR b- cG d- eG fR", 5, 2),  # grey ones change nothing
+        ("aG bR cG dR", 3, 2),
+        ("aG bR cR", 1, 0),
+        ("aG bR cR", 2, None),  # its incident opened after an earlier one had expired
+        ("aR", 0, None),
+        ("a- bR", 1, None),
+    ],
+)
+def test_a_track_was_green_since_its_first_green_run_in_a_row(
+    written: str, broke: int, first_green: int | None
+) -> None:
+    runs = track(written)
+
+    since = green_since(runs, runs[broke].stopped_at)
+
+    assert since == (None if first_green is None else runs[first_green].stopped_at)
+
+
+def test_of_a_break_that_is_not_among_the_runs_nothing_is_known() -> None:
+    assert green_since(track("aG bG"), START) is None
 
 
 def test_a_suspect_has_its_author() -> None:
