@@ -11,15 +11,25 @@ from service.cli._database import with_store
 from service.cli._output import DIGITS, MIN_WIDTH, MINUTES, STATUS, AsJson, print_json, print_table, say, status_style
 from service.cli._values import complete_receiver, complete_state
 from service.cli.events import Values, text_filter
-from service.operations.notification_status import is_put_off
+from service.operations.notification_status import WAIT_WORDS, is_put_off
 from service.operations.notifications import SEARCHABLE, list_notifications, to_search
 from service.operations.queries import MAX_PAGE_SIZE
 from service.terminal import Column
+from service.text import humanize
+
+WAITING = "waits: "
+
+
+def _state_style(state: str) -> str:
+    """Return the style of a state; what waits has that of what is pending."""
+    return status_style("pending" if state.startswith(WAITING) else state)
+
 
 COLUMNS = (
     Column(heading="when (UTC)", short=MINUTES),
     Column(heading="id", short=DIGITS),
-    Column(heading="state", cut_to=STATUS, style=status_style),
+    Column(heading="state", cut_to=len(f"{WAITING}silence"), style=_state_style),
+    Column(heading="verdict", cut_to=STATUS),
     Column(heading="channel", cut_to=MIN_WIDTH, keeps_end=True),
     Column(heading="build", cut_to=MIN_WIDTH),
     Column(heading="reason", cut_to=MIN_WIDTH, is_extra=True),
@@ -71,14 +81,27 @@ def _row(one: Any) -> tuple[str | None, ...]:
     return (
         _event_text.format_time(one["created_at"]).removesuffix(" UTC"),
         one["id"],
-        "put off" if is_put_off(one) else one["state"],
+        _state(one),
+        humanize(one["verdict"]) if one["verdict"] else None,
         one["channel_label"],
         _event_text.headline(one["event"])[0] if one["event"] else one["title"],
         _reason(one),
     )
 
 
+def _state(one: Any) -> str:
+    """Return the state; of one that is held back, the cause that it waits for."""
+    if is_put_off(one):
+        return "put off"
+    return f"{WAITING}{WAIT_WORDS[one['waits_for']]}" if one["waits_for"] in WAIT_WORDS else str(one["state"])
+
+
 def _reason(one: Any) -> str | None:
-    """Return the reason without the label before it, which has a column of its own."""
+    """Return the reason without the label before it, which has a column of its own.
+
+    Without a reason, it is the time until which the notification waits.
+    """
     reason: str | None = one["reason"]
+    if reason is None and one["waits_for"] in WAIT_WORDS and one["next_attempt_at"]:
+        return f"until {_event_text.format_time(one['next_attempt_at'])}"
     return reason and reason.removeprefix(f"{one['channel_label']} ")

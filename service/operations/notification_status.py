@@ -21,6 +21,14 @@ WAITING_PHRASES = {
     WaitsFor.HOURS: "quiet hours, waits until",
     WaitsFor.SILENCE: "silenced, told if it still counts at",
 }
+WAIT_WORDS = {
+    WaitsFor.DETAILS: "details",
+    WaitsFor.RERUN: "rerun",
+    WaitsFor.GROUP: "group",
+    WaitsFor.HOURS: "hours",
+    WaitsFor.SILENCE: "silence",
+}
+"""Single words for a table; of a retry, the state says it already."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,16 +3,20 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime
+from uuid import UUID
 
 from service.db.tables import Transaction
 from service.errors import BadRequest
-from service.model import NotificationState
+from service.model import Judgment, News, Notification, NotificationState, Verdict
 from service.operations.json_shapes import Json
 from service.operations.queries import require_limit, to_span, values_of, with_events
+from service.store import decisions
 from service.store.notification_search import NotificationSearch
 from service.store.notification_search import find_page as find_notifications
 
 SEARCHABLE = tuple(field.name for field in fields(NotificationSearch))
+WITHOUT_DECISION = frozenset({News.REMINDER, News.ESCALATION, News.SUMMARY})
+"""The news that no decision on an event leads to."""
 
 
 def list_notifications(
@@ -20,12 +24,41 @@ def list_notifications(
 ) -> Json:
     """Return one page of notifications, newest first.
 
-    The shape is ``{"items": [...], "next": cursor or None}``. Each item has its attempts and its
-    ``event``. Raises BadRequest.
+    The shape is ``{"items": [...], "next": cursor or None}``. Each item has its attempts, its ``event``, and the
+    ``verdict`` of its route on that; null for reminders and other news that no decision leads to. Raises BadRequest.
     """
     require_limit(limit)
     page = find_notifications(transaction, search, limit=limit, cursor=cursor)
-    return {"items": with_events(transaction, page.items), "next": page.next}
+    verdicts = _verdicts(transaction, page.items)
+    shapes = zip(with_events(transaction, page.items), page.items, strict=True)
+    return {"items": [{**shape, "verdict": verdicts.get(one.id)} for shape, one in shapes], "next": page.next}
+
+
+def _verdicts(transaction: Transaction, found: Sequence[Notification]) -> Mapping[UUID, Verdict]:
+    """Return the verdict of each notification's route on its event, as on record when it was planned."""
+    decided = [one for one in found if one.news not in WITHOUT_DECISION and one.event_id]
+    judgments = decisions.find_all(transaction, {one.event_id for one in decided if one.event_id})
+    verdicts = {}
+    for one in decided:
+        if one.event_id and (verdict := _verdict(one, judgments[one.event_id])):
+            verdicts[one.id] = verdict
+    return verdicts
+
+
+def _verdict(notification: Notification, judgments: Sequence[Judgment]) -> Verdict | None:
+    """Return the verdict of the round that planned a notification; None if it is not on record.
+
+    judgments   of its event, newest first
+    """
+    round_ = next((one for one in judgments if one.decided_at <= notification.created_at), None)
+    if round_ is None or round_.version is None:
+        return None
+    of_route = (
+        round_.verdicts[position]
+        for position, route in enumerate(round_.version.routes)
+        if route.name == notification.route and position in round_.verdicts
+    )
+    return next(of_route, None)
 
 
 def to_search(asked: Mapping[str, str | Sequence[str]], now: datetime) -> NotificationSearch:

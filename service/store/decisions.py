@@ -97,6 +97,17 @@ def find(transaction: Transaction, event_id: UUID) -> list[Judgment]:
     return [_to_judgment(row, of_ids.get(row["routes_version"])) for row in rows]
 
 
+def find_all(transaction: Transaction, event_ids: Collection[UUID]) -> Mapping[UUID, Sequence[Judgment]]:
+    """Return the judgments of each of these events, newest round first."""
+    wanted = select(decisions).where(decisions.c.event_id.in_(event_ids)).order_by(decisions.c.round.desc())
+    rows = transaction.execute(wanted).mappings().all() if event_ids else []
+    of_ids = versions.find_all(transaction, {row["routes_version"] for row in rows} - {None})
+    found: dict[UUID, list[Judgment]] = {event_id: [] for event_id in event_ids}
+    for row in rows:
+        found[row["event_id"]].append(_to_judgment(row, of_ids.get(row["routes_version"])))
+    return found
+
+
 def _to_judgment(row: Row, version: RoutesVersion | None) -> Judgment:
     return Judgment(
         event_id=row["event_id"],

@@ -2,13 +2,20 @@
 
 import asyncio
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from service.errors import Permanent
-from tests.app_fixture import GREEN, RED, RED_TO_WEB, House
+from tests.app_fixture import GREEN, RED, RED_TO_WEB, House, a_house
 from tests.cli_runner import Terminal
 
+MAIN_TO_WEB = """\
+receivers:
+  web: {channels: [json://web.example.com]}
+routes:
+  - {name: main, match: {branch: main}, receiver: web}
+"""
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 
 
@@ -106,3 +113,29 @@ async def test_a_reason_does_not_repeat_the_channel_beside_it(house: House, term
 
     assert said.lines[-1].count("web (json)") == 1
     assert said.lines[-1].endswith("  answered 410")
+
+
+@pytest.mark.databases("sqlite")
+async def test_what_a_silence_holds_has_its_verdict_and_what_it_waits_for(folder: Path, terminal: Terminal) -> None:
+    asked = {"matchers": {"branch": ["main"]}, "until": "2h", "comment": "a new runner"}
+    async with a_house(folder, MAIN_TO_WEB) as house:
+        assert (await house.http.post("/api/v1/silences", json=asked)).is_success
+        await house.finish(RED)
+        await house.drain()
+        terminal.configure(MAIN_TO_WEB)
+
+        said = await asyncio.to_thread(terminal.run, "notifications", "list")
+        [one] = (await house.http.get("/api/v1/notifications")).json()["items"]
+
+    assert (one["state"], one["waits_for"], one["verdict"]) == ("pending", "silence", "silenced")
+    assert "waits: silence  silenced" in said.lines[-1]
+    assert said.lines[-1].endswith("  until 2026-03-02 11:30:00 UTC")
+
+
+async def test_verdict_is_that_of_the_round_that_planned_it(day: House) -> None:
+    [told, dead] = (await day.http.get("/api/v1/notifications")).json()["items"]
+    await day.act(f"deliveries/{dead['event_id']}/replay")
+    await day.drain()
+
+    assert (told["verdict"], dead["verdict"]) == ("matched", "matched")
+    assert [one["verdict"] for one in (await day.http.get("/api/v1/notifications")).json()["items"]] == ["matched"] * 2
