@@ -8,6 +8,7 @@ from datetime import datetime
 from service.db.tables import Transaction
 from service.model import (
     Color,
+    Culprits,
     Details,
     Event,
     FailedTest,
@@ -62,7 +63,7 @@ def red_facts(transaction: Transaction, event: Event, details: Details | None, n
         tests=tuple(one.failed for one in judge_tests(transaction, event, run, observed) if one.failed.test.name),
         remark=run_remark(known),
         red_elsewhere=_red_elsewhere(transaction, event, run, observed, now=now),
-        culprits=culprits(earlier, commit_url=event.commit.url, slug=event.project.slug),
+        culprits=_culprits(event, earlier),
         green_since=green_since(earlier, event.run.since) if event.run and event.run.since else None,
         usual_ms=usual.median_ms if usual else None,
     )
@@ -93,6 +94,15 @@ def usual_of(transaction: Transaction, run: Run) -> UsualDuration | None:
         if found := usual_duration([], run_history.durations_of(transaction, track_id, before=run)):
             return found
     return None
+
+
+def culprits_of(transaction: Transaction, event: Event, run: Run) -> Culprits:
+    """Return the revisions in which the run's track broke."""
+    return _culprits(event, runs_until(transaction, event, run))
+
+
+def _culprits(event: Event, earlier: Sequence[RevisionRun]) -> Culprits:
+    return culprits(earlier, commit_url=event.commit.url, slug=event.project.slug)
 
 
 def runs_until(transaction: Transaction, event: Event, run: Run) -> list[RevisionRun]:
