@@ -35,7 +35,10 @@ def list_notifications(
 
 
 def _verdicts(transaction: Transaction, found: Sequence[Notification]) -> Mapping[UUID, Verdict]:
-    """Return the verdict of each notification's route on its event, as on record when it was planned."""
+    """Return the verdict of each notification's route on its event, by its id.
+
+    It is that of the round in which the notification was planned.
+    """
     decided = [one for one in found if one.news not in WITHOUT_DECISION and one.event_id]
     judgments = decisions.find_all(transaction, {one.event_id for one in decided if one.event_id})
     verdicts = {}
@@ -46,7 +49,7 @@ def _verdicts(transaction: Transaction, found: Sequence[Notification]) -> Mappin
 
 
 def _verdict(notification: Notification, judgments: Sequence[Judgment]) -> Verdict | None:
-    """Return the verdict of the round that planned a notification; None if it is not on record.
+    """Return the verdict that led to a notification; None if it is not on record.
 
     judgments   of its event, newest first
     """
