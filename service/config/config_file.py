@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from service.config.active_hours import ActiveShape, to_active_hours
 from service.config.channel_urls import SecretSources, channels
+from service.config.claims import claim_of
 from service.config.digests import to_digests
 from service.config.known_problems import KnownProblemShape, to_problems
 from service.config.match_shape import MatchShape
@@ -30,18 +31,6 @@ from service.errors import BadConfig
 from service.model import Channel, Digest, HookSpec, KnownProblem, Person, Receiver, Route, RouteTest
 from service.routing.patterns import to_nfc
 from service.routing.projects import ProjectRules
-
-_CLAIMS = {
-    "missing": "is missing",
-    "bool_parsing": "must be true or false",
-    "bool_type": "must be true or false",
-    "string_type": "must be one value",
-    "string_too_short": "is empty; give it a value or remove it",
-    "tuple_type": "must be a list; begin each of its lines with '- '",
-    "dict_type": "must hold lines of the form key: value",
-    "model_type": "must hold lines of the form key: value",
-}
-
 
 _ROUTE_PARTS: Mapping[str, type[BaseModel]] = {"match": MatchShape, "active": ActiveShape, "escalate": EscalateShape}
 
@@ -110,7 +99,7 @@ def _text(path: Path) -> str:
 
 
 def _problem(document: Document, error: Mapping[str, Any]) -> str:
-    path = error["loc"]
+    path = tuple(step for step in error["loc"] if step != "[key]")
     if error["type"] == "extra_forbidden":
         claim = f"is not a key here; {suggest(str(path[-1]), _keys(path[:-1]))}"
     elif error["type"] != "missing" and error["input"] is None:
@@ -118,7 +107,7 @@ def _problem(document: Document, error: Mapping[str, Any]) -> str:
     elif error["type"] == "tuple_type" and _takes_one_value(path):
         claim = "must be one value, or a list of them"
     else:
-        claim = _CLAIMS.get(error["type"]) or str(error["msg"]).removeprefix("Value error, ")
+        claim = claim_of(error)
     return document.problem(path, claim)
 
 

@@ -61,7 +61,8 @@ class Document:
 
 def format_path(path: YamlPath) -> str:
     """Return a path as people write it: ``routes[1].match.branch``."""
-    steps = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
+    empty = '""'
+    steps = "".join(f"[{step}]" if isinstance(step, int) else f".{step or empty}" for step in path)
     return steps.removeprefix(".") or "the file"
 
 
