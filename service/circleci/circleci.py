@@ -16,6 +16,7 @@ from service.circleci.api.test_results import TestResults
 from service.circleci.api.transfer import connect_storage, is_cloud
 from service.circleci.api.users import Users
 from service.circleci.details import DetailsFetcher
+from service.circleci.source import JobFilter, every_job
 from service.circleci.times import now_utc
 from service.circleci.webhook import parser, signature
 from service.errors import Permanent
@@ -99,13 +100,17 @@ class CircleCI:
         """Return the event in a delivery; raise Permanent if it is not understood."""
         return parser.parse(delivery, links=self._is_cloud)
 
-    async def enrich(self, event: Event, wants: frozenset[DetailKind], known: Details | None) -> Details:
+    async def enrich(
+        self, event: Event, wants: frozenset[DetailKind], known: Details | None, *, passes_of: JobFilter = every_job
+    ) -> Details:
         """Return the ``known`` details with the wanted ones added.
+
+        passes_of   returns whether the test results of a job that passed are wanted, by its name
 
         Raises no error of CircleCI's: the details that could not be had are in ``missing``.
         """
         fetcher = DetailsFetcher(self._api, self._users, event, known or Details(), of_jobs=self._of_jobs)
-        return await fetcher.fetch(wants, self._clock())
+        return await fetcher.fetch(wants, self._clock(), passes_of=passes_of)
 
     async def me(self) -> Actor:
         """Return the owner of the token; raises Temporary or Permanent."""

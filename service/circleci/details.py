@@ -25,6 +25,7 @@ from service.circleci.reports import (
     job_of_event,
     with_job_details,
 )
+from service.circleci.source import JobFilter, every_job
 from service.errors import NoToken, Permanent, Temporary
 from service.model import (
     Actor,
@@ -62,13 +63,15 @@ class DetailsFetcher:
         self._known = known
         self._missing: dict[tuple[DetailKind, str], MissingDetail] = {}
         self._workflow: WorkflowFacts | None = known.workflow
+        self._passes_of: JobFilter = every_job
         self._has_token = True  # until a call shows that there is none
 
-    async def fetch(self, wants: frozenset[DetailKind], now: datetime) -> Details:
+    async def fetch(self, wants: frozenset[DetailKind], now: datetime, *, passes_of: JobFilter = every_job) -> Details:
         """Fetch the details that are wanted and not yet known.
 
         Raises no error of CircleCI's: it is recorded in ``missing``.
         """
+        self._passes_of = passes_of
         known = self._known
         asked = frozenset(want for want in wants if not is_settled(want, known))
 
@@ -172,7 +175,10 @@ class DetailsFetcher:
         async with asyncio.TaskGroup() as group:
             closer = {index: group.create_task(self._inspect_job(jobs[index], wants)) for index in failed}
             if DetailKind.PASSES in wants:
-                closer |= {index: group.create_task(self._read_passes(jobs[index])) for index in passed_jobs(jobs)}
+                closer |= {
+                    index: group.create_task(self._read_passes(jobs[index]))
+                    for index in passed_jobs(jobs, self._passes_of)
+                }
         return tuple(closer[index].result() if index in closer else job for index, job in enumerate(jobs))
 
     async def _list_jobs(self, wants: Set[DetailKind]) -> tuple[JobReport, ...]:
@@ -241,9 +247,10 @@ def is_settled(want: DetailKind, known: Details) -> bool:
     return want in known.wanted and all(missing.is_final for missing in known.missing if missing.want == want)
 
 
-def passed_jobs(jobs: Sequence[JobReport]) -> list[int]:
+def passed_jobs(jobs: Sequence[JobReport], is_wanted: JobFilter) -> list[int]:
     """Return the positions of the jobs that passed, as many as are looked into."""
-    found = [index for index, job in enumerate(jobs) if job.status in PASSED_JOB_STATUSES and job.number is not None]
+    passed = [index for index, job in enumerate(jobs) if job.status in PASSED_JOB_STATUSES and job.number is not None]
+    found = [index for index in passed if is_wanted(jobs[index].name)]
     return found[:MAX_PASSED_JOBS]
 
 

@@ -1,9 +1,16 @@
 """The protocol of a source: a continuous integration service that posts to us."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from service.model import Delivery, DetailKind, Details, Event, SignatureMatch
+
+JobFilter = Callable[[str], bool]
+
+
+def every_job(_name: str) -> bool:
+    """Return that a job is wanted."""
+    return True
 
 
 class Source(Protocol):
@@ -46,8 +53,12 @@ class Source(Protocol):
         """Return the event in a delivery; raise Permanent if it is not understood."""
         ...
 
-    async def enrich(self, event: Event, wants: frozenset[DetailKind], known: Details | None) -> Details:
+    async def enrich(
+        self, event: Event, wants: frozenset[DetailKind], known: Details | None, *, passes_of: JobFilter = every_job
+    ) -> Details:
         """Return the ``known`` details with the wanted ones added.
+
+        passes_of   returns whether the test results of a job that passed are wanted, by its name
 
         Raises no error of the source's: the details that could not be had are in ``missing``.
         """

@@ -22,6 +22,7 @@ tests = Table(
     Column("last_failed_at", UtcDateTime, nullable=False),
     UniqueConstraint("digest"),
     Index(None, "last_failed_at", "id"),
+    Index(None, "project_id", "last_failed_at"),  # for watched tests
     sqlite_autoincrement=True,  # results name it by id: ids must not be reused
 )
 

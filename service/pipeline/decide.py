@@ -25,7 +25,7 @@ from service.model import (
 from service.pipeline.context import Context
 from service.pipeline.edit_living import EDIT_DELAY
 from service.pipeline.judge_runs import judge_runs
-from service.pipeline.learn_tests import events_to_learn_from
+from service.pipeline.learn_tests import request_tests
 from service.pipeline.plan_notifications import PendingDecision, Plan, plan_notifications, was_told
 from service.pipeline.run_facts import with_run_facts
 from service.routing.absent_facts import absent_facts
@@ -115,8 +115,7 @@ def _request_details(
     ]
     fetches.request(transaction, wanted, FetchPurpose.MESSAGE, due_at=context.clock())
     others = [plan.event for plan in plans if plan.event.id not in set(wanted)]
-    to_learn_from = events_to_learn_from(transaction, others)
-    fetches.request(transaction, to_learn_from, FetchPurpose.TESTS, due_at=context.clock())
+    request_tests(transaction, [plan.event for plan in plans], others, now=context.clock())
 
 
 def _keep_earlier_event(transaction: Transaction, event: Event) -> None:

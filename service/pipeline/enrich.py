@@ -1,12 +1,14 @@
 """Fetch details for an event's messages, then release its sends."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 import structlog
 
+from service.circleci.source import JobFilter, every_job
 from service.db.tables import Transaction
 from service.errors import Temporary
 from service.model import (
@@ -24,9 +26,10 @@ from service.pipeline.context import Context
 from service.pipeline.fetch_details import fetch_details, next_fetch_at, retry_after_s
 from service.pipeline.judge_runs import DEFAULT_BRANCHES
 from service.pipeline.lane_heads import enqueue_heads
-from service.pipeline.learn_tests import details_to_learn
+from service.pipeline.learn_tests import details_to_learn, jobs_to_watch
 from service.pipeline.record_tests import record_tests
 from service.routing.decide import with_details
+from service.routing.test_identity import base_job_name
 from service.store import deliveries, events, fetches, notifications
 
 log = structlog.get_logger()
@@ -40,7 +43,7 @@ async def enrich(context: Context, fetch: Fetch) -> None:
     Missing details are fetched again later, so that the event's page has them as soon as the source does.
     """
     event_id = fetch.event_id
-    event, known, unsent, to_learn = await context.store.snapshot(_load, event_id)
+    event, known, unsent, to_learn, passes_of = await context.store.snapshot(_load, event_id)
     wants = wanted_details(event, has_log=any(route.has_log for route in context.routes))
     if any(one.news is not News.RUN for one in unsent):  # an automatic rerun may follow, or it was a setup
         wants |= {DetailKind.WORKFLOW}
@@ -50,7 +53,7 @@ async def enrich(context: Context, fetch: Fetch) -> None:
     # not up to the deadline: while CircleCI hangs, these jobs would take the room of later ones
     longest = 2 * context.retry_policy.answer_timeout if unsent else context.retry_policy.answer_timeout
     within = max(min(deadline - context.clock(), longest), context.retry_policy.answer_timeout)
-    details = await fetch_details(context, event, wants, known, within=within)
+    details = await fetch_details(context, event, wants, known, within=within, passes_of=passes_of)
 
     def record(transaction: Transaction) -> None:
         if not deliveries.lock(transaction, event_id):
@@ -76,13 +79,20 @@ async def enrich(context: Context, fetch: Fetch) -> None:
 
 def _load(
     transaction: Transaction, event_id: UUID
-) -> tuple[Event, Details | None, Sequence[Notification], frozenset[DetailKind]]:
+) -> tuple[Event, Details | None, Sequence[Notification], frozenset[DetailKind], JobFilter]:
     """Return the event, its details, and its notifications that await a first attempt.
 
-    The last are the tests to learn from, which no message needs.
+    The last are the tests to learn from, which no message needs, and the jobs whose passes are among them.
     """
     event, known = events.find(transaction, event_id), events.find_details(transaction, event_id)
-    return event, known, _unsent(transaction, event_id), details_to_learn(transaction, event)
+    to_learn = details_to_learn(transaction, event)
+    jobs = jobs_to_watch(transaction, event) if DetailKind.PASSES in to_learn else ()
+    passes_of = every_job if jobs is None else partial(_is_one_of, jobs)
+    return event, known, _unsent(transaction, event_id), to_learn, passes_of
+
+
+def _is_one_of(jobs: Collection[str], name: str) -> bool:
+    return base_job_name(name) in jobs
 
 
 def _deadline(context: Context, event: Event, unsent: Sequence[Notification]) -> datetime:
@@ -114,7 +124,7 @@ async def enrich_failed(context: Context, fetch: Fetch, error: Exception) -> Non
 
 
 async def _retry(context: Context, fetch: Fetch, reason: str) -> None:
-    event, _, unsent, _ = await context.store.snapshot(_load, fetch.event_id)
+    event, _, unsent, *_ = await context.store.snapshot(_load, fetch.event_id)
     now, policy = context.clock(), context.retry_policy
 
     def record(transaction: Transaction) -> None:

@@ -4,12 +4,19 @@ import asyncio
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from service.circleci.source import JobFilter, every_job
 from service.model import DetailKind, Details, Event, MissingDetail
 from service.pipeline.context import Context
 
 
-async def fetch_details(
-    context: Context, event: Event, wants: frozenset[DetailKind], known: Details | None, *, within: timedelta
+async def fetch_details(  # noqa: PLR0913 - what to ask, and how long
+    context: Context,
+    event: Event,
+    wants: frozenset[DetailKind],
+    known: Details | None,
+    *,
+    within: timedelta,
+    passes_of: JobFilter = every_job,
 ) -> Details:
     """Return the details that the source answers within a time.
 
@@ -17,7 +24,7 @@ async def fetch_details(
     """
     try:
         async with asyncio.timeout(within.total_seconds()):
-            return await context.source.enrich(event, wants, known)
+            return await context.source.enrich(event, wants, known, passes_of=passes_of)
     except TimeoutError:
         reason = f"CircleCI did not answer everything within {within.total_seconds():.0f} s"
         missing = tuple(MissingDetail(want=want, reason=reason, is_final=False) for want in sorted(wants))

@@ -11,6 +11,7 @@ from service.routing.test_identity import base_job_name, identify
 from service.store import incidents, runs, test_results
 
 MAX_SECONDS = 1e6
+PASSED_JOBS = frozenset({"success"})
 FAILED_JOBS = frozenset({"failed", "timedout", "infrastructure_fail"})
 
 
@@ -48,6 +49,8 @@ def observed_failures(details: Details) -> Iterator[ObservedTest]:
 
 def _observed_passes(details: Details) -> Iterator[ObservedTest]:
     for job in details.jobs or ():
+        if job.status in PASSED_JOBS:
+            yield ObservedTest(test=TestIdentity(job=base_job_name(job.name), suite="", name=""), failed=False)
         for one in job.tests.passes if job.tests else ():
             yield ObservedTest(test=identify(job.name, one), failed=False, run_ms=_milliseconds(one.run_time_s))
 

@@ -9,7 +9,7 @@ from typing import Literal
 
 import pytest
 
-from service.circleci.source import Source
+from service.circleci.source import JobFilter, Source, every_job
 from service.errors import Temporary
 from service.model import DetailKind, Details, Event, FetchPurpose
 from service.pipeline.context import RetryPolicy
@@ -247,7 +247,9 @@ class Buggy:
         self.close = source.close
         self._error = error
 
-    async def enrich(self, event: Event, wants: frozenset[DetailKind], known: Details | None) -> Details:
+    async def enrich(
+        self, event: Event, wants: frozenset[DetailKind], known: Details | None, *, passes_of: JobFilter = every_job
+    ) -> Details:
         raise self._error
 
 
@@ -293,7 +295,9 @@ class Forgotten(Buggy):
         super().__init__(source, error)
         self._house = house
 
-    async def enrich(self, event: Event, wants: frozenset[DetailKind], known: Details | None) -> Details:
+    async def enrich(
+        self, event: Event, wants: frozenset[DetailKind], known: Details | None, *, passes_of: JobFilter = every_job
+    ) -> Details:
         await self._house.service.pipeline.prune()
         return await super().enrich(event, wants, known)
 

@@ -1,0 +1,171 @@
+"""Watched tests: the passes of those that failed in the last 30 days, and the runs that reruns repeat."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from service.testing.fake_circleci.organization import JobRun, Run, TestResult, sequential_jobs
+from service.testing.sample_runs import VOUCHERS, suite
+from tests.app_fixture import GREEN, RED, RED_TO_WEB, House, a_house
+
+pytestmark = pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
+
+NOBODY = RED_TO_WEB.replace("[failed, error]", "[unauthorized]")
+PASSING = tuple(replace(test, result="success") for test in VOUCHERS)
+
+
+def run(base: Run, number: int, *jobs: JobRun, **changes: object) -> Run:
+    """Return a run some minutes after those with lower numbers."""
+    pushed_at = RED.pushed_at + timedelta(minutes=10 * (number - 900))
+    numbered = sequential_jobs(number * 10, *jobs)
+    return replace(base, number=number, pushed_at=pushed_at, jobs=numbered, **changes)  # type: ignore[arg-type]
+
+
+def unit(*tests: TestResult, status: str = "success", name: str = "unit-tests") -> JobRun:
+    return JobRun(name=name, status=status, tests=suite(*tests, of=20))
+
+
+def red(number: int, *tests: TestResult, **changes: object) -> Run:
+    return run(RED, number, JobRun(name="lint"), unit(*(tests or VOUCHERS), status="failed"), **changes)
+
+
+def green(number: int, **changes: object) -> Run:
+    return run(GREEN, number, JobRun(name="lint"), unit(*PASSING), **changes)
+
+
+async def post(house: House, *posted: Run) -> None:
+    for one in posted:
+        await house.finish(one)
+        await house.drain(minutes=2)
+        await house.drain(minutes=2)
+
+
+def asked(house: House) -> Sequence[str]:
+    """Return the jobs whose tests were asked for, by the ends of their addresses."""
+    return [
+        call.path.removesuffix("/tests").split("/")[-1] for call in house.pretend.calls if call.path.endswith("/tests")
+    ]
+
+
+def results(house: House) -> list[tuple[bool, int]]:
+    query = (
+        "SELECT r.failed, count(*) FROM test_results r JOIN tests t ON t.id = r.test_id WHERE t.name <> '' "
+        "GROUP BY r.failed ORDER BY r.failed"
+    )
+    return [(bool(failed), count) for failed, count in house.rows(query)]
+
+
+async def test_a_green_run_of_the_default_branch_is_asked_for_the_job_of_a_watched_test(folder: Path) -> None:
+    async with a_house(folder, NOBODY) as house:
+        await post(house, red(901), green(902))
+
+        assert asked(house) == ["9011", "9021"]  # and not those of lint
+        assert results(house) == [(False, 3), (True, 3)]
+        assert house.rows("SELECT passes, fails FROM test_days") == [(1, 1)] * 3
+        assert house.channels.told == []
+        assert house.fetches() == []
+
+
+async def test_without_a_watched_test_a_green_run_is_not_asked_for(folder: Path) -> None:
+    others = [green(902, branch="cart"), green(903, workflow="deploy")]
+    async with a_house(folder, NOBODY) as house:
+        await post(house, green(900), red(901), *others)
+
+        assert asked(house) == ["9011"]
+
+
+async def test_a_failure_on_a_branch_is_watched_on_the_default_branch(folder: Path) -> None:
+    first = red(901, branch="cart")
+    async with a_house(folder, RED_TO_WEB) as house:  # its message asks for the tests
+        await post(house, first, green(902))
+
+        assert asked(house)[-1] == "9021"
+        assert results(house) == [(False, 3), (True, 3)]
+
+
+async def test_a_test_is_watched_for_30_days(folder: Path) -> None:
+    failed, day = red(901), timedelta(days=1)
+    within = replace(green(902), pushed_at=failed.pushed_at + 30 * day - timedelta(minutes=1))
+    after = replace(green(903), pushed_at=failed.pushed_at + 30 * day + timedelta(minutes=10))
+    async with a_house(folder, NOBODY) as house:
+        await post(house, failed)
+        house.clock.tick(days=30)
+        await post(house, within, after)
+
+        assert asked(house) == ["9011", "9021"]
+
+
+async def test_a_job_of_several_parts_is_watched_as_one(folder: Path) -> None:
+    parts = [unit(*PASSING, name=f"unit-tests {part}/2") for part in (1, 2)]
+    async with a_house(folder, NOBODY) as house:
+        await post(
+            house, run(RED, 901, unit(*VOUCHERS, status="failed", name="unit-tests 1/2")), run(GREEN, 902, *parts)
+        )
+
+        assert sorted(asked(house)) == ["9010", "9020", "9021"]
+
+
+async def test_the_jobs_that_passed_in_a_red_run_are_asked_for_their_watched_tests(folder: Path) -> None:
+    second = run(RED, 902, unit(*PASSING), JobRun(name="lint", status="failed"))
+    async with a_house(folder, NOBODY) as house:
+        await post(house, red(901), second)
+
+        assert sorted(set(asked(house))) == ["9011", "9020", "9021"]
+        assert results(house) == [(False, 3), (True, 3)]
+
+
+async def test_what_a_rerun_repeats_is_asked_first(folder: Path) -> None:
+    first = red(901, branch="cart")
+    again = run(RED, 901, unit(VOUCHERS[0], *PASSING[1:], status="failed"), branch="cart", attempt=2, waited_s=600)
+    again = replace(again, jobs=tuple(replace(job, number=9100) for job in again.jobs))
+    async with a_house(folder, NOBODY) as house:
+        await post(house, first, again)
+
+        assert asked(house) == ["9011", "9100"]
+        assert results(house) == [(False, 2), (True, 4)]
+
+
+async def test_what_is_known_is_not_asked_again_by_each_rerun(folder: Path) -> None:
+    first = red(901, branch="cart")
+    lint = JobRun(name="lint", number=9100)
+    reruns = [
+        replace(green(901, branch="cart", attempt=attempt, waited_s=600 * attempt), jobs=(lint,)) for attempt in (2, 3)
+    ]
+    async with a_house(folder, NOBODY) as house:
+        await post(house, first, *reruns)
+
+        assert asked(house) == ["9011", "9100", "9100"]
+
+
+async def test_a_green_that_is_told_is_told_first(folder: Path) -> None:
+    async with a_house(folder, RED_TO_WEB.replace("[failed, error]", "[failed, success]")) as house:
+        await post(house, red(901), green(902))
+
+        assert len(house.channels.told) == 2
+        assert asked(house) == ["9011", "9021"]
+
+
+async def test_passes_of_jobs_without_tests_are_on_record_too(folder: Path) -> None:
+    crashed = run(RED, 901, JobRun(name="lint", status="failed"), JobRun(name="build"))
+    other = run(RED, 902, JobRun(name="lint"), JobRun(name="build", status="failed"))
+    async with a_house(folder, NOBODY) as house:
+        await post(house, crashed, other)
+
+        query = "SELECT t.job, r.failed FROM test_results r JOIN tests t ON t.id = r.test_id ORDER BY r.at, t.job"
+        assert [(job, bool(failed)) for job, failed in house.rows(query)] == [
+            ("lint", True),
+            ("build", True),
+            ("lint", False),
+        ]
+
+
+async def test_the_cloud_is_asked_by_api_v3(folder: Path) -> None:
+    first, second = red(901), green(902)
+    async with a_house(folder, NOBODY, ROUNDSMAN_CIRCLECI_API="v3") as house:
+        await post(house, first, second)
+
+        assert asked(house) == [one.job_id(one.jobs[1]) for one in (first, second)]
+        assert results(house) == [(False, 3), (True, 3)]
