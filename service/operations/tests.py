@@ -4,8 +4,8 @@ import base64
 import binascii
 import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
@@ -15,7 +15,8 @@ from service.errors import BadRequest, NotFound
 from service.model import slug_spellings
 from service.operations.json_shapes import Json, rfc3339
 from service.operations.queries import require_limit
-from service.routing.flakes import RATE_AGE, Flakiness, TestResult, judge_flakiness
+from service.pipeline.judge_runs import DEFAULT_BRANCHES
+from service.routing.flakes import RATE_AGE, RESULTS_AGE, Flakiness, TestResult, judge_flakiness
 from service.store import run_history, test_list, test_results
 from service.store.rows import Row
 from service.store.test_list import TestFilter, TestKey
@@ -138,7 +139,9 @@ test_json.__test__ = False  # type: ignore[attr-defined]  # pytest would take it
 def _evidence(test: ListedTest) -> str | None:
     if test.flakiness.evidence:
         return test.flakiness.evidence
-    fails = len(test.fails_in_a_row)
+    fails, flips = len(test.fails_in_a_row), test.flakiness.flip_rate
+    if TestState.FLAKY in test.states and flips:
+        return f"{flips:.0%} of its runs on the default branch failed after a pass"
     if not fails:
         return None
     since = rfc3339(test.fails_in_a_row[0].at)
@@ -149,7 +152,7 @@ def _evidence(test: ListedTest) -> str | None:
 
 def _judge(transaction: Transaction, rows: Sequence[Row], wanted: TestFilter, now: datetime) -> list[ListedTest | None]:
     """Return the states of tests; None for one without results in 90 days there."""
-    since = now - RATE_AGE
+    since = now - RESULTS_AGE
     found: dict[int, list[Row]] = defaultdict(list)
     for result in test_results.results_of(transaction, [row["id"] for row in rows], since=since):
         found[result["test_id"]].append(result)
@@ -159,19 +162,24 @@ def _judge(transaction: Transaction, rows: Sequence[Row], wanted: TestFilter, no
     for green in run_history.greens_of(transaction, tracks, since=since):
         greens[green["track_id"]].append(green)
     times = test_list.mean_times(transaction, list(found), since=now - timedelta(days=30))
+    defaults = {track_id for track_id, branch in branches.items() if branch in DEFAULT_BRANCHES}
     judged: list[ListedTest | None] = []
     for row in rows:
         own = found[row["id"]]
         if wanted.branch is not None:
             own = [result for result in own if branches.get(result["track_id"]) == wanted.branch]
+        if not own or own[0]["at"] < now - RATE_AGE:
+            judged.append(None)
+            continue
         is_slow = times.get(row["id"], 0) >= SLOW_MS
-        judged.append(_states(row, own, greens, now=now, is_slow=is_slow) if own else None)
+        judged.append(_states(row, _placed(own, greens, defaults), now=now, is_slow=is_slow))
     return judged
 
 
-def _states(
-    row: Row, own: Sequence[Row], greens: Mapping[int, Sequence[Row]], *, now: datetime, is_slow: bool
-) -> ListedTest:
+def _placed(
+    own: Sequence[Row], greens: Mapping[int, Sequence[Row]], defaults: Collection[int]
+) -> Mapping[int, list[TestResult]]:
+    """Return the results of a test by track; a green run counts as a pass."""
     recorded = {result["run_id"]: result["track_id"] for result in own}
     by_track: dict[int, list[TestResult]] = defaultdict(list)
     for result in own:
@@ -180,6 +188,13 @@ def _states(
         for green in greens.get(track_id, ()):
             if green["id"] not in recorded:
                 by_track[track_id].append(_result(green, green["stopped_at"], green["id"], failed=False))
+    return {
+        track_id: [replace(one, is_default_branch=track_id in defaults) for one in results]
+        for track_id, results in by_track.items()
+    }
+
+
+def _states(row: Row, by_track: Mapping[int, list[TestResult]], *, now: datetime, is_slow: bool) -> ListedTest:
     flakiness = judge_flakiness([result for some in by_track.values() for result in some], now)
     stretches = [_last_fails(results) for results in by_track.values()]
     failing, was_green = max(
@@ -187,7 +202,7 @@ def _states(
     )
     states = [TestState.NEW] if len(failing) == 1 and was_green else []
     states += [TestState.FAILING] if failing else []
-    states += [TestState.FLAKY] if flakiness.is_flaky else []
+    states += [TestState.FLAKY] if flakiness.is_listed else []
     states += [TestState.SLOW] if is_slow else []
     return ListedTest(
         row=row, flakiness=flakiness, states=tuple(states) or (TestState.PASSING,), fails_in_a_row=failing

@@ -24,7 +24,7 @@ from service.routing.culprits import RevisionRun, culprits, green_since
 from service.routing.durations import UsualDuration, usual_duration
 from service.routing.flakes import (
     LIKELY,
-    RATE_AGE,
+    RESULTS_AGE,
     Flakiness,
     TestResult,
     break_rate,
@@ -121,7 +121,7 @@ def judge_tests(
     """
     project = test_results.project_of(event)
     ids = test_results.find_ids(transaction, {test_results.digest_of(project, one.test) for one in observed})
-    since = run.stopped_at - RATE_AGE
+    since = run.stopped_at - RESULTS_AGE
     rows: Mapping[int, list[Row]] = defaultdict(list)
     for row in test_results.results_of(transaction, ids.values(), since=since):
         rows[row["test_id"]].append(row)

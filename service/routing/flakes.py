@@ -15,6 +15,7 @@ MIN_FLIP_RUNS = 10
 FLIP_RATE_IN = 0.10
 FLIP_RATE_OUT = 0.02
 RATE_AGE = timedelta(days=90)
+RESULTS_AGE = timedelta(days=400)  # a contradiction counts until 100 runs have passed, however long that takes
 RATE_RUNS = 500
 RATE_FAILS = 2
 RATE_BOUND = 0.01
@@ -49,6 +50,7 @@ class Flakiness:
     rate                 the mean of the rate at which it flakes
     flip_rate            on the default branch; None: too few runs
     is_flaky             by a contradiction, or by the rate
+    is_listed            it is on the list of flaky tests: it is flaky, or flips often
     evidence             a sentence's end; empty if no fail was contradicted
     """
 
@@ -58,6 +60,7 @@ class Flakiness:
     rate: float
     flip_rate: float | None
     is_flaky: bool
+    is_listed: bool
     evidence: str
 
 
@@ -115,6 +118,25 @@ def flips_often(rate: float, runs: int, *, before: bool) -> bool:
     return runs >= MIN_FLIP_RUNS and rate >= FLIP_RATE_IN
 
 
+def is_listed_by_flips(failed: Iterable[bool]) -> bool:
+    """Return whether a test is on the list by its flips, after run upon run.
+
+    failed   of the runs of the default branch, oldest first
+    """
+    is_listed, flips, runs, stretch = False, 0, 0, 0
+    was_flip = False  # of the stretch of fails that goes on
+    for is_failed in failed:
+        stretch = stretch + 1 if is_failed else 0
+        if stretch == 1:
+            was_flip = runs > 0  # what stands before a stretch is a pass
+        if stretch < BROKEN_STRETCH:
+            runs, flips = runs + 1, flips + (stretch == 1 and was_flip)
+        elif stretch == BROKEN_STRETCH:  # it was broken: its first fails do not count either
+            runs, flips = runs - (BROKEN_STRETCH - 1), flips - was_flip
+        is_listed = flips_often(flips / runs if runs else 0.0, runs, before=is_listed)
+    return is_listed
+
+
 def flake_rate(runs: int, contradicted: int) -> float:
     """Return the mean of the rate at which a test flakes (rule D)."""
     return (0.5 + contradicted) / (50 + runs)
@@ -160,14 +182,17 @@ def judge_flakiness(results: Sequence[TestResult], now: datetime) -> Flakiness:
     fails = [one for one in recent if one.failed]
     contradicted = sum(one.revision in passed_at for one in fails)
     on_default = sorted((one for one in known if one.is_default_branch), key=attrgetter("place"))
-    rate, runs = flip_rate(one.failed for one in on_default)
+    flips = [one.failed for one in on_default]
+    rate, runs = flip_rate(flips)
+    is_flaky = is_contradicted(known, now) or flakes_by_rate(len(recent), contradicted)
     return Flakiness(
         runs=len(recent),
         fails=len(fails),
         contradicted=contradicted,
         rate=flake_rate(len(recent), contradicted),
         flip_rate=rate if runs >= MIN_FLIP_RUNS else None,
-        is_flaky=is_contradicted(known, now) or flakes_by_rate(len(recent), contradicted),
+        is_flaky=is_flaky,
+        is_listed=is_flaky or is_listed_by_flips(flips),
         evidence=_evidence(fails, passed_at),
     )
 

@@ -4,27 +4,37 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, func, select
 
 from service.db.tables import Transaction, events, runs, tracks
 from service.model import Color, Run
 from service.routing.culprits import RevisionRun
 from service.store.rows import Row
 
-MAX_GREENS = 2_000
+MAX_GREENS = 50_000
+MAX_GREENS_OF_TRACK = 500
 MAX_RANGE = 500
 FIRST_RANGE = 50
 MAX_DURATIONS = 30
 
 
 def greens_of(transaction: Transaction, track_ids: Collection[int], *, since: datetime) -> Sequence[Row]:
-    """Return the green runs of tracks, newest first, with their revisions."""
-    wanted = (
-        select(runs.c.id, runs.c.track_id, runs.c.pipeline_number, runs.c.created_at, runs.c.stopped_at)
-        .add_columns(events.c.revision)
-        .join(events, events.c.id == runs.c.event_id)
+    """Return the green runs of tracks, newest first, with their revisions.
+
+    Each track has as many as rates are of: a busy one leaves room for the others.
+    """
+    newest = func.row_number().over(partition_by=runs.c.track_id, order_by=runs.c.pipeline_number.desc().nulls_last())
+    greens = (
+        select(runs.c.id, runs.c.event_id, runs.c.track_id, runs.c.pipeline_number, runs.c.created_at)
+        .add_columns(runs.c.stopped_at, newest.label("nth"))
         .where(runs.c.track_id.in_(track_ids), runs.c.color == Color.GREEN, runs.c.stopped_at >= since)
-        .order_by(runs.c.stopped_at.desc())
+        .subquery()
+    )
+    wanted = (
+        select(greens, events.c.revision)
+        .join(events, events.c.id == greens.c.event_id)
+        .where(greens.c.nth <= MAX_GREENS_OF_TRACK)
+        .order_by(greens.c.stopped_at.desc())
         .limit(MAX_GREENS)
     )
     return transaction.execute(wanted).mappings().all()

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid5
 
-from sqlalchemy import bindparam, delete, select, tuple_
+from sqlalchemy import bindparam, delete, func, select, tuple_
 
 from service.db.tables import Transaction, test_days, test_results, tests
 from service.model import Event, ObservedTest, Run, TestIdentity
@@ -15,7 +15,8 @@ from service.store.rows import Row
 
 WATCHED_FOR = timedelta(days=30)
 """The passes of a test are kept for this long after its last fail."""
-MAX_RESULTS = 50_000
+MAX_RESULTS = 100_000
+MAX_RUNS = 500  # of one test
 MAX_DIGESTS = 1_000
 """In one statement: a run may have tens of thousands of tests, and SQLite takes 32,766 parameters."""
 
@@ -134,13 +135,17 @@ def find_ids(transaction: Transaction, digests: Collection[UUID]) -> dict[UUID, 
 
 
 def results_of(transaction: Transaction, test_ids: Collection[int], *, since: datetime) -> Sequence[Row]:
-    """Return the results of tests since a time, the newest first."""
-    wanted = (
-        select(test_results)
+    """Return the results of tests since a time, the newest first.
+
+    There are as many of each test as its rates are of.
+    """
+    newest = func.row_number().over(partition_by=test_results.c.test_id, order_by=test_results.c.at.desc())
+    numbered = (
+        select(test_results, newest.label("nth"))
         .where(test_results.c.test_id.in_(test_ids), test_results.c.at >= since)
-        .order_by(test_results.c.at.desc())
-        .limit(MAX_RESULTS)
+        .subquery()
     )
+    wanted = select(numbered).where(numbered.c.nth <= MAX_RUNS).order_by(numbered.c.at.desc()).limit(MAX_RESULTS)
     return transaction.execute(wanted).mappings().all()
 
 

@@ -5,9 +5,13 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID, uuid4
 
 import pytest
 
+from service.model import Color
+from service.model import Run as StoredRun
+from service.store import run_history, runs
 from service.testing.fake_circleci.organization import Run, TestResult
 from service.testing.sample_runs import VOUCHERS, suite
 from tests.app_fixture import GREEN, RED, RED_TO_WEB, House, a_house
@@ -93,6 +97,43 @@ async def test_a_state_is_asked_for(house: House) -> None:
     assert await states(house, state="flaky") == {ADDS: "flaky"}
     assert await states(house, state="failing") == await states(house, state="new") == {SLEEPS: "new"}
     assert await states(house, state="slow") == {SLEEPS: "new"}
+
+
+async def test_a_test_that_flips_on_the_default_branch_is_flaky_without_a_contradiction(house: House) -> None:
+    flipping = [run(number, *([VOUCHERS[0]] if number in {904, 908} else [])) for number in range(900, 912)]
+    await post(house, *flipping, run(920, VOUCHERS[1], branch="feature"))
+
+    [item] = (await listed(house, state="flaky"))["items"]
+
+    assert (item["name"], item["evidence"]) == (ADDS, "17% of its runs on the default branch failed after a pass")
+
+
+async def test_greens_of_a_busy_track_leave_room_for_those_of_others(house: House) -> None:
+    await post(house, run(900), run(901, branch="quiet"))
+    store = house.service.context.store
+    rows = house.rows("SELECT id FROM tracks ORDER BY id")
+    busy, quiet = (track_id for (track_id,) in rows)
+    [event_id] = [UUID(str(one)) for (one,) in house.rows("SELECT event_id FROM runs WHERE track_id = ?", busy)]
+    at = RED.pushed_at + timedelta(days=1)
+    added = [
+        StoredRun(
+            id=uuid4(),
+            event_id=event_id,
+            track_id=busy,
+            pipeline_number=1_000 + number,
+            created_at=at,
+            stopped_at=at + timedelta(minutes=number),
+            color=Color.GREEN,
+        )
+        for number in range(600)
+    ]
+    await store.write(runs.put, added)
+
+    found = await store.read(run_history.greens_of, [busy, quiet], since=RED.pushed_at - timedelta(days=1))
+
+    of_busy = [row["pipeline_number"] for row in found if row["track_id"] == busy]
+    assert of_busy == list(range(1_599, 1_099, -1))
+    assert len(found) == 501
 
 
 async def test_a_branch_has_its_own_states(house: House) -> None:

@@ -17,6 +17,7 @@ from service.routing.flakes import (
     flips_often,
     guard_remark,
     is_contradicted,
+    is_listed_by_flips,
     judge_flakiness,
     wilson_lower_bound,
 )
@@ -117,6 +118,51 @@ def test_a_test_enters_the_list_at_ten_percent_and_leaves_at_two(
     rate: float, runs: int, before: bool, after: bool
 ) -> None:
     assert flips_often(rate, runs, before=before) is after
+
+
+@pytest.mark.parametrize(
+    ("written", "is_listed"),
+    [
+        ("PPPPPPPPFP", True),  # 1 of 10
+        ("PPPPPPPPPPFP", False),  # 1 of 12
+        ("PPPPPPPPF", False),  # 1 of 9
+        ("PPPPPPPFFFP", False),  # broken, not flaky: before its third fail it had no 10 runs
+        ("PPPPPPPPFFP", True),
+        ("PFP" + "P" * 46, True),  # in at 10 runs, and 1 of 49
+        ("PPPPPPPPFP" + "P" * 39, True),  # 1 of 49
+        ("PPPPPPPPFP" + "P" * 40, False),  # 1 of 50
+        ("PPPPPPPPFP" + "P" * 40 + "FP", False),  # 2 of 52: it comes back at 10 % only
+        ("PFPPPPPPPP" + "FFF" + "P", True),
+        ("", False),
+        ("FFFFFFFFFFFF", False),
+    ],
+)
+def test_a_test_is_on_the_list_by_what_its_flips_were_run_upon_run(written: str, is_listed: bool) -> None:
+    assert is_listed_by_flips(fails(written)) is is_listed
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_the_list_follows_the_rate_of_each_beginning(seed: int) -> None:
+    written = Random(seed).choices([True, False], [2, 8], k=80)
+    is_listed = False
+    for end in range(1, len(written) + 1):
+        is_listed = flips_often(*flip_rate(written[:end]), before=is_listed)
+
+    assert is_listed_by_flips(written) is is_listed
+
+
+def test_the_list_of_flaky_tests_holds_what_flips_though_no_revision_contradicts_it() -> None:
+    judged = judge_flakiness(outcomes("PPPPPFPPPPFP"), NOW)
+
+    assert (judged.is_flaky, judged.is_listed) == (False, True)
+    assert judged.flip_rate == pytest.approx(2 / 12)
+
+
+def test_a_contradiction_of_long_ago_counts_until_100_runs_have_passed() -> None:
+    old = [result("a", "F", ago=200 * DAY), result("a", "P", ago=200 * DAY)]
+
+    assert judge_flakiness([*old, *(result(f"r{number}", "P") for number in range(99))], NOW).is_flaky
+    assert not judge_flakiness([*old, *(result(f"r{number}", "P") for number in range(100))], NOW).is_flaky
 
 
 def test_rates_have_their_doubt() -> None:
