@@ -8,6 +8,7 @@ import typer
 from service.cli._database import with_store
 from service.cli._event_text import format_time
 from service.cli._output import DIGITS, AsJson, print_json, say, warn
+from service.cli.tests import say_coverage
 from service.config.settings import Settings
 from service.db.database import Store
 from service.operations.json_shapes import Json
@@ -40,6 +41,7 @@ def status(
             say(line, STYLES.get(found["state"], ""))
         for one in found["workflows"]:
             say(f"  {describe(one)}", STYLES[RED] if one["state"] == RED else "")
+        say_coverage(found)
     warn(hints)
     if found["state"] != GREEN:
         raise typer.Exit(1)

@@ -59,6 +59,7 @@ def list_command(  # noqa: PLR0913, PLR0917 - one option each
         print_table(COLUMNS, [_row(one) for one in page["items"]])
     else:
         say("no tests")
+    say_coverage(page)
     if page["next"]:
         say(f"older ones: --cursor {page['next']}")
 
@@ -82,6 +83,14 @@ def show_command(
     for one in found["items"]:
         for line in _lines(one):
             say(line)
+    say_coverage(found)
+
+
+def say_coverage(found: Any) -> None:
+    """Say for how many red runs tests are known, unless for all."""
+    coverage = found["coverage"]
+    if coverage["known"] < coverage["red_runs"]:
+        say(f"tests known for {coverage['known']} of {coverage['red_runs']} red runs of the last 90 days")
 
 
 def _filter(project: str, branch: str, name: str = "") -> TestFilter:

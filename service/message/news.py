@@ -59,6 +59,8 @@ def red_lines(event: Event, facts: MessageFacts) -> Iterator[Line]:
     red = facts.red
     if red.remark:
         yield (f"{red.remark[0].upper()}{red.remark[1:]}: no test learns from this run.",)
+    if red.coverage and red.coverage.is_partial:  # beside tests that are said to be flaky
+        yield (f"Tests known for {red.coverage.known} of {red.coverage.red_runs} red runs of the last 90 days.",)
     if red.red_elsewhere:
         since = clock_time(red.red_elsewhere.since, event.happened_at)
         yield ("Also red on ", *untrusted(red.red_elsewhere.branch, 80), f" since {since}.")

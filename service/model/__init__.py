@@ -76,6 +76,7 @@ from service.model.routes import (
 from service.model.run_facts import RunFacts, RunFailures
 from service.model.silences import MAX_SILENCE, Silence, SilenceState
 from service.model.story import Aside, Block, Line, Link, Untrusted, Words
+from service.model.test_coverage import TestCoverage
 from service.model.test_facts import Culprits, FailedTest, ObservedTest, RedElsewhere, RedFacts, Suspect, TestIdentity
 from service.model.tracks import (
     DEFAULT_BRANCH_EXPIRY,
@@ -185,6 +186,7 @@ __all__ = [
     "SilenceState",
     "Suspect",
     "Taken",
+    "TestCoverage",
     "TestFailure",
     "TestIdentity",
     "TestPass",

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from service.model.test_coverage import TestCoverage
+
 
 @dataclass(frozen=True, kw_only=True)
 class TestIdentity:
@@ -97,6 +99,7 @@ class RedFacts:
     red_elsewhere   where the same failure is red too; None: nowhere, as far as is known
     usual_ms        the usual duration of the workflow on its branch; None: unknown
     green_since     the end of the first green run in a row before its track broke; None: unknown
+    coverage        of the runs that speak of flaky tests; None: no test is likely flaky
     """
 
     tests: tuple[FailedTest, ...] = ()
@@ -105,3 +108,4 @@ class RedFacts:
     culprits: Culprits = Culprits()
     usual_ms: int | None = None
     green_since: datetime | None = None
+    coverage: TestCoverage | None = None

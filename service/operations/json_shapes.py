@@ -21,6 +21,7 @@ from service.model import (
     Refusal,
     RunState,
     Session,
+    TestCoverage,
 )
 from service.text import decode
 
@@ -143,6 +144,11 @@ def refusal_json(refusal: Refusal) -> Json:
     """Return the shape of a refused post on record."""
     shape: Json = _plain(refusal)
     return shape
+
+
+def coverage_json(coverage: TestCoverage) -> Json:
+    """Return the shape of a coverage of tests."""
+    return {"known": coverage.known, "red_runs": coverage.red_runs}
 
 
 def rfc3339(time: datetime) -> str:

@@ -10,10 +10,12 @@ from service.db.tables import Transaction
 from service.errors import BadRequest
 from service.model import Color, slug_spellings
 from service.operations.incidents import taken_json
-from service.operations.json_shapes import Json, rfc3339
+from service.operations.json_shapes import Json, coverage_json, rfc3339
 from service.pipeline.edit_living import is_silent
 from service.pipeline.judge_runs import DEFAULT_BRANCHES
+from service.routing.flakes import RATE_AGE
 from service.store import incidents, names, track_search
+from service.store.test_coverage import coverage_of_tracks
 from service.store.tracks import StoredTrack
 
 PARAMETERS = ("project", "branch", "workflow")
@@ -42,7 +44,7 @@ def read_status(transaction: Transaction, asked: Asked, now: datetime) -> Json:
     projects = _projects(transaction, asked)
     found = [one for slugs in projects for one in _tracks(transaction, slugs, asked)]
     counting = [one for one in found if not _is_expired(one, now)]
-    shapes = _workflows(transaction, counting)
+    shapes, track_ids = _workflows(transaction, counting), [one.track.id for one in found]
     if asked.project is None:
         shapes = [
             {"project": one.track.project_slug, "branch": one.track.branch} | shape
@@ -56,6 +58,7 @@ def read_status(transaction: Transaction, asked: Asked, now: datetime) -> Json:
         "state": state,
         "since": _since(state, shapes),
         "workflows": shapes,
+        "coverage": coverage_json(coverage_of_tracks(transaction, track_ids, since=now - RATE_AGE)),
     }
 
 

@@ -13,12 +13,13 @@ from uuid import UUID
 from service.db.tables import Transaction
 from service.errors import BadRequest, NotFound
 from service.model import slug_spellings
-from service.operations.json_shapes import Json, rfc3339
+from service.operations.json_shapes import Json, coverage_json, rfc3339
 from service.operations.queries import require_limit
 from service.pipeline.judge_runs import DEFAULT_BRANCHES
 from service.routing.flakes import RATE_AGE, RESULTS_AGE, Flakiness, TestResult, judge_flakiness
 from service.store import run_history, test_list, test_results
 from service.store.rows import Row
+from service.store.test_coverage import coverage_of
 from service.store.test_list import TestFilter, TestKey
 
 SLOW_MS = 10_000  # the mean run time from which a test is slow
@@ -73,13 +74,14 @@ def list_tests(
 ) -> Json:
     """Return one page of tests, the latest to fail first.
 
-    The shape is ``{"items": [...], "next": cursor or None}``. A page may have fewer items than the limit, and a next
-    one: few tests in the list are in the state. Raises BadRequest.
+    The shape is ``{"items": [...], "next": cursor or None, "coverage": ...}``. A page may have fewer items than the
+    limit, and a next one: few tests in the list are in the state. Raises BadRequest.
     """
     require_limit(limit)
     wanted, state = search.wanted, search.state
     beyond = _to_key(cursor) if cursor else None
     items: list[Json] = []
+    coverage = coverage_json(coverage_of(transaction, wanted, since=now - RATE_AGE))
     for _ in range(MAX_STRIDES):
         rows = test_list.candidates(transaction, wanted, beyond=beyond, limit=STRIDE)
         for row, judged in zip(rows, _judge(transaction, rows, wanted, now), strict=True):
@@ -87,12 +89,12 @@ def list_tests(
             if judged is not None and (state is None or state in judged.states):
                 items.append(test_json(judged))
             if len(items) == limit and row is not rows[-1]:
-                return {"items": items, "next": _to_cursor(beyond)}
+                return {"items": items, "next": _to_cursor(beyond), "coverage": coverage}
         if len(rows) < STRIDE:
-            return {"items": items, "next": None}
+            return {"items": items, "next": None, "coverage": coverage}
         if len(items) >= limit:
             break
-    return {"items": items, "next": _to_cursor(beyond) if beyond else None}
+    return {"items": items, "next": _to_cursor(beyond) if beyond else None, "coverage": coverage}
 
 
 def show_tests(transaction: Transaction, now: datetime, wanted: TestFilter) -> Json:
@@ -101,7 +103,8 @@ def show_tests(transaction: Transaction, now: datetime, wanted: TestFilter) -> J
     judged = [one for one in _judge(transaction, rows, wanted, now) if one is not None]
     if not judged:
         raise NotFound(f"no test of the name {wanted.name!a} has failed; names are in `roundsman tests list`")
-    return {"items": [test_json(one) | {"results": _results(transaction, one.row["id"])} for one in judged]}
+    items = [test_json(one) | {"results": _results(transaction, one.row["id"])} for one in judged]
+    return {"items": items, "coverage": coverage_json(coverage_of(transaction, wanted, since=now - RATE_AGE))}
 
 
 def to_state(written: Sequence[str]) -> TestState | None:

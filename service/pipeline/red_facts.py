@@ -24,6 +24,7 @@ from service.routing.culprits import RevisionRun, culprits, green_since
 from service.routing.durations import UsualDuration, usual_duration
 from service.routing.flakes import (
     LIKELY,
+    RATE_AGE,
     RESULTS_AGE,
     Flakiness,
     TestResult,
@@ -34,6 +35,7 @@ from service.routing.flakes import (
 from service.routing.red_elsewhere import red_elsewhere
 from service.store import run_history, runs, sightings, test_results
 from service.store.rows import Row
+from service.store.test_coverage import coverage_of_project
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,8 +61,11 @@ def red_facts(transaction: Transaction, event: Event, details: Details | None, n
     observed = list(observed_failures(known))
     usual = usual_of(transaction, run)
     earlier = runs_until(transaction, event, run)
+    tests = tuple(one.failed for one in judge_tests(transaction, event, run, observed) if one.failed.test.name)
+    claims_flakes, since = any(test.flaky for test in tests), run.stopped_at - RATE_AGE
     return RedFacts(
-        tests=tuple(one.failed for one in judge_tests(transaction, event, run, observed) if one.failed.test.name),
+        tests=tests,
+        coverage=coverage_of_project(transaction, run, since=since) if claims_flakes else None,
         remark=run_remark(known),
         red_elsewhere=_red_elsewhere(transaction, event, run, observed, now=now),
         culprits=_culprits(event, earlier),

@@ -25,8 +25,8 @@ def greens_of(transaction: Transaction, track_ids: Collection[int], *, since: da
     """
     newest = func.row_number().over(partition_by=runs.c.track_id, order_by=runs.c.pipeline_number.desc().nulls_last())
     greens = (
-        select(runs.c.id, runs.c.event_id, runs.c.track_id, runs.c.pipeline_number, runs.c.created_at)
-        .add_columns(runs.c.stopped_at, newest.label("nth"))
+        select(runs.c.id, runs.c.event_id, runs.c.track_id, runs.c.pipeline_number, runs.c.stopped_at)
+        .add_columns(newest.label("nth"))
         .where(runs.c.track_id.in_(track_ids), runs.c.color == Color.GREEN, runs.c.stopped_at >= since)
         .subquery()
     )

@@ -3,12 +3,30 @@
 from collections.abc import Collection, Sequence
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, exists, select
+from sqlalchemy import bindparam, exists, select
 
 from service.db.tables import Transaction, details, test_results, tests, tracks
 from service.model import Color, Event, Run
 from service.store import runs
 from service.store.test_results import WATCHED_FOR
+
+_IS_OF_WORKFLOW = (
+    select(test_results.c.test_id)
+    .join(tracks, tracks.c.id == test_results.c.track_id)
+    .where(
+        test_results.c.test_id == tests.c.id,
+        test_results.c.failed,
+        test_results.c.at >= bindparam("since"),
+        tracks.c.workflow.is_not_distinct_from(bindparam("workflow")),
+    )
+)
+_WATCHED = (
+    select(tests.c.job)
+    .distinct()
+    .where(tests.c.last_failed_at >= bindparam("since"), tests.c.name != "", exists(_IS_OF_WORKFLOW))
+)
+_OF_ID = _WATCHED.where(tests.c.project_id == bindparam("project"))
+_OF_SLUG = _WATCHED.where(tests.c.project_id.is_(None), tests.c.project_slug == bindparam("project"))
 
 
 def watched_jobs(transaction: Transaction, event: Event) -> Collection[str]:
@@ -17,32 +35,13 @@ def watched_jobs(transaction: Transaction, event: Event) -> Collection[str]:
     They are of its project and of workflows of its name, on any branch. Jobs without tests are left out.
     """
     since = (event.workflow.stopped_at or event.happened_at) - WATCHED_FOR
-    of_workflow = (
-        select(test_results.c.test_id)
-        .join(tracks, tracks.c.id == test_results.c.track_id)
-        .where(
-            test_results.c.test_id == tests.c.id,
-            test_results.c.failed,
-            test_results.c.at >= since,
-            tracks.c.workflow.is_not_distinct_from(event.workflow.name),
-        )
-    )
-    wanted = (
-        select(tests.c.job)
-        .distinct()
-        .where(_is_of_project(event), tests.c.last_failed_at >= since, tests.c.name != "", exists(of_workflow))
-    )
-    return set(transaction.execute(wanted).scalars())
-
-
-def _is_of_project(event: Event) -> ColumnElement[bool]:
-    if event.project.id is not None:
-        return tests.c.project_id == event.project.id
-    return and_(tests.c.project_id.is_(None), tests.c.project_slug == event.project.slug)
+    wanted, project = (_OF_ID, event.project.id) if event.project.id else (_OF_SLUG, event.project.slug)
+    given = {"since": since, "workflow": event.workflow.name, "project": project}
+    return set(transaction.execute(wanted, given).scalars())
 
 
 def earlier_attempts(transaction: Transaction, event: Event) -> Collection[UUID]:
-    """Return the events of the red runs that a rerun follows, if their tests are unknown.
+    """Return the events of the red runs that a rerun repeats, with tests unknown.
 
     They are of the same pipeline and workflow: a test that fails in one and passes in the other is flaky.
     """

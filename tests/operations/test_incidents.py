@@ -76,6 +76,7 @@ async def test_a_red_branch_says_since_when_and_in_which_incident(house: House) 
                 "taken": None,
             }
         ],
+        "coverage": {"known": 0, "red_runs": 2},
     }
     assert list(incident) == KEYS
     assert (incident["state"], incident["streak"], incident["opened_by"]) == ("open", 2, run(2, "failed").workflow.id)

@@ -12,6 +12,7 @@ import pytest
 from service.model import Color
 from service.model import Run as StoredRun
 from service.store import run_history, runs
+from service.testing.fake_circleci.faults import broken
 from service.testing.fake_circleci.organization import Run, TestResult
 from service.testing.sample_runs import VOUCHERS, suite
 from tests.app_fixture import GREEN, RED, RED_TO_WEB, House, a_house
@@ -134,6 +135,19 @@ async def test_greens_of_a_busy_track_leave_room_for_those_of_others(house: Hous
     of_busy = [row["pipeline_number"] for row in found if row["track_id"] == busy]
     assert of_busy == list(range(1_599, 1_099, -1))
     assert len(found) == 501
+
+
+async def test_what_is_not_known_is_said(house: House) -> None:
+    house.pretend.faults.next(f"/workflow/{run(902, VOUCHERS[0]).workflow_id}/job", broken(404))
+    await post(house, run(900), run(901, VOUCHERS[0]), run(902, VOUCHERS[0]), run(903, VOUCHERS[0], branch="feature"))
+
+    assert (await listed(house))["coverage"] == {"known": 2, "red_runs": 3}
+    assert (await listed(house, branch="main", project="gh/acme/web"))["coverage"] == {"known": 1, "red_runs": 2}
+    assert (await listed(house, project="other"))["coverage"] == {"known": 0, "red_runs": 0}
+    status = (await house.http.get("/api/v1/status", params={"project": "acme/web"})).json()
+    assert status["coverage"] == {"known": 1, "red_runs": 2}
+    house.clock.tick(days=91)
+    assert (await listed(house))["coverage"] == {"known": 0, "red_runs": 0}
 
 
 async def test_a_branch_has_its_own_states(house: House) -> None:

@@ -9,9 +9,10 @@ from uuid import UUID
 import pytest
 
 from service.db.tables import Transaction
-from service.model import RedElsewhere, RedFacts
+from service.model import RedElsewhere, RedFacts, TestCoverage
 from service.pipeline.red_facts import red_facts
 from service.store import events, test_results
+from service.testing.fake_circleci.faults import broken
 from service.testing.fake_circleci.organization import ADA, LINH, Run
 from service.testing.sample_runs import VOUCHERS, suite
 from tests.app_fixture import GREEN, RED, RED_TO_WEB, House, a_house
@@ -115,6 +116,16 @@ async def test_reruns_that_passed_are_evidence_of_a_flake(house: House) -> None:
     found = await facts(house, await post(house, *flakes, run(910)))
 
     assert {one.flaky for one in found.tests} == {"3 of its last 4 fails were contradicted at the same commit"}
+
+
+async def test_a_message_that_calls_a_test_flaky_says_how_much_is_known(house: House) -> None:
+    flakes = [one for number in range(901, 904) for one in (run(number), run(number, "success", attempt=2))]
+    house.pretend.faults.next(f"/workflow/{run(905).workflow_id}/job", broken(404))
+
+    found = await facts(house, await post(house, *flakes, run(905), run(906, "success"), run(910)))
+
+    assert found.coverage == TestCoverage(known=4, red_runs=5)
+    assert "Tests known for 4 of 5 red runs of the last 90 days." in house.channels.took[-1][1].text
 
 
 async def test_a_test_that_fails_again_and_again_is_no_flake(house: House) -> None:
