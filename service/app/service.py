@@ -178,17 +178,19 @@ async def _in_background(work: Coroutine[Any, Any, None] | None) -> AsyncIterato
             await asyncio.gather(task, return_exceptions=True)
 
 
-def build(
+def build(  # noqa: PLR0913 - one argument for each thing that tests and the demo replace
     config: Config,
     *,
     clock: Clock | None = None,
     retry_policy: RetryPolicy | None = None,
     role: Role = Role.SERVE,
     limits: Limits | None = None,
+    session_clock: Clock | None = None,
 ) -> Service:
     """Build a service; a worker has no webhook and no pages, only health endpoints.
 
-    clock   the source of all times; default: the clock of the store. A DatabaseClock becomes the clock of the store
+    clock          the source of all times; default: the clock of the store. A DatabaseClock becomes the store's clock
+    session_clock  another one for logins and sessions, where the first shows invented times
     """
     limits = limits or Limits()
     context = _context(config, clock=clock, retry_policy=retry_policy or RetryPolicy(), role=role, limits=limits)
@@ -207,7 +209,8 @@ def build(
     if watchdog is not None:
         context.jobs.schedule(PING_EVERY_S, WatchdogPinger(readiness, watchdog).ping)
     first_run = FirstRun(read_setup(config))
-    api = _api(config.settings, pipeline, readiness)
+    access = _access(config.settings, context, session_clock or context.clock)
+    api = _api(access, pipeline, readiness)
     asgi = health_app(api)
     if role.receives:
         webhook = _webhook(context, committer, limits)
@@ -283,12 +286,12 @@ def job_engine(
     return jobs
 
 
-def _api(settings: Settings, pipeline: Pipeline, readiness: Readiness) -> Api:
+def _api(access: Access, pipeline: Pipeline, readiness: Readiness) -> Api:
     context = pipeline.context
     return Api(
         store=context.store,
         jobs=context.jobs,
-        access=_access(settings, context),
+        access=access,
         metrics=context.metrics,
         clock=context.clock,
         readiness=readiness,
@@ -296,12 +299,12 @@ def _api(settings: Settings, pipeline: Pipeline, readiness: Readiness) -> Api:
     )
 
 
-def _access(settings: Settings, context: Context) -> Access:
+def _access(settings: Settings, context: Context, clock: Clock) -> Access:
     """Return the access control; without an admin token, a random secret one."""
     return Access(
         admin_token=settings.admin_token or secrets.token_hex(32),
         public_url=settings.public_url,
-        clock=context.clock,
+        clock=clock,
         store=context.store,
         metrics=context.metrics,
     )

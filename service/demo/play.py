@@ -1,10 +1,11 @@
-"""The player of acts: add runs to the fake CircleCI, narrate, post, pause, count."""
+"""The player of acts: move the clock, narrate, post, do deeds, pause, count."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+import httpx
 from rich.console import Console
 from rich.text import Text
 
@@ -24,6 +25,7 @@ class Act:
     runs      the runs that CircleCI knows from now on
     posts     the webhooks of this act, in their order
     faults    the next faults of CircleCI's API: path below ``/api/v2`` as a glob, and fault
+    deed      what a person does in it, over Roundsman's API
     lasts_s   seconds until the next act, at pace 1
     """
 
@@ -32,7 +34,35 @@ class Act:
     runs: tuple[Run, ...] = ()
     posts: tuple[Post, ...] = ()
     faults: tuple[tuple[str, Fault], ...] = ()
-    lasts_s: float = 2.0
+    deed: Callable[[httpx.AsyncClient], Awaitable[None]] | None = None
+    lasts_s: float = 1.0
+
+
+async def do_nothing() -> None:
+    """Wait for nothing: there is no service that could be busy."""
+
+
+def ignore_time(_: datetime) -> None:
+    """Move no clock."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scene:
+    """The world that acts are played in.
+
+    send      posts a webhook
+    narrate   tells an act
+    api       Roundsman's API, for the deeds of people
+    move_to   moves the clock of the story
+    settle    waits until Roundsman has judged and told what there is
+    """
+
+    pretend: FakeCircleCI
+    send: Callable[[Post], Awaitable[Answer]]
+    narrate: Callable[[Act], None]
+    api: httpx.AsyncClient | None = None
+    move_to: Callable[[datetime], None] = ignore_time
+    settle: Callable[[], Awaitable[None]] = do_nothing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,24 +101,24 @@ def _outcome(answer: Answer) -> str:
             return "unanswered"
 
 
-async def play(
-    acts: Iterable[Act],
-    pretend: FakeCircleCI,
-    send: Callable[[Post], Awaitable[Answer]],
-    *,
-    narrate: Callable[[Act], None],
-    pace: float = 1.0,
-) -> AnswerCounts:
-    """Play the acts in order; at pace 0 without pauses."""
+async def play(acts: Iterable[Act], scene: Scene, *, pace: float = 1.0) -> AnswerCounts:
+    """Play the acts in order; at pace 0 without pauses.
+
+    An act ends when Roundsman has nothing left to do: the clock moves on after that, and no message is late by it.
+    """
     answers: list[Answer] = []
     for act in acts:
-        narrate(act)
+        scene.move_to(act.at)
+        scene.narrate(act)
         for run in act.runs:
-            pretend.run_finished(run)
+            scene.pretend.run_finished(run)
         for path, fault in act.faults:
-            pretend.faults.next(path, fault)
-        answers += [await send(post) for post in act.posts]
+            scene.pretend.faults.next(path, fault)
+        answers += [await scene.send(post) for post in act.posts]
+        if act.deed and scene.api:
+            await act.deed(scene.api)
         await asyncio.sleep(act.lasts_s * pace)
+        await scene.settle()
     return AnswerCounts.of(answers)
 
 

@@ -5,11 +5,13 @@ import logging
 import os
 import signal
 import socket
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
 from pathlib import Path
 from shlex import quote
 
@@ -23,8 +25,10 @@ from service.config.configuration import Config, load
 from service.config.env import load_settings
 from service.db.data_folder import lock_folder
 from service.db.migrate import migrate
+from service.demo.clock import StoryClock
 from service.demo.day import CLOSED_CHANNELS, acts_of_the_day, roundsman_yaml
-from service.demo.play import Act, AnswerCounts, narrator, play
+from service.demo.play import Act, AnswerCounts, Scene, narrator, play
+from service.demo.shown import Readback, print_shown, show_all
 from service.errors import BadConfig, Temporary
 from service.logs import configure_logs
 from service.operations import queries
@@ -57,6 +61,11 @@ class Script:
     acts: Callable[[date], Sequence[Act]] = acts_of_the_day
     pace: float = 1.0
 
+    @property
+    def is_whole(self) -> bool:
+        """True if it is the whole day, of which the summary checks what it showed."""
+        return self.acts is acts_of_the_day
+
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
@@ -68,6 +77,9 @@ class Stage:
     address: str
     sender: Sender
     admin_token: str
+    clock: StoryClock
+    api: httpx.AsyncClient
+    folder: Path
 
 
 async def run(
@@ -75,8 +87,8 @@ async def run(
 ) -> int:
     """Play the day, and return the exit code.
 
-    It is 0 if every post had the outcome of the script, else 1. Ctrl-C, SIGTERM or SIGHUP ends the demo at
-    any time; during the day the code is then 130 with ``once``, 0 without.
+    It is 0 if every post had the outcome of the script, and all was shown that the day is to show, else 1. Ctrl-C,
+    SIGTERM or SIGHUP ends the demo at any time; during the day the code is then 130 with ``once``, 0 without.
     """
     console = console or Console(highlight=False)
     configure_logs(logging.ERROR)  # the narrator and the inbox print, the service does not
@@ -119,10 +131,46 @@ def end_request() -> asyncio.Event:
 
 
 async def _play(console: Console, stage: Stage, script: Script) -> bool:
-    acts = script.acts(now_utc().date() - timedelta(days=1))  # today's evening has not happened yet
-    tally = await play(acts, stage.pretend, stage.sender.send, narrate=narrator(console), pace=script.pace)
-    await _wait_until_settled(stage.service)
-    return await _print_summary(console, stage, tally)
+    day = _story_day()
+    scene = Scene(
+        pretend=stage.pretend,
+        send=stage.sender.send,
+        narrate=narrator(console),
+        api=stage.api,
+        move_to=stage.clock.move_to,
+        settle=partial(_settle, stage.service),
+    )
+    tally = await play(script.acts(day), scene, pace=script.pace)
+    agrees = await _print_summary(console, stage, tally)
+    if script.is_whole:
+        readback = Readback(api=stage.api, cards=stage.inbox.cards, explain=partial(_explain, stage))
+        agrees &= print_shown(console, await show_all(readback, day))
+    stage.clock.end_story()
+    return agrees
+
+
+def _story_day() -> date:
+    """Return the day of the story: today's evening has not happened yet."""
+    return now_utc().date() - timedelta(days=1)
+
+
+async def _settle(service: Service) -> None:
+    """Have digests planned that are due, and wait until there is nothing left to do.
+
+    The service looks once a minute whether a digest is due; here a minute is the whole day.
+    """
+    await service.pipeline.plan_digests()
+    await _wait_until_settled(service)
+
+
+async def _explain(stage: Stage, event_id: str) -> str:
+    """Return the output of `roundsman explain`, as in another terminal."""
+    command = (sys.executable, "-c", "from service.cli._app import main; main()", "explain", event_id)
+    running = await asyncio.create_subprocess_exec(
+        *command, stdout=asyncio.subprocess.PIPE, env=os.environ | _settings(stage.folder, stage.address)
+    )
+    printed, _ = await running.communicate()
+    return printed.decode(errors="replace")
 
 
 async def _cancel(playing: asyncio.Task[bool]) -> None:
@@ -168,6 +216,7 @@ def _listener(port: int) -> socket.socket:
 
 @asynccontextmanager
 async def _start_stage(folder: Path, port: int, console: Console) -> AsyncIterator[Stage]:
+    clock = StoryClock(datetime.combine(_story_day(), time.min, UTC))
     pretend = FakeCircleCI(token=TOKEN, owner=ADA, projects=PROJECTS)
     inbox = Inbox(console, closed=CLOSED_CHANNELS)
     async with AsyncExitStack() as stack:
@@ -177,12 +226,24 @@ async def _start_stage(folder: Path, port: int, console: Console) -> AsyncIterat
         token = ensure_token(folder)
         config = _config(folder, circleci_url=circleci_url, inbox_url=inbox_url, public_url=listener_url(listener))
         migrate(config.settings.database_url)
-        service = build(_with_token(config, token), retry_policy=FAST_RETRIES)
+        service = build(_with_token(config, token), clock=clock, session_clock=now_utc, retry_policy=FAST_RETRIES)
         await stack.enter_async_context(service.running())
         url = await stack.enter_async_context(serving(service.asgi, listener))
         http = await stack.enter_async_context(httpx.AsyncClient())
         sender = Sender(http, url=f"{url}{HOOK_PATH}", secret=SECRET)
-        yield Stage(service=service, pretend=pretend, inbox=inbox, address=url, sender=sender, admin_token=token)
+        bearer = {"Authorization": f"Bearer {token}"}
+        api = await stack.enter_async_context(httpx.AsyncClient(base_url=url, headers=bearer))
+        yield Stage(
+            service=service,
+            pretend=pretend,
+            inbox=inbox,
+            address=url,
+            sender=sender,
+            admin_token=token,
+            clock=clock,
+            api=api,
+            folder=folder,
+        )
 
 
 def _config(folder: Path, *, circleci_url: str, inbox_url: str, public_url: str) -> Config:
@@ -244,14 +305,19 @@ def _print_introduction(console: Console, stage: Stage, folder: Path, *, port: i
 def _write_settings(folder: Path, stage: Stage) -> Path:
     """Write a file of settings that another terminal sources, and return its path."""
     file = (folder / "demo.env").absolute()
-    settings = {
-        "ROUNDSMAN_DATABASE_URL": quote(_database_url(folder)),
-        "ROUNDSMAN_CONFIG": quote(str((folder / "roundsman.yaml").absolute())),
-        "ROUNDSMAN_PUBLIC_URL": quote(stage.address),
-        "ROUNDSMAN_ADMIN_TOKEN": f'"$(cat {quote(str(token_file(folder).absolute()))})"',
-    }
+    settings = {name: quote(value) for name, value in _settings(folder, stage.address).items()}
+    settings["ROUNDSMAN_ADMIN_TOKEN"] = f'"$(cat {quote(str(token_file(folder).absolute()))})"'
     file.write_text("".join(f"export {name}={value}\n" for name, value in settings.items()), encoding="utf-8")
     return file
+
+
+def _settings(folder: Path, address: str) -> dict[str, str]:
+    """Return the settings of commands."""
+    return {
+        "ROUNDSMAN_DATABASE_URL": _database_url(folder),
+        "ROUNDSMAN_CONFIG": str((folder / "roundsman.yaml").absolute()),
+        "ROUNDSMAN_PUBLIC_URL": address,
+    }
 
 
 async def _print_next_steps(console: Console, stage: Stage) -> None:

@@ -17,7 +17,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from service.demo.day import CLOSED_CHANNELS, acts_of_the_day, roundsman_yaml
-from service.demo.play import Act, AnswerCounts, narrator, play
+from service.demo.play import Act, AnswerCounts, Scene, narrator, play
 from service.testing import sample_runs
 from service.testing.fake_circleci.organization import ADA, MOBILE, ORG_ID, PROJECTS, SHOP_API, base58
 from service.testing.fake_circleci.payloads import as_bytes, cancellation_storm, job_completed, workflow_completed
@@ -136,20 +136,36 @@ def test_the_acts_follow_the_clock() -> None:
     assert {moment.date() for moment in times} == {MONDAY}
 
 
-def test_the_day_takes_about_a_minute_and_about_30_posts() -> None:
-    assert 45 <= sum(act.lasts_s for act in ACTS) <= 60
-    assert 20 <= len(POSTS) <= 32
+def test_pipelines_of_a_project_follow_the_clock() -> None:
+    pushed = sorted((run.project.name, run.pushed_at, run.number) for act in ACTS for run in act.runs)
+
+    for project in PROJECTS:
+        numbers = [number for name, _, number in pushed if name == project.name]
+        assert numbers == sorted(numbers)
+
+
+def test_no_two_runs_are_one() -> None:
+    runs = [run for act in ACTS for run in act.runs]
+    jobs = [(run.project.name, job.number) for run in runs for job in run.jobs if job.number is not None]
+
+    assert len({run.workflow_id for run in runs}) == len(runs)
+    assert [place for place, count in Counter(jobs).items() if count > 1] == []
+
+
+def test_the_day_pauses_for_half_a_minute_beside_its_work() -> None:
+    assert 25 <= sum(act.lasts_s for act in ACTS) <= 35
+    assert 60 <= len(POSTS) <= 80
 
 
 def test_the_day_shows_every_way_a_workflow_can_end() -> None:
     assert statuses() == {
-        ("shop-api", "success"): 2,
-        ("mobile", "success"): 1,
-        ("web", "success"): 2,
-        ("web", "failed"): 4,  # one of them is the duplicate
-        ("shop-api", "failed"): 3,
-        ("mobile", "failed"): 1,
-        ("mobile", "canceled"): 4,
+        ("shop-api", "success"): 7,
+        ("mobile", "success"): 5,
+        ("web", "success"): 11,
+        ("web", "failed"): 7,  # one of them is the duplicate
+        ("shop-api", "failed"): 6,
+        ("mobile", "failed"): 3,
+        ("mobile", "canceled"): 13,
         ("shop-api", "unauthorized"): 1,
         ("shop-api", "error"): 1,
     }
@@ -196,8 +212,9 @@ def test_the_routes_of_the_demo_use_every_receiver_and_one_of_them_is_gone() -> 
     config = yaml.safe_load(roundsman_yaml("127.0.0.1:4000"))
 
     urls = [url for receiver in config["receivers"].values() for url in receiver["channels"]]
-    assert {route["receiver"] for route in config["routes"]} == set(config["receivers"])
-    assert len(urls) == len(set(urls)) == 4
+    used = {one["receiver"] for part in ("routes", "digests") for one in config[part]}
+    assert used == set(config["receivers"])
+    assert len(urls) == len(set(urls)) == 5
     assert [url for url in urls if url.endswith(CLOSED_CHANNELS)] == ["json://127.0.0.1:4000/old-pager"]
 
 
@@ -221,9 +238,10 @@ async def test_the_day_is_played_to_its_end_and_counted() -> None:
 
     async with httpx.AsyncClient(transport=httpx.ASGITransport(keeper()), base_url="http://here") as http:
         sender = Sender(http, url="/hooks/circleci", secret=SECRET)
-        tally = await play(ACTS, pretend, sender.send, narrate=lambda act: lines.append(act.line), pace=0)
+        scene = Scene(pretend=pretend, send=sender.send, narrate=lambda act: lines.append(act.line))
+        tally = await play(ACTS, scene, pace=0)
 
-    assert tally == AnswerCounts(posted=31, kept=28, duplicates=1, rejected=2, unanswered=0)
+    assert tally == AnswerCounts(posted=67, kept=64, duplicates=1, rejected=2, unanswered=0)
     assert lines == [act.line for act in ACTS]
 
 
@@ -237,7 +255,7 @@ async def test_circleci_knows_a_run_before_it_posts_of_it() -> None:
 
     async with api:
         act = Act(at=run.stopped_at, line="", runs=(run,), posts=(Post.of(workflow_completed(run)),))
-        tally = await play([act], pretend, ask, narrate=lambda _: None, pace=0)
+        tally = await play([act], Scene(pretend=pretend, send=ask, narrate=lambda _: None), pace=0)
 
     assert tally.unanswered == 1  # 200 is no way to take a webhook, but it says that the run was known
 
@@ -249,7 +267,7 @@ async def test_an_act_may_bring_faults_and_they_end() -> None:
     async def kept(_: Post) -> Answer:
         return Answer(status=202)
 
-    await play([dark], pretend, kept, narrate=lambda _: None, pace=0)
+    await play([dark], Scene(pretend=pretend, send=kept, narrate=lambda _: None), pace=0)
 
     async with httpx.AsyncClient(transport=httpx.ASGITransport(pretend.app), headers={"Circle-Token": "token"}) as api:
         url = f"http://ci/api/v2/workflow/{dark.runs[0].workflow_id}"
@@ -272,12 +290,10 @@ def test_a_tally_puts_every_answer_in_one_place() -> None:
 def test_the_narrator_says_when_and_what() -> None:
     console = Console(file=StringIO(), width=30)
 
-    narrator(console)(ACTS[3])
+    narrator(console)(ACTS[2])
 
     assert isinstance(console.file, StringIO)
-    assert console.file.getvalue() == (
-        "09:12  web main goes red: 3 tests fail. The workflow's webhook overtakes its last job's\n"
-    )
+    assert console.file.getvalue() == ("08:44  shop-api main is green: no message is needed\n")
 
 
 def test_projects_use_github_oauth_and_the_github_app() -> None:

@@ -6,7 +6,9 @@ import os
 import re
 import signal
 import socket
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from unittest.mock import patch
 
@@ -16,6 +18,7 @@ from rich.console import Console
 
 from service.demo.day import acts_of_the_day
 from service.demo.play import Act
+from service.demo.shown import CHECKS
 from service.demo.stage import Script, end_request, run
 from service.errors import BadConfig, Temporary
 from service.testing.fake_circleci.sender import Post
@@ -47,7 +50,26 @@ def surroundings() -> Iterator[None]:
 
 
 WHOLE_DAY = Script(pace=0)
-MORNING = Script(acts=lambda on: acts_of_the_day(on)[:4], pace=0)  # ends with the first red build
+TOLD = [
+    ("09:12", "web-team broke"),  # and of the red of 09:37 no one
+    ("09:56", "web-team fixed"),
+    ("10:20", "api-team broke"),
+    ("10:20", "on-call broke dead"),
+    ("10:34", "api-team fixed"),
+    ("11:40", "api-team broke"),
+    *[("12:04", f"{team} broke") for team in ("web-team", "web-team", "api-team", "api-team", "web-team", "web-team")],
+    *[("12:29", f"{team} fixed") for team in ("web-team", "web-team", "api-team", "api-team", "web-team", "web-team")],
+    ("13:15", "web-team broke"),
+    ("14:45", "web-team broke"),
+    ("15:59", "release-crew run"),  # the deploy job, and the release
+    ("15:59", "release-crew run"),
+    ("16:40", "api-team broke"),
+    ("16:40", "on-call broke dead"),
+    ("16:51", "api-team fixed"),
+    ("17:10", "api-team run"),
+    ("23:30", "api-team broke"),
+]
+MORNING = Script(acts=lambda on: acts_of_the_day(on)[:5], pace=0)  # ends with the first red build
 TOO_LARGE = Post(event_type="ping", body=b" " * 2**22)
 REFUSED = Script(acts=lambda on: [Act(at=clock(on, "08:30"), line="a post that is too large", posts=(TOO_LARGE,))])
 
@@ -65,13 +87,28 @@ async def test_the_day_comes_out_as_its_script_says(tmp_path: Path) -> None:
     code = await played(tmp_path / "fresh", audience)
 
     said = audience.getvalue().splitlines()
-    assert said[-2:] == [
-        "received 29, rejected 2, duplicates 1, notifications sent 9, dead letters 2",
+    assert [line for line in said if "MISSING" in line] == []
+    assert said[-12:-10] == [
+        "received 65, rejected 2, duplicates 1, notifications sent 26, dead letters 3",
         "All as the script says.",
     ]
+    assert [line.partition("  ")[0] for line in said[-9:-1]] == list(CHECKS)
+    assert said[-1] == "The day showed all that it was to show."
     assert code == 0
     assert "within 15 minutes\nhttp://127.0.0.1:" in audience.getvalue()
     assert {"admin-token", "demo.env", "roundsman.db"} <= {path.name for path in (tmp_path / "fresh").iterdir()}
+    assert told(tmp_path / "fresh") == TOLD
+
+
+def told(folder: Path) -> list[tuple[str, str]]:
+    """Return the time of day of each notification, and whom it tells of what; unless it was sent, what became of it."""
+    query = """
+        SELECT happened_at, receiver, news, notifications.state FROM notifications
+        JOIN events ON events.id = notifications.event_id ORDER BY happened_at, receiver, notifications.id
+    """
+    with closing(sqlite3.connect(folder / "roundsman.db")) as database:
+        found = database.execute(query).fetchall()
+    return [(at[11:16], f"{who} {news} {state}".removesuffix(" sent")) for at, who, news, state in found]
 
 
 async def test_pages_stay_until_ctrl_c(tmp_path: Path) -> None:
