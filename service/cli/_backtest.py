@@ -1,12 +1,12 @@
 """The command that tries other routes on stored history: routes backtest."""
 
 import os
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -20,7 +20,8 @@ from service.config.configuration import Config, load
 from service.db.database import Store
 from service.errors import BadConfig, BadRequest
 from service.metrics import Metrics
-from service.operations.backtest import Span, compare, count_history, replay_history
+from service.operations.backtest import Span, replay_history
+from service.operations.backtest_report import compare
 from service.operations.json_shapes import Json
 from service.operations.time_filters import to_time
 from service.terminal import Column
@@ -68,12 +69,13 @@ def backtest(
 ) -> None:
     """Show what routes would have sent of the stored history.
 
-    The history is played on simulated time by the code that decides on live posts, with the silences that there were;
-    nothing is sent. Each receiver and route is shown with its messages, those that are new, and those that are gone.
+    The history is played on simulated time by the code that decides on live posts, with the silences that there were,
+    reminders, digests, and what people did with incidents; nothing is sent. Each receiver and route is shown with its
+    messages, those that are new, and those that are gone.
     """
     trial = _Trial(tried=load_for_trial(config), current=load_for_trial(None) if against is Against.CURRENT else None)
-    with _progress(is_shown=not as_json) as advance:
-        found = with_store(lambda _, store: _backtest(store, trial, since, advance))
+    with _progress(is_shown=not as_json) as progress:
+        found = with_store(lambda _, store: _backtest(store, trial, since, progress))
     if as_json:
         print_json({"against": against.value, **found})
     else:
@@ -102,48 +104,40 @@ class _Trial:
     tried: Config
     current: Config | None
 
+    @property
+    def configs(self) -> Sequence[Config]:
+        """Return the configurations to play with."""
+        return [self.tried, self.current] if self.current else [self.tried]
 
-async def _backtest(store: Store, trial: _Trial, since: str, advance: Any) -> Json:
+
+async def _backtest(store: Store, trial: _Trial, since: str, progress: Callable[[int, int], None]) -> Json:
     now = store.clock()
     span = Span(since=to_time(since, now), until=now)
     if span.since >= now:
         raise BadRequest(f"--since {since} is not before now; write 30d or 2026-11-22")
-    total = await count_history(store, span)
     source = circleci(trial.tried, metrics=Metrics(), clock=store.clock)
-    passes = 1 if trial.current is None else 2
-    async with open_simulation(trial.tried) as first:
-        await replay_history(store, source, first, span, progress=advance(total * passes))
-        if trial.current is None:
-            return await compare(first.context.store, store, span)
-        async with open_simulation(trial.current) as base:
-            await replay_history(store, source, base, span, progress=advance(None))
-            return await compare(first.context.store, base.context.store, span)
+    async with AsyncExitStack() as stack:
+        sides = [await stack.enter_async_context(open_simulation(config)) for config in trial.configs]
+        played = await replay_history(store, source, sides, span, progress=progress)
+        return await compare(sides[0].context.store, sides[1].context.store if trial.current else store, played)
 
 
 @contextmanager
-def _progress(*, is_shown: bool) -> Iterator[Any]:
+def _progress(*, is_shown: bool) -> Iterator[Callable[[int, int], None]]:
     """Show a bar on standard error, if that is a terminal."""
     errors = Console(stderr=True)
-    with ExitStack() as stack:
-        bar = Progress(console=errors, transient=True) if is_shown and errors.is_terminal else None
-        if bar is not None:
-            stack.enter_context(bar)
-        task = bar.add_task("playing the history", total=None) if bar is not None else None
-
-        def advance(total: int | None) -> Any:
-            if bar is None or task is None:
-                return lambda _: None
-            if total is not None:
-                bar.update(task, total=total)
-            return lambda number: bar.advance(task, number)
-
-        yield advance
+    if not is_shown or not errors.is_terminal:
+        yield lambda _done, _total: None
+        return
+    with Progress(console=errors, transient=True) as bar:
+        task = bar.add_task("playing the history", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def _print(found: Json, against: Against) -> None:
-    say(f"{found['messages']} messages in {found['days']:g} days, {found['a_day']:g} a day; nothing was sent")
+    say(_headline(found))
     rows = [
-        (one["receiver"], one["route"], one["messages"], f"{one['a_day']:g}", one["new"], one["gone"])
+        (one["receiver"], one["route"], one["messages"], _rate(one["a_day"]), one["new"], one["gone"])
         for one in found["routes"]
     ]
     if rows:
@@ -153,6 +147,20 @@ def _print(found: Json, against: Against) -> None:
         if found[name]:
             say(f"{sentence}:")
             print_table(MESSAGE_COLUMNS, [_row(one) for one in found[name]])
+    say(f"Included: {', '.join(found['included'])}. Not included: {', '.join(found['left_out'])}.")
+
+
+def _headline(found: Json) -> str:
+    """Return the number of messages in the time that was measured."""
+    news = ", ".join(f"{number} {name.replace('_', ' ')}" for name, number in found["by_news"].items())
+    days, rate = found["days"], found["a_day"]
+    time = f"{days:g} days, {rate:g} a day" if rate is not None else f"{24 * days:.1f} hours"
+    counted = f"{found['messages']} messages" + (f" ({news})" if news else "")
+    return f"{counted} in {time}; {found['events']} events were played, nothing was sent"
+
+
+def _rate(a_day: float | None) -> str:
+    return "" if a_day is None else f"{a_day:g}"
 
 
 def _row(message: Json) -> tuple[object, ...]:

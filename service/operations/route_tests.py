@@ -8,26 +8,23 @@ from uuid import UUID, uuid5
 from service.db.tables import Transaction
 from service.model import (
     TEST_DAY,
-    Delivery,
     Event,
     ExpectedMessage,
-    GivenRun,
     News,
-    Notification,
     Pipeline,
     Project,
     RouteTest,
-    Via,
 )
 from service.operations.route_test import build_event
-from service.operations.simulation import Simulation
+from service.operations.simulation import Simulation, simulated
 from service.store import backtests, events
+from service.store.backtests import SentMessage
 
 RUN_TIME = timedelta(seconds=30)
 AFTERWARDS = timedelta(days=8)
 """The time after the last run in which messages are waited for: longer than a week of quiet hours."""
 
-BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+BEGINNING, END = datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
 MAX_MESSAGES = 10_000
 _IDS = UUID("3c1f7c0e-6d0b-5b7f-8f57-5a2f0c9d1e44")
 
@@ -54,18 +51,18 @@ async def run_route_test(test: RouteTest, simulation: Simulation) -> RouteTestRe
     """Run one test in a simulation, which is emptied first."""
     store = simulation.context.store
     await store.write(backtests.empty)
-    posts = sorted(_posts(test, simulation), key=lambda post: post[0].received_at)
-    simulation.clock.now = posts[0][0].received_at
-    await simulation.play(posts, {})
-    await simulation.finish(posts[-1][0].received_at + AFTERWARDS)
+    posts = sorted(_posts(test, simulation), key=lambda event: event.received_at)
+    simulation.clock.now = posts[0].received_at
+    await simulation.play([simulated(event) for event in posts])
+    await simulation.finish(posts[-1].received_at + AFTERWARDS)
     return _result(test, await store.read(_read_messages))
 
 
-def _posts(test: RouteTest, simulation: Simulation) -> Iterator[tuple[Delivery, Event]]:
+def _posts(test: RouteTest, simulation: Simulation) -> Iterator[Event]:
     pipeline = 0
     for position, given in enumerate(test.given):
         pipeline = given.pipeline or pipeline + 1
-        delivery = _delivery(f"{test.name} {position}", given)
+        event_id = uuid5(_IDS, f"{test.name} {position}")
         blank = build_event(None, simulation.context.source, given.facts)
         slug = given.facts.get("project", "gh/acme/web")
         project = (
@@ -73,43 +70,27 @@ def _posts(test: RouteTest, simulation: Simulation) -> Iterator[tuple[Delivery, 
         )
         workflow = replace(
             blank.workflow,
-            id=str(delivery.id),
+            id=str(event_id),
             name=blank.workflow.name or "build",
             status=given.facts["status"],
             created_at=given.at - RUN_TIME,
             stopped_at=given.at,
         )
-        yield (
-            delivery,
-            replace(
-                blank,
-                id=delivery.id,
-                source_event_id=delivery.source_event_id,
-                happened_at=given.at,
-                received_at=given.at,
-                project=project,
-                pipeline=Pipeline(id=f"{slug} {pipeline}", number=pipeline),
-                workflow=workflow,
-            ),
+        yield replace(
+            blank,
+            id=event_id,
+            source_event_id=f"{test.name} {position}",
+            happened_at=given.at,
+            received_at=given.at,
+            project=project,
+            pipeline=Pipeline(id=f"{slug} {pipeline}", number=pipeline),
+            workflow=workflow,
         )
-
-
-def _delivery(name: str, given: GivenRun) -> Delivery:
-    return Delivery(
-        id=uuid5(_IDS, name),
-        source="circleci",
-        source_event_id=name,
-        via=Via.WEBHOOK,
-        received_at=given.at,
-        headers=(),
-        body=b"{}",
-        signed=None,
-    )
 
 
 def _read_messages(transaction: Transaction) -> list[ExpectedMessage]:
     """Return what receivers were sent, oldest first: once for all channels of each."""
-    sent = backtests.read_sent(transaction, BEGINNING, backtests.FIRST_ID, MAX_MESSAGES)
+    sent = backtests.read_sent(transaction, (BEGINNING, END), backtests.FIRST_ID, MAX_MESSAGES)
     of_ids = events.find_all(transaction, {one.event_id for one in sent if one.event_id})
     messages = {
         (one.receiver, one.route, one.topic): _message(one, of_ids.get(one.event_id) if one.event_id else None)
@@ -118,7 +99,7 @@ def _read_messages(transaction: Transaction) -> list[ExpectedMessage]:
     return sorted(messages.values(), key=lambda one: (one.at or BEGINNING, one.receiver, one.route or ""))
 
 
-def _message(one: Notification, event: Event | None) -> ExpectedMessage:
+def _message(one: SentMessage, event: Event | None) -> ExpectedMessage:
     transition = one.news.value
     if one.news is News.RUN and event is not None and event.run is not None:
         transition = event.run.transition.value

@@ -1,22 +1,27 @@
 """Play posts through routes on simulated time: nothing leaves this process.
 
-It is the live pipeline, in a database of its own, with channels that accept every message at once.
+The rules are those of the live pipeline, in a database of its own. Left out is what changes no decision: search terms,
+the record of decisions, queue jobs, and the words of messages. A channel accepts each message when it is due.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from service.db.tables import Transaction
-from service.model import Delivery, DeliveryState, Details, Event
-from service.pipeline.begin_send import begin
+from service.model import Details, Event, EventKind, Notification
+from service.operations.simulated_steps import SimulatedSteps
+from service.pipeline.begin_send import find_ready
+from service.pipeline.channel_knowledge import color_told
 from service.pipeline.context import Context
-from service.pipeline.decide import decide_events
+from service.pipeline.decide import plan_events
+from service.pipeline.living import record_simulated
 from service.pipeline.plan_notifications import PendingDecision
-from service.pipeline.record_send import record_accepted
-from service.store import backtests, deliveries
+from service.routing.decide import with_details
+from service.store import backtests, events, runs, told, tracks
 
+MAX_BATCH = 200
 MAX_WITHOUT_SEND = 1_000  # news that wait, then wait again: a limit, so that no fault can make this endless
 
 
@@ -36,48 +41,110 @@ class Simulation:
     """The pipeline of some routes, with a clock of its own.
 
     context   of a database that holds nothing else
+    steps     what the pipeline does at a time, without a post
     """
 
     context: Context
     clock: SimulatedClock
+    steps: SimulatedSteps
 
-    async def play(self, posts: Sequence[tuple[Delivery, Event]], details: Mapping[UUID, Details]) -> None:
-        """Decide on posts at the times at which they were received, oldest first.
+    async def play(self, posts: Sequence[PendingDecision]) -> None:
+        """Decide on posts at their times, oldest first.
 
         Messages that are due before a post are sent before it.
         """
-        await self.context.store.write(self._play, posts, details)
+        await self.context.store.write(self._play, posts)
 
     async def finish(self, until: datetime) -> None:
         """Send the messages that are due up to a time."""
-        await self.context.store.write(self._send_due, until)
+        await self.context.store.write(self._do_due, until)
 
-    def _play(
-        self, transaction: Transaction, posts: Sequence[tuple[Delivery, Event]], details: Mapping[UUID, Details]
-    ) -> None:
-        for delivery, event in posts:
-            self._send_due(transaction, delivery.received_at)
-            self.clock.now = max(self.clock.now, delivery.received_at)
-            deliveries.keep_many(transaction, [_as_new(delivery)])
-            pending = PendingDecision(event=event, details=details.get(event.id), max_delay=timedelta())
-            decide_events(transaction, self.context, [pending])
-            self._send_due(transaction, self.clock.now)
+    def _play(self, transaction: Transaction, posts: Sequence[PendingDecision]) -> None:
+        place = 0
+        while place < len(posts):
+            self._do_due(transaction, _at(posts[place]))
+            batch = self._take(transaction, posts, place)
+            place += len(batch)
+            self._decide(transaction, batch)
+            self._do_due(transaction, _at(batch[-1]))
 
-    def _send_due(self, transaction: Transaction, until: datetime) -> None:
+    def _take(self, transaction: Transaction, posts: Sequence[PendingDecision], place: int) -> list[PendingDecision]:
+        """Return the next posts that do not depend on each other.
+
+        Each is of another track, and nothing that was known before is due until the last: judged together they are
+        judged as one after the other.
+        """
+        due_at = self._next_at(transaction)
+        batch, seen = [posts[place]], set(_identities(posts[place]))
+        for one in posts[place + 1 : place + MAX_BATCH]:
+            ids = _identities(one)
+            if (due_at is not None and _at(one) >= due_at) or not seen.isdisjoint(ids):
+                break
+            batch.append(one)
+            seen.update(ids)
+        return batch
+
+    def _decide(self, transaction: Transaction, batch: Sequence[PendingDecision]) -> None:
+        self.clock.now = max(self.clock.now, _at(batch[0]))
+        filled = [replace(one, event=with_details(one.event, one.details)) for one in batch]
+        events.put_unsearched(transaction, [one.event for one in filled])
+        if self.steps.needs_details:
+            events.put_details(transaction, {one.event.id: one.details for one in filled if one.details})
+        plan_events(transaction, self.context, filled, self.clock.now)
+
+    def _next_at(self, transaction: Transaction) -> datetime | None:
+        times = (backtests.next_due_at(transaction), self.steps.next_at())
+        return min((time for time in times if time is not None), default=None)
+
+    def _do_due(self, transaction: Transaction, until: datetime) -> None:
+        """Do what is due up to a time, in the order of time."""
         without_send = 0
-        while (one := backtests.next_due(transaction, until)) and without_send < MAX_WITHOUT_SEND:
-            self.clock.now = max(self.clock.now, one.next_attempt_at)
-            begun = begin(transaction, self.context, _is_ours, one.id, now=self.clock.now)
-            if begun is None:
-                without_send += 1
-            else:
-                without_send = 0
-                record_accepted(transaction, self.context, begun, "simulated")
+        while (at := self._next_at(transaction)) and at <= until and without_send < MAX_WITHOUT_SEND:
+            step_at = self.steps.next_at()
+            if step_at is not None and step_at <= at:
+                self.clock.now = max(self.clock.now, step_at)
+                self.steps.run(transaction, self.context, step_at)
+                continue
+            is_any_sent = self._send_due(transaction, until)
+            without_send = 0 if is_any_sent else without_send + 1
+
+    def _send_due(self, transaction: Transaction, until: datetime) -> bool:
+        """Send what is due up to a time or the next step; tell if anything was sent."""
+        is_any_sent = False
+        for one in backtests.find_due(transaction, until):
+            step_at = self.steps.next_at()
+            if step_at is not None and step_at <= one.next_attempt_at:
+                break
+            is_any_sent = self._send(transaction, one) or is_any_sent
+        return is_any_sent
+
+    def _send(self, transaction: Transaction, one: Notification) -> bool:
+        """Have a channel accept a message, if it is to be sent now."""
+        self.clock.now = now = max(self.clock.now, one.next_attempt_at)
+        ready = find_ready(transaction, self.context, one, now)
+        if ready is None or not backtests.mark_sent(transaction, one.id, now):
+            return False
+        color = color_told(one, ready.event) if ready.event else None
+        if color is not None and one.track_id is not None:
+            told.put(transaction, (one.track_id, one.channel_key), color, now)
+        record_simulated(transaction, one, now)
+        self.steps.note_sent(self.context, one, now)
+        return True
 
 
-def _is_ours(_transaction: Transaction) -> bool:
-    return True
+def simulated(event: Event, details: Details | None = None) -> PendingDecision:
+    """Return an event as a post that is decided on when it was received."""
+    return PendingDecision(event=event, details=details, max_delay=timedelta(), at=event.received_at)
 
 
-def _as_new(delivery: Delivery) -> Delivery:
-    return Delivery(**{**vars(delivery), "state": DeliveryState.KEPT, "reason": None, "due_at": None})
+def _at(post: PendingDecision) -> datetime:
+    return post.at or post.event.received_at
+
+
+def _identities(post: PendingDecision) -> tuple[UUID, ...]:
+    """Return the ids of the run and its track; of a job its own."""
+    event = post.event
+    if event.kind is not EventKind.WORKFLOW_COMPLETED:
+        return (event.id,)
+    filled = with_details(event, post.details)
+    return (runs.id_of(filled), tracks.digest_of(filled))

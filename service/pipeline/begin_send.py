@@ -24,6 +24,7 @@ from service.pipeline.quiet import end_quiet
 from service.pipeline.reminders import is_over
 from service.pipeline.unknown_channels import leave_to_other_workers
 from service.queue.claims import Claim
+from service.routing.known_problems import KnownFailures
 from service.store import events, notifications
 
 log = structlog.get_logger()
@@ -84,13 +85,9 @@ def _begin(transaction: Transaction, context: Context, notification: Notificatio
     is_unknown = context.channel(notification.channel_key) is None
     if is_unknown and leave_to_other_workers(transaction, context, notification):
         return None
-    event = events.find(transaction, notification.event_id) if notification.event_id else None
-    if _is_pointless(transaction, context, notification, event, now=now):
+    if (ready := find_ready(transaction, context, notification, now)) is None:
         return None
-    details = events.find_details(transaction, event.id) if event else None
-    known = find_problems(transaction, context, details, now)
-    if drop_muted(transaction, notification, known, now):
-        return None
+    event, known = ready.event, ready.problems
     message = compose_message(transaction, context, notification, event, problems=problem_notes(known, now))
     attempt = _begin_attempt(transaction, context, notification, now)
     if attempt is None:
@@ -102,6 +99,29 @@ def _begin(transaction: Transaction, context: Context, notification: Notificatio
         message=replace(add_living(transaction, notification, message, now), incident=notification.incident_id),
         color=color_told(notification, event) if event else None,
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ready:
+    """A notification that is to be sent now: its event, and the known problems in it."""
+
+    event: Event | None
+    problems: KnownFailures
+
+
+def find_ready(transaction: Transaction, context: Context, notification: Notification, now: datetime) -> Ready | None:
+    """Return what a notification is about if it is to be sent now.
+
+    None if time has overtaken it, or it waits again: then it was dropped or held.
+    """
+    event = events.find(transaction, notification.event_id) if notification.event_id else None
+    if _is_pointless(transaction, context, notification, event, now=now):
+        return None
+    details = events.find_details(transaction, event.id) if event else None
+    known = find_problems(transaction, context, details, now)
+    if drop_muted(transaction, notification, known, now):
+        return None
+    return Ready(event=event, problems=known)
 
 
 def _is_pointless(

@@ -63,8 +63,7 @@ def decide_events(transaction: Transaction, context: Context, pending: Sequence[
     events.put_all(transaction, [one.event for one in fresh])
     events.put_details(transaction, {one.event.id: one.details for one in fresh if one.details})
     now = context.clock()
-    with_facts = with_run_facts(transaction, context, _with_runs(transaction, fresh, now), now)
-    plans = plan_notifications(transaction, context, with_facts, now)
+    plans = plan_events(transaction, context, fresh, now)
     judged = [_judgment(context, plan, judged=rounds.get(plan.event.id, 0) + 1, at=now) for plan in plans]
     decisions.put(transaction, judged)
     _request_details(transaction, context, plans, replayed=rounds)
@@ -77,6 +76,17 @@ def decide_events(transaction: Transaction, context: Context, pending: Sequence[
         )
         for plan in plans
     ]
+
+
+def plan_events(
+    transaction: Transaction, context: Context, pending: Sequence[PendingDecision], now: datetime
+) -> list[Plan]:
+    """Judge the runs of events, and plan the notifications of their news.
+
+    These are the rules; ``decide_events`` records beside them.
+    """
+    with_facts = with_run_facts(transaction, context, _with_runs(transaction, pending, now), now)
+    return plan_notifications(transaction, context, with_facts, now)
 
 
 def _with_runs(transaction: Transaction, pending: Sequence[PendingDecision], now: datetime) -> list[PendingDecision]:

@@ -9,7 +9,7 @@ import structlog
 
 from service.db.tables import Transaction
 from service.message.digest import DigestFacts, digest_lines
-from service.model import Color, Digest, Event, News, Transition
+from service.model import Color, Digest, Event, News, Notification, Transition
 from service.pipeline.context import Context
 from service.pipeline.lane_heads import enqueue_heads
 from service.pipeline.own_news import OwnNews, plan_own
@@ -39,6 +39,10 @@ async def plan_digests(context: Context) -> None:
         log.info("a digest was planned", digest=digest.name, runs=len(facts.runs))
 
 
+def _plan(transaction: Transaction, context: Context, digest: Digest, facts: DigestFacts, *, at: datetime) -> None:
+    enqueue_heads(transaction, context.jobs, plan_digest(transaction, context, digest, facts, at=at), context.clock())
+
+
 def _topic(digest: Digest, at: datetime) -> str:
     return f"digest:{digest.name}:{at.isoformat()}"
 
@@ -65,7 +69,9 @@ def _fits(digest: Digest, event: Event) -> bool:
     return fit_all(digest.matchers, read_facts(event))
 
 
-def _plan(transaction: Transaction, context: Context, digest: Digest, facts: DigestFacts, *, at: datetime) -> None:
+def plan_digest(
+    transaction: Transaction, context: Context, digest: Digest, facts: DigestFacts, *, at: datetime
+) -> list[Notification]:
     """Plan it for each channel; one that is skipped is on record, too."""
     own = OwnNews(
         news=News.DIGEST,
@@ -78,4 +84,4 @@ def _plan(transaction: Transaction, context: Context, digest: Digest, facts: Dig
     planned = plan_own(transaction, context, own, context.receivers[digest.receiver].channels)
     if digest.skips_empty and facts.is_empty:
         notifications.drop(transaction, [one.id for one in planned], reason=EMPTY)
-    enqueue_heads(transaction, context.jobs, planned, context.clock())
+    return planned

@@ -30,7 +30,7 @@ async def expire_incidents(context: Context, *, batch_size: int = BATCH_SIZE) ->
         if not found:
             break
         beyond = found[-1]
-        count += await context.store.write(_expire, found, now)
+        count += await context.store.write(close_silent, found, now)
     if count:
         log.info("incidents expired", incidents=count)
 
@@ -40,8 +40,11 @@ def _find(transaction: Transaction, now: datetime, beyond: int, limit: int) -> l
     return tracks.find_silent(transaction, before=now - DEFAULT_EXPIRY, beyond=beyond, limit=limit)
 
 
-def _expire(transaction: Transaction, track_ids: list[int], now: datetime) -> int:
-    """Close the incidents of those of the tracks that are red and silent still."""
+def close_silent(transaction: Transaction, track_ids: list[int], now: datetime) -> int:
+    """Close the incidents of those of the tracks that are red and silent still.
+
+    Returns their number.
+    """
     silent = [
         one
         for one in tracks.lock_all(transaction, track_ids)

@@ -62,6 +62,16 @@ def find_listeners(
     return found
 
 
+def record_simulated(transaction: Transaction, notification: Notification, now: datetime) -> None:
+    """Record the living message of news that a simulation told as if posted."""
+    if notification.channel_kind not in LIVING_KINDS or notification.incident_id is None:
+        return
+    if notification.news in UPDATES:
+        color, _ = UPDATES[notification.news]
+        before = living_messages.begin(transaction, notification, now)
+        living_messages.record(transaction, replace(before, color=color, slack_channel="", ts=before.ts or "0"))
+
+
 def record_told(transaction: Transaction, receipt: str) -> None:
     """Record where the living message of an accepted message is."""
     if isinstance(receipt, LivingReceipt):

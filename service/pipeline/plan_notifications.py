@@ -46,11 +46,13 @@ class PendingDecision:
 
     event       as the delivery says it; ``details`` are added to it
     max_delay   its messages wait for more details, but no longer than this
+    at          the time at which it is decided on, in a simulation; None: now
     """
 
     event: Event
     details: Details | None
     max_delay: timedelta
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,8 +98,9 @@ def plan_notifications(
     quiet = silences.unexpired(transaction, now)
     planners = []
     for plan in plans:
-        planner = _Planner(transaction, context, known, opened, plan, now)
-        planner.silence = find_silence(plan.event, quiet, now)
+        at = plan.pending.at or now
+        planner = _Planner(transaction, context, known, opened, plan, at)
+        planner.silence = find_silence(plan.event, quiet, at)
         planner.end_patience()
         for position, verdict in list(plan.verdicts.items()):
             if verdict is Verdict.MATCHED:

@@ -51,6 +51,11 @@ async def remind(context: Context) -> None:
 
 
 def _remind(transaction: Transaction, context: Context) -> None:
+    enqueue_heads(transaction, context.jobs, plan_reminders(transaction, context), context.clock())
+
+
+def plan_reminders(transaction: Transaction, context: Context) -> list[Notification]:
+    """Plan the reminders that are due; return them, and those that were dropped."""
     now = context.clock()
     routes = {route.name: route for route in context.routes if _is_wanted(route, now)}
     dropped = [one for one in reminders.find_waiting(transaction, REMINDERS) if is_over(transaction, one, now)]
@@ -61,9 +66,9 @@ def _remind(transaction: Transaction, context: Context) -> None:
         for one in _due(context, routes[told.route], told, now)
     ]
     planned = _plan(transaction, context, due, now)
-    enqueue_heads(transaction, context.jobs, [*dropped, *planned], now)
     if planned:
         log.info("people are reminded", notifications=len(planned))
+    return [*dropped, *planned]
 
 
 def _is_wanted(route: Route, now: datetime) -> bool:

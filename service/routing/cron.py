@@ -91,6 +91,18 @@ def time_before(cron: Cron, timezone: str, at: datetime) -> datetime:
     raise ValueError("the expression has no time")  # parse_cron refuses such
 
 
+def time_after(cron: Cron, timezone: str, at: datetime) -> datetime:
+    """Return the first time of an expression after a time, in UTC."""
+    zone = ZoneInfo(timezone)
+    yesterday = at.astimezone(zone).date() - timedelta(days=1)
+    for number in range(_MAX_DAYS):
+        day = yesterday + timedelta(days=number)
+        times = [time for time in _times_on(cron, zone, day) if time > at] if cron.fits(day) else []
+        if times:
+            return min(times)
+    raise ValueError("the expression has no time")  # parse_cron refuses such
+
+
 def _times_on(cron: Cron, zone: ZoneInfo, day: date) -> list[datetime]:
     return [
         datetime(day.year, day.month, day.day, hour, minute, tzinfo=zone).astimezone(UTC)

@@ -83,6 +83,17 @@ def hears_every_run(route: Route) -> bool:
     return hears_jobs or not keys.isdisjoint(_OF_EVERY_RUN)
 
 
+def kinds_heard(routes: Iterable[Route]) -> frozenset[EventKind]:
+    """Return the kinds of events that routes hear, by their own matchers alone."""
+    return frozenset(
+        kind
+        for route in routes
+        for kind in EventKind
+        if kind is not EventKind.PING
+        and all(fits(matcher, Fact(kind, (kind,))) for matcher in own_matchers(route) if matcher.key == "event")
+    )
+
+
 def follows_changes(route: Route) -> bool:
     """Return whether a route names the changes that it hears of."""
     return any(matcher.key in {"transition", "streak"} for matcher in route.matchers)

@@ -1,30 +1,50 @@
-"""Stored history to play again, and what was sent in it."""
+"""Stored history to play again, and the messages that were sent in it."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import bindparam, delete, func, literal_column, select, tuple_
+from sqlalchemy import bindparam, delete, func, literal_column, select, tuple_, update
 
 from service.db.columns import UtcDateTime
-from service.db.tables import Transaction, deliveries, events, is_unsent, metadata, notifications
-from service.model import Delivery, Notification
-from service.store.rows import to_delivery, to_notification
+from service.db.tables import (
+    Transaction,
+    actions,
+    deliveries,
+    events,
+    incidents,
+    is_unsent,
+    metadata,
+    notifications,
+)
+from service.errors import Permanent
+from service.model import Action, Delivery, EventKind, Incident, News, Notification, NotificationState
+from service.routing.news import REMINDERS
+from service.store.incidents import find_all as find_incidents
+from service.store.rows import Row, to_action, to_delivery, to_notification
 
 FIRST_ID = UUID(int=0)
+ACTS_ON_INCIDENTS = ("take", "release", "classify", "mute")
 Mark = tuple[datetime, UUID]
 """The place in the history that was reached: when an event was received, and its id."""
-_KEY = tuple_(notifications.c.topic, notifications.c.channel_key)
-_NEXT_DUE = (
+
+_IS_PENDING = (is_unsent, notifications.c.state == literal_column("'pending'"))  # as the index says it
+_NEXT_DUE_AT = select(func.min(notifications.c.next_attempt_at, type_=UtcDateTime)).where(*_IS_PENDING)
+_FIND_DUE = (
     select(notifications)
-    .where(
-        is_unsent,  # as the index says it: else each event would cost a look at all that was sent
-        notifications.c.state == literal_column("'pending'"),
-        notifications.c.next_attempt_at <= bindparam("until", type_=UtcDateTime),
-    )
+    .where(*_IS_PENDING, notifications.c.next_attempt_at <= bindparam("until", type_=UtcDateTime))
     .order_by(notifications.c.next_attempt_at, notifications.c.created_at, notifications.c.id)
-    .limit(1)
+)
+_MARK_SENT = (
+    update(notifications)
+    .where(
+        notifications.c.id == bindparam("wanted"),
+        notifications.c.state == NotificationState.PENDING,
+        notifications.c.next_attempt_at <= bindparam("now", type_=UtcDateTime),
+    )
+    .values(state=NotificationState.SENT, sent_at=bindparam("now", type_=UtcDateTime), attempts=1, reason=None)
+    .returning(notifications.c.id)
 )
 
 
@@ -39,49 +59,131 @@ class Page:
     mark: Mark | None
 
 
-def count(transaction: Transaction, since: datetime) -> int:
-    """Count the events that were received since a time."""
-    return transaction.execute(select(func.count()).where(events.c.received_at >= since)).scalar() or 0
+@dataclass(frozen=True, kw_only=True)
+class SentMessage:
+    """A message that a channel accepted.
+
+    opened_by   the run that opened its incident, which has the same id in every database
+    """
+
+    id: UUID
+    event_id: UUID | None
+    topic: str
+    route: str
+    receiver: str
+    channel_key: str
+    channel_label: str
+    news: News
+    sent_at: datetime
+    opened_by: UUID | None
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Return what two databases call this message: its topic and channel.
+
+        The topic of a reminder names the incident, whose id is another in each database.
+        """
+        if self.news in REMINDERS and self.opened_by:
+            parts = self.topic.split(":")
+            return ":".join([parts[0], str(self.opened_by), *parts[2:]]), self.channel_key
+        return self.topic, self.channel_key
 
 
-def read_page(transaction: Transaction, mark: Mark, limit: int) -> Page:
-    """Return the deliveries of the events after a place."""
-    place = tuple_(events.c.received_at, events.c.id)
-    order = (events.c.received_at, events.c.id)
-    found = transaction.execute(select(*order).where(place > mark).order_by(*order).limit(limit)).all()
-    ids = [row.id for row in found]
-    rows = transaction.execute(select(deliveries).where(deliveries.c.id.in_(ids))).mappings()
-    there = {row["id"]: to_delivery(row) for row in rows}
-    next_mark = (found[-1].received_at, found[-1].id) if len(found) == limit else None
-    return Page(deliveries=[there[one] for one in ids if one in there], mark=next_mark)
+def count(transaction: Transaction, since: datetime, until: datetime, kinds: Collection[EventKind] = ()) -> int:
+    """Count the events of a time; only of these kinds, if there are any."""
+    wanted = select(func.count()).where(events.c.received_at >= since, events.c.received_at <= until)
+    if kinds:
+        wanted = wanted.where(events.c.kind.in_(kinds))
+    return transaction.execute(wanted).scalar() or 0
 
 
-def next_due(transaction: Transaction, until: datetime) -> Notification | None:
-    """Return the pending notification that is due first, up to a time."""
-    found = transaction.execute(_NEXT_DUE, {"until": until}).mappings().first()
-    return to_notification(found) if found else None
+def first_received_at(transaction: Transaction) -> datetime | None:
+    """Return the time of the oldest event; None without one."""
+    found: datetime | None = transaction.execute(select(func.min(events.c.received_at, type_=UtcDateTime))).scalar()
+    return found
 
 
-def read_sent(transaction: Transaction, since: datetime, after: UUID, limit: int) -> Sequence[Notification]:
-    """Return notifications sent since a time, after an id, in the order of ids."""
+def read_page(
+    transaction: Transaction, mark: Mark, *, until: datetime, kinds: Collection[EventKind], limit: int
+) -> Page:
+    """Return the deliveries of the events of some kinds after a place, up to a time.
+
+    Damaged ones are left out.
+    """
     wanted = (
-        select(notifications)
-        .where(notifications.c.id > after, notifications.c.sent_at >= since)
+        select(deliveries)
+        .join(events, events.c.id == deliveries.c.id)
+        .where(tuple_(events.c.received_at, events.c.id) > mark, events.c.received_at <= until)
+        .where(events.c.kind.in_(kinds))
+        .order_by(events.c.received_at, events.c.id)
+        .limit(limit)
+    )
+    rows = transaction.execute(wanted).mappings().all()
+    next_mark = (rows[-1]["received_at"], rows[-1]["id"]) if len(rows) == limit else None
+    return Page(deliveries=_undamaged(rows), mark=next_mark)
+
+
+def _undamaged(rows: Sequence[Row]) -> list[Delivery]:
+    found = []
+    for row in rows:
+        try:
+            found.append(to_delivery(row))
+        except Permanent:
+            continue
+    return found
+
+
+def next_due_at(transaction: Transaction) -> datetime | None:
+    """Return when the first pending notification is due; None without one."""
+    found: datetime | None = transaction.execute(_NEXT_DUE_AT).scalar()
+    return found
+
+
+def find_due(transaction: Transaction, until: datetime) -> Sequence[Notification]:
+    """Return the pending notifications that are due up to a time, the first first."""
+    return [to_notification(row) for row in transaction.execute(_FIND_DUE, {"until": until}).mappings()]
+
+
+def mark_sent(transaction: Transaction, notification_id: UUID, now: datetime) -> bool:
+    """Record that a channel accepted a notification; False if it is not due any more."""
+    return transaction.execute(_MARK_SENT, {"wanted": notification_id, "now": now}).first() is not None
+
+
+def read_sent(
+    transaction: Transaction, span: tuple[datetime, datetime], after: UUID, limit: int
+) -> Sequence[SentMessage]:
+    """Return messages sent in a time, after an id, in the order of ids.
+
+    Alarms of Roundsman's own are left out.
+    """
+    names = ("id", "event_id", "topic", "route", "receiver", "channel_key", "channel_label", "sent_at")
+    wanted = (
+        select(*(notifications.c[name] for name in names), notifications.c.news, incidents.c.opened_by)
+        .outerjoin(incidents, incidents.c.id == notifications.c.incident_id)
+        .where(
+            notifications.c.id > after,
+            notifications.c.news != News.OPERATOR,
+            notifications.c.sent_at.between(*span),
+        )
         .order_by(notifications.c.id)
         .limit(limit)
     )
-    return [to_notification(row) for row in transaction.execute(wanted).mappings()]
+    return [
+        SentMessage(news=News(row["news"]), opened_by=row["opened_by"], **{name: row[name] for name in names})
+        for row in transaction.execute(wanted).mappings()
+    ]
 
 
-def find_sent(transaction: Transaction, wanted: Sequence[Notification]) -> Collection[tuple[str, str]]:
-    """Return topic and channel of those notifications that were sent here too."""
-    keys = {(one.topic, one.channel_key) for one in wanted}
-    if not keys:
-        return frozenset()
-    there = select(notifications.c.topic, notifications.c.channel_key).where(
-        _KEY.in_(keys), notifications.c.sent_at.is_not(None)
+def read_actions(transaction: Transaction, since: datetime, until: datetime) -> Sequence[tuple[Action, Incident]]:
+    """Return acts of people on incidents, oldest first, each with its incident."""
+    wanted = (
+        select(actions.c.verb, actions.c.subject_id, actions.c.who, actions.c.at, actions.c.reason)
+        .where(actions.c.verb.in_(ACTS_ON_INCIDENTS), actions.c.at.between(since, until))
+        .order_by(actions.c.at)
     )
-    return {(row.topic, row.channel_key) for row in transaction.execute(there)}
+    found = [to_action(row) for row in transaction.execute(wanted).mappings()]
+    known = find_incidents(transaction, {one.subject_id for one in found})
+    return [(one, known[one.subject_id]) for one in found if one.subject_id in known]
 
 
 def empty(transaction: Transaction) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import count
 from operator import attrgetter
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import bindparam, select
@@ -35,6 +36,13 @@ def put(transaction: Transaction, event: Event) -> None:
 
 def put_all(transaction: Transaction, put: Iterable[Event]) -> None:
     """Put events on record, each with its search terms and names."""
+    rows = put_unsearched(transaction, put)
+    search_terms.put(transaction, rows)
+    names.put(transaction, rows)
+
+
+def put_unsearched(transaction: Transaction, put: Iterable[Event]) -> list[dict[str, Any]]:
+    """Put events on record, but not into what searches read; return their rows."""
     found = sorted(put, key=attrgetter("id"))
     places = _find_places(transaction, found)
     rows = [event_row(event) | {"place": places[event.id]} for event in found]
@@ -42,8 +50,7 @@ def put_all(transaction: Transaction, put: Iterable[Event]) -> None:
     for row in rows:
         row["terms"] = None if is_sqlite else search_terms.numbers_of(search_terms.terms_of(row), row["place"])
     _PUT(transaction, rows)
-    search_terms.put(transaction, rows)
-    names.put(transaction, rows)
+    return rows
 
 
 def _find_places(transaction: Transaction, put: Sequence[Event]) -> dict[UUID, int]:

@@ -18,6 +18,7 @@ from service.db.tables import events
 from service.store.names import names_of
 from service.store.places import place_of
 from service.store.search_terms import numbers_of, spelled, terms_of
+from tests.bench.past_bodies import with_body
 
 Row = dict[str, Any]
 Names = dict[tuple[str, str, str], datetime]
@@ -46,8 +47,9 @@ HOUSEKEEPING = {
 class Past:
     """Rows of events, oldest first, alike for the same seed."""
 
-    def __init__(self, size: int, *, seed: int = 1) -> None:
+    def __init__(self, size: int, *, seed: int = 1, days: int = DAYS) -> None:
         self._size = size
+        self._days = days
         self._dice = random.Random(seed)
         self._number = 0
 
@@ -56,7 +58,7 @@ class Past:
         return islice(self._endless(), self._size)
 
     def _endless(self) -> Iterator[Row]:
-        at, step = NOW - timedelta(days=DAYS), timedelta(days=DAYS) / self._size
+        at, step = NOW - timedelta(days=self._days), timedelta(days=self._days) / self._size
         while True:
             run = self._run()
             for job in [*self._dice.sample(JOBS, 8), None]:
@@ -111,16 +113,19 @@ class Past:
         return UUID(int=self._dice.getrandbits(128), version=4)
 
 
-def fill(database_url: str, size: int) -> None:
-    """Put a past into an empty, migrated database; its statistics are as the database's own housekeeping has them."""
+def fill(database_url: str, size: int, *, days: int = DAYS, has_bodies: bool = False) -> None:
+    """Put a past into an empty, migrated database; its statistics are as the database's own housekeeping has them.
+
+    has_bodies   the webhooks are there as they came: else blanks of their size, which are made sooner
+    """
     engine = make_engine(database_url)
     with engine.begin() as connection:
         is_sqlite = connection.dialect.name == "sqlite"
         if is_sqlite:
             connection.execute(text("PRAGMA cache_size = -500000"))
-        rows, seen = Past(size).rows(), Names()
+        rows, seen = Past(size, days=days).rows(), Names()
         while some := list(islice(rows, AT_ONCE)):
-            _put(connection, some, seen)
+            _put(connection, some, seen, has_bodies=has_bodies)
         _load(connection, "names", [{**dict(zip(KEY, key, strict=True)), "seen_at": at} for key, at in seen.items()])
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         for housekeeping in HOUSEKEEPING[connection.dialect.name]:
@@ -128,14 +133,14 @@ def fill(database_url: str, size: int) -> None:
     engine.dispose()
 
 
-def _put(connection: Connection, some: Sequence[Row], seen: Names) -> None:
+def _put(connection: Connection, some: Sequence[Row], seen: Names, *, has_bodies: bool) -> None:
     is_sqlite = connection.dialect.name == "sqlite"
     told = [row for n, row in enumerate(some) if n % 10 == 0]
     for row in some:
         row["place"] = place_of(row["happened_at"], row["id"])
         row["terms"] = None if is_sqlite else numbers_of(terms_of(row), row["place"])
     for table, rows in (
-        ("deliveries", [_delivery(row) for row in some]),
+        ("deliveries", [with_body(_delivery(row), row) if has_bodies else _delivery(row) for row in some]),
         ("events", some),
         ("decisions", [_decision(row) for row in some]),
         (
@@ -188,6 +193,7 @@ def _delivery(row: Row) -> Row:
         "received_at": row["received_at"],
         "headers": "[]",
         "body": b"{" + b" " * 600 + b"}",
+        "body_dictionary": None,
         "state": "settled",
     }
 

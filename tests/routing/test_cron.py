@@ -1,10 +1,10 @@
 """Cron expressions: their last time, in a zone, also when its clock is changed."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from service.routing.cron import parse_cron, time_before
+from service.routing.cron import parse_cron, time_after, time_before
 
 
 def utc(text: str) -> datetime:
@@ -43,3 +43,21 @@ def test_the_last_time_up_to_a_time(cron: str, zone: str, at: str, expected: str
 def test_what_is_no_expression_or_never_comes_is_refused(cron: str) -> None:
     with pytest.raises(ValueError, match=r"\w"):
         parse_cron(cron)
+
+
+@pytest.mark.parametrize(
+    ("cron", "zone", "at", "expected"),
+    [
+        ("0 9 * * mon", "UTC", "2026-03-02T08:59", "2026-03-02T09:00"),
+        ("0 9 * * mon", "UTC", "2026-03-02T09:00", "2026-03-09T09:00"),
+        ("30 2 * * *", "Europe/Oslo", "2026-03-28T12:00", "2026-03-29T01:30"),  # left out: it comes at 03:30
+        ("30 2 * * *", "Europe/Oslo", "2026-10-25T00:30", "2026-10-26T01:30"),  # twice: the second does not count
+        ("0 0 29 feb *", "UTC", "2024-02-29T00:00", "2028-02-29T00:00"),
+        ("*/15 8-9 * * *", "Asia/Kolkata", "2026-03-02T04:15", "2026-03-03T02:30"),
+    ],
+)
+def test_the_first_time_after_a_time(cron: str, zone: str, at: str, expected: str) -> None:
+    found = time_after(parse_cron(cron), zone, utc(at))
+
+    assert found == utc(expected)
+    assert time_before(parse_cron(cron), zone, found - timedelta(minutes=1)) <= utc(at)

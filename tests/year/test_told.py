@@ -11,7 +11,8 @@ import pytest
 
 from service.circleci.webhook.parser import parse
 from service.model import Delivery, Event, Via
-from service.operations.simulation import SimulatedClock, Simulation
+from service.operations.simulated_steps import SimulatedSteps
+from service.operations.simulation import SimulatedClock, Simulation, simulated
 from service.testing.fake_circleci.payloads import as_bytes
 from tests.app_fixture import Clock, a_house
 from tests.year.invented import NEW_YEAR, Payload, arrivals, invent_year
@@ -36,9 +37,9 @@ JOIN runs ON runs.event_id = notifications.event_id WHERE sent_at IS NOT NULL OR
 """
 
 
-def received(posts: list[Payload], seed: int) -> list[tuple[Delivery, Event]]:
+def received(posts: list[Payload], seed: int) -> list[Event]:
     """Return posts as they are received, in this order, some at the same time."""
-    chance, now, found = random.Random(seed), NEW_YEAR, dict[str, tuple[Delivery, Event]]()
+    chance, now, found = random.Random(seed), NEW_YEAR, dict[str, Event]()
     for post in posts:
         now += timedelta(seconds=chance.choice([0, 0, 20, 200]))
         delivery = Delivery(
@@ -51,7 +52,7 @@ def received(posts: list[Payload], seed: int) -> list[tuple[Delivery, Event]]:
             body=as_bytes(post),
             signed=None,
         )
-        found.setdefault(post["id"], (delivery, parse(delivery, links=True)))
+        found.setdefault(post["id"], parse(delivery, links=True))
     return list(found.values())
 
 
@@ -67,11 +68,11 @@ async def test_nothing_is_told_twice_and_each_red_told_has_its_end(folder: Path,
     posts = received(arrivals(invent_year(seed, projects=2, runs=40, has_expired=False), seed, late=late), seed)
     clock = Clock(now=NEW_YEAR)
     async with a_house(folder, ROUTES, clock=clock) as house:
-        simulated = SimulatedClock(now=NEW_YEAR)
-        simulation = Simulation(context=replace(house.service.context, clock=simulated), clock=simulated)
+        ours = SimulatedClock(now=NEW_YEAR)
+        simulation = Simulation(context=replace(house.service.context, clock=ours), clock=ours, steps=SimulatedSteps())
         for start in range(0, len(posts), 25):
-            await simulation.play(posts[start : start + 25], {})
-        await simulation.finish(posts[-1][0].received_at + timedelta(days=1))
+            await simulation.play([simulated(event) for event in posts[start : start + 25]])
+        await simulation.finish(posts[-1].received_at + timedelta(days=1))
         sent = house.rows(SENT)
         told = house.rows("SELECT track_id, channel_key FROM told WHERE color = 'red'")
         red = {track for (track,) in house.rows("SELECT id FROM tracks WHERE color = 'red'")}
