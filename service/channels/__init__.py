@@ -8,7 +8,7 @@ turns them into our errors. ``incident_services`` keeps good news from opening i
 """
 
 from service.channels.apprise import AppriseChannels, StillSending
-from service.channels.incident_services import gets_no_good_news
+from service.channels.incident_services import gets_no_good_news, opens_incidents
 from service.channels.rate_limits import min_interval, server_lane
 
-__all__ = ["AppriseChannels", "StillSending", "gets_no_good_news", "min_interval", "server_lane"]
+__all__ = ["AppriseChannels", "StillSending", "gets_no_good_news", "min_interval", "opens_incidents", "server_lane"]

@@ -36,6 +36,11 @@ def gets_no_good_news(channel: Channel, severity: str) -> bool:
     return severity == "info" or not closes
 
 
+def opens_incidents(channel: Channel) -> bool:
+    """Tell whether each failure opens an incident, or rings an alarm, at a channel."""
+    return service_of(channel).incidents is not None
+
+
 def _closes(incidents: Incidents, action: str | None) -> bool:
     """Return whether a success closes an incident: by its action, or as our form does."""
     return action in CLOSING_ACTIONS or (incidents.closes_on_success and action in OPENING_ACTIONS)

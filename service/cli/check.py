@@ -26,6 +26,7 @@ from service.operations.checks import (
     examine_channels,
     running_process,
 )
+from service.operations.group_checks import check_groups
 from service.operations.hook_addresses import HOOK_PATH
 from service.web.server.server import listen
 
@@ -66,7 +67,7 @@ async def _findings(config: Config) -> list[Finding]:
         await source.close()
     there = [check_public_url(settings.public_url, settings.circleci_url), token, *hooks]
     channels = await examine_channels(config.receivers, AppriseChannels(slack_url=settings.slack_url))
-    return [*here, *there, *channels, *check_routes(config.routes)]
+    return [*here, *there, *channels, *check_routes(config.routes), *check_groups(config)]
 
 
 def _print_findings(config: Config, findings: list[Finding]) -> None:

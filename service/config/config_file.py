@@ -15,6 +15,7 @@ from service.config.active_hours import ActiveShape, to_active_hours
 from service.config.channel_urls import SecretSources, channels
 from service.config.claims import claim_of
 from service.config.digests import to_digests
+from service.config.groups import GroupShape, to_group
 from service.config.known_problems import KnownProblemShape, to_problems
 from service.config.match_shape import MatchShape
 from service.config.matchers import to_matcher
@@ -32,7 +33,12 @@ from service.model import Channel, Digest, HookSpec, KnownProblem, Person, Recei
 from service.routing.patterns import to_nfc
 from service.routing.projects import ProjectRules
 
-_ROUTE_PARTS: Mapping[str, type[BaseModel]] = {"match": MatchShape, "active": ActiveShape, "escalate": EscalateShape}
+_ROUTE_PARTS: Mapping[str, type[BaseModel]] = {
+    "match": MatchShape,
+    "active": ActiveShape,
+    "escalate": EscalateShape,
+    "group": GroupShape,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -239,4 +245,5 @@ def _route(position: int, shape: RouteShape) -> Route:
         has_log=shape.log,
         repeat_s=shape.repeat,
         escalation=to_escalation(shape.escalate),
+        group=to_group(shape.group),
     )

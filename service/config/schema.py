@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from service.config.active_hours import ActiveShape, timezone_name
 from service.config.addresses import Addresses
+from service.config.groups import GroupShape
 from service.config.known_problems import KnownProblemShape
 from service.config.match_shape import MATCHED_EVENTS, Events, MatchShape
 from service.config.operators import OperatorsShape
@@ -53,6 +54,7 @@ class RouteShape(Shape):
     log: bool = False
     repeat: Repeat | None = None
     escalate: EscalateShape | None = None
+    group: GroupShape | None = None
 
 
 class ReceiverShape(Shape):

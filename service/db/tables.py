@@ -275,6 +275,7 @@ notifications = Table(
     Column("track_id", Integer),  # of its news, where they are of a track
     Column("incident_id", Uuid),
     Column("waits_for", String(16)),  # until ``next_attempt_at``; NULL: for nothing but its turn
+    Column("told_in", Uuid),  # the notification whose message tells it with others
     UniqueConstraint("topic", "channel_key"),  # one topic is sent to a channel once
     enum_check("state", NotificationState),
     enum_check("news", News),
@@ -284,6 +285,14 @@ notifications = Table(
         "track_id",
         sqlite_where=text("track_id IS NOT NULL AND (state = 'pending' OR state = 'sending')"),
         postgresql_where=text("track_id IS NOT NULL AND (state = 'pending' OR state = 'sending')"),
+    ),
+    # for the news that one message tells, and those of a track that are not told yet
+    *(
+        Index(f"ix_notifications_{name}", column, sqlite_where=text(rows), postgresql_where=text(rows))
+        for name, column, rows in (
+            ("told_in", "told_in", "told_in IS NOT NULL"),
+            ("untold_in", "track_id", "told_in IS NOT NULL AND state = 'dropped'"),
+        )
     ),
     # for the list of notifications: all, of a receiver, of a channel, and the unsent
     Index(None, "created_at", "id"),

@@ -62,6 +62,7 @@ class Notification:
     server_lane  the lane that all channels of one mail server share; None: the channel has one of its own
     track_id     the track that the news are of; None: the run or job stands alone
     waits_for    the reason why it is not sent before ``next_attempt_at``; None: it is its turn
+    told_in      the notification whose message tells these news with others; None: they have a message of their own
     """
 
     id: UUID
@@ -86,6 +87,7 @@ class Notification:
     track_id: int | None = None
     incident_id: UUID | None = None
     waits_for: WaitsFor | None = None
+    told_in: UUID | None = None
 
     @property
     def lane(self) -> str:

@@ -80,6 +80,18 @@ class Escalation:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Group:
+    """News that a channel hears in one message, if they come soon after each other.
+
+    by       facts that they must share: ``pipeline``, ``track``, ``receiver``, ``fingerprint``
+    wait_s   seconds for which the first one waits for the others
+    """
+
+    by: tuple[str, ...]
+    wait_s: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Route:
     """Matchers, and the receiver of the events that they match.
 
@@ -90,6 +102,7 @@ class Route:
     has_log     its messages show the end of the failed step's log
     repeat_s    seconds between two reminders of an incident that no one has taken; None: there are none
     escalation  others who hear of it then; None: no one
+    group       news that are told in one message; None: each is told at once
     """
 
     name: str
@@ -102,6 +115,7 @@ class Route:
     has_log: bool = False
     repeat_s: int | None = None
     escalation: Escalation | None = None
+    group: Group | None = None
 
 
 @dataclass(frozen=True)

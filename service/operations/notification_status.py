@@ -20,6 +20,7 @@ WAITING_PHRASES = {
     WaitsFor.RERUN: "waits for an automatic rerun until",
     WaitsFor.HOURS: "quiet hours, waits until",
     WaitsFor.SILENCE: "silenced, told if it still counts at",
+    WaitsFor.GROUP: "waits for others of its group until",
 }
 WAIT_WORDS = {
     WaitsFor.DETAILS: "details",
@@ -29,6 +30,7 @@ WAIT_WORDS = {
     WaitsFor.SILENCE: "silence",
 }
 """Single words for a table; of a retry, the state says it already."""
+TOLD_WITH_OTHERS = "told in one message with others"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +54,8 @@ def status_phrases(notification: Json) -> list[StatusPhrase]:
     elif notification["waits_for"] in WAITING_PHRASES:
         words = WAITING_PHRASES[WaitsFor(notification["waits_for"])]
         said.append(StatusPhrase(state=state, words=words, time=notification["next_attempt_at"]))
+    elif state is NotificationState.DROPPED and notification["told_in"] is not None:
+        said.append(StatusPhrase(state=state, words=f"to be {TOLD_WITH_OTHERS}"))
     elif state in CURRENT_PHRASES:
         said.append(StatusPhrase(state=state, words=CURRENT_PHRASES[state][was_sent]))
     return said
@@ -64,7 +68,8 @@ def is_put_off(notification: Json) -> bool:
 
 def _sent_phrases(notification: Json) -> Iterator[StatusPhrase]:
     if notification["sent_at"] is not None:
-        yield StatusPhrase(state=NotificationState.SENT, words="told", time=notification["sent_at"])
+        words = TOLD_WITH_OTHERS if notification["told_in"] is not None else "told"
+        yield StatusPhrase(state=NotificationState.SENT, words=words, time=notification["sent_at"])
     sent = [attempt["ended_at"] for attempt in notification["attempts"] if attempt["outcome"] == Outcome.SENT]
     if len(sent) > 1:
         yield StatusPhrase(state=NotificationState.SENT, words="told again", time=sent[-1])

@@ -12,9 +12,11 @@ import structlog
 from service.channels import min_interval
 from service.db.tables import Transaction
 from service.model import Attempt, Color, Event, Message, Notification, NotificationState
+from service.pipeline.bursts import end_burst
 from service.pipeline.channel_knowledge import color_told, is_stale
 from service.pipeline.compose_message import compose_message
 from service.pipeline.context import Context
+from service.pipeline.groups import end_group
 from service.pipeline.known_problems import drop_muted, find_problems, problem_notes
 from service.pipeline.lane_heads import enqueue_heads
 from service.pipeline.leases import extend_lease
@@ -22,6 +24,7 @@ from service.pipeline.living import add_living
 from service.pipeline.patience import hold_for_rerun
 from service.pipeline.quiet import end_quiet
 from service.pipeline.reminders import is_over
+from service.pipeline.summaries import is_empty
 from service.pipeline.unknown_channels import leave_to_other_workers
 from service.queue.claims import Claim
 from service.routing.known_problems import KnownFailures
@@ -134,7 +137,11 @@ def _is_pointless(
         return True
     if is_stale(transaction, context, notification):
         return True
-    return is_over(transaction, notification, now)
+    if is_over(transaction, notification, now) or is_empty(transaction, notification):
+        return True
+    if end_group(transaction, context, notification, now):
+        return True
+    return end_burst(transaction, context, notification, now)
 
 
 def _begin_attempt(

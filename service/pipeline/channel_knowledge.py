@@ -8,7 +8,7 @@ from service.db.tables import Transaction
 from service.model import Color, Event, News, Notification, NotificationState, WaitsFor
 from service.pipeline.context import Context
 from service.routing.news import COLORS, REMINDERS, asks_for_ends
-from service.store import notifications, told
+from service.store import notifications, summaries, told
 
 REPLACED = "newer news of the same branch took its place before it was sent"
 
@@ -29,6 +29,12 @@ class ChannelKnowledge:
             if one.track_id is None or one.news not in COLORS or (before is not None and one.created_at >= before):
                 continue
             if is_under_way(one):
+                self._told[one.track_id, one.channel_key] = COLORS[one.news]
+            self.add(one)
+        for one, message in summaries.untold_of_tracks(transaction, track_ids):
+            if one.track_id is None or one.news not in COLORS or (before is not None and one.created_at >= before):
+                continue
+            if is_under_way(message):
                 self._told[one.track_id, one.channel_key] = COLORS[one.news]
             self.add(one)
 
@@ -67,6 +73,8 @@ class ChannelKnowledge:
         waiting = self._waiting[channel]
         older = {one.id for one in waiting if one.topic != topic}
         dropped = notifications.drop(transaction, older, reason=REPLACED)
+        untold = [one for one in waiting if one.id in older and one.told_in is not None]
+        dropped |= summaries.take_out(transaction, untold, reason=REPLACED)
         for one in waiting:
             if one.id in older - dropped:  # its send has begun meanwhile
                 self._told[channel] = COLORS[one.news]
@@ -91,15 +99,23 @@ def is_stale(transaction: Transaction, context: Context, notification: Notificat
         return False
     known = ChannelKnowledge(transaction, [track_id], before=notification.created_at)
     known.drop_waiting(transaction, (track_id, notification.channel_key), notification.topic)
+    reason = why_stale(known, context, notification)
+    return reason is not None and bool(notifications.drop(transaction, [notification.id], reason=reason))
+
+
+def why_stale(known: ChannelKnowledge, context: Context, notification: Notification) -> str | None:
+    """Return the reason why news of a track are none any more; None if they are."""
+    track_id = notification.track_id
+    if track_id is None:
+        return None
     color = known.color(track_id, notification.channel_key)
     asks = any(asks_for_ends(route) for route in context.routes if route.name == notification.route)
     knows_red = known.is_red_to_any(track_id) if asks else color is Color.RED
-    reasons = {
-        News.BROKE: (color is Color.RED, "the channel was told meanwhile that it is red"),
-        News.FIXED: (not knows_red, "the message that it broke was not accepted"),
-    }
-    is_pointless, reason = reasons.get(news, (False, ""))
-    return is_pointless and bool(notifications.drop(transaction, [notification.id], reason=reason))
+    if notification.news is News.BROKE and color is Color.RED:
+        return "the channel was told meanwhile that it is red"
+    if notification.news is News.FIXED and not knows_red:
+        return "the message that it broke was not accepted"
+    return None
 
 
 def color_told(notification: Notification, event: Event) -> Color | None:

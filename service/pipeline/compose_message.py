@@ -5,14 +5,16 @@ from dataclasses import replace
 
 from service.db.tables import Transaction
 from service.message import Story, apply_templates, compose
-from service.model import DetailKind, Details, Event, Incident, Line, Message, MessageFacts, News, Notification
+from service.model import DetailKind, Details, Event, Incident, Line, Mention, Message, MessageFacts, News, Notification
 from service.pipeline.context import Context
+from service.pipeline.joint_message import compose_joint
 from service.pipeline.own_news import compose_of
 from service.pipeline.patience import rerun_notes
 from service.pipeline.quiet import quiet_notes
 from service.pipeline.quiet_summary import compose_summary
 from service.pipeline.red_facts import with_red_facts
 from service.pipeline.reminders import reminder_notes
+from service.pipeline.summaries import kind_of
 from service.routing.people import author, find_mentions
 from service.store import events, incidents
 
@@ -29,6 +31,10 @@ def compose_message(
 
     problems   lines on the known problems in it
     """
+    if kind_of(notification) is not None:
+        return compose_joint(
+            transaction, context, notification, lambda one, about: _mentions(transaction, context, one, about)
+        )
     if notification.news is News.SUMMARY:
         return compose_summary(transaction, context, notification)
     if event is None:
@@ -48,6 +54,14 @@ def compose_message(
     if (receiver := context.receivers.get(notification.receiver)) is None:
         return message
     return apply_templates(receiver, Story(event=event, details=details, facts=facts, message=message))
+
+
+def _mentions(
+    transaction: Transaction, context: Context, notification: Notification, event: Event
+) -> Sequence[Mention]:
+    """Return the people whom the message of these news alone would be for."""
+    route = context.route(notification.route)
+    return compose_message(transaction, context, notification, event).mentions if route and route.mention else ()
 
 
 def _shown(context: Context, notification: Notification, details: Details | None) -> Details | None:

@@ -26,6 +26,7 @@ from service.model import (
 )
 from service.pipeline.channel_knowledge import ChannelKnowledge
 from service.pipeline.context import Context
+from service.pipeline.groups import group_remark, in_group
 from service.pipeline.left_out import left_out, remarks_on
 from service.pipeline.living import find_listeners, has_living_channels
 from service.pipeline.patience import MUTED, drop_fixed, take_place
@@ -170,7 +171,8 @@ class _Planner:
         self._plan.held.extend(plan_summaries(self._transaction, self._context, new, channels))
         uninformed = [channel for channel in channels if channel not in excluded and channel.key not in news]
         existing = [*existing, *self._earlier(uninformed)]
-        remarks = [*_remarks_on_existing(existing), *remarks_on(excluded, of=channels), *quiet_remark(route, wanted)]
+        remarks = [*_remarks_on_existing(existing), *remarks_on(excluded, of=channels)]
+        remarks += [*quiet_remark(route, wanted), *group_remark(route, new)]
         if uninformed and not news:
             self._plan.verdicts[position] = _verdict_beside(existing) if existing else Verdict.NO_NEWS
             remarks = remarks if existing else [self._no_news(uninformed), *remarks]
@@ -354,11 +356,14 @@ class _Planner:
             track_id=self._track_id if run is not None and not run.is_late else None,
             incident_id=run.incident_id if run is not None else None,
         )
-        return in_quiet_hours(context, route, made, self._now)
+        made = in_quiet_hours(context, route, made, self._now)
+        return in_group(context, route, channel, made, replaced=self._plan.dropped)
 
 
 def was_told(notification: Notification) -> bool:
     """Return whether a channel was told, or is to be told."""
+    if notification.told_in is not None:
+        return True
     return notification.state not in UNDELIVERED or notification.was_sent
 
 

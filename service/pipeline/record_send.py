@@ -16,6 +16,7 @@ from service.pipeline.lane_heads import enqueue_heads
 from service.pipeline.leases import end_lease
 from service.pipeline.living import record_refused, record_told
 from service.pipeline.retry import RetryDecision, decide_retry
+from service.pipeline.summaries import record_members
 from service.pipeline.unknown_channels import retry_if_others_differ
 from service.store import notifications, told
 
@@ -51,6 +52,7 @@ def record_accepted(transaction: Transaction, context: Context, begun: Begun, re
         end_lease(transaction, context, notification)
     if begun.color is not None and notification.track_id is not None:
         told.put(transaction, (notification.track_id, notification.channel_key), begun.color, now)
+    record_members(transaction, notification, now)
     enqueue_heads(transaction, context.jobs, [begun.notification], now)
 
 

@@ -76,6 +76,12 @@ def asked_for(transaction: Transaction, event_ids: Collection[UUID]) -> Collecti
     return set(transaction.execute(select(fetches.c.event_id).where(fetches.c.event_id.in_(event_ids))).scalars())
 
 
+def awaited(transaction: Transaction, event_ids: Collection[UUID]) -> Collection[UUID]:
+    """Return those of these events whose messages wait for details."""
+    theirs = (fetches.c.event_id.in_(event_ids), fetches.c.purpose == FetchPurpose.MESSAGE)
+    return set(transaction.execute(select(fetches.c.event_id).where(*theirs)).scalars())
+
+
 def withdraw(transaction: Transaction, event_ids: Collection[UUID]) -> None:
     """Delete the requests that these events made for their decision."""
     theirs = (fetches.c.event_id.in_(event_ids), fetches.c.purpose == FetchPurpose.DECISION)

@@ -294,6 +294,7 @@ def requeue(
             reason=None,
             unknown_since=None,
             waits_for=None,
+            told_in=None,
         )
         .returning(notifications.c.id)
     )

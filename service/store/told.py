@@ -1,6 +1,6 @@
 """The color of a track that each channel was told last."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 from sqlalchemy import delete, select
@@ -17,8 +17,13 @@ def put(transaction: Transaction, channel: tuple[int, str], color: Color, at: da
 
     channel   the track's id and the channel's key
     """
-    track_id, channel_key = channel
-    _PUT(transaction, [{"track_id": track_id, "channel_key": channel_key, "color": color, "at": at}])
+    put_all(transaction, {channel: color}, at)
+
+
+def put_all(transaction: Transaction, colors: Mapping[tuple[int, str], Color], at: datetime) -> None:
+    """Note that channels accepted these colors, by track and channel."""
+    rows = [{"track_id": track, "channel_key": key, "color": colors[track, key], "at": at} for track, key in colors]
+    _PUT(transaction, sorted(rows, key=lambda row: (row["track_id"], row["channel_key"])))
 
 
 def find(transaction: Transaction, track_ids: Collection[int]) -> dict[tuple[int, str], Color]:

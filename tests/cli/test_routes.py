@@ -62,6 +62,7 @@ def test_routes_in_json_hold_every_matcher(writer: Terminal) -> None:
         "has_log": False,
         "repeat_s": None,
         "escalation": None,
+        "group": None,
     }
 
 

@@ -115,7 +115,7 @@ async def test_an_event_s_page_tells_the_whole_story(house: House, day: dict[str
     assert set(notification) == {
         *("id", "event_id", "route", "receiver", "channel_label", "channel_kind", "state", "created_at"),
         *("next_attempt_at", "give_up_at", "reason", "sent_at", "title", "words", "attempts"),
-        *("news", "incident", "waits_for"),
+        *("news", "incident", "waits_for", "told_in"),
     }
     assert notification["state"] == "sent"
     [attempt] = notification["attempts"]

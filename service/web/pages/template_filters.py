@@ -137,9 +137,10 @@ def _outcome(notification: Notification) -> NotificationState:
     """Return the outcome: a notification sent once stays sent after any resend."""
     if notification.was_sent:
         return NotificationState.SENT
-    if notification.state is NotificationState.DROPPED:
+    if notification.state is NotificationState.DROPPED and notification.told_in is None:
         return notification.state
-    return NotificationState.PENDING if notification.is_unfinished else NotificationState.DEAD
+    is_waiting = notification.is_unfinished or notification.told_in is not None
+    return NotificationState.PENDING if is_waiting else NotificationState.DEAD
 
 
 def dismissal(actions: Iterable[Json], subject_id: str) -> Json | None:

@@ -1,0 +1,43 @@
+"""Compose a message that tells several news, at the moment of its sending."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from uuid import UUID
+
+from service.db.tables import Transaction
+from service.message.joint import MAX_LINES, JointItem, compose_items
+from service.model import Event, Mention, Message, Notification
+from service.pipeline.context import Context
+from service.pipeline.summaries import BURST, kind_of
+from service.routing.people import MAX_MENTIONS
+from service.store import events, summaries
+
+TOO_MANY = "{} messages were due here at once, too many to tell each by itself."
+
+MentionsOf = Callable[[Notification, Event], Sequence[Mention]]
+
+
+def compose_joint(
+    transaction: Transaction, context: Context, notification: Notification, mentions_of: MentionsOf
+) -> Message:
+    """Return the message of news that are told together.
+
+    mentions_of   the people whom one of the news is for
+    """
+    members = summaries.members(transaction, notification.id)
+    found = events.find_all(transaction, {one.event_id for one in members if one.event_id})
+    details = events.find_all_details(transaction, [*found])
+    told = [(one, found[one.event_id]) for one in members if one.event_id in found]
+    items = [
+        JointItem(event=event, details=details.get(event.id), news=one.news, page=_page(context, event.id))
+        for one, event in told
+    ]
+    page = f"{context.public_url}/" if context.public_url else None
+    lead = TOO_MANY.format(len(items)) if kind_of(notification) == BURST else None
+    message = compose_items(items, lead=lead, page=page)
+    mentions = dict.fromkeys(one for each in told[:MAX_LINES] for one in mentions_of(*each))
+    return replace(message, subject=notification.topic, mentions=tuple(mentions)[:MAX_MENTIONS], news=notification.news)
+
+
+def _page(context: Context, event_id: UUID) -> str | None:
+    return f"{context.public_url}/events/{event_id}" if context.public_url else None
