@@ -130,6 +130,19 @@ def notification_lines(notifications: Sequence[Any], *, words: bool = False) -> 
                 )
 
 
+def evidence_lines(evidence: Sequence[Any]) -> Iterator[Line]:
+    """Yield the claims on a red run, each with the runs that it rests on."""
+    for claim in evidence:
+        about = f"{claim['test']}: " if claim["test"] else ""
+        yield f"evidence, {about}{claim['words']}", BOLD
+        for run in claim["runs"]:
+            number = f"#{run['pipeline']}" if run["pipeline"] is not None else ""
+            place = " ".join(filter(None, [run["branch"], number, (run["revision"] or "")[:7]]))
+            yield f"  {run['result']}: {place}, {format_time(run['at'])}, event {run['event'][:8]}", PLAIN
+        if claim["more"]:
+            yield f"  and {claim['more']} more", PLAIN
+
+
 def notification_status(notification: Any) -> str:
     """Return the status, such as ``told at ...`` or ``not delivered: ...``.
 

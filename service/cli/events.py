@@ -42,6 +42,7 @@ from service.store.filters import Search
 from service.terminal import Column
 
 SAME_NEWS = "same news"
+EXPLAINED = ("id", "status", "decisions", "notifications", "evidence", "actions")
 EVENT_COLUMNS = (
     Column(heading="when (UTC)", short=MINUTES),
     Column(heading="id", short=DIGITS),
@@ -197,17 +198,19 @@ def show_event(event_id: EventId, as_json: AsJson = False) -> None:
 def explain(event_id: EventId, as_json: AsJson = False) -> None:
     """Explain why people were told of an event, or were not.
 
-    Shows each route's reason, and each attempt to send a message.
+    Shows each route's reason, each attempt to send a message, and of a red run the runs on which claims rest: likely
+    flaky, new, failing since, who changed it, red elsewhere, usual duration.
     """
     shape = _look_up(event_id)
     if as_json:
-        print_json({name: shape[name] for name in ("id", "status", "decisions", "notifications", "actions")})
+        print_json({name: shape[name] for name in EXPLAINED})
         return
     _print(
         [_event_text.headline(shape)],
         _event_text.decision_lines(shape["decisions"]),
         _event_text.notification_lines(shape["notifications"]),
     )
+    _print(_event_text.evidence_lines(shape["evidence"]))
     _print(_event_text.operator_action_lines(shape["actions"], shape["notifications"]))
 
 

@@ -9,6 +9,7 @@ from uuid import UUID
 from service.db.tables import Transaction
 from service.errors import BadRequest, NotFound
 from service.model import Action, DeliveryState, Event, EventKind, Judgment, Notification, NotificationState
+from service.operations.evidence import show_evidence
 from service.operations.json_shapes import (
     Json,
     action_json,
@@ -126,9 +127,11 @@ def show_event(transaction: Transaction, event_id: UUID, *, body_limit: int | No
     standing = notifications.of_topics(transaction, [news_key(event)])
     judgments = decisions.find(transaction, event_id)
     done = actions.of_subjects(transaction, [event_id, *(one.id for one in standing)])
+    details = events.find_details(transaction, event_id)
     return {
         **event_json(event),
-        "details": details_json(events.find_details(transaction, event_id)),
+        "details": details_json(details),
+        "evidence": show_evidence(transaction, event, details),
         "decisions": [shape for judgment in judgments for shape in _decisions(judgment, event)],
         "notifications": with_attempts(transaction, standing, done),
         "delivery": show_delivery(transaction, event_id, body_limit=body_limit),

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from uuid import UUID
 
 from service.db.tables import Transaction
 from service.model import (
@@ -21,7 +22,7 @@ from service.model import (
 from service.pipeline.judge_runs import DEFAULT_BRANCHES
 from service.pipeline.record_tests import observed_failures, run_remark
 from service.routing.culprits import RevisionRun, culprits, green_since
-from service.routing.durations import UsualDuration, usual_duration
+from service.routing.durations import MIN_RUNS, UsualDuration, usual_duration
 from service.routing.flakes import (
     LIKELY,
     RATE_AGE,
@@ -44,12 +45,15 @@ class JudgedTest:
 
     is_likely_flake   it is flaky, and not more fails in a row than its rate explains
     is_known          it has earlier results on its track
+    results           its results in other runs; ``earlier`` are those before on its track, oldest first
     """
 
     failed: FailedTest
     flakiness: Flakiness
     is_likely_flake: bool
     is_known: bool
+    results: Sequence[TestResult] = ()
+    earlier: Sequence[TestResult] = ()
 
 
 def red_facts(transaction: Transaction, event: Event, details: Details | None, now: datetime) -> RedFacts:
@@ -92,13 +96,21 @@ def _run_of(transaction: Transaction, event: Event) -> Run | None:
 
 def usual_of(transaction: Transaction, run: Run) -> UsualDuration | None:
     """Return the usual duration of a run's workflow on its branch, or the default one."""
-    own = run_history.durations_of(transaction, run.track_id, before=run)
-    if found := usual_duration(own):
-        return found
+    return usual_duration([took_ms for _, took_ms in usual_runs(transaction, run)])
+
+
+def usual_runs(transaction: Transaction, run: Run) -> list[tuple[UUID, int]]:
+    """Return the green runs of the usual duration, newest first, with their times.
+
+    None if there are too few on its branch and on the default one.
+    """
+    own = run_history.timed_greens(transaction, run.track_id, before=run)
+    if len(own) >= MIN_RUNS:
+        return own
     for track_id in run_history.sibling_tracks(transaction, run.track_id, DEFAULT_BRANCHES):
-        if found := usual_duration([], run_history.durations_of(transaction, track_id, before=run)):
+        if len(found := run_history.timed_greens(transaction, track_id, before=run)) >= MIN_RUNS:
             return found
-    return None
+    return []
 
 
 def culprits_of(transaction: Transaction, event: Event, run: Run) -> Culprits:
@@ -161,7 +173,7 @@ def _judge(one: ObservedTest, event: Event, run: Run, *, rows: Sequence[Row], gr
         ),
         key=lambda result: result.place,
     )
-    row_of_fails = _last_fails(earlier)
+    row_of_fails = last_fails(earlier)
     rate = break_rate(earlier)
     is_likely = flakiness.is_flaky and chance_of_flake(flakiness.rate, rate, len(row_of_fails) + 1) >= LIKELY
     was_green = bool(earlier) and not earlier[-1].failed
@@ -176,21 +188,22 @@ def _judge(one: ObservedTest, event: Event, run: Run, *, rows: Sequence[Row], gr
         flakiness=flakiness,
         is_likely_flake=is_likely,
         is_known=bool(earlier),
+        results=[other.result for other in placed],
+        earlier=earlier,
     )
 
 
-def _placed(run_id: object, row: Row, at: datetime, *, failed: bool) -> _Placed:
+def _placed(run_id: UUID, row: Row, at: datetime, *, failed: bool) -> _Placed:
     place = (row["pipeline_number"] or 0, f"{at.isoformat()} {run_id}")
-    return _Placed(
-        track_id=row["track_id"], result=TestResult(at=at, revision=row["revision"], failed=failed, place=place)
-    )
+    result = TestResult(at=at, revision=row["revision"], failed=failed, place=place, run_id=run_id)
+    return _Placed(track_id=row["track_id"], result=result)
 
 
 def _place(run: Run) -> tuple[int, str]:
     return (run.pipeline_number or 0, f"{run.stopped_at.isoformat()} {run.id}")
 
 
-def _last_fails(earlier: Sequence[TestResult]) -> list[TestResult]:
+def last_fails(earlier: Sequence[TestResult]) -> list[TestResult]:
     """Return the fails at the end of earlier results, oldest first."""
     fails: list[TestResult] = []
     for result in reversed(earlier):

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from service.model import Color, Culprits, Suspect
 
@@ -31,6 +32,7 @@ class RevisionRun:
     author_name: str | None = None
     author_email: str | None = None
     subject: str | None = None
+    run_id: UUID | None = None
 
 
 def culprits(runs: Sequence[RevisionRun], *, commit_url: str | None = None, slug: str | None = None) -> Culprits:
@@ -51,6 +53,12 @@ def culprits(runs: Sequence[RevisionRun], *, commit_url: str | None = None, slug
     old, new = green.revision if green else None, runs[end].revision
     url = compare_url(commit_url, slug, old, new) if old and new and old != new else None
     return Culprits(suspects=found, compare_url=url, has_green=green is not None)
+
+
+def break_range(runs: Sequence[RevisionRun]) -> Sequence[RevisionRun]:
+    """Return the newest green run and those after it, up to the oldest red one."""
+    start, end = _range(runs)
+    return () if end is None else runs[start or 0 : end + 1]
 
 
 def _range(runs: Sequence[RevisionRun]) -> tuple[int | None, int | None]:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from itertools import groupby, pairwise
 from math import sqrt
 from operator import attrgetter
+from uuid import UUID
 
 CONTRADICTION_AGE = timedelta(days=14)
 CONTRADICTION_RUNS = 100
@@ -30,7 +31,8 @@ GUARDED_TESTS = 5
 class TestResult:
     """One result of a test, or of a job, in one run.
 
-    place   the order of the runs: the older is the smaller
+    place    the order of the runs: the older is the smaller
+    run_id   the run, for those who show the result
     """
 
     at: datetime
@@ -38,6 +40,7 @@ class TestResult:
     failed: bool
     is_default_branch: bool = False
     place: tuple[int, str] = (0, "")
+    run_id: UUID | None = None
 
     __test__ = False
 

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from uuid import UUID
 
 SEEN_WITHIN = timedelta(days=7)
 
@@ -16,6 +17,7 @@ class Sighting:
 
     since             the end of the first red of its track in a row, or of the run
     is_newest_default it is of the newest run of the default branch
+    run_id            the other run
     """
 
     failure: Failure
@@ -24,6 +26,7 @@ class Sighting:
     at: datetime
     since: datetime
     is_newest_default: bool = False
+    run_id: UUID | None = None
 
 
 def red_elsewhere(

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import Select, func, select
 
@@ -40,10 +41,10 @@ def greens_of(transaction: Transaction, track_ids: Collection[int], *, since: da
     return transaction.execute(wanted).mappings().all()
 
 
-def durations_of(transaction: Transaction, track_id: int, *, before: Run) -> list[int]:
-    """Return the durations of a track's last green runs before a run, newest first."""
+def timed_greens(transaction: Transaction, track_id: int, *, before: Run) -> list[tuple[UUID, int]]:
+    """Return a track's last green runs before a run, newest first, with durations."""
     wanted = (
-        select(events.c.duration_ms)
+        select(runs.c.id, events.c.duration_ms)
         .join(runs, events.c.id == runs.c.event_id)
         .where(
             runs.c.track_id == track_id,
@@ -55,7 +56,7 @@ def durations_of(transaction: Transaction, track_id: int, *, before: Run) -> lis
         .order_by(runs.c.pipeline_number.desc(), runs.c.created_at.desc())
         .limit(MAX_DURATIONS)
     )
-    return list(transaction.execute(wanted).scalars())
+    return [(row.id, row.duration_ms) for row in transaction.execute(wanted)]
 
 
 def sibling_tracks(transaction: Transaction, track_id: int, branches: Collection[str]) -> list[int]:
@@ -124,4 +125,5 @@ def _to_revision_run(row: Row) -> RevisionRun:
         author_name=row["commit_author_name"],
         author_email=row["commit_author_email"],
         subject=row["commit_subject"],
+        run_id=row["id"],
     )

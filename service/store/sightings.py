@@ -56,4 +56,5 @@ def _to_sighting(row: Row, default_branches: Collection[str]) -> Sighting:
         at=row["at"],
         since=row["since"] if is_red and row["since"] else row["at"],
         is_newest_default=is_red and row["branch"] in default_branches,
+        run_id=row["run_id"],
     )

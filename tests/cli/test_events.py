@@ -257,7 +257,7 @@ def test_without_routes_the_reason_is_that_there_were_none(operator: Terminal, p
 def test_explain_json_has_decisions_notifications_and_actions(operator: Terminal, past: Past) -> None:
     shape = operator.run("explain", past.red, "--json").json
 
-    assert set(shape) == {"id", "status", "decisions", "notifications", "actions"}
+    assert set(shape) == {"id", "status", "decisions", "notifications", "evidence", "actions"}
     assert {(one["channel_label"], one["state"]) for one in shape["notifications"]} == {
         ("web (json)", "sent"),
         ("web (json 2)", "dead"),
