@@ -70,7 +70,11 @@ def red_lines(event: Event, facts: MessageFacts) -> Iterator[Line]:
         people = [word for name in shown[:MAX_SUSPECTS] for word in (", ", *untrusted(name, 80))][1:]
         more = (f" and {len(shown) - MAX_SUSPECTS} more",) if len(shown) > MAX_SUSPECTS else ()
         is_sure = any(one.is_confirmed for one in red.culprits.suspects)
-        since = "Changed since the last green run by " if red.culprits.has_green else "No green run is on record; by "
+        since = (
+            "Changed since the last green run by "
+            if red.culprits.has_green
+            else "No green run is on record; changed by "
+        )
         lead = "Broken by " if is_sure else since
         page = (" (", *link(("compare",), red.culprits.compare_url), ")") if red.culprits.compare_url else ()
         yield (lead, *people, *more, *page, ".")

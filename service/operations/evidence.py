@@ -116,7 +116,7 @@ def _of_track(transaction: Transaction, event: Event, run: Run) -> Iterator[Supp
     found = culprits(earlier)
     if found.suspects:
         names = dict.fromkeys(one.author_name or one.author_email or one.revision[:7] for one in found.suspects)
-        lead = "changed since the last green run by" if found.has_green else "no green run is on record; by"
+        lead = "changed since the last green run by" if found.has_green else "no green run is on record; changed by"
         in_range = [(one.run_id, COLORS[one.color]) for one in reversed(break_range(earlier)) if one.run_id]
         yield Support(claim=Claim.CULPRITS, words=f"{lead} {', '.join(names)}", results=in_range)
     broke_at = event.run.since if event.run else None

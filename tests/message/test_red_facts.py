@@ -65,7 +65,7 @@ def test_without_a_green_run_on_record_none_is_claimed() -> None:
 
     said = text_of(RedFacts(culprits=Culprits(suspects=suspects, has_green=False)))
 
-    assert "No green run is on record; by Ada Example." in said
+    assert "No green run is on record; changed by Ada Example." in said
     assert "since the last green run" not in said
 
 

@@ -119,7 +119,7 @@ async def test_a_first_run_claims_nothing_of_others(house: House) -> None:
     found = await evidence(house, run(901))
 
     assert set(found) == {"culprits"}
-    assert found["culprits"]["words"] == "no green run is on record; by Ada Example"
+    assert found["culprits"]["words"] == "no green run is on record; changed by Ada Example"
 
 
 @pytest.mark.databases("sqlite")
