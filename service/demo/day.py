@@ -49,7 +49,7 @@ def _morning(on: date) -> tuple[Act, ...]:
             "BROKE: web main goes red, 3 tests fail. The workflow's webhook overtakes its last job's",
             red,
             posts=_posts(job_completed(red, lint), workflow_completed(red), job_completed(red, tests)),
-            lasts_s=2.0,
+            lasts_s=1.6,
         ),
         Act(
             at=clock(on, "09:20"),
@@ -87,14 +87,14 @@ def _midday(on: date) -> tuple[Act, ...]:
             line="STORM: a package registry is away, and six workflows of three projects go red in a minute",
             runs=trouble,
             posts=_posts(*map(workflow_completed, trouble)),
-            lasts_s=2.0,
+            lasts_s=1.6,
         ),
         Act(
             at=max(run.stopped_at for run in over),
             line="it is back: all six are rerun, and green",
             runs=over,
             posts=_posts(*map(workflow_completed, over)),
-            lasts_s=2.0,
+            lasts_s=1.6,
         ),
         _ended(
             "web main is red while CircleCI's API answers 503 for a moment: Roundsman asks again before it tells",
@@ -142,7 +142,7 @@ def _ended(
     *,
     posts: tuple[Post, ...] | None = None,
     faults: tuple[tuple[str, Fault], ...] = (),
-    lasts_s: float = 1.0,
+    lasts_s: float = 0.8,
 ) -> Act:
     """Return the act of a run's end; it posts the events of the project's hook.
 

@@ -35,7 +35,7 @@ class Act:
     posts: tuple[Post, ...] = ()
     faults: tuple[tuple[str, Fault], ...] = ()
     deed: Callable[[httpx.AsyncClient], Awaitable[None]] | None = None
-    lasts_s: float = 1.0
+    lasts_s: float = 0.8
 
 
 async def do_nothing() -> None:
