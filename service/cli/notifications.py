@@ -18,6 +18,7 @@ from service.terminal import Column
 from service.text import humanize
 
 WAITING = "waits: "
+CHANNEL, BUILD = 10, 18  # columns at least: the reason goes first on a narrow terminal
 
 
 def _state_style(state: str) -> str:
@@ -30,8 +31,8 @@ COLUMNS = (
     Column(heading="id", short=DIGITS),
     Column(heading="state", cut_to=len(f"{WAITING}silence"), style=_state_style),
     Column(heading="verdict", cut_to=STATUS),
-    Column(heading="channel", cut_to=MIN_WIDTH, keeps_end=True),
-    Column(heading="build", cut_to=MIN_WIDTH),
+    Column(heading="channel", cut_to=CHANNEL, keeps_end=True),
+    Column(heading="build", cut_to=BUILD),
     Column(heading="reason", cut_to=MIN_WIDTH, is_extra=True),
 )
 
