@@ -156,7 +156,7 @@ def _headline(found: Json) -> str:
     days, rate = found["days"], found["a_day"]
     time = f"{days:g} days, {rate:g} a day" if rate is not None else f"{24 * days:.1f} hours"
     counted = f"{found['messages']} messages" + (f" ({news})" if news else "")
-    return f"{counted} in {time}; {found['events']} events were played, nothing was sent"
+    return f"{counted} in {time}; {found['judged']} of {found['events']} events judged, nothing was sent"
 
 
 def _rate(a_day: float | None) -> str:

@@ -11,10 +11,12 @@ from service.errors import Permanent
 from service.model import Delivery, Event, EventKind, Silence
 from service.operations.history_acts import History, read_history
 from service.operations.simulation import Simulation, simulated
+from service.pipeline.plan_notifications import PendingDecision
 from service.routing.decide import kinds_heard
+from service.routing.reach import Reach
 from service.store import backtests, events, silences
 
-PAGE = 1_000
+PAGE = 2_000
 WARM_UP = timedelta(days=14)
 """The history before the first day is played for so long, without counting: what is red then must be known."""
 
@@ -37,17 +39,19 @@ class Span:
         return (self.until - self.since) / timedelta(days=1)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class Played:
     """The part of a history that was played.
 
-    events   the number of events there were; ``judged`` those of workflows, and of other kinds that a route hears
+    events   the number of events there were; ``relevant`` those of workflows, and of other kinds that a route hears;
+             ``judged`` those of branches and kinds of which a route may tell
     since    the begin of the history in the span; None if there is none
     """
 
     span: Span
     events: int
-    judged: int
+    relevant: int
+    judged: int = 0
     since: datetime | None
     history: History
 
@@ -74,14 +78,15 @@ async def replay_history(
     for simulation in simulations:
         await _begin(simulation, span, played.history)
     done = 0
+    reaches = [Reach(one.context.routes, has_digests=_counts_runs(one)) for one in simulations]
     async for page in _pages(store, span, kinds):
-        parsed = list(_parse(source, page))
-        details = await store.read(events.find_all_details, [event.id for event in parsed])
-        posts = [simulated(event, details.get(event.id)) for event in parsed]
+        done += len(page)
+        reached = [event for event in page if any(one.holds(event) for one in reaches)]
+        posts = await _read_posts(store, source, reached)
+        played.judged += len(posts)
         for simulation in simulations:
             await simulation.play(posts)
-        done += len(page)
-        progress(done, played.judged)
+        progress(done, played.relevant)
     for simulation in simulations:
         await simulation.finish(span.until)
     return played
@@ -91,7 +96,7 @@ def _look(transaction: Transaction, span: Span, kinds: Collection[EventKind]) ->
     return Played(
         span=span,
         events=backtests.count(transaction, span.played_since, span.until),
-        judged=backtests.count(transaction, span.played_since, span.until, kinds),
+        relevant=backtests.count(transaction, span.played_since, span.until, kinds),
         since=backtests.first_received_at(transaction),
         history=read_history(transaction, span.played_since, span.until),
     )
@@ -109,12 +114,25 @@ def _copy_silences(transaction: Transaction, found: Sequence[Silence]) -> None:
         silences.put(transaction, one)
 
 
-async def _pages(store: Store, span: Span, kinds: Collection[EventKind]) -> AsyncIterator[Sequence[Delivery]]:
+def _counts_runs(simulation: Simulation) -> bool:
+    """Return whether a digest is left out if nothing was red: then each run counts."""
+    return any(digest.skips_empty for digest in simulation.context.digests)
+
+
+async def _read_posts(store: Store, source: Source, reached: Sequence[Event]) -> list[PendingDecision]:
+    """Return what was posted of events, with their details."""
+    ids = [event.id for event in reached]
+    kept = await store.read(backtests.find_deliveries, ids)
+    details = await store.read(events.find_all_details, ids)
+    return [simulated(event, details.get(event.id)) for event in _parse(source, kept)]
+
+
+async def _pages(store: Store, span: Span, kinds: Collection[EventKind]) -> AsyncIterator[Sequence[Event]]:
     mark: backtests.Mark | None = (span.played_since, backtests.FIRST_ID)
     while mark is not None:
         page = await store.read(backtests.read_page, mark, until=span.until, kinds=kinds, limit=PAGE)
         mark = page.mark
-        yield page.deliveries
+        yield page.events
 
 
 def _parse(source: Source, kept: Sequence[Delivery]) -> Iterator[Event]:

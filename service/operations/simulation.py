@@ -7,10 +7,11 @@ the record of decisions, queue jobs, and the words of messages. A channel accept
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from uuid import UUID
 
 from service.db.tables import Transaction
-from service.model import Details, Event, EventKind, Notification
+from service.model import Color, Details, Event, EventKind, Notification, color_of
 from service.operations.simulated_steps import SimulatedSteps
 from service.pipeline.begin_send import find_ready
 from service.pipeline.channel_knowledge import color_told
@@ -18,10 +19,12 @@ from service.pipeline.context import Context
 from service.pipeline.decide import plan_events
 from service.pipeline.living import record_simulated
 from service.pipeline.plan_notifications import PendingDecision
+from service.pipeline.record_tests import record_tests
 from service.routing.decide import with_details
+from service.routing.match_keys import FACT_KEYS
 from service.store import backtests, events, runs, told, tracks
 
-MAX_BATCH = 200
+MAX_BATCH = 500
 MAX_WITHOUT_SEND = 1_000  # news that wait, then wait again: a limit, so that no fault can make this endless
 
 
@@ -71,26 +74,33 @@ class Simulation:
     def _take(self, transaction: Transaction, posts: Sequence[PendingDecision], place: int) -> list[PendingDecision]:
         """Return the next posts that do not depend on each other.
 
-        Each is of another track, and nothing that was known before is due until the last: judged together they are
-        judged as one after the other.
+        Nothing that was known before is due until the last: judged together they are judged as one after the other.
         """
-        due_at = self._next_at(transaction)
-        batch, seen = [posts[place]], set(_identities(posts[place]))
-        for one in posts[place + 1 : place + MAX_BATCH]:
-            ids = _identities(one)
-            if (due_at is not None and _at(one) >= due_at) or not seen.isdisjoint(ids):
+        due_at, seen = self._next_at(transaction), _SeenTracks()
+        batch: list[PendingDecision] = []
+        for one in posts[place : place + MAX_BATCH]:
+            if (batch and due_at is not None and _at(one) >= due_at) or not seen.add(one):
                 break
             batch.append(one)
-            seen.update(ids)
         return batch
 
     def _decide(self, transaction: Transaction, batch: Sequence[PendingDecision]) -> None:
         self.clock.now = max(self.clock.now, _at(batch[0]))
         filled = [replace(one, event=with_details(one.event, one.details)) for one in batch]
         events.put_unsearched(transaction, [one.event for one in filled])
-        if self.steps.needs_details:
-            events.put_details(transaction, {one.event.id: one.details for one in filled if one.details})
+        known = {one.event.id: one.details for one in filled if one.details}
+        if self._needs_tests or self.steps.needs_details:
+            events.put_details(transaction, known)
         plan_events(transaction, self.context, filled, self.clock.now)
+        if self._needs_tests:  # what CircleCI said of the run comes after the run
+            for one in filled:
+                if one.details:
+                    record_tests(transaction, one.event, one.details)
+
+    @cached_property
+    def _needs_tests(self) -> bool:
+        """True if a route asks for what a run failed of."""
+        return any(matcher.key in FACT_KEYS for route in self.context.routes for matcher in route.matchers)
 
     def _next_at(self, transaction: Transaction) -> datetime | None:
         times = (backtests.next_due_at(transaction), self.steps.next_at())
@@ -141,10 +151,31 @@ def _at(post: PendingDecision) -> datetime:
     return post.at or post.event.received_at
 
 
-def _identities(post: PendingDecision) -> tuple[UUID, ...]:
-    """Return the ids of the run and its track; of a job its own."""
-    event = post.event
-    if event.kind is not EventKind.WORKFLOW_COMPLETED:
-        return (event.id,)
-    filled = with_details(event, post.details)
-    return (runs.id_of(filled), tracks.digest_of(filled))
+class _SeenTracks:
+    """The tracks of the posts that are judged together.
+
+    Of one track are only green runs in order: all that changes is what the first of them does to it.
+    """
+
+    def __init__(self) -> None:
+        self._runs: set[UUID] = set()
+        self._pipelines: dict[UUID, int] = {}
+        self._ends: set[UUID] = set()
+
+    def add(self, post: PendingDecision) -> bool:
+        """Add the track of a post; False if the post has to wait for those before."""
+        event = with_details(post.event, post.details)
+        if event.kind is not EventKind.WORKFLOW_COMPLETED:
+            return True
+        run_id, track = runs.id_of(event), tracks.digest_of(event)
+        number, before = event.pipeline.number or 0, self._pipelines.get(track)
+        is_green = color_of(event.status) is Color.GREEN and tracks.branch_of(event) is not None
+        if run_id in self._runs or track in self._ends:
+            return False
+        if before is not None and (number <= before or not is_green):
+            return False
+        self._runs.add(run_id)
+        self._pipelines[track] = number
+        if not is_green:
+            self._ends.add(track)
+        return True

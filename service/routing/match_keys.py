@@ -188,9 +188,9 @@ SEARCH_FILTERS: Mapping[str, SearchFilter] = {name: key.search for name, key in 
 """The filters of events by name, in the same order."""
 
 
-def read_facts(event: Event) -> dict[str, Fact]:
-    """Return the value of an event under every key."""
-    return {name: key.read(event) for name, key in MATCH_KEYS.items()}
+def read_facts(event: Event, names: Iterable[str] = MATCH_KEYS) -> dict[str, Fact]:
+    """Return the value of an event under every key, or under these."""
+    return {name: MATCH_KEYS[name].read(event) for name in names}
 
 
 def findable_details(event: Event) -> dict[str, frozenset[DetailKind]]:

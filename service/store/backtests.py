@@ -1,6 +1,7 @@
 """Stored history to play again, and the messages that were sent in it."""
 
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -19,10 +20,10 @@ from service.db.tables import (
     notifications,
 )
 from service.errors import Permanent
-from service.model import Action, Delivery, EventKind, Incident, News, Notification, NotificationState
+from service.model import Action, Delivery, Event, EventKind, Incident, News, Notification, NotificationState
 from service.routing.news import REMINDERS
 from service.store.incidents import find_all as find_incidents
-from service.store.rows import Row, to_action, to_delivery, to_notification
+from service.store.rows import to_action, to_delivery, to_event, to_notification
 
 FIRST_ID = UUID(int=0)
 ACTS_ON_INCIDENTS = ("take", "release", "classify", "mute")
@@ -50,12 +51,14 @@ _MARK_SENT = (
 
 @dataclass(frozen=True, kw_only=True)
 class Page:
-    """The next deliveries of the history, in the order in which they were received.
+    """The next events of the history, in the order in which they were received.
+
+    They are as they were stored, without their runs.
 
     mark   where the next page begins; None at the end
     """
 
-    deliveries: Sequence[Delivery]
+    events: Sequence[Event]
     mark: Mark | None
 
 
@@ -106,13 +109,9 @@ def first_received_at(transaction: Transaction) -> datetime | None:
 def read_page(
     transaction: Transaction, mark: Mark, *, until: datetime, kinds: Collection[EventKind], limit: int
 ) -> Page:
-    """Return the deliveries of the events of some kinds after a place, up to a time.
-
-    Damaged ones are left out.
-    """
+    """Return the events of some kinds after a place, up to a time."""
     wanted = (
-        select(deliveries)
-        .join(events, events.c.id == deliveries.c.id)
+        select(events)
         .where(tuple_(events.c.received_at, events.c.id) > mark, events.c.received_at <= until)
         .where(events.c.kind.in_(kinds))
         .order_by(events.c.received_at, events.c.id)
@@ -120,17 +119,17 @@ def read_page(
     )
     rows = transaction.execute(wanted).mappings().all()
     next_mark = (rows[-1]["received_at"], rows[-1]["id"]) if len(rows) == limit else None
-    return Page(deliveries=_undamaged(rows), mark=next_mark)
+    return Page(events=[to_event(row) for row in rows], mark=next_mark)
 
 
-def _undamaged(rows: Sequence[Row]) -> list[Delivery]:
-    found = []
+def find_deliveries(transaction: Transaction, event_ids: Sequence[UUID]) -> Sequence[Delivery]:
+    """Return the deliveries of events, in this order; damaged ones are left out."""
+    rows = transaction.execute(select(deliveries).where(deliveries.c.id.in_(event_ids))).mappings()
+    found: dict[UUID, Delivery] = {}
     for row in rows:
-        try:
-            found.append(to_delivery(row))
-        except Permanent:
-            continue
-    return found
+        with suppress(Permanent):
+            found[row["id"]] = to_delivery(row)
+    return [found[event_id] for event_id in event_ids if event_id in found]
 
 
 def next_due_at(transaction: Transaction) -> datetime | None:

@@ -4,14 +4,6 @@ from tests.bench.rows import Row
 from tests.bench.world import Bench
 
 NOT_BUILT = "not built yet"
-NOT_MEASURED = "not measured here"
-
-
-async def backtest(_: Bench) -> list[Row]:
-    """Routes tried on the history."""
-    return [
-        Row(what="back-test", where="", measured=NOT_MEASURED, reach="20,000 events/s with 3 routes, 4,000 with 300")
-    ]
 
 
 async def incidents(_: Bench) -> list[Row]:

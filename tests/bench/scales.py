@@ -16,6 +16,7 @@ class Scale:
     starts            of the service, and of ``--help``
     remembered        events before memory is read for the last time
     weighed           events on the disk after a first batch; in ``batches``, with a VACUUM between them
+    replayed          events of a month that are played through routes, ``played_routes`` many
     past              sizes of the history; ``widths`` is how many filters are asked for together
     repeats           of each request to the history
     databases         ``SQLite`` and ``Postgres``
@@ -35,6 +36,8 @@ class Scale:
     remembered: int
     weighed: int
     batches: int = 4
+    replayed: int
+    played_routes: tuple[int, ...] = (3, 300)
     past: tuple[int, ...]
     widths: tuple[int, ...] = (1, 2)
     repeats: int
@@ -57,6 +60,8 @@ SCALES = {
         remembered=20,
         weighed=4,
         batches=1,
+        replayed=400,
+        played_routes=(3,),
         past=(400,),
         widths=(1,),
         repeats=1,
@@ -71,6 +76,7 @@ SCALES = {
         starts=5,
         remembered=2_000,
         weighed=800,
+        replayed=50_000,
         past=(20_000,),
         repeats=5,
     ),
@@ -84,6 +90,7 @@ SCALES = {
         starts=11,
         remembered=100_000,
         weighed=4_000,
+        replayed=500_000,
         past=(1_000_000, 10_000_000),
         repeats=20,
     ),

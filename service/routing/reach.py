@@ -1,0 +1,61 @@
+"""The events that may come to be told by some routes. Pure.
+
+Most runs of a company are of branches and kinds that no route names: a back-test need not judge them. Whether a route
+that follows changes tells of a run depends on the other runs of its track, so that all of a track count or none.
+"""
+
+from collections.abc import Sequence
+
+from service.model import Event, EventKind, Matcher, Route
+from service.routing.decide import fits, hears_every_run, own_matchers
+from service.routing.match_keys import JUDGED_KEYS, read_facts
+from service.routing.route_index import RouteIndex
+
+TRACK_KEYS = frozenset({"event", "org", "project", "branch", "tag", "workflow"})
+"""The match keys whose values are the same for each run of a track."""
+CHANGE_KEYS = frozenset({"transition", "streak"})
+
+Place = tuple[str | None, ...]
+
+
+class Reach:
+    """The events that routes can reach.
+
+    has_digests   a digest counts each run of a workflow
+    """
+
+    def __init__(self, routes: Sequence[Route], *, has_digests: bool = False) -> None:
+        self._is_all = has_digests or any(_needs_all(route) for route in routes)
+        self._by_track = [_of_track(route) for route in routes if not _is_of_event(route)]
+        self._of_event = RouteIndex([route for route in routes if _is_of_event(route)])
+        self._tracks: dict[Place, bool] = {}
+
+    def holds(self, event: Event) -> bool:
+        """Return whether a route may come to tell of an event, or of its track."""
+        if self._is_all and event.kind is EventKind.WORKFLOW_COMPLETED:
+            return True
+        place = _place(event)
+        if place not in self._tracks:
+            facts = read_facts(event, TRACK_KEYS)
+            self._tracks[place] = any(all(fits(one, facts[one.key]) for one in each) for each in self._by_track)
+        return self._tracks[place] or bool(self._of_event.verdicts(event))
+
+
+def _place(event: Event) -> Place:
+    project = event.project
+    return (event.kind, event.org, project.slug, project.name, event.branch, event.tag, event.workflow.name)
+
+
+def _is_of_event(route: Route) -> bool:
+    """Return whether a route tells of an event by what that says alone."""
+    is_judged = any(matcher.key in JUDGED_KEYS for matcher in route.matchers)
+    return hears_every_run(route) and not is_judged and route.active is None
+
+
+def _needs_all(route: Route) -> bool:
+    """Return whether a route tests what follows from the runs of other tracks too."""
+    return any(matcher.key in JUDGED_KEYS - CHANGE_KEYS for matcher in route.matchers)
+
+
+def _of_track(route: Route) -> tuple[Matcher, ...]:
+    return tuple(matcher for matcher in own_matchers(route) if matcher.key in TRACK_KEYS)
