@@ -106,7 +106,7 @@ async def _begin(simulation: Simulation, span: Span, history: History) -> None:
     await simulation.context.store.write(_copy_silences, history.silences)
     simulation.clock.now = span.played_since
     simulation.steps.begin(simulation.context, span.played_since, history.acts, history.ends)
-    simulation.steps.needs_details |= bool(history.counts["known_problem"])
+    simulation.steps.needs_details |= simulation.needs_tests or bool(history.counts["known_problem"])
 
 
 def _copy_silences(transaction: Transaction, found: Sequence[Silence]) -> None:

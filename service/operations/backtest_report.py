@@ -16,7 +16,16 @@ from service.store.backtests import SentMessage
 PAGE = 2_000
 MAX_EXAMPLES = 20
 INCLUDED = (
-    *("runs", "quiet hours and their summaries", "silences", "reminders", "escalation", "digests"),
+    *(
+        "runs",
+        "groups",
+        "waits for automatic reruns",
+        "quiet hours and their summaries",
+        "silences",
+        "reminders",
+        "escalation",
+        "digests",
+    ),
     *("takes, mutes and classes of incidents", "known problems"),
 )
 LEFT_OUT = ("pauses that channels ask for", "messages that a channel refused", "alarms of Roundsman's own")

@@ -11,7 +11,7 @@ from functools import cached_property
 from uuid import UUID
 
 from service.db.tables import Transaction
-from service.model import Color, Details, Event, EventKind, Notification, color_of
+from service.model import Color, Details, Event, EventKind, Notification, Transition, color_of
 from service.operations.simulated_steps import SimulatedSteps
 from service.pipeline.begin_send import find_ready
 from service.pipeline.channel_knowledge import color_told
@@ -20,7 +20,9 @@ from service.pipeline.decide import plan_events
 from service.pipeline.living import record_simulated
 from service.pipeline.plan_notifications import PendingDecision
 from service.pipeline.record_tests import record_tests
-from service.routing.decide import with_details
+from service.pipeline.summaries import record_members
+from service.routing.decide import fits, with_details
+from service.routing.match_key import Fact
 from service.routing.match_keys import FACT_KEYS
 from service.store import backtests, events, runs, told, tracks
 
@@ -69,16 +71,18 @@ class Simulation:
             batch = self._take(transaction, posts, place)
             place += len(batch)
             self._decide(transaction, batch)
+            self._record_tests(transaction, batch)
             self._do_due(transaction, _at(batch[-1]))
 
     def _take(self, transaction: Transaction, posts: Sequence[PendingDecision], place: int) -> list[PendingDecision]:
         """Return the next posts that do not depend on each other.
 
         Nothing that was known before is due until the last: judged together they are judged as one after the other.
+        News that are grouped depend on those of other tracks.
         """
-        due_at, seen = self._next_at(transaction), _SeenTracks()
+        due_at, seen = self._next_at(transaction), _SeenTracks(may_repeat=self._may_repeat)
         batch: list[PendingDecision] = []
-        for one in posts[place : place + MAX_BATCH]:
+        for one in posts[place : place + (1 if self._has_groups else MAX_BATCH)]:
             if (batch and due_at is not None and _at(one) >= due_at) or not seen.add(one):
                 break
             batch.append(one)
@@ -88,19 +92,35 @@ class Simulation:
         self.clock.now = max(self.clock.now, _at(batch[0]))
         filled = [replace(one, event=with_details(one.event, one.details)) for one in batch]
         events.put_unsearched(transaction, [one.event for one in filled])
-        known = {one.event.id: one.details for one in filled if one.details}
-        if self._needs_tests or self.steps.needs_details:
-            events.put_details(transaction, known)
+        if self.steps.needs_details:
+            events.put_details(transaction, {one.event.id: one.details for one in filled if one.details})
         plan_events(transaction, self.context, filled, self.clock.now)
-        if self._needs_tests:  # what CircleCI said of the run comes after the run
-            for one in filled:
-                if one.details:
-                    record_tests(transaction, one.event, one.details)
+
+    def _record_tests(self, transaction: Transaction, batch: Sequence[PendingDecision]) -> None:
+        """Record what CircleCI said of the runs, if routes ask for it."""
+        for one in batch if self.needs_tests else ():
+            if one.details:
+                record_tests(transaction, with_details(one.event, one.details), one.details)
 
     @cached_property
-    def _needs_tests(self) -> bool:
+    def needs_tests(self) -> bool:
         """True if a route asks for what a run failed of."""
-        return any(matcher.key in FACT_KEYS for route in self.context.routes for matcher in route.matchers)
+        return any(
+            any(matcher.key in FACT_KEYS for matcher in route.matchers)
+            or (route.group is not None and "fingerprint" in route.group.by)
+            for route in self.context.routes
+        )
+
+    @cached_property
+    def _may_repeat(self) -> bool:
+        """True if green runs after a green one are no news, and none looks back."""
+        passed = Fact(Transition.PASSED, (Transition.PASSED,))
+        matchers = (one for route in self.context.routes for one in route.matchers if one.key == "transition")
+        return not self.needs_tests and not any(fits(one, passed) for one in matchers)
+
+    @cached_property
+    def _has_groups(self) -> bool:
+        return any(route.group is not None for route in self.context.routes)
 
     def _next_at(self, transaction: Transaction) -> datetime | None:
         times = (backtests.next_due_at(transaction), self.steps.next_at())
@@ -137,6 +157,7 @@ class Simulation:
         color = color_told(one, ready.event) if ready.event else None
         if color is not None and one.track_id is not None:
             told.put(transaction, (one.track_id, one.channel_key), color, now)
+        record_members(transaction, one, now)
         record_simulated(transaction, one, now)
         self.steps.note_sent(self.context, one, now)
         return True
@@ -155,9 +176,12 @@ class _SeenTracks:
     """The tracks of the posts that are judged together.
 
     Of one track are only green runs in order: all that changes is what the first of them does to it.
+
+    may_repeat   there may be several of one track
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, may_repeat: bool) -> None:
+        self._may_repeat = may_repeat
         self._runs: set[UUID] = set()
         self._pipelines: dict[UUID, int] = {}
         self._ends: set[UUID] = set()
@@ -172,7 +196,7 @@ class _SeenTracks:
         is_green = color_of(event.status) is Color.GREEN and tracks.branch_of(event) is not None
         if run_id in self._runs or track in self._ends:
             return False
-        if before is not None and (number <= before or not is_green):
+        if before is not None and (number <= before or not is_green or not self._may_repeat):
             return False
         self._runs.add(run_id)
         self._pipelines[track] = number

@@ -49,7 +49,7 @@ def _place(event: Event) -> Place:
 def _is_of_event(route: Route) -> bool:
     """Return whether a route tells of an event by what that says alone."""
     is_judged = any(matcher.key in JUDGED_KEYS for matcher in route.matchers)
-    return hears_every_run(route) and not is_judged and route.active is None
+    return hears_every_run(route) and not is_judged and route.active is None and route.group is None
 
 
 def _needs_all(route: Route) -> bool:

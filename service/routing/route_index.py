@@ -24,7 +24,6 @@ class RouteIndex:
     def __init__(self, routes: Sequence[Route]) -> None:
         self.version = RoutesVersion(tuple(routes))
         self._tests = [_tests(route) for route in routes]
-        self._tested_keys = frozenset(key for tests in self._tests for key, _ in tests)
         self._matched_keys = frozenset(matcher.key for route in routes for matcher in route.matchers)
         self._unindexed: list[int] = []
         self._by_value: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
@@ -53,7 +52,7 @@ class RouteIndex:
         found: dict[int, Verdict] = {}
         if event.kind == EventKind.PING:
             return found
-        facts, is_won = read_facts(event, self._tested_keys), False
+        facts, is_won = read_facts(event), False
         for position in self._candidates(facts):
             if not all(test(facts[key]) for key, test in self._tests[position]):
                 continue

@@ -1,5 +1,6 @@
 """Stored history to play again, and the messages that were sent in it."""
 
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -67,6 +68,7 @@ class SentMessage:
     """A message that a channel accepted.
 
     opened_by   the run that opened its incident, which has the same id in every database
+    told        the topics of the news that it tells, if it tells several
     """
 
     id: UUID
@@ -79,13 +81,16 @@ class SentMessage:
     news: News
     sent_at: datetime
     opened_by: UUID | None
+    told: tuple[str, ...] = ()
 
     @property
     def key(self) -> tuple[str, str]:
         """Return what two databases call this message: its topic and channel.
 
-        The topic of a reminder names the incident, whose id is another in each database.
+        The topic of a reminder names the incident, and that of a group its message, whose ids are others in each.
         """
+        if self.told:
+            return " ".join(self.told), self.channel_key
         if self.news in REMINDERS and self.opened_by:
             parts = self.topic.split(":")
             return ":".join([parts[0], str(self.opened_by), *parts[2:]]), self.channel_key
@@ -153,7 +158,7 @@ def read_sent(
 ) -> Sequence[SentMessage]:
     """Return messages sent in a time, after an id, in the order of ids.
 
-    Alarms of Roundsman's own are left out.
+    News that were told in another message are none; alarms of Roundsman's own are left out.
     """
     names = ("id", "event_id", "topic", "route", "receiver", "channel_key", "channel_label", "sent_at")
     wanted = (
@@ -162,15 +167,33 @@ def read_sent(
         .where(
             notifications.c.id > after,
             notifications.c.news != News.OPERATOR,
+            notifications.c.told_in.is_(None),
             notifications.c.sent_at.between(*span),
         )
         .order_by(notifications.c.id)
         .limit(limit)
     )
+    rows = transaction.execute(wanted).mappings().all()
+    told = _told_in(transaction, [row["id"] for row in rows if row["news"] == News.SUMMARY])
     return [
-        SentMessage(news=News(row["news"]), opened_by=row["opened_by"], **{name: row[name] for name in names})
-        for row in transaction.execute(wanted).mappings()
+        SentMessage(
+            news=News(row["news"]),
+            opened_by=row["opened_by"],
+            told=tuple(told[row["id"]]),
+            **{name: row[name] for name in names},
+        )
+        for row in rows
     ]
+
+
+def _told_in(transaction: Transaction, ids: Sequence[UUID]) -> dict[UUID, list[str]]:
+    """Return the topics of the news that messages tell, in order."""
+    found: dict[UUID, list[str]] = defaultdict(list)
+    if ids:
+        wanted = select(notifications.c.told_in, notifications.c.topic).where(notifications.c.told_in.in_(ids))
+        for row in transaction.execute(wanted.order_by(notifications.c.topic)):
+            found[row.told_in].append(row.topic)
+    return found
 
 
 def read_actions(transaction: Transaction, since: datetime, until: datetime) -> Sequence[tuple[Action, Incident]]:

@@ -108,8 +108,8 @@ def a_run(branch: str, status: str, number: int, pushed_at: datetime) -> Run:
 
 
 @asynccontextmanager
-async def a_day(folder: Path) -> AsyncIterator[Day]:
-    async with a_house(folder, ROUTES, clock=Clock(now=MONDAY + timedelta(hours=7))) as house:
+async def a_day(folder: Path, routes: str = ROUTES) -> AsyncIterator[Day]:
+    async with a_house(folder, routes, clock=Clock(now=MONDAY + timedelta(hours=7))) as house:
         yield Day(house=house)
 
 
@@ -217,3 +217,63 @@ async def test_history_that_is_shorter_than_the_span_is_measured_by_itself(folde
 
     assert found["days"] == pytest.approx(2.0, abs=0.01)  # and not since midnight
     assert found["a_day"] == pytest.approx(found["messages"] / 2, abs=0.01)
+
+
+GROUPED = """\
+receivers:
+  web: {channels: [json://web.example.com]}
+routes:
+  - name: all
+    match: {transition: [broke, fixed]}
+    receiver: web
+    group: {by: [receiver], wait: 5m}
+"""
+
+
+async def test_news_of_a_group_are_one_message(folder: Path) -> None:
+    async with a_day(folder, GROUPED) as day:
+        for branch in ("main", "topic", "other"):
+            await day.end(branch, "failed", at=8)
+        await day.end("main", "success", at=8.5)
+        await day.end("topic", "success", at=9)
+        await day.until(10)
+        found = await played(folder, day.house, GROUPED)
+
+    assert (found["new"], found["gone"]) == ([], [])
+    assert found["messages"] == len(day.house.channels.took) == 3
+    assert found["by_news"] == {"fixed": 2, "summary": 1}
+
+
+PATIENT = """\
+receivers:
+  web: {channels: [json://web.example.com]}
+routes:
+  - {name: main, match: {branch: main}, receiver: web}
+projects:
+  gh/acme/*: {rerun_wait: 10m}
+"""
+
+
+def a_rerun(number: int, attempt: int, status: str, pushed_at: datetime) -> Run:
+    """A run that ends a minute after the push, and each automatic rerun four minutes later."""
+    jobs = tuple(replace(job, starts_s=0, lasts_s=60) for job in RED.jobs)
+    one = replace(RED, jobs=jobs, number=number, status=status, attempt=attempt + 1, auto_reruns=(attempt, 2))
+    return replace(one, waited_s=240 * attempt, pushed_at=pushed_at)
+
+
+async def test_automatic_reruns_are_waited_for(folder: Path) -> None:
+    statuses = {500: ["failed", "success"], 501: ["failed"] * 3, 502: ["success"], 503: ["failed"], 504: ["failed"]}
+    async with a_day(folder, PATIENT) as day:
+        for number, results in statuses.items():
+            pushed_at = day.house.clock.now
+            for attempt, status in enumerate(results):
+                run = a_rerun(number, attempt, status, pushed_at)
+                await day.until((run.stopped_at - MONDAY) / timedelta(hours=1))
+                await day.house.finish(run)
+                await day.house.drain()
+            await day.until((day.house.clock.now - MONDAY) / timedelta(hours=1) + 0.5)
+        found = await played(folder, day.house, PATIENT)
+
+    assert (found["new"], found["gone"]) == ([], [])
+    assert found["by_news"] == {"broke": 2, "fixed": 1}
+    assert found["messages"] == len(day.house.channels.took)
