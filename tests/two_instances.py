@@ -80,15 +80,22 @@ def pretending(service: Service) -> Service:
 
 @asynccontextmanager
 async def twins(
-    database_url: str, folder: Path, *, clock: Callable[[], datetime] = now_utc, channel: str | None = None, **env: str
+    database_url: str,
+    folder: Path,
+    *,
+    clock: Callable[[], datetime] = now_utc,
+    channel: str | None = None,
+    more: str = "",
+    **env: str,
 ) -> AsyncIterator[Twins]:
     """Two services at work on one database; CircleCI cannot be asked.
 
     channel   the URL of a channel that takes every message, without anything outside; default: one to ``end``
+    more      of the route
     """
     async with AsyncExitStack() as stack:
         end = stack.enter_context(fake_servers.http_end())
-        routes = TELL.format(channel=channel or f"json://127.0.0.1:{end.port}/web")
+        routes = TELL.format(channel=channel or f"json://127.0.0.1:{end.port}/web") + more
         settings = environ(folder, routes, ROUNDSMAN_DATABASE_URL=database_url, **env)
         del settings["ROUNDSMAN_CIRCLECI_TOKEN"]
         changed, doors = asyncio.Event(), []

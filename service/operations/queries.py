@@ -25,7 +25,7 @@ from service.operations.time_filters import to_time
 from service.routing.explain import explain
 from service.routing.match_keys import SEARCH_FILTERS
 from service.routing.news import news_key
-from service.store import actions, decisions, deliveries, event_search, events, notifications, refusals
+from service.store import actions, decisions, deliveries, event_search, events, notifications, refusals, summaries
 from service.store.filters import Search
 from service.text import clean
 
@@ -186,8 +186,8 @@ def count_unsettled(transaction: Transaction) -> int:
 
 
 def count_sent(transaction: Transaction) -> int:
-    """Return the number of notifications that have been sent."""
-    return notifications.count(transaction, NotificationState.SENT)
+    """Return the number of messages that have been sent; one may tell several news."""
+    return notifications.count(transaction, NotificationState.SENT) - summaries.count_told(transaction)
 
 
 def to_search(asked: Mapping[str, str | Sequence[str]], now: datetime) -> Search:

@@ -24,6 +24,7 @@ from service.pipeline.living import add_living
 from service.pipeline.patience import hold_for_rerun
 from service.pipeline.quiet import end_quiet
 from service.pipeline.reminders import is_over
+from service.pipeline.shared_causes import end_shared_cause
 from service.pipeline.summaries import is_empty
 from service.pipeline.unknown_channels import leave_to_other_workers
 from service.queue.claims import Claim
@@ -139,9 +140,16 @@ def _is_pointless(
         return True
     if is_over(transaction, notification, now) or is_empty(transaction, notification):
         return True
-    if end_group(transaction, context, notification, now):
-        return True
-    return end_burst(transaction, context, notification, now)
+    return _is_told_with_others(transaction, context, notification, now)
+
+
+def _is_told_with_others(transaction: Transaction, context: Context, notification: Notification, now: datetime) -> bool:
+    """Tell news with others of their cause, their group or a burst; tell if so."""
+    return (
+        end_shared_cause(transaction, context, notification, now)
+        or end_group(transaction, context, notification, now)
+        or end_burst(transaction, context, notification, now)
+    )
 
 
 def _begin_attempt(

@@ -11,7 +11,7 @@ from service.db.tables import Transaction
 from service.model import Notification, NotificationState
 from service.pipeline.context import Context
 from service.pipeline.still_counts import still_counting
-from service.pipeline.summaries import BURST, needs_message_each, tell_together
+from service.pipeline.summaries import BURST, Joint, needs_message_each, tell_together
 from service.routing.news import REMINDERS
 from service.store import summaries
 
@@ -37,7 +37,7 @@ def end_burst(transaction: Transaction, context: Context, notification: Notifica
     others = [one for one in due if one.id != notification.id][: MAX_MEMBERS - 1]
     told = still_counting(transaction, context, [notification, *others], now)
     if len(told) > 1:
-        return tell_together(transaction, context, told, kind=BURST) is not None
+        return tell_together(transaction, context, told, Joint(kind=BURST)) is not None
     return notification.id not in {one.id for one in told}
 
 

@@ -13,7 +13,7 @@ from service.db.tables import Transaction
 from service.model import Channel, Group, Notification, Route, WaitsFor
 from service.pipeline.context import Context
 from service.pipeline.still_counts import still_counting
-from service.pipeline.summaries import GROUP, is_held_for_others, needs_message_each, tell_together
+from service.pipeline.summaries import GROUP, Joint, is_held_for_others, needs_message_each, tell_together
 from service.routing.groups import GroupKey, group_key
 from service.store import events, fetches, incidents, kept_back, summaries
 
@@ -66,7 +66,7 @@ def end_group(transaction: Transaction, context: Context, notification: Notifica
         return True
     told = still_counting(transaction, context, [notification, *group], now) if group else [notification]
     if len(told) > 1:
-        return tell_together(transaction, context, told, kind=GROUP) is not None
+        return tell_together(transaction, context, told, Joint(kind=GROUP)) is not None
     return notification.id not in {one.id for one in told}
 
 

@@ -8,7 +8,7 @@ from service.db.tables import Transaction
 from service.message.joint import MAX_LINES, JointItem, compose_items
 from service.model import Event, Mention, Message, Notification
 from service.pipeline.context import Context
-from service.pipeline.summaries import BURST, kind_of
+from service.pipeline.summaries import BURST, CAUSE, GUARDED, kind_of
 from service.routing.people import MAX_MENTIONS
 from service.store import events, summaries
 
@@ -33,10 +33,21 @@ def compose_joint(
         for one, event in told
     ]
     page = f"{context.public_url}/" if context.public_url else None
-    lead = TOO_MANY.format(len(items)) if kind_of(notification) == BURST else None
-    message = compose_items(items, lead=lead, page=page)
+    kind, title, lead = kind_of(notification), None, None
+    if kind == BURST:
+        lead = TOO_MANY.format(len(items))
+    elif kind == CAUSE:
+        title, lead = notification.title, _of_cause(notification)
+    message = compose_items(items, title=title, lead=lead, page=page)
     mentions = dict.fromkeys(one for each in told[:MAX_LINES] for one in mentions_of(*each))
     return replace(message, subject=notification.topic, mentions=tuple(mentions)[:MAX_MENTIONS], news=notification.news)
+
+
+def _of_cause(notification: Notification) -> str:
+    """Return the evidence of a shared cause: what its incidents have in common."""
+    is_guarded = f":{GUARDED}:" in notification.topic
+    alike = "nearly all their tests fail, or jobs timed out" if is_guarded else "the same failure in all of them"
+    return f"Within 30 minutes of each other, {alike}. What this channel had not heard of:"
 
 
 def _page(context: Context, event_id: UUID) -> str | None:

@@ -5,7 +5,7 @@ that becomes a dead letter has told nothing.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import uuid4
 
@@ -17,6 +17,8 @@ from service.pipeline.context import Context
 from service.pipeline.living import LIVING_KINDS
 from service.store import events, notifications, summaries, told
 
+GUARDED = "guarded"
+"""The kind of a shared cause without a fingerprint, in the topic of its message."""
 GROUP, BURST, CAUSE = "group", "burst", "cause"
 KINDS = frozenset({GROUP, BURST, CAUSE})
 """The kinds of such messages: the first words of their topics."""
@@ -37,27 +39,38 @@ def needs_message_each(channel: Channel) -> bool:
     return channel.kind in LIVING_KINDS or opens_incidents(channel)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Joint:
+    """The kind of a message that tells several news.
+
+    topic   a channel gets one message of each; None: it is unlike any other
+    title   None: one that counts the news
+    """
+
+    kind: str
+    topic: str | None = None
+    title: str | None = None
+
+
 def tell_together(
-    transaction: Transaction, context: Context, news: Sequence[Notification], *, kind: str, topic: str | None = None
+    transaction: Transaction, context: Context, news: Sequence[Notification], joint: Joint
 ) -> Notification | None:
     """Have one message tell pending news of one channel.
 
     The caller enqueues the head of the lane. None, and nothing is changed, if there is one of this topic already.
-
-    topic   a channel gets one message of each; default: it is unlike any other
     """
     now, first, message_id = context.clock(), news[0], uuid4()
     message = replace(
         first,
         id=message_id,
         event_id=None,
-        topic=f"{kind}:{topic or message_id}",
+        topic=f"{joint.kind}:{joint.topic or message_id}",
         state=NotificationState.PENDING,
         attempts=0,
         next_attempt_at=first.next_attempt_at,
         give_up_at=now + context.retry_policy.give_up_after,
         reason=None,
-        title=f"{len(news)} messages in one",
+        title=joint.title or f"{len(news)} messages in one",
         news=News.SUMMARY,
         track_id=None,
         incident_id=None,

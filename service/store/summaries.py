@@ -44,6 +44,17 @@ def find_held(transaction: Transaction, like: Notification, now: datetime) -> Se
     return [to_notification(row) for row in transaction.execute(wanted).mappings()]
 
 
+def find_untried(transaction: Transaction, like: Notification, now: datetime) -> Sequence[Notification]:
+    """Return the untried news of a channel that may be told now, oldest first.
+
+    They wait for nothing but details or a group, or are due. They are locked; those that another transaction is about
+    to change are left out.
+    """
+    is_free = or_(notifications.c.waits_for.is_(None), notifications.c.waits_for.not_in(HELD_BACK))
+    wanted = _untried(like).where(or_(is_free, notifications.c.next_attempt_at <= now))
+    return [to_notification(row) for row in transaction.execute(wanted).mappings()]
+
+
 def find_due(transaction: Transaction, like: Notification, now: datetime) -> Sequence[Notification]:
     """Return the untried news of a channel that are due, oldest first.
 
@@ -99,6 +110,12 @@ def members(transaction: Transaction, summary_id: UUID) -> Sequence[Notification
         .order_by(notifications.c.created_at, notifications.c.id)
     )
     return [to_notification(row) for row in transaction.execute(wanted).mappings()]
+
+
+def count_told(transaction: Transaction) -> int:
+    """Count the news that an accepted message told with others."""
+    telling = select(func.count()).where(_is_told_in, ~is_unsent)
+    return transaction.execute(telling).scalar() or 0
 
 
 def untold_of_tracks(
