@@ -170,7 +170,7 @@ class Fleet:
         return self.database.rows(
             "SELECT 'delivery', id, state, due_at, reason FROM deliveries WHERE state = 'kept' UNION ALL "
             "SELECT 'notification', id, state, next_attempt_at, reason FROM notifications "
-            "WHERE state NOT IN ('sent', 'dismissed')"
+            "WHERE state NOT IN ('sent', 'dismissed', 'dropped')"
         )
 
     def is_settled(self) -> bool:
