@@ -3,27 +3,77 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from statistics import median
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from service.message.status_text import age
+from service.message.status_text import age, duration
 from service.model import Closing, Color, Event, Incident, Transition
 
 MAX_LINES = 10
-MIN_RUNS = 3  # of a workflow that is named as slow
+MAX_SLOWEST = 3
+SLOWING_TIMES = 1.2
+SLOWING_MS = 30_000  # a workflow of seconds that takes a few more is no news
+
+
+@dataclass(frozen=True, kw_only=True)
+class FlakyTest:
+    """A flaky test of a digest; without a name it is a job without tests.
+
+    place       the name of its project
+    fails       in ``runs``, the known ones of the last 90 days
+    url         the last run in which it failed
+    """
+
+    place: str
+    job: str
+    name: str
+    fails: int
+    runs: int
+    evidence: str = ""
+    url: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SlowWorkflow:
+    """The usual duration of a workflow in a time; ``before_ms`` None: unknown.
+
+    runs   the green runs that it is the median of
+    """
+
+    place: str
+    usual_ms: int
+    runs: int
+    before_ms: int | None = None
+
+    @property
+    def is_slowing(self) -> bool:
+        """True if it takes much longer than in the time before."""
+        return self.gain_ms >= SLOWING_MS and self.usual_ms >= (self.before_ms or 0) * SLOWING_TIMES
+
+    @property
+    def gain_ms(self) -> int:
+        """The time that it takes more than before."""
+        return 0 if self.before_ms is None else self.usual_ms - self.before_ms
 
 
 @dataclass(kw_only=True)
 class DigestFacts:
-    """The runs of a time. Grey ones count neither as green nor as red."""
+    """The runs of a time, newest first. Grey ones count neither as green nor as red.
+
+    usual        workflows whose usual duration is known, the slowest first
+    is_partial   more runs than were read are in this time, or in the one before
+    """
 
     runs: list[Event] = field(default_factory=list)
     green_before: int = 0
     red_before: int = 0
     red_now: Sequence[tuple[Event, Incident]] = ()
     closed: Mapping[UUID, Incident] = field(default_factory=dict)
+    flaky: Sequence[FlakyTest] = ()
+    usual: Sequence[SlowWorkflow] = ()
+    is_partial: bool = False
 
     @property
     def is_empty(self) -> bool:
@@ -34,6 +84,12 @@ class DigestFacts:
         """Return the runs with a transition, oldest first."""
         return [event for event in reversed(self.runs) if event.run and event.run.transition is transition]
 
+    def count_before(self, runs: Sequence[Event]) -> None:
+        """Count runs of the time before."""
+        colors = [event.run.color for event in runs if event.run]
+        self.green_before += colors.count(Color.GREEN)
+        self.red_before += colors.count(Color.RED)
+
 
 def _is(event: Event, color: Color) -> bool:
     return event.run is not None and event.run.color is color
@@ -42,19 +98,22 @@ def _is(event: Event, color: Color) -> bool:
 def digest_lines(facts: DigestFacts, now: datetime, timezone: str) -> list[str]:
     """Return the paragraphs of a digest."""
     zone = ZoneInfo(timezone)
+    fixed = facts.with_transition(Transition.FIXED)
     return [
         _rate(facts),
+        *(["There were more runs than a digest reads: the oldest are left out."] if facts.is_partial else []),
         *_section("Red now", [_red_line(event, incident, now, zone) for event, incident in facts.red_now]),
-        *_section("Broke", [_place(event) for event in facts.with_transition(Transition.BROKE)]),
-        *_section("Fixed", [_fixed_line(event) for event in facts.with_transition(Transition.FIXED)]),
-        *_section("Flaky: green after a rerun of the same commit", list(_flaky_lines(facts))),
-        *_section("Slowest", list(_slow_lines(facts))),
+        *_section("Broke", [place_of(event) for event in facts.with_transition(Transition.BROKE)]),
+        *_section("Fixed", [_fixed_line(event, facts) for event in fixed], _time_to_fix(fixed)),
+        *_section("Flaky tests", [_flaky_line(one) for one in facts.flaky]),
+        *_section("Green after a rerun of the same commit, more than once", list(_rerun_lines(facts))),
+        *_slow_sections(facts),
     ]
 
 
-def _section(title: str, lines: Sequence[str]) -> Iterator[str]:
+def _section(title: str, lines: Sequence[str], remark: str = "") -> Iterator[str]:
     if lines:
-        yield f"{title}: {len(lines)}"
+        yield f"{title}: {len(lines)}{remark}"
         yield from (f"- {line}" for line in lines[:MAX_LINES])
     if len(lines) > MAX_LINES:
         yield f"and {len(lines) - MAX_LINES} more"
@@ -63,10 +122,12 @@ def _section(title: str, lines: Sequence[str]) -> Iterator[str]:
 def _rate(facts: DigestFacts) -> str:
     green, red = (sum(_is(event, color) for event in facts.runs) for color in (Color.GREEN, Color.RED))
     now, before = _percent(green, red), _percent(facts.green_before, facts.red_before)
+    grey = len(facts.runs) - green - red
+    others = f" {grey} more {'was' if grey == 1 else 'were'} canceled or did not run: these count as neither."
     if now is None:
-        return "No run was green or red."
+        return f"No run was green or red.{others if grey else ''}"
     compared = f", {before} % the time before" if before is not None else ""
-    return f"{now} % of {green + red} runs were green{compared}."
+    return f"{now} % of {green + red} runs were green{compared}.{others if grey else ''}"
 
 
 def _percent(green: int, red: int) -> int | None:
@@ -74,7 +135,8 @@ def _percent(green: int, red: int) -> int | None:
     return green * 100 // (green + red) if green + red else None
 
 
-def _place(event: Event) -> str:
+def place_of(event: Event) -> str:
+    """Return the project, branch and workflow of a run."""
     where = f"tag {event.tag}" if event.tag else event.branch
     return f"{event.project_name or 'a project'} {where or ''}: {event.workflow.name or 'a workflow'}".replace(
         " :", ":"
@@ -83,17 +145,57 @@ def _place(event: Event) -> str:
 
 def _red_line(event: Event, incident: Incident, now: datetime, zone: ZoneInfo) -> str:
     since = incident.opened_at.astimezone(zone)
-    taken = f", {incident.taken.by} has it" if incident.taken else ", not taken"
     runs = f"{incident.streak} run{'' if incident.streak == 1 else 's'}"
-    return f"{_place(event)}, since {since:%a %d %b %H:%M} ({age(now - incident.opened_at)}, {runs}){taken}"
+    parts = [
+        place_of(event),
+        f"since {since:%a %d %b %H:%M} ({age(now - incident.opened_at)}, {runs})",
+        _holder(incident, now, zone),
+    ]
+    if incident.is_muted(now):
+        parts.append("muted")
+    return ", ".join(parts)
 
 
-def _fixed_line(event: Event) -> str:
+def _holder(incident: Incident, now: datetime, zone: ZoneInfo) -> str:
+    """Return who has an incident, and until when if that was said."""
+    if incident.taken is None:
+        return "not taken"
+    if incident.taken.until is None:
+        return f"{incident.taken.by} has it"
+    until = f"{incident.taken.until.astimezone(zone):%a %d %b %H:%M}"
+    return f"{incident.taken.by} {'has' if incident.taken.until > now else 'had'} it until {until}"
+
+
+def _fix_time(event: Event) -> timedelta | None:
     since = event.run.since if event.run else None
-    return f"{_place(event)} after {age(event.happened_at - since)}" if since else _place(event)
+    return event.happened_at - since if since else None
 
 
-def _flaky_lines(facts: DigestFacts) -> Iterator[str]:
+def _time_to_fix(fixed: Sequence[Event]) -> str:
+    taken = [time.total_seconds() for event in fixed if (time := _fix_time(event)) is not None]
+    return f", half of them within {age(timedelta(seconds=median(taken)))}" if len(taken) > 1 else ""
+
+
+def _fixed_line(event: Event, facts: DigestFacts) -> str:
+    time, incident = _fix_time(event), _closed(event, facts)
+    by_rerun = ", by a rerun of the same commit" if incident and incident.closed_because is Closing.RERUN else ""
+    return f"{place_of(event)} after {age(time)}{by_rerun}" if time is not None else f"{place_of(event)}{by_rerun}"
+
+
+def _closed(event: Event, facts: DigestFacts) -> Incident | None:
+    return facts.closed.get(event.run.incident_id) if event.run and event.run.incident_id else None
+
+
+def _flaky_line(test: FlakyTest) -> str:
+    name = f"{test.job}: {test.name}" if test.name else f"job {test.job}"
+    share = max(1, round(100 * test.fails / test.runs))
+    parts = [f"{test.place} {name}", f"failed in {test.fails} of {test.runs} runs ({share} %)"]
+    parts += [test.evidence] if test.evidence else []
+    parts += [f"the last failure: {test.url}"] if test.url else []
+    return ", ".join(parts)
+
+
+def _rerun_lines(facts: DigestFacts) -> Iterator[str]:
     """Yield the workflows of which reruns turned green, more often than once.
 
     A single one may be chance.
@@ -102,23 +204,27 @@ def _flaky_lines(facts: DigestFacts) -> Iterator[str]:
     runs: dict[str, int] = defaultdict(int)
     links: dict[str, str] = {}
     for event in reversed(facts.runs):
-        runs[_place(event)] += 1
+        runs[place_of(event)] += any(_is(event, color) for color in (Color.GREEN, Color.RED))
         if _is(event, Color.RED) and event.workflow.url:
-            links[_place(event)] = event.workflow.url
-        incident = facts.closed.get(event.run.incident_id) if event.run and event.run.incident_id else None
+            links[place_of(event)] = event.workflow.url
+        incident = _closed(event, facts)
         if event.run and event.run.transition is Transition.FIXED and incident:
-            counts[_place(event)] += incident.closed_because is Closing.RERUN
+            counts[place_of(event)] += incident.closed_because is Closing.RERUN
     for place, count in sorted(counts.items(), key=lambda one: (-one[1], one[0])):
         if count > 1:
             link = f", the last failure: {links[place]}" if place in links else ""
             yield f"{place}, {count} of {runs[place]} runs{link}"
 
 
-def _slow_lines(facts: DigestFacts) -> Iterator[str]:
-    durations: dict[str, list[int]] = defaultdict(list)
-    for event in facts.runs:
-        if _is(event, Color.GREEN) and event.duration_ms is not None:
-            durations[_place(event)].append(event.duration_ms)
-    medians = {place: median(taken) for place, taken in durations.items() if len(taken) >= MIN_RUNS}
-    for place, ms in sorted(medians.items(), key=lambda one: (-one[1], one[0]))[:3]:
-        yield f"{place}, {round(ms / 60_000, 1):g} min (median of {len(durations[place])})"
+def _slow_sections(facts: DigestFacts) -> Iterator[str]:
+    """Yield the slowest workflows, and those that take longer than in the time before."""
+    slowest = [f"{one.place}, usually {duration(one.usual_ms)} ({one.runs} green runs)" for one in facts.usual]
+    yield from _section("Slowest", slowest[:MAX_SLOWEST])
+    slowing = sorted((one for one in facts.usual if one.is_slowing), key=lambda one: (-one.gain_ms, one.place))
+    yield from _section(
+        "Slowing",
+        [
+            f"{one.place}, usually {duration(one.usual_ms)}, {duration(one.before_ms or 0)} the time before"
+            for one in slowing
+        ],
+    )

@@ -9,8 +9,10 @@ import structlog
 
 from service.db.tables import Transaction
 from service.message.digest import DigestFacts, digest_lines
-from service.model import Color, Digest, Event, News, Notification, Transition
+from service.model import Digest, Event, News, Notification, Transition
 from service.pipeline.context import Context
+from service.pipeline.digest_tests import flaky_tests
+from service.pipeline.digest_times import durations_of, usual_times
 from service.pipeline.lane_heads import enqueue_heads
 from service.pipeline.own_news import OwnNews, plan_own
 from service.routing.cron import parse_cron, time_before
@@ -56,12 +58,17 @@ def collect(transaction: Transaction, digest: Digest, since: datetime, until: da
     facts = DigestFacts()
     for runs in digest_rows.walk_runs(transaction, since, until):
         facts.runs += [event for event in runs if _fits(digest, event)]
+    before: list[Event] = []
     for runs in digest_rows.walk_runs(transaction, since - (until - since), since):
-        colors = [event.run.color for event in runs if event.run and _fits(digest, event)]
-        facts.green_before += colors.count(Color.GREEN)
-        facts.red_before += colors.count(Color.RED)
+        before += [event for event in runs if _fits(digest, event)]
+    facts.count_before(before)
+    facts.usual = usual_times(durations_of(facts.runs), durations_of(before))
+    facts.is_partial = any(
+        digest_rows.is_too_long(transaction, *time) for time in ((since, until), (since - (until - since), since))
+    )
     facts.red_now = [one for one in digest_rows.red_now(transaction) if _fits(digest, one[0])]
     facts.closed = digest_rows.closed_by(transaction, facts.with_transition(Transition.FIXED))
+    facts.flaky = flaky_tests(transaction, since, until, fits=lambda event: _fits(digest, event))
     return facts
 
 

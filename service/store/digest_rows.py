@@ -1,43 +1,58 @@
 """The rows that digests are made of: runs of a time, and what is red."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import select
 
-from service.db.tables import Transaction, events, tracks
+from service.db.tables import Transaction, events, tests, tracks
 from service.model import Color, Event, EventKind, Incident
 from service.store import events as stored_events
 from service.store import incidents, runs
 from service.store.places import first_place
-from service.store.rows import to_event
+from service.store.rows import Row, to_event
 
 STEP = 500
 MAX_EVENTS = 50_000
 MAX_RED = 500
+MAX_TESTS = 500
+
+
+_IS_WORKFLOW = events.c.kind == EventKind.WORKFLOW_COMPLETED
 
 
 def walk_runs(transaction: Transaction, since: datetime, until: datetime) -> Iterator[Sequence[Event]]:
     """Yield the workflows that ended in a time, newest first, each run once.
 
-    At most MAX_EVENTS are read.
+    At most MAX_EVENTS are read: ``is_too_long`` says whether there are more.
     """
     low, high = first_place(since), first_place(until)
     for _ in range(0, MAX_EVENTS, STEP):
         wanted = (
             select(events)
-            .where(events.c.place >= low, events.c.place < high)
+            .where(events.c.place >= low, events.c.place < high, _IS_WORKFLOW)
             .order_by(events.c.place.desc())
             .limit(STEP)
         )
         rows = transaction.execute(wanted).mappings().all()
-        found = [to_event(row) for row in rows if row["kind"] == EventKind.WORKFLOW_COMPLETED]
-        judged = runs.with_runs(transaction, found)
+        judged = runs.with_runs(transaction, [to_event(row) for row in rows])
         yield [event for event in judged if event.run is not None and event.run.event_id == event.id]
         if len(rows) < STEP:
             return
         high = rows[-1]["place"]
+
+
+def is_too_long(transaction: Transaction, since: datetime, until: datetime) -> bool:
+    """Return whether a time has more workflows than are read."""
+    wanted = (
+        select(events.c.place)
+        .where(events.c.place >= first_place(since), events.c.place < first_place(until), _IS_WORKFLOW)
+        .order_by(events.c.place.desc())
+        .offset(MAX_EVENTS)
+        .limit(1)
+    )
+    return transaction.execute(wanted).first() is not None
 
 
 def red_now(transaction: Transaction) -> list[tuple[Event, Incident]]:
@@ -55,3 +70,24 @@ def closed_by(transaction: Transaction, fixed: Sequence[Event]) -> dict[UUID, In
     """Return the incidents that runs closed, by their ids."""
     ids = {event.run.incident_id for event in fixed if event.run and event.run.incident_id}
     return incidents.find_all(transaction, ids)
+
+
+def failed_tests(transaction: Transaction, since: datetime, until: datetime) -> Sequence[Row]:
+    """Return the tests, and jobs without tests, that failed last in or after a time.
+
+    At most MAX_TESTS, the latest to fail first; those that failed first after it are left out.
+    """
+    wanted = (
+        select(tests)
+        .where(tests.c.last_failed_at >= since, tests.c.first_failed_at < until)
+        .order_by(tests.c.last_failed_at.desc(), tests.c.id.desc())
+        .limit(MAX_TESTS)
+    )
+    return transaction.execute(wanted).mappings().all()
+
+
+def events_of_runs(transaction: Transaction, run_ids: Collection[UUID]) -> Mapping[UUID | None, Event]:
+    """Return the events of runs that are kept, by the ids of the runs."""
+    found = runs.find_all(transaction, run_ids)
+    of_runs = stored_events.find_all(transaction, {run.event_id for run in found.values()})
+    return {run_id: of_runs[run.event_id] for run_id, run in found.items() if run.event_id in of_runs}

@@ -97,13 +97,55 @@ async def test_one_that_is_hours_late_is_sent_and_one_of_yesterday_is_not(folder
         assert await digest(house, MONDAY + timedelta(days=8)) == []
 
 
-async def test_reruns_that_turned_green_more_than_once_are_flaky(folder: Path) -> None:
+async def test_reruns_that_turned_green_more_than_once_are_named_with_the_flaky_tests(folder: Path) -> None:
     async with a_house(folder, ROUTES % "", clock=Clock(now=SUNDAY)) as house:
+        for number in (1, 2):
+            at = SUNDAY + timedelta(hours=number)
+            again = {"attempt": 2, "waited_s": 1800}
+            await finish(house, run(number, "failed", at), run(number, "success", at, **again))
+        await finish(house, run(3, "canceled", SUNDAY + timedelta(hours=3)))
+        [text] = await digest(house)
+
+    assert "50 % of 4 runs were green. 1 more was canceled or did not run: these count as neither." in text
+    assert "Green after a rerun of the same commit, more than once: 1" in text
+    assert "acme/web main: build-and-test, 2 of 4 runs, the last failure: https://" in text
+    assert "Fixed: 2, half of them within " in text
+    assert ", by a rerun of the same commit" in text
+    assert "Flaky tests:" in text
+    assert "failed in 2 of 4 runs (50 %), 2 of its last 2 fails were contradicted at the same commit" in text
+
+
+async def test_a_test_that_flaked_only_once_is_left_out_of_the_flaky_ones(folder: Path) -> None:
+    async with a_house(folder, ROUTES % "", clock=Clock(now=SUNDAY)) as house:
+        again = {"attempt": 2, "waited_s": 1800}
+        await finish(house, run(1, "failed", SUNDAY), run(1, "success", SUNDAY, **again))
+        [text] = await digest(house)
+
+    assert "by a rerun of the same commit" in text
+    assert "Flaky tests" not in text
+
+
+async def test_flaky_tests_of_other_projects_and_other_weeks_are_left_out(folder: Path) -> None:
+    routes = ROUTES.replace("match: {project: gh/acme/*}", "match: {project: gh/acme/docs}") % ""
+    async with a_house(folder, routes, clock=Clock(now=SUNDAY)) as house:
         for number in (1, 2):
             at = SUNDAY + timedelta(hours=number)
             again = {"attempt": 2, "waited_s": 1800}
             await finish(house, run(number, "failed", at), run(number, "success", at, **again))
         [text] = await digest(house)
 
-    assert "Flaky: green after a rerun of the same commit: 1" in text
-    assert "acme/web main: build-and-test, 2 of 4 runs, the last failure: https://" in text
+    assert "Flaky" not in text
+    assert "No run was green or red." in text
+
+
+async def test_who_has_it_until_when_and_that_it_is_muted_stand_with_what_is_red(folder: Path) -> None:
+    async with a_house(folder, ROUTES % "", clock=Clock(now=SUNDAY)) as house:
+        await finish(house, run(1, "failed", SUNDAY))
+        [incident] = (await house.http.get("/api/v1/incidents")).json()["items"]
+        at = f"/api/v1/incidents/{incident['id']}"
+        until = {"until": "2026-03-08T12:00:00Z"}
+        assert (await house.http.post(f"{at}/take", json={"by": "Linh"} | until)).status_code == 200
+        assert (await house.http.post(f"{at}/mute", json={})).status_code == 200
+        [text] = await digest(house)
+
+    assert ", Linh had it until Sun 08 Mar 13:00, muted" in text
