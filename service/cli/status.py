@@ -48,8 +48,20 @@ def status(
 
 
 def _lines(found: Any) -> Iterator[str]:
-    place = " ".join(filter(None, [found["project"] or "every project", found["branch"]]))
-    yield f"{place} is {found['state']}{_since(found)}"
+    if found["project"] is None:
+        yield f"{_count(found)}{_since(found)}"
+    else:
+        place = " ".join(filter(None, [found["project"], found["branch"]]))
+        yield f"{place} is {found['state']}{_since(found)}"
+
+
+def _count(found: Any) -> str:
+    """Return the share of all workflows: ``2 of 9 workflows are red``."""
+    states = [one["state"] for one in found["workflows"]]
+    if not states:
+        return "no run of a workflow is on record there" if found["branch"] else "no run of a workflow is on record"
+    number, noun = states.count(found["state"]), "workflow" if len(states) == 1 else "workflows"
+    return f"{number} of {len(states)} {noun} {'is' if number == 1 else 'are'} {found['state']}"
 
 
 def _since(shape: Any) -> str:

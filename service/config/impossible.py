@@ -36,8 +36,8 @@ def impossible_matches(document: Document, routes: tuple[Route, ...]) -> Iterato
 
 def _contradiction(by_key: dict[str, Matcher]) -> str | None:
     """Return why keys of a match exclude each other; None if they do not."""
-    transitions = _fitting(by_key.get("transition"), tuple(_COLORS))
-    statuses = _fitting(by_key.get("status"), (*STATUSES, _OTHER))
+    transitions = fitting(by_key.get("transition"), tuple(_COLORS))
+    statuses = fitting(by_key.get("status"), (*STATUSES, _OTHER))
     colors = {color_of(status) for status in statuses}
     if "transition" in by_key and colors.isdisjoint(_COLORS[Transition(one)] for one in transitions):
         return "can never fit: no run of this status has this transition; leave one of the two out"
@@ -48,7 +48,8 @@ def _contradiction(by_key: dict[str, Matcher]) -> str | None:
     return None
 
 
-def _fitting(matcher: Matcher | None, words: tuple[str, ...]) -> tuple[str, ...]:
+def fitting(matcher: Matcher | None, words: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the words that a matcher fits; all of them without one."""
     return words if matcher is None else tuple(word for word in words if fits(matcher, to_fact(word)))
 
 

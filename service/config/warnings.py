@@ -6,6 +6,7 @@ They are shown at the start, and do not stop it.
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
+from service.config.idle_reminders import idle_reminders
 from service.config.impossible import STATUSES, impossible_matches
 from service.config.shapes import suggest
 from service.config.yaml_document import Document
@@ -42,6 +43,7 @@ def find_warnings(
         *_unused_receivers(document, [name for name in receivers if name not in used], routes),
         *_unreachable_routes(document, routes),
         *_leftovers(document, routes),
+        *idle_reminders(document, routes),
         *_misspelled(document, routes),
         *impossible_matches(document, routes),
         *_unlisted(document, routes),

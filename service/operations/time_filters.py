@@ -11,6 +11,7 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks
 _AGO = re.compile(r"(?:[0-9]{1,9}[smhdw]){1,5}")
 _DAYS = {"today": 0, "yesterday": 1}
 EXAMPLES = "2026-11-22, 2026-11-22T09:30:00Z, 7d, 1h30m, yesterday, today or now"
+LATER_EXAMPLES = "2h, 1d12h, 2026-11-22 or 2026-11-22T09:30:00Z"
 
 
 def to_time(text: str, now: datetime) -> datetime:
@@ -25,7 +26,7 @@ def to_time(text: str, now: datetime) -> datetime:
     if word in _DAYS:
         midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         return midnight - timedelta(days=_DAYS[word])
-    time = _parse_ago(word, now) if _AGO.fullmatch(word) else _parse_iso(text)
+    time = now - _parse_duration(word, "ago", EXAMPLES) if _AGO.fullmatch(word) else _parse_iso(text, EXAMPLES)
     if not SEARCHABLE_YEARS[0] <= time.year <= SEARCHABLE_YEARS[-1]:
         years = f"years from {SEARCHABLE_YEARS[0]} to {SEARCHABLE_YEARS[-1]} are"
         raise BadRequest(f"{text!a} is not a time of a build; {years}")
@@ -39,30 +40,30 @@ def to_later_time(text: str, base: datetime) -> datetime:
     """
     word = text.strip().lower()
     if _AGO.fullmatch(word):
-        return base + (base - _parse_ago(word, base))
-    time = base if word == "now" else _parse_iso(text)
+        return base + _parse_duration(word, "later", LATER_EXAMPLES)
+    time = base if word == "now" else _parse_iso(text, LATER_EXAMPLES)
     if not SEARCHABLE_YEARS[0] <= time.year <= SEARCHABLE_YEARS[-1]:
-        raise BadRequest(f"{text!a} is too far away; write 2h, 1d12h or 2026-11-22T09:30:00Z")
+        raise BadRequest(f"{text!a} is too far away; write {LATER_EXAMPLES}")
     return time
 
 
-def _parse_iso(text: str) -> datetime:
+def _parse_iso(text: str, examples: str) -> datetime:
     try:
         time = datetime.fromisoformat(text.strip())
         return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError) as error:
-        raise BadRequest(f"{text!a} is not a time; write {EXAMPLES}") from error
+        raise BadRequest(f"{text!a} is not a time; write {examples}") from error
 
 
-def _parse_ago(word: str, now: datetime) -> datetime:
+def _parse_duration(word: str, way: str, examples: str) -> timedelta:
     parts = re.findall(r"([0-9]+)([smhdw])", word)
     units = [unit for _, unit in parts]
     if len(set(units)) < len(units):
-        raise BadRequest(f"{word!a} is not a time: it has a unit twice; write {EXAMPLES}")
+        raise BadRequest(f"{word!a} is not a time: it has a unit twice; write {examples}")
     try:
-        ago = timedelta(**{_UNITS[unit]: int(number) for number, unit in parts})
+        duration = timedelta(**{_UNITS[unit]: int(number) for number, unit in parts})
     except OverflowError:
-        ago = timedelta.max
-    if ago > MAX_AGO:
-        raise BadRequest(f"{word!a} is longer than {MAX_AGO.days} days ago; write {EXAMPLES}")
-    return now - ago
+        duration = timedelta.max
+    if duration > MAX_AGO:
+        raise BadRequest(f"{word!a} is longer than {MAX_AGO.days} days {way}; write {examples}")
+    return duration

@@ -1,5 +1,6 @@
 """The demo's inbox: a server for Apprise's ``json://`` posts, printed as cards."""
 
+import json
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,7 @@ from service.message import replace_control_chars
 from service.terminal import with_links
 
 MIN_INDENTED_WIDTH = 60  # columns
+MAX_BODY_BYTES = 2**20
 COLORS = {"success": "green", "failure": "red", "warning": "yellow", "info": "blue"}
 
 
@@ -57,13 +59,26 @@ class Inbox:
             self.refused += 1
             return JSONResponse({"error": "this address was closed for good"}, 410)
 
+        body = await _read(request)
+        if body is None:
+            return JSONResponse({"error": f"the body is larger than {MAX_BODY_BYTES} bytes"}, 413)
         try:
-            card = _card(team, await request.json())
+            card = _card(team, json.loads(body))
         except (ValueError, LookupError, TypeError, RecursionError):
             return JSONResponse({"error": "send JSON with title, message and type, as Apprise does for json://"}, 400)
         self.cards.append(card)
         show(self._console, card)
         return JSONResponse({"received": len(self.cards)})
+
+
+async def _read(request: Request) -> bytes | None:
+    """Return the body; None if it is larger than an inbox takes."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_BODY_BYTES:
+            return None
+    return bytes(body)
 
 
 def _card(team: str, post: Any) -> Card:

@@ -1,6 +1,7 @@
 """The commands that say what is red, and who has it."""
 
 import asyncio
+import re
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,14 @@ def test_a_green_branch_ends_with_code_0(operator: Terminal, past: Past) -> None
 
     assert (said.code, said.lines[0][:31]) == (0, "gh/acme/web main is green since")
     assert operator.run("status", "acme/web", "--json").json["state"] == "green"
+
+
+def test_without_a_project_it_says_how_many_workflows_are_in_the_state(operator: Terminal, past: Past) -> None:
+    said = operator.run("status")
+
+    assert re.match(r"1 of \d+ workflows? is (red|green) since |\d+ of \d+ workflows are (red|green) since ", said.out)
+    assert "every project" not in said.out
+    assert operator.run("status", "--branch", "nowhere").lines[0] == "no run of a workflow is on record there"
 
 
 @pytest.mark.parametrize(

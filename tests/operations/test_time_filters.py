@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from service.errors import BadRequest
-from service.operations.time_filters import to_time
+from service.operations.time_filters import to_later_time, to_time
 
 NOW = datetime(2026, 3, 2, 9, 30, 15, 500, tzinfo=UTC)
 
@@ -56,3 +56,18 @@ def test_any_other_is_refused_with_examples(written: str) -> None:
 def test_a_time_of_no_build_is_refused(written: str) -> None:
     with pytest.raises(BadRequest, match="is not a time of a build; years from 1970 to 2099 are"):
         to_time(written, NOW)
+
+
+@pytest.mark.parametrize(
+    "written", ["", "yesterday", "today", "2h2h", "tomorrow", "99999d", "1969-12-31", "2100-01-01"]
+)
+def test_a_wrong_time_to_come_is_refused_with_examples_of_such(written: str) -> None:
+    with pytest.raises(BadRequest, match=r"write 2h, 1d12h, 2026-11-22 or 2026-11-22T09:30:00Z") as refused:
+        to_later_time(written, NOW)
+
+    assert "ago" not in str(refused.value)
+
+
+def test_a_time_to_come_is_a_duration_or_a_time() -> None:
+    assert to_later_time("1d12h", NOW) == NOW + timedelta(hours=36)
+    assert to_later_time("2026-03-03", NOW) == datetime(2026, 3, 3, tzinfo=UTC)

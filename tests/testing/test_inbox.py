@@ -1,6 +1,7 @@
 """The inbox takes what Apprise really sends, and prints it so that it can be read and does no harm."""
 
 import json
+from collections.abc import AsyncIterator
 from io import StringIO
 from urllib.parse import quote
 
@@ -9,7 +10,7 @@ import httpx
 import pytest
 from rich.console import Console
 
-from service.testing.inbox import Card, Inbox, show
+from service.testing.inbox import MAX_BODY_BYTES, Card, Inbox, show
 from service.web.server.server import listen, serving
 
 # Apprise imports a module that Python 3.13 removed, and knows what to do without it.
@@ -130,3 +131,20 @@ def test_square_brackets_are_no_markup() -> None:
 
     assert "[red]title[/red]" in printed(card, terminal=False)
     assert "[bold]x[/bold]" in printed(card, terminal=True)
+
+
+async def test_a_body_beyond_the_limit_is_refused_and_not_kept_even_if_no_length_is_announced() -> None:
+    inbox = Inbox(Console(file=StringIO()))
+
+    async def endless() -> AsyncIterator[bytes]:
+        for _ in range(3):
+            yield b" " * MAX_BODY_BYTES
+
+    async with a_client(inbox) as client:
+        answer = await client.post("/web-team", content=endless())
+        fitting = await client.post("/web-team", content=json.dumps(POST).encode().ljust(MAX_BODY_BYTES))
+
+    assert answer.status_code == 413
+    assert answer.json() == {"error": f"the body is larger than {MAX_BODY_BYTES} bytes"}
+    assert fitting.status_code == 200
+    assert len(inbox.cards) == 1

@@ -1,4 +1,4 @@
-"""Who comes to an address where nothing is: people get a page with the way back, programs a sentence in JSON."""
+"""Addresses where nothing is: people get a page with the way back, programs a sentence in JSON."""
 
 from uuid import UUID
 
