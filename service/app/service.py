@@ -214,7 +214,7 @@ def build(  # noqa: PLR0913 - one argument for each thing that tests and the dem
     asgi = health_app(api)
     if role.receives:
         webhook = _webhook(context, committer, limits)
-        pages = _pages(context, api.access, first_run, limits.pages)
+        pages = _pages(context, api, first_run, limits.pages)
         asgi = receiving_app(api, webhook, pages, max_body_bytes=config.settings.max_body_bytes)
     return Service(
         asgi=asgi,
@@ -321,14 +321,15 @@ def _webhook(context: Context, committer: GroupCommitter, limits: Limits) -> Web
     )
 
 
-def _pages(context: Context, access: Access, first_run: FirstRun, limits: PageLimits) -> Pages:
+def _pages(context: Context, api: Api, first_run: FirstRun, limits: PageLimits) -> Pages:
     return Pages(
         PageContext(
             store=context.store,
             jobs=context.jobs,
-            access=access,
+            access=api.access,
             clock=context.clock,
             first_run=first_run,
+            known_problems=api.known_problems,
             limits=limits,
         )
     )

@@ -72,7 +72,15 @@ async def test_each_page_is_one_transaction_beside_its_session(house: House) -> 
     waiting = await house.post(ping(WEB, sample_runs.clock(MONDAY, "08:30")))  # a delivery without an event
     await log_in(house)
 
-    for path in (*PAGES, f"/events/{event_id}", f"/events/{waiting}", "/dead-letters", "/silences", "/incidents"):
+    for path in (
+        *PAGES,
+        f"/events/{event_id}",
+        f"/events/{waiting}",
+        "/dead-letters",
+        "/silences",
+        "/known-problems",
+        "/incidents",
+    ):
         await expect_one_transaction(house.http, path, session=True)
 
 

@@ -12,7 +12,7 @@ from starlette.responses import RedirectResponse, Response
 
 from service.db.database import Store
 from service.db.tables import Transaction
-from service.model import IncidentClass
+from service.model import IncidentClass, KnownProblem
 from service.operations.first_run import FirstRun
 from service.operations.json_shapes import Json
 from service.operations.operator_actions import MAX_REASON
@@ -47,7 +47,8 @@ class PageLimits:
 class PageContext:
     """The dependencies of every page.
 
-    first_run   the steps that the builds page shows until the first post is accepted
+    first_run        the steps that the builds page shows until the first post is accepted
+    known_problems   returns those of roundsman.yaml
     """
 
     store: Store
@@ -55,6 +56,7 @@ class PageContext:
     access: Access
     clock: Callable[[], datetime]
     first_run: FirstRun
+    known_problems: Callable[[], Sequence[KnownProblem]] = tuple
     limits: PageLimits = field(default_factory=PageLimits)
     renderer: TemplateRenderer = field(default_factory=TemplateRenderer)
 

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from service.errors import NotFound, Rejected, Temporary, Unauthorized
-from service.web.pages import acts, builds, dead_letters, event, incidents, login, silences
+from service.web.pages import acts, builds, dead_letters, event, incidents, known_problems, login, silences
 from service.web.pages.context import Endpoint, PageContext, redirect
 from service.web.pages.forms import login_path, referring_path, request_path
 from service.web.pages.template_filters import HEADINGS
@@ -31,6 +31,7 @@ PAGES: Mapping[str, Endpoint] = {
     "/dead-letters": dead_letters.show,
     "/silences": silences.show,
     "/incidents": incidents.show,
+    "/known-problems": known_problems.show,
     "/deliveries/{id}/body": event.download_body,
     "/login": login.show,
     "/login/{code}": login.log_in_by_link,
@@ -48,6 +49,8 @@ FORMS: Mapping[str, Endpoint] = {
     "/incidents/{id}/mute": incidents.mute,
     "/silences": silences.add,
     "/silences/{id}/expire": silences.expire,
+    "/known-problems": known_problems.add,
+    "/known-problems/{id}/close": known_problems.close,
     "/login": login.log_in,
     "/logout": login.log_out,
 }

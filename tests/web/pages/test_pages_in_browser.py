@@ -77,6 +77,7 @@ def each_page(site: Site) -> list[str]:
             "/?since=someday",
             "/dead-letters",
             "/silences",
+            "/known-problems",
             "/incidents",
             "/nowhere",
             "/events/none",
