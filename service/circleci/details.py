@@ -194,14 +194,14 @@ class DetailsFetcher:
             return (alone,)
 
         workflow_id = require(self._event.workflow.id, "the workflow's id")
-        tests = {job.number: job.tests for job in known or ()}
+        read = {job.number: (job.tests, job.step) for job in known or ()}
         found = await self._api.workflow_jobs(workflow_id)
         if not found.is_last:
             self._record_missing(
                 wants & {DetailKind.JOBS}, f"only {len(found.items)} jobs of the workflow were read", is_final=True
             )
         jobs = [job_from_list(self._event, job) for job in found.items]
-        return tuple(replace(job, tests=tests.get(job.number)) for job in jobs)
+        return tuple(_with_read(job, *read.get(job.number, (None, None))) for job in jobs)
 
     async def _inspect_job(self, job: JobReport, wants: Set[DetailKind]) -> JobReport:
         async with asyncio.TaskGroup() as group:
@@ -240,6 +240,11 @@ class DetailsFetcher:
         slug = require(self._event.project.slug, "the project's slug")
         by = "the webhook" if self._event.job else "CircleCI's list of jobs"
         return slug, require(job.number, f"the number of job {job.name}", by=by)
+
+
+def _with_read(job: JobReport, tests: TestReport | None, step: FailedStep | None) -> JobReport:
+    """Return a job of the list with what an earlier round read of it."""
+    return replace(job, tests=tests, step=step)
 
 
 def is_settled(want: DetailKind, known: Details) -> bool:

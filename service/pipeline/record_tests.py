@@ -4,9 +4,10 @@ from collections import Counter
 from collections.abc import Iterator
 
 from service.db.tables import Transaction
-from service.model import Details, Event, JobReport, ObservedTest, TestIdentity
+from service.model import Color, Details, Event, IncidentClass, JobReport, ObservedTest, TestIdentity
 from service.routing.fingerprint import fingerprint
 from service.routing.flakes import guard_remark
+from service.routing.infrastructure import is_infrastructure
 from service.routing.test_identity import base_job_name, identify
 from service.store import incidents, runs, test_results
 
@@ -25,6 +26,9 @@ def record_tests(transaction: Transaction, event: Event, details: Details) -> No
     if run is None or details.jobs is None:
         return
     observed = list(observed_failures(details))
+    if run.incident_id and run.color is Color.RED:
+        klass = IncidentClass.INFRASTRUCTURE if is_infrastructure(details) else None
+        incidents.put_rule_class(transaction, run.incident_id, run.id, klass)
     if run.incident_id and (cause := common_fingerprint(observed)):
         incidents.put_fingerprint(transaction, run.incident_id, run.id, cause)
     if run_remark(details) is None:

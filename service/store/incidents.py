@@ -3,13 +3,15 @@
 from collections.abc import Collection, Sequence
 from uuid import UUID
 
-from sqlalchemy import bindparam, or_, select, update
+from sqlalchemy import and_, bindparam, or_, select, update
 
 from service.db.tables import Transaction, incidents
 from service.model import Closing, Incident, IncidentClass, Taken
 from service.store.bulk import BulkInsert, replacing
 from service.store.rows import Row
 
+RULE = "Roundsman"
+"""The author of a class that a rule found."""
 _PEOPLES = ("taken_by", "taken_at", "taken_until", "taken_note", "klass", "class_by", "fixed_by", "muted_until")
 """The columns that people set: judging leaves them as they are."""
 _PUT = BulkInsert(incidents, replacing(incidents, "id", kept=("track_id", "fingerprint", *_PEOPLES)))
@@ -35,6 +37,16 @@ def put_fingerprint(transaction: Transaction, incident_id: UUID, run_id: UUID, f
     transaction.execute(
         update(incidents).where(incidents.c.id == incident_id, is_newest).values(fingerprint=fingerprint)
     )
+
+
+def put_rule_class(transaction: Transaction, incident_id: UUID, run_id: UUID, klass: IncidentClass | None) -> None:
+    """Store the class that a rule finds in the newest red run of an incident.
+
+    What a person said stays.
+    """
+    is_ours = or_(incidents.c.class_by == RULE, and_(incidents.c.klass.is_(None), incidents.c.class_by.is_(None)))
+    changing = update(incidents).where(incidents.c.id == incident_id, incidents.c.last_red == run_id, is_ours)
+    transaction.execute(changing.values(klass=klass, class_by=RULE if klass else None))
 
 
 def _row(incident: Incident) -> dict[str, object]:

@@ -157,6 +157,18 @@ async def test_logs_are_read_over_a_socket(fake: FakeCircleCI, api: str) -> None
     assert found.lines[-1] == ("the end" if api == "v3" else CUT_OFF) or found.lines[-2] == "the end"
 
 
+async def test_a_step_that_was_read_stays_when_the_list_of_jobs_is_read_again(fake: FakeCircleCI) -> None:
+    fake.faults.next("/project/*/job/*", broken(503))
+
+    first = await ask(fake, RED, DetailKind.JOBS, DetailKind.LOG)
+    second = await ask(fake, RED, DetailKind.JOBS, DetailKind.LOG, known=first)
+
+    assert first.missing
+    assert second.missing == ()
+    assert [job.step for job in second.jobs or ()] == [job.step for job in first.jobs or ()]
+    assert (second.jobs or ())[1].step
+
+
 async def test_the_storage_refuses_a_token_and_a_wrong_signature(fake: FakeCircleCI) -> None:
     address = f"https://storage.example.com/storage/{RED.job_id(JOB)}"
     signed = f"{address}?X-Amz-Signature={signature_of(RED, JOB)}"

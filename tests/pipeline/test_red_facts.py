@@ -203,6 +203,31 @@ async def test_an_incident_has_the_fingerprint_of_its_failures(house: House) -> 
     assert len(fingerprint) == 64
 
 
+def broken_by(number: int, status: str) -> Run:
+    """Return a red run whose failed job ended with a status, without tests."""
+    base = run(number)
+    jobs = (replace(job, status=status, tests=()) if job.status == "failed" else job for job in base.jobs)
+    return replace(base, jobs=tuple(jobs))
+
+
+async def test_an_incident_that_infrastructure_began_says_so_until_a_change_breaks_it_too(house: House) -> None:
+    classes = []
+    for number, status in ((901, "infrastructure_fail"), (902, "failed"), (903, "infrastructure_fail")):
+        await post(house, broken_by(number, status))
+        classes += house.rows("SELECT klass, class_by FROM incidents")
+
+    assert classes == [("infrastructure", "Roundsman"), (None, None), ("infrastructure", "Roundsman")]
+
+
+async def test_the_class_that_a_person_gave_stays(house: House) -> None:
+    await post(house, broken_by(901, "infrastructure_fail"))
+    [incident] = (await house.http.get("/api/v1/incidents")).json()["items"]
+    await house.http.post(f"/api/v1/incidents/{incident['id']}/classify", json={"class": "expected"})
+    await post(house, broken_by(902, "infrastructure_fail"), broken_by(903, "failed"))
+
+    assert [klass for (klass,) in house.rows("SELECT klass FROM incidents")] == ["expected"]
+
+
 async def test_old_results_are_deleted(house: House) -> None:
     await post(house, run(901))
     store = house.service.context.store
