@@ -43,7 +43,7 @@ def compose_message(
     details = _shown(context, notification, events.find_details(transaction, event.id))
     facts = _facts(context, notification, event, _incident(transaction, event))
     facts = replace(facts, notes=(*facts.notes, *problems))
-    facts = with_red_facts(transaction, facts, event, details, now=context.clock())
+    facts = with_red_facts(transaction, context, facts, event, details=details)
     if route := context.route(notification.route):
         culprits = [author(one.author_name, one.author_email) for one in facts.red.culprits.suspects]
         found = find_mentions(

@@ -15,6 +15,7 @@ from service.db.database import Store
 from service.metrics import Metrics
 from service.model import Channel, Digest, Event, KnownProblem, Message, Person, Receiver, Route
 from service.pipeline.late_sends import LateSends
+from service.pipeline.recent_facts import RecentFacts
 from service.queue.base import JobQueue
 from service.routing.people import channels_of
 from service.routing.projects import NO_RULES, ProjectRules
@@ -116,6 +117,7 @@ class Context:
     planned_at: DistinctTimes = field(default_factory=DistinctTimes)
     late_sends: LateSends = field(default_factory=LateSends)
     unsure_begins: set[tuple[UUID, datetime]] = field(default_factory=set)
+    recent_facts: RecentFacts = field(default_factory=RecentFacts)
     operators: str | None = None
     known_problems: Sequence[KnownProblem] = ()
     people: Sequence[Person] = ()

@@ -113,7 +113,7 @@ def _compose(transaction: Transaction, context: Context, incident: Incident, liv
     event_url = f"{context.public_url}/events/{event.id}" if context.public_url else None
     facts = MessageFacts(news=news, taken=incident.taken, closed_because=incident.closed_because)
     details = events.find_details(transaction, event.id)
-    facts = with_red_facts(transaction, facts, event, details, now=context.clock())
+    facts = with_red_facts(transaction, context, facts, event, details=details)
     message = compose(event, details, event_url=event_url, facts=facts)
     if receiver := context.receiver_of(living.channel_key):
         message = apply_templates(receiver, Story(event=event, details=details, facts=facts, message=message))

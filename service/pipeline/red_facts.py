@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from uuid import UUID
 
 from service.db.tables import Transaction
@@ -19,6 +20,7 @@ from service.model import (
     RedFacts,
     Run,
 )
+from service.pipeline.context import Context
 from service.pipeline.judge_runs import DEFAULT_BRANCHES
 from service.pipeline.record_tests import observed_failures, run_remark
 from service.routing.culprits import RevisionRun, culprits, green_since
@@ -79,12 +81,14 @@ def red_facts(transaction: Transaction, event: Event, details: Details | None, n
 
 
 def with_red_facts(
-    transaction: Transaction, facts: MessageFacts, event: Event, details: Details | None, *, now: datetime
+    transaction: Transaction, context: Context, facts: MessageFacts, event: Event, *, details: Details | None
 ) -> MessageFacts:
     """Return the facts of a message with those of its run, if that is red."""
     if event.run is None or event.run.color is not Color.RED:
         return facts
-    red = red_facts(transaction, event, details, now)
+    now = context.clock()
+    work_out = partial(red_facts, transaction, event, details, now)
+    red = context.recent_facts.find(event, details, now, work_out)
     url = red.culprits.compare_url
     return replace(facts, red=red, usual_ms=red.usual_ms, compare_url=url, green_since=red.green_since)
 

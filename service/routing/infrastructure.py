@@ -12,7 +12,7 @@ _SET_UP_STEP = re.compile(
 
 
 def is_infrastructure(details: Details) -> bool:
-    """Return whether infrastructure broke a run: each of its failed jobs is one of these.
+    """Return whether infrastructure broke each failed job of a run.
 
     Its status says so; a step of its set-up failed; or it failed without a step that ended with an exit code of its
     own, which is known only of jobs whose steps were read. A job that timed out says nothing of its cause.
