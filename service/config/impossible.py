@@ -60,5 +60,5 @@ def _empty_comparisons(matcher: Matcher) -> Iterator[str]:
         sign, limit = split_comparison(written, COMPARED)
         if (sign == "<" and limit <= least) or (sign in {"<=", "="} and limit < least):
             yield f"{written} fits none, since the least is {least:g}; choose a higher one"
-        elif (sign == ">=" and limit <= least) or (sign == ">" and limit < least):
-            yield f"{written} fits any, since the least is {least:g}; choose a higher one or leave it out"
+        elif sign == ">=" and limit <= 0:
+            yield f"{written} fits any amount; choose a higher one or leave it out"

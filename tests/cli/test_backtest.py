@@ -161,12 +161,55 @@ def test_failed_test_names_what_is_missing_and_what_was_sent(terminal: Terminal)
     assert failed["unexpected"][0]["transition"] == "broke"
 
 
+KINDS = """
+receivers:
+  quiet: {channels: [json://quiet.example.com]}
+  team: {channels: [json://team.example.com]}
+routes:
+  - {name: flakes, match: {flaky: true}, receiver: quiet}
+  - {name: slow, match: {status: success, slower: "> 1.5x"}, receiver: quiet, continue: true}
+  - {name: breaks, match: {branch: main}, receiver: team}
+tests:
+  - name: a flake that stays red is a break, and all who were told hear of its end
+    given:
+      - {branch: main, status: failed, flaky: true, at: "10:00"}
+      - {branch: main, status: failed, flaky: true, at: "10:30"}
+      - {branch: main, status: failed, flaky: false, at: "11:00"}
+      - {branch: main, status: success, at: "11:30"}
+    expect:
+      - {receiver: quiet, transition: broke, at: "10:00"}
+      - {receiver: team, transition: broke, at: "11:00"}
+      - {receiver: team, transition: fixed, at: "11:30"}
+      - {receiver: quiet, transition: fixed, at: "11:30"}
+  - name: a slow green run
+    given:
+      - {branch: main, status: success, slower: 2x, at: "10:00"}
+      - {branch: main, status: success, slower: 1x, at: "10:30"}
+    expect: [{receiver: quiet, transition: passed, at: "10:00"}]
+"""
+
+
+def test_tests_give_the_kind_of_a_red_run_and_its_times(terminal: Terminal) -> None:
+    (terminal.folder / "roundsman.yaml").write_text(KINDS)
+
+    said = terminal.run("routes", "check")
+
+    assert (said.code, said.err) == (0, "")
+    assert "passed  a flake that stays red is a break, and all who were told hear of its end" in said.lines
+
+
 @pytest.mark.parametrize(
     ("old", "new", "complaint"),
     [
         ("receiver: web, trans", "receiver: wep, trans", "tests[0].expect[0].receiver wep is not one of the receivers"),
         ("transition: broke", "transition: broken", "transition broken is not a transition; did you mean broke?"),
         ('at: "10:00"', "at: ten", "at ten is not a time"),
+        (
+            "status: failed",
+            "status: failed, flaky: maybe",
+            "flaky 'maybe' is not a value of flaky; there are true, false",
+        ),
+        ("status: failed", "status: failed, slower: 2", "slower '2' is not a value of slower; write it like 1.5x"),
         ("branch: main", "brunch: main", "tests[0].given[0].brunch is not a key here; did you mean branch?"),
     ],
 )

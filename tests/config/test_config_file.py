@@ -277,10 +277,43 @@ def test_all_problems_of_environment_and_file_are_said_at_once(file: File) -> No
         ),
         ("{streak: many}", "streak many is no comparison; write it like '>= 3'"),
         ("{streak: '> 3m'}", "streak > 3m is no comparison; write it like '>= 3'"),
+        ("{flaky: maybe}", "flaky maybe is neither true nor false; write one of them"),
+        ("{flaky: 1}", "flaky 1 is neither true nor false; write one of them"),
+        ("{flaky: True!}", "flaky True! is neither true nor false; write one of them"),
+        ("{known_problem: []}", "known_problem is an empty list; put something into it or remove it"),
+        ('{new_failure: ["true", "!"]}', "new_failure[1] ! is neither true nor false; write one of them"),
+        ("{duration: 20m}", "duration 20m is no comparison; write it like '> 20m'"),
+        ("{duration: 20}", "duration 20 is no comparison; write it like '> 20m'"),
+        ('{duration: "> 20"}', "duration > 20 is no comparison; write it like '> 20m'"),
+        ('{queue: "> 1.5x"}', "queue > 1.5x is no comparison; write it like '> 20m'"),
+        ("{slower: 1.5}", "slower 1.5 is no comparison; write it like '> 1.5x'"),
+        ('{slower: ["> 2x", "> 3"]}', "slower[1] > 3 is no comparison; write it like '> 1.5x'"),
+        ("{class: broken}", "class broken is no class; there are new, flaky, infrastructure, known_problem, expected"),
+        ('{pr: "#41"}', "pr #41 has a sign that no number has; write 41"),
+        ('{pr: ""}', "pr is an empty pattern; write what to match, or * for anything"),
+        ("{event: job-completed, flaky: true}", "flaky fits no job; leave out event: job-completed"),
     ],
 )
 def test_a_match_that_cannot_be_meant_is_refused(file: File, match: str, claim: str) -> None:
     assert file.complaint(f"{ROUTE}    match: {match}\n") == f"roundsman.yaml:6: routes[0].match.{claim}"
+
+
+@pytest.mark.parametrize(
+    ("match", "key", "patterns"),
+    [
+        ("{flaky: true}", "flaky", ("true",)),
+        ("{flaky: false}", "flaky", ("false",)),
+        ('{flaky: "false"}', "flaky", ("false",)),
+        ("{known_problem: [true, false]}", "known_problem", ("true", "false")),
+        ("{pr: 41}", "pr", ("41",)),
+        ('{pr: [41, "*"]}', "pr", ("41", "*")),
+        ("{streak: 3}", "streak", ("3",)),
+        ('{duration: ["> 20m", "< 10s"]}', "duration", ("> 20m", "< 10s")),
+        ("{class: new}", "class", ("new",)),
+    ],
+)
+def test_what_yaml_reads_as_another_type_is_taken(file: File, match: str, key: str, patterns: tuple[str, ...]) -> None:
+    assert file.load(f"{ROUTE}    match: {match}\n").routes[0].matchers == (Matcher(key=key, patterns=patterns),)
 
 
 @pytest.mark.parametrize("glob", ["[[]x", "v[0-9]*", "[!]a]", "[]]", "a]b", "!release/*"])

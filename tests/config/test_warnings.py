@@ -29,6 +29,71 @@ def test_route_that_hears_what_one_above_leaves_gets_a_warning(file: File) -> No
     assert file.warnings(TEAM + f"routes: [{changes}, {{receiver: team, match: {{branch: main}}}}]\n") == []
 
 
+NEVER = "roundsman.yaml:6: routes[0].match can never fit: "
+OF_ANY = "of no incident, and has no {}; leave one of the two out"
+
+
+@pytest.mark.parametrize(
+    ("match", "warning"),
+    [
+        ("{status: success, transition: broke}", "no run of this status has this transition; leave one of the two out"),
+        (
+            "{status: [failed, error], transition: [fixed, passed]}",
+            "no run of this status has this transition; leave one of the two out",
+        ),
+        ("{status: canceled, transition: '*'}", None),  # not a transition: refused before
+        (
+            "{status: canceled, transition: broke}",
+            "no run of this status has this transition; leave one of the two out",
+        ),
+        ("{status: canceled, flaky: true}", f"such a run is part {OF_ANY.format('flaky')}"),
+        ('{transition: passed, streak: ">= 2"}', f"such a run is part {OF_ANY.format('streak')}"),
+        ("{transition: passed, class: new}", f"such a run is part {OF_ANY.format('class')}"),
+    ],
+)
+def test_match_that_no_run_fits_gets_a_warning(file: File, match: str, warning: str | None) -> None:
+    if warning is None:
+        assert file.complaints(f"{ROUTE}    match: {match}\n")
+        return
+    assert file.warnings(f"{ROUTE}    match: {match}\n") == [NEVER + warning]
+
+
+@pytest.mark.parametrize(
+    "match",
+    [
+        "{status: success, transition: [broke, fixed]}",
+        '{status: "!success", transition: broke}',
+        '{status: "fail*", transition: still_broken}',
+        "{status: success, flaky: true}",
+        "{transition: fixed, known_problem: true}",
+        '{transition: passed, class: "!infrastructure"}',
+        '{streak: ">= 1"}',
+        '{streak: "> 0"}',
+        '{duration: "> 0s"}',
+        '{slower: ["> 1.5x", "< 0.5x"]}',
+    ],
+)
+def test_match_that_runs_may_fit_gets_none(file: File, match: str) -> None:
+    assert file.warnings(f"{ROUTE}    match: {match}\n") == []
+
+
+@pytest.mark.parametrize(
+    ("key", "written", "warning"),
+    [
+        ("streak", ">= 0", "fits any amount; choose a higher one or leave it out"),
+        ("streak", "0", "fits none, since the least is 1; choose a higher one"),
+        ("streak", "< 1", "fits none, since the least is 1; choose a higher one"),
+        ("duration", "< 0s", "fits none, since the least is 0; choose a higher one"),
+        ("duration", ">= 0m", "fits any amount; choose a higher one or leave it out"),
+        ("slower", "< 0x", "fits none, since the least is 0; choose a higher one"),
+    ],
+)
+def test_comparison_that_fits_none_or_all_gets_a_warning(file: File, key: str, written: str, warning: str) -> None:
+    assert file.warnings(f'{ROUTE}    match: {{{key}: "{written}"}}\n') == [
+        f"roundsman.yaml:6: routes[0].match.{key} {written} {warning}"
+    ]
+
+
 def test_receiver_that_no_route_names_gets_a_warning(file: File) -> None:
     assert file.warnings(TEAM + "routes: []\n") == [
         "roundsman.yaml:2: receivers.team hears of nothing: no route names it"
