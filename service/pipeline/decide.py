@@ -26,8 +26,9 @@ from service.pipeline.context import Context
 from service.pipeline.edit_living import EDIT_DELAY
 from service.pipeline.judge_runs import judge_runs
 from service.pipeline.learn_tests import request_tests
-from service.pipeline.plan_notifications import PendingDecision, Plan, plan_notifications, was_told
+from service.pipeline.plan_notifications import PendingDecision, Plan, plan_notifications
 from service.pipeline.run_facts import with_run_facts
+from service.pipeline.told_before import was_told
 from service.routing.absent_facts import absent_facts
 from service.routing.decide import with_details
 from service.routing.match_keys import read_facts

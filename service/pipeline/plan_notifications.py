@@ -31,6 +31,7 @@ from service.pipeline.left_out import left_out, remarks_on
 from service.pipeline.living import find_listeners, has_living_channels
 from service.pipeline.patience import MUTED, drop_fixed, take_place
 from service.pipeline.quiet import in_quiet_hours, in_silence, plan_summaries, quiet_remark
+from service.pipeline.told_before import remarks_on_existing, verdict_beside
 from service.routing.decide import hears_every_run
 from service.routing.news import news_key, news_of
 from service.routing.silences import find_silence, silence_reason
@@ -38,7 +39,6 @@ from service.store import incidents, notifications, silences, tracks
 
 MATCHED = frozenset({Verdict.MATCHED, Verdict.ALREADY_TOLD})
 IN_ITS_PLACE = "hears of it in place of the red run before, of which it was not told yet"
-UNDELIVERED = frozenset({NotificationState.DEAD, NotificationState.DISMISSED, NotificationState.DROPPED})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,10 +171,10 @@ class _Planner:
         self._plan.held.extend(plan_summaries(self._transaction, self._context, new, channels))
         uninformed = [channel for channel in channels if channel not in excluded and channel.key not in news]
         existing = [*existing, *self._earlier(uninformed)]
-        remarks = [*_remarks_on_existing(existing), *remarks_on(excluded, of=channels)]
+        remarks = [*remarks_on_existing(existing), *remarks_on(excluded, of=channels)]
         remarks += [*quiet_remark(route, wanted), *group_remark(route, new)]
         if uninformed and not news:
-            self._plan.verdicts[position] = _verdict_beside(existing) if existing else Verdict.NO_NEWS
+            self._plan.verdicts[position] = verdict_beside(existing) if existing else Verdict.NO_NEWS
             remarks = remarks if existing else [self._no_news(uninformed), *remarks]
         if not channels:
             remarks = ["the author of the commit has no channels under people"]
@@ -329,7 +329,7 @@ class _Planner:
             self._known.add(one)
         self._plan.notifications.extend(new)
         self._plan.earlier.extend(before for before in existing if before is not None)
-        self._plan.verdicts[position] = _verdict_beside(existing)
+        self._plan.verdicts[position] = verdict_beside(existing)
 
     def _make(self, route: Route, channel: Channel, news: News) -> Notification:
         """Return the notification of a matched route for a channel.
@@ -358,34 +358,3 @@ class _Planner:
         )
         made = in_quiet_hours(context, route, made, self._now)
         return in_group(context, route, channel, made, replaced=self._plan.dropped)
-
-
-def was_told(notification: Notification) -> bool:
-    """Return whether a channel was told, or is to be told."""
-    if notification.told_in is not None:
-        return True
-    return notification.state not in UNDELIVERED or notification.was_sent
-
-
-def _verdict_beside(existing: Sequence[Notification | None]) -> Verdict:
-    """Return the verdict of a matched route by what its channels heard before."""
-    told = [one for one in existing if one is not None and was_told(one)]
-    return Verdict.ALREADY_TOLD if told and len(told) == len(existing) else Verdict.MATCHED
-
-
-def _remarks_on_existing(existing: Sequence[Notification | None]) -> list[str]:
-    """Name the channels with an earlier notification about the same news.
-
-    Where that could not be sent, the remark asks for a resend.
-    """
-    found = [notification for notification in existing if notification is not None]
-    told = [one for one in found if was_told(one)]
-    remarks = []
-    if told:
-        labels = ", ".join(one.channel_label for one in told)
-        remarks.append(f"{labels} already hears of this, by route '{told[0].route}'")
-    return remarks + [
-        f"{one.channel_label} was to hear of this, but it could not be sent ({one.reason}): resend it"
-        for one in found
-        if one not in told
-    ]
