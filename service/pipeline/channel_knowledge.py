@@ -64,6 +64,16 @@ class ChannelKnowledge:
                 found += held
         return found
 
+    def followers(self, track_id: int) -> set[str]:
+        """Return the keys of the channels that know that a track is red, or wait to be told."""
+        red = {key for (track, key), color in self._told.items() if track == track_id and color is Color.RED}
+        waiting = {
+            key
+            for (track, key), some in self._waiting.items()
+            if track == track_id and any(COLORS[one.news] is Color.RED for one in some)
+        }
+        return red | waiting
+
     def drop_waiting(self, transaction: Transaction, channel: tuple[int, str], topic: str) -> list[Notification]:
         """Drop what waits to be sent to a channel about a track; return it.
 

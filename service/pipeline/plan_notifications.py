@@ -26,6 +26,7 @@ from service.model import (
 )
 from service.pipeline.channel_knowledge import ChannelKnowledge
 from service.pipeline.context import Context
+from service.pipeline.ends import ALL_THE_SAME, End, find_ends
 from service.pipeline.groups import group_remark, in_group
 from service.pipeline.left_out import left_out, remarks_on
 from service.pipeline.living import find_listeners, has_living_channels
@@ -107,6 +108,7 @@ def plan_notifications(
             if verdict is Verdict.MATCHED:
                 planner.plan(position)
         planner.tell_newest()
+        planner.tell_ends()
         planners.append(planner)
     if has_living:
         _plan_replies(transaction, planners)
@@ -204,6 +206,34 @@ class _Planner:
             if labels:
                 before = self._plan.remarks.get(position, ())
                 self._plan.remarks[position] = (*before, f"{', '.join(labels)} {IN_ITS_PLACE}")
+
+    def tell_ends(self) -> None:
+        """Tell channels which know that it broke, and which no matched route tells, that it was fixed."""
+        run, incident = self._run, self._incident
+        if run is None or incident is None or self._track_id is None or run.is_late:
+            return
+        if run.transition is not Transition.FIXED:
+            return
+        there = (*self._plan.notifications, *self._plan.held, *self._plan.earlier)
+        left = self._known.followers(self._track_id) - {one.channel_key for one in there}
+        for end in find_ends(self._transaction, self._context, incident, left) if left else ():
+            if not left_out([end.channel], self._event):
+                self._tell_end(end, run)
+
+    def _tell_end(self, end: End, run: RunState) -> None:
+        """Tell a channel that it was fixed; what waits to tell that it broke gives way."""
+        if self._news(end.route, run, {end.channel.key: News.RUN}).get(end.channel.key) is not News.FIXED:
+            return
+        made = self._make(replace(end.route, receiver=end.told_by.receiver), end.channel, News.FIXED)
+        if self.silence is not None:
+            made = in_silence(self._context, self.silence, made)
+        if notifications.insert_or_get(self._transaction, [made])[0] is not None:
+            return
+        self._known.add(made)
+        (self._plan.held if self.silence is not None else self._plan.notifications).append(made)
+        self._plan.held.extend(plan_summaries(self._transaction, self._context, [made], [end.channel]))
+        before = self._plan.remarks.get(end.position, ())
+        self._plan.remarks[end.position] = (*before, f"{made.channel_label} {ALL_THE_SAME}")
 
     def _take_held(self) -> Sequence[Notification]:
         """Return what waits for a rerun of the run's track; none if the run is late."""

@@ -25,7 +25,7 @@ from service.model import (
     WorkflowFacts,
 )
 from service.routing.comparisons import COMPARED, compile_comparison
-from service.routing.match_key import Fact
+from service.routing.match_key import Fact, to_fact
 from service.routing.match_keys import MATCH_KEYS, findable_details, read_facts
 from service.routing.patterns import compile_pattern, has_wildcards, quote
 
@@ -97,6 +97,13 @@ def kinds_heard(routes: Iterable[Route]) -> frozenset[EventKind]:
 def follows_changes(route: Route) -> bool:
     """Return whether a route names the changes that it hears of."""
     return any(matcher.key in {"transition", "streak"} for matcher in route.matchers)
+
+
+def hears_ends(route: Route) -> bool:
+    """Return whether a route that tells what broke also tells what was fixed."""
+    fixed = to_fact(Transition.FIXED)
+    named = [matcher for matcher in own_matchers(route) if matcher.key == "transition"]
+    return not hears_every_run(route) and all(fits(matcher, fixed) for matcher in named)
 
 
 def fits(matcher: Matcher, fact: Fact) -> bool:

@@ -11,7 +11,7 @@ from functools import partial
 from service.model import DetailKind, Event, EventKind, Matcher, Route, RoutesVersion, Verdict
 from service.routing.decide import fits, missing_facts, own_matchers
 from service.routing.match_key import Fact
-from service.routing.match_keys import FACT_KEYS, JUDGED_KEYS, MATCH_KEYS, findable_details, read_facts
+from service.routing.match_keys import FACT_KEYS, JUDGED_KEYS, MATCH_KEYS
 from service.routing.patterns import has_wildcards, to_nfc, unescape
 
 Test = tuple[str, Callable[[Fact], bool]]
@@ -28,6 +28,7 @@ class RouteIndex:
         self._unindexed: list[int] = []
         self._by_value: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
         self._by_key: dict[str, list[int]] = defaultdict(list)
+        self._tested_keys = frozenset(key for tests in self._tests for key, _ in tests)
         self._fact_routes = [
             position for position, tests in enumerate(self._tests) if any(key in FACT_KEYS for key, _ in tests)
         ]
@@ -47,12 +48,16 @@ class RouteIndex:
             for name in names:
                 self._by_value[key][name].append(position)
 
+    def _read(self, event: Event) -> dict[str, Fact]:
+        """Return the value of an event under each key that a route tests."""
+        return {key: MATCH_KEYS[key].read(event) for key in self._tested_keys}
+
     def verdicts(self, event: Event) -> dict[int, Verdict]:
         """Return the verdicts by position; routes that did not match are left out."""
         found: dict[int, Verdict] = {}
         if event.kind == EventKind.PING:
             return found
-        facts, is_won = read_facts(event), False
+        facts, is_won = self._read(event), False
         for position in self._candidates(facts):
             if not all(test(facts[key]) for key, test in self._tests[position]):
                 continue
@@ -62,16 +67,15 @@ class RouteIndex:
 
     def missing_facts(self, event: Event) -> frozenset[DetailKind]:
         """Return what ``missing_facts`` of all routes returns."""
-        findable = findable_details(event).keys() & self._matched_keys
+        findable = [key for key in self._matched_keys if MATCH_KEYS[key].find_details(event)]
         if not findable:
             return frozenset()
-        candidates = self._candidates(read_facts(event), any_value_of={*findable, *JUDGED_KEYS})
+        candidates = self._candidates(self._read(event), any_value_of={*findable, *JUDGED_KEYS})
         return missing_facts(event, [self.version.routes[position] for position in candidates])
 
     def findable(self, event: Event) -> frozenset[DetailKind]:
         """Return the details that could fill in absent facts which any route tests."""
-        found = findable_details(event)
-        return frozenset().union(*(found[key] for key in found.keys() & self._matched_keys))
+        return frozenset().union(*(MATCH_KEYS[key].find_details(event) for key in self._matched_keys))
 
     def fact_keys(self, event: Event) -> frozenset[str]:
         """Return the keys to work out for a judged event: those of fitting routes.
@@ -80,7 +84,7 @@ class RouteIndex:
         """
         if not self._fact_routes or event.kind is EventKind.PING:
             return frozenset()
-        facts, found = read_facts(event), set[str]()
+        facts, found = self._read(event), set[str]()
         for position in self._fact_routes:
             tests = self._tests[position]
             if all(test(facts[key]) for key, test in tests if key not in JUDGED_KEYS):
@@ -89,7 +93,7 @@ class RouteIndex:
 
     def candidates(self, event: Event) -> list[int]:
         """Return the positions of the routes that are tested in full, in order."""
-        return self._candidates(read_facts(event))
+        return self._candidates(self._read(event))
 
     def _candidates(self, facts: Mapping[str, Fact], any_value_of: Iterable[str] = ()) -> list[int]:
         """Return the positions of the routes that may match, in order.
