@@ -65,7 +65,7 @@ class ChannelKnowledge:
         return found
 
     def followers(self, track_id: int) -> set[str]:
-        """Return the keys of the channels that know that a track is red, or wait to be told."""
+        """Return the keys of channels that know of a red track, or are to be told."""
         red = {key for (track, key), color in self._told.items() if track == track_id and color is Color.RED}
         waiting = {
             key

@@ -208,7 +208,7 @@ class _Planner:
                 self._plan.remarks[position] = (*before, f"{', '.join(labels)} {IN_ITS_PLACE}")
 
     def tell_ends(self) -> None:
-        """Tell channels which know that it broke, and which no matched route tells, that it was fixed."""
+        """Tell of the fix to channels that know of the break, beside matched routes."""
         run, incident = self._run, self._incident
         if run is None or incident is None or self._track_id is None or run.is_late:
             return
