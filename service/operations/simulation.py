@@ -16,7 +16,7 @@ from service.operations.simulated_steps import SimulatedSteps
 from service.pipeline.begin_send import find_ready
 from service.pipeline.channel_knowledge import color_told
 from service.pipeline.context import Context
-from service.pipeline.decide import plan_events
+from service.pipeline.decide import plan_events, record_facts
 from service.pipeline.living import record_simulated
 from service.pipeline.plan_notifications import PendingDecision
 from service.pipeline.record_tests import record_tests
@@ -94,7 +94,8 @@ class Simulation:
         events.put_unsearched(transaction, [one.event for one in filled])
         if self.steps.needs_details:
             events.put_details(transaction, {one.event.id: one.details for one in filled if one.details})
-        plan_events(transaction, self.context, filled, self.clock.now)
+        plans = plan_events(transaction, self.context, filled, self.clock.now)
+        record_facts(transaction, self.context, plans, self.clock.now)
 
     def _record_tests(self, transaction: Transaction, batch: Sequence[PendingDecision]) -> None:
         """Record what CircleCI said of the runs, if routes ask for it."""

@@ -90,6 +90,17 @@ def plan_events(
     return plan_notifications(transaction, context, with_facts, now)
 
 
+def record_facts(transaction: Transaction, context: Context, plans: Sequence[Plan], now: datetime) -> None:
+    """Record the judgments of runs with facts, by which later runs are judged.
+
+    The live pipeline records all of them; where they are played, these are enough.
+    """
+    with_facts = [plan for plan in plans if plan.event.facts is not None]
+    rounds = decisions.last_rounds(transaction, [plan.event.id for plan in with_facts]) if with_facts else {}
+    judged = [_judgment(context, plan, judged=rounds.get(plan.event.id, 0) + 1, at=now) for plan in with_facts]
+    decisions.put(transaction, judged)
+
+
 def _with_runs(transaction: Transaction, pending: Sequence[PendingDecision], now: datetime) -> list[PendingDecision]:
     """Judge the runs of workflows; return the events with them.
 
