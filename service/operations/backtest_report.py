@@ -28,7 +28,12 @@ INCLUDED = (
     ),
     *("takes, mutes and classes of incidents", "known problems"),
 )
-LEFT_OUT = ("pauses that channels ask for", "messages that a channel refused", "alarms of Roundsman's own")
+LEFT_OUT = (
+    "shared causes",
+    "pauses that channels ask for",
+    "messages that a channel refused",
+    "alarms of Roundsman's own",
+)
 
 Place = tuple[str, str]
 """A receiver and a route."""

@@ -78,11 +78,11 @@ class Simulation:
         """Return the next posts that do not depend on each other.
 
         Nothing that was known before is due until the last: judged together they are judged as one after the other.
-        News that are grouped depend on those of other tracks.
+        News that are grouped, or of one failure, depend on those of other tracks.
         """
         due_at, seen = self._next_at(transaction), _SeenTracks(may_repeat=self._may_repeat)
         batch: list[PendingDecision] = []
-        for one in posts[place : place + (1 if self._has_groups else MAX_BATCH)]:
+        for one in posts[place : place + (1 if self._has_groups or self.needs_tests else MAX_BATCH)]:
             if (batch and due_at is not None and _at(one) >= due_at) or not seen.add(one):
                 break
             batch.append(one)
