@@ -1,6 +1,7 @@
 """Commands for incidents: list, show, take, release, classify, mute."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Annotated, Any
 
 import typer
@@ -11,13 +12,13 @@ from service.cli._event_text import format_time
 from service.cli._operator import operator, user_name
 from service.cli._output import DIGITS, MIN_WIDTH, MINUTES, AsJson, print_json, print_table, say
 from service.cli._values import completion_of
-from service.cli.status import describe_taken
+from service.cli.status import describe_mute, describe_taken
 from service.config.settings import Settings
 from service.db.database import Store
 from service.model import IncidentClass
 from service.operations import ids
 from service.operations.ids import Noun
-from service.operations.incidents import STATES, UNTIL_FIXED, act_on, list_incidents, parse_act, show_incident
+from service.operations.incidents import STATES, act_on, is_muted, list_incidents, parse_act, show_incident
 from service.operations.json_shapes import Json
 from service.operations.queries import MAX_PAGE_SIZE
 from service.terminal import Column
@@ -57,15 +58,15 @@ def list_command(  # noqa: PLR0913, PLR0917 - one option each
     """List incidents, the one that opened last first."""
     asked = {"project": project or [], "branch": branch or [], "state": state or []}
 
-    async def read(_: Settings, store: Store) -> Json:
-        return await store.snapshot(list_incidents, asked, limit=limit, cursor=cursor or None)
+    async def read(_: Settings, store: Store) -> tuple[Json, datetime]:
+        return await store.snapshot(list_incidents, asked, limit=limit, cursor=cursor or None), store.clock()
 
-    page = with_store(read)
+    page, now = with_store(read)
     if as_json:
         print_json(page)
         return
     if page["items"]:
-        print_table(COLUMNS, [_row(one) for one in page["items"]])
+        print_table(COLUMNS, [_row(one, now) for one in page["items"]])
     else:
         say("no incidents")
     if page["next"]:
@@ -157,10 +158,11 @@ def _act(incident: str, verb: str, as_json: bool, **asked: str) -> None:
         say(line)
 
 
-def _row(one: Any) -> tuple[Any, ...]:
+def _row(one: Any, now: datetime) -> tuple[Any, ...]:
     taken = one["taken"]["by"] if one["taken"] else None
+    state = "muted" if is_muted(one, now) else one["state"]
     opened = format_time(one["opened_at"]).removesuffix(" UTC")
-    return (one["id"], one["state"], opened, one["project"], one["branch"], one["workflow"], one["streak"], taken)
+    return (one["id"], state, opened, one["project"], one["branch"], one["workflow"], one["streak"], taken)
 
 
 def _lines(one: Any) -> Iterator[str]:
@@ -177,6 +179,5 @@ def _lines(one: Any) -> Iterator[str]:
         yield f"  class {one['class']}, says {one['class_by']}"
     if one["fixed_by"]:
         yield f"  fixed by {one['fixed_by']}"
-    if one["muted_until"]:
-        is_until_fixed = one["muted_until"][:4] == str(UNTIL_FIXED.year)
-        yield f"  muted until {'it is fixed' if is_until_fixed else format_time(one['muted_until'])}"
+    if one["state"] == "open" and one["muted_until"]:
+        yield f"  {describe_mute(one['muted_until'])}"

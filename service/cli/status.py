@@ -11,6 +11,7 @@ from service.cli._output import DIGITS, AsJson, print_json, say, warn
 from service.cli.tests import say_coverage
 from service.config.settings import Settings
 from service.db.database import Store
+from service.operations.incidents import UNTIL_FIXED
 from service.operations.json_shapes import Json
 from service.operations.status import GREEN, RED, Asked, near_names, read_status
 
@@ -78,7 +79,15 @@ def describe(one: Any) -> str:
         parts.append(f"incident {one['incident'][:DIGITS]}")
     if one["taken"]:
         parts.append(describe_taken(one["taken"]))
+    if one.get("muted_until"):
+        parts.append(describe_mute(one["muted_until"]))
     return ", ".join(parts)
+
+
+def describe_mute(until: str) -> str:
+    """Return until when an incident is muted in words."""
+    is_until_fixed = until[:4] == str(UNTIL_FIXED.year)
+    return f"muted until {'it is fixed' if is_until_fixed else format_time(until)}"
 
 
 def describe_taken(taken: Any) -> str:

@@ -69,6 +69,7 @@ incidents = Table(
     Column("taken_at", UtcDateTime),
     Column("taken_until", UtcDateTime),
     Column("taken_note", Text),
+    Column("taken_fingerprint", String(64)),
     Column("klass", String(16)),
     Column("class_by", Text),
     Column("fixed_by", Text),

@@ -45,6 +45,7 @@ class WaitsFor(StrEnum):
     GROUP = "group"  # of news of one kind
     HOURS = "hours"  # the end of quiet hours
     SILENCE = "silence"  # the end of an operator's silence
+    MUTE = "mute"  # the end of a mute of its incident
     RETRY = "retry"  # the attempt before failed
 
 

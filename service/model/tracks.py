@@ -166,13 +166,15 @@ class IncidentClass(StrEnum):
 class Taken:
     """The person who has an incident.
 
-    until   a red after this time starts reminders again; None: it is theirs until it closes
+    until        a red after this time starts reminders again; None: it is theirs until it closes
+    fingerprint  of the incident when it was taken: another one starts reminders again; None: not known then
     """
 
     by: str
     at: datetime
     until: datetime | None = None
     note: str | None = None
+    fingerprint: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 from uuid import UUID
 
@@ -31,6 +31,7 @@ ACTS: Mapping[str, Sequence[str]] = {
 """The acts on an incident, and the fields of each."""
 UNTIL_FIXED = datetime(9999, 1, 1, tzinfo=UTC)
 MAX_NAME = 100
+MAX_UNTIL = timedelta(days=90)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +86,8 @@ def _until(asked: Mapping[str, object], now: datetime) -> datetime | None:
     until = to_later_time(written, now)
     if until <= now:
         raise BadRequest(f"until {written!a} is not later than now; write 2h, 1d12h or 2026-11-22T09:30:00Z")
+    if until - now > MAX_UNTIL:
+        raise BadRequest(f"until may be at most {MAX_UNTIL.days} days ahead, so that none is forgotten")
     return until
 
 
@@ -98,7 +101,7 @@ def _take(asked: Mapping[str, object], who: str, now: datetime) -> Mapping[str, 
 
 
 def _release(_asked: Mapping[str, object], _who: str, _now: datetime) -> Mapping[str, object]:
-    return dict.fromkeys(("taken_by", "taken_at", "taken_until", "taken_note"))
+    return dict.fromkeys(("taken_by", "taken_at", "taken_until", "taken_note", "taken_fingerprint"))
 
 
 def _classify(asked: Mapping[str, object], who: str, _now: datetime) -> Mapping[str, object]:
@@ -138,11 +141,27 @@ def act_on(transaction: Transaction, incident_id: UUID, act: Act) -> Json:
     """
     incident = incident_search.find(transaction, incident_id, for_update=True)
     _require_sense(incident, act)
-    incident_search.change(transaction, incident.id, act.values)
-    record = Action(verb=act.verb, subject_id=incident.id, who=act.who, at=act.at, reason=act.reason)
+    values = {**act.values, "taken_fingerprint": incident.fingerprint} if act.verb == "take" else act.values
+    incident_search.change(transaction, incident.id, values)
+    record = Action(verb=act.verb, subject_id=incident.id, who=act.who, at=act.at, reason=_on_record(act))
     actions.record(transaction, record)
     living_messages.order_edits(transaction, [incident.id], act.at)
     return _shape(transaction, incident_search.find(transaction, incident.id))
+
+
+def _on_record(act: Act) -> str | None:
+    """Return what stands in the history of an act: for whom, until when, why."""
+    until = act.values.get("taken_until") or act.values.get("muted_until")
+    parts = []
+    if act.verb == "take" and act.values["taken_by"] != act.who:
+        parts.append(f"for {act.values['taken_by']}")
+    if isinstance(until, datetime):
+        parts.append("until it is fixed" if until == UNTIL_FIXED else f"until {until:%Y-%m-%d %H:%M} UTC")
+    if act.verb == "mute" and until is None:
+        parts.append("no longer")
+    if act.reason:
+        parts.append(act.reason)
+    return "; ".join(parts) or None
 
 
 def _require_sense(incident: Incident, act: Act) -> None:
@@ -225,6 +244,11 @@ def incident_json(incident: Incident, track: Track) -> Json:
         "fixed_by": incident.fixed_by,
         "muted_until": rfc3339(incident.muted_until) if incident.muted_until else None,
     }
+
+
+def is_muted(shape: Json, now: datetime) -> bool:
+    """Return whether an incident of this shape is muted now."""
+    return shape["state"] == OPEN and shape["muted_until"] is not None and str(shape["muted_until"]) > rfc3339(now)
 
 
 def taken_json(taken: Taken | None) -> Json | None:

@@ -21,6 +21,7 @@ WAITING_PHRASES = {
     WaitsFor.HOURS: "quiet hours, waits until",
     WaitsFor.SILENCE: "silenced, told if it still counts at",
     WaitsFor.GROUP: "waits for others of its group until",
+    WaitsFor.MUTE: "its incident is muted, told if it still counts at",
 }
 WAIT_WORDS = {
     WaitsFor.DETAILS: "details",
@@ -28,6 +29,7 @@ WAIT_WORDS = {
     WaitsFor.GROUP: "group",
     WaitsFor.HOURS: "hours",
     WaitsFor.SILENCE: "silence",
+    WaitsFor.MUTE: "mute",
 }
 """Single words for a table; of a retry, the state says it already."""
 TOLD_WITH_OTHERS = "told in one message with others"

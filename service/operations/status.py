@@ -8,7 +8,7 @@ from difflib import get_close_matches
 
 from service.db.tables import Transaction
 from service.errors import BadRequest
-from service.model import Color, slug_spellings
+from service.model import Color, Incident, slug_spellings
 from service.operations.incidents import taken_json
 from service.operations.json_shapes import Json, coverage_json, rfc3339
 from service.pipeline.edit_living import is_silent
@@ -44,7 +44,7 @@ def read_status(transaction: Transaction, asked: Asked, now: datetime) -> Json:
     projects = _projects(transaction, asked)
     found = [one for slugs in projects for one in _tracks(transaction, slugs, asked)]
     counting = [one for one in found if not _is_expired(one, now)]
-    shapes, track_ids = _workflows(transaction, counting), [one.track.id for one in found]
+    shapes, track_ids = _workflows(transaction, counting, now), [one.track.id for one in found]
     if asked.project is None:
         shapes = [
             {"project": one.track.project_slug, "branch": one.track.branch} | shape
@@ -99,7 +99,7 @@ def _is_expired(one: StoredTrack, now: datetime) -> bool:
     return one.state.color is Color.RED and is_silent(one.track.branch, one.state.last_at, now)
 
 
-def _workflows(transaction: Transaction, counting: Sequence[StoredTrack]) -> list[Json]:
+def _workflows(transaction: Transaction, counting: Sequence[StoredTrack], now: datetime) -> list[Json]:
     greens = track_search.green_since(transaction, [one.track.id for one in counting if one.state.color is Color.GREEN])
     known = incidents.find_all(transaction, {one.state.incident_id for one in counting if one.state.incident_id})
     shapes: list[Json] = []
@@ -114,9 +114,14 @@ def _workflows(transaction: Transaction, counting: Sequence[StoredTrack]) -> lis
                 "streak": one.state.streak,
                 "incident": str(incident.id) if incident else None,
                 "taken": taken_json(incident.taken) if incident else None,
+                "muted_until": _muted_until(incident, now) if incident else None,
             }
         )
     return shapes
+
+
+def _muted_until(incident: Incident, now: datetime) -> str | None:
+    return rfc3339(incident.muted_until) if incident.muted_until and incident.is_muted(now) else None
 
 
 def _state(shapes: Sequence[Json]) -> str:

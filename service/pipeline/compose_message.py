@@ -80,7 +80,7 @@ def _facts(context: Context, notification: Notification, event: Event, incident:
         notes=(
             *quiet_notes(context, notification, event),
             *rerun_notes(notification, event),
-            *reminder_notes(notification, event, context.clock()),
+            *reminder_notes(notification, event, incident, context.clock()),
         ),
         taken=incident.taken if incident else None,
         closed_because=incident.closed_because if incident else None,

@@ -13,10 +13,11 @@ from service.model import DEFAULT_EXPIRY, Closing
 from service.pipeline.context import Context
 from service.pipeline.edit_living import is_silent
 from service.pipeline.judge_runs import expiry_of
-from service.store import incidents, living_messages, told, tracks
+from service.store import incidents, kept_back, living_messages, told, tracks
 from service.store.tracks import StoredTrack
 
 EXPIRE_EVERY_S = 600.0
+EXPIRED = "its incident expired before it was told"
 BATCH_SIZE = 100  # tracks that one transaction holds
 
 log = structlog.get_logger()
@@ -59,6 +60,7 @@ def close_silent(transaction: Transaction, track_ids: list[int], now: datetime) 
     incidents.put(transaction, closing)
     tracks.put_states(transaction, [tracks.without_incident(one) for one in silent])
     told.forget(transaction, [one.track.id for one in silent])
+    kept_back.drop_of_ended(transaction, [one.id for one in closing], reason=EXPIRED)
     living_messages.order_edits(transaction, [one.id for one in closing], now)
     return len(closing)
 

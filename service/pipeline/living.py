@@ -13,7 +13,7 @@ from service.store import living_messages, notifications
 LIVING_KINDS = frozenset({"slack-bot"})  # kinds of channels that can edit a message
 OPENING = frozenset({News.BROKE, News.STILL_BROKEN})
 # what waits for one of these is told of the newest red
-HELD_BACK = frozenset({WaitsFor.RERUN, WaitsFor.GROUP, WaitsFor.HOURS, WaitsFor.SILENCE})
+HELD_BACK = frozenset({WaitsFor.RERUN, WaitsFor.GROUP, WaitsFor.HOURS, WaitsFor.SILENCE, WaitsFor.MUTE})
 UPDATES: Mapping[News, tuple[Color, Update]] = {
     News.BROKE: (Color.RED, Update.POST),
     News.STILL_BROKEN: (Color.RED, Update.REPLY),

@@ -31,12 +31,12 @@ from service.pipeline.groups import group_remark, in_group
 from service.pipeline.left_out import left_out, remarks_on
 from service.pipeline.living import find_listeners, has_living_channels
 from service.pipeline.patience import MUTED, drop_fixed, take_place
-from service.pipeline.quiet import in_quiet_hours, in_silence, plan_summaries, quiet_remark
+from service.pipeline.quiet import OVER, in_quiet_hours, kept_quiet, plan_summaries, quiet_remark
 from service.pipeline.told_before import remarks_on_existing, verdict_beside
 from service.routing.decide import hears_every_run
 from service.routing.news import news_key, news_of
 from service.routing.silences import find_silence, silence_reason
-from service.store import incidents, notifications, silences, tracks
+from service.store import incidents, kept_back, notifications, silences, tracks
 
 MATCHED = frozenset({Verdict.MATCHED, Verdict.ALREADY_TOLD})
 IN_ITS_PLACE = "hears of it in place of the red run before, of which it was not told yet"
@@ -107,6 +107,7 @@ def plan_notifications(
         for position, verdict in list(plan.verdicts.items()):
             if verdict is Verdict.MATCHED:
                 planner.plan(position)
+        planner.end_mute()
         planner.tell_newest()
         planner.tell_ends()
         planners.append(planner)
@@ -158,8 +159,8 @@ class _Planner:
         if (held := self._held_back(follows=follows)) is not None:
             self._plan.verdicts[position], remark = held
             self._plan.remarks[position] = (remark,)
-            if self.silence is not None and self._run is not None and follows:
-                self._hold_for_silence(route, self._run, self.silence)
+            if self._run is not None and follows and held[0] is not Verdict.LATE:
+                self._keep_back(route, self._run)
             return
         channels = self._listeners(route)
         excluded = left_out(channels, self._event)
@@ -189,6 +190,12 @@ class _Planner:
             return
         held = self._take_held()
         drop_fixed(self._transaction, held, self._incident.closed_because if self._incident else None)
+
+    def end_mute(self) -> None:
+        """Drop what waits for the end of a mute, if the run ended the incident."""
+        is_fixed = self._run is not None and self._run.transition is Transition.FIXED
+        if is_fixed and self._incident is not None and self._incident.muted_until is not None:
+            self._plan.dropped.extend(kept_back.drop_of_ended(self._transaction, [self._incident.id], reason=OVER))
 
     def tell_newest(self) -> None:
         """Have the run take the place of what waits for a rerun, if it is red too."""
@@ -302,8 +309,8 @@ class _Planner:
             return Verdict.MUTED, "its incident is muted"
         return None
 
-    def _hold_for_silence(self, route: Route, run: RunState, silence: Silence) -> None:
-        """Keep what broke or was fixed for the end of a silence.
+    def _keep_back(self, route: Route, run: RunState) -> None:
+        """Keep what broke or was fixed for the end of a silence or a mute.
 
         It is told then, if it still counts.
         """
@@ -312,7 +319,7 @@ class _Planner:
         ]
         news = self._news(route, run, {channel.key: News.RUN for channel in channels})
         wanted = [
-            in_silence(self._context, silence, self._make(route, channel, news[channel.key]))
+            kept_quiet(self._context, self._make(route, channel, news[channel.key]), self.silence, self._incident)
             for channel in channels
             if news.get(channel.key) in {News.BROKE, News.FIXED}
         ]

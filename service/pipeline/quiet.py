@@ -32,7 +32,7 @@ from service.routing.silences import find_silence
 from service.store import events, incidents, kept_back, notifications, silences, tracks
 from service.store.tracks import StoredTrack
 
-QUIET = frozenset({WaitsFor.HOURS, WaitsFor.SILENCE})
+QUIET = frozenset({WaitsFor.HOURS, WaitsFor.SILENCE, WaitsFor.MUTE})
 OVER = "it was over when the quiet time ended"
 IN_SUMMARY = "it stands in the summary of the quiet time"
 NOTHING_LEFT = "nothing was left for it to say"
@@ -48,6 +48,21 @@ def in_quiet_hours(context: Context, route: Route, notification: Notification, n
 def in_silence(context: Context, silence: Silence, notification: Notification) -> Notification:
     """Return a notification as it waits for the end of a silence."""
     return _until(context, notification, silence.ends_at, WaitsFor.SILENCE)
+
+
+def in_mute(context: Context, incident: Incident, notification: Notification) -> Notification:
+    """Return a notification as it waits for the end of its incident's mute."""
+    until = incident.muted_until or notification.next_attempt_at
+    return _until(context, notification, until, WaitsFor.MUTE)
+
+
+def kept_quiet(
+    context: Context, notification: Notification, silence: Silence | None, incident: Incident | None
+) -> Notification:
+    """Return a notification as it waits for the end of a silence, else of a mute."""
+    if silence is not None:
+        return in_silence(context, silence, notification)
+    return in_mute(context, incident, notification) if incident is not None else notification
 
 
 def _until(context: Context, notification: Notification, until: datetime, waits_for: WaitsFor) -> Notification:
@@ -79,7 +94,8 @@ def quiet_notes(context: Context, notification: Notification, event: Event) -> t
     if COLORS.get(notification.news) is Color.RED or (event.run and event.run.color is Color.RED):
         parts.append(f"red since {_on_clock(since or event.happened_at, until, name)}")
     if notification.attempts == 0:  # a later attempt has another time
-        parts.append(f"quiet until {_on_clock(until, until, name)}")
+        word = "muted" if notification.waits_for is WaitsFor.MUTE else "quiet"
+        parts.append(f"{word} until {_on_clock(until, until, name)}")
     sentence = ", ".join(parts)
     return ((f"{sentence[0].upper()}{sentence[1:]} ({name}).",),) if sentence else ()
 
@@ -121,6 +137,7 @@ class _Facts:
     events: Mapping[UUID, Event]
     tracks: Mapping[int, StoredTrack]
     incidents: Mapping[UUID, Incident]
+    quiet: Sequence[Silence]
 
 
 def end_quiet(transaction: Transaction, context: Context, notification: Notification, now: datetime) -> bool:
@@ -140,12 +157,11 @@ def end_quiet(transaction: Transaction, context: Context, notification: Notifica
 
 def _end_each(transaction: Transaction, context: Context, waiting: Sequence[Notification], now: datetime) -> set[UUID]:
     """Drop what is over, and hold again what is quiet still; return the rest."""
-    facts = _read_facts(transaction, waiting)
-    quiet = silences.unexpired(transaction, now)
+    facts = _read_facts(transaction, waiting, now)
     due: set[UUID] = set()
     for one in waiting:
         event = facts.events.get(one.event_id) if one.event_id else None
-        again = hold_again(context, one, event, now, quiet=quiet) if event else one
+        again = _again(context, one, event, facts=facts, now=now) if event else one
         if again is not one:
             kept_back.hold(transaction, again)
         elif event is not None and (reason := _why_dropped(one, event, facts)):
@@ -155,13 +171,23 @@ def _end_each(transaction: Transaction, context: Context, waiting: Sequence[Noti
     return due
 
 
-def _read_facts(transaction: Transaction, waiting: Sequence[Notification]) -> _Facts:
+def _read_facts(transaction: Transaction, waiting: Sequence[Notification], now: datetime) -> _Facts:
     found = events.find_all(transaction, {one.event_id for one in waiting if one.event_id})
     return _Facts(
         events=found,
         tracks=tracks.find_all(transaction, {one.track_id for one in waiting if one.track_id is not None}),
         incidents=incidents.find_all(transaction, {one.incident_id for one in waiting if one.incident_id}),
+        quiet=silences.unexpired(transaction, now),
     )
+
+
+def _again(context: Context, one: Notification, event: Event, *, facts: _Facts, now: datetime) -> Notification:
+    """Return news as they wait again: of a muted incident, or where it is quiet still."""
+    incident = facts.incidents.get(one.incident_id) if one.incident_id else None
+    is_muted = incident is not None and incident.is_open and incident.is_muted(now)
+    if incident is not None and is_muted and COLORS.get(one.news) is Color.RED:
+        return in_mute(context, incident, one)
+    return hold_again(context, one, event, now, quiet=facts.quiet)
 
 
 def hold_again(

@@ -15,7 +15,7 @@ from service.channels import server_lane
 from service.db.tables import Transaction
 from service.errors import NotFound
 from service.message.status_text import age
-from service.model import Channel, Event, Line, News, Notification, NotificationState, Route, Silence
+from service.model import Channel, Event, Incident, Line, News, Notification, NotificationState, Route, Silence
 from service.pipeline.channel_knowledge import is_under_way
 from service.pipeline.context import Context
 from service.pipeline.edit_living import is_silent
@@ -24,7 +24,7 @@ from service.routing.active_hours import is_active
 from service.routing.news import REMINDERS
 from service.routing.reminders import NOT_OPEN, number_due, why_silent
 from service.routing.silences import find_silence
-from service.store import events, incidents, notifications, reminders, runs, silences
+from service.store import events, incidents, kept_back, notifications, reminders, runs, silences
 from service.store.reminders import ToldIncident
 
 REMIND_EVERY_S = 60.0
@@ -46,7 +46,10 @@ class _Due:
 
 
 async def remind(context: Context) -> None:
-    """Plan the reminders that are due, and drop those that are no longer."""
+    """Plan the reminders that are due, and drop those that are no longer.
+
+    News of incidents that people unmuted are due then.
+    """
     await context.store.write(_remind, context)
 
 
@@ -66,9 +69,10 @@ def plan_reminders(transaction: Transaction, context: Context) -> list[Notificat
         for one in _due(context, routes[told.route], told, now)
     ]
     planned = _plan(transaction, context, due, now)
+    unmuted = kept_back.end_mutes(transaction, now)
     if planned:
         log.info("people are reminded", notifications=len(planned))
-    return [*dropped, *planned]
+    return [*dropped, *planned, *unmuted]
 
 
 def _is_wanted(route: Route, now: datetime) -> bool:
@@ -86,10 +90,15 @@ def _due(context: Context, route: Route, told: ToldIncident, now: datetime) -> I
     if others is not None and number_due(told.told_at, others.after_s, now):
         receiver = context.receivers.get(others.receiver)
         for channel in receiver.channels if receiver else ():
-            topic = f"escalation:{told.incident.id}"
+            topic = f"escalation:{told.incident.id}{_again(told.incident)}"
             yield _Due(
                 told=told, route=route, receiver=others.receiver, channel=channel, news=News.ESCALATION, topic=topic
             )
+
+
+def _again(incident: Incident) -> str:
+    """Return what tells an escalation from the one before a taking."""
+    return f":{incident.taken.at.isoformat()}" if incident.taken else ""
 
 
 def _plan(transaction: Transaction, context: Context, due: Sequence[_Due], now: datetime) -> list[Notification]:
@@ -164,11 +173,17 @@ def is_over(transaction: Transaction, notification: Notification, now: datetime)
     return reason is not None and bool(notifications.drop(transaction, [notification.id], reason=reason))
 
 
-def reminder_notes(notification: Notification, event: Event, now: datetime) -> tuple[Line, ...]:
+def reminder_notes(
+    notification: Notification, event: Event, incident: Incident | None, now: datetime
+) -> tuple[Line, ...]:
     """Return the sentence of a reminder: ``Still red for 4 h, 6 runs.``"""
     run = event.run
     if notification.news not in REMINDERS or run is None or run.since is None:
         return ()
     runs_red = "1 run" if run.streak == 1 else f"{run.streak} runs"
-    alone = ", and no one has taken it" if notification.news is News.ESCALATION else ""
-    return ((f"Still red for {age(now - run.since)}, {runs_red}{alone}.",),)
+    taken = incident.taken if incident else None
+    why = ", and no one has taken it" if notification.news is News.ESCALATION else ""
+    if taken is not None:
+        is_late = taken.until is not None and taken.until <= now
+        why = ", longer than it was taken for" if is_late else ", and it fails in another way than when it was taken"
+    return ((f"Still red for {age(now - run.since)}, {runs_red}{why}.",),)

@@ -12,7 +12,17 @@ from service.store.rows import Row
 
 RULE = "Roundsman"
 """The author of a class that a rule found."""
-_PEOPLES = ("taken_by", "taken_at", "taken_until", "taken_note", "klass", "class_by", "fixed_by", "muted_until")
+_PEOPLES = (
+    "taken_by",
+    "taken_at",
+    "taken_until",
+    "taken_note",
+    "taken_fingerprint",
+    "klass",
+    "class_by",
+    "fixed_by",
+    "muted_until",
+)
 """The columns that people set: judging leaves them as they are."""
 _PUT = BulkInsert(incidents, replacing(incidents, "id", kept=("track_id", "fingerprint", *_PEOPLES)))
 _FIND = select(incidents).where(incidents.c.id.in_(bindparam("ids", expanding=True)))
@@ -57,6 +67,7 @@ def _row(incident: Incident) -> dict[str, object]:
         "taken_at": taken.at if taken else None,
         "taken_until": taken.until if taken else None,
         "taken_note": taken.note if taken else None,
+        "taken_fingerprint": taken.fingerprint if taken else None,
     }
 
 
@@ -68,7 +79,8 @@ def to_incident(row: Row) -> Incident:
     )
     taken = None
     if row["taken_by"] is not None:
-        taken = Taken(by=row["taken_by"], at=row["taken_at"], until=row["taken_until"], note=row["taken_note"])
+        names_of_it = ("by", "at", "until", "note", "fingerprint")
+        taken = Taken(**{name: row[f"taken_{name}"] for name in names_of_it})
     return Incident(
         closed_because=Closing(row["closed_because"]) if row["closed_because"] else None,
         klass=IncidentClass(row["klass"]) if row["klass"] else None,

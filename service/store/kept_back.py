@@ -1,12 +1,13 @@
 """Notifications that a quiet time keeps back: they wait as rows."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
+from uuid import UUID
 
-from sqlalchemy import literal_column, or_, select, update
+from sqlalchemy import ColumnElement, and_, literal_column, or_, select, update
 
-from service.db.tables import Transaction, is_unsent, notifications
-from service.model import Notification, NotificationState, WaitsFor
+from service.db.tables import Transaction, incidents, is_unsent, notifications
+from service.model import News, Notification, NotificationState, WaitsFor
 from service.store.rows import to_notification
 
 PENDING, DROPPED = NotificationState.PENDING, NotificationState.DROPPED
@@ -30,7 +31,7 @@ def find_due(transaction: Transaction, channel_key: str, now: datetime) -> Seque
             notifications.c.next_attempt_at <= now,
             notifications.c.channel_key == channel_key,
             notifications.c.attempts == 0,
-            notifications.c.waits_for.in_([WaitsFor.HOURS, WaitsFor.SILENCE]),
+            notifications.c.waits_for.in_([WaitsFor.HOURS, WaitsFor.SILENCE, WaitsFor.MUTE]),
         )
         .order_by(notifications.c.created_at, notifications.c.id)
     )
@@ -42,17 +43,44 @@ def end_silences(transaction: Transaction, now: datetime) -> Sequence[Notificati
 
     Those that another silence fits go on waiting when it is their turn.
     """
+    return _end(transaction, notifications.c.waits_for == WaitsFor.SILENCE, now)
+
+
+def end_mutes(transaction: Transaction, now: datetime) -> Sequence[Notification]:
+    """Have news of incidents that are no longer muted be due now; return them."""
+    muted = select(incidents.c.id).where(incidents.c.muted_until > now)
+    is_early = and_(notifications.c.waits_for == WaitsFor.MUTE, notifications.c.next_attempt_at > now)
+    return _end(transaction, and_(is_early, notifications.c.incident_id.not_in(muted)), now)
+
+
+def _end(transaction: Transaction, waits: ColumnElement[bool], now: datetime) -> Sequence[Notification]:
     due = (
         update(notifications)
-        .where(
-            notifications.c.state == literal_column("'pending'"),
-            is_unsent,
-            notifications.c.waits_for == WaitsFor.SILENCE,
-        )
+        .where(notifications.c.state == literal_column("'pending'"), is_unsent, waits)
         .values(next_attempt_at=now)
         .returning(notifications)
     )
     return [to_notification(row) for row in transaction.execute(due).mappings()]
+
+
+def drop_of_ended(transaction: Transaction, incident_ids: Collection[UUID], *, reason: str) -> Sequence[Notification]:
+    """Drop red news that wait, of incidents that have ended; return them."""
+    if not incident_ids:
+        return []
+    dropped = (
+        update(notifications)
+        .where(
+            notifications.c.state == literal_column("'pending'"),
+            is_unsent,
+            notifications.c.incident_id.in_(incident_ids),
+            notifications.c.attempts == 0,
+            notifications.c.news.in_([News.BROKE, News.STILL_BROKEN]),
+            notifications.c.waits_for.is_not(None),
+        )
+        .values(state=DROPPED, reason=reason)
+        .returning(notifications)
+    )
+    return [to_notification(row) for row in transaction.execute(dropped).mappings()]
 
 
 def of_quiet_time(transaction: Transaction, summary: Notification) -> Sequence[Notification]:

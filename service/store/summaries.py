@@ -14,7 +14,7 @@ from service.db.tables import Transaction, is_unsent, notifications
 from service.model import Notification, NotificationState, WaitsFor
 from service.store.rows import to_notification
 
-HELD_BACK = (WaitsFor.HOURS, WaitsFor.SILENCE, WaitsFor.RERUN)
+HELD_BACK = (WaitsFor.HOURS, WaitsFor.SILENCE, WaitsFor.MUTE, WaitsFor.RERUN)
 """The waits after whose end news may be told with others."""
 DROPPED, SENT = NotificationState.DROPPED, NotificationState.SENT
 _is_pending: ColumnElement[bool] = notifications.c.state == literal_column("'pending'")

@@ -74,6 +74,7 @@ async def test_a_red_branch_says_since_when_and_in_which_incident(house: House) 
                 "streak": 2,
                 "incident": incident["id"],
                 "taken": None,
+                "muted_until": None,
             }
         ],
         "coverage": {"known": 0, "red_runs": 2},
@@ -189,7 +190,7 @@ async def test_an_incident_is_taken_and_released(house: House) -> None:
     assert "is not taken" in (await act(house, "release", 409))["error"]
     shown = await get(house, f"incidents/{taken['id']}")
     assert [(done["verb"], done["who"], done["reason"]) for done in shown["actions"]] == [
-        ("take", "api token", "a flaky network"),
+        ("take", "api token", "for Linh; until 2026-11-22 15:15 UTC; a flaky network"),
         ("release", "api token", "back to the team"),
     ]
 
@@ -341,3 +342,21 @@ async def test_strangers_may_do_nothing(house: House) -> None:
 
     assert {answer.status_code for answer in answers} == {401}
     assert house.rows("SELECT * FROM actions") == []
+
+
+@pytest.mark.parametrize(("verb", "asked"), [("take", {"by": "Linh"}), ("mute", {})])
+async def test_nothing_is_taken_or_muted_for_longer_than_people_remember(
+    house: House, verb: str, asked: dict[str, str]
+) -> None:
+    await happened(house, run(1, "failed"))
+
+    error = (await act(house, verb, 400, **asked, until="9999d"))["error"]
+
+    assert "until may be at most 90 days ahead" in error
+
+
+async def test_the_state_says_until_when_an_incident_is_muted(house: House) -> None:
+    await happened(house, run(1, "failed"))
+    await act(house, "mute", until="2h")
+
+    assert (await status(house))["workflows"][0]["muted_until"] == "2026-11-22T15:15:00.000Z"

@@ -186,3 +186,33 @@ async def test_nobody_is_reminded_in_quiet_hours(folder: Path) -> None:
         evening = house.clock.now.replace(hour=19)
         assert await look(house, seconds=(evening - house.clock.now).total_seconds()) == []
         assert await look(house, hours=13, minutes=5) == [(WEB, "reminder")]
+
+
+async def test_another_failure_than_the_one_that_was_taken_reminds_again(house: House) -> None:
+    await finish(house, 901, "failed")
+    await change(house, fingerprint="a" * 64, taken_by="ada", taken_at=NINE, taken_fingerprint="a" * 64)
+    assert await look(house, hours=7) == []
+    await change(house, fingerprint="b" * 64)
+
+    assert sorted(await look(house, minutes=1)) == [(LEADS, "escalation"), (WEB, "reminder")]
+    assert "and it fails in another way than when it was taken." in house.channels.took[-1][1].text
+
+
+async def test_a_failure_that_was_unknown_when_it_was_taken_is_no_other_one(house: House) -> None:
+    await finish(house, 901, "failed")
+    await change(house, taken_by="ada", taken_at=NINE)
+    await change(house, fingerprint="b" * 64)
+
+    assert await look(house, hours=7) == []
+
+
+async def test_who_was_told_before_it_was_taken_is_told_again_after_its_time(house: House) -> None:
+    await finish(house, 901, "failed")
+    assert sorted(await look(house, hours=7)) == [(LEADS, "escalation"), (WEB, "reminder")]
+    until = house.clock.now + timedelta(hours=2)
+    await change(house, taken_by="ada", taken_at=house.clock.now, taken_until=until)
+    assert await look(house, hours=1) == []
+
+    assert sorted(await look(house, hours=2)) == [(LEADS, "escalation"), (WEB, "reminder")]
+    assert "longer than it was taken for." in house.channels.took[-1][1].text
+    assert await look(house, hours=1) == []
