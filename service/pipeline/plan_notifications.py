@@ -31,7 +31,7 @@ from service.pipeline.groups import group_remark, in_group
 from service.pipeline.left_out import left_out, remarks_on
 from service.pipeline.living import find_listeners, has_living_channels
 from service.pipeline.patience import MUTED, drop_fixed, take_place
-from service.pipeline.quiet import OVER, in_quiet_hours, kept_quiet, plan_summaries, quiet_remark
+from service.pipeline.quiet import OVER, in_quiet_hours, in_silence, kept_quiet, plan_summaries, quiet_remark
 from service.pipeline.told_before import remarks_on_existing, verdict_beside
 from service.routing.decide import hears_every_run
 from service.routing.news import news_key, news_of
