@@ -29,6 +29,7 @@ WHOLE: dict[str, Any] = {
             "urgent": False,
             "log": True,
             "repeat": "4h",
+            "group": {"by": ["track"], "wait": "20s"},
             "escalate": {"after": "2h", "receiver": "team"},
         }
     ],
