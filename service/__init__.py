@@ -25,6 +25,7 @@ The map. A module imports only from groups above its own; tests/test_map.py read
 What each may import from others' work; what is not named here uses the standard library alone.
 
     metrics     prometheus_client
+    routing     cronsim
     log_stream  structlog
     logs        structlog
     message     jinja2

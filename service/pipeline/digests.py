@@ -15,7 +15,7 @@ from service.pipeline.digest_tests import flaky_tests
 from service.pipeline.digest_times import durations_of, usual_times
 from service.pipeline.lane_heads import enqueue_heads
 from service.pipeline.own_news import OwnNews, plan_own
-from service.routing.cron import parse_cron, time_before
+from service.routing.cron import time_before
 from service.routing.match_keys import read_facts
 from service.routing.silences import fit_all
 from service.store import digest_rows, notifications
@@ -31,11 +31,10 @@ async def plan_digests(context: Context) -> None:
     """Plan each digest whose time has come."""
     now = context.clock()
     for digest in context.digests:
-        cron = parse_cron(digest.cron)
-        at = time_before(cron, digest.timezone, now)
+        at = time_before(digest.cron, digest.timezone, now)
         if now - at > MAX_LATE or await context.store.read(_is_planned, digest, at):
             continue
-        since = time_before(cron, digest.timezone, at - timedelta(minutes=1))
+        since = time_before(digest.cron, digest.timezone, at - timedelta(minutes=1))
         facts = await context.store.snapshot(collect, digest, since, at)
         await context.store.write(_plan, context, digest, facts, at=at)
         log.info("a digest was planned", digest=digest.name, runs=len(facts.runs))
