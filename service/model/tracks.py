@@ -185,7 +185,8 @@ class Incident:
     opened_by    that run's id; ``last_red`` is the newest one's, ``closed_by`` the green one's
     streak       the number of red runs
     muted_until  no message of it is sent until then; the year 9999: until it is fixed
-    merged_into  the incident that it became part of when a late run changed its borders
+    merged_into  the incident that it became part of when a late run changed its borders; its own id: later posts of its
+                 runs said that none was red
     """
 
     id: UUID

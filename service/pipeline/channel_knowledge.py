@@ -7,6 +7,7 @@ from datetime import datetime
 from service.db.tables import Transaction
 from service.model import Color, Event, News, Notification, NotificationState, WaitsFor
 from service.pipeline.context import Context
+from service.routing.decide import hears_ends
 from service.routing.news import COLORS, REMINDERS, asks_for_ends
 from service.store import notifications, summaries, told
 
@@ -119,9 +120,10 @@ def why_stale(known: ChannelKnowledge, context: Context, notification: Notificat
     if track_id is None:
         return None
     color = known.color(track_id, notification.channel_key)
-    asks = any(asks_for_ends(route) for route in context.routes if route.name == notification.route)
+    route = context.route(notification.route)
+    asks, ends = route is not None and asks_for_ends(route), route is None or hears_ends(route)
     knows_red = known.is_red_to_any(track_id) if asks else color is Color.RED
-    if notification.news is News.BROKE and color is Color.RED:
+    if notification.news is News.BROKE and color is Color.RED and ends:
         return "the channel was told meanwhile that it is red"
     if notification.news is News.FIXED and not knows_red:
         return "the message that it broke was not accepted"

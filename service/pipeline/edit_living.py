@@ -39,6 +39,7 @@ EDIT_LEASE = timedelta(minutes=5)
 EDIT_PAUSE = timedelta(minutes=5)  # after a failure
 MAX_EDITS = 20  # at a time
 EXPIRED, MERGED = "expired: no run for long", "goes on in another message"
+CORRECTED = "a later post says otherwise"
 
 log = structlog.get_logger()
 
@@ -119,8 +120,14 @@ def _compose(transaction: Transaction, context: Context, incident: Incident, liv
         message = apply_templates(receiver, Story(event=event, details=details, facts=facts, message=message))
     title = message.title
     if living.color is Color.GREY:
-        title = f"{title} ({MERGED if incident.merged_into else EXPIRED})"
+        title = f"{title} ({_why_grey(incident)})"
     return replace(message, title=title, living=living, update=Update.EDIT)
+
+
+def _why_grey(incident: Incident) -> str:
+    if incident.merged_into == incident.id:
+        return CORRECTED
+    return MERGED if incident.merged_into else EXPIRED
 
 
 async def _edit(context: Context, edit: Edit, lease_until: datetime) -> None:

@@ -142,6 +142,7 @@ def _judge_one_track(transaction: Transaction, batch: _Batch, stored: StoredTrac
     known = incidents.find_all(transaction, ids - {None})  # type: ignore[arg-type]
     named = name_stretches(judged.stretches, uuid4)
     _note_incidents(batch, stored.track, named, known)
+    _withdraw_incidents(batch, window.runs, named, known)
     id_of = {id(one.stretch): one.id for one in named}
     for one in judged.runs:
         run = replace(one.run, incident_id=id_of[id(one.stretch)] if one.stretch else None)
@@ -227,6 +228,27 @@ def _note_incidents(batch: _Batch, track: Track, named: Iterable[NamedStretch], 
         for merged in one.merged:
             if merged in known:
                 batch.incidents[merged] = replace(known[merged], merged_into=one.id)
+
+
+def _withdraw_incidents(
+    batch: _Batch, judged: Iterable[Run], named: Sequence[NamedStretch], known: Mapping[UUID, Incident]
+) -> None:
+    """Withdraw the incidents of which no run is red any more.
+
+    judged   the runs, with the incidents that they had before
+    """
+    there = {one.id for one in named} | {merged for one in named for merged in one.merged}
+    gone = [one for one in known.values() if one.id not in there and one.merged_into is None]
+    for incident in gone:
+        batch.incidents[incident.id] = _withdrawn(incident, judged)
+
+
+def _withdrawn(incident: Incident, judged: Iterable[Run]) -> Incident:
+    green = next((run for run in judged if run.incident_id == incident.id and run.color is Color.GREEN), None)
+    withdrawn = replace(incident, merged_into=incident.id)
+    if green is None:
+        return withdrawn
+    return replace(withdrawn, closed_at=green.stopped_at, closed_by=green.id, closed_because=Closing.GREEN)
 
 
 def _incident(named: NamedStretch, track: Track, known: Incident | None) -> Incident | None:

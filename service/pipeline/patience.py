@@ -32,6 +32,7 @@ from service.routing.patience import default_wait, is_manual_rerun, may_be_rerun
 from service.store import events, fetches, incidents, kept_back, notifications, runs, silences
 
 NEWS_OF_RED = frozenset({News.BROKE, News.STILL_BROKEN})
+CORRECTED = "a later post of its run says that it is not red"
 GREEN_RERUN = "a rerun of the same commit turned green before it was told"
 GREEN = "the branch turned green before it was told"
 OVER = "its incident ended before it was told"
@@ -48,6 +49,8 @@ def hold_for_rerun(
     is_first = notification.attempts == 0 and notification.state is NotificationState.PENDING
     if notification.news not in NEWS_OF_RED or not is_first or event.run is None:
         return False
+    if event.run.color is not Color.RED:
+        return bool(notifications.drop(transaction, [notification.id], reason=CORRECTED))
     if notification.waits_for is not WaitsFor.RERUN and not may_be_rerun(event):
         return False
     run = runs.find_all(transaction, [event.run.run_id]).get(event.run.run_id)

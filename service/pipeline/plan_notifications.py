@@ -26,6 +26,7 @@ from service.model import (
 )
 from service.pipeline.channel_knowledge import ChannelKnowledge
 from service.pipeline.context import Context
+from service.pipeline.corrected_ends import OwedEnd, ended, plan_ends, remarks
 from service.pipeline.ends import ALL_THE_SAME, End, find_ends
 from service.pipeline.groups import group_remark, in_group
 from service.pipeline.left_out import left_out, remarks_on
@@ -113,6 +114,7 @@ def plan_notifications(
         planners.append(planner)
     if has_living:
         _plan_replies(transaction, planners)
+    plan_ends(transaction, context, planners)
     return plans
 
 
@@ -269,10 +271,33 @@ class _Planner:
         """
         found = ((self._context.channel(one.channel_key), self._route_of(one)) for one in listeners)
         made = [self._make(route, channel, News.STILL_BROKEN) for channel, route in found if channel is not None]
-        wanted = [one for one in made if one.waits_for is not WaitsFor.HOURS]
+        self._insert([one for one in made if one.waits_for is not WaitsFor.HOURS])
+
+    @property
+    def ended(self) -> RunState | None:
+        """Return the run if its track is green after it; None: it is not, or the run is late."""
+        return ended(self._run) if self._track_id is not None else None
+
+    @property
+    def planned_for(self) -> frozenset[str]:
+        """Return the keys of the channels that hear of the run already."""
+        return frozenset(one.channel_key for one in (*self._plan.notifications, *self._plan.held))
+
+    def tell_end(self, owed: OwedEnd) -> None:
+        """Plan that a channel is told of the end of a red that it knows of."""
+        route = owed.route or Route(name=owed.route_name, receiver=owed.receiver)
+        made = replace(self._make(route, owed.channel, News.FIXED), incident_id=owed.incident_id)
+        one = made if self.silence is None else in_silence(self._context, self.silence, made)
+        if self._insert([replace(one, receiver=owed.receiver)]):
+            for position, remark in remarks(self._context.routes, [owed]).items():
+                self._plan.remarks[position] = (*self._plan.remarks.get(position, ()), remark)
+
+    def _insert(self, wanted: Sequence[Notification]) -> Sequence[Notification]:
+        """Insert notifications beside those that routes ask for; return the new ones."""
         existing = notifications.insert_or_get(self._transaction, wanted)
         new = [one for one, before in zip(wanted, existing, strict=True) if before is None]
         self._plan.notifications.extend(new)
+        return new
 
     def _route_of(self, listener: Listener) -> Route:
         """Return the route that told the channel; a bare one if it is gone."""

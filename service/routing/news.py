@@ -3,6 +3,7 @@
 from hashlib import sha256
 
 from service.model import Color, Event, News, Route, RunState, Transition
+from service.routing.decide import hears_ends
 
 MAX_KEY_BYTES = 2_600  # of the 2,704 of an entry of a Postgres index, which holds a channel's key beside it
 
@@ -30,17 +31,20 @@ def news_of(route: Route, run: RunState, *, known: Color | None, others_know_red
     known            the color of the track that the channel was told last, also of news under way
     others_know_red  another channel was told that the track is red
 
-    A channel hears that it broke if it does not know that it is red, and that it was fixed if it does.
+    A channel hears that it broke if it does not know that it is red, and that it was fixed if it does. What it knows of
+    an earlier break counts only if its route would have told it of the end.
     """
     match run.transition:
         case Transition.BROKE | Transition.STILL_BROKEN if known is not Color.RED:
+            return News.BROKE
+        case Transition.BROKE if not hears_ends(route):
             return News.BROKE
         case Transition.STILL_BROKEN if _names(route, Transition.STILL_BROKEN):
             return News.STILL_BROKEN
         case Transition.FIXED if known is Color.RED or (others_know_red and asks_for_ends(route)):
             return News.FIXED
         case Transition.PASSED:
-            return News.PASSED
+            return News.FIXED if known is Color.RED and hears_ends(route) else News.PASSED
         case _:
             return None
 

@@ -67,7 +67,7 @@ def find(transaction: Transaction, incident_id: UUID, *, for_update: bool = Fals
         if row is None:
             break
         incident = to_incident(row)
-        if incident.merged_into is None:
+        if incident.merged_into in {None, incident.id}:
             return incident
         wanted = incident.merged_into
     raise NotFound(f"there is no incident {incident_id}; ids are in `roundsman incidents list`")

@@ -34,6 +34,20 @@ def find(transaction: Transaction, track_ids: Collection[int]) -> dict[tuple[int
     return {(row.track_id, row.channel_key): Color(row.color) for row in rows}
 
 
+def red_channels(transaction: Transaction, track_ids: Collection[int]) -> dict[int, frozenset[str]]:
+    """Return the keys of the channels that know tracks as red, by track."""
+    reds = select(told.c.track_id, told.c.channel_key).where(told.c.track_id.in_(track_ids), told.c.color == Color.RED)
+    found: dict[int, set[str]] = {}
+    for row in transaction.execute(reds):
+        found.setdefault(row.track_id, set()).add(row.channel_key)
+    return {track_id: frozenset(keys) for track_id, keys in found.items()}
+
+
+def forget_channel(transaction: Transaction, track_id: int, channel_key: str) -> None:
+    """Forget what a channel was told of a track."""
+    transaction.execute(delete(told).where(told.c.track_id == track_id, told.c.channel_key == channel_key))
+
+
 def forget(transaction: Transaction, track_ids: Collection[int]) -> None:
     """Forget what was told of tracks: the next red is news again."""
     if track_ids:

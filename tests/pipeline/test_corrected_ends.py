@@ -1,0 +1,127 @@
+"""Who was told that a track is red is told when it no longer is."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from service.errors import Permanent
+from service.testing.fake_circleci.organization import GRACE, Run
+from service.testing.fake_circleci.payloads import stamp, workflow_completed
+from tests.app_fixture import RED, House, a_house
+
+pytestmark = pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
+
+ROUTES = """\
+receivers:
+  web:
+    channels: [json://web.example.com]
+routes:
+  - match: {%s}
+    receiver: web
+"""
+NEWS = """
+    SELECT news, pipeline_number, notifications.state FROM notifications
+    JOIN events ON events.id = notifications.event_id ORDER BY created_at, notifications.id
+"""
+INCIDENTS = "SELECT count(*) FROM incidents WHERE merged_into IS NULL"
+
+
+def run(number: int, status: str, **changes: object) -> Run:
+    pushed_at = RED.pushed_at + timedelta(minutes=30 * (number - 900))
+    return replace(RED, number=number, status=status, pushed_at=pushed_at, **changes)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+async def house(folder: Path) -> AsyncIterator[House]:
+    async with a_house(folder, ROUTES % "branch: main") as house:
+        yield house
+
+
+async def told(house: House, *runs: Run) -> list[tuple[str, int, str]]:
+    for one in runs:
+        await house.finish(one)
+        await house.drain()
+    return [tuple(row) for row in house.rows(NEWS)]
+
+
+async def correct(house: House, one: Run, status: str) -> None:
+    """Post a run again, a second later, with another status."""
+    again = workflow_completed(replace(one, status=status))
+    happened_at = stamp(one.stopped_at + timedelta(seconds=1))
+    await house.post(again | {"id": f"again {status}", "happened_at": happened_at})
+    await house.drain()
+
+
+async def test_a_red_that_a_later_post_corrects_to_green_is_told_as_fixed(house: House) -> None:
+    await told(house, run(901, "failed"))
+    await correct(house, run(901, "failed"), "success")
+
+    assert await told(house) == [("broke", 901, "sent"), ("fixed", 901, "sent")]
+    assert house.rows("SELECT transition FROM runs") == [("passed",)]
+    assert house.rows(INCIDENTS) == [(0,)]
+    assert house.rows("SELECT color FROM told") == [("green",)]
+    assert await told(house, run(902, "success"), run(903, "failed")) == [
+        ("broke", 901, "sent"),
+        ("fixed", 901, "sent"),
+        ("broke", 903, "sent"),
+    ]
+
+
+async def test_a_red_that_a_later_post_corrects_to_canceled_ends_with_the_next_green(house: House) -> None:
+    await told(house, run(901, "failed"))
+    await correct(house, run(901, "failed"), "canceled")
+    assert house.rows(INCIDENTS) == [(0,)]
+
+    assert await told(house, run(902, "success")) == [("broke", 901, "sent"), ("fixed", 902, "sent")]
+
+
+async def test_a_red_that_is_corrected_before_it_is_told_is_not_told(house: House) -> None:
+    red = run(901, "failed", auto_reruns=(0, 1))  # it waits for its rerun
+    house.clock.now = red.stopped_at
+    await told(house, red)
+    await correct(house, red, "canceled")
+    await house.drain(minutes=31)
+
+    assert await told(house) == [("broke", 901, "dropped")]
+
+
+async def test_an_end_that_no_route_matches_is_told_to_those_who_heard_of_the_red(folder: Path) -> None:
+    async with a_house(folder, ROUTES % "branch: main, author: Ada Example") as house:
+        found = await told(house, run(901, "failed"), run(902, "success", author=GRACE), run(903, "success"))
+        [event_id] = house.rows("SELECT event_id FROM notifications WHERE news = 'fixed'")[0]
+        [decision] = (await house.show(event_id))["decisions"]
+
+    assert found == [("broke", 901, "sent"), ("fixed", 902, "sent")]
+    assert decision["verdict"] == "not_matched"
+    assert decision["reason"].endswith("web (json) was told that it is red, so it hears of the end")
+
+
+@pytest.mark.parametrize("transition", ["broke", "[broke, passed]"])
+async def test_a_route_that_does_not_hear_of_ends_hears_of_each_break(folder: Path, transition: str) -> None:
+    async with a_house(folder, ROUTES % f"branch: main, transition: {transition}") as house:
+        statuses = ["failed", "success", "failed", "success"]
+        found = await told(house, *(run(901 + n, status) for n, status in enumerate(statuses)))
+
+    assert found == [("broke", 901, "sent"), ("broke", 903, "sent")]
+
+
+async def test_routes_that_hear_each_red_hear_of_no_end(folder: Path) -> None:
+    async with a_house(folder, ROUTES % "status: failed") as house:
+        found = await told(house, run(901, "failed"), run(902, "success"), run(903, "success"))
+        assert house.rows("SELECT color FROM told") == []
+
+    assert found == [("run", 901, "sent")]
+
+
+async def test_a_fix_that_was_refused_is_not_told_again_by_the_next_green(house: House) -> None:
+    await told(house, run(901, "failed"))
+    house.channels.plan["web (json)"] = [Permanent("the channel refuses")]
+
+    assert await told(house, run(902, "success"), run(903, "success"), run(904, "failed")) == [
+        ("broke", 901, "sent"),
+        ("fixed", 902, "dead"),
+        ("broke", 904, "sent"),
+    ]
