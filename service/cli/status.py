@@ -20,7 +20,7 @@ STYLES = {RED: "bold red", GREEN: "bold green"}
 
 def status(
     project: Annotated[str, typer.Argument(metavar="[PROJECT]", help="Its slug or name; without it, every one.")] = "",
-    branch: Annotated[str, typer.Option(metavar="NAME", help="Without it the default one: main, else master.")] = "",
+    branch: Annotated[str, typer.Option(metavar="NAME", help="Without it the default one of the project.")] = "",
     workflow: Annotated[str, typer.Option(metavar="NAME", help="Of this workflow alone.")] = "",
     as_json: AsJson = False,
 ) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator
 
 from service.config.durations import seconds_between
 from service.config.shapes import Shape
@@ -23,18 +23,24 @@ def _pattern(written: str) -> str:
     return written
 
 
+def _branch(written: str) -> str:
+    if not written.strip() or any(one in written for one in "*?[ "):
+        raise ValueError(f"{written!a} is no name of a branch; write the one that counts most, such as main")
+    return written
+
+
+BranchName = Annotated[str, AfterValidator(_branch)]
 ProjectPattern = Annotated[str, AfterValidator(_pattern)]
+Expire = Annotated[int, BeforeValidator(seconds_between("1d", "400d"))]
 RerunWait = Annotated[int, BeforeValidator(seconds_between("0s", "2h"))]
 
 
 class ProjectShape(Shape):
     """The settings of the projects that a pattern fits."""
 
-    rerun_wait: RerunWait | None = Field(
-        default=None,
-        description="the time for which news of a failed run wait for CircleCI's automatic rerun, up to `2h`; `0`: "
-        "not at all. By default the workflow's usual duration and 2 minutes, within 5 and 30 minutes",
-    )
+    default_branch: BranchName | None = None
+    expire: Expire | None = None
+    rerun_wait: RerunWait | None = None
 
 
 def to_project_rules(shapes: Mapping[str, ProjectShape]) -> ProjectRules:
@@ -43,7 +49,12 @@ def to_project_rules(shapes: Mapping[str, ProjectShape]) -> ProjectRules:
 
 
 def _to_rule(pattern: str, shape: ProjectShape) -> ProjectRule:
-    return ProjectRule(pattern=pattern, rerun_wait=_span(shape.rerun_wait))
+    return ProjectRule(
+        pattern=pattern,
+        default_branch=shape.default_branch,
+        expire=_span(shape.expire),
+        rerun_wait=_span(shape.rerun_wait),
+    )
 
 
 def _span(seconds: int | None) -> timedelta | None:

@@ -17,6 +17,10 @@ tracks = Table(
     Column("project_name", Text),
     Column("workflow", Text),
     Column("branch", Text),
+    # of its project: the default branch by posts and by roundsman.yaml, and when a silent red expires
+    Column("posted_default", Text),
+    Column("own_default", Text),
+    Column("expire_s", Integer),
     # the state after its newest run, so that one that follows it needs no other row
     Column("newest_pipeline", BigInteger),
     Column("colored_pipeline", BigInteger),  # of its newest run that is not grey
@@ -46,6 +50,7 @@ runs = Table(
     Column("streak", Integer, nullable=False),
     Column("incident_id", Uuid),
     Column("is_late", Boolean, nullable=False),
+    Column("setup_color", String(8)),  # of a run that only sets up others: its color by its status
     enum_check("color", Color),
     enum_check("transition", Transition),
     Index(None, "track_id", "pipeline_number"),

@@ -82,6 +82,7 @@ from service.model.test_facts import Culprits, FailedTest, ObservedTest, RedElse
 from service.model.tracks import (
     DEFAULT_BRANCH_EXPIRY,
     DEFAULT_EXPIRY,
+    USUAL_DEFAULTS,
     Closing,
     Color,
     Incident,
@@ -93,6 +94,7 @@ from service.model.tracks import (
     TrackState,
     Transition,
     color_of,
+    default_branches,
 )
 
 __all__ = [
@@ -103,6 +105,7 @@ __all__ = [
     "FROM_FILE",
     "MAX_SILENCE",
     "TEST_DAY",
+    "USUAL_DEFAULTS",
     "AbsentFacts",
     "Action",
     "ActiveHours",
@@ -206,5 +209,6 @@ __all__ = [
     "Workflow",
     "WorkflowFacts",
     "color_of",
+    "default_branches",
     "slug_spellings",
 ]

@@ -6,7 +6,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from service.model.run_facts import RunFacts
-from service.model.tracks import RunState
+from service.model.tracks import RunState, default_branches
 
 
 class Via(StrEnum):
@@ -82,11 +82,15 @@ class EventKind(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Project:
-    """A project at the source. The slug is opaque and case-sensitive."""
+    """A project at the source. The slug is opaque and case-sensitive.
+
+    default_branch   where a post tells it; kept with the tracks, so None in an event read back
+    """
 
     id: str | None = None
     slug: str | None = None
     name: str | None = None
+    default_branch: str | None = field(default=None, compare=False)
 
 
 def slug_spellings(slug: str) -> tuple[str, ...]:
@@ -219,6 +223,13 @@ class Event:
         if name and self.org and "/" not in name:
             return f"{self.org}/{name}"
         return name or self.project.slug
+
+    @property
+    def is_of_default_branch(self) -> bool:
+        """True if it is of the default branch of its project, as far as that is known."""
+        if self.run is not None:
+            return self.run.is_of_default_branch
+        return self.branch in default_branches(None, self.project.default_branch)
 
     @property
     def is_scheduled(self) -> bool:

@@ -37,11 +37,29 @@ class Transition(StrEnum):
     NONE = "none"  # no effect: the run is grey, or stands beside a red one of its pipeline
 
 
+USUAL_DEFAULTS = ("main", "master")
+DEFAULT_EXPIRY = timedelta(days=14)
+DEFAULT_BRANCH_EXPIRY = timedelta(days=30)
+
+
+def default_branches(own: str | None, posted: str | None) -> tuple[str, ...]:
+    """Return the default branch of a project; where it is not known, the usual ones.
+
+    own     as ``projects:`` of roundsman.yaml names it, which counts before posts
+    posted  as the project's posts tell it
+    """
+    known = own or posted
+    return (known,) if known else USUAL_DEFAULTS
+
+
 @dataclass(frozen=True, kw_only=True)
 class Track:
     """The runs of one workflow on one branch of a project, which follow each other.
 
-    branch   None: its runs are of tags or of no branch, and each stands alone
+    branch          None: its runs are of tags or of no branch, and each stands alone
+    posted_default  the default branch of the project, as posts tell it
+    own_default     the same, as roundsman.yaml names it
+    expire_s        seconds without a run after which a red is no longer red, as roundsman.yaml names them
     """
 
     id: int
@@ -50,11 +68,35 @@ class Track:
     project_name: str | None
     workflow: str | None
     branch: str | None
+    posted_default: str | None = None
+    own_default: str | None = None
+    expire_s: int | None = None
 
     @property
     def is_ordered(self) -> bool:
         """True if its runs follow each other; else each stands alone."""
         return self.branch is not None
+
+    @property
+    def default_branches(self) -> tuple[str, ...]:
+        """Return the default branch of its project, or the usual ones."""
+        return default_branches(self.own_default, self.posted_default)
+
+    @property
+    def is_of_default_branch(self) -> bool:
+        """True if it is of the default branch of its project."""
+        return self.branch in self.default_branches
+
+    @property
+    def expiry(self) -> timedelta:
+        """Return the time without a run after which it is no longer red."""
+        if self.expire_s is not None:
+            return timedelta(seconds=self.expire_s)
+        return DEFAULT_BRANCH_EXPIRY if self.is_of_default_branch else DEFAULT_EXPIRY
+
+    def is_silent(self, last_at: datetime | None, now: datetime) -> bool:
+        """Return whether it had no run for so long that it is no longer red."""
+        return last_at is not None and now > last_at + self.expiry
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +111,7 @@ class RunState:
     incident_id          the stretch of red that it is part of, or that it ended
     number_in_pipeline   the number among the runs of its name in its pipeline, from 1: more is a rerun
     is_late              True if it was judged after one that stands later on its track, which is no news
+    is_of_default_branch  True if its track is of the default branch of its project
     """
 
     run_id: UUID
@@ -81,6 +124,7 @@ class RunState:
     incident_id: UUID | None = None
     number_in_pipeline: int = 1
     is_late: bool = False
+    is_of_default_branch: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +132,7 @@ class Run:
     """One execution of a workflow on its track.
 
     pipeline_number   None: it is not known, and the run stands alone
+    setup_color       of a run that only sets up others: its color by its status, as it may be judged grey; else None
     transition        and the fields after it are as judged last; a late run may change them
     """
 
@@ -99,6 +144,7 @@ class Run:
     stopped_at: datetime
     color: Color
     number_in_pipeline: int = 1
+    setup_color: Color | None = None
     transition: Transition = Transition.NONE
     streak: int = 0
     incident_id: UUID | None = None
@@ -109,7 +155,7 @@ class Run:
         """Return its place in the order of the track."""
         return (self.pipeline_number or 0, self.created_at, str(self.id))
 
-    def state(self, since: datetime | None) -> RunState:
+    def state(self, since: datetime | None, track: Track | None) -> RunState:
         """Return the run as events carry it.
 
         since   the end of the first red of its incident
@@ -125,6 +171,7 @@ class Run:
             incident_id=self.incident_id,
             number_in_pipeline=self.number_in_pipeline,
             is_late=self.is_late,
+            is_of_default_branch=track is not None and track.is_of_default_branch,
         )
 
 
@@ -215,7 +262,3 @@ class Incident:
     def is_muted(self, now: datetime) -> bool:
         """Return whether messages of it are held back now."""
         return self.muted_until is not None and self.muted_until > now
-
-
-DEFAULT_EXPIRY = timedelta(days=14)
-DEFAULT_BRANCH_EXPIRY = timedelta(days=30)

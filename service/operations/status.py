@@ -11,8 +11,6 @@ from service.errors import BadRequest
 from service.model import Color, Incident, slug_spellings
 from service.operations.incidents import taken_json
 from service.operations.json_shapes import Json, coverage_json, rfc3339
-from service.pipeline.edit_living import is_silent
-from service.pipeline.judge_runs import DEFAULT_BRANCHES
 from service.routing.flakes import RATE_AGE
 from service.store import incidents, names, track_search
 from service.store.test_coverage import coverage_of_tracks
@@ -83,8 +81,8 @@ def _slug(written: str, slugs: Sequence[str]) -> str:
 
 
 def _tracks(transaction: Transaction, slugs: Sequence[str], asked: Asked) -> Sequence[StoredTrack]:
-    """Return the tracks of a branch; if none is asked for, of main, else master."""
-    for branch in [asked.branch] if asked.branch else sorted(DEFAULT_BRANCHES):
+    """Return the tracks of a branch; if none is asked for, of the default one."""
+    for branch in [asked.branch] if asked.branch else track_search.default_branches_of(transaction, slugs):
         if found := track_search.find(transaction, slugs, branches=[branch], workflow=asked.workflow):
             return found
         if track_search.find(transaction, slugs, branches=[branch]):
@@ -96,7 +94,7 @@ def _is_expired(one: StoredTrack, now: datetime) -> bool:
     """Return whether a track counts no more: it was red, and then had no run for long."""
     if one.state.color is None:
         return one.colored_pipeline is not None
-    return one.state.color is Color.RED and is_silent(one.track.branch, one.state.last_at, now)
+    return one.state.color is Color.RED and one.track.is_silent(one.state.last_at, now)
 
 
 def _workflows(transaction: Transaction, counting: Sequence[StoredTrack], now: datetime) -> list[Json]:

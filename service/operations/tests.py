@@ -15,12 +15,12 @@ from service.errors import BadRequest, NotFound
 from service.model import slug_spellings
 from service.operations.json_shapes import Json, coverage_json, rfc3339
 from service.operations.queries import require_limit
-from service.pipeline.judge_runs import DEFAULT_BRANCHES
 from service.routing.flakes import RATE_AGE, RESULTS_AGE, Flakiness, TestResult, judge_flakiness
 from service.store import run_history, test_list, test_results
 from service.store.rows import Row
 from service.store.test_coverage import coverage_of
 from service.store.test_list import TestFilter, TestKey
+from service.store.tracks import find_all as find_tracks
 
 SLOW_MS = 10_000  # the mean run time from which a test is slow
 STRIDE = 200  # tests that are judged at a time
@@ -160,12 +160,13 @@ def _judge(transaction: Transaction, rows: Sequence[Row], wanted: TestFilter, no
     for result in test_results.results_of(transaction, [row["id"] for row in rows], since=since):
         found[result["test_id"]].append(result)
     tracks = {result["track_id"] for some in found.values() for result in some}
-    branches = test_list.branches_of(transaction, tracks)
+    stored = find_tracks(transaction, tracks)
+    branches = {track_id: one.track.branch for track_id, one in stored.items()}
     greens: dict[int, list[Row]] = defaultdict(list)
     for green in run_history.greens_of(transaction, tracks, since=since):
         greens[green["track_id"]].append(green)
     times = test_list.mean_times(transaction, list(found), since=now - timedelta(days=30))
-    defaults = {track_id for track_id, branch in branches.items() if branch in DEFAULT_BRANCHES}
+    defaults = {track_id for track_id, one in stored.items() if one.track.is_of_default_branch}
     judged: list[ListedTest | None] = []
     for row in rows:
         own = found[row["id"]]

@@ -49,7 +49,7 @@ def _fill_in(transaction: Transaction, context: Context, limit: int) -> float | 
         return None
     details = events.find_all_details(transaction, [one.id for one in chunk.deliveries])
     parsed = [with_details(event, details.get(event.id)) for event in _parse(context, chunk.deliveries)]
-    judge_runs(transaction, parsed, is_history=True)
+    judge_runs(transaction, parsed, projects=context.projects, is_history=True)
     backfills.go_on_from(transaction, chunk.mark)
     return chunk.share
 

@@ -13,6 +13,7 @@ from service.channels import min_interval
 from service.db.tables import Transaction
 from service.model import Attempt, Color, Event, Message, Notification, NotificationState
 from service.pipeline.bursts import end_burst
+from service.pipeline.changed_runs import drop_untrue
 from service.pipeline.channel_knowledge import color_told, is_stale
 from service.pipeline.compose_message import compose_message
 from service.pipeline.context import Context
@@ -133,6 +134,8 @@ def _is_pointless(
 ) -> bool:
     """Drop news that time has overtaken, or have them wait again; tell if so."""
     if end_quiet(transaction, context, notification, now):
+        return True
+    if event is not None and drop_untrue(transaction, notification, event):
         return True
     if event is not None and hold_for_rerun(transaction, context, notification, event, now=now):
         return True

@@ -86,7 +86,7 @@ def plan_events(
 
     These are the rules; ``decide_events`` records beside them.
     """
-    with_facts = with_run_facts(transaction, context, _with_runs(transaction, pending, now), now)
+    with_facts = with_run_facts(transaction, context, _with_runs(transaction, context, pending, now), now)
     return plan_notifications(transaction, context, with_facts, now)
 
 
@@ -101,12 +101,16 @@ def record_facts(transaction: Transaction, context: Context, plans: Sequence[Pla
     decisions.put(transaction, judged)
 
 
-def _with_runs(transaction: Transaction, pending: Sequence[PendingDecision], now: datetime) -> list[PendingDecision]:
+def _with_runs(
+    transaction: Transaction, context: Context, pending: Sequence[PendingDecision], now: datetime
+) -> list[PendingDecision]:
     """Judge the runs of workflows; return the events with them.
 
     Those of one track are in its order.
     """
-    states = judge_runs(transaction, [one.event for one in pending], edits_due_at=now + EDIT_DELAY)
+    states = judge_runs(
+        transaction, [one.event for one in pending], projects=context.projects, edits_due_at=now + EDIT_DELAY
+    )
     judged = [replace(one, event=replace(one.event, run=states.get(one.event.id))) for one in pending]
     of_tracks: dict[object, list[PendingDecision]] = defaultdict(list)
     for one in judged:
@@ -133,7 +137,7 @@ def _request_details(
     wanted = [
         plan.event.id
         for plan in plans
-        if plan.notifications or plan.held or (plan.event.id in replayed and plan.any_matched)
+        if plan.notifications or plan.held or plan.dropped or (plan.event.id in replayed and plan.any_matched)
     ]
     fetches.request(transaction, wanted, FetchPurpose.MESSAGE, due_at=context.clock())
     others = [plan.event for plan in plans if plan.event.id not in set(wanted)]

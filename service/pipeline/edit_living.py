@@ -28,7 +28,6 @@ from service.model import (
     Update,
 )
 from service.pipeline.context import Context
-from service.pipeline.judge_runs import expiry_of
 from service.pipeline.living import has_living_channels
 from service.pipeline.red_facts import with_red_facts
 from service.store import events, incidents, living_messages, runs, tracks
@@ -67,7 +66,7 @@ async def edit_living(context: Context) -> None:
 def _order_expired(transaction: Transaction, now: datetime) -> None:
     """Order an edit for each red message of a branch that had no run for long."""
     reds = living_messages.red_tracks(transaction)
-    over = [incident_id for incident_id, (branch, last_at) in reds.items() if is_silent(branch, last_at, now)]
+    over = [incident_id for incident_id, one in reds.items() if one.track.is_silent(one.state.last_at, now)]
     living_messages.order_edits(transaction, over, now)
 
 
@@ -95,12 +94,7 @@ def _color(transaction: Transaction, incident: Incident, now: datetime) -> Color
     if incident.closed_because is Closing.EXPIRED or incident.merged_into is not None:
         return Color.GREY
     stored = tracks.find_all(transaction, [incident.track_id]).get(incident.track_id)
-    return Color.GREY if stored and is_silent(stored.track.branch, stored.state.last_at, now) else Color.RED
-
-
-def is_silent(branch: str | None, last_at: datetime | None, now: datetime) -> bool:
-    """Return whether a branch had no run for so long that it is no longer red."""
-    return last_at is not None and now > last_at + expiry_of(branch)
+    return Color.GREY if stored and stored.track.is_silent(stored.state.last_at, now) else Color.RED
 
 
 def _compose(transaction: Transaction, context: Context, incident: Incident, living: LivingMessage) -> Message:

@@ -21,10 +21,11 @@ from service.model import (
     News,
     Notification,
     NotificationState,
+    Transition,
 )
+from service.pipeline.changed_runs import judge_setup
 from service.pipeline.context import Context
 from service.pipeline.fetch_details import fetch_details, next_fetch_at, retry_after_s
-from service.pipeline.judge_runs import DEFAULT_BRANCHES
 from service.pipeline.lane_heads import enqueue_heads
 from service.pipeline.learn_tests import details_to_learn, jobs_to_watch
 from service.pipeline.record_tests import record_tests
@@ -45,7 +46,8 @@ async def enrich(context: Context, fetch: Fetch) -> None:
     event_id = fetch.event_id
     event, known, unsent, to_learn, passes_of = await context.store.snapshot(_load, event_id)
     wants = wanted_details(event, has_log=any(route.has_log for route in context.routes))
-    if any(one.news is not News.RUN for one in unsent):  # an automatic rerun may follow, or it was a setup
+    is_fixed = event.run is not None and event.run.transition is Transition.FIXED
+    if is_fixed or any(one.news is not News.RUN for one in unsent):  # it may be rerun, or was a setup
         wants |= {DetailKind.WORKFLOW}
     if fetch.purpose is FetchPurpose.TESTS:  # what messages wait for was fetched before
         wants, unsent = to_learn, []
@@ -61,6 +63,8 @@ async def enrich(context: Context, fetch: Fetch) -> None:
             return  # the event was pruned meanwhile
         events.put(transaction, with_details(event, details))
         events.put_details(transaction, {event_id: details})
+        if not event.workflow.is_setup:
+            judge_setup(transaction, context, with_details(event, details))
         record_tests(transaction, with_details(event, details), details)
         waits_on = bool(unsent) and details.may_improve and context.clock() < deadline
         if not waits_on:
@@ -170,7 +174,7 @@ def wanted_details(event: Event, *, has_log: bool = False) -> frozenset[DetailKi
 
 
 def _may_have_pull_request(event: Event) -> bool:
-    is_of_branch = event.tag is None and event.branch not in DEFAULT_BRANCHES and not event.is_scheduled
+    is_of_branch = event.tag is None and not event.is_of_default_branch and not event.is_scheduled
     return is_of_branch and event.status != "canceled" and not event.pull_request.is_known
 
 

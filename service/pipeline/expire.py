@@ -9,10 +9,8 @@ from datetime import datetime
 import structlog
 
 from service.db.tables import Transaction
-from service.model import DEFAULT_EXPIRY, Closing
+from service.model import Closing
 from service.pipeline.context import Context
-from service.pipeline.edit_living import is_silent
-from service.pipeline.judge_runs import expiry_of
 from service.store import incidents, kept_back, living_messages, told, tracks
 from service.store.tracks import StoredTrack
 
@@ -25,9 +23,10 @@ log = structlog.get_logger()
 
 async def expire_incidents(context: Context, *, batch_size: int = BATCH_SIZE) -> None:
     """Close the incidents that are to expire, a batch of tracks at a time."""
+    await context.store.write(tracks.apply_settings, context.projects)
     now, beyond, count = context.clock(), 0, 0
     while True:
-        found = await context.store.read(_find, now, beyond, batch_size)
+        found = await context.store.read(_find, now - context.projects.shortest_expiry, beyond, batch_size)
         if not found:
             break
         beyond = found[-1]
@@ -36,9 +35,9 @@ async def expire_incidents(context: Context, *, batch_size: int = BATCH_SIZE) ->
         log.info("incidents expired", incidents=count)
 
 
-def _find(transaction: Transaction, now: datetime, beyond: int, limit: int) -> list[int]:
+def _find(transaction: Transaction, before: datetime, beyond: int, limit: int) -> list[int]:
     """Return red tracks without a run since the shortest limit, in order."""
-    return tracks.find_silent(transaction, before=now - DEFAULT_EXPIRY, beyond=beyond, limit=limit)
+    return tracks.find_silent(transaction, before=before, beyond=beyond, limit=limit)
 
 
 def close_silent(transaction: Transaction, track_ids: list[int], now: datetime) -> int:
@@ -49,7 +48,7 @@ def close_silent(transaction: Transaction, track_ids: list[int], now: datetime) 
     silent = [
         one
         for one in tracks.lock_all(transaction, track_ids)
-        if one.state.incident_id and is_silent(one.track.branch, one.state.last_at, now)
+        if one.state.incident_id and one.track.is_silent(one.state.last_at, now)
     ]
     known = incidents.find_all(transaction, {one.state.incident_id for one in silent if one.state.incident_id})
     closing = [
@@ -68,4 +67,4 @@ def close_silent(transaction: Transaction, track_ids: list[int], now: datetime) 
 def _end(one: StoredTrack) -> datetime:
     """Return the time at which the incident of a silent track ended."""
     assert one.state.last_at is not None  # noqa: S101 - a silent track had a run
-    return one.state.last_at + expiry_of(one.track.branch)
+    return one.state.last_at + one.track.expiry

@@ -12,8 +12,6 @@ from uuid import UUID, uuid4
 
 from service.db.tables import Transaction
 from service.model import (
-    DEFAULT_BRANCH_EXPIRY,
-    DEFAULT_EXPIRY,
     Closing,
     Color,
     Event,
@@ -26,12 +24,11 @@ from service.model import (
     color_of,
 )
 from service.routing.incidents import NamedStretch, name_stretches
+from service.routing.projects import NO_RULES, ProjectRules
 from service.routing.tracks import JudgedTrack, judge_alone, judge_track, side_by_side, state_before, up_to_green
 from service.store import events as stored_events
 from service.store import incidents, living_messages, runs, told, tracks
 from service.store.tracks import StoredTrack
-
-DEFAULT_BRANCHES = frozenset({"main", "master"})
 
 
 @dataclass(kw_only=True)
@@ -41,6 +38,7 @@ class _Batch:
     before   those that were on record, by id
     posted   those that events of this batch tell of, as they tell of them, by track
     changed  the rows to write, by id; likewise ``incidents`` and ``states``
+    locked   the tracks that it holds, by id
     """
 
     before: Mapping[UUID, Run]
@@ -48,13 +46,20 @@ class _Batch:
     changed: dict[UUID, Run] = field(default_factory=dict)
     incidents: dict[UUID, Incident] = field(default_factory=dict)
     states: list[StoredTrack] = field(default_factory=list)
+    locked: dict[int, StoredTrack] = field(default_factory=dict)
 
 
 def judge_runs(
-    transaction: Transaction, posted: Sequence[Event], *, is_history: bool = False, edits_due_at: datetime | None = None
+    transaction: Transaction,
+    posted: Sequence[Event],
+    *,
+    projects: ProjectRules = NO_RULES,
+    is_history: bool = False,
+    edits_due_at: datetime | None = None,
 ) -> dict[UUID, RunState]:
     """Judge the runs of events; return their states by the events' ids.
 
+    projects       the settings of projects
     is_history     they were told of before runs were judged: none is late
     edits_due_at   the time at which messages of incidents that change are edited, unless news of them come before
     """
@@ -68,14 +73,22 @@ def judge_runs(
     locked = tracks.lock(transaction, {digests[run_id]: event for run_id, event in counting.items()})
     batch = _Batch(before=before)
     for run_id, event in counting.items():
-        track_id = locked[digests[run_id]].track.id
+        stored = with_settings(locked[digests[run_id]], event, projects)
+        track_id = stored.track.id
+        batch.locked[track_id] = stored
         batch.posted[track_id].append(_to_run(event, run_id, track_id, before.get(run_id)))
-    for stored in sorted(locked.values(), key=lambda one: one.track.id):
+    for _, stored in sorted(batch.locked.items()):
         _judge_one_track(transaction, batch, stored, is_history=is_history)
     _write(transaction, batch)
     if edits_due_at is not None and batch.incidents:
         living_messages.follow(transaction, list(batch.incidents.values()), edits_due_at)
     return _states(transaction, batch, of_event)
+
+
+def with_settings(stored: StoredTrack, event: Event, projects: ProjectRules) -> StoredTrack:
+    """Return a track with the settings of its project, as known by now."""
+    posted = event.project.default_branch or stored.track.posted_default
+    return replace(stored, track=projects.applied_to(replace(stored.track, posted_default=posted)))
 
 
 def _counting(
@@ -115,6 +128,7 @@ def _to_run(event: Event, run_id: UUID, track_id: int, before: Run | None) -> Ru
         created_at=event.workflow.created_at or stopped_at - duration,
         stopped_at=stopped_at,
         color=color_of(event.status),
+        setup_color=color_of(event.status) if event.workflow.is_setup or (before and before.setup_color) else None,
     )
     if before is None or before.track_id != track_id:
         return run
@@ -137,7 +151,7 @@ def _judge_one_track(transaction: Transaction, batch: _Batch, stored: StoredTrac
     window = _window(transaction, batch, stored, posted)
     if not is_history:
         window.runs = _with_lateness(window.runs, posted, batch.before, stored.colored_pipeline)
-    judged = judge_track(window.runs, window.start, expiry=expiry_of(stored.track.branch))
+    judged = judge_track(window.runs, window.start, expiry=stored.track.expiry)
     ids = {run.incident_id for run in window.runs} | {window.start.incident_id}
     known = incidents.find_all(transaction, ids - {None})  # type: ignore[arg-type]
     named = name_stretches(judged.stretches, uuid4)
@@ -171,6 +185,7 @@ class _Window:
 def _window(transaction: Transaction, batch: _Batch, stored: StoredTrack, posted: Sequence[Run]) -> _Window:
     numbers = [run.pipeline_number or 0 for run in posted]
     is_next = stored.newest_pipeline is None or min(numbers) > stored.newest_pipeline
+    is_next &= all(run.setup_color is None for run in posted)  # what those do depends on the reds before
     if is_next and not any(run.id in batch.before for run in posted):
         return _Window(runs=list(posted), before={}, start=stored.state, is_end=True)
     track_id = stored.track.id
@@ -181,11 +196,6 @@ def _window(transaction: Transaction, batch: _Batch, stored: StoredTrack, posted
     start = state_before(found.values())
     every = list((found | {run.id: run for run in posted}).values())
     return _Window(runs=every, before=found, start=start, is_end=last is None)
-
-
-def expiry_of(branch: str | None) -> timedelta:
-    """Return the time without a run after which a red branch is no longer red."""
-    return DEFAULT_BRANCH_EXPIRY if branch in DEFAULT_BRANCHES else DEFAULT_EXPIRY
 
 
 def _with_lateness(
@@ -310,4 +320,6 @@ def _states(transaction: Transaction, batch: _Batch, of_event: Mapping[UUID, UUI
     judged = {run_id: batch.changed.get(run_id) or batch.before[run_id] for run_id in of_event.values()}
     missing = {run.incident_id for run in judged.values()} - batch.incidents.keys() - {None}
     known = batch.incidents | incidents.find_all(transaction, missing)  # type: ignore[arg-type]
-    return {event_id: runs.state_of(judged[run_id], known) for event_id, run_id in of_event.items()}
+    unlocked = {run.track_id for run in judged.values()} - batch.locked.keys()
+    of_tracks = batch.locked | (tracks.find_all(transaction, unlocked) if unlocked else {})
+    return {event_id: runs.state_of(judged[run_id], known, of_tracks) for event_id, run_id in of_event.items()}

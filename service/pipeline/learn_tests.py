@@ -7,7 +7,6 @@ from uuid import UUID
 
 from service.db.tables import Transaction
 from service.model import Color, DetailKind, Event, FetchPurpose
-from service.pipeline.judge_runs import DEFAULT_BRANCHES
 from service.store import fetches
 from service.store.watched_tests import earlier_attempts, is_rerun_later, watched_jobs
 
@@ -35,7 +34,7 @@ def details_to_learn(
     failed = frozenset({DetailKind.TESTS}) if event.run.color is Color.RED else NOTHING
     if event.run.number_in_pipeline > 1:
         return failed | {DetailKind.PASSES}
-    if event.branch in DEFAULT_BRANCHES:
+    if event.is_of_default_branch:
         find_jobs = find_jobs or partial(watched_jobs, transaction)
         return failed | ({DetailKind.PASSES} if find_jobs(event) else NOTHING)
     return failed if failed and is_rerun_later(transaction, event) else NOTHING

@@ -19,10 +19,10 @@ from service.model import (
     Line,
     News,
     Notification,
-    NotificationState,
     Run,
     WaitsFor,
 )
+from service.pipeline.changed_runs import GREEN, GREEN_RERUN, is_first_attempt
 from service.pipeline.channel_knowledge import REPLACED
 from service.pipeline.context import Context
 from service.pipeline.quiet import hold_again
@@ -32,9 +32,6 @@ from service.routing.patience import default_wait, is_manual_rerun, may_be_rerun
 from service.store import events, fetches, incidents, kept_back, notifications, runs, silences
 
 NEWS_OF_RED = frozenset({News.BROKE, News.STILL_BROKEN})
-CORRECTED = "a later post of its run says that it is not red"
-GREEN_RERUN = "a rerun of the same commit turned green before it was told"
-GREEN = "the branch turned green before it was told"
 OVER = "its incident ended before it was told"
 MUTED = "its incident is muted"
 
@@ -46,11 +43,8 @@ def hold_for_rerun(
 
     Only before the first attempt: a later one may be a person's resend.
     """
-    is_first = notification.attempts == 0 and notification.state is NotificationState.PENDING
-    if notification.news not in NEWS_OF_RED or not is_first or event.run is None:
+    if notification.news not in NEWS_OF_RED or not is_first_attempt(notification) or event.run is None:
         return False
-    if event.run.color is not Color.RED:
-        return bool(notifications.drop(transaction, [notification.id], reason=CORRECTED))
     if notification.waits_for is not WaitsFor.RERUN and not may_be_rerun(event):
         return False
     run = runs.find_all(transaction, [event.run.run_id]).get(event.run.run_id)

@@ -19,9 +19,9 @@ from service.model import (
     RedElsewhere,
     RedFacts,
     Run,
+    default_branches,
 )
 from service.pipeline.context import Context
-from service.pipeline.judge_runs import DEFAULT_BRANCHES
 from service.pipeline.record_tests import observed_failures, run_remark
 from service.routing.culprits import RevisionRun, culprits, green_since
 from service.routing.durations import MIN_RUNS, UsualDuration, usual_duration
@@ -36,7 +36,7 @@ from service.routing.flakes import (
     judge_flakiness,
 )
 from service.routing.red_elsewhere import red_elsewhere
-from service.store import run_history, runs, sightings, test_results
+from service.store import run_history, runs, sightings, test_results, tracks
 from service.store.rows import Row
 from service.store.test_coverage import coverage_of_project
 
@@ -111,10 +111,15 @@ def usual_runs(transaction: Transaction, run: Run) -> list[tuple[UUID, int]]:
     own = run_history.timed_greens(transaction, run.track_id, before=run)
     if len(own) >= MIN_RUNS:
         return own
-    for track_id in run_history.sibling_tracks(transaction, run.track_id, DEFAULT_BRANCHES):
+    for track_id in run_history.sibling_tracks(transaction, run.track_id, _default_branches(transaction, run)):
         if len(found := run_history.timed_greens(transaction, track_id, before=run)) >= MIN_RUNS:
             return found
     return []
+
+
+def _default_branches(transaction: Transaction, run: Run) -> tuple[str, ...]:
+    stored = tracks.find_all(transaction, [run.track_id]).get(run.track_id)
+    return stored.track.default_branches if stored else default_branches(None, None)
 
 
 def culprits_of(transaction: Transaction, event: Event, run: Run) -> Culprits:
@@ -161,7 +166,7 @@ class _Placed:
 
 
 def _judge(one: ObservedTest, event: Event, run: Run, *, rows: Sequence[Row], greens: Sequence[Row]) -> JudgedTest:
-    is_default = event.branch in DEFAULT_BRANCHES
+    is_default = event.is_of_default_branch
     failed_in = {row["run_id"] for row in rows}
     placed = [
         *(_placed(row["run_id"], row, row["at"], failed=row["failed"]) for row in rows if row["run_id"] != run.id),
@@ -223,7 +228,8 @@ def _red_elsewhere(
     failures = {(one.test.job, one.fingerprint) for one in observed if one.fingerprint}
     if event.branch is None or not failures:
         return None
-    seen = sightings.sightings_of(transaction, run, {cause for _, cause in failures}, DEFAULT_BRANCHES, now=now)
+    defaults = _default_branches(transaction, run)
+    seen = sightings.sightings_of(transaction, run, {cause for _, cause in failures}, defaults, now=now)
     author = event.commit.author_email or event.commit.author_name
     found = red_elsewhere(failures, seen, branch=event.branch, author=author, now=now)
     return RedElsewhere(branch=found.branch, since=found.since) if found else None

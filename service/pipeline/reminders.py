@@ -18,7 +18,6 @@ from service.message.status_text import age
 from service.model import Channel, Event, Incident, Line, News, Notification, NotificationState, Route, Silence
 from service.pipeline.channel_knowledge import is_under_way
 from service.pipeline.context import Context
-from service.pipeline.edit_living import is_silent
 from service.pipeline.lane_heads import enqueue_heads
 from service.routing.active_hours import is_active
 from service.routing.news import REMINDERS
@@ -65,7 +64,7 @@ def plan_reminders(transaction: Transaction, context: Context) -> list[Notificat
     due = [
         one
         for told in (reminders.find_told(transaction, routes.keys()) if routes else [])
-        if why_silent(told.incident, now) is None and not is_silent(told.branch, told.last_at, now)
+        if why_silent(told.incident, now) is None and not told.track.is_silent(told.last_at, now)
         for one in _due(context, routes[told.route], told, now)
     ]
     planned = _plan(transaction, context, due, now)

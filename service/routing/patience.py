@@ -33,7 +33,8 @@ def is_manual_rerun(event: Event, run: Run, siblings: Iterable[Run]) -> bool:
     """
     if event.workflow.auto_rerun_number:
         return False
-    return any(one.id != run.id and one.stopped_at < run.created_at for one in siblings)
+    others = (one for one in siblings if one.id != run.id and one.setup_color is None)
+    return any(one.stopped_at < run.created_at for one in others)
 
 
 def default_wait(usual: timedelta | None) -> timedelta:

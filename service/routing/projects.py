@@ -1,11 +1,11 @@
 """The settings of projects by the patterns of ``projects:``. Pure."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TypeVar
 
-from service.model import ProjectRule, slug_spellings
+from service.model import DEFAULT_EXPIRY, ProjectRule, Track, slug_spellings
 from service.routing.patterns import compile_pattern, to_nfc
 
 T = TypeVar("T")
@@ -20,13 +20,20 @@ class ProjectRules:
 
     rules: Sequence[ProjectRule] = ()
 
-    def default_branch(self, slug: str | None, name: str | None) -> str | None:
-        """Return the default branch of a project; None: the setting is not given."""
-        return self._first(slug, name, lambda rule: rule.default_branch)
+    def applied_to(self, track: Track) -> Track:
+        """Return a track with what roundsman.yaml says of its project."""
+        slug, name = track.project_slug, track.project_name
+        expire = self._first(slug, name, lambda rule: rule.expire)
+        return replace(
+            track,
+            own_default=self._first(slug, name, lambda rule: rule.default_branch),
+            expire_s=round(expire.total_seconds()) if expire is not None else None,
+        )
 
-    def expire(self, slug: str | None, name: str | None) -> timedelta | None:
-        """Return the time after which a silent red branch of a project expires."""
-        return self._first(slug, name, lambda rule: rule.expire)
+    @property
+    def shortest_expiry(self) -> timedelta:
+        """Return the shortest time after which a silent red of any project expires."""
+        return min((DEFAULT_EXPIRY, *(rule.expire for rule in self.rules if rule.expire is not None)))
 
     def rerun_wait(self, slug: str | None, name: str | None) -> timedelta | None:
         """Return the time for which its news wait for an automatic rerun."""

@@ -2,6 +2,9 @@
 
 Runs follow each other by pipeline number, then by the time at which they were created; the order in which posts arrive
 does not matter. Runs of one name in one pipeline that overlap stand side by side, and count as red if one of them is.
+
+A run that only sets up others says nothing where these are known: it is grey beside others of its pipeline, and if it
+is green it ends no red of theirs. One that has its name for itself is a run like any other.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -94,8 +97,17 @@ def by_pipeline(runs: Iterable[Run]) -> Iterator[list[Run]]:
 
 
 def number_in_pipeline(group: Sequence[Run]) -> list[Run]:
-    """Return the runs of one pipeline, each with its number."""
-    return [replace(run, number_in_pipeline=number) for number, run in enumerate(group, start=1)]
+    """Return the runs of one pipeline, each with its number.
+
+    Those that only set up others are counted apart, and are grey beside these.
+    """
+    others = [run for run in group if run.setup_color is None]
+    setups = [run for run in group if run.setup_color is not None]
+    numbers = {run.id: number for some in (others, setups) for number, run in enumerate(some, start=1)}
+    numbered = [replace(run, number_in_pipeline=numbers[run.id]) for run in group]
+    return [
+        replace(run, color=Color.GREY if others else run.setup_color) if run.setup_color else run for run in numbered
+    ]
 
 
 def side_by_side(runs: Iterable[Run]) -> Iterator[list[Run]]:
@@ -133,6 +145,7 @@ class _Judge:
     def add(self, group: Sequence[Run]) -> None:
         """Add runs that stand side by side."""
         self._expire(group[0].stopped_at)
+        group = [replace(run, color=Color.GREY) if self._is_mere_setup(run) else run for run in group]
         is_red = any(run.color is Color.RED for run in group)
         for run in group:
             if run.color is Color.GREY or (is_red and run.color is Color.GREEN):
@@ -143,6 +156,11 @@ class _Judge:
                 self._add_green(run)
             last_at = max(run.stopped_at, self.state.last_at or run.stopped_at)
             self.state = replace(self.state, last_at=last_at)
+
+    def _is_mere_setup(self, run: Run) -> bool:
+        """Return whether a green run set up others, one of which is red still."""
+        is_red = self.open is not None and any(red.setup_color is None for red in self.open.reds)
+        return run.setup_color is Color.GREEN and is_red
 
     def _open(self, stretch: Stretch) -> Stretch:
         self.open = stretch

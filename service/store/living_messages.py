@@ -11,6 +11,7 @@ from service.db.tables import Transaction, incidents, living_messages, tracks
 from service.model import Color, Incident, Listener, LivingMessage, Notification
 from service.store.bulk import BulkInsert
 from service.store.rows import Row
+from service.store.tracks import StoredTrack, to_stored
 
 _INSERT = BulkInsert(
     living_messages, "ON CONFLICT DO NOTHING", columns=["incident_id", "channel_key", "route", "receiver"]
@@ -97,16 +98,16 @@ def record_edit(
         transaction.execute(update(living_messages).where(key).values(edit_due_at=lease_until))
 
 
-def red_tracks(transaction: Transaction) -> Mapping[UUID, tuple[str | None, datetime | None]]:
-    """Return branch and last run of each incident whose message is red, by incident."""
+def red_tracks(transaction: Transaction) -> Mapping[UUID, StoredTrack]:
+    """Return the track of each incident whose message is red, by incident."""
     wanted = (
-        select(living_messages.c.incident_id, tracks.c.branch, tracks.c.last_at)
+        select(living_messages.c.incident_id.label("shown"), tracks)
         .join(incidents, incidents.c.id == living_messages.c.incident_id)
         .join(tracks, tracks.c.id == incidents.c.track_id)
         .where(living_messages.c.color == Color.RED, living_messages.c.ts.is_not(None))
         .where(living_messages.c.edit_due_at.is_(None))
     )
-    return {row.incident_id: (row.branch, row.last_at) for row in transaction.execute(wanted)}
+    return {row["shown"]: to_stored(row) for row in transaction.execute(wanted).mappings()}
 
 
 def order_edits(transaction: Transaction, incident_ids: Collection[UUID], due_at: datetime) -> None:

@@ -8,9 +8,10 @@ from sqlalchemy import and_, func, literal_column, or_, select
 
 from service.db.columns import UtcDateTime
 from service.db.tables import Transaction, incidents, is_unsent, notifications, runs, tracks
-from service.model import Color, Incident, News, Notification, NotificationState
+from service.model import Color, Incident, News, Notification, NotificationState, Track
 from service.store.incidents import to_incident
 from service.store.rows import Row, to_notification
+from service.store.tracks import find_all
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +23,7 @@ class ToldIncident:
     """
 
     incident: Incident
-    branch: str | None
+    track: Track
     last_at: datetime | None
     route: str
     channel_key: str
@@ -53,17 +54,19 @@ def find_told(transaction: Transaction, routes: Collection[str]) -> Sequence[Tol
         .subquery()
     )
     wanted = (
-        select(incidents, tracks.c.branch, tracks.c.last_at, firsts.c.route, firsts.c.channel_key, firsts.c.told_at)
+        select(incidents, tracks.c.last_at, firsts.c.route, firsts.c.channel_key, firsts.c.told_at)
         .join(firsts, firsts.c.id == incidents.c.id)
         .join(tracks, tracks.c.id == incidents.c.track_id)
         .order_by(incidents.c.id, firsts.c.told_at, firsts.c.channel_key)
     )
-    return [_to_told(row) for row in transaction.execute(wanted).mappings()]
+    found = transaction.execute(wanted).mappings().all()
+    of_tracks = find_all(transaction, {row["track_id"] for row in found})
+    return [_to_told(row, of_tracks[row["track_id"]].track) for row in found]
 
 
-def _to_told(row: Row) -> ToldIncident:
-    names = ("branch", "last_at", "route", "channel_key", "told_at")
-    return ToldIncident(incident=to_incident(row), **{name: row[name] for name in names})
+def _to_told(row: Row, track: Track) -> ToldIncident:
+    names = ("last_at", "route", "channel_key", "told_at")
+    return ToldIncident(incident=to_incident(row), track=track, **{name: row[name] for name in names})
 
 
 def find_waiting(transaction: Transaction, news: Collection[News]) -> Sequence[Notification]:

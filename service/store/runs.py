@@ -8,9 +8,10 @@ from sqlalchemy import bindparam, delete, func, select
 
 from service.db.tables import Transaction, events, runs
 from service.model import Color, Event, EventKind, Incident, Run, RunState, Transition
-from service.store import incidents
+from service.store import incidents, tracks
 from service.store.bulk import BulkInsert, replacing
 from service.store.rows import Row
+from service.store.tracks import StoredTrack
 
 GREEN_POINTS = (Transition.PASSED, Transition.FIXED)
 """The transitions after which a track is green: what is beyond such a run does not depend on what is before it."""
@@ -34,10 +35,10 @@ def _to_id(given: str) -> UUID:
         return uuid5(_IDS, given)
 
 
-def state_of(run: Run, known: Mapping[UUID, Incident]) -> RunState:
-    """Return a run as events carry it; ``known`` has its incident."""
-    incident = known.get(run.incident_id) if run.incident_id else None
-    return run.state(incident.opened_at if incident else None)
+def state_of(run: Run, known: Mapping[UUID, Incident], of_tracks: Mapping[int, StoredTrack]) -> RunState:
+    """Return a run as events carry it, by its incident and its track."""
+    incident, stored = known.get(run.incident_id) if run.incident_id else None, of_tracks.get(run.track_id)
+    return run.state(incident.opened_at if incident else None, stored.track if stored else None)
 
 
 def with_runs(transaction: Transaction, found: Sequence[Event]) -> list[Event]:
@@ -47,7 +48,9 @@ def with_runs(transaction: Transaction, found: Sequence[Event]) -> list[Event]:
         return list(found)
     judged = find_all(transaction, set(ids.values()))
     known = incidents.find_all(transaction, {run.incident_id for run in judged.values() if run.incident_id})
-    states = {event_id: state_of(judged[run_id], known) for event_id, run_id in ids.items() if run_id in judged}
+    of_tracks = tracks.find_all(transaction, {run.track_id for run in judged.values()})
+    there = {event_id: judged[run_id] for event_id, run_id in ids.items() if run_id in judged}
+    states = {event_id: state_of(run, known, of_tracks) for event_id, run in there.items()}
     return [replace(event, run=states.get(event.id)) for event in found]
 
 
@@ -124,6 +127,12 @@ def of_pipelines(transaction: Transaction, track_id: int, pipelines: Collection[
     return [to_run(row) for row in transaction.execute(wanted).mappings()]
 
 
+def of_incident(transaction: Transaction, track_id: int, incident_id: UUID) -> list[Run]:
+    """Return the runs of an incident."""
+    wanted = select(runs).where(runs.c.track_id == track_id, runs.c.incident_id == incident_id)
+    return [to_run(row) for row in transaction.execute(wanted).mappings()]
+
+
 def to_run(row: Row) -> Run:
     """A row of ``runs`` as a run."""
     names = (
@@ -132,6 +141,7 @@ def to_run(row: Row) -> Run:
     )
     return Run(
         color=Color(row["color"]),
+        setup_color=Color(row["setup_color"]) if row["setup_color"] else None,
         transition=Transition(row["transition"]),
         **{name: row[name] for name in names},
     )

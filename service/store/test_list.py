@@ -56,12 +56,6 @@ def candidates(transaction: Transaction, wanted: TestFilter, *, beyond: TestKey 
     return transaction.execute(listed).mappings().all()
 
 
-def branches_of(transaction: Transaction, track_ids: Collection[int]) -> Mapping[int, str | None]:
-    """Return the branches of tracks, by their ids."""
-    wanted = select(tracks.c.id, tracks.c.branch).where(tracks.c.id.in_(track_ids))
-    return {track_id: branch for track_id, branch in transaction.execute(wanted)}  # noqa: C416 - rows are no pairs to mypy
-
-
 def mean_times(transaction: Transaction, test_ids: Collection[int], *, since: datetime) -> Mapping[int, float]:
     """Return the mean run time of tests since a day, in milliseconds."""
     count = func.sum(test_days.c.passes + test_days.c.fails)

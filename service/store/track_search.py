@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import Select, func, select
 
 from service.db.tables import Transaction, incidents, runs, tracks
-from service.model import Color, slug_spellings
+from service.model import Color, default_branches, slug_spellings
 from service.store import names
 from service.store.tracks import StoredTrack, to_stored
 
@@ -47,6 +47,13 @@ def find(
         wanted = wanted.where(tracks.c.workflow == workflow)
     ordered = wanted.order_by(tracks.c.project_slug, tracks.c.branch, tracks.c.workflow, tracks.c.id)
     return [to_stored(row) for row in transaction.execute(ordered.limit(MAX_TRACKS)).mappings()]
+
+
+def default_branches_of(transaction: Transaction, slugs: Collection[str]) -> tuple[str, ...]:
+    """Return the default branch of a project, or the usual ones, the likelier first."""
+    known = select(func.max(tracks.c.own_default), func.max(tracks.c.posted_default))
+    own, posted = transaction.execute(known.where(tracks.c.project_slug.in_(slugs))).one()
+    return default_branches(own, posted)
 
 
 def branches_of(transaction: Transaction, slugs: Collection[str]) -> list[str]:

@@ -5,16 +5,18 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID, uuid5
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, or_, select, update
 
 from service.db.tables import Transaction, tracks
 from service.model import Color, Event, Track, TrackState
+from service.routing.projects import ProjectRules
 from service.store.bulk import BulkInsert
 from service.store.rows import Row
 
 _DIGESTS = UUID("6f0b1f9e-3d34-5a2a-9f3b-1c1d5f0a7e11")
 _NEW_COLUMNS = [column.name for column in tracks.c if column.name != "id"]
-_STATE = ("newest_pipeline", "colored_pipeline", "color", "streak", "since", "incident_id", "last_at")
+_SETTINGS = ("posted_default", "own_default", "expire_s")
+_STATE = ("newest_pipeline", "colored_pipeline", "color", "streak", "since", "incident_id", "last_at", *_SETTINGS)
 _INSERT = BulkInsert(tracks, "ON CONFLICT DO NOTHING", columns=_NEW_COLUMNS)
 _UPDATE = BulkInsert(
     tracks, f"ON CONFLICT (id) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in _STATE)}"
@@ -104,6 +106,23 @@ def put_states(transaction: Transaction, changed: Sequence[StoredTrack]) -> None
     _UPDATE(transaction, [_row(one) for one in sorted(changed, key=lambda one: one.track.id)])
 
 
+def apply_settings(transaction: Transaction, projects: ProjectRules) -> None:
+    """Give tracks what roundsman.yaml says of their projects by now, where that changed."""
+    of_projects = select(tracks.c.project_slug, tracks.c.project_name, tracks.c.own_default, tracks.c.expire_s)
+    if not projects.rules:
+        of_projects = of_projects.where(or_(tracks.c.own_default.is_not(None), tracks.c.expire_s.is_not(None)))
+    for slug, name, own_default, expire_s in transaction.execute(of_projects.distinct()).all():
+        bare = Track(id=0, project_id=None, project_slug=slug, project_name=name, workflow=None, branch=None)
+        wanted = projects.applied_to(bare)
+        if (wanted.own_default, wanted.expire_s) != (own_default, expire_s):
+            theirs = (
+                tracks.c.project_slug.is_not_distinct_from(slug),
+                tracks.c.project_name.is_not_distinct_from(name),
+            )
+            new = {"own_default": wanted.own_default, "expire_s": wanted.expire_s}
+            transaction.execute(update(tracks).where(*theirs).values(**new))
+
+
 def find_all(transaction: Transaction, track_ids: Collection[int]) -> dict[int, StoredTrack]:
     """Return these tracks by their ids."""
     rows = transaction.execute(_FIND, {"ids": list(track_ids)}).mappings()
@@ -129,7 +148,7 @@ def to_stored(row: Row) -> StoredTrack:
         incident_id=row["incident_id"],
         last_at=row["last_at"],
     )
-    names = ("id", "project_id", "project_slug", "project_name", "workflow", "branch")
+    names = ("id", "project_id", "project_slug", "project_name", "workflow", "branch", *_SETTINGS)
     return StoredTrack(
         digest=row["digest"],
         track=Track(**{name: row[name] for name in names}),

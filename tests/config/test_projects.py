@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from service.model import Track
 from tests.roundsman_yaml import ROUTE, File
 
 
@@ -28,6 +29,20 @@ def test_a_project_goes_by_its_name_too(file: File) -> None:
     assert rules.rerun_wait("circleci/org/code", "acme/web") == timedelta(minutes=5)
 
 
+def test_a_track_gets_the_settings_of_its_project(file: File) -> None:
+    rules = file.load(
+        f"{ROUTE}projects:\n  gh/acme/web: {{default_branch: develop}}\n  gh/acme/*: {{expire: 7d}}\n"
+    ).projects
+    track = Track(
+        id=1, project_id=None, project_slug="github/acme/web", project_name="acme/web", workflow="build", branch="main"
+    )
+    applied = rules.applied_to(track)
+
+    assert (applied.default_branches, applied.is_of_default_branch) == (("develop",), False)
+    assert (applied.expiry, rules.shortest_expiry) == (timedelta(days=7), timedelta(days=7))
+    assert (track.default_branches, track.expiry) == (("main", "master"), timedelta(days=30))
+
+
 def test_without_the_section_nothing_is_set(file: File) -> None:
     assert file.load(ROUTE).projects.rerun_wait("gh/acme/web", None) is None
 
@@ -37,6 +52,8 @@ def test_without_the_section_nothing_is_set(file: File) -> None:
     [
         ("gh/acme/web: {rerun_wait: soon}", "rerun_wait is not a duration; write it as 20s, 30m, 4h or 1h30m"),
         ("gh/acme/web: {rerun_wait: 3h}", "rerun_wait must be between 0s and 2h"),
+        ("gh/acme/web: {expire: 1h}", "expire must be between 1d and 400d"),
+        ("gh/acme/web: {default_branch: release/*}", "'release/*' is no name of a branch; write the one that counts"),
         ("gh/acme/web: {rerunwait: 5m}", "rerunwait is not a key here; did you mean rerun_wait?"),
         ('"!gh/acme/web": {rerun_wait: 5m}', "excludes, and settings are of projects that a pattern fits"),
         ('"gh/acme/[web": {rerun_wait: 5m}', "opens a [ that no ] closes; write [[] for the plain character"),

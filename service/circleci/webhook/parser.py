@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from hashlib import sha256
 
-from service.circleci.git import circleci_of, commit_of, vcs_of
+from service.circleci.git import circleci_of, commit_of, git_of, vcs_of
 from service.circleci.json_fields import read_object
 from service.circleci.links import web_url, workflow_url
 from service.circleci.pull_requests import pull_request_of
@@ -71,7 +71,12 @@ def parse(delivery: Delivery, *, links: bool) -> Event:
         received_at=delivery.received_at,
         via=delivery.via,
         org=payload.organization.name,
-        project=Project(id=payload.project.id, slug=payload.project.slug, name=payload.project.name),
+        project=Project(
+            id=payload.project.id,
+            slug=payload.project.slug,
+            name=payload.project.name,
+            default_branch=git_of(payload.pipeline).default_branch,
+        ),
         pipeline=Pipeline(id=payload.pipeline.id, number=payload.pipeline.number),
         workflow=workflow_of(payload, links=links),
         job=job_of(payload) if kind is EventKind.JOB_COMPLETED else None,

@@ -64,6 +64,7 @@ class TriggerParameters(Shape):
     ref: Text = None
     full_ref: Text = None
     checkout_sha: Text = None
+    default_branch: Text = None
     commit_sha: Text = None
     commit_title: Text = None
     commit_message: Text = None

@@ -1,0 +1,92 @@
+"""Runs that only set up others: grey beside these, as soon as CircleCI says what they are."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from service.testing.fake_circleci.organization import Run
+from tests.app_fixture import RED, House, a_house
+
+pytestmark = pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
+
+ROUTES = """\
+receivers:
+  web:
+    channels: [json://web.example.com]
+routes:
+  - match: {branch: main}
+    receiver: web
+"""
+NEWS = """
+    SELECT news, pipeline_number, notifications.state FROM notifications
+    JOIN events ON events.id = notifications.event_id ORDER BY created_at, notifications.id
+"""
+RUNS = "SELECT color, transition, number_in_pipeline FROM runs ORDER BY pipeline_number, created_at"
+
+
+@pytest.fixture
+async def house(folder: Path) -> AsyncIterator[House]:
+    async with a_house(folder, ROUTES) as house:
+        yield house
+
+
+def run(number: int, status: str, *, attempt: int = 2, **changes: object) -> Run:
+    """A run beside the setup of its pipeline, which is the first attempt."""
+    jobs = tuple(replace(job, starts_s=0, lasts_s=60) for job in RED.jobs)
+    pushed_at = RED.pushed_at + timedelta(minutes=30 * (number - 900))
+    one = replace(RED, jobs=jobs, number=number, status=status, attempt=attempt, pushed_at=pushed_at)
+    return replace(one, waited_s=30 * attempt, **changes)  # type: ignore[arg-type]
+
+
+def setup(number: int, status: str, **changes: object) -> Run:
+    return run(number, status, attempt=1, is_setup=True, **changes)
+
+
+async def told(house: House, *runs: Run) -> list[tuple[str, int, str]]:
+    for one in runs:
+        await house.finish(one)
+        await house.drain()
+    return [tuple(row) for row in house.rows(NEWS)]
+
+
+async def test_a_green_setup_fixes_no_red_of_the_runs_that_it_sets_up(house: House) -> None:
+    found = await told(house, run(901, "failed"), setup(902, "success"), run(902, "failed"), run(903, "success"))
+
+    assert found == [("broke", 901, "sent"), ("fixed", 902, "dropped"), ("fixed", 903, "sent")]
+    assert house.rows(RUNS) == [
+        ("red", "broke", 1), ("grey", "none", 1), ("red", "still_broken", 1), ("green", "fixed", 1),
+    ]  # fmt: skip
+    assert house.rows("SELECT streak, closed_because FROM incidents") == [(2, "green")]
+    assert house.rows("SELECT reason FROM notifications WHERE state = 'dropped'") == [
+        ("its run only set up the workflows after it",)
+    ]
+
+
+async def test_the_setup_beside_a_run_of_its_name_is_grey(house: House) -> None:
+    found = await told(house, setup(901, "failed"), run(901, "success"))
+
+    assert house.rows(RUNS) == [("grey", "none", 1), ("green", "passed", 1)]
+    assert found == [("broke", 901, "sent"), ("fixed", 901, "sent")]  # it was told before the run beside it ended
+
+
+async def test_a_setup_that_fails_alone_is_told_and_so_is_its_end(house: House) -> None:
+    own = {"workflow": "setup"}
+    found = await told(house, setup(901, "failed", **own), setup(902, "success", **own))
+
+    assert found == [("broke", 901, "sent"), ("fixed", 902, "sent")]
+
+
+async def test_a_red_that_waits_for_its_rerun_is_told_although_a_setup_was_green_meanwhile(house: House) -> None:
+    waiting = run(901, "failed", auto_reruns=(0, 1))
+    house.clock.now = waiting.stopped_at
+    await told(house, waiting)
+    assert await told(house, setup(902, "success")) == [("broke", 901, "pending")]
+    await house.drain(minutes=31)
+
+    assert await told(house, run(902, "failed"), run(903, "success")) == [
+        ("broke", 901, "sent"),
+        ("fixed", 903, "sent"),
+    ]
