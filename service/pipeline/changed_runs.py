@@ -1,6 +1,6 @@
-"""Runs whose color turns out to be another: by a later post, or as they only set up others.
+"""Runs whose color turns out to be another after they were decided on.
 
-CircleCI is asked for the latter after the decision. What was planned of such a run is dropped, and what was dropped for
+A later post says so, or CircleCI when it is asked: they only set up others. What was planned of such a run is dropped, and what was dropped for
 it is told after all.
 """
 
@@ -25,7 +25,7 @@ REVIVABLE = frozenset({REPLACED, GREEN_RERUN, GREEN})
 
 
 def is_first_attempt(notification: Notification) -> bool:
-    """Return whether it is the first attempt that begins: a later one may be a person's."""
+    """Return whether the first attempt begins: a later one may be a person's."""
     return notification.attempts == 0 and notification.state is NotificationState.PENDING
 
 

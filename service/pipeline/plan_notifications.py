@@ -275,7 +275,7 @@ class _Planner:
 
     @property
     def ended(self) -> RunState | None:
-        """Return the run if its track is green after it; None: it is not, or the run is late."""
+        """Return the run if its track is green after it; None for a late one too."""
         return ended(self._run) if self._track_id is not None else None
 
     @property

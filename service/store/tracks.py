@@ -107,7 +107,7 @@ def put_states(transaction: Transaction, changed: Sequence[StoredTrack]) -> None
 
 
 def apply_settings(transaction: Transaction, projects: ProjectRules) -> None:
-    """Give tracks what roundsman.yaml says of their projects by now, where that changed."""
+    """Give tracks what roundsman.yaml says of their projects by now."""
     of_projects = select(tracks.c.project_slug, tracks.c.project_name, tracks.c.own_default, tracks.c.expire_s)
     if not projects.rules:
         of_projects = of_projects.where(or_(tracks.c.own_default.is_not(None), tracks.c.expire_s.is_not(None)))
