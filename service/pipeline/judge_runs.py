@@ -67,13 +67,14 @@ def judge_runs(
     if not workflows:
         return {}
     of_event = {event.id: runs.id_of(event) for event in workflows}
+    digests = {event.id: tracks.digest_of(event) for event in workflows}
+    locked = tracks.lock(transaction, {digests[event.id]: event for event in workflows})
+    # after the lock: what was read before could have changed meanwhile
     before = runs.find_all(transaction, set(of_event.values()))
     counting = _counting(transaction, workflows, of_event, before)
-    digests = {run_id: tracks.digest_of(event) for run_id, event in counting.items()}
-    locked = tracks.lock(transaction, {digests[run_id]: event for run_id, event in counting.items()})
     batch = _Batch(before=before)
     for run_id, event in counting.items():
-        stored = with_settings(locked[digests[run_id]], event, projects)
+        stored = with_settings(locked[digests[event.id]], event, projects)
         track_id = stored.track.id
         batch.locked[track_id] = stored
         batch.posted[track_id].append(_to_run(event, run_id, track_id, before.get(run_id)))
@@ -162,9 +163,22 @@ def _judge_one_track(transaction: Transaction, batch: _Batch, stored: StoredTrac
         run = replace(one.run, incident_id=id_of[id(one.stretch)] if one.stretch else None)
         if run != batch.before.get(run.id) and run != window.before.get(run.id):
             batch.changed[run.id] = run
+    before = {**batch.before, **window.before}
+    if any(_lost_its_color(one.run, before.get(one.run.id)) for one in judged.runs):
+        stored = _recolored(transaction, stored, judged)
     batch.states.append(_new_state(batch, stored, judged, id_of, is_end=window.is_end))
     if any(one.stretch.closed_because is Closing.EXPIRED and one.id == stored.state.incident_id for one in named):
         told.forget(transaction, [stored.track.id])
+
+
+def _lost_its_color(run: Run, before: Run | None) -> bool:
+    return before is not None and before.color is not Color.GREY and run.color is Color.GREY
+
+
+def _recolored(transaction: Transaction, stored: StoredTrack, judged: JudgedTrack) -> StoredTrack:
+    """Return a track with the newest colored pipeline of runs that are not judged now."""
+    there = {one.run.id for one in judged.runs}
+    return replace(stored, colored_pipeline=runs.newest_colored(transaction, stored.track.id, but=there))
 
 
 @dataclass(kw_only=True)

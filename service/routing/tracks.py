@@ -228,6 +228,8 @@ def up_to_green(recorded: Sequence[Run], pipeline: int | None) -> list[Run]:
     greens = [
         run.place
         for run in recorded
-        if run.pipeline_number == pipeline and run.transition in {Transition.PASSED, Transition.FIXED}
+        if run.pipeline_number == pipeline
+        and run.transition in {Transition.PASSED, Transition.FIXED}
+        and run.setup_color is None
     ]
     return [run for run in recorded if pipeline is None or run.place <= min(greens)]

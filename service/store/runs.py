@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from uuid import UUID, uuid5
 
-from sqlalchemy import bindparam, delete, func, select
+from sqlalchemy import and_, bindparam, delete, func, select
 
 from service.db.tables import Transaction, events, runs
 from service.model import Color, Event, EventKind, Incident, Run, RunState, Transition
@@ -18,6 +18,8 @@ GREEN_POINTS = (Transition.PASSED, Transition.FIXED)
 
 MAX_BESIDE = 20  # runs of one pipeline that may stand after the one at hand
 
+_IS_GREEN_POINT = and_(runs.c.transition.in_(GREEN_POINTS), runs.c.setup_color.is_(None))
+"""That of a setup depends on what is before it: it ends no red of others."""
 _IDS = UUID("b1f6b3d0-6f6e-5d0a-8a59-0c2f2b6b9d11")
 _PUT = BulkInsert(runs, replacing(runs, "id"))
 _FIND = select(runs).where(runs.c.id.in_(bindparam("ids", expanding=True)))
@@ -77,7 +79,7 @@ def forget(transaction: Transaction, event_ids: Collection[UUID]) -> None:
 def green_before(transaction: Transaction, track_id: int, pipeline: int) -> int | None:
     """Return the newest pipeline before this one in which the track was green."""
     newest = select(func.max(runs.c.pipeline_number)).where(
-        runs.c.track_id == track_id, runs.c.transition.in_(GREEN_POINTS), runs.c.pipeline_number < pipeline
+        runs.c.track_id == track_id, _IS_GREEN_POINT, runs.c.pipeline_number < pipeline
     )
     found: int | None = transaction.execute(newest).scalar()
     return found
@@ -86,7 +88,7 @@ def green_before(transaction: Transaction, track_id: int, pipeline: int) -> int 
 def green_after(transaction: Transaction, track_id: int, pipeline: int) -> int | None:
     """Return the oldest pipeline after this one in which the track was green."""
     oldest = select(func.min(runs.c.pipeline_number)).where(
-        runs.c.track_id == track_id, runs.c.transition.in_(GREEN_POINTS), runs.c.pipeline_number > pipeline
+        runs.c.track_id == track_id, _IS_GREEN_POINT, runs.c.pipeline_number > pipeline
     )
     found: int | None = transaction.execute(oldest).scalar()
     return found
@@ -106,6 +108,15 @@ def red_before(transaction: Transaction, state: RunState) -> Run | None:
     )
     earlier = (to_run(row) for row in transaction.execute(reds).mappings())
     return max((run for run in earlier if run.place < own.place), key=lambda run: run.place, default=None)
+
+
+def newest_colored(transaction: Transaction, track_id: int, *, but: Collection[UUID]) -> int | None:
+    """Return the newest pipeline of a track with a red or green run, but for these."""
+    newest = select(func.max(runs.c.pipeline_number)).where(
+        runs.c.track_id == track_id, runs.c.color != Color.GREY, runs.c.id.not_in(but)
+    )
+    found: int | None = transaction.execute(newest).scalar()
+    return found
 
 
 def between(transaction: Transaction, track_id: int, first: int | None, last: int | None) -> list[Run]:
