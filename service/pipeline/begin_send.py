@@ -135,9 +135,10 @@ def _is_pointless(
     """Drop news that time has overtaken, or have them wait again; tell if so."""
     if end_quiet(transaction, context, notification, now):
         return True
-    if event is not None and drop_untrue(transaction, notification, event):
-        return True
-    if event is not None and hold_for_rerun(transaction, context, notification, event, now=now):
+    if event is not None and (
+        drop_untrue(transaction, notification, event)
+        or hold_for_rerun(transaction, context, notification, event, now=now)
+    ):
         return True
     if is_stale(transaction, context, notification):
         return True

@@ -1,7 +1,7 @@
 """Runs whose color turns out to be another after they were decided on.
 
-A later post says so, or CircleCI when it is asked: they only set up others. What was planned of such a run is dropped, and what was dropped for
-it is told after all.
+A later post says so, or CircleCI when it is asked: they only set up others. What was planned of such a run is dropped,
+and what was dropped for it is told after all.
 """
 
 from collections.abc import Sequence
