@@ -10,9 +10,15 @@ from service.db.tables import Transaction
 from service.message.status_text import age, clock_time, duration
 from service.model import Color, Details, Event, ObservedTest, Run
 from service.operations.json_shapes import Json, rfc3339
-from service.pipeline.judge_runs import DEFAULT_BRANCHES
 from service.pipeline.record_tests import observed_failures
-from service.pipeline.red_facts import JudgedTest, judge_tests, last_fails, runs_until, usual_runs
+from service.pipeline.red_facts import (
+    JudgedTest,
+    default_branches_of,
+    judge_tests,
+    last_fails,
+    runs_until,
+    usual_runs,
+)
 from service.routing.culprits import break_range, culprits, green_since
 from service.routing.durations import usual_duration
 from service.routing.flakes import TestResult
@@ -138,9 +144,10 @@ def _of_branches(
         return
     until = event.received_at
     causes = {cause for _, cause in failures}
-    seen = sightings.sightings_of(transaction, run, causes, DEFAULT_BRANCHES, now=until)
+    defaults = default_branches_of(transaction, run)
+    seen = sightings.sightings_of(transaction, run, causes, defaults, now=until)
     # a default branch that was green again since then still is what the message rested on
-    known = [replace(one, is_newest_default=one.branch in DEFAULT_BRANCHES) for one in seen]
+    known = [replace(one, is_newest_default=one.branch in defaults) for one in seen]
     author = event.commit.author_email or event.commit.author_name
     found = red_elsewhere(failures, known, branch=event.branch, author=author, now=until)
     if found is None:

@@ -111,13 +111,14 @@ def usual_runs(transaction: Transaction, run: Run) -> list[tuple[UUID, int]]:
     own = run_history.timed_greens(transaction, run.track_id, before=run)
     if len(own) >= MIN_RUNS:
         return own
-    for track_id in run_history.sibling_tracks(transaction, run.track_id, _default_branches(transaction, run)):
+    for track_id in run_history.sibling_tracks(transaction, run.track_id, default_branches_of(transaction, run)):
         if len(found := run_history.timed_greens(transaction, track_id, before=run)) >= MIN_RUNS:
             return found
     return []
 
 
-def _default_branches(transaction: Transaction, run: Run) -> tuple[str, ...]:
+def default_branches_of(transaction: Transaction, run: Run) -> tuple[str, ...]:
+    """Return the default branch of a run's project, or the usual ones."""
     stored = tracks.find_all(transaction, [run.track_id]).get(run.track_id)
     return stored.track.default_branches if stored else default_branches(None, None)
 
@@ -228,7 +229,7 @@ def _red_elsewhere(
     failures = {(one.test.job, one.fingerprint) for one in observed if one.fingerprint}
     if event.branch is None or not failures:
         return None
-    defaults = _default_branches(transaction, run)
+    defaults = default_branches_of(transaction, run)
     seen = sightings.sightings_of(transaction, run, {cause for _, cause in failures}, defaults, now=now)
     author = event.commit.author_email or event.commit.author_name
     found = red_elsewhere(failures, seen, branch=event.branch, author=author, now=now)
