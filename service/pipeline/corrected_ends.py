@@ -1,7 +1,6 @@
-"""Tell the end of a red to each channel that was told of it, whichever routes match.
+"""Tell the end of a red that was corrected to those who were told of it.
 
-A post that corrects a red run to green fixes nothing, and a fix may be another author's than its route names: but who
-was told that a track is red is told when it no longer is.
+Such a run fixes nothing: its track just turns out to be green. But who was told that it is red is told that it is not.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -38,11 +37,14 @@ class OwedEnd:
 
 
 class Planner(Protocol):
-    """The plan of one event, as far as ends are concerned."""
+    """The plan of one event, as far as ends are concerned.
+
+    A protocol because the plan itself, which imports this module, is made in another.
+    """
 
     @property
     def ended(self) -> RunState | None:
-        """Return the run if its track is green after it; None: it is not, or the run is late."""
+        """Return the run if its track is green after it; None for a late one too."""
         ...
 
     @property

@@ -8,10 +8,10 @@ from uuid import UUID
 from service.db.tables import Transaction
 from service.message.digest import FlakyTest
 from service.model import Event
-from service.pipeline.judge_runs import DEFAULT_BRANCHES
 from service.routing.flakes import RESULTS_AGE, TestResult, judge_flakiness
-from service.store import digest_rows, run_history, test_list, test_results
+from service.store import digest_rows, run_history, test_results
 from service.store.rows import Row
+from service.store.tracks import find_all as find_tracks
 
 MIN_FAILS = 2
 
@@ -34,7 +34,8 @@ def flaky_tests(
     events = digest_rows.events_of_runs(transaction, set(last_fails.values()))
     wanted = [test for test in tests if (event := events.get(last_fails.get(test["id"]))) and fits(event)]
     tracks = {row["track_id"] for test in wanted for row in results[test["id"]]}
-    defaults = {one for one, branch in test_list.branches_of(transaction, tracks).items() if branch in DEFAULT_BRANCHES}
+    stored = find_tracks(transaction, tracks)
+    defaults = {track_id for track_id, one in stored.items() if one.track.is_of_default_branch}
     greens = [
         row
         for row in run_history.greens_of(transaction, tracks, since=until - RESULTS_AGE)

@@ -96,7 +96,7 @@ async def test_an_end_that_no_route_matches_is_told_to_those_who_heard_of_the_re
 
     assert found == [("broke", 901, "sent"), ("fixed", 902, "sent")]
     assert decision["verdict"] == "not_matched"
-    assert decision["reason"].endswith("web (json) was told that it is red, so it hears of the end")
+    assert decision["reason"].endswith("hears of it all the same: it was told that it broke")
 
 
 @pytest.mark.parametrize("transition", ["broke", "[broke, passed]"])
