@@ -11,7 +11,7 @@ from service.errors import Permanent
 from service.model import Delivery, Event, EventKind, Silence
 from service.operations.history_acts import History, read_history
 from service.operations.simulation import Simulation, simulated
-from service.pipeline.plan_notifications import PendingDecision
+from service.pipeline.plans import PendingDecision
 from service.routing.decide import kinds_heard
 from service.routing.reach import Reach
 from service.store import backtests, events, silences

@@ -18,7 +18,7 @@ from service.pipeline.channel_knowledge import color_told
 from service.pipeline.context import Context
 from service.pipeline.decide import plan_events, record_facts
 from service.pipeline.living import record_simulated
-from service.pipeline.plan_notifications import PendingDecision
+from service.pipeline.plans import PendingDecision
 from service.pipeline.record_tests import record_tests
 from service.pipeline.summaries import record_members
 from service.routing.decide import fits, with_details

@@ -26,7 +26,8 @@ from service.pipeline.context import Context
 from service.pipeline.edit_living import EDIT_DELAY
 from service.pipeline.judge_runs import judge_runs
 from service.pipeline.learn_tests import request_tests
-from service.pipeline.plan_notifications import PendingDecision, Plan, plan_notifications
+from service.pipeline.plan_notifications import plan_notifications
+from service.pipeline.plans import PendingDecision, Plan
 from service.pipeline.run_facts import with_run_facts
 from service.pipeline.told_before import was_told
 from service.routing.absent_facts import absent_facts

@@ -1,8 +1,8 @@
 """Plan the notifications of events: news, for each channel of a matched route."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import datetime
 from uuid import UUID, uuid4
 
 from service.channels import server_lane
@@ -10,8 +10,6 @@ from service.db.tables import Transaction
 from service.model import (
     Channel,
     Color,
-    Details,
-    Event,
     Incident,
     Listener,
     News,
@@ -32,6 +30,7 @@ from service.pipeline.groups import group_remark, in_group
 from service.pipeline.left_out import left_out, remarks_on
 from service.pipeline.living import find_listeners, has_living_channels
 from service.pipeline.patience import MUTED, drop_fixed, take_place
+from service.pipeline.plans import PendingDecision, Plan
 from service.pipeline.quiet import OVER, in_quiet_hours, in_silence, kept_quiet, plan_summaries, quiet_remark
 from service.pipeline.told_before import remarks_on_existing, verdict_beside
 from service.routing.decide import hears_every_run
@@ -39,53 +38,7 @@ from service.routing.news import news_key, news_of
 from service.routing.silences import find_silence, silence_reason
 from service.store import incidents, kept_back, notifications, silences, tracks
 
-MATCHED = frozenset({Verdict.MATCHED, Verdict.ALREADY_TOLD})
 IN_ITS_PLACE = "hears of it in place of the red run before, of which it was not told yet"
-
-
-@dataclass(frozen=True, kw_only=True)
-class PendingDecision:
-    """An event to decide on.
-
-    event       as the delivery says it; ``details`` are added to it
-    max_delay   its messages wait for more details, but no longer than this
-    at          the time at which it is decided on, in a simulation; None: now
-    """
-
-    event: Event
-    details: Details | None
-    max_delay: timedelta
-    at: datetime | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Plan:
-    """The verdicts of the routes on an event, by position, and their consequences.
-
-    remarks         what a reason says of channels, by the route's position
-    notifications   the new ones
-    earlier         those that channels of matched routes have about the same news already
-    dropped         those that waited, and that this news took the place of
-    held            new ones that no one hears of unless it still counts when a silence or quiet hours end
-    """
-
-    pending: PendingDecision
-    verdicts: dict[int, Verdict]
-    remarks: dict[int, tuple[str, ...]] = field(default_factory=dict)
-    notifications: list[Notification] = field(default_factory=list)
-    earlier: list[Notification] = field(default_factory=list)
-    dropped: list[Notification] = field(default_factory=list)
-    held: list[Notification] = field(default_factory=list)
-
-    @property
-    def event(self) -> Event:
-        """Return the event with its details."""
-        return self.pending.event
-
-    @property
-    def any_matched(self) -> bool:
-        """True if a route matched, also if all its channels hear of this already."""
-        return not MATCHED.isdisjoint(self.verdicts.values())
 
 
 def plan_notifications(

@@ -20,7 +20,7 @@ from service.pipeline.context import Context
 from service.pipeline.decide import DecidedEvent, decide_events
 from service.pipeline.fetch_details import may_still_come, with_missing
 from service.pipeline.lane_heads import enqueue_heads
-from service.pipeline.plan_notifications import PendingDecision
+from service.pipeline.plans import PendingDecision
 from service.routing.decide import with_details
 from service.store import actions, deliveries, events, fetches
 

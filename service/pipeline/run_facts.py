@@ -24,7 +24,7 @@ from service.model import (
     Transition,
 )
 from service.pipeline.context import Context
-from service.pipeline.plan_notifications import PendingDecision
+from service.pipeline.plans import PendingDecision
 from service.pipeline.record_tests import observed_failures, run_remark
 from service.pipeline.red_facts import JudgedTest, judge_tests, usual_of
 from service.routing.durations import queue_ms, times_usual

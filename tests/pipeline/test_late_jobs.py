@@ -13,7 +13,7 @@ from service.errors import Permanent, Temporary
 from service.model import Attempt, DetailKind, Details, FetchPurpose, MissingDetail
 from service.pipeline.context import RetryPolicy
 from service.pipeline.decide import decide_events
-from service.pipeline.plan_notifications import PendingDecision
+from service.pipeline.plans import PendingDecision
 from service.pipeline.retry import decide_retry
 from service.pipeline.steps import Pipeline
 from service.store import deliveries, notifications
