@@ -25,6 +25,7 @@ from tests import postgres
 from tests.app_fixture import PATIENT, Clock, House, a_house
 from tests.cli_runner import Terminal
 from tests.databases import Database, a_copy, a_template, database_of
+from tests.long_cases import first_and_long
 from tests.memory import memory
 from tests.queue_fixture import Work, engine_on
 
@@ -113,17 +114,19 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "long: takes too long for `make test`; `make test-all` runs it")
     config.addinivalue_line("markers", "limits(**parts): the limits of the house's parts, by their field of Limits")
     config.addinivalue_line(
-        "markers", "databases(*kinds, long_on): the databases to run on, sqlite and postgres; on which it is long"
+        "markers",
+        "databases(*kinds): the databases to run on, sqlite and postgres; the first one in the short form too",
     )
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run a test once on each of its databases; the mark that is nearest to the test tells which."""
+    """Run a test once on each of its databases; the mark that is nearest to the test tells which.
+
+    All but the first are for the long form.
+    """
     mark = metafunc.definition.get_closest_marker("databases")
     if mark is not None and "kind_of_database" in metafunc.fixturenames:
-        is_long = dict.fromkeys(mark.kwargs.get("long_on", ()), pytest.mark.long)
-        kinds = [pytest.param(kind, marks=is_long.get(kind, ())) for kind in mark.args]
-        metafunc.parametrize("kind_of_database", kinds)
+        metafunc.parametrize("kind_of_database", first_and_long(mark.args))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -34,7 +34,7 @@ def server() -> Iterator[postgres.Server]:
         yield server
 
 
-@pytest.fixture(params=["SQLite", "Postgres"])
+@pytest.fixture(params=["SQLite", pytest.param("Postgres", marks=pytest.mark.long)])
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Database:
     if request.param == "SQLite":
         return new_sqlite(tmp_path)
@@ -157,6 +157,7 @@ async def test_a_message_that_arrived_but_is_not_on_record_is_the_only_one_repea
     assert set(repeated) <= set(interrupted)
 
 
+@pytest.mark.long
 async def test_a_short_round_of_troubles_loses_nothing(tmp_path: Path) -> None:
     plan = Plan(seed="a short round", names=["kill", "circleci", "resend"], changes=8, lasts_s=1)
     count = await play(plan, tmp_path)

@@ -22,7 +22,7 @@ from tests import fake_servers
 from tests.app_fixture import GREEN, RED, SECRET, SETTLED_WITHIN_S, TOKEN, environ
 from tests.operator_client import Operator
 
-pytestmark = pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
+pytestmark = pytest.mark.databases("sqlite", "postgres")
 
 TELL = """\
 receivers:

@@ -15,7 +15,7 @@ from service.queue.procrastinate import ProcrastinateQueue
 from service.testing.fake_circleci.payloads import workflow_completed
 from tests.app_fixture import RED, RED_TO_WEB, House, a_house, environ
 
-pytestmark = pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
+pytestmark = pytest.mark.databases("sqlite", "postgres")
 
 
 @pytest.mark.databases("sqlite")

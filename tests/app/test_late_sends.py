@@ -19,7 +19,7 @@ from service.pipeline.steps import Pipeline
 from tests.app_fixture import RED, RED_TO_WEB, House, a_house, a_moment
 from tests.fake_servers import RawEnd, raw_end
 
-pytestmark = pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
+pytestmark = pytest.mark.databases("sqlite", "postgres")
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 GONE = b"HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\nno"

@@ -141,6 +141,7 @@ async def test_a_secret_that_was_revoked_is_no_reason_to_give_up_while_a_worker_
     assert end.taken == {("/new", f"Change {number}"): 1 for number in range(1, MESSAGES + 1)}
 
 
+@pytest.mark.long
 async def test_a_wrong_secret_that_all_workers_have_is_given_up_at_once(
     server: postgres.Server, tmp_path: Path
 ) -> None:

@@ -89,6 +89,7 @@ def test_a_migration_waits_no_longer_than_it_was_told_to(folder: Path, away: str
     assert PASSWORD not in ended.stderr
 
 
+@pytest.mark.long
 def test_a_wrong_configuration_waits_for_nothing(folder: Path, away: str) -> None:
     given = settings(folder, away) | {"ROUNDSMAN_PROT": "1"}
 

@@ -242,6 +242,7 @@ async def test_plain_fallback_of_a_service_that_shows_html_has_the_links_and_is_
 INK: dict[Literal["light", "dark"], str] = {"light": "rgb(0, 0, 0)", "dark": "rgb(255, 255, 255)"}
 
 
+@pytest.mark.long
 def test_nothing_in_a_mail_is_wider_than_a_phone_nor_hidden_in_the_dark(is_long: bool) -> None:
     cases = list(STORIES) if is_long else ["very-long-names", "200-failures"]
     with chromium() as browser:

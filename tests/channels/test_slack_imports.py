@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 SERVICE = "import service.app.service"
 SENDER = "import service.channels.slack_bot.sender, service.channels.slack_bot.examine"
 
@@ -14,6 +16,7 @@ def loaded(statement: str) -> set[str]:
     return set(ran.stdout.split())
 
 
+@pytest.mark.long
 def test_service_without_such_a_channel_loads_neither() -> None:
     assert loaded(SERVICE) == set()
 

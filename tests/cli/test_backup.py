@@ -15,6 +15,7 @@ from tests.cli_runner import Terminal
 from tests.processes import serve
 
 
+@pytest.mark.long
 def test_a_copy_beside_a_running_service_is_whole_private_and_one_file(folder: Path, terminal: Terminal) -> None:
     target = folder / "copies" / "backup.db"
     target.parent.mkdir()

@@ -90,6 +90,7 @@ def test_ctrl_c_is_a_wish_to_end_and_no_accident(served: Served) -> None:
     assert all(line["level"] != "error" for line in served.log)
 
 
+@pytest.mark.long
 def test_a_send_that_was_begun_may_end(tmp_path: Path) -> None:
     with slow_channel() as channel:
         routes = RED_TO_WEB.replace("json://web.example.com", channel.url)

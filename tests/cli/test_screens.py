@@ -89,6 +89,7 @@ def by_command(screen: Screen) -> dict[str, list[str]]:
     return {lines[0]: lines[1:] for lines in (part.split("\n") for part in printed)}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("columns", first_and_long(WIDTHS))
 def test_all_fits_on_a_terminal_and_nothing_acts_on_it(lived: Lived, columns: int) -> None:
     shown = screen(lived, lived.commands, columns=columns)

@@ -59,7 +59,7 @@ def test_words_for_a_full_disk_and_a_read_only_database_are_the_same_everywhere(
     assert "read-only" in CODES[sqlite3.SQLITE_READONLY]
 
 
-@pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
+@pytest.mark.databases("sqlite", "postgres")
 async def test_a_read_only_database_says_so(house: House, database: Database) -> None:
     if database.url.startswith("sqlite"):
         await house.tell_the_writers("PRAGMA query_only=1")
@@ -73,7 +73,7 @@ async def test_a_read_only_database_says_so(house: House, database: Database) ->
     assert "read-only" in response.json()["error"]
 
 
-@pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
+@pytest.mark.databases("sqlite", "postgres")
 async def test_a_key_of_any_length_is_judged(house: House) -> None:
     letters = [chr(0x20000 + n) for n in os.urandom(1000)]  # four bytes each, and random: no index can pack them
     payload = job_completed(RED, RED.jobs[0])
@@ -110,6 +110,7 @@ def fails_for_content(database: Database, table: str) -> None:
     database.change(f"CREATE TRIGGER takes_long BEFORE INSERT ON {table} EXECUTE FUNCTION takes_long()")
 
 
+@pytest.mark.long
 @pytest.mark.databases("postgres")
 async def test_temporary_error_that_lasts_is_counted_too(house: House, database: Database) -> None:
     fails_for_content(database, "events")
@@ -195,7 +196,7 @@ async def expect_values_as_written(database: Database) -> None:
     assert isolation == ("read committed",)
 
 
-@pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
+@pytest.mark.databases("sqlite", "postgres")
 @pytest.mark.parametrize("time", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "1970-01-01T00:00:00Z", "2010-12-31"])
 async def test_a_time_that_no_build_has_is_none(house: House, time: str) -> None:
     delivery = await house.post(workflow_completed(RED) | {"happened_at": time})

@@ -50,7 +50,8 @@ def rows(url: str, query: str) -> list[Any]:
     return found
 
 
-@pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
+@pytest.mark.long
+@pytest.mark.databases("sqlite", "postgres")
 async def test_upgraded_history_is_found_as_before(filled: Filled, kind_of_database: str) -> None:
     url = filled(kind_of_database)
     before, places = await answers(url), rows(url, "SELECT id, place FROM events ORDER BY id")

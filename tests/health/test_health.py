@@ -23,7 +23,7 @@ from tests.health.test_metrics import noted, value
 from tests.log_capture import logged
 from tests.processes import Served, run, serve
 
-pytestmark = pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
+pytestmark = pytest.mark.databases("sqlite", "postgres")
 
 
 async def checks(house: House, *, status: int) -> dict[str, str]:

@@ -30,7 +30,7 @@ from tests.databases import Database
 from tests.fake_servers import free_port
 from tests.operator_client import ADMIN_TOKEN
 
-BOTH = pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
+BOTH = pytest.mark.databases("sqlite", "postgres")
 
 NOTHING = dict.fromkeys(("kept", "duplicate", "bad_signature", "refused", "not_kept", "broken_off"), 0)
 OURS = {

@@ -99,7 +99,7 @@ async def test_no_line_of_any_level_has_its_address(outside: HttpEnd) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
+@pytest.mark.databases("sqlite", "postgres")
 async def test_it_is_told_while_all_is_ready_and_at_no_other_time(house: House, outside: HttpEnd) -> None:
     watchdog = Watchdog(address(outside))
     async with house.running():

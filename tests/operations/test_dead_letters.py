@@ -16,7 +16,7 @@ from service.store import deliveries
 from service.web.pages.context import PageLimits
 from tests.app_fixture import NINE, House
 
-pytestmark = pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
+pytestmark = pytest.mark.databases("sqlite", "postgres")
 
 LONG = b"\xc3\xa4" * 500_000
 

@@ -14,7 +14,7 @@ from service.testing.sample_runs import VOUCHERS, suite
 from tests.app_fixture import GREEN, RED, RED_TO_WEB, House, a_house
 from tests.cli_runner import Terminal
 
-pytestmark = pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
+pytestmark = pytest.mark.databases("sqlite", "postgres")
 
 FIRST = VOUCHERS[0].name
 

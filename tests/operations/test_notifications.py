@@ -78,7 +78,7 @@ async def test_pages_hang_together(day: House) -> None:
     assert second["next"] is None
 
 
-@pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
+@pytest.mark.databases("sqlite", "postgres")
 @pytest.mark.parametrize("query", ["state=red", "limit=0", "limit=201", "cursor=x", "since=a&since=b", "team=web"])
 async def test_invalid_parameter_is_a_400(house: House, query: str) -> None:
     answer = await house.http.get(f"/api/v1/notifications?{query}")

@@ -205,7 +205,7 @@ async def test_a_reason_that_cannot_be_recorded_dismisses_nothing(house: House, 
 # While it is under way
 
 
-@pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
+@pytest.mark.databases("sqlite", "postgres")
 @pytest.mark.parametrize("verb", ["resend", "dismiss"])
 async def test_notification_being_sent_is_neither_resent_nor_dismissed(house: House, verb: str) -> None:
     """The end of the attempt under way would be written over it, and it would never be done."""

@@ -236,7 +236,7 @@ async def test_other_posts_to_nowhere_are_no_refusals(house: House) -> None:
     assert await listed(house) == []
 
 
-@pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
+@pytest.mark.databases("sqlite", "postgres")
 async def test_only_the_last_fifty_stay(work: Work) -> None:
     for number in range(60):
         refusal = Refusal(at=NINE + timedelta(seconds=number), status=401, reason=f"refusal {number}")

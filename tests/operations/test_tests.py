@@ -17,7 +17,7 @@ from service.testing.fake_circleci.organization import Run, TestResult
 from service.testing.sample_runs import VOUCHERS, suite
 from tests.app_fixture import GREEN, RED, RED_TO_WEB, House, a_house
 
-pytestmark = pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
+pytestmark = pytest.mark.databases("sqlite", "postgres")
 
 KEYS = (
     *("project", "job", "name", "class_name", "file", "state", "rate", "runs", "fails"),

@@ -58,6 +58,7 @@ def test_what_is_not_for_users_stays_outside(wheel: Path) -> None:
     assert {top for top in tops if not top.endswith(".dist-info")} == {"service"}
 
 
+@pytest.mark.long
 def test_it_runs_from_an_empty_folder(installed: Path, tmp_path: Path) -> None:
     said = {
         words: subprocess.run(

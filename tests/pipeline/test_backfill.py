@@ -9,7 +9,7 @@ from service.db.tables import Transaction
 from service.pipeline import backfill
 from tests.app_fixture import GREEN, RED, a_house
 
-pytestmark = pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
+pytestmark = pytest.mark.databases("sqlite", "postgres")
 
 CHANGES = """\
 receivers:

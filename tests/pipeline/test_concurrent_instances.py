@@ -45,6 +45,7 @@ async def test_one_delivery_posted_at_two_doors_at_once_is_one(both: Twins) -> N
     assert len(both.end.got) == 1
 
 
+@pytest.mark.long
 async def test_a_pace_is_kept_across_workers(url_in_real_time: str, tmp_path: Path) -> None:
     slack = "slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ"
     pace = min_interval(Channel(key="1", label="web (slack)", kind="slack", url=slack))

@@ -10,7 +10,7 @@ from service.circleci.source import Source
 from service.model import Delivery, Event
 from tests.app_fixture import GREEN, RED, RED_TO_WEB, House, a_house
 
-pytestmark = pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
+pytestmark = pytest.mark.databases("sqlite", "postgres")
 
 
 @pytest.mark.databases("sqlite", "postgres")

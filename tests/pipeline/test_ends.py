@@ -14,7 +14,7 @@ from service.pipeline.ends import ALL_THE_SAME
 from service.testing.fake_circleci.organization import ADA, LINH, Person, Run
 from tests.app_fixture import RED, House, a_house
 
-pytestmark = pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
+pytestmark = pytest.mark.databases("sqlite", "postgres")
 
 RECEIVERS = """\
 receivers:

@@ -19,7 +19,7 @@ from service.testing.fake_circleci.organization import Run
 from service.testing.fake_circleci.payloads import workflow_completed
 from tests.app_fixture import GREEN, MONDAY, RED, RED_TO_WEB, House, a_house
 
-pytestmark = pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
+pytestmark = pytest.mark.databases("sqlite", "postgres")
 
 LATE = sample_runs.api_late_results(MONDAY)
 HASTY = RetryPolicy(jitter=lambda: 0.5, details_timeout=timedelta(seconds=0.1), answer_timeout=timedelta(seconds=0.01))

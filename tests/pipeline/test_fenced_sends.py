@@ -13,7 +13,7 @@ from service.queue.claims import claimed
 from service.store import notifications
 from tests.app_fixture import RED, House
 
-pytestmark = pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
+pytestmark = pytest.mark.databases("sqlite", "postgres")
 
 AWAY = Temporary("web (json) answered 503")
 

@@ -16,7 +16,7 @@ from tests.app_fixture import GREEN, RED, RED_TO_WEB, SETTLED_WITHIN_S, House, a
 from tests.pipeline.test_enrich import Buggy
 from tests.pipeline.test_process import MANY_ROUTES, RELEASE, verdicts
 
-pytestmark = pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
+pytestmark = pytest.mark.databases("sqlite", "postgres")
 
 
 @pytest.fixture
@@ -253,7 +253,7 @@ async def test_a_replay_is_judged_two_minutes_after_it_was_asked_for(many: House
 
 
 @pytest.mark.long
-@pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
+@pytest.mark.databases("sqlite", "postgres")
 async def test_other_jobs_do_not_wait_while_circleci_hangs(folder: Path, is_long: bool) -> None:
     """The first route tests who pushed, CircleCI takes each call and never answers, and the line is long."""
     hanging, number = asyncio.Event(), 300 if is_long else 3 * WorkerLimits().max_fetches

@@ -18,7 +18,7 @@ from service.store import events
 from tests.databases import Database
 from tests.example_events import FAILED, NOON
 
-pytestmark = pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
+pytestmark = pytest.mark.databases("sqlite", "postgres")
 
 SEED = UUID("5a9ffd3e-1c70-4f5e-9d5c-5d7f4e1d2f7b")
 RUNS = """

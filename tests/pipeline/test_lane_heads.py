@@ -14,7 +14,7 @@ from service.pipeline.lane_heads import enqueue_heads, sweep
 from service.store import notifications
 from tests.app_fixture import RED, RED_TO_WEB, House, a_house
 
-pytestmark = pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
+pytestmark = pytest.mark.databases("sqlite", "postgres")
 
 
 async def test_lane_that_lost_its_job_gets_one(house: House) -> None:

@@ -22,7 +22,7 @@ from tests.app_fixture import NINE, RED, RED_TO_WEB, House, a_house, still_writi
 from tests.neighbor_rows import a_notification
 from tests.pipeline.test_process import CANCELED, CANCELED_TO_ALL, RELEASE, Stumbling
 
-pytestmark = pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
+pytestmark = pytest.mark.databases("sqlite", "postgres")
 
 RELEASES = RED_TO_WEB.replace("status: [failed, error]", "tag: v*")
 OLD_RELEASES = RED_TO_WEB.replace("status: [failed, error]", "tag: v0*")

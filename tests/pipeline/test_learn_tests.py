@@ -22,7 +22,7 @@ from service.testing.fake_circleci.faults import Fault
 from service.testing.fake_circleci.organization import JobRun, Run, sequential_jobs
 from tests.app_fixture import GREEN, MONDAY, RED, RED_TO_WEB, House, a_house
 
-pytestmark = pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
+pytestmark = pytest.mark.databases("sqlite", "postgres")
 
 NOBODY = RED_TO_WEB.replace("[failed, error]", "[unauthorized]")
 

@@ -29,7 +29,7 @@ routes:
     receiver: web
 """
 
-pytestmark = pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
+pytestmark = pytest.mark.databases("sqlite", "postgres")
 
 
 @pytest.fixture

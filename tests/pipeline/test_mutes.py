@@ -11,7 +11,7 @@ import pytest
 from service.testing.fake_circleci.organization import Run
 from tests.app_fixture import RED, House, a_house
 
-pytestmark = pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
+pytestmark = pytest.mark.databases("sqlite", "postgres")
 
 ROUTES = """\
 receivers:

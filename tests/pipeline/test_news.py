@@ -14,7 +14,7 @@ from service.testing.fake_circleci.organization import Run
 from service.testing.fake_circleci.payloads import workflow_completed
 from tests.app_fixture import RED, House, a_house
 
-pytestmark = pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
+pytestmark = pytest.mark.databases("sqlite", "postgres")
 
 CHANGES = """\
 receivers:

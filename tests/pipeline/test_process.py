@@ -18,7 +18,7 @@ from service.testing import sample_runs
 from service.testing.fake_circleci.payloads import as_bytes, cancellation_storm, job_completed, workflow_completed
 from tests.app_fixture import GREEN, MONDAY, RED, RED_TO_WEB, House, a_house
 
-pytestmark = pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
+pytestmark = pytest.mark.databases("sqlite", "postgres")
 
 RELEASE = sample_runs.web_release(MONDAY)  # a tag, whose name only CircleCI's API knows
 CANCELED = sample_runs.mobile_canceled(MONDAY)
@@ -98,7 +98,7 @@ async def test_channel_that_opens_incidents_gets_no_notification_of_a_success(fo
         assert [one["channel_label"] for one in shown["notifications"]] == ["web (json)"]
 
 
-@pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
+@pytest.mark.databases("sqlite", "postgres")
 @pytest.mark.parametrize(("receiver", "told"), [("ops", "none"), ("web", "any")])
 async def test_event_whose_channels_are_all_left_out_is_not_told(folder: Path, receiver: str, told: str) -> None:
     async with a_house(folder, INCIDENTS.partition("routes:")[0] + f"routes: [{{receiver: {receiver}}}]\n") as house:
@@ -183,7 +183,7 @@ async def test_unparsable_delivery_is_a_dead_letter_with_its_reason(house: House
     assert house.jobs() == []
 
 
-@pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
+@pytest.mark.databases("sqlite", "postgres")
 async def test_unexpected_error_is_retried_then_a_dead_letter(house: House) -> None:
     house.replace_source(lambda source: Stumbling(source, ValueError("unforeseen")))
     await house.finish(RED)
@@ -199,7 +199,7 @@ async def test_unexpected_error_is_retried_then_a_dead_letter(house: House) -> N
     assert dead["reason"] == "judging it failed 5 times; please report this: ValueError: unforeseen"
 
 
-@pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
+@pytest.mark.databases("sqlite", "postgres")
 async def test_a_database_that_is_away_counts_as_no_failure_of_the_delivery(house: House) -> None:
     house.replace_source(lambda source: Stumbling(source, Temporary("the database is away"), times=20))
     await house.finish(RED)

@@ -15,7 +15,7 @@ from service.errors import Temporary
 from service.testing.fake_circleci.organization import Run
 from tests.app_fixture import NINE, RED, Clock, House, a_house
 
-pytestmark = pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
+pytestmark = pytest.mark.databases("sqlite", "postgres")
 
 WEB, LEADS = "web (json)", "leads (json)"
 ROUTES = """\

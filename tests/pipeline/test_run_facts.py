@@ -14,7 +14,7 @@ from service.testing.fake_circleci.organization import Run
 from service.testing.sample_runs import VOUCHERS, suite
 from tests.app_fixture import GREEN, RED, House, a_house
 
-pytestmark = pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
+pytestmark = pytest.mark.databases("sqlite", "postgres")
 
 ROUTES = """\
 receivers:

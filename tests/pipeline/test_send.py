@@ -17,7 +17,7 @@ from service.store import notifications
 from tests.app_fixture import RED, RED_TO_WEB, House, a_house
 from tests.queue_fixture import acting, acting_async
 
-pytestmark = pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
+pytestmark = pytest.mark.databases("sqlite", "postgres")
 
 TWO_CHANNELS = RED_TO_WEB.replace("[json://web.example.com]", "[json://web.example.com, xml://web.example.com]")
 AWAY = Temporary("web (json) answered 503")
@@ -151,7 +151,7 @@ async def test_a_channel_that_hangs_delays_no_other(two: House) -> None:
     assert sorted(two.channels.told) == ["web (json)", "web (xml)"]
 
 
-@pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
+@pytest.mark.databases("sqlite", "postgres")
 async def test_a_channel_that_is_no_longer_configured_waits_for_a_person(folder: Path) -> None:
     async with a_house(folder) as house:
         delivery = await red(house)
@@ -170,7 +170,7 @@ async def test_a_channel_that_is_no_longer_configured_waits_for_a_person(folder:
     assert house.channels.tried == []
 
 
-@pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
+@pytest.mark.databases("sqlite", "postgres")
 async def test_channel_of_another_worker_is_sent_by_it_with_all_its_time(folder: Path) -> None:
     async with a_house(folder) as new:
         delivery = await red(new)
@@ -186,7 +186,7 @@ async def test_channel_of_another_worker_is_sent_by_it_with_all_its_time(folder:
     assert [attempt["outcome"] for attempt in notification["attempts"]] == ["put_off", "sent"]
 
 
-@pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
+@pytest.mark.databases("sqlite", "postgres")
 async def test_unknown_channel_has_its_whole_time_each_time(folder: Path) -> None:
     other = RED_TO_WEB.replace("web.example", "ops.example")
     async with a_house(folder) as house:

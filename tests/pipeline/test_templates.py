@@ -6,7 +6,7 @@ import pytest
 
 from tests.app_fixture import RED, a_house
 
-pytestmark = pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
+pytestmark = pytest.mark.databases("sqlite", "postgres")
 
 ROUTES = """\
 receivers:

@@ -11,7 +11,7 @@ from service.testing.fake_circleci.organization import JobRun, Run, TestResult, 
 from service.testing.sample_runs import VOUCHERS, suite
 from tests.app_fixture import GREEN, RED, RED_TO_WEB, House, a_house
 
-pytestmark = pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
+pytestmark = pytest.mark.databases("sqlite", "postgres")
 
 NOBODY = RED_TO_WEB.replace("[failed, error]", "[unauthorized]")
 PASSING = tuple(replace(test, result="success") for test in VOUCHERS)

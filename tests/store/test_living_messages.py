@@ -30,7 +30,7 @@ BROKE = Notification(
 )
 NEVER = LivingMessage(incident_id=INCIDENT, channel_key="k")
 
-pytestmark = pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
+pytestmark = pytest.mark.databases("sqlite", "postgres")
 
 
 async def begin(house: House) -> LivingMessage:

@@ -18,7 +18,7 @@ from tests.app_fixture import still_writing
 from tests.databases import Database
 from tests.operations.test_queries import NINE, RED
 
-pytestmark = pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
+pytestmark = pytest.mark.databases("sqlite", "postgres")
 on_both = pytest.mark.databases("sqlite", "postgres")
 MANY = 60  # names: more than are walked one by one
 
@@ -180,7 +180,7 @@ def test_the_database_tries_as_much_of_a_glob_as_it_can(pattern: str, like: str)
     assert names.like(pattern) == like
 
 
-@pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
+@pytest.mark.databases("sqlite", "postgres")
 @on_both
 async def test_a_glob_that_fits_many_names_fills_its_first_page(store: Store) -> None:
     for number in range(MANY):
@@ -231,7 +231,7 @@ async def test_a_filter_takes_so_many_values_and_no_more(store: Store) -> None:
         await found(store, branch=[",".join(["main"] * 21)])
 
 
-@pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
+@pytest.mark.databases("sqlite", "postgres")
 @on_both
 async def test_names_are_forgotten_with_the_last_event_that_had_them(store: Store, database: Database) -> None:
     later = NINE + timedelta(days=30)
@@ -244,7 +244,7 @@ async def test_names_are_forgotten_with_the_last_event_that_had_them(store: Stor
     assert database.rows("SELECT name FROM names WHERE field = 'branch' ORDER BY name") == [("Main",)]
 
 
-@pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
+@pytest.mark.databases("sqlite", "postgres")
 @on_both
 async def test_a_name_is_marked_as_seen_once_a_day(store: Store, database: Database) -> None:
     def seen() -> object:

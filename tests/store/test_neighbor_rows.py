@@ -21,7 +21,7 @@ from tests.neighbor_rows import (
     own_keys,
 )
 
-pytestmark = pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
+pytestmark = pytest.mark.databases("sqlite", "postgres")
 
 PENDING, SENDING, SENT, DEAD, DISMISSED, DROPPED = NotificationState
 IN_ANY_STATE = frozenset(NotificationState)
@@ -87,7 +87,7 @@ async def neighbors(database: Database) -> AsyncIterator[NeighborRows]:
     await store.close()
 
 
-@pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
+@pytest.mark.databases("sqlite", "postgres")
 @pytest.mark.parametrize(("act", "states"), ON_A_NOTIFICATION.values(), ids=ON_A_NOTIFICATION)
 async def test_act_on_a_notification_changes_it_in_these_states_and_no_neighbor(
     neighbors: NeighborRows, act: NotificationAct, states: Collection[NotificationState]

@@ -123,7 +123,7 @@ def test_every_documented_filter_is_asked_about() -> None:
     assert set(ASKED) == set(SEARCHABLE)
 
 
-@pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
+@pytest.mark.databases("sqlite", "postgres")
 async def test_no_filter_and_no_pair_of_filters_reads_a_whole_table(store: Store) -> None:
     asked: list[Asked] = [{name: ASKED[name]} for name in ASKED if name not in UNLISTED]
     asked += [{name: ASKED[name] for name in pair} for pair in combinations(ASKED, 2) if not {*pair} <= UNLISTED]
@@ -131,6 +131,7 @@ async def test_no_filter_and_no_pair_of_filters_reads_a_whole_table(store: Store
     assert await whole_reads_of(store, asked) == {}
 
 
+@pytest.mark.long
 async def test_neither_does_any_of_several_values(store: Store) -> None:
     asked: list[Asked] = [{name: ANY_OF[name]} for name in ANY_OF]
     asked += [{first: ANY_OF[first], second: ANY_OF[second]} for first, second in pairwise(ANY_OF)]
@@ -175,6 +176,7 @@ async def whole_reads_of(store: Store, asked: Iterable[Asked]) -> dict[str, list
     return {given: lines for given, lines in found.items() if lines}
 
 
+@pytest.mark.long
 async def test_everything_is_walked_newest_first_and_only_as_far_as_the_page_needs(store: Store) -> None:
     def ask(transaction: Transaction) -> None:
         event_search.search(transaction, Search(), limit=5)
@@ -238,7 +240,7 @@ async def test_neither_do_the_questions_of_the_other_pages_and_of_the_sweep(stor
 
 
 @pytest.mark.long
-@pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
+@pytest.mark.databases("sqlite", "postgres")
 async def test_neither_does_forgetting(store: Store) -> None:
     counts: list[int] = []
 

@@ -35,7 +35,7 @@ from service.store import actions, decisions, deliveries, event_search, events, 
 from service.store.filters import Search
 from tests.app_fixture import NINE, RED, House, a_house, still_writing
 
-pytestmark = pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
+pytestmark = pytest.mark.databases("sqlite", "postgres")
 
 NOW = NINE
 OLD = NOW - timedelta(days=403)  # names and routes are marked as seen once a day, and stay for longer

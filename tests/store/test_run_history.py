@@ -15,7 +15,7 @@ from tests.databases import Database
 from tests.year.invented import NEW_YEAR
 from tests.year.invented_runs import InventedRun, received
 
-pytestmark = pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
+pytestmark = pytest.mark.databases("sqlite", "postgres")
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from service.testing.fake_circleci.organization import WEB
 from service.testing.fake_circleci.payloads import as_bytes, job_completed, ping, workflow_completed
 from tests.app_fixture import GREEN, MONDAY, RED, House
 
-pytestmark = pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
+pytestmark = pytest.mark.databases("sqlite", "postgres")
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 EVENT_KEYS = (

@@ -12,7 +12,7 @@ from service.testing.fake_circleci.payloads import workflow_completed
 from tests.app_fixture import RED, House
 from tests.operator_client import ADMIN_TOKEN, Operator
 
-pytestmark = pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
+pytestmark = pytest.mark.databases("sqlite", "postgres")
 
 ADDRESSES = [
     ("GET", "/api/v1/events"),

@@ -150,6 +150,7 @@ def is_refused(answer: httpx.Response) -> bool:
     return answer.status_code in {401, 429} or (answer.status_code == 303 and leads_to_login and not is_for_programs)
 
 
+@pytest.mark.long
 async def test_no_wrong_credential_opens_any_private_address(house: House) -> None:
     dead = (await house.send(b"{}")).json()["delivery"]
     await house.drain()

@@ -58,6 +58,7 @@ async def everything(client: httpx.AsyncClient, house: House, ids: list[str]) ->
     return answers
 
 
+@pytest.mark.long
 async def test_every_response_is_private(house: House) -> None:
     event = await house.finish(RED)
     await house.drain()

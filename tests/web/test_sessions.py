@@ -22,7 +22,7 @@ from tests.operator_client import ADMIN_TOKEN
 __all__ = ["clock", "doors", "guarded", "operator", "stranger"]  # pytest finds fixtures by name
 
 BOTH = pytest.mark.databases("sqlite", "postgres")
-pytestmark = pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
+pytestmark = pytest.mark.databases("sqlite", "postgres")
 
 
 def code_for(doors: Doors, token: str = ADMIN_TOKEN) -> str:

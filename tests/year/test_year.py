@@ -20,7 +20,7 @@ from tests.databases import Database
 from tests.year.invented import NEW_YEAR, Answer, Payload, PlantedIncident, Year, arrivals, invent_year
 from tests.year.oracle import Opinion, opinions
 
-pytestmark = pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
+pytestmark = pytest.mark.databases("sqlite", "postgres")
 
 IDS = UUID("9a4f9f0c-93f1-5a4b-8c3f-0d5c6e7f8a9b")
 

@@ -13,7 +13,7 @@ from service.store.filters import Search
 from tests.bench.past import NOW, Past
 from tests.filled_database import Filled, a_past_of
 
-pytestmark = pytest.mark.databases("sqlite", "postgres", long_on=["sqlite"])
+pytestmark = pytest.mark.databases("postgres", "sqlite")
 SIZE = 900
 ROWS = list(reversed(list(Past(SIZE).rows())))
 SHORT_STRIDES = (3, 20, 60)

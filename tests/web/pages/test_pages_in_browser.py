@@ -19,6 +19,8 @@ from tests.long_cases import first_and_long
 from tests.longest_history import HOSTILE, LONG, UNBROKEN, Longest, fill, refuse
 from tests.pages_fixture import House
 
+pytestmark = pytest.mark.long
+
 WIDTHS = (320, 641, 961, 1100, 1440)
 ALL_WIDTHS = sorted({*range(320, 1441, 20), 640, 641, 960, 961})
 
@@ -115,7 +117,6 @@ def test_no_page_scrolls_sideways_or_runs_what_came_in(tab: Tab, site: Site, is_
     assert not faults, told(faults)
 
 
-@pytest.mark.long
 def test_neither_do_the_pages_of_strangers_and_of_a_service_that_nothing_reached(
     browser: Browser, site: Site, is_long: bool
 ) -> None:
@@ -175,7 +176,6 @@ def test_the_browser_tells_of_scripts_requests_and_what_is_too_wide(tab: Tab) ->
     assert [said for said in tab.complaints if "Content Security Policy" in said]
 
 
-@pytest.mark.long
 def test_on_paper_a_page_has_nothing_to_press(tab: Tab, site: Site) -> None:
     tab.page.emulate_media(media="print")
     script = """[...document.querySelectorAll('button, input:not([type=hidden]), select, nav, summary')]
