@@ -153,6 +153,7 @@ async def test_nothing_that_comes_in_breaks_a_page_or_an_answer(
     assert not house.rows("SELECT id FROM deliveries WHERE failures > 0")
 
 
+@pytest.mark.long
 @pytest.mark.databases("sqlite", "postgres")
 def test_no_command_breaks_over_what_came_in(terminal: Terminal, folder: Path, is_long: bool) -> None:
     async def filled() -> list[str]:

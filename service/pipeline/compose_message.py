@@ -7,12 +7,12 @@ from service.db.tables import Transaction
 from service.message import Story, apply_templates, compose
 from service.model import DetailKind, Details, Event, Incident, Line, Mention, Message, MessageFacts, News, Notification
 from service.pipeline.context import Context
+from service.pipeline.facts_of_red import with_red_facts
 from service.pipeline.joint_message import compose_joint
 from service.pipeline.own_news import compose_of
 from service.pipeline.patience import rerun_notes
 from service.pipeline.quiet import quiet_notes
 from service.pipeline.quiet_summary import compose_summary
-from service.pipeline.red_facts import with_red_facts
 from service.pipeline.reminders import reminder_notes
 from service.pipeline.summaries import kind_of
 from service.routing.people import author, find_mentions

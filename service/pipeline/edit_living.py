@@ -28,8 +28,8 @@ from service.model import (
     Update,
 )
 from service.pipeline.context import Context
+from service.pipeline.facts_of_red import with_red_facts
 from service.pipeline.living import has_living_channels
-from service.pipeline.red_facts import with_red_facts
 from service.store import events, incidents, living_messages, runs, tracks
 
 EDIT_EVERY_S = 30.0

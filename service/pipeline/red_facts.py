@@ -2,9 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from uuid import UUID
 
 from service.db.tables import Transaction
@@ -14,14 +13,12 @@ from service.model import (
     Details,
     Event,
     FailedTest,
-    MessageFacts,
     ObservedTest,
     RedElsewhere,
     RedFacts,
     Run,
     default_branches,
 )
-from service.pipeline.context import Context
 from service.pipeline.record_tests import observed_failures, run_remark
 from service.routing.culprits import RevisionRun, culprits, green_since
 from service.routing.durations import MIN_RUNS, UsualDuration, usual_duration
@@ -78,19 +75,6 @@ def red_facts(transaction: Transaction, event: Event, details: Details | None, n
         green_since=green_since(earlier, event.run.since) if event.run and event.run.since else None,
         usual_ms=usual.median_ms if usual else None,
     )
-
-
-def with_red_facts(
-    transaction: Transaction, context: Context, facts: MessageFacts, event: Event, *, details: Details | None
-) -> MessageFacts:
-    """Return the facts of a message with those of its run, if that is red."""
-    if event.run is None or event.run.color is not Color.RED:
-        return facts
-    now = context.clock()
-    work_out = partial(red_facts, transaction, event, details, now)
-    red = context.recent_facts.find(event, details, now, work_out)
-    url = red.culprits.compare_url
-    return replace(facts, red=red, usual_ms=red.usual_ms, compare_url=url, green_since=red.green_since)
 
 
 def _run_of(transaction: Transaction, event: Event) -> Run | None:

@@ -50,7 +50,9 @@ def end_mutes(transaction: Transaction, now: datetime) -> Sequence[Notification]
     """Have news of incidents that are no longer muted be due now; return them."""
     muted = select(incidents.c.id).where(incidents.c.muted_until > now)
     is_early = and_(notifications.c.waits_for == WaitsFor.MUTE, notifications.c.next_attempt_at > now)
-    return _end(transaction, and_(is_early, notifications.c.incident_id.not_in(muted)), now)
+    early = select(notifications.c.id).where(is_unsent, is_early, notifications.c.incident_id.not_in(muted))
+    ids = transaction.execute(early.where(notifications.c.state == literal_column("'pending'"))).scalars().all()
+    return _end(transaction, notifications.c.id.in_(ids), now) if ids else []
 
 
 def _end(transaction: Transaction, waits: ColumnElement[bool], now: datetime) -> Sequence[Notification]:

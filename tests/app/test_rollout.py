@@ -51,6 +51,7 @@ async def comes_to_be(claim: Callable[[], bool]) -> None:
             await asyncio.sleep(0.05)
 
 
+@pytest.mark.long
 async def test_workers_with_two_files_tell_every_channel_of_either_and_bury_nothing(
     server: postgres.Server, tmp_path: Path
 ) -> None:

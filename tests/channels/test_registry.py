@@ -246,6 +246,7 @@ WORDS_OF_OTHER_MEANING |= {"x"}  # times, as in > 1.5x
 PEOPLES = "config/people.py"  # the ids of a person go by the name of the service
 
 
+@pytest.mark.long
 def test_services_are_named_in_the_registry_alone() -> None:
     """A scheme or a name elsewhere is a fact about one service that its entry does not hold."""
     home = Path(registry.__file__)

@@ -1,6 +1,6 @@
 """The details of an event: requests, results, and reasons for missing ones."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -18,6 +18,8 @@ from service.model import (
     WorkflowFacts,
 )
 from tests.circleci_fixture import ALL, EVENT, GOOD, NOW, REPORT, WORKFLOW_PAGE, House
+
+STARTED = datetime(2026, 3, 2, 8, 15, tzinfo=UTC)
 
 
 async def test_every_wanted_detail_is_returned() -> None:
@@ -37,6 +39,7 @@ async def test_every_wanted_detail_is_returned() -> None:
                 type="build",
                 url=f"{WORKFLOW_PAGE}/jobs/6",
                 duration_ms=2_000,
+                started_at=STARTED,
             ),
             JobReport(
                 name="unit",
@@ -45,6 +48,7 @@ async def test_every_wanted_detail_is_returned() -> None:
                 type="build",
                 url="https://app.circleci.com/jobs/gh/acme/shop/7",
                 duration_ms=1_950,
+                started_at=STARTED,
                 messages=("The disk is nearly full",),
                 tests=REPORT,
             ),

@@ -73,6 +73,7 @@ def test_what_it_claims_is_what_was_really_sent(terminal: Terminal, sent: Sent) 
     }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("against", [pytest.param("sent", marks=pytest.mark.long), "current"])
 def test_changed_routes_show_what_is_new_and_what_is_gone(terminal: Terminal, sent: Sent, against: str) -> None:
     (terminal.folder / "new.yaml").write_text(NO_CREW.replace("branch: main}", "status: success}"))
@@ -99,6 +100,7 @@ def terminal_rows(terminal: Terminal) -> list[object]:
     return [database.rows(f"SELECT count(*) FROM {name}") for name in ("events", "notifications", "attempts")]  # noqa: S608 - our own
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("sent")
 def test_people_read_a_table(terminal: Terminal) -> None:
     (terminal.folder / "new.yaml").write_text(NO_CREW)

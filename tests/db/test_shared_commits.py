@@ -281,6 +281,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("lines", [1, 40, 200])
 async def test_a_killed_process_has_kept_all_that_it_acknowledged(database: Database, lines: int) -> None:
     child = await asyncio.create_subprocess_exec(sys.executable, "-c", CHILD, database.url, stdout=PIPE)

@@ -128,6 +128,7 @@ async def test_pages_stay_until_ctrl_c(tmp_path: Path) -> None:
     assert re.search("Try, .*: roundsman explain [0-9a-f]{8}\n", audience.getvalue())
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("once", "code"), [(False, 0), (True, 130)])
 async def test_ctrl_c_ends_the_day_at_any_time_and_well(tmp_path: Path, once: bool, code: int) -> None:
     audience = Audience("08:30")

@@ -151,6 +151,7 @@ async def live_a_busy_day(day: Day) -> None:
     await day.until(43)
 
 
+@pytest.mark.long
 async def test_claims_of_a_busy_day_are_what_was_sent(folder: Path) -> None:
     async with a_day(folder) as day:
         await live_a_busy_day(day)

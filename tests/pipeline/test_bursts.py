@@ -72,6 +72,7 @@ async def test_a_storm_beyond_the_pace_is_one_message_and_nothing_is_lost(house:
     assert house.rows("SELECT count(*) FROM notifications WHERE state <> 'sent'") == [(0,)]
 
 
+@pytest.mark.long
 async def test_a_storm_that_is_over_when_it_could_be_told_is_told_to_no_one(house: House) -> None:
     house.channels.plan["web (tgram)"] = [Temporary("the channel is away")]
     await storm(house, LIMIT + 2)

@@ -21,7 +21,7 @@ EVENT_KEYS = (
     *("transition", "streak", "incident", "is_late", "number_in_pipeline"),
 )
 PART_KEYS = {
-    "project": ["id", "slug", "name", "full_name"],
+    "project": ["id", "slug", "name", "default_branch", "full_name"],
     "pipeline": ["id", "number"],
     "workflow": ["id", "name", "status", "url"],
     "commit": ["subject", "author_name", "author_email", "url"],
@@ -88,7 +88,13 @@ async def test_a_workflow_is_told_in_words_and_numbers(house: House, day: dict[s
         "failed",
         "main",
     )
-    assert event["project"] == {"id": WEB.id, "slug": "github/acme/web", "name": "web", "full_name": "acme/web"}
+    assert event["project"] == {
+        "id": WEB.id,
+        "slug": "github/acme/web",
+        "name": "web",
+        "default_branch": None,
+        "full_name": "acme/web",
+    }
     assert TIME.fullmatch(event["happened_at"])
     assert event["received_at"] == "2026-03-02T09:30:00.000Z"
     assert event["actor"]["login"] == "ada"  # asked for, since somebody was told
@@ -105,7 +111,7 @@ async def test_a_job_has_its_own_status_and_number(house: House, day: dict[str, 
 async def test_an_event_s_page_tells_the_whole_story(house: House, day: dict[str, str]) -> None:
     story = await house.show(day["red"])
 
-    assert tuple(story) == (*EVENT_KEYS, "details", "decisions", "notifications", "delivery", "actions")
+    assert tuple(story) == (*(*EVENT_KEYS, "details", "evidence", "decisions", "notifications", "delivery", "actions"),)
     [decision] = story["decisions"]
     assert tuple(decision) == (
         *("round", "decided_at", "position", "route", "receiver", "verdict", "reason", "verdict_today"),

@@ -114,6 +114,7 @@ def folders(tmp_path: Path) -> Iterator[Path]:
         yield tmp_path / name
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(2, 6))])
 async def test_what_is_judged_survives_kills_at_random_moments(tmp_path: Path, seed: int, is_long: bool) -> None:
     posts = slice_of_year(seed, 60 if is_long else 16)

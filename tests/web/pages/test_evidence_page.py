@@ -62,6 +62,7 @@ def build(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         yield Build(tab=tab, event=ids[-1], before=ids[-2])
 
 
+@pytest.mark.long
 def test_each_claim_lists_its_runs_and_they_lead_on(build: Build) -> None:
     build.tab.go(f"/events/{build.event}")
 
@@ -77,6 +78,7 @@ def test_each_claim_lists_its_runs_and_they_lead_on(build: Build) -> None:
     assert build.tab.complaints == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_evidence_fits_and_is_easy_to_use(build: Build, scheme: str) -> None:
     build.tab.page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
