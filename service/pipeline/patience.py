@@ -25,7 +25,7 @@ from service.model import (
 from service.pipeline.changed_runs import GREEN, GREEN_RERUN, is_first_attempt
 from service.pipeline.channel_knowledge import REPLACED
 from service.pipeline.context import Context
-from service.pipeline.quiet import hold_again
+from service.pipeline.quiet import hold_again, in_mute
 from service.pipeline.red_facts import usual_of
 from service.routing.news import news_key
 from service.routing.patience import default_wait, is_manual_rerun, may_be_rerun, wait_ends_at
@@ -33,7 +33,6 @@ from service.store import events, fetches, incidents, kept_back, notifications, 
 
 NEWS_OF_RED = frozenset({News.BROKE, News.STILL_BROKEN})
 OVER = "its incident ended before it was told"
-MUTED = "its incident is muted"
 
 
 def hold_for_rerun(
@@ -108,9 +107,8 @@ def _why_over(waiting: _Waiting) -> str | None:
     """Return the reason why a red run need not be told; None if it must be."""
     incident, run = waiting.incident, waiting.run
     if incident is not None:
-        is_muted = waiting.notification.waits_for is WaitsFor.RERUN and incident.is_muted(waiting.now)
         if incident.is_open:
-            return MUTED if is_muted else None
+            return None
         return {Closing.RERUN: GREEN_RERUN, Closing.GREEN: GREEN}.get(incident.closed_because or Closing.EXPIRED, OVER)
     after = [one for one in waiting.siblings if one.place > run.place and one.color is not Color.GREY]
     if not after:
@@ -124,6 +122,8 @@ def _hold_for_people(transaction: Transaction, context: Context, waiting: _Waiti
     if one.waits_for is not WaitsFor.RERUN:
         return False  # whether it is quiet was asked when they were planned
     again = hold_again(context, one, waiting.event, now, quiet=silences.unexpired(transaction, now))
+    if waiting.incident is not None and waiting.incident.is_muted(now):
+        again = in_mute(context, waiting.incident, one)
     if again is not one:
         kept_back.hold(transaction, again)
     return again is not one

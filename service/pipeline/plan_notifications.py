@@ -29,9 +29,9 @@ from service.pipeline.ends import ALL_THE_SAME, End, find_ends
 from service.pipeline.groups import group_remark, in_group
 from service.pipeline.left_out import left_out, remarks_on
 from service.pipeline.living import find_listeners, has_living_channels
-from service.pipeline.patience import MUTED, drop_fixed, take_place
+from service.pipeline.patience import drop_fixed, take_place
 from service.pipeline.plans import PendingDecision, Plan
-from service.pipeline.quiet import OVER, in_quiet_hours, in_silence, kept_quiet, plan_summaries, quiet_remark
+from service.pipeline.quiet import OVER, in_mute, in_quiet_hours, in_silence, kept_quiet, plan_summaries, quiet_remark
 from service.pipeline.told_before import remarks_on_existing, verdict_beside
 from service.routing.decide import hears_every_run
 from service.routing.news import news_key, news_of
@@ -157,7 +157,8 @@ class _Planner:
         if self._run is None or self._run.color is not Color.RED or not (held := self._take_held()):
             return
         if self._incident is not None and self._incident.is_muted(self._now):
-            notifications.drop(self._transaction, {one.id for one in held}, reason=MUTED)
+            for one in held:
+                kept_back.hold(self._transaction, in_mute(self._context, self._incident, one))
             return
         new = take_place(self._transaction, self._context, held, self._event, now=self._now)
         for one in new:

@@ -280,12 +280,24 @@ async def test_a_silence_wins(house: House) -> None:
     assert await wait_until(house, NINE + timedelta(hours=1)) == ["broke"]
 
 
-async def test_a_muted_incident_is_not_told_after_the_wait(house: House) -> None:
+@pytest.mark.parametrize("is_red_again", [False, True])
+async def test_a_muted_incident_is_told_after_the_mute_if_it_is_red_still(house: House, is_red_again: bool) -> None:
     await finish(house, rerun(0, "failed"))
     house.change("UPDATE incidents SET muted_until = '2026-03-03 00:00:00'")
+    if is_red_again:
+        await finish(house, rerun(1, "failed"))
 
-    assert await wait_until(house, NINE + timedelta(minutes=10)) == []
-    assert house.rows("SELECT state, reason FROM notifications") == [("dropped", "its incident is muted")]
+    assert await wait_until(house, NINE + timedelta(hours=2)) == []
+    assert house.rows("SELECT state, waits_for FROM notifications") == [("pending", "mute")]
+    assert await wait_until(house, NINE + timedelta(days=1)) == ["broke"]
+
+
+async def test_a_muted_incident_that_a_rerun_turned_green_is_not_told(house: House) -> None:
+    await finish(house, rerun(0, "failed"))
+    house.change("UPDATE incidents SET muted_until = '2026-03-03 00:00:00'")
+    await finish(house, rerun(1, "success"))
+
+    assert await wait_until(house, NINE + timedelta(days=1)) == []
 
 
 async def test_a_tag_that_a_rerun_turned_green_is_not_told(folder: Path) -> None:
