@@ -1,7 +1,7 @@
 """The knowledge of channels: the color of a track that each was told last."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from service.db.tables import Transaction
@@ -75,6 +75,12 @@ class ChannelKnowledge:
         }
         return red | waiting
 
+    def note_begun(self, begun: Iterable[Notification]) -> None:
+        """Note news whose send has begun meanwhile: their channels know of them."""
+        for one in begun:
+            if one.track_id is not None:
+                self._told[one.track_id, one.channel_key] = COLORS[one.news]
+
     def drop_waiting(self, transaction: Transaction, channel: tuple[int, str], topic: str) -> list[Notification]:
         """Drop what waits to be sent to a channel about a track; return it.
 
@@ -86,9 +92,7 @@ class ChannelKnowledge:
         dropped = notifications.drop(transaction, older, reason=REPLACED)
         untold = [one for one in waiting if one.id in older and one.told_in is not None]
         dropped |= summaries.take_out(transaction, untold, reason=REPLACED)
-        for one in waiting:
-            if one.id in older - dropped:  # its send has begun meanwhile
-                self._told[channel] = COLORS[one.news]
+        self.note_begun(one for one in waiting if one.id in older - dropped)
         self._waiting[channel] = [one for one in waiting if one.id not in older]
         return [one for one in waiting if one.id in dropped]
 

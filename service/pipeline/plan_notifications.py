@@ -144,7 +144,8 @@ class _Planner:
         if self._run is None or self._run.transition is not Transition.FIXED:
             return
         held = self._take_held()
-        drop_fixed(self._transaction, held, self._incident.closed_because if self._incident else None)
+        dropped = drop_fixed(self._transaction, held, self._incident.closed_because if self._incident else None)
+        self._known.note_begun(one for one in held if one.id not in dropped)
 
     def end_mute(self) -> None:
         """Drop what waits for the end of a mute, if the run ended the incident."""

@@ -94,7 +94,8 @@ def test_demo_fits_on_a_terminal_and_its_addresses_are_whole_links(tmp_path: Pat
     lines = STYLES.sub("", shown.text).splitlines()
     assert shown.code == 0
     assert [line for line in lines if cell_len(line) > columns and "/login/" not in line] == []
-    assert sum("Why did I get this?" in line for line in lines) == sum("\u256d" in line for line in lines) > 0
+    messages = sum("\u256d" in line for line in lines)  # a digest and a message of several are of no single build
+    assert 0 < sum("Why did I get this?" in line for line in lines) <= messages
     pages = {link for link in LINKS.findall(shown.text) if "/events/" in link}
     assert pages
     assert all(len(link.rpartition("/")[2]) == 36 for link in pages)
