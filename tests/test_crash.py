@@ -98,6 +98,7 @@ async def test_what_was_kept_and_not_even_acknowledged_is_told(scene: Scene) -> 
     assert scene.end.taken == {("/a", "Change 1"): 1, ("/b", "Change 1"): 1}
 
 
+@pytest.mark.long
 async def test_what_died_before_its_commit_was_never_there_and_comes_again(scene: Scene) -> None:
     """A whole batch of posts is one commit: none of them may be kept by half."""
     await scene.start(door="before:deliveries=1")
@@ -126,6 +127,7 @@ async def test_what_was_decided_or_begun_and_not_sent_is_sent(scene: Scene, when
     assert set(scene.outcomes()[:-1]) <= {"interrupted"}
 
 
+@pytest.mark.long
 async def test_a_send_in_flight_is_repeated_and_the_interruption_is_on_record(scene: Scene) -> None:
     scene.end.hang.set()
     worker = await scene.start()

@@ -62,7 +62,7 @@ class Scene:
         return False
 
 
-@pytest.fixture(params=["SQLite", pytest.param("Postgres", marks=pytest.mark.long)])
+@pytest.fixture(params=["SQLite", "Postgres"])
 async def scene(request: pytest.FixtureRequest, tmp_path: Path, end: HttpEnd) -> AsyncIterator[Scene]:
     with ExitStack() as stack:
         database: Database = new_sqlite(tmp_path)
@@ -73,7 +73,8 @@ async def scene(request: pytest.FixtureRequest, tmp_path: Path, end: HttpEnd) ->
             yield Scene(fleet=fleet)
 
 
-@pytest.mark.parametrize("when", ["sent=1", *(pytest.param(one, marks=pytest.mark.long) for one in MOMENTS)])
+@pytest.mark.long
+@pytest.mark.parametrize("when", ["sent=1", *MOMENTS])
 async def test_a_group_survives_a_kill_at_any_moment(scene: Scene, end: HttpEnd, when: str) -> None:
     dying = await scene.start(when)
     owed = [one for one in WORKFLOWS if not await scene.post(one)]

@@ -111,7 +111,8 @@ def shown(slack: FakeSlack) -> list[tuple[str | None, list[str | None]]]:
 STORY = [(GREEN_COLOR, [RED_COLOR, GREEN_COLOR])]
 
 
-@pytest.mark.parametrize("sends", [1, pytest.param(2, marks=pytest.mark.long), pytest.param(3, marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("sends", [1, 2, 3])
 async def test_worker_that_dies_between_a_post_and_its_record_leaves_one_message(scene: Scene, sends: int) -> None:
     worker = await scene.start(f"sent={sends}")
     for number, run in enumerate((red(1), red(2), green(3)), 1):
@@ -127,6 +128,7 @@ async def test_worker_that_dies_between_a_post_and_its_record_leaves_one_message
     assert [outcome for (outcome,) in outcomes].count("interrupted") == 1
 
 
+@pytest.mark.long
 async def test_worker_that_dies_before_slack_has_answered_leaves_one_message(scene: Scene) -> None:
     worker = await scene.start()
     scene.slack.plan["chat.postMessage"] = [Fault(act=worker.kill, is_cut=True)]

@@ -52,6 +52,7 @@ def told(end: HttpEnd) -> list[str]:
     return [urlsplit(got.url).path for got in end.got]
 
 
+@pytest.mark.long
 @pytest.mark.databases("sqlite")
 def test_the_next_webhook_goes_by_the_new_file_and_a_broken_one_changes_nothing(folder: Path, end: HttpEnd) -> None:
     with serve(folder, settings(folder, TELL.format(name="old", port=end.port))) as served:

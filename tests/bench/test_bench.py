@@ -36,12 +36,8 @@ def bench(server: Server, *, is_long: bool) -> Bench:
     return Bench(server=server, scale=replace(SCALES["tiny"], databases=databases), launch=forked)
 
 
-SHORT = {"history"}  # the others start process after process
-
-
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[pytest.mark.long] * (name not in SHORT)) for name in MEASUREMENTS]
-)
+@pytest.mark.long
+@pytest.mark.parametrize("name", MEASUREMENTS)
 async def test_row_is_measured(bench: Bench, name: str) -> None:
     rows = await MEASUREMENTS[name](bench)
 
@@ -102,6 +98,7 @@ def test_pages_get_the_figures_of_a_run(tmp_path: Path) -> None:
     assert "older than several changes" not in benchmarks + scaling
 
 
+@pytest.mark.long
 async def test_samples_of_a_process_name_its_functions(bench: Bench) -> None:
     with profiling(bench.server.url()) as profiler, replace(bench, profiler=profiler).migrated("SQLite") as place:
         async with running(place, "serve") as service:

@@ -109,6 +109,7 @@ async def test_teams_card_names_as_many_tests_as_other_channels(net: HttpEnd, fa
     assert len(net.got[0].body) < 28_000
 
 
+@pytest.mark.long
 async def test_a_card_that_is_too_long_is_cut_by_importance(net: HttpEnd) -> None:
     event = a_build(failures=200)
     many = (replace(block, lines=block.lines * (40 if block.heading else 1)) for block in event.story)

@@ -67,6 +67,7 @@ async def test_a_channel_with_a_pace_gets_one_message_at_a_time_and_in_order(hou
     assert taken == [[1], [1, 2], [1, 2, 3], [1, 2, 3, 4]]
 
 
+@pytest.mark.long
 async def test_channel_without_interval_is_sent_at_once_beside_waiting_ones(house: House) -> None:
     await owe(house, 20)
 
@@ -129,6 +130,7 @@ async def test_channel_that_asks_for_a_day_gets_it_and_then_every_message(house:
     assert numbers(house, SLACK) == [1, 2]
 
 
+@pytest.mark.long
 @pytest.mark.databases("sqlite")  # more than a hundred looks, none of which is about the database
 async def test_one_message_at_a_time_tries_a_channel_that_never_answers_and_none_holds_it_for_ever(
     house: House,
@@ -162,6 +164,7 @@ async def test_message_that_waited_for_hours_still_has_an_hour_of_attempts(house
     assert slack_states(house) == [("sent", None)]
 
 
+@pytest.mark.long
 async def test_a_restart_does_not_make_us_forget_to_wait(folder: Path) -> None:
     async with a_house(folder, SLACK_AND_MAIL) as before:
         await owe(before, 2)

@@ -145,6 +145,7 @@ async def test_unknown_actor_is_finally_missing_and_not_asked_for_a_while() -> N
     assert house.asked == ["/workflow/w1", "/user/a-robot"]
 
 
+@pytest.mark.long
 async def test_at_most_a_thousand_users_are_remembered_the_latest_ones() -> None:
     house = House({f"/user/{number}": {"login": "x"} for number in range(1_001)})
     for number in range(1_001):

@@ -107,6 +107,7 @@ def test_reading_ends_after_a_time() -> None:
     assert (report.counts, report.is_complete) == ({"success": 2}, False)
 
 
+@pytest.mark.long
 def test_so_many_failures_and_passes_are_kept_and_all_are_counted() -> None:
     report = read(*cut(jsonl(*[BAD] * (MAX_FAILURES + 50), *[GOOD] * (MAX_PASSES + 50)), 65_536)).report()
 

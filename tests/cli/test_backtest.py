@@ -58,6 +58,7 @@ def sent(lived: tuple[Path, Sent], terminal: Terminal) -> Sent:
     return lived[1]
 
 
+@pytest.mark.long
 def test_what_it_claims_is_what_was_really_sent(terminal: Terminal, sent: Sent) -> None:
     said = terminal.run("routes", "backtest", "--since", "2025-12-31", "--json")
 

@@ -146,6 +146,7 @@ def test_a_standard_input_that_cannot_be_read_is_told(operator: Terminal, monkey
 # all of them, or a filter
 
 
+@pytest.mark.long
 def test_all_takes_every_dead_letter_however_many(operator: Terminal, past: Past) -> None:
     copy_dead(operator.folder, "notifications", 210)
     copy_dead(operator.folder, "deliveries", 3)

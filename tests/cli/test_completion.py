@@ -52,6 +52,7 @@ def test_a_wrong_word_is_completed_without_a_complaint(line: str) -> None:
     assert (said.returncode, "Traceback" in said.stderr, "No such" in said.stderr) == (0, False, False)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("line", "values"),
     first_and_long(
@@ -95,6 +96,7 @@ def test_an_interactive_bash_completes_at_a_tab(tmp_path: Path) -> None:
     assert '"version": ' in screen.text
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("shell", first_and_long(["bash", "zsh", "fish"]))
 def test_the_script_of_a_shell_is_printed_by_either_order_of_words(tmp_path: Path, shell: str) -> None:
     scripts = [run(folder=tmp_path, _ROUNDSMAN_COMPLETE=value) for value in (f"source_{shell}", f"{shell}_source")]

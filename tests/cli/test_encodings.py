@@ -80,6 +80,7 @@ async def _serve_until_stopped(folder: Path) -> Told:
         return Told(folder=folder, event=event, notification=notification["id"])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("encoding", first_and_long(ENCODINGS))
 def test_every_command_says_all_in_any_encoding(told: Told, encoding: str) -> None:
     commands = told.commands
@@ -120,6 +121,7 @@ def test_json_is_json_in_any_encoding(told: Told, encoding: str) -> None:
     assert ROCKET in json.dumps(json.loads(said.stdout.decode(encoding.partition(":")[0])), ensure_ascii=False)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "locale",
     first_and_long(
@@ -171,6 +173,7 @@ def test_closed_streams_lead_nowhere(told: Told, closed: str) -> None:
     assert (told.folder / "roundsman.db").read_bytes()[:16] == before
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("words", first_and_long(["events list", "events list --json"]))
 def test_an_output_that_is_full_is_told_in_a_sentence(told: Told, words: str) -> None:
     said = _in_shell(f'"$0" {words} > /dev/full', told)

@@ -298,6 +298,7 @@ def test_a_hook_whose_project_left_the_file_is_named_and_left_alone(admin: Termi
     assert len(pretend.hooks.registered) == 2
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("lately")
 def test_hooks_are_on_record_from_apply_and_list_until_they_are_deleted(admin: Terminal, pretend: FakeCircleCI) -> None:
     def recorded() -> list[tuple[str, str]]:
@@ -353,6 +354,7 @@ def test_projects_of_the_file_are_asked_about_once(admin: Terminal, pretend: Fak
     ]
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("lately")
 def test_a_project_that_is_gone_at_circleci_has_no_orphans(admin: Terminal, pretend: FakeCircleCI) -> None:
     admin.run("hooks", "apply")

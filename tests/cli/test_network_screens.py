@@ -42,6 +42,7 @@ COMMANDS = [
 ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("columns", first_and_long(WIDTHS))
 def test_answers_of_others_fit_on_a_terminal_and_do_not_act_on_it(
     tmp_path: Path, migrated: Path, columns: int, is_long: bool
@@ -101,6 +102,7 @@ def test_demo_fits_on_a_terminal_and_its_addresses_are_whole_links(tmp_path: Pat
     assert all(len(link.rpartition("/")[2]) == 36 for link in pages)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("columns", first_and_long(WIDTHS))
 def test_inbox_fits_on_a_terminal_and_nothing_posted_acts_on_it(tmp_path: Path, columns: int) -> None:
     posts = [{"title": part, "message": f"{part}\r\n{HOSTILE}", "type": part} for part in (HOSTILE, "\ud800 x", "")]

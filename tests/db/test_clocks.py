@@ -52,6 +52,7 @@ async def machines(url_in_real_time: str, tmp_path: Path) -> AsyncIterator[Machi
         yield Machines(clock=clock, both=both)
 
 
+@pytest.mark.long
 async def test_on_many_machines_a_jump_of_a_day_sends_nothing_twice(machines: Machines) -> None:
     await machines.put_off()
     machines.clock.ahead = timedelta(days=1)
@@ -74,6 +75,7 @@ async def test_on_many_machines_a_clock_set_back_an_hour_delays_and_loses_nothin
     assert machines.both.rows("SELECT count(*) FROM attempts WHERE outcome = 'sent'") == [(2,)]
 
 
+@pytest.mark.long
 async def test_on_many_machines_a_clock_a_little_behind_the_databases_delays_no_second_try(machines: Machines) -> None:
     """What is due by the database's clock is not quite due by the worker's."""
     machines.clock.ahead = timedelta(seconds=-1.5)
@@ -83,6 +85,7 @@ async def test_on_many_machines_a_clock_a_little_behind_the_databases_delays_no_
     assert len(machines.both.end.got) == 2
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("off", [timedelta(minutes=10), timedelta(minutes=-10)])
 async def test_machine_with_a_wrong_clock_uses_the_databases(
     url_in_real_time: str, tmp_path: Path, off: timedelta
@@ -100,6 +103,7 @@ async def test_machine_with_a_wrong_clock_uses_the_databases(
     assert offset_s == pytest.approx(off.total_seconds(), abs=5)
 
 
+@pytest.mark.long
 async def test_a_turn_of_periodic_work_has_the_same_number_on_every_machine(
     url_in_real_time: str, tmp_path: Path
 ) -> None:

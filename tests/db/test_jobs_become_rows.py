@@ -5,6 +5,7 @@ from contextlib import closing
 from pathlib import Path
 
 import psycopg
+import pytest
 from alembic import command
 
 from service.db.migrate import alembic_config, migrate
@@ -33,6 +34,7 @@ def test_jobs_that_fetch_become_rows_and_those_that_rows_replace_go(tmp_path: Pa
     assert jobs == [("send",)]
 
 
+@pytest.mark.long
 def test_jobs_that_fetch_become_rows_on_postgres(server: Server) -> None:
     url = server.new_database()
     migrate(url)
@@ -107,6 +109,7 @@ def test_jobs_that_send_become_rows_and_one_for_each_lane(tmp_path: Path) -> Non
     assert jobs == HEADS
 
 
+@pytest.mark.long
 def test_jobs_that_send_become_rows_on_postgres(server: Server) -> None:
     url = server.new_database()
     migrate(url)

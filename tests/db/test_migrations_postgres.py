@@ -53,6 +53,7 @@ def is_ours(_thing: object, name: str | None, kind: str, _reflected: bool, _othe
     return not (kind == "table" and name and name.startswith("procrastinate"))
 
 
+@pytest.mark.long
 def test_migrations_lead_up_and_down_and_up_again_on_postgres(url: str) -> None:
     migrate(url)
     first = schema(url)
@@ -79,6 +80,7 @@ def fill_as_the_release_before(url: str) -> None:
         )
 
 
+@pytest.mark.long
 def test_stored_values_of_the_release_before_are_respelled_on_postgres(url: str) -> None:
     fill_as_the_release_before(url)
 
@@ -90,6 +92,7 @@ def test_stored_values_of_the_release_before_are_respelled_on_postgres(url: str)
     assert (verdicts, outcomes) == ([("",), ("a2",), ("m3",)], [("put_off",)])
 
 
+@pytest.mark.long
 def test_reasons_of_the_release_before_stay_in_their_words_on_postgres(url: str) -> None:
     migrate(url)
     command.downgrade(alembic_config(url), "0012")
@@ -116,6 +119,7 @@ def test_reasons_of_the_release_before_stay_in_their_words_on_postgres(url: str)
     assert back == sorted(rows)
 
 
+@pytest.mark.long
 def test_the_upgrade_waits_until_no_process_of_the_release_before_runs(url: str) -> None:
     fill_as_the_release_before(url)
     with psycopg.connect(url) as connection:

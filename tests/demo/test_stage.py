@@ -81,6 +81,7 @@ async def played(
     return await run(once=once, port=port, folder=folder, script=script, console=console)
 
 
+@pytest.mark.long
 async def test_the_day_comes_out_as_its_script_says(tmp_path: Path) -> None:
     audience = Audience("received")
 
@@ -110,6 +111,7 @@ def told(folder: Path) -> list[tuple[str, str]]:
     return [(at[11:16], f"{who} {news} {state}".removesuffix(" sent")) for at, who, news, state in found]
 
 
+@pytest.mark.long
 async def test_pages_stay_until_ctrl_c(tmp_path: Path) -> None:
     audience = Audience("until you press Ctrl-C")
     playing = asyncio.create_task(played(tmp_path / "fresh", audience, once=False, script=MORNING))

@@ -166,6 +166,7 @@ async def test_claims_of_a_busy_day_are_what_was_sent(folder: Path) -> None:
     assert "reminders" in found["included"]
 
 
+@pytest.mark.long
 async def test_other_routes_differ_by_what_they_leave_out(folder: Path) -> None:
     async with a_day(folder) as day:
         await day.end("main", "failed", at=8.5)
@@ -187,6 +188,7 @@ async def test_other_routes_differ_by_what_they_leave_out(folder: Path) -> None:
     assert all(one["a_day"] is None for one in found["routes"])
 
 
+@pytest.mark.long
 async def test_known_problem_is_muted_from_its_time_on(folder: Path) -> None:
     async with a_day(folder) as day:
         await day.end("main", "failed", at=8.5)
@@ -209,6 +211,7 @@ async def test_known_problem_is_muted_from_its_time_on(folder: Path) -> None:
     assert found["acts"] == {"known_problem": 1}
 
 
+@pytest.mark.long
 async def test_history_that_is_shorter_than_the_span_is_measured_by_itself(folder: Path) -> None:
     async with a_day(folder) as day:
         await day.end("main", "failed", at=8)
@@ -231,6 +234,7 @@ routes:
 """
 
 
+@pytest.mark.long
 async def test_news_of_a_group_are_one_message(folder: Path) -> None:
     async with a_day(folder, GROUPED) as day:
         for branch in ("main", "topic", "other"):
@@ -262,6 +266,7 @@ def a_rerun(number: int, attempt: int, status: str, pushed_at: datetime) -> Run:
     return replace(one, waited_s=240 * attempt, pushed_at=pushed_at)
 
 
+@pytest.mark.long
 async def test_automatic_reruns_are_waited_for(folder: Path) -> None:
     statuses = {500: ["failed", "success"], 501: ["failed"] * 3, 502: ["success"], 503: ["failed"], 504: ["failed"]}
     async with a_day(folder, PATIENT) as day:

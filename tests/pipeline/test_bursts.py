@@ -57,6 +57,7 @@ async def test_as_many_as_the_pace_lets_through_are_told_each(house: House) -> N
     assert len(titles(house)) == 5
 
 
+@pytest.mark.long
 async def test_a_storm_beyond_the_pace_is_one_message_and_nothing_is_lost(house: House) -> None:
     assert LIMIT == 100
     await storm(house, LIMIT + 2)

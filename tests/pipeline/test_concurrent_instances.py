@@ -59,6 +59,7 @@ async def test_a_pace_is_kept_across_workers(url_in_real_time: str, tmp_path: Pa
     assert min(later - before for before, later in pairwise(begun)) >= pace > timedelta()
 
 
+@pytest.mark.long
 async def test_a_channels_wish_for_time_is_heard_by_every_worker(both: Twins) -> None:
     both.end.behave(Answer(status=429, headers=(("Retry-After", "1"),)), Answer())
     await both.post(workflow_completed(run) for run in REDS)

@@ -104,6 +104,7 @@ async def test_trouble_of_our_own_database_counts_no_attempt_and_no_patience(hou
     assert await only(house, delivery) == before
 
 
+@pytest.mark.long
 async def test_begin_whose_commit_was_not_confirmed_is_no_attempt(house: House) -> None:
     """The answer to the commit was lost: the attempt is on record, and nothing was sent."""
     delivery = await red(house)

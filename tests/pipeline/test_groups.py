@@ -225,6 +225,7 @@ async def test_what_waited_for_the_morning_is_one_message_then(folder: Path) -> 
         assert sorted(told(house)) == ["red", "red"]
 
 
+@pytest.mark.long
 async def test_a_news_that_a_person_resends_is_told_by_itself(house: House) -> None:
     first, *_ = await finish(house, run("build"), run("lint"))
     await wait(house)

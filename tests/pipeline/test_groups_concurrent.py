@@ -4,6 +4,8 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from service.testing.fake_circleci.payloads import workflow_completed
 from tests.app_fixture import RED
 from tests.two_instances import twins
@@ -12,6 +14,7 @@ NAMES = [f"workflow-{letter}" for letter in "abcdefghij"]
 GROUP = "    group: {by: [receiver], wait: 1s}\n"
 
 
+@pytest.mark.long
 async def test_two_workers_tell_each_news_of_a_group_once(url_in_real_time: str, tmp_path: Path) -> None:
     async with twins(url_in_real_time, tmp_path, more=GROUP) as both:
         await both.post(workflow_completed(replace(RED, workflow=name)) for name in NAMES)

@@ -88,7 +88,7 @@ def invent(chance: random.Random) -> list[Event]:
     return list({event.id: event for event in invented}.values())
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", [*range(6), *(pytest.param(seed, marks=pytest.mark.long) for seed in range(6, 20))])
 async def test_any_order_and_any_batches_end_alike(store: Store, seed: int) -> None:
     chance = random.Random(seed)
     invented = invent(chance)

@@ -17,6 +17,7 @@ from tests.app_fixture import RED, RED_TO_WEB, House, a_house
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 
 
+@pytest.mark.long
 async def test_lane_that_lost_its_job_gets_one(house: House) -> None:
     delivery = await house.finish(RED)
     await house.process()
@@ -105,6 +106,7 @@ async def test_messages_of_one_batch_are_sent_in_the_order_of_their_events(house
     assert told(house) == [f"Pipeline {number}" for number in range(8)]
 
 
+@pytest.mark.long
 async def test_lane_has_one_job_after_many_changes_at_once(house: House) -> None:
     context = house.service.context
     for number in range(8):

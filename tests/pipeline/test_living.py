@@ -181,6 +181,7 @@ async def test_silenced_red_has_no_reply(web: House, slack: FakeSlack) -> None:
     assert [one.color for one in slack.replies] == [GREEN_COLOR]
 
 
+@pytest.mark.long
 async def test_late_red_has_no_reply(web: House, slack: FakeSlack) -> None:
     await told(web, red(5))
     await told(web, red(4))

@@ -133,6 +133,7 @@ def test_a_worker_that_is_asked_to_end_while_the_database_is_away_ends(mortal_si
     assert code == 0
 
 
+@pytest.mark.long
 def test_web_stores_webhooks_after_the_next_release_has_migrated(site: Site) -> None:
     with psycopg.connect(site.environ["ROUNDSMAN_DATABASE_URL"]) as connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")

@@ -106,6 +106,7 @@ async def test_each_red_rerun_is_waited_for_anew(house: House) -> None:
     assert "1 automatic rerun was red too." in message.text
 
 
+@pytest.mark.long
 async def test_the_wait_is_three_times_as_long_at_most_in_all(folder: Path) -> None:
     async with a_house(folder, ROUTES % (MAIN, "5m")) as house:
         for number in range(4):

@@ -75,6 +75,7 @@ def corrected(event: Event, chance: random.Random) -> Event:
     )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", range(8))
 async def test_two_workers_on_one_track_end_as_one_alone(stores: tuple[Store, Store], seed: int) -> None:
     chance = random.Random(seed)

@@ -128,6 +128,7 @@ async def test_a_message_that_calls_a_test_flaky_says_how_much_is_known(house: H
     assert "Tests known for 4 of 5 red runs of the last 90 days." in house.channels.took[-1][1].text
 
 
+@pytest.mark.long
 async def test_a_test_that_fails_again_and_again_is_no_flake(house: House) -> None:
     flakes = [one for number in range(901, 904) for one in (run(number), run(number, "success", attempt=2))]
 

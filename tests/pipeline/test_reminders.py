@@ -163,6 +163,7 @@ async def test_reminders_that_wait_are_dropped_when_it_is_fixed(folder: Path) ->
         assert states(house)[1:] == [("reminder", "dropped", "it is no longer red"), ("fixed", "sent", None)]
 
 
+@pytest.mark.long
 async def test_an_older_reminder_gives_way_to_the_newer(folder: Path) -> None:
     async with a_house(folder, ONLY_REPEAT) as house:
         await finish(house, 901, "failed")

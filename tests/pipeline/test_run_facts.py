@@ -102,6 +102,7 @@ async def test_a_flake_goes_to_its_route_and_so_does_its_end(folder: Path) -> No
         assert (await verdicts(house, green))["special"][0] == "matched"
 
 
+@pytest.mark.long
 async def test_a_break_passes_by_the_route_for_flakes_and_so_does_its_end(folder: Path) -> None:
     async with house_for(folder, "flaky: true") as house:
         red = await post(house, run(900, "success"), run(901))
@@ -115,6 +116,7 @@ async def test_a_break_passes_by_the_route_for_flakes_and_so_does_its_end(folder
         assert (await verdicts(house, green))["special"][1] == "flaky false is not true"
 
 
+@pytest.mark.long
 async def test_a_break_beside_a_flake_is_no_flake(folder: Path) -> None:
     async with house_for(folder, "flaky: true") as house:
         await post(house, *flaky_history(901, 902, 903))
@@ -125,6 +127,7 @@ async def test_a_break_beside_a_flake_is_no_flake(folder: Path) -> None:
         assert house.channels.told == [TEAM]
 
 
+@pytest.mark.long
 async def test_a_rerun_that_shows_the_flake_ends_the_break_where_it_was_told(folder: Path) -> None:
     """By then the test is known to be flaky, and the team was told of a break."""
     async with house_for(folder, "flaky: true") as house:
@@ -133,6 +136,7 @@ async def test_a_rerun_that_shows_the_flake_ends_the_break_where_it_was_told(fol
         assert house.channels.told == [TEAM, TEAM]
 
 
+@pytest.mark.long
 async def test_a_flake_that_stays_red_is_told_as_a_break(folder: Path) -> None:
     async with house_for(folder, "flaky: true") as house:
         await post(house, *flaky_history(901, 902, 903))
@@ -143,6 +147,7 @@ async def test_a_flake_that_stays_red_is_told_as_a_break(folder: Path) -> None:
         assert house.channels.told == [QUIET, TEAM]
 
 
+@pytest.mark.long
 async def test_without_answers_until_the_deadline_a_red_run_is_no_flake(folder: Path) -> None:
     async with house_for(folder, "flaky: true") as house:
         await post(house, *flaky_history(901, 902, 903))
@@ -160,6 +165,7 @@ async def test_without_answers_until_the_deadline_a_red_run_is_no_flake(folder: 
         assert reason.startswith("flaky false (not known) is not true (it could not be asked: ")
 
 
+@pytest.mark.long
 async def test_details_that_come_late_change_no_decision_and_the_end_follows_it(folder: Path) -> None:
     async with house_for(folder, "flaky: true") as house:
         await post(house, *flaky_history(901, 902, 903))
@@ -187,6 +193,7 @@ async def test_a_run_is_asked_about_only_where_a_route_for_flakes_could_win(fold
         assert house.rows("SELECT notes FROM decisions") == [(None,)]
 
 
+@pytest.mark.long
 async def test_a_replay_has_a_judgment_of_its_own_and_leaves_the_first(folder: Path) -> None:
     async with house_for(folder, "flaky: true") as house:
         event_id = await post(house, *flaky_history(901, 902, 903), run(910))
@@ -233,6 +240,7 @@ async def only_tests(house: House, number: int, status: str = "failed") -> str:
     return await post(house, replace(red, jobs=jobs))
 
 
+@pytest.mark.long
 async def test_a_closed_problem_that_comes_back_is_no_known_one(folder: Path) -> None:
     async with house_for(folder, "known_problem: true") as house:
         problem = await add_problem(house, "assert Decimal")
@@ -247,6 +255,7 @@ async def test_a_closed_problem_that_comes_back_is_no_known_one(folder: Path) ->
 # new_failure
 
 
+@pytest.mark.long
 async def test_what_failed_before_is_not_new(folder: Path) -> None:
     match = "transition: [broke, still_broken], new_failure: true"
     async with house_for(folder, match) as house:
@@ -318,6 +327,7 @@ async def test_a_queue_that_is_not_known_fits_no_comparison(folder: Path) -> Non
 # class
 
 
+@pytest.mark.long
 async def test_a_class_that_a_person_gave_is_matched(folder: Path) -> None:
     async with house_for(folder, "class: infrastructure, transition: [still_broken, fixed]") as house:
         await post(house, run(901))

@@ -92,6 +92,7 @@ async def test_the_next_attempt_is_made_at_its_time_and_not_before(house: House)
     assert house.channels.told == ["web (json)"]
 
 
+@pytest.mark.long
 async def test_pauses_grow_for_an_hour_and_then_a_person_has_to_look(house: House) -> None:
     house.channels.plan["web (json)"] = [Temporary(f"answer {n}") for n in range(1, 100)]
     delivery = await sent(house)

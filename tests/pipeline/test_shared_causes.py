@@ -76,6 +76,7 @@ async def test_a_storm_of_one_cause_is_one_message_and_the_end_of_each_is_told(h
     assert house.rows("SELECT color, count(*) FROM told GROUP BY color") == [("green", 5)]
 
 
+@pytest.mark.long
 async def test_what_breaks_of_it_later_is_told_together(house: House) -> None:
     projects = several(7)
     await finish(house, *(run(house, one) for one in projects[:3]))
@@ -92,6 +93,7 @@ async def test_what_breaks_of_it_later_is_told_together(house: House) -> None:
     assert alone.startswith("acme/service-6 main broke: ")
 
 
+@pytest.mark.long
 async def test_what_is_fixed_before_it_was_told_is_left_out(house: House) -> None:
     projects = several(6)
     await finish(house, *(run(house, one) for one in projects[:3]))

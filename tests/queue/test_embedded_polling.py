@@ -28,6 +28,7 @@ async def test_what_was_found_at_one_look_is_begun_without_another(work: Work, m
     assert (work.ran, looks) == (subjects, [1])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("lane", "busy_kinds"), [("slack", []), (None, ["note"])])
 async def test_a_look_costs_the_same_however_many_cannot_begin_yet(
     work: Work, lane: str | None, busy_kinds: list[str]

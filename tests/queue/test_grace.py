@@ -89,6 +89,7 @@ def _heartbeats(database: Database) -> list[tuple[object]]:
     return database.rows(f"SELECT last_heartbeat FROM procrastinate_workers WHERE id IN ({running})")  # noqa: S608
 
 
+@pytest.mark.long
 @pytest.mark.databases("postgres")
 async def test_periodic_work_under_way_ends_before_the_engine_does(
     database: Database, work: Work, caplog: pytest.LogCaptureFixture

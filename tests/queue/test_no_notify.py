@@ -57,6 +57,7 @@ def notify_under_way(url: str) -> Iterator[None]:
             stuck.join()
 
 
+@pytest.mark.long
 async def test_jobs_are_enqueued_and_ended_while_another_notify_is_under_way(stuck_server: Server) -> None:
     database = Postgres(stuck_server.new_database())
     await asyncio.to_thread(migrate, database.url)

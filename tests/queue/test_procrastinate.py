@@ -84,6 +84,7 @@ async def test_what_is_done_leaves_no_row(database: Database, work: Work) -> Non
     assert database.rows("SELECT id FROM procrastinate_workers") == []
 
 
+@pytest.mark.long
 async def test_a_turn_of_periodic_work_comes_once_however_many_workers_there_are(
     database: Database, work: Work
 ) -> None:
@@ -109,6 +110,7 @@ async def test_a_turn_of_periodic_work_comes_once_however_many_workers_there_are
     assert len(runs) <= runs[-1] - first + 1
 
 
+@pytest.mark.long
 async def test_the_job_of_a_worker_that_was_killed_runs_elsewhere(database: Database, watchful: Work) -> None:
     [subject], ran = some(1), asyncio.Event()
     watchful.acts[subject] = acting(ran.set)
@@ -133,6 +135,7 @@ def test_a_dead_worker_s_job_runs_elsewhere_within_a_minute() -> None:
     assert by_default.dead_after > 4 * by_default.heartbeat
 
 
+@pytest.mark.long
 async def test_a_job_whose_end_the_database_never_heard_of_does_not_block_its_lane(
     database: Database, watchful: Work
 ) -> None:
@@ -156,6 +159,7 @@ async def test_a_job_whose_end_the_database_never_heard_of_does_not_block_its_la
     assert watchful.ran == [first, first, second]
 
 
+@pytest.mark.long
 async def test_a_worker_that_others_took_for_dead_registers_anew(database: Database, watchful: Work) -> None:
     ran = asyncio.Event()
     one, another = some(2)

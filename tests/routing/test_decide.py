@@ -332,6 +332,7 @@ def test_a_star_matches_every_present_value(branch: str) -> None:
     assert matches(replace(FAILED, branch=branch), branch="*")
 
 
+@pytest.mark.long
 @at_any_pace
 @given(TEXT, PATTERNS)
 def test_excluding_an_included_pattern_never_matches(branch: str, patterns: tuple[str, ...]) -> None:

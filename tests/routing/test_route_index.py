@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -71,6 +72,7 @@ def test_events_and_routes_of_the_same_names_get_the_verdicts_of_testing_every_r
     check_many(KNOWN, NAMING_ROUTES, 5_000 if is_long else 50)
 
 
+@pytest.mark.long
 @at_any_pace
 @given(EVENTS, ROUTES)
 def test_any_events_and_routes_get_the_verdicts_of_testing_every_route(event: Event, routes: list[Route]) -> None:

@@ -123,6 +123,7 @@ def test_every_documented_filter_is_asked_about() -> None:
     assert set(ASKED) == set(SEARCHABLE)
 
 
+@pytest.mark.long
 @pytest.mark.databases("sqlite", "postgres")
 async def test_no_filter_and_no_pair_of_filters_reads_a_whole_table(store: Store) -> None:
     asked: list[Asked] = [{name: ASKED[name]} for name in ASKED if name not in UNLISTED]
@@ -214,6 +215,7 @@ async def test_all_notifications_are_walked_newest_first(store: Store) -> None:
     assert all("created" in line for line in await store.read(asking, ask))
 
 
+@pytest.mark.long
 async def test_neither_do_the_questions_of_the_other_pages_and_of_the_sweep(store: Store) -> None:
     def ask(transaction: Transaction) -> None:
         deliveries.find_dead(transaction, limit=50)

@@ -312,6 +312,7 @@ async def test_the_service_forgets_what_was_put_away_too_in_as_many_steps_as_it_
     assert house.rows("SELECT count(*) FROM deliveries") == [(0,)]
 
 
+@pytest.mark.long
 async def test_others_may_write_between_one_little_and_the_next(house: House) -> None:
     for number in range(3):
         await house.finish(replace(RED, number=RED.number + number))

@@ -76,5 +76,6 @@ async def test_history_holds_all_runs_of_the_last_green_revision(store: Store) -
     assert len(found) == 80
 
 
+@pytest.mark.long
 async def test_more_tests_are_looked_up_than_a_statement_takes(store: Store) -> None:
     assert await store.read(test_results.find_ids, {uuid4() for _ in range(40_000)}) == {}

@@ -96,6 +96,7 @@ def credential(address: str, cookie: str) -> Headers:
     return [*BEARER.items()] if address.startswith("/api/") else [("Cookie", cookie)]
 
 
+@pytest.mark.long
 async def test_a_page_of_another_origin_changes_nothing(public: House) -> None:
     cookie, answers = await logged_in(public), []
     before, forged = on_disk(public), {"token": ADMIN_TOKEN, "because": "forged"}
@@ -112,6 +113,7 @@ async def test_a_page_of_another_origin_changes_nothing(public: House) -> None:
     assert on_disk(public) == before
 
 
+@pytest.mark.long
 async def test_our_own_pages_and_programs_may_act(public: House) -> None:
     answers, acts = [], addresses(public, "POST")
     async with calling(public) as client:

@@ -38,6 +38,7 @@ async def crowd(stack: AsyncExitStack, url: str, count: int, says: bytes) -> lis
     return wires
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("says", KINDS.values(), ids=KINDS)
 async def test_waiting_connections_are_evicted_for_a_request(says: bytes) -> None:
     with logged() as talk:

@@ -59,6 +59,7 @@ def sentence(hook: KnownHook) -> str:
     return f"this hook has no secret: Roundsman of {hook.project}, {hook.id}"
 
 
+@pytest.mark.long
 @pytest.mark.limits(bodies=BodyLimits(unsigned_timeout_s=ENDS_WITHIN_S))
 async def test_hook_without_a_secret_is_told_amid_a_flood(house: House) -> None:
     await house.service.context.store.write(hooks.record, OURS, [])

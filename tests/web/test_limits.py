@@ -37,6 +37,7 @@ def narrow(tmp_path: Path) -> Iterator[Served]:
         yield served
 
 
+@pytest.mark.long
 def test_silent_connections_beyond_all_descriptors_keep_no_post_out(narrow: Served) -> None:
     address = urlsplit(narrow.address)
     body = as_bytes(workflow_completed(RED))

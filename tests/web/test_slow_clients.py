@@ -54,6 +54,7 @@ async def test_the_time_of_a_head_is_not_prolonged_by_each_of_its_bytes() -> Non
     assert statuses(answered) == [408]
 
 
+@pytest.mark.long
 async def test_a_second_head_has_as_much_time_as_the_first() -> None:
     async with echoing(replace(PATIENT, head_timeout_s=1, linger_s=0.1)) as url, connected(url) as wire:
         await wire.send(GET)
@@ -63,6 +64,7 @@ async def test_a_second_head_has_as_much_time_as_the_first() -> None:
         assert statuses(await wire.rest()) == [408]
 
 
+@pytest.mark.long
 async def test_line_ends_do_not_keep_an_idle_connection() -> None:
     async with echoing(replace(PATIENT, head_timeout_s=1)) as url, connected(url) as wire:
         await wire.send(GET)
@@ -158,6 +160,7 @@ async def test_an_answer_that_is_read_slowly_is_read_to_its_end() -> None:
             await asyncio.sleep(0.2)
 
 
+@pytest.mark.long
 async def test_an_answer_may_take_longer_than_any_request() -> None:
     async def slow(_request: Request) -> Response:
         await asyncio.sleep(2)

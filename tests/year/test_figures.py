@@ -56,6 +56,7 @@ def expect(figures: Figures) -> None:
     assert min(figures.listed, figures.breaks, figures.ranges, figures.confirmed) > 0
 
 
+@pytest.mark.long
 async def test_year_of_tests_is_judged_as_it_was_made(store: Store) -> None:
     year = invent_year_of_tests(1, projects=2, runs=1_000, tests=100)
 

@@ -60,7 +60,7 @@ def received(posts: list[Payload], seed: int) -> list[Event]:
     ("seed", "late"),
     [
         (1, 4),
-        (2, None),
+        pytest.param(2, None, marks=pytest.mark.long),
         *(pytest.param(seed, late, marks=pytest.mark.long) for seed in range(3, 6) for late in (3, 20, None)),
     ],
 )

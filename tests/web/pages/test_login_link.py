@@ -47,6 +47,7 @@ def link_for(served: Served, folder: Path, *words: str) -> subprocess.CompletedP
     return run("login-link", *words, folder=folder, **settings(folder), ROUNDSMAN_PUBLIC_URL=served.address)
 
 
+@pytest.mark.long
 def test_serve_makes_a_token_for_its_user_alone_and_no_log_tells_it(served: Served, tmp_path: Path) -> None:
     served.read_until(HINT)
     token = token_file(tmp_path).read_text().strip()
