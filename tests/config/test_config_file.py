@@ -32,7 +32,7 @@ def test_the_example_needs_one_channel_and_nothing_else() -> None:
 
     assert config.warnings == ()
     assert list(config.receivers) == ["web-team"]
-    assert config.routes[0].name == "main is red"
+    assert config.routes[0].name == "main broke, or was fixed"
 
 
 def test_every_line_of_the_example_is_valid_and_without_warning(tmp_path: Path) -> None:
