@@ -157,6 +157,7 @@ events = Table(
     Column("actor_name", Text),
     Column("trigger", Text),
     Column("duration_ms", BigInteger),
+    Column("queue_ms", BigInteger),
     Column("workflow_auto_rerun_number", Integer),
     Column("workflow_max_auto_reruns", Integer),
     Column("workflow_is_setup", Boolean),

@@ -185,7 +185,8 @@ class Event:
 
     status        the workflow's for a workflow event, the job's for a job event; an open set
     trigger       the reason why the pipeline ran (``webhook``, ``api``, ``schedule``, ...); an open set
-    duration_ms   of the workflow or the job; None when the source did not say
+    duration_ms   of the workflow or the job, with all waiting; None when the source did not say
+    queue_ms      of a workflow: from its creation to the start of its first job; None: it was not asked, or none began
     run           of a workflow event: its run as judged; None before it is judged
     facts         of its run, those that routes ask for; None where none does
     """
@@ -209,6 +210,7 @@ class Event:
     actor: Actor = Actor()
     trigger: str | None = None
     duration_ms: int | None = None
+    queue_ms: int | None = None
     pull_request: PullRequest = PullRequest()
     run: RunState | None = None
     facts: RunFacts | None = None
@@ -223,6 +225,15 @@ class Event:
         if name and self.org and "/" not in name:
             return f"{self.org}/{name}"
         return name or self.project.slug
+
+    @property
+    def run_ms(self) -> int | None:
+        """Return the time that it ran, without its wait in the queue; None: not known."""
+        if self.kind is not EventKind.WORKFLOW_COMPLETED:
+            return self.duration_ms
+        if self.duration_ms is None or self.queue_ms is None:
+            return None
+        return max(0, self.duration_ms - self.queue_ms)
 
     @property
     def is_of_default_branch(self) -> bool:

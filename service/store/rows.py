@@ -122,7 +122,7 @@ PARTS = {
 }
 SHARED_COLUMNS = (
     *("id", "source_event_id", "happened_at", "received_at", "org", "status"),
-    *("branch", "tag", "revision", "trigger", "duration_ms"),
+    *("branch", "tag", "revision", "trigger", "duration_ms", "queue_ms"),
 )
 
 
