@@ -1,5 +1,6 @@
 """Commands for silences: list, add, expire."""
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
@@ -11,6 +12,7 @@ from service.cli._database import with_store
 from service.cli._event_text import format_time
 from service.cli._operator import operator
 from service.cli._output import DIGITS, MIN_WIDTH, MINUTES, AsJson, print_json, print_table, say
+from service.config.configuration import load
 from service.config.settings import Settings
 from service.db.database import Store
 from service.errors import BadRequest
@@ -97,14 +99,15 @@ def add_command(  # noqa: PLR0913, PLR0917 - one option each
     It says first how many messages of the last 30 days it would have silenced. A silence lasts 30 days at most.
     """
     asked = {"matchers": _to_matchers(match or ()), "from": from_, "until": until, "comment": comment}
+    from_file = load(os.environ, serving=False, sending=False).known_problems if _is_of_problems(asked) else ()
 
     async def do(_: Settings, store: Store) -> tuple[Json, str]:
         now = store.clock()
         silence = parse_silence(asked, who=operator(), now=now)
         if only_preview:
-            previewed = await store.snapshot(preview, silence, now)
+            previewed = await store.snapshot(preview, silence, now, from_file=from_file)
         else:
-            previewed = await add(store, silence)
+            previewed = await add(store, silence, from_file=from_file)
         shape = silence_json(silence, now) | {"would_have_silenced": preview_json(previewed)}
         return shape, previewed.sentence(now)
 
@@ -150,6 +153,10 @@ def _to_matchers(written: Sequence[str]) -> Mapping[str, list[str]]:
     if not matchers:
         raise BadRequest("say what to silence, such as --match project=gh/acme/web --match branch=main")
     return matchers
+
+
+def _is_of_problems(asked: Mapping[str, Any]) -> bool:
+    return "known_problem" in asked["matchers"]
 
 
 def _row(one: Any) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from service.config.shapes import Shape, as_text, suggest
 from service.model import EventKind
 from service.routing.comparisons import compile_comparison
 from service.routing.match_key import MatchKey
-from service.routing.match_keys import JUDGED_KEYS, MATCH_KEYS
+from service.routing.match_keys import MATCH_KEYS
 from service.routing.patterns import has_closed_brackets
 from service.routing.run_fact_keys import BOOLEANS
 
@@ -100,6 +100,7 @@ def _type_of(name: str, key: MatchKey) -> Any:  # a type
 
 
 _TYPES: dict[str, Any] = {"event": Events, "status": Statuses, "pr": _list_of(_pull_request)}
+_RUN_KEYS = [name for name, key in MATCH_KEYS.items() if key.is_judged or key.is_of_runs]
 _JOB_KEYS = [name for name, key in MATCH_KEYS.items() if key.needs_jobs]
 
 _FIELDS: dict[str, Any] = {
@@ -113,7 +114,7 @@ MatchShape = create_model(
     __doc__="The tests that a route makes of an event: each key that is given must fit.",
     __validators__={
         "_require_job_events": field_validator(*_JOB_KEYS)(_require_job_events),
-        "_require_workflow_events": field_validator(*JUDGED_KEYS)(_require_workflow_events),
+        "_require_workflow_events": field_validator(*_RUN_KEYS)(_require_workflow_events),
     },
     **_FIELDS,
 )

@@ -8,7 +8,7 @@ from service.config.match_shape import MATCHED_EVENTS, MatchShape
 from service.config.shapes import suggest
 from service.errors import BadRequest
 from service.model import Matcher
-from service.routing.match_keys import FACT_KEYS, MATCH_KEYS
+from service.routing.match_keys import MATCH_KEYS
 
 MAX_PATTERNS = 50
 MAX_PATTERN_CHARACTERS = 1_000
@@ -30,8 +30,6 @@ def parse_matchers(written: Mapping[str, object]) -> tuple[Matcher, ...]:
     """
     if unknown := next((key for key in written if key not in MATCH_KEYS), None):
         raise BadRequest(f"there is no match key {unknown!a}; {suggest(unknown, tuple(MATCH_KEYS))}")
-    if named := FACT_KEYS.intersection(written):
-        raise BadRequest(f"{min(named)} is worked out for routes alone; silence by other match keys")
     _require_few(written)
     try:
         shape = MatchShape.model_validate(_with_jobs(written))

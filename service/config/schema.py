@@ -89,7 +89,8 @@ def _cron(written: str) -> str:
 
 def _of_digest(match: Any) -> Any:
     if named := [name for name in FACT_KEYS if getattr(match, name) is not None]:
-        raise ValueError(f"names {min(named)}, which routes alone can match by; leave it out")
+        claim = f"names {min(named)}, which is worked out at a run's judgment, not for a whole time; leave it out"
+        raise ValueError(claim)
     return match
 
 

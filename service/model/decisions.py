@@ -54,6 +54,7 @@ class AbsentFacts(IntFlag):
     BRANCH = 4
     TAG = 8
     PULL_REQUEST = 16
+    QUEUE = 32
 
 
 @dataclass(frozen=True, kw_only=True)

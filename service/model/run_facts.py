@@ -33,14 +33,14 @@ class RunFacts:
     """Facts of a run that are worked out where a route asks for them.
 
     failures      of a red run; of a green one those of the last red that it ended. None: no route asked
-    times_usual   its duration as a multiple of the usual one of its workflow there
-    queue_ms      from its creation to the start of its first job
+    run_ms        the time that it ran, as a test of routes gives it
+    times_usual   its run time as a multiple of the usual one of its workflow there
     klass         the class of its incident
     is_turned     it is red, and neither flaky nor a known problem as the red run before it was: it is told as broke
     """
 
     failures: RunFailures | None = None
+    run_ms: int | None = None
     times_usual: float | None = None
-    queue_ms: int | None = None
     klass: IncidentClass | None = None
     is_turned: bool = False

@@ -20,7 +20,7 @@ from service.routing.decide import follows_changes, hears_every_run
 from service.routing.match_keys import FACT_KEYS
 from service.store import heartbeats
 
-NEW_KEYS = FACT_KEYS | {"duration", "pr"}
+NEW_KEYS = FACT_KEYS | {"duration", "queue", "pr"}
 
 
 class Grade(StrEnum):

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -10,11 +10,12 @@ from service.config.matchers import parse_matchers
 from service.db.database import Store
 from service.db.tables import Transaction
 from service.errors import BadRequest
-from service.model import MAX_SILENCE, Action, Silence, SilenceState
+from service.model import MAX_SILENCE, Action, KnownProblem, Silence, SilenceState
 from service.operations.json_shapes import Json, rfc3339
 from service.operations.queries import require_limit
 from service.operations.time_filters import to_later_time
 from service.pipeline.lane_heads import enqueue_heads
+from service.pipeline.silence_facts import index_of, with_facts
 from service.queue.base import JobQueue
 from service.routing.match_keys import read_facts
 from service.routing.silences import fit_all
@@ -26,6 +27,8 @@ PREVIEW_DAYS = 30
 MAX_COMMENT = 500
 MAX_BEGIN = timedelta(days=90)
 MAX_UNEXPIRED = 500
+MAX_WORKED_OUT = 2_000
+"""The messages that a preview looks at where it works out facts: each costs some milliseconds."""
 FIELDS = ("matchers", "from", "until", "comment")
 
 
@@ -104,23 +107,35 @@ def _comment(written: object) -> str:
 
 
 def preview(
-    transaction: Transaction, silence: Silence, now: datetime, *, limit: int = notification_history.MAX_NOTIFICATIONS
+    transaction: Transaction,
+    silence: Silence,
+    now: datetime,
+    *,
+    limit: int | None = None,
+    from_file: Sequence[KnownProblem] = (),
 ) -> Preview:
     """Count the messages of the last 30 days that a silence would have kept back.
 
-    limit   the number of messages to look at, the newest first
+    limit       the number of messages to look at, the newest first; fewer where facts of them are to be worked out
+    from_file   the known problems of roundsman.yaml
     """
     since, last, messages = now - timedelta(days=PREVIEW_DAYS), None, 0
+    asked = index_of([replace(silence, starts_at=now)], now)
+    limit = limit or (notification_history.MAX_NOTIFICATIONS if asked is None else MAX_WORKED_OUT)
     for last in notification_history.walk(transaction, since=since, limit=limit):
-        messages += sum(count for event, count in last.events if fit_all(silence.matchers, read_facts(event)))
+        counts = {event.id: count for event, count in last.events}
+        known = [event for event, _ in last.events]
+        if asked is not None:
+            known = with_facts(transaction, known, quiet=asked, from_file=from_file, now=now)
+        messages += sum(counts[one.id] for one in known if fit_all(silence.matchers, read_facts(one)))
     if last is None or last.is_last:
         return Preview(messages=messages, since=since, is_partial=False)
     return Preview(messages=messages, since=last.oldest, is_partial=True)
 
 
-async def add(store: Store, silence: Silence) -> Preview:
+async def add(store: Store, silence: Silence, *, from_file: Sequence[KnownProblem] = ()) -> Preview:
     """Set a silence; return its preview. Raises BadRequest if there are too many."""
-    previewed = await store.snapshot(preview, silence, silence.created_at)
+    previewed = await store.snapshot(preview, silence, silence.created_at, from_file=from_file)
     await store.write(_put, silence)
     return previewed
 

@@ -25,10 +25,11 @@ from service.model import (
 from service.pipeline.context import Context
 from service.pipeline.edit_living import EDIT_DELAY
 from service.pipeline.judge_runs import judge_runs
-from service.pipeline.learn_tests import request_tests
+from service.pipeline.learn_tests import request_tests, request_times
 from service.pipeline.plan_notifications import plan_notifications
 from service.pipeline.plans import PendingDecision, Plan
 from service.pipeline.run_facts import with_run_facts
+from service.pipeline.silence_facts import active_index
 from service.pipeline.told_before import was_told
 from service.routing.absent_facts import absent_facts
 from service.routing.decide import with_details
@@ -87,7 +88,8 @@ def plan_events(
 
     These are the rules; ``decide_events`` records beside them.
     """
-    with_facts = with_run_facts(transaction, context, _with_runs(transaction, context, pending, now), now)
+    judged = _with_runs(transaction, context, pending, now)
+    with_facts = with_run_facts(transaction, context, judged, now, quiet=active_index(transaction, now))
     return plan_notifications(transaction, context, with_facts, now)
 
 
@@ -143,6 +145,7 @@ def _request_details(
     fetches.request(transaction, wanted, FetchPurpose.MESSAGE, due_at=context.clock())
     others = [plan.event for plan in plans if plan.event.id not in set(wanted)]
     request_tests(transaction, [plan.event for plan in plans], others, now=context.clock())
+    request_times(transaction, context.route_index, others, now=context.clock())
 
 
 def _keep_earlier_event(transaction: Transaction, event: Event) -> None:

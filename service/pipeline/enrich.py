@@ -27,7 +27,7 @@ from service.pipeline.changed_runs import judge_setup
 from service.pipeline.context import Context
 from service.pipeline.fetch_details import fetch_details, next_fetch_at, retry_after_s
 from service.pipeline.lane_heads import enqueue_heads
-from service.pipeline.learn_tests import details_to_learn, jobs_to_watch
+from service.pipeline.learn_tests import details_to_learn, is_compared, jobs_to_watch
 from service.pipeline.record_tests import record_tests
 from service.routing.decide import with_details
 from service.routing.test_identity import base_job_name
@@ -44,7 +44,7 @@ async def enrich(context: Context, fetch: Fetch) -> None:
     Missing details are fetched again later, so that the event's page has them as soon as the source does.
     """
     event_id = fetch.event_id
-    event, known, unsent, to_learn, passes_of = await context.store.snapshot(_load, event_id)
+    event, known, unsent, to_learn, passes_of = await context.store.snapshot(_load, context, event_id)
     wants = wanted_details(event, has_log=any(route.has_log for route in context.routes))
     is_fixed = event.run is not None and event.run.transition is Transition.FIXED
     if is_fixed or any(one.news is not News.RUN for one in unsent):  # it may be rerun, or was a setup
@@ -82,7 +82,7 @@ async def enrich(context: Context, fetch: Fetch) -> None:
 
 
 def _load(
-    transaction: Transaction, event_id: UUID
+    transaction: Transaction, context: Context, event_id: UUID
 ) -> tuple[Event, Details | None, Sequence[Notification], frozenset[DetailKind], JobFilter]:
     """Return the event, its details, and its notifications that await a first attempt.
 
@@ -90,6 +90,8 @@ def _load(
     """
     event, known = events.find(transaction, event_id), events.find_details(transaction, event_id)
     to_learn = details_to_learn(transaction, event)
+    if is_compared(context.route_index, event):
+        to_learn |= {DetailKind.JOBS}
     jobs = jobs_to_watch(transaction, event) if DetailKind.PASSES in to_learn else ()
     passes_of = every_job if jobs is None else partial(_is_one_of, jobs)
     return event, known, _unsent(transaction, event_id), to_learn, passes_of
@@ -128,7 +130,7 @@ async def enrich_failed(context: Context, fetch: Fetch, error: Exception) -> Non
 
 
 async def _retry(context: Context, fetch: Fetch, reason: str) -> None:
-    event, _, unsent, *_ = await context.store.snapshot(_load, fetch.event_id)
+    event, _, unsent, *_ = await context.store.snapshot(_load, context, fetch.event_id)
     now, policy = context.clock(), context.retry_policy
 
     def record(transaction: Transaction) -> None:

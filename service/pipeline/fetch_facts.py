@@ -4,11 +4,13 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from service.db.tables import Transaction
-from service.model import Delivery, DeliveryState, Details, Event, Fetch
+from service.model import Delivery, DeliveryState, DetailKind, Details, Event, Fetch
 from service.pipeline.context import Context
 from service.pipeline.fetch_details import fetch_details, may_still_come, next_fetch_at
 from service.pipeline.process import decision_deadline, record_failure, report_failure
+from service.pipeline.silence_facts import active_index, missing_facts
 from service.routing.decide import with_details
+from service.routing.route_index import RouteIndex
 from service.store import actions, deliveries, events, fetches
 
 
@@ -17,32 +19,40 @@ async def fetch_facts(context: Context, fetch: Fetch) -> None:
 
     After the deadline nothing is fetched: a late message must not wait for details.
     """
-    delivery, known, deadline = await context.store.snapshot(_load, context, fetch.event_id)
+    delivery, known, deadline, quiet = await context.store.snapshot(_load, context, fetch.event_id)
     if delivery.state is not DeliveryState.KEPT:
         await context.store.write(fetches.end, fetch)
         return
     event, details, left = context.source.parse(delivery), known, deadline - context.clock()
-    wants = context.route_index.missing_facts(with_details(event, known))
+    wants = missing_facts(context.route_index, quiet, with_details(event, known))
     if wants and left > timedelta():
         within = min(left, context.retry_policy.answer_timeout)
         details = await fetch_details(context, event, wants, known, within=within)
-    again_at = _next_fetch_at(context, event, details, deadline=deadline)
+    wants = missing_facts(context.route_index, quiet, with_details(event, details))
+    again_at = _next_fetch_at(context, wants, details, deadline=deadline)
     await context.store.write(_record, fetch, with_details(event, details), details, again_at=again_at)
 
 
-def _load(transaction: Transaction, context: Context, delivery_id: UUID) -> tuple[Delivery, Details | None, datetime]:
-    """Return the delivery, its event's details so far, and the deadline for fetching."""
+def _load(
+    transaction: Transaction, context: Context, delivery_id: UUID
+) -> tuple[Delivery, Details | None, datetime, RouteIndex | None]:
+    """Return the delivery, its event's details so far, and the deadline for fetching.
+
+    The last are the silences that name facts.
+    """
     delivery, known = deliveries.find(transaction, delivery_id), events.find_details(transaction, delivery_id)
     replayed_at = actions.last_replays(transaction, [delivery_id]).get(delivery_id)
-    return delivery, known, decision_deadline(context, delivery, replayed_at)
+    deadline = decision_deadline(context, delivery, replayed_at)
+    return delivery, known, deadline, active_index(transaction, context.clock())
 
 
-def _next_fetch_at(context: Context, event: Event, details: Details | None, *, deadline: datetime) -> datetime | None:
+def _next_fetch_at(
+    context: Context, wants: frozenset[DetailKind], details: Details | None, *, deadline: datetime
+) -> datetime | None:
     """Return the time of the next fetch, or None.
 
     None: the event can be decided on, or its time is up.
     """
-    wants = context.route_index.missing_facts(with_details(event, details))
     if details is None or not may_still_come(details, wants) or context.clock() >= deadline:
         return None
     return next_fetch_at(context, details, deadline=deadline)

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from service.db.tables import Transaction
 from service.model import Color, DetailKind, Event, FetchPurpose
+from service.routing.route_index import RouteIndex
 from service.store import fetches
 from service.store.watched_tests import earlier_attempts, is_rerun_later, watched_jobs
 
@@ -44,6 +45,24 @@ def jobs_to_watch(transaction: Transaction, event: Event) -> Collection[str] | N
     """Return the jobs whose passes are asked for; None: those of all jobs."""
     is_rerun = event.run is not None and event.run.number_in_pipeline > 1
     return None if is_rerun else watched_jobs(transaction, event)
+
+
+def request_times(transaction: Transaction, index: RouteIndex, untold: Iterable[Event], *, now: datetime) -> None:
+    """Request the jobs of green runs with which a route compares the times of others.
+
+    untold   those of which no message waits for details
+    """
+    wanted = {one.id for one in untold if is_compared(index, one)}
+    if wanted:
+        fetches.request(
+            transaction, wanted.difference(fetches.asked_for(transaction, wanted)), FetchPurpose.TESTS, due_at=now
+        )
+
+
+def is_compared(index: RouteIndex, event: Event) -> bool:
+    """Return whether the time in the queue of a run is asked for, to compare others."""
+    is_green = event.run is not None and event.run.color is Color.GREEN
+    return is_green and event.queue_ms is None and index.compares_times(event)
 
 
 def request_tests(transaction: Transaction, judged: Iterable[Event], untold: Iterable[Event], *, now: datetime) -> None:

@@ -121,7 +121,7 @@ def _hold_for_people(transaction: Transaction, context: Context, waiting: _Waiti
     one, now = waiting.notification, waiting.now
     if one.waits_for is not WaitsFor.RERUN:
         return False  # whether it is quiet was asked when they were planned
-    again = hold_again(context, one, waiting.event, now, quiet=silences.unexpired(transaction, now))
+    again = hold_again(transaction, context, one, waiting.event, now, quiet=silences.unexpired(transaction, now))
     if waiting.incident is not None and waiting.incident.is_muted(now):
         again = in_mute(context, waiting.incident, one)
     if again is not one:
@@ -185,7 +185,7 @@ def take_place(
     """
     quiet = silences.unexpired(transaction, now)
     newer = (_as_news_of(context, one, event, now) for one in waiting)
-    wanted = [hold_again(context, one, event, now, quiet=quiet) for one in newer]
+    wanted = [hold_again(transaction, context, one, event, now, quiet=quiet) for one in newer]
     existing = notifications.insert_or_get(transaction, wanted)
     notifications.drop(transaction, {one.id for one in waiting}, reason=REPLACED)
     return [one for one, before in zip(wanted, existing, strict=True) if before is None]

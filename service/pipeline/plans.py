@@ -22,6 +22,11 @@ class PendingDecision:
     max_delay: timedelta
     at: datetime | None = None
 
+    @classmethod
+    def of_past(cls, event: Event, details: Details | None) -> "PendingDecision":
+        """Return that of an event on record, of which no message waits."""
+        return cls(event=event, details=details, max_delay=timedelta())
+
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:

@@ -21,7 +21,9 @@ from service.pipeline.decide import DecidedEvent, decide_events
 from service.pipeline.fetch_details import may_still_come, with_missing
 from service.pipeline.lane_heads import enqueue_heads
 from service.pipeline.plans import PendingDecision
+from service.pipeline.silence_facts import active_index, missing_facts
 from service.routing.decide import with_details
+from service.routing.route_index import RouteIndex
 from service.store import actions, deliveries, events, fetches
 
 LATE_REASON = "the event came to be judged late, so CircleCI was not asked first"
@@ -85,7 +87,7 @@ def _process(transaction: Transaction, context: Context, limit: int) -> Batch:
     claim = deliveries.claim(transaction, now=context.clock(), limit=limit)
     batch = Batch(claimed=len(claim.deliveries) + len(claim.damaged), failed=list(claim.damaged))
     if batch.claimed:
-        _assess_all(context, claim.deliveries, _known(transaction, claim.deliveries), batch)
+        _assess_all(context, claim.deliveries, _known(transaction, context, claim.deliveries), batch)
         _record_waiting(transaction, context, batch)
         _decide(transaction, context, batch)
         _record_failures(transaction, context, batch)
@@ -96,19 +98,21 @@ def _process(transaction: Transaction, context: Context, limit: int) -> Batch:
 
 @dataclass(frozen=True, kw_only=True)
 class _Known:
-    """The records about claimed deliveries: their details, fetches and last replays."""
+    """The records about claimed deliveries, and the silences that name facts."""
 
     details: Mapping[UUID, Details]
     asked_for: Collection[UUID]
     replayed_at: Mapping[UUID, datetime]
+    quiet: RouteIndex | None
 
 
-def _known(transaction: Transaction, claimed: Sequence[Delivery]) -> _Known:
+def _known(transaction: Transaction, context: Context, claimed: Sequence[Delivery]) -> _Known:
     ids = [delivery.id for delivery in claimed]
     return _Known(
         details=events.find_all_details(transaction, ids),
         asked_for=fetches.asked_for(transaction, ids),
         replayed_at=actions.last_replays(transaction, ids),
+        quiet=active_index(transaction, context.clock()),
     )
 
 
@@ -135,7 +139,7 @@ def _assess_all(context: Context, claimed: Sequence[Delivery], known: _Known, ba
 def _assess(context: Context, delivery: Delivery, known: _Known) -> PendingDecision | datetime:
     """Return a decision to make now, or the end of the wait for facts."""
     event, details, policy = context.source.parse(delivery), known.details.get(delivery.id), context.retry_policy
-    wants = context.route_index.missing_facts(with_details(event, details))
+    wants = missing_facts(context.route_index, known.quiet, with_details(event, details))
     if not wants and details is None:
         return PendingDecision(event=event, details=None, max_delay=policy.details_timeout)
     left = decision_deadline(context, delivery, known.replayed_at.get(delivery.id)) - context.clock()
@@ -171,6 +175,8 @@ def _decide(transaction: Transaction, context: Context, batch: Batch) -> None:
 
     Only those at fault then fail.
     """
+    if not batch.pending:
+        return
     try:
         batch.decided = in_savepoint(transaction, decide_events, context, batch.pending)
     except Temporary:

@@ -26,9 +26,9 @@ from service.model import (
 )
 from service.pipeline.context import Context
 from service.pipeline.own_news import OwnNews, plan_own
+from service.pipeline.silence_facts import silence_of
 from service.routing.active_hours import is_active, next_active
 from service.routing.news import COLORS
-from service.routing.silences import find_silence
 from service.store import events, incidents, kept_back, notifications, silences, tracks
 from service.store.tracks import StoredTrack
 
@@ -161,7 +161,7 @@ def _end_each(transaction: Transaction, context: Context, waiting: Sequence[Noti
     due: set[UUID] = set()
     for one in waiting:
         event = facts.events.get(one.event_id) if one.event_id else None
-        again = _again(context, one, event, facts=facts, now=now) if event else one
+        again = _again(transaction, context, one, event, facts=facts, now=now) if event else one
         if again is not one:
             kept_back.hold(transaction, again)
         elif event is not None and (reason := _why_dropped(one, event, facts)):
@@ -181,20 +181,28 @@ def _read_facts(transaction: Transaction, waiting: Sequence[Notification], now: 
     )
 
 
-def _again(context: Context, one: Notification, event: Event, *, facts: _Facts, now: datetime) -> Notification:
+def _again(  # noqa: PLR0913 - what is known of the news
+    transaction: Transaction, context: Context, one: Notification, event: Event, *, facts: _Facts, now: datetime
+) -> Notification:
     """Return news as they wait again: of a muted incident, or where it is quiet still."""
     incident = facts.incidents.get(one.incident_id) if one.incident_id else None
     is_muted = incident is not None and incident.is_open and incident.is_muted(now)
     if incident is not None and is_muted and COLORS.get(one.news) is Color.RED:
         return in_mute(context, incident, one)
-    return hold_again(context, one, event, now, quiet=facts.quiet)
+    return hold_again(transaction, context, one, event, now, quiet=facts.quiet)
 
 
-def hold_again(
-    context: Context, one: Notification, event: Event, now: datetime, *, quiet: Sequence[Silence]
+def hold_again(  # noqa: PLR0913, PLR0917 - what is known of the news
+    transaction: Transaction,
+    context: Context,
+    one: Notification,
+    event: Event,
+    now: datetime,
+    *,
+    quiet: Sequence[Silence],
 ) -> Notification:
     """Return news as they wait again, if it is quiet for them now."""
-    if silence := find_silence(event, quiet, now):
+    if silence := silence_of(transaction, context, event, quiet=quiet, now=now):
         return in_silence(context, silence, one)
     route = _route_of(context, one)
     return in_quiet_hours(context, route, one, now) if route else one

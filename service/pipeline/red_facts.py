@@ -83,20 +83,33 @@ def _run_of(transaction: Transaction, event: Event) -> Run | None:
 
 
 def usual_of(transaction: Transaction, run: Run) -> UsualDuration | None:
-    """Return the usual duration of a run's workflow on its branch, or the default one."""
+    """Return the usual duration of a run's workflow on its branch, or the default one.
+
+    It is from begin to end, with all waiting: for those who wait for it.
+    """
     return usual_duration([took_ms for _, took_ms in usual_runs(transaction, run)])
 
 
-def usual_runs(transaction: Transaction, run: Run) -> list[tuple[UUID, int]]:
+def usual_run_time(transaction: Transaction, run: Run) -> UsualDuration | None:
+    """Return the usual time that it runs, without its time in the queue.
+
+    It is that of the runs of which this is known.
+    """
+    found = usual_runs(transaction, run, without_queue=True)
+    return usual_duration([took_ms for _, took_ms in found])
+
+
+def usual_runs(transaction: Transaction, run: Run, *, without_queue: bool = False) -> list[tuple[UUID, int]]:
     """Return the green runs of the usual duration, newest first, with their times.
 
     None if there are too few on its branch and on the default one.
     """
-    own = run_history.timed_greens(transaction, run.track_id, before=run)
+    read = run_history.run_times if without_queue else run_history.timed_greens
+    own = read(transaction, run.track_id, before=run)
     if len(own) >= MIN_RUNS:
         return own
     for track_id in run_history.sibling_tracks(transaction, run.track_id, default_branches_of(transaction, run)):
-        if len(found := run_history.timed_greens(transaction, track_id, before=run)) >= MIN_RUNS:
+        if len(found := read(transaction, track_id, before=run)) >= MIN_RUNS:
             return found
     return []
 

@@ -19,10 +19,10 @@ from service.model import Channel, Event, Incident, Line, News, Notification, No
 from service.pipeline.channel_knowledge import is_under_way
 from service.pipeline.context import Context
 from service.pipeline.lane_heads import enqueue_heads
+from service.pipeline.silence_facts import silence_of
 from service.routing.active_hours import is_active
 from service.routing.news import REMINDERS
 from service.routing.reminders import NOT_OPEN, number_due, why_silent
-from service.routing.silences import find_silence
 from service.store import events, incidents, kept_back, notifications, reminders, runs, silences
 from service.store.reminders import ToldIncident
 
@@ -125,7 +125,7 @@ def _make(transaction: Transaction, context: Context, due: _Due, quiet: Sequence
     if event is None:
         log.info("no one is reminded: the run is forgotten", incident=str(incident.id))
         return None
-    if find_silence(event, quiet, now):
+    if silence_of(transaction, context, event, quiet=quiet, now=now):
         return None
     return Notification(
         id=uuid4(),

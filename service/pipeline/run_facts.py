@@ -1,8 +1,8 @@
-"""Work out the facts of runs that routes ask for: failures, times, class.
+"""Work out facts of runs that routes and silences ask for: failures, times, class.
 
-Part of the transaction that decides on events, after their runs were judged. An event that no such route else fits
-costs nothing. What is found is kept with the judgment, so that it can be explained, and the end of a red run follows
-the routes that the red one took.
+Part of the transaction that decides on events, after their runs were judged. An event that no such route or silence
+else fits costs nothing. What is found is kept with the judgment, so that it can be explained, and the end of a red run
+follows the routes that the red one took.
 """
 
 from collections.abc import Sequence
@@ -26,9 +26,10 @@ from service.model import (
 from service.pipeline.context import Context
 from service.pipeline.plans import PendingDecision
 from service.pipeline.record_tests import observed_failures, run_remark
-from service.pipeline.red_facts import JudgedTest, judge_tests, usual_of
-from service.routing.durations import queue_ms, times_usual
+from service.pipeline.red_facts import JudgedTest, judge_tests, usual_run_time
+from service.routing.durations import times_usual
 from service.routing.known_problems import find_known
+from service.routing.route_index import RouteIndex
 from service.routing.run_fact_keys import FAILURE_KEYS
 from service.routing.run_failures import UNKNOWN, Failure, has_all_failures, judge_failures
 from service.store import decisions, events, incidents, known_problems, runs
@@ -38,34 +39,46 @@ NEVER_RAN = frozenset({"error", "unauthorized", "terminated-unknown"})
 
 
 def with_run_facts(
-    transaction: Transaction, context: Context, pending: Sequence[PendingDecision], now: datetime
+    transaction: Transaction,
+    context: Context,
+    pending: Sequence[PendingDecision],
+    now: datetime,
+    *,
+    quiet: RouteIndex | None = None,
 ) -> list[PendingDecision]:
-    """Return events with the facts of their runs that routes ask for.
+    """Return events with the facts of their runs that routes and silences ask for.
 
     pending   those of one track in its order
+    quiet     the silences that name facts
     """
-    worker = _Worker(transaction, context, now)
-    return [replace(one, event=worker.fill(one)) for one in pending]
+    finder = RunFactsFinder(transaction, context.known_problems, now)
+    found = []
+    for one in pending:
+        keys = context.route_index.fact_keys(one.event)
+        keys |= quiet.fact_keys(one.event) if quiet else frozenset()
+        found.append(replace(one, event=finder.fill(one, keys)))
+    return found
 
 
-class _Worker:
-    """The facts of one batch, run by run."""
+class RunFactsFinder:
+    """The facts of one batch, run by run.
 
-    def __init__(self, transaction: Transaction, context: Context, now: datetime) -> None:
-        self._transaction, self._context, self._now = transaction, context, now
+    from_file   the known problems of roundsman.yaml
+    """
+
+    def __init__(self, transaction: Transaction, from_file: Sequence[KnownProblem], now: datetime) -> None:
+        self._transaction, self._from_file, self._now = transaction, from_file, now
         self._failures: dict[UUID, RunFailures] = {}
         self._problems: Sequence[KnownProblem] | None = None
 
-    def fill(self, pending: PendingDecision) -> Event:
-        """Return an event with the facts that routes which else fit it ask for."""
+    def fill(self, pending: PendingDecision, keys: frozenset[str]) -> Event:
+        """Return an event with the facts of these match keys."""
         event, run = pending.event, pending.event.run
-        keys = self._context.route_index.fact_keys(event) if run is not None else frozenset[str]()
         if run is None or not keys:
             return event
         found = RunFacts(
             failures=self._failures_of(event, run, pending.details) if keys & FAILURE_KEYS else None,
             times_usual=self._times_usual(event, run) if "slower" in keys else None,
-            queue_ms=_queue_ms(event, pending.details) if "queue" in keys else None,
         )
         if "class" in keys and (incident := self._incident(run)):
             found = replace(found, klass=incident.klass)
@@ -121,12 +134,12 @@ class _Worker:
 
     def _known_problems(self) -> Sequence[KnownProblem]:
         if self._problems is None:
-            self._problems = [*self._context.known_problems, *known_problems.find_all(self._transaction)]
+            self._problems = [*self._from_file, *known_problems.find_all(self._transaction)]
         return self._problems
 
     def _times_usual(self, event: Event, run: RunState) -> float | None:
         row = runs.find_all(self._transaction, {run.run_id}).get(run.run_id)
-        return times_usual(event.duration_ms, usual_of(self._transaction, row) if row else None)
+        return times_usual(event.run_ms, usual_run_time(self._transaction, row) if row and event.run_ms else None)
 
     def _incident(self, run: RunState) -> Incident | None:
         if run.incident_id is None:
@@ -138,10 +151,6 @@ def _to_failure(one: JudgedTest, *, is_known: bool, learns: bool) -> Failure:
     return Failure(
         is_flaky=learns and one.is_likely_flake, is_known=is_known, is_new=one.failed.is_new or not one.is_known
     )
-
-
-def _queue_ms(event: Event, details: Details | None) -> int | None:
-    return queue_ms(event.workflow.created_at, details.jobs or ()) if details else None
 
 
 def _beside(found: RunFacts, given: RunFacts | None) -> RunFacts:

@@ -16,6 +16,7 @@ def absent_facts(event: Event) -> AbsentFacts:
         AbsentFacts.NAME: event.actor.name,
         AbsentFacts.BRANCH: event.branch,
         AbsentFacts.TAG: event.tag,
+        AbsentFacts.QUEUE: event.queue_ms,
     }
     absent = AbsentFacts.NONE if event.pull_request.is_known else AbsentFacts.PULL_REQUEST
     for fact, value in values.items():
@@ -34,4 +35,5 @@ def without_facts(event: Event, absent: AbsentFacts) -> Event:
     branch = None if AbsentFacts.BRANCH in absent else event.branch
     tag = None if AbsentFacts.TAG in absent else event.tag
     pull_request = PullRequest() if AbsentFacts.PULL_REQUEST in absent else event.pull_request
-    return replace(event, actor=actor, branch=branch, tag=tag, pull_request=pull_request)
+    queue_ms = None if AbsentFacts.QUEUE in absent else event.queue_ms
+    return replace(event, actor=actor, branch=branch, tag=tag, pull_request=pull_request, queue_ms=queue_ms)

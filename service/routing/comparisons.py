@@ -36,6 +36,25 @@ def compile_comparison(written: str, units: tuple[str, ...]) -> Callable[[float]
     return lambda value: compare(value, limit)
 
 
+@cache
+def fits_at_most(written: str, units: tuple[str, ...]) -> Callable[[float], bool]:
+    """Return the test whether any amount up to a limit meets a comparison.
+
+    Of an amount of which no more is known, this is certain.
+    """
+    sign, _ = split_comparison(written, units)
+    compare = compile_comparison(written, units)
+    return lambda limit: sign in {"<", "<="} and compare(limit)
+
+
+@cache
+def may_be_at_most(written: str, units: tuple[str, ...]) -> Callable[[float], bool]:
+    """Return the test whether some amount up to a limit may meet a comparison."""
+    sign, _ = split_comparison(written, units)
+    compare = compile_comparison(written, units)
+    return lambda limit: sign in {"<", "<="} or compare(limit)
+
+
 def split_comparison(written: str, units: tuple[str, ...]) -> tuple[str, float]:
     """Return the sign and the amount of a comparison; raise ValueError as above."""
     found = _COMPARISON.fullmatch(written.strip())

@@ -7,6 +7,7 @@ that matches wins, unless it continues. Patterns are globs, see ``patterns``.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import TypeVar
 
 from service.model import (
     Actor,
@@ -24,10 +25,13 @@ from service.model import (
     Workflow,
     WorkflowFacts,
 )
-from service.routing.comparisons import COMPARED, compile_comparison
+from service.routing.comparisons import COMPARED, compile_comparison, fits_at_most, may_be_at_most
+from service.routing.durations import queue_ms
 from service.routing.match_key import Fact, to_fact
 from service.routing.match_keys import MATCH_KEYS, findable_details, read_facts
 from service.routing.patterns import compile_pattern, has_wildcards, quote
+
+T = TypeVar("T")
 
 _WORKFLOWS_ONLY = Matcher(key="event", patterns=(EventKind.WORKFLOW_COMPLETED,))
 _BROKE_AND_ON = Matcher(key="transition", patterns=(Transition.BROKE, Transition.STILL_BROKEN, Transition.FIXED))
@@ -115,7 +119,8 @@ def fits(matcher: Matcher, fact: Fact) -> bool:
 
 def _fits(fact: Fact, pattern: str) -> bool:
     if fact.amount is not None:
-        return compile_comparison(pattern, COMPARED)(fact.amount)
+        compare = fits_at_most if fact.is_at_most else compile_comparison
+        return compare(pattern, COMPARED)(fact.amount)
     return any(map(compile_pattern(pattern), fact.spellings))
 
 
@@ -133,8 +138,11 @@ def missing_facts(event: Event, routes: Sequence[Route]) -> frozenset[DetailKind
             for matcher in route.matchers
             if matcher.key not in findable and not MATCH_KEYS[matcher.key].is_judged
         ]
-        if _not_listening_reason(route, facts) or not all(
-            _test(matcher, facts[matcher.key]).is_match for matcher in known
+        may_fit = all(_test(matcher, facts[matcher.key]).is_match for matcher in known)
+        if (
+            _not_listening_reason(route, facts)
+            or not may_fit
+            or any(_is_ruled_out(one, facts) for one in route.matchers)
         ):
             continue
         wanted = set().union(*(findable[matcher.key] for matcher in route.matchers if matcher.key in findable))
@@ -142,6 +150,14 @@ def missing_facts(event: Event, routes: Sequence[Route]) -> frozenset[DetailKind
             break
         wants |= wanted
     return frozenset(wants)
+
+
+def _is_ruled_out(matcher: Matcher, facts: dict[str, Fact]) -> bool:
+    """Return whether even the most that an amount can be meets no pattern."""
+    fact = facts[matcher.key]
+    if fact.amount is None or not fact.is_at_most or not matcher.patterns:
+        return False
+    return not any(may_be_at_most(pattern, COMPARED)(fact.amount) for pattern in matcher.patterns)
 
 
 def with_details(event: Event, details: Details | None) -> Event:
@@ -156,6 +172,7 @@ def with_details(event: Event, details: Details | None) -> Event:
         actor=_merged_actor(event.actor, details.actor or Actor()),
         workflow=_with_workflow(event.workflow, details.workflow),
         pull_request=event.pull_request if event.pull_request.is_known else details.pull_request or PullRequest(),
+        queue_ms=_first(event.queue_ms, _queue_ms(event, details)),
     )
     return _with_vcs(filled, details.vcs or Vcs())
 
@@ -191,7 +208,12 @@ def _with_vcs(event: Event, vcs: Vcs) -> Event:
     )
 
 
-def _first(known: str | None, found: str | None) -> str | None:
+def _queue_ms(event: Event, details: Details) -> int | None:
+    is_workflow = event.kind is EventKind.WORKFLOW_COMPLETED
+    return queue_ms(event.workflow.created_at, details.jobs or ()) if is_workflow else None
+
+
+def _first(known: T | None, found: T | None) -> T | None:
     return found if known is None else known
 
 

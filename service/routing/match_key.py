@@ -15,11 +15,13 @@ class Fact:
     shown       the spelling to show to people; empty for an absent value
     spellings   every spelling that a pattern may fit, in NFC; none for an absent value
     amount      of a key with units: the number to compare, a time in seconds
+    is_at_most  the amount is not known, but is no more than this
     """
 
     shown: str
     spellings: tuple[str, ...]
     amount: float | None = None
+    is_at_most: bool = False
 
 
 def nothing_to_ask(_: Event) -> frozenset[DetailKind]:
@@ -59,7 +61,8 @@ class MatchKey:
     units              of an amount, whose patterns are comparisons such as ``>= 3``; none for a text
     values             the only words that there are; none: any text
     is_judged          it is known once the run was judged, and not before
-    is_for_routes      it is worked out where a route names it: silences and digests cannot
+    is_of_runs         jobs do not have it: a match that names it hears workflows only
+    is_worked_out      it is worked out from what is on record, and only where a route or a silence names it
     when_unknown       its value if it could not be known in time; None: an absent one, which fits exclusions only
     may_hold_brackets  real values may hold a [, which opens a set in a pattern; git refuses names of refs with one
     search             its filter of events; None: events are not searched by it
@@ -74,7 +77,8 @@ class MatchKey:
     units: tuple[str, ...] = ()
     values: tuple[str, ...] = ()
     is_judged: bool = False
-    is_for_routes: bool = False
+    is_of_runs: bool = False
+    is_worked_out: bool = False
     when_unknown: str | None = None
     may_hold_brackets: bool = False
     search: SearchFilter | None = None

@@ -181,8 +181,8 @@ MATCH_KEYS = {key.name: key for key in _ENTRIES}
 JUDGED_KEYS = frozenset(name for name, key in MATCH_KEYS.items() if key.is_judged)
 """The names of those that are known once the run was judged."""
 
-FACT_KEYS = frozenset(name for name, key in MATCH_KEYS.items() if key.is_for_routes)
-"""The names of those that are worked out where a route asks for them."""
+FACT_KEYS = frozenset(name for name, key in MATCH_KEYS.items() if key.is_worked_out)
+"""The names of those that are worked out where a route or a silence asks for them."""
 
 SEARCH_FILTERS: Mapping[str, SearchFilter] = {name: key.search for name, key in MATCH_KEYS.items() if key.search}
 """The filters of events by name, in the same order."""

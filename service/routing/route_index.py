@@ -16,6 +16,8 @@ from service.routing.patterns import has_wildcards, to_nfc, unescape
 
 Test = tuple[str, Callable[[Fact], bool]]
 """A match key, and the test of its fact."""
+_OPEN = JUDGED_KEYS | {"status", "duration", "queue"}
+"""The keys of what two runs of a workflow need not have in common."""
 
 
 class RouteIndex:
@@ -31,6 +33,9 @@ class RouteIndex:
         self._tested_keys = frozenset(key for tests in self._tests for key, _ in tests)
         self._fact_routes = [
             position for position, tests in enumerate(self._tests) if any(key in FACT_KEYS for key, _ in tests)
+        ]
+        self._slow_routes = [
+            position for position in self._fact_routes if any(key == "slower" for key, _ in self._tests[position])
         ]
         self._index_routes()
 
@@ -73,6 +78,17 @@ class RouteIndex:
         candidates = self._candidates(self._read(event), any_value_of={*findable, *JUDGED_KEYS})
         return missing_facts(event, [self.version.routes[position] for position in candidates])
 
+    def may_match(self, event: Event) -> bool:
+        """Return whether a route may come to match, by what is known already."""
+        if event.kind is EventKind.PING:
+            return False
+        facts = self._read(event)
+        open_ = JUDGED_KEYS | {key for key in self._matched_keys if MATCH_KEYS[key].find_details(event)}
+        return any(
+            all(test(facts[key]) for key, test in self._tests[position] if key not in open_)
+            for position in self._candidates(facts, any_value_of=open_)
+        )
+
     def findable(self, event: Event) -> frozenset[DetailKind]:
         """Return the details that could fill in absent facts which any route tests."""
         return frozenset().union(*(MATCH_KEYS[key].find_details(event) for key in self._matched_keys))
@@ -90,6 +106,19 @@ class RouteIndex:
             if all(test(facts[key]) for key, test in tests if key not in JUDGED_KEYS):
                 found.update(key for key, _ in tests)
         return FACT_KEYS & found
+
+    def compares_times(self, event: Event) -> bool:
+        """Return whether a route compares times with those of runs like an event's.
+
+        Its status is left open: the usual time is that of green runs, also where a route hears of others.
+        """
+        if not self._slow_routes or event.kind is not EventKind.WORKFLOW_COMPLETED:
+            return False
+        facts = self._read(event)
+        return any(
+            all(test(facts[key]) for key, test in self._tests[position] if key not in _OPEN)
+            for position in self._slow_routes
+        )
 
     def candidates(self, event: Event) -> list[int]:
         """Return the positions of the routes that are tested in full, in order."""

@@ -74,7 +74,7 @@ def _failure_key(name: str, sentence: str) -> MatchKey:
         find_details=_find_failures,
         values=BOOLEANS,
         is_judged=True,
-        is_for_routes=True,
+        is_worked_out=True,
         when_unknown=_word(getattr(UNKNOWN, name)),
     )
 
@@ -103,12 +103,22 @@ def write_time(seconds: float) -> str:
 
 
 def _duration(event: Event) -> Fact:
-    return _amount(None if event.duration_ms is None else event.duration_ms / 1000, write_time)
+    """Return the run time, or the most that it can be.
+
+    That is where the wait before it is not known.
+    """
+    run_ms = event.facts.run_ms if event.facts and event.facts.run_ms is not None else event.run_ms
+    if run_ms is None and event.duration_ms is not None:
+        most = f"at most {write_time(event.duration_ms / 1000)}"
+        return Fact(most, (most,), event.duration_ms / 1000, is_at_most=True)
+    return _amount(None if run_ms is None else run_ms / 1000, write_time)
 
 
 def _put_duration(event: Event, value: str | None) -> Event:
     seconds = _read_amount("duration", value, SECONDS, "25m")
-    return replace(event, duration_ms=None if seconds is None else round(seconds * 1000))
+    run_ms = None if seconds is None else round(seconds * 1000)
+    given = replace(event, facts=replace(event.facts or RunFacts(), run_ms=run_ms))
+    return given if run_ms is not None else replace(given, duration_ms=None)
 
 
 def _slower(event: Event) -> Fact:
@@ -121,18 +131,24 @@ def _put_slower(event: Event, value: str | None) -> Event:
 
 
 def _queue(event: Event) -> Fact:
-    waited = event.facts.queue_ms if event.facts else None
-    return _amount(None if waited is None else waited / 1000, write_time)
+    return _amount(None if event.queue_ms is None else event.queue_ms / 1000, write_time)
 
 
 def _put_queue(event: Event, value: str | None) -> Event:
     seconds = _read_amount("queue", value, SECONDS, "5m")
-    waited = None if seconds is None else round(seconds * 1000)
-    return replace(event, facts=replace(event.facts or RunFacts(), queue_ms=waited))
+    return replace(event, queue_ms=None if seconds is None else round(seconds * 1000))
+
+
+def _find_duration(event: Event) -> frozenset[DetailKind]:
+    """Return the details that hold the wait that is part of a duration."""
+    is_given = event.facts is not None and event.facts.run_ms is not None
+    return frozenset() if is_given or event.duration_ms is None else _find_queue(event)
 
 
 def _find_queue(event: Event) -> frozenset[DetailKind]:
-    return frozenset({DetailKind.JOBS} if event.kind is EventKind.WORKFLOW_COMPLETED else ())
+    """Return the details that hold the start of the first job."""
+    is_known = event.queue_ms is not None or event.kind is not EventKind.WORKFLOW_COMPLETED
+    return frozenset(() if is_known else {DetailKind.JOBS})
 
 
 def _class(event: Event) -> Fact:
@@ -179,20 +195,24 @@ RUN_FACT_KEYS: Iterable[MatchKey] = (
     ),
     MatchKey(
         name="duration",
-        sentence='the time from begin to end, with all waiting, such as `"> 20m"` or `"<= 1h 30m"`',
+        sentence='the time that it ran, without its `queue`, such as `"> 20m"` or `"<= 1h 30m"`; of a job as its post '
+        "says, of a workflow it needs the CircleCI token: else no more is known than that it is at most the time from "
+        "begin to end",
         read=_duration,
         put=_put_duration,
+        find_details=_find_duration,
         units=tuple(SECONDS),
     ),
     MatchKey(
         name="slower",
-        sentence='the duration as a multiple of the usual one of the workflow on its branch, such as `"> 1.5x"`: the '
-        "median of its last 30 green runs there, or on the default branch; absent where there are fewer than five",
+        sentence='the `duration` as a multiple of the usual one of the workflow on its branch, such as `"> 1.5x"`: the '
+        "median of its last 30 green runs there, or on the default branch; absent where it is known of fewer than five",
         read=_slower,
         put=_put_slower,
+        find_details=_find_duration,
         units=tuple(TIMES),
         is_judged=True,
-        is_for_routes=True,
+        is_worked_out=True,
     ),
     MatchKey(
         name="queue",
@@ -202,8 +222,7 @@ RUN_FACT_KEYS: Iterable[MatchKey] = (
         put=_put_queue,
         find_details=_find_queue,
         units=tuple(SECONDS),
-        is_judged=True,
-        is_for_routes=True,
+        is_of_runs=True,
     ),
     MatchKey(
         name="class",
@@ -213,7 +232,7 @@ RUN_FACT_KEYS: Iterable[MatchKey] = (
         put=_put_class,
         values=CLASSES,
         is_judged=True,
-        is_for_routes=True,
+        is_worked_out=True,
     ),
     MatchKey(
         name="pr",

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import ColumnElement, Select, func, select
 
 from service.db.tables import Transaction, events, runs, tracks
 from service.model import Color, Run
@@ -43,20 +43,32 @@ def greens_of(transaction: Transaction, track_ids: Collection[int], *, since: da
 
 def timed_greens(transaction: Transaction, track_id: int, *, before: Run) -> list[tuple[UUID, int]]:
     """Return a track's last green runs before a run, newest first, with durations."""
+    return _timed(transaction, track_id, before, events.c.duration_ms)
+
+
+def run_times(transaction: Transaction, track_id: int, *, before: Run) -> list[tuple[UUID, int]]:
+    """Return the same without the time in the queue.
+
+    Runs of which this is not known are left out.
+    """
+    return _timed(transaction, track_id, before, events.c.duration_ms - events.c.queue_ms)
+
+
+def _timed(transaction: Transaction, track_id: int, before: Run, took_ms: ColumnElement[int]) -> list[tuple[UUID, int]]:
     wanted = (
-        select(runs.c.id, events.c.duration_ms)
+        select(runs.c.id, took_ms.label("took_ms"))
         .join(runs, events.c.id == runs.c.event_id)
         .where(
             runs.c.track_id == track_id,
             runs.c.color == Color.GREEN,
             runs.c.stopped_at <= before.stopped_at,
             runs.c.id != before.id,
-            events.c.duration_ms.is_not(None),
+            took_ms.is_not(None),
         )
         .order_by(runs.c.pipeline_number.desc(), runs.c.created_at.desc())
         .limit(MAX_DURATIONS)
     )
-    return [(row.id, row.duration_ms) for row in transaction.execute(wanted)]
+    return [(row.id, row.took_ms) for row in transaction.execute(wanted)]
 
 
 def sibling_tracks(transaction: Transaction, track_id: int, branches: Collection[str]) -> list[int]:

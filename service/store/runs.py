@@ -52,8 +52,15 @@ def with_runs(transaction: Transaction, found: Sequence[Event]) -> list[Event]:
     known = incidents.find_all(transaction, {run.incident_id for run in judged.values() if run.incident_id})
     of_tracks = tracks.find_all(transaction, {run.track_id for run in judged.values()})
     there = {event_id: judged[run_id] for event_id, run_id in ids.items() if run_id in judged}
-    states = {event_id: state_of(run, known, of_tracks) for event_id, run in there.items()}
-    return [replace(event, run=states.get(event.id)) for event in found]
+    return [
+        _with_run(event, run, state_of(run, known, of_tracks)) if (run := there.get(event.id)) else event
+        for event in found
+    ]
+
+
+def _with_run(event: Event, run: Run, state: RunState) -> Event:
+    times = replace(event.workflow, created_at=run.created_at, stopped_at=run.stopped_at)
+    return replace(event, run=state, workflow=times)
 
 
 def find_all(transaction: Transaction, run_ids: Collection[UUID]) -> dict[UUID, Run]:

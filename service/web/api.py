@@ -53,7 +53,9 @@ class Api:
             Route("/api/v1/notifications/{id}/resend", self.resend, methods=["POST"]),
             Route("/api/v1/notifications/{id}/dismiss", self.dismiss_notification, methods=["POST"]),
             *IncidentsApi(store=self.store, access=self.access, clock=self.clock).routes(),
-            *SilencesApi(store=self.store, jobs=self.jobs, access=self.access, clock=self.clock).routes(),
+            *SilencesApi(
+                store=self.store, jobs=self.jobs, access=self.access, clock=self.clock, from_file=self.known_problems
+            ).routes(),
             *KnownProblemsApi(
                 store=self.store, access=self.access, clock=self.clock, from_file=self.known_problems
             ).routes(),

@@ -1,6 +1,6 @@
 """The endpoints of the API for silences."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,6 +10,7 @@ from starlette.routing import BaseRoute, Route
 
 from service.db.database import Store
 from service.errors import BadRequest
+from service.model import KnownProblem
 from service.operations import silences
 from service.operations.queries import to_id
 from service.queue.base import JobQueue
@@ -21,12 +22,16 @@ from service.web.parameters import page_params
 
 @dataclass(frozen=True, kw_only=True)
 class SilencesApi:
-    """The endpoints for silences, each of which needs a credential."""
+    """The endpoints for silences, each of which needs a credential.
+
+    from_file   returns the known problems of roundsman.yaml
+    """
 
     store: Store
     jobs: JobQueue
     access: Access
     clock: Callable[[], datetime]
+    from_file: Callable[[], Sequence[KnownProblem]] = tuple
 
     def routes(self) -> list[BaseRoute]:
         """Return the routes of the endpoints."""
@@ -60,10 +65,10 @@ class SilencesApi:
         silence = silences.parse_silence(asked, who=who, now=now)
         shape = silences.silence_json(silence, now)
         if only_preview:
-            previewed = await self.store.snapshot(silences.preview, silence, now)
+            previewed = await self.store.snapshot(silences.preview, silence, now, from_file=self.from_file())
             shape["id"] = None
         else:
-            previewed = await silences.add(self.store, silence)
+            previewed = await silences.add(self.store, silence, from_file=self.from_file())
         shape["would_have_silenced"] = silences.preview_json(previewed)
         return JSONResponse(shape, status_code=200 if only_preview else 201)
 

@@ -12,7 +12,7 @@ OPTIONS = {option for name, command in every_command() if name == "events list" 
 
 
 def test_every_match_key_of_an_event_s_own_facts_is_searched_by() -> None:
-    of_runs = {"transition", "streak", *FACT_KEYS, "duration", "pr"}
+    of_runs = {"transition", "streak", *FACT_KEYS, "duration", "queue", "pr"}
 
     assert {name for name, key in MATCH_KEYS.items() if key.search is None} == {"event", *of_runs}
 

@@ -165,7 +165,7 @@ async def test_a_preview_of_too_many_messages_says_how_far_it_looked(house: Hous
         ({"matchers": {}}, 'matchers must say what to silence by match keys, such as {"branch": "main"}'),
         ({"matchers": ["branch"]}, 'matchers must say what to silence by match keys, such as {"branch": "main"}'),
         ({"matchers": {"brunch": "main"}}, "there is no match key 'brunch'; did you mean branch?"),
-        ({"matchers": {"flaky": "true"}}, "flaky is worked out for routes alone; silence by other match keys"),
+        ({"matchers": {"flaky": "maybe"}}, "flaky maybe is neither true nor false; write one of them"),
         ({"matchers": {"duration": "20m"}}, "duration 20m is no comparison; write it like '> 20m'"),
         ({"matchers": {"branch": 5}}, "branch must be a text, or a list of texts"),
         ({"matchers": {"branch": ["main", None]}}, "branch must be a text, or a list of texts"),

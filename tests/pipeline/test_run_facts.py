@@ -3,16 +3,14 @@
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from service.testing.fake_circleci.faults import broken
-from service.testing.fake_circleci.organization import Run
-from service.testing.sample_runs import VOUCHERS, suite
-from tests.app_fixture import GREEN, RED, House, a_house
+from tests.app_fixture import GREEN, House, a_house
+from tests.flaky_runs import flaky_history, post, run, settle, verdicts
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 
@@ -37,49 +35,6 @@ def house_for(folder: Path, match: str) -> AbstractAsyncContextManager[House]:
             yield house
 
     return opened()
-
-
-def run(number: int, status: str = "failed", *, attempt: int = 1, branch: str = "main", failed: int = 1) -> Run:
-    """Return a run with as many failed tests; later attempts are reruns of the same commit."""
-    base = RED if status == "failed" else GREEN
-    jobs = tuple(replace(job, tests=suite(*VOUCHERS[:failed], of=214)) if job.tests else job for job in base.jobs)
-    return replace(
-        base,
-        number=number,
-        status=status,
-        attempt=attempt,
-        branch=branch,
-        jobs=jobs if status == "failed" else base.jobs,
-        pushed_at=RED.pushed_at + timedelta(minutes=20 * (number - 900) + 6 * attempt),
-    )
-
-
-def flaky_history(*numbers: int) -> list[Run]:
-    """Return runs whose test failed, and passed in a rerun of the same commit."""
-    return [one for number in numbers for one in (run(number), run(number, "success", attempt=2))]
-
-
-async def post(house: House, *posted: Run) -> str:
-    """Post runs one by one; return the id of the last one's event."""
-    last = ""
-    for one in posted:
-        last = await house.finish(one)
-        await settle(house)
-    return last
-
-
-async def settle(house: House) -> None:
-    """Work until CircleCI has told all that it will tell in the time for details."""
-    await house.drain()
-    for _ in range(5):
-        if house.fetches():
-            await house.drain(seconds=30)
-
-
-async def verdicts(house: House, event_id: str) -> dict[str, tuple[str, str]]:
-    """Return verdict and reason of each route on an event."""
-    shown: Any = await house.show(event_id)
-    return {one["route"]: (one["verdict"], one["reason"]) for one in shown["decisions"]}
 
 
 # flaky
@@ -278,6 +233,33 @@ async def test_a_slow_run_is_told_also_when_it_is_green(folder: Path) -> None:
         assert (await verdicts(house, event_id))["special"][1] == "slower 1x is not > 1.5x"
 
 
+async def test_a_run_that_waited_long_is_not_slow(folder: Path) -> None:
+    async with house_for(folder, 'slower: "> 1.5x"') as house:
+        await post(house, *(run(number, "success") for number in range(901, 906)))
+        event_id = await post(house, replace(run(906, "success"), jobs=tuple(late(job, 3000) for job in GREEN.jobs)))
+
+        assert house.channels.told == []
+        assert (await verdicts(house, event_id))["special"][1] == "slower 1x is not > 1.5x"
+
+
+async def test_green_runs_that_waited_long_do_not_make_the_usual_time_longer(folder: Path) -> None:
+    async with house_for(folder, 'slower: "> 1.5x"') as house:
+        waited = tuple(late(job, 3000) for job in GREEN.jobs)
+        await post(house, *(replace(run(number, "success"), jobs=waited) for number in range(901, 906)))
+        slow = replace(run(920, "success"), jobs=tuple(slower(job, 3) for job in GREEN.jobs))
+        await post(house, slow)
+
+        assert house.channels.told == [QUIET]
+
+
+async def test_greens_are_measured_for_a_route_that_hears_of_reds_alone(folder: Path) -> None:
+    async with house_for(folder, 'status: failed, slower: "> 0.1x"') as house:
+        event_id = await post(house, *(run(number, "success") for number in range(901, 906)), run(906))
+
+        assert house.channels.told == [QUIET]
+        assert "slower" in (await verdicts(house, event_id))["special"][1]
+
+
 def slower(job: Any, times: int) -> Any:
     return replace(job, starts_s=job.starts_s * times, lasts_s=job.lasts_s * times)
 
@@ -295,6 +277,35 @@ async def test_a_long_run_is_told_by_its_duration(folder: Path) -> None:
         await post(house, run(901, "success"))
 
         assert house.channels.told == [QUIET]
+
+
+async def test_a_run_that_waited_long_is_not_long(folder: Path) -> None:
+    async with house_for(folder, 'duration: "> 20m"') as house:
+        event_id = await post(house, replace(run(901, "success"), jobs=tuple(late(job, 3000) for job in GREEN.jobs)))
+
+        assert house.channels.told == []
+        assert " is not > 20m" in (await verdicts(house, event_id))["special"][1]
+
+
+async def test_circleci_is_not_asked_about_a_run_that_is_short_with_all_waiting(folder: Path) -> None:
+    async with house_for(folder, 'duration: "> 20m"') as house:
+        event_id = await post(house, run(901, "success"))
+
+        assert (await verdicts(house, event_id))["special"][1].startswith("duration at most ")
+        assert not [call for call in house.pretend.calls if call.path.endswith("/job")]
+
+
+async def test_a_time_that_is_not_known_is_at_most_that_from_begin_to_end(folder: Path) -> None:
+    async with house_for(folder, 'duration: "> 1m"') as house:
+        house.pretend.faults.next("/workflow/*", broken(503), times=1_000)
+        event_id = await house.finish(run(901, "success"))
+        await house.drain()
+        await house.drain(minutes=3)
+
+        assert house.channels.told == []
+        reason = (await verdicts(house, event_id))["special"][1]
+        assert reason.startswith("duration at most 5m")
+        assert "it could not be asked" in reason
 
 
 # queue

@@ -2,7 +2,16 @@
 
 import pytest
 
-from service.routing.comparisons import COMPARED, COUNT, SECONDS, TIMES, compile_comparison, parse_amount
+from service.routing.comparisons import (
+    COMPARED,
+    COUNT,
+    SECONDS,
+    TIMES,
+    compile_comparison,
+    fits_at_most,
+    may_be_at_most,
+    parse_amount,
+)
 
 UNITS = {"count": tuple(COUNT), "time": tuple(SECONDS), "times": tuple(TIMES)}
 
@@ -56,3 +65,21 @@ def test_an_amount_alone_is_read_too() -> None:
     assert parse_amount("1h 30m", UNITS["time"]) == 5_400
     assert parse_amount(" 1.7x ", UNITS["times"]) == 1.7
     assert parse_amount("> 20m", UNITS["time"]) is None
+
+
+@pytest.mark.parametrize(
+    ("written", "most", "is_certain", "may_be"),
+    [
+        ("> 20m", 1_800, False, True),
+        ("> 20m", 1_200, False, False),
+        (">= 20m", 1_200, False, True),
+        ("< 20m", 600, True, True),
+        ("<= 20m", 1_200, True, True),
+        ("< 20m", 1_800, False, True),
+    ],
+)
+def test_of_an_amount_up_to_a_limit_only_what_is_certain_fits(
+    written: str, most: float, is_certain: bool, may_be: bool
+) -> None:
+    assert fits_at_most(written, UNITS["time"])(most) is is_certain
+    assert may_be_at_most(written, UNITS["time"])(most) is may_be

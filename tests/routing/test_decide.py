@@ -238,7 +238,7 @@ def test_a_run_without_failures_has_no_kind_of_them(key: str, status: str) -> No
 
 
 def test_times_are_compared() -> None:
-    slow = replace(FAILED, duration_ms=1_500_000, facts=RunFacts(times_usual=1.75, queue_ms=61_000))
+    slow = replace(FAILED, duration_ms=1_561_000, queue_ms=61_000, facts=RunFacts(times_usual=1.75))
 
     assert said(slow, duration="> 20m") == (Verdict.MATCHED, "duration 25m matches > 20m")
     assert said(slow, duration="> 30m") == (Verdict.NOT_MATCHED, "duration 25m is not > 30m")

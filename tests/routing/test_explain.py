@@ -130,9 +130,14 @@ def test_verdicts_are_shown_also_where_the_routes_are_gone() -> None:
 
 
 def test_absent_facts_are_those_that_an_event_lacks() -> None:
-    assert absent_facts(FAILED) == AbsentFacts.TAG | AbsentFacts.PULL_REQUEST
+    assert absent_facts(FAILED) == AbsentFacts.TAG | AbsentFacts.PULL_REQUEST | AbsentFacts.QUEUE
     assert absent_facts(replace(UNPLACED, actor=UNSIGNED.actor)) == (
-        AbsentFacts.LOGIN | AbsentFacts.NAME | AbsentFacts.BRANCH | AbsentFacts.TAG | AbsentFacts.PULL_REQUEST
+        AbsentFacts.LOGIN
+        | AbsentFacts.NAME
+        | AbsentFacts.BRANCH
+        | AbsentFacts.TAG
+        | AbsentFacts.PULL_REQUEST
+        | AbsentFacts.QUEUE
     )
 
 

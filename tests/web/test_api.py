@@ -17,7 +17,19 @@ pytestmark = pytest.mark.databases("sqlite", "postgres")
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 EVENT_KEYS = (
     *("id", "kind", "source_event_id", "happened_at", "received_at", "via", "org", "project", "pipeline", "workflow"),
-    *("job", "status", "branch", "tag", "revision", "commit", "actor", "trigger", "duration_ms", "pull_request"),
+    *(
+        "job",
+        "status",
+        "branch",
+        "tag",
+        "revision",
+        "commit",
+        "actor",
+        "trigger",
+        "duration_ms",
+        "queue_ms",
+        "pull_request",
+    ),
     *("transition", "streak", "incident", "is_late", "number_in_pipeline"),
 )
 PART_KEYS = {

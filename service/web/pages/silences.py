@@ -11,7 +11,7 @@ from service.model import Silence, SilenceState
 from service.operations import silences as operations
 from service.operations.json_shapes import Json
 from service.operations.queries import to_id
-from service.routing.match_keys import FACT_KEYS, MATCH_KEYS
+from service.routing.match_keys import MATCH_KEYS
 from service.store.filters import has_signs
 from service.web.pages.context import PageContext
 from service.web.pages.forms import read_form
@@ -40,7 +40,7 @@ async def add(context: PageContext, request: Request) -> Response:
         shown |= _form(written) | {"problem": str(error)}
         return await context.render_page(request, session, "silences.html", status=error.status, **shown)
     if written.get("act") == "set":
-        await operations.add(context.store, silence)
+        await operations.add(context.store, silence, from_file=context.known_problems())
         return context.redirect_with_notice("/silences", "silence")
     shown = await context.read(_read_with_preview, context, silence)
     return await context.render_page(request, session, "silences.html", **_form(written) | shown)
@@ -63,14 +63,14 @@ def _read(transaction: Transaction, context: PageContext) -> Json:
 
 def _read_with_preview(transaction: Transaction, context: PageContext, silence: Silence) -> Json:
     now = context.clock()
-    previewed = operations.preview(transaction, silence, now)
+    previewed = operations.preview(transaction, silence, now, from_file=context.known_problems())
     wanted = operations.silence_json(silence, now)
     return _read(transaction, context) | {"wanted": wanted, "preview": previewed.sentence(now)}
 
 
 def _form(written: Mapping[str, str]) -> Json:
     """Return the fields of the form, and what was entered."""
-    others = [key for key in MATCH_KEYS if key not in PROMINENT and key not in FACT_KEYS]
+    others = [key for key in MATCH_KEYS if key not in PROMINENT]
     entered = {name: written.get(name, "") for name in (*MATCH_KEYS, "from", "until", "comment")}
     fields = {"prominent": PROMINENT, "others": others, "written": entered}
     return fields | {"problem": None, "preview": None, "wanted": None}
