@@ -51,4 +51,4 @@ def _of_cause(notification: Notification) -> str:
 
 
 def _page(context: Context, event_id: UUID) -> str | None:
-    return f"{context.public_url}/events/{event_id}" if context.public_url else None
+    return f"{context.public_url}/builds/{event_id}" if context.public_url else None

@@ -31,7 +31,7 @@ from tests.fake_servers import Answer, HttpEnd, internet
 TEAMS = URLS["Power Automate / Workflows (for MSTeams)"]
 DISCORD = URLS["Discord"]
 PAGERDUTY = URLS["Pager Duty"]
-PAGE = "https://roundsman.example.com/events/1"
+PAGE = "https://roundsman.example.com/builds/1"
 RUN = "https://app.circleci.com/pipelines/github/acme/web/42/workflows/5034460f-1a9f-4a8e-9a3a-2f7c5f5a0001"
 JOB = "https://app.circleci.com/pipelines/github/acme/web/42/workflows/5034460f-1a9f-4a8e-9a3a-2f7c5f5a0001/jobs/7"
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)

@@ -96,7 +96,7 @@ async def test_a_channel_that_wants_time_gets_it(folder: Path) -> None:
 
 
 async def page(house: House, delivery: str) -> str:
-    return (await house.http.get(f"/events/{delivery}")).text
+    return (await house.http.get(f"/builds/{delivery}")).text
 
 
 async def test_an_hour_without_circleci_costs_people_detail_and_the_record_nothing(house: House) -> None:

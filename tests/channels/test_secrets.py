@@ -132,7 +132,7 @@ async def browse(story: Story, http: httpx.AsyncClient) -> None:
     for path in ("/api/v1/dead-letters", "/", "/dead-letters", "/metrics", "/healthz", "/readyz", "/nowhere"):
         await story.look(http, path, headers=as_admin if path.startswith("/api") else {})
     for event in listed.json()["items"]:
-        await story.look(http, f"/events/{event['id']}")
+        await story.look(http, f"/builds/{event['id']}")
         await story.look(http, f"/deliveries/{event['id']}/body")
         await story.look(http, f"/api/v1/events/{event['id']}", headers=as_admin)
         await story.look(http, f"/api/v1/deliveries/{event['id']}/replay", method="POST", headers=as_admin)

@@ -62,7 +62,7 @@ async def test_verdict_on_record_is_shown_beside_that_of_another_release(house: 
 
     house.change("UPDATE decisions SET verdicts = ''")  # as if rules had been others
     [decision] = (await house.show(delivery))["decisions"]
-    page = (await house.http.get(f"/events/{delivery}", headers={"Accept": "text/html"})).text
+    page = (await house.http.get(f"/builds/{delivery}", headers={"Accept": "text/html"})).text
 
     assert decision == before | {"verdict": "not_matched", "verdict_today": "matched"}
     assert "By the rules of this release it would be matched" in page

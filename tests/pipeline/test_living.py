@@ -141,7 +141,7 @@ async def test_without_the_right_to_read_the_page_says_that_there_may_be_two(web
     await web.drain(seconds=5)
     await web.drain(minutes=3)
 
-    page = await web.http.get(f"/events/{delivery}")
+    page = await web.http.get(f"/builds/{delivery}")
     assert len(slack.messages) == 2
     assert "an earlier attempt may have posted it too, and the token may not read the channel to see" in page.text
 

@@ -65,7 +65,7 @@ async def test_message_links_to_our_page_if_public_url_is_set(folder: Path) -> N
     async with a_house(folder, ROUNDSMAN_PUBLIC_URL="https://ci.example.com") as house:
         delivery = await sent(house)
 
-    assert f"https://ci.example.com/events/{delivery}" in house.channels.took[0][1].text
+    assert f"https://ci.example.com/builds/{delivery}" in house.channels.took[0][1].text
 
 
 @pytest.mark.databases("sqlite", "postgres")

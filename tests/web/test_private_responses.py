@@ -79,7 +79,7 @@ async def test_every_response_is_private(house: House) -> None:
     assert [(one.request.method, one.url, one.status_code) for one in answers if not is_private(one)] == []
 
 
-@pytest.mark.parametrize("path", ["/events/", "/api/v1/events/"])
+@pytest.mark.parametrize("path", ["/builds/", "/api/v1/events/"])
 async def test_the_response_to_an_unexpected_error_is_private(house: House, path: str) -> None:
     event = await house.finish(RED)
     await house.drain()

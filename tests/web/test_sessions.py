@@ -113,7 +113,7 @@ async def test_sessions_that_are_over_are_pruned_and_open_ones_stay(
 
 @BOTH
 async def test_the_pipeline_prunes_them(house: House) -> None:
-    assert (await house.http.get("/")).status_code == 200
+    assert (await house.http.get("/builds")).status_code == 200
     house.clock.tick(days=1)
     await house.service.pipeline.prune()
 

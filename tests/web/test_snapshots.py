@@ -16,7 +16,14 @@ from tests.web.test_api import asked
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 
-PAGES = ("/", "/?event=any", "/?event=any&q=acme", "/?branch=nowhere", "/?since=someday", "/?actor=nobody")
+PAGES = (
+    "/builds",
+    "/builds?event=any",
+    "/builds?event=any&q=acme",
+    "/builds?branch=nowhere",
+    "/builds?since=someday",
+    "/builds?actor=nobody",
+)
 ANSWERS = (
     *("/api/v1/events", "/api/v1/events?q=acme&status=failed", "/api/v1/events?actor=nobody"),
     *("/api/v1/notifications", "/api/v1/dead-letters", "/api/v1/dead-letters?dismissed=true"),
@@ -60,7 +67,7 @@ async def expect_one_transaction(client: httpx.AsyncClient, path: str, *, sessio
 
 
 async def log_in(house: House) -> None:
-    house.http.cookies.set("roundsman", (await house.http.get("/")).request.headers["Cookie"].partition("=")[2])
+    house.http.cookies.set("roundsman", (await house.http.get("/builds")).request.headers["Cookie"].partition("=")[2])
 
 
 async def test_each_page_is_one_transaction_beside_its_session(house: House) -> None:
@@ -74,8 +81,8 @@ async def test_each_page_is_one_transaction_beside_its_session(house: House) -> 
 
     for path in (
         *PAGES,
-        f"/events/{event_id}",
-        f"/events/{waiting}",
+        f"/builds/{event_id}",
+        f"/builds/{waiting}",
         "/dead-letters",
         "/silences",
         "/known-problems",
@@ -100,4 +107,4 @@ async def test_the_page_of_the_first_run_is_one_transaction(house: House) -> Non
     )  # refused: it is not signed
     await log_in(house)
 
-    await expect_one_transaction(house.http, "/", session=True)
+    await expect_one_transaction(house.http, "/builds", session=True)

@@ -19,7 +19,7 @@ async def replay(context: PageContext, request: Request) -> Response:
     who, _ = await _require_form(context, request)
     delivery_id = queries.to_id(request.path_params["id"])
     await operator_actions.replay(context.store, delivery_id, who=who, at=context.clock())
-    return context.redirect_back(request, f"/events/{delivery_id}", "replay")
+    return context.redirect_back(request, f"/builds/{delivery_id}", "replay")
 
 
 async def resend(context: PageContext, request: Request) -> Response:
@@ -52,7 +52,7 @@ async def dismiss_delivery(context: PageContext, request: Request) -> Response:
     who, because = await _require_form(context, request)
     delivery_id = queries.to_id(request.path_params["id"])
     await operator_actions.dismiss_delivery(context.store, delivery_id, who=who, at=context.clock(), because=because)
-    return context.redirect_back(request, f"/events/{delivery_id}", "dismiss")
+    return context.redirect_back(request, f"/builds/{delivery_id}", "dismiss")
 
 
 async def dismiss_notification(context: PageContext, request: Request) -> Response:
@@ -68,7 +68,7 @@ async def dismiss_notification(context: PageContext, request: Request) -> Respon
 
 def _page_of(notification: Notification) -> str:
     """Return the page that shows a notification: its event's, if it is about one."""
-    return f"/events/{notification.event_id}" if notification.event_id else "/dead-letters"
+    return f"/builds/{notification.event_id}" if notification.event_id else "/dead-letters"
 
 
 async def _require_form(context: PageContext, request: Request) -> tuple[str, str]:

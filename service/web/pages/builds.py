@@ -36,6 +36,12 @@ Filters = Mapping[str, Sequence[str]]
 """The values of every filter, as entered."""
 
 
+async def home(context: PageContext, request: Request) -> Response:
+    """Redirect to the builds, with the filters that earlier releases took here."""
+    await context.access.require_session(request)
+    return redirect(f"/builds?{request.url.query}" if request.url.query else "/builds")
+
+
 async def show(context: PageContext, request: Request) -> Response:
     """Return the builds page."""
     session = await context.access.require_session(request)
@@ -81,7 +87,7 @@ def to_search(filters: Filters, now: datetime) -> Search:
 def address(filters: Filters, **more: str) -> str:
     """Return the path of the page with these filters."""
     given = {**filters, **{name: [value] for name, value in more.items()}}
-    return f"/?{urlencode(given, doseq=True)}" if any(given.values()) else "/"
+    return f"/builds?{urlencode(given, doseq=True)}" if any(given.values()) else "/builds"
 
 
 def find(transaction: Transaction, context: PageContext, filters: Filters, cursor: str) -> Json:

@@ -1,6 +1,7 @@
 """The page of one event, or of a delivery without one."""
 
 import re
+from urllib.parse import quote
 from uuid import UUID
 
 from starlette.requests import Request
@@ -11,7 +12,7 @@ from service.errors import NotFound
 from service.operations import ids, queries
 from service.operations.ids import Noun
 from service.operations.json_shapes import Json, action_json
-from service.store import actions, deliveries
+from service.store import actions, deliveries, runs
 from service.store.ids import DIGITS
 from service.web.pages.context import PageContext, redirect
 from service.web.pages.incidents import read_incident
@@ -20,18 +21,25 @@ from service.web.pages.template_filters import MAX_BODY_BYTES
 
 
 async def show(context: PageContext, request: Request) -> Response:
-    """Return the page of an event, or of a delivery without one."""
+    """Return the page of a build, by the id of its run or its event."""
     session = await context.access.require_session(request)
     written = request.path_params["id"]
     if _is_beginning(written):
         _, whole = await ids.find(context.store, written, Noun.EVENT)
-        return redirect(f"/events/{whole}")
+        return redirect(f"/builds/{whole}")
     shown = await context.read(_read, queries.to_id(written))
     if event := shown.get("event"):
         changing, template = (event["delivery"], event["notifications"]), "event.html"
     else:
         changing, template = (shown["delivery"], ()), "delivery.html"
     return await context.render_refreshing(request, session, template, changing=changing, **shown)
+
+
+async def moved(context: PageContext, request: Request) -> Response:
+    """Redirect to the page of a build, which had this address in earlier releases."""
+    await context.access.require_session(request)
+    path = f"/builds/{quote(request.path_params['id'], safe='')}"
+    return redirect(f"{path}?{request.url.query}" if request.url.query else path)
 
 
 def _is_beginning(text: str) -> bool:
@@ -42,10 +50,11 @@ def _is_beginning(text: str) -> bool:
 def _read(transaction: Transaction, event_id: UUID) -> Json:
     """Return the ``event`` and ``incident``, or the ``delivery`` and ``actions``.
 
-    Raises NotFound.
+    The id is CircleCI's of a run, or that of an event or a delivery. Raises NotFound.
     """
+    run = runs.find_all(transaction, [event_id]).get(event_id)
     try:
-        event = queries.show_event(transaction, event_id, body_limit=MAX_BODY_BYTES)
+        event = queries.show_event(transaction, run.event_id if run else event_id, body_limit=MAX_BODY_BYTES)
     except NotFound:
         return _read_delivery(transaction, event_id)
     return {"event": event, "incident": read_incident(transaction, event["incident"])}

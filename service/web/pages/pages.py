@@ -26,8 +26,10 @@ async def static(context: PageContext, request: Request) -> Response:
 
 
 PAGES: Mapping[str, Endpoint] = {
-    "/": builds.show,
-    "/events/{id}": event.show,
+    "/": builds.home,
+    "/builds": builds.show,
+    "/builds/{id}": event.show,
+    "/events/{id}": event.moved,
     "/dead-letters": dead_letters.show,
     "/silences": silences.show,
     "/incidents": incidents.show,
@@ -114,5 +116,5 @@ class Pages:
         """Redirect to the login, which leads on to the page wanted or the form's page."""
         if request.method in {"GET", "HEAD"}:
             return redirect(login_path(request_path(request)))
-        page = referring_path(request) or "/"
+        page = referring_path(request) or "/builds"
         return self.context.redirect_with_notice(page, "nothing", to=login_path(page))

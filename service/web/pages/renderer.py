@@ -30,7 +30,7 @@ HEADERS = {
 
 def builds_url(name: str, value: str) -> str:
     """Return the path of the builds with this value of a filter."""
-    return "/?" + urlencode({name: escaped(value)})
+    return "/builds?" + urlencode({name: escaped(value)})
 
 
 @cache

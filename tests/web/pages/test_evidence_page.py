@@ -64,7 +64,7 @@ def build(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 @pytest.mark.long
 def test_each_claim_lists_its_runs_and_they_lead_on(build: Build) -> None:
-    build.tab.go(f"/events/{build.event}")
+    build.tab.go(f"/builds/{build.event}")
 
     section = build.tab.page.locator("section[aria-labelledby=evidence]")
     claims = section.locator("summary").all_inner_texts()
@@ -73,8 +73,8 @@ def test_each_claim_lists_its_runs_and_they_lead_on(build: Build) -> None:
     ]
     assert any("usually 5m 42s: the median of 13 green runs" in claim for claim in claims)
     assert "and 3 more" in section.inner_text()
-    section.locator(f"a[href='/events/{build.before}']").first.click()
-    assert build.tab.page.url.endswith(f"/events/{build.before}")
+    section.locator(f"a[href='/builds/{build.before}']").first.click()
+    assert build.tab.page.url.endswith(f"/builds/{build.before}")
     assert build.tab.complaints == []
 
 
@@ -82,8 +82,8 @@ def test_each_claim_lists_its_runs_and_they_lead_on(build: Build) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_evidence_fits_and_is_easy_to_use(build: Build, scheme: str) -> None:
     build.tab.page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
-    build.tab.go(f"/events/{build.event}")
+    build.tab.go(f"/builds/{build.event}")
 
     assert build.tab.too_wide_at(WIDTHS) == []
     assert build.tab.faults() == []
-    assert [one for one in build.tab.hard_to_use() if "/events/" in one or "<summary" in one] == []
+    assert [one for one in build.tab.hard_to_use() if "/builds/" in one or "<summary" in one] == []

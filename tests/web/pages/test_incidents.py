@@ -45,7 +45,7 @@ async def test_the_page_of_a_build_shows_its_incident_and_what_people_did(house:
     await send(house, "classify", fixed_by="4f1c2d7", because="found it", **{"class": "known_problem"})
     await send(house, "mute")
 
-    shown = text(await page(house, f"/events/{event}"))
+    shown = text(await page(house, f"/builds/{event}"))
 
     assert "Class known problem, says" in shown
     assert "fixed by 4f1c2d7" in shown

@@ -26,19 +26,19 @@ async def test_a_browser_gets_a_page_with_the_way_back(house: House, path: str, 
     assert page.status_code == status
     heading = {404: "There is no such page", 405: "This cannot be done here"}[status]
     assert f"{heading} {sentence}" in text(page)
-    assert '<a href="/">Log in, and see the builds</a>' in page.text
+    assert '<a href="/builds">Log in, and see the builds</a>' in page.text
     assert "frame-ancestors 'none'" in page.headers["content-security-policy"]
     assert page.headers.get("allow") == ("POST" if status == 405 else None)
 
 
 async def test_who_is_logged_in_keeps_the_navigation_whatever_is_wrong(house: House) -> None:
-    await house.http.get("/")
+    await house.http.get("/builds")
     nowhere = await house.http.get("/nowhere", headers=AS_BROWSERS_ASK)
-    unknown = await house.http.get(f"/events/{UUID(int=1)}", headers=AS_BROWSERS_ASK)
+    unknown = await house.http.get(f"/builds/{UUID(int=1)}", headers=AS_BROWSERS_ASK)
     house.database.change("ALTER TABLE sessions RENAME TO away")
     broken = httpx.ASGITransport(house.service.asgi, raise_app_exceptions=False, client=("127.0.0.1", 4711))
     async with httpx.AsyncClient(transport=broken, base_url=house.http.base_url, cookies=house.http.cookies) as http:
-        failed = await http.get("/", headers=AS_BROWSERS_ASK)
+        failed = await http.get("/builds", headers=AS_BROWSERS_ASK)
 
     assert [page.status_code for page in (nowhere, unknown, failed)] == [404, 404, 500]
     for page in (nowhere, unknown, failed):
@@ -70,7 +70,7 @@ async def test_what_nobody_foresaw_is_told_people_as_a_page_too(house: House) ->
     transport = httpx.ASGITransport(house.service.asgi, raise_app_exceptions=False, client=("127.0.0.1", 4711))
 
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000", auth=Operator()) as http:
-        page = await http.get(f"/events/{event}", headers=AS_BROWSERS_ASK | {"X-Request-Id": "request-7"})
+        page = await http.get(f"/builds/{event}", headers=AS_BROWSERS_ASK | {"X-Request-Id": "request-7"})
 
     assert page.status_code == 500
     assert "Something went wrong here Something went wrong here; the log says what." in text(page)

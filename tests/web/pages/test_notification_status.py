@@ -18,7 +18,7 @@ async def test_who_was_told_and_then_told_again_has_both_times(house: House, bro
     await house.ask_again(notification)
     await house.send(notification)
 
-    page = text(await browser.get(f"/events/{event.id}"))
+    page = text(await browser.get(f"/builds/{event.id}"))
 
     assert f"web-team (slack) told {NINE} told again today 09:13 Resend" in page
 
@@ -32,7 +32,7 @@ async def test_a_resend_that_failed_leaves_the_first_telling_as_it_was(
     await house.ask_again(notification)
     await house.give_up(notification, "Slack answered 410: the channel is gone")
 
-    page, waiting = text(await browser.get(f"/events/{event.id}")), text(await browser.get("/dead-letters"))
+    page, waiting = text(await browser.get(f"/builds/{event.id}")), text(await browser.get("/dead-letters"))
 
     said = f"web-team (slack) told {NINE} a resend was not delivered Resend to web-team (slack) Slack answered 410"
     assert said in page
@@ -48,7 +48,7 @@ async def test_a_resend_on_its_way_says_how_far_it_is(house: House, browser: htt
     await house.try_to_send(going)
     await house.put_off(put_off, "it answered 503")
 
-    page = text(await browser.get(f"/events/{event.id}"))
+    page = text(await browser.get(f"/builds/{event.id}"))
 
     assert f"asked (json) told {NINE} a resend is to be sent Resend" in page
     assert "going (json) told today 09:13 a resend is being sent now by route" in page
@@ -64,7 +64,7 @@ async def test_attempts_of_a_resend_differ_from_our_own_retries(house: House, br
     await house.put_off(notification, "Slack answered 503")
     await house.send(notification)
 
-    page = await browser.get(f"/events/{event.id}")
+    page = await browser.get(f"/builds/{event.id}")
 
     asked_for = "3 today 09:13:03 put off: Slack answered 503 a resend, asked for by command line, ada 4"
     assert page.text.count('<tr class="asked">') == 1
@@ -81,7 +81,7 @@ async def test_every_wording_is_shown_with_its_time(house: House, browser: httpx
         await house.ask_again(notification)
         await house.send(notification, title=title)
 
-    page = text(await browser.get(f"/events/{event.id}"))
+    page = text(await browser.get(f"/builds/{event.id}"))
 
     assert f"Message sent first, {NINE} acme/web main: failed build failed" in page
     assert "Message sent then, today 09:14 acme/web main: failed, 2 tests build failed" in page
@@ -96,7 +96,7 @@ async def test_what_was_said_once_is_shown_once(house: House, browser: httpx.Asy
     await house.ask_again(notification)
     await house.send(notification)
 
-    page = text(await browser.get(f"/events/{event.id}"))
+    page = text(await browser.get(f"/builds/{event.id}"))
 
     assert page.count("Message sent acme/web main: failed build failed") == 1
     assert page.count("Message sent") == 1
@@ -111,7 +111,7 @@ async def test_each_kind_of_dead_letter_can_be_dismissed_where_it_is_shown(
     came = await house.deliver(state=DeliveryState.DEAD)
 
     waiting = (await browser.get("/dead-letters")).text
-    pages = [(await browser.get(f"/events/{one}")).text for one in (event.id, came.id)]
+    pages = [(await browser.get(f"/builds/{one}")).text for one in (event.id, came.id)]
 
     for address, page in zip((f"notifications/{notification.id}", f"deliveries/{came.id}"), pages, strict=True):
         form = f'<form method="post" action="/{address}/dismiss">'
@@ -126,7 +126,7 @@ async def test_an_event_whose_delivery_was_dismissed_says_why_it_was_never_judge
     await house.store.write(deliveries.mark_dead, event.id, "the disk was full")
     await house.store.write(deliveries.dismiss, event.id)
 
-    page = text(await browser.get(f"/events/{event.id}"))
+    page = text(await browser.get(f"/builds/{event.id}"))
 
     assert "It was never judged: the disk was full" in page
     assert "State dismissed: the disk was full" in page

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from service.model import Actor, Commit, DeliveryState, EventKind, Project, Workflow
+from service.pipeline.judge_runs import judge_runs
 from service.store import deliveries
 from service.web.pages.context import PageLimits
 from tests.generate_docs import ROOT
@@ -23,11 +24,11 @@ __all__ = ["browser", "house"]  # pytest finds fixtures by name
 async def test_a_build_is_one_line_with_its_story(house: House, browser: httpx.AsyncClient) -> None:
     event = await house.build()
 
-    page = await browser.get("/")
+    page = await browser.get("/builds")
 
     line = "✕ failed build-and-test acme/web main Apply vouchers before shipping 3f2c8a5 Ada Example"
     assert f"{line} today 09:11 1 minute ago · took 5m 03s no notification: see why" in text(page)
-    assert f'href="/events/{event.id}"' in page.text
+    assert f'href="/builds/{event.id}"' in page.text
     assert '<time datetime="2026-11-22T09:11:03.000Z" title="2026-11-22 09:11:03 UTC">' in page.text
 
 
@@ -38,8 +39,8 @@ async def test_builds_are_shown_newest_first_and_older_ones_on_further_pages(
         await house.build(commit=Commit(subject=f"Part {n}."), branch="main" if n else "elsewhere")
         await house.build(commit=Commit(subject=f"Other {n}."), branch="other")
 
-    first = await browser.get("/?branch=main&q=part")
-    everything = await browser.get("/?q=part")
+    first = await browser.get("/builds?branch=main&q=part")
+    everything = await browser.get("/builds?q=part")
     older = await browser.get(link(everything, "Older"))
 
     assert text(first).index("Part 1.") < text(first).index("Part 2.") < text(first).index("Part 50.")
@@ -48,7 +49,7 @@ async def test_builds_are_shown_newest_first_and_older_ones_on_further_pages(
     assert "Part 50." not in text(everything)
     assert "Part 50." in text(older)
     assert "Other" not in text(older)
-    assert link(older, "Newest") == "/?q=part"
+    assert link(older, "Newest") == "/builds?q=part"
 
 
 async def test_whole_workflows_are_shown_unless_something_else_is_asked_for(
@@ -61,17 +62,17 @@ async def test_whole_workflows_are_shown_unless_something_else_is_asked_for(
     def seen(page: httpx.Response) -> list[str]:
         return [word for word in ("the-workflow", "its-job / unit-tests", "– ping ping") if word in text(page)]
 
-    assert seen(await browser.get("/")) == ["the-workflow"]
-    assert seen(await browser.get("/?job=unit-tests")) == ["its-job / unit-tests"]
-    assert seen(await browser.get("/?event=job-completed")) == ["its-job / unit-tests"]
-    assert seen(await browser.get("/?event=ping")) == ["– ping ping"]
-    assert seen(await browser.get("/?event=any")) == ["the-workflow", "its-job / unit-tests", "– ping ping"]
+    assert seen(await browser.get("/builds")) == ["the-workflow"]
+    assert seen(await browser.get("/builds?job=unit-tests")) == ["its-job / unit-tests"]
+    assert seen(await browser.get("/builds?event=job-completed")) == ["its-job / unit-tests"]
+    assert seen(await browser.get("/builds?event=ping")) == ["– ping ping"]
+    assert seen(await browser.get("/builds?event=any")) == ["the-workflow", "its-job / unit-tests", "– ping ping"]
 
 
 async def test_the_form_keeps_what_was_put_in(house: House, browser: httpx.AsyncClient) -> None:
     await house.build()
 
-    page = await browser.get("/", params={"branch": ' "main" ', "event": "any", "since": "2026-11-01"})
+    page = await browser.get("/builds", params={"branch": ' "main" ', "event": "any", "since": "2026-11-01"})
 
     assert 'name="branch" value="&#34;main&#34;"' in page.text
     assert '<option value="any" selected>' in page.text
@@ -79,15 +80,15 @@ async def test_the_form_keeps_what_was_put_in(house: House, browser: httpx.Async
 
 
 async def test_fields_left_empty_leave_the_address(browser: httpx.AsyncClient) -> None:
-    answer = await browser.get("/?q=&project=gh%2Facme%2Fweb&branch=&since=")
+    answer = await browser.get("/builds?q=&project=gh%2Facme%2Fweb&branch=&since=")
 
-    assert (answer.status_code, answer.headers["location"]) == (303, "/?project=gh%2Facme%2Fweb")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/builds?project=gh%2Facme%2Fweb")
 
 
 async def test_a_form_without_rare_filters_keeps_them_folded(house: House, browser: httpx.AsyncClient) -> None:
     await house.build()
 
-    page = await browser.get("/?branch=main")
+    page = await browser.get("/builds?branch=main")
 
     assert "<details open>" not in page.text
 
@@ -105,7 +106,7 @@ async def test_a_filter_that_cannot_be_is_told_in_a_sentence_above_the_kept_form
 ) -> None:
     await house.build()
 
-    page = await browser.get(f"/?branch=main&{query}")
+    page = await browser.get(f"/builds?branch=main&{query}")
 
     assert page.status_code == 400
     assert sentence in text(page)
@@ -118,8 +119,8 @@ async def test_a_filter_may_have_several_values_and_the_form_keeps_them(
     for status in ("failed", "error", "success"):
         await house.build(status=status)
 
-    page = await browser.get("/?status=failed&status=error&branch=main")
-    twice = await browser.get("/?since=7d&since=8d")
+    page = await browser.get("/builds?status=failed&status=error&branch=main")
+    twice = await browser.get("/builds?since=7d&since=8d")
 
     assert '<option value="failed,error" selected>failed or error</option>' in page.text
     assert page.text.count('<td class="c-what"') == 2
@@ -129,7 +130,7 @@ async def test_a_filter_may_have_several_values_and_the_form_keeps_them(
 async def test_a_page_by_actor_says_that_builds_may_be_missing(house: House, browser: httpx.AsyncClient) -> None:
     await house.build(actor=Actor())
 
-    page = await browser.get("/?actor=ada")
+    page = await browser.get("/builds?actor=ada")
 
     assert (
         "This answer may lack builds: the actor is known only where CircleCI was asked: of 0 of the newest 1"
@@ -142,7 +143,7 @@ async def test_where_nothing_fits_the_page_offers_to_clear_the_filters(
 ) -> None:
     await house.build()
 
-    page = await browser.get("/?branch=nowhere")
+    page = await browser.get("/builds?branch=nowhere")
 
     assert "No build fits these filters. No branch on record fits nowhere. Clear the filters" in text(page)
 
@@ -151,9 +152,9 @@ async def test_a_filter_to_blame_is_named_with_names_near_it(house: House, brows
     await house.build(branch="main")
     await house.build(branch="a,b", status="success")
 
-    mistyped = await browser.get("/?branch=mian&status=Failed")
-    odd = await browser.get("/?branch=a,c")
-    together = await browser.get("/?branch=main&status=success")
+    mistyped = await browser.get("/builds?branch=mian&status=Failed")
+    odd = await browser.get("/builds?branch=a,c")
+    together = await browser.get("/builds?branch=main&status=success")
     found = await browser.get(link(mistyped, "<bdi>main</bdi>"))
 
     assert "No build fits these filters. No branch on record fits mian; near it is main." in text(mistyped)
@@ -169,15 +170,15 @@ async def test_the_form_offers_the_names_that_came_last_and_filters_one_click_aw
 ) -> None:
     await house.build(branch="release/2*", commit=Commit(author_name="Ada Example"))
 
-    page = await browser.get("/?status=failed,error&status=")
+    page = await browser.get("/builds?status=failed,error&status=")
     page = await browser.get(str(page.headers["location"]))
 
     assert '<datalist id="branchs"><option value="release/2\\*"></datalist>' in page.text
     assert '<datalist id="authors"><option value="Ada Example"></datalist>' in page.text
     assert '<option value="failed,error" selected>' in page.text
-    assert link(page, "main") == "/?branch=main&status=failed%2Cerror"
-    assert 'is-on" href="/"' in page.text
-    assert 'href="/?branch=release%2F2%5C%2A"' in page.text
+    assert link(page, "main") == "/builds?branch=main&status=failed%2Cerror"
+    assert 'is-on" href="/builds"' in page.text
+    assert 'href="/builds?branch=release%2F2%5C%2A"' in page.text
     assert page.text.count('<td class="c-what"') == 1
 
 
@@ -187,7 +188,7 @@ async def test_a_search_that_was_cut_short_says_how_far_it_looked(house: House) 
         await house.build(trigger="schedule" if n > 3 else "webhook")
 
     async with house.browser() as browser:
-        page = await browser.get("/?trigger=schedule")
+        page = await browser.get("/builds?trigger=schedule")
 
     assert "Searched back to today 09:10" in text(page)
     assert "Older builds may fit too" in text(page)
@@ -197,7 +198,7 @@ async def test_a_search_that_was_cut_short_says_how_far_it_looked(house: House) 
 async def test_after_a_ping_the_page_says_that_circleci_reaches_us(house: House, browser: httpx.AsyncClient) -> None:
     await house.build(kind=EventKind.PING)
 
-    page = await browser.get("/")
+    page = await browser.get("/builds")
 
     assert "CircleCI reaches this service: the latest event is a ping, 1 minute ago" in text(page)
 
@@ -209,7 +210,7 @@ async def test_a_row_shows_sent_and_failed_channels(house: House, browser: httpx
     for label in ("a (slack)", "b (slack)", "c (slack)", "d (slack)"):
         await house.send(await house.owe(event, label))
 
-    page = await browser.get("/")
+    page = await browser.get("/builds")
 
     assert "not delivered: ops (telegram) on the way: web-team (mailto) a (slack), b (slack) and 2 more" in text(page)
 
@@ -223,7 +224,7 @@ async def test_a_sent_notification_stays_sent_after_a_failed_resend(house: House
     await house.give_up(dead, "Slack answered 410")
     await house.ask_again(going)
 
-    page = await browser.get("/")
+    page = await browser.get("/builds")
 
     assert "5m 03s a (slack), b (slack)" in text(page)
 
@@ -235,7 +236,7 @@ async def test_a_row_shows_channels_that_another_event_of_the_same_news_notified
     await house.build(workflow=Workflow(id="w1", name="the-second", status="canceled"))
     await house.send(await house.owe(first))
 
-    told, by_another = text(await browser.get("/")).split("the-second")
+    told, by_another = text(await browser.get("/builds")).split("the-second")
 
     assert "5m 03s web-team (slack)" in told
     assert "by another report" not in told
@@ -257,17 +258,19 @@ def test_the_style_sheet_says_nothing() -> None:
 
 async def test_every_page_says_how_much_waits(house: House, browser: httpx.AsyncClient) -> None:
     event = await house.build()
-    before = (await browser.get("/")).text
+    before = (await browser.get("/builds")).text
 
     await house.give_up(await house.owe(event), "Slack answered 410")
     await house.deliver(state=DeliveryState.DEAD)
 
     assert ">Dead letters</a>" in before
-    for path in ("/", f"/events/{event.id}", "/dead-letters"):
+    for path in ("/builds", f"/builds/{event.id}", "/dead-letters"):
         assert ">Dead letters (2)</a>" in (await browser.get(path)).text
 
 
-@pytest.mark.parametrize(("path", "status"), [(f"/events/{UUID(int=1)}", 404), ("/events/x", 400), ("/?since=x", 400)])
+@pytest.mark.parametrize(
+    ("path", "status"), [(f"/builds/{UUID(int=1)}", 404), ("/builds/x", 400), ("/builds?since=x", 400)]
+)
 async def test_error_page_says_how_much_waits_too(
     house: House, browser: httpx.AsyncClient, path: str, status: int
 ) -> None:
@@ -285,7 +288,7 @@ async def test_error_page_is_shown_without_a_count_when_the_database_is_slow(hou
 
     with logged() as talk:
         async with house.browser() as browser:
-            page = await browser.get("/events/x", headers={"accept": "text/html"})
+            page = await browser.get("/builds/x", headers={"accept": "text/html"})
 
     assert page.status_code == 400
     assert ">Dead letters</a>" in page.text
@@ -293,7 +296,7 @@ async def test_error_page_is_shown_without_a_count_when_the_database_is_slow(hou
 
 
 async def test_every_page_says_which_release_it_is(browser: httpx.AsyncClient) -> None:
-    page = await browser.get("/")
+    page = await browser.get("/builds")
 
     assert text(page).endswith(f"Roundsman {version('roundsman')}")
 
@@ -315,7 +318,7 @@ async def test_a_notification_given_up_waits_with_its_reason_and_attempts(
     said = "web-team (slack) Slack answered 410: the channel is gone acme/web main: build-and-test failed not delivered"
     assert f"{said} Resend to web-team (slack) by route 'main is red', since today 09:12" in text(page)
     assert "Attempts: 1 Attempts to tell web-team (slack) Attempt Began Outcome 1 today" in text(page)
-    assert f'<a class="target" href="/events/{event.id}"><bdi>acme/web main: build-and-test failed' in page.text
+    assert f'<a class="target" href="/builds/{event.id}"><bdi>acme/web main: build-and-test failed' in page.text
     assert "Nothing waits" not in page.text
 
 
@@ -362,3 +365,27 @@ def link(page: httpx.Response, words: str) -> str:
     """Where the link with these words leads."""
     before = page.text[: page.text.index(f">{words}</a>")]
     return before.rpartition('href="')[2].partition('"')[0].replace("&amp;", "&")
+
+
+@pytest.mark.parametrize(
+    ("before", "now"),
+    [
+        ("/", "/builds"),
+        ("/?branch=main&status=failed%2Cerror", "/builds?branch=main&status=failed%2Cerror"),
+        (f"/events/{UUID(int=1)}", f"/builds/{UUID(int=1)}"),
+        (f"/events/{UUID(int=1)}?still=1", f"/builds/{UUID(int=1)}?still=1"),
+    ],
+)
+async def test_addresses_of_earlier_releases_lead_to_the_pages(
+    browser: httpx.AsyncClient, before: str, now: str
+) -> None:
+    answer = await browser.get(before, follow_redirects=False)
+
+    assert (answer.status_code, answer.headers["location"]) == (303, now)
+
+
+async def test_a_build_is_found_by_the_id_of_its_workflow_at_circleci(house: House, browser: httpx.AsyncClient) -> None:
+    event = await house.build(workflow=Workflow(id=str(UUID(int=77)), name="of-this-id"))
+    await house.store.write(judge_runs, [event])
+
+    assert text(await browser.get(f"/builds/{UUID(int=77)}")) == text(await browser.get(f"/builds/{event.id}"))

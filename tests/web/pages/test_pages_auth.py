@@ -37,7 +37,7 @@ async def done(house: House, subject_id: UUID) -> list[Action]:
 # In and out
 
 
-@pytest.mark.parametrize("path", ["/", "/dead-letters?done=replay", f"/events/{UUID(int=1)}"])
+@pytest.mark.parametrize("path", ["/", "/dead-letters?done=replay", f"/builds/{UUID(int=1)}"])
 async def test_without_a_session_a_page_leads_to_the_login_and_from_there_to_itself(house: House, path: str) -> None:
     async with stranger(house) as client:
         turned_away = await client.get(path)
@@ -88,7 +88,7 @@ async def test_logging_out_ends_the_session(house: House) -> None:
     async with stranger(house) as client:
         await client.post("/login", data={"token": TOKEN})
         gone = await client.post("/logout")
-        page = await client.get("/")
+        page = await client.get("/builds")
 
     assert gone.headers["location"] == "/login"
     assert page.status_code == 303
@@ -104,10 +104,10 @@ async def test_a_delivery_is_replayed_once_and_on_record(house: House, browser: 
         f"/deliveries/{came.id}/replay",
         headers={"Referer": "http://127.0.0.1:8000/dead-letters?done=resend"},
     )
-    elsewhere = await browser.get("/")
+    elsewhere = await browser.get("/builds")
     back = await browser.get(answer.headers["location"])
     reloaded = await browser.get(answer.headers["location"])
-    page = await browser.get(f"/events/{came.id}")
+    page = await browser.get(f"/builds/{came.id}")
 
     assert (answer.status_code, answer.headers["location"]) == (303, "/dead-letters")
     assert "The delivery is being judged again." in text(back)
@@ -123,11 +123,11 @@ async def test_a_notification_is_resent_and_on_record(house: House) -> None:
     await house.give_up(notification, "gone")
     async with stranger(house) as client:
         await client.post("/login", data={"token": TOKEN})
-        headers = {"Referer": f"{PUBLIC_URL}/events/{event.id}", "Origin": PUBLIC_URL}
+        headers = {"Referer": f"{PUBLIC_URL}/builds/{event.id}", "Origin": PUBLIC_URL}
         answer = await client.post(f"/notifications/{notification.id}/resend", headers=headers)
         back = await client.get(answer.headers["location"])
 
-    assert answer.headers["location"] == f"/events/{event.id}"
+    assert answer.headers["location"] == f"/builds/{event.id}"
     assert "The notification is being sent again." in text(back)
     assert await house.enqueued() == {("send", notification.id)}
     assert [action.who for action in await done(house, notification.id)] == ["pages"]
@@ -182,7 +182,7 @@ async def test_a_notification_is_dismissed_and_on_record(
         f"/notifications/{notification.id}/dismiss", data=form, headers={"Referer": f"{LOOPBACK}/dead-letters"}
     )
     back = await browser.get(answer.headers["location"])
-    page = await browser.get(f"/events/{event.id}")
+    page = await browser.get(f"/builds/{event.id}")
 
     assert "Dismissed, and on record." in text(back)
     assert "There are no dead letters." in text(back)
@@ -219,7 +219,7 @@ async def test_only_what_waits_for_a_person_can_be_dismissed(house: House, brows
 @pytest.mark.parametrize("path", ["/login", "/deliveries/{}/dismiss", "/logout"])
 async def test_a_form_with_a_field_twice_is_refused(house: House, browser: httpx.AsyncClient, path: str) -> None:
     came = await house.deliver(state=DeliveryState.DEAD)
-    await browser.get("/")
+    await browser.get("/builds")
     twice = urlencode([("token", TOKEN), ("because", "this"), ("because", "that")])
 
     answer = await browser.post(path.format(came.id), content=twice)
@@ -255,11 +255,11 @@ async def test_what_is_not_there_cannot_be_acted_on(house: House, browser: httpx
 @pytest.mark.parametrize(
     ("referer", "wanted"),
     [
-        ("https://ci.example.com/events/1?done=resend", "/events/1"),
-        ("", "/"),
-        ("https://ci.example.com/", "/"),
-        ("https://ci.example.com//evil.example", "/"),
-        ("https://[evil", "/"),
+        ("https://ci.example.com/builds/1?done=resend", "/builds/1"),
+        ("", "/builds"),
+        ("https://ci.example.com/", "/builds"),
+        ("https://ci.example.com//evil.example", "/builds"),
+        ("https://[evil", "/builds"),
     ],
 )
 async def test_a_form_sent_after_the_session_ended_leads_back_to_its_page(
@@ -280,9 +280,9 @@ async def test_a_form_sent_after_the_session_ended_leads_back_to_its_page(
 async def test_a_notice_that_is_none_of_ours_is_not_shown(
     house: House, browser: httpx.AsyncClient, planted: str
 ) -> None:
-    await browser.get("/")
+    await browser.get("/builds")
 
-    page = await browser.get("/", headers={"Cookie": f"roundsman-notice={planted}; {session_of(browser)}"})
+    page = await browser.get("/builds", headers={"Cookie": f"roundsman-notice={planted}; {session_of(browser)}"})
 
     assert 'class="notice"' not in page.text
     assert "set-cookie" not in page.headers
@@ -323,7 +323,7 @@ async def test_where_the_browser_does_not_say_the_way_back_is_the_page_of_the_th
     )
     for address, verb, event_id in presses:
         answer = await browser.post(f"{address}/{verb}", headers=referer)
-        assert answer.headers["location"] == f"/events/{event_id}"
+        assert answer.headers["location"] == f"/builds/{event_id}"
 
 
 async def test_an_endless_form_is_not_read_to_its_end(browser: httpx.AsyncClient) -> None:
@@ -338,7 +338,7 @@ async def test_an_endless_form_is_not_read_to_its_end(browser: httpx.AsyncClient
 
 async def test_no_page_may_be_framed_cached_or_given_a_script(house: House, browser: httpx.AsyncClient) -> None:
     event = await house.build()
-    paths = ["/", "/?since=never", f"/events/{event.id}", "/dead-letters", "/events/what", "/login"]
+    paths = ["/", "/builds?since=never", f"/builds/{event.id}", "/dead-letters", "/builds/what", "/login"]
 
     for page in [await browser.get(path) for path in (*paths, f"/deliveries/{event.id}/body")]:
         policy = page.headers["content-security-policy"].split("; ")

@@ -36,7 +36,7 @@ async def test_the_story_stands_at_the_top(house: House, browser: httpx.AsyncCli
     commit = Commit(subject="Apply vouchers", author_name="Grace Example", url="https://github.example.com/c/1")
     event = await house.build(commit=commit)
 
-    page = await browser.get(f"/events/{event.id}")
+    page = await browser.get(f"/builds/{event.id}")
 
     assert "<title>web main failed · Roundsman</title>" in page.text
     assert "✕ failed build-and-test Apply vouchers Project acme/web its builds Branch main" in text(page)
@@ -44,7 +44,7 @@ async def test_the_story_stands_at_the_top(house: House, browser: httpx.AsyncCli
     assert "today 09:11:03, 1 minute ago; took 5m 03s" in text(page)
     assert '<a href="https://app.example.com/w1" rel="noreferrer">' in page.text
     assert '<a href="https://github.example.com/c/1" rel="noreferrer">' in page.text
-    assert '<a class="muted" href="/?project=gh%2Facme%2Fweb">' in page.text
+    assert '<a class="muted" href="/builds?project=gh%2Facme%2Fweb">' in page.text
 
 
 async def test_a_trigger_without_words_of_ours_is_shown_as_routes_match_it(
@@ -52,7 +52,7 @@ async def test_a_trigger_without_words_of_ours_is_shown_as_routes_match_it(
 ) -> None:
     event = await house.build(trigger="robot", actor=Actor())
 
-    assert "Started trigger robot" in text(await browser.get(f"/events/{event.id}"))
+    assert "Started trigger robot" in text(await browser.get(f"/builds/{event.id}"))
 
 
 async def test_unknown_facts_are_left_out(house: House, browser: httpx.AsyncClient) -> None:
@@ -61,7 +61,7 @@ async def test_unknown_facts_are_left_out(house: House, browser: httpx.AsyncClie
         **bare, project=Project(), workflow=Workflow(), pipeline=Pipeline(), status=None, duration_ms=None
     )
 
-    page = await browser.get(f"/events/{event.id}")
+    page = await browser.get(f"/builds/{event.id}")
 
     assert "– unknown a workflow Project no project When today 09:11:03, 1 minute ago Notifications" in text(page)
 
@@ -69,7 +69,7 @@ async def test_unknown_facts_are_left_out(house: House, browser: httpx.AsyncClie
 async def test_a_job_and_a_tag_are_named(house: House, browser: httpx.AsyncClient) -> None:
     event = await house.build(kind=EventKind.JOB_COMPLETED, job=JOB, branch=None, tag="v2.14.0")
 
-    page, line = await browser.get(f"/events/{event.id}"), await browser.get("/?tag=v2.14.0&event=any")
+    page, line = await browser.get(f"/builds/{event.id}"), await browser.get("/builds?tag=v2.14.0&event=any")
 
     assert "Tag v2.14.0" in text(page)
     assert "Job unit-tests number 5921" in text(page)
@@ -79,7 +79,7 @@ async def test_a_job_and_a_tag_are_named(house: House, browser: httpx.AsyncClien
 async def test_a_ping_is_called_one(house: House, browser: httpx.AsyncClient) -> None:
     event = await house.build(kind=EventKind.PING)
 
-    page = await browser.get(f"/events/{event.id}")
+    page = await browser.get(f"/builds/{event.id}")
 
     assert "A ping: CircleCI tried whether it reaches us" in text(page)
 
@@ -89,7 +89,7 @@ async def test_every_route_says_why_and_earlier_rounds_are_folded(house: House, 
     await house.judge(event, (Verdict.MATCHED, "branch main matches main"), SILENT)
     await house.judge(event, (Verdict.ALREADY_TOLD, "web-team (slack) already hears of this"), judged=2)
 
-    page = await browser.get(f"/events/{event.id}")
+    page = await browser.get(f"/builds/{event.id}")
 
     newest, _, folded = text(page).partition("Round 1, judged")
     assert "Round 2, judged today 09:12 already told route 1 for web-team" in newest
@@ -115,7 +115,7 @@ async def test_without_any_decision_the_page_says_why_there_is_none(
         await house.store.write(deliveries.mark_kept, event.id)
         await house.store.write(deliveries.mark_dead, event.id, "the disk was full")
 
-    page = await browser.get(f"/events/{event.id}")
+    page = await browser.get(f"/builds/{event.id}")
 
     assert sentence in text(page)
 
@@ -130,7 +130,7 @@ async def test_each_attempt_is_told_with_its_outcome(house: House, browser: http
     await house.try_to_send(await house.owe(event, "going (json)"))
     await house.owe(event, "waiting (json)")
 
-    page = text(await browser.get(f"/events/{event.id}"))
+    page = text(await browser.get(f"/builds/{event.id}"))
 
     assert "web-team (slack) told today 09:12 Resend to web-team (slack) by route 'main is red'" in page
     assert "1 today 09:12:03 put off: Slack answered 503 2 today 09:12:03 sent: Slack answered 200" in page
@@ -146,9 +146,9 @@ async def test_news_that_another_report_brought_is_linked_to_it(house: House, br
     again = await house.build(workflow=Workflow(id="w1", name="build"))
     await house.owe(first)
 
-    page = await browser.get(f"/events/{again.id}")
+    page = await browser.get(f"/builds/{again.id}")
 
-    assert f'<a href="/events/{first.id}">another report of the same news</a>' in page.text
+    assert f'<a href="/builds/{first.id}">another report of the same news</a>' in page.text
 
 
 async def test_what_circleci_told_us_is_shown_and_what_it_would_not(house: House, browser: httpx.AsyncClient) -> None:
@@ -166,7 +166,7 @@ async def test_what_circleci_told_us_is_shown_and_what_it_would_not(house: House
     )
     await house.learn(event, Details(jobs=jobs, missing=missing, rounds=2, asked_at=house.now))
 
-    page = await browser.get(f"/events/{event.id}")
+    page = await browser.get(f"/builds/{event.id}")
 
     before, _, folded = text(page).partition("490 more failures")
     assert "✓ success lint 48s ✕ failed unit-tests Exited with 1" in before
@@ -195,7 +195,7 @@ async def test_failed_tests_that_are_not_on_record_are_counted(
     report = TestReport(failures=failures, counts={"failure": 1_000}, is_complete=is_complete)
     await house.learn(event, Details(jobs=(JobReport(name="unit", status="failed", tests=report),)))
 
-    page = text(await browser.get(f"/events/{event.id}"))
+    page = text(await browser.get(f"/builds/{event.id}"))
 
     assert (sentence or "test_999") in page
     assert ("only the number is on record" in page) == (sentence is not None)
@@ -205,14 +205,14 @@ async def test_details_without_a_time_say_nothing_of_one(house: House, browser: 
     event = await house.build()
     await house.learn(event, Details())
 
-    assert "Asked" not in text(await browser.get(f"/events/{event.id}"))
+    assert "Asked" not in text(await browser.get(f"/builds/{event.id}"))
 
 
 async def test_what_came_is_shown_and_can_be_had_byte_for_byte(house: House, browser: httpx.AsyncClient) -> None:
     body = b'{"b":"\xff<b>","a":[1]}'
     came = await house.deliver(state=DeliveryState.DEAD, body=body)
 
-    page, download = await browser.get(f"/events/{came.id}"), await browser.get(f"/deliveries/{came.id}/body")
+    page, download = await browser.get(f"/builds/{came.id}"), await browser.get(f"/deliveries/{came.id}/body")
 
     assert "Signature valid, secret 1 (fingerprint 5f2ac01e )" in text(page)
     assert "Headers circleci-event-type workflow-completed" in text(page)
@@ -236,7 +236,7 @@ async def test_a_body_is_laid_out_to_be_read_as_far_as_that_goes(
 ) -> None:
     came = await house.deliver(state=DeliveryState.DEAD, body=body)
 
-    assert shown in (await browser.get(f"/events/{came.id}")).text
+    assert shown in (await browser.get(f"/builds/{came.id}")).text
 
 
 async def test_a_delivery_that_we_asked_for_and_that_was_repeated_says_so(
@@ -247,7 +247,7 @@ async def test_a_delivery_that_we_asked_for_and_that_was_repeated_says_so(
         await house.deliver(source_event_id="e1")
     await house.store.write(deliveries.count_failure, came.id, "nobody foresaw this")
 
-    page = text(await browser.get(f"/events/{came.id}"))
+    page = text(await browser.get(f"/builds/{came.id}"))
 
     assert "09:12:03, posted 3 times Via CircleCI API: no webhook arrived" in page
     assert "Signature none: it came from the API" in page
@@ -258,7 +258,7 @@ async def test_a_delivery_that_we_asked_for_and_that_was_repeated_says_so(
 async def test_a_delivery_not_judged_yet_has_a_page_too(house: House, browser: httpx.AsyncClient) -> None:
     came = await house.deliver()
 
-    page = await browser.get(f"/events/{came.id}")
+    page = await browser.get(f"/builds/{came.id}")
 
     assert page.status_code == 200
     assert "– not judged yet This usually takes less than a second." in text(page)
@@ -267,7 +267,7 @@ async def test_a_delivery_not_judged_yet_has_a_page_too(house: House, browser: h
 async def test_a_name_of_which_nothing_can_be_seen_is_a_mark(house: House, browser: httpx.AsyncClient) -> None:
     event = await house.build(branch="\x1b[31m", workflow=Workflow(id="w1", name="\x1b]0;title\x07", status="failed"))
 
-    line, page = await browser.get("/"), await browser.get(f"/events/{event.id}")
+    line, page = await browser.get("/builds"), await browser.get(f"/builds/{event.id}")
 
     assert '"><bdi>\N{REPLACEMENT CHARACTER}</bdi></a>' in line.text
     assert "failed \N{REPLACEMENT CHARACTER}" in text(page)
@@ -280,14 +280,14 @@ async def test_a_page_reloads_itself_until_it_is_settled_or_told_to_stand_still(
     waiting, event = await house.deliver(), await house.build()
     notification = await house.owe(event)
 
-    unjudged, pending = await browser.get(f"/events/{waiting.id}"), await browser.get(f"/events/{event.id}")
-    stopped = await browser.get(f"/events/{event.id}?still=1")
+    unjudged, pending = await browser.get(f"/builds/{waiting.id}"), await browser.get(f"/builds/{event.id}")
+    stopped = await browser.get(f"/builds/{event.id}?still=1")
     await house.put_off(notification, "Slack answered 503")  # for two minutes
-    put_off = await browser.get(f"/events/{event.id}")
+    put_off = await browser.get(f"/builds/{event.id}")
     house.now += timedelta(minutes=3)
-    due = await browser.get(f"/events/{event.id}")
+    due = await browser.get(f"/builds/{event.id}")
     await house.send(notification)
-    sent = await browser.get(f"/events/{event.id}")
+    sent = await browser.get(f"/builds/{event.id}")
 
     assert [page.headers.get("refresh") for page in (unjudged, pending, due)] == ["3", "3", "3"]
     assert [page.headers.get("refresh") for page in (stopped, put_off, sent)] == [None, None, None]
@@ -299,7 +299,7 @@ async def test_a_page_reloads_itself_until_it_is_settled_or_told_to_stand_still(
 async def test_a_delivery_not_understood_says_why(house: House, browser: httpx.AsyncClient) -> None:
     came = await house.deliver(state=DeliveryState.DEAD, reason="type approval-requested is not known")
 
-    page = text(await browser.get(f"/events/{came.id}"))
+    page = text(await browser.get(f"/builds/{came.id}"))
 
     assert "✕ not understood type approval-requested is not known It is stored unchanged" in page
 
@@ -307,13 +307,13 @@ async def test_a_delivery_not_understood_says_why(house: House, browser: httpx.A
 async def test_the_beginning_of_an_id_leads_to_the_page(house: House, browser: httpx.AsyncClient) -> None:
     event = await house.build()
 
-    short = await browser.get(f"/events/{str(event.id)[:8]}", follow_redirects=False)
+    short = await browser.get(f"/builds/{str(event.id)[:8]}", follow_redirects=False)
 
-    assert (short.status_code, short.headers["location"]) == (303, f"/events/{event.id}")
+    assert (short.status_code, short.headers["location"]) == (303, f"/builds/{event.id}")
 
 
 async def test_the_beginning_of_no_id_is_a_page_with_a_sentence(browser: httpx.AsyncClient) -> None:
-    page = await browser.get("/events/ffffffff")
+    page = await browser.get("/builds/ffffffff")
 
     assert page.status_code == 404
     assert "there is no event ffffffff" in text(page).lower()
@@ -322,8 +322,8 @@ async def test_the_beginning_of_no_id_is_a_page_with_a_sentence(browser: httpx.A
 @pytest.mark.parametrize(
     ("path", "status", "heading"),
     [
-        (f"/events/{UUID(int=1)}", 404, "There is no such page There is no build"),
-        ("/events/what", 400, "This cannot be answered as it was asked 'what' is not an id"),
+        (f"/builds/{UUID(int=1)}", 404, "There is no such page There is no build"),
+        ("/builds/what", 400, "This cannot be answered as it was asked 'what' is not an id"),
     ],
 )
 async def test_what_is_not_there_is_a_page_with_a_sentence(
@@ -354,7 +354,10 @@ async def test_text_from_outside_is_shown_and_never_acted_on(house: House, brows
     await house.judge(event, (Verdict.NOT_MATCHED, evil))
     await house.put_off(await house.owe(event, evil), evil)
 
-    pages = [await browser.get(path) for path in (f"/events/{event.id}", "/?event=any", "/?event=any&tag=" + evil)]
+    pages = [
+        await browser.get(path)
+        for path in (f"/builds/{event.id}", "/builds?event=any", "/builds?event=any&tag=" + evil)
+    ]
 
     for page in pages:
         assert "<script" not in page.text
@@ -365,7 +368,7 @@ async def test_text_from_outside_is_shown_and_never_acted_on(house: House, brows
 async def test_endless_words_are_cut_where_a_line_must_hold_them(house: House, browser: httpx.AsyncClient) -> None:
     event = await house.build(commit=Commit(subject="s" * 5000), branch="b" * 300)
 
-    line, page = await browser.get("/"), await browser.get(f"/events/{event.id}")
+    line, page = await browser.get("/builds"), await browser.get(f"/builds/{event.id}")
 
     assert "s" * 97 + "... " in text(line)
     assert "s" * 98 not in line.text

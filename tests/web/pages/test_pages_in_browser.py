@@ -73,24 +73,24 @@ def each_page(site: Site) -> list[str]:
     kept, dead, dismissed, *_ = site.history.deliveries
     return [
         *(
-            "/",
-            "/?event=any",
-            "/?branch=nowhere",
-            "/?since=someday",
+            "/builds",
+            "/builds?event=any",
+            "/builds?branch=nowhere",
+            "/builds?since=someday",
             "/dead-letters",
             "/silences",
             "/known-problems",
             "/incidents",
             "/nowhere",
-            "/events/none",
+            "/builds/none",
         ),
-        *(f"/events/{one}?still=1" for one in (bare, ping, kept, dead, dismissed, crowded)),
+        *(f"/builds/{one}?still=1" for one in (bare, ping, kept, dead, dismissed, crowded)),
     ]
 
 
 def few_pages(site: Site) -> list[str]:
     """Return a list and a build: axe-core takes seconds for each."""
-    return ["/", f"/events/{site.history.events[1]}"]
+    return ["/builds", f"/builds/{site.history.events[1]}"]
 
 
 def longest_pages(site: Site, *, is_long: bool) -> list[str]:
@@ -99,10 +99,10 @@ def longest_pages(site: Site, *, is_long: bool) -> list[str]:
     filters = {name: UNBROKEN for name in SEARCHABLE if name not in {"event", "told", "since", "until"}}
     asked = [filters, {"since": HOSTILE}, {"branch": HOSTILE, "event": "any"}, {"q": UNBROKEN, "cursor": "bogus"}]
     return [
-        *(f"/?{urlencode(one)}" for one in asked),
-        *(f"/{UNBROKEN}", f"/events/{UNBROKEN}", "/login/a-code-of-nobody"),
-        *(f"/events/{one}?still=1" for one in (events if is_long else events[: len(LONG)])),
-        *(f"/events/{one}?still=1" for one in (others if is_long else others[:: len(LONG) + 1])),
+        *(f"/builds?{urlencode(one)}" for one in asked),
+        *(f"/{UNBROKEN}", f"/builds/{UNBROKEN}", "/login/a-code-of-nobody"),
+        *(f"/builds/{one}?still=1" for one in (events if is_long else events[: len(LONG)])),
+        *(f"/builds/{one}?still=1" for one in (others if is_long else others[:: len(LONG) + 1])),
     ]
 
 
@@ -126,7 +126,7 @@ def test_neither_do_the_pages_of_strangers_and_of_a_service_that_nothing_reached
         tab.go(f"/login?{urlencode({'next': f'/{HOSTILE}'})}")
         faults["login"] = [*tab.too_wide_at(ALL_WIDTHS if is_long else WIDTHS), *tab.faults(), *tab.complaints]
         tab.log_in()
-        for path in ("/", "/dead-letters"):
+        for path in ("/builds", "/dead-letters"):
             tab.go(path)
             faults[path] = [*tab.too_wide_at(ALL_WIDTHS if is_long else WIDTHS), *tab.faults(), *tab.complaints]
 
@@ -153,7 +153,7 @@ def test_controls_can_be_seen_and_hit(tab: Tab, site: Site, scheme: Literal["lig
     tab.page.emulate_media(color_scheme=scheme)
     tab.page.set_viewport_size({"width": 390, "height": 900})
     faults = {}
-    for path in ("/", "/dead-letters", "/silences", f"/events/{site.history.events[1]}"):
+    for path in ("/builds", "/dead-letters", "/silences", f"/builds/{site.history.events[1]}"):
         tab.go(path)
         faults[path] = tab.hard_to_use()
 
@@ -161,7 +161,7 @@ def test_controls_can_be_seen_and_hit(tab: Tab, site: Site, scheme: Literal["lig
 
 
 def test_the_browser_tells_of_scripts_requests_and_what_is_too_wide(tab: Tab) -> None:
-    tab.go("/")
+    tab.go("/builds")
 
     tab.page.evaluate("""() => {
         document.body.insertAdjacentHTML('beforeend', '<img src=x onerror="alert(1)" style="width: 2000px">')
@@ -180,7 +180,7 @@ def test_on_paper_a_page_has_nothing_to_press(tab: Tab, site: Site) -> None:
     tab.page.emulate_media(media="print")
     script = """[...document.querySelectorAll('button, input:not([type=hidden]), select, nav, summary')]
         .filter(one => one.checkVisibility()).map(one => one.outerHTML)"""
-    for path in ("/", "/dead-letters", f"/events/{site.history.events[3]}?still=1"):
+    for path in ("/builds", "/dead-letters", f"/builds/{site.history.events[3]}?still=1"):
         tab.page.goto(site.full + path)
         assert tab.page.evaluate(script) == []
 
