@@ -17,7 +17,7 @@ import trustme
 from sqlalchemy import Connection, Engine, event
 from structlog.typing import Processor
 from xdist.remote import Producer
-from xdist.scheduler import LoadScopeScheduling, Scheduling
+from xdist.scheduler import Scheduling
 
 from service.db.database import Store
 from service.db.migrate import migrate
@@ -28,29 +28,12 @@ from tests.databases import Database, a_copy, a_template, database_of
 from tests.long_cases import first_and_long
 from tests.memory import memory
 from tests.queue_fixture import Work, engine_on
+from tests.spread import Spread
 
 PLAIN_LOG: list[Processor] = [  # by default, rich draws every traceback with all its values, for half a second each
     structlog.contextvars.merge_contextvars,
     structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
 ]
-
-KEPT_TOGETHER = (
-    *("test_crash.py", "test_history_pages.py", "test_query_plans.py", "test_pages_in_browser.py", "test_wheel.py"),
-)
-LAWS = ("test_habits.py", "test_language.py", "test_map.py", "test_size.py")  # these parse the whole service
-
-
-class Spread(LoadScopeScheduling):  # type: ignore[misc] # xdist says nothing of its types
-    """Sends each test, with all its cases, to whoever is free.
-
-    The tests of a module that share what takes long to make stay together. What has most cases comes first.
-    """
-
-    def _split_scope(self, nodeid: str) -> str:
-        module = nodeid.partition("::")[0]
-        if module.endswith(LAWS):
-            return "laws"
-        return module if module.endswith(KEPT_TOGETHER) else nodeid.partition("[")[0]
 
 
 @pytest.hookimpl(optionalhook=True)
