@@ -26,6 +26,7 @@ from service.config.configuration import load
 from service.config.settings import Settings
 from service.db.database import Store
 from service.db.tables import Transaction
+from service.errors import Temporary
 from service.health import CheckLimits
 from service.model import Channel, Fetch, FetchPurpose, Message
 from service.pipeline.context import BatchLimits, RetryPolicy
@@ -249,6 +250,23 @@ def nothing(_transaction: Transaction) -> None:
     """Write nothing, and keep others from it."""
 
 
+async def write_patiently(store: Store, work: Callable[[Transaction], object]) -> None:
+    """Write, also where the machine is too busy to begin it within the patience of the store."""
+    has_begun = False
+
+    def noted(transaction: Transaction) -> None:
+        nonlocal has_begun
+        has_begun = True
+        work(transaction)
+
+    while not has_begun:
+        try:
+            await store.write(noted)
+        except Temporary:
+            if has_begun:
+                raise
+
+
 @asynccontextmanager
 async def still_writing(store: Store, work: Callable[[Transaction], object] = nothing) -> AsyncIterator[None]:
     """A transaction that has done ``work`` and stays open while the block runs."""
@@ -260,7 +278,7 @@ async def still_writing(store: Store, work: Callable[[Transaction], object] = no
         loop.call_soon_threadsafe(begun.set)
         may_end.wait(HELD_FOR_S)
 
-    writing = asyncio.create_task(store.write(hold))
+    writing = asyncio.create_task(write_patiently(store, hold))
     await begun.wait()
     try:
         yield

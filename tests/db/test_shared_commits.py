@@ -18,7 +18,7 @@ from service.db.database import Store
 from service.db.shared_commits import SharingLimits
 from service.db.tables import Transaction, lanes
 from service.errors import Temporary
-from tests.app_fixture import NINE, SETTLED_WITHIN_S, still_writing
+from tests.app_fixture import NINE, SETTLED_WITHIN_S, still_writing, write_patiently
 from tests.databases import Database
 
 PATIENT = SharingLimits(seconds=SETTLED_WITHIN_S)
@@ -220,7 +220,7 @@ async def test_a_caller_that_waits_behind_a_part_of_its_transaction_is_told_in_t
         loop.call_soon_threadsafe(begun.set)
         may_end.wait(SETTLED_WITHIN_S)
 
-    holding, late = asyncio.create_task(store.write(hold)), asyncio.create_task(store.write(write, "late"))
+    holding, late = asyncio.create_task(write_patiently(store, hold)), asyncio.create_task(store.write(write, "late"))
     await begun.wait()
     with pytest.raises(Temporary, match="others are still waiting"):
         await late

@@ -10,7 +10,7 @@ from sqlalchemy import insert, select, text
 from service.db.database import READERS, WRITERS, Store
 from service.db.tables import Transaction, lanes
 from service.errors import Temporary
-from tests.app_fixture import HELD_FOR_S, NINE, a_moment
+from tests.app_fixture import HELD_FOR_S, NINE, a_moment, write_patiently
 from tests.databases import Database
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
@@ -75,7 +75,7 @@ async def test_a_cancelled_caller_keeps_the_permit_until_its_thread_ends(databas
         may_end.wait(HELD_FOR_S)
 
     at_once = 1 if store.file else WRITERS
-    impatient = [asyncio.create_task(store.write(hold)) for _ in range(at_once)]
+    impatient = [asyncio.create_task(write_patiently(store, hold)) for _ in range(at_once)]
     for task in impatient:
         await begun.acquire()
         task.cancel()
