@@ -63,9 +63,21 @@ class UnknownSecret(BadSignature):
 
 
 class Unauthorized(Rejected):
-    """A request for pages or API without a valid credential."""
+    """A request for pages or API without a valid credential.
+
+    challenge   the schemes that the client may use, for the header WWW-Authenticate
+    """
 
     status = 401
+
+    def __init__(self, reason: str, *, challenge: str = "Bearer") -> None:
+        super().__init__(reason)
+        self.challenge = challenge
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Return the headers of the answer."""
+        return {"WWW-Authenticate": self.challenge}
 
 
 class Forbidden(Rejected):

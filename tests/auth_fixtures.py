@@ -37,6 +37,9 @@ def app(access: Access) -> Starlette:
     async def api(request: Request) -> Response:
         return JSONResponse({"who": await access.require(request)})
 
+    async def feed(request: Request) -> Response:
+        return JSONResponse({"who": await access.require_reader(request)})
+
     async def page(request: Request) -> Response:
         session = await access.require_session(request)
         return JSONResponse({"session": str(session.session_id)})
@@ -66,6 +69,8 @@ def app(access: Access) -> Starlette:
 
     doors = {"/page": page, "/form": form, "/log-in": log_in, "/link": link, "/log-out": log_out}
     routes = [Route(path, door, methods=["GET", "POST"]) for path, door in {"/api": api, **doors}.items()]
+    feeds = ("/feed.atom", "/cctray.xml", "/badge/{name:path}", "/board")
+    routes += [Route(path, feed) for path in feeds]
     return Starlette(routes=routes, exception_handlers={Rejected: refused})
 
 
@@ -83,9 +88,16 @@ class Doors:
     clock: Clock
     metrics: Metrics
 
-    def made(self, *, admin_token: str = ADMIN_TOKEN, public_url: str | None = PUBLIC_URL) -> Access:
+    def made(
+        self, *, admin_token: str = ADMIN_TOKEN, public_url: str | None = PUBLIC_URL, read_token: str | None = None
+    ) -> Access:
         return Access(
-            admin_token=admin_token, public_url=public_url, clock=self.clock, store=self.store, metrics=self.metrics
+            admin_token=admin_token,
+            public_url=public_url,
+            clock=self.clock,
+            store=self.store,
+            metrics=self.metrics,
+            read_token=read_token,
         )
 
     def refused(self, door: str, reason: str) -> float:

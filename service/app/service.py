@@ -307,6 +307,7 @@ def _access(settings: Settings, context: Context, clock: Clock) -> Access:
         clock=clock,
         store=context.store,
         metrics=context.metrics,
+        read_token=settings.read_token,
     )
 
 

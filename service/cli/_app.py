@@ -40,6 +40,7 @@ COMMANDS = {
     "resend": "replay:resend",
     "dismiss": "replay:dismiss",
     "login-link": "sessions:login_link",
+    "link": "link:link",
     "sessions": "sessions:sessions",
     "hooks": "hooks:hooks",
     "routes": "routes:routes",

@@ -30,6 +30,7 @@ def load_settings(environ: Mapping[str, str], *, serving: bool = False, has_page
     except ValidationError as error:
         problems += [f"{variable(str(each['loc'][0]))} {_claim(each, values)}" for each in error.errors()]
     else:
+        problems += _token_problems(settings)
         faulty = {name for name in Settings.model_fields if name not in values and _is_given(environ, name)}
         problems += _serving_problems(settings, faulty, has_pages=has_pages) if serving else []
     if problems:
@@ -56,6 +57,14 @@ def _unlimited_trust_warnings(settings: Settings) -> Iterator[str]:
         yield (
             f"{variable('trusted_proxies')} {settings.trusted_proxies} believes every client that says where a request "
             "came from; name the addresses of your proxies alone"
+        )
+
+
+def _token_problems(settings: Settings) -> Iterator[str]:
+    if settings.read_token is not None and settings.read_token == settings.admin_token:
+        yield (
+            f"{variable('read_token')} is the same as {variable('admin_token')}, so a reader could change everything; "
+            f"{SECRET_ADVICE}"
         )
 
 

@@ -16,6 +16,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 PREFIX = "ROUNDSMAN_"
 _MIN_ADMIN_TOKEN_CHARACTERS = 16
+_MIN_READ_TOKEN_CHARACTERS = 32  # a key of a signed address can be used to try tokens, away from every limit of ours
+_MIN_READ_TOKEN_VARIETY = 10
 _DATABASES = {"sqlite": "sqlite", "postgresql": "postgresql", "postgres": "postgresql"}
 _EXAMPLE_ADDRESSES = {"public_url": "https://roundsman.example.com", "circleci_url": "https://circleci.example.com"}
 _MAX_NAME_BYTES = 255
@@ -123,6 +125,15 @@ def _admin_token(token: str) -> str:
     return token
 
 
+def _read_token(token: str) -> str:
+    if len(token) < _MIN_READ_TOKEN_CHARACTERS or len(set(token)) < _MIN_READ_TOKEN_VARIETY:
+        raise ValueError(
+            f"needs {_MIN_READ_TOKEN_CHARACTERS} characters, {_MIN_READ_TOKEN_VARIETY} of them different: with the key "
+            f"of a signed address anyone could guess a simpler one; {SECRET_ADVICE}"
+        )
+    return token
+
+
 def _secrets(written: object) -> object:
     """Return the secrets of a list with commas or line breaks, in the order written.
 
@@ -202,6 +213,13 @@ class Settings(BaseModel):
         description="Bearer token of the API and password of the pages, at least 16 characters. "
         "Without it `serve` makes one and keeps it in the file `admin-token` beside the database. "
         "It is required on Postgres, and if the pages are reachable from other machines.",
+    )
+    read_token: Annotated[str, AfterValidator(_read_token)] | None = Field(
+        default=None,
+        repr=False,
+        description="A token that only reads: GET requests of the API, feeds and badges, as a Bearer token or as "
+        "the password of Basic, at least 32 characters. The keys of [signed "
+        "addresses](http.md#feeds-and-badges) are made with it, and a new token makes them all invalid.",
     )
     watchdog_url: Annotated[str, AfterValidator(_watchdog)] | None = Field(
         default=None,

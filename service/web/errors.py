@@ -7,7 +7,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
-from service.errors import NotFound, Rejected, Temporary, Unauthorized
+from service.errors import NotFound, Rejected, Temporary
 from service.pipeline.receive import RETRY_AFTER_S
 from service.web.pages.pages import Pages
 from service.web.private_responses import set_private_headers
@@ -57,8 +57,6 @@ def _error_parts(request: Request, error: Exception) -> tuple[int, str, Mapping[
     match error:
         case HTTPException():
             status, sentence, headers = error.status_code, _http_exception_message(request, error), error.headers or {}
-        case Unauthorized():
-            status, sentence, headers = error.status, str(error), {"WWW-Authenticate": "Bearer"}
         case Rejected():
             status, sentence, headers = error.status, str(error), error.headers
         case ClientDisconnect():  # only the log shows this response

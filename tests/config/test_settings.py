@@ -9,7 +9,7 @@ from service.config.env import load_settings, settings_warnings
 from service.config.settings import Settings, is_secret, variable
 from service.errors import BadConfig
 
-SECRETS = {"database_url", "webhook_secrets", "watchdog_url", "circleci_token", "admin_token"}
+SECRETS = {"database_url", "webhook_secrets", "watchdog_url", "circleci_token", "admin_token", "read_token"}
 ENOUGH = {"ROUNDSMAN_WEBHOOK_SECRETS": "not-a-real-secret"}
 
 
@@ -71,11 +71,11 @@ def test_blanks_around_a_value_are_taken_off() -> None:
 
 @pytest.mark.parametrize("name", sorted(SECRETS - {"webhook_secrets", "database_url", "watchdog_url"}))
 def test_a_secret_may_come_from_a_file(name: str, tmp_path: Path) -> None:
-    (tmp_path / "secret").write_text("from-a-mounted-file\n")
+    (tmp_path / "secret").write_text("from-a-mounted-file-of-32-letters\n")
 
     settings = load_settings({f"{variable(name)}_FILE": str(tmp_path / "secret")})
 
-    assert getattr(settings, name) == "from-a-mounted-file"
+    assert getattr(settings, name) == "from-a-mounted-file-of-32-letters"
 
 
 NO_FILE = "No such file or directory; name a file that this user may read"

@@ -1,7 +1,8 @@
-"""Access control: the API by the admin token, the pages by a session.
+"""Access control: the API by a token, pages by a session, feeds also by a key.
 
-A session begins with the token or with a login link. There is always an admin token. The origin of a request is
-checked too, so that a page of another site cannot make a browser use its session (cross-site request forgery).
+A session begins with the admin token or with a login link. There is always an admin token; the read token only reads.
+The origin of a request is checked too, so that a page of another site cannot make a browser use its session (cross-site
+request forgery).
 """
 
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from service.errors import Forbidden, TooManyGuesses, Unauthorized
 from service.metrics import Metrics
 from service.model import Session
 from service.store import sessions
+from service.web.auth.credentials import Credential, parse_credential
 from service.web.auth.guess_limiter import GuessLimiter
 from service.web.auth.request_origin import is_cross_origin
 from service.web.auth.session import (
@@ -27,16 +29,25 @@ from service.web.auth.session import (
     constant_time_equals,
     login_link,
 )
+from service.web.auth.signed_addresses import PARAMETER, AddressSigner
 from service.web.auth.token_file import ensure_token, read_token, token_file
 
 __all__ = ["LINK_LIFETIME", "Access", "Cookie", "ensure_token", "login_link", "read_token", "token_file"]
 
 SAFE_METHODS = frozenset({"GET", "HEAD"})
-BY_TOKEN, BY_SESSION = "api token", "pages"
+BY_TOKEN, BY_READ_TOKEN, BY_SESSION, BY_KEY = "api token", "read token", "pages", "signed address"
 WRONG_CREDENTIAL = (
     "that is not the admin token: it is what ROUNDSMAN_ADMIN_TOKEN was set to, and else in the data folder's file "
     "admin-token; `roundsman login-link` prints a link that needs none"
 )
+WRONG_API_CREDENTIAL = (
+    "this credential is not accepted: send Authorization: Bearer and the admin token, or ROUNDSMAN_READ_TOKEN to read"
+)
+WRONG_KEY = (
+    "the key of this address is not valid: it is of another address, or the read token has been replaced since; "
+    "`roundsman link ADDRESS` prints the address with its key"
+)
+BASIC = 'Basic realm="Roundsman", charset="UTF-8"'
 LINK_EXPIRED = "this login link has been used, or is too old; `roundsman login-link` prints another"
 
 log = structlog.get_logger()
@@ -46,36 +57,73 @@ class Access:
     """Checks credentials; returns the one used, to be recorded beside each action.
 
     public_url    our address as browsers see it, if there is a proxy in front of us
+    read_token    None: there is none, and no signed addresses
     """
 
-    def __init__(
-        self, *, admin_token: str, public_url: str | None, clock: Callable[[], datetime], store: Store, metrics: Metrics
+    def __init__(  # noqa: PLR0913 - two tokens, and what each check needs
+        self,
+        *,
+        admin_token: str,
+        public_url: str | None,
+        clock: Callable[[], datetime],
+        store: Store,
+        metrics: Metrics,
+        read_token: str | None = None,
     ) -> None:
         self._admin_token = admin_token
+        self._read_token = read_token
+        self._signer = AddressSigner(read_token) if read_token else None
         self._public_url = public_url
         self._clock = clock
         self._store = store
         self._metrics = metrics
         self._cookies, self._links = CookieSigner(admin_token), LinkSigner(admin_token)
         # one limiter for each login: guesses at the login page must not lock programs out of the API
-        self._guesses = {door: GuessLimiter(clock) for door in ("api", "pages", "link")}
+        self._guesses = {door: GuessLimiter(clock) for door in ("api", "pages", "link", "key")}
         self._is_secure = public_url is not None and public_url.startswith("https://")
         # browsers accept the __Host- prefix only over TLS and from this exact host: no sibling domain can set it
         self._cookie = "__Host-roundsman" if self._is_secure else "roundsman"
 
     async def require(self, request: Request) -> str:
-        """Return the credential of an API request: token or session.
+        """Return the credential of an API request: a token or a session.
 
-        A session may only read. Writing needs the token, which no browser sends by itself. Raises Unauthorized,
-        TooManyGuesses or Forbidden.
+        A session and the read token may only read. Writing needs the admin token, which no browser sends by itself.
+        Raises Unauthorized, TooManyGuesses or Forbidden.
         """
         self._check_origin(request)
         if "authorization" in request.headers:
-            self._require_bearer(request)
-            return BY_TOKEN
+            return self._require_token_of_api(request)
         if request.method in SAFE_METHODS and await self.session(request):
             return BY_SESSION
         raise Unauthorized("the API needs a credential: send Authorization: Bearer and the admin token")
+
+    async def require_reader(self, request: Request) -> str:
+        """Return the credential of a request for a feed, a badge or the board.
+
+        That is the address's own key, else a token or a session. Raises Unauthorized, TooManyGuesses or Forbidden.
+        """
+        if PARAMETER in request.query_params:
+            self._require_key(request)
+            return BY_KEY
+        try:
+            return await self.require(request)
+        except Unauthorized as error:
+            if self._read_token is None:
+                raise
+            sentence = f"{error}, the read token as the password of Basic, or an address that `roundsman link` prints"
+            raise Unauthorized(sentence, challenge=f"{BASIC}, Bearer") from error
+
+    def signed(self, address: str) -> str:
+        """Return the path and query of an address with its key.
+
+        Without a read token it is returned as it is. Raises BadRequest for an address that no key opens.
+        """
+        return self._signer.sign(address) if self._signer else address
+
+    @property
+    def has_signed_addresses(self) -> bool:
+        """True if there is a read token, which the keys of addresses are made with."""
+        return self._signer is not None
 
     async def require_session(self, request: Request) -> Cookie:
         """Return the open session of a page request. Raises Unauthorized or Forbidden."""
@@ -153,24 +201,52 @@ class Access:
             self._cookie, value, max_age=max_age, path="/", secure=self._is_secure, httponly=True, samesite="lax"
         )
 
-    def _require_bearer(self, request: Request) -> None:
-        sentence = "this credential is not accepted: send Authorization: Bearer and the admin token"
-        credentials = request.headers.getlist("authorization")
-        scheme, _, given = credentials[0].partition(" ")
-        if len(credentials) > 1 or scheme.lower() != "bearer":
-            raise Unauthorized(sentence)  # not a guess: no token was given, or two, and a proxy may have read the other
-        # Starlette decodes every header as Latin-1: encode it back to the bytes, which may be a token in UTF-8
-        self._require_token(request, given.strip().encode("latin-1"), door="api", sentence=sentence)
+    def _require_token_of_api(self, request: Request) -> str:
+        """Return the name of the token that the Authorization header has.
+
+        To read, it may be the read token. The admin token is not accepted as the password of Basic:
+        browsers keep that, and send it by themselves.
+        """
+        credential = parse_credential(request)
+        if credential is None:
+            raise Unauthorized(WRONG_API_CREDENTIAL)  # not a guess: no token was given, or two
+        if self._is_read_token(request, credential):
+            if request.method in SAFE_METHODS:
+                return BY_READ_TOKEN
+            raise Forbidden("the read token only reads: send the admin token to change something")
+        if not credential.is_bearer or not self._is_accepted(request, credential.token, self._admin_token, door="api"):
+            self._refuse(request, credential.token, door="api", sentence=WRONG_API_CREDENTIAL)
+        return BY_TOKEN
+
+    def _is_read_token(self, request: Request, credential: Credential) -> bool:
+        return self._read_token is not None and self._is_accepted(
+            request, credential.token, self._read_token, door="api"
+        )
+
+    def _require_key(self, request: Request) -> None:
+        """Raise Unauthorized or TooManyGuesses unless the address has its own key, once."""
+        given = request.query_params.getlist(PARAMETER)
+        pairs = [(name, value) for name, value in request.query_params.multi_items() if name != PARAMETER]
+        if self._signer is None:
+            raise Unauthorized(
+                "there are no signed addresses: set ROUNDSMAN_READ_TOKEN, which their keys are made with"
+            )
+        if len(given) > 1 or not self._signer.verify(request.scope["path"], pairs, given[0]):
+            self._refuse(request, given[0].encode(errors="replace"), door="key", sentence=WRONG_KEY)
 
     def _require_token(self, request: Request, given: bytes, *, door: str, sentence: str) -> None:
-        """Raise Unauthorized or TooManyGuesses unless this is the admin token.
+        """Raise Unauthorized or TooManyGuesses unless this is the admin token."""
+        if not self._is_accepted(request, given, self._admin_token, door=door):
+            self._refuse(request, given, door=door, sentence=sentence)
 
-        While an address is over the limit of guesses, a guessable admin token is not compared at all. A long random one
-        is still accepted: behind a proxy that hides addresses, one attacker would lock out all other users.
+    def _is_accepted(self, request: Request, given: bytes, token: str, *, door: str) -> bool:
+        """Return whether this is the token.
+
+        While an address is over the limit of guesses, a guessable token is not compared at all. A long random one is
+        still accepted: behind a proxy that hides addresses, one attacker would lock out all other users.
         """
         is_limited = self._guesses[door].wait_s(_address(request), given) > 0
-        if (is_limited and is_guessable(self._admin_token)) or not constant_time_equals(given, self._admin_token):
-            self._refuse(request, given, door=door, sentence=sentence)
+        return not (is_limited and is_guessable(token)) and constant_time_equals(given, token)
 
     def _refuse(self, request: Request, given: bytes, *, door: str, sentence: str) -> None:
         """Count a wrong credential. Raises Unauthorized or TooManyGuesses."""
