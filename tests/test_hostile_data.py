@@ -94,9 +94,9 @@ def spelled(values: Sequence[tuple[str, str]]) -> str:
 async def look_at(caller: Caller, ids: Sequence[str]) -> None:
     """Open the page and the API's answer of each by turns, and every list to its end."""
     for number, one in enumerate(ids):
-        address = f"/api/v1/events/{one}" if number % 2 else f"/events/{one}"
+        address = f"/api/v1/events/{one}" if number % 2 else f"/builds/{one}"
         assert (await caller.call("GET", address)).status_code in {200, 404}
-    for address in ("/?event=any", "/dead-letters", "/metrics", "/api/v1/dead-letters"):
+    for address in ("/builds?event=any", "/dead-letters", "/metrics", "/api/v1/dead-letters"):
         assert (await caller.call("GET", address)).status_code == 200
     cursor: str | None = ""
     while cursor is not None:
@@ -129,7 +129,7 @@ async def search_for_each(caller: Caller) -> None:
     """Ask for each hostile text by each filter: also for those that no sampling may find."""
     for name in SEARCHABLE:
         for text in (*hostile_bodies.TEXTS, *hostile_bodies.TIMES):
-            for address in ("/", "/api/v1/events"):
+            for address in ("/builds", "/api/v1/events"):
                 await caller.call("GET", f"{address}?{spelled([(name, text[:2_000])])}")
 
 

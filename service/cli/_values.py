@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from service.config.configuration import load
 from service.config.impossible import STATUSES
 from service.errors import BadConfig
-from service.model import EventKind, NotificationState
+from service.model import EventKind, NotificationState, Transition
 
 Complete = Callable[[str], list[str]]
 
@@ -39,5 +39,6 @@ def _beginning(values: Iterable[str], incomplete: str) -> list[str]:
 
 complete_status = completion_of(STATUSES)
 complete_event = completion_of([*EventKind, "any"])
+complete_transition = completion_of(Transition)
 complete_told = completion_of(["none", "any"])
 complete_state = completion_of(NotificationState)

@@ -24,7 +24,7 @@ from service.cli._output import (
     status_style,
     warn,
 )
-from service.cli._values import Complete, complete_event, complete_status, complete_told
+from service.cli._values import Complete, complete_event, complete_status, complete_told, complete_transition
 from service.config.settings import Settings
 from service.config.warnings import status_warning
 from service.db.database import Store
@@ -90,13 +90,22 @@ def _option_of(name: str, one: SearchFilter) -> Any:
 @with_filters
 def list_events(  # noqa: PLR0913 - one option for each filter that is no match key
     *,
+    by: Annotated[Values, text_filter("Who started it or wrote the commit: the whole name or a part of it.")] = None,
+    transition: Annotated[
+        Values, text_filter("broke, still_broken, fixed, passed or none.", complete_transition)
+    ] = None,
     event: Annotated[Values, text_filter("workflow-completed, job-completed, ping or any.", complete_event)] = None,
     told: Annotated[Values, text_filter("none: no route had anyone told; any: one had.", complete_told)] = None,
     since: Annotated[
         str, text_filter("That happened from this time on: 2026-11-22, 2026-11-22T09:30Z, 7d, yesterday.")
     ] = "",
     until: Annotated[str, text_filter("That happened before this time.")] = "",
-    q: Annotated[str, typer.Option("--q", metavar="WORDS", help="Whole words of names, subject or revision.")] = "",
+    q: Annotated[
+        str,
+        typer.Option(
+            "--q", metavar="WORDS", help="Whole words of names, subject or revision; filters too, as status:failed."
+        ),
+    ] = "",
     limit: Annotated[
         int, typer.Option(min=1, max=queries.MAX_PAGE_SIZE, metavar="NUMBER", help=f"At most {queries.MAX_PAGE_SIZE}.")
     ] = 20,
@@ -110,9 +119,9 @@ def list_events(  # noqa: PLR0913 - one option for each filter that is no match 
     as in roundsman.yaml. A filter that is given several times keeps what fits any of its values.
     """
     given = {name: values or () for name, values in names.items()}
-    kinds = queries.default_kinds(event or (), given["job"])
-    asked = {**given, "event": kinds, "told": told or (), "since": since, "until": until, "q": q}
-    search = queries.to_search(asked, datetime.now(UTC))
+    own = {"by": by or (), "transition": transition or (), "event": event or (), "told": told or ()}
+    asked = {**given, **own, "since": since, "until": until, "q": q}
+    search = queries.to_search(asked, datetime.now(UTC), for_people=True)
     page, who = with_store(lambda _, store: store.snapshot(_find, search, limit, cursor or None))
     if not as_json:
         warn(f"this answer may lack events: {sentence}" for sentence in page["partial"])

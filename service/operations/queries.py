@@ -8,7 +8,17 @@ from uuid import UUID
 
 from service.db.tables import Transaction
 from service.errors import BadRequest, NotFound
-from service.model import Action, DeliveryState, Event, EventKind, Judgment, Notification, NotificationState
+from service.model import (
+    Action,
+    DeliveryState,
+    Event,
+    EventKind,
+    Judgment,
+    Notification,
+    NotificationState,
+    Transition,
+)
+from service.operations import search_text
 from service.operations.evidence import show_evidence
 from service.operations.json_shapes import (
     Json,
@@ -31,9 +41,11 @@ from service.text import clean
 
 MAX_PAGE_SIZE = 200
 MAX_VALUES = 20  # of one filter: each value costs an index scan of its own
-FIXED_FILTERS = ("event", "told", "since", "until", "q")
+FIXED_FILTERS = ("by", "transition", "event", "told", "since", "until", "q")
 SEARCHABLE = (*SEARCH_FILTERS, *FIXED_FILTERS)
 TOLD_VALUES = ("none", "any")
+NAMED_FILTERS = tuple(name for name in SEARCHABLE if name != "q")
+"""The filters that may stand in the text of a search, as ``name:value``."""
 EVERY_KIND = "any"
 SINGLE_VALUED = frozenset({"since", "until", "q", "limit", "cursor"})
 """Parameters that may be given once; every other filter matches any of its values."""
@@ -69,7 +81,7 @@ def to_list(transaction: Transaction, search: Search, page: event_search.Page) -
 
 def find_gaps(transaction: Transaction, search: Search) -> list[str]:
     """Return a sentence for each reason why the result may lack matching events."""
-    if not search.names.get("actor"):
+    if not search.names.get("actor") and not search.by:
         return []
     known, looked = event_search.known_actors(transaction, search)
     if known == looked < event_search.SAMPLE:
@@ -190,22 +202,36 @@ def count_sent(transaction: Transaction) -> int:
     return notifications.count(transaction, NotificationState.SENT) - summaries.count_told(transaction)
 
 
-def to_search(asked: Mapping[str, str | Sequence[str]], now: datetime) -> Search:
+def to_search(asked: Mapping[str, str | Sequence[str]], now: datetime, *, for_people: bool = False) -> Search:
     """Return the search that query parameters or options ask for.
 
-    Empty values are ignored. Raises BadRequest for an unknown parameter or value.
+    for_people   for a list of what people look for first: see ``default_kinds``
+    Filters may stand in the text of ``q`` too. Empty values are ignored. Raises BadRequest for an unknown parameter or
+    value.
     """
     if unknown := sorted(asked.keys() - set(SEARCHABLE)):
         raise BadRequest(f"{unknown[0]!a} is not something to search by; there are {', '.join(SEARCHABLE)}")
-    values: dict[str, Any] = {name: values_of(name, value) for name, value in asked.items()}
+    given = search_text.expand(asked, NAMED_FILTERS)
+    values: dict[str, Any] = {name: values_of(name, value) for name, value in given.items()}
+    if for_people:
+        values["event"] = default_kinds(values.get("event", ()), values.get("job", ()))
     since, until = to_span(values.pop("since", ()), values.pop("until", ()), now)
     values["event"] = [to_kind(kind) for kind in values.get("event", ())]
     values["told"] = [told.lower() for told in values.get("told", ())]
+    values["transition"] = [to_transition(one) for text in values.get("transition", ()) for one in text.split(",")]
     if odd := next((told for told in values["told"] if told not in TOLD_VALUES), None):
         raise BadRequest(f"told is none or any, not {odd!a}")
     values["q"] = next(iter(values.get("q", ())), None)
     names = {name: values.pop(name) for name in SEARCH_FILTERS if name in values}
     return Search(**values, names=names, since=since, until=until)
+
+
+def to_transition(text: str) -> Transition:
+    """Parse what a run did to its track, in any case. Raises BadRequest."""
+    try:
+        return Transition(text.strip().lower().replace("-", "_"))
+    except ValueError as error:
+        raise BadRequest(f"{text!a} is not a transition; there are {', '.join(Transition)}") from error
 
 
 def default_kinds(asked: Sequence[str], jobs: Sequence[str]) -> Sequence[str]:

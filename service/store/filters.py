@@ -9,18 +9,20 @@ from sqlalchemy import ColumnElement, and_, or_, select
 
 from service.db.tables import Transaction, decisions, events
 from service.errors import BadRequest
-from service.model import EventKind, slug_spellings
+from service.model import EventKind, Transition, slug_spellings
 from service.routing.match_keys import SEARCH_FILTERS
 from service.routing.patterns import compile_pattern
 from service.store.names import MAX_LISTED, ON_RECORD, SPELLINGS, expand, find_same, fold, like
 from service.store.rows import Row
 from service.store.search_terms import Clause, actor_term, project_term, value_term, words_in
+from service.store.transitions import is_transition
 
 MAX_WORDS = 20  # of a search: each is looked up by itself
 MAX_PATTERNS = 20  # of one filter
 PART = re.compile(r"(?:\\.|[^,\\]|\\$)+", re.DOTALL)
 
 LITERAL = re.compile(r"([*?\[\]!\\])")
+BACKSLASHED = r"\\\1"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,12 +36,16 @@ class Search:
     event         kinds of events
     told          ``none``: no route had the event told, or had it told already; ``any``: one had
     since, until  when it happened: from, and up to but without
+    by            parts of names: of who started it, or of the commit's author
+    transition    what its run did to its track
     q             words, whole and in any case, each of them anywhere in names, subject, branch and tag; a revision goes
                   by its first seven digits or by all of them
     """
 
     names: Mapping[str, Sequence[str]] = field(default_factory=dict)
     event: Sequence[EventKind] = ()
+    by: Sequence[str] = ()
+    transition: Sequence[Transition] = ()
     told: Sequence[str] = ()
     since: datetime | None = None
     until: datetime | None = None
@@ -84,6 +90,10 @@ def read_tests(transaction: Transaction, wanted: Search) -> Tests:
     if wanted.event:
         tests.clauses.append(tuple(value_term("kind", kind) for kind in dict.fromkeys(wanted.event)))
     tests.clauses.extend(_clauses_of_words(wanted.q or ""))
+    if wanted.by:
+        _add_people(transaction, tests, wanted.by)
+    if wanted.transition:
+        tests.facts.append(is_transition(transaction, wanted.transition))
     if wanted.told:
         tests.facts.append(or_(*_is_told(wanted.told)))
     return tests
@@ -168,6 +178,24 @@ def _expand_all(transaction: Transaction, name: str, patterns: Sequence[str]) ->
             return None
         found |= dict.fromkeys(some)
     return list(found) if len(found) <= MAX_LISTED else None
+
+
+def _add_people(transaction: Transaction, tests: Tests, parts: Sequence[str]) -> None:
+    """Add the test that a starter or an author has one of these parts in the name.
+
+    Addresses are compared only if a part has an ``@``: they have no list of events. Raises BadRequest for too many.
+    """
+    patterns = [f"*{LITERAL.sub(BACKSLASHED, part.strip())}*" for part in parts]
+    actors, authors = (_expand_all(transaction, name, patterns) for name in ("actor", "author"))
+    if actors is None or authors is None:
+        raise BadRequest(f"by fits more than {MAX_LISTED} people; write more of the name")
+    if not any("@" in part for part in parts):
+        authors = [author for author in authors if "@" not in author]
+    words = _author_words(authors)
+    if words or not authors:
+        tests.clauses.append((*map(actor_term, actors), *words) or ("@",))  # of no event
+    columns = {"actor": actors, "author": authors}
+    tests.facts.append(or_(*(column.in_(found) for name, found in columns.items() for column in _columns(name))))
 
 
 def _fits_any(name: str, patterns: Sequence[str], row: Row) -> bool:

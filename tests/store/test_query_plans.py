@@ -39,6 +39,8 @@ ASKED = {
     "event": "workflow-completed",
     "actor": "renovate[bot]",
     "author": "Ada Example",
+    "by": "developer",
+    "transition": "broke",
     "told": "none",
     "since": "2026-01-15",
     "until": "2026-11-01",

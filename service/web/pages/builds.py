@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from service.db.tables import Transaction
 from service.errors import BadRequest
-from service.model import Event, EventKind, Notification
+from service.model import Event, EventKind, Notification, Transition
 from service.operations import queries
 from service.operations.json_shapes import Json, event_json, rfc3339
 from service.operations.search_hints import Hint, find_hints, suggest
@@ -26,7 +26,12 @@ EMPTY_PAGE: Json = {"items": [], "older": None, "newest": None, "looked_back_to"
 COMBINED_VALUES = {"status": {"failed,error": "failed or error"}}
 """Combinations of a filter's values to choose from, with words for them."""
 
-CHIPS = {"failed": {"status": "failed,error"}, "main": {"branch": "main"}, "last 24 h": {"since": "24h"}}
+CHIPS = {
+    "failed": {"status": "failed,error"},
+    "broke": {"transition": "broke"},
+    "main": {"branch": "main"},
+    "last 24 h": {"since": "24h"},
+}
 TIMES = ("1h", "24h", "7d", "30d", "today", "yesterday")
 PROMINENT = tuple(name for name, one in SEARCH_FILTERS.items() if one.is_prominent)
 COLLAPSED = tuple(name for name in queries.SEARCHABLE if name not in {*PROMINENT, "q"})
@@ -80,8 +85,7 @@ def to_search(filters: Filters, now: datetime) -> Search:
 
     It is for workflows unless a job is named or another kind is chosen.
     """
-    kinds = queries.default_kinds(filters["event"], filters["job"])
-    return queries.to_search({**filters, "event": kinds}, now)
+    return queries.to_search(filters, now, for_people=True)
 
 
 def address(filters: Filters, **more: str) -> str:
@@ -106,7 +110,7 @@ def find(transaction: Transaction, context: PageContext, filters: Filters, curso
     told = queries.notifications_by_news(transaction, {news_key(event) for event in page.items})
     hints = [] if page.items or page.next else find_hints(transaction, search)
     return {
-        "items": [_row(event, told[news_key(event)]) for event in page.items],
+        "items": [_row(posts, told[news_key(posts[0])]) for posts in group_posts(page.items)],
         "older": address(filters, cursor=page.next) if page.next else None,
         "newest": address(filters) if cursor else None,
         "looked_back_to": rfc3339(page.looked_back_to) if page.looked_back_to else None,
@@ -131,6 +135,7 @@ def form(transaction: Transaction, filters: Filters) -> Json:
         "kinds": KINDS,
         "prominent": [_field(name, filters) for name in PROMINENT],
         "collapsed": [_field(name, filters) for name in COLLAPSED if name in SEARCH_FILTERS],
+        "transitions": [*Transition],
         "is_expanded": any(filters[name] for name in COLLAPSED),
         "chips": _chips(filters),
         "times": TIMES,
@@ -165,13 +170,27 @@ def _field(name: str, filters: Filters) -> Json:
     }
 
 
-def _row(event: Event, told: Sequence[Notification]) -> Json:
-    """Return an event with its notifications.
+def group_posts(found: Sequence[Event]) -> list[list[Event]]:
+    """Return the posts of each run, in the order of the newest of each.
 
-    ``is_told_elsewhere``: all of these are from another event with the same news.
+    The one that counts is the first of its run. Cancelling a workflow posts it once for each of its jobs. Posts of no
+    judged run stand alone.
     """
-    elsewhere = bool(told) and all(one.event_id != event.id for one in told)
-    return {**event_json(event), "notifications": told, "is_told_elsewhere": elsewhere}
+    grouped: dict[object, list[Event]] = {}
+    for event in found:
+        grouped.setdefault(event.run.run_id if event.run else event.id, []).append(event)
+    return [sorted(posts, key=lambda one: one.run is None or one.run.event_id != one.id) for posts in grouped.values()]
+
+
+def _row(posts: Sequence[Event], told: Sequence[Notification]) -> Json:
+    """Return a run with its notifications, or an event that is none of a run.
+
+    posts               the number of its posts among those found
+    is_told_elsewhere   all notifications are from another event with the same news
+    """
+    event, ids = posts[0], {one.id for one in posts}
+    elsewhere = bool(told) and all(one.event_id not in ids for one in told)
+    return {**event_json(event), "posts": len(posts), "notifications": told, "is_told_elsewhere": elsewhere}
 
 
 def newest_event(transaction: Transaction) -> Json | None:

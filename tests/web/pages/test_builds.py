@@ -1,0 +1,78 @@
+"""Builds: their addresses, the search in one field, and the posts of a run as one line."""
+
+from dataclasses import replace
+from uuid import UUID
+
+import httpx
+import pytest
+
+from service.model import Actor, Commit, Workflow
+from service.pipeline.judge_runs import judge_runs
+from tests.pages_fixture import House, browser, house, text
+
+__all__ = ["browser", "house"]  # pytest finds fixtures by name
+
+
+@pytest.mark.parametrize(
+    ("before", "now"),
+    [
+        ("/", "/builds"),
+        ("/?branch=main&status=failed%2Cerror", "/builds?branch=main&status=failed%2Cerror"),
+        (f"/events/{UUID(int=1)}", f"/builds/{UUID(int=1)}"),
+        (f"/events/{UUID(int=1)}?still=1", f"/builds/{UUID(int=1)}?still=1"),
+    ],
+)
+async def test_addresses_of_earlier_releases_lead_to_the_pages(
+    browser: httpx.AsyncClient, before: str, now: str
+) -> None:
+    answer = await browser.get(before, follow_redirects=False)
+
+    assert (answer.status_code, answer.headers["location"]) == (303, now)
+
+
+async def test_a_build_is_found_by_the_id_of_its_workflow_at_circleci(house: House, browser: httpx.AsyncClient) -> None:
+    event = await house.build(workflow=Workflow(id=str(UUID(int=77)), name="of-this-id"))
+    await house.store.write(judge_runs, [event])
+
+    assert text(await browser.get(f"/builds/{UUID(int=77)}")) == text(await browser.get(f"/builds/{event.id}"))
+
+
+async def test_one_field_takes_every_filter(house: House, browser: httpx.AsyncClient) -> None:
+    await house.build(commit=Commit(subject="Fix vouchers", author_name="Ada Example"))
+    await house.build(commit=Commit(subject="Ship vouchers", author_name="Grace Example"), actor=Actor())
+    await house.build(commit=Commit(subject="Other vouchers", author_name="Ada Example"), branch="topic", actor=Actor())
+
+    found = text(await browser.get("/builds", params={"q": "Branch:MAIN by:ada project:acme/* since:7d vouchers"}))
+    wrong = await browser.get("/builds", params={"q": "stauts:failed"})
+    nobody = text(await browser.get("/builds", params={"q": "by:turing"}))
+
+    assert [one for one in ("Fix vouchers", "Ship vouchers", "Other vouchers") if one in found] == ["Fix vouchers"]
+    assert wrong.status_code == 400
+    assert "Stauts: is not something to search by; did you mean status:?" in text(wrong)
+    assert "No build fits these filters." in nobody
+
+
+async def test_the_posts_of_one_run_are_one_line(house: House, browser: httpx.AsyncClient) -> None:
+    same = Workflow(id=str(UUID(int=78)), name="canceled-once", status="canceled")
+    posts = [await house.build(workflow=same, status="canceled") for _ in range(3)]
+    await house.store.write(judge_runs, posts)
+
+    page = await browser.get("/builds")
+
+    assert text(page).count("canceled-once") == 1
+    assert "3 posts" in text(page)
+
+
+async def test_builds_are_found_by_what_they_did_to_their_branch(house: House, browser: httpx.AsyncClient) -> None:
+    ids = [UUID(int=80 + number) for number in range(3)]
+    red, still, odd = (Workflow(id=str(one), name=f"w-{number}") for number, one in enumerate(ids))
+    for workflow in (replace(still, name="w-0"), red):
+        await house.store.write(judge_runs, [await house.build(workflow=workflow)])
+    await house.build(workflow=replace(odd, id="no uuid"))
+
+    broke = await browser.get("/builds", params={"q": "transition:broke"})
+    wrong = await browser.get("/builds", params={"transition": "bork"})
+
+    assert f"/builds/{house.deliveries[1].id}" in broke.text
+    assert f"/builds/{house.deliveries[2].id}" not in broke.text
+    assert "'bork' is not a transition; there are broke" in text(wrong)
