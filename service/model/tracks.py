@@ -112,6 +112,7 @@ class RunState:
     number_in_pipeline   the number among the runs of its name in its pipeline, from 1: more is a rerun
     is_late              True if it was judged after one that stands later on its track, which is no news
     is_of_default_branch  True if its track is of the default branch of its project
+    color_before         the color that it was judged to have before; None: it is new
     """
 
     run_id: UUID
@@ -125,6 +126,12 @@ class RunState:
     number_in_pipeline: int = 1
     is_late: bool = False
     is_of_default_branch: bool = False
+    color_before: Color | None = None
+
+    @property
+    def is_recolored(self) -> bool:
+        """True if it was judged to have another color before."""
+        return self.color_before not in {None, self.color}
 
 
 @dataclass(frozen=True, kw_only=True)

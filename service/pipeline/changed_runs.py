@@ -4,24 +4,14 @@ A later post says so, or CircleCI when it is asked: they only set up others. Wha
 and what was dropped for it is told after all.
 """
 
-from collections.abc import Sequence
-from datetime import datetime
-
 from service.db.tables import Transaction
-from service.model import Color, Event, News, Notification, NotificationState, Transition
-from service.pipeline.channel_knowledge import REPLACED
+from service.model import Event, Notification, NotificationState
 from service.pipeline.context import Context
 from service.pipeline.edit_living import EDIT_DELAY
 from service.pipeline.judge_runs import judge_runs
-from service.pipeline.lane_heads import enqueue_heads
+from service.pipeline.revive import CORRECTED, MERE_SETUP, revive
 from service.routing.news import COLORS
-from service.store import notifications, runs, told, tracks
-
-CORRECTED = "a later post of its run says otherwise"
-MERE_SETUP = "its run only set up the workflows after it"
-GREEN_RERUN = "a rerun of the same commit turned green before it was told"
-GREEN = "the branch turned green before it was told"
-REVIVABLE = frozenset({REPLACED, GREEN_RERUN, GREEN})
+from service.store import notifications
 
 
 def is_first_attempt(notification: Notification) -> bool:
@@ -38,38 +28,14 @@ def drop_untrue(transaction: Transaction, notification: Notification, event: Eve
     return bool(notifications.drop(transaction, [notification.id], reason=reason))
 
 
-def judge_setup(transaction: Transaction, context: Context, event: Event) -> None:
-    """Judge a run again of which CircleCI said after the decision that it is a setup."""
-    before, now = event.run, context.clock()
-    if before is None or not event.workflow.is_setup:
-        return
+def judge_setup(transaction: Transaction, context: Context, event: Event) -> list[Notification]:
+    """Judge a run again of which CircleCI said after the decision that it is a setup.
+
+    Returns the news that are to be told after all. The caller enqueues the heads of their lanes.
+    """
+    if event.run is None or not event.workflow.is_setup:
+        return []
+    now = context.clock()
     states = judge_runs(transaction, [event], projects=context.projects, edits_due_at=now + EDIT_DELAY)
     after = states.get(event.id)
-    if after is not None and before.transition is Transition.FIXED and after.color is Color.GREY:
-        _revive(transaction, context, after.track_id, now)
-
-
-def _revive(transaction: Transaction, context: Context, track_id: int, now: datetime) -> None:
-    """Have channels told of a red that is there still, and was dropped as fixed."""
-    stored = tracks.find_all(transaction, [track_id]).get(track_id)
-    if stored is None or stored.state.incident_id is None:
-        return
-    reds = runs.of_incident(transaction, track_id, stored.state.incident_id)
-    newest = {
-        one.channel_key: one
-        for one in notifications.of_events(transaction, [run.event_id for run in reds])
-        if one.news in {News.BROKE, News.STILL_BROKEN}
-    }
-    known = told.find(transaction, [track_id])
-    revived = [one for key, one in newest.items() if _is_owed(one) and known.get((track_id, key)) is not Color.RED]
-    _requeue(transaction, context, revived, now)
-
-
-def _is_owed(one: Notification) -> bool:
-    return one.state is NotificationState.DROPPED and one.reason in REVIVABLE and not one.was_sent
-
-
-def _requeue(transaction: Transaction, context: Context, revived: Sequence[Notification], now: datetime) -> None:
-    for one in revived:
-        notifications.requeue(transaction, one.id, at=now, patience=context.retry_policy.give_up_after)
-    enqueue_heads(transaction, context.jobs, revived, now)
+    return revive(transaction, context, [after.track_id], now) if after is not None and after.is_recolored else []

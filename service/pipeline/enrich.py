@@ -63,12 +63,11 @@ async def enrich(context: Context, fetch: Fetch) -> None:
             return  # the event was pruned meanwhile
         events.put(transaction, with_details(event, details))
         events.put_details(transaction, {event_id: details})
-        if not event.workflow.is_setup:
-            judge_setup(transaction, context, with_details(event, details))
+        is_new = not event.workflow.is_setup
+        revived = judge_setup(transaction, context, with_details(event, details)) if is_new else []
         record_tests(transaction, with_details(event, details), details)
         waits_on = bool(unsent) and details.may_improve and context.clock() < deadline
-        if not waits_on:
-            release_sends(transaction, context, unsent)
+        release_sends(transaction, context, [] if waits_on else unsent, others=revived)
         if next_fetch := _next_fetch(context, event, details, deadline=deadline if waits_on else None):
             until, purpose = next_fetch
             is_of_tests = fetch.purpose is FetchPurpose.TESTS and purpose is FetchPurpose.PAGE
@@ -111,10 +110,16 @@ def _unsent(transaction: Transaction, event_id: UUID) -> Sequence[Notification]:
     return [one for one in standing if one.state is NotificationState.PENDING and one.attempts == 0]
 
 
-def release_sends(transaction: Transaction, context: Context, unsent: Sequence[Notification]) -> None:
-    """End the wait of notifications for details: they are due now."""
-    notifications.release(transaction, [notification.id for notification in unsent], context.clock())
-    enqueue_heads(transaction, context.jobs, unsent, context.clock())
+def release_sends(
+    transaction: Transaction, context: Context, unsent: Sequence[Notification], *, others: Sequence[Notification] = ()
+) -> None:
+    """End the wait of notifications for details: they are due now.
+
+    others   that changed in the transaction: the heads of all lanes are enqueued at once
+    """
+    if unsent:
+        notifications.release(transaction, [notification.id for notification in unsent], context.clock())
+    enqueue_heads(transaction, context.jobs, [*unsent, *others], context.clock())
 
 
 async def enrich_failed(context: Context, fetch: Fetch, error: Exception) -> None:

@@ -336,4 +336,6 @@ def _states(transaction: Transaction, batch: _Batch, of_event: Mapping[UUID, UUI
     known = batch.incidents | incidents.find_all(transaction, missing)  # type: ignore[arg-type]
     unlocked = {run.track_id for run in judged.values()} - batch.locked.keys()
     of_tracks = batch.locked | (tracks.find_all(transaction, unlocked) if unlocked else {})
-    return {event_id: runs.state_of(judged[run_id], known, of_tracks) for event_id, run_id in of_event.items()}
+    before = {run_id: run.color for run_id, run in batch.before.items()}
+    states = {run_id: runs.state_of(run, known, of_tracks) for run_id, run in judged.items()}
+    return {event_id: replace(states[run_id], color_before=before.get(run_id)) for event_id, run_id in of_event.items()}

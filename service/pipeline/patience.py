@@ -22,17 +22,15 @@ from service.model import (
     Run,
     WaitsFor,
 )
-from service.pipeline.changed_runs import GREEN, GREEN_RERUN, is_first_attempt
+from service.pipeline.changed_runs import is_first_attempt
 from service.pipeline.channel_knowledge import REPLACED
 from service.pipeline.context import Context
-from service.pipeline.quiet import hold_again, in_mute
+from service.pipeline.quiet import hold_again, hold_quiet, plan_summary, quiet_again
 from service.pipeline.red_facts import usual_of
+from service.pipeline.revive import GREEN, GREEN_RERUN, NEWS_OF_RED, OVER, is_revivable, requeue
 from service.routing.news import news_key
 from service.routing.patience import default_wait, is_manual_rerun, may_be_rerun, wait_ends_at
 from service.store import events, fetches, incidents, kept_back, notifications, runs, silences
-
-NEWS_OF_RED = frozenset({News.BROKE, News.STILL_BROKEN})
-OVER = "its incident ended before it was told"
 
 
 def hold_for_rerun(
@@ -85,10 +83,7 @@ def _incident_of(transaction: Transaction, run: Run) -> Incident | None:
     """Return the incident of a run; of one that was merged, the one that it became."""
     if run.incident_id is None:
         return None
-    found = incidents.find_all(transaction, {run.incident_id}).get(run.incident_id)
-    if found is not None and found.merged_into is not None:
-        return incidents.find_all(transaction, {found.merged_into}).get(found.merged_into)
-    return found
+    return incidents.find_current(transaction, {run.incident_id}).get(run.incident_id)
 
 
 def _siblings(transaction: Transaction, run: Run) -> list[Run]:
@@ -118,14 +113,12 @@ def _why_over(waiting: _Waiting) -> str | None:
 
 def _hold_for_people(transaction: Transaction, context: Context, waiting: _Waiting) -> bool:
     """Have news that waited for a rerun go on waiting where people want quiet."""
-    one, now = waiting.notification, waiting.now
+    one = waiting.notification
     if one.waits_for is not WaitsFor.RERUN:
         return False  # whether it is quiet was asked when they were planned
-    again = hold_again(transaction, context, one, waiting.event, now, quiet=silences.unexpired(transaction, now))
-    if waiting.incident is not None and waiting.incident.is_muted(now):
-        again = in_mute(context, waiting.incident, one)
+    again = quiet_again(transaction, context, one, waiting.event, incident=waiting.incident)
     if again is not one:
-        kept_back.hold(transaction, again)
+        hold_quiet(transaction, context, again)
     return again is not one
 
 
@@ -181,14 +174,19 @@ def take_place(
 ) -> list[Notification]:
     """Have a newer red run take the place of news that wait for a rerun.
 
-    Returns the new notifications. They wait for details, and may then wait for the next rerun.
+    Returns the new notifications. They wait for details, and may then wait for the next rerun. Where that run's news
+    were dropped before, they are due again.
     """
     quiet = silences.unexpired(transaction, now)
     newer = (_as_news_of(context, one, event, now) for one in waiting)
     wanted = [hold_again(transaction, context, one, event, now, quiet=quiet) for one in newer]
     existing = notifications.insert_or_get(transaction, wanted)
     notifications.drop(transaction, {one.id for one in waiting}, reason=REPLACED)
-    return [one for one, before in zip(wanted, existing, strict=True) if before is None]
+    new = [one for one, before in zip(wanted, existing, strict=True) if before is None]
+    for one in new:
+        plan_summary(transaction, context, one)
+    dropped = [before for before in existing if before is not None and is_revivable(before)]
+    return [*new, *requeue(transaction, context, dropped, now=now)]
 
 
 def _as_news_of(context: Context, one: Notification, event: Event, now: datetime) -> Notification:

@@ -32,6 +32,7 @@ from service.pipeline.living import find_listeners, has_living_channels
 from service.pipeline.patience import drop_fixed, take_place
 from service.pipeline.plans import PendingDecision, Plan
 from service.pipeline.quiet import OVER, in_mute, in_quiet_hours, in_silence, kept_quiet, plan_summaries, quiet_remark
+from service.pipeline.revive import revive
 from service.pipeline.told_before import remarks_on_existing, verdict_beside
 from service.routing.decide import hears_every_run
 from service.routing.news import news_key, news_of
@@ -68,7 +69,15 @@ def plan_notifications(
     if has_living:
         _plan_replies(transaction, planners)
     plan_ends(transaction, context, planners)
+    _revive(transaction, context, plans, now)
     return plans
+
+
+def _revive(transaction: Transaction, context: Context, plans: Sequence[Plan], now: datetime) -> None:
+    """Have reds told that were dropped for a run which has another color by now."""
+    recolored = {plan.event.run.track_id: plan for plan in plans if plan.event.run and plan.event.run.is_recolored}
+    for track_id, plan in sorted(recolored.items()):
+        plan.held.extend(revive(transaction, context, [track_id], now))
 
 
 def _goes_on(plan: Plan) -> bool:

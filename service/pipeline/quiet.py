@@ -34,6 +34,8 @@ from service.store.tracks import StoredTrack
 
 QUIET = frozenset({WaitsFor.HOURS, WaitsFor.SILENCE, WaitsFor.MUTE})
 OVER = "it was over when the quiet time ended"
+SUMMARY = "summary:"
+"""The topic of a summary, before the end of its quiet time."""
 IN_SUMMARY = "it stands in the summary of the quiet time"
 NOTHING_LEFT = "nothing was left for it to say"
 
@@ -119,7 +121,7 @@ def plan_summaries(
         if one.waits_for is WaitsFor.HOURS:
             own = OwnNews(
                 news=News.SUMMARY,
-                topic=f"summary:{one.next_attempt_at.isoformat()}",
+                topic=f"{SUMMARY}{one.next_attempt_at.isoformat()}",
                 receiver=one.receiver,
                 title="After quiet hours",
                 words="",
@@ -128,6 +130,18 @@ def plan_summaries(
             )
             planned += plan_own(transaction, context, own, [by_key[one.channel_key]])
     return planned
+
+
+def hold_quiet(transaction: Transaction, context: Context, held: Notification) -> list[Notification]:
+    """Have news wait in a quiet time; return the new summary of its hours."""
+    kept_back.hold(transaction, held)
+    return plan_summary(transaction, context, held)
+
+
+def plan_summary(transaction: Transaction, context: Context, held: Notification) -> list[Notification]:
+    """Plan the summary of the hours that news wait for; return it if it is new."""
+    channel = context.channel(held.channel_key)
+    return plan_summaries(transaction, context, [held], [channel]) if channel is not None else []
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,7 +177,7 @@ def _end_each(transaction: Transaction, context: Context, waiting: Sequence[Noti
         event = facts.events.get(one.event_id) if one.event_id else None
         again = _again(transaction, context, one, event, facts=facts, now=now) if event else one
         if again is not one:
-            kept_back.hold(transaction, again)
+            hold_quiet(transaction, context, again)
         elif event is not None and (reason := _why_dropped(one, event, facts)):
             notifications.drop(transaction, [one.id], reason=reason)
         else:
@@ -208,6 +222,16 @@ def hold_again(  # noqa: PLR0913, PLR0917 - what is known of the news
     return in_quiet_hours(context, route, one, now) if route else one
 
 
+def quiet_again(
+    transaction: Transaction, context: Context, one: Notification, event: Event, *, incident: Incident | None
+) -> Notification:
+    """Return red news as they wait again: of a muted incident, or where it is quiet."""
+    now = context.clock()
+    if incident is not None and incident.is_muted(now):
+        return in_mute(context, incident, one)
+    return hold_again(transaction, context, one, event, now, quiet=silences.unexpired(transaction, now))
+
+
 def _route_of(context: Context, notification: Notification) -> Route | None:
     return next((route for route in context.routes if route.name == notification.route), None)
 
@@ -227,9 +251,14 @@ def _why_dropped(one: Notification, event: Event, facts: _Facts) -> str | None:
     return None if is_newest and is_red else OVER
 
 
+def _end_of(summary: Notification) -> datetime:
+    """Return the end of the quiet time of a summary; a later attempt has another time."""
+    return datetime.fromisoformat(summary.topic.removeprefix(SUMMARY))
+
+
 def summarized(transaction: Transaction, summary: Notification) -> Sequence[Notification]:
     """Return the news of a quiet time that are not told singly."""
-    kept = kept_back.of_quiet_time(transaction, summary)
+    kept = kept_back.of_quiet_time(transaction, summary, until=_end_of(summary))
     singly = {one.track_id for one in kept if one.state is not NotificationState.DROPPED and one.track_id is not None}
     return [
         one

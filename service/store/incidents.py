@@ -36,6 +36,13 @@ def find_all(transaction: Transaction, incident_ids: Collection[UUID]) -> dict[U
     return {row["id"]: to_incident(row) for row in found}
 
 
+def find_current(transaction: Transaction, incident_ids: Collection[UUID]) -> dict[UUID, Incident]:
+    """Return incidents by these ids; of those that were merged, what they became."""
+    found = find_all(transaction, incident_ids)
+    became = find_all(transaction, {one.merged_into for one in found.values() if one.merged_into is not None})
+    return {key: became.get(one.merged_into, one) if one.merged_into else one for key, one in found.items()}
+
+
 def put(transaction: Transaction, changed: Sequence[Incident]) -> None:
     """Store incidents as judged; what people set stays."""
     _PUT(transaction, [_row(one) for one in sorted(changed, key=lambda one: one.id)])

@@ -11,7 +11,7 @@ from service.model import News, Notification, NotificationState, WaitsFor
 from service.store.rows import to_notification
 
 PENDING, DROPPED = NotificationState.PENDING, NotificationState.DROPPED
-_FIRST_OF_QUIET = timedelta(minutes=1)  # a summary is planned with the first news that it tells
+_MAX_WAIT = timedelta(days=31)  # of news for something else, before they wait for the hours of a summary
 
 
 def hold(transaction: Transaction, held: Notification) -> None:
@@ -85,25 +85,25 @@ def drop_of_ended(transaction: Transaction, incident_ids: Collection[UUID], *, r
     return [to_notification(row) for row in transaction.execute(dropped).mappings()]
 
 
-def of_quiet_time(transaction: Transaction, summary: Notification) -> Sequence[Notification]:
+def of_quiet_time(transaction: Transaction, summary: Notification, *, until: datetime) -> Sequence[Notification]:
     """Return the news that waited for the same hours as a summary.
 
     Of those that were dropped, only they: a time that began again has a summary of its own.
+
+    until   the end of these hours
     """
     at = notifications.c.created_at
     wanted = (
         select(notifications)
         .where(
             notifications.c.channel_label == summary.channel_label,
-            at >= summary.created_at - _FIRST_OF_QUIET,
-            at <= summary.next_attempt_at,
+            at >= summary.created_at - _MAX_WAIT,
+            at <= until,
             notifications.c.channel_key == summary.channel_key,
             notifications.c.waits_for == WaitsFor.HOURS,
             notifications.c.event_id.is_not(None),
-            or_(
-                notifications.c.state != DROPPED,
-                notifications.c.next_attempt_at == summary.next_attempt_at,
-            ),
+            notifications.c.next_attempt_at >= until,
+            or_(notifications.c.state != DROPPED, notifications.c.next_attempt_at == until),
         )
         .order_by(at, notifications.c.id)
     )

@@ -307,3 +307,32 @@ async def test_a_tag_that_a_rerun_turned_green_is_not_told(folder: Path) -> None
         await finish(house, rerun(1, "success", branch=None, tag="v1.0"))
 
         assert await wait_until(house, NINE + timedelta(hours=1)) == []
+
+
+NIGHTLY = """\
+receivers:
+  web: {channels: [json://web.example.com]}
+routes:
+  - match: {branch: main}
+    receiver: web
+    active: {days: mon-fri, hours: "08:00-09:35", timezone: UTC}
+projects:
+  gh/acme/*: {rerun_wait: 10m}
+"""
+
+
+@pytest.mark.parametrize("is_red_again", [False, True])
+async def test_what_waits_from_a_rerun_into_quiet_hours_stands_in_their_summary(
+    folder: Path, is_red_again: bool
+) -> None:
+    async with a_house(folder, NIGHTLY) as house:
+        await finish(house, rerun(0, "failed"))
+        if is_red_again:
+            await finish(house, rerun(1, "failed", most=3))
+        await wait_until(house, NINE + timedelta(minutes=25))
+        await finish(house, replace(rerun(0, "success", most=0, pipeline=1488), waited_s=2000))
+
+        await wait_until(house, NINE + timedelta(days=1))
+        [(_, message)] = house.channels.took
+        assert message.title == "Kept back in quiet hours: 1 message"
+        assert "1 failed" in message.text

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from service.errors import Temporary
 from service.testing.fake_circleci.organization import Run
 from service.testing.fake_circleci.payloads import job_completed
 from tests.app_fixture import RED, Clock, House, a_house
@@ -229,3 +230,21 @@ async def test_a_silence_that_ends_in_quiet_hours_is_followed_by_them(night: Hou
 
     assert await wake_up(night, EVENING + timedelta(hours=3)) == []
     assert await wake_up(night) == [MAIN]
+
+
+async def test_what_a_silence_and_then_quiet_hours_kept_back_stands_in_their_summary(night: House) -> None:
+    await silence(night)
+    await finish(night, run(1, "failed"))
+    await wake_up(night, EVENING + timedelta(hours=3))
+    await finish(night, run(300, "success"))
+
+    assert await wake_up(night) == ["Kept back in quiet hours: 1 message"]
+
+
+async def test_a_summary_that_is_sent_again_says_all_that_it_said_before(night: House) -> None:
+    await finish(night, run(1, "failed"), run(20, "success"))
+    night.channels.plan["web (json)"] = [Temporary("busy")]
+    assert await wake_up(night) == []
+
+    assert await wake_up(night, MORNING + timedelta(minutes=30)) == ["Kept back in quiet hours: 1 message"]
+    assert "1 failed" in night.channels.took[-1][1].text
