@@ -21,6 +21,7 @@ _INSERT = BulkInsert(tracks, "ON CONFLICT DO NOTHING", columns=_NEW_COLUMNS)
 _UPDATE = BulkInsert(
     tracks, f"ON CONFLICT (id) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in _STATE)}"
 )
+_FIND_DIGESTS = select(tracks.c.digest).where(tracks.c.digest.in_(bindparam("digests", expanding=True)))
 _LOCK = (
     select(tracks)
     .where(tracks.c.digest.in_(bindparam("digests", expanding=True)))
@@ -59,18 +60,13 @@ def lock(transaction: Transaction, wanted: Mapping[UUID, Event]) -> dict[UUID, S
 
     wanted   an event of each; a track without a row gets one
 
-    They are locked in the order of their ids, so that two workers do not wait for each other crosswise.
+    Two workers do not wait for each other crosswise: new rows come first, in the order of their digests, and no row is
+    locked before that. Then all are locked, in the order of their ids.
     """
-    found = _lock(transaction, wanted.keys())
-    missing = sorted(wanted.keys() - found.keys())
-    if missing:
-        _INSERT(transaction, [_new_row(digest, wanted[digest]) for digest in missing])
-        found |= _lock(transaction, missing)
-    return found
-
-
-def _lock(transaction: Transaction, digests: Collection[UUID]) -> dict[UUID, StoredTrack]:
-    rows = transaction.execute(_LOCK, {"digests": list(digests)}).mappings()
+    there = set(transaction.execute(_FIND_DIGESTS, {"digests": list(wanted)}).scalars())
+    missing = sorted(wanted.keys() - there)
+    _INSERT(transaction, [_new_row(digest, wanted[digest]) for digest in missing])
+    rows = transaction.execute(_LOCK, {"digests": list(wanted)}).mappings()
     return {row["digest"]: to_stored(row) for row in rows}
 
 
