@@ -12,7 +12,7 @@ from service.config.settings import Settings
 from service.db.database import Store
 from service.operations.json_shapes import Json
 from service.operations.queries import MAX_PAGE_SIZE
-from service.operations.tests import ASKED, TestSearch, list_tests, show_tests, to_state
+from service.operations.tests import ASKED, TestSearch, TestState, list_tests, show_tests, to_state
 from service.store.test_list import TestFilter
 from service.terminal import Column
 
@@ -45,7 +45,7 @@ def list_command(  # noqa: PLR0913, PLR0917 - one option each
     cursor: Annotated[str, typer.Option(metavar="NEXT", help="What the page before said, for older ones.")] = "",
     as_json: AsJson = False,
 ) -> None:
-    """List tests that failed, the latest first."""
+    """List tests that failed, the latest first; flaky ones by how often they flip."""
     search = TestSearch(wanted=_filter(project, branch), state=to_state([state] if state else []))
 
     async def read(_: Settings, store: Store) -> Json:
@@ -60,8 +60,10 @@ def list_command(  # noqa: PLR0913, PLR0917 - one option each
     else:
         say("no tests")
     say_coverage(page)
+    if page["left_out"]:
+        say(f"{page['left_out']} more failed before these: it was not looked at whether they are flaky")
     if page["next"]:
-        say(f"older ones: --cursor {page['next']}")
+        say(f"{'more' if state == TestState.FLAKY else 'older ones'}: --cursor {page['next']}")
 
 
 @tests.command("show")

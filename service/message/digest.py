@@ -64,6 +64,7 @@ class DigestFacts:
 
     usual        workflows whose usual duration is known, the slowest first
     is_partial   more runs than were read are in this time, or in the one before
+    reds_left_out, tests_left_out   the number of red branches and of failed tests that were not looked at
     """
 
     runs: list[Event] = field(default_factory=list)
@@ -74,6 +75,8 @@ class DigestFacts:
     flaky: Sequence[FlakyTest] = ()
     usual: Sequence[SlowWorkflow] = ()
     is_partial: bool = False
+    reds_left_out: int = 0
+    tests_left_out: int = 0
 
     @property
     def is_empty(self) -> bool:
@@ -102,10 +105,17 @@ def digest_lines(facts: DigestFacts, now: datetime, timezone: str) -> list[str]:
     return [
         _rate(facts),
         *(["There were more runs than a digest reads: the oldest are left out."] if facts.is_partial else []),
+        *([f"Times are in {timezone}."] if facts.red_now else []),
         *_section("Red now", [_red_line(event, incident, now, zone) for event, incident in facts.red_now]),
+        *(
+            [f"and {facts.reds_left_out} more branches are red, which were not looked at"]
+            if facts.reds_left_out
+            else []
+        ),
         *_section("Broke", [place_of(event) for event in facts.with_transition(Transition.BROKE)]),
         *_section("Fixed", [_fixed_line(event, facts) for event in fixed], _time_to_fix(fixed)),
         *_section("Flaky tests", [_flaky_line(one) for one in facts.flaky]),
+        *_tests_left_out(facts),
         *_section("Green after a rerun of the same commit, more than once", list(_rerun_lines(facts))),
         *_slow_sections(facts),
     ]
@@ -117,6 +127,11 @@ def _section(title: str, lines: Sequence[str], remark: str = "") -> Iterator[str
         yield from (f"- {line}" for line in lines[:MAX_LINES])
     if len(lines) > MAX_LINES:
         yield f"and {len(lines) - MAX_LINES} more"
+
+
+def _tests_left_out(facts: DigestFacts) -> Iterator[str]:
+    if facts.tests_left_out:
+        yield f"and {facts.tests_left_out} more tests failed, of which it was not looked at whether they are flaky"
 
 
 def _rate(facts: DigestFacts) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 from service.db.tables import Transaction
@@ -25,6 +26,8 @@ from service.store.tracks import find_all as find_tracks
 SLOW_MS = 10_000  # the mean run time from which a test is slow
 STRIDE = 200  # tests that are judged at a time
 MAX_STRIDES = 5  # for one page: then it ends early, and names the next one
+NOT_OURS = "cursor is not one of ours: take it from the page before"
+MAX_FLAKY_STRIDES = 10  # the list of flaky ones is judged as a whole, since it goes by what is judged
 MAX_RESULTS = 20
 
 
@@ -72,13 +75,15 @@ def list_tests(
     limit: int = 50,
     cursor: str | None = None,
 ) -> Json:
-    """Return one page of tests, the latest to fail first.
+    """Return one page of tests, the latest to fail first; flaky ones by their flip rate.
 
-    The shape is ``{"items": [...], "next": cursor or None, "coverage": ...}``. A page may have fewer items than the
-    limit, and a next one: few tests in the list are in the state. Raises BadRequest.
+    The shape is ``{"items": [...], "next": cursor or None, "coverage": ..., "left_out": ...}``. A page may have fewer
+    items than the limit, and a next one: few tests in the list are in the state. Raises BadRequest.
     """
     require_limit(limit)
     wanted, state = search.wanted, search.state
+    if state is TestState.FLAKY:
+        return _list_flaky(transaction, now, wanted, limit=limit, cursor=cursor)
     beyond = _to_key(cursor) if cursor else None
     items: list[Json] = []
     coverage = coverage_json(coverage_of(transaction, wanted, since=now - RATE_AGE))
@@ -89,12 +94,49 @@ def list_tests(
             if judged is not None and (state is None or state in judged.states):
                 items.append(test_json(judged))
             if len(items) == limit and row is not rows[-1]:
-                return {"items": items, "next": _to_cursor(beyond), "coverage": coverage}
+                return _page(items, _to_cursor(beyond), coverage)
         if len(rows) < STRIDE:
-            return {"items": items, "next": None, "coverage": coverage}
+            return _page(items, None, coverage)
         if len(items) >= limit:
             break
-    return {"items": items, "next": _to_cursor(beyond) if beyond else None, "coverage": coverage}
+    return _page(items, _to_cursor(beyond) if beyond else None, coverage)
+
+
+def _page(items: Sequence[Json], following: str | None, coverage: Json, *, left_out: int = 0) -> Json:
+    return {"items": items, "next": following, "coverage": coverage, "left_out": left_out}
+
+
+def _list_flaky(transaction: Transaction, now: datetime, wanted: TestFilter, *, limit: int, cursor: str | None) -> Json:
+    """Return one page of the flaky list, the tests that flip most often first.
+
+    It is made of the tests that failed lately; ``left_out`` counts those that were not looked at.
+    """
+    beyond = _to_place(cursor) if cursor else None
+    found, rest = _all_flaky(transaction, now, wanted)
+    left = [one for one in found if beyond is None or _place_in_list(one) > beyond]
+    following = _write_cursor(_place_in_list(left[limit - 1])) if len(left) > limit else None
+    coverage = coverage_json(coverage_of(transaction, wanted, since=now - RATE_AGE))
+    return _page([test_json(one) for one in left[:limit]], following, coverage, left_out=rest)
+
+
+def _all_flaky(transaction: Transaction, now: datetime, wanted: TestFilter) -> tuple[list[ListedTest], int]:
+    """Return the flaky tests in the order of their list, and the number not looked at."""
+    found: list[ListedTest] = []
+    beyond: TestKey | None = None
+    since = now - RATE_AGE
+    for _ in range(MAX_FLAKY_STRIDES):
+        rows = test_list.candidates(transaction, wanted, beyond=beyond, limit=STRIDE)
+        judged = _judge(transaction, rows, wanted, now)
+        found += [one for one in judged if one is not None and TestState.FLAKY in one.states]
+        if len(rows) < STRIDE or rows[-1]["last_failed_at"] < since:
+            return sorted(found, key=_place_in_list), 0
+        beyond = TestKey(last_failed_at=rows[-1]["last_failed_at"], id=rows[-1]["id"])
+    rest = test_list.count_beyond(transaction, wanted, beyond=beyond, since=since) if beyond else 0
+    return sorted(found, key=_place_in_list), rest
+
+
+def _place_in_list(test: ListedTest) -> tuple[float, float, int]:
+    return (*test.flakiness.order, test.row["id"])
 
 
 def show_tests(transaction: Transaction, now: datetime, wanted: TestFilter) -> Json:
@@ -128,6 +170,7 @@ def test_json(test: ListedTest) -> Json:
         "file": row["file"],
         "state": test.states[0],
         "rate": round(flakiness.rate, 4),
+        "flip_rate": None if flakiness.flip_rate is None else round(flakiness.flip_rate, 4),
         "runs": flakiness.runs,
         "fails": flakiness.fails,
         "first_failed_at": rfc3339(row["first_failed_at"]),
@@ -142,9 +185,9 @@ test_json.__test__ = False  # type: ignore[attr-defined]  # pytest would take it
 def _evidence(test: ListedTest) -> str | None:
     if test.flakiness.evidence:
         return test.flakiness.evidence
-    fails, flips = len(test.fails_in_a_row), test.flakiness.flip_rate
-    if TestState.FLAKY in test.states and flips:
-        return f"{flips:.0%} of its runs on the default branch failed after a pass"
+    fails = len(test.fails_in_a_row)
+    if TestState.FLAKY in test.states and test.flakiness.flips:
+        return test.flakiness.flips
     if not fails:
         return None
     since = rfc3339(test.fails_in_a_row[0].at)
@@ -243,16 +286,31 @@ def _results(transaction: Transaction, test_id: int) -> list[Json]:
 
 
 def _to_cursor(key: TestKey) -> str:
-    written = json.dumps([key.last_failed_at.isoformat(), key.id])
-    return base64.urlsafe_b64encode(written.encode()).decode().rstrip("=")
+    return _write_cursor([key.last_failed_at.isoformat(), key.id])
+
+
+def _write_cursor(place: Sequence[object]) -> str:
+    return base64.urlsafe_b64encode(json.dumps(place).encode()).decode().rstrip("=")
+
+
+def _read_cursor(cursor: str) -> Any:
+    return json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+
+
+def _to_place(cursor: str) -> tuple[float, float, int]:
+    try:
+        flips, rate, test_id = _read_cursor(cursor)
+        return (float(flips), float(rate), int(test_id))
+    except (ValueError, TypeError, OverflowError, binascii.Error) as error:
+        raise BadRequest(NOT_OURS) from error
 
 
 def _to_key(cursor: str) -> TestKey:
     try:
-        at, test_id = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        at, test_id = _read_cursor(cursor)
         key = TestKey(last_failed_at=datetime.fromisoformat(at), id=int(test_id))
     except (ValueError, TypeError, binascii.Error) as error:
-        raise BadRequest("cursor is not one of ours: take it from the page before") from error
+        raise BadRequest(NOT_OURS) from error
     if key.last_failed_at.tzinfo is None or not 0 <= key.id < 2**31:
-        raise BadRequest("cursor is not one of ours: take it from the page before")
+        raise BadRequest(NOT_OURS)
     return key

@@ -1,14 +1,14 @@
 """The flaky tests that failed in the time of a digest."""
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime
 from uuid import UUID
 
 from service.db.tables import Transaction
 from service.message.digest import FlakyTest
 from service.model import Event
-from service.routing.flakes import RESULTS_AGE, TestResult, judge_flakiness
+from service.routing.flakes import RESULTS_AGE, Flakiness, TestResult, judge_flakiness
 from service.store import digest_rows, run_history, test_results
 from service.store.rows import Row
 from service.store.tracks import find_all as find_tracks
@@ -19,13 +19,29 @@ MIN_FAILS = 2
 def flaky_tests(
     transaction: Transaction, since: datetime, until: datetime, *, fits: Callable[[Event], bool]
 ) -> list[FlakyTest]:
-    """Return the flaky tests that failed in a time, the most often failing first.
+    """Return the flaky tests that failed in a time, in the order of the flaky list.
 
     One that failed only once in 90 days is left out: it may be chance.
 
     fits   whether the event of the last failing run is one of the digest's
     """
-    tests = digest_rows.failed_tests(transaction, since, until)
+    found = [
+        one
+        for tests in digest_rows.walk_failed_tests(transaction, since, until)
+        for one in _flaky_of(transaction, tests, since, until, fits=fits)
+    ]
+    return [test for _, test in sorted(found, key=lambda one: (one[0].order, one[1].place, one[1].name))]
+
+
+def _flaky_of(
+    transaction: Transaction,
+    tests: Sequence[Row],
+    since: datetime,
+    until: datetime,
+    *,
+    fits: Callable[[Event], bool],
+) -> Iterator[tuple[Flakiness, FlakyTest]]:
+    """Yield those of some tests that are flaky."""
     results: dict[int, list[Row]] = defaultdict(list)
     for row in test_results.results_of(transaction, [test["id"] for test in tests], since=until - RESULTS_AGE):
         if row["at"] < until:
@@ -41,11 +57,10 @@ def flaky_tests(
         for row in run_history.greens_of(transaction, tracks, since=until - RESULTS_AGE)
         if row["stopped_at"] < until
     ]
-    found = []
     for test in wanted:
-        flaky = _flaky(test, _placed(results[test["id"]], greens, defaults), until, events[last_fails[test["id"]]])
-        found += [flaky] if flaky else []
-    return sorted(found, key=lambda one: (-one.fails / one.runs, one.place, one.name))
+        judged = judge_flakiness(_placed(results[test["id"]], greens, defaults), until)
+        if judged.is_listed and judged.fails >= MIN_FAILS:
+            yield judged, _flaky(test, judged, events[last_fails[test["id"]]])
 
 
 def _last_fail(rows: Sequence[Row], since: datetime) -> UUID | None:
@@ -76,16 +91,13 @@ def _placed(rows: Sequence[Row], greens: Sequence[Row], defaults: Collection[int
     ]
 
 
-def _flaky(test: Row, results: Sequence[TestResult], now: datetime, last: Event) -> FlakyTest | None:
-    judged = judge_flakiness(results, now)
-    if not judged.is_listed or judged.fails < MIN_FAILS:
-        return None
+def _flaky(test: Row, judged: Flakiness, last: Event) -> FlakyTest:
     return FlakyTest(
         place=str(last.project_name or "a project"),
         job=str(test["job"]),
         name=str(test["name"]),
         fails=judged.fails,
         runs=judged.runs,
-        evidence=judged.evidence,
+        evidence=judged.evidence or judged.flips,
         url=last.workflow.url,
     )

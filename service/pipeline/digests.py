@@ -66,6 +66,8 @@ def collect(transaction: Transaction, digest: Digest, since: datetime, until: da
         digest_rows.is_too_long(transaction, *time) for time in ((since, until), (since - (until - since), since))
     )
     facts.red_now = [one for one in digest_rows.red_now(transaction) if _fits(digest, one[0])]
+    facts.reds_left_out = max(0, digest_rows.count_red(transaction) - digest_rows.MAX_RED)
+    facts.tests_left_out = max(0, digest_rows.count_failed_tests(transaction, since, until) - digest_rows.MAX_TESTS)
     facts.closed = digest_rows.closed_by(transaction, facts.with_transition(Transition.FIXED))
     facts.flaky = flaky_tests(transaction, since, until, fits=lambda event: _fits(digest, event))
     return facts

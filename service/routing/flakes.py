@@ -66,6 +66,16 @@ class Flakiness:
     is_listed: bool
     evidence: str
 
+    @property
+    def order(self) -> tuple[float, float]:
+        """Return the place in the list of flaky tests: by flip rate, then by rate."""
+        return -(self.flip_rate or 0.0), -self.rate
+
+    @property
+    def flips(self) -> str:
+        """Return the flip rate as a sentence's end; empty if it is not known, or none."""
+        return f"{self.flip_rate:.0%} of its runs on the default branch failed after a pass" if self.flip_rate else ""
+
 
 def contradictions(results: Iterable[TestResult]) -> list[datetime]:
     """Return the time of each revision's first contradiction, oldest first (rule A).

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from service.db.tables import Transaction, events, tests, tracks
 from service.model import Color, Event, EventKind, Incident
@@ -15,11 +15,12 @@ from service.store.rows import Row, to_event
 
 STEP = 500
 MAX_EVENTS = 50_000
-MAX_RED = 500
-MAX_TESTS = 500
-
+MAX_RED = 5_000
+MAX_TESTS = 5_000
+TESTS_STEP = 200  # a test has up to 500 results
 
 _IS_WORKFLOW = events.c.kind == EventKind.WORKFLOW_COMPLETED
+_IS_RED = (tracks.c.color == Color.RED, tracks.c.incident_id.is_not(None))
 
 
 def walk_runs(transaction: Transaction, since: datetime, until: datetime) -> Iterator[Sequence[Event]]:
@@ -56,14 +57,30 @@ def is_too_long(transaction: Transaction, since: datetime, until: datetime) -> b
 
 
 def red_now(transaction: Transaction) -> list[tuple[Event, Incident]]:
-    """Return the newest run of each red track with its incident, the oldest first."""
-    wanted = select(tracks.c.incident_id).where(tracks.c.color == Color.RED, tracks.c.incident_id.is_not(None))
-    found = incidents.find_all(transaction, set(transaction.execute(wanted.limit(MAX_RED)).scalars()))
+    """Return the newest run of each red track with its incident, the oldest first.
+
+    At most MAX_RED: ``count_red`` says how many there are.
+    """
+    wanted = select(tracks.c.incident_id).where(*_IS_RED).order_by(tracks.c.since, tracks.c.id).limit(MAX_RED)
+    ids = list(transaction.execute(wanted).scalars())
+    found: dict[UUID, Incident] = {}
+    for start in range(0, len(ids), STEP):
+        found |= incidents.find_all(transaction, set(ids[start : start + STEP]))
     open_ = sorted((one for one in found.values() if one.is_open), key=lambda one: (one.opened_at, one.id))
-    last = runs.find_all(transaction, {one.last_red for one in open_})
+    steps = (open_[start : start + STEP] for start in range(0, len(open_), STEP))
+    return [pair for some in steps for pair in _last_reds(transaction, some)]
+
+
+def _last_reds(transaction: Transaction, opened: Sequence[Incident]) -> list[tuple[Event, Incident]]:
+    last = runs.find_all(transaction, {one.last_red for one in opened})
     of_runs = stored_events.find_all(transaction, {run.event_id for run in last.values()})
-    pairs = ((last.get(one.last_red), one) for one in open_)
+    pairs = ((last.get(one.last_red), one) for one in opened)
     return [(of_runs[run.event_id], one) for run, one in pairs if run is not None and run.event_id in of_runs]
+
+
+def count_red(transaction: Transaction) -> int:
+    """Return the number of red tracks."""
+    return transaction.execute(select(func.count()).select_from(tracks).where(*_IS_RED)).scalar_one()
 
 
 def closed_by(transaction: Transaction, fixed: Sequence[Event]) -> dict[UUID, Incident]:
@@ -72,10 +89,10 @@ def closed_by(transaction: Transaction, fixed: Sequence[Event]) -> dict[UUID, In
     return incidents.find_all(transaction, ids)
 
 
-def failed_tests(transaction: Transaction, since: datetime, until: datetime) -> Sequence[Row]:
-    """Return the tests, and jobs without tests, that failed last in or after a time.
+def walk_failed_tests(transaction: Transaction, since: datetime, until: datetime) -> Iterator[Sequence[Row]]:
+    """Yield the tests, and jobs without tests, that failed last in or after a time.
 
-    At most MAX_TESTS, the latest to fail first; those that failed first after it are left out.
+    At most MAX_TESTS, the latest to fail first, in steps; those that failed first after it are left out.
     """
     wanted = (
         select(tests)
@@ -83,7 +100,15 @@ def failed_tests(transaction: Transaction, since: datetime, until: datetime) -> 
         .order_by(tests.c.last_failed_at.desc(), tests.c.id.desc())
         .limit(MAX_TESTS)
     )
-    return transaction.execute(wanted).mappings().all()
+    rows = transaction.execute(wanted).mappings().all()
+    for start in range(0, len(rows), TESTS_STEP):
+        yield rows[start : start + TESTS_STEP]
+
+
+def count_failed_tests(transaction: Transaction, since: datetime, until: datetime) -> int:
+    """Return the number of these tests."""
+    counting = select(func.count()).where(tests.c.last_failed_at >= since, tests.c.first_failed_at < until)
+    return transaction.execute(counting).scalar_one()
 
 
 def events_of_runs(transaction: Transaction, run_ids: Collection[UUID]) -> Mapping[UUID | None, Event]:

@@ -3,13 +3,16 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import func, literal, or_, select, tuple_
+from sqlalchemy import Select, func, literal, or_, select, tuple_
 
 from service.db.columns import UtcDateTime
 from service.db.tables import Transaction, test_days, test_results, tests, tracks
 from service.model import slug_spellings
 from service.store.rows import Row
+
+_PLACE = (tests.c.last_failed_at, tests.c.id)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,8 +46,18 @@ def candidates(transaction: Transaction, wanted: TestFilter, *, beyond: TestKey 
 
     Jobs without tests are left out.
     """
-    place = (tests.c.last_failed_at, tests.c.id)
-    listed = select(tests).where(tests.c.name != "").order_by(place[0].desc(), place[1].desc()).limit(limit)
+    listed = _wanted(select(tests), wanted, beyond).order_by(_PLACE[0].desc(), _PLACE[1].desc()).limit(limit)
+    return transaction.execute(listed).mappings().all()
+
+
+def count_beyond(transaction: Transaction, wanted: TestFilter, *, beyond: TestKey, since: datetime) -> int:
+    """Return the number of these tests after a place that failed since a time."""
+    counting = _wanted(select(func.count()).select_from(tests), wanted, beyond)
+    return int(transaction.execute(counting.where(tests.c.last_failed_at >= since)).scalar_one())
+
+
+def _wanted(selecting: Select[Any], wanted: TestFilter, beyond: TestKey | None) -> Select[Any]:
+    listed = selecting.where(tests.c.name != "")
     if wanted.project is not None:
         spellings = slug_spellings(wanted.project)
         listed = listed.where(or_(tests.c.project_slug.in_(spellings), tests.c.project_name == wanted.project))
@@ -52,8 +65,8 @@ def candidates(transaction: Transaction, wanted: TestFilter, *, beyond: TestKey 
         listed = listed.where(tests.c.name == wanted.name)
     if beyond is not None:
         mark = (literal(beyond.last_failed_at, UtcDateTime), literal(beyond.id))
-        listed = listed.where(tuple_(*place) < tuple_(*mark))
-    return transaction.execute(listed).mappings().all()
+        listed = listed.where(tuple_(*_PLACE) < tuple_(*mark))
+    return listed
 
 
 def mean_times(transaction: Transaction, test_ids: Collection[int], *, since: datetime) -> Mapping[int, float]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+import sqlite3
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -45,6 +46,22 @@ def test_tests_are_listed(operator: Terminal) -> None:
     assert (listed.code, len(listed.lines)) == (0, len(items) + 1)
     assert NAME in {item["name"] for item in items}
     assert operator.run("tests", "list", "--project", "gh/acme/other").lines == ["no tests"]
+
+
+def test_commands_say_for_how_many_red_runs_tests_are_known(operator: Terminal) -> None:
+    with sqlite3.connect(operator.folder / "roundsman.db") as database:
+        database.execute("UPDATE details SET has_tests = 0")
+    known = "tests known for 0 of 1 red runs of the last 90 days"
+
+    assert operator.run("tests", "list").lines[-1] == known
+    assert operator.run("tests", "show", NAME).lines[-1] == known
+    assert known in operator.run("status", "acme/web").lines
+    assert operator.run("tests", "list", "--json").json["coverage"] == {"known": 0, "red_runs": 1}
+
+
+def test_commands_say_nothing_of_coverage_where_all_is_known(operator: Terminal) -> None:
+    for words in (("tests", "list"), ("tests", "show", NAME), ("status", "acme/web")):
+        assert not any("tests known for" in line for line in operator.run(*words).lines)
 
 
 def test_a_test_is_shown_with_its_results(operator: Terminal) -> None:

@@ -75,3 +75,10 @@ def test_a_flaky_job_without_tests_and_one_that_fails_seldom() -> None:
         "- acme/web unit: test_a, failed in 2 of 500 runs (1 %), the last failure: https://ci.example.com/1",
         "- acme/web job lint, failed in 3 of 6 runs (50 %), 1 of its last 3 fails",
     ]
+
+
+def test_what_was_not_looked_at_is_counted() -> None:
+    said = lines(DigestFacts(reds_left_out=3, tests_left_out=120))
+
+    assert "and 3 more branches are red, which were not looked at" in said
+    assert "and 120 more tests failed, of which it was not looked at whether they are flaky" in said

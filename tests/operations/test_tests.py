@@ -11,6 +11,7 @@ import pytest
 
 from service.model import Color
 from service.model import Run as StoredRun
+from service.operations import tests
 from service.store import run_history, runs
 from service.testing.fake_circleci.faults import broken
 from service.testing.fake_circleci.organization import Run, TestResult
@@ -20,7 +21,7 @@ from tests.app_fixture import GREEN, RED, RED_TO_WEB, House, a_house
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 
 KEYS = (
-    *("project", "job", "name", "class_name", "file", "state", "rate", "runs", "fails"),
+    *("project", "job", "name", "class_name", "file", "state", "rate", "flip_rate", "runs", "fails"),
     *("first_failed_at", "last_failed_at", "evidence"),
 )
 ADDS, SLEEPS = VOUCHERS[0].name, "test_sleeps"
@@ -73,6 +74,7 @@ async def test_a_test_has_its_keys(house: House) -> None:
         "file": VOUCHERS[0].file,
         "state": "new",
         "rate": pytest.approx(0.5 / 52, abs=1e-4),
+        "flip_rate": None,
         "runs": 2,
         "fails": 1,
         "first_failed_at": stopped_at,
@@ -107,6 +109,40 @@ async def test_a_test_that_flips_on_the_default_branch_is_flaky_without_a_contra
     [item] = (await listed(house, state="flaky"))["items"]
 
     assert (item["name"], item["evidence"]) == (ADDS, "17% of its runs on the default branch failed after a pass")
+
+
+async def flipped(house: House) -> tuple[str, str]:
+    """Make a test flip in four runs and another in two; return their names."""
+    often, seldom = VOUCHERS[0], VOUCHERS[1]
+    failing = {901: [often], 903: [often, seldom], 906: [often], 908: [often], 910: [seldom]}
+    await post(house, *(run(number, *failing.get(number, [])) for number in range(900, 916)))
+    return often.name, seldom.name
+
+
+async def test_flaky_tests_go_by_their_flip_rate_page_by_page(house: House) -> None:
+    often, seldom = await flipped(house)
+
+    every = await listed(house, state="flaky")
+    first = await listed(house, state="flaky", limit=1)
+    second = await listed(house, state="flaky", limit=1, cursor=first["next"])
+
+    assert [(one["name"], one["flip_rate"]) for one in every["items"]] == [(often, 0.2667), (seldom, 0.1538)]
+    assert (every["next"], every["left_out"]) == (None, 0)
+    assert [one["name"] for one in (*first["items"], *second["items"])] == [often, seldom]
+    assert second["next"] is None
+    assert [one["name"] for one in (await listed(house))["items"]] == [seldom, often]  # the latest to fail first
+
+
+async def test_tests_that_are_not_judged_for_the_flaky_list_are_counted(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, seldom = await flipped(house)
+    monkeypatch.setattr(tests, "STRIDE", 1)
+    monkeypatch.setattr(tests, "MAX_FLAKY_STRIDES", 1)
+
+    page = await listed(house, state="flaky")
+
+    assert ([one["name"] for one in page["items"]], page["left_out"]) == ([seldom], 1)
 
 
 async def test_greens_of_a_busy_track_leave_room_for_those_of_others(house: House) -> None:
@@ -194,6 +230,8 @@ async def test_pages_follow_each_other(house: House) -> None:
         ({"colour": "red"}, "'colour' means nothing here; there are project, branch, state, limit and cursor"),
         ({"cursor": "x"}, "cursor is not one of ours: take it from the page before"),
         ({"cursor": "WzEsMl0"}, "cursor is not one of ours: take it from the page before"),
+        ({"state": "flaky", "cursor": "x"}, "cursor is not one of ours: take it from the page before"),
+        ({"state": "flaky", "cursor": "WzEsMl0"}, "cursor is not one of ours: take it from the page before"),
         ({"limit": "0"}, "limit must be"),
     ],
 )

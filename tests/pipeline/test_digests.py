@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from service.store import digest_rows
 from service.testing.fake_circleci.organization import Run
-from tests.app_fixture import RED, Clock, House, a_house
+from tests.app_fixture import GREEN, RED, Clock, House, a_house
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 
@@ -149,3 +150,50 @@ async def test_who_has_it_until_when_and_that_it_is_muted_stand_with_what_is_red
         [text] = await digest(house)
 
     assert ", Linh had it until Sun 08 Mar 13:00, muted" in text
+
+
+async def test_times_name_their_zone(folder: Path) -> None:
+    async with a_house(folder, ROUTES % "", clock=Clock(now=SUNDAY)) as house:
+        await finish(house, run(1, "failed", SUNDAY))
+        [text] = await digest(house)
+
+    assert "Times are in Europe/Oslo.\nRed now: 1\n" in text.replace("\n\n", "\n")
+
+
+def by_turns(branch: str) -> list[Run]:
+    """Return runs of a branch that fail by turns, each of another commit."""
+    begin = SUNDAY - timedelta(days=5)
+    bases = (GREEN, RED)
+    return [
+        replace(bases[number % 2], number=1500 + number, branch=branch, pushed_at=begin + timedelta(hours=6 * number))
+        for number in range(12)
+    ]
+
+
+@pytest.mark.parametrize(("default", "is_listed"), [("trunk", True), ("develop", False)])
+async def test_tests_flip_on_the_default_branch_that_the_project_has(
+    folder: Path, default: str, is_listed: bool
+) -> None:
+    routes = ROUTES % "" + f"projects:\n  gh/acme/web: {{default_branch: {default}}}\n"
+    async with a_house(
+        folder, routes.replace("branch: main", "branch: trunk"), clock=Clock(now=SUNDAY - timedelta(days=6))
+    ) as house:
+        await finish(house, *by_turns("trunk"))
+        [text] = await digest(house)
+
+    assert ("of its runs on the default branch failed after a pass" in text) is is_listed
+
+
+async def test_tests_and_branches_that_are_not_looked_at_are_counted(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(digest_rows, "MAX_TESTS", 1)
+    monkeypatch.setattr(digest_rows, "MAX_RED", 1)
+    async with a_house(folder, ROUTES % "", clock=Clock(now=SUNDAY)) as house:
+        await finish(house, run(1, "failed", SUNDAY), run(2, "failed", SUNDAY, branch="feature"))
+        await house.drain(minutes=5)
+        [text] = await digest(house)
+
+    assert "Red now: 1" in text
+    assert "and 1 more branches are red, which were not looked at" in text
+    assert " more tests failed, of which it was not looked at whether they are flaky" in text
