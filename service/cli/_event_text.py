@@ -34,6 +34,16 @@ def headline(event: Any) -> Line:
     return f"{place}: {' '.join(filter(None, [what, event['status']])) or event['kind']}", BOLD
 
 
+def run_lines(event: Any) -> Iterator[Line]:
+    """Yield the commit and the time of a run, and its page at CircleCI."""
+    number, revision = event["pipeline"]["number"], event["revision"]
+    at = f"at {revision[:7]}" if revision else None
+    said = [f"pipeline {number}" if number is not None else None, at, format_time(event["happened_at"])]
+    yield f"  {', '.join(filter(None, said))}", PLAIN
+    if event["workflow"]["url"]:
+        yield f"  {event['workflow']['url']}", PLAIN
+
+
 def receiver_names(told: Sequence[Notification]) -> str | None:
     """Return the receivers' names, joined by commas; None if there are none.
 
@@ -136,9 +146,11 @@ def evidence_lines(evidence: Sequence[Any]) -> Iterator[Line]:
         about = f"{claim['test']}: " if claim["test"] else ""
         yield f"evidence, {about}{claim['words']}", BOLD
         for run in claim["runs"]:
-            number = f"#{run['pipeline']}" if run["pipeline"] is not None else ""
-            place = " ".join(filter(None, [run["branch"], number, (run["revision"] or "")[:7]]))
-            yield f"  {run['result']}: {place}, {format_time(run['at'])}, event {run['event'][:8]}", PLAIN
+            place = " at ".join(filter(None, [run["branch"], (run["revision"] or "")[:7]]))
+            said = [run["name"], place, format_time(run["at"]), f"event {run['event'][:8]}"]
+            yield f"  {run['result']}: {', '.join(filter(None, said))}", PLAIN
+            if run["url"]:
+                yield f"    {run['url']}", PLAIN
         if claim["more"]:
             yield f"  and {claim['more']} more", PLAIN
 

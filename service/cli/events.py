@@ -42,7 +42,21 @@ from service.store.filters import Search
 from service.terminal import Column
 
 SAME_NEWS = "same news"
-EXPLAINED = ("id", "status", "decisions", "notifications", "evidence", "actions")
+EXPLAINED = (
+    "id",
+    "status",
+    "happened_at",
+    "project",
+    "branch",
+    "tag",
+    "workflow",
+    "pipeline",
+    "revision",
+    "decisions",
+    "notifications",
+    "evidence",
+    "actions",
+)
 EVENT_COLUMNS = (
     Column(heading="when (UTC)", short=MINUTES),
     Column(heading="id", short=DIGITS),
@@ -216,6 +230,7 @@ def explain(event_id: EventId, as_json: AsJson = False) -> None:
         return
     _print(
         [_event_text.headline(shape)],
+        _event_text.run_lines(shape),
         _event_text.decision_lines(shape["decisions"]),
         _event_text.notification_lines(shape["notifications"]),
     )

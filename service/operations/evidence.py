@@ -186,12 +186,25 @@ def _shape(one: Support, known: Mapping[UUID, Event]) -> Json:
     }
 
 
+def run_name(event: Event) -> str:
+    """Return the name of a run by which people know it at CircleCI.
+
+    Such as ``build-and-test #1487``, with ``, rerun 1`` for the second run of its pipeline.
+    """
+    number = f" #{event.pipeline.number}" if event.pipeline.number is not None else ""
+    reruns = event.run.number_in_pipeline - 1 if event.run else 0
+    return f"{event.workflow.name or 'a workflow'}{number}{f', rerun {reruns}' if reruns > 0 else ''}"
+
+
 def _row(event: Event, result: str) -> Json:
     return {
         "event": str(event.id),
+        "name": run_name(event),
         "result": result,
         "at": rfc3339(event.happened_at),
+        "project": event.project_name,
         "branch": event.branch,
+        "workflow": event.workflow.name,
         "pipeline": event.pipeline.number,
         "revision": event.revision,
         "url": event.workflow.url,

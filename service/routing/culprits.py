@@ -8,14 +8,12 @@ from uuid import UUID
 
 from service.model import Color, Culprits, Suspect
 
-MAX_MENTIONED = 5
 _REVISION = re.compile("[0-9a-f]{7,64}")
 _COMMIT_URL = re.compile(
     r"(?P<base>https?://(?P<host>[^/?#\s]+)/[^?#\s]+?)/(?P<mark>(?:-/)?commits?)/[0-9a-f]{7,64}/?(?:[?#]\S*)?"
 )
 _SLUG = re.compile(r"(?P<vcs>gh|github|bb|bitbucket)/(?P<path>[\w.-]+/[\w.-]+)")
 _HOSTS = {"gh": "github.com", "github": "github.com", "bb": "bitbucket.org", "bitbucket": "bitbucket.org"}
-_BOT = re.compile(r"\[bot\]|^(?:dependabot|renovate|github-actions|circleci)(?:\b|$)|\bbot$", re.IGNORECASE)
 
 MIN_REDS = 3
 MIN_GREENS = 2
@@ -126,17 +124,6 @@ def green_since(runs: Sequence[RevisionRun], broke_at: datetime) -> datetime | N
         if run.color is Color.GREEN:
             since = run.stopped_at
     return since
-
-
-def mentioned(suspects: Iterable[Suspect]) -> list[Suspect]:
-    """Return the suspects to mention: one for each author, at most five, no bots."""
-    by_author = {(one.author_email or one.author_name): one for one in suspects if one.author_email or one.author_name}
-    return [one for one in by_author.values() if not is_bot(one)][:MAX_MENTIONED]
-
-
-def is_bot(suspect: Suspect) -> bool:
-    """Return whether the author is a program, by its name or address."""
-    return any(_BOT.search(text) for text in (suspect.author_name, suspect.author_email) if text)
 
 
 def compare_url(commit_url: str | None, slug: str | None, old: str, new: str) -> str | None:

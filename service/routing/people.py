@@ -11,7 +11,8 @@ MENTIONABLE = ("author", "culprits", "actor")
 
 _BOT = re.compile(
     r"\[bot\]|(?:^|[-_ ])bot$|^system[-_ ]actor$|^web-flow$"
-    r"|^(?:dependabot|renovate|greenkeeper|snyk|github-actions|semantic-release|mergify|pre-commit)(?:[-_ ]|$)",
+    r"|^(?:circleci|dependabot|renovate|greenkeeper|snyk|github-actions|semantic-release|mergify|pre-commit)"
+    r"(?:[-_ ]|$)",
     re.IGNORECASE,
 )
 # GitHub and GitLab give commits made on their pages such an address; the login is a part of it.

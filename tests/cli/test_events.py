@@ -227,14 +227,17 @@ def test_a_message_is_explained_by_each_route_s_reason(operator: Terminal, past:
     said = operator.run("explain", past.red)
 
     assert said.code == 0
-    assert said.lines[:2] == ["acme/web main: build-and-test failed", "route 'red' to web: matched"]
-    assert "status failed matches failed" in said.lines[2]
+    assert said.lines[0] == "acme/web main: build-and-test failed"
+    assert said.lines[1].startswith("  pipeline ")
+    assert said.lines[2].startswith("  https://app.circleci.com/pipelines/")
+    assert said.lines[3] == "route 'red' to web: matched"
+    assert "status failed matches failed" in said.lines[4]
 
 
 def test_a_silence_is_explained_too_and_older_rounds_are_short(operator: Terminal, past: Past) -> None:
     said = operator.run("explain", past.green)
 
-    assert said.lines == [
+    assert [said.lines[0], *said.lines[3:]] == [
         "acme/web main: build-and-test success",
         "judged again at 2026-03-02 09:31:00 UTC",
         "route 'red' to web: not matched",
@@ -251,13 +254,14 @@ def test_without_routes_the_reason_is_that_there_were_none(operator: Terminal, p
 
     said = operator.run("explain", past.green)
 
-    assert said.lines[1] == "no receiver was told: roundsman.yaml had no routes"
+    assert said.lines[3] == "no receiver was told: roundsman.yaml had no routes"
 
 
 def test_explain_json_has_decisions_notifications_and_actions(operator: Terminal, past: Past) -> None:
     shape = operator.run("explain", past.red, "--json").json
 
-    assert set(shape) == {"id", "status", "decisions", "notifications", "evidence", "actions"}
+    run = {"id", "status", "happened_at", "project", "branch", "tag", "workflow", "pipeline", "revision"}
+    assert set(shape) == {*run, "decisions", "notifications", "evidence", "actions"}
     assert {(one["channel_label"], one["state"]) for one in shape["notifications"]} == {
         ("web (json)", "sent"),
         ("web (json 2)", "dead"),

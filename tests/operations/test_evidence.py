@@ -133,8 +133,21 @@ async def test_command_shows_the_runs_with_each_claim(house: House, terminal: Te
 
     assert f"evidence, {FIRST}: new: it passed at the last run before this one" in said.lines
     before = found["new"]["runs"][0]
-    assert (
-        f"  passed: main #900 {before['revision'][:7]}, 2026-03-02 09:13:42 UTC, event {before['event'][:8]}"
-        in said.lines
+    name, commit = "build-and-test #900", before["revision"][:7]
+    assert before["name"] == name
+    place = said.lines.index(
+        f"  passed: {name}, main at {commit}, 2026-03-02 09:13:42 UTC, event {before['event'][:8]}"
     )
+    assert said.lines[place + 1] == f"    {before['url']}"
+    own = said.lines.index(f"  {event['workflow']['url']}")
+    assert said.lines[own - 1].startswith(f"  pipeline 901, at {event['revision'][:7]}, 2026-03-02 09:")
+    assert as_json.json["workflow"]["url"] == event["workflow"]["url"]
     assert as_json.json["evidence"] == list(found.values())
+
+
+async def test_a_rerun_is_named_as_one(house: House) -> None:
+    found = await evidence(house, run(901), run(901, "success", attempt=2), run(910))
+
+    names = [one["name"] for one in found["likely_flaky"]["runs"]] if "likely_flaky" in found else []
+    assert [one["name"] for one in found["new"]["runs"]] == ["build-and-test #901, rerun 1"]
+    assert names in ([], ["build-and-test #901, rerun 1", "build-and-test #901"])

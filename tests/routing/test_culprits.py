@@ -1,12 +1,11 @@
 """Culprits: the range, who is confirmed, and the page of the changes."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 
-from service.model import Color, Suspect
-from service.routing.culprits import RevisionRun, compare_url, culprits, green_since, is_bot, mentioned
+from service.model import Color
+from service.routing.culprits import RevisionRun, compare_url, culprits, green_since
 
 START = datetime(2026, 11, 22, 9, tzinfo=UTC)
 COLORS = {"G": Color.GREEN, "R": Color.RED, "-": Color.GREY}
@@ -152,26 +151,6 @@ def test_each_host_has_its_address(commit_url: str | None, slug: str | None, pag
 @pytest.mark.parametrize("revision", ["main", "../..", "", "A" * 40, "a" * 65])
 def test_a_revision_that_is_none_has_no_page(revision: str) -> None:
     assert compare_url(None, "gh/acme/web", OLD, revision) is None
-
-
-def suspect(**values: Any) -> Suspect:
-    return Suspect(revision="a", **values)
-
-
-def test_at_most_five_authors_are_mentioned_once_each_and_bots_never() -> None:
-    people = [suspect(author_name=f"person {number}") for number in range(7)]
-    bots = [suspect(author_name="renovate[bot]"), suspect(author_email="1+dependabot[bot]@users.noreply.github.com")]
-
-    assert mentioned([*bots, people[0], *people]) == people[:5]
-    assert mentioned([suspect()]) == []
-
-
-@pytest.mark.parametrize(
-    ("name", "is_a_bot"),
-    [("renovate[bot]", True), ("dependabot", True), ("github-actions", True), ("Abbot", False), ("Botond", False)],
-)
-def test_a_bot_is_known_by_its_name(name: str, is_a_bot: bool) -> None:
-    assert is_bot(suspect(author_name=name)) is is_a_bot
 
 
 def test_range_without_a_green_run_says_so() -> None:

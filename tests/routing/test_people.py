@@ -39,7 +39,11 @@ def test_author_is_found_by_address_and_login(name: str | None, email: str | Non
 
 
 @pytest.mark.parametrize(
-    "name", ["dependabot[bot]", "renovate[bot]", "renovate-bot", "github-actions", "dependabot", "web-flow", "ci bot"]
+    "name",
+    [
+        *("dependabot[bot]", "renovate[bot]", "renovate-bot", "github-actions", "dependabot", "web-flow", "ci bot"),
+        "circleci",
+    ],
 )
 def test_robots_are_never_mentioned(name: str) -> None:
     listed = (Person(name="robot", vcs=(name,), slack="U0BOT"),)
@@ -47,7 +51,7 @@ def test_robots_are_never_mentioned(name: str) -> None:
     assert find_mentions(by(name), None, ["author"], people=listed) == ()
 
 
-@pytest.mark.parametrize("name", ["Abbot", "Talbot Smith", "robotnik", "Bob Otter"])
+@pytest.mark.parametrize("name", ["Abbot", "Talbot Smith", "robotnik", "Bob Otter", "Botond"])
 def test_people_are_no_robots(name: str) -> None:
     identity = author(name, None)
 

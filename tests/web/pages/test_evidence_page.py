@@ -73,7 +73,11 @@ def test_each_claim_lists_its_runs_and_they_lead_on(build: Build) -> None:
     ]
     assert any("usually 5m 42s: the median of 13 green runs" in claim for claim in claims)
     assert "and 3 more" in section.inner_text()
-    section.locator(f"a[href='/builds/{build.before}']").first.click()
+    before = section.locator(f"a[href='/builds/{build.before}']").first
+    assert before.text_content() == "build-and-test #901, rerun 1"
+    row = before.locator("xpath=..")
+    assert str(row.locator("a[rel=noreferrer]").get_attribute("href")).startswith("https://app.circleci.com/")
+    before.click()
     assert build.tab.page.url.endswith(f"/builds/{build.before}")
     assert build.tab.complaints == []
 
