@@ -257,7 +257,7 @@ def _states(row: Row, by_track: Mapping[int, list[TestResult]], *, now: datetime
 
 
 def _result(row: Row, at: datetime, run_id: UUID, *, failed: bool) -> TestResult:
-    place = (row["pipeline_number"] or 0, f"{at.isoformat()} {run_id}")
+    place = (row["pipeline_number"] or 0, at, run_id)
     return TestResult(at=at, revision=row["revision"], failed=failed, place=place)
 
 

@@ -85,7 +85,7 @@ def _placed(rows: Sequence[Row], greens: Sequence[Row], defaults: Collection[int
             revision=row["revision"],
             failed=failed,
             is_default_branch=row["track_id"] in defaults,
-            place=(row["pipeline_number"] or 0, f"{at.isoformat()} {run_id}"),
+            place=(row["pipeline_number"] or 0, at, run_id),
         )
         for row, run_id, at, failed in results
     ]

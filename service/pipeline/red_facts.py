@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 from uuid import UUID
 
 from service.db.tables import Transaction
@@ -27,6 +28,7 @@ from service.routing.flakes import (
     RATE_AGE,
     RESULTS_AGE,
     Flakiness,
+    Place,
     TestResult,
     break_rate,
     chance_of_flake,
@@ -150,35 +152,27 @@ def judge_tests(
     for row in test_results.results_of(transaction, ids.values(), since=since):
         rows[row["test_id"]].append(row)
     track_ids = {run.track_id, *(row["track_id"] for some in rows.values() for row in some)}
-    greens = run_history.greens_of(transaction, track_ids, since=since)
+    greens: Mapping[int, list[TestResult]] = defaultdict(list)  # made once for all tests of the run
+    for row in run_history.greens_of(transaction, track_ids, since=since):
+        greens[row["track_id"]].append(_result(row["id"], row, row["stopped_at"], failed=False))
     for one in observed:
         test_id = ids.get(test_results.digest_of(project, one.test))
         own = rows.get(test_id, []) if test_id is not None else []
         yield _judge(one, event, run, rows=own, greens=greens)
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Placed:
-    track_id: int
-    result: TestResult
-
-
-def _judge(one: ObservedTest, event: Event, run: Run, *, rows: Sequence[Row], greens: Sequence[Row]) -> JudgedTest:
-    is_default = event.is_of_default_branch
-    failed_in = {row["run_id"] for row in rows}
-    placed = [
-        *(_placed(row["run_id"], row, row["at"], failed=row["failed"]) for row in rows if row["run_id"] != run.id),
-        *(_placed(row["id"], row, row["stopped_at"], failed=False) for row in greens if row["id"] not in failed_in),
-    ]
-    own = TestResult(at=run.stopped_at, revision=event.revision, failed=True, is_default_branch=is_default)
-    flakiness = judge_flakiness([*(other.result for other in placed), own], run.stopped_at)
+def _judge(
+    one: ObservedTest, event: Event, run: Run, *, rows: Sequence[Row], greens: Mapping[int, Sequence[TestResult]]
+) -> JudgedTest:
+    results = _results_by_track(run, rows, greens)
+    own = TestResult(
+        at=run.stopped_at, revision=event.revision, failed=True, is_default_branch=event.is_of_default_branch
+    )
+    every = [result for some in results.values() for result in some]
+    flakiness = judge_flakiness([*every, own], run.stopped_at)
+    place = _place(run)
     earlier = sorted(
-        (
-            other.result
-            for other in placed
-            if other.track_id == run.track_id and event.branch and other.result.place < _place(run)
-        ),
-        key=lambda result: result.place,
+        (result for result in results[run.track_id] if event.branch and result.place < place), key=attrgetter("place")
     )
     row_of_fails = last_fails(earlier)
     rate = break_rate(earlier)
@@ -195,19 +189,36 @@ def _judge(one: ObservedTest, event: Event, run: Run, *, rows: Sequence[Row], gr
         flakiness=flakiness,
         is_likely_flake=is_likely,
         is_known=bool(earlier),
-        results=[other.result for other in placed],
+        results=every,
         earlier=earlier,
     )
 
 
-def _placed(run_id: UUID, row: Row, at: datetime, *, failed: bool) -> _Placed:
-    place = (row["pipeline_number"] or 0, f"{at.isoformat()} {run_id}")
-    result = TestResult(at=at, revision=row["revision"], failed=failed, place=place, run_id=run_id)
-    return _Placed(track_id=row["track_id"], result=result)
+def _results_by_track(
+    run: Run, rows: Sequence[Row], greens: Mapping[int, Sequence[TestResult]]
+) -> dict[int, list[TestResult]]:
+    """Return the results of a test in other runs, those of the run's own track among them.
+
+    A green run of a track on which it has results counts as a pass.
+    """
+    recorded = {row["run_id"] for row in rows}
+    by_track: dict[int, list[TestResult]] = {run.track_id: []}
+    for row in rows:
+        if row["run_id"] != run.id:
+            result = _result(row["run_id"], row, row["at"], failed=row["failed"])
+            by_track.setdefault(row["track_id"], []).append(result)
+    for track_id, some in by_track.items():
+        some += [green for green in greens.get(track_id, ()) if green.run_id not in recorded]
+    return by_track
 
 
-def _place(run: Run) -> tuple[int, str]:
-    return (run.pipeline_number or 0, f"{run.stopped_at.isoformat()} {run.id}")
+def _result(run_id: UUID, row: Row, at: datetime, *, failed: bool) -> TestResult:
+    place = (row["pipeline_number"] or 0, at, run_id)
+    return TestResult(at=at, revision=row["revision"], failed=failed, place=place, run_id=run_id)
+
+
+def _place(run: Run) -> Place:
+    return (run.pipeline_number or 0, run.stopped_at, run.id)
 
 
 def last_fails(earlier: Sequence[TestResult]) -> list[TestResult]:

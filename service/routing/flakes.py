@@ -1,9 +1,10 @@
 """Flaky tests: contradictions, flip rates, and the doubt about one red. Pure."""
 
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import groupby, pairwise
 from math import sqrt
 from operator import attrgetter
@@ -27,7 +28,13 @@ GUARDED_SHARE = 0.8
 GUARDED_TESTS = 5
 
 
-@dataclass(frozen=True, kw_only=True)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+Place = tuple[int, datetime, UUID]
+"""A run's place in its order: the number of its pipeline, its end, its id."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class TestResult:
     """One result of a test, or of a job, in one run.
 
@@ -39,7 +46,7 @@ class TestResult:
     revision: str | None
     failed: bool
     is_default_branch: bool = False
-    place: tuple[int, str] = (0, "")
+    place: Place = (0, EPOCH, UUID(int=0))
     run_id: UUID | None = None
 
     __test__ = False
@@ -190,7 +197,8 @@ def break_rate(results: Sequence[TestResult]) -> float:
 def judge_flakiness(results: Sequence[TestResult], now: datetime) -> Flakiness:
     """Return how flaky a test is by its results until now."""
     known = sorted((one for one in results if one.at <= now), key=attrgetter("at", "place"))
-    recent = [one for one in known if now - one.at <= RATE_AGE][-RATE_RUNS:]
+    begin = bisect_left(known, now - RATE_AGE, key=attrgetter("at"))
+    recent = known[max(begin, len(known) - RATE_RUNS) :]
     passed_at = {one.revision for one in known if not one.failed and one.revision}
     fails = [one for one in recent if one.failed]
     contradicted = sum(one.revision in passed_at for one in fails)

@@ -32,7 +32,7 @@ def greens_of(transaction: Transaction, track_ids: Collection[int], *, since: da
         .subquery()
     )
     wanted = (
-        select(greens, events.c.revision)
+        select(greens.c.id, greens.c.track_id, greens.c.pipeline_number, greens.c.stopped_at, events.c.revision)
         .join(events, events.c.id == greens.c.event_id)
         .where(greens.c.nth <= MAX_GREENS_OF_TRACK)
         .order_by(greens.c.stopped_at.desc())

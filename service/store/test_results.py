@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -20,6 +21,7 @@ MAX_RUNS = 500  # of one test
 MAX_DIGESTS = 1_000
 """In one statement: a run may have tens of thousands of tests, and SQLite takes 32,766 parameters."""
 
+_RESULT = ("test_id", "run_id", "failed", "track_id", "pipeline_number", "revision", "at")
 _DIGESTS = UUID("5d4d6f1e-27f0-5b0e-9c39-8f2d2b1b6a10")
 _TEST_COLUMNS = [column.name for column in tests.c if column.name != "id"]
 _PUT_TESTS = BulkInsert(
@@ -46,7 +48,12 @@ _ADD_DAYS = BulkInsert(
 
 def digest_of(project: str | None, test: TestIdentity) -> UUID:
     """Return the digest of a test of a project."""
-    return uuid5(_DIGESTS, repr((project, test.job, test.suite, test.name)))
+    return _digest(project, test.job, test.suite, test.name)
+
+
+@lru_cache(maxsize=8_192)
+def _digest(project: str | None, job: str, suite: str, name: str) -> UUID:
+    return uuid5(_DIGESTS, repr((project, job, suite, name)))
 
 
 def project_of(event: Event) -> str | None:
@@ -145,7 +152,8 @@ def results_of(transaction: Transaction, test_ids: Collection[int], *, since: da
         .where(test_results.c.test_id.in_(test_ids), test_results.c.at >= since)
         .subquery()
     )
-    wanted = select(numbered).where(numbered.c.nth <= MAX_RUNS).order_by(numbered.c.at.desc()).limit(MAX_RESULTS)
+    columns = (numbered.c[name] for name in _RESULT)
+    wanted = select(*columns).where(numbered.c.nth <= MAX_RUNS).order_by(numbered.c.at.desc()).limit(MAX_RESULTS)
     return transaction.execute(wanted).mappings().all()
 
 

@@ -3,10 +3,12 @@
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from random import Random
+from uuid import UUID
 
 import pytest
 
 from service.routing.flakes import (
+    EPOCH,
     TestResult,
     break_rate,
     chance_of_flake,
@@ -27,7 +29,13 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 
 def result(revision: str | None, outcome: str, *, ago: timedelta = HOUR, place: int = 0) -> TestResult:
-    return TestResult(at=NOW - ago, revision=revision, failed=outcome == "F", is_default_branch=True, place=(place, ""))
+    return TestResult(
+        at=NOW - ago,
+        revision=revision,
+        failed=outcome == "F",
+        is_default_branch=True,
+        place=(place, EPOCH, UUID(int=0)),
+    )
 
 
 def outcomes(written: str) -> list[TestResult]:
