@@ -75,7 +75,7 @@ def list_tests(
     limit: int = 50,
     cursor: str | None = None,
 ) -> Json:
-    """Return one page of tests, the latest to fail first; flaky ones by their flip rate.
+    """Return one page of tests, the latest to fail first; flaky ones by flip rate.
 
     The shape is ``{"items": [...], "next": cursor or None, "coverage": ..., "left_out": ...}``. A page may have fewer
     items than the limit, and a next one: few tests in the list are in the state. Raises BadRequest.

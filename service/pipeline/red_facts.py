@@ -197,9 +197,9 @@ def _judge(
 def _results_by_track(
     run: Run, rows: Sequence[Row], greens: Mapping[int, Sequence[TestResult]]
 ) -> dict[int, list[TestResult]]:
-    """Return the results of a test in other runs, those of the run's own track among them.
+    """Return the results of a test in other runs, by track.
 
-    A green run of a track on which it has results counts as a pass.
+    Those of the run's own track are among them. A green run of a track on which it has results counts as a pass.
     """
     recorded = {row["run_id"] for row in rows}
     by_track: dict[int, list[TestResult]] = {run.track_id: []}

@@ -31,7 +31,7 @@ class TestsApi:
         return [Route("/api/v1/tests", self.list_tests)]
 
     async def list_tests(self, request: Request) -> Response:
-        """List tests that failed, the latest first, flaky ones by flip rate, a page at a time."""
+        """List tests that failed, the latest first; flaky ones by flip rate."""
         await self.access.require(request)
         asked, limit, cursor = page_params(request.query_params)
         wanted = TestFilter(project=_one(asked, "project"), branch=_one(asked, "branch"))
