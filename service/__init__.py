@@ -6,6 +6,7 @@ each decision.
 The map. A module imports only from groups above its own; tests/test_map.py reads this table and holds us to it.
 
     words       model errors clock network_errors retry_after text
+    counting    build_metrics
     telemetry   metrics log_stream
     logging     logs
     judgment    routing message
@@ -25,6 +26,7 @@ The map. A module imports only from groups above its own; tests/test_map.py read
 What each may import from others' work; what is not named here uses the standard library alone.
 
     metrics     prometheus_client
+    build_metrics  prometheus_client
     routing     cronsim
     log_stream  structlog
     logs        structlog

@@ -15,6 +15,7 @@ from prometheus_client import (
     generate_latest,
 )
 
+from service.build_metrics import BuildMetrics
 from service.model import EventKind, Verdict
 
 RESULTS = ("kept", "duplicate", "bad_signature", "refused", "not_kept", "broken_off")
@@ -33,11 +34,13 @@ class Metrics:
     """Every metric of the service; dashboards and alerts rely on the names.
 
     docs/monitoring.md lists them. Labels never carry names of projects or people, so that a scraper may read /metrics
-    without a credential. Series with known label values exist from the start, as 0: a rate needs a first value.
+    without a credential; those of builds, which do, are apart in ``builds``.
+    Series with known label values exist from the start, as 0: a rate needs a first value.
     """
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self.builds = BuildMetrics()
         ProcessCollector(namespace="roundsman", registry=self.registry)
         self.build = Info("roundsman_build", "The release, role and database of this process", registry=self.registry)
 

@@ -54,6 +54,7 @@ from service.queue.procrastinate_sql import ProcrastinateRows
 from service.queue.wakeups import DELIVERIES, JOBS, WakeUps
 from service.web.api import Api
 from service.web.auth.access import Access
+from service.web.feeds.feeds import Feeds
 from service.web.pages.context import PageContext, PageLimits
 from service.web.pages.pages import Pages
 from service.web.request_body import BodyReader
@@ -215,7 +216,8 @@ def build(  # noqa: PLR0913 - one argument for each thing that tests and the dem
     if role.receives:
         webhook = _webhook(context, committer, limits)
         pages = _pages(context, api, first_run, limits.pages)
-        asgi = receiving_app(api, webhook, pages, max_body_bytes=config.settings.max_body_bytes)
+        feeds = Feeds(store=context.store, access=access, clock=context.clock, address=config.settings.address)
+        asgi = receiving_app(api, webhook, feeds, pages, max_body_bytes=config.settings.max_body_bytes)
     return Service(
         asgi=asgi,
         context=context,

@@ -60,6 +60,15 @@ def read_status(transaction: Transaction, asked: Asked, now: datetime) -> Json:
     }
 
 
+def counting_tracks(transaction: Transaction, asked: Asked, now: datetime) -> list[StoredTrack]:
+    """Return the tracks of a branch that count.
+
+    One that is red, and had no run for long, does not. Raises BadRequest for a name of two projects.
+    """
+    found = [one for slugs in _projects(transaction, asked) for one in _tracks(transaction, slugs, asked)]
+    return [one for one in found if not _is_expired(one, now)]
+
+
 def _projects(transaction: Transaction, asked: Asked) -> Sequence[Sequence[str]]:
     """Return the spellings of the slug of each project that is asked for."""
     slugs = (

@@ -44,12 +44,14 @@ class DecidedEvent:
     counts    the number of routes that gave each verdict
     planned   the new notifications
     dropped   those that waited, and that the news of this event took the place of
+    is_first  True unless it was decided on before
     """
 
     event: Event
     counts: Mapping[Verdict, int]
     planned: Sequence[Notification]
     dropped: Sequence[Notification]
+    is_first: bool = True
 
 
 def decide_events(transaction: Transaction, context: Context, pending: Sequence[PendingDecision]) -> list[DecidedEvent]:
@@ -76,6 +78,7 @@ def decide_events(transaction: Transaction, context: Context, pending: Sequence[
             counts=_count_verdicts(plan, routes=len(context.routes)),
             planned=[*plan.notifications, *plan.held],
             dropped=plan.dropped,
+            is_first=plan.event.id not in rounds,
         )
         for plan in plans
     ]

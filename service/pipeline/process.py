@@ -62,6 +62,8 @@ async def process_batch(context: Context, *, limit: int) -> Batch:
     batch = await context.store.write_alone(_process, context, limit)
     for decided in batch.decided:
         context.metrics.events.labels(decided.event.kind).inc()
+        if decided.is_first:
+            context.metrics.builds.count(decided.event)
         for verdict, count in decided.counts.items():
             context.metrics.decisions.labels(verdict).inc(count)
     _report_failures(context, batch)

@@ -3,10 +3,10 @@
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, and_, func, or_, select
 
 from service.db.tables import Transaction, incidents, runs, tracks
-from service.model import Color, default_branches, slug_spellings
+from service.model import USUAL_DEFAULTS, Color, default_branches, slug_spellings
 from service.store import names
 from service.store.tracks import StoredTrack, to_stored
 
@@ -54,6 +54,15 @@ def default_branches_of(transaction: Transaction, slugs: Collection[str]) -> tup
     known = select(func.max(tracks.c.own_default), func.max(tracks.c.posted_default))
     own, posted = transaction.execute(known.where(tracks.c.project_slug.in_(slugs))).one()
     return default_branches(own, posted)
+
+
+def default_tracks(transaction: Transaction, limit: int) -> tuple[list[StoredTrack], int]:
+    """Return the tracks of all default branches, the oldest first, and their number."""
+    known = func.coalesce(tracks.c.own_default, tracks.c.posted_default)
+    is_default = or_(tracks.c.branch == known, and_(known.is_(None), tracks.c.branch.in_(USUAL_DEFAULTS)))
+    found = transaction.execute(select(tracks).where(is_default).order_by(tracks.c.id).limit(limit)).mappings()
+    total: int = transaction.execute(select(func.count()).select_from(tracks).where(is_default)).scalar_one()
+    return [to_stored(row) for row in found], total
 
 
 def branches_of(transaction: Transaction, slugs: Collection[str]) -> list[str]:

@@ -25,6 +25,7 @@ from service.web.api_known_problems import KnownProblemsApi
 from service.web.api_silences import SilencesApi
 from service.web.api_tests import TestsApi
 from service.web.auth.access import Access
+from service.web.build_metrics_text import build_metrics_text
 from service.web.parameters import checked_params, page_params, single_valued_params
 
 
@@ -162,15 +163,24 @@ class Api:
         shape = {"ready": is_ready, "checks": {name: check.sentence for name, check in checks.items()}}
         return JSONResponse(shape, status_code=200 if is_ready else 503)
 
-    async def prometheus(self, _request: Request) -> Response:
-        """Return the metrics; without the database, this process's own and database_up 0."""
+    async def prometheus(self, request: Request) -> Response:
+        """Return the metrics, with a token those of builds too.
+
+        Without the database they are this process's own, and database_up is 0.
+        """
+        is_reader = "authorization" in request.headers
+        if is_reader:
+            await self.access.require(request)
         database, stats = await asyncio.gather(self.readiness.check("database"), self.readiness.database_stats())
         if stats is None:
             self.metrics.clear_database_gauges()
         else:
             self._set_database_gauges(stats)
         self.metrics.database_up.set(database.is_ok and stats is not None)
-        return Response(self.metrics.text(), media_type="text/plain; version=0.0.4")
+        text = self.metrics.text()
+        if is_reader:  # its labels name projects
+            text += await build_metrics_text(self.metrics.builds, self.store, self.clock)
+        return Response(text, media_type="text/plain; version=0.0.4")
 
     def _set_database_gauges(self, stats: DatabaseStats) -> None:
         self.metrics.queue_depth.set(stats.backlog.depth)

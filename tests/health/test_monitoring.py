@@ -13,6 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from service.errors import Permanent, Temporary
 from tests.app_fixture import RED, House
 from tests.generate_docs import ROOT
+from tests.operator_client import ADMIN_TOKEN
 
 PAGE = (ROOT / "docs" / "monitoring.md").read_text(encoding="utf-8")
 DASHBOARD = json.loads((ROOT / "helm" / "dashboards" / "roundsman.json").read_text(encoding="utf-8"))
@@ -34,6 +35,8 @@ BY_CHANCE = {
     "role",
     "secret",
 }  # their values are not all seen in one story
+
+WITH_BUILDS = {"Authorization": f"Bearer {ADMIN_TOKEN}"}
 
 Labels = dict[str, set[str]]
 Exposed = Mapping[str, Labels]
@@ -75,7 +78,7 @@ async def exposed(house: House) -> Exposed:
     await house.act(f"notifications/{(await house.dead_letters())['notifications'][0]['id']}/resend")
     await house.drain()
     found: dict[str, Labels] = {}
-    for family in text_string_to_metric_families((await house.http.get("/metrics")).text):
+    for family in text_string_to_metric_families((await house.http.get("/metrics", headers=WITH_BUILDS)).text):
         for sample in family.samples:
             known = found.setdefault(sample.name, {})
             for label, value in sample.labels.items():

@@ -55,6 +55,7 @@ async def show(context: PageContext, request: Request) -> Response:
         # a browser sends empty fields too: drop them, so that links to this page stay short
         return redirect(address(filters))
     shown = await context.read(_read, context, filters, request.query_params.get("cursor", ""))
+    shown["feed"] = context.access.signed(f"/feed.atom{address(filters).removeprefix('/builds')}")
     status = 400 if shown["problem"] else 200
     return await context.render_page(request, session, "builds.html", status=status, **shown)
 

@@ -1,0 +1,1 @@
+"""Feeds for readers, badges for READMEs, and states for walls."""
