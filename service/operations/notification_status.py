@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from service.model import NotificationState, Outcome, WaitsFor
 from service.operations.json_shapes import Json
+from service.store.summaries import UNTOLD
 
 # Each in two phrases: for a first message, and for a resend (the channel has a message already).
 CURRENT_PHRASES = {
@@ -56,6 +57,8 @@ def status_phrases(notification: Json) -> list[StatusPhrase]:
     elif notification["waits_for"] in WAITING_PHRASES:
         words = WAITING_PHRASES[WaitsFor(notification["waits_for"])]
         said.append(StatusPhrase(state=state, words=words, time=notification["next_attempt_at"]))
+    elif state is NotificationState.DROPPED and notification["reason"] == UNTOLD:
+        said.append(StatusPhrase(state=NotificationState.DEAD, words=CURRENT_PHRASES[NotificationState.DEAD][0]))
     elif state is NotificationState.DROPPED and notification["told_in"] is not None:
         said.append(StatusPhrase(state=state, words=f"to be {TOLD_WITH_OTHERS}"))
     elif state in CURRENT_PHRASES:

@@ -10,7 +10,7 @@ from service.model import Action, Notification
 from service.pipeline.context import RetryPolicy
 from service.pipeline.lane_heads import enqueue_heads
 from service.queue.base import JobQueue
-from service.store import actions, deliveries, events, notifications
+from service.store import actions, deliveries, events, notifications, summaries
 from service.text import clean
 
 GIVE_UP_AFTER = RetryPolicy.give_up_after
@@ -48,6 +48,7 @@ async def resend(store: Store, jobs: JobQueue, notification_id: UUID, *, who: st
                 f"notification {notification_id} is being sent: see what comes of this attempt before you resend it"
             )
             raise BadRequest(sentence, status=409)
+        summaries.note_resend(transaction, notification_id)
         actions.record(transaction, Action(verb="resend", subject_id=notification_id, who=who, at=at))
         enqueue_heads(transaction, jobs, [notification], at)
         return notification

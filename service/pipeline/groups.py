@@ -10,32 +10,12 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from service.db.tables import Transaction
-from service.model import Channel, Group, Notification, Route, WaitsFor
+from service.model import Group, Notification, Route, WaitsFor
 from service.pipeline.context import Context
 from service.pipeline.still_counts import still_counting
 from service.pipeline.summaries import GROUP, Joint, is_held_for_others, needs_message_each, tell_together
 from service.routing.groups import GroupKey, group_key
 from service.store import events, fetches, incidents, kept_back, summaries
-
-
-def in_group(
-    context: Context, route: Route, channel: Channel, notification: Notification, *, replaced: Sequence[Notification]
-) -> Notification:
-    """Return news as they wait for the others of their group, if their route has one.
-
-    replaced   news that they take the place of: they wait no longer than those would have
-    """
-    if route.group is None or notification.waits_for is not None or needs_message_each(channel):
-        return notification
-    mine = (notification.track_id, notification.channel_key)
-    before = [
-        one.next_attempt_at
-        for one in replaced
-        if one.waits_for is WaitsFor.GROUP and (one.track_id, one.channel_key) == mine
-    ]
-    until = min([context.clock() + timedelta(seconds=route.group.wait_s), *before])
-    give_up_at = until + context.retry_policy.give_up_after
-    return replace(notification, next_attempt_at=until, give_up_at=give_up_at, waits_for=WaitsFor.GROUP)
 
 
 def group_remark(route: Route, planned: Sequence[Notification]) -> list[str]:

@@ -25,6 +25,7 @@ from service.model import (
 from service.pipeline.changed_runs import is_first_attempt
 from service.pipeline.channel_knowledge import REPLACED
 from service.pipeline.context import Context
+from service.pipeline.group_waits import in_group
 from service.pipeline.quiet import hold_again, hold_quiet, plan_summary, quiet_again
 from service.pipeline.red_facts import usual_of
 from service.pipeline.revive import GREEN, GREEN_RERUN, NEWS_OF_RED, OVER, is_revivable, requeue
@@ -179,7 +180,8 @@ def take_place(
     """
     quiet = silences.unexpired(transaction, now)
     newer = (_as_news_of(context, one, event, now) for one in waiting)
-    wanted = [hold_again(transaction, context, one, event, now, quiet=quiet) for one in newer]
+    held = [hold_again(transaction, context, one, event, now, quiet=quiet) for one in newer]
+    wanted = [_in_group(context, one) for one in held]
     existing = notifications.insert_or_get(transaction, wanted)
     notifications.drop(transaction, {one.id for one in waiting}, reason=REPLACED)
     new = [one for one, before in zip(wanted, existing, strict=True) if before is None]
@@ -187,6 +189,12 @@ def take_place(
         plan_summary(transaction, context, one)
     dropped = [before for before in existing if before is not None and is_revivable(before)]
     return [*new, *requeue(transaction, context, dropped, now=now)]
+
+
+def _in_group(context: Context, one: Notification) -> Notification:
+    """Return news as they wait for the others of their group, if they have one."""
+    route, channel = context.route(one.route), context.channel(one.channel_key)
+    return in_group(context, route, channel, one, replaced=()) if route and channel else one
 
 
 def _as_news_of(context: Context, one: Notification, event: Event, now: datetime) -> Notification:

@@ -26,7 +26,8 @@ from service.pipeline.channel_knowledge import ChannelKnowledge
 from service.pipeline.context import Context
 from service.pipeline.corrected_ends import OwedEnd, ended, plan_ends, remarks
 from service.pipeline.ends import ALL_THE_SAME, End, find_ends
-from service.pipeline.groups import group_remark, in_group
+from service.pipeline.group_waits import in_group
+from service.pipeline.groups import group_remark
 from service.pipeline.left_out import left_out, remarks_on
 from service.pipeline.living import find_listeners, has_living_channels
 from service.pipeline.patience import drop_fixed, take_place

@@ -18,7 +18,7 @@ from service.pipeline.living import record_refused, record_told
 from service.pipeline.retry import RetryDecision, decide_retry
 from service.pipeline.summaries import record_members
 from service.pipeline.unknown_channels import retry_if_others_differ
-from service.store import notifications, told
+from service.store import notifications, summaries, told
 
 RECORD_RETRY_S = 1.0
 Result = TypeVar("Result")
@@ -78,6 +78,8 @@ async def handle_failure(
             counts = notifications.record_put_off(
                 transaction, attempt, reason=reason, at=now, again_at=decision.retry_at
             )
+        if counts and decision.retry_at is None:
+            summaries.note_dead(transaction, notification.id)
         if counts:
             record_refused(transaction, living, error)
             end_lease(transaction, context, notification)

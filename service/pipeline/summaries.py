@@ -20,6 +20,8 @@ from service.store import events, notifications, summaries, told
 GUARDED = "guarded"
 """The kind of a shared cause without a fingerprint, in the topic of its message."""
 GROUP, BURST, CAUSE = "group", "burst", "cause"
+HEARD = "heard"
+"""The first word of the topic of a message about a cause to those who were told of its incidents before."""
 KINDS = frozenset({GROUP, BURST, CAUSE})
 """The kinds of such messages: the first words of their topics."""
 NOTHING_LEFT = "newer news took the place of all that it was to tell"
@@ -29,6 +31,17 @@ def kind_of(notification: Notification) -> str | None:
     """Return the kind of a message that tells several news; None for any other."""
     kind = notification.topic.partition(":")[0]
     return kind if notification.news is News.SUMMARY and kind in KINDS else None
+
+
+def cause_topics(kind: str) -> tuple[str, ...]:
+    """Return the beginnings of the topics of messages about a shared cause."""
+    return (f"{CAUSE}:{kind}:", f"{HEARD}:{kind}:")
+
+
+def evidence_of(kind: str) -> str:
+    """Return what the incidents of a shared cause have in common."""
+    alike = "nearly all their tests fail, or jobs timed out" if kind == GUARDED else "the same failure in all of them"
+    return f"Within 30 minutes of each other, {alike}."
 
 
 def needs_message_each(channel: Channel) -> bool:
@@ -76,11 +89,10 @@ def tell_together(
         incident_id=None,
         waits_for=None,
     )
-    reason = f"one message tells it with others: notification {message.id}"
     [before] = notifications.insert_or_get(transaction, [message])
     if before is not None:
         return None
-    summaries.tell_in(transaction, message.id, [one.id for one in news], reason=reason)
+    summaries.tell_in(transaction, message.id, [one.id for one in news], reason=summaries.will_tell(message.id))
     return message
 
 

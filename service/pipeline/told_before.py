@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 
 from service.model import Notification, NotificationState, Verdict
+from service.store.summaries import UNTOLD
 
 UNDELIVERED = frozenset({NotificationState.DEAD, NotificationState.DISMISSED, NotificationState.DROPPED})
 
 
 def was_told(notification: Notification) -> bool:
     """Return whether a channel was told, or is to be told."""
-    if notification.told_in is not None:
+    if notification.told_in is not None and notification.reason != UNTOLD:
         return True
     return notification.state not in UNDELIVERED or notification.was_sent
 

@@ -16,6 +16,8 @@ from service.store.rows import to_notification
 
 HELD_BACK = (WaitsFor.HOURS, WaitsFor.SILENCE, WaitsFor.MUTE, WaitsFor.RERUN)
 """The waits after whose end news may be told with others."""
+UNTOLD = "the message that was to tell it with others was not delivered"
+"""The reason of news whose message became a dead letter."""
 DROPPED, SENT = NotificationState.DROPPED, NotificationState.SENT
 _is_pending: ColumnElement[bool] = notifications.c.state == literal_column("'pending'")
 _is_dropped: ColumnElement[bool] = notifications.c.state == literal_column("'dropped'")
@@ -154,6 +156,26 @@ def take_out(transaction: Transaction, untold: Collection[Notification], *, reas
         .returning(notifications.c.id)
     )
     return set(transaction.execute(taking).scalars())
+
+
+def will_tell(summary_id: UUID) -> str:
+    """Return the reason of news that a message is to tell."""
+    return f"one message tells it with others: notification {summary_id}"
+
+
+def note_dead(transaction: Transaction, summary_id: UUID) -> None:
+    """Note with the news of a message that it was not delivered."""
+    _note(transaction, summary_id, UNTOLD)
+
+
+def note_resend(transaction: Transaction, summary_id: UUID) -> None:
+    """Note with the news of a message that it is to be sent again."""
+    _note(transaction, summary_id, will_tell(summary_id))
+
+
+def _note(transaction: Transaction, summary_id: UUID, reason: str) -> None:
+    untold = (notifications.c.told_in == summary_id, _is_told_in, _is_dropped)
+    transaction.execute(update(notifications).where(*untold).values(reason=reason))
 
 
 def record_told(transaction: Transaction, summary_id: UUID, at: datetime) -> None:

@@ -12,6 +12,7 @@ import pytest
 from service.config.configuration import load
 from service.errors import Permanent, Temporary
 from service.operations.group_checks import check_groups
+from service.operations.notification_status import status_phrases
 from service.testing.fake_circleci.faults import broken
 from service.testing.fake_circleci.organization import Run
 from tests.app_fixture import RED, House, a_house, environ
@@ -143,6 +144,24 @@ async def test_a_group_that_became_a_dead_letter_has_told_nothing(house: House) 
     assert told(house) == ["red", "red"]
 
 
+async def test_news_of_a_group_that_became_a_dead_letter_are_shown_as_not_delivered(house: House) -> None:
+    house.channels.plan["web (json)"] = [Permanent("the channel refuses")]
+    await finish(house, run("build"), run("lint"))
+    await wait(house)
+    event_id = house.rows("SELECT event_id FROM notifications WHERE event_id IS NOT NULL")[0][0]
+
+    async def shown() -> tuple[str, list[str]]:
+        [one] = (await house.show(str(event_id)))["notifications"]
+        return one["reason"], [phrase.words for phrase in status_phrases(one)]
+
+    assert await shown() == ("the message that was to tell it with others was not delivered", ["not delivered"])
+    [dead] = (await house.dead_letters())["notifications"]
+    await house.act(f"notifications/{dead['id']}/resend")
+    assert (await shown())[1] == ["to be told in one message with others"]
+    await house.drain()
+    assert (await shown())[1] == ["told in one message with others"]
+
+
 async def test_news_leave_a_group_that_was_put_off_when_newer_ones_come(house: House) -> None:
     house.channels.plan["web (json)"] = [Temporary("the channel is away")]
     await finish(house, run("build"), run("lint"))
@@ -260,3 +279,38 @@ async def test_incidents_and_living_messages_are_never_grouped(folder: Path) -> 
     assert notes == [
         "web (pagerduty), web (slack-bot) gets a message of its own for each incident: `group` is for the others"
     ]
+
+
+RERUN_WAIT = "projects:\n  gh/acme/*: {rerun_wait: 10m}\n"
+
+
+@pytest.mark.parametrize("is_red_again", [False, True])
+async def test_news_that_waited_for_reruns_are_one_message_of_their_group(folder: Path, is_red_again: bool) -> None:
+    async with a_house(folder, ROUTES % "receiver" + RERUN_WAIT) as house:
+        ended_at = run("build").stopped_at
+        house.clock.now = ended_at
+        await finish(house, *(run(name, auto_reruns=(0, 1)) for name in ("build", "lint")))
+        assert await wait(house, 60) == []
+        if is_red_again:
+            reruns = [run(name, attempt=2, auto_reruns=(1, 1), waited_s=360) for name in ("build", "lint")]
+            house.clock.now = reruns[0].stopped_at
+            await finish(house, *reruns)
+            assert house.channels.told == []
+
+        [title] = await wait(house, 20 if is_red_again else 600)
+        assert title == "2 workflows broke in acme/web main"
+        assert told(house) == ["red", "red"]
+
+
+async def test_a_member_of_a_group_that_a_rerun_turned_green_is_left_out(folder: Path) -> None:
+    async with a_house(folder, ROUTES % "receiver" + RERUN_WAIT) as house:
+        house.clock.now = run("build").stopped_at
+        await finish(house, *(run(name, auto_reruns=(0, 1)) for name in ("build", "lint")))
+        await wait(house, 60)
+        green = run("lint", "success", attempt=2, auto_reruns=(1, 1), waited_s=360)
+        house.clock.now = green.stopped_at
+        await finish(house, green)
+
+        [title] = await wait(house, 600)
+        assert title.startswith("acme/web main broke: ")
+        assert told(house) == ["red"]

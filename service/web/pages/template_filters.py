@@ -11,6 +11,7 @@ from service.message.status_text import severity
 from service.model import Notification, NotificationState
 from service.model.details import FAILED_RESULTS
 from service.operations.json_shapes import Json
+from service.store.summaries import UNTOLD
 from service.text import MARK
 from service.web.pages.json_text import format_beginning
 
@@ -139,7 +140,8 @@ def _outcome(notification: Notification) -> NotificationState:
         return NotificationState.SENT
     if notification.state is NotificationState.DROPPED and notification.told_in is None:
         return notification.state
-    is_waiting = notification.is_unfinished or notification.told_in is not None
+    is_to_be_told = notification.told_in is not None and notification.reason != UNTOLD
+    is_waiting = notification.is_unfinished or is_to_be_told
     return NotificationState.PENDING if is_waiting else NotificationState.DEAD
 
 
