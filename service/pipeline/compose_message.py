@@ -11,7 +11,7 @@ from service.pipeline.facts_of_red import with_red_facts
 from service.pipeline.joint_message import compose_joint
 from service.pipeline.own_news import compose_of
 from service.pipeline.patience import rerun_notes
-from service.pipeline.quiet import quiet_notes
+from service.pipeline.quiet import SUMMARY, quiet_notes
 from service.pipeline.quiet_summary import compose_summary
 from service.pipeline.reminders import reminder_notes
 from service.pipeline.summaries import kind_of
@@ -35,7 +35,7 @@ def compose_message(
         return compose_joint(
             transaction, context, notification, lambda one, about: _mentions(transaction, context, one, about)
         )
-    if notification.news is News.SUMMARY:
+    if notification.news is News.SUMMARY and notification.topic.startswith(SUMMARY):
         return compose_summary(transaction, context, notification)
     if event is None:
         return compose_of(notification)

@@ -8,7 +8,7 @@ from service.db.tables import Transaction
 from service.message.joint import MAX_LINES, JointItem, compose_items
 from service.model import Event, Mention, Message, Notification
 from service.pipeline.context import Context
-from service.pipeline.summaries import BURST, CAUSE, GUARDED, kind_of
+from service.pipeline.summaries import BURST, CAUSE, evidence_of, kind_of
 from service.routing.people import MAX_MENTIONS
 from service.store import events, summaries
 
@@ -45,9 +45,8 @@ def compose_joint(
 
 def _of_cause(notification: Notification) -> str:
     """Return the evidence of a shared cause: what its incidents have in common."""
-    is_guarded = f":{GUARDED}:" in notification.topic
-    alike = "nearly all their tests fail, or jobs timed out" if is_guarded else "the same failure in all of them"
-    return f"Within 30 minutes of each other, {alike}. What this channel had not heard of:"
+    kind = notification.topic.split(":")[1]
+    return f"{evidence_of(kind)} What this channel had not heard of:"
 
 
 def _page(context: Context, event_id: UUID) -> str | None:

@@ -12,15 +12,18 @@ from uuid import UUID
 from service.db.tables import Transaction
 from service.model import Action, Incident, News, Notification, NotificationState, WaitsFor
 from service.pipeline.context import Context
+from service.pipeline.heard_causes import FoundCause, tell_who_heard
+from service.pipeline.lane_heads import enqueue_heads
 from service.pipeline.record_tests import run_remark
 from service.pipeline.still_counts import still_counting
-from service.pipeline.summaries import CAUSE, GUARDED, Joint, needs_message_each, tell_together
+from service.pipeline.summaries import CAUSE, GUARDED, Joint, cause_topics, needs_message_each, tell_together
 from service.routing.shared_cause import WITHIN, OpenedIncident, SharedCause, shared_cause
 from service.store import actions, events, incidents, kept_back, outbreaks, summaries
 
 FOLLOW_UP = timedelta(minutes=10)
 CLASSED_BY = "Roundsman: a shared cause"
 MAX_MEMBERS = 500  # of one message
+MAX_FRESH = 10  # incidents: beyond them, who was told of one by itself has heard of their cause
 
 
 def end_shared_cause(transaction: Transaction, context: Context, notification: Notification, now: datetime) -> bool:
@@ -29,14 +32,20 @@ def end_shared_cause(transaction: Transaction, context: Context, notification: N
     Returns True if the notification is not sent by itself now.
     """
     channel = context.channel(notification.channel_key)
-    if channel is None or not _may_share(notification) or needs_message_each(channel):
+    if channel is None or not _may_share(notification):
         return False
-    found = _find_cause(transaction, notification, now)
+    found = _find_cause(transaction, notification)
     if found is None or not summaries.lock_pending(transaction, notification.id):
         return False
-    kind, cause = found
+    kind, cause = found.kind, found.cause
     _classify(transaction, cause, now)
-    before = outbreaks.last_message(transaction, notification, f"{CAUSE}:{kind}:", now - WITHIN - FOLLOW_UP)
+    has_each = needs_message_each(channel)
+    if not has_each or len(cause.incidents) <= MAX_FRESH:
+        others = tell_who_heard(transaction, context, found, but=notification.channel_key, now=now)
+        enqueue_heads(transaction, context.jobs, [notification, *others] if others else [], now)
+    if has_each:
+        return False
+    before = outbreaks.last_message(transaction, notification, cause_topics(kind), now - WITHIN - FOLLOW_UP)
     if before is not None:
         next_at = (before.sent_at or before.next_attempt_at) + FOLLOW_UP
         if now < next_at:
@@ -45,8 +54,8 @@ def end_shared_cause(transaction: Transaction, context: Context, notification: N
             return True
     ids = {one.id for one in cause.incidents}
     due = summaries.find_untried(transaction, notification, now)
-    others = [one for one in due if one.id != notification.id and one.incident_id in ids and _may_share(one)]
-    told = still_counting(transaction, context, [notification, *others[: MAX_MEMBERS - 1]], now)
+    alike = [one for one in due if one.id != notification.id and one.incident_id in ids and _may_share(one)]
+    told = still_counting(transaction, context, [notification, *alike[: MAX_MEMBERS - 1]], now)
     if not told or (before is not None and len(told) == 1):
         return notification.id not in {one.id for one in told}
     title = _title_again(told, cause) if before is not None else cause.sentence
@@ -59,23 +68,24 @@ def _may_share(notification: Notification) -> bool:
     return is_untried and notification.news is News.BROKE and notification.incident_id is not None
 
 
-def _find_cause(transaction: Transaction, notification: Notification, now: datetime) -> tuple[str, SharedCause] | None:
+def _find_cause(transaction: Transaction, notification: Notification) -> FoundCause | None:
     """Return the cause that the incident of news shares with others, with its kind."""
     incident = _incident(transaction, notification)
-    if incident is None or now - incident.opened_at > WITHIN:
+    if incident is None:
         return None
-    since, fingerprint = now - WITHIN, incident.fingerprint
+    at, fingerprint = incident.opened_at, incident.fingerprint
+    since, until = at - WITHIN, at + WITHIN
     if fingerprint:
-        cause = shared_cause(outbreaks.opened_since(transaction, since, fingerprint=fingerprint), now)
+        cause = shared_cause(outbreaks.opened_between(transaction, since, until, fingerprint=fingerprint), at)
         if cause is not None:
-            return fingerprint[:16], cause
+            return FoundCause(kind=fingerprint[:16], cause=cause)
     if not _guarded(transaction, {incident.id}):
         return None
-    opened = outbreaks.opened_since(transaction, since)
+    opened = outbreaks.opened_between(transaction, since, until)
     guarded = _guarded(transaction, {one.id for one in opened})
     alike = [replace(one, fingerprint=None, is_guarded=True) for one in opened if one.id in guarded]
-    cause = shared_cause(alike, now)
-    return (GUARDED, cause) if cause is not None else None
+    cause = shared_cause(alike, at)
+    return FoundCause(kind=GUARDED, cause=cause) if cause is not None else None
 
 
 def _incident(transaction: Transaction, notification: Notification) -> Incident | None:

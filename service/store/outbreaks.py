@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import or_, select, update
 
 from service.db.tables import Transaction, incidents, notifications, runs, tracks
 from service.model import IncidentClass, News, Notification, NotificationState
@@ -14,10 +14,10 @@ from service.store.rows import to_notification
 MAX_INCIDENTS = 1_000  # that are looked at: the newest
 
 
-def opened_since(
-    transaction: Transaction, since: datetime, *, fingerprint: str | None = None
+def opened_between(
+    transaction: Transaction, since: datetime, until: datetime, *, fingerprint: str | None = None
 ) -> Sequence[OpenedIncident]:
-    """Return the incidents that opened since a time and are open, newest first.
+    """Return the incidents that opened between two times and are open, newest first.
 
     fingerprint   only those of this failure; None: of any
     """
@@ -26,7 +26,11 @@ def opened_since(
             incidents.c.id, incidents.c.opened_at, incidents.c.fingerprint, tracks.c.project_id, tracks.c.project_slug
         )
         .join(tracks, tracks.c.id == incidents.c.track_id)
-        .where(incidents.c.opened_at >= since, incidents.c.closed_because.is_(None), incidents.c.merged_into.is_(None))
+        .where(
+            incidents.c.opened_at.between(since, until),
+            incidents.c.closed_because.is_(None),
+            incidents.c.merged_into.is_(None),
+        )
         .order_by(incidents.c.opened_at.desc(), incidents.c.id.desc())
         .limit(MAX_INCIDENTS)
     )
@@ -60,11 +64,13 @@ def classify(transaction: Transaction, incident_ids: Collection[UUID], *, by: st
     return sorted(transaction.execute(classing.returning(incidents.c.id)).scalars())
 
 
-def last_message(transaction: Transaction, like: Notification, topic: str, since: datetime) -> Notification | None:
+def last_message(
+    transaction: Transaction, like: Notification, topics: Collection[str], since: datetime
+) -> Notification | None:
     """Return the last message of a cause on a channel since a time, if any.
 
-    like    news of the channel
-    topic   the beginning of its topic
+    like     news of the channel
+    topics   the beginnings of its topic
     """
     at = notifications.c.created_at
     wanted = (
@@ -75,7 +81,7 @@ def last_message(transaction: Transaction, like: Notification, topic: str, since
             notifications.c.channel_key == like.channel_key,
             notifications.c.news == News.SUMMARY,
             notifications.c.state != NotificationState.DROPPED,
-            notifications.c.topic.startswith(topic, autoescape=True),
+            or_(*(notifications.c.topic.startswith(topic, autoescape=True) for topic in topics)),
         )
         .order_by(at.desc(), notifications.c.id.desc())
         .limit(1)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from service.testing.fake_circleci.organization import Project, Run
+from service.testing.fake_circleci.organization import JobRun, Project, Run, TestResult
 from tests.app_fixture import RED, House, a_house
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
@@ -20,6 +20,19 @@ routes:
     receiver: web
 """
 IN_TROUBLE = "CircleCI or the network seems to be in trouble: {} workflows of {} projects"
+
+
+APART = """\
+receivers:
+  first: {channels: [json://first.example.com]}
+  others: {channels: [json://others.example.com, pagerduty://0123456789abcdef0123456789abcdef@abcdefghijklmnopqrs]}
+routes:
+  - match: {project: "gh/acme/service-0", branch: main}
+    receiver: first
+%s  - match: {branch: main}
+    receiver: others
+"""
+NIGHT = '    active: {hours: "08:00-09:31", timezone: UTC}\n'
 
 
 @pytest.fixture
@@ -123,3 +136,57 @@ async def test_a_class_that_a_person_gave_stays(house: House) -> None:
 
     await finish(house, *(run(house, one) for one in others))
     assert min(house.rows("SELECT klass, class_by FROM incidents")) == ("flaky", "ada")
+
+
+def failing(house: House, project: Project, *names: str, of: int) -> Run:
+    """A run that ends now, whose tests fail in a way of the project's own."""
+    failures = tuple(
+        TestResult(name=name, class_name=project.name, file="", result="failure", message=f"{project.name} {name}")
+        for name in names
+    )
+    passes = tuple(TestResult(name=f"passes {n}", class_name=project.name, file="") for n in range(of - len(names)))
+    job = JobRun(name="unit", status="failed", lasts_s=60, tests=(*passes, *failures))
+    return replace(run(house, project), jobs=(replace(job, number=5000),))
+
+
+ALL = tuple("abcdefghij")
+
+
+async def test_projects_of_which_nearly_all_tests_fail_share_a_cause_without_a_fingerprint(house: House) -> None:
+    projects = several(3)
+
+    titles = await finish(house, *(failing(house, one, *ALL[:9], of=10) for one in projects))
+
+    assert len({row[0] for row in house.rows("SELECT fingerprint FROM incidents")}) == 3
+    assert titles == [IN_TROUBLE.format(3, 3)]
+    assert "nearly all their tests fail, or jobs timed out" in house.channels.took[-1][1].text
+
+
+async def test_projects_of_which_some_tests_fail_each_in_its_way_share_none(house: House) -> None:
+    assert len(await finish(house, *(failing(house, one, *ALL[:8], of=10) for one in several(3)))) == 3
+
+
+async def test_a_channel_that_was_told_of_one_project_before_hears_that_the_cause_is_shared(folder: Path) -> None:
+    async with a_house(folder, APART % "") as house:
+        first, *others = several(4)
+        await finish(house, run(house, first))
+        house.clock.tick(minutes=2)
+        await finish(house, *(run(house, one) for one in others))
+        heard = [message for label, message in house.channels.took if label == "first (json)"]
+
+        assert [one.title for one in heard[1:]] == [IN_TROUBLE.format(4, 4)]
+        assert "service-0 main build" in heard[-1].text
+        assert "service-1" not in heard[-1].text
+        await finish(house, run(house, others[0], number=902))
+        assert house.channels.told.count("first (json)") == 2
+
+
+async def test_a_channel_in_quiet_hours_hears_of_no_shared_cause(folder: Path) -> None:
+    async with a_house(folder, APART % NIGHT) as house:
+        first, *others = several(3)
+        await finish(house, run(house, first))
+        house.clock.tick(minutes=2)
+        await finish(house, *(run(house, one) for one in others))
+
+        assert house.channels.told.count("first (json)") == 1
+        assert "others (json)" in house.channels.told

@@ -25,10 +25,10 @@ def test_three_projects_with_one_fingerprint_within_half_an_hour_share_a_cause()
     assert found == shared_cause(reversed(incidents), NOW)
 
 
-def test_two_projects_or_one_too_old_share_none() -> None:
+def test_two_projects_or_half_an_hour_apart_share_none() -> None:
     assert shared_cause([opened(1, "a"), opened(2, "b"), opened(3, "b")], NOW) is None
-    assert shared_cause([opened(1, "a"), opened(2, "b"), opened(3, "c", ago=31)], NOW) is None
-    assert shared_cause([opened(1, "a"), opened(2, "b"), opened(3, "c", ago=-1)], NOW) is None
+    assert shared_cause([opened(1, "a", ago=0), opened(2, "b"), opened(3, "c", ago=31)], NOW) is None
+    assert shared_cause([opened(1, "a", ago=0), opened(2, "b", ago=0), opened(3, "c", ago=-31)], NOW) is None
     assert shared_cause([opened(number, str(number), cause=None) for number in range(5)], NOW) is None
 
 
@@ -39,3 +39,15 @@ def test_incidents_of_which_nothing_is_learned_share_one_too() -> None:
 
     assert found is not None
     assert found.sentence.endswith("7 workflows of 7 projects")
+
+
+def test_the_half_hour_is_one_that_holds_the_incident_in_question_whatever_our_clock_says() -> None:
+    early, late = [opened(n, str(n), ago=50 + n) for n in range(3)], [opened(9 - n, str(n), ago=n) for n in range(4)]
+
+    found = shared_cause([*late, *early], NOW)
+    before = shared_cause([*late, *early], NOW - timedelta(minutes=50))
+    between = shared_cause([*late, *early], NOW - timedelta(minutes=40))
+    ahead = shared_cause([opened(n, str(n), ago=-n) for n in range(3)], NOW)
+
+    assert [found and len(found.incidents), before and len(before.incidents), between] == [4, 3, before]
+    assert ahead is not None
