@@ -45,7 +45,7 @@ MAX_JOBS = 10  # whose details are fetched: more failed jobs than that have one 
 TESTS_RETRY_AFTER_S = 5.0
 MAX_FAILED_ROUNDS = 12  # about an hour
 
-OF_JOBS = frozenset({DetailKind.JOBS, DetailKind.TESTS, DetailKind.PASSES, DetailKind.LOG})
+OF_JOBS = frozenset({DetailKind.JOBS, DetailKind.TESTS, DetailKind.PASSES, DetailKind.LOG, DetailKind.STEPS})
 MAX_PASSED_JOBS = 20
 
 T = TypeVar("T")
@@ -208,10 +208,14 @@ class DetailsFetcher:
             report = group.create_task(self._try(wants & {DetailKind.JOBS}, partial(self._fetch_job, job)))
             tests = group.create_task(self._try(wants & {DetailKind.TESTS}, partial(self._fetch_tests, job)))
             step = group.create_task(self._try(wants & {DetailKind.LOG}, partial(self._fetch_step, job)))
-        return replace(report.result() or job, tests=tests.result() or job.tests, step=step.result() or job.step)
+        known = replace(report.result() or job, tests=tests.result() or job.tests, step=step.result() or job.step)
+        if known.tests is not None or known.step is not None or DetailKind.LOG in wants:
+            return known
+        found = await self._try(wants & {DetailKind.STEPS}, partial(self._fetch_step, job, has_log=False))
+        return replace(known, step=found)
 
-    async def _fetch_step(self, job: JobReport) -> FailedStep | None:
-        return await self._logs.read(require(self._event.project.slug, "the project's slug"), job)
+    async def _fetch_step(self, job: JobReport, *, has_log: bool = True) -> FailedStep | None:
+        return await self._logs.read(require(self._event.project.slug, "the project's slug"), job, has_log=has_log)
 
     async def _read_passes(self, job: JobReport) -> JobReport:
         """Return a job that passed with its test results; most jobs have none."""

@@ -45,7 +45,7 @@ def list_command(  # noqa: PLR0913, PLR0917 - one option each
     cursor: Annotated[str, typer.Option(metavar="NEXT", help="What the page before said, for older ones.")] = "",
     as_json: AsJson = False,
 ) -> None:
-    """List tests that failed, the latest first; flaky ones by how often they flip."""
+    """List tests that failed, latest first; flaky ones by flips."""
     search = TestSearch(wanted=_filter(project, branch), state=to_state([state] if state else []))
 
     async def read(_: Settings, store: Store) -> Json:

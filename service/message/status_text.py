@@ -42,6 +42,7 @@ DETAIL_NAMES = {
     DetailKind.WORKFLOW: (),
     DetailKind.PULL_REQUEST: (),
     DetailKind.PASSES: (),
+    DetailKind.STEPS: (),
     DetailKind.LOG: ("the log",),
 }
 

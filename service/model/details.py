@@ -18,6 +18,7 @@ class DetailKind(StrEnum):
     TESTS = "tests"  # the test results of the failed jobs
     WORKFLOW = "workflow"  # its automatic reruns, and whether it is a setup
     LOG = "log"  # the failed step of each failed job, with the end of its log
+    STEPS = "steps"  # the failed step of each failed job without test results, not its log
     PASSES = "passes"  # the test results of the jobs that passed
     PULL_REQUEST = "pull_request"  # number and page of the pull request
 

@@ -67,11 +67,14 @@ def _mentions(
 def _shown(context: Context, notification: Notification, details: Details | None) -> Details | None:
     """Return the details that a message shows: logs only where its route does."""
     route = context.route(notification.route)
-    if details is None or (route and route.has_log):
-        return details
-    jobs = None if details.jobs is None else tuple(replace(job, step=None) for job in details.jobs)
-    missing = tuple(one for one in details.missing if one.want is not DetailKind.LOG)
-    return replace(details, jobs=jobs, missing=missing)
+    if details is None:
+        return None
+    shown = replace(details, missing=tuple(one for one in details.missing if one.want is not DetailKind.STEPS))
+    if route and route.has_log:
+        return shown
+    jobs = None if shown.jobs is None else tuple(replace(job, step=None) for job in shown.jobs)
+    missing = tuple(one for one in shown.missing if one.want is not DetailKind.LOG)
+    return replace(shown, jobs=jobs, missing=missing)
 
 
 def _facts(context: Context, notification: Notification, event: Event, incident: Incident | None) -> MessageFacts:

@@ -17,6 +17,7 @@ REPEATED_FIRST = timedelta(seconds=30)
 A pass is recorded of a test that is known to have failed.
 """
 NOTHING: frozenset[DetailKind] = frozenset()
+OF_RED = frozenset({DetailKind.TESTS, DetailKind.STEPS})
 FindJobs = Callable[[Event], Collection[str]]
 
 
@@ -32,7 +33,7 @@ def details_to_learn(
     """
     if event.run is None or event.run.color is Color.GREY:
         return NOTHING
-    failed = frozenset({DetailKind.TESTS}) if event.run.color is Color.RED else NOTHING
+    failed = OF_RED if event.run.color is Color.RED else NOTHING
     if event.run.number_in_pipeline > 1:
         return failed | {DetailKind.PASSES}
     if event.is_of_default_branch:

@@ -18,7 +18,8 @@ def is_infrastructure(details: Details) -> bool:
     own, which is known only of jobs whose steps were read. A job that timed out says nothing of its cause.
     """
     failed = [job for job in details.jobs or () if job.status in FAILED]
-    has_steps = DetailKind.LOG in details.wanted and all(one.want is not DetailKind.LOG for one in details.missing)
+    asked = details.wanted & {DetailKind.LOG, DetailKind.STEPS}
+    has_steps = bool(asked - {one.want for one in details.missing})
     return bool(failed) and all(_is_broken(job, has_steps=has_steps) for job in failed)
 
 

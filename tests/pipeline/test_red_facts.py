@@ -211,6 +211,19 @@ def broken_by(number: int, status: str) -> Run:
     return replace(base, jobs=tuple(jobs))
 
 
+async def test_a_failed_step_of_the_set_up_is_read_though_no_route_shows_logs(house: House) -> None:
+    classes = []
+    for number, step in ((901, "Checkout code"), (902, "Run tests"), (903, "Restoring cache")):
+        base = broken_by(number, "failed")
+        await post(house, replace(base, jobs=tuple(replace(job, step=step) for job in base.jobs)))
+        for _ in range(3):
+            await house.drain(minutes=6)
+        classes += house.rows("SELECT klass, class_by FROM incidents")
+
+    assert classes == [("infrastructure", "Roundsman"), (None, None), ("infrastructure", "Roundsman")]
+    assert not [call for call in house.pretend.calls if "stdout" in call.path]  # the log is not read
+
+
 async def test_an_incident_that_infrastructure_began_says_so_until_a_change_breaks_it_too(house: House) -> None:
     classes = []
     for number, status in ((901, "infrastructure_fail"), (902, "failed"), (903, "infrastructure_fail")):

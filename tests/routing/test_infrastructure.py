@@ -53,5 +53,6 @@ def test_steps_that_were_not_read_say_nothing() -> None:
     gap = MissingDetail(want=DetailKind.LOG, reason="CircleCI answered 500", is_final=False)
 
     assert not is_infrastructure(unasked)
+    assert is_infrastructure(replace(unasked, wanted=frozenset({DetailKind.STEPS})))
     assert not is_infrastructure(replace(unasked, wanted=READ, missing=(gap,)))
     assert not is_infrastructure(Details(wanted=READ))

@@ -39,30 +39,32 @@ class StepLogs:
         self._has_v3 = has_v3
         self._storage = storage
 
-    async def read(self, slug: str, job: JobReport) -> FailedStep | None:
+    async def read(self, slug: str, job: JobReport, *, has_log: bool = True) -> FailedStep | None:
         """Return the failed step of a job; None if it has none.
+
+        has_log   its log is read too
 
         Raises Temporary or Permanent.
         """
         if self._has_v3 and job.id:
             try:
-                return await self._read_v3(job.id, job.url)
+                return await self._read_v3(job.id, job.url, has_log=has_log)
             except (EndpointError, Permanent):  # another fault is of all of CircleCI
                 if job.number is None:
                     raise
         if job.number is None:
             return None
-        return await self._read_v1(slug, job.number, job.url)
+        return await self._read_v1(slug, job.number, job.url, has_log=has_log)
 
-    async def _read_v3(self, job_id: str, page: str | None) -> FailedStep | None:
+    async def _read_v3(self, job_id: str, page: str | None, *, has_log: bool) -> FailedStep | None:
         answer = await self._api.job_steps(job_id)
         attributes = answer.data.get("attributes") if isinstance(answer.data, dict) else None
         executions = read_maps(attributes.get("parallel_executions") if isinstance(attributes, dict) else None)
         for execution, found in enumerate(executions):
             for step in read_maps(found.get("steps")):
                 if step.get("outcome") in FAILED_OUTCOMES and (number := read_number(step.get("num"))) is not None:
-                    size = read_number(step.get("stdout_bytes")) or 0
-                    lines = await self._lines_v3(job_id, execution, number, start=max(0, size - MAX_TAIL_BYTES))
+                    start = max(0, (read_number(step.get("stdout_bytes")) or 0) - MAX_TAIL_BYTES)
+                    lines = await self._lines_v3(job_id, execution, number, start=start) if has_log else ()
                     return _step(step, lines, page, execution=execution, number=number)
         return None
 
@@ -79,12 +81,12 @@ class StepLogs:
                 return lines
         return ()
 
-    async def _read_v1(self, slug: str, number: int, page: str | None) -> FailedStep | None:
+    async def _read_v1(self, slug: str, number: int, page: str | None, *, has_log: bool) -> FailedStep | None:
         answer = await self._api.build(_long(slug), number)
         for step in read_maps(answer.steps):
             for action in read_maps(step.get("actions")):
                 if action.get("status") in FAILED_OUTCOMES or action.get("failed") is True:
-                    lines = await self._lines_v1(action.get("output_url"))
+                    lines = await self._lines_v1(action.get("output_url")) if has_log else ()
                     lines = (*lines, CUT_OFF) if lines and action.get("truncated") is True else lines
                     execution, place = read_number(action.get("index")) or 0, read_number(action.get("step"))
                     return _step({**step, **action}, lines, page, execution=execution, number=place)
