@@ -34,6 +34,7 @@ from service.pipeline.leases import finish_sends
 from service.pipeline.receive import GroupCommitter
 from service.pipeline.refusals import Refusals
 from service.pipeline.steps import (
+    ASK_EVERY_S,
     DIGEST_EVERY_S,
     EDIT_EVERY_S,
     EXPIRE_EVERY_S,
@@ -236,6 +237,7 @@ def _schedule(jobs: JobQueue, pipeline: Pipeline) -> None:
     jobs.schedule(SWEEP_EVERY_S, pipeline.sweep)
     jobs.schedule(PRUNE_EVERY_S, pipeline.prune)
     jobs.schedule(EXPIRE_EVERY_S, pipeline.expire_incidents)
+    jobs.schedule(ASK_EVERY_S, pipeline.ask_projects)
     jobs.schedule(EDIT_EVERY_S, pipeline.edit_living)
     jobs.schedule(WATCH_EVERY_S, pipeline.watch_alarms)
     jobs.schedule(REMIND_EVERY_S, pipeline.remind)

@@ -26,6 +26,9 @@ from service.model import Actor, Delivery, DetailKind, Details, Event, Hook, Sig
 __all__ = ["CircleCI", "Log"]
 
 
+MAX_LISTED_BRANCHES = 5_000  # of one answer. Source: CircleCI API v2 reference, getAllInsightsBranches
+
+
 class CircleCI:
     """One CircleCI: the cloud, or a CircleCI Server.
 
@@ -128,6 +131,18 @@ class CircleCI:
         if project.id is None:
             raise Permanent(f"CircleCI does not say the id of project {slug}")
         return project.id
+
+    async def default_branch(self, slug: str) -> str | None:
+        """Return the default branch of a project; raises Temporary or Permanent."""
+        return (await self._api.project(slug)).vcs_info.default_branch
+
+    async def branches(self, slug: str) -> frozenset[str]:
+        """Return the branches of a project; none if there are too many to list all.
+
+        Raises Temporary or Permanent.
+        """
+        found = frozenset((await self._api.branches(slug)).branches)
+        return found if len(found) < MAX_LISTED_BRANCHES else frozenset()
 
     async def list_hooks(self, project_id: str) -> list[Hook]:
         """Return the hooks of a project; raises Temporary or Permanent."""

@@ -64,6 +64,17 @@ class Source(Protocol):
         """
         ...
 
+    async def default_branch(self, slug: str) -> str | None:
+        """Return the default branch of a project; raises Temporary or Permanent."""
+        ...
+
+    async def branches(self, slug: str) -> frozenset[str]:
+        """Return the branches of a project; none if there are too many to list all.
+
+        Raises Temporary or Permanent.
+        """
+        ...
+
     async def close(self) -> None:
         """Close all connections."""
         ...

@@ -3,6 +3,7 @@
 That is no news: no channel is told, and the next red is news again. Judging a later run would come to the same end.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -12,6 +13,7 @@ from service.db.tables import Transaction
 from service.model import Closing
 from service.pipeline.context import Context
 from service.store import incidents, kept_back, living_messages, told, tracks
+from service.store.project_questions import GONE_AFTER
 from service.store.tracks import StoredTrack
 
 EXPIRE_EVERY_S = 600.0
@@ -45,14 +47,24 @@ def close_silent(transaction: Transaction, track_ids: list[int], now: datetime) 
 
     Returns their number.
     """
-    silent = [
-        one
-        for one in tracks.lock_all(transaction, track_ids)
-        if one.state.incident_id and one.track.is_silent(one.state.last_at, now)
-    ]
+    locked = tracks.lock_all(transaction, track_ids)
+    return _close(transaction, [one for one in locked if one.track.is_silent(one.state.last_at, now)], now)
+
+
+def close_gone(transaction: Transaction, track_ids: list[int], now: datetime) -> int:
+    """Close the incidents of tracks that are red still, as their branches are gone.
+
+    Not of those that had a run of late, which may have brought the branch back. Returns their number.
+    """
+    locked, before = tracks.lock_all(transaction, track_ids), now - GONE_AFTER
+    return _close(transaction, [one for one in locked if one.state.last_at and one.state.last_at < before], now)
+
+
+def _close(transaction: Transaction, found: Sequence[StoredTrack], now: datetime) -> int:
+    silent = [one for one in found if one.state.incident_id]
     known = incidents.find_all(transaction, {one.state.incident_id for one in silent if one.state.incident_id})
     closing = [
-        replace(known[one.state.incident_id], closed_at=_end(one), closed_because=Closing.EXPIRED)
+        replace(known[one.state.incident_id], closed_at=min(_end(one), now), closed_because=Closing.EXPIRED)
         for one in silent
         if one.state.incident_id in known
     ]

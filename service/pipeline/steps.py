@@ -12,6 +12,7 @@ import structlog
 
 from service.errors import NotFound
 from service.model import Digest, Fetch, FetchPurpose, KnownProblem, Person, Receiver, Route
+from service.pipeline.ask_projects import ASK_EVERY_S, AskedProjects, ask_projects
 from service.pipeline.context import Context, RetryPolicy
 from service.pipeline.digests import DIGEST_EVERY_S, plan_digests
 from service.pipeline.edit_living import EDIT_EVERY_S, edit_living
@@ -30,6 +31,7 @@ from service.routing.projects import NO_RULES, ProjectRules
 from service.store import fetches
 
 __all__ = [
+    "ASK_EVERY_S",
     "DIGEST_EVERY_S",
     "EDIT_EVERY_S",
     "EXPIRE_EVERY_S",
@@ -78,6 +80,7 @@ class Pipeline:
 
     def __init__(self, context: Context) -> None:
         self._context = context
+        self._asked = AskedProjects()
         self.handlers: dict[str, Handler] = {
             kind: instrumented(kind, self._bind_context(step.run), context.metrics) for kind, step in JOBS.items()
         }
@@ -148,6 +151,10 @@ class Pipeline:
     async def expire_incidents(self) -> None:
         """Close incidents of tracks that had no run for long."""
         await expire_incidents(self._context)
+
+    async def ask_projects(self) -> None:
+        """Ask CircleCI for what posts do not tell of projects."""
+        await ask_projects(self._context, self._asked)
 
     async def plan_digests(self) -> None:
         """Plan the digests whose time has come."""

@@ -48,6 +48,7 @@ OPERATIONS: dict[str, tuple[str, str, set[str]]] = {
         "/project/{project-slug}",
         {"id", "name", "organization_id", "organization_name", "organization_slug", "slug", "vcs_info"},
     ),
+    "getAllInsightsBranches": ("GET", "/insights/{project-slug}/branches", {"branches", "org_id", "project_id"}),
     "getJobDetails": (
         "GET",
         "/project/{project-slug}/job/{job-number}",

@@ -118,6 +118,7 @@ async def test_each_method_calls_its_endpoint_and_the_fake_answers_as_circleci_d
         "pipeline": api.pipeline(RED.pipeline_id),
         "values": api.values(RED.pipeline_id),
         "project": api.project(project.slug),
+        "branches": api.branches(project.slug),
         "job": api.job(project.slug, job.number),
         "tests": anext(api.tests(project.slug, job.number, len)),
         "test_lines": api.test_lines(RED.job_id(job), bool),

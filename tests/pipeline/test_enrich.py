@@ -245,6 +245,7 @@ class Buggy:
         self.verify, self.identify, self.kept_headers = source.verify, source.identify, source.kept_headers
         self.require_signature, self.find_hook = source.require_signature, source.find_hook
         self.close = source.close
+        self.default_branch, self.branches = source.default_branch, source.branches
         self._error = error
 
     async def enrich(

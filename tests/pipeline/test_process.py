@@ -322,6 +322,7 @@ class Stumbling:
         self.verify, self.identify, self.kept_headers = source.verify, source.identify, source.kept_headers
         self.require_signature, self.find_hook = source.require_signature, source.find_hook
         self.enrich, self.close = source.enrich, source.close
+        self.default_branch, self.branches = source.default_branch, source.branches
         self._source, self._error, self._left = source, error, times
 
     def parse(self, delivery: Delivery) -> Event:

@@ -11,6 +11,7 @@ from service.circleci.api.client import Client, Page
 from service.circleci.api.endpoints import ENDPOINTS
 from service.circleci.api.request import Call
 from service.circleci.api.responses import (
+    BranchesAnswer,
     BuildAnswer,
     HookShape,
     JobAnswer,
@@ -60,6 +61,10 @@ class CircleCIAPI:
     async def project(self, slug: str) -> ProjectShape:
         """Return a project."""
         return await self._client.ask(_call("project", slug=slug), ProjectShape)
+
+    async def branches(self, slug: str) -> BranchesAnswer:
+        """Return the branches of a project."""
+        return await self._client.ask(_call("branches", slug=slug), BranchesAnswer)
 
     async def job(self, slug: str, number: int) -> JobAnswer:
         """Return a job."""

@@ -113,10 +113,17 @@ ENDPOINTS = {  # by the name of the method of CircleCIAPI that calls it
     ),
     "project": Endpoint(
         path="/project/{slug}",
-        purpose="the id of a project, by which its webhooks are listed",
+        purpose="the id of a project, by which its webhooks are listed, and its default branch",
         right=Right.READ,
         is_optional=False,
         operation="getProjectBySlug",
+    ),
+    "branches": Endpoint(
+        path="/insights/{slug}/branches",
+        purpose="the branches of a project: a red of one that is gone is over",
+        right=Right.READ,
+        is_optional=True,
+        operation="getAllInsightsBranches",
     ),
     "job": Endpoint(
         path="/project/{slug}/job/{number}",

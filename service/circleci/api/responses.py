@@ -54,10 +54,23 @@ class UserShape(Shape):
     name: Text = None
 
 
+class ProjectVcs(Shape):
+    """The repository of a project."""
+
+    default_branch: Text = None
+
+
+class BranchesAnswer(Shape):
+    """The branches of a project; at most 5,000."""
+
+    branches: Texts = ()
+
+
 class ProjectShape(Shape):
     """A project."""
 
     id: Text = None
+    vcs_info: ProjectVcs = ProjectVcs()
 
 
 class WorkflowAnswer(Shape):

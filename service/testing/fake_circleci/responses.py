@@ -3,6 +3,7 @@
 Source: CircleCI's OpenAPI description of API v2. Unlike webhooks, slugs begin with ``gh/``. Durations are milliseconds.
 """
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 from starlette.requests import Request
@@ -18,6 +19,11 @@ SYSTEM_USER = "00000000-0000-0000-0000-000000000000"  # the starter of scheduled
 def user(person: Person) -> Payload:
     """Return the answer to ``GET /user/{id}`` and ``GET /me``."""
     return {"id": person.id, "login": person.login, "name": person.name}
+
+
+def branches(project: Project, names: Sequence[str]) -> Payload:
+    """Return the answer to ``GET /insights/{slug}/branches``."""
+    return {"org_id": ORG_ID, "project_id": project.id, "branches": list(names)}
 
 
 def project(project: Project) -> Payload:

@@ -55,6 +55,7 @@ class FakeCircleCI:
     faults         the faults of the next calls
     hooks          the registered webhooks
     jobs           the jobs of these runs
+    deleted_branches  those that it lists in no project
     has_v3         False: it has API v2 and v1.1 alone, as a CircleCI Server
     """
 
@@ -76,6 +77,7 @@ class FakeCircleCI:
         self._users = {owner.id: owner}
         self._projects = {project.slug: project for project in projects}
         self._workflows: dict[str, Run] = {}
+        self.deleted_branches: set[str] = set()
         self._pipelines: dict[str, Run] = {}
         self.has_v3 = True
         self.jobs = FakeJobs(self._tests_by_now)
@@ -103,6 +105,7 @@ class FakeCircleCI:
             Route(f"{PREFIX}/project/{{slug:path}}/job/{{number:int}}", self._job),
             Route(f"{PREFIX}/project/{{slug:path}}/{{number:int}}/tests", self._tests),
             Route(f"{PREFIX}/project/{{slug:path}}", self._project),
+            Route(f"{PREFIX}/insights/{{slug:path}}/branches", self._branches),
             *self.jobs.routes(),
             *self.hooks.routes(PREFIX),
         ]
@@ -176,6 +179,13 @@ class FakeCircleCI:
     async def _project(self, request: Request) -> Response:
         project = self._projects.get(_slug(request))
         return JSONResponse(responses.project(project)) if project else error_response(404, "Project not found")
+
+    async def _branches(self, request: Request) -> Response:
+        project = self._projects.get(_slug(request))
+        if project is None:
+            return error_response(404, "Project not found")
+        known = {run.branch for run in self._workflows.values() if run.project == project and run.branch}
+        return JSONResponse(responses.branches(project, sorted(known - self.deleted_branches)))
 
     async def _job(self, request: Request) -> Response:
         run, job = self.jobs.by_number.get((_slug(request), request.path_params["number"]), (None, None))
