@@ -26,6 +26,7 @@ from service.web.api_silences import SilencesApi
 from service.web.api_tests import TestsApi
 from service.web.auth.access import Access
 from service.web.build_metrics_text import build_metrics_text
+from service.web.openapi.document import PATH, openapi
 from service.web.parameters import checked_params, page_params, single_valued_params
 
 
@@ -61,6 +62,7 @@ class Api:
                 store=self.store, access=self.access, clock=self.clock, from_file=self.known_problems
             ).routes(),
             *TestsApi(store=self.store, access=self.access, clock=self.clock).routes(),
+            Route(PATH, self.openapi),
             *self.health_routes(),
         ]
 
@@ -143,6 +145,11 @@ class Api:
         )
         return JSONResponse({"notification": str(notification_id), "dismiss": "done"})
 
+    async def openapi(self, request: Request) -> Response:
+        """Return the description of the API in OpenAPI 3.1."""
+        await self.access.require(request)
+        return JSONResponse(openapi(request.app.routes))
+
     async def healthz(self, _request: Request) -> Response:
         """Answer 200: this process is alive."""
         return JSONResponse({"status": "alive"})
@@ -154,7 +161,8 @@ class Api:
         because it must keep the webhooks that arrive.
         """
         wanted = dict.fromkeys(request.query_params.getlist("check") or self.readiness.names)
-        if unknown := next((name for name in wanted if name not in self.readiness.names), None):
+        unknown = next((name for name in wanted if name not in self.readiness.names), None)
+        if unknown is not None:  # an empty name is unknown too
             raise BadRequest(f"there is no check {unknown!a}; there are {', '.join(self.readiness.names)}")
         checks = {name: await self.readiness.check(name) for name in wanted}
         if detail := next((check.detail for check in checks.values() if check.detail), None):

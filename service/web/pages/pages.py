@@ -12,7 +12,17 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from service.errors import NotFound, Rejected, Temporary, Unauthorized
-from service.web.pages import acts, builds, dead_letters, event, incidents, known_problems, login, silences
+from service.web.pages import (
+    acts,
+    api_reference,
+    builds,
+    dead_letters,
+    event,
+    incidents,
+    known_problems,
+    login,
+    silences,
+)
 from service.web.pages.context import Endpoint, PageContext, redirect
 from service.web.pages.forms import login_path, referring_path, request_path
 from service.web.pages.template_filters import HEADINGS
@@ -35,6 +45,7 @@ PAGES: Mapping[str, Endpoint] = {
     "/incidents": incidents.show,
     "/known-problems": known_problems.show,
     "/deliveries/{id}/body": event.download_body,
+    "/api": api_reference.show,
     "/login": login.show,
     "/login/{code}": login.log_in_by_link,
     "/static/{name}": static,
