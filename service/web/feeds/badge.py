@@ -15,7 +15,9 @@ FILLS = {GREEN: "#2a7a3b", RED: "#c0271d"}  # white on each of them has a contra
 LABEL_FILL, UNKNOWN_FILL = "#444444", "#666666"
 COLORS = {GREEN: "success", RED: "critical"}
 MAX_LABEL = 60
-HEIGHT, PADDING, LETTER_WIDTH = 20, 6, 6.6
+HEIGHT, PADDING = 20, 6
+LETTER_WIDTHS = {**dict.fromkeys("fijlrtI.,:;'|!()[]/- ", 4.2), **dict.fromkeys("mwMW@%", 10.0)}
+CAPITAL_WIDTH, OTHER_WIDTH, IDEOGRAPH_WIDTH = 7.8, 6.8, 12.0
 FONT = "Verdana, DejaVu Sans, sans-serif"
 
 
@@ -67,6 +69,11 @@ def shields_json(badge: Badge) -> Json:
 
 
 def _width(text: str) -> int:
-    """Return the pixels of a text with its padding; ideographs take two places."""
-    places = sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)
-    return round(max(places, 1) * LETTER_WIDTH) + 2 * PADDING
+    """Return the pixels of a text with its padding, about as wide as Verdana draws it."""
+    return round(sum(map(_letter_width, text or " "))) + 2 * PADDING
+
+
+def _letter_width(letter: str) -> float:
+    if unicodedata.east_asian_width(letter) in "WF":
+        return IDEOGRAPH_WIDTH
+    return LETTER_WIDTHS.get(letter, CAPITAL_WIDTH if letter.isupper() else OTHER_WIDTH)
