@@ -58,7 +58,8 @@ def parse_act(verb: str, asked: Mapping[str, object], *, who: str, now: datetime
 
 def require_known(asked: Mapping[str, object], known: Sequence[str], problem: str) -> None:
     """Raise BadRequest for a name that is not among these, with the one like it."""
-    if unknown := next((name for name in asked if name not in known), None):
+    unknown = next((name for name in asked if name not in known), None)
+    if unknown is not None:  # an empty name is unknown too
         raise BadRequest(f"{unknown!a} {problem}; {_near(unknown, known)}")
 
 

@@ -11,6 +11,7 @@ from service.web.openapi.document import ANSWERS, ERRORS, PATH
 from service.web.openapi.requests import BODIES, QUERIES
 from tests.app_fixture import RED, House
 from tests.cli_reference import every_route
+from tests.operator_client import ADMIN_TOKEN
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 
@@ -204,3 +205,10 @@ async def test_readiness_of_an_unknown_check_is_refused(house: House, query: str
 
     assert answer.status_code == 400
     assert "there is no check" in answer.json()["error"]
+
+
+@pytest.mark.parametrize("path", ["/api/v1/status", "/api/v1/incidents", "/api/v1/events", "/cctray.xml"])
+async def test_parameter_without_a_name_is_refused(house: House, path: str) -> None:
+    answer = await house.http.get(path, params={"": "x"}, headers={"Authorization": f"Bearer {ADMIN_TOKEN}"})
+
+    assert answer.status_code == 400
