@@ -10,6 +10,7 @@ from starlette.responses import Response
 from service.db.tables import Transaction
 from service.errors import NotFound
 from service.operations import ids, queries
+from service.operations.build_story import tell_story
 from service.operations.ids import Noun
 from service.operations.json_shapes import Json, action_json
 from service.store import actions, deliveries, runs
@@ -48,7 +49,7 @@ def _is_beginning(text: str) -> bool:
 
 
 def _read(transaction: Transaction, event_id: UUID) -> Json:
-    """Return the ``event`` and ``incident``, or the ``delivery`` and ``actions``.
+    """Return ``event``, ``story`` and ``incident``, or ``delivery`` and ``actions``.
 
     The id is CircleCI's of a run, or that of an event or a delivery. Raises NotFound.
     """
@@ -57,7 +58,8 @@ def _read(transaction: Transaction, event_id: UUID) -> Json:
         event = queries.show_event(transaction, run.event_id if run else event_id, body_limit=MAX_BODY_BYTES)
     except NotFound:
         return _read_delivery(transaction, event_id)
-    return {"event": event, "incident": read_incident(transaction, event["incident"])}
+    story = tell_story(transaction, UUID(event["id"]), event["evidence"])
+    return {"event": event, "story": story, "incident": read_incident(transaction, event["incident"])}
 
 
 def _read_delivery(transaction: Transaction, delivery_id: UUID) -> Json:

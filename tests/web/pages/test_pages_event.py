@@ -39,7 +39,10 @@ async def test_the_story_stands_at_the_top(house: House, browser: httpx.AsyncCli
     page = await browser.get(f"/builds/{event.id}")
 
     assert "<title>web main failed · Roundsman</title>" in page.text
-    assert "✕ failed build-and-test Apply vouchers Project acme/web its builds Branch main" in text(page)
+    assert (
+        "✕ acme/web main: build-and-test #1487 failed Apply vouchers Project acme/web its builds Branch main"
+        in text(page)
+    )
     assert "Commit 3f2c8a526d3e by Grace Example Started by Ada Example by a push, trigger webhook" in text(page)
     assert "today 09:11:03, 1 minute ago; took 5m 03s" in text(page)
     assert '<a href="https://app.example.com/w1" rel="noreferrer">' in page.text
@@ -63,7 +66,7 @@ async def test_unknown_facts_are_left_out(house: House, browser: httpx.AsyncClie
 
     page = await browser.get(f"/builds/{event.id}")
 
-    assert "– unknown a workflow Project no project When today 09:11:03, 1 minute ago Notifications" in text(page)
+    assert "– no project: a workflow ended Project no project When today 09:11:03, 1 minute ago" in text(page)
 
 
 async def test_a_job_and_a_tag_are_named(house: House, browser: httpx.AsyncClient) -> None:
@@ -169,13 +172,13 @@ async def test_what_circleci_told_us_is_shown_and_what_it_would_not(house: House
     page = await browser.get(f"/builds/{event.id}")
 
     before, _, folded = text(page).partition("490 more failures")
-    assert "✓ success lint 48s ✕ failed unit-tests Exited with 1" in before
+    assert "✕ failed unit-tests Exited with 1 ✕ failed e2e Other jobs Status Job Took ✓ success lint 48s" in folded
     assert "500 failures, 7 passed; there are more than we read" in before
     assert "test_9. in test_a.py assert 9" in before
     assert "test_10." in folded
     assert "actor missing: CircleCI answered 404 vcs missing: CircleCI answered 503 (to be asked again)" in folded
     assert "Asked twice, last today 09:12" in folded
-    assert '<a href="https://app.example.com/j" rel="noreferrer">' in page.text
+    assert '<a class="target" href="https://app.example.com/j" rel="noreferrer">' in page.text
 
 
 @pytest.mark.parametrize(
@@ -270,7 +273,7 @@ async def test_a_name_of_which_nothing_can_be_seen_is_a_mark(house: House, brows
     line, page = await browser.get("/builds"), await browser.get(f"/builds/{event.id}")
 
     assert '"><bdi>\N{REPLACEMENT CHARACTER}</bdi></a>' in line.text
-    assert "failed \N{REPLACEMENT CHARACTER}" in text(page)
+    assert ": \N{REPLACEMENT CHARACTER} #1487 failed" in text(page)
     assert "Branch \N{REPLACEMENT CHARACTER}" in text(page)
 
 

@@ -1,0 +1,103 @@
+"""The page of a build: its story first, then what failed, its neighbors, and the record."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from service.model import TestFailure
+from service.operations.build_story import group_failures
+from service.testing.fake_circleci.organization import Run
+from service.testing.sample_runs import VOUCHERS, suite
+from tests.app_fixture import GREEN, RED, RED_TO_WEB, House, a_house
+from tests.operator_client import Operator
+from tests.pages_fixture import text
+
+
+def run(number: int, status: str = "failed", *, attempt: int = 1) -> Run:
+    base, tests = (RED if status == "failed" else GREEN), suite(*VOUCHERS, of=214)
+    jobs = tuple(replace(job, tests=tests if job.tests else ()) for job in base.jobs)
+    pushed_at = RED.pushed_at + timedelta(minutes=10 * (number - 900) + attempt)
+    return replace(base, number=number, status=status, attempt=attempt, jobs=jobs, pushed_at=pushed_at)
+
+
+@pytest.fixture
+async def house(folder: Path) -> AsyncIterator[House]:
+    async with a_house(folder, RED_TO_WEB) as opened:
+        opened.clock.tick(hours=12)
+        opened.http.auth = Operator()
+        yield opened
+
+
+async def finish(house: House, *runs: Run) -> list[str]:
+    ids = []
+    for one in runs:
+        ids.append(await house.finish(one))
+        await house.drain()
+    return ids
+
+
+async def test_the_heading_says_what_a_run_did_and_its_neighbors_are_linked(house: House) -> None:
+    greens = [run(number, "success") for number in range(890, 900)]
+    *_, green, broke, again, fixed = await finish(house, *greens, run(901), run(902), run(903, "success"))
+
+    pages = [(await house.http.get(f"/builds/{one}")).text for one in (green, broke, again, fixed)]
+
+    headings = [page.partition("<h1>")[2].partition("</h1>")[0] for page in pages]
+    words = ["passed", "broke", "still red, 2 in a row", "fixed"]
+    assert [word for word, heading in zip(words, headings, strict=True) if word in heading] == words
+    assert ["Previous:" in page and "Next:" in page for page in pages] == [True, True, True, False]
+    assert "green for" in pages[1]
+    assert "usually" in pages[1]
+    assert "Ended by this run" in pages[1]
+
+
+async def test_a_rerun_and_its_first_run_stand_together(house: House) -> None:
+    first, second = await finish(house, run(901), run(901, "success", attempt=2))
+
+    pages = [(await house.http.get(f"/builds/{one}")).text for one in (first, second)]
+
+    for page in pages:
+        assert "Pipeline 901</h2>" in page
+        assert page.count("this run") == (2 if "Ended by this run" in page else 1)
+        assert ", run 2" in page
+
+
+async def test_the_last_runs_with_the_same_failure_are_named(house: House) -> None:
+    first, second = await finish(house, run(901), run(910))
+
+    before, after = [(await house.http.get(f"/builds/{one}")).text for one in (first, second)]
+
+    assert "Seen before" not in before
+    assert "The last runs with a failure of the same text." in after
+
+
+async def test_jobs_have_bars_in_time_and_failed_ones_come_first(house: House) -> None:
+    [build] = await finish(house, run(901))
+
+    page = (await house.http.get(f"/builds/{build}")).text
+
+    assert page.index("Jobs that failed") < page.index("Other jobs")
+    assert '<rect x="' in page
+    assert "style=" not in page
+
+
+def test_failures_with_one_text_are_one() -> None:
+    def failed(name: str, message: str | None) -> TestFailure:
+        return TestFailure(name=name, file="t.py", message=message)
+
+    alike = [failed(f"t{n}", f"no reservation within 5 s: 0x7f3a91c2e{n}00") for n in range(3)]
+    groups = group_failures([*alike, failed("other", "assert 1"), failed("dumb", None), failed("mute", None)])
+
+    assert [len(group["tests"]) for group in groups] == [3, 1, 1, 1]
+
+
+async def test_a_build_and_its_beginning_lead_to_one_page(house: House) -> None:
+    [build] = await finish(house, run(901))
+    workflow = house.rows("SELECT workflow_id FROM events")[0][0]
+
+    by_run = await house.http.get(f"/builds/{workflow}")
+
+    assert text(by_run) == text(await house.http.get(f"/builds/{build}"))
