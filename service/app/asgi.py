@@ -14,7 +14,6 @@ from service.operations.hook_addresses import HOOK_PATH
 from service.web.api import Api
 from service.web.clean_text import CleanTextMiddleware
 from service.web.errors import ErrorHandler, html_or_json_error, json_error
-from service.web.feeds.feeds import Feeds
 from service.web.hook_app import HookApp
 from service.web.misrouted_webhooks import record_misrouted_webhooks
 from service.web.pages.pages import Pages
@@ -57,12 +56,17 @@ def health_app(api: Api) -> Starlette:
     return App(api.health_routes(), RequestLog(api.metrics), json_error)
 
 
-def receiving_app(api: Api, webhook: WebhookEndpoint, feeds: Feeds, pages: Pages, *, max_body_bytes: int) -> Starlette:
-    """Return the app of a process that receives webhooks and shows pages."""
+def receiving_app(
+    api: Api, webhook: WebhookEndpoint, pages: Pages, others: Sequence[BaseRoute], *, max_body_bytes: int
+) -> Starlette:
+    """Return the app of a process that receives webhooks and shows pages.
+
+    others   the routes that are neither of the API nor pages: feeds, and the stream of changes
+    """
     log = RequestLog(api.metrics)
     receive = HookApp(webhook, log, json_error, max_body_bytes=max_body_bytes)
     hook = Route(HOOK_PATH, receive, methods=["POST"])
     # CircleCI follows no redirect: a URL with a slash at its end must not lose every webhook
     slashed = Route(f"{HOOK_PATH}/", receive, methods=["POST"], include_in_schema=False)
     answer = record_misrouted_webhooks(html_or_json_error(pages), webhook.refusals, clock=webhook.clock)
-    return App([*api.routes(), *feeds.routes(), *pages.routes()], log, answer, short_routes=[hook, slashed])
+    return App([*api.routes(), *others, *pages.routes()], log, answer, short_routes=[hook, slashed])

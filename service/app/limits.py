@@ -8,6 +8,7 @@ from service.pipeline.context import BatchLimits
 from service.pipeline.receive import GroupCommitter, IntakeLimits
 from service.pipeline.refusals import RefusalLimits
 from service.pipeline.worker import WorkerLimits
+from service.web.live.changes import LiveLimits
 from service.web.pages.context import PageLimits
 from service.web.request_body import BodyLimits
 
@@ -28,4 +29,5 @@ class Limits:
     batches: BatchLimits = field(default_factory=BatchLimits)
     worker: WorkerLimits = field(default_factory=WorkerLimits)
     pages: PageLimits = field(default_factory=PageLimits)
+    live: LiveLimits = field(default_factory=LiveLimits)
     committer: type[GroupCommitter] = GroupCommitter

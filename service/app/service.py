@@ -52,10 +52,13 @@ from service.queue.grace import Grace
 from service.queue.handlers import Handler
 from service.queue.procrastinate import ProcrastinateQueue
 from service.queue.procrastinate_sql import ProcrastinateRows
-from service.queue.wakeups import DELIVERIES, JOBS, WakeUps
+from service.queue.wakeups import DELIVERIES, JOBS, PAGES, WakeUps
+from service.store.changes import read_version
 from service.web.api import Api
 from service.web.auth.access import Access
 from service.web.feeds.feeds import Feeds
+from service.web.live.changes import Changes
+from service.web.live.endpoint import LiveEndpoint
 from service.web.pages.context import PageContext, PageLimits
 from service.web.pages.pages import Pages
 from service.web.request_body import BodyReader
@@ -74,6 +77,7 @@ class Service:
     committer: GroupCommitter
     heartbeat: Heartbeat
     first_run: FirstRun
+    changes: Changes | None = None
     wake_ups: WakeUps | None = None
     watchdog: Watchdog | None = None
     worker_limits: WorkerLimits = field(default_factory=WorkerLimits)
@@ -100,7 +104,9 @@ class Service:
             await finish_sends(self.context)
 
     def stop(self) -> None:
-        """Begin nothing new from now on; the grace time of the sends under way begins."""
+        """Begin nothing new, and end streams; the grace time of sends begins."""
+        if self.changes is not None:
+            self.changes.stop()
         for worker in self.row_workers:
             worker.stop()
         self.context.jobs.stop()
@@ -148,11 +154,25 @@ class Service:
     async def open(self) -> AsyncIterator[None]:
         """Answer requests while the block runs, without a worker; then close all parts."""
         try:
-            async with self._heartbeat_running(), _in_background(self.wake_ups.run_sender() if self.wake_ups else None):
+            async with (
+                self._heartbeat_running(),
+                _in_background(self.wake_ups.run_sender() if self.wake_ups else None),
+                self._pages_live(),
+            ):
                 yield
         finally:
             for part in (self.context.notifier, self.context.source, self.context.store):
                 await part.close()
+
+    @asynccontextmanager
+    async def _pages_live(self) -> AsyncIterator[None]:
+        """Tell open pages of changes while the block runs, those of other processes too."""
+        if self.changes is None:
+            yield
+            return
+        listening = self.wake_ups.run_listener({PAGES: self.changes.wake}) if self.wake_ups else None
+        async with _in_background(self.changes.run()), _in_background(listening):
+            yield
 
     @asynccontextmanager
     async def _heartbeat_running(self) -> AsyncIterator[None]:
@@ -198,10 +218,8 @@ def build(  # noqa: PLR0913 - one argument for each thing that tests and the dem
     context = _context(config, clock=clock, retry_policy=retry_policy or RetryPolicy(), role=role, limits=limits)
     pipeline = Pipeline(context)
     _schedule(context.jobs, pipeline)
-    wake_ups = WakeUps(config.settings.database_url) if context.store.is_shared else None
+    wake_ups = _wake_ups(config.settings, context)
     announce = wake_ups.send if wake_ups else None
-    if wake_ups and isinstance(context.jobs, ProcrastinateQueue):
-        context.jobs.on_new_jobs(partial(wake_ups.send, JOBS))
     committer = limits.committer(context.store, announce=announce, limits=limits.intake)
     heartbeat = Heartbeat(
         context.store, Process(role=role, channels=context.channels), clock=context.clock, metrics=context.metrics
@@ -213,12 +231,13 @@ def build(  # noqa: PLR0913 - one argument for each thing that tests and the dem
     first_run = FirstRun(read_setup(config))
     access = _access(config.settings, context, session_clock or context.clock)
     api = _api(access, pipeline, readiness)
-    asgi = health_app(api)
-    if role.receives:
+    asgi, changes = health_app(api), _changes(context, limits) if role.receives else None
+    if changes is not None:
         webhook = _webhook(context, committer, limits)
         pages = _pages(context, api, first_run, limits.pages)
         feeds = Feeds(store=context.store, access=access, clock=context.clock, address=config.settings.address)
-        asgi = receiving_app(api, webhook, feeds, pages, max_body_bytes=config.settings.max_body_bytes)
+        others = [*feeds.routes(), *LiveEndpoint(access=access, changes=changes).routes()]
+        asgi = receiving_app(api, webhook, pages, others, max_body_bytes=config.settings.max_body_bytes)
     return Service(
         asgi=asgi,
         context=context,
@@ -226,10 +245,29 @@ def build(  # noqa: PLR0913 - one argument for each thing that tests and the dem
         committer=committer,
         heartbeat=heartbeat,
         first_run=first_run,
+        changes=changes,
         wake_ups=wake_ups,
         watchdog=watchdog,
         worker_limits=limits.worker,
     )
+
+
+def _wake_ups(settings: Settings, context: Context) -> WakeUps | None:
+    """Return the wake-ups of the processes that share the database, if they may."""
+    if not context.store.is_shared:
+        return None
+    wake_ups = WakeUps(settings.database_url)
+    if isinstance(context.jobs, ProcrastinateQueue):
+        context.jobs.on_new_jobs(partial(wake_ups.send, JOBS))
+    context.store.after_commit(partial(wake_ups.send, PAGES))
+    return wake_ups
+
+
+def _changes(context: Context, limits: Limits) -> Changes:
+    """Return the changes for open pages; every commit may be one."""
+    changes = Changes(partial(context.store.read, read_version), limits.live)
+    context.store.after_commit(changes.wake)
+    return changes
 
 
 def _schedule(jobs: JobQueue, pipeline: Pipeline) -> None:

@@ -229,6 +229,7 @@ async def _start_stage(folder: Path, port: int, console: Console) -> AsyncIterat
         service = build(_with_token(config, token), clock=clock, session_clock=now_utc, retry_policy=FAST_RETRIES)
         await stack.enter_async_context(service.running())
         url = await stack.enter_async_context(serving(service.asgi, listener))
+        stack.callback(service.stop)  # before the server ends: it would wait for the streams of open pages
         http = await stack.enter_async_context(httpx.AsyncClient())
         sender = Sender(http, url=f"{url}{HOOK_PATH}", secret=SECRET)
         bearer = {"Authorization": f"Bearer {token}"}

@@ -17,6 +17,7 @@ from service.db.postgres import connection_parameters
 
 DELIVERIES = "roundsman_deliveries"
 JOBS = "roundsman_jobs"
+PAGES = "roundsman_pages"
 
 log = structlog.get_logger()
 

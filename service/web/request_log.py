@@ -15,7 +15,7 @@ from service.metrics import Metrics
 REQUEST_ID = "X-Request-Id"
 RAW_REQUEST_ID = REQUEST_ID.lower().encode()
 REQUEST_ID_PATTERN = re.compile(r"[\w.:+/=-]{1,64}", re.ASCII)  # other values of the header do not get into our log
-QUIET_ROUTES = frozenset({"/healthz", "/readyz", "/metrics"})  # logged only on errors
+QUIET_ROUTES = frozenset({"/healthz", "/readyz", "/metrics", "/live"})  # logged only on errors
 
 log = structlog.get_logger()
 

@@ -18,6 +18,7 @@ from service.operations.json_shapes import Json
 from service.operations.operator_actions import MAX_REASON
 from service.queue.base import JobQueue
 from service.store import dead_counts
+from service.store.changes import read_version
 from service.store.event_search import SCAN_LIMITS
 from service.web.auth.access import Access
 from service.web.auth.session import Cookie
@@ -69,6 +70,7 @@ class PageContext:
             "incident_classes": [*IncidentClass],
             "release": version("roundsman"),
         }
+        shown = {"version": None, "refresh_s": None, **shown}
         return self.renderer.render(template, status=status, **shown)
 
     async def read(
@@ -77,11 +79,12 @@ class PageContext:
         *args: Params.args,
         **kwargs: Params.kwargs,
     ) -> dict[str, Any]:
-        """Return the values of a page, and the count of dead letters, of one moment."""
+        """Return a page's values, its count of dead letters and its version."""
 
         def read(transaction: Transaction) -> dict[str, Any]:
             shown = work(transaction, *args, **kwargs)
-            return {**shown, "dead_letter_count": _count_dead_letters(transaction)}
+            counted = {"dead_letter_count": _count_dead_letters(transaction), "version": read_version(transaction)}
+            return {**shown, **counted}
 
         return await self.store.snapshot(read)
 
@@ -94,6 +97,8 @@ class PageContext:
         It is rendered in a thread: a page may be large, and must not delay webhooks.
         """
         shown["notice"] = read_notice(request)
+        if not may_refresh(request):
+            shown["version"] = None  # its script asks for changes of a version
         response = await asyncio.to_thread(self.render, template, session, status=status, **shown)
         if shown["notice"]:
             clear_notice(request, response, is_secure=self.access.is_secure)
@@ -102,12 +107,11 @@ class PageContext:
     async def render_refreshing(
         self, request: Request, session: Cookie, template: str, *, changing: tuple[Json, Iterable[Json]], **shown: Any
     ) -> Response:
-        """Return a page that reloads itself while one of its states is about to change."""
+        """Return a page that reloads itself while a state is about to change."""
         is_changing, is_live = is_about_to_change(*changing, self.clock()), may_refresh(request)
-        response = await self.render_page(request, session, template, is_changing=is_changing, is_live=is_live, **shown)
-        if is_changing and is_live:
-            response.headers["Refresh"] = str(REFRESH_EVERY_S)
-        return response
+        shown |= {"is_changing": is_changing, "is_live": is_live}
+        shown["refresh_s"] = REFRESH_EVERY_S if is_changing and is_live else None
+        return await self.render_page(request, session, template, **shown)
 
     def redirect_with_notice(self, page: str, notice: str, *, to: str | None = None) -> Response:
         """Redirect to a page that shows a notice, or by way of another path."""

@@ -1,4 +1,4 @@
-"""The pages for people, and their forms. Plain HTML, no JavaScript."""
+"""The pages for people, and their forms. Plain HTML, which needs no JavaScript."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -31,7 +31,7 @@ log = structlog.get_logger()
 
 
 async def static(context: PageContext, request: Request) -> Response:
-    """Return a static file: the style sheet or the icon."""
+    """Return a static file: the style sheet, the script or the icon."""
     return context.renderer.file(request.path_params["name"])
 
 

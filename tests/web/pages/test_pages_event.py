@@ -292,8 +292,10 @@ async def test_a_page_reloads_itself_until_it_is_settled_or_told_to_stand_still(
     await house.send(notification)
     sent = await browser.get(f"/builds/{event.id}")
 
-    assert [page.headers.get("refresh") for page in (unjudged, pending, due)] == ["3", "3", "3"]
-    assert [page.headers.get("refresh") for page in (stopped, put_off, sent)] == [None, None, None]
+    reload = '<noscript><meta http-equiv="refresh" content="3"></noscript>'  # its script knows better when
+    assert [reload in page.text for page in (unjudged, pending, due)] == [True, True, True]
+    assert ["refresh" in page.text for page in (stopped, put_off, sent)] == [False, False, False]
+    assert ["data-version" in page.text for page in (due, stopped)] == [True, False]
     assert "this page reloads itself every few seconds until it is done. Stop reloading" in text(due)
     assert "in progress, and this page does not reload itself. Reload by itself" in text(stopped)
     assert "reloads itself" not in text(stopped) + text(put_off) + text(sent)
@@ -363,7 +365,7 @@ async def test_text_from_outside_is_shown_and_never_acted_on(house: House, brows
     ]
 
     for page in pages:
-        assert "<script" not in page.text
+        assert page.text.count("<script") == 1  # ours
         assert 'href="javascript' not in page.text
         assert "&lt;script&gt;alert(1)" in page.text
 

@@ -1,0 +1,1 @@
+"""Live pages: the stream that tells open pages of changes."""

@@ -1,0 +1,112 @@
+"""The stream of changes that open pages listen to."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from service.app.limits import Limits
+from service.web.live.changes import LiveLimits
+from service.web.server.server import listen, serving
+from tests.app_fixture import RED, SETTLED_WITHIN_S, House, a_house
+from tests.operator_client import ADMIN_TOKEN
+
+pytestmark = pytest.mark.databases("sqlite", "postgres")
+QUICK = LiveLimits(max_listeners=2, pause_s=0.01, poll_s=0.2, keepalive_s=0.2, lifetime_s=60)
+
+
+@pytest.fixture
+async def house(folder: Path) -> AsyncIterator[House]:
+    async with a_house(folder, limits=Limits(live=QUICK)) as house, house.service.running():
+        yield house
+
+
+@pytest.fixture
+async def browser(house: House) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of a real server that is logged in."""
+    async with (
+        serving(house.service.asgi, listen("127.0.0.1", 0)) as url,
+        httpx.AsyncClient(base_url=url, timeout=SETTLED_WITHIN_S) as client,
+    ):
+        await client.post("/login", data={"token": ADMIN_TOKEN}, headers={"Origin": url})
+        yield client
+        house.service.stop()
+
+
+def lines(response: httpx.Response) -> AsyncIterator[str]:
+    """The lines of a stream that say something."""
+
+    async def told() -> AsyncIterator[str]:
+        async for line in response.aiter_lines():
+            if line and not line.startswith((":", "retry")):
+                yield line
+
+    return told()
+
+
+async def version_of(client: httpx.AsyncClient) -> str:
+    page = (await client.get("/builds")).text
+    return page.partition('data-version="')[2].partition('"')[0]
+
+
+async def test_a_page_hears_of_a_build_and_of_none_that_it_has(browser: httpx.AsyncClient, house: House) -> None:
+    before = await version_of(browser)
+    async with browser.stream("GET", "/live", params={"since": before}) as stream:
+        assert stream.headers["content-type"] == "text/event-stream; charset=utf-8"
+        told = lines(stream)
+        await house.finish(RED)
+        async with asyncio.timeout(SETTLED_WITHIN_S):
+            first, data = await anext(told), await anext(told)
+    after = await version_of(browser)
+
+    assert (first.startswith("id: "), data) == (True, "data: changed")
+    assert after != before
+
+
+async def test_a_page_that_missed_a_change_is_told_at_once(browser: httpx.AsyncClient, house: House) -> None:
+    missed = await version_of(browser)
+    await house.finish(RED)
+    await house.drain()
+    newest = await version_of(browser)
+
+    async with asyncio.timeout(SETTLED_WITHIN_S):
+        async with browser.stream("GET", "/live", headers={"Last-Event-ID": missed}) as stream:
+            assert await anext(lines(stream)) == f"id: {newest}"
+
+
+async def test_a_quiet_stream_shows_signs_of_life(browser: httpx.AsyncClient) -> None:
+    async with browser.stream("GET", "/live", params={"since": await version_of(browser)}) as stream:
+        said = stream.aiter_lines()
+        async with asyncio.timeout(SETTLED_WITHIN_S):
+            while await anext(said) != ": still here":
+                pass
+
+
+async def test_more_pages_than_a_process_tells_are_asked_to_poll(browser: httpx.AsyncClient) -> None:
+    async with browser.stream("GET", "/live") as one, browser.stream("GET", "/live") as other:
+        begun = [one.aiter_lines(), other.aiter_lines()]
+        for each in begun:
+            await anext(each)
+        refused = await browser.get("/live")
+
+    assert (refused.status_code, refused.headers["retry-after"]) == (503, "30")
+    assert "pages are open here" in refused.json()["error"]
+
+
+async def test_a_stranger_hears_nothing(house: House) -> None:
+    async with serving(house.service.asgi, listen("127.0.0.1", 0)) as url, httpx.AsyncClient(base_url=url) as client:
+        refused = await client.get("/live", headers={"Accept": "text/event-stream"})
+        page = await client.get("/login")
+
+    assert refused.status_code == 401
+    assert "data-version" not in page.text
+    assert "<script" not in page.text
+
+
+async def test_a_process_that_stops_ends_the_streams(browser: httpx.AsyncClient, house: House) -> None:
+    async with asyncio.timeout(SETTLED_WITHIN_S):
+        async with browser.stream("GET", "/live") as stream:
+            async for _ in stream.aiter_lines():
+                house.service.stop()
