@@ -7,17 +7,15 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
-from importlib.metadata import version
 from typing import Any
 from uuid import UUID
 
-import structlog
 from starlette.applications import Starlette
 
 from service.app.asgi import health_app, receiving_app
+from service.app.build_context import Parts, build_context, embedded_queue
 from service.app.limits import Limits
 from service.channels import AppriseChannels
-from service.circleci.api.breaker import Log
 from service.circleci.circleci import CircleCI
 from service.clock import Clock, DatabaseClock, now_utc
 from service.config.channel_urls import fingerprint
@@ -26,7 +24,6 @@ from service.config.settings import Settings
 from service.db.database import Store
 from service.health import PING_EVERY_S, Heartbeat, Readiness, WatchdogPinger
 from service.health.watchdog import Watchdog
-from service.metrics import Metrics
 from service.model import Process, Role
 from service.operations.first_run import FirstRun, read_setup
 from service.pipeline.context import Context, RetryPolicy
@@ -46,8 +43,6 @@ from service.pipeline.steps import (
 )
 from service.pipeline.worker import RowWorker, WorkerLimits
 from service.queue.base import JobQueue
-from service.queue.embedded import EmbeddedQueue
-from service.queue.embedded_sql import JobRows
 from service.queue.grace import Grace
 from service.queue.handlers import Handler
 from service.queue.procrastinate import ProcrastinateQueue
@@ -64,7 +59,7 @@ from service.web.pages.pages import Pages
 from service.web.request_body import BodyReader
 from service.web.webhook import WebhookEndpoint
 
-__all__ = ["Service", "build", "circleci", "job_engine", "now_utc"]
+__all__ = ["Service", "build", "job_engine", "now_utc"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -283,37 +278,11 @@ def _schedule(jobs: JobQueue, pipeline: Pipeline) -> None:
 
 
 def _context(config: Config, *, clock: Clock | None, retry_policy: RetryPolicy, role: Role, limits: Limits) -> Context:
-    settings, metrics = config.settings, Metrics()
-    notifier = AppriseChannels(slack_url=config.settings.slack_url)
-    notifier.redact_urls_of(config.receivers.values())
-    store = Store(
-        settings.database_url,
-        clock=clock if isinstance(clock, DatabaseClock) else None,
-        max_wait_s=limits.transaction_wait_s,
-    )
-    clock = clock or store.clock
-    database = "postgres" if store.is_shared else "sqlite"
-    metrics.expect_secrets(len(settings.webhook_secrets))
-    metrics.build.info({"version": version("roundsman"), "database": database, "role": role.value})
-    return Context(
-        store=store,
-        source=circleci(config, metrics=metrics, clock=clock, log=structlog.get_logger()),
-        notifier=notifier,
-        jobs=job_engine(settings, store, clock=clock, send_grace=retry_policy.send_grace),
-        metrics=metrics,
-        batch_limits=limits.batches,
-        routes=config.routes,
-        receivers=config.receivers,
-        clock=clock,
-        keep_for=timedelta(days=settings.keep_days),
-        public_url=settings.public_url,
-        retry_policy=retry_policy,
-        operators=config.operators,
-        known_problems=config.known_problems,
-        people=config.people,
-        digests=config.digests,
-        projects=config.projects,
-    )
+    shared_clock = clock if isinstance(clock, DatabaseClock) else None
+    store = Store(config.settings.database_url, clock=shared_clock, max_wait_s=limits.transaction_wait_s)
+    jobs = job_engine(config.settings, store, clock=clock, send_grace=retry_policy.send_grace)
+    parts = Parts(store=store, jobs=jobs, clock=clock or store.clock, role=role, batch_limits=limits.batches)
+    return build_context(config, parts, retry_policy=retry_policy)
 
 
 def job_engine(
@@ -323,9 +292,7 @@ def job_engine(
     clock, grace = clock or store.clock, Grace(by_kind={"send": send_grace.total_seconds()})
     if store.is_shared:
         return ProcrastinateQueue(settings.database_url, ProcrastinateRows(store), clock=clock, grace=grace)
-    jobs = EmbeddedQueue(JobRows(store), clock=clock, grace=grace)
-    store.after_commit(jobs.wake)
-    return jobs
+    return embedded_queue(store, clock=clock, grace=grace)
 
 
 def _api(access: Access, pipeline: Pipeline, readiness: Readiness) -> Api:
@@ -375,18 +342,4 @@ def _pages(context: Context, api: Api, first_run: FirstRun, limits: PageLimits) 
             known_problems=api.known_problems,
             limits=limits,
         )
-    )
-
-
-def circleci(config: Config, *, metrics: Metrics, clock: Clock = now_utc, log: Log | None = None) -> CircleCI:
-    """Return the configured source; without a log for commands, which print errors."""
-    settings = config.settings
-    return CircleCI(
-        secrets=settings.webhook_secrets,
-        url=settings.circleci_url,
-        token=settings.circleci_token,
-        api=settings.circleci_api,
-        metrics=metrics,
-        clock=clock,
-        log=log,
     )

@@ -3,14 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from service.app.service import build
+from service.app.build_context import Parts, build_context, embedded_queue
 from service.config.configuration import Config
-from service.db.migrate import migrate
+from service.db.database import Store
+from service.db.new_tables import create_tables
 from service.operations.simulated_steps import SimulatedSteps
 from service.operations.simulation import SimulatedClock, Simulation
 from service.pipeline.context import RetryPolicy
@@ -24,10 +24,10 @@ async def open_simulation(config: Config) -> AsyncIterator[Simulation]:
     """Open a simulation; its database is deleted at the end of the block."""
     with TemporaryDirectory(prefix="roundsman-") as folder:
         url = f"sqlite:///{Path(folder) / 'simulation.db'}"
-        await asyncio.to_thread(migrate, url)
-        clock = SimulatedClock()
-        alone = replace(config, settings=config.settings.model_copy(update={"database_url": url}))
-        context = build(alone, clock=clock, retry_policy=AT_ONCE).context
+        await asyncio.to_thread(create_tables, url)
+        clock, store = SimulatedClock(), Store(url)
+        parts = Parts(store=store, jobs=embedded_queue(store, clock=clock), clock=clock)
+        context = build_context(config, parts, retry_policy=AT_ONCE)
         try:
             yield Simulation(context=context, clock=clock, steps=SimulatedSteps())
         finally:

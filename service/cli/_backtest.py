@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from service.app.service import circleci
+from service.app.build_context import circleci
 from service.app.simulation import open_simulation
 from service.cli._database import with_store
 from service.cli._output import MIN_WIDTH, MINUTES, AsJson, print_json, print_table, say

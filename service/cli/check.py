@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 import typer
 
-from service.app.service import circleci
+from service.app.build_context import circleci
 from service.channels import AppriseChannels
 from service.cli._output import AsJson, print_json, say
 from service.config.configuration import Config, load

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from service.app.service import circleci
+from service.app.build_context import circleci
 from service.circleci.circleci import CircleCI
 from service.cli._commands import Group
 from service.cli._database import with_store

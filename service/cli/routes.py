@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from service.app.service import circleci
+from service.app.build_context import circleci
 from service.app.simulation import open_simulation
 from service.cli._backtest import backtest, load_for_trial
 from service.cli._commands import Group

@@ -140,9 +140,9 @@ class SimulatedSteps:
 
     def _expire(self, transaction: Transaction, now: datetime) -> None:
         """Close silent incidents, and look again later."""
-        close_silent(
-            transaction, tracks.find_silent(transaction, before=now - DEFAULT_EXPIRY, beyond=0, limit=MAX_TRACKS), now
-        )
+        silent = tracks.find_silent(transaction, before=now - DEFAULT_EXPIRY, beyond=0, limit=MAX_TRACKS)
+        if silent:
+            close_silent(transaction, silent, now)
         self._expire_at = now + EXPIRE_EVERY
 
     def _tell_digest(self, transaction: Transaction, context: Context, digest: Digest) -> None:

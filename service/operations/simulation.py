@@ -65,22 +65,24 @@ class Simulation:
         await self.context.store.write(self._do_due, until)
 
     def _play(self, transaction: Transaction, posts: Sequence[PendingDecision]) -> None:
-        place = 0
+        place, due_at = 0, self._next_at(transaction)
         while place < len(posts):
-            self._do_due(transaction, _at(posts[place]))
-            batch = self._take(transaction, posts, place)
+            at = _at(posts[place])
+            if due_at is not None and due_at <= at:
+                due_at = self._do_due(transaction, at)
+            batch = self._take(posts, place, due_at)
             place += len(batch)
             self._decide(transaction, batch)
             self._record_tests(transaction, batch)
-            self._do_due(transaction, _at(batch[-1]))
+            due_at = self._do_due(transaction, _at(batch[-1]))
 
-    def _take(self, transaction: Transaction, posts: Sequence[PendingDecision], place: int) -> list[PendingDecision]:
+    def _take(self, posts: Sequence[PendingDecision], place: int, due_at: datetime | None) -> list[PendingDecision]:
         """Return the next posts that do not depend on each other.
 
         Nothing that was known before is due until the last: judged together they are judged as one after the other.
         News that are grouped, or of one failure, depend on those of other tracks.
         """
-        due_at, seen = self._next_at(transaction), _SeenTracks(may_repeat=self._may_repeat)
+        seen = _SeenTracks(may_repeat=self._may_repeat)
         batch: list[PendingDecision] = []
         for one in posts[place : place + (1 if self._has_groups or self.needs_tests else MAX_BATCH)]:
             if (batch and due_at is not None and _at(one) >= due_at) or not seen.add(one):
@@ -127,8 +129,8 @@ class Simulation:
         times = (backtests.next_due_at(transaction), self.steps.next_at())
         return min((time for time in times if time is not None), default=None)
 
-    def _do_due(self, transaction: Transaction, until: datetime) -> None:
-        """Do what is due up to a time, in the order of time."""
+    def _do_due(self, transaction: Transaction, until: datetime) -> datetime | None:
+        """Do what is due up to a time, in the order of time; return when more is due."""
         without_send = 0
         while (at := self._next_at(transaction)) and at <= until and without_send < MAX_WITHOUT_SEND:
             step_at = self.steps.next_at()
@@ -138,6 +140,7 @@ class Simulation:
                 continue
             is_any_sent = self._send_due(transaction, until)
             without_send = 0 if is_any_sent else without_send + 1
+        return at
 
     def _send_due(self, transaction: Transaction, until: datetime) -> bool:
         """Send what is due up to a time or the next step; tell if anything was sent."""

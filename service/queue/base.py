@@ -11,20 +11,7 @@ from uuid import UUID
 
 from service.db.tables import Transaction
 from service.model import Backlog, LaneHead
-from service.queue.embedded import EmbeddedQueue
-from service.queue.handlers import Failed, Handler, run_guarded
-from service.queue.procrastinate import ProcrastinateQueue, WorkerTimings
-
-__all__ = [
-    "WORKER_ALIVE_WITHIN",
-    "EmbeddedQueue",
-    "Failed",
-    "Handler",
-    "JobQueue",
-    "ProcrastinateQueue",
-    "WorkerTimings",
-    "run_guarded",
-]
+from service.queue.handlers import Failed, Handler
 
 WORKER_ALIVE_WITHIN = timedelta(seconds=30)
 """A worker whose last heartbeat is younger than this counts as alive."""

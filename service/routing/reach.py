@@ -6,9 +6,9 @@ that follows changes tells of a run depends on the other runs of its track, so t
 
 from collections.abc import Sequence
 
-from service.model import Event, EventKind, Matcher, Route
-from service.routing.decide import fits, hears_every_run, own_matchers
-from service.routing.match_keys import JUDGED_KEYS, read_facts
+from service.model import Event, EventKind, Route
+from service.routing.decide import hears_every_run
+from service.routing.match_keys import JUDGED_KEYS
 from service.routing.route_index import RouteIndex
 
 TRACK_KEYS = frozenset({"event", "org", "project", "branch", "tag", "workflow"})
@@ -26,7 +26,7 @@ class Reach:
 
     def __init__(self, routes: Sequence[Route], *, has_digests: bool = False) -> None:
         self._is_all = has_digests or any(_needs_all(route) for route in routes)
-        self._by_track = [_of_track(route) for route in routes if not _is_of_event(route)]
+        self._of_track = RouteIndex([route for route in routes if not _is_of_event(route)])
         self._of_event = RouteIndex([route for route in routes if _is_of_event(route)])
         self._tracks: dict[Place, bool] = {}
 
@@ -36,8 +36,7 @@ class Reach:
             return True
         place = _place(event)
         if place not in self._tracks:
-            facts = read_facts(event, TRACK_KEYS)
-            self._tracks[place] = any(all(fits(one, facts[one.key]) for one in each) for each in self._by_track)
+            self._tracks[place] = self._of_track.fits_by(event, TRACK_KEYS)
         return self._tracks[place] or bool(self._of_event.verdicts(event))
 
 
@@ -55,7 +54,3 @@ def _is_of_event(route: Route) -> bool:
 def _needs_all(route: Route) -> bool:
     """Return whether a route tests what follows from the runs of other tracks too."""
     return any(matcher.key in JUDGED_KEYS - CHANGE_KEYS for matcher in route.matchers)
-
-
-def _of_track(route: Route) -> tuple[Matcher, ...]:
-    return tuple(matcher for matcher in own_matchers(route) if matcher.key in TRACK_KEYS)

@@ -5,7 +5,7 @@ a wildcard, and against those that name nothing so. Verdicts are the same as tho
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
 from service.model import DetailKind, Event, EventKind, Matcher, Route, RoutesVersion, Verdict
@@ -89,6 +89,14 @@ class RouteIndex:
             for position in self._candidates(facts, any_value_of=open_)
         )
 
+    def fits_by(self, event: Event, keys: Collection[str]) -> bool:
+        """Return whether a route fits an event, by these keys alone."""
+        facts = {key: MATCH_KEYS[key].read(event) for key in self._tested_keys.intersection(keys)}
+        return any(
+            all(test(facts[key]) for key, test in self._tests[position] if key in facts)
+            for position in self._candidates(facts, any_value_of=self._by_key.keys() - facts.keys())
+        )
+
     def findable(self, event: Event) -> frozenset[DetailKind]:
         """Return the details that could fill in absent facts which any route tests."""
         return frozenset().union(*(MATCH_KEYS[key].find_details(event) for key in self._matched_keys))
@@ -127,11 +135,11 @@ class RouteIndex:
     def _candidates(self, facts: Mapping[str, Fact], any_value_of: Iterable[str] = ()) -> list[int]:
         """Return the positions of the routes that may match, in order.
 
-        any_value_of   keys whose absent fact may turn out to have any value
+        any_value_of   keys whose fact is left out, or is absent and may turn out to have any value
         """
         found = set(self._unindexed)
         for key, by_value in self._by_value.items():
-            for spelling in facts[key].spellings:
+            for spelling in facts[key].spellings if key in facts else ():
                 found.update(by_value.get(spelling, ()))
         for key in any_value_of:
             found.update(self._by_key.get(key, ()))

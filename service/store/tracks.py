@@ -7,6 +7,7 @@ from uuid import UUID, uuid5
 
 from sqlalchemy import bindparam, or_, select, update
 
+from service.db.columns import UtcDateTime
 from service.db.tables import Transaction, tracks
 from service.model import Color, Event, Track, TrackState
 from service.routing.projects import ProjectRules
@@ -29,6 +30,16 @@ _LOCK = (
     .with_for_update()
 )
 _FIND = select(tracks).where(tracks.c.id.in_(bindparam("ids", expanding=True)))
+_FIND_SILENT = (
+    select(tracks.c.id)
+    .where(
+        tracks.c.color == Color.RED,
+        tracks.c.last_at < bindparam("before", type_=UtcDateTime),
+        tracks.c.id > bindparam("beyond"),
+    )
+    .order_by(tracks.c.id)
+    .limit(bindparam("limit"))
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,8 +98,7 @@ def find_silent(transaction: Transaction, *, before: datetime, beyond: int, limi
 
     beyond   only ids higher than this
     """
-    silent = select(tracks.c.id).where(tracks.c.color == Color.RED, tracks.c.last_at < before, tracks.c.id > beyond)
-    return list(transaction.execute(silent.order_by(tracks.c.id).limit(limit)).scalars())
+    return list(transaction.execute(_FIND_SILENT, {"before": before, "beyond": beyond, "limit": limit}).scalars())
 
 
 def lock_all(transaction: Transaction, track_ids: Collection[int]) -> list[StoredTrack]:

@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.model import Actor, Commit, Event, EventKind, Job, Matcher, Project, Route, Verdict, Workflow
-from service.routing.decide import decide, missing_facts
-from service.routing.match_keys import MATCH_KEYS
+from service.routing.decide import decide, fits, missing_facts, own_matchers
+from service.routing.match_keys import MATCH_KEYS, read_facts
+from service.routing.reach import TRACK_KEYS
 from service.routing.route_index import RouteIndex
 from tests.example_events import EVENTS, FAILED, JOB, NOON, PATTERNS, PING, ROUTES, UNSIGNED, at_any_pace, route
 
@@ -115,3 +116,13 @@ def test_an_absent_actor_is_missed_by_routes_that_name_one() -> None:
     routes = [route(f"of {name}", actor=name) for name in ("ada", "bob", "renovate*")]
 
     assert RouteIndex(routes).missing_facts(UNSIGNED) == missing_facts(UNSIGNED, routes) != frozenset()
+
+
+@given(event=KNOWN, routes=NAMING_ROUTES)
+def test_what_an_event_says_under_some_keys_is_tested_as_by_every_route(event: Event, routes: list[Route]) -> None:
+    facts = read_facts(event, TRACK_KEYS)
+    plain = any(
+        all(fits(one, facts[one.key]) for one in own_matchers(each) if one.key in TRACK_KEYS) for each in routes
+    )
+
+    assert RouteIndex(routes).fits_by(event, TRACK_KEYS) == plain
