@@ -19,6 +19,7 @@ from service.store.rows import DETAILS, event_row, to_event
 
 # built once: that takes longer than to run them
 _SELECT = select(events).where(events.c.id == bindparam("event_id"))
+_SELECT_ALL = select(events).where(events.c.id.in_(bindparam("event_ids", expanding=True)))
 _SELECT_DETAILS = select(details.c.event_id, details.c.body).where(
     details.c.event_id.in_(bindparam("event_ids", expanding=True))
 )
@@ -93,7 +94,7 @@ def find_posts(transaction: Transaction, event_ids: Collection[UUID]) -> dict[UU
     """Return those of these events that are there, by their ids, without their runs."""
     if not event_ids:
         return {}
-    found = transaction.execute(select(events).where(events.c.id.in_(event_ids))).mappings()
+    found = transaction.execute(_SELECT_ALL, {"event_ids": list(event_ids)}).mappings()
     return {row["id"]: to_event(row) for row in found}
 
 

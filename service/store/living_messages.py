@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, delete, func, literal, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, and_, bindparam, delete, func, literal, or_, select, tuple_, update
 
 from service.db.columns import UtcDateTime
 from service.db.tables import Transaction, incidents, living_messages, tracks
@@ -15,6 +15,14 @@ from service.store.tracks import StoredTrack, to_stored
 
 _INSERT = BulkInsert(
     living_messages, "ON CONFLICT DO NOTHING", columns=["incident_id", "channel_key", "route", "receiver"]
+)
+_ORDER_EDITS = (
+    update(living_messages)
+    .where(
+        living_messages.c.incident_id.in_(bindparam("incident_ids", expanding=True)),
+        living_messages.c.ts.is_not(None),
+    )
+    .values(edit_due_at=bindparam("due_at", type_=UtcDateTime))
 )
 
 
@@ -112,10 +120,8 @@ def red_tracks(transaction: Transaction) -> Mapping[UUID, StoredTrack]:
 
 def order_edits(transaction: Transaction, incident_ids: Collection[UUID], due_at: datetime) -> None:
     """Have the messages of these incidents edited."""
-    posted = living_messages.c.ts.is_not(None)
     if incident_ids:
-        marking = update(living_messages).where(living_messages.c.incident_id.in_(incident_ids), posted)
-        transaction.execute(marking.values(edit_due_at=due_at))
+        transaction.execute(_ORDER_EDITS, {"incident_ids": list(incident_ids), "due_at": due_at})
 
 
 def listeners(transaction: Transaction, incident_ids: Collection[UUID]) -> Sequence[Listener]:

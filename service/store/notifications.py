@@ -5,7 +5,20 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Update, and_, delete, func, insert, literal, literal_column, or_, select, tuple_, update
+from sqlalchemy import (
+    Update,
+    and_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    literal,
+    literal_column,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 
 from service.db.columns import UtcDateTime
 from service.db.tables import Transaction, attempts, is_unsent, notifications
@@ -21,6 +34,16 @@ INTERRUPTED_REASON = "Roundsman was stopped during this attempt: it may have arr
 _KEY = tuple_(notifications.c.topic, notifications.c.channel_key)
 _NEW_COLUMNS = [column.name for column in notifications.c if column.name != "unknown_since"]
 _INSERT = BulkInsert(notifications, "ON CONFLICT DO NOTHING", columns=_NEW_COLUMNS)
+_FIND_BY_KEYS = select(notifications).where(_KEY.in_(bindparam("keys", expanding=True)))
+_FIND_UNFINISHED = (
+    select(notifications)
+    .where(
+        notifications.c.track_id.in_(bindparam("track_ids", expanding=True)),
+        notifications.c.track_id.is_not(None),
+        or_(*(notifications.c.state == literal_column(f"'{state}'") for state in (PENDING, SENDING))),
+    )
+    .order_by(notifications.c.created_at, notifications.c.id)
+)
 
 
 def insert_or_get(transaction: Transaction, wanted: Sequence[Notification]) -> list[Notification | None]:
@@ -35,8 +58,7 @@ def insert_or_get(transaction: Transaction, wanted: Sequence[Notification]) -> l
     # in the order of the key: two workers that tell of the same news must not wait for each other crosswise
     _INSERT(transaction, [vars(one) for one in sorted(wanted, key=lambda one: (one.topic, one.channel_key))])
     keys = {(one.topic, one.channel_key) for one in wanted}
-    standing = select(notifications).where(_KEY.in_(keys))
-    found = [to_notification(row) for row in transaction.execute(standing).mappings()]
+    found = [to_notification(row) for row in transaction.execute(_FIND_BY_KEYS, {"keys": list(keys)}).mappings()]
     by_key = {(one.topic, one.channel_key): one for one in found}
     there = [by_key[one.topic, one.channel_key] for one in wanted]
     return [None if before.id == one.id else before for before, one in zip(there, wanted, strict=True)]
@@ -67,13 +89,8 @@ def unfinished_of_tracks(transaction: Transaction, track_ids: Collection[int]) -
     """Return the unfinished notifications about these tracks, oldest first."""
     if not track_ids:
         return []
-    states = [notifications.c.state == literal_column(f"'{state}'") for state in (PENDING, SENDING)]
-    wanted = (
-        select(notifications)
-        .where(notifications.c.track_id.in_(track_ids), notifications.c.track_id.is_not(None), or_(*states))
-        .order_by(notifications.c.created_at, notifications.c.id)
-    )
-    return [to_notification(row) for row in transaction.execute(wanted).mappings()]
+    found = transaction.execute(_FIND_UNFINISHED, {"track_ids": list(track_ids)})
+    return [to_notification(row) for row in found.mappings()]
 
 
 def drop(transaction: Transaction, notification_ids: Collection[UUID], *, reason: str) -> set[UUID]:

@@ -6,8 +6,9 @@ from datetime import datetime
 from uuid import UUID
 
 from pydantic import TypeAdapter
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 
+from service.db.columns import UtcDateTime
 from service.db.tables import Transaction, silences
 from service.errors import NotFound
 from service.model import Matcher, Silence
@@ -16,6 +17,7 @@ from service.store.rows import Row
 
 MATCHERS = TypeAdapter(tuple[Matcher, ...])
 _NEWEST_FIRST = select(silences).order_by(silences.c.ends_at.desc(), silences.c.id.desc())
+_UNEXPIRED = _NEWEST_FIRST.where(silences.c.ends_at > bindparam("now", type_=UtcDateTime))
 
 
 def put(transaction: Transaction, silence: Silence) -> None:
@@ -34,7 +36,7 @@ def find(transaction: Transaction, silence_id: UUID) -> Silence:
 
 def unexpired(transaction: Transaction, now: datetime) -> Sequence[Silence]:
     """Return the silences that have not ended, those that end last first."""
-    found = transaction.execute(_NEWEST_FIRST.where(silences.c.ends_at > now)).mappings()
+    found = transaction.execute(_UNEXPIRED, {"now": now}).mappings()
     return [_to_silence(row) for row in found]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, func, literal, literal_column, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, bindparam, func, literal, literal_column, or_, select, update
 
 from service.db.columns import UtcDateTime
 from service.db.tables import Transaction, is_unsent, notifications
@@ -25,6 +25,11 @@ _is_told_in: ColumnElement[bool] = notifications.c.told_in.is_not(None)
 _LANE: ColumnElement[str] = func.coalesce(
     notifications.c.server_lane, notifications.c.channel_key
 )  # as its index has it
+_FIND_UNTOLD = (
+    select(notifications)
+    .where(notifications.c.track_id.in_(bindparam("track_ids", expanding=True)), _is_told_in, _is_dropped)
+    .order_by(notifications.c.created_at, notifications.c.id)
+)
 
 
 def lock_pending(transaction: Transaction, notification_id: UUID) -> bool:
@@ -126,12 +131,8 @@ def untold_of_tracks(
     """Return the news of tracks that an unfinished message is to tell, each with it."""
     if not track_ids:
         return []
-    wanted = (
-        select(notifications)
-        .where(notifications.c.track_id.in_(track_ids), _is_told_in, _is_dropped)
-        .order_by(notifications.c.created_at, notifications.c.id)
-    )
-    untold = [to_notification(row) for row in transaction.execute(wanted).mappings()]
+    found_untold = transaction.execute(_FIND_UNTOLD, {"track_ids": list(track_ids)})
+    untold = [to_notification(row) for row in found_untold.mappings()]
     if not untold:
         return []
     messages = select(notifications).where(notifications.c.id.in_({one.told_in for one in untold}))

@@ -3,13 +3,17 @@
 from collections.abc import Collection, Mapping
 from datetime import datetime
 
-from sqlalchemy import delete, select
+from sqlalchemy import bindparam, delete, select
 
 from service.db.tables import Transaction, told
 from service.model import Color
 from service.store.bulk import BulkInsert, replacing
 
 _PUT = BulkInsert(told, replacing(told, "track_id", "channel_key"))
+_FIND = select(told.c.track_id, told.c.channel_key, told.c.color).where(
+    told.c.track_id.in_(bindparam("track_ids", expanding=True))
+)
+_FIND_REDS = _FIND.where(told.c.color == Color.RED)
 
 
 def put(transaction: Transaction, channel: tuple[int, str], color: Color, at: datetime) -> None:
@@ -30,15 +34,14 @@ def find(transaction: Transaction, track_ids: Collection[int]) -> dict[tuple[int
     """Return the color that each channel was told last, by track and channel."""
     if not track_ids:
         return {}
-    rows = transaction.execute(select(told).where(told.c.track_id.in_(track_ids)))
+    rows = transaction.execute(_FIND, {"track_ids": list(track_ids)})
     return {(row.track_id, row.channel_key): Color(row.color) for row in rows}
 
 
 def red_channels(transaction: Transaction, track_ids: Collection[int]) -> dict[int, frozenset[str]]:
     """Return the keys of the channels that know tracks as red, by track."""
-    reds = select(told.c.track_id, told.c.channel_key).where(told.c.track_id.in_(track_ids), told.c.color == Color.RED)
     found: dict[int, set[str]] = {}
-    for row in transaction.execute(reds):
+    for row in transaction.execute(_FIND_REDS, {"track_ids": list(track_ids)}):
         found.setdefault(row.track_id, set()).add(row.channel_key)
     return {track_id: frozenset(keys) for track_id, keys in found.items()}
 
