@@ -69,8 +69,9 @@ def _wrapped(console: Console, text: Text) -> Iterator[Text]:
     indent = len(text.plain) - len(text.plain.lstrip(" "))
     hang = indent + len(COLUMN_GAP) if indent + len(COLUMN_GAP) < width // 2 else 0
     first, *others = text[min(indent, hang) :].wrap(console, width - hang)
-    yield Text(" " * min(indent, hang)).append_text(first)
-    yield from (Text(" " * hang).append_text(other) for other in others)
+    for part, left in ((first, min(indent, hang)), *((other, hang) for other in others)):
+        part.rstrip()  # the blank at which the line was broken
+        yield Text(" " * left).append_text(part)
 
 
 def print_table(console: Console, columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None:

@@ -5,7 +5,6 @@ Exit codes: 0 done, 1 a check failed or work remains, 2 wrong usage or configura
 
 import os
 import sys
-from difflib import get_close_matches
 from http import HTTPStatus
 from importlib import import_module
 from typing import Annotated, Any
@@ -18,6 +17,7 @@ from service.cli._commands import PLAIN, Group
 from service.cli._completion import Completion, accept_either_order, install_errors
 from service.cli._signals import install_signal_handlers
 from service.cli._streams import prepare_streams, read_arguments
+from service.cli._usage import LONG_RUNNING, describe_usage_error, fail_without_command
 from service.cli.version import version
 from service.errors import BadConfig, BadRequest, RoundsmanError
 
@@ -56,8 +56,6 @@ COMMANDS = {
 A command is imported when it is called, together with the libraries that it needs.
 """
 
-LONG_RUNNING = frozenset({"serve", "web", "worker"})
-
 
 class Commands(TyperGroup):
     """The group of all commands, which imports each when it is called."""
@@ -71,9 +69,7 @@ class Commands(TyperGroup):
         if cmd_name not in COMMANDS:
             if ctx.resilient_parsing:  # shell completion: an error would be printed into the line
                 return None
-            likely = get_close_matches(cmd_name, COMMANDS, n=1)
-            hint = f" Did you mean '{likely[0]}'?" if likely else ""
-            ctx.fail(f"No such command '{cmd_name}'.{hint}")
+            fail_without_command(ctx, cmd_name, list(COMMANDS))
         module, _, name = COMMANDS[cmd_name].partition(":")
         found = getattr(import_module(f"service.cli.{module}"), name)
         group = found if isinstance(found, typer.Typer) else _single_command_app(found)
@@ -90,18 +86,6 @@ class Commands(TyperGroup):
             return super().shell_complete(ctx, incomplete)
         return [Completion(value=name) for name in COMMANDS if name.startswith(incomplete)]
 
-    def invoke(self, ctx: Any) -> Any:
-        """Run the command.
-
-        A usage error of a long-running command also says that settings are no options.
-        """
-        try:
-            return super().invoke(ctx)
-        except typer.TyperException as error:
-            if ctx.invoked_subcommand in LONG_RUNNING:
-                error.message += ". Settings come from the environment, such as ROUNDSMAN_PORT: docs/configuration.md"
-            raise
-
 
 def _single_command_app(function: Any) -> typer.Typer:
     app = Group()
@@ -112,7 +96,12 @@ def _single_command_app(function: Any) -> typer.Typer:
 HELP = {"help_option_names": ["-h", "--help"]}
 
 app = typer.Typer(
-    cls=Commands, name="roundsman", no_args_is_help=True, context_settings=HELP, **PLAIN | {"add_completion": True}
+    cls=Commands,
+    name="roundsman",
+    no_args_is_help=True,
+    suggest_commands=False,
+    context_settings=HELP,
+    **PLAIN | {"add_completion": True},
 )
 
 
@@ -141,10 +130,16 @@ def main() -> None:
         share_ca_certificates(os.environ)
         accept_either_order(os.environ)
         with install_errors(sys.argv[1:]):
-            app()
+            sys.exit(app(standalone_mode=False) or 0)
     except RoundsmanError as error:
         import_module("service.cli._output").warn(str(error).splitlines())
         sys.exit(_exit_code(error))
+    except typer.Abort:
+        import_module("service.cli._output").warn(["nothing was done"])
+        sys.exit(1)
+    except typer.TyperException as error:
+        import_module("service.cli._output").warn(describe_usage_error(error))
+        sys.exit(getattr(error, "exit_code", 2))
 
 
 def _exit_code(error: RoundsmanError) -> int:

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from service.config.env import load_settings
 from service.config.settings import Settings
-from service.db.data_folder import database_file, file_exists, require_access
+from service.db.data_folder import database_file, require_database
 from service.db.database import Store
 from service.db.migrate import is_workable, revision
 from service.errors import BadConfig
@@ -34,10 +34,8 @@ def with_store(do: Callable[[Settings, Store], Awaitable[T]]) -> T:
 @asynccontextmanager
 async def _open_store(database_url: str) -> AsyncIterator[Store]:
     file = database_file(database_url)
-    if file is not None and not file_exists(file):
-        raise BadConfig(f"there is no database at {file} yet; start `roundsman serve`, or set ROUNDSMAN_DATABASE_URL")
     if file is not None:
-        require_access(file)
+        require_database(file)
     store = Store(database_url)
     try:
         if not is_workable(await revision(store)):

@@ -10,7 +10,7 @@ import typer
 from service.cli._output import AsJson, print_json, say
 from service.config.env import load_settings
 from service.db.backup import back_up, without_password
-from service.db.data_folder import database_file
+from service.db.data_folder import database_file, file_exists, require_database
 from service.errors import BadConfig, BadRequest
 
 Target = Annotated[Path, typer.Argument(metavar="FILE", help="Where the copy goes.", show_default=False)]
@@ -28,11 +28,10 @@ def backup(file: Target, force: Force = False, as_json: AsJson = False) -> None:
     if database is None:
         place = f"--file={shlex.quote(str(file))} --dbname={shlex.quote(without_password(database_url))}"
         raise BadConfig(f"Postgres is backed up by its own tool, also beside a running service: pg_dump -Fc {place}")
-    if not database.exists():
-        raise BadConfig(
-            f"there is no database at {database} yet; start `roundsman serve`, or set ROUNDSMAN_DATABASE_URL"
-        )
-    if file.is_dir() or (file.exists() and not force):
+    require_database(database)
+    if file.is_dir():
+        raise BadRequest(f"{file} is a folder; name a file in it")
+    if file_exists(file) and not force:
         raise BadRequest(f"{file} exists; name another file, or say --force")
     size = back_up(database, file.absolute())
     if as_json:

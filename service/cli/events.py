@@ -34,6 +34,7 @@ from service.model import Event, Notification
 from service.operations import ids, queries
 from service.operations.ids import Noun
 from service.operations.json_shapes import Json
+from service.operations.unknown_projects import unknown_projects
 from service.routing.match_key import SearchFilter
 from service.routing.match_keys import SEARCH_FILTERS
 from service.routing.news import news_key
@@ -62,8 +63,8 @@ EVENT_COLUMNS = (
     Column(heading="id", short=DIGITS),
     Column(heading="status", cut_to=STATUS, style=status_style),
     Column(heading="project", cut_to=MIN_WIDTH),
-    Column(heading="branch or tag", cut_to=MIN_WIDTH),
-    Column(heading="workflow / job", cut_to=MIN_WIDTH),
+    Column(heading="branch/tag", cut_to=MIN_WIDTH),
+    Column(heading="workflow/job", cut_to=MIN_WIDTH),
     Column(heading="told", cut_to=10, style=_event_text.told_style),
     Column(heading="commit", cut_to=MIN_WIDTH, is_extra=True),
 )
@@ -136,10 +137,15 @@ def list_events(  # noqa: PLR0913 - one option for each filter that is no match 
     own = {"by": by or (), "transition": transition or (), "event": event or (), "told": told or ()}
     asked = {**given, **own, "since": since, "until": until, "q": q}
     search = queries.to_search(asked, datetime.now(UTC), for_people=True)
-    page, who = with_store(lambda _, store: store.snapshot(_find, search, limit, cursor or None))
+
+    async def read(_: Settings, store: Store) -> tuple[Json, Sequence[str | None], Sequence[str]]:
+        page, who = await store.snapshot(_find, search, limit, cursor or None)
+        return page, who, () if page["items"] else await store.snapshot(unknown_projects, given["project"])
+
+    page, who, unknown = with_store(read)
     if not as_json:
         warn(f"this answer may lack events: {sentence}" for sentence in page["partial"])
-    print_json(page) if as_json else _print_page(page, who, *_doubts(given["status"], since))
+    print_json(page) if as_json else _print_page(page, who, *_doubts(given["status"], since), *unknown)
 
 
 def _doubts(statuses: Sequence[str], since: str) -> Iterator[str]:

@@ -37,7 +37,7 @@ STEP_COLUMNS = (
     Column(heading="why", can_wrap=True),
 )
 
-hooks = Group("Manage our hooks at CircleCI, as roundsman.yaml wants them.")
+hooks = Group("Look at our hooks at CircleCI, and set them up.")
 
 
 def _slugs(projects: list[str] | None) -> list[str] | None:

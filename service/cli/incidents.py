@@ -1,6 +1,6 @@
 """Commands for incidents: list, show, take, release, classify, mute."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -21,6 +21,7 @@ from service.operations.ids import Noun
 from service.operations.incidents import STATES, act_on, is_muted, list_incidents, parse_act, show_incident
 from service.operations.json_shapes import Json
 from service.operations.queries import MAX_PAGE_SIZE
+from service.operations.unknown_projects import unknown_projects
 from service.terminal import Column
 
 COLUMNS = (
@@ -58,17 +59,18 @@ def list_command(  # noqa: PLR0913, PLR0917 - one option each
     """List incidents, the one that opened last first."""
     asked = {"project": project or [], "branch": branch or [], "state": state or []}
 
-    async def read(_: Settings, store: Store) -> tuple[Json, datetime]:
-        return await store.snapshot(list_incidents, asked, limit=limit, cursor=cursor or None), store.clock()
+    async def read(_: Settings, store: Store) -> tuple[Json, datetime, Sequence[str]]:
+        page = await store.snapshot(list_incidents, asked, limit=limit, cursor=cursor or None)
+        return page, store.clock(), () if page["items"] else await store.snapshot(unknown_projects, asked["project"])
 
-    page, now = with_store(read)
+    page, now, unknown = with_store(read)
     if as_json:
         print_json(page)
         return
     if page["items"]:
         print_table(COLUMNS, [_row(one, now) for one in page["items"]])
     else:
-        say("no incidents")
+        say("; ".join(["no incidents", *unknown]))
     if page["next"]:
         say(f"older ones: --cursor {page['next']}")
 
@@ -116,7 +118,7 @@ def classify_command(  # noqa: PLR0917 - one option each
     class_: Annotated[
         str,
         typer.Argument(
-            metavar="[CLASS]", help=f"{', '.join(IncidentClass)}.", autocompletion=completion_of(IncidentClass)
+            metavar="CLASS", help=f"{', '.join(IncidentClass)}.", autocompletion=completion_of(IncidentClass)
         ),
     ] = "",
     fixed_by: Annotated[str, typer.Option(metavar="REVISION", help="The revision that fixed it.")] = "",
@@ -162,12 +164,21 @@ def _row(one: Any, now: datetime) -> tuple[Any, ...]:
     taken = one["taken"]["by"] if one["taken"] else None
     state = "muted" if is_muted(one, now) else one["state"]
     opened = format_time(one["opened_at"]).removesuffix(" UTC")
-    return (one["id"], state, opened, one["project"], one["branch"], one["workflow"], one["streak"], taken)
+    return (
+        one["id"],
+        state,
+        opened,
+        one["project_name"] or one["project"],
+        one["branch"],
+        one["workflow"],
+        one["streak"],
+        taken,
+    )
 
 
 def _lines(one: Any) -> Iterator[str]:
     """Yield an incident in words."""
-    place = " ".join(filter(None, [one["project"], one["branch"], one["workflow"]]))
+    place = " ".join(filter(None, [one["project_name"] or one["project"], one["branch"], one["workflow"]]))
     yield f"incident {one['id']} of {place}"
     times = "once" if one["streak"] == 1 else f"{one['streak']} times"
     yield f"  {one['state']}, red {times} since {format_time(one['opened_at'])}"

@@ -29,7 +29,7 @@ COLUMNS = (
     Column(heading="link", cut_to=MIN_WIDTH, is_extra=True),
 )
 
-known_problems = Group("Failures whose cause is known: name them in messages, or mute them.")
+known_problems = Group("Name failures whose cause is known, or mute them.")
 
 
 @known_problems.command("list")
@@ -88,7 +88,7 @@ def add_command(  # noqa: PLR0913, PLR0917 - one option each
 def close_command(
     problem_ids: Annotated[
         list[str],
-        typer.Argument(metavar="PROBLEM", help="Ids, or their first 8 digits, from `roundsman known-problems list`."),
+        typer.Argument(metavar="PROBLEM", help="Ids, or their first 8 digits, from the list."),
     ],
     as_json: AsJson = False,
 ) -> None:

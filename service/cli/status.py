@@ -19,7 +19,7 @@ STYLES = {RED: "bold red", GREEN: "bold green"}
 
 
 def status(
-    project: Annotated[str, typer.Argument(metavar="[PROJECT]", help="Its slug or name; without it, every one.")] = "",
+    project: Annotated[str, typer.Argument(metavar="PROJECT", help="Its slug or name; without it, every one.")] = "",
     branch: Annotated[str, typer.Option(metavar="NAME", help="Without it the default one of the project.")] = "",
     workflow: Annotated[str, typer.Option(metavar="NAME", help="Of this workflow alone.")] = "",
     as_json: AsJson = False,
@@ -71,7 +71,11 @@ def _since(shape: Any) -> str:
 
 def describe(one: Any) -> str:
     """Return the state of a workflow in words."""
-    place = " ".join(filter(None, [one.get("project"), one.get("branch"), one["workflow"] or "a workflow"]))
+    place = " ".join(
+        filter(
+            None, [one.get("project_name") or one.get("project"), one.get("branch"), one["workflow"] or "a workflow"]
+        )
+    )
     parts = [f"{place}: {one['state']}{_since(one)}"]
     if one["streak"] > 1:
         parts.append(f"{one['streak']} times in a row")

@@ -1,5 +1,6 @@
 """Commands for tests: list, show."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
@@ -13,6 +14,7 @@ from service.db.database import Store
 from service.operations.json_shapes import Json
 from service.operations.queries import MAX_PAGE_SIZE
 from service.operations.tests import ASKED, TestSearch, TestState, list_tests, show_tests, to_state
+from service.operations.unknown_projects import unknown_projects
 from service.store.test_list import TestFilter
 from service.terminal import Column
 
@@ -48,17 +50,18 @@ def list_command(  # noqa: PLR0913, PLR0917 - one option each
     """List tests that failed, latest first; flaky ones by flips."""
     search = TestSearch(wanted=_filter(project, branch), state=to_state([state] if state else []))
 
-    async def read(_: Settings, store: Store) -> Json:
-        return await store.snapshot(list_tests, store.clock(), search, limit=limit, cursor=cursor or None)
+    async def read(_: Settings, store: Store) -> tuple[Json, Sequence[str]]:
+        page = await store.snapshot(list_tests, store.clock(), search, limit=limit, cursor=cursor or None)
+        return page, () if page["items"] else await store.snapshot(unknown_projects, [project])
 
-    page = with_store(read)
+    page, unknown = with_store(read)
     if as_json:
         print_json(page)
         return
     if page["items"]:
         print_table(COLUMNS, [_row(one) for one in page["items"]])
     else:
-        say("no tests")
+        say("; ".join(["no tests", *unknown]))
     say_coverage(page)
     if page["left_out"]:
         say(f"{page['left_out']} more failed before these: it was not looked at whether they are flaky")

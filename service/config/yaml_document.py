@@ -97,6 +97,8 @@ def _remedy(passage: str, error: yaml.MarkedYAMLError) -> str:
         return 'a ${...} inside [...] or {...} must stand in quotes: ["${NAME}"]'
     if _NEEDS_QUOTES.search(passage):
         return "a value that begins with one of ! * & @ % ` must stand in quotes"
+    if str(error.problem).startswith("expected <block end>, but found '<block "):
+        return "indent this line like the one above it that belongs to the same list or has the same kind of key"
     return "look for a bracket or quote that never closes, or a value with ': ' in it that needs quotes"
 
 

@@ -6,7 +6,7 @@ import os
 import pwd
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory, TemporaryFile
 from typing import IO
@@ -27,14 +27,26 @@ def database_file(database_url: str) -> Path | None:
 
 
 def file_exists(file: Path) -> bool:
-    """Return whether a file exists; False where this user may not look.
-
-    Path.exists() raises in that case.
-    """
+    """Return whether a file exists. Raises BadConfig where this user may not look."""
     try:
         return file.exists()
-    except OSError:
-        return False
+    except PermissionError as error:
+        closed = next((folder for folder in reversed(file.parents) if not os.access(folder, os.X_OK)), file.parent)
+        whose = f"it belongs to {_user(closed.stat().st_uid)}, mode {closed.stat().st_mode & 0o777:04o}"
+        raise BadConfig(
+            f"{closed} may not be entered by {_user(os.geteuid())}: {whose}; "
+            f"run this as the user that `roundsman serve` runs as, or name another place in {NAMED_BY}"
+        ) from error
+
+
+def require_database(file: Path) -> None:
+    """Raise BadConfig unless there is a database that this user may read and write."""
+    if not file_exists(file):
+        raise BadConfig(
+            f"there is no database at {file} yet; start `roundsman serve`, or, where it runs in another folder, "
+            f"go there or set {NAMED_BY}"
+        )
+    require_access(file)
 
 
 @contextmanager
@@ -95,7 +107,7 @@ def require_access(file: Path) -> None:
     one would release the locks that SQLite has on it in this process.
     """
     for path in (file, *(file.with_name(f"{file.name}-{end}") for end in ("wal", "shm"))):
-        if path.exists() and not os.access(path, os.R_OK | os.W_OK):
+        if file_exists(path) and not os.access(path, os.R_OK | os.W_OK):
             raise BadConfig(
                 f"{path} cannot be read and written by {_user(os.geteuid())}: it belongs to "
                 f"{_user(path.stat().st_uid)}, mode {path.stat().st_mode & 0o777:04o}; "
@@ -134,7 +146,7 @@ def require_writable(folder: Path) -> None:
     Permissions alone do not suffice: a file system may be read-only, or full.
     """
     require_access(folder / LOCK_FILE)
-    place = next(place for place in (folder, *folder.parents) if file_exists(place))
+    place = next(place for place in (folder, *folder.parents) if os.access(place, os.F_OK))
     try:
         with TemporaryFile(dir=place) if place == folder else TemporaryDirectory(dir=place):
             pass
@@ -163,6 +175,7 @@ def _describe_holder(path: str) -> str:
     """Return the description in the lock file; "another process" if it is unreadable."""
     try:
         holder = json.loads(Path(path).read_text(encoding="utf-8"))
-        return f"`{holder['what']}`, process {holder['pid']}, since {holder['since']}"
+        since = datetime.fromisoformat(holder["since"]).astimezone(UTC)
+        return f"`{holder['what']}`, process {holder['pid']}, since {since:%Y-%m-%d %H:%M:%S} UTC"
     except (OSError, ValueError, KeyError, TypeError):
         return "another process"

@@ -44,14 +44,11 @@ class Finding:
 
 
 def check_routes(routes: Iterable[Route]) -> list[Finding]:
-    """Return a note on each route that hears less than it did in release 0.1.0.
-
-    One with a match key that this release brings is no route of that time.
-    """
-    heard = "hears what broke and was fixed, no longer each run: `transition` or `status` in its match changes that"
+    """Return a finding on each route that hears changes, not every run."""
+    heard = "hears what broke and was fixed, each once; for every run, give its match a `transition` or `status`"
     old = (route for route in routes if NEW_KEYS.isdisjoint(matcher.key for matcher in route.matchers))
     changed = (route for route in old if not hears_every_run(route) and not follows_changes(route))
-    return [Finding(what=f"route {route.name!r}", grade=Grade.NOTE, sentence=heard) for route in changed]
+    return [Finding(what=f"route {route.name!r}", grade=Grade.OK, sentence=heard) for route in changed]
 
 
 def running_process(database_url: str) -> str | None:
@@ -89,10 +86,10 @@ async def check_database(database_url: str) -> Finding:
     The row that tests writing is deleted again.
     """
     file = database_file(database_url)
-    if file is not None and not file_exists(file):
-        return Finding(what="database", grade=Grade.OK, sentence=f"{file} will be made at the first start")
     if file is not None:
         try:
+            if not file_exists(file):
+                return Finding(what="database", grade=Grade.OK, sentence=f"{file} will be made at the first start")
             require_access(file)
         except BadConfig as error:
             return Finding(what="database", grade=Grade.WRONG, sentence=str(error))

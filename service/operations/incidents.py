@@ -229,6 +229,7 @@ def incident_json(incident: Incident, track: Track) -> Json:
     return {
         "id": str(incident.id),
         "project": track.project_slug or track.project_name,
+        "project_name": track.project_name,
         "branch": track.branch,
         "workflow": track.workflow,
         "state": OPEN if incident.is_open else CLOSED,

@@ -11,6 +11,7 @@ from service.errors import BadRequest
 from service.model import Color, Incident, slug_spellings
 from service.operations.incidents import taken_json
 from service.operations.json_shapes import Json, coverage_json, rfc3339
+from service.operations.unknown_projects import describe_unknown
 from service.routing.flakes import RATE_AGE
 from service.store import incidents, names, track_search
 from service.store.test_coverage import coverage_of_tracks
@@ -45,7 +46,12 @@ def read_status(transaction: Transaction, asked: Asked, now: datetime) -> Json:
     shapes, track_ids = _workflows(transaction, counting, now), [one.track.id for one in found]
     if asked.project is None:
         shapes = [
-            {"project": one.track.project_slug, "branch": one.track.branch} | shape
+            {
+                "project": one.track.project_slug,
+                "project_name": one.track.project_name,
+                "branch": one.track.branch,
+            }
+            | shape
             for one, shape in zip(counting, shapes, strict=True)
         ]
     branches = {one.track.branch for one in found}
@@ -148,7 +154,7 @@ def near_names(transaction: Transaction, asked: Asked) -> list[str]:
     slugs = track_search.find_projects(transaction, asked.project) if asked.project else []
     if asked.project and not slugs:
         near = names.find_similar(transaction, "project", asked.project)
-        return [_no_runs("project", asked.project, near)]
+        return [describe_unknown("project", asked.project, near)]
     slugs = slugs or track_search.all_projects(transaction)
     named = (
         ("branch", asked.branch, track_search.branches_of),
@@ -156,12 +162,7 @@ def near_names(transaction: Transaction, asked: Asked) -> list[str]:
     )
     checked = ((noun, written, find(transaction, slugs)) for noun, written, find in named if written)
     return [
-        _no_runs(noun, written, get_close_matches(written, known, n=3))
+        describe_unknown(noun, written, get_close_matches(written, known, n=3))
         for noun, written, known in checked
         if written not in known
     ]
-
-
-def _no_runs(noun: str, written: str, near: Sequence[str]) -> str:
-    hint = f"; did you mean {' or '.join(near)}?" if near else ""
-    return f"no run of {noun} {written!a} is on record{hint}"

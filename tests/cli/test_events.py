@@ -152,7 +152,7 @@ def test_status_that_is_like_none_is_answered_with_those_there_are(operator: Ter
         (("--event", "x"), "'x' is not a kind of event"),
         (("--cursor", "x"), "this is no cursor of Roundsman's; start again without it"),
         (("--limit", "many"), "--limit must be a whole number from 1 to 200, not 'many'"),
-        (("--colour", "red"), "No such option: --colour"),
+        (("--colour", "red"), "there is no option --colour"),
     ],
 )
 def test_a_question_that_makes_no_sense_is_wrong_usage(
@@ -347,7 +347,7 @@ def test_without_a_database_the_next_step_is_said_and_nothing_is_made(
     assert (said.code, said.out) == (2, "")
     assert said.err == (
         f"there is no database at {terminal.folder}/data/roundsman.db yet; "
-        "start `roundsman serve`, or set ROUNDSMAN_DATABASE_URL\n"
+        "start `roundsman serve`, or, where it runs in another folder, go there or set ROUNDSMAN_DATABASE_URL\n"
     )
     assert not list(terminal.folder.iterdir())
 

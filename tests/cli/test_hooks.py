@@ -261,7 +261,7 @@ def test_deleting_needs_the_projects_named(admin: Terminal) -> None:
     said = admin.run("hooks", "delete")
 
     assert said.code == 2
-    assert "Missing argument" in said.err
+    assert "PROJECT is missing: a slug, such as gh/acme/web; `roundsman hooks delete --help` says more" in said.err
 
 
 @pytest.fixture

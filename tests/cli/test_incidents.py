@@ -58,9 +58,13 @@ def test_incidents_are_listed_and_shown(operator: Terminal) -> None:
     shown = operator.run("incidents", "show", incident["id"][:8])
 
     assert listed.lines[1].split()[:2] == [incident["id"], "closed"]
-    assert shown.lines[0] == f"incident {incident['id']} of github/acme/web main build-and-test"
+    assert shown.lines[0] == f"incident {incident['id']} of acme/web main build-and-test"
     assert shown.lines[1].startswith("  closed, red once since ")
+    assert listed.lines[1].split()[4:6] == ["acme/web", "main"]
     assert operator.run("incidents", "list", "--state", "open").lines == ["no incidents"]
+    assert operator.run("incidents", "list", "--project", "gh/acme/other").lines == [
+        "no incidents; no run of project 'gh/acme/other' is on record; did you mean gh/acme/web or github/acme/web?"
+    ]
 
 
 def test_an_incident_is_classified_and_it_is_on_record(operator: Terminal) -> None:

@@ -45,7 +45,9 @@ def test_tests_are_listed(operator: Terminal) -> None:
 
     assert (listed.code, len(listed.lines)) == (0, len(items) + 1)
     assert NAME in {item["name"] for item in items}
-    assert operator.run("tests", "list", "--project", "gh/acme/other").lines == ["no tests"]
+    assert operator.run("tests", "list", "--project", "gh/acme/other").lines == [
+        "no tests; no run of project 'gh/acme/other' is on record; did you mean gh/acme/web or github/acme/web?"
+    ]
 
 
 def test_commands_say_for_how_many_red_runs_tests_are_known(operator: Terminal) -> None:

@@ -153,6 +153,10 @@ def test_empty_file_is_refused_with_the_next_step(file: File, text: str) -> None
         ),
         ("a: {b: ${X}}\n", "1:9: is not YAML: expected ',' or '}', but got '{'; a ${...} inside [...] or {...} must"),
         ("a:\n  [\n  ${X}\n  ]\n", "3:4: is not YAML: expected ',' or ']', but got '{'; a ${...} inside [...] or"),
+        (
+            "a:\n  b: c\n d: e\n",
+            "3:2: is not YAML: expected <block end>, but found '<block mapping start>'; indent this",
+        ),
         ("a: b: c\n", "1:5: is not YAML: mapping values are not allowed here; look for a bracket"),
         ("a: */x\n", "1:5: is not YAML: expected alphabetic or numeric character, but found '/'; a value that begins"),
         ("a: [b, !c]\nd: e\n", "2:2: is not YAML: expected ',' or ']', but got ':'; a value that begins"),

@@ -49,7 +49,7 @@ def test_second_process_is_refused_with_the_holders_name(tmp_path: Path) -> None
         said = refusal(tmp_path)
 
     assert said == (
-        f"{tmp_path} is in use by `roundsman serve`, process {other.pid}, since 2026-03-02T09:30:00+00:00; "
+        f"{tmp_path} is in use by `roundsman serve`, process {other.pid}, since 2026-03-02 09:30:00 UTC; "
         "stop that one, or use another folder"
     )
 
@@ -58,7 +58,7 @@ def test_second_process_is_refused_with_the_holders_name(tmp_path: Path) -> None
 def test_reading_the_lock_holder_does_not_lock(tmp_path: Path) -> None:
     assert read_lock_holder(tmp_path / "nowhere") is None
     with another_holder(tmp_path) as other:
-        assert read_lock_holder(tmp_path) == f"`roundsman serve`, process {other.pid}, since 2026-03-02T09:30:00+00:00"
+        assert read_lock_holder(tmp_path) == f"`roundsman serve`, process {other.pid}, since 2026-03-02 09:30:00 UTC"
 
     assert read_lock_holder(tmp_path) is None
 

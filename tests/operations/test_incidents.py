@@ -17,7 +17,18 @@ from tests.pipeline.test_judge_runs import run
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 
 KEYS = [
-    *("id", "project", "branch", "workflow", "state", "opened_at", "closed_at", "opened_by", "closed_by"),
+    *(
+        "id",
+        "project",
+        "project_name",
+        "branch",
+        "workflow",
+        "state",
+        "opened_at",
+        "closed_at",
+        "opened_by",
+        "closed_by",
+    ),
     *("closed_because", "streak", "fingerprint", "taken", "class", "class_by", "fixed_by", "muted_until"),
 ]
 

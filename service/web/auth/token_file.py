@@ -3,6 +3,7 @@
 Only its owner can read it.
 """
 
+import errno
 import os
 import secrets
 import stat
@@ -14,6 +15,7 @@ from service.errors import BadConfig
 FILE_NAME = "admin-token"
 MIN_LENGTH = 16
 MAX_BYTES = 4_096
+OWNER_STEP = "run this as the user that `roundsman serve` runs as"
 REMOVAL_STEP = "remove it, and the next start of `roundsman serve` makes a new one"
 
 
@@ -46,19 +48,15 @@ def read_token(folder: Path) -> str | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        reason = "it is a symbolic link" if path.is_symlink() else error.strerror
-        raise BadConfig(f"the admin token in {path} cannot be read: {reason}; {_next_step(path)}") from error
+        is_link = error.errno == errno.ELOOP  # O_NOFOLLOW
+        reason = f"it is a symbolic link; {REMOVAL_STEP}" if is_link else f"{error.strerror}; {OWNER_STEP}"
+        raise BadConfig(f"the admin token in {path} cannot be read: {reason}") from error
     try:
         if problem := _distrust_reason(os.fstat(number), folder):
             raise BadConfig(f"the admin token in {path} is not used: {problem}")
         return _parse_token(os.read(number, MAX_BYTES + 1), path)
     finally:
         os.close(number)
-
-
-def _next_step(path: Path) -> str:
-    """Return the next step for a file that this user cannot open."""
-    return REMOVAL_STEP if path.is_symlink() else "run this as the user that `roundsman serve` runs as"
 
 
 def _distrust_reason(status: os.stat_result, folder: Path) -> str | None:
