@@ -2,9 +2,13 @@
 
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import JSON, CheckConstraint, DateTime, Dialect, Integer, Text, TypeDecorator
 from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -41,3 +45,23 @@ def enum_check(column: str, words: type[StrEnum]) -> CheckConstraint:
     """Return a CHECK that a column holds one of the values of an enum."""
     listed = ", ".join(f"'{word}'" for word in words)
     return CheckConstraint(f"{column} IN ({listed})", name=column)
+
+
+class SecondsBetween(FunctionElement[int]):
+    """The whole seconds from one time to another."""
+
+    type = Integer()
+    inherit_cache = True
+    name = "seconds_between"
+
+
+@compiles(SecondsBetween, "sqlite")
+def _in_sqlite(element: SecondsBetween, compiler: SQLCompiler, **given: Any) -> str:
+    first, last = (compiler.process(one, **given) for one in element.clauses)
+    return f"CAST(round((julianday({last}) - julianday({first})) * 86400) AS INTEGER)"
+
+
+@compiles(SecondsBetween, "postgresql")
+def _in_postgres(element: SecondsBetween, compiler: SQLCompiler, **given: Any) -> str:
+    first, last = (compiler.process(one, **given) for one in element.clauses)
+    return f"CAST(round(extract(epoch FROM {last} - {first})) AS INTEGER)"

@@ -1,10 +1,27 @@
 """The tables of runs, their tracks and incidents, and what channels were told."""
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, String, Table, Text, UniqueConstraint, Uuid
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    text,
+)
 
 from service.db.columns import UtcDateTime, enum_check
 from service.db.metadata import metadata
 from service.model import Closing, Color, IncidentClass, Transition
+
+OF_DEFAULT_BRANCH = (
+    "branch = coalesce(own_default, posted_default, CASE WHEN branch IN ('main', 'master') THEN branch END)"
+)
+"""The condition of an index: a query uses the index only if it has these very words."""
 
 # The runs of a workflow on a branch follow each other; those without a branch are together, each by itself.
 tracks = Table(
@@ -32,6 +49,14 @@ tracks = Table(
     UniqueConstraint("digest"),
     enum_check("color", Color),
     Index(None, "project_slug", "branch"),
+    # for the page Now: few of the tracks are of a default branch
+    Index(
+        "ix_tracks_of_default_branches",
+        "color",
+        "project_slug",
+        sqlite_where=text(OF_DEFAULT_BRANCH),
+        postgresql_where=text(OF_DEFAULT_BRANCH),
+    ),
     sqlite_autoincrement=True,  # runs name it by id: ids must not be reused
 )
 
@@ -54,6 +79,8 @@ runs = Table(
     enum_check("color", Color),
     enum_check("transition", Transition),
     Index(None, "track_id", "pipeline_number"),
+    # for figures of the last weeks, which are read from it alone
+    Index("ix_runs_of_weeks", "stopped_at", "track_id", "color", "created_at"),
     sqlite_with_rowid=False,
 )
 
