@@ -26,6 +26,7 @@ from service.health import PING_EVERY_S, Heartbeat, Readiness, WatchdogPinger
 from service.health.watchdog import Watchdog
 from service.model import Process, Role
 from service.operations.first_run import FirstRun, read_setup
+from service.operations.now import Setting
 from service.pipeline.context import Context, RetryPolicy
 from service.pipeline.leases import finish_sends
 from service.pipeline.receive import GroupCommitter
@@ -229,7 +230,7 @@ def build(  # noqa: PLR0913 - one argument for each thing that tests and the dem
     asgi, changes = health_app(api), _changes(context, limits) if role.receives else None
     if changes is not None:
         webhook = _webhook(context, committer, limits)
-        pages = _pages(context, api, first_run, limits.pages)
+        pages = _pages(pipeline, api, first_run, limits.pages)
         feeds = Feeds(store=context.store, access=access, clock=context.clock, address=config.settings.address)
         others = [*feeds.routes(), *LiveEndpoint(access=access, changes=changes).routes()]
         asgi = receiving_app(api, webhook, pages, others, max_body_bytes=config.settings.max_body_bytes)
@@ -331,7 +332,8 @@ def _webhook(context: Context, committer: GroupCommitter, limits: Limits) -> Web
     )
 
 
-def _pages(context: Context, api: Api, first_run: FirstRun, limits: PageLimits) -> Pages:
+def _pages(pipeline: Pipeline, api: Api, first_run: FirstRun, limits: PageLimits) -> Pages:
+    context = pipeline.context
     return Pages(
         PageContext(
             store=context.store,
@@ -340,6 +342,7 @@ def _pages(context: Context, api: Api, first_run: FirstRun, limits: PageLimits) 
             clock=context.clock,
             first_run=first_run,
             known_problems=api.known_problems,
+            setting=lambda: Setting(routes=pipeline.context.routes, people=pipeline.context.people),
             limits=limits,
         )
     )

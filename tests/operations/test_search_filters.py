@@ -47,7 +47,7 @@ async def values_of(house: House) -> dict[str, str]:
 async def keeps(house: House, name: str, value: str) -> tuple[int, int]:
     """The number of events that the API and the page keep."""
     answer = await house.http.get("/api/v1/events", params={name: value})
-    page = await house.http.get("/", params={name: value, "event": "any"})
+    page = await house.http.get("/builds", params={name: value, "event": "any"})
     assert (answer.status_code, page.status_code) == (200, 200)
     return len(answer.json()["items"]), page.text.count('<td class="c-what"')
 
@@ -67,7 +67,7 @@ async def test_the_api_and_the_page_take_each_filter(house: House) -> None:
 async def test_the_page_has_a_field_for_each_filter(house: House) -> None:
     await house.finish(RED)
     await house.drain()
-    page: httpx.Response = await house.http.get("/")
+    page: httpx.Response = await house.http.get("/builds")
 
     for name, one in SEARCH_FILTERS.items():
         kind = "select" if one.values else "input"

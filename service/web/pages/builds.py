@@ -41,12 +41,6 @@ Filters = Mapping[str, Sequence[str]]
 """The values of every filter, as entered."""
 
 
-async def home(context: PageContext, request: Request) -> Response:
-    """Redirect to the builds, with the filters that earlier releases took here."""
-    await context.access.require_session(request)
-    return redirect(f"/builds?{request.url.query}" if request.url.query else "/builds")
-
-
 async def show(context: PageContext, request: Request) -> Response:
     """Return the builds page."""
     session = await context.access.require_session(request)

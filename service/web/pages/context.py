@@ -15,9 +15,11 @@ from service.db.tables import Transaction
 from service.model import IncidentClass, KnownProblem
 from service.operations.first_run import FirstRun
 from service.operations.json_shapes import Json
+from service.operations.now import Setting
 from service.operations.operator_actions import MAX_REASON
+from service.operations.week_figures import WeeksCache
 from service.queue.base import JobQueue
-from service.store import dead_counts
+from service.store import dead_counts, default_tracks
 from service.store.changes import read_version
 from service.store.event_search import SCAN_LIMITS
 from service.web.auth.access import Access
@@ -49,7 +51,7 @@ class PageContext:
     """The dependencies of every page.
 
     first_run        the steps that the builds page shows until the first post is accepted
-    known_problems   returns those of roundsman.yaml
+    known_problems   returns those of roundsman.yaml; likewise ``setting`` its routes and people
     """
 
     store: Store
@@ -58,6 +60,8 @@ class PageContext:
     clock: Callable[[], datetime]
     first_run: FirstRun
     known_problems: Callable[[], Sequence[KnownProblem]] = tuple
+    setting: Callable[[], Setting] = Setting
+    weeks: WeeksCache = field(default_factory=WeeksCache)
     limits: PageLimits = field(default_factory=PageLimits)
     renderer: TemplateRenderer = field(default_factory=TemplateRenderer)
 
@@ -70,7 +74,7 @@ class PageContext:
             "incident_classes": [*IncidentClass],
             "release": version("roundsman"),
         }
-        shown = {"version": None, "refresh_s": None, **shown}
+        shown = {"version": None, "refresh_s": None, "red_count": 0, **shown}
         return self.renderer.render(template, status=status, **shown)
 
     async def read(
@@ -79,12 +83,13 @@ class PageContext:
         *args: Params.args,
         **kwargs: Params.kwargs,
     ) -> dict[str, Any]:
-        """Return a page's values, its count of dead letters and its version."""
+        """Return a page's values, the counts of its navigation, and its version."""
+        now = self.clock()
 
         def read(transaction: Transaction) -> dict[str, Any]:
             shown = work(transaction, *args, **kwargs)
             counted = {"dead_letter_count": _count_dead_letters(transaction), "version": read_version(transaction)}
-            return {**shown, **counted}
+            return {**shown, **counted, "red_count": default_tracks.count_red(transaction, now)}
 
         return await self.store.snapshot(read)
 

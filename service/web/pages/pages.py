@@ -21,6 +21,7 @@ from service.web.pages import (
     incidents,
     known_problems,
     login,
+    now,
     silences,
 )
 from service.web.pages.context import Endpoint, PageContext, redirect
@@ -36,7 +37,7 @@ async def static(context: PageContext, request: Request) -> Response:
 
 
 PAGES: Mapping[str, Endpoint] = {
-    "/": builds.home,
+    "/": now.show,
     "/builds": builds.show,
     "/builds/{id}": event.show,
     "/events/{id}": event.moved,
@@ -50,6 +51,11 @@ PAGES: Mapping[str, Endpoint] = {
     "/login/{code}": login.log_in_by_link,
     "/static/{name}": static,
 }
+TWINS: Mapping[str, Endpoint] = {
+    "/now.json": now.show_json,
+}
+"""The rows of pages as JSON; their errors are JSON too."""
+
 FORMS: Mapping[str, Endpoint] = {
     "/deliveries/{id}/replay": acts.replay,
     "/deliveries/{id}/dismiss": acts.dismiss_delivery,
@@ -78,6 +84,7 @@ class Pages:
     def routes(self) -> list[BaseRoute]:
         """Return the routes of all pages and forms."""
         return [
+            *(Route(path, self._bare(twin)) for path, twin in TWINS.items()),
             *(Route(path, self._with_error_pages(page)) for path, page in PAGES.items()),
             *(Route(path, self._with_error_pages(form), methods=["POST"]) for path, form in FORMS.items()),
         ]
@@ -104,6 +111,15 @@ class Pages:
         except (Temporary, TimeoutError) as error:
             log.warning("dead letters were not counted", reason=str(error) or "timeout")
             return 0
+
+    def _bare(self, endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
+        """Return an endpoint whose errors are answered as those of the API are."""
+
+        @wraps(endpoint)
+        async def answer(request: Request) -> Response:
+            return await endpoint(self.context, request)
+
+        return answer
 
     def _with_error_pages(self, endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
         """Wrap an endpoint: errors become pages, a missing session leads to the login."""

@@ -1,5 +1,6 @@
 """Render templates as responses with security headers."""
 
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from service.operations.json_shapes import unnamed_failures
 from service.operations.notification_status import status_phrases
 from service.store.filters import escaped
 from service.text import humanize
-from service.web.pages import template_filters
+from service.web.pages import charts, template_filters
 
 HERE = Path(__file__).parent
 TYPES = {".css": "text/css", ".svg": "image/svg+xml", ".js": "text/javascript"}
@@ -33,6 +34,11 @@ def builds_url(name: str, value: str) -> str:
     return "/builds?" + urlencode({name: escaped(value)})
 
 
+def project_url(project: Mapping[str, Any]) -> str:
+    """Return the path of the page of a project."""
+    return builds_url("project", project["project"] or project["project_name"])
+
+
 @cache
 def _environment() -> Environment:
     """Return the templates of this process: each is compiled once."""
@@ -44,7 +50,11 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {
+        "age": template_filters.age_of,
         "ago": template_filters.ago,
+        "bars": charts.bars,
+        "color_counts": charts.color_counts,
+        "color_paths": charts.color_paths,
         "build_name": template_filters.build_name,
         "pluralize": template_filters.pluralize,
         "dismissal": template_filters.dismissal,
@@ -65,6 +75,7 @@ def _environment() -> Environment:
         "started_by": trigger_phrase,
         "times_text": template_filters.times_text,
         "outcome_groups": template_filters.outcome_groups,
+        "project_url": project_url,
         "event_type": template_filters.event_type,
         "web_link": safe_url,
         "short_time": template_filters.short_time,

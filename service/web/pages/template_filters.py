@@ -7,7 +7,7 @@ from itertools import groupby
 from operator import itemgetter
 
 from service.message import one_line
-from service.message.status_text import severity
+from service.message.status_text import age, severity
 from service.model import Notification, NotificationState
 from service.model.details import FAILED_RESULTS
 from service.operations.json_shapes import Json
@@ -109,6 +109,11 @@ def ago(time: str, now: datetime) -> str:
             span = f"{count} {name}" if count == 1 else f"{count} {name}s"
             return f"{span} ago" if seconds > 0 else f"in {span}"
     return "just now"
+
+
+def age_of(time: str, now: datetime) -> str:
+    """Return the time since then: ``19 min``, ``5 h 12 min`` or ``3 days``."""
+    return age(now - datetime.fromisoformat(time))
 
 
 def status_mark(status: str | None) -> str:

@@ -16,7 +16,6 @@ __all__ = ["browser", "house"]  # pytest finds fixtures by name
 @pytest.mark.parametrize(
     ("before", "now"),
     [
-        ("/", "/builds"),
         ("/?branch=main&status=failed%2Cerror", "/builds?branch=main&status=failed%2Cerror"),
         (f"/events/{UUID(int=1)}", f"/builds/{UUID(int=1)}"),
         (f"/events/{UUID(int=1)}?still=1", f"/builds/{UUID(int=1)}?still=1"),

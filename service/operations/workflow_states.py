@@ -1,0 +1,97 @@
+"""The states of the workflows of default branches, by project."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from itertools import groupby
+
+from service.model import Color, Track, slug_spellings
+from service.store.tracks import StoredTrack
+
+NO_PROJECT = "a project"
+
+
+class WorkflowState(StrEnum):
+    """The state of a workflow on a branch, the most urgent first."""
+
+    RED = "red"
+    GREEN = "green"
+    UNKNOWN = "unknown"  # no run of it was red or green yet
+    STALE = "stale"  # it was red, and then had no run for long
+
+
+@dataclass(frozen=True, kw_only=True)
+class BranchWorkflow:
+    """A workflow on a branch, and its state."""
+
+    stored: StoredTrack
+    state: WorkflowState
+
+    @property
+    def track(self) -> Track:
+        """Return the workflow on its branch, without its state."""
+        return self.stored.track
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProjectState:
+    """A project with the workflows of its default branch.
+
+    slug   in the short spelling; None: it is known by its name alone
+    """
+
+    slug: str | None
+    name: str
+    workflows: tuple[BranchWorkflow, ...]
+
+    @property
+    def counts(self) -> Counter[WorkflowState]:
+        """Return the number of workflows in each state."""
+        return Counter(one.state for one in self.workflows)
+
+    @property
+    def state(self) -> WorkflowState:
+        """Return red if any workflow is red, else green if any is, and so on."""
+        return next((state for state in WorkflowState if self.counts[state]), WorkflowState.UNKNOWN)
+
+
+def with_state(stored: StoredTrack, now: datetime) -> BranchWorkflow:
+    """Return a workflow on a branch with its state."""
+    return BranchWorkflow(stored=stored, state=_state(stored, now))
+
+
+def _state(stored: StoredTrack, now: datetime) -> WorkflowState:
+    if stored.state.color is None:
+        return WorkflowState.UNKNOWN if stored.colored_pipeline is None else WorkflowState.STALE
+    if stored.state.color is Color.GREEN:
+        return WorkflowState.GREEN
+    return WorkflowState.STALE if stored.track.is_silent(stored.state.last_at, now) else WorkflowState.RED
+
+
+def project_name(track: Track) -> str:
+    """Return the name of a track's project for people: ``acme/web``."""
+    return track.project_name or track.project_slug or NO_PROJECT
+
+
+def organization(track: Track) -> str | None:
+    """Return the organization of a track's project; None if its name has none."""
+    name, slash, _ = project_name(track).partition("/")
+    return name if slash else None
+
+
+def group_by_project(workflows: Iterable[BranchWorkflow]) -> Sequence[ProjectState]:
+    """Return the projects of workflows: red ones first, then by name."""
+    ordered = sorted(workflows, key=lambda one: (_key(one.track), one.track.workflow or ""))
+    projects = []
+    for (slug, _), some in groupby(ordered, key=lambda one: _key(one.track)):
+        found = tuple(some)
+        projects.append(ProjectState(slug=slug or None, name=project_name(found[0].track), workflows=found))
+    order = list(WorkflowState)
+    return sorted(projects, key=lambda one: (order.index(one.state), one.name.casefold(), one.slug or ""))
+
+
+def _key(track: Track) -> tuple[str, str]:
+    slug = slug_spellings(track.project_slug)[0] if track.project_slug else ""
+    return (slug, "" if slug else track.project_name or NO_PROJECT)

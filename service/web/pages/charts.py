@@ -1,0 +1,68 @@
+"""The geometry of charts, which templates draw as SVG."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from service.message.status_text import duration
+from service.operations.json_shapes import Json
+from service.web.pages.template_filters import MONTHS
+
+BAR_STEP = 7
+BASE = 19  # a red bar goes on below it, so that it differs by more than its color
+FOOT = 23
+MIN_HEIGHT, MAX_HEIGHT = 3, 18
+COLORS = ("red", "green", "grey")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bar:
+    """A run as a vertical line from ``bottom`` to ``top``, and its words."""
+
+    x: float
+    top: float
+    bottom: int
+    color: str
+    words: str
+
+
+def bars(runs: Sequence[Json]) -> list[Bar]:
+    """Return a bar for each run, as high as the run was long."""
+    longest = max((run["duration_ms"] for run in runs), default=0) or 1
+    return [_bar(run, nth, run["duration_ms"] / longest) for nth, run in enumerate(runs)]
+
+
+def _bar(run: Json, nth: int, share: float) -> Bar:
+    color = run["color"]
+    height = MIN_HEIGHT if color == "grey" else max(MIN_HEIGHT, round(MAX_HEIGHT * share))
+    return Bar(
+        x=nth * BAR_STEP + 2.5,
+        top=BASE - height,
+        bottom=FOOT if color == "red" else BASE,
+        color=color,
+        words=f"{day_and_time(run['stopped_at'])}, {color}, {duration(run['duration_ms'])}",
+    )
+
+
+def color_counts(runs: Sequence[Json]) -> str:
+    """Return the colors of runs in words: ``11 green, 3 red, the newest red``."""
+    counts = Counter(run["color"] for run in runs)
+    words = [f"{counts[color]} {color}" for color in COLORS if counts[color]]
+    return ", ".join([*words, f"the newest {runs[-1]['color']}"]) if runs else "no run"
+
+
+def color_paths(runs: Sequence[Json]) -> list[tuple[str, str]]:
+    """Return the bars of each color as one SVG path."""
+    drawn = bars(runs)
+    paths = [
+        (color, "".join(f"M{one.x:g} {one.bottom}V{one.top}" for one in drawn if one.color == color))
+        for color in COLORS
+    ]
+    return [(color, path) for color, path in paths if path]
+
+
+def day_and_time(time: str) -> str:
+    """Return a UTC time with its day: ``26 Nov 10:42``."""
+    at = datetime.fromisoformat(time).astimezone(UTC)
+    return f"{at.day} {MONTHS[at.month - 1]} {at:%H:%M}"

@@ -1,0 +1,83 @@
+"""Now and the pages of projects in a real browser: at every width, in light and dark, with long histories."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser
+
+from service.web.server.server import listen, serving
+from tests.app_fixture import NINE, RED, House, a_house
+from tests.chromium import Loop, Tab, chromium
+from tests.fleet import Size, fill
+from tests.longest_history import HOSTILE, UNBROKEN, WIDE
+from tests.web.pages.test_pages_in_browser import ALL_WIDTHS, WIDTHS, told
+
+pytestmark = pytest.mark.long
+
+PATHS = ("/?still=1", "/?still=1&organization=tools", "/?still=1&mine=ada", "/?still=1&team=web")
+
+
+@pytest.fixture(scope="module")
+def address(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A service with 40 projects, and a few reds of the longest and the most hostile words."""
+    loop = Loop()
+    with ExitStack() as stack:
+        stack.callback(loop.close)
+        folder = tmp_path_factory.mktemp("fleet")
+        shutil.copy(migrated, folder / "roundsman.db")
+        house = stack.enter_context(loop.within(a_house(folder)))
+        loop.run(fill(house.service.context.store, Size(days=20), NINE))
+        for nth, words in enumerate((UNBROKEN, HOSTILE, WIDE)):
+            loop.run(_break(house, nth, words))
+        yield stack.enter_context(loop.within(serving(house.service.asgi, listen("127.0.0.1", 0))))
+
+
+async def _break(house: House, nth: int, words: str) -> None:
+    await house.finish(replace(RED, number=90_000 + nth, workflow=words[:400], subject=words[:400]))
+    await house.drain()
+    [incident, *_] = (await house.http.get("/api/v1/incidents")).json()["items"]
+    await house.act(f"incidents/{incident['id']}/take")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as started:
+        yield started
+
+
+@pytest.fixture
+def tab(browser: Browser, address: str) -> Iterator[Tab]:
+    with browser.new_context() as context:
+        tab = Tab.open(context, address)
+        tab.log_in()
+        yield tab
+
+
+def test_no_page_scrolls_sideways_or_grows_too_large(tab: Tab, is_long: bool) -> None:
+    faults = {}
+    for path in PATHS:
+        response = tab.page.goto(tab.address + path)
+        assert response is not None
+        size = len(response.body())
+        found = [*tab.too_wide_at(ALL_WIDTHS if is_long else WIDTHS), *tab.complaints]
+        faults[path] = [*found, *([f"{size} bytes"] if size > 120_000 else [])]
+        tab.complaints.clear()
+
+    assert not any(faults.values()), told(faults)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_and_controls_can_be_hit(tab: Tab, scheme: str) -> None:
+    tab.page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    faults = {}
+    for path in PATHS:
+        for width in (1440, 390):
+            tab.page.set_viewport_size({"width": width, "height": 900})
+            tab.go(path)
+            faults[f"{path} {width}"] = [*tab.faults(), *tab.hard_to_use()]
+
+    assert not any(faults.values()), told(faults)
