@@ -15,6 +15,7 @@ from service.errors import NotFound, Rejected, Temporary, Unauthorized
 from service.web.pages import (
     acts,
     api_reference,
+    board,
     builds,
     dead_letters,
     event,
@@ -38,6 +39,7 @@ async def static(context: PageContext, request: Request) -> Response:
 
 PAGES: Mapping[str, Endpoint] = {
     "/": now.show,
+    "/board": board.show,
     "/builds": builds.show,
     "/builds/{id}": event.show,
     "/events/{id}": event.moved,
@@ -53,6 +55,7 @@ PAGES: Mapping[str, Endpoint] = {
 }
 TWINS: Mapping[str, Endpoint] = {
     "/now.json": now.show_json,
+    "/board.json": board.show_json,
 }
 """The rows of pages as JSON; their errors are JSON too."""
 

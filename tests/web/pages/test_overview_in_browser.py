@@ -18,7 +18,7 @@ from tests.web.pages.test_pages_in_browser import ALL_WIDTHS, WIDTHS, told
 
 pytestmark = pytest.mark.long
 
-PATHS = ("/?still=1", "/?still=1&organization=tools", "/?still=1&mine=ada", "/?still=1&team=web")
+PATHS = ("/?still=1", "/?still=1&organization=tools", "/?still=1&mine=ada", "/?still=1&team=web", "/board?still=1")
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,65 @@
+"""The board: a tile for each project, opened by a session, a token or its own address."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from service.web.auth.signed_addresses import AddressSigner
+from tests.app_fixture import GREEN, RED, RED_TO_WEB, House, a_house
+from tests.operator_client import ADMIN_TOKEN
+from tests.pages_fixture import text
+
+READ_TOKEN = "an-invented-read-token-of-many-characters"
+BEARER = {"authorization": f"Bearer {ADMIN_TOKEN}"}
+
+
+@pytest.fixture
+async def readable(folder: Path) -> AsyncIterator[House]:
+    async with a_house(folder, RED_TO_WEB, ROUNDSMAN_READ_TOKEN=READ_TOKEN) as house:
+        yield house
+
+
+@pytest.mark.databases("sqlite", "postgres")
+async def test_a_project_is_a_tile_with_its_state(house: House) -> None:
+    await house.finish(RED)
+    await house.drain()
+    red = await house.http.get("/board?project=ACME/*")
+    await house.finish(GREEN)
+    await house.drain()
+    green = await house.http.get("/board")
+
+    assert "✕ 1 of 1 workflow red" in text(red)
+    assert "acme/web ✕ 1 of 1 red" in text(red)
+    assert "<title>(1) red · Board · Roundsman</title>" in red.text
+    assert "✓ 1 workflow green" in text(green)
+    assert "/static/favicon.svg" in green.text
+    assert (red.headers["refresh"], "<nav" in red.text) == ("30", False)
+
+
+async def test_projects_that_do_not_fit_are_left_out(house: House) -> None:
+    await house.finish(RED)
+    await house.drain()
+
+    found = [
+        len((await house.http.get(f"/board.json?{query}", headers=BEARER)).json()["projects"])
+        for query in ("project=gh/acme/*", "project=web", "project=other/*", "organization=acme", "team=web", "team=no")
+    ]
+
+    assert found == [1, 1, 0, 1, 1, 0]
+
+
+async def test_its_own_address_opens_it_and_no_other(readable: House) -> None:
+    address = "/board?project=acme/*"
+    access = httpx.ASGITransport(readable.service.asgi, client=("127.0.0.1", 4711))
+    async with httpx.AsyncClient(transport=access, base_url="http://127.0.0.1:8000") as stranger:
+        bare = await stranger.get(address)
+        opened = await stranger.get(AddressSigner(READ_TOKEN).sign(address))
+        other = await stranger.get(AddressSigner(READ_TOKEN).sign(address).replace("acme", "corp"))
+
+    assert (bare.status_code, opened.status_code, other.status_code) == (303, 200, 303)
+
+
+async def test_what_means_nothing_is_refused(house: House) -> None:
+    assert (await house.http.get("/board?mine=ada")).status_code == 400
