@@ -242,8 +242,8 @@ def run_json(run: StripRun) -> Json:
     return {
         "id": str(run.id),
         "event": str(run.event_id),
-        "color": str(run.color),
-        "transition": str(run.transition),
+        "color": run.color,
+        "transition": run.transition,
         "stopped_at": rfc3339(run.stopped_at),
         "duration_ms": run.duration_ms,
     }

@@ -12,7 +12,7 @@ from sqlalchemy import Select, func, select, text
 from service.db.columns import SecondsBetween
 from service.db.tables import Transaction, runs, tracks
 from service.db.track_tables import OF_DEFAULT_BRANCH
-from service.model import Color, Track, Transition
+from service.model import Color, Track
 from service.store.tracks import StoredTrack, to_stored
 
 MAX_TRACKS = 10_000
@@ -27,8 +27,8 @@ class StripRun:
 
     id: UUID
     event_id: UUID
-    color: Color
-    transition: Transition
+    color: str
+    transition: str
     created_at: datetime
     stopped_at: datetime
 
@@ -81,14 +81,14 @@ def last_runs(transaction: Transaction, track_ids: Collection[int], *, limit: in
         .where(tracks.c.id.in_(track_ids), runs.c.pipeline_number >= _first_of_last(limit))
         .order_by(runs.c.track_id, runs.c.pipeline_number, runs.c.created_at, runs.c.id)
     )
-    found = transaction.execute(wanted)
+    found = transaction.execute(wanted).all()
     return {
         track_id: [
             StripRun(
                 id=row.id,
                 event_id=row.event_id,
-                color=Color(row.color),
-                transition=Transition(row.transition),
+                color=row.color,
+                transition=row.transition,
                 created_at=row.created_at,
                 stopped_at=row.stopped_at,
             )
