@@ -39,10 +39,8 @@ async def show(context: PageContext, request: Request) -> Response:
         return redirect(address(given, page))
     shown = await context.read(_read, context, given, page)
     is_live = may_refresh(request)
-    response = await context.render_page(request, session, "now.html", is_live=is_live, **shown)
-    if is_live:
-        response.headers["Refresh"] = str(REFRESH_EVERY_S)
-    return response
+    shown["refresh_s"] = REFRESH_EVERY_S if is_live else None  # only where no script follows what happens
+    return await context.render_page(request, session, "now.html", is_live=is_live, **shown)
 
 
 async def show_json(context: PageContext, request: Request) -> Response:
