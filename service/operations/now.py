@@ -10,7 +10,7 @@ from service.model import Details, Event, Incident, Notification, Person, Route
 from service.operations.incidents import incident_json
 from service.operations.json_shapes import Json, rfc3339
 from service.operations.week_figures import WeeksCache, figures_json
-from service.operations.workflow_filter import WorkflowFilter, choose, is_by
+from service.operations.workflow_filter import WorkflowFilter, choose, is_by, organizations
 from service.operations.workflow_states import (
     BranchWorkflow,
     ProjectState,
@@ -26,9 +26,9 @@ from service.store.red_rows import FailedJob
 
 EVERYTHING = WorkflowFilter()
 MAX_REDS = 25
-MAX_STRIPS = 60
+MAX_STRIPS = 40
 """The projects with a strip: of more, a page would be too large."""
-MAX_TILES = 240
+MAX_TILES = 200
 STRIP_RUNS = 14
 MAX_OF_PERSON = 500
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
@@ -89,6 +89,7 @@ def read_now(transaction: Transaction, asked: Asked, now: datetime, *, weeks: We
         "projects": [
             project_json(one, strips if nth < MAX_STRIPS else None) for nth, one in enumerate(projects[:MAX_TILES])
         ],
+        "organizations": organizations(every),
         "more_projects": max(len(projects) - MAX_TILES, 0),
         "stale": [stale_json(one) for one in chosen if one.state is WorkflowState.STALE][:MAX_REDS],
     }

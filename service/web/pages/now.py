@@ -1,6 +1,6 @@
 """The page Now: what is red on default branches, and the state of each project."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from urllib.parse import urlencode
 
 from starlette.datastructures import QueryParams
@@ -12,9 +12,7 @@ from service.errors import BadRequest
 from service.operations.json_shapes import Json
 from service.operations.now import Asked, read_now
 from service.operations.queries import SEARCHABLE
-from service.operations.workflow_filter import WorkflowFilter, organizations, teams
-from service.operations.workflow_states import with_state
-from service.store import default_tracks
+from service.operations.workflow_filter import WorkflowFilter, teams
 from service.web.pages import builds
 from service.web.pages.context import PageContext, redirect
 from service.web.pages.refresh import NO_REFRESH_PARAMETER, may_refresh
@@ -82,7 +80,7 @@ def _read(transaction: Transaction, context: PageContext, given: Mapping[str, st
         "newer": address(given, page - 1) if page > 1 else None,
         "older": address(given, shown["next"]) if shown["next"] else None,
         "here": address(given, page),
-        "chips": _chips(transaction, context, given),
+        "chips": _chips(context, given, shown["organizations"]),
         "is_empty": not shown["projects"] and not given,
         "people": sorted(one.name for one in context.setting().people),
     }
@@ -103,13 +101,9 @@ def address(given: Mapping[str, str], page: int = 1) -> str:
     return f"{PATH}?{urlencode(query)}" if query else PATH
 
 
-def _chips(transaction: Transaction, context: PageContext, given: Mapping[str, str]) -> list[Json]:
+def _chips(context: PageContext, given: Mapping[str, str], of_all: Sequence[str]) -> list[Json]:
     """Return the filters of one click: organizations, teams, and the person given."""
-    now = context.clock()
-    named = {
-        "organization": organizations(with_state(one, now) for one in default_tracks.find(transaction)),
-        "team": teams(context.setting().routes),
-    }
+    named = {"organization": of_all, "team": teams(context.setting().routes)}
     chips = []
     for name, values in named.items():
         chosen = given.get(name)
