@@ -38,6 +38,7 @@ from service.testing import sample_runs
 from service.testing.fake_circleci.organization import ADA, PROJECTS, Run
 from service.testing.fake_circleci.payloads import Payload, as_bytes, workflow_completed
 from service.testing.fake_circleci.server import FakeCircleCI
+from service.web.live.changes import LiveLimits
 from service.web.request_body import BodyLimits
 from tests.databases import Database, database_of
 from tests.operator_client import ADMIN_TOKEN, Operator
@@ -51,6 +52,7 @@ TOKEN = "an-invented-token"
 SETTLED_WITHIN_S = 120  # only a test that has gone wrong waits for this long
 HELD_FOR_S = 120  # the same
 PATIENT = Limits(
+    live=LiveLimits(keepalive_s=0.05, lifetime_s=0.1),  # a test that asks for every address waits for its end
     transaction_wait_s=SETTLED_WITHIN_S,
     bodies=BodyLimits(timeout_s=SETTLED_WITHIN_S),
     intake=IntakeLimits(keep_timeout=SETTLED_WITHIN_S),

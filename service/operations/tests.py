@@ -112,23 +112,30 @@ def _list_flaky(transaction: Transaction, now: datetime, wanted: TestFilter, *, 
     It is made of the tests that failed lately; ``left_out`` counts those that were not looked at.
     """
     beyond = _to_place(cursor) if cursor else None
-    found, rest = _all_flaky(transaction, now, wanted)
+    found, rest = all_flaky(transaction, now, wanted)
     left = [one for one in found if beyond is None or _place_in_list(one) > beyond]
     following = _write_cursor(_place_in_list(left[limit - 1])) if len(left) > limit else None
     coverage = coverage_json(coverage_of(transaction, wanted, since=now - RATE_AGE))
     return _page([test_json(one) for one in left[:limit]], following, coverage, left_out=rest)
 
 
-def _all_flaky(transaction: Transaction, now: datetime, wanted: TestFilter) -> tuple[list[ListedTest], int]:
+def all_flaky(
+    transaction: Transaction,
+    now: datetime,
+    wanted: TestFilter,
+    *,
+    stride: int = STRIDE,
+    strides: int = MAX_FLAKY_STRIDES,
+) -> tuple[list[ListedTest], int]:
     """Return the flaky tests in the order of their list, and the number not looked at."""
     found: list[ListedTest] = []
     beyond: TestKey | None = None
     since = now - RATE_AGE
-    for _ in range(MAX_FLAKY_STRIDES):
-        rows = test_list.candidates(transaction, wanted, beyond=beyond, limit=STRIDE)
+    for _ in range(strides):
+        rows = test_list.candidates(transaction, wanted, beyond=beyond, limit=stride)
         judged = _judge(transaction, rows, wanted, now)
         found += [one for one in judged if one is not None and TestState.FLAKY in one.states]
-        if len(rows) < STRIDE or rows[-1]["last_failed_at"] < since:
+        if len(rows) < stride or rows[-1]["last_failed_at"] < since:
             return sorted(found, key=_place_in_list), 0
         beyond = TestKey(last_failed_at=rows[-1]["last_failed_at"], id=rows[-1]["id"])
     rest = test_list.count_beyond(transaction, wanted, beyond=beyond, since=since) if beyond else 0

@@ -17,17 +17,18 @@ MIN_FAILS = 2
 
 
 def flaky_tests(
-    transaction: Transaction, since: datetime, until: datetime, *, fits: Callable[[Event], bool]
+    transaction: Transaction, since: datetime, until: datetime, *, fits: Callable[[Event], bool], limit: int
 ) -> list[FlakyTest]:
     """Return the flaky tests that failed in a time, in the order of the flaky list.
 
     One that failed only once in 90 days is left out: it may be chance.
 
-    fits   whether the event of the last failing run is one of the digest's
+    fits    whether the event of the last failing run is one of the digest's
+    limit   failed tests that are looked at
     """
     found = [
         one
-        for tests in digest_rows.walk_failed_tests(transaction, since, until)
+        for tests in digest_rows.walk_failed_tests(transaction, since, until, limit=limit)
         for one in _flaky_of(transaction, tests, since, until, fits=fits)
     ]
     return [test for _, test in sorted(found, key=lambda one: (one[0].order, one[1].place, one[1].name))]

@@ -52,8 +52,18 @@ def _is_planned(transaction: Transaction, digest: Digest, at: datetime) -> bool:
     return bool(notifications.of_topics(transaction, [_topic(digest, at)]))
 
 
-def collect(transaction: Transaction, digest: Digest, since: datetime, until: datetime) -> DigestFacts:
-    """Return the facts of a digest about a time, and the figures of the one before."""
+def collect(
+    transaction: Transaction,
+    digest: Digest,
+    since: datetime,
+    until: datetime,
+    *,
+    limit: int = digest_rows.MAX_LOOKED_AT,
+) -> DigestFacts:
+    """Return the facts of a digest about a time, and the figures of the one before.
+
+    At most ``limit`` red branches and failed tests are looked at; those left out are counted.
+    """
     facts = DigestFacts()
     for runs in digest_rows.walk_runs(transaction, since, until):
         facts.runs += [event for event in runs if _fits(digest, event)]
@@ -65,11 +75,11 @@ def collect(transaction: Transaction, digest: Digest, since: datetime, until: da
     facts.is_partial = any(
         digest_rows.is_too_long(transaction, *time) for time in ((since, until), (since - (until - since), since))
     )
-    facts.red_now = [one for one in digest_rows.red_now(transaction) if _fits(digest, one[0])]
-    facts.reds_left_out = max(0, digest_rows.count_red(transaction) - digest_rows.MAX_RED)
-    facts.tests_left_out = max(0, digest_rows.count_failed_tests(transaction, since, until) - digest_rows.MAX_TESTS)
+    facts.red_now = [one for one in digest_rows.red_now(transaction, limit=limit) if _fits(digest, one[0])]
+    facts.reds_left_out = max(0, digest_rows.count_red(transaction) - limit)
+    facts.tests_left_out = max(0, digest_rows.count_failed_tests(transaction, since, until) - limit)
     facts.closed = digest_rows.closed_by(transaction, facts.with_transition(Transition.FIXED))
-    facts.flaky = flaky_tests(transaction, since, until, fits=lambda event: _fits(digest, event))
+    facts.flaky = flaky_tests(transaction, since, until, fits=lambda event: _fits(digest, event), limit=limit)
     return facts
 
 

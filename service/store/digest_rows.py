@@ -15,8 +15,7 @@ from service.store.rows import Row, to_event
 
 STEP = 500
 MAX_EVENTS = 50_000
-MAX_RED = 5_000
-MAX_TESTS = 5_000
+MAX_LOOKED_AT = 5_000  # red branches, and failed tests
 TESTS_STEP = 200  # a test has up to 500 results
 
 _IS_WORKFLOW = events.c.kind == EventKind.WORKFLOW_COMPLETED
@@ -56,12 +55,12 @@ def is_too_long(transaction: Transaction, since: datetime, until: datetime) -> b
     return transaction.execute(wanted).first() is not None
 
 
-def red_now(transaction: Transaction) -> list[tuple[Event, Incident]]:
+def red_now(transaction: Transaction, *, limit: int = MAX_LOOKED_AT) -> list[tuple[Event, Incident]]:
     """Return the newest run of each red track with its incident, the oldest first.
 
-    At most MAX_RED: ``count_red`` says how many there are.
+    At most ``limit``: ``count_red`` says how many there are.
     """
-    wanted = select(tracks.c.incident_id).where(*_IS_RED).order_by(tracks.c.since, tracks.c.id).limit(MAX_RED)
+    wanted = select(tracks.c.incident_id).where(*_IS_RED).order_by(tracks.c.since, tracks.c.id).limit(limit)
     ids = list(transaction.execute(wanted).scalars())
     found: dict[UUID, Incident] = {}
     for start in range(0, len(ids), STEP):
@@ -89,16 +88,18 @@ def closed_by(transaction: Transaction, fixed: Sequence[Event]) -> dict[UUID, In
     return incidents.find_all(transaction, ids)
 
 
-def walk_failed_tests(transaction: Transaction, since: datetime, until: datetime) -> Iterator[Sequence[Row]]:
+def walk_failed_tests(
+    transaction: Transaction, since: datetime, until: datetime, *, limit: int = MAX_LOOKED_AT
+) -> Iterator[Sequence[Row]]:
     """Yield the tests, and jobs without tests, that failed last in or after a time.
 
-    At most MAX_TESTS, the latest to fail first, in steps; those that failed first after it are left out.
+    At most ``limit``, the latest to fail first, in steps; those that failed first after it are left out.
     """
     wanted = (
         select(tests)
         .where(tests.c.last_failed_at >= since, tests.c.first_failed_at < until)
         .order_by(tests.c.last_failed_at.desc(), tests.c.id.desc())
-        .limit(MAX_TESTS)
+        .limit(limit)
     )
     rows = transaction.execute(wanted).mappings().all()
     for start in range(0, len(rows), TESTS_STEP):

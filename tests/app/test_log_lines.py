@@ -160,9 +160,10 @@ async def test_a_delivery_s_way_is_found_by_its_id(house: House, talk: Talk) -> 
         ("delivery", None),
         ("decided", None),
         ("job", "fetch_message"),
+        ("job", "fetch_tests"),
         ("attempt", "send"),
     ]
-    assert len(talk.lines) == 4
+    assert len(talk.lines) == 5
 
 
 async def test_a_job_is_one_line_with_its_subject_and_outcome(house: House, talk: Talk) -> None:

@@ -13,7 +13,7 @@ from tests.postgres import Server, name_of
 from tests.test_hostile_data import filled_in, routes
 from tests.web.test_private_responses import is_private
 
-NEEDS_NO_DATABASE = ("/static/", "/healthz", "/login", "/logout", "/metrics")
+NEEDS_NO_DATABASE = ("/static/", "/healthz", "/login", "/logout", "/metrics", "/api/v1/openapi.json")
 
 
 def shut(server: Server, database: Database) -> None:

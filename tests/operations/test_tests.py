@@ -13,6 +13,7 @@ from service.model import Color
 from service.model import Run as StoredRun
 from service.operations import tests
 from service.store import run_history, runs
+from service.store.test_list import TestFilter
 from service.testing.fake_circleci.faults import broken
 from service.testing.fake_circleci.organization import Run, TestResult
 from service.testing.sample_runs import VOUCHERS, suite
@@ -133,16 +134,14 @@ async def test_flaky_tests_go_by_their_flip_rate_page_by_page(house: House) -> N
     assert [one["name"] for one in (await listed(house))["items"]] == [seldom, often]  # the latest to fail first
 
 
-async def test_tests_that_are_not_judged_for_the_flaky_list_are_counted(
-    house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_tests_that_are_not_judged_for_the_flaky_list_are_counted(house: House) -> None:
     _, seldom = await flipped(house)
-    monkeypatch.setattr(tests, "STRIDE", 1)
-    monkeypatch.setattr(tests, "MAX_FLAKY_STRIDES", 1)
 
-    page = await listed(house, state="flaky")
+    found, left_out = await house.service.context.store.read(
+        tests.all_flaky, house.clock.now, TestFilter(), stride=1, strides=1
+    )
 
-    assert ([one["name"] for one in page["items"]], page["left_out"]) == ([seldom], 1)
+    assert ([one.row["name"] for one in found], left_out) == ([seldom], 1)
 
 
 async def test_greens_of_a_busy_track_leave_room_for_those_of_others(house: House) -> None:

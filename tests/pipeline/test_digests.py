@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from service.store import digest_rows
+from service.pipeline.digests import collect
 from service.testing.fake_circleci.organization import Run
 from tests.app_fixture import GREEN, RED, Clock, House, a_house
 
@@ -184,16 +184,14 @@ async def test_tests_flip_on_the_default_branch_that_the_project_has(
     assert ("of its runs on the default branch failed after a pass" in text) is is_listed
 
 
-async def test_tests_and_branches_that_are_not_looked_at_are_counted(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(digest_rows, "MAX_TESTS", 1)
-    monkeypatch.setattr(digest_rows, "MAX_RED", 1)
+async def test_tests_and_branches_that_are_not_looked_at_are_counted(folder: Path) -> None:
     async with a_house(folder, ROUTES % "", clock=Clock(now=SUNDAY)) as house:
         await finish(house, run(1, "failed", SUNDAY), run(2, "failed", SUNDAY, branch="feature"))
         await house.drain(minutes=5)
-        [text] = await digest(house)
+        context = house.service.context
+        [one] = context.digests
+        week = (SUNDAY - timedelta(days=1), SUNDAY + timedelta(days=1))
+        facts = await context.store.read(collect, one, *week, limit=1)
 
-    assert "Red now: 1" in text
-    assert "and 1 more branches are red, which were not looked at" in text
-    assert " more tests failed, of which it was not looked at whether they are flaky" in text
+    assert (len(facts.red_now), facts.reds_left_out) == (1, 1)
+    assert facts.tests_left_out > 0

@@ -144,7 +144,7 @@ async def test_an_event_s_page_tells_the_whole_story(house: House, day: dict[str
         "receipt": "taken",
     }
     assert attempt["started_at"] == attempt["ended_at"] == "2026-03-02T09:30:00.000Z"
-    assert story["details"]["wanted"] == ["actor", "jobs", "tests"]
+    assert story["details"]["wanted"] == ["actor", "jobs", "passes", "steps", "tests"]
     assert story["details"]["may_improve"] is False
     assert story["delivery"]["body"] == as_bytes(workflow_completed(RED)).decode()
     assert story["delivery"]["signed"]["secret"] == 1
