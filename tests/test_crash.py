@@ -114,6 +114,7 @@ async def test_what_died_before_its_commit_was_never_there_and_comes_again(scene
     assert scene.end.taken == {(path, f"Change {n}"): 1 for path in ("/a", "/b") for n in range(1, 10)}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("when", first_and_long(["after:notifications=1", "after:attempts=1"]))
 async def test_what_was_decided_or_begun_and_not_sent_is_sent(scene: Scene, when: str) -> None:
     worker = await scene.start(worker=when)

@@ -225,6 +225,7 @@ TRICKLES = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("trickle", TRICKLES)
 async def test_trickled_head_is_read_for_a_limited_time(trickle: str) -> None:
     def talk(connection: socket.socket, closing: Event) -> None:
@@ -235,6 +236,7 @@ async def test_trickled_head_is_read_for_a_limited_time(trickle: str) -> None:
         await hurried(raw_url(end))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("start", [HEAD + b"\r\n", HEAD + b"Content-Length: 100000\r\n\r\n", CHUNKED + b"ffff\r\n"])
 async def test_trickled_body_is_read_for_a_limited_time(start: bytes) -> None:
     with raw_end(saying(start, forever=b"x", every_s=0.02)) as end:

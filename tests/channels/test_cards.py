@@ -27,6 +27,7 @@ from service.model import (
 from tests.apprise_urls import URLS
 from tests.channels.test_channels import sent
 from tests.fake_servers import Answer, HttpEnd, internet
+from tests.long_cases import few_and_long
 
 TEAMS = URLS["Power Automate / Workflows (for MSTeams)"]
 DISCORD = URLS["Discord"]
@@ -197,7 +198,7 @@ async def test_pagerduty_opens_on_red_and_closes_on_green_under_one_key(net: Htt
     assert "Fix the cart" in failed["payload"]["custom_details"]["message"]
 
 
-@pytest.mark.parametrize("service", sorted(one.name for one in SERVICES if one.incidents))
+@pytest.mark.parametrize("service", few_and_long(sorted(one.name for one in SERVICES if one.incidents)))
 @pytest.mark.parametrize("status", ["success", "canceled"])
 async def test_good_news_opens_no_incident_anywhere(net: HttpEnd, service: str, status: str) -> None:
     """Whatever the URL says of actions, as far as the service has them."""

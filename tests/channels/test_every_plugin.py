@@ -40,6 +40,7 @@ from tests.apprise_services import service_names
 from tests.apprise_urls import UNREACHABLE, URLS
 from tests.fake_servers import Answer, Got, HttpEnd, internet
 from tests.hostile_words import EVERY
+from tests.long_cases import few_and_long
 
 MARK = "Marked"
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -184,7 +185,7 @@ REFUSALS = {
 }
 
 
-@pytest.mark.parametrize("service", URLS)
+@pytest.mark.parametrize("service", few_and_long(URLS))
 def test_each_plugin_is_believed_no_more_than_the_other_side(net: HttpEnd, service: str, is_long: bool) -> None:
     """A program of an operator's own may answer with a web page."""
     channel = Channel(key="k", label="web", kind="x", url=URLS[service])

@@ -12,6 +12,7 @@ from service.model import Message
 from tests.apprise_urls import URLS
 from tests.channels.test_channels import sent
 from tests.fake_servers import Answer, HttpEnd, internet
+from tests.long_cases import few_and_long
 from tests.message.moments import moment
 
 # For each service: the places of its key and of its state, and the states of a red and of a green.
@@ -56,8 +57,9 @@ def key_and_state(service: str, body: dict[str, Any]) -> tuple[str, str | None]:
     return body[key], body.get(state)
 
 
-@pytest.mark.parametrize(("service", "action"), sorted(ACTIONS))
-async def test_red_opens_and_green_closes_by_one_key(net: HttpEnd, service: str, action: str) -> None:
+@pytest.mark.parametrize("place", few_and_long(sorted(ACTIONS)))
+async def test_red_opens_and_green_closes_by_one_key(net: HttpEnd, place: tuple[str, str]) -> None:
+    service, action = place
     if service == "Splunk On-Call":
         net.behave(Answer(body=b'{"result": "success"}'))
     for name in ("broke", "still-red", "fixed", "passed"):

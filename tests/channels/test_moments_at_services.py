@@ -18,6 +18,7 @@ from service.message import mail_html, mail_text
 from tests.apprise_urls import URLS
 from tests.channels.test_channels import SLACK, sent
 from tests.fake_servers import Answer, HttpEnd, internet
+from tests.long_cases import few_and_long
 from tests.message.moments import MOMENTS, moment
 
 GOLDEN = Path(__file__).parents[1] / "messages" / "services"
@@ -67,7 +68,7 @@ def path(service: str) -> Path:
     return GOLDEN / f"{service}.json"
 
 
-@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("service", few_and_long(SERVICES, every=3))
 async def test_moments_are_posted_as_written_down(net: HttpEnd, service: str) -> None:
     assert await moments_at(net, service) == json.loads(path(service).read_text())
 

@@ -14,6 +14,7 @@ from service.pipeline.steps import Pipeline
 from tests.app_fixture import RED, a_house
 from tests.channels.test_channels import DISCORD, SLACK, SLACK_BOT, json_url, sent
 from tests.fake_servers import Answer, HttpEnd, http_end, internet
+from tests.long_cases import few_and_long
 
 FEISHU = "feishu://fake-feishu-token-0123456789/"
 LARK = "lark://fakelarktoken0123456789"
@@ -84,7 +85,7 @@ REFUSED_BY_ALL = [
 
 
 @pytest.mark.parametrize("url", ["json", DISCORD, LARK])
-@pytest.mark.parametrize("body", REFUSED_BY_ALL)
+@pytest.mark.parametrize("body", few_and_long(REFUSED_BY_ALL))
 async def test_no_in_the_body_of_a_200_is_no_success(url: str, body: bytes) -> None:
     with http_end() if url == "json" else internet() as end:
         end.behave(Answer(body=body))

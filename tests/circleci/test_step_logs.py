@@ -148,6 +148,7 @@ async def test_answers_of_another_shape_name_no_step(fake: FakeCircleCI, answer:
     assert [job.step for job in details.jobs or ()] == [None] * 3
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("api", ["v3", "v2"])
 async def test_logs_are_read_over_a_socket(fake: FakeCircleCI, api: str) -> None:
     async with serving(fake.app, listen("127.0.0.1", 0)) as address:

@@ -150,6 +150,7 @@ async def test_results_of_jobs_that_passed_are_asked_of_v3_too(fake: FakeCircleC
     assert asked(fake) == [f"/v3/jobs/{green.job_id(job)}/tests" for job in green.jobs]
 
 
+@pytest.mark.long
 async def test_a_large_answer_comes_over_a_socket(fake: FakeCircleCI) -> None:
     many = sample_runs.suite(*sample_runs.VOUCHERS, of=30_000)
     async with serving(fake.app, listen("127.0.0.1", 0)) as address:

@@ -5,6 +5,7 @@ import pytest
 from tests.app_fixture import RED_TO_WEB
 from tests.cli_runner import Said, Terminal
 from tests.databases import Database
+from tests.long_cases import few_and_long
 
 PASSWORD = "an-invented-password"
 PATIENT = (("serve",), ("web",), ("worker",), ("migrate",))  # wait for a Postgres that is away: see test_waiting.py
@@ -60,7 +61,7 @@ def told_by_all(terminal: Terminal, commands: tuple[tuple[str, ...], ...]) -> No
     assert PASSWORD not in "".join(one.err + one.out for one in said.values())
 
 
-@pytest.mark.parametrize("url", WRONG)
+@pytest.mark.parametrize("url", few_and_long(WRONG))
 def test_every_command_ends_with_a_sentence(terminal: Terminal, url: str) -> None:
     terminal.configure(RED_TO_WEB)
     terminal.set(ROUNDSMAN_DATABASE_URL=url)

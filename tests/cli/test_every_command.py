@@ -85,6 +85,7 @@ def test_answer_without_a_history_is_a_sentence_or_json(
         assert not LIBRARY.search(said.err)
 
 
+@pytest.mark.long
 def test_closed_data_folder_is_named_with_its_owner(tmp_path: Path, is_long: bool) -> None:
     if os.geteuid() == 0 and not shutil.which("setpriv"):
         pytest.skip("root may enter every folder")

@@ -16,6 +16,7 @@ from service.testing.fake_circleci.payloads import workflow_completed
 from service.testing.fake_circleci.server import FakeCircleCI
 from tests.app_fixture import RED, SECRET, TOKEN, Clock, a_house
 from tests.cli_runner import Terminal, served
+from tests.long_cases import few_and_long
 from tests.operations.test_hook_addresses import PRIVATE, THIS_MACHINE
 
 READER_TOKEN = "an-invented-token-of-a-reader"
@@ -182,7 +183,8 @@ def test_missing_setting_is_one_sentence(admin: Terminal, pretend: FakeCircleCI,
     ("url", "obstacle"),
     [
         ("http://roundsman.example.com", "CircleCI posts to https only"),
-        *[(url, "leads to this machine alone") for url in THIS_MACHINE],
+        (THIS_MACHINE[0], "leads to this machine alone"),
+        *[pytest.param(url, "leads to this machine alone", marks=pytest.mark.long) for url in THIS_MACHINE[1:]],
     ],
 )
 def test_address_without_use_is_refused_before_anything_is_asked(
@@ -198,7 +200,7 @@ def test_address_without_use_is_refused_before_anything_is_asked(
     assert not pretend.calls
 
 
-@pytest.mark.parametrize("url", PRIVATE)
+@pytest.mark.parametrize("url", few_and_long(PRIVATE))
 def test_private_address_is_for_no_hook_of_the_cloud_and_for_one_of_a_server(
     admin: Terminal, pretend: FakeCircleCI, url: str
 ) -> None:

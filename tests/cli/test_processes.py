@@ -233,6 +233,7 @@ def test_a_pipe_gets_no_colours(folder: Path, words: list[str]) -> None:
     assert ended.stdout + ended.stderr
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("words", first_and_long([["events", "list"], ["--help"], ["events", "list", "--json"]]))
 def test_closed_pipe_causes_no_traceback(folder: Path, words: list[str]) -> None:
     nobody, pipe = os.pipe()

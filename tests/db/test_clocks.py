@@ -150,6 +150,7 @@ async def test_delivery_kept_before_a_clock_was_set_back_is_told_at_once(house: 
     assert (told_meanwhile, house.channels.told) == (["web (json)"], ["web (json)"])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("jump", [timedelta(days=1), timedelta(hours=-1)])
 async def test_clock_jump_causes_no_busy_loop(house: House, jump: timedelta) -> None:
     await house.finish(RED)

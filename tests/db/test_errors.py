@@ -89,6 +89,7 @@ async def test_a_key_of_any_length_is_judged(house: House) -> None:
     assert not (await house.dead_letters())["deliveries"]
 
 
+@pytest.mark.long
 @pytest.mark.databases("sqlite", "postgres")
 async def test_refused_statement_is_counted_and_ends_as_a_dead_letter(house: House) -> None:
     delivery = await house.post(workflow_completed(RED))

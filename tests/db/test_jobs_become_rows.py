@@ -14,6 +14,7 @@ from tests.postgres import Server
 JOBS = {"process": "1", "ask": "2", "judge": "2", "enrich": "3", "revisit": "4", "send": "5"}
 
 
+@pytest.mark.long
 def test_jobs_that_fetch_become_rows_and_those_that_rows_replace_go(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'roundsman.db'}"
     migrate(url)

@@ -82,6 +82,7 @@ def test_migrations_lead_up_and_down_and_up_again(tmp_path: Path) -> None:
     assert schema(tmp_path / "roundsman.db") == first
 
 
+@pytest.mark.long
 def test_stored_values_of_the_release_before_are_respelled(tmp_path: Path) -> None:
     migrate(url_of(tmp_path))
     command.downgrade(alembic_config(url_of(tmp_path)), "0011")
@@ -159,6 +160,7 @@ async def test_reasons_of_the_release_before_stay_in_their_words(tmp_path: Path)
     assert read == OLD_DECISIONS
 
 
+@pytest.mark.long
 async def test_way_back_keeps_verdicts_and_the_reasons_in_words(tmp_path: Path) -> None:
     at_revision_0012(tmp_path)
     migrate(url_of(tmp_path))

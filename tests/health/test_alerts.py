@@ -53,6 +53,7 @@ def test_prometheus_takes_the_rules() -> None:
     assert said.count("SUCCESS") == len(RULE_FILES)
 
 
+@pytest.mark.long
 @needs_promtool
 @pytest.mark.parametrize("case", first_and_long(CASES), ids=lambda case: case.stem)
 def test_each_alert_fires_in_its_fault_alone(case: Path, tmp_path: Path) -> None:

@@ -136,6 +136,7 @@ async def test_refusals_that_repeat_are_one_row_with_their_number(house: House, 
     assert "at least 20 posts were refused" in page
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "forged",
     [

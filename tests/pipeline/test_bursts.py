@@ -48,6 +48,7 @@ def titles(house: House) -> list[str]:
     return [message.title for _, message in house.channels.took]
 
 
+@pytest.mark.long
 async def test_as_many_as_the_pace_lets_through_are_told_each(house: House) -> None:
     await storm(house, 5)
     for _ in range(5):

@@ -26,6 +26,7 @@ async def both(url_in_real_time: str, tmp_path: Path) -> AsyncIterator[Twins]:
         yield both
 
 
+@pytest.mark.long
 async def test_a_storm_at_two_doors_judged_by_two_workers_is_told_once_each(both: Twins) -> None:
     storms = [payload for run in STORM for payload in cancellation_storm(run)]
     deliveries = await both.post(storms)

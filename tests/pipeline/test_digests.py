@@ -170,6 +170,7 @@ def by_turns(branch: str) -> list[Run]:
     ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("default", "is_listed"), [("trunk", True), ("develop", False)])
 async def test_tests_flip_on_the_default_branch_that_the_project_has(
     folder: Path, default: str, is_listed: bool

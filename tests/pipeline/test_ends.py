@@ -74,6 +74,7 @@ async def test_another_author_s_fix_is_told_to_those_who_were_told_of_the_break(
         }
 
 
+@pytest.mark.long
 async def test_all_who_were_told_of_parts_of_an_incident_hear_of_its_end_once(folder: Path) -> None:
     changes = (
         "  - {name: of ada, match: {author: Ada Example, transition: [broke, still_broken, fixed]}, receiver: ada}\n"

@@ -279,6 +279,7 @@ async def test_news_that_come_during_an_edit_are_shown_in_the_end(web: House, sl
     assert [one.color for one in slack.messages] == [GREEN_COLOR]
 
 
+@pytest.mark.long
 async def test_message_of_an_incident_that_ended_long_ago_is_forgotten(web: House, slack: FakeSlack) -> None:
     for run in (red(1), green(2), red(3)):
         await told(web, run)

@@ -187,6 +187,7 @@ async def test_channel_of_another_worker_is_sent_by_it_with_all_its_time(folder:
     assert [attempt["outcome"] for attempt in notification["attempts"]] == ["put_off", "sent"]
 
 
+@pytest.mark.long
 @pytest.mark.databases("sqlite", "postgres")
 async def test_unknown_channel_has_its_whole_time_each_time(folder: Path) -> None:
     other = RED_TO_WEB.replace("web.example", "ops.example")
@@ -233,6 +234,7 @@ async def test_unrenderable_message_is_a_failed_attempt_on_sqlite(house: House) 
     assert reason.startswith("ValueError")
 
 
+@pytest.mark.long
 @pytest.mark.databases("sqlite")
 async def test_sent_message_is_not_repeated_after_a_database_outage_on_sqlite(house: House) -> None:
     lock = house.database.locked()

@@ -47,6 +47,7 @@ async def look(house: House, **later: float) -> None:
     await house.drain()
 
 
+@pytest.mark.long
 async def test_a_silence_of_flakes_keeps_a_flake_back_and_tells_a_break(team: House) -> None:
     await post(team, *flaky_history(901, 902, 903))
     team.channels.took.clear()

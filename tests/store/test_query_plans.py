@@ -143,6 +143,7 @@ async def test_neither_does_any_of_several_values(store: Store) -> None:
     assert await whole_reads_of(store, asked) == {}
 
 
+@pytest.mark.long
 async def test_neither_does_a_glob_a_list_or_what_is_left_out(store: Store) -> None:
     patterns = {
         "project": ["gh/*/service-1*", "SERVICE-0,service-2"],

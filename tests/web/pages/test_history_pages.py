@@ -12,6 +12,7 @@ from service.store import event_search
 from service.store.filters import Search
 from tests.bench.past import NOW, Past
 from tests.filled_database import Filled, a_past_of
+from tests.long_cases import few_and_long
 
 pytestmark = pytest.mark.databases("postgres", "sqlite")
 SIZE = 900
@@ -62,32 +63,34 @@ async def every_page(store: Store, asked: Mapping[str, Any], *, limit: int = 20)
 
 @pytest.mark.parametrize(
     "asked",
-    [
-        {},
-        {"branch": "main"},
-        {"event": "workflow-completed"},
-        {"event": "ping"},
-        {"project": "service-0", "status": "failed"},
-        {"project": "gh/acme/service-0", "workflow": "lint", "event": "job-completed"},
-        {"branch": "main", "actor": "renovate[bot]"},
-        {"actor": "Renovate", "job": "unit-web"},
-        {"status": ["failed", "canceled"]},
-        {"branch": ["main", str(ONE["branch"])], "status": ["failed", "success"]},
-        {"project": ["service-0", "gh/acme/service-0", "service-1"], "actor": ["renovate[bot]", "Renovate"]},
-        {"workflow": ["lint", "release"], "event": ["job-completed", "workflow-completed"], "q": "voucher"},
-        {"author": str(ONE["commit_author_name"])},
-        {"author": [str(ONE["commit_author_name"]), "Renovate"], "branch": "main"},
-        {"q": "voucher"},
-        {"q": "voucher", "status": "success"},
-        {"q": "renovate main"},
-        {"q": "fix update"},
-        {"q": "service 0 voucher", "branch": "main"},
-        {"since": "2026-06-01"},
-        {"until": "2026-06-01", "job": "lint-api"},
-        {"since": "2026-02-01", "until": "2026-06-01", "status": "failed", "q": "login"},
-        {"branch": str(ONE["branch"])},
-        {"q": str(ONE["commit_subject"])},
-    ],
+    few_and_long(
+        [
+            {},
+            {"branch": "main"},
+            {"event": "workflow-completed"},
+            {"event": "ping"},
+            {"project": "service-0", "status": "failed"},
+            {"project": "gh/acme/service-0", "workflow": "lint", "event": "job-completed"},
+            {"branch": "main", "actor": "renovate[bot]"},
+            {"actor": "Renovate", "job": "unit-web"},
+            {"status": ["failed", "canceled"]},
+            {"branch": ["main", str(ONE["branch"])], "status": ["failed", "success"]},
+            {"project": ["service-0", "gh/acme/service-0", "service-1"], "actor": ["renovate[bot]", "Renovate"]},
+            {"workflow": ["lint", "release"], "event": ["job-completed", "workflow-completed"], "q": "voucher"},
+            {"author": str(ONE["commit_author_name"])},
+            {"author": [str(ONE["commit_author_name"]), "Renovate"], "branch": "main"},
+            {"q": "voucher"},
+            {"q": "voucher", "status": "success"},
+            {"q": "renovate main"},
+            {"q": "fix update"},
+            {"q": "service 0 voucher", "branch": "main"},
+            {"since": "2026-06-01"},
+            {"until": "2026-06-01", "job": "lint-api"},
+            {"since": "2026-02-01", "until": "2026-06-01", "status": "failed", "q": "login"},
+            {"branch": str(ONE["branch"])},
+            {"q": str(ONE["commit_subject"])},
+        ]
+    ),
     ids=str,
 )
 async def test_the_pages_together_hold_all_that_fits_newest_first(store: Store, asked: dict[str, Any]) -> None:

@@ -241,6 +241,7 @@ async def test_forty_projects_fit_on_a_page_in_both_databases(database: Database
     assert found["figures"]["last_week"]["median_ms"] > 0
 
 
+@pytest.mark.long
 async def test_red_ones_beyond_a_page_are_on_the_next(house: House) -> None:
     await fill(house.service.context.store, Size(projects=60, days=8, workflows=4), NINE)
 
