@@ -5,11 +5,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 
-import structlog
-
-from service.errors import Temporary
-
-log = structlog.get_logger()
+from service.queue.handlers import run_guarded
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +61,7 @@ class Changes:
             await self._woken.wait() if not self._listeners else await _within(self._woken, self.limits.poll_s)
             self._woken.clear()
             if self._listeners:
-                await self._look()
+                await run_guarded("a look for changes", self._look())
                 await asyncio.sleep(self.limits.pause_s)
 
     async def versions(self, seen: str) -> AsyncGenerator[str | None, None]:
@@ -87,12 +83,7 @@ class Changes:
             self._listeners.discard(changed)
 
     async def _look(self) -> None:
-        try:
-            version = await self._read_version()
-        except Temporary as error:
-            log.warning("open pages are not told of changes now", reason=str(error))
-            return
-        self._version = version
+        self._version = await self._read_version()
         self._tell()
 
     def _tell(self) -> None:
