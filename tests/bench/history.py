@@ -97,7 +97,7 @@ def every_asked(widths: Sequence[int]) -> Iterator[Asked]:
 async def _look_up(http: httpx.AsyncClient, where: str, scale: Scale) -> list[Row]:
     api = await _timed(http, "/api/v1/events?{}", list(every_asked(scale.widths)), scale.repeats)
     pages = await _timed(
-        http, "/?{}", [{"event": "any"} | dict(asked) for asked in every_asked(scale.widths)], scale.repeats
+        http, "/builds?{}", [{"event": "any"} | dict(asked) for asked in every_asked(scale.widths)], scale.repeats
     )
     return [_row("API", where, api), _row("page", where, pages), await _deep_row(http, where, scale)]
 
