@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from service.app.limits import Limits
-from service.web.live.changes import LiveLimits
+from service.web.live.changes import LiveLimits, max_listeners
 from service.web.server.server import listen, serving
 from tests.app_fixture import RED, SETTLED_WITHIN_S, House, a_house
 from tests.operator_client import ADMIN_TOKEN
@@ -112,3 +112,8 @@ async def test_a_process_that_stops_ends_the_streams(browser: httpx.AsyncClient,
         async with browser.stream("GET", "/live") as stream:
             async for _ in stream.aiter_lines():
                 house.service.stop()
+
+
+@pytest.mark.parametrize(("descriptors", "listeners"), [(256, 16), (1_024, 200), (65_536, 200)])
+def test_streams_leave_most_connections_to_posts(descriptors: int, listeners: int) -> None:
+    assert max_listeners(descriptors) == listeners

@@ -3,9 +3,22 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from service.queue.handlers import run_guarded
+from service.web.server.limits import max_connections, raise_descriptor_limit
+
+MAX_LISTENERS = 200
+
+
+def max_listeners(descriptors: int | None = None) -> int:
+    """Return how many pages may listen: at most a quarter of the connections.
+
+    A stream is never closed to make room, and posts must find some.
+
+    descriptors   files that the process may open; default: as many as the system lets it
+    """
+    return min(MAX_LISTENERS, max_connections(descriptors or raise_descriptor_limit()) // 4)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,7 +32,7 @@ class LiveLimits:
     lifetime_s      of a stream: the page begins another, and its session is checked again
     """
 
-    max_listeners: int = 200
+    max_listeners: int = field(default_factory=max_listeners)
     pause_s: float = 0.5
     poll_s: float = 15.0
     keepalive_s: float = 20.0
