@@ -19,7 +19,9 @@ RUN python -m pip --python /opt/roundsman install --require-hashes --no-deps --o
     && python -m pip --python /opt/auditor install --require-hashes --no-deps --only-binary :all: -r requirements-audit.lock
 
 # A quarter of all that is names for debuggers. In *.libs are copies of system libraries, which have none left.
-RUN find /opt/roundsman -name '*.libs' -prune -o -name '*.so' -exec strip --strip-debug {} +
+# Nothing reads what translations and compiled modules were made from.
+RUN find /opt/roundsman -name '*.libs' -prune -o -name '*.so' -exec strip --strip-debug {} + \
+    && find /opt/roundsman \( -name '*.po' -o -name '*.pyx' -o -name '*.pxd' \) -delete
 
 COPY pyproject.toml README.md LICENSE ./
 COPY migrations migrations
