@@ -41,7 +41,7 @@ def find_known(details: Details | None, problems: Sequence[KnownProblem], now: d
     if details is None or not problems:
         return KnownFailures()
     ordered = sorted(problems, key=lambda one: not one.is_open(now))
-    matched = [_find(text, ordered) for text in failure_texts(details)]
+    matched = [find_problem(text, ordered) for text in failure_texts(details)]
     found = tuple(problem for problem in ordered if problem in matched)
     are_missing = any(missing.want in {DetailKind.JOBS, DetailKind.TESTS} for missing in details.missing)
     return KnownFailures(problems=found, is_all=bool(matched) and None not in matched and not are_missing)
@@ -67,7 +67,8 @@ def _texts_of(job: JobReport) -> Iterator[str]:
         yield ""
 
 
-def _find(text: str, problems: Sequence[KnownProblem]) -> KnownProblem | None:
+def find_problem(text: str, problems: Sequence[KnownProblem]) -> KnownProblem | None:
+    """Return the first known problem that the text of a failure matches, if any."""
     if not text:
         return None
     found = fingerprint(text) if any(problem.fingerprint for problem in problems) else None

@@ -17,6 +17,7 @@ MAX_GREENS_OF_TRACK = 500
 MAX_RANGE = 500
 FIRST_RANGE = 50
 MAX_DURATIONS = 30
+MAX_TIMED = 5_000
 
 
 def greens_of(transaction: Transaction, track_ids: Collection[int], *, since: datetime) -> Sequence[Row]:
@@ -69,6 +70,13 @@ def _timed(transaction: Transaction, track_id: int, before: Run, took_ms: Column
         .limit(MAX_DURATIONS)
     )
     return [(row.id, row.took_ms) for row in transaction.execute(wanted)]
+
+
+def minutes_of(transaction: Transaction, run_ids: Collection[UUID]) -> dict[UUID, float]:
+    """Return the minutes that runs took, by id, of at most MAX_TIMED."""
+    wanted = select(runs.c.id, runs.c.created_at, runs.c.stopped_at).where(runs.c.id.in_(run_ids))
+    found = transaction.execute(wanted) if run_ids else ()
+    return {row.id: max((row.stopped_at - row.created_at).total_seconds(), 0.0) / 60 for row in found}
 
 
 def sibling_tracks(transaction: Transaction, track_id: int, branches: Collection[str]) -> list[int]:

@@ -4,11 +4,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import Select, func, literal, or_, select, tuple_
 
 from service.db.columns import UtcDateTime
-from service.db.tables import Transaction, test_days, test_results, tests, tracks
+from service.db.tables import Transaction, runs, test_days, test_results, tests, tracks
 from service.model import slug_spellings
 from service.store.rows import Row
 
@@ -48,6 +49,12 @@ def candidates(transaction: Transaction, wanted: TestFilter, *, beyond: TestKey 
     """
     listed = _wanted(select(tests), wanted, beyond).order_by(_PLACE[0].desc(), _PLACE[1].desc()).limit(limit)
     return transaction.execute(listed).mappings().all()
+
+
+def find(transaction: Transaction, digest: UUID) -> Row | None:
+    """Return a test by its digest; None if none of it is on record."""
+    wanted = select(tests).where(tests.c.digest == digest, tests.c.name != "")
+    return transaction.execute(wanted).mappings().first()
 
 
 def count_beyond(transaction: Transaction, wanted: TestFilter, *, beyond: TestKey, since: datetime) -> int:
@@ -90,3 +97,24 @@ def last_results(transaction: Transaction, test_id: int, *, limit: int) -> Seque
         .limit(limit)
     )
     return transaction.execute(wanted).mappings().all()
+
+
+def fails_of(transaction: Transaction, test_id: int, *, limit: int) -> Sequence[Row]:
+    """Return the last fails of a test, newest first, with fingerprints and events."""
+    wanted = (
+        select(test_results.c.run_id, test_results.c.at, test_results.c.fingerprint, runs.c.event_id, tracks.c.branch)
+        .join(runs, runs.c.id == test_results.c.run_id)
+        .outerjoin(tracks, tracks.c.id == test_results.c.track_id)
+        .where(test_results.c.test_id == test_id, test_results.c.failed)
+        .order_by(test_results.c.at.desc(), test_results.c.run_id)
+        .limit(limit)
+    )
+    return transaction.execute(wanted).mappings().all()
+
+
+def recorded_runs(transaction: Transaction, test_id: int, run_ids: Collection[UUID]) -> dict[UUID, int | None]:
+    """Return those of these runs that have a result of a test, with its time in ms."""
+    wanted = select(test_results.c.run_id, test_results.c.run_ms).where(
+        test_results.c.test_id == test_id, test_results.c.run_id.in_(run_ids)
+    )
+    return {row.run_id: row.run_ms for row in transaction.execute(wanted)}

@@ -10,7 +10,8 @@ from sqlalchemy import select
 from service.db.database import Store
 from service.db.tables import Transaction, incidents
 from service.model import Color, Culprits, DetailKind, Event, RunState, Transition
-from service.operations.tests import TestSearch, TestState, list_tests
+from service.operations.judged_tests import TestState
+from service.operations.tests import TestSearch, list_tests
 from service.pipeline.judge_runs import judge_runs
 from service.pipeline.learn_tests import details_to_learn
 from service.pipeline.record_tests import observed_failures, record_tests

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from service.message import one_line
 from service.message.status_text import duration
 from service.operations.json_shapes import Json
 from service.web.pages.template_filters import MONTHS
@@ -12,6 +13,7 @@ from service.web.pages.template_filters import MONTHS
 BAR_STEP = 7
 BASE = 19  # a red bar goes on below it, so that it differs by more than its color
 FOOT = 23
+MAX_MARKS = 20  # the newest ends at the right, however few there are
 MIN_HEIGHT, MAX_HEIGHT = 3, 18
 COLORS = ("red", "green", "grey")
 
@@ -45,6 +47,30 @@ def _bar(run: Json, nth: int, share: float) -> Bar:
     )
 
 
+def marks(results: Sequence[Json]) -> list[Bar]:
+    """Return a mark for each result of a test; a failed one is higher."""
+    return [_mark(one, nth) for nth, one in enumerate(results, MAX_MARKS - len(results))]
+
+
+def _mark(result: Json, nth: int) -> Bar:
+    failed = result["result"] == "failed"
+    at = f" at {one_line(result['revision'][:7])}" if result["revision"] else ""
+    return Bar(
+        x=nth * BAR_STEP + 2.5,
+        top=BASE - (MAX_HEIGHT if failed else MAX_HEIGHT // 2),
+        bottom=FOOT if failed else BASE,
+        color="red" if failed else "green",
+        words=f"{day_and_time(result['at'])}, {result['result']}{at}",
+    )
+
+
+def result_counts(results: Sequence[Json]) -> str:
+    """Return results in words: ``17 passed, 3 failed, the newest failed``."""
+    counts = Counter(one["result"] for one in results)
+    words = [f"{counts[result]} {result}" for result in ("passed", "failed") if counts[result]]
+    return ", ".join([*words, f"the newest {results[-1]['result']}"]) if results else "no result"
+
+
 def color_counts(runs: Sequence[Json]) -> str:
     """Return the colors of runs in words: ``11 green, 3 red, the newest red``."""
     counts = Counter(run["color"] for run in runs)
@@ -54,7 +80,15 @@ def color_counts(runs: Sequence[Json]) -> str:
 
 def color_paths(runs: Sequence[Json]) -> list[tuple[str, str]]:
     """Return the bars of each color as one SVG path."""
-    drawn = bars(runs)
+    return _paths(bars(runs))
+
+
+def mark_paths(results: Sequence[Json]) -> list[tuple[str, str]]:
+    """Return the marks of each color as one SVG path."""
+    return _paths(marks(results))
+
+
+def _paths(drawn: Sequence[Bar]) -> list[tuple[str, str]]:
     paths = [
         (color, "".join(f"M{one.x:g} {one.bottom}V{one.top}" for one in drawn if one.color == color))
         for color in COLORS

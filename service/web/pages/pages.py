@@ -24,6 +24,7 @@ from service.web.pages import (
     login,
     now,
     silences,
+    tests,
 )
 from service.web.pages.context import Endpoint, PageContext, redirect
 from service.web.pages.forms import login_path, referring_path, request_path
@@ -47,6 +48,8 @@ PAGES: Mapping[str, Endpoint] = {
     "/silences": silences.show,
     "/incidents": incidents.show,
     "/known-problems": known_problems.show,
+    "/tests": tests.show,
+    "/tests/{id}": tests.show_one,
     "/deliveries/{id}/body": event.download_body,
     "/api": api_reference.show,
     "/login": login.show,
@@ -56,6 +59,8 @@ PAGES: Mapping[str, Endpoint] = {
 TWINS: Mapping[str, Endpoint] = {
     "/now.json": now.show_json,
     "/board.json": board.show_json,
+    "/tests.json": tests.show_json,
+    "/tests/{id}.json": tests.show_one_json,
 }
 """The rows of pages as JSON; their errors are JSON too."""
 

@@ -39,6 +39,12 @@ def project_url(project: Mapping[str, Any]) -> str:
     return builds_url("project", project["project"] or project["project_name"])
 
 
+def tests_url(shape: Mapping[str, Any]) -> str:
+    """Return the path of the tests of the project that a shape names."""
+    project = shape["project"] or shape.get("project_name")
+    return f"/tests?{urlencode({'project': project})}" if project else "/tests"
+
+
 @cache
 def _environment() -> Environment:
     """Return the templates of this process: each is compiled once."""
@@ -53,6 +59,11 @@ def _environment() -> Environment:
         "age": template_filters.age_of,
         "ago": template_filters.ago,
         "bars": charts.bars,
+        "marks": charts.marks,
+        "mark_paths": charts.mark_paths,
+        "result_counts": charts.result_counts,
+        "percent": template_filters.percent,
+        "tests_url": tests_url,
         "color_counts": charts.color_counts,
         "color_paths": charts.color_paths,
         "build_name": template_filters.build_name,

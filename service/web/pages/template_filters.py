@@ -85,6 +85,11 @@ def pluralize(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
+def percent(share: float) -> str:
+    """Return a share as ``12 %``; one that is not zero is at least ``1 %``."""
+    return f"{max(round(share * 100), 1 if share else 0)} %"
+
+
 def results(counts: Mapping[str, int]) -> list[str]:
     """Return test results with counts, failures first: ``3 failures``, ``211 passed``."""
     ordered = sorted(counts.items(), key=lambda result: result[0] not in FAILED_RESULTS)

@@ -19,6 +19,7 @@ from tests.web.pages.test_pages_in_browser import ALL_WIDTHS, WIDTHS, told
 pytestmark = pytest.mark.long
 
 PATHS = ("/?still=1", "/?still=1&organization=tools", "/?still=1&mine=ada", "/?still=1&team=web", "/board?still=1")
+TESTS = ("/tests?still=1", "/tests?still=1&state=flaky", "/tests?still=1&project=nobody")
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +60,7 @@ def tab(browser: Browser, address: str) -> Iterator[Tab]:
 
 def test_no_page_scrolls_sideways_or_grows_too_large(tab: Tab, is_long: bool) -> None:
     faults = {}
-    for path in PATHS:
+    for path in (*PATHS, *TESTS):
         response = tab.page.goto(tab.address + path)
         assert response is not None
         size = len(response.body())
@@ -74,7 +75,7 @@ def test_no_page_scrolls_sideways_or_grows_too_large(tab: Tab, is_long: bool) ->
 def test_axe_finds_nothing_and_controls_can_be_hit(tab: Tab, scheme: str) -> None:
     tab.page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
     faults = {}
-    for path in PATHS:
+    for path in (*PATHS, *TESTS):
         for width in (1440, 390):
             tab.page.set_viewport_size({"width": width, "height": 900})
             tab.go(path)

@@ -1,0 +1,171 @@
+"""The page of tests and that of one test, with their rows as JSON."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from service.testing.fake_circleci.organization import Run, TestResult
+from service.testing.sample_runs import VOUCHERS, suite
+from tests.app_fixture import GREEN, RED, RED_TO_WEB, House, a_house
+from tests.operator_client import ADMIN_TOKEN
+from tests.pages_fixture import text
+
+BEARER = {"authorization": f"Bearer {ADMIN_TOKEN}"}
+ADDS = VOUCHERS[0]
+NO_TEST = "3f2c8a52-6d3e-4b7e-9a57-0f6a1c2b3d4e"
+KNOWN = RED_TO_WEB + 'known_problems: [{pattern: "*assert*", title: "<b>Rounding</b>", owner: Linh}]\n'
+HOSTILE = "../../?a=b&c#<script>alert(1)</script> \u202e%2e%2e"
+
+
+@pytest.fixture
+async def house(folder: Path) -> AsyncIterator[House]:
+    async with a_house(folder, KNOWN) as house:
+        house.clock.tick(hours=12)
+        yield house
+
+
+def run(number: int, *failing: TestResult, attempt: int = 1, branch: str = "main") -> Run:
+    """Return a run in which these tests fail; a green one if none do."""
+    base = RED if failing else GREEN
+    jobs = tuple(replace(job, tests=suite(*failing, of=214)) if job.tests else job for job in base.jobs)
+    pushed_at = RED.pushed_at + timedelta(minutes=10 * (number - 900) + attempt)
+    return replace(base, number=number, attempt=attempt, branch=branch, jobs=jobs, pushed_at=pushed_at)
+
+
+async def post(house: House, *posted: Run) -> None:
+    for one in posted:
+        await house.finish(one)
+        await house.drain()
+
+
+async def page(house: House, address: str) -> str:
+    response = await house.http.get(address)
+    assert response.status_code == 200, response.text
+    return text(response)
+
+
+async def rows(house: House, address: str) -> Any:
+    response = await house.http.get(address, headers=BEARER)
+    assert response.status_code == 200, response.text
+    return response.json()
+
+
+@pytest.mark.databases("sqlite", "postgres")
+async def test_each_test_stands_under_its_states_with_its_evidence(house: House) -> None:
+    slow = replace(VOUCHERS[1], name="test_sleeps", run_time_s=30.0)
+    await post(house, run(900), run(901, ADDS), run(901, attempt=2), run(902, slow))
+
+    shown = await page(house, "/tests")
+    found = await rows(house, "/tests.json")
+
+    counts = {state: section["count"] for state, section in found["sections"].items()}
+    [flaky] = found["sections"]["flaky"]["items"]
+    assert counts == {"failing": 1, "new": 1, "flaky": 1, "slow": 1}
+    assert (flaky["name"], flaky["red_and_green_at"], flaky["state"]) == (ADDS.name, run(901).revision, "flaky")
+    assert flaky["cost_minutes"] == pytest.approx((RED.stopped_at - RED.pushed_at).total_seconds() / 60, rel=0.5)
+    assert [one["result"] for one in flaky["last"]] == ["passed", "failed", "passed"]
+    assert f"red and green at {run(901).revision[:7]}" in shown
+    assert "slow: 30s in the mean" in shown
+    assert "new: failing on main" in shown
+    assert "Tests are known for 2 of 2 red runs of the last 90 days." in shown
+    assert "Which tests become slower is not known" in shown
+
+
+@pytest.mark.databases("sqlite", "postgres")
+async def test_a_state_has_a_page_of_its_own(house: House) -> None:
+    await post(house, run(900), run(901, *VOUCHERS[:2]))
+
+    found = await rows(house, "/tests.json?state=new")
+    api = await rows(house, "/api/v1/tests?state=new")
+    shown = await page(house, "/tests?state=new&project=acme/web")
+
+    assert [{name: one[name] for name in api["items"][0]} for one in found["items"]] == api["items"]
+    assert found["next"] is None
+    assert ADDS.name in shown
+    assert "No test is in this state: flaky." in await page(house, "/tests?state=flaky")
+
+
+@pytest.mark.databases("sqlite", "postgres")
+async def test_one_test_has_its_results_messages_problem_and_owner(house: House) -> None:
+    await post(house, run(900), run(901, ADDS), run(902, ADDS))
+    [incident] = (await rows(house, "/api/v1/incidents"))["items"]
+    await house.http.post(f"/api/v1/incidents/{incident['id']}/take", json={"by": "Priya"})
+    [listed] = (await rows(house, "/tests.json"))["sections"]["failing"]["items"]
+
+    one = await rows(house, f"/tests/{listed['id']}.json")
+    shown = await page(house, f"/tests/{listed['id']}")
+
+    assert {name: one[name] for name in listed if name in one and name != "failing_on"} == {
+        name: listed[name] for name in listed if name in one and name != "failing_on"
+    }
+    assert [(result["result"], result["is_by_green_run"]) for result in one["results"]] == [
+        ("failed", False),
+        ("failed", False),
+        ("passed", True),
+    ]
+    assert [(message["fails"], message["text"]) for message in one["messages"]] == [(2, ADDS.message)]
+    assert [problem["title"] for problem in one["known_problems"]] == ["<b>Rounding</b>"]
+    assert one["owners"] == ["Linh"]
+    assert "known as <b>Rounding</b>" in shown
+    assert "Owner Linh, by its known problem" in shown
+    assert "Priya has it" in shown
+    build = one["results"][0]["build"]
+    assert (await house.http.get(f"/builds/{build}")).status_code == 200
+
+
+async def test_a_hostile_name_has_a_plain_address_and_stays_literal(house: House) -> None:
+    await post(house, run(900), run(901, replace(ADDS, name=HOSTILE, class_name=HOSTILE)))
+    [listed] = (await rows(house, "/tests.json"))["sections"]["new"]["items"]
+
+    response = await house.http.get(f"/tests/{listed['id']}")
+
+    assert response.status_code == 200
+    assert "<script>alert" not in response.text
+    assert "&lt;script&gt;alert(1)" in response.text
+
+
+@pytest.mark.parametrize(
+    ("address", "status", "words"),
+    [
+        (f"/tests/{NO_TEST}", 404, "No test with this address is on record"),
+        ("/tests/no-id", 400, "is not an id"),
+        ("/tests?state=red", 400, "is not a state to ask for"),
+        ("/tests?color=red", 400, "means nothing here"),
+        ("/tests?state=new&cursor=abc", 400, "Cursor is not one of ours"),
+    ],
+)
+async def test_a_wrong_address_says_what_is_wrong(house: House, address: str, status: int, words: str) -> None:
+    shown = await house.http.get(address)
+    path, _, query = address.partition("?")
+    twin = await house.http.get(f"{path}.json?{query}", headers=BEARER)
+
+    assert (shown.status_code, twin.status_code) == (status, status)
+    assert words in text(shown)
+    assert words.lower() in twin.json()["error"].lower()
+
+
+async def test_empty_pages_say_why(house: House) -> None:
+    nothing = await page(house, "/tests")
+    await post(house, run(900))
+    unknown = await page(house, "/tests?project=acme/wep")
+
+    assert "No test fails, flakes or is slow. No red run of the last 90 days is on record" in nothing
+    assert "No run of project 'acme/wep' is on record. Near it" in unknown
+    assert "acme/web" in unknown
+
+
+async def test_empty_fields_of_the_form_are_dropped(house: House) -> None:
+    response = await house.http.get("/tests?project=&branch=main")
+
+    assert (response.status_code, response.headers["location"]) == (303, "/tests?branch=main")
+
+
+async def test_a_stranger_sees_neither_page_nor_rows(house: House) -> None:
+    async with house.stranger() as stranger:
+        answers = [await stranger.get(path) for path in ("/tests", f"/tests/{NO_TEST}", "/tests.json")]
+
+    assert [answer.status_code for answer in answers] == [303, 303, 401]
