@@ -36,7 +36,10 @@ def commit_of(pipeline: PipelineShape) -> Commit:
 
 
 def circleci_of(pipeline: PipelineShape) -> TriggerParameters:
-    """Return CircleCI's own map about the trigger: its type, and the id of its actor."""
+    """Return CircleCI's own map about the trigger.
+
+    It has its type, the id of its actor, and that of the pipeline definition under its first name, "config source".
+    """
     return pipeline.trigger_parameters.get("circleci", TriggerParameters())
 
 

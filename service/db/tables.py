@@ -135,6 +135,7 @@ events = Table(
     Column("project_name", Text),
     Column("pipeline_id", Text),
     Column("pipeline_number", BigInteger),
+    Column("pipeline_definition_id", Text),
     Column("workflow_id", Text),
     Column("workflow_name", Text),
     Column("workflow_status", Text),

@@ -28,12 +28,13 @@ tracks = Table(
     "tracks",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("digest", Uuid, nullable=False),  # of project, workflow and branch
+    Column("digest", Uuid, nullable=False),  # of project, workflow and branch, and the pipeline definition if named
     Column("project_id", Text),
     Column("project_slug", Text),
     Column("project_name", Text),
     Column("workflow", Text),
     Column("branch", Text),
+    Column("definition_id", Text),  # NULL: of a release that did not read it
     # of its project: the default branch by posts and by roundsman.yaml, and when a silent red expires
     Column("posted_default", Text),
     Column("own_default", Text),

@@ -107,10 +107,14 @@ def slug_spellings(slug: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True, kw_only=True)
 class Pipeline:
-    """One run of a project's configuration."""
+    """One run of a project's configuration.
+
+    definition_id   of CircleCI's pipeline definition, of which a project may have several; None: the post names none
+    """
 
     id: str | None = None
     number: int | None = None
+    definition_id: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

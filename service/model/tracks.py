@@ -57,6 +57,8 @@ class Track:
     """The runs of one workflow on one branch of a project, which follow each other.
 
     branch          None: its runs are of tags or of no branch, and each stands alone
+    definition_id   of the pipeline definition of its runs; "": they name none; None: not known, they are of a release
+                    that did not read it
     posted_default  the default branch of the project, as posts tell it
     own_default     the same, as roundsman.yaml names it
     expire_s        seconds without a run after which a red is no longer red, as roundsman.yaml names them
@@ -68,6 +70,7 @@ class Track:
     project_name: str | None
     workflow: str | None
     branch: str | None
+    definition_id: str | None = None
     posted_default: str | None = None
     own_default: str | None = None
     expire_s: int | None = None

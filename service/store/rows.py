@@ -113,7 +113,7 @@ def to_delivery(row: Row, *, read_body: Callable[[bytes, int | None], bytes] = u
 WORKFLOW_FACTS = ("auto_rerun_number", "max_auto_reruns", "is_setup")
 PARTS = {
     "project": (Project, ("id", "slug", "name")),
-    "pipeline": (Pipeline, ("id", "number")),
+    "pipeline": (Pipeline, ("id", "number", "definition_id")),
     "workflow": (Workflow, ("id", "name", "status", "url", *WORKFLOW_FACTS)),
     "job": (Job, ("id", "name", "number", "status")),
     "commit": (Commit, ("subject", "author_name", "author_email", "url")),

@@ -81,16 +81,19 @@ def minutes_of(transaction: Transaction, run_ids: Collection[UUID]) -> dict[UUID
 
 def sibling_tracks(transaction: Transaction, track_id: int, branches: Collection[str]) -> list[int]:
     """Return the tracks of the same workflow on these branches, another than its own."""
-    own = select(tracks.c.project_slug, tracks.c.project_id, tracks.c.workflow).where(tracks.c.id == track_id)
+    definition = func.coalesce(tracks.c.definition_id, "")
+    columns = (tracks.c.project_slug, tracks.c.project_id, tracks.c.workflow, definition.label("definition"))
+    own = select(*columns).where(tracks.c.id == track_id)
     found = transaction.execute(own).first()
     if found is None:
         return []
-    slug, project, workflow = found
+    slug, project, workflow, own_definition = found
     wanted = select(tracks.c.id).where(
         tracks.c.project_slug.is_not_distinct_from(slug),
         tracks.c.project_id.is_not_distinct_from(project),
         tracks.c.workflow.is_not_distinct_from(workflow),
         tracks.c.branch.in_(branches),
+        definition == own_definition,
         tracks.c.id != track_id,
     )
     return list(transaction.execute(wanted).scalars())

@@ -22,7 +22,10 @@ _INSERT = BulkInsert(tracks, "ON CONFLICT DO NOTHING", columns=_NEW_COLUMNS)
 _UPDATE = BulkInsert(
     tracks, f"ON CONFLICT (id) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in _STATE)}"
 )
-_FIND_DIGESTS = select(tracks.c.digest).where(tracks.c.digest.in_(bindparam("digests", expanding=True)))
+_FIND_DIGESTS = select(tracks.c.digest, tracks.c.definition_id).where(
+    tracks.c.digest.in_(bindparam("digests", expanding=True))
+)
+_NAME_DEFINITION = update(tracks).where(tracks.c.id == bindparam("track_id"))
 _LOCK = (
     select(tracks)
     .where(tracks.c.digest.in_(bindparam("digests", expanding=True)))
@@ -58,7 +61,16 @@ class StoredTrack:
 
 def digest_of(event: Event) -> UUID:
     """Return the digest of an event's track, the same for each of its runs."""
-    return uuid5(_DIGESTS, repr((event.project.id or event.project.slug, event.workflow.name, branch_of(event))))
+    definition = event.pipeline.definition_id
+    return uuid5(_DIGESTS, repr((*_names_of(event), definition))) if definition else _digest_without_definition(event)
+
+
+def _digest_without_definition(event: Event) -> UUID:
+    return uuid5(_DIGESTS, repr(_names_of(event)))
+
+
+def _names_of(event: Event) -> tuple[str | None, ...]:
+    return (event.project.id or event.project.slug, event.workflow.name, branch_of(event))
 
 
 def branch_of(event: Event) -> str | None:
@@ -71,14 +83,46 @@ def lock(transaction: Transaction, wanted: Mapping[UUID, Event]) -> dict[UUID, S
 
     wanted   an event of each; a track without a row gets one
 
+    A track of a release that did not read definitions becomes that of the first definition named for it, and keeps its
+    digest: posts that name none are told of there too, and by that release.
+
     Two workers do not wait for each other crosswise: new rows come first, in the order of their digests, and no row is
-    locked before that. Then all are locked, in the order of their ids.
+    locked before that. Then all are locked, in the order of their ids. The exception is a second round, for a track
+    that another worker gave to another definition meanwhile: that happens once in its life.
     """
-    there = set(transaction.execute(_FIND_DIGESTS, {"digests": list(wanted)}).scalars())
-    missing = sorted(wanted.keys() - there)
+    digests = _digests_of_rows(transaction, wanted)
+    rows = transaction.execute(_LOCK, {"digests": list(set(digests.values()))}).mappings()
+    stored = {row["digest"]: to_stored(row) for row in rows}
+    found: dict[UUID, StoredTrack] = {}
+    for wanted_digest, digest in digests.items():
+        definition = wanted[wanted_digest].pipeline.definition_id
+        if definition and stored[digest].track.definition_id is None:
+            stored[digest] = _with_definition(transaction, stored[digest], definition)
+        if not definition or stored[digest].track.definition_id == definition:
+            found[wanted_digest] = stored[digest]
+    others = {digest: event for digest, event in wanted.items() if digest not in found}
+    return found | lock(transaction, others) if others else found
+
+
+def _digests_of_rows(transaction: Transaction, wanted: Mapping[UUID, Event]) -> dict[UUID, UUID]:
+    """Return the digests of the rows of tracks; add those that are missing."""
+    without = {digest: _digest_without_definition(event) for digest, event in wanted.items()}
+    rows = transaction.execute(_FIND_DIGESTS, {"digests": list({*wanted, *without.values()})})
+    there: dict[UUID, str | None] = {row.digest: row.definition_id for row in rows}
+    digests = {digest: digest for digest in wanted}
+    for digest in sorted(wanted.keys() - there.keys()):
+        definition = wanted[digest].pipeline.definition_id
+        if there.get(without[digest], "") in {None, definition}:
+            digests[digest] = without[digest]
+    missing = sorted(set(digests.values()) - there.keys())
     _INSERT(transaction, [_new_row(digest, wanted[digest]) for digest in missing])
-    rows = transaction.execute(_LOCK, {"digests": list(wanted)}).mappings()
-    return {row["digest"]: to_stored(row) for row in rows}
+    return digests
+
+
+def _with_definition(transaction: Transaction, stored: StoredTrack, definition: str) -> StoredTrack:
+    named = _NAME_DEFINITION.values(definition_id=definition)
+    transaction.execute(named, {"track_id": stored.track.id})
+    return replace(stored, track=replace(stored.track, definition_id=definition))
 
 
 def _new_row(digest: UUID, event: Event) -> dict[str, object]:
@@ -89,6 +133,7 @@ def _new_row(digest: UUID, event: Event) -> dict[str, object]:
         "project_name": event.project_name,
         "workflow": event.workflow.name,
         "branch": branch_of(event),
+        "definition_id": event.pipeline.definition_id or "",
         "streak": 0,
     }
 
@@ -154,7 +199,7 @@ def to_stored(row: Row) -> StoredTrack:
         incident_id=row["incident_id"],
         last_at=row["last_at"],
     )
-    names = ("id", "project_id", "project_slug", "project_name", "workflow", "branch", *_SETTINGS)
+    names = ("id", "project_id", "project_slug", "project_name", "workflow", "branch", "definition_id", *_SETTINGS)
     return StoredTrack(
         digest=row["digest"],
         track=Track(**{name: row[name] for name in names}),

@@ -77,7 +77,9 @@ def parse(delivery: Delivery, *, links: bool) -> Event:
             name=payload.project.name,
             default_branch=git_of(payload.pipeline).default_branch,
         ),
-        pipeline=Pipeline(id=payload.pipeline.id, number=payload.pipeline.number),
+        pipeline=Pipeline(
+            id=payload.pipeline.id, number=payload.pipeline.number, definition_id=circleci.config_source_id
+        ),
         workflow=workflow_of(payload, links=links),
         job=job_of(payload) if kind is EventKind.JOB_COMPLETED else None,
         status=status_of(payload, kind),

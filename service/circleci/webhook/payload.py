@@ -59,6 +59,7 @@ class TriggerParameters(Shape):
 
     actor_id: Text = None
     trigger_type: Text = None
+    config_source_id: Text = None
     branch: Text = None
     tag: Text = None
     ref: Text = None
