@@ -193,7 +193,7 @@ def red_json(red: BranchWorkflow, facts: RedFacts, now: datetime) -> Json:
         "fails": _fails_json(facts.failures.get(incident.last_red, ()) if incident else ()),
         "broke_with": _commit_json(opener) if opener else None,
         "runs": [run_json(one) for one in facts.strips.get(stored.track.id, ())],
-        "told": _told_json([one for event_id in posts for one in facts.notifications.get(event_id, ())]),
+        "told": told_json([one for event_id in posts for one in facts.notifications.get(event_id, ())]),
     }
 
 
@@ -229,7 +229,7 @@ def _commit_json(event: Event) -> Json:
     }
 
 
-def _told_json(found: Sequence[Notification]) -> list[Json]:
+def told_json(found: Sequence[Notification]) -> list[Json]:
     """Return the channels of notifications, each once, with what became of the newest."""
     newest = {one.channel_label: one for one in sorted(found, key=lambda one: (one.created_at, one.id))}
     return [

@@ -8,12 +8,12 @@ from difflib import get_close_matches
 
 from service.db.tables import Transaction
 from service.errors import BadRequest
-from service.model import Color, Incident, slug_spellings
+from service.model import Color, Incident, default_branches, slug_spellings
 from service.operations.incidents import taken_json
 from service.operations.json_shapes import Json, coverage_json, rfc3339
 from service.operations.unknown_projects import describe_unknown
 from service.routing.flakes import RATE_AGE
-from service.store import incidents, names, track_search
+from service.store import default_tracks, incidents, names, track_search
 from service.store.test_coverage import coverage_of_tracks
 from service.store.tracks import StoredTrack
 
@@ -40,8 +40,8 @@ def read_status(transaction: Transaction, asked: Asked, now: datetime) -> Json:
 
     Those of every project name their ``project`` and ``branch`` too. Raises BadRequest for a name of two projects.
     """
-    projects = _projects(transaction, asked)
-    found = [one for slugs in projects for one in _tracks(transaction, slugs, asked)]
+    projects = _projects(transaction, asked.project) if asked.project is not None else []
+    found = _find(transaction, asked, projects)
     counting = [one for one in found if not _is_expired(one, now)]
     shapes, track_ids = _workflows(transaction, counting, now), [one.track.id for one in found]
     if asked.project is None:
@@ -71,23 +71,43 @@ def counting_tracks(transaction: Transaction, asked: Asked, now: datetime) -> li
 
     One that is red, and had no run for long, does not. Raises BadRequest for a name of two projects.
     """
-    found = [one for slugs in _projects(transaction, asked) for one in _tracks(transaction, slugs, asked)]
-    return [one for one in found if not _is_expired(one, now)]
+    projects = _projects(transaction, asked.project) if asked.project is not None else []
+    return [one for one in _find(transaction, asked, projects) if not _is_expired(one, now)]
 
 
-def _projects(transaction: Transaction, asked: Asked) -> Sequence[Sequence[str]]:
-    """Return the spellings of the slug of each project that is asked for."""
-    slugs = (
-        track_search.all_projects(transaction)
-        if asked.project is None
-        else track_search.find_projects(transaction, asked.project)
-    )
+def _projects(transaction: Transaction, written: str) -> Sequence[Sequence[str]]:
+    """Return the spellings of the slug of the project that is asked for."""
     by_project = defaultdict(list)
-    for slug in slugs:
+    for slug in track_search.find_projects(transaction, written):
         by_project[slug_spellings(slug)[0]].append(slug)
-    if asked.project is not None and len(by_project) > 1:
-        raise BadRequest(f"{asked.project!a} may be {' or '.join([*by_project][:5])}; write the whole of it")
+    if len(by_project) > 1:
+        raise BadRequest(f"{written!a} may be {' or '.join([*by_project][:5])}; write the whole of it")
     return list(by_project.values())
+
+
+def _find(transaction: Transaction, asked: Asked, projects: Sequence[Sequence[str]]) -> Sequence[StoredTrack]:
+    """Return the tracks of a branch; those of every project by one query.
+
+    projects   the spellings of the slug of the project; ignored where none is asked for
+    """
+    if asked.project is not None:
+        return [one for slugs in projects for one in _tracks(transaction, slugs, asked)]
+    if asked.branch is not None:
+        return track_search.find_everywhere(transaction, branch=asked.branch, workflow=asked.workflow)
+    of_projects = defaultdict(list)
+    for one in default_tracks.find(transaction):
+        if one.track.project_slug is not None:
+            of_projects[slug_spellings(one.track.project_slug)[0]].append(one)
+    found = [one for some in of_projects.values() for one in _of_default_branch(some)]
+    return [one for one in found if asked.workflow is None or one.track.workflow == asked.workflow]
+
+
+def _of_default_branch(of_project: Sequence[StoredTrack]) -> Sequence[StoredTrack]:
+    """Return the tracks of a project's default branch, of those that may be."""
+    own = max((one.track.own_default for one in of_project if one.track.own_default), default=None)
+    posted = max((one.track.posted_default for one in of_project if one.track.posted_default), default=None)
+    likelier_first = ([one for one in of_project if one.track.branch == name] for name in default_branches(own, posted))
+    return next((some for some in likelier_first if some), [])
 
 
 def _slug(written: str, slugs: Sequence[str]) -> str:

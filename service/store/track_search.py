@@ -11,6 +11,7 @@ from service.store import names
 from service.store.tracks import StoredTrack, to_stored
 
 MAX_TRACKS = 2_000
+MAX_TRACKS_EVERYWHERE = 10_000
 
 
 def find_projects(transaction: Transaction, written: str) -> list[str]:
@@ -47,6 +48,15 @@ def find(
         wanted = wanted.where(tracks.c.workflow == workflow)
     ordered = wanted.order_by(tracks.c.project_slug, tracks.c.branch, tracks.c.workflow, tracks.c.id)
     return [to_stored(row) for row in transaction.execute(ordered.limit(MAX_TRACKS)).mappings()]
+
+
+def find_everywhere(transaction: Transaction, *, branch: str, workflow: str | None = None) -> Sequence[StoredTrack]:
+    """Return the tracks of a branch in all projects, at most MAX_TRACKS_EVERYWHERE."""
+    wanted = select(tracks).where(tracks.c.branch == branch, tracks.c.project_slug.is_not(None))
+    if workflow is not None:
+        wanted = wanted.where(tracks.c.workflow == workflow)
+    ordered = wanted.order_by(tracks.c.project_slug, tracks.c.workflow, tracks.c.id)
+    return [to_stored(row) for row in transaction.execute(ordered.limit(MAX_TRACKS_EVERYWHERE)).mappings()]
 
 
 def default_branches_of(transaction: Transaction, slugs: Collection[str]) -> tuple[str, ...]:

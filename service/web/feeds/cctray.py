@@ -30,7 +30,7 @@ def render_cctray(tracks: Sequence[StoredTrack], *, site: str) -> bytes:
             name=" ".join(name for name in names if name),
             activity="Sleeping",
             lastBuildStatus=STATUSES.get(color, "Unknown") if color else "Unknown",
-            lastBuildLabel=str(one.newest_pipeline or ""),
+            **({"lastBuildLabel": str(one.newest_pipeline)} if one.newest_pipeline is not None else {}),
             lastBuildTime=rfc3339(one.state.last_at) if one.state.last_at else "1970-01-01T00:00:00.000Z",
             webUrl=f"{site}{_page(one)}",
         )

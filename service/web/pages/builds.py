@@ -93,6 +93,7 @@ def find(transaction: Transaction, context: PageContext, filters: Filters, curso
     """Return one page of builds. Raises BadRequest.
 
     items            the builds, newest first
+    next             the cursor of the next page, or None
     older, newest    paths of the next page and of the first one, or None
     looked_back_to   the time at which the search was cut short; None if it was not
     partial          the reasons why builds may be missing
@@ -106,6 +107,7 @@ def find(transaction: Transaction, context: PageContext, filters: Filters, curso
     hints = [] if page.items or page.next else find_hints(transaction, search)
     return {
         "items": [_row(posts, told[news_key(posts[0])]) for posts in group_posts(page.items)],
+        "next": page.next,
         "older": address(filters, cursor=page.next) if page.next else None,
         "newest": address(filters) if cursor else None,
         "looked_back_to": rfc3339(page.looked_back_to) if page.looked_back_to else None,

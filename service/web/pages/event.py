@@ -25,10 +25,10 @@ async def show(context: PageContext, request: Request) -> Response:
     """Return the page of a build, by the id of its run or its event."""
     session = await context.access.require_session(request)
     written = request.path_params["id"]
-    if _is_beginning(written):
+    if is_beginning(written):
         _, whole = await ids.find(context.store, written, Noun.EVENT)
         return redirect(f"/builds/{whole}")
-    shown = await context.read(_read, queries.to_id(written))
+    shown = await context.read(read, queries.to_id(written))
     if event := shown.get("event"):
         changing, template = (event["delivery"], event["notifications"]), "event.html"
     else:
@@ -43,12 +43,12 @@ async def moved(context: PageContext, request: Request) -> Response:
     return redirect(f"{path}?{request.url.query}" if request.url.query else path)
 
 
-def _is_beginning(text: str) -> bool:
+def is_beginning(text: str) -> bool:
     """Return True for the first digits of an id, as commands show and take them."""
     return re.fullmatch(f"[0-9a-f]{{{ids.MIN_DIGITS},{DIGITS - 1}}}", text.lower().replace("-", "")) is not None
 
 
-def _read(transaction: Transaction, event_id: UUID) -> Json:
+def read(transaction: Transaction, event_id: UUID) -> Json:
     """Return ``event``, ``story`` and ``incident``, or ``delivery`` and ``actions``.
 
     The id is CircleCI's of a run, or that of an event or a delivery. Raises NotFound.

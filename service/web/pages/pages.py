@@ -16,6 +16,7 @@ from service.web.pages import (
     acts,
     api_reference,
     board,
+    build_twins,
     builds,
     dead_letters,
     event,
@@ -61,6 +62,8 @@ TWINS: Mapping[str, Endpoint] = {
     "/board.json": board.show_json,
     "/tests.json": tests.show_json,
     "/tests/{id}.json": tests.show_one_json,
+    "/builds.json": build_twins.show_builds,
+    "/builds/{id}.json": build_twins.show_build,
 }
 """The rows of pages as JSON; their errors are JSON too."""
 
