@@ -12,6 +12,8 @@ from service.routing.match_keys import read_facts
 from service.routing.patterns import compile_pattern, to_nfc
 from service.routing.reach import TRACK_KEYS
 
+PROJECT_KEYS = frozenset({"org", "project"})
+"""The match keys whose values are the same for each run of a project."""
 _NO_ID = UUID(int=0)
 _NO_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -79,6 +81,12 @@ def _spellings(track: Track) -> list[str]:
     name = project_name(track)
     slugs = slug_spellings(track.project_slug) if track.project_slug else ()
     return [to_nfc(one).casefold() for one in (name, name.rpartition("/")[2], *slugs)]
+
+
+def routes_for(track: Track, routes: Iterable[Route]) -> list[Route]:
+    """Return the routes that may hear of the project of a track."""
+    theirs = ((route, [one for one in route.matchers if one.key in PROJECT_KEYS]) for route in routes)
+    return [route for route, matchers in theirs if _is_heard(track, [matchers])]
 
 
 def _of_track(route: Route) -> tuple[Matcher, ...]:

@@ -15,6 +15,7 @@ from service.db.tables import Transaction
 from service.model import IncidentClass, KnownProblem
 from service.operations.first_run import FirstRun
 from service.operations.json_shapes import Json
+from service.operations.month_figures import MonthCache
 from service.operations.now import Setting
 from service.operations.operator_actions import MAX_REASON
 from service.operations.week_figures import WeeksCache
@@ -62,6 +63,7 @@ class PageContext:
     known_problems: Callable[[], Sequence[KnownProblem]] = tuple
     setting: Callable[[], Setting] = Setting
     weeks: WeeksCache = field(default_factory=WeeksCache)
+    months: MonthCache = field(default_factory=MonthCache)
     limits: PageLimits = field(default_factory=PageLimits)
     renderer: TemplateRenderer = field(default_factory=TemplateRenderer)
 

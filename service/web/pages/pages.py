@@ -24,6 +24,8 @@ from service.web.pages import (
     known_problems,
     login,
     now,
+    project,
+    projects,
     silences,
     tests,
 )
@@ -42,6 +44,8 @@ async def static(context: PageContext, request: Request) -> Response:
 PAGES: Mapping[str, Endpoint] = {
     "/": now.show,
     "/board": board.show,
+    "/projects": projects.show,
+    "/projects/{name:path}": project.show,
     "/builds": builds.show,
     "/builds/{id}": event.show,
     "/events/{id}": event.moved,
@@ -64,6 +68,8 @@ TWINS: Mapping[str, Endpoint] = {
     "/tests/{id}.json": tests.show_one_json,
     "/builds.json": build_twins.show_builds,
     "/builds/{id}.json": build_twins.show_build,
+    "/projects.json": projects.show_json,
+    "/projects/{name:path}.json": project.show_json,
 }
 """The rows of pages as JSON; their errors are JSON too."""
 

@@ -1,10 +1,8 @@
 """Render templates as responses with security headers."""
 
-from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import Response
@@ -13,9 +11,9 @@ from service.message.sanitize import safe_url
 from service.message.status_text import duration, severity, trigger_phrase
 from service.operations.json_shapes import unnamed_failures
 from service.operations.notification_status import status_phrases
-from service.store.filters import escaped
 from service.text import humanize
 from service.web.pages import charts, template_filters
+from service.web.pages.addresses import builds_url, project_url, tests_url, workflow_url
 
 HERE = Path(__file__).parent
 TYPES = {".css": "text/css", ".svg": "image/svg+xml", ".js": "text/javascript"}
@@ -27,22 +25,6 @@ HEADERS = {
     "Referrer-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
-
-
-def builds_url(name: str, value: str) -> str:
-    """Return the path of the builds with this value of a filter."""
-    return "/builds?" + urlencode({name: escaped(value)})
-
-
-def project_url(project: Mapping[str, Any]) -> str:
-    """Return the path of the page of a project."""
-    return builds_url("project", project["project"] or project["project_name"])
-
-
-def tests_url(shape: Mapping[str, Any]) -> str:
-    """Return the path of the tests of the project that a shape names."""
-    project = shape["project"] or shape.get("project_name")
-    return f"/tests?{urlencode({'project': project})}" if project else "/tests"
 
 
 @cache
@@ -62,11 +44,11 @@ def _environment() -> Environment:
         "marks": charts.marks,
         "mark_paths": charts.mark_paths,
         "result_counts": charts.result_counts,
-        "percent": template_filters.percent,
         "tests_url": tests_url,
         "color_counts": charts.color_counts,
         "color_paths": charts.color_paths,
         "build_name": template_filters.build_name,
+        "percent": template_filters.percent,
         "pluralize": template_filters.pluralize,
         "dismissal": template_filters.dismissal,
         "duration": duration,
@@ -87,6 +69,7 @@ def _environment() -> Environment:
         "times_text": template_filters.times_text,
         "outcome_groups": template_filters.outcome_groups,
         "project_url": project_url,
+        "workflow_url": workflow_url,
         "event_type": template_filters.event_type,
         "web_link": safe_url,
         "short_time": template_filters.short_time,

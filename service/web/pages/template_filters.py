@@ -86,8 +86,8 @@ def pluralize(count: int, noun: str) -> str:
 
 
 def percent(share: float) -> str:
-    """Return a share as ``12 %``; one that is not zero is at least ``1 %``."""
-    return f"{max(round(share * 100), 1 if share else 0)} %"
+    """Return a share as ``12 %``; ``0 %`` only for none, and ``100 %`` only for all."""
+    return f"{min(max(round(share * 100), 1 if share else 0), 100 if share >= 1 else 99)} %"
 
 
 def results(counts: Mapping[str, int]) -> list[str]:

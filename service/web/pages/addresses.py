@@ -1,0 +1,79 @@
+"""The addresses of the pages of projects and their workflows."""
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from service.store.filters import escaped
+
+PROJECTS = "/projects"
+BY_NAME = "-"
+"""The last part of the address of a page whose names stand in its query: not every name can be part of a path."""
+
+
+def builds_url(name: str, value: str) -> str:
+    """Return the path of the builds with this value of a filter."""
+    return "/builds?" + urlencode({name: escaped(value)})
+
+
+def project_url(project: Mapping[str, Any]) -> str:
+    """Return the path of the page of a project.
+
+    project   a shape with ``project``, its slug, and ``project_name``
+    """
+    return project_address(project.get("project_name") or project["project"])
+
+
+def workflow_url(one: Mapping[str, Any]) -> str:
+    """Return the path of the page of a workflow on its branch.
+
+    one   a shape with ``project_name``, ``workflow`` and ``branch``; without a workflow its project's page is returned
+    """
+    name = one.get("project_name") or one["project"]
+    if not one["workflow"]:
+        return project_address(name)
+    return workflow_address(name, one["workflow"], one["branch"])
+
+
+def tests_url(shape: Mapping[str, Any]) -> str:
+    """Return the path of the tests of the project that a shape names."""
+    project = shape["project"] or shape.get("project_name")
+    return f"/tests?{urlencode({'project': project})}" if project else "/tests"
+
+
+def project_address(project: str) -> str:
+    """Return the path of the page of a project by its name or slug."""
+    if is_plain(project):
+        return f"{PROJECTS}/{_quoted(project)}"
+    return f"{PROJECTS}/{BY_NAME}?{urlencode({'project': project})}"
+
+
+def workflow_address(project: str, workflow: str, branch: str | None = None) -> str:
+    """Return the path of the page of a workflow; without a branch, of its default one."""
+    query = {"branch": branch} if branch else {}
+    if is_plain(f"{project}/{workflow}"):
+        path = f"{PROJECTS}/{_quoted(project)}/{_quoted(workflow)}"
+        return f"{path}?{urlencode(query)}" if query else path
+    return f"{PROJECTS}/{BY_NAME}?{urlencode({'project': project, 'workflow': workflow, **query})}"
+
+
+def twin_of(address: str) -> str:
+    """Return the address of the JSON of a page."""
+    path, mark, query = address.partition("?")
+    return f"{path}.json{mark}{query}"
+
+
+def is_plain(name: str) -> bool:
+    """Return whether a name can stand in a path as it is.
+
+    Browsers and proxies take some parts away.
+    """
+    parts = name.split("/")
+    has_odd_part = any(part in {"", ".", ".."} or part.strip() != part for part in parts)
+    return (
+        not has_odd_part and name != BY_NAME and not name.endswith(".json") and "\\" not in name and name.isprintable()
+    )
+
+
+def _quoted(name: str) -> str:
+    return "/".join(quote(part, safe="") for part in name.split("/"))
