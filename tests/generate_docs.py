@@ -13,6 +13,7 @@ from typing import Any
 from service import model
 from service.config.settings import Settings, is_secret, variable
 from service.routing.match_keys import MATCH_KEYS, SEARCH_FILTERS
+from service.web.auth.rights import RIGHTS
 from tests import circleci_reference, cli_reference, services_reference
 from tests.cli_reference import table
 
@@ -54,6 +55,11 @@ def filters() -> str:
     return table(("parameter", "is compared with"), rows)
 
 
+def rights() -> str:
+    """One row for each right, with the role that has it first."""
+    return table(("role", "may"), [(right.role, right.sentence) for right in RIGHTS.values()])
+
+
 def glossary() -> str:
     """One row for each word of the model, with the first sentence of what it is."""
     words = {name: getattr(model, name) for name in model.__all__ if inspect.isclass(getattr(model, name))}
@@ -65,6 +71,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "match-keys": match_keys,
     "filters": filters,
     "glossary": glossary,
+    "rights": rights,
     "commands": cli_reference.commands,
     "routes": cli_reference.routes,
     "event": cli_reference.event,

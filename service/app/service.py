@@ -52,12 +52,14 @@ from service.queue.wakeups import DELIVERIES, JOBS, PAGES, WakeUps
 from service.store.changes import read_version
 from service.web.api import Api
 from service.web.auth.access import Access
+from service.web.auth.header_users import HeaderUsers
 from service.web.feeds.feeds import Feeds
 from service.web.live.changes import Changes
 from service.web.live.endpoint import LiveEndpoint
 from service.web.pages.context import PageContext, PageLimits
 from service.web.pages.pages import Pages
 from service.web.request_body import BodyReader
+from service.web.server.proxies import TrustedProxies
 from service.web.webhook import WebhookEndpoint
 
 __all__ = ["Service", "build", "job_engine", "now_utc"]
@@ -318,6 +320,12 @@ def _access(settings: Settings, context: Context, clock: Clock) -> Access:
         store=context.store,
         metrics=context.metrics,
         read_token=settings.read_token,
+        header_users=HeaderUsers(
+            header=settings.user_header,
+            groups_header=settings.groups_header,
+            proxies=TrustedProxies(settings.trusted_networks),
+            rules=settings.role_rules,
+        ),
     )
 
 

@@ -14,7 +14,12 @@ def operator() -> str:
 
 
 def user_name() -> str:
-    """Return the name of the account that types."""
+    """Return the name of the account that types; with sudo, of the one before it too."""
+    behind, own = clean(os.environ.get("SUDO_USER", ""))[:MAX_NAME], _account()
+    return f"{behind} as {own}" if behind and behind != own else own
+
+
+def _account() -> str:
     try:
         return clean(getpass.getuser())[:MAX_NAME]
     except (KeyError, OSError):  # a container's user id often has no name

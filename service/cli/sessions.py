@@ -11,6 +11,7 @@ from service.cli._commands import Group
 from service.cli._database import with_store
 from service.cli._event_text import format_time
 from service.cli._login import find_token
+from service.cli._operator import user_name
 from service.cli._output import AsJson, print_address, print_json, print_table, say
 from service.clock import now_utc
 from service.config.env import load_settings
@@ -41,7 +42,7 @@ def login_link(as_json: AsJson = False) -> None:
     token = find_token(settings)
     # on Postgres the link is judged by its clock, which may be another than this machine's
     now = with_store(_clock) if settings.is_shared else now_utc()
-    link = new_link(token, settings.address, now)
+    link = new_link(token, settings.address, now, user_name())
     print_json({"link": link, "expires_at": rfc3339(now + LINK_LIFETIME)}) if as_json else print_address(link)
 
 
@@ -55,11 +56,17 @@ def list_sessions(as_json: AsJson = False) -> None:
     if as_json:
         print_json({"items": items})
     elif items:
-        columns = [Column(heading=heading) for heading in ("id", "begun", "until", "from")]
+        columns = [Column(heading=heading) for heading in ("id", "begun", "until", "from", "user")]
         print_table(
             columns,
             [
-                (one["id"][:8], format_time(one["begun_at"]), format_time(one["expires_at"]), one["address"])
+                (
+                    one["id"][:8],
+                    format_time(one["begun_at"]),
+                    format_time(one["expires_at"]),
+                    one["address"],
+                    one["user"],
+                )
                 for one in items
             ],
         )

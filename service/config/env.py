@@ -31,6 +31,7 @@ def load_settings(environ: Mapping[str, str], *, serving: bool = False, has_page
         problems += [f"{variable(str(each['loc'][0]))} {_claim(each, values)}" for each in error.errors()]
     else:
         problems += _token_problems(settings)
+        problems += _user_problems(settings)
         faulty = {name for name in Settings.model_fields if name not in values and _is_given(environ, name)}
         problems += _serving_problems(settings, faulty, has_pages=has_pages) if serving else []
     if problems:
@@ -65,6 +66,25 @@ def _token_problems(settings: Settings) -> Iterator[str]:
         yield (
             f"{variable('read_token')} is the same as {variable('admin_token')}, so a reader could change everything; "
             f"{SECRET_ADVICE}"
+        )
+
+
+def _user_problems(settings: Settings) -> Iterator[str]:
+    """Yield the problems with the settings for users whom others name."""
+    header, proxies = variable("user_header"), variable("trusted_proxies")
+    if settings.user_header is None:
+        if settings.groups_header is not None:
+            yield f"{variable('groups_header')} is set without {header}; set that too, or remove it"
+        return
+    if "trusted_proxies" not in settings.model_fields_set or not settings.trusted_networks:
+        yield (
+            f"{header} is set without {proxies}, so any program that reaches us could name itself an admin; set it to "
+            "the addresses of the proxies that log users in"
+        )
+    elif any(network.prefixlen == 0 for network in settings.trusted_networks):
+        yield (
+            f"{header} is set and {proxies} is {settings.trusted_proxies}, so every client could name itself an admin; "
+            "name the addresses of the proxies that log users in"
         )
 
 

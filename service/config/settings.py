@@ -14,6 +14,9 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
 
+from service.config.roles import NO_ROLE, RoleRules, check_header, check_names, parse_names
+from service.model import AccessRole
+
 PREFIX = "ROUNDSMAN_"
 _MIN_ADMIN_TOKEN_CHARACTERS = 16
 _MIN_READ_TOKEN_CHARACTERS = 32  # a key of a signed address can be used to try tokens, away from every limit of ours
@@ -236,6 +239,29 @@ class Settings(BaseModel):
         description="The addresses and networks of proxies in front of us, separated by commas, or `none`. Only these "
         "are believed when they say, in X-Forwarded-For and X-Forwarded-Proto, where a request came from.",
     )
+    user_header: Annotated[str, AfterValidator(check_header)] | None = Field(
+        default=None,
+        description="The header in which a proxy in front of us names the user who is logged in there, such as "
+        "`X-Forwarded-User`. It is believed from `ROUNDSMAN_TRUSTED_PROXIES` alone, which must then be set.",
+    )
+    groups_header: Annotated[str, AfterValidator(check_header)] | None = Field(
+        default=None,
+        description="The header in which that proxy names the user's groups, separated by commas, such as "
+        "`X-Forwarded-Groups`.",
+    )
+    admins: Annotated[str, AfterValidator(check_names)] = Field(
+        default="",
+        description="The users with the role admin, separated by commas, and groups as `group:NAME`. "
+        "Who has the admin token is an admin too.",
+    )
+    operators: Annotated[str, AfterValidator(check_names)] = Field(
+        default="", description="The users and groups with the role operator, written in the same way."
+    )
+    default_role: Literal["viewer", "operator", "none"] = Field(
+        default="viewer",
+        description="The role of all other users whom the proxy or the OpenID provider names: `viewer`, `operator`, or "
+        "`none`: they are not let in.",
+    )
     max_body_bytes: int = Field(
         default=1_048_576, ge=1, description="The largest post to accept; more is answered 413."
     )
@@ -255,6 +281,15 @@ class Settings(BaseModel):
     def trusted_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
         """Return the networks of the trusted proxies."""
         return parse_networks(self.trusted_proxies)
+
+    @property
+    def role_rules(self) -> RoleRules:
+        """Return the rules for the roles of users."""
+        return RoleRules(
+            admins=parse_names(self.admins),
+            operators=parse_names(self.operators),
+            default=None if self.default_role == NO_ROLE else AccessRole(self.default_role),
+        )
 
     @property
     def is_on_loopback(self) -> bool:

@@ -1,6 +1,6 @@
 """The tables of jobs, processes and operators."""
 
-from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, String, Table, Text, Uuid, text
+from sqlalchemy import JSON, BigInteger, Column, Index, Integer, LargeBinary, String, Table, Text, Uuid, text
 
 from service.db.columns import UtcDateTime
 from service.db.metadata import metadata
@@ -72,6 +72,11 @@ sessions = Table(
     # the row stays until it expires: a login link makes one session, and not a second one after a logout
     Column("ended_at", UtcDateTime),
     Column("address", Text),
+    # NULL: begun by a release without names, which knew the admin token alone
+    Column("user_name", Text),
+    Column("kind", String(20)),
+    Column("groups", JSON),
+    Column("user_agent", Text),
     sqlite_with_rowid=False,
 )
 

@@ -96,6 +96,7 @@ from service.model.tracks import (
     color_of,
     default_branches,
 )
+from service.model.users import AccessRole, CredentialKind, User
 
 __all__ = [
     "AUTHOR",
@@ -107,6 +108,7 @@ __all__ = [
     "TEST_DAY",
     "USUAL_DEFAULTS",
     "AbsentFacts",
+    "AccessRole",
     "Action",
     "ActiveHours",
     "Actor",
@@ -120,6 +122,7 @@ __all__ = [
     "Closing",
     "Color",
     "Commit",
+    "CredentialKind",
     "Culprits",
     "Decision",
     "Delivery",
@@ -201,6 +204,7 @@ __all__ = [
     "Transition",
     "Untrusted",
     "Update",
+    "User",
     "Vcs",
     "Verdict",
     "Via",

@@ -9,6 +9,7 @@ from uuid import UUID
 from service.model.living import LivingMessage, Update
 from service.model.people import Mention
 from service.model.story import Block, Link
+from service.model.users import CredentialKind
 
 
 class NotificationState(StrEnum):
@@ -206,14 +207,22 @@ class Action:
 class Session:
     """A browser's access to the pages, from a login to the logout or the expiry.
 
-    id        a digest of the browser's cookie: the row alone is no credential
-    address   the address of the client that logged in
+    id           a digest of the browser's cookie: the row alone is no credential
+    address      the address of the client that logged in
+    user         the name that is recorded with what the user does
+    kind         of the credential that began it
+    groups       of the user, where another service told them
+    user_agent   the browser's name for itself
     """
 
     id: UUID
     begun_at: datetime
     expires_at: datetime
     address: str | None
+    user: str = "admin"
+    kind: CredentialKind = CredentialKind.ADMIN_TOKEN
+    groups: tuple[str, ...] = ()
+    user_agent: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -244,7 +244,7 @@ def test_a_silence_is_explained_too_and_older_rounds_are_short(operator: Termina
         "  status success is not failed or error",
         "judged at 2026-03-02 09:30:00 UTC",
         "route 'red' to web: not matched",
-        "replay at 2026-03-02 09:31:00 UTC by api token",
+        "replay at 2026-03-02 09:31:00 UTC by api token of admin",
     ]
 
 

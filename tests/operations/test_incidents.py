@@ -201,8 +201,8 @@ async def test_an_incident_is_taken_and_released(house: House) -> None:
     assert "is not taken" in (await act(house, "release", 409))["error"]
     shown = await get(house, f"incidents/{taken['id']}")
     assert [(done["verb"], done["who"], done["reason"]) for done in shown["actions"]] == [
-        ("take", "api token", "for Linh; until 2026-11-22 15:15 UTC; a flaky network"),
-        ("release", "api token", "back to the team"),
+        ("take", "api token of admin", "for Linh; until 2026-11-22 15:15 UTC; a flaky network"),
+        ("release", "api token of admin", "back to the team"),
     ]
 
 
@@ -212,7 +212,12 @@ async def test_one_who_does_not_say_who_takes_it_by_the_name_of_the_credential(h
 
     response = await house.http.post(f"/api/v1/incidents/{incident['id']}/take")
 
-    assert response.json()["taken"] | {"at": None} == {"by": "api token", "at": None, "until": None, "note": None}
+    assert response.json()["taken"] | {"at": None} == {
+        "by": "api token of admin",
+        "at": None,
+        "until": None,
+        "note": None,
+    }
 
 
 async def test_an_incident_is_classified_also_when_it_is_over(house: House) -> None:
@@ -221,8 +226,8 @@ async def test_an_incident_is_classified_also_when_it_is_over(house: House) -> N
     found = await act(house, "classify", 200, **{"class": "flaky"})
     fixed = await act(house, "classify", fixed_by="4f1c2d7")
 
-    assert (found["class"], found["class_by"], found["fixed_by"]) == ("flaky", "api token", None)
-    assert (fixed["class"], fixed["class_by"], fixed["fixed_by"]) == ("flaky", "api token", "4f1c2d7")
+    assert (found["class"], found["class_by"], found["fixed_by"]) == ("flaky", "api token of admin", None)
+    assert (fixed["class"], fixed["class_by"], fixed["fixed_by"]) == ("flaky", "api token of admin", "4f1c2d7")
 
 
 async def test_an_incident_is_muted_until_a_time_or_until_it_is_fixed(house: House) -> None:

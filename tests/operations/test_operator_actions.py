@@ -133,7 +133,7 @@ async def test_dismissed_notification_is_closed_with_operator_and_reason(house: 
     assert await house.dead_letters() == {"deliveries": [], "notifications": [], "next": None}
     shown = await house.show(delivery)
     [action], [dismissed] = shown["actions"], shown["notifications"]
-    assert (action["verb"], action["who"], action["reason"]) == ("dismiss", "api token", "told by phone")
+    assert (action["verb"], action["who"], action["reason"]) == ("dismiss", "api token of admin", "told by phone")
     assert (dismissed["state"], dismissed["reason"]) == ("dismissed", "the channel is gone")
 
 

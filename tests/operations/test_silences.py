@@ -40,7 +40,7 @@ async def test_a_silenced_event_is_told_to_no_channel_and_its_decision_says_why(
     [decision] = shown["decisions"]
     assert (shown["notifications"], decision["verdict"], decision["verdict_today"]) == ([], "silenced", None)
     assert decision["reason"] == (
-        "status failed matches failed; silenced until 2026-03-02 11:30 UTC by api token: "
+        "status failed matches failed; silenced until 2026-03-02 11:30 UTC by api token of admin: "
         f"the runner is being replaced (silence {made['id'][:8]})"
     )
 
@@ -93,11 +93,15 @@ async def test_an_operator_ends_it_once_and_is_on_record(house: House) -> None:
     ended = await house.http.delete(f"/api/v1/silences/{made['id']}")
     again = await house.http.delete(f"/api/v1/silences/{made['id']}")
 
-    assert (ended.status_code, ended.json()["state"], ended.json()["expired_by"]) == (200, "expired", "api token")
+    assert (ended.status_code, ended.json()["state"], ended.json()["expired_by"]) == (
+        200,
+        "expired",
+        "api token of admin",
+    )
     assert (again.status_code, again.json()["error"][:60]) == (409, f"silence {made['id']} ended at 2026-0")
     assert house.rows("SELECT verb, who FROM actions ORDER BY at") == [
-        ("silence", "api token"),
-        ("expire", "api token"),
+        ("silence", "api token of admin"),
+        ("expire", "api token of admin"),
     ]
 
 
@@ -113,7 +117,7 @@ async def test_its_shape_is_documented(house: House) -> None:
         "matchers": {"project": ["gh/acme/*", "!gh/acme/docs"], "status": ["failed"]},
         "from": "2026-03-02T09:30:00.000Z",
         "until": "2026-03-02T11:30:00.000Z",
-        "who": "api token",
+        "who": "api token of admin",
         "comment": "the runner is being replaced",
         "state": "active",
         "created_at": "2026-03-02T09:30:00.000Z",

@@ -20,7 +20,7 @@ __all__ = ["clock", "doors", "guarded", "operator", "stranger"]  # pytest finds 
 async def test_the_admin_token_opens_the_api(stranger: httpx.AsyncClient, method: str, scheme: str) -> None:
     answer = await stranger.request(method, "/api", headers={"Authorization": f"{scheme} {TOKEN}"})
 
-    assert answer.json() == {"who": "api token"}
+    assert answer.json() == {"who": "api token of admin"}
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ async def test_a_token_beyond_ascii_opens_the_api_when_sent_in_utf8(doors: Doors
     async with browser(doors.made(admin_token=token, public_url=None)) as client:
         answer = await client.get("/api", headers=[(b"authorization", f"Bearer {token}".encode())])
 
-    assert answer.json() == {"who": "api token"}
+    assert answer.json() == {"who": "api token of admin"}
 
 
 async def test_without_a_credential_the_api_says_what_to_send(stranger: httpx.AsyncClient) -> None:
@@ -62,7 +62,7 @@ async def test_without_a_credential_the_api_says_what_to_send(stranger: httpx.As
 async def test_who_is_logged_in_may_look_at_the_api_but_change_nothing_there(operator: httpx.AsyncClient) -> None:
     looking, changing = await operator.get("/api"), await operator.post("/api")
 
-    assert looking.json() == {"who": "pages"}
+    assert looking.json() == {"who": "admin"}
     assert changing.status_code == 401
 
 
@@ -174,7 +174,7 @@ async def test_a_cookie_that_was_touched_is_no_session(stranger: httpx.AsyncClie
 async def test_a_form_of_a_session_comes_in(operator: httpx.AsyncClient) -> None:
     answer = await operator.post("/form")
 
-    assert answer.json() == {"who": "pages"}
+    assert answer.json() == {"who": "admin"}
 
 
 async def test_a_form_without_a_session_does_not(stranger: httpx.AsyncClient) -> None:

@@ -252,7 +252,7 @@ async def test_a_replay_is_enqueued_and_recorded_with_credential_and_time(house:
         {
             "verb": "replay",
             "subject_id": day["red"],
-            "who": "api token",
+            "who": "api token of admin",
             "at": "2026-03-02T09:30:00.000Z",
             "reason": None,
         }
@@ -273,6 +273,6 @@ async def test_a_resend_is_taken_recorded_and_sent(house: House, day: dict[str, 
         {"notification": notification["id"], "resend": "enqueued"},
     )
     story = await house.show(day["red"])
-    assert [(action["verb"], action["who"]) for action in story["actions"]] == [("resend", "api token")]
+    assert [(action["verb"], action["who"]) for action in story["actions"]] == [("resend", "api token of admin")]
     assert [attempt["number"] for attempt in story["notifications"][0]["attempts"]] == [1, 2]
     assert house.channels.told == ["web (json)"] * 2

@@ -47,7 +47,7 @@ async def test_read_token_changes_nothing(doors: Doors, header: dict[str, str]) 
         answer = await client.post("/api", headers=header)
 
     assert answer.status_code == 403
-    assert answer.json()["error"].startswith("the read token only reads: send the admin token")
+    assert answer.json()["error"].startswith("the read token only reads, and this needs the role admin")
 
 
 async def test_read_token_opens_no_page_and_begins_no_session(doors: Doors) -> None:
@@ -85,7 +85,7 @@ async def test_without_a_read_token_nothing_but_the_admin_token_reads(doors: Doo
         admin = await client.get("/feed.atom", headers=bearer(ADMIN_TOKEN))
 
     assert [answer.status_code for answer in answers] == [401] * 3
-    assert admin.json() == {"who": "api token"}
+    assert admin.json() == {"who": "api token of admin"}
 
 
 async def test_wrong_read_tokens_are_braked_and_the_right_one_goes_on(doors: Doors) -> None:

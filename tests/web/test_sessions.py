@@ -128,7 +128,7 @@ async def test_a_login_link_logs_one_browser_in(stranger: httpx.AsyncClient, doo
 
     assert answer.status_code == 200
     assert (await stranger.get("/page")).status_code == 200
-    assert (await stranger.post("/form")).json() == {"who": "pages"}
+    assert (await stranger.post("/form")).json() == {"who": "admin"}
 
 
 async def test_a_login_link_begins_one_session_across_all_processes(stranger: httpx.AsyncClient, doors: Doors) -> None:
@@ -218,8 +218,8 @@ async def test_the_open_sessions_are_listed_newest_first(doors: Doors, clock: Cl
     assert (listed.code, shown.code) == (0, 0)
     assert [UUID(item["id"]) for item in items] == await open_ones(doors)
     assert len(items) == 2
-    assert set(items[0]) == {"id", "begun_at", "expires_at", "address"}
-    assert shown.lines[0].split() == ["id", "begun", "until", "from"]
+    assert set(items[0]) == {"id", "begun_at", "expires_at", "address", "user", "kind", "groups", "user_agent"}
+    assert shown.lines[0].split() == ["id", "begun", "until", "from", "user"]
     assert [line.split()[0] for line in shown.lines[1:]] == [item["id"][:8] for item in items]
 
 

@@ -15,11 +15,14 @@ from starlette.responses import Response
 from service.db.database import Store
 from service.errors import Forbidden, TooManyGuesses, Unauthorized
 from service.metrics import Metrics
-from service.model import Session
+from service.model import AccessRole, CredentialKind, Session, User
 from service.store import sessions
+from service.text import clean
 from service.web.auth.credentials import Credential, parse_credential
 from service.web.auth.guess_limiter import GuessLimiter
+from service.web.auth.header_users import HeaderUsers
 from service.web.auth.request_origin import is_cross_origin
+from service.web.auth.rights import require_right
 from service.web.auth.session import (
     LIFETIME,
     LINK_LIFETIME,
@@ -35,7 +38,12 @@ from service.web.auth.token_file import ensure_token, read_token, token_file
 __all__ = ["LINK_LIFETIME", "Access", "Cookie", "ensure_token", "login_link", "read_token", "token_file"]
 
 SAFE_METHODS = frozenset({"GET", "HEAD"})
-BY_TOKEN, BY_READ_TOKEN, BY_SESSION, BY_KEY = "api token", "read token", "pages", "signed address"
+ADMIN = User(name="api token of admin", role=AccessRole.ADMIN, kind=CredentialKind.ADMIN_TOKEN)
+READER = User(name="read token", role=AccessRole.VIEWER, kind=CredentialKind.READ_TOKEN)
+KEY_HOLDER = User(name="signed address", role=AccessRole.VIEWER, kind=CredentialKind.SIGNED_ADDRESS)
+OF_ADMINS = frozenset({CredentialKind.ADMIN_TOKEN, CredentialKind.LOGIN_LINK})
+MAX_NAME = 100
+MAX_USER_AGENT = 300
 WRONG_CREDENTIAL = (
     "that is not the admin token: it is what ROUNDSMAN_ADMIN_TOKEN was set to, and else in the data folder's file "
     "admin-token; `roundsman login-link` prints a link that needs none"
@@ -54,10 +62,11 @@ log = structlog.get_logger()
 
 
 class Access:
-    """Checks credentials; returns the one used, to be recorded beside each action.
+    """Checks credentials and roles; returns the user, whose name is recorded.
 
-    public_url    our address as browsers see it, if there is a proxy in front of us
-    read_token    None: there is none, and no signed addresses
+    public_url      our address as browsers see it, if there is a proxy in front of us
+    read_token      None: there is none, and no signed addresses
+    header_users    those whom a proxy names; the rules for their roles are those of all users
     """
 
     def __init__(  # noqa: PLR0913 - two tokens, and what each check needs
@@ -69,9 +78,11 @@ class Access:
         store: Store,
         metrics: Metrics,
         read_token: str | None = None,
+        header_users: HeaderUsers | None = None,
     ) -> None:
         self._admin_token = admin_token
         self._read_token = read_token
+        self._header_users = header_users or HeaderUsers()
         self._signer = AddressSigner(read_token) if read_token else None
         self._public_url = public_url
         self._clock = clock
@@ -85,26 +96,31 @@ class Access:
         self._cookie = "__Host-roundsman" if self._is_secure else "roundsman"
 
     async def require(self, request: Request) -> str:
-        """Return the credential of an API request: a token or a session.
+        """Return the name of the user of an API request, who has a token or a session.
 
         A session and the read token may only read. Writing needs the admin token, which no browser sends by itself.
         Raises Unauthorized, TooManyGuesses or Forbidden.
         """
         self._check_origin(request)
+        user = await self._user_of_api(request)
+        require_right(request, user)
+        return user.name
+
+    async def _user_of_api(self, request: Request) -> User:
         if "authorization" in request.headers:
             return self._require_token_of_api(request)
-        if request.method in SAFE_METHODS and await self.session(request):
-            return BY_SESSION
+        if request.method in SAFE_METHODS and (user := await self.user(request)):
+            return user
         raise Unauthorized("the API needs a credential: send Authorization: Bearer and the admin token")
 
     async def require_reader(self, request: Request) -> str:
-        """Return the credential of a request for a feed, a badge or the board.
+        """Return the name of the user of a request for a feed, a badge or the board.
 
         That is the address's own key, else a token or a session. Raises Unauthorized, TooManyGuesses or Forbidden.
         """
         if PARAMETER in request.query_params:
             self._require_key(request)
-            return BY_KEY
+            return KEY_HOLDER.name
         try:
             return await self.require(request)
         except Unauthorized as error:
@@ -125,61 +141,87 @@ class Access:
         """True if there is a read token, which the keys of addresses are made with."""
         return self._signer is not None
 
-    async def require_session(self, request: Request) -> Cookie:
-        """Return the open session of a page request. Raises Unauthorized or Forbidden."""
+    async def require_session(self, request: Request) -> User:
+        """Return the user of a page or a form. Raises Unauthorized or Forbidden."""
         self._check_origin(request)
-        if session := await self.session(request):
-            return session
+        if user := await self.user(request):
+            require_right(request, user)
+            return user
         raise Unauthorized("please log in first")
 
     async def require_form(self, request: Request) -> str:
-        """Return the credential of a form's session. Raises Unauthorized or Forbidden."""
-        await self.require_session(request)
-        return BY_SESSION
+        """Return the name of the user of a form. Raises Unauthorized or Forbidden."""
+        return (await self.require_session(request)).name
 
-    async def session(self, request: Request) -> Cookie | None:
-        """Return the open session of a request, or None. Raises Temporary."""
-        cookie = self._cookies.verify(request.cookies.get(self._cookie, ""))
-        if cookie is None or await self._store.read(sessions.find, cookie.session_id, self._clock()) is None:
-            return None
-        return cookie
+    async def user(self, request: Request) -> User | None:
+        """Return the user of an open session, else the one whom a proxy names.
+
+        None if there is neither. Raises Temporary, or Forbidden for a user without a role.
+        """
+        if (cookie := self._find_cookie(request)) and (
+            session := await self._store.read(sessions.find, cookie.session_id, self._clock())
+        ):
+            return self._user_of(session) if cookie.is_of_admin == (session.kind in OF_ADMINS) else None
+        return self._header_users.find(request)
+
+    def _user_of(self, session: Session) -> User | None:
+        """Return the user of a session, with the role that the present settings give."""
+        role: AccessRole | None = AccessRole.ADMIN
+        if session.kind not in OF_ADMINS:
+            role = self._header_users.rules.role(session.user, session.groups)
+        return User(name=session.user, role=role, kind=session.kind, session_id=session.id) if role else None
+
+    def _find_cookie(self, request: Request) -> Cookie | None:
+        return self._cookies.verify(request.cookies.get(self._cookie, ""))
 
     @property
     def is_secure(self) -> bool:
         """True if browsers use TLS, so that cookies must not be sent without it."""
         return self._is_secure
 
-    def signed_cookie(self, request: Request) -> Cookie | None:
-        """Return a validly signed cookie. Its session may have ended: it grants nothing."""
-        return self._cookies.verify(request.cookies.get(self._cookie, ""))
+    def probable_user(self, request: Request) -> User | None:
+        """Return a viewer for a validly signed cookie, without a look at its session.
 
-    async def log_in(self, request: Request, token: str) -> Cookie:
+        The session may have ended: this grants nothing, and is for the navigation of error pages.
+        """
+        if cookie := self._find_cookie(request):
+            kind = CredentialKind.ADMIN_TOKEN
+            return User(name="", role=AccessRole.VIEWER, kind=kind, session_id=cookie.session_id)
+        return None
+
+    async def log_in(self, request: Request, token: str, name: str = "") -> Cookie:
         """Begin a session for a client that sends the admin token.
 
+        name   recorded with what is done in it; without one, that of the token
         Raises Unauthorized, TooManyGuesses or Forbidden.
         """
         self._check_origin(request)
         given = token.encode(errors="replace")
         self._require_token(request, given, door="pages", sentence=WRONG_CREDENTIAL)
         cookie = self._cookies.make()
-        await self._begin_session(request, cookie)
+        await self._begin_session(request, cookie, _name(name, "admin token"))
         return cookie
 
     async def log_in_by_link(self, request: Request, code: str) -> Cookie:
         """Begin the only session of a login link. Raises Unauthorized or TooManyGuesses."""
-        expires_at = self._links.expires_at(code)
-        if expires_at is None:
+        read = self._links.read(code)
+        if read is None:
             self._refuse(request, code.encode(errors="replace"), door="link", sentence=LINK_EXPIRED)
-        elif request.method == "GET" and self._clock().timestamp() <= expires_at:  # HEAD does not use it up
+        elif request.method == "GET" and self._clock().timestamp() <= read[0]:  # HEAD does not use it up
             cookie = self._cookies.make_for_link(code)
-            if await self._begin_session(request, cookie):
+            name = _name(read[1], "login link")
+            if await self._begin_session(request, cookie, name, kind=CredentialKind.LOGIN_LINK):
                 return cookie
         raise Unauthorized(LINK_EXPIRED)
 
     async def log_out(self, request: Request) -> None:
         """End the session of a request in all processes and for all copies of its cookie."""
-        if cookie := self._cookies.verify(request.cookies.get(self._cookie, "")):
+        if cookie := self._find_cookie(request):
             await self._store.write(sessions.end, [cookie.session_id], self._clock())
+
+    def now(self) -> datetime:
+        """Return the time by the clock of sessions."""
+        return self._clock()
 
     def set_session_cookie(self, response: Response, session: Cookie) -> None:
         """Add the session cookie to a response."""
@@ -189,10 +231,18 @@ class Access:
         """Delete the session cookie in the browser."""
         self._set_cookie(response, "", max_age=0)
 
-    async def _begin_session(self, request: Request, cookie: Cookie) -> bool:
+    async def _begin_session(
+        self, request: Request, cookie: Cookie, name: str, *, kind: CredentialKind = CredentialKind.ADMIN_TOKEN
+    ) -> bool:
         now = self._clock()
         session = Session(
-            id=cookie.session_id, begun_at=now, expires_at=now + LIFETIME, address=_address(request) or None
+            id=cookie.session_id,
+            begun_at=now,
+            expires_at=now + LIFETIME,
+            address=_address(request) or None,
+            user=name,
+            kind=kind,
+            user_agent=clean(request.headers.get("user-agent", ""))[:MAX_USER_AGENT] or None,
         )
         return await self._store.write(sessions.begin, session)
 
@@ -201,8 +251,8 @@ class Access:
             self._cookie, value, max_age=max_age, path="/", secure=self._is_secure, httponly=True, samesite="lax"
         )
 
-    def _require_token_of_api(self, request: Request) -> str:
-        """Return the name of the token that the Authorization header has.
+    def _require_token_of_api(self, request: Request) -> User:
+        """Return the user for the token that the Authorization header has.
 
         To read, it may be the read token. The admin token is not accepted as the password of Basic:
         browsers keep that, and send it by themselves.
@@ -211,12 +261,10 @@ class Access:
         if credential is None:
             raise Unauthorized(WRONG_API_CREDENTIAL)  # not a guess: no token was given, or two
         if self._is_read_token(request, credential):
-            if request.method in SAFE_METHODS:
-                return BY_READ_TOKEN
-            raise Forbidden("the read token only reads: send the admin token to change something")
+            return READER
         if not credential.is_bearer or not self._is_accepted(request, credential.token, self._admin_token, door="api"):
             self._refuse(request, credential.token, door="api", sentence=WRONG_API_CREDENTIAL)
-        return BY_TOKEN
+        return ADMIN
 
     def _is_read_token(self, request: Request, credential: Credential) -> bool:
         return self._read_token is not None and self._is_accepted(
@@ -275,6 +323,12 @@ def is_guessable(token: str) -> bool:
     That is a token of under 32 characters, or of under 10 different ones.
     """
     return len(token) < 32 or len(set(token)) < 10
+
+
+def _name(given: str, credential: str) -> str:
+    """Return the name of a session of an admin: what was entered proves nothing."""
+    name = " ".join(clean(given).split())[:MAX_NAME]
+    return f"{name} ({credential})" if name else "admin"
 
 
 def _address(request: Request) -> str:

@@ -2,6 +2,7 @@
 
 import hmac
 import secrets
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -19,26 +20,34 @@ class Cookie:
 
     value        the value of the cookie
     session_id   the id of the session's row: a digest, from which the cookie cannot be computed
+    is_of_admin  True: the admin token or a login link began it
     """
 
     value: str
     session_id: UUID
+    is_of_admin: bool = True
 
 
 class CookieSigner:
     """Signs and verifies session cookies, with a key derived from the admin token.
 
     A new admin token makes all cookies invalid. The signature keeps forged cookies away from the database; only the row
-    of a session says whether it is open.
+    of a session says whether it is open. The cookies of admins and of other users have keys of their own: a release
+    that knew admins alone must not take the session of a viewer for theirs.
     """
 
     def __init__(self, admin_token: str) -> None:
         self._cookies = _signer(admin_token, "roundsman session")
+        self._user_cookies = _signer(admin_token, "roundsman session of a user")
         self._link_sessions = _signer(admin_token, "roundsman session of a link")
 
     def make(self) -> Cookie:
         """Make the cookie of a new session."""
         return self._cookie(secrets.token_urlsafe(32))
+
+    def make_for_user(self) -> Cookie:
+        """Make the cookie of a new session of a user whom another service named."""
+        return self._cookie(secrets.token_urlsafe(32), is_of_admin=False)
 
     def make_for_link(self, code: str) -> Cookie:
         """Make the cookie for a login link; always the same, so its row is inserted once."""
@@ -46,17 +55,17 @@ class CookieSigner:
 
     def verify(self, value: str) -> Cookie | None:
         """Return the cookie of a value; None if its signature is not valid."""
-        try:
-            return self._cookie(self._cookies.unsign(value).decode())
-        except (BadSignature, UnicodeError):
-            return None
+        for is_of_admin, signer in ((True, self._cookies), (False, self._user_cookies)):
+            try:
+                return self._cookie(signer.unsign(value).decode(), is_of_admin=is_of_admin)
+            except (BadSignature, UnicodeError):
+                continue
+        return None
 
-    def _cookie(self, name: str) -> Cookie:
-        value = self._cookies.sign(name).decode()
-        return Cookie(
-            value=value,
-            session_id=UUID(bytes=sha256(value.encode()).digest()[:16]),
-        )
+    def _cookie(self, name: str, *, is_of_admin: bool = True) -> Cookie:
+        value = (self._cookies if is_of_admin else self._user_cookies).sign(name).decode()
+        session_id = UUID(bytes=sha256(value.encode()).digest()[:16])
+        return Cookie(value=value, session_id=session_id, is_of_admin=is_of_admin)
 
 
 class LinkSigner:
@@ -65,22 +74,30 @@ class LinkSigner:
     def __init__(self, admin_token: str) -> None:
         self._codes = _signer(admin_token, "roundsman login link")
 
-    def make(self, now: datetime) -> str:
-        """Make a code: its last second in Unix time, 16 random bytes, the signature."""
+    def make(self, now: datetime, name: str = "") -> str:
+        """Make a code: its last second in Unix time, 16 random bytes, name, signature."""
         until = int((now + LINK_LIFETIME).timestamp())
-        return self._codes.sign(f"{until}.{secrets.token_hex(16)}").decode()
+        named = f".{urlsafe_b64encode(name.encode()).decode()}" if name else ""
+        return self._codes.sign(f"{until}.{secrets.token_hex(16)}{named}").decode()
 
-    def expires_at(self, code: str) -> int | None:
-        """Return the last second of a code in Unix time; None if not validly signed."""
+    def read(self, code: str) -> tuple[int, str] | None:
+        """Return the last second of a code in Unix time, and the name of its maker.
+
+        None if it is not validly signed. The name may be empty.
+        """
         try:
-            return int(self._codes.unsign(code).partition(b".")[0])
-        except (BadSignature, UnicodeError):
+            until, _, name = (*self._codes.unsign(code).decode().split(".", 2), "")[:3]
+            return int(until), urlsafe_b64decode(name).decode()
+        except (BadSignature, ValueError):
             return None
 
 
-def login_link(admin_token: str, address: str, now: datetime) -> str:
-    """Return a link that logs one browser in to the pages."""
-    return f"{address}/login/{LinkSigner(admin_token).make(now)}"
+def login_link(admin_token: str, address: str, now: datetime, name: str = "") -> str:
+    """Return a link that logs one browser in to the pages.
+
+    name   of its maker, which is recorded with what is done in that session
+    """
+    return f"{address}/login/{LinkSigner(admin_token).make(now, name)}"
 
 
 def constant_time_equals(given: bytes, known: str) -> bool:

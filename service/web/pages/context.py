@@ -12,7 +12,7 @@ from starlette.responses import RedirectResponse, Response
 
 from service.db.database import Store
 from service.db.tables import Transaction
-from service.model import IncidentClass, KnownProblem
+from service.model import IncidentClass, KnownProblem, User
 from service.operations.first_run import FirstRun
 from service.operations.json_shapes import Json
 from service.operations.month_figures import MonthCache
@@ -24,7 +24,7 @@ from service.store import dead_counts, default_tracks
 from service.store.changes import read_version
 from service.store.event_search import SCAN_LIMITS
 from service.web.auth.access import Access
-from service.web.auth.session import Cookie
+from service.web.auth.rights import rights_of
 from service.web.pages.forms import referring_path
 from service.web.pages.notices import clear_notice, read_notice, set_notice
 from service.web.pages.refresh import REFRESH_EVERY_S, is_about_to_change, may_refresh
@@ -67,10 +67,11 @@ class PageContext:
     limits: PageLimits = field(default_factory=PageLimits)
     renderer: TemplateRenderer = field(default_factory=TemplateRenderer)
 
-    def render(self, template: str, session: Cookie | None, *, status: int = 200, **shown: Any) -> Response:
-        """Return a page; without a session it has no navigation."""
+    def render(self, template: str, session: User | None, *, status: int = 200, **shown: Any) -> Response:
+        """Return a page; without a user it has no navigation, and forms are for rights."""
         shown |= {
             "session": session,
+            "rights": rights_of(session.role) if session else frozenset(),
             "now": self.clock(),
             "max_reason": MAX_REASON,
             "incident_classes": [*IncidentClass],
@@ -96,7 +97,7 @@ class PageContext:
         return await self.store.snapshot(read)
 
     async def render_page(
-        self, request: Request, session: Cookie, template: str, *, status: int = 200, **shown: Any
+        self, request: Request, session: User, template: str, *, status: int = 200, **shown: Any
     ) -> Response:
         """Return a page for a session, with its notice.
 
@@ -112,7 +113,7 @@ class PageContext:
         return response
 
     async def render_refreshing(
-        self, request: Request, session: Cookie, template: str, *, changing: tuple[Json, Iterable[Json]], **shown: Any
+        self, request: Request, session: User, template: str, *, changing: tuple[Json, Iterable[Json]], **shown: Any
     ) -> Response:
         """Return a page that reloads itself while a state is about to change."""
         is_changing, is_live = is_about_to_change(*changing, self.clock()), may_refresh(request)

@@ -18,7 +18,7 @@ async def log_in(context: PageContext, request: Request) -> Response:
     form = await read_form(request)
     wanted = local_path(form.get("next"))
     try:
-        session = await context.access.log_in(request, form.get("token", ""))
+        session = await context.access.log_in(request, form.get("token", ""), form.get("name", ""))
     except (Unauthorized, TooManyGuesses) as error:
         return _refuse(context, error, wanted)
     response = redirect(wanted)
@@ -31,7 +31,7 @@ async def log_in_by_link(context: PageContext, request: Request) -> Response:
     try:
         session = await context.access.log_in_by_link(request, request.path_params["code"])
     except (Unauthorized, TooManyGuesses) as error:
-        return redirect("/") if await context.access.session(request) else _refuse(context, error, "/")
+        return redirect("/") if await context.access.user(request) else _refuse(context, error, "/")
     response = redirect("/")
     context.access.set_session_cookie(response, session)
     return response

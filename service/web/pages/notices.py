@@ -15,6 +15,7 @@ NOTICES = {
     "silence": "The silence is set, and on record.",
     "expire": "The silence has ended.",
     "incident": "Done, and on record.",
+    "sessions": "Ended: these browsers have to log in again.",
     "nothing": "Your session had ended, so nothing was done. You are logged in again: please press the button again.",
 }
 COOKIE = "roundsman-notice"

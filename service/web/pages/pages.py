@@ -26,6 +26,7 @@ from service.web.pages import (
     now,
     project,
     projects,
+    sessions,
     silences,
     tests,
 )
@@ -55,6 +56,7 @@ PAGES: Mapping[str, Endpoint] = {
     "/known-problems": known_problems.show,
     "/tests": tests.show,
     "/tests/{id}": tests.show_one,
+    "/sessions": sessions.show,
     "/deliveries/{id}/body": event.download_body,
     "/api": api_reference.show,
     "/login": login.show,
@@ -87,6 +89,9 @@ FORMS: Mapping[str, Endpoint] = {
     "/silences/{id}/expire": silences.expire,
     "/known-problems": known_problems.add,
     "/known-problems/{id}/close": known_problems.close,
+    "/sessions/end": sessions.end_own,
+    "/sessions/end-of-user": sessions.end_of_user,
+    "/sessions/{id}/end": sessions.end_one,
     "/login": login.log_in,
     "/logout": login.log_out,
 }
@@ -112,7 +117,7 @@ class Pages:
         With a signed cookie it has the navigation. Dead letters are counted only for errors of the client, and in
         limited time: the database may be the cause of the others.
         """
-        session = self.context.access.signed_cookie(request)
+        session = self.context.access.probable_user(request)
         count = await self._count_if_possible() if session and status < HTTPStatus.INTERNAL_SERVER_ERROR else 0
         heading = HEADINGS.get(status, "This did not work")
         response = self.context.render(

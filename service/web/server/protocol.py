@@ -17,7 +17,7 @@ from uvicorn.server import ServerState
 from service.web.private_responses import set_private_headers
 from service.web.server.connections import Connections
 from service.web.server.head import HeadCounter, RequestRefused
-from service.web.server.proxies import limit_key
+from service.web.server.proxies import PEER, limit_key
 from service.web.server.transport import LingeringTransport
 
 PIECE_BYTES = 16_384  # fed to the parser at a time: limits are checked between two pieces
@@ -259,6 +259,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if not forwarded or self.client is None:
             return True
         client = self._all_connections.proxies.find_client(self.client[0], forwarded)
+        cast("dict[str, Any]", self.scope)[PEER] = self.client[0]
         self.scope["client"] = (client, 0)
         return self._all_connections.proxies.trusts(client) or self._all_connections.count(self, limit_key(client))
 

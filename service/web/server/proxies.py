@@ -4,6 +4,9 @@ from collections.abc import Sequence
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
+PEER = "roundsman.peer"
+"""The key of the scope with the address of the proxy that sent a request."""
+
 MAX_HOPS = 32
 MAX_HOST_CHARACTERS = 64
 _Address = IPv4Address | IPv6Address

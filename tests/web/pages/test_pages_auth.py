@@ -113,8 +113,8 @@ async def test_a_delivery_is_replayed_once_and_on_record(house: House, browser: 
     assert "The delivery is being judged again." in text(back)
     assert "is being judged again" not in text(elsewhere) + text(reloaded)
     assert (await house.store.read(deliveries.find, came.id)).state is DeliveryState.KEPT
-    assert await done(house, came.id) == [Action(verb="replay", subject_id=came.id, who="pages", at=house.now)]
-    assert "Operators' actions today 09:12 replay by pages" in text(page)
+    assert await done(house, came.id) == [Action(verb="replay", subject_id=came.id, who="admin", at=house.now)]
+    assert "Operators' actions today 09:12 replay by admin" in text(page)
 
 
 async def test_a_notification_is_resent_and_on_record(house: House) -> None:
@@ -130,7 +130,7 @@ async def test_a_notification_is_resent_and_on_record(house: House) -> None:
     assert answer.headers["location"] == f"/builds/{event.id}"
     assert "The notification is being sent again." in text(back)
     assert await house.enqueued() == {("send", notification.id)}
-    assert [action.who for action in await done(house, notification.id)] == ["pages"]
+    assert [action.who for action in await done(house, notification.id)] == ["admin"]
 
 
 async def test_what_is_being_sent_is_not_resent_and_the_page_says_why(house: House, browser: httpx.AsyncClient) -> None:
@@ -169,7 +169,7 @@ async def test_all_of_one_channel_are_resent_at_once_and_what_cannot_be_stays(
     assert sent.status_code == 303
 
 
-@pytest.mark.parametrize(("because", "on_record"), [("told by phone", "by pages: told by phone"), ("", "by pages")])
+@pytest.mark.parametrize(("because", "on_record"), [("told by phone", "by admin: told by phone"), ("", "by admin")])
 async def test_a_notification_is_dismissed_and_on_record(
     house: House, browser: httpx.AsyncClient, because: str, on_record: str
 ) -> None:
@@ -202,7 +202,7 @@ async def test_a_delivery_is_dismissed_and_on_record(house: House, browser: http
 
     assert "– dismissed the type is not known It was not understood, and no notification was sent." in text(page)
     assert "State dismissed: the type is not known" in text(page)
-    assert "Dismissed today 09:12 by pages: a test of ours" in text(page)
+    assert "Dismissed today 09:12 by admin: a test of ours" in text(page)
     assert "There are no dead letters." in text(waiting)
 
 
