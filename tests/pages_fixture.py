@@ -47,6 +47,7 @@ from service.routing.news import news_key
 from service.store import decisions, deliveries, events, notifications
 from service.web.auth.access import Access
 from service.web.pages.context import PageContext, PageLimits
+from service.web.pages.health_facts import HealthFacts
 from service.web.pages.pages import Pages
 from tests.app_fixture import SETTLED_WITHIN_S
 from tests.operator_client import ADMIN_TOKEN, Operator
@@ -67,6 +68,7 @@ class House:
     now: datetime = NOW
     deliveries: list[Delivery] = field(default_factory=list)
     setup: Setup = field(default_factory=Setup)
+    health: HealthFacts = field(default_factory=HealthFacts)
     limits: PageLimits = field(default_factory=lambda: PageLimits(count_timeout_s=SETTLED_WITHIN_S))
 
     def clock(self) -> datetime:
@@ -197,6 +199,7 @@ class House:
             access=access,
             clock=self.clock,
             first_run=first_run,
+            health=self.health,
             limits=self.limits,
         )
         return Starlette(routes=Pages(context).routes())

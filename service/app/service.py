@@ -26,6 +26,7 @@ from service.health import PING_EVERY_S, Heartbeat, Readiness, WatchdogPinger
 from service.health.watchdog import Watchdog
 from service.model import Process, Role
 from service.operations.first_run import FirstRun, read_setup
+from service.operations.health_page import read_setting
 from service.operations.now import Setting
 from service.pipeline.context import Context, RetryPolicy
 from service.pipeline.leases import finish_sends
@@ -57,6 +58,7 @@ from service.web.feeds.feeds import Feeds
 from service.web.live.changes import Changes
 from service.web.live.endpoint import LiveEndpoint
 from service.web.pages.context import PageContext, PageLimits
+from service.web.pages.health_facts import HealthFacts, HealthParts
 from service.web.pages.pages import Pages
 from service.web.request_body import BodyReader
 from service.web.server.proxies import TrustedProxies
@@ -75,6 +77,7 @@ class Service:
     committer: GroupCommitter
     heartbeat: Heartbeat
     first_run: FirstRun
+    health: HealthFacts
     changes: Changes | None = None
     wake_ups: WakeUps | None = None
     watchdog: Watchdog | None = None
@@ -146,6 +149,7 @@ class Service:
             projects=config.projects,
         )
         self.first_run.reload(config)
+        self.health.reload(config)
         self.heartbeat.set_channels(fingerprint(config.receivers.values()))
 
     @asynccontextmanager
@@ -223,16 +227,14 @@ def build(  # noqa: PLR0913 - one argument for each thing that tests and the dem
         context.store, Process(role=role, channels=context.channels), clock=context.clock, metrics=context.metrics
     )
     readiness = Readiness(context.store, context.jobs, heartbeat=heartbeat, clock=context.clock, limits=limits.checks)
-    watchdog = Watchdog(config.settings.watchdog_url) if config.settings.watchdog_url else None
-    if watchdog is not None:
-        context.jobs.schedule(PING_EVERY_S, WatchdogPinger(readiness, watchdog).ping)
-    first_run = FirstRun(read_setup(config))
+    watchdog = _watchdog(config.settings, context.jobs, readiness)
+    first_run, health = FirstRun(read_setup(config)), _health(config, context, readiness)
     access = _access(config.settings, context, session_clock or context.clock)
     api = _api(access, pipeline, readiness)
     asgi, changes = health_app(api), _changes(context, limits) if role.receives else None
     if changes is not None:
         webhook = _webhook(context, committer, limits)
-        pages = _pages(pipeline, api, first_run, limits.pages)
+        pages = _pages(pipeline, api, first_run, health, limits=limits.pages)
         feeds = Feeds(store=context.store, access=access, clock=context.clock, address=config.settings.address)
         others = [*feeds.routes(), *LiveEndpoint(access=access, changes=changes).routes()]
         asgi = receiving_app(api, webhook, pages, others, max_body_bytes=config.settings.max_body_bytes)
@@ -243,11 +245,21 @@ def build(  # noqa: PLR0913 - one argument for each thing that tests and the dem
         committer=committer,
         heartbeat=heartbeat,
         first_run=first_run,
+        health=health,
         changes=changes,
         wake_ups=wake_ups,
         watchdog=watchdog,
         worker_limits=limits.worker,
     )
+
+
+def _watchdog(settings: Settings, jobs: JobQueue, readiness: Readiness) -> Watchdog | None:
+    """Return the watchdog, if there is one, once its pings are scheduled."""
+    if not settings.watchdog_url:
+        return None
+    watchdog = Watchdog(settings.watchdog_url)
+    jobs.schedule(PING_EVERY_S, WatchdogPinger(readiness, watchdog).ping)
+    return watchdog
 
 
 def _wake_ups(settings: Settings, context: Context) -> WakeUps | None:
@@ -340,7 +352,12 @@ def _webhook(context: Context, committer: GroupCommitter, limits: Limits) -> Web
     )
 
 
-def _pages(pipeline: Pipeline, api: Api, first_run: FirstRun, limits: PageLimits) -> Pages:
+def _health(config: Config, context: Context, readiness: Readiness) -> HealthFacts:
+    parts = HealthParts(readiness=readiness, source=context.source, notifier=context.notifier)
+    return HealthFacts(read_setting(config), parts)
+
+
+def _pages(pipeline: Pipeline, api: Api, first_run: FirstRun, health: HealthFacts, *, limits: PageLimits) -> Pages:
     context = pipeline.context
     return Pages(
         PageContext(
@@ -349,6 +366,7 @@ def _pages(pipeline: Pipeline, api: Api, first_run: FirstRun, limits: PageLimits
             access=api.access,
             clock=context.clock,
             first_run=first_run,
+            health=health,
             known_problems=api.known_problems,
             setting=lambda: Setting(routes=pipeline.context.routes, people=pipeline.context.people),
             limits=limits,

@@ -10,7 +10,7 @@ import httpx
 from service.circleci.api import webhooks
 from service.circleci.api.breaker import Log
 from service.circleci.api.circleci_api import CircleCIAPI
-from service.circleci.api.client import Client, connect
+from service.circleci.api.client import CallsLeft, Client, connect
 from service.circleci.api.step_logs import StepLogs
 from service.circleci.api.test_results import TestResults
 from service.circleci.api.transfer import connect_storage, is_cloud
@@ -71,6 +71,11 @@ class CircleCI:
     def has_room(self) -> bool:
         """True if CircleCI's limits leave enough for what a message waits for."""
         return self._client.has_room
+
+    @property
+    def calls_left(self) -> CallsLeft | None:
+        """The calls that CircleCI's limit leaves this process; None: not known."""
+        return self._client.left
 
     def require_signature(self, headers: Sequence[tuple[bytes, bytes]]) -> None:
         """Raise BadSignature unless the headers of a post hold one v1 signature."""

@@ -50,6 +50,12 @@ def find_all(transaction: Transaction, ids: Collection[int]) -> dict[int, Routes
     return {id_: RoutesVersion(ROUTES.validate_python(routes)) for id_, routes in transaction.execute(found)}
 
 
+def names_of(transaction: Transaction, ids: Collection[int]) -> dict[int, list[str]]:
+    """Return the names of the routes of these versions, in order, by their ids."""
+    found = select(routes_versions.c.id, routes_versions.c.routes).where(routes_versions.c.id.in_(ids))
+    return {row.id: [route["name"] for route in row.routes] for row in transaction.execute(found)} if ids else {}
+
+
 def forget(transaction: Transaction, *, before: datetime) -> None:
     """Delete the versions that no decision names, once older events are deleted.
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from service.circleci.api.rate_limit import read_retry_after, wait_after
+from service.circleci.api.rate_limit import calls_left, read_retry_after, wait_after
 
 NOW = datetime(2026, 3, 2, 8, 20, tzinfo=UTC)
 
@@ -91,3 +91,18 @@ def test_of_two_limits_that_are_used_up_the_lower_wait_applies() -> None:
     hour = {"x-ratelimit-remaining-hour": "0", "x-ratelimit-reset-hour": "900"}
 
     assert wait_after(200, hour | minute, NOW) == wait_after(200, minute | hour, NOW) == 30
+
+
+@pytest.mark.parametrize(
+    ("headers", "left"),
+    [
+        ({"x-ratelimit-limit": "100", "x-ratelimit-remaining": "30", "x-ratelimit-reset": "5"}, (30, 100)),
+        ({"ratelimit": '"a";r=50;t=30, "b";r=1;t=5', "ratelimit-policy": '"a";q=100;w=60, "b";q=10;w=60'}, (1, 10)),
+        ({"x-ratelimit-reset": "5"}, None),
+        ({"x-ratelimit-limit": "0", "x-ratelimit-remaining": "0", "x-ratelimit-reset": "5"}, None),
+        ({"ratelimit": "x" * 10_000}, None),
+        ({}, None),
+    ],
+)
+def test_the_calls_left_are_those_of_the_tightest_limit(headers: dict[str, str], left: tuple[int, int] | None) -> None:
+    assert calls_left(headers) == left

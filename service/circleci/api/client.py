@@ -16,7 +16,7 @@ from service.circleci.api.breaker import Breaker, Log
 from service.circleci.api.call_slots import CallSlots
 from service.circleci.api.json_response import JsonTooLarge, parse
 from service.circleci.api.missing_paths import MissingPaths
-from service.circleci.api.rate_limit import MAX_WAIT_S, calls_per_s, wait_after, wait_while_scarce
+from service.circleci.api.rate_limit import MAX_WAIT_S, calls_left, calls_per_s, wait_after, wait_while_scarce
 from service.circleci.api.request import Answer, Call, EndpointError, raise_for_status
 from service.circleci.api.responses import ListAnswer
 from service.circleci.api.single_flight import SingleFlight
@@ -43,6 +43,15 @@ class Page(Generic[T]):
 
     items: tuple[T, ...]
     is_last: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class CallsLeft:
+    """The calls that a limit of CircleCI's left at a time, of how many."""
+
+    left: int
+    most: int
+    at: datetime
 
 
 class Client:
@@ -76,6 +85,7 @@ class Client:
         self._paused_until: datetime | None = None
         self._scarce_until: datetime | None = None
         self._warned_at: dict[int, datetime] = {}
+        self._left: CallsLeft | None = None
 
     @property
     def has_room(self) -> bool:
@@ -84,6 +94,11 @@ class Client:
             return False
         left = [until - self._clock() for until in (self._paused_until, self._scarce_until) if until]
         return not any(0 < one.total_seconds() <= MAX_WAIT_S for one in left)
+
+    @property
+    def left(self) -> CallsLeft | None:
+        """The calls that CircleCI's tightest limit left at the last answer that said so."""
+        return self._left
 
     async def ask(self, call: Call, shape: type[S]) -> S:
         """Return the answer to a question; raises Temporary or Permanent."""
@@ -206,6 +221,8 @@ class Client:
             answer = await self._exchange(http, call, sink)
         now = self._clock()
         self._slots.note_answer(is_refusal=answer.status == 429, calls_per_s=calls_per_s(answer.headers))
+        if left := calls_left(answer.headers):
+            self._left = CallsLeft(left=left[0], most=left[1], at=now)
         self._pause(wait_after(answer.status, answer.headers, now), now)
         wait_s = wait_while_scarce(answer.headers)
         self._scarce_until = None if wait_s is None else now + timedelta(seconds=wait_s)

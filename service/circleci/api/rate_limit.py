@@ -53,6 +53,24 @@ def calls_per_s(headers: Mapping[str, str]) -> float | None:
     return min((float(left or 0) / max(1.0, wait) for left, wait in known if wait is not None), default=None)
 
 
+def calls_left(headers: Mapping[str, str]) -> tuple[int, int] | None:
+    """Return the calls that the tightest limit leaves, and the limit.
+
+    None if no header says both. Names of headers are in lower case.
+    """
+    pairs = [
+        tuple(headers.get(name.replace("reset", word), "") for word in ("remaining", "limit"))
+        for name in headers
+        if RESET.fullmatch(name)
+    ]
+    policies = _entries(headers.get("ratelimit-policy"))
+    for index, entry in enumerate(_entries(headers.get("ratelimit"))):
+        policy = next(iter(policies[index : index + 1]), {})
+        pairs.append((entry.get("r", entry.get("remaining", "")), policy.get("q", "")))
+    known = [(int(left), int(most)) for left, most in pairs if COUNT.fullmatch(left) and COUNT.fullmatch(most)]
+    return min((pair for pair in known if pair[1]), key=lambda pair: pair[0] / pair[1], default=None)
+
+
 def wait_while_scarce(headers: Mapping[str, str]) -> float | None:
     """Return the seconds until a limit is reset of which little is left.
 

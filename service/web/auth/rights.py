@@ -58,6 +58,9 @@ RIGHTS: Mapping[str, Right] = {
         sentence="add and close known problems",
         requests=("POST /known-problems", "POST /known-problems/{id}/close"),
     ),
+    "test_receivers": Right(
+        role=AccessRole.OPERATOR, sentence="send test messages to receivers", requests=("POST /health/test",)
+    ),
     "silences_of_others": Right(role=AccessRole.ADMIN, sentence="end the silences of others"),
     "sessions_of_others": Right(
         role=AccessRole.ADMIN,

@@ -41,6 +41,11 @@ def tests_url(shape: Mapping[str, Any]) -> str:
     return f"/tests?{urlencode({'project': project})}" if project else "/tests"
 
 
+def test_url(shape: Mapping[str, Any]) -> str:
+    """Return the path of the page that tests a receiver."""
+    return f"/health/test?{urlencode({'receiver': shape['receiver']})}"
+
+
 def project_address(project: str) -> str:
     """Return the path of the page of a project by its name or slug."""
     if is_plain(project):

@@ -14,6 +14,7 @@ from service.db.database import Store
 from service.db.tables import Transaction
 from service.model import IncidentClass, KnownProblem, User
 from service.operations.first_run import FirstRun
+from service.operations.health_state import read_state
 from service.operations.json_shapes import Json
 from service.operations.month_figures import MonthCache
 from service.operations.now import Setting
@@ -26,6 +27,7 @@ from service.store.event_search import SCAN_LIMITS
 from service.web.auth.access import Access
 from service.web.auth.rights import rights_of
 from service.web.pages.forms import referring_path
+from service.web.pages.health_facts import HealthFacts
 from service.web.pages.notices import clear_notice, read_notice, set_notice
 from service.web.pages.refresh import REFRESH_EVERY_S, is_about_to_change, may_refresh
 from service.web.pages.renderer import HEADERS, TemplateRenderer
@@ -62,6 +64,7 @@ class PageContext:
     first_run: FirstRun
     known_problems: Callable[[], Sequence[KnownProblem]] = tuple
     setting: Callable[[], Setting] = Setting
+    health: HealthFacts = field(default_factory=HealthFacts)
     weeks: WeeksCache = field(default_factory=WeeksCache)
     months: MonthCache = field(default_factory=MonthCache)
     limits: PageLimits = field(default_factory=PageLimits)
@@ -77,7 +80,7 @@ class PageContext:
             "incident_classes": [*IncidentClass],
             "release": version("roundsman"),
         }
-        shown = {"version": None, "refresh_s": None, "red_count": 0, **shown}
+        shown = {"version": None, "refresh_s": None, "red_count": 0, "health": None, **shown}
         return self.renderer.render(template, status=status, **shown)
 
     async def read(
@@ -91,7 +94,11 @@ class PageContext:
 
         def read(transaction: Transaction) -> dict[str, Any]:
             shown = work(transaction, *args, **kwargs)
-            counted = {"dead_letter_count": _count_dead_letters(transaction), "version": read_version(transaction)}
+            counted: dict[str, Any] = {
+                "dead_letter_count": _count_dead_letters(transaction),
+                "version": read_version(transaction),
+            }
+            counted["health"] = read_state(transaction, now, is_shared=self.store.is_shared)
             return {**shown, **counted, "red_count": default_tracks.count_red(transaction, now)}
 
         return await self.store.snapshot(read)

@@ -20,6 +20,7 @@ from service.web.pages import (
     builds,
     dead_letters,
     event,
+    health,
     incidents,
     known_problems,
     login,
@@ -54,6 +55,8 @@ PAGES: Mapping[str, Endpoint] = {
     "/silences": silences.show,
     "/incidents": incidents.show,
     "/known-problems": known_problems.show,
+    "/health": health.show,
+    "/health/test": health.ask_test,
     "/tests": tests.show,
     "/tests/{id}": tests.show_one,
     "/sessions": sessions.show,
@@ -66,6 +69,7 @@ PAGES: Mapping[str, Endpoint] = {
 TWINS: Mapping[str, Endpoint] = {
     "/now.json": now.show_json,
     "/board.json": board.show_json,
+    "/health.json": health.show_json,
     "/tests.json": tests.show_json,
     "/tests/{id}.json": tests.show_one_json,
     "/builds.json": build_twins.show_builds,
@@ -92,6 +96,7 @@ FORMS: Mapping[str, Endpoint] = {
     "/sessions/end": sessions.end_own,
     "/sessions/end-of-user": sessions.end_of_user,
     "/sessions/{id}/end": sessions.end_one,
+    "/health/test": health.send_test,
     "/login": login.log_in,
     "/logout": login.log_out,
 }

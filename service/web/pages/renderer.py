@@ -13,7 +13,7 @@ from service.operations.json_shapes import unnamed_failures
 from service.operations.notification_status import status_phrases
 from service.text import humanize
 from service.web.pages import charts, template_filters
-from service.web.pages.addresses import builds_url, project_url, tests_url, workflow_url
+from service.web.pages.addresses import builds_url, project_url, test_url, tests_url, workflow_url
 
 HERE = Path(__file__).parent
 TYPES = {".css": "text/css", ".svg": "image/svg+xml", ".js": "text/javascript"}
@@ -45,6 +45,8 @@ def _environment() -> Environment:
         "mark_paths": charts.mark_paths,
         "result_counts": charts.result_counts,
         "tests_url": tests_url,
+        "test_url": test_url,
+        "data_size": template_filters.data_size,
         "color_counts": charts.color_counts,
         "color_paths": charts.color_paths,
         "build_name": template_filters.build_name,

@@ -85,6 +85,14 @@ def pluralize(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
+def data_size(count: int) -> str:
+    """Return a number of bytes as ``1.4 GB``, ``12 MB`` or ``640 kB``."""
+    for unit, size in (("GB", 1_000_000_000), ("MB", 1_000_000)):
+        if count >= size:
+            return f"{count / size:.1f} {unit}" if count < 10 * size else f"{count / size:.0f} {unit}"
+    return f"{-(-count // 1000)} kB"
+
+
 def percent(share: float) -> str:
     """Return a share as ``12 %``; ``0 %`` only for none, and ``100 %`` only for all."""
     return f"{min(max(round(share * 100), 1 if share else 0), 100 if share >= 1 else 99)} %"

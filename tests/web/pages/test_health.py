@@ -1,0 +1,226 @@
+"""The page of health: what runs, what arrives, what is told, and what to do about the rest."""
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+
+from service.channels import AppriseChannels
+from service.errors import Permanent
+from service.model import Alarm, AlarmKind, Channel, KnownHook, Message, Receiver, Route
+from service.operations.health_page import HealthSetting
+from service.store import alarms, hooks
+from service.store.health_rows import route_counts
+from service.testing.fake_circleci.payloads import as_bytes, workflow_completed
+from service.web.pages.health_facts import HealthFacts, HealthParts
+from tests.app_fixture import NINE, RED, House, a_house
+from tests.operator_client import ADMIN_TOKEN
+from tests.pages_fixture import House as Pages
+from tests.pages_fixture import text
+
+BEARER = {"authorization": f"Bearer {ADMIN_TOKEN}"}
+YAML = """\
+receivers:
+  web: {channels: ["json://web.example.com"]}
+  phones: {channels: ["json://phones.example.com"]}
+routes:
+  - {name: red, match: {status: [failed, error]}, receiver: web}
+  - {name: shadowed, match: {status: failed, project: gh/acme/web}, receiver: phones}
+  - {name: elsewhere, match: {project: gh/acme/none}, receiver: phones}
+hooks:
+  - {project: gh/acme/web}
+  - {project: gh/acme/lost}
+"""
+DANGEROUS = "<script>alert(1)</script>"
+
+
+@pytest.fixture
+async def house(folder: Path) -> AsyncIterator[House]:
+    async with a_house(folder, YAML) as house:
+        yield house
+
+
+async def rows(house: House) -> Any:
+    response = await house.http.get("/health.json", headers=BEARER)
+    assert response.status_code == 200, response.text
+    return response.json()
+
+
+async def page(house: House) -> httpx.Response:
+    response = await house.http.get("/health")
+    assert response.status_code == 200, response.text
+    return response
+
+
+def by(items: list[dict[str, Any]], name: str) -> Mapping[str, dict[str, Any]]:
+    return {item[name]: item for item in items}
+
+
+async def test_before_the_first_post_it_is_the_checklist_of_the_first_run(house: House) -> None:
+    words = text(await page(house))
+
+    assert "No webhook received yet: the first run, step by step" in words
+    assert "None was accepted yet." in words
+    assert (await rows(house))["webhooks"]["last_accepted_at"] is None
+
+
+@pytest.mark.databases("sqlite", "postgres")
+async def test_it_shows_what_arrives_and_what_is_told(house: House) -> None:
+    await house.finish(RED)
+    await house.drain()
+
+    found, words = await rows(house), text(await page(house))
+
+    assert found["webhooks"]["last_accepted_at"] is not None
+    assert found["service"]["database"]["bytes"] > 100_000
+    assert found["service"]["queue"]["due"] == 0
+    assert [check["name"] for check in found["service"]["checks"]] == ["database", "worker"]
+    channels = by(found["channels"]["items"], "channel")
+    assert channels["web (json)"]["told_in_24_h"] == 1
+    assert channels["web (json)"]["last_told_at"] is not None
+    assert channels["phones (json)"]["last_told_at"] is None
+    assert found["circleci"]["coverage"] == {"known": 1, "red_runs": 1}
+    assert "web (json) Send a test to web told last today" in words
+    assert "phones (json) Send a test to phones told nothing yet" in words
+
+
+@pytest.mark.databases("sqlite", "postgres")
+async def test_routes_say_how_often_they_fitted_and_which_are_never_reached(house: House) -> None:
+    await house.finish(RED)
+    await house.drain()
+
+    found, words = await rows(house), text(await page(house))
+
+    routes = by(found["routes"]["items"], "route")
+    assert [(one["matches"], one["told"], one["preceded"]) for one in routes.values()] == [
+        (1, 1, 0),
+        (0, 0, 1),
+        (0, 0, 0),
+    ]
+    assert (found["routes"]["events"], found["routes"]["is_partial"]) == (1, False)
+    assert "shadowed to phones ! never reached: routes above took 1 that fit it" in words
+    assert "elsewhere to phones ! never reached: nothing fitted it" in words
+
+
+@pytest.mark.databases("sqlite", "postgres")
+async def test_routes_are_counted_on_the_newest_events_alone(house: House) -> None:
+    for number in (901, 902, 903):
+        await house.finish(replace(RED, number=number))
+    await house.drain()
+
+    counts = await house.service.context.store.snapshot(route_counts, since=NINE.replace(year=2025), limit=2)
+
+    assert (counts.events, counts.is_partial) == (2, True)
+
+
+async def test_an_unsigned_post_of_a_stranger_is_shown_with_its_remedy_and_is_no_alarm(house: House) -> None:
+    await house.finish(RED)
+    await house.drain()
+    agent = f"curl/8 {DANGEROUS}"
+    async with house.running():
+        await house.http.post("/hooks/circleci", content=b"{}", headers={"user-agent": agent})
+        await house.send(as_bytes(workflow_completed(RED)), secret="another")
+        while len((found := await rows(house))["webhooks"]["refusals"]) < 2:
+            house.clock.tick(seconds=1)
+        shown = await page(house)
+
+    reasons = {one["reason"]: one["next_step"] for one in found["webhooks"]["refusals"]}
+    assert len(reasons) == 2
+    assert all(reasons.values())
+    assert found["webhooks"]["is_refusal_recent"] is False
+    assert DANGEROUS not in shown.text
+    assert "another" not in text(shown).replace("another secret", "")
+
+
+@pytest.mark.databases("sqlite", "postgres")
+async def test_hooks_are_told_by_what_is_known_of_them(house: House) -> None:
+    await house.finish(RED)
+    await house.drain()
+    silent = KnownHook(id="hook-1", project="gh/acme/old", name="Roundsman", seen_at=house.clock())
+    await house.service.context.store.write(hooks.record, [silent], [])
+
+    found, words = await rows(house), text(await page(house))
+
+    assert {one["project"]: one["state"] for one in found["hooks"]["items"]} == {
+        "gh/acme/lost": "missing",
+        "gh/acme/old": "silent",
+        "gh/acme/web": "by_hand",
+    }
+    assert found["state"] in {"attention", "trouble"}
+    assert "gh/acme/lost ✕ missing: roundsman.yaml wants a hook here, and none is known." in words
+
+
+async def test_an_alarm_turns_the_state_of_every_page(house: House) -> None:
+    await house.finish(RED)
+    await house.drain()
+    before = await house.http.get("/builds")
+    alarm = Alarm(key="token", kind=AlarmKind.TOKEN, sentence=DANGEROUS, begun_at=NINE, seen_at=NINE)
+    await house.service.context.store.write(alarms.begin, alarm)
+
+    after, words = await house.http.get("/builds"), await page(house)
+
+    assert "all is well</span>" in before.text
+    assert ": trouble</span>" in after.text
+    assert DANGEROUS in text(words)
+    assert DANGEROUS not in words.text
+
+
+async def test_a_stranger_sees_neither_page_nor_rows_nor_sends(house: House) -> None:
+    async with house.stranger() as stranger:
+        answers = [await stranger.get(path) for path in ("/health", "/health/test?receiver=web", "/health.json")]
+        sent = await stranger.post("/health/test", data={"receiver": "web"})
+
+    assert [answer.status_code for answer in answers] == [303, 303, 401]
+    assert sent.status_code in {303, 401, 403}
+
+
+class Answers(AppriseChannels):
+    """Channels that take what is sent, but for one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sent: list[str] = []
+
+    async def send(self, channel: Channel, message: Message, *, notification_id: UUID) -> str:
+        self.sent.append(message.title)
+        if channel.kind == "ntfy":
+            raise Permanent(f"{channel.label} answered {DANGEROUS}")
+        return f"{channel.label} took it"
+
+
+def with_tests(pages: Pages, answers: Answers) -> Pages:
+    """A house with pages that can send test messages."""
+    channels = tuple(
+        Channel(key=kind, label=f"a/b & c ({kind})", kind=kind, url=f"{kind}://x.example.com")
+        for kind in ("json", "ntfy")
+    )
+    setting = HealthSetting(
+        receivers={"a/b & c": Receiver(name="a/b & c", channels=channels)},
+        routes=[Route(name="r", receiver="a/b & c")],
+    )
+    pages.health = HealthFacts(setting, HealthParts(notifier=answers))
+    return pages
+
+
+async def test_a_test_message_is_asked_for_and_its_answers_are_shown(house: House) -> None:
+    pages, answers = Pages(store=house.service.context.store, jobs=house.service.context.jobs), Answers()
+    async with with_tests(pages, answers).browser() as browser:
+        asked = await browser.get("/health/test", params={"receiver": "a/b & c"})
+        before = list(answers.sent)
+        sent = await browser.post(
+            "/health/test", data={"receiver": "a/b & c"}, headers={"origin": "http://127.0.0.1:8000"}
+        )
+        unknown = await browser.get("/health/test", params={"receiver": "none"})
+
+    assert "Send 2 test messages" in text(asked)
+    assert before == []
+    assert sent.status_code == 200
+    assert "✓ accepted a/b & c (json): a/b & c (json) took it" in text(sent)
+    assert f"✕ refused a/b & c (ntfy): a/b & c (ntfy) answered {DANGEROUS}" in text(sent)
+    assert DANGEROUS not in sent.text
+    assert len(answers.sent) == 2
+    assert unknown.status_code == 404
