@@ -29,6 +29,7 @@ from service.db.process_tables import actions, heartbeats, hooks, jobs, lanes, r
 from service.db.quiet_tables import alarms, known_problems, silences
 from service.db.test_tables import test_days, test_results, tests
 from service.db.track_tables import backfills, incidents, runs, told, tracks
+from service.db.view_tables import saved_views
 from service.model import (
     DeliveryState,
     EventKind,
@@ -67,6 +68,7 @@ __all__ = [
     "refusals",
     "routes_versions",
     "runs",
+    "saved_views",
     "sessions",
     "silences",
     "test_days",

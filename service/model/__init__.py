@@ -75,6 +75,7 @@ from service.model.routes import (
     RoutesVersion,
 )
 from service.model.run_facts import RunFacts, RunFailures
+from service.model.saved_views import SavedView
 from service.model.silences import MAX_SILENCE, Silence, SilenceState
 from service.model.story import Aside, Block, Line, Link, Untrusted, Words
 from service.model.test_coverage import TestCoverage
@@ -188,6 +189,7 @@ __all__ = [
     "RunFacts",
     "RunFailures",
     "RunState",
+    "SavedView",
     "Session",
     "SignatureMatch",
     "Silence",

@@ -4,8 +4,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from service.db.tables import Transaction
+from service.model import EventKind, Transition
+from service.operations.search_text import write
+from service.routing.match_keys import SEARCH_FILTERS
 from service.store import names
 from service.store.filters import Search, escaped, read_patterns
+
+FIXED = {
+    "status": SEARCH_FILTERS["status"].values,
+    "transition": (Transition.BROKE, Transition.FIXED, Transition.STILL_BROKEN),
+    "since": ("24h", "7d", "30d", "today", "yesterday"),
+    "told": ("none", "any"),
+    "event": (EventKind.JOB_COMPLETED, "any"),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,8 +40,11 @@ def find_hints(transaction: Transaction, search: Search) -> list[Hint]:
     return hints
 
 
-def suggest(transaction: Transaction, *, limit: int = 50) -> dict[str, list[str]]:
-    """Return the latest names for each filter, escaped for the filter."""
-    return {
-        field: [escaped(name) for name in names.latest(transaction, field, limit=limit)] for field in names.ON_RECORD
+def suggest(transaction: Transaction, *, limit: int = 15) -> list[str]:
+    """Return parts of a search to choose from: fixed values, and the latest names."""
+    latest = {
+        filter_name: [escaped(name) for name in names.latest(transaction, filter_name, limit=limit)]
+        for filter_name in ("project", "branch", "workflow")
     }
+    latest["by"] = [name for name in names.latest(transaction, "author", limit=limit) if "@" not in name]
+    return [write({name: [value]}, [name]) for name, some in {**FIXED, **latest}.items() for value in some]

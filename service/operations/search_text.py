@@ -11,14 +11,16 @@ from difflib import get_close_matches
 from service.errors import BadRequest
 
 MAX_TOKENS = 100
-_TOKEN = re.compile(r'(?:(?P<name>[A-Za-z_]+):(?!//))?(?:"(?P<quoted>[^"]*)"|(?P<plain>\S+))')
+_TOKEN = re.compile(r'(?:(?P<name>[A-Za-z_]+):(?!//))?(?:"(?P<quoted>(?:[^"]|"")*)"|(?P<plain>\S+))')
+_PLAIN = re.compile(r'(?!//)[^\s"]\S*')
 
 
 def expand(asked: Mapping[str, str | Sequence[str]], names: Sequence[str]) -> dict[str, Sequence[str]]:
     """Return filters with those in the text of ``q``, which keeps the words.
 
     names   of all filters; a filter in the text is added to the values that it has
-    A text in quotes is words, with any content: ``"fix: typo"``. Raises BadRequest for a name that is no filter.
+    A text in quotes is words, with any content: ``"fix: typo"``; a quote in it is doubled. Raises BadRequest for a name
+    that is no filter.
     """
     found = {name: [value] if isinstance(value, str) else list(value) for name, value in asked.items()}
     words = []
@@ -36,7 +38,31 @@ def _tokens(text: str) -> Iterator[tuple[str | None, str]]:
     if len(found) > MAX_TOKENS:
         raise BadRequest(f"a search may have {MAX_TOKENS} parts; keep those that are rare")
     for token in found:
-        yield token["name"], token["quoted"] if token["quoted"] is not None else token["plain"]
+        quoted = token["quoted"]
+        yield token["name"], token["plain"] if quoted is None else quoted.replace('""', '"')
+
+
+def write(filters: Mapping[str, Sequence[str]], names: Sequence[str]) -> str:
+    """Return the text that says the same as filters: ``expand`` reads it back.
+
+    names   of all filters, in the order in which they are written, the words last
+    """
+    parts = [f"{name}:{_quoted(value)}" for name in names for value in filters.get(name, ()) if value]
+    words = " ".join(filters.get("q", ())).split()
+    return " ".join([*parts, *(one if _is_word(one) else _always_quoted(one) for one in words)])
+
+
+def _is_word(text: str) -> bool:
+    """Return whether a text is read as a word, and as nothing else."""
+    return not text.startswith('"') and list(_tokens(text)) == [(None, text)]
+
+
+def _quoted(value: str) -> str:
+    return value if _PLAIN.fullmatch(value) else _always_quoted(value)
+
+
+def _always_quoted(value: str) -> str:
+    return '"' + value.replace('"', '""') + '"'
 
 
 def _known(name: str, value: str, names: Sequence[str]) -> str:

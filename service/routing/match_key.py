@@ -33,20 +33,14 @@ def nothing_to_ask(_: Event) -> frozenset[DetailKind]:
 class SearchFilter:
     """The filter by a key: on the builds page, in the API and in ``events list``.
 
-    columns        the columns of the table of events that hold the spellings of a value
-    label          its label on the page
-    sentence       its documentation
-    placeholder    an example for the page
-    values         the values to choose from; else any text
-    is_prominent   whether the page shows it at once, and not among "More filters"
+    columns    the columns of the table of events that hold the spellings of a value
+    sentence   its documentation
+    values     the values to choose from; else any text
     """
 
     columns: tuple[str, ...]
-    label: str
     sentence: str
-    placeholder: str = ""
     values: tuple[str, ...] = ()
-    is_prominent: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -64,7 +64,7 @@ _ENTRIES: Iterable[MatchKey] = (
         sentence="the organization's name",
         read=lambda event: to_fact(event.org),
         put=lambda event, org: replace(event, org=org),
-        search=SearchFilter(columns=("org",), label="Organization", sentence="the organization's name"),
+        search=SearchFilter(columns=("org",), sentence="the organization's name"),
     ),
     MatchKey(
         name="project",
@@ -75,10 +75,7 @@ _ENTRIES: Iterable[MatchKey] = (
         put=_put_project,
         search=SearchFilter(
             columns=("project_slug", "project_name"),
-            label="Project",
             sentence="the project's slug, gh/acme/web and github/acme/web alike, or its name: acme/web, web",
-            placeholder="acme/*",
-            is_prominent=True,
         ),
     ),
     MatchKey(
@@ -89,10 +86,7 @@ _ENTRIES: Iterable[MatchKey] = (
         find_details=_find_ref,
         search=SearchFilter(
             columns=("branch",),
-            label="Branch",
             sentence="the branch",
-            placeholder="main, release/*",
-            is_prominent=True,
         ),
     ),
     MatchKey(
@@ -101,7 +95,7 @@ _ENTRIES: Iterable[MatchKey] = (
         read=lambda event: to_fact(event.tag),
         put=lambda event, tag: replace(event, tag=tag),
         find_details=_find_ref,
-        search=SearchFilter(columns=("tag",), label="Tag", sentence="the tag", placeholder="v2.*"),
+        search=SearchFilter(columns=("tag",), sentence="the tag"),
     ),
     MatchKey(
         name="workflow",
@@ -109,7 +103,7 @@ _ENTRIES: Iterable[MatchKey] = (
         read=lambda event: to_fact(event.workflow.name),
         put=lambda event, name: replace(event, workflow=replace(event.workflow, name=name)),
         may_hold_brackets=True,
-        search=SearchFilter(columns=("workflow_name",), label="Workflow", sentence="the workflow's name"),
+        search=SearchFilter(columns=("workflow_name",), sentence="the workflow's name"),
     ),
     MatchKey(
         name="job",
@@ -118,7 +112,7 @@ _ENTRIES: Iterable[MatchKey] = (
         put=_put_job,
         needs_jobs=True,
         may_hold_brackets=True,
-        search=SearchFilter(columns=("job_name",), label="Job", sentence="the job's name"),
+        search=SearchFilter(columns=("job_name",), sentence="the job's name"),
     ),
     MatchKey(
         name="status",
@@ -127,10 +121,8 @@ _ENTRIES: Iterable[MatchKey] = (
         put=lambda event, status: replace(event, status=status),
         search=SearchFilter(
             columns=("status",),
-            label="Status",
             sentence="one of success, failed, error, canceled, unauthorized or not_run",
             values=("failed", "error", "success", "canceled", "unauthorized", "not_run"),
-            is_prominent=True,
         ),
     ),
     *RUN_KEYS,
@@ -142,9 +134,7 @@ _ENTRIES: Iterable[MatchKey] = (
         put=lambda event, trigger: replace(event, trigger=trigger),
         search=SearchFilter(
             columns=("trigger",),
-            label="Trigger",
             sentence="the trigger of the pipeline: webhook, api, schedule and others",
-            placeholder="schedule",
         ),
     ),
     MatchKey(
@@ -156,9 +146,7 @@ _ENTRIES: Iterable[MatchKey] = (
         may_hold_brackets=True,
         search=SearchFilter(
             columns=("actor_login", "actor_name"),
-            label="Started by",
             sentence="login or name of the person who started it, known where CircleCI was asked",
-            placeholder="login or name",
         ),
     ),
     MatchKey(
@@ -169,9 +157,7 @@ _ENTRIES: Iterable[MatchKey] = (
         may_hold_brackets=True,
         search=SearchFilter(
             columns=("commit_author_name", "commit_author_email"),
-            label="Commit by",
             sentence="name or e-mail address of the commit's author",
-            placeholder="name or e-mail",
         ),
     ),
 )

@@ -24,6 +24,7 @@ from service.web.api_incidents import IncidentsApi
 from service.web.api_known_problems import KnownProblemsApi
 from service.web.api_silences import SilencesApi
 from service.web.api_tests import TestsApi
+from service.web.api_views import ViewsApi
 from service.web.auth.access import Access
 from service.web.build_metrics_text import build_metrics_text
 from service.web.openapi.document import PATH, openapi
@@ -61,6 +62,7 @@ class Api:
             *KnownProblemsApi(
                 store=self.store, access=self.access, clock=self.clock, from_file=self.known_problems
             ).routes(),
+            *ViewsApi(store=self.store, access=self.access, clock=self.clock).routes(),
             *TestsApi(store=self.store, access=self.access, clock=self.clock).routes(),
             Route(PATH, self.openapi),
             *self.health_routes(),

@@ -1,10 +1,12 @@
 """The syntax of a search's text: filters by name, words, quotes, and what is refused."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from service.errors import BadRequest
 from service.operations.queries import NAMED_FILTERS
-from service.operations.search_text import expand
+from service.operations.search_text import expand, write
 
 
 @pytest.mark.parametrize(
@@ -21,6 +23,8 @@ from service.operations.search_text import expand
         ("", {}),
         ("   ", {}),
         ('branch:""', {"branch": [""]}),
+        ('branch:"a ""b"" c" """x"', {"branch": ['a "b" c'], "q": ['"x']}),
+        ('branch:"//x"', {"branch": ["//x"]}),
     ],
 )
 def test_a_text_says_what_filters_say(text: str, found: dict[str, list[str]]) -> None:
@@ -43,3 +47,17 @@ def test_filters_of_the_text_are_added_to_those_beside_it() -> None:
 def test_a_wrong_text_is_refused_with_the_next_step(text: str, sentence: str) -> None:
     with pytest.raises(BadRequest, match=sentence):
         expand({"q": text}, NAMED_FILTERS)
+
+
+VALUES = st.text(st.characters(codec="utf-8"), min_size=1, max_size=12).map(str.strip).filter(bool)
+ODD = st.sampled_from(["a b", '"', 'a"b', '""', "//x", "x:y", "status:failed", '"a" b', "\\*", "fix:", "'"])
+LISTS = st.lists(VALUES | ODD, min_size=1, max_size=3)
+
+
+@given(st.dictionaries(st.sampled_from(NAMED_FILTERS), LISTS, max_size=4), st.lists(VALUES | ODD, max_size=3))
+def test_a_written_search_is_read_back(filters: dict[str, list[str]], words: list[str]) -> None:
+    text = write({**filters, "q": words}, NAMED_FILTERS)
+    found = expand({"q": text}, NAMED_FILTERS)
+
+    assert " ".join(found.pop("q", [])).split() == " ".join(words).split()
+    assert found == filters

@@ -11,7 +11,7 @@ from service.config.matchers import to_matcher
 from service.model import Actor, DetailKind, Event, EventKind, PullRequest, Route, RunFailures, Verdict
 from service.routing.decide import decide, fits
 from service.routing.match_key import MatchKey
-from service.routing.match_keys import FACT_KEYS, JUDGED_KEYS, MATCH_KEYS, SEARCH_FILTERS, findable_details, read_facts
+from service.routing.match_keys import FACT_KEYS, JUDGED_KEYS, MATCH_KEYS, findable_details, read_facts
 from service.routing.route_index import RouteIndex
 from service.routing.run_fact_keys import FAILURE_KEYS
 from tests.example_events import FAILED, JOB, PING, SAMPLE_VALUES, UNPLACED, UNSIGNED
@@ -187,7 +187,3 @@ def test_names_that_people_choose_freely_may_hold_brackets() -> None:
     free = {name for name, key in MATCH_KEYS.items() if key.may_hold_brackets}
 
     assert free == {"workflow", "job", "actor", "author"}
-
-
-def test_page_shows_the_filters_of_a_first_look_at_once() -> None:
-    assert [name for name, found in SEARCH_FILTERS.items() if found.is_prominent] == ["project", "branch", "status"]

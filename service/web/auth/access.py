@@ -96,7 +96,11 @@ class Access:
         self._cookie = "__Host-roundsman" if self._is_secure else "roundsman"
 
     async def require(self, request: Request) -> str:
-        """Return the name of the user of an API request, who has a token or a session.
+        """Return the name of the user of an API request: see ``require_user``."""
+        return (await self.require_user(request)).name
+
+    async def require_user(self, request: Request) -> User:
+        """Return the user of an API request, who has a token or a session.
 
         A session and the read token may only read. Writing needs the admin token, which no browser sends by itself.
         Raises Unauthorized, TooManyGuesses or Forbidden.
@@ -104,7 +108,7 @@ class Access:
         self._check_origin(request)
         user = await self._user_of_api(request)
         require_right(request, user)
-        return user.name
+        return user
 
     async def _user_of_api(self, request: Request) -> User:
         if "authorization" in request.headers:

@@ -27,6 +27,20 @@ class Right:
 
 RIGHTS: Mapping[str, Right] = {
     "see": Right(role=AccessRole.VIEWER, sentence="see all pages, and read the API"),
+    "views": Right(
+        role=AccessRole.VIEWER,
+        sentence="save own searches, and say which builds are one's own",
+        requests=(
+            "POST /mine",
+            "POST /builds/views",
+            *(f"POST /builds/views/{{id}}/{act}" for act in ("change", "remove")),
+        ),
+    ),
+    "share_views": Right(
+        role=AccessRole.OPERATOR,
+        sentence="share searches with all, and save searches by the API",
+        requests=("POST /views", "PATCH /views/{id}", "DELETE /views/{id}"),
+    ),
     "leave": Right(
         role=AccessRole.VIEWER,
         sentence="log out, here or everywhere",

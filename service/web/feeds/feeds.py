@@ -22,7 +22,7 @@ from service.web.auth.signed_addresses import PARAMETER
 from service.web.feeds import atom, badge, cctray
 from service.web.feeds.badge import Badge
 from service.web.feeds.cached import cached_response
-from service.web.pages import builds
+from service.web.pages import build_addresses, builds
 from service.web.parameters import checked_params, single_valued_params
 
 MAX_ENTRIES = 50
@@ -57,10 +57,10 @@ class Feeds:
         unknown = {name for name, _ in checked_params(request.query_params)} - {*queries.SEARCHABLE, PARAMETER}
         if unknown:
             raise BadRequest(f"{min(unknown)!a} means nothing here; there are {', '.join(queries.SEARCHABLE)}")
-        filters = builds.read_filters(request.query_params)
+        filters = build_addresses.read_filters(request.query_params)
         events = await self.store.snapshot(_newest, builds.to_search(filters, self.clock()))
         own = f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
-        body = atom.render_atom(events, site=self.address, own=own, page=builds.address(filters))
+        body = atom.render_atom(events, site=self.address, own=own, page=build_addresses.address(filters))
         return cached_response(request, body, media_type=atom.MEDIA_TYPE)
 
     async def cctray(self, request: Request) -> Response:

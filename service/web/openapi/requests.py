@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from service.model import IncidentClass, NotificationState, SilenceState
-from service.operations import incidents, known_problems, notifications, queries, silences, status
+from service.operations import incidents, known_problems, notifications, queries, saved_views, silences, status
 from service.operations.json_shapes import Json
 from service.routing.match_keys import SEARCH_FILTERS
 
@@ -49,6 +49,7 @@ STATES: Mapping[str, Sequence[str]] = {
     "GET /api/v1/tests": ("failing", "new", "flaky", "slow"),
 }
 TEXT: Json = {"type": "string"}
+VIEW: Mapping[str, Json] = {**dict.fromkeys(saved_views.MAX_CHARACTERS, TEXT), "shared": {"type": "boolean"}}
 BODIES: Mapping[str, Mapping[str, Json]] = {
     "POST /api/v1/silences": {
         **dict.fromkeys(silences.FIELDS, TEXT),
@@ -56,11 +57,14 @@ BODIES: Mapping[str, Mapping[str, Json]] = {
         "preview": {"type": "boolean"},
     },
     "POST /api/v1/known-problems": {**dict.fromkeys(known_problems.FIELDS, TEXT), "mute": {"type": "boolean"}},
+    "POST /api/v1/views": VIEW,
+    "PATCH /api/v1/views/{id}": VIEW,
     **{f"POST /api/v1/incidents/{{id}}/{act}": dict.fromkeys(fields, TEXT) for act, fields in incidents.ACTS.items()},
 }
 REQUIRED: Mapping[str, Sequence[str]] = {
     "POST /api/v1/silences": ("matchers", "until", "comment"),
     "POST /api/v1/known-problems": ("title",),
+    "POST /api/v1/views": ("name", "query"),
 }
 
 

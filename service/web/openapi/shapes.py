@@ -67,6 +67,8 @@ SHAPES: Mapping[str, str] = {
     "Test": "project:s? job:s? name:s class_name:s? file:s? state:s rate:n? runs:i fails:i first_failed_at:t "
     "last_failed_at:t evidence:s?",
     "Tests": f"items:[Test] {_PAGE} coverage:Coverage",
+    "SavedView": "id:u name:s query:s shared:b owner:s created_at:t may_change:b",
+    "SavedViews": f"items:[SavedView] {_PAGE}",
     "OpenAPI": "openapi:s info:o paths:o components:o",
     "Alive": "status:s",
     "Readiness": "ready:b checks:o",

@@ -12,8 +12,8 @@ from service.operations import ids, queries
 from service.operations.ids import Noun
 from service.operations.json_shapes import Json
 from service.operations.now import told_json
-from service.web.pages import builds, event
-from service.web.pages.builds import Filters
+from service.web.pages import build_addresses, builds, event
+from service.web.pages.build_addresses import Filters
 from service.web.pages.context import PageContext, redirect
 from service.web.parameters import checked_params, single_valued_params
 
@@ -46,7 +46,7 @@ def _read_parameters(parameters: QueryParams) -> tuple[Filters, str]:
     cursors = parameters.getlist(CURSOR)
     if len(cursors) > 1:
         raise BadRequest(f"{CURSOR!a} stands twice; give it once")
-    return builds.read_filters(parameters), next(iter(cursors), "")
+    return build_addresses.read_filters(parameters), next(iter(cursors), "")
 
 
 def _find(transaction: Transaction, context: PageContext, filters: Filters, cursor: str) -> Json:

@@ -1,44 +1,29 @@
-"""The builds page: filters as a form and as a search, and links to older builds."""
+"""The builds page: the runs that a search finds, and links to older ones."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlencode
 
-from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
 
 from service.db.tables import Transaction
 from service.errors import BadRequest
-from service.model import Event, EventKind, Notification, Transition
+from service.model import Event, Notification
 from service.operations import queries
 from service.operations.json_shapes import Json, event_json, rfc3339
-from service.operations.search_hints import Hint, find_hints, suggest
-from service.routing.match_keys import SEARCH_FILTERS
+from service.operations.search_hints import Hint, find_hints
 from service.routing.news import news_key
 from service.store.filters import Search
+from service.web.pages.build_addresses import Filters, address, merge, read_filters, to_text
 from service.web.pages.context import PageContext, redirect
+from service.web.pages.mine import read_mine
+from service.web.pages.search_form import Asked, read_form
+from service.web.view_user import view_user
 
 PAGE_SIZE = 50
-KINDS = {"": "workflows", EventKind.JOB_COMPLETED: "jobs", EventKind.PING: "pings", queries.EVERY_KIND: "everything"}
 EMPTY_PAGE: Json = {"items": [], "older": None, "newest": None, "looked_back_to": None, "partial": [], "hints": []}
-COMBINED_VALUES = {"status": {"failed,error": "failed or error"}}
-"""Combinations of a filter's values to choose from, with words for them."""
-
-CHIPS = {
-    "failed": {"status": "failed,error"},
-    "broke": {"transition": "broke"},
-    "main": {"branch": "main"},
-    "last 24 h": {"since": "24h"},
-}
-TIMES = ("1h", "24h", "7d", "30d", "today", "yesterday")
-PROMINENT = tuple(name for name, one in SEARCH_FILTERS.items() if one.is_prominent)
-COLLAPSED = tuple(name for name in queries.SEARCHABLE if name not in {*PROMINENT, "q"})
-
-
-Filters = Mapping[str, Sequence[str]]
-"""The values of every filter, as entered."""
 
 
 async def show(context: PageContext, request: Request) -> Response:
@@ -48,31 +33,35 @@ async def show(context: PageContext, request: Request) -> Response:
     if any(not value for _, value in request.query_params.multi_items()):
         # a browser sends empty fields too: drop them, so that links to this page stay short
         return redirect(address(filters))
-    shown = await context.read(_read, context, filters, request.query_params.get("cursor", ""))
+    asked = Asked(
+        filters=filters,
+        text=" ".join(filters["q"]),
+        cursor=request.query_params.get("cursor", ""),
+        user=view_user(session),
+        mine=read_mine(request, session),
+    )
+    shown = await context.read(_read, context, asked)
     shown["feed"] = context.access.signed(f"/feed.atom{address(filters).removeprefix('/builds')}")
     status = 400 if shown["problem"] else 200
     return await context.render_page(request, session, "builds.html", status=status, **shown)
 
 
-def _read(transaction: Transaction, context: PageContext, filters: Filters, cursor: str) -> Json:
+def _read(transaction: Transaction, context: PageContext, asked: Asked) -> Json:
     """Return what the page shows; in the first run, its steps."""
-    shown: dict[str, Any] = {"problem": None, **form(transaction, filters)}
+    shown: dict[str, Any] = {"problem": None}
     try:
-        shown |= find(transaction, context, filters, cursor)
+        filters = merge(asked.filters)
+        asked = replace(asked, filters=filters, text=to_text(filters))
+        shown |= find(transaction, context, filters, asked.cursor)
     except BadRequest as error:
-        shown |= EMPTY_PAGE | {"newest": address(filters), "problem": str(error)}
-    shown["is_filtered"] = any(filters.values()) or shown["newest"] is not None
+        shown |= EMPTY_PAGE | {"newest": address(asked.filters), "problem": str(error)}
+    shown |= read_form(transaction, context.setting(), asked)
+    shown["is_filtered"] = any(asked.filters.values()) or shown["newest"] is not None
     shown["newest_event"] = shown["items"] or shown["is_filtered"] or newest_event(transaction)
     shown["arrived"] = None if shown["newest_event"] else context.first_run.pending_state(transaction)
     if not shown["newest_event"] and not shown["arrived"]:
         shown |= context.first_run.report(transaction)
     return shown
-
-
-def read_filters(parameters: QueryParams) -> dict[str, Sequence[str]]:
-    """Return the trimmed values of every filter of the form."""
-    given = {name: [value.strip() for value in parameters.getlist(name)] for name in queries.SEARCHABLE}
-    return {name: [value for value in values if value] for name, values in given.items()}
 
 
 def to_search(filters: Filters, now: datetime) -> Search:
@@ -81,12 +70,6 @@ def to_search(filters: Filters, now: datetime) -> Search:
     It is for workflows unless a job is named or another kind is chosen.
     """
     return queries.to_search(filters, now, for_people=True)
-
-
-def address(filters: Filters, **more: str) -> str:
-    """Return the path of the page with these filters."""
-    given = {**filters, **{name: [value] for name, value in more.items()}}
-    return f"/builds?{urlencode(given, doseq=True)}" if any(given.values()) else "/builds"
 
 
 def find(transaction: Transaction, context: PageContext, filters: Filters, cursor: str) -> Json:
@@ -122,48 +105,6 @@ def _hint(hint: Hint, filters: Filters) -> Json:
         "filter": hint.filter,
         "text": hint.text,
         "near": [(name, address({**filters, hint.filter: [name]})) for name in hint.near],
-    }
-
-
-def form(transaction: Transaction, filters: Filters) -> Json:
-    """Return the values and the choices of the filter form."""
-    return {
-        "filters": filters,
-        "kinds": KINDS,
-        "prominent": [_field(name, filters) for name in PROMINENT],
-        "collapsed": [_field(name, filters) for name in COLLAPSED if name in SEARCH_FILTERS],
-        "transitions": [*Transition],
-        "is_expanded": any(filters[name] for name in COLLAPSED),
-        "chips": _chips(filters),
-        "times": TIMES,
-        "suggested": suggest(transaction),
-    }
-
-
-def _chips(filters: Filters) -> list[Json]:
-    """Return the one-click filters, each with the path that adds or removes it."""
-    shown = []
-    for words, added in CHIPS.items():
-        is_on = all(list(filters[name]) == [value] for name, value in added.items())
-        changed = {name: [] if is_on else [value] for name, value in added.items()}
-        shown.append({"words": words, "is_on": is_on, "address": address({**filters, **changed})})
-    return shown
-
-
-def _field(name: str, filters: Filters) -> Json:
-    """Return the field of a filter.
-
-    choices   the values to choose from, with words for them, and the one given; empty for any text
-    chosen    the one given
-    """
-    one, chosen = SEARCH_FILTERS[name], ",".join(filters[name])
-    choices = {"": "any", **COMBINED_VALUES.get(name, {}), **{value: value for value in one.values}}
-    return {
-        "name": name,
-        "label": one.label,
-        "placeholder": one.placeholder,
-        "choices": {**choices, chosen: choices.get(chosen, chosen)} if one.values else {},
-        "chosen": chosen,
     }
 
 

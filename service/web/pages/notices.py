@@ -16,6 +16,8 @@ NOTICES = {
     "expire": "The silence has ended.",
     "incident": "Done, and on record.",
     "sessions": "Ended: these browsers have to log in again.",
+    "view": "The view is saved.",
+    "view_removed": "The view is removed. Its builds are shown below as before.",
     "nothing": "Your session had ended, so nothing was done. You are logged in again: please press the button again.",
 }
 COOKIE = "roundsman-notice"

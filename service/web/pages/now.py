@@ -15,6 +15,7 @@ from service.operations.queries import SEARCHABLE
 from service.operations.workflow_filter import WorkflowFilter, teams
 from service.web.pages import builds
 from service.web.pages.context import PageContext, redirect
+from service.web.pages.mine import read_mine
 from service.web.pages.refresh import NO_REFRESH_PARAMETER, may_refresh
 from service.web.parameters import single_valued_params
 
@@ -36,6 +37,9 @@ async def show(context: PageContext, request: Request) -> Response:
     if any(not value for _, value in request.query_params.multi_items()):
         return redirect(address(given, page))
     shown = await context.read(_read, context, given, page)
+    shown["mine"] = mine = read_mine(request, session)
+    if mine and "mine" not in given:
+        shown["chips"].append(_chip(given, "mine", mine, is_on=False))
     is_live = may_refresh(request)
     shown["refresh_s"] = REFRESH_EVERY_S if is_live else None  # only where no script follows what happens
     return await context.render_page(request, session, "now.html", is_live=is_live, **shown)

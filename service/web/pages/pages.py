@@ -24,12 +24,14 @@ from service.web.pages import (
     incidents,
     known_problems,
     login,
+    mine,
     now,
     project,
     projects,
     sessions,
     silences,
     tests,
+    views,
 )
 from service.web.pages.context import Endpoint, PageContext, redirect
 from service.web.pages.forms import login_path, referring_path, request_path
@@ -80,6 +82,10 @@ TWINS: Mapping[str, Endpoint] = {
 """The rows of pages as JSON; their errors are JSON too."""
 
 FORMS: Mapping[str, Endpoint] = {
+    "/builds/views": views.add,
+    "/builds/views/{id}/change": views.change,
+    "/builds/views/{id}/remove": views.remove,
+    "/mine": mine.remember,
     "/deliveries/{id}/replay": acts.replay,
     "/deliveries/{id}/dismiss": acts.dismiss_delivery,
     "/notifications/{id}/resend": acts.resend,
