@@ -88,7 +88,8 @@ async def fill(store: Store, size: Size, now: datetime) -> None:
         if len(batch) == BATCH:
             await store.write(_put, batch, size)
             batch = []
-    await store.write(_put, batch, size)
+    if batch:
+        await store.write(_put, batch, size)
 
 
 def _runs(size: Size, now: datetime) -> Iterator[Event]:

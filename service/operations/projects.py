@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from service.db.tables import Transaction
+from service.model import slug_spellings
 from service.operations.json_shapes import Json, rfc3339
 from service.operations.month_figures import Month, MonthCache
 from service.operations.now import STRIP_RUNS, Setting, project_json
@@ -18,8 +19,8 @@ from service.operations.workflow_states import (
 )
 from service.store import default_tracks, project_tracks
 
-MAX_ROWS = 60
-MAX_STRIPS = 240
+MAX_ROWS = 50
+MAX_STRIPS = 200
 """The workflows of a page whose last runs are read."""
 EVERYTHING = WorkflowFilter()
 
@@ -60,7 +61,8 @@ def read_projects(
 
 
 def _slugs(workflows: Sequence[BranchWorkflow]) -> set[str]:
-    return {one.slug for one in group_by_project(workflows) if one.slug}
+    written = {one.track.project_slug for one in workflows}
+    return {slug_spellings(slug)[0] for slug in written if slug}
 
 
 def _projects(

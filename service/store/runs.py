@@ -27,10 +27,11 @@ _FIND = select(runs).where(runs.c.id.in_(bindparam("ids", expanding=True)))
 
 def id_of(event: Event) -> UUID:
     """Return the id of an event's run: CircleCI's of the workflow, if a UUID."""
-    return _to_id(event.workflow.id or event.source_event_id)
+    return to_id(event.workflow.id or event.source_event_id)
 
 
-def _to_id(given: str) -> UUID:
+def to_id(given: str) -> UUID:
+    """Return the id of the run of CircleCI's id of a workflow."""
     try:
         return UUID(given)
     except ValueError:
@@ -79,7 +80,7 @@ def forget(transaction: Transaction, event_ids: Collection[UUID]) -> None:
     if not event_ids:
         return
     told_of = select(events.c.workflow_id, events.c.source_event_id).where(events.c.id.in_(event_ids))
-    ids = {_to_id(row.workflow_id or row.source_event_id) for row in transaction.execute(told_of)}
+    ids = {to_id(row.workflow_id or row.source_event_id) for row in transaction.execute(told_of)}
     transaction.execute(delete(runs).where(runs.c.id.in_(ids), runs.c.event_id.in_(event_ids)))
 
 

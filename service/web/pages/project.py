@@ -1,6 +1,5 @@
 """The pages of one project, and of one workflow of it."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 
@@ -12,23 +11,28 @@ from service.errors import BadRequest
 from service.operations.json_shapes import Json
 from service.operations.project_names import Place, find_exact, find_place
 from service.operations.project_page import read_project
+from service.operations.workflow_page import OnBranch, read_workflow
 from service.store.filters import escaped
 from service.web.pages.addresses import BY_NAME, project_address, twin_of, workflow_address
 from service.web.pages.context import PageContext
 from service.web.pages.refresh import NO_REFRESH_PARAMETER, may_refresh
 from service.web.parameters import single_valued_params
 
-PARAMETERS = ("project", "workflow", "branch")
+PARAMETERS = ("project", "workflow", "branch", "tags")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """The names of an address: in its path, or in its query."""
+    """The names of an address: in its path, or in its query.
+
+    tags   runs of tags and of no branch are meant: these have no branch to name
+    """
 
     words: str
     project: str | None = None
     workflow: str | None = None
     branch: str | None = None
+    tags: str | None = None
 
 
 async def show(context: PageContext, request: Request) -> Response:
@@ -54,6 +58,8 @@ def read_asked(request: Request) -> Asked:
     named = {name: value for name, value in given.items() if value}
     if words == BY_NAME and "project" not in named:
         raise BadRequest("project is missing; write its name or its slug")
+    if named.get("tags", "1") != "1" or {"tags", "branch"} <= named.keys():
+        raise BadRequest("tags must be 1, and stands in place of a branch")
     return Asked(words=words, **named)
 
 
@@ -75,7 +81,13 @@ def _read_rows(transaction: Transaction, context: PageContext, asked: Asked) -> 
 
 
 def _rows_of(transaction: Transaction, context: PageContext, place: Place, asked: Asked) -> Json:
-    return read_project(transaction, place.project, context.clock(), months=context.months, setting=context.setting())
+    now, setting = context.clock(), context.setting()
+    if place.workflow is None:
+        if asked.branch or asked.tags:
+            raise BadRequest("branch and tags mean nothing without a workflow; write acme/web/WORKFLOW?branch=main")
+        return read_project(transaction, place.project, now, months=context.months, setting=setting)
+    where = OnBranch(workflow=place.workflow, branch=asked.branch, tags=asked.tags is not None)
+    return read_workflow(transaction, place.project, where, now)
 
 
 def _read(transaction: Transaction, context: PageContext, asked: Asked) -> Json:
@@ -84,7 +96,18 @@ def _read(transaction: Transaction, context: PageContext, asked: Asked) -> Json:
     if place.others:
         return {"shown_by": "same_names.html", "choices": _choices(place), "written": asked.project or asked.words}
     shown = _rows_of(transaction, context, place, asked)
-    return shown | {"shown_by": "project.html", **_links(context, shown)}
+    if place.workflow is None:
+        return shown | {"shown_by": "project.html", **_links(context, shown)}
+    return shown | {
+        "shown_by": "workflow.html",
+        "twin": twin_of(_here(shown)),
+        "plain": _here(shown | {"branch": None}),
+    }
+
+
+def _here(shown: Json) -> str:
+    name = shown["project_name"] or shown["project"]
+    return workflow_address(name, shown["workflow"], shown["branch"])
 
 
 def _choices(place: Place) -> list[Json]:
@@ -99,7 +122,7 @@ def _choices(place: Place) -> list[Json]:
     ]
 
 
-def _links(context: PageContext, shown: Mapping[str, Json | str | None]) -> Json:
+def _links(context: PageContext, shown: Json) -> Json:
     """Return the addresses of a project: its page, its badge and its feeds."""
     slug = str(shown["project"] or shown["project_name"])
     feeds = {

@@ -12,7 +12,7 @@ from service.message.status_text import duration, severity, trigger_phrase
 from service.operations.json_shapes import unnamed_failures
 from service.operations.notification_status import status_phrases
 from service.text import humanize
-from service.web.pages import charts, template_filters
+from service.web.pages import charts, run_charts, template_filters
 from service.web.pages.addresses import builds_url, project_url, test_url, tests_url, workflow_url
 
 HERE = Path(__file__).parent
@@ -37,6 +37,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters |= run_charts.FILTERS
     environment.filters |= {
         "age": template_filters.age_of,
         "ago": template_filters.ago,
