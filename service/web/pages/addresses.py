@@ -1,6 +1,6 @@
 """The addresses of the pages of projects and their workflows."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -82,3 +82,13 @@ def is_plain(name: str) -> bool:
 
 def _quoted(name: str) -> str:
     return "/".join(quote(part, safe="") for part in name.split("/"))
+
+
+FILTERS: Mapping[str, Callable[..., str]] = {
+    "builds_url": builds_url,
+    "project_url": project_url,
+    "test_url": test_url,
+    "tests_url": tests_url,
+    "workflow_url": workflow_url,
+}
+"""The filters of templates that link to pages."""

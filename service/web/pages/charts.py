@@ -1,9 +1,10 @@
 """The geometry of charts, which templates draw as SVG."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from service.message import one_line
 from service.message.status_text import duration
@@ -100,3 +101,7 @@ def day_and_time(time: str) -> str:
     """Return a UTC time with its day: ``26 Nov 10:42``."""
     at = datetime.fromisoformat(time).astimezone(UTC)
     return f"{at.day} {MONTHS[at.month - 1]} {at:%H:%M}"
+
+
+FILTERS: Mapping[str, Callable[..., Any]] = {"bars": bars, "color_counts": color_counts, "color_paths": color_paths}
+"""The filters of templates that show strips of runs."""

@@ -12,8 +12,7 @@ from service.message.status_text import duration, severity, trigger_phrase
 from service.operations.json_shapes import unnamed_failures
 from service.operations.notification_status import status_phrases
 from service.text import humanize
-from service.web.pages import charts, run_charts, template_filters
-from service.web.pages.addresses import builds_url, project_url, test_url, tests_url, workflow_url
+from service.web.pages import addresses, charts, run_charts, template_filters
 
 HERE = Path(__file__).parent
 TYPES = {".css": "text/css", ".svg": "image/svg+xml", ".js": "text/javascript"}
@@ -37,19 +36,15 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= run_charts.FILTERS
+    for module in (addresses, charts, run_charts):
+        environment.filters |= module.FILTERS
     environment.filters |= {
         "age": template_filters.age_of,
         "ago": template_filters.ago,
-        "bars": charts.bars,
         "marks": charts.marks,
         "mark_paths": charts.mark_paths,
         "result_counts": charts.result_counts,
-        "tests_url": tests_url,
-        "test_url": test_url,
         "data_size": template_filters.data_size,
-        "color_counts": charts.color_counts,
-        "color_paths": charts.color_paths,
         "build_name": template_filters.build_name,
         "percent": template_filters.percent,
         "pluralize": template_filters.pluralize,
@@ -57,7 +52,6 @@ def _environment() -> Environment:
         "duration": duration,
         "exact_time": template_filters.exact_time,
         "status_mark": template_filters.status_mark,
-        "builds_url": builds_url,
         "one_line": template_filters.one_line_or_mark,
         "truncate_body": template_filters.truncate_body,
         "pretty_json": template_filters.pretty_json,
@@ -71,8 +65,6 @@ def _environment() -> Environment:
         "started_by": trigger_phrase,
         "times_text": template_filters.times_text,
         "outcome_groups": template_filters.outcome_groups,
-        "project_url": project_url,
-        "workflow_url": workflow_url,
         "event_type": template_filters.event_type,
         "web_link": safe_url,
         "short_time": template_filters.short_time,
