@@ -21,8 +21,8 @@ from service.circleci.pull_requests import pull_request_in, pull_request_of
 from service.circleci.reports import (
     FAILED_JOB_STATUSES,
     PASSED_JOB_STATUSES,
-    job_from_list,
     job_of_event,
+    jobs_from_list,
     with_job_details,
 )
 from service.circleci.source import JobFilter, every_job
@@ -200,7 +200,7 @@ class DetailsFetcher:
             self._record_missing(
                 wants & {DetailKind.JOBS}, f"only {len(found.items)} jobs of the workflow were read", is_final=True
             )
-        jobs = [job_from_list(self._event, job) for job in found.items]
+        jobs = jobs_from_list(self._event, found.items)
         return tuple(_with_read(job, *read.get(job.number, (None, None))) for job in jobs)
 
     async def _inspect_job(self, job: JobReport, wants: Set[DetailKind]) -> JobReport:

@@ -1,7 +1,7 @@
 """Reports of jobs and their tests, made from the API's answers."""
 
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from typing import Any
@@ -21,6 +21,7 @@ MAX_FAILURES = 200
 MAX_PASSES = 20_000
 MAX_RESULTS = 20  # different ones: CircleCI's set of them is open
 MAX_MESSAGES = 20
+MAX_NEEDS = 20
 OTHER_RESULTS = "other"
 UNNAMED = "(no name)"
 
@@ -39,8 +40,17 @@ def job_of_event(event: Event) -> JobReport | None:
     )
 
 
-def job_from_list(event: Event, job: ListedJob) -> JobReport:
-    """Return a job from the workflow's list of jobs."""
+def jobs_from_list(event: Event, listed: Sequence[ListedJob]) -> list[JobReport]:
+    """Return the jobs of the workflow's list."""
+    names = {job.id: job.name for job in listed if job.id and job.name}
+    return [_job_from_list(event, job, names) for job in listed]
+
+
+def _job_from_list(event: Event, job: ListedJob, names: Mapping[str, str]) -> JobReport:
+    """Return a job of the list.
+
+    names   of all jobs by their ids: one that a job waits for may be of an earlier run, and not in the list
+    """
     return JobReport(
         name=job.name or UNNAMED,
         status=job.status or "",
@@ -50,6 +60,7 @@ def job_from_list(event: Event, job: ListedJob) -> JobReport:
         url=job_url(event, job.job_number),
         duration_ms=milliseconds_between(job.started_at, job.stopped_at),
         started_at=job.started_at,
+        needs=tuple(dict.fromkeys(names[one] for one in job.dependencies if one in names))[:MAX_NEEDS],
     )
 
 

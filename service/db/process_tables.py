@@ -61,6 +61,7 @@ actions = Table(
     Column("at", UtcDateTime, nullable=False),
     Column("reason", Text),
     Index(None, "subject_id"),  # for an event's page: its replays
+    Index(None, "at", "id"),  # for the newest, by which open pages know that there was one
 )
 
 sessions = Table(

@@ -207,7 +207,7 @@ def _names(story: Story) -> Mapping[str, Any]:
         "failed_test_count": sum(report.failed for report in reports),
         "mentions": [mention.name for mention in facts.mentions],
         "url": story.message.url,
-        "page": story.message.page,
+        "page": story.message.page.partition("#")[0] if story.message.page else None,
         "headline": story.message.title,
         "body": story.message.text,
     }

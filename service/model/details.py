@@ -153,6 +153,7 @@ class JobReport:
     tests      only for failed jobs, and only when the source had results
     step       only for failed jobs, where a route shows logs
     started_at None: it never started, or it is not known
+    needs      the names of the jobs that it waits for, at most 20; empty where they are not known
     """
 
     name: str
@@ -166,6 +167,7 @@ class JobReport:
     id: str | None = field(default=None, compare=False)
     step: FailedStep | None = None
     started_at: datetime | None = None
+    needs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

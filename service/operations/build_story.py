@@ -154,5 +154,6 @@ def _job_row(job: JobReport, first: datetime | None, total: float) -> Json:
         "url": job.url,
         "duration_ms": job.duration_ms,
         "messages": list(job.messages),
+        "needs": list(job.needs),
         "bar": bar,
     }

@@ -39,7 +39,7 @@ def compose_message(
         return compose_summary(transaction, context, notification)
     if event is None:
         return compose_of(notification)
-    event_url = f"{context.public_url}/builds/{event.id}" if context.public_url else None
+    event_url = f"{context.public_url}/builds/{event.id}#why" if context.public_url else None
     details = _shown(context, notification, events.find_details(transaction, event.id))
     facts = _facts(context, notification, event, _incident(transaction, event))
     facts = replace(facts, notes=(*facts.notes, *problems))

@@ -105,7 +105,7 @@ def _compose(transaction: Transaction, context: Context, incident: Incident, liv
         raise NotFound(f"there is no run {run_id}")
     news = News.FIXED if is_green else News.STILL_BROKEN if incident.streak > 1 else News.BROKE
     event = events.find(transaction, run.event_id)
-    event_url = f"{context.public_url}/builds/{event.id}" if context.public_url else None
+    event_url = f"{context.public_url}/builds/{event.id}#why" if context.public_url else None
     facts = MessageFacts(news=news, taken=incident.taken, closed_because=incident.closed_because)
     details = events.find_details(transaction, event.id)
     facts = with_red_facts(transaction, context, facts, event, details=details)

@@ -298,7 +298,7 @@ async def test_of_all_attempts_those_are_marked_that_an_operator_asked_for(house
     assert [(attempt["outcome"], attempt["asked_by"]) for attempt in attempts] == [
         ("put_off", None),
         ("dead", None),
-        ("put_off", "api token"),
+        ("put_off", "api token of admin"),
         ("sent", None),
     ]
     assert [attempt["asked_by"] for attempt in waiting["attempts"]] == [None, None]

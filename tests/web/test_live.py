@@ -1,16 +1,23 @@
 """The stream of changes that open pages listen to."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
+from uuid import uuid4
 
 import httpx
 import pytest
 
 from service.app.limits import Limits
+from service.db.database import Store
+from service.model import Action
+from service.store import actions
+from service.store.changes import read_version
 from service.web.live.changes import LiveLimits, max_listeners
 from service.web.server.server import listen, serving
-from tests.app_fixture import RED, SETTLED_WITHIN_S, House, a_house
+from tests.app_fixture import NINE, RED, SETTLED_WITHIN_S, House, a_house
 from tests.operator_client import ADMIN_TOKEN
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
@@ -76,6 +83,47 @@ async def test_a_page_that_missed_a_change_is_told_at_once(browser: httpx.AsyncC
 
     assert first.startswith("id: ")
     assert first != f"id: {missed}"
+
+
+async def test_a_page_hears_of_an_act_on_what_it_shows(browser: httpx.AsyncClient, house: House) -> None:
+    await house.finish(RED)
+    await house.drain()
+    [incident] = (await house.http.get("/api/v1/incidents")).json()["items"]
+    seen = {await version_of(browser)}
+
+    for act in ("take", "release", "mute"):
+        async with browser.stream("GET", "/live", params={"since": await version_of(browser)}) as stream:
+            told = lines(stream)
+            done = await house.http.post(f"/api/v1/incidents/{incident['id']}/{act}", json={})
+            async with asyncio.timeout(SETTLED_WITHIN_S):
+                assert (done.status_code, (await anext(told))[:4]) == (200, "id: ")
+        seen.add(await version_of(browser))
+
+    assert len(seen) == 4
+
+
+async def test_a_page_hears_of_an_act_of_another_process(browser: httpx.AsyncClient, house: House) -> None:
+    other = Store(house.database.url)  # as a command opens it: nothing wakes this process
+    act = Action(verb="take", subject_id=uuid4(), who="ada", at=house.clock())
+    async with browser.stream("GET", "/live", params={"since": await version_of(browser)}) as stream:
+        told = lines(stream)
+        await other.write(actions.record, act)
+        async with asyncio.timeout(SETTLED_WITHIN_S):
+            first = await anext(told)
+    await other.close()
+
+    assert first.startswith("id: ")
+
+
+async def test_acts_of_one_moment_and_of_a_slow_clock_count_too(house: House) -> None:
+    store, versions = house.service.context.store, set()
+    for seconds in (0, 0, 0, -60, 1):
+        act = Action(verb="take", subject_id=uuid4(), who="ada", at=NINE + timedelta(seconds=seconds))
+        await store.write(actions.record, act)
+        versions.add(await store.read(read_version))
+
+    assert len(versions) == 5
+    assert all(re.fullmatch(r"[\w=.-]{1,200}", version) for version in versions)
 
 
 async def test_a_quiet_stream_shows_signs_of_life(browser: httpx.AsyncClient) -> None:

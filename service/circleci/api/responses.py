@@ -92,6 +92,7 @@ class ListedJob(Shape):
     job_number: Number = None
     started_at: Time = None
     stopped_at: Time = None
+    dependencies: Texts = ()
 
 
 class JobMessage(Shape):

@@ -15,9 +15,11 @@ from service.text import clean
 
 PARAMETER = "key"
 KEY_BYTES = 16  # of the HMAC: 128 bits can be guessed by no one, and the address stays short
-FILES = ("/feed.atom", "/cctray.xml", "/board")
+LIVE = "/live"
+FILES = ("/feed.atom", "/cctray.xml", "/board", LIVE)
+"""The last one is for the board, which follows what happens: it tells that something changed, and not what."""
 FOLDER = "/badge/"
-NOT_SIGNABLE = f"an address of {', '.join(FILES)} or {FOLDER}PROJECT.svg can have a key, such as /cctray.xml"
+NOT_SIGNABLE = f"an address of {', '.join(FILES[:-1])} or {FOLDER}PROJECT.svg can have a key, such as /cctray.xml"
 
 Pairs = Sequence[tuple[str, str]]
 

@@ -27,14 +27,14 @@ class LiveLimits:
 
     max_listeners   open pages; more than these poll
     pause_s         between two changes that are told
-    poll_s          without a wake-up: one may be lost
+    poll_s          without a wake-up: a command has none, and one may be lost
     keepalive_s     between two signs of life, so that proxies keep a stream and a client that is gone is noticed
     lifetime_s      of a stream: the page begins another, and its session is checked again
     """
 
     max_listeners: int = field(default_factory=max_listeners)
     pause_s: float = 0.5
-    poll_s: float = 15.0
+    poll_s: float = 2.0
     keepalive_s: float = 20.0
     lifetime_s: float = 600.0
 

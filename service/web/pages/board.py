@@ -1,13 +1,16 @@
 """The board: a tile for each project, to be read across a room."""
 
 import asyncio
+from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from service.db.tables import Transaction
 from service.operations.board import read_board
 from service.operations.json_shapes import Json
-from service.web.auth.signed_addresses import PARAMETER
+from service.store.changes import read_version
+from service.web.auth.signed_addresses import LIVE, PARAMETER
 from service.web.pages.context import PageContext
 from service.web.pages.now import NAMES, REFRESH_EVERY_S, read_parameters, to_filter
 from service.web.pages.refresh import may_refresh
@@ -19,16 +22,19 @@ async def show(context: PageContext, request: Request) -> Response:
     """Return the board, which its own signed address opens too."""
     await context.access.require_reader(request)
     shown = await _read(context, request)
-    response = await asyncio.to_thread(context.render, "board.html", None, red_count=shown["red"], **shown)
-    if may_refresh(request):
-        response.headers["Refresh"] = str(REFRESH_EVERY_S)
-    return response
+    if not may_refresh(request):
+        shown["version"] = None  # its script asks for changes of a version
+    shown["live"] = context.access.signed(f"{LIVE}?{urlencode({'since': shown['version'] or ''})}")
+    shown |= {"red_count": shown["red"], "refresh_s": REFRESH_EVERY_S}
+    return await asyncio.to_thread(context.render, "board.html", None, **shown)
 
 
 async def show_json(context: PageContext, request: Request) -> Response:
     """Return what the board shows as JSON."""
     await context.access.require(request)
-    return JSONResponse(await _read(context, request))
+    shown = await _read(context, request)
+    del shown["version"]
+    return JSONResponse(shown)
 
 
 async def _read(context: PageContext, request: Request) -> Json:
@@ -36,4 +42,9 @@ async def _read(context: PageContext, request: Request) -> Json:
     given, _ = read_parameters(parameters, names={**BOARD_NAMES, PARAMETER: PARAMETER})
     given.pop(PARAMETER, None)
     wanted = to_filter(given, names=BOARD_NAMES)
-    return await context.store.snapshot(read_board, wanted, context.clock(), setting=context.setting())
+
+    def read(transaction: Transaction) -> Json:
+        shown = read_board(transaction, wanted, context.clock(), setting=context.setting())
+        return {**shown, "version": read_version(transaction)}
+
+    return await context.store.snapshot(read)

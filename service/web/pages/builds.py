@@ -17,6 +17,7 @@ from service.operations.search_hints import Hint, find_hints
 from service.routing.news import news_key
 from service.store.filters import Search
 from service.web.pages.build_addresses import Filters, address, merge, read_filters, to_text
+from service.web.pages.build_rows import nest, with_jobs
 from service.web.pages.context import PageContext, redirect
 from service.web.pages.mine import read_mine
 from service.web.pages.search_form import Asked, read_form
@@ -39,6 +40,7 @@ async def show(context: PageContext, request: Request) -> Response:
         cursor=request.query_params.get("cursor", ""),
         user=view_user(session),
         mine=read_mine(request, session),
+        jobs=request.query_params.get("jobs", ""),
     )
     shown = await context.read(_read, context, asked)
     shown["feed"] = context.access.signed(f"/feed.atom{address(filters).removeprefix('/builds')}")
@@ -53,6 +55,7 @@ def _read(transaction: Transaction, context: PageContext, asked: Asked) -> Json:
         filters = merge(asked.filters)
         asked = replace(asked, filters=filters, text=to_text(filters))
         shown |= find(transaction, context, filters, asked.cursor)
+        shown["items"] = with_jobs(transaction, nest(shown["items"]), asked)
     except BadRequest as error:
         shown |= EMPTY_PAGE | {"newest": address(asked.filters), "problem": str(error)}
     shown |= read_form(transaction, context.setting(), asked)

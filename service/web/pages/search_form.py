@@ -35,12 +35,14 @@ class Asked:
     """The part of the builds page that was asked for.
 
     text   what the search field holds
+    jobs   the event of the run whose jobs are shown, or empty
     mine   the name of the reader, as remembered; None if it is not known
     """
 
     filters: Filters
     text: str
     cursor: str
+    jobs: str
     user: ViewUser
     mine: str | None
 

@@ -1,6 +1,8 @@
 """The board: a tile for each project, opened by a session, a token or its own address."""
 
+import re
 from collections.abc import AsyncIterator
+from html import unescape
 from pathlib import Path
 
 import httpx
@@ -35,7 +37,8 @@ async def test_a_project_is_a_tile_with_its_state(house: House) -> None:
     assert "<title>(1) red · Board · Roundsman</title>" in red.text
     assert "✓ 1 workflow green" in text(green)
     assert "/static/favicon.svg" in green.text
-    assert (red.headers["refresh"], "<nav" in red.text) == ("30", False)
+    assert '<noscript><meta http-equiv="refresh" content="30"></noscript>' in red.text
+    assert ("<nav" in red.text, 'data-live="/live?since=' in red.text) == (False, True)
 
 
 async def test_projects_that_do_not_fit_are_left_out(house: House) -> None:
@@ -59,6 +62,21 @@ async def test_its_own_address_opens_it_and_no_other(readable: House) -> None:
         other = await stranger.get(AddressSigner(READ_TOKEN).sign(address).replace("acme", "corp"))
 
     assert (bare.status_code, opened.status_code, other.status_code) == (303, 200, 303)
+
+
+async def test_a_board_by_its_own_address_follows_what_happens(readable: House) -> None:
+    access = httpx.ASGITransport(readable.service.asgi, client=("127.0.0.1", 4711))
+    async with httpx.AsyncClient(transport=access, base_url="http://127.0.0.1:8000") as stranger:
+        board = await stranger.get(AddressSigner(READ_TOKEN).sign("/board"))
+        [live] = re.findall('data-live="([^"]*)"', board.text)
+        still = await stranger.get(AddressSigner(READ_TOKEN).sign("/board?still=1"))
+        refused = [await stranger.get(path) for path in ("/live", unescape(live).replace("since=", "since=x"))]
+        readable.service.stop()  # which ends a stream at once
+        opened = await stranger.get(unescape(live))
+
+    assert [one.status_code for one in refused] == [401, 401]
+    assert (opened.status_code, opened.headers["content-type"][:17]) == (200, "text/event-stream")
+    assert ("data-version" in still.text, "<script" in still.text) == (False, False)
 
 
 async def test_what_means_nothing_is_refused(house: House) -> None:

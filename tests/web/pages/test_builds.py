@@ -1,12 +1,13 @@
 """Builds: their addresses, the search in one field, and the posts of a run as one line."""
 
+import re
 from dataclasses import replace
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
 
-from service.model import Actor, Commit, Workflow
+from service.model import Actor, Commit, Details, JobReport, Pipeline, Workflow
 from service.pipeline.judge_runs import judge_runs
 from tests.pages_fixture import House, browser, house, text
 
@@ -60,6 +61,41 @@ async def test_the_posts_of_one_run_are_one_line(house: House, browser: httpx.As
 
     assert text(page).count("canceled-once") == 1
     assert "3 posts" in text(page)
+
+
+async def test_reruns_stand_below_the_newest_run_of_their_pipeline(house: House, browser: httpx.AsyncClient) -> None:
+    runs = [await house.build(workflow=Workflow(id=str(uuid4()), name="build-and-test")) for _ in range(2)]
+    between = await house.build(workflow=Workflow(id=str(uuid4()), name="deploy"), pipeline=Pipeline(id="p2", number=9))
+    first = await house.build(workflow=Workflow(id=str(uuid4()), name="build-and-test"))
+    for event in (first, *reversed(runs)):
+        await house.store.write(judge_runs, [event])
+
+    page = (await browser.get("/builds")).text
+    rows = re.findall(r'<tr id="r-([0-9a-f-]{36})"( class="nested")?>', page)
+
+    assert rows == [
+        (str(runs[0].id), ""),
+        *((str(one.id), ' class="nested"') for one in (runs[1], first)),
+        (str(between.id), ""),
+    ]
+
+
+async def test_jobs_of_a_run_are_shown_on_demand(house: House, browser: httpx.AsyncClient) -> None:
+    event, other = await house.build(), await house.build()
+    jobs = (JobReport(name="lint <b>", status="success"), JobReport(name="unit", status="failed", duration_ms=61_000))
+    await house.learn(event, Details(jobs=jobs))
+
+    folded = await browser.get("/builds?branch=main")
+    unfolded = await browser.get("/builds", params={"branch": "main", "jobs": str(event.id)})
+    unknown = await browser.get("/builds", params={"jobs": str(other.id)})
+    wrong = await browser.get("/builds", params={"jobs": "x"})
+
+    assert f'href="/builds?branch=main&amp;jobs={event.id}#r-{event.id}"' in folded.text
+    assert "unit" not in text(folded)
+    assert "✓ success lint <b> ✕ failed unit 1m 01s" in text(unfolded)
+    assert f'href="/builds?branch=main#r-{event.id}"' in unfolded.text
+    assert "Its jobs are not known" in text(unknown)
+    assert (wrong.status_code, "'x' is not an id" in text(wrong)) == (400, True)
 
 
 async def test_builds_are_found_by_what_they_did_to_their_branch(house: House, browser: httpx.AsyncClient) -> None:

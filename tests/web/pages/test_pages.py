@@ -26,7 +26,7 @@ async def test_a_build_is_one_line_with_its_story(house: House, browser: httpx.A
 
     page = await browser.get("/builds")
 
-    line = "✕ failed build-and-test #1487 acme/web main Apply vouchers before shipping 3f2c8a5 Ada Example"
+    line = "✕ failed build-and-test #1487 jobs acme/web main Apply vouchers before shipping 3f2c8a5 Ada Example"
     assert f"{line} today 09:11 1 minute ago · took 5m 03s no notification: see why" in text(page)
     assert f'href="/builds/{event.id}"' in page.text
     assert '<time datetime="2026-11-22T09:11:03.000Z" title="2026-11-22 09:11:03 UTC">' in page.text

@@ -38,7 +38,7 @@ function show(next) {
   for (const part of ["header.bar nav", "#main"]) document.querySelector(part)?.replaceWith(next.querySelector(part));
   document.title = next.title;
   document.querySelector("link[rel=icon]").href = next.querySelector("link[rel=icon]").getAttribute("href");
-  root.dataset.version = next.documentElement.dataset.version ?? root.dataset.version;
+  Object.assign(root.dataset, next.documentElement.dataset);
   showTimes(main());
   const same = id ? document.getElementById(id) : [...document.links].find((one) => pathname && one.pathname === pathname);
   same?.focus({ preventScroll: true });
@@ -64,7 +64,7 @@ async function look() {
 
 function listen() {
   if (stream || document.hidden || !root.dataset.version) return;
-  stream = new EventSource(`/live?since=${encodeURIComponent(root.dataset.version)}`);
+  stream = new EventSource(root.dataset.live ?? `/live?since=${encodeURIComponent(root.dataset.version)}`);
   stream.onmessage = ({ lastEventId }) => lastEventId === root.dataset.version || look();
   stream.onopen = () => { document.getElementById("away").hidden = true; };
   stream.onerror = () => { setTimeout(() => { if (stream?.readyState === EventSource.CONNECTING) look(); }, 5_000);
