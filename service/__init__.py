@@ -11,7 +11,7 @@ The map. A module imports only from groups above its own; tests/test_map.py read
     logging     logs
     judgment    routing message
     settings    config
-    edges       circleci channels db
+    edges       circleci channels db oidc
     records     store
     work        queue
     flow        pipeline
@@ -36,6 +36,7 @@ What each may import from others' work; what is not named here uses the standard
     channels    apprise requests slack_sdk
     db          alembic sqlalchemy
     store       pydantic sqlalchemy zstandard
+    oidc        authlib httpx joserfc
     queue       procrastinate psycopg psycopg_pool sqlalchemy structlog
     pipeline    structlog
     health      httpx structlog

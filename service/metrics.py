@@ -21,7 +21,7 @@ from service.model import EventKind, Verdict
 RESULTS = ("kept", "duplicate", "bad_signature", "refused", "not_kept", "broken_off")
 DEAD = ("delivery", "notification")
 LIMITS = ("all", "client")
-LOGIN_WAYS = ("api", "pages", "link", "key")
+LOGIN_WAYS = ("api", "pages", "link", "key", "openid")
 LOGIN_REFUSALS = ("wrong", "too_many")
 # The ``_created`` series (the time of each first value) would be a third of all lines, and no dashboard reads them.
 disable_created_metrics()  # type: ignore[no-untyped-call]  # reason: the library does not say that it returns nothing

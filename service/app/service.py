@@ -25,6 +25,7 @@ from service.db.database import Store
 from service.health import PING_EVERY_S, Heartbeat, Readiness, WatchdogPinger
 from service.health.watchdog import Watchdog
 from service.model import Process, Role
+from service.oidc.provider import Provider, oidc_client
 from service.operations.first_run import FirstRun, read_setup
 from service.operations.health_page import read_setting
 from service.operations.now import Setting
@@ -54,6 +55,7 @@ from service.store.changes import read_version
 from service.web.api import Api
 from service.web.auth.access import Access
 from service.web.auth.header_users import HeaderUsers
+from service.web.auth.oidc_login import OidcLogin
 from service.web.feeds.feeds import Feeds
 from service.web.live.changes import Changes
 from service.web.live.endpoint import LiveEndpoint
@@ -325,8 +327,9 @@ def _api(access: Access, pipeline: Pipeline, readiness: Readiness) -> Api:
 
 def _access(settings: Settings, context: Context, clock: Clock) -> Access:
     """Return the access control; without an admin token, a random secret one."""
-    return Access(
-        admin_token=settings.admin_token or secrets.token_hex(32),
+    admin_token = settings.admin_token or secrets.token_hex(32)
+    access = Access(
+        admin_token=admin_token,
         public_url=settings.public_url,
         clock=clock,
         store=context.store,
@@ -339,6 +342,10 @@ def _access(settings: Settings, context: Context, clock: Clock) -> Access:
             rules=settings.role_rules,
         ),
     )
+    if client := oidc_client(settings):
+        provider = Provider(client, clock=clock)
+        access.oidc = OidcLogin(provider, admin_token=admin_token, clock=clock, is_secure=access.is_secure)
+    return access
 
 
 def _webhook(context: Context, committer: GroupCommitter, limits: Limits) -> WebhookEndpoint:

@@ -28,6 +28,7 @@ from service.operations.checks import (
 )
 from service.operations.group_checks import check_groups
 from service.operations.hook_addresses import HOOK_PATH
+from service.operations.oidc_check import check_provider
 from service.web.server.server import listen
 
 STYLES = {Grade.OK: "green", Grade.NOTE: "yellow", Grade.WRONG: "red"}
@@ -67,6 +68,7 @@ async def _findings(config: Config) -> list[Finding]:
         await source.close()
     there = [check_public_url(settings.public_url, settings.circleci_url), token, *hooks]
     channels = await examine_channels(config.receivers, AppriseChannels(slack_url=settings.slack_url))
+    there += await check_provider(settings)
     return [*here, *there, *channels, *check_routes(config.routes), *check_groups(config)]
 
 

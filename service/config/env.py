@@ -32,6 +32,7 @@ def load_settings(environ: Mapping[str, str], *, serving: bool = False, has_page
     else:
         problems += _token_problems(settings)
         problems += _user_problems(settings)
+        problems += _oidc_problems(settings)
         faulty = {name for name in Settings.model_fields if name not in values and _is_given(environ, name)}
         problems += _serving_problems(settings, faulty, has_pages=has_pages) if serving else []
     if problems:
@@ -86,6 +87,21 @@ def _user_problems(settings: Settings) -> Iterator[str]:
             f"{header} is set and {proxies} is {settings.trusted_proxies}, so every client could name itself an admin; "
             "name the addresses of the proxies that log users in"
         )
+
+
+def _oidc_problems(settings: Settings) -> Iterator[str]:
+    """Yield what is missing of OpenID Connect where a part is set."""
+    needed = ("oidc_issuer", "oidc_client_id", "oidc_client_secret")
+    missing = [variable(name) for name in needed if not getattr(settings, name)]
+    whom = settings.oidc_domains or settings.oidc_groups
+    if len(missing) == len(needed) and not whom:
+        return
+    if not whom:
+        missing.append(f"{variable('oidc_domains')} or {variable('oidc_groups')}, which name whom to let in")
+    if missing:
+        yield f"OpenID Connect is half set: set {' and '.join(missing)} too, or remove the rest"
+    if settings.public_url is None and not (settings.is_on_loopback and settings.port):
+        yield f"OpenID Connect needs {variable('public_url')}: the provider sends browsers back to it"
 
 
 def _read_values(environ: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:

@@ -53,6 +53,15 @@ def check_names(written: str) -> str:
     return written
 
 
+def check_issuer(url: str) -> str:
+    """Return the address of an issuer as it is. Raises ValueError."""
+    if not re.fullmatch(r"https://[\w.-]+(:[0-9]{1,5})?(/[\w./~-]*)?", url, re.ASCII) and not re.fullmatch(
+        r"http://(127\.0\.0\.1|localhost|\[::1\])(:[0-9]{1,5})?(/[\w./~-]*)?", url, re.ASCII
+    ):
+        raise ValueError("must be an address like https://accounts.google.com, with https and without a query")
+    return url
+
+
 def check_header(name: str) -> str:
     """Return the name of a header. Raises ValueError with the end of a sentence."""
     if not re.fullmatch(r"[A-Za-z0-9-]+", name):

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
 
-from service.config.roles import NO_ROLE, RoleRules, check_header, check_names, parse_names
+from service.config.roles import NO_ROLE, RoleRules, check_header, check_issuer, check_names, parse_names
 from service.model import AccessRole
 
 PREFIX = "ROUNDSMAN_"
@@ -261,6 +261,25 @@ class Settings(BaseModel):
         default="viewer",
         description="The role of all other users whom the proxy or the OpenID provider names: `viewer`, `operator`, or "
         "`none`: they are not let in.",
+    )
+    oidc_issuer: Annotated[str, AfterValidator(check_issuer)] | None = Field(
+        default=None,
+        description="The issuer of an OpenID provider where people log in, exactly as it names itself, as in "
+        "`https://accounts.google.com`. It needs a client and [whom to let in](http.md#openid-connect).",
+    )
+    oidc_client_id: str | None = Field(default=None, description="The client id that the provider gave us.")
+    oidc_client_secret: str | None = Field(
+        default=None, repr=False, description="The client secret that the provider gave us."
+    )
+    oidc_domains: Annotated[str, AfterValidator(check_names)] = Field(
+        default="",
+        description="The domains of email addresses that may log in there, separated by commas; `*` for all that the "
+        "provider knows.",
+    )
+    oidc_groups: Annotated[str, AfterValidator(check_names)] = Field(
+        default="",
+        description="The groups of which one is needed to log in there, separated by commas, as its claim `groups` "
+        "names them. With domains too, both are needed.",
     )
     max_body_bytes: int = Field(
         default=1_048_576, ge=1, description="The largest post to accept; more is answered 413."

@@ -13,14 +13,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.db.database import Store
-from service.errors import Forbidden, TooManyGuesses, Unauthorized
+from service.errors import Forbidden, Rejected, TooManyGuesses, Unauthorized
 from service.metrics import Metrics
 from service.model import AccessRole, CredentialKind, Session, User
 from service.store import sessions
 from service.text import clean
 from service.web.auth.credentials import Credential, parse_credential
 from service.web.auth.guess_limiter import GuessLimiter
-from service.web.auth.header_users import HeaderUsers
+from service.web.auth.header_users import NO_ROLE_STEP, HeaderUsers
+from service.web.auth.oidc_login import OidcLogin
 from service.web.auth.request_origin import is_cross_origin
 from service.web.auth.rights import require_right
 from service.web.auth.session import (
@@ -91,6 +92,7 @@ class Access:
         self._cookies, self._links = CookieSigner(admin_token), LinkSigner(admin_token)
         # one limiter for each login: guesses at the login page must not lock programs out of the API
         self._guesses = {door: GuessLimiter(clock) for door in ("api", "pages", "link", "key")}
+        self.oidc: OidcLogin | None = None
         self._is_secure = public_url is not None and public_url.startswith("https://")
         # browsers accept the __Host- prefix only over TLS and from this exact host: no sibling domain can set it
         self._cookie = "__Host-roundsman" if self._is_secure else "roundsman"
@@ -172,7 +174,8 @@ class Access:
         """Return the user of a session, with the role that the present settings give."""
         role: AccessRole | None = AccessRole.ADMIN
         if session.kind not in OF_ADMINS:
-            role = self._header_users.rules.role(session.user, session.groups)
+            is_admitted = self.oidc is not None and self.oidc.admits(session.user, session.groups)
+            role = self._header_users.rules.role(session.user, session.groups) if is_admitted else None
         return User(name=session.user, role=role, kind=session.kind, session_id=session.id) if role else None
 
     def _find_cookie(self, request: Request) -> Cookie | None:
@@ -218,6 +221,24 @@ class Access:
                 return cookie
         raise Unauthorized(LINK_EXPIRED)
 
+    async def log_in_at_provider(self, request: Request, oidc: OidcLogin) -> tuple[Cookie, str]:
+        """Begin a session for a browser that comes back from the provider.
+
+        Returns the path wanted too. Raises Unauthorized, Forbidden, BadRequest or Temporary.
+        """
+        try:
+            identity, wanted = await oidc.finish(request)
+            if self._header_users.rules.role(identity.email, identity.groups) is None:
+                raise Forbidden(f"there is no role for {identity.email} here", next_step=NO_ROLE_STEP)
+        except Rejected as error:
+            self._metrics.logins_refused.labels("openid", "wrong").inc()
+            log.warning("login refused", client=_address(request), door="openid", reason=str(error))
+            raise
+        cookie = self._cookies.make_for_user()
+        kind, groups = CredentialKind.OPENID_CONNECT, identity.groups
+        await self._begin_session(request, cookie, identity.email, kind=kind, groups=groups)
+        return cookie, wanted
+
     async def log_out(self, request: Request) -> None:
         """End the session of a request in all processes and for all copies of its cookie."""
         if cookie := self._find_cookie(request):
@@ -236,7 +257,13 @@ class Access:
         self._set_cookie(response, "", max_age=0)
 
     async def _begin_session(
-        self, request: Request, cookie: Cookie, name: str, *, kind: CredentialKind = CredentialKind.ADMIN_TOKEN
+        self,
+        request: Request,
+        cookie: Cookie,
+        name: str,
+        *,
+        kind: CredentialKind = CredentialKind.ADMIN_TOKEN,
+        groups: tuple[str, ...] = (),
     ) -> bool:
         now = self._clock()
         session = Session(
@@ -246,6 +273,7 @@ class Access:
             address=_address(request) or None,
             user=name,
             kind=kind,
+            groups=groups,
             user_agent=clean(request.headers.get("user-agent", ""))[:MAX_USER_AGENT] or None,
         )
         return await self._store.write(sessions.begin, session)

@@ -13,6 +13,7 @@ from service.web.server.proxies import PEER, TrustedProxies
 
 MAX_NAME = 200
 MAX_GROUPS = 500
+NO_ROLE_STEP = "ask an admin for one: ROUNDSMAN_OPERATORS and ROUNDSMAN_ADMINS name who has which"
 
 log = structlog.get_logger()
 
@@ -41,10 +42,7 @@ class HeaderUsers:
             return None
         role = self.rules.role(name, self._groups(request))
         if role is None:
-            raise Forbidden(
-                f"there is no role for {name} here",
-                next_step="ask an admin for one: ROUNDSMAN_OPERATORS and ROUNDSMAN_ADMINS",
-            )
+            raise Forbidden(f"there is no role for {name} here", next_step=NO_ROLE_STEP)
         return User(name=name, role=role, kind=CredentialKind.PROXY)
 
     def _groups(self, request: Request) -> list[str]:

@@ -37,9 +37,9 @@ class CookieSigner:
     """
 
     def __init__(self, admin_token: str) -> None:
-        self._cookies = _signer(admin_token, "roundsman session")
-        self._user_cookies = _signer(admin_token, "roundsman session of a user")
-        self._link_sessions = _signer(admin_token, "roundsman session of a link")
+        self._cookies = signer(admin_token, "roundsman session")
+        self._user_cookies = signer(admin_token, "roundsman session of a user")
+        self._link_sessions = signer(admin_token, "roundsman session of a link")
 
     def make(self) -> Cookie:
         """Make the cookie of a new session."""
@@ -72,7 +72,7 @@ class LinkSigner:
     """Signs and verifies the codes of login links, which are valid for 15 minutes."""
 
     def __init__(self, admin_token: str) -> None:
-        self._codes = _signer(admin_token, "roundsman login link")
+        self._codes = signer(admin_token, "roundsman login link")
 
     def make(self, now: datetime, name: str = "") -> str:
         """Make a code: its last second in Unix time, 16 random bytes, name, signature."""
@@ -105,5 +105,6 @@ def constant_time_equals(given: bytes, known: str) -> bool:
     return hmac.compare_digest(given, known.encode())
 
 
-def _signer(admin_token: str, salt: str) -> Signer:
+def signer(admin_token: str, salt: str) -> Signer:
+    """Return a signer whose key is derived from the admin token, for one purpose."""
     return Signer(admin_token, salt=salt, key_derivation="hmac", digest_method=sha256)

@@ -65,6 +65,8 @@ PAGES: Mapping[str, Endpoint] = {
     "/deliveries/{id}/body": event.download_body,
     "/api": api_reference.show,
     "/login": login.show,
+    "/login/oidc": login.log_in_at_provider,
+    "/login/oidc/callback": login.come_back,
     "/login/{code}": login.log_in_by_link,
     "/static/{name}": static,
 }

@@ -1,0 +1,1 @@
+"""OpenID Connect: logins at a provider, which names users and their groups."""
