@@ -1,5 +1,6 @@
 """Commands that look up notifications, sent and not yet sent."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -11,9 +12,13 @@ from service.cli._database import with_store
 from service.cli._output import DIGITS, MIN_WIDTH, MINUTES, STATUS, AsJson, print_json, print_table, say, status_style
 from service.cli._values import complete_receiver, complete_state
 from service.cli.events import Values, text_filter
+from service.config.settings import Settings
+from service.db.database import Store
+from service.operations.json_shapes import Json
 from service.operations.notification_status import WAIT_WORDS, is_put_off
 from service.operations.notifications import SEARCHABLE, list_notifications, to_search
 from service.operations.queries import MAX_PAGE_SIZE
+from service.operations.receiver_hints import find_hints
 from service.terminal import Column
 from service.text import humanize
 
@@ -48,6 +53,7 @@ def _group() -> None:
 def list_(  # noqa: PLR0913, PLR0917 - one option for each filter of the API
     receiver: Annotated[Values, text_filter("Its name in roundsman.yaml.", complete_receiver)] = None,
     channel: Annotated[Values, text_filter("Its label, such as 'web-team (slack)'.")] = None,
+    project: Annotated[Values, text_filter("Its slug or name.")] = None,
     state: Annotated[
         Values, text_filter("pending (also put off), sending, sent, dead or dismissed.", complete_state)
     ] = None,
@@ -65,15 +71,21 @@ def list_(  # noqa: PLR0913, PLR0917 - one option for each filter of the API
     """
     given = {**locals()}  # the options bear the filters' names
     search = to_search({name: given[name] or () for name in SEARCHABLE}, datetime.now(UTC))
-    page = with_store(lambda _, store: store.snapshot(list_notifications, search, limit=limit, cursor=cursor or None))
-    print_json(page) if as_json else _print_page(page)
+
+    async def read(_: Settings, store: Store) -> tuple[Json, Sequence[str]]:
+        page = await store.snapshot(list_notifications, search, limit=limit, cursor=cursor or None)
+        receivers = complete_receiver("") if not page["items"] else ()
+        return page, () if page["items"] else await store.snapshot(find_hints, search, receivers=receivers)
+
+    page, hints = with_store(read)
+    print_json(page) if as_json else _print_page(page, hints)
 
 
-def _print_page(page: Any) -> None:
+def _print_page(page: Any, hints: Sequence[str]) -> None:
     if page["items"]:
         print_table(COLUMNS, [_row(one) for one in page["items"]])
     else:
-        say("no notifications")
+        say("; ".join(["no notifications", *hints]))
     if page["next"]:
         say(f"older ones: --cursor {page['next']}")
 

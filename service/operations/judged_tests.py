@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from operator import attrgetter
@@ -56,13 +56,13 @@ class Known:
     """Results of tests and what they are judged by, each kind read at once.
 
     results   by test
-    greens    the green runs, by track
+    greens    the green runs by track, made once for all tests of it
     times     the mean times, by test
     """
 
     results: Mapping[int, Sequence[Row]]
     tracks: Mapping[int, StoredTrack]
-    greens: Mapping[int, Sequence[Row]]
+    greens: Mapping[int, Sequence[TestResult]]
     times: Mapping[int, float]
 
 
@@ -80,12 +80,13 @@ def _read(transaction: Transaction, test_ids: Sequence[int], now: datetime) -> K
     for result in test_results.results_of(transaction, test_ids, since=since):
         found[result["test_id"]].append(result)
     tracks = {result["track_id"] for some in found.values() for result in some}
-    greens: dict[int, list[Row]] = defaultdict(list)
+    stored = find_tracks(transaction, tracks)
+    greens: dict[int, list[TestResult]] = defaultdict(list)
     for green in run_history.greens_of(transaction, tracks, since=since):
-        greens[green["track_id"]].append(green)
+        greens[green["track_id"]].append(_green(green, stored))
     return Known(
         results=found,
-        tracks=find_tracks(transaction, tracks),
+        tracks=stored,
         greens=greens,
         times=test_list.mean_times(transaction, list(found), since=now - TIMES_AGE),
     )
@@ -110,16 +111,10 @@ def _placed(own: Sequence[Row], known: Known) -> Mapping[int, list[TestResult]]:
     recorded = {result["run_id"]: result["track_id"] for result in own}
     by_track: dict[int, list[TestResult]] = defaultdict(list)
     for result in own:
-        by_track[result["track_id"]].append(_result(result, result["at"], result["run_id"], failed=result["failed"]))
+        by_track[result["track_id"]].append(_result(result, known, failed=result["failed"]))
     for track_id in set(recorded.values()):
-        for green in known.greens.get(track_id, ()):
-            if green["id"] not in recorded:
-                by_track[track_id].append(_result(green, green["stopped_at"], green["id"], failed=False))
-    defaults = {track_id for track_id, one in known.tracks.items() if one.track.is_of_default_branch}
-    return {
-        track_id: [replace(one, is_default_branch=track_id in defaults) for one in results]
-        for track_id, results in by_track.items()
-    }
+        by_track[track_id] += [one for one in known.greens.get(track_id, ()) if one.run_id not in recorded]
+    return by_track
 
 
 def _states(row: Row, by_track: Mapping[int, list[TestResult]], known: Known, *, now: datetime) -> ListedTest:
@@ -146,9 +141,25 @@ def _states(row: Row, by_track: Mapping[int, list[TestResult]], known: Known, *,
     )
 
 
-def _result(row: Row, at: datetime, run_id: UUID, *, failed: bool) -> TestResult:
-    place = (row["pipeline_number"] or 0, at, run_id)
-    return TestResult(at=at, revision=row["revision"], failed=failed, place=place, run_id=run_id)
+def _result(row: Row, known: Known, *, failed: bool) -> TestResult:
+    return _to_result(row, (row["at"], row["run_id"]), failed=failed, is_default=_is_default(known.tracks, row))
+
+
+def _green(row: Row, tracks: Mapping[int, StoredTrack]) -> TestResult:
+    return _to_result(row, (row["stopped_at"], row["id"]), failed=False, is_default=_is_default(tracks, row))
+
+
+def _is_default(tracks: Mapping[int, StoredTrack], row: Row) -> bool:
+    stored = tracks.get(row["track_id"])
+    return stored is not None and stored.track.is_of_default_branch
+
+
+def _to_result(row: Row, run: tuple[datetime, UUID], *, failed: bool, is_default: bool) -> TestResult:
+    """Return the result that a row is of; ``run`` is the end and the id of its run."""
+    place = (row["pipeline_number"] or 0, *run)
+    return TestResult(
+        at=run[0], revision=row["revision"], failed=failed, is_default_branch=is_default, place=place, run_id=run[1]
+    )
 
 
 def _last_fails(results: Sequence[TestResult]) -> tuple[list[TestResult], bool]:

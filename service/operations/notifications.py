@@ -76,6 +76,7 @@ def to_search(asked: Mapping[str, str | Sequence[str]], now: datetime) -> Notifi
     return NotificationSearch(
         receiver=values.get("receiver", ()),
         channel=values.get("channel", ()),
+        project=values.get("project", ()),
         state=[_to_state(state) for state in values.get("state", ())],
         since=since,
         until=until,

@@ -109,7 +109,7 @@ def _of_person(
     """Return the reds that began with a person's commit, or that the person has."""
     some = reds[:MAX_OF_PERSON]
     known = _incidents_of(transaction, some)
-    of_runs = _events_of(transaction, {one.opened_by for one in known.values()})
+    of_runs = events_of(transaction, {one.opened_by for one in known.values()})
     found = []
     for one in some:
         incident = known.get(one.stored.state.incident_id) if one.stored.state.incident_id else None
@@ -125,7 +125,7 @@ def _read_facts(
     transaction: Transaction, shown: Sequence[BranchWorkflow], strips: Mapping[int, Sequence[StripRun]]
 ) -> RedFacts:
     known = _incidents_of(transaction, shown)
-    of_runs = _events_of(transaction, {run for one in known.values() for run in (one.opened_by, one.last_red)})
+    of_runs = events_of(transaction, {run for one in known.values() for run in (one.opened_by, one.last_red)})
     newest = {one.last_red for one in known.values()}
     told: dict[UUID | None, list[Notification]] = {}
     for one in notifications.of_events(transaction, {event.id for event in of_runs.values()}) if of_runs else ():
@@ -133,7 +133,7 @@ def _read_facts(
     return RedFacts(
         incidents=known,
         events=of_runs,
-        failures=_failures(transaction, newest, of_runs),
+        failures=failures_of(transaction, newest, of_runs),
         notifications=told,
         strips=strips,
     )
@@ -145,7 +145,8 @@ def _incidents_of(transaction: Transaction, reds: Sequence[BranchWorkflow]) -> M
     )
 
 
-def _events_of(transaction: Transaction, run_ids: Collection[UUID]) -> dict[UUID, Event]:
+def events_of(transaction: Transaction, run_ids: Collection[UUID]) -> dict[UUID, Event]:
+    """Return the events of runs, by the ids of the runs."""
     if not run_ids:
         return {}
     found = runs.find_all(transaction, run_ids)
@@ -153,7 +154,7 @@ def _events_of(transaction: Transaction, run_ids: Collection[UUID]) -> dict[UUID
     return {run_id: posts[run.event_id] for run_id, run in found.items() if run.event_id in posts}
 
 
-def _failures(
+def failures_of(
     transaction: Transaction, run_ids: Collection[UUID], of_runs: Mapping[UUID, Event]
 ) -> Mapping[UUID, Sequence[FailedJob]]:
     """Return what failed in runs: by their results, else by what CircleCI told."""
@@ -190,8 +191,8 @@ def red_json(red: BranchWorkflow, facts: RedFacts, now: datetime) -> Json:
         "project_name": project_name(stored.track),
         "is_muted": is_muted,
         "newest_event": str(newest.id) if newest else None,
-        "fails": _fails_json(facts.failures.get(incident.last_red, ()) if incident else ()),
-        "broke_with": _commit_json(opener) if opener else None,
+        "fails": fails_json(facts.failures.get(incident.last_red, ()) if incident else ()),
+        "broke_with": commit_json(opener) if opener else None,
         "runs": [run_json(one) for one in facts.strips.get(stored.track.id, ())],
         "told": told_json([one for event_id in posts for one in facts.notifications.get(event_id, ())]),
     }
@@ -211,7 +212,7 @@ def _bare_json(red: BranchWorkflow) -> Json:
     }
 
 
-def _fails_json(jobs: Sequence[FailedJob]) -> Json | None:
+def fails_json(jobs: Sequence[FailedJob]) -> Json | None:
     """Return what fails in few words: the first failed test or job, and how many more."""
     if not jobs:
         return None
@@ -219,7 +220,8 @@ def _fails_json(jobs: Sequence[FailedJob]) -> Json | None:
     return {"job": jobs[0].job, "test": jobs[0].test, "tests": tests, "jobs": len(jobs)}
 
 
-def _commit_json(event: Event) -> Json:
+def commit_json(event: Event) -> Json:
+    """Return the shape of the commit of a build."""
     author = event.commit.author_name or event.actor.name or event.actor.login
     return {
         "event": str(event.id),

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 from uuid import UUID
 
@@ -17,7 +17,8 @@ from service.store.test_coverage import coverage_of
 from service.store.test_list import TestFilter, TestKey
 from service.store.tracks import StoredTrack
 
-MAX_STRIDES = 5
+MAX_STRIDES = 3  # of tests: a page of more would take too long
+CACHED_FOR = timedelta(seconds=20)
 SHOWN = 10  # of each state, on the page of all
 PAGE_SIZE = 50
 MARKS = 20
@@ -36,6 +37,28 @@ class _Looked:
 
     tests: Sequence[ListedTest]
     left_out: int
+
+
+class TestsCache:
+    """The page of all states by its filter, for some seconds: judging takes long.
+
+    Many people keep the page open, and each event has it read again.
+    """
+
+    __test__ = False
+
+    def __init__(self) -> None:
+        self._read: dict[TestFilter, tuple[datetime, Json]] = {}
+
+    def read(self, transaction: Transaction, now: datetime, wanted: TestFilter) -> Json:
+        """Return what ``read_tests`` does, at most CACHED_FOR old."""
+        at, page = self._read.get(wanted, (None, {}))
+        if at is not None and timedelta() <= now - at < CACHED_FOR:
+            return page
+        page = read_tests(transaction, now, wanted)
+        self._read = {key: one for key, one in self._read.items() if now - one[0] < CACHED_FOR}
+        self._read[wanted] = (now, page)
+        return page
 
 
 def read_tests(transaction: Transaction, now: datetime, wanted: TestFilter) -> Json:

@@ -5,18 +5,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Select, select, tuple_, union_all
+from sqlalchemy import Column, ColumnElement, Select, or_, select, tuple_, union_all
 
-from service.db.tables import Transaction, is_unsent, notifications
-from service.model import Notification, NotificationState
+from service.db.tables import Transaction, events, is_unsent, notifications, tracks
+from service.model import Notification, NotificationState, slug_spellings
 from service.store.cursors import SortKey, to_cursor, to_sort_key
 from service.store.rows import to_notification
+
+MAX_RECENT = 2_000
 
 
 @dataclass(frozen=True, kw_only=True)
 class NotificationSearch:
     """Filters of notifications: several values mean any, None or empty means all.
 
+    project       its slug or name
     channel       the label, such as ``web-team (slack)``
     since, until  when it was decided to tell: from, and up to but without
     """
@@ -24,6 +27,7 @@ class NotificationSearch:
     receiver: Sequence[str] = ()
     channel: Sequence[str] = ()
     state: Sequence[NotificationState] = ()
+    project: Sequence[str] = ()
     since: datetime | None = None
     until: datetime | None = None
 
@@ -68,6 +72,33 @@ def _walked(wanted: NotificationSearch) -> list[list[ColumnElement[bool]]]:
     return [in_state]
 
 
+def _of_projects(projects: Sequence[str]) -> list[ColumnElement[bool]]:
+    """Return the condition that notifications are of one of these projects.
+
+    Those of jobs have no track: their event says the project.
+    """
+    if not projects:
+        return []
+    slugs = [slug for one in projects for slug in slug_spellings(one)]
+    own = select(tracks.c.id).where(or_(tracks.c.project_slug.in_(slugs), tracks.c.project_name.in_(projects)))
+    of_event = select(events.c.id).where(
+        events.c.id == notifications.c.event_id,
+        or_(events.c.project_slug.in_(slugs), (events.c.org + "/" + events.c.project_name).in_(projects)),
+    )
+    return [or_(notifications.c.track_id.in_(own), notifications.c.track_id.is_(None) & of_event.exists())]
+
+
+def recent_names(transaction: Transaction) -> tuple[list[str], list[str]]:
+    """Return the receivers and the channels' labels of the newest notifications."""
+    newest = (
+        select(notifications.c.receiver, notifications.c.channel_label)
+        .order_by(notifications.c.created_at.desc(), notifications.c.id.desc())
+        .limit(MAX_RECENT)
+    )
+    found = transaction.execute(newest).all()
+    return list(dict.fromkeys(row.receiver for row in found)), list(dict.fromkeys(row.channel_label for row in found))
+
+
 def _any_of(column: Column[Any], values: Sequence[str]) -> list[ColumnElement[bool]]:
     return [column.in_(list(dict.fromkeys(values)))] if values else []
 
@@ -76,7 +107,7 @@ def _stretch(
     walked: Sequence[ColumnElement[bool]], wanted: NotificationSearch, beyond: SortKey | None
 ) -> Select[tuple[Any, ...]]:
     at, key = notifications.c.created_at, notifications.c.id
-    conditions = list(walked)
+    conditions = [*walked, *_of_projects(wanted.project)]
     if wanted.since is not None:
         conditions.append(at >= wanted.since)
     if wanted.until is not None:

@@ -59,7 +59,8 @@ RIGHTS: Mapping[str, Right] = {
             "POST /deliveries/{id}/dismiss",
             "POST /notifications/{id}/resend",
             "POST /notifications/{id}/dismiss",
-            "POST /dead-letters/resend",
+            "POST /dead-letters/{cause}/resend",
+            "POST /dead-letters/{cause}/dismiss",
         ),
     ),
     "silence": Right(

@@ -1,17 +1,13 @@
 """The forms of the pages: replay, resend, dismiss."""
 
-from collections.abc import Awaitable
-
 from starlette.requests import Request
 from starlette.responses import Response
 
 from service.model import Notification
 from service.operations import operator_actions, queries
-from service.operations.bulk_actions import Subject, act_on_each
-from service.operations.ids import Noun
 from service.store import notifications
 from service.web.pages.context import PageContext
-from service.web.pages.forms import read_form, read_values
+from service.web.pages.forms import read_form
 
 
 async def replay(context: PageContext, request: Request) -> Response:
@@ -28,23 +24,6 @@ async def resend(context: PageContext, request: Request) -> Response:
     notification_id = queries.to_id(request.path_params["id"])
     sent = await operator_actions.resend(context.store, context.jobs, notification_id, who=who, at=context.clock())
     return context.redirect_back(request, _page_of(sent), "resend")
-
-
-async def resend_all(context: PageContext, request: Request) -> Response:
-    """Resend several notifications, and redirect back.
-
-    Those that cannot be resent now stay dead letters.
-    """
-    who = await context.access.require_form(request)
-    named = [queries.to_id(value) for value in await read_values(request, "notification")]
-    subjects = [Subject(noun=Noun.NOTIFICATION, id=one) for one in named[: context.limits.dead_letters]]
-
-    def resend_one(subject: Subject) -> Awaitable[object]:
-        return operator_actions.resend(context.store, context.jobs, subject.id, who=who, at=context.clock())
-
-    outcomes = [outcome async for outcome in act_on_each(subjects, resend_one)]
-    is_done = all(outcome.reason is None for outcome in outcomes)
-    return context.redirect_back(request, "/dead-letters", "resend_all" if is_done else "resend_some")
 
 
 async def dismiss_delivery(context: PageContext, request: Request) -> Response:

@@ -46,6 +46,11 @@ def test_url(shape: Mapping[str, Any]) -> str:
     return f"/health/test?{urlencode({'receiver': shape['receiver']})}"
 
 
+def channel_url(shape: Mapping[str, Any]) -> str:
+    """Return the path of the notifications of the channel that a shape names."""
+    return f"/notifications?{urlencode({'channel': shape['channel_label']})}"
+
+
 def project_address(project: str) -> str:
     """Return the path of the page of a project by its name or slug."""
     if is_plain(project):
@@ -86,6 +91,7 @@ def _quoted(name: str) -> str:
 
 FILTERS: Mapping[str, Callable[..., str]] = {
     "builds_url": builds_url,
+    "channel_url": channel_url,
     "project_url": project_url,
     "test_url": test_url,
     "tests_url": tests_url,

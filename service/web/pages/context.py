@@ -19,6 +19,7 @@ from service.operations.json_shapes import Json
 from service.operations.month_figures import MonthCache
 from service.operations.now import Setting
 from service.operations.operator_actions import MAX_REASON
+from service.operations.tests_page import TestsCache
 from service.operations.week_figures import WeeksCache
 from service.queue.base import JobQueue
 from service.store import dead_counts, default_tracks
@@ -66,6 +67,7 @@ class PageContext:
     setting: Callable[[], Setting] = Setting
     health: HealthFacts = field(default_factory=HealthFacts)
     weeks: WeeksCache = field(default_factory=WeeksCache)
+    tests: TestsCache = field(default_factory=TestsCache)
     months: MonthCache = field(default_factory=MonthCache)
     limits: PageLimits = field(default_factory=PageLimits)
     renderer: TemplateRenderer = field(default_factory=TemplateRenderer)

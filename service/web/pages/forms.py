@@ -28,11 +28,6 @@ async def read_form(request: Request) -> dict[str, str]:
     return dict(fields)
 
 
-async def read_values(request: Request, name: str) -> list[str]:
-    """Return all values of one field of a posted form, in order. Raises BadRequest."""
-    return [value for field, value in await _read_fields(request) if field == name]
-
-
 async def _read_fields(request: Request) -> list[tuple[str, str]]:
     body = bytearray()
     async for chunk in request.stream():

@@ -1,25 +1,42 @@
 """The page of incidents, and the forms to take, release, classify or mute one."""
 
+from collections.abc import Mapping
+
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from service.db.tables import Transaction
 from service.errors import NotFound
 from service.operations import incidents as operations
+from service.operations.incidents import STATES
+from service.operations.incidents_page import FILTERS, read_incidents
 from service.operations.json_shapes import Json
 from service.operations.queries import to_id
-from service.web.pages.context import PageContext
+from service.store import names
+from service.web.pages.asked import address, has_empty, read_asked
+from service.web.pages.context import PageContext, redirect
 from service.web.pages.forms import read_form
 
-MAX_OPEN = 100
-MAX_CLOSED = 20
+PATH = "/incidents"
+NAMES = ("project", "branch", "state", "cursor")
+MAX_SUGGESTED = 100
 
 
 async def show(context: PageContext, request: Request) -> Response:
     """Return the incidents page, open ones first."""
     session = await context.access.require_session(request)
-    shown = await context.read(_read)
+    given = read_asked(request.query_params, NAMES)
+    if has_empty(request.query_params):
+        return redirect(address(PATH, given))
+    shown = await context.read(_read, context, given)
     return await context.render_page(request, session, "incidents.html", **shown)
+
+
+async def show_json(context: PageContext, request: Request) -> Response:
+    """Return what the incidents page shows as JSON."""
+    await context.access.require(request)
+    given = read_asked(request.query_params, NAMES)
+    return JSONResponse(await context.store.snapshot(read_incidents, given, context.clock()))
 
 
 async def take(context: PageContext, request: Request) -> Response:
@@ -50,10 +67,21 @@ async def _act(context: PageContext, request: Request, verb: str) -> Response:
     return context.redirect_back(request, "/incidents", "incident")
 
 
-def _read(transaction: Transaction) -> Json:
-    open_ = operations.list_incidents(transaction, {"state": [operations.OPEN]}, limit=MAX_OPEN)
-    closed = operations.list_incidents(transaction, {"state": [operations.CLOSED]}, limit=MAX_CLOSED)
-    return {"incidents": open_["items"], "has_more": open_["next"] is not None, "closed": closed["items"]}
+def _read(transaction: Transaction, context: PageContext, given: Mapping[str, str]) -> Json:
+    shown, state = read_incidents(transaction, given, context.clock()), given.get("state")
+    filters = {name: given.get(name) for name in FILTERS}
+    following = (shown[state] or {}).get("next") if state else None
+    return {
+        "hints": shown["hints"],
+        "given": {name: given.get(name) for name in NAMES},
+        "is_filtered": any(filters.values()),
+        "parts": {one: shown[one] for one in STATES},
+        "addresses": {one: address(PATH, {**filters, "state": one}) for one in STATES},
+        "both": address(PATH, filters),
+        "projects": names.latest(transaction, "project", limit=MAX_SUGGESTED),
+        "newest": address(PATH, {**filters, "state": state}) if "cursor" in given else None,
+        "older": address(PATH, {**filters, "state": state, "cursor": following}) if following else None,
+    }
 
 
 def read_incident(transaction: Transaction, incident_id: str | None) -> Json | None:

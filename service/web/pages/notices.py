@@ -11,6 +11,8 @@ NOTICES = {
     "resend": "The notification is being sent again. The result is shown below as soon as it is known.",
     "resend_all": "They are being sent again. Those that cannot be sent are listed here again later.",
     "resend_some": "Not all of them could be sent again now. The others are listed below.",
+    "dismiss_all": "Dismissed, and on record. They can still be sent again.",
+    "dismiss_some": "Not all of them could be dismissed now. The others are listed below.",
     "dismiss": "Dismissed, and on record. It can still be replayed or sent again.",
     "silence": "The silence is set, and on record.",
     "expire": "The silence has ended.",

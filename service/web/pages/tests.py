@@ -10,7 +10,7 @@ from service.operations.json_shapes import Json
 from service.operations.one_test import read_test
 from service.operations.queries import to_id
 from service.operations.tests import TestSearch, to_state
-from service.operations.tests_page import SECTIONS, read_state, read_tests
+from service.operations.tests_page import SECTIONS, read_state
 from service.store import names
 from service.store.test_list import TestFilter
 from service.web.pages.asked import address, has_empty, read_asked
@@ -67,7 +67,7 @@ def _rows(transaction: Transaction, context: PageContext, given: Mapping[str, st
     wanted, now = TestFilter(project=given.get("project"), branch=given.get("branch")), context.clock()
     state = to_state([given["state"]] if "state" in given else [])
     if state is None:
-        return read_tests(transaction, now, wanted)
+        return context.tests.read(transaction, now, wanted)
     return read_state(transaction, now, TestSearch(wanted=wanted, state=state), given.get("cursor"))
 
 

@@ -1,10 +1,13 @@
 """The page of incidents: what is red, who has it, and the forms to say so."""
 
+from typing import Any
+
 import httpx
 import pytest
 
 from tests.app_fixture import GREEN, RED, House
 from tests.operations.test_incidents import one
+from tests.operator_client import ADMIN_TOKEN
 from tests.pages_fixture import text
 
 
@@ -27,7 +30,9 @@ async def test_nothing_is_red_at_first(house: House) -> None:
 async def test_an_incident_is_taken_and_released_on_the_page(house: House) -> None:
     await house.finish(RED)
     await house.drain()
-    assert "acme/web main build-and-test open, red once since" in text(await page(house))
+    words = text(await page(house))
+    assert "acme/web main build-and-test Red for" in words
+    assert "open, red once since" in words
 
     done = await send(house, "take", by="<b>Linh</b>", until="2h", note="the runner")
     taken = await page(house)
@@ -89,3 +94,51 @@ async def test_strangers_are_led_to_the_login_and_other_sites_are_refused(house:
     assert [answer.headers["location"][:6] for answer in answers] == ["/login"] * 2
     assert elsewhere.status_code == 403
     assert (await one(house))["taken"] is None
+
+
+async def rows(house: House, query: str = "") -> Any:
+    answer = await house.http.get(f"/incidents.json{query}", headers={"authorization": f"Bearer {ADMIN_TOKEN}"})
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+@pytest.mark.databases("sqlite", "postgres")
+async def test_an_incident_has_how_long_it_was_red_of_what_and_who_had_it(house: House) -> None:
+    event = await house.finish(RED)
+    await house.drain()
+    house.clock.tick(hours=2)
+    open_ = text(await page(house))
+    await house.finish(GREEN)
+    await house.drain()
+
+    closed, found = await page(house), await rows(house)
+
+    [incident] = found["closed"]["items"]
+    assert found["open"]["items"] == []
+    assert incident["newest_event"] == event
+    assert incident["red_for_s"] > 0
+    assert incident["fails"]["tests"] > 0
+    assert incident["broke_with"]["revision"] == RED.revision
+    assert incident["fixed_with"]["revision"] == GREEN.revision
+    assert "Red for 2h" in open_
+    assert "Has it no one" in open_
+    assert f"Green with {GREEN.revision[:7]}" in text(closed)
+    assert f'href="/builds/{event}"' in closed.text
+
+
+async def test_incidents_are_kept_by_project_branch_and_state(house: House) -> None:
+    await house.finish(RED)
+    await house.drain()
+
+    asked = ("?project=acme/web", "?project=acme/ios", "?branch=main&state=open", "?branch=topic", "?state=closed")
+    counts = [
+        sum(len(part["items"]) for part in (found["open"], found["closed"]) if part)
+        for found in [await rows(house, query) for query in asked]
+    ]
+    wrong = await house.http.get("/incidents?state=red")
+    unknown = text(await page(house, "/incidents?project=acme/wep"))
+
+    assert counts == [1, 0, 1, 0, 0]
+    assert (wrong.status_code, "is not a state" in text(wrong)) == (400, True)
+    assert "No run of project 'acme/wep' is on record; did you mean" in unknown
+    assert "None is on record." in text(await page(house, "/incidents?state=closed"))

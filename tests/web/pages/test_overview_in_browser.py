@@ -20,6 +20,13 @@ pytestmark = pytest.mark.long
 
 PATHS = ("/?still=1", "/?still=1&organization=tools", "/?still=1&mine=ada", "/?still=1&team=web", "/board?still=1")
 TESTS = ("/tests?still=1", "/tests?still=1&state=flaky", "/tests?still=1&project=nobody")
+LISTS = (
+    "/notifications?still=1",
+    "/incidents?still=1",
+    "/incidents?still=1&state=closed",
+    "/dead-letters?still=1",
+    "/health?still=1",
+)
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +67,7 @@ def tab(browser: Browser, address: str) -> Iterator[Tab]:
 
 def test_no_page_scrolls_sideways_or_grows_too_large(tab: Tab, is_long: bool) -> None:
     faults = {}
-    for path in (*PATHS, *TESTS):
+    for path in (*PATHS, *TESTS, *LISTS):
         response = tab.page.goto(tab.address + path)
         assert response is not None
         size = len(response.body())
@@ -75,7 +82,7 @@ def test_no_page_scrolls_sideways_or_grows_too_large(tab: Tab, is_long: bool) ->
 def test_axe_finds_nothing_and_controls_can_be_hit(tab: Tab, scheme: str) -> None:
     tab.page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
     faults = {}
-    for path in (*PATHS, *TESTS):
+    for path in (*PATHS, *TESTS, *LISTS):
         for width in (1440, 390):
             tab.page.set_viewport_size({"width": width, "height": 900})
             tab.go(path)

@@ -8,8 +8,9 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
-from service.model import Action, DeliveryState, Notification
+from service.model import Action, DeliveryState
 from service.store import actions, deliveries
+from service.store.dead_causes import digest_of
 from tests.operator_client import ADMIN_TOKEN as TOKEN
 from tests.pages_fixture import LOOPBACK, PUBLIC_URL, House, browser, house, text
 
@@ -145,28 +146,39 @@ async def test_what_is_being_sent_is_not_resent_and_the_page_says_why(house: Hou
     assert await done(house, notification.id) == []
 
 
-async def test_all_of_one_channel_are_resent_at_once_and_what_cannot_be_stays(
-    house: House, browser: httpx.AsyncClient
-) -> None:
+async def test_all_of_one_cause_are_resent_at_once(house: House, browser: httpx.AsyncClient) -> None:
     dead = [await house.owe(await house.build()) for _ in range(3)]
     for notification in dead:
         await house.give_up(notification, "Slack answered 410")
     await browser.get("/dead-letters")
 
-    def fields(*notifications: Notification) -> list[tuple[str, str]]:
-        return [("notification", str(one.id)) for one in notifications]
-
-    sent = await browser.post("/dead-letters/resend", content=urlencode(fields(*dead)))
+    address = f"/dead-letters/{digest_of(('web-team (slack)', 'Slack answered 410'))}"
+    sent = await browser.post(f"{address}/resend")
     back = await browser.get(sent.headers["location"])
-    await house.try_to_send(dead[0])
-    some = await browser.post("/dead-letters/resend", content=urlencode(fields(*dead[:2])))
-    waiting = await browser.get(some.headers["location"])
+    gone = await browser.post(f"{address}/resend")
 
     assert "They are being sent again." in text(back)
-    assert await house.enqueued() == {("send", dead[0].id)}  # one channel is told one message at a time
-    assert "Not all of them could be sent again now." in text(waiting)
-    assert [len(await done(house, one.id)) for one in dead] == [1, 2, 1]
+    assert len(await house.enqueued()) == 1  # one channel is told one message at a time
+    assert (gone.status_code, "nothing of this cause" in text(gone).lower()) == (409, True)
+    assert [len(await done(house, one.id)) for one in dead] == [1, 1, 1]
     assert sent.status_code == 303
+
+
+async def test_all_of_one_cause_are_dismissed_at_once_and_others_stay(house: House, browser: httpx.AsyncClient) -> None:
+    dead = [await house.owe(await house.build()) for _ in range(3)]
+    for notification, reason in zip(dead, ("Slack answered 410", "Slack answered 410", "other"), strict=True):
+        await house.give_up(notification, reason)
+    before = await browser.get("/dead-letters")
+
+    address = f"/dead-letters/{digest_of(('web-team (slack)', 'Slack answered 410'))}/dismiss"
+    sent = await browser.post(address, data={"because": "told by phone"})
+    after = await browser.get(sent.headers["location"])
+    again = await browser.post(address)
+
+    assert address in before.text
+    assert "Dismissed, and on record. They can still be sent again." in text(after)
+    assert [len(await done(house, one.id)) for one in dead] == [1, 1, 0]
+    assert again.status_code == 409
 
 
 @pytest.mark.parametrize(("because", "on_record"), [("told by phone", "by admin: told by phone"), ("", "by admin")])

@@ -164,6 +164,19 @@ async def test_empty_fields_of_the_form_are_dropped(house: House) -> None:
     assert (response.status_code, response.headers["location"]) == (303, "/tests?branch=main")
 
 
+async def test_the_page_of_all_states_is_read_again_after_some_seconds(house: House) -> None:
+    await post(house, run(900))
+    before = await rows(house, "/tests.json")
+    await post(house, run(901, ADDS))
+
+    cached = await rows(house, "/tests.json")
+    house.clock.tick(seconds=20)
+    after = await rows(house, "/tests.json")
+
+    assert cached == before
+    assert [one["name"] for one in after["sections"]["new"]["items"]] == [ADDS.name]
+
+
 async def test_a_stranger_sees_neither_page_nor_rows(house: House) -> None:
     async with house.stranger() as stranger:
         answers = [await stranger.get(path) for path in ("/tests", f"/tests/{NO_TEST}", "/tests.json")]
