@@ -56,8 +56,16 @@ def check_problem(*, pattern: str | None, fingerprint: str | None, link: str | N
         raise BadRequest(f"pattern needs {MIN_PATTERN} characters beside wildcards: this one would match anything")
     if fingerprint is not None and not _FINGERPRINT.fullmatch(fingerprint):
         raise BadRequest("fingerprint must be that of a failure, or its first 8 hexadecimal digits or more")
-    if link is not None and (urlsplit(link).scheme not in {"http", "https"} or not urlsplit(link).hostname):
+    if link is not None and not _is_web_address(link):
         raise BadRequest("link must be an address that begins with https:// or http://")
+
+
+def _is_web_address(link: str) -> bool:
+    try:
+        parts = urlsplit(link)
+    except ValueError:  # such as brackets that enclose no address
+        return False
+    return parts.scheme in {"http", "https"} and bool(parts.hostname)
 
 
 def to_problems(shapes: Iterable[KnownProblemShape]) -> tuple[KnownProblem, ...]:

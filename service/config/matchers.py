@@ -30,6 +30,8 @@ def parse_matchers(written: Mapping[str, object]) -> tuple[Matcher, ...]:
     """
     if unknown := next((key for key in written if key not in MATCH_KEYS), None):
         raise BadRequest(f"there is no match key {unknown!a}; {suggest(unknown, tuple(MATCH_KEYS))}")
+    if absent := next((key for key, patterns in written.items() if patterns is None), None):
+        raise BadRequest(f"{absent} must be a text, or a list of texts")  # without it, nothing would be left to fit
     _require_few(written)
     try:
         shape = MatchShape.model_validate(_with_jobs(written))

@@ -246,12 +246,12 @@ def default_kinds(asked: Sequence[str], jobs: Sequence[str]) -> Sequence[str]:
 
 def values_of(name: str, given: str | Sequence[str]) -> Sequence[str]:
     """Return a filter's values without blank ones. Raises BadRequest for too many."""
-    cleaned = (clean(value.strip()) for value in ([given] if isinstance(given, str) else given))
-    values = [value for value in cleaned if value]
+    listed = [given] if isinstance(given, str) else given
+    values = [value for value in (clean(value.strip()) for value in listed) if value]
     if name in SINGLE_VALUED and len(values) > 1:
         raise BadRequest(f"{name!a} stands twice; give it once")
-    if len(values) > MAX_VALUES:
-        raise BadRequest(f"{name!a} may stand {MAX_VALUES} times, and it stands {len(values)} times; ask in parts")
+    if len(listed) > MAX_VALUES:
+        raise BadRequest(f"{name!a} may stand {MAX_VALUES} times, and it stands {len(listed)} times; ask in parts")
     return values
 
 

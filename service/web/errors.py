@@ -6,6 +6,7 @@ from typing import Any
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Match, Route
 
 from service.errors import NotFound, Rejected, Temporary
 from service.pipeline.receive import RETRY_AFTER_S
@@ -56,7 +57,8 @@ def _error_parts(request: Request, error: Exception) -> tuple[int, str, Mapping[
     headers: Mapping[str, str] = {}
     match error:
         case HTTPException():
-            status, sentence, headers = error.status_code, _http_exception_message(request, error), error.headers or {}
+            status, headers = error.status_code, _http_exception_headers(request, error)
+            sentence = _http_exception_message(request, headers.get("Allow"))
         case Rejected():
             status, sentence, headers = error.status, str(error), error.headers
         case ClientDisconnect():  # only the log shows this response
@@ -74,9 +76,23 @@ def _error_parts(request: Request, error: Exception) -> tuple[int, str, Mapping[
     return status, sentence, headers
 
 
-def _http_exception_message(request: Request, error: HTTPException) -> str:
+def _http_exception_headers(request: Request, error: HTTPException) -> Mapping[str, str]:
+    """Return the headers of an error; ``Allow`` has the methods of its path.
+
+    Those are of all routes with the path: Starlette names those of the first.
+    """
+    headers = dict(error.headers or {})
+    if "Allow" in headers:
+        routes = [route for route in request.app.routes if isinstance(route, Route)]
+        same_path = [route for route in routes if route.matches(request.scope)[0] is not Match.NONE]
+        methods = {method for route in same_path for method in route.methods or ()}
+        headers["Allow"] = ", ".join(sorted(methods)) or headers["Allow"]
+    return headers
+
+
+def _http_exception_message(request: Request, allowed: str | None) -> str:
     """Return a sentence with a next step for Starlette's own errors."""
-    path, allowed = request.url.path, (error.headers or {}).get("Allow")
+    path = request.url.path
     if allowed:
         return f"{path!a} does not take {request.method}; it takes {allowed}"
     return f"there is nothing at {path!a}; docs/http.md lists what there is"

@@ -7,8 +7,9 @@ import pytest
 
 from service.errors import Permanent
 from service.operations.json_shapes import Json
+from service.web.openapi.bodies import BODIES
 from service.web.openapi.document import ANSWERS, ERRORS, PATH
-from service.web.openapi.requests import BODIES, QUERIES
+from service.web.openapi.requests import QUERIES
 from tests.app_fixture import RED, House
 from tests.cli_reference import every_route
 from tests.operator_client import ADMIN_TOKEN

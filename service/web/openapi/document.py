@@ -8,7 +8,8 @@ from importlib.metadata import version
 from starlette.routing import BaseRoute, Route
 
 from service.operations.json_shapes import Json
-from service.web.openapi.requests import body, path_parameters, query_parameters
+from service.web.openapi.bodies import body
+from service.web.openapi.requests import path_parameters, query_parameters
 from service.web.openapi.shapes import reference, schemas
 
 PATH = "/api/v1/openapi.json"

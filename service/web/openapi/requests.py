@@ -1,10 +1,11 @@
-"""The parameters and bodies of the API's requests, from the lists that check them."""
+"""The parameters of the API's requests, from the lists that check them."""
 
 from collections.abc import Mapping, Sequence
 
-from service.model import IncidentClass, NotificationState, SilenceState
-from service.operations import incidents, known_problems, notifications, queries, saved_views, silences, status
+from service.model import EventKind, NotificationState, SilenceState, Transition
+from service.operations import incidents, notifications, queries, status
 from service.operations.json_shapes import Json
+from service.operations.operator_actions import MAX_REASON
 from service.routing.match_keys import SEARCH_FILTERS
 
 PAGE = ("limit", "cursor")
@@ -22,7 +23,7 @@ QUERIES: Mapping[str, Sequence[str]] = {
     "GET /readyz": ("check",),
 }
 SENTENCES: Mapping[str, str] = {
-    "event": "the kind: workflow-completed, job-completed, ping or any",
+    "event": "the kind: workflow-completed, job-completed or ping",
     "told": "none: those of which no route had anyone told; any: the others",
     "since": "from this time on: a date, RFC 3339, now, today, yesterday, or how long ago, such as 7d",
     "until": "before this time, written as for since",
@@ -49,23 +50,28 @@ STATES: Mapping[str, Sequence[str]] = {
     "GET /api/v1/tests": ("failing", "new", "flaky", "slow"),
 }
 TEXT: Json = {"type": "string"}
-VIEW: Mapping[str, Json] = {**dict.fromkeys(saved_views.MAX_CHARACTERS, TEXT), "shared": {"type": "boolean"}}
-BODIES: Mapping[str, Mapping[str, Json]] = {
-    "POST /api/v1/silences": {
-        **dict.fromkeys(silences.FIELDS, TEXT),
-        "matchers": {"type": "object", "minProperties": 1},
-        "preview": {"type": "boolean"},
-    },
-    "POST /api/v1/known-problems": {**dict.fromkeys(known_problems.FIELDS, TEXT), "mute": {"type": "boolean"}},
-    "POST /api/v1/views": VIEW,
-    "PATCH /api/v1/views/{id}": VIEW,
-    **{f"POST /api/v1/incidents/{{id}}/{act}": dict.fromkeys(fields, TEXT) for act, fields in incidents.ACTS.items()},
+SCHEMAS: Mapping[str, Json] = {
+    "limit": {"type": "integer", "minimum": 1, "maximum": queries.MAX_PAGE_SIZE},
+    "cursor": {**TEXT, "format": "cursor"},
+    "since": {**TEXT, "format": "search-begin"},
+    "until": {**TEXT, "format": "search-end"},
+    "because": {**TEXT, "maxLength": MAX_REASON},
+    "dismissed": {"enum": ["true", "false"]},
+    "told": {"enum": list(queries.TOLD_VALUES)},
+    "event": {"enum": [str(one) for one in EventKind]},
+    "transition": {"enum": [str(one) for one in Transition]},
+    "check": {"enum": ["database", "worker"]},
 }
-REQUIRED: Mapping[str, Sequence[str]] = {
-    "POST /api/v1/silences": ("matchers", "until", "comment"),
-    "POST /api/v1/known-problems": ("title",),
-    "POST /api/v1/views": ("name", "query"),
+"""The schemas of parameters that are not any text."""
+SINGLE = {*PAGE, "since", "until", "q", "because", "dismissed"}
+SINGLE_OF: Mapping[str, set[str]] = {
+    "GET /api/v1/status": set(status.PARAMETERS),
+    "GET /api/v1/known-problems": {"state"},
+    "GET /api/v1/tests": {"project", "branch", "state"},
 }
+"""The parameters that may stand only once: of all requests, and of some."""
+CAPPED = {"GET /api/v1/events", "GET /api/v1/notifications"}
+"""The requests whose filters may have so many values: each costs a scan of an index."""
 
 
 def query_parameters(request: str) -> list[Json]:
@@ -80,38 +86,16 @@ def path_parameters(path: str) -> list[Json]:
     return [{"name": "id", "in": "path", "required": True, "schema": {"type": "string", "format": "uuid"}}]
 
 
-def body(request: str) -> Json | None:
-    """Return the body of a request; None if it has none."""
-    if request not in BODIES:
-        return None
-    required = list(REQUIRED.get(request, ()))
-    shape: Json = {"type": "object", "properties": dict(BODIES[request]), "additionalProperties": False}
-    if required:
-        shape["required"] = required
-    if request.endswith("/classify"):
-        shape["properties"]["class"] = {"enum": [str(one) for one in IncidentClass]}
-    return {"required": bool(required), "content": {"application/json": {"schema": shape}}}
-
-
-def _is_single(request: str, name: str) -> bool:
-    """Return whether a parameter may stand only once."""
-    return name in {*PAGE, "since", "until", "q", "because", "dismissed"} or request == "GET /api/v1/status"
-
-
 def _parameter(request: str, name: str) -> Json:
-    schema: Json = dict(TEXT)
-    if name == "limit":
-        schema = {"type": "integer", "minimum": 1, "maximum": queries.MAX_PAGE_SIZE}
-    elif name == "dismissed":
-        schema = {"enum": ["true", "false"]}
-    elif name == "state":
-        schema = {"enum": list(STATES[request])}
-    elif name == "told":
-        schema = {"enum": list(queries.TOLD_VALUES)}
+    schema: Json = {"enum": list(STATES[request])} if name == "state" else dict(SCHEMAS.get(name, TEXT))
+    if name not in SINGLE | SINGLE_OF.get(request, set()):
+        schema = {"type": "array", "items": schema}
+        if request in CAPPED:
+            schema["maxItems"] = queries.MAX_VALUES
     known = SEARCH_FILTERS.get(name)
     return {
         "name": name,
         "in": "query",
         "description": known.sentence if known else SENTENCES.get(name, name),
-        "schema": schema if _is_single(request, name) else {"type": "array", "items": schema},
+        "schema": schema,
     }
