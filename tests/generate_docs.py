@@ -19,7 +19,7 @@ from tests.cli_reference import table
 
 ROOT = Path(__file__).parent.parent
 _SLOT = re.compile(r"(<!-- generated: (?P<part>[\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
-_TYPES = {"string": "text", "integer": "number", "array": "list"}
+_TYPES = {"boolean": "true or false", "string": "text", "integer": "number", "array": "list"}
 
 
 def pages() -> list[Path]:

@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -11,8 +11,10 @@ from typing import Any
 from uuid import UUID
 
 from starlette.applications import Starlette
+from starlette.routing import BaseRoute
 
 from service.app.asgi import health_app, receiving_app
+from service.app.assistants import Assistants, answer_assistants
 from service.app.build_context import Parts, build_context, embedded_queue
 from service.app.limits import Limits
 from service.channels import AppriseChannels
@@ -83,6 +85,7 @@ class Service:
     changes: Changes | None = None
     wake_ups: WakeUps | None = None
     watchdog: Watchdog | None = None
+    assistants: Assistants | None = None
     worker_limits: WorkerLimits = field(default_factory=WorkerLimits)
     row_workers: list[RowWorker] = field(default_factory=list)
 
@@ -162,6 +165,7 @@ class Service:
                 self._heartbeat_running(),
                 _in_background(self.wake_ups.run_sender() if self.wake_ups else None),
                 self._pages_live(),
+                self.assistants.running() if self.assistants else nullcontext(),
             ):
                 yield
         finally:
@@ -223,8 +227,7 @@ def build(  # noqa: PLR0913 - one argument for each thing that tests and the dem
     pipeline = Pipeline(context)
     _schedule(context.jobs, pipeline)
     wake_ups = _wake_ups(config.settings, context)
-    announce = wake_ups.send if wake_ups else None
-    committer = limits.committer(context.store, announce=announce, limits=limits.intake)
+    committer = limits.committer(context.store, announce=wake_ups.send if wake_ups else None, limits=limits.intake)
     heartbeat = Heartbeat(
         context.store, Process(role=role, channels=context.channels), clock=context.clock, metrics=context.metrics
     )
@@ -234,11 +237,11 @@ def build(  # noqa: PLR0913 - one argument for each thing that tests and the dem
     access = _access(config.settings, context, session_clock or context.clock)
     api = _api(access, pipeline, readiness)
     asgi, changes = health_app(api), _changes(context, limits) if role.receives else None
+    assistants = answer_assistants(config.settings, access, context) if role.receives else None
     if changes is not None:
         webhook = _webhook(context, committer, limits)
         pages = _pages(pipeline, api, first_run, health, limits=limits.pages)
-        feeds = Feeds(store=context.store, access=access, clock=context.clock, address=config.settings.address)
-        others = [*feeds.routes(), *LiveEndpoint(access=access, changes=changes).routes()]
+        others = _other_routes(config.settings, context, access, changes, assistants=assistants)
         asgi = receiving_app(api, webhook, pages, others, max_body_bytes=config.settings.max_body_bytes)
     return Service(
         asgi=asgi,
@@ -251,6 +254,7 @@ def build(  # noqa: PLR0913 - one argument for each thing that tests and the dem
         changes=changes,
         wake_ups=wake_ups,
         watchdog=watchdog,
+        assistants=assistants,
         worker_limits=limits.worker,
     )
 
@@ -262,6 +266,15 @@ def _watchdog(settings: Settings, jobs: JobQueue, readiness: Readiness) -> Watch
     watchdog = Watchdog(settings.watchdog_url)
     jobs.schedule(PING_EVERY_S, WatchdogPinger(readiness, watchdog).ping)
     return watchdog
+
+
+def _other_routes(
+    settings: Settings, context: Context, access: Access, changes: Changes, *, assistants: Assistants | None
+) -> list[BaseRoute]:
+    """Return the routes that are neither of the API nor pages."""
+    feeds = Feeds(store=context.store, access=access, clock=context.clock, address=settings.address)
+    live = LiveEndpoint(access=access, changes=changes)
+    return [*feeds.routes(), *live.routes(), *(assistants.routes() if assistants else ())]
 
 
 def _wake_ups(settings: Settings, context: Context) -> WakeUps | None:

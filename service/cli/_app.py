@@ -50,6 +50,7 @@ COMMANDS = {
     "status": "status:status",
     "incidents": "incidents:incidents",
     "tests": "tests:tests",
+    "mcp": "mcp:mcp",
 }
 """Module and name of each command.
 

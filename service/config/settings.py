@@ -224,6 +224,10 @@ class Settings(BaseModel):
         "the password of Basic, at least 32 characters. The keys of [signed "
         "addresses](http.md#feeds-and-badges) are made with it, and a new token makes them all invalid.",
     )
+    mcp: bool = Field(
+        default=False,
+        description="Answer [assistants](mcp.md) at `/mcp`: `true` or `false`. It needs the extra `roundsman[mcp]`.",
+    )
     watchdog_url: Annotated[str, AfterValidator(_watchdog)] | None = Field(
         default=None,
         repr=False,

@@ -23,7 +23,7 @@ from tests.cli_runner import Terminal, served
 from tests.fake_servers import free_port
 from tests.processes import surroundings
 
-STREAMING = {"serve", "web", "worker", "demo", "inbox"}  # they run and narrate; other commands tell what they did
+STREAMING = {"serve", "web", "worker", "demo", "inbox", "mcp"}  # they run; other commands tell what they did
 
 
 @pytest.fixture

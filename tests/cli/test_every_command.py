@@ -23,7 +23,7 @@ COMMANDS = [pytest.param(name, command, id=name) for name, command in every_comm
 GROUPS = sorted({name.partition(" ")[0] for name, _ in every_command() if " " in name})
 LIBRARY = re.compile(r"<\w+(\[\w+\])?>|[{}]|\[\[|<=x<=|[a-z,]\.\.\.$|Error:", re.MULTILINE)
 """Phrases of the library: types of Python, doubled brackets, ranges in mathematics, sentences that are cut."""
-SLOW = ("serve", "web", "worker", "demo", "inbox", "routes backtest")
+SLOW = ("serve", "web", "worker", "demo", "inbox", "routes backtest", "mcp")
 WITHOUT_CAPABILITIES = ("setpriv", "--bounding-set=-dac_override,-dac_read_search")
 
 

@@ -119,6 +119,16 @@ class Access:
             return user
         raise Unauthorized("the API needs a credential: send Authorization: Bearer and the admin token")
 
+    def require_token_to_read(self, request: Request) -> User:
+        """Return the user for the token of a program that only reads.
+
+        No session opens this: a browser sends its cookie by itself. Raises Unauthorized, TooManyGuesses or Forbidden.
+        """
+        self._check_origin(request)
+        if "authorization" not in request.headers:
+            raise Unauthorized("this needs a token: send Authorization: Bearer and ROUNDSMAN_READ_TOKEN")
+        return self._require_token_of_api(request)
+
     async def require_reader(self, request: Request) -> str:
         """Return the name of the user of a request for a feed, a badge or the board.
 
