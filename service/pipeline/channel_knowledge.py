@@ -112,6 +112,7 @@ def is_stale(transaction: Transaction, context: Context, notification: Notificat
     track_id, news = notification.track_id, notification.news
     if track_id is None or news not in COLORS or notification.attempts or notification.was_sent:
         return False
+    notifications.lock_unfinished(transaction, [track_id], channel_key=notification.channel_key)
     known = ChannelKnowledge(transaction, [track_id], before=notification.created_at)
     known.drop_waiting(transaction, (track_id, notification.channel_key), notification.topic)
     reason = why_stale(known, context, notification)

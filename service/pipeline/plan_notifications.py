@@ -51,6 +51,7 @@ def plan_notifications(
     has_living = has_living_channels(context)
     concerned = (plan for plan in plans if plan.any_matched or has_living or _goes_on(plan))
     matched = [plan.event.run for plan in concerned if plan.event.run]
+    notifications.lock_unfinished(transaction, [run.track_id for run in matched])
     known = ChannelKnowledge(transaction, [run.track_id for run in matched])
     opened = incidents.find_all(transaction, {run.incident_id for run in matched if run.incident_id})
     quiet = silences.unexpired(transaction, now)

@@ -35,13 +35,13 @@ _KEY = tuple_(notifications.c.topic, notifications.c.channel_key)
 _NEW_COLUMNS = [column.name for column in notifications.c if column.name != "unknown_since"]
 _INSERT = BulkInsert(notifications, "ON CONFLICT DO NOTHING", columns=_NEW_COLUMNS)
 _FIND_BY_KEYS = select(notifications).where(_KEY.in_(bindparam("keys", expanding=True)))
+_IS_UNFINISHED = and_(
+    notifications.c.track_id.is_not(None),
+    or_(*(notifications.c.state == literal_column(f"'{state}'") for state in (PENDING, SENDING))),
+)
 _FIND_UNFINISHED = (
     select(notifications)
-    .where(
-        notifications.c.track_id.in_(bindparam("track_ids", expanding=True)),
-        notifications.c.track_id.is_not(None),
-        or_(*(notifications.c.state == literal_column(f"'{state}'") for state in (PENDING, SENDING))),
-    )
+    .where(notifications.c.track_id.in_(bindparam("track_ids", expanding=True)), _IS_UNFINISHED)
     .order_by(notifications.c.created_at, notifications.c.id)
 )
 
@@ -91,6 +91,23 @@ def unfinished_of_tracks(transaction: Transaction, track_ids: Collection[int]) -
         return []
     found = transaction.execute(_FIND_UNFINISHED, {"track_ids": list(track_ids)})
     return [to_notification(row) for row in found.mappings()]
+
+
+def lock_unfinished(transaction: Transaction, track_ids: Collection[int], *, channel_key: str | None = None) -> None:
+    """Hold the unfinished notifications about tracks until the transaction ends.
+
+    channel_key   only those of one channel
+
+    Two workers change several of one track at once: one begins to send, the other plans what takes their place. Each
+    locks all that it may change first, the oldest first, so that they do not wait for each other crosswise.
+    """
+    if transaction.dialect.name == "sqlite" or not track_ids:
+        return  # there one transaction writes at a time
+    locking = select(notifications.c.id).where(notifications.c.track_id.in_(track_ids), _IS_UNFINISHED)
+    if channel_key is not None:
+        locking = locking.where(notifications.c.channel_key == channel_key)
+    oldest_first = locking.order_by(notifications.c.created_at, notifications.c.id)
+    transaction.execute(oldest_first.with_for_update(key_share=True)).all()
 
 
 def drop(transaction: Transaction, notification_ids: Collection[UUID], *, reason: str) -> set[UUID]:
