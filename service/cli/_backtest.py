@@ -74,8 +74,7 @@ def backtest(
     messages, those that are new, and those that are gone.
     """
     trial = _Trial(tried=load_for_trial(config), current=load_for_trial(None) if against is Against.CURRENT else None)
-    with _progress(is_shown=not as_json) as progress:
-        found = with_store(lambda _, store: _backtest(store, trial, since, progress))
+    found = with_store(lambda _, store: _backtest(store, trial, since, shows_progress=not as_json))
     if as_json:
         print_json({"against": against.value, **found})
     else:
@@ -87,6 +86,8 @@ def load_for_trial(file: Path | None) -> Config:
 
     They tell the services of channels, some of which get no good news. Raises BadConfig.
     """
+    if file and not file.exists():
+        raise BadConfig(f"--config {file} does not exist; name the roundsman.yaml to try")
     environ = {**os.environ, "ROUNDSMAN_CONFIG": str(file)} if file else os.environ
     try:
         return load(environ, serving=False)
@@ -110,13 +111,14 @@ class _Trial:
         return [self.tried, self.current] if self.current else [self.tried]
 
 
-async def _backtest(store: Store, trial: _Trial, since: str, progress: Callable[[int, int], None]) -> Json:
+async def _backtest(store: Store, trial: _Trial, since: str, *, shows_progress: bool) -> Json:
     now = store.clock()
     span = Span(since=to_time(since, now), until=now)
     if span.since >= now:
         raise BadRequest(f"--since {since} is not before now; write 30d or 2026-11-22")
     source = circleci(trial.tried, metrics=Metrics(), clock=store.clock)
     async with AsyncExitStack() as stack:
+        progress = stack.enter_context(_progress(is_shown=shows_progress))
         sides = [await stack.enter_async_context(open_simulation(config)) for config in trial.configs]
         played = await replay_history(store, source, sides, span, progress=progress)
         return await compare(sides[0].context.store, sides[1].context.store if trial.current else store, played)

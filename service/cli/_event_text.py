@@ -15,7 +15,15 @@ Line = tuple[str, str]
 FAILED, WAITING = "failed: ", "to be told: "
 
 MAX_TESTS = 10
+OPAQUE = "circleci/"  # the begin of slugs that hold no name
 BOLD, PLAIN, DOUBT, MATCHED = "bold", "", "yellow", "bold green"
+
+
+def readable_project(shape: Any) -> str | None:
+    """Return the project's slug, or its name where the slug is a code."""
+    slug: str | None = shape["project"]
+    name: str | None = shape["project_name"]
+    return name or slug if slug is None or slug.startswith(OPAQUE) else slug
 
 
 def format_time(time: str) -> str:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from service.cli._database import with_store
-from service.cli._event_text import format_time
+from service.cli._event_text import format_time, readable_project
 from service.cli._output import DIGITS, AsJson, print_json, say, warn
 from service.cli.tests import say_coverage
 from service.config.settings import Settings
@@ -52,7 +52,7 @@ def _lines(found: Any) -> Iterator[str]:
     if found["project"] is None:
         yield f"{_count(found)}{_since(found)}"
     else:
-        place = " ".join(filter(None, [found["project"], found["branch"]]))
+        place = " ".join(filter(None, [readable_project(found), found["branch"]]))
         yield f"{place} is {found['state']}{_since(found)}"
 
 

@@ -7,7 +7,7 @@ import typer
 
 from service.cli._commands import Group
 from service.cli._database import with_store
-from service.cli._event_text import format_time
+from service.cli._event_text import format_time, readable_project
 from service.cli._output import MIN_WIDTH, MINUTES, AsJson, print_json, print_table, say
 from service.config.settings import Settings
 from service.db.database import Store
@@ -110,7 +110,7 @@ def _row(one: Any) -> tuple[str, ...]:
         one["state"],
         f"{one['fails']} of {one['runs']}",
         format_time(one["last_failed_at"]).removesuffix(" UTC"),
-        one["project"] or "",
+        readable_project(one) or "",
         one["evidence"] or "",
     )
 
@@ -119,7 +119,7 @@ def _lines(one: Any) -> list[str]:
     module = one["class_name"] or one["file"]
     lines = [
         f"{one['name']}{f' in {module}' if module else ''}: {one['state']}",
-        f"  job {one['job']} of {one['project']}",
+        f"  job {one['job']} of {readable_project(one)}",
         f"  {one['fails']} of {one['runs']} runs failed in 90 days, first {format_time(one['first_failed_at'])}",
     ]
     if one["evidence"]:

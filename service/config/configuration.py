@@ -1,10 +1,11 @@
 """The whole configuration: the settings and roundsman.yaml, read once and checked."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from service.config.blind_matches import blind_matches
 from service.config.channel_urls import fingerprint
 from service.config.config_file import Contents, read_file
 from service.config.env import load_settings, settings_warnings
@@ -16,7 +17,6 @@ from service.routing.projects import ProjectRules
 __all__ = ["Config", "Settings", "fingerprint", "load", "load_settings"]
 
 _T = TypeVar("_T")
-_TOKEN = variable("circleci_token")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +66,7 @@ def _attempt(read: Callable[[], _T]) -> tuple[_T | None, tuple[str, ...]]:
 
 
 def _config(settings: Settings, contents: Contents) -> Config:
-    blind = () if settings.circleci_token else tuple(_warn_actor_without_token(contents.routes))
+    blind = () if settings.circleci_token else tuple(blind_matches(contents.routes))
     return Config(
         settings=settings,
         receivers=contents.receivers,
@@ -80,10 +80,3 @@ def _config(settings: Settings, contents: Contents) -> Config:
         projects=contents.projects,
         warnings=settings_warnings(settings) + contents.warnings + blind,
     )
-
-
-def _warn_actor_without_token(routes: tuple[Route, ...]) -> Iterator[str]:
-    """Yield a warning for each route that tests the actor, which only the API knows."""
-    for route in routes:
-        if any(matcher.key == "actor" for matcher in route.matchers):
-            yield f"route '{route.name}' asks for the actor, whom only CircleCI's API knows; set {_TOKEN}"

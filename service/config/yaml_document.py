@@ -17,6 +17,7 @@ from service.text import clean
 Tree: TypeAlias = "str | list[Tree] | dict[str, Tree] | None"
 YamlPath: TypeAlias = tuple[str | int, ...]
 
+EMPTY = '""'
 _MAX_DEPTH = 8  # deeper than any valid file; it also ends an alias that contains itself
 _NEEDS_QUOTES = re.compile(r"(?:^|[\s\[{,])[!*&@%`][^\s,]*", re.MULTILINE)
 
@@ -49,21 +50,52 @@ class Document:
     def problem(self, path: YamlPath, claim: str) -> str:
         """Return a claim about a path, with file, line and path before it.
 
-        Such as ``roundsman.yaml:3: routes[0].receiver is missing``.
+        Such as ``roundsman.yaml:3: route 1: receiver is missing``.
         """
         while path and isinstance(path[-1], int) and path not in self.lines:
             path = path[:-1]  # one value stood where a list may stand
         known = path
         while known not in self.lines:
             known = known[:-1]
-        return f"{self.name}:{self.lines[known]}: {format_path(path)} {claim}"
+        place = format_path(path, self._name_of(path[:2]))
+        return f"{self.name}:{self.lines[known]}: {place} {claim}"
+
+    def _name_of(self, path: YamlPath) -> str | None:
+        """Return the name of a route, test or digest; None if it has none."""
+        if len(path) != ENTRY_LENGTH or path[0] not in _NAMED or not isinstance(path[1], int):
+            return None
+        entries = self.at(path[:1])
+        names = [self.at((path[0], number, "name")) for number in range(len(entries or ()))]
+        name = names[path[1]] if path[1] < len(names) else None
+        return name if isinstance(name, str) and name and names.count(name) == 1 else None
 
 
-def format_path(path: YamlPath) -> str:
-    """Return a path as people write it: ``routes[1].match.branch``."""
-    empty = '""'
-    steps = "".join(f"[{step}]" if isinstance(step, int) else f".{step or empty}" for step in path)
-    return steps.removeprefix(".") or "the file"
+ENTRY_LENGTH = 2  # of the path of an entry, such as a route: the section and its place
+_NAMED = frozenset({"routes", "tests", "digests"})
+_NOUNS = {
+    "routes": "route",
+    "hooks": "hook",
+    "tests": "test",
+    "digests": "digest",
+    "known_problems": "known problem",
+    "projects": "project",
+}
+
+
+def format_path(path: YamlPath, name: str | None = None) -> str:
+    """Return a path as people write it: ``route 2: match.branch``, counted from 1.
+
+    name   of the entry that it leads through: ``route 'main is red': match.branch``
+    """
+    parts = [""]
+    for place, step in enumerate(path):
+        if isinstance(step, str):
+            parts[-1] += f".{step or EMPTY}"
+            continue
+        noun = _NOUNS.get(parts[-1].removeprefix("."), parts[-1])
+        parts[-1] = f"{noun} '{name}'" if name and place == 1 else f"{noun} {step + 1}"
+        parts.append("")
+    return ": ".join(part.removeprefix(".") for part in parts if part) or "the file"
 
 
 def parse(name: str, text: str) -> Document:

@@ -58,6 +58,7 @@ def read_status(transaction: Transaction, asked: Asked, now: datetime) -> Json:
     state = _state(shapes)
     return {
         "project": _slug(asked.project, projects[0]) if asked.project and projects else asked.project,
+        "project_name": found[0].track.project_name if asked.project and found else None,
         "branch": asked.branch or (next(iter(branches)) if asked.project and branches else None),
         "state": state,
         "since": _since(state, shapes),

@@ -165,6 +165,7 @@ def test_json(test: ListedTest) -> Json:
     slug = row["project_slug"]
     return {
         "project": slug_spellings(slug)[0] if slug else row["project_name"],
+        "project_name": row["project_name"] or row["project_slug"],
         "job": row["job"],
         "name": row["name"],
         "class_name": row["class_name"],

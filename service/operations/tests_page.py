@@ -145,7 +145,6 @@ def _shape(test: ListedTest, costs: Mapping[int, float]) -> Json:
     minutes = costs.get(test.row["id"])
     return test_json(test) | {
         "id": str(test.row["digest"]),
-        "project_name": test.row["project_name"] or test.row["project_slug"],
         "states": [str(one) for one in test.states],
         "last": marks_json(test),
         "red_and_green_at": contradicted_revision(test.results),

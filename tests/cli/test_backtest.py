@@ -123,6 +123,13 @@ def test_wrong_use_is_said_with_the_next_step(terminal: Terminal, migrated: Path
     assert terminal.run("routes", "backtest", "--json").json["messages"] == 0
 
 
+def test_a_file_that_is_not_there_is_blamed_on_the_option(terminal: Terminal) -> None:
+    said = terminal.run("routes", "backtest", "--config", "nosuch.yaml")
+
+    assert (said.code, said.err.strip()) == (2, "--config nosuch.yaml does not exist; name the roundsman.yaml to try")
+    assert "ROUNDSMAN_CONFIG" not in said.err
+
+
 TESTS = """
 tests:
   - name: red main tells the web team once
@@ -204,7 +211,7 @@ def test_tests_give_the_kind_of_a_red_run_and_its_times(terminal: Terminal) -> N
 @pytest.mark.parametrize(
     ("old", "new", "complaint"),
     [
-        ("receiver: web, trans", "receiver: wep, trans", "tests[0].expect[0].receiver wep is not one of the receivers"),
+        ("receiver: web, trans", "receiver: wep, trans", "expect 1: receiver wep is not one of the receivers"),
         ("transition: broke", "transition: broken", "transition broken is not a transition; did you mean broke?"),
         ('at: "10:00"', "at: ten", "at ten is not a time"),
         (
@@ -213,7 +220,7 @@ def test_tests_give_the_kind_of_a_red_run_and_its_times(terminal: Terminal) -> N
             "flaky 'maybe' is not a value of flaky; there are true, false",
         ),
         ("status: failed", "status: failed, slower: 2", "slower '2' is not a value of slower; write it like 1.5x"),
-        ("branch: main", "brunch: main", "tests[0].given[0].brunch is not a key here; did you mean branch?"),
+        ("branch: main", "brunch: main", "given 1: brunch is not a key here; did you mean branch?"),
     ],
 )
 def test_mistakes_in_tests_are_named(terminal: Terminal, old: str, new: str, complaint: str) -> None:

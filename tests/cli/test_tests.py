@@ -50,6 +50,16 @@ def test_tests_are_listed(operator: Terminal) -> None:
     ]
 
 
+def test_a_project_whose_slug_is_a_code_goes_by_its_name(operator: Terminal) -> None:
+    with sqlite3.connect(operator.folder / "roundsman.db") as database:
+        for table in ("tests", "tracks"):
+            database.execute(f"UPDATE {table} SET project_slug = 'circleci/8bYtwq3LrVZsQpN5uEkH2m/6TfQmLxKc2VbYr'")  # noqa: S608 - names of our own
+
+    assert "acme/web" in operator.run("tests", "show", NAME).out
+    assert "circleci/" not in operator.run("tests", "show", NAME).out
+    assert operator.run("status", "acme/web").lines[0].startswith("acme/web main is red")
+
+
 def test_commands_say_for_how_many_red_runs_tests_are_known(operator: Terminal) -> None:
     with sqlite3.connect(operator.folder / "roundsman.db") as database:
         database.execute("UPDATE details SET has_tests = 0")

@@ -60,5 +60,5 @@ def test_a_route_is_active_always_unless_it_says_otherwise(file: File) -> None:
 def test_a_mistake_is_named_with_the_next_step(file: File, active: str, complaint: str) -> None:
     [found] = file.complaints(f"{ROUTE}    active: {active}\n")
 
-    assert found.startswith("roundsman.yaml:6: routes[0].active"), found
+    assert found.startswith("roundsman.yaml:6: route 1: active"), found
     assert complaint in found

@@ -51,4 +51,4 @@ def test_channel_may_have_a_name(file: File) -> None:
 def test_channel_with_a_wrong_name_is_refused(file: File, channel: str, claim: str) -> None:
     text = f"receivers:\n  web:\n    channels:\n      - {channel}\nroutes: []\n"
 
-    assert file.complaint(text).startswith(f"roundsman.yaml:4: receivers.web.channels[0] {claim}")
+    assert file.complaint(text).startswith(f"roundsman.yaml:4: receivers.web.channels 1 {claim}")

@@ -176,13 +176,13 @@ def test_a_byte_order_mark_is_no_mistake(file: File) -> None:
     [
         (
             ROUTE + "    match: {branch: main,\n      branch: dev}\n",
-            "7: routes[0].match.branch stands twice, first in line 6",
+            "7: route 1: match.branch stands twice, first in line 6",
         ),
         (ROUTE + "routes: []\n", "6: routes stands twice, first in line 4; keep one"),
-        (ROUTE + "    match: {tag: a, tag: b}\n", "6: routes[0].match.tag stands twice, first in line 6; keep one"),
-        (ROUTE + "    ? [a]\n    : b\n", "6: routes[0] has a key that is not a plain word"),
-        (ROUTE + "    match:\n      tag: !v1\n", "7: routes[0].match.tag has a value that begins with !, which YAML"),
-        (ROUTE + "hooks: &a [*a, *a]\n", "6: hooks[0] is nested too deep"),
+        (ROUTE + "    match: {tag: a, tag: b}\n", "6: route 1: match.tag stands twice, first in line 6; keep one"),
+        (ROUTE + "    ? [a]\n    : b\n", "6: route 1 has a key that is not a plain word"),
+        (ROUTE + "    match:\n      tag: !v1\n", "7: route 1: match.tag has a value that begins with !, which YAML"),
+        (ROUTE + "hooks: &a [*a, *a]\n", "6: hook 1 is nested too deep"),
     ],
 )
 def test_yaml_that_means_something_else_is_refused(file: File, text: str, claim: str) -> None:
@@ -199,24 +199,24 @@ def test_yaml_that_means_something_else_is_refused(file: File, text: str, claim:
         ("receivers: {}\n", "1: routes is missing"),
         (ROUTE + "peeple: x\n", "6: peeple is not a key here; did you mean people?"),
         (ROUTE + "hook: []\n", "6: hook is not a key here; did you mean hooks?"),
-        (ROUTE + "    contineu: true\n", "6: routes[0].contineu is not a key here; did you mean continue?"),
-        (ROUTE + "    match:\n      brnch: x\n", "7: routes[0].match.brnch is not a key here; did you mean branch?"),
-        (ROUTE + "hooks:\n - project: gh/a/b\n   nam: x\n", "8: hooks[0].nam is not a key here; did you mean name?"),
+        (ROUTE + "    contineu: true\n", "6: route 1: contineu is not a key here; did you mean continue?"),
+        (ROUTE + "    match:\n      brnch: x\n", "7: route 1: match.brnch is not a key here; did you mean branch?"),
+        (ROUTE + "hooks:\n - project: gh/a/b\n   nam: x\n", "8: hook 1: nam is not a key here; did you mean name?"),
         (
             "receivers:\n  team:\n    channels: [json://x]\n    chanels: x\nroutes: []\n",
             "4: receivers.team.chanels is not a key here; did you mean channels?",
         ),
-        (ROUTE + "    match:\n", "6: routes[0].match has no value; give it one or remove the line"),
-        (ROUTE + "    match: main\n", "6: routes[0].match must hold lines of the form key: value"),
+        (ROUTE + "    match:\n", "6: route 1: match has no value; give it one or remove the line"),
+        (ROUTE + "    match: main\n", "6: route 1: match must hold lines of the form key: value"),
         (
             ROUTE + "    match: {tag: {a: b}}\n",
-            "6: routes[0].match.tag must be one value, or a list of them",
+            "6: route 1: match.tag must be one value, or a list of them",
         ),
-        (ROUTE + "    match: {tag: [[a]]}\n", "6: routes[0].match.tag[0] must be one value"),
-        (ROUTE + "    continue: maybe\n", "6: routes[0].continue must be true or false"),
-        (ROUTE + "    continue: []\n", "6: routes[0].continue must be true or false"),
-        (ROUTE + '    name: ""\n', "6: routes[0].name is empty; give it a value or remove it"),
-        (TEAM + "routes:\n  - name: x\n", "5: routes[0].receiver is missing"),
+        (ROUTE + "    match: {tag: [[a]]}\n", "6: route 1: match.tag 1 must be one value"),
+        (ROUTE + "    continue: maybe\n", "6: route 1: continue must be true or false"),
+        (ROUTE + "    continue: []\n", "6: route 1: continue must be true or false"),
+        (ROUTE + '    name: ""\n', "6: route 1: name is empty; give it a value or remove it"),
+        (TEAM + "routes:\n  - name: x\n", "5: route 'x': receiver is missing"),
         (TEAM + "routes: {}\n", "4: routes must be a list; begin each of its lines with '- '"),
         ("receivers: []\nroutes: []\n", "1: receivers must hold lines of the form key: value"),
         (
@@ -234,11 +234,11 @@ def test_all_problems_of_environment_and_file_are_said_at_once(file: File) -> No
 
     assert file.complaints(text, {"ROUNDSMAN_PORT": "http"}) == [
         "ROUNDSMAN_PORT must be a whole number from 0 to 65535, not 'http': correct it, or leave it out for 8000",
-        "roundsman.yaml:6: routes[1] is called x, as line 5 is; give each route its own name",
-        "roundsman.yaml:5: routes[0].receiver is missing",
-        "roundsman.yaml:7: routes[1].match.tag is an empty pattern; write what to match, or * for anything",
-        "roundsman.yaml:7: routes[1].match.brnch is not a key here; did you mean branch?",
-        "roundsman.yaml:8: routes[1].receiver taem is not one of the receivers; did you mean team?",
+        "roundsman.yaml:6: route 2 is called x, as line 5 is; give each route its own name",
+        "roundsman.yaml:5: route 1: receiver is missing",
+        "roundsman.yaml:7: route 2: match.tag is an empty pattern; write what to match, or * for anything",
+        "roundsman.yaml:7: route 2: match.brnch is not a key here; did you mean branch?",
+        "roundsman.yaml:8: route 2: receiver taem is not one of the receivers; did you mean team?",
     ]
 
 
@@ -261,7 +261,7 @@ def test_route_may_match_jobs_if_its_event_includes_them(file: File) -> None:
 def test_route_to_a_receiver_is_refused_if_there_are_none(file: File) -> None:
     text = "receivers: {}\nroutes:\n  - receiver: team\n"
 
-    sentence = "roundsman.yaml:3: routes[0].receiver team is not one of the receivers; there are none"
+    sentence = "roundsman.yaml:3: route 1: receiver team is not one of the receivers; there are none"
     assert file.complaint(text) == sentence
 
 
@@ -269,7 +269,7 @@ def test_a_default_name_can_be_taken_too(file: File) -> None:
     text = TEAM + "routes:\n  - {receiver: team, name: route 2}\n  - {receiver: team}\n"
 
     assert file.complaint(text) == (
-        "roundsman.yaml:6: routes[1] is called route 2, as line 5 is; give each route its own name"
+        "roundsman.yaml:6: route 2 is called route 2, as line 5 is; give each route its own name"
     )
 
 
@@ -280,20 +280,20 @@ def test_a_default_name_can_be_taken_too(file: File) -> None:
 def test_a_project_has_one_hook(file: File, first: str, second: str) -> None:
     said = file.complaint(f"{ROUTE}hooks:\n  - project: {first}\n  - project: {second}\n    name: Other\n")
 
-    assert said.startswith("roundsman.yaml:8: hooks[1] is called")
+    assert said.startswith("roundsman.yaml:8: hook 2 is called")
     assert said.endswith("as line 7 is; keep one hook for each project, since all would post to one address")
 
 
 def test_a_hook_needs_a_whole_slug(file: File) -> None:
     assert file.complaint(ROUTE + "hooks: [{project: acme/web}]\n") == (
-        "roundsman.yaml:6: hooks[0].project acme/web is not a project slug; write it as CircleCI does, like gh/acme/web"
+        "roundsman.yaml:6: hook 1: project acme/web is not a project slug; write it as CircleCI does, like gh/acme/web"
     )
 
 
 @pytest.mark.parametrize("pattern", ["gh/acme/*", "gh/*/web", "gh/acme/we?", "gh/acme/[ab]", "!gh/acme/web", "*"])
 def test_a_pattern_is_no_project_of_a_hook(file: File, pattern: str) -> None:
     assert file.complaint(f'{ROUTE}hooks: [{{project: "{pattern}"}}]\n') == (
-        f"roundsman.yaml:6: hooks[0].project {pattern} is a pattern, and each hook is of one project; "
+        f"roundsman.yaml:6: hook 1: project {pattern} is a pattern, and each hook is of one project; "
         "write the projects one by one"
     )
 
@@ -342,4 +342,4 @@ def test_secrets_come_from_the_environment_and_from_files_beside_the_file(file: 
 def test_a_bad_channel_is_named_but_never_shown(file: File, channel: str, claim: str) -> None:
     text = f"receivers:\n  team:\n    channels:\n      - {channel}\nroutes: []\n"
 
-    assert file.complaint(text) == f"roundsman.yaml:4: receivers.team.channels[0] {claim}"
+    assert file.complaint(text) == f"roundsman.yaml:4: receivers.team.channels 1 {claim}"

@@ -38,7 +38,7 @@ def test_all_of_it_is_read(file: File) -> None:
         ('{name: m, cron: "0 0 30 feb *", receiver: team}', "never comes"),
         (
             '{name: m, cron: "0 9 * * *", receiver: team, match: {flaky: true}}',
-            "digests[0].match names flaky, which is worked out at a run's judgment, not for a whole time; leave it out",
+            "digest 'm': match names flaky, which is worked out at a run's judgment, not for a whole time",
         ),
         ('{name: m, cron: "0 9 * * *", receiver: teem}', "teem is not one of the receivers; did you mean team?"),
         ('{name: m, cron: "0 9 * * *", receiver: team, timezone: Mars}', "Mars is not a time zone"),

@@ -27,8 +27,8 @@ def test_a_reminder_on_a_route_that_hears_of_no_red_branch_is_doubted(tmp_path: 
     found = [one for one in File(tmp_path).warnings(written) if CLAIM in one]
 
     assert found == [
-        f"roundsman.yaml:7: routes[0].repeat {CLAIM}",
-        f"roundsman.yaml:8: routes[0].escalate {CLAIM}",
+        f"roundsman.yaml:7: route 1: repeat {CLAIM}",
+        f"roundsman.yaml:8: route 1: escalate {CLAIM}",
     ]
 
 

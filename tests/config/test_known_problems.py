@@ -40,6 +40,6 @@ def test_all_of_it_is_read(file: File) -> None:
 def test_a_mistake_is_named_with_its_place(file: File, line: str, complaint: str) -> None:
     complaints = file.complaints(f"{ROUTE}known_problems:\n  - {line}\n")
 
-    assert any(complaint in one and one.startswith("roundsman.yaml:7: known_problems[0]") for one in complaints), (
+    assert any(complaint in one and one.startswith("roundsman.yaml:7: known problem 1") for one in complaints), (
         complaints
     )

@@ -23,14 +23,14 @@ def test_the_match_keys_are_those_of_the_rules() -> None:
     ("match", "claim"),
     [
         ("{branch: []}", "branch is an empty list; put something into it or remove it"),
-        ('{branch: [main, ""]}', "branch[1] is an empty pattern; write what to match, or * for anything"),
+        ('{branch: [main, ""]}', "branch 2 is an empty pattern; write what to match, or * for anything"),
         ('{branch: "!"}', "branch is an empty pattern; write what to match, or * for anything"),
         ('{branch: "v[0-9"}', "branch v[0-9 opens a [ that no ] closes; write [[] for the plain character"),
         ('{branch: "[]"}', "branch [] opens a [ that no ] closes; write [[] for the plain character"),
         ('{branch: "[a][!]"}', "branch [a][!] opens a [ that no ] closes; write [[] for the plain character"),
         ("{event: job-complete}", "event job-complete is not an event; did you mean job-completed?"),
         ("{event: ping}", "event ping is not an event; there are workflow-completed, job-completed"),
-        ("{status: [failed, cancelled]}", "status[1] cancelled never happens: CircleCI spells it canceled"),
+        ("{status: [failed, cancelled]}", "status 2 cancelled never happens: CircleCI spells it canceled"),
         ('{status: "!cancelled"}', "status cancelled never happens: CircleCI spells it canceled"),
         ("{job: x}", "job can never match, since the route hears workflows only; add event: job-completed"),
         ("{job: x, event: job}", "event job is not an event; there are workflow-completed, job-completed"),
@@ -53,13 +53,13 @@ def test_the_match_keys_are_those_of_the_rules() -> None:
         ("{flaky: 1}", "flaky 1 is neither true nor false; write one of them"),
         ("{flaky: True!}", "flaky True! is neither true nor false; write one of them"),
         ("{known_problem: []}", "known_problem is an empty list; put something into it or remove it"),
-        ('{new_failure: ["true", "!"]}', "new_failure[1] ! is neither true nor false; write one of them"),
+        ('{new_failure: ["true", "!"]}', "new_failure 2 ! is neither true nor false; write one of them"),
         ("{duration: 20m}", "duration 20m is no comparison; write it like '> 20m'"),
         ("{duration: 20}", "duration 20 is no comparison; write it like '> 20m'"),
         ('{duration: "> 20"}', "duration > 20 is no comparison; write it like '> 20m'"),
         ('{queue: "> 1.5x"}', "queue > 1.5x is no comparison; write it like '> 20m'"),
         ("{slower: 1.5}", "slower 1.5 is no comparison; write it like '> 1.5x'"),
-        ('{slower: ["> 2x", "> 3"]}', "slower[1] > 3 is no comparison; write it like '> 1.5x'"),
+        ('{slower: ["> 2x", "> 3"]}', "slower 2 > 3 is no comparison; write it like '> 1.5x'"),
         ("{class: broken}", "class broken is no class; there are new, flaky, infrastructure, known_problem, expected"),
         ('{pr: "#41"}', "pr #41 has a sign that no number has; write 41"),
         ('{pr: ""}', "pr is an empty pattern; write what to match, or * for anything"),
@@ -67,7 +67,7 @@ def test_the_match_keys_are_those_of_the_rules() -> None:
     ],
 )
 def test_a_match_that_cannot_be_meant_is_refused(file: File, match: str, claim: str) -> None:
-    assert file.complaint(f"{ROUTE}    match: {match}\n") == f"roundsman.yaml:6: routes[0].match.{claim}"
+    assert file.complaint(f"{ROUTE}    match: {match}\n") == f"roundsman.yaml:6: route 1: match.{claim}"
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ def test_route_that_hears_what_one_above_leaves_gets_a_warning(file: File) -> No
         TEAM + f"routes: [{changes}, {{receiver: team, match: {{status: failed, branch: main}}}}]\n"
     ) == [
         (
-            "roundsman.yaml:4: routes[1] hears the runs that 'route 1' leaves too: what stays red or green; "
+            "roundsman.yaml:4: route 2 hears the runs that 'route 1' leaves too: what stays red or green; "
             "`transition` here, or `status` there, ends that"
         )
     ]
@@ -29,7 +29,7 @@ def test_route_that_hears_what_one_above_leaves_gets_a_warning(file: File) -> No
     assert file.warnings(TEAM + f"routes: [{changes}, {{receiver: team, match: {{branch: main}}}}]\n") == []
 
 
-NEVER = "roundsman.yaml:6: routes[0].match can never fit: "
+NEVER = "roundsman.yaml:6: route 1: match can never fit: "
 OF_ANY = "of no incident, and has no {}; leave one of the two out"
 
 
@@ -90,7 +90,7 @@ def test_match_that_runs_may_fit_gets_none(file: File, match: str) -> None:
 )
 def test_comparison_that_fits_none_or_all_gets_a_warning(file: File, key: str, written: str, warning: str) -> None:
     assert file.warnings(f'{ROUTE}    match: {{{key}: "{written}"}}\n') == [
-        f"roundsman.yaml:6: routes[0].match.{key} {written} {warning}"
+        f"roundsman.yaml:6: route 1: match.{key} {written} {warning}"
     ]
 
 
@@ -122,7 +122,7 @@ def test_route_that_is_never_reached_gets_a_warning(file: File, routes: list[str
     warnings = file.warnings(TEAM + "routes:\n" + "".join(f"  - {route}\n" for route in routes))
 
     assert [warning.partition(" is never reached")[0] for warning in warnings] == [
-        f"roundsman.yaml:{place + 5}: routes[{place}]" for place in places
+        f"roundsman.yaml:{place + 5}: route {place + 1}" for place in places
     ]
 
 
@@ -138,7 +138,7 @@ routes:
     )
 
     assert file.warnings(text) == [
-        "roundsman.yaml:7: routes[2] is never reached: all it hears goes to 'jobs' and 'all' before"
+        "roundsman.yaml:7: route 3 is never reached: all it hears goes to 'jobs' and 'all' before"
     ]
 
 
@@ -191,7 +191,7 @@ routes:
     ],
 )
 def test_word_that_fits_no_known_one_gets_a_warning(file: File, match: str, doubt: str) -> None:
-    assert file.warnings(ROUTE + f"    match: {{{match}}}\n") == [f"roundsman.yaml:6: routes[0].match.{doubt}"]
+    assert file.warnings(ROUTE + f"    match: {{{match}}}\n") == [f"roundsman.yaml:6: route 1: match.{doubt}"]
 
 
 @pytest.mark.parametrize(
@@ -243,7 +243,7 @@ def test_word_that_may_fit_gets_no_warning(file: File, match: str) -> None:
     ],
 )
 def test_pattern_that_may_be_a_name_gets_a_warning(file: File, match: str, doubt: str) -> None:
-    assert file.warnings(f"{ROUTE}    match: {{{match}}}\n") == [f"roundsman.yaml:6: routes[0].match.{doubt}"]
+    assert file.warnings(f"{ROUTE}    match: {{{match}}}\n") == [f"roundsman.yaml:6: route 1: match.{doubt}"]
 
 
 @pytest.mark.parametrize(
@@ -265,5 +265,53 @@ def test_route_with_an_actor_but_no_token_gets_a_warning(file: File) -> None:
 
     assert file.warnings(text) == []
     assert file.load(text).warnings == (
-        "route 'route 1' asks for the actor, whom only CircleCI's API knows; set ROUNDSMAN_CIRCLECI_TOKEN",
+        "route 1 asks for the actor, whom only CircleCI's API knows; set ROUNDSMAN_CIRCLECI_TOKEN",
     )
+
+
+ASKED = "only CircleCI's API knows it; set ROUNDSMAN_CIRCLECI_TOKEN"
+
+
+@pytest.mark.parametrize(
+    ("match", "asked"),
+    [
+        ('duration: "> 20m"', "duration: > 20m"),
+        ('duration: ["> 20m", ">= 5m"]', "duration: > 20m or >= 5m"),
+        ('slower: "> 1.5x"', "slower: > 1.5x"),
+        ('queue: "< 5m"', "queue: < 5m"),
+        ('pr: "*"', "pr: *"),
+        ("flaky: true", "flaky: true"),
+        ("known_problem: true", "known_problem: true"),
+        ("new_failure: false", "new_failure: false"),
+    ],
+)
+def test_a_match_that_never_fits_without_a_token_gets_a_warning(file: File, match: str, asked: str) -> None:
+    text = f"{ROUTE}    name: long ones\n    match: {{{match}}}\n"
+
+    assert file.warnings(text) == []
+    assert file.load(text).warnings == (f"route 'long ones' asks for {asked}, which fits no run: {ASKED}",)
+
+
+@pytest.mark.parametrize(
+    "match",
+    [
+        'duration: "< 20m"',
+        'duration: ["> 20m", "<= 5m"]',
+        'duration: "!> 20m"',
+        'pr: "!*"',
+        "flaky: false",
+        "new_failure: true",
+        "class: infrastructure",
+        'event: job-completed, duration: "> 20m"',
+    ],
+)
+def test_a_match_that_may_fit_without_a_token_gets_no_warning(file: File, match: str) -> None:
+    assert file.load(f"{ROUTE}    match: {{{match}}}\n").warnings == ()
+
+
+def test_a_route_with_a_name_is_named_by_it_and_others_are_counted_from_1(file: File) -> None:
+    routes = "routes:\n  - {receiver: team}\n  - {name: reds, receiver: team}\n"
+
+    assert file.warnings(TEAM + routes) == [
+        "roundsman.yaml:6: route 'reds' is never reached: all it hears goes to 'route 1' before"
+    ]

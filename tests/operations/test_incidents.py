@@ -74,6 +74,7 @@ async def test_a_red_branch_says_since_when_and_in_which_incident(house: House) 
 
     assert await status(house) == {
         "project": "gh/acme/web",
+        "project_name": "acme/web",
         "branch": "main",
         "state": "red",
         "since": incident["opened_at"],

@@ -22,7 +22,7 @@ from tests.app_fixture import GREEN, RED, RED_TO_WEB, House, a_house
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 
 KEYS = (
-    *("project", "job", "name", "class_name", "file", "state", "rate", "flip_rate", "runs", "fails"),
+    *("project", "project_name", "job", "name", "class_name", "file", "state", "rate", "flip_rate", "runs", "fails"),
     *("first_failed_at", "last_failed_at", "evidence"),
 )
 ADDS, SLEEPS = VOUCHERS[0].name, "test_sleeps"
@@ -69,6 +69,7 @@ async def test_a_test_has_its_keys(house: House) -> None:
     stopped_at = item["first_failed_at"]
     assert item == {
         "project": "gh/acme/web",
+        "project_name": "acme/web",
         "job": "unit-tests",
         "name": ADDS,
         "class_name": VOUCHERS[0].class_name,
