@@ -26,11 +26,11 @@ INCLUDED = (
         "escalation",
         "digests",
     ),
-    *("takes, mutes and classes of incidents", "known problems"),
+    *("takes, mutes and classes of incidents", "known problems", "shared causes", "paces and bursts of channels"),
 )
 LEFT_OUT = (
-    "shared causes",
     "pauses that channels ask for",
+    "what no route reaches of a shared cause",
     "messages that a channel refused",
     "alarms of Roundsman's own",
 )

@@ -4,14 +4,16 @@ The rules are those of the live pipeline, in a database of its own. Left out is 
 the record of decisions, queue jobs, and the words of messages. A channel accepts each message when it is due.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from uuid import UUID
 
 from service.db.tables import Transaction
 from service.model import Color, Details, Event, EventKind, Notification, Transition, color_of
+from service.operations.shared_failures import SharedFailures
+from service.operations.simulated_paces import SimulatedPaces
 from service.operations.simulated_steps import SimulatedSteps
 from service.pipeline.begin_send import find_ready
 from service.pipeline.channel_knowledge import color_told
@@ -19,7 +21,7 @@ from service.pipeline.context import Context
 from service.pipeline.decide import plan_events, record_facts
 from service.pipeline.living import record_simulated
 from service.pipeline.plans import PendingDecision
-from service.pipeline.record_tests import record_tests
+from service.pipeline.record_tests import record_cause, record_tests
 from service.pipeline.summaries import record_members
 from service.routing.decide import fits, with_details
 from service.routing.match_key import Fact
@@ -27,6 +29,7 @@ from service.routing.match_keys import FACT_KEYS
 from service.store import backtests, events, runs, told, tracks
 
 MAX_BATCH = 500
+MAX_DELAY = timedelta(minutes=2)  # of messages that wait for details
 MAX_WITHOUT_SEND = 1_000  # news that wait, then wait again: a limit, so that no fault can make this endless
 
 
@@ -52,6 +55,8 @@ class Simulation:
     context: Context
     clock: SimulatedClock
     steps: SimulatedSteps
+    _shared: SharedFailures = field(default_factory=SharedFailures)
+    _paces: SimulatedPaces = field(default_factory=SimulatedPaces)
 
     async def play(self, posts: Sequence[PendingDecision]) -> None:
         """Decide on posts at their times, oldest first.
@@ -65,37 +70,54 @@ class Simulation:
         await self.context.store.write(self._do_due, until)
 
     def _play(self, transaction: Transaction, posts: Sequence[PendingDecision]) -> None:
-        place, due_at = 0, self._next_at(transaction)
+        place, due_at, shared = 0, self._next_at(transaction), self._shared.find(posts)
+        self._record_causes(transaction, shared.values())
         while place < len(posts):
             at = _at(posts[place])
             if due_at is not None and due_at <= at:
                 due_at = self._do_due(transaction, at)
-            batch = self._take(posts, place, due_at)
+            batch = self._take(posts, place, due_at, shared)
             place += len(batch)
-            self._decide(transaction, batch)
+            self._decide(transaction, batch, shared)
             self._record_tests(transaction, batch)
+            self._record_causes(transaction, [one for one in batch if one.event.id in shared])
             due_at = self._do_due(transaction, _at(batch[-1]))
 
-    def _take(self, posts: Sequence[PendingDecision], place: int, due_at: datetime | None) -> list[PendingDecision]:
+    def _take(
+        self,
+        posts: Sequence[PendingDecision],
+        place: int,
+        due_at: datetime | None,
+        shared: Mapping[UUID, PendingDecision],
+    ) -> list[PendingDecision]:
         """Return the next posts that do not depend on each other.
 
         Nothing that was known before is due until the last: judged together they are judged as one after the other.
         News that are grouped, or of one failure, depend on those of other tracks.
+
+        shared   those of a failure that other projects have too
         """
         seen = _SeenTracks(may_repeat=self._may_repeat)
         batch: list[PendingDecision] = []
         for one in posts[place : place + (1 if self._has_groups or self.needs_tests else MAX_BATCH)]:
             if (batch and due_at is not None and _at(one) >= due_at) or not seen.add(one):
                 break
+            if batch and one.event.id in shared:
+                break
             batch.append(one)
+            if one.event.id in shared:
+                break
         return batch
 
-    def _decide(self, transaction: Transaction, batch: Sequence[PendingDecision]) -> None:
+    def _decide(
+        self, transaction: Transaction, batch: Sequence[PendingDecision], shared: Mapping[UUID, PendingDecision]
+    ) -> None:
         self.clock.now = max(self.clock.now, _at(batch[0]))
         filled = [replace(one, event=with_details(one.event, one.details)) for one in batch]
+        filled = [_as_asked(one) if one.event.id in shared else one for one in filled]
         events.put_unsearched(transaction, [one.event for one in filled])
-        if self.steps.needs_details:
-            events.put_details(transaction, {one.event.id: one.details for one in filled if one.details})
+        wanted = [one for one in filled if self.steps.needs_details or one.event.id in shared]
+        events.put_details(transaction, {one.event.id: one.details for one in wanted if one.details})
         plans = plan_events(transaction, self.context, filled, self.clock.now)
         record_facts(transaction, self.context, plans, self.clock.now)
 
@@ -104,6 +126,16 @@ class Simulation:
         for one in batch if self.needs_tests else ():
             if one.details:
                 record_tests(transaction, with_details(one.event, one.details), one.details)
+
+    def _record_causes(self, transaction: Transaction, posts: Iterable[PendingDecision]) -> None:
+        """Record the failures of runs, by which a cause is found that they share.
+
+        A run that is not played yet has no incident, and is recorded later.
+        """
+        for one in posts:
+            if one.details:
+                events.put_details(transaction, {one.event.id: one.details})
+                record_cause(transaction, with_details(one.event, one.details), one.details)
 
     @cached_property
     def needs_tests(self) -> bool:
@@ -145,11 +177,13 @@ class Simulation:
     def _send_due(self, transaction: Transaction, until: datetime) -> bool:
         """Send what is due up to a time or the next step; tell if anything was sent."""
         is_any_sent = False
+        self._paces.begin()
         for one in backtests.find_due(transaction, until):
             step_at = self.steps.next_at()
             if step_at is not None and step_at <= one.next_attempt_at:
                 break
-            is_any_sent = self._send(transaction, one) or is_any_sent
+            if not self._paces.must_wait(transaction, one):
+                is_any_sent = self._send(transaction, one) or is_any_sent
         return is_any_sent
 
     def _send(self, transaction: Transaction, one: Notification) -> bool:
@@ -158,6 +192,7 @@ class Simulation:
         ready = find_ready(transaction, self.context, one, now)
         if ready is None or not backtests.mark_sent(transaction, one.id, now):
             return False
+        self._paces.note_sent(self.context, one, now)
         color = color_told(one, ready.event) if ready.event else None
         if color is not None and one.track_id is not None:
             told.put(transaction, (one.track_id, one.channel_key), color, now)
@@ -174,6 +209,14 @@ def simulated(event: Event, details: Details | None = None) -> PendingDecision:
 
 def _at(post: PendingDecision) -> datetime:
     return post.at or post.event.received_at
+
+
+def _as_asked(post: PendingDecision) -> PendingDecision:
+    """Return a post whose messages wait until CircleCI had answered, as they did."""
+    asked_at = post.details.asked_at if post.details else None
+    if asked_at is None:
+        return post
+    return replace(post, max_delay=min(max(asked_at - _at(post), timedelta()), MAX_DELAY))
 
 
 class _SeenTracks:

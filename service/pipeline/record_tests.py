@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from service.db.tables import Transaction
-from service.model import Color, Details, Event, IncidentClass, JobReport, ObservedTest, TestIdentity
+from service.model import Color, Details, Event, IncidentClass, JobReport, ObservedTest, Run, TestIdentity
 from service.routing.fingerprint import fingerprint
 from service.routing.flakes import guard_remark
 from service.routing.infrastructure import is_infrastructure
@@ -22,17 +22,25 @@ def record_tests(transaction: Transaction, event: Event, details: Details) -> No
     Tests learn nothing from a run that timed out, or of whose tests nearly all failed. A run that is not judged yet
     has no track: its workflow's event records it.
     """
+    run, observed = record_cause(transaction, event, details), list(observed_failures(details))
+    if run is not None and run_remark(details) is None:
+        test_results.record(transaction, event, run, [*observed, *_observed_passes(details)])
+
+
+def record_cause(transaction: Transaction, event: Event, details: Details) -> Run | None:
+    """Record the cause of an event's red run at its incident: class and fingerprint.
+
+    Returns the run; None if it is not judged yet, or CircleCI said nothing of its jobs.
+    """
     run = runs.find_all(transaction, {runs.id_of(event)}).get(runs.id_of(event))
     if run is None or details.jobs is None:
-        return
-    observed = list(observed_failures(details))
+        return None
     if run.incident_id and run.color is Color.RED:
         klass = IncidentClass.INFRASTRUCTURE if is_infrastructure(details) else None
         incidents.put_rule_class(transaction, run.incident_id, run.id, klass)
-    if run.incident_id and (cause := common_fingerprint(observed)):
+    if run.incident_id and (cause := common_fingerprint(list(observed_failures(details)))):
         incidents.put_fingerprint(transaction, run.incident_id, run.id, cause)
-    if run_remark(details) is None:
-        test_results.record(transaction, event, run, [*observed, *_observed_passes(details)])
+    return run
 
 
 def run_remark(details: Details) -> str | None:

@@ -148,6 +148,12 @@ def find_due(transaction: Transaction, until: datetime) -> Sequence[Notification
     return [to_notification(row) for row in transaction.execute(_FIND_DUE, {"until": until}).mappings()]
 
 
+def postpone(transaction: Transaction, channel_key: str, until: datetime) -> None:
+    """Have all that is due on a channel before a time be due then."""
+    due = (*_IS_PENDING, notifications.c.channel_key == channel_key, notifications.c.next_attempt_at < until)
+    transaction.execute(update(notifications).where(*due).values(next_attempt_at=until))
+
+
 def mark_sent(transaction: Transaction, notification_id: UUID, now: datetime) -> bool:
     """Record that a channel accepted a notification; False if it is not due any more."""
     return transaction.execute(_MARK_SENT, {"wanted": notification_id, "now": now}).first() is not None

@@ -1,0 +1,126 @@
+"""A month that was lived through is played again: what the back-test claims was sent is what the channels took."""
+
+import random
+from collections import Counter
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from service.app.simulation import open_simulation
+from service.config.configuration import load
+from service.operations.backtest import Span, replay_history
+from service.operations.backtest_report import compare
+from service.testing.fake_circleci.organization import Project, Run
+from service.testing.fake_circleci.payloads import workflow_completed
+from tests.app_fixture import NINE, RED, House, a_house, environ
+
+pytestmark = [pytest.mark.databases("sqlite", "postgres"), pytest.mark.long]
+
+DAYS = 30
+STORM = 130  # more than five minutes of Telegram's pace
+ROUTES = """\
+receivers:
+  web: {channels: [json://web.example.com]}
+  crew: {channels: ["tgram://123456789:abcdefghijklmnopqrstuvwxyz123456789/-1001234567890"]}
+  pager: {channels: ["pagerduty://0123456789abcdef0123456789abcdef@abcdefghijklmnopqrs"]}
+routes:
+  - {name: main, match: {branch: main}, receiver: web, continue: true}
+  - name: pager
+    match: {branch: main, transition: [broke, fixed], project: "*/service-1"}
+    receiver: pager
+    continue: true
+  - {name: storms, match: {branch: "storm-*", status: failed}, receiver: crew}
+"""
+
+
+@pytest.fixture
+async def house(folder: Path) -> AsyncIterator[House]:
+    async with a_house(folder, ROUTES) as house:
+        yield house
+
+
+class Month:
+    """Runs of six projects: quiet days, failures that are shared by some of them, and one storm on branches."""
+
+    def __init__(self, house: House, seed: int) -> None:
+        self.house, self.chance = house, random.Random(seed)
+        self.projects = [replace(RED.project, name=f"service-{number}") for number in range(6)]
+        self.numbers: Counter[str] = Counter()
+
+    async def live(self) -> None:
+        for day in range(DAYS):
+            for project in self.chance.sample(self.projects, 2):
+                await self.finish(project, self.chance.choice(["success", "success", "failed"]))
+                await self.rest(minutes=self.chance.choice([35, 50]))
+            if day % 7 == 3:
+                await self.share_a_failure(self.chance.randint(3, 6))
+            if day == 20:
+                await self.storm()
+            await self.rest(hours=self.chance.choice([2, 9]))
+
+    async def share_a_failure(self, count: int) -> None:
+        """Some projects pass, then break of the same tests within minutes, and are fixed an hour later."""
+        some = self.chance.sample(self.projects, count)
+        for status, pause in (("success", 35), ("failed", 0), ("success", 0)):
+            for project in some:
+                await self.finish(project, status)
+                await self.rest(minutes=pause, seconds=self.chance.choice([0, 20, 100]))
+            await self.rest(hours=1)
+
+    async def storm(self) -> None:
+        for number in range(STORM):
+            post = workflow_completed(self.run(self.projects[0], "failed", branch=f"storm-{number}"))
+            await self.house.post(post)
+        await self.rest(minutes=0)
+
+    async def finish(self, project: Project, status: str) -> None:
+        await self.house.finish(self.run(project, status))
+
+    def run(self, project: Project, status: str, *, branch: str = "main") -> Run:
+        self.numbers[project.name] += 1
+        return replace(
+            RED,
+            project=project,
+            status=status,
+            branch=branch,
+            number=1000 + self.numbers[project.name],
+            pushed_at=self.house.clock.now - timedelta(minutes=10),
+        )
+
+    async def rest(self, **time: float) -> None:
+        """Work all off, as fast as channels allow, and let time pass."""
+        ends_at = self.house.clock.now + timedelta(**time)
+        await self.house.drain()
+        while self.house.rows(PENDING):
+            await self.house.drain(seconds=1)
+        self.house.clock.tick(seconds=max(0.0, (ends_at - self.house.clock.now).total_seconds()))
+
+
+PENDING = "SELECT 1 FROM notifications WHERE state = 'pending' LIMIT 1"
+SENT = "SELECT count(*) FROM notifications WHERE sent_at IS NOT NULL AND told_in IS NULL"
+
+
+async def backtest(house: House, folder: Path) -> Any:
+    context = house.service.context
+    span = Span(since=NINE - timedelta(days=1), until=house.clock())
+    config = load(environ(folder, ROUTES), serving=False)
+    async with open_simulation(config) as simulation:
+        played = await replay_history(context.store, context.source, [simulation], span)
+        return await compare(simulation.context.store, context.store, played)
+
+
+async def test_claims_of_a_month_are_what_the_channels_took(house: House, folder: Path) -> None:
+    await Month(house, seed=0).live()
+    titles = [message.title for _, message in house.channels.took]
+
+    found = await backtest(house, folder)
+
+    assert sum("seems to be in trouble" in title for title in titles) >= 3
+    assert found["by_news"]["summary"] >= 4
+    assert (found["new"], found["gone"]) == ([], [])
+    assert found["messages"] == len(titles)
+    assert house.rows(SENT) == [(len(titles),)]
