@@ -115,13 +115,15 @@ def drop(transaction: Transaction, notification_ids: Collection[UUID], *, reason
 
     Returns the ids of those that were still pending.
     """
+    if not notification_ids:
+        return set()
     dropping = (
         update(notifications)
         .where(notifications.c.id.in_(notification_ids), notifications.c.state == PENDING)
         .values(state=DROPPED, reason=reason)
         .returning(notifications.c.id)
     )
-    return set(transaction.execute(dropping).scalars()) if notification_ids else set()
+    return set(transaction.execute(dropping).scalars())
 
 
 def count(transaction: Transaction, *states: NotificationState) -> int:

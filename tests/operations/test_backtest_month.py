@@ -26,13 +26,8 @@ ROUTES = """\
 receivers:
   web: {channels: [json://web.example.com]}
   crew: {channels: ["tgram://123456789:abcdefghijklmnopqrstuvwxyz123456789/-1001234567890"]}
-  pager: {channels: ["pagerduty://0123456789abcdef0123456789abcdef@abcdefghijklmnopqrs"]}
 routes:
   - {name: main, match: {branch: main}, receiver: web, continue: true}
-  - name: pager
-    match: {branch: main, transition: [broke, fixed], project: "*/service-1"}
-    receiver: pager
-    continue: true
   - {name: storms, match: {branch: "storm-*", status: failed}, receiver: crew}
 """
 
