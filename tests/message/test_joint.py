@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ from tests.message.test_message import GOLDEN
 PAGE = "https://roundsman.example.com/"
 
 
-def news(project: str, workflow: str, **changes: object) -> Event:
+def news(project: str, workflow: str, **changes: Any) -> Event:
     """The story's run, of another project and workflow."""
     event = a_story(run=BROKE)
     slug = f"gh/{project}"
@@ -23,7 +24,7 @@ def news(project: str, workflow: str, **changes: object) -> Event:
         event,
         project=Project(id=slug, slug=slug, name=project.rpartition("/")[2]),
         workflow=Workflow(id=workflow, name=workflow, status=event.workflow.status, url=APP),
-        **changes,  # type: ignore[arg-type]
+        **changes,
     )
 
 

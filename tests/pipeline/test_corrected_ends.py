@@ -4,13 +4,15 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from service.errors import Permanent
 from service.testing.fake_circleci.organization import GRACE, Run
 from service.testing.fake_circleci.payloads import stamp, workflow_completed
-from tests.app_fixture import RED, House, a_house
+from tests.app_fixture import House, a_house
+from tests.told_runs import run_of
 
 pytestmark = pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
 
@@ -29,9 +31,8 @@ NEWS = """
 INCIDENTS = "SELECT count(*) FROM incidents WHERE merged_into IS NULL"
 
 
-def run(number: int, status: str, **changes: object) -> Run:
-    pushed_at = RED.pushed_at + timedelta(minutes=30 * (number - 900))
-    return replace(RED, number=number, status=status, pushed_at=pushed_at, **changes)  # type: ignore[arg-type]
+def run(number: int, status: str, **changes: Any) -> Run:
+    return run_of(number, status, minutes=30, **changes)
 
 
 @pytest.fixture

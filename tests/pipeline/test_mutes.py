@@ -1,15 +1,13 @@
 """Muted incidents: what is kept back, and what is told when the mute ends."""
 
 from collections.abc import AsyncIterator
-from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from service.testing.fake_circleci.organization import Run
-from tests.app_fixture import RED, House, a_house
+from tests.app_fixture import House, a_house
+from tests.told_runs import finish, later
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 
@@ -21,38 +19,12 @@ routes:
   - {name: thrice, match: {branch: main, streak: ">= 3"}, receiver: leads, continue: true}
   - {name: main, match: {branch: main}, receiver: web}
 """
-Told = list[tuple[str, str]]
 
 
 @pytest.fixture
 async def house(folder: Path) -> AsyncIterator[House]:
     async with a_house(folder, ROUTES) as house:
         yield house
-
-
-def run(number: int, status: str) -> Run:
-    return replace(RED, number=number, status=status, pushed_at=RED.pushed_at + timedelta(minutes=number - 900))
-
-
-async def finish(house: House, number: int, status: str) -> Told:
-    """End a run; the receivers and news of what is told."""
-    before = len(house.channels.took)
-    await house.finish(run(number, status))
-    await house.drain(minutes=3)
-    return told(house, before)
-
-
-def told(house: House, before: int) -> Told:
-    return [(label.split()[0], str(message.news)) for label, message in house.channels.took[before:]]
-
-
-async def later(house: House, **time: float) -> Told:
-    """Come to a later time; the receivers and news of what is told."""
-    before = len(house.channels.took)
-    house.clock.tick(**time)
-    await house.service.pipeline.remind()
-    await house.drain()
-    return told(house, before)
 
 
 async def mute(house: House, until: str) -> None:
@@ -78,7 +50,7 @@ async def test_what_is_still_red_is_told_once_to_who_was_not_told(house: House) 
     assert await states(house, "leads") == [("broke", "pending", "mute", None)]
 
     assert await later(house, hours=1) == []
-    assert await later(house, hours=1, minutes=5) == [("leads", "broke")]
+    assert await later(house, hours=1, minutes=5) == [("leads (json)", "broke")]
     assert "muted until" in house.channels.took[-1][1].text
     assert await later(house, hours=5) == []
 
@@ -86,7 +58,7 @@ async def test_what_is_still_red_is_told_once_to_who_was_not_told(house: House) 
 async def test_what_was_fixed_meanwhile_is_told_to_who_was_told_red_alone(house: House) -> None:
     await muted_before_the_third_red(house)
 
-    assert await finish(house, 904, "success") == [("web", "fixed")]
+    assert await finish(house, 904, "success") == [("web (json)", "fixed")]
     assert await later(house, hours=3) == []
     assert [one[:2] for one in await states(house, "leads")] == [("broke", "dropped")]
 
@@ -97,7 +69,7 @@ async def test_a_mute_that_is_ended_early_or_lasts_longer_decides(house: House) 
 
     assert await later(house, hours=3) == []
     await mute(house, "now")
-    assert await later(house, minutes=1) == [("leads", "broke")]
+    assert await later(house, minutes=1) == [("leads (json)", "broke")]
 
 
 async def test_until_it_is_fixed_is_until_then(house: House) -> None:
@@ -105,7 +77,7 @@ async def test_until_it_is_fixed_is_until_then(house: House) -> None:
 
     assert await later(house, hours=500 * 24 / 48) == []
     await mute(house, "now")
-    assert await later(house, minutes=1) == [("leads", "broke")]
+    assert await later(house, minutes=1) == [("leads (json)", "broke")]
 
 
 async def test_what_expires_is_told_to_nobody(house: House) -> None:

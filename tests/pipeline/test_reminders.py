@@ -1,7 +1,6 @@
 """Reminders of what is still red, and the escalation to others."""
 
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,8 @@ from sqlalchemy import update
 
 from service.db.tables import Transaction, incidents
 from service.errors import Temporary
-from service.testing.fake_circleci.organization import Run
-from tests.app_fixture import NINE, RED, Clock, House, a_house
+from tests.app_fixture import NINE, Clock, House, a_house
+from tests.told_runs import finish, later
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 
@@ -30,39 +29,12 @@ routes:
     escalate: {after: 6h, receiver: leads}
 """
 ONLY_REPEAT = ROUTES.partition("    escalate")[0]
-Told = list[tuple[str, str]]
 
 
 @pytest.fixture
 async def house(folder: Path) -> AsyncIterator[House]:
     async with a_house(folder, ROUTES) as house:
         yield house
-
-
-def run(number: int, status: str) -> Run:
-    return replace(RED, number=number, status=status, pushed_at=RED.pushed_at + timedelta(minutes=number - 900))
-
-
-async def finish(house: House, number: int, status: str) -> Told:
-    """End a run; the channels and news of what is told, sorted."""
-    before = len(house.channels.took)
-    await house.finish(run(number, status))
-    await house.drain(minutes=3)
-    return told(house, before)
-
-
-async def look(house: House, **later: float) -> Told:
-    """Look for reminders after a time; the channels and news of what is told, sorted."""
-    before = len(house.channels.took)
-    house.clock.tick(**later)
-    await house.service.pipeline.remind()
-    await house.drain()
-    return told(house, before)
-
-
-def told(house: House, before: int) -> Told:
-    # two channels take what is due at one moment in any order
-    return sorted((label, str(message.news)) for label, message in house.channels.took[before:])
 
 
 async def change(house: House, **values: Any) -> None:
@@ -79,16 +51,16 @@ def states(house: House) -> list[tuple[str, str, str | None]]:
 async def test_a_channel_is_reminded_each_four_hours_of_the_newest_red(folder: Path) -> None:
     async with a_house(folder, ONLY_REPEAT) as house:
         assert await finish(house, 901, "failed") == [(WEB, "broke")]
-        assert await look(house, hours=3, minutes=50) == []
+        assert await later(house, hours=3, minutes=50) == []
         assert await finish(house, 902, "failed") == []
-        assert await look(house, minutes=10) == [(WEB, "reminder")]
+        assert await later(house, minutes=10) == [(WEB, "reminder")]
         text = house.channels.took[-1][1].text
         assert "Still red for 4 h" in text
         assert ", 2 runs." in text
-        assert await look(house, minutes=1) == []
-        assert await look(house, hours=4) == [(WEB, "reminder")]
+        assert await later(house, minutes=1) == []
+        assert await later(house, hours=4) == [(WEB, "reminder")]
         assert await finish(house, 903, "success") == [(WEB, "fixed")]
-        assert await look(house, hours=9) == []
+        assert await later(house, hours=9) == []
 
 
 async def test_what_was_missed_is_made_up_for_by_one_also_after_a_restart(folder: Path) -> None:
@@ -96,16 +68,16 @@ async def test_what_was_missed_is_made_up_for_by_one_also_after_a_restart(folder
         await finish(house, 901, "failed")
         now = house.clock.now
     async with a_house(folder, ONLY_REPEAT, clock=Clock(now=now)) as house:
-        assert await look(house, hours=13) == [(WEB, "reminder")]
-        assert await look(house, hours=2) == []
+        assert await later(house, hours=13) == [(WEB, "reminder")]
+        assert await later(house, hours=2) == []
 
 
 async def test_others_hear_of_it_once_and_that_it_was_fixed(house: House) -> None:
     await finish(house, 901, "failed")
 
-    assert await look(house, hours=7) == [(LEADS, "escalation"), (WEB, "reminder")]
+    assert await later(house, hours=7) == [(LEADS, "escalation"), (WEB, "reminder")]
     assert any("no one has taken it" in message.text for _, message in house.channels.took)
-    assert await look(house, hours=2) == [(WEB, "reminder")]
+    assert await later(house, hours=2) == [(WEB, "reminder")]
     assert await finish(house, 902, "success") == [(LEADS, "fixed"), (WEB, "fixed")]
     assert await finish(house, 903, "failed") == [(WEB, "broke")]
     assert await finish(house, 904, "success") == [(WEB, "fixed")]
@@ -125,31 +97,31 @@ async def test_nobody_is_reminded_of_what_is_taken_muted_or_over(house: House, q
     await finish(house, 901, "failed")
     await change(house, **quiet)
 
-    assert await look(house, hours=7) == []
+    assert await later(house, hours=7) == []
 
 
 async def test_reminders_go_on_after_the_takers_time(house: House) -> None:
     await finish(house, 901, "failed")
     await change(house, taken_by="ada", taken_at=NINE, taken_until=house.clock.now + timedelta(hours=8))
 
-    assert await look(house, hours=7) == []
-    assert await look(house, hours=1, minutes=1) == [(LEADS, "escalation"), (WEB, "reminder")]
+    assert await later(house, hours=7) == []
+    assert await later(house, hours=1, minutes=1) == [(LEADS, "escalation"), (WEB, "reminder")]
 
 
 async def test_nobody_is_reminded_of_a_branch_without_runs_for_long(house: House) -> None:
     await finish(house, 901, "failed")
 
-    assert await look(house, days=40) == []
+    assert await later(house, days=40) == []
 
 
 async def test_reminders_that_wait_are_dropped_when_it_is_taken(folder: Path) -> None:
     async with a_house(folder, ONLY_REPEAT) as house:
         await finish(house, 901, "failed")
         house.channels.plan[WEB] = [Temporary("the channel is away")]
-        assert await look(house, hours=4) == []
+        assert await later(house, hours=4) == []
         await change(house, taken_by="ada", taken_at=NINE)
 
-        assert await look(house, minutes=2) == []
+        assert await later(house, minutes=2) == []
         assert states(house)[1:] == [("reminder", "dropped", "a person has taken it")]
 
 
@@ -157,7 +129,7 @@ async def test_reminders_that_wait_are_dropped_when_it_is_fixed(folder: Path) ->
     async with a_house(folder, ONLY_REPEAT) as house:
         await finish(house, 901, "failed")
         house.channels.plan[WEB] = [Temporary("the channel is away")]
-        assert await look(house, hours=4) == []
+        assert await later(house, hours=4) == []
 
         assert await finish(house, 902, "success") == [(WEB, "fixed")]
         assert states(house)[1:] == [("reminder", "dropped", "it is no longer red"), ("fixed", "sent", None)]
@@ -168,9 +140,9 @@ async def test_an_older_reminder_gives_way_to_the_newer(folder: Path) -> None:
     async with a_house(folder, ONLY_REPEAT) as house:
         await finish(house, 901, "failed")
         house.channels.plan[WEB] = [Temporary("away", retry_after_s=3 * 3600.0)]
-        assert await look(house, hours=4) == []
+        assert await later(house, hours=4) == []
 
-        assert await look(house, hours=4) == [(WEB, "reminder")]
+        assert await later(house, hours=4) == [(WEB, "reminder")]
         assert [state for news, state, _ in states(house) if news == "reminder"] == ["dropped", "sent"]
 
 
@@ -178,7 +150,7 @@ async def test_what_was_not_told_is_not_reminded_of(house: House) -> None:
     house.channels.plan[WEB] = [Temporary("the channel is away")] * 50
     assert await finish(house, 901, "failed") == []
 
-    assert await look(house, hours=7) == []
+    assert await later(house, hours=7) == []
 
 
 async def test_nobody_is_reminded_in_quiet_hours(folder: Path) -> None:
@@ -186,17 +158,17 @@ async def test_nobody_is_reminded_in_quiet_hours(folder: Path) -> None:
     async with a_house(folder, routes, clock=Clock(now=NINE)) as house:
         assert await finish(house, 901, "failed") == [(WEB, "broke")]
         evening = house.clock.now.replace(hour=19)
-        assert await look(house, seconds=(evening - house.clock.now).total_seconds()) == []
-        assert await look(house, hours=13, minutes=5) == [(WEB, "reminder")]
+        assert await later(house, seconds=(evening - house.clock.now).total_seconds()) == []
+        assert await later(house, hours=13, minutes=5) == [(WEB, "reminder")]
 
 
 async def test_another_failure_than_the_one_that_was_taken_reminds_again(house: House) -> None:
     await finish(house, 901, "failed")
     await change(house, fingerprint="a" * 64, taken_by="ada", taken_at=NINE, taken_fingerprint="a" * 64)
-    assert await look(house, hours=7) == []
+    assert await later(house, hours=7) == []
     await change(house, fingerprint="b" * 64)
 
-    assert await look(house, minutes=1) == [(LEADS, "escalation"), (WEB, "reminder")]
+    assert await later(house, minutes=1) == [(LEADS, "escalation"), (WEB, "reminder")]
     assert "and it fails in another way than when it was taken." in house.channels.took[-1][1].text
 
 
@@ -205,16 +177,16 @@ async def test_a_failure_that_was_unknown_when_it_was_taken_is_no_other_one(hous
     await change(house, taken_by="ada", taken_at=NINE)
     await change(house, fingerprint="b" * 64)
 
-    assert await look(house, hours=7) == []
+    assert await later(house, hours=7) == []
 
 
 async def test_who_was_told_before_it_was_taken_is_told_again_after_its_time(house: House) -> None:
     await finish(house, 901, "failed")
-    assert await look(house, hours=7) == [(LEADS, "escalation"), (WEB, "reminder")]
+    assert await later(house, hours=7) == [(LEADS, "escalation"), (WEB, "reminder")]
     until = house.clock.now + timedelta(hours=2)
     await change(house, taken_by="ada", taken_at=house.clock.now, taken_until=until)
-    assert await look(house, hours=1) == []
+    assert await later(house, hours=1) == []
 
-    assert await look(house, hours=2) == [(LEADS, "escalation"), (WEB, "reminder")]
+    assert await later(house, hours=2) == [(LEADS, "escalation"), (WEB, "reminder")]
     assert "longer than it was taken for." in house.channels.took[-1][1].text
-    assert await look(house, hours=1) == []
+    assert await later(house, hours=1) == []

@@ -9,7 +9,8 @@ import pytest
 
 from service.testing.fake_circleci.organization import Run
 from service.testing.fake_circleci.payloads import stamp, workflow_completed
-from tests.app_fixture import RED, Clock, House, a_house
+from tests.app_fixture import Clock, House, a_house
+from tests.told_runs import run_beside_setup as run
 
 pytestmark = pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
 
@@ -45,14 +46,6 @@ News = list[tuple[str, int, str, str | None]]
 async def house(folder: Path) -> AsyncIterator[House]:
     async with a_house(folder, ROUTES) as house:
         yield house
-
-
-def run(number: int, status: str, *, attempt: int = 2, **changes: object) -> Run:
-    """A run beside the setup of its pipeline, which is the first attempt; a pipeline each ten minutes."""
-    jobs = tuple(replace(job, starts_s=0, lasts_s=60) for job in RED.jobs)
-    pushed_at = RED.pushed_at + timedelta(minutes=10 * (number - 900))
-    one = replace(RED, jobs=jobs, number=number, status=status, attempt=attempt, pushed_at=pushed_at)
-    return replace(one, waited_s=30 * attempt, **changes)  # type: ignore[arg-type]
 
 
 def waiting(number: int) -> Run:

@@ -1,14 +1,14 @@
 """Runs that only set up others: grey beside these, as soon as CircleCI says what they are."""
 
 from collections.abc import AsyncIterator
-from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from service.testing.fake_circleci.organization import Run
-from tests.app_fixture import RED, House, a_house
+from tests.app_fixture import House, a_house
+from tests.told_runs import run_beside_setup as run
 
 pytestmark = pytest.mark.databases("sqlite", "postgres", long_on=["postgres"])
 
@@ -33,15 +33,7 @@ async def house(folder: Path) -> AsyncIterator[House]:
         yield house
 
 
-def run(number: int, status: str, *, attempt: int = 2, **changes: object) -> Run:
-    """A run beside the setup of its pipeline, which is the first attempt."""
-    jobs = tuple(replace(job, starts_s=0, lasts_s=60) for job in RED.jobs)
-    pushed_at = RED.pushed_at + timedelta(minutes=30 * (number - 900))
-    one = replace(RED, jobs=jobs, number=number, status=status, attempt=attempt, pushed_at=pushed_at)
-    return replace(one, waited_s=30 * attempt, **changes)  # type: ignore[arg-type]
-
-
-def setup(number: int, status: str, **changes: object) -> Run:
+def setup(number: int, status: str, **changes: Any) -> Run:
     return run(number, status, attempt=1, is_setup=True, **changes)
 
 

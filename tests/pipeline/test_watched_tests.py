@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,22 +18,22 @@ NOBODY = RED_TO_WEB.replace("[failed, error]", "[unauthorized]")
 PASSING = tuple(replace(test, result="success") for test in VOUCHERS)
 
 
-def run(base: Run, number: int, *jobs: JobRun, **changes: object) -> Run:
+def run(base: Run, number: int, *jobs: JobRun, **changes: Any) -> Run:
     """Return a run some minutes after those with lower numbers."""
     pushed_at = RED.pushed_at + timedelta(minutes=10 * (number - 900))
     numbered = sequential_jobs(number * 10, *jobs)
-    return replace(base, number=number, pushed_at=pushed_at, jobs=numbered, **changes)  # type: ignore[arg-type]
+    return replace(base, number=number, pushed_at=pushed_at, jobs=numbered, **changes)
 
 
 def unit(*tests: TestResult, status: str = "success", name: str = "unit-tests") -> JobRun:
     return JobRun(name=name, status=status, tests=suite(*tests, of=20))
 
 
-def red(number: int, *tests: TestResult, **changes: object) -> Run:
+def red(number: int, *tests: TestResult, **changes: Any) -> Run:
     return run(RED, number, JobRun(name="lint"), unit(*(tests or VOUCHERS), status="failed"), **changes)
 
 
-def green(number: int, **changes: object) -> Run:
+def green(number: int, **changes: Any) -> Run:
     return run(GREEN, number, JobRun(name="lint"), unit(*PASSING), **changes)
 
 
