@@ -65,6 +65,14 @@ docs: $(READY)  ## Write the generated parts of docs/ and of the chart anew
 	$(BIN)/python -m tests.generate_docs
 	$(BIN)/python -m tests.generate_schema
 
+.PHONY: pictures
+pictures: $(READY)  ## Make the pictures of the README anew from the demo, in two minutes (needs Chromium)
+	$(BIN)/python -m tests.pictures
+
+.PHONY: docs-site
+docs-site:  ## Build the documentation as a site of static files in FOLDER=site; a link that leads nowhere fails
+	@PYTHON=$(PYTHON) .ci/docs-site $(or $(FOLDER),site)
+
 .PHONY: cover
 cover: $(READY)  ## Run the tests, show the lines and branches that none reached, fail under 97 %
 	$(BIN)/pytest -n auto --cov --cov-report=term $(ARGS)
@@ -107,4 +115,5 @@ lock:  ## Write every lock file anew (needs uv)
 		| $(COMPILE) - -o requirements-build.lock
 	$(COMPILE) .ci/audit.in -o requirements-audit.lock
 	$(COMPILE) .ci/chart.in -o .ci/chart.lock
+	$(COMPILE) .ci/site.in -o .ci/site.lock
 	$(COMPILE) --no-deps .ci/helm.in -o .ci/helm.lock

@@ -24,7 +24,7 @@ RUN, DEV, BUILD = (
 )
 LOCKS = {"requirements.lock": RUN, "requirements-dev.lock": RUN + DEV, "requirements-build.lock": BUILD}
 # pip check holds these, where they are installed
-TOOLS = ("requirements-audit.lock", ".ci/chart.lock", ".ci/helm.lock")
+TOOLS = ("requirements-audit.lock", ".ci/chart.lock", ".ci/helm.lock", ".ci/site.lock")
 PINS = {path: read_lock((ROOT / path).read_text(encoding="utf-8")) for path in [*LOCKS, *TOOLS]}
 COMMANDS = [(name, line) for name, text in tracked_texts(ROOT).items() for line in install_lines(text)]
 
