@@ -22,7 +22,7 @@ FAILURE_GLOB = rf"^[*?{BLANK}]*[^*?{BLANK}][*?]*[^*?][*?]*[^*?][*?]*[^*?{BLANK}]
 NOT_BLANK = rf"[^{BLANK}]"
 WEB_ADDRESS = r"^(https?://[A-Za-z0-9]+([.-][A-Za-z0-9]+)*(:[0-9]{1,4})?(/[^\s\[\]]*)?)?$"
 NUMBERS: Mapping[str, Json] = {
-    "streak": {"type": "integer", "minimum": 0, "maximum": 999},
+    "streak": {"type": "integer", "minimum": 0, "maximum": 999_999_999},
     "pr": {"type": ["number", "boolean"]},
 }
 """The match keys whose patterns may be no texts."""
@@ -163,5 +163,5 @@ def body(request: str) -> Json | None:
         return None
     said = BODIES[request]
     shape = {"type": "object", "additionalProperties": False, **said}
-    needs = "required" in said or "anyOf" in said
+    needs = "required" in said or "anyOf" in said or request.startswith("PATCH ")
     return {"required": needs, "content": {"application/json": {"schema": shape}}}

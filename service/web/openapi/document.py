@@ -110,6 +110,7 @@ def _operation(route: Route, request: str) -> Json:
 def _errors(request: str) -> Json:
     content = {"application/json": {"schema": reference("Error")}}
     wanted = set(ERRORS) - {404, 409} | ({404, 409} if "{id}" in request else set())
+    wanted |= {409} if request.startswith("POST ") else set()  # there are too many, or the name is taken
     found: Json = {str(status): {"description": ERRORS[status], "content": content} for status in sorted(wanted)}
     if request == "GET /readyz":
         found["503"] = {
