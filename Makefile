@@ -110,6 +110,7 @@ COMPILE := uv pip compile --quiet --universal --generate-hashes --no-emit-index-
 .PHONY: lock
 lock:  ## Write every lock file anew (needs uv)
 	$(COMPILE) pyproject.toml -o requirements.lock
+	$(COMPILE) pyproject.toml --extra mcp -o requirements-mcp.lock
 	$(COMPILE) pyproject.toml --group dev -o requirements-dev.lock
 	$(PYTHON) -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")' \
 		| $(COMPILE) - -o requirements-build.lock

@@ -9,7 +9,10 @@ from service.config.env import load_settings, settings_warnings
 from service.config.settings import Settings, is_secret, variable
 from service.errors import BadConfig
 
-SECRETS = {"database_url", "webhook_secrets", "watchdog_url", "circleci_token", "admin_token", "read_token"}
+SECRETS = {
+    *("database_url", "webhook_secrets", "watchdog_url", "circleci_token", "admin_token", "read_token"),
+    "oidc_client_secret",
+}
 ENOUGH = {"ROUNDSMAN_WEBHOOK_SECRETS": "not-a-real-secret"}
 
 

@@ -14,15 +14,21 @@ from tests.locks import install_lines, open_requirements, read_lock, tracked_tex
 
 ROOT = Path(__file__).parents[2]
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-RUN, DEV, BUILD = (
+RUN, MCP, DEV, BUILD = (
     [Requirement(text) for text in texts]
     for texts in (
         PROJECT["project"]["dependencies"],
+        PROJECT["project"]["optional-dependencies"]["mcp"],
         PROJECT["dependency-groups"]["dev"],
         PROJECT["build-system"]["requires"],
     )
 )
-LOCKS = {"requirements.lock": RUN, "requirements-dev.lock": RUN + DEV, "requirements-build.lock": BUILD}
+LOCKS = {
+    "requirements.lock": RUN,
+    "requirements-mcp.lock": RUN + MCP,
+    "requirements-dev.lock": RUN + DEV,
+    "requirements-build.lock": BUILD,
+}
 # pip check holds these, where they are installed
 TOOLS = ("requirements-audit.lock", ".ci/chart.lock", ".ci/helm.lock", ".ci/site.lock")
 PINS = {path: read_lock((ROOT / path).read_text(encoding="utf-8")) for path in [*LOCKS, *TOOLS]}

@@ -34,7 +34,7 @@ EVENT_KEYS = (
 )
 PART_KEYS = {
     "project": ["id", "slug", "name", "default_branch", "full_name"],
-    "pipeline": ["id", "number"],
+    "pipeline": ["id", "number", "definition_id"],
     "workflow": ["id", "name", "status", "url"],
     "commit": ["subject", "author_name", "author_email", "url"],
     "actor": ["id", "login", "name"],
