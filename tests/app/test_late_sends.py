@@ -139,6 +139,7 @@ async def test_another_worker_sends_nothing_while_a_late_send_may_still_succeed(
     assert [outcome for outcome, _ in attempts] == ["sent"]
 
 
+@pytest.mark.long
 async def test_when_the_process_of_a_late_send_is_gone_another_goes_on(folder: Path) -> None:
     with slow() as channel:
         async with a_house(folder, channel.routes) as plain:
@@ -153,6 +154,7 @@ async def test_when_the_process_of_a_late_send_is_gone_another_goes_on(folder: P
     assert [outcome for outcome, _ in attempts] == ["interrupted", "sent"]
 
 
+@pytest.mark.long
 async def test_a_lease_that_ran_out_in_its_own_process_is_renewed(folder: Path) -> None:
     with slow() as channel:
         async with a_house(folder, channel.routes) as plain:
@@ -170,6 +172,7 @@ async def test_a_lease_that_ran_out_in_its_own_process_is_renewed(folder: Path) 
     assert channel.end.connections == 1
 
 
+@pytest.mark.long
 async def test_the_next_message_of_the_lane_goes_as_soon_as_the_late_one_is_told(folder: Path) -> None:
     with slow() as channel:
         async with a_house(folder, channel.routes) as plain:
@@ -201,6 +204,7 @@ async def test_late_send_may_end_while_the_service_stops(folder: Path) -> None:
     assert [outcome for outcome, _ in attempts] == ["sent"]
 
 
+@pytest.mark.long
 @pytest.mark.databases("sqlite", "postgres")
 async def test_late_send_left_at_the_end_of_the_grace_is_interrupted_and_sent_again(folder: Path) -> None:
     with slow() as channel:

@@ -45,6 +45,7 @@ async def test_row_is_measured(bench: Bench, name: str) -> None:
     assert [row.what for row in rows if not row.measured] == []
 
 
+@pytest.mark.long
 async def test_wrk_sends_what_the_file_holds(bench: Bench, tmp_path: Path) -> None:
     if not shutil.which("wrk"):
         pytest.skip("wrk is not installed")

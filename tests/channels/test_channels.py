@@ -304,6 +304,7 @@ async def test_channel_that_never_answers_delays_no_other(net: HttpEnd, web: Htt
     assert "accepted" in await channels.send(a_channel(json_url(web)), a_message(), notification_id=uuid4())
 
 
+@pytest.mark.long
 async def test_a_channel_that_holds_two_messages_gets_no_third_until_it_lets_go(net: HttpEnd) -> None:
     net.behave(Silence(), Silence(), Answer())
     channels = AppriseChannels(deadline_s=0.5)

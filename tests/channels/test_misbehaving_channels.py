@@ -76,6 +76,7 @@ async def test_a_channel_that_breaks_off_its_answer_is_told_again_and_the_record
     assert attempts == [("put_off", "web (json) could not be reached or hung up"), ("sent", None)]
 
 
+@pytest.mark.long
 async def test_a_channel_that_takes_a_message_and_never_answers_is_told_again(folder: Path) -> None:
     with fake_servers.http_end() as end:
         end.behave(fake_servers.Silence(), fake_servers.Answer())

@@ -55,6 +55,7 @@ def slack_states(house: House) -> list[Any]:
     )
 
 
+@pytest.mark.long
 async def test_a_channel_with_a_pace_gets_one_message_at_a_time_and_in_order(house: House) -> None:
     await owe(house, 4)
     taken = []
@@ -77,6 +78,7 @@ async def test_channel_without_interval_is_sent_at_once_beside_waiting_ones(hous
     assert numbers(house, SLACK) == [1]
 
 
+@pytest.mark.long
 async def test_a_channel_that_asks_for_time_is_left_alone_by_every_message(house: House) -> None:
     house.channels.plan[SLACK] = [TIRED]
     await owe(house, 3)
@@ -88,6 +90,7 @@ async def test_a_channel_that_asks_for_time_is_left_alone_by_every_message(house
     assert numbers(house, MAIL) == [1, 2, 3]
 
 
+@pytest.mark.long
 async def test_the_message_that_was_refused_for_haste_keeps_its_place(house: House) -> None:
     house.channels.plan[SLACK] = [TIRED]
     await owe(house, 3)
@@ -98,6 +101,7 @@ async def test_the_message_that_was_refused_for_haste_keeps_its_place(house: Hou
     assert numbers(house, SLACK) == [1, 2, 3]
 
 
+@pytest.mark.long
 async def test_a_message_that_failed_for_another_reason_lets_the_others_go_first(house: House) -> None:
     house.channels.plan[SLACK] = [Temporary("web (slack) answered 503")]
     await owe(house, 3)
@@ -108,6 +112,7 @@ async def test_a_message_that_failed_for_another_reason_lets_the_others_go_first
     assert numbers(house, SLACK) == [2, 3, 1]
 
 
+@pytest.mark.long
 async def test_a_refusal_for_good_leaves_the_channel_to_the_others(house: House) -> None:
     house.channels.plan[SLACK] = [Permanent("web (slack) answered 400")]
     await owe(house, 2)
@@ -117,6 +122,7 @@ async def test_a_refusal_for_good_leaves_the_channel_to_the_others(house: House)
     assert numbers(house, SLACK) == [2]
 
 
+@pytest.mark.long
 async def test_channel_that_asks_for_a_day_gets_it_and_then_every_message(house: House) -> None:
     house.channels.plan[SLACK] = [Temporary("web (slack) answered 429", retry_after_s=86_400)]
     await owe(house, 2)
@@ -223,6 +229,7 @@ routes:
 """
 
 
+@pytest.mark.long
 async def test_a_mail_server_gets_one_mail_at_a_time_from_all_its_channels(folder: Path) -> None:
     async with a_house(folder, MAILS) as house:
         tried_meanwhile: list[str] = []

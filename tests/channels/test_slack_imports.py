@@ -21,5 +21,6 @@ def test_service_without_such_a_channel_loads_neither() -> None:
     assert loaded(SERVICE) == set()
 
 
+@pytest.mark.long
 def test_slack_needs_no_apprise() -> None:
     assert loaded(SENDER) == {"slack_sdk"}

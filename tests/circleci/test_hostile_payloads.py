@@ -86,6 +86,7 @@ def test_any_bytes_have_an_id_and_are_understood_or_refused(body: bytes) -> None
     assert parsed(body) is None
 
 
+@pytest.mark.long
 @given(PAYLOAD)
 def test_any_payload_gives_a_storable_event_or_is_refused(payload: object) -> None:
     event = parsed(json.dumps(payload).encode())
@@ -116,6 +117,7 @@ def test_web_addresses_do_come_out() -> None:
     assert event.commit.url == f"https://github.com/acme/web/commit/{REVISION}"
 
 
+@pytest.mark.long
 @given(PAYLOAD)
 def test_any_id_can_be_stored(payload: object) -> None:
     assert len(identify(json.dumps(payload).encode()).encode()) <= 800

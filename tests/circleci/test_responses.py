@@ -72,6 +72,7 @@ async def test_answer_with_identity_encoding_is_read() -> None:
 # Endless and slow
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("script", "trouble"),
     [

@@ -105,6 +105,7 @@ async def test_a_server_has_logs_in_its_storage_which_gets_no_token(fake: FakeCi
     assert paths(fake)[-2] == BUILD
 
 
+@pytest.mark.long
 async def test_a_log_that_circleci_cut_off_says_so(fake: FakeCircleCI) -> None:
     found = await step(fake, with_log(RED, log="x\n" * LOG_LIMIT), api="v2")
 

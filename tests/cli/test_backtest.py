@@ -146,6 +146,7 @@ tests:
 """
 
 
+@pytest.mark.long
 def test_tests_of_the_file_pass(terminal: Terminal) -> None:
     (terminal.folder / "roundsman.yaml").write_text(CHANGES + TESTS)
 
@@ -156,6 +157,7 @@ def test_tests_of_the_file_pass(terminal: Terminal) -> None:
     assert "passed  nothing of topic branches that are green" in said.lines
 
 
+@pytest.mark.long
 def test_failed_test_names_what_is_missing_and_what_was_sent(terminal: Terminal) -> None:
     wrong = TESTS.replace('web, transition: broke, at: "10:00"', 'web, transition: fixed, at: "10:30"')
     (terminal.folder / "roundsman.yaml").write_text(CHANGES + wrong)

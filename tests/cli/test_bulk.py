@@ -234,6 +234,7 @@ def test_a_script_must_say_yes(operator: Terminal, past: Past, words: tuple[str,
     assert operator.run("dead-letters").code == 1
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("keys", "code"), first_and_long([("\n", 1), ("n\n", 1), ("y\n", 0)]))
 def test_a_terminal_is_asked_first(operator: Terminal, past: Past, keys: str, code: int) -> None:
     screen = on_screen("dismiss", "--all", folder=operator.folder, keys=keys, ROUNDSMAN_DATABASE_URL=DATABASE)
@@ -286,6 +287,7 @@ def test_an_operator_s_name_is_cleaned_and_cut(
     assert json.dumps(action["who"], ensure_ascii=False).encode()
 
 
+@pytest.mark.long
 def test_dead_letters_are_listed_a_page_at_a_time_or_all_at_once(operator: Terminal, past: Past) -> None:
     copies = copy_dead(operator.folder, "deliveries", 230) + copy_dead(operator.folder, "notifications", 230)
     wanted = {*copies, past.unread, past.unsent}

@@ -37,6 +37,7 @@ def complete(line: str, **environ: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.long
 def test_names_of_commands_come_without_loading_a_command() -> None:
     said = complete("roundsman ")
 
@@ -119,6 +120,7 @@ def a_folder_in_the_way(home: Path) -> None:
     (home / ".bashrc").mkdir(parents=True)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("make", first_and_long([no_text, no_folder, a_folder_in_the_way]))
 def test_a_home_where_it_cannot_be_installed_is_told_in_a_sentence(
     tmp_path: Path, make: Callable[[Path], None]

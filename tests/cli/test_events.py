@@ -51,6 +51,7 @@ def test_a_list_in_json_is_the_api_s(operator: Terminal, past: Past) -> None:
     assert {event["id"] for event in page["items"]} == {past.green, past.red, past.ping}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("options", "names"),
     [
@@ -330,6 +331,7 @@ def test_an_id_that_is_none_is_wrong_usage(operator: Terminal, words: tuple[str,
     assert said.err.startswith("'the-last-one' is not an id; ids look like ")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("words", BY_ID)
 def test_an_id_that_nothing_has_ends_with_1(operator: Terminal, words: tuple[str, ...]) -> None:
     said = operator.run(*words, NOWHERE)

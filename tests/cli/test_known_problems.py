@@ -1,11 +1,14 @@
 """The commands for known problems."""
 
+import pytest
+
 from tests.cli_runner import Terminal
 from tests.sample_history import Past, operator, past
 
 __all__ = ["operator", "past"]  # pytest finds fixtures by name
 
 
+@pytest.mark.long
 def test_a_known_problem_is_added_listed_and_closed(operator: Terminal, past: Past) -> None:
     added = operator.run("known-problems", "add", "--pattern", "not resolve", "--title", "DNS", "--until", "30d")
     [problem] = operator.run("known-problems", "list", "--json").json["items"]

@@ -205,6 +205,7 @@ def test_second_dismissal_is_a_conflict_and_no_wrong_usage(operator: Terminal, p
     assert operator.run("dismiss", past.unsent).code == 1
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("body", "code"),
     [(b"{", 2), (b"x" * 1_100_000, 2), (b"", 2), (as_bytes(workflow_completed(RED)), 0)],

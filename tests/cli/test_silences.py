@@ -51,6 +51,7 @@ def test_wrong_use_is_refused_with_the_next_step(operator: Terminal, words: tupl
     assert (said.code, said.problems) == (2, [problem])
 
 
+@pytest.mark.long
 def test_an_unknown_silence_ends_nothing(operator: Terminal) -> None:
     said = operator.run("silences", "expire", "3f2c8a52")
 

@@ -72,11 +72,21 @@ def test_blanks_around_a_value_are_taken_off() -> None:
 # Where a value comes from
 
 
+# What a secret is of no use without, so that it would be refused by itself.
+BESIDE = {
+    "oidc_client_secret": {
+        "ROUNDSMAN_OIDC_ISSUER": "https://id.example.com",
+        "ROUNDSMAN_OIDC_CLIENT_ID": "roundsman",
+        "ROUNDSMAN_OIDC_DOMAINS": "example.com",
+    }
+}
+
+
 @pytest.mark.parametrize("name", sorted(SECRETS - {"webhook_secrets", "database_url", "watchdog_url"}))
 def test_a_secret_may_come_from_a_file(name: str, tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("from-a-mounted-file-of-32-letters\n")
 
-    settings = load_settings({f"{variable(name)}_FILE": str(tmp_path / "secret")})
+    settings = load_settings({f"{variable(name)}_FILE": str(tmp_path / "secret"), **BESIDE.get(name, {})})
 
     assert getattr(settings, name) == "from-a-mounted-file-of-32-letters"
 

@@ -44,6 +44,7 @@ def refusal(folder: Path) -> str:
         return str(caught.value)
 
 
+@pytest.mark.long
 def test_second_process_is_refused_with_the_holders_name(tmp_path: Path) -> None:
     with another_holder(tmp_path) as other:
         said = refusal(tmp_path)

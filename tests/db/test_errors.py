@@ -128,6 +128,7 @@ async def test_temporary_error_that_lasts_is_counted_too(house: House, database:
     assert house.jobs() == []
 
 
+@pytest.mark.long
 @pytest.mark.databases("postgres")
 async def test_a_message_does_not_wait_for_details_that_cannot_be_kept(house: House, database: Database) -> None:
     fails_for_content(database, "details")
@@ -139,6 +140,7 @@ async def test_a_message_does_not_wait_for_details_that_cannot_be_kept(house: Ho
     assert [one["state"] for one in shown["notifications"]] == ["sent"]
 
 
+@pytest.mark.long
 @pytest.mark.databases("postgres")
 @pytest.mark.parametrize(
     "setting",
@@ -207,6 +209,7 @@ async def test_a_time_that_no_build_has_is_none(house: House, time: str) -> None
     assert (await house.http.get("/api/v1/events")).status_code == 200
 
 
+@pytest.mark.long
 async def test_a_write_ahead_log_shrinks_once_its_reader_is_gone(folder: Path) -> None:
     store, log = Store(f"sqlite:///{folder / 'roundsman.db'}"), folder / "roundsman.db-wal"
 

@@ -90,6 +90,7 @@ def planned() -> list[str]:
     ]
 
 
+@pytest.mark.long
 def test_jobs_that_send_become_rows_and_one_for_each_lane(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'roundsman.db'}"
     migrate(url)

@@ -70,6 +70,7 @@ async def test_builds_are_shown_with_a_credential_alone(house: House) -> None:
         assert 'project="acme/web"' in answer.text
 
 
+@pytest.mark.long
 async def test_runs_are_counted_by_result_and_duration(house: House) -> None:
     await finish(house, RED, RED, GREEN)
 
@@ -99,6 +100,7 @@ async def test_replayed_run_is_not_counted_again_also_after_a_restart(house: Hou
     assert [value for _, value in results] == [0, 0]
 
 
+@pytest.mark.long
 async def test_red_since_follows_the_track_and_ends_with_it(house: House) -> None:
     await finish(house, RED)
     [(labels, red)] = await samples(house, "roundsman_workflow_red_since_timestamp_seconds")

@@ -168,6 +168,7 @@ async def test_a_check_named_many_times_is_made_once(house: House) -> None:
     assert len([statement for statement in written if statement.startswith("INSERT")]) == 1
 
 
+@pytest.mark.long
 async def test_concurrent_requests_share_one_check(folder: Path) -> None:
     asked: list[str] = []
     addresses = ["/readyz", "/readyz?check=database", "/metrics"] * 100

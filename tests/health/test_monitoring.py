@@ -143,6 +143,7 @@ def family(name: str) -> str:
     return re.sub(r"_(bucket|sum|count)$", "", name)
 
 
+@pytest.mark.long
 async def test_every_name_on_the_page_is_one_that_there_is(exposed: Exposed) -> None:
     assert names(PAGE) - exposed.keys() <= {family(name) for name in exposed}
 

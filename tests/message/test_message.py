@@ -323,6 +323,7 @@ def code_spans(markdown: str) -> list[str]:
     return [body[1:-1] if body[:1] == body[-1:] == " " and body.strip() else body for _, body in spans]
 
 
+@pytest.mark.long
 @given(words)
 def test_any_word_stands_in_markdown_as_code_with_exactly_its_characters(subject: str) -> None:
     markdown = compose(an_event(commit=Commit(subject=subject)), None).markdown

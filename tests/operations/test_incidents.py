@@ -342,6 +342,7 @@ async def test_one_that_became_part_of_another_leads_to_it(house: House) -> None
     assert (await get(house, f"incidents/{older['id']}"))["id"] == younger["id"]
 
 
+@pytest.mark.long
 @pytest.mark.databases("sqlite")
 async def test_strangers_may_do_nothing(house: House) -> None:
     await happened(house, run(1, "failed"))
@@ -372,6 +373,7 @@ async def test_nothing_is_taken_or_muted_for_longer_than_people_remember(
     assert "until may be at most 90 days ahead" in error
 
 
+@pytest.mark.long
 async def test_the_state_says_until_when_an_incident_is_muted(house: House) -> None:
     await happened(house, run(1, "failed"))
     await act(house, "mute", until="2h")

@@ -57,6 +57,7 @@ FILTERS: dict[str, list[str]] = {
 }
 
 
+@pytest.mark.long
 async def test_filter_keeps_matching_notifications(day: House) -> None:
     assert {query: [state for _, state in await listed(day, query)] for query in FILTERS} == FILTERS
 
@@ -70,6 +71,7 @@ async def test_an_event_is_found_by_whether_it_was_told(day: House) -> None:
     assert len(await statuses("any&told=none")) == 3
 
 
+@pytest.mark.long
 async def test_pages_hang_together(day: House) -> None:
     first = (await day.http.get("/api/v1/notifications?limit=1")).json()
     second = (await day.http.get("/api/v1/notifications", params={"limit": 1, "cursor": first["next"]})).json()
@@ -87,6 +89,7 @@ async def test_invalid_parameter_is_a_400(house: House, query: str) -> None:
     assert query.partition("=")[0] in answer.json()["error"]
 
 
+@pytest.mark.long
 @pytest.mark.databases("sqlite")
 async def test_command_lists_the_same_as_the_api(day: House, terminal: Terminal) -> None:
     terminal.configure(RED_TO_WEB)

@@ -44,6 +44,7 @@ async def test_resend_right_after_a_replay_still_names_missing_details(house: Ho
     assert "could not be read: CircleCI answered 403" in message.text
 
 
+@pytest.mark.long
 async def test_missing_details_are_requested_again_on_replay(house: House) -> None:
     house.pretend.faults.next("/workflow/*/job", broken(403))
     delivery, _ = await told_red(house)
@@ -102,6 +103,7 @@ async def test_replay_names_told_receivers_after_a_failed_resend(house: House) -
     assert latest["reason"] == "status failed matches failed; web (json) already hears of this, by route 'red'"
 
 
+@pytest.mark.long
 async def test_the_time_of_telling_is_that_of_the_first_message(house: House) -> None:
     delivery, notification = await told_red(house)
 
@@ -123,6 +125,7 @@ async def test_final_state_has_no_next_attempt(house: House) -> None:
 # Dismiss
 
 
+@pytest.mark.long
 async def test_dismissed_notification_is_closed_with_operator_and_reason(house: House) -> None:
     house.channels.plan["web (json)"] = [GONE]
     delivery, notification = await told_red(house)

@@ -52,6 +52,7 @@ async def keeps(house: House, name: str, value: str) -> tuple[int, int]:
     return len(answer.json()["items"]), page.text.count('<td class="c-what"')
 
 
+@pytest.mark.long
 async def test_the_api_and_the_page_take_each_filter(house: House) -> None:
     await house.finish(RED)
     await house.drain()

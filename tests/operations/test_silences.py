@@ -125,6 +125,7 @@ async def test_its_shape_is_documented(house: House) -> None:
     }
 
 
+@pytest.mark.long
 async def test_a_preview_counts_the_messages_of_thirty_days_and_sets_nothing(folder: Path) -> None:
     routes = RED_TO_WEB.replace(
         "match: {status: [failed, error]}", "match: {event: [workflow-completed, job-completed]}"

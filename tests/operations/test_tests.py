@@ -85,6 +85,7 @@ async def test_a_test_has_its_keys(house: House) -> None:
     }
 
 
+@pytest.mark.long
 async def test_a_test_is_new_then_failing_then_passing(house: House) -> None:
     await post(house, run(900), run(901, VOUCHERS[0]))
     new = await states(house)
@@ -95,6 +96,7 @@ async def test_a_test_is_new_then_failing_then_passing(house: House) -> None:
     assert (new, failing, await states(house)) == ({ADDS: "new"}, {ADDS: "failing"}, {ADDS: "passing"})
 
 
+@pytest.mark.long
 async def test_a_state_is_asked_for(house: House) -> None:
     slow = replace(VOUCHERS[1], name=SLEEPS, run_time_s=30.0)
     await post(house, run(900), run(901, VOUCHERS[0]), run(901, attempt=2), run(902, slow))
@@ -104,6 +106,7 @@ async def test_a_state_is_asked_for(house: House) -> None:
     assert await states(house, state="slow") == {SLEEPS: "new"}
 
 
+@pytest.mark.long
 async def test_a_test_that_flips_on_the_default_branch_is_flaky_without_a_contradiction(house: House) -> None:
     flipping = [run(number, *([VOUCHERS[0]] if number in {904, 908} else [])) for number in range(900, 912)]
     await post(house, *flipping, run(920, VOUCHERS[1], branch="feature"))
@@ -121,6 +124,7 @@ async def flipped(house: House) -> tuple[str, str]:
     return often.name, seldom.name
 
 
+@pytest.mark.long
 async def test_flaky_tests_go_by_their_flip_rate_page_by_page(house: House) -> None:
     often, seldom = await flipped(house)
 
@@ -135,6 +139,7 @@ async def test_flaky_tests_go_by_their_flip_rate_page_by_page(house: House) -> N
     assert [one["name"] for one in (await listed(house))["items"]] == [seldom, often]  # the latest to fail first
 
 
+@pytest.mark.long
 async def test_tests_that_are_not_judged_for_the_flaky_list_are_counted(house: House) -> None:
     _, seldom = await flipped(house)
 
@@ -145,6 +150,7 @@ async def test_tests_that_are_not_judged_for_the_flaky_list_are_counted(house: H
     assert ([one.row["name"] for one in found], left_out) == ([seldom], 1)
 
 
+@pytest.mark.long
 async def test_greens_of_a_busy_track_leave_room_for_those_of_others(house: House) -> None:
     await post(house, run(900), run(901, branch="quiet"))
     store = house.service.context.store
@@ -173,6 +179,7 @@ async def test_greens_of_a_busy_track_leave_room_for_those_of_others(house: Hous
     assert len(found) == 501
 
 
+@pytest.mark.long
 async def test_what_is_not_known_is_said(house: House) -> None:
     house.pretend.faults.next(f"/workflow/{run(902, VOUCHERS[0]).workflow_id}/job", broken(404))
     await post(house, run(900), run(901, VOUCHERS[0]), run(902, VOUCHERS[0]), run(903, VOUCHERS[0], branch="feature"))
@@ -193,6 +200,7 @@ async def test_a_branch_has_its_own_states(house: House) -> None:
     assert await states(house, branch="feature") == {ADDS: "failing"}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("project", ["gh/acme/web", "github/acme/web", "acme/web"])
 async def test_a_project_goes_by_slug_and_name(house: House, project: str) -> None:
     await post(house, run(901, VOUCHERS[0]))

@@ -71,6 +71,7 @@ async def test_what_circleci_does_not_say_is_asked_for_again_on_the_next_day(hou
     assert len(await ask(house, hours=24)) == 1
 
 
+@pytest.mark.long
 async def test_a_red_of_a_branch_that_is_gone_expires_and_is_told_to_no_channel(house: House) -> None:
     await finish(house, run(house, "feature"), run(house, "kept", number=902), run(house, "main", number=903))
     await ask(house)

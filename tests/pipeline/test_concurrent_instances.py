@@ -37,6 +37,7 @@ async def test_a_storm_at_two_doors_judged_by_two_workers_is_told_once_each(both
     assert both.rows("SELECT count(*) FROM events") == [(len(storms),)]
 
 
+@pytest.mark.long
 async def test_one_delivery_posted_at_two_doors_at_once_is_one(both: Twins) -> None:
     deliveries = await both.post([workflow_completed(RED)] * 40)
     await both.settled()

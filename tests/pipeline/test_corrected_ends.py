@@ -56,6 +56,7 @@ async def correct(house: House, one: Run, status: str) -> None:
     await house.drain()
 
 
+@pytest.mark.long
 async def test_a_red_that_a_later_post_corrects_to_green_is_told_as_fixed(house: House) -> None:
     await told(house, run(901, "failed"))
     await correct(house, run(901, "failed"), "success")
@@ -117,6 +118,7 @@ async def test_routes_that_hear_each_red_hear_of_no_end(folder: Path) -> None:
     assert found == [("run", 901, "sent")]
 
 
+@pytest.mark.long
 async def test_a_fix_that_was_refused_is_not_told_again_by_the_next_green(house: House) -> None:
     await told(house, run(901, "failed"))
     house.channels.plan["web (json)"] = [Permanent("the channel refuses")]

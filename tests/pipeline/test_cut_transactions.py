@@ -92,9 +92,11 @@ async def test_a_send_cut_at_any_statement_comes_to_one_message(folder: Path, cu
     await cut_everywhere(folder, send, cut, decided=True, every=1)
 
 
+@pytest.mark.long
 async def test_a_process_that_dies_at_some_statements_of_a_decision_loses_nothing(folder: Path) -> None:
     await cut_everywhere(folder, decide, Cut.DEAD, decided=False, every=EVERY)
 
 
+@pytest.mark.long
 async def test_a_process_that_dies_at_some_statements_of_a_send_loses_nothing(folder: Path) -> None:
     await cut_everywhere(folder, send, Cut.DEAD, decided=True, every=EVERY)

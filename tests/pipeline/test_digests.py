@@ -47,6 +47,7 @@ async def digest(house: House, at: datetime = MONDAY) -> list[str]:
     return [f"{message.title}\n{message.text}" for label, message in told if label == "leads (json)"]
 
 
+@pytest.mark.long
 async def test_a_digest_tells_of_its_week_once(folder: Path) -> None:
     async with a_house(folder, ROUTES % "", clock=Clock(now=SUNDAY - timedelta(days=9))) as house:
         await finish(house, run(0, "success", SUNDAY - timedelta(days=9)))
@@ -126,6 +127,7 @@ async def test_a_test_that_flaked_only_once_is_left_out_of_the_flaky_ones(folder
     assert "Flaky tests" not in text
 
 
+@pytest.mark.long
 async def test_flaky_tests_of_other_projects_and_other_weeks_are_left_out(folder: Path) -> None:
     routes = ROUTES.replace("match: {project: gh/acme/*}", "match: {project: gh/acme/docs}") % ""
     async with a_house(folder, routes, clock=Clock(now=SUNDAY)) as house:

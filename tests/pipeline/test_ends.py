@@ -93,6 +93,7 @@ async def test_all_who_were_told_of_parts_of_an_incident_hear_of_its_end_once(fo
         ]
 
 
+@pytest.mark.long
 async def test_a_replay_tells_the_end_no_second_time(folder: Path) -> None:
     async with house_of(folder, OF_ADA) as house:
         event_id = await post(house, run(901, "failed"), run(902, "success", LINH))
@@ -102,6 +103,7 @@ async def test_a_replay_tells_the_end_no_second_time(folder: Path) -> None:
         assert house.channels.told == [ADAS, ADAS]
 
 
+@pytest.mark.long
 async def test_a_route_that_names_broke_alone_hears_of_no_end(folder: Path) -> None:
     only = "  - {name: of ada, match: {author: Ada Example, transition: broke}, receiver: ada}\n"
     async with house_of(folder, only) as house:
@@ -117,6 +119,7 @@ async def test_a_route_for_every_red_run_hears_of_no_end(folder: Path) -> None:
         assert house.channels.told == [ADAS]
 
 
+@pytest.mark.long
 async def test_a_route_that_is_gone_tells_no_end(folder: Path) -> None:
     async with house_of(folder, OF_ADA) as house:
         await post(house, run(901, "failed"))
@@ -126,6 +129,7 @@ async def test_a_route_that_is_gone_tells_no_end(folder: Path) -> None:
         assert house.channels.told == []
 
 
+@pytest.mark.long
 async def test_a_break_that_waits_gives_way_to_the_end_and_neither_is_told(folder: Path) -> None:
     async with house_of(folder, OF_ADA) as house:
         house.channels.plan[ADAS] = [Temporary("busy")]
@@ -153,6 +157,7 @@ async def test_a_late_green_run_ends_nothing(folder: Path) -> None:
         assert house.channels.told == [ADAS]
 
 
+@pytest.mark.long
 async def test_the_end_waits_for_a_silence_and_is_told_after_it(folder: Path) -> None:
     async with house_of(folder, OF_ADA) as house:
         await post(house, run(901, "failed"))
@@ -168,6 +173,7 @@ async def test_the_end_waits_for_a_silence_and_is_told_after_it(folder: Path) ->
         assert (await news(house))[-1][:2] == (ADAS, "fixed")
 
 
+@pytest.mark.long
 async def test_a_new_failure_hears_of_its_end_though_it_is_old_by_then(folder: Path) -> None:
     async with house_of(folder, "  - {name: new, match: {new_failure: true}, receiver: ada}\n") as house:
         await post(house, run(900, "success"), run(901, "failed"), run(902, "failed"), run(903, "success"))
@@ -175,6 +181,7 @@ async def test_a_new_failure_hears_of_its_end_though_it_is_old_by_then(folder: P
         assert [(label, told) for label, told, _ in await news(house)] == [(ADAS, "broke"), (ADAS, "fixed")]
 
 
+@pytest.mark.long
 async def test_a_short_streak_hears_of_the_end_of_a_long_one(folder: Path) -> None:
     async with house_of(folder, '  - {name: first, match: {streak: "< 3"}, receiver: ada}\n') as house:
         reds = [run(number, "failed") for number in range(901, 906)]

@@ -110,6 +110,7 @@ async def test_a_message_goes_as_soon_as_circleci_answers_again(house: House) ->
     assert "3 of 214 tests failed" in told(house)
 
 
+@pytest.mark.long
 async def test_late_details_are_recorded_without_another_message(house: House) -> None:
     house.pretend.faults.next("*", broken(503), times=1000)
     delivery = await house.finish(RED)
@@ -125,6 +126,7 @@ async def test_late_details_are_recorded_without_another_message(house: House) -
     assert house.channels.told == ["web (json)"]
 
 
+@pytest.mark.long
 @pytest.mark.databases("sqlite")  # hundreds of looks, none of which is about the database
 async def test_details_are_not_fetched_after_a_day(house: House) -> None:
     house.pretend.faults.next("*", broken(503), times=10_000)

@@ -120,6 +120,7 @@ async def test_begin_whose_commit_was_not_confirmed_is_no_attempt(house: House) 
     assert context.unsure_begins == set()
 
 
+@pytest.mark.long
 async def test_job_that_comes_too_early_leaves_one_for_the_right_time(house: House) -> None:
     """The judge's clock may be ahead of the sender's."""
     delivery = await red(house)
@@ -133,6 +134,7 @@ async def test_job_that_comes_too_early_leaves_one_for_the_right_time(house: Hou
     assert house.channels.told == ["web (json)"]
 
 
+@pytest.mark.long
 @pytest.mark.databases("postgres")
 async def test_message_is_due_by_the_clock_of_the_database(house: House) -> None:
     house.channels.plan["web (json)"] = [AWAY]

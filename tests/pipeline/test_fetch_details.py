@@ -125,6 +125,7 @@ async def test_a_delivery_that_was_long_in_coming_is_judged_at_once_and_asked_ab
     assert "v2.5.0" in many.channels.took[0][1].title
 
 
+@pytest.mark.long
 async def test_events_without_missing_facts_do_not_wait_for_fetches(folder: Path) -> None:
     hanging, written = asyncio.Event(), asyncio.Event()
     patient = RetryPolicy(answer_timeout=timedelta(hours=1))

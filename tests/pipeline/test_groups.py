@@ -74,6 +74,7 @@ def told(house: House) -> list[str]:
     return [color for (color,) in house.rows("SELECT color FROM told ORDER BY track_id")]
 
 
+@pytest.mark.long
 async def test_news_within_the_wait_are_one_message_and_each_is_on_record(house: House) -> None:
     first, *_ = await finish(house, run("build"), run("deploy"), run("lint"))
     assert await wait(house, 19) == []
@@ -98,6 +99,7 @@ async def test_news_alone_are_told_as_always(house: House) -> None:
     assert states(house) == [("broke", "sent", False)]
 
 
+@pytest.mark.long
 async def test_what_was_fixed_while_it_waited_is_told_to_no_one(house: House) -> None:
     await finish(house, run("build"), run("lint"), run("deploy"))
     await finish(house, run("lint", "success", 902))
@@ -109,6 +111,7 @@ async def test_what_was_fixed_while_it_waited_is_told_to_no_one(house: House) ->
     ]  # fmt: skip
 
 
+@pytest.mark.long
 async def test_what_is_fixed_later_is_told_to_those_who_were_told_in_a_group(house: House) -> None:
     await finish(house, run("build"), run("lint"))
     await wait(house)
@@ -118,6 +121,7 @@ async def test_what_is_fixed_later_is_told_to_those_who_were_told_in_a_group(hou
     assert sorted(told(house)) == ["green", "green", "red"]
 
 
+@pytest.mark.long
 async def test_a_newer_red_takes_the_place_of_what_waits_and_waits_no_longer_than_that(house: House) -> None:
     await finish(house, run("build"), run("lint"))
     house.clock.tick(seconds=15)
@@ -144,6 +148,7 @@ async def test_a_group_that_became_a_dead_letter_has_told_nothing(house: House) 
     assert told(house) == ["red", "red"]
 
 
+@pytest.mark.long
 async def test_news_of_a_group_that_became_a_dead_letter_are_shown_as_not_delivered(house: House) -> None:
     house.channels.plan["web (json)"] = [Permanent("the channel refuses")]
     await finish(house, run("build"), run("lint"))
@@ -162,6 +167,7 @@ async def test_news_of_a_group_that_became_a_dead_letter_are_shown_as_not_delive
     assert (await shown())[1] == ["told in one message with others"]
 
 
+@pytest.mark.long
 async def test_news_leave_a_group_that_was_put_off_when_newer_ones_come(house: House) -> None:
     house.channels.plan["web (json)"] = [Temporary("the channel is away")]
     await finish(house, run("build"), run("lint"))
@@ -175,6 +181,7 @@ async def test_news_leave_a_group_that_was_put_off_when_newer_ones_come(house: H
     ]  # fmt: skip
 
 
+@pytest.mark.long
 async def test_a_group_with_nothing_left_is_not_sent(house: House) -> None:
     house.channels.plan["web (json)"] = [Temporary("the channel is away")]
     await finish(house, run("build"), run("lint"))
@@ -185,6 +192,7 @@ async def test_a_group_with_nothing_left_is_not_sent(house: House) -> None:
     assert {state for _, state, _ in states(house)} == {"dropped"}
 
 
+@pytest.mark.long
 async def test_a_restart_continues_the_wait(folder: Path) -> None:
     async with a_house(folder, ROUTES % "receiver") as house:
         await finish(house, run("build"), run("lint"))
@@ -194,6 +202,7 @@ async def test_a_restart_continues_the_wait(folder: Path) -> None:
         assert await wait(house, 1) == ["2 workflows broke in acme/web main"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("by", "titles"),
     [
@@ -210,6 +219,7 @@ async def test_news_of_a_group_share_what_it_is_by(folder: Path, by: str, titles
         assert await wait(house) == titles
 
 
+@pytest.mark.long
 async def test_each_run_of_a_track_is_named_where_each_is_told(folder: Path) -> None:
     each = (ROUTES % "track").replace("transition: [broke, still_broken, fixed]", "status: [failed, success]")
     async with a_house(folder, each) as house:
@@ -231,6 +241,7 @@ async def test_news_alone_wait_for_their_details_as_always(house: House) -> None
     assert title == "acme/web main broke: build failed"
 
 
+@pytest.mark.long
 async def test_what_waited_for_the_morning_is_one_message_then(folder: Path) -> None:
     night = "    active: {hours: '18:00-20:00'}\n"
     async with a_house(folder, ROUTES % "receiver" + night) as house:
@@ -265,6 +276,7 @@ async def test_two_looks_at_one_group_send_it_once(house: House) -> None:
     assert [message.title for _, message in house.channels.took] == ["3 workflows broke in acme/web main"]
 
 
+@pytest.mark.long
 async def test_incidents_and_living_messages_are_never_grouped(folder: Path) -> None:
     alarm = "pagerduty://0123456789abcdef0123456789abcdef@0123456789abcdef0123"
     slack = "slack-bot://xoxb-1234-1234-abcdefgh/C0123456"
@@ -302,6 +314,7 @@ async def test_news_that_waited_for_reruns_are_one_message_of_their_group(folder
         assert told(house) == ["red", "red"]
 
 
+@pytest.mark.long
 async def test_a_member_of_a_group_that_a_rerun_turned_green_is_left_out(folder: Path) -> None:
     async with a_house(folder, ROUTES % "receiver" + RERUN_WAIT) as house:
         house.clock.now = run("build").stopped_at

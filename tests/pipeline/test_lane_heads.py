@@ -30,6 +30,7 @@ async def test_lane_that_lost_its_job_gets_one(house: House) -> None:
     assert house.channels.told == ["web (json)"]
 
 
+@pytest.mark.long
 async def test_each_lane_has_one_job_whatever_waits_in_it(folder: Path) -> None:
     channels = "[json://web.example.com, xml://web.example.com, form://web.example.com]"
     async with a_house(folder, RED_TO_WEB.replace("[json://web.example.com]", channels)) as house:
@@ -81,6 +82,7 @@ async def test_message_that_was_put_off_is_again_the_first_of_its_lane(house: Ho
     assert told(house) == ["Pipeline 1", "Pipeline 2"]
 
 
+@pytest.mark.long
 async def test_message_that_was_put_off_keeps_no_other_waiting(house: House) -> None:
     house.channels.plan["web (json)"] = [Temporary("web (json) answered 503")]
     for number in (1, 2):
@@ -94,6 +96,7 @@ def told(house: House) -> list[str]:
     return [message.text.partition(",")[0] for _, message in house.channels.took]
 
 
+@pytest.mark.long
 async def test_messages_of_one_batch_are_sent_in_the_order_of_their_events(house: House) -> None:
     deliveries = []
     for number in range(8):
@@ -163,6 +166,7 @@ async def test_a_started_service_sweeps_by_itself(house: House) -> None:
     assert house.channels.told == ["web (json)"]
 
 
+@pytest.mark.long
 async def test_interrupted_send_is_sent_again_and_recorded_so(house: House) -> None:
     delivery = await house.finish(RED)
     await house.process()

@@ -56,6 +56,7 @@ async def test_another_branch_or_color_is_not_asked_for(folder: Path) -> None:
     assert await finish_and_learn(folder, *runs) == ([], [])
 
 
+@pytest.mark.long
 async def test_all_results_of_a_rerun_are_asked_for_on_any_branch(folder: Path) -> None:
     passed = JobRun(name="unit-tests", tests=RED.jobs[1].tests[:2])
     first = replace(RED, branch="cart")

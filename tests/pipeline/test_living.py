@@ -67,6 +67,7 @@ async def told(house: House, run: Run) -> Any:
     return (await house.show(delivery))["notifications"]
 
 
+@pytest.mark.long
 async def test_an_incident_has_one_message_with_a_thread(web: House, slack: FakeSlack) -> None:
     await told(web, red(1))
     first = [(one.color, one.text) for one in slack.messages]
@@ -82,6 +83,7 @@ async def test_an_incident_has_one_message_with_a_thread(web: House, slack: Fake
     assert {one.thread_ts for one in slack.replies} == {slack.messages[0].ts}
 
 
+@pytest.mark.long
 async def test_green_after_green_says_nothing_and_a_new_break_has_a_message_of_its_own(
     web: House, slack: FakeSlack
 ) -> None:
@@ -91,6 +93,7 @@ async def test_green_after_green_says_nothing_and_a_new_break_has_a_message_of_i
     assert [one.color for one in slack.messages] == [GREEN_COLOR, RED_COLOR]
 
 
+@pytest.mark.long
 async def test_reds_that_wait_together_are_one_message_with_a_reply_each(web: House, slack: FakeSlack) -> None:
     for number in (1, 2, 3):
         await web.finish(red(number))
@@ -100,6 +103,7 @@ async def test_reds_that_wait_together_are_one_message_with_a_reply_each(web: Ho
     assert (len(slack.messages), len(slack.replies)) == (1, 2)
 
 
+@pytest.mark.long
 async def test_further_red_is_on_record_with_the_route_that_told_of_the_break(web: House, slack: FakeSlack) -> None:
     await told(web, red(1))
 
@@ -119,6 +123,7 @@ async def test_restart_goes_on_with_the_message(web: House, slack: FakeSlack, fo
     assert [one.color for one in slack.messages] == [GREEN_COLOR]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("step", ["post", "reply"])
 async def test_connection_that_is_cut_after_the_post_makes_no_second_one(
     web: House, slack: FakeSlack, step: str
@@ -189,6 +194,7 @@ async def test_late_red_has_no_reply(web: House, slack: FakeSlack) -> None:
     assert slack.replies == []
 
 
+@pytest.mark.long
 async def test_status_route_posts_each_run_by_itself(folder: Path, slack: FakeSlack) -> None:
     routes = ROUTES.replace("branch: main", "status: failed")
     async with a_house(folder, routes) as house:
@@ -235,6 +241,7 @@ async def test_late_run_corrects_the_message_without_a_post(web: House, slack: F
     assert [one.color for one in slack.messages] == [RED_COLOR]
 
 
+@pytest.mark.long
 async def test_news_edit_the_message_and_nothing_is_left_to_edit(web: House, slack: FakeSlack) -> None:
     for run in (red(1), red(2), green(3)):
         await told(web, run)
@@ -266,6 +273,7 @@ async def test_edit_that_slack_refuses_is_given_up(web: House, slack: FakeSlack)
     assert slack.messages == []
 
 
+@pytest.mark.long
 async def test_news_that_come_during_an_edit_are_shown_in_the_end(web: House, slack: FakeSlack) -> None:
     await told(web, red(1))
     store, later = web.service.context.store, web.clock() + timedelta(minutes=5)
@@ -290,6 +298,7 @@ async def test_message_of_an_incident_that_ended_long_ago_is_forgotten(web: Hous
     assert web.rows("SELECT color FROM living_messages") == [("red",)]
 
 
+@pytest.mark.long
 async def test_mails_of_an_incident_are_one_thread(folder: Path) -> None:
     with mail_end() as mail:
         address = f"mailtos://{mail.user}:{mail.password}@localhost:{mail.port}?from=ci@example.com&to=web@example.com"
@@ -317,6 +326,7 @@ async def test_further_red_in_quiet_hours_is_an_edit_alone(folder: Path, slack: 
     assert slack.methods == ["chat.postMessage", "chat.update"]
 
 
+@pytest.mark.long
 async def test_reds_that_quiet_hours_kept_back_are_one_message_without_replies(folder: Path, slack: FakeSlack) -> None:
     hours = 'active: {hours: "12:00-18:00", timezone: UTC}'
     async with a_house(folder, ROUTES.replace("    receiver: web", f"    receiver: web\n    {hours}")) as house:
@@ -330,6 +340,7 @@ async def test_reds_that_quiet_hours_kept_back_are_one_message_without_replies(f
     assert (early, len(slack.messages), slack.replies) == (0, 1, [])
 
 
+@pytest.mark.long
 async def test_edited_message_keeps_the_headline_of_its_receiver(folder: Path, slack: FakeSlack) -> None:
     headline = '    headline: "{{ branch }} is red"\nroutes:'
     async with a_house(folder, ROUTES.replace("routes:", headline)) as house:

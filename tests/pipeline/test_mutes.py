@@ -55,6 +55,7 @@ async def test_what_is_still_red_is_told_once_to_who_was_not_told(house: House) 
     assert await later(house, hours=5) == []
 
 
+@pytest.mark.long
 async def test_what_was_fixed_meanwhile_is_told_to_who_was_told_red_alone(house: House) -> None:
     await muted_before_the_third_red(house)
 
@@ -63,6 +64,7 @@ async def test_what_was_fixed_meanwhile_is_told_to_who_was_told_red_alone(house:
     assert [one[:2] for one in await states(house, "leads")] == [("broke", "dropped")]
 
 
+@pytest.mark.long
 async def test_a_mute_that_is_ended_early_or_lasts_longer_decides(house: House) -> None:
     await muted_before_the_third_red(house)
     await mute(house, "4h")

@@ -58,6 +58,7 @@ async def verdicts(house: House) -> list[str]:
     return [verdict for (verdict,) in house.rows(VERDICTS)]
 
 
+@pytest.mark.long
 async def test_a_channel_hears_that_it_broke_and_that_it_was_fixed_and_no_more(house: House) -> None:
     statuses = ["success", "failed", "failed", "error", "success", "success"]
 
@@ -72,12 +73,14 @@ async def test_a_late_run_is_told_to_no_channel(house: House) -> None:
     assert "l0" in await verdicts(house)
 
 
+@pytest.mark.long
 async def test_a_rerun_of_an_old_pipeline_between_two_reds_hides_no_fix(house: House) -> None:
     found = await told(house, run(901, "failed"), run(903, "failed"), run(902, "success"), run(904, "success"))
 
     assert found == [("broke", 901, "sent"), ("fixed", 904, "sent")]
 
 
+@pytest.mark.long
 async def test_what_was_fixed_before_it_was_told_is_no_news(house: House) -> None:
     house.channels.plan["web (json)"] = [Temporary("the channel is away")]
     await told(house, run(901, "failed"))
@@ -92,6 +95,7 @@ async def test_a_break_that_became_a_dead_letter_counts_as_not_told(house: House
     assert await told(house, run(901, "failed"), run(902, "success")) == [("broke", 901, "dead")]
 
 
+@pytest.mark.long
 async def test_runs_of_one_batch_are_told_in_the_order_of_their_track(house: House) -> None:
     for one in (run(904, "success"), run(902, "failed"), run(903, "failed")):
         await house.finish(one)
@@ -113,6 +117,7 @@ def mute(transaction: Transaction) -> None:
     transaction.execute(update(incidents).values(muted_until=datetime(9999, 1, 1, tzinfo=UTC)))
 
 
+@pytest.mark.long
 async def test_a_streak_is_told_once_it_is_that_long_and_when_it_ends(folder: Path) -> None:
     streak = CHANGES.replace("{branch: main}", "{branch: main, streak: '>= 2'}")
     async with a_house(folder, streak) as house:
@@ -124,6 +129,7 @@ async def test_a_streak_is_told_once_it_is_that_long_and_when_it_ends(folder: Pa
         ]
 
 
+@pytest.mark.long
 async def test_a_route_that_names_still_broken_hears_of_each_red(folder: Path) -> None:
     every = CHANGES.replace("{branch: main}", "{branch: main, transition: [broke, still_broken, fixed]}")
     async with a_house(folder, every) as house:
@@ -143,6 +149,7 @@ async def test_two_posts_of_one_run_are_one_message(house: House) -> None:
     assert await told(house) == [("broke", 901, "sent")]
 
 
+@pytest.mark.long
 async def test_only_those_who_were_told_that_it_broke_hear_that_it_was_fixed(folder: Path) -> None:
     two = CHANGES.replace("json://web.example.com", "json://web.example.com, xml://web.example.com")
     async with a_house(folder, two) as house:
@@ -155,6 +162,7 @@ async def test_only_those_who_were_told_that_it_broke_hear_that_it_was_fixed(fol
         ]
 
 
+@pytest.mark.long
 async def test_message_of_a_break_says_how_long_it_was_green(house: House) -> None:
     await told(house, run(1, "success"), run(2, "success"), run(7, "failed"), run(8, "failed"), run(9, "success"))
 

@@ -83,6 +83,7 @@ async def test_nothing_is_told_if_the_automatic_rerun_turns_green(house: House) 
     assert house.rows("SELECT count(*) FROM told") == [(0,)]
 
 
+@pytest.mark.long
 async def test_one_message_tells_of_the_newest_red_and_counts_the_reruns_before(house: House) -> None:
     for number in range(3):
         await finish(house, rerun(number, "failed"))
@@ -117,6 +118,7 @@ async def test_the_wait_is_three_times_as_long_at_most_in_all(folder: Path) -> N
         assert await wait_until(house, NINE + timedelta(minutes=15)) == ["broke"]
 
 
+@pytest.mark.long
 async def test_a_rerun_that_is_late_is_told_as_fixed_after_the_red(house: House) -> None:
     await finish(house, rerun(0, "failed"))
     await wait_until(house, NINE + timedelta(minutes=11))
@@ -141,6 +143,7 @@ async def test_a_canceled_rerun_changes_nothing(house: House) -> None:
     assert await wait_until(house, NINE + timedelta(minutes=10)) == ["broke"]
 
 
+@pytest.mark.long
 async def test_a_manual_rerun_is_told_at_once(house: House) -> None:
     await finish(house, rerun(0, "failed"))
     manual = replace(rerun(1, "failed"), auto_reruns=(0, 2))
@@ -184,6 +187,7 @@ async def test_routes_that_hear_each_run_do_not_wait(folder: Path, match: str) -
         assert told(house) == ["run"]
 
 
+@pytest.mark.long
 async def test_zero_switches_patience_off(folder: Path) -> None:
     async with a_house(folder, ROUTES % (MAIN, "0")) as house:
         await finish(house, rerun(0, "failed"))
@@ -221,6 +225,7 @@ async def test_without_a_setting_it_waits_as_long_as_the_run_took_within_limits(
         assert await status_of(house, event_id) == ("pending", "rerun", f"{until:%Y-%m-%dT%H:%M}:00.000Z")
 
 
+@pytest.mark.long
 async def test_what_waits_survives_a_restart(folder: Path) -> None:
     async with a_house(folder, ROUTES % (MAIN, "10m")) as house:
         await finish(house, rerun(0, "failed"))
@@ -230,6 +235,7 @@ async def test_what_waits_survives_a_restart(folder: Path) -> None:
         assert told(house) == ["broke"]
 
 
+@pytest.mark.long
 async def test_both_posts_in_one_batch_wait_for_the_newest(house: House) -> None:
     first, second = rerun(0, "failed"), rerun(1, "failed")
     house.clock.now = second.stopped_at
@@ -251,6 +257,7 @@ async def test_a_green_rerun_in_one_batch_with_the_red_is_told_to_no_channel(hou
     assert await wait_until(house, NINE + timedelta(hours=1)) == []
 
 
+@pytest.mark.long
 async def test_quiet_hours_win(folder: Path) -> None:
     active = '    active: {days: mon-fri, hours: "08:00-09:35", timezone: UTC}\n'
     routes = (ROUTES % (MAIN, "10m")).replace("projects:", f"{active}projects:")
@@ -281,6 +288,7 @@ async def test_a_silence_wins(house: House) -> None:
     assert await wait_until(house, NINE + timedelta(hours=1)) == ["broke"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("is_red_again", [False, True])
 async def test_a_muted_incident_is_told_after_the_mute_if_it_is_red_still(house: House, is_red_again: bool) -> None:
     await finish(house, rerun(0, "failed"))
@@ -321,6 +329,7 @@ projects:
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("is_red_again", [False, True])
 async def test_what_waits_from_a_rerun_into_quiet_hours_stands_in_their_summary(
     folder: Path, is_red_again: bool

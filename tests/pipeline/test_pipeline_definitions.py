@@ -87,6 +87,7 @@ async def test_a_green_run_of_one_definition_fixes_nothing_of_another(house: Hou
     assert house.rows(TRACKS) == [(FIRST, "green", 0), (SECOND, "red", 1)]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("given", [7, ["a"], {"id": "a"}, "", None, "x" * 5000, "a\x00b"])
 async def test_a_definition_that_is_no_id_does_no_harm(house: House, given: object) -> None:
     await finish(house, of_main(901, "failed"), given)
@@ -95,6 +96,7 @@ async def test_a_definition_that_is_no_id_does_no_harm(house: House, given: obje
     assert house.rows(NEWS) == [("broke", 901), ("fixed", 902)]
 
 
+@pytest.mark.long
 async def test_tracks_of_definitions_do_not_depend_on_the_order_of_arrival(store: Store) -> None:
     posted = [defined(1, "failed", None), defined(2, "failed", FIRST), defined(3, "success", SECOND)]
     posted.append(defined(4, "success", FIRST))

@@ -199,6 +199,7 @@ async def test_unexpected_error_is_retried_then_a_dead_letter(house: House) -> N
     assert dead["reason"] == "judging it failed 5 times; please report this: ValueError: unforeseen"
 
 
+@pytest.mark.long
 @pytest.mark.databases("sqlite", "postgres")
 async def test_a_database_that_is_away_counts_as_no_failure_of_the_delivery(house: House) -> None:
     house.replace_source(lambda source: Stumbling(source, Temporary("the database is away"), times=20))
@@ -223,6 +224,7 @@ async def test_replay_decides_again_and_notifies_no_channel_twice(house: House) 
     assert house.channels.told == ["web (json)"]
 
 
+@pytest.mark.long
 async def test_replay_notifies_receivers_of_the_current_routes(folder: Path) -> None:
     async with a_house(folder, RED_TO_WEB) as house:
         delivery = await house.finish(RED)

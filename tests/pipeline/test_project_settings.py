@@ -70,6 +70,7 @@ async def test_the_default_branch_and_the_expiry_are_those_of_the_file(folder: P
         assert await red_after(house, days=2) == []
 
 
+@pytest.mark.long
 async def test_a_post_tells_the_default_branch(folder: Path) -> None:
     async with a_house(folder, ROUTES) as house:
         for number, branch in ((901, "main"), (902, "develop")):
@@ -80,6 +81,7 @@ async def test_a_post_tells_the_default_branch(folder: Path) -> None:
         assert await red_after(house, days=15) == ["develop"]
 
 
+@pytest.mark.long
 async def test_changed_settings_hold_for_branches_without_new_runs(folder: Path) -> None:
     async with a_house(folder, ROUTES) as house:
         await finish(house, run(901, "main"), run(902, "develop"))
@@ -92,6 +94,7 @@ async def test_changed_settings_hold_for_branches_without_new_runs(folder: Path)
         assert house.rows("SELECT own_default, expire_s FROM tracks") == [(None, None), (None, None)]
 
 
+@pytest.mark.long
 async def test_a_red_that_expired_by_the_file_is_news_again(folder: Path) -> None:
     async with a_house(folder, DEVELOP) as house:
         await finish(house, run(901, "develop"))

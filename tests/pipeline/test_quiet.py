@@ -61,6 +61,7 @@ async def wake_up(house: House, at: datetime = MORNING) -> list[str]:
     return [MAIN if title.startswith(MAIN) else title for title in titles]
 
 
+@pytest.mark.long
 async def test_what_is_still_red_in_the_morning_is_told_once(night: House) -> None:
     [event, *_] = await finish(night, run(1, "failed"), run(20, "failed"))
     [decision] = (await night.show(event))["decisions"]
@@ -77,6 +78,7 @@ async def test_what_is_still_red_in_the_morning_is_told_once(night: House) -> No
     assert await wake_up(night, MORNING + timedelta(hours=2)) == []
 
 
+@pytest.mark.long
 async def test_what_was_fixed_meanwhile_stands_in_the_summary_only(night: House) -> None:
     await finish(night, run(1, "failed"), run(20, "failed"), run(40, "success"))
 
@@ -104,6 +106,7 @@ async def test_who_was_told_red_is_told_in_the_morning_that_it_was_fixed(folder:
         assert "Quiet until 08:00 (Europe/Oslo)." in house.channels.took[-1][1].text
 
 
+@pytest.mark.long
 async def test_a_route_that_hears_every_run_is_told_what_is_red_and_a_summary(folder: Path) -> None:
     other = {"workflow": "nightly"}
     async with a_house(folder, ROUTES % HEARS_ALL, clock=Clock(now=EVENING)) as house:
@@ -224,6 +227,7 @@ async def test_a_silence_that_is_ended_early_lets_go_what_it_kept_back(day: Hous
     assert day.channels.told == ["web (json)"]
 
 
+@pytest.mark.long
 async def test_a_silence_that_ends_in_quiet_hours_is_followed_by_them(night: House) -> None:
     await silence(night)
     await finish(night, run(1, "failed"))

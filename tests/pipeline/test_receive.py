@@ -340,6 +340,7 @@ async def test_client_that_leaves_during_the_commit_keeps_no_other_of_its_batch_
     assert door.commits - 1 == 1
 
 
+@pytest.mark.long
 async def test_second_rush_after_a_lull_ends_without_an_error_in_the_background(door: Door) -> None:
     door.limit(max_delay=3600)
     errors: list[dict[str, Any]] = []

@@ -61,6 +61,7 @@ async def facts(house: House, event_id: str) -> RedFacts:
     return await house.service.context.store.read(read)
 
 
+@pytest.mark.long
 async def test_failed_tests_are_on_record(house: House) -> None:
     await post(house, run(901))
 
@@ -94,6 +95,7 @@ async def test_a_test_that_passed_before_is_new(house: House) -> None:
     assert [(one.is_new, one.failing_since) for one in found.tests] == [(True, None)] * 3
 
 
+@pytest.mark.long
 async def test_a_test_that_failed_before_has_failed_since(house: House) -> None:
     first, second = run(901), run(902)
 
@@ -110,6 +112,7 @@ async def test_of_a_first_run_nothing_is_said(house: House) -> None:
     assert [(one.is_new, one.failing_since, one.flaky) for one in found.tests] == [(False, None, None)] * 3
 
 
+@pytest.mark.long
 async def test_reruns_that_passed_are_evidence_of_a_flake(house: House) -> None:
     flakes = [one for number in range(901, 904) for one in (run(number), run(number, "success", attempt=2))]
 
@@ -118,6 +121,7 @@ async def test_reruns_that_passed_are_evidence_of_a_flake(house: House) -> None:
     assert {one.flaky for one in found.tests} == {"3 of its last 4 fails were contradicted at the same commit"}
 
 
+@pytest.mark.long
 async def test_a_message_that_calls_a_test_flaky_says_how_much_is_known(house: House) -> None:
     flakes = [one for number in range(901, 904) for one in (run(number), run(number, "success", attempt=2))]
     house.pretend.faults.next(f"/workflow/{run(905).workflow_id}/job", broken(404))
@@ -147,6 +151,7 @@ async def test_a_break_has_its_culprits_and_their_changes(house: House) -> None:
     assert found.culprits.compare_url == page
 
 
+@pytest.mark.long
 async def test_a_break_says_since_when_the_track_was_green(house: House) -> None:
     before = (run(898, "success"), run(899), run(900, "success"), run(901, "success"))
 
@@ -169,6 +174,7 @@ async def test_a_branch_that_is_red_as_main_is_says_so(house: House) -> None:
     assert found.red_elsewhere == RedElsewhere(branch="main", since=main.stopped_at)
 
 
+@pytest.mark.long
 async def test_main_that_is_green_again_is_not_red_too(house: House) -> None:
     posted = (run(901), run(902, "success"), run(903, branch="feature", failed=1))
 
@@ -178,6 +184,7 @@ async def test_main_that_is_green_again_is_not_red_too(house: House) -> None:
     assert found.red_elsewhere == RedElsewhere(branch="main", since=posted[0].stopped_at)
 
 
+@pytest.mark.long
 async def test_the_usual_duration_is_that_of_greens(house: House) -> None:
     greens = [run(number, "success") for number in range(901, 906)]
 
@@ -211,6 +218,7 @@ def broken_by(number: int, status: str) -> Run:
     return replace(base, jobs=tuple(jobs))
 
 
+@pytest.mark.long
 async def test_a_failed_step_of_the_set_up_is_read_though_no_route_shows_logs(house: House) -> None:
     classes = []
     for number, step in ((901, "Checkout code"), (902, "Run tests"), (903, "Restoring cache")):
@@ -258,6 +266,7 @@ async def test_a_green_run_has_no_facts_of_a_red_one(house: House) -> None:
     assert await facts(house, delivery) == RedFacts()
 
 
+@pytest.mark.long
 async def test_a_message_says_what_earlier_runs_say_of_its_tests(house: House) -> None:
     await post(house, run(900, "success"), run(901), run(902))
 

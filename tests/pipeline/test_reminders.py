@@ -48,6 +48,7 @@ def states(house: House) -> list[tuple[str, str, str | None]]:
     return [tuple(row) for row in house.rows("SELECT news, state, reason FROM notifications ORDER BY created_at, id")]
 
 
+@pytest.mark.long
 async def test_a_channel_is_reminded_each_four_hours_of_the_newest_red(folder: Path) -> None:
     async with a_house(folder, ONLY_REPEAT) as house:
         assert await finish(house, 901, "failed") == [(WEB, "broke")]
@@ -72,6 +73,7 @@ async def test_what_was_missed_is_made_up_for_by_one_also_after_a_restart(folder
         assert await later(house, hours=2) == []
 
 
+@pytest.mark.long
 async def test_others_hear_of_it_once_and_that_it_was_fixed(house: House) -> None:
     await finish(house, 901, "failed")
 
@@ -108,6 +110,7 @@ async def test_reminders_go_on_after_the_takers_time(house: House) -> None:
     assert await later(house, hours=1, minutes=1) == [(LEADS, "escalation"), (WEB, "reminder")]
 
 
+@pytest.mark.long
 async def test_nobody_is_reminded_of_a_branch_without_runs_for_long(house: House) -> None:
     await finish(house, 901, "failed")
 
@@ -180,6 +183,7 @@ async def test_a_failure_that_was_unknown_when_it_was_taken_is_no_other_one(hous
     assert await later(house, hours=7) == []
 
 
+@pytest.mark.long
 async def test_who_was_told_before_it_was_taken_is_told_again_after_its_time(house: House) -> None:
     await finish(house, 901, "failed")
     assert await later(house, hours=7) == [(LEADS, "escalation"), (WEB, "reminder")]

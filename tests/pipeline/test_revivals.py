@@ -94,6 +94,7 @@ async def muted_and_told_again_after_a_green(house: House, until: str = "4h") ->
     assert news(house) == [("broke", 901, "pending", "mute")]
 
 
+@pytest.mark.long
 async def test_a_red_kept_back_by_a_mute_waits_on_although_a_setup_was_green(house: House) -> None:
     await muted_and_told_again_after_a_green(house)
 
@@ -106,6 +107,7 @@ async def test_a_red_kept_back_by_a_mute_waits_on_although_a_setup_was_green(hou
     assert [str(message.news) for _, message in house.channels.took] == ["broke"]
 
 
+@pytest.mark.long
 async def test_a_red_that_waits_for_a_rerun_is_told_if_a_later_post_takes_back_the_green(house: House) -> None:
     await finish(house, waiting(901))
     assert await finish(house, run(902, "success")) == [("broke", 901, "dropped", "rerun")]
@@ -116,6 +118,7 @@ async def test_a_red_that_waits_for_a_rerun_is_told_if_a_later_post_takes_back_t
     assert await finish(house, run(906, "success")) == [("broke", 901, "sent", "rerun"), ("fixed", 906, "sent", None)]
 
 
+@pytest.mark.long
 async def test_the_red_before_is_told_if_a_later_post_takes_back_the_one_that_took_its_place(house: House) -> None:
     await finish(house, waiting(901), waiting(902))
     assert [one[1:3] for one in news(house)] == [(901, "dropped"), (902, "pending")]
@@ -126,6 +129,7 @@ async def test_the_red_before_is_told_if_a_later_post_takes_back_the_one_that_to
     assert house.rows("SELECT color FROM told") == [("red",)]
 
 
+@pytest.mark.long
 async def test_a_red_that_a_post_takes_back_and_a_later_one_gives_again_is_told(house: House) -> None:
     await finish(house, waiting(901), waiting(902))
     await correct(house, waiting(902), "canceled")

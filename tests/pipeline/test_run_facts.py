@@ -40,6 +40,7 @@ def house_for(folder: Path, match: str) -> AbstractAsyncContextManager[House]:
 # flaky
 
 
+@pytest.mark.long
 async def test_a_flake_goes_to_its_route_and_so_does_its_end(folder: Path) -> None:
     async with house_for(folder, "flaky: true") as house:
         await post(house, *flaky_history(901, 902, 903))

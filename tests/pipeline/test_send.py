@@ -80,6 +80,7 @@ async def test_one_job_is_one_attempt(house: House) -> None:
     assert house.counted("attempts", channel="json", outcome="put_off") == 1
 
 
+@pytest.mark.long
 async def test_the_next_attempt_is_made_at_its_time_and_not_before(house: House) -> None:
     house.channels.plan["web (json)"] = [AWAY]
     await sent(house)
@@ -109,6 +110,7 @@ async def test_pauses_grow_for_an_hour_and_then_a_person_has_to_look(house: Hous
     assert house.counted("dead_letters", what="notification") == 1
 
 
+@pytest.mark.long
 async def test_permanent_error_is_not_retried(house: House) -> None:
     house.channels.plan["web (json)"] = [Permanent("web (json) answered 404")]
     delivery = await sent(house)
@@ -143,6 +145,7 @@ async def test_a_failing_channel_neither_repeats_nor_delays_another(two: House) 
     assert two.channels.told == ["web (xml)", "web (json)"]
 
 
+@pytest.mark.long
 async def test_a_channel_that_hangs_delays_no_other(two: House) -> None:
     told = asyncio.Event()
     two.channels.plan = {"web (json)": [acting_async(told.wait)], "web (xml)": [acting(told.set)]}
@@ -152,6 +155,7 @@ async def test_a_channel_that_hangs_delays_no_other(two: House) -> None:
     assert sorted(two.channels.told) == ["web (json)", "web (xml)"]
 
 
+@pytest.mark.long
 @pytest.mark.databases("sqlite", "postgres")
 async def test_a_channel_that_is_no_longer_configured_waits_for_a_person(folder: Path) -> None:
     async with a_house(folder) as house:
@@ -171,6 +175,7 @@ async def test_a_channel_that_is_no_longer_configured_waits_for_a_person(folder:
     assert house.channels.tried == []
 
 
+@pytest.mark.long
 @pytest.mark.databases("sqlite", "postgres")
 async def test_channel_of_another_worker_is_sent_by_it_with_all_its_time(folder: Path) -> None:
     async with a_house(folder) as new:
@@ -208,6 +213,7 @@ async def test_unknown_channel_has_its_whole_time_each_time(folder: Path) -> Non
     assert {attempt["outcome"] for attempt in notification["attempts"]} == {"put_off"}
 
 
+@pytest.mark.long
 async def test_unexpected_notifier_error_is_a_failed_attempt(house: House) -> None:
     house.channels.plan["web (json)"] = [ValueError("unforeseen")]
     delivery = await sent(house)
@@ -254,6 +260,7 @@ async def test_sent_message_is_not_repeated_after_a_database_outage_on_sqlite(ho
     assert house.channels.told == ["web (json)"]
 
 
+@pytest.mark.long
 async def test_a_dead_letter_is_sent_when_a_person_says_so(house: House) -> None:
     house.channels.plan["web (json)"] = [Permanent("web (json) answered 404")]
     delivery = await sent(house)
@@ -269,6 +276,7 @@ async def test_a_dead_letter_is_sent_when_a_person_says_so(house: House) -> None
     assert (await house.show(delivery))["actions"][0]["verb"] == "resend"
 
 
+@pytest.mark.long
 async def test_a_resend_has_an_hour_of_its_own(house: House) -> None:
     delivery = await sent(house)
     notification = await only(house, delivery)
@@ -283,6 +291,7 @@ async def test_a_resend_has_an_hour_of_its_own(house: House) -> None:
     assert (await only(house, delivery))["state"] == "sent"
 
 
+@pytest.mark.long
 async def test_of_all_attempts_those_are_marked_that_an_operator_asked_for(house: House) -> None:
     house.channels.plan["web (json)"] = [AWAY, Permanent("web (json) answered 404"), AWAY]
     delivery = await sent(house)

@@ -44,6 +44,7 @@ async def told(house: House, *runs: Run) -> list[tuple[str, int, str]]:
     return [tuple(row) for row in house.rows(NEWS)]
 
 
+@pytest.mark.long
 async def test_a_green_setup_fixes_no_red_of_the_runs_that_it_sets_up(house: House) -> None:
     found = await told(house, run(901, "failed"), setup(902, "success"), run(902, "failed"), run(903, "success"))
 
@@ -64,6 +65,7 @@ async def test_the_setup_beside_a_run_of_its_name_is_grey(house: House) -> None:
     assert found == [("broke", 901, "sent"), ("fixed", 901, "sent")]  # it was told before the run beside it ended
 
 
+@pytest.mark.long
 async def test_a_setup_that_fails_alone_is_told_and_so_is_its_end(house: House) -> None:
     own = {"workflow": "setup"}
     found = await told(house, setup(901, "failed", **own), setup(902, "success", **own))
@@ -71,6 +73,7 @@ async def test_a_setup_that_fails_alone_is_told_and_so_is_its_end(house: House) 
     assert found == [("broke", 901, "sent"), ("fixed", 902, "sent")]
 
 
+@pytest.mark.long
 async def test_a_red_that_waits_for_its_rerun_is_told_although_a_setup_was_green_meanwhile(house: House) -> None:
     waiting = run(901, "failed", auto_reruns=(0, 1))
     house.clock.now = waiting.stopped_at

@@ -66,6 +66,7 @@ def several(count: int) -> list[Project]:
     return [replace(RED.project, name=f"service-{n}") for n in range(count)]
 
 
+@pytest.mark.long
 async def test_a_third_project_with_the_same_failure_is_told_as_a_shared_cause(house: House) -> None:
     first, second, third = several(3)
     assert len(await finish(house, run(house, first), run(house, second))) == 2
@@ -79,6 +80,7 @@ async def test_a_third_project_with_the_same_failure_is_told_as_a_shared_cause(h
     ]
 
 
+@pytest.mark.long
 async def test_a_storm_of_one_cause_is_one_message_and_the_end_of_each_is_told(house: House) -> None:
     projects = several(5)
     assert await finish(house, *(run(house, one) for one in projects)) == [IN_TROUBLE.format(5, 5)]
@@ -119,6 +121,7 @@ async def test_what_is_fixed_before_it_was_told_is_left_out(house: House) -> Non
     assert alone.startswith("acme/service-3 main broke: ")
 
 
+@pytest.mark.long
 async def test_two_projects_or_longer_apart_are_no_shared_cause(house: House) -> None:
     first, second, third = several(3)
     two = [run(house, first), run(house, second), run(house, first, workflow="lint")]
@@ -129,6 +132,7 @@ async def test_two_projects_or_longer_apart_are_no_shared_cause(house: House) ->
     assert title.startswith("acme/service-2 main broke: ")
 
 
+@pytest.mark.long
 async def test_a_class_that_a_person_gave_stays(house: House) -> None:
     first, *others = several(3)
     await finish(house, run(house, first))
@@ -166,6 +170,7 @@ async def test_projects_of_which_some_tests_fail_each_in_its_way_share_none(hous
     assert len(await finish(house, *(failing(house, one, *ALL[:8], of=10) for one in several(3)))) == 3
 
 
+@pytest.mark.long
 async def test_a_channel_that_was_told_of_one_project_before_hears_that_the_cause_is_shared(folder: Path) -> None:
     async with a_house(folder, APART % "") as house:
         first, *others = several(4)
@@ -181,6 +186,7 @@ async def test_a_channel_that_was_told_of_one_project_before_hears_that_the_caus
         assert house.channels.told.count("first (json)") == 2
 
 
+@pytest.mark.long
 async def test_a_channel_in_quiet_hours_hears_of_no_shared_cause(folder: Path) -> None:
     async with a_house(folder, APART % NIGHT) as house:
         first, *others = several(3)

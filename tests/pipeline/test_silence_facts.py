@@ -64,6 +64,7 @@ async def test_a_silence_of_flakes_keeps_a_flake_back_and_tells_a_break(team: Ho
     assert team.channels.told == [TEAM]
 
 
+@pytest.mark.long
 async def test_without_answers_in_time_a_silence_of_flakes_keeps_no_red_back(team: House) -> None:
     await post(team, *flaky_history(901, 902, 903))
     team.channels.took.clear()
@@ -97,6 +98,7 @@ async def test_a_silence_of_a_class_keeps_reminders_back(team: House) -> None:
     assert team.channels.told == [TEAM]
 
 
+@pytest.mark.long
 async def test_a_silence_of_slow_runs_keeps_slow_ones_back(folder: Path) -> None:
     async with a_house(folder, ROUTES.replace("branch: [main, feature]", "status: '*'")) as house:
         house.clock.tick(hours=12)
@@ -114,6 +116,7 @@ async def test_a_silence_of_slow_runs_keeps_slow_ones_back(folder: Path) -> None
     assert house.channels.told == [TEAM]
 
 
+@pytest.mark.long
 async def test_a_preview_counts_what_was_a_flake(team: House) -> None:
     await post(team, *flaky_history(901, 902, 903), run(910), run(911, "success"), run(912, failed=2))
 

@@ -98,6 +98,7 @@ async def test_delivery_that_cannot_be_recorded_fails_alone(house: House) -> Non
     assert house.channels.told == ["web (json)"] * 2
 
 
+@pytest.mark.long
 async def test_batch_that_takes_long_leaves_the_rest_for_the_next(house: House) -> None:
     house.replace_source(lambda source: Slow(source, ValueError()))
     await finish_many(house, 10, 11, 12)
@@ -110,6 +111,7 @@ async def test_batch_that_takes_long_leaves_the_rest_for_the_next(house: House) 
     assert house.rows("SELECT state, count(*) FROM deliveries GROUP BY state") == [("settled", 3)]
 
 
+@pytest.mark.long
 @pytest.mark.databases("postgres")
 async def test_delivery_whose_rows_make_the_database_seem_away_is_put_off_alone_and_counted(house: House) -> None:
     house.change(

@@ -48,6 +48,7 @@ def watchful(database: Database, work: Work) -> Work:
     return work
 
 
+@pytest.mark.long
 async def test_a_lane_keeps_its_order_and_runs_one_at_a_time_across_workers(database: Database, work: Work) -> None:
     subjects, at_once = some(30), Counted()
     for subject in subjects:
@@ -61,6 +62,7 @@ async def test_a_lane_keeps_its_order_and_runs_one_at_a_time_across_workers(data
     assert at_once.most == 1
 
 
+@pytest.mark.long
 async def test_of_many_jobs_each_runs_once_however_many_workers_there_are(database: Database, work: Work) -> None:
     subjects = some(200)
     await work.store.write_first(lambda transaction: work.jobs.enqueue_many("note", subjects, within=transaction))
@@ -223,6 +225,7 @@ async def test_a_lane_does_not_wait_for_a_poll(database: Database, work: Work) -
     assert len(work.ran) == 20
 
 
+@pytest.mark.long
 async def test_a_lane_s_pace_does_not_wait_for_a_poll_either(database: Database, work: Work) -> None:
     work.jobs = engine_on(database, WorkerTimings(poll=3))(work.store, work.clock)
     subjects, ended = some(20), asyncio.Event()

@@ -114,6 +114,7 @@ DETAILS = st.builds(
 )
 
 
+@pytest.mark.long
 @at_any_pace
 @given(EVENTS, ROUTES, DETAILS)
 def test_details_change_no_receiver_when_no_fact_is_missing(event: Event, routes: list[Route], found: Details) -> None:

@@ -72,6 +72,7 @@ def test_a_fingerprint_is_a_sha256() -> None:
     assert len(fingerprint("failed") or "") == 64
 
 
+@pytest.mark.long
 def test_of_a_long_text_the_ends_count() -> None:
     lines = [f"step {word} of many" for word in range(10_000)]
     text = "\n".join(lines)

@@ -69,6 +69,7 @@ def check_many(events: st.SearchStrategy[Event], routes: st.SearchStrategy[list[
     check()
 
 
+@pytest.mark.long
 def test_events_and_routes_of_the_same_names_get_the_verdicts_of_testing_every_route(is_long: bool) -> None:
     check_many(KNOWN, NAMING_ROUTES, 5_000 if is_long else 50)
 
@@ -118,6 +119,7 @@ def test_an_absent_actor_is_missed_by_routes_that_name_one() -> None:
     assert RouteIndex(routes).missing_facts(UNSIGNED) == missing_facts(UNSIGNED, routes) != frozenset()
 
 
+@pytest.mark.long
 @given(event=KNOWN, routes=NAMING_ROUTES)
 def test_what_an_event_says_under_some_keys_is_tested_as_by_every_route(event: Event, routes: list[Route]) -> None:
     facts = read_facts(event, TRACK_KEYS)

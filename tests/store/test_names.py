@@ -180,6 +180,7 @@ def test_the_database_tries_as_much_of_a_glob_as_it_can(pattern: str, like: str)
     assert names.like(pattern) == like
 
 
+@pytest.mark.long
 @pytest.mark.databases("sqlite", "postgres")
 @on_both
 async def test_a_glob_that_fits_many_names_fills_its_first_page(store: Store) -> None:
@@ -278,6 +279,7 @@ async def test_names_near_a_text_hold_it_or_are_spelled_like_it(store: Store, te
     assert bool(found) == bool(near)
 
 
+@pytest.mark.long
 @on_both
 async def test_a_migration_puts_on_record_what_the_events_have(store: Store, database: Database) -> None:
     await store.write(events.put, event(1, project=Project(slug="gh/Big/api", name="api"), org="Big", tag="V1"))

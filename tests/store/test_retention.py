@@ -256,6 +256,7 @@ async def test_what_another_process_holds_is_left_for_the_next_time(past: Past) 
     assert await past.found() == [event.id]
 
 
+@pytest.mark.long
 async def test_what_was_not_understood_and_put_away_goes_when_it_is_old(past: Past) -> None:
     put_away = [await past.deliver(at) for at in (OLD, OLD, NOW)]
     waiting = await past.deliver(OLD)

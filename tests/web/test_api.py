@@ -206,6 +206,7 @@ async def test_events_come_newest_first(house: House, day: dict[str, str]) -> No
     assert times == sorted(times, reverse=True)
 
 
+@pytest.mark.long
 async def test_pages_hang_together_while_new_events_come_in(house: House, day: dict[str, str]) -> None:
     expected = await ids(house)
     first = await asked(house, "limit=2")

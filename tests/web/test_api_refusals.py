@@ -112,6 +112,7 @@ async def test_an_address_that_leads_nowhere_is_a_404_that_says_where_to_look(ho
     )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("method", "path"), ADDRESSES)
 async def test_another_method_is_a_405_that_names_the_right_one(house: House, method: str, path: str) -> None:
     response = await house.http.delete(path)

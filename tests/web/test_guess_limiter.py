@@ -148,6 +148,7 @@ def test_an_address_of_any_shape_is_counted(clock: Clock, address: str) -> None:
     assert guesses.wait_s(address, b"another") == 30
 
 
+@pytest.mark.long
 def test_what_is_counted_has_a_bound(clock: Clock) -> None:
     guesses = GuessLimiter(clock)
     for number in range(MAX_COUNTS):
@@ -177,6 +178,7 @@ async def tried(url: str, word: str, client: str | None) -> int:
         return (await http.get(f"{url}/api/v1/events", headers=headers)).status_code
 
 
+@pytest.mark.long
 async def test_behind_a_trusted_proxy_the_client_is_braked_and_no_other(house: House) -> None:
     async with echoing(app=house.service.asgi) as url:
         guessed = [
@@ -189,6 +191,7 @@ async def test_behind_a_trusted_proxy_the_client_is_braked_and_no_other(house: H
     assert (right_there, elsewhere) == (429, [200, 200])
 
 
+@pytest.mark.long
 async def test_a_client_that_makes_up_where_it_came_from_is_braked_all_the_same(house: House) -> None:
     async with echoing(app=house.service.asgi, trusted_proxies=()) as url:
         guessed = [await tried(url, f"guess {number}", f"192.0.2.{number}") for number in range(12)]
@@ -196,6 +199,7 @@ async def test_a_client_that_makes_up_where_it_came_from_is_braked_all_the_same(
     assert guessed == [401] * 10 + [429] * 2
 
 
+@pytest.mark.long
 async def test_behind_a_proxy_that_hides_addresses_sessions_and_a_long_token_are_accepted(
     folder: Path,
 ) -> None:

@@ -28,6 +28,7 @@ ENDS_WITHIN_S = 900
 validator: Any = pytest.importorskip("openapi_spec_validator")
 
 
+@pytest.mark.long
 async def test_document_is_valid_by_the_specification(house: House) -> None:
     document = (await house.http.get(PATH)).json()
 

@@ -62,6 +62,7 @@ def address(path: str) -> str:
     return re.sub(r"\{name:path\}", "acme/web", path).replace("{id}", AN_ID)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("role", AccessRole)
 async def test_each_request_is_for_its_role_and_for_no_lower_one(folder: Path, role: AccessRole) -> None:
     async with a_closed_house(folder) as house, behind_proxy(house, X_Forwarded_User=USERS[role]) as client:
@@ -112,6 +113,7 @@ async def test_the_table_names_no_request_that_is_not_there(folder: Path) -> Non
     assert [one for right in RIGHTS.values() for one in right.requests if one not in there] == []
 
 
+@pytest.mark.long
 async def test_a_viewer_sees_no_form_that_changes_something(folder: Path) -> None:
     async with a_closed_house(folder) as house:
         paths = [path for method, path in requests(house) if method == "GET" and "{" not in path]

@@ -100,6 +100,7 @@ async def expect(store: Store, year: Year) -> None:
     assert await colors(store) == year.colors
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("seed", "late"), [(1, 0), (2, 5), (3, 30), (4, None), (5, None)])
 async def test_year_is_judged_as_it_was_made(store: Store, is_long: bool, seed: int, late: int | None) -> None:
     year = invent_year(seed, projects=40 if is_long else 3, runs=150 if is_long else 40)

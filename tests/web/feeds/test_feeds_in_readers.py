@@ -59,6 +59,7 @@ async def test_cctray_is_valid_by_its_schema(house: House, query: str) -> None:
     xmlschema.XMLSchema(CCTRAY).validate(answer.text)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("query", ["", "?branch=main"])
 async def test_cctray_asks_the_database_as_often_for_many_projects_as_for_one(house: House, query: str) -> None:
     before = await count_statements(house, f"/cctray.xml{query}")

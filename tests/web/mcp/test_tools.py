@@ -118,6 +118,7 @@ async def test_a_build_is_found_by_its_run_and_by_an_address_too(house: House) -
     assert by_run["build"] == by_address["build"] == by_page["build"] == build
 
 
+@pytest.mark.long
 async def test_is_it_flaky_has_the_results_of_the_test(house: House) -> None:
     found = await ask(house, "why_did_it_fail", build=await red_build(house))
     name = found["failing_tests"][0]["failures"][0]["tests"][0]["name"]

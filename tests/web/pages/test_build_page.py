@@ -39,6 +39,7 @@ async def finish(house: House, *runs: Run) -> list[str]:
     return ids
 
 
+@pytest.mark.long
 async def test_the_heading_says_what_a_run_did_and_its_neighbors_are_linked(house: House) -> None:
     greens = [run(number, "success") for number in range(890, 900)]
     *_, green, broke, again, fixed = await finish(house, *greens, run(901), run(902), run(903, "success"))
@@ -54,6 +55,7 @@ async def test_the_heading_says_what_a_run_did_and_its_neighbors_are_linked(hous
     assert "Ended by this run" in pages[1]
 
 
+@pytest.mark.long
 async def test_a_rerun_and_its_first_run_stand_together(house: House) -> None:
     first, second = await finish(house, run(901), run(901, "success", attempt=2))
 
@@ -65,6 +67,7 @@ async def test_a_rerun_and_its_first_run_stand_together(house: House) -> None:
         assert ", run 2" in page
 
 
+@pytest.mark.long
 async def test_the_last_runs_with_the_same_failure_are_named(house: House) -> None:
     first, second = await finish(house, run(901), run(910))
 

@@ -48,6 +48,7 @@ async def test_a_build_is_its_event_as_the_api_has_it_and_what_the_page_adds(hou
     assert (item["posts"], item["is_told_elsewhere"]) == (1, False)
 
 
+@pytest.mark.long
 async def test_builds_are_those_of_the_page_with_the_same_filters(house: House) -> None:
     await finish(house, RED, GREEN, replace(RED, branch="topic", number=1600))
 
@@ -57,6 +58,7 @@ async def test_builds_are_those_of_the_page_with_the_same_filters(house: House) 
         assert page.text.count('<td class="c-status"') == len(found["items"])
 
 
+@pytest.mark.long
 async def test_pages_of_builds_follow_each_other_without_gap_or_repetition(house: House) -> None:
     await finish(house, *(replace(GREEN, number=3000 + number) for number in range(52)))
 

@@ -117,6 +117,7 @@ async def test_routes_are_counted_on_the_newest_events_alone(house: House) -> No
     assert (counts.events, counts.is_partial) == (2, True)
 
 
+@pytest.mark.long
 async def test_an_unsigned_post_of_a_stranger_is_shown_with_its_remedy_and_is_no_alarm(house: House) -> None:
     await house.finish(RED)
     await house.drain()

@@ -61,6 +61,7 @@ async def every_page(store: Store, asked: Mapping[str, Any], *, limit: int = 20)
     return pages
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "asked",
     few_and_long(

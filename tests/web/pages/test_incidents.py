@@ -44,6 +44,7 @@ async def test_an_incident_is_taken_and_released_on_the_page(house: House) -> No
     assert "Taken by" not in text(await page(house))
 
 
+@pytest.mark.long
 async def test_the_page_of_a_build_shows_its_incident_and_what_people_did(house: House) -> None:
     event = await house.finish(RED)
     await house.drain()
@@ -58,6 +59,7 @@ async def test_the_page_of_a_build_shows_its_incident_and_what_people_did(house:
     assert "found it" in shown
 
 
+@pytest.mark.long
 async def test_a_closed_incident_is_below_and_can_be_classified_alone(house: House) -> None:
     await house.finish(RED)
     await house.drain()
@@ -71,6 +73,7 @@ async def test_a_closed_incident_is_below_and_can_be_classified_alone(house: Hou
     assert "/take" not in shown.text
 
 
+@pytest.mark.long
 async def test_a_mistake_is_named(house: House) -> None:
     await house.finish(RED)
     await house.drain()
@@ -102,6 +105,7 @@ async def rows(house: House, query: str = "") -> Any:
     return answer.json()
 
 
+@pytest.mark.long
 @pytest.mark.databases("sqlite", "postgres")
 async def test_an_incident_has_how_long_it_was_red_of_what_and_who_had_it(house: House) -> None:
     event = await house.finish(RED)
@@ -126,6 +130,7 @@ async def test_an_incident_has_how_long_it_was_red_of_what_and_who_had_it(house:
     assert f'href="/builds/{event}"' in closed.text
 
 
+@pytest.mark.long
 async def test_incidents_are_kept_by_project_branch_and_state(house: House) -> None:
     await house.finish(RED)
     await house.drain()

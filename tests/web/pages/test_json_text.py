@@ -14,6 +14,7 @@ LEAVES = st.none() | st.booleans() | st.integers() | WORDS
 JSON = st.recursive(LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS, inner, max_size=3))
 
 
+@pytest.mark.long
 @given(JSON, st.booleans(), st.sampled_from([None, 1]))
 def test_json_looks_as_the_library_formats_it(value: object, is_ascii: bool, indent: int | None) -> None:
     body = json.dumps(value, ensure_ascii=is_ascii, indent=indent)
@@ -59,6 +60,7 @@ def test_a_lone_surrogate_becomes_a_mark_wherever_it_stands() -> None:
     )
 
 
+@pytest.mark.long
 @given(st.binary(max_size=200) | st.text(max_size=50).map(str.encode), st.integers(0, 60))
 def test_bytes_are_read_whole_or_to_a_limit_without_half_a_character(body: bytes, limit: int) -> None:
     whole = body.decode("utf-8", "backslashreplace")

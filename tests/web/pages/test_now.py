@@ -70,6 +70,7 @@ async def test_a_post_that_is_not_judged_yet_is_said(house: House) -> None:
     assert "A webhook was received and is not judged yet." in text(await page(house))
 
 
+@pytest.mark.long
 @pytest.mark.databases("sqlite", "postgres")
 async def test_a_red_workflow_stands_with_what_fails_and_who_was_told(house: House) -> None:
     await finish(house, RED)
@@ -107,6 +108,7 @@ async def test_its_twin_has_the_shape_of_the_incident_and_more(house: House) -> 
     assert found["figures"]["coverage"] == {"known": 1, "red_runs": 1}
 
 
+@pytest.mark.long
 async def test_it_is_green_again_after_the_fix(house: House) -> None:
     await finish(house, RED)
     await finish(house, GREEN)
@@ -208,6 +210,7 @@ async def test_it_reloads_itself_unless_that_is_stopped(house: House) -> None:
     assert "reload by itself" in text(still)
 
 
+@pytest.mark.long
 async def test_hostile_words_stay_words(house: House) -> None:
     words = "<script>alert(1)</script>"
     await finish(house, replace(RED, workflow=words))
@@ -218,6 +221,7 @@ async def test_hostile_words_stay_words(house: House) -> None:
     assert words in text(await page(house))
 
 
+@pytest.mark.long
 @pytest.mark.databases("sqlite", "postgres")
 async def test_forty_projects_fit_on_a_page_in_both_databases(database: Database) -> None:
     store = Store(database.url)

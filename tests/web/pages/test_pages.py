@@ -32,6 +32,7 @@ async def test_a_build_is_one_line_with_its_story(house: House, browser: httpx.A
     assert '<time datetime="2026-11-22T09:11:03.000Z" title="2026-11-22 09:11:03 UTC">' in page.text
 
 
+@pytest.mark.long
 async def test_builds_are_shown_newest_first_and_older_ones_on_further_pages(
     house: House, browser: httpx.AsyncClient
 ) -> None:
@@ -345,6 +346,7 @@ async def test_a_delivery_not_understood_waits_with_its_reason_and_body(
     assert "Body, raw <what> Download it byte for byte" in text(page)
 
 
+@pytest.mark.long
 async def test_when_more_waits_than_a_page_shows_it_leads_to_the_rest(house: House, browser: httpx.AsyncClient) -> None:
     event = await house.build()
     for n in range(51):

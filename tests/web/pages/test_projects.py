@@ -57,6 +57,7 @@ async def test_before_the_first_post_there_are_the_steps_of_the_first_run(house:
     assert '<a href="/projects" aria-current="page">Projects</a>' in shown.text
 
 
+@pytest.mark.long
 @pytest.mark.databases("sqlite", "postgres")
 async def test_a_project_is_a_row_with_its_state_and_figures(house: House) -> None:
     await finish(house, RED)
@@ -116,6 +117,7 @@ async def test_what_means_nothing_is_refused_with_a_sentence(house: House, query
     assert set(twin.json()) == {"error"}
 
 
+@pytest.mark.long
 @pytest.mark.databases("sqlite", "postgres")
 async def test_a_project_shows_workflows_branches_routes_and_hook(house: House) -> None:
     await finish(house, RED, replace(RED, number=RED.number + 1, branch="topic/<b>"))
@@ -186,6 +188,7 @@ async def test_names_that_no_path_may_have_stand_in_the_query(house: House, name
     assert f"o/{name}" in text(shown)
 
 
+@pytest.mark.long
 async def test_two_projects_of_one_name_are_told_apart(house: House) -> None:
     await finish(house, RED)
     await finish_as(house, replace(GREEN, number=7), slug="bitbucket/acme/web", name="web")
@@ -232,6 +235,7 @@ async def test_hostile_words_stay_words(house: House) -> None:
     assert words in text(shown)
 
 
+@pytest.mark.long
 @pytest.mark.databases("sqlite", "postgres")
 async def test_red_projects_stand_first_in_both_databases(database: Database) -> None:
     store = Store(database.url)

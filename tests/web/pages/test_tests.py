@@ -54,6 +54,7 @@ async def rows(house: House, address: str) -> Any:
     return response.json()
 
 
+@pytest.mark.long
 @pytest.mark.databases("sqlite", "postgres")
 async def test_each_test_stands_under_its_states_with_its_evidence(house: House) -> None:
     slow = replace(VOUCHERS[1], name="test_sleeps", run_time_s=30.0)
@@ -75,6 +76,7 @@ async def test_each_test_stands_under_its_states_with_its_evidence(house: House)
     assert "Which tests become slower is not known" in shown
 
 
+@pytest.mark.long
 @pytest.mark.databases("sqlite", "postgres")
 async def test_a_state_has_a_page_of_its_own(house: House) -> None:
     await post(house, run(900), run(901, *VOUCHERS[:2]))
@@ -89,6 +91,7 @@ async def test_a_state_has_a_page_of_its_own(house: House) -> None:
     assert "No test is in this state: flaky." in await page(house, "/tests?state=flaky")
 
 
+@pytest.mark.long
 @pytest.mark.databases("sqlite", "postgres")
 async def test_one_test_has_its_results_messages_problem_and_owner(house: House) -> None:
     await post(house, run(900), run(901, ADDS), run(902, ADDS))

@@ -5,6 +5,7 @@ from html import unescape
 from uuid import uuid4
 
 import httpx
+import pytest
 
 from service.model import Actor, Commit, SavedView
 from service.store import saved_views
@@ -90,6 +91,7 @@ async def test_a_mistake_in_a_form_is_told_in_a_sentence(house: House, browser: 
     assert "Another view of yours is called 'TWICE'; choose another name." in text(answers[0])
 
 
+@pytest.mark.long
 async def test_what_is_mine_is_remembered_by_the_browser(house: House, browser: httpx.AsyncClient) -> None:
     await house.build(commit=Commit(subject="Hers", author_name="Ada Example"))
     await house.build(commit=Commit(subject="His", author_name="Alan Example"), actor=Actor())
