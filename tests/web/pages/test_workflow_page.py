@@ -133,6 +133,14 @@ async def test_now_and_a_build_lead_to_the_workflow(broken: House) -> None:
     assert 'href="/builds?branch=main"' in build.text
 
 
+async def test_builds_of_one_project_lead_to_its_page(broken: House) -> None:
+    chosen, every = await page(broken, "/builds?project=acme/*"), await page(broken, "/builds")
+
+    assert 'href="/projects/acme/web"' in chosen.text
+    assert 'href="/projects/acme/web"' not in every.text
+    assert 'href="/builds?project=' in every.text
+
+
 @pytest.mark.databases("sqlite", "postgres")
 async def test_a_long_history_is_a_grid_of_the_last_runs(database: Database) -> None:
     store = Store(database.url)
