@@ -86,7 +86,6 @@ async def town(folder: Path) -> AsyncIterator[Town]:
         yield Town(address=address, pretend=pretend, sender=sender, end=end, http=http, changed=changed)
 
 
-@pytest.mark.long
 async def test_a_red_workflow_becomes_a_message_that_says_what_failed(town: Town) -> None:
     answer = await town.finish(RED)
     story = await town.story()

@@ -84,6 +84,7 @@ async def red(house: House, number: int = 1) -> str:
     return delivery
 
 
+@pytest.mark.long
 async def test_a_yes_that_comes_after_the_deadline_is_on_record_and_nothing_is_sent_again(folder: Path) -> None:
     with slow() as channel:
         async with a_house(folder, channel.routes) as plain:
@@ -189,6 +190,7 @@ async def test_the_next_message_of_the_lane_goes_as_soon_as_the_late_one_is_told
     assert [[outcome for outcome, _ in each] for each in attempts] == [["sent"], ["sent"]]
 
 
+@pytest.mark.long
 async def test_late_send_may_end_while_the_service_stops(folder: Path) -> None:
     with slow() as channel:
         async with a_house(folder, channel.routes) as plain:

@@ -100,6 +100,7 @@ async def page(house: House, delivery: str) -> str:
     return (await house.http.get(f"/builds/{delivery}")).text
 
 
+@pytest.mark.long
 async def test_an_hour_without_circleci_costs_people_detail_and_the_record_nothing(house: House) -> None:
     house.pretend.faults.next("*", broken(503), times=10_000)
     delivery = await house.finish(RED)

@@ -68,6 +68,7 @@ def path(service: str) -> Path:
     return GOLDEN / f"{service}.json"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("service", few_and_long(SERVICES, every=3))
 async def test_moments_are_posted_as_written_down(net: HttpEnd, service: str) -> None:
     assert await moments_at(net, service) == json.loads(path(service).read_text())

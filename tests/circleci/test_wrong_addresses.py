@@ -77,6 +77,7 @@ def test_a_database_that_is_away_is_a_sentence(terminal: Terminal, url: str) -> 
     told_by_all(terminal, COMMANDS)
 
 
+@pytest.mark.long
 @pytest.mark.databases("postgres")
 @pytest.mark.parametrize("change", ["/no_such_database", "?options=-c%20no_such=1", "?user=no_such_role"])
 def test_a_server_that_does_not_let_us_in_is_a_sentence(terminal: Terminal, database: Database, change: str) -> None:

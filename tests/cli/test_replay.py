@@ -190,6 +190,7 @@ EXIT_CODES = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("words", "code"), EXIT_CODES.values(), ids=EXIT_CODES)
 def test_exit_code_is_0_for_done_1_for_a_conflict_and_2_for_wrong_usage(
     operator: Terminal, words: list[str], code: int

@@ -154,6 +154,7 @@ async def test_they_say_when_a_worker_last_looked_and_that_there_is_none(house: 
     assert looked == pytest.approx(house.clock().timestamp(), abs=30)
 
 
+@pytest.mark.long
 @BOTH
 async def test_dead_letters_are_counted_as_they_are_made_and_as_they_wait(house: House) -> None:
     house.channels.plan["web (json)"] = [Permanent("the channel is gone")]

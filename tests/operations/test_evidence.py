@@ -64,6 +64,7 @@ async def test_new_failure_rests_on_the_pass_before(house: House) -> None:
     assert runs_of(found["new"]) == [("passed", 900)]
 
 
+@pytest.mark.long
 async def test_failure_that_lasts_rests_on_its_fails_and_the_pass_before(house: House) -> None:
     found = await evidence(house, run(900, "success"), run(901), run(902), run(903))
 
@@ -72,6 +73,7 @@ async def test_failure_that_lasts_rests_on_its_fails_and_the_pass_before(house: 
     assert runs_of(found["failing_since"]) == [("failed", 902), ("failed", 901), ("passed", 900)]
 
 
+@pytest.mark.long
 async def test_likely_flake_rests_on_both_results_of_each_revision(house: House) -> None:
     flakes = [one for number in (901, 903) for one in (run(number), run(number, "success", attempt=2))]
 
@@ -84,6 +86,7 @@ async def test_likely_flake_rests_on_both_results_of_each_revision(house: House)
     assert all(one["url"].startswith("https://app.circleci.com/") for one in claim["runs"])
 
 
+@pytest.mark.long
 async def test_culprits_rest_on_the_runs_from_the_last_green_one(house: House) -> None:
     canceled = replace(run(901), status="canceled")
 
@@ -94,6 +97,7 @@ async def test_culprits_rest_on_the_runs_from_the_last_green_one(house: House) -
     assert runs_of(found["green_before"]) == [("green", 900)]
 
 
+@pytest.mark.long
 async def test_failure_of_main_is_evidence_also_after_main_is_green(house: House) -> None:
     await evidence(house, run(901))
     found = await evidence(house, run(902, branch="feature"))
@@ -122,6 +126,7 @@ async def test_a_first_run_claims_nothing_of_others(house: House) -> None:
     assert found["culprits"]["words"] == "no green run is on record; changed by Ada Example"
 
 
+@pytest.mark.long
 @pytest.mark.databases("sqlite")
 async def test_command_shows_the_runs_with_each_claim(house: House, terminal: Terminal) -> None:
     found = await evidence(house, run(900, "success"), run(901))
@@ -145,6 +150,7 @@ async def test_command_shows_the_runs_with_each_claim(house: House, terminal: Te
     assert as_json.json["evidence"] == list(found.values())
 
 
+@pytest.mark.long
 async def test_a_rerun_is_named_as_one(house: House) -> None:
     found = await evidence(house, run(901), run(901, "success", attempt=2), run(910))
 

@@ -171,6 +171,7 @@ async def test_a_name_of_two_projects_is_asked_back(house: House) -> None:
     )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("written", ["github/acme/web", "gh/acme/web", "GH/Acme/Web", "web"])
 async def test_a_project_is_known_by_each_of_its_names(house: House, written: str) -> None:
     await happened(house, run(1, "success"))

@@ -99,6 +99,7 @@ async def test_one_that_is_hours_late_is_sent_and_one_of_yesterday_is_not(folder
         assert await digest(house, MONDAY + timedelta(days=8)) == []
 
 
+@pytest.mark.long
 async def test_reruns_that_turned_green_more_than_once_are_named_with_the_flaky_tests(folder: Path) -> None:
     async with a_house(folder, ROUTES % "", clock=Clock(now=SUNDAY)) as house:
         for number in (1, 2):

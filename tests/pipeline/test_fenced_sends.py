@@ -50,6 +50,7 @@ async def test_job_that_is_another_worker_s_by_now_begins_nothing(house: House) 
     assert (await only(house, delivery))["attempts"] == []
 
 
+@pytest.mark.long
 @pytest.mark.databases("postgres")
 async def test_attempt_of_another_worker_is_left_alone_while_its_lease_lasts(house: House) -> None:
     frozen, thawed = asyncio.Event(), asyncio.Event()

@@ -77,6 +77,7 @@ async def test_a_circleci_that_hangs_puts_off_no_decision_past_its_time(folder: 
         assert "CircleCI did not answer everything within 0 s" in verdicts(await house.show(delivery))[0][1]
 
 
+@pytest.mark.long
 async def test_no_fetch_after_the_deadline(many: House) -> None:
     many.pretend.faults.next("*", broken(503), times=1000)
     delivery = await many.finish(RELEASE)

@@ -132,6 +132,7 @@ async def test_a_newer_red_takes_the_place_of_what_waits_and_waits_no_longer_tha
     assert "acme/web main build #902" in house.channels.took[0][1].text
 
 
+@pytest.mark.long
 async def test_a_group_that_became_a_dead_letter_has_told_nothing(house: House) -> None:
     house.channels.plan["web (json)"] = [Permanent("the channel refuses")]
     await finish(house, run("build"), run("lint"))

@@ -98,6 +98,7 @@ async def with_file(folder: Path) -> AsyncIterator[House]:
         yield house
 
 
+@pytest.mark.long
 async def test_those_of_the_file_count_too_until_their_day(with_file: House) -> None:
     house = with_file
     assert "Known problem: Vouchers, shop has it." in await told(house)

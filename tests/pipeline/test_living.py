@@ -176,6 +176,7 @@ async def test_dead_letter_is_posted_when_it_is_sent_again(web: House, slack: Fa
     assert len(slack.messages) == 1
 
 
+@pytest.mark.long
 async def test_silenced_red_has_no_reply(web: House, slack: FakeSlack) -> None:
     await told(web, red(1))
     web.change("UPDATE incidents SET muted_until = '9999-12-31 00:00:00'")

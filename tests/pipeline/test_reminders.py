@@ -85,6 +85,7 @@ async def test_others_hear_of_it_once_and_that_it_was_fixed(house: House) -> Non
     assert await finish(house, 904, "success") == [(WEB, "fixed")]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "quiet",
     [

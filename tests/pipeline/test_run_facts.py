@@ -175,6 +175,7 @@ async def add_problem(house: House, pattern: str) -> str:
     return str(response.json()["id"])
 
 
+@pytest.mark.long
 async def test_only_a_run_of_known_problems_alone_goes_to_their_route(folder: Path) -> None:
     async with house_for(folder, "known_problem: true") as house:
         await add_problem(house, "assert Decimal")
@@ -223,6 +224,7 @@ async def test_what_failed_before_is_not_new(folder: Path) -> None:
 # duration, slower
 
 
+@pytest.mark.long
 async def test_a_slow_run_is_told_also_when_it_is_green(folder: Path) -> None:
     async with house_for(folder, 'slower: "> 1.5x"') as house:
         await post(house, *(run(number, "success") for number in range(901, 906)))
@@ -243,6 +245,7 @@ async def test_a_run_that_waited_long_is_not_slow(folder: Path) -> None:
         assert (await verdicts(house, event_id))["special"][1] == "slower 1x is not > 1.5x"
 
 
+@pytest.mark.long
 async def test_green_runs_that_waited_long_do_not_make_the_usual_time_longer(folder: Path) -> None:
     async with house_for(folder, 'slower: "> 1.5x"') as house:
         waited = tuple(late(job, 3000) for job in GREEN.jobs)
@@ -253,6 +256,7 @@ async def test_green_runs_that_waited_long_do_not_make_the_usual_time_longer(fol
         assert house.channels.told == [QUIET]
 
 
+@pytest.mark.long
 async def test_greens_are_measured_for_a_route_that_hears_of_reds_alone(folder: Path) -> None:
     async with house_for(folder, 'status: failed, slower: "> 0.1x"') as house:
         event_id = await post(house, *(run(number, "success") for number in range(901, 906)), run(906))
@@ -265,6 +269,7 @@ def slower(job: Any, times: int) -> Any:
     return replace(job, starts_s=job.starts_s * times, lasts_s=job.lasts_s * times)
 
 
+@pytest.mark.long
 async def test_without_five_green_runs_nothing_is_slow(folder: Path) -> None:
     async with house_for(folder, 'slower: "> 0x"') as house:
         event_id = await post(house, *(run(number, "success") for number in range(901, 906)))

@@ -198,6 +198,7 @@ async def test_fetches_for_decisions_have_the_first_claim(house: House) -> None:
     assert await store.read(fetches.due_purposes, NINE) == list(FetchPurpose)
 
 
+@pytest.mark.long
 async def test_fetch_that_outlasts_the_grace_time_is_given_back(folder: Path) -> None:
     hanging = Gate()
     async with a_house(folder, MANY_ROUTES) as house:

@@ -27,6 +27,7 @@ async def end() -> None:
     """End as a job does whose work is done."""
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("act", [end, cut_off])
 async def test_job_that_was_given_to_another_worker_is_left_to_it(
     database: Database, work: Work, act: Callable[[], Awaitable[None]]

@@ -176,6 +176,7 @@ async def test_a_worker_that_others_took_for_dead_registers_anew(database: Datab
     assert watchful.ran == [one, another]
 
 
+@pytest.mark.long
 async def test_a_job_is_not_taken_from_a_worker_that_lives(database: Database, watchful: Work) -> None:
     """Not even when the database's clock jumps, and all heartbeats are long ago."""
     [subject], begun, gate = some(1), asyncio.Event(), asyncio.Event()

@@ -178,6 +178,7 @@ async def test_an_id_that_was_never_given_does_nothing(house: House) -> None:
     assert house.rows("SELECT count(*) FROM actions") == [(0,)]
 
 
+@pytest.mark.long
 async def test_an_unexpected_error_is_answered_without_its_text(house: House) -> None:
     event = await house.finish(RED)
     await house.drain()

@@ -85,6 +85,7 @@ async def test_a_page_that_missed_a_change_is_told_at_once(browser: httpx.AsyncC
     assert first != f"id: {missed}"
 
 
+@pytest.mark.long
 async def test_a_page_hears_of_an_act_on_what_it_shows(browser: httpx.AsyncClient, house: House) -> None:
     await house.finish(RED)
     await house.drain()

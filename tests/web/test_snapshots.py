@@ -70,6 +70,7 @@ async def log_in(house: House) -> None:
     house.http.cookies.set("roundsman", (await house.http.get("/builds")).request.headers["Cookie"].partition("=")[2])
 
 
+@pytest.mark.long
 async def test_each_page_is_one_transaction_beside_its_session(house: House) -> None:
     house.pretend.run_finished(RED)
     await house.finish(RED)
@@ -91,6 +92,7 @@ async def test_each_page_is_one_transaction_beside_its_session(house: House) -> 
         await expect_one_transaction(house.http, path, session=True)
 
 
+@pytest.mark.long
 async def test_each_answer_of_the_api_is_one_transaction(house: House) -> None:
     house.pretend.run_finished(RED)
     await house.finish(RED)

@@ -109,6 +109,7 @@ async def test_what_never_goes_together_is_known_at_once(store: Store) -> None:
     assert (page.items, page.next, page.looked_back_to) == ([], None, None)
 
 
+@pytest.mark.long
 async def test_what_no_index_knows_is_looked_for_a_stretch_at_a_time(store: Store) -> None:
     pages = await every_page(store, {"trigger": "schedule", "branch": "main"})
 
