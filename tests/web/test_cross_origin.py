@@ -118,8 +118,8 @@ async def test_our_own_pages_and_programs_may_act(public: House) -> None:
     answers, acts = [], addresses(public, "POST")
     async with calling(public) as client:
         for name, headers in OWN.items():
-            cookie = await logged_in(public)
             for address in acts:
+                cookie = await logged_in(public)  # some of them end sessions
                 form = {"token": ADMIN_TOKEN}
                 answer = await client.post(address, headers=[*headers, *credential(address, cookie)], data=form)
                 answers.append((name, address, answer))

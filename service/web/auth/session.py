@@ -77,7 +77,8 @@ class LinkSigner:
     def make(self, now: datetime, name: str = "") -> str:
         """Make a code: its last second in Unix time, 16 random bytes, name, signature."""
         until = int((now + LINK_LIFETIME).timestamp())
-        named = f".{urlsafe_b64encode(name.encode()).decode()}" if name else ""
+        # without "=" at the end: terminals and mail leave such characters out of a link
+        named = f".{urlsafe_b64encode(name.encode()).decode().rstrip('=')}" if name else ""
         return self._codes.sign(f"{until}.{secrets.token_hex(16)}{named}").decode()
 
     def read(self, code: str) -> tuple[int, str] | None:
@@ -87,7 +88,7 @@ class LinkSigner:
         """
         try:
             until, _, name = (*self._codes.unsign(code).decode().split(".", 2), "")[:3]
-            return int(until), urlsafe_b64decode(name).decode()
+            return int(until), urlsafe_b64decode(name + "=" * (-len(name) % 4)).decode()
         except (BadSignature, ValueError):
             return None
 
