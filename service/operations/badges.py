@@ -1,13 +1,11 @@
 """The state that a badge shows, by a name in its address."""
 
-from collections.abc import Iterator
 from datetime import datetime
 
 from service.db.tables import Transaction
+from service.operations.project_names import split_name
 from service.operations.status import UNKNOWN, Asked, read_status
 from service.store import track_search
-
-MAX_SPLITS = 8
 
 
 def read_badge(transaction: Transaction, name: str, branch: str | None, now: datetime) -> tuple[str, str]:
@@ -16,19 +14,9 @@ def read_badge(transaction: Transaction, name: str, branch: str | None, now: dat
     A project may have slashes, and the longest one counts. A name without runs is unknown. Raises BadRequest for a name
     of two projects.
     """
-    for project, workflow in _splits(name):
+    for project, workflow in split_name(name):
         if track_search.find_projects(transaction, project):
             asked = Asked(project=project, branch=branch, workflow=workflow)
             label = " ".join(part for part in (workflow or project, branch) if part)
             return label, str(read_status(transaction, asked, now)["state"])
     return name, UNKNOWN
-
-
-def _splits(name: str) -> Iterator[tuple[str, str | None]]:
-    """Return the ways to read a name as a project and a workflow."""
-    yield name, None
-    parts = name.split("/")
-    for place in range(len(parts) - 1, max(0, len(parts) - 1 - MAX_SPLITS), -1):
-        project, workflow = "/".join(parts[:place]), "/".join(parts[place:])
-        if project and workflow:
-            yield project, workflow

@@ -31,7 +31,7 @@ def find_place(transaction: Transaction, written: str) -> Place:
     Both may have slashes: of several ways to read the words, the one with the longest project counts that has such a
     workflow. Raises NotFound, with the names like it.
     """
-    splits = list(_splits(written))
+    splits = list(split_name(written))
     found = project_tracks.find_named(transaction, [project for project, _ in splits])
     there = [(found[project], workflow) for project, workflow in splits if project in found]
     for keys, workflow in there:
@@ -53,7 +53,7 @@ def find_exact(transaction: Transaction, project: str, workflow: str | None) -> 
     return place if place.others else _require_workflow(transaction, place)
 
 
-def _splits(written: str) -> Iterator[tuple[str, str | None]]:
+def split_name(written: str) -> Iterator[tuple[str, str | None]]:
     """Yield the ways to read words as project and workflow, longest project first."""
     yield written, None
     parts = written.split("/")
