@@ -3,8 +3,10 @@
 import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
@@ -13,7 +15,8 @@ from starlette.routing import Route
 from service.config.env import load_settings
 from service.config.roles import RoleRules, parse_names
 from service.errors import BadConfig
-from service.model import AccessRole
+from service.model import AccessRole, CredentialKind, Session
+from service.store import sessions
 from service.web.auth.rights import RIGHTS, is_declared, needed_right
 from tests.app_fixture import House, a_house
 from tests.log_capture import logged
@@ -277,6 +280,25 @@ async def test_an_admin_ends_the_sessions_of_another(folder: Path) -> None:
         after_all = [(await client.get("/builds")).status_code for client in (linh, again, ada)]
 
     assert (after_one, after_all) == ([200, 303], [303, 303, 200])
+
+
+async def test_a_name_that_came_by_two_credentials_is_ended_by_each(folder: Path) -> None:
+    async with a_house(folder) as house:
+        ada, _ = await log_in(house, "Ada"), await log_in(house, "Linh")
+        now = house.clock()
+        session = Session(
+            id=UUID(AN_ID),
+            begun_at=now,
+            expires_at=now + timedelta(hours=1),
+            address=None,
+            user="Linh (admin token)",
+            kind=CredentialKind.OPENID_CONNECT,
+        )
+        await house.service.context.store.write(sessions.begin, session)
+        page = (await ada.get("/sessions")).text
+
+    forms = re.findall(r'name="user" value="([^"]*)">\s*<input type="hidden" name="kind" value="([^"]*)"', page)
+    assert sorted(forms) == [("Linh (admin token)", "admin_token"), ("Linh (admin token)", "openid_connect")]
 
 
 async def test_a_form_without_a_user_ends_nothing(folder: Path) -> None:
