@@ -161,7 +161,7 @@ def _red_times(found: Sequence[RedTime]) -> Json:
     return {
         "count": len(found),
         "median_s": int(median(lasted)) if lasted else None,
-        "longest_s": int(max(lasted)) if lasted else None,
+        "max_s": int(max(lasted)) if lasted else None,
         "items": [
             {
                 "incident": str(one.id),

@@ -154,7 +154,7 @@ BODIES: Mapping[str, Json] = {
     "POST /api/v1/incidents/{id}/classify": _classify(),
     "POST /api/v1/incidents/{id}/mute": {"properties": {"until": _later(), "because": optional(MAX_REASON)}},
 }
-"""What is said of the object in the body of each request, beside that it has no other keys."""
+"""The schema of each request's body, without the rule that it has no other keys."""
 
 
 def body(request: str) -> Json | None:
