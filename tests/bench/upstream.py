@@ -27,6 +27,9 @@ ANSWERS: dict[str, Payload] = {
         "items": [responses.test(result) for result in FAILED.tests],
         "next_page_token": None,
     },
+    # What the service asks of each project now and then, whatever is measured meanwhile.
+    "/project/{vcs}/{organization}/{name}": responses.project(RED.project),
+    "/insights/{vcs}/{organization}/{name}/branches": responses.branches(RED.project, ["main"]),
 }
 
 
