@@ -1,6 +1,7 @@
 """What docs/configuration.md says of CircleCI's API, read from the table by which it is called."""
 
-from service.circleci.api.endpoints import ENDPOINTS, MAX_ANSWER_BYTES, MAX_LOG_BYTES, MAX_PAGES, MAX_TESTS_BYTES, Right
+from service.circleci.api.endpoint import MAX_ANSWER_BYTES, MAX_LOG_BYTES, MAX_PAGES, MAX_TESTS_BYTES, Right
+from service.circleci.api.endpoints import ENDPOINTS
 from service.circleci.test_lines import MAX_LINES
 from tests.cli_reference import table
 

@@ -8,7 +8,8 @@ import httpx
 import pytest
 
 from service.circleci.api.client import Client, connect
-from service.circleci.api.endpoints import ENDPOINTS, MAX_ANSWER_BYTES
+from service.circleci.api.endpoint import MAX_ANSWER_BYTES
+from service.circleci.api.endpoints import ENDPOINTS
 from service.circleci.api.request import Call
 from service.circleci.api.responses import UserShape
 from service.circleci.circleci import CircleCI

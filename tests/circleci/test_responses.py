@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from service.circleci.api.endpoints import ENDPOINTS, MAX_ANSWER_BYTES
+from service.circleci.api.endpoint import MAX_ANSWER_BYTES
+from service.circleci.api.endpoints import ENDPOINTS
 from service.circleci.api.request import Call
 from service.circleci.api.responses import UserShape
 from service.errors import Permanent, Temporary

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from urllib.parse import quote
 
-from service.circleci.api.endpoints import Endpoint, Right
+from service.circleci.api.endpoint import Endpoint, Right
 from service.circleci.api.rate_limit import read_retry_after, wait_after
 from service.circleci.api.responses import ErrorShape
 from service.circleci.json_fields import read_object

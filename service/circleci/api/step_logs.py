@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from service.circleci.api.circleci_api import CircleCIAPI
-from service.circleci.api.endpoints import MAX_LOG_BYTES
+from service.circleci.api.endpoint import MAX_LOG_BYTES
 from service.circleci.api.request import EndpointError
 from service.circleci.api.transfer import fetch_storage
 from service.circleci.json_fields import read_maps, read_number, read_text

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from service.circleci.api.circleci_api import CircleCIAPI
-from service.circleci.api.endpoints import ENDPOINTS, Endpoint
+from service.circleci.api.endpoint import Endpoint
+from service.circleci.api.endpoints import ENDPOINTS
 from service.circleci.api.responses import HookShape
 from service.errors import Permanent
 from service.model import Hook

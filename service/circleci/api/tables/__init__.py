@@ -1,0 +1,1 @@
+"""The endpoints of CircleCI's API, a table for each area of it."""

@@ -1,0 +1,123 @@
+"""The endpoints that tell of builds, and of who is in them."""
+
+from collections.abc import Mapping
+
+from service.circleci.api.endpoint import MAX_LOG_BYTES, MAX_TESTS_BYTES, Endpoint, Right
+
+BUILDS: Mapping[str, Endpoint] = {
+    "me": Endpoint(
+        path="/me",
+        purpose="the owner of the token",
+        right=Right.PERSON,
+        is_optional=False,
+        operation="getCurrentUser",
+    ),
+    "user": Endpoint(
+        path="/user/{id}",
+        purpose="login and name of the person who started a workflow",
+        right=Right.PERSON,
+        is_optional=True,
+        operation="getUser",
+    ),
+    "workflow": Endpoint(
+        path="/workflow/{id}",
+        purpose="the id of the person who started a workflow, its automatic reruns, and whether it is a setup",
+        right=Right.READ,
+        is_optional=True,
+        operation="getWorkflowById",
+    ),
+    "workflow_jobs": Endpoint(
+        path="/workflow/{id}/job",
+        purpose="the jobs of a workflow",
+        right=Right.READ,
+        is_optional=True,
+        is_list=True,
+        operation="listWorkflowJobs",
+    ),
+    "pipeline": Endpoint(
+        path="/pipeline/{id}",
+        purpose="branch, tag, commit and pull request",
+        right=Right.READ,
+        is_optional=True,
+        operation="getPipelineById",
+    ),
+    "values": Endpoint(
+        path="/pipeline/{id}/values",
+        purpose="the pull request of a pipeline that does not name it itself",
+        right=Right.READ,
+        is_optional=True,
+        operation="getPipelineValuesById",
+    ),
+    "project": Endpoint(
+        path="/project/{slug}",
+        purpose="the id of a project, by which its webhooks are listed, and its default branch",
+        right=Right.READ,
+        is_optional=False,
+        operation="getProjectBySlug",
+    ),
+    "branches": Endpoint(
+        path="/insights/{slug}/branches",
+        purpose="the branches of a project: a red of one that is gone is over",
+        right=Right.READ,
+        is_optional=True,
+        operation="getAllInsightsBranches",
+    ),
+    "job": Endpoint(
+        path="/project/{slug}/job/{number}",
+        purpose="the page, the time and the messages of a failed job",
+        right=Right.READ,
+        is_optional=True,
+        operation="getJobDetails",
+    ),
+    "tests": Endpoint(
+        path="/project/{slug}/{number}/tests",
+        purpose="the test results of a failed job",
+        right=Right.READ,
+        is_optional=True,
+        is_list=True,
+        operation="getTests",
+    ),
+    "test_lines": Endpoint(
+        version="v3",
+        path="/jobs/{id}/tests",
+        purpose="the test results of a job, at circleci.com",
+        right=Right.READ,
+        is_optional=True,
+        max_bytes=MAX_TESTS_BYTES,
+        operation="getJobTests",
+    ),
+    "job_steps": Endpoint(
+        version="v3",
+        path="/jobs/{id}",
+        purpose="the failed step of a job, at circleci.com",
+        right=Right.READ,
+        is_optional=True,
+        operation="getJob",
+    ),
+    "condensed_log": Endpoint(
+        version="v3",
+        path="/jobs/{id}/stdout/condensed",
+        purpose="the lines of the failed step's log that matter, at circleci.com",
+        right=Right.READ,
+        is_optional=True,
+        max_bytes=MAX_LOG_BYTES,
+        operation="getJobCondensedStdout",
+    ),
+    "log": Endpoint(
+        version="v3",
+        path="/jobs/{id}/stdout",
+        purpose="the log of the failed step, at circleci.com",
+        right=Right.READ,
+        is_optional=True,
+        max_bytes=MAX_LOG_BYTES,
+        operation="getJobStdout",
+    ),
+    "build": Endpoint(
+        version="v1.1",
+        path="/project/{slug}/{number}",
+        purpose="the failed step of a job and the address of its log, at a CircleCI Server",
+        right=Right.READ,
+        is_optional=True,
+        operation="getBuild",
+    ),
+}
