@@ -147,7 +147,7 @@ async def test_version_and_limits_of_an_endpoint_hold_for_its_calls() -> None:
 
     def answer(request: httpx.Request) -> httpx.Response:
         asked.append(request.url.path)
-        return httpx.Response(200, json={"items": [{"id": "h"}], "next_page_token": str(len(asked))})
+        return httpx.Response(200, json={"data": [{"id": "h"}], "page": {"next": str(len(asked))}})
 
     endpoint = replace(ENDPOINTS["webhooks"], version="v3", max_pages=2)
     client = Client(connect("http://ci", "good-token", httpx.MockTransport(answer)), metrics=Metrics(), clock=now_utc)

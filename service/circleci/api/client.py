@@ -5,7 +5,7 @@ Nothing here tries again: Temporary and Permanent say whether that makes sense, 
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Generic, TypeVar
@@ -150,7 +150,7 @@ class Client:
             if asyncio.get_running_loop().time() > ends_at:
                 raise Temporary(f"CircleCI took longer than {MAX_LISTING_S:.0f} s to answer {call} page by page")
             tokens.add(token)
-            call = replace(call, query={**call.query, "page-token": token})
+            call = call.at_page(token)
 
     async def send(self, call: Call) -> None:
         """Make a call whose answer is not read; raises Temporary or Permanent."""
@@ -306,7 +306,7 @@ def _unreachable(http: httpx.AsyncClient, error: httpx.HTTPError) -> str:
 
 def _read_body(call: Call, body: bytes, read: Callable[[dict[str, Any]], T]) -> T:
     try:
-        document = parse(body)
+        document = parse(body, may_be_list=call.endpoint.is_bare)
     except JsonTooLarge as error:
         raise Permanent(f"CircleCI's answer to {call} {error}") from error
     except ValueError as error:  # most likely the page of a proxy, or "back soon"
@@ -315,9 +315,12 @@ def _read_body(call: Call, body: bytes, read: Callable[[dict[str, Any]], T]) -> 
 
 
 def _read_page(call: Call, read: Callable[[list[dict[str, Any]]], T], document: dict[str, Any]) -> tuple[T, str | None]:
-    if not isinstance(document.get("items"), list):
+    items = document.get("data" if call.endpoint.version == "v3" else "items")
+    if not isinstance(items, list):
         raise Permanent(f"CircleCI's answer to {call} is not a list")
-    return read(read_maps(document["items"])), ListAnswer.model_validate(document).next_page_token
+    found = ListAnswer.model_validate(document)
+    is_over = call.endpoint.version == "v3" and not items  # an empty page may still name a next one, without an end
+    return read(read_maps(items)), None if is_over else found.next_page_token or found.page.next
 
 
 def _validate_items(shape: type[S], items: list[dict[str, Any]]) -> tuple[S, ...]:

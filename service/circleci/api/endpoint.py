@@ -1,4 +1,4 @@
-"""The value of one endpoint of CircleCI's API: its path, purpose, right and limits."""
+"""One endpoint of CircleCI's API: path, purpose, right and limits."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -31,7 +31,7 @@ class Right(StrEnum):
 class Endpoint:
     """One endpoint.
 
-    path          below the version, in the form of the API reference, with ``{id}`` and the like; a ``{slug}`` has slashes
+    path          below the version, in the form of the API reference; a ``{slug}`` in it has slashes
     purpose       the things that Roundsman has from it
     is_optional   without its answer a message lacks a detail; of the others an operator's command fails
     is_list       the answer comes in pages, of which at most ``max_pages`` are read

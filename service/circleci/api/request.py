@@ -1,7 +1,7 @@
 """A call to the API, and the meaning of its answer. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from urllib.parse import quote
 
@@ -56,6 +56,17 @@ class Call:
             for name, part in self.parts.items()
         }
         return f"/{self.endpoint.version}{self.endpoint.path.format(**parts)}"
+
+    def at_page(self, token: str) -> "Call":
+        """Return the call for another page of a list."""
+        if self.endpoint.version != "v3":
+            return replace(self, query={**self.query, "page-token": token})
+        if self.endpoint.method == "GET":
+            return replace(self, query={**self.query, "page[cursor]": token})
+        asked = (self.body or {}).get("page")
+        return replace(
+            self, body={**(self.body or {}), "page": {**(asked if isinstance(asked, dict) else {}), "cursor": token}}
+        )
 
     @property
     def headers(self) -> Mapping[str, str]:

@@ -40,10 +40,17 @@ class ErrorShape(Shape):
         return self.message or ": ".join(words) or self.error.type
 
 
+class Cursors(Shape):
+    """The cursors of a page of API v3; none, null and an empty text end the list."""
+
+    next: Token = None
+
+
 class ListAnswer(Shape):
-    """A page of a list, without its items."""
+    """A page of a list, without its items; v3 names the next one in ``page``."""
 
     next_page_token: Token = None
+    page: Cursors = Cursors()
 
 
 class UserShape(Shape):
