@@ -81,6 +81,7 @@ def circleci(config: Config, *, metrics: Metrics, clock: Clock = now_utc, log: L
         secrets=settings.webhook_secrets,
         url=settings.circleci_url,
         token=settings.circleci_token,
+        admin=settings.circleci_admin_token,
         api=settings.circleci_api,
         metrics=metrics,
         clock=clock,

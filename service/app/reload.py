@@ -11,7 +11,8 @@ from service.config.configuration import Config
 from service.config.settings import Settings, variable
 from service.errors import BadConfig
 
-RELOADABLE = frozenset({"webhook_secrets", "circleci_token"})  # settings; all of roundsman.yaml is reloadable too
+# of the settings; all of roundsman.yaml is reloadable too
+RELOADABLE = frozenset({"webhook_secrets", "circleci_token", "circleci_admin_token"})
 
 log = structlog.get_logger()
 

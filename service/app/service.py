@@ -141,7 +141,9 @@ class Service:
         """
         settings = config.settings
         if isinstance(self.context.source, CircleCI):
-            self.context.source.replace_credentials(secrets=settings.webhook_secrets, token=settings.circleci_token)
+            self.context.source.replace_credentials(
+                secrets=settings.webhook_secrets, token=settings.circleci_token, admin=settings.circleci_admin_token
+            )
         if isinstance(self.context.notifier, AppriseChannels):
             self.context.notifier.redact_urls_of(config.receivers.values())
         self.pipeline.reload(

@@ -35,6 +35,7 @@ class CircleCI:
     secrets   those of our hooks there, newest first
     url       its address, such as https://circleci.com
     token     a personal API token; without one posts are parsed, but the API cannot be called
+    admin     another one for what only an organization admin may do; None: the token does that too
     api       the version of the API: v3, v2, or auto for v3 at the cloud and v2 at a server
     log       gets a line about a refused token, and about a CircleCI that does not answer; commands pass none
     """
@@ -47,6 +48,7 @@ class CircleCI:
         secrets: Sequence[str],
         url: str,
         token: str | None,
+        admin: str | None = None,
         metrics: Metrics,
         transport: httpx.AsyncBaseTransport | None = None,
         clock: Callable[[], datetime] = now_utc,
@@ -60,12 +62,27 @@ class CircleCI:
         self._connect = partial(connect, url, transport=transport)
         self._client = Client(self._connect(token), metrics=metrics, clock=clock, log=log)
         self._api = CircleCIAPI(self._client)
-        self._users = Users(self._api, clock)
-        has_v3 = api == "v3" or (api == "auto" and is_cloud(url))
-        self._of_jobs = (
-            StepLogs(self._api, has_v3=has_v3, storage=partial(connect_storage, transport)),
-            TestResults(self._api, has_v3=has_v3),
+        self._admin = admin or token
+        self._admin_client = Client(
+            self._connect(self._admin), metrics=metrics, clock=clock, log=log, breaker=self._client.breaker
         )
+        self._admin_api = CircleCIAPI(self._admin_client)
+        self._users = Users(self._api, clock)
+        self.has_v3 = api == "v3" or (api == "auto" and is_cloud(url))
+        self._of_jobs = (
+            StepLogs(self._api, has_v3=self.has_v3, storage=partial(connect_storage, transport)),
+            TestResults(self._api, has_v3=self.has_v3),
+        )
+
+    @property
+    def api(self) -> CircleCIAPI:
+        """The API, asked with the token that reads."""
+        return self._api
+
+    @property
+    def admin_api(self) -> CircleCIAPI:
+        """The API, asked with the token of an organization admin, if there is one."""
+        return self._admin_api
 
     @property
     def has_room(self) -> bool:
@@ -85,11 +102,16 @@ class CircleCI:
         """Return the secret that signed the post; raise BadSignature if none did."""
         return signature.verify(headers, body, self._secrets)
 
-    def replace_credentials(self, *, secrets: Sequence[str], token: str | None) -> None:
-        """Replace the secrets and the token; if it raises BadConfig, nothing has changed."""
+    def replace_credentials(self, *, secrets: Sequence[str], token: str | None, admin: str | None = None) -> None:
+        """Replace the secrets and the tokens; if it raises BadConfig, nothing has changed."""
+        reading = self._connect(token) if token != self._token else None
+        managing = self._connect(admin or token) if (admin or token) != self._admin else None
         if token != self._token:
-            self._client.use_connections(self._connect(token))
+            self._client.use_connections(reading)
             self._token = token
+        if (admin or token) != self._admin:
+            self._admin_client.use_connections(managing)
+            self._admin = admin or token
         self._secrets = tuple(secrets)
 
     def identify(self, body: bytes) -> str:
@@ -151,7 +173,7 @@ class CircleCI:
 
     async def list_hooks(self, project_id: str) -> list[Hook]:
         """Return the hooks of a project; raises Temporary or Permanent."""
-        return await webhooks.list_hooks(self._api, project_id)
+        return await webhooks.list_hooks(self._admin_api, project_id)
 
     async def create_hook(self, project_id: str, *, name: str, url: str, events: Sequence[str], secret: str) -> Hook:
         """Create a hook at a project.
@@ -159,17 +181,18 @@ class CircleCI:
         Raises Temporary or Permanent; Permanent also if the hook that CircleCI answers differs from the request.
         """
         request = webhooks.HookRequest(name=name, url=url, events=events, verify_tls=True, secret=secret)
-        return await webhooks.create_hook(self._api, project_id, request)
+        return await webhooks.create_hook(self._admin_api, project_id, request)
 
     async def update_hook(self, hook_id: str, *, name: str, url: str, events: Sequence[str], secret: str) -> Hook:
         """Change a hook, its secret included; raises as ``create_hook`` does."""
         request = webhooks.HookRequest(name=name, url=url, events=events, secret=secret)
-        return await webhooks.update_hook(self._api, hook_id, request)
+        return await webhooks.update_hook(self._admin_api, hook_id, request)
 
     async def delete_hook(self, hook_id: str) -> None:
         """Delete a hook; raises Temporary or Permanent."""
-        await webhooks.delete_hook(self._api, hook_id)
+        await webhooks.delete_hook(self._admin_api, hook_id)
 
     async def close(self) -> None:
         """Close all connections."""
         await self._client.close()
+        await self._admin_client.close()

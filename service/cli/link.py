@@ -7,7 +7,7 @@ import typer
 
 from service.cli._output import AsJson, print_address, print_json
 from service.config.env import load_settings
-from service.config.settings import SECRET_ADVICE
+from service.config.setting_values import SECRET_ADVICE
 from service.errors import BadConfig
 from service.web.auth.signed_addresses import AddressSigner
 

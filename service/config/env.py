@@ -11,7 +11,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from service.config.settings import PREFIX, SECRET_ADVICE, Settings, describe_number_error, is_secret, variable
+from service.config.setting_values import PREFIX, SECRET_ADVICE
+from service.config.settings import Settings, describe_number_error, is_secret, variable
 from service.errors import BadConfig
 
 _MIN_WEBHOOK_SECRET_CHARACTERS = 8

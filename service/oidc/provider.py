@@ -9,7 +9,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from service.config.roles import parse_names
-from service.config.settings import Settings, is_loopback
+from service.config.setting_values import is_loopback
+from service.config.settings import Settings
 from service.errors import Temporary, Unauthorized
 from service.oidc.client import CALLBACK, Identity, OidcClient
 from service.oidc.http import ProviderCalls

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from service.channels import AppriseChannels
 from service.circleci.circleci import CircleCI
-from service.config.settings import is_loopback
+from service.config.setting_values import is_loopback
 from service.db.data_folder import database_file, file_exists, read_lock_holder, require_access, require_writable
 from service.db.database import Store
 from service.db.migrate import is_older, is_workable, newest_revision, revision

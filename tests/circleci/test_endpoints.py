@@ -26,19 +26,33 @@ from service.metrics import Metrics
 from service.testing import sample_runs
 from service.testing.fake_circleci.organization import ADA, PROJECTS
 from service.testing.fake_circleci.server import FakeCircleCI
-from tests.circleci.openapi import OPERATIONS
+from tests.circleci import areas
+from tests.circleci.openapi import OPERATIONS as BUILDS_AND_HOOKS
 from tests.circleci_fixture import with_log
 from tests.testing.test_fake_circleci import MONDAY
 
 RED = with_log(sample_runs.web_main_red(MONDAY), log="collected\nassert 1 == 2\n", condensed="assert 1 == 2\n")
 HOOK = {"name": "Roundsman", "url": "https://roundsman.example.com/hooks/circleci", "events": ["workflow-completed"]}
 
-METHODS = {name for name, _ in inspect.getmembers(CircleCIAPI, inspect.isfunction) if not name.startswith("_")}
+
+def find_methods() -> dict[str, Any]:
+    """Return the methods of the API and of its areas, by name."""
+    api = CircleCIAPI(Client(None, metrics=Metrics(), clock=now_utc))
+    parts = [part for part in vars(api).values() if type(part).__module__.startswith("service.circleci.api.")]
+    classes = [CircleCIAPI, *(type(part) for part in parts if not isinstance(part, Client))]
+    found = [member for one in classes for member in inspect.getmembers(one, inspect.isfunction)]
+    names = [name for name, _ in found if not name.startswith("_")]
+    assert len(set(names)) == len(names)
+    return {name: function for name, function in found if not name.startswith("_")}
+
+
+METHODS = find_methods()
+OPERATIONS = {**BUILDS_AND_HOOKS, **areas.operations()}
 
 
 def shape_of(name: str) -> type[Shape] | None:
     """Return the shape of an answer, by the type that the endpoint's method returns; of a list that of an item."""
-    answer = get_type_hints(getattr(CircleCIAPI, name))["return"]
+    answer = get_type_hints(METHODS[name])["return"]
     found = next(iter(get_args(answer)), answer) if get_origin(answer) is Page else answer
     return (
         found
@@ -67,7 +81,7 @@ def test_each_endpoint_is_in_the_table_once() -> None:
 
 
 def test_each_endpoint_has_one_method_of_its_name_and_the_reverse() -> None:
-    assert set(ENDPOINTS) == METHODS
+    assert set(ENDPOINTS) == set(METHODS)
 
 
 @pytest.fixture
@@ -98,7 +112,7 @@ def maps_in(name: str, body: bytes) -> list[dict[str, Any]]:
     if name in LINES:
         return [json.loads(line) for line in body.splitlines()]
     found = json.loads(body)
-    maps: list[dict[str, Any]] = found.get("items", [found])
+    maps: list[dict[str, Any]] = found if isinstance(found, list) else found.get("items", [found])
     return maps
 
 
@@ -130,6 +144,7 @@ async def test_each_method_calls_its_endpoint_and_the_fake_answers_as_circleci_d
         "webhooks": api.webhooks(project.id),
         "update_webhook": api.update_webhook(hook, HOOK, secret="obviously-fake"),
         "delete_webhook": api.delete_webhook(hook),
+        **areas.calls(api, fake),
     }
     assert [name_of_call(fake)] == ["create_webhook"]
     for name, call in calls.items():

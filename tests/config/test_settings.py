@@ -10,7 +10,15 @@ from service.config.settings import Settings, is_secret, variable
 from service.errors import BadConfig
 
 SECRETS = {
-    *("database_url", "webhook_secrets", "watchdog_url", "circleci_token", "admin_token", "read_token"),
+    *(
+        "database_url",
+        "webhook_secrets",
+        "watchdog_url",
+        "circleci_token",
+        "circleci_admin_token",
+        "admin_token",
+        "read_token",
+    ),
     "oidc_client_secret",
 }
 ENOUGH = {"ROUNDSMAN_WEBHOOK_SECRETS": "not-a-real-secret"}

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from service.config.configuration import load
-from service.config.settings import PREFIX
+from service.config.setting_values import PREFIX
 from tests.generate_docs import ROOT
 from tests.helm_rendering import (
     ALONE,

@@ -1,6 +1,7 @@
 """CircleCI's API as methods, one for each endpoint of ``endpoints``.
 
-Each raises Temporary or Permanent. A method is thin: what its answer means is decided by its caller.
+Each raises Temporary or Permanent. A method is thin: what its answer means is decided by its caller. An area beside
+builds and hooks has a class of its own, which is an attribute here.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping

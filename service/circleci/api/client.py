@@ -60,9 +60,10 @@ class Client:
     http         from ``connect``; None without a token: then every call raises Permanent
     timeout_s    the time that one whole call may take, even if bytes keep coming in slowly
     log          gets a line about a refused token, and about a CircleCI that does not answer; None: no log is kept
+    breaker      that of another client of the same CircleCI; None: one of its own
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is one thing that its owner chooses
         self,
         http: httpx.AsyncClient | None,
         *,
@@ -70,6 +71,7 @@ class Client:
         clock: Callable[[], datetime],
         timeout_s: float = 30,
         log: Log | None = None,
+        breaker: Breaker | None = None,
     ) -> None:
         self._http = http
         self._replaced: list[httpx.AsyncClient] = []
@@ -79,7 +81,7 @@ class Client:
         self._log = log
         self._slots = CallSlots()
         self._large_answers = asyncio.Lock()
-        self._breaker = Breaker(clock=clock, report=metrics.api_breaker_open.set, log=log)
+        self.breaker = breaker or Breaker(clock=clock, report=metrics.api_breaker_open.set, log=log)
         self._missing_paths = MissingPaths(clock)
         self._in_flight = SingleFlight()
         self._paused_until: datetime | None = None
@@ -90,7 +92,7 @@ class Client:
     @property
     def has_room(self) -> bool:
         """True if CircleCI answers, and a good part of its limit is left."""
-        if self._http is None or self._breaker.is_open:
+        if self._http is None or self.breaker.is_open:
             return False
         left = [until - self._clock() for until in (self._paused_until, self._scarce_until) if until]
         return not any(0 < one.total_seconds() <= MAX_WAIT_S for one in left)
@@ -217,7 +219,7 @@ class Client:
     async def _request(self, http: httpx.AsyncClient, call: Call, sink: Sink | None = None) -> Answer:
         """Make the call and return the answer if it is a success; the caller holds a slot."""
         self._check_rate_limit()
-        with self._breaker.admit():
+        with self.breaker.admit():
             answer = await self._exchange(http, call, sink)
         now = self._clock()
         self._slots.note_answer(is_refusal=answer.status == 429, calls_per_s=calls_per_s(answer.headers))
