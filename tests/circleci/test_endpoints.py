@@ -3,7 +3,6 @@
 import inspect
 import json
 import re
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
@@ -23,16 +22,9 @@ from service.circleci.json_fields import Shape
 from service.clock import now_utc
 from service.errors import Permanent
 from service.metrics import Metrics
-from service.testing import sample_runs
 from service.testing.fake_circleci.organization import ADA, PROJECTS
 from service.testing.fake_circleci.server import FakeCircleCI
 from tests.circleci import areas
-from tests.circleci.openapi import OPERATIONS as BUILDS_AND_HOOKS
-from tests.circleci_fixture import with_log
-from tests.testing.test_fake_circleci import MONDAY
-
-RED = with_log(sample_runs.web_main_red(MONDAY), log="collected\nassert 1 == 2\n", condensed="assert 1 == 2\n")
-HOOK = {"name": "Roundsman", "url": "https://roundsman.example.com/hooks/circleci", "events": ["workflow-completed"]}
 
 
 def find_methods() -> dict[str, Any]:
@@ -47,7 +39,7 @@ def find_methods() -> dict[str, Any]:
 
 
 METHODS = find_methods()
-OPERATIONS = {**BUILDS_AND_HOOKS, **areas.operations()}
+OPERATIONS = areas.operations()
 
 
 def shape_of(name: str) -> type[Shape] | None:
@@ -86,9 +78,7 @@ def test_each_endpoint_has_one_method_of_its_name_and_the_reverse() -> None:
 
 @pytest.fixture
 def fake() -> FakeCircleCI:
-    fake = FakeCircleCI(token="good-token", owner=ADA, projects=PROJECTS)
-    fake.run_finished(RED)
-    return fake
+    return FakeCircleCI(token="good-token", owner=ADA, projects=PROJECTS)
 
 
 class Wire(httpx.AsyncBaseTransport):
@@ -119,38 +109,12 @@ def maps_in(name: str, body: bytes) -> list[dict[str, Any]]:
 async def test_each_method_calls_its_endpoint_and_the_fake_answers_as_circleci_does(fake: FakeCircleCI) -> None:
     wire = Wire(fake)
     client = Client(connect("http://ci", "good-token", wire), metrics=Metrics(), clock=now_utc)
-    api = CircleCIAPI(client)
-    project, [job, *_] = RED.project, [one for one in RED.jobs if one.tests]
-    assert job.number is not None
-    body: Mapping[str, Any] = {**HOOK, "scope": {"id": project.id, "type": "project"}}
 
-    hook = (await api.create_webhook(body, secret="obviously-fake")).id or ""
-    calls: dict[str, Any] = {
-        "me": api.me(),
-        "user": api.user(ADA.id),
-        "workflow": api.workflow(RED.workflow_id),
-        "workflow_jobs": api.workflow_jobs(RED.workflow_id),
-        "pipeline": api.pipeline(RED.pipeline_id),
-        "values": api.values(RED.pipeline_id),
-        "project": api.project(project.slug),
-        "branches": api.branches(project.slug),
-        "job": api.job(project.slug, job.number),
-        "tests": anext(api.tests(project.slug, job.number, len)),
-        "test_lines": api.test_lines(RED.job_id(job), bool),
-        "job_steps": api.job_steps(RED.job_id(job)),
-        "condensed_log": api.condensed_log(RED.job_id(job), execution=0, step=103),
-        "log": api.log(RED.job_id(job), execution=0, step=103),
-        "build": api.build(project.long_slug, job.number),
-        "webhooks": api.webhooks(project.id),
-        "update_webhook": api.update_webhook(hook, HOOK, secret="obviously-fake"),
-        "delete_webhook": api.delete_webhook(hook),
-        **areas.calls(api, fake),
-    }
-    assert [name_of_call(fake)] == ["create_webhook"]
-    for name, call in calls.items():
+    for name, call in areas.calls(CircleCIAPI(client), fake).items():
         await call
         assert name_of_call(fake) == name
     await client.close()
+
     assert set(wire.fields) == set(ENDPOINTS)
     for name, fields in wire.fields.items():
         assert bool(fields) is (name not in TEXTS)

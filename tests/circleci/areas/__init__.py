@@ -11,8 +11,9 @@ from typing import Any
 
 from service.circleci.api.circleci_api import CircleCIAPI
 from service.testing.fake_circleci.server import FakeCircleCI
+from tests.circleci.areas import builds, hooks
 
-AREAS: tuple[ModuleType, ...] = ()
+AREAS: tuple[ModuleType, ...] = (builds, hooks)
 
 Operations = Mapping[str, tuple[str, str, set[str]]]
 

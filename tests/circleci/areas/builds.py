@@ -1,11 +1,19 @@
-"""CircleCI's OpenAPI description of API v2, of the operations that we call: method, path and the fields of the answer.
+"""Builds: runs, jobs, tests, logs, and people.
 
-Those of API v3 are what CircleCI's own clients ask for and read, those of v1.1 what its documentation shows. Of a list
-the fields are those of an item. Webhooks are answered with underscores, though it describes hyphens.
+Those of API v3 are what CircleCI's own clients ask for and read, those of v1.1 what its documentation shows.
 """
 
+from collections.abc import Awaitable
+from typing import Any
+
+from service.circleci.api.circleci_api import CircleCIAPI
+from service.testing import sample_runs
+from service.testing.fake_circleci.organization import ADA
+from service.testing.fake_circleci.server import FakeCircleCI
+from tests.circleci_fixture import with_log
+from tests.testing.test_fake_circleci import MONDAY
+
 PERSON = {"id", "login", "name"}
-WEBHOOK = {"created_at", "events", "id", "name", "scope", "signing_secret", "updated_at", "url", "verify_tls"}
 
 OPERATIONS: dict[str, tuple[str, str, set[str]]] = {
     "getCurrentUser": ("GET", "/me", PERSON),
@@ -72,8 +80,30 @@ OPERATIONS: dict[str, tuple[str, str, set[str]]] = {
         "/project/{slug}/{build_num}",
         {"build_num", "outcome", "status", "steps", "workflows"},
     ),
-    "getWebhooks": ("GET", "/webhook", WEBHOOK),
-    "createWebhook": ("POST", "/webhook", WEBHOOK),
-    "updateWebhook": ("PUT", "/webhook/{webhook-id}", WEBHOOK),
-    "deleteWebhook": ("DELETE", "/webhook/{webhook-id}", {"message"}),
 }
+
+RED = with_log(sample_runs.web_main_red(MONDAY), log="collected\nassert 1 == 2\n", condensed="assert 1 == 2\n")
+
+
+def calls(api: CircleCIAPI, fake: FakeCircleCI) -> dict[str, Awaitable[Any]]:
+    """Return a call of each endpoint of this area."""
+    fake.run_finished(RED)
+    slug, [job, *_] = RED.project.slug, [one for one in RED.jobs if one.tests]
+    assert job.number is not None
+    return {
+        "me": api.me(),
+        "user": api.user(ADA.id),
+        "workflow": api.workflow(RED.workflow_id),
+        "workflow_jobs": api.workflow_jobs(RED.workflow_id),
+        "pipeline": api.pipeline(RED.pipeline_id),
+        "values": api.values(RED.pipeline_id),
+        "project": api.project(slug),
+        "branches": api.branches(slug),
+        "job": api.job(slug, job.number),
+        "tests": anext(api.tests(slug, job.number, len)),
+        "test_lines": api.test_lines(RED.job_id(job), bool),
+        "job_steps": api.job_steps(RED.job_id(job)),
+        "condensed_log": api.condensed_log(RED.job_id(job), execution=0, step=103),
+        "log": api.log(RED.job_id(job), execution=0, step=103),
+        "build": api.build(RED.project.long_slug, job.number),
+    }
