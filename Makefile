@@ -101,6 +101,10 @@ sbom:  ## Write a bill of materials (CycloneDX) of what requirements.lock instal
 chart-check: $(READY)  ## Lint, render and validate the Helm chart, and lint the Dockerfile (tools from PyPI)
 	@VENV=$(VENV) PYTHON=$(PYTHON) .ci/chart-check
 
+.PHONY: prism-check
+prism-check: $(READY)  ## Hold our calls of CircleCI against Prism, made from CircleCI's description (needs Node.js)
+	@VENV=$(VENV) .ci/prism-check
+
 .PHONY: image-check
 image-check: $(READY)  ## Build the image without Docker, run it locked down, post to it (Debian, as root)
 	@VENV=$(VENV) .ci/image-check
