@@ -3,6 +3,7 @@
 from service.circleci.api.endpoint import MAX_ANSWER_BYTES, MAX_LOG_BYTES, MAX_PAGES, MAX_TESTS_BYTES, Right
 from service.circleci.api.endpoints import ENDPOINTS
 from service.circleci.test_lines import MAX_LINES
+from tests.circleci_uses import uses
 from tests.cli_reference import table
 
 OWNERS = {
@@ -19,8 +20,9 @@ def endpoints() -> str:
             f"[`{endpoint.title}`]({endpoint.source})",
             endpoint.purpose + (" (optional)" if endpoint.is_optional else ""),
             OWNERS[endpoint.right],
+            ", ".join(f"`{module}`" for module in uses()[name]),
         )
-        for endpoint in ENDPOINTS.values()
+        for name, endpoint in ENDPOINTS.items()
     ]
     assert {one.max_bytes for one in ENDPOINTS.values()} == {MAX_ANSWER_BYTES, MAX_LOG_BYTES, MAX_TESTS_BYTES}
     assert {one.max_pages for one in ENDPOINTS.values()} == {MAX_PAGES}
@@ -29,4 +31,4 @@ def endpoints() -> str:
         f"a log {MAX_LOG_BYTES // 1_000_000} MB, of the test results of v3 {MAX_TESTS_BYTES // 1_000_000} MB or "
         f"{MAX_LINES:,} tests."
     )
-    return f"{table(('endpoint', 'for', 'the token is of'), rows)}\n\n{limits}"
+    return f"{table(('endpoint', 'for', 'the token is of', 'used in'), rows)}\n\n{limits}"

@@ -25,6 +25,7 @@ from service.metrics import Metrics
 from service.testing.fake_circleci.organization import ADA, PROJECTS
 from service.testing.fake_circleci.server import FakeCircleCI
 from tests.circleci import areas
+from tests.circleci_uses import uses
 
 
 def find_methods() -> dict[str, Any]:
@@ -216,3 +217,7 @@ def test_paths_of_the_api_occur_in_the_tables_alone() -> None:
     }
 
     assert {one for one in found if not one.startswith("api/tables/")} == {"links.py"}  # the page of a job has one too
+
+
+def test_each_endpoint_is_used_and_not_only_a_method() -> None:
+    assert [name for name in ENDPOINTS if not uses()[name]] == []
