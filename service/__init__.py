@@ -5,7 +5,7 @@ each decision.
 
 The map. A module imports only from groups above its own; tests/test_map.py reads this table and holds us to it.
 
-    words       model errors clock network_errors retry_after text
+    words       model errors clock network_errors retry_after text seal_chain
     counting    build_metrics
     telemetry   metrics log_stream
     logging     logs

@@ -42,6 +42,7 @@ from service.pipeline.steps import (
     EXPIRE_EVERY_S,
     PRUNE_EVERY_S,
     REMIND_EVERY_S,
+    SEAL_EVERY_S,
     SWEEP_EVERY_S,
     WATCH_EVERY_S,
     Pipeline,
@@ -300,6 +301,7 @@ def _changes(context: Context, limits: Limits) -> Changes:
 def _schedule(jobs: JobQueue, pipeline: Pipeline) -> None:
     """Have the periodic steps run."""
     jobs.schedule(SWEEP_EVERY_S, pipeline.sweep)
+    jobs.schedule(SEAL_EVERY_S, pipeline.seal)
     jobs.schedule(PRUNE_EVERY_S, pipeline.prune)
     jobs.schedule(EXPIRE_EVERY_S, pipeline.expire_incidents)
     jobs.schedule(ASK_EVERY_S, pipeline.ask_projects)

@@ -28,6 +28,7 @@ COMMANDS = {
     "migrate": "serve:migrate",
     "check": "check:check",
     "backup": "backup:backup",
+    "audit": "audit:audit",
     "demo": "demo:demo",
     "inbox": "demo:inbox",
     "version": "version:version",

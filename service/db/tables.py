@@ -27,6 +27,7 @@ from service.db.living_tables import living_messages
 from service.db.metadata import Transaction, metadata
 from service.db.process_tables import actions, heartbeats, hooks, jobs, lanes, refusals, sessions
 from service.db.quiet_tables import alarms, known_problems, silences
+from service.db.seal_tables import seal_blankings, seal_removals, sealed_rows, seals
 from service.db.test_tables import test_days, test_results, tests
 from service.db.track_tables import backfills, incidents, runs, told, tracks
 from service.db.view_tables import saved_views
@@ -69,6 +70,10 @@ __all__ = [
     "routes_versions",
     "runs",
     "saved_views",
+    "seal_blankings",
+    "seal_removals",
+    "sealed_rows",
+    "seals",
     "sessions",
     "silences",
     "test_days",
@@ -250,6 +255,7 @@ decisions = Table(
     Column("notes", JSON(none_as_null=True)),
     Column("decided_at", UtcDateTime, nullable=False),
     Column("run", String(12)),  # transition and streak as judged: store/run_states.py; NULL: not of a workflow
+    Index(None, "decided_at"),  # for the seals, which cover the newest
     sqlite_with_rowid=False,
 )
 
@@ -344,5 +350,6 @@ attempts = Table(
     Column("title", Text),  # the message; NULL where the attempt before had the same
     Column("words", Text),
     enum_check("outcome", Outcome),
+    Index(None, "ended_at"),  # for the seals
     sqlite_with_rowid=False,
 )

@@ -76,6 +76,7 @@ from service.model.routes import (
 )
 from service.model.run_facts import RunFacts, RunFailures
 from service.model.saved_views import SavedView
+from service.model.seals import Seal
 from service.model.silences import MAX_SILENCE, Silence, SilenceState
 from service.model.story import Aside, Block, Line, Link, Untrusted, Words
 from service.model.test_coverage import TestCoverage
@@ -190,6 +191,7 @@ __all__ = [
     "RunFailures",
     "RunState",
     "SavedView",
+    "Seal",
     "Session",
     "SignatureMatch",
     "Silence",

@@ -29,7 +29,8 @@ async def prune(context: Context, *, batch_size: int = BATCH_SIZE) -> None:
 async def _prune_events(context: Context, before: datetime, batch_size: int) -> int:
     count, mark = 0, None
     while True:
-        pruned = await context.store.write_alone(retention.prune, before=before, beyond=mark, limit=batch_size)
+        now = context.clock()
+        pruned = await context.store.write_alone(retention.prune, before=before, beyond=mark, limit=batch_size, now=now)
         count, mark = count + pruned.count, pruned.mark
         if mark is None:
             return count
@@ -44,7 +45,7 @@ async def _prune_others(context: Context, before: datetime, batch_size: int) -> 
     count = 0
     for delete in (retention.prune_dismissed, retention.prune_own, incident_search.prune):
         while True:
-            pruned = await context.store.write_alone(delete, before=before, limit=batch_size)
+            pruned = await context.store.write_alone(delete, before=before, limit=batch_size, now=context.clock())
             count += pruned
             if pruned < batch_size:
                 break

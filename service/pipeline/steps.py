@@ -24,6 +24,7 @@ from service.pipeline.lane_heads import sweep
 from service.pipeline.process import Batch, process_batch, put_off_first
 from service.pipeline.prune import prune
 from service.pipeline.reminders import REMIND_EVERY_S, remind
+from service.pipeline.seal import SEAL_EVERY_S, seal
 from service.pipeline.send import fail_send, send
 from service.pipeline.watch_alarms import WATCH_EVERY_S, watch_alarms
 from service.queue.handlers import Handler, run_guarded
@@ -37,6 +38,7 @@ __all__ = [
     "EXPIRE_EVERY_S",
     "PRUNE_EVERY_S",
     "REMIND_EVERY_S",
+    "SEAL_EVERY_S",
     "SWEEP_EVERY_S",
     "WATCH_EVERY_S",
     "Context",
@@ -159,6 +161,10 @@ class Pipeline:
     async def plan_digests(self) -> None:
         """Plan the digests whose time has come."""
         await plan_digests(self._context)
+
+    async def seal(self) -> None:
+        """Seal the rows that are new."""
+        await seal(self._context)
 
     async def prune(self) -> None:
         """Delete records older than ``keep_for``."""

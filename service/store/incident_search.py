@@ -10,8 +10,10 @@ from sqlalchemy import ColumnElement, Select, delete, or_, select, tuple_, updat
 from service.db.tables import Transaction, actions, incidents, tracks
 from service.errors import NotFound
 from service.model import Incident
+from service.store import seals
 from service.store.cursors import SortKey
 from service.store.incidents import to_incident
+from service.store.seal_removals import seal_removal
 
 MAX_MERGES = 20
 
@@ -78,16 +80,18 @@ def change(transaction: Transaction, incident_id: UUID, values: Mapping[str, obj
     transaction.execute(update(incidents).where(incidents.c.id == incident_id).values(**values))
 
 
-def prune(transaction: Transaction, *, before: datetime, limit: int) -> int:
+def prune(transaction: Transaction, *, before: datetime, limit: int, now: datetime) -> int:
     """Delete incidents that were closed before a time; return their number.
 
-    The acts on them go too. Open ones stay, however old.
+    The acts on them go too, which the audit chain says. Open ones stay, however old.
     """
+    seals.lock(transaction)
     is_over = or_(
         incidents.c.closed_at < before, incidents.c.merged_into.is_not(None) & (incidents.c.opened_at < before)
     )
     old = select(incidents.c.id).where(is_over).limit(limit).with_for_update(skip_locked=True)
     ids = transaction.execute(old).scalars().all()
+    seal_removal(transaction, [(actions.c.subject_id, ids)], before=before, now=now)
     for column in (actions.c.subject_id, incidents.c.id):
         transaction.execute(delete(column.table).where(column.in_(ids)))
     return len(ids)

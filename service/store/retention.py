@@ -21,7 +21,8 @@ from service.db.tables import (
     notifications,
 )
 from service.model import DeliveryState, NotificationState
-from service.store import names, routes_versions, runs, search_terms
+from service.store import names, routes_versions, runs, seals, search_terms
+from service.store.seal_removals import seal_removal
 
 JUDGED = (DeliveryState.SETTLED, DeliveryState.DISMISSED)
 DONE = (NotificationState.SENT, NotificationState.DISMISSED, NotificationState.DROPPED)
@@ -43,22 +44,33 @@ class Pruned:
     mark: Mark | None
 
 
-def prune(transaction: Transaction, *, before: datetime, beyond: Mark | None, limit: int) -> Pruned:
+def prune(transaction: Transaction, *, before: datetime, beyond: Mark | None, limit: int, now: datetime) -> Pruned:
     """Delete, of the ``limit`` oldest events after a mark, those from before a time.
 
-    What waits for a person, or for us, stays: a delivery not judged or not understood, a notification not sent.
+    What waits for a person, or for us, stays: a delivery not judged or not understood, a notification not sent. What is
+    deleted, the audit chain says; its lock comes before those of rows.
     """
+    seals.lock(transaction)
     old = _oldest(transaction, before=before, beyond=beyond, limit=limit)
     if not old:
         names.forget(transaction, before=before)
-        routes_versions.forget(transaction, before=before)
+        routes_versions.forget(transaction, before=before, now=now)
         return Pruned(count=0, mark=None)
-    forgotten = _forget_settled(transaction, [mark.event_id for mark in old])
+    forgotten = _forget_settled(transaction, [mark.event_id for mark in old], _Times(before=before, now=now))
     return Pruned(count=forgotten, mark=old[-1])
 
 
-def prune_dismissed(transaction: Transaction, *, before: datetime, limit: int) -> int:
+@dataclass(frozen=True, kw_only=True)
+class _Times:
+    """The time before which rows are old, and the present one, for the audit chain."""
+
+    before: datetime
+    now: datetime
+
+
+def prune_dismissed(transaction: Transaction, *, before: datetime, limit: int, now: datetime) -> int:
     """Delete dismissed deliveries from before a time; return their number."""
+    seals.lock(transaction)
     became_none = ~select(events.c.id).where(events.c.id == deliveries.c.id).exists()
     put_away = (
         select(deliveries.c.id)
@@ -69,12 +81,13 @@ def prune_dismissed(transaction: Transaction, *, before: datetime, limit: int) -
         .with_for_update(skip_locked=True)
     )
     delivery_ids = transaction.execute(put_away).scalars().all()
-    _forget(transaction, delivery_ids, [])
+    _forget(transaction, delivery_ids, [], _Times(before=before, now=now))
     return len(delivery_ids)
 
 
-def prune_own(transaction: Transaction, *, before: datetime, limit: int) -> int:
+def prune_own(transaction: Transaction, *, before: datetime, limit: int, now: datetime) -> int:
     """Delete old finished notifications about no event; return their number."""
+    seals.lock(transaction)
     old = (
         select(notifications.c.id)
         .where(notifications.c.event_id.is_(None), notifications.c.created_at < before, notifications.c.state.in_(DONE))
@@ -82,7 +95,7 @@ def prune_own(transaction: Transaction, *, before: datetime, limit: int) -> int:
         .with_for_update(skip_locked=True)
     )
     message_ids = transaction.execute(old).scalars().all()
-    _forget(transaction, [], message_ids)
+    _forget(transaction, [], message_ids, _Times(before=before, now=now))
     return len(message_ids)
 
 
@@ -95,7 +108,7 @@ def _oldest(transaction: Transaction, *, before: datetime, beyond: Mark | None, 
     return [Mark(received_at=at, event_id=event_id) for at, event_id in transaction.execute(oldest)]
 
 
-def _forget_settled(transaction: Transaction, event_ids: Sequence[UUID]) -> int:
+def _forget_settled(transaction: Transaction, event_ids: Sequence[UUID], times: _Times) -> int:
     """Forget those of which nothing is owed to anybody.
 
     Until that is done their rows are held: a replay or resend waits, and then finds them gone.
@@ -114,11 +127,18 @@ def _forget_settled(transaction: Transaction, event_ids: Sequence[UUID]) -> int:
     messages = transaction.execute(told).all()
     owed = {message.event_id for message in messages if message.state not in DONE}
     settled = [event_id for event_id in judged_ids if event_id not in owed]
-    _forget(transaction, settled, [message.id for message in messages if message.event_id not in owed])
+    _forget(transaction, settled, [message.id for message in messages if message.event_id not in owed], times)
     return len(settled)
 
 
-def _forget(transaction: Transaction, event_ids: Sequence[UUID], message_ids: Sequence[UUID]) -> None:
+def _forget(transaction: Transaction, event_ids: Sequence[UUID], message_ids: Sequence[UUID], times: _Times) -> None:
+    sealed = (
+        (actions.c.subject_id, [*event_ids, *message_ids]),
+        (attempts.c.notification_id, message_ids),
+        (decisions.c.event_id, event_ids),
+        (deliveries.c.id, event_ids),
+    )
+    seal_removal(transaction, sealed, before=times.before, now=times.now)
     search_terms.forget(transaction, event_ids)
     runs.forget(transaction, event_ids)
     for column, ids in (

@@ -9,6 +9,7 @@ from sqlalchemy import bindparam, delete, select, update
 from service.db.tables import Transaction, decisions, events, routes_versions
 from service.model import Route, RoutesVersion
 from service.store.rows import INSERTS
+from service.store.seal_removals import seal_removal
 
 ROUTES = TypeAdapter(tuple[Route, ...])
 SEEN_EVERY = timedelta(days=1)  # a version in use is marked as seen this often, and not at each event
@@ -56,7 +57,7 @@ def names_of(transaction: Transaction, ids: Collection[int]) -> dict[int, list[s
     return {row.id: [route["name"] for route in row.routes] for row in transaction.execute(found)} if ids else {}
 
 
-def forget(transaction: Transaction, *, before: datetime) -> None:
+def forget(transaction: Transaction, *, before: datetime, now: datetime) -> None:
     """Delete the versions that no decision names, once older events are deleted.
 
     Decisions that could name a version not seen since are those of older events that stay for a person: an index of
@@ -68,4 +69,7 @@ def forget(transaction: Transaction, *, before: datetime) -> None:
         .where(events.c.received_at < before, decisions.c.routes_version.is_not(None))
     )
     unseen = routes_versions.c.seen_at < before - 2 * SEEN_EVERY
-    transaction.execute(delete(routes_versions).where(unseen, routes_versions.c.id.not_in(staying)))
+    old = select(routes_versions.c.id).where(unseen, routes_versions.c.id.not_in(staying))
+    ids = transaction.execute(old).scalars().all()
+    seal_removal(transaction, [(routes_versions.c.id, ids)], before=before, now=now)
+    transaction.execute(delete(routes_versions).where(routes_versions.c.id.in_(ids)))

@@ -168,7 +168,7 @@ async def test_routes_are_forgotten_with_the_last_decision_that_names_them(store
         await store.write(decisions.put, [judgment])
     await store.write(lambda transaction: transaction.execute(text("DELETE FROM decisions WHERE routes_version = 1")))
 
-    await store.write(lambda transaction: routes_versions.forget(transaction, before=NINE - timedelta(days=2)))
+    await store.write(routes_versions.forget, before=NINE - timedelta(days=2), now=NINE)
 
     query = text("SELECT routes FROM routes_versions ORDER BY id")
     left = await store.read(lambda transaction: [str(one) for one in transaction.execute(query).scalars()])

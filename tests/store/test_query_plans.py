@@ -250,10 +250,11 @@ async def test_neither_does_forgetting(store: Store) -> None:
     counts: list[int] = []
 
     def forget(transaction: Transaction) -> None:
-        pruned = retention.prune(transaction, before=NOW, beyond=None, limit=FEW)
-        again = retention.prune(transaction, before=NOW, beyond=pruned.mark, limit=FEW)
-        retention.prune_dismissed(transaction, before=NOW, limit=FEW)
-        routes_versions.forget(transaction, before=NOW - timedelta(days=4_000))  # few of the oldest events are left
+        pruned = retention.prune(transaction, before=NOW, beyond=None, limit=FEW, now=NOW)
+        again = retention.prune(transaction, before=NOW, beyond=pruned.mark, limit=FEW, now=NOW)
+        retention.prune_dismissed(transaction, before=NOW, limit=FEW, now=NOW)
+        # few of the oldest events are left
+        routes_versions.forget(transaction, before=NOW - timedelta(days=4_000), now=NOW)
         counts.extend([pruned.count, again.count])
 
     assert await store.write(asking, forget) == []
