@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from operator import attrgetter
@@ -40,6 +40,7 @@ class ListedTest:
     fails_in_a_row   on the track where it failed last
     failing_on       the tracks where it failed at the last run, those of default branches first
     mean_ms          its mean time of the last 30 days; None: not known
+    tracks           those of its results
     """
 
     row: Row
@@ -49,6 +50,7 @@ class ListedTest:
     results: Sequence[TestResult] = ()
     failing_on: Sequence[StoredTrack] = ()
     mean_ms: float | None = None
+    tracks: Mapping[int, StoredTrack] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,6 +140,7 @@ def _states(row: Row, by_track: Mapping[int, list[TestResult]], known: Known, *,
         results=sorted(results, key=attrgetter("at", "place", "failed")),
         failing_on=sorted(failing_on, key=lambda one: (not one.track.is_of_default_branch, one.track.branch or "")),
         mean_ms=mean_ms,
+        tracks={one: known.tracks[one] for one in by_track if one in known.tracks},
     )
 
 

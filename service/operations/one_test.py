@@ -12,8 +12,9 @@ from service.operations.incidents import taken_json
 from service.operations.json_shapes import Json, coverage_json, rfc3339
 from service.operations.judged_tests import ListedTest, judge_tests
 from service.operations.known_problems import problem_json
+from service.operations.shown_tests import contradicted_revision, failing_json, failing_since, wasted_runs
 from service.operations.tests import test_json
-from service.operations.tests_page import contradicted_revision, failing_json, failing_since, run_minutes, wasted_runs
+from service.operations.tests_page import run_minutes
 from service.routing.fingerprint import fingerprint as fingerprint_of
 from service.routing.flakes import RATE_AGE
 from service.routing.known_problems import find_problem

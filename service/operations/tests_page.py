@@ -8,20 +8,19 @@ from uuid import UUID
 
 from service.db.tables import Transaction
 from service.operations.json_shapes import Json, coverage_json, rfc3339
-from service.operations.judged_tests import ListedTest, TestState, judge_tests
-from service.operations.tests import STRIDE, TestSearch, find_tests, flaky_order, test_json
+from service.operations.judged_tests import TestState
+from service.operations.shown_tests import JudgedTests, ShownTest, to_shown
+from service.operations.tests import STRIDE, TestSearch, find_tests
 from service.operations.unknown_projects import describe_unknown
-from service.routing.flakes import RATE_AGE, TestResult
+from service.routing.flakes import RATE_AGE
 from service.store import names, run_history, test_list, track_search
 from service.store.test_coverage import coverage_of
 from service.store.test_list import TestFilter, TestKey
-from service.store.tracks import StoredTrack
 
 MAX_STRIDES = 3  # of tests: a page of more would take too long
 CACHED_FOR = timedelta(seconds=20)
 SHOWN = 10  # of each state, on the page of all
 PAGE_SIZE = 50
-MARKS = 20
 SECTIONS = (TestState.FAILING, TestState.NEW, TestState.FLAKY, TestState.SLOW)
 SLOWING_UNKNOWN = (
     "which tests become slower is not known: times are kept of tests that failed, and of a passing run only in the "
@@ -35,12 +34,12 @@ NOT_KNOWN = (SLOWING_UNKNOWN,)
 class _Looked:
     """The tests that were looked at, and the number of those that were not."""
 
-    tests: Sequence[ListedTest]
+    tests: Sequence[ShownTest]
     left_out: int
 
 
 class TestsCache:
-    """The page of all states by its filter, for some seconds: judging takes long.
+    """The page of all states by its filter, for some seconds, and its judged tests.
 
     Many people keep the page open, and each event has it read again.
     """
@@ -49,32 +48,33 @@ class TestsCache:
 
     def __init__(self) -> None:
         self._read: dict[TestFilter, tuple[datetime, Json]] = {}
+        self._judged = JudgedTests()
 
     def read(self, transaction: Transaction, now: datetime, wanted: TestFilter) -> Json:
         """Return what ``read_tests`` does, at most CACHED_FOR old."""
         at, page = self._read.get(wanted, (None, {}))
         if at is not None and timedelta() <= now - at < CACHED_FOR:
             return page
-        page = read_tests(transaction, now, wanted)
+        page = read_tests(transaction, now, wanted, self._judged)
         self._read = {key: one for key, one in self._read.items() if now - one[0] < CACHED_FOR}
         self._read[wanted] = (now, page)
         return page
 
 
-def read_tests(transaction: Transaction, now: datetime, wanted: TestFilter) -> Json:
+def read_tests(transaction: Transaction, now: datetime, wanted: TestFilter, judged: JudgedTests) -> Json:
     """Return the tests of each state, as many as the page of all shows.
 
     The shape: ``sections`` by state, each with its ``count`` and ``items``; ``left_out`` counts tests that failed
     earlier and were not looked at. A test may be in several states.
     """
-    looked = _look(transaction, now, wanted)
+    looked = _look(transaction, now, wanted, judged)
     sections = {state: _of_state(looked.tests, state) for state in SECTIONS}
-    shown = {one.row["id"]: one for some in sections.values() for one in some[:SHOWN]}
-    costs = _costs(transaction, shown.values(), now)
+    wasted = {one.id: one.wasted for some in sections.values() for one in some[:SHOWN]}
+    costs = _costs(transaction, wasted)
     return _frame(transaction, now, wanted) | {
         "left_out": looked.left_out,
         "sections": {
-            str(state): {"count": len(some), "items": [_shape(one, costs) for one in some[:SHOWN]]}
+            str(state): {"count": len(some), "items": [one.shape | _cost_json(one, costs) for one in some[:SHOWN]]}
             for state, some in sections.items()
         },
     }
@@ -83,22 +83,23 @@ def read_tests(transaction: Transaction, now: datetime, wanted: TestFilter) -> J
 def read_state(transaction: Transaction, now: datetime, search: TestSearch, cursor: str | None) -> Json:
     """Return one page of the tests of a state. Raises BadRequest for a foreign cursor."""
     found = find_tests(transaction, now, search, limit=PAGE_SIZE, cursor=cursor)
-    costs = _costs(transaction, found.items, now)
+    items = [to_shown(one, now) for one in found.items]
+    costs = _costs(transaction, {one.id: one.wasted for one in items})
     return _frame(transaction, now, search.wanted) | {
         "left_out": found.left_out,
-        "items": [_shape(one, costs) for one in found.items],
+        "items": [one.shape | _cost_json(one, costs) for one in items],
         "next": found.next,
     }
 
 
-def _look(transaction: Transaction, now: datetime, wanted: TestFilter) -> _Looked:
+def _look(transaction: Transaction, now: datetime, wanted: TestFilter, judged: JudgedTests) -> _Looked:
     """Return the tests that failed in the last 90 days, as many as may be looked at."""
-    found: list[ListedTest] = []
+    found: list[ShownTest] = []
     beyond: TestKey | None = None
     since = now - RATE_AGE
     for _ in range(MAX_STRIDES):
         rows = test_list.candidates(transaction, wanted, beyond=beyond, limit=STRIDE)
-        found += [one for one in judge_tests(transaction, rows, wanted, now) if one is not None]
+        found += [one for one in judged.judge(transaction, rows, wanted, now) if one is not None]
         if len(rows) < STRIDE or rows[-1]["last_failed_at"] < since:
             return _Looked(tests=found, left_out=0)
         beyond = TestKey(last_failed_at=rows[-1]["last_failed_at"], id=rows[-1]["id"])
@@ -106,20 +107,15 @@ def _look(transaction: Transaction, now: datetime, wanted: TestFilter) -> _Looke
     return _Looked(tests=found, left_out=rest)
 
 
-def _of_state(tests: Sequence[ListedTest], state: TestState) -> list[ListedTest]:
+def _of_state(tests: Sequence[ShownTest], state: TestState) -> list[ShownTest]:
     """Return the tests of a state, those of default branches and of long first."""
     some = [one for one in tests if state in one.states]
     match state:
         case TestState.FLAKY:
-            return sorted(some, key=flaky_order)
+            return sorted(some, key=lambda one: one.order)
         case TestState.SLOW:
-            return sorted(some, key=lambda one: -(one.mean_ms or 0))
-    return sorted(some, key=lambda one: (not fails_on_default(one), -len(one.fails_in_a_row)))
-
-
-def fails_on_default(test: ListedTest) -> bool:
-    """Return whether a test fails on a default branch now."""
-    return any(one.track.is_of_default_branch for one in test.failing_on)
+            return sorted(some, key=lambda one: -one.mean_ms)
+    return sorted(some, key=lambda one: (not one.is_failing_on_default, -one.fails_in_a_row))
 
 
 def _frame(transaction: Transaction, now: datetime, wanted: TestFilter) -> Json:
@@ -140,63 +136,13 @@ def _unknown(transaction: Transaction, project: str | None) -> Json | None:
     return {"sentence": describe_unknown("project", project, ()), "near": near}
 
 
-def _shape(test: ListedTest, costs: Mapping[int, float]) -> Json:
-    """Return the shape of a test in the API, and what the page adds."""
-    minutes = costs.get(test.row["id"])
-    return test_json(test) | {
-        "id": str(test.row["digest"]),
-        "states": [str(one) for one in test.states],
-        "last": marks_json(test),
-        "red_and_green_at": contradicted_revision(test.results),
-        "cost_minutes": None if minutes is None else round(minutes, 1),
-        "mean_ms": None if test.mean_ms is None else round(test.mean_ms),
-        **failing_since(test),
-        "failing_on": [failing_json(one) for one in test.failing_on],
-    }
+def _cost_json(test: ShownTest, costs: Mapping[int, float]) -> Json:
+    minutes = costs.get(test.id) if TestState.FLAKY in test.states else None
+    return {"cost_minutes": None if minutes is None else round(minutes, 1)}
 
 
-def failing_since(test: ListedTest) -> Json:
-    """Return since when a test fails in a row, and in how many runs."""
-    fails = test.fails_in_a_row
-    return {"failing_since": rfc3339(fails[0].at) if fails else None, "failing_runs": len(fails)}
-
-
-def failing_json(stored: StoredTrack) -> Json:
-    """Return the shape of a branch on which a test fails."""
-    track = stored.track
-    return {"branch": track.branch, "workflow": track.workflow, "is_default": track.is_of_default_branch}
-
-
-def marks_json(test: ListedTest) -> list[Json]:
-    """Return the last results of a test, oldest first: those that its rates are of."""
-    return [
-        {"at": rfc3339(one.at), "result": "failed" if one.failed else "passed", "revision": one.revision}
-        for one in test.results[-MARKS:]
-    ]
-
-
-def contradicted_revision(results: Sequence[TestResult]) -> str | None:
-    """Return the newest revision at which a test both failed and passed, if any."""
-    failed = {one.revision for one in results if one.failed and one.revision}
-    passed = {one.revision for one in results if not one.failed and one.revision}
-    both = failed & passed
-    return next((one.revision for one in reversed(results) if one.revision in both), None)
-
-
-def wasted_runs(test: ListedTest, now: datetime) -> set[UUID]:
-    """Return the runs in which a test failed, while it passed at the same commit."""
-    passed = {one.revision for one in test.results if not one.failed and one.revision}
-    since = now - RATE_AGE
-    return {
-        one.run_id
-        for one in test.results
-        if one.failed and one.revision in passed and one.at >= since and one.run_id is not None
-    }
-
-
-def _costs(transaction: Transaction, tests: Iterable[ListedTest], now: datetime) -> Mapping[int, float]:
-    """Return the minutes of the runs that each flaky test made red for nothing."""
-    wasted = {one.row["id"]: wasted_runs(one, now) for one in tests if TestState.FLAKY in one.states}
+def _costs(transaction: Transaction, wasted: Mapping[int, Iterable[UUID]]) -> Mapping[int, float]:
+    """Return the minutes of the runs that each test made red for nothing."""
     minutes = run_minutes(transaction, {run for some in wasted.values() for run in some})
     return {test_id: sum(minutes.get(run, 0.0) for run in some) for test_id, some in wasted.items()}
 

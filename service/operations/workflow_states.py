@@ -5,7 +5,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import cached_property
 from itertools import groupby
+from operator import itemgetter
 
 from service.model import Color, Track, slug_spellings
 from service.store.tracks import StoredTrack
@@ -46,12 +48,12 @@ class ProjectState:
     name: str
     workflows: tuple[BranchWorkflow, ...]
 
-    @property
+    @cached_property
     def counts(self) -> Counter[WorkflowState]:
         """Return the number of workflows in each state."""
         return Counter(one.state for one in self.workflows)
 
-    @property
+    @cached_property
     def state(self) -> WorkflowState:
         """Return red if any workflow is red, else green if any is, and so on."""
         return next((state for state in WorkflowState if self.counts[state]), WorkflowState.UNKNOWN)
@@ -83,10 +85,10 @@ def organization(track: Track) -> str | None:
 
 def group_by_project(workflows: Iterable[BranchWorkflow]) -> Sequence[ProjectState]:
     """Return the projects of workflows: red ones first, then by name."""
-    ordered = sorted(workflows, key=lambda one: (_key(one.track), one.track.workflow or ""))
+    keyed = [(_key(one.track), one.track.workflow or "", nth, one) for nth, one in enumerate(workflows)]
     projects = []
-    for (slug, _), some in groupby(ordered, key=lambda one: _key(one.track)):
-        found = tuple(some)
+    for (slug, _), some in groupby(sorted(keyed), key=itemgetter(0)):
+        found = tuple(one for *_, one in some)
         projects.append(ProjectState(slug=slug or None, name=project_name(found[0].track), workflows=found))
     order = list(WorkflowState)
     return sorted(projects, key=lambda one: (order.index(one.state), one.name.casefold(), one.slug or ""))

@@ -1,7 +1,6 @@
 """Flaky tests: contradictions, flip rates, and the doubt about one red. Pure."""
 
 from bisect import bisect_left
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -89,12 +88,15 @@ def contradictions(results: Iterable[TestResult]) -> list[datetime]:
 
     At such a revision it both passed and failed; the time is that of the result that made it so.
     """
-    first: dict[str, dict[bool, datetime]] = defaultdict(dict)
+    first: dict[bool, dict[str, datetime]] = {True: {}, False: {}}
     for result in results:
         if result.revision:
-            known = first[result.revision].get(result.failed)
-            first[result.revision][result.failed] = min(known or result.at, result.at)
-    return sorted(max(times.values()) for times in first.values() if len(times) > 1)
+            times = first[result.failed]
+            known = times.get(result.revision)
+            if known is None or result.at < known:
+                times[result.revision] = result.at
+    failed, passed = first[True], first[False]
+    return sorted(max(failed[one], passed[one]) for one in failed.keys() & passed.keys())
 
 
 def is_contradicted(results: Sequence[TestResult], now: datetime) -> bool:

@@ -4,20 +4,23 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Select, func, select, text
 
-from service.db.columns import SecondsBetween
+from service.db.raw_rows import RawRows
 from service.db.tables import Transaction, runs, tracks
 from service.db.track_tables import OF_DEFAULT_BRANCH
 from service.model import Color, Track
 from service.store.tracks import StoredTrack, to_stored
 
 MAX_TRACKS = 10_000
-MAX_RUNS_OF_WEEKS = 100_000
+MAX_STRIP_RUNS = 10_000
+"""The runs of strips that are kept converted."""
 _IS_OF_DEFAULT_BRANCH = text(OF_DEFAULT_BRANCH)
+_TRACKS = RawRows([*tracks.c], to_stored, kept=MAX_TRACKS)
 _EXPIRY = ("id", "branch", "last_at", "own_default", "posted_default", "expire_s")
 
 
@@ -27,6 +30,7 @@ class StripRun:
 
     id: UUID
     event_id: UUID
+    track_id: int
     color: str
     transition: str
     created_at: datetime
@@ -38,20 +42,14 @@ class StripRun:
         return max(int((self.stopped_at - self.created_at).total_seconds() * 1000), 0)
 
 
-@dataclass(frozen=True, kw_only=True)
-class WeekRun:
-    """A run as a figure: its track, color, end and duration."""
-
-    track_id: int
-    color: str
-    is_before: bool
-    seconds: int
+_STRIP_COLUMNS = ("id", "event_id", "track_id", "color", "transition", "created_at", "stopped_at")
+_STRIPS = RawRows([runs.c[name] for name in _STRIP_COLUMNS], lambda row: StripRun(**row), kept=MAX_STRIP_RUNS)
 
 
 def find(transaction: Transaction) -> Sequence[StoredTrack]:
     """Return the tracks of the default branches of all projects, at most MAX_TRACKS."""
-    wanted = select(tracks).where(_IS_OF_DEFAULT_BRANCH).order_by(tracks.c.project_slug, tracks.c.workflow)
-    return [to_stored(row) for row in transaction.execute(wanted.limit(MAX_TRACKS)).mappings()]
+    wanted = select(*_TRACKS.columns).where(_IS_OF_DEFAULT_BRANCH).order_by(tracks.c.project_slug, tracks.c.workflow)
+    return _TRACKS.read(transaction, wanted.limit(MAX_TRACKS))
 
 
 def count_red(transaction: Transaction, now: datetime) -> int:
@@ -74,28 +72,14 @@ def last_runs(transaction: Transaction, track_ids: Collection[int], *, limit: in
     """
     if not track_ids:
         return {}
-    names = ("id", "event_id", "track_id", "color", "transition", "created_at", "stopped_at")
     wanted = (
-        select(*(runs.c[name] for name in names))
+        select(*_STRIPS.columns)
         .join(tracks, tracks.c.id == runs.c.track_id)
         .where(tracks.c.id.in_(track_ids), runs.c.pipeline_number >= _first_of_last(limit))
         .order_by(runs.c.track_id, runs.c.pipeline_number, runs.c.created_at, runs.c.id)
     )
-    found = transaction.execute(wanted).all()
-    return {
-        track_id: [
-            StripRun(
-                id=row.id,
-                event_id=row.event_id,
-                color=row.color,
-                transition=row.transition,
-                created_at=row.created_at,
-                stopped_at=row.stopped_at,
-            )
-            for row in list(some)[-limit:]
-        ]
-        for track_id, some in groupby(found, key=lambda row: int(row.track_id))
-    }
+    found = groupby(_STRIPS.read(transaction, wanted), key=attrgetter("track_id"))
+    return {track_id: list(some)[-limit:] for track_id, some in found}
 
 
 def _first_of_last(limit: int) -> Any:
@@ -111,27 +95,3 @@ def _first_of_last(limit: int) -> Any:
         .limit(1)
     )
     return func.coalesce(numbers.correlate(tracks).scalar_subquery(), 0)
-
-
-def runs_of_weeks(transaction: Transaction, *, since: datetime, middle: datetime) -> Sequence[WeekRun]:
-    """Return the runs that ended since a time, the newest first, at most so many.
-
-    They are of all branches.
-
-    middle   ``is_before`` is true of those that ended before it
-    """
-    wanted = (
-        select(
-            runs.c.track_id,
-            runs.c.color,
-            (runs.c.stopped_at < middle).label("is_before"),
-            SecondsBetween(runs.c.created_at, runs.c.stopped_at).label("seconds"),
-        )
-        .where(runs.c.stopped_at >= since)
-        .order_by(runs.c.stopped_at.desc())
-        .limit(MAX_RUNS_OF_WEEKS)
-    )
-    return [
-        WeekRun(track_id=row[0], color=row[1], is_before=bool(row[2]), seconds=row[3])
-        for row in transaction.execute(wanted)
-    ]

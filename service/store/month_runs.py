@@ -1,4 +1,4 @@
-"""The runs of default branches in the last weeks, as figures of their tracks."""
+"""The runs of the last weeks, as figures of their tracks."""
 
 from array import array
 from collections.abc import Mapping
@@ -40,10 +40,40 @@ def runs_since(transaction: Transaction, since: datetime) -> tuple[Mapping[int, 
     total = 0
     for track_id, color, seconds in transaction.execute(wanted):
         total += 1
-        one = found.get(track_id) or found.setdefault(track_id, TrackRuns())
-        one.count += 1
-        if color == Color.GREEN:
-            one.greens.append(max(seconds, 0))
-        elif color == Color.RED:
-            one.reds += 1
+        _count(found, track_id, color, seconds)
     return found, total == MAX_RUNS
+
+
+def runs_of_weeks(
+    transaction: Transaction, *, since: datetime, middle: datetime
+) -> tuple[Mapping[int, TrackRuns], Mapping[int, TrackRuns], bool]:
+    """Return the runs of all branches before a time, and those since then.
+
+    The third value tells whether some were left out.
+
+    since   the end of the earliest of them
+    """
+    ended = runs.c.stopped_at
+    is_before = (ended < middle).label("is_before")
+    wanted = (
+        select(runs.c.track_id, runs.c.color, is_before, SecondsBetween(runs.c.created_at, ended).label("seconds"))
+        .where(ended >= since)
+        .order_by(ended.desc())
+        .limit(MAX_RUNS)
+    )
+    before: dict[int, TrackRuns] = {}
+    after: dict[int, TrackRuns] = {}
+    total = 0
+    for track_id, color, is_older, seconds in transaction.execute(wanted):
+        total += 1
+        _count(before if is_older else after, track_id, color, seconds)
+    return before, after, total == MAX_RUNS
+
+
+def _count(found: dict[int, TrackRuns], track_id: int, color: str, seconds: int) -> None:
+    one = found.get(track_id) or found.setdefault(track_id, TrackRuns())
+    one.count += 1
+    if color == Color.GREEN:
+        one.greens.append(max(seconds, 0))
+    elif color == Color.RED:
+        one.reds += 1

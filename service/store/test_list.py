@@ -87,6 +87,16 @@ def mean_times(transaction: Transaction, test_ids: Collection[int], *, since: da
     return {test_id: float(total) / int(runs) for test_id, total, runs in transaction.execute(wanted) if runs}
 
 
+def count_results(transaction: Transaction, test_ids: Collection[int]) -> Mapping[int, int]:
+    """Return the number of results on record of each of these tests."""
+    counting = (
+        select(test_results.c.test_id, func.count())
+        .where(test_results.c.test_id.in_(test_ids))
+        .group_by(test_results.c.test_id)
+    )
+    return {row[0]: row[1] for row in transaction.execute(counting)}
+
+
 def last_results(transaction: Transaction, test_id: int, *, limit: int) -> Sequence[Row]:
     """Return the last results of a test, newest first."""
     wanted = (

@@ -13,7 +13,7 @@ from service.store.default_tracks import StripRun
 
 MAX_RUNS = 2_000
 MAX_REDS = 500
-_COLUMNS = ("id", "event_id", "color", "transition", "created_at", "stopped_at", "pipeline_number")
+_COLUMNS = ("id", "event_id", "track_id", "color", "transition", "created_at", "stopped_at", "pipeline_number")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +50,7 @@ def latest(transaction: Transaction, track_id: int, *, is_ordered: bool) -> list
         TrackRun(
             id=row.id,
             event_id=row.event_id,
+            track_id=row.track_id,
             color=row.color,
             transition=row.transition,
             created_at=row.created_at,

@@ -15,9 +15,9 @@ from service.operations import tests
 from service.store import run_history, runs
 from service.store.test_list import TestFilter
 from service.testing.fake_circleci.faults import broken
-from service.testing.fake_circleci.organization import Run, TestResult
-from service.testing.sample_runs import VOUCHERS, suite
-from tests.app_fixture import GREEN, RED, RED_TO_WEB, House, a_house
+from service.testing.sample_runs import VOUCHERS
+from tests.app_fixture import RED, RED_TO_WEB, House, a_house
+from tests.tested_runs import post, run
 
 pytestmark = pytest.mark.databases("sqlite", "postgres")
 
@@ -33,20 +33,6 @@ async def house(folder: Path) -> AsyncIterator[House]:
     async with a_house(folder, RED_TO_WEB) as house:
         house.clock.tick(hours=12)
         yield house
-
-
-def run(number: int, *failing: TestResult, branch: str = "main", attempt: int = 1) -> Run:
-    """Return a run in which these tests fail; a green one if none do."""
-    base = RED if failing else GREEN
-    jobs = tuple(replace(job, tests=suite(*failing, of=214)) if job.tests else job for job in base.jobs)
-    pushed_at = RED.pushed_at + timedelta(minutes=10 * (number - 900) + attempt)
-    return replace(base, number=number, attempt=attempt, branch=branch, jobs=jobs, pushed_at=pushed_at)
-
-
-async def post(house: House, *posted: Run) -> None:
-    for one in posted:
-        await house.finish(one)
-        await house.drain()
 
 
 async def listed(house: House, **asked: object) -> Any:

@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from service.db.database import Store
 from service.db.tables import Transaction, incidents
-from service.model import Color, Culprits, DetailKind, Event, RunState, Transition
+from service.model import Color, Culprits, DetailKind, Event, ObservedTest, RunState, Transition
 from service.operations.judged_tests import TestState
 from service.operations.tests import TestSearch, list_tests
 from service.pipeline.judge_runs import judge_runs
@@ -160,8 +160,8 @@ async def play(store: Store, year: YearOfTests, *, reads: int) -> Figures:
     return listener.figures
 
 
-def _is_flaky(transaction: Transaction, event: Event, observed: Sequence[object]) -> bool:
+def _is_flaky(transaction: Transaction, event: Event, observed: Sequence[ObservedTest]) -> bool:
     run = runs.find_all(transaction, {runs.id_of(event)})[runs.id_of(event)]
     assert run.color is Color.RED
-    judged = judge_tests(transaction, event, run, observed)  # type: ignore[arg-type]
+    judged = judge_tests(transaction, event, run, observed)
     return judge_failures(Failure(is_flaky=one.is_likely_flake) for one in judged).flaky

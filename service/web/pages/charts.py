@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from service.message import one_line
@@ -16,6 +17,7 @@ BASE = 19  # a red bar goes on below it, so that it differs by more than its col
 FOOT = 23
 MAX_MARKS = 20  # the newest ends at the right, however few there are
 MIN_HEIGHT, MAX_HEIGHT = 3, 18
+MAX_WORDS = 8_192  # kept: a page of all projects has most of a thousand bars, and few are new
 COLORS = ("red", "green", "grey")
 
 
@@ -44,8 +46,13 @@ def _bar(run: Json, nth: int, share: float) -> Bar:
         top=BASE - height,
         bottom=FOOT if color == "red" else BASE,
         color=color,
-        words=f"{day_and_time(run['stopped_at'])}, {color}, {duration(run['duration_ms'])}",
+        words=_words(run["stopped_at"], color, run["duration_ms"]),
     )
+
+
+@lru_cache(maxsize=MAX_WORDS)
+def _words(stopped_at: str, color: str, duration_ms: int) -> str:
+    return f"{day_and_time(stopped_at)}, {color}, {duration(duration_ms)}"
 
 
 def marks(results: Sequence[Json]) -> list[Bar]:

@@ -2,17 +2,16 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from service.testing.fake_circleci.organization import Run, TestResult
-from service.testing.sample_runs import VOUCHERS, suite
-from tests.app_fixture import GREEN, RED, RED_TO_WEB, House, a_house
+from service.testing.sample_runs import VOUCHERS
+from tests.app_fixture import RED, RED_TO_WEB, House, a_house
 from tests.operator_client import ADMIN_TOKEN
 from tests.pages_fixture import text
+from tests.tested_runs import post, run
 
 BEARER = {"authorization": f"Bearer {ADMIN_TOKEN}"}
 ADDS = VOUCHERS[0]
@@ -26,20 +25,6 @@ async def house(folder: Path) -> AsyncIterator[House]:
     async with a_house(folder, KNOWN) as house:
         house.clock.tick(hours=12)
         yield house
-
-
-def run(number: int, *failing: TestResult, attempt: int = 1, branch: str = "main") -> Run:
-    """Return a run in which these tests fail; a green one if none do."""
-    base = RED if failing else GREEN
-    jobs = tuple(replace(job, tests=suite(*failing, of=214)) if job.tests else job for job in base.jobs)
-    pushed_at = RED.pushed_at + timedelta(minutes=10 * (number - 900) + attempt)
-    return replace(base, number=number, attempt=attempt, branch=branch, jobs=jobs, pushed_at=pushed_at)
-
-
-async def post(house: House, *posted: Run) -> None:
-    for one in posted:
-        await house.finish(one)
-        await house.drain()
 
 
 async def page(house: House, address: str) -> str:
