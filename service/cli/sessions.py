@@ -11,7 +11,7 @@ from service.cli._commands import Group
 from service.cli._database import with_store
 from service.cli._event_text import format_time
 from service.cli._login import find_token
-from service.cli._operator import user_name
+from service.cli._operator import operator, user_name
 from service.cli._output import AsJson, print_address, print_json, print_table, say
 from service.clock import now_utc
 from service.config.env import load_settings
@@ -19,6 +19,7 @@ from service.config.settings import Settings
 from service.db.database import Store
 from service.errors import BadConfig, BadRequest
 from service.model import Session
+from service.operations import end_sessions as acts
 from service.operations import ids
 from service.operations.ids import Noun
 from service.operations.json_shapes import rfc3339, session_json
@@ -92,7 +93,7 @@ def end_sessions(
 
     async def do(_: Settings, store: Store) -> int:
         found = None if every else [(await ids.find(store, one, Noun.SESSION))[1] for one in session_ids or ()]
-        return await store.write(rows.end, found, store.clock())
+        return await store.write(acts.end_sessions, found, who=operator(), now=store.clock())
 
     count = with_store(do)
     print_json({"ended": count}) if as_json else say(f"{count} session{'' if count == 1 else 's'} ended")

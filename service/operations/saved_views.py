@@ -98,6 +98,11 @@ def remove(transaction: Transaction, view_id: UUID, user: ViewUser) -> SavedView
     return view
 
 
+def find(transaction: Transaction, view_id: UUID, user: ViewUser) -> SavedView:
+    """Return a view that a user may change. Raises NotFound or Forbidden."""
+    return _require_own(transaction, view_id, user)
+
+
 def may_change(view: SavedView, user: ViewUser) -> bool:
     """Return whether a user may change a view.
 

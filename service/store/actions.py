@@ -30,3 +30,9 @@ def of_subjects(transaction: Transaction, subject_ids: Collection[object]) -> Se
     """Return the acts on these subjects, oldest first."""
     wanted = select(actions).where(actions.c.subject_id.in_(subject_ids)).order_by(actions.c.at)
     return [to_action(row) for row in transaction.execute(wanted).mappings()]
+
+
+def newest_of(transaction: Transaction, verb: str, *, limit: int) -> Sequence[Action]:
+    """Return the newest acts of one kind, the last first."""
+    wanted = select(actions).where(actions.c.verb == verb).order_by(actions.c.at.desc(), actions.c.id.desc())
+    return [to_action(row) for row in transaction.execute(wanted.limit(limit)).mappings()]

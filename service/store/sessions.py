@@ -32,18 +32,13 @@ def open_sessions(transaction: Transaction, now: datetime) -> Sequence[Session]:
     return [_session(row) for row in transaction.execute(found).mappings()]
 
 
-def end(transaction: Transaction, session_ids: Collection[UUID] | None, now: datetime) -> int:
-    """End these sessions, or all with None; return the number of open ones."""
+def end(transaction: Transaction, session_ids: Collection[UUID] | None, now: datetime) -> Sequence[Session]:
+    """End these sessions, or all with None; return those that were open."""
     ending = update(sessions).where(sessions.c.ended_at.is_(None), sessions.c.expires_at >= now)
     if session_ids is not None:
         ending = ending.where(sessions.c.id.in_(session_ids))
-    return len(transaction.execute(ending.values(ended_at=now).returning(sessions.c.id)).all())
-
-
-def end_of_user(transaction: Transaction, user: str, kind: CredentialKind, now: datetime) -> int:
-    """End the sessions of a user by one kind of credential; return their number."""
-    found = [one.id for one in open_sessions(transaction, now) if (one.user, one.kind) == (user, kind)]
-    return end(transaction, found, now)
+    ended = transaction.execute(ending.values(ended_at=now).returning(*sessions.c))
+    return [_session(row) for row in ended.mappings()]
 
 
 def prune(transaction: Transaction, *, now: datetime) -> int:

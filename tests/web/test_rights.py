@@ -278,7 +278,14 @@ async def test_an_admin_ends_the_sessions_of_another(folder: Path) -> None:
         after_one = sorted([(await client.get("/builds")).status_code for client in (linh, again)])
         await ada.post("/sessions/end-of-user", data={"user": "Linh (admin token)", "kind": "admin_token"})
         after_all = [(await client.get("/builds")).status_code for client in (linh, again, ada)]
+        shown = [(await client.get("/sessions")).text for client in (ada, await log_in(house, "Linh"))]
+        acts = house.rows("SELECT verb, who, reason, subject_id FROM actions ORDER BY at, id")
 
+    assert [(verb, who, reason.partition(",")[0]) for verb, who, reason, _ in acts] == [
+        ("end_session", "Ada (admin token)", "of Linh (admin token)")
+    ] * 2
+    assert UUID(one) in {UUID(str(subject)) for *_, subject in acts}
+    assert [page.count("a session <bdi>of Linh (admin token), since ") for page in shown] == [2, 2]
     assert (after_one, after_all) == ([200, 303], [303, 303, 200])
 
 

@@ -10,7 +10,8 @@ import httpx
 import pytest
 from sqlalchemy import Engine, event
 
-from service.store import sessions
+from service.cli._operator import operator as operator_name
+from service.store import actions, sessions
 from service.web.auth.access import Access
 from service.web.auth.session import login_link
 from tests.app_fixture import House
@@ -258,6 +259,11 @@ async def test_several_sessions_are_ended_at_once_or_none(doors: Doors, clock: C
     assert (refused.code, left) == (1, [one, other, stays])
     assert refused.problems == [f"there is no session {'0' * 32}; ids are in `roundsman sessions list`"]
     assert (said.json, await open_ones(doors)) == ({"ended": 2}, [stays])
+    acts = await doors.store.read(actions.of_subjects, [one, other, stays])
+    assert sorted((act.verb, act.subject_id) for act in acts) == sorted(
+        ("end_session", ended) for ended in (one, other)
+    )
+    assert {act.who for act in acts} == {operator_name()}
 
 
 async def test_all_sessions_are_ended_at_once_and_a_login_begins_another(

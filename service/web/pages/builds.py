@@ -5,12 +5,13 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
 
 from service.db.tables import Transaction
 from service.errors import BadRequest
-from service.model import Event, Notification
+from service.model import Event, Notification, User
 from service.operations import queries
 from service.operations.json_shapes import Json, event_json, rfc3339
 from service.operations.search_hints import Hint, find_hints
@@ -34,17 +35,29 @@ async def show(context: PageContext, request: Request) -> Response:
     if any(not value for _, value in request.query_params.multi_items()):
         # a browser sends empty fields too: drop them, so that links to this page stay short
         return redirect(address(filters))
+    return await render(context, request, session, request.query_params)
+
+
+async def render(
+    context: PageContext, request: Request, session: User, query: QueryParams, *, entered: Json | None = None
+) -> Response:
+    """Return the builds that a query finds.
+
+    entered   the form of a view that was refused: its fields, the ``problem`` and the ``status`` of the answer
+    """
+    filters = read_filters(query)
     asked = Asked(
         filters=filters,
         text=" ".join(filters["q"]),
-        cursor=request.query_params.get("cursor", ""),
+        cursor=query.get("cursor", ""),
         user=view_user(session),
         mine=read_mine(request, session),
-        jobs=request.query_params.get("jobs", ""),
+        jobs=query.get("jobs", ""),
     )
     shown = await context.read(_read, context, asked)
     shown["feed"] = context.access.signed(f"/feed.atom{address(filters).removeprefix('/builds')}")
-    status = 400 if shown["problem"] else 200
+    shown["entered"] = entered
+    status = entered["status"] if entered else 400 if shown["problem"] else 200
     return await context.render_page(request, session, "builds.html", status=status, **shown)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from service.db.tables import Transaction
 from service.errors import BadRequest
@@ -24,6 +24,13 @@ async def show(context: PageContext, request: Request) -> Response:
     return await context.render_page(
         request, session, "known_problems.html", **shown, written=_entered({}), problem=None
     )
+
+
+async def show_json(context: PageContext, request: Request) -> Response:
+    """Return what the page of known problems shows as JSON."""
+    await context.access.require(request)
+    shown = await context.store.snapshot(_read, context)
+    return JSONResponse({"items": shown["problems"], "closed": shown["closed"]})
 
 
 async def add(context: PageContext, request: Request) -> Response:

@@ -32,7 +32,7 @@ from service.web.pages import (
     sessions,
     silences,
     tests,
-    views,
+    view_forms,
 )
 from service.web.pages.context import Endpoint, PageContext, redirect
 from service.web.pages.forms import login_path, referring_path, request_path
@@ -77,6 +77,8 @@ TWINS: Mapping[str, Endpoint] = {
     "/board.json": board.show_json,
     "/dead-letters.json": dead_letters.show_json,
     "/incidents.json": incidents.show_json,
+    "/silences.json": silences.show_json,
+    "/known-problems.json": known_problems.show_json,
     "/notifications.json": notifications.show_json,
     "/health.json": health.show_json,
     "/tests.json": tests.show_json,
@@ -89,9 +91,9 @@ TWINS: Mapping[str, Endpoint] = {
 """The rows of pages as JSON; their errors are JSON too."""
 
 FORMS: Mapping[str, Endpoint] = {
-    "/builds/views": views.add,
-    "/builds/views/{id}/change": views.change,
-    "/builds/views/{id}/remove": views.remove,
+    "/builds/views": view_forms.add,
+    "/builds/views/{id}/change": view_forms.change,
+    "/builds/views/{id}/remove": view_forms.remove,
     "/mine": mine.remember,
     "/deliveries/{id}/replay": acts.replay,
     "/deliveries/{id}/dismiss": acts.dismiss_delivery,

@@ -9,6 +9,8 @@ from starlette.responses import Response
 from service.db.tables import Transaction
 from service.errors import BadRequest, NotFound
 from service.model import CredentialKind, Session, User
+from service.operations.end_sessions import end_of_user as end_sessions_of_user
+from service.operations.end_sessions import end_sessions, list_ended
 from service.operations.json_shapes import Json, session_json
 from service.operations.queries import to_id
 from service.store import sessions as rows
@@ -47,7 +49,7 @@ async def end_one(context: PageContext, request: Request) -> Response:
     session = await context.store.read(_find, context, to_id(request.path_params["id"]))
     if not _is_own(session, user):
         check_right(user, RIGHTS["sessions_of_others"])
-    await context.store.write(rows.end, [session.id], context.access.now())
+    await context.store.write(end_sessions, [session.id], who=user.name, now=context.access.now())
     log.info("session ended", by=user.name, of=session.user)
     return context.redirect_with_notice(PATH, "sessions")
 
@@ -62,7 +64,7 @@ async def end_of_user(context: PageContext, request: Request) -> Response:
 
 
 async def _end(context: PageContext, user: User, *, of: tuple[str, CredentialKind]) -> Response:
-    count = await context.store.write(rows.end_of_user, *of, context.access.now())
+    count = await context.store.write(end_sessions_of_user, *of, who=user.name, now=context.access.now())
     log.info("sessions ended", by=user.name, of=of[0], count=count)
     return context.redirect_with_notice(PATH, "sessions")
 
@@ -82,11 +84,13 @@ def _read(transaction: Transaction, context: PageContext, user: User) -> Json:
     """Return the sessions to show, the one in use first."""
     found = rows.open_sessions(transaction, context.access.now())
     mine = [one for one in found if _is_own(one, user)]
-    others = [one for one in found if not _is_own(one, user)] if "sessions_of_others" in rights_of(user.role) else []
+    sees_all = "sessions_of_others" in rights_of(user.role)
+    others = [one for one in found if not _is_own(one, user)] if sees_all else []
     mine.sort(key=lambda one: one.id != user.session_id)
     return {
         "own": [session_json(one) for one in mine[:MAX_SHOWN]],
         "others": [session_json(one) for one in others[:MAX_SHOWN]],
+        "ended": list_ended(transaction) if sees_all else [],
         "has_more": max(len(mine), len(others)) > MAX_SHOWN,
         "current": str(user.session_id),
         "kinds": KINDS,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from service.db.tables import Transaction
 from service.errors import BadRequest
@@ -27,6 +27,13 @@ async def show(context: PageContext, request: Request) -> Response:
     session = await context.access.require_session(request)
     shown = await context.read(_read, context)
     return await context.render_page(request, session, "silences.html", **_form({}) | shown)
+
+
+async def show_json(context: PageContext, request: Request) -> Response:
+    """Return what the silences page shows as JSON."""
+    await context.access.require(request)
+    shown = await context.store.snapshot(_read, context)
+    return JSONResponse({"items": shown["silences"], "ended": shown["ended"]})
 
 
 async def add(context: PageContext, request: Request) -> Response:

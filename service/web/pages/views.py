@@ -1,49 +1,11 @@
-"""Saved views on the page of builds: their chips, and the forms that change them."""
-
-from starlette.requests import Request
-from starlette.responses import Response
+"""Saved views on the page of builds, and the one that is shown."""
 
 from service.db.tables import Transaction
 from service.errors import BadRequest
 from service.operations import saved_views
 from service.operations.json_shapes import Json
-from service.operations.queries import to_id
 from service.operations.saved_views import ViewUser
-from service.web.pages.build_addresses import PATH, address, merge, to_text
-from service.web.pages.context import PageContext
-from service.web.pages.forms import read_form
-from service.web.view_user import view_user
-
-
-async def add(context: PageContext, request: Request) -> Response:
-    """Save a view, and show it."""
-    user = view_user(await context.access.require_session(request))
-    asked = _asked(await read_form(request), user)
-    view = saved_views.parse_view(asked, user, context.clock())
-    await context.store.write(saved_views.add, view)
-    return context.redirect_with_notice(PATH, "view", to=view_address(view.query))
-
-
-async def change(context: PageContext, request: Request) -> Response:
-    """Rename a view, or share it, and show it."""
-    user = view_user(await context.access.require_session(request))
-    view_id = to_id(request.path_params["id"])
-    changes = saved_views.parse_fields(_asked(await read_form(request), user), user, context.clock())
-    view = await context.store.write(saved_views.change, view_id, changes, user)
-    return context.redirect_with_notice(PATH, "view", to=view_address(view.query))
-
-
-async def remove(context: PageContext, request: Request) -> Response:
-    """Remove a view, and show its builds, which stay."""
-    user = view_user(await context.access.require_session(request))
-    view = await context.store.write(saved_views.remove, to_id(request.path_params["id"]), user)
-    return context.redirect_with_notice(PATH, "view_removed", to=view_address(view.query))
-
-
-def _asked(written: dict[str, str], user: ViewUser) -> dict[str, object]:
-    """Return the fields of a view that a form asks for: an empty box says no."""
-    asked: dict[str, object] = {name: value for name, value in written.items() if name != "shared"}
-    return asked | ({"shared": written.get("shared") == "yes"} if user.may_share else {})
+from service.web.pages.build_addresses import address, merge, to_text
 
 
 def view_address(query: str) -> str:

@@ -89,6 +89,36 @@ async def test_a_mistake_in_a_form_is_told_in_a_sentence(house: House, browser: 
 
     assert [one.status_code for one in answers] == [409, 400, 400]
     assert "Another view of yours is called 'TWICE'; choose another name." in text(answers[0])
+    assert 'name="query" value="status:failed branch:&#34;a b&#34;"' in answers[0].text
+    assert "<details open>\n    <summary>Save this search</summary>" in answers[0].text
+    assert 'name="name" value="TWICE"' in answers[0].text
+    assert 'name="shared" value="yes">' in answers[0].text
+
+
+async def test_a_mistake_in_another_name_keeps_what_was_entered(house: House, browser: httpx.AsyncClient) -> None:
+    await house.build()
+    await save(browser, "one", "branch:main")
+    saved = await save(browser, "two")
+    [form] = re.findall(r'action="(/builds/views/[0-9a-f-]{36})/change"', saved.text)
+
+    refused = await browser.post(f"{form}/change", data={"name": "<ONE>", "shared": "yes"})
+    taken = await browser.post(f"{form}/change", data={"name": "ONE", "shared": "yes"})
+    empty = await browser.post(f"{form}/change", data={"name": " "})
+    gone = await browser.post(f"/builds/views/{uuid4()}/change", data={"name": "x"})
+
+    assert [one.status_code for one in (refused, taken, empty, gone)] == [303, 409, 400, 404]
+    assert "Another view of yours, or a shared one, is called 'ONE'; choose another name." in text(taken)
+    assert 'value="ONE"' in taken.text
+    assert 'name="shared" value="yes" checked>' in taken.text
+    assert "<details open>\n    <summary>Change this view</summary>" in taken.text
+    assert "Name is empty" in text(empty)
+
+
+async def test_without_a_build_a_mistake_is_told_too(house: House, browser: httpx.AsyncClient) -> None:
+    answer = await save(browser, "x" * 61, "")
+
+    assert answer.status_code == 400
+    assert 'value="xxxxx' in answer.text
 
 
 @pytest.mark.long
