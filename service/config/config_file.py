@@ -16,6 +16,7 @@ from service.config.channel_urls import SecretSources, channels
 from service.config.claims import claim_of
 from service.config.digests import to_digests
 from service.config.groups import GroupShape, to_group
+from service.config.hooked_projects import to_hook_spec
 from service.config.known_problems import KnownProblemShape, to_problems
 from service.config.match_shape import MatchShape
 from service.config.matchers import to_matcher
@@ -120,7 +121,7 @@ def _problem(document: Document, error: Mapping[str, Any]) -> str:
 def _takes_one_value(path: YamlPath) -> bool:
     """Return True if a single value is allowed in place of a list."""
     match path:
-        case ("routes" | "digests", _, "match", _) | ("hooks", _, "events") | ("routes", _, "mention"):
+        case ("routes" | "digests", _, "match", _) | ("hooks", _, "events" | "project") | ("routes", _, "mention"):
             return True
         case ("people", _, "circleci" | "vcs"):
             return True
@@ -214,7 +215,7 @@ def _contents(shape: FileShape, document: Document) -> Contents:
         },
         people=people,
         routes=routes,
-        hooks=tuple(HookSpec(project=hook.project, name=hook.name, events=hook.events) for hook in shape.hooks),
+        hooks=tuple(to_hook_spec(hook.project, name=hook.name, events=hook.events) for hook in shape.hooks),
         operators=operators,
         known_problems=to_problems(shape.known_problems),
         tests=tuple(map(to_route_test, shape.tests)),

@@ -4,7 +4,6 @@ The message of a validator is a claim about the value's place: "is empty; ...". 
 place before it.
 """
 
-import re
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -12,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from service.config.active_hours import ActiveShape, timezone_name
 from service.config.addresses import Addresses
 from service.config.groups import GroupShape
+from service.config.hooked_projects import HookProjects
 from service.config.known_problems import KnownProblemShape
 from service.config.match_shape import MATCHED_EVENTS, Events, MatchShape
 from service.config.operators import OperatorsShape
@@ -24,21 +24,6 @@ from service.config.templates import BodyTemplate, HeadlineTemplate
 from service.model import AUTHOR
 from service.routing.cron import parse_cron
 from service.routing.match_keys import FACT_KEYS
-
-_GLOB = re.compile(r"[*?\[\]]|^!")  # no git server allows these in a name
-_SLUG = re.compile(r"[^/\s]+/[^/\s]+/[^/\s]+")
-
-
-def project_slug(slug: str) -> str:
-    """Return the slug of one project unchanged.
-
-    Raises ValueError for a pattern, and for a text that cannot be a slug.
-    """
-    if _GLOB.search(slug):
-        raise ValueError(f"{slug} is a pattern, and each hook is of one project; write the projects one by one")
-    if not _SLUG.fullmatch(slug):
-        raise ValueError(f"{slug} is not a project slug; write it as CircleCI does, like gh/acme/web")
-    return slug
 
 
 class RouteShape(Shape):
@@ -66,9 +51,9 @@ class ReceiverShape(Shape):
 
 
 class HookShape(Shape):
-    """A hook that CircleCI should have at a project."""
+    """A hook that CircleCI should have at a project, or at each that patterns fit."""
 
-    project: Annotated[str, AfterValidator(project_slug)]
+    project: HookProjects
     name: str = Field(default="Roundsman", min_length=1)
     events: Events = MATCHED_EVENTS
 

@@ -137,11 +137,19 @@ class RoutesVersion:
 
 @dataclass(frozen=True, kw_only=True)
 class HookSpec:
-    """A hook that roundsman.yaml wants at a project."""
+    """A hook that roundsman.yaml wants at a project, or at all that patterns fit.
+
+    project     its slug, or the patterns as they are written
+    patterns    those that fit the projects, and ``excluded`` those that leave projects out; none for one project
+    project_id  where it is known
+    """
 
     project: str
     name: str
     events: tuple[str, ...]
+    patterns: tuple[str, ...] = ()
+    excluded: tuple[str, ...] = ()
+    project_id: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -191,7 +191,14 @@ async def check_hooks(
     if token.grade is not Grade.OK:
         sentence = "not compared with CircleCI: that needs a token that it accepts"
         return [Finding(what="hooks", grade=Grade.NOTE, sentence=sentence)] if hooks else []
-    return await asyncio.gather(*(_check_hook(source, hook, our_url) for hook in hooks))
+    plain = [hook for hook in hooks if not hook.patterns]
+    found = await asyncio.gather(*(_check_hook(source, hook, our_url) for hook in plain))
+    return [*found, *(_pattern_note(hook) for hook in hooks if hook.patterns)]
+
+
+def _pattern_note(hook: HookSpec) -> Finding:
+    sentence = "its projects are not looked for here; `roundsman hooks plan` does that"
+    return Finding(what=f"hooks of {hook.project}", grade=Grade.NOTE, sentence=sentence)
 
 
 async def _check_hook(source: CircleCI, hook: HookSpec, our_url: str | None) -> Finding:

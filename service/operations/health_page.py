@@ -134,7 +134,7 @@ def _hooks(
     own: dict[str, list[KnownHook]] = {}
     for hook in known:
         own.setdefault(slug_spellings(hook.project)[0], []).append(hook)
-    wanted = {slug_spellings(spec.project)[0] for spec in wanted_hooks}
+    wanted = {slug_spellings(spec.project)[0] for spec in wanted_hooks if not spec.patterns}
     posting = {slug for slug, at in last_runs.items() if at >= now - SILENT_AFTER}
     bad = {one.hook_id for one in refused if one.status == 401}
     items = []

@@ -22,6 +22,7 @@ from service.operations.hook_steps import (
     verify,
     with_next_step,
 )
+from service.operations.patience import Patience
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,28 +45,55 @@ def hook_target(public_url: str | None, secrets: Sequence[str], circleci_url: st
     return HookTarget(url=f"{public_url}{HOOK_PATH}", secret=secrets[0])
 
 
-async def plan(api: CircleCI, specs: Sequence[HookSpec], target: HookTarget, *, rotate: bool = False) -> list[Step]:
+async def plan(
+    api: CircleCI,
+    specs: Sequence[HookSpec],
+    target: HookTarget,
+    *,
+    rotate: bool = False,
+) -> list[Step]:
     """Return the steps that ``apply`` would take, project by project.
 
     A project that cannot be planned has a failed step with the reason.
 
     rotate   update all of our hooks: a secret cannot be read back, so old ones cannot be told from the newest
     """
-    return [step for spec in specs for step in await _plan_project(api, spec, target, rotate=rotate)]
+    patience = Patience()
+    return [step for spec in specs for step in await _plan_project(api, spec, target, patience, rotate=rotate)]
 
 
-async def _plan_project(api: CircleCI, spec: HookSpec, target: HookTarget, *, rotate: bool) -> list[Step]:
+async def _plan_project(
+    api: CircleCI, spec: HookSpec, target: HookTarget, patience: Patience, *, rotate: bool
+) -> list[Step]:
     try:
-        project_id = await api.project_id(spec.project)
-        present = await api.list_hooks(project_id)
+        project_id, present = await read_project(api, spec, patience)
     except (Temporary, Permanent) as error:
         return [Step(verb=Verb.FAILED, project=spec.project, spec=spec, why=with_next_step(error))]
+    return plan_steps(spec, project_id, present, target.url, rotate=rotate)
+
+
+async def read_project(api: CircleCI, spec: HookSpec, patience: Patience) -> tuple[str, list[Hook]]:
+    """Return the id and the hooks of a project; raises Temporary or Permanent.
+
+    For one of many projects, which has an id, the waits that CircleCI asks for are kept.
+    """
+    if (project_id := spec.project_id) is not None:
+        found_id = project_id
+        return found_id, await patience.read(lambda: api.list_hooks(found_id))
+    project_id = await api.project_id(spec.project)
+    return project_id, await api.list_hooks(project_id)
+
+
+def plan_steps(
+    spec: HookSpec, project_id: str, present: Sequence[Hook], our_url: str, *, rotate: bool = False
+) -> list[Step]:
+    """Return the steps for a project's hooks: of ours first, then foreign ones."""
     foreign = [
         Step(verb=Verb.FOREIGN, project=spec.project, hook=hook, why=f"posts to {host_of(hook)}")
         for hook in present
-        if not posts_to_us(hook, target.url)
+        if not posts_to_us(hook, our_url)
     ]
-    own = [hook for hook in present if posts_to_us(hook, target.url)]
+    own = [hook for hook in present if posts_to_us(hook, our_url)]
     if not own:
         return [plan_creation(spec, present, project_id), *foreign]
     surplus = [
@@ -82,12 +110,15 @@ async def apply(api: CircleCI, specs: Sequence[HookSpec], target: HookTarget, *,
     changes are not tried, since they rely on it: a surplus hook is needed until the one that stays posts all events.
     Other projects go on.
     """
-    return [step for spec in specs for step in await _apply_project(api, spec, target, rotate=rotate)]
+    patience = Patience()
+    return [step for spec in specs for step in await _apply_project(api, spec, target, patience, rotate=rotate)]
 
 
-async def _apply_project(api: CircleCI, spec: HookSpec, target: HookTarget, *, rotate: bool) -> list[Step]:
+async def _apply_project(
+    api: CircleCI, spec: HookSpec, target: HookTarget, patience: Patience, *, rotate: bool
+) -> list[Step]:
     done: list[Step] = []
-    for planned in await _plan_project(api, spec, target, rotate=rotate):
+    for planned in await _plan_project(api, spec, target, patience, rotate=rotate):
         step = planned
         if step.verb in CHANGES and any(before.verb is Verb.FAILED for before in done):
             step = replace(step, verb=Verb.SKIPPED, why=f"{step.verb}: not tried, since a step before it failed")

@@ -91,5 +91,7 @@ def _json_or_none(body: bytes) -> Any:
 def fits(path: str, endpoint: Endpoint) -> bool:
     """Return whether a path is one of an endpoint."""
     pattern = re.escape(endpoint.path).replace(r"\{", "{").replace(r"\}", "}")
-    pattern = pattern.replace("{slug}", "[^/]+/[^/]+/[^/]+").replace("{number}", "[0-9]+")
+    pattern = (
+        pattern.replace("{slug}", "[^/]+/[^/]+/[^/]+").replace("{org}", "[^/]+/[^/]+").replace("{number}", "[0-9]+")
+    )
     return re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", pattern), path) is not None

@@ -154,9 +154,9 @@ def name_of(method: str, path: str) -> str:
 
 
 def fits(path: str, endpoint: Endpoint) -> bool:
-    pattern = f"/{re.escape(endpoint.version)}{endpoint.path}".replace("{slug}", "[^/]+/[^/]+/[^/]+").replace(
-        "{number}", "[0-9]+"
-    )
+    pattern = f"/{re.escape(endpoint.version)}{endpoint.path}"
+    for name, part in {"{slug}": "[^/]+/[^/]+/[^/]+", "{org}": "[^/]+/[^/]+", "{number}": "[0-9]+"}.items():
+        pattern = pattern.replace(name, part)
     return re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", pattern), path) is not None
 
 
@@ -198,11 +198,12 @@ async def test_a_forbidden_call_names_the_right_that_it_needs(name: str) -> None
     client = Client(connect("http://ci", "good-token", wire), metrics=Metrics(), clock=now_utc)
 
     with pytest.raises(Permanent, match=re.escape(f"403 to {ENDPOINTS[name]}: ")) as refused:
-        await client.send(replace(call, parts={"id": "x", "slug": "gh/acme/web", "number": 7}))
+        await client.send(replace(call, parts={"id": "x", "slug": "gh/acme/web", "org": "gh/acme", "number": 7}))
     await client.close()
 
     assert ("organization admin" in str(refused.value)) is (ENDPOINTS[name].right is Right.ADMIN)
-    assert ("personal token" in str(refused.value)) is (name == "me")
+    is_of_person = ENDPOINTS[name].right is Right.PERSON and not ENDPOINTS[name].is_optional
+    assert ("personal token" in str(refused.value)) is is_of_person
     assert ("may not do this" in str(refused.value)) is (call.method != "GET")
 
 

@@ -290,12 +290,39 @@ def test_a_hook_needs_a_whole_slug(file: File) -> None:
     )
 
 
-@pytest.mark.parametrize("pattern", ["gh/acme/*", "gh/*/web", "gh/acme/we?", "gh/acme/[ab]", "!gh/acme/web", "*"])
-def test_a_pattern_is_no_project_of_a_hook(file: File, pattern: str) -> None:
-    assert file.complaint(f'{ROUTE}hooks: [{{project: "{pattern}"}}]\n') == (
-        f"roundsman.yaml:6: hook 1: project {pattern} is a pattern, and each hook is of one project; "
-        "write the projects one by one"
-    )
+@pytest.mark.parametrize(
+    ("written", "patterns", "excluded"),
+    [
+        ("gh/acme/*", ("gh/acme/*",), ()),
+        ("[gh/acme/*, '!gh/acme/old-*']", ("gh/acme/*",), ("gh/acme/old-*",)),
+        ("[gh/acme/web, gh/acme/api]", ("gh/acme/web", "gh/acme/api"), ()),
+        ("'*'", ("*",), ()),
+    ],
+)
+def test_a_hook_of_patterns_is_of_all_projects_that_they_fit(
+    file: File, written: str, patterns: tuple[str, ...], excluded: tuple[str, ...]
+) -> None:
+    [hook] = file.load(f"{ROUTE}hooks: [{{project: {written}}}]\n").hooks
+
+    assert (hook.patterns, hook.excluded) == (patterns, excluded)
+
+
+@pytest.mark.parametrize(
+    ("written", "claim"),
+    [
+        ("'!gh/acme/web'", "leaves projects out and names none; add those that have a hook, such as gh/acme/*"),
+        ("[]", "is an empty list; put something into it or remove it"),
+        ("['gh/acme/*', acme/web]", "is not a project slug; write it as CircleCI does, like gh/acme/web"),
+        ("'gh/acme/[ab'", "opens a [ that no ] closes; write [[] for the plain character"),
+        ("'! '", "is an empty pattern; write a slug like gh/acme/web, or gh/acme/* for all of acme"),
+        ("{a: b}", "must be one value, or a list of them"),
+    ],
+)
+def test_wrong_pattern_of_a_hook_is_named_with_the_next_step(file: File, written: str, claim: str) -> None:
+    said = file.complaint(f"{ROUTE}hooks: [{{project: {written}}}]\n")
+
+    assert said.startswith("roundsman.yaml:6: hook 1: project")
+    assert claim in said
 
 
 # Channels

@@ -34,7 +34,7 @@ WHOLE: dict[str, Any] = {
             "escalate": {"after": "2h", "receiver": "team"},
         }
     ],
-    "hooks": [{"project": "gh/acme/web", "name": "Roundsman", "events": ["workflow-completed"]}],
+    "hooks": [{"project": ["gh/acme/web"], "name": "Roundsman", "events": ["workflow-completed"]}],
     "operators": {"receiver": "team"},
     "known_problems": [
         {"pattern": "timeout", "title": "Slow", "link": "https://example.com", "owner": "Linh", "mute": False}

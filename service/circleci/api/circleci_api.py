@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from service.circleci.api.client import Client, Page
 from service.circleci.api.endpoints import ENDPOINTS
+from service.circleci.api.organizations import OrganizationsAPI
 from service.circleci.api.request import Call
 from service.circleci.api.responses import (
     BranchesAnswer,
@@ -34,6 +35,7 @@ class CircleCIAPI:
 
     def __init__(self, client: Client) -> None:
         self._client = client
+        self.organizations = OrganizationsAPI(client)
 
     async def me(self) -> UserShape:
         """Return the owner of the token."""

@@ -9,8 +9,10 @@ from collections.abc import Mapping
 from service.circleci.api.endpoint import Endpoint
 from service.circleci.api.tables.builds import BUILDS
 from service.circleci.api.tables.hooks import HOOKS
+from service.circleci.api.tables.organizations import ORGANIZATIONS
 
 ENDPOINTS: Mapping[str, Endpoint] = {  # by the name of the method that calls it
     **BUILDS,
     **HOOKS,
+    **ORGANIZATIONS,
 }

@@ -49,10 +49,10 @@ class Call:
     def path(self) -> str:
         """Return the path below ``/api``, with its parts filled in.
 
-        Each is percent-encoded; only a slug keeps its slashes.
+        Each is percent-encoded; only slugs keep their slashes.
         """
         parts = {
-            name: quote(str(part), safe="/" if name == "slug" else "", errors="replace")
+            name: quote(str(part), safe="/" if name in {"slug", "org"} else "", errors="replace")
             for name, part in self.parts.items()
         }
         return f"/{self.endpoint.version}{self.endpoint.path.format(**parts)}"

@@ -77,6 +77,7 @@ class ProjectShape(Shape):
     """A project."""
 
     id: Text = None
+    slug: Text = None
     vcs_info: ProjectVcs = ProjectVcs()
 
 

@@ -19,6 +19,7 @@ from service.testing.fake_circleci import responses
 from service.testing.fake_circleci.faults import Faults
 from service.testing.fake_circleci.job_routes import FakeJobs, v3_error
 from service.testing.fake_circleci.organization import JobRun, Person, Project, Run, TestResult
+from service.testing.fake_circleci.organization_routes import FakeOrganizations
 from service.testing.fake_circleci.responses import page
 from service.testing.fake_circleci.webhooks import FakeWebhooks, error_response
 
@@ -55,6 +56,7 @@ class FakeCircleCI:
     faults         the faults of the next calls
     hooks          the registered webhooks
     jobs           the jobs of these runs
+    organizations  the organizations of the owner, with their projects
     deleted_branches  those that it lists in no project
     has_v3         False: it has API v2 and v1.1 alone, as a CircleCI Server
     """
@@ -80,6 +82,7 @@ class FakeCircleCI:
         self.deleted_branches: set[str] = set()
         self._pipelines: dict[str, Run] = {}
         self.has_v3 = True
+        self.organizations = FakeOrganizations(self._projects)
         self.jobs = FakeJobs(self._tests_by_now)
         self._asked_for_tests: dict[str, int] = {}
         self.hooks = FakeWebhooks({project.id for project in self._projects.values()})
@@ -107,6 +110,7 @@ class FakeCircleCI:
             Route(f"{PREFIX}/project/{{slug:path}}", self._project),
             Route(f"{PREFIX}/insights/{{slug:path}}/branches", self._branches),
             *self.jobs.routes(),
+            *self.organizations.routes(),
             *self.hooks.routes(PREFIX),
         ]
         door = Middleware(BaseHTTPMiddleware, dispatch=self._intercept)
@@ -177,7 +181,7 @@ class FakeCircleCI:
         return JSONResponse(responses.values(run)) if run else error_response(404, "Pipeline not found")
 
     async def _project(self, request: Request) -> Response:
-        project = self._projects.get(_slug(request))
+        project = self.organizations.find(_slug(request))
         return JSONResponse(responses.project(project)) if project else error_response(404, "Project not found")
 
     async def _branches(self, request: Request) -> Response:
