@@ -4,7 +4,7 @@ import asyncio
 import json
 import shutil
 import threading
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -21,6 +21,8 @@ ARGUMENTS = (
     *("--disable-component-update", "--disable-sync", "--disable-dev-shm-usage"),  # containers have little there
 )
 TAGS = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
+WIDTHS = (320, 641, 961, 1100, 1440)
+ALL_WIDTHS = sorted({*range(320, 1441, 20), 640, 641, 960, 961})
 UNFOLD = "document.querySelectorAll('details').forEach(one => { one.open = true })"
 # WCAG 2.2: 1.4.3 (text, and so placeholders, 4.5 to 1), 1.4.11 (edges, 3 to 1), 2.5.8 (24 by 24, but for a sentence's)
 HARD_TO_USE = """() => {
@@ -180,3 +182,7 @@ def _axe() -> str:
 def _told(fault: Any) -> str:
     where = [node["html"][:200] + " " + json.dumps(node["any"])[:300] for node in fault["nodes"][:3]]
     return f"{fault['id']} ({len(fault['nodes'])} times): {fault['help']}: {where}"
+
+
+def told(faults: Mapping[str, Sequence[str]]) -> str:
+    return "\n".join(f"{path}: {found}" for path, found in faults.items() if found)

@@ -1,25 +1,20 @@
 """Badges in a real browser: shown as pictures, with every text inside its box."""
 
-from collections.abc import Iterator
 from functools import partial
 
 import pytest
 from playwright.sync_api import Browser, Route
 
 from service.web.feeds.badge import Badge, render_svg
-from tests.chromium import chromium
+from tests.browser_fixture import browser
+
+__all__ = ["browser"]  # pytest finds fixtures by name
 
 LABELS = ["web", "acme/web feature/checkout", "W" * 60, "構建と試験", "<b>&\"'", "i" * 60, ""]
 TEXTS_INSIDE = """() => [...document.querySelectorAll('text')].every(one => {
     const box = one.getBBox(), svg = document.documentElement
     return box.x >= 0 && box.x + box.width <= svg.width.baseVal.value && box.height <= 20
 })"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
-        yield started
 
 
 def answer(svg: bytes, route: Route) -> None:

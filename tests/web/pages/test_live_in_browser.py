@@ -13,7 +13,10 @@ from service.app.limits import Limits
 from service.web.live.changes import LiveLimits
 from service.web.server.server import listen, serving
 from tests.app_fixture import RED, House, a_house
-from tests.chromium import Loop, Tab, chromium
+from tests.browser_fixture import browser
+from tests.chromium import Loop, Tab
+
+__all__ = ["browser"]  # pytest finds fixtures by name
 
 pytestmark = pytest.mark.long
 
@@ -43,12 +46,6 @@ class Site:
     def comes(self, text: str) -> None:
         """Wait until the page shows a text."""
         self.page.get_by_text(text).first.wait_for(timeout=TOLD_WITHIN_MS)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
-        yield started
 
 
 @pytest.fixture

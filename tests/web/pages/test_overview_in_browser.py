@@ -7,14 +7,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser
 
 from service.web.server.server import listen, serving
 from tests.app_fixture import NINE, RED, House, a_house
-from tests.chromium import Loop, Tab, chromium
+from tests.browser_fixture import browser, tab
+from tests.chromium import ALL_WIDTHS, WIDTHS, Loop, Tab, told
 from tests.fleet import Size, fill
 from tests.longest_history import HOSTILE, UNBROKEN, WIDE
-from tests.web.pages.test_pages_in_browser import ALL_WIDTHS, WIDTHS, told
+
+__all__ = ["browser", "tab"]  # pytest finds fixtures by name
 
 pytestmark = pytest.mark.long
 
@@ -49,20 +50,6 @@ async def _break(house: House, nth: int, words: str) -> None:
     await house.drain()
     [incident, *_] = (await house.http.get("/api/v1/incidents")).json()["items"]
     await house.act(f"incidents/{incident['id']}/take")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
-        yield started
-
-
-@pytest.fixture
-def tab(browser: Browser, address: str) -> Iterator[Tab]:
-    with browser.new_context() as context:
-        tab = Tab.open(context, address)
-        tab.log_in()
-        yield tab
 
 
 def test_no_page_scrolls_sideways_or_grows_too_large(tab: Tab, is_long: bool) -> None:

@@ -1,7 +1,7 @@
 """Every page in a real browser: at every width, in light and dark, with the longest and the most hostile words."""
 
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,15 +14,15 @@ from playwright.sync_api import Browser
 from service.operations.queries import SEARCHABLE
 from service.web.server.server import listen, serving
 from tests.app_fixture import NINE, a_house
-from tests.chromium import Loop, Tab, chromium
+from tests.browser_fixture import browser, tab
+from tests.chromium import ALL_WIDTHS, WIDTHS, Loop, Tab, told
 from tests.long_cases import first_and_long
 from tests.longest_history import HOSTILE, LONG, UNBROKEN, Longest, fill, refuse
 from tests.pages_fixture import House
 
-pytestmark = pytest.mark.long
+__all__ = ["browser", "tab"]  # pytest finds fixtures by name
 
-WIDTHS = (320, 641, 961, 1100, 1440)
-ALL_WIDTHS = sorted({*range(320, 1441, 20), 640, 641, 960, 961})
+pytestmark = pytest.mark.long
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,18 +53,8 @@ def site(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
-        yield started
-
-
-@pytest.fixture
-def tab(browser: Browser, site: Site) -> Iterator[Tab]:
-    """A tab of an operator who is logged in at both services."""
-    with browser.new_context() as context:
-        tab = Tab.open(context, site.full)
-        tab.log_in()
-        yield tab
+def address(site: Site) -> str:
+    return site.full
 
 
 def each_page(site: Site) -> list[str]:
@@ -183,7 +173,3 @@ def test_on_paper_a_page_has_nothing_to_press(tab: Tab, site: Site) -> None:
     for path in ("/builds", "/dead-letters", f"/builds/{site.history.events[3]}?still=1"):
         tab.page.goto(site.full + path)
         assert tab.page.evaluate(script) == []
-
-
-def told(faults: Mapping[str, Sequence[str]]) -> str:
-    return "\n".join(f"{path}: {found}" for path, found in faults.items() if found)

@@ -7,15 +7,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser
 
 from service.web.pages.addresses import workflow_address
 from service.web.server.server import listen, serving
 from tests.app_fixture import NINE, RED, a_house
-from tests.chromium import Loop, Tab, chromium
+from tests.browser_fixture import browser, tab
+from tests.chromium import ALL_WIDTHS, WIDTHS, Loop, Tab, told
 from tests.fleet import Size, fill
 from tests.longest_history import HOSTILE, UNBROKEN, WIDE
-from tests.web.pages.test_pages_in_browser import ALL_WIDTHS, WIDTHS, told
+
+__all__ = ["browser", "tab"]  # pytest finds fixtures by name
 
 pytestmark = pytest.mark.long
 
@@ -50,20 +51,6 @@ def address(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
                 )
         loop.run(house.drain())
         yield stack.enter_context(loop.within(serving(house.service.asgi, listen("127.0.0.1", 0))))
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
-        yield started
-
-
-@pytest.fixture
-def tab(browser: Browser, address: str) -> Iterator[Tab]:
-    with browser.new_context() as context:
-        tab = Tab.open(context, address)
-        tab.log_in()
-        yield tab
 
 
 def test_no_page_scrolls_sideways_or_grows_too_large(tab: Tab, is_long: bool) -> None:
