@@ -31,6 +31,33 @@ async def test_only_jobs_that_failed_are_looked_into(status: str, is_looked_into
     assert ("/project/gh/acme/shop/job/1" in house.asked) is is_looked_into
 
 
+NEEDS: dict[str, tuple[object, tuple[str, ...]]] = {
+    "two jobs": (["a", "b"], ("lint", "unit")),
+    "one twice, one of an earlier run": (["b", "b", "elsewhere"], ("unit",)),
+    "none": ([], ()),
+    "an older answer": (None, ()),
+    "no list": ({"a": 1}, ()),
+    "a list of other things": ([{"id": "a"}, 7, None, "a"], ("lint",)),
+    "more than are kept": ([f"n{n}" for n in range(30)], tuple(f"shard {n}" for n in range(20))),
+}
+
+
+@pytest.mark.parametrize("told", NEEDS)
+async def test_a_job_names_those_that_it_waits_for(told: str) -> None:
+    dependencies, needs = NEEDS[told]
+    listed = [
+        *({"id": one, "name": name, "status": "success"} for one, name in (("a", "lint"), ("b", "unit"))),
+        *({"id": f"n{n}", "name": f"shard {n}", "status": "success"} for n in range(30)),
+        {"id": "c", "name": "deploy", "status": "failed", "dependencies": dependencies},
+    ]
+    house = House({"/workflow/w1/job": {"items": listed}})
+
+    details = await house.enrich(DetailKind.JOBS)
+
+    assert details.jobs is not None
+    assert {job.name: job.needs for job in details.jobs if job.needs or job.name == "deploy"} == {"deploy": needs}
+
+
 async def test_no_more_than_ten_failed_jobs_are_looked_into() -> None:
     failed = [{"name": "x", "status": "failed", "job_number": number} for number in range(12)]
     house = House({"/workflow/w1/job": {"items": failed}})

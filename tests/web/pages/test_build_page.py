@@ -1,14 +1,19 @@
 """The page of a build: its story first, then what failed, its neighbors, and the record."""
 
+import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
+from uuid import UUID
 
 import pytest
 
-from service.model import TestFailure
+from service.model import DetailKind, Details, JobReport, TestFailure
 from service.operations.build_story import group_failures
+from service.store import events
 from service.testing.fake_circleci.organization import Run
 from service.testing.sample_runs import VOUCHERS, suite
 from tests.app_fixture import GREEN, RED, RED_TO_WEB, House, a_house
@@ -85,6 +90,33 @@ async def test_jobs_have_bars_in_time_and_failed_ones_come_first(house: House) -
     assert page.index("Jobs that failed") < page.index("Other jobs")
     assert '<rect x="' in page
     assert "style=" not in page
+
+
+async def test_a_job_says_which_jobs_it_waited_for(house: House) -> None:
+    [build] = await finish(house, run(901))
+
+    page = (await house.http.get(f"/builds/{build}")).text
+    twin: Any = (await house.http.get(f"/builds/{build}.json")).json()
+
+    found = dict(re.findall(r"<bdi>([^<]*)</bdi>(?:</a>)? <span class=\"line\">after <bdi>([^<]*)</bdi></span>", page))
+    names = [job.name for job in RED.jobs]
+    assert found == dict(zip(names[1:], names, strict=False))
+    jobs = twin["story"]["jobs"]
+    assert {job["name"]: job["needs"] for job in jobs} == {names[0]: []} | {
+        after: [before] for before, after in pairwise(names)
+    }
+
+
+async def test_the_jobs_that_one_waited_for_are_counted_from_the_fifth_on(house: House) -> None:
+    waiting = JobReport(name="deploy", status="failed", needs=("<b>", *(f"shard {n}" for n in range(5))))
+    [build] = await finish(house, run(901))
+    details = Details(wanted=frozenset({DetailKind.JOBS}), jobs=(waiting,), rounds=1, asked_at=house.clock())
+    await house.service.context.store.write(events.put_details, {UUID(build): details})
+
+    page = (await house.http.get(f"/builds/{build}")).text
+
+    shards = ", ".join(f"<bdi>shard {n}</bdi>" for n in range(3))
+    assert f'<span class="line">after <bdi>&lt;b&gt;</bdi>, {shards} and 2 more</span>' in page
 
 
 def test_failures_with_one_text_are_one() -> None:

@@ -111,3 +111,33 @@ def test_a_session_is_ended_and_the_act_is_shown(tab: Tab) -> None:
 
     shown = tab.page.text_content("section:has(#ended)") or ""
     assert shown.count("of Linh (admin token), since ") == 2
+
+
+FOLDED = "() => document.getElementById('why').closest('details').open"
+IN_VIEW = "() => { const {top} = document.getElementById('why').getBoundingClientRect(); return 0 <= top && top < 600 }"
+
+
+@pytest.mark.parametrize("has_script", [True, False])
+def test_the_link_to_the_reasons_opens_them(browser: Browser, address: str, has_script: bool) -> None:
+    with browser.new_context(java_script_enabled=has_script, viewport={"width": 1024, "height": 600}) as context:
+        tab = Tab.open(context, address)
+        tab.page.goto(f"{address}/login")
+        tab.page.fill("input[name=token]", ADMIN_TOKEN)
+        tab.page.click("button")
+        tab.page.goto(f"{address}/builds?status=failed&still=1")
+        tab.page.click("td.c-what a >> nth=0")
+        build = tab.page.url.partition("?")[0]
+        before = tab.page.evaluate(FOLDED)
+        tab.page.goto(f"{build}?still=1#why")
+        tab.page.wait_for_function(IN_VIEW) if has_script else None
+
+        assert (before, tab.page.evaluate(FOLDED), tab.page.evaluate(IN_VIEW)) == (False, True, True)
+
+
+def test_a_browser_that_opens_no_fold_by_itself_has_the_script_for_it(tab: Tab) -> None:
+    tab.go("/builds?status=failed&still=1")
+    tab.page.click("td.c-what a >> nth=0")
+    tab.page.evaluate("history.replaceState(null, '', '#why'); dispatchEvent(new HashChangeEvent('hashchange'))")
+
+    assert tab.page.evaluate(FOLDED)
+    assert tab.page.evaluate(IN_VIEW)

@@ -83,6 +83,14 @@ function move(step) {
   entries[Math.min(Math.max(at + step, 0), entries.length - 1)]?.focus();
 }
 
+function unfoldTarget() { // what an address names may be folded away: not every browser opens that
+  const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  let fold = target?.closest("details:not([open])");
+  if (!fold) return;
+  for (; fold; fold = fold.parentElement.closest("details")) fold.open = true;
+  target.scrollIntoView();
+}
+
 function press(event) {
   if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input, textarea, select")) return;
   const keys = document.getElementById("keys");
@@ -97,6 +105,8 @@ document.addEventListener("input", () => { isTyped = true; });
 document.addEventListener("submit", () => { isTyped = false; });
 document.addEventListener("selectionchange", () => { if (isDue && String(getSelection()) === "") look(); });
 document.addEventListener("visibilitychange", sleepOrWake);
+addEventListener("hashchange", unfoldTarget);
 setInterval(() => { if (root.dataset.version && !stream && !document.hidden) { look(); listen(); } }, POLL_MS);
 showTimes(document);
+unfoldTarget();
 listen();
