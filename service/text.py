@@ -40,3 +40,8 @@ def _decoded(part: bytes, *, is_whole: bool) -> Iterator[str]:
     for start in range(0, len(part), CHUNK_BYTES):
         yield decoder.decode(part[start : start + CHUNK_BYTES])
     yield decoder.decode(b"", final=is_whole)  # a character that the limit cuts in two is left out
+
+
+def percent(share: float) -> str:
+    """Return a share as ``12 %``; ``0 %`` only for none, and ``100 %`` only for all."""
+    return f"{min(max(round(share * 100), 1 if share else 0), 100 if share >= 1 else 99)} %"

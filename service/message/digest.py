@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from service.message.status_text import age, duration
 from service.model import Closing, Color, Event, Incident, Transition
+from service.text import percent
 
 MAX_LINES = 10
 MAX_SLOWEST = 3
@@ -203,8 +204,7 @@ def _closed(event: Event, facts: DigestFacts) -> Incident | None:
 
 def _flaky_line(test: FlakyTest) -> str:
     name = f"{test.job}: {test.name}" if test.name else f"job {test.job}"
-    share = max(1, round(100 * test.fails / test.runs))
-    parts = [f"{test.place} {name}", f"failed in {test.fails} of {test.runs} runs ({share} %)"]
+    parts = [f"{test.place} {name}", f"failed in {test.fails} of {test.runs} runs ({percent(test.fails / test.runs)})"]
     parts += [test.evidence] if test.evidence else []
     parts += [f"the last failure: {test.url}"] if test.url else []
     return ", ".join(parts)

@@ -9,6 +9,8 @@ from math import sqrt
 from operator import attrgetter
 from uuid import UUID
 
+from service.text import percent
+
 CONTRADICTION_AGE = timedelta(days=14)
 CONTRADICTION_RUNS = 100
 BROKEN_STRETCH = 3
@@ -80,7 +82,9 @@ class Flakiness:
     @property
     def flips(self) -> str:
         """Return the flip rate as a sentence's end; empty if it is not known, or none."""
-        return f"{self.flip_rate:.0%} of its runs on the default branch failed after a pass" if self.flip_rate else ""
+        if not self.flip_rate:
+            return ""
+        return f"{percent(self.flip_rate)} of its runs on the default branch failed after a pass"
 
 
 def contradictions(results: Iterable[TestResult]) -> list[datetime]:

@@ -99,7 +99,7 @@ async def test_a_test_that_flips_on_the_default_branch_is_flaky_without_a_contra
 
     [item] = (await listed(house, state="flaky"))["items"]
 
-    assert (item["name"], item["evidence"]) == (ADDS, "17% of its runs on the default branch failed after a pass")
+    assert (item["name"], item["evidence"]) == (ADDS, "17 % of its runs on the default branch failed after a pass")
 
 
 async def flipped(house: House) -> tuple[str, str]:

@@ -15,7 +15,6 @@ from service.web.pages.template_filters import MONTHS
 BAR_STEP = 7
 BASE = 19  # a red bar goes on below it, so that it differs by more than its color
 FOOT = 23
-MAX_MARKS = 20  # the newest ends at the right, however few there are
 MIN_HEIGHT, MAX_HEIGHT = 3, 18
 MAX_WORDS = 8_192  # kept: a page of all projects has most of a thousand bars, and few are new
 COLORS = ("red", "green", "grey")
@@ -57,7 +56,7 @@ def _words(stopped_at: str, color: str, duration_ms: int) -> str:
 
 def marks(results: Sequence[Json]) -> list[Bar]:
     """Return a mark for each result of a test; a failed one is higher."""
-    return [_mark(one, nth) for nth, one in enumerate(results, MAX_MARKS - len(results))]
+    return [_mark(one, nth) for nth, one in enumerate(results)]
 
 
 def _mark(result: Json, nth: int) -> Bar:

@@ -12,7 +12,7 @@ from service.message.sanitize import safe_url
 from service.message.status_text import duration, severity, trigger_phrase
 from service.operations.json_shapes import unnamed_failures
 from service.operations.notification_status import status_phrases
-from service.text import humanize
+from service.text import humanize, percent
 from service.web.pages import addresses, charts, run_charts, template_filters
 
 HERE = Path(__file__).parent
@@ -57,7 +57,7 @@ def _environment(folder: Path) -> Environment:
         "result_counts": charts.result_counts,
         "data_size": template_filters.data_size,
         "build_name": template_filters.build_name,
-        "percent": template_filters.percent,
+        "percent": percent,
         "pluralize": template_filters.pluralize,
         "dismissal": template_filters.dismissal,
         "duration": duration,

@@ -93,11 +93,6 @@ def data_size(count: int) -> str:
     return f"{-(-count // 1000)} kB"
 
 
-def percent(share: float) -> str:
-    """Return a share as ``12 %``; ``0 %`` only for none, and ``100 %`` only for all."""
-    return f"{min(max(round(share * 100), 1 if share else 0), 100 if share >= 1 else 99)} %"
-
-
 def results(counts: Mapping[str, int]) -> list[str]:
     """Return test results with counts, failures first: ``3 failures``, ``211 passed``."""
     ordered = sorted(counts.items(), key=lambda result: result[0] not in FAILED_RESULTS)
