@@ -28,6 +28,7 @@ from service.health import PING_EVERY_S, Heartbeat, Readiness, WatchdogPinger
 from service.health.watchdog import Watchdog
 from service.model import Process, Role
 from service.oidc.provider import Provider, oidc_client
+from service.operations.build_files import BuildFiles
 from service.operations.first_run import FirstRun, read_setup
 from service.operations.health_page import read_setting
 from service.operations.now import Setting
@@ -390,6 +391,7 @@ def _pages(pipeline: Pipeline, api: Api, first_run: FirstRun, health: HealthFact
             access=api.access,
             clock=context.clock,
             first_run=first_run,
+            build_files=BuildFiles(source=context.source, clock=context.clock),
             health=health,
             known_problems=api.known_problems,
             setting=lambda: Setting(routes=pipeline.context.routes, people=pipeline.context.people),

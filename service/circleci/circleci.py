@@ -18,6 +18,7 @@ from service.circleci.api.users import Users
 from service.circleci.details import DetailsFetcher
 from service.circleci.source import JobFilter, every_job
 from service.circleci.times import now_utc
+from service.circleci.usage_files import UsageFiles
 from service.circleci.webhook import parser, signature
 from service.errors import Permanent
 from service.metrics import Metrics
@@ -69,6 +70,7 @@ class CircleCI:
         self._admin_api = CircleCIAPI(self._admin_client)
         self._users = Users(self._api, clock)
         self.has_v3 = api == "v3" or (api == "auto" and is_cloud(url))
+        self.usage_files = UsageFiles(partial(connect_storage, transport), needs_https=is_cloud(url))
         self._of_jobs = (
             StepLogs(self._api, has_v3=self.has_v3, storage=partial(connect_storage, transport)),
             TestResults(self._api, has_v3=self.has_v3),

@@ -51,6 +51,7 @@ COMMANDS = {
     "status": "status:status",
     "incidents": "incidents:incidents",
     "tests": "tests:tests",
+    "usage": "usage:usage",
     "mcp": "mcp:mcp",
 }
 """Module and name of each command.

@@ -30,6 +30,7 @@ from service.db.quiet_tables import alarms, known_problems, silences
 from service.db.seal_tables import seal_blankings, seal_removals, sealed_rows, seals
 from service.db.test_tables import test_days, test_results, tests
 from service.db.track_tables import backfills, incidents, runs, told, tracks
+from service.db.usage_tables import usage_exports, usage_figures
 from service.db.view_tables import saved_views
 from service.model import (
     DeliveryState,
@@ -81,6 +82,8 @@ __all__ = [
     "tests",
     "told",
     "tracks",
+    "usage_exports",
+    "usage_figures",
 ]
 
 deliveries = Table(

@@ -98,6 +98,7 @@ from service.model.tracks import (
     color_of,
     default_branches,
 )
+from service.model.usage import UNFINISHED, Budget, ExportState, UsageExport, UsageFigure, UsageRow
 from service.model.users import AccessRole, CredentialKind, User
 
 __all__ = [
@@ -108,6 +109,7 @@ __all__ = [
     "FROM_FILE",
     "MAX_SILENCE",
     "TEST_DAY",
+    "UNFINISHED",
     "USUAL_DEFAULTS",
     "AbsentFacts",
     "AccessRole",
@@ -120,6 +122,7 @@ __all__ = [
     "Attempt",
     "Backlog",
     "Block",
+    "Budget",
     "Channel",
     "Closing",
     "Color",
@@ -136,6 +139,7 @@ __all__ = [
     "Event",
     "EventKind",
     "ExpectedMessage",
+    "ExportState",
     "FailedStep",
     "FailedTest",
     "Fetch",
@@ -208,6 +212,9 @@ __all__ = [
     "Transition",
     "Untrusted",
     "Update",
+    "UsageExport",
+    "UsageFigure",
+    "UsageRow",
     "User",
     "Vcs",
     "Verdict",

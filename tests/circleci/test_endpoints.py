@@ -170,7 +170,10 @@ def test_the_fake_circleci_serves_the_endpoints_of_the_table_and_no_other(fake: 
     }
 
     assert len(routes) == len(fake.app.routes)
-    assert {route.path for route in routes if not route.path.startswith("/api/")} == {"/storage/{id}"}
+    assert {route.path for route in routes if not route.path.startswith("/api/")} == {
+        "/storage/{id}",
+        "/storage/usage/{id}/{part:int}",
+    }
     assert served == set(ADDRESSES.values())
 
 
@@ -198,7 +201,9 @@ async def test_a_forbidden_call_names_the_right_that_it_needs(name: str) -> None
     client = Client(connect("http://ci", "good-token", wire), metrics=Metrics(), clock=now_utc)
 
     with pytest.raises(Permanent, match=re.escape(f"403 to {ENDPOINTS[name]}: ")) as refused:
-        await client.send(replace(call, parts={"id": "x", "slug": "gh/acme/web", "org": "gh/acme", "number": 7}))
+        await client.send(
+            replace(call, parts={"id": "x", "slug": "gh/acme/web", "org": "gh/acme", "number": 7, "job": "x"})
+        )
     await client.close()
 
     assert ("organization admin" in str(refused.value)) is (ENDPOINTS[name].right is Right.ADMIN)

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
+from service.circleci.api.artifacts import ArtifactsAPI
 from service.circleci.api.client import Client, Page
 from service.circleci.api.endpoints import ENDPOINTS
 from service.circleci.api.organizations import OrganizationsAPI
@@ -24,6 +25,7 @@ from service.circleci.api.responses import (
     WorkflowAnswer,
 )
 from service.circleci.api.transfer import Sink
+from service.circleci.api.usage import UsageAPI
 from service.circleci.pull_requests import ValuesAnswer
 from service.circleci.webhook.payload import PipelineShape
 
@@ -36,6 +38,8 @@ class CircleCIAPI:
     def __init__(self, client: Client) -> None:
         self._client = client
         self.organizations = OrganizationsAPI(client)
+        self.build_files = ArtifactsAPI(client)
+        self.usage = UsageAPI(client)
 
     async def me(self) -> UserShape:
         """Return the owner of the token."""

@@ -7,12 +7,16 @@ this table. Each area of the API has a module in ``tables``, and a class whose m
 from collections.abc import Mapping
 
 from service.circleci.api.endpoint import Endpoint
+from service.circleci.api.tables.artifacts import ARTIFACTS
 from service.circleci.api.tables.builds import BUILDS
 from service.circleci.api.tables.hooks import HOOKS
 from service.circleci.api.tables.organizations import ORGANIZATIONS
+from service.circleci.api.tables.usage import USAGE
 
 ENDPOINTS: Mapping[str, Endpoint] = {  # by the name of the method that calls it
     **BUILDS,
     **HOOKS,
     **ORGANIZATIONS,
+    **ARTIFACTS,
+    **USAGE,
 }

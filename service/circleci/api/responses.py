@@ -78,6 +78,7 @@ class ProjectShape(Shape):
 
     id: Text = None
     slug: Text = None
+    organization_id: Text = None
     vcs_info: ProjectVcs = ProjectVcs()
 
 

@@ -16,11 +16,13 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from service.testing.fake_circleci import responses
+from service.testing.fake_circleci.artifacts_routes import FakeArtifacts
 from service.testing.fake_circleci.faults import Faults
 from service.testing.fake_circleci.job_routes import FakeJobs, v3_error
 from service.testing.fake_circleci.organization import JobRun, Person, Project, Run, TestResult
 from service.testing.fake_circleci.organization_routes import FakeOrganizations
 from service.testing.fake_circleci.responses import page
+from service.testing.fake_circleci.usage_routes import FakeUsage
 from service.testing.fake_circleci.webhooks import FakeWebhooks, error_response
 
 PREFIX = "/api/v2"
@@ -57,6 +59,8 @@ class FakeCircleCI:
     hooks          the registered webhooks
     jobs           the jobs of these runs
     organizations  the organizations of the owner, with their projects
+    build_files    the configurations of pipelines, and the artifacts of jobs
+    usage          the usage exports
     deleted_branches  those that it lists in no project
     has_v3         False: it has API v2 and v1.1 alone, as a CircleCI Server
     """
@@ -85,6 +89,10 @@ class FakeCircleCI:
         self.organizations = FakeOrganizations(self._projects)
         self.jobs = FakeJobs(self._tests_by_now)
         self._asked_for_tests: dict[str, int] = {}
+        self.build_files = FakeArtifacts(
+            self._pipelines.get, lambda *at: self.jobs.by_number.get(at), page_size=page_size
+        )
+        self.usage = FakeUsage(self._workflows.values)
         self.hooks = FakeWebhooks({project.id for project in self._projects.values()})
         self.app = self._build_app()
 
@@ -103,6 +111,7 @@ class FakeCircleCI:
             Route(f"{PREFIX}/user/{{id}}", self._user),
             Route(f"{PREFIX}/workflow/{{id}}", self._workflow),
             Route(f"{PREFIX}/workflow/{{id}}/job", self._workflow_jobs),
+            *self.build_files.routes(PREFIX),
             Route(f"{PREFIX}/pipeline/{{id}}", self._pipeline),
             Route(f"{PREFIX}/pipeline/{{id}}/values", self._values),
             Route(f"{PREFIX}/project/{{slug:path}}/job/{{number:int}}", self._job),
@@ -112,6 +121,7 @@ class FakeCircleCI:
             *self.jobs.routes(),
             *self.organizations.routes(),
             *self.hooks.routes(PREFIX),
+            *self.usage.routes(PREFIX),
         ]
         door = Middleware(BaseHTTPMiddleware, dispatch=self._intercept)
         app = Starlette(routes=routes, middleware=[door], exception_handlers={404: _no_such_address})

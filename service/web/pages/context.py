@@ -13,6 +13,7 @@ from starlette.responses import RedirectResponse, Response
 from service.db.database import Store
 from service.db.tables import Transaction
 from service.model import IncidentClass, KnownProblem, User
+from service.operations.build_files import BuildFiles
 from service.operations.first_run import FirstRun
 from service.operations.health_state import read_state
 from service.operations.json_shapes import Json
@@ -55,6 +56,7 @@ class PageContext:
     """The dependencies of every page.
 
     first_run        the steps that the builds page shows until the first post is accepted
+    build_files      asks CircleCI for what builds ran and left
     known_problems   returns those of roundsman.yaml; likewise ``setting`` its routes and people
     """
 
@@ -65,6 +67,7 @@ class PageContext:
     first_run: FirstRun
     known_problems: Callable[[], Sequence[KnownProblem]] = tuple
     setting: Callable[[], Setting] = Setting
+    build_files: BuildFiles = field(default_factory=BuildFiles)
     health: HealthFacts = field(default_factory=HealthFacts)
     weeks: WeeksCache = field(default_factory=WeeksCache)
     tests: TestsCache = field(default_factory=TestsCache)
