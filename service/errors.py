@@ -7,7 +7,8 @@ RoundsmanError
 │   │   └── UnknownSecret   there is one, made with a secret that is not configured
 │   ├── Unauthorized    401: no valid credential
 │   ├── Forbidden       403: refused with any credential, for its address or its origin
-│   ├── TooManyGuesses  429: too many wrong credentials from one address; has a Retry-After
+│   ├── TooManyRequests 429: too much at once; has a Retry-After
+│   │   └── TooManyGuesses  too many wrong credentials from one address
 │   └── BadRequest      any other 4xx, with its status
 ├── Temporary     worth trying again later; may carry the time to wait
 ├── Permanent     trying again will not help: a dead letter, for a person
@@ -86,10 +87,10 @@ class Forbidden(Rejected):
     status = 403
 
 
-class TooManyGuesses(Rejected):
-    """Too many wrong credentials from one address.
+class TooManyRequests(Rejected):
+    """More requests than can be served at once.
 
-    retry_after_s   seconds until the address may try again
+    retry_after_s   seconds until the sender may try again
     """
 
     status = 429
@@ -102,6 +103,10 @@ class TooManyGuesses(Rejected):
     def headers(self) -> dict[str, str]:
         """Return the headers of the answer."""
         return {"Retry-After": str(self.retry_after_s)}
+
+
+class TooManyGuesses(TooManyRequests):
+    """Too many wrong credentials from one address."""
 
 
 class BadRequest(Rejected):

@@ -20,6 +20,7 @@ from service.model import EventKind, Verdict
 
 RESULTS = ("kept", "duplicate", "bad_signature", "refused", "not_kept", "broken_off")
 DEAD = ("delivery", "notification")
+SPAN_RESULTS = ("kept", "rejected", "refused", "not_kept")
 LIMITS = ("all", "client")
 LOGIN_WAYS = ("api", "pages", "link", "key", "openid")
 LOGIN_REFUSALS = ("wrong", "too_many")
@@ -45,6 +46,7 @@ class Metrics:
         self.build = Info("roundsman_build", "The release, role and database of this process", registry=self.registry)
 
         self.deliveries = self._counter("deliveries", "Posts at the hook, by result", "result")
+        self.spans = self._counter("spans", "Spans of CircleCI's OpenTelemetry exporter, by result", "result")
         self.connections_refused = self._counter(
             "connections_refused", "Connections and requests refused, by the limit that was reached", "limit"
         )
@@ -82,11 +84,15 @@ class Metrics:
             "worker_silent_seconds", "Time since the last poll for jobs by any worker; +Inf: none"
         )
         self.dead_letters_present = self._gauge("dead_letters_waiting", "Dead letters at present, by kind", "what")
+        self.unexplained_runs = self._gauge(
+            "unexplained_runs", "Workflows of the last day that a span told of, and no webhook within minutes"
+        )
         self._create_known_series()
 
     def _create_known_series(self) -> None:
         """Create the series of every label value that is known beforehand."""
         _create_label_series(self.deliveries, RESULTS)
+        _create_label_series(self.spans, SPAN_RESULTS)
         _create_label_series(self.connections_refused, LIMITS)
         _create_label_series(self.events, EventKind)
         _create_label_series(self.decisions, Verdict)
@@ -105,7 +111,7 @@ class Metrics:
         Their last values would be out of date.
         """
         present = [self.dead_letters_present.labels(kind) for kind in DEAD]
-        for gauge in (self.queue_depth, self.queue_age, self.last_poll, self.poll_age, *present):
+        for gauge in (self.queue_depth, self.queue_age, self.last_poll, self.poll_age, self.unexplained_runs, *present):
             gauge.set(math.nan)
 
     def text(self) -> bytes:

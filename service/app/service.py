@@ -11,12 +11,12 @@ from typing import Any
 from uuid import UUID
 
 from starlette.applications import Starlette
-from starlette.routing import BaseRoute
 
 from service.app.asgi import health_app, receiving_app
 from service.app.assistants import Assistants, answer_assistants
 from service.app.build_context import Parts, build_context, embedded_queue
 from service.app.limits import Limits
+from service.app.other_routes import other_routes
 from service.channels import AppriseChannels
 from service.circleci.circleci import CircleCI
 from service.clock import Clock, DatabaseClock, now_utc
@@ -60,9 +60,7 @@ from service.web.api import Api
 from service.web.auth.access import Access
 from service.web.auth.header_users import HeaderUsers
 from service.web.auth.oidc_login import OidcLogin
-from service.web.feeds.feeds import Feeds
 from service.web.live.changes import Changes
-from service.web.live.endpoint import LiveEndpoint
 from service.web.pages.context import PageContext, PageLimits
 from service.web.pages.health_facts import HealthFacts, HealthParts
 from service.web.pages.pages import Pages
@@ -245,7 +243,7 @@ def build(  # noqa: PLR0913 - one argument for each thing that tests and the dem
     if changes is not None:
         webhook = _webhook(context, committer, limits)
         pages = _pages(pipeline, api, first_run, health, limits=limits.pages)
-        others = _other_routes(config.settings, context, access, changes, assistants=assistants)
+        others = other_routes(config.settings, context, access, changes, assistants=assistants)
         asgi = receiving_app(api, webhook, pages, others, max_body_bytes=config.settings.max_body_bytes)
     return Service(
         asgi=asgi,
@@ -270,15 +268,6 @@ def _watchdog(settings: Settings, jobs: JobQueue, readiness: Readiness) -> Watch
     watchdog = Watchdog(settings.watchdog_url)
     jobs.schedule(PING_EVERY_S, WatchdogPinger(readiness, watchdog).ping)
     return watchdog
-
-
-def _other_routes(
-    settings: Settings, context: Context, access: Access, changes: Changes, *, assistants: Assistants | None
-) -> list[BaseRoute]:
-    """Return the routes that are neither of the API nor pages."""
-    feeds = Feeds(store=context.store, access=access, clock=context.clock, address=settings.address)
-    live = LiveEndpoint(access=access, changes=changes)
-    return [*feeds.routes(), *live.routes(), *(assistants.routes() if assistants else ())]
 
 
 def _wake_ups(settings: Settings, context: Context) -> WakeUps | None:

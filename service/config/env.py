@@ -71,6 +71,15 @@ def _token_problems(settings: Settings) -> Iterator[str]:
         )
 
 
+def _otlp_problems(settings: Settings) -> Iterator[str]:
+    others = (settings.admin_token, settings.read_token, settings.circleci_token, settings.circleci_admin_token)
+    if settings.otlp_token is not None and settings.otlp_token in others:
+        yield (
+            f"{variable('otlp_token')} is the same as another token of ours, and CircleCI is told this one; "
+            f"{SECRET_ADVICE}"
+        )
+
+
 def _user_problems(settings: Settings) -> Iterator[str]:
     """Yield the problems with the settings for users whom others name."""
     header, proxies = variable("user_header"), variable("trusted_proxies")

@@ -139,6 +139,18 @@ def check_read_token(token: str) -> str:
     return token
 
 
+def check_otlp_token(token: str) -> str:
+    """Return a token that cannot be guessed, and that a header can carry."""
+    if len(token) < _MIN_READ_TOKEN_CHARACTERS or len(set(token)) < _MIN_READ_TOKEN_VARIETY:
+        raise ValueError(
+            f"needs {_MIN_READ_TOKEN_CHARACTERS} characters, {_MIN_READ_TOKEN_VARIETY} of them different: "
+            f"with it anyone could send spans; {SECRET_ADVICE}"
+        )
+    if not token.isascii() or not token.isprintable() or " " in token:
+        raise ValueError(f"has a character that no header carries; {SECRET_ADVICE}")
+    return token
+
+
 def read_secrets(written: object) -> object:
     """Return the secrets of a list with commas or line breaks, in the order written.
 

@@ -19,6 +19,7 @@ from service.config.setting_values import (
     check_host,
     check_networks,
     check_origin,
+    check_otlp_token,
     check_port,
     check_read_token,
     check_slack_url,
@@ -95,6 +96,12 @@ class Settings(BaseModel):
         description="A token that only reads: GET requests of the API, feeds and badges, as a Bearer token or as "
         "the password of Basic, at least 32 characters. The keys of [signed "
         "addresses](http.md#feeds-and-badges) are made with it, and a new token makes them all invalid.",
+    )
+    otlp_token: Annotated[str, AfterValidator(check_otlp_token)] | None = Field(
+        default=None,
+        repr=False,
+        description="The Bearer token of [CircleCI's OpenTelemetry exporter](otlp.md), at least 32 characters. "
+        "Without it the receiver at `/otlp/v1/traces` is off.",
     )
     mcp: bool = Field(
         default=False,

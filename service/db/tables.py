@@ -28,6 +28,7 @@ from service.db.metadata import Transaction, metadata
 from service.db.process_tables import actions, heartbeats, hooks, jobs, lanes, refusals, sessions
 from service.db.quiet_tables import alarms, known_problems, silences
 from service.db.seal_tables import seal_blankings, seal_removals, sealed_rows, seals
+from service.db.span_tables import spans
 from service.db.test_tables import test_days, test_results, tests
 from service.db.track_tables import backfills, incidents, runs, told, tracks
 from service.db.usage_tables import usage_exports, usage_figures
@@ -77,6 +78,7 @@ __all__ = [
     "seals",
     "sessions",
     "silences",
+    "spans",
     "test_days",
     "test_results",
     "tests",

@@ -78,6 +78,7 @@ from service.model.run_facts import RunFacts, RunFailures
 from service.model.saved_views import SavedView
 from service.model.seals import Seal
 from service.model.silences import MAX_SILENCE, Silence, SilenceState
+from service.model.spans import UNEXPLAINED_WINDOW, WEBHOOK_WAIT, Fact, Span, SpanLevel, UnexplainedRun
 from service.model.story import Aside, Block, Line, Link, Untrusted, Words
 from service.model.test_coverage import TestCoverage
 from service.model.test_facts import Culprits, FailedTest, ObservedTest, RedElsewhere, RedFacts, Suspect, TestIdentity
@@ -109,8 +110,10 @@ __all__ = [
     "FROM_FILE",
     "MAX_SILENCE",
     "TEST_DAY",
+    "UNEXPLAINED_WINDOW",
     "UNFINISHED",
     "USUAL_DEFAULTS",
+    "WEBHOOK_WAIT",
     "AbsentFacts",
     "AccessRole",
     "Action",
@@ -140,6 +143,7 @@ __all__ = [
     "EventKind",
     "ExpectedMessage",
     "ExportState",
+    "Fact",
     "FailedStep",
     "FailedTest",
     "Fetch",
@@ -200,6 +204,8 @@ __all__ = [
     "SignatureMatch",
     "Silence",
     "SilenceState",
+    "Span",
+    "SpanLevel",
     "Suspect",
     "Taken",
     "TestCoverage",
@@ -210,6 +216,7 @@ __all__ = [
     "Track",
     "TrackState",
     "Transition",
+    "UnexplainedRun",
     "Untrusted",
     "Update",
     "UsageExport",

@@ -1,15 +1,16 @@
 """Delete old records in small batches, so that webhooks do not wait for long."""
 
 import asyncio
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 
 from service.pipeline.context import Context
-from service.store import incident_search, living_messages, retention, sessions, silences, test_results
+from service.store import incident_search, living_messages, retention, sessions, silences, spans, test_results
 
 BATCH_SIZE = 100  # events in a transaction: some tens of milliseconds
 PAUSE_S = 0.1  # between batches, for other writers
+KEEP_STEPS = timedelta(days=14)  # those that passed: nine of ten spans are such, and nothing asks for older ones
 
 log = structlog.get_logger()
 
@@ -20,6 +21,7 @@ async def prune(context: Context, *, batch_size: int = BATCH_SIZE) -> None:
     await context.store.write(living_messages.prune, before=before)  # found by their incidents: they go first
     count = await _prune_events(context, before, batch_size) + await _prune_others(context, before, batch_size)
     await _prune_tests(context, before, batch_size)
+    await _prune_spans(context, before, batch_size)
     await context.store.write(sessions.prune, now=context.clock())
     await context.store.write(silences.prune, before=before)
     if count:
@@ -58,3 +60,13 @@ async def _prune_tests(context: Context, before: datetime, batch_size: int) -> N
         if await context.store.write_alone(test_results.prune, before=before, limit=batch_size) < batch_size:
             return
         await asyncio.sleep(PAUSE_S)
+
+
+async def _prune_spans(context: Context, before: datetime, batch_size: int) -> None:
+    """Delete old spans; of steps that passed those that nothing asks for already."""
+    of_steps = max(before, context.clock() - KEEP_STEPS)
+    for delete, oldest in ((spans.prune, before), (spans.prune_passed_steps, of_steps)):
+        while True:
+            if await context.store.write_alone(delete, before=oldest, limit=batch_size) < batch_size:
+                break
+            await asyncio.sleep(PAUSE_S)

@@ -28,6 +28,7 @@ from service.web.api_views import ViewsApi
 from service.web.auth.access import Access
 from service.web.build_metrics_text import build_metrics_text
 from service.web.openapi.document import PATH, openapi
+from service.web.otlp.gauges import set_unexplained
 from service.web.parameters import checked_params, page_params, single_valued_params
 
 
@@ -186,6 +187,7 @@ class Api:
             self.metrics.clear_database_gauges()
         else:
             self._set_database_gauges(stats)
+            await set_unexplained(self.metrics, self.store, self.clock)
         self.metrics.database_up.set(database.is_ok and stats is not None)
         text = self.metrics.text()
         if is_reader:  # its labels name projects

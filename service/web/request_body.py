@@ -4,6 +4,7 @@ Bytes are counted as they arrive: a false Content-Length gains nothing.
 """
 
 import asyncio
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from service.errors import BadRequest, Temporary
@@ -13,6 +14,9 @@ SMALL_BODY_BYTES = 64 * 2**10  # CircleCI's have a few thousand
 
 MAX_UNSIGNED_BYTES = 16 * 2**10
 TURN_INTERVAL_S = 1.0
+
+IDENTITY = frozenset({"", "identity"})
+"""The content encodings of a body that is as it is."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,14 +72,16 @@ class BodyReader:
             return None
         return bytes(body[:MAX_UNSIGNED_BYTES])
 
-    async def read(self, post: Post, max_body_bytes: int) -> bytes:
+    async def read(self, post: Post, max_body_bytes: int, *, encodings: Collection[str] = IDENTITY) -> bytes:
         """Return the body, byte for byte as received.
+
+        encodings   the content encodings that the caller takes
 
         Raises BadRequest when it is compressed, too large or too slow, ClientDisconnect, and Temporary when too many
         large bodies arrive at once.
         """
         encoding = post.header(b"content-encoding").strip().lower()
-        if encoding not in {"", "identity"}:
+        if encoding not in encodings:
             reason = f"content-encoding {encoding[:40]!a} is not accepted"
             raise BadRequest(reason, status=415, next_step="send the body as it is")
         if post.content_length > max_body_bytes:

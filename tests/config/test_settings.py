@@ -17,6 +17,7 @@ SECRETS = {
         "circleci_token",
         "circleci_admin_token",
         "admin_token",
+        "otlp_token",
         "read_token",
     ),
     "oidc_client_secret",

@@ -1,0 +1,1 @@
+"""CircleCI's OpenTelemetry exporter: read its requests, and write their answers."""

@@ -1,0 +1,1 @@
+"""The receiver of CircleCI's OpenTelemetry exporter."""
