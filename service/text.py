@@ -13,6 +13,9 @@ MARK = "\N{REPLACEMENT CHARACTER}"
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 CHUNK_BYTES = 65_536  # decoded at a time: between two chunks other threads may run
 
+DEFINITION_DIGITS = 8
+NO_DIGITS = re.compile("[^0-9A-Za-z-]")
+
 
 def clean(text: str) -> str:
     """Return the text with U+FFFD in place of NUL and of lone surrogates."""
@@ -45,3 +48,11 @@ def _decoded(part: bytes, *, is_whole: bool) -> Iterator[str]:
 def percent(share: float) -> str:
     """Return a share as ``12 %``; ``0 %`` only for none, and ``100 %`` only for all."""
     return f"{min(max(round(share * 100), 1 if share else 0), 100 if share >= 1 else 99)} %"
+
+
+def definition_digits(definition: str) -> str:
+    """Return the first digits of a pipeline definition's id, which tell two apart.
+
+    CircleCI's are UUIDs; of what is none, letters and digits are left.
+    """
+    return NO_DIGITS.sub("", definition)[:DEFINITION_DIGITS]

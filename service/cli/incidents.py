@@ -12,7 +12,7 @@ from service.cli._event_text import format_time
 from service.cli._operator import operator, user_name
 from service.cli._output import DIGITS, MIN_WIDTH, MINUTES, AsJson, print_json, print_table, say
 from service.cli._values import completion_of
-from service.cli.status import describe_mute, describe_taken
+from service.cli.status import describe_definition, describe_mute, describe_taken
 from service.config.settings import Settings
 from service.db.database import Store
 from service.model import IncidentClass
@@ -170,7 +170,7 @@ def _row(one: Any, now: datetime) -> tuple[Any, ...]:
         opened,
         one["project_name"] or one["project"],
         one["branch"],
-        one["workflow"],
+        f"{one['workflow'] or ''}{describe_definition(one)}" or None,
         one["streak"],
         taken,
     )
@@ -179,7 +179,7 @@ def _row(one: Any, now: datetime) -> tuple[Any, ...]:
 def _lines(one: Any) -> Iterator[str]:
     """Yield an incident in words."""
     place = " ".join(filter(None, [one["project_name"] or one["project"], one["branch"], one["workflow"]]))
-    yield f"incident {one['id']} of {place}"
+    yield f"incident {one['id']} of {place}{describe_definition(one)}"
     times = "once" if one["streak"] == 1 else f"{one['streak']} times"
     yield f"  {one['state']}, red {times} since {format_time(one['opened_at'])}"
     if one["closed_at"]:

@@ -14,6 +14,7 @@ from service.db.database import Store
 from service.operations.incidents import UNTIL_FIXED
 from service.operations.json_shapes import Json
 from service.operations.status import GREEN, RED, Asked, near_names, read_status
+from service.text import definition_digits
 
 STYLES = {RED: "bold red", GREEN: "bold green"}
 
@@ -76,7 +77,7 @@ def describe(one: Any) -> str:
             None, [one.get("project_name") or one.get("project"), one.get("branch"), one["workflow"] or "a workflow"]
         )
     )
-    parts = [f"{place}: {one['state']}{_since(one)}"]
+    parts = [f"{place}{describe_definition(one)}: {one['state']}{_since(one)}"]
     if one["streak"] > 1:
         parts.append(f"{one['streak']} times in a row")
     if one["incident"]:
@@ -86,6 +87,11 @@ def describe(one: Any) -> str:
     if one.get("muted_until"):
         parts.append(describe_mute(one["muted_until"]))
     return ", ".join(parts)
+
+
+def describe_definition(one: Any) -> str:
+    """Return the pipeline definition in words, where a workflow needs it to be told."""
+    return f" (definition {definition_digits(one['definition'])})" if one.get("definition") else ""
 
 
 def describe_mute(until: str) -> str:

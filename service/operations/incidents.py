@@ -17,6 +17,7 @@ from service.operations.time_filters import to_later_time
 from service.store import actions, incident_search, living_messages, track_search, tracks
 from service.store.cursors import SortKey, to_cursor, to_sort_key
 from service.store.incident_search import Wanted
+from service.store.same_names import definitions_of
 from service.text import clean
 
 OPEN, CLOSED = "open", "closed"
@@ -201,8 +202,11 @@ def list_incidents(
     items = found[:limit]
     last = items[-1] if len(found) > limit else None
     of_tracks = tracks.find_all(transaction, {one.track_id for one in items})
+    definitions = definitions_of(transaction, list(of_tracks))
     return {
-        "items": [incident_json(one, of_tracks[one.track_id].track) for one in items],
+        "items": [
+            incident_json(one, of_tracks[one.track_id].track, definition=definitions.get(one.track_id)) for one in items
+        ],
         "next": to_cursor(SortKey(at=last.opened_at, id=last.id)) if last else None,
     }
 
@@ -221,17 +225,22 @@ def show_incident(transaction: Transaction, incident_id: UUID) -> Json:
 
 
 def _shape(transaction: Transaction, incident: Incident) -> Json:
-    return incident_json(incident, tracks.find_all(transaction, [incident.track_id])[incident.track_id].track)
+    track = tracks.find_all(transaction, [incident.track_id])[incident.track_id].track
+    return incident_json(incident, track, definition=definitions_of(transaction, [track.id]).get(track.id))
 
 
-def incident_json(incident: Incident, track: Track) -> Json:
-    """Return the shape of an incident."""
+def incident_json(incident: Incident, track: Track, *, definition: str | None = None) -> Json:
+    """Return the shape of an incident.
+
+    definition   the pipeline definition, where another of the project has a workflow of that name on that branch
+    """
     return {
         "id": str(incident.id),
         "project": track.project_slug or track.project_name,
         "project_name": track.project_name,
         "branch": track.branch,
         "workflow": track.workflow,
+        "definition": definition,
         "state": OPEN if incident.is_open else CLOSED,
         "opened_at": rfc3339(incident.opened_at),
         "closed_at": rfc3339(incident.closed_at) if incident.closed_at else None,

@@ -23,6 +23,7 @@ from service.pipeline.record_tests import FAILED_JOBS
 from service.store import default_tracks, events, incidents, notifications, red_rows, runs
 from service.store.default_tracks import StripRun
 from service.store.red_rows import FailedJob
+from service.store.same_names import definitions_of
 
 EVERYTHING = WorkflowFilter()
 MAX_REDS = 25
@@ -59,6 +60,7 @@ class RedFacts:
     failures: Mapping[UUID, Sequence[FailedJob]]  # by the ids of runs
     notifications: Mapping[UUID | None, Sequence[Notification]]  # by the ids of events
     strips: Mapping[int, Sequence[StripRun]]
+    definitions: Mapping[int, str]
 
 
 def read_now(transaction: Transaction, asked: Asked, now: datetime, *, weeks: WeeksCache, setting: Setting) -> Json:
@@ -136,6 +138,7 @@ def _read_facts(
         failures=failures_of(transaction, newest, of_runs),
         notifications=told,
         strips=strips,
+        definitions=definitions_of(transaction, [one.track.id for one in shown]),
     )
 
 
@@ -185,10 +188,12 @@ def red_json(red: BranchWorkflow, facts: RedFacts, now: datetime) -> Json:
     opener = facts.events.get(incident.opened_by) if incident else None
     newest = facts.events.get(incident.last_red) if incident else None
     posts = dict.fromkeys(one.id for one in (opener, newest) if one is not None)
+    definition = facts.definitions.get(stored.track.id)
     of_incident = incident_json(incident, stored.track) if incident else _bare_json(red)
     is_muted = incident is not None and incident.is_muted(now)
     return of_incident | {
         "project_name": project_name(stored.track),
+        "definition": definition,
         "is_muted": is_muted,
         "newest_event": str(newest.id) if newest else None,
         "fails": fails_json(facts.failures.get(incident.last_red, ()) if incident else ()),

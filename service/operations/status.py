@@ -14,6 +14,7 @@ from service.operations.json_shapes import Json, coverage_json, rfc3339
 from service.operations.unknown_projects import describe_unknown
 from service.routing.flakes import RATE_AGE
 from service.store import default_tracks, incidents, names, track_search
+from service.store.same_names import definitions_of
 from service.store.test_coverage import coverage_of_tracks
 from service.store.tracks import StoredTrack
 
@@ -136,6 +137,7 @@ def _is_expired(one: StoredTrack, now: datetime) -> bool:
 def _workflows(transaction: Transaction, counting: Sequence[StoredTrack], now: datetime) -> list[Json]:
     greens = track_search.green_since(transaction, [one.track.id for one in counting if one.state.color is Color.GREEN])
     known = incidents.find_all(transaction, {one.state.incident_id for one in counting if one.state.incident_id})
+    definitions = definitions_of(transaction, [one.track.id for one in counting])
     shapes: list[Json] = []
     for one in counting:
         incident = known.get(one.state.incident_id) if one.state.incident_id else None
@@ -143,6 +145,7 @@ def _workflows(transaction: Transaction, counting: Sequence[StoredTrack], now: d
         shapes.append(
             {
                 "workflow": one.track.workflow,
+                "definition": definitions.get(one.track.id),
                 "state": str(one.state.color or UNKNOWN),
                 "since": rfc3339(since) if since else None,
                 "streak": one.state.streak,

@@ -64,6 +64,7 @@ def read_workflow(transaction: Transaction, key: ProjectKey, where: OnBranch, no
         "state": str(state.state),
         "since": rfc3339(stored.state.since) if stored.state.since else None,
         "streak": stored.state.streak,
+        "definition": track.definition_id or None,
         "definitions": branches.pop("definitions"),
         "branches": branches,
         "runs": [_run_json(run) for run in last],

@@ -17,6 +17,8 @@ from service.pipeline.reminders import reminder_notes
 from service.pipeline.summaries import kind_of
 from service.routing.people import author, find_mentions
 from service.store import events, incidents
+from service.store.same_names import definition_of
+from service.text import definition_digits
 
 
 def compose_message(
@@ -42,7 +44,7 @@ def compose_message(
     event_url = f"{context.public_url}/builds/{event.id}#why" if context.public_url else None
     details = _shown(context, notification, events.find_details(transaction, event.id))
     facts = _facts(context, notification, event, _incident(transaction, event))
-    facts = replace(facts, notes=(*facts.notes, *problems))
+    facts = replace(facts, notes=(*facts.notes, *_definition_notes(transaction, event), *problems))
     facts = with_red_facts(transaction, context, facts, event, details=details)
     if route := context.route(notification.route):
         culprits = [author(one.author_name, one.author_email) for one in facts.red.culprits.suspects]
@@ -54,6 +56,14 @@ def compose_message(
     if (receiver := context.receivers.get(notification.receiver)) is None:
         return message
     return apply_templates(receiver, Story(event=event, details=details, facts=facts, message=message))
+
+
+def _definition_notes(transaction: Transaction, event: Event) -> tuple[Line, ...]:
+    """Return the sentence that tells a workflow from another of its name."""
+    definition = definition_of(transaction, event)
+    if definition is None:
+        return ()
+    return ((f"Of the pipeline definition {definition_digits(definition)}: another one has a workflow of that name.",),)
 
 
 def _mentions(

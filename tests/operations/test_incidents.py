@@ -23,6 +23,7 @@ KEYS = [
         "project_name",
         "branch",
         "workflow",
+        "definition",
         "state",
         "opened_at",
         "closed_at",
@@ -81,6 +82,7 @@ async def test_a_red_branch_says_since_when_and_in_which_incident(house: House) 
         "workflows": [
             {
                 "workflow": "build",
+                "definition": None,
                 "state": "red",
                 "since": incident["opened_at"],
                 "streak": 2,

@@ -29,7 +29,7 @@ _NOTIFICATION = (
     "give_up_at:t reason:s? sent_at:t? title:s? words:o|s? news:s? waits_for:s? incident:u? attempts:[Attempt]"
 )
 _INCIDENT = (
-    "id:u project:s? branch:s? workflow:s? state:s opened_at:t? closed_at:t? opened_by:s? closed_by:s? "
+    "id:u project:s? branch:s? workflow:s? definition:s? state:s opened_at:t? closed_at:t? opened_by:s? closed_by:s? "
     "closed_because:s? streak:i fingerprint:s? taken:o? class:s? class_by:s? fixed_by:s? muted_until:t?"
 )
 _SILENCE = "matchers:o from:t until:t who:s comment:s state:s created_at:t expired_by:s?"
@@ -52,7 +52,7 @@ SHAPES: Mapping[str, str] = {
     "DeliveryAct": "delivery:u",
     "NotificationAct": "notification:u",
     "Coverage": "known:i red_runs:i",
-    "WorkflowState": "workflow:s? state:s since:t? streak:i incident:u? taken:o? muted_until:t?",
+    "WorkflowState": "workflow:s? definition:s? state:s since:t? streak:i incident:u? taken:o? muted_until:t?",
     "Status": "project:s? branch:s? state:s since:t? workflows:[WorkflowState] coverage:Coverage",
     "Incident": _INCIDENT,
     "IncidentRecords": f"{_INCIDENT} actions:[Action]",

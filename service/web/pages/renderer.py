@@ -12,7 +12,7 @@ from service.message.sanitize import safe_url
 from service.message.status_text import duration, severity, trigger_phrase
 from service.operations.json_shapes import unnamed_failures
 from service.operations.notification_status import status_phrases
-from service.text import humanize, percent
+from service.text import definition_digits, humanize, percent
 from service.web.pages import addresses, charts, run_charts, template_filters
 
 HERE = Path(__file__).parent
@@ -60,6 +60,7 @@ def _environment(folder: Path) -> Environment:
         "percent": percent,
         "pluralize": template_filters.pluralize,
         "dismissal": template_filters.dismissal,
+        "definition_digits": definition_digits,
         "duration": duration,
         "exact_time": template_filters.exact_time,
         "status_mark": template_filters.status_mark,

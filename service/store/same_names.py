@@ -1,0 +1,47 @@
+"""Tracks with the same names, by other pipeline definitions of one project.
+
+A project may have several pipeline definitions, and two of them a workflow of one name.
+"""
+
+from collections.abc import Collection, Mapping
+
+from sqlalchemy import select
+
+from service.db.tables import Transaction, tracks
+from service.model import Event
+
+
+def definitions_of(transaction: Transaction, track_ids: Collection[int]) -> Mapping[int, str]:
+    """Return the definitions of those of these tracks that are not the only such one.
+
+    One that names no definition is left out: it is told apart by that.
+    """
+    if not track_ids:
+        return {}
+    other = tracks.alias("other")
+    wanted = (
+        select(tracks.c.id, tracks.c.definition_id)
+        .join(other, (other.c.project_slug == tracks.c.project_slug) & (other.c.branch == tracks.c.branch))
+        .where(
+            tracks.c.id.in_(track_ids),
+            tracks.c.definition_id != "",
+            other.c.id != tracks.c.id,
+            other.c.workflow.is_not_distinct_from(tracks.c.workflow),
+        )
+        .distinct()
+    )
+    return {row.id: row.definition_id for row in transaction.execute(wanted)}
+
+
+def definition_of(transaction: Transaction, event: Event) -> str | None:
+    """Return the definition of an event if another track has the same names."""
+    definition = event.pipeline.definition_id
+    if not definition or not event.project.slug or not event.branch:
+        return None
+    another = select(tracks.c.id).where(
+        tracks.c.project_slug == event.project.slug,
+        tracks.c.branch == event.branch,
+        tracks.c.workflow.is_not_distinct_from(event.workflow.name),
+        tracks.c.definition_id.is_distinct_from(definition),
+    )
+    return definition if transaction.execute(another.limit(1)).first() else None
