@@ -29,6 +29,7 @@ COMMANDS = {
     "check": "check:check",
     "backup": "backup:backup",
     "audit": "audit:audit",
+    "forget": "forget:forget",
     "demo": "demo:demo",
     "inbox": "demo:inbox",
     "version": "version:version",
