@@ -87,7 +87,12 @@ class Metrics:
         self.unexplained_runs = self._gauge(
             "unexplained_runs", "Workflows of the last day that a span told of, and no webhook within minutes"
         )
+        self._create_seal_gauges()
         self._create_known_series()
+
+    def _create_seal_gauges(self) -> None:
+        self.seal_age = self._gauge("seal_age_seconds", "Age of the newest seal of the audit chain; +Inf: none")
+        self.uncovered = self._gauge("uncovered_seconds", "Time up to now that no seal covers; +Inf: there is no seal")
 
     def _create_known_series(self) -> None:
         """Create the series of every label value that is known beforehand."""
@@ -111,7 +116,8 @@ class Metrics:
         Their last values would be out of date.
         """
         present = [self.dead_letters_present.labels(kind) for kind in DEAD]
-        for gauge in (self.queue_depth, self.queue_age, self.last_poll, self.poll_age, self.unexplained_runs, *present):
+        queue = (self.queue_depth, self.queue_age, self.last_poll, self.poll_age, self.unexplained_runs)
+        for gauge in (*queue, self.seal_age, self.uncovered, *present):
             gauge.set(math.nan)
 
     def text(self) -> bytes:

@@ -60,6 +60,7 @@ def build_context(config: Config, parts: Parts, *, retry_policy: RetryPolicy) ->
         public_url=settings.public_url,
         retry_policy=retry_policy,
         operators=config.operators,
+        seal_copies=config.seal_copies,
         known_problems=config.known_problems,
         people=config.people,
         digests=config.digests,

@@ -150,6 +150,7 @@ class Service:
             routes=config.routes,
             receivers=config.receivers,
             operators=config.operators,
+            seal_copies=config.seal_copies,
             known_problems=config.known_problems,
             people=config.people,
             digests=config.digests,

@@ -27,7 +27,7 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask first.")]
 
 
 def forget(person: Person, yes: Yes = False, as_json: AsJson = False) -> None:
-    """Blank the fields that name a person, and seal that this was done.
+    """Blank the fields that name a person, and seal that.
 
     Words are matched whole, in any case. Names of projects, branches and the like stay, also with a person's name in
     them; how many is said. It cannot be undone.

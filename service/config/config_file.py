@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from service.config.active_hours import ActiveShape, to_active_hours
+from service.config.audit import AuditShape, to_seal_copies
 from service.config.channel_urls import SecretSources, channels
 from service.config.claims import claim_of
 from service.config.digests import to_digests
@@ -30,7 +31,7 @@ from service.config.shapes import Context, suggest
 from service.config.warnings import find_warnings
 from service.config.yaml_document import Document, YamlPath, parse
 from service.errors import BadConfig
-from service.model import Channel, Digest, HookSpec, KnownProblem, Person, Receiver, Route, RouteTest
+from service.model import Channel, Digest, HookSpec, KnownProblem, Person, Receiver, Route, RouteTest, SealCopies
 from service.routing.patterns import to_nfc
 from service.routing.projects import ProjectRules
 
@@ -46,7 +47,7 @@ _ROUTE_PARTS: Mapping[str, type[BaseModel]] = {
 class Contents:
     """The contents of roundsman.yaml.
 
-    operators  the receiver of Roundsman's own alarms; None: no one hears of them
+    operators  the receiver of Roundsman's own alarms; None: no one hears of them; ``seal_copies`` likewise
     tests      those of the routes, for ``routes check``
     warnings   sentences about entries that are allowed but look like mistakes
     """
@@ -55,6 +56,7 @@ class Contents:
     routes: tuple[Route, ...]
     hooks: tuple[HookSpec, ...]
     operators: str | None
+    seal_copies: SealCopies | None
     known_problems: tuple[KnownProblem, ...]
     tests: tuple[RouteTest, ...]
     people: tuple[Person, ...]
@@ -152,6 +154,8 @@ def _keys(path: YamlPath) -> tuple[str, ...]:
             shape = MatchShape
         case ("tests", _, *part):
             shape = shape_of(part)
+        case ("audit",):
+            shape = AuditShape
         case ("operators",):
             shape = OperatorsShape
         case (str(section), _) if section in _ENTRY_SHAPES:
@@ -207,7 +211,10 @@ def _contents(shape: FileShape, document: Document) -> Contents:
     }
     digests = to_digests(shape.digests)
     escalated = {route.escalation.receiver for route in routes if route.escalation}
+    seal_copies = to_seal_copies(shape.audit)
     used = {operators, *escalated, *(digest.receiver for digest in digests)}
+    if seal_copies is not None:
+        used.add(seal_copies.receiver)
     return Contents(
         receivers={
             name: _receiver(name, channels(name, found, keys), shape.receivers.get(name))
@@ -217,6 +224,7 @@ def _contents(shape: FileShape, document: Document) -> Contents:
         routes=routes,
         hooks=tuple(to_hook_spec(hook.project, name=hook.name, events=hook.events) for hook in shape.hooks),
         operators=operators,
+        seal_copies=seal_copies,
         known_problems=to_problems(shape.known_problems),
         tests=tuple(map(to_route_test, shape.tests)),
         digests=digests,

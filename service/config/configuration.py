@@ -11,7 +11,7 @@ from service.config.config_file import Contents, read_file
 from service.config.env import load_settings, settings_warnings
 from service.config.settings import Settings, variable
 from service.errors import BadConfig
-from service.model import Digest, HookSpec, KnownProblem, Person, Receiver, Route, RouteTest
+from service.model import Digest, HookSpec, KnownProblem, Person, Receiver, Route, RouteTest, SealCopies
 from service.routing.projects import ProjectRules
 
 __all__ = ["Config", "Settings", "fingerprint", "load", "load_settings"]
@@ -23,7 +23,7 @@ _T = TypeVar("_T")
 class Config:
     """The whole configuration, as frozen values that are passed by hand.
 
-    operators  the receiver of Roundsman's own alarms; None: no one hears of them
+    operators  the receiver of Roundsman's own alarms; None: no one hears of them; ``seal_copies`` likewise
     tests      those of the routes, for ``routes check``
     warnings   sentences about entries that are allowed but look like mistakes
     """
@@ -33,6 +33,7 @@ class Config:
     routes: tuple[Route, ...]
     hooks: tuple[HookSpec, ...]
     operators: str | None
+    seal_copies: SealCopies | None
     known_problems: tuple[KnownProblem, ...]
     tests: tuple[RouteTest, ...]
     people: tuple[Person, ...]
@@ -73,6 +74,7 @@ def _config(settings: Settings, contents: Contents) -> Config:
         routes=contents.routes,
         hooks=contents.hooks,
         operators=contents.operators,
+        seal_copies=contents.seal_copies,
         known_problems=contents.known_problems,
         tests=contents.tests,
         people=contents.people,

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from service.config.active_hours import ActiveShape, timezone_name
 from service.config.addresses import Addresses
+from service.config.audit import AuditShape
 from service.config.groups import GroupShape
 from service.config.hooked_projects import HookProjects
 from service.config.known_problems import KnownProblemShape
@@ -97,6 +98,7 @@ class FileShape(Shape):
     routes: tuple[RouteShape, ...]
     hooks: tuple[HookShape, ...] = ()
     operators: OperatorsShape | None = None
+    audit: AuditShape | None = None
     known_problems: tuple[KnownProblemShape, ...] = ()
     tests: tuple[RouteTestShape, ...] = ()
     people: dict[str, PersonShape] = Field(default_factory=dict)

@@ -12,11 +12,11 @@ from service.db.tables import Transaction
 from service.errors import BadConfig, Temporary
 from service.health.cached import Cached
 from service.health.heartbeat import Heartbeat
-from service.model import Backlog, Role
+from service.model import Backlog, Role, Seal
 from service.operations.json_shapes import rfc3339
 from service.queue import lane_heads
 from service.queue.base import WORKER_ALIVE_WITHIN, JobQueue
-from service.store import dead_counts, deliveries, fetches, heartbeats
+from service.store import dead_counts, deliveries, fetches, heartbeats, seals
 
 RECEIVING_ROLES = tuple(role for role in Role if role.receives)
 
@@ -57,12 +57,14 @@ class DatabaseStats:
     worker_silent_s   seconds since any worker last polled for jobs; None: none ever did
     last_poll_s       the time of that poll in Unix time; 0: none
     dead_letters      their number by kind
+    seal              the newest of the audit chain
     """
 
     backlog: Backlog
     worker_silent_s: float | None
     last_poll_s: float
     dead_letters: Mapping[str, int]
+    seal: Seal | None
 
 
 class Readiness:
@@ -145,16 +147,18 @@ class Readiness:
 
     async def _query_database(self) -> DatabaseStats:
         last, now = await self._jobs.last_heartbeat(), self._clock()
-        backlog, dead_letters = await self._store.snapshot(_read_counts, now)
+        backlog, dead_letters, seal = await self._store.snapshot(_read_counts, now)
         return DatabaseStats(
             backlog=backlog,
             worker_silent_s=(self._clock() - last).total_seconds() if last else None,
             last_poll_s=last.timestamp() if last else 0,
             dead_letters=dead_letters,
+            seal=seal,
         )
 
 
-def _read_counts(transaction: Transaction, now: datetime) -> tuple[Backlog, Mapping[str, int]]:
-    """Return the backlog of rows, and the counts of dead letters."""
+def _read_counts(transaction: Transaction, now: datetime) -> tuple[Backlog, Mapping[str, int], Seal | None]:
+    """Return the backlog of rows, the counts of dead letters, and the newest seal."""
     rows = deliveries.backlog(transaction, now) + fetches.backlog(transaction, now)
-    return rows + lane_heads.backlog(transaction, now), dead_counts.count_dead_letters(transaction)
+    rows += lane_heads.backlog(transaction, now)
+    return rows, dead_counts.count_dead_letters(transaction), seals.last(transaction)

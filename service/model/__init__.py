@@ -76,7 +76,7 @@ from service.model.routes import (
 )
 from service.model.run_facts import RunFacts, RunFailures
 from service.model.saved_views import SavedView
-from service.model.seals import Seal
+from service.model.seals import Seal, SealCopies
 from service.model.silences import MAX_SILENCE, Silence, SilenceState
 from service.model.spans import UNEXPLAINED_WINDOW, WEBHOOK_WAIT, Fact, Span, SpanLevel, UnexplainedRun
 from service.model.story import Aside, Block, Line, Link, Untrusted, Words
@@ -200,6 +200,7 @@ __all__ = [
     "RunState",
     "SavedView",
     "Seal",
+    "SealCopies",
     "Session",
     "SignatureMatch",
     "Silence",

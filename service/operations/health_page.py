@@ -11,7 +11,7 @@ from service.operations.json_shapes import Json, coverage_json, refusal_json, rf
 from service.queue import lane_heads
 from service.queue.base import WORKER_ALIVE_WITHIN
 from service.routing.flakes import RATE_AGE
-from service.store import alarms, dead_counts, deliveries, fetches, health_rows, hooks, refusals
+from service.store import alarms, dead_counts, deliveries, fetches, health_rows, hooks, refusals, seals
 from service.store.test_coverage import coverage_of
 from service.store.test_list import TestFilter
 
@@ -93,11 +93,20 @@ def _service(transaction: Transaction, setting: HealthSetting, now: datetime) ->
         "keep_days": setting.keep_days,
         "queue": {"due": backlog.depth, "oldest_age_s": round(backlog.oldest_age_s)},
         "dead_letters": sum(dead_counts.count_dead_letters(transaction).values()),
+        "sealed": _sealed(transaction),
         "processes": [
             {"role": role, "beat_at": rfc3339(at)}
             for role, at in health_rows.processes(transaction, since=now - 2 * WORKER_ALIVE_WITHIN)
         ],
     }
+
+
+def _sealed(transaction: Transaction) -> Json | None:
+    """Return until when the audit chain covers the record; None before its first seal."""
+    seal = seals.last(transaction)
+    if seal is None:
+        return None
+    return {"number": seal.number, "at": rfc3339(seal.sealed_at), "covered_until": rfc3339(seal.covered_until)}
 
 
 def _channels(transaction: Transaction, setting: HealthSetting, now: datetime) -> Json:

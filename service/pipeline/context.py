@@ -13,7 +13,7 @@ from service.clock import DistinctTimes
 from service.config.channel_urls import fingerprint
 from service.db.database import Store
 from service.metrics import Metrics
-from service.model import Channel, Digest, Event, KnownProblem, Message, Person, Receiver, Route
+from service.model import Channel, Digest, Event, KnownProblem, Message, Person, Receiver, Route, SealCopies
 from service.pipeline.late_sends import LateSends
 from service.pipeline.recent_facts import RecentFacts
 from service.queue.base import JobQueue
@@ -99,6 +99,7 @@ class Context:
     planned_at      the times of new notifications, in the order of which a lane sends them
     unsure_begins   begins of attempts whose commit was not confirmed: notification and time; nothing was sent
     operators       the receiver of Roundsman's own alarms; None: no one hears of them
+    seal_copies     the places where seals are kept outside of the database
     known_problems  those of roundsman.yaml; likewise ``digests`` and the settings of ``projects``
     """
 
@@ -119,6 +120,7 @@ class Context:
     unsure_begins: set[tuple[UUID, datetime]] = field(default_factory=set)
     recent_facts: RecentFacts = field(default_factory=RecentFacts)
     operators: str | None = None
+    seal_copies: SealCopies | None = None
     known_problems: Sequence[KnownProblem] = ()
     people: Sequence[Person] = ()
     digests: Sequence[Digest] = ()

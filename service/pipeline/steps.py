@@ -11,7 +11,7 @@ from uuid import UUID
 import structlog
 
 from service.errors import NotFound
-from service.model import Digest, Fetch, FetchPurpose, KnownProblem, Person, Receiver, Route
+from service.model import Digest, Fetch, FetchPurpose, KnownProblem, Person, Receiver, Route, SealCopies
 from service.pipeline.ask_projects import ASK_EVERY_S, AskedProjects, ask_projects
 from service.pipeline.context import Context, RetryPolicy
 from service.pipeline.digests import DIGEST_EVERY_S, plan_digests
@@ -25,6 +25,7 @@ from service.pipeline.process import Batch, process_batch, put_off_first
 from service.pipeline.prune import prune
 from service.pipeline.reminders import REMIND_EVERY_S, remind
 from service.pipeline.seal import SEAL_EVERY_S, seal
+from service.pipeline.seal_copies import copy_seal
 from service.pipeline.send import fail_send, send
 from service.pipeline.watch_alarms import WATCH_EVERY_S, watch_alarms
 from service.queue.handlers import Handler, run_guarded
@@ -106,6 +107,7 @@ class Pipeline:
         routes: Sequence[Route],
         receivers: Mapping[str, Receiver],
         operators: str | None = None,
+        seal_copies: SealCopies | None = None,
         known_problems: Sequence[KnownProblem] = (),
         people: Sequence[Person] = (),
         digests: Sequence[Digest] = (),
@@ -113,6 +115,7 @@ class Pipeline:
     ) -> None:
         """Use another state of roundsman.yaml from the next step on."""
         changed = replace(self._context, routes=routes, receivers=receivers, operators=operators, projects=projects)
+        changed = replace(changed, seal_copies=seal_copies)
         self._context = replace(changed, known_problems=known_problems, people=people, digests=digests)
 
     async def process(self, *, limit: int) -> Batch:
@@ -163,8 +166,9 @@ class Pipeline:
         await plan_digests(self._context)
 
     async def seal(self) -> None:
-        """Seal the rows that are new."""
+        """Seal the rows that are new, and copy the newest seal."""
         await seal(self._context)
+        await copy_seal(self._context)
 
     async def prune(self) -> None:
         """Delete records older than ``keep_for``."""

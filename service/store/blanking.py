@@ -19,7 +19,7 @@ THINGS = frozenset({"project", "organization", "org", "workflow", "job", "jobs",
 
 @dataclass(kw_only=True)
 class Blanker:
-    """A replacement of words in values, which counts what it replaced and what it kept.
+    """A replacement of words in values, with counts of what it did and kept.
 
     pattern   the words, whole and in any case
     """

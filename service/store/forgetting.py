@@ -48,7 +48,10 @@ BLANKED: Mapping[str, Sequence[str]] = {
     "sessions": ("user_name", "groups", "user_agent"),
     "refusals": ("reason", "user_agent"),
 }
-"""The columns in which people are named; in the other columns a name is one of a thing, and stays."""
+"""The columns in which people are named.
+
+In other columns a name is one of a thing, and stays.
+"""
 
 DELETED = {names.name: names.c.folded, saved_views.name: saved_views.c.owner}
 """Tables whose rows are deleted where this column names the person."""
@@ -98,7 +101,7 @@ def look(transaction: Transaction, table: Table, pattern: Pattern[str], place: P
 
 
 def blank(transaction: Transaction, table: Table, order: Order, place: Place) -> tuple[Forgotten, Place]:
-    """Blank what a page of a table has of a person; return that, and the place to go on."""
+    """Blank what a page of a table has of a person; return it with its end."""
     sealed = next((one for one in SEALED if one.table is table), None)
     if sealed is not None:
         seals.lock(transaction)
@@ -125,7 +128,7 @@ def _end_of(table: Table, page: Sequence[Row]) -> Place:
 
 
 def _examine(table: Table, row: Row, pattern: Pattern[str], found: Forgotten) -> dict[str, Any]:
-    """Return the new values of a row; none if it stays, and all if it is to be deleted."""
+    """Return the new values of a row: none if it stays, all if it is to go."""
     if table.name in DELETED and _is_theirs(table, row, pattern):
         found.deleted[table.name] += 1
         return dict(row)
@@ -145,7 +148,7 @@ def _examine(table: Table, row: Row, pattern: Pattern[str], found: Forgotten) ->
 
 
 def _is_theirs(table: Table, row: Row, pattern: Pattern[str]) -> bool:
-    """Tell whether a row is about a person: a suggestion of their name, or a view of theirs."""
+    """Tell whether a row is a suggestion of a person's name, or their view."""
     is_of_people = table is not names or row["field"] in {"actor", "author"}
     return is_of_people and pattern.fullmatch(row[DELETED[table.name].name]) is not None
 

@@ -56,7 +56,8 @@ class Batch:
 
 def last(transaction: Transaction) -> Seal | None:
     """Return the last seal; None before the first."""
-    row = transaction.execute(select(seals).order_by(seals.c.number.desc()).limit(1)).mappings().first()
+    newest = select(func.max(seals.c.number)).scalar_subquery()
+    row = transaction.execute(select(seals).where(seals.c.number == newest)).mappings().first()
     if row is None:
         return None
     return Seal(**{name: row[name] for name in ("number", "hash", "sealed_at", "covered_until")})

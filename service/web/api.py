@@ -199,6 +199,9 @@ class Api:
         self.metrics.queue_age.set(stats.backlog.oldest_age_s)
         self.metrics.last_poll.set(stats.last_poll_s)
         self.metrics.poll_age.set(math.inf if stats.worker_silent_s is None else stats.worker_silent_s)
+        seal, now = stats.seal, self.clock()
+        self.metrics.seal_age.set((now - seal.sealed_at).total_seconds() if seal else math.inf)
+        self.metrics.uncovered.set((now - seal.covered_until).total_seconds() if seal else math.inf)
         for kind, count in stats.dead_letters.items():
             self.metrics.dead_letters_present.labels(kind).set(count)
 

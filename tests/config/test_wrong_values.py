@@ -36,6 +36,7 @@ WHOLE: dict[str, Any] = {
     ],
     "hooks": [{"project": ["gh/acme/web"], "name": "Roundsman", "events": ["workflow-completed"]}],
     "operators": {"receiver": "team"},
+    "audit": {"receiver": "team", "every": "12h", "file": "/var/lib/seals.jsonl"},
     "known_problems": [
         {"pattern": "timeout", "title": "Slow", "link": "https://example.com", "owner": "Linh", "mute": False}
     ],
