@@ -12,8 +12,8 @@ from service.pipeline.context import Context
 from service.store import seals
 
 SEAL_EVERY_S = 60.0
-BATCH_SIZE = 500  # rows of each table
-PAUSE_S = 0.05  # between batches, for other writers
+BATCH_SIZE = 200  # rows of each table: some tens of milliseconds
+PAUSE_S = 0.05  # between batches, for webhooks and other writers
 
 log = structlog.get_logger()
 
@@ -27,6 +27,8 @@ async def seal(context: Context, *, batch_size: int = BATCH_SIZE) -> int:
             return count
         count += len(batch.rows)
         if batch.is_complete:
-            return count
-        log.info("rows were sealed", rows=len(batch.rows), covered_until=batch.covered_until.isoformat())
+            break
         await asyncio.sleep(PAUSE_S)
+    if count > batch_size:
+        log.info("many rows were sealed", rows=count, covered_until=batch.covered_until.isoformat())
+    return count

@@ -13,7 +13,7 @@ from uuid import UUID
 from sqlalchemy import Column, ColumnElement, Table
 
 from service.db.tables import actions, attempts, decisions, deliveries, events, is_unsettled, routes_versions
-from service.model import Outcome
+from service.model import DeliveryState, Outcome
 from service.store import usual_values
 from service.store.bodies import unpack_for_display
 from service.store.rows import Row
@@ -157,11 +157,13 @@ SEALED: Sequence[SealedTable] = (
 
 BY_NUMBER = {one.number: one for one in SEALED}
 
+UNSETTLED = [state for state in DeliveryState if state is not DeliveryState.SETTLED]
+
 FOUND_BY = {
     # settled deliveries by their events, which have an index of the time; the others have one of their own
     deliveries.name: (
         (events.c.received_at, events.c.id == deliveries.c.id),
-        (deliveries.c.received_at, is_unsettled),
+        (deliveries.c.received_at, is_unsettled & deliveries.c.state.in_(UNSETTLED)),
     )
 }
 """The ways by which new rows are found where the time has no index of its own.

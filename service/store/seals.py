@@ -71,7 +71,7 @@ def read_batch(transaction: Transaction, *, now: datetime, limit: int) -> Batch 
     """
     before = last(transaction)
     claimed = _settled_until(transaction, now) - UNCOVERED_FOR
-    since = min(before.covered_until, claimed) - LATE_BY if before else None
+    since = min(before.covered_until, claimed) - LATE_BY if before else NOTHING_COVERED
     rows: list[Mapping[str, Any]] = []
     until = [claimed]
     for sealed in SEALED:
@@ -106,7 +106,7 @@ def matches(sealed: SealedTable) -> ColumnElement[bool]:
     )
 
 
-def _new_rows(transaction: Transaction, sealed: SealedTable, *, since: datetime | None, limit: int) -> list[Row]:
+def _new_rows(transaction: Transaction, sealed: SealedTable, *, since: datetime, limit: int) -> list[Row]:
     """Return rows that are not sealed, oldest first."""
     found: dict[object, Row] = {}
     for query in _queries(sealed, since):
@@ -115,15 +115,13 @@ def _new_rows(transaction: Transaction, sealed: SealedTable, *, since: datetime 
     return sorted(found.values(), key=lambda row: row[sealed.time.name])[:limit]
 
 
-def _queries(sealed: SealedTable, since: datetime | None) -> Iterator[Select[Any]]:
+def _queries(sealed: SealedTable, since: datetime) -> Iterator[Select[Any]]:
     is_new = ~select(sealed_rows.c.seal).where(matches(sealed)).correlate(sealed.table).exists()
     for time, condition in FOUND_BY.get(sealed.table.name, ((sealed.time, true()),)):
         wanted = select(*sealed.columns).where(condition, is_new)
         if sealed.is_final is not None:
             wanted = wanted.where(sealed.is_final)
-        if since is not None:
-            wanted = wanted.where(time >= since)
-        yield wanted.order_by(time)
+        yield wanted.where(time >= since).order_by(time)
 
 
 def _hashed(sealed: SealedTable, row: Row) -> dict[str, Any]:

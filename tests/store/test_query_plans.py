@@ -15,7 +15,7 @@ from service.model import FetchPurpose, NotificationState
 from service.operations.queries import MAX_VALUES, SEARCHABLE, to_search
 from service.queue import lane_heads
 from service.routing.news import news_key
-from service.store import decisions, deliveries, event_search, fetches, notifications, retention, routes_versions
+from service.store import decisions, deliveries, event_search, fetches, notifications, retention, routes_versions, seals
 from service.store.filters import Search
 from service.store.notification_search import NotificationSearch
 from service.store.notification_search import find_page as find_notifications
@@ -259,3 +259,15 @@ async def test_neither_does_forgetting(store: Store) -> None:
 
     assert await store.write(asking, forget) == []
     assert counts == [FEW, FEW]
+
+
+@pytest.mark.long
+@pytest.mark.databases("sqlite", "postgres")
+async def test_neither_does_sealing(store: Store) -> None:
+    def seal(transaction: Transaction) -> None:
+        for _ in range(2):
+            batch = seals.read_batch(transaction, now=NOW, limit=FEW)
+            assert batch is not None
+            seals.append_rows(transaction, batch, NOW)
+
+    assert await store.write(asking, seal) == []

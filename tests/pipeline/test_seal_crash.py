@@ -1,0 +1,102 @@
+"""Sealing survives what happens to processes and databases."""
+
+import asyncio
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from service.db.backup import back_up
+from service.db.database import Store
+from service.model import Action
+from service.operations.audit import verify
+from service.pipeline.seal import seal
+from service.seal_chain import read_kept, sentences
+from service.store import actions, seals
+from tests.app_fixture import House, a_house
+
+CHILD = """
+import asyncio, sys
+from datetime import datetime
+from types import SimpleNamespace
+from service.db.database import Store
+from service.pipeline import seal as sealing
+
+sealing.PAUSE_S = 0
+
+async def main():
+    store = Store(sys.argv[1])
+    now = datetime.fromisoformat(sys.argv[2])
+    await sealing.seal(SimpleNamespace(store=store, clock=lambda: now), batch_size=1)
+
+asyncio.run(main())
+"""
+ROWS = 120
+
+
+async def act(house: House, count: int) -> None:
+    for _ in range(count):
+        done = Action(verb="resend", subject_id=uuid4(), who="ada", at=house.clock())
+        await house.service.context.store.write(actions.record, done)
+        house.clock.tick(seconds=1)
+
+
+async def report_of(store: Store, kept: dict[int, str] | None = None) -> dict[str, Any]:
+    return await store.snapshot(verify, kept or {})
+
+
+def restore(backup: Path, file: Path) -> None:
+    """Put a backup in place of a database."""
+    for old in file.parent.glob(f"{file.name}*"):
+        old.unlink()
+    shutil.copy(backup, file)
+
+
+@pytest.mark.long
+@pytest.mark.databases("sqlite", "postgres")
+async def test_process_that_is_killed_between_batches_leaves_a_whole_chain(house: House) -> None:
+    await act(house, ROWS)
+    store, command = house.service.context.store, [sys.executable, "-c", CHILD, house.settings.database_url]
+    child = await asyncio.create_subprocess_exec(*command, house.clock().isoformat(), stdout=subprocess.DEVNULL)
+    while (last := await store.read(seals.last)) is None or last.number < 3:
+        await asyncio.sleep(0.005)
+        assert child.returncode is None
+    child.send_signal(signal.SIGKILL)
+    await child.wait()
+
+    killed = await report_of(store)
+    await seal(house.service.context)
+
+    assert (killed["ok"], killed["rows"]["covered"] >= 3) == (True, True)
+    report = await report_of(store)
+    assert (report["ok"], report["rows"]["covered"]) == (True, ROWS)
+
+
+@pytest.mark.long
+async def test_restored_backup_is_whole_and_lacks_what_is_kept_elsewhere(folder: Path, tmp_path: Path) -> None:
+    file, backup = folder / "roundsman.db", tmp_path / "backup.db"
+    async with a_house(folder) as house:
+        await act(house, 1)
+        await seal(house.service.context)
+        back_up(file, backup)
+        await act(house, 1)
+        await seal(house.service.context)
+        kept = read_kept("\n".join(sentences(await report_of(house.service.context.store))))
+        assert list(kept) == [2]
+    restore(backup, file)
+
+    async with a_house(folder) as house:
+        store = house.service.context.store
+        assert (await report_of(store))["ok"]
+        [missing] = (await report_of(store, kept))["findings"]
+        assert missing["sentence"].startswith("seal 2 is kept elsewhere and missing here")
+        house.clock.tick(hours=1)
+        await act(house, 1)
+        await seal(house.service.context)
+        [other] = (await report_of(store, kept))["findings"]
+        assert other["sentence"].startswith("seal 2 is not the one kept elsewhere")
