@@ -53,7 +53,7 @@ def export(*spans: Json, resource: Mapping[str, object] | None = None) -> Json:
 
 def spans_of(run: Run, *, steps: bool = True) -> list[Json]:
     """The spans of a run, child before parent, as they may come."""
-    parts = [one for job in run.jobs for one in _of_job(run, job, steps=steps)]
+    parts = [one for job in run.jobs if job.number for one in _of_job(run, job, steps=steps)]
     ids = _ids(run)
     pipeline = {**ids, "com.circleci.pipeline.number": run.number, "cicd.pipeline.name": "shop"}
     begin = run.pushed_at

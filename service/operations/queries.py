@@ -31,6 +31,7 @@ from service.operations.json_shapes import (
     refusal_json,
     rfc3339,
 )
+from service.operations.span_story import spans_of_event
 from service.operations.time_filters import to_time
 from service.routing.explain import explain
 from service.routing.match_keys import SEARCH_FILTERS
@@ -144,6 +145,7 @@ def show_event(transaction: Transaction, event_id: UUID, *, body_limit: int | No
         **event_json(event),
         "details": details_json(details),
         "evidence": show_evidence(transaction, event, details),
+        "spans": spans_of_event(transaction, event),
         "decisions": [shape for judgment in judgments for shape in _decisions(judgment, event)],
         "notifications": with_attempts(transaction, standing, done),
         "delivery": show_delivery(transaction, event_id, body_limit=body_limit),

@@ -37,7 +37,7 @@ _PAGE = "next:s?"
 SHAPES: Mapping[str, str] = {
     "Error": "error:s",
     "Event": _EVENT,
-    "EventRecords": f"{_EVENT} details:o? evidence:l decisions:l notifications:[Notification] delivery:o "
+    "EventRecords": f"{_EVENT} details:o? evidence:l spans:o? decisions:l notifications:[Notification] delivery:o "
     "actions:[Action]",
     "Events": f"items:[Event] {_PAGE} looked_back_to:t? partial:l",
     "Action": "verb:s who:s at:t reason:s?",

@@ -15,6 +15,7 @@ from service.model import Event, Notification, User
 from service.operations import queries
 from service.operations.json_shapes import Json, event_json, rfc3339
 from service.operations.search_hints import Hint, find_hints
+from service.operations.span_story import list_unexplained
 from service.routing.news import news_key
 from service.store.filters import Search
 from service.web.pages.build_addresses import Filters, address, merge, read_filters, to_text
@@ -73,6 +74,8 @@ def _read(transaction: Transaction, context: PageContext, asked: Asked) -> Json:
         shown |= EMPTY_PAGE | {"newest": address(asked.filters), "problem": str(error)}
     shown |= read_form(transaction, context.setting(), asked)
     shown["is_filtered"] = any(asked.filters.values()) or shown["newest"] is not None
+    is_first_page = not shown["is_filtered"] and not asked.cursor
+    shown["unexplained"] = list_unexplained(transaction, context.clock()) if is_first_page else []
     shown["newest_event"] = shown["items"] or shown["is_filtered"] or newest_event(transaction)
     shown["arrived"] = None if shown["newest_event"] else context.first_run.pending_state(transaction)
     if not shown["newest_event"] and not shown["arrived"]:

@@ -13,6 +13,7 @@ from service.operations import ids, queries
 from service.operations.build_story import tell_story
 from service.operations.ids import Noun
 from service.operations.json_shapes import Json, action_json
+from service.operations.span_story import show_unexplained
 from service.store import actions, deliveries, runs
 from service.store.ids import DIGITS
 from service.web.pages.context import PageContext, redirect
@@ -29,6 +30,8 @@ async def show(context: PageContext, request: Request) -> Response:
         _, whole = await ids.find(context.store, written, Noun.EVENT)
         return redirect(f"/builds/{whole}")
     shown = await context.read(read, queries.to_id(written))
+    if "run" in shown:
+        return await context.render_page(request, session, "unexplained.html", **shown)
     if event := shown.get("event"):
         changing, template = (event["delivery"], event["notifications"]), "event.html"
     else:
@@ -49,7 +52,9 @@ def is_beginning(text: str) -> bool:
 
 
 def read(transaction: Transaction, event_id: UUID) -> Json:
-    """Return ``event``, ``story`` and ``incident``, or ``delivery`` and ``actions``.
+    """Return ``event``, ``story`` and ``incident``; ``delivery`` and ``actions``; or ``run``.
+
+    The last is a run without a webhook, by its spans.
 
     The id is CircleCI's of a run, or that of an event or a delivery. Raises NotFound.
     """
@@ -57,7 +62,8 @@ def read(transaction: Transaction, event_id: UUID) -> Json:
     try:
         event = queries.show_event(transaction, run.event_id if run else event_id, body_limit=MAX_BODY_BYTES)
     except NotFound:
-        return _read_delivery(transaction, event_id)
+        found = show_unexplained(transaction, event_id)
+        return {"run": found} if found else _read_delivery(transaction, event_id)
     story = tell_story(transaction, UUID(event["id"]), event["evidence"])
     return {"event": event, "story": story, "incident": read_incident(transaction, event["incident"])}
 

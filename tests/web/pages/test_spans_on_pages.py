@@ -1,0 +1,106 @@
+"""Spans on pages and in the API: beside the record of a run, and of a run without a webhook."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from service.testing.fake_circleci.organization import Run
+from tests.app_fixture import RED, RED_TO_WEB, House, a_house
+from tests.operator_client import Operator
+from tests.otlp_exports import COMMAND, TOKEN, export, spans_of, workflow_span
+from tests.pages_fixture import text
+
+LOST = replace(RED, number=RED.number + 1, subject="lost")
+
+
+@pytest.fixture
+async def house(folder: Path) -> AsyncIterator[House]:
+    async with a_house(folder, RED_TO_WEB, ROUNDSMAN_OTLP_TOKEN=TOKEN) as opened:
+        opened.http.auth = Operator()
+        yield opened
+
+
+async def receive(house: House, *runs: Run) -> None:
+    async with house.stranger() as exporter:
+        for run in runs:
+            answer = await exporter.post(
+                "/otlp/v1/traces",
+                json=export(*spans_of(replace(run, pull_request=7))),
+                headers={"authorization": f"Bearer {TOKEN}"},
+            )
+            assert answer.json() == {}
+
+
+@pytest.mark.long
+async def test_spans_join_the_record_of_their_run(house: House) -> None:
+    event_id = await house.finish(RED)
+    await house.drain()
+    assert (await house.show(event_id))["spans"] is None
+
+    await receive(house, RED)
+    shown = (await house.show(event_id))["spans"]
+    page = await house.http.get(f"/builds/{event_id}")
+
+    assert shown["pull_request"] == {"number": 7, "title": "Fix the cart"}
+    assert (shown["is_rerun"], shown["is_cut"]) == (False, False)
+    assert [job["name"] for job in shown["jobs"]] == [job.name for job in RED.jobs if job.number]
+    failed = next(job for job in shown["jobs"] if job["status"] == "failed")
+    assert [(step["name"], step["exit_code"], step["is_failed"]) for step in failed["steps"]] == [
+        ("Checkout code", 0, False),
+        ("Run tests", 1, True),
+    ]
+    assert failed["wait_ms"] == 1_000
+    assert failed["executions"][0]["resource_class"] == "medium"
+    assert "Run tests, exit code 1" in text(page)
+    assert "medium docker, 2 CPU, 4096 MB; used 97 % CPU and 3.2 GB at most" in text(page)
+    assert "not by the webhook" in page.text
+    assert COMMAND not in page.text
+    assert "hunter2" not in page.text
+
+
+@pytest.mark.long
+async def test_run_without_a_webhook_is_shown_grey_and_told_to_no_channel(house: House) -> None:
+    await house.finish(RED)
+    await house.drain()
+    told = list(house.channels.told)
+    await receive(house, LOST)
+    early = (await house.http.get("/builds")).text
+    house.clock.tick(minutes=11)
+    await house.drain()
+
+    builds = (await house.http.get("/builds")).text
+    page = await house.http.get(f"/builds/{LOST.workflow_id}")
+    filtered = (await house.http.get("/builds", params={"q": "status:failed"})).text
+
+    assert "No webhook yet" not in early
+    assert f"/builds/{LOST.workflow_id}" in builds
+    assert "no webhook yet" in builds
+    assert "No webhook yet" not in filtered
+    assert page.status_code == 200
+    assert "no webhook yet" in text(page)
+    assert "is-failure" not in page.text.partition("</h1>")[0]
+    assert house.channels.told == told
+    assert "roundsman_unexplained_runs 1.0" in (await house.http.get("/metrics")).text
+
+    await house.finish(LOST)
+    await house.drain()
+
+    assert "No webhook yet" not in (await house.http.get("/builds")).text
+    assert "Steps and resources" in (await house.http.get(f"/builds/{LOST.workflow_id}")).text
+
+
+async def test_hostile_words_of_a_run_without_a_webhook_are_escaped(house: House) -> None:
+    one = workflow_span(RED, status="<script>alert(1)</script>\u202e")
+    for attribute in one["attributes"]:
+        if attribute["key"] in {"cicd.pipeline.name", "vcs.ref.head.name", "vcs.repository.name"}:
+            attribute["value"] = {"stringValue": "<img src=x onerror=alert(1)>\u202e\x1b[31m" + "y" * 900}
+    async with house.stranger() as exporter:
+        await exporter.post("/v1/traces", json=export(one), headers={"authorization": f"Bearer {TOKEN}"})
+
+    page = (await house.http.get(f"/builds/{RED.workflow_id}")).text
+
+    assert "<img src" not in page
+    assert "<script>alert" not in page
+    assert "\x1b" not in page
